@@ -1,0 +1,161 @@
+using System;
+
+namespace Wire;
+
+/// <summary>What a machine must have before it may resume a checkpoint. Unknown bits are refused.</summary>
+[Flags]
+public enum MachineFeatures : ulong
+{
+    None = 0,
+    X86_64_V2 = 1 << 0,
+    VirtioMmio = 1 << 1,
+    VirtioNet = 1 << 2,
+    VirtioConsole = 1 << 3,
+    VirtioBlock = 1 << 4,
+    LocalApicTimer = 1 << 5,
+    CmosClock = 1 << 6,
+    Known = (1 << 7) - 1,
+}
+
+public enum CheckpointHash : byte
+{
+    None = 0,
+
+    /// <summary>CRC-32C over the table of the frames' CRC-32C values, see <see cref="CheckpointTable"/>.</summary>
+    Crc32CTable = 1,
+}
+
+/// <summary>
+/// The header of a checkpoint stream (docs/protocols.md; design: thesis §6.2, §6.4). A receiver treats it as hostile.
+/// A view over <see cref="Size"/> bytes; after <see cref="Parse"/> no accessor fails.
+/// </summary>
+public readonly ref struct CheckpointHeader
+{
+    public const int Size = 64;
+    public const uint Magic = 0x50435645; // "EVCP"
+    public const ushort Version = 1;
+
+    /// <summary>The first frame that a checkpoint may name: what lies below 4 MiB belongs to the receiver.</summary>
+    public const uint FirstFrame = 0x400;
+
+    /// <summary>RAM ends below 3 GiB, so frames do too.</summary>
+    public const uint MaxFrames = 0xC0000;
+
+    private readonly ReadOnlySpan<byte> bytes;
+
+    private CheckpointHeader(ReadOnlySpan<byte> bytes) => this.bytes = bytes;
+
+    /// <param name="features">What this machine has.</param>
+    /// <param name="frames">Frames of RAM in this machine, counted from address 0.</param>
+    public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, MachineFeatures features, uint frames, out CheckpointHeader header)
+    {
+        header = default;
+        if (from.Length != Size || Bytes.Le32(from, 0) != Magic)
+            return CheckpointRefusal.BadHeader;
+        if (Bytes.Le16(from, 4) != Version)
+            return CheckpointRefusal.UnknownVersion;
+        header = new CheckpointHeader(from);
+        if (from[7] != 0 || header.Hash > CheckpointHash.Crc32CTable || Bytes.Le32(from, 20) != 0
+            || Bytes.Le64(from, 40) != 0 || Bytes.Le64(from, 48) != 0 || Bytes.Le64(from, 56) != 0)
+            return CheckpointRefusal.BadHeader;
+        if ((header.Features & ~features) != 0)
+            return CheckpointRefusal.MissingFeatures;
+        if (header.Frames <= FirstFrame || header.Frames > MaxFrames || header.Frames > frames)
+            return CheckpointRefusal.NotEnoughMemory;
+        // The entry is an address in the kernel's direct map of guest memory, which starts at 0xffffc00000000000.
+        ulong physical = header.RecoveryEntry - DirectMap;
+        return physical >= FirstFrame * 4096UL && physical < header.Frames * 4096UL ? CheckpointRefusal.None : CheckpointRefusal.BadEntry;
+    }
+
+    public const ulong DirectMap = 0xFFFF_C000_0000_0000;
+
+    public static void Emit(Span<byte> to, CheckpointHash hash, MachineFeatures features, uint frames, ulong entry, ulong argument)
+    {
+        to.Slice(0, Size).Clear();
+        Bytes.PutLe32(to, 0, Magic);
+        Bytes.PutLe16(to, 4, Version);
+        to[6] = (byte)hash;
+        Bytes.PutLe64(to, 8, (ulong)features);
+        Bytes.PutLe32(to, 16, frames);
+        Bytes.PutLe64(to, 24, entry);
+        Bytes.PutLe64(to, 32, argument);
+    }
+
+    public CheckpointHash Hash => (CheckpointHash)bytes[6];
+
+    public MachineFeatures Features => (MachineFeatures)Bytes.Le64(bytes, 8);
+
+    /// <summary>Frames of RAM that the guest was using, counted from address 0.</summary>
+    public uint Frames => Bytes.Le32(bytes, 16);
+
+    /// <summary>Kernel virtual address of the recovery code.</summary>
+    public ulong RecoveryEntry => Bytes.Le64(bytes, 24);
+
+    /// <summary>What the recovery code finds in RSI.</summary>
+    public ulong RecoveryArgument => Bytes.Le64(bytes, 32);
+}
+
+[Flags]
+public enum RecordFlags : ushort
+{
+    /// <summary>4,096 bytes of page follow.</summary>
+    Page = 0,
+
+    /// <summary>The page is all zeros and does not follow.</summary>
+    Zero = 1,
+
+    /// <summary>Not a frame: the trailer's second part follows, and the frame number is all ones.</summary>
+    End = 0x8000,
+}
+
+/// <summary>The 8 bytes before each page of a checkpoint.</summary>
+public static class CheckpointRecord
+{
+    public const int Size = 8;
+    public const int PageSize = 4096;
+    public const uint EndFrame = 0xFFFF_FFFF;
+
+    /// <param name="frames">The header's count of frames.</param>
+    public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, uint frames, out uint frame, out RecordFlags flags)
+    {
+        frame = Bytes.Le32(from, 0);
+        flags = (RecordFlags)Bytes.Le16(from, 4);
+        if (from.Length != Size || Bytes.Le16(from, 6) != 0)
+            return CheckpointRefusal.BadRecord;
+        if (flags == RecordFlags.End)
+            return frame == EndFrame ? CheckpointRefusal.None : CheckpointRefusal.BadRecord;
+        if (flags is not (RecordFlags.Page or RecordFlags.Zero))
+            return CheckpointRefusal.BadRecord;
+        return frame >= CheckpointHeader.FirstFrame && frame < frames ? CheckpointRefusal.None : CheckpointRefusal.FrameOutOfRange;
+    }
+
+    public static void Emit(Span<byte> to, uint frame, RecordFlags flags)
+    {
+        Bytes.PutLe32(to, 0, frame);
+        Bytes.PutLe16(to, 4, (ushort)flags);
+        Bytes.PutLe16(to, 6, 0);
+    }
+}
+
+/// <summary>The trailer: an <see cref="RecordFlags.End"/> record and then these 16 bytes.</summary>
+public static class CheckpointTrailer
+{
+    public const int Size = 16;
+
+    public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, ulong records, uint hash, CheckpointHash kind)
+    {
+        if (from.Length != Size || Bytes.Le32(from, 12) != 0)
+            return CheckpointRefusal.BadRecord;
+        if (Bytes.Le64(from, 0) != records)
+            return CheckpointRefusal.WrongCount;
+        return kind == CheckpointHash.None || Bytes.Le32(from, 8) == hash ? CheckpointRefusal.None : CheckpointRefusal.WrongHash;
+    }
+
+    /// <param name="records">Records sent, the <see cref="RecordFlags.End"/> record not counted.</param>
+    public static void Emit(Span<byte> to, ulong records, uint hash)
+    {
+        Bytes.PutLe64(to, 0, records);
+        Bytes.PutLe32(to, 8, hash);
+        Bytes.PutLe32(to, 12, 0);
+    }
+}

@@ -1,0 +1,28 @@
+using System;
+
+namespace Wire;
+
+/// <summary>
+/// The one-way chain of thesis §8.2: s_{i+1} = f(s_i) with f = SHA-1. The broker sells elements backwards from s_n,
+/// and a node needs only hash forward to the last element that it knows.
+/// </summary>
+public static class HashChain
+{
+    public const int ElementSize = Sha1.DigestSize;
+
+    /// <summary>Replaces <paramref name="element"/> by the element <paramref name="steps"/> further on.</summary>
+    public static void Advance(Span<byte> element, uint steps)
+    {
+        for (; steps > 0; steps--)
+            Sha1.Hash(element, element);
+    }
+
+    /// <summary>Whether <paramref name="known"/> lies exactly <paramref name="steps"/> after <paramref name="element"/>.</summary>
+    public static bool Leads(ReadOnlySpan<byte> element, ReadOnlySpan<byte> known, uint steps)
+    {
+        Span<byte> at = stackalloc byte[ElementSize];
+        element.CopyTo(at);
+        Advance(at, steps);
+        return HmacSha1.FixedTimeEquals(at, known);
+    }
+}
