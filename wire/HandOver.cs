@@ -10,11 +10,17 @@ public enum HandOverKind : byte
     /// <summary>Receiver, at any time before COMMIT: not taken, and why. The sender goes on running.</summary>
     Refused = 2,
 
-    /// <summary>Sender: run. From here on the sender's copy stays stopped.</summary>
+    /// <summary>Sender: run. From here on the sender's copy never speaks again.</summary>
     Commit = 3,
 
     /// <summary>Receiver: the guest runs here.</summary>
     Running = 4,
+
+    /// <summary>
+    /// Sender, between its trailer and COMMIT: a frame that reached it after the snapshot and that only the copy may answer.
+    /// The detail is its length; its bytes follow, padded with zeros to a multiple of 8.
+    /// </summary>
+    Late = 5,
 }
 
 /// <summary>Which check refused a checkpoint. Numbers are on the wire.</summary>
@@ -42,7 +48,13 @@ public static class HandOver
     public const uint Magic = 0x4F485645; // "EVHO"
     public const ushort Version = 1;
 
-    /// <param name="detail">With REFUSED: the frame, record or limit concerned. With COMMIT: 0.</param>
+    /// <summary>Longest frame in a LATE record: 14 bytes of Ethernet header and the longest IPv4 packet.</summary>
+    public const int MaxLateFrame = 14 + 65535;
+
+    /// <summary>What a receiver keeps of late frames, records and padding included; it drops what is over (they are only packets).</summary>
+    public const int LateCapacity = 256 * 1024;
+
+    /// <param name="detail">With REFUSED: the frame, record or limit concerned. With LATE: the frame's length in bytes. Otherwise 0.</param>
     public static void Emit(Span<byte> to, HandOverKind kind, CheckpointRefusal reason = CheckpointRefusal.None, ulong detail = 0)
     {
         Bytes.PutLe32(to, 0, Magic);
@@ -62,7 +74,7 @@ public static class HandOver
         kind = (HandOverKind)from[6];
         reason = (CheckpointRefusal)from[7];
         detail = Bytes.Le64(from, 8);
-        return kind is >= HandOverKind.Verified and <= HandOverKind.Running
+        return kind is >= HandOverKind.Verified and <= HandOverKind.Late
             && (reason == CheckpointRefusal.None) == (kind != HandOverKind.Refused);
     }
 
