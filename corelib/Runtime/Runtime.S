@@ -1,4 +1,4 @@
-/* What compiled C# calls by symbol: block moves, the stack probe, the checksum instruction.
+/* What compiled C# calls by symbol: block moves and the stack probe.
    System V AMD64 calling convention throughout. */
 
         .section .text.memmove, "ax"
@@ -74,18 +74,6 @@ RhpStackProbe:                          /* r11 = the stack pointer to be: touch 
         sub     $4096, %r10
         jmp     1b
 2:      ret
-
-        .section .text.crc, "ax"
-        .globl  crc32c_u8
-        .globl  crc32c_u64
-crc32c_u8:
-        mov     %edi, %eax
-        crc32b  %sil, %eax
-        ret
-crc32c_u64:
-        mov     %rdi, %rax
-        crc32q  %rsi, %rax
-        ret
 
 /* Transitions between native and managed code: there is no collector to tell. */
         .section .text.transition, "ax"
