@@ -1,0 +1,53 @@
+namespace Guestos;
+
+/// <summary>What an open file is; every operation switches on it.</summary>
+public enum FileKind : byte
+{
+    None,
+    Regular,
+    Directory,
+    Pipe,
+    Terminal,
+    Device,
+    Proc,
+    Epoll,
+    Event,
+    Socket,
+    Checkpoint,
+    Path,
+}
+
+/// <summary>
+/// An open file description (POSIX "open file description"): what descriptors of one or several processes point to.
+/// Lives in <see cref="Files"/>' pool; <see cref="References"/> counts descriptors and calls in progress.
+/// </summary>
+public unsafe struct File
+{
+    public int References;
+    public FileKind Kind;
+
+    /// <summary>For <see cref="FileKind.Device"/>: which one. For others free for the owner.</summary>
+    public byte Minor;
+
+    /// <summary>Open flags as Linux numbers them (<see cref="OpenFlags"/>): access mode, O_APPEND, O_NONBLOCK, …</summary>
+    public uint Flags;
+
+    /// <summary>Offset of the next byte; of a directory, the cookie of the last entry delivered.</summary>
+    public ulong Position;
+
+    /// <summary>The object behind a file that is not in a file system (pipe, epoll set, event counter, socket…), or what its kind keeps per open.</summary>
+    public void* Object;
+
+    /// <summary>The inode that was opened; null for anonymous objects.</summary>
+    public Inode* Inode;
+
+    /// <summary>A number that the owner of <see cref="Object"/> may use (a socket handle).</summary>
+    public long Handle;
+
+    /// <summary>flock(2): 0 none, 1 shared, 2 exclusive.</summary>
+    public int LockKind;
+
+    public readonly bool MayRead => (Flags & OpenFlags.AccessMode) != OpenFlags.WriteOnly && (Flags & OpenFlags.Path) == 0;
+    public readonly bool MayWrite => (Flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly && (Flags & OpenFlags.Path) == 0;
+    public readonly bool NonBlocking => (Flags & OpenFlags.NonBlocking) != 0;
+}

@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>File types, as the top four bits of st_mode (include/uapi/linux/stat.h).</summary>
+public enum InodeType : ushort
+{
+    Fifo = 0x1000,
+    Character = 0x2000,
+    Directory = 0x4000,
+    Block = 0x6000,
+    Regular = 0x8000,
+    Link = 0xa000,
+    Socket = 0xc000,
+}
+
+/// <summary>Who answers for an inode.</summary>
+public enum FileSystem : byte
+{
+    /// <summary>Everything in memory: the root, tmpfs, /dev, /sys.</summary>
+    Ram,
+
+    /// <summary>/proc: inodes are made by lookup and go with their last reference.</summary>
+    Proc,
+
+    /// <summary>Pipes, sockets, epoll sets…: an inode only for fstat.</summary>
+    Anonymous,
+}
+
+/// <summary>
+/// A file, whatever its names. It lives while it has names (<see cref="Links"/>) or users (<see cref="References"/>: open files,
+/// working directories, mounts, mappings, path walks in progress). Times are nanoseconds since 1970.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct Inode
+{
+    public int References;
+    public uint Links;
+    public ulong Number;
+    public InodeType Type;
+
+    /// <summary>Permission bits and set-id bits (07777).</summary>
+    public ushort Permissions;
+    public FileSystem FileSystem;
+
+    /// <summary>Which mount it lies in, as st_dev shows it.</summary>
+    public byte Volume;
+    public uint UserId;
+    public uint GroupId;
+
+    /// <summary>Device number of a device node, major &lt;&lt; 8 | minor.</summary>
+    public uint DeviceNumber;
+    public ulong Size;
+    public ulong AccessTime;
+    public ulong ModifyTime;
+    public ulong ChangeTime;
+
+    /// <summary>
+    /// The name it was reached by last, for /proc and getcwd: of a directory its only one, null for a root and for what has been unlinked.
+    /// </summary>
+    public DirectoryEntry* Home;
+
+    // ---- directories ----
+
+    public DirectoryEntry* FirstEntry;
+    public DirectoryEntry* LastEntry;
+
+    /// <summary>Cookie of the next entry to be made (see <see cref="DirectoryEntry.Cookie"/>).</summary>
+    public ulong NextCookie;
+
+    /// <summary>The root directory mounted here; null when this is no mount point.</summary>
+    public Inode* Mounted;
+
+    /// <summary>Of a mounted root: the directory it covers.</summary>
+    public Inode* Covers;
+
+    // ---- regular files, symbolic links ----
+
+    /// <summary>Content that lies in the initial archive and has not been written: the first <see cref="ImageLength"/> bytes. A link's target, always.</summary>
+    public byte* Image;
+    public ulong ImageLength;
+
+    /// <summary>Written content: a two-level table of page frames, null until the first write. See <see cref="FileContent"/>.</summary>
+    public ulong** Pages;
+
+    /// <summary>Page frames in <see cref="Pages"/>, tables included (st_blocks).</summary>
+    public uint PageCount;
+
+    // ---- others ----
+
+    /// <summary>Of a FIFO: the pipe while somebody has it open.</summary>
+    public Pipe* Pipe;
+
+    /// <summary>Of /proc: which file (<see cref="ProcNode"/>), of which process, of which descriptor.</summary>
+    public int ProcNode;
+    public int ProcProcess;
+    public int ProcDescriptor;
+}
+
+/// <summary>
+/// A name in a directory. Entries form a list in the order of their cookies, which are never used again: a directory that is
+/// read while names come and go shows every name that stays exactly once.
+/// </summary>
+public unsafe struct DirectoryEntry
+{
+    public DirectoryEntry* Next;
+    public DirectoryEntry* Previous;
+
+    /// <summary>The directory it stands in.</summary>
+    public Inode* Directory;
+    public Inode* Inode;
+    public ulong Cookie;
+    public uint Hash;
+
+    /// <summary>1 to 255.</summary>
+    public ushort NameLength;
+
+    /// <summary>The first of <see cref="NameLength"/> bytes; the entry was allocated long enough for all.</summary>
+    public fixed byte Name[2];
+}

@@ -1,0 +1,7 @@
+namespace Guestos;
+
+/// <summary>A pipe or FIFO.</summary>
+public unsafe struct Pipe
+{
+    public WaitQueue Queue;
+}
