@@ -1,0 +1,123 @@
+namespace System.Machine;
+
+/// <summary>
+/// How fast the machine's clocks run, found out as docs/architecture.md, "Time inside a machine", says; and the time stamp counter as
+/// nanoseconds. Differs from machine to machine: a guest that arrives somewhere asks anew.
+/// </summary>
+public unsafe struct TimeSource
+{
+    private const uint HypervisorLeaf = 0x40000000, FrequencyLeaf = 0x40000010;
+    private const uint Assumed = 1_000_000;
+
+    /// <summary>Time stamp counter, in kHz.</summary>
+    public uint CounterKilohertz { get; private set; }
+
+    /// <summary>Local APIC timer undivided, in kHz.</summary>
+    public uint TimerKilohertz { get; private set; }
+
+    /// <summary>Counter value that <see cref="Nanoseconds"/> calls 0.</summary>
+    public ulong Origin { get; private set; }
+
+    /// <summary>Nanoseconds per counter tick, times 2^32.</summary>
+    private ulong scale;
+
+    /// <param name="apic">Enabled already; its timer is used to measure when the machine does not say.</param>
+    public static TimeSource Measure(LocalApic apic)
+    {
+        TimeSource source = default;
+        if (!source.Ask() && !(IsTcg() && source.MeasureAgainstTimer(apic, Assumed)) && !source.MeasureAgainstCmos(apic))
+            source.CounterKilohertz = source.TimerKilohertz = Assumed;
+        source.scale = (1_000_000UL << 32) / source.CounterKilohertz;
+        source.Origin = Processor.ReadTimeStampCounter();
+        return source;
+    }
+
+    /// <summary>Nanoseconds since <see cref="Measure"/>.</summary>
+    public readonly ulong Nanoseconds => ToNanoseconds(Processor.ReadTimeStampCounter() - Origin);
+
+    /// <summary>A duration in counter ticks as nanoseconds.</summary>
+    public readonly ulong ToNanoseconds(ulong ticks) => (ticks >> 32) * scale + ((ticks & uint.MaxValue) * (scale >> 32) + ((ticks & uint.MaxValue) * (scale & uint.MaxValue) >> 32));
+
+    /// <summary>A duration in nanoseconds as ticks of the local APIC timer, rounded up, 1 to the most that it holds.</summary>
+    public readonly uint ToTimerTicks(ulong nanoseconds)
+    {
+        // A longer sleep ends early and is gone to again.
+        ulong ticks = Math.Min(nanoseconds, 1_000_000_000) * TimerKilohertz / 1_000_000 + 1;
+        return (uint)Math.Min(ticks, uint.MaxValue);
+    }
+
+    /// <summary>The machine says so itself.</summary>
+    private bool Ask()
+    {
+        uint* leaf = stackalloc uint[4];
+        Processor.CpuId(1, 0, leaf);
+        if ((leaf[2] & 1u << 31) == 0)
+            return false;
+        Processor.CpuId(HypervisorLeaf, 0, leaf);
+        if (leaf[0] < FrequencyLeaf || leaf[0] > HypervisorLeaf + 0xffff)
+            return false;
+        Processor.CpuId(FrequencyLeaf, 0, leaf);
+        CounterKilohertz = leaf[0];
+        TimerKilohertz = leaf[1];
+        return IsSane;
+    }
+
+    /// <summary>100 kHz to 20 GHz: outside it a leaf or a measurement is no frequency.</summary>
+    private readonly bool IsSane => CounterKilohertz is >= 100 and <= 20_000_000 && TimerKilohertz is >= 100 and <= 20_000_000;
+
+    private static bool IsTcg()
+    {
+        uint* leaf = stackalloc uint[4];
+        Processor.CpuId(1, 0, leaf);
+        if ((leaf[2] & 1u << 31) == 0)
+            return false;
+        Processor.CpuId(HypervisorLeaf, 0, leaf);
+        return leaf[1] == 0x54474354 && leaf[2] == 0x43544743 && leaf[3] == 0x47435447; // "TCGTCGTCGTCG"
+    }
+
+    private bool MeasureAgainstTimer(LocalApic apic, uint timerKilohertz)
+    {
+        apic.StartCounting();
+        uint first = apic.TimerCount;
+        ulong start = Processor.ReadTimeStampCounter();
+        uint elapsed = 0;
+        for (uint patience = 0; elapsed < timerKilohertz * 10; patience++)
+        {
+            if (patience == 100_000_000)
+                return false;
+            elapsed = first - apic.TimerCount;
+        }
+        ulong ticks = Processor.ReadTimeStampCounter() - start;
+        apic.StopTimer();
+        CounterKilohertz = (uint)(ticks * timerKilohertz / elapsed);
+        TimerKilohertz = timerKilohertz;
+        return IsSane;
+    }
+
+    /// <summary>Between two ticks of the seconds: takes up to two seconds, once.</summary>
+    private bool MeasureAgainstCmos(LocalApic apic)
+    {
+        if (!AwaitTick())
+            return false;
+        apic.StartCounting();
+        ulong start = Processor.ReadTimeStampCounter();
+        uint first = apic.TimerCount;
+        if (!AwaitTick())
+            return false;
+        uint timer = first - apic.TimerCount;
+        ulong ticks = Processor.ReadTimeStampCounter() - start;
+        apic.StopTimer();
+        CounterKilohertz = (uint)Math.Min(ticks / 1000, uint.MaxValue);
+        TimerKilohertz = timer / 1000;
+        return IsSane;
+    }
+
+    private static bool AwaitTick()
+    {
+        byte now = CmosClock.RawSeconds;
+        for (uint patience = 0; patience < 50_000_000; patience++)
+            if (CmosClock.RawSeconds != now)
+                return true;
+        return false;
+    }
+}
