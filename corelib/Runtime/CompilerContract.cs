@@ -42,6 +42,14 @@ namespace Internal.Runtime.CompilerHelpers
     using System;
     using System.Diagnostics.CodeAnalysis;
 
+    // Looked up where a span comes from static data; the load itself is replaced, so that no handle is ever made.
+    internal static unsafe class LdTokenHelpers
+    {
+        private static RuntimeTypeHandle GetRuntimeTypeHandle(System.Runtime.MethodTable* type) => default;
+        private static RuntimeMethodHandle GetRuntimeMethodHandle(nint signature) => default;
+        private static RuntimeFieldHandle GetRuntimeFieldHandle(nint signature) => default;
+    }
+
     internal static class ThrowHelpers
     {
         [DoesNotReturn] internal static void ThrowFeatureBodyRemoved() => Environment.FailFast();
