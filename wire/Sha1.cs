@@ -73,7 +73,11 @@ public struct Sha1
                 _ => (x ^ y ^ z) + 0xCA62C1D6,
             };
             uint next = BitOperations.RotateLeft(v, 5) + f + u + w[t & 15];
-            (u, z, y, x, v) = (z, y, BitOperations.RotateLeft(x, 30), v, next);
+            u = z;
+            z = y;
+            y = BitOperations.RotateLeft(x, 30);
+            x = v;
+            v = next;
         }
         a += v;
         b += x;

@@ -1,0 +1,110 @@
+using System;
+using System.Linux;
+
+namespace Packetd;
+
+/// <summary>Every system call that packetd makes, by its x86-64 number (arch/x86/entry/syscalls/syscall_64.tbl).</summary>
+internal enum Call : ushort
+{
+    // While it opens what it needs.
+    Open = 2,
+    Ioctl = 16,
+    Munmap = 11,
+    NanoSleep = 35,
+    Socket = 41,
+    Bind = 49,
+    SigProcMask = 14,
+    SignalFd4 = 289,
+
+    // While it serves.
+    Read = 0,
+    Write = 1,
+    Close = 3,
+    Dup2 = 33,
+    GetPid = 39,
+    SocketPair = 53,
+    SetSockOpt = 54,
+    Clone = 56,
+    Execve = 59,
+    Wait4 = 61,
+    Kill = 62,
+    SetSid = 112,
+    SetGroups = 116,
+    SetResUid = 117,
+    SetResGid = 119,
+    GetPpid = 110,
+    CapSet = 126,
+    Prctl = 157,
+    ClockGetTime = 228,
+    ExitGroup = 231,
+    Ppoll = 271,
+    Pipe2 = 293,
+    Prlimit = 302,
+    CloseRange = 436,
+}
+
+/// <summary>The way into the kernel, and the list of what may still go through it once packetd serves.</summary>
+internal static unsafe class Kernel
+{
+    public const int Again = -11;
+
+    /// <summary>What the seccomp filter allows (see <see cref="Confinement"/>).</summary>
+    public static ReadOnlySpan<ushort> WhileServing =>
+    [
+        (ushort)Call.Read, (ushort)Call.Write, (ushort)Call.Ppoll, (ushort)Call.ClockGetTime, (ushort)Call.Close,
+        (ushort)Call.Dup2, (ushort)Call.GetPid, (ushort)Call.SocketPair, (ushort)Call.SetSockOpt, (ushort)Call.Clone,
+        (ushort)Call.Execve, (ushort)Call.Wait4, (ushort)Call.Kill, (ushort)Call.SetSid, (ushort)Call.SetGroups,
+        (ushort)Call.SetResUid, (ushort)Call.SetResGid, (ushort)Call.GetPpid, (ushort)Call.CapSet, (ushort)Call.Prctl,
+        (ushort)Call.ExitGroup, (ushort)Call.Pipe2, (ushort)Call.Prlimit, (ushort)Call.CloseRange, (ushort)Call.SigProcMask,
+    ];
+
+    /// <summary>The result is the kernel's: negative values are -errno.</summary>
+    public static int Do(Call call, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0) =>
+        (int)Syscall.Invoke((nint)call, a, b, c, d, e);
+
+    // SAFETY of both: the kernel touches the span's own bytes, which stay where they are meanwhile.
+    public static int Read(int fd, Span<byte> to)
+    {
+        fixed (byte* pointer = to)
+            return Do(Call.Read, fd, (nint)pointer, to.Length);
+    }
+
+    public static int Write(int fd, ReadOnlySpan<byte> from)
+    {
+        fixed (byte* pointer = from)
+            return Do(Call.Write, fd, (nint)pointer, from.Length);
+    }
+
+    // SAFETY of the next four: each caller's span is as large as the kernel's structure. The number in the name is the
+    // argument that points at the span.
+    public static int With1(Call call, Span<ulong> words, nint b = 0)
+    {
+        fixed (ulong* pointer = words)
+            return Do(call, (nint)pointer, b);
+    }
+
+    public static int With2(Call call, nint a, Span<ulong> words, nint c = 0, nint d = 0)
+    {
+        fixed (ulong* pointer = words)
+            return Do(call, a, (nint)pointer, c, d);
+    }
+
+    public static int With3(Call call, nint a, nint b, Span<ulong> words)
+    {
+        fixed (ulong* pointer = words)
+            return Do(call, a, b, (nint)pointer);
+    }
+
+    public static int With4(Call call, nint a, nint b, nint c, Span<ulong> words, nint e = 0)
+    {
+        fixed (ulong* pointer = words)
+            return Do(call, a, b, c, (nint)pointer, e);
+    }
+
+    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
+    public static void Exit(int code)
+    {
+        Do(Call.ExitGroup, code);
+        Environment.FailFast();
+    }
+}

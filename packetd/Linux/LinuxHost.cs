@@ -1,0 +1,269 @@
+using System;
+using Wire;
+
+namespace Packetd;
+
+/// <summary>One entry of the poll table (struct pollfd); a negative descriptor is skipped.</summary>
+internal struct Poll
+{
+    public int Descriptor;
+    private uint events;
+
+    public const uint In = 1;
+
+    public static Poll On(int descriptor) => new() { Descriptor = descriptor, events = In };
+
+    /// <summary>Whether there is something to read, or the other end is gone.</summary>
+    public readonly bool Ready => events >> 16 != 0;
+}
+
+/// <summary>
+/// The node's hands: its descriptors, all in one poll table, and the monitors' processes. Table: link, signals, then for
+/// each slot frames, control and log.
+/// </summary>
+internal ref struct LinuxHost : IHost
+{
+    public const int PollsPerSlot = 3, FirstPoll = 2, FramesAt = 0, ControlAt = 1, LogAt = 2, LineSize = 160;
+    private const int LinkAt = 0, SignalsAt = 1, NullDescriptor = 3;
+    private const int Unix = 1, SeqPacket = 5 | NonBlock | CloseOnExec, NonBlock = 0x800, CloseOnExec = 0x80000;
+    private const int SocketLevel = 1, SendBuffer = 7, SigKill = 9, ClockRealtime = 0;
+
+    private readonly Options options;
+    private readonly Span<Poll> polls;
+    private readonly Span<Machine> machines;
+    private readonly Span<byte> lines;
+
+    /// <param name="lines"><see cref="LineSize"/> bytes for each machine.</param>
+    public LinuxHost(Options options, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines)
+    {
+        this.options = options;
+        this.polls = polls;
+        this.machines = machines;
+        this.lines = lines;
+        polls.Fill(Poll.On(-1));
+        polls[LinkAt] = Poll.On(link);
+        polls[SignalsAt] = Poll.On(signals);
+    }
+
+    public ulong Now { get; private set; }
+
+    /// <summary>Since 1970, in tenths of a second.</summary>
+    public ulong Tenths { get; private set; }
+
+    /// <summary>Waits for work and tells the time.</summary>
+    public unsafe void Wait()
+    {
+        fixed (Poll* pointer = polls) // SAFETY: struct pollfd, as many as are counted.
+            Kernel.Do(Call.Ppoll, (nint)pointer, polls.Length);
+        Span<ulong> time = stackalloc ulong[2];
+        Kernel.With2(Call.ClockGetTime, ClockRealtime, time);
+        if (time[0] != Now)
+            for (int i = 0; i < machines.Length; i++)
+                machines[i].Lines = 0;
+        Now = time[0];
+        Tenths = time[0] * 10 + time[1] / 100_000_000;
+    }
+
+    public readonly bool SignalReady => polls[SignalsAt].Ready;
+
+    public readonly bool Ready(int port) => Frames(port).Ready;
+
+    public readonly bool Ready(int slot, int which) => At(slot, which).Ready;
+
+    public readonly int ReadSignal(Span<byte> to) => Kernel.Read(polls[SignalsAt].Descriptor, to);
+
+    /// <summary>
+    /// The next packet of a port, at the buffer's beginning; 0 when there is none for now. A domain whose descriptor failed
+    /// or ended is killed.
+    /// </summary>
+    public readonly int Receive(int port, Span<byte> buffer)
+    {
+        bool headed = port == Port.Link || options.Offload;
+        int skipped = headed ? 0 : Packet.HeaderSize;
+        buffer.Slice(0, skipped).Clear();
+        int length = Kernel.Read(Frames(port).Descriptor, buffer.Slice(skipped));
+        if (length <= 0 && length != Kernel.Again && port != Port.Link)
+            Kill(port);
+        return length <= 0 ? 0 : length + skipped;
+    }
+
+    public readonly bool Send(int port, scoped Span<byte> packet)
+    {
+        int skipped = 0;
+        if (port != Port.Link && !options.Offload)
+        {
+            if (!Packet.Complete(packet))
+                return false;
+            skipped = Packet.HeaderSize;
+        }
+        return Kernel.Write(Frames(port).Descriptor, packet.Slice(skipped)) > 0;
+    }
+
+    public readonly bool Start(int slot, BootToken token)
+    {
+        Span<ulong> frames = stackalloc ulong[1], control = stackalloc ulong[1], log = stackalloc ulong[1];
+        bool wantsLog = options.LogLevel > 1;
+        bool made = Kernel.With4(Call.SocketPair, Unix, SeqPacket, 0, frames) == 0
+            && Kernel.With4(Call.SocketPair, Unix, SeqPacket, 0, control) == 0
+            && (!wantsLog || Kernel.With1(Call.Pipe2, log, NonBlock | CloseOnExec) == 0);
+        int theirs = wantsLog ? (int)(log[0] >> 32) : NullDescriptor;
+        int pid = made ? MachineStart.Start(in options, slot, token, (int)(frames[0] >> 32), (int)(control[0] >> 32), theirs) : -1;
+        CloseHigh(frames[0]);
+        CloseHigh(control[0]);
+        CloseHigh(log[0]);
+        At(slot, FramesAt) = Poll.On(frames[0] == 0 ? -1 : (int)frames[0]);
+        At(slot, ControlAt) = Poll.On(control[0] == 0 ? -1 : (int)control[0]);
+        At(slot, LogAt) = Poll.On(log[0] == 0 ? -1 : (int)log[0]);
+        machines[slot] = new Machine { Pid = pid };
+        if (pid < 0)
+        {
+            Close(slot);
+            return false;
+        }
+        Kernel.With4(Call.SetSockOpt, At(slot, FramesAt).Descriptor, SocketLevel, SendBuffer, stackalloc ulong[] { 4 << 20 }, sizeof(int));
+        Line line = Log.About(slot, stackalloc byte[Log.Size]);
+        line.Add("started for "u8);
+        line.AddAddress(token.BootAddress);
+        line.Add(", "u8);
+        line.Add((ulong)token.MemoryMiB);
+        line.Add(" MiB, process "u8);
+        line.Add((ulong)pid);
+        Log.Event(in options, ref line);
+        return true;
+    }
+
+    public readonly void Refused(uint source, Refusal refusal)
+    {
+        Line line = Log.Begin(stackalloc byte[Log.Size]);
+        line.Add("refused a magic ping from "u8);
+        line.AddAddress(source);
+        line.Add(": reason "u8);
+        line.Add((ulong)refusal);
+        Log.Event(in options, ref line);
+    }
+
+    /// <summary>Ends a machine: its session's processes die, and their end is told by <see cref="Reap"/>.</summary>
+    public readonly void Kill(int slot)
+    {
+        if (machines[slot].Pid > 0)
+            Kernel.Do(Call.Kill, -machines[slot].Pid, SigKill);
+        CloseOne(slot, FramesAt);
+        CloseOne(slot, ControlAt);
+    }
+
+    /// <summary>The slot of a machine that has ended, and how (wait(2)); -1 when none has.</summary>
+    public readonly int Reap(out uint status)
+    {
+        Span<ulong> waited = stackalloc ulong[1];
+        int pid = Kernel.With2(Call.Wait4, -1, waited, 1);
+        status = (uint)waited[0];
+        for (int slot = 0; pid > 0 && slot < machines.Length; slot++)
+            if (machines[slot].Pid == pid)
+                return slot;
+        return -1;
+    }
+
+    /// <summary>Says how a machine ended and forgets it.</summary>
+    public readonly void Ended(int slot, uint status, in Domain domain)
+    {
+        while (Tell(slot))
+            continue;
+        ref Machine machine = ref machines[slot];
+        Line line = Log.About(slot, stackalloc byte[Log.Size]);
+        line.Add(machine.Said switch
+        {
+            2 => "ended: the guest reset the machine"u8,
+            3 => "ended: triple fault"u8,
+            4 => "ended: the monitor failed, error "u8,
+            _ => (status & 0x7F) == 0 ? "ended: exit code "u8 : "ended: signal "u8,
+        });
+        if (machine.Said is not (2 or 3))
+            line.Add((ulong)(machine.Said == 4 ? machine.Value : (status & 0x7F) == 0 ? status >> 8 & 0xFF : status & 0x7F));
+        line.Add("; frames sent "u8);
+        line.Add(domain.Sent);
+        line.Add(", received "u8);
+        line.Add(domain.Received);
+        line.Add(", dropped "u8);
+        line.Add(domain.Dropped);
+        line.Add(", forged "u8);
+        line.Add(domain.Forged);
+        Log.Event(in options, ref line);
+        Kill(slot);
+        Close(slot);
+        machine = default;
+    }
+
+    /// <summary>Ends all machines and waits for them.</summary>
+    public readonly void KillAll()
+    {
+        for (int slot = 0; slot < machines.Length; slot++)
+            Kill(slot);
+        while (Kernel.Do(Call.Wait4, -1) > 0)
+            continue;
+    }
+
+    /// <summary>Notes one record of a monitor's control descriptor.</summary>
+    public readonly void Listen(int slot)
+    {
+        Span<byte> record = stackalloc byte[16];
+        int length = Kernel.Read(At(slot, ControlAt).Descriptor, record);
+        if (length == Kernel.Again)
+            return;
+        if (length != record.Length)
+        {
+            Kill(slot);
+            return;
+        }
+        machines[slot].Said = Bytes.Le32(record, 0);
+        machines[slot].Value = Bytes.Le32(record, 4);
+    }
+
+    /// <summary>Passes on what a monitor writes, line by line, so much a second and no more. False when there is no more.</summary>
+    public readonly bool Tell(int slot)
+    {
+        Span<byte> buffer = stackalloc byte[256];
+        ref Machine machine = ref machines[slot];
+        Span<byte> pending = lines.Slice(slot * LineSize, LineSize);
+        int length = Kernel.Read(At(slot, LogAt).Descriptor, buffer);
+        if (length == 0)
+            CloseOne(slot, LogAt);
+        for (int i = 0; i < length; i++)
+        {
+            if (buffer[i] != '\n')
+                pending[machine.Pending++] = buffer[i] is >= 0x20 and < 0x7F ? buffer[i] : (byte)'?';
+            if ((buffer[i] == '\n' || machine.Pending == LineSize) && machine.Pending > 0)
+            {
+                Line line = Log.About(slot, stackalloc byte[Log.Size]);
+                line.Add(pending.Slice(0, machine.Pending));
+                machine.Pending = 0;
+                if (machine.Lines++ < 50)
+                    Log.Event(in options, ref line);
+            }
+        }
+        return length > 0;
+    }
+
+    private readonly ref Poll Frames(int port) => ref port == Port.Link ? ref polls[LinkAt] : ref At(port, FramesAt);
+
+    private readonly ref Poll At(int slot, int which) => ref polls[FirstPoll + slot * PollsPerSlot + which];
+
+    private readonly void Close(int slot)
+    {
+        for (int which = 0; which < PollsPerSlot; which++)
+            CloseOne(slot, which);
+    }
+
+    private readonly void CloseOne(int slot, int which)
+    {
+        ref Poll poll = ref At(slot, which);
+        if (poll.Descriptor >= 0)
+            Kernel.Do(Call.Close, poll.Descriptor);
+        poll = Poll.On(-1);
+    }
+
+    private static void CloseHigh(ulong pair)
+    {
+        if (pair != 0)
+            Kernel.Do(Call.Close, (nint)(pair >> 32));
+    }
+}

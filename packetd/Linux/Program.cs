@@ -1,0 +1,88 @@
+using System;
+using System.Runtime;
+using Wire;
+
+namespace Packetd;
+
+internal static unsafe class Program
+{
+    private const int UsedTokensLimit = 4096, Batch = 64;
+
+    [RuntimeExport("freestanding_main")]
+    private static int Main(int count, byte** arguments, byte** environment)
+    {
+        Options options = Options.Parse(count, arguments);
+        Confinement.UnmapVdso(environment);
+        Opening.ReserveLowDescriptors();
+        Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
+        key = key.Slice(0, Opening.ReadKey(options.KeyFile, key));
+        int link = Opening.Link(options.Link), signals = Opening.Signals();
+        ulong started = Opening.WaitForNextSecond();
+        if (!Confinement.Enter(options.UidBase != 0))
+            Log.Fail("cannot give up privileges"u8, 0);
+
+        // All the memory that there will ever be.
+        int domains = (int)options.MaxDomains;
+        LinuxHost host = new(options, link, signals, stackalloc Poll[LinuxHost.FirstPoll + domains * LinuxHost.PollsPerSlot],
+            stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize]);
+        Limits limits = new()
+        {
+            Address = options.Address, Key = key, Started = started, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps,
+        };
+        UsedTokens used = new(stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
+        Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));
+        Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
+
+        Line line = Log.Begin(stackalloc byte[Log.Size]);
+        line.Add("ready as "u8);
+        line.AddAddress(options.Address);
+        Log.Event(in options, ref line);
+        while (Serve(ref node, domains, buffer))
+            continue;
+        node.Host.KillAll();
+        line = Log.Begin(stackalloc byte[Log.Size]);
+        line.Add("ended by a signal"u8);
+        Log.Event(in options, ref line);
+        return 0;
+    }
+
+    /// <summary>One turn of the event loop: every port gets a bounded share of it, so that no flood starves another.</summary>
+    private static bool Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
+    {
+        node.Host.Wait();
+        node.Limiter.Tick(node.Host.Tenths);
+        for (int port = Port.Link; port < domains; port++)
+            if (node.Host.Ready(port))
+                Drain(ref node, port, buffer);
+        for (int slot = 0; slot < domains; slot++)
+        {
+            if (node.Host.Ready(slot, LinuxHost.ControlAt))
+                node.Host.Listen(slot);
+            if (node.Host.Ready(slot, LinuxHost.LogAt))
+                node.Host.Tell(slot);
+        }
+        return !node.Host.SignalReady || HandleSignal(ref node);
+    }
+
+    private static void Drain(ref Node<LinuxHost> node, int port, Span<byte> buffer)
+    {
+        for (int i = 0; i < Batch; i++)
+        {
+            int length = node.Host.Receive(port, buffer);
+            if (length == 0)
+                return;
+            if (length <= Packet.MaxSize)
+                node.Receive(port, buffer.Slice(0, length));
+        }
+    }
+
+    private static bool HandleSignal(ref Node<LinuxHost> node)
+    {
+        Span<byte> signal = stackalloc byte[128]; // struct signalfd_siginfo begins with the signal's number
+        if (node.Host.ReadSignal(signal) == signal.Length && signal[0] != Opening.SigChild)
+            return false;
+        for (int slot = node.Host.Reap(out uint status); slot >= 0; slot = node.Host.Reap(out status))
+            node.Host.Ended(slot, status, node.Remove(slot));
+        return true;
+    }
+}

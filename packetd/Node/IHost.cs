@@ -1,0 +1,29 @@
+using System;
+using Wire;
+
+namespace Packetd;
+
+/// <summary>All that the node's decisions may do to the world. The real one makes system calls, the tests' one takes notes.</summary>
+public interface IHost
+{
+    /// <summary>Unix seconds.</summary>
+    ulong Now { get; }
+
+    /// <summary>
+    /// Sends a packet (virtio-net header, then the frame) to a domain's slot or to <see cref="Port.Link"/>, at once or never.
+    /// May complete the packet's checksum in place. False when it was dropped.
+    /// </summary>
+    bool Send(int port, scoped Span<byte> packet);
+
+    /// <summary>Starts a machine in a free slot. False leaves nothing behind.</summary>
+    bool Start(int slot, BootToken token);
+
+    /// <summary>Notes that a magic ping was refused.</summary>
+    void Refused(uint source, Refusal refusal);
+}
+
+public static class Port
+{
+    /// <summary>The node's network; every other port is the slot of a domain.</summary>
+    public const int Link = -1;
+}

@@ -1,0 +1,49 @@
+using System;
+
+namespace Packetd;
+
+/// <summary>What the node answers, each kind with its own allowance.</summary>
+public enum AnswerKind
+{
+    Arp,
+    Echo,
+    Refusal,
+}
+
+/// <summary>
+/// Bounds the answers per source and kind in each tenth of a second. It never stands between a token and its check: who
+/// floods in the name of a customer cannot keep the customer out. Sources that share a bucket share the allowance.
+/// </summary>
+public ref struct Limiter
+{
+    public const int Buckets = 256, Kinds = 3, Size = Buckets * Kinds;
+
+    private readonly Span<ushort> spent;
+    private ulong tenth;
+
+    /// <param name="spent"><see cref="Size"/> zeros.</param>
+    public Limiter(Span<ushort> spent) => this.spent = spent;
+
+    /// <summary>Tells the time, in tenths of a second since any moment: a new one renews every allowance.</summary>
+    public void Tick(ulong now)
+    {
+        if (tenth != now)
+            spent.Clear();
+        tenth = now;
+    }
+
+    public readonly bool Allows(AnswerKind kind, uint source)
+    {
+        int allowance = kind switch
+        {
+            AnswerKind.Arp => 100,
+            AnswerKind.Echo => 50_000,
+            _ => 10,
+        };
+        ref ushort bucket = ref spent[(int)kind * Buckets + (int)(source * 0x9E3779B1 >> 24)];
+        if (bucket == allowance)
+            return false;
+        bucket++;
+        return true;
+    }
+}

@@ -1,0 +1,114 @@
+using System;
+using Wire;
+
+namespace Packetd;
+
+/// <summary>What the node was told when it started.</summary>
+public ref struct Limits
+{
+    /// <summary>The node's own address, which the host's kernel does not have.</summary>
+    public uint Address;
+
+    /// <summary>The secret shared with the broker, 1 to 64 bytes.</summary>
+    public ReadOnlySpan<byte> Key;
+
+    /// <summary>Unix seconds: tokens issued before are refused.</summary>
+    public ulong Started;
+
+    public uint MaxMemoryMiB;
+
+    /// <summary>How many tokens of a chain are verified in one packet.</summary>
+    public uint ChainSteps;
+}
+
+/// <summary>
+/// The node: every packet comes in here, and every decision about it is made here and in the other files of this type,
+/// without a system call, a heap or a clock of its own. All memory belongs to the caller and is as large as it will ever be.
+/// </summary>
+public ref partial struct Node<THost>
+    where THost : IHost, allows ref struct
+{
+    public THost Host;
+    public Limiter Limiter;
+    private readonly Span<Domain> domains;
+    private readonly Limits limits;
+    private UsedTokens used;
+
+    public Node(THost host, Limits limits, Span<Domain> domains, UsedTokens used, Limiter limiter)
+    {
+        Host = host;
+        this.limits = limits;
+        this.domains = domains;
+        this.used = used;
+        Limiter = limiter;
+    }
+
+    /// <summary>
+    /// Takes a packet from a domain's slot or from <see cref="Port.Link"/>. The packet's memory may be written to: answers
+    /// are made in place.
+    /// </summary>
+    public void Receive(int port, Span<byte> packet)
+    {
+        if (packet.Length < Packet.HeaderSize + Packet.EthernetSize)
+            return;
+        if (port != Port.Link && !MaySend(ref domains[port], packet))
+            return;
+
+        Span<byte> frame = packet.Slice(Packet.HeaderSize);
+        int to = Bytes.Be16(frame, 0) == Packet.MacPrefix ? Find(Bytes.Be32(frame, 2)) : Port.Link;
+        if ((frame[0] & 1) != 0)
+        {
+            for (int slot = 0; slot < domains.Length; slot++)
+                if (slot != port)
+                    Deliver(slot, packet);
+            if (port != Port.Link)
+                Host.Send(Port.Link, packet);
+            AnswerArp(port, packet);
+        }
+        else if (Packet.HasMac(frame, 0, limits.Address))
+        {
+            AnswerArp(port, packet);
+            AnswerEcho(port, packet);
+        }
+        else if (to != port)
+        {
+            Deliver(to, packet);
+        }
+    }
+
+    /// <summary>The end of the domain in a slot, whose addresses are free from now on. Returns what it was.</summary>
+    public Domain Remove(int slot)
+    {
+        Domain domain = domains[slot];
+        domains[slot] = default;
+        return domain;
+    }
+
+    private static bool MaySend(ref Domain domain, ReadOnlySpan<byte> packet)
+    {
+        bool allowed = Filter.Allows(in domain, packet);
+        domain.Sent += allowed ? 1UL : 0;
+        domain.Forged += allowed ? 0 : 1UL;
+        return allowed;
+    }
+
+    private void Deliver(int port, Span<byte> packet)
+    {
+        if (port != Port.Link && domains[port].Boot == 0)
+            return;
+        bool sent = Host.Send(port, packet);
+        if (port == Port.Link)
+            return;
+        domains[port].Received += sent ? 1UL : 0;
+        domains[port].Dropped += sent ? 0 : 1UL;
+    }
+
+    /// <summary>The slot of the domain with this boot address; the link when no domain has it, or when it is 0.</summary>
+    private readonly int Find(uint boot)
+    {
+        for (int slot = 0; slot < domains.Length; slot++)
+            if (domains[slot].Boot == boot && boot != 0)
+                return slot;
+        return Port.Link;
+    }
+}

@@ -1,0 +1,92 @@
+using System;
+using System.Runtime.InteropServices;
+using Wire;
+
+namespace Packetd;
+
+/// <summary>
+/// A packet as it passes through the node: the 10-byte virtio-net header (virtio 1.2 §5.1.6, legacy layout), then an
+/// Ethernet frame without FCS. Offsets into the frame are those of Ethernet II, RFC 826, RFC 791 and RFC 792.
+/// </summary>
+public static class Packet
+{
+    public const int HeaderSize = 10;
+    public const int EthernetSize = 14;
+
+    /// <summary>Ethernet and the largest IPv4 datagram.</summary>
+    public const int MaxSize = HeaderSize + EthernetSize + 65535;
+
+    /// <summary>What a frame may measure where segmentation is not left undone.</summary>
+    public const int MaxPlainSize = HeaderSize + 1514;
+
+    public const int FlagsAt = 0, GsoAt = 1, GsoSizeAt = 4, ChecksumStartAt = 6, ChecksumOffsetAt = 8;
+    public const byte NeedsChecksum = 1, GsoTcp4 = 1, GsoUdp = 5, GsoEcn = 0x80;
+
+    public const int SourceAt = 6, TypeAt = 12;
+    public const ushort TypeArp = 0x0806, TypeIpv4 = 0x0800;
+
+    /// <summary>The first two bytes of every MAC address of a node or domain; the other four are its IPv4 address.</summary>
+    public const ushort MacPrefix = 0x0245;
+
+    public const int ArpSize = EthernetSize + 28;
+    public const int ArpOperationAt = 20, ArpSenderMacAt = 22, ArpSenderAt = 28, ArpTargetMacAt = 32, ArpTargetAt = 38;
+
+    public const int Ipv4At = EthernetSize, Ipv4Size = 20;
+    public const int TotalLengthAt = 16, IdentificationAt = 18, FragmentAt = 20, TtlAt = 22, ProtocolAt = 23,
+        HeaderChecksumAt = 24, Ipv4SourceAt = 26, Ipv4TargetAt = 30;
+    public const byte ProtocolIcmp = 1;
+
+    public const int IcmpAt = Ipv4At + Ipv4Size, IcmpSize = 8;
+    public const byte EchoRequest = 8, EchoReply = 0;
+
+    /// <summary>Whether the frame has this node-style MAC at the offset.</summary>
+    public static bool HasMac(ReadOnlySpan<byte> frame, int at, uint address) =>
+        Bytes.Be16(frame, at) == MacPrefix && Bytes.Be32(frame, at + 2) == address;
+
+    public static void PutMac(Span<byte> frame, int at, uint address)
+    {
+        Bytes.PutBe16(frame, at, MacPrefix);
+        Bytes.PutBe32(frame, at + 2, address);
+    }
+
+    /// <summary>Whether frame bytes 12 to 21 are those of an Ethernet ARP packet for IPv4 (RFC 826).</summary>
+    public static bool IsArp(ReadOnlySpan<byte> frame) =>
+        frame.Length >= ArpSize && Bytes.Be32(frame, TypeAt) == 0x0806_0001 && Bytes.Be32(frame, TypeAt + 4) == 0x0800_0604;
+
+    /// <summary>Whether one host can have the address: not zero's, loopback's, multicast's or reserved networks.</summary>
+    public static bool IsHost(uint address) => (address >> 24) is > 0 and < 224 and not 127;
+
+    /// <summary>The Internet checksum (RFC 1071): the complement of the one's complement sum, 0 over correct data.</summary>
+    public static ushort Checksum(ReadOnlySpan<byte> bytes)
+    {
+        // The sum is the same in either byte order, but for its own (RFC 1071 §2B), so machine words will do.
+        ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(bytes);
+        ulong sum = 0;
+        for (int i = 0; i < words.Length; i++)
+            sum += words[i];
+        for (int i = words.Length * 4; i < bytes.Length; i++)
+            sum += (uint)bytes[i] << (i % 2 * 8);
+        while (sum >> 16 != 0)
+            sum = (sum & 0xFFFF) + (sum >> 16);
+        return (ushort)~(((sum & 0xFF) << 8) | (sum >> 8));
+    }
+
+    /// <summary>
+    /// Does what a network card with checksum offload would: for a receiver that wants whole frames. False when the header
+    /// asks for more (segmentation) or for the impossible.
+    /// </summary>
+    public static bool Complete(Span<byte> packet)
+    {
+        if ((packet[FlagsAt] & NeedsChecksum) != 0)
+        {
+            int start = Bytes.Le16(packet, ChecksumStartAt), at = start + Bytes.Le16(packet, ChecksumOffsetAt);
+            Span<byte> frame = packet.Slice(HeaderSize);
+            if (start > frame.Length || at + 2 > frame.Length)
+                return false;
+            // The field holds the sum of the pseudo header until now, so the sum over everything is the checksum.
+            Bytes.PutBe16(frame, at, Checksum(frame.Slice(start)));
+            packet[FlagsAt] = 0;
+        }
+        return packet[GsoAt] == 0 && packet.Length <= MaxPlainSize;
+    }
+}
