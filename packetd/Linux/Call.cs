@@ -22,6 +22,7 @@ internal enum Call : ushort
     Close = 3,
     Dup2 = 33,
     GetPid = 39,
+    Fcntl = 72,
     SocketPair = 53,
     SetSockOpt = 54,
     Clone = 56,
@@ -56,6 +57,7 @@ internal static unsafe class Kernel
         (ushort)Call.Execve, (ushort)Call.Wait4, (ushort)Call.Kill, (ushort)Call.SetSid, (ushort)Call.SetGroups,
         (ushort)Call.SetResUid, (ushort)Call.SetResGid, (ushort)Call.GetPpid, (ushort)Call.CapSet, (ushort)Call.Prctl,
         (ushort)Call.ExitGroup, (ushort)Call.Pipe2, (ushort)Call.Prlimit, (ushort)Call.CloseRange, (ushort)Call.SigProcMask,
+        (ushort)Call.Fcntl,
     ];
 
     /// <summary>The result is the kernel's: negative values are -errno.</summary>

@@ -19,14 +19,14 @@ internal struct Machine
 internal static unsafe class MachineStart
 {
     private const int CloneVfork = 0x4000, SigChild = 17, SigKill = 9, SigSetMask = 2;
-    private const int SetParentDeathSignal = 1, Nice = 40;
+    private const int SetParentDeathSignal = 1, SetStatusFlags = 4;
     private const int LimitCore = 4, LimitProcesses = 6, LimitFiles = 7, LimitData = 2;
     private const ulong MiB = 1 << 20;
 
     /// <summary>What a monitor may need beside the guest's memory: its own code, heap and translated code.</summary>
     private const ulong OwnMemory = 1024 * MiB;
 
-    /// <param name="frames">Becomes descriptor 3.</param>
+    /// <param name="frames">Becomes descriptor 3, and blocking, as a program expects that knows nothing about it.</param>
     /// <param name="control">Becomes descriptor 4.</param>
     /// <param name="log">Becomes descriptors 1 and 2.</param>
     /// <returns>The process, which runs the monitor already; negative when that failed.</returns>
@@ -69,6 +69,7 @@ internal static unsafe class MachineStart
         // packetd's own descriptors are all above 4.
         bool done = Kernel.Do(Call.Dup2, log, 1) >= 0 && Kernel.Do(Call.Dup2, log, 2) >= 0
             && Kernel.Do(Call.Dup2, frames, 3) >= 0 && Kernel.Do(Call.Dup2, control, 4) >= 0
+            && Kernel.Do(Call.Fcntl, 3, SetStatusFlags) >= 0 && Kernel.Do(Call.Fcntl, 4, SetStatusFlags) >= 0
             && Kernel.Do(Call.CloseRange, 5, -1) >= 0
             && Limit(LimitCore, 0) && Limit(LimitFiles, 64) && Limit(LimitData, memory * MiB + OwnMemory);
         int user = (int)options.UidBase + slot;

@@ -43,7 +43,7 @@ internal static unsafe class Opening
     public static int Link(byte* name)
     {
         const int PacketFamily = 17, Raw = 3, GetIndex = 0x8933, PacketLevel = 263, AddMembership = 1, VnetHeader = 15, IgnoreOutgoing = 23;
-        const int SocketLevel = 1, SendBufferForce = 32, ReceiveBufferForce = 33;
+        const int SocketLevel = 1, SendBuffer = 7, ReceiveBuffer = 8, SendBufferForce = 32, ReceiveBufferForce = 33;
         const ulong Promiscuous = 1, AllProtocols = 0x0300; // ETH_P_ALL in network order
         int link = Kernel.Do(Call.Socket, PacketFamily, Raw | NonBlock | CloseOnExec);
         if (link < 0)
@@ -57,8 +57,12 @@ internal static unsafe class Opening
             Log.Fail("there is no such link"u8, error);
         ulong index = (uint)request[2];
 
-        Kernel.With4(Call.SetSockOpt, link, SocketLevel, ReceiveBufferForce, stackalloc ulong[] { 16 << 20 }, sizeof(int));
-        Kernel.With4(Call.SetSockOpt, link, SocketLevel, SendBufferForce, stackalloc ulong[] { 16 << 20 }, sizeof(int));
+        // As much as the host lets everyone have, or more where packetd may have more.
+        Span<ulong> size = stackalloc ulong[] { 16 << 20 };
+        Kernel.With4(Call.SetSockOpt, link, SocketLevel, ReceiveBuffer, size, sizeof(int));
+        Kernel.With4(Call.SetSockOpt, link, SocketLevel, SendBuffer, size, sizeof(int));
+        Kernel.With4(Call.SetSockOpt, link, SocketLevel, ReceiveBufferForce, size, sizeof(int));
+        Kernel.With4(Call.SetSockOpt, link, SocketLevel, SendBufferForce, size, sizeof(int));
         Kernel.With4(Call.SetSockOpt, link, PacketLevel, IgnoreOutgoing, stackalloc ulong[] { 1 }, sizeof(int));
         error = Kernel.With4(Call.SetSockOpt, link, PacketLevel, VnetHeader, stackalloc ulong[] { 1 }, sizeof(int));
         if (error == 0) // struct packet_mreq
