@@ -1,4 +1,3 @@
-#pragma warning disable CS0649
 namespace Guestos;
 
 /// <summary>Processes that sleep until something happens. Embedded in the object they wait for; all zeros is an empty queue.</summary>
