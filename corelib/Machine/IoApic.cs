@@ -1,5 +1,3 @@
-using System.Threading;
-
 namespace System.Machine;
 
 /// <summary>The I/O APIC (Intel 82093AA data sheet §3): which device line becomes which vector.</summary>
@@ -14,14 +12,14 @@ public readonly unsafe struct IoApic(byte* registers)
 
     private uint Read(uint index)
     {
-        Volatile.Write(ref *(uint*)registers, index);
-        return Volatile.Read(ref *(uint*)(registers + Window));
+        Mmio.Write32(registers, index);
+        return Mmio.Read32(registers + Window);
     }
 
     private void Write(uint index, uint value)
     {
-        Volatile.Write(ref *(uint*)registers, index);
-        Volatile.Write(ref *(uint*)(registers + Window), value);
+        Mmio.Write32(registers, index);
+        Mmio.Write32(registers + Window, value);
     }
 
     /// <summary>Number of inputs.</summary>

@@ -1,5 +1,3 @@
-using System.Threading;
-
 namespace System.Machine;
 
 /// <summary>The local APIC in xAPIC mode (Intel SDM vol. 3A chapter 11): interrupts in, timer, end of interrupt.</summary>
@@ -16,9 +14,9 @@ public readonly unsafe struct LocalApic(byte* registers)
     private const uint BaseRegister = 0x1b;     // IA32_APIC_BASE
     private const ulong GlobalEnable = 1 << 11, X2Apic = 1 << 10;
 
-    private uint Read(int offset) => Volatile.Read(ref *(uint*)(registers + offset));
+    private uint Read(int offset) => Mmio.Read32(registers + offset);
 
-    private void Write(int offset, uint value) => Volatile.Write(ref *(uint*)(registers + offset), value);
+    private void Write(int offset, uint value) => Mmio.Write32(registers + offset, value);
 
     /// <summary>Turns the APIC on with everything masked and the timer stopped.</summary>
     /// <param name="spuriousVector">A vector whose handler does nothing, not even end the interrupt.</param>

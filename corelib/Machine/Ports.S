@@ -35,6 +35,15 @@ function port_out32
         mov     %esi, %eax
         out     %eax, %dx
         ret
+function mmio_read8
+        movzbl  (%rdi), %eax
+        ret
+function mmio_read32
+        mov     (%rdi), %eax
+        ret
+function mmio_write32
+        mov     %esi, (%rdi)
+        ret
 function cpu_rdmsr
         mov     %edi, %ecx
         rdmsr

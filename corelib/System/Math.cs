@@ -80,13 +80,3 @@ namespace System.Runtime.Intrinsics.X86
         }
     }
 }
-
-namespace System.Threading
-{
-    public static class Volatile
-    {
-        // SAFETY: x86-64 loads are acquiring and stores releasing; the opaque call keeps the compiler from moving them.
-        [Intrinsic] public static T Read<T>(ref readonly T location) => Unsafe.ReadUnaligned<T>(ref Unsafe.As<T, byte>(ref Unsafe.AsRef(in location)));
-        [Intrinsic] public static void Write<T>(ref T location, T value) => Unsafe.WriteUnaligned(ref Unsafe.As<T, byte>(ref location), value);
-    }
-}

@@ -1,4 +1,4 @@
-using System.Threading;
+using System.Machine;
 
 namespace System.Virtio;
 
@@ -30,9 +30,9 @@ public readonly unsafe struct VirtioMmio(byte* registers)
 
     public const ulong RingEventIndex = 1UL << 29, Version1 = 1UL << 32;
 
-    private uint Read(int offset) => Volatile.Read(ref *(uint*)(registers + offset));
+    private uint Read(int offset) => Mmio.Read32(registers + offset);
 
-    private void Write(int offset, uint value) => Volatile.Write(ref *(uint*)(registers + offset), value);
+    private void Write(int offset, uint value) => Mmio.Write32(registers + offset, value);
 
     /// <summary>What is behind the window; None when nothing is, or a transport of another version.</summary>
     public VirtioDeviceKind Kind => Read(MagicValue) == 0x74726976 && Read(Version) == 2 ? (VirtioDeviceKind)Read(DeviceId) : VirtioDeviceKind.None;
@@ -42,7 +42,7 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     {
         Write(Status, 0);
         for (int patience = 0; patience < 1_000_000 && Read(Status) != 0; patience++)
-            System.Machine.Processor.Pause();
+            Processor.Pause();
     }
 
     /// <summary>Resets the device and agrees on features (§3.1.1 steps 1 to 6). False when it will not have them.</summary>
@@ -111,7 +111,7 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     }
 
     /// <summary>A byte of the device's configuration space.</summary>
-    public byte ReadConfiguration8(int offset) => Volatile.Read(ref registers[Configuration + offset]);
+    public byte ReadConfiguration8(int offset) => Mmio.Read8(registers + Configuration + offset);
 
     /// <summary>An aligned word of the device's configuration space.</summary>
     public uint ReadConfiguration32(int offset) => Read(Configuration + offset);

@@ -1,0 +1,149 @@
+using System;
+using System.Machine;
+using System.Virtio;
+using Netstack;
+using Wire;
+
+namespace Cstrap;
+
+/// <summary>The one network device, the stack on it, and the loop that drives both by polling.</summary>
+internal static unsafe class Network
+{
+    /// <summary>Frames that one <see cref="Poll"/> takes at most, so that whoever polls gets to look at what came.</summary>
+    private const int Burst = 16;
+
+    private const int ReceiveBuffer = 256 * 1024, SendBuffer = 16 * 1024, Connections = 6;
+
+    private static NetDevice device;
+
+    public static Stack* Stack;
+
+    /// <summary>Finds the first network device that the command line announces and starts the stack on it.</summary>
+    /// <param name="memory">For the stack, 64-byte aligned.</param>
+    public static bool TryStart(ReadOnlySpan<byte> commandLine, in BootArguments arguments, byte* memory, ulong length)
+    {
+        if (!TryStartDevice(commandLine, out int interrupt))
+        {
+            Log.Line("No virtio network device (virtio-mmio version 2) is announced on the command line."u8);
+            return false;
+        }
+        StackConfiguration configuration = new()
+        {
+            HardwareAddress = device.HardwareAddress, Address = arguments.BootAddress, PrefixLength = arguments.PrefixLength,
+            Gateway = arguments.Gateway, Connections = Connections, Listeners = 1, DatagramSockets = -1, LoopbackBuffer = -1,
+            ReceiveBuffer = ReceiveBuffer, SendBuffer = SendBuffer, SendChunks = 1, TimeWaitMilliseconds = 5000,
+        };
+        // SAFETY: one stack for the life of the firmware; the hooks only touch this class's device.
+        configuration.Link.Transmit = &Transmit;
+        configuration.Link.Capabilities = (device.CanChecksum ? LinkCapabilities.TransmitChecksum : 0) | (device.CanSegment ? LinkCapabilities.Segmentation : 0);
+        GatherSecret(commandLine, out configuration.SecretLow, out configuration.SecretHigh);
+        Stack = Netstack.Stack.Init(memory, length, configuration);
+        if (Stack == null)
+        {
+            Log.Line("The network stack does not fit the firmware window."u8);
+            return false;
+        }
+        if (!Idle.WakeOn(interrupt))
+            Log.Line("The network device's interrupt has no I/O APIC input: sleeping is coarse."u8);
+        Stack->Announce(Idle.Now);
+        return true;
+    }
+
+    private static bool TryStartDevice(ReadOnlySpan<byte> commandLine, out int interrupt)
+    {
+        NetOptions options = new() { QueueSize = 256, ReceiveBuffers = 104, ReceiveBufferSize = 4096, TransmitSlots = 32 };
+        while (DeviceAnnouncement.TryNext(ref commandLine, out DeviceAnnouncement announced))
+        {
+            interrupt = announced.Interrupt;
+            if (device.TryStart(new VirtioMmio((byte*)announced.Base), (byte*)Layout.DeviceMemory, Layout.DeviceMemoryEnd - Layout.DeviceMemory, 0, options))
+                return true;
+        }
+        interrupt = 0;
+        return false;
+    }
+
+    /// <summary>128 bits that peers cannot guess: from the entropy device, and whatever the clocks add.</summary>
+    private static void GatherSecret(ReadOnlySpan<byte> commandLine, out ulong low, out ulong high)
+    {
+        byte* seed = stackalloc byte[64];
+        Span<byte> bytes = new(seed, 64);
+        bytes.Clear();
+        EntropyDevice entropy = default;
+        byte* memory = stackalloc byte[(int)EntropyDevice.RequiredMemory + 16];
+        memory = (byte*)(((ulong)memory + 15) & ~15UL);
+        while (DeviceAnnouncement.TryNext(ref commandLine, out DeviceAnnouncement announced))
+        {
+            if (!entropy.TryStart(new VirtioMmio((byte*)announced.Base), memory, EntropyDevice.RequiredMemory, 0))
+                continue;
+            entropy.Read(bytes.Slice(0, 32));
+            entropy.Stop();
+            break;
+        }
+        Bytes.PutLe64(bytes, 32, Processor.ReadTimeStampCounter());
+        Bytes.PutLe64(bytes, 40, CmosClock.ReadUnixSeconds());
+        Bytes.PutLe64(bytes, 48, device.HardwareAddress);
+        Sha1.Hash(bytes, bytes.Slice(0, Sha1.DigestSize));
+        low = Bytes.Le64(bytes, 0);
+        high = Bytes.Le64(bytes, 8);
+    }
+
+    private static bool Transmit(void* context, Transmission* frame)
+    {
+        NetTransmission transmission;
+        transmission.Header = frame->Header;
+        transmission.HeaderLength = frame->HeaderLength;
+        transmission.Fragments = (Segment*)frame->Fragments; // the same layout: address, length
+        transmission.FragmentCount = frame->FragmentCount;
+        transmission.NeedsChecksum = frame->NeedsChecksum;
+        transmission.ChecksumStart = frame->ChecksumStart;
+        transmission.ChecksumOffset = frame->ChecksumOffset;
+        transmission.SegmentSize = frame->SegmentSize;
+        return device.Transmit(&transmission);
+    }
+
+    /// <summary>Takes what has come, runs what is due. True when there was anything.</summary>
+    public static bool Poll()
+    {
+        ulong now = Idle.Now;
+        Fragment* pieces = stackalloc Fragment[NetDevice.MaximumPieces];
+        int frames = 0;
+        while (frames < Burst)
+        {
+            int count = device.Receive((Segment*)pieces, out bool checksumValid);
+            if (count == 0)
+                break;
+            Stack->ReceiveFrame(pieces, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None, now);
+            frames++;
+        }
+        if (device.Reclaim())
+            Stack->LinkReady(now);
+        if (Stack->NextDeadline() <= now)
+            Stack->Poll(now);
+        if (device.Broken)
+        {
+            Log.Line("The network device broke its rings."u8);
+            Processor.Reset();
+        }
+        return frames > 0;
+    }
+
+    /// <summary>Sleeps until a frame comes or something is due, at the latest at <paramref name="deadline"/>.</summary>
+    public static void Wait(ulong deadline)
+    {
+        device.TakeInterrupt();
+        if (!device.RequestInterrupt())
+            Idle.Sleep(Math.Min(deadline, Stack->NextDeadline()));
+        device.StopInterrupts();
+    }
+
+    /// <summary>Resets every device that was announced.</summary>
+    public static void Stop(ReadOnlySpan<byte> commandLine)
+    {
+        while (DeviceAnnouncement.TryNext(ref commandLine, out DeviceAnnouncement announced))
+        {
+            VirtioMmio transport = new((byte*)announced.Base);
+            if (transport.Kind != VirtioDeviceKind.None)
+                transport.Reset();
+        }
+    }
+}
