@@ -1,0 +1,187 @@
+using System;
+using System.Globalization;
+using Domain.Host;
+
+namespace Domain;
+
+/// <summary>What was asked for on the command line.</summary>
+internal sealed class CommandLine
+{
+    public const string Help = """
+        domain - runs one emulated x86-64 machine
+
+        usage: domain --kernel IMAGE [options]
+
+        machine
+          --kernel IMAGE        ELF image with a PVH entry point, started at reset
+          --initrd FILE         given to the kernel as its first module
+          --append TEXT         the kernel's command line; the devices are added behind it
+          --memory MIB          RAM, 8 to 3072 MiB (default 64)
+          --disk FILE           virtio block device on this file
+          --disk-read-only      the disk cannot be written
+        network (none by default)
+          --tap NAME            a TAP interface of the host
+          --net-fd N            an inherited descriptor: one datagram is one Ethernet frame
+          --mac MAC             the guest's hardware address (default 02:45:00:00:00:01)
+          --offload on|off      frames carry a virtio-net header, so that checksums and
+                                TCP segmentation may be left undone (default on)
+        host
+          --console stdio|none  where the serial port and the virtio console go (default stdio);
+                                on a terminal Ctrl-A X ends the machine
+          --control-fd N        an inherited descriptor for control records
+          --no-sandbox          do not lock the process in before the guest runs
+          --log-level LEVEL     error, info or debug (default error)
+          --help, --version
+
+        exit status: 0 the guest reset or powered off, 1 bad arguments, 2 the guest crashed,
+        3 the sandbox could not be built, 4 the monitor failed
+
+        """;
+
+    public string? Kernel, Initrd, Disk, Tap;
+    public string Append = "";
+    public ulong MemoryMib = 64;
+    public int NetDescriptor = -1, ControlDescriptor = -1;
+    public byte[] Mac = [0x02, 0x45, 0, 0, 0, 1];
+    public bool Offload = true, DiskReadOnly, NoSandbox, ConsoleStdio = true, ShowHelp, ShowVersion;
+    public LogLevel LogLevel;
+
+    /// <summary>Reads <c>--name value</c> and <c>--name=value</c>.</summary>
+    /// <exception cref="UsageError">anything that is not understood</exception>
+    public static CommandLine Parse(ReadOnlySpan<string> arguments)
+    {
+        var result = new CommandLine();
+        while (arguments.Length > 0)
+        {
+            string name = arguments[0];
+            arguments = arguments[1..];
+            string? value = null;
+            int equals = name.IndexOf('=');
+            if (name.StartsWith("--", StringComparison.Ordinal) && equals > 0)
+            {
+                value = name[(equals + 1)..];
+                name = name[..equals];
+            }
+            if (result.Flag(name))
+            {
+                if (value is not null)
+                    throw new UsageError($"{name} takes no value");
+                continue;
+            }
+            if (!IsOption(name))
+                throw new UsageError($"unknown argument \"{name}\"; see domain --help");
+            if (value is null)
+            {
+                if (arguments.Length == 0)
+                    throw new UsageError($"{name} needs a value");
+                value = arguments[0];
+                arguments = arguments[1..];
+            }
+            result.Option(name, value);
+        }
+        result.Check();
+        return result;
+    }
+
+    private bool Flag(string name)
+    {
+        switch (name)
+        {
+            case "--help" or "-h":
+                return ShowHelp = true;
+            case "--version":
+                return ShowVersion = true;
+            case "--no-sandbox":
+                return NoSandbox = true;
+            case "--disk-read-only":
+                return DiskReadOnly = true;
+            default:
+                return false;
+        }
+    }
+
+    private static bool IsOption(string name) => name is "--kernel" or "--initrd" or "--append" or "--memory" or "--disk" or "--tap"
+        or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level";
+
+    private void Option(string name, string value)
+    {
+        switch (name)
+        {
+            case "--kernel":
+                Kernel = value;
+                break;
+            case "--initrd":
+                Initrd = value;
+                break;
+            case "--append":
+                Append = value;
+                break;
+            case "--memory":
+                MemoryMib = (ulong)Number(name, value, 8, (int)(GuestMemory.MaximumBytes >> 20));
+                break;
+            case "--disk":
+                Disk = value;
+                break;
+            case "--tap":
+                Tap = value;
+                break;
+            case "--net-fd":
+                NetDescriptor = Number(name, value, 3, 1023);
+                break;
+            case "--control-fd":
+                ControlDescriptor = Number(name, value, 3, 1023);
+                break;
+            case "--mac":
+                Mac = HardwareAddress(value);
+                break;
+            case "--offload":
+                Offload = Choice(name, value, "off", "on") == 1;
+                break;
+            case "--console":
+                ConsoleStdio = Choice(name, value, "none", "stdio") == 1;
+                break;
+            case "--log-level":
+                LogLevel = (LogLevel)Choice(name, value, "error", "info", "debug");
+                break;
+        }
+    }
+
+    private void Check()
+    {
+        if (ShowHelp || ShowVersion)
+            return;
+        if (Kernel is null)
+            throw new UsageError("no --kernel was given; see domain --help");
+        if (Tap is not null && NetDescriptor >= 0)
+            throw new UsageError("--tap and --net-fd exclude each other");
+        if (NetDescriptor >= 0 && NetDescriptor == ControlDescriptor)
+            throw new UsageError("--net-fd and --control-fd name the same descriptor");
+        if (DiskReadOnly && Disk is null)
+            throw new UsageError("--disk-read-only needs --disk");
+    }
+
+    private static int Number(string name, string value, int least, int most) =>
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
+            ? number
+            : throw new UsageError($"{name} must be a number from {least} to {most}, not \"{value}\"");
+
+    private static int Choice(string name, string value, params ReadOnlySpan<string> choices)
+    {
+        int index = choices.IndexOf(value);
+        return index >= 0 ? index : throw new UsageError($"{name} must be {string.Join(" or ", choices!)}, not \"{value}\"");
+    }
+
+    private static byte[] HardwareAddress(string value)
+    {
+        string[] parts = value.Split(':');
+        var address = new byte[6];
+        bool good = parts.Length == 6;
+        for (int i = 0; good && i < 6; i++)
+            good = parts[i].Length == 2 && byte.TryParse(parts[i], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out address[i]);
+        if (!good)
+            throw new UsageError($"--mac must look like 02:45:0a:00:00:01, not \"{value}\"");
+        if ((address[0] & 1) != 0)
+            throw new UsageError($"--mac {value} is a group address; a machine needs one of its own");
+        return address;
+    }
+}

@@ -1,0 +1,158 @@
+using System;
+using System.Buffers.Binary;
+using Domain.Linux;
+
+namespace Domain.Devices;
+
+/// <summary>The block device (virtio 1.2, 5.2) over a file: one request queue, requests served at once.</summary>
+internal sealed unsafe class VirtioBlock : VirtioDevice
+{
+    private const ulong SegmentsMax = 1UL << 2, ReadOnlyDisk = 1UL << 5, BlockSize = 1UL << 6, Flush = 1UL << 9;
+    private const int SectorBytes = 512, HeaderBytes = 16, IdentifierBytes = 20;
+    private const uint In = 0, Out = 1, FlushRequest = 4, GetIdentifier = 8;
+    private const byte Good = 0, IoError = 1, Unsupported = 2;
+    private const ushort QueueSize = 128;
+
+    private readonly int descriptor;
+    private readonly bool readOnly;
+    private readonly ulong sectors;
+    private readonly DescriptorChain chain = new();
+    private readonly IoVector[] data = new IoVector[DescriptorChain.MaximumPieces];
+
+    public ulong Reads, Writes, Flushes, Errors;
+
+    /// <summary>Serves the first <paramref name="bytes"/> (whole sectors of them) of an open file.</summary>
+    public VirtioBlock(DmaMemory memory, int descriptor, ulong bytes, bool readOnly) : base(memory, 1, QueueSize)
+    {
+        this.descriptor = descriptor;
+        this.readOnly = readOnly;
+        sectors = bytes / SectorBytes;
+    }
+
+    public override uint Kind => 2;
+
+    public override string Name => "block";
+
+    public override ulong Features => SegmentsMax | BlockSize | Flush | (readOnly ? ReadOnlyDisk : 0);
+
+    public override string Summary => $"block: {Reads} reads, {Writes} writes, {Flushes} flushes, {Errors} errors, failures {Failures}";
+
+    // struct virtio_blk_config (5.2.4): capacity at 0, seg_max at 12, blk_size at 20.
+    public override byte ReadConfiguration(ulong offset) => offset switch
+    {
+        < 8 => (byte)(sectors >> (int)(8 * offset)),
+        >= 12 and < 16 => (byte)((uint)(QueueSize - 2) >> (int)(8 * (offset - 12))),
+        >= 20 and < 24 => (byte)((uint)SectorBytes >> (int)(8 * (offset - 20))),
+        _ => 0,
+    };
+
+    public override void Notify(int number)
+    {
+        var queue = Queues[number];
+        do
+        {
+            while (queue.TryTake(chain))
+            {
+                // 5.2.6: a header to read at the front, a status byte to write at the end.
+                if (chain.ReadableBytes < HeaderBytes || chain.WritableBytes < 1)
+                {
+                    Fail();
+                    return;
+                }
+                queue.Return(chain.Head, Serve());
+            }
+        }
+        while (queue.WantNotification(true));
+        if (queue.Broken)
+            Fail();
+        else if (queue.Publish())
+            Interrupt();
+    }
+
+    /// <summary>Serves the request in <see cref="chain"/>; returns the bytes written into guest memory.</summary>
+    private uint Serve()
+    {
+        Span<byte> header = stackalloc byte[HeaderBytes];
+        fixed (IoVector* pieces = chain.Pieces)
+        fixed (IoVector* vectors = data)
+        {
+            int count = 0;
+            ulong skipped = 0;
+            // Readable data begins behind the header; writable data ends before the last byte.
+            for (int i = 0; i < chain.ReadableCount; i++)
+            {
+                var piece = pieces[i];
+                ulong part = Math.Min(HeaderBytes - skipped, piece.Length);
+                new ReadOnlySpan<byte>(piece.Start, (int)part).CopyTo(header[(int)skipped..]);
+                skipped += part;
+                if (part < piece.Length)
+                    vectors[count++] = new IoVector((byte*)piece.Start + part, piece.Length - part);
+            }
+            int readable = count;
+            for (int i = chain.ReadableCount; i < chain.Count; i++)
+                vectors[count++] = pieces[i];
+            byte* status = (byte*)vectors[count - 1].Start + vectors[count - 1].Length - 1;
+            if (--vectors[count - 1].Length == 0)
+                count--;
+
+            ulong written = 0;
+            uint type = BinaryPrimitives.ReadUInt32LittleEndian(header);
+            ulong sector = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
+            byte result = type switch
+            {
+                In when readable == 0 => Read(vectors, count, chain.WritableBytes - 1, sector, out written),
+                Out when readable == count => Write(vectors, readable, chain.ReadableBytes - HeaderBytes, sector),
+                In or Out => IoError,
+                FlushRequest => Synchronise(),
+                GetIdentifier when count > readable => Identify(vectors[readable], out written),
+                _ => Unsupported,
+            };
+            if (result != Good)
+                Errors++;
+            for (int i = readable; i < count && written > 0; i++)
+                Memory.Written(vectors[i].Start, vectors[i].Length);
+            *status = result;
+            Memory.Written(status, 1);
+            return (uint)written + 1;
+        }
+    }
+
+    private bool Inside(ulong sector, ulong bytes) =>
+        bytes % SectorBytes == 0 && bytes > 0 && bytes / SectorBytes <= sectors && sector <= sectors - bytes / SectorBytes;
+
+    private byte Read(IoVector* vectors, int count, ulong bytes, ulong sector, out ulong written)
+    {
+        Reads++;
+        written = 0;
+        if (!Inside(sector, bytes))
+            return IoError;
+        // The driver may be told of more bytes than came, but never of none that came.
+        written = bytes;
+        return Libc.preadv(descriptor, vectors, count, (long)(sector * SectorBytes)) == (nint)bytes ? Good : IoError;
+    }
+
+    private byte Write(IoVector* vectors, int count, ulong bytes, ulong sector)
+    {
+        Writes++;
+        if (readOnly || !Inside(sector, bytes))
+            return IoError;
+        return Libc.pwritev(descriptor, vectors, count, (long)(sector * SectorBytes)) == (nint)bytes ? Good : IoError;
+    }
+
+    private byte Synchronise()
+    {
+        Flushes++;
+        return readOnly || Libc.fdatasync(descriptor) == 0 ? Good : IoError;
+    }
+
+    private static byte Identify(IoVector into, out ulong written)
+    {
+        int length = (int)Math.Min(into.Length, IdentifierBytes);
+        var text = new Span<byte>(into.Start, length);
+        text.Clear();
+        ReadOnlySpan<byte> name = "domain-disk"u8;
+        name[..Math.Min(name.Length, length)].CopyTo(text);
+        written = (ulong)length;
+        return Good;
+    }
+}

@@ -1,0 +1,64 @@
+using System;
+using Domain.Linux;
+
+namespace Domain.Devices;
+
+/// <summary>The entropy device (virtio 1.2, 5.4): fills what it is given from the host's random numbers.</summary>
+internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memory, 1, 64)
+{
+    /// <summary>At most so much a request: a driver that wants more asks again.</summary>
+    private const ulong MaximumBytes = 4096;
+
+    private readonly DescriptorChain chain = new();
+
+    public ulong Given;
+
+    public override uint Kind => 4;
+
+    public override string Name => "entropy";
+
+    public override ulong Features => 0;
+
+    public override string Summary => $"entropy: {Given} bytes, failures {Failures}";
+
+    public override void Notify(int number)
+    {
+        var queue = Queues[number];
+        do
+        {
+            while (queue.TryTake(chain))
+            {
+                if (chain.WritableBytes == 0)
+                {
+                    Fail();
+                    return;
+                }
+                queue.Return(chain.Head, Fill());
+            }
+        }
+        while (queue.WantNotification(true));
+        if (queue.Broken)
+            Fail();
+        else if (queue.Publish())
+            Interrupt();
+    }
+
+    private uint Fill()
+    {
+        ulong left = MaximumBytes;
+        for (int i = chain.ReadableCount; i < chain.Count && left > 0; i++)
+        {
+            ulong part = Math.Min(left, chain.Pieces[i].Length);
+            // Without GRND_NONBLOCK getrandom gives everything or, below 256 bytes, is not interrupted; a short answer is the truth.
+            nint got = Libc.getrandom(chain.Pieces[i].Start, (nuint)part, 0);
+            if (got <= 0)
+                break;
+            Memory.Written(chain.Pieces[i].Start, (ulong)got);
+            left -= (ulong)got;
+            if ((ulong)got < part)
+                break;
+        }
+        Given += MaximumBytes - left;
+        return (uint)(MaximumBytes - left);
+    }
+}

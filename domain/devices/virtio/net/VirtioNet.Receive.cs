@@ -1,0 +1,280 @@
+using System;
+using System.Runtime.CompilerServices;
+using Domain.Linux;
+
+namespace Domain.Devices;
+
+/// <summary>Frames for the guest.</summary>
+/// <remarks>
+/// The usual way has no copy: one recvmsg scatters the frame over the buffers the guest has offered. When the guest does
+/// not take unfinished frames, or has less room than the largest frame needs, the frame is <em>held</em> here, finished in
+/// software, and copied as buffers appear.
+/// </remarks>
+internal sealed unsafe partial class VirtioNet
+{
+    private struct Posted
+    {
+        public ushort Head;
+        public int Pieces;
+        public ulong Bytes;
+    }
+
+    private const int MaximumPosted = QueueSize;
+
+    // Buffers taken from the queue and not yet used, oldest first; their pieces lie in the same order.
+    private readonly Posted[] posted = new Posted[MaximumPosted];
+    private readonly IoVector* postedPieces = NativeArray<IoVector>(DescriptorChain.MaximumPieces);
+    private int postedCount, postedPieceCount;
+    private ulong postedBytes;
+
+    private readonly byte* held = NativeArray<byte>(LargestFrame);
+    private readonly byte* segment = NativeArray<byte>(LargestFrame);
+    private NetHeader heldHeader;
+    private int heldLength;          // 0: none
+    private int heldOffset, heldSegment;
+    private SoftwareOffload.TcpLayout heldLayout;
+
+    /// <summary>The guest has room: poll the descriptor for frames.</summary>
+    public bool WantsInput => Running && heldLength == 0 && (postedCount > 0 || Queues[ReceiveQueue].HasAvailable);
+
+    private bool Mergeable => Has(MergeableBuffers);
+
+    private ulong LargestPossible => NetHeader.GuestBytes + (ulong)(channel is { Offload: true } ? LargestFrame : LargestPlainFrame);
+
+    private void Receive()
+    {
+        if (channel is null || !Running)
+            return;
+        var queue = Queues[ReceiveQueue];
+        bool starved;
+        do
+            starved = ReceiveUntilStarved();
+        // Only a starved queue needs to hear of new buffers; otherwise they are found at the next frame.
+        while (queue.WantNotification(starved));
+        if (queue.Broken)
+            Fail();
+        else if (queue.Publish())
+            Interrupt();
+    }
+
+    /// <summary>Moves frames to the guest. True when it stopped because the guest has no buffers left.</summary>
+    private bool ReceiveUntilStarved()
+    {
+        for (int i = 0; i < FramesAtOnce; i++)
+        {
+            if (!Post())
+            {
+                Fail();
+                return false;
+            }
+            if (heldLength > 0)
+            {
+                if (!DeliverHeld())
+                    return true;
+                continue;
+            }
+            if (postedCount == 0)
+                return true;
+            int got = TakesAnyFrame ? ReceiveInPlace() : ReceiveHeld();
+            if (got == FrameResult.Lost)
+                Metrics.ReceiveLost++;
+            Gone |= got == FrameResult.Gone;
+            if (got is FrameResult.Later or FrameResult.Gone)
+                return false;
+        }
+        return false;
+    }
+
+    /// <summary>Whether any frame that may come can be received straight into what is posted.</summary>
+    private bool TakesAnyFrame
+    {
+        get
+        {
+            bool finished = !channel!.Offload || (Has(GuestChecksum) && Has(GuestTso4));
+            return finished && (Mergeable ? postedBytes : posted[0].Bytes) >= LargestPossible;
+        }
+    }
+
+    /// <summary>Takes buffers from the queue until the largest frame fits. False when the driver broke the rules.</summary>
+    private bool Post()
+    {
+        var queue = Queues[ReceiveQueue];
+        while (postedCount < MaximumPosted && (Mergeable ? postedBytes < LargestPossible : postedCount == 0))
+        {
+            ushort before = queue.Position;
+            if (!queue.TryTake(chain))
+                return !queue.Broken;
+            // 5.1.6.3.1: device-writable only, and never smaller than the header. The last piece slot is for our own header.
+            if (chain.ReadableCount != 0 || chain.WritableBytes < NetHeader.GuestBytes)
+                return false;
+            if (postedPieceCount + chain.Count > DescriptorChain.MaximumPieces - 1)
+            {
+                queue.Rewind(before);
+                return postedCount > 0;
+            }
+            chain.Pieces.AsSpan(0, chain.Count).CopyTo(new Span<IoVector>(postedPieces + postedPieceCount, chain.Count));
+            posted[postedCount++] = new Posted { Head = chain.Head, Pieces = chain.Count, Bytes = chain.WritableBytes };
+            postedPieceCount += chain.Count;
+            postedBytes += chain.WritableBytes;
+        }
+        return true;
+    }
+
+    private void ForgetPosted()
+    {
+        postedCount = postedPieceCount = 0;
+        postedBytes = 0;
+        heldLength = 0;
+    }
+
+    private int ReceiveInPlace()
+    {
+        *header = default;
+        vectors[0] = new IoVector(header, NetHeader.Bytes);
+        int pieces = Skip(postedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes, vectors + 1);
+        int got = channel!.Offload ? channel.Receive(vectors, pieces + 1) : channel.Receive(vectors + 1, pieces);
+        if (got <= 0)
+            return got;
+        int length = channel.Offload ? got - NetHeader.Bytes : got;
+        if (length < SmallestFrame || !header->IsSound(length))
+            return FrameResult.Lost;
+        header->GsoType &= 0xff & ~NetHeader.GsoEcn;
+        Complete(*header, length);
+        return got;
+    }
+
+    private int ReceiveHeld()
+    {
+        *header = default;
+        vectors[0] = new IoVector(header, NetHeader.Bytes);
+        vectors[1] = new IoVector(held, LargestFrame);
+        int got = channel!.Offload ? channel.Receive(vectors, 2) : channel.Receive(vectors + 1, 1);
+        if (got <= 0)
+            return got;
+        int length = channel.Offload ? got - NetHeader.Bytes : got;
+        if (length < SmallestFrame || !header->IsSound(length))
+            return FrameResult.Lost;
+        heldHeader = *header;
+        heldHeader.GsoType &= 0xff & ~NetHeader.GsoEcn;
+        heldOffset = heldSegment = 0;
+        heldLayout = default;
+        if (heldHeader.IsGso)
+        {
+            heldLayout = SoftwareOffload.Parse(new ReadOnlySpan<byte>(held, length));
+            if (!heldLayout.Valid)
+                return FrameResult.Lost;
+        }
+        heldLength = length;
+        return got;
+    }
+
+    /// <summary>Gives the held frame, or as many of its segments as fit, to the guest. False when it needs more buffers first.</summary>
+    private bool DeliverHeld()
+    {
+        var frame = new Span<byte>(held, heldLength);
+        bool whole = heldOffset == 0 && (!heldHeader.IsGso || (Has(GuestChecksum) && Has(GuestTso4) && Fits(heldLength)));
+        if (whole)
+        {
+            if (!Fits(heldLength))
+                return !DropIfHopeless();
+            if (!Has(GuestChecksum))
+            {
+                if ((heldHeader.Flags & NetHeader.NeedsChecksum) != 0)
+                    Metrics.Checksummed++;
+                SoftwareOffload.CompleteChecksum(frame, heldHeader);
+                heldHeader = default;
+            }
+            Scatter(held, heldLength);
+            Complete(heldHeader, heldLength);
+            heldLength = 0;
+            return true;
+        }
+        // Segments leave one by one, so a guest with one small buffer still makes progress.
+        int size = Math.Min(heldHeader.GsoSize, heldLayout.PayloadLength - heldOffset);
+        if (!Fits(heldLayout.PayloadStart + size))
+            return !DropIfHopeless();
+        int length = SoftwareOffload.BuildSegment(frame, heldLayout, heldOffset, size, heldSegment++, new Span<byte>(segment, LargestFrame));
+        Scatter(segment, length);
+        Complete(new NetHeader { Flags = Has(GuestChecksum) ? NetHeader.DataValid : (byte)0 }, length);
+        Metrics.Segmented++;
+        heldOffset += size;
+        if (heldOffset >= heldLayout.PayloadLength)
+            heldLength = 0;
+        return true;
+    }
+
+    private bool Fits(int length) => postedCount > 0 && (Mergeable ? postedBytes : posted[0].Bytes) >= (ulong)length + NetHeader.GuestBytes;
+
+    /// <summary>Drops the held frame when no number of further buffers could take it. True: it waits.</summary>
+    private bool DropIfHopeless()
+    {
+        bool full = Mergeable ? postedCount == MaximumPosted : postedCount > 0;
+        if (!full)
+            return true;
+        Metrics.ReceiveLost++;
+        heldLength = 0;
+        return false;
+    }
+
+    private void Scatter(byte* from, int length)
+    {
+        int pieces = Skip(postedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes, vectors);
+        for (int i = 0; i < pieces && length > 0; i++)
+        {
+            int part = (int)Math.Min((ulong)length, vectors[i].Length);
+            // SAFETY: the piece was translated for its whole length; Fits made sure that the pieces hold the frame.
+            Unsafe.CopyBlockUnaligned(vectors[i].Start, from, (uint)part);
+            from += part;
+            length -= part;
+        }
+    }
+
+    /// <summary>A frame of <paramref name="length"/> bytes lies behind the header space of the first buffers: hands them over.</summary>
+    private void Complete(in NetHeader finished, int length)
+    {
+        ulong left = (ulong)length + NetHeader.GuestBytes;
+        int buffers = 0;
+        for (ulong covered = 0; covered < left; buffers++)
+            covered += posted[buffers].Bytes;
+
+        byte* guestHeader = stackalloc byte[NetHeader.GuestBytes];
+        *(NetHeader*)guestHeader = finished;
+        *(ushort*)(guestHeader + NetHeader.Bytes) = (ushort)buffers;
+        ScatterHeader(guestHeader);
+
+        var queue = Queues[ReceiveQueue];
+        int piece = 0;
+        for (int i = 0; i < buffers; i++)
+        {
+            ulong inBuffer = Math.Min(left, posted[i].Bytes);
+            left -= inBuffer;
+            queue.Return(posted[i].Head, (uint)inBuffer);
+            postedBytes -= posted[i].Bytes;
+            for (int end = piece + posted[i].Pieces; piece < end; piece++)
+            {
+                ulong inPiece = Math.Min(inBuffer, postedPieces[piece].Length);
+                inBuffer -= inPiece;
+                if (inPiece > 0)
+                    Memory.Written(postedPieces[piece].Start, inPiece);
+            }
+        }
+        postedCount -= buffers;
+        postedPieceCount -= piece;
+        Array.Copy(posted, buffers, posted, 0, postedCount);
+        Buffer.MemoryCopy(postedPieces + piece, postedPieces, (long)sizeof(IoVector) * DescriptorChain.MaximumPieces, (long)sizeof(IoVector) * postedPieceCount);
+        Metrics.ReceivedFrames++;
+        Metrics.ReceivedBytes += (ulong)length;
+    }
+
+    private void ScatterHeader(byte* from)
+    {
+        int left = NetHeader.GuestBytes;
+        for (int i = 0; left > 0; i++)
+        {
+            int part = (int)Math.Min((ulong)left, postedPieces[i].Length);
+            Unsafe.CopyBlockUnaligned(postedPieces[i].Start, from, (uint)part);
+            from += part;
+            left -= part;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+using System;
+using Domain.Linux;
+
+namespace Domain.Devices;
+
+/// <summary>The network device (virtio 1.2, 5.1): queue 0 receives, queue 1 transmits. Frames are not copied on the way.</summary>
+internal sealed unsafe partial class VirtioNet : VirtioDevice
+{
+    private const ulong Checksum = 1UL << 0, GuestChecksum = 1UL << 1, Mac = 1UL << 5, GuestTso4 = 1UL << 7,
+        HostTso4 = 1UL << 11, MergeableBuffers = 1UL << 15, LinkStatus = 1UL << 16;
+
+    private const int ReceiveQueue = 0, TransmitQueue = 1;
+    private const ushort QueueSize = 256;
+    private const int SmallestFrame = 14, LargestPlainFrame = 1514, LargestFrame = 65535 + 14;
+
+    // A guest that sends without end must not keep its own processor from its timer.
+    private const int FramesAtOnce = 64;
+
+    private readonly IFrameChannel? channel;
+    private readonly byte[] mac;
+    private readonly DescriptorChain chain = new();
+
+    // One header of our own, then everything that a chain may have. Allocated once: never moves.
+    private readonly IoVector* vectors = NativeArray<IoVector>(DescriptorChain.MaximumPieces + 1);
+    private readonly NetHeader* header = NativeArray<NetHeader>(1);
+    private bool transmitBlocked;
+
+    public NetMetrics Metrics;
+
+    public VirtioNet(DmaMemory memory, IFrameChannel? channel, ReadOnlySpan<byte> mac) : base(memory, 2, QueueSize)
+    {
+        this.channel = channel;
+        this.mac = mac.ToArray();
+    }
+
+    public override uint Kind => 1;
+
+    public override string Name => "net";
+
+    public override ulong Features => Mac | LinkStatus | MergeableBuffers
+        | (channel is { Offload: true } ? Checksum | GuestChecksum | GuestTso4 | HostTso4 : 0);
+
+    /// <summary>The other side of the descriptor is gone.</summary>
+    public bool Gone { get; private set; }
+
+    /// <summary>A frame waits for room in the descriptor: poll it for writing.</summary>
+    public bool WantsOutput => Running && transmitBlocked;
+
+    public override string Summary =>
+        $"net: sent {Metrics.SentFrames} frames {Metrics.SentBytes} bytes, received {Metrics.ReceivedFrames} frames {Metrics.ReceivedBytes} bytes, " +
+        $"bad {Metrics.BadFromGuest}, lost {Metrics.SendLost} out {Metrics.ReceiveLost} in, " +
+        $"finished {Metrics.Checksummed} checksums {Metrics.Segmented} segments, failures {Failures}";
+
+    public override byte ReadConfiguration(ulong offset) => offset switch
+    {
+        < 6 => mac[offset],
+        6 => channel is null ? (byte)0 : (byte)1,   // VIRTIO_NET_S_LINK_UP
+        _ => 0,
+    };
+
+    public override void Start() => Receive();
+
+    public override void Reset()
+    {
+        transmitBlocked = false;
+        ForgetPosted();
+    }
+
+    public override void Notify(int queue)
+    {
+        if (queue == TransmitQueue)
+            Transmit();
+        else
+            Receive();
+    }
+
+    /// <summary>The descriptor may have frames or room.</summary>
+    public void Service()
+    {
+        if (!Running)
+            return;
+        if (transmitBlocked)
+            Transmit();
+        Receive();
+    }
+
+    private void Transmit()
+    {
+        var queue = Queues[TransmitQueue];
+        transmitBlocked = false;
+        do
+        {
+            for (ushort before = queue.Position; queue.TryTake(chain); before = queue.Position)
+            {
+                if (chain.WritableCount != 0)
+                {
+                    Fail();
+                    return;
+                }
+                if (!Send())
+                {
+                    queue.Rewind(before);
+                    transmitBlocked = true;
+                    break;
+                }
+                queue.Return(chain.Head, 0);
+            }
+        }
+        while (!transmitBlocked && queue.WantNotification(true));
+        if (queue.Broken)
+            Fail();
+        else if (queue.Publish())
+            Interrupt();
+    }
+
+    /// <summary>Sends the frame in <see cref="chain"/>; false when it must be tried again.</summary>
+    private bool Send()
+    {
+        ulong frameLength = chain.ReadableBytes - NetHeader.GuestBytes;
+        if (chain.ReadableBytes < NetHeader.GuestBytes + SmallestFrame || frameLength > LargestFrame)
+        {
+            Metrics.BadFromGuest++;
+            return true;
+        }
+        byte* guestHeader = stackalloc byte[NetHeader.GuestBytes];
+        int count;
+        fixed (IoVector* pieces = chain.Pieces)
+        {
+            Gather(pieces, guestHeader, NetHeader.GuestBytes);
+            count = Skip(pieces, chain.ReadableCount, NetHeader.GuestBytes, vectors + 1);
+        }
+        *header = *(NetHeader*)guestHeader;
+        if (!header->IsSound((int)frameLength) || !Permitted(*header)
+            || (!header->IsGso && frameLength > LargestPlainFrame))
+        {
+            Metrics.BadFromGuest++;
+            return true;
+        }
+        if (channel is null)
+            return true;
+        bool withHeader = channel.Offload;
+        vectors[0] = new IoVector(header, NetHeader.Bytes);
+        int sent = withHeader ? channel.Send(vectors, count + 1) : channel.Send(vectors + 1, count);
+        if (sent == FrameResult.Later)
+            return false;
+        if (sent > 0)
+        {
+            Metrics.SentFrames++;
+            Metrics.SentBytes += frameLength;
+        }
+        else
+        {
+            Metrics.SendLost++;
+            Gone |= sent == FrameResult.Gone;
+        }
+        return true;
+    }
+
+    private bool Permitted(in NetHeader asked) =>
+        (!asked.IsGso || Has(HostTso4)) && ((asked.Flags & NetHeader.NeedsChecksum) == 0 || Has(Checksum));
+
+    /// <summary>Copies the first <paramref name="count"/> bytes of the pieces, which have at least that many.</summary>
+    private static void Gather(IoVector* pieces, byte* into, ulong count)
+    {
+        for (; count > 0; pieces++)
+        {
+            ulong part = Math.Min(count, pieces->Length);
+            // SAFETY: the piece was translated for its whole length; the destination holds count bytes.
+            Buffer.MemoryCopy(pieces->Start, into, (long)count, (long)part);
+            into += part;
+            count -= part;
+        }
+    }
+
+    /// <summary>The pieces without their first <paramref name="skip"/> bytes; returns how many pieces are left.</summary>
+    private static int Skip(IoVector* pieces, int count, ulong skip, IoVector* into)
+    {
+        int kept = 0;
+        for (int i = 0; i < count; i++)
+        {
+            ulong part = Math.Min(skip, pieces[i].Length);
+            skip -= part;
+            if (part < pieces[i].Length)
+                into[kept++] = new IoVector((byte*)pieces[i].Start + part, pieces[i].Length - part);
+        }
+        return kept;
+    }
+
+    private static T* NativeArray<T>(int count) where T : unmanaged =>
+        (T*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)count, (nuint)sizeof(T));
+}

@@ -1,0 +1,58 @@
+using System;
+using System.Text;
+using Domain.Devices;
+using Domain.Linux;
+
+namespace Domain.Host;
+
+/// <summary>Opens the host's end of the guest's Ethernet (Linux: Documentation/networking/tuntap.rst).</summary>
+internal static unsafe class HostNetwork
+{
+    private const nuint TUNSETIFF = 0x4004_54ca, TUNSETOFFLOAD = 0x4004_54d0, TUNSETVNETHDRSZ = 0x4004_54d8;
+    private const short IFF_TAP = 2, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000;
+    private const nuint TUN_F_CSUM = 1, TUN_F_TSO4 = 2;
+    private const int SOL_SOCKET = 1, SO_TYPE = 3, NameBytes = 16;
+
+    /// <summary>Attaches to (or, with the right to, creates) the TAP device <paramref name="name"/>.</summary>
+    /// <exception cref="UsageError">the kernel does not let us</exception>
+    public static FrameDescriptor OpenTap(string name, bool offload)
+    {
+        if (Encoding.UTF8.GetByteCount(name) >= NameBytes)
+            throw new UsageError($"--tap: \"{name}\" is longer than an interface name may be");
+        int descriptor = Libc.open("/dev/net/tun", Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
+        if (descriptor < 0)
+            throw new UsageError($"--tap: cannot open /dev/net/tun: {LinuxError.Describe(Libc.Errno)}");
+        // struct ifreq: 16 bytes of name, then flags; 40 bytes in all.
+        byte* request = stackalloc byte[40];
+        new Span<byte>(request, 40).Clear();
+        Encoding.UTF8.GetBytes(name, new Span<byte>(request, NameBytes));
+        *(short*)(request + NameBytes) = (short)(IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0));
+        if (Libc.ioctl(descriptor, TUNSETIFF, request) != 0)
+            throw new UsageError($"--tap: cannot attach to {name}: {LinuxError.Describe(Libc.Errno)}");
+        int headerBytes = NetHeader.Bytes;
+        if (offload && (Libc.ioctl(descriptor, TUNSETVNETHDRSZ, &headerBytes) != 0
+            || Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)(TUN_F_CSUM | TUN_F_TSO4)) != 0))
+            throw new UsageError($"--tap: {name} does not offload: {LinuxError.Describe(Libc.Errno)}; try --offload off");
+        return new FrameDescriptor(descriptor, offload, socket: false);
+    }
+
+    /// <summary>Uses an inherited descriptor: a sequenced-packet socket or a TAP device.</summary>
+    /// <exception cref="UsageError">it is not open</exception>
+    public static FrameDescriptor Inherit(int descriptor, bool offload)
+    {
+        int type = 0;
+        uint length = sizeof(int);
+        bool socket = Libc.getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+        SetNonBlocking(descriptor, "--net-fd");
+        return new FrameDescriptor(descriptor, offload, socket);
+    }
+
+    /// <summary>Makes reads and writes return at once.</summary>
+    /// <exception cref="UsageError">the descriptor is not open</exception>
+    public static void SetNonBlocking(int descriptor, string option)
+    {
+        int flags = Libc.fcntl(descriptor, Libc.F_GETFL, 0);
+        if (flags < 0 || Libc.fcntl(descriptor, Libc.F_SETFL, flags | Libc.O_NONBLOCK) < 0)
+            throw new UsageError($"{option} {descriptor}: {LinuxError.Describe(Libc.Errno)}");
+    }
+}

@@ -1,0 +1,51 @@
+using System;
+using System.Text;
+using Domain.Linux;
+
+namespace Domain.Host;
+
+/// <summary>How much is said on stderr.</summary>
+internal enum LogLevel
+{
+    Error,
+    Info,
+    Debug,
+}
+
+/// <summary>One line an event on stderr. Needs nothing but write(2), so it works inside the sandbox.</summary>
+internal static class Log
+{
+    public static LogLevel Level { get; set; } = LogLevel.Error;
+
+    public static void Error(string text) => Write(text);
+
+    public static void Info(string text)
+    {
+        if (Level >= LogLevel.Info)
+            Write(text);
+    }
+
+    public static void Debug(string text)
+    {
+        if (Level >= LogLevel.Debug)
+            Write(text);
+    }
+
+    /// <summary>Writes text as it is to a descriptor.</summary>
+    public static unsafe void Print(int descriptor, string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        // SAFETY: the array is pinned while the kernel reads its length.
+        fixed (byte* start = bytes)
+        {
+            for (nint done = 0, wrote; done < bytes.Length; done += wrote)
+            {
+                wrote = Libc.write(descriptor, start + done, (nuint)(bytes.Length - done));
+                if (wrote <= 0)
+                    return;
+            }
+        }
+    }
+
+    private static void Write(string text) => Print(2, $"domain: {text}\n");
+}
