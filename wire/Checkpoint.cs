@@ -118,10 +118,12 @@ public static class CheckpointRecord
     /// <param name="frames">The header's count of frames.</param>
     public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, uint frames, out uint frame, out RecordFlags flags)
     {
-        frame = Bytes.Le32(from, 0);
-        flags = (RecordFlags)Bytes.Le16(from, 4);
+        frame = 0;
+        flags = 0;
         if (from.Length != Size || Bytes.Le16(from, 6) != 0)
             return CheckpointRefusal.BadRecord;
+        frame = Bytes.Le32(from, 0);
+        flags = (RecordFlags)Bytes.Le16(from, 4);
         if (flags == RecordFlags.End)
             return frame == EndFrame ? CheckpointRefusal.None : CheckpointRefusal.BadRecord;
         if (flags is not (RecordFlags.Page or RecordFlags.Zero))

@@ -1,0 +1,131 @@
+using System;
+using System.Linq;
+using System.Text;
+using Org.BouncyCastle.Crypto.Digests;
+using Org.BouncyCastle.Crypto.Macs;
+using Org.BouncyCastle.Crypto.Parameters;
+using Xunit;
+
+namespace Wire.Tests;
+
+public class Sha1Tests
+{
+    // FIPS 180-2 appendix A and the NIST example values that go with FIPS 180-4.
+    [Theory]
+    [InlineData("", "da39a3ee5e6b4b0d3255bfef95601890afd80709")]
+    [InlineData("abc", "a9993e364706816aba3e25717850c26c9cd0d89d")]
+    [InlineData("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1")]
+    [InlineData("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+        "a49b2446a02c645bf419f995b67091253a04a259")]
+    public void Digests_of_FIPS_180(string message, string digest) => Assert.Equal(digest, Hash(Encoding.ASCII.GetBytes(message)));
+
+    [Fact]
+    public void Digest_of_a_million_times_a() =>
+        Assert.Equal("34aa973cd4c4daa4f61eeb2bdbad27316534016f", Hash(Enumerable.Repeat((byte)'a', 1_000_000).ToArray()));
+
+    [Fact]
+    public void Agrees_with_BouncyCastle_at_every_length_around_the_block_size()
+    {
+        byte[] message = new byte[300];
+        new Random(1).NextBytes(message);
+        for (int length = 0; length <= message.Length; length++)
+        {
+            var other = new Sha1Digest();
+            other.BlockUpdate(message, 0, length);
+            byte[] right = new byte[20];
+            other.DoFinal(right, 0);
+            Assert.Equal(Convert.ToHexStringLower(right), Hash(message.AsSpan(0, length)));
+        }
+    }
+
+    [Fact]
+    public void Appending_blocks_and_finishing_the_rest_is_the_same_as_hashing_at_once()
+    {
+        byte[] message = new byte[64 * 5 + 17];
+        new Random(2).NextBytes(message);
+        Sha1 hash = Sha1.Start();
+        hash.Append(message.AsSpan(0, 64));
+        hash.Append(message.AsSpan(64, 128));
+        byte[] digest = new byte[20];
+        hash.Finish(message.AsSpan(192), digest);
+        Assert.Equal(Hash(message), Convert.ToHexStringLower(digest));
+    }
+
+    // RFC 2202 §3, the cases whose keys fit a block.
+    [Theory]
+    [InlineData("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "4869205468657265", "b617318655057264e28bc0b6fb378c8ef146be00")]
+    [InlineData("4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")]
+    [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd", "125d7342b9ac11cd91a39af48aa17b4f63f175d3")]
+    [InlineData("0102030405060708090a0b0c0d0e0f10111213141516171819",
+        "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd", "4c9007f4026250c6bc8414f9bf50c86c2d7235da")]
+    [InlineData("0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c", "546573742057697468205472756e636174696f6e", "4c1a03424b55e07fe7f27be1d58bb9324a9a5a04")]
+    public void Tags_of_RFC_2202(string key, string message, string tag)
+    {
+        byte[] right = Convert.FromHexString(tag);
+        byte[] found = new byte[20];
+        HmacSha1.Sign(Convert.FromHexString(key), Convert.FromHexString(message), found);
+        Assert.Equal(right, found);
+        Assert.True(HmacSha1.Verify(Convert.FromHexString(key), Convert.FromHexString(message), right));
+        right[19] ^= 1;
+        Assert.False(HmacSha1.Verify(Convert.FromHexString(key), Convert.FromHexString(message), right));
+    }
+
+    [Fact]
+    public void Tags_agree_with_BouncyCastle_for_every_key_length()
+    {
+        var random = new Random(3);
+        for (int length = 1; length <= HmacSha1.MaxKeySize; length++)
+        {
+            byte[] key = new byte[length], message = new byte[random.Next(200)], right = new byte[20], found = new byte[20];
+            random.NextBytes(key);
+            random.NextBytes(message);
+            var other = new HMac(new Sha1Digest());
+            other.Init(new KeyParameter(key));
+            other.BlockUpdate(message, 0, message.Length);
+            other.DoFinal(right, 0);
+            HmacSha1.Sign(key, message, found);
+            Assert.Equal(right, found);
+        }
+    }
+
+    [Fact]
+    public void A_key_longer_than_a_block_is_a_broken_invariant() =>
+        Assert.ThrowsAny<ArgumentException>(() => HmacSha1.Sign(new byte[65], default, new byte[20]));
+
+    [Fact]
+    public void Comparison_sees_every_byte_and_the_length()
+    {
+        byte[] one = new byte[20];
+        Assert.True(HmacSha1.FixedTimeEquals(one, new byte[20]));
+        Assert.False(HmacSha1.FixedTimeEquals(one, new byte[19]));
+        for (int i = 0; i < 20; i++)
+        {
+            byte[] other = new byte[20];
+            other[i] = 0x80;
+            Assert.False(HmacSha1.FixedTimeEquals(one, other));
+        }
+    }
+
+    [Fact]
+    public void A_chain_leads_where_hashing_leads_and_nowhere_else()
+    {
+        byte[] element = new byte[20], end = new byte[20];
+        HashChain.Advance(end, 0);
+        Assert.Equal(element, end);
+        HashChain.Advance(end, 7);
+        byte[] right = element;
+        for (int i = 0; i < 7; i++)
+            right = System.Security.Cryptography.SHA1.HashData(right);
+        Assert.Equal(right, end);
+        for (uint steps = 0; steps < 20; steps++)
+            Assert.Equal(steps == 7, HashChain.Leads(element, end, steps));
+    }
+
+    private static string Hash(ReadOnlySpan<byte> message)
+    {
+        byte[] digest = new byte[20];
+        Sha1.Hash(message, digest);
+        return Convert.ToHexStringLower(digest);
+    }
+}

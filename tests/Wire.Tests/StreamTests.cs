@@ -1,0 +1,200 @@
+using System;
+using System.Runtime.InteropServices;
+using Xunit;
+
+namespace Wire.Tests;
+
+public class StreamTests
+{
+    [Fact]
+    public void Crc32C_has_the_check_values_of_RFC_3720()
+    {
+        Assert.Equal(0xE3069283u, Crc32C.Of("123456789"u8));
+        Assert.Equal(0x8A9136AAu, Crc32C.Of(new byte[32]));
+        byte[] ones = new byte[32], rising = new byte[32];
+        Array.Fill(ones, (byte)0xFF);
+        for (int i = 0; i < 32; i++)
+            rising[i] = (byte)i;
+        Assert.Equal(0x62A8AB43u, Crc32C.Of(ones));
+        Assert.Equal(0x46DD794Eu, Crc32C.Of(rising));
+        Assert.Equal(Crc32C.ZeroPage, Crc32C.Of(new byte[4096]));
+    }
+
+    [Fact]
+    public void Crc32C_in_pieces_of_any_length_is_the_same()
+    {
+        byte[] bytes = new byte[200];
+        new Random(5).NextBytes(bytes);
+        for (int cut = 0; cut <= bytes.Length; cut++)
+            Assert.Equal(Crc32C.Of(bytes), ~Crc32C.Append(Crc32C.Append(~0u, bytes.AsSpan(0, cut)), bytes.AsSpan(cut)));
+    }
+
+    [Fact]
+    public void An_upload_header_is_read_back()
+    {
+        byte[] header = new byte[Upload.Size];
+        Upload.Emit(header, 12345);
+        Assert.Equal(UploadRefusal.None, Upload.Parse(header, out uint length));
+        Assert.Equal(12345u, length);
+        Upload.Emit(header, Upload.MaxLoaderSize + 1);
+        Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _));
+        Upload.Emit(header, 0);
+        Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _));
+        header[4] = 9;
+        Assert.Equal(UploadRefusal.UnknownVersion, Upload.Parse(header, out _));
+        header[0] = 0;
+        Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header, out _));
+        for (int size = 0; size < Upload.Size; size++)
+            Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header.AsSpan(0, size), out _));
+    }
+
+    [Fact]
+    public void An_upload_answer_is_read_back()
+    {
+        byte[] answer = new byte[UploadAnswer.Size];
+        UploadAnswer.Emit(answer, UploadStage.KernelLoader, UploadRefusal.NotEnoughMemory, 1UL << 40);
+        Assert.True(UploadAnswer.TryParse(answer, out var stage, out var refusal, out ulong detail));
+        Assert.Equal((UploadStage.KernelLoader, UploadRefusal.NotEnoughMemory, 1UL << 40), (stage, refusal, detail));
+        Assert.False(UploadAnswer.TryParse(answer.AsSpan(1), out _, out _, out _));
+    }
+
+    [Fact]
+    public void A_kernel_bundle_header_is_read_back()
+    {
+        byte[] header = new byte[KernelBundle.Size], hash = new byte[20];
+        hash[3] = 9;
+        KernelBundle.Emit(header, 10, 20, 30, hash);
+        Assert.True(KernelBundle.TryParse(header, out KernelBundle bundle));
+        Assert.Equal((10u, 20u, 30u, true), (bundle.CommandLineLength, bundle.KernelLength, bundle.InitramfsLength, bundle.Hashed));
+        Assert.True(bundle.Hash.SequenceEqual(hash));
+        KernelBundle.Emit(header, KernelBundle.MaxCommandLine + 1, 20, 30, default);
+        Assert.False(KernelBundle.TryParse(header, out _));
+        KernelBundle.Emit(header, 0, 0, 0, default);
+        Assert.False(KernelBundle.TryParse(header, out _));
+        KernelBundle.Emit(header, 0, 1, 0, default);
+        Assert.True(KernelBundle.TryParse(header, out bundle) && !bundle.Hashed);
+        header[6] = 2;
+        Assert.False(KernelBundle.TryParse(header, out _));
+    }
+
+    [Fact]
+    public void A_checkpoint_header_is_read_back_and_measured_against_the_machine()
+    {
+        const ulong Entry = CheckpointHeader.DirectMap + 0x400_000;
+        byte[] header = new byte[CheckpointHeader.Size];
+        MachineFeatures all = MachineFeatures.Known;
+        CheckpointHeader.Emit(header, CheckpointHash.Crc32CTable, MachineFeatures.VirtioNet, 0x4000, Entry, 99);
+        Assert.Equal(CheckpointRefusal.None, CheckpointHeader.Parse(header, all, 0x4000, out CheckpointHeader read));
+        Assert.Equal((CheckpointHash.Crc32CTable, MachineFeatures.VirtioNet, 0x4000u), (read.Hash, read.Features, read.Frames));
+        Assert.Equal((Entry, 99ul), (read.RecoveryEntry, read.RecoveryArgument));
+        Assert.Equal(CheckpointRefusal.NotEnoughMemory, CheckpointHeader.Parse(header, all, 0x3FFF, out _));
+        Assert.Equal(CheckpointRefusal.MissingFeatures, CheckpointHeader.Parse(header, MachineFeatures.X86_64_V2, 0x4000, out _));
+        foreach (ulong entry in new[] { 0ul, CheckpointHeader.DirectMap, Entry - 1, CheckpointHeader.DirectMap + 0x4000 * 4096ul, ulong.MaxValue })
+        {
+            CheckpointHeader.Emit(header, CheckpointHash.None, 0, 0x4000, entry, 0);
+            Assert.Equal(CheckpointRefusal.BadEntry, CheckpointHeader.Parse(header, all, 0x4000, out _));
+        }
+        CheckpointHeader.Emit(header, CheckpointHash.None, (MachineFeatures)(1UL << 63), 0x4000, Entry, 0);
+        Assert.Equal(CheckpointRefusal.MissingFeatures, CheckpointHeader.Parse(header, all, 0x4000, out _));
+        CheckpointHeader.Emit(header, (CheckpointHash)2, 0, 0x4000, Entry, 0);
+        Assert.Equal(CheckpointRefusal.BadHeader, CheckpointHeader.Parse(header, all, 0x4000, out _));
+    }
+
+    [Fact]
+    public void Records_name_only_the_guests_frames()
+    {
+        byte[] record = new byte[CheckpointRecord.Size];
+        foreach ((uint frame, CheckpointRefusal refusal) in new[]
+        {
+            (0u, CheckpointRefusal.FrameOutOfRange), (0x3FFu, CheckpointRefusal.FrameOutOfRange), (0x400u, CheckpointRefusal.None),
+            (0xFFFu, CheckpointRefusal.None), (0x1000u, CheckpointRefusal.FrameOutOfRange), (uint.MaxValue, CheckpointRefusal.FrameOutOfRange),
+        })
+        {
+            CheckpointRecord.Emit(record, frame, RecordFlags.Page);
+            Assert.Equal(refusal, CheckpointRecord.Parse(record, 0x1000, out uint read, out _));
+            Assert.Equal(frame, read);
+        }
+        CheckpointRecord.Emit(record, CheckpointRecord.EndFrame, RecordFlags.End);
+        Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(record, 0x1000, out _, out RecordFlags flags));
+        Assert.Equal(RecordFlags.End, flags);
+        CheckpointRecord.Emit(record, 0x500, RecordFlags.End);
+        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
+        CheckpointRecord.Emit(record, 0x500, (RecordFlags)2);
+        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
+        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record.AsSpan(0, 7), 0x1000, out _, out _));
+    }
+
+    [Fact]
+    public void Both_sides_find_the_same_hash_whatever_the_order_and_the_last_page_wins()
+    {
+        var random = new Random(6);
+        byte[][] pages = new byte[4][];
+        for (int i = 0; i < 4; i++)
+            random.NextBytes(pages[i] = new byte[4096]);
+        uint[] sender = new uint[0x410], receiver = new uint[0x410];
+        CheckpointTable.Set(sender, 0x401, pages[0]);
+        CheckpointTable.Set(sender, 0x400, pages[1]);
+        CheckpointTable.Set(sender, 0x401, pages[2]);
+        CheckpointTable.Set(sender, 0x40F, new byte[4096]);
+        CheckpointTable.SetZero(receiver, 0x40F);
+        CheckpointTable.Set(receiver, 0x400, pages[1]);
+        CheckpointTable.Set(receiver, 0x401, pages[3]);
+        Assert.NotEqual(CheckpointTable.Hash(sender), CheckpointTable.Hash(receiver));
+        CheckpointTable.Set(receiver, 0x401, pages[2]);
+        Assert.Equal(CheckpointTable.Hash(sender), CheckpointTable.Hash(receiver));
+        Assert.Equal(Crc32C.Of(MemoryMarshal.AsBytes(sender.AsSpan())), CheckpointTable.Hash(sender));
+
+        byte[] trailer = new byte[CheckpointTrailer.Size];
+        CheckpointTrailer.Emit(trailer, 4, CheckpointTable.Hash(sender));
+        uint hash = CheckpointTable.Hash(receiver);
+        Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(trailer, 4, hash, CheckpointHash.Crc32CTable));
+        Assert.Equal(CheckpointRefusal.WrongCount, CheckpointTrailer.Parse(trailer, 3, hash, CheckpointHash.Crc32CTable));
+        Assert.Equal(CheckpointRefusal.WrongHash, CheckpointTrailer.Parse(trailer, 4, hash + 1, CheckpointHash.Crc32CTable));
+        Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(trailer, 4, hash + 1, CheckpointHash.None));
+        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointTrailer.Parse(trailer.AsSpan(1), 4, hash, CheckpointHash.None));
+    }
+
+    [Fact]
+    public void Hand_over_records_are_read_back_and_only_a_refusal_has_a_reason()
+    {
+        byte[] record = new byte[HandOver.Size];
+        HandOver.Emit(record, HandOverKind.Refused, CheckpointRefusal.WrongHash, 5);
+        Assert.True(HandOver.TryParse(record, out var kind, out var reason, out ulong detail));
+        Assert.Equal((HandOverKind.Refused, CheckpointRefusal.WrongHash, 5ul), (kind, reason, detail));
+        HandOver.Emit(record, HandOverKind.Refused);
+        Assert.False(HandOver.TryParse(record, out _, out _, out _));
+        HandOver.Emit(record, HandOverKind.Commit, CheckpointRefusal.WrongHash);
+        Assert.False(HandOver.TryParse(record, out _, out _, out _));
+        HandOver.Emit(record, (HandOverKind)99);
+        Assert.False(HandOver.TryParse(record, out _, out _, out _));
+        Assert.False(HandOver.TryParse(record.AsSpan(1), out _, out _, out _));
+    }
+
+    /// <summary>No parser reads outside what it was given, whatever that is.</summary>
+    [Fact]
+    public void Random_bytes_of_any_length_break_no_parser()
+    {
+        var random = new Random(7);
+        byte[] bytes = new byte[256];
+        uint[] magics = { BootToken.Magic, Upload.Magic, UploadAnswer.Magic, KernelBundle.Magic, CheckpointHeader.Magic, HandOver.Magic };
+        for (int round = 0; round < 200_000; round++)
+        {
+            random.NextBytes(bytes);
+            if (round % 2 == 0)
+                Bytes.PutLe64(bytes, 0, magics[random.Next(magics.Length)] | 1ul << 32);
+            ReadOnlySpan<byte> some = bytes.AsSpan(0, random.Next(4) switch { 0 => 16, 1 => 48, 2 => 64, _ => random.Next(257) });
+            BootToken.TryParse(some, out _);
+            Payment.TryParse(some, out _);
+            MagicReply.TryParse(some, out _);
+            if (MagicPing.IsMagic(some))
+                MagicPing.Parse(some, out _, out _);
+            Upload.Parse(some, out _);
+            UploadAnswer.TryParse(some, out _, out _, out _);
+            KernelBundle.TryParse(some, out _);
+            CheckpointHeader.Parse(some, MachineFeatures.Known, 0x1000, out _);
+            CheckpointRecord.Parse(some, 0x1000, out _, out _);
+            CheckpointTrailer.Parse(some, 1, 1, CheckpointHash.Crc32CTable);
+            HandOver.TryParse(some, out _, out _, out _);
+        }
+    }
+}
