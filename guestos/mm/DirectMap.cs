@@ -1,0 +1,11 @@
+namespace Guestos;
+
+/// <summary>All RAM and the device windows at 0xffffc00000000000 + physical.</summary>
+public static unsafe class DirectMap
+{
+    public const ulong Base = 0xffff_c000_0000_0000;
+
+    public static byte* At(ulong physical) => (byte*)(Base + physical);
+
+    public static ulong PhysicalOf(void* kernelPointer) => (ulong)kernelPointer - Base;
+}
