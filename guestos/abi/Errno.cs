@@ -64,5 +64,6 @@ public static class Errno
     public const long ConnectionRefused = -111;     // ECONNREFUSED
     public const long HostUnreachable = -113;       // EHOSTUNREACH
     public const long Already = -114;               // EALREADY
+    public const long Canceled = -125;              // ECANCELED
     public const long InProgress = -115;            // EINPROGRESS
 }

@@ -19,8 +19,13 @@ public static unsafe partial class Frames
 
     public static void Release(ulong physical) { }
 
-    /// <summary>Says what a frame is for.</summary>
+    /// <summary>Says what a frame is for, and tells <see cref="Checkpoint.FrameChanged"/> when write protection begins or ceases to matter for it.</summary>
     public static void SetState(ulong physical, FrameState state) { }
+
+    public static FrameState StateOf(ulong physical) => FrameState.Absent;
+
+    /// <summary>End of RAM.</summary>
+    public static ulong End;
 }
 
 /// <summary>What a frame is used for.</summary>
@@ -39,6 +44,9 @@ public enum FrameState : byte
 
     /// <summary>Not part of a checkpoint: its contents mean nothing after arrival (interrupt stacks, virtqueues, receive buffers).</summary>
     Excluded,
+
+    /// <summary>Used by a checkpoint in progress only: excluded from it, and free again on arrival.</summary>
+    Checkpoint,
 
     /// <summary>A device writes it: it leaves the checkpoint until it comes back.</summary>
     Lent,

@@ -1,0 +1,201 @@
+using System;
+using Netstack;
+using Wire;
+
+namespace Guestos;
+
+/// <summary>/dev/checkpoint: user space decides where the checkpoint goes (thesis §6.3.2; contract in docs/architecture.md).</summary>
+public static unsafe class CheckpointDevice
+{
+    private const uint IoctlOptions = 0x4501;
+    private const uint IoctlProgress = 0x4502;
+    private const uint IoctlCommit = 0x4503;
+
+    /// <summary>struct of CHECKPOINT_PROGRESS.</summary>
+    private struct Progress
+    {
+        public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames;
+    }
+
+    /// <summary>0, or -EBUSY, -ENOMEM.</summary>
+    public static long Open(File* file) => Checkpoint.Begin();
+
+    /// <summary>The guest goes on as if nothing had been; after the commit there is no way back.</summary>
+    public static void Release(File* file) => Checkpoint.End();
+
+    /// <summary>The stream by copying: for a disk, a pipe, a program that wants to see it.</summary>
+    public static long Read(File* file, ref Transfer to)
+    {
+        CheckpointState* state = Checkpoint.Active;
+        if (state == null)
+            return Errno.Canceled;
+        ulong done = 0;
+        while (to.Count > 0)
+        {
+            long result = Prepare(state, done > 0);
+            if (result <= 0)
+                return result < 0 && done == 0 ? result : (long)done;
+            ReadOnlySpan<byte> piece = state->RunLength > 0
+                ? new(state->Run, state->RunLength)
+                : new(PageCleaner.ContentOf(state, state->Page) + state->PageOffset, CheckpointRecord.PageSize - state->PageOffset);
+            int taken = (int)Math.Min((ulong)piece.Length, to.Count);
+            if (!to.Fill((ulong)taken))
+                return done > 0 ? (long)done : Errno.Fault;
+            // SAFETY: the range was made writable above and nothing sleeps in between.
+            piece.Slice(0, taken).CopyTo(new Span<byte>(to.Address, taken));
+            to.Advance((ulong)taken);
+            Take(state, taken);
+            done += (ulong)taken;
+        }
+        return (long)done;
+    }
+
+    /// <summary>The stream onto a TCP connection: page frames go to the device from where they lie.</summary>
+    public static long SpliceToSocket(File* file, File* socket, ulong count)
+    {
+        Socket* connection = SocketFile.Of(socket);
+        if (connection->Kind != SocketKind.Stream || connection->Handle < 0 || connection->Listening)
+            return Errno.NotConnected;
+        return SendTo(connection->Handle, count);
+    }
+
+    private static long SendTo(int socket, ulong count)
+    {
+        CheckpointState* state = Checkpoint.Active;
+        if (state == null)
+            return Errno.Canceled;
+        state->Socket = socket;
+        Stack* stack = Network.Stack;
+        ulong done = 0;
+        stack->Cork(socket, true, Clock.Monotonic);
+        long result = 1;
+        while (done < count)
+        {
+            result = Prepare(state, done > 0);
+            if (result <= 0)
+                break;
+            int taken;
+            if (state->RunLength > 0)
+            {
+                int length = (int)Math.Min((ulong)state->RunLength, count - done);
+                taken = stack->Send(socket, new ReadOnlySpan<byte>(state->Run, length), Clock.Monotonic);
+            }
+            else
+            {
+                int length = (int)Math.Min((ulong)(CheckpointRecord.PageSize - state->PageOffset), count - done);
+                taken = stack->SendPage(socket, (ulong)state->Page << 12, state->PageOffset, length, Clock.Monotonic);
+                if (taken > 0)
+                    state->InFlight[state->Page]++;
+            }
+            if (taken == SocketError.WouldBlock || taken == SocketError.NoRoom)
+            {
+                result = Sockets.WaitWritable(socket);
+                if (result < 0)
+                    break;
+                continue;
+            }
+            if (taken <= 0)
+            {
+                result = Sockets.ErrnoOf(taken);
+                break;
+            }
+            Take(state, taken);
+            done += (ulong)taken;
+            RateLimit.Progressed(state);
+        }
+        // In the copy the state is gone, and so is the connection.
+        if (Checkpoint.Active == null)
+            return Errno.Canceled;
+        stack->Cork(socket, false, Clock.Monotonic);
+        return done > 0 ? (long)done : result;
+    }
+
+    public static long Write(File* file, ref Transfer from) => Errno.Invalid;
+
+    public static uint Poll(File* file) => PollEvents.In | PollEvents.ReadNormal;
+
+    public static long Ioctl(File* file, uint request, ulong argument)
+    {
+        CheckpointState* state = Checkpoint.Active;
+        if (state == null)
+            return Errno.Canceled;
+        switch (request)
+        {
+            case IoctlOptions:
+                if (state->Part != StreamPart.Header || argument > 3)
+                    return Errno.Invalid;
+                return Checkpoint.SetOptions(state, (uint)argument);
+            case IoctlProgress:
+                if (!UserMemory.Writable(argument, (ulong)sizeof(Progress)))
+                    return Errno.Fault;
+                // SAFETY: made writable above.
+                *(Progress*)argument = new Progress
+                {
+                    Phase = (ulong)state->Phase, Round = state->Round, PagesInRound = state->PagesInRound, PagesSent = state->PagesSent,
+                    WorkingSet = state->Phase == CheckpointPhase.Rounds ? state->Dirty.Count : state->Transmit.Count,
+                    BufferPages = state->BufferPages, Postponed = state->Postponed, LateFrames = state->Late.Count,
+                };
+                return 0;
+            case IoctlCommit:
+                if (state->Part != StreamPart.End)
+                    return Errno.Invalid;
+                state->Phase = CheckpointPhase.Committed;
+                return 0;
+            default:
+                return Errno.NotTerminal;
+        }
+    }
+
+    // Sees to it that a piece waits: 1, or 0 at the end of a round or of the stream, or -errno.
+    private static long Prepare(CheckpointState* state, bool mayStop)
+    {
+        if (state->RunLength > 0 || state->Page != 0)
+            return 1;
+        if (state->Part == StreamPart.End)
+        {
+            ReadOnlySpan<byte> late = state->Late.Unsent;
+            if (late.IsEmpty)
+                return 0;
+            state->Run = state->Late.UnsentAddress;
+            state->RunLength = late.Length;
+            state->Late.Sent(late.Length);
+            return 1;
+        }
+        while (true)
+        {
+            switch (PageCleaner.Next(state))
+            {
+                case PageCleaner.Step.Piece:
+                    return 1;
+                case PageCleaner.Step.RoundEnd:
+                    if (state->Phase == CheckpointPhase.Forked)
+                        Network.OnFork(state->Socket);
+                    if (mayStop)
+                        return 0;
+                    break;
+                case PageCleaner.Step.Arrived:
+                    return Errno.Canceled;
+                case PageCleaner.Step.Failed:
+                    return Errno.NoBuffers;
+                default:
+                    return 0;
+            }
+        }
+    }
+
+    private static void Take(CheckpointState* state, int taken)
+    {
+        if (state->RunLength > 0)
+        {
+            state->Run += taken;
+            state->RunLength -= taken;
+            return;
+        }
+        state->PageOffset += taken;
+        if (state->PageOffset == CheckpointRecord.PageSize)
+        {
+            state->Transmit.Remove(state->Page);
+            state->Page = 0;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Numerics;
+
+namespace Guestos;
+
+/// <summary>
+/// A set of page frames as a bit vector, "chosen for its simplicity and predictable space requirements" as the thesis
+/// puts it for its own (§6.3.1), with a count, because the count of the dirty set is the writable working set.
+/// </summary>
+internal unsafe struct FrameSet
+{
+    private ulong* _words;
+    private uint _frames;
+
+    /// <summary>Members.</summary>
+    public uint Count { get; private set; }
+
+    /// <summary>Bytes that a set over <paramref name="frames"/> frames needs.</summary>
+    public static ulong Bytes(uint frames) => (frames + 63UL) / 64 * 8;
+
+    /// <param name="memory"><see cref="Bytes"/> zeroed bytes that nobody else uses, 8-byte aligned.</param>
+    public FrameSet(byte* memory, uint frames)
+    {
+        _words = (ulong*)memory;
+        _frames = frames;
+    }
+
+    // SAFETY (all below): frame < _frames is checked, and the memory holds a bit for each of those.
+
+    public readonly bool Contains(uint frame) => frame < _frames && (_words[frame >> 6] >> (int)(frame & 63) & 1) != 0;
+
+    /// <summary>True when it was not in the set before.</summary>
+    public bool Add(uint frame)
+    {
+        ulong bit = 1UL << (int)(frame & 63);
+        if (frame >= _frames || (_words[frame >> 6] & bit) != 0)
+            return false;
+        _words[frame >> 6] |= bit;
+        Count++;
+        return true;
+    }
+
+    public void Remove(uint frame)
+    {
+        ulong bit = 1UL << (int)(frame & 63);
+        if (frame >= _frames || (_words[frame >> 6] & bit) == 0)
+            return;
+        _words[frame >> 6] &= ~bit;
+        Count--;
+    }
+
+    /// <summary>The first member at or after <paramref name="frame"/>, or <see cref="uint.MaxValue"/>.</summary>
+    public readonly uint Next(uint frame)
+    {
+        if (frame >= _frames)
+            return uint.MaxValue;
+        uint index = frame >> 6;
+        ulong word = _words[index] & (ulong.MaxValue << (int)(frame & 63));
+        uint last = (_frames - 1) >> 6;
+        while (word == 0)
+        {
+            if (index++ == last)
+                return uint.MaxValue;
+            word = _words[index];
+        }
+        return (index << 6) + (uint)BitOperations.TrailingZeroCount(word);
+    }
+
+    public void Clear()
+    {
+        new System.Span<byte>(_words, (int)Bytes(_frames)).Clear();
+        Count = 0;
+    }
+}

@@ -1,0 +1,201 @@
+using System;
+using Wire;
+
+namespace Guestos;
+
+/// <summary>
+/// The page cleaner (thesis §6.3.1): turns memory into the checkpoint stream, piece by piece, while the guest runs. Rounds until the
+/// writable working set fits the snapshot buffer, then the fork, then what is left.
+/// </summary>
+internal static unsafe class PageCleaner
+{
+    /// <summary>Pages by which the snapshot buffer starts and grows every round (thesis §6.6.5).</summary>
+    private const uint BufferStep = 64;
+
+    public const uint OptionChecksum = 1;
+    public const uint OptionVerify = 2;
+
+    public enum Step
+    {
+        /// <summary>A piece waits in the state.</summary>
+        Piece,
+
+        /// <summary>A round ended; ask again.</summary>
+        RoundEnd,
+
+        /// <summary>The trailer was given.</summary>
+        End,
+
+        /// <summary>The working set outgrew the buffer's limit.</summary>
+        Failed,
+
+        /// <summary>This is the copy, on the machine it arrived on.</summary>
+        Arrived,
+    }
+
+    /// <summary>Makes the next piece. Called only when the last one was taken whole.</summary>
+    public static Step Next(CheckpointState* state)
+    {
+        switch (state->Part)
+        {
+            case StreamPart.Header:
+                Begin(state);
+                return Step.Piece;
+            case StreamPart.Rounds:
+                return NextPage(state) ? Step.Piece : EndRound(state);
+            case StreamPart.Final:
+                if (!NextPage(state))
+                    Finish(state);
+                return Step.Piece;
+            default:
+                return Step.End;
+        }
+    }
+
+    private static void Begin(CheckpointState* state)
+    {
+        var kind = state->Options != 0 ? CheckpointHash.Crc32CTable : CheckpointHash.None;
+        CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), kind,
+            MachineFeatures.X86_64_V2 | MachineFeatures.VirtioMmio | MachineFeatures.VirtioNet | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock,
+            state->Frames, CheckpointFork.RecoveryEntry, 0);
+        state->Run = state->Scratch;
+        state->RunLength = CheckpointHeader.Size;
+        for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)
+            state->Transmit.Add(frame);
+        state->BufferPages = BufferStep;
+        state->Part = StreamPart.Rounds;
+        WriteProtection.Protect(state);
+    }
+
+    private static bool NextPage(CheckpointState* state)
+    {
+        while (true)
+        {
+            uint frame = state->Transmit.Next(state->Cursor);
+            if (frame == uint.MaxValue)
+                return false;
+            state->Cursor = frame + 1;
+            // A page written again before it was sent will be sent in the next round anyway (thesis §6.3.1).
+            if (state->Phase == CheckpointPhase.Rounds && state->Dirty.Contains(frame))
+            {
+                state->Transmit.Remove(frame);
+                state->Postponed++;
+                continue;
+            }
+            Describe(state, frame);
+            return true;
+        }
+    }
+
+    private static void Describe(CheckpointState* state, uint frame)
+    {
+        FrameState kind = Frames.StateOf((ulong)frame << 12);
+        byte* page = ContentOf(state, frame);
+        // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as zeros.
+        bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent || IsZero(page);
+        var header = new Span<byte>(state->Scratch, CheckpointRecord.Size);
+        CheckpointRecord.Emit(header, frame, zero ? RecordFlags.Zero : RecordFlags.Page);
+        state->Run = state->Scratch;
+        state->RunLength = CheckpointRecord.Size;
+        state->Records++;
+        state->PagesSent++;
+        state->PagesInRound++;
+        if (zero)
+        {
+            if (state->Checksums != null)
+                state->Checksums[frame] = Crc32C.ZeroPage;
+            state->Transmit.Remove(frame);
+            return;
+        }
+        if (kind == FrameState.PageTable)
+        {
+            page = state->Scratch + CheckpointRecord.Size;
+            WriteProtection.CopyClean((ulong*)ContentOf(state, frame), (ulong*)page);
+            state->RunLength += CheckpointRecord.PageSize;
+            state->Transmit.Remove(frame);
+        }
+        else
+        {
+            // Stays in Transmit until the page is queued: until then a write after the fork must still preserve it.
+            state->Page = frame;
+            state->PageOffset = 0;
+        }
+        if (state->Checksums != null && (state->Options & OptionVerify) == 0 || state->Checksums != null && state->Phase == CheckpointPhase.Rounds)
+            state->Checksums[frame] = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
+    }
+
+    /// <summary>What the checkpoint holds of a frame: its copy in the snapshot buffer where there is one (thesis §5.2.1), else the frame.</summary>
+    public static byte* ContentOf(CheckpointState* state, uint frame) =>
+        state->CopyOf[frame] != 0 ? DirectMap.At(state->Buffer[state->CopyOf[frame] - 1]) : DirectMap.At((ulong)frame << 12);
+
+    private static bool IsZero(byte* page)
+    {
+        // SAFETY: a whole frame in the direct map.
+        ulong* words = (ulong*)page;
+        for (int i = 0; i < 512; i++)
+            if (words[i] != 0)
+                return false;
+        return true;
+    }
+
+    private static Step EndRound(CheckpointState* state)
+    {
+        if (state->Dirty.Count <= state->BufferPages)
+        {
+            if (!SnapshotBuffer.Make(state))
+                return Step.Failed;
+            return CheckpointFork.Fork(state) ? Step.Arrived : Step.RoundEnd;
+        }
+        state->BufferPages += BufferStep;
+        if (state->BufferPages > SnapshotBuffer.Limit(state))
+            return Step.Failed;
+        NextRound(state);
+        return Step.RoundEnd;
+    }
+
+    /// <summary>The dirty vector becomes the transmit vector, and everything written meanwhile is protected again.</summary>
+    public static void NextRound(CheckpointState* state)
+    {
+        (state->Transmit, state->Dirty) = (state->Dirty, state->Transmit);
+        state->Dirty.Clear();
+        state->Cursor = 0;
+        state->Round++;
+        state->PagesInRound = 0;
+        WriteProtection.Renew(state);
+    }
+
+    /// <summary>Checksums of every frame at the instant of the fork, against which the receiver's are held (thesis §6.6.4).</summary>
+    public static void ChecksumAll(CheckpointState* state)
+    {
+        for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)
+        {
+            FrameState kind = Frames.StateOf((ulong)frame << 12);
+            if (kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent)
+            {
+                // Sent as zeros if it is sent again; otherwise what was sent before stands.
+                if (state->Transmit.Contains(frame))
+                    state->Checksums[frame] = Crc32C.ZeroPage;
+                continue;
+            }
+            byte* page = DirectMap.At((ulong)frame << 12);
+            if (kind == FrameState.PageTable)
+            {
+                byte* clean = state->Scratch + CheckpointRecord.Size;
+                WriteProtection.CopyClean((ulong*)page, (ulong*)clean);
+                page = clean;
+            }
+            state->Checksums[frame] = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
+        }
+    }
+
+    private static void Finish(CheckpointState* state)
+    {
+        var to = new Span<byte>(state->Scratch, CheckpointRecord.Size + CheckpointTrailer.Size);
+        CheckpointRecord.Emit(to.Slice(0, CheckpointRecord.Size), CheckpointRecord.EndFrame, RecordFlags.End);
+        uint hash = state->Checksums != null ? CheckpointTable.Hash(new ReadOnlySpan<uint>(state->Checksums, (int)state->Frames)) : 0;
+        CheckpointTrailer.Emit(to.Slice(CheckpointRecord.Size), state->Records, hash);
+        state->Run = state->Scratch;
+        state->RunLength = to.Length;
+        state->Part = StreamPart.End;
+    }
+}

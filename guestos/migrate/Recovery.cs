@@ -1,0 +1,30 @@
+using System;
+using System.Machine;
+using System.Runtime;
+
+namespace Guestos;
+
+/// <summary>
+/// The recovery phase (thesis §6.5.2): first code of the checkpoint to run on the machine it arrived on, on a stack of its own, with the
+/// loader's page tables in force. Like an interrupt handler it reaches all kernel data and cannot sleep.
+/// </summary>
+internal static unsafe class Recovery
+{
+    /// <summary>Called from Fork.S; returns the registers of the forked process, whose address space is then in force.</summary>
+    /// <param name="startInfo">Physical address of the new machine's hvm_start_info.</param>
+    /// <param name="late">Physical address of the late frames: u64 bytes, then that many.</param>
+    [RuntimeExport("checkpoint_arrive")]
+    private static void* Arrive(ulong startInfo, ulong argument, ulong late)
+    {
+        // Page tables arrive clean (WriteProtection.CopyClean). From here on the kernel's own are in force.
+        Machine.Resume();
+        Checkpoint.Arrive();
+        Clock.Resume(CheckpointFork.ForkMonotonic, CheckpointFork.ForkRealtime);
+        var information = new StartInfo(startInfo, DirectMap.Base);
+        ulong* lateFrames = (ulong*)DirectMap.At(late);
+        // SAFETY: the loader laid the frames out in the firmware window, which the guest does not use.
+        Network.OnArrival(information.CommandLine, CheckpointFork.ForkSocket, new ReadOnlySpan<byte>(lateFrames + 1, (int)Math.Min(*lateFrames, 1 << 20)));
+        Machine.Enter(CheckpointFork.ForkedProcess);
+        return CheckpointFork.SavedContext;
+    }
+}

@@ -1,0 +1,262 @@
+using System;
+using System.Machine;
+using System.Runtime.CompilerServices;
+using System.Virtio;
+using Netstack;
+
+namespace Guestos;
+
+/// <summary>
+/// The guest's place on the network: one virtio network device, one stack. The stack is ordinary memory and migrates as it is; the device's
+/// rings and buffers stay behind (excluded frames) and are set up anew on arrival, on whatever device is there.
+/// </summary>
+public static unsafe class Network
+{
+    private const int Connections = 48;
+    private const int ReceiveBuffers = 96;
+
+    private static Stack* s_stack;
+    private static NetDevice s_device;
+    private static byte* s_deviceMemory;
+    private static ulong s_deviceMemoryLength;
+    private static bool s_deviceUp;
+
+    public static Stack* Stack => s_stack;
+
+    /// <summary>The guest's own address, host order; 0 for none.</summary>
+    public static uint Address { get; private set; }
+
+    /// <summary>Null without a device.</summary>
+    public static NetDevice* Device => s_deviceUp ? (NetDevice*)Unsafe.AsPointer(ref s_device) : null;
+
+    /// <summary>
+    /// Finds the device, takes the addresses from the command line (guest.address=A.B.C.D/LEN guest.gateway=A.B.C.D, else the first of
+    /// evilman.guests with the prefix of evilman.boot) and builds the stack. Without a device only loopback works.
+    /// </summary>
+    public static void Start(ReadOnlySpan<byte> commandLine, ulong secretLow, ulong secretHigh)
+    {
+        NetOptions options = default;
+        options.ReceiveBuffers = ReceiveBuffers;
+        s_deviceMemoryLength = NetDevice.RequiredMemory(options);
+        s_deviceMemory = AllocateExcluded(s_deviceMemoryLength);
+        StartDevice(commandLine);
+
+        StackConfiguration configuration = default;
+        configuration.Link = MakeLink();
+        configuration.HardwareAddress = s_deviceUp ? s_device.HardwareAddress : 0x020000000001;
+        NetworkAddress.Read(commandLine, out configuration.Address, out configuration.PrefixLength, out configuration.Gateway);
+        Address = configuration.Address;
+        configuration.SecretLow = secretLow;
+        configuration.SecretHigh = secretHigh;
+        configuration.Connections = Connections;
+        configuration.Listeners = 16;
+        configuration.DatagramSockets = 12;
+        configuration.ReceiveBuffer = 32 * 1024;
+        configuration.SendBuffer = 32 * 1024;
+        configuration.SendChunks = 640;
+        ulong size = Netstack.Stack.RequiredMemory(configuration);
+        ulong block = Frames.AllocateContiguous((int)((size + Frames.Size - 1) / Frames.Size));
+        if (size == 0 || block == 0)
+            Panic.Stop("no memory for the network stack"u8);
+        s_stack = Netstack.Stack.Init(DirectMap.At(block), size, configuration);
+        if (s_stack == null)
+            Panic.Stop("the network stack refuses its configuration"u8);
+        if (s_deviceUp && configuration.Address != 0)
+            s_stack->Announce(Clock.Monotonic);
+    }
+
+    /// <summary>When <see cref="Tick"/> is needed next, on the clock of <see cref="Clock.Monotonic"/>.</summary>
+    public static ulong NextDeadline => s_stack != null ? s_stack->NextDeadline() : ulong.MaxValue;
+
+    /// <summary>Timers of the stack. Called by the kernel's timer interrupt when the deadline has passed.</summary>
+    public static void Tick()
+    {
+        if (s_stack != null)
+            s_stack->Poll(Clock.Monotonic);
+    }
+
+    /// <summary>Takes what the device has received. Also of use in a long run in the kernel, which no interrupt reaches.</summary>
+    public static void Poll()
+    {
+        if (!s_deviceUp)
+            return;
+        do
+        {
+            if (s_device.Reclaim())
+                s_stack->LinkReady(Clock.Monotonic);
+            ReceiveAll();
+        }
+        while (s_device.RequestInterrupt());
+    }
+
+    private static void OnInterrupt()
+    {
+        if (!s_deviceUp)
+            return;
+        s_device.TakeInterrupt();
+        Poll();
+    }
+
+    private static void ReceiveAll()
+    {
+        Segment* pieces = stackalloc Segment[NetDevice.MaximumPieces];
+        while (true)
+        {
+            int count = s_device.Receive(pieces, out bool checksumValid);
+            if (count == 0)
+                return;
+            // SAFETY: a piece and a fragment are the same two fields, an address and a length.
+            var fragments = (Fragment*)pieces;
+            if (Checkpoint.HasForked && !IsMigrationTraffic(fragments))
+                Checkpoint.CaptureLate(fragments, count);
+            else
+                s_stack->ReceiveFrame(fragments, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None, Clock.Monotonic);
+        }
+    }
+
+    // After the fork this side hears only the migration's peer: everything else belongs to the copy.
+    private static bool IsMigrationTraffic(Fragment* first)
+    {
+        const int ArpType = 0x0608, Ipv4Type = 0x0008; // as they lie in memory
+        byte* frame = first->Address;
+        if (first->Length < 14 + 20)
+            return false;
+        ushort type = *(ushort*)(frame + 12);
+        int sender = type == Ipv4Type ? 26 : type == ArpType ? 28 : 0;
+        if (sender == 0 || first->Length < sender + 4)
+            return false;
+        uint address = (uint)(frame[sender] << 24 | frame[sender + 1] << 16 | frame[sender + 2] << 8 | frame[sender + 3]);
+        return address == s_peer;
+    }
+
+    private static bool Transmit(void* context, Transmission* frame)
+    {
+        if (!s_deviceUp)
+            return true;
+        NetTransmission transmission;
+        transmission.Header = frame->Header;
+        transmission.HeaderLength = frame->HeaderLength;
+        transmission.Fragments = (Segment*)frame->Fragments;
+        transmission.FragmentCount = frame->FragmentCount;
+        transmission.NeedsChecksum = frame->NeedsChecksum;
+        transmission.ChecksumStart = frame->ChecksumStart;
+        transmission.ChecksumOffset = frame->ChecksumOffset;
+        transmission.SegmentSize = frame->SegmentSize;
+        return s_device.Transmit(&transmission);
+    }
+
+    private static byte* ResolveFrame(void* context, ulong reference) => Checkpoint.ResolveFrame(reference);
+
+    private static void ReleaseFrame(void* context, ulong reference) => Checkpoint.ReleaseFrame(reference);
+
+    private static void OnChanged(void* context, int handle) => Sockets.Changed(handle);
+
+    private static Link MakeLink()
+    {
+        Link link = default;
+        link.Transmit = &Transmit;
+        link.ResolveFrame = &ResolveFrame;
+        link.ReleaseFrame = &ReleaseFrame;
+        link.Changed = &OnChanged;
+        link.Mtu = 1500;
+        if (s_deviceUp && s_device.CanChecksum)
+            link.Capabilities = s_device.CanSegment ? LinkCapabilities.TransmitChecksum | LinkCapabilities.Segmentation : LinkCapabilities.TransmitChecksum;
+        return link;
+    }
+
+    private static void StartDevice(ReadOnlySpan<byte> commandLine)
+    {
+        s_deviceUp = false;
+        NetOptions options = default;
+        options.ReceiveBuffers = ReceiveBuffers;
+        while (DeviceAnnouncement.TryNext(ref commandLine, out DeviceAnnouncement announced))
+        {
+            var transport = new VirtioMmio(DirectMap.At(announced.Base));
+            if (transport.Kind != VirtioDeviceKind.Network)
+                continue;
+            if (s_deviceMemory == null || !s_device.TryStart(transport, s_deviceMemory, s_deviceMemoryLength, DirectMap.Base, options))
+            {
+                Console.Write("net: the device refuses to start\n"u8);
+                continue;
+            }
+            s_deviceUp = true;
+            Interrupts.Register(announced.Interrupt, &OnInterrupt);
+            s_device.RequestInterrupt();
+            return;
+        }
+        Console.Write("net: no device\n"u8);
+    }
+
+    private static byte* AllocateExcluded(ulong size)
+    {
+        int count = (int)((size + Frames.Size - 1) / Frames.Size);
+        ulong block = Frames.AllocateContiguous(count);
+        if (block == 0)
+            return null;
+        for (int i = 0; i < count; i++)
+            Frames.SetState(block + (ulong)i * Frames.Size, FrameState.Excluded);
+        return DirectMap.At(block);
+    }
+
+    // ---- migration ----
+
+    private static uint s_peer;
+
+    /// <summary>The fork has happened: from now on only the migration's connection leaves (thesis §5.4). Without a connection, nothing does.</summary>
+    internal static void OnFork(int socket)
+    {
+        Endpoints endpoints = default;
+        if (socket >= 0)
+            s_stack->GetEndpoints(socket, out endpoints);
+        s_peer = endpoints.RemoteAddress;
+        s_stack->FilterOutgoing(endpoints.RemoteAddress, endpoints.RemotePort, endpoints.LocalPort);
+    }
+
+    /// <summary>The migration is over before its commit: the connection holds references to pages that go on changing now.</summary>
+    internal static void AbandonStream(int socket)
+    {
+        if (socket >= 0)
+            s_stack->Abort(socket, Clock.Monotonic);
+    }
+
+    /// <summary>It did not happen after all: packets leave again, and those that came meanwhile are delivered.</summary>
+    internal static void OnResume(in LateFrames late)
+    {
+        s_peer = 0;
+        s_stack->StopFiltering();
+        ulong now = Clock.Monotonic;
+        int cursor = 0;
+        while (late.Next(ref cursor, out byte* frame, out int length))
+            s_stack->ReceiveFrame(frame, length, FrameFlags.ChecksumValid, now);
+        s_stack->Resume(now);
+    }
+
+    /// <summary>In the copy: a new device, its address, the old connections.</summary>
+    /// <param name="late">Late frames as docs/architecture.md, "Checkpoint hand-over", lays them out: u64 length, frame, padding to 8.</param>
+    internal static void OnArrival(ReadOnlySpan<byte> commandLine, int migrationSocket, ReadOnlySpan<byte> late)
+    {
+        s_peer = 0;
+        StartDevice(commandLine);
+        ulong now = Clock.Monotonic;
+        s_stack->ChangeLink(MakeLink());
+        if (s_deviceUp)
+            s_stack->ChangeHardwareAddress(s_device.HardwareAddress);
+        // The migration's connection ends here without a word: nothing passes a filter for nobody.
+        s_stack->FilterOutgoing(0, 0, 0);
+        AbandonStream(migrationSocket);
+        s_stack->StopFiltering();
+        s_stack->Announce(now);
+        while (late.Length >= 8)
+        {
+            ulong length = System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(late);
+            if (length > (ulong)late.Length - 8)
+                break;
+            // SAFETY: the bytes were just found to be there; the stack keeps nothing of them.
+            fixed (byte* frame = late.Slice(8, (int)length))
+                s_stack->ReceiveFrame(frame, (int)length, FrameFlags.ChecksumValid, now);
+            late = late.Slice((int)Math.Min(8 + (length + 7) & ~7UL, (ulong)late.Length));
+        }
+        s_stack->Resume(now);
+        Sockets.WakeAll();
+    }
+}

@@ -1,0 +1,89 @@
+using System;
+using System.Virtio;
+
+namespace Guestos;
+
+/// <summary>Addresses in words of the kernel command line. IPv4 addresses are numbers in host order.</summary>
+internal static class NetworkAddress
+{
+    /// <summary>
+    /// guest.address=A.B.C.D/LEN and guest.gateway=A.B.C.D; where they are missing, the first of evilman.guests=A.B.C.D,… with the prefix
+    /// length of evilman.boot=A.B.C.D/LEN and evilman.gateway. Zeros when nothing is said.
+    /// </summary>
+    public static void Read(ReadOnlySpan<byte> line, out uint address, out int prefixLength, out uint gateway)
+    {
+        address = 0;
+        gateway = 0;
+        prefixLength = 24;
+        uint granted = 0, nodeGateway = 0;
+        int bootPrefix = 24;
+        while (DeviceAnnouncement.TakeWord(ref line, out ReadOnlySpan<byte> word))
+        {
+            int length = 0;
+            if (TryValue(word, "guest.address="u8, out ReadOnlySpan<byte> value))
+            {
+                TryParse(value, out address, out length);
+                if (length > 0)
+                    prefixLength = length;
+            }
+            else if (TryValue(word, "guest.gateway="u8, out value))
+                TryParse(value, out gateway, out _);
+            else if (TryValue(word, "evilman.guests="u8, out value))
+                TryParse(value, out granted, out _);
+            else if (TryValue(word, "evilman.gateway="u8, out value))
+                TryParse(value, out nodeGateway, out _);
+            else if (TryValue(word, "evilman.boot="u8, out value) && TryParse(value, out _, out length) && length > 0)
+                bootPrefix = length;
+        }
+        if (address == 0)
+        {
+            address = granted;
+            prefixLength = bootPrefix;
+        }
+        if (gateway == 0)
+            gateway = nodeGateway;
+    }
+
+    private static bool TryValue(ReadOnlySpan<byte> word, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
+    {
+        bool matches = word.StartsWith(key);
+        value = matches ? word.Slice(key.Length) : default;
+        return matches;
+    }
+
+    /// <summary>A.B.C.D or A.B.C.D/LEN up to the end or a comma; the length is 0 when there is none.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> text, out uint address, out int prefixLength)
+    {
+        address = 0;
+        prefixLength = 0;
+        int at = 0;
+        uint result = 0;
+        for (int part = 0; part < 4; part++)
+        {
+            if (part > 0 && (at >= text.Length || text[at++] != '.'))
+                return false;
+            if (!TryNumber(text, ref at, 255, out int number))
+                return false;
+            result = result << 8 | (uint)number;
+        }
+        if (at < text.Length && text[at] == '/')
+        {
+            at++;
+            if (!TryNumber(text, ref at, 32, out prefixLength))
+                return false;
+        }
+        if (at < text.Length && text[at] != ',')
+            return false;
+        address = result;
+        return true;
+    }
+
+    private static bool TryNumber(ReadOnlySpan<byte> text, ref int at, int maximum, out int number)
+    {
+        number = 0;
+        int start = at;
+        while (at < text.Length && text[at] is >= (byte)'0' and <= (byte)'9' && at - start < 3)
+            number = number * 10 + text[at++] - '0';
+        return at > start && number <= maximum;
+    }
+}

@@ -1,0 +1,41 @@
+namespace Guestos;
+
+internal enum SocketKind : byte
+{
+    Stream,
+    Datagram,
+
+    /// <summary>ICMP Echo (SOCK_DGRAM, IPPROTO_ICMP: what ping uses without privileges).</summary>
+    Echo,
+}
+
+/// <summary>
+/// What a socket descriptor points to. The protocol's state is the stack's; here is what the stack does not know: an address bound
+/// but not yet used, options set before there is a connection, who sleeps.
+/// </summary>
+internal unsafe struct Socket
+{
+    public SocketKind Kind;
+    public bool InUse;
+    public bool Bound;
+    public bool Listening;
+
+    /// <summary>connect was called and its outcome has not been told yet.</summary>
+    public bool Connecting;
+    public bool ReadShut;
+    public bool NoDelay;
+    public bool KeepAlive;
+
+    /// <summary>Handle of the stack, or −1 while there is none.</summary>
+    public int Handle;
+
+    /// <summary>Host order.</summary>
+    public uint LocalAddress;
+    public ushort LocalPort;
+
+    /// <summary>SO_RCVTIMEO and SO_SNDTIMEO in nanoseconds, 0 for none.</summary>
+    public ulong ReceiveTimeout;
+    public ulong SendTimeout;
+
+    public WaitQueue Queue;
+}

@@ -1,0 +1,206 @@
+using System;
+using System.Runtime.CompilerServices;
+using Netstack;
+
+namespace Guestos;
+
+/// <summary>The table of sockets, and sleeping on them. Calls return a value or −errno.</summary>
+internal static unsafe class Sockets
+{
+    public const int Capacity = 96;
+
+    [InlineArray(Capacity)]
+    private struct Table
+    {
+        private Socket first;
+    }
+
+    private static Table s_table;
+
+    // SAFETY: statics of the image never move; the index is below Capacity.
+    private static Socket* At(int index) => (Socket*)Unsafe.AsPointer(ref s_table) + index;
+
+    public static Socket* Allocate(SocketKind kind)
+    {
+        for (int i = 0; i < Capacity; i++)
+        {
+            Socket* socket = At(i);
+            if (socket->InUse)
+                continue;
+            *socket = default;
+            socket->InUse = true;
+            socket->Kind = kind;
+            socket->Handle = -1;
+            return socket;
+        }
+        return null;
+    }
+
+    public static void Free(Socket* socket)
+    {
+        if (socket->Handle >= 0)
+            Network.Stack->Close(socket->Handle, Clock.Monotonic);
+        *socket = default;
+    }
+
+    /// <summary>The stack says that something about a handle has changed.</summary>
+    public static void Changed(int handle)
+    {
+        for (int i = 0; i < Capacity; i++)
+        {
+            Socket* socket = At(i);
+            if (socket->Handle != handle || !socket->InUse)
+                continue;
+            Readiness.Changed(&socket->Queue);
+            return;
+        }
+    }
+
+    /// <summary>Everything may have changed: the machine did.</summary>
+    public static void WakeAll()
+    {
+        for (int i = 0; i < Capacity; i++)
+            if (At(i)->InUse)
+                Readiness.Changed(&At(i)->Queue);
+    }
+
+    /// <summary>Sleeps until something about the socket changes. 0, or -EAGAIN at the deadline, or -EINTR.</summary>
+    public static long Wait(Socket* socket, ulong deadline) =>
+        Scheduler.Sleep(&socket->Queue, deadline) switch
+        {
+            WaitResult.Woken => 0,
+            WaitResult.TimedOut => Errno.TryAgain,
+            _ => Errno.Interrupted,
+        };
+
+    public static ulong Deadline(ulong timeout) => timeout == 0 ? ulong.MaxValue : Clock.Monotonic + timeout;
+
+    /// <summary>The stack's errors as Linux numbers them.</summary>
+    public static long ErrnoOf(int error) => error switch
+    {
+        >= 0 => error,
+        SocketError.WouldBlock => Errno.TryAgain,
+        SocketError.BadSocket => Errno.NotConnected,
+        SocketError.Invalid => Errno.Invalid,
+        SocketError.NoRoom => Errno.NoBuffers,
+        SocketError.AddressInUse => Errno.AddressInUse,
+        SocketError.AddressNotAvailable => Errno.AddressNotAvailable,
+        SocketError.NotConnected => Errno.NotConnected,
+        SocketError.Refused => Errno.ConnectionRefused,
+        SocketError.Reset => Errno.ConnectionReset,
+        SocketError.TimedOut => Errno.TimedOut,
+        SocketError.HostUnreachable => Errno.HostUnreachable,
+        SocketError.NetworkUnreachable => Errno.NetworkUnreachable,
+        SocketError.ShutDown => Errno.BrokenPipe,
+        SocketError.MessageTooLong => Errno.MessageTooLong,
+        SocketError.Aborted => Errno.ConnectionAborted,
+        _ => Errno.InputOutput,
+    };
+
+    // ---- streams ----
+
+    /// <summary>Receives at least one byte unless told not to wait. 0 is the end of the stream.</summary>
+    public static long Receive(Socket* socket, ref Transfer to, bool wait, bool peek)
+    {
+        if (socket->Handle < 0 || socket->Listening)
+            return Errno.NotConnected;
+        ulong deadline = Deadline(socket->ReceiveTimeout);
+        while (true)
+        {
+            if (to.Count == 0 || socket->ReadShut)
+                return 0;
+            int length = (int)Math.Min(to.Count, 1UL << 30);
+            if (!to.Fill((ulong)length))
+                return Errno.Fault;
+            // SAFETY: Fill made the range writable, and nothing sleeps before it is written.
+            var into = new Span<byte>(to.Address, length);
+            int got = peek ? Network.Stack->CopyReceived(socket->Handle, 0, into) : Network.Stack->Receive(socket->Handle, into, Clock.Monotonic);
+            if (got >= 0)
+            {
+                to.Advance((ulong)got);
+                return got;
+            }
+            if (got != SocketError.WouldBlock)
+                return got == SocketError.BadSocket ? 0 : ErrnoOf(got);
+            if (!wait)
+                return Errno.TryAgain;
+            long result = Wait(socket, deadline);
+            if (result < 0)
+                return result;
+        }
+    }
+
+    /// <summary>Queues all bytes, waiting for room, or what fits now.</summary>
+    public static long Send(Socket* socket, ref Transfer from, bool wait, bool signal = true)
+    {
+        if (socket->Handle < 0 || socket->Listening)
+            return Errno.NotConnected;
+        ulong deadline = Deadline(socket->SendTimeout);
+        long sent = 0;
+        while (from.Count > 0)
+        {
+            int length = (int)Math.Min(from.Count, 1UL << 16);
+            if (!from.Take((ulong)length))
+                return sent > 0 ? sent : Errno.Fault;
+            // SAFETY: Take made the range readable, and the stack copies it before anything sleeps.
+            int taken = Network.Stack->Send(socket->Handle, new ReadOnlySpan<byte>(from.Address, length), Clock.Monotonic);
+            if (taken > 0)
+            {
+                from.Advance((ulong)taken);
+                sent += taken;
+                continue;
+            }
+            if (taken is not (SocketError.WouldBlock or SocketError.NoRoom))
+            {
+                if (sent > 0)
+                    return sent;
+                if (taken is SocketError.ShutDown or SocketError.BadSocket)
+                {
+                    if (signal)
+                        Signals.Send(Scheduler.Current, Signal.Pipe);
+                    return Errno.BrokenPipe;
+                }
+                return ErrnoOf(taken);
+            }
+            if (!wait)
+                return sent > 0 ? sent : Errno.TryAgain;
+            long result = Wait(socket, deadline);
+            if (result < 0)
+                return sent > 0 ? sent : result;
+        }
+        return sent;
+    }
+
+    /// <summary>Room on the connection with this stack handle: 0, or −errno. Used by the checkpoint device.</summary>
+    public static long WaitWritable(int handle)
+    {
+        for (int i = 0; i < Capacity; i++)
+        {
+            Socket* socket = At(i);
+            if (socket->InUse && socket->Handle == handle)
+                return Wait(socket, Clock.Monotonic + 20_000_000_000) is var result && result == Errno.TryAgain ? Errno.TimedOut : result;
+        }
+        return Errno.NotConnected;
+    }
+
+    // ---- readiness ----
+
+    public static uint Poll(Socket* socket)
+    {
+        if (socket->Handle < 0)
+            return socket->Kind == SocketKind.Stream ? PollEvents.HangUp | PollEvents.Out : PollEvents.Out;
+        Netstack.Readiness ready = Network.Stack->GetReadiness(socket->Handle);
+        uint events = 0;
+        if ((ready & (Netstack.Readiness.Readable | Netstack.Readiness.Acceptable)) != 0 || socket->ReadShut)
+            events |= PollEvents.In | PollEvents.ReadNormal;
+        if ((ready & Netstack.Readiness.Writable) != 0)
+            events |= PollEvents.Out | PollEvents.WriteNormal;
+        if ((ready & Netstack.Readiness.PeerClosed) != 0)
+            events |= PollEvents.PeerClosed | PollEvents.In | PollEvents.ReadNormal;
+        if ((ready & Netstack.Readiness.HangUp) != 0)
+            events |= PollEvents.HangUp | PollEvents.In;
+        if ((ready & Netstack.Readiness.Error) != 0)
+            events |= PollEvents.Error | PollEvents.In | PollEvents.Out;
+        return events;
+    }
+}
