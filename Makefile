@@ -1,0 +1,79 @@
+# Everything a person types: make, make demo, make test, make audit, make lab, make dist, make clean.
+
+MOVES    ?= 5
+NODES    ?= 2
+MONITORS ?= domain
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+export DOTNET_CLI_USE_MSBUILD_SERVER := 0
+export MSBUILDDISABLENODEREUSE := 1
+
+OUT    := out
+BIN    := $(OUT)/bin
+IMAGES := $(OUT)/images
+
+# A freestanding image is a project that says so (docs/architecture.md); an ordinary program is published for itself.
+IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/*.csproj */*/*/*.csproj | grep -v '^tests/'))
+PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
+SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
+
+.PHONY: all images programs deps test demo audit lab dist clean
+
+all: images programs $(OUT)/guest.cpio
+
+images: $(OUT)/.images
+programs: $(OUT)/.programs
+
+$(OUT)/.images: $(SOURCES) | deps
+	@mkdir -p $(IMAGES)
+	@for project in $(IMAGE_PROJECTS); do \
+	    echo "image    $$project"; \
+	    dotnet build -c Release -m:1 -v:q -nologo -clp:NoSummary "$$project"; \
+	done
+	@touch $@
+
+$(OUT)/.programs: $(SOURCES) | deps
+	@mkdir -p $(BIN)
+	@for project in $(PROGRAM_PROJECTS); do \
+	    echo "program  $$project"; \
+	    dotnet publish -c Release -m:1 -v:q -nologo -clp:NoSummary -o $(BIN) "$$project"; \
+	done
+	@touch $@
+
+# The guest's first files: Debian's own busybox, our /bin/migrate, and a few scripts.
+$(OUT)/guest.cpio: $(OUT)/.images $(wildcard guestos/rootfs/* guestos/rootfs/*/* guestos/rootfs/*/*/*) deploy/pack-initramfs
+	@echo "archive  $@"
+	@deploy/pack-initramfs $@ guestos/rootfs $(IMAGES)/migrate
+
+deps:
+	@deploy/dependencies
+
+test: all
+	@tests/run
+
+demo: all
+	@$(BIN)/evilman demo --moves $(MOVES) --nodes $(NODES) --monitors $(MONITORS)
+
+audit: images
+	@if [ -f audit/Audit.csproj ]; then dotnet run -v:q --project audit/Audit.csproj -- ; else echo "audit: not part of this tree" >&2; exit 1; fi
+
+lab: all
+	@$(BIN)/evilman lab up --nodes $(NODES) --monitors $(MONITORS)
+
+# What an operator installs: static, stripped, with their sums.
+dist: all
+	@rm -rf dist && mkdir -p dist
+	@for file in $(BIN)/evilman $(BIN)/domain $(BIN)/tokenbroker $(IMAGES)/packetd $(IMAGES)/cstrap $(IMAGES)/loader-kernel $(IMAGES)/loader-checkpoint $(IMAGES)/guestos $(IMAGES)/migrate $(OUT)/guest.cpio; do \
+	    if [ -f "$$file" ]; then install -m 755 "$$file" dist/; fi; \
+	done
+	@install -m 755 deploy/qemu-monitor dist/ && install -m 644 deploy/packetd@.service README.md dist/
+	@cd dist && sha256sum -- * >SHA256SUMS && cat SHA256SUMS
+
+clean:
+	@rm -rf $(OUT) dist
+	@find . -path ./.git -prune -o -type d \( -name bin -o -name obj -o -name TestResults \) -print0 | xargs -0 rm -rf

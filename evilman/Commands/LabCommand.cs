@@ -1,0 +1,162 @@
+using System;
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using Evilman.Lab;
+using Evilman.Text;
+using Spectre.Console;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman lab up|down|status|exec</c>: a cluster on this machine, in namespaces.</summary>
+internal static class LabCommand
+{
+    internal static Command Create()
+    {
+        var command = new Command("lab", "A cluster on this machine: nodes, a client and an Ethernet in network namespaces of their own.")
+        {
+            Up(), Down(), Status(), Exec(),
+        };
+        return command.WithExamples("""
+            evilman lab up --nodes 2 --monitors domain,qemu
+            evilman lab exec client -- evilman ping 10.77.0.1
+            evilman lab down
+            """);
+    }
+
+    /// <summary>What a lab runs as its first process; not for people.</summary>
+    internal static Command CreateHolder()
+    {
+        var directory = new Argument<string>("directory");
+        var words = new Argument<string[]>("command") { Arity = ArgumentArity.ZeroOrMore };
+        var command = new Command("lab-hold") { directory, words };
+        command.Hidden = true;
+        command.SetAction(result => LabHolder.Hold(result.GetValue(directory)!, result.GetValue(words) ?? []));
+        return command;
+    }
+
+    static Command Up()
+    {
+        var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 1, LabPlan.MaximumNodes);
+        var monitors = MonitorsOption();
+        var lifetime = Values.DurationOption("--lifetime", "After this time the lab removes itself.", "2h");
+        var command = new Command("up", "Builds a lab and starts packetd on each node.") { nodes, monitors, lifetime };
+        command.WithExamples("""
+            evilman lab up                                 two nodes with the monitor «domain»
+            evilman lab up --nodes 3 --monitors domain,qemu,domain
+            """);
+        command.SetAction(result =>
+        {
+            var plan = LabLauncher.Prepare(result.GetValue(nodes), Monitors(result.GetValue(monitors)), (int)result.GetValue(lifetime).TotalSeconds);
+            LabLauncher.StartDetached(plan);
+            Say.Step($"lab {plan.Id} is up: {plan.Nodes.Count} nodes, client {LabPlan.ClientAddress}");
+            foreach (var node in plan.Nodes)
+                Say.Note($"{node.Name}  {node.Address}  {node.MonitorName,-7} boot addresses from {node.BootAddress(0)}/24  key {plan.KeyFile(node)}  log {plan.LogFile(node)}");
+            Say.Note("try: evilman lab exec client -- ping -c 3 10.77.0.1");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    internal static Option<string> MonitorsOption() => new("--monitors")
+    {
+        Description = "What emulates the machines on each node, by turns: domain, qemu, or a program's path; separated by commas.",
+        HelpName = "LIST",
+        DefaultValueFactory = _ => LabLauncher.StandardMonitor,
+    };
+
+    internal static string[] Monitors(string? list) =>
+        (list ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    static Command Down()
+    {
+        var command = new Command("down", "Ends every lab of this user, also one that crashed, and whatever runs in it.");
+        command.WithExamples("evilman lab down");
+        command.SetAction(_ =>
+        {
+            var count = 0;
+            foreach (var directory in LabStore.Directories())
+            {
+                LabStore.Remove(directory);
+                Say.Step($"lab {Path.GetFileName(directory)} is gone");
+                count++;
+            }
+            if (count == 0)
+                Say.Note("there is no lab");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static Command Status()
+    {
+        var command = new Command("status", "Shows the labs of this user, their nodes and what runs on them.");
+        command.WithExamples("evilman lab status                             exit code 1 when a packetd is not running");
+        command.SetAction(_ =>
+        {
+            var table = new Table().AddColumns("lab", "node", "address", "monitor", "packetd", "domains");
+            var (labs, broken) = (0, false);
+            foreach (var directory in LabStore.Directories())
+            {
+                labs++;
+                var plan = LabPlan.Load(directory);
+                var alive = LabStore.Holder(directory) is var holder && holder != 0;
+                foreach (var node in plan.Nodes)
+                {
+                    var pid = alive ? PacketdOf(holder, node) : 0;
+                    broken |= pid == 0;
+                    var domains = pid == 0 ? 0 : ProcessTable.Children(pid).Count;
+                    var state = pid != 0 ? "runs" : alive ? "ended" : "lab is dead";
+                    table.AddRow(plan.Id, node.Name, node.Address, Markup.Escape(node.MonitorName), state, domains.ToString(CultureInfo.InvariantCulture));
+                    if (!Say.Interactive)
+                        Say.Plain($"{plan.Id} {node.Name} {node.Address} {node.MonitorName} packetd={(pid != 0 ? "runs" : "ended")} domains={domains}");
+                }
+            }
+            if (labs == 0)
+                Say.Note("there is no lab");
+            else if (Say.Interactive)
+                AnsiConsole.Write(table);
+            return broken ? ExitCode.Failed : ExitCode.Done;
+        });
+        return command;
+    }
+
+    /// <summary>The node's packetd, by the number it has outside the lab; 0 when it has ended.</summary>
+    static int PacketdOf(int holder, LabNode node)
+    {
+        var inner = ProcessTable.FirstChild(holder);
+        foreach (var child in inner == 0 ? [] : ProcessTable.Children(inner))
+        {
+            // The command line names the node's address; a lab's nodes have different ones.
+            var words = File.ReadAllText($"/proc/{child.Pid}/cmdline").Split('\0');
+            if (Array.IndexOf(words, node.Address) >= 0)
+                return child.Pid;
+        }
+        return 0;
+    }
+
+    static Command Exec()
+    {
+        var part = new Argument<string>("where") { Description = "client, lan (the bridge), node1, node2, …" };
+        part.CompletionSources.Add("client", "lan", "node1", "node2");
+        var words = new Argument<string[]>("command") { Description = "The program and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("exec", "Runs a program inside the lab.") { part, words };
+        command.WithExamples("""
+            evilman lab exec client -- ping -c 3 10.77.0.1
+            evilman lab exec node2 -- tcpdump -ni eth0
+            """);
+        command.SetAction(result =>
+        {
+            LabPlan? plan = null;
+            foreach (var directory in LabStore.Directories())
+                plan = LabStore.Holder(directory) != 0 ? LabPlan.Load(directory) : plan;
+            if (plan is null)
+                throw new Failure("there is no lab: «evilman lab up» makes one");
+            using var process = Process.Start(LabLauncher.Enter(plan, result.GetValue(part)!, result.GetValue(words)!))!;
+            process.WaitForExit();
+            return process.ExitCode;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,61 @@
+using System;
+using System.CommandLine;
+using System.Globalization;
+using System.IO;
+using System.Net;
+using Evilman.Text;
+using Evilman.Tokens;
+using Wire;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman mint FILE --node … </c>.</summary>
+internal static class MintCommand
+{
+    internal static Command Create()
+    {
+        var file = new Argument<string>("file") { Description = "Where to write the token." };
+        var node = Values.AddressOption("--node", "The node that shall honour it.", required: true);
+        var options = new TokenOptions();
+        var command = new Command("mint", "Signs a boot token: the permission to start one machine on one node.") { file, node };
+        options.AddTo(command);
+        command.WithExamples("""
+            evilman mint job.token --node 10.0.0.1 --key-file node1.key \
+                    --boot-address 10.0.0.101/24 --guest 10.0.0.50 --memory 64M --loader loader-kernel
+            evilman ping 10.0.0.1 --token job.token        spend it
+            """);
+        command.SetAction(result =>
+        {
+            var path = result.GetValue(file)!;
+            var (token, chain) = options.Mint(result, result.GetValue(node)!);
+            File.WriteAllBytes(path, token);
+            var chainPath = path + ".chain";
+            if (!File.Exists(chainPath))
+                chain.Save(chainPath);
+            Print(path, token);
+            Say.Note($"further payments come from {chainPath}");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static void Print(string path, byte[] bytes)
+    {
+        if (!BootToken.TryParse(bytes, out var token))
+            throw new Failure("the token just minted is malformed"); // Mint checks every field, so this is a bug
+        Say.Step($"{path}: a boot token for {Mint.Address(token.Node)}");
+        Say.Note($"machine    {Mint.Address(token.BootAddress)}/{token.PrefixLength}, {token.MemoryMiB} MiB, {token.CpuPercent}% of a processor, {token.DiskMiB} MiB disk");
+        if (token.Gateway != 0)
+            Say.Note($"gateway    {Mint.Address(token.Gateway)}");
+        if (token.GuestCount > 0)
+        {
+            var guests = new string[token.GuestCount];
+            for (var i = 0; i < guests.Length; i++)
+                guests[i] = Mint.Address(token.Guest(i)).ToString();
+            Say.Note($"guest      {string.Join(", ", guests)}");
+        }
+        Say.Note($"loader     {Convert.ToHexStringLower(token.Loader)}");
+        Say.Note($"payment    {token.TokenCount} tokens, named {Convert.ToHexStringLower(token.ChainEnd)}");
+        Say.Note(string.Create(CultureInfo.InvariantCulture, $"good until {DateTimeOffset.FromUnixTimeSeconds((long)token.Expires):yyyy-MM-dd HH:mm:ss}Z"));
+    }
+}

@@ -1,0 +1,64 @@
+using System;
+using System.CommandLine;
+using System.IO;
+using System.Threading;
+using Evilman.Net;
+using Evilman.Text;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman ping NODE [--token FILE]</c>.</summary>
+internal static class PingCommand
+{
+    internal static Command Create()
+    {
+        var node = Values.Address("node", "The node's address.");
+        var token = Values.FileOption("--token", "Carry this boot token: a magic ping, which starts a machine.");
+        var count = Values.CountOption("--count", "How many ordinary pings to send.", 1, 1, 1_000_000);
+        var size = Values.CountOption("--size", "Bytes in an ordinary ping.", 56, 0, EchoSocket.MaximumPayload);
+        var timeout = Values.DurationOption("--timeout", "How long to wait for each reply.", "2s");
+        var command = new Command("ping", "Asks whether a node is there, or spends a boot token on it.") { node, token, count, size, timeout };
+        command.WithExamples("""
+            evilman ping 10.0.0.1 --count 3                ordinary pings
+            evilman ping 10.0.0.1 --token job.token        a magic ping; exit code 3 and one line when it is refused
+            """);
+        command.SetAction(result =>
+        {
+            using var socket = EchoSocket.Open();
+            var to = result.GetValue(node)!;
+            if (result.GetValue(token) is not { } file)
+                return Ordinary(socket, to, result.GetValue(count), result.GetValue(size), result.GetValue(timeout));
+
+            var answer = MagicPinger.Send(socket, to, BootClient.ReadFile(file), result.GetValue(timeout), attempts: 1)
+                ?? throw Failure.NoAnswer($"{to} does not answer");
+            if (!answer.Accepted)
+                throw new Failure($"{to} refused: {answer.Sentence()}", ExitCode.Refused);
+            Say.Step($"{to} accepted: a machine starts at {answer.BootAddress} ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)})");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static int Ordinary(EchoSocket socket, System.Net.IPAddress to, int count, int size, TimeSpan timeout)
+    {
+        var payload = new byte[size];
+        for (var i = 0; i < size; i++)
+            payload[i] = (byte)i;
+        var answered = 0;
+        for (var i = 0; i < count; i++)
+        {
+            if (i > 0)
+                Thread.Sleep(TimeSpan.FromMilliseconds(200));
+            if (socket.Exchange(to, payload, timeout) is not { } reply)
+                Say.Warn($"no reply from {to} within {timeout.TotalSeconds:0.#} s");
+            else if (!reply.Payload.AsSpan().SequenceEqual(payload))
+                Say.Warn($"{to} replied with other bytes than it was sent");
+            else
+            {
+                answered++;
+                Say.Step($"{reply.Payload.Length} bytes from {to} in {Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)}");
+            }
+        }
+        return answered == count ? ExitCode.Done : ExitCode.NoAnswer;
+    }
+}

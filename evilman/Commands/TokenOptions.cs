@@ -1,0 +1,87 @@
+using System.CommandLine;
+using System.Net;
+using Evilman.Net;
+using Evilman.Text;
+using Evilman.Tokens;
+
+namespace Evilman.Commands;
+
+/// <summary>The options that say what a token permits; shared by every command that mints one.</summary>
+internal sealed class TokenOptions
+{
+    readonly Option<string?> keyFile = Values.FileOption("--key-file", "The secret that the node and its broker share.");
+    readonly Option<(IPAddress Address, int Length)?> bootAddress = new("--boot-address")
+    {
+        Description = "Where the new machine's firmware listens, and the length of its subnet's prefix.",
+        HelpName = "A.B.C.D/LEN",
+        CustomParser = result =>
+        {
+            if (Quantity.TryAddressWithLength(result.Tokens[0].Value, out var address, out var length))
+                return (address, length);
+            result.AddError($"«{result.Tokens[0].Value}» is not an address like 10.0.0.101/24");
+            return null;
+        },
+    };
+    readonly Option<IPAddress?> gateway = Values.AddressOption("--gateway", "The router of that subnet.");
+    readonly Option<IPAddress[]> guests = new("--guest")
+    {
+        Description = "An address that the guest may use; up to four.",
+        HelpName = "A.B.C.D",
+        CustomParser = result =>
+        {
+            var found = new IPAddress[result.Tokens.Count];
+            for (var i = 0; i < found.Length; i++)
+            {
+                if (!Quantity.TryAddress(result.Tokens[i].Value, out found[i]))
+                    result.AddError($"«{result.Tokens[i].Value}» is not an IPv4 address");
+            }
+            return found;
+        },
+    };
+    readonly Option<long> memory = Values.BytesOption("--memory", "Memory of the machine.", "64M");
+    readonly Option<int> cpu = Values.CountOption("--cpu", "Share of the processor, in hundredths of one.", 100, 1, ushort.MaxValue);
+    readonly Option<long> disk = Values.BytesOption("--disk", "Disk of the machine.", "0");
+    readonly Option<int> tokens = Values.CountOption("--tokens", "How many payment tokens it carries (the k of the thesis).", 10, 1, 1_000_000);
+    readonly Option<int> chainLength = Values.CountOption("--chain-length", "Elements of the new hash chain it begins.", 10_000, 1, Chain.MaximumLength);
+    readonly Option<string?> chainFile = Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
+    readonly Option<System.TimeSpan> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");
+
+    /// <summary>What the token allows to be loaded: hashed into it.</summary>
+    internal Option<string?> Loader { get; } = Values.FileOption("--loader", "The only loader that the machine will start.");
+
+    internal void AddTo(Command command)
+    {
+        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, cpu, disk, tokens, chainLength, chainFile, expires, Loader])
+            command.Options.Add(option);
+    }
+
+    internal (IPAddress Address, int Length) BootAddress(ParseResult result) =>
+        result.GetValue(bootAddress) ?? throw Failure.Usage("--boot-address is missing: the address of the new machine's firmware");
+
+    internal IPAddress[] Guests(ParseResult result) => result.GetValue(guests) ?? [];
+
+    /// <summary>Whether the user wants a token minted here.</summary>
+    internal bool Given(ParseResult result) => result.GetValue(keyFile) is not null;
+
+    internal (byte[] Token, Chain Chain) Mint(ParseResult result, IPAddress node)
+    {
+        var key = Secret.ReadKey(result.GetValue(keyFile) ?? throw Failure.Usage("--key-file is missing: the secret that signs the token"));
+        var (address, length) = BootAddress(result);
+        var chain = result.GetValue(chainFile) is { } file ? Chain.Load(file) : Chain.Fresh(result.GetValue(chainLength));
+        var request = new MintRequest
+        {
+            Node = node,
+            BootAddress = address,
+            PrefixLength = length,
+            Gateway = result.GetValue(gateway),
+            Guests = Guests(result),
+            MemoryBytes = result.GetValue(memory),
+            CpuPercent = result.GetValue(cpu),
+            DiskBytes = result.GetValue(disk),
+            Tokens = result.GetValue(tokens),
+            Lifetime = result.GetValue(expires),
+            Loader = BootClient.ReadFile(result.GetValue(Loader) ?? throw Failure.Usage("--loader is missing: the file whose hash goes into the token")),
+        };
+        return (Tokens.Mint.Token(request, key, chain), chain);
+    }
+}

@@ -1,0 +1,77 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Threading;
+
+namespace Evilman.Lab;
+
+/// <summary>
+/// The first process of a lab's own process namespace: builds the network, starts a packetd on each node, and then only
+/// exists. When it ends, for whatever reason, the kernel ends everything else in the lab and takes the namespaces away.
+/// </summary>
+internal static class LabHolder
+{
+    /// <summary>Runs <paramref name="command"/> in the client's namespace and ends with it, or waits for the lab's time to run out.</summary>
+    internal static int Hold(string directory, IReadOnlyList<string> command)
+    {
+        var plan = LabPlan.Load(directory);
+        LabNetwork.Build(plan);
+        foreach (var node in plan.Nodes)
+            StartPacketd(plan, node);
+        foreach (var node in plan.Nodes)
+            AwaitPacketd(plan, node);
+        File.WriteAllText(plan.ReadyFile, "");
+        if (command.Count == 0)
+        {
+            Thread.Sleep(TimeSpan.FromSeconds(plan.LifetimeSeconds));
+            return ExitCode.Done;
+        }
+
+        using var client = Process.Start(InNamespace(plan, "client", command)) ?? throw new Failure($"{command[0]} does not start");
+        if (!client.WaitForExit(TimeSpan.FromSeconds(plan.LifetimeSeconds)))
+        {
+            client.Kill();
+            throw new Failure($"the lab's {plan.LifetimeSeconds} s are over");
+        }
+        return client.ExitCode;
+    }
+
+    /// <summary>How to start a program in one of the lab's network namespaces, from inside the lab.</summary>
+    internal static ProcessStartInfo InNamespace(LabPlan plan, string part, IReadOnlyList<string> command)
+    {
+        var start = new ProcessStartInfo(Tool.Need("nsenter", "util-linux"));
+        start.ArgumentList.Add("--net=" + plan.NamespacePath(part));
+        start.ArgumentList.Add("--");
+        foreach (var word in command)
+            start.ArgumentList.Add(word);
+        return start;
+    }
+
+    /// <summary>Starts the node's packetd with its log in a file, and notes its process number.</summary>
+    internal static void StartPacketd(LabPlan plan, LabNode node)
+    {
+        // The shell only redirects and is then replaced, so the number of the process is packetd's own.
+        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", plan.LogFile(node)];
+        command.AddRange(PacketdCommand.For(plan, node));
+        var process = Process.Start(InNamespace(plan, node.Name, command)) ?? throw new Failure($"packetd of {node.Name} does not start");
+        File.WriteAllText(plan.PidFile(node), process.Id.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Packetd says one line when its link is open; a packetd that ends before that says why in its last one.</summary>
+    static void AwaitPacketd(LabPlan plan, LabNode node)
+    {
+        var pid = int.Parse(File.ReadAllText(plan.PidFile(node)), CultureInfo.InvariantCulture);
+        for (var waited = 0; waited < 500; waited++)
+        {
+            var log = File.Exists(plan.LogFile(node)) ? File.ReadAllText(plan.LogFile(node)) : "";
+            if (!ProcessTable.Alive(pid))
+                throw new Failure($"packetd of {node.Name} ended: {Tool.LastLine(log)}");
+            if (log.Length > 0)
+                return;
+            Thread.Sleep(10);
+        }
+        throw new Failure($"packetd of {node.Name} says nothing");
+    }
+}

@@ -1,0 +1,151 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Threading;
+using Evilman.Tokens;
+
+namespace Evilman.Lab;
+
+/// <summary>
+/// Starts labs. A lab lives in mount, network, process and IPC namespaces of its own, and for an unprivileged user in a
+/// user namespace too; so it needs no root, leaves nothing behind, and cannot reach an address outside itself.
+/// </summary>
+internal static class LabLauncher
+{
+    /// <summary>What the user asks for when he names no monitor.</summary>
+    internal const string StandardMonitor = "domain";
+
+    /// <summary>Writes the plan, the keys and nothing else yet.</summary>
+    internal static LabPlan Prepare(int nodes, IReadOnlyList<string> monitors, int lifetimeSeconds, bool withPacketd = true)
+    {
+        if (nodes is < 1 or > LabPlan.MaximumNodes)
+            throw Failure.Usage($"a lab has 1 to {LabPlan.MaximumNodes} nodes");
+        foreach (var (program, package) in ((string, string)[])[("unshare", "util-linux"), ("nsenter", "util-linux"), ("ip", "iproute2")])
+            Tool.Need(program, package);
+
+        var list = new List<LabNode>();
+        for (var number = 1; withPacketd && number <= nodes; number++)
+            list.Add(Node(number, monitors.Count == 0 ? StandardMonitor : monitors[(number - 1) % monitors.Count]));
+        var id = Convert.ToHexStringLower(Secret.Random(3));
+        var plan = new LabPlan(id, LabStore.Create(id),
+            withPacketd ? Files.Image("packetd", "run «make»") : "", withPacketd ? Files.Image("cstrap", "run «make»") : "", list, lifetimeSeconds);
+        plan.Save();
+        foreach (var node in plan.Nodes)
+            Secret.Write(plan.KeyFile(node), Secret.Random(Secret.KeySize), replace: false);
+        return plan;
+    }
+
+    static LabNode Node(int number, string monitor)
+    {
+        if (monitor == "qemu")
+            Tool.Need("qemu-system-x86_64", "qemu-system-x86");
+        return monitor switch
+        {
+            "domain" => new LabNode(number, Files.Image("domain", "run «make»"), monitor, Offload: true),
+            "qemu" => new LabNode(number, Files.Image("qemu-monitor", "it lies in deploy/"), monitor, Offload: false),
+            _ => new LabNode(number, Tool.Find(monitor) ?? throw Failure.Usage($"«{monitor}» is no monitor: domain, qemu or a program's path"), monitor, Offload: false),
+        };
+    }
+
+    /// <summary>Starts the lab in the background and returns when every packetd runs.</summary>
+    internal static void StartDetached(LabPlan plan)
+    {
+        var start = new ProcessStartInfo("/bin/sh");
+        // setsid and sh are both replaced by the next program, so the number that is remembered is unshare's.
+        foreach (var word in (string[])["-c", "exec setsid \"$@\" >\"$0\" 2>&1 </dev/null", plan.HolderLog])
+            start.ArgumentList.Add(word);
+        AddHolder(start, plan, []);
+        using var process = Process.Start(start) ?? throw new Failure("the lab does not start");
+        LabStore.RememberHolder(plan.Directory, process.Id);
+        for (var waited = 0; waited < 1500; waited++)
+        {
+            if (File.Exists(plan.ReadyFile))
+                return;
+            if (process.HasExited)
+                break;
+            Thread.Sleep(10);
+        }
+        var why = File.Exists(plan.HolderLog) ? Tool.LastLine(File.ReadAllText(plan.HolderLog)) : "it said nothing";
+        LabStore.Remove(plan.Directory);
+        throw new Failure($"the lab did not start: {Explain(why)}");
+    }
+
+    /// <summary>Runs <paramref name="command"/> in the client's namespace of a lab that lives no longer than it.</summary>
+    internal static int RunInside(LabPlan plan, IReadOnlyList<string> command)
+    {
+        var start = new ProcessStartInfo(Tool.Need("unshare", "util-linux"));
+        AddHolder(start, plan, command, alreadyUnshare: true);
+        try
+        {
+            using var process = Process.Start(start) ?? throw new Failure("the lab does not start");
+            LabStore.RememberHolder(plan.Directory, process.Id);
+            process.WaitForExit();
+            return process.ExitCode;
+        }
+        finally
+        {
+            LabStore.Remove(plan.Directory);
+        }
+    }
+
+    /// <summary>How to run something in a lab that is up, from outside.</summary>
+    internal static ProcessStartInfo Enter(LabPlan plan, string part, IReadOnlyList<string> command)
+    {
+        var holder = LabStore.Holder(plan.Directory);
+        var inner = holder == 0 ? 0 : ProcessTable.FirstChild(holder);
+        if (inner == 0)
+            throw new Failure($"lab {plan.Id} is dead: «evilman lab down» removes what is left");
+        var start = new ProcessStartInfo(Tool.Need("nsenter", "util-linux"));
+        start.ArgumentList.Add($"--target={inner}");
+        if (Native.geteuid() != 0)
+        {
+            start.ArgumentList.Add("--user");
+            start.ArgumentList.Add("--preserve-credentials");
+        }
+        start.ArgumentList.Add("--mount");
+        start.ArgumentList.Add("--pid");
+        start.ArgumentList.Add("--ipc");
+        start.ArgumentList.Add($"--net=/proc/{inner}/root{plan.NamespacePath(part)}");
+        start.ArgumentList.Add("--");
+        foreach (var word in command)
+            start.ArgumentList.Add(word);
+        return start;
+    }
+
+    static void AddHolder(ProcessStartInfo start, LabPlan plan, IReadOnlyList<string> command, bool alreadyUnshare = false)
+    {
+        if (!alreadyUnshare)
+            start.ArgumentList.Add(Tool.Need("unshare", "util-linux"));
+        if (Native.geteuid() != 0)
+        {
+            start.ArgumentList.Add("--user");
+            start.ArgumentList.Add("--map-root-user");
+            // With subordinate ids (newuidmap(1)) each domain can have an account of its own here too.
+            if (Tool.Find("newuidmap") is not null && Tool.Find("newgidmap") is not null && HasSubordinateIds())
+                start.ArgumentList.Add("--map-auto");
+        }
+        foreach (var flag in (string[])["--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            start.ArgumentList.Add(flag);
+        start.ArgumentList.Add(Environment.ProcessPath ?? throw new Failure("this program does not know its own path"));
+        start.ArgumentList.Add("lab-hold");
+        start.ArgumentList.Add(plan.Directory);
+        start.ArgumentList.Add("--");
+        foreach (var word in command)
+            start.ArgumentList.Add(word);
+    }
+
+    static bool HasSubordinateIds()
+    {
+        foreach (var line in File.Exists("/etc/subuid") ? File.ReadLines("/etc/subuid") : [])
+        {
+            if (line.StartsWith(Environment.UserName + ":", StringComparison.Ordinal))
+                return true;
+        }
+        return false;
+    }
+
+    static string Explain(string why) => why.Contains("Operation not permitted", StringComparison.Ordinal)
+        ? $"{why} (an unprivileged account needs user namespaces: kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"
+        : why;
+}

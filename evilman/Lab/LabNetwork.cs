@@ -1,0 +1,71 @@
+using System.IO;
+using System.Text;
+
+namespace Evilman.Lab;
+
+/// <summary>
+/// The lab's Ethernet: one bridge in a namespace of its own, and from it one veth pair into each node's and the client's
+/// namespace. Only the client's link has an address the kernel knows: a node's address is packetd's business.
+/// </summary>
+internal static class LabNetwork
+{
+    const int Mtu = 1500;
+    const int QueueLength = 1000;
+
+    internal static void Build(LabPlan plan)
+    {
+        var ip = Tool.Need("ip", "iproute2");
+        // The holder's mount namespace is its own; a fresh /run keeps the host's /run/netns untouched and unseen.
+        if (Native.mount("tmpfs", "/run", "tmpfs", 0, "mode=755,size=16m") < 0)
+            throw Failure.Lacking($"cannot mount a private /run for the lab: {Native.LastError()}");
+        Directory.CreateDirectory("/run/netns");
+
+        var lan = plan.Namespace("lan");
+        var script = new StringBuilder();
+        script.Append($"netns add {lan}\n");
+        script.Append($"netns add {plan.Namespace("client")}\n");
+        foreach (var node in plan.Nodes)
+            script.Append($"netns add {plan.Namespace(node.Name)}\n");
+        AppendPair(script, lan, plan.Namespace("client"), "client");
+        foreach (var node in plan.Nodes)
+            AppendPair(script, lan, plan.Namespace(node.Name), node.Name);
+        Tool.Run(ip, ["-batch", "-"], script.ToString());
+
+        SwitchIpv6Off(plan, "lan");
+        script.Clear();
+        script.Append("link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n");
+        script.Append($"link set br0 mtu {Mtu} up\n");
+        AppendPort(script, "client");
+        foreach (var node in plan.Nodes)
+            AppendPort(script, node.Name);
+        Tool.Run(ip, ["-n", lan, "-batch", "-"], script.ToString());
+
+        foreach (var node in plan.Nodes)
+        {
+            SwitchIpv6Off(plan, node.Name);
+            Tool.Run(ip, ["-n", plan.Namespace(node.Name), "-batch", "-"], $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\n");
+            if (!node.Offload)
+                NetworkNamespace.Run(plan.NamespacePath("lan"), () => Ethtool.SwitchOffloadsOff(node.Name));
+        }
+        SwitchIpv6Off(plan, "client");
+        Tool.Run(ip, ["-n", plan.Namespace("client"), "-batch", "-"],
+            $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\naddress add {LabPlan.ClientAddress}/24 dev eth0\n");
+    }
+
+    static void AppendPair(StringBuilder script, string lan, string other, string port) =>
+        script.Append($"link add name {port} netns {lan} type veth peer name eth0 netns {other}\n");
+
+    static void AppendPort(StringBuilder script, string port) =>
+        script.Append($"link set {port} mtu {Mtu} txqueuelen {QueueLength} master br0 up\n");
+
+    /// <summary>So that the only frames on the lab's Ethernet are those that the lab is about.</summary>
+    static void SwitchIpv6Off(LabPlan plan, string part) => NetworkNamespace.Run(plan.NamespacePath(part), () =>
+    {
+        foreach (var which in (string[])["all", "default"])
+        {
+            var file = $"/proc/sys/net/ipv6/conf/{which}/disable_ipv6";
+            if (File.Exists(file))
+                File.WriteAllText(file, "1");
+        }
+    });
+}

@@ -1,0 +1,123 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Threading;
+using Wire;
+
+namespace Evilman.Net;
+
+/// <summary>What is sent into an empty domain: a loader, and what loader/kernel makes a guest of.</summary>
+public sealed record BootImage(byte[] Loader, byte[] Kernel, byte[] Initramfs, string CommandLine);
+
+/// <summary>The client's side of an upload to <c>cstrap</c> (thesis §8.2.1, steps 3 and 4; docs/protocols.md).</summary>
+public static class BootClient
+{
+    const int Chunk = 32 * 1024;
+
+    /// <summary>
+    /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and the
+    /// kernel's own retransmission waits a second; so each attempt is short and there are many.
+    /// </summary>
+    public static Socket Connect(IPEndPoint to, TimeSpan patience, CancellationToken cancel = default)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+                attempt.CancelAfter(TimeSpan.FromMilliseconds(400));
+                socket.ConnectAsync(to, attempt.Token).AsTask().GetAwaiter().GetResult();
+                return socket;
+            }
+            catch (Exception failure) when (failure is SocketException or OperationCanceledException && !cancel.IsCancellationRequested)
+            {
+                socket.Dispose();
+                if (Stopwatch.GetElapsedTime(start) > patience)
+                    throw Failure.NoAnswer($"nobody listens on {to} after {patience.TotalSeconds:0.#} s");
+                Thread.Sleep(20);
+            }
+        }
+    }
+
+    /// <summary>Sends loader and bundle; <paramref name="progress"/> hears (bytes sent, bytes in all).</summary>
+    public static void Upload(Socket socket, BootImage image, Action<long, long> progress, TimeSpan patience)
+    {
+        var commandLine = Encoding.ASCII.GetBytes(image.CommandLine);
+        if (commandLine.Length > KernelBundle.MaxCommandLine)
+            throw Failure.Usage($"a command line has at most {KernelBundle.MaxCommandLine} bytes");
+        if (image.Kernel.Length == 0)
+            throw Failure.Usage("the kernel is empty");
+        if (image.Loader.Length is 0 or > (int)Wire.Upload.MaxLoaderSize)
+            throw Failure.Usage($"a loader has 1 to {Wire.Upload.MaxLoaderSize} bytes");
+
+        var header = new byte[Wire.Upload.Size];
+        Wire.Upload.Emit(header, (uint)image.Loader.Length);
+        byte[] body = [.. commandLine, .. image.Kernel, .. image.Initramfs];
+        var hash = new byte[Sha1.DigestSize];
+        Sha1.Hash(body, hash);
+        var bundle = new byte[KernelBundle.Size];
+        KernelBundle.Emit(bundle, (uint)commandLine.Length, (uint)image.Kernel.Length, (uint)image.Initramfs.Length, hash);
+
+        socket.SendTimeout = socket.ReceiveTimeout = (int)patience.TotalMilliseconds;
+        long sent = 0;
+        var total = header.Length + image.Loader.Length + bundle.Length + (long)body.Length;
+        try
+        {
+            SendAll(header);
+            SendAll(image.Loader);
+            Expect(UploadStage.Firmware, "the firmware");
+            SendAll(bundle);
+            SendAll(body);
+            Expect(UploadStage.KernelLoader, "the loader");
+        }
+        catch (SocketException failure) when (failure.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            throw Failure.NoAnswer($"the machine stopped taking the upload after {sent} of {total} bytes");
+        }
+        catch (SocketException failure)
+        {
+            throw new Failure($"the connection broke after {sent} of {total} bytes: {failure.Message}");
+        }
+
+        void SendAll(ReadOnlySpan<byte> bytes)
+        {
+            for (; bytes.Length > 0;)
+            {
+                var count = socket.Send(bytes[..Math.Min(Chunk, bytes.Length)]);
+                bytes = bytes[count..];
+                sent += count;
+                progress(sent, total);
+            }
+        }
+
+        void Expect(UploadStage stage, string who)
+        {
+            var answer = new byte[UploadAnswer.Size];
+            for (var have = 0; have < answer.Length;)
+            {
+                var count = socket.Receive(answer.AsSpan(have));
+                if (count == 0)
+                    throw new Failure($"{who} closed the connection without an answer");
+                have += count;
+            }
+            if (!UploadAnswer.TryParse(answer, out var from, out var refusal, out var detail))
+                throw new Failure($"what answers is not {who}");
+            if (refusal != UploadRefusal.None)
+                throw new Failure($"{who} refused: {UploadAnswer.Sentence(refusal)}{(detail == 0 ? "" : $" The limit is {detail}.")}");
+            if (from != stage)
+                throw new Failure($"{who} answered out of turn");
+        }
+    }
+
+    public static BootImage Read(string loader, string kernel, string? initramfs, string commandLine) =>
+        new(ReadFile(loader), ReadFile(kernel), initramfs is null ? [] : ReadFile(initramfs), commandLine);
+
+    public static byte[] ReadFile(string file) =>
+        File.Exists(file) ? File.ReadAllBytes(file) : throw new Failure($"{file}: there is no such file");
+}

@@ -1,0 +1,72 @@
+using System;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Evilman.Net;
+
+/// <summary>What an HTTP server said.</summary>
+public readonly record struct HttpAnswer(int Status, string Body);
+
+/// <summary>
+/// One HTTP/1.0 request on a connection of its own: enough for busybox httpd, and every failure stays visible as what it
+/// was (refused, reset, timed out, cut short), which a pooled client hides behind retries.
+/// </summary>
+public static class SmallHttp
+{
+    public const int MaximumAnswer = 16 << 20;
+
+    public static HttpAnswer Get(IPEndPoint server, string path, TimeSpan timeout)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        socket.SendTimeout = socket.ReceiveTimeout = (int)timeout.TotalMilliseconds;
+        using (var attempt = new System.Threading.CancellationTokenSource(timeout))
+        {
+            try
+            {
+                socket.ConnectAsync(server, attempt.Token).AsTask().GetAwaiter().GetResult();
+            }
+            catch (OperationCanceledException)
+            {
+                throw new SocketException((int)SocketError.TimedOut);
+            }
+        }
+        socket.Send(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.0\r\nHost: {server.Address}\r\n\r\n"));
+
+        var bytes = new byte[8192];
+        var have = 0;
+        while (true)
+        {
+            if (have == bytes.Length)
+            {
+                if (have >= MaximumAnswer)
+                    throw new Failure($"{server} answers without end");
+                Array.Resize(ref bytes, 2 * have);
+            }
+            var count = socket.Receive(bytes.AsSpan(have));
+            if (count == 0)
+                break;
+            have += count;
+        }
+        return Parse(bytes.AsSpan(0, have), server);
+    }
+
+    internal static HttpAnswer Parse(ReadOnlySpan<byte> bytes, IPEndPoint server)
+    {
+        var end = bytes.IndexOf("\r\n\r\n"u8);
+        if (end < 0 || !bytes.StartsWith("HTTP/1."u8) || bytes.Length < 12
+            || !int.TryParse(bytes.Slice(9, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var status))
+            throw new Failure($"{server} closed the connection in the middle of its answer");
+        var body = bytes[(end + 4)..];
+        var head = Encoding.Latin1.GetString(bytes[..end]);
+        var at = head.IndexOf("content-length:", StringComparison.OrdinalIgnoreCase);
+        if (at >= 0)
+        {
+            var line = head[(at + 15)..].Split('\r')[0].Trim();
+            if (int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var promised) && promised != body.Length)
+                throw new Failure($"{server} promised {promised} bytes and sent {body.Length}");
+        }
+        return new HttpAnswer(status, Encoding.UTF8.GetString(body));
+    }
+}

@@ -1,0 +1,82 @@
+using System;
+using System.CommandLine;
+using Evilman.Commands;
+using Evilman.Text;
+
+namespace Evilman;
+
+/// <summary>The one command that operators and customers type.</summary>
+public static class Program
+{
+    public static int Main(string[] args)
+    {
+        var root = Root();
+        var result = root.Parse(args);
+        try
+        {
+            if (result.Errors.Count > 0 && result.Action is System.CommandLine.Invocation.ParseErrorAction)
+            {
+                foreach (var error in result.Errors)
+                    Say.Complain(error.Message);
+                Say.Complain($"see «{Path(result.CommandResult.Command)} --help»");
+                return ExitCode.Usage;
+            }
+            return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (Failure failure)
+        {
+            Say.Complain(failure.Message);
+            return failure.ExitCode;
+        }
+        catch (AggregateException many) when (many.InnerException is Failure failure)
+        {
+            Say.Complain(failure.Message);
+            return failure.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+        catch (Exception other) when (other is System.IO.IOException or UnauthorizedAccessException)
+        {
+            Say.Complain(other.Message);
+            return ExitCode.Failed;
+        }
+    }
+
+    /// <summary>The whole command tree; tests parse with it.</summary>
+    public static RootCommand Root()
+    {
+        var root = new RootCommand("Evil Man: virtual machines that migrate themselves, on nodes that need not be trusted with it.");
+        root.WithExamples("""
+            evilman demo                                   the whole story on this machine, in two minutes
+            evilman keygen node1.key                       a secret that a node and its broker share
+            evilman ping 10.0.0.1                          is the node there?
+            evilman boot 10.0.0.1 --key-file node1.key …   a machine on that node, running your kernel
+            evilman completion bash >/etc/bash_completion.d/evilman
+            """);
+        root.Subcommands.Add(KeygenCommand.Create());
+        root.Subcommands.Add(MintCommand.Create());
+        root.Subcommands.Add(PingCommand.Create());
+        root.Subcommands.Add(BootCommand.Create());
+        root.Subcommands.Add(LabCommand.Create());
+        root.Subcommands.Add(LabCommand.CreateHolder());
+        root.Subcommands.Add(CompletionCommand.Create());
+        Help.Install(root);
+        return root;
+    }
+
+    /// <summary>Where this program lies.</summary>
+    internal static string Folder => System.IO.Path.GetDirectoryName(Environment.ProcessPath) ?? ".";
+
+    static string Path(Command command)
+    {
+        var path = command.Name;
+        foreach (var parent in command.Parents)
+        {
+            if (parent is Command outer)
+                return $"{Path(outer)} {path}";
+        }
+        return path;
+    }
+}

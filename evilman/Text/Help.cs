@@ -1,0 +1,53 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace Evilman.Text;
+
+/// <summary>Adds examples and exit codes below the help text that System.CommandLine builds.</summary>
+internal static class Help
+{
+    static readonly Dictionary<Command, string> s_examples = [];
+
+    /// <summary>Gives <paramref name="command"/> its examples: lines of "command line   what it does".</summary>
+    internal static Command WithExamples(this Command command, string examples)
+    {
+        s_examples[command] = examples;
+        return command;
+    }
+
+    /// <summary>Puts the examples into the help option that every command inherits from the root.</summary>
+    internal static void Install(RootCommand root)
+    {
+        foreach (var option in root.Options)
+        {
+            if (option is HelpOption { Action: SynchronousCommandLineAction inner })
+                option.Action = new Action(inner);
+        }
+    }
+
+    sealed class Action(SynchronousCommandLineAction inner) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult result)
+        {
+            var code = inner.Invoke(result);
+            var output = result.InvocationConfiguration.Output;
+            if (s_examples.TryGetValue(result.CommandResult.Command, out var examples))
+            {
+                output.WriteLine("Examples:");
+                foreach (var line in examples.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+                    output.WriteLine("  " + line.TrimEnd());
+                output.WriteLine();
+            }
+            output.WriteLine("""
+                Exit codes:
+                  0  done                            3  a node refused the token
+                  1  a step failed                   4  nobody answered in time
+                  2  the arguments make no sense     5  a permission or a program is missing here
+                """);
+            return code;
+        }
+    }
+}

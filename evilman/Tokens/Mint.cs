@@ -1,0 +1,104 @@
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using System.Net;
+using Wire;
+
+namespace Evilman.Tokens;
+
+/// <summary>What a boot token shall permit; the broker's side of thesis §8.2.</summary>
+public sealed record MintRequest
+{
+    public required IPAddress Node { get; init; }
+
+    public required IPAddress BootAddress { get; init; }
+
+    public int PrefixLength { get; init; } = 24;
+
+    public IPAddress? Gateway { get; init; }
+
+    public IReadOnlyList<IPAddress> Guests { get; init; } = [];
+
+    public long MemoryBytes { get; init; } = 64 << 20;
+
+    /// <summary>Hundredths of one processor.</summary>
+    public int CpuPercent { get; init; } = 100;
+
+    public long DiskBytes { get; init; }
+
+    /// <summary>The k of the thesis.</summary>
+    public int Tokens { get; init; } = 10;
+
+    public DateTimeOffset Issued { get; init; } = DateTimeOffset.UtcNow;
+
+    public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The only loader that the firmware may start.</summary>
+    public required byte[] Loader { get; init; }
+}
+
+public static class Mint
+{
+    /// <summary>
+    /// Signs a token with the node's secret. The elements s_n … s_{n-k+1} are taken from the end of <paramref name="chain"/>.
+    /// </summary>
+    /// <exception cref="Failure">A quantity does not fit its field, or the chain is too short.</exception>
+    public static byte[] Token(MintRequest request, ReadOnlySpan<byte> key, Chain chain)
+    {
+        if (request.Guests.Count > BootToken.MaxGuests)
+            throw Failure.Usage($"a token names at most {BootToken.MaxGuests} guest addresses");
+        if (request.MemoryBytes < 1 << 20 || request.MemoryBytes % (1 << 20) != 0 || request.MemoryBytes >> 20 > uint.MaxValue)
+            throw Failure.Usage("memory comes in whole MiB, one at least");
+        if (request.DiskBytes < 0 || request.DiskBytes % (1 << 20) != 0 || request.DiskBytes >> 20 > uint.MaxValue)
+            throw Failure.Usage("disk comes in whole MiB");
+        if (request.CpuPercent is < 1 or > ushort.MaxValue)
+            throw Failure.Usage($"the CPU share is 1 to {ushort.MaxValue} hundredths of a processor");
+        if (request.PrefixLength is < 8 or > 30)
+            throw Failure.Usage("the prefix length of the boot address is 8 to 30");
+        if (request.Tokens < 1 || request.Tokens > chain.Length)
+            throw Failure.Usage($"the chain has {chain.Length} elements, so a token carries 1 to {chain.Length} of them");
+        if (request.Lifetime < TimeSpan.FromSeconds(1))
+            throw Failure.Usage("a token lives one second at least");
+        if (request.Loader.Length is 0 or > (int)Upload.MaxLoaderSize)
+            throw Failure.Usage($"a loader has 1 to {Upload.MaxLoaderSize} bytes");
+
+        var bytes = new byte[BootToken.Size];
+        var draft = new BootTokenDraft(bytes)
+        {
+            Node = Number(request.Node),
+            MemoryMiB = (uint)(request.MemoryBytes >> 20),
+            Issued = (ulong)request.Issued.ToUnixTimeSeconds(),
+            Expires = (ulong)(request.Issued + request.Lifetime).ToUnixTimeSeconds(),
+            BootAddress = Number(request.BootAddress),
+            Gateway = request.Gateway is null ? 0 : Number(request.Gateway),
+            PrefixLength = (byte)request.PrefixLength,
+            CpuPercent = (ushort)request.CpuPercent,
+            DiskMiB = (uint)(request.DiskBytes >> 20),
+            TokenCount = (uint)request.Tokens,
+            ChainEnd = chain.Element(chain.Length),
+            First = chain.Element(chain.Length - request.Tokens + 1),
+            Loader = LoaderHash(request.Loader),
+        };
+        foreach (var guest in request.Guests)
+            draft.AddGuest(Number(guest));
+        draft.Sign(key);
+        return bytes;
+    }
+
+    public static byte[] LoaderHash(ReadOnlySpan<byte> loader)
+    {
+        var hash = new byte[Sha1.DigestSize];
+        Sha1.Hash(loader, hash);
+        return hash;
+    }
+
+    /// <summary>As the wire formats want it: the first octet is the most significant byte.</summary>
+    public static uint Number(IPAddress address) => BinaryPrimitives.ReadUInt32BigEndian(address.GetAddressBytes());
+
+    public static IPAddress Address(uint number)
+    {
+        Span<byte> octets = stackalloc byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(octets, number);
+        return new IPAddress(octets);
+    }
+}

@@ -1,0 +1,53 @@
+using System;
+using System.IO;
+using System.CommandLine;
+using Xunit;
+
+namespace Evilman.Tests;
+
+public class CommandLineTests
+{
+    static (int Code, string Output) Run(params string[] words)
+    {
+        var output = new StringWriter();
+        var code = Program.Root().Parse(words).Invoke(new InvocationConfiguration { Output = output, Error = output, EnableDefaultExceptionHandler = false });
+        return (code, output.ToString());
+    }
+
+    [Theory]
+    [InlineData("keygen")]
+    [InlineData("mint")]
+    [InlineData("ping")]
+    [InlineData("boot")]
+    [InlineData("lab")]
+    [InlineData("lab", "up")]
+    [InlineData("completion")]
+    public void Every_command_explains_itself_with_examples_and_exit_codes(params string[] command)
+    {
+        var (code, output) = Run([.. command, "--help"]);
+        Assert.Equal(0, code);
+        Assert.Contains("Examples:", output, StringComparison.Ordinal);
+        Assert.Contains("evilman " + command[0], output, StringComparison.Ordinal);
+        Assert.Contains("3  a node refused the token", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ping", "10.1")]
+    [InlineData("ping", "10.0.0.1", "--count", "0")]
+    [InlineData("ping", "10.0.0.1", "--timeout", "soon")]
+    [InlineData("mint", "x", "--node", "nowhere")]
+    [InlineData("mint", "x")]
+    [InlineData("boot", "10.0.0.1", "--kernel", "k", "--memory", "lots")]
+    [InlineData("lab", "up", "--nodes", "7")]
+    [InlineData("completion", "tcsh")]
+    public void Arguments_that_make_no_sense_are_refused_while_parsing(params string[] words) =>
+        Assert.NotEmpty(Program.Root().Parse(words).Errors);
+
+    [Fact]
+    public void The_suggest_directive_offers_commands_and_options()
+    {
+        Assert.Contains("keygen", Run("[suggest:1]", "k").Output, StringComparison.Ordinal);
+        Assert.Contains("--token", Run("[suggest:16]", "ping 10.0.0.1 --").Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("lab-hold", Run("[suggest:0]", "").Output, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,118 @@
+using System;
+using System.Net;
+using Evilman.Tokens;
+using Wire;
+using Xunit;
+
+namespace Evilman.Tests;
+
+public class MintTests
+{
+    static readonly byte[] s_key = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
+    static readonly byte[] s_loader = [0xc3];
+
+    static MintRequest Request() => new()
+    {
+        Node = IPAddress.Parse("10.77.0.1"),
+        BootAddress = IPAddress.Parse("10.77.0.101"),
+        Gateway = IPAddress.Parse("10.77.0.254"),
+        Guests = [IPAddress.Parse("10.77.0.50"), IPAddress.Parse("10.77.0.51")],
+        MemoryBytes = 96 << 20,
+        CpuPercent = 150,
+        DiskBytes = 5 << 20,
+        Tokens = 7,
+        Issued = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000),
+        Lifetime = TimeSpan.FromMinutes(1),
+        Loader = s_loader,
+    };
+
+    [Fact]
+    public void A_token_says_what_was_asked_for_and_its_chain_and_signature_hold()
+    {
+        var bytes = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        Assert.True(BootToken.TryParse(bytes, out var token));
+        Assert.Equal(0x0a4d0001u, token.Node);
+        Assert.Equal(0x0a4d0065u, token.BootAddress);
+        Assert.Equal(0x0a4d00feu, token.Gateway);
+        Assert.Equal(2, token.GuestCount);
+        Assert.Equal(0x0a4d0033u, token.Guest(1));
+        Assert.Equal(96u, token.MemoryMiB);
+        Assert.Equal(150, token.CpuPercent);
+        Assert.Equal(5u, token.DiskMiB);
+        Assert.Equal(7u, token.TokenCount);
+        Assert.Equal(1_700_000_000u, token.Issued);
+        Assert.Equal(1_700_000_060u, token.Expires);
+        Assert.True(token.ChainHolds());
+        Assert.True(token.SignedWith(s_key));
+        Assert.False(token.SignedWith([9, 9, 9]));
+    }
+
+    [Fact]
+    public void A_changed_byte_breaks_the_signature()
+    {
+        var bytes = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        bytes[12] ^= 1;
+        Assert.True(BootToken.TryParse(bytes, out var token));
+        Assert.False(token.SignedWith(s_key));
+    }
+
+    [Fact]
+    public void Quantities_that_do_not_fit_are_refused_with_the_usage_exit_code()
+    {
+        MintRequest[] bad =
+        [
+            Request() with { MemoryBytes = 1000 },
+            Request() with { MemoryBytes = 0 },
+            Request() with { DiskBytes = 1 },
+            Request() with { CpuPercent = 0 },
+            Request() with { PrefixLength = 31 },
+            Request() with { Tokens = 51 },
+            Request() with { Lifetime = TimeSpan.Zero },
+            Request() with { Loader = [] },
+            Request() with { Loader = new byte[Upload.MaxLoaderSize + 1] },
+            Request() with { Guests = [IPAddress.Any, IPAddress.Any, IPAddress.Any, IPAddress.Any, IPAddress.Any] },
+        ];
+        foreach (var request in bad)
+            Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Mint.Token(request, s_key, Chain.Fresh(50))).ExitCode);
+    }
+
+    [Fact]
+    public void A_chain_survives_its_file_and_the_file_is_the_owners_alone()
+    {
+        var folder = System.IO.Directory.CreateTempSubdirectory();
+        try
+        {
+            var file = System.IO.Path.Combine(folder.FullName, "chain");
+            var chain = Chain.Fresh(12);
+            chain.Save(file);
+            Assert.Equal(System.IO.UnixFileMode.UserRead | System.IO.UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(file));
+            Assert.Equal(chain.Element(12), Chain.Load(file).Element(12));
+            Assert.Throws<Failure>(() => chain.Save(file)); // never over an older one
+            System.IO.File.WriteAllText(file, "zz 12");
+            Assert.Throws<Failure>(() => Chain.Load(file));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_key_file_of_the_wrong_size_is_refused()
+    {
+        var folder = System.IO.Directory.CreateTempSubdirectory();
+        try
+        {
+            var file = System.IO.Path.Combine(folder.FullName, "key");
+            System.IO.File.WriteAllBytes(file, new byte[65]);
+            Assert.Throws<Failure>(() => Secret.ReadKey(file));
+            System.IO.File.WriteAllBytes(file, []);
+            Assert.Throws<Failure>(() => Secret.ReadKey(file));
+            Assert.Throws<Failure>(() => Secret.ReadKey(file + "-not-there"));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+}
