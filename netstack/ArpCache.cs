@@ -1,0 +1,236 @@
+namespace Netstack;
+
+/// <summary>Who has which MAC address: a small table, asked on demand, bounded in entries, attempts and held frames.</summary>
+internal static unsafe class ArpCache
+{
+    private const ulong RetryInterval = Tcp.Second;
+    private const int MostAttempts = 4;
+    private const ulong ReachableTime = 60 * Tcp.Second;
+
+    /// <summary>
+    /// The entry of an address on our link. Asks when it is unknown: the state is then Incomplete. Null when all entries are being asked.
+    /// </summary>
+    internal static Neighbour* Resolve(Stack* stack, uint address, ref short hint, ulong now)
+    {
+        Neighbour* neighbour = (uint)hint < (uint)stack->NeighbourCount ? stack->Neighbours + hint : stack->Neighbours;
+        if (neighbour->Address != address || neighbour->State == NeighbourState.Free)
+        {
+            neighbour = Find(stack, address);
+            if (neighbour == null)
+            {
+                neighbour = Allocate(stack, address, now);
+                if (neighbour == null)
+                {
+                    stack->Counters.NeighbourTableFull++;
+                    return null;
+                }
+                neighbour->State = NeighbourState.Incomplete;
+                Ask(stack, neighbour, now);
+            }
+            hint = (short)(neighbour - stack->Neighbours);
+        }
+        neighbour->LastUsed = now;
+        if (neighbour->State != NeighbourState.Incomplete && now >= neighbour->Deadline)
+            Doubt(stack, neighbour, now);
+        return neighbour;
+    }
+
+    /// <summary>The answer is old: ask the neighbour itself, and everybody when it does not reply; go on using it meanwhile.</summary>
+    private static void Doubt(Stack* stack, Neighbour* neighbour, ulong now)
+    {
+        if (neighbour->State == NeighbourState.Reachable)
+        {
+            neighbour->State = NeighbourState.Probing;
+            neighbour->Attempts = 0;
+        }
+        if (neighbour->Attempts >= MostAttempts)
+        {
+            neighbour->State = NeighbourState.Incomplete;
+            neighbour->Attempts = 0;
+        }
+        Ask(stack, neighbour, now);
+    }
+
+    private static void Ask(Stack* stack, Neighbour* neighbour, ulong now)
+    {
+        bool unicast = neighbour->State == NeighbourState.Probing && neighbour->Attempts < MostAttempts - 1;
+        neighbour->Attempts++;
+        neighbour->Deadline = now + RetryInterval;
+        stack->Schedule(neighbour->Deadline);
+        stack->Counters.ArpRequestsSent++;
+        Arp packet = default;
+        packet.Operation = Arp.Request;
+        packet.SenderHardware = stack->HardwareAddress;
+        packet.SenderAddress = Output.SourceFor(stack, neighbour->Address);
+        packet.TargetAddress = neighbour->Address;
+        Send(stack, packet, unicast ? neighbour->HardwareAddress : Ethernet.Broadcast);
+    }
+
+    internal static void Send(Stack* stack, in Arp packet, ulong destination)
+    {
+        byte* bytes = stackalloc byte[Ethernet.HeaderLength + Arp.Length];
+        Ethernet.Emit(bytes, destination, stack->HardwareAddress, Ethernet.TypeArp);
+        packet.Emit(bytes + Ethernet.HeaderLength);
+        Transmission frame = default;
+        frame.Header = bytes;
+        frame.HeaderLength = frame.TotalLength = Ethernet.HeaderLength + Arp.Length;
+        Output.Transmit(stack, &frame);
+    }
+
+    internal static void Receive(Stack* stack, in Arp packet, ulong now)
+    {
+        bool toUs = IsOwn(stack, packet.TargetAddress);
+        if (packet.SenderAddress != 0 && !IsOwn(stack, packet.SenderAddress) && !Ipv4.IsLoopback(packet.SenderAddress))
+        {
+            // RFC 826: merge what is known; learn only from those who talk to us.
+            Neighbour* neighbour = Find(stack, packet.SenderAddress);
+            if (neighbour == null && toUs)
+            {
+                neighbour = Allocate(stack, packet.SenderAddress, now);
+                if (neighbour != null)
+                    neighbour->LastUsed = now;
+            }
+            if (neighbour != null)
+                Learn(stack, neighbour, packet.SenderHardware, now);
+        }
+        if (!toUs)
+        {
+            stack->Counters.ArpNotForUs++;
+            return;
+        }
+        if (packet.Operation != Arp.Request || IsOwn(stack, packet.SenderAddress))
+            return;
+        Arp reply = default;
+        reply.Operation = Arp.Reply;
+        reply.SenderHardware = stack->HardwareAddress;
+        reply.SenderAddress = packet.TargetAddress;
+        reply.TargetHardware = packet.SenderHardware;
+        reply.TargetAddress = packet.SenderAddress;
+        stack->Counters.ArpRequestsAnswered++;
+        Send(stack, reply, packet.SenderHardware);
+    }
+
+    private static void Learn(Stack* stack, Neighbour* neighbour, ulong hardware, ulong now)
+    {
+        bool waited = neighbour->State == NeighbourState.Incomplete;
+        neighbour->HardwareAddress = hardware;
+        neighbour->State = NeighbourState.Reachable;
+        neighbour->Attempts = 0;
+        neighbour->Deadline = now + ReachableTime;
+        if (!waited)
+            return;
+        if (neighbour->Held >= 0)
+        {
+            int held = neighbour->Held;
+            neighbour->Held = -1;
+            Transmission frame = default;
+            frame.Header = stack->HeldFrames + held * stack->FrameBufferSize;
+            frame.HeaderLength = frame.TotalLength = stack->HeldLength[held];
+            stack->HeldLength[held] = 0;
+            Ethernet.Emit(frame.Header, hardware, stack->HardwareAddress, Ethernet.TypeIpv4);
+            Output.Transmit(stack, &frame);
+        }
+        if (stack->OutputPending)
+            TcpOutput.RunPending(stack, now);
+    }
+
+    /// <summary>Keeps the newest datagram of an unresolved neighbour. Its checksums must be complete.</summary>
+    internal static void Hold(Stack* stack, Neighbour* neighbour, Transmission* frame)
+    {
+        int held = neighbour->Held;
+        for (int i = 0; held < 0 && i < Stack.HeldDatagrams; i++)
+        {
+            if (stack->HeldLength[i] == 0)
+                held = i;
+        }
+        if (held < 0 || frame->HeaderLength > stack->FrameBufferSize)
+        {
+            stack->Counters.NeighbourUnresolved++;
+            return;
+        }
+        if (neighbour->Held >= 0)
+            stack->Counters.NeighbourUnresolved++;
+        neighbour->Held = (short)held;
+        stack->HeldLength[held] = frame->HeaderLength;
+        Bytes.Copy(frame->Header, stack->HeldFrames + held * stack->FrameBufferSize, frame->HeaderLength);
+    }
+
+    /// <summary>Asks again, or gives up; returns when it wants to be called next.</summary>
+    internal static ulong Poll(Stack* stack, ulong now)
+    {
+        ulong next = ulong.MaxValue;
+        for (int i = 0; i < stack->NeighbourCount; i++)
+        {
+            Neighbour* neighbour = stack->Neighbours + i;
+            if (neighbour->State != NeighbourState.Incomplete)
+                continue;
+            if (now >= neighbour->Deadline)
+            {
+                if (neighbour->Attempts >= MostAttempts)
+                {
+                    uint address = neighbour->Address;
+                    Forget(stack, neighbour);
+                    Tcp.NeighbourFailed(stack, address, now);
+                    continue;
+                }
+                Ask(stack, neighbour, now);
+            }
+            if (neighbour->Deadline < next)
+                next = neighbour->Deadline;
+        }
+        return next;
+    }
+
+    internal static void Forget(Stack* stack, Neighbour* neighbour)
+    {
+        if (neighbour->Held >= 0)
+        {
+            stack->HeldLength[neighbour->Held] = 0;
+            stack->Counters.NeighbourUnresolved++;
+        }
+        *neighbour = new Neighbour { Held = -1 };
+    }
+
+    private static Neighbour* Find(Stack* stack, uint address)
+    {
+        for (int i = 0; i < stack->NeighbourCount; i++)
+        {
+            if (stack->Neighbours[i].Address == address && stack->Neighbours[i].State != NeighbourState.Free)
+                return stack->Neighbours + i;
+        }
+        return null;
+    }
+
+    /// <summary>A free entry, or the one that was not used for longest; those being asked are never taken.</summary>
+    private static Neighbour* Allocate(Stack* stack, uint address, ulong now)
+    {
+        Neighbour* oldest = null;
+        for (int i = 0; i < stack->NeighbourCount; i++)
+        {
+            Neighbour* neighbour = stack->Neighbours + i;
+            if (neighbour->State == NeighbourState.Free)
+            {
+                oldest = neighbour;
+                break;
+            }
+            if (neighbour->State != NeighbourState.Incomplete && (oldest == null || neighbour->LastUsed < oldest->LastUsed))
+                oldest = neighbour;
+        }
+        if (oldest == null)
+            return null;
+        Forget(stack, oldest);
+        oldest->Address = address;
+        oldest->LastUsed = now;
+        return oldest;
+    }
+
+    private static bool IsOwn(Stack* stack, uint address)
+    {
+        for (int i = 0; i < stack->AddressCount; i++)
+        {
+            if (stack->Addresses[i] == address)
+                return true;
+        }
+        return false;
+    }
+}

@@ -1,0 +1,195 @@
+namespace Netstack;
+
+/// <summary>A half-open run of sequence numbers.</summary>
+internal struct SequenceRange
+{
+    public uint Start, End;
+}
+
+/// <summary>
+/// The transmission control block (RFC 9293 §3.3.1), with its rings and timers. Written by the Tcp* classes, each its own part.
+/// Sequence numbers are compared modulo 2^32 (<see cref="Tcp.Before"/>).
+/// </summary>
+internal unsafe struct Connection
+{
+    /// <summary>Disjoint ranges kept on each side: out-of-order data received, and the peer's SACK blocks.</summary>
+    public const int MostRanges = 16;
+
+    // ---- identity ----
+    public uint LocalAddress, RemoteAddress;
+    public ushort LocalPort, RemotePort;
+    public TcpState State;
+
+    /// <summary>The slot is taken.</summary>
+    public bool InUse;
+
+    /// <summary>A user holds the handle.</summary>
+    public bool Owned;
+
+    /// <summary>Next in the hash chain, or -1.</summary>
+    public short HashNext;
+
+    /// <summary>This slot's own number.</summary>
+    public short Index;
+
+    /// <summary>The listener whose backlog this counts in until it is accepted, or -1.</summary>
+    public short Listener;
+
+    /// <summary>Next in the listener's queue of established connections, or -1.</summary>
+    public short QueueNext;
+
+    /// <summary>True when it waits in the listener's queue.</summary>
+    public bool Queued;
+
+    public uint Generation;
+
+    /// <summary>A <see cref="SocketError"/> that the user has not been told, or 0.</summary>
+    public int Error;
+
+    /// <summary>Neighbour entry that was right last time.</summary>
+    public short NeighbourHint;
+
+    // ---- send: RFC 9293 names in comments ----
+    /// <summary>SND.UNA</summary>
+    public uint SendUnacknowledged;
+
+    /// <summary>SND.NXT: goes back after a retransmission timeout.</summary>
+    public uint SendNext;
+
+    /// <summary>The end of everything ever sent.</summary>
+    public uint SendMaximum;
+
+    /// <summary>SND.WND, scaled.</summary>
+    public uint SendWindow;
+
+    public uint LargestSendWindow;
+
+    /// <summary>SND.WL1, SND.WL2</summary>
+    public uint WindowSequence, WindowAcknowledgement;
+
+    /// <summary>ISS</summary>
+    public uint InitialSend;
+
+    /// <summary>Sequence number of the first queued byte, and of the first free one after the last (where FIN goes).</summary>
+    public uint QueueStart, QueueEnd;
+
+    public byte* SendRing;
+    public uint SendRingMask;
+
+    /// <summary>Ring position of the oldest byte, and bytes in use.</summary>
+    public uint SendRingHead;
+    public int SendRingCount;
+
+    /// <summary>Chunk list, -1 when empty; and where the last look-up ended.</summary>
+    public int ChunkHead, ChunkTail, ChunkCursor;
+    public uint ChunkCursorSequence;
+
+    /// <summary>Bytes queued by reference.</summary>
+    public int PageBytes;
+
+    /// <summary>The user has shut our direction down; FIN follows the queue.</summary>
+    public bool FinQueued;
+
+    public bool NoDelay, Corked;
+    public byte SendShift, ReceiveShift;
+
+    /// <summary>Stream bytes per segment, timestamps subtracted.</summary>
+    public ushort SegmentSize;
+
+    /// <summary>What the peer's SYN announced, or 536.</summary>
+    public ushort PeerSegmentSize;
+
+    /// <summary>Output is to be tried again when the link or the neighbour is ready.</summary>
+    public bool OutputPending;
+
+    // ---- receive ----
+    /// <summary>RCV.NXT</summary>
+    public uint ReceiveNext;
+
+    /// <summary>RCV.NXT + RCV.WND as last told to the peer; never goes back.</summary>
+    public uint ReceiveEdge;
+
+    /// <summary>IRS</summary>
+    public uint InitialReceive;
+
+    public byte* ReceiveRing;
+    public uint ReceiveRingMask;
+
+    /// <summary>Ring position of the oldest unread byte.</summary>
+    public uint ReceiveRingHead;
+
+    public int Readable;
+
+    /// <summary>The peer's FIN was taken in order.</summary>
+    public bool FinReceived;
+
+    /// <summary>A FIN came ahead of missing data, at <see cref="PendingFinSequence"/>.</summary>
+    public bool FinPending;
+    public uint PendingFinSequence;
+
+    /// <summary>An acknowledgement is owed now.</summary>
+    public bool AcknowledgeNow;
+
+    /// <summary>Stream bytes received since the last acknowledgement.</summary>
+    public uint UnansweredBytes;
+
+    /// <summary>Out-of-order data in the ring: sorted, disjoint, not touching.</summary>
+    public int OutOfOrderCount;
+
+    /// <summary>The range that grew last goes first into SACK (RFC 2018 §4).</summary>
+    public uint LastOutOfOrder;
+
+    /// <summary>Largest segment seen, for the delayed acknowledgement.</summary>
+    public uint PeerPayload;
+
+    // ---- options ----
+    public bool SackPermitted, TimestampsEnabled, WindowScaling;
+    public uint TimestampOffset;
+
+    /// <summary>TS.Recent, Last.ACK.sent (RFC 7323 §4.3)</summary>
+    public uint TimestampRecent, LastAcknowledgementSent;
+    public ulong TimestampRecentTime;
+
+    // ---- congestion (RFC 5681, 6582, 6675) ----
+    public uint CongestionWindow, SlowStartThreshold;
+
+    /// <summary>Bytes acknowledged towards the next increase in congestion avoidance.</summary>
+    public uint CongestionCredit;
+    public int DuplicateAcknowledgements;
+
+    /// <summary>In fast recovery until <see cref="RecoveryPoint"/> is acknowledged.</summary>
+    public bool InRecovery;
+    public uint RecoveryPoint;
+
+    /// <summary>HighRxt: everything below it was retransmitted in this recovery.</summary>
+    public uint HighRetransmitted;
+
+    /// <summary>Segments that left the network since recovery began, without SACK (RFC 6582).</summary>
+    public uint Inflation;
+
+    /// <summary>SACK scoreboard: sorted, disjoint, above SendUnacknowledged.</summary>
+    public int SackedCount;
+
+    /// <summary>One probe per tail (RFC 8985 §7).</summary>
+    public bool ProbeSent;
+
+    // ---- time, in nanoseconds; deadlines of 0 are off ----
+    public ulong RetransmitDeadline, ProbeDeadline, PersistDeadline, AcknowledgeDeadline, KeepAliveDeadline, LingerDeadline;
+    public ulong SmoothedRoundTrip, RoundTripVariation, RetransmissionTimeout;
+    public int Backoff;
+    public bool RoundTripTiming;
+    public uint RoundTripSequence;
+    public ulong RoundTripStart;
+
+    /// <summary>When the oldest unacknowledged byte was first found unanswered; for the user timeout.</summary>
+    public ulong LastProgress;
+    public ulong LastReceived, LastSent, LastChallenge;
+    public bool KeepAlive;
+    public int KeepAliveProbes, KeepAliveCount;
+    public ulong KeepAliveIdle, KeepAliveInterval, UserTimeout;
+    public uint Retransmissions;
+
+    // ---- tables at the end, so that what is used together lies together ----
+    public fixed uint OutOfOrderEdges[MostRanges * 2];
+    public fixed uint SackedEdges[MostRanges * 2];
+}

@@ -1,0 +1,26 @@
+namespace Netstack;
+
+/// <summary>A UDP or ICMP Echo socket with its queue: a ring of records, each a <see cref="DatagramRecord"/> and the payload.</summary>
+internal unsafe struct DatagramSocket
+{
+    public bool InUse, IsEcho;
+    public uint Generation;
+    public uint LocalAddress, RemoteAddress;
+
+    /// <summary>Local port; for ICMP Echo the identifier.</summary>
+    public ushort LocalPort;
+    public ushort RemotePort;
+    public int Error;
+    public byte* Ring;
+    public uint RingMask, Head;
+    public int Count;
+    public short Index;
+}
+
+/// <summary>What precedes each queued payload.</summary>
+internal struct DatagramRecord
+{
+    public uint Source, Destination;
+    public ushort SourcePort, DestinationPort;
+    public int Length;
+}

@@ -1,0 +1,281 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace Netstack;
+
+/// <summary>UDP and ICMP Echo sockets: demultiplexing, bounded queues, sending.</summary>
+internal static unsafe class Datagrams
+{
+    internal static void ReceiveUdp(Stack* stack, in Ipv4 ip, Payload payload, bool checksumValid, bool toBroadcast, ulong now)
+    {
+        ReadOnlySpan<byte> transport = payload.First;
+        if (!Udp.TryParse(transport, payload.Length, out Udp udp))
+        {
+            stack->Counters.UdpMalformed++;
+            return;
+        }
+        payload.Truncate(udp.Length);
+        if (udp.HasChecksum && !checksumValid
+            && Checksum.Fold(payload.Sum() + Checksum.PseudoHeader(ip.Source, ip.Destination, Ipv4.ProtocolUdp, udp.Length)) != 0xffff)
+        {
+            stack->Counters.UdpBadChecksum++;
+            return;
+        }
+        DatagramSocket* socket = Find(stack, ip.Destination, udp.DestinationPort, ip.Source, udp.SourcePort, isEcho: false, toBroadcast);
+        if (socket == null)
+        {
+            stack->Counters.UdpNoSocket++;
+            if (!toBroadcast)
+                IcmpMessages.SendUnreachable(stack, ip, transport, Icmp.CodePort, now);
+            return;
+        }
+        payload.Skip(Udp.HeaderLength);
+        Append(stack, socket, ip, udp.SourcePort, udp.DestinationPort, payload);
+    }
+
+    internal static void ReceiveEcho(Stack* stack, in Ipv4 ip, in Icmp icmp, Payload payload)
+    {
+        DatagramSocket* socket = Find(stack, ip.Destination, icmp.Identifier, ip.Source, 0, isEcho: true, false);
+        if (socket == null)
+            stack->Counters.IcmpIgnored++;
+        else
+            Append(stack, socket, ip, 0, icmp.Identifier, payload);
+    }
+
+    internal static void Unreachable(Stack* stack, uint source, ushort sourcePort, uint destination, ushort destinationPort, byte code)
+    {
+        DatagramSocket* socket = Find(stack, source, sourcePort, destination, destinationPort, isEcho: false, false);
+        // Only a connected socket can know which datagram it was (RFC 1122 §4.1.3.3 in Linux's reading).
+        if (socket == null || socket->RemoteAddress == 0)
+            return;
+        socket->Error = code == Icmp.CodePort ? SocketError.Refused : SocketError.HostUnreachable;
+        Changed(stack, socket);
+    }
+
+    /// <summary>The most particular socket: a connected one before one bound to an address before one bound to all.</summary>
+    private static DatagramSocket* Find(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, bool isEcho, bool toBroadcast)
+    {
+        DatagramSocket* best = null;
+        int bestScore = -1;
+        for (int i = 0; i < stack->DatagramCount; i++)
+        {
+            DatagramSocket* socket = stack->Datagrams + i;
+            if (!socket->InUse || socket->IsEcho != isEcho || socket->LocalPort != localPort)
+                continue;
+            int score = 0;
+            if (socket->RemoteAddress != 0)
+            {
+                if (socket->RemoteAddress != remote || (!isEcho && socket->RemotePort != remotePort))
+                    continue;
+                score += 2;
+            }
+            if (socket->LocalAddress != 0 && !toBroadcast)
+            {
+                if (socket->LocalAddress != local)
+                    continue;
+                score++;
+            }
+            if (score > bestScore)
+            {
+                best = socket;
+                bestScore = score;
+            }
+        }
+        return best;
+    }
+
+    private static void Append(Stack* stack, DatagramSocket* socket, in Ipv4 ip, ushort sourcePort, ushort destinationPort, Payload payload)
+    {
+        int need = sizeof(DatagramRecord) + ((payload.Length + 7) & ~7);
+        if (need > (int)socket->RingMask + 1 - socket->Count)
+        {
+            stack->Counters.UdpQueueFull++;
+            return;
+        }
+        DatagramRecord record;
+        record.Source = ip.Source;
+        record.Destination = ip.Destination;
+        record.SourcePort = sourcePort;
+        record.DestinationPort = destinationPort;
+        record.Length = payload.Length;
+        uint at = socket->Head + (uint)socket->Count;
+        // SAFETY: need bytes are free; Put wraps at the ring's end.
+        Put(socket, at, (byte*)&record, sizeof(DatagramRecord));
+        at += (uint)sizeof(DatagramRecord);
+        while (payload.Length > 0)
+        {
+            int part = payload.First.Length;
+            fixed (byte* bytes = payload.First)
+                Put(socket, at, bytes, part);
+            at += (uint)part;
+            payload.Skip(part);
+        }
+        socket->Count += need;
+        Changed(stack, socket);
+    }
+
+    private static void Put(DatagramSocket* socket, uint at, byte* bytes, int length)
+    {
+        uint offset = at & socket->RingMask;
+        int first = (int)(socket->RingMask + 1 - offset);
+        if (first > length)
+            first = length;
+        Bytes.Copy(bytes, socket->Ring + offset, first);
+        Bytes.Copy(bytes + first, socket->Ring, length - first);
+    }
+
+    private static void Get(DatagramSocket* socket, uint at, byte* bytes, int length)
+    {
+        uint offset = at & socket->RingMask;
+        int first = (int)(socket->RingMask + 1 - offset);
+        if (first > length)
+            first = length;
+        Bytes.Copy(socket->Ring + offset, bytes, first);
+        Bytes.Copy(socket->Ring, bytes + first, length - first);
+    }
+
+    internal static int Receive(DatagramSocket* socket, Span<byte> into, out Endpoints endpoints)
+    {
+        endpoints = default;
+        if (socket->Error != 0)
+        {
+            int error = socket->Error;
+            socket->Error = 0;
+            return error;
+        }
+        if (socket->Count == 0)
+            return SocketError.WouldBlock;
+        DatagramRecord record;
+        Get(socket, socket->Head, (byte*)&record, sizeof(DatagramRecord));
+        int length = record.Length < into.Length ? record.Length : into.Length;
+        // SAFETY: length is at most the record's, and at most the span's.
+        fixed (byte* to = into)
+            Get(socket, socket->Head + (uint)sizeof(DatagramRecord), to, length);
+        int taken = sizeof(DatagramRecord) + ((record.Length + 7) & ~7);
+        socket->Head += (uint)taken;
+        socket->Count -= taken;
+        if (socket->Count == 0)
+            socket->Head = 0;
+        endpoints.RemoteAddress = record.Source;
+        endpoints.RemotePort = record.SourcePort;
+        endpoints.LocalAddress = record.Destination;
+        endpoints.LocalPort = record.DestinationPort;
+        return record.Length;
+    }
+
+    internal static int NextLength(DatagramSocket* socket)
+    {
+        if (socket->Count == 0)
+            return SocketError.WouldBlock;
+        DatagramRecord record;
+        Get(socket, socket->Head, (byte*)&record, sizeof(DatagramRecord));
+        return record.Length;
+    }
+
+    internal static int Send(Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint remote, ushort remotePort, ulong now)
+    {
+        if (remote == 0)
+        {
+            remote = socket->RemoteAddress;
+            remotePort = socket->RemotePort;
+        }
+        if (remote == 0 || (!socket->IsEcho && remotePort == 0) || (socket->IsEcho && payload.Length < Icmp.HeaderLength))
+            return SocketError.Invalid;
+        uint source = socket->LocalAddress != 0 ? socket->LocalAddress : Output.SourceFor(stack, remote);
+        if (source == 0)
+            return SocketError.NetworkUnreachable;
+        int header = socket->IsEcho ? 0 : Udp.HeaderLength;
+        int length = header + payload.Length;
+        if (Ipv4.HeaderLength + length > stack->Link.Mtu)
+            return SocketError.MessageTooLong;
+        byte* at = stack->Scratch + Output.TransportOffset;
+        // SAFETY: the scratch buffer holds a frame of the MTU.
+        payload.CopyTo(new Span<byte>(at + header, payload.Length));
+        SendResult result;
+        if (socket->IsEcho)
+        {
+            Icmp.TryParse(payload, out Icmp icmp);
+            icmp.Type = Icmp.EchoRequest;
+            icmp.Code = 0;
+            icmp.Identifier = socket->LocalPort;
+            icmp.Emit(at);
+            result = IcmpMessages.Send(stack, length, source, remote, now);
+        }
+        else
+        {
+            Udp udp;
+            udp.SourcePort = socket->LocalPort;
+            udp.DestinationPort = remotePort;
+            udp.Length = length;
+            udp.HasChecksum = true;
+            udp.Emit(at);
+            uint sum = ~Checksum.Fold(Checksum.Sum(at, length) + Checksum.PseudoHeader(source, remote, Ipv4.ProtocolUdp, length)) & 0xffff;
+            // 0 would say "no checksum" (RFC 768).
+            Unsafe.WriteUnaligned(at + 6, (ushort)(sum == 0 ? 0xffff : sum));
+            Transmission frame = default;
+            frame.Header = stack->Scratch;
+            frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
+            short hint = -1;
+            result = Output.Send(stack, &frame, source, remote, Ipv4.ProtocolUdp, ref hint, hold: true, now);
+        }
+        return result switch
+        {
+            SendResult.Sent => payload.Length,
+            SendResult.Busy => SocketError.WouldBlock,
+            SendResult.NoRoute => SocketError.NetworkUnreachable,
+            _ => SocketError.HostUnreachable,
+        };
+    }
+
+    internal static int Open(Stack* stack, uint address, ushort port, bool isEcho)
+    {
+        if (address != 0 && !stack->IsLocal(address))
+            return SocketError.AddressNotAvailable;
+        if (port == 0)
+        {
+            for (int attempt = 0; attempt < 1000 && port == 0; attempt++)
+            {
+                ushort candidate = (ushort)(Tcp.FirstEphemeralPort + stack->EphemeralCounter++ % Tcp.EphemeralPorts);
+                if (!IsTaken(stack, address, candidate, isEcho))
+                    port = candidate;
+            }
+        }
+        if (port == 0 || IsTaken(stack, address, port, isEcho))
+            return SocketError.AddressInUse;
+        for (int i = 0; i < stack->DatagramCount; i++)
+        {
+            DatagramSocket* socket = stack->Datagrams + i;
+            if (socket->InUse)
+                continue;
+            socket->InUse = true;
+            socket->IsEcho = isEcho;
+            socket->LocalAddress = address;
+            socket->LocalPort = port;
+            socket->RemoteAddress = 0;
+            socket->RemotePort = 0;
+            socket->Error = 0;
+            socket->Head = 0;
+            socket->Count = 0;
+            return Handles.Of(socket);
+        }
+        return SocketError.NoRoom;
+    }
+
+    private static bool IsTaken(Stack* stack, uint address, ushort port, bool isEcho)
+    {
+        for (int i = 0; i < stack->DatagramCount; i++)
+        {
+            DatagramSocket* socket = stack->Datagrams + i;
+            if (socket->InUse && socket->IsEcho == isEcho && socket->LocalPort == port
+                && (address == 0 || socket->LocalAddress == 0 || socket->LocalAddress == address))
+                return true;
+        }
+        return false;
+    }
+
+    private static void Changed(Stack* stack, DatagramSocket* socket)
+    {
+        if (stack->Link.Changed != null)
+            stack->Link.Changed(stack->Link.Context, Handles.Of(socket));
+    }
+}

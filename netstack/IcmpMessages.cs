@@ -1,0 +1,124 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace Netstack;
+
+/// <summary>Answers Echo Requests, gives Echo Replies and unreachable messages to whom they concern, and sends port unreachable.</summary>
+internal static unsafe class IcmpMessages
+{
+    /// <summary>Errors sent per second at most (RFC 1812 §4.3.2.8).</summary>
+    private const int ErrorsPerSecond = 100;
+
+    internal static void Receive(Stack* stack, in Ipv4 ip, Payload payload, ulong now)
+    {
+        if (!Icmp.TryParse(payload.First, out Icmp icmp))
+        {
+            stack->Counters.IcmpMalformed++;
+            return;
+        }
+        if (payload.Sum() != 0xffff)
+        {
+            stack->Counters.IcmpBadChecksum++;
+            return;
+        }
+        switch (icmp.Type)
+        {
+            case Icmp.EchoRequest when icmp.Code == 0:
+                Answer(stack, ip, icmp, payload, now);
+                break;
+            case Icmp.EchoReply when icmp.Code == 0:
+                Datagrams.ReceiveEcho(stack, ip, icmp, payload);
+                break;
+            case Icmp.DestinationUnreachable:
+                stack->Counters.UnreachablesReceived++;
+                payload.Skip(Icmp.HeaderLength);
+                ReceiveUnreachable(stack, icmp, payload.First, now);
+                break;
+            default:
+                stack->Counters.IcmpIgnored++;
+                break;
+        }
+    }
+
+    private static void Answer(Stack* stack, in Ipv4 ip, Icmp icmp, Payload payload, ulong now)
+    {
+        int length = payload.Length;
+        if (Output.TransportOffset + length > stack->FrameBufferSize || Ipv4.HeaderLength + length > stack->Link.Mtu)
+        {
+            // We do not fragment.
+            stack->Counters.IcmpIgnored++;
+            return;
+        }
+        byte* at = stack->Scratch + Output.TransportOffset;
+        // SAFETY: the length was compared with the scratch buffer.
+        payload.CopyTo(at, length);
+        icmp.Type = Icmp.EchoReply;
+        icmp.Emit(at);
+        stack->Counters.EchoRequestsAnswered++;
+        Send(stack, length, ip.Destination, ip.Source, now);
+    }
+
+    /// <summary>Port unreachable, with the header and the first 8 bytes of what it answers.</summary>
+    internal static void SendUnreachable(Stack* stack, in Ipv4 ip, ReadOnlySpan<byte> transport, byte code, ulong now)
+    {
+        if (now - stack->ErrorInterval >= Tcp.Second)
+        {
+            stack->ErrorInterval = now;
+            stack->ErrorsInInterval = 0;
+        }
+        if (stack->ErrorsInInterval >= ErrorsPerSecond)
+        {
+            stack->Counters.IcmpRateLimited++;
+            return;
+        }
+        stack->ErrorsInInterval++;
+        byte* at = stack->Scratch + Output.TransportOffset;
+        Icmp icmp = default;
+        icmp.Type = Icmp.DestinationUnreachable;
+        icmp.Code = code;
+        icmp.Emit(at);
+        Ipv4.Emit(at + Icmp.HeaderLength, ip.Source, ip.Destination, ip.Protocol, ip.TotalLength);
+        // SAFETY: 8 + 20 + 8 bytes fit in the scratch buffer of at least 576.
+        transport.Slice(0, 8).CopyTo(new Span<byte>(at + Icmp.HeaderLength + Ipv4.HeaderLength, 8));
+        stack->Counters.UnreachablesSent++;
+        Send(stack, Icmp.HeaderLength + Ipv4.HeaderLength + 8, ip.Destination, ip.Source, now);
+    }
+
+    /// <summary>Sends the message built in the scratch buffer, checksum 0 so far.</summary>
+    internal static SendResult Send(Stack* stack, int length, uint source, uint destination, ulong now)
+    {
+        byte* at = stack->Scratch + Output.TransportOffset;
+        Unsafe.WriteUnaligned(at + 2, (ushort)~Checksum.Sum(at, length));
+        Transmission frame = default;
+        frame.Header = stack->Scratch;
+        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
+        short hint = -1;
+        return Output.Send(stack, &frame, source, destination, Ipv4.ProtocolIcmp, ref hint, hold: true, now);
+    }
+
+    private static void ReceiveUnreachable(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> quoted, ulong now)
+    {
+        // The quoted packet is cut short, so its lengths are not compared; 8 bytes behind its header are needed.
+        if (quoted.Length < Ipv4.HeaderLength + 8)
+        {
+            stack->Counters.IcmpMalformed++;
+            return;
+        }
+        fixed (byte* at = quoted)
+        {
+            int offset = (at[0] & 0xf) * 4;
+            if (at[0] >> 4 != 4 || offset < Ipv4.HeaderLength || quoted.Length < offset + 8)
+            {
+                stack->Counters.IcmpMalformed++;
+                return;
+            }
+            // SAFETY: offset + 8 bytes are there.
+            uint source = BigEndian.Load32(at + 12), destination = BigEndian.Load32(at + 16);
+            ushort sourcePort = BigEndian.Load16(at + offset), destinationPort = BigEndian.Load16(at + offset + 2);
+            if (at[9] == Ipv4.ProtocolTcp)
+                Tcp.Unreachable(stack, source, sourcePort, destination, destinationPort, BigEndian.Load32(at + offset + 4), icmp.Code, icmp.Sequence, now);
+            else if (at[9] == Ipv4.ProtocolUdp)
+                Datagrams.Unreachable(stack, source, sourcePort, destination, destinationPort, icmp.Code);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using System;
+
+namespace Netstack;
+
+/// <summary>From a received frame to its protocol: Ethernet and IPv4 checks, each with its counter.</summary>
+internal static unsafe class Input
+{
+    internal static void Receive(Stack* stack, Fragment* fragments, int count, FrameFlags flags, bool isLoopback, ulong now)
+    {
+        int total = 0;
+        for (int i = 0; i < count; i++)
+            total += fragments[i].Length;
+        if (!isLoopback)
+        {
+            stack->Counters.FramesReceived++;
+            stack->Counters.BytesReceived += (uint)total;
+        }
+        if (count < 1 || !Ethernet.TryParse(new ReadOnlySpan<byte>(fragments->Address, fragments->Length), out Ethernet ethernet))
+        {
+            stack->Counters.FrameTooShort++;
+            return;
+        }
+        bool broadcast = ethernet.Destination == Ethernet.Broadcast;
+        if (ethernet.Destination != stack->HardwareAddress && !broadcast)
+        {
+            stack->Counters.FrameNotForUs++;
+            return;
+        }
+        // SAFETY: TryParse found at least HeaderLength bytes in the first fragment.
+        ReadOnlySpan<byte> bytes = new(fragments->Address + Ethernet.HeaderLength, fragments->Length - Ethernet.HeaderLength);
+        switch (ethernet.Type)
+        {
+            case Ethernet.TypeIpv4:
+                ReceiveIpv4(stack, fragments, count, bytes, total - Ethernet.HeaderLength, flags, broadcast, isLoopback, now);
+                break;
+            case Ethernet.TypeArp when !isLoopback:
+                // RFC 826 trusts the packet, but a sender that disagrees with its frame is a forgery.
+                if (Arp.TryParse(bytes, out Arp arp) && arp.SenderHardware == ethernet.Source)
+                    ArpCache.Receive(stack, arp, now);
+                else
+                    stack->Counters.ArpMalformed++;
+                break;
+            default:
+                stack->Counters.UnknownEtherType++;
+                break;
+        }
+    }
+
+    private static void ReceiveIpv4(
+        Stack* stack, Fragment* fragments, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags, bool broadcast, bool isLoopback, ulong now)
+    {
+        switch (Ipv4.Parse(bytes, available, out Ipv4 ip))
+        {
+            case Ipv4Error.Malformed:
+                stack->Counters.Ipv4Malformed++;
+                return;
+            case Ipv4Error.BadChecksum:
+                stack->Counters.Ipv4BadChecksum++;
+                return;
+            case Ipv4Error.Fragment:
+                stack->Counters.Ipv4Fragment++;
+                return;
+        }
+        if (!isLoopback
+            && (Ipv4.IsBadSource(ip.Source) || Ipv4.IsLoopback(ip.Source) || Ipv4.IsLoopback(ip.Destination) || stack->IsLocal(ip.Source)))
+        {
+            stack->Counters.Ipv4BadSource++;
+            return;
+        }
+        // RFC 1122 §3.3.6: a unicast packet in a broadcast frame is not for us.
+        bool toBroadcast = Output.IsBroadcast(stack, ip.Destination);
+        if (!toBroadcast && (broadcast || !stack->IsLocal(ip.Destination)) || toBroadcast && ip.Protocol != Ipv4.ProtocolUdp)
+        {
+            stack->Counters.Ipv4NotForUs++;
+            return;
+        }
+        Payload payload = new(fragments, count, Ethernet.HeaderLength + ip.DataOffset, ip.TotalLength - ip.DataOffset);
+        bool valid = (flags & FrameFlags.ChecksumValid) != 0;
+        switch (ip.Protocol)
+        {
+            case Ipv4.ProtocolTcp:
+                TcpInput.Receive(stack, ip, payload, valid, now);
+                break;
+            case Ipv4.ProtocolUdp:
+                Datagrams.ReceiveUdp(stack, ip, payload, valid, toBroadcast, now);
+                break;
+            case Ipv4.ProtocolIcmp:
+                IcmpMessages.Receive(stack, ip, payload, now);
+                break;
+            default:
+                stack->Counters.UnknownProtocol++;
+                break;
+        }
+    }
+}

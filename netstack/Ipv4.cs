@@ -1,0 +1,81 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace Netstack;
+
+/// <summary>Why a packet is not taken.</summary>
+public enum Ipv4Error
+{
+    None,
+    Malformed,
+    BadChecksum,
+    Fragment,
+}
+
+/// <summary>
+/// IPv4 header (RFC 791 §3.1): version and length (0), total length (2), fragment word (6), TTL (8), protocol (9),
+/// checksum (10), source (12), destination (16). Options are skipped; fragments are not taken; DF is always set on what we send.
+/// </summary>
+public unsafe struct Ipv4
+{
+    /// <summary>Without options, as we send it.</summary>
+    public const int HeaderLength = 20;
+
+    public const byte ProtocolIcmp = 1;
+    public const byte ProtocolTcp = 6;
+    public const byte ProtocolUdp = 17;
+    public const int MaximumLength = 65535;
+    private const byte TimeToLive = 64;
+
+    public uint Source, Destination;
+    public byte Protocol;
+
+    /// <summary>20 to 60.</summary>
+    public int DataOffset;
+
+    /// <summary>Header and data.</summary>
+    public int TotalLength;
+
+    /// <param name="bytes">From the header on; must hold the whole header, the data may be elsewhere.</param>
+    /// <param name="available">Bytes of the packet in all, link padding included.</param>
+    public static Ipv4Error Parse(ReadOnlySpan<byte> bytes, int available, out Ipv4 header)
+    {
+        header = default;
+        if (bytes.Length < HeaderLength)
+            return Ipv4Error.Malformed;
+        // SAFETY: at least HeaderLength bytes, and DataOffset is compared with the length before the checksum reads it.
+        fixed (byte* at = bytes)
+        {
+            header.DataOffset = (at[0] & 0xf) * 4;
+            header.TotalLength = BigEndian.Load16(at + 2);
+            if (at[0] >> 4 != 4 || header.DataOffset < HeaderLength || header.DataOffset > bytes.Length
+                || header.TotalLength < header.DataOffset || header.TotalLength > available)
+                return Ipv4Error.Malformed;
+            if (Checksum.Sum(at, header.DataOffset) != 0xffff)
+                return Ipv4Error.BadChecksum;
+            // More Fragments, or an offset.
+            if ((BigEndian.Load16(at + 6) & 0x3fff) != 0)
+                return Ipv4Error.Fragment;
+            header.Protocol = at[9];
+            header.Source = BigEndian.Load32(at + 12);
+            header.Destination = BigEndian.Load32(at + 16);
+        }
+        return Ipv4Error.None;
+    }
+
+    /// <summary>Writes <see cref="HeaderLength"/> bytes with a valid checksum. The identification is 0: DF makes it meaningless (RFC 6864).</summary>
+    public static void Emit(byte* at, uint source, uint destination, byte protocol, int totalLength)
+    {
+        BigEndian.Store32(at, 0x45000000 | (uint)totalLength);
+        BigEndian.Store32(at + 4, 0x00004000);
+        BigEndian.Store32(at + 8, (uint)(TimeToLive << 24 | protocol << 16));
+        BigEndian.Store32(at + 12, source);
+        BigEndian.Store32(at + 16, destination);
+        Unsafe.WriteUnaligned(at + 10, (ushort)~Checksum.Sum(at, HeaderLength));
+    }
+
+    /// <summary>Addresses that may not be a source (RFC 1122 §3.2.1.3): broadcast, multicast, class E.</summary>
+    public static bool IsBadSource(uint address) => address >= 0xe0000000;
+
+    public static bool IsLoopback(uint address) => address >> 24 == 127;
+}

@@ -1,0 +1,32 @@
+namespace Netstack;
+
+internal enum NeighbourState : byte
+{
+    Free,
+
+    /// <summary>Asked, no answer yet.</summary>
+    Incomplete,
+
+    Reachable,
+
+    /// <summary>Used while it is asked again.</summary>
+    Probing,
+}
+
+/// <summary>One ARP cache entry.</summary>
+internal struct Neighbour
+{
+    public uint Address;
+    public NeighbourState State;
+    public byte Attempts;
+    public ulong HardwareAddress;
+
+    /// <summary>When to ask again, or to doubt the answer.</summary>
+    public ulong Deadline;
+
+    /// <summary>For choosing whom to forget.</summary>
+    public ulong LastUsed;
+
+    /// <summary>Held datagram of this neighbour: buffer number, or -1.</summary>
+    public short Held;
+}

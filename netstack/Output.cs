@@ -1,0 +1,133 @@
+using System;
+
+namespace Netstack;
+
+/// <summary>What became of a packet.</summary>
+internal enum SendResult
+{
+    /// <summary>The link, the loopback ring or the held frames have it; or the filter dropped it (as the wire may).</summary>
+    Sent,
+
+    /// <summary>The device has no room; <see cref="Stack.LinkReady"/> follows.</summary>
+    Busy,
+
+    /// <summary>The neighbour is being asked.</summary>
+    Unresolved,
+
+    NoRoute,
+}
+
+/// <summary>From an IPv4 packet to the link: route, neighbour, Ethernet header, filter, loopback.</summary>
+internal static unsafe class Output
+{
+    /// <summary>Bytes before the transport header in every frame we build.</summary>
+    internal const int TransportOffset = Ethernet.HeaderLength + Ipv4.HeaderLength;
+
+    /// <summary>
+    /// Sends what <paramref name="frame"/> describes. Its header has <see cref="TransportOffset"/> bytes free in front, which are filled in here.
+    /// </summary>
+    /// <param name="neighbourHint">Neighbour entry that was right last time; updated.</param>
+    /// <param name="hold">Keep a copy of an unresolved frame without fragments until the neighbour answers.</param>
+    internal static SendResult Send(Stack* stack, Transmission* frame, uint source, uint destination, byte protocol, ref short neighbourHint, bool hold, ulong now)
+    {
+        Ipv4.Emit(frame->Header + Ethernet.HeaderLength, source, destination, protocol, frame->TotalLength - Ethernet.HeaderLength);
+        if (stack->IsLocal(destination))
+        {
+            Ethernet.Emit(frame->Header, stack->HardwareAddress, stack->HardwareAddress, Ethernet.TypeIpv4);
+            return Loopback.Send(stack, frame);
+        }
+        if (stack->FilterArmed && !PassesFilter(stack, frame, destination, protocol))
+        {
+            stack->Counters.Filtered++;
+            return SendResult.Sent;
+        }
+        ulong hardware;
+        if (IsBroadcast(stack, destination))
+        {
+            hardware = Ethernet.Broadcast;
+        }
+        else
+        {
+            uint next = NextHop(stack, destination);
+            if (next == 0)
+            {
+                stack->Counters.NoRoute++;
+                return SendResult.NoRoute;
+            }
+            Neighbour* neighbour = ArpCache.Resolve(stack, next, ref neighbourHint, now);
+            if (neighbour == null)
+                return SendResult.Unresolved;
+            if (neighbour->State == NeighbourState.Incomplete)
+            {
+                if (hold && frame->FragmentCount == 0)
+                {
+                    ArpCache.Hold(stack, neighbour, frame);
+                    return SendResult.Sent;
+                }
+                return SendResult.Unresolved;
+            }
+            hardware = neighbour->HardwareAddress;
+        }
+        Ethernet.Emit(frame->Header, hardware, stack->HardwareAddress, Ethernet.TypeIpv4);
+        return Transmit(stack, frame);
+    }
+
+    internal static SendResult Transmit(Stack* stack, Transmission* frame)
+    {
+        if (!stack->Link.Transmit(stack->Link.Context, frame))
+        {
+            stack->Counters.LinkBusy++;
+            return SendResult.Busy;
+        }
+        stack->Counters.FramesSent++;
+        stack->Counters.BytesSent += (uint)frame->TotalLength;
+        return SendResult.Sent;
+    }
+
+    private static bool PassesFilter(Stack* stack, Transmission* frame, uint destination, byte protocol) =>
+        protocol == Ipv4.ProtocolTcp && destination == stack->FilterRemoteAddress
+        && BigEndian.Load16(frame->Header + TransportOffset) == stack->FilterLocalPort
+        && BigEndian.Load16(frame->Header + TransportOffset + 2) == stack->FilterRemotePort;
+
+    /// <summary>Limited broadcast, or that of one of our networks.</summary>
+    internal static bool IsBroadcast(Stack* stack, uint address)
+    {
+        if (address == 0xffffffff)
+            return true;
+        for (int i = 0; i < stack->AddressCount; i++)
+        {
+            uint mask = stack->Masks[i];
+            // A /31 or /32 has no broadcast address (RFC 3021).
+            if (mask < 0xfffffffe && (address | mask) == 0xffffffff && (address & mask) == (stack->Addresses[i] & mask))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>The destination itself when it is on one of our networks, else the gateway; 0 when there is none.</summary>
+    internal static uint NextHop(Stack* stack, uint destination)
+    {
+        for (int i = 0; i < stack->AddressCount; i++)
+        {
+            if (((destination ^ stack->Addresses[i]) & stack->Masks[i]) == 0)
+                return destination;
+        }
+        return stack->Gateway;
+    }
+
+    /// <summary>Our address nearest to the destination, 0 when we have none.</summary>
+    internal static uint SourceFor(Stack* stack, uint destination)
+    {
+        if (Ipv4.IsLoopback(destination))
+            return 0x7f000001;
+        if (stack->IsLocal(destination))
+            return destination;
+        uint next = NextHop(stack, destination);
+        for (int i = 0; i < stack->AddressCount; i++)
+        {
+            if (((next ^ stack->Addresses[i]) & stack->Masks[i]) == 0)
+                return stack->Addresses[i];
+        }
+        return stack->AddressCount > 0 ? stack->Addresses[0] : 0;
+    }
+}

@@ -1,0 +1,107 @@
+using System;
+
+namespace Netstack;
+
+/// <summary>A run of bytes inside a received frame that may lie in several fragments. Valid while the frame is being received.</summary>
+internal unsafe struct Payload
+{
+    private Fragment* _fragments;
+    private int _count;
+
+    /// <summary>Where the run begins in the first fragment.</summary>
+    private int _offset;
+
+    internal int Length;
+
+    internal Payload(Fragment* fragments, int count, int offset, int length)
+    {
+        _fragments = fragments;
+        _count = count;
+        _offset = offset;
+        Length = length;
+        Normalize();
+    }
+
+    /// <summary>The bytes that lie in one piece at the beginning.</summary>
+    internal readonly ReadOnlySpan<byte> First
+    {
+        get
+        {
+            if (_count == 0 || Length == 0)
+                return default;
+            int contiguous = _fragments->Length - _offset;
+            // SAFETY: Normalize keeps _offset inside the first fragment.
+            return new ReadOnlySpan<byte>(_fragments->Address + _offset, contiguous < Length ? contiguous : Length);
+        }
+    }
+
+    internal void Skip(int bytes)
+    {
+        _offset += bytes;
+        Length -= bytes;
+        Normalize();
+    }
+
+    internal void Truncate(int length)
+    {
+        if (length < Length)
+            Length = length;
+    }
+
+    /// <summary>Copies <paramref name="length"/> bytes, which the run must have.</summary>
+    internal readonly void CopyTo(byte* to, int length)
+    {
+        // SAFETY: length <= Length, and the fragments hold Length bytes from _offset on.
+        Fragment* fragment = _fragments;
+        int offset = _offset;
+        while (length > 0)
+        {
+            int part = fragment->Length - offset;
+            if (part > length)
+                part = length;
+            Bytes.Copy(fragment->Address + offset, to, part);
+            to += part;
+            length -= part;
+            offset = 0;
+            fragment++;
+        }
+    }
+
+    /// <summary>One's complement sum of the run, as if it began at an even offset.</summary>
+    internal readonly uint Sum()
+    {
+        ulong sum = 0;
+        bool odd = false;
+        Fragment* fragment = _fragments;
+        int offset = _offset;
+        for (int left = Length; left > 0; fragment++, offset = 0)
+        {
+            int part = fragment->Length - offset;
+            if (part > left)
+                part = left;
+            uint folded = Checksum.Sum(fragment->Address + offset, part);
+            sum += odd ? Checksum.AtOddOffset(folded) : folded;
+            odd ^= (part & 1) != 0;
+            left -= part;
+        }
+        return Checksum.Fold(sum);
+    }
+
+    private void Normalize()
+    {
+        while (_count > 0 && _offset >= _fragments->Length)
+        {
+            _offset -= _fragments->Length;
+            _fragments++;
+            _count--;
+        }
+    }
+}
+
+/// <summary>Bulk copies.</summary>
+internal static unsafe class Bytes
+{
+    // SAFETY: the caller owns both runs; CopyTo allows overlap.
+    internal static void Copy(byte* from, byte* to, int length) =>
+        new ReadOnlySpan<byte>(from, length).CopyTo(new Span<byte>(to, length));
+}

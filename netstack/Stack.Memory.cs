@@ -1,0 +1,257 @@
+using System;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Netstack;
+
+/// <summary>The fields of a stack, and how its tables and rings lie in the caller's memory.</summary>
+public unsafe partial struct Stack
+{
+    internal const int MostAddresses = 8;
+    internal const int HeldDatagrams = 4;
+    internal const int HandleIndexBits = 11;
+
+    /// <summary>What was received, sent and dropped, and why.</summary>
+    public Counters Counters;
+
+    internal Link Link;
+    internal ulong HardwareAddress;
+    internal uint Gateway;
+    internal int AddressCount;
+    internal fixed uint Addresses[MostAddresses];
+    internal fixed uint Masks[MostAddresses];
+    internal ulong SecretLow, SecretHigh;
+
+    internal Connection* Connections;
+    internal int ConnectionCount;
+
+    /// <summary>Heads of the hash chains, -1 when empty.</summary>
+    internal short* Buckets;
+    internal uint BucketMask;
+    internal short FreeConnection;
+
+    internal Listener* Listeners;
+    internal int ListenerCount;
+    internal DatagramSocket* Datagrams;
+    internal int DatagramCount;
+
+    internal SendChunk* Chunks;
+    internal int ChunkCount, FreeChunk, FreeChunks;
+
+    internal Neighbour* Neighbours;
+    internal int NeighbourCount;
+
+    /// <summary>Frames held while their neighbour is being asked: lengths, and buffers of <see cref="FrameBufferSize"/>.</summary>
+    internal fixed int HeldLength[HeldDatagrams];
+    internal byte* HeldFrames;
+
+    /// <summary>Where datagrams and ICMP messages are built.</summary>
+    internal byte* Scratch;
+    internal int FrameBufferSize;
+
+    internal byte* LoopbackRing;
+    internal int LoopbackSize, LoopbackHead, LoopbackTail;
+    internal bool LoopbackDraining;
+
+    internal uint ReceiveBufferSize, SendBufferSize, DatagramBufferSize;
+    internal int PageBytesLimit;
+    internal ulong TimeWait;
+    internal uint EphemeralCounter;
+
+    /// <summary>No timer is due before this.</summary>
+    internal ulong Deadline;
+
+    /// <summary>Some connection has <see cref="Connection.OutputPending"/>.</summary>
+    internal bool OutputPending;
+
+    internal bool FilterArmed;
+    internal uint FilterRemoteAddress;
+    internal ushort FilterRemotePort, FilterLocalPort;
+
+    /// <summary>Token buckets: start of the present interval, and how many were sent in it.</summary>
+    internal ulong ErrorInterval, ChallengeInterval;
+    internal int ErrorsInInterval, ChallengesInInterval;
+
+    // SAFETY: a stack lies in the caller's memory, which does not move: its address is the pointer it was created with.
+    internal Stack* Self => (Stack*)Unsafe.AsPointer(ref this);
+
+    /// <summary>
+    /// Bytes of memory that a stack of this configuration needs; 0 when a field is out of range.
+    /// </summary>
+    public static ulong RequiredMemory(in StackConfiguration configuration)
+    {
+        StackConfiguration full = configuration;
+        return Complete(ref full) ? Lay(null, full) : 0;
+    }
+
+    /// <summary>
+    /// Builds a stack in <paramref name="memory"/> (64-byte aligned). Null when <paramref name="length"/> is less than
+    /// <see cref="RequiredMemory"/> or a field of the configuration is out of range.
+    /// </summary>
+    public static Stack* Init(byte* memory, ulong length, in StackConfiguration configuration)
+    {
+        StackConfiguration full = configuration;
+        if (memory == null || ((ulong)memory & 63) != 0 || !Complete(ref full))
+            return null;
+        if (Lay(null, full) > length)
+            return null;
+        // SAFETY: Lay(null) said how much memory is used, and there is that much.
+        Stack* stack = (Stack*)memory;
+        *stack = default;
+        Lay(stack, full);
+
+        stack->Link = full.Link;
+        stack->HardwareAddress = full.HardwareAddress;
+        stack->Gateway = full.Gateway;
+        stack->SecretLow = full.SecretLow;
+        stack->SecretHigh = full.SecretHigh;
+        stack->ReceiveBufferSize = (uint)full.ReceiveBuffer;
+        stack->SendBufferSize = (uint)full.SendBuffer;
+        stack->DatagramBufferSize = (uint)full.DatagramBuffer;
+        stack->PageBytesLimit = full.PageBytes;
+        stack->TimeWait = (ulong)full.TimeWaitMilliseconds * Tcp.Millisecond;
+        stack->Deadline = ulong.MaxValue;
+        stack->EphemeralCounter = (uint)(full.SecretLow ^ full.SecretHigh >> 32);
+        if (full.Address != 0)
+            stack->AddAddress(full.Address, full.PrefixLength);
+
+        for (int i = 0; i <= (int)stack->BucketMask; i++)
+            stack->Buckets[i] = -1;
+        byte* ring = (byte*)stack->Connections + Round((ulong)stack->ConnectionCount * (ulong)sizeof(Connection));
+        stack->FreeConnection = -1;
+        for (int i = stack->ConnectionCount - 1; i >= 0; i--)
+        {
+            Connection* c = stack->Connections + i;
+            *c = default;
+            c->Index = (short)i;
+            c->ReceiveRing = ring + (ulong)i * (stack->ReceiveBufferSize + stack->SendBufferSize);
+            c->SendRing = c->ReceiveRing + stack->ReceiveBufferSize;
+            c->QueueNext = stack->FreeConnection;
+            stack->FreeConnection = (short)i;
+        }
+        for (int i = 0; i < stack->ListenerCount; i++)
+            stack->Listeners[i] = default;
+        ring = (byte*)stack->Datagrams + Round((ulong)stack->DatagramCount * (ulong)sizeof(DatagramSocket));
+        for (int i = 0; i < stack->DatagramCount; i++)
+        {
+            stack->Datagrams[i] = default;
+            stack->Datagrams[i].Index = (short)i;
+            stack->Datagrams[i].Ring = ring + (ulong)i * stack->DatagramBufferSize;
+            stack->Datagrams[i].RingMask = stack->DatagramBufferSize - 1;
+        }
+        stack->FreeChunk = -1;
+        for (int i = stack->ChunkCount - 1; i >= 0; i--)
+        {
+            stack->Chunks[i].Next = stack->FreeChunk;
+            stack->FreeChunk = i;
+        }
+        stack->FreeChunks = stack->ChunkCount;
+        for (int i = 0; i < stack->NeighbourCount; i++)
+            stack->Neighbours[i] = new Neighbour { Held = -1 };
+        return stack;
+    }
+
+    /// <summary>Puts the defaults in and checks the ranges.</summary>
+    private static bool Complete(ref StackConfiguration c)
+    {
+        Default(ref c.Connections, 16);
+        Default(ref c.Listeners, 4);
+        Default(ref c.DatagramSockets, 4);
+        Default(ref c.ReceiveBuffer, 65536);
+        Default(ref c.SendBuffer, 65536);
+        Default(ref c.DatagramBuffer, 16384);
+        Default(ref c.SendChunks, 64);
+        Default(ref c.PageBytes, 1 << 20);
+        Default(ref c.Neighbours, 16);
+        Default(ref c.LoopbackBuffer, 65536);
+        Default(ref c.TimeWaitMilliseconds, 60000);
+        Default(ref c.Link.Mtu, 1500);
+        Default(ref c.Link.MaximumFragments, Link.MostFragments);
+        if (c.DatagramSockets == -1)
+            c.DatagramSockets = 0;
+        if (c.LoopbackBuffer == -1)
+            c.LoopbackBuffer = 0;
+        if (!IsValid(c.Link) || Ethernet.IsGroup(c.HardwareAddress) || c.HardwareAddress >> 48 != 0
+            || c.PrefixLength is < 0 or > 32
+            || c.Connections is < 1 or > 1024 || c.Listeners is < 1 or > 256 || c.DatagramSockets is < 0 or > 256
+            || c.ReceiveBuffer is < 4096 or > 1 << 24 || c.SendBuffer is < 4096 or > 1 << 24
+            || c.DatagramBuffer is < 2048 or > 1 << 24 || c.SendChunks is < 0 or > 1 << 20
+            || c.PageBytes is < 0 or > 1 << 28 || c.Neighbours is < 4 or > 256
+            || c.LoopbackBuffer is < 0 or > 1 << 24 || c.TimeWaitMilliseconds < 0)
+            return false;
+        c.ReceiveBuffer = (int)BitOperations.RoundUpToPowerOf2((uint)c.ReceiveBuffer);
+        c.SendBuffer = (int)BitOperations.RoundUpToPowerOf2((uint)c.SendBuffer);
+        c.DatagramBuffer = (int)BitOperations.RoundUpToPowerOf2((uint)c.DatagramBuffer);
+        c.LoopbackBuffer = (c.LoopbackBuffer + 63) & ~63;
+        return true;
+    }
+
+    private static bool IsValid(in Link link) =>
+        link.Transmit != null && link.Mtu is >= 576 and <= 9000 && link.MaximumFragments is >= 1 and <= Link.MostFragments;
+
+    private static void Default(ref int field, int value)
+    {
+        if (field == 0)
+            field = value;
+    }
+
+    private static ulong Round(ulong length) => (length + 63) & ~63ul;
+
+    /// <summary>Lays the tables behind the stack, each on its own cache line, and returns the end. Null only measures.</summary>
+    private static ulong Lay(Stack* stack, in StackConfiguration c)
+    {
+        // Twice the connections, so that hash chains are short.
+        uint buckets = BitOperations.RoundUpToPowerOf2((uint)c.Connections * 2);
+        int chunks = c.SendChunks + c.Connections;
+        int frame = (c.Link.Mtu + Ethernet.HeaderLength + 63) & ~63;
+
+        ulong at = Round((ulong)sizeof(Stack));
+        ulong bucketsAt = at;
+        at += Round(buckets * sizeof(short));
+        ulong listenersAt = at;
+        at += Round((ulong)c.Listeners * (ulong)sizeof(Listener));
+        ulong neighboursAt = at;
+        at += Round((ulong)c.Neighbours * (ulong)sizeof(Neighbour));
+        ulong chunksAt = at;
+        at += Round((ulong)chunks * (ulong)sizeof(SendChunk));
+        ulong scratchAt = at;
+        at += (ulong)frame * (HeldDatagrams + 1);
+        ulong loopbackAt = at;
+        at += (ulong)c.LoopbackBuffer;
+        ulong connectionsAt = at;
+        at += Round((ulong)c.Connections * (ulong)sizeof(Connection));
+        at += (ulong)c.Connections * ((ulong)c.ReceiveBuffer + (ulong)c.SendBuffer);
+        ulong datagramsAt = at;
+        at += Round((ulong)c.DatagramSockets * (ulong)sizeof(DatagramSocket));
+        at += (ulong)c.DatagramSockets * (ulong)c.DatagramBuffer;
+        if (stack == null)
+            return at;
+
+        byte* memory = (byte*)stack;
+        stack->Buckets = (short*)(memory + bucketsAt);
+        stack->BucketMask = buckets - 1;
+        stack->Listeners = (Listener*)(memory + listenersAt);
+        stack->ListenerCount = c.Listeners;
+        stack->Neighbours = (Neighbour*)(memory + neighboursAt);
+        stack->NeighbourCount = c.Neighbours;
+        stack->Chunks = (SendChunk*)(memory + chunksAt);
+        stack->ChunkCount = chunks;
+        stack->FrameBufferSize = frame;
+        stack->Scratch = memory + scratchAt;
+        stack->HeldFrames = stack->Scratch + frame;
+        stack->LoopbackRing = memory + loopbackAt;
+        stack->LoopbackSize = c.LoopbackBuffer;
+        stack->Connections = (Connection*)(memory + connectionsAt);
+        stack->ConnectionCount = c.Connections;
+        stack->Datagrams = (DatagramSocket*)(memory + datagramsAt);
+        stack->DatagramCount = c.DatagramSockets;
+        return at;
+    }
+
+    /// <summary>Notes that a timer is due then.</summary>
+    internal void Schedule(ulong deadline)
+    {
+        if (deadline < Deadline)
+            Deadline = deadline;
+    }
+}

@@ -1,0 +1,268 @@
+using System;
+using System.Buffers.Binary;
+using System.Numerics;
+
+namespace Netstack;
+
+/// <summary>
+/// What all parts of TCP share: sequence arithmetic, the connection table, state changes and their consequences.
+/// The other parts: <see cref="TcpInput"/> (segment arrives), <see cref="TcpAcknowledgement"/>, <see cref="TcpCongestion"/>,
+/// <see cref="TcpReassembly"/>, <see cref="TcpSendQueue"/>, <see cref="TcpOutput"/>, <see cref="TcpTimers"/>, <see cref="TcpOpen"/>.
+/// </summary>
+internal static unsafe class Tcp
+{
+    internal const ulong Millisecond = 1_000_000;
+    internal const ulong Second = 1_000_000_000;
+
+    /// <summary>Linux's range; RFC 6056 asks for as many as possible above 1023.</summary>
+    internal const uint FirstEphemeralPort = 32768, EphemeralPorts = 28232;
+
+    /// <summary>RFC 9293 §3.7.1: what a peer takes that says nothing.</summary>
+    internal const ushort DefaultSegmentSize = 536;
+
+    /// <summary>Less than this and options could eat the whole segment.</summary>
+    internal const ushort SmallestSegmentSize = 88;
+
+    internal const int TimestampOptionLength = 12;
+
+    internal static bool Before(uint a, uint b) => (int)(a - b) < 0;
+
+    internal static bool After(uint a, uint b) => (int)(a - b) > 0;
+
+    internal static uint Later(uint a, uint b) => After(a, b) ? a : b;
+
+    internal static uint Earlier(uint a, uint b) => Before(a, b) ? a : b;
+
+    /// <summary>States in which data may be sent or sent again.</summary>
+    internal static bool CanTransmitData(TcpState state) =>
+        state is TcpState.Established or TcpState.CloseWait or TcpState.FinWait1 or TcpState.Closing or TcpState.LastAck;
+
+    internal static bool CanReceiveData(TcpState state) =>
+        state is TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2;
+
+    /// <summary>SYN-RECEIVED or later, not closed.</summary>
+    internal static bool IsSynchronized(TcpState state) => state >= TcpState.Established;
+
+    // ---- table ----
+
+    private static uint Bucket(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
+    {
+        uint hash = (remoteAddress ^ BitOperations.RotateLeft(localAddress, 16) ^ ((uint)remotePort << 16 | localPort)) * 0x9e3779b1 ^ (uint)stack->SecretLow;
+        return (hash ^ hash >> 15) & stack->BucketMask;
+    }
+
+    internal static Connection* Find(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
+    {
+        short index = stack->Buckets[Bucket(stack, localAddress, localPort, remoteAddress, remotePort)];
+        while (index >= 0)
+        {
+            Connection* c = stack->Connections + index;
+            if (c->RemotePort == remotePort && c->LocalPort == localPort && c->RemoteAddress == remoteAddress && c->LocalAddress == localAddress)
+                return c;
+            index = c->HashNext;
+        }
+        return null;
+    }
+
+    /// <summary>A fresh connection in state Closed, in the table under its four numbers; null when all slots are taken.</summary>
+    internal static Connection* Allocate(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
+    {
+        if (stack->FreeConnection < 0)
+            Recycle(stack);
+        short index = stack->FreeConnection;
+        if (index < 0)
+            return null;
+        Connection* c = stack->Connections + index;
+        stack->FreeConnection = c->QueueNext;
+        byte* sendRing = c->SendRing, receiveRing = c->ReceiveRing;
+        uint generation = c->Generation;
+        *c = default;
+        c->Index = index;
+        c->Generation = generation;
+        c->SendRing = sendRing;
+        c->ReceiveRing = receiveRing;
+        c->SendRingMask = stack->SendBufferSize - 1;
+        c->ReceiveRingMask = stack->ReceiveBufferSize - 1;
+        c->InUse = true;
+        c->Listener = c->QueueNext = c->NeighbourHint = -1;
+        c->ChunkHead = c->ChunkTail = c->ChunkCursor = -1;
+        c->LocalAddress = localAddress;
+        c->LocalPort = localPort;
+        c->RemoteAddress = remoteAddress;
+        c->RemotePort = remotePort;
+        c->PeerSegmentSize = DefaultSegmentSize;
+        c->RetransmissionTimeout = Second;
+        c->KeepAliveIdle = 7200 * Second;
+        c->KeepAliveInterval = 75 * Second;
+        c->KeepAliveCount = 9;
+        uint bucket = Bucket(stack, localAddress, localPort, remoteAddress, remotePort);
+        c->HashNext = stack->Buckets[bucket];
+        stack->Buckets[bucket] = index;
+        return c;
+    }
+
+    /// <summary>Frees the connection in TIME-WAIT that is closest to its end.</summary>
+    private static void Recycle(Stack* stack)
+    {
+        Connection* oldest = null;
+        for (int i = 0; i < stack->ConnectionCount; i++)
+        {
+            Connection* c = stack->Connections + i;
+            if (c->State == TcpState.TimeWait && !c->Owned && (oldest == null || c->LingerDeadline < oldest->LingerDeadline))
+                oldest = c;
+        }
+        if (oldest == null)
+            return;
+        stack->Counters.TimeWaitRecycled++;
+        Close(stack, oldest, 0);
+    }
+
+    private static void Unlink(Stack* stack, Connection* c)
+    {
+        short* link = stack->Buckets + Bucket(stack, c->LocalAddress, c->LocalPort, c->RemoteAddress, c->RemotePort);
+        while (*link >= 0)
+        {
+            if (*link == c->Index)
+            {
+                *link = c->HashNext;
+                return;
+            }
+            link = &stack->Connections[*link].HashNext;
+        }
+    }
+
+    /// <summary>
+    /// The connection is over, for <paramref name="error"/> or 0: out of the table, timers off, queues released. The slot stays with the user
+    /// who holds the handle, for the error and for unread data; else it is free.
+    /// </summary>
+    internal static void Close(Stack* stack, Connection* c, int error)
+    {
+        if (c->State == TcpState.Closed)
+            return;
+        c->State = TcpState.Closed;
+        Unlink(stack, c);
+        TcpSendQueue.Clear(stack, c);
+        TcpTimers.Stop(c);
+        c->OutputPending = false;
+        c->OutOfOrderCount = 0;
+        if (error != 0)
+            c->Error = error;
+        if (c->Listener >= 0)
+            TcpOpen.LeaveBacklog(stack, c);
+        if (c->Owned)
+            Changed(stack, c);
+        else
+            Free(stack, c);
+    }
+
+    /// <summary>Gives the slot of a closed connection back.</summary>
+    internal static void Free(Stack* stack, Connection* c)
+    {
+        c->InUse = false;
+        c->Owned = false;
+        c->Generation++;
+        c->QueueNext = stack->FreeConnection;
+        stack->FreeConnection = c->Index;
+    }
+
+    internal static void Changed(Stack* stack, Connection* c)
+    {
+        if (stack->Link.Changed == null)
+            return;
+        if (c->Owned)
+            stack->Link.Changed(stack->Link.Context, Handles.Of(c));
+    }
+
+    internal static void EnterTimeWait(Stack* stack, Connection* c, ulong now)
+    {
+        c->State = TcpState.TimeWait;
+        TcpTimers.Stop(c);
+        TcpTimers.Linger(stack, c, stack->TimeWait, now);
+        Changed(stack, c);
+    }
+
+    // ---- news from below ----
+
+    /// <summary>No answer to ARP: connections being opened over it fail; others try again with their timers.</summary>
+    internal static void NeighbourFailed(Stack* stack, uint neighbour, ulong now)
+    {
+        for (int i = 0; i < stack->ConnectionCount; i++)
+        {
+            Connection* c = stack->Connections + i;
+            if (!c->InUse || c->State != TcpState.SynSent || Output.NextHop(stack, c->RemoteAddress) != neighbour)
+                continue;
+            stack->Counters.ConnectionsFailed++;
+            Close(stack, c, SocketError.HostUnreachable);
+        }
+    }
+
+    /// <summary>
+    /// An ICMP error about a segment of ours. It counts only when the quoted sequence number is in flight (RFC 5927 §4.1);
+    /// it then ends a connection that is being opened and is otherwise soft (RFC 1122 §4.2.3.9), except for the path MTU.
+    /// </summary>
+    internal static void Unreachable(
+        Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, uint sequence, byte code, ushort mtu, ulong now)
+    {
+        Connection* c = Find(stack, local, localPort, remote, remotePort);
+        if (c == null || Before(sequence, c->SendUnacknowledged) || !Before(sequence, c->SendMaximum))
+            return;
+        if (code == Icmp.CodeFragmentationNeeded)
+        {
+            // RFC 1191 §3. Below 576 only an attacker goes.
+            int size = (mtu < 576 ? 576 : mtu) - Ipv4.HeaderLength - TcpHeader.MinimumLength - (c->TimestampsEnabled ? TimestampOptionLength : 0);
+            if (size < c->SegmentSize)
+            {
+                c->SegmentSize = (ushort)size;
+                if (IsSynchronized(c->State) && c->State != TcpState.TimeWait)
+                {
+                    c->SendNext = c->SendUnacknowledged;
+                    TcpOutput.Run(stack, c, now);
+                }
+            }
+            return;
+        }
+        if (c->State == TcpState.SynSent)
+        {
+            stack->Counters.ConnectionsFailed++;
+            Close(stack, c, code is Icmp.CodePort or Icmp.CodeProtocol ? SocketError.Refused : SocketError.HostUnreachable);
+        }
+    }
+
+    /// <summary>
+    /// Keyed hash of the four numbers (SipHash-2-4 of two words, Aumasson and Bernstein 2012), for RFC 6528 and ephemeral ports.
+    /// </summary>
+    internal static ulong Hash(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
+    {
+        ulong v0 = stack->SecretLow ^ 0x736f6d6570736575, v1 = stack->SecretHigh ^ 0x646f72616e646f6d;
+        ulong v2 = stack->SecretLow ^ 0x6c7967656e657261, v3 = stack->SecretHigh ^ 0x7465646279746573;
+        ulong first = (ulong)localAddress << 32 | remoteAddress;
+        // The last word of a 12-byte message carries its length on top.
+        ulong last = 12ul << 56 | (ulong)localPort << 16 | remotePort;
+        v3 ^= first;
+        Round(ref v0, ref v1, ref v2, ref v3);
+        Round(ref v0, ref v1, ref v2, ref v3);
+        v0 ^= first;
+        v3 ^= last;
+        Round(ref v0, ref v1, ref v2, ref v3);
+        Round(ref v0, ref v1, ref v2, ref v3);
+        v0 ^= last;
+        v2 ^= 0xff;
+        for (int i = 0; i < 4; i++)
+            Round(ref v0, ref v1, ref v2, ref v3);
+        return v0 ^ v1 ^ v2 ^ v3;
+    }
+
+    private static void Round(ref ulong v0, ref ulong v1, ref ulong v2, ref ulong v3)
+    {
+        v0 += v1;
+        v1 = BitOperations.RotateLeft(v1, 13) ^ v0;
+        v0 = BitOperations.RotateLeft(v0, 32);
+        v2 += v3;
+        v3 = BitOperations.RotateLeft(v3, 16) ^ v2;
+        v0 += v3;
+        v3 = BitOperations.RotateLeft(v3, 21) ^ v0;
+        v2 += v1;
+        v1 = BitOperations.RotateLeft(v1, 17) ^ v2;
+        v2 = BitOperations.RotateLeft(v2, 32);
+    }
+}

@@ -1,0 +1,545 @@
+using System.Runtime.CompilerServices;
+
+namespace Netstack;
+
+/// <summary>
+/// Decides what leaves and when (RFC 9293 §3.7.4, §3.8.6; Nagle; congestion and peer's window), builds segments, and hands them to the link:
+/// one call for up to 64 KiB where the device segments.
+/// </summary>
+internal static unsafe class TcpOutput
+{
+    /// <summary>Largest stream part of one transmission: the IPv4 length field, less room for headers with options.</summary>
+    private const int MostPerTransmission = Ipv4.MaximumLength - Ipv4.HeaderLength - TcpHeader.MaximumLength;
+
+    /// <summary>Length of the SACK option with its alignment, for this many blocks.</summary>
+    private static int SackLength(int blocks) => blocks == 0 ? 0 : 4 + 8 * blocks;
+
+    /// <summary>Milliseconds, from a point of the connection's own (RFC 7323 §5.4).</summary>
+    internal static uint Timestamp(Connection* c, ulong now) => (uint)(now / Tcp.Millisecond) + c->TimestampOffset;
+
+    /// <summary>Sends everything that may be sent now, and an acknowledgement if one is owed and nothing carried it.</summary>
+    internal static void Run(Stack* stack, Connection* c, ulong now)
+    {
+        c->OutputPending = false;
+        switch (c->State)
+        {
+            case TcpState.Closed:
+                return;
+            case TcpState.SynSent:
+            case TcpState.SynReceived:
+                if (c->SendNext == c->InitialSend)
+                    SendSyn(stack, c, now);
+                break;
+            case TcpState.FinWait2:
+            case TcpState.TimeWait:
+                break;
+            default:
+                if (c->InRecovery && !RetransmitHoles(stack, c, now))
+                    return;
+                if ((c->QueueEnd != c->SendNext || c->FinQueued) && !SendNew(stack, c, now))
+                    return;
+                break;
+        }
+        if (c->AcknowledgeNow && c->State != TcpState.SynSent)
+            Emit(stack, c, c->SendNext, 0, TcpFlags.Ack, now);
+    }
+
+    /// <summary>Tries again those whom the link or a neighbour kept waiting.</summary>
+    internal static void RunPending(Stack* stack, ulong now)
+    {
+        stack->OutputPending = false;
+        for (int i = 0; i < stack->ConnectionCount; i++)
+        {
+            Connection* c = stack->Connections + i;
+            if (c->InUse && c->OutputPending)
+                Run(stack, c, now);
+        }
+    }
+
+    private static void SendSyn(Stack* stack, Connection* c, ulong now)
+    {
+        TcpFlags flags = c->State == TcpState.SynSent ? TcpFlags.Syn : TcpFlags.Syn | TcpFlags.Ack;
+        bool sent = Emit(stack, c, c->InitialSend, 0, flags, now);
+        if (sent)
+        {
+            if (c->SendMaximum == c->InitialSend)
+            {
+                c->SendMaximum = c->InitialSend + 1;
+                c->RoundTripTiming = true;
+                c->RoundTripSequence = c->InitialSend;
+                c->RoundTripStart = now;
+            }
+            else
+            {
+                stack->Counters.Retransmissions++;
+                c->Retransmissions++;
+            }
+            c->SendNext = c->InitialSend + 1;
+        }
+        if (c->State != TcpState.Closed && c->RetransmitDeadline == 0)
+            TcpTimers.StartRetransmission(stack, c, now);
+    }
+
+    /// <summary>New data, and after a timeout everything from SendNext on again, less what was SACKed. False when the link is busy.</summary>
+    private static bool SendNew(Stack* stack, Connection* c, ulong now)
+    {
+        if (c->SendNext == c->SendMaximum && c->SendNext == c->SendUnacknowledged && now - c->LastSent > c->RetransmissionTimeout)
+            TcpCongestion.RestartAfterIdle(c);
+        bool sentSomething = false;
+        while (true)
+        {
+            int limit = SkipSacked(c);
+            int queued = (int)(c->QueueEnd - c->SendNext);
+            if (queued < 0)
+                break;
+            bool fin = c->FinQueued && c->SendNext + (uint)queued == c->QueueEnd;
+            int size = c->SegmentSize - SackLength(SackBlocks(c));
+            int window = (int)(c->SendUnacknowledged + c->SendWindow - c->SendNext);
+            uint pipe = TcpCongestion.Pipe(c);
+            int congestion = (int)(c->CongestionWindow - pipe);
+            if (c->CongestionWindow < pipe)
+                congestion = 0;
+            bool again = Tcp.Before(c->SendNext, c->SendMaximum);
+
+            int length = queued;
+            if (length > window)
+                length = window;
+            if (length > congestion)
+                length = congestion;
+            if (length > limit)
+                length = limit;
+            if (length <= 0)
+            {
+                // FIN needs no window of its own, but waits for the data before it.
+                if (queued == 0 && fin && (again || c->SendNext == c->SendMaximum))
+                {
+                    if (!Emit(stack, c, c->SendNext, 0, TcpFlags.Fin | TcpFlags.Ack, now))
+                        return false;
+                    Sent(stack, c, 0, fin: true, now);
+                    sentSomething = true;
+                }
+                break;
+            }
+            int most = size;
+            if (stack->IsLocal(c->RemoteAddress))
+                most = Loopback.LargestFrame(stack) / size * size;
+            else if ((stack->Link.Capabilities & LinkCapabilities.Segmentation) != 0)
+                most = MostPerTransmission / size * size;
+            if (most < size)
+                most = size;
+            if (length > most)
+                length = most;
+            if (length > size)
+            {
+                // Whole segments first; the rest decides for itself in the next turn.
+                length -= length % size;
+            }
+            else if (length < size && length < limit && !again && !MaySendShort(c, length, queued))
+            {
+                break;
+            }
+            TcpFlags flags = TcpFlags.Ack;
+            if (length == queued)
+                flags |= fin ? TcpFlags.Psh | TcpFlags.Fin : TcpFlags.Psh;
+            int carried = length;
+            if (!EmitData(stack, c, c->SendNext, ref carried, flags, size, now))
+                return false;
+            Sent(stack, c, carried, fin && carried == queued, now);
+            sentSomething = true;
+        }
+        if (c->SendNext == c->SendUnacknowledged && c->QueueEnd != c->SendNext && c->RetransmitDeadline == 0)
+            TcpTimers.StartPersist(stack, c, now);
+        else if (sentSomething)
+            TcpTimers.StartProbe(stack, c, now);
+        return true;
+    }
+
+    /// <summary>
+    /// Nagle (RFC 9293 §3.7.4) and sender's silly window avoidance (§3.8.6.2.1) for less than a segment.
+    /// </summary>
+    private static bool MaySendShort(Connection* c, int length, int queued)
+    {
+        if (length == queued && !c->Corked && (c->NoDelay || c->FinQueued || c->SendNext == c->SendUnacknowledged))
+            return true;
+        if (length == queued && c->Corked && c->FinQueued)
+            return true;
+        return length < queued && (uint)length >= c->LargestSendWindow / 2 && c->SendNext == c->SendUnacknowledged;
+    }
+
+    /// <summary>Moves SendNext over SACKed ranges; returns how many bytes may be sent before the next one.</summary>
+    private static int SkipSacked(Connection* c)
+    {
+        for (int i = 0; i < c->SackedCount; i++)
+        {
+            uint start = c->SackedEdges[i * 2], end = c->SackedEdges[i * 2 + 1];
+            if (Tcp.Before(c->SendNext, start))
+                return (int)(start - c->SendNext);
+            if (Tcp.Before(c->SendNext, end))
+                c->SendNext = end;
+        }
+        return int.MaxValue;
+    }
+
+    private static void Sent(Stack* stack, Connection* c, int length, bool fin, ulong now)
+    {
+        uint end = c->SendNext + (uint)length + (fin ? 1u : 0);
+        if (Tcp.Before(c->SendNext, c->SendMaximum))
+        {
+            stack->Counters.Retransmissions++;
+            c->Retransmissions++;
+        }
+        else if (!c->RoundTripTiming && c->Backoff == 0)
+        {
+            c->RoundTripTiming = true;
+            c->RoundTripSequence = c->SendNext;
+            c->RoundTripStart = now;
+        }
+        if (c->SendMaximum == c->SendUnacknowledged)
+            c->LastProgress = now;
+        c->SendNext = end;
+        c->SendMaximum = Tcp.Later(end, c->SendMaximum);
+        c->LastSent = now;
+        c->PersistDeadline = 0;
+        if (c->RetransmitDeadline == 0)
+            TcpTimers.StartRetransmission(stack, c, now);
+    }
+
+    /// <summary>The holes that are thought lost (RFC 6675 §5 step 4.1, NextSeg rule 1). False when the link is busy.</summary>
+    private static bool RetransmitHoles(Stack* stack, Connection* c, ulong now)
+    {
+        for (int range = 0; ; range++)
+        {
+            uint hole = range == 0 ? c->SendUnacknowledged : c->SackedEdges[range * 2 - 1];
+            uint end;
+            if (range < c->SackedCount)
+                end = c->SackedEdges[range * 2];
+            else if (c->SackedCount == 0)
+                end = c->SendUnacknowledged + c->SegmentSize;
+            else
+                return true;
+            if (range < c->SackedCount && !TcpCongestion.IsLost(c, hole, range))
+                return true;
+            end = Tcp.Earlier(end, c->SendMaximum);
+            uint at = Tcp.Later(hole, c->HighRetransmitted);
+            while (Tcp.Before(at, end))
+            {
+                int size = c->SegmentSize - SackLength(SackBlocks(c));
+                int length = (int)(end - at);
+                if (length > size)
+                    length = size;
+                // The first one goes whatever the window says.
+                if (at != c->SendUnacknowledged && TcpCongestion.Pipe(c) + (uint)length > c->CongestionWindow)
+                    return true;
+                if (!EmitAgain(stack, c, at, ref length, size, now))
+                    return false;
+                at += (uint)length;
+                c->HighRetransmitted = at;
+            }
+            if (c->SackedCount == 0)
+                return true;
+        }
+    }
+
+    /// <summary>Sends a part of what was sent before, FIN included when it lies there.</summary>
+    private static bool EmitAgain(Stack* stack, Connection* c, uint sequence, ref int length, int size, ulong now)
+    {
+        int data = (int)(Tcp.Earlier(sequence + (uint)length, c->QueueEnd) - sequence);
+        bool sent;
+        if (data <= 0)
+        {
+            // Only the FIN is left.
+            length = 1;
+            sent = Emit(stack, c, sequence, 0, TcpFlags.Fin | TcpFlags.Ack, now);
+        }
+        else
+        {
+            bool fin = data < length || (c->FinQueued && sequence + (uint)data == c->QueueEnd && c->SendMaximum == c->QueueEnd + 1);
+            int carried = data;
+            sent = EmitData(stack, c, sequence, ref carried, fin ? TcpFlags.Ack | TcpFlags.Psh | TcpFlags.Fin : TcpFlags.Ack, size, now);
+            length = carried + (fin && carried == data ? 1 : 0);
+        }
+        if (!sent)
+            return false;
+        stack->Counters.Retransmissions++;
+        c->Retransmissions++;
+        c->RoundTripTiming = false;
+        c->LastSent = now;
+        TcpTimers.StartRetransmission(stack, c, now);
+        return true;
+    }
+
+    /// <summary>One more segment when the tail stays unanswered: new data if there is some, else the last segment again.</summary>
+    internal static void SendTailProbe(Stack* stack, Connection* c, ulong now)
+    {
+        if (c->SendMaximum == c->SendUnacknowledged || !Tcp.CanTransmitData(c->State) || c->SendNext != c->SendMaximum)
+            return;
+        stack->Counters.TailLossProbes++;
+        uint flight = c->SendMaximum - c->SendUnacknowledged;
+        int size = c->SegmentSize - SackLength(SackBlocks(c));
+        int length = flight < (uint)size ? (int)flight : size;
+        // ConsiderRecovery looks at ProbeSent only when SACK blocks arrive, so it is set before the answer can come.
+        if (EmitAgain(stack, c, c->SendMaximum - (uint)length, ref length, size, now))
+            c->ProbeSent = true;
+    }
+
+    /// <summary>What the peer's small window allows, or a probe that makes it answer when it is shut (RFC 9293 §3.8.6.1).</summary>
+    internal static void SendWindowProbe(Stack* stack, Connection* c, ulong now)
+    {
+        int window = (int)(c->SendUnacknowledged + c->SendWindow - c->SendNext);
+        int queued = (int)(c->QueueEnd - c->SendNext);
+        int length = queued < window ? queued : window;
+        int size = c->SegmentSize - SackLength(SackBlocks(c));
+        if (length > size)
+            length = size;
+        if (length <= 0)
+        {
+            SendProbe(stack, c, now);
+            return;
+        }
+        if (EmitData(stack, c, c->SendNext, ref length, TcpFlags.Ack, size, now))
+            Sent(stack, c, length, fin: false, now);
+    }
+
+    /// <summary>A segment without data below the window, which must be answered: keep-alive and zero window probe (RFC 9293 §3.8.4).</summary>
+    internal static void SendProbe(Stack* stack, Connection* c, ulong now) =>
+        Emit(stack, c, c->SendUnacknowledged - 1, 0, TcpFlags.Ack, now);
+
+    internal static void SendReset(Stack* stack, Connection* c, ulong now)
+    {
+        stack->Counters.ResetsSent++;
+        Emit(stack, c, c->SendNext, 0, TcpFlags.Rst | TcpFlags.Ack, now);
+    }
+
+    /// <summary>Everything unacknowledged again, and an acknowledgement even if none is owed.</summary>
+    internal static void Resume(Stack* stack, Connection* c, ulong now)
+    {
+        if (c->State is TcpState.Closed or TcpState.TimeWait)
+            return;
+        if (c->SendMaximum != c->SendUnacknowledged)
+        {
+            c->SendNext = c->SendUnacknowledged;
+            c->InRecovery = false;
+            c->SackedCount = 0;
+            c->RoundTripTiming = false;
+            c->RecoveryPoint = c->SendMaximum;
+            c->Backoff = 0;
+            TcpTimers.Recompute(c);
+            c->RetransmitDeadline = 0;
+            uint window = TcpCongestion.InitialWindow(c);
+            if (c->CongestionWindow < window)
+                c->CongestionWindow = window;
+        }
+        c->LastReceived = now;
+        c->LastProgress = now;
+        if (Tcp.IsSynchronized(c->State))
+            c->AcknowledgeNow = true;
+        Run(stack, c, now);
+    }
+
+    // ---- segments ----
+
+    /// <summary>A segment without data. False when the link is busy or the neighbour unknown; the connection is then pending.</summary>
+    private static bool Emit(Stack* stack, Connection* c, uint sequence, int length, TcpFlags flags, ulong now) =>
+        EmitData(stack, c, sequence, ref length, flags, c->SegmentSize, now);
+
+    /// <summary>
+    /// A segment with queued bytes from <paramref name="sequence"/> on, or several of <paramref name="size"/> bytes each as one transmission.
+    /// <paramref name="length"/> becomes what went: less when the link takes fewer fragments.
+    /// </summary>
+    [SkipLocalsInit]
+    private static bool EmitData(Stack* stack, Connection* c, uint sequence, ref int length, TcpFlags flags, int size, ulong now)
+    {
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
+        Fragment* fragments = stackalloc Fragment[Link.MostFragments];
+        TcpHeader header;
+        Unsafe.SkipInit(out header);
+        header.SourcePort = c->LocalPort;
+        header.DestinationPort = c->RemotePort;
+        header.Sequence = sequence;
+        header.Acknowledgement = (flags & TcpFlags.Ack) != 0 ? c->ReceiveNext : 0;
+        header.Flags = flags;
+        header.MaximumSegmentSize = 0;
+        header.HasWindowShift = header.SackPermitted = false;
+        header.SackCount = 0;
+        uint edge = WindowEdge(c);
+        uint window = edge - c->ReceiveNext;
+        if ((flags & TcpFlags.Syn) != 0)
+        {
+            SynOptions(stack, c, ref header, flags);
+            // Never scaled (RFC 7323 §2.2).
+            header.Window = (ushort)(window < 65535 ? window : 65535);
+        }
+        else
+        {
+            window >>= c->ReceiveShift;
+            header.Window = (ushort)(window < 65535 ? window : 65535);
+            header.HasTimestamps = c->TimestampsEnabled;
+            if (c->OutOfOrderCount > 0 && c->SackPermitted)
+                FillSack(c, ref header);
+        }
+        if (header.HasTimestamps)
+        {
+            header.TimestampValue = Timestamp(c, now);
+            header.TimestampEcho = (flags & TcpFlags.Ack) != 0 ? c->TimestampRecent : 0;
+        }
+        header.Emit(bytes + Output.TransportOffset);
+
+        Transmission frame = default;
+        frame.Header = bytes;
+        frame.HeaderLength = Output.TransportOffset + header.Length;
+        if (length > 0)
+        {
+            frame.Fragments = fragments;
+            int gathered = TcpSendQueue.Gather(stack, c, sequence, length, fragments, out frame.FragmentCount);
+            if (gathered < length)
+            {
+                // Too many fragments: whole segments again, if it is more than one.
+                if (gathered > size)
+                {
+                    gathered -= gathered % size;
+                    gathered = TcpSendQueue.Gather(stack, c, sequence, gathered, fragments, out frame.FragmentCount);
+                }
+                length = gathered;
+                bytes[Output.TransportOffset + 13] &= (byte)~(TcpFlags.Fin | TcpFlags.Psh);
+            }
+        }
+        frame.TotalLength = frame.HeaderLength + length;
+        if (length > size)
+            frame.SegmentSize = (ushort)size;
+        FinishChecksum(stack, c->LocalAddress, c->RemoteAddress, &frame, header.Length + length);
+
+        SendResult result = Output.Send(stack, &frame, c->LocalAddress, c->RemoteAddress, Ipv4.ProtocolTcp, ref c->NeighbourHint, hold: false, now);
+        if (result == SendResult.Sent)
+        {
+            stack->Counters.SegmentsSent++;
+            if ((flags & TcpFlags.Ack) != 0)
+            {
+                c->AcknowledgeNow = false;
+                c->UnansweredBytes = 0;
+                c->AcknowledgeDeadline = 0;
+                c->LastAcknowledgementSent = c->ReceiveNext;
+                c->ReceiveEdge = edge;
+            }
+            return true;
+        }
+        if (result == SendResult.Unresolved)
+            stack->Counters.NeighbourUnresolved++;
+        c->OutputPending = true;
+        stack->OutputPending = true;
+        if (c->RetransmitDeadline == 0 && c->State != TcpState.TimeWait)
+            TcpTimers.StartRetransmission(stack, c, now);
+        return false;
+    }
+
+    private static void FinishChecksum(Stack* stack, uint source, uint destination, Transmission* frame, int tcpLength)
+    {
+        byte* at = frame->Header + Output.TransportOffset + TcpHeader.ChecksumOffset;
+        uint sum = Checksum.PseudoHeader(source, destination, Ipv4.ProtocolTcp, tcpLength);
+        if ((stack->Link.Capabilities & LinkCapabilities.TransmitChecksum) != 0)
+        {
+            Unsafe.WriteUnaligned(at, (ushort)sum);
+            frame->NeedsChecksum = true;
+            frame->ChecksumStart = Output.TransportOffset;
+            frame->ChecksumOffset = TcpHeader.ChecksumOffset;
+            return;
+        }
+        // Frames to ourselves are marked valid and need no sum.
+        if (stack->IsLocal(destination))
+            return;
+        sum += Checksum.Sum(frame->Header + Output.TransportOffset, frame->HeaderLength - Output.TransportOffset);
+        sum += Checksum.Sum(frame->Fragments, frame->FragmentCount);
+        Unsafe.WriteUnaligned(at, (ushort)~Checksum.Fold(sum));
+    }
+
+    private static void SynOptions(Stack* stack, Connection* c, ref TcpHeader header, TcpFlags flags)
+    {
+        // An answer offers only what the SYN offered.
+        bool answer = (flags & TcpFlags.Ack) != 0;
+        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
+        header.HasWindowShift = !answer || c->WindowScaling;
+        header.WindowShift = WindowShift(c);
+        header.SackPermitted = !answer || c->SackPermitted;
+        header.HasTimestamps = !answer || c->TimestampsEnabled;
+        header.SackCount = 0;
+    }
+
+    /// <summary>So that the whole ring can be offered in 16 bits (RFC 7323 §2.3).</summary>
+    internal static byte WindowShift(Connection* c)
+    {
+        byte shift = 0;
+        while ((c->ReceiveRingMask + 1) >> shift > 65535)
+            shift++;
+        return shift;
+    }
+
+    /// <summary>The receive window's new right edge: moved only when the ring has opened by a segment or half of itself.</summary>
+    private static uint WindowEdge(Connection* c)
+    {
+        uint size = c->ReceiveRingMask + 1;
+        uint edge = c->ReceiveNext + (size - (uint)c->Readable);
+        uint opened = edge - c->ReceiveEdge;
+        uint least = c->SegmentSize < size / 2 ? c->SegmentSize : size / 2;
+        return (int)opened >= (int)least ? edge : c->ReceiveEdge;
+    }
+
+    private static int SackBlocks(Connection* c)
+    {
+        if (c->OutOfOrderCount == 0 || !c->SackPermitted)
+            return 0;
+        int most = c->TimestampsEnabled ? 3 : 4;
+        return c->OutOfOrderCount < most ? c->OutOfOrderCount : most;
+    }
+
+    /// <summary>The range with the newest segment first, then the others (RFC 2018 §4).</summary>
+    private static void FillSack(Connection* c, ref TcpHeader header)
+    {
+        int most = SackBlocks(c), newest = 0;
+        for (int i = 0; i < c->OutOfOrderCount; i++)
+        {
+            if (!Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2]) && Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2 + 1]))
+                newest = i;
+        }
+        header.SackEdges[0] = c->OutOfOrderEdges[newest * 2];
+        header.SackEdges[1] = c->OutOfOrderEdges[newest * 2 + 1];
+        int filled = 1;
+        for (int i = 0; i < c->OutOfOrderCount && filled < most; i++)
+        {
+            if (i == newest)
+                continue;
+            header.SackEdges[filled * 2] = c->OutOfOrderEdges[i * 2];
+            header.SackEdges[filled * 2 + 1] = c->OutOfOrderEdges[i * 2 + 1];
+            filled++;
+        }
+        header.SackCount = filled;
+    }
+
+    /// <summary>RST for a segment that belongs to no connection (RFC 9293 §3.5.2).</summary>
+    internal static void SendResetFor(Stack* stack, in Ipv4 ip, in TcpHeader segment, int payloadLength, ulong now)
+    {
+        if ((segment.Flags & TcpFlags.Rst) != 0)
+            return;
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
+        TcpHeader header = default;
+        header.SourcePort = segment.DestinationPort;
+        header.DestinationPort = segment.SourcePort;
+        if ((segment.Flags & TcpFlags.Ack) != 0)
+        {
+            header.Flags = TcpFlags.Rst;
+            header.Sequence = segment.Acknowledgement;
+        }
+        else
+        {
+            header.Flags = TcpFlags.Rst | TcpFlags.Ack;
+            header.Acknowledgement = segment.Sequence + (uint)payloadLength
+                + ((segment.Flags & TcpFlags.Syn) != 0 ? 1u : 0) + ((segment.Flags & TcpFlags.Fin) != 0 ? 1u : 0);
+        }
+        header.Emit(bytes + Output.TransportOffset);
+        Transmission frame = default;
+        frame.Header = bytes;
+        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + header.Length;
+        FinishChecksum(stack, ip.Destination, ip.Source, &frame, header.Length);
+        stack->Counters.ResetsSent++;
+        short hint = -1;
+        Output.Send(stack, &frame, ip.Destination, ip.Source, Ipv4.ProtocolTcp, ref hint, hold: false, now);
+    }
+}

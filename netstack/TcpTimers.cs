@@ -1,0 +1,238 @@
+namespace Netstack;
+
+/// <summary>
+/// Retransmission (RFC 6298), tail loss probe (RFC 8985 §7), persist, delayed acknowledgement (RFC 9293 §3.8.6.3), keep-alive
+/// (§3.8.4) and the waiting states. A deadline of 0 is off. The stack's own deadline is a lower bound of them all.
+/// </summary>
+internal static unsafe class TcpTimers
+{
+    /// <summary>Linux's floor: RFC 6298 says one second, which no peer on a LAN deserves.</summary>
+    internal const ulong SmallestTimeout = 200 * Tcp.Millisecond;
+    internal const ulong LargestTimeout = 60 * Tcp.Second;
+    private const ulong DelayedAcknowledgement = 40 * Tcp.Millisecond;
+    private const ulong FinWait2Time = 60 * Tcp.Second;
+    private const int MostRetransmissions = 15, MostSynRetransmissions = 6;
+
+    internal static void Stop(Connection* c)
+    {
+        c->RetransmitDeadline = c->ProbeDeadline = c->PersistDeadline = 0;
+        c->AcknowledgeDeadline = c->KeepAliveDeadline = c->LingerDeadline = 0;
+        c->AcknowledgeNow = false;
+    }
+
+    internal static void StartRetransmission(Stack* stack, Connection* c, ulong now)
+    {
+        c->RetransmitDeadline = now + c->RetransmissionTimeout;
+        stack->Schedule(c->RetransmitDeadline);
+    }
+
+    internal static void StartPersist(Stack* stack, Connection* c, ulong now)
+    {
+        if (c->PersistDeadline != 0)
+            return;
+        ulong interval = c->RetransmissionTimeout << (c->Backoff < 10 ? c->Backoff : 10);
+        c->PersistDeadline = now + (interval < LargestTimeout ? interval : LargestTimeout);
+        stack->Schedule(c->PersistDeadline);
+    }
+
+    /// <summary>Two round trips, plus the peer's delay when a single segment is out (RFC 8985 §7.2).</summary>
+    internal static void StartProbe(Stack* stack, Connection* c, ulong now)
+    {
+        c->ProbeDeadline = 0;
+        if (c->ProbeSent || c->InRecovery || !c->SackPermitted || c->SmoothedRoundTrip == 0 || c->Backoff != 0)
+            return;
+        ulong interval = 2 * c->SmoothedRoundTrip;
+        if (c->SendMaximum - c->SendUnacknowledged <= c->SegmentSize)
+            interval += DelayedAcknowledgement;
+        if (interval < 10 * Tcp.Millisecond)
+            interval = 10 * Tcp.Millisecond;
+        ulong deadline = now + interval;
+        if (c->RetransmitDeadline != 0 && deadline >= c->RetransmitDeadline)
+            return;
+        c->ProbeDeadline = deadline;
+        stack->Schedule(deadline);
+    }
+
+    internal static void DelayAcknowledgement(Stack* stack, Connection* c, ulong now)
+    {
+        if (c->AcknowledgeDeadline != 0)
+            return;
+        c->AcknowledgeDeadline = now + DelayedAcknowledgement;
+        stack->Schedule(c->AcknowledgeDeadline);
+    }
+
+    internal static void Linger(Stack* stack, Connection* c, ulong time, ulong now)
+    {
+        c->LingerDeadline = now + time;
+        stack->Schedule(c->LingerDeadline);
+    }
+
+    /// <summary>FIN-WAIT-2 without a user is not kept for ever.</summary>
+    internal static void LingerFinWait2(Stack* stack, Connection* c, ulong now) => Linger(stack, c, FinWait2Time, now);
+
+    internal static void StartKeepAlive(Stack* stack, Connection* c, ulong now)
+    {
+        c->KeepAliveProbes = 0;
+        c->KeepAliveDeadline = 0;
+        if (!c->KeepAlive || !Tcp.IsSynchronized(c->State) || c->State == TcpState.TimeWait)
+            return;
+        c->KeepAliveDeadline = now + c->KeepAliveIdle;
+        stack->Schedule(c->KeepAliveDeadline);
+    }
+
+    /// <summary>A new measurement (RFC 6298 §2).</summary>
+    internal static void Measure(Connection* c, ulong roundTrip)
+    {
+        if (roundTrip == 0)
+            roundTrip = 1000;
+        if (c->SmoothedRoundTrip == 0)
+        {
+            c->SmoothedRoundTrip = roundTrip;
+            c->RoundTripVariation = roundTrip / 2;
+        }
+        else
+        {
+            ulong difference = c->SmoothedRoundTrip > roundTrip ? c->SmoothedRoundTrip - roundTrip : roundTrip - c->SmoothedRoundTrip;
+            c->RoundTripVariation = c->RoundTripVariation - c->RoundTripVariation / 4 + difference / 4;
+            c->SmoothedRoundTrip = c->SmoothedRoundTrip - c->SmoothedRoundTrip / 8 + roundTrip / 8;
+        }
+        Recompute(c);
+    }
+
+    internal static void Recompute(Connection* c)
+    {
+        if (c->SmoothedRoundTrip == 0)
+            return;
+        // The floor is put under the variation, as Linux does, so that a delayed acknowledgement on a slow path is no timeout.
+        ulong variation = 4 * c->RoundTripVariation;
+        ulong timeout = c->SmoothedRoundTrip + (variation < SmallestTimeout ? SmallestTimeout : variation);
+        c->RetransmissionTimeout = timeout < LargestTimeout ? timeout : LargestTimeout;
+    }
+
+    /// <summary>Runs what is due; returns the earliest deadline that is left.</summary>
+    internal static ulong Poll(Stack* stack, Connection* c, ulong now)
+    {
+        if (IsDue(c->LingerDeadline, now))
+        {
+            // A user who still holds the handle of a finished connection keeps it.
+            Tcp.Close(stack, c, 0);
+            return ulong.MaxValue;
+        }
+        if (IsDue(c->AcknowledgeDeadline, now))
+        {
+            c->AcknowledgeDeadline = 0;
+            c->AcknowledgeNow = true;
+            stack->Counters.DelayedAcknowledgements++;
+            TcpOutput.Run(stack, c, now);
+        }
+        if (IsDue(c->RetransmitDeadline, now) && !Retransmit(stack, c, now))
+            return ulong.MaxValue;
+        if (IsDue(c->ProbeDeadline, now))
+        {
+            c->ProbeDeadline = 0;
+            TcpOutput.SendTailProbe(stack, c, now);
+        }
+        if (IsDue(c->PersistDeadline, now) && !Persist(stack, c, now))
+            return ulong.MaxValue;
+        if (IsDue(c->KeepAliveDeadline, now) && !ProbePeer(stack, c, now))
+            return ulong.MaxValue;
+        ulong next = ulong.MaxValue;
+        Earliest(c->LingerDeadline, ref next);
+        Earliest(c->AcknowledgeDeadline, ref next);
+        Earliest(c->RetransmitDeadline, ref next);
+        Earliest(c->ProbeDeadline, ref next);
+        Earliest(c->PersistDeadline, ref next);
+        Earliest(c->KeepAliveDeadline, ref next);
+        return next;
+    }
+
+    private static bool IsDue(ulong deadline, ulong now) => deadline != 0 && now >= deadline;
+
+    private static void Earliest(ulong deadline, ref ulong next)
+    {
+        if (deadline != 0 && deadline < next)
+            next = deadline;
+    }
+
+    private static bool Retransmit(Stack* stack, Connection* c, ulong now)
+    {
+        c->RetransmitDeadline = 0;
+        if (c->SendMaximum == c->SendUnacknowledged && !c->OutputPending)
+            return true;
+        int most = Tcp.IsSynchronized(c->State) ? MostRetransmissions : MostSynRetransmissions;
+        if (c->Backoff >= most || IsGivenUp(c, now))
+        {
+            stack->Counters.TimedOut++;
+            if (!Tcp.IsSynchronized(c->State))
+                stack->Counters.ConnectionsFailed++;
+            Tcp.Close(stack, c, SocketError.TimedOut);
+            return false;
+        }
+        c->Backoff++;
+        c->RetransmissionTimeout *= 2;
+        if (c->RetransmissionTimeout > LargestTimeout)
+            c->RetransmissionTimeout = LargestTimeout;
+        c->RoundTripTiming = false;
+        c->ProbeDeadline = 0;
+        if (c->SendMaximum != c->SendUnacknowledged)
+        {
+            stack->Counters.RetransmissionTimeouts++;
+            TcpCongestion.OnTimeout(c);
+        }
+        c->SendNext = c->SendUnacknowledged;
+        TcpOutput.Run(stack, c, now);
+        if (c->RetransmitDeadline == 0 && c->PersistDeadline == 0)
+            StartRetransmission(stack, c, now);
+        return true;
+    }
+
+    private static bool IsGivenUp(Connection* c, ulong now) =>
+        c->UserTimeout != 0 && now - c->LastProgress >= c->UserTimeout;
+
+    private static bool Persist(Stack* stack, Connection* c, ulong now)
+    {
+        c->PersistDeadline = 0;
+        if (c->QueueEnd == c->SendNext && !c->FinQueued)
+            return true;
+        // A peer that answers may keep its window closed as long as it likes (RFC 9293 §3.8.6.1); silence counts as with data.
+        if (c->Backoff >= MostRetransmissions || (c->Backoff > 0 && IsGivenUp(c, now)))
+        {
+            stack->Counters.TimedOut++;
+            Tcp.Close(stack, c, SocketError.TimedOut);
+            return false;
+        }
+        c->Backoff++;
+        stack->Counters.ZeroWindowProbes++;
+        TcpOutput.SendWindowProbe(stack, c, now);
+        if (c->RetransmitDeadline == 0)
+            StartPersist(stack, c, now);
+        return true;
+    }
+
+    private static bool ProbePeer(Stack* stack, Connection* c, ulong now)
+    {
+        c->KeepAliveDeadline = 0;
+        ulong idle = now - c->LastReceived;
+        if (c->KeepAliveProbes == 0 && idle < c->KeepAliveIdle)
+        {
+            c->KeepAliveDeadline = c->LastReceived + c->KeepAliveIdle;
+            return true;
+        }
+        // Unacknowledged data probes by itself.
+        if (c->SendMaximum == c->SendUnacknowledged)
+        {
+            if (c->KeepAliveProbes >= c->KeepAliveCount)
+            {
+                stack->Counters.TimedOut++;
+                TcpOutput.SendReset(stack, c, now);
+                Tcp.Close(stack, c, SocketError.TimedOut);
+                return false;
+            }
+            c->KeepAliveProbes++;
+            stack->Counters.KeepAliveProbes++;
+            TcpOutput.SendProbe(stack, c, now);
+        }
+        c->KeepAliveDeadline = now + c->KeepAliveInterval;
+        return true;
+    }
+}
