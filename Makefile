@@ -33,7 +33,7 @@ $(OUT)/.images: $(SOURCES) | deps
 	@mkdir -p $(IMAGES)
 	@for project in $(IMAGE_PROJECTS); do \
 	    echo "image    $$project"; \
-	    dotnet build -c Release -m:1 -v:q -nologo -clp:NoSummary "$$project"; \
+	    dotnet build -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" "$$project"; \
 	done
 	@touch $@
 
@@ -41,7 +41,7 @@ $(OUT)/.programs: $(SOURCES) | deps
 	@mkdir -p $(BIN)
 	@for project in $(PROGRAM_PROJECTS); do \
 	    echo "program  $$project"; \
-	    dotnet publish -c Release -m:1 -v:q -nologo -clp:NoSummary -o $(BIN) "$$project"; \
+	    dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(BIN) "$$project"; \
 	done
 	@touch $@
 

@@ -20,8 +20,8 @@ internal static class KeygenCommand
         command.SetAction(result =>
         {
             var path = result.GetValue(file)!;
-            Secret.Write(path, Secret.Random(Secret.KeySize), replace: false);
-            Say.Step($"{path}: a new node secret, {Secret.KeySize} bytes, readable by you alone");
+            Secret.Write(path, Secret.NewKey(), replace: false);
+            Say.Step($"{path}: a new node secret, readable by you alone");
             if (result.GetValue(chain) is { } chainPath)
             {
                 Chain.Fresh(result.GetValue(length)).Save(chainPath);

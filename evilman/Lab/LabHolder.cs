@@ -59,7 +59,7 @@ internal static class LabHolder
         File.WriteAllText(plan.PidFile(node), process.Id.ToString(CultureInfo.InvariantCulture));
     }
 
-    /// <summary>Packetd says one line when its link is open; a packetd that ends before that says why in its last one.</summary>
+    /// <summary>Packetd says so when it is ready (up to a second after its start); a packetd that ends before that says why in its last one.</summary>
     static void AwaitPacketd(LabPlan plan, LabNode node)
     {
         var pid = int.Parse(File.ReadAllText(plan.PidFile(node)), CultureInfo.InvariantCulture);
@@ -68,10 +68,10 @@ internal static class LabHolder
             var log = File.Exists(plan.LogFile(node)) ? File.ReadAllText(plan.LogFile(node)) : "";
             if (!ProcessTable.Alive(pid))
                 throw new Failure($"packetd of {node.Name} ended: {Tool.LastLine(log)}");
-            if (log.Length > 0)
+            if (log.Contains("ready as", System.StringComparison.Ordinal))
                 return;
             Thread.Sleep(10);
         }
-        throw new Failure($"packetd of {node.Name} says nothing");
+        throw new Failure($"packetd of {node.Name} is not ready after 5 s");
     }
 }

@@ -27,12 +27,13 @@ internal static class LabLauncher
         var list = new List<LabNode>();
         for (var number = 1; withPacketd && number <= nodes; number++)
             list.Add(Node(number, monitors.Count == 0 ? StandardMonitor : monitors[(number - 1) % monitors.Count]));
+        var packetd = withPacketd ? Files.Image("packetd", "run «make»") : "";
+        var firmware = withPacketd ? Files.Image("cstrap", "run «make»") : "";
         var id = Convert.ToHexStringLower(Secret.Random(3));
-        var plan = new LabPlan(id, LabStore.Create(id),
-            withPacketd ? Files.Image("packetd", "run «make»") : "", withPacketd ? Files.Image("cstrap", "run «make»") : "", list, lifetimeSeconds);
+        var plan = new LabPlan(id, LabStore.Create(id), packetd, firmware, list, UidBase, lifetimeSeconds);
         plan.Save();
         foreach (var node in plan.Nodes)
-            Secret.Write(plan.KeyFile(node), Secret.Random(Secret.KeySize), replace: false);
+            Secret.Write(plan.KeyFile(node), Secret.NewKey(), replace: false);
         return plan;
     }
 
@@ -121,8 +122,7 @@ internal static class LabLauncher
         {
             start.ArgumentList.Add("--user");
             start.ArgumentList.Add("--map-root-user");
-            // With subordinate ids (newuidmap(1)) each domain can have an account of its own here too.
-            if (Tool.Find("newuidmap") is not null && Tool.Find("newgidmap") is not null && HasSubordinateIds())
+            if (HasSubordinateIds)
                 start.ArgumentList.Add("--map-auto");
         }
         foreach (var flag in (string[])["--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"])
@@ -135,14 +135,25 @@ internal static class LabLauncher
             start.ArgumentList.Add(word);
     }
 
-    static bool HasSubordinateIds()
+    /// <summary>
+    /// The accounts that machines run under. An unprivileged user has accounts to give away only with subordinate ids
+    /// (newuidmap(1)); without them, machines in his lab run as himself.
+    /// </summary>
+    static int UidBase => Native.geteuid() == 0 ? 200_000 : HasSubordinateIds ? 10_000 : 0;
+
+    static bool HasSubordinateIds
     {
-        foreach (var line in File.Exists("/etc/subuid") ? File.ReadLines("/etc/subuid") : [])
+        get
         {
-            if (line.StartsWith(Environment.UserName + ":", StringComparison.Ordinal))
-                return true;
+            if (Tool.Find("newuidmap") is null || Tool.Find("newgidmap") is null || !File.Exists("/etc/subuid"))
+                return false;
+            foreach (var line in File.ReadLines("/etc/subuid"))
+            {
+                if (line.StartsWith(Environment.UserName + ":", StringComparison.Ordinal))
+                    return true;
+            }
+            return false;
         }
-        return false;
     }
 
     static string Explain(string why) => why.Contains("Operation not permitted", StringComparison.Ordinal)

@@ -11,14 +11,16 @@ internal static class LabNetwork
 {
     const int Mtu = 1500;
     const int QueueLength = 1000;
+    const string StageFolder = "/run/evilman";
 
     internal static void Build(LabPlan plan)
     {
         var ip = Tool.Need("ip", "iproute2");
         // The holder's mount namespace is its own; a fresh /run keeps the host's /run/netns untouched and unseen.
-        if (Native.mount("tmpfs", "/run", "tmpfs", 0, "mode=755,size=16m") < 0)
+        if (Native.mount("tmpfs", "/run", "tmpfs", 0, "mode=755,size=128m") < 0)
             throw Failure.Lacking($"cannot mount a private /run for the lab: {Native.LastError()}");
         Directory.CreateDirectory("/run/netns");
+        Stage(plan);
 
         var lan = plan.Namespace("lan");
         var script = new StringBuilder();
@@ -51,6 +53,25 @@ internal static class LabNetwork
         Tool.Run(ip, ["-n", plan.Namespace("client"), "-batch", "-"],
             $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\naddress add {LabPlan.ClientAddress}/24 dev eth0\n");
     }
+
+    /// <summary>
+    /// Machines run under accounts that may not be allowed into the folder this program was built in, so what they need is
+    /// copied to where everybody in the lab may read it.
+    /// </summary>
+    static void Stage(LabPlan plan)
+    {
+        Directory.CreateDirectory(StageFolder);
+        foreach (var node in plan.Nodes)
+        {
+            foreach (var file in (string[])[plan.Packetd, plan.Firmware, node.Monitor])
+            {
+                File.Copy(file, Staged(file), overwrite: true);
+                File.SetUnixFileMode(Staged(file), (UnixFileMode)0b111_101_101);
+            }
+        }
+    }
+
+    internal static string Staged(string file) => Path.Combine(StageFolder, Path.GetFileName(file));
 
     static void AppendPair(StringBuilder script, string lan, string other, string port) =>
         script.Append($"link add name {port} netns {lan} type veth peer name eth0 netns {other}\n");

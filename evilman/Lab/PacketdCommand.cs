@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Globalization;
 
 namespace Evilman.Lab;
 
@@ -7,12 +8,14 @@ internal static class PacketdCommand
 {
     internal static IEnumerable<string> For(LabPlan plan, LabNode node) =>
     [
-        plan.Packetd,
+        LabNetwork.Staged(plan.Packetd),
         "--link", "eth0",
         "--address", node.Address,
         "--key-file", plan.KeyFile(node),
-        "--monitor", node.Monitor,
-        "--firmware", plan.Firmware,
+        "--monitor", LabNetwork.Staged(node.Monitor),
+        "--firmware", LabNetwork.Staged(plan.Firmware),
         "--offload", node.Offload ? "on" : "off",
+        "--uid-base", plan.UidBase.ToString(CultureInfo.InvariantCulture),
+        "--log-level", "2",
     ];
 }

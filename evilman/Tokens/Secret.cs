@@ -7,8 +7,14 @@ namespace Evilman.Tokens;
 /// <summary>Secrets and the files that hold them: readable by their owner alone, from the moment they exist.</summary>
 public static class Secret
 {
-    /// <summary>Bytes of a new node secret: as long as the hash, which is what RFC 2104 section 3 advises.</summary>
-    public const int KeySize = Sha1.DigestSize;
+    /// <summary>What a node takes for a secret: anything shorter is too easy to guess.</summary>
+    public const int MinimumKeySize = 16;
+
+    /// <summary>
+    /// A new node secret as its file holds it: 160 random bits, as long as the hash, which is what RFC 2104 section 3 advises;
+    /// written as 40 hexadecimal digits, because a file that people copy around had better be text. The digits are the secret.
+    /// </summary>
+    public static byte[] NewKey() => System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Random(Sha1.DigestSize)) + "\n");
 
     public static byte[] Random(int count)
     {
@@ -43,12 +49,18 @@ public static class Secret
         }
     }
 
-    /// <summary>A node secret: every byte of the file counts.</summary>
+    /// <summary>A node secret: the file up to its first newline, as packetd reads it.</summary>
     public static byte[] ReadKey(string file)
     {
-        var length = File.Exists(file) ? new FileInfo(file).Length : throw new Failure($"{file}: there is no such key file");
-        if (length is 0 or > HmacSha1.MaxKeySize)
-            throw new Failure($"{file} holds {length} bytes: a node secret has 1 to {HmacSha1.MaxKeySize}");
-        return File.ReadAllBytes(file);
+        if (!File.Exists(file))
+            throw new Failure($"{file}: there is no such key file");
+        using var stream = File.OpenRead(file);
+        Span<byte> start = stackalloc byte[HmacSha1.MaxKeySize + 1];
+        var length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        var newline = start[..length].IndexOf((byte)'\n');
+        length = newline >= 0 ? newline : length;
+        if (length is < MinimumKeySize or > HmacSha1.MaxKeySize)
+            throw new Failure($"{file} is no key file: a node secret has {MinimumKeySize} to {HmacSha1.MaxKeySize} bytes before a newline or the end");
+        return start[..length].ToArray();
     }
 }

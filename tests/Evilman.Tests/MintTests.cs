@@ -108,6 +108,10 @@ public class MintTests
             Assert.Throws<Failure>(() => Secret.ReadKey(file));
             System.IO.File.WriteAllBytes(file, []);
             Assert.Throws<Failure>(() => Secret.ReadKey(file));
+            System.IO.File.WriteAllText(file, "fifteen bytes..\nand more behind the newline");
+            Assert.Throws<Failure>(() => Secret.ReadKey(file));
+            System.IO.File.WriteAllBytes(file, Secret.NewKey());
+            Assert.Equal(40, Secret.ReadKey(file).Length);
             Assert.Throws<Failure>(() => Secret.ReadKey(file + "-not-there"));
         }
         finally
