@@ -1,0 +1,220 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Wire;
+using Xunit;
+
+namespace Packetd.Tests;
+
+/// <summary>Each refusal, alone, and that a refused token changes nothing.</summary>
+public class AdmitTests
+{
+    private static Refusal Send(ref Node<TestHost> node, byte[] payload, out uint limit)
+    {
+        int before = node.Host.Sent.Count;
+        node.Receive(Port.Link, Frames.Echo(payload));
+        Assert.Equal(before + 1, node.Host.Sent.Count);
+        byte[] packet = node.Host.Sent[before].Packet;
+        Assert.Equal(0, Frames.Sum(packet.AsSpan(44)));
+        Assert.Equal(0, Frames.Sum(packet.AsSpan(24, 20)));
+        Assert.True(MagicReply.TryParse(packet.AsSpan(52), out MagicReply reply));
+        Assert.Equal((TestHost.Node, node.Host.Now), (reply.Node, reply.NodeTime));
+        limit = reply.Limit;
+        return reply.Refusal;
+    }
+
+    private static Refusal Send(ref Node<TestHost> node, byte[] payload) => Send(ref node, payload, out _);
+
+    private static void AssertRefused(byte[] payload, Refusal refusal, uint limit = 0)
+    {
+        var host = new TestHost();
+        var domains = new Domain[2];
+        var node = host.MakeNode(domains);
+        Assert.Equal(refusal, Send(ref node, payload, out uint told));
+        Assert.Equal(limit, told);
+        Assert.Equal([refusal], host.Refusals);
+        Assert.Empty(host.Starts);
+        Assert.All(domains, domain => Assert.Equal(0u, domain.Boot));
+        // Nothing stays behind: the right token is still good.
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens().Payload()));
+    }
+
+    [Fact]
+    public void A_good_token_starts_a_domain_with_its_addresses()
+    {
+        var host = new TestHost();
+        var domains = new Domain[2];
+        var node = host.MakeNode(domains);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Guests = [0x0A000040, 0x0A000041] }.Payload()));
+        Assert.Equal([(0, 0x0A000032u)], host.Starts);
+        Assert.Empty(host.Refusals);
+        Assert.True(domains[0].Owns(0x0A000032) && domains[0].Owns(0x0A000040) && domains[0].Owns(0x0A000041));
+        Assert.False(domains[0].Owns(0) || domains[0].Owns(0x0A000042) || domains[1].Owns(0x0A000032));
+    }
+
+    [Fact] public void Truncated() => AssertRefused(new Tokens().Payload()[..^1], Refusal.Truncated);
+    [Fact] public void Header_alone() => AssertRefused("EvilPing"u8.ToArray(), Refusal.Truncated);
+    [Fact] public void Trailing_bytes() => AssertRefused([.. new Tokens().Payload(), 0], Refusal.TrailingBytes);
+    [Fact] public void Unknown_version() => AssertRefused(Spoilt(8, 9), Refusal.UnknownVersion);
+    [Fact] public void Unknown_kind() => AssertRefused(Spoilt(10, 9), Refusal.UnknownKind);
+    [Fact] public void Wrong_length_field() => AssertRefused(Spoilt(12, 151), Refusal.Malformed);
+    [Fact] public void Wrong_token_magic() => AssertRefused(Spoilt(16, 0), Refusal.Malformed);
+    [Fact] public void Wrong_token_version() => AssertRefused(Spoilt(20, 2), Refusal.Malformed);
+    [Fact] public void Wrong_node() => AssertRefused(new Tokens { Node = TestHost.Node + 1 }.Payload(), Refusal.WrongNode);
+    [Fact] public void Too_early() => AssertRefused(new Tokens { Issued = TestHost.Started + 101 }.Payload(), Refusal.TooEarly);
+    [Fact] public void Expired() => AssertRefused(new Tokens { Expires = TestHost.Started + 100 }.Payload(), Refusal.Expired);
+    [Fact] public void Issued_before_start() => AssertRefused(new Tokens { Issued = TestHost.Started - 1 }.Payload(), Refusal.IssuedBeforeStart);
+    [Fact] public void Too_much_memory() => AssertRefused(new Tokens { MemoryMiB = 257 }.Payload(), Refusal.MemoryTooLarge, 256);
+    [Fact] public void Chain_too_long() => AssertRefused(new Tokens { Count = 101 }.Payload(), Refusal.ChainTooLong, 100);
+    [Fact] public void Wrong_key() => AssertRefused(new Tokens { Key = new byte[16] }.Payload(), Refusal.BadSignature);
+    [Fact] public void Wrong_signature_byte() => AssertRefused(Spoilt(167, 0), Refusal.BadSignature);
+    [Fact] public void Broken_chain() => AssertRefused(new Tokens { Seed = 2, BreakChain = true }.Payload(), Refusal.ChainBroken);
+    [Fact] public void Payments_find_no_domain() => AssertRefused(Tokens.Payload(MagicKind.Payment, new byte[Payment.Size]), Refusal.NoSuchDomain);
+
+    [Theory]
+    [InlineData(0u)]
+    [InlineData(TestHost.Node)]
+    [InlineData(0x7F000001u)]
+    [InlineData(0xE0000001u)]
+    [InlineData(0xFFFFFFFFu)]
+    public void Addresses_that_no_domain_may_have(uint address)
+    {
+        AssertRefused(new Tokens { Seed = 2, Boot = address }.Payload(), Refusal.AddressNotAllowed);
+        AssertRefused(new Tokens { Seed = 2, Guests = [0x0A000040, address] }.Payload(), Refusal.AddressNotAllowed);
+    }
+
+    [Fact]
+    public void A_token_is_good_to_the_last_second_and_at_the_first()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[4]);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Issued = host.Now, Expires = host.Now + 1 }.Payload()));
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000033, Issued = TestHost.Started }.Payload()));
+    }
+
+    [Fact]
+    public void A_token_buys_one_domain_even_after_that_is_gone()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2]);
+        byte[] payload = new Tokens().Payload();
+        Assert.Equal(Refusal.None, Send(ref node, payload));
+        Assert.Equal(Refusal.Replayed, Send(ref node, payload));
+        node.Remove(0);
+        Assert.Equal(Refusal.Replayed, Send(ref node, payload));
+        Assert.Single(host.Starts);
+    }
+
+    [Fact]
+    public void Two_tokens_of_one_chain_end_are_one_token()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2]);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens().Payload()));
+        Assert.Equal(Refusal.Replayed, Send(ref node, new Tokens { Boot = 0x0A000033, Expires = TestHost.Started + 300 }.Payload()));
+    }
+
+    [Fact]
+    public void Addresses_of_living_domains_are_taken()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[3]);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Guests = [0x0A000040] }.Payload()));
+        Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2 }.Payload()));
+        Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000040 }.Payload()));
+        Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000041, Guests = [0x0A000032] }.Payload()));
+        node.Remove(0);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 2 }.Payload()));
+    }
+
+    [Fact]
+    public void A_full_node_says_so_and_has_room_again_when_a_domain_ends()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2]);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 1, Boot = 0x0A000031 }.Payload()));
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000032 }.Payload()));
+        byte[] third = new Tokens { Seed = 3, Boot = 0x0A000033 }.Payload();
+        Assert.Equal(Refusal.TooManyDomains, Send(ref node, third, out uint limit));
+        Assert.Equal(2u, limit);
+        node.Remove(0);
+        Assert.Equal(Refusal.None, Send(ref node, third));
+        Assert.Equal((0, 0x0A000033u), host.Starts[2]);
+    }
+
+    [Fact]
+    public void Memory_of_used_tokens_is_bounded_and_frees_itself_by_time()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[1], tokens: 3);
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 10 + i, Expires = TestHost.Started + 200 + (ulong)i }.Payload()));
+            node.Remove(0);
+        }
+        byte[] next = new Tokens { Seed = 20, Expires = TestHost.Started + 900 }.Payload();
+        Assert.Equal(Refusal.TooManyTokens, Send(ref node, next));
+        host.Now = TestHost.Started + 200;
+        Assert.Equal(Refusal.None, Send(ref node, next));
+    }
+
+    [Fact]
+    public void A_clock_that_steps_back_brings_no_forgotten_token_back()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[1], tokens: 1);
+        byte[] first = new Tokens { Seed = 1 }.Payload();
+        Assert.Equal(Refusal.None, Send(ref node, first));
+        node.Remove(0);
+        host.Now += 10_000;
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 2, Issued = host.Now, Expires = host.Now + 10 }.Payload()));
+        node.Remove(0);
+        host.Now -= 10_000;
+        Assert.Equal(Refusal.Expired, Send(ref node, first));
+        host.Now += 10_020;
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 3, Issued = host.Now, Expires = host.Now + 10 }.Payload()));
+    }
+
+    [Fact]
+    public void A_token_survives_a_start_that_failed()
+    {
+        var host = new TestHost { CanStart = false };
+        var domains = new Domain[1];
+        var node = host.MakeNode(domains);
+        Assert.Equal(Refusal.StartFailed, Send(ref node, new Tokens().Payload()));
+        Assert.Equal(0u, domains[0].Boot);
+        host.CanStart = true;
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens().Payload()));
+    }
+
+    [Fact]
+    public void Refusals_are_answered_so_often_and_no_more_but_good_tokens_always()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[1]);
+        byte[] bad = new Tokens { Key = new byte[16] }.Payload();
+        for (int i = 0; i < 1000; i++)
+            node.Receive(Port.Link, Frames.Echo(bad));
+        Assert.Equal(10, host.Sent.Count);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens().Payload()));
+    }
+
+    [Fact]
+    public void A_domain_may_buy_too_and_the_answer_goes_back_to_it()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2]);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens().Payload()));
+        host.Sent.Clear();
+        node.Receive(0, Frames.Echo(new Tokens { Seed = 2, Boot = 0x0A000033 }.Payload(), source: 0x0A000032, from: Frames.Mac(0x0A000032)));
+        Assert.Equal(0, Assert.Single(host.Sent).Port);
+        Assert.Equal(2, host.Starts.Count);
+    }
+
+    private static byte[] Spoilt(int at, byte value)
+    {
+        byte[] payload = new Tokens().Payload();
+        payload[at] = payload[at] == value ? (byte)(value + 1) : value;
+        return payload;
+    }
+}
