@@ -1,0 +1,84 @@
+using System;
+using System.Collections.Generic;
+
+namespace Netstack.Tests;
+
+/// <summary>Small programs on top of a stack, run step by step with the gate held.</summary>
+public sealed unsafe class EchoServer(Host host, int port)
+{
+    private readonly int _listener = host.Stack->Listen(0, (ushort)port, 16);
+    private readonly List<(int Socket, byte[] Pending)> _connections = [];
+
+    public int Accepted { get; private set; }
+
+    public int Open => _connections.Count;
+
+    public List<int> Sockets => _connections.ConvertAll(c => c.Socket);
+
+    public void Step(ulong now)
+    {
+        int socket;
+        while ((socket = host.Stack->Accept(_listener)) >= 0)
+        {
+            Accepted++;
+            host.Stack->SetOption(socket, SocketOption.NoDelay, 1, now);
+            _connections.Add((socket, []));
+        }
+        for (int i = 0; i < _connections.Count; i++)
+        {
+            (socket, byte[] pending) = _connections[i];
+            while (true)
+            {
+                if (pending.Length > 0)
+                {
+                    int sent = host.Stack->Send(socket, pending, now);
+                    if (sent > 0)
+                        pending = pending[sent..];
+                    else if (sent != SocketError.WouldBlock)
+                        pending = [];
+                    if (pending.Length > 0)
+                        break;
+                }
+                byte[] buffer = new byte[16384];
+                int got = host.Stack->Receive(socket, buffer, now);
+                if (got == SocketError.WouldBlock)
+                    break;
+                if (got <= 0)
+                {
+                    host.Stack->Close(socket, now);
+                    _connections.RemoveAt(i--);
+                    socket = -1;
+                    break;
+                }
+                pending = buffer[..got];
+            }
+            if (socket >= 0)
+                _connections[i] = (socket, pending);
+        }
+    }
+}
+
+/// <summary>Bytes that tell their position: a wrong, missing or repeated one is noticed.</summary>
+public static class Pattern
+{
+    public static byte At(long position) => (byte)(position * 2654435761L >> 13 ^ position >> 3);
+
+    public static byte[] Make(long from, int length)
+    {
+        byte[] bytes = new byte[length];
+        for (int i = 0; i < length; i++)
+            bytes[i] = At(from + i);
+        return bytes;
+    }
+
+    /// <summary>Position of the first wrong byte, or -1.</summary>
+    public static long FirstWrong(ReadOnlySpan<byte> bytes, long from)
+    {
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            if (bytes[i] != At(from + i))
+                return from + i;
+        }
+        return -1;
+    }
+}
