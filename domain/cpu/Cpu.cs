@@ -1,3 +1,7 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Threading;
+
 namespace Domain;
 
 /// <summary>Why <see cref="Cpu.Run"/> returned.</summary>
@@ -12,12 +16,24 @@ public enum CpuExit
     /// <summary>An exception while delivering a double fault: the processor shut down.</summary>
     TripleFault,
 }
-/// <summary>One emulated x86-64 processor.</summary>
+
+/// <summary>One emulated x86-64 processor: the run loop and what the machine around it may ask.</summary>
+/// <remarks>
+/// Guest code is decoded once into <see cref="Block"/>s of <see cref="Op"/>s whose handlers call one another; the run loop
+/// is entered only for what handlers leave to it: new code, exceptions, interrupts, and a look around every
+/// <see cref="Quantum"/> instructions. Everything but <see cref="RaiseAttention"/> belongs to one thread.
+/// </remarks>
 public sealed unsafe partial class Cpu
 {
+    /// <summary>Instructions between two looks at interrupts: a few microseconds.</summary>
+    private const int Quantum = 1024;
+
     private readonly GuestMemory memory;
     private readonly Bus bus;
     private readonly IInterruptController interrupts;
+    private readonly CpuState* s;
+    private int attention;
+    private ulong retired;
 
     /// <summary>Makes a processor over <paramref name="memory"/> in its reset state.</summary>
     public Cpu(GuestMemory memory, Bus bus, IInterruptController interrupts)
@@ -25,30 +41,141 @@ public sealed unsafe partial class Cpu
         this.memory = memory;
         this.bus = bus;
         this.interrupts = interrupts;
+        s = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
+        new Span<byte>(s, sizeof(CpuState)).Clear();
+        s->Owner = GCHandle.ToIntPtr(GCHandle.Alloc(this));
+        kernelRead = AllocateTlb();
+        kernelWrite = AllocateTlb();
+        kernelExecute = AllocateTlb();
+        userRead = AllocateTlb();
+        userWrite = AllocateTlb();
+        userExecute = AllocateTlb();
+        pages = (CodePage*)NativeMemory.AllocZeroed((nuint)(memory.Size >> 12), (nuint)sizeof(CodePage));
+        buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
+        arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
+        s->JumpCache = (JumpEntry*)NativeMemory.AllocZeroed(Jump.Entries, (nuint)sizeof(JumpEntry));
+        builder = new BlockBuilder();
+        // Generation 0 is what empty cache entries hold.
+        s->Generation = 2;
+        ResetRegisters();
+        FlushTranslations();
     }
 
     /// <summary>Instructions completed since the start.</summary>
-    public ulong InstructionsRetired => 0;
+    public ulong InstructionsRetired => retired;
 
-    /// <summary>PVH start state: 32-bit protected mode, paging off, EBX = start information.</summary>
+    internal CpuState* State => s;
+
+    /// <summary>PVH start state: 32-bit protected mode, paging off, EBX = start information (Xen public/arch-x86/hvm/start_info.h).</summary>
     public void ResetToPvh(uint entry, uint startInfo)
     {
-        _ = entry;
-        _ = startInfo;
+        ResetRegisters();
+        s->Cr0 = ControlProtection | ControlExtensionType;
+        s->Gpr[3] = startInfo;
+        s->Rip = entry;
+        s->Selector[SegmentCs] = 0x8;
+        for (int i = 0; i < 4; i++)
+        {
+            if (i != SegmentCs)
+                s->Selector[i] = 0x10;
+        }
+        FlushTranslations();
+        FlushBlocks();
+    }
+
+    private void ResetRegisters()
+    {
+        for (int i = 0; i < 16; i++)
+            s->Gpr[i] = 0;
+        s->FlagKind = Flags.Explicit;
+        s->FlagBits = 0;
+        s->SystemFlags = 0;
+        s->Halted = s->Shadow = s->Code64 = false;
+        s->Cr2 = s->Cr3 = s->Cr4 = s->Efer = 0;
+        s->Dr[6] = 0xffff0ff0;
+        s->Dr[7] = 0x400;
+        s->ApicBase = 0xfee00900;
+        s->Pat = 0x0007040600070406;
+        s->MiscEnable = 1;
+        s->GdtLimit = s->IdtLimit = 0xffff;
+        s->Mxcsr = 0x1f80;
+        s->FpuControl = 0x37f;
+        s->FpuStatus = 0;
+        s->FpuTop = 0;
+        s->FpuValid = 0;
+        SetPrivilege(0);
     }
 
     /// <summary>Runs until something outside the processor is needed.</summary>
-    public CpuExit Run() => interrupts.Pending && memory.Size != 0 && bus is not null ? CpuExit.TripleFault : CpuExit.Halted;
-
-    /// <summary>Makes <see cref="Run"/> return <see cref="CpuExit.Attention"/> soon. Any thread may call it.</summary>
-    public void RaiseAttention()
+    public CpuExit Run()
     {
+        for (; ; )
+        {
+            if (Volatile.Read(ref attention) != 0 && Interlocked.Exchange(ref attention, 0) != 0)
+                return CpuExit.Attention;
+            if ((s->SystemFlags & Flags.Interrupt) != 0 && !s->Shadow && interrupts.Pending)
+            {
+                s->Halted = false;
+                if (!Deliver(interrupts.Acknowledge(), 0, EventKind.External))
+                    return CpuExit.TripleFault;
+            }
+            if (s->Halted)
+                return CpuExit.Halted;
+
+            bool trap = (s->SystemFlags & Flags.Trap) != 0;
+            bool single = trap || s->Shadow;
+            s->Shadow = false;
+            s->Exit = ExitReason.None;
+            var block = FindBlock(s->Rip, Mode | (single ? ModeSingle : 0));
+            if (block != null)
+            {
+                var target = Block.Ops(block);
+                if (!single && block->SecondPage == NoPage)
+                    Remember(s->Rip, target);
+                s->PendingLink = null;
+                s->Budget = Quantum;
+                target->Handler(s, target);
+                retired += (ulong)(Quantum - s->Budget);
+            }
+            switch (s->Exit)
+            {
+                case ExitReason.None:
+                    if (trap)
+                    {
+                        s->Dr[6] |= 1 << 14;
+                        if (!Deliver(ExceptionDebug, 0, EventKind.Exception))
+                            return CpuExit.TripleFault;
+                    }
+                    break;
+                case ExitReason.Exception:
+                    if (!Deliver(s->Vector, s->ErrorCode, EventKind.Exception))
+                        return CpuExit.TripleFault;
+                    break;
+                case ExitReason.SoftwareInterrupt:
+                    if (!Deliver(s->Vector, 0, EventKind.Software))
+                        return CpuExit.TripleFault;
+                    break;
+                case ExitReason.Halt:
+                    s->Halted = true;
+                    break;
+            }
+        }
     }
 
-    /// <summary>A device wrote guest-physical memory: decoded blocks there are stale.</summary>
-    public void InvalidateCode(ulong physical, ulong length)
+    /// <summary>Makes <see cref="Run"/> return <see cref="CpuExit.Attention"/> within a few microseconds. Any thread may call it.</summary>
+    public void RaiseAttention() => Volatile.Write(ref attention, 1);
+
+    private void Remember(ulong rip, Op* target)
     {
-        _ = physical;
-        _ = length;
+        var entry = Jump.Slot(s, rip);
+        entry->Rip = rip;
+        entry->Generation = s->Generation;
+        entry->Target = target;
+        var link = s->PendingLink;
+        if (link != null && link->Rip == rip)
+        {
+            link->Target = target;
+            link->Generation = s->Generation;
+        }
     }
 }

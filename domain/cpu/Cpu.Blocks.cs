@@ -1,0 +1,190 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Domain;
+
+/// <summary>The store of decoded code: found by address, dropped when the bytes change.</summary>
+/// <remarks>
+/// Dropping a block only replaces its handlers by <see cref="Jump.Stale"/>, which goes back to the run loop; so links to it,
+/// and a block that overwrites itself, need no search. Its memory comes back when the arena is full and everything goes.
+/// </remarks>
+public sealed unsafe partial class Cpu
+{
+    internal const int ModeCode64 = 1, ModeSingle = 2;
+    internal const ulong NoPage = ulong.MaxValue;
+    private const nuint ArenaBytes = 32 << 20;
+    private const int BucketCount = 1 << 15;
+
+    /// <summary>What is decoded in one page of RAM.</summary>
+    private struct CodePage
+    {
+        /// <summary>A bit per 64 bytes that hold decoded instructions.</summary>
+        public ulong Mask;
+        public Block* First;
+    }
+
+    private readonly CodePage* pages;
+    private readonly Block** buckets;
+    private readonly byte* arena;
+    private readonly BlockBuilder builder;
+    private nuint arenaUsed;
+
+    private static uint Bucket(ulong physical, ulong rip) =>
+        (uint)((physical ^ (physical >> 12) ^ (rip >> 17)) & (BucketCount - 1));
+
+    /// <summary>The block at <paramref name="rip"/>, decoded if need be; null after a fault in fetching it.</summary>
+    private Block* FindBlock(ulong rip, int mode)
+    {
+        if (!TranslateCode(rip, out ulong physical))
+            return null;
+        for (var block = buckets[Bucket(physical, rip)]; block != null; block = block->NextInBucket)
+        {
+            if (block->Physical != physical || block->Rip != rip || block->Mode != mode)
+                continue;
+            if (block->SecondPage == NoPage)
+                return block;
+            if (!TranslateCode((rip | Mmu.OffsetMask) + 1, out ulong second))
+                return null;
+            if (second == block->SecondPage)
+                return block;
+        }
+        return Build(rip, physical, mode);
+    }
+
+    private Block* Build(ulong rip, ulong physical, int mode)
+    {
+        if (!memory.Contains(physical, 1))
+        {
+            NoteException(ExceptionGeneralProtection, 0);
+            return null;
+        }
+        int inPage = (int)(4096 - (physical & Mmu.OffsetMask));
+        ulong secondPage = NoPage;
+        // SAFETY: the page is RAM; the builder reads at most the given count of bytes.
+        int bytes = builder.Build(memory.Base + physical, inPage, rip, mode);
+        if (bytes == 0)
+        {
+            // The first instruction runs over the end of the page: it becomes a block of its own.
+            if (!TranslateCode((rip | Mmu.OffsetMask) + 1, out secondPage))
+                return null;
+            byte* joined = stackalloc byte[32];
+            new Span<byte>(joined, 32).Clear();
+            Buffer.MemoryCopy(memory.Base + physical, joined, 16, inPage);
+            if (memory.Contains(secondPage, 16))
+                Buffer.MemoryCopy(memory.Base + secondPage, joined + inPage, 16, 16);
+            bytes = builder.Build(joined, inPage + 16, rip, mode | ModeSingle);
+        }
+        nuint size = ((nuint)sizeof(Block) + (nuint)(builder.SlotCount * sizeof(Op)) + 63) & ~(nuint)63;
+        if (arenaUsed + size > ArenaBytes)
+            FlushBlocks();
+        var block = (Block*)(arena + arenaUsed);
+        arenaUsed += size;
+        *block = default;
+        block->Physical = physical;
+        block->Rip = rip;
+        block->SecondPage = secondPage;
+        block->Mode = mode;
+        block->Bytes = bytes;
+        block->OpCount = builder.OpCount;
+        Buffer.MemoryCopy(builder.Slots, Block.Ops(block), builder.SlotCount * sizeof(Op), builder.SlotCount * sizeof(Op));
+        ref var bucket = ref buckets[Bucket(physical, rip)];
+        block->NextInBucket = bucket;
+        bucket = block;
+
+        int first = Math.Min(bytes, inPage);
+        MarkCode(physical, first);
+        block->NextInPage = pages[physical >> 12].First;
+        pages[physical >> 12].First = block;
+        if (secondPage != NoPage && memory.Contains(secondPage, 1))
+        {
+            MarkCode(secondPage, bytes - first);
+            block->NextInSecondPage = pages[secondPage >> 12].First;
+            pages[secondPage >> 12].First = block;
+        }
+        return block;
+    }
+
+    private void MarkCode(ulong physical, int length)
+    {
+        ref var page = ref pages[physical >> 12];
+        if (page.Mask == 0)
+        {
+            byte* host = memory.Base + (physical & ~Mmu.OffsetMask);
+            DropWriters(kernelWrite, host);
+            DropWriters(userWrite, host);
+        }
+        page.Mask |= Chunks(physical, length);
+    }
+
+    private static ulong Chunks(ulong physical, int length)
+    {
+        int first = (int)(physical & Mmu.OffsetMask) >> 6;
+        int last = (int)((physical & Mmu.OffsetMask) + (ulong)Math.Max(length, 1) - 1) >> 6;
+        return (ulong.MaxValue << first) & (ulong.MaxValue >> (63 - last));
+    }
+
+    private static void DropWriters(TlbEntry* tlb, byte* host)
+    {
+        for (int i = 0; i < Mmu.TlbEntries; i++)
+        {
+            if (tlb[i].Tag != Mmu.Empty && tlb[i].Tag + tlb[i].Addend == (ulong)host)
+                tlb[i].Tag = Mmu.Empty;
+        }
+    }
+
+    /// <summary>A device wrote guest-physical memory: decoded blocks there are stale.</summary>
+    public void InvalidateCode(ulong physical, ulong length)
+    {
+        while (length > 0 && physical < memory.Size)
+        {
+            ulong step = Math.Min(length, 4096 - (physical & Mmu.OffsetMask));
+            ref var page = ref pages[physical >> 12];
+            if ((page.Mask & Chunks(physical, (int)step)) != 0)
+                DropPage(ref page, physical >> 12);
+            physical += step;
+            length -= step;
+        }
+    }
+
+    private void DropPage(ref CodePage page, ulong frame)
+    {
+        for (var block = page.First; block != null;)
+        {
+            bool inFirst = block->Physical >> 12 == frame;
+            var next = inFirst ? block->NextInPage : block->NextInSecondPage;
+            if (block->Stale == 0)
+            {
+                block->Stale = 1;
+                Unlink(block);
+                var ops = Block.Ops(block);
+                for (int i = 0; i < block->OpCount; i++)
+                    ops[i].Handler = &Jump.Stale;
+            }
+            block = next;
+        }
+        page.First = null;
+        page.Mask = 0;
+    }
+
+    private void Unlink(Block* block)
+    {
+        var at = &buckets[Bucket(block->Physical, block->Rip)];
+        while (*at != block)
+            at = &(*at)->NextInBucket;
+        *at = block->NextInBucket;
+    }
+
+    /// <summary>Drops every block. Only between blocks: the arena starts over.</summary>
+    private void FlushBlocks()
+    {
+        new Span<byte>(buckets, BucketCount * sizeof(Block*)).Clear();
+        for (ulong frame = 0; frame < memory.Size >> 12; frame++)
+        {
+            if (pages[frame].Mask != 0)
+                pages[frame] = default;
+        }
+        arenaUsed = 0;
+        s->PendingLink = null;
+        NewGeneration();
+    }
+}

@@ -1,0 +1,135 @@
+namespace Domain;
+
+/// <summary>Exceptions and interrupts: delivery through the 64-bit IDT (SDM vol. 3, chapter 6).</summary>
+public sealed unsafe partial class Cpu
+{
+    internal const int ExceptionDivide = 0, ExceptionDebug = 1, ExceptionBreakpoint = 3, ExceptionInvalidOpcode = 6;
+    internal const int ExceptionNoFpu = 7, ExceptionDoubleFault = 8, ExceptionInvalidTss = 10, ExceptionNotPresent = 11;
+    internal const int ExceptionStack = 12, ExceptionGeneralProtection = 13, ExceptionPageFault = 14;
+    internal const int ExceptionFpu = 16, ExceptionAlignment = 17, ExceptionSimd = 19;
+    private const uint ErrorPresent = 1, ErrorWrite = 2, ErrorUser = 4, ErrorReserved = 8, ErrorFetch = 16;
+    private const uint ErrorExternal = 1, ErrorIdt = 2;
+
+    private enum EventKind
+    {
+        Exception,
+        Software,
+        External,
+    }
+
+    private void NoteException(int vector, uint error)
+    {
+        s->Exit = ExitReason.Exception;
+        s->Vector = vector;
+        s->ErrorCode = error;
+    }
+
+    /// <summary>Ends the current instruction with a fault.</summary>
+    internal static void Raise(CpuState* s, Op* op, int vector, uint error = 0)
+    {
+        s->Rip = op->Rip;
+        s->Budget -= op->Count;
+        s->Exit = ExitReason.Exception;
+        s->Vector = vector;
+        s->ErrorCode = error;
+    }
+
+    private static bool HasErrorCode(int vector) => vector is 8 or >= 10 and <= 14 or 17 or 21;
+
+    private static bool IsContributory(int vector) => vector is 0 or >= 10 and <= 13;
+
+    /// <summary>Enters the handler of an event; an exception on the way becomes the next one or a double fault.</summary>
+    /// <returns>false: triple fault</returns>
+    private bool Deliver(int vector, uint error, EventKind kind)
+    {
+        while (!TryDeliver(vector, error, kind))
+        {
+            int second = s->Vector;
+            if (kind == EventKind.Exception)
+            {
+                if (vector == ExceptionDoubleFault)
+                    return false;
+                bool both = IsContributory(vector) && IsContributory(second)
+                    || vector == ExceptionPageFault && (second == ExceptionPageFault || IsContributory(second));
+                vector = both ? ExceptionDoubleFault : second;
+                error = both ? 0 : s->ErrorCode;
+            }
+            else
+            {
+                vector = second;
+                error = s->ErrorCode;
+                kind = EventKind.Exception;
+            }
+        }
+        s->Exit = ExitReason.None;
+        return true;
+    }
+
+    private bool TryDeliver(int vector, uint error, EventKind kind)
+    {
+        uint selfError = (uint)vector * 8 + ErrorIdt + (kind == EventKind.Software ? 0 : ErrorExternal);
+        // Before long mode nothing of this machine takes an interrupt; what fails there ends in a shutdown.
+        if ((s->Efer & EferLongActive) == 0)
+            return Refuse(ExceptionDoubleFault, 0);
+        if ((uint)vector * 16 + 15 > s->IdtLimit)
+            return Refuse(ExceptionGeneralProtection, selfError);
+        if (!ReadSystem(s->IdtBase + (ulong)vector * 16, 8, out ulong low) || !ReadSystem(s->IdtBase + (ulong)vector * 16 + 8, 8, out ulong high))
+            return false;
+        int type = (int)(low >> 40) & 0x1f;
+        if (type is not (0xe or 0xf))
+            return Refuse(ExceptionGeneralProtection, selfError);
+        if (kind == EventKind.Software && ((int)(low >> 45) & 3) < s->Cpl)
+            return Refuse(ExceptionGeneralProtection, selfError);
+        if ((low >> 47 & 1) == 0)
+            return Refuse(ExceptionNotPresent, selfError);
+        ushort selector = (ushort)(low >> 16);
+        ulong target = low & 0xffff | low >> 32 & 0xffff_0000 | high << 32;
+        if (!ReadDescriptor(selector, out ulong code))
+            return false;
+        int level = (int)(code >> 45) & 3;
+        bool conforming = (code & DescriptorConforming) != 0;
+        if ((code & (DescriptorSystem | DescriptorCode)) != (DescriptorSystem | DescriptorCode) || level > s->Cpl || (code & DescriptorLong) == 0)
+            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+        if ((code & DescriptorPresent) == 0)
+            return Refuse(ExceptionNotPresent, selector & 0xfffcu);
+        if (conforming)
+            level = s->Cpl;
+
+        int stackTable = (int)(low >> 32) & 7;
+        ulong stack = s->Gpr[RegisterRsp];
+        if (stackTable != 0 || level != s->Cpl)
+        {
+            ulong offset = stackTable != 0 ? 0x24 + 8 * (ulong)(stackTable - 1) : 4 + 8 * (ulong)level;
+            if (offset + 7 > s->TssLimit)
+                return Refuse(ExceptionInvalidTss, s->TssSelector & 0xfffcu);
+            if (!ReadSystem(s->TssBase + offset, 8, out stack))
+                return false;
+        }
+        stack &= ~15UL;
+        ulong frame = stack;
+        if (!WriteSystem(frame -= 8, s->Selector[SegmentSs])
+            || !WriteSystem(frame -= 8, s->Gpr[RegisterRsp])
+            || !WriteSystem(frame -= 8, Flags.Image(s))
+            || !WriteSystem(frame -= 8, s->Selector[SegmentCs])
+            || !WriteSystem(frame -= 8, s->Rip))
+            return false;
+        if (kind == EventKind.Exception && HasErrorCode(vector) && !WriteSystem(frame -= 8, error))
+            return false;
+
+        if (level != s->Cpl)
+            s->Selector[SegmentSs] = (ushort)level;
+        s->Gpr[RegisterRsp] = frame;
+        s->Selector[SegmentCs] = (ushort)(selector & ~3 | level);
+        s->Code64 = true;
+        SetPrivilege(level);
+        s->SystemFlags &= ~(Flags.Trap | Flags.Nested | Flags.Resume | (type == 0xe ? Flags.Interrupt : 0));
+        s->Rip = target;
+        return true;
+    }
+
+    private bool Refuse(int vector, uint error)
+    {
+        NoteException(vector, error);
+        return false;
+    }
+}

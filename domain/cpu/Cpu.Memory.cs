@@ -1,0 +1,371 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Domain;
+
+/// <summary>Page walks, TLB fills and operands that are not plain RAM (SDM vol. 3, chapter 4).</summary>
+public sealed unsafe partial class Cpu
+{
+    private const int AccessWrite = 1, AccessUser = 2, AccessExecute = 4;
+    private const ulong PagePresent = 1, PageWritable = 2, PageUser = 4, PageAccessed = 0x20, PageDirty = 0x40, PageLarge = 0x80;
+    private const ulong PageNoExecute = 1UL << 63;
+    private const ulong PageAddress = 0x000f_ffff_ffff_f000;
+
+    /// <summary>Physical address bits, as CPUID leaf 0x80000008 announces.</summary>
+    private const int PhysicalBits = 40;
+    private const ulong PageReserved = 0x000f_ffff_ffff_ffff & ~((1UL << PhysicalBits) - 1);
+
+    private readonly TlbEntry* kernelRead, kernelWrite, kernelExecute, userRead, userWrite, userExecute;
+
+    private int UserAccess => s->Cpl == 3 ? AccessUser : 0;
+
+    /// <summary>Linear to physical with permission checks; sets accessed and dirty bits. On failure the fault is noted in the state.</summary>
+    private bool Translate(ulong linear, int access, out ulong physical)
+    {
+        if ((s->Cr0 & ControlPaging) == 0)
+        {
+            physical = (uint)linear;
+            return true;
+        }
+        physical = 0;
+        if ((ulong)((long)linear << 16 >> 16) != linear)
+        {
+            NoteException(ExceptionGeneralProtection, 0);
+            return false;
+        }
+        ulong table = s->Cr3 & PageAddress;
+        ulong rights = PageWritable | PageUser, noExecute = 0;
+        bool nxEnabled = (s->Efer & EferNoExecute) != 0;
+        ulong** path = stackalloc ulong*[4];
+        for (int level = 3; ; level--)
+        {
+            int shift = 12 + 9 * level;
+            ulong at = table + ((linear >> shift) & 511) * 8;
+            if (!memory.Contains(at, 8))
+                return PageFault(linear, access, 0);
+            // SAFETY: the entry was just checked to lie in RAM.
+            ulong* slot = (ulong*)(memory.Base + at);
+            path[level] = slot;
+            ulong entry = *slot;
+            if ((entry & PagePresent) == 0)
+                return PageFault(linear, access, 0);
+            bool leaf = level == 0 || (entry & PageLarge) != 0;
+            ulong reserved = PageReserved | (nxEnabled ? 0 : PageNoExecute);
+            if (level == 3)
+                reserved |= PageLarge;
+            else if (leaf && level > 0)
+                reserved |= ((1UL << shift) - 1) & ~0x1fffUL;
+            if ((entry & reserved) != 0)
+                return PageFault(linear, access, ErrorPresent | ErrorReserved);
+            rights &= entry;
+            noExecute |= entry & PageNoExecute;
+            if (!leaf)
+            {
+                table = entry & PageAddress;
+                continue;
+            }
+            bool user = (access & AccessUser) != 0;
+            if ((user && (rights & PageUser) == 0)
+                || ((access & AccessWrite) != 0 && (rights & PageWritable) == 0 && (user || (s->Cr0 & ControlWriteProtect) != 0))
+                || ((access & AccessExecute) != 0 && noExecute != 0))
+                return PageFault(linear, access, ErrorPresent);
+            for (int above = 3; above > level; above--)
+            {
+                if ((*path[above] & PageAccessed) == 0)
+                    *path[above] |= PageAccessed;
+            }
+            ulong marks = PageAccessed | ((access & AccessWrite) != 0 ? PageDirty : 0);
+            if ((entry & marks) != marks)
+                *slot = entry | marks;
+            ulong offset = (1UL << shift) - 1;
+            physical = (entry & PageAddress & ~offset) | (linear & offset);
+            if (level > 0)
+                s->LargePagesCached = true;
+            return true;
+        }
+    }
+
+    private bool PageFault(ulong linear, int access, uint error)
+    {
+        error |= (access & AccessWrite) != 0 ? ErrorWrite : 0;
+        error |= (access & AccessUser) != 0 ? ErrorUser : 0;
+        if ((access & AccessExecute) != 0 && (s->Efer & EferNoExecute) != 0)
+            error |= ErrorFetch;
+        s->Cr2 = linear;
+        NoteException(ExceptionPageFault, error);
+        return false;
+    }
+
+    private static byte* Fault(CpuState* s, Op* op)
+    {
+        if (op != null)
+        {
+            s->Rip = op->Rip;
+            s->Budget -= op->Count;
+        }
+        return null;
+    }
+
+    private static bool Crosses(ulong address, int size) => (address & Mmu.OffsetMask) + (ulong)size > 4096;
+
+    private static TlbEntry* Slot(TlbEntry* tlb, ulong address) => tlb + ((address >> 12) & (Mmu.TlbEntries - 1));
+
+    internal byte* ReadSlow(Op* op, ulong address, int size)
+    {
+        if ((s->Cr0 & ControlPaging) == 0)
+            address = (uint)address;
+        if (!Translate(address, UserAccess, out ulong physical))
+            return Fault(s, op);
+        byte* scratch = (byte*)s->Scratch;
+        if (Crosses(address, size))
+        {
+            int first = (int)(4096 - (address & Mmu.OffsetMask));
+            if (!Translate(address + (ulong)first, UserAccess, out ulong second))
+                return Fault(s, op);
+            ReadPhysical(physical, scratch, first);
+            ReadPhysical(second, scratch + first, size - first);
+            return scratch;
+        }
+        if (memory.Contains(physical, (ulong)size))
+        {
+            FillRead(address, physical);
+            return memory.Base + physical;
+        }
+        ReadPhysical(physical, scratch, size);
+        return scratch;
+    }
+
+    internal bool WriteSlow(Op* op, ulong address, int size, ulong low, ulong high)
+    {
+        if ((s->Cr0 & ControlPaging) == 0)
+            address = (uint)address;
+        if (!Translate(address, UserAccess | AccessWrite, out ulong physical))
+        {
+            Fault(s, op);
+            return false;
+        }
+        ulong* value = stackalloc ulong[2] { low, high };
+        if (Crosses(address, size))
+        {
+            int first = (int)(4096 - (address & Mmu.OffsetMask));
+            if (!Translate(address + (ulong)first, UserAccess | AccessWrite, out ulong second))
+            {
+                Fault(s, op);
+                return false;
+            }
+            WritePhysical(physical, (byte*)value, first);
+            WritePhysical(second, (byte*)value + first, size - first);
+            return true;
+        }
+        if (memory.Contains(physical, (ulong)size))
+            FillWrite(address, physical);
+        WritePhysical(physical, (byte*)value, size);
+        return true;
+    }
+
+    internal byte* ModifySlow(Op* op, ulong address, int size)
+    {
+        if ((s->Cr0 & ControlPaging) == 0)
+            address = (uint)address;
+        if (!Translate(address, UserAccess | AccessWrite, out ulong physical))
+            return Fault(s, op);
+        if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
+        {
+            FillWrite(address, physical);
+            if (pages[physical >> 12].Mask != 0)
+                InvalidateCode(physical, (ulong)size);
+            return memory.Base + physical;
+        }
+        byte* scratch = (byte*)s->Scratch;
+        int first = size;
+        ulong second = 0;
+        if (Crosses(address, size))
+        {
+            first = (int)(4096 - (address & Mmu.OffsetMask));
+            if (!Translate(address + (ulong)first, UserAccess | AccessWrite, out second))
+                return Fault(s, op);
+        }
+        ReadPhysical(physical, scratch, first);
+        if (first != size)
+            ReadPhysical(second, scratch + first, size - first);
+        s->RmwSize = size;
+        s->RmwAddress = address;
+        return scratch;
+    }
+
+    internal void CommitSlow()
+    {
+        int size = s->RmwSize;
+        s->RmwSize = 0;
+        byte* scratch = (byte*)s->Scratch;
+        // The begin of this access translated the same bytes for writing: it cannot fail here.
+        Translate(s->RmwAddress, UserAccess | AccessWrite, out ulong physical);
+        int first = size;
+        if (Crosses(s->RmwAddress, size))
+        {
+            first = (int)(4096 - (s->RmwAddress & Mmu.OffsetMask));
+            Translate(s->RmwAddress + (ulong)first, UserAccess | AccessWrite, out ulong second);
+            WritePhysical(second, scratch + first, size - first);
+        }
+        WritePhysical(physical, scratch, first);
+    }
+
+    /// <summary>Whether <paramref name="size"/> bytes can be written; notes the fault when not. Nothing is written.</summary>
+    internal bool ProbeWrite(Op* op, ulong address, int size)
+    {
+        if (Translate(address, UserAccess | AccessWrite, out _)
+            && (!Crosses(address, size) || Translate((address & ~Mmu.OffsetMask) + 4096, UserAccess | AccessWrite, out _)))
+            return true;
+        Fault(s, op);
+        return false;
+    }
+
+    private void FillRead(ulong address, ulong physical)
+    {
+        var entry = Slot(s->ReadTlb, address);
+        entry->Tag = address & ~Mmu.OffsetMask;
+        entry->Addend = (ulong)memory.Base + (physical & ~Mmu.OffsetMask) - entry->Tag;
+    }
+
+    private void FillWrite(ulong address, ulong physical)
+    {
+        // Stores into pages that hold decoded code must come through the slow path to be noticed.
+        if (pages[physical >> 12].Mask != 0)
+            return;
+        var entry = Slot(s->WriteTlb, address);
+        entry->Tag = address & ~Mmu.OffsetMask;
+        entry->Addend = (ulong)memory.Base + (physical & ~Mmu.OffsetMask) - entry->Tag;
+    }
+
+    /// <summary>Bytes within one page, RAM or device.</summary>
+    private void ReadPhysical(ulong physical, byte* to, int size)
+    {
+        if (memory.Contains(physical, (ulong)size))
+        {
+            Buffer.MemoryCopy(memory.Base + physical, to, size, size);
+            return;
+        }
+        for (int step; size > 0; size -= step, physical += (ulong)step, to += step)
+        {
+            step = DeviceStep(physical, size);
+            ulong value = bus.ReadMmio(physical, step);
+            Buffer.MemoryCopy(&value, to, step, step);
+        }
+    }
+
+    private void WritePhysical(ulong physical, byte* from, int size)
+    {
+        if (memory.Contains(physical, (ulong)size))
+        {
+            if (pages[physical >> 12].Mask != 0)
+                InvalidateCode(physical, (ulong)size);
+            Buffer.MemoryCopy(from, memory.Base + physical, size, size);
+            return;
+        }
+        for (int step; size > 0; size -= step, physical += (ulong)step, from += step)
+        {
+            step = DeviceStep(physical, size);
+            ulong value = 0;
+            Buffer.MemoryCopy(from, &value, step, step);
+            bus.WriteMmio(physical, step, value);
+        }
+    }
+
+    // A device register is accessed whole when the access is a power of two; odd pieces go byte by byte.
+    private static int DeviceStep(ulong physical, int size) => size >= 8 ? 8 : size is 4 or 2 ? size : 1;
+
+    /// <summary>Reads system structures (descriptors, TSS): always as supervisor.</summary>
+    private bool ReadSystem(ulong linear, int size, out ulong value)
+    {
+        int level = s->Cpl;
+        SetPrivilege(0);
+        byte* at = Mmu.Read(s, null, linear, size);
+        SetPrivilege(level);
+        ulong result = 0;
+        if (at != null)
+            Buffer.MemoryCopy(at, &result, 8, size);
+        value = result;
+        return at != null;
+    }
+
+    private bool WriteSystem(ulong linear, ulong value)
+    {
+        int level = s->Cpl;
+        SetPrivilege(0);
+        bool done = Mmu.Write<Size64>(s, null, linear, value);
+        SetPrivilege(level);
+        return done;
+    }
+
+    /// <summary>Code address to physical, through a small TLB of its own.</summary>
+    private bool TranslateCode(ulong rip, out ulong physical)
+    {
+        var entry = Slot(s->Cpl == 3 ? userExecute : kernelExecute, rip);
+        ulong page = rip & ~Mmu.OffsetMask;
+        if (entry->Tag == page)
+        {
+            physical = entry->Addend + rip;
+            return true;
+        }
+        if (!Translate(rip, UserAccess | AccessExecute, out physical))
+            return false;
+        entry->Tag = page;
+        entry->Addend = physical - rip;
+        int hash = (int)(rip >> 12) & 4095;
+        s->ExecutedPages[hash >> 6] |= 1UL << (hash & 63);
+        return true;
+    }
+
+    private static TlbEntry* AllocateTlb() =>
+        (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(Mmu.TlbEntries * sizeof(TlbEntry)), 64);
+
+    private static void Clear(TlbEntry* tlb) => new Span<byte>(tlb, Mmu.TlbEntries * sizeof(TlbEntry)).Fill(0xff);
+
+    /// <summary>Forgets every translation.</summary>
+    internal void FlushTranslations()
+    {
+        Clear(kernelRead);
+        Clear(kernelWrite);
+        Clear(userRead);
+        Clear(userWrite);
+        s->LargePagesCached = false;
+        NewGeneration();
+    }
+
+    /// <summary>Forgets the translation of one page (INVLPG).</summary>
+    internal void FlushPage(ulong linear)
+    {
+        if (s->LargePagesCached)
+        {
+            FlushTranslations();
+            return;
+        }
+        Slot(kernelRead, linear)->Tag = Mmu.Empty;
+        Slot(kernelWrite, linear)->Tag = Mmu.Empty;
+        Slot(userRead, linear)->Tag = Mmu.Empty;
+        Slot(userWrite, linear)->Tag = Mmu.Empty;
+        int hash = (int)(linear >> 12) & 4095;
+        if ((s->ExecutedPages[hash >> 6] & 1UL << (hash & 63)) != 0)
+            NewGeneration();
+    }
+
+    /// <summary>Voids all links and code translations.</summary>
+    private void NewGeneration()
+    {
+        s->Generation += 2;
+        Clear(kernelExecute);
+        Clear(userExecute);
+        for (int i = 0; i < 64; i++)
+            s->ExecutedPages[i] = 0;
+    }
+
+    /// <summary>Changes privilege: selects the TLBs and the code generation that belong to it.</summary>
+    private void SetPrivilege(int level)
+    {
+        s->Cpl = level;
+        bool user = level == 3;
+        s->ReadTlb = user ? userRead : kernelRead;
+        s->WriteTlb = user ? userWrite : kernelWrite;
+        s->Generation = s->Generation & ~1UL | (user ? 1UL : 0);
+    }
+}

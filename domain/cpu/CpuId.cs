@@ -1,0 +1,51 @@
+using System;
+
+namespace Domain;
+
+/// <summary>What the processor says it is: x86-64-v2, and nothing that is not emulated.</summary>
+internal static unsafe class CpuId
+{
+    // Leaf 1 EDX and 0x80000001 EDX share these: FPU, DE, PSE, TSC, MSR, PAE, CX8, APIC, PGE, CMOV, PAT, MMX, FXSR.
+    private const uint Shared = 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 13 | 1 << 15 | 1 << 16 | 1 << 23 | 1 << 24;
+
+    // CLFLUSH, SSE, SSE2.
+    private const uint Basic = Shared | 1 << 19 | 1 << 25 | 1 << 26;
+
+    // SSE3, SSSE3, CX16, SSE4.1, SSE4.2, POPCNT, hypervisor present.
+    private const uint BasicMore = 1 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 23 | 1u << 31;
+
+    // SYSCALL, NX, 1 GiB pages, RDTSCP, long mode.
+    private const uint Extended = Shared | 1 << 11 | 1 << 20 | 1 << 26 | 1 << 27 | 1 << 29;
+
+    /// <summary>CPUID: leaf in EAX, subleaf in ECX.</summary>
+    public static void Read(CpuState* s)
+    {
+        uint leaf = (uint)s->Gpr[0];
+        (uint a, uint b, uint c, uint d) = leaf switch
+        {
+            // Family 15 of AMD: software expects SYSCALL and no Intel-only leaves there.
+            0 => (7u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
+            1 => (0x0006_0fb1u, 0x0001_0800u, BasicMore, Basic),
+            0x8000_0000 => (0x8000_0008u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
+            0x8000_0001 => (0x0006_0fb1u, 0u, 1u, Extended),
+            0x8000_0002 => (Word("Emul"u8), Word("ated"u8), Word(" x86"u8), Word("-64 "u8)),
+            0x8000_0003 => (Word("proc"u8), Word("esso"u8), Word("r\0\0\0"u8), 0u),
+            // Caches: 64 KiB L1 data and instruction, 2-way, 64-byte lines; 512 KiB L2, 16-way.
+            0x8000_0005 => (0x01ff_01ffu, 0x01ff_01ffu, 0x4002_0140u, 0x4002_0140u),
+            0x8000_0006 => (0u, 0x4200_4200u, 0x0200_8140u, 0u),
+            // Invariant TSC.
+            0x8000_0007 => (0u, 0u, 0u, 1u << 8),
+            0x8000_0008 => (40u | 48 << 8, 0u, 0u, 0u),
+            0x4000_0000 => (0x4000_0010u, Word("Evil"u8), Word("ManD"u8), Word("omn\0"u8)),
+            // TSC and local APIC timer in kHz.
+            0x4000_0010 => (1_000_000u, 1_000_000u, 0u, 0u),
+            _ => (0u, 0u, 0u, 0u),
+        };
+        s->Gpr[0] = a;
+        s->Gpr[3] = b;
+        s->Gpr[1] = c;
+        s->Gpr[2] = d;
+    }
+
+    private static uint Word(ReadOnlySpan<byte> text) => BitConverter.ToUInt32(text);
+}

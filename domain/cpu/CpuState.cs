@@ -1,0 +1,202 @@
+using System.Runtime.InteropServices;
+
+namespace Domain;
+
+/// <summary>Everything the handlers of decoded operations touch, in one unmanaged block whose address never changes.</summary>
+/// <remarks>
+/// Operand fields of <see cref="Op"/> are byte offsets into this structure, so a register, a temporary and the high byte
+/// of a legacy register (offset + 1) are all reached the same way. <see cref="Gpr"/> must stay first.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct CpuState
+{
+    /// <summary>RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8–R15, in encoding order.</summary>
+    public fixed ulong Gpr[16];
+
+    /// <summary>XMM0–XMM15, two words each.</summary>
+    public fixed ulong Xmm[32];
+
+    /// <summary>An SSE memory operand on its way in or out.</summary>
+    public fixed ulong XmmTemp[2];
+
+    /// <summary>Always zero: the base or index of an address that has none.</summary>
+    public ulong Zero;
+
+    /// <summary>An address that the plain forms cannot express (segment base, 32-bit wrap), computed one operation earlier.</summary>
+    public ulong EaTemp;
+
+    /// <summary>An integer memory operand on its way in or out.</summary>
+    public ulong Temp;
+
+    /// <summary>Linear address that <see cref="Temp"/> or <see cref="XmmTemp"/> goes back to.</summary>
+    public ulong TempAddress;
+
+    /// <summary>Who produced the arithmetic flags; see <see cref="Flags"/>.</summary>
+    public int FlagKind;
+
+    /// <summary>CF, PF, AF, ZF, SF, OF at their RFLAGS places, as far as <see cref="FlagKind"/> says they are valid.</summary>
+    public uint FlagBits;
+
+    /// <summary>Last result, sign-extended to 64 bits.</summary>
+    public ulong FlagResult;
+
+    /// <summary>First operand of the last addition or subtraction, zero-extended.</summary>
+    public ulong FlagSource;
+
+    /// <summary>Instructions left until the run loop looks up.</summary>
+    public long Budget;
+
+    /// <summary>Translation generation × 2 + (1 at CPL 3). Links and jump-cache entries of another value are void.</summary>
+    public ulong Generation;
+
+    /// <summary>TLB of the current privilege for data reads.</summary>
+    public TlbEntry* ReadTlb;
+
+    /// <summary>TLB of the current privilege for data writes; entries here are dirty, writable and free of code.</summary>
+    public TlbEntry* WriteTlb;
+
+    /// <summary>Recently reached code addresses.</summary>
+    public JumpEntry* JumpCache;
+
+    /// <summary>Address of the next instruction, valid outside handlers and whenever a handler has returned.</summary>
+    public ulong Rip;
+
+    /// <summary>Link to fill once <see cref="Rip"/> has been found, or null.</summary>
+    public Link* PendingLink;
+
+    /// <summary>Why the handlers returned to the run loop.</summary>
+    public ExitReason Exit;
+
+    /// <summary>Exception or software interrupt to deliver when <see cref="Exit"/> says so.</summary>
+    public int Vector;
+
+    /// <summary>Its error code, where it has one.</summary>
+    public uint ErrorCode;
+
+    /// <summary>RFLAGS except the six arithmetic flags.</summary>
+    public ulong SystemFlags;
+
+    /// <summary>Current privilege level, 0 or 3 (1 and 2 are taken as they are).</summary>
+    public int Cpl;
+
+    /// <summary>Interrupts are held back until the next instruction has completed (STI, MOV SS).</summary>
+    public bool Shadow;
+
+    /// <summary>CS is a 64-bit code segment.</summary>
+    public bool Code64;
+
+    /// <summary>HLT has been executed and nothing has ended it.</summary>
+    public bool Halted;
+
+    public ulong Cr0;
+    public ulong Cr2;
+    public ulong Cr3;
+    public ulong Cr4;
+    public ulong Efer;
+    public fixed ulong Dr[8];
+
+    public ulong Star;
+    public ulong Lstar;
+    public ulong Cstar;
+    public ulong Fmask;
+    public ulong KernelGsBase;
+    public ulong ApicBase;
+    public ulong Pat;
+    public ulong MiscEnable;
+    public ulong TscAux;
+    public ulong TscOffset;
+    public ulong SysenterCs;
+    public ulong SysenterEsp;
+    public ulong SysenterEip;
+
+    /// <summary>ES, CS, SS, DS, FS, GS selectors.</summary>
+    public fixed ushort Selector[8];
+
+    /// <summary>Bases in the same order. Those of ES, CS, SS and DS do not count in 64-bit mode.</summary>
+    public fixed ulong SegmentBase[8];
+
+    public ulong GdtBase;
+    public ulong IdtBase;
+    public ulong LdtBase;
+    public ulong TssBase;
+    public uint GdtLimit;
+    public uint IdtLimit;
+    public uint LdtLimit;
+    public uint TssLimit;
+    public ushort LdtSelector;
+    public ushort TssSelector;
+
+    /// <summary>SSE control and status.</summary>
+    public uint Mxcsr;
+
+    /// <summary>x87 control, status (TOP kept apart), and tag (bit set: register holds a value).</summary>
+    public ushort FpuControl;
+    public ushort FpuStatus;
+    public int FpuTop;
+    public uint FpuValid;
+    public ushort FpuOpcode;
+    public ulong FpuIp;
+    public ulong FpuDp;
+
+    /// <summary>R0–R7, 16 bytes apart: 64-bit significand, then sign and exponent.</summary>
+    public fixed ulong Fpu[16];
+
+    /// <summary>Bytes of an operand that is not plain RAM in one page; see <see cref="Mmu"/>.</summary>
+    public fixed ulong Scratch[4];
+
+    /// <summary>Size of a read-modify-write in <see cref="Scratch"/> that waits for its commit; 0: none.</summary>
+    public int RmwSize;
+    public ulong RmwAddress;
+
+    /// <summary>Some TLB entry came from a page larger than 4 KiB, so that INVLPG has to flush everything.</summary>
+    public bool LargePagesCached;
+
+    /// <summary>Pages executed from since the generation began, hashed.</summary>
+    public fixed ulong ExecutedPages[64];
+
+    /// <summary>GCHandle of the <see cref="Cpu"/>: the slow paths' way back to memory, bus and blocks.</summary>
+    public nint Owner;
+}
+
+internal enum ExitReason
+{
+    /// <summary>Go on at <see cref="CpuState.Rip"/>.</summary>
+    None,
+
+    /// <summary>Deliver exception <see cref="CpuState.Vector"/> for the instruction at <see cref="CpuState.Rip"/>.</summary>
+    Exception,
+
+    /// <summary>Deliver software interrupt <see cref="CpuState.Vector"/>; <see cref="CpuState.Rip"/> is behind it.</summary>
+    SoftwareInterrupt,
+
+    /// <summary>HLT.</summary>
+    Halt,
+}
+
+/// <summary>One page of a software TLB.</summary>
+internal struct TlbEntry
+{
+    /// <summary>Linear page address; all ones when empty.</summary>
+    public ulong Tag;
+
+    /// <summary>Host address minus linear address.</summary>
+    public ulong Addend;
+}
+
+/// <summary>One recently executed branch target.</summary>
+internal unsafe struct JumpEntry
+{
+    public ulong Rip;
+    public ulong Generation;
+    public Op* Target;
+    public ulong Unused;
+}
+
+/// <summary>A direct successor of a block. Lies in the operation slot behind the branch.</summary>
+internal unsafe struct Link
+{
+    /// <summary>First operation of the successor, valid while <see cref="Generation"/> is current.</summary>
+    public Op* Target;
+    public ulong Generation;
+    public ulong Rip;
+}

@@ -1,0 +1,325 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Iced.Intel;
+
+namespace Domain;
+
+/// <summary>Turns guest code into operations, a block at a time. This file: the frame; the families follow in their own.</summary>
+internal sealed unsafe partial class BlockBuilder
+{
+    /// <summary>Instructions in a block at most.</summary>
+    private const int MaxInstructions = 48;
+    private const int MaxSlots = MaxInstructions * 6 + 8;
+
+    private readonly PointerReader reader = new();
+    private readonly Decoder decoder64, decoder32;
+    private readonly Instruction[] instructions = new Instruction[MaxInstructions];
+    private readonly bool[] flagsDead = new bool[MaxInstructions];
+    private int count;
+
+    // State of the instruction being translated.
+    private int current;
+    private bool code64;
+    private int mode;
+
+    /// <summary>The operations, followed by the links of the last.</summary>
+    public Op* Slots { get; }
+
+    /// <summary>Operations, without links.</summary>
+    public int OpCount { get; private set; }
+
+    /// <summary>Operations and links.</summary>
+    public int SlotCount { get; private set; }
+
+    /// <summary>Instructions that nobody translates: how many, and the last.</summary>
+    public ulong Unknown { get; private set; }
+
+    public string LastUnknown { get; private set; } = "";
+
+    public BlockBuilder()
+    {
+        Slots = (Op*)NativeMemory.AlignedAlloc((nuint)(MaxSlots * sizeof(Op)), 64);
+        decoder64 = Decoder.Create(64, reader);
+        decoder32 = Decoder.Create(32, reader);
+    }
+
+    /// <summary>Bytes for the decoder, straight from guest memory.</summary>
+    private sealed class PointerReader : CodeReader
+    {
+        public byte* At;
+        public byte* End;
+
+        public override int ReadByte() => At < End ? *At++ : -1;
+    }
+
+    /// <summary>Decodes from <paramref name="code"/>, at most <paramref name="available"/> bytes, as running at <paramref name="rip"/>.</summary>
+    /// <returns>bytes decoded; 0 when not even one instruction ends within what is available</returns>
+    public int Build(byte* code, int available, ulong rip, int mode)
+    {
+        this.mode = mode;
+        code64 = (mode & Cpu.ModeCode64) != 0;
+        var decoder = code64 ? decoder64 : decoder32;
+        int limit = (mode & Cpu.ModeSingle) != 0 ? 1 : MaxInstructions;
+        reader.At = code;
+        reader.End = code + available;
+        decoder.IP = rip;
+        count = 0;
+        int bytes = 0;
+        while (count < limit)
+        {
+            ref var instruction = ref instructions[count];
+            decoder.Decode(out instruction);
+            if (decoder.LastError == DecoderError.NoMoreBytes)
+                break;
+            count++;
+            if (instruction.Code == Code.INVALID)
+            {
+                bytes = (int)(reader.At - code);
+                break;
+            }
+            bytes += instruction.Length;
+            if (instruction.FlowControl != FlowControl.Next)
+                break;
+        }
+        if (count == 0)
+            return 0;
+
+        FindDeadFlags();
+        SlotCount = OpCount = 0;
+        bool ended = false;
+        for (current = 0; current < count && !ended; current++)
+        {
+            ref readonly var i = ref instructions[current];
+            if (current + 2 == count && TryFuse(in i, in instructions[current + 1]))
+            {
+                ended = true;
+                break;
+            }
+            ended = Translate(in i);
+        }
+        if (!ended)
+        {
+            current = count - 1;
+            ref var op = ref Emit(&Jump.Direct);
+            op.Rip = rip + (ulong)bytes;
+            AddLink(rip + (ulong)bytes);
+        }
+        return bytes;
+    }
+
+    // A flag is dead where a later instruction of the block writes it before any reads it. A fault in between pushes the
+    // stale value, which the same later instruction overwrites after the return.
+    private void FindDeadFlags()
+    {
+        const RflagsBits arithmetic = RflagsBits.OF | RflagsBits.SF | RflagsBits.ZF | RflagsBits.AF | RflagsBits.CF | RflagsBits.PF;
+        var live = arithmetic;
+        for (int at = count - 1; at >= 0; at--)
+        {
+            ref readonly var i = ref instructions[at];
+            var written = i.RflagsModified & arithmetic;
+            flagsDead[at] = written != 0 && (live & written) == 0;
+            bool always = !(i.HasRepPrefix || i.HasRepnePrefix) && !(i.OpCount > 0 && i.GetOpRegister(i.OpCount - 1) == Register.CL);
+            if (always)
+                live &= ~written;
+            live |= i.RflagsRead & arithmetic;
+            if (i.FlowControl != FlowControl.Next)
+                live = arithmetic;
+        }
+    }
+
+    private ref Op Emit(Handler handler)
+    {
+        ref var op = ref Slots[SlotCount++];
+        OpCount = SlotCount;
+        ref readonly var i = ref instructions[current];
+        op = default;
+        op.Handler = handler;
+        op.Rip = i.IP;
+        op.Length = (byte)i.Length;
+        op.Count = (ushort)(current + 1);
+        op.Base = op.Index = op.Dst = op.Src = ZeroOffset;
+        return ref op;
+    }
+
+    private void AddLink(ulong rip)
+    {
+        var link = (Link*)(Slots + SlotCount++);
+        *(Op*)link = default;
+        link->Rip = rip;
+    }
+
+    // ---- operands
+
+    private static readonly ushort ZeroOffset = Offset(&((CpuState*)null)->Zero);
+    private static readonly ushort EaTempOffset = Offset(&((CpuState*)null)->EaTemp);
+    private static readonly ushort TempOffset = Offset(&((CpuState*)null)->Temp);
+    private static readonly ushort TempAddressOffset = Offset(&((CpuState*)null)->TempAddress);
+    private static readonly ushort XmmOffset = Offset(((CpuState*)null)->Xmm);
+    private static readonly ushort XmmTempOffset = Offset(((CpuState*)null)->XmmTemp);
+    private static readonly ushort SegmentBaseOffset = Offset(((CpuState*)null)->SegmentBase);
+
+    private static ushort Offset(void* field) => (ushort)(nuint)field;
+
+    /// <summary>Byte offset of a register in the state.</summary>
+    private static ushort Reg(Register register)
+    {
+        if (register is >= Register.AH and <= Register.BH)
+            return (ushort)((register - Register.AH) * 8 + 1);
+        if (register.IsXMM())
+            return (ushort)(XmmOffset + register.GetNumber() * 16);
+        // Iced numbers SPL–DIL like AH–BH's successors: 4–7, as encoded with REX.
+        return (ushort)(register.GetNumber() * 8);
+    }
+
+    private static bool IsMemory(in Instruction i, int operand) => i.GetOpKind(operand) == OpKind.Memory;
+
+    private static bool IsRegister(in Instruction i, int operand) => i.GetOpKind(operand) == OpKind.Register;
+
+    /// <summary>Logarithm of an operand's size in bytes.</summary>
+    private static int Log(in Instruction i, int operand)
+    {
+        int bytes = i.GetOpKind(operand) switch
+        {
+            OpKind.Register => i.GetOpRegister(operand).GetSize(),
+            OpKind.Memory => i.MemorySize.GetSize(),
+            _ => 4,
+        };
+        return BitOperations.Log2((uint)bytes);
+    }
+
+    private static ulong Immediate(in Instruction i, int operand, int log) => i.GetImmediate(operand) & (ulong.MaxValue >> (64 - (8 << log)));
+
+    private struct Address
+    {
+        public AddressForm Form;
+        public ushort Base, Index;
+        public byte Scale;
+        public int Disp;
+
+        public readonly void Apply(ref Op op)
+        {
+            op.Base = Base;
+            op.Index = Index;
+            op.Scale = Scale;
+            op.Disp = Disp;
+        }
+    }
+
+    /// <summary>The address as the instruction spells it, without segment and wrap.</summary>
+    private static Address Plain(in Instruction i)
+    {
+        var address = new Address { Base = ZeroOffset, Index = ZeroOffset };
+        if (i.IsIPRelativeMemoryOperand)
+        {
+            address.Form = AddressForm.Rip;
+            address.Disp = (int)(i.MemoryDisplacement64 - i.IP);
+            return address;
+        }
+        if (i.MemoryBase != Register.None)
+            address.Base = Reg(i.MemoryBase);
+        address.Disp = (int)i.MemoryDisplacement64;
+        if (i.MemoryIndex != Register.None)
+        {
+            address.Form = AddressForm.Index;
+            address.Index = Reg(i.MemoryIndex);
+            address.Scale = (byte)BitOperations.Log2((uint)i.MemoryIndexScale);
+        }
+        return address;
+    }
+
+    private bool IsNarrow(in Instruction i) =>
+        !code64 || i.MemoryBase.GetSize() == 4 || i.MemoryIndex.GetSize() == 4;
+
+    /// <summary>The memory operand's address, computed ahead where one of the plain forms is not enough.</summary>
+    private Address Ea(in Instruction i)
+    {
+        var plain = Plain(in i);
+        var segment = i.MemorySegment;
+        bool based = segment is Register.FS or Register.GS;
+        bool narrow = IsNarrow(in i);
+        // moffs with a 64-bit address.
+        bool far = code64 && i.MemoryBase == Register.None && i.MemoryIndex == Register.None && (ulong)(int)i.MemoryDisplacement64 != i.MemoryDisplacement64
+            && !i.IsIPRelativeMemoryOperand;
+        if (far)
+        {
+            ref var load = ref Emit(&Move<Size64>.RegisterImmediate);
+            load.Dst = EaTempOffset;
+            load.Imm = i.MemoryDisplacement64;
+            plain = new Address { Base = EaTempOffset, Index = ZeroOffset };
+        }
+        if (!based && !narrow)
+            return plain;
+        ref var op = ref Emit(narrow ? Pick.Address<OperandNarrow>(plain.Form) : Pick.Address<OperandSegmented>(plain.Form));
+        plain.Apply(ref op);
+        op.Src = based ? (ushort)(SegmentBaseOffset + 8 * (segment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs)) : ZeroOffset;
+        return new Address { Base = EaTempOffset, Index = ZeroOffset };
+    }
+
+    /// <summary>Emits an operation on the memory operand.</summary>
+    private ref Op EmitMemory<TPick>(in Instruction i, int log) where TPick : struct, IMemoryPick
+    {
+        var address = Ea(in i);
+        ref var op = ref Emit(Pick.Memory<TPick>(log, address.Form));
+        address.Apply(ref op);
+        return ref op;
+    }
+
+    private ref Op EmitAddress<TPick>(in Instruction i) where TPick : struct, IAddressPick
+    {
+        var address = Ea(in i);
+        ref var op = ref Emit(Pick.Address<TPick>(address.Form));
+        address.Apply(ref op);
+        return ref op;
+    }
+
+    /// <summary>Offset of an operand's value: its register, or the temporary it is loaded to.</summary>
+    private ushort Source(in Instruction i, int operand)
+    {
+        if (!IsMemory(in i, operand))
+            return Reg(i.GetOpRegister(operand));
+        EmitMemory<OperandLoad>(in i, Log(in i, operand));
+        return TempOffset;
+    }
+
+    /// <summary>As <see cref="Source"/>, for an operand that is also written: <see cref="Finish"/> must follow.</summary>
+    private ushort Target(in Instruction i, int operand)
+    {
+        if (!IsMemory(in i, operand))
+            return Reg(i.GetOpRegister(operand));
+        EmitMemory<OperandLoadForWrite>(in i, Log(in i, operand));
+        return TempOffset;
+    }
+
+    private void Finish(in Instruction i, int operand)
+    {
+        if (IsMemory(in i, operand))
+            Emit(Pick.Size<OperandStoreBack>(Log(in i, operand)));
+    }
+
+    /// <summary>Offset to compute a write-only operand at; <see cref="FinishOutput"/> must follow.</summary>
+    private static ushort Output(in Instruction i, int operand) =>
+        IsMemory(in i, operand) ? TempOffset : Reg(i.GetOpRegister(operand));
+
+    private void FinishOutput(in Instruction i, int operand)
+    {
+        if (IsMemory(in i, operand))
+            EmitMemory<OperandStore>(in i, Log(in i, operand));
+    }
+
+    private bool RaiseAlways(int vector)
+    {
+        ref var op = ref Emit(&SystemOps.RaiseException);
+        op.Imm = (ulong)vector;
+        return true;
+    }
+
+    private bool NotKnown(in Instruction i)
+    {
+        if (i.Code != Code.INVALID && i.Mnemonic is not (Mnemonic.Ud0 or Mnemonic.Ud1 or Mnemonic.Ud2))
+        {
+            Unknown++;
+            LastUnknown = $"{i.Code} at {i.IP:x}";
+        }
+        return RaiseAlways(Cpu.ExceptionInvalidOpcode);
+    }
+}

@@ -1,0 +1,142 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Domain;
+
+/// <summary>Lazy arithmetic flags: operations leave their operands, readers compute the flag they want.</summary>
+internal static unsafe class Flags
+{
+    public const uint C = 1, P = 4, A = 0x10, Z = 0x40, S = 0x80, O = 0x800;
+    public const uint Arithmetic = C | P | A | Z | S | O;
+    public const ulong Trap = 0x100, Interrupt = 0x200, Direction = 0x400, Iopl = 0x3000, Nested = 0x4000;
+    public const ulong Resume = 0x1_0000, AlignmentCheck = 0x4_0000, Identification = 0x20_0000;
+
+    /// <summary>All six are in <see cref="CpuState.FlagBits"/>.</summary>
+    public const int Explicit = 0;
+
+    /// <summary>SF, ZF, PF follow the result; CF, OF, AF are in <see cref="CpuState.FlagBits"/>.</summary>
+    public const int Result = 1;
+
+    /// <summary>SF, ZF, PF follow the result; CF, OF, AF are clear.</summary>
+    public const int Logic = 2;
+
+    /// <summary>Plus the size's logarithm: result and first operand of an addition, a subtraction.</summary>
+    public const int Add = 4, Sub = 8;
+
+    private static ulong MaskOf(int log) => ulong.MaxValue >> (64 - (8 << log));
+
+    public static bool Carry(CpuState* s)
+    {
+        int kind = s->FlagKind;
+        if (kind >= Sub)
+        {
+            ulong a = s->FlagSource;
+            return a < ((a - s->FlagResult) & MaskOf(kind - Sub));
+        }
+        if (kind >= Add)
+            return (s->FlagResult & MaskOf(kind - Add)) < s->FlagSource;
+        return kind != Logic && (s->FlagBits & C) != 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Zero(CpuState* s) => s->FlagKind == Explicit ? (s->FlagBits & Z) != 0 : s->FlagResult == 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Sign(CpuState* s) => s->FlagKind == Explicit ? (s->FlagBits & S) != 0 : (long)s->FlagResult < 0;
+
+    public static bool Overflow(CpuState* s)
+    {
+        int kind = s->FlagKind;
+        if (kind >= Sub)
+        {
+            ulong a = s->FlagSource, b = a - s->FlagResult;
+            return (((a ^ b) & (a ^ s->FlagResult)) >> ((8 << (kind - Sub)) - 1) & 1) != 0;
+        }
+        if (kind >= Add)
+        {
+            ulong a = s->FlagSource, b = s->FlagResult - a;
+            return (((a ^ s->FlagResult) & (b ^ s->FlagResult)) >> ((8 << (kind - Add)) - 1) & 1) != 0;
+        }
+        return kind != Logic && (s->FlagBits & O) != 0;
+    }
+
+    public static bool Parity(CpuState* s) =>
+        s->FlagKind == Explicit ? (s->FlagBits & P) != 0 : (BitOperations.PopCount((byte)s->FlagResult) & 1) == 0;
+
+    /// <summary>The six flags as RFLAGS bits.</summary>
+    public static uint Get(CpuState* s)
+    {
+        int kind = s->FlagKind;
+        if (kind == Explicit)
+            return s->FlagBits;
+        uint bits = OfResult(s->FlagResult);
+        if (kind == Result)
+            return bits | s->FlagBits & (C | A | O);
+        if (kind == Logic)
+            return bits;
+        if (Carry(s))
+            bits |= C;
+        if (Overflow(s))
+            bits |= O;
+        ulong second = kind >= Sub ? s->FlagSource - s->FlagResult : s->FlagResult - s->FlagSource;
+        return bits | (uint)(s->FlagSource ^ second ^ s->FlagResult) & A;
+    }
+
+    /// <summary>SF, ZF, PF of a sign-extended result.</summary>
+    public static uint OfResult(ulong result)
+    {
+        uint bits = result == 0 ? Z : 0;
+        if ((long)result < 0)
+            bits |= S;
+        if ((BitOperations.PopCount((byte)result) & 1) == 0)
+            bits |= P;
+        return bits;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Set(CpuState* s, uint bits)
+    {
+        s->FlagKind = Explicit;
+        s->FlagBits = bits;
+    }
+
+    /// <summary>SF, ZF, PF from a sign-extended result; CF, OF, AF as given.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SetResult(CpuState* s, ulong result, uint carryOverflowAuxiliary)
+    {
+        s->FlagKind = Result;
+        s->FlagResult = result;
+        s->FlagBits = carryOverflowAuxiliary;
+    }
+
+    /// <summary>Changes the flags in <paramref name="mask"/> and keeps the others.</summary>
+    public static void Change(CpuState* s, uint mask, uint bits) => Set(s, Get(s) & ~mask | bits & mask);
+
+    /// <summary>All of RFLAGS.</summary>
+    public static ulong Image(CpuState* s) => Get(s) | s->SystemFlags | 2;
+
+    /// <summary>Loads the bits of RFLAGS in <paramref name="mask"/>.</summary>
+    public static void LoadImage(CpuState* s, ulong image, ulong mask)
+    {
+        Change(s, (uint)mask & Arithmetic, (uint)image);
+        ulong system = mask & (Trap | Interrupt | Direction | Iopl | Nested | Resume | AlignmentCheck | Identification);
+        s->SystemFlags = s->SystemFlags & ~system | image & system;
+    }
+
+    /// <summary>Condition code 0–15 (SDM vol. 1, appendix B).</summary>
+    public static bool Test(CpuState* s, int condition)
+    {
+        bool value = (condition >> 1) switch
+        {
+            0 => Overflow(s),
+            1 => Carry(s),
+            2 => Zero(s),
+            3 => Carry(s) || Zero(s),
+            4 => Sign(s),
+            5 => Parity(s),
+            6 => Sign(s) != Overflow(s),
+            _ => Zero(s) || Sign(s) != Overflow(s),
+        };
+        return value ^ ((condition & 1) != 0);
+    }
+}

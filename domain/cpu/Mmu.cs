@@ -1,0 +1,80 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Domain;
+
+/// <summary>Guest memory as handlers see it: an inlined TLB probe, and slow paths for everything else.</summary>
+/// <remarks>
+/// A slow path returns a host pointer to the operand, or to a copy of it in <see cref="CpuState.Scratch"/> when it lies
+/// in a device or across two pages, or null after a fault: the handler then returns at once.
+/// Null operations stand for accesses outside any instruction (interrupt delivery): the caller has set Rip.
+/// </remarks>
+internal static unsafe class Mmu
+{
+    public const int TlbEntries = 512;
+    public const ulong OffsetMask = 0xfff;
+    public const ulong Empty = ulong.MaxValue;
+
+    /// <summary>Host address for reading, or null when the slow path is needed.</summary>
+    /// <remarks>The page of the last byte is compared, so that an operand that crosses into the next page never hits.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* ReadHit(CpuState* s, ulong address, int size)
+    {
+        var entry = (TlbEntry*)((byte*)s->ReadTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+        return ((address + (ulong)(size - 1)) & ~OffsetMask) == entry->Tag ? (byte*)(address + entry->Addend) : null;
+    }
+
+    /// <summary>Host address for writing, or null when the slow path is needed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* WriteHit(CpuState* s, ulong address, int size)
+    {
+        var entry = (TlbEntry*)((byte*)s->WriteTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+        return ((address + (ulong)(size - 1)) & ~OffsetMask) == entry->Tag ? (byte*)(address + entry->Addend) : null;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Read(CpuState* s, Op* op, ulong address, int size)
+    {
+        byte* at = ReadHit(s, address, size);
+        return at != null ? at : ReadMiss(s, op, address, size);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Write<TSize>(CpuState* s, Op* op, ulong address, ulong value) where TSize : ISize
+    {
+        byte* at = WriteHit(s, address, TSize.Bytes);
+        if (at == null)
+            return WriteMiss(s, op, address, TSize.Bytes, value);
+        TSize.Store(at, value);
+        return true;
+    }
+
+    /// <summary>The operand of a read-modify-write; <see cref="Commit"/> must follow when it is not null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Modify(CpuState* s, Op* op, ulong address, int size)
+    {
+        byte* at = WriteHit(s, address, size);
+        return at != null ? at : ModifyMiss(s, op, address, size);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Commit(CpuState* s)
+    {
+        if (s->RmwSize != 0)
+            Owner(s).CommitSlow();
+    }
+
+    // Kept out of line so that the handlers stay small.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static byte* ReadMiss(CpuState* s, Op* op, ulong address, int size) => Owner(s).ReadSlow(op, address, size);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static byte* ModifyMiss(CpuState* s, Op* op, ulong address, int size) => Owner(s).ModifySlow(op, address, size);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool WriteMiss(CpuState* s, Op* op, ulong address, int size, ulong value) =>
+        Owner(s).WriteSlow(op, address, size, value, 0);
+
+    /// <summary>The processor that owns a state block.</summary>
+    public static Cpu Owner(CpuState* s) => Unsafe.As<Cpu>(GCHandle.FromIntPtr(s->Owner).Target!);
+}

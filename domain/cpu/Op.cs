@@ -1,0 +1,59 @@
+global using unsafe Handler = delegate*<Domain.CpuState*, Domain.Op*, void>;
+
+namespace Domain;
+
+/// <summary>A decoded operation: most instructions are one, those with awkward memory operands are two or three.</summary>
+/// <remarks>
+/// Handlers are static methods that end by calling the next operation's handler. The compiler turns that last call
+/// into a jump as long as no local's address is taken, so a block runs without returning. Where it does not (debug
+/// builds), <see cref="CpuState.Budget"/> bounds the depth.
+/// A handler that cannot go on (fault, end of block without a link) sets <see cref="CpuState.Rip"/> and returns.
+/// </remarks>
+internal unsafe struct Op
+{
+    public Handler Handler;
+
+    /// <summary>Byte offsets into <see cref="CpuState"/>.</summary>
+    public ushort Dst;
+    public ushort Src;
+    public ushort Base;
+    public ushort Index;
+
+    /// <summary>Displacement; from <see cref="Rip"/> when the operand is relative to it.</summary>
+    public int Disp;
+
+    /// <summary>Shift of the index, 0–3.</summary>
+    public byte Scale;
+
+    /// <summary>Instruction length in bytes.</summary>
+    public byte Length;
+
+    /// <summary>Number of instructions in the block up to and with this one.</summary>
+    public ushort Count;
+
+    public ulong Imm;
+
+    /// <summary>Linear address of the instruction.</summary>
+    public ulong Rip;
+}
+
+/// <summary>A run of instructions within one page (or a single one across two), keyed by physical and linear address.</summary>
+internal unsafe struct Block
+{
+    public ulong Physical;
+    public ulong Rip;
+
+    /// <summary>Physical address of the second page, or all ones.</summary>
+    public ulong SecondPage;
+
+    /// <summary>Next in the hash bucket, in the first page, in the second page.</summary>
+    public Block* NextInBucket;
+    public Block* NextInPage;
+    public Block* NextInSecondPage;
+    public int Mode;
+    public int Bytes;
+    public int OpCount;
+    public int Stale;
+
+    public static Op* Ops(Block* block) => (Op*)(block + 1);
+}

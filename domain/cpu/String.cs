@@ -1,0 +1,241 @@
+using System;
+
+namespace Domain;
+
+/// <summary>String instructions, with REP page by page (SDM vol. 1, 7.3.9).</summary>
+/// <remarks>
+/// Src is the offset of the source's segment base. Scale 1 means 32-bit index registers. Imm: 0 once, 1 REP or REPE, 2 REPNE.
+/// Registers advance as elements complete, so a fault, or giving way to interrupts, restarts in the middle.
+/// </remarks>
+internal static unsafe class String<TSize> where TSize : struct, ISize
+{
+    /// <summary>Bytes after which a repetition lets the run loop look around.</summary>
+    private const ulong Slice = 1 << 18;
+
+    private static ulong Width(Op* op) => op->Scale != 0 ? uint.MaxValue : ulong.MaxValue;
+
+    private static ulong Step(CpuState* s) => (s->SystemFlags & Flags.Direction) == 0 ? (ulong)TSize.Bytes : 0 - (ulong)TSize.Bytes;
+
+    private static ulong Remaining(CpuState* s, Op* op) => op->Imm == 0 ? 1 : s->Gpr[1] & Width(op);
+
+    private static void Advance(CpuState* s, Op* op, int register, ulong by)
+    {
+        if (op->Scale != 0)
+            s->Gpr[register] = (uint)(s->Gpr[register] + by);
+        else
+            s->Gpr[register] += by;
+    }
+
+    private static void CountDown(CpuState* s, Op* op, ulong elements)
+    {
+        if (op->Imm != 0)
+            Advance(s, op, 1, 0 - elements);
+    }
+
+    private static void Pause(CpuState* s, Op* op)
+    {
+        s->Rip = op->Rip;
+        s->Budget -= op->Count;
+    }
+
+    private static ulong Fitting(ulong address, ulong elements) =>
+        Math.Min(elements, (4096 - (address & Mmu.OffsetMask)) / (ulong)TSize.Bytes);
+
+    public static void Move(CpuState* s, Op* op)
+    {
+        ulong step = Step(s);
+        for (ulong done = 0, left = Remaining(s, op); left != 0;)
+        {
+            if (done >= Slice)
+            {
+                Pause(s, op);
+                return;
+            }
+            ulong from = (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), to = s->Gpr[7] & Width(op);
+            byte* source = Mmu.Read(s, op, from, TSize.Bytes);
+            if (source == null)
+                return;
+            ulong elements = 1;
+            byte* target = Mmu.WriteHit(s, to, TSize.Bytes);
+            if (target == null)
+            {
+                if (!Mmu.Owner(s).WriteSlow(op, to, TSize.Bytes, TSize.Load(source), 0))
+                    return;
+            }
+            else if ((long)step < 0 || source == (byte*)s->Scratch || left == 1)
+                TSize.Store(target, TSize.Load(source));
+            else
+            {
+                elements = Fitting(to, Fitting(from, left));
+                ulong bytes = elements * (ulong)TSize.Bytes;
+                if (target > source && target < source + bytes)
+                {
+                    // Overlapping upwards, each element is seen by the next: the idiom that fills memory with a pattern.
+                    for (ulong i = 0; i < bytes; i += (ulong)TSize.Bytes)
+                        TSize.Store(target + i, TSize.Load(source + i));
+                }
+                else
+                    Buffer.MemoryCopy(source, target, bytes, bytes);
+            }
+            Advance(s, op, 6, elements * step);
+            Advance(s, op, 7, elements * step);
+            CountDown(s, op, elements);
+            left -= elements;
+            done += elements * (ulong)TSize.Bytes;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void Store(CpuState* s, Op* op)
+    {
+        ulong step = Step(s);
+        ulong value = TSize.Load((byte*)s);
+        for (ulong done = 0, left = Remaining(s, op); left != 0;)
+        {
+            if (done >= Slice)
+            {
+                Pause(s, op);
+                return;
+            }
+            ulong to = s->Gpr[7] & Width(op);
+            ulong elements = 1;
+            byte* target = Mmu.WriteHit(s, to, TSize.Bytes);
+            if (target == null)
+            {
+                if (!Mmu.Owner(s).WriteSlow(op, to, TSize.Bytes, value, 0))
+                    return;
+            }
+            else if ((long)step < 0 || left == 1)
+                TSize.Store(target, value);
+            else
+            {
+                elements = Fitting(to, left);
+                switch (TSize.Bytes)
+                {
+                    case 1: new Span<byte>(target, (int)elements).Fill((byte)value); break;
+                    case 2: new Span<ushort>(target, (int)elements).Fill((ushort)value); break;
+                    case 4: new Span<uint>(target, (int)elements).Fill((uint)value); break;
+                    default: new Span<ulong>(target, (int)elements).Fill(value); break;
+                }
+            }
+            Advance(s, op, 7, elements * step);
+            CountDown(s, op, elements);
+            left -= elements;
+            done += elements * (ulong)TSize.Bytes;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void Load(CpuState* s, Op* op)
+    {
+        ulong step = Step(s);
+        ulong done = 0;
+        for (ulong left = Remaining(s, op); left != 0; left--)
+        {
+            if (done++ >= 4096)
+            {
+                Pause(s, op);
+                return;
+            }
+            byte* at = Mmu.Read(s, op, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), TSize.Bytes);
+            if (at == null)
+                return;
+            TSize.SetRegister((byte*)s, TSize.Load(at));
+            Advance(s, op, 6, step);
+            CountDown(s, op, 1);
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void Scan(CpuState* s, Op* op)
+    {
+        ulong step = Step(s);
+        ulong value = TSize.Load((byte*)s);
+        ulong done = 0;
+        for (ulong left = Remaining(s, op); left != 0; left--)
+        {
+            if (done++ >= 65536)
+            {
+                Pause(s, op);
+                return;
+            }
+            byte* at = Mmu.Read(s, op, s->Gpr[7] & Width(op), TSize.Bytes);
+            if (at == null)
+                return;
+            ulong other = TSize.Load(at);
+            AluSub.Apply<TSize>(s, value, other);
+            Advance(s, op, 7, step);
+            CountDown(s, op, 1);
+            if (op->Imm != 0 && value == other != (op->Imm == 1))
+                break;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void Compare(CpuState* s, Op* op)
+    {
+        ulong step = Step(s);
+        ulong done = 0;
+        for (ulong left = Remaining(s, op); left != 0; left--)
+        {
+            if (done++ >= 65536)
+            {
+                Pause(s, op);
+                return;
+            }
+            byte* at = Mmu.Read(s, op, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), TSize.Bytes);
+            if (at == null)
+                return;
+            ulong first = TSize.Load(at);
+            at = Mmu.Read(s, op, s->Gpr[7] & Width(op), TSize.Bytes);
+            if (at == null)
+                return;
+            ulong second = TSize.Load(at);
+            AluSub.Apply<TSize>(s, first, second);
+            Advance(s, op, 6, step);
+            Advance(s, op, 7, step);
+            CountDown(s, op, 1);
+            if (op->Imm != 0 && first == second != (op->Imm == 1))
+                break;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>INS.</summary>
+    public static void Input(CpuState* s, Op* op)
+    {
+        if (!Cpu.MayUsePorts(s, op))
+            return;
+        ulong step = Step(s);
+        for (ulong left = Remaining(s, op); left != 0; left--)
+        {
+            ulong to = s->Gpr[7] & Width(op);
+            var owner = Mmu.Owner(s);
+            // The port must not be read before it is certain that the value can be stored.
+            if (!owner.ProbeWrite(op, to, TSize.Bytes))
+                return;
+            owner.WriteSlow(op, to, TSize.Bytes, owner.PortIn((ushort)s->Gpr[2], TSize.Bytes), 0);
+            Advance(s, op, 7, step);
+            CountDown(s, op, 1);
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>OUTS.</summary>
+    public static void Output(CpuState* s, Op* op)
+    {
+        if (!Cpu.MayUsePorts(s, op))
+            return;
+        ulong step = Step(s);
+        for (ulong left = Remaining(s, op); left != 0; left--)
+        {
+            byte* at = Mmu.Read(s, op, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), TSize.Bytes);
+            if (at == null)
+                return;
+            Mmu.Owner(s).PortOut((ushort)s->Gpr[2], TSize.Bytes, (uint)TSize.Load(at));
+            Advance(s, op, 6, step);
+            CountDown(s, op, 1);
+        }
+        op[1].Handler(s, op + 1);
+    }
+}

@@ -1,0 +1,435 @@
+namespace Domain;
+
+/// <summary>System instructions. Those that may change what comes next end their block.</summary>
+internal static unsafe class SystemOps
+{
+    private static void Next(CpuState* s, Op* op)
+    {
+        s->Rip = op->Rip + op->Length;
+        s->Budget -= op->Count;
+    }
+
+    /// <summary>A failed system operation has noted its exception; this adds where.</summary>
+    private static void Failed(CpuState* s, Op* op)
+    {
+        s->Rip = op->Rip;
+        s->Budget -= op->Count;
+    }
+
+    private static bool Privileged(CpuState* s, Op* op)
+    {
+        if (s->Cpl == 0)
+            return true;
+        Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+        return false;
+    }
+
+    /// <summary>Exception Imm, for what the decoder refuses.</summary>
+    public static void RaiseException(CpuState* s, Op* op) => Cpu.Raise(s, op, (int)op->Imm);
+
+    public static void ClearCarry(CpuState* s, Op* op) { Flags.Change(s, Flags.C, 0); op[1].Handler(s, op + 1); }
+
+    public static void SetCarry(CpuState* s, Op* op) { Flags.Change(s, Flags.C, Flags.C); op[1].Handler(s, op + 1); }
+
+    public static void ComplementCarry(CpuState* s, Op* op) { Flags.Set(s, Flags.Get(s) ^ Flags.C); op[1].Handler(s, op + 1); }
+
+    public static void ClearDirection(CpuState* s, Op* op) { s->SystemFlags &= ~Flags.Direction; op[1].Handler(s, op + 1); }
+
+    public static void SetDirection(CpuState* s, Op* op) { s->SystemFlags |= Flags.Direction; op[1].Handler(s, op + 1); }
+
+    public static void LoadAh(CpuState* s, Op* op)
+    {
+        *((byte*)s + 1) = (byte)(Flags.Get(s) | 2);
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void StoreAh(CpuState* s, Op* op)
+    {
+        Flags.Change(s, Flags.C | Flags.P | Flags.A | Flags.Z | Flags.S, *((byte*)s + 1));
+        op[1].Handler(s, op + 1);
+    }
+
+    private static bool MaySwitchInterrupts(CpuState* s, Op* op) => Cpu.MayUsePorts(s, op);
+
+    public static void ClearInterrupt(CpuState* s, Op* op)
+    {
+        if (!MaySwitchInterrupts(s, op))
+            return;
+        s->SystemFlags &= ~Flags.Interrupt;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void SetInterrupt(CpuState* s, Op* op)
+    {
+        if (!MaySwitchInterrupts(s, op))
+            return;
+        s->Shadow = (s->SystemFlags & Flags.Interrupt) == 0;
+        s->SystemFlags |= Flags.Interrupt;
+        Next(s, op);
+    }
+
+    public static void Halt(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        Next(s, op);
+        s->Exit = ExitReason.Halt;
+    }
+
+    public static void Interrupt(CpuState* s, Op* op)
+    {
+        Next(s, op);
+        s->Exit = ExitReason.SoftwareInterrupt;
+        s->Vector = (int)op->Imm;
+    }
+
+    /// <summary>IN; the port is Imm, or DX when Scale is 1. Dst takes the value.</summary>
+    public static void In<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
+    {
+        if (!Cpu.MayUsePorts(s, op))
+            return;
+        ushort port = op->Scale != 0 ? (ushort)s->Gpr[2] : (ushort)op->Imm;
+        TSize.SetRegister((byte*)s, Mmu.Owner(s).PortIn(port, TSize.Bytes));
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>OUT ends its block: the device may have raised an interrupt or ended the machine.</summary>
+    public static void Out<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
+    {
+        if (!Cpu.MayUsePorts(s, op))
+            return;
+        ushort port = op->Scale != 0 ? (ushort)s->Gpr[2] : (ushort)op->Imm;
+        Mmu.Owner(s).PortOut(port, TSize.Bytes, (uint)TSize.Load((byte*)s));
+        Next(s, op);
+    }
+
+    public static void ReadControl(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        *(ulong*)((byte*)s + op->Dst) = Mmu.Owner(s).ReadControl((int)op->Imm);
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void WriteControl(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        ulong value = *(ulong*)((byte*)s + op->Src);
+        if (!Mmu.Owner(s).WriteControl((int)op->Imm, s->Code64 ? value : (uint)value))
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            return;
+        }
+        Next(s, op);
+    }
+
+    public static void ReadDebug(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        *(ulong*)((byte*)s + op->Dst) = s->Dr[op->Imm];
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>Debug registers hold what is written; breakpoints are not emulated.</summary>
+    public static void WriteDebug(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        s->Dr[op->Imm] = *(ulong*)((byte*)s + op->Src);
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void ClearTaskSwitched(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        Mmu.Owner(s).WriteControl(0, s->Cr0 & ~Cpu.ControlTaskSwitched);
+        Next(s, op);
+    }
+
+    public static void StoreMachineStatus(CpuState* s, Op* op)
+    {
+        *(ulong*)((byte*)s + op->Dst) = s->Cr0;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void LoadMachineStatus(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        ulong value = *(ushort*)((byte*)s + op->Src);
+        Mmu.Owner(s).WriteControl(0, s->Cr0 & ~0xeUL | value & 0xf);
+        Next(s, op);
+    }
+
+    /// <summary>LGDT (Imm 0), LIDT (1) from the pseudo-descriptor at TempAddress.</summary>
+    public static void LoadTable(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        byte* at = Mmu.Read(s, op, s->TempAddress, 2);
+        if (at == null)
+            return;
+        uint limit = *(ushort*)at;
+        int width = s->Code64 ? 8 : 4;
+        at = Mmu.Read(s, op, s->TempAddress + 2, width);
+        if (at == null)
+            return;
+        ulong tableBase = width == 8 ? *(ulong*)at : *(uint*)at;
+        if (op->Imm == 0)
+        {
+            s->GdtLimit = limit;
+            s->GdtBase = tableBase;
+        }
+        else
+        {
+            s->IdtLimit = limit;
+            s->IdtBase = tableBase;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>SGDT (Imm 0), SIDT (1).</summary>
+    public static void StoreTable(CpuState* s, Op* op)
+    {
+        if (!Mmu.Write<Size16>(s, op, s->TempAddress, op->Imm == 0 ? s->GdtLimit : s->IdtLimit))
+            return;
+        ulong tableBase = op->Imm == 0 ? s->GdtBase : s->IdtBase;
+        if (!(s->Code64 ? Mmu.Write<Size64>(s, op, s->TempAddress + 2, tableBase) : Mmu.Write<Size32>(s, op, s->TempAddress + 2, tableBase)))
+            return;
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>LTR (Imm 0), LLDT (1).</summary>
+    public static void LoadTask(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        if (!Mmu.Owner(s).LoadTask(*(ushort*)((byte*)s + op->Src), op->Imm != 0))
+        {
+            Failed(s, op);
+            return;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void StoreTask(CpuState* s, Op* op)
+    {
+        *(ulong*)((byte*)s + op->Dst) = op->Imm == 0 ? s->TssSelector : s->LdtSelector;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void InvalidatePage(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        Mmu.Owner(s).FlushPage(s->TempAddress);
+        Next(s, op);
+    }
+
+    /// <summary>INVD, WBINVD: caches are not emulated.</summary>
+    public static void PrivilegedNop(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void ReadModelSpecific(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        // The count of what follows must not see a value by reference: a local's address would cost the jump at the end.
+        if (!ReadModelSpecificInto(s))
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            return;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    private static bool ReadModelSpecificInto(CpuState* s)
+    {
+        if (!Mmu.Owner(s).ReadModelSpecific((uint)s->Gpr[1], out ulong value))
+            return false;
+        s->Gpr[0] = (uint)value;
+        s->Gpr[2] = value >> 32;
+        return true;
+    }
+
+    public static void WriteModelSpecific(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        if (!Mmu.Owner(s).WriteModelSpecific((uint)s->Gpr[1], s->Gpr[2] << 32 | (uint)s->Gpr[0]))
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            return;
+        }
+        Next(s, op);
+    }
+
+    /// <summary>RDTSC, and RDTSCP when Imm is 1.</summary>
+    public static void ReadTimeStamp(CpuState* s, Op* op)
+    {
+        if ((s->Cr4 & 4) != 0 && s->Cpl != 0)
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            return;
+        }
+        ulong now = Mmu.Owner(s).TimeStamp;
+        s->Gpr[0] = (uint)now;
+        s->Gpr[2] = now >> 32;
+        if (op->Imm != 0)
+            s->Gpr[1] = s->TscAux;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void Identify(CpuState* s, Op* op)
+    {
+        CpuId.Read(s);
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void SystemCall(CpuState* s, Op* op)
+    {
+        if ((s->Efer & Cpu.EferSyscall) == 0)
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionInvalidOpcode);
+            return;
+        }
+        Mmu.Owner(s).EnterSystemCall(op->Rip + op->Length);
+        s->Budget -= op->Count;
+        Jump.Continue(s);
+    }
+
+    /// <summary>SYSRET; Imm 1: to 64-bit code.</summary>
+    public static void SystemReturn(CpuState* s, Op* op)
+    {
+        if ((s->Efer & Cpu.EferSyscall) == 0)
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionInvalidOpcode);
+            return;
+        }
+        if (!Privileged(s, op))
+            return;
+        Mmu.Owner(s).LeaveSystemCall(op->Imm != 0);
+        s->Budget -= op->Count;
+        if (op->Imm == 0 || (s->SystemFlags & Flags.Trap) != 0)
+            return;
+        Jump.Continue(s);
+    }
+
+    public static void SwapGs(CpuState* s, Op* op)
+    {
+        if (!Privileged(s, op))
+            return;
+        (s->SegmentBase[Cpu.SegmentGs], s->KernelGsBase) = (s->KernelGsBase, s->SegmentBase[Cpu.SegmentGs]);
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>IRETQ or IRETD in long mode; Imm is the word.</summary>
+    public static void InterruptReturn(CpuState* s, Op* op)
+    {
+        if (!Mmu.Owner(s).InterruptReturn(op))
+            Failed(s, op);
+    }
+
+    /// <summary>MOV to segment register Imm.</summary>
+    public static void LoadSegment(CpuState* s, Op* op)
+    {
+        if (!Mmu.Owner(s).LoadSegment((int)op->Imm, *(ushort*)((byte*)s + op->Src)))
+        {
+            Failed(s, op);
+            return;
+        }
+        s->Shadow = op->Imm == Cpu.SegmentSs;
+        Next(s, op);
+    }
+
+    /// <summary>POP to FS or GS (or another, in 32-bit code): the value is in Temp, Dst grows by the word in Scale.</summary>
+    public static void PopSegment(CpuState* s, Op* op)
+    {
+        if (!Mmu.Owner(s).LoadSegment((int)op->Imm, (ushort)s->Temp))
+        {
+            Failed(s, op);
+            return;
+        }
+        s->Gpr[4] = s->Code64 ? s->Gpr[4] + op->Scale : (uint)(s->Gpr[4] + op->Scale);
+        Next(s, op);
+    }
+
+    /// <summary>Copies segment register Imm to Temp.</summary>
+    public static void StoreSegment(CpuState* s, Op* op)
+    {
+        s->Temp = s->Selector[op->Imm];
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>JMP ptr16:32, in 32-bit code: selector in Src, offset in Imm.</summary>
+    public static void FarJump(CpuState* s, Op* op)
+    {
+        if (!Mmu.Owner(s).FarTransfer(op->Src, op->Imm, false))
+            Failed(s, op);
+        else
+            s->Budget -= op->Count;
+    }
+
+    /// <summary>JMP m16:16/32/64: Imm bytes of offset at TempAddress, then the selector.</summary>
+    public static void FarJumpMemory(CpuState* s, Op* op)
+    {
+        int size = (int)op->Imm;
+        byte* at = Mmu.Read(s, op, s->TempAddress, size);
+        if (at == null)
+            return;
+        ulong offset = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
+        at = Mmu.Read(s, op, s->TempAddress + (ulong)size, 2);
+        if (at == null)
+            return;
+        if (!Mmu.Owner(s).FarTransfer(*(ushort*)at, offset, false))
+            Failed(s, op);
+        else
+            s->Budget -= op->Count;
+    }
+
+    /// <summary>RETF with words of Scale bytes; Imm more bytes leave the stack.</summary>
+    public static void FarReturn(CpuState* s, Op* op)
+    {
+        ulong stack = s->Code64 ? s->Gpr[4] : (uint)s->Gpr[4];
+        int size = op->Scale;
+        byte* at = Mmu.Read(s, op, stack, size);
+        if (at == null)
+            return;
+        ulong offset = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
+        at = Mmu.Read(s, op, stack + (ulong)size, 2);
+        if (at == null)
+            return;
+        ushort selector = *(ushort*)at;
+        stack += 2 * (ulong)size + op->Imm;
+        ulong outerStack = 0;
+        ushort outerSelector = 0;
+        bool outward = (selector & 3) > s->Cpl;
+        if (outward)
+        {
+            at = Mmu.Read(s, op, stack, size);
+            if (at == null)
+                return;
+            outerStack = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
+            at = Mmu.Read(s, op, stack + (ulong)size, 2);
+            if (at == null)
+                return;
+            outerSelector = *(ushort*)at;
+        }
+        if (!Mmu.Owner(s).FarTransfer(selector, offset, true))
+        {
+            Failed(s, op);
+            return;
+        }
+        s->Gpr[4] = outward ? outerStack + op->Imm : stack;
+        if (outward)
+            s->Selector[Cpu.SegmentSs] = outerSelector;
+        s->Budget -= op->Count;
+    }
+}
