@@ -360,7 +360,7 @@ public sealed unsafe partial class Cpu
     }
 
     /// <summary>Changes privilege: selects the TLBs and the code generation that belong to it.</summary>
-    private void SetPrivilege(int level)
+    internal void SetPrivilege(int level)
     {
         s->Cpl = level;
         bool user = level == 3;

@@ -54,7 +54,7 @@ public sealed unsafe partial class Cpu
         buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
         arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
         s->JumpCache = (JumpEntry*)NativeMemory.AllocZeroed(Jump.Entries, (nuint)sizeof(JumpEntry));
-        builder = new BlockBuilder();
+        builder = new BlockBuilder(s);
         // Generation 0 is what empty cache entries hold.
         s->Generation = 2;
         ResetRegisters();

@@ -417,9 +417,9 @@ internal sealed unsafe partial class BlockBuilder
         op.Imm = i.HasRepnePrefix ? 2u : i.HasRepPrefix ? 1u : 0;
         op.Src = i.SegmentPrefix switch
         {
-            Register.FS => (ushort)(SegmentBaseOffset + 8 * Cpu.SegmentFs),
-            Register.GS => (ushort)(SegmentBaseOffset + 8 * Cpu.SegmentGs),
-            _ => ZeroOffset,
+            Register.FS => (ushort)(segmentBaseOffset + 8 * Cpu.SegmentFs),
+            Register.GS => (ushort)(segmentBaseOffset + 8 * Cpu.SegmentGs),
+            _ => zeroOffset,
         };
         return false;
     }
@@ -434,7 +434,7 @@ internal sealed unsafe partial class BlockBuilder
                 ref var store = ref Emit(&SystemOps.StoreSegment);
                 store.Imm = (ulong)(i.Op0Register - Register.ES);
                 ref var op = ref Emit(code64 ? Pick.Size<StackPush<Stack64>>(log) : Pick.Size<StackPush<Stack32>>(log));
-                op.Src = TempOffset;
+                op.Src = tempOffset;
                 return false;
             }
             case OpKind.Register or OpKind.Memory:
@@ -528,9 +528,9 @@ internal sealed unsafe partial class BlockBuilder
             return source;
         // 32-bit code: the register's upper half may hold anything.
         ref var cut = ref Emit(&Extend<Size64, Size32>.Zero);
-        cut.Dst = TempOffset;
+        cut.Dst = tempOffset;
         cut.Src = source;
-        return TempOffset;
+        return tempOffset;
     }
 
     /// <summary>CMP or TEST with the conditional branch behind it.</summary>

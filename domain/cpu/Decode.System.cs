@@ -97,7 +97,7 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Xlatb:
             {
                 ref var op = ref Emit(&Move<Size64>.RegisterRegister);
-                op.Dst = TempAddressOffset;
+                op.Dst = tempAddressOffset;
                 op.Src = Reg(Register.RBX);
                 Emit(&Move.Translate);
                 return false;
@@ -151,7 +151,7 @@ internal sealed unsafe partial class BlockBuilder
             }
             ref var move = ref Emit(Pick.Size<MoveRegisterRegister>(Log(in i, 0)));
             move.Dst = Reg(to);
-            move.Src = TempOffset;
+            move.Src = tempOffset;
             return false;
         }
         if (to.IsCR())

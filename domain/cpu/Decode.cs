@@ -36,8 +36,15 @@ internal sealed unsafe partial class BlockBuilder
 
     public string LastUnknown { get; private set; } = "";
 
-    public BlockBuilder()
+    public BlockBuilder(CpuState* s)
     {
+        zeroOffset = Offset(s, &s->Zero);
+        eaTempOffset = Offset(s, &s->EaTemp);
+        tempOffset = Offset(s, &s->Temp);
+        tempAddressOffset = Offset(s, &s->TempAddress);
+        xmmOffset = Offset(s, s->Xmm);
+        xmmTempOffset = Offset(s, s->XmmTemp);
+        segmentBaseOffset = Offset(s, s->SegmentBase);
         Slots = (Op*)NativeMemory.AlignedAlloc((nuint)(MaxSlots * sizeof(Op)), 64);
         decoder64 = Decoder.Create(64, reader);
         decoder32 = Decoder.Create(32, reader);
@@ -137,7 +144,7 @@ internal sealed unsafe partial class BlockBuilder
         op.Rip = i.IP;
         op.Length = (byte)i.Length;
         op.Count = (ushort)(current + 1);
-        op.Base = op.Index = op.Dst = op.Src = ZeroOffset;
+        op.Base = op.Index = op.Dst = op.Src = zeroOffset;
         return ref op;
     }
 
@@ -150,23 +157,17 @@ internal sealed unsafe partial class BlockBuilder
 
     // ---- operands
 
-    private static readonly ushort ZeroOffset = Offset(&((CpuState*)null)->Zero);
-    private static readonly ushort EaTempOffset = Offset(&((CpuState*)null)->EaTemp);
-    private static readonly ushort TempOffset = Offset(&((CpuState*)null)->Temp);
-    private static readonly ushort TempAddressOffset = Offset(&((CpuState*)null)->TempAddress);
-    private static readonly ushort XmmOffset = Offset(((CpuState*)null)->Xmm);
-    private static readonly ushort XmmTempOffset = Offset(((CpuState*)null)->XmmTemp);
-    private static readonly ushort SegmentBaseOffset = Offset(((CpuState*)null)->SegmentBase);
+    private readonly ushort zeroOffset, eaTempOffset, tempOffset, tempAddressOffset, xmmOffset, xmmTempOffset, segmentBaseOffset;
 
-    private static ushort Offset(void* field) => (ushort)(nuint)field;
+    private static ushort Offset(CpuState* s, void* field) => (ushort)((byte*)field - (byte*)s);
 
     /// <summary>Byte offset of a register in the state.</summary>
-    private static ushort Reg(Register register)
+    private ushort Reg(Register register)
     {
         if (register is >= Register.AH and <= Register.BH)
             return (ushort)((register - Register.AH) * 8 + 1);
         if (register.IsXMM())
-            return (ushort)(XmmOffset + register.GetNumber() * 16);
+            return (ushort)(xmmOffset + register.GetNumber() * 16);
         // Iced numbers SPL–DIL like AH–BH's successors: 4–7, as encoded with REX.
         return (ushort)(register.GetNumber() * 8);
     }
@@ -206,9 +207,9 @@ internal sealed unsafe partial class BlockBuilder
     }
 
     /// <summary>The address as the instruction spells it, without segment and wrap.</summary>
-    private static Address Plain(in Instruction i)
+    private Address Plain(in Instruction i)
     {
-        var address = new Address { Base = ZeroOffset, Index = ZeroOffset };
+        var address = new Address { Base = zeroOffset, Index = zeroOffset };
         if (i.IsIPRelativeMemoryOperand)
         {
             address.Form = AddressForm.Rip;
@@ -243,16 +244,16 @@ internal sealed unsafe partial class BlockBuilder
         if (far)
         {
             ref var load = ref Emit(&Move<Size64>.RegisterImmediate);
-            load.Dst = EaTempOffset;
+            load.Dst = eaTempOffset;
             load.Imm = i.MemoryDisplacement64;
-            plain = new Address { Base = EaTempOffset, Index = ZeroOffset };
+            plain = new Address { Base = eaTempOffset, Index = zeroOffset };
         }
         if (!based && !narrow)
             return plain;
         ref var op = ref Emit(narrow ? Pick.Address<OperandNarrow>(plain.Form) : Pick.Address<OperandSegmented>(plain.Form));
         plain.Apply(ref op);
-        op.Src = based ? (ushort)(SegmentBaseOffset + 8 * (segment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs)) : ZeroOffset;
-        return new Address { Base = EaTempOffset, Index = ZeroOffset };
+        op.Src = based ? (ushort)(segmentBaseOffset + 8 * (segment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs)) : zeroOffset;
+        return new Address { Base = eaTempOffset, Index = zeroOffset };
     }
 
     /// <summary>Emits an operation on the memory operand.</summary>
@@ -278,7 +279,7 @@ internal sealed unsafe partial class BlockBuilder
         if (!IsMemory(in i, operand))
             return Reg(i.GetOpRegister(operand));
         EmitMemory<OperandLoad>(in i, Log(in i, operand));
-        return TempOffset;
+        return tempOffset;
     }
 
     /// <summary>As <see cref="Source"/>, for an operand that is also written: <see cref="Finish"/> must follow.</summary>
@@ -287,7 +288,7 @@ internal sealed unsafe partial class BlockBuilder
         if (!IsMemory(in i, operand))
             return Reg(i.GetOpRegister(operand));
         EmitMemory<OperandLoadForWrite>(in i, Log(in i, operand));
-        return TempOffset;
+        return tempOffset;
     }
 
     private void Finish(in Instruction i, int operand)
@@ -297,8 +298,8 @@ internal sealed unsafe partial class BlockBuilder
     }
 
     /// <summary>Offset to compute a write-only operand at; <see cref="FinishOutput"/> must follow.</summary>
-    private static ushort Output(in Instruction i, int operand) =>
-        IsMemory(in i, operand) ? TempOffset : Reg(i.GetOpRegister(operand));
+    private ushort Output(in Instruction i, int operand) =>
+        IsMemory(in i, operand) ? tempOffset : Reg(i.GetOpRegister(operand));
 
     private void FinishOutput(in Instruction i, int operand)
     {

@@ -1,0 +1,120 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using Iced.Intel;
+
+namespace Domain.Tests;
+
+/// <summary>A processor with a little RAM and nothing else: page tables, descriptor tables and a page of code.</summary>
+/// <remarks>
+/// Physical layout: 0x1000 GDT, 0x2000 IDT, 0x3000 TSS, 0x10000.. page tables (identity for the first 16 MiB, 4 KiB pages,
+/// user-accessible), code at 0x100000, kernel stack below 0x90000, interrupt stack below 0xa0000.
+/// </remarks>
+internal sealed unsafe class TestMachine : IInterruptController
+{
+    public const ulong CodeAt = 0x100000, StackTop = 0x90000, InterruptStackTop = 0xa0000, PageTable = 0x14000;
+    public const ushort KernelCode = 0x08, KernelData = 0x10, UserData = 0x1b, UserCode = 0x23, Task = 0x28;
+
+    public GuestMemory Memory { get; } = GuestMemory.Allocate(16 << 20);
+
+    public Bus Bus { get; } = new();
+
+    public Cpu Cpu { get; }
+
+    public CpuState* S { get; }
+
+    public Queue<int> Interrupts { get; } = new();
+
+    public bool Pending => Interrupts.Count != 0;
+
+    public uint TaskPriority { get; set; }
+
+    public int Acknowledge() => Interrupts.Dequeue();
+
+    public TestMachine()
+    {
+        Cpu = new Cpu(Memory, Bus, this);
+        S = Cpu.State;
+        Cpu.ResetToPvh(0, 0);
+        Write(0x1000 + KernelCode, 0x00af9b000000ffff);
+        Write(0x1000 + KernelData, 0x00cf93000000ffff);
+        Write(0x1000 + (UserData & ~3u), 0x00cff3000000ffff);
+        Write(0x1000 + (UserCode & ~3u), 0x00affb000000ffff);
+        Write(0x1000 + Task, 0x0000890030000067);
+        Write(0x3000 + 4, InterruptStackTop);
+
+        Write(0x10000, 0x11000 | 7);
+        Write(0x11000, 0x12000 | 7);
+        for (ulong table = 0; table < 8; table++)
+        {
+            Write(0x12000 + 8 * table, (PageTable + 0x1000 * table) | 7);
+            for (ulong page = 0; page < 512; page++)
+                Write(PageTable + 0x1000 * table + 8 * page, ((table * 512 + page) << 12) | 7);
+        }
+        S->GdtBase = 0x1000;
+        S->GdtLimit = 0x37;
+        S->IdtBase = 0x2000;
+        S->IdtLimit = 0xfff;
+        S->TssBase = 0x3000;
+        S->TssLimit = 0x67;
+        S->Cr3 = 0x10000;
+        S->Cr4 = Cpu.Control4Pae | Cpu.Control4Sse;
+        S->Efer = Cpu.EferLongEnable | Cpu.EferLongActive | Cpu.EferSyscall | Cpu.EferNoExecute;
+        S->Cr0 |= Cpu.ControlPaging | Cpu.ControlWriteProtect;
+        S->Code64 = true;
+        S->Selector[1] = KernelCode;
+        S->Selector[2] = KernelData;
+        S->Gpr[4] = StackTop;
+        S->Rip = CodeAt;
+        Cpu.FlushTranslations();
+    }
+
+    public void Write(ulong physical, ulong value) => *(ulong*)(Memory.Base + physical) = value;
+
+    public ulong Read(ulong physical) => *(ulong*)(Memory.Base + physical);
+
+    /// <summary>The page table entry of an address in the first 16 MiB.</summary>
+    public ref ulong Entry(ulong linear) => ref *(ulong*)(Memory.Base + PageTable + (linear >> 12) * 8);
+
+    public void Gate(int vector, ulong target, bool trap = false, int stackTable = 0, int level = 0)
+    {
+        Write(0x2000 + (ulong)vector * 16, (target & 0xffff) | (ulong)KernelCode << 16 | (ulong)stackTable << 32
+            | (trap ? 0x8fUL : 0x8eUL) << 40 | (ulong)level << 45 | (target >> 16 & 0xffff) << 48);
+        Write(0x2000 + (ulong)vector * 16 + 8, target >> 32);
+    }
+
+    public void ToUser()
+    {
+        S->Selector[1] = UserCode;
+        S->Selector[2] = UserData;
+        S->Cpl = 3;
+        Cpu.SetPrivilege(3);
+    }
+
+    public static byte[] Assemble(ulong at, Action<Assembler> write)
+    {
+        var assembler = new Assembler(64);
+        write(assembler);
+        using var stream = new MemoryStream();
+        assembler.Assemble(new StreamCodeWriter(stream), at);
+        return stream.ToArray();
+    }
+
+    public int Place(ulong at, Action<Assembler> write) => Place(at, Assemble(at, write));
+
+    public int Place(ulong at, byte[] code)
+    {
+        code.CopyTo(new Span<byte>(Memory.Base + at, code.Length));
+        Cpu.InvalidateCode(at, (ulong)code.Length);
+        return code.Length;
+    }
+
+    /// <summary>Runs until HLT; anything else is a failure of the test.</summary>
+    public void RunToHalt()
+    {
+        var exit = Cpu.Run();
+        if (exit != CpuExit.Halted)
+            throw new InvalidOperationException($"the processor stopped with {exit} at {S->Rip:x}");
+        S->Halted = false;
+    }
+}
