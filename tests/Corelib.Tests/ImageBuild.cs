@@ -1,0 +1,48 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+
+namespace Corelib.Tests;
+
+/// <summary>Builds the small images under tests/images and runs programs, with a limit on time.</summary>
+internal static class ImageBuild
+{
+    public static readonly string Root = FindRoot();
+
+    public static string Image(string name) => Path.Combine(Root, "out", "images", name);
+
+    /// <summary>Exit code and everything that was printed.</summary>
+    public static (int Code, string Output) Build(string project, string? sin = null)
+    {
+        string defines = sin == null ? "" : $" -p:Sin={sin} -t:Rebuild";
+        return Run("dotnet", $"build -c Release -nologo -v:m -m:1 -nodeReuse:false tests/images/{project}/{project}.csproj{defines}", 120);
+    }
+
+    public static (int Code, string Output) Run(string program, string arguments, int seconds)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = Root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        })!;
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(TimeSpan.FromSeconds(seconds)))
+        {
+            process.Kill(entireProcessTree: true);
+            return (-1, output.Result + errors.Result + $"\nnot finished within {seconds} s");
+        }
+        return (process.ExitCode, output.Result + errors.Result);
+    }
+
+    private static string FindRoot()
+    {
+        string? directory = AppContext.BaseDirectory;
+        while (directory != null && !File.Exists(Path.Combine(directory, "global.json")))
+            directory = Path.GetDirectoryName(directory);
+        return directory ?? throw new InvalidOperationException("The tests must run inside the repository.");
+    }
+}
