@@ -1,11 +1,5 @@
 namespace Netstack;
 
-/// <summary>A half-open run of sequence numbers.</summary>
-internal struct SequenceRange
-{
-    public uint Start, End;
-}
-
 /// <summary>
 /// The transmission control block (RFC 9293 §3.3.1), with its rings and timers. Written by the Tcp* classes, each its own part.
 /// Sequence numbers are compared modulo 2^32 (<see cref="Tcp.Before"/>).

@@ -55,6 +55,8 @@ namespace System.Numerics
 
         public static int LeadingZeroCount(ulong value) => value == 0 ? 64 : 63 - Log2(value);
         public static int LeadingZeroCount(uint value) => value == 0 ? 32 : 31 - Log2(value);
+        public static uint RoundUpToPowerOf2(uint value) => value <= 1 ? value : (uint)(1UL << (64 - LeadingZeroCount((ulong)value - 1)));
+
         public static ulong RoundUpToPowerOf2(ulong value) => value <= 1 ? value : 1UL << (64 - LeadingZeroCount(value - 1));
     }
 }
