@@ -3,6 +3,7 @@ using System.Machine;
 using System.Virtio;
 using Netstack;
 using Wire;
+using Bytes = Wire.Bytes;
 
 namespace Cstrap;
 

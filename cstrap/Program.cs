@@ -41,7 +41,7 @@ internal static unsafe class Program
             ((delegate*<ServiceTable*, void>)Layout.LoaderWindow)(table);
             // It came back: it refused what it was sent, and said so to the sender.
             Log.Line("the loader gave up; waiting for another"u8);
-            Network.Stack->Close(socket, Idle.Now);
+            UploadServer.Dismiss(socket);
         }
     }
 

@@ -223,6 +223,14 @@ internal static unsafe class UploadServer
         Leave(client);
     }
 
+    /// <summary>Takes a connection back from a loader that refused what came: the refusal is to reach the client.</summary>
+    public static void Dismiss(int socket)
+    {
+        Client* client = ClientAt(0);
+        client->Socket = socket;
+        Leave(client);
+    }
+
     private static void Leave(Client* client)
     {
         Network.Stack->Shutdown(client->Socket, Idle.Now);
