@@ -1,4 +1,5 @@
 using System;
+using System.Machine;
 using Wire;
 
 namespace Guestos;
@@ -13,9 +14,13 @@ public static unsafe class Checkpoint
     // until Recovery has set it to null.
     private static CheckpointState* s_state;
 
-    internal static CheckpointState* Active => s_state;
+    /// <summary>Null when no checkpoint is in progress.</summary>
+    internal static CheckpointState* State => s_state;
 
-    public static bool IsActive => s_state != null;
+    public static bool Active => s_state != null;
+
+    /// <summary>In a page-table entry: read-only just because of a checkpoint, see <see cref="WriteProtection"/>.</summary>
+    public const ulong EntryBit = WriteProtection.Mark;
 
     /// <summary>After the fork only the migration's own packets may leave and arrive here.</summary>
     public static bool HasForked => s_state != null && s_state->Phase != CheckpointPhase.Rounds;
@@ -23,21 +28,31 @@ public static unsafe class Checkpoint
     // ---- hooks ----
 
     /// <summary>
-    /// First thing on a page fault with P and W set in its error code. True when the checkpoint caused it: return to the instruction.
-    /// Runs on the interrupt stack; see <see cref="FaultLog"/>.
+    /// First thing on a page fault with P and W set in its error code. True when the checkpoint's protection caused it, which is lifted now:
+    /// return to the instruction. Runs on the interrupt stack; see <see cref="FaultLog"/>.
     /// </summary>
-    public static bool HandleWriteFault(ulong address, ulong root) => s_state != null && FaultLog.Handle(s_state, address, root);
+    public static bool HandleWriteFault(ulong address, void* frame) => s_state != null && FaultLog.Handle(s_state, address, Processor.ReadCr3());
 
-    /// <summary>A page table is about to change what it says (not merely a mark of the checkpoint).</summary>
-    public static void BeforePageTableWrite(ulong table)
+    /// <summary>Lifts protection from kernel memory that is about to be written where a fault cannot be taken.</summary>
+    public static void MakeWritable(ulong address, ulong length)
     {
-        if (s_state != null)
-            FaultLog.Note(s_state, (uint)(table >> 12));
+        if (s_state == null)
+            return;
+        for (ulong page = address & ~4095UL; page < address + length; page += 4096)
+            FaultLog.Handle(s_state, page, Processor.ReadCr3());
     }
 
-    /// <summary>What to store in a leaf entry: while a checkpoint is in progress no entry is born writable.</summary>
-    public static ulong Guard(ulong entry) =>
-        s_state != null && (entry & 3) == 3 && !WriteProtection.IsExempt(entry) ? (entry & ~2UL) | WriteProtection.Mark : entry;
+    /// <summary>
+    /// A page-table entry is about to change (the table itself is never write-protected). Returns the value to store: while a checkpoint is
+    /// in progress no mapping is born writable. Entries that point to tables pass unchanged.
+    /// </summary>
+    public static ulong BeforeEntryWrite(ulong* entry, ulong value)
+    {
+        if (s_state == null)
+            return value;
+        FaultLog.Note(s_state, (uint)(DirectMap.PhysicalOf(entry) >> 12));
+        return (value & 3) == 3 && !WriteProtection.IsExempt(value) ? (value & ~2UL) | WriteProtection.Mark : value;
+    }
 
     /// <summary>
     /// A frame begins or ceases to be one that is not write-protected (page table, excluded, lent): call with the new state set. From here on its
@@ -104,7 +119,7 @@ public static unsafe class Checkpoint
         if (state == null)
             return;
         if (state->Phase == CheckpointPhase.Committed)
-            System.Machine.Processor.Reset();
+            Processor.Reset();
         bool forked = state->Phase == CheckpointPhase.Forked;
         Network.AbandonStream(state->Socket);
         LateFrames late = state->Late;

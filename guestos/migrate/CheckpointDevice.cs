@@ -26,7 +26,7 @@ public static unsafe class CheckpointDevice
     /// <summary>The stream by copying: for a disk, a pipe, a program that wants to see it.</summary>
     public static long Read(File* file, ref Transfer to)
     {
-        CheckpointState* state = Checkpoint.Active;
+        CheckpointState* state = Checkpoint.State;
         if (state == null)
             return Errno.Canceled;
         ulong done = 0;
@@ -61,7 +61,7 @@ public static unsafe class CheckpointDevice
 
     private static long SendTo(int socket, ulong count)
     {
-        CheckpointState* state = Checkpoint.Active;
+        CheckpointState* state = Checkpoint.State;
         if (state == null)
             return Errno.Canceled;
         state->Socket = socket;
@@ -104,7 +104,7 @@ public static unsafe class CheckpointDevice
             RateLimit.Progressed(state);
         }
         // In the copy the state is gone, and so is the connection.
-        if (Checkpoint.Active == null)
+        if (Checkpoint.State == null)
             return Errno.Canceled;
         stack->Cork(socket, false, Clock.Monotonic);
         return done > 0 ? (long)done : result;
@@ -116,7 +116,7 @@ public static unsafe class CheckpointDevice
 
     public static long Ioctl(File* file, uint request, ulong argument)
     {
-        CheckpointState* state = Checkpoint.Active;
+        CheckpointState* state = Checkpoint.State;
         if (state == null)
             return Errno.Canceled;
         switch (request)

@@ -17,7 +17,7 @@ internal static unsafe class RateLimit
     /// <summary>The calling process, about to return to user mode from a write fault, waits if it has outrun the cleaner.</summary>
     public static void Throttle()
     {
-        while (Exceeded(Checkpoint.Active))
+        while (Exceeded(Checkpoint.State))
         {
             // SAFETY: a static; it does not move. The deadline keeps a stalled network from stopping the guest for good.
             fixed (WaitQueue* queue = &s_queue)
