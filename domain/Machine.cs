@@ -57,7 +57,6 @@ internal sealed unsafe class Machine
         cpu = new Cpu(memory, bus, localApic);
         uart = new Uart(console, ioApic.Line(Uart.Irq));
         watcher = new Watcher(list, cpu.RaiseAttention);
-        localApic.Raised = cpu.RaiseAttention;
         localApic.TimerChanged = UpdateWatch;
         uart.Drained = UpdateWatch;
 

@@ -52,7 +52,7 @@ internal static class PvhLoader
             ulong memoryBytes = BinaryPrimitives.ReadUInt64LittleEndian(program[40..]);
             if (type is LoadSegment or NoteSegment && !Within(file, offset, fileBytes))
                 throw new ImageError($"{file.Name} ends before segment {i} does");
-            if (type == LoadSegment && memoryBytes > 0)
+            if (type == LoadSegment && (memoryBytes | fileBytes) != 0)
                 end = Math.Max(end, LoadSegmentInto(file, memory, i, offset, physical, fileBytes, memoryBytes));
             else if (type == NoteSegment && fileBytes <= MaximumNoteBytes)
                 entry = FindEntry(file, offset, (int)fileBytes) ?? entry;
