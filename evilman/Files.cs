@@ -43,7 +43,7 @@ internal static class Files
         yield return Program.Folder;
         if (WorkTree is { } tree)
         {
-            foreach (var folder in (string[])["out/images", "out/bin", "deploy"])
+            foreach (var folder in (string[])["out/images", "out/bin", "out", "deploy"])
                 yield return Path.Combine(tree, folder);
         }
     }

@@ -37,6 +37,35 @@ internal static unsafe partial class Native
     [LibraryImport("libc", SetLastError = true)]
     internal static partial nint getrandom(byte* buffer, nuint length, uint flags);
 
+    [LibraryImport("libc")]
+    private static partial int setpriority(int which, uint who, int priority);
+
+    /// <summary>
+    /// Asks for this process's threads to run before others (setpriority(2)). What measures must not wait behind what it
+    /// measures. Refused to ordinary users, which does no harm.
+    /// </summary>
+    internal static void RunFirst() => setpriority(0, 0, -15);
+
+    struct TimeSpec
+    {
+        internal long Seconds;
+        internal long Nanoseconds;
+    }
+
+    [LibraryImport("libc")]
+    private static partial int clock_nanosleep(int clock, int flags, TimeSpec* until, TimeSpec* left);
+
+    /// <summary>
+    /// Sleeps until the monotonic clock, which is what Stopwatch counts in nanoseconds, says <paramref name="ticks"/>. Finer than
+    /// Thread.Sleep, which rounds up to milliseconds.
+    /// </summary>
+    internal static void SleepUntil(long ticks)
+    {
+        const int Monotonic = 1, Absolute = 1;
+        var until = new TimeSpec { Seconds = ticks / 1_000_000_000, Nanoseconds = ticks % 1_000_000_000 };
+        clock_nanosleep(Monotonic, Absolute, &until, null); // a signal ends it early, which only makes one beat early
+    }
+
     /// <summary>The name and text of the last error, for a sentence.</summary>
     internal static string LastError() => Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
 }

@@ -61,6 +61,8 @@ public static class Program
         root.Subcommands.Add(BootCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(LabCommand.CreateHolder());
+        root.Subcommands.Add(DemoCommand.Create());
+        root.Subcommands.Add(DemoCommand.CreateRun());
         root.Subcommands.Add(CompletionCommand.Create());
         Help.Install(root);
         return root;

@@ -129,8 +129,7 @@ internal static class LabCommand
         foreach (var child in inner == 0 ? [] : ProcessTable.Children(inner))
         {
             // The command line names the node's address; a lab's nodes have different ones.
-            var words = File.ReadAllText($"/proc/{child.Pid}/cmdline").Split('\0');
-            if (Array.IndexOf(words, node.Address) >= 0)
+            if (Array.IndexOf(ProcessTable.Arguments(child.Pid), node.Address) >= 0)
                 return child.Pid;
         }
         return 0;

@@ -22,6 +22,8 @@ internal static class LabHolder
             StartPacketd(plan, node);
         foreach (var node in plan.Nodes)
             AwaitPacketd(plan, node);
+        if (plan.Rehearsal)
+            StartServers(plan);
         File.WriteAllText(plan.ReadyFile, "");
         if (command.Count == 0)
         {
@@ -57,6 +59,16 @@ internal static class LabHolder
         command.AddRange(PacketdCommand.For(plan, node));
         var process = Process.Start(InNamespace(plan, node.Name, command)) ?? throw new Failure($"packetd of {node.Name} does not start");
         File.WriteAllText(plan.PidFile(node), process.Id.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>The guest's two servers, without a guest.</summary>
+    static void StartServers(LabPlan plan)
+    {
+        var folder = Path.Combine(plan.Directory, "www");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "index.html"), "<title>rehearsal</title>\n");
+        foreach (var command in (string[][])[["nc", "-ll", "-p", "7", "-e", "/bin/busybox", "cat"], ["httpd", "-f", "-h", folder, "-p", "80"]])
+            Process.Start(InNamespace(plan, "guest", ["/bin/busybox", .. command]));
     }
 
     /// <summary>Packetd says so when it is ready (up to a second after its start); a packetd that ends before that says why in its last one.</summary>

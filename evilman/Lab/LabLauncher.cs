@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
+using System.Runtime.InteropServices;
 using System.Threading;
 using Evilman.Tokens;
 
@@ -17,7 +18,7 @@ internal static class LabLauncher
     internal const string StandardMonitor = "domain";
 
     /// <summary>Writes the plan, the keys and nothing else yet.</summary>
-    internal static LabPlan Prepare(int nodes, IReadOnlyList<string> monitors, int lifetimeSeconds, bool withPacketd = true)
+    internal static LabPlan Prepare(int nodes, IReadOnlyList<string> monitors, int lifetimeSeconds, bool rehearsal = false)
     {
         if (nodes is < 1 or > LabPlan.MaximumNodes)
             throw Failure.Usage($"a lab has 1 to {LabPlan.MaximumNodes} nodes");
@@ -25,12 +26,12 @@ internal static class LabLauncher
             Tool.Need(program, package);
 
         var list = new List<LabNode>();
-        for (var number = 1; withPacketd && number <= nodes; number++)
+        for (var number = 1; !rehearsal && number <= nodes; number++)
             list.Add(Node(number, monitors.Count == 0 ? StandardMonitor : monitors[(number - 1) % monitors.Count]));
-        var packetd = withPacketd ? Files.Image("packetd", "run «make»") : "";
-        var firmware = withPacketd ? Files.Image("cstrap", "run «make»") : "";
+        var packetd = rehearsal ? "" : Files.Image("packetd", "run «make»");
+        var firmware = rehearsal ? "" : Files.Image("cstrap", "run «make»");
         var id = Convert.ToHexStringLower(Secret.Random(3));
-        var plan = new LabPlan(id, LabStore.Create(id), packetd, firmware, list, UidBase, lifetimeSeconds);
+        var plan = new LabPlan(id, LabStore.Create(id), packetd, firmware, list, UidBase, lifetimeSeconds, rehearsal);
         plan.Save();
         foreach (var node in plan.Nodes)
             Secret.Write(plan.KeyFile(node), Secret.NewKey(), replace: false);
@@ -81,8 +82,17 @@ internal static class LabLauncher
         {
             using var process = Process.Start(start) ?? throw new Failure("the lab does not start");
             LabStore.RememberHolder(plan.Directory, process.Id);
+            var interrupted = false;
+            // Ctrl-C and kill end the lab first; then this program ends by its own will, and tidies up.
+            void End(PosixSignalContext context)
+            {
+                context.Cancel = interrupted = true;
+                Native.kill(process.Id, Native.SignalKill);
+            }
+            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+            using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
             process.WaitForExit();
-            return process.ExitCode;
+            return interrupted ? ExitCode.Interrupted : process.ExitCode;
         }
         finally
         {

@@ -29,6 +29,11 @@ internal static class LabNetwork
         foreach (var node in plan.Nodes)
             script.Append($"netns add {plan.Namespace(node.Name)}\n");
         AppendPair(script, lan, plan.Namespace("client"), "client");
+        if (plan.Rehearsal)
+        {
+            script.Append($"netns add {plan.Namespace("guest")}\n");
+            AppendPair(script, lan, plan.Namespace("guest"), "guest");
+        }
         foreach (var node in plan.Nodes)
             AppendPair(script, lan, plan.Namespace(node.Name), node.Name);
         Tool.Run(ip, ["-batch", "-"], script.ToString());
@@ -38,6 +43,8 @@ internal static class LabNetwork
         script.Append("link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n");
         script.Append($"link set br0 mtu {Mtu} up\n");
         AppendPort(script, "client");
+        if (plan.Rehearsal)
+            AppendPort(script, "guest");
         foreach (var node in plan.Nodes)
             AppendPort(script, node.Name);
         Tool.Run(ip, ["-n", lan, "-batch", "-"], script.ToString());
@@ -49,9 +56,17 @@ internal static class LabNetwork
             if (!node.Offload)
                 NetworkNamespace.Run(plan.NamespacePath("lan"), () => Ethtool.SwitchOffloadsOff(node.Name));
         }
-        SwitchIpv6Off(plan, "client");
-        Tool.Run(ip, ["-n", plan.Namespace("client"), "-batch", "-"],
-            $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\naddress add {LabPlan.ClientAddress}/24 dev eth0\n");
+        RaiseHost(plan, ip, "client", LabPlan.ClientAddress);
+        if (plan.Rehearsal)
+            RaiseHost(plan, ip, "guest", LabPlan.GuestAddress);
+    }
+
+    /// <summary>An ordinary host: the kernel itself has the address.</summary>
+    static void RaiseHost(LabPlan plan, string ip, string part, string address)
+    {
+        SwitchIpv6Off(plan, part);
+        Tool.Run(ip, ["-n", plan.Namespace(part), "-batch", "-"],
+            $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\naddress add {address}/24 dev eth0\n");
     }
 
     /// <summary>

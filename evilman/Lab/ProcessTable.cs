@@ -32,16 +32,31 @@ internal static class ProcessTable
         return true;
     }
 
-    internal static List<ProcessEntry> Children(int parent)
+    internal static List<ProcessEntry> All()
     {
         var found = new List<ProcessEntry>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid)
-                && TryRead(pid, out var entry) && entry.Parent == parent && entry.State != 'Z')
+                && TryRead(pid, out var entry) && entry.State != 'Z')
                 found.Add(entry);
         }
         return found;
+    }
+
+    internal static List<ProcessEntry> Children(int parent) => All().FindAll(entry => entry.Parent == parent);
+
+    /// <summary>The program's name and arguments; empty when the process has gone.</summary>
+    internal static string[] Arguments(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (IOException)
+        {
+            return [];
+        }
     }
 
     /// <summary>The number of a child of <paramref name="parent"/>, or 0.</summary>

@@ -21,6 +21,7 @@ public class CommandLineTests
     [InlineData("boot")]
     [InlineData("lab")]
     [InlineData("lab", "up")]
+    [InlineData("demo")]
     [InlineData("completion")]
     public void Every_command_explains_itself_with_examples_and_exit_codes(params string[] command)
     {

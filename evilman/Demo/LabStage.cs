@@ -1,0 +1,160 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Net;
+using System.Threading;
+using Evilman.Lab;
+using Evilman.Net;
+using Evilman.Text;
+using Evilman.Tokens;
+using Wire;
+
+namespace Evilman.Demo;
+
+/// <summary>The real thing, from inside the client's namespace of a lab: tokens, magic pings, uploads, moves.</summary>
+internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience) : IStage
+{
+    readonly int[] turns = new int[plan.Nodes.Count];
+    readonly byte[] checkpointLoader = BootClient.ReadFile(Files.Image("loader-checkpoint", "run «make»"));
+    int machine; // the process of the monitor that the guest runs in
+    string[] progress = [];
+
+    public IPAddress Guest { get; } = IPAddress.Parse(LabPlan.GuestAddress);
+
+    public int Places => plan.Nodes.Count;
+
+    public string NameOf(int place) => plan.Nodes[place].Letter.ToString();
+
+    public void Raise()
+    {
+        foreach (var node in plan.Nodes)
+        {
+            using var echo = EchoSocket.Open();
+            var reply = echo.Exchange(IPAddress.Parse(node.Address), new byte[56], TimeSpan.FromSeconds(2))
+                ?? throw Failure.NoAnswer($"node {node.Letter} ({node.Address}) does not answer a ping; its log: {Tool.LastLine(Log(node))}");
+            Say.Step($"node {node.Letter} at {node.Address} answers an ordinary ping in {Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)} (machines by {node.MonitorName})");
+        }
+
+        Say.Title("A machine appears");
+        var image = BootClient.Read(Files.Image("loader-kernel", "run «make»"), Files.Image("guestos", "run «make»"),
+            Files.Find("guest.cpio", "run «make»"), $"evilman.address={Guest}/24");
+        var boot = Inflate(0, image.Loader);
+        using (var socket = BootClient.Connect(new IPEndPoint(boot, Upload.Port), patience))
+        {
+            Say.Step($"its firmware listens on {boot}:{Upload.Port}");
+            UploadBar.Show("loader, kernel and files uploaded", report => BootClient.Upload(socket, image, report, patience));
+        }
+        var start = Stopwatch.GetTimestamp();
+        using (BootClient.Connect(new IPEndPoint(Guest, 80), patience))
+            Say.Step($"the guest serves on {Guest}, {Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the upload");
+    }
+
+    public MoveRecord Move(int from, int to, Func<string?> broken)
+    {
+        var source = machine;
+        var boot = Inflate(to, checkpointLoader);
+        using (var echo = EchoSocket.Open())
+        {
+            var start = Stopwatch.GetTimestamp();
+            while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
+            {
+                if (Stopwatch.GetElapsedTime(start) > patience)
+                    throw Failure.NoAnswer($"the machine that should receive the guest does not answer; its node's log: {Tool.LastLine(Log(plan.Nodes[to]))}");
+            }
+        }
+
+        var asked = Stopwatch.GetTimestamp();
+        GuestControl.AskToMove(Guest, boot);
+        progress = [];
+        var nextLook = TimeSpan.FromSeconds(1);
+        while (ProcessTable.Alive(source))
+        {
+            var elapsed = Stopwatch.GetElapsedTime(asked);
+            if (broken() is { } why)
+                throw new Failure($"the move from {NameOf(from)} to {NameOf(to)} failed: {why}; node {NameOf(from)}: {Tool.LastLine(Log(plan.Nodes[from]))}; node {NameOf(to)}: {Tool.LastLine(Log(plan.Nodes[to]))}");
+            if (elapsed > patience)
+                throw new Failure($"the guest did not leave {NameOf(from)} within {patience.TotalSeconds:0} s: {(progress.Length == 0 ? "it says nothing" : progress[^1])}");
+            if (elapsed > nextLook)
+            {
+                nextLook = elapsed + TimeSpan.FromSeconds(1);
+                Look();
+                // On the source migrate ends only when it failed; on the destination the source is gone in a moment.
+                if (GuestControl.Ended(progress) is > 0)
+                    throw new Failure($"the guest gave up moving to {NameOf(to)}: {(progress.Length > 1 ? progress[^2] : progress[^1])}");
+            }
+            Thread.Sleep(2);
+        }
+        var done = Stopwatch.GetTimestamp();
+        var gone = ProcessTable.Children(PacketdPid(plan.Nodes[from])).Count == 0;
+        return new MoveRecord(NameOf(from), NameOf(to), asked, done, 0, gone);
+    }
+
+    public (long PagesSent, IReadOnlyList<string> Lines) Account()
+    {
+        Look();
+        return (GuestControl.PagesSent(progress), progress);
+    }
+
+    public void Abandon(int place)
+    {
+        var node = plan.Nodes[place];
+        var pid = PacketdPid(node);
+        Native.kill(pid, Native.SignalKill);
+        for (var waited = 0; ProcessTable.Alive(pid) && waited < 200; waited++)
+            Thread.Sleep(10);
+        Say.Step($"packetd of node {node.Letter} is killed");
+    }
+
+    /// <summary>Mints a token, spends it on the node, and remembers the process that appears. Returns the new machine's address.</summary>
+    IPAddress Inflate(int place, byte[] loader)
+    {
+        var node = plan.Nodes[place];
+        var boot = IPAddress.Parse(node.BootAddress(turns[place]++));
+        var token = Mint.Token(new MintRequest
+        {
+            Node = IPAddress.Parse(node.Address),
+            BootAddress = boot,
+            Guests = [Guest],
+            MemoryBytes = memoryBytes,
+            Loader = loader,
+        }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(100));
+
+        var packetd = PacketdPid(node);
+        var before = ProcessTable.Children(packetd);
+        using var echo = EchoSocket.Open();
+        NodeAnswer answer;
+        try
+        {
+            answer = MagicPinger.Demand(echo, IPAddress.Parse(node.Address), token, TimeSpan.FromSeconds(2));
+        }
+        catch (Failure failure)
+        {
+            throw new Failure($"node {node.Letter}: {failure.Message}; its log: {Tool.LastLine(Log(node))}", failure.ExitCode);
+        }
+        foreach (var child in ProcessTable.Children(packetd))
+        {
+            if (!before.Exists(old => old.Pid == child.Pid))
+                machine = child.Pid;
+        }
+        Say.Step($"node {node.Letter} took a boot token in {Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}: an empty machine of {Quantity.Bytes(memoryBytes)} at {boot}");
+        return boot;
+    }
+
+    void Look()
+    {
+        try
+        {
+            progress = GuestControl.Progress(Guest);
+        }
+        catch (Failure)
+        {
+            // The guest may be in the middle of its freeze; whoever waits for it has a patience of his own.
+        }
+    }
+
+    string Log(LabNode node) => File.Exists(plan.LogFile(node)) ? File.ReadAllText(plan.LogFile(node)) : "";
+
+    int PacketdPid(LabNode node) => int.Parse(File.ReadAllText(plan.PidFile(node)), CultureInfo.InvariantCulture);
+}
