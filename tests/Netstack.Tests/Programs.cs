@@ -82,3 +82,66 @@ public static class Pattern
         return -1;
     }
 }
+
+/// <summary>
+/// One end of a stream test: sends <c>toSend</c> pattern bytes, shuts down, and checks what arrives until the peer's end.
+/// </summary>
+public sealed unsafe class Streamer(Host host, int socket, long toSend)
+{
+    private readonly byte[] _buffer = new byte[65536];
+    private bool _shut;
+
+    public long Sent { get; private set; }
+
+    public long Received { get; private set; }
+
+    public long WrongAt { get; private set; } = -1;
+
+    public bool Ended { get; private set; }
+
+    public int Error { get; private set; }
+
+    public int Socket => socket;
+
+    public bool Done => _shut && Ended;
+
+    public void Step(ulong now)
+    {
+        while (!_shut && Error == 0)
+        {
+            if (Sent == toSend)
+            {
+                int result = host.Stack->Shutdown(socket, now);
+                if (result == SocketError.NotConnected)
+                    break;
+                _shut = true;
+                break;
+            }
+            int length = (int)Math.Min(_buffer.Length, toSend - Sent);
+            int taken = host.Stack->Send(socket, Pattern.Make(Sent, length), now);
+            if (taken == SocketError.WouldBlock)
+                break;
+            if (taken < 0)
+                Error = taken;
+            else
+                Sent += taken;
+        }
+        while (!Ended && Error == 0)
+        {
+            int got = host.Stack->Receive(socket, _buffer, now);
+            if (got == SocketError.WouldBlock)
+                break;
+            if (got == 0)
+                Ended = true;
+            else if (got < 0)
+                Error = got;
+            else
+            {
+                long wrong = Pattern.FirstWrong(_buffer.AsSpan(0, got), Received);
+                if (wrong >= 0 && WrongAt < 0)
+                    WrongAt = wrong;
+                Received += got;
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System;
+using Xunit;
+
+namespace Netstack.Tests;
+
+/// <summary>Two stacks, a faulty wire each way, virtual time: exactly the bytes sent arrive, and the end of the stream.</summary>
+public sealed unsafe class StreamTests
+{
+    private const uint A = 0x0a000001, B = 0x0a000002;
+
+    public static TheoryData<string, int> Cases
+    {
+        get
+        {
+            TheoryData<string, int> data = [];
+            foreach (string wire in new[] { "clean", "loss", "heavy", "reorder", "duplicate", "corrupt", "all", "jitter" })
+            {
+                for (int seed = 1; seed <= 4; seed++)
+                    data.Add(wire, seed);
+            }
+            return data;
+        }
+    }
+
+    internal static FaultRates Rates(string name) => name switch
+    {
+        "clean" => new FaultRates(),
+        "loss" => new FaultRates(Loss: 0.02),
+        "heavy" => new FaultRates(Loss: 0.15),
+        "reorder" => new FaultRates(Reorder: 0.1),
+        "duplicate" => new FaultRates(Duplicate: 0.2),
+        "corrupt" => new FaultRates(Corrupt: 0.05),
+        "all" => new FaultRates(Loss: 0.03, Duplicate: 0.03, Reorder: 0.05, Corrupt: 0.02, Jitter: 500_000),
+        _ => new FaultRates(Delay: 20_000_000, Jitter: 30_000_000),
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void BothWays(string wire, int seed)
+    {
+        using TwoHosts pair = new(Rates(wire), seed, A, B);
+        pair.RunStreams(1_000_000, 700_000);
+    }
+}
