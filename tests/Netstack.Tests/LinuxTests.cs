@@ -246,7 +246,8 @@ public sealed unsafe class LinuxTests
             {
                 network.Application = null;
                 stack->SetOption(streamer.Socket, SocketOption.KeepAlive, 1, network.Now);
-                stack->SetOption(streamer.Socket, SocketOption.KeepAliveInterval, 50, network.Now);
+                // Linux answers at most every 500 ms (tcp_invalid_ratelimit).
+                stack->SetOption(streamer.Socket, SocketOption.KeepAliveInterval, 600, network.Now);
                 stack->SetOption(streamer.Socket, SocketOption.KeepAliveCount, 3, network.Now);
                 stack->SetOption(streamer.Socket, SocketOption.KeepAliveIdle, 100, network.Now);
             }
@@ -257,7 +258,7 @@ public sealed unsafe class LinuxTests
             Thread.Sleep(2500);
             lock (network.Gate)
             {
-                Assert.InRange(stack->Counters.KeepAliveProbes, 5ul, 60ul);
+                Assert.InRange(stack->Counters.KeepAliveProbes, 3ul, 20ul);
                 Assert.Equal(Readiness.Writable, stack->GetReadiness(streamer.Socket));
             }
             Assert.True(socket.Poll(0, SelectMode.SelectWrite) && !socket.Poll(0, SelectMode.SelectError));
