@@ -11,7 +11,7 @@ internal static unsafe class TcpTimers
     internal const ulong LargestTimeout = 60 * Tcp.Second;
     private const ulong DelayedAcknowledgement = 40 * Tcp.Millisecond;
     private const ulong FinWait2Time = 60 * Tcp.Second;
-    private const int MostRetransmissions = 15, MostSynRetransmissions = 6;
+    private const int MostRetransmissions = 15, MostOrphanProbes = 8, MostSynRetransmissions = 6;
 
     internal static void Stop(Connection* c)
     {
@@ -195,7 +195,8 @@ internal static unsafe class TcpTimers
         if (c->QueueEnd == c->SendNext && !c->FinQueued)
             return true;
         // A peer that answers may keep its window closed as long as it likes (RFC 9293 §3.8.6.1); silence counts as with data.
-        if (c->Backoff >= MostRetransmissions || (c->Backoff > 0 && IsGivenUp(c, now)))
+        // Without a user behind it nobody waits for ever (RFC 9293 §3.8.3 leaves that to us).
+        if (c->Backoff >= (c->Owned || c->Queued ? MostRetransmissions : MostOrphanProbes) || (c->Backoff > 0 && IsGivenUp(c, now)))
         {
             stack->Counters.TimedOut++;
             Tcp.Close(stack, c, SocketError.TimedOut);

@@ -70,8 +70,7 @@ public sealed unsafe class HostileTests
                         host.Stack->Close(socket, pair.Now);
                     else
                         host.Stack->Abort(socket, pair.Now);
-                    atA.Remove(socket);
-                    atB.Remove(socket);
+                    (host == pair.A ? atA : atB).Remove(socket);
                     break;
                 default:
                     Attack(random, pair, seen);
