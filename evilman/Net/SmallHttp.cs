@@ -52,7 +52,7 @@ public static class SmallHttp
         return Parse(bytes.AsSpan(0, have), server);
     }
 
-    internal static HttpAnswer Parse(ReadOnlySpan<byte> bytes, IPEndPoint server)
+    public static HttpAnswer Parse(ReadOnlySpan<byte> bytes, IPEndPoint server)
     {
         var end = bytes.IndexOf("\r\n\r\n"u8);
         if (end < 0 || !bytes.StartsWith("HTTP/1."u8) || bytes.Length < 12
