@@ -108,7 +108,7 @@ internal static unsafe class WriteProtection
 
     // Page tables say themselves when they change (PageTable), the checkpoint's own pages and the devices' are not part of it.
     public static bool IsExempt(ulong entry) =>
-        Frames.StateOf(entry & AddressBits) is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent;
+        Frames.StateOf(entry & AddressBits) is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent;
 
     private static void ForEveryLeaf(delegate*<ulong*, void> action)
     {
