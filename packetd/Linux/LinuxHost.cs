@@ -115,9 +115,14 @@ internal ref struct LinuxHost : IHost
         At(slot, ControlAt) = Poll.On(control[0] == 0 ? -1 : (int)control[0]);
         At(slot, LogAt) = Poll.On(log[0] == 0 ? -1 : (int)log[0]);
         machines[slot] = new Machine { Pid = pid };
-        if (pid < 0)
+        if (pid > 0)
+            Listen(slot);
+        if (At(slot, ControlAt).Descriptor < 0 || pid < 0)
         {
+            if (pid > 0)
+                Kernel.Do(Call.Wait4, pid);
             Close(slot);
+            machines[slot] = default;
             return false;
         }
         Kernel.With4(Call.SetSockOpt, At(slot, FramesAt).Descriptor, SocketLevel, SendBuffer, stackalloc ulong[] { 4 << 20 }, sizeof(int));
@@ -148,7 +153,6 @@ internal ref struct LinuxHost : IHost
         if (machines[slot].Pid > 0)
             Kernel.Do(Call.Kill, -machines[slot].Pid, SigKill);
         CloseOne(slot, FramesAt);
-        CloseOne(slot, ControlAt);
     }
 
     /// <summary>The slot of a machine that has ended, and how (wait(2)); -1 when none has.</summary>
@@ -166,7 +170,7 @@ internal ref struct LinuxHost : IHost
     /// <summary>Says how a machine ended and forgets it.</summary>
     public readonly void Ended(int slot, uint status, in Domain domain)
     {
-        while (Tell(slot))
+        for (int i = 0; i < 64 && (Tell(slot) || Listen(slot)); i++)
             continue;
         ref Machine machine = ref machines[slot];
         Line line = Log.About(slot, stackalloc byte[Log.Size]);
@@ -202,20 +206,23 @@ internal ref struct LinuxHost : IHost
             continue;
     }
 
-    /// <summary>Notes one record of a monitor's control descriptor.</summary>
-    public readonly void Listen(int slot)
+    /// <summary>Notes a record of a monitor's control descriptor, if there is one; kills a machine that sends anything else.</summary>
+    public readonly bool Listen(int slot)
     {
         Span<byte> record = stackalloc byte[16];
         int length = Kernel.Read(At(slot, ControlAt).Descriptor, record);
-        if (length == Kernel.Again)
-            return;
         if (length != record.Length)
         {
-            Kill(slot);
-            return;
+            if (length != Kernel.Again)
+            {
+                Kill(slot);
+                CloseOne(slot, ControlAt);
+            }
+            return false;
         }
         machines[slot].Said = Bytes.Le32(record, 0);
         machines[slot].Value = Bytes.Le32(record, 4);
+        return true;
     }
 
     /// <summary>Passes on what a monitor writes, line by line, so much a second and no more. False when there is no more.</summary>

@@ -29,7 +29,10 @@ internal static unsafe class MachineStart
     /// <param name="frames">Becomes descriptor 3, and blocking, as a program expects that knows nothing about it.</param>
     /// <param name="control">Becomes descriptor 4.</param>
     /// <param name="log">Becomes descriptors 1 and 2.</param>
-    /// <returns>The process, which runs the monitor already; negative when that failed.</returns>
+    /// <returns>
+    /// The process, or negative. It runs the monitor already, or has said that it failed to: one byte over the control
+    /// descriptor, where a monitor's records are longer.
+    /// </returns>
     public static int Start(in Options options, int slot, BootToken token, int frames, int control, int log)
     {
         // All strings of the argument vector, one after the other.
@@ -50,12 +53,14 @@ internal static unsafe class MachineStart
                 options.Monitor, kernel, options.Firmware, kernel + 9, s + memory, kernel + 18, s + mac, kernel + 24, kernel + 33,
                 kernel + 35, kernel + 48, kernel + 50, options.Offload ? kernel + 60 : kernel + 63, kernel + 67, s + append, null,
             };
-            // With CLONE_VFORK the parent goes on when the monitor runs or the child has given up, and can tell which.
+            // With CLONE_VFORK the parent goes on when the monitor runs or the child has given up.
             int parent = Kernel.Do(Call.GetPid), pid = Kernel.Do(Call.Clone, CloneVfork | SigChild);
             if (pid != 0)
-                return pid < 0 || Kernel.Do(Call.Wait4, pid, 0, 1) == 0 ? pid : -1;
+                return pid;
             if (BecomeMonitor(in options, slot, token.MemoryMiB, parent, frames, control, log))
                 Kernel.Do(Call.Execve, (nint)options.Monitor, (nint)arguments, (nint)(arguments + 15));
+            Kernel.Write(4, "!"u8);
+            Kernel.Write(control, "!"u8);
             Kernel.Exit(127);
             return -1;
         }

@@ -30,14 +30,13 @@ public ref struct UsedTokens
         return false;
     }
 
-    /// <summary>A place to <see cref="Add"/> to, emptied of a token that has expired; -1 when there is none.</summary>
+    /// <summary>A place to <see cref="Add"/> to, free or of a token that has expired; -1 when there is none.</summary>
     public int Reserve(ulong now)
     {
         for (int i = 0; i < expiries.Length; i++)
             if (expiries[i] <= now)
             {
                 Forgotten = Math.Max(Forgotten, expiries[i]);
-                expiries[i] = 0;
                 return i;
             }
         return -1;

@@ -1,0 +1,320 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Wire;
+using Xunit;
+
+namespace Packetd.Tests;
+
+/// <summary>The binary that is shipped, with real peers.</summary>
+public class BinaryTests
+{
+    private const uint Boot = 0x0A000032, Other = 0x0A000033;
+
+    [Fact]
+    public void The_image_is_static_small_and_has_nothing_writable_that_is_executable()
+    {
+        byte[] elf = File.ReadAllBytes(Lab.Image("packetd"));
+        Assert.InRange(elf.Length, 1, 64 * 1024);
+        int headers = (int)Bytes.Le64(elf, 32);
+        for (int i = 0; i < Bytes.Le16(elf, 56); i++)
+        {
+            uint type = Bytes.Le32(elf, headers + 56 * i), flags = Bytes.Le32(elf, headers + 56 * i + 4);
+            Assert.NotEqual(2u, type); // PT_DYNAMIC
+            Assert.NotEqual(3u, type); // PT_INTERP
+            Assert.NotEqual(3u, flags & 3); // PF_W | PF_X
+        }
+        string symbols = Lab.Run("nm", Lab.Image("packetd.debug"));
+        Assert.Contains("Packetd_Node", symbols, StringComparison.Ordinal);
+        foreach (string allocator in new[] { "RhpNew", "RhNew", "malloc", "RhpGcAlloc", "BoxedBy" })
+            Assert.DoesNotContain(allocator, symbols, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData("1 needs a value", "--link", "--frob", "1")]
+    [InlineData("--frob is not an option", "--frob", "1")]
+    [InlineData("--link needs a value", "--link")]
+    [InlineData("--address is not an address", "--address", "10.0.0")]
+    [InlineData("--address is a number", "--address", "10.0.0.256")]
+    [InlineData("--address is not an address that a host", "--address", "224.0.0.1")]
+    [InlineData("--max-domains is a number", "--max-domains", "0")]
+    [InlineData("--max-domains is a number", "--max-domains", "65")]
+    [InlineData("--max-memory is a number", "--max-memory", "12x")]
+    [InlineData("--offload is on or off", "--offload", "maybe")]
+    [InlineData("are needed", "--link", "eth0")]
+    [InlineData("cannot read the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "--monitor", "m", "--firmware", "f")]
+    [InlineData("does not hold 16 to 64 bytes", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/dev/null", "--monitor", "m", "--firmware", "f")]
+    public void Wrong_options_end_in_one_sentence(string sentence, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(Lab.Image("packetd"), arguments) { RedirectStandardError = true })!;
+        string said = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(1, process.ExitCode);
+        Assert.StartsWith("packetd: ", said, StringComparison.Ordinal);
+        Assert.Contains(sentence, said, StringComparison.Ordinal);
+        Assert.Equal(1, said.Count(c => c == '\n'));
+    }
+
+    [RootFact]
+    public void Ping_arping_and_tshark_are_content()
+    {
+        using var lab = new Lab();
+        Assert.Contains("3 received", lab.InClient("ping", "-c", "3", "-i", "0.1", "-W", "1", Lab.NodeAddress), StringComparison.Ordinal);
+        Assert.Contains("2 received", lab.InClient("ping", "-c", "2", "-i", "0.1", "-W", "1", "-s", "1472", Lab.NodeAddress), StringComparison.Ordinal);
+        Assert.Contains("2 received", lab.InClient("ping", "-c", "2", "-i", "0.1", "-W", "1", "-s", "0", Lab.NodeAddress), StringComparison.Ordinal);
+        Assert.Contains("02:45:0A:00:00:02", lab.InClient("arping", "-c", "1", "-w", "2", "-I", "l1", Lab.NodeAddress), StringComparison.Ordinal);
+
+        // Everything that the node says, as tshark reads it.
+        string file = Path.GetTempFileName();
+        using (var capture = new BinaryWriter(File.Create(file)))
+        {
+            foreach (uint word in new uint[] { 0xA1B2C3D4, 0x0004_0002, 0, 0, 70_000, 1 })
+                capture.Write(word);
+            lab.Ping(Lab.Token(1).Payload());
+            lab.Send(Frames.Echo(new byte[1000]));
+            lab.Send(Frames.Echo(new Tokens().Payload()));
+            lab.Send(Frames.Arp(1, Frames.ClientMac, TestHost.Client, TestHost.Node));
+            int frames = 0;
+            while (lab.Receive(frame => Packet.HasMac(frame, 6, TestHost.Node)) is { } frame)
+            {
+                foreach (uint word in new uint[] { 0, 0, (uint)frame.Length, (uint)frame.Length })
+                    capture.Write(word);
+                capture.Write(frame);
+                frames++;
+            }
+            Assert.Equal(3, frames);
+        }
+        string[] check = ["-r", file, "-o", "ip.check_checksum:TRUE"];
+        string wrong = Lab.Run("tshark", [.. check, "-Y", "_ws.malformed or ip.checksum.status == 0 or icmp.checksum.status == 0 or _ws.expert.severity >= 6291456"]);
+        Assert.DoesNotContain("→", wrong, StringComparison.Ordinal);
+        string all = Lab.Run("tshark", check);
+        Assert.Equal(3, all.Split('\n').Count(line => line.Contains("10.0.0.2", StringComparison.Ordinal)));
+        File.Delete(file);
+    }
+
+    [RootFact]
+    public void A_domain_runs_as_nobody_in_particular_with_nothing_but_its_two_descriptors()
+    {
+        using var lab = new Lab("--uid-base", "300000");
+        int before = lab.Descriptors, pid = lab.StartDomain(2, Boot, Other);
+        string status = File.ReadAllText($"/proc/{pid}/status");
+        foreach (string line in new[] { "Uid:\t300000\t300000\t300000\t300000", "Gid:\t300000\t300000\t300000\t300000", "Groups:\t \n",
+            "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapInh:\t0000000000000000", "NoNewPrivs:\t1", "SigBlk:\t0000000000000000" })
+            Assert.Contains(line, status, StringComparison.Ordinal);
+        Assert.Equal(["0", "1", "2", "3", "4"], Directory.GetFiles($"/proc/{pid}/fd").Select(Path.GetFileName).Order());
+        string limits = File.ReadAllText($"/proc/{pid}/limits");
+        Assert.Matches("Max open files +64 +64", limits);
+        Assert.Matches("Max core file size +0 +0", limits);
+        Assert.Matches("Max processes +64 +64", limits);
+        // packetd goes on when the kernel begins to run the new program, an instant before it can be seen.
+        for (int i = 0; i < 100 && File.ReadAllText($"/proc/{pid}/cmdline").Length == 0; i++)
+            Thread.Sleep(1);
+        string[] command = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0');
+        Assert.Equal([Lab.Image("puppet"), "--kernel", "/dev/null", "--memory", "64", "--mac", "02:45:0a:00:00:32", "--net-fd", "3",
+            "--control-fd", "4", "--offload", "on", "--append",
+            $"evilman.boot=10.0.0.50/24 evilman.gateway=0.0.0.0 evilman.loader={new string('0', 40)} evilman.guests=10.0.0.51", ""], command);
+
+        string own = File.ReadAllText($"/proc/{lab.Pid}/status");
+        foreach (string line in new[] { "CapPrm:\t00000000000000e0", "CapEff:\t00000000000000e0", "NoNewPrivs:\t1", "Seccomp:\t2" })
+            Assert.Contains(line, own, StringComparison.Ordinal);
+        Assert.DoesNotContain("[vdso]", File.ReadAllText($"/proc/{lab.Pid}/maps"), StringComparison.Ordinal);
+        Assert.Equal(before + 2, lab.Descriptors);
+    }
+
+    [RootFact]
+    public void Frames_pass_both_ways_and_between_domains()
+    {
+        using var lab = new Lab();
+        lab.StartDomain(3, Boot);
+        lab.StartDomain(4, Other);
+        foreach (int size in new[] { 10, 1000, 1480 })
+        {
+            byte[] body = new byte[size];
+            new Random(size).NextBytes(body);
+            lab.Send(Frames.Ipv4(Frames.Mac(Boot), Frames.ClientMac, TestHost.Client, Boot, 17, body));
+            byte[]? back = lab.Receive(frame => Packet.HasMac(frame, 6, Boot));
+            Assert.NotNull(back);
+            Assert.Equal(body, back[34..]);
+        }
+        // One puppet sends to the other, which sends back; then the first tells the client nothing of it.
+        byte[] inner = Frames.Ipv4(Frames.Mac(Other), Frames.Mac(Boot), Boot, Other, 17, new byte[4]);
+        lab.Order(Boot, 0, inner);
+        Assert.Null(lab.Receive(frame => Packet.HasMac(frame, 6, Boot) || Packet.HasMac(frame, 6, Other)));
+        lab.Order(Boot, 1, 0);
+        // The mirror of the mirror of the mirror …: the two play until one is gone.
+        Assert.Matches("sent [0-9]{2,}, received [0-9]{2,}, dropped [0-9]+, forged 0", lab.WaitForLine("domain 0: ended: exit code 0"));
+    }
+
+    [RootFact]
+    public void A_domain_that_forges_reaches_nobody()
+    {
+        using var lab = new Lab();
+        lab.StartDomain(5, Boot);
+        lab.StartDomain(6, Other);
+        object[][] forgeries = RelayTests.Forgeries().ToArray();
+        foreach (object[] forgery in forgeries)
+            lab.Order(Boot, 0, (byte[])forgery[1]);
+        byte[] good = Frames.Ipv4(Frames.ClientMac, Frames.Mac(Boot), Boot, TestHost.Client, 17, new byte[100]);
+        lab.Order(Boot, 0, good);
+        byte[]? first = lab.Receive(frame => frame[12] != 0x86); // the client's own neighbour discovery
+        Assert.Equal(good[10..], first);
+        Assert.Null(lab.Receive(frame => Packet.HasMac(frame, 6, Boot)));
+        lab.Order(Boot, 1, 7);
+        Assert.Contains($"exit code 7; frames sent 1, received {forgeries.Length + 2}, dropped 0, forged {forgeries.Length}", lab.WaitForLine("domain 0: ended"), StringComparison.Ordinal);
+        lab.Order(Other, 1, 0);
+        Assert.Contains("received 1,", lab.WaitForLine("domain 1: ended"), StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void However_a_monitor_ends_it_is_one_line_and_nothing_stays()
+    {
+        using var lab = new Lab();
+        int before = lab.Descriptors;
+        byte[] Record(byte kind) => [kind, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        (string, Action<int>)[] ends =
+        [
+            ("ended: exit code 3;", _ => lab.Order(Boot, 1, 3)),
+            ("ended: signal 4;", _ => lab.Order(Boot, 2)),
+            ("ended: signal 9;", pid => Native.kill(pid, 9)),
+            ("ended: signal 9;", _ => lab.Order(Boot, 6)), // closed its frames, and sleeps
+            ("ended: the guest reset the machine;", _ => { lab.Order(Boot, 4, Record(2)); lab.Order(Boot, 1, 0); }),
+            ("ended: triple fault;", _ => { lab.Order(Boot, 4, Record(3)); lab.Order(Boot, 1, 2); }),
+            ("ended: the monitor failed, error 9;", _ => { lab.Order(Boot, 4, Record(4)); lab.Order(Boot, 1, 3); }),
+        ];
+        int seed = 10;
+        foreach ((string line, Action<int> end) in ends)
+        {
+            int lines = lab.Log.Length, pid = lab.StartDomain(seed++);
+            end(pid);
+            Lab.AssertEnds(pid);
+            for (int i = 0; i < 200 && lab.Log.Length < lines + 2; i++)
+                Thread.Sleep(5);
+            Assert.Contains(line, Assert.Single(lab.Log[(lines + 1)..]), StringComparison.Ordinal);
+            Assert.Equal(before, lab.Descriptors);
+            lab.ForgetLog();
+        }
+    }
+
+    [RootFact]
+    public void A_stopped_or_looping_monitor_harms_nobody_and_dies_with_packetd()
+    {
+        using var lab = new Lab();
+        int looping = lab.StartDomain(20, Boot), stopped = lab.StartDomain(21, Other);
+        lab.Order(Boot, 3);
+        Native.kill(stopped, 19);
+        for (int i = 0; i < 5000; i++)
+        {
+            lab.Send(Frames.Ipv4(Frames.Mac(Boot), Frames.ClientMac, TestHost.Client, Boot, 17, new byte[1000]));
+            lab.Send(Frames.Ipv4(Frames.Mac(Other), Frames.ClientMac, TestHost.Client, Other, 17, new byte[1000]));
+        }
+        Assert.Contains("1 received", lab.InClient("ping", "-c", "1", "-W", "1", Lab.NodeAddress), StringComparison.Ordinal);
+        Native.kill(lab.Pid, 15);
+        Assert.Equal(0, lab.WaitForEnd());
+        Assert.False(Lab.Runs(looping) || Lab.Runs(stopped));
+        Assert.Contains("ended by a signal", lab.Log[^2] + lab.Log[^1], StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void Killed_outright_packetd_takes_its_domains_along_and_a_restart_opens_no_replay()
+    {
+        using var lab = new Lab();
+        byte[] token = Lab.Token(30).Payload();
+        Assert.Equal(Refusal.None, lab.Ping(token));
+        int pid = int.Parse(lab.WaitForLine("started for").Split("process ")[1]);
+        Assert.Equal(Refusal.Replayed, lab.Ping(token));
+        Native.kill(lab.Pid, 9);
+        Lab.AssertEnds(pid);
+        lab.WaitForEnd();
+        lab.Start();
+        Assert.Equal(Refusal.IssuedBeforeStart, lab.Ping(token));
+        Assert.Equal(Refusal.None, lab.Ping(Lab.Token(31).Payload()));
+    }
+
+    [RootFact]
+    public void A_monitor_that_cannot_start_is_a_refusal_and_leaves_nothing()
+    {
+        using var lab = new Lab("--monitor", "/nonexistent");
+        int before = lab.Descriptors;
+        Assert.Equal(Refusal.StartFailed, lab.Ping(Lab.Token(40).Payload()));
+        Assert.Equal(before, lab.Descriptors);
+        Assert.DoesNotContain(lab.Log, line => line.Contains("domain", StringComparison.Ordinal));
+    }
+
+    [RootFact]
+    public void What_a_monitor_writes_is_relayed_line_by_line_cleaned_and_bounded()
+    {
+        using var lab = new Lab("--log-level", "2");
+        lab.StartDomain(50);
+        lab.Order(Boot, 5, "hel"u8.ToArray());
+        lab.Order(Boot, 5, "lo\x1b[31m\n"u8.ToArray());
+        lab.WaitForLine("packetd: domain 0: hello?[31m");
+        for (int i = 0; i < 500; i++)
+            lab.Order(Boot, 5, "spam\n"u8.ToArray());
+        lab.Order(Boot, 1, 0);
+        lab.WaitForLine("ended: exit code 0");
+        Assert.InRange(lab.Log.Count(line => line.EndsWith("spam", StringComparison.Ordinal)), 1, 150);
+    }
+
+    [RootFact]
+    public void Without_offload_frames_are_plain_and_whole()
+    {
+        using var lab = new Lab("--offload", "off");
+        int pid = lab.StartDomain(60);
+        for (int i = 0; i < 100 && File.ReadAllText($"/proc/{pid}/cmdline").Length == 0; i++)
+            Thread.Sleep(1);
+        Assert.Equal("off", File.ReadAllText($"/proc/{pid}/cmdline").Split('\0')[12]);
+        // The puppet expects a header: to it, the order's frame begins ten bytes before the real one.
+        byte[] order = new byte[Packet.MaxPlainSize - 10 - 20];
+        Frames.Mac(Boot).CopyTo(order, 0);
+        (order[10 + 12], order[10 + 13]) = (0x88, 0xB5);
+        byte[] answer = Frames.Ipv4(Frames.ClientMac, Frames.Mac(Boot), Boot, TestHost.Client, 17, new byte[1000])[10..];
+        answer.CopyTo(order, 25);
+        Assert.True(Native.Send(lab.Socket, order.AsSpan(0, 25 + answer.Length)));
+        Assert.Equal(answer, lab.Receive(frame => Packet.HasMac(frame, 6, Boot)));
+        Assert.Contains("1 received", lab.InClient("ping", "-c", "1", "-W", "1", Lab.NodeAddress), StringComparison.Ordinal);
+    }
+
+    [RootFact]
+    public void Bad_frames_in_numbers_leave_the_binary_as_it_was_and_a_token_gets_through()
+    {
+        using var lab = new Lab();
+        int descriptors = lab.Descriptors;
+        string memory = Resident(lab.Pid);
+        byte[][] seeds =
+        [
+            Frames.Arp(1, Frames.ClientMac, TestHost.Client, TestHost.Node), Frames.Echo(new byte[56]),
+            Frames.Echo(new Tokens { Key = new byte[16] }.Payload()), Frames.Echo(Tokens.Payload(MagicKind.Payment, new byte[48])),
+        ];
+        var random = new Random(11);
+        var clock = Stopwatch.StartNew();
+        int sent = 0;
+        while (clock.ElapsedMilliseconds < 4000 && sent < 200_000)
+        {
+            byte[] packet = seeds[random.Next(seeds.Length)].ToArray();
+            for (int changes = random.Next(3); changes > 0; changes--)
+                packet[random.Next(10, packet.Length)] = (byte)random.Next(256);
+            sent += Native.Send(lab.Socket, packet.AsSpan(10, random.Next(8) == 0 ? random.Next(14, packet.Length - 10) : packet.Length - 10)) ? 1 : 0;
+            if (sent % 20_000 == 10_000)
+            {
+                var answer = Stopwatch.StartNew();
+                while (lab.Receive(_ => true) != null && answer.ElapsedMilliseconds < 50)
+                    continue;
+            }
+        }
+        Assert.True(sent > 10_000, $"only {sent} frames in 4 s");
+        Assert.True(Lab.Runs(lab.Pid));
+        while (lab.Receive(_ => true) != null)
+            continue;
+        int pid = lab.StartDomain(70);
+        lab.Order(Boot, 1, 0);
+        Lab.AssertEnds(pid);
+        lab.WaitForLine("domain 0: ended");
+        Assert.Equal(descriptors, lab.Descriptors);
+        Assert.Equal(memory.Length, Resident(lab.Pid).Length);
+        Assert.Equal(1, lab.Log.Count(line => line.Contains("started for", StringComparison.Ordinal)));
+    }
+
+    private static string Resident(int pid) => File.ReadLines($"/proc/{pid}/status").First(line => line.StartsWith("VmSize", StringComparison.Ordinal));
+}

@@ -1,0 +1,210 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using System.Threading;
+using Wire;
+using Xunit;
+
+namespace Packetd.Tests;
+
+/// <summary>A test that needs to make network namespaces.</summary>
+public sealed class RootFactAttribute : FactAttribute
+{
+    public RootFactAttribute()
+    {
+        if (Native.geteuid() != 0)
+            Skip = "needs root to make network namespaces";
+    }
+}
+
+/// <summary>
+/// The shipped binary on a veth pair: packetd in one network namespace, the test's packet socket and ordinary programs in
+/// the other. Everything is gone when it is disposed.
+/// </summary>
+internal sealed class Lab : IDisposable
+{
+    public const string NodeAddress = "10.0.0.2";
+    private static int count;
+    private readonly string node, client, key;
+    private readonly List<string> log = [];
+    private readonly string[] options;
+    private Process? packetd;
+
+    public Lab(params string[] options)
+    {
+        this.options = options;
+        string name = $"pt{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref count)}";
+        (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
+        File.WriteAllBytes(key, TestHost.Key);
+        Run("ip", "netns", "add", node);
+        Run("ip", "netns", "add", client);
+        Run("ip", "link", "add", "l0", "netns", node, "type", "veth", "peer", "name", "l1", "netns", client);
+        Run("ip", "-n", node, "link", "set", "l0", "up");
+        Run("ip", "-n", client, "link", "set", "l1", "address", "52:54:00:12:34:56");
+        Run("ip", "-n", client, "addr", "add", "10.0.0.1/24", "dev", "l1");
+        // No IPv6: the kernel's own neighbour discovery would mix with what is counted.
+        Run("ip", "-n", client, "link", "set", "l1", "addrgenmode", "none", "up");
+        Socket = Native.OpenLink(client, "l1", 300);
+        Start();
+    }
+
+    /// <summary>A packet socket in the client's namespace: whole frames, no virtio-net header.</summary>
+    public int Socket { get; }
+
+    public int Pid { get; private set; }
+
+    public static string Image(string name) => Path.Combine(Root, "out", "images", name);
+
+    private static string Root
+    {
+        get
+        {
+            string folder = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(folder, "global.json")))
+                folder = Path.GetDirectoryName(folder)!;
+            return folder;
+        }
+    }
+
+    public void Start()
+    {
+        string[] arguments =
+        [
+            "netns", "exec", node, Image("packetd"), "--link", "l0", "--address", NodeAddress, "--key-file", key,
+            "--monitor", Image("puppet"), "--firmware", "/dev/null", .. options,
+        ];
+        log.Clear();
+        packetd = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true })!;
+        packetd.ErrorDataReceived += (_, line) =>
+        {
+            lock (log)
+                log.Add(line.Data ?? "");
+        };
+        packetd.BeginErrorReadLine();
+        Pid = packetd.Id; // ip execs, so this is packetd itself
+        WaitForLine("ready as");
+    }
+
+    /// <summary>Waits for packetd's end; its exit code.</summary>
+    public int WaitForEnd()
+    {
+        Assert.True(packetd!.WaitForExit(5000), "packetd goes on running");
+        return packetd.ExitCode;
+    }
+
+    public string[] Log
+    {
+        get
+        {
+            lock (log)
+                return log.ToArray();
+        }
+    }
+
+    public void ForgetLog()
+    {
+        lock (log)
+            log.Clear();
+    }
+
+    public string WaitForLine(string part, int seconds = 5)
+    {
+        for (long until = Environment.TickCount64 + seconds * 1000; ; Thread.Sleep(5))
+        {
+            string? line = Log.FirstOrDefault(line => line.Contains(part, StringComparison.Ordinal));
+            if (line != null)
+                return line;
+            Assert.True(Environment.TickCount64 < until, $"packetd never said \"{part}\" but: {string.Join(" / ", Log)}");
+        }
+    }
+
+    /// <summary>A program's output, run in the client's namespace.</summary>
+    public string InClient(params string[] command) => Run("ip", ["netns", "exec", client, .. command]);
+
+    public void InNode(params string[] command) => Run("ip", ["netns", "exec", node, .. command]);
+
+    public static string Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+        Assert.True(process.WaitForExit(20_000), $"{program} never ends");
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {output}");
+        return output;
+    }
+
+    /// <summary>Sends a packet of <see cref="Frames"/> onto the wire, without its header.</summary>
+    public void Send(byte[] packet) => Assert.True(Native.Send(Socket, packet.AsSpan(10)));
+
+    /// <summary>The first frame that fits, of those that come before the socket's time is over.</summary>
+    public byte[]? Receive(Predicate<byte[]> fits)
+    {
+        while (Native.Receive(Socket) is { } frame)
+            if (fits(frame))
+                return frame;
+        return null;
+    }
+
+    /// <summary>Sends a magic ping and reads the answer; nothing when none comes.</summary>
+    public Refusal? Ping(byte[] payload)
+    {
+        Send(Frames.Echo(payload));
+        byte[]? reply = Receive(frame => frame.Length == 42 + MagicReply.Size && frame[34] == 0 && frame[23] == 1);
+        return reply != null && MagicReply.TryParse(reply.AsSpan(42), out MagicReply read) ? read.Refusal : null;
+    }
+
+    /// <summary>A token for this very moment.</summary>
+    public static Tokens Token(int seed, uint boot = 0x0A000032)
+    {
+        ulong now = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        return new Tokens { Seed = seed * 1000 + Environment.ProcessId, Boot = boot, Issued = now, Expires = now + 60 };
+    }
+
+    /// <summary>Starts a puppet with the boot address; its process.</summary>
+    public int StartDomain(int seed, uint boot = 0x0A000032, params uint[] guests)
+    {
+        Assert.Equal(Refusal.None, Ping((Token(seed, boot) with { Guests = guests }).Payload()));
+        string dotted = string.Join('.', new[] { 24, 16, 8, 0 }.Select(shift => (byte)(boot >> shift)));
+        return int.Parse(Regex.Match(WaitForLine($"started for {dotted},"), "process ([0-9]+)").Groups[1].Value);
+    }
+
+    public void Order(uint boot, byte order, params byte[] rest) =>
+        Send(Frames.Ethernet(Frames.Mac(boot), Frames.ClientMac, 0x88B5, [order, .. rest]));
+
+    public static bool Runs(int pid)
+    {
+        try
+        {
+            return !File.ReadAllText($"/proc/{pid}/stat").Contains(") Z ", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    public static void AssertEnds(int pid)
+    {
+        for (int i = 0; i < 400 && Runs(pid); i++)
+            Thread.Sleep(5);
+        Assert.False(Runs(pid), $"process {pid} goes on running");
+    }
+
+    public int Descriptors => Directory.GetFiles($"/proc/{Pid}/fd").Length;
+
+    public void Dispose()
+    {
+        if (packetd is { HasExited: false })
+        {
+            packetd.Kill();
+            packetd.WaitForExit();
+        }
+        packetd?.Dispose();
+        Native.close(Socket);
+        Run("ip", "netns", "del", node);
+        Run("ip", "netns", "del", client);
+        File.Delete(key);
+    }
+}
