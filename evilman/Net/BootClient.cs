@@ -21,23 +21,17 @@ public static class BootClient
     /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and the
     /// kernel's own retransmission waits a second; so each attempt is short and there are many.
     /// </summary>
-    public static Socket Connect(IPEndPoint to, TimeSpan patience, CancellationToken cancel = default)
+    public static Socket Connect(IPEndPoint to, TimeSpan patience)
     {
         var start = Stopwatch.GetTimestamp();
         while (true)
         {
-            cancel.ThrowIfCancellationRequested();
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-                attempt.CancelAfter(TimeSpan.FromMilliseconds(400));
-                socket.ConnectAsync(to, attempt.Token).AsTask().GetAwaiter().GetResult();
-                return socket;
+                return Tcp.Connect(to, TimeSpan.FromMilliseconds(400));
             }
-            catch (Exception failure) when (failure is SocketException or OperationCanceledException && !cancel.IsCancellationRequested)
+            catch (SocketException)
             {
-                socket.Dispose();
                 if (Stopwatch.GetElapsedTime(start) > patience)
                     throw Failure.NoAnswer($"nobody listens on {to} after {patience.TotalSeconds:0.#} s");
                 Thread.Sleep(20);

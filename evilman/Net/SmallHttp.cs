@@ -19,19 +19,8 @@ public static class SmallHttp
 
     public static HttpAnswer Get(IPEndPoint server, string path, TimeSpan timeout)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var socket = Tcp.Connect(server, timeout);
         socket.SendTimeout = socket.ReceiveTimeout = (int)timeout.TotalMilliseconds;
-        using (var attempt = new System.Threading.CancellationTokenSource(timeout))
-        {
-            try
-            {
-                socket.ConnectAsync(server, attempt.Token).AsTask().GetAwaiter().GetResult();
-            }
-            catch (OperationCanceledException)
-            {
-                throw new SocketException((int)SocketError.TimedOut);
-            }
-        }
         socket.Send(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.0\r\nHost: {server.Address}\r\n\r\n"));
 
         var bytes = new byte[8192];
