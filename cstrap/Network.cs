@@ -137,6 +137,9 @@ internal static unsafe class Network
         device.StopInterrupts();
     }
 
+    /// <summary>True when everything that was handed to the device has left it.</summary>
+    public static bool IsTransmitted() => device.IsTransmitted();
+
     /// <summary>Resets every device that was announced.</summary>
     public static void Stop(ReadOnlySpan<byte> commandLine)
     {

@@ -23,7 +23,7 @@ public unsafe struct ServiceTable
     /// <summary>Sends all of it; less than 0 when the connection broke.</summary>
     public delegate*<byte*, ulong, long> Send;
 
-    /// <summary>Waits until the peer has acknowledged everything: 0, or less when it did not within the milliseconds.</summary>
+    /// <summary>Waits until the peer has acknowledged everything: 0, or less when it did not within the milliseconds. With 0 milliseconds: until the device has sent it.</summary>
     public delegate*<ulong, long> Flush;
 
     /// <summary>Text for the console.</summary>

@@ -13,6 +13,9 @@ internal static unsafe class Services
     /// <summary>Longest wait for a peer that says nothing at all: it may be thinking, or gone without a word.</summary>
     private const ulong Patience = 30_000_000_000;
 
+    /// <summary>Longest wait for the device to send what it was given.</summary>
+    private const ulong TransmitPatience = 100_000_000;
+
     public static void Fill(ServiceTable* table, int connection, in StartInfo information, ulong startInfoPhysical)
     {
         socket = connection;
@@ -70,6 +73,13 @@ internal static unsafe class Services
 
     private static long Flush(ulong milliseconds)
     {
+        if (milliseconds == 0)
+        {
+            ulong patience = Idle.Now + TransmitPatience;
+            while (!Network.IsTransmitted() && Idle.Now < patience)
+                Network.Poll();
+            return 0;
+        }
         ulong deadline = Idle.Now + Math.Min(milliseconds, 1_000_000) * 1_000_000;
         while (Network.Stack->UnacknowledgedBytes(socket) > 0)
             if (!AwaitProgress(deadline))

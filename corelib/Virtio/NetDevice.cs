@@ -225,11 +225,20 @@ public unsafe struct NetDevice
     /// <summary>Takes back what the device has sent. True when a refused <see cref="Transmit"/> may be tried again.</summary>
     public bool Reclaim()
     {
-        if (!TakeTransmitted() || !wantsRoom)
+        TakeTransmitted();
+        // A later frame may have found the room that an earlier one lacked.
+        if (!wantsRoom || !HasRoom(1))
             return false;
         wantsRoom = false;
         transmit.StopInterrupts();
         return true;
+    }
+
+    /// <summary>True when the device has sent everything that it was given.</summary>
+    public bool IsTransmitted()
+    {
+        TakeTransmitted();
+        return transmit.FreeDescriptors == transmit.Size;
     }
 
     private bool TakeTransmitted()

@@ -1,0 +1,107 @@
+using System;
+using System.Machine;
+using Wire;
+
+namespace Loader.Checkpoint;
+
+/// <summary>
+/// Takes a checkpoint stream in and puts every page directly at its place (thesis §6.4). Each field is the sender's and is checked
+/// before it is used: a page lands only in a frame of guest memory that this machine has.
+/// </summary>
+internal unsafe struct CheckpointReader(Peer peer)
+{
+    /// <summary>A frame is sent once a round: more records than this many rounds of everything are no guest's.</summary>
+    private const ulong MostRounds = 256;
+
+    public ulong RecoveryEntry, RecoveryArgument;
+
+    /// <summary>With a refusal: the frame, record or limit concerned.</summary>
+    public ulong Detail;
+
+    /// <summary>The connection is gone: there is nobody to tell.</summary>
+    public bool Broken;
+
+    public ulong Records;
+
+    /// <summary>From the header to the trailer. None: the checkpoint is whole and right.</summary>
+    public CheckpointRefusal Receive()
+    {
+        byte* bytes = stackalloc byte[CheckpointHeader.Size];
+        if (!Take(bytes, CheckpointHeader.Size))
+            return CheckpointRefusal.Truncated;
+        MachineFeatures features = Features.Find(new StartInfo(peer.StartInfoPhysical, 0).CommandLine);
+        uint available = (uint)Math.Min(peer.MemoryEnd >> 12, CheckpointHeader.MaxFrames);
+        CheckpointRefusal refusal = CheckpointHeader.Parse(new ReadOnlySpan<byte>(bytes, CheckpointHeader.Size), features, available, out CheckpointHeader header);
+        if (refusal != CheckpointRefusal.None)
+        {
+            Detail = refusal switch
+            {
+                CheckpointRefusal.NotEnoughMemory => available,
+                CheckpointRefusal.MissingFeatures => (ulong)(header.Features & ~features),
+                _ => 0,
+            };
+            return refusal;
+        }
+        RecoveryEntry = header.RecoveryEntry;
+        RecoveryArgument = header.RecoveryArgument;
+        uint frames = header.Frames;
+        CheckpointHash kind = header.Hash;
+        FrameTable table = new(frames, kind == CheckpointHash.Crc32CTable);
+        refusal = ReceiveRecords(frames, table);
+        if (refusal != CheckpointRefusal.None)
+            return refusal;
+
+        if (!Take(bytes, CheckpointTrailer.Size))
+            return CheckpointRefusal.Truncated;
+        refusal = CheckpointTrailer.Parse(new ReadOnlySpan<byte>(bytes, CheckpointTrailer.Size), Records,
+            kind == CheckpointHash.None ? 0 : table.Hash(), kind);
+        Detail = refusal != CheckpointRefusal.None ? Records : 0;
+        uint entryFrame = (uint)((RecoveryEntry - CheckpointHeader.DirectMap) >> 12);
+        if (refusal == CheckpointRefusal.None && !table.Has(entryFrame))
+        {
+            Detail = entryFrame;
+            return CheckpointRefusal.MissingFrames;
+        }
+        return refusal;
+    }
+
+    private CheckpointRefusal ReceiveRecords(uint frames, FrameTable table)
+    {
+        byte* record = stackalloc byte[CheckpointRecord.Size];
+        ulong most = frames * MostRounds;
+        while (true)
+        {
+            if (!Take(record, CheckpointRecord.Size))
+                return CheckpointRefusal.Truncated;
+            CheckpointRefusal refusal = CheckpointRecord.Parse(new ReadOnlySpan<byte>(record, CheckpointRecord.Size), frames, out uint frame, out RecordFlags flags);
+            if (refusal != CheckpointRefusal.None)
+            {
+                Detail = refusal == CheckpointRefusal.FrameOutOfRange ? frame : Records;
+                return refusal;
+            }
+            if (flags == RecordFlags.End)
+                return CheckpointRefusal.None;
+            if (++Records > most)
+            {
+                Detail = most;
+                return CheckpointRefusal.TooManyRecords;
+            }
+            // SAFETY: Parse found the frame in [4 MiB, frames), and the machine has all of those.
+            byte* page = (byte*)((ulong)frame << 12);
+            if (flags == RecordFlags.Zero)
+                new Span<byte>(page, CheckpointRecord.PageSize).Clear();
+            else if (!Take(page, CheckpointRecord.PageSize))
+                return CheckpointRefusal.Truncated;
+            table.Set(frame, flags == RecordFlags.Zero);
+        }
+    }
+
+    private bool Take(byte* to, ulong count)
+    {
+        int result = peer.Receive(to, count);
+        Broken = result < 0;
+        if (result > 0)
+            Detail = Records;
+        return result == 0;
+    }
+}
