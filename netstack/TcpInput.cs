@@ -74,6 +74,14 @@ internal static unsafe class TcpInput
             ArriveSynSent(stack, c, ip, ref header, payload, now);
             return;
         }
+        if (c->State == TcpState.SynReceived && header.Sequence == c->InitialReceive
+            && (header.Flags & (TcpFlags.Syn | TcpFlags.Ack | TcpFlags.Rst)) == (TcpFlags.Syn | TcpFlags.Ack))
+        {
+            // The other half of a simultaneous open: its SYN is known, its acknowledgement is news.
+            header.Flags &= ~TcpFlags.Syn;
+            header.Sequence++;
+            c->AcknowledgeNow = true;
+        }
         if (!IsAcceptable(stack, c, ref header, payload.Length, now))
             return;
         if ((header.Flags & TcpFlags.Rst) != 0)
@@ -177,7 +185,7 @@ internal static unsafe class TcpInput
             stack->Counters.ResetsIgnored++;
             return false;
         }
-        if (c->State == TcpState.SynReceived && (header.Flags & TcpFlags.Syn) != 0 && header.Sequence == c->InitialReceive)
+        if (c->State == TcpState.SynReceived && (header.Flags & (TcpFlags.Syn | TcpFlags.Ack)) == TcpFlags.Syn && header.Sequence == c->InitialReceive)
         {
             // Our SYN-ACK was lost.
             c->SendNext = c->InitialSend;
