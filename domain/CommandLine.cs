@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using Domain.Host;
 
@@ -83,6 +84,46 @@ internal sealed class CommandLine
         return result;
     }
 
+    // The second start (Lockdown.Reenter) is handed what the first has opened: "N:name" behind these words.
+    private const string KernelDescriptorOption = "--kernel-fd", InitrdDescriptorOption = "--initrd-fd", DiskDescriptorOption = "--disk-fd";
+
+    /// <summary>Descriptors of the files named above, once open.</summary>
+    public int KernelDescriptor = -1, InitrdDescriptor = -1, DiskDescriptor = -1;
+
+    /// <summary>The same options for the second start, which inherits the open descriptors.</summary>
+    public List<string> WithDescriptors()
+    {
+        var arguments = new List<string>
+        {
+            KernelDescriptorOption, $"{KernelDescriptor}:{Kernel}",
+            "--append", Append,
+            "--memory", MemoryMib.ToString(CultureInfo.InvariantCulture),
+            "--mac", Convert.ToHexStringLower(Mac.AsSpan(0, 1)) + string.Concat(Array.ConvertAll(Mac[1..], static part => $":{part:x2}")),
+            "--offload", Offload ? "on" : "off",
+            "--console", ConsoleStdio ? "stdio" : "none",
+            "--log-level", LogLevelNames[(int)LogLevel],
+        };
+        if (InitrdDescriptor >= 0)
+            arguments.AddRange([InitrdDescriptorOption, $"{InitrdDescriptor}:{Initrd}"]);
+        if (DiskDescriptor >= 0)
+            arguments.AddRange([DiskDescriptorOption, $"{DiskDescriptor}:{Disk}"]);
+        if (DiskReadOnly)
+            arguments.Add("--disk-read-only");
+        if (NetDescriptor >= 0)
+            arguments.AddRange(["--net-fd", NetDescriptor.ToString(CultureInfo.InvariantCulture)]);
+        if (ControlDescriptor >= 0)
+            arguments.AddRange(["--control-fd", ControlDescriptor.ToString(CultureInfo.InvariantCulture)]);
+        return arguments;
+    }
+
+    private static readonly string[] LogLevelNames = ["error", "info", "debug"];
+
+    private static (int, string) Inherited(string name, string value)
+    {
+        int colon = value.IndexOf(':');
+        return colon > 0 ? (Number(name, value[..colon], 3, 1023), value[(colon + 1)..]) : throw new UsageError($"{name} must be a number and a name");
+    }
+
     private bool Flag(string name)
     {
         switch (name)
@@ -101,7 +142,8 @@ internal sealed class CommandLine
     }
 
     private static bool IsOption(string name) => name is "--kernel" or "--initrd" or "--append" or "--memory" or "--disk" or "--tap"
-        or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level";
+        or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level"
+        or KernelDescriptorOption or InitrdDescriptorOption or DiskDescriptorOption;
 
     private void Option(string name, string value)
     {
@@ -141,7 +183,16 @@ internal sealed class CommandLine
                 ConsoleStdio = Choice(name, value, "none", "stdio") == 1;
                 break;
             case "--log-level":
-                LogLevel = (LogLevel)Choice(name, value, "error", "info", "debug");
+                LogLevel = (LogLevel)Choice(name, value, LogLevelNames);
+                break;
+            case KernelDescriptorOption:
+                (KernelDescriptor, Kernel) = Inherited(name, value);
+                break;
+            case InitrdDescriptorOption:
+                (InitrdDescriptor, Initrd) = Inherited(name, value);
+                break;
+            case DiskDescriptorOption:
+                (DiskDescriptor, Disk) = Inherited(name, value);
                 break;
         }
     }

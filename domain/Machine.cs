@@ -59,6 +59,7 @@ internal sealed unsafe class Machine
         watcher = new Watcher(list, cpu.RaiseAttention);
         localApic.TimerChanged = UpdateWatch;
         uart.Drained = UpdateWatch;
+        console.FlushScheduled = UpdateWatch;
 
         bus.MapMmio(LocalApic.Address, LocalApic.Length, localApic);
         bus.MapMmio(IoApic.Address, IoApic.Length, ioApic);

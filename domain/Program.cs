@@ -3,12 +3,13 @@ using Domain.Boot;
 using Domain.Devices;
 using Domain.Host;
 using Domain.Linux;
+using Domain.Sandbox;
 
 namespace Domain;
 
 internal static class Program
 {
-    private const int Good = 0, BadArguments = 1, GuestCrashed = 2, MonitorFailed = 4;
+    private const int Good = 0, BadArguments = 1, GuestCrashed = 2, NoSandbox = 3, MonitorFailed = 4;
 
     private static int Main(string[] arguments)
     {
@@ -34,20 +35,20 @@ internal static class Program
     {
         // A reader of the console or of frames may go away at any time: that is an error value, not a signal.
         Libc.signal(Libc.SIGPIPE, Libc.SIG_IGN);
-        var kernel = ImageFile.Open(options.Kernel!);
-        var initrd = options.Initrd is null ? null : ImageFile.Open(options.Initrd);
-        FrameDescriptor? channel = null;
-        if (options.Tap is not null)
-            channel = HostNetwork.OpenTap(options.Tap, options.Offload);
-        else if (options.NetDescriptor >= 0)
-            channel = HostNetwork.Inherit(options.NetDescriptor, options.Offload);
+        Open(options);
+        if (!options.NoSandbox)
+            Lockdown.Reenter(Environment.GetCommandLineArgs()[0], options.WithDescriptors());
+
+        var kernel = ImageFile.Use(options.Kernel!, options.KernelDescriptor);
+        var initrd = options.Initrd is null ? null : ImageFile.Use(options.Initrd, options.InitrdDescriptor);
+        DiskFile? disk = options.Disk is null ? null : DiskFile.Use(options.Disk, options.DiskDescriptor, options.DiskReadOnly);
+        var channel = options.NetDescriptor < 0 ? null : HostNetwork.Inherit(options.NetDescriptor, options.Offload);
         ControlChannel? control = null;
         if (options.ControlDescriptor >= 0)
         {
             HostNetwork.SetNonBlocking(options.ControlDescriptor, "--control-fd");
             control = new ControlChannel(options.ControlDescriptor);
         }
-        DiskFile? disk = options.Disk is null ? null : DiskFile.Open(options.Disk, options.DiskReadOnly);
         GuestMemory memory;
         try
         {
@@ -58,13 +59,16 @@ internal static class Program
             throw new UsageError($"--memory: the host has no address space for {options.MemoryMib} MiB");
         }
 
+        int code = MonitorFailed;
         var console = new HostConsole(options.ConsoleStdio);
-        int code;
         try
         {
             var machine = new Machine(memory, console, channel, options.Mac, control, disk);
-            machine.StartWatcher();
-            code = RunLockedIn(machine, kernel, initrd, options.Append, control);
+            LockIn(options, machine, console);
+            // Nothing of the guest's was looked at before this line.
+            machine.Load(kernel, initrd, options.Append);
+            control?.Send(ControlChannel.LockedIn);
+            code = Report(machine.Run(), machine, control);
         }
         catch (ImageError error)
         {
@@ -72,23 +76,52 @@ internal static class Program
             Log.Error(error.Message);
             code = BadArguments;
         }
+        catch (SandboxError error)
+        {
+            console.Close();
+            Log.Error($"no sandbox, so nothing is run: {error.Message}");
+            code = NoSandbox;
+        }
         catch (Exception error)
         {
             console.Close();
             Log.Error($"the monitor failed: {error.GetType().Name}: {error.Message}");
             control?.Send(ControlChannel.MonitorError, (uint)error.HResult);
-            code = MonitorFailed;
         }
         // At once: what the runtime does at an orderly end is not among the calls a locked-in process may make.
         Libc._exit(code);
         return code;
     }
 
-    private static int RunLockedIn(Machine machine, ImageFile kernel, ImageFile? initrd, string append, ControlChannel? control)
+    /// <summary>Opens everything that has a name, with the rights of whoever started the monitor.</summary>
+    private static void Open(CommandLine options)
     {
-        machine.Load(kernel, initrd, append);
-        control?.Send(ControlChannel.LockedIn);
-        var end = machine.Run();
+        if (options.KernelDescriptor < 0)
+            options.KernelDescriptor = ImageFile.Open(options.Kernel!).Descriptor;
+        if (options.Initrd is not null && options.InitrdDescriptor < 0)
+            options.InitrdDescriptor = ImageFile.Open(options.Initrd).Descriptor;
+        if (options.Disk is not null && options.DiskDescriptor < 0)
+            options.DiskDescriptor = DiskFile.Open(options.Disk, options.DiskReadOnly).Descriptor;
+        if (options.Tap is not null)
+            options.NetDescriptor = HostNetwork.OpenTap(options.Tap, options.Offload);
+    }
+
+    private static void LockIn(CommandLine options, Machine machine, HostConsole console)
+    {
+        if (options.NoSandbox)
+        {
+            machine.StartWatcher();
+            return;
+        }
+        Lockdown.LockThreads();
+        machine.StartWatcher();
+        var own = new OwnDescriptors(options.NetDescriptor, options.ControlDescriptor, options.DiskDescriptor, options.KernelDescriptor,
+            options.InitrdDescriptor, machine.WatcherDescriptor, console.OwnsTerminal, options.DiskReadOnly);
+        Lockdown.Enter(own);
+    }
+
+    private static int Report(MachineEnd end, Machine machine, ControlChannel? control)
+    {
         machine.Summarise(Log.Info);
         switch (end)
         {

@@ -18,13 +18,21 @@ internal sealed class ImageFile(string name, int descriptor, long length)
     /// <exception cref="ImageError">it cannot be opened or is not a file</exception>
     public static ImageFile Open(string path)
     {
-        int descriptor = Libc.open(path, Libc.O_RDONLY | Libc.O_CLOEXEC, 0);
+        int descriptor = Libc.open(path, Libc.O_RDONLY, 0);
         if (descriptor < 0)
             throw new ImageError($"cannot open {path}: {LinuxError.Describe(Libc.Errno)}");
+        return Use(path, descriptor);
+    }
+
+    /// <summary>Uses a descriptor that an earlier <see cref="Open"/> gave.</summary>
+    /// <exception cref="ImageError">it is not a file</exception>
+    public static ImageFile Use(string name, int descriptor)
+    {
         long length = Libc.lseek(descriptor, 0, Libc.SEEK_END);
-        if (length < 0)
-            throw new ImageError($"{path} is not a file");
-        return new ImageFile(path, descriptor, length);
+        // A directory can be opened too and ends at 2^63 - 1 or nowhere.
+        if (length is < 0 or long.MaxValue)
+            throw new ImageError($"{name} is not a file");
+        return new ImageFile(name, descriptor, length);
     }
 
     /// <summary>Fills <paramref name="into"/> from <paramref name="offset"/>.</summary>

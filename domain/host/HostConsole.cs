@@ -53,6 +53,9 @@ internal sealed unsafe class HostConsole : IConsole
     /// <summary>When <see cref="Flush"/> wants to be called (<see cref="Clock"/>).</summary>
     public ulong FlushAt { get; private set; } = ulong.MaxValue;
 
+    /// <summary>Called when <see cref="FlushAt"/> has come nearer.</summary>
+    public Action? FlushScheduled { get; set; }
+
     public void Write(ReadOnlySpan<byte> text)
     {
         if (!enabled)
@@ -68,9 +71,13 @@ internal sealed unsafe class HostConsole : IConsole
                 return;
             }
             text[..part].CopyTo(buffer.AsSpan(used));
-            if (used == 0)
-                FlushAt = Clock.Nanoseconds + GatherNanoseconds;
+            bool first = used == 0;
             used += part;
+            if (first)
+            {
+                FlushAt = Clock.Nanoseconds + GatherNanoseconds;
+                FlushScheduled?.Invoke();
+            }
             text = text[part..];
         }
     }

@@ -15,11 +15,11 @@ internal static unsafe class HostNetwork
 
     /// <summary>Attaches to (or, with the right to, creates) the TAP device <paramref name="name"/>.</summary>
     /// <exception cref="UsageError">the kernel does not let us</exception>
-    public static FrameDescriptor OpenTap(string name, bool offload)
+    public static int OpenTap(string name, bool offload)
     {
         if (Encoding.UTF8.GetByteCount(name) >= NameBytes)
             throw new UsageError($"--tap: \"{name}\" is longer than an interface name may be");
-        int descriptor = Libc.open("/dev/net/tun", Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC, 0);
+        int descriptor = Libc.open("/dev/net/tun", Libc.O_RDWR | Libc.O_NONBLOCK, 0);
         if (descriptor < 0)
             throw new UsageError($"--tap: cannot open /dev/net/tun: {LinuxError.Describe(Libc.Errno)}");
         // struct ifreq: 16 bytes of name, then flags; 40 bytes in all.
@@ -33,7 +33,7 @@ internal static unsafe class HostNetwork
         if (offload && (Libc.ioctl(descriptor, TUNSETVNETHDRSZ, &headerBytes) != 0
             || Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)(TUN_F_CSUM | TUN_F_TSO4)) != 0))
             throw new UsageError($"--tap: {name} does not offload: {LinuxError.Describe(Libc.Errno)}; try --offload off");
-        return new FrameDescriptor(descriptor, offload, socket: false);
+        return descriptor;
     }
 
     /// <summary>Uses an inherited descriptor: a sequenced-packet socket or a TAP device.</summary>

@@ -96,8 +96,34 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int tcsetattr(int descriptor, int when, TerminalAttributes* attributes);
 
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int setrlimit(int resource, ResourceLimit* limit);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int prctl(int option, nuint a, nuint b, nuint c, nuint d);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int mount(string source, string target, string? type, nuint flags, string? data);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int umount2(string target, int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chdir(string path);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int execv(byte* path, byte** arguments);
+
+    /// <summary>Any system call by number, for those that the C library has no name for.</summary>
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
+
     [LibraryImport("libc")]
     public static partial void _exit(int status);
+
+    /// <summary>sandbox/Early.S: whether namespaces of our own were entered before the runtime started.</summary>
+    [LibraryImport("early")]
+    public static partial int domain_has_namespaces();
 }
 
 /// <summary>struct iovec.</summary>
@@ -157,4 +183,11 @@ internal unsafe struct TerminalAttributes
     public byte Line;
     public fixed byte Characters[32];
     public uint InputSpeed, OutputSpeed;
+}
+
+/// <summary>struct rlimit.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ResourceLimit
+{
+    public ulong Soft, Hard;
 }

@@ -1,0 +1,50 @@
+using Domain.Linux;
+
+namespace Domain.Sandbox;
+
+/// <summary>Descriptors that the running machine uses, -1 where it has none.</summary>
+internal record struct OwnDescriptors(int Net, int Control, int Disk, int Kernel, int Initrd, int Timer, bool Terminal, bool DiskReadOnly);
+
+/// <summary>Every system call that a running machine makes, and with which descriptors. What is not here kills the process.</summary>
+internal static class Allowlist
+{
+    public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, rt_sigprocmask = 14, rt_sigreturn = 15, ioctl = 16,
+        pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, recvmsg = 47, fdatasync = 75, futex = 202,
+        restart_syscall = 219, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286,
+        preadv = 295, pwritev = 296, getrandom = 318, membarrier = 324;
+
+    private const uint PROT_EXEC = 4, GRND_ANY = 0;
+
+    // tcsetattr of older and newer C libraries (TCSETS, TCSETS2).
+    private const int TCSETS = 0x5402, TCSETS2 = 0x402c_542b;
+
+    public static SeccompFilter Build(in OwnDescriptors own, int process, uint refused)
+    {
+        var filter = new SeccompFilter(refused)
+            // The event loop.
+            .Permit(ppoll)
+            .PermitWhen(timerfd_settime, 0, own.Timer)
+            .PermitWhen(read, 0, 0, own.Timer, own.Control)
+            .PermitWhen(write, 0, 1, 2, own.Control)
+            // Frames.
+            .PermitWhen(readv, 0, own.Net)
+            .PermitWhen(writev, 0, own.Net)
+            .PermitWhen(recvmsg, 0, own.Net)
+            // The disk; the images are read after the lock-in.
+            .PermitWhen(preadv, 0, own.Disk)
+            .PermitWhen(pread64, 0, own.Kernel, own.Initrd)
+            // The entropy device.
+            .PermitWhen(getrandom, 2, (int)GRND_ANY)
+            // Threads and the collector of the runtime: memory, but none that executes.
+            .Permit(futex, sched_yield, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn, restart_syscall, clock_gettime)
+            .PermitWithout(mmap, 2, PROT_EXEC, otherArgument: 4, otherValue: -1)
+            .PermitWithout(mprotect, 2, PROT_EXEC)
+            .PermitWhen(tgkill, 0, process)
+            .Permit(exit_group);
+        if (own.Disk >= 0 && !own.DiskReadOnly)
+            filter.PermitWhen(pwritev, 0, own.Disk).PermitWhen(fdatasync, 0, own.Disk);
+        if (own.Terminal)
+            filter.PermitWhen(ioctl, 1, TCSETS, TCSETS2);
+        return filter;
+    }
+}
