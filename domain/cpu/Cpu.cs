@@ -66,6 +66,9 @@ public sealed unsafe partial class Cpu
 
     internal CpuState* State => s;
 
+    /// <summary>The last instruction that the decoder did not translate, for whoever looks for the reason of a crash; or empty.</summary>
+    public string LastUnknown => builder.LastUnknown;
+
     /// <summary>PVH start state: 32-bit protected mode, paging off, EBX = start information (Xen public/arch-x86/hvm/start_info.h).</summary>
     public void ResetToPvh(uint entry, uint startInfo)
     {

@@ -85,7 +85,7 @@ internal sealed unsafe partial class BlockBuilder
                 break;
             }
             bytes += instruction.Length;
-            if (instruction.FlowControl != FlowControl.Next)
+            if (instruction.FlowControl != FlowControl.Next || instruction.Mnemonic == Mnemonic.Hlt)
                 break;
         }
         if (count == 0)
@@ -168,7 +168,9 @@ internal sealed unsafe partial class BlockBuilder
             return (ushort)((register - Register.AH) * 8 + 1);
         if (register.IsXMM())
             return (ushort)(xmmOffset + register.GetNumber() * 16);
-        // Iced numbers SPL–DIL like AH–BH's successors: 4–7, as encoded with REX.
+        // Iced counts the byte registers through, AH–BH included.
+        if (register is >= Register.SPL and <= Register.R15L)
+            return (ushort)((register - Register.SPL + 4) * 8);
         return (ushort)(register.GetNumber() * 8);
     }
 

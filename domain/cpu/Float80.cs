@@ -455,6 +455,8 @@ internal ref struct Float80Math(ushort control)
             return 0;
         ushort before = Exceptions;
         var whole = RoundToInteger(a, truncate);
+        // Unlike FRNDINT, the stores do not report a denormal.
+        Exceptions = (ushort)(Exceptions & ~Denormal | before & Denormal);
         if (whole.IsZero)
             return 0;
         int right = 63 - (whole.Exponent - Float80.Bias);
