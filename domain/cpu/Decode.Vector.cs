@@ -16,6 +16,14 @@ internal sealed unsafe partial class BlockBuilder
             var plain = i.OpCount >= 2 && IsVector(in i, 0) && (IsVector(in i, 1) || IsMemory(in i, 1)) ? PlainVector(i.Mnemonic) : null;
             return plain != null ? VectorPair(in i, plain) : VectorOther(in i);
         }
+        if (i.Mnemonic == Mnemonic.Crc32)
+        {
+            ushort source = Source(in i, 1);
+            ref var op = ref Emit(Pick.Size<SseCrc32>(Log(in i, 1)));
+            op.Dst = Reg(i.Op0Register);
+            op.Src = source;
+            return false;
+        }
         return TranslateFpu(in i);
     }
 
@@ -28,7 +36,8 @@ internal sealed unsafe partial class BlockBuilder
             if (IsVector(in i, operand))
                 return true;
         }
-        return i.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr or Mnemonic.Crc32 or Mnemonic.Movnti;
+        return i.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr or Mnemonic.Movnti
+            or Mnemonic.Cvtss2si or Mnemonic.Cvttss2si or Mnemonic.Cvtsd2si or Mnemonic.Cvttsd2si;
     }
 
     /// <summary>Where a vector operand can be read: its register, or a temporary it is loaded to.</summary>
@@ -233,7 +242,7 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Insertps:
             {
                 VectorPair(in i, &Sse128.Insertps);
-                if (load)
+                if (IsMemory(in i, 1))
                     Slots[SlotCount - 1].Imm &= 0x3f;
                 return false;
             }
@@ -269,15 +278,6 @@ internal sealed unsafe partial class BlockBuilder
                 ref var op = ref Emit(&Sse128.Maskmovdqu);
                 op.Dst = Reg(i.Op1Register);
                 op.Src = Reg(i.Op2Register);
-                return false;
-            }
-            case Mnemonic.Crc32:
-            {
-                int log = Log(in i, 1);
-                ushort source = Source(in i, 1);
-                ref var op = ref Emit(Pick.Size<SseCrc32>(log));
-                op.Dst = Reg(i.Op0Register);
-                op.Src = source;
                 return false;
             }
             case Mnemonic.Ldmxcsr:

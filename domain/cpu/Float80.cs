@@ -166,6 +166,8 @@ internal ref struct Float80Math(ushort control)
     /// <summary>The NaN that an operation on a NaN returns: of two, the one with the larger significand.</summary>
     private Float80 Propagate(Float80 a, Float80 b)
     {
+        // What a memory operand's conversion noted gives way to the NaN.
+        Exceptions &= unchecked((ushort)~Denormal);
         if (a.IsUnsupported || b.IsUnsupported)
         {
             Exceptions |= Invalid;
@@ -193,7 +195,7 @@ internal ref struct Float80Math(ushort control)
 
     private static bool Special(Float80 a, Float80 b) => a.IsNaN || b.IsNaN || a.IsUnsupported || b.IsUnsupported;
 
-    private void NoteDenormal(Float80 a)
+    public void NoteDenormal(Float80 a)
     {
         if (a.Exponent == 0 && a.Significand != 0)
             Exceptions |= Denormal;
@@ -203,14 +205,14 @@ internal ref struct Float80Math(ushort control)
     {
         if (Special(a, b))
             return Propagate(a, b);
+        NoteDenormal(a);
+        NoteDenormal(b);
         if (a.IsInfinity || b.IsInfinity)
         {
             if (a.IsInfinity && b.IsInfinity && a.Negative != b.Negative)
                 return NotANumber();
             return a.IsInfinity ? a : b;
         }
-        NoteDenormal(a);
-        NoteDenormal(b);
         if (a.IsZero && b.IsZero)
             return Float80.Zero(a.Negative == b.Negative ? a.Negative : rounding == 1);
         if (a.IsZero)
@@ -250,10 +252,10 @@ internal ref struct Float80Math(ushort control)
         if (Special(a, b))
             return Propagate(a, b);
         bool negative = a.Negative != b.Negative;
-        if (a.IsInfinity || b.IsInfinity)
-            return a.IsZero || b.IsZero ? NotANumber() : Float80.Infinity(negative);
         NoteDenormal(a);
         NoteDenormal(b);
+        if (a.IsInfinity || b.IsInfinity)
+            return a.IsZero || b.IsZero ? NotANumber() : Float80.Infinity(negative);
         if (a.IsZero || b.IsZero)
             return Float80.Zero(negative);
         var (exponentA, x) = a.Normalized();
@@ -267,6 +269,8 @@ internal ref struct Float80Math(ushort control)
         if (Special(a, b))
             return Propagate(a, b);
         bool negative = a.Negative != b.Negative;
+        NoteDenormal(a);
+        NoteDenormal(b);
         if (a.IsInfinity)
             return b.IsInfinity ? NotANumber() : Float80.Infinity(negative);
         if (b.IsInfinity)
@@ -275,11 +279,9 @@ internal ref struct Float80Math(ushort control)
         {
             if (a.IsZero)
                 return NotANumber();
-            Exceptions |= ZeroDivide;
+            Exceptions = (ushort)(Exceptions & ~Denormal | ZeroDivide);
             return Float80.Infinity(negative);
         }
-        NoteDenormal(a);
-        NoteDenormal(b);
         if (a.IsZero)
             return Float80.Zero(negative);
         var (exponentA, x) = a.Normalized();
@@ -335,6 +337,7 @@ internal ref struct Float80Math(ushort control)
     {
         if (Special(a, b))
         {
+            Exceptions &= unchecked((ushort)~Denormal);
             if (!quiet || a.IsSignaling || b.IsSignaling || a.IsUnsupported || b.IsUnsupported)
                 Exceptions |= Invalid;
             return 2;
@@ -433,7 +436,7 @@ internal ref struct Float80Math(ushort control)
         }
         // kept carries the integer bit: adding it to the exponent field minus one also handles a carry out of the fraction.
         ulong result = tiny ? kept : ((ulong)unbiased << width) + kept - (1UL << width);
-        if (result >= infinity)
+        if (unbiased > 2 * bias || result >= infinity)
         {
             Exceptions |= Overflow | Inexact;
             bool toInfinity = rounding == 0 || (rounding == 1 && a.Negative) || (rounding == 2 && !a.Negative);

@@ -335,6 +335,7 @@ internal static unsafe class X87
                 }
                 else
                 {
+                    math.NoteDenormal(a);
                     var (exponent, significand) = a.Normalized();
                     Set(s, 0, Float80Math.FromInteger(exponent - Float80.Bias));
                     Push(s, new Float80(significand, (ushort)(Float80.Bias | (a.Negative ? 0x8000 : 0))));
@@ -438,8 +439,7 @@ internal static unsafe class X87
     public static void Free(CpuState* s, Op* op)
     {
         s->FpuValid &= ~(1u << Physical(s, op->Dst));
-        if (op->Disp != 0)
-            s->FpuTop = (s->FpuTop + 1) & 7;
+        Pop(s, op->Disp);
         op[1].Handler(s, op + 1);
     }
 

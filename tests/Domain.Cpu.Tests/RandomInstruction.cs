@@ -26,7 +26,7 @@ internal static class RandomInstruction
         Mnemonic.Sgdt, Mnemonic.Sidt, Mnemonic.Sldt, Mnemonic.Str, Mnemonic.Smsw, Mnemonic.Monitor, Mnemonic.Mwait,
         Mnemonic.Fnstenv, Mnemonic.Fldenv, Mnemonic.Fnsave, Mnemonic.Frstor, Mnemonic.Fstenv, Mnemonic.Fsave, Mnemonic.Fxsave, Mnemonic.Fxsave64,
         Mnemonic.Fxrstor, Mnemonic.Fxrstor64, Mnemonic.Enter, Mnemonic.Popfq, Mnemonic.Popf, Mnemonic.Pushf, Mnemonic.Pushfq, Mnemonic.Xlatb, Mnemonic.Maskmovdqu, Mnemonic.Maskmovq,
-        Mnemonic.Fbld, Mnemonic.Ldmxcsr, Mnemonic.Leave,
+        Mnemonic.Fbld, Mnemonic.Ldmxcsr, Mnemonic.Leave, Mnemonic.Lss, Mnemonic.Lfs, Mnemonic.Lgs,
         // What a debugger of 1989 needed.
         Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Frstpm, Mnemonic.Fnsetpm, Mnemonic.Fsetpm, Mnemonic.Fndisi, Mnemonic.Fneni, Mnemonic.Fdisi, Mnemonic.Feni,
         Mnemonic.Salc, Mnemonic.Int1, Mnemonic.Int3, Mnemonic.Int, Mnemonic.Into, Mnemonic.Cli, Mnemonic.Sti,
@@ -95,6 +95,11 @@ internal static class RandomInstruction
             }
         }
         registers[4] = stack;
+        // Counts beyond 16 leave 16-bit double shifts undefined.
+        if (code is Code.Shld_rm16_r16_imm8 or Code.Shrd_rm16_r16_imm8)
+            instruction.Immediate8 = (byte)random.Next(17);
+        if (code is Code.Shld_rm16_r16_CL or Code.Shrd_rm16_r16_CL && instruction.MemoryBase != Register.RCX && instruction.MemoryIndex != Register.RCX)
+            registers[1] = (ulong)random.Next(17);
         return instruction;
     }
 
