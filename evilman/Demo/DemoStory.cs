@@ -107,10 +107,18 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
     {
         foreach (var line in TerminalChart.Draw(echo.Echoes, records, begin, end, Say.Interactive ? AnsiConsole.Profile.Width : 100))
             Say.Plain(line);
-        Directory.CreateDirectory(outFolder);
-        var file = Path.Combine(outFolder, "demo-latency.svg");
-        File.WriteAllText(file, SvgChart.Draw(echo.Echoes, records, begin, end));
         Say.Note(string.Create(CultureInfo.InvariantCulture,
-            $"{echo.Received} echoes: half within {LatencySeries.Percentile(echo.Echoes, 0.5):0.00} ms, 99% within {LatencySeries.Percentile(echo.Echoes, 0.99):0.00} ms; drawn in {file}"));
+            $"{echo.Received} echoes: half within {LatencySeries.Percentile(echo.Echoes, 0.5):0.00} ms, 99% within {LatencySeries.Percentile(echo.Echoes, 0.99):0.00} ms"));
+        var file = Path.Combine(outFolder, "demo-latency.svg");
+        try
+        {
+            Directory.CreateDirectory(outFolder);
+            File.WriteAllText(file, SvgChart.Draw(echo.Echoes, records, begin, end));
+            Say.Note($"drawn in {file}");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            Say.Warn($"the chart was not drawn: {failure.Message}");
+        }
     }
 }

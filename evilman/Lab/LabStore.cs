@@ -71,6 +71,8 @@ internal static class LabStore
             }
         }
         Directory.Delete(directory, recursive: true);
+        if (Directory.GetFileSystemEntries(Root).Length == 0)
+            Directory.Delete(Root);
     }
 
     /// <summary>In clock ticks since the machine started (proc(5), field 22); 0 when there is no such process, or it is a zombie.</summary>

@@ -1,0 +1,214 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Net;
+using Evilman.Tokens;
+using Wire;
+using Xunit;
+
+namespace Evilman.Tests;
+
+/// <summary>
+/// The published program in a lab of its own: real packetd on real packet sockets, with a monitor that only sleeps.
+/// Needs what «make» builds, and root or user namespaces.
+/// </summary>
+[Collection("lab")]
+public sealed class LabTests : IDisposable
+{
+    static readonly string s_tree = FindTree();
+    static readonly string s_evilman = Path.Combine(s_tree, "out/bin/evilman");
+
+    readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("evilman-tests-");
+    readonly string monitor;
+
+    public LabTests()
+    {
+        Assert.True(File.Exists(s_evilman), $"{s_evilman} is missing: run «make» first");
+        // Accounts of machines must be able to run it, so it lies where the lab copies it from, readable by all.
+        monitor = Path.Combine(folder.FullName, "sleeper");
+        File.WriteAllText(monitor, "#!/bin/sh\nexec sleep 600\n");
+        File.SetUnixFileMode(monitor, (UnixFileMode)0b111_101_101);
+    }
+
+    static string FindTree()
+    {
+        for (var path = AppContext.BaseDirectory; path is not null; path = Path.GetDirectoryName(path))
+        {
+            if (File.Exists(Path.Combine(path, "Directory.Build.props")))
+                return path;
+        }
+        throw new InvalidOperationException("the tests do not lie in a work tree");
+    }
+
+    /// <summary>Each test has a folder for temporary files of its own, and so labs that no other test or user sees.</summary>
+    (int Code, string Output) Evilman(params string[] words)
+    {
+        var start = new ProcessStartInfo(s_evilman) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["TMPDIR"] = folder.FullName;
+        foreach (var word in words)
+            start.ArgumentList.Add(word);
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(60_000), "evilman did not end within a minute");
+        return (process.ExitCode, output + error.Result);
+    }
+
+    (int Code, string Output) AtClient(params string[] words) => Evilman(["lab", "exec", "client", "--", .. words]);
+
+    string Up(params string[] options)
+    {
+        var (code, output) = Evilman(["lab", "up", "--monitors", monitor, .. options]);
+        Assert.True(code == 0, output);
+        foreach (var root in Directory.GetDirectories(folder.FullName, "evilman-*"))
+            return Directory.GetDirectories(root)[0];
+        throw new InvalidOperationException("the lab has no folder");
+    }
+
+    public void Dispose()
+    {
+        Evilman("lab", "down");
+        folder.Delete(recursive: true);
+    }
+
+    MintRequest Request() => new()
+    {
+        Node = IPAddress.Parse("10.77.0.1"),
+        BootAddress = IPAddress.Parse("10.77.0.101"),
+        Loader = [1, 2, 3],
+        Issued = DateTimeOffset.UtcNow,
+    };
+
+    (int Code, string Output) Spend(byte[] token)
+    {
+        var file = Path.Combine(folder.FullName, "token");
+        File.WriteAllBytes(file, token);
+        return AtClient(s_evilman, "ping", "10.77.0.1", "--token", file);
+    }
+
+    [Fact]
+    public void A_lab_comes_up_answers_and_leaves_nothing_behind()
+    {
+        var before = Namespaces();
+        Up("--nodes", "3");
+        var (code, output) = Evilman("lab", "status");
+        Assert.Equal(0, code);
+        Assert.Equal(3, output.Split("packetd=runs").Length - 1);
+        for (var node = 1; node <= 3; node++)
+        {
+            Assert.Equal(0, AtClient(s_evilman, "ping", $"10.77.0.{node}", "--count", "2").Code);
+            Assert.Equal(0, AtClient("ping", "-q", "-c", "2", "-i", "0.2", "-s", "1400", $"10.77.0.{node}").Code);
+        }
+        Assert.Equal(4, AtClient(s_evilman, "ping", "10.77.0.77", "--timeout", "1s").Code);
+        Assert.NotEqual(0, AtClient("ping", "-c", "1", "-W", "1", "192.0.2.1").Code); // there is no way out
+
+        Assert.Equal(0, Evilman("lab", "down").Code);
+        Assert.Contains("there is no lab", Evilman("lab", "status").Output, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetDirectories(folder.FullName, "evilman-*"));
+        Assert.Equal(before, Namespaces());
+    }
+
+    [Fact]
+    public void After_a_crash_lab_down_removes_what_is_left()
+    {
+        var directory = Up("--nodes", "1");
+        var holder = int.Parse(File.ReadAllText(Path.Combine(directory, "holder")).Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        using (var process = Process.GetProcessById(holder))
+        {
+            process.Kill();
+            process.WaitForExit(5000);
+        }
+        Assert.Equal(1, Evilman("lab", "status").Code);
+        Assert.Equal(0, Evilman("lab", "down").Code);
+        Assert.Empty(Directory.GetDirectories(folder.FullName, "evilman-*"));
+    }
+
+    [Fact]
+    public void A_process_number_used_again_is_not_mistaken_for_a_lab()
+    {
+        var directory = Up("--nodes", "1");
+        var holder = Path.Combine(directory, "holder");
+        var kept = File.ReadAllText(holder);
+        File.WriteAllText(holder, $"{Environment.ProcessId} 1\n"); // our own number, another start time
+        Assert.Equal(1, Evilman("lab", "status").Code);
+        File.WriteAllText(holder, kept);
+        Assert.Equal(0, Evilman("lab", "status").Code);
+    }
+
+    [Fact]
+    public void Each_bad_token_gets_its_own_line_and_exit_code_3()
+    {
+        var directory = Up("--nodes", "1");
+        var key = Secret.ReadKey(Path.Combine(directory, "node1.key"));
+        var good = Mint.Token(Request(), key, Chain.Fresh(50));
+        var otherKey = (byte[])key.Clone();
+        otherKey[0] ^= 1;
+        var broken = (byte[])good.Clone();
+        broken[92] ^= 1; // s_{n-k+1}
+        new Resigned(broken).Sign(key);
+
+        (byte[] Token, string Line)[] cases =
+        [
+            (good[..^1], "shorter than its kind needs"),
+            ([.. good, 0], "has bytes after the token"),
+            ([.. new byte[4], .. good[4..]], "is malformed"),
+            (Mint.Token(Request() with { Node = IPAddress.Parse("10.77.0.9") }, key, Chain.Fresh(50)), "for another node"),
+            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(1) }, key, Chain.Fresh(50)), "not valid yet"),
+            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-2), Lifetime = TimeSpan.FromHours(1) }, key, Chain.Fresh(50)), "has expired"),
+            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-1), Lifetime = TimeSpan.FromHours(2) }, key, Chain.Fresh(50)), "issued before the node started"),
+            (Mint.Token(Request() with { MemoryBytes = 1L << 40 }, key, Chain.Fresh(50)), "more memory than the node gives"),
+            (Mint.Token(Request() with { Tokens = 5000 }, key, Chain.Fresh(5000)), "more tokens than the node verifies"),
+            (Mint.Token(Request(), otherKey, Chain.Fresh(50)), "signature of the boot token is wrong"),
+            (broken, "chain of the boot token is broken"),
+            (Mint.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.1") }, key, Chain.Fresh(50)), "an address that no domain may have"),
+        ];
+        var lines = new HashSet<string>();
+        foreach (var (token, line) in cases)
+        {
+            var (code, output) = Spend(token);
+            Assert.Equal(3, code);
+            Assert.Contains(line, output, StringComparison.Ordinal);
+            Assert.Single(output.Trim().Split('\n'));
+            lines.Add(output);
+        }
+        Assert.Equal(cases.Length, lines.Count);
+        Assert.Contains("domains=0", Evilman("lab", "status").Output, StringComparison.Ordinal);
+
+        var accepted = Spend(good);
+        Assert.True(accepted.Code == 0, accepted.Output);
+        Assert.Contains("used already", Spend(good).Output, StringComparison.Ordinal);
+        Assert.Contains("another domain has", Spend(Mint.Token(Request(), key, Chain.Fresh(50))).Output, StringComparison.Ordinal);
+        Assert.Contains("domains=1", Evilman("lab", "status").Output, StringComparison.Ordinal);
+
+        for (var i = 2; i <= 16; i++)
+            Assert.Equal(0, Spend(Mint.Token(Request() with { BootAddress = IPAddress.Parse($"10.77.0.{100 + i}") }, key, Chain.Fresh(50))).Code);
+        Assert.Contains("runs as many domains as it may", Spend(Mint.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.200") }, key, Chain.Fresh(50))).Output, StringComparison.Ordinal);
+    }
+
+    readonly struct Resigned(byte[] token)
+    {
+        internal void Sign(byte[] key) => HmacSha1.Sign(key, token.AsSpan(0, 132), token.AsSpan(132));
+    }
+
+    [Theory]
+    [InlineData("none", 0, "demo: ok ")]
+    [InlineData("kill-echo", 1, "demo: failed ")]
+    [InlineData("kill-http", 1, "demo: failed ")]
+    public void The_demo_notices_what_goes_wrong(string fault, int code, string lastLine)
+    {
+        var (found, output) = Evilman("demo", "--rehearse", fault, "--moves", "2", "--max-freeze", "5000", "--out", folder.FullName);
+        var lines = output.TrimEnd().Split('\n');
+        Assert.Equal(code, found);
+        Assert.Contains(lines, line => line.StartsWith(lastLine, StringComparison.Ordinal));
+        Assert.True(File.Exists(Path.Combine(folder.FullName, "demo-latency.svg")));
+        Assert.Empty(Directory.GetDirectories(folder.FullName, "evilman-*")); // the lab went with the demo
+    }
+
+    static string Namespaces()
+    {
+        var names = Directory.Exists("/run/netns") ? Directory.GetFiles("/run/netns") : [];
+        Array.Sort(names, StringComparer.Ordinal);
+        return string.Join(',', names);
+    }
+}
