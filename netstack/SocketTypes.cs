@@ -11,7 +11,7 @@ public enum Readiness : uint
     /// <summary>Receive gives bytes, or the end of the stream; a datagram waits.</summary>
     Readable = 1,
 
-    /// <summary>Send takes bytes (TCP: at least a quarter of the ring is free).</summary>
+    /// <summary>Send takes bytes (TCP: a quarter of the ring, of the page bytes, and a chunk are free).</summary>
     Writable = 2,
 
     /// <summary>A listener has a connection to accept.</summary>

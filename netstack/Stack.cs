@@ -123,6 +123,13 @@ public unsafe partial struct Stack
         if (!IsValid(full) || full.Mtu + Ethernet.HeaderLength > FrameBufferSize)
             return false;
         Link = full;
+        for (int i = 0; i < ConnectionCount; i++)
+        {
+            Connection* c = Connections + i;
+            int size = full.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0);
+            if (c->InUse && c->SegmentSize > size)
+                c->SegmentSize = (ushort)size;
+        }
         return true;
     }
 
@@ -678,7 +685,8 @@ public unsafe partial struct Stack
             ready |= Readiness.HangUp;
         // After our own FIN a write fails at once, which poll calls writable.
         if (c->State == TcpState.Closed || c->FinQueued
-            || (c->State >= TcpState.Established && TcpSendQueue.Free(c) > (int)(c->SendRingMask >> 2) && TcpSendQueue.HasChunk(stack, c)))
+            || (c->State >= TcpState.Established && TcpSendQueue.Free(c) > (int)(c->SendRingMask >> 2)
+                && c->PageBytes <= stack->PageBytesLimit - stack->PageBytesLimit / 4 && TcpSendQueue.HasChunk(stack, c)))
             ready |= Readiness.Writable;
         return ready;
     }

@@ -274,6 +274,85 @@ public sealed unsafe class BehaviourTests
         Assert.Equal(inWindow ? 1ul : 0ul, pair.B.Stack->Counters.ChallengeAcknowledgements - before);
     }
 
+    /// <summary>Makes a TCP frame from A to B out of one that was seen.</summary>
+    private static byte[] Forge(byte[] seen, TcpHeader header, byte[] payload)
+    {
+        byte[] forged = new byte[34 + 60 + payload.Length];
+        seen.AsSpan(0, 14).CopyTo(forged);
+        fixed (byte* at = forged)
+        {
+            header.SackCount = 0;
+            header.Emit(at + 34);
+            payload.CopyTo(forged, 34 + header.Length);
+            Ipv4.Emit(at + 14, A, B, Ipv4.ProtocolTcp, 20 + header.Length + payload.Length);
+        }
+        return forged[..(34 + header.Length + payload.Length)];
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(700)]
+    public void DataBeyondTheWindowIsCutOff(int room)
+    {
+        using TwoHosts pair = NewPair(change: c =>
+        {
+            c.ReceiveBuffer = 4096;
+            return c;
+        });
+        byte[]? last = null;
+        pair.Inspect = (fromA, frame) =>
+        {
+            if (fromA && IsTcp(frame))
+                last = frame;
+            return true;
+        };
+        (int atA, int atB) = pair.Connect();
+        int filled = 4096 - room;
+        pair.A.Stack->SetOption(atA, SocketOption.NoDelay, 1, pair.Now);
+        Assert.Equal(filled, pair.A.Stack->Send(atA, Pattern.Make(0, filled), pair.Now));
+        pair.Pass(1);
+        pair.A.Stack->GetInformation(atA, out ConnectionInformation information);
+        Assert.Equal(0, information.UnacknowledgedBytes);
+        TcpHeader header = HeaderOf(last!);
+        header.Sequence = pair.B.Stack->Connections[atB & 0x7ff].ReceiveNext;
+        header.Flags = TcpFlags.Ack | TcpFlags.Psh;
+        pair.B.Receive(Forge(last!, header, Pattern.Make(filled, 1400)), pair.Now, FrameFlags.ChecksumValid);
+        HostileTests.CheckTables(pair.B.Stack);
+        byte[] got = new byte[8000];
+        Assert.Equal(4096, pair.B.Stack->Receive(atB, got, pair.Now));
+        Assert.Equal(-1, Pattern.FirstWrong(got.AsSpan(0, 4096), 0));
+    }
+
+    [Fact]
+    public void LostWindowUpdateIsProbedFor()
+    {
+        using TwoHosts pair = NewPair(change: c =>
+        {
+            c.ReceiveBuffer = 4096;
+            return c;
+        });
+        (int atA, int atB) = pair.Connect();
+        Streamer a = new(pair.A, atA, 50_000);
+        // A reader that sends nothing by itself.
+        byte[] buffer = new byte[65536];
+        long received = 0;
+        void Read(ulong now)
+        {
+            for (int got; (got = pair.B.Stack->Receive(atB, buffer, now)) > 0; received += got)
+                Assert.Equal(-1, Pattern.FirstWrong(buffer.AsSpan(0, got), received));
+        }
+        a.Step(pair.Now);
+        pair.Pass(0.2);
+        pair.Inspect = (fromA, _) => fromA;
+        pair.Programs.Add(a.Step);
+        pair.Programs.Add(Read);
+        pair.Pass(0.01);
+        pair.Inspect = null;
+        pair.Run(() => received == 50_000, 10, "a probe opens the window again");
+        Assert.True(pair.A.Stack->Counters.ZeroWindowProbes > 0);
+    }
+
     [Fact]
     public void TimeWaitGivesWayToNewConnections()
     {
