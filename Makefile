@@ -48,7 +48,7 @@ $(OUT)/.programs: $(SOURCES) | deps
 # The guest's first files: Debian's own busybox, our /bin/migrate, and a few scripts.
 $(OUT)/guest.cpio: $(OUT)/.images $(wildcard guestos/rootfs/* guestos/rootfs/*/* guestos/rootfs/*/*/*) deploy/pack-initramfs
 	@echo "archive  $@"
-	@deploy/pack-initramfs $@ guestos/rootfs $(IMAGES)/migrate
+	@deploy/pack-initramfs $@ guestos/rootfs $(IMAGES)/migrate $(IMAGES)/loader-checkpoint
 
 deps:
 	@deploy/dependencies

@@ -1,0 +1,110 @@
+using System;
+using System.Linux;
+
+namespace Migrate;
+
+/// <summary>The system calls that a migration is made of (Linux x86-64). Negative results are -errno.</summary>
+internal static unsafe class Kernel
+{
+    public const int InterruptedError = 4, AgainError = 11, BusyError = 16, NoMemoryError = 12, BrokenPipeError = 32, NoBuffersError = 105,
+        ConnectionResetError = 104, TimedOutError = 110, ConnectionRefusedError = 111, HostUnreachableError = 113, InProgressError = 115, CanceledError = 125;
+
+    public const short PollIn = 1, PollOut = 4, PollError = 8, PollHangUp = 16;
+
+    private const int NoSignal = 0x4000;
+
+    public static nint Read(int descriptor, byte* to, nint count) => Syscall.Invoke(0, descriptor, (nint)to, count);
+
+    public static void Write(int descriptor, ReadOnlySpan<byte> text)
+    {
+        fixed (byte* bytes = text)
+            Syscall.Invoke(1, descriptor, (nint)bytes, text.Length);
+    }
+
+    /// <param name="path">Ends with a zero.</param>
+    public static int Open(byte* path, int flags) => (int)Syscall.Invoke(2, (nint)path, flags);
+
+    public static void Close(int descriptor) => Syscall.Invoke(3, descriptor);
+
+    /// <summary>Waits for one descriptor. Its events, 0 when the time passed, or -errno.</summary>
+    public static int Poll(int descriptor, short events, int milliseconds)
+    {
+        ulong entry = (uint)descriptor | (ulong)(ushort)events << 32;
+        nint result = Syscall.Invoke(7, (nint)(&entry), 1, milliseconds);
+        return result <= 0 ? (int)result : (int)(entry >> 48);
+    }
+
+    public static int Control(int descriptor, uint request, void* argument) => (int)Syscall.Invoke(16, descriptor, (nint)request, (nint)argument);
+
+    /// <summary>Zeroed memory, or null.</summary>
+    public static byte* Allocate(nint length)
+    {
+        const int ReadWrite = 3, PrivateAnonymous = 0x22;
+        nint address = Syscall.Invoke(9, 0, length, ReadWrite, PrivateAnonymous, -1, 0);
+        return address is < 0 and > -4096 ? null : (byte*)address;
+    }
+
+    /// <summary>A broken connection shall be an error, not a signal.</summary>
+    public static void IgnorePipeSignal()
+    {
+        const int SigPipe = 13, Ignore = 1;
+        ulong* action = stackalloc ulong[4];
+        action[0] = Ignore;
+        action[1] = action[2] = action[3] = 0;
+        Syscall.Invoke(13, SigPipe, (nint)action, 0, 8);
+    }
+
+    public static void Sleep(ulong nanoseconds)
+    {
+        ulong* time = stackalloc ulong[2];
+        time[0] = nanoseconds / 1_000_000_000;
+        time[1] = nanoseconds % 1_000_000_000;
+        Syscall.Invoke(35, (nint)time, 0);
+    }
+
+    public static nint SendFile(int socket, int file, nint count) => Syscall.Invoke(40, socket, file, 0, count);
+
+    /// <summary>A TCP socket whose calls do not block.</summary>
+    public static int Socket() => (int)Syscall.Invoke(41, 2, 1 | 0x800, 0);
+
+    /// <param name="address">Host order.</param>
+    public static int Connect(int socket, uint address, ushort port)
+    {
+        byte* name = stackalloc byte[16];
+        new Span<byte>(name, 16).Clear();
+        name[0] = 2;
+        Wire.Bytes.PutBe16(new Span<byte>(name, 16), 2, port);
+        Wire.Bytes.PutBe32(new Span<byte>(name, 16), 4, address);
+        return (int)Syscall.Invoke(42, socket, (nint)name, 16);
+    }
+
+    public static nint Send(int socket, byte* from, nint count) => Syscall.Invoke(44, socket, (nint)from, count, NoSignal, 0, 0);
+
+    /// <summary>Sends small segments at once.</summary>
+    public static void SetNoDelay(int socket)
+    {
+        int on = 1;
+        Syscall.Invoke(54, socket, 6, 1, (nint)(&on), 4);
+    }
+
+    /// <summary>SO_ERROR: why the connection broke, 0 when it did not.</summary>
+    public static int SocketError(int socket)
+    {
+        int error = 0, length = 4;
+        Syscall.Invoke(55, socket, 1, 4, (nint)(&error), (nint)(&length));
+        return error;
+    }
+
+    public static void SetBlocking(int socket) => Syscall.Invoke(72, socket, 4, 0);
+
+    /// <summary>Ends the machine.</summary>
+    public static void Reboot() => Syscall.Invoke(169, unchecked((nint)0xfee1dead), 672274793, 0x01234567, 0);
+
+    /// <summary>CLOCK_MONOTONIC in nanoseconds.</summary>
+    public static ulong Now()
+    {
+        ulong* time = stackalloc ulong[2];
+        Syscall.Invoke(228, 1, (nint)time);
+        return time[0] * 1_000_000_000 + time[1];
+    }
+}

@@ -1,0 +1,163 @@
+using System;
+using Wire;
+
+namespace Migrate;
+
+/// <summary>
+/// The checkpoint's way from the kernel to the destination (contract: docs/architecture.md, "/dev/checkpoint"; docs/protocols.md,
+/// "Hand-over"). This process is part of what it sends: the same loop goes on in two places, and the device says in which.
+/// </summary>
+internal unsafe struct Migration(Destination destination, int device, in Options options)
+{
+    private const uint SetOptions = 0x4501, GetProgress = 0x4502, Commit = 0x4503;
+    private const ulong ChecksumOption = 1, VerifyOption = 2, PhaseRounds = 1;
+    private const nint MostAtOnce = 1 << 20;
+    private const ulong VerdictPatience = 20_000_000_000;
+    private const int StandardOutput = 1;
+
+    /// <summary>What CHECKPOINT_PROGRESS fills.</summary>
+    private struct Progress
+    {
+        public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames;
+    }
+
+    private readonly ulong rate = options.Rate;
+    private readonly ulong checks = (options.Checksum ? ChecksumOption : 0) | (options.Verify ? VerifyOption : 0);
+    private readonly ulong start = Kernel.Now();
+    private ulong bytes;
+    private Progress last;
+
+    /// <summary>Returns on the destination, with Arrived, or on the source when the migration failed.</summary>
+    public ExitCode Run()
+    {
+        if (checks != 0 && Kernel.Control(device, SetOptions, (void*)checks) < 0)
+            return Failure.Say(ExitCode.NoCheckpoint, "it does not know these checks"u8);
+        ExitCode code = SendStream(out bool arrived);
+        if (arrived)
+        {
+            Line.Of("migrate: we have arrived, "u8).Add(bytes >> 20).Add(" MiB and "u8).Add((Kernel.Now() - start) / 1_000_000)
+                .Add(" ms after setting out"u8).Write(StandardOutput);
+            return ExitCode.Arrived;
+        }
+        if (code == ExitCode.Arrived)
+            code = AwaitVerdict();
+        if (code != ExitCode.Arrived)
+            return code;
+
+        // The point of no return, and the last frames that only the copy may answer.
+        if (SendLateFrames() < 0)
+            return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
+        Kernel.Control(device, Commit, null);
+        destination.Tell(HandOverKind.Commit);
+        // RUNNING, or the end of the connection: in either case this machine has nothing more to say.
+        while (!destination.HasSpoken(1000)) { }
+        Kernel.Reboot();
+        return ExitCode.Broken;
+    }
+
+    /// <summary>All rounds, up to the trailer.</summary>
+    private ExitCode SendStream(out bool arrived)
+    {
+        arrived = false;
+        while (true)
+        {
+            nint sent = Kernel.SendFile(destination.Socket, device, rate == 0 ? MostAtOnce : PacedCount());
+            if (sent == 0)
+                return ExitCode.Arrived;
+            if (sent == -Kernel.CanceledError)
+            {
+                arrived = true;
+                return ExitCode.Arrived;
+            }
+            if (sent == -Kernel.InterruptedError)
+                continue;
+            if (sent == -Kernel.NoBuffersError)
+            {
+                return Failure.Say(ExitCode.WorkingSetTooLarge,
+                    "The machine changes its memory faster than it can be sent: the working set does not fit the snapshot buffer"u8);
+            }
+            if (sent < 0 || destination.HasSpoken(0))
+                return HearRefusal();
+            bytes += (ulong)sent;
+            if (Report() && rate != 0)
+                Pace();
+        }
+    }
+
+    /// <summary>Sends what came late while the destination makes up its mind.</summary>
+    private ExitCode AwaitVerdict()
+    {
+        ulong end = Kernel.Now() + VerdictPatience;
+        while (!destination.HasSpoken(2))
+        {
+            if (SendLateFrames() < 0)
+                return HearRefusal();
+            if (Kernel.Now() >= end)
+                return Failure.Say(ExitCode.Broken, "the destination does not say whether it has the checkpoint"u8);
+        }
+        if (!destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
+            return Failure.Say(ExitCode.Broken, "the destination closed it after the last page"u8);
+        return kind == HandOverKind.Verified ? ExitCode.Arrived : Refused(kind, refusal, detail);
+    }
+
+    /// <summary>0, or -errno.</summary>
+    private readonly nint SendLateFrames()
+    {
+        nint sent;
+        do
+            sent = Kernel.SendFile(destination.Socket, device, MostAtOnce);
+        while (sent > 0 || sent == -Kernel.InterruptedError);
+        return sent;
+    }
+
+    /// <summary>The stream cannot go on: perhaps the loader has said why.</summary>
+    private readonly ExitCode HearRefusal()
+    {
+        if (destination.HasSpoken(1000) && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
+            return Refused(kind, refusal, detail);
+        return Failure.Say(ExitCode.Broken, "the destination closed it in the middle of the checkpoint"u8);
+    }
+
+    private static ExitCode Refused(HandOverKind kind, CheckpointRefusal refusal, ulong detail)
+    {
+        if (kind != HandOverKind.Refused)
+            return Failure.Say(ExitCode.CheckpointRefused, "its answer makes no sense"u8);
+        Failure.Say(ExitCode.CheckpointRefused, HandOver.Sentence(refusal));
+        if (detail != 0)
+            Line.Of("migrate: (concerned: "u8).Add(detail).Add(")"u8).Write(2);
+        return ExitCode.CheckpointRefused;
+    }
+
+    /// <summary>A line for each round that has ended. False after the fork, when every word would only change more pages.</summary>
+    private bool Report()
+    {
+        Progress now = default;
+        if (Kernel.Control(device, GetProgress, &now) < 0 || now.Phase != PhaseRounds)
+        {
+            if (last.Phase == PhaseRounds)
+                last.Phase = now.Phase;
+            return false;
+        }
+        if (now.Round != last.Round)
+        {
+            Line.Of("migrate: round "u8).Add(last.Round + 1).Add(": "u8).Add(now.PagesSent - now.PagesInRound - sentBefore).Add(" pages sent, working set "u8)
+                .Add(last.WorkingSet).Add(", buffer "u8).Add(last.BufferPages).Add(" pages"u8).Write(StandardOutput);
+            sentBefore = now.PagesSent - now.PagesInRound;
+        }
+        last = now;
+        return true;
+    }
+
+    private ulong sentBefore;
+
+    /// <summary>A hundredth of a second's worth.</summary>
+    private readonly nint PacedCount() => Math.Max((int)Math.Min(rate * 1250, (ulong)MostAtOnce), 8192);
+
+    /// <summary>Sleeps as long as more was sent than the rate allows.</summary>
+    private readonly void Pace()
+    {
+        ulong due = bytes * 8000 / rate, now = Kernel.Now() - start;
+        if (due > now)
+            Kernel.Sleep(due - now);
+    }
+}
