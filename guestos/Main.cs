@@ -1,15 +1,143 @@
+using System;
 using System.Machine;
 using System.Runtime;
+using System.Runtime.CompilerServices;
+using System.Virtio;
 
 namespace Guestos;
 
 /// <summary>Where the kernel begins: long mode, boot page tables, boot stack (corelib/Machine/Pvh.S).</summary>
 internal static unsafe class Kernel
 {
+    private const int MaximumCommandLine = StartInfo.MaximumCommandLine;
+
+    private struct CommandLineBuffer
+    {
+        public fixed byte Bytes[MaximumCommandLine];
+    }
+
+    private static CommandLineBuffer s_commandLine;
+    private static int s_commandLineLength;
+
+    /// <summary>What the machine was started with (/proc/cmdline).</summary>
+    public static ReadOnlySpan<byte> CommandLine
+    {
+        get
+        {
+            // SAFETY: a static of the image does not move.
+            fixed (byte* bytes = s_commandLine.Bytes)
+                return new ReadOnlySpan<byte>(bytes, s_commandLineLength);
+        }
+    }
+
     [RuntimeExport("kernel_main")]
     private static void Main(ulong startInfo)
     {
-        Console.Write("guestos\n"u8);
-        Processor.Reset();
+        var start = new StartInfo(startInfo, DirectMap.Base);
+        if (!start.IsValid)
+            Panic.Stop("no PVH start info"u8);
+        KeepCommandLine(start.CommandLine);
+        ulong end = start.MemoryEnd;
+        if (end < 16 << 20)
+            Panic.Stop("less than 16 MiB of memory"u8);
+        if (!Frames.Init(start, end, Symbols.KernelEnd() - DirectMap.Base) || !PageTable.BuildKernel(end))
+            Panic.Stop("no memory for the kernel's tables"u8);
+        PageTable.Load(PageTable.KernelRoot);
+        if (!Descriptors.Build())
+            Panic.Stop("no memory for the interrupt stacks"u8);
+        Interrupts.Start();
+        Clock.Start();
+        Seed();
+        byte* archive = null;
+        ulong archiveLength = 0;
+        if (start.ModuleCount > 0)
+        {
+            archive = DirectMap.At(start.ModuleAt(0).Address);
+            archiveLength = start.ModuleAt(0).Length;
+        }
+        Vfs.Init(archive, archiveLength);
+        ulong* secrets = stackalloc ulong[2];
+        Randomness.Fill(new Span<byte>(secrets, 16));
+        Network.Start(CommandLine, secrets[0], secrets[1]);
+        Console.Write("guestos: "u8);
+        Console.WriteDecimal(end >> 20);
+        Console.Write(" MiB, "u8);
+        Console.WriteDecimal(Frames.Free * Frames.Size >> 10);
+        Console.Write(" KiB free\n"u8);
+        StartInit();
+        Scheduler.Idle();
+    }
+
+    private static void KeepCommandLine(ReadOnlySpan<byte> line)
+    {
+        s_commandLineLength = Math.Min(line.Length, MaximumCommandLine);
+        fixed (byte* bytes = s_commandLine.Bytes)
+            line.Slice(0, s_commandLineLength).CopyTo(new Span<byte>(bytes, MaximumCommandLine));
+    }
+
+    /// <summary>init=PATH on the command line, else /init.</summary>
+    private static void StartInit()
+    {
+        ulong scratch = Frames.Allocate();
+        byte* path = DirectMap.At(scratch);
+        "/init"u8.CopyTo(new Span<byte>(path, Frames.Size));
+        ReadOnlySpan<byte> rest = CommandLine;
+        while (DeviceAnnouncement.TakeWord(ref rest, out ReadOnlySpan<byte> word))
+            if (word.StartsWith("init="u8) && word.Length < 256)
+            {
+                word.Slice(5).CopyTo(new Span<byte>(path, Frames.Size));
+                path[word.Length - 5] = 0;
+            }
+        // A script's interpreter takes the place of the path; the argument is to stay what it was.
+        byte* name = path + 1024;
+        Unsafe.CopyBlock(name, path, 256);
+        byte** arguments = stackalloc byte*[2];
+        arguments[0] = name;
+        arguments[1] = null;
+        byte** environment = stackalloc byte*[4];
+        environment[0] = path + 2048;
+        environment[1] = path + 2048 + 64;
+        environment[2] = path + 2048 + 128;
+        environment[3] = null;
+        "HOME=/\0"u8.CopyTo(new Span<byte>(environment[0], 64));
+        "TERM=vt100\0"u8.CopyTo(new Span<byte>(environment[1], 64));
+        "PATH=/bin:/sbin:/usr/bin:/usr/sbin\0"u8.CopyTo(new Span<byte>(environment[2], 64));
+        long result = Processes.StartFirst(path, arguments, environment);
+        if (result < 0)
+        {
+            Console.Write("guestos: the first program cannot be run: "u8);
+            Console.Write(System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name));
+            Console.Write(", error "u8);
+            Console.WriteDecimal((ulong)-result);
+            Panic.Stop("no init"u8);
+        }
+        Frames.Release(scratch);
+    }
+
+    /// <summary>Random numbers need something that nobody knows: the entropy device where there is one, and the clocks.</summary>
+    private static void Seed()
+    {
+        Randomness.Stir(Clock.Realtime);
+        Randomness.Stir(CommandLine);
+        ReadOnlySpan<byte> rest = CommandLine;
+        while (DeviceAnnouncement.TryNext(ref rest, out DeviceAnnouncement announced))
+        {
+            if (!PageTable.MapDevice(announced.Base, announced.Size))
+                continue;
+            var transport = new VirtioMmio(DirectMap.At(announced.Base));
+            if (transport.Kind != VirtioDeviceKind.Entropy)
+                continue;
+            ulong memory = Frames.Allocate();
+            EntropyDevice device = default;
+            if (memory != 0 && device.TryStart(transport, DirectMap.At(memory), Frames.Size, DirectMap.Base))
+            {
+                Span<byte> bytes = stackalloc byte[64];
+                Randomness.Stir(bytes.Slice(0, device.Read(bytes)));
+                device.Stop();
+            }
+            if (memory != 0)
+                Frames.Release(memory);
+        }
+        Randomness.Stir(Clock.Monotonic);
     }
 }

@@ -1,6 +1,9 @@
 namespace Guestos;
 
-/// <summary>System calls by their Linux x86-64 number: this switch, then the ones of files and sockets; the rest is ENOSYS and counted.</summary>
+/// <summary>
+/// System calls by their Linux x86-64 number (arch/x86/entry/syscalls/syscall_64.tbl): those of files, of sockets, and this switch; the
+/// rest is ENOSYS and counted.
+/// </summary>
 public static unsafe class Dispatch
 {
     /// <summary>What a dispatcher returns for a number that is not its own. No system call returns it.</summary>
@@ -29,10 +32,115 @@ public static unsafe class Dispatch
         long result = FileDispatch.Call(number, a, b, c, d, e, f);
         if (result == Unknown)
             result = SocketDispatch.Call(number, a, b, c, d, e, f);
+        if (result == Unknown)
+            result = CallCore(number, a, b, c, d, e, f);
         if (result != Unknown)
             return result;
         int index = number < CountedNumbers ? (int)number : CountedNumbers - 1;
         UnknownCalls[index]++;
         return Errno.NotImplemented;
+    }
+
+    private static long CallCore(ulong number, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
+    {
+        Process* process = Scheduler.Current;
+        return number switch
+        {
+            9 => MemoryCalls.Mmap(a, b, c, d, e, f),
+            10 => MemoryCalls.Mprotect(a, b, c),
+            11 => MemoryCalls.Munmap(a, b),
+            12 => MemoryCalls.Brk(a),
+            13 => SignalCalls.RtSigaction(a, b, c, d),
+            14 => SignalCalls.RtSigprocmask(a, b, c, d),
+            15 => SignalCalls.RtSigreturn(),
+            24 => ProcessCalls.SchedYield(),
+            25 => MemoryCalls.Mremap(a, b, c, d, e),
+            26 => 0,                                        // msync: nothing to write back
+            27 => MemoryCalls.Mincore(a, b, c),
+            28 => MemoryCalls.Madvise(a, b, c),
+            34 => SignalCalls.Pause(),
+            35 => TimeCalls.Nanosleep(a, b),
+            36 => TimeCalls.Getitimer(a, b),
+            37 => TimeCalls.Alarm(a),
+            38 => TimeCalls.Setitimer(a, b, c),
+            39 => process->ThreadGroupId,
+            56 => ProcessCalls.Clone(a, b, c, d, e),
+            57 => ProcessCalls.Fork(),
+            58 => ProcessCalls.Vfork(),
+            59 => ProcessCalls.Execve(a, b, c),
+            60 => ProcessCalls.Exit(a),
+            61 => ProcessCalls.Wait4(a, b, c, d),
+            62 => SignalCalls.Kill(a, b),
+            63 => ProcessCalls.Uname(a),
+            96 => TimeCalls.Gettimeofday(a, b),
+            97 => ProcessCalls.Prlimit64(0, a, 0, b),       // getrlimit
+            98 => TimeCalls.Getrusage(a, b),
+            99 => ProcessCalls.Sysinfo(a),
+            100 => TimeCalls.Times(a),
+            102 => process->UserId,
+            104 => process->GroupIdReal,
+            105 => ProcessCalls.Setuid(a),
+            106 => ProcessCalls.Setgid(a),
+            107 => process->EffectiveUserId,
+            108 => process->EffectiveGroupId,
+            109 => ProcessCalls.Setpgid(a, b),
+            110 => ProcessCalls.Getppid(),
+            111 => process->GroupId,
+            112 => ProcessCalls.Setsid(),
+            113 => ProcessCalls.Setresuid(a, b, uint.MaxValue),     // setreuid
+            114 => ProcessCalls.Setresgid(a, b, uint.MaxValue),     // setregid
+            115 => ProcessCalls.Getgroups(a, b),
+            116 => 0,                                       // setgroups
+            117 => ProcessCalls.Setresuid(a, b, c),
+            118 => ProcessCalls.PutThree(a, process->UserId, b, process->EffectiveUserId, c, process->SavedUserId),
+            119 => ProcessCalls.Setresgid(a, b, c),
+            120 => ProcessCalls.PutThree(a, process->GroupIdReal, b, process->EffectiveGroupId, c, process->SavedGroupId),
+            121 => ProcessCalls.Getpgid(a),
+            122 => process->EffectiveUserId,                // setfsuid
+            123 => process->EffectiveGroupId,               // setfsgid
+            124 => ProcessCalls.Getsid(a),
+            127 => SignalCalls.RtSigpending(a, b),
+            128 => SignalCalls.RtSigtimedwait(a, b, c, d),
+            129 => SignalCalls.RtSigqueueinfo(a, b, c),
+            130 => SignalCalls.RtSigsuspend(a, b),
+            131 => SignalCalls.Sigaltstack(a, b),
+            140 => ProcessCalls.Getpriority(),
+            141 => 0,                                       // setpriority
+            142 or 144 => 0,                                // sched_setparam, sched_setscheduler
+            143 => UserMemory.Put(b, 0) ? 0 : Errno.Fault,  // sched_getparam
+            145 => 0,                                       // sched_getscheduler: SCHED_OTHER
+            146 or 147 => 0,                                // sched_get_priority_max, _min
+            149 or 150 or 151 or 152 => 0,                  // mlock and its kin: nothing is swapped
+            157 => ProcessCalls.Prctl(a, b),
+            158 => ProcessCalls.ArchPrctl(a, b),
+            160 => a < 16 ? 0 : Errno.Invalid,              // setrlimit
+            164 => TimeCalls.Settimeofday(a),
+            169 => ProcessCalls.Reboot(a, b, c),
+            170 => ProcessCalls.Sethostname(a, b),
+            171 => 0,                                       // setdomainname
+            186 => process->Id,
+            200 => SignalCalls.Tkill(a, b),
+            201 => TimeCalls.Time(a),
+            202 => Futex.Call(a, b, c, d, e, f),
+            203 => 0,                                       // sched_setaffinity: one processor
+            204 => ProcessCalls.SchedGetaffinity(b, c),
+            218 => ProcessCalls.SetTidAddress(a),
+            227 => TimeCalls.ClockSettime(a, b),
+            228 => TimeCalls.ClockGettime(a, b),
+            229 => TimeCalls.ClockGetres(a, b),
+            230 => TimeCalls.ClockNanosleep(a, b, c, d),
+            231 => ProcessCalls.Exit(a),                    // exit_group
+            234 => SignalCalls.Tgkill(a, b, c),
+            247 => ProcessCalls.Waitid(a, b, c, d, e),
+            251 or 252 => 0,                                // ioprio_set, ioprio_get
+            273 => 0,                                       // set_robust_list: there are no shared mutexes to free
+            302 => ProcessCalls.Prlimit64(a, b, c, d),
+            309 => ProcessCalls.Getcpu(a, b),
+            318 => ProcessCalls.Getrandom(a, b, c),
+            324 => ProcessCalls.Membarrier(a),
+            325 => 0,                                       // mlock2
+            435 => ProcessCalls.Clone3(a, b),
+            _ => Unknown,
+        };
     }
 }

@@ -1,14 +1,36 @@
+using System;
+using System.Machine;
+
 namespace Guestos;
 
 /// <summary>What a guest does to the machine it finds itself on: processor tables, interrupt controllers, timer, console.</summary>
 internal static unsafe class Machine
 {
+    /// <summary>CR0: PG, WP, NE, MP, PE; no AM, no EM, no TS. CR4: PAE, OSFXSR, OSXMMEXCPT.</summary>
+    private const ulong ControlZero = 0x80010023, ControlFour = 0x620;
+
+    private const ushort UartInterrupts = 0x3f9;
+
     /// <summary>
     /// After a move: control registers, MSRs, GDT, IDT, TSS (available again), the kernel's page tables, local APIC, I/O APIC, UART, timer; no
     /// interrupt is registered afterwards but the console's. Interrupts stay off.
     /// </summary>
-    public static void Resume() { }
+    public static void Resume()
+    {
+        Processor.WriteCr0(ControlZero);
+        Processor.WriteCr4(ControlFour);
+        PageTable.Load(PageTable.KernelRoot);
+        Descriptors.Load();
+        Interrupts.Start();
+        Interrupts.KeepOnly(Interrupts.UartInput);
+        Timers.ForgetHardware();
+        Port.Out8(UartInterrupts, 1);       // an interrupt for every byte received, as the terminal had it
+    }
 
     /// <summary>Puts a process's address space and kernel stack in force, as a switch to it would, without switching.</summary>
-    public static void Enter(Process* process) { }
+    public static void Enter(Process* process)
+    {
+        *Symbols.KernelStackTop() = process->StackTop;
+        Scheduler.LoadSpace(process);
+    }
 }

@@ -1,8 +1,22 @@
+using System.Runtime.CompilerServices;
+
 namespace Guestos;
 
 /// <summary>One user address space: page tables and the areas in it.</summary>
 public unsafe partial struct AddressSpace
 {
+    /// <summary>Most areas of one address space (vm.max_map_count).</summary>
+    public const int MaximumAreas = 1024;
+
+    public const ulong StackTop = UserMemory.End - 2 * Frames.Size;
+
+    /// <summary>RLIMIT_STACK.</summary>
+    public const ulong StackLimit = 8 << 20;
+
+    /// <summary>mmap without an address goes below this, top down; the stack has the room above.</summary>
+    public const ulong MapTop = StackTop - (64 << 20);
+    public const ulong MapBottom = 0x10000;
+
     /// <summary>Processes that share it.</summary>
     public int References;
 
@@ -20,9 +34,362 @@ public unsafe partial struct AddressSpace
     public ulong ResidentPages;
     public ulong TotalPages;
 
+    /// <summary>The heap begins and ends here (brk).</summary>
+    public ulong BreakStart, Break;
+
+    /// <summary>The program's inode, referenced: /proc/PID/exe.</summary>
+    public Inode* Executable;
+
+    public Area* FirstArea;
+    public int AreaCount;
+
+    /// <summary>All address spaces, for those who must visit every page table.</summary>
+    public AddressSpace* Next, Previous;
+
+    /// <summary>Head of the list of all address spaces.</summary>
+    public static AddressSpace* First;
+
+    private static Slab<AddressSpace> s_spaces;
+    private static Slab<Area> s_areas;
+
+    /// <summary>An empty one with one reference; null without memory.</summary>
+    public static AddressSpace* Create()
+    {
+        AddressSpace* space = s_spaces.Allocate();
+        if (space == null)
+            return null;
+        space->Root = PageTable.CreateRoot();
+        if (space->Root == 0)
+        {
+            s_spaces.Free(space);
+            return null;
+        }
+        space->References = 1;
+        space->Next = First;
+        if (First != null)
+            First->Previous = space;
+        First = space;
+        return space;
+    }
+
+    /// <summary>Gives up one reference. The last one must not be the address space that is loaded.</summary>
+    public static void Release(AddressSpace* space)
+    {
+        if (--space->References > 0)
+            return;
+        Unmap(space, 0, UserMemory.End);
+        if (space->Executable != null)
+            Vfs.Release(space->Executable);
+        PageTable.Destroy(space->Root);
+        if (space->Previous != null)
+            space->Previous->Next = space->Next;
+        else
+            First = space->Next;
+        if (space->Next != null)
+            space->Next->Previous = space->Previous;
+        s_spaces.Free(space);
+    }
+
+    /// <summary>The area that holds an address, or else the first one above it; null for none.</summary>
+    public static Area* AreaAtOrAbove(AddressSpace* space, ulong address)
+    {
+        Area* area = space->FirstArea;
+        while (area != null && area->End <= address)
+            area = area->Next;
+        return area;
+    }
+
+    /// <summary>Adds an area where nothing is mapped. Takes its own reference on the file. Null without memory or when there are too many.</summary>
+    public static Area* Add(AddressSpace* space, ulong start, ulong end, uint protection, Inode* file, ulong offset, ulong fileEnd)
+    {
+        if (space->AreaCount >= MaximumAreas)
+            return null;
+        Area* area = s_areas.Allocate();
+        if (area == null)
+            return null;
+        area->Start = start;
+        area->End = end;
+        area->Protection = protection;
+        area->File = file != null ? Vfs.Hold(file) : null;
+        area->Offset = offset;
+        area->FileEnd = fileEnd;
+        Link(space, area);
+        space->TotalPages += (end - start) / Frames.Size;
+        return area;
+    }
+
+    private static void Link(AddressSpace* space, Area* area)
+    {
+        Area* above = space->FirstArea, below = null;
+        while (above != null && above->Start < area->Start)
+        {
+            below = above;
+            above = above->Next;
+        }
+        area->Next = above;
+        area->Previous = below;
+        if (above != null)
+            above->Previous = area;
+        if (below != null)
+            below->Next = area;
+        else
+            space->FirstArea = area;
+        space->AreaCount++;
+    }
+
+    private static void Remove(AddressSpace* space, Area* area)
+    {
+        if (area->Previous != null)
+            area->Previous->Next = area->Next;
+        else
+            space->FirstArea = area->Next;
+        if (area->Next != null)
+            area->Next->Previous = area->Previous;
+        space->AreaCount--;
+        if (area->File != null)
+            Vfs.Release(area->File);
+        s_areas.Free(area);
+    }
+
+    /// <summary>Cuts an area in two at an address inside it. False without memory.</summary>
+    private static bool Split(AddressSpace* space, Area* area, ulong at)
+    {
+        if (space->AreaCount >= MaximumAreas)
+            return false;
+        Area* upper = s_areas.Allocate();
+        if (upper == null)
+            return false;
+        *upper = *area;
+        if (upper->File != null)
+            Vfs.Hold(upper->File);
+        upper->Offset += at - area->Start;
+        upper->Start = at;
+        area->End = at;
+        upper->GrowsDown = false;
+        Link(space, upper);
+        return true;
+    }
+
+    /// <summary>Makes area borders of both ends of a range. False without memory.</summary>
+    private static bool SplitAt(AddressSpace* space, ulong start, ulong end)
+    {
+        Area* area = AreaAtOrAbove(space, start);
+        if (area != null && area->Start < start && !Split(space, area, start))
+            return false;
+        area = AreaAtOrAbove(space, end);
+        return area == null || area->Start >= end || Split(space, area, end);
+    }
+
+    /// <summary>Unmaps every page in a range. False, and nothing done, without memory for a split.</summary>
+    public static bool Unmap(AddressSpace* space, ulong start, ulong end)
+    {
+        if (!SplitAt(space, start, end))
+            return false;
+        Area* area = AreaAtOrAbove(space, start);
+        while (area != null && area->Start < end)
+        {
+            Area* next = area->Next;
+            DropPages(space, area->Start, area->End);
+            space->TotalPages -= (area->End - area->Start) / Frames.Size;
+            Remove(space, area);
+            area = next;
+        }
+        return true;
+    }
+
+    /// <summary>Frees the frames behind a range of one or more areas.</summary>
+    public static void DropPages(AddressSpace* space, ulong start, ulong end)
+    {
+        for (ulong address = start; address < end;)
+        {
+            ulong* entry = PageTable.Find(space->Root, address, false);
+            if (entry == null)
+            {
+                address = (address | 0x1fffff) + 1;     // no table for these 2 MiB
+                continue;
+            }
+            if ((*entry & PageTable.Present) != 0)
+            {
+                ulong frame = *entry & PageTable.AddressMask;
+                PageTable.Set(entry, 0);
+                Flush(address);
+                Frames.Release(frame);
+                space->ResidentPages--;
+            }
+            address += Frames.Size;
+        }
+    }
+
+    private static void Flush(ulong address) => System.Machine.Processor.InvalidatePage(address);
+
+    /// <summary>Changes the protection of a range that is mapped throughout. Returns 0, ENOMEM.</summary>
+    public static long Protect(AddressSpace* space, ulong start, ulong end, uint protection)
+    {
+        ulong reached = start;
+        for (Area* area = AreaAtOrAbove(space, start); area != null && area->Start <= reached && reached < end; area = area->Next)
+            reached = area->End;
+        if (reached < end || !SplitAt(space, start, end))
+            return Errno.NoMemory;
+        for (Area* area = AreaAtOrAbove(space, start); area != null && area->Start < end; area = area->Next)
+        {
+            area->Protection = protection;
+            for (ulong address = area->Start; address < area->End;)
+            {
+                ulong* entry = PageTable.Find(space->Root, address, false);
+                if (entry == null)
+                {
+                    address = (address | 0x1fffff) + 1;
+                    continue;
+                }
+                if ((*entry & PageTable.Present) != 0)
+                {
+                    ulong frame = *entry & PageTable.AddressMask;
+                    // Private pages become writable at the next write: whether they are shared is looked up then.
+                    PageTable.Set(entry, Entry(area, frame, area->Shared));
+                    Flush(address);
+                }
+                address += Frames.Size;
+            }
+        }
+        return 0;
+    }
+
+    /// <summary>The page-table entry for a frame of an area. Without any permission the page stays, out of user mode's reach.</summary>
+    private static ulong Entry(Area* area, ulong frame, bool writable) =>
+        frame | PageTable.Present | PageTable.Accessed | PageTable.Dirty
+        | (area->Protection != Protection.None ? PageTable.User : 0)
+        | (writable && (area->Protection & Protection.Write) != 0 ? PageTable.Writable : 0)
+        | ((area->Protection & Protection.Execute) == 0 ? PageTable.NoExecute : 0);
+
+    /// <summary>mremap to a free place: pages go along, the old range is unmapped. Returns the new address, or ENOMEM with nothing done.</summary>
+    /// <param name="kept">Bytes that move; the old range may be longer, the new one too.</param>
+    public static long Move(AddressSpace* space, ulong from, ulong kept, ulong oldLength, ulong to, ulong newLength)
+    {
+        if (!SplitAt(space, from, from + oldLength))
+            return Errno.NoMemory;
+        Area* area = AreaAtOrAbove(space, from);
+        Area* moved = Add(space, to, to + newLength, area->Protection, area->File, area->Offset, area->FileEnd > from ? to + (area->FileEnd - from) : 0);
+        if (moved == null)
+            return Errno.NoMemory;
+        for (ulong offset = 0; offset < kept; offset += Frames.Size)
+            if (PageTable.Find(space->Root, to + offset, true) == null)
+            {
+                Unmap(space, to, to + newLength);
+                return Errno.NoMemory;
+            }
+        moved->Shared = area->Shared;
+        for (ulong offset = 0; offset < kept; offset += Frames.Size)
+        {
+            ulong* entry = PageTable.Find(space->Root, from + offset, false);
+            if (entry == null || (*entry & PageTable.Present) == 0)
+                continue;
+            ulong value = *entry;
+            if ((value & Checkpoint.EntryBit) != 0)
+                value = value & ~Checkpoint.EntryBit | PageTable.Writable;
+            PageTable.Set(PageTable.Find(space->Root, to + offset, false), value);
+            PageTable.Set(entry, 0);
+            Flush(from + offset);
+        }
+        Unmap(space, from, from + oldLength);
+        return (long)to;
+    }
+
+    /// <summary>A free range of this many bytes, as high as possible below <see cref="MapTop"/>; 0 for none.</summary>
+    public static ulong FindRoom(AddressSpace* space, ulong length)
+    {
+        ulong top = MapTop;
+        Area* last = space->FirstArea;
+        if (last == null)
+            return top - length;
+        while (last->Next != null)
+            last = last->Next;
+        for (Area* area = last; area != null; area = area->Previous)
+        {
+            if (area->End <= top && top - area->End >= length)
+                return top - length;
+            top = System.Math.Min(top, area->Start);
+        }
+        return top >= MapBottom + length ? top - length : 0;
+    }
+
+    /// <summary>A copy for fork: private pages are shared until somebody writes. Null without memory.</summary>
+    public static AddressSpace* Fork(AddressSpace* from)
+    {
+        AddressSpace* to = Create();
+        if (to == null)
+            return null;
+        for (Area* area = from->FirstArea; area != null; area = area->Next)
+        {
+            Area* copy = Add(to, area->Start, area->End, area->Protection, area->File, area->Offset, area->FileEnd);
+            if (copy == null || !ForkPages(from, to, area))
+            {
+                Release(to);
+                return null;
+            }
+            copy->Shared = area->Shared;
+            copy->GrowsDown = area->GrowsDown;
+            copy->Heap = area->Heap;
+        }
+        to->ArgumentsStart = from->ArgumentsStart;
+        to->ArgumentsEnd = from->ArgumentsEnd;
+        to->EnvironmentStart = from->EnvironmentStart;
+        to->EnvironmentEnd = from->EnvironmentEnd;
+        to->BreakStart = from->BreakStart;
+        to->Break = from->Break;
+        to->Executable = from->Executable != null ? Vfs.Hold(from->Executable) : null;
+        System.Machine.Processor.WriteCr3(System.Machine.Processor.ReadCr3());  // the parent's pages are read-only now
+        return to;
+    }
+
+    private static bool ForkPages(AddressSpace* from, AddressSpace* to, Area* area)
+    {
+        for (ulong address = area->Start; address < area->End;)
+        {
+            ulong* entry = PageTable.Find(from->Root, address, false);
+            if (entry == null)
+            {
+                address = (address | 0x1fffff) + 1;
+                continue;
+            }
+            if ((*entry & PageTable.Present) != 0)
+            {
+                ulong* target = PageTable.Find(to->Root, address, true);
+                if (target == null)
+                    return false;
+                ulong frame = *entry & PageTable.AddressMask;
+                ulong value = Entry(area, frame, area->Shared);
+                if (!area->Shared && PageTable.IsWritable(*entry))
+                    PageTable.Set(entry, value);
+                Frames.AddReference(frame);
+                PageTable.Set(target, value);
+                to->ResidentPages++;
+            }
+            address += Frames.Size;
+        }
+        return true;
+    }
+
     /// <summary>
     /// Copies bytes out of another process's memory (for /proc); what is not resident reads as zeros.
     /// Returns how many bytes were copied: less than <paramref name="count"/> where an area ends.
     /// </summary>
-    public static int Peek(AddressSpace* space, ulong address, byte* to, int count) => 0;
+    public static int Peek(AddressSpace* space, ulong address, byte* to, int count)
+    {
+        int done = 0;
+        while (done < count)
+        {
+            Area* area = AreaAtOrAbove(space, address);
+            if (area == null || area->Start > address)
+                break;
+            int inPage = (int)System.Math.Min((ulong)(count - done), Frames.Size - (address & (Frames.Size - 1)));
+            ulong* entry = PageTable.Find(space->Root, address, false);
+            if (entry != null && (*entry & PageTable.Present) != 0)
+                Unsafe.CopyBlock(to + done, DirectMap.At((*entry & PageTable.AddressMask) + (address & (Frames.Size - 1))), (uint)inPage);
+            else
+                Unsafe.InitBlock(to + done, 0, (uint)inPage);
+            done += inPage;
+            address += (ulong)inPage;
+        }
+        return done;
+    }
 }

@@ -1,32 +1,6 @@
+using System;
+
 namespace Guestos;
-
-/// <summary>Page frames of 4 KiB, counted by reference. Addresses are physical.</summary>
-public static unsafe partial class Frames
-{
-    public const int Size = 4096;
-
-    /// <summary>Frames free and in all.</summary>
-    public static ulong Free;
-    public static ulong Total;
-
-    /// <summary>A zeroed frame with one reference, or 0 when there is none.</summary>
-    public static ulong Allocate() => 0;
-
-    /// <summary>As <see cref="Allocate"/>, <paramref name="count"/> (1 to 1024) neighbours; each is released by itself.</summary>
-    public static ulong AllocateContiguous(int count) => 0;
-
-    public static void AddReference(ulong physical) { }
-
-    public static void Release(ulong physical) { }
-
-    /// <summary>Says what a frame is for, and tells <see cref="Checkpoint.FrameChanged"/> when write protection begins or ceases to matter for it.</summary>
-    public static void SetState(ulong physical, FrameState state) { }
-
-    public static FrameState StateOf(ulong physical) => FrameState.Absent;
-
-    /// <summary>End of RAM.</summary>
-    public static ulong End;
-}
 
 /// <summary>What a frame is used for.</summary>
 public enum FrameState : byte
@@ -50,4 +24,249 @@ public enum FrameState : byte
 
     /// <summary>A device writes it: it leaves the checkpoint until it comes back.</summary>
     Lent,
+}
+
+/// <summary>What is known of one page frame.</summary>
+public struct FrameDescriptor
+{
+    public uint References;
+
+    /// <summary>Neighbours in the free list of its size; 0 ends a list.</summary>
+    public uint Next, Previous;
+    public FrameState State;
+
+    /// <summary>Of the first frame of a free block: log2 of its frames.</summary>
+    public byte Order;
+    public ushort Reserved;
+}
+
+/// <summary>
+/// Page frames of 4 KiB, counted by reference, in buddy blocks of 1 to 4,096 frames. Addresses are physical.
+/// All of the guest's memory lies at 4 MiB and above: what is below belongs to the machine's firmware.
+/// </summary>
+public static unsafe class Frames
+{
+    public const int Size = 4096;
+    public const ulong FirstByte = 0x400000;
+    private const int Orders = 13;
+
+    /// <summary>Frames that only the kernel itself may still take: user pages are refused before, so that the kernel can go on.</summary>
+    public const ulong KernelReserve = 128;
+
+    private struct FreeLists
+    {
+        public fixed uint Heads[Orders];
+    }
+
+    private static FreeLists s_free;
+
+    /// <summary>One descriptor per frame from physical address 0 to the end of RAM.</summary>
+    public static FrameDescriptor* Descriptors;
+
+    /// <summary>Number of descriptors, and the end of RAM that they describe.</summary>
+    public static uint Count;
+    public static ulong End;
+
+    /// <summary>Frames free, and frames of the guest in all.</summary>
+    public static ulong Free;
+    public static ulong Total;
+
+    /// <summary>Counts how often there was no frame.</summary>
+    public static ulong Refusals;
+
+    /// <summary>Takes over the RAM of the machine. The boot page tables are still in force.</summary>
+    /// <param name="end">End of RAM.</param>
+    /// <param name="kernelEnd">Physical end of the kernel's image, which begins at 4 MiB.</param>
+    internal static bool Init(in System.Machine.StartInfo start, ulong end, ulong kernelEnd)
+    {
+        Count = (uint)(end / Size);
+        End = (ulong)Count * Size;
+        ulong bytes = (ulong)Count * (ulong)sizeof(FrameDescriptor);
+        ulong table = FindRoom(start, kernelEnd, bytes);
+        if (table + bytes > end)
+            return false;
+        Descriptors = (FrameDescriptor*)DirectMap.At(table);
+        new Span<byte>(Descriptors, (int)bytes).Clear();
+        for (uint frame = (uint)(FirstByte / Size); frame < Count; frame++)
+            Descriptors[frame].State = FrameState.Kernel;
+        Reserve(FirstByte, kernelEnd);
+        Reserve(table, table + bytes);
+        for (int i = 0; i < start.ModuleCount; i++)
+            Reserve(start.ModuleAt(i).Address, start.ModuleAt(i).Address + start.ModuleAt(i).Length);
+        for (int i = 0; i < start.MemoryRangeCount; i++)
+        {
+            var range = start.MemoryRangeAt(i);
+            if (range.Kind != System.Machine.StartInfo.Ram)
+                Mark(range.Address, range.Address + range.Length, FrameState.Absent);
+        }
+        for (uint frame = (uint)(FirstByte / Size); frame < Count; frame++)
+        {
+            if (Descriptors[frame].State == FrameState.Absent)
+                continue;
+            Total++;
+            if (Descriptors[frame].References == 0)
+                Insert(frame, 0);
+        }
+        return true;
+    }
+
+    /// <summary>The first address behind the kernel where <paramref name="bytes"/> fit without touching a module.</summary>
+    private static ulong FindRoom(in System.Machine.StartInfo start, ulong from, ulong bytes)
+    {
+        ulong at = (from + Size - 1) & ~(ulong)(Size - 1);
+        for (int i = 0; i < start.ModuleCount; i++)
+        {
+            var module = start.ModuleAt(i);
+            if (at < module.Address + module.Length && module.Address < at + bytes)
+            {
+                at = (module.Address + module.Length + Size - 1) & ~(ulong)(Size - 1);
+                i = -1;
+            }
+        }
+        return at;
+    }
+
+    private static void Reserve(ulong from, ulong to)
+    {
+        for (ulong frame = from / Size; frame < (to + Size - 1) / Size && frame < Count; frame++)
+            Descriptors[frame].References = 1;
+    }
+
+    private static void Mark(ulong from, ulong to, FrameState state)
+    {
+        for (ulong frame = from / Size; frame < (to + Size - 1) / Size && frame < Count; frame++)
+            Descriptors[frame].State = state;
+    }
+
+    /// <summary>A zeroed frame with one reference, or 0 when there is none.</summary>
+    public static ulong Allocate() => AllocateContiguous(1);
+
+    /// <summary>A frame for user memory: 0 also when only the kernel's reserve is left.</summary>
+    public static ulong AllocateUser()
+    {
+        if (Free <= KernelReserve)
+        {
+            Refusals++;
+            return 0;
+        }
+        ulong physical = AllocateContiguous(1);
+        if (physical != 0)
+            Descriptors[physical / Size].State = FrameState.User;
+        return physical;
+    }
+
+    /// <summary>As <see cref="Allocate"/>, <paramref name="count"/> (1 to 4096) neighbours; each is released by itself.</summary>
+    public static ulong AllocateContiguous(int count)
+    {
+        int wanted = 0;
+        while (1 << wanted < count)
+            wanted++;
+        int order = wanted;
+        while (order < Orders && s_free.Heads[order] == 0)
+            order++;
+        if (order >= Orders)
+        {
+            Refusals++;
+            return 0;
+        }
+        uint frame = s_free.Heads[order];
+        Remove(frame, order);
+        while (order > wanted)
+        {
+            order--;
+            Link(frame + (1u << order), order);
+        }
+        for (uint i = 0; i < 1u << wanted; i++)
+        {
+            Descriptors[frame + i].State = FrameState.Kernel;
+            Descriptors[frame + i].References = 1;
+        }
+        Free -= 1ul << wanted;
+        for (uint i = (uint)count; i < 1u << wanted; i++)
+            Release((ulong)(frame + i) * Size);
+        new Span<byte>(DirectMap.At((ulong)frame * Size), count * Size).Clear();
+        return (ulong)frame * Size;
+    }
+
+    public static void AddReference(ulong physical) => Descriptors[physical / Size].References++;
+
+    public static uint References(ulong physical) => Descriptors[physical / Size].References;
+
+    /// <summary>Gives up one reference; the last one frees the frame.</summary>
+    public static void Release(ulong physical)
+    {
+        uint frame = (uint)(physical / Size);
+        if (frame >= Count || Descriptors[frame].References == 0 || Descriptors[frame].State == FrameState.Free)
+            Panic.Stop("released a frame that is free"u8);
+        if (--Descriptors[frame].References > 0)
+            return;
+        if (IsTracked(Descriptors[frame].State))
+            Insert(frame, 0);
+        else
+        {
+            Insert(frame, 0);
+            Checkpoint.FrameChanged(physical);
+        }
+    }
+
+    /// <summary>True for frames whose writes a checkpoint sees by protecting them; the others' owners tell it.</summary>
+    private static bool IsTracked(FrameState state) => state is FrameState.Free or FrameState.Kernel or FrameState.User;
+
+    /// <summary>Says what a frame is for, and tells <see cref="Checkpoint.FrameChanged"/> when write protection begins or ceases to matter for it.</summary>
+    public static void SetState(ulong physical, FrameState state)
+    {
+        FrameDescriptor* descriptor = Descriptors + physical / Size;
+        bool changes = IsTracked(descriptor->State) != IsTracked(state);
+        descriptor->State = state;
+        if (changes)
+            Checkpoint.FrameChanged(physical);
+    }
+
+    /// <summary><see cref="FrameState.Absent"/> outside RAM.</summary>
+    public static FrameState StateOf(ulong physical) => physical < End ? Descriptors[physical / Size].State : FrameState.Absent;
+
+    /// <summary>Frees a block and joins it with its buddies as long as they are free too.</summary>
+    private static void Insert(uint frame, int order)
+    {
+        Free += 1ul << order;
+        while (order < Orders - 1)
+        {
+            uint buddy = frame ^ (1u << order);
+            if (buddy >= Count || Descriptors[buddy].State != FrameState.Free || Descriptors[buddy].Order != order)
+                break;
+            Remove(buddy, order);
+            Descriptors[Math.Max(frame, buddy)].State = FrameState.Kernel;  // no longer the first of a free block
+            frame = Math.Min(frame, buddy);
+            order++;
+        }
+        Link(frame, order);
+    }
+
+    // Only the first frame of a free block says Free; the rest say Kernel with no reference.
+
+    private static void Link(uint frame, int order)
+    {
+        FrameDescriptor* descriptor = Descriptors + frame;
+        descriptor->State = FrameState.Free;
+        descriptor->Order = (byte)order;
+        descriptor->Previous = 0;
+        descriptor->Next = s_free.Heads[order];
+        if (descriptor->Next != 0)
+            Descriptors[descriptor->Next].Previous = frame;
+        s_free.Heads[order] = frame;
+    }
+
+    private static void Remove(uint frame, int order)
+    {
+        FrameDescriptor* descriptor = Descriptors + frame;
+        if (descriptor->Previous != 0)
+            Descriptors[descriptor->Previous].Next = descriptor->Next;
+        else
+            s_free.Heads[order] = descriptor->Next;
+        if (descriptor->Next != 0)
+            Descriptors[descriptor->Next].Previous = descriptor->Previous;
+    }
+
+    /// <summary>True when nobody uses the frame's contents.</summary>
+    public static bool IsUnused(uint frame) => Descriptors[frame].References == 0;
 }

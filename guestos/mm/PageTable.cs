@@ -1,14 +1,134 @@
+using System.Machine;
+
 namespace Guestos;
 
 /// <summary>
-/// Page tables. Every change of what an entry says goes through here: <see cref="Checkpoint.BeforePageTableWrite"/> before it,
-/// <see cref="Checkpoint.Guard"/> on the new entry. Reading an entry, <see cref="WriteProtection.Mark"/> means writable.
+/// Four-level page tables (SDM vol. 3A §4.5). The only place that writes an entry. Accessed and dirty are always set, so that the
+/// processor never writes a table behind a checkpoint's back.
 /// </summary>
 public static unsafe class PageTable
 {
-    /// <summary>Root that maps the kernel alone.</summary>
+    public const ulong Present = 1, Writable = 2, User = 4, WriteThrough = 8, CacheDisable = 16, Accessed = 32, Dirty = 64;
+    public const ulong NoExecute = 1UL << 63;
+    public const ulong AddressMask = 0x000f_ffff_ffff_f000;
+    public const int Entries = 512;
+
+    /// <summary>The slot of the top-level table that holds the direct map, the same in every address space.</summary>
+    public const int KernelSlot = (int)(DirectMap.Base >> 39 & 511);
+
+    /// <summary>The top-level table of the kernel alone.</summary>
     public static ulong KernelRoot;
 
+    /// <summary>A top-level table with the kernel's part; 0 without memory.</summary>
+    public static ulong CreateRoot()
+    {
+        ulong root = AllocateTable();
+        if (root != 0)
+            Set((ulong*)DirectMap.At(root) + KernelSlot, *((ulong*)DirectMap.At(KernelRoot) + KernelSlot));
+        return root;
+    }
+
+    private static ulong AllocateTable()
+    {
+        ulong table = Frames.Allocate();
+        if (table != 0)
+            Frames.SetState(table, FrameState.PageTable);
+        return table;
+    }
+
+    public static void Set(ulong* entry, ulong value)
+    {
+        if (Checkpoint.Active)
+            value = Checkpoint.BeforeEntryWrite(entry, value);
+        *entry = value;
+    }
+
+    /// <summary>The lowest-level entry for an address; with <paramref name="create"/> tables are made on the way. Null when there is none or no memory.</summary>
+    public static ulong* Find(ulong root, ulong address, bool create)
+    {
+        ulong table = root;
+        for (int shift = 39; shift > 12; shift -= 9)
+        {
+            ulong* entry = (ulong*)DirectMap.At(table) + (address >> shift & 511);
+            if ((*entry & Present) == 0)
+            {
+                if (!create)
+                    return null;
+                ulong made = AllocateTable();
+                if (made == 0)
+                    return null;
+                Set(entry, made | Present | Writable | (address < UserMemory.End ? User : 0) | Accessed);
+            }
+            table = *entry & AddressMask;
+        }
+        return (ulong*)DirectMap.At(table) + (address >> 12 & 511);
+    }
+
+    /// <summary>True when the mapping may be written, or could if it were not for a checkpoint.</summary>
+    public static bool IsWritable(ulong entry) => (entry & (Writable | Checkpoint.EntryBit)) != 0;
+
+    /// <summary>Gives back every table of the user half; the pages are gone already.</summary>
+    public static void Destroy(ulong root)
+    {
+        ulong* top = (ulong*)DirectMap.At(root);
+        for (int slot = 0; slot < (int)(UserMemory.End >> 39); slot++)
+            if ((top[slot] & Present) != 0)
+                DestroyLevel(top[slot] & AddressMask, 2);
+        Frames.Release(root);
+    }
+
+    private static void DestroyLevel(ulong table, int below)
+    {
+        ulong* entries = (ulong*)DirectMap.At(table);
+        if (below > 0)
+            for (int i = 0; i < Entries; i++)
+                if ((entries[i] & Present) != 0)
+                    DestroyLevel(entries[i] & AddressMask, below - 1);
+        Frames.Release(table);
+    }
+
+    /// <summary>
+    /// Builds the kernel's own tables: all RAM at the direct map in 4 KiB pages (code read-only and executable, constants read-only,
+    /// the rest writable), the device windows uncached. False without memory.
+    /// </summary>
+    internal static bool BuildKernel(ulong memoryEnd)
+    {
+        KernelRoot = AllocateTable();
+        if (KernelRoot == 0)
+            return false;
+        ulong text = Symbols.KernelTextStart(), constants = Symbols.KernelRodataStart(), data = Symbols.KernelDataStart();
+        for (ulong physical = 0; physical < memoryEnd; physical += Frames.Size)
+        {
+            ulong address = DirectMap.Base + physical;
+            ulong* entry = Find(KernelRoot, address, true);
+            if (entry == null)
+                return false;
+            ulong flags = address >= text && address < constants ? 0
+                : address >= constants && address < data ? NoExecute : NoExecute | Writable;
+            Set(entry, physical | Present | Accessed | Dirty | flags);
+        }
+        return MapDevices();
+    }
+
+    /// <summary>virtio-mmio windows (0xfeb00000 on every monitor that we know), the I/O APIC, the local APIC.</summary>
+    private static bool MapDevices() =>
+        MapDevice(0xfeb00000, 0x40000) && MapDevice(System.Machine.IoApic.Physical, Frames.Size) && MapDevice(System.Machine.LocalApic.Physical, Frames.Size);
+
+    /// <summary>Maps a device's registers into the direct map, uncached. False without memory.</summary>
+    public static bool MapDevice(ulong physical, ulong length)
+    {
+        for (ulong page = physical & ~(ulong)(Frames.Size - 1); page < physical + length; page += Frames.Size)
+        {
+            ulong* entry = Find(KernelRoot, DirectMap.Base + page, true);
+            if (entry == null)
+                return false;
+            Set(entry, page | Present | Writable | Accessed | Dirty | CacheDisable | WriteThrough | NoExecute);
+        }
+        return true;
+    }
+
+    public static void Load(ulong root) => Processor.WriteCr3(root);
+
     /// <summary>Forgets all cached translations.</summary>
-    public static void Flush() { }
+    public static void Flush() => Processor.WriteCr3(Processor.ReadCr3());
 }

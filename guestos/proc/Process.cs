@@ -1,3 +1,5 @@
+using System;
+
 namespace Guestos;
 
 public enum ProcessState : byte
@@ -17,9 +19,10 @@ public enum ProcessState : byte
 }
 
 /// <summary>One process (one thread of control).</summary>
-public unsafe partial struct Process
+public unsafe struct Process
 {
     public const int NameLength = 16;
+    public const int KernelStackFrames = 4;
 
     public int Id;
 
@@ -30,6 +33,19 @@ public unsafe partial struct Process
     public int SessionId;
     public ProcessState State;
 
+    /// <summary>It has called execve since fork (setpgid refuses it then).</summary>
+    public bool HasExecuted;
+    public bool KilledForMemory;
+
+    /// <summary>Sleeps that signals do not end (the parent of vfork).</summary>
+    public bool Uninterruptible;
+
+    /// <summary>It is ending: no more signals.</summary>
+    public bool Exiting;
+
+    /// <summary>A fault hit while its signal was blocked or ignored: it ends even init.</summary>
+    public bool FaultedBlocked;
+
     /// <summary>Null in a zombie.</summary>
     public AddressSpace* Space;
 
@@ -38,16 +54,107 @@ public unsafe partial struct Process
     public Inode* WorkingDirectory;
     public uint Umask;
 
+    /// <summary>Real, effective and saved user and group. Nothing is refused because of them: one machine, one customer.</summary>
+    public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
+
     /// <summary>The last path component of the program, zero-terminated (PR_SET_NAME).</summary>
     public fixed byte Name[NameLength];
 
-    /// <summary>Nanoseconds of processor time in user and kernel mode.</summary>
-    public ulong UserTime;
-    public ulong KernelTime;
+    /// <summary>Nanoseconds of processor time in user and kernel mode, own and of waited-for children.</summary>
+    public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime;
+
+    /// <summary>Page faults answered, own and of waited-for children; the same of context switches.</summary>
+    public ulong Faults, ChildrenFaults;
+    public ulong VoluntarySwitches, InvoluntarySwitches;
 
     /// <summary><see cref="Clock.Monotonic"/> at the start.</summary>
     public ulong StartTime;
 
     /// <summary>As wait4 reports it: exit code in bits 8–15, or the signal in bits 0–6.</summary>
     public int ExitStatus;
+
+    /// <summary>Sent to the parent at the end (SIGCHLD), 0 for none.</summary>
+    public int ExitSignal;
+
+    /// <summary>Of a stopped or continued process: what the parent has not been told yet (wait4 status), 0 for nothing.</summary>
+    public int StopStatus;
+
+    /// <summary>The system call in progress; negative when it has replaced the registers (execve, rt_sigreturn) or there is none.</summary>
+    public long CurrentCall;
+
+    // ---- scheduling ----
+
+    /// <summary>Lowest address of the kernel stack; its last word is a canary.</summary>
+    public byte* KernelStack;
+
+    /// <summary>Kernel stack pointer while it does not run.</summary>
+    public ulong SavedStackPointer;
+    public ulong FsBase, GsBase;
+
+    /// <summary>0: sleeps often, runs first. 1: has used a whole quantum.</summary>
+    public int Level;
+    public ulong EnqueuedAt;
+    public Process* RunNext, RunPrevious;
+
+    /// <summary>The queue it sleeps on, and its neighbours there.</summary>
+    public WaitQueue* Waiting;
+    public Process* WaitNext, WaitPrevious;
+    public WaitResult WaitResult;
+    public Timer SleepTimer;
+
+    // ---- family ----
+
+    /// <summary>All processes, by ascending id.</summary>
+    public Process* Next, Previous;
+
+    /// <summary>Woken when a child changes state.</summary>
+    public WaitQueue ChildChanged;
+
+    /// <summary>Woken when a vfork child has let go of the parent's memory.</summary>
+    public WaitQueue VforkDone;
+    public bool SharesParentSpace;
+
+    // ---- signals ----
+
+    public ulong PendingSignals, BlockedSignals;
+
+    /// <summary>Mask to restore after the handler that ends sigsuspend, ppoll…</summary>
+    public ulong SavedMask;
+    public bool RestoreMask;
+    public SignalActions* Actions;
+    public SignalInformation* Information;
+    public ulong AlternateStack, AlternateStackSize;
+    public uint AlternateStackFlags;
+    public Timer Alarm;
+    public ulong AlarmInterval;
+
+    /// <summary>Cleared and woken at exit (set_tid_address, CLONE_CHILD_CLEARTID).</summary>
+    public ulong ClearThreadId;
+
+    /// <summary>User address this process sleeps on in futex; 0 for none.</summary>
+    public ulong FutexAddress;
+    public uint FutexBits;
+    public WaitQueue FutexQueue;
+    public bool FutexWoken;
+
+    public ReadOnlySpan<byte> NameText
+    {
+        get
+        {
+            // SAFETY: processes live in slabs, which do not move.
+            fixed (byte* name = Name)
+            {
+                int length = 0;
+                while (length < NameLength - 1 && name[length] != 0)
+                    length++;
+                return new ReadOnlySpan<byte>(name, length);
+            }
+        }
+    }
+
+    /// <summary>Top of the kernel stack.</summary>
+    public readonly ulong StackTop => (ulong)KernelStack + KernelStackFrames * Frames.Size;
+
+    /// <summary>The registers of user mode while it is in the kernel.</summary>
+    public readonly TrapFrame* UserFrame => (TrapFrame*)(StackTop - (ulong)sizeof(TrapFrame));
 }

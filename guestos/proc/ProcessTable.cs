@@ -1,11 +1,163 @@
 namespace Guestos;
 
-/// <summary>All processes, by ascending start. /proc walks it.</summary>
-public static unsafe partial class ProcessTable
+/// <summary>All processes, by ascending id. /proc walks it.</summary>
+public static unsafe class ProcessTable
 {
+    /// <summary>Most processes at a time, zombies included (RLIMIT_NPROC): EAGAIN beyond.</summary>
+    public const int Capacity = 256;
+    private const int MaximumId = 32768;
+
+    private const ulong StackCanary = 0x6b63617473646e65;
+
+    public static Process* First;
+    public static int Count;
+    private static int s_lastId;
+
+    /// <summary>Processes ever made (/proc/stat).</summary>
+    public static ulong Created;
+
+    private static Slab<Process> s_processes;
+    private static Slab<SignalInformation> s_information;
+
+    /// <summary>Ended processes nobody waits for, whose stack was still in use when they ended. Linked by RunNext.</summary>
+    private static Process* s_dead;
+
     /// <summary>The process with this id, zombies included, or null.</summary>
-    public static Process* Find(int id) => null;
+    public static Process* Find(int id)
+    {
+        for (Process* process = First; process != null && process->Id <= id; process = process->Next)
+            if (process->Id == id)
+                return process;
+        return null;
+    }
 
     /// <summary>The process with the lowest id above <paramref name="id"/>, or null: FirstAfter(0) begins a walk that survives changes.</summary>
-    public static Process* FirstAfter(int id) => null;
+    public static Process* FirstAfter(int id)
+    {
+        Process* process = First;
+        while (process != null && process->Id <= id)
+            process = process->Next;
+        return process;
+    }
+
+    /// <summary>A new process with a kernel stack and an id, nothing else. Null when there are too many or no memory.</summary>
+    public static Process* Create()
+    {
+        FreeDead();
+        if (Count >= Capacity || Frames.Free <= Frames.KernelReserve)
+            return null;
+        Process* process = s_processes.Allocate();
+        if (process == null)
+            return null;
+        process->Information = s_information.Allocate();
+        ulong stack = process->Information != null ? Frames.AllocateContiguous(Process.KernelStackFrames) : 0;
+        if (stack == 0)
+        {
+            if (process->Information != null)
+                s_information.Free(process->Information);
+            s_processes.Free(process);
+            return null;
+        }
+        process->KernelStack = DirectMap.At(stack);
+        *(ulong*)process->KernelStack = StackCanary;
+        process->State = ProcessState.New;
+        process->CurrentCall = -1;
+        process->Id = FreeId();
+        process->ThreadGroupId = process->Id;
+        process->StartTime = Clock.Monotonic;
+        Insert(process);
+        Count++;
+        Created++;
+        return process;
+    }
+
+    private static int FreeId()
+    {
+        int id = s_lastId;
+        do
+            id = id >= MaximumId ? 2 : id + 1;
+        while (IsTaken(id));
+        s_lastId = id;
+        return id;
+    }
+
+    /// <summary>An id also stays taken while a process group or session carries it.</summary>
+    private static bool IsTaken(int id)
+    {
+        for (Process* process = First; process != null; process = process->Next)
+            if (process->Id == id || process->GroupId == id || process->SessionId == id)
+                return true;
+        return false;
+    }
+
+    private static void Insert(Process* process)
+    {
+        Process* above = First, below = null;
+        while (above != null && above->Id < process->Id)
+        {
+            below = above;
+            above = above->Next;
+        }
+        process->Next = above;
+        process->Previous = below;
+        if (above != null)
+            above->Previous = process;
+        if (below != null)
+            below->Next = process;
+        else
+            First = process;
+    }
+
+    /// <summary>Takes a process out of the table and frees it. Its kernel stack must not be the one in use.</summary>
+    public static void Free(Process* process)
+    {
+        Unlink(process);
+        FreeMemory(process);
+    }
+
+    /// <summary>The same for the process that is ending right now and is never switched to again.</summary>
+    public static void FreeLater(Process* process)
+    {
+        Unlink(process);
+        process->RunNext = s_dead;
+        s_dead = process;
+    }
+
+    /// <summary>Frees what <see cref="FreeLater"/> has left, when somebody else runs.</summary>
+    public static void FreeDead()
+    {
+        while (s_dead != null && s_dead != Scheduler.Current)
+        {
+            Process* process = s_dead;
+            s_dead = process->RunNext;
+            FreeMemory(process);
+        }
+    }
+
+    private static void Unlink(Process* process)
+    {
+        if (process->Previous != null)
+            process->Previous->Next = process->Next;
+        else
+            First = process->Next;
+        if (process->Next != null)
+            process->Next->Previous = process->Previous;
+        Count--;
+    }
+
+    private static void FreeMemory(Process* process)
+    {
+        CheckStack(process);
+        ulong stack = DirectMap.PhysicalOf(process->KernelStack);
+        for (int i = 0; i < Process.KernelStackFrames; i++)
+            Frames.Release(stack + (ulong)(i * Frames.Size));
+        s_information.Free(process->Information);
+        s_processes.Free(process);
+    }
+
+    public static void CheckStack(Process* process)
+    {
+        if (*(ulong*)process->KernelStack != StackCanary)
+            Panic.Stop("kernel stack overflow"u8);
+    }
 }

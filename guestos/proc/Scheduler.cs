@@ -1,20 +1,285 @@
+using System.Machine;
+using System.Runtime.CompilerServices;
+
 namespace Guestos;
 
-/// <summary>Who runs. One processor; the kernel is never preempted, user mode is, by the timer.</summary>
-public static unsafe partial class Scheduler
+/// <summary>
+/// Who runs. One processor; the kernel is never preempted, user mode is, by the timer. Two levels, round robin in each: who sleeps
+/// before its quantum ends stays in the upper one; the lower one is served when the upper is empty or its first has waited long.
+/// </summary>
+public static unsafe class Scheduler
 {
+    public const ulong Quantum = 10_000_000;
+    private const ulong Patience = 50_000_000;
+    private const uint FsBaseRegister = 0xc0000100, GsBaseRegister = 0xc0000101;
+
+    private struct RunQueue
+    {
+        public Process* First, Last;
+    }
+
     /// <summary>The process that runs or whose system call is being served. Null while idle and during boot.</summary>
     public static Process* Current;
 
+    private static RunQueue s_upper, s_lower;
+    private static bool s_reschedule;
+    private static ulong s_quantumEnd = ulong.MaxValue;
+    private static ulong s_idleStackPointer;
+
+    /// <summary>When the mode was last changed, to account for processor time; and idle time in all.</summary>
+    private static ulong s_modeSince;
+    public static ulong IdleTime;
+    public static ulong Switches;
+
+    /// <summary>Runnable processes, the running one included.</summary>
+    public static int RunnableCount;
+
+    /// <summary>Load averages of 1, 5 and 15 minutes in 1/65536.</summary>
+    public static ulong Load1, Load5, Load15;
+
+    // ---- waiting ----
+
     /// <summary>Makes every process that sleeps on the queue runnable. Callable from interrupt handlers.</summary>
-    public static void Wake(WaitQueue* queue) { }
+    public static void Wake(WaitQueue* queue)
+    {
+        while (queue->First != null)
+            EndSleep(queue->First, WaitResult.Woken);
+    }
 
     /// <summary>
     /// Sleeps until the queue is woken, <see cref="Clock.Monotonic"/> reaches the deadline (ulong.MaxValue: never), or a signal arrives.
     /// Callers loop on their condition.
     /// </summary>
-    public static WaitResult Sleep(WaitQueue* queue, ulong deadlineNanoseconds) => WaitResult.TimedOut;
+    public static WaitResult Sleep(WaitQueue* queue, ulong deadlineNanoseconds)
+    {
+        Process* process = Current;
+        if (!process->Uninterruptible && Signals.Pending)
+            return WaitResult.Interrupted;
+        if (deadlineNanoseconds != ulong.MaxValue)
+        {
+            if (deadlineNanoseconds <= Clock.Monotonic)
+                return WaitResult.TimedOut;
+            process->SleepTimer.Callback = &SleepExpired;
+            process->SleepTimer.Owner = process;
+            Timers.Arm(&process->SleepTimer, deadlineNanoseconds);
+        }
+        process->Waiting = queue;
+        process->WaitNext = null;
+        process->WaitPrevious = queue->Last;
+        if (queue->Last != null)
+            queue->Last->WaitNext = process;
+        else
+            queue->First = process;
+        queue->Last = process;
+        process->State = ProcessState.Sleeping;
+        process->VoluntarySwitches++;
+        Schedule();
+        return process->WaitResult;
+    }
+
+    private static void SleepExpired(Timer* timer) => EndSleep((Process*)timer->Owner, WaitResult.TimedOut);
+
+    /// <summary>Takes a sleeping process off its queue and makes it runnable.</summary>
+    internal static void EndSleep(Process* process, WaitResult result)
+    {
+        if (process->State != ProcessState.Sleeping)
+            return;
+        WaitQueue* queue = process->Waiting;
+        if (process->WaitPrevious != null)
+            process->WaitPrevious->WaitNext = process->WaitNext;
+        else
+            queue->First = process->WaitNext;
+        if (process->WaitNext != null)
+            process->WaitNext->WaitPrevious = process->WaitPrevious;
+        else
+            queue->Last = process->WaitPrevious;
+        process->Waiting = null;
+        Timers.Cancel(&process->SleepTimer);
+        process->WaitResult = result;
+        process->Level = 0;
+        MakeRunnable(process);
+    }
+
+    // ---- running ----
+
+    /// <summary>Puts a process that is not running into the run queue.</summary>
+    internal static void MakeRunnable(Process* process)
+    {
+        process->State = ProcessState.Runnable;
+        RunnableCount++;
+        Enqueue(process);
+        if (Current == null)
+            return;
+        if (process->Level < Current->Level)
+            s_reschedule = true;
+        else if (s_quantumEnd == ulong.MaxValue)
+            s_quantumEnd = Clock.Monotonic + Quantum;
+    }
+
+    private static void Enqueue(Process* process)
+    {
+        // SAFETY: statics of the image do not move.
+        var queue = (RunQueue*)(process->Level == 0 ? Unsafe.AsPointer(ref s_upper) : Unsafe.AsPointer(ref s_lower));
+        process->RunNext = null;
+        process->RunPrevious = queue->Last;
+        if (queue->Last != null)
+            queue->Last->RunNext = process;
+        else
+            queue->First = process;
+        queue->Last = process;
+        process->EnqueuedAt = Clock.Monotonic;
+    }
+
+    private static Process* TakeNext()
+    {
+        bool lower = s_lower.First != null && (s_upper.First == null || s_lower.First->EnqueuedAt + Patience < Clock.Monotonic);
+        // SAFETY: as above.
+        var queue = (RunQueue*)(lower ? Unsafe.AsPointer(ref s_lower) : Unsafe.AsPointer(ref s_upper));
+        Process* process = queue->First;
+        if (process == null)
+            return null;
+        queue->First = process->RunNext;
+        if (queue->First != null)
+            queue->First->RunPrevious = null;
+        else
+            queue->Last = null;
+        return process;
+    }
+
+    private static bool AnyoneWaits => s_upper.First != null || s_lower.First != null;
 
     /// <summary>Lets others run first.</summary>
-    public static void Yield() { }
+    public static void Yield()
+    {
+        if (!AnyoneWaits)
+            return;
+        Enqueue(Current);
+        Schedule();
+    }
+
+    /// <summary>The running process has been put somewhere (a wait queue, the run queue, nowhere at its end): runs another one.</summary>
+    internal static void Schedule()
+    {
+        Process* previous = Current;
+        if (previous->State != ProcessState.Runnable)
+            RunnableCount--;
+        ProcessTable.CheckStack(previous);
+        Process* next = TakeNext();
+        AccountKernel(previous);
+        if (next == previous)
+        {
+            BeginQuantum();
+            return;
+        }
+        Switches++;
+        SwitchTo(&previous->SavedStackPointer, next);
+    }
+
+    /// <summary>Leaves the current stack for a process, or for the idle loop when <paramref name="next"/> is null.</summary>
+    private static void SwitchTo(ulong* save, Process* next)
+    {
+        Current = next;
+        if (next == null)
+        {
+            Symbols.SwitchContext(save, s_idleStackPointer);
+            return;
+        }
+        *Symbols.KernelStackTop() = next->StackTop;
+        LoadSpace(next);
+        BeginQuantum();
+        Symbols.SwitchContext(save, next->SavedStackPointer);
+    }
+
+    /// <summary>Loads a process's address space and segment bases.</summary>
+    internal static void LoadSpace(Process* process)
+    {
+        ulong root = process->Space != null ? process->Space->Root : PageTable.KernelRoot;
+        if (Processor.ReadCr3() != root)
+            Processor.WriteCr3(root);
+        Processor.WriteMsr(FsBaseRegister, process->FsBase);
+        Processor.WriteMsr(GsBaseRegister, process->GsBase);
+    }
+
+    private static void BeginQuantum()
+    {
+        s_reschedule = false;
+        s_quantumEnd = AnyoneWaits ? Clock.Monotonic + Quantum : ulong.MaxValue;
+    }
+
+    internal static void QuantumTick()
+    {
+        if (Current == null || Clock.Monotonic < s_quantumEnd)
+            return;
+        Current->Level = 1;
+        s_reschedule = true;
+    }
+
+    // ---- between user mode and the kernel ----
+
+    internal static void EnterKernel()
+    {
+        ulong now = Clock.Monotonic;
+        Current->UserTime += now - s_modeSince;
+        s_modeSince = now;
+    }
+
+    private static void AccountKernel(Process* process)
+    {
+        ulong now = Clock.Monotonic;
+        process->KernelTime += now - s_modeSince;
+        s_modeSince = now;
+    }
+
+    /// <summary>The last thing before user mode: others whose turn it is, signals, the timer.</summary>
+    internal static void LeaveKernel(TrapFrame* frame)
+    {
+        Process* process = Current;
+        while (true)
+        {
+            if (s_reschedule)
+            {
+                if (AnyoneWaits)
+                {
+                    process->InvoluntarySwitches++;
+                    Enqueue(process);
+                    Schedule();
+                }
+                else
+                    BeginQuantum();
+            }
+            if (!Signals.Pending && !process->RestoreMask)
+                break;
+            Signals.Deliver(frame);
+        }
+        ProcessTable.FreeDead();
+        process->CurrentCall = -1;
+        AccountKernel(process);
+        Timers.Program(s_quantumEnd);
+    }
+
+    /// <summary>Runs processes for ever; called once, on the boot stack, with interrupts off.</summary>
+    internal static void Idle()
+    {
+        s_modeSince = Clock.Monotonic;
+        while (true)
+        {
+            Timers.RunDue();
+            Process* next = TakeNext();
+            if (next != null)
+            {
+                ulong idleUntil = Clock.Monotonic;
+                IdleTime += idleUntil - s_modeSince;
+                s_modeSince = idleUntil;
+                // SAFETY: a static of the image does not move.
+                SwitchTo((ulong*)Unsafe.AsPointer(ref s_idleStackPointer), next);
+                ProcessTable.FreeDead();
+                // The ended process's tables may be freed: let go of them.
+                Processor.WriteCr3(PageTable.KernelRoot);
+                continue;
+            }
+            Timers.Program(ulong.MaxValue);
+            Processor.EnableInterruptsAndHalt();
+            Processor.DisableInterrupts();
+        }
+    }
 }

@@ -1,0 +1,475 @@
+using System;
+using System.Machine;
+using System.Runtime.CompilerServices;
+
+namespace Guestos;
+
+/// <summary>System calls on processes. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+public static unsafe class ProcessCalls
+{
+    private const ulong CloneVm = 0x100, CloneVfork = 0x4000;
+
+    // ---- beginning and end ----
+
+    public static long Fork() => Processes.Clone(Signal.Child, 0, 0, 0, 0);
+
+    public static long Vfork() => Processes.Clone(CloneVm | CloneVfork | Signal.Child, 0, 0, 0, 0);
+
+    public static long Clone(ulong flags, ulong stack, ulong parentId, ulong childId, ulong tls) => Processes.Clone(flags, stack, parentId, childId, tls);
+
+    /// <summary>struct clone_args (include/uapi/linux/sched.h), the 64 bytes of its first version.</summary>
+    private struct CloneArguments
+    {
+        public ulong Flags, PidDescriptor, ChildId, ParentId, ExitSignal, Stack, StackSize, Tls;
+    }
+
+    public static long Clone3(ulong address, ulong size)
+    {
+        if (size < (ulong)sizeof(CloneArguments))
+            return Errno.Invalid;
+        if (!UserMemory.Get(address, out CloneArguments arguments))
+            return Errno.Fault;
+        if ((arguments.Flags & 0xff) != 0 || arguments.ExitSignal > Signal.Count || (arguments.Flags & ~0xffffffffUL) != 0)
+            return Errno.Invalid;
+        return Processes.Clone(arguments.Flags | arguments.ExitSignal, arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize,
+            arguments.ParentId, arguments.ChildId, arguments.Tls);
+    }
+
+    public static long Execve(ulong path, ulong arguments, ulong environment)
+    {
+        ulong scratch = Frames.Allocate();
+        if (scratch == 0)
+            return Errno.NoMemory;
+        byte* name = DirectMap.At(scratch);
+        long result = UserMemory.CopyString(path, name, Vfs.PathCapacity);
+        if (result >= 0)
+            result = Exec.Run(name, (byte**)arguments, (byte**)environment, fromKernel: false);
+        Frames.Release(scratch);
+        return result;
+    }
+
+    public static long Exit(ulong code)
+    {
+        Processes.Exit(Scheduler.Current, (int)(code & 0xff) << 8);
+        return 0;
+    }
+
+    // ---- waiting ----
+
+    private const ulong NoHang = 1, Untraced = 2, Exited = 4, Continued = 8, NoWait = 0x1000000;
+
+    /// <summary>What waiting has found.</summary>
+    private struct Found
+    {
+        public int Id, Status;
+        public uint UserId;
+        public bool Usage;
+        public ulong UserTime, KernelTime, Faults, Voluntary, Involuntary;
+    }
+
+    /// <param name="which">wait4's first argument: above 0 an id, 0 the caller's group, −1 any, below a group.</param>
+    /// <returns>1 found, 0 nothing yet (WNOHANG), or -errno.</returns>
+    private static long WaitFor(int which, ulong options, out Found found)
+    {
+        Process* self = Scheduler.Current;
+        found = default;
+        while (true)
+        {
+            bool any = false;
+            for (Process* child = ProcessTable.First; child != null; child = child->Next)
+            {
+                if (child->ParentId != self->Id || child == self
+                    || !(which == -1 || which > 0 && child->Id == which || which == 0 && child->GroupId == self->GroupId || which < -1 && child->GroupId == -which))
+                    continue;
+                any = true;
+                found.Id = child->Id;
+                found.UserId = child->UserId;
+                if (child->State == ProcessState.Zombie && (options & Exited) != 0)
+                {
+                    Reap(self, child, ref found, (options & NoWait) == 0);
+                    return 1;
+                }
+                bool stopped = child->StopStatus != 0 && child->StopStatus != 0xffff && (options & Untraced) != 0;
+                bool continued = child->StopStatus == 0xffff && (options & Continued) != 0;
+                if (stopped || continued)
+                {
+                    found.Status = child->StopStatus;
+                    if ((options & NoWait) == 0)
+                        child->StopStatus = 0;
+                    return 1;
+                }
+            }
+            found = default;
+            if (!any)
+                return Errno.NoChild;
+            if ((options & NoHang) != 0)
+                return 0;
+            if (Scheduler.Sleep(&self->ChildChanged, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.Interrupted;
+        }
+    }
+
+    private static void Reap(Process* self, Process* child, ref Found found, bool take)
+    {
+        found.Status = child->ExitStatus;
+        found.Usage = true;
+        found.UserTime = child->UserTime + child->ChildrenUserTime;
+        found.KernelTime = child->KernelTime + child->ChildrenKernelTime;
+        found.Faults = child->Faults + child->ChildrenFaults;
+        found.Voluntary = child->VoluntarySwitches;
+        found.Involuntary = child->InvoluntarySwitches;
+        if (!take)
+            return;
+        self->ChildrenUserTime += found.UserTime;
+        self->ChildrenKernelTime += found.KernelTime;
+        self->ChildrenFaults += found.Faults;
+        ProcessTable.Free(child);
+    }
+
+    private static bool PutUsage(ulong to, in Found found)
+    {
+        if (to == 0)
+            return true;
+        if (!UserMemory.Writable(to, 144))
+            return false;
+        TimeCalls.WriteUsage((byte*)to, found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, 0);
+        return true;
+    }
+
+    public static long Wait4(ulong which, ulong status, ulong options, ulong usage)
+    {
+        if ((options & ~(NoHang | Untraced | Continued | 0xe0000000UL)) != 0 || (int)which == int.MinValue)
+            return (int)which == int.MinValue ? Errno.NoProcess : Errno.Invalid;
+        long result = WaitFor((int)which, options & (NoHang | Untraced | Continued) | Exited, out Found found);
+        if (result <= 0)
+            return result;
+        if (status != 0 && !UserMemory.Put(status, found.Status) || !PutUsage(usage, found))
+            return Errno.Fault;
+        return found.Id;
+    }
+
+    public static long Waitid(ulong kind, ulong id, ulong information, ulong options, ulong usage)
+    {
+        if ((options & ~(NoHang | Untraced | Exited | Continued | NoWait | 0xe0000000UL)) != 0 || (options & (Untraced | Exited | Continued)) == 0)
+            return Errno.Invalid;
+        int which;
+        switch (kind)
+        {
+            case 0:
+                which = -1;
+                break;
+            case 1 when (int)id > 0:
+                which = (int)id;
+                break;
+            case 2 when (int)id >= 0:
+                which = (int)id == 0 ? 0 : (int)id == 1 ? -1 : -(int)id;
+                break;
+            default:
+                return Errno.Invalid;
+        }
+        long result = WaitFor(which, options, out Found found);
+        if (result < 0)
+            return result;
+        if (information != 0)
+        {
+            if (!UserMemory.Writable(information, 128))
+                return Errno.Fault;
+            // SAFETY: made writable just now. siginfo_t: si_signo, si_errno, si_code, then si_pid, si_uid, si_status.
+            int* words = (int*)information;
+            new Span<byte>(words, 128).Clear();
+            if (result > 0)
+            {
+                int status = found.Status;
+                bool exited = (status & 0x7f) == 0, stopped = (status & 0xff) == 0x7f;
+                words[0] = Signal.Child;
+                words[2] = status == 0xffff ? SignalCode.Continued : exited ? SignalCode.Exited : stopped ? SignalCode.Stopped
+                    : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed;
+                words[4] = found.Id;
+                words[5] = (int)found.UserId;
+                words[6] = status == 0xffff ? Signal.Continue : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
+            }
+        }
+        return result == 0 || PutUsage(usage, found) ? 0 : Errno.Fault;
+    }
+
+    // ---- identity ----
+
+    public static long Getppid() => Scheduler.Current->ParentId;
+
+    /// <summary>Nothing is refused because of an identity here: they are kept for those who ask.</summary>
+    public static long Setuid(ulong id)
+    {
+        Process* process = Scheduler.Current;
+        process->UserId = process->EffectiveUserId = process->SavedUserId = (uint)id;
+        return 0;
+    }
+
+    public static long Setgid(ulong id)
+    {
+        Process* process = Scheduler.Current;
+        process->GroupIdReal = process->EffectiveGroupId = process->SavedGroupId = (uint)id;
+        return 0;
+    }
+
+    public static long Setresuid(ulong real, ulong effective, ulong saved)
+    {
+        Process* process = Scheduler.Current;
+        SetUnlessAll(ref process->UserId, real);
+        SetUnlessAll(ref process->EffectiveUserId, effective);
+        SetUnlessAll(ref process->SavedUserId, saved);
+        return 0;
+    }
+
+    public static long Setresgid(ulong real, ulong effective, ulong saved)
+    {
+        Process* process = Scheduler.Current;
+        SetUnlessAll(ref process->GroupIdReal, real);
+        SetUnlessAll(ref process->EffectiveGroupId, effective);
+        SetUnlessAll(ref process->SavedGroupId, saved);
+        return 0;
+    }
+
+    private static void SetUnlessAll(ref uint field, ulong value)
+    {
+        if ((uint)value != uint.MaxValue)
+            field = (uint)value;
+    }
+
+    public static long PutThree(ulong a, uint first, ulong b, uint second, ulong c, uint third) =>
+        UserMemory.Put(a, first) && UserMemory.Put(b, second) && UserMemory.Put(c, third) ? 0 : Errno.Fault;
+
+    // ---- groups and sessions ----
+
+    public static long Setpgid(ulong id, ulong group)
+    {
+        Process* self = Scheduler.Current;
+        Process* process = (int)id == 0 ? self : ProcessTable.Find((int)id);
+        int wanted = (int)group == 0 && process != null ? process->Id : (int)group;
+        if (wanted < 0)
+            return Errno.Invalid;
+        if (process == null || process != self && process->ParentId != self->Id)
+            return Errno.NoProcess;
+        if (process != self && process->HasExecuted)
+            return Errno.Access;
+        if (process->SessionId == process->Id || process->SessionId != self->SessionId)
+            return Errno.NotPermitted;
+        if (wanted != process->Id)
+        {
+            bool exists = false;
+            for (Process* other = ProcessTable.First; other != null; other = other->Next)
+                exists |= other->GroupId == wanted && other->SessionId == self->SessionId;
+            if (!exists)
+                return Errno.NotPermitted;
+        }
+        process->GroupId = wanted;
+        return 0;
+    }
+
+    public static long Getpgid(ulong id)
+    {
+        Process* process = (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
+        return process == null ? Errno.NoProcess : process->GroupId;
+    }
+
+    public static long Getsid(ulong id)
+    {
+        Process* process = (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
+        return process == null ? Errno.NoProcess : process->SessionId;
+    }
+
+    public static long Setsid()
+    {
+        Process* self = Scheduler.Current;
+        for (Process* other = ProcessTable.First; other != null; other = other->Next)
+            if (other->GroupId == self->Id)
+                return Errno.NotPermitted;
+        self->SessionId = self->GroupId = self->Id;
+        return self->Id;
+    }
+
+    // ---- odds and ends ----
+
+    private const ulong SetGs = 0x1001, SetFs = 0x1002, GetFs = 0x1003, GetGs = 0x1004;
+
+    public static long ArchPrctl(ulong code, ulong address)
+    {
+        Process* process = Scheduler.Current;
+        switch (code)
+        {
+            case SetFs or SetGs:
+                if (address >= 1UL << 47)
+                    return Errno.NotPermitted;
+                if (code == SetFs)
+                    process->FsBase = address;
+                else
+                    process->GsBase = address;
+                Scheduler.LoadSpace(process);
+                return 0;
+            case GetFs:
+                return UserMemory.Put(address, process->FsBase) ? 0 : Errno.Fault;
+            case GetGs:
+                return UserMemory.Put(address, process->GsBase) ? 0 : Errno.Fault;
+            default:
+                return Errno.Invalid;
+        }
+    }
+
+    private const ulong SetName = 15, GetName = 16, SetDeathSignal = 1, GetDumpable = 3, SetDumpable = 4, SetNoNewPrivileges = 38, GetNoNewPrivileges = 39;
+
+    public static long Prctl(ulong option, ulong a)
+    {
+        Process* process = Scheduler.Current;
+        switch (option)
+        {
+            case SetName:
+                byte* name = stackalloc byte[Process.NameLength];
+                long length = UserMemory.CopyString(a, name, Process.NameLength);
+                if (length == Errno.Fault)
+                    return length;
+                name[Process.NameLength - 1] = 0;
+                Unsafe.CopyBlock(process->Name, name, Process.NameLength);
+                return 0;
+            case GetName:
+                if (!UserMemory.Writable(a, Process.NameLength))
+                    return Errno.Fault;
+                Unsafe.CopyBlock((void*)a, process->Name, Process.NameLength);
+                return 0;
+            case GetDumpable or GetNoNewPrivileges:
+                return 0;
+            case SetDumpable or SetDeathSignal or SetNoNewPrivileges:
+                return 0;
+            default:
+                return Errno.Invalid;
+        }
+    }
+
+    /// <summary>struct new_utsname: six fields of 65 bytes.</summary>
+    public static long Uname(ulong to)
+    {
+        const int Field = 65;
+        if (!UserMemory.Writable(to, 6 * Field))
+            return Errno.Fault;
+        // SAFETY: made writable just now.
+        var all = new Span<byte>((void*)to, 6 * Field);
+        all.Clear();
+        "Linux"u8.CopyTo(all);
+        HostName.Text.CopyTo(all.Slice(Field, Field));
+        "6.12.0"u8.CopyTo(all.Slice(2 * Field, Field));
+        "#1 guestos"u8.CopyTo(all.Slice(3 * Field, Field));
+        "x86_64"u8.CopyTo(all.Slice(4 * Field, Field));
+        "(none)"u8.CopyTo(all.Slice(5 * Field, Field));
+        return 0;
+    }
+
+    public static long Sethostname(ulong name, ulong length)
+    {
+        if (length > HostName.MaximumLength)
+            return Errno.Invalid;
+        if (!UserMemory.Readable(name, length))
+            return Errno.Fault;
+        HostName.Set(new ReadOnlySpan<byte>((void*)name, (int)length));
+        return 0;
+    }
+
+    private const ulong Infinity = ulong.MaxValue;
+    private const int Limits = 16;
+
+    /// <summary>The limits are what the kernel's tables are: they can be asked for, and setting them changes nothing.</summary>
+    public static long Prlimit64(ulong id, ulong resource, ulong wanted, ulong old)
+    {
+        if ((int)id != 0 && ProcessTable.Find((int)id) == null)
+            return Errno.NoProcess;
+        if (resource >= Limits)
+            return Errno.Invalid;
+        if (wanted != 0 && !UserMemory.Readable(wanted, 16))
+            return Errno.Fault;
+        if (old == 0)
+            return 0;
+        if (!UserMemory.Writable(old, 16))
+            return Errno.Fault;
+        ulong limit = resource switch { 3 => AddressSpace.StackLimit, 4 => 0, 6 => ProcessTable.Capacity, 7 => FileTable.Capacity, _ => Infinity };
+        // SAFETY: made writable just now.
+        ((ulong*)old)[0] = ((ulong*)old)[1] = limit;
+        return 0;
+    }
+
+    public static long Getrandom(ulong to, ulong length, ulong flags)
+    {
+        if ((flags & ~7UL) != 0)
+            return Errno.Invalid;
+        length = Math.Min(length, 1 << 25);
+        if (!UserMemory.Writable(to, length))
+            return Errno.Fault;
+        Randomness.Fill(new Span<byte>((void*)to, (int)length));
+        return (long)length;
+    }
+
+    /// <summary>struct sysinfo, 112 bytes.</summary>
+    public static long Sysinfo(ulong to)
+    {
+        if (!UserMemory.Writable(to, 112))
+            return Errno.Fault;
+        new Span<byte>((void*)to, 112).Clear();
+        // SAFETY: made writable just now.
+        ulong* words = (ulong*)to;
+        words[0] = Clock.Monotonic / 1_000_000_000;
+        words[1] = Scheduler.Load1;
+        words[2] = Scheduler.Load5;
+        words[3] = Scheduler.Load15;
+        words[4] = Frames.Total * Frames.Size;
+        words[5] = Frames.Free * Frames.Size;
+        *(ushort*)(words + 10) = (ushort)ProcessTable.Count;
+        *(uint*)(words + 13) = 1;
+        return 0;
+    }
+
+    public static long SchedGetaffinity(ulong length, ulong to)
+    {
+        if (length < 8 || (length & 7) != 0)
+            return Errno.Invalid;
+        return UserMemory.Put(to, 1UL) ? 8 : Errno.Fault;
+    }
+
+    public static long Getcpu(ulong cpu, ulong node) =>
+        (cpu == 0 || UserMemory.Put(cpu, 0)) && (node == 0 || UserMemory.Put(node, 0)) ? 0 : Errno.Fault;
+
+    private const uint RebootMagic = 0xfee1dead;
+    private const ulong Restart = 0x01234567, Halt = 0xcdef0123, PowerOff = 0x4321fedc, CtrlAltDelOff = 0, CtrlAltDelOn = 0x89abcdef;
+
+    public static long Reboot(ulong magic, ulong magic2, ulong command)
+    {
+        if ((uint)magic != RebootMagic || (uint)magic2 is not (672274793 or 85072278 or 369367448 or 537993216))
+            return Errno.Invalid;
+        switch ((uint)command)
+        {
+            case (uint)Restart or (uint)Halt or (uint)PowerOff:
+                Console.Write("guestos: the machine ends\n"u8);
+                Processor.Reset();
+                return 0;
+            case (uint)CtrlAltDelOff or (uint)CtrlAltDelOn:
+                return 0;
+            default:
+                return Errno.Invalid;
+        }
+    }
+
+    public static long Getgroups(ulong size, ulong to) => size == 0 ? 1 : UserMemory.Put(to, 0) ? 1 : Errno.Fault;
+
+    /// <summary>0 to 39 as 40 − nice: nobody is nicer than others here.</summary>
+    public static long Getpriority() => 20;
+
+    public static long SchedYield()
+    {
+        Scheduler.Yield();
+        return 0;
+    }
+
+    public static long SetTidAddress(ulong address)
+    {
+        Scheduler.Current->ClearThreadId = address;
+        return Scheduler.Current->Id;
+    }
+
+    /// <summary>membarrier: with one processor every command is done at once.</summary>
+    public static long Membarrier(ulong command) => command == 0 ? 0x7f : 0;
+}

@@ -1,0 +1,227 @@
+namespace Guestos;
+
+/// <summary>System calls on signals. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+public static unsafe class SignalCalls
+{
+    private const ulong MaskSize = 8;
+    private const ulong Unblockable = 1UL << (Signal.Kill - 1) | 1UL << (Signal.Stop - 1);
+
+    public static long RtSigaction(ulong signal, ulong action, ulong old, ulong size)
+    {
+        if (size != MaskSize || signal is 0 or > Signal.Count || action != 0 && signal is Signal.Kill or Signal.Stop && action != 0)
+            return Errno.Invalid;
+        Process* process = Scheduler.Current;
+        SignalAction* current = SignalActions.Of(process->Actions, (int)signal);
+        SignalAction wanted = default;
+        if (action != 0 && !UserMemory.Get(action, out wanted))
+            return Errno.Fault;
+        if (old != 0 && !UserMemory.Put(old, *current))
+            return Errno.Fault;
+        if (action != 0)
+        {
+            wanted.Mask &= ~Unblockable;
+            *current = wanted;
+            Signals.ForgetIgnored(process, (int)signal);
+        }
+        return 0;
+    }
+
+    public static long RtSigprocmask(ulong how, ulong set, ulong old, ulong size)
+    {
+        if (size != MaskSize)
+            return Errno.Invalid;
+        Process* process = Scheduler.Current;
+        ulong before = process->BlockedSignals;
+        if (set != 0)
+        {
+            if (!UserMemory.Get(set, out ulong mask))
+                return Errno.Fault;
+            mask &= ~Unblockable;
+            switch (how)
+            {
+                case 0:
+                    process->BlockedSignals |= mask;
+                    break;
+                case 1:
+                    process->BlockedSignals &= ~mask;
+                    break;
+                case 2:
+                    process->BlockedSignals = mask;
+                    break;
+                default:
+                    return Errno.Invalid;
+            }
+        }
+        return old == 0 || UserMemory.Put(old, before) ? 0 : Errno.Fault;
+    }
+
+    public static long RtSigpending(ulong to, ulong size)
+    {
+        Process* process = Scheduler.Current;
+        return size > MaskSize ? Errno.Invalid : UserMemory.Put(to, process->PendingSignals & process->BlockedSignals) ? 0 : Errno.Fault;
+    }
+
+    public static long RtSigsuspend(ulong set, ulong size)
+    {
+        if (size != MaskSize)
+            return Errno.Invalid;
+        if (!UserMemory.Get(set, out ulong mask))
+            return Errno.Fault;
+        Signals.ReplaceMask(mask);
+        return Pause();
+    }
+
+    public static long Pause()
+    {
+        WaitQueue nobody = default;
+        while (Scheduler.Sleep(&nobody, ulong.MaxValue) != WaitResult.Interrupted) { }
+        return Errno.Interrupted;
+    }
+
+    /// <summary>sigwait and friends: takes a pending signal of the set, or waits for one.</summary>
+    public static long RtSigtimedwait(ulong set, ulong information, ulong timeout, ulong size)
+    {
+        if (size != MaskSize)
+            return Errno.Invalid;
+        if (!UserMemory.Get(set, out ulong wanted))
+            return Errno.Fault;
+        wanted &= ~Unblockable;
+        ulong deadline = ulong.MaxValue;
+        if (timeout != 0)
+        {
+            if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
+                return Errno.Invalid;
+            deadline = Clock.Monotonic + nanoseconds;
+        }
+        Process* process = Scheduler.Current;
+        // While waiting, the wanted signals wake this process; they are taken here before they could be delivered.
+        ulong blocked = process->BlockedSignals;
+        WaitQueue nobody = default;
+        while (true)
+        {
+            ulong ready = process->PendingSignals & wanted;
+            if (ready != 0)
+            {
+                process->BlockedSignals = blocked;
+                int signal = System.Numerics.BitOperations.TrailingZeroCount(ready) + 1;
+                process->PendingSignals &= ~(1UL << (signal - 1));
+                byte* block = stackalloc byte[128];
+                Signals.WriteInformation(block, process, signal);
+                if (information != 0)
+                {
+                    if (!UserMemory.Writable(information, 128))
+                        return Errno.Fault;
+                    System.Runtime.CompilerServices.Unsafe.CopyBlock((void*)information, block, 128);
+                }
+                return signal;
+            }
+            process->BlockedSignals = blocked & ~wanted;
+            WaitResult result = Scheduler.Sleep(&nobody, deadline);
+            process->BlockedSignals = blocked;
+            if ((process->PendingSignals & wanted) != 0)
+                continue;
+            if (result != WaitResult.Woken)
+                return result == WaitResult.TimedOut ? Errno.TryAgain : Errno.Interrupted;
+        }
+    }
+
+    /// <summary>Replaces the registers by those of the handler's frame; a bad frame is a segmentation fault.</summary>
+    public static long RtSigreturn()
+    {
+        Process* process = Scheduler.Current;
+        process->CurrentCall = -1;
+        if (!Signals.Return(process, process->UserFrame))
+        {
+            process->UserFrame->Rip = 0;
+            Signals.Fault(process, Signal.SegmentationFault, SignalCode.Kernel, 0);
+        }
+        // The restored rax is not a result, whatever it says.
+        process->UserFrame->Vector = 0;
+        return 0;
+    }
+
+    private struct Stack
+    {
+        public ulong Address;
+        public uint Flags, Padding;
+        public ulong Size;
+    }
+
+    public static long Sigaltstack(ulong wanted, ulong old)
+    {
+        Process* process = Scheduler.Current;
+        bool inUse = process->AlternateStackSize != 0 && process->UserFrame->Rsp - process->AlternateStack <= process->AlternateStackSize;
+        Stack current = new() { Address = process->AlternateStack, Size = process->AlternateStackSize, Flags = process->AlternateStackSize == 0 ? 2u : inUse ? 1u : 0 };
+        if (wanted != 0)
+        {
+            if (!UserMemory.Get(wanted, out Stack stack))
+                return Errno.Fault;
+            if (inUse)
+                return Errno.NotPermitted;
+            long result = Signals.SetAlternateStack(process, stack.Address, stack.Flags, stack.Size);
+            if (result < 0)
+                return result;
+        }
+        return old == 0 || UserMemory.Put(old, current) ? 0 : Errno.Fault;
+    }
+
+    // ---- sending ----
+
+    private static ulong Sender => (ulong)(uint)Scheduler.Current->ThreadGroupId | (ulong)Scheduler.Current->UserId << 32;
+
+    private static long SendTo(Process* process, ulong signal, int code)
+    {
+        if (process == null)
+            return Errno.NoProcess;
+        if (signal != 0)
+            Signals.Send(process, (int)signal, code, Sender, 0);
+        return 0;
+    }
+
+    public static long Kill(ulong target, ulong signal)
+    {
+        int id = (int)target;
+        if (signal > Signal.Count)
+            return Errno.Invalid;
+        if (id > 0)
+            return SendTo(ProcessTable.Find(id), signal, SignalCode.User);
+        int group = id == 0 ? Scheduler.Current->GroupId : -id, count = 0;
+        for (Process* process = ProcessTable.First; process != null; process = process->Next)
+        {
+            // −1: everybody but the first process and oneself.
+            bool meant = id == -1 ? process->Id != 1 && process != Scheduler.Current : process->GroupId == group;
+            if (!meant)
+                continue;
+            SendTo(process, signal, SignalCode.User);
+            count++;
+        }
+        return count > 0 ? 0 : Errno.NoProcess;
+    }
+
+    public static long Tkill(ulong id, ulong signal) =>
+        (int)id <= 0 || signal > Signal.Count ? Errno.Invalid : SendTo(ProcessTable.Find((int)id), signal, SignalCode.ThreadKill);
+
+    public static long Tgkill(ulong group, ulong id, ulong signal)
+    {
+        Process* process = ProcessTable.Find((int)id);
+        if ((int)group <= 0 || (int)id <= 0 || signal > Signal.Count)
+            return Errno.Invalid;
+        return process == null || process->ThreadGroupId != (int)group ? Errno.NoProcess : SendTo(process, signal, SignalCode.ThreadKill);
+    }
+
+    public static long RtSigqueueinfo(ulong id, ulong signal, ulong information)
+    {
+        Process* process = ProcessTable.Find((int)id);
+        if (process == null)
+            return Errno.NoProcess;
+        if (signal > Signal.Count)
+            return Errno.Invalid;
+        if (!UserMemory.Readable(information, 32))
+            return Errno.Fault;
+        // SAFETY: made readable just now.
+        byte* from = (byte*)information;
+        if (signal != 0)
+            Signals.Send(process, (int)signal, *(int*)(from + 8), *(ulong*)(from + 16), *(ulong*)(from + 24));
+        return 0;
+    }
+}

@@ -1,0 +1,242 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>System calls on time. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+public static unsafe class TimeCalls
+{
+    private const ulong Second = 1_000_000_000;
+    private const ulong AbsoluteTime = 1;
+
+    // clockid_t (include/uapi/linux/time.h)
+    private const ulong RealtimeClock = 0, MonotonicClock = 1, ProcessTime = 2, ThreadTime = 3, MonotonicRaw = 4, RealtimeCoarse = 5,
+        MonotonicCoarse = 6, BootTime = 7, RealtimeAlarm = 8, BootTimeAlarm = 9, AtomicTime = 11;
+
+    private struct TimeSpec
+    {
+        public long Seconds, Nanoseconds;
+    }
+
+    private static TimeSpec SpecOf(ulong nanoseconds) => new() { Seconds = (long)(nanoseconds / Second), Nanoseconds = (long)(nanoseconds % Second) };
+
+    private static TimeSpec ValueOf(ulong nanoseconds) => new() { Seconds = (long)(nanoseconds / Second), Nanoseconds = (long)(nanoseconds % Second / 1000) };
+
+    /// <summary>A struct timespec as nanoseconds, at most 292 years. False: unreadable or not normal.</summary>
+    public static bool ReadTime(ulong address, out ulong nanoseconds)
+    {
+        nanoseconds = 0;
+        if (!UserMemory.Get(address, out TimeSpec time) || time.Seconds < 0 || (ulong)time.Nanoseconds >= Second)
+            return false;
+        nanoseconds = (ulong)time.Seconds > long.MaxValue / Second - 1 ? long.MaxValue : (ulong)time.Seconds * Second + (ulong)time.Nanoseconds;
+        return true;
+    }
+
+    /// <summary>A moment of wall time as one of monotonic time; 0 when it lies before boot.</summary>
+    public static ulong MonotonicOf(ulong realtime)
+    {
+        ulong offset = Clock.Realtime - Clock.Monotonic;
+        return realtime > offset ? realtime - offset : 0;
+    }
+
+    private static bool Read(ulong clock, out ulong nanoseconds)
+    {
+        Process* process = Scheduler.Current;
+        switch (clock)
+        {
+            case RealtimeClock or RealtimeCoarse or RealtimeAlarm or AtomicTime:
+                nanoseconds = Clock.Realtime;
+                return true;
+            case MonotonicClock or MonotonicRaw or MonotonicCoarse or BootTime or BootTimeAlarm:
+                nanoseconds = Clock.Monotonic;
+                return true;
+            case ProcessTime or ThreadTime:
+                nanoseconds = process->UserTime + process->KernelTime;
+                return true;
+            default:
+                nanoseconds = 0;
+                return false;
+        }
+    }
+
+    public static long ClockGettime(ulong clock, ulong to) =>
+        !Read(clock, out ulong now) ? Errno.Invalid : UserMemory.Put(to, SpecOf(now)) ? 0 : Errno.Fault;
+
+    public static long ClockGetres(ulong clock, ulong to) =>
+        !Read(clock, out _) ? Errno.Invalid : to == 0 || UserMemory.Put(to, SpecOf(1)) ? 0 : Errno.Fault;
+
+    public static long ClockSettime(ulong clock, ulong from)
+    {
+        if (clock != RealtimeClock || !ReadTime(from, out ulong time))
+            return Errno.Invalid;
+        Clock.SetRealtime(time);
+        return 0;
+    }
+
+    public static long Gettimeofday(ulong to, ulong zone)
+    {
+        if (to != 0 && !UserMemory.Put(to, ValueOf(Clock.Realtime)))
+            return Errno.Fault;
+        return zone == 0 || UserMemory.Put(zone, 0UL) ? 0 : Errno.Fault;
+    }
+
+    public static long Settimeofday(ulong from)
+    {
+        if (from == 0)
+            return 0;
+        if (!UserMemory.Get(from, out TimeSpec time))
+            return Errno.Fault;
+        if (time.Seconds < 0 || (ulong)time.Nanoseconds >= 1_000_000)
+            return Errno.Invalid;
+        Clock.SetRealtime((ulong)time.Seconds * Second + (ulong)time.Nanoseconds * 1000);
+        return 0;
+    }
+
+    public static long Time(ulong to)
+    {
+        ulong seconds = Clock.Realtime / Second;
+        return to == 0 || UserMemory.Put(to, seconds) ? (long)seconds : Errno.Fault;
+    }
+
+    public static long Nanosleep(ulong request, ulong remaining) => ClockNanosleep(MonotonicClock, 0, request, remaining);
+
+    public static long ClockNanosleep(ulong clock, ulong flags, ulong request, ulong remaining)
+    {
+        if (!UserMemory.Readable(request, (ulong)sizeof(TimeSpec)))
+            return Errno.Fault;
+        if (!Read(clock, out _) || !ReadTime(request, out ulong time))
+            return Errno.Invalid;
+        bool absolute = (flags & AbsoluteTime) != 0;
+        ulong deadline = !absolute ? Clock.Monotonic + time : clock is RealtimeClock or RealtimeAlarm ? MonotonicOf(time) : time;
+        WaitQueue nobody = default;
+        while (true)
+        {
+            WaitResult result = Scheduler.Sleep(&nobody, deadline);
+            if (result == WaitResult.TimedOut)
+                return 0;
+            if (result != WaitResult.Interrupted)
+                continue;
+            ulong now = Clock.Monotonic;
+            if (!absolute && remaining != 0 && !UserMemory.Put(remaining, SpecOf(deadline > now ? deadline - now : 0)))
+                return Errno.Fault;
+            return Errno.Interrupted;
+        }
+    }
+
+    // ---- alarms ----
+
+    private static void AlarmExpired(Timer* timer)
+    {
+        var process = (Process*)timer->Owner;
+        Signals.Send(process, Signal.Alarm);
+        if (process->AlarmInterval != 0)
+            Timers.Arm(timer, timer->Deadline + process->AlarmInterval);
+    }
+
+    private static ulong SetAlarm(Process* process, ulong after, ulong interval)
+    {
+        ulong now = Clock.Monotonic;
+        ulong left = process->Alarm.Armed ? Math.Max(process->Alarm.Deadline, now + 1) - now : 0;
+        Timers.Cancel(&process->Alarm);
+        process->AlarmInterval = interval;
+        if (after != 0)
+        {
+            process->Alarm.Callback = &AlarmExpired;
+            process->Alarm.Owner = process;
+            Timers.Arm(&process->Alarm, now + after);
+        }
+        return left;
+    }
+
+    public static long Alarm(ulong seconds) => (long)((SetAlarm(Scheduler.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
+
+    private struct IntervalTimer
+    {
+        public TimeSpec Interval, Value;
+    }
+
+    public static long Getitimer(ulong which, ulong to)
+    {
+        Process* process = Scheduler.Current;
+        if (which != 0)
+            return which <= 2 ? UserMemory.Put<IntervalTimer>(to, default) ? 0 : Errno.Fault : Errno.Invalid;
+        ulong now = Clock.Monotonic;
+        IntervalTimer timer = default;
+        timer.Interval = ValueOf(process->AlarmInterval);
+        timer.Value = ValueOf(process->Alarm.Armed ? Math.Max(process->Alarm.Deadline, now + 1000) - now : 0);
+        return UserMemory.Put(to, timer) ? 0 : Errno.Fault;
+    }
+
+    /// <summary>ITIMER_REAL only.</summary>
+    public static long Setitimer(ulong which, ulong from, ulong old)
+    {
+        if (which != 0)
+            return Errno.Invalid;
+        IntervalTimer timer = default;
+        if (from != 0 && !UserMemory.Get(from, out timer))
+            return Errno.Fault;
+        if (timer.Value.Seconds < 0 || timer.Interval.Seconds < 0 || (ulong)timer.Value.Nanoseconds >= 1_000_000 || (ulong)timer.Interval.Nanoseconds >= 1_000_000)
+            return Errno.Invalid;
+        if (old != 0)
+        {
+            long result = Getitimer(0, old);
+            if (result < 0)
+                return result;
+        }
+        SetAlarm(Scheduler.Current, Nanoseconds(timer.Value), Nanoseconds(timer.Interval));
+        return 0;
+    }
+
+    /// <summary>Of a struct timeval.</summary>
+    private static ulong Nanoseconds(TimeSpec value) => (ulong)Math.Min(value.Seconds, 1L << 32) * Second + (ulong)value.Nanoseconds * 1000;
+
+    // ---- processor time ----
+
+    private const ulong ClockTick = Second / 100;
+
+    public static long Times(ulong to)
+    {
+        Process* process = Scheduler.Current;
+        if (to != 0)
+        {
+            if (!UserMemory.Writable(to, 32))
+                return Errno.Fault;
+            // SAFETY: made writable just now.
+            ulong* words = (ulong*)to;
+            words[0] = process->UserTime / ClockTick;
+            words[1] = process->KernelTime / ClockTick;
+            words[2] = process->ChildrenUserTime / ClockTick;
+            words[3] = process->ChildrenKernelTime / ClockTick;
+        }
+        return (long)(Clock.Monotonic / ClockTick);
+    }
+
+    /// <summary>Writes a struct rusage (144 bytes) into kernel memory.</summary>
+    public static void WriteUsage(byte* to, ulong userTime, ulong kernelTime, ulong faults, ulong voluntary, ulong involuntary, ulong residentPages)
+    {
+        new Span<byte>(to, 144).Clear();
+        *(TimeSpec*)to = ValueOf(userTime);
+        *(TimeSpec*)(to + 16) = ValueOf(kernelTime);
+        *(ulong*)(to + 32) = residentPages * (Frames.Size / 1024);
+        *(ulong*)(to + 64) = faults;
+        *(ulong*)(to + 128) = voluntary;
+        *(ulong*)(to + 136) = involuntary;
+    }
+
+    public static long Getrusage(ulong who, ulong to)
+    {
+        Process* process = Scheduler.Current;
+        if (!UserMemory.Writable(to, 144))
+            return Errno.Fault;
+        switch ((int)who)
+        {
+            case 0 or 1:
+                WriteUsage((byte*)to, process->UserTime, process->KernelTime, process->Faults, process->VoluntarySwitches, process->InvoluntarySwitches, process->Space->ResidentPages);
+                return 0;
+            case -1:
+                WriteUsage((byte*)to, process->ChildrenUserTime, process->ChildrenKernelTime, process->ChildrenFaults, 0, 0, 0);
+                return 0;
+            default:
+                return Errno.Invalid;
+        }
+    }
+}

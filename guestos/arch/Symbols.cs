@@ -1,0 +1,21 @@
+using System.Runtime;
+using System.Runtime.CompilerServices;
+
+namespace Guestos;
+
+/// <summary>Addresses and routines of Traps.S and kernel.ld.</summary>
+internal static unsafe class Symbols
+{
+    [RuntimeImport("*", "symbol_trap_stubs"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapStubs();
+    [RuntimeImport("*", "symbol_trap_return"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapReturn();
+    [RuntimeImport("*", "symbol_syscall_entry"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong SyscallEntry();
+
+    /// <summary>Where system calls and traps from user mode find the stack of the current process.</summary>
+    [RuntimeImport("*", "symbol_kernel_stack_top"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong* KernelStackTop();
+    [RuntimeImport("*", "symbol_kernel_text_start"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelTextStart();
+    [RuntimeImport("*", "symbol_kernel_rodata_start"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelRodataStart();
+    [RuntimeImport("*", "symbol_kernel_data_start"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelDataStart();
+    [RuntimeImport("*", "symbol_kernel_end"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelEnd();
+    [RuntimeImport("*", "switch_context"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void SwitchContext(ulong* save, ulong load);
+    [RuntimeImport("*", "load_segments"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void LoadSegments(void* descriptor);
+}

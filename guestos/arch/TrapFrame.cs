@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>The state of what was interrupted, as Traps.S leaves it: on top of the kernel stack when that was user mode.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct TrapFrame
+{
+    public const ulong Syscall = 256;
+
+    /// <summary>FXSAVE image (SDM vol. 1 table 10-2): x87, MXCSR, XMM registers.</summary>
+    public fixed byte Fx[512];
+
+    /// <summary>CR2 of a page fault.</summary>
+    public ulong FaultAddress;
+    public ulong Padding;
+    public ulong R15, R14, R13, R12, R11, R10, R9, R8, Rbp, Rdi, Rsi, Rdx, Rcx, Rbx, Rax;
+
+    /// <summary>Exception or interrupt vector, or <see cref="Syscall"/>.</summary>
+    public ulong Vector;
+    public ulong ErrorCode;
+    public ulong Rip, Cs, Flags, Rsp, Ss;
+
+    public readonly bool FromUser => (Cs & 3) != 0;
+
+    /// <summary>As a new program finds it (System V AMD64 ABI §3.4.1): all zero, x87 control word 0x37f, MXCSR 0x1f80.</summary>
+    public static void ResetForProgram(TrapFrame* frame, ulong entry, ulong stack)
+    {
+        *frame = default;
+        *(ushort*)frame->Fx = 0x37f;
+        *(uint*)(frame->Fx + 24) = 0x1f80;
+        frame->Rip = entry;
+        frame->Cs = Descriptors.UserCode;
+        frame->Flags = FlagsRegister.Interrupt | FlagsRegister.AlwaysOne;
+        frame->Rsp = stack;
+        frame->Ss = Descriptors.UserData;
+    }
+}
+
+/// <summary>Bits of RFLAGS (SDM vol. 1 §3.4.3).</summary>
+public static class FlagsRegister
+{
+    public const ulong AlwaysOne = 1 << 1;
+    public const ulong Trap = 1 << 8;
+    public const ulong Interrupt = 1 << 9;
+    public const ulong Direction = 1 << 10;
+    public const ulong NestedTask = 1 << 14;
+    public const ulong AlignmentCheck = 1 << 18;
+
+    /// <summary>What user mode may set: CF PF AF ZF SF TF DF OF, AC, ID.</summary>
+    public const ulong UserSettable = 0xdd5 & ~(1UL << 9) | 1 << 18 | 1 << 21;
+}

@@ -1,0 +1,157 @@
+using System;
+using System.Machine;
+using System.Runtime;
+
+namespace Guestos;
+
+/// <summary>What happens after Traps.S has built a frame.</summary>
+internal static unsafe class Traps
+{
+    private const ulong PageFault = 14;
+
+    /// <summary>Not a vector: a write fault that the checkpoint has answered, of a process that is to wait.</summary>
+    private const ulong TooManyWrites = 257;
+    private const ulong ErrorPresent = 1, ErrorWrite = 2, ErrorFetch = 16;
+
+    /// <summary>
+    /// On the interrupt stack: answers a checkpoint's write fault, or moves the frame to the kernel stack and returns its address.
+    /// Nothing here writes outside excluded frames and that stack.
+    /// </summary>
+    [RuntimeExport("trap_enter")]
+    private static TrapFrame* Enter(TrapFrame* frame)
+    {
+        if (frame->Vector == PageFault)
+        {
+            ulong address = Processor.ReadCr2();
+            frame->FaultAddress = address;
+            if (Checkpoint.Active && (frame->ErrorCode & (ErrorPresent | ErrorWrite)) == (ErrorPresent | ErrorWrite)
+                && Checkpoint.HandleWriteFault(address, frame))
+            {
+                if (!frame->FromUser || !RateLimit.Exceeded(Checkpoint.State))
+                    return null;
+                frame->Vector = TooManyWrites;
+            }
+        }
+        else if (frame->Vector is 2 or 8 or 18)
+            Panic.Stop("machine check, double fault or NMI"u8, frame);
+        ulong top = frame->FromUser ? *Symbols.KernelStackTop() : frame->Rsp & ~15UL;
+        var target = (TrapFrame*)(top - (ulong)sizeof(TrapFrame));
+        if (Checkpoint.Active)
+            Checkpoint.MakeWritable((ulong)target, (ulong)sizeof(TrapFrame));
+        *target = *frame;
+        return target;
+    }
+
+    /// <summary>On the kernel stack, interrupts off.</summary>
+    [RuntimeExport("trap_handle")]
+    private static void Handle(TrapFrame* frame)
+    {
+        bool user = frame->FromUser;
+        if (user)
+            Scheduler.EnterKernel();
+        if (frame->Vector == PageFault)
+            HandlePageFault(frame, user);
+        else if (frame->Vector == TooManyWrites)
+            RateLimit.Throttle();
+        else if (frame->Vector >= Interrupts.FirstVector)
+            Interrupts.Dispatch((int)frame->Vector);
+        else if (!user)
+            Panic.Stop("trap in the kernel"u8, frame);
+        else
+            HandleException(frame);
+        if (user)
+            Scheduler.LeaveKernel(frame);
+    }
+
+    [RuntimeExport("syscall_handle")]
+    private static void HandleSyscall(TrapFrame* frame)
+    {
+        Scheduler.EnterKernel();
+        Process* process = Scheduler.Current;
+        process->CurrentCall = (long)frame->Rax;
+        ulong number = frame->Rax;
+        long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
+        // execve and rt_sigreturn have replaced the frame's registers: they say so.
+        if (process->CurrentCall >= 0)
+            frame->Rax = (ulong)result;
+        Scheduler.LeaveKernel(frame);
+    }
+
+    private static void HandlePageFault(TrapFrame* frame, bool user)
+    {
+        ulong address = frame->FaultAddress;
+        Process* process = Scheduler.Current;
+        FaultResult result = FaultResult.NoArea;
+        if (process != null && process->Space != null && address < UserMemory.End)
+        {
+            Access access = (frame->ErrorCode & ErrorFetch) != 0 ? Access.Execute : (frame->ErrorCode & ErrorWrite) != 0 ? Access.Write : Access.Read;
+            result = AddressSpace.Resolve(process->Space, address, access);
+        }
+        if (result == FaultResult.Resolved)
+            return;
+        if (!user)
+            Panic.Stop("page fault in the kernel"u8, frame);
+        if (result == FaultResult.NoMemory)
+        {
+            OutOfMemory.KillCurrent();
+            return;
+        }
+        int code = result switch { FaultResult.NoArea => SignalCode.NotMapped, FaultResult.NoPermission => SignalCode.NotPermitted, _ => SignalCode.BeyondFile };
+        int signal = result == FaultResult.FileEnded ? Signal.Bus : Signal.SegmentationFault;
+        Report(signal == Signal.Bus ? "bus error at "u8 : "segmentation fault at "u8, address, frame);
+        Signals.Fault(process, signal, code, address);
+    }
+
+    private static void HandleException(TrapFrame* frame)
+    {
+        // SDM vol. 3A table 6-1; Linux arch/x86/kernel/traps.c for the codes.
+        (int signal, int code) = frame->Vector switch
+        {
+            0 => (Signal.FloatingPoint, SignalCode.IntegerDivide),
+            1 => (Signal.Trap, SignalCode.SingleStep),
+            3 => (Signal.Trap, SignalCode.Kernel),
+            5 => (Signal.SegmentationFault, SignalCode.Kernel),
+            6 => (Signal.IllegalInstruction, SignalCode.IllegalOperand),
+            11 or 12 => (Signal.Bus, SignalCode.Kernel),
+            16 or 19 => (Signal.FloatingPoint, FloatingPointCode(frame)),
+            17 => (Signal.Bus, SignalCode.Alignment),
+            _ => (Signal.SegmentationFault, SignalCode.Kernel),
+        };
+        if (signal != Signal.Trap)
+            Report("exception "u8, frame->Vector, frame);
+        Signals.Fault(Scheduler.Current, signal, code, signal is Signal.SegmentationFault or Signal.Bus ? 0 : frame->Rip);
+    }
+
+    /// <summary>From the unmasked status bits of x87 (vector 16) or MXCSR (19).</summary>
+    private static int FloatingPointCode(TrapFrame* frame)
+    {
+        uint status = frame->Vector == 16
+            ? *(ushort*)(frame->Fx + 2) & ~(uint)*(ushort*)frame->Fx
+            : *(uint*)(frame->Fx + 24) & ~(*(uint*)(frame->Fx + 24) >> 7);
+        return (status & 1) != 0 ? SignalCode.FloatInvalid
+            : (status & 4) != 0 ? SignalCode.FloatDivide
+            : (status & 8) != 0 ? SignalCode.FloatOverflow
+            : (status & 18) != 0 ? SignalCode.FloatUnderflow
+            : (status & 32) != 0 ? SignalCode.FloatInexact : SignalCode.FloatInvalid;
+    }
+
+    /// <summary>One line: what, value, process, place.</summary>
+    private static void Report(ReadOnlySpan<byte> what, ulong value, TrapFrame* frame)
+    {
+        Process* process = Scheduler.Current;
+        Console.Write("guestos: process "u8);
+        Console.WriteDecimal((ulong)process->Id);
+        Console.Write(" ("u8);
+        Console.Write(process->NameText);
+        Console.Write("): "u8);
+        Console.Write(what);
+        Console.WriteHex(value);
+        Console.Write(", rip "u8);
+        Console.WriteHex(frame->Rip);
+        Console.Write(", rsp "u8);
+        Console.WriteHex(frame->Rsp);
+        Console.Write(", error "u8);
+        Console.WriteHex(frame->ErrorCode);
+        Console.Write("\n"u8);
+    }
+}

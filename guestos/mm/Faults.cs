@@ -1,0 +1,105 @@
+using System.Runtime.CompilerServices;
+
+namespace Guestos;
+
+public enum Access
+{
+    Read,
+    Write,
+    Execute,
+}
+
+public enum FaultResult
+{
+    /// <summary>The access is possible now.</summary>
+    Resolved,
+
+    /// <summary>Nothing is mapped there.</summary>
+    NoArea,
+    NoPermission,
+
+    /// <summary>No frame is left.</summary>
+    NoMemory,
+
+    /// <summary>The page lies wholly beyond the end of the mapped file, or the file cannot be read.</summary>
+    FileEnded,
+}
+
+public unsafe partial struct AddressSpace
+{
+    /// <summary>Makes one page accessible: demand zero, file contents, copy on write, stack growth.</summary>
+    public static FaultResult Resolve(AddressSpace* space, ulong address, Access access)
+    {
+        Area* area = AreaAtOrAbove(space, address);
+        if (area == null || area->Start > address)
+        {
+            FaultResult grown = GrowStack(space, area, address);
+            if (grown != FaultResult.Resolved)
+                return grown;
+        }
+        uint needed = access switch { Access.Write => Protection.Write, Access.Execute => Protection.Execute, _ => Protection.Read | Protection.Write | Protection.Execute };
+        if ((area->Protection & needed) == 0)
+            return FaultResult.NoPermission;
+        ulong* entry = PageTable.Find(space->Root, address, true);
+        if (entry == null)
+            return FaultResult.NoMemory;
+        ulong page = address & ~(ulong)(Frames.Size - 1);
+        if ((*entry & PageTable.Present) == 0)
+            return Populate(space, area, page, entry);
+        if (access == Access.Write && !PageTable.IsWritable(*entry))
+            return CopyOnWrite(area, page, entry);
+        Flush(page);
+        return FaultResult.Resolved;
+    }
+
+    private static FaultResult Populate(AddressSpace* space, Area* area, ulong page, ulong* entry)
+    {
+        ulong frame = Frames.AllocateUser();
+        if (frame == 0)
+            return FaultResult.NoMemory;
+        if (area->File != null && page < area->FileEnd)
+        {
+            ulong offset = area->Offset + (page - area->Start);
+            ulong length = System.Math.Min(Frames.Size, area->FileEnd - page);
+            long read = Vfs.ReadInode(area->File, offset, DirectMap.At(frame), length);
+            if (read < 0 || read == 0)
+            {
+                Frames.Release(frame);
+                return FaultResult.FileEnded;
+            }
+        }
+        PageTable.Set(entry, Entry(area, frame, true));
+        space->ResidentPages++;
+        return FaultResult.Resolved;
+    }
+
+    private static FaultResult CopyOnWrite(Area* area, ulong page, ulong* entry)
+    {
+        ulong frame = *entry & PageTable.AddressMask;
+        if (Frames.References(frame) > 1 && !area->Shared)
+        {
+            ulong copy = Frames.AllocateUser();
+            if (copy == 0)
+                return FaultResult.NoMemory;
+            Unsafe.CopyBlock(DirectMap.At(copy), DirectMap.At(frame), Frames.Size);
+            Frames.Release(frame);
+            frame = copy;
+        }
+        PageTable.Set(entry, Entry(area, frame, true));
+        Flush(page);
+        return FaultResult.Resolved;
+    }
+
+    /// <summary>Extends the stack area down to an address, if it is the next one above and stays within its limit.</summary>
+    private static FaultResult GrowStack(AddressSpace* space, Area* above, ulong address)
+    {
+        if (above == null || !above->GrowsDown || address < MapBottom)
+            return FaultResult.NoArea;
+        ulong start = address & ~(ulong)(Frames.Size - 1);
+        if (above->End - start > StackLimit || (above->Previous != null && above->Previous->End + Frames.Size > start))
+            return FaultResult.NoArea;
+        space->TotalPages += (above->Start - start) / Frames.Size;
+        above->Start = start;
+        return FaultResult.Resolved;
+    }
+}

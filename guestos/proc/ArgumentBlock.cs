@@ -1,0 +1,143 @@
+using System.Runtime.CompilerServices;
+
+namespace Guestos;
+
+/// <summary>Arguments and environment on their way from one program to the next: zero-terminated strings one after another in kernel memory.</summary>
+internal unsafe struct ArgumentBlock
+{
+    private const int BlockFrames = 32;
+
+    /// <summary>ARG_MAX: strings with their zeros.</summary>
+    public const int Capacity = BlockFrames * Frames.Size;
+    private const int MaximumStrings = 4096;
+
+    public byte* Base;
+
+    /// <summary>Bytes of all strings, and of the arguments, which come first.</summary>
+    public int Length, ArgumentBytes;
+    public int ArgumentCount, EnvironmentCount;
+
+    /// <summary>False without memory.</summary>
+    public bool Begin()
+    {
+        ulong block = Frames.AllocateContiguous(BlockFrames);
+        if (block == 0)
+            return false;
+        Base = DirectMap.At(block);
+        return true;
+    }
+
+    public readonly void Free()
+    {
+        ulong block = DirectMap.PhysicalOf(Base);
+        for (int i = 0; i < BlockFrames; i++)
+            Frames.Release(block + (ulong)(i * Frames.Size));
+    }
+
+    /// <summary>Appends the strings of a null-terminated array; null is an empty one. 0, E2BIG, EFAULT.</summary>
+    public long Add(byte** strings, bool fromKernel, bool isEnvironment)
+    {
+        for (int i = 0; strings != null; i++)
+        {
+            if (i == MaximumStrings)
+                return Errno.ArgumentsTooLong;
+            if (!fromKernel && !UserMemory.Readable((ulong)(strings + i), 8))
+                return Errno.Fault;
+            byte* text = strings[i];
+            if (text == null)
+                break;
+            long length = fromKernel ? CopyFromKernel(text) : UserMemory.CopyString((ulong)text, Base + Length, Capacity - Length);
+            if (length < 0)
+                return length == Errno.NameTooLong ? Errno.ArgumentsTooLong : length;
+            Length += (int)length + 1;
+            if (isEnvironment)
+                EnvironmentCount++;
+            else
+                ArgumentCount++;
+        }
+        if (!isEnvironment)
+            ArgumentBytes = Length;
+        return 0;
+    }
+
+    /// <summary>Appends one argument from kernel memory.</summary>
+    public long AddText(byte* text)
+    {
+        long length = CopyFromKernel(text);
+        if (length < 0)
+            return Errno.ArgumentsTooLong;
+        Length += (int)length + 1;
+        ArgumentBytes = Length;
+        ArgumentCount++;
+        return 0;
+    }
+
+    private readonly long CopyFromKernel(byte* text)
+    {
+        for (int i = 0; Length + i < Capacity; i++)
+        {
+            Base[Length + i] = text[i];
+            if (text[i] == 0)
+                return i;
+        }
+        return Errno.NameTooLong;
+    }
+
+    /// <summary>
+    /// A script's first line, behind "#!": argv[0] becomes the interpreter, its one optional argument, and the script's path; <paramref name="path"/>
+    /// becomes the interpreter. 0, ENOEXEC, E2BIG.
+    /// </summary>
+    public long Interpret(byte* line, byte* path)
+    {
+        byte* name = SkipBlanks(line);
+        byte* nameEnd = name;
+        while (*nameEnd is not (0 or (byte)' ' or (byte)'\t' or (byte)'\n'))
+            nameEnd++;
+        byte* argument = SkipBlanks(nameEnd);
+        byte* argumentEnd = argument;
+        while (*argumentEnd is not (0 or (byte)'\n'))
+            argumentEnd++;
+        while (argumentEnd > argument && argumentEnd[-1] is (byte)' ' or (byte)'\t')
+            argumentEnd--;
+        int nameLength = (int)(nameEnd - name), argumentLength = (int)(argumentEnd - argument), pathLength = 0, oldLength = 0;
+        if (nameLength == 0)
+            return Errno.NotExecutable;
+        while (path[pathLength] != 0)
+            pathLength++;
+        while (Base[oldLength] != 0)
+            oldLength++;
+        int inserted = nameLength + 1 + (argumentLength > 0 ? argumentLength + 1 : 0) + pathLength + 1;
+        int removed = oldLength + 1;
+        if (Length - removed + inserted > Capacity)
+            return Errno.ArgumentsTooLong;
+        Unsafe.CopyBlock(Base + inserted, Base + removed, (uint)(Length - removed));
+        byte* to = Base;
+        Append(ref to, name, nameLength);
+        if (argumentLength > 0)
+        {
+            Append(ref to, argument, argumentLength);
+            ArgumentCount++;
+        }
+        Append(ref to, path, pathLength);
+        ArgumentCount++;
+        Length += inserted - removed;
+        ArgumentBytes += inserted - removed;
+        Unsafe.CopyBlock(path, name, (uint)nameLength);
+        path[nameLength] = 0;
+        return 0;
+    }
+
+    private static byte* SkipBlanks(byte* at)
+    {
+        while (*at is (byte)' ' or (byte)'\t')
+            at++;
+        return at;
+    }
+
+    private static void Append(ref byte* to, byte* text, int length)
+    {
+        Unsafe.CopyBlock(to, text, (uint)length);
+        to += length;
+        *to++ = 0;
+    }
+}

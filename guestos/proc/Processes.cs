@@ -1,0 +1,282 @@
+using System.Runtime.CompilerServices;
+
+namespace Guestos;
+
+/// <summary>How processes begin and end.</summary>
+public static unsafe class Processes
+{
+    // clone flags (include/uapi/linux/sched.h)
+    private const ulong CloneVm = 0x100, CloneFiles = 0x400, CloneSignalHandlers = 0x800, CloneVfork = 0x4000, CloneThread = 0x10000,
+        CloneSetTls = 0x80000, CloneParentSetId = 0x100000, CloneChildClearId = 0x200000, CloneChildSetId = 0x1000000;
+
+    /// <summary>fork, vfork and clone of processes. Returns the child's id or -errno.</summary>
+    /// <param name="stack">The child's stack pointer; 0 for the parent's.</param>
+    public static long Clone(ulong flags, ulong stack, ulong parentId, ulong childId, ulong tls)
+    {
+        if ((flags & CloneThread) != 0 || (flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
+            return Errno.Invalid;
+        Process* parent = Scheduler.Current;
+        Process* child = ProcessTable.Create();
+        if (child == null)
+            return Errno.TryAgain;
+        if (!Inherit(parent, child, flags))
+        {
+            Abandon(child);
+            return Errno.NoMemory;
+        }
+        TrapFrame* frame = child->UserFrame;
+        *frame = *parent->UserFrame;
+        frame->Rax = 0;
+        if (stack != 0)
+            frame->Rsp = stack;
+        if ((flags & CloneSetTls) != 0)
+            child->FsBase = tls;
+        PrepareFirstSwitch(child);
+        if ((flags & CloneParentSetId) != 0)
+            UserMemory.Put(parentId, child->Id);
+        if ((flags & CloneChildClearId) != 0)
+            child->ClearThreadId = childId;
+        if ((flags & CloneChildSetId) != 0)
+            PutInSpace(child->Space, childId, child->Id);
+        int id = child->Id;
+        bool vfork = (flags & CloneVfork) != 0;
+        child->SharesParentSpace = vfork;
+        Scheduler.MakeRunnable(child);
+        if (vfork)
+        {
+            parent->Uninterruptible = true;
+            while (true)
+            {
+                Process* running = ProcessTable.Find(id);
+                if (running != child || !child->SharesParentSpace || child->ParentId != parent->Id)
+                    break;
+                Scheduler.Sleep(&parent->VforkDone, ulong.MaxValue);
+            }
+            parent->Uninterruptible = false;
+        }
+        return id;
+    }
+
+    private static bool Inherit(Process* parent, Process* child, ulong flags)
+    {
+        child->ParentId = parent->Id;
+        child->GroupId = parent->GroupId;
+        child->SessionId = parent->SessionId;
+        child->Umask = parent->Umask;
+        child->UserId = parent->UserId;
+        child->EffectiveUserId = parent->EffectiveUserId;
+        child->SavedUserId = parent->SavedUserId;
+        child->GroupIdReal = parent->GroupIdReal;
+        child->EffectiveGroupId = parent->EffectiveGroupId;
+        child->SavedGroupId = parent->SavedGroupId;
+        child->FsBase = parent->FsBase;
+        child->GsBase = parent->GsBase;
+        child->Level = parent->Level;
+        child->BlockedSignals = parent->BlockedSignals;
+        child->ExitSignal = (int)(flags & 0xff);
+        if ((flags & CloneVm) == 0 || (flags & CloneVfork) != 0)
+        {
+            child->AlternateStack = parent->AlternateStack;
+            child->AlternateStackSize = parent->AlternateStackSize;
+        }
+        Unsafe.CopyBlock(child->Name, parent->Name, Process.NameLength);
+        if ((flags & CloneSignalHandlers) != 0)
+        {
+            child->Actions = parent->Actions;
+            child->Actions->References++;
+        }
+        else if ((child->Actions = SignalActions.Fork(parent->Actions)) == null)
+            return false;
+        child->Files = (flags & CloneFiles) != 0 ? FileTable.Share(parent->Files) : FileTable.Fork(parent->Files);
+        if (child->Files == null)
+            return false;
+        if ((flags & CloneVm) != 0)
+        {
+            child->Space = parent->Space;
+            child->Space->References++;
+        }
+        else if ((child->Space = AddressSpace.Fork(parent->Space)) == null)
+            return false;
+        child->WorkingDirectory = parent->WorkingDirectory != null ? Vfs.Hold(parent->WorkingDirectory) : null;
+        return true;
+    }
+
+    /// <summary>Frees a child that never ran.</summary>
+    private static void Abandon(Process* child)
+    {
+        if (child->Space != null)
+            AddressSpace.Release(child->Space);
+        if (child->Files != null)
+            FileTable.Release(child->Files);
+        if (child->Actions != null)
+            SignalActions.Release(child->Actions);
+        ProcessTable.Free(child);
+    }
+
+    /// <summary>Lays out the kernel stack so that the first switch to the process leaves the kernel through its user frame.</summary>
+    internal static void PrepareFirstSwitch(Process* process)
+    {
+        ulong* stack = (ulong*)process->UserFrame;
+        *--stack = Symbols.TrapReturn();
+        for (int i = 0; i < 6; i++)     // rbx, rbp, r12 to r15
+            *--stack = 0;
+        process->SavedStackPointer = (ulong)stack;
+    }
+
+    /// <summary>Stores a number in an address space that is not loaded, or shared with the one that is.</summary>
+    private static void PutInSpace(AddressSpace* space, ulong address, int value)
+    {
+        if ((address & 3) != 0 || address >= UserMemory.End || AddressSpace.Resolve(space, address, Access.Write) != FaultResult.Resolved)
+            return;
+        ulong* entry = PageTable.Find(space->Root, address, false);
+        *(int*)DirectMap.At((*entry & PageTable.AddressMask) + (address & (Frames.Size - 1))) = value;
+    }
+
+    /// <summary>The memory is the parent's own again: execve and exit of a vfork child.</summary>
+    internal static void ReleaseVforkParent(Process* child)
+    {
+        if (!child->SharesParentSpace)
+            return;
+        child->SharesParentSpace = false;
+        Process* parent = ProcessTable.Find(child->ParentId);
+        if (parent != null)
+            Scheduler.Wake(&parent->VforkDone);
+    }
+
+    /// <summary>Ends the current process. Does not return.</summary>
+    /// <param name="status">As wait4 reports it.</param>
+    public static void Exit(Process* process, int status)
+    {
+        if (process->Id == 1)
+        {
+            Console.Write("guestos: the first process has ended, status "u8);
+            Console.WriteHex((ulong)status);
+            Console.Write("\n"u8);
+            System.Machine.Processor.Reset();
+        }
+        process->Exiting = true;
+        process->ExitStatus = status;
+        if (process->ClearThreadId != 0 && process->Space->References > 1 && UserMemory.Put(process->ClearThreadId, 0))
+            Futex.WakeAddress(process->Space, process->ClearThreadId, 1);
+        Timers.Cancel(&process->Alarm);
+        FileTable* files = process->Files;
+        process->Files = null;
+        FileTable.Release(files);
+        if (process->WorkingDirectory != null)
+            Vfs.Release(process->WorkingDirectory);
+        process->WorkingDirectory = null;
+        AddressSpace* space = process->Space;
+        process->Space = null;
+        System.Machine.Processor.WriteCr3(PageTable.KernelRoot);
+        AddressSpace.Release(space);
+        ReleaseVforkParent(process);
+        SignalActions* actions = process->Actions;
+        OrphanChildren(process);
+        if (process->SessionId == process->Id)
+            Signals.SendGroup(process->GroupId, Signal.HangUp);
+        process->State = ProcessState.Zombie;
+        Process* parent = ProcessTable.Find(process->ParentId);
+        SignalAction* onChild = parent != null && parent->Actions != null ? SignalActions.Of(parent->Actions, Signal.Child) : null;
+        bool unattended = parent == null || process->ExitSignal == Signal.Child && onChild != null
+            && (onChild->Handler == SignalAction.Ignore || (onChild->Flags & SignalAction.NoChildWait) != 0);
+        SignalActions.Release(actions);
+        process->Actions = null;
+        if (parent != null)
+        {
+            if (process->ExitSignal != 0)
+                Signals.Send(parent, process->ExitSignal, (status & 0x7f) == 0 ? SignalCode.Exited : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed,
+                    (ulong)(uint)process->Id | (ulong)process->UserId << 32, (ulong)((status & 0x7f) == 0 ? status >> 8 & 0xff : status & 0x7f));
+            Scheduler.Wake(&parent->ChildChanged);
+        }
+        if (unattended)
+            ProcessTable.FreeLater(process);
+        Scheduler.Schedule();
+        Panic.Stop("an ended process ran"u8);
+    }
+
+    /// <summary>Children of an ending process become those of the first process; stopped orphans are told (POSIX _exit).</summary>
+    private static void OrphanChildren(Process* parent)
+    {
+        Process* init = ProcessTable.Find(1);
+        bool zombies = false;
+        for (Process* child = ProcessTable.First; child != null; child = child->Next)
+        {
+            if (child->ParentId != parent->Id || child == parent)
+                continue;
+            child->ParentId = 1;
+            child->ExitSignal = Signal.Child;
+            if (child->State == ProcessState.Zombie)
+                zombies = true;
+            else if (child->State == ProcessState.Stopped && IsOrphanedGroup(child->GroupId))
+            {
+                Signals.SendGroup(child->GroupId, Signal.HangUp);
+                Signals.SendGroup(child->GroupId, Signal.Continue);
+            }
+        }
+        if (zombies && init != null)
+        {
+            Signals.Send(init, Signal.Child);
+            Scheduler.Wake(&init->ChildChanged);
+        }
+    }
+
+    /// <summary>True when nobody in the session could continue a stopped member of the group: no member's parent is in another group of the same session.</summary>
+    public static bool IsOrphanedGroup(int groupId)
+    {
+        for (Process* process = ProcessTable.First; process != null; process = process->Next)
+        {
+            if (process->GroupId != groupId || process->State == ProcessState.Zombie)
+                continue;
+            Process* parent = ProcessTable.Find(process->ParentId);
+            if (parent != null && parent->GroupId != groupId && parent->SessionId == process->SessionId)
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>Stops the current process until SIGCONT or SIGKILL.</summary>
+    internal static void StopCurrent(int signal)
+    {
+        Process* process = Scheduler.Current;
+        process->State = ProcessState.Stopped;
+        NotifyParent(process, signal << 8 | 0x7f, SignalCode.Stopped, signal);
+        Scheduler.Schedule();
+    }
+
+    internal static void NotifyParent(Process* process, int status, int code, int signal)
+    {
+        process->StopStatus = status;
+        Process* parent = ProcessTable.Find(process->ParentId);
+        if (parent == null || parent->Actions == null)
+            return;
+        if ((SignalActions.Of(parent->Actions, Signal.Child)->Flags & SignalAction.NoChildStop) == 0)
+            Signals.Send(parent, Signal.Child, code, (ulong)(uint)process->Id | (ulong)process->UserId << 32, (ulong)signal);
+        Scheduler.Wake(&parent->ChildChanged);
+    }
+
+    /// <summary>Makes the first process and runs a program in it. Returns 0 or -errno.</summary>
+    internal static long StartFirst(byte* path, byte** arguments, byte** environment)
+    {
+        Process* process = ProcessTable.Create();
+        if (process == null)
+            return Errno.NoMemory;
+        process->SessionId = process->GroupId = process->Id;
+        process->Umask = 0x12;      // 022
+        process->Actions = SignalActions.Create();
+        process->Files = FileTable.Create();
+        process->Space = AddressSpace.Create();
+        if (process->Actions == null || process->Files == null || process->Space == null)
+            return Errno.NoMemory;
+        process->WorkingDirectory = Vfs.Root != null ? Vfs.Hold(Vfs.Root) : null;
+        Scheduler.Current = process;
+        Scheduler.LoadSpace(process);
+        Vfs.OpenConsole(process->Files);
+        long result = Exec.Run(path, arguments, environment, fromKernel: true);
+        Scheduler.Current = null;
+        if (result < 0)
+            return result;
+        PrepareFirstSwitch(process);
+        Scheduler.MakeRunnable(process);
+        return 0;
+    }
+}

@@ -1,0 +1,97 @@
+namespace Guestos;
+
+/// <summary>Something to be done at a time. Embedded in its owner; all zeros is an idle timer.</summary>
+public unsafe struct Timer
+{
+    /// <summary><see cref="Clock.Monotonic"/> when it is due.</summary>
+    public ulong Deadline;
+    public Timer* Next, Previous;
+    public bool Armed;
+
+    /// <summary>Called once with interrupts off, from the timer interrupt or the idle loop; must not sleep. May arm the timer again.</summary>
+    public delegate*<Timer*, void> Callback;
+    public void* Owner;
+}
+
+/// <summary>All armed timers by deadline, and the local APIC's one-shot timer that serves the first of them and the running quantum.</summary>
+public static unsafe class Timers
+{
+    private static Timer* s_first;
+
+    /// <summary>What the hardware timer is set to; ulong.MaxValue while it is off.</summary>
+    private static ulong s_programmed = ulong.MaxValue;
+
+    /// <summary>Sets a timer, again if it was armed already.</summary>
+    public static void Arm(Timer* timer, ulong deadline)
+    {
+        Cancel(timer);
+        timer->Deadline = deadline;
+        timer->Armed = true;
+        Timer* later = s_first, earlier = null;
+        while (later != null && later->Deadline <= deadline)
+        {
+            earlier = later;
+            later = later->Next;
+        }
+        timer->Next = later;
+        timer->Previous = earlier;
+        if (later != null)
+            later->Previous = timer;
+        if (earlier != null)
+            earlier->Next = timer;
+        else
+            s_first = timer;
+    }
+
+    public static void Cancel(Timer* timer)
+    {
+        if (!timer->Armed)
+            return;
+        timer->Armed = false;
+        if (timer->Previous != null)
+            timer->Previous->Next = timer->Next;
+        else
+            s_first = timer->Next;
+        if (timer->Next != null)
+            timer->Next->Previous = timer->Previous;
+        timer->Next = timer->Previous = null;
+    }
+
+    /// <summary>Calls every timer that is due, the network's among them.</summary>
+    public static void RunDue()
+    {
+        ulong now = Clock.Monotonic;
+        if (Network.NextDeadline <= now)
+            Network.Tick();
+        while (s_first != null && s_first->Deadline <= now)
+        {
+            Timer* timer = s_first;
+            Cancel(timer);
+            timer->Callback(timer);
+        }
+    }
+
+    /// <summary>The hardware timer has come.</summary>
+    internal static void Expired()
+    {
+        s_programmed = ulong.MaxValue;
+        RunDue();
+        Scheduler.QuantumTick();
+    }
+
+    /// <summary>Makes the hardware timer come in time for the first timer, the network's, and for <paramref name="quantumEnd"/>. Coming early does no harm.</summary>
+    internal static void Program(ulong quantumEnd)
+    {
+        ulong next = System.Math.Min(quantumEnd, Network.NextDeadline);
+        if (s_first != null)
+            next = System.Math.Min(next, s_first->Deadline);
+        if (next >= s_programmed)
+            return;
+        ulong now = Clock.Monotonic;
+        s_programmed = next;
+        Interrupts.StartTimer(Clock.ToTimerTicks(next > now ? next - now : 0));
+    }
+
+    /// <summary>After a move to another machine nothing is programmed.</summary>
+    internal static void ForgetHardware() => s_programmed = ulong.MaxValue;
+}
