@@ -42,7 +42,14 @@ internal static unsafe class Kernel
             Panic.Stop("less than 16 MiB of memory"u8);
         if (!Frames.Init(start, end, Symbols.KernelEnd() - DirectMap.Base) || !PageTable.BuildKernel(end))
             Panic.Stop("no memory for the kernel's tables"u8);
-        PageTable.Load(PageTable.KernelRoot);
+        Symbols.EnterKernelTables(PageTable.KernelRoot, startInfo);
+    }
+
+    /// <summary>The same on the kernel's own page tables. Ends as the idle loop.</summary>
+    [RuntimeExport("kernel_start")]
+    private static void Start(ulong startInfo)
+    {
+        var start = new StartInfo(startInfo, DirectMap.Base);
         if (!Descriptors.Build())
             Panic.Stop("no memory for the interrupt stacks"u8);
         Interrupts.Start();
@@ -60,7 +67,7 @@ internal static unsafe class Kernel
         Randomness.Fill(new Span<byte>(secrets, 16));
         Network.Start(CommandLine, secrets[0], secrets[1]);
         Console.Write("guestos: "u8);
-        Console.WriteDecimal(end >> 20);
+        Console.WriteDecimal(Frames.End >> 20);
         Console.Write(" MiB, "u8);
         Console.WriteDecimal(Frames.Free * Frames.Size >> 10);
         Console.Write(" KiB free\n"u8);

@@ -17,5 +17,7 @@ internal static unsafe class Symbols
     [RuntimeImport("*", "symbol_kernel_data_start"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelDataStart();
     [RuntimeImport("*", "symbol_kernel_end"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelEnd();
     [RuntimeImport("*", "switch_context"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void SwitchContext(ulong* save, ulong load);
+    /// <summary>Loads a page-table root and calls kernel_start on the empty boot stack. Does not return.</summary>
+    [RuntimeImport("*", "enter_kernel_tables"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void EnterKernelTables(ulong root, ulong argument);
     [RuntimeImport("*", "load_segments"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void LoadSegments(void* descriptor);
 }

@@ -146,6 +146,16 @@ symbol_kernel_end:
         lea     kernel_end(%rip), %rax
         ret
 
+/* (ulong root, ulong argument): from the boot page tables to the kernel's own, where the boot stack is in the direct map only. */
+        .globl  enter_kernel_tables
+enter_kernel_tables:
+        mov     %rdi, %cr3
+        movabs  $boot_stack_top + 0xffffc00000000000, %rsp
+        mov     %rsi, %rdi
+        xor     %ebp, %ebp
+        call    kernel_start
+        ud2
+
 /* Loads a GDT made by Descriptors.cs: pointer in rdi; the data segments are empty in long mode. */
         .globl  load_segments
 load_segments:

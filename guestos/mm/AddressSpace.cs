@@ -23,10 +23,6 @@ public unsafe partial struct AddressSpace
     /// <summary>Physical address of the top-level page table.</summary>
     public ulong Root;
 
-    /// <summary>All address spaces, in no order.</summary>
-    public static AddressSpace* First;
-    public AddressSpace* Next;
-
     /// <summary>Program arguments and environment on the stack: /proc/PID/cmdline and environ.</summary>
     public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd;
 
