@@ -436,6 +436,25 @@ public unsafe partial struct Stack
         return 0;
     }
 
+    /// <summary>
+    /// Gives up the handle and the connection without a word to the peer: for the copy of a migration's own connection on arrival,
+    /// which still belongs to the source. Returns 0 or BadSocket.
+    /// </summary>
+    public int Forget(int socket)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        c->Owned = false;
+        c->Generation++;
+        if (c->State == TcpState.Closed)
+            Tcp.Free(stack, c);
+        else
+            Tcp.Close(stack, c, 0);
+        return 0;
+    }
+
     // ---- datagrams ----
 
     /// <summary>Opens a UDP socket. Address 0 is all own ones, port 0 an ephemeral one.</summary>

@@ -507,6 +507,21 @@ public sealed unsafe class BehaviourTests
     }
 
     [Fact]
+    public void ForgottenConnectionSaysNothing()
+    {
+        using TwoHosts pair = NewPair();
+        (int atA, int atB) = pair.Connect();
+        pair.A.Stack->Send(atA, new byte[10], pair.Now);
+        ulong before = pair.A.Stack->Counters.FramesSent;
+        Assert.Equal(0, pair.A.Stack->Forget(atA));
+        Assert.Equal(SocketError.BadSocket, pair.A.Stack->Forget(atA));
+        pair.A.Stack->Resume(pair.Now);
+        Assert.Equal(before, pair.A.Stack->Counters.FramesSent);
+        Assert.Equal(TcpState.Established, StateOf(pair.B, atB));
+        HostileTests.CheckTables(pair.A.Stack);
+    }
+
+    [Fact]
     public void ConfigurationsOutOfRangeAreRefused()
     {
         byte* memory = stackalloc byte[64];

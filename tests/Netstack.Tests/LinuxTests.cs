@@ -11,7 +11,7 @@ namespace Netstack.Tests;
 [Collection("Linux")]
 public sealed unsafe class LinuxTests
 {
-    [Fact]
+    [NamespaceFact]
     public void LinuxPingsAndEchoes()
     {
         using LinuxNetwork network = new();
@@ -51,7 +51,7 @@ public sealed unsafe class LinuxTests
         }
     }
 
-    [Theory]
+    [NamespaceTheory]
     [MemberData(nameof(Streams))]
     public void StreamsBothWays(string wire, bool weConnect, bool offload)
     {
@@ -136,7 +136,7 @@ public sealed unsafe class LinuxTests
         return (socket, streamer);
     }
 
-    [Fact]
+    [NamespaceFact]
     public void LinuxRefusesAndResets()
     {
         using LinuxNetwork network = new();
@@ -167,7 +167,7 @@ public sealed unsafe class LinuxTests
         }
     }
 
-    [Fact]
+    [NamespaceFact]
     public void WeAbort()
     {
         using LinuxNetwork network = new();
@@ -189,7 +189,7 @@ public sealed unsafe class LinuxTests
         socket.Dispose();
     }
 
-    [Theory]
+    [NamespaceTheory]
     [InlineData(false)]
     [InlineData(true)]
     public void HalfCloseGoesOnTheOtherWay(bool weCloseFirst)
@@ -234,7 +234,7 @@ public sealed unsafe class LinuxTests
         }
     }
 
-    [Fact]
+    [NamespaceFact]
     public void KeepAliveProbesAreAnsweredBothWays()
     {
         using LinuxNetwork network = new();
@@ -270,7 +270,7 @@ public sealed unsafe class LinuxTests
         }
     }
 
-    [Fact]
+    [NamespaceFact]
     public void ZeroWindowsAreProbedBothWays()
     {
         using LinuxNetwork network = new();
