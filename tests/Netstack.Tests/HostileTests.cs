@@ -13,10 +13,7 @@ public sealed unsafe class HostileTests
     private const uint A = 0x0a000001, B = 0x0a000002;
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
+    [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
     public void MutatedSegmentsInEveryState(int seed)
     {
         Random random = new(seed);

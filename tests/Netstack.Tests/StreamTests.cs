@@ -15,7 +15,7 @@ public sealed unsafe class StreamTests
             TheoryData<string, int> data = [];
             foreach (string wire in new[] { "clean", "loss", "heavy", "reorder", "duplicate", "corrupt", "all", "jitter" })
             {
-                for (int seed = 1; seed <= 4; seed++)
+                for (int seed = 1; seed <= Seeds.Count; seed++)
                     data.Add(wire, seed);
             }
             return data;
@@ -40,5 +40,22 @@ public sealed unsafe class StreamTests
     {
         using TwoHosts pair = new(Rates(wire), seed, A, B);
         pair.RunStreams(1_000_000, 700_000);
+    }
+}
+
+/// <summary>How many seeds: 4, or what NETSTACK_SEEDS says, for a longer hunt.</summary>
+internal static class Seeds
+{
+    internal static int Count { get; } = int.TryParse(Environment.GetEnvironmentVariable("NETSTACK_SEEDS"), out int count) ? count : 4;
+
+    public static TheoryData<int> All
+    {
+        get
+        {
+            TheoryData<int> data = [];
+            for (int seed = 1; seed <= Count; seed++)
+                data.Add(seed);
+            return data;
+        }
     }
 }
