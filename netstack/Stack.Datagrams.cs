@@ -1,0 +1,57 @@
+using System;
+
+namespace Netstack;
+
+/// <summary>UDP and ICMP Echo for users.</summary>
+public unsafe partial struct Stack
+{
+    /// <summary>Opens a UDP socket. Address 0 is all own ones, port 0 an ephemeral one.</summary>
+    public int OpenUdp(uint address, ushort port, ulong now)
+    {
+        return Netstack.Datagrams.Open(Self, address, port, isEcho: false);
+    }
+
+    /// <summary>Opens an ICMP Echo socket (Linux's ping socket): sends Echo Requests with this identifier (0: any free), receives their replies.</summary>
+    public int OpenEcho(ushort identifier, ulong now)
+    {
+        return Netstack.Datagrams.Open(Self, 0, identifier, isEcho: true);
+    }
+
+    /// <summary>Remembers a peer: only its datagrams are received; SendTo with remote address 0 goes there. Address 0 forgets.</summary>
+    public int ConnectDatagram(int socket, uint remoteAddress, ushort remotePort)
+    {
+        DatagramSocket* found = Handles.Datagram(Self, socket);
+        if (found == null)
+            return SocketError.BadSocket;
+        found->RemoteAddress = remoteAddress;
+        found->RemotePort = remotePort;
+        return 0;
+    }
+
+    /// <summary>Sends one datagram (ICMP Echo: header and payload, type, code, checksum and identifier are filled in). Returns its length or an error.</summary>
+    public int SendTo(int socket, ReadOnlySpan<byte> payload, uint remoteAddress, ushort remotePort, ulong now)
+    {
+        Stack* stack = Self;
+        DatagramSocket* found = Handles.Datagram(stack, socket);
+        if (found == null)
+            return SocketError.BadSocket;
+        int sent = Netstack.Datagrams.Send(stack, found, payload, remoteAddress, remotePort, now);
+        Loopback.Drain(stack, now);
+        return sent;
+    }
+
+    /// <summary>Takes the oldest datagram, cut to fit. Returns its full length, or WouldBlock or a pending error (Refused, HostUnreachable).</summary>
+    public int ReceiveFrom(int socket, Span<byte> into, out Endpoints endpoints)
+    {
+        endpoints = default;
+        DatagramSocket* found = Handles.Datagram(Self, socket);
+        return found == null ? SocketError.BadSocket : Netstack.Datagrams.Receive(found, into, out endpoints);
+    }
+
+    /// <summary>Length of the oldest datagram, or WouldBlock.</summary>
+    public int NextDatagramLength(int socket)
+    {
+        DatagramSocket* found = Handles.Datagram(Self, socket);
+        return found == null ? SocketError.BadSocket : Netstack.Datagrams.NextLength(found);
+    }
+}

@@ -1,0 +1,323 @@
+using System;
+
+namespace Netstack;
+
+/// <summary>TCP for users: listen, accept, connect, send, receive, end.</summary>
+public unsafe partial struct Stack
+{
+    /// <summary>Listens on a port of one own address, or of all (0).</summary>
+    /// <param name="backlog">Most connections that are being opened or wait to be accepted, 1 to 128.</param>
+    /// <returns>Handle, or NoRoom, AddressInUse, AddressNotAvailable, Invalid.</returns>
+    public int Listen(uint address, ushort port, int backlog)
+    {
+        if (port == 0 || backlog is < 1 or > 128)
+            return SocketError.Invalid;
+        if (address != 0 && !IsLocal(address))
+            return SocketError.AddressNotAvailable;
+        Listener* free = null;
+        for (int i = 0; i < ListenerCount; i++)
+        {
+            Listener* listener = Listeners + i;
+            if (!listener->InUse)
+                free = free == null ? listener : free;
+            else if (listener->Port == port && listener->Address == address)
+                return SocketError.AddressInUse;
+        }
+        if (free == null)
+            return SocketError.NoRoom;
+        *free = new Listener { Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog, QueueHead = -1, QueueTail = -1 };
+        return Handles.Of(Self, free);
+    }
+
+    /// <summary>The oldest established connection of a listener: a handle, or WouldBlock, BadSocket.</summary>
+    public int Accept(int listener)
+    {
+        Stack* stack = Self;
+        Listener* found = Handles.Listener(stack, listener);
+        if (found == null)
+            return SocketError.BadSocket;
+        if (found->QueueHead < 0)
+            return SocketError.WouldBlock;
+        Connection* c = Connections + found->QueueHead;
+        TcpOpen.LeaveBacklog(stack, c);
+        c->Owned = true;
+        return Handles.Of(c);
+    }
+
+    /// <summary>Starts to connect. Local address 0 is the one nearest to the remote one, local port 0 an ephemeral one.</summary>
+    /// <returns>
+    /// Handle at once: it becomes Writable when connected, Error when not. Or NoRoom, AddressInUse, AddressNotAvailable, NetworkUnreachable, Invalid.
+    /// </returns>
+    public int Connect(uint remoteAddress, ushort remotePort, uint localAddress, ushort localPort, ulong now)
+    {
+        Stack* stack = Self;
+        if (remoteAddress == 0 || remotePort == 0 || Ipv4.IsBadSource(remoteAddress) || Output.IsBroadcast(stack, remoteAddress))
+            return SocketError.Invalid;
+        if (localAddress == 0)
+            localAddress = Output.SourceFor(stack, remoteAddress);
+        if (localAddress == 0 || (!IsLocal(remoteAddress) && Output.NextHop(stack, remoteAddress) == 0))
+            return SocketError.NetworkUnreachable;
+        if (!IsLocal(localAddress))
+            return SocketError.AddressNotAvailable;
+        if (localPort == 0)
+            localPort = TcpOpen.EphemeralPort(stack, localAddress, remoteAddress, remotePort);
+        if (localPort == 0 || Tcp.Find(stack, localAddress, localPort, remoteAddress, remotePort) != null)
+            return SocketError.AddressInUse;
+        Connection* c = TcpOpen.Connect(stack, localAddress, localPort, remoteAddress, remotePort, now);
+        if (c == null)
+            return SocketError.NoRoom;
+        int handle = Handles.Of(c);
+        Loopback.Drain(stack, now);
+        return handle;
+    }
+
+    /// <summary>Queues bytes. Returns how many were taken (1 or more), or WouldBlock, NotConnected, ShutDown, or what broke the connection.</summary>
+    public int Send(int socket, ReadOnlySpan<byte> bytes, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        int refusal = MaySend(c);
+        if (refusal != 0)
+            return refusal;
+        if (bytes.Length == 0)
+            return 0;
+        int taken = TcpSendQueue.Append(stack, c, bytes);
+        if (taken == 0)
+            return SocketError.WouldBlock;
+        if (Tcp.CanTransmitData(c->State))
+            TcpOutput.Run(stack, c, now);
+        Loopback.Drain(stack, now);
+        return taken;
+    }
+
+    /// <summary>
+    /// Queues <paramref name="length"/> bytes from <paramref name="offset"/> of a page frame by reference, without copying:
+    /// see <see cref="Link.ResolveFrame"/> and <see cref="Link.ReleaseFrame"/>.
+    /// </summary>
+    /// <returns><paramref name="length"/>, or as <see cref="Send"/>; on an error nothing was queued and ReleaseFrame is not called.</returns>
+    public int SendPage(int socket, ulong reference, int offset, int length, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        int refusal = MaySend(c);
+        if (refusal != 0)
+            return refusal;
+        if (offset < 0 || length <= 0 || length > PageBytesLimit || Link.ResolveFrame == null)
+            return SocketError.Invalid;
+        if (!TcpSendQueue.AppendPage(stack, c, reference, (uint)offset, length))
+            return SocketError.WouldBlock;
+        if (Tcp.CanTransmitData(c->State))
+            TcpOutput.Run(stack, c, now);
+        Loopback.Drain(stack, now);
+        return length;
+    }
+
+    /// <summary>While on, only full segments leave (MSG_MORE, TCP_CORK); turning it off sends the rest.</summary>
+    public int Cork(int socket, bool on, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        c->Corked = on;
+        if (!on && Tcp.CanTransmitData(c->State))
+            TcpOutput.Run(stack, c, now);
+        Loopback.Drain(stack, now);
+        return 0;
+    }
+
+    /// <summary>Takes received bytes: > 0 count, 0 end of stream, or WouldBlock, NotConnected, or what broke the connection.</summary>
+    public int Receive(int socket, Span<byte> into, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        int end = MayReceive(c);
+        if (end != 1)
+            return end;
+        int copied = TcpReassembly.Copy(c, 0, into);
+        TcpReassembly.Consume(stack, c, copied, now);
+        Loopback.Drain(stack, now);
+        return copied;
+    }
+
+    /// <summary>
+    /// Shows received bytes where they lie (one contiguous run, maybe not all). Returns as <see cref="Receive"/>; valid until the next call
+    /// that is given this socket's frames or consumes. Follow with <see cref="Consume"/>.
+    /// </summary>
+    public int PeekReceive(int socket, out ReadOnlySpan<byte> bytes)
+    {
+        bytes = default;
+        Connection* c = Handles.Connection(Self, socket);
+        int end = MayReceive(c);
+        if (end != 1)
+            return end;
+        bytes = TcpReassembly.Peek(c, 0);
+        return bytes.Length;
+    }
+
+    /// <summary>Copies received bytes without taking them, from <paramref name="skip"/> on (MSG_PEEK). Returns as <see cref="Receive"/>.</summary>
+    public int CopyReceived(int socket, int skip, Span<byte> into)
+    {
+        Connection* c = Handles.Connection(Self, socket);
+        int end = MayReceive(c);
+        if (end != 1)
+            return end;
+        if (skip < 0)
+            return SocketError.Invalid;
+        return skip >= c->Readable ? 0 : TcpReassembly.Copy(c, skip, into);
+    }
+
+    /// <summary>Takes <paramref name="count"/> bytes that <see cref="PeekReceive"/> has shown. Returns 0 or an error.</summary>
+    public int Consume(int socket, int count, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        if (count < 0 || count > c->Readable)
+            return SocketError.Invalid;
+        TcpReassembly.Consume(stack, c, count, now);
+        Loopback.Drain(stack, now);
+        return 0;
+    }
+
+    /// <summary>Sends FIN after what is queued; receiving goes on (SHUT_WR). Returns 0 or an error.</summary>
+    public int Shutdown(int socket, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        if (c->State is TcpState.Closed or TcpState.SynSent or TcpState.SynReceived)
+            return SocketError.NotConnected;
+        if (!c->FinQueued)
+        {
+            QueueFin(c);
+            TcpOutput.Run(stack, c, now);
+            Loopback.Drain(stack, now);
+        }
+        return 0;
+    }
+
+    /// <summary>
+    /// Gives the handle up, of any kind. What is queued is still delivered; unread received data makes it a reset (RFC 2525 §2.17). Returns 0 or BadSocket.
+    /// </summary>
+    public int Close(int socket, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return CloseOther(socket, now);
+        c->Owned = false;
+        // The handle is stale from here on, though the connection may go on in its slot.
+        c->Generation++;
+        switch (c->State)
+        {
+            case TcpState.Closed:
+                Tcp.Free(stack, c);
+                return 0;
+            case TcpState.SynSent:
+                Tcp.Close(stack, c, 0);
+                return 0;
+        }
+        if ((c->Readable > 0 && c->State != TcpState.TimeWait) || c->State == TcpState.SynReceived)
+        {
+            TcpOutput.SendReset(stack, c, now);
+            Tcp.Close(stack, c, 0);
+        }
+        else
+        {
+            c->KeepAlive = false;
+            c->KeepAliveDeadline = 0;
+            if (!c->FinQueued)
+            {
+                QueueFin(c);
+                TcpOutput.Run(stack, c, now);
+            }
+            if (c->State == TcpState.FinWait2)
+                TcpTimers.LingerFinWait2(stack, c, now);
+        }
+        Loopback.Drain(stack, now);
+        return 0;
+    }
+
+    /// <summary>Resets the connection and gives the handle up. Returns 0 or BadSocket.</summary>
+    public int Abort(int socket, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return CloseOther(socket, now);
+        c->Owned = false;
+        c->Generation++;
+        if (c->State == TcpState.Closed)
+        {
+            Tcp.Free(stack, c);
+            return 0;
+        }
+        if (c->State is not (TcpState.SynSent or TcpState.TimeWait))
+            TcpOutput.SendReset(stack, c, now);
+        Tcp.Close(stack, c, 0);
+        Loopback.Drain(stack, now);
+        return 0;
+    }
+
+    /// <summary>
+    /// Gives up the handle and the connection without a word to the peer: for the copy of a migration's own connection on arrival,
+    /// which still belongs to the source. Returns 0 or BadSocket.
+    /// </summary>
+    public int Forget(int socket)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        c->Owned = false;
+        c->Generation++;
+        if (c->State == TcpState.Closed)
+            Tcp.Free(stack, c);
+        else
+            Tcp.Close(stack, c, 0);
+        return 0;
+    }
+
+    private static int MaySend(Connection* c)
+    {
+        if (c == null)
+            return SocketError.BadSocket;
+        if (c->Error != 0)
+        {
+            int error = c->Error;
+            c->Error = 0;
+            return error;
+        }
+        if (c->FinQueued || c->State == TcpState.Closed)
+            return SocketError.ShutDown;
+        return c->State is TcpState.SynSent or TcpState.SynReceived ? SocketError.WouldBlock : 0;
+    }
+
+    /// <summary>1 when there are bytes, else what Receive returns.</summary>
+    private static int MayReceive(Connection* c)
+    {
+        if (c == null)
+            return SocketError.BadSocket;
+        if (c->Readable > 0)
+            return 1;
+        if (c->Error != 0)
+        {
+            int error = c->Error;
+            c->Error = 0;
+            return error;
+        }
+        return c->FinReceived || c->State == TcpState.Closed ? 0 : SocketError.WouldBlock;
+    }
+
+    private static void QueueFin(Connection* c)
+    {
+        c->FinQueued = true;
+        if (c->State == TcpState.Established)
+            c->State = TcpState.FinWait1;
+        else if (c->State == TcpState.CloseWait)
+            c->State = TcpState.LastAck;
+    }
+}

@@ -1,0 +1,212 @@
+using System.Runtime.CompilerServices;
+
+namespace Netstack;
+
+/// <summary>Builds single segments: header, options, window, SACK blocks, checksum.</summary>
+internal static unsafe partial class TcpOutput
+{
+    /// <summary>A segment without data. False when the link is busy or the neighbour unknown; the connection is then pending.</summary>
+    private static bool Emit(Stack* stack, Connection* c, uint sequence, int length, TcpFlags flags, ulong now) =>
+        EmitData(stack, c, sequence, ref length, flags, c->SegmentSize, now);
+
+    /// <summary>
+    /// A segment with queued bytes from <paramref name="sequence"/> on, or several of <paramref name="size"/> bytes each as one transmission.
+    /// <paramref name="length"/> becomes what went: less when the link takes fewer fragments.
+    /// </summary>
+    [SkipLocalsInit]
+    private static bool EmitData(Stack* stack, Connection* c, uint sequence, ref int length, TcpFlags flags, int size, ulong now)
+    {
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
+        Fragment* fragments = stackalloc Fragment[Link.MostFragments];
+        TcpHeader header;
+        Unsafe.SkipInit(out header);
+        header.SourcePort = c->LocalPort;
+        header.DestinationPort = c->RemotePort;
+        header.Sequence = sequence;
+        header.Acknowledgement = (flags & TcpFlags.Ack) != 0 ? c->ReceiveNext : 0;
+        header.Flags = flags;
+        header.MaximumSegmentSize = 0;
+        header.HasWindowShift = header.SackPermitted = false;
+        header.SackCount = 0;
+        uint edge = WindowEdge(c);
+        uint window = edge - c->ReceiveNext;
+        if ((flags & TcpFlags.Syn) != 0)
+        {
+            SynOptions(stack, c, ref header, flags);
+            // Never scaled (RFC 7323 §2.2).
+            header.Window = (ushort)(window < 65535 ? window : 65535);
+        }
+        else
+        {
+            window >>= c->ReceiveShift;
+            header.Window = (ushort)(window < 65535 ? window : 65535);
+            header.HasTimestamps = c->TimestampsEnabled;
+            if (c->OutOfOrderCount > 0 && c->SackPermitted)
+                FillSack(c, ref header);
+        }
+        if (header.HasTimestamps)
+        {
+            header.TimestampValue = Timestamp(c, now);
+            header.TimestampEcho = (flags & TcpFlags.Ack) != 0 ? c->TimestampRecent : 0;
+        }
+        header.Emit(bytes + Output.TransportOffset);
+
+        Transmission frame = default;
+        frame.Header = bytes;
+        frame.HeaderLength = Output.TransportOffset + header.Length;
+        if (length > 0)
+        {
+            frame.Fragments = fragments;
+            int gathered = TcpSendQueue.Gather(stack, c, sequence, length, fragments, out frame.FragmentCount);
+            if (gathered < length)
+            {
+                // Too many fragments: whole segments again, if it is more than one.
+                if (gathered > size)
+                {
+                    gathered -= gathered % size;
+                    gathered = TcpSendQueue.Gather(stack, c, sequence, gathered, fragments, out frame.FragmentCount);
+                }
+                length = gathered;
+                bytes[Output.TransportOffset + 13] &= (byte)~(TcpFlags.Fin | TcpFlags.Psh);
+            }
+        }
+        frame.TotalLength = frame.HeaderLength + length;
+        if (length > size)
+            frame.SegmentSize = (ushort)size;
+        FinishChecksum(stack, c->LocalAddress, c->RemoteAddress, &frame, header.Length + length);
+
+        SendResult result = Output.Send(stack, &frame, c->LocalAddress, c->RemoteAddress, Ipv4.ProtocolTcp, ref c->NeighbourHint, hold: false, now);
+        if (result == SendResult.Sent)
+        {
+            stack->Counters.SegmentsSent++;
+            if ((flags & TcpFlags.Ack) != 0)
+            {
+                c->AcknowledgeNow = false;
+                c->UnansweredBytes = 0;
+                c->AcknowledgeDeadline = 0;
+                c->LastAcknowledgementSent = c->ReceiveNext;
+                c->ReceiveEdge = edge;
+            }
+            return true;
+        }
+        if (result == SendResult.Unresolved)
+            stack->Counters.NeighbourUnresolved++;
+        c->OutputPending = true;
+        stack->OutputPending = true;
+        if (c->RetransmitDeadline == 0 && c->State != TcpState.TimeWait)
+            TcpTimers.StartRetransmission(stack, c, now);
+        return false;
+    }
+
+    private static void FinishChecksum(Stack* stack, uint source, uint destination, Transmission* frame, int tcpLength)
+    {
+        byte* at = frame->Header + Output.TransportOffset + TcpHeader.ChecksumOffset;
+        uint sum = Checksum.PseudoHeader(source, destination, Ipv4.ProtocolTcp, tcpLength);
+        if ((stack->Link.Capabilities & LinkCapabilities.TransmitChecksum) != 0)
+        {
+            Unsafe.WriteUnaligned(at, (ushort)sum);
+            frame->NeedsChecksum = true;
+            frame->ChecksumStart = Output.TransportOffset;
+            frame->ChecksumOffset = TcpHeader.ChecksumOffset;
+            return;
+        }
+        // Frames to ourselves are marked valid and need no sum.
+        if (stack->IsLocal(destination))
+            return;
+        sum += Checksum.Sum(frame->Header + Output.TransportOffset, frame->HeaderLength - Output.TransportOffset);
+        sum += Checksum.Sum(frame->Fragments, frame->FragmentCount);
+        Unsafe.WriteUnaligned(at, (ushort)~Checksum.Fold(sum));
+    }
+
+    private static void SynOptions(Stack* stack, Connection* c, ref TcpHeader header, TcpFlags flags)
+    {
+        // An answer offers only what the SYN offered.
+        bool answer = (flags & TcpFlags.Ack) != 0;
+        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
+        header.HasWindowShift = !answer || c->WindowScaling;
+        header.WindowShift = WindowShift(c);
+        header.SackPermitted = !answer || c->SackPermitted;
+        header.HasTimestamps = !answer || c->TimestampsEnabled;
+        header.SackCount = 0;
+    }
+
+    /// <summary>So that the whole ring can be offered in 16 bits (RFC 7323 §2.3).</summary>
+    internal static byte WindowShift(Connection* c)
+    {
+        byte shift = 0;
+        while ((c->ReceiveRingMask + 1) >> shift > 65535)
+            shift++;
+        return shift;
+    }
+
+    /// <summary>The receive window's new right edge: moved only when the ring has opened by a segment or half of itself.</summary>
+    private static uint WindowEdge(Connection* c)
+    {
+        uint size = c->ReceiveRingMask + 1;
+        uint edge = c->ReceiveNext + (size - (uint)c->Readable);
+        uint opened = edge - c->ReceiveEdge;
+        uint least = c->SegmentSize < size / 2 ? c->SegmentSize : size / 2;
+        return (int)opened >= (int)least ? edge : c->ReceiveEdge;
+    }
+
+    private static int SackBlocks(Connection* c)
+    {
+        if (c->OutOfOrderCount == 0 || !c->SackPermitted)
+            return 0;
+        int most = c->TimestampsEnabled ? 3 : 4;
+        return c->OutOfOrderCount < most ? c->OutOfOrderCount : most;
+    }
+
+    /// <summary>The range with the newest segment first, then the others (RFC 2018 §4).</summary>
+    private static void FillSack(Connection* c, ref TcpHeader header)
+    {
+        int most = SackBlocks(c), newest = 0;
+        for (int i = 0; i < c->OutOfOrderCount; i++)
+        {
+            if (!Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2]) && Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2 + 1]))
+                newest = i;
+        }
+        header.SackEdges[0] = c->OutOfOrderEdges[newest * 2];
+        header.SackEdges[1] = c->OutOfOrderEdges[newest * 2 + 1];
+        int filled = 1;
+        for (int i = 0; i < c->OutOfOrderCount && filled < most; i++)
+        {
+            if (i == newest)
+                continue;
+            header.SackEdges[filled * 2] = c->OutOfOrderEdges[i * 2];
+            header.SackEdges[filled * 2 + 1] = c->OutOfOrderEdges[i * 2 + 1];
+            filled++;
+        }
+        header.SackCount = filled;
+    }
+
+    /// <summary>RST for a segment that belongs to no connection (RFC 9293 §3.5.2).</summary>
+    internal static void SendResetFor(Stack* stack, in Ipv4 ip, in TcpHeader segment, int payloadLength, ulong now)
+    {
+        if ((segment.Flags & TcpFlags.Rst) != 0)
+            return;
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
+        TcpHeader header = default;
+        header.SourcePort = segment.DestinationPort;
+        header.DestinationPort = segment.SourcePort;
+        if ((segment.Flags & TcpFlags.Ack) != 0)
+        {
+            header.Flags = TcpFlags.Rst;
+            header.Sequence = segment.Acknowledgement;
+        }
+        else
+        {
+            header.Flags = TcpFlags.Rst | TcpFlags.Ack;
+            header.Acknowledgement = segment.Sequence + (uint)payloadLength
+                + ((segment.Flags & TcpFlags.Syn) != 0 ? 1u : 0) + ((segment.Flags & TcpFlags.Fin) != 0 ? 1u : 0);
+        }
+        header.Emit(bytes + Output.TransportOffset);
+        Transmission frame = default;
+        frame.Header = bytes;
+        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + header.Length;
+        FinishChecksum(stack, ip.Destination, ip.Source, &frame, header.Length);
+        stack->Counters.ResetsSent++;
+        short hint = -1;
+        Output.Send(stack, &frame, ip.Destination, ip.Source, Ipv4.ProtocolTcp, ref hint, hold: false, now);
+    }
+}
