@@ -408,7 +408,7 @@ internal sealed unsafe partial class BlockBuilder
 
     private bool StringOp<TPick>(in Instruction i) where TPick : struct, ISizePick
     {
-        int log = System.Numerics.BitOperations.Log2((uint)i.MemorySize.GetSize());
+        int log = LogOf(i.MemorySize.GetSize());
         bool narrow = false;
         for (int operand = 0; operand < i.OpCount; operand++)
             narrow |= i.GetOpKind(operand) is OpKind.MemorySegESI or OpKind.MemoryESEDI or OpKind.MemorySegEDI;

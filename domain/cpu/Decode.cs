@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.InteropServices;
 using Iced.Intel;
 
@@ -187,8 +186,19 @@ internal sealed unsafe partial class BlockBuilder
             OpKind.Memory => i.MemorySize.GetSize(),
             _ => 4,
         };
-        return BitOperations.Log2((uint)bytes);
+        return LogOf(bytes);
     }
+
+    // Not BitOperations.Log2: without LZCNT the 10.0 compiler turns "Log2(x) == 0" into a test of BSR's zero flag, which tells
+    // whether x was zero.
+    private static int LogOf(int bytes) => bytes switch
+    {
+        1 => 0,
+        2 => 1,
+        4 => 2,
+        16 => 4,
+        _ => 3,
+    };
 
     private static ulong Immediate(in Instruction i, int operand, int log) => i.GetImmediate(operand) & (ulong.MaxValue >> (64 - (8 << log)));
 
@@ -225,7 +235,7 @@ internal sealed unsafe partial class BlockBuilder
         {
             address.Form = AddressForm.Index;
             address.Index = Reg(i.MemoryIndex);
-            address.Scale = (byte)BitOperations.Log2((uint)i.MemoryIndexScale);
+            address.Scale = (byte)LogOf(i.MemoryIndexScale);
         }
         return address;
     }
