@@ -63,6 +63,7 @@ internal static unsafe class Kernel
             archiveLength = start.ModuleAt(0).Length;
         }
         Vfs.Init(archive, archiveLength);
+        Terminal.Init();
         ulong* secrets = stackalloc ulong[2];
         Randomness.Fill(new Span<byte>(secrets, 16));
         Network.Start(CommandLine, secrets[0], secrets[1]);

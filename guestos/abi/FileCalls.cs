@@ -1,86 +1,206 @@
+using System;
+
 namespace Guestos;
 
-/// <summary>System calls on files and names. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
-public static unsafe class FileCalls
+/// <summary>System calls on files and names. Arguments as user mode passed them; results 0 or more, or -errno. Here: moving bytes.</summary>
+public static unsafe partial class FileCalls
 {
-    public static long Read(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Write(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Readv(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Writev(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Pread64(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Pwrite64(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Preadv(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Pwritev(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Open(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Openat(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Creat(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Close(ulong a) => Errno.NotImplemented;
-    public static long CloseRange(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Lseek(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Stat(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Fstat(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Lstat(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Newfstatat(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Statx(ulong a, ulong b, ulong c, ulong d, ulong e) => Errno.NotImplemented;
-    public static long Access(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Faccessat(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Faccessat2(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Getdents(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Getdents64(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Readlink(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Readlinkat(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Symlink(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Symlinkat(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Link(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Linkat(ulong a, ulong b, ulong c, ulong d, ulong e) => Errno.NotImplemented;
-    public static long Unlink(ulong a) => Errno.NotImplemented;
-    public static long Unlinkat(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Rename(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Renameat(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Renameat2(ulong a, ulong b, ulong c, ulong d, ulong e) => Errno.NotImplemented;
-    public static long Mkdir(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Mkdirat(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Rmdir(ulong a) => Errno.NotImplemented;
-    public static long Mknod(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Mknodat(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Chdir(ulong a) => Errno.NotImplemented;
-    public static long Fchdir(ulong a) => Errno.NotImplemented;
-    public static long Getcwd(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Chmod(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Fchmod(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Fchmodat(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Chown(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Fchown(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Lchown(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Fchownat(ulong a, ulong b, ulong c, ulong d, ulong e) => Errno.NotImplemented;
-    public static long Utime(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Utimes(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Futimesat(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Utimensat(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Truncate(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Ftruncate(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Fallocate(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Fsync(ulong a) => Errno.NotImplemented;
-    public static long Fdatasync(ulong a) => Errno.NotImplemented;
-    public static long Sync() => Errno.NotImplemented;
-    public static long Syncfs(ulong a) => Errno.NotImplemented;
-    public static long Statfs(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Fstatfs(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Umask(ulong a) => Errno.NotImplemented;
-    public static long Pipe(ulong a) => Errno.NotImplemented;
-    public static long Pipe2(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Dup(ulong a) => Errno.NotImplemented;
-    public static long Dup2(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Dup3(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Fcntl(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Ioctl(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Flock(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Sendfile(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Splice(ulong a, ulong b, ulong c, ulong d, ulong e, ulong f) => Errno.NotImplemented;
-    public static long CopyFileRange(ulong a, ulong b, ulong c, ulong d, ulong e, ulong f) => Errno.NotImplemented;
-    public static long Mount(ulong a, ulong b, ulong c, ulong d, ulong e) => Errno.NotImplemented;
-    public static long Umount2(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Chroot(ulong a) => Errno.NotImplemented;
-    public static long MemfdCreate(ulong a, ulong b) => Errno.NotImplemented;
-    public static long Fadvise64(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
+    /// <summary>UIO_MAXIOV.</summary>
+    private const ulong MostVectors = 1024;
+
+    /// <summary>What one read or write may move at most (MAX_RW_COUNT).</summary>
+    private const ulong LongestTransfer = 0x7ffff000;
+
+    /// <summary>struct iovec.</summary>
+    private struct Vector
+    {
+        public ulong Address;
+        public ulong Length;
+    }
+
+    private static File* Get(ulong descriptor) => FileTable.Get(Scheduler.Current->Files, (uint)descriptor);
+
+    public static long Read(ulong descriptor, ulong buffer, ulong count)
+    {
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        Files.Hold(file);
+        Transfer to = Transfer.User(buffer, Math.Min(count, LongestTransfer));
+        long result = Files.Read(file, ref to);
+        Files.Release(file);
+        return result;
+    }
+
+    public static long Write(ulong descriptor, ulong buffer, ulong count)
+    {
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        Files.Hold(file);
+        Transfer from = Transfer.User(buffer, Math.Min(count, LongestTransfer));
+        long result = Files.Write(file, ref from);
+        Files.Release(file);
+        return result;
+    }
+
+    public static long Readv(ulong descriptor, ulong vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, false);
+
+    public static long Writev(ulong descriptor, ulong vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, true);
+
+    public static long Pread64(ulong descriptor, ulong buffer, ulong count, ulong offset)
+    {
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        if ((long)offset < 0)
+            return Errno.Invalid;
+        Transfer to = Transfer.User(buffer, Math.Min(count, LongestTransfer));
+        return Files.ReadAt(file, offset, ref to);
+    }
+
+    public static long Pwrite64(ulong descriptor, ulong buffer, ulong count, ulong offset)
+    {
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        if ((long)offset < 0)
+            return Errno.Invalid;
+        Transfer from = Transfer.User(buffer, Math.Min(count, LongestTransfer));
+        return Files.WriteAt(file, offset, ref from);
+    }
+
+    public static long Preadv(ulong descriptor, ulong vectors, ulong count, ulong offset) =>
+        (long)offset < 0 ? Errno.Invalid : Vectored(descriptor, vectors, count, offset, false);
+
+    public static long Pwritev(ulong descriptor, ulong vectors, ulong count, ulong offset) =>
+        (long)offset < 0 ? Errno.Invalid : Vectored(descriptor, vectors, count, offset, true);
+
+    /// <summary>Piece after piece; a short piece ends the call, an error only when nothing has moved. Offset ulong.MaxValue: the file's position.</summary>
+    private static long Vectored(ulong descriptor, ulong vectors, ulong count, ulong offset, bool write)
+    {
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        if (count > MostVectors)
+            return Errno.Invalid;
+        if (write ? !file->MayWrite : !file->MayRead)
+            return Errno.BadDescriptor;
+        Files.Hold(file);
+        ulong done = 0;
+        long result = 0;
+        for (ulong i = 0; i < count; i++)
+        {
+            // Read anew each time: a sleep may have changed the memory under it.
+            if (!UserMemory.Readable(vectors + i * 16, 16))
+            {
+                result = Errno.Fault;
+                break;
+            }
+
+            Vector vector = *(Vector*)(vectors + i * 16);
+            if ((long)vector.Length < 0)
+            {
+                result = Errno.Invalid;
+                break;
+            }
+
+            Transfer transfer = Transfer.User(vector.Address, Math.Min(vector.Length, LongestTransfer - done));
+            if (transfer.Count == 0)
+                continue;
+            if (done > 0 && !write && (file->Kind is FileKind.Pipe or FileKind.Terminal or FileKind.Socket) && (Files.Poll(file) & PollEvents.In) == 0)
+                break;  // what has come is delivered; a further piece must not wait
+            result = offset == ulong.MaxValue
+                ? write ? Files.Write(file, ref transfer) : Files.Read(file, ref transfer)
+                : write ? Files.WriteAt(file, offset + done, ref transfer) : Files.ReadAt(file, offset + done, ref transfer);
+            if (result < 0)
+                break;
+            done += (ulong)result;
+            if ((ulong)result < vector.Length)
+                break;
+        }
+
+        Files.Release(file);
+        return done > 0 ? (long)done : result;
+    }
+
+    public static long Lseek(ulong descriptor, ulong offset, ulong whence)
+    {
+        File* file = Get(descriptor);
+        return file == null ? Errno.BadDescriptor : Files.Seek(file, (long)offset, (uint)whence);
+    }
+
+    public static long Truncate(ulong path, ulong length)
+    {
+        if ((long)length < 0)
+            return Errno.Invalid;
+        long error = UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), path, WalkOptions.Follow, out Inode* inode);
+        if (error < 0)
+            return error;
+        long result = Cut(inode, length);
+        Vfs.Release(inode);
+        return result;
+    }
+
+    public static long Ftruncate(ulong descriptor, ulong length)
+    {
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        if ((long)length < 0 || !file->MayWrite || file->Kind != FileKind.Regular)
+            return Errno.Invalid;
+        return Cut(file->Inode, length);
+    }
+
+    private static long Cut(Inode* inode, ulong length)
+    {
+        if (inode->Type == InodeType.Directory)
+            return Errno.IsDirectory;
+        if (inode->Type != InodeType.Regular || inode->FileSystem != FileSystem.Ram)
+            return Errno.Invalid;
+        if (Mounts.IsReadOnly(inode->Volume))
+            return Errno.ReadOnly;
+        long error = FileContent.Truncate(inode, length);
+        if (error == 0)
+            Directories.Touch(inode);
+        return error;
+    }
+
+    /// <summary>fallocate(2): space is not set aside, but the size and zeroing are as asked.</summary>
+    public static long Fallocate(ulong descriptor, ulong mode, ulong offset, ulong length)
+    {
+        const ulong keepSize = 1, punchHole = 2, zeroRange = 16;
+        File* file = Get(descriptor);
+        if (file == null || !file->MayWrite)
+            return Errno.BadDescriptor;
+        if (file->Kind != FileKind.Regular)
+            return Errno.NoSuchDevice;
+        if ((long)offset < 0 || (long)length <= 0 || (mode & ~(keepSize | punchHole | zeroRange)) != 0)
+            return (mode & ~(keepSize | punchHole | zeroRange)) != 0 ? Errno.NotSupported : Errno.Invalid;
+        if (offset + length > FileContent.LargestSize)
+            return Errno.FileTooLarge;
+        Inode* inode = file->Inode;
+        if ((mode & (punchHole | zeroRange)) != 0)
+        {
+            long error = FileContent.Zero(inode, offset, length);
+            if (error < 0)
+                return error;
+        }
+        else if ((length >> 12) > FileContent.FreeFrames)
+        {
+            return Errno.NoSpace;
+        }
+
+        return (mode & keepSize) == 0 && offset + length > inode->Size ? FileContent.Truncate(inode, offset + length) : 0;
+    }
+
+    public static long Fsync(ulong descriptor) => Get(descriptor) == null ? Errno.BadDescriptor : 0;
+
+    public static long Fdatasync(ulong descriptor) => Fsync(descriptor);
+
+    public static long Sync() => 0;
+
+    public static long Syncfs(ulong descriptor) => Fsync(descriptor);
+
+    public static long Fadvise64(ulong descriptor, ulong offset, ulong length, ulong advice) => Fsync(descriptor);
 }

@@ -1,17 +1,312 @@
+using System;
+using System.Runtime.InteropServices;
+
 namespace Guestos;
 
-/// <summary>System calls on waiting for several files. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+/// <summary>
+/// System calls that wait for several files. Each looks at all it was given, and sleeps on <see cref="Readiness.Queue"/> until something,
+/// anywhere, has changed.
+/// </summary>
 public static unsafe class PollCalls
 {
-    public static long Poll(ulong a, ulong b, ulong c) => Errno.NotImplemented;
-    public static long Ppoll(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long Select(ulong a, ulong b, ulong c, ulong d, ulong e) => Errno.NotImplemented;
-    public static long Pselect6(ulong a, ulong b, ulong c, ulong d, ulong e, ulong f) => Errno.NotImplemented;
-    public static long EpollCreate(ulong a) => Errno.NotImplemented;
-    public static long EpollCreate1(ulong a) => Errno.NotImplemented;
-    public static long EpollCtl(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long EpollWait(ulong a, ulong b, ulong c, ulong d) => Errno.NotImplemented;
-    public static long EpollPwait(ulong a, ulong b, ulong c, ulong d, ulong e) => Errno.NotImplemented;
-    public static long Eventfd(ulong a) => Errno.NotImplemented;
-    public static long Eventfd2(ulong a, ulong b) => Errno.NotImplemented;
+    private const ulong MostDescriptors = 1024;
+    private const ulong Never = ulong.MaxValue;
+
+    /// <summary>struct pollfd.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollDescriptor
+    {
+        public int Descriptor;
+        public ushort Events;
+        public ushort Result;
+    }
+
+    private static FileTable* Table => Scheduler.Current->Files;
+
+    public static long Poll(ulong descriptors, ulong count, ulong milliseconds) => Wait(descriptors, count, AfterMilliseconds((int)milliseconds));
+
+    public static long Ppoll(ulong descriptors, ulong count, ulong timeout, ulong mask)
+    {
+        long error = AfterTime(timeout, out ulong deadline);
+        if (error < 0)
+            return error;
+        error = SetMask(mask);
+        return error < 0 ? error : Wait(descriptors, count, deadline);
+    }
+
+    private static long Wait(ulong descriptors, ulong count, ulong deadline)
+    {
+        if (count > MostDescriptors)
+            return Errno.Invalid;
+        bool timedOut = false;
+        while (true)
+        {
+            if (!UserMemory.Writable(descriptors, count * (ulong)sizeof(PollDescriptor)))
+                return Errno.Fault;
+            var entries = (PollDescriptor*)descriptors;
+            long ready = 0;
+            for (ulong i = 0; i < count; i++)
+            {
+                entries[i].Result = 0;
+                if (entries[i].Descriptor < 0)
+                    continue;
+                File* file = FileTable.Get(Table, (uint)entries[i].Descriptor);
+                uint events = file == null ? PollEvents.Invalid
+                    : Files.Poll(file) & (entries[i].Events | PollEvents.Error | PollEvents.HangUp | PollEvents.Invalid);
+                entries[i].Result = (ushort)events;
+                if (events != 0)
+                    ready++;
+            }
+
+            if (ready > 0 || timedOut || deadline == 0)
+                return ready;
+            WaitResult result = Scheduler.Sleep(Readiness.Queue, deadline);
+            if (result == WaitResult.Interrupted)
+                return Errno.Interrupted;
+            timedOut = result == WaitResult.TimedOut;
+        }
+    }
+
+    /// <summary>select(2): the time left is written back, as Linux does.</summary>
+    public static long Select(ulong count, ulong read, ulong write, ulong except, ulong timeout)
+    {
+        ulong deadline = Never;
+        if (timeout != 0)
+        {
+            if (!UserMemory.Readable(timeout, 16))
+                return Errno.Fault;
+            long* time = (long*)timeout;
+            if (time[0] < 0 || time[1] < 0)
+                return Errno.Invalid;
+            ulong nanoseconds = (ulong)Math.Min(time[0], 1L << 33) * 1_000_000_000 + (ulong)Math.Min(time[1], 1L << 40) * 1000;
+            deadline = nanoseconds == 0 ? 0 : Clock.Monotonic + nanoseconds;
+        }
+
+        long result = Wait(count, read, write, except, deadline);
+        if (timeout != 0 && UserMemory.Writable(timeout, 16))
+        {
+            ulong now = Clock.Monotonic;
+            ulong left = deadline > now ? deadline - now : 0;
+            ((ulong*)timeout)[0] = left / 1_000_000_000;
+            ((ulong*)timeout)[1] = left % 1_000_000_000 / 1000;
+        }
+
+        return result;
+    }
+
+    /// <summary>pselect6(2): the last argument points to {mask address, mask size}.</summary>
+    public static long Pselect6(ulong count, ulong read, ulong write, ulong except, ulong timeout, ulong mask)
+    {
+        long error = AfterTime(timeout, out ulong deadline);
+        if (error < 0)
+            return error;
+        if (mask != 0)
+        {
+            if (!UserMemory.Readable(mask, 16))
+                return Errno.Fault;
+            error = SetMask(*(ulong*)mask);
+            if (error < 0)
+                return error;
+        }
+
+        return Wait(count, read, write, except, deadline);
+    }
+
+    private static long Wait(ulong count, ulong read, ulong write, ulong except, ulong deadline)
+    {
+        const int words = (int)(MostDescriptors / 64);
+        const uint readable = PollEvents.In | PollEvents.ReadNormal | PollEvents.HangUp | PollEvents.Error;
+        const uint writable = PollEvents.Out | PollEvents.WriteNormal | PollEvents.Error;
+        if (count > MostDescriptors)
+            return Errno.Invalid;
+        int used = (int)(count + 63) / 64;
+        ulong* sets = stackalloc ulong[6 * words];  // three asked for, three answered
+        ulong* users = stackalloc ulong[3];
+        users[0] = read;
+        users[1] = write;
+        users[2] = except;
+        for (int set = 0; set < 3; set++)
+        {
+            for (int i = 0; i < words; i++)
+                sets[set * words + i] = 0;
+            if (users[set] == 0)
+                continue;
+            if (!UserMemory.Readable(users[set], (ulong)used * 8))
+                return Errno.Fault;
+            for (int i = 0; i < used; i++)
+                sets[set * words + i] = ((ulong*)users[set])[i];
+        }
+
+        bool timedOut = false;
+        while (true)
+        {
+            long ready = 0;
+            for (int i = 0; i < 3 * words; i++)
+                sets[3 * words + i] = 0;
+            for (ulong descriptor = 0; descriptor < count; descriptor++)
+            {
+                int word = (int)(descriptor / 64);
+                ulong bit = 1UL << (int)(descriptor % 64);
+                if (((sets[word] | sets[words + word] | sets[2 * words + word]) & bit) == 0)
+                    continue;
+                File* file = FileTable.Get(Table, descriptor);
+                if (file == null)
+                    return Errno.BadDescriptor;
+                uint events = Files.Poll(file);
+                for (int set = 0; set < 3; set++)
+                {
+                    uint mask = set == 0 ? readable : set == 1 ? writable : PollEvents.Priority;
+                    if ((sets[set * words + word] & bit) == 0 || (events & mask) == 0)
+                        continue;
+                    sets[(3 + set) * words + word] |= bit;
+                    ready++;
+                }
+            }
+
+            if (ready > 0 || timedOut || deadline == 0)
+            {
+                for (int set = 0; set < 3; set++)
+                {
+                    if (users[set] == 0)
+                        continue;
+                    if (!UserMemory.Writable(users[set], (ulong)used * 8))
+                        return Errno.Fault;
+                    for (int i = 0; i < used; i++)
+                        ((ulong*)users[set])[i] = sets[(3 + set) * words + i];
+                }
+
+                return ready;
+            }
+
+            WaitResult result = Scheduler.Sleep(Readiness.Queue, deadline);
+            if (result == WaitResult.Interrupted)
+                return Errno.Interrupted;
+            timedOut = result == WaitResult.TimedOut;
+        }
+    }
+
+    public static long EpollCreate(ulong size) => (int)size <= 0 ? Errno.Invalid : EpollCreate1(0);
+
+    public static long EpollCreate1(ulong flags)
+    {
+        if ((flags & ~(ulong)OpenFlags.CloseOnExec) != 0)
+            return Errno.Invalid;
+        return Install(EpollSets.Create(), flags);
+    }
+
+    public static long EpollCtl(ulong epoll, ulong operation, ulong descriptor, ulong wanted)
+    {
+        File* set = FileTable.Get(Table, (uint)epoll);
+        File* file = FileTable.Get(Table, (uint)descriptor);
+        if (set == null || file == null)
+            return Errno.BadDescriptor;
+        if (set->Kind != FileKind.Epoll)
+            return Errno.Invalid;
+        EpollEvent value = default;
+        if (operation != 2)
+        {
+            if (!UserMemory.Readable(wanted, EpollEvent.Length))
+                return Errno.Fault;
+            value = *(EpollEvent*)wanted;
+        }
+
+        return EpollSets.Control(set, (uint)operation, (int)descriptor, file, value);
+    }
+
+    public static long EpollWait(ulong epoll, ulong events, ulong most, ulong milliseconds)
+    {
+        File* set = FileTable.Get(Table, (uint)epoll);
+        if (set == null)
+            return Errno.BadDescriptor;
+        if (set->Kind != FileKind.Epoll || (int)most <= 0)
+            return Errno.Invalid;
+        int count = Math.Min((int)most, EpollSets.MostEntries);
+        ulong deadline = AfterMilliseconds((int)milliseconds);
+        Files.Hold(set);
+        bool timedOut = false;
+        long result;
+        while (true)
+        {
+            if (!UserMemory.Writable(events, (ulong)count * EpollEvent.Length))
+            {
+                result = Errno.Fault;
+                break;
+            }
+
+            result = EpollSets.Collect(set, (EpollEvent*)events, count);
+            if (result > 0 || timedOut || deadline == 0)
+                break;
+            WaitResult woken = Scheduler.Sleep(Readiness.Queue, deadline);
+            if (woken == WaitResult.Interrupted)
+            {
+                result = Errno.Interrupted;
+                break;
+            }
+
+            timedOut = woken == WaitResult.TimedOut;
+        }
+
+        Files.Release(set);
+        return result;
+    }
+
+    public static long EpollPwait(ulong epoll, ulong events, ulong most, ulong milliseconds, ulong mask)
+    {
+        long error = SetMask(mask);
+        return error < 0 ? error : EpollWait(epoll, events, most, milliseconds);
+    }
+
+    public static long Eventfd(ulong initial) => Eventfd2(initial, 0);
+
+    public static long Eventfd2(ulong initial, ulong flags)
+    {
+        const ulong semaphore = 1;
+        if ((flags & ~(semaphore | OpenFlags.NonBlocking | OpenFlags.CloseOnExec)) != 0)
+            return Errno.Invalid;
+        return Install(EventCounter.Create((uint)initial, (uint)flags, (flags & semaphore) != 0), flags);
+    }
+
+    private static long Install(File* file, ulong flags)
+    {
+        if (file == null)
+            return Errno.TooManyFiles;
+        long descriptor = FileTable.Install(Table, file, (flags & OpenFlags.CloseOnExec) != 0);
+        if (descriptor < 0)
+            Files.Release(file);
+        return descriptor;
+    }
+
+    /// <summary>A deadline; 0 for "do not wait", negative for never.</summary>
+    private static ulong AfterMilliseconds(int milliseconds) =>
+        milliseconds == 0 ? 0 : milliseconds < 0 ? Never : Clock.Monotonic + (ulong)milliseconds * 1_000_000;
+
+    /// <summary>struct timespec, null for never.</summary>
+    private static long AfterTime(ulong address, out ulong deadline)
+    {
+        deadline = Never;
+        if (address == 0)
+            return 0;
+        if (!UserMemory.Readable(address, 16))
+            return Errno.Fault;
+        long* time = (long*)address;
+        if (time[0] < 0 || time[1] is < 0 or >= 1_000_000_000)
+            return Errno.Invalid;
+        ulong nanoseconds = (ulong)Math.Min(time[0], 1L << 33) * 1_000_000_000 + (ulong)time[1];
+        deadline = nanoseconds == 0 ? 0 : Clock.Monotonic + nanoseconds;
+        return 0;
+    }
+
+    /// <summary>The signal mask for the time of the call; the way back to user mode restores the old one.</summary>
+    private static long SetMask(ulong address)
+    {
+        if (address == 0)
+            return 0;
+        if (!UserMemory.Readable(address, 8))
+            return Errno.Fault;
+        Process* process = Scheduler.Current;
+        process->SavedMask = process->BlockedSignals;
+        process->RestoreMask = true;
+        process->BlockedSignals = *(ulong*)address & ~(1UL << Signal.Kill - 1 | 1UL << Signal.Stop - 1);
+        return 0;
+    }
 }

@@ -80,6 +80,9 @@ public unsafe struct Inode
     public byte* Image;
     public ulong ImageLength;
 
+    /// <summary><see cref="Image"/> is an object of ours (a link made later), not part of the archive.</summary>
+    public bool ImageOwned;
+
     /// <summary>Written content: a two-level table of page frames, null until the first write. See <see cref="FileContent"/>.</summary>
     public ulong** Pages;
 

@@ -1,7 +1,104 @@
+using System;
+
 namespace Guestos;
 
-/// <summary>A pipe or FIFO.</summary>
+/// <summary>
+/// A pipe or FIFO: a ring of 16 pages, each there only while it holds bytes (one is kept). Writes up to <see cref="AtomicLength"/>
+/// go in whole or wait (pipe(7)). The last reader and writer take it along.
+/// </summary>
 public unsafe struct Pipe
 {
+    public const ulong Capacity = PageCount * PageSize;
+
+    /// <summary>PIPE_BUF.</summary>
+    public const ulong AtomicLength = 4096;
+    private const ulong PageSize = 4096;
+    private const int PageCount = 16;
+
     public WaitQueue Queue;
+
+    /// <summary>Open files that may read, and that may write.</summary>
+    public int Readers, Writers;
+
+    /// <summary>How many there have ever been: who opens a FIFO waits until the other number moves.</summary>
+    public uint ReaderOpens, WriterOpens;
+
+    private ulong _read, _written;
+    private fixed ulong _pages[PageCount];
+
+    public readonly ulong Count => _written - _read;
+    public readonly ulong Room => Capacity - Count;
+
+    /// <summary>Moves up to <paramref name="count"/> bytes in, as many as there is room: the number moved, EFAULT or ENOMEM when none.</summary>
+    public long Put(ref Transfer from, ulong count)
+    {
+        count = Math.Min(Math.Min(count, from.Count), Room);
+        ulong done = 0;
+        while (done < count)
+        {
+            ulong inPage = _written % PageSize;
+            ulong step = Math.Min(count - done, PageSize - inPage);
+            int index = (int)(_written / PageSize % PageCount);
+            if (!from.Take(step))
+                return done > 0 ? (long)done : Errno.Fault;
+            if (_pages[index] == 0 && (_pages[index] = Frames.Allocate()) == 0)
+                return done > 0 ? (long)done : Errno.NoMemory;
+            Memory.Copy(DirectMap.At(_pages[index]) + inPage, from.Address, step);
+            from.Advance(step);
+            _written += step;
+            done += step;
+        }
+
+        return (long)done;
+    }
+
+    /// <summary>Moves up to <paramref name="count"/> bytes out: the number moved, 0 when empty, EFAULT when none could be.</summary>
+    public long Get(ref Transfer to, ulong count)
+    {
+        count = Math.Min(Math.Min(count, to.Count), Count);
+        ulong done = 0;
+        while (done < count)
+        {
+            ulong inPage = _read % PageSize;
+            ulong step = Math.Min(count - done, PageSize - inPage);
+            int index = (int)(_read / PageSize % PageCount);
+            if (!to.Fill(step))
+                return done > 0 ? (long)done : Errno.Fault;
+            Memory.Copy(to.Address, DirectMap.At(_pages[index]) + inPage, step);
+            to.Advance(step);
+            _read += step;
+            done += step;
+            if (_read == _written)
+                Rewind(index);
+            else if (_read % PageSize == 0)
+                Drop(index);
+        }
+
+        return (long)done;
+    }
+
+    /// <summary>An empty ring starts again at the first byte of the page it has.</summary>
+    private void Rewind(int index)
+    {
+        ulong page = _pages[index];
+        _pages[index] = 0;
+        _pages[0] = page;
+        _read = _written = 0;
+    }
+
+    private void Drop(int index)
+    {
+        Frames.Release(_pages[index]);
+        _pages[index] = 0;
+    }
+
+    public static Pipe* Create() => Objects.Allocate<Pipe>();
+
+    public static void Free(Pipe* pipe)
+    {
+        for (int i = 0; i < PageCount; i++)
+            if (pipe->_pages[i] != 0)
+                pipe->Drop(i);
+        Objects.Free(pipe);
+    }
 }

@@ -1,25 +1,107 @@
+using System;
+
 namespace Guestos;
 
-/// <summary>The tree of names, from the root down.</summary>
+/// <summary>The tree of names, from the root down. Walking it is in <see cref="PathWalk"/>, changing it in <see cref="Names"/>.</summary>
 public static unsafe class Vfs
 {
     /// <summary>PATH_MAX, terminating zero included.</summary>
     public const int PathCapacity = 4096;
 
+    /// <summary>Inodes in all file systems: beyond is ENOSPC.</summary>
+    public const int InodeCapacity = 65536;
+
+    /// <summary>Volume numbers (st_dev): 1 is the root, 2 /dev, 3 /proc, 4 what has no name; mounts take further ones.</summary>
+    public const byte RootVolume = 1, DeviceVolume = 2, ProcVolume = 3, AnonymousVolume = 4, FirstMountVolume = 5;
+
     public static Inode* Root;
+
+    /// <summary>The root of the one device file system, wherever it is mounted.</summary>
+    public static Inode* DeviceRoot;
+
+    public static int InodesInUse;
+    private static ulong s_nextNumber;
 
     /// <summary>Builds the root directory from a cpio "newc" archive, which stays where it is, and adds /dev. Called once, after Frames.</summary>
     /// <param name="archive">Kernel address; null for none.</param>
-    public static void Init(byte* archive, ulong length) { }
+    public static void Init(byte* archive, ulong length)
+    {
+        PathWalk.Init();
+        ProcTree.Init();
+        Root = NewRoot(RootVolume);
+        Root->Permissions = 0x1ed;  // 0755
+        if (archive != null)
+            InitialTree.Unpack(archive, length);
+        Devices.Init();
+        Inode* dev = null;
+        fixed (byte* name = "dev"u8)
+        {
+            DirectoryEntry* entry = Directories.Find(Root, name, 3);
+            if (entry != null && entry->Inode->Type == InodeType.Directory)
+                dev = entry->Inode;
+            else if (entry == null && (dev = NewInode(InodeType.Directory, 0x1ed, RootVolume)) != null)
+            {
+                Directories.Add(Root, name, 3, dev);
+                Release(dev);
+            }
+        }
+
+        if (dev != null)
+            Mounts.Add(dev, DeviceRoot, "devtmpfs"u8, "devtmpfs"u8, "/dev"u8, 0);
+    }
 
     /// <summary>
     /// Walks a zero-terminated path from <paramref name="start"/> (the current process's root when it begins with '/').
     /// On success 0 and one reference in <paramref name="result"/>, which the caller gives up with <see cref="Release"/>; else -errno.
     /// </summary>
-    public static long Lookup(Inode* start, byte* path, bool followLast, Inode** result) => Errno.NoEntry;
+    public static long Lookup(Inode* start, byte* path, bool followLast, Inode** result)
+    {
+        long error = PathWalk.Walk(start, path, followLast ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
+        *result = null;
+        if (error < 0)
+            return error;
+        Release(walked.Parent);
+        *result = walked.Inode;
+        return walked.Inode == null ? Errno.NoEntry : 0;
+    }
 
     /// <summary>Reads from a regular file into kernel memory: bytes read, 0 at the end.</summary>
-    public static long ReadInode(Inode* inode, ulong offset, byte* to, ulong count) => Errno.Invalid;
+    public static long ReadInode(Inode* inode, ulong offset, byte* to, ulong count)
+    {
+        if (inode->Type != InodeType.Regular)
+            return inode->Type == InodeType.Directory ? Errno.IsDirectory : Errno.Invalid;
+        if (inode->FileSystem != FileSystem.Ram)
+            return Errno.Invalid;
+        Transfer transfer = Transfer.Of(to, count);
+        return FileContent.Read(inode, offset, ref transfer);
+    }
+
+    /// <summary>A new inode with one reference and no name; null when there is no room.</summary>
+    public static Inode* NewInode(InodeType type, uint permissions, byte volume)
+    {
+        if (InodesInUse >= InodeCapacity)
+            return null;
+        Inode* inode = Objects.Allocate<Inode>();
+        if (inode == null)
+            return null;
+        InodesInUse++;
+        inode->References = 1;
+        inode->Number = ++s_nextNumber;
+        inode->Type = type;
+        inode->Permissions = (ushort)(permissions & 0xfff);
+        inode->Volume = volume;
+        inode->AccessTime = inode->ModifyTime = inode->ChangeTime = Clock.Realtime;
+        return inode;
+    }
+
+    /// <summary>The root directory of a new file system in memory: its links keep it alive until it is unmounted.</summary>
+    public static Inode* NewRoot(byte volume)
+    {
+        Inode* root = NewInode(InodeType.Directory, 0x1ed, volume);
+        if (root != null)
+            root->Links = 2;
+        return root;
+    }
 
     public static Inode* Hold(Inode* inode)
     {
@@ -27,11 +109,88 @@ public static unsafe class Vfs
         return inode;
     }
 
-    public static void Release(Inode* inode) { }
+    /// <summary>Gives one reference up. Null is nothing.</summary>
+    public static void Release(Inode* inode)
+    {
+        if (inode == null || --inode->References > 0 || inode->Links > 0)
+            return;
+        if (inode->ImageOwned)
+            Objects.Free(inode->Image, (int)inode->ImageLength + 1);
+        FileContent.Release(inode);
+        InodesInUse--;
+        Objects.Free(inode);
+    }
+
+    /// <summary>The root directory of the current process.</summary>
+    public static Inode* CurrentRoot => Root;
+
+    /// <summary>The working directory of the current process.</summary>
+    public static Inode* CurrentDirectory =>
+        Scheduler.Current != null && Scheduler.Current->WorkingDirectory != null ? Scheduler.Current->WorkingDirectory : CurrentRoot;
 
     /// <summary>Opens /dev/console as descriptors 0, 1 and 2 of the first process.</summary>
-    public static void OpenConsole(FileTable* table) { }
+    public static void OpenConsole(FileTable* table)
+    {
+        File* file = Files.Allocate(FileKind.Terminal, OpenFlags.ReadWrite);
+        if (file == null)
+            return;
+        fixed (byte* name = "console"u8)
+        {
+            DirectoryEntry* entry = Directories.Find(DeviceRoot, name, 7);
+            file->Inode = entry != null ? Hold(entry->Inode) : null;
+        }
+
+        for (int descriptor = 0; descriptor < 3; descriptor++)
+            FileTable.Put(table, descriptor, Files.Hold(file), false);
+        Files.Release(file);
+    }
 
     /// <summary>The path of an inode as the current process sees it, zero-terminated: its length without the zero, or -errno (ERANGE, ENOENT).</summary>
-    public static long PathOf(Inode* inode, byte* to, int capacity) => Errno.NoEntry;
+    public static long PathOf(Inode* inode, byte* to, int capacity)
+    {
+        if (inode->FileSystem == FileSystem.Anonymous || capacity < 2)
+            return inode->FileSystem == FileSystem.Anonymous ? Errno.NoEntry : Errno.Range;
+        Inode* root = CurrentRoot;
+        int at = capacity - 1;
+        to[at] = 0;
+        byte* procPath = stackalloc byte[ProcTree.LongestPath];
+        while (inode != root && inode != Root)
+        {
+            byte* name;
+            int length;
+            if (inode->Covers != null)
+            {
+                inode = inode->Covers;
+                continue;
+            }
+
+            if (inode->FileSystem == FileSystem.Proc)
+            {
+                if (inode == ProcTree.Root)
+                    return Errno.NoEntry;
+                length = ProcTree.PathInside(inode, procPath);
+                name = procPath;
+                inode = ProcTree.Root;
+            }
+            else
+            {
+                if (inode->Home == null)
+                    return Errno.NoEntry;
+                name = inode->Home->Name;
+                length = inode->Home->NameLength;
+                inode = inode->Home->Directory;
+            }
+
+            if (at < length + 1)
+                return Errno.Range;
+            at -= length;
+            Memory.Copy(to + at, name, (ulong)length);
+            to[--at] = (byte)'/';
+        }
+
+        if (at == capacity - 1)
+            to[--at] = (byte)'/';
+        Memory.Copy(to, to + at, (ulong)(capacity - at));
+        return capacity - at - 1;
+    }
 }

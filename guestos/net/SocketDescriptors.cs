@@ -3,12 +3,26 @@ namespace Guestos;
 /// <summary>Descriptors that are sockets: the meeting point of the file table and the sockets.</summary>
 internal static unsafe class SocketDescriptors
 {
-    /// <summary>The open file of a descriptor of the current process, or null.</summary>
-    public static File* Get(int descriptor) => null;
+    /// <summary>The open file of a descriptor of the current process with a reference for the caller, or null.</summary>
+    public static File* Get(int descriptor)
+    {
+        File* file = FileTable.Get(Scheduler.Current->Files, (uint)descriptor);
+        return file != null ? Files.Hold(file) : null;
+    }
 
     /// <summary>Makes a descriptor for a socket: its number, or -EMFILE, -ENFILE (the socket is then still the caller's).</summary>
-    public static long Install(Socket* socket, uint flags, bool closeOnExec) => Errno.TooManyFiles;
+    public static long Install(Socket* socket, uint flags, bool closeOnExec)
+    {
+        File* file = Files.Allocate(FileKind.Socket, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking);
+        if (file == null)
+            return Errno.TooManyFiles;
+        file->Object = socket;
+        long descriptor = FileTable.Install(Scheduler.Current->Files, file, closeOnExec);
+        if (descriptor < 0)
+            Files.Forget(file);
+        return descriptor;
+    }
 
     /// <summary>Gives up a reference to an open file.</summary>
-    public static void Release(File* file) { }
+    public static void Release(File* file) => Files.Release(file);
 }

@@ -1,0 +1,96 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>getdents(2) and getdents64(2).</summary>
+public static unsafe class DirectoryCalls
+{
+    /// <summary>Bytes of both records around the name: struct linux_dirent64 has its type before, struct linux_dirent behind (getdents(2)).</summary>
+    private const int Head64 = 19, HeadOld = 18;
+
+    private struct Output
+    {
+        public byte* At;
+        public ulong Left;
+        public bool Old;
+        public bool Fault;
+    }
+
+    /// <summary>Records from the file's position on; 0 at the end. EINVAL when not even one fits.</summary>
+    public static long Read(File* file, ulong buffer, ulong count, bool old)
+    {
+        if (file == null)
+            return Errno.BadDescriptor;
+        if (file->Kind != FileKind.Directory)
+            return Errno.NotDirectory;
+        count = Math.Min(count, 1 << 20);
+        var output = new Output { At = (byte*)buffer, Left = count, Old = old };
+        Inode* directory = file->Inode;
+        bool more = true;
+        if (file->Position == 0)
+        {
+            byte dot = (byte)'.';
+            more = Add(ref output, directory->Number, 1, InodeType.Directory, &dot, 1);
+            if (more)
+                file->Position = 1;
+        }
+
+        if (more && file->Position == 1)
+        {
+            byte* dots = stackalloc byte[2];
+            dots[0] = dots[1] = (byte)'.';
+            Inode* parent = PathWalk.ParentOf(directory);
+            more = Add(ref output, parent->Number, 2, InodeType.Directory, dots, 2);
+            Vfs.Release(parent);
+            if (more)
+                file->Position = 2;
+        }
+
+        if (directory->FileSystem == FileSystem.Proc)
+        {
+            byte* name = stackalloc byte[ProcTree.LongestName];
+            while (more && ProcTree.NextEntry(directory, file->Position, name, out int length, out ulong cookie, out ulong number, out InodeType type))
+                if (more = Add(ref output, number, cookie, type, name, length))
+                    file->Position = cookie;
+        }
+        else
+        {
+            for (DirectoryEntry* entry = Directories.After(directory, file->Position); more && entry != null; entry = entry->Next)
+                if (more = Add(ref output, entry->Inode->Number, entry->Cookie, entry->Inode->Type, entry->Name, entry->NameLength))
+                    file->Position = entry->Cookie;
+        }
+
+        ulong used = count - output.Left;
+        if (used == 0 && output.Fault)
+            return Errno.Fault;
+        return used == 0 && !more ? Errno.Invalid : (long)used;
+    }
+
+    private static bool Add(ref Output output, ulong number, ulong cookie, InodeType type, byte* name, int length)
+    {
+        int size = ((output.Old ? HeadOld : Head64) + length + (output.Old ? 2 : 1) + 7) & ~7;
+        if ((ulong)size > output.Left)
+            return false;
+        if (!UserMemory.Writable((ulong)output.At, (ulong)size))
+        {
+            output.Fault = true;
+            return false;
+        }
+
+        // SAFETY: `size` bytes were made writable and hold the head, the name, its zero and the old record's type.
+        byte* at = output.At;
+        byte kind = (byte)((int)type >> 12);    // DT_* are the type bits of the mode
+        Memory.Clear(at, (ulong)size);
+        *(ulong*)at = number;
+        *(ulong*)(at + 8) = cookie;
+        *(ushort*)(at + 16) = (ushort)size;
+        if (output.Old)
+            at[size - 1] = kind;
+        else
+            at[18] = kind;
+        Memory.Copy(at + (output.Old ? HeadOld : Head64), name, (ulong)length);
+        output.At += size;
+        output.Left -= (ulong)size;
+        return true;
+    }
+}

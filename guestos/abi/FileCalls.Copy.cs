@@ -1,0 +1,140 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>Moving bytes between descriptors without user memory: sendfile, splice, copy_file_range.</summary>
+public static unsafe partial class FileCalls
+{
+    private const int Piece = 4096;
+
+    public static long Sendfile(ulong to, ulong from, ulong offset, ulong count)
+    {
+        File* target = Get(to);
+        File* source = Get(from);
+        if (target == null || source == null || !target->MayWrite || !source->MayRead)
+            return Errno.BadDescriptor;
+        Files.Hold(target);
+        Files.Hold(source);
+        long result;
+        if (source->Kind == FileKind.Checkpoint)
+            result = offset != 0 ? Errno.IllegalSeek
+                : target->Kind == FileKind.Socket ? CheckpointDevice.SpliceToSocket(source, target, count) : Pump(source, 0, target, 0, count);
+        else
+            result = source->Kind is FileKind.Regular or FileKind.Proc or FileKind.Device ? Pump(source, offset, target, 0, count) : Errno.Invalid;
+        Files.Release(source);
+        Files.Release(target);
+        return result;
+    }
+
+    /// <summary>splice(2): at least one side is a pipe, or the checkpoint goes to a socket.</summary>
+    public static long Splice(ulong from, ulong fromOffset, ulong to, ulong toOffset, ulong count, ulong flags)
+    {
+        const ulong nonBlocking = 2;
+        File* source = Get(from);
+        File* target = Get(to);
+        if (target == null || source == null || !target->MayWrite || !source->MayRead)
+            return Errno.BadDescriptor;
+        if (source->Kind == FileKind.Checkpoint && target->Kind == FileKind.Socket)
+            return Sendfile(to, from, fromOffset, count);
+        if (source->Kind != FileKind.Pipe && target->Kind != FileKind.Pipe)
+            return Errno.Invalid;
+        if (source->Kind == FileKind.Pipe && fromOffset != 0 || target->Kind == FileKind.Pipe && toOffset != 0)
+            return Errno.IllegalSeek;
+        if ((flags & nonBlocking) != 0 && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
+            return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.TryAgain;
+        Files.Hold(target);
+        Files.Hold(source);
+        long result = Pump(source, fromOffset, target, toOffset, Math.Min(count, Guestos.Pipe.Capacity));
+        Files.Release(source);
+        Files.Release(target);
+        return result;
+    }
+
+    public static long CopyFileRange(ulong from, ulong fromOffset, ulong to, ulong toOffset, ulong count, ulong flags)
+    {
+        File* source = Get(from);
+        File* target = Get(to);
+        if (target == null || source == null || !target->MayWrite || !source->MayRead)
+            return Errno.BadDescriptor;
+        if (flags != 0 || source->Kind != FileKind.Regular || target->Kind != FileKind.Regular)
+            return Errno.Invalid;
+        Files.Hold(target);
+        Files.Hold(source);
+        long result = source->Inode == target->Inode ? Errno.Invalid : Pump(source, fromOffset, target, toOffset, count);
+        Files.Release(source);
+        Files.Release(target);
+        return result;
+    }
+
+    /// <summary>
+    /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A source that
+    /// is a stream gives what it has; bytes read and not written are put back only where the source has a position.
+    /// </summary>
+    private static long Pump(File* source, ulong sourceOffset, File* target, ulong targetOffset, ulong count)
+    {
+        ulong from = 0, to = 0;
+        if (sourceOffset != 0 && !TakeOffset(sourceOffset, out from) || targetOffset != 0 && !TakeOffset(targetOffset, out to))
+            return Errno.Fault;
+        if ((long)from < 0 || (long)to < 0)
+            return Errno.Invalid;
+        byte* page = (byte*)Objects.Allocate(Piece);
+        if (page == null)
+            return Errno.NoMemory;
+        bool streams = source->Kind is FileKind.Pipe or FileKind.Socket or FileKind.Terminal or FileKind.Checkpoint;
+        ulong done = 0;
+        long error = 0;
+        while (done < count)
+        {
+            Transfer into = Transfer.Of(page, Math.Min(count - done, Piece));
+            long got = sourceOffset != 0 ? Files.ReadAt(source, from, ref into) : Files.Read(source, ref into);
+            if (got <= 0)
+            {
+                error = got;
+                break;
+            }
+
+            Transfer outOf = Transfer.Of(page, (ulong)got);
+            long put = targetOffset != 0 ? Files.WriteAt(target, to, ref outOf) : Files.Write(target, ref outOf);
+            long moved = Math.Max(put, 0);
+            from += (ulong)moved;
+            to += (ulong)moved;
+            done += (ulong)moved;
+            if (moved < got && sourceOffset == 0 && !streams)
+                source->Position -= (ulong)(got - moved);
+            if (put < got)
+            {
+                error = put < 0 ? put : 0;
+                break;
+            }
+
+            if (streams && (Files.Poll(source) & PollEvents.In) == 0)
+                break;
+            if (Signals.Pending)
+                break;
+        }
+
+        Objects.Free(page, Piece);
+        if (done == 0)
+            return error;
+        if (sourceOffset != 0 && !GiveOffset(sourceOffset, from) || targetOffset != 0 && !GiveOffset(targetOffset, to))
+            return Errno.Fault;
+        return (long)done;
+    }
+
+    private static bool TakeOffset(ulong address, out ulong offset)
+    {
+        offset = 0;
+        if (!UserMemory.Readable(address, 8))
+            return false;
+        offset = *(ulong*)address;
+        return true;
+    }
+
+    private static bool GiveOffset(ulong address, ulong offset)
+    {
+        if (!UserMemory.Writable(address, 8))
+            return false;
+        *(ulong*)address = offset;
+        return true;
+    }
+}

@@ -1,0 +1,334 @@
+namespace Guestos;
+
+/// <summary>Descriptors: open, close, dup, fcntl, ioctl, pipes.</summary>
+public static unsafe partial class FileCalls
+{
+    public static long Open(ulong path, ulong flags, ulong mode) => Openat(unchecked((ulong)UserPath.CurrentDirectory), path, flags, mode);
+
+    public static long Creat(ulong path, ulong mode) => Open(path, OpenFlags.Create | OpenFlags.WriteOnly | OpenFlags.Truncate, mode);
+
+    public static long Openat(ulong directory, ulong path, ulong flags, ulong mode)
+    {
+        uint wanted = (uint)flags;
+        long error = UserPath.Take(path, out byte* text);
+        if (error < 0)
+            return error;
+        bool follow = (wanted & OpenFlags.NoFollow) == 0 && (wanted & (OpenFlags.Create | OpenFlags.Exclusive)) != (OpenFlags.Create | OpenFlags.Exclusive);
+        error = UserPath.Walk(directory, text, follow ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
+        if (error < 0)
+            return error;
+        File* file = null;
+        error = OpenWalked(ref walked, wanted, (uint)mode, out file);
+        walked.Drop();
+        if (error < 0)
+            return error;
+        long descriptor = FileTable.Install(Scheduler.Current->Files, file, (wanted & OpenFlags.CloseOnExec) != 0);
+        if (descriptor < 0)
+            Files.Release(file);
+        return descriptor;
+    }
+
+    private static long OpenWalked(ref Walked walked, uint flags, uint mode, out File* file)
+    {
+        file = null;
+        bool temporary = (flags & OpenFlags.TemporaryFile) == OpenFlags.TemporaryFile;
+        Inode* made = null;
+        if (temporary && walked.Inode != null)
+        {
+            if (walked.Inode->Type != InodeType.Directory)
+                return Errno.NotDirectory;
+            if (walked.Inode->FileSystem != FileSystem.Ram)
+                return Errno.NotSupported;
+            if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Scheduler.Current->Umask, walked.Inode->Volume)) == null)
+                return Errno.NoSpace;
+        }
+        else if (walked.Inode == null)
+        {
+            if ((flags & OpenFlags.Create) == 0)
+                return Errno.NoEntry;
+            if (walked.TrailingSlash)
+                return Errno.IsDirectory;
+            long error = Names.Make(ref walked, InodeType.Regular, mode & ~Scheduler.Current->Umask, out made);
+            if (error < 0)
+                return error;
+        }
+        else if ((flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive))
+        {
+            return Errno.Exists;
+        }
+
+        long result = OpenInode(made != null ? made : walked.Inode, flags, made != null, out file);
+        Vfs.Release(made);
+        return result;
+    }
+
+    /// <summary>Makes an open file of an inode; it takes a reference of its own. May sleep (FIFO).</summary>
+    private static long OpenInode(Inode* inode, uint flags, bool made, out File* file)
+    {
+        file = null;
+        bool pathOnly = (flags & OpenFlags.Path) != 0;
+        bool writes = !pathOnly && (flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly;
+        if ((flags & OpenFlags.Directory) != 0 && inode->Type != InodeType.Directory && !made)
+            return Errno.NotDirectory;
+        FileKind kind = FileKind.Regular;
+        switch (inode->Type)
+        {
+            case InodeType.Directory:
+                if (writes || !pathOnly && (flags & OpenFlags.Create) != 0)
+                    return Errno.IsDirectory;
+                kind = FileKind.Directory;
+                break;
+            case InodeType.Link when !pathOnly:
+                return Errno.TooManySymbolicLinks;
+            case InodeType.Socket or InodeType.Block when !pathOnly:
+                return Errno.NoDevice;
+            case InodeType.Regular when inode->FileSystem == FileSystem.Proc:
+                kind = FileKind.Proc;
+                break;
+            case InodeType.Regular:
+                if (inode->FileSystem == FileSystem.Anonymous && !pathOnly)
+                    return Errno.NoDevice;
+                if (writes && Mounts.IsReadOnly(inode->Volume))
+                    return Errno.ReadOnly;
+                break;
+        }
+
+        file = Files.Allocate(pathOnly ? FileKind.Path : kind, flags);
+        if (file == null)
+            return Errno.TooManyFiles;
+        long error = 0;
+        if (!pathOnly && inode->Type == InodeType.Fifo)
+        {
+            file->Kind = FileKind.Pipe;
+            error = PipeFile.Open(file, inode);
+        }
+        else
+        {
+            file->Inode = Vfs.Hold(inode);
+            if (!pathOnly && inode->Type == InodeType.Character)
+                error = Devices.Open(file, inode);
+            else if (kind == FileKind.Regular && !pathOnly && !made && (flags & OpenFlags.Truncate) != 0)
+                error = Cut(inode, 0);
+        }
+
+        if (error == 0)
+            return 0;
+        Files.Release(file);
+        file = null;
+        return error;
+    }
+
+    public static long Close(ulong descriptor) =>
+        descriptor < FileTable.Capacity && FileTable.Close(Scheduler.Current->Files, (int)descriptor) ? 0 : Errno.BadDescriptor;
+
+    public static long CloseRange(ulong first, ulong last, ulong flags)
+    {
+        const ulong closeOnExec = 4;
+        if (first > last || (flags & ~(2 | closeOnExec)) != 0)
+            return Errno.Invalid;
+        FileTable* table = Scheduler.Current->Files;
+        for (ulong i = first; i <= last && i < FileTable.Capacity; i++)
+        {
+            if (FileTable.Get(table, i) == null)
+                continue;
+            if ((flags & closeOnExec) != 0)
+                FileTable.SetCloseOnExec(table, (int)i, true);
+            else
+                FileTable.Close(table, (int)i);
+        }
+
+        return 0;
+    }
+
+    public static long Pipe(ulong descriptors) => Pipe2(descriptors, 0);
+
+    public static long Pipe2(ulong descriptors, ulong flags)
+    {
+        if ((flags & ~(ulong)(OpenFlags.NonBlocking | OpenFlags.CloseOnExec | OpenFlags.Direct)) != 0)
+            return Errno.Invalid;
+        if (!UserMemory.Writable(descriptors, 8))
+            return Errno.Fault;
+        long error = PipeFile.Create((uint)flags, out File* reader, out File* writer);
+        if (error < 0)
+            return error;
+        FileTable* table = Scheduler.Current->Files;
+        bool closeOnExec = (flags & OpenFlags.CloseOnExec) != 0;
+        long first = FileTable.Install(table, reader, closeOnExec);
+        long second = first < 0 ? first : FileTable.Install(table, writer, closeOnExec);
+        if (second < 0)
+        {
+            if (first >= 0)
+                FileTable.Close(table, (int)first);
+            else
+                Files.Release(reader);
+            Files.Release(writer);
+            return second;
+        }
+
+        ((int*)descriptors)[0] = (int)first;
+        ((int*)descriptors)[1] = (int)second;
+        return 0;
+    }
+
+    public static long Dup(ulong descriptor)
+    {
+        File* file = Get(descriptor);
+        return file == null ? Errno.BadDescriptor : Duplicate(file, 0, false);
+    }
+
+    public static long Dup2(ulong from, ulong to)
+    {
+        if (from != to)
+            return Dup3(from, to, 0);
+        return Get(from) == null ? Errno.BadDescriptor : (long)(uint)from;
+    }
+
+    public static long Dup3(ulong from, ulong to, ulong flags)
+    {
+        if (from == to || (flags & ~(ulong)OpenFlags.CloseOnExec) != 0)
+            return Errno.Invalid;
+        File* file = Get(from);
+        if (file == null || (uint)to >= FileTable.Capacity)
+            return Errno.BadDescriptor;
+        FileTable.Put(Scheduler.Current->Files, (int)to, Files.Hold(file), flags != 0);
+        return (long)to;
+    }
+
+    private static long Duplicate(File* file, int lowest, bool closeOnExec)
+    {
+        long descriptor = FileTable.Install(Scheduler.Current->Files, Files.Hold(file), closeOnExec, lowest);
+        if (descriptor < 0)
+            Files.Release(file);
+        return descriptor;
+    }
+
+    /// <summary>fcntl(2). Numbers from include/uapi/asm-generic/fcntl.h and linux/fcntl.h.</summary>
+    public static long Fcntl(ulong descriptor, ulong command, ulong argument)
+    {
+        const ulong duplicate = 0, getDescriptorFlags = 1, setDescriptorFlags = 2, getFlags = 3, setFlags = 4, getLock = 5, setLock = 6, setLockWait = 7,
+            setOwner = 8, getOwner = 9, duplicateCloseOnExec = 1030, setPipeSize = 1031, getPipeSize = 1032;
+        const int unlocked = 2;
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        FileTable* table = Scheduler.Current->Files;
+        switch (command)
+        {
+            case duplicate or duplicateCloseOnExec:
+                return argument >= FileTable.Capacity ? Errno.Invalid : Duplicate(file, (int)argument, command == duplicateCloseOnExec);
+            case getDescriptorFlags:
+                return FileTable.IsCloseOnExec(table, (int)descriptor) ? 1 : 0;
+            case setDescriptorFlags:
+                FileTable.SetCloseOnExec(table, (int)descriptor, (argument & 1) != 0);
+                return 0;
+            case getFlags:
+                return file->Flags | OpenFlags.LargeFile;
+            case setFlags:
+                file->Flags = file->Flags & ~OpenFlags.Settable | (uint)argument & OpenFlags.Settable;
+                return 0;
+            case getLock:
+                // Record locks are granted to everybody: nothing here runs two programs against one file that rely on them.
+                if (!UserMemory.Writable(argument, 32))
+                    return Errno.Fault;
+                *(short*)argument = unlocked;
+                return 0;
+            case setLock or setLockWait:
+                return UserMemory.Readable(argument, 32) ? 0 : Errno.Fault;
+            case setOwner or getOwner:
+                return 0;
+            case setPipeSize or getPipeSize:
+                return file->Kind == FileKind.Pipe ? (long)Guestos.Pipe.Capacity : Errno.BadDescriptor;
+            default:
+                return Errno.Invalid;
+        }
+    }
+
+    public static long Ioctl(ulong descriptor, ulong request, ulong argument)
+    {
+        const uint closeOnExec = 0x5451, notCloseOnExec = 0x5450; // FIOCLEX, FIONCLEX
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        if ((uint)request is closeOnExec or notCloseOnExec)
+        {
+            FileTable.SetCloseOnExec(Scheduler.Current->Files, (int)descriptor, (uint)request == closeOnExec);
+            return 0;
+        }
+
+        Files.Hold(file);
+        long result = Files.Ioctl(file, (uint)request, argument);
+        Files.Release(file);
+        return result;
+    }
+
+    /// <summary>flock(2): belongs to the open file; conflicts are with other open files of the same inode.</summary>
+    public static long Flock(ulong descriptor, ulong operation)
+    {
+        const ulong shared = 1, exclusive = 2, nonBlocking = 4, unlock = 8;
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        ulong kind = operation & ~nonBlocking;
+        if (kind is not (shared or exclusive or unlock))
+            return Errno.Invalid;
+        if (kind == unlock || file->Inode == null)
+        {
+            file->LockKind = 0;
+            Readiness.Changed();
+            return 0;
+        }
+
+        Files.Hold(file);
+        long result = 0;
+        while (LockConflicts(file, kind == exclusive))
+        {
+            result = (operation & nonBlocking) != 0 ? Errno.TryAgain
+                : Scheduler.Sleep(Readiness.Queue, ulong.MaxValue) == WaitResult.Interrupted ? Errno.Interrupted : 0;
+            if (result < 0)
+                break;
+        }
+
+        if (result == 0)
+            file->LockKind = kind == exclusive ? 2 : 1;
+        Files.Release(file);
+        return result;
+    }
+
+    private static bool LockConflicts(File* file, bool exclusive)
+    {
+        for (int i = 0; i < Files.InUse; i++)
+        {
+            File* other = Files.At(i);
+            if (other != file && other->Inode == file->Inode && (other->LockKind == 2 || exclusive && other->LockKind == 1))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>memfd_create(2): a regular file without a name.</summary>
+    public static long MemfdCreate(ulong name, ulong flags)
+    {
+        const ulong closeOnExec = 1, sealing = 2;
+        if ((flags & ~(closeOnExec | sealing)) != 0)
+            return Errno.Invalid;
+        long error = UserPath.Take(name, out _);
+        if (error < 0)
+            return error;
+        Inode* inode = Vfs.NewInode(InodeType.Regular, 0x1ff, Vfs.RootVolume);
+        if (inode == null)
+            return Errno.NoMemory;
+        File* file = Files.Allocate(FileKind.Regular, OpenFlags.ReadWrite);
+        if (file == null)
+        {
+            Vfs.Release(inode);
+            return Errno.TooManyFiles;
+        }
+
+        file->Inode = inode;
+        long descriptor = FileTable.Install(Scheduler.Current->Files, file, (flags & closeOnExec) != 0);
+        if (descriptor < 0)
+            Files.Release(file);
+        return descriptor;
+    }
+}

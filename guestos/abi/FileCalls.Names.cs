@@ -1,0 +1,250 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>Names: links, directories, renaming, working directory, mounts.</summary>
+public static unsafe partial class FileCalls
+{
+    public static long Symlink(ulong target, ulong path) => Symlinkat(target, Here, path);
+
+    public static long Symlinkat(ulong target, ulong directory, ulong path)
+    {
+        long error = UserPath.TakeSecond(target, out byte* text);
+        if (error < 0)
+            return error;
+        int length = Memory.StringLength(text);
+        if (length == 0)
+            return Errno.NoEntry;
+        error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
+        if (error < 0)
+            return error;
+        error = Names.MakeLink(ref walked, text, length);
+        walked.Drop();
+        return error;
+    }
+
+    public static long Link(ulong from, ulong to) => Linkat(Here, from, Here, to, 0);
+
+    public static long Linkat(ulong fromDirectory, ulong from, ulong toDirectory, ulong to, ulong flags)
+    {
+        if ((flags & ~(ulong)(UserPath.Follow | UserPath.EmptyPath)) != 0)
+            return Errno.Invalid;
+        WalkOptions options = ((flags & UserPath.Follow) != 0 ? WalkOptions.Follow : WalkOptions.None) | ((flags & UserPath.EmptyPath) != 0 ? WalkOptions.AllowEmpty : WalkOptions.None);
+        long error = UserPath.Find(fromDirectory, from, options, out Inode* inode);
+        if (error < 0)
+            return error;
+        error = UserPath.Walk(toDirectory, to, WalkOptions.None, out Walked walked);
+        if (error == 0)
+        {
+            error = Names.AddLink(inode, ref walked);
+            walked.Drop();
+        }
+
+        Vfs.Release(inode);
+        return error;
+    }
+
+    public static long Unlink(ulong path) => Unlinkat(Here, path, 0);
+
+    public static long Rmdir(ulong path) => Unlinkat(Here, path, UserPath.RemoveDirectory);
+
+    public static long Unlinkat(ulong directory, ulong path, ulong flags)
+    {
+        if ((flags & ~(ulong)UserPath.RemoveDirectory) != 0)
+            return Errno.Invalid;
+        long error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
+        if (error < 0)
+            return error;
+        error = flags != 0 ? Names.RemoveDirectory(ref walked) : Names.Unlink(ref walked);
+        walked.Drop();
+        return error;
+    }
+
+    public static long Rename(ulong from, ulong to) => Renameat2(Here, from, Here, to, 0);
+
+    public static long Renameat(ulong fromDirectory, ulong from, ulong toDirectory, ulong to) => Renameat2(fromDirectory, from, toDirectory, to, 0);
+
+    public static long Renameat2(ulong fromDirectory, ulong from, ulong toDirectory, ulong to, ulong flags)
+    {
+        const ulong noReplace = 1, exchange = 2;
+        if ((flags & ~(noReplace | exchange)) != 0 || flags == (noReplace | exchange))
+            return Errno.Invalid;
+        long error = UserPath.Walk(fromDirectory, from, WalkOptions.None, out Walked source);
+        if (error < 0)
+            return error;
+        error = UserPath.Walk(toDirectory, to, WalkOptions.None, out Walked target);
+        if (error == 0)
+        {
+            error = Names.Rename(ref source, ref target, (flags & noReplace) != 0, (flags & exchange) != 0);
+            target.Drop();
+        }
+
+        source.Drop();
+        return error;
+    }
+
+    public static long Mkdir(ulong path, ulong mode) => Mkdirat(Here, path, mode);
+
+    public static long Mkdirat(ulong directory, ulong path, ulong mode) => Make(directory, path, InodeType.Directory, mode, 0);
+
+    public static long Mknod(ulong path, ulong mode, ulong device) => Mknodat(Here, path, mode, device);
+
+    public static long Mknodat(ulong directory, ulong path, ulong mode, ulong device)
+    {
+        var type = (InodeType)(mode & 0xf000);
+        if (type == 0)
+            type = InodeType.Regular;
+        if (type is not (InodeType.Regular or InodeType.Character or InodeType.Block or InodeType.Fifo or InodeType.Socket))
+            return type == InodeType.Directory ? Errno.NotPermitted : Errno.Invalid;
+        return Make(directory, path, type, mode, (uint)device);
+    }
+
+    private static long Make(ulong directory, ulong path, InodeType type, ulong mode, uint device)
+    {
+        long error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
+        if (error < 0)
+            return error;
+        error = Names.Make(ref walked, type, (uint)mode & ~Scheduler.Current->Umask, out Inode* made);
+        if (error == 0)
+        {
+            if (type is InodeType.Character or InodeType.Block)
+                made->DeviceNumber = device;
+            Vfs.Release(made);
+        }
+
+        walked.Drop();
+        return error;
+    }
+
+    public static long Umask(ulong mask)
+    {
+        uint before = Scheduler.Current->Umask;
+        Scheduler.Current->Umask = (uint)mask & 0x1ff;
+        return before;
+    }
+
+    public static long Chdir(ulong path)
+    {
+        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
+        return error < 0 ? error : Enter(inode, ref Scheduler.Current->WorkingDirectory);
+    }
+
+    public static long Fchdir(ulong descriptor)
+    {
+        File* file = Get(descriptor);
+        if (file == null)
+            return Errno.BadDescriptor;
+        return file->Inode == null ? Errno.NotDirectory : Enter(Vfs.Hold(file->Inode), ref Scheduler.Current->WorkingDirectory);
+    }
+
+    public static long Chroot(ulong path)
+    {
+        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
+        if (error < 0)
+            return error;
+        Vfs.Release(inode);
+        return inode == Vfs.Root ? 0 : Errno.NotPermitted;
+    }
+
+    /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>
+    private static long Enter(Inode* inode, ref Inode* place)
+    {
+        if (inode->Type != InodeType.Directory)
+        {
+            Vfs.Release(inode);
+            return Errno.NotDirectory;
+        }
+
+        Vfs.Release(place);
+        place = inode;
+        return 0;
+    }
+
+    /// <summary>getcwd(2): the length with its zero.</summary>
+    public static long Getcwd(ulong buffer, ulong size)
+    {
+        byte* path = (byte*)Objects.Allocate(Vfs.PathCapacity);
+        if (path == null)
+            return Errno.NoMemory;
+        long length = Vfs.PathOf(Vfs.CurrentDirectory, path, Vfs.PathCapacity);
+        if (length >= 0)
+        {
+            length++;
+            if ((ulong)length > size)
+                length = Errno.Range;
+            else if (!UserMemory.Writable(buffer, (ulong)length))
+                length = Errno.Fault;
+            else
+                Memory.Copy((byte*)buffer, path, (ulong)length);
+        }
+
+        Objects.Free(path, Vfs.PathCapacity);
+        return length;
+    }
+
+    /// <summary>mount(2): proc, and memory file systems under the names programs ask for. A bind mount is not offered.</summary>
+    public static long Mount(ulong source, ulong target, ulong type, ulong flags, ulong data)
+    {
+        const int shortText = Mounts.TextCapacity;
+        byte* typeText = stackalloc byte[shortText];
+        byte* sourceText = stackalloc byte[shortText];
+        typeText[0] = sourceText[0] = 0;
+        long error = type != 0 ? UserMemory.CopyString(type, typeText, shortText) : 0;
+        if (error >= 0 && source != 0)
+            error = UserMemory.CopyString(source, sourceText, shortText);
+        if (error < 0)
+            return error;
+        error = UserPath.Find(Here, target, WalkOptions.Follow, out Inode* point);
+        if (error < 0)
+            return error;
+        error = Mount(point, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(sourceText), MemoryMarshal.CreateReadOnlySpanFromNullTerminated(typeText), (uint)flags);
+        Vfs.Release(point);
+        return error;
+    }
+
+    private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags)
+    {
+        if ((flags & Mounts.Remount) != 0)
+            return Mounts.ChangeFlags(point, flags);
+        if ((flags & (Mounts.Bind | Mounts.Move)) != 0)
+            return Errno.NotSupported;
+        if (point->Type != InodeType.Directory)
+            return Errno.NotDirectory;
+        Inode* root;
+        if (type.SequenceEqual("proc"u8))
+            root = Vfs.Hold(ProcTree.Root);
+        else if (type.SequenceEqual("devtmpfs"u8))
+            root = Vfs.Hold(Vfs.DeviceRoot);
+        else if (type.SequenceEqual("tmpfs"u8) || type.SequenceEqual("ramfs"u8) || type.SequenceEqual("sysfs"u8))
+            root = Vfs.NewRoot(Mounts.NextVolume());
+        else
+            return Errno.NoSuchDevice;
+        if (root == null)
+            return Errno.NoMemory;
+        if (type.SequenceEqual("tmpfs"u8))
+            root->Permissions = 0x3ff;  // 01777
+        byte* path = (byte*)Objects.Allocate(Vfs.PathCapacity);
+        long error = path == null ? Errno.NoMemory : Vfs.PathOf(point, path, Vfs.PathCapacity);
+        if (error >= 0)
+            error = Mounts.Add(point, root, source, type, new ReadOnlySpan<byte>(path, (int)error), flags);
+        if (path != null)
+            Objects.Free(path, Vfs.PathCapacity);
+        if (error < 0 && root->Covers == null && root != Vfs.DeviceRoot && root != ProcTree.Root)
+            root->Links = 0;
+        Vfs.Release(root);
+        return error;
+    }
+
+    public static long Umount2(ulong target, ulong flags)
+    {
+        const ulong detach = 2, noFollow = 8;
+        long error = UserPath.Find(Here, target, (flags & noFollow) != 0 ? WalkOptions.None : WalkOptions.Follow, out Inode* root);
+        if (error < 0)
+            return error;
+        // This walk's own reference must not make it busy.
+        Inode* kept = root;
+        Vfs.Release(root);
+        return Mounts.Remove(kept, (flags & detach) != 0);
+    }
+}

@@ -1,0 +1,88 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>eventfd(2): a 64-bit counter as a file.</summary>
+public static unsafe class EventCounter
+{
+    private const ulong Highest = ulong.MaxValue - 1;
+
+    private struct Counter
+    {
+        public WaitQueue Queue;
+        public ulong Value;
+        public bool Semaphore;
+    }
+
+    /// <summary>A new open file; null without memory.</summary>
+    public static File* Create(ulong initial, uint flags, bool semaphore)
+    {
+        Counter* counter = Objects.Allocate<Counter>();
+        File* file = counter != null ? Files.Allocate(FileKind.Event, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking) : null;
+        if (file == null)
+        {
+            if (counter != null)
+                Objects.Free(counter);
+            return null;
+        }
+
+        counter->Value = initial;
+        counter->Semaphore = semaphore;
+        file->Object = counter;
+        return file;
+    }
+
+    public static long Read(File* file, ref Transfer to)
+    {
+        var counter = (Counter*)file->Object;
+        if (to.Count < 8)
+            return Errno.Invalid;
+        while (counter->Value == 0)
+        {
+            if (file->NonBlocking)
+                return Errno.TryAgain;
+            if (Scheduler.Sleep(&counter->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.Interrupted;
+        }
+
+        if (!to.Fill(8))
+            return Errno.Fault;
+        ulong value = counter->Semaphore ? 1 : counter->Value;
+        *(ulong*)to.Address = value;
+        counter->Value -= value;
+        Readiness.Changed(&counter->Queue);
+        return 8;
+    }
+
+    public static long Write(File* file, ref Transfer from)
+    {
+        var counter = (Counter*)file->Object;
+        if (from.Count < 8)
+            return Errno.Invalid;
+        if (!from.Take(8))
+            return Errno.Fault;
+        ulong value = *(ulong*)from.Address;
+        if (value == ulong.MaxValue)
+            return Errno.Invalid;
+        while (value > Highest - counter->Value)
+        {
+            if (file->NonBlocking)
+                return Errno.TryAgain;
+            if (Scheduler.Sleep(&counter->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.Interrupted;
+        }
+
+        counter->Value += value;
+        Readiness.Changed(&counter->Queue);
+        return 8;
+    }
+
+    public static uint Poll(File* file)
+    {
+        var counter = (Counter*)file->Object;
+        return (counter->Value > 0 ? PollEvents.In | PollEvents.ReadNormal : 0)
+            | (counter->Value < Highest ? PollEvents.Out | PollEvents.WriteNormal : 0);
+    }
+
+    public static void Release(File* file) => Objects.Free((Counter*)file->Object);
+}

@@ -1,0 +1,210 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>
+/// The bytes of a regular file: pages that were written lie in a two-level table of frames; where there is none, the bytes are
+/// those of the initial archive (<see cref="Inode.Image"/>), and zeros behind it. Copy on write by page, holes cost nothing.
+/// </summary>
+public static unsafe class FileContent
+{
+    public const ulong PageSize = 4096;
+    private const ulong EntriesPerTable = 512;
+
+    /// <summary>What two levels hold: 1 GiB.</summary>
+    public const ulong LargestSize = EntriesPerTable * EntriesPerTable * PageSize;
+
+    /// <summary>Frames that files leave to everything else, so that a full disk is ENOSPC and not a dead machine.</summary>
+    private static ulong Reserve => Frames.Total / 32 + 64;
+
+    /// <summary>Frames that files may still take.</summary>
+    public static ulong FreeFrames => Frames.Free > Reserve ? Frames.Free - Reserve : 0;
+
+    /// <summary>Copies from <paramref name="offset"/>: bytes copied (0 at the end), or EFAULT when nothing was.</summary>
+    public static long Read(Inode* inode, ulong offset, ref Transfer to)
+    {
+        if (offset >= inode->Size)
+            return 0;
+        ulong left = Math.Min(to.Count, inode->Size - offset);
+        ulong done = 0;
+        while (done < left)
+        {
+            ulong inPage = offset & PageSize - 1;
+            ulong step = Math.Min(left - done, PageSize - inPage);
+            if (!to.Fill(step))
+                return done > 0 ? (long)done : Errno.Fault;
+            CopyOut(inode, offset, to.Address, step);
+            to.Advance(step);
+            offset += step;
+            done += step;
+        }
+
+        return (long)done;
+    }
+
+    /// <summary>Copies in at <paramref name="offset"/>, growing the file: bytes copied, or when nothing was EFAULT, ENOSPC, EFBIG.</summary>
+    public static long Write(Inode* inode, ulong offset, ref Transfer from)
+    {
+        ulong done = 0;
+        long error = 0;
+        while (from.Count > 0)
+        {
+            if (offset >= LargestSize)
+            {
+                error = Errno.FileTooLarge;
+                break;
+            }
+
+            ulong inPage = offset & PageSize - 1;
+            ulong step = Math.Min(from.Count, PageSize - inPage);
+            if (!from.Take(step))
+            {
+                error = Errno.Fault;
+                break;
+            }
+
+            byte* page = WritablePage(inode, offset / PageSize);
+            if (page == null)
+            {
+                error = Errno.NoSpace;
+                break;
+            }
+
+            Memory.Copy(page + inPage, from.Address, step);
+            from.Advance(step);
+            offset += step;
+            done += step;
+            if (offset > inode->Size)
+                inode->Size = offset;
+        }
+
+        return done > 0 ? (long)done : error;
+    }
+
+    /// <summary>Cuts the file, or lengthens it with zeros. EFBIG.</summary>
+    public static long Truncate(Inode* inode, ulong size)
+    {
+        if (size > LargestSize)
+            return Errno.FileTooLarge;
+        if (size < inode->Size)
+        {
+            inode->ImageLength = Math.Min(inode->ImageLength, size);
+            FreePages(inode, (size + PageSize - 1) / PageSize);
+            ulong tail = size & PageSize - 1;
+            byte* last = tail != 0 ? WrittenPage(inode, size / PageSize) : null;
+            if (last != null)
+                Memory.Clear(last + tail, PageSize - tail);
+        }
+
+        inode->Size = size;
+        return 0;
+    }
+
+    /// <summary>Puts zeros over a range (FALLOC_FL_PUNCH_HOLE, ZERO_RANGE), inside the file only. ENOSPC.</summary>
+    public static long Zero(Inode* inode, ulong offset, ulong length)
+    {
+        ulong end = Math.Min(inode->Size, length > inode->Size ? inode->Size : offset + length);
+        while (offset < end)
+        {
+            ulong inPage = offset & PageSize - 1;
+            ulong step = Math.Min(end - offset, PageSize - inPage);
+            if (WrittenPage(inode, offset / PageSize) != null || offset - inPage < inode->ImageLength)
+            {
+                byte* page = WritablePage(inode, offset / PageSize);
+                if (page == null)
+                    return Errno.NoSpace;
+                Memory.Clear(page + inPage, step);
+            }
+
+            offset += step;
+        }
+
+        return 0;
+    }
+
+    /// <summary>The inode dies: every page goes.</summary>
+    public static void Release(Inode* inode)
+    {
+        if (inode->Pages == null)
+            return;
+        FreePages(inode, 0);
+        for (ulong i = 0; i < EntriesPerTable; i++)
+            if (inode->Pages[i] != null)
+                Objects.Free(inode->Pages[i], (int)PageSize);
+        Objects.Free(inode->Pages, (int)PageSize);
+        inode->Pages = null;
+    }
+
+    /// <summary>The page as it was written; null when it never was.</summary>
+    private static byte* WrittenPage(Inode* inode, ulong index)
+    {
+        if (inode->Pages == null || index >= EntriesPerTable * EntriesPerTable)
+            return null;
+        ulong* table = inode->Pages[index / EntriesPerTable];
+        ulong frame = table != null ? table[index % EntriesPerTable] : 0;
+        return frame != 0 ? DirectMap.At(frame) : null;
+    }
+
+    private static byte* WritablePage(Inode* inode, ulong index)
+    {
+        byte* page = WrittenPage(inode, index);
+        if (page != null)
+            return page;
+        if (Frames.Free <= Reserve)
+            return null;
+        if (inode->Pages == null && (inode->Pages = (ulong**)Objects.Allocate((int)PageSize)) == null)
+            return null;
+        ulong** slot = &inode->Pages[index / EntriesPerTable];
+        if (*slot == null && (*slot = (ulong*)Objects.Allocate((int)PageSize)) == null)
+            return null;
+        ulong frame = Frames.Allocate();
+        if (frame == 0)
+            return null;
+        (*slot)[index % EntriesPerTable] = frame;
+        inode->PageCount++;
+        page = DirectMap.At(frame);
+        ulong start = index * PageSize;
+        if (start < inode->ImageLength)
+            Memory.Copy(page, inode->Image + start, Math.Min(PageSize, inode->ImageLength - start));
+        return page;
+    }
+
+    // SAFETY: the range lies in one page and inside the file; the destination was made present by the caller.
+    private static void CopyOut(Inode* inode, ulong offset, byte* to, ulong count)
+    {
+        byte* page = WrittenPage(inode, offset / PageSize);
+        if (page != null)
+        {
+            Memory.Copy(to, page + (offset & PageSize - 1), count);
+            return;
+        }
+
+        ulong fromImage = offset < inode->ImageLength ? Math.Min(count, inode->ImageLength - offset) : 0;
+        if (fromImage > 0)
+            Memory.Copy(to, inode->Image + offset, fromImage);
+        Memory.Clear(to + fromImage, count - fromImage);
+    }
+
+    private static void FreePages(Inode* inode, ulong first)
+    {
+        if (inode->Pages == null)
+            return;
+        ulong last = (Math.Min(inode->Size, LargestSize) + PageSize - 1) / PageSize;
+        for (ulong index = first; index < last; index++)
+        {
+            ulong* table = inode->Pages[index / EntriesPerTable];
+            if (table == null)
+            {
+                index |= EntriesPerTable - 1;
+                continue;
+            }
+
+            ulong frame = table[index % EntriesPerTable];
+            if (frame == 0)
+                continue;
+            table[index % EntriesPerTable] = 0;
+            inode->PageCount--;
+            Frames.Release(frame);
+        }
+    }
+}

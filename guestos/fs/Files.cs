@@ -1,0 +1,258 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>All open files, and what may be done to them: each operation goes to the file's kind.</summary>
+public static unsafe class Files
+{
+    /// <summary>Open files in the whole system: beyond is ENFILE.</summary>
+    public const int Capacity = 1024;
+
+    private static File** s_all;
+    public static int InUse;
+
+    /// <summary>A new open file with one reference; null: ENFILE.</summary>
+    public static File* Allocate(FileKind kind, uint flags)
+    {
+        if (InUse >= Capacity || s_all == null && !AllocateTable())
+            return null;
+        File* file = Objects.Allocate<File>();
+        if (file == null)
+            return null;
+        file->References = 1;
+        file->Kind = kind;
+        file->Flags = flags & ~(OpenFlags.CloseOnExec | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.NoControllingTerminal);
+        s_all[InUse++] = file;
+        return file;
+    }
+
+    public static File* Hold(File* file)
+    {
+        file->References++;
+        return file;
+    }
+
+    /// <summary>Gives one reference up; the last closes the file.</summary>
+    public static void Release(File* file)
+    {
+        if (file == null || --file->References > 0)
+            return;
+        EpollSets.Forget(file);
+        switch (file->Kind)
+        {
+            case FileKind.Pipe: PipeFile.Release(file); break;
+            case FileKind.Proc: ProcText.Release(file); break;
+            case FileKind.Epoll: EpollSets.Release(file); break;
+            case FileKind.Event: EventCounter.Release(file); break;
+            case FileKind.Socket: SocketFile.Release(file); break;
+            case FileKind.Checkpoint: CheckpointDevice.Release(file); break;
+        }
+
+        if (file->LockKind != 0)
+        {
+            file->LockKind = 0;
+            Readiness.Changed();
+        }
+
+        Vfs.Release(file->Inode);
+        Forget(file);
+    }
+
+    /// <summary>Frees a file that never became anything, without closing it. Null is nothing.</summary>
+    public static void Forget(File* file)
+    {
+        if (file == null)
+            return;
+        for (int i = 0; i < InUse; i++)
+        {
+            if (s_all[i] != file)
+                continue;
+            s_all[i] = s_all[--InUse];
+            break;
+        }
+
+        Objects.Free(file);
+    }
+
+    /// <summary>Open file by index below <see cref="InUse"/>.</summary>
+    public static File* At(int index) => s_all[index];
+
+    public static bool AnyOpenOn(byte volume)
+    {
+        for (int i = 0; i < InUse; i++)
+            if (s_all[i]->Inode != null && s_all[i]->Inode->Volume == volume)
+                return true;
+        return false;
+    }
+
+    /// <summary>read(2) at the file's position.</summary>
+    public static long Read(File* file, ref Transfer to)
+    {
+        if (!file->MayRead)
+            return Errno.BadDescriptor;
+        switch (file->Kind)
+        {
+            case FileKind.Regular:
+            case FileKind.Proc:
+                long count = ReadAt(file, file->Position, ref to);
+                if (count > 0)
+                    file->Position += (ulong)count;
+                return count;
+            case FileKind.Directory: return Errno.IsDirectory;
+            case FileKind.Pipe: return PipeFile.Read(file, ref to);
+            case FileKind.Terminal: return Terminal.Read(file, ref to);
+            case FileKind.Device: return Devices.Read(file, ref to);
+            case FileKind.Event: return EventCounter.Read(file, ref to);
+            case FileKind.Socket: return SocketFile.Read(file, ref to);
+            case FileKind.Checkpoint: return CheckpointDevice.Read(file, ref to);
+            default: return Errno.Invalid;
+        }
+    }
+
+    /// <summary>write(2) at the file's position, or at the end with O_APPEND.</summary>
+    public static long Write(File* file, ref Transfer from)
+    {
+        if (!file->MayWrite)
+            return Errno.BadDescriptor;
+        switch (file->Kind)
+        {
+            case FileKind.Regular:
+                if ((file->Flags & OpenFlags.Append) != 0)
+                    file->Position = file->Inode->Size;
+                long count = WriteAt(file, file->Position, ref from);
+                if (count > 0)
+                    file->Position += (ulong)count;
+                return count;
+            case FileKind.Pipe: return PipeFile.Write(file, ref from);
+            case FileKind.Terminal: return Terminal.Write(file, ref from);
+            case FileKind.Device: return Devices.Write(file, ref from);
+            case FileKind.Proc: return ProcText.Write(file, ref from);
+            case FileKind.Event: return EventCounter.Write(file, ref from);
+            case FileKind.Socket: return SocketFile.Write(file, ref from);
+            case FileKind.Checkpoint: return CheckpointDevice.Write(file, ref from);
+            default: return Errno.Invalid;
+        }
+    }
+
+    /// <summary>pread(2): files with positions only, else ESPIPE.</summary>
+    public static long ReadAt(File* file, ulong offset, ref Transfer to)
+    {
+        if (!file->MayRead)
+            return Errno.BadDescriptor;
+        switch (file->Kind)
+        {
+            case FileKind.Regular: return FileContent.Read(file->Inode, offset, ref to);
+            case FileKind.Proc: return ProcText.Read(file, offset, ref to);
+            case FileKind.Directory: return Errno.IsDirectory;
+            case FileKind.Device: return Devices.Read(file, ref to);
+            default: return Errno.IllegalSeek;
+        }
+    }
+
+    /// <summary>pwrite(2).</summary>
+    public static long WriteAt(File* file, ulong offset, ref Transfer from)
+    {
+        if (!file->MayWrite)
+            return Errno.BadDescriptor;
+        if (file->Kind == FileKind.Device)
+            return Devices.Write(file, ref from);
+        if (file->Kind != FileKind.Regular)
+            return Errno.IllegalSeek;
+        if (Mounts.IsReadOnly(file->Inode->Volume))
+            return Errno.ReadOnly;
+        long count = FileContent.Write(file->Inode, offset, ref from);
+        if (count > 0)
+            Directories.Touch(file->Inode);
+        return count;
+    }
+
+    /// <summary><see cref="PollEvents"/> that hold now.</summary>
+    public static uint Poll(File* file)
+    {
+        switch (file->Kind)
+        {
+            case FileKind.Pipe: return PipeFile.Poll(file);
+            case FileKind.Terminal: return Terminal.Poll();
+            case FileKind.Epoll: return EpollSets.Poll(file);
+            case FileKind.Event: return EventCounter.Poll(file);
+            case FileKind.Socket: return SocketFile.Poll(file);
+            case FileKind.Checkpoint: return CheckpointDevice.Poll(file);
+            case FileKind.Path: return PollEvents.Invalid;
+            default: return PollEvents.In | PollEvents.Out | PollEvents.ReadNormal | PollEvents.WriteNormal;
+        }
+    }
+
+    public static long Ioctl(File* file, uint request, ulong argument)
+    {
+        const uint BytesReadable = 0x541b; // FIONREAD
+        const uint SetNonBlocking = 0x5421; // FIONBIO
+        switch (request)
+        {
+            case SetNonBlocking:
+                if (!UserMemory.Readable(argument, 4))
+                    return Errno.Fault;
+                if (*(int*)argument != 0)
+                    file->Flags |= OpenFlags.NonBlocking;
+                else
+                    file->Flags &= ~OpenFlags.NonBlocking;
+                return 0;
+            case BytesReadable when file->Kind is FileKind.Pipe or FileKind.Regular:
+                if (!UserMemory.Writable(argument, 4))
+                    return Errno.Fault;
+                *(int*)argument = (int)(file->Kind == FileKind.Pipe ? PipeFile.Available(file)
+                    : file->Inode->Size > file->Position ? Math.Min(file->Inode->Size - file->Position, int.MaxValue) : 0);
+                return 0;
+        }
+
+        return file->Kind switch
+        {
+            FileKind.Terminal => Terminal.Ioctl(file, request, argument),
+            FileKind.Socket => SocketFile.Ioctl(file, request, argument),
+            FileKind.Checkpoint => CheckpointDevice.Ioctl(file, request, argument),
+            FileKind.Path => Errno.BadDescriptor,
+            _ => Errno.NotTerminal,
+        };
+    }
+
+    /// <summary>lseek(2) for kinds that have a position.</summary>
+    public static long Seek(File* file, long offset, uint whence)
+    {
+        if (file->Kind is FileKind.Pipe or FileKind.Socket or FileKind.Terminal or FileKind.Epoll or FileKind.Event or FileKind.Checkpoint)
+            return Errno.IllegalSeek;
+        if (file->Kind == FileKind.Path)
+            return Errno.BadDescriptor;
+        if (file->Kind == FileKind.Device)
+            return 0;
+        long size = (long)file->Inode->Size;
+        long position;
+        switch (whence)
+        {
+            case 0: position = offset; break;
+            case 1: position = (long)file->Position + offset; break;
+            case 2: position = size + offset; break;
+            case 3:     // SEEK_DATA: no hole is told apart
+                if (offset < 0 || offset >= size)
+                    return Errno.NoDevice;
+                position = offset;
+                break;
+            case 4:     // SEEK_HOLE: the end
+                if (offset < 0 || offset >= size)
+                    return Errno.NoDevice;
+                position = size;
+                break;
+            default: return Errno.Invalid;
+        }
+
+        if (position < 0)
+            return Errno.Invalid;
+        file->Position = (ulong)position;
+        return position;
+    }
+
+    private static bool AllocateTable()
+    {
+        ulong block = Frames.AllocateContiguous(Capacity * sizeof(File*) / 4096);
+        s_all = block != 0 ? (File**)DirectMap.At(block) : null;
+        return s_all != null;
+    }
+}

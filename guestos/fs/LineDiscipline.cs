@@ -1,0 +1,444 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>Bytes that go out to the terminal because of one byte in or out. What does not fit is dropped.</summary>
+public unsafe struct TerminalOutput
+{
+    public const int Capacity = 512;
+
+    public int Length;
+    public fixed byte Bytes[Capacity];
+
+    public void Add(byte value)
+    {
+        if (Length < Capacity)
+            Bytes[Length++] = value;
+    }
+}
+
+/// <summary>
+/// Linux's N_TTY over memory alone (termios(3)): typed bytes in, editing, echo, lines or raw bytes out. Knows no process and no
+/// device: signals and echo are results.
+/// </summary>
+public unsafe struct LineDiscipline
+{
+    /// <summary>Bytes of type-ahead; a line that is longer is cut (MAX_CANON of Linux: 4095 and its newline).</summary>
+    public const int Capacity = 4096;
+
+    public Termios Termios;
+
+    /// <summary>Output is held back (^S).</summary>
+    public bool Stopped;
+
+    // Ring positions count up for ever: [_read, _committed) can be read, [_committed, _end) is the line being edited.
+    private ulong _read, _committed, _end;
+    private int _lines;
+    private bool _literal;
+    private int _column, _lineColumn;
+    private fixed byte _bytes[Capacity];
+
+    /// <summary>One bit per byte: it ends a line. A byte 0 with the bit set is an end of file.</summary>
+    private fixed ulong _ends[Capacity / 64];
+
+    private readonly bool Canonical => (Termios.Local & Termios.Canonical) != 0;
+
+    /// <summary>Complete lines (canonical), or bytes.</summary>
+    public readonly int Available => Canonical ? (_lines > 0 ? LineLength() : 0) : (int)(_end - _read);
+
+    /// <summary>A read would not wait.</summary>
+    public readonly bool Readable => Canonical ? _lines > 0 : _end - _read >= (Termios.Characters[Termios.Time] == 0 ? Math.Max(1UL, Termios.Characters[Termios.Minimum]) : 1);
+
+    /// <summary>Bytes waiting, whatever the mode.</summary>
+    public readonly int Waiting => (int)(_end - _read);
+
+    /// <summary>New settings; what has been typed so far becomes readable when canonical mode ends.</summary>
+    public void Change(in Termios termios)
+    {
+        bool was = Canonical;
+        Termios = termios;
+        if (was && !Canonical)
+        {
+            _committed = _end;
+        }
+        else if (!was && Canonical)
+        {
+            // What waits becomes one line, ended where it ends.
+            _committed = _end;
+            if (_end > _read && !IsEnd(_end - 1))
+                MarkEnd(_end - 1);
+            _lines = 0;
+            for (ulong i = _read; i < _end; i++)
+                if (IsEnd(i))
+                    _lines++;
+        }
+
+        _literal = false;
+        if ((Termios.Input & Termios.FlowOut) == 0)
+            Stopped = false;
+    }
+
+    /// <summary>Drops everything typed and not read.</summary>
+    public void FlushInput()
+    {
+        _read = _committed = _end;
+        _lines = 0;
+        _literal = false;
+    }
+
+    /// <summary>Takes one typed byte. Returns the signal it means for the foreground process group, or 0.</summary>
+    public int Type(byte value, ref TerminalOutput echo)
+    {
+        uint input = Termios.Input;
+        if ((input & Termios.StripHigh) != 0)
+            value &= 0x7f;
+        if (_literal)
+        {
+            _literal = false;
+            Store(value, ref echo);
+            return 0;
+        }
+
+        if ((input & Termios.FlowOut) != 0)
+        {
+            if (Is(value, Termios.Stop))
+            {
+                Stopped = true;
+                return 0;
+            }
+
+            if (Stopped && (Is(value, Termios.Start) || (input & Termios.FlowAny) != 0))
+            {
+                Stopped = false;
+                if (Is(value, Termios.Start))
+                    return 0;
+            }
+            else if (Is(value, Termios.Start))
+            {
+                return 0;
+            }
+        }
+
+        if ((Termios.Local & Termios.Signals) != 0)
+        {
+            int signal = Is(value, Termios.Interrupt) ? Signal.Interrupt : Is(value, Termios.Quit) ? Signal.Quit
+                : Is(value, Termios.Suspend) ? Signal.TerminalStop : 0;
+            if (signal != 0)
+            {
+                if ((Termios.Local & Termios.NoFlush) == 0)
+                    FlushInput();
+                Stopped = false;
+                Echo(value, ref echo);
+                return signal;
+            }
+        }
+
+        if (value == '\r')
+        {
+            if ((input & Termios.IgnoreReturn) != 0)
+                return 0;
+            if ((input & Termios.ReturnToNewline) != 0)
+                value = (byte)'\n';
+        }
+        else if (value == '\n' && (input & Termios.NewlineToReturn) != 0)
+        {
+            value = (byte)'\r';
+        }
+
+        if (Canonical)
+            Edit(value, ref echo);
+        else
+            Store(value, ref echo);
+        return 0;
+    }
+
+    /// <summary>
+    /// Takes what is typed: in canonical mode at most one line (0 is an end of file), else up to <paramref name="count"/> bytes.
+    /// Call when <see cref="Readable"/>.
+    /// </summary>
+    public int Read(byte* to, int count)
+    {
+        int done = 0;
+        if (!Canonical)
+        {
+            while (done < count && _read < _end)
+            {
+                ClearEnd(_read);
+                to[done++] = _bytes[_read++ % Capacity];
+            }
+
+            _committed = Math.Max(_committed, _read);
+            return done;
+        }
+
+        while (_lines > 0 && _read < _committed)
+        {
+            bool end = IsEnd(_read);
+            byte value = _bytes[_read % Capacity];
+            bool endOfFile = end && value == 0;
+            if (!endOfFile && done == count)
+                break;
+            ClearEnd(_read);
+            _read++;
+            if (!endOfFile)
+                to[done++] = value;
+            if (end)
+            {
+                _lines--;
+                break;
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>One byte written by a program, as it goes to the terminal (OPOST).</summary>
+    public void Write(byte value, ref TerminalOutput output)
+    {
+        uint flags = Termios.Output;
+        if ((flags & Termios.Process) == 0)
+        {
+            output.Add(value);
+            return;
+        }
+
+        switch (value)
+        {
+            case (byte)'\n':
+                if ((flags & (Termios.NewlineToReturnNewline | Termios.NewlineReturns)) != 0)
+                    _column = 0;
+                if ((flags & Termios.NewlineToReturnNewline) != 0)
+                    output.Add((byte)'\r');
+                _lineColumn = _column;
+                break;
+            case (byte)'\r':
+                if ((flags & Termios.NoReturnAtStart) != 0 && _column == 0)
+                    return;
+                _column = _lineColumn = 0;
+                if ((flags & Termios.OutReturnToNewline) != 0)
+                    value = (byte)'\n';
+                break;
+            case (byte)'\t':
+                int spaces = 8 - (_column & 7);
+                _column += spaces;
+                if ((flags & Termios.ExpandTabs) == Termios.ExpandTabs)
+                {
+                    while (spaces-- > 0)
+                        output.Add((byte)' ');
+                    return;
+                }
+
+                break;
+            case (byte)'\b':
+                if (_column > 0)
+                    _column--;
+                break;
+            default:
+                if (value >= 0x20 && value != 0x7f && (value & 0xc0) != 0x80)
+                    _column++;
+                break;
+        }
+
+        output.Add(value);
+    }
+
+    private void Edit(byte value, ref TerminalOutput echo)
+    {
+        if (Is(value, Termios.Erase))
+        {
+            EraseOne(ref echo);
+            return;
+        }
+
+        if (Is(value, Termios.Kill))
+        {
+            bool visibly = (Termios.Local & (Termios.EchoKill | Termios.EchoKillErase | Termios.EchoErase)) == (Termios.EchoKill | Termios.EchoKillErase | Termios.EchoErase);
+            if (visibly)
+                while (_end > _committed)
+                    EraseOne(ref echo);
+            _end = _committed;
+            if (!visibly && (Termios.Local & Termios.Echo) != 0)
+            {
+                Echo(value, ref echo);
+                if ((Termios.Local & Termios.EchoKill) != 0)
+                    Write((byte)'\n', ref echo);
+            }
+
+            return;
+        }
+
+        if ((Termios.Local & Termios.Extended) != 0)
+        {
+            if (Is(value, Termios.WordErase))
+            {
+                while (_end > _committed && !IsWord(Last))
+                    EraseOne(ref echo);
+                while (_end > _committed && IsWord(Last))
+                    EraseOne(ref echo);
+                return;
+            }
+
+            if (Is(value, Termios.LiteralNext))
+            {
+                _literal = true;
+                return;
+            }
+
+            if (Is(value, Termios.Reprint) && (Termios.Local & Termios.Echo) != 0)
+            {
+                Echo(value, ref echo);
+                Write((byte)'\n', ref echo);
+                for (ulong i = _committed; i < _end; i++)
+                    Echo(_bytes[i % Capacity], ref echo);
+                return;
+            }
+        }
+
+        if (value == '\n')
+        {
+            if ((Termios.Local & (Termios.Echo | Termios.EchoNewline)) != 0)
+                Write(value, ref echo);
+            EndLine(value);
+        }
+        else if (Is(value, Termios.EndOfFile))
+        {
+            EndLine(0);
+        }
+        else if (Is(value, Termios.EndOfLine) || Is(value, Termios.EndOfLine2))
+        {
+            Echo(value, ref echo);
+            EndLine(value);
+        }
+        else
+        {
+            Store(value, ref echo);
+        }
+    }
+
+    private void EndLine(byte value)
+    {
+        if (_end - _read >= Capacity)
+            _end--;     // the line's end replaces its last byte: a full buffer can still be read
+        _bytes[_end % Capacity] = value;
+        MarkEnd(_end);
+        _end++;
+        _committed = _end;
+        _lines++;
+    }
+
+    private void Store(byte value, ref TerminalOutput echo)
+    {
+        if (_end - _read >= Capacity - (Canonical ? 1UL : 0))
+        {
+            if ((Termios.Input & Termios.BellWhenFull) != 0)
+                echo.Add(7);
+            return;
+        }
+
+        if (_end == _committed)
+            _lineColumn = _column;
+        _bytes[_end % Capacity] = value;
+        ClearEnd(_end);
+        _end++;
+        if (!Canonical)
+            _committed = _end;
+        Echo(value, ref echo);
+    }
+
+    private void Echo(byte value, ref TerminalOutput echo)
+    {
+        if ((Termios.Local & Termios.Echo) == 0)
+            return;
+        if ((Termios.Local & Termios.EchoControl) != 0 && IsControl(value) && value != '\t' && value != '\n')
+        {
+            Write((byte)'^', ref echo);
+            Write((byte)(value ^ 0x40), ref echo);
+            return;
+        }
+
+        Write(value, ref echo);
+    }
+
+    private void EraseOne(ref TerminalOutput echo)
+    {
+        if (_end <= _committed)
+            return;
+        byte value = Last;
+        _end--;
+        if ((Termios.Input & Termios.Utf8) != 0)
+        {
+            while (_end > _committed && (value & 0xc0) == 0x80)
+            {
+                value = Last;
+                _end--;
+            }
+        }
+
+        if ((Termios.Local & Termios.Echo) == 0)
+            return;
+        if ((Termios.Local & Termios.EchoErase) == 0)
+        {
+            Echo(Termios.Characters[Termios.Erase], ref echo);
+            return;
+        }
+
+        int width = value == '\t' ? TabWidth() : IsControl(value) ? ((Termios.Local & Termios.EchoControl) != 0 ? 2 : 0) : 1;
+        for (; width > 0; width--)
+        {
+            Write((byte)'\b', ref echo);
+            if (value == '\t')
+                continue;
+            Write((byte)' ', ref echo);
+            Write((byte)'\b', ref echo);
+        }
+    }
+
+    /// <summary>Columns that a tab behind the line as it stands takes.</summary>
+    private readonly int TabWidth()
+    {
+        int column = _lineColumn;
+        for (ulong i = _committed; i < _end; i++)
+        {
+            byte value = _bytes[i % Capacity];
+            if (value == '\t')
+                column = (column | 7) + 1;
+            else if (IsControl(value))
+                column += (Termios.Local & Termios.EchoControl) != 0 ? 2 : 0;
+            else if ((value & 0xc0) != 0x80)
+                column++;
+        }
+
+        return 8 - (column & 7);
+    }
+
+    private readonly byte Last => _bytes[(_end - 1) % Capacity];
+
+    private readonly int LineLength()
+    {
+        int length = 0;
+        for (ulong i = _read; i < _committed; i++)
+        {
+            bool end = IsEnd(i);
+            if (!(end && _bytes[i % Capacity] == 0))
+                length++;
+            if (end)
+                break;
+        }
+
+        return length;
+    }
+
+    /// <summary>Is it the special character of this place? 0 is _POSIX_VDISABLE.</summary>
+    private readonly bool Is(byte value, int place) => value != 0 && Termios.Characters[place] == value;
+
+    private static bool IsControl(byte value) => value < 0x20 || value == 0x7f;
+
+    private static bool IsWord(byte value) =>
+        value is >= (byte)'a' and <= (byte)'z' or >= (byte)'A' and <= (byte)'Z' or >= (byte)'0' and <= (byte)'9' or (byte)'_' or >= 0x80;
+
+    private readonly bool IsEnd(ulong position) => (_ends[position % Capacity / 64] >> (int)(position % 64) & 1) != 0;
+
+    private void MarkEnd(ulong position) => _ends[position % Capacity / 64] |= 1UL << (int)(position % 64);
+
+    private void ClearEnd(ulong position) => _ends[position % Capacity / 64] &= ~(1UL << (int)(position % 64));
+}

@@ -1,0 +1,161 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>What is mounted where. A mounted root covers a directory: <see cref="Inode.Mounted"/> and <see cref="Inode.Covers"/>.</summary>
+public static unsafe class Mounts
+{
+    public const int Capacity = 16;
+    public const int TextCapacity = 64;
+
+    /// <summary>mount(2) flags (include/uapi/linux/mount.h).</summary>
+    public const uint ReadOnlyFlag = 1, NoSuid = 2, NoDevices = 4, NoExecute = 8, Remount = 32, Bind = 4096, Move = 8192;
+
+    public struct Mount
+    {
+        /// <summary>The directory under the mount; null: a free place.</summary>
+        public Inode* Point;
+        public Inode* Root;
+        public uint Flags;
+        public fixed byte Source[TextCapacity];
+        public fixed byte Type[TextCapacity];
+        public fixed byte Target[TextCapacity];
+    }
+
+    private static Mount* s_table;
+    private static byte s_nextVolume;
+    private static bool s_rootReadOnly;
+
+    /// <summary>Mount by index, null for a free place.</summary>
+    public static Mount* At(int index) => s_table != null && s_table[index].Point != null ? &s_table[index] : null;
+
+    public static bool IsReadOnly(byte volume)
+    {
+        if (volume == Vfs.RootVolume)
+            return s_rootReadOnly;
+        for (int i = 0; i < Capacity; i++)
+            if (At(i) != null && s_table[i].Root->Volume == volume)
+                return (s_table[i].Flags & ReadOnlyFlag) != 0;
+        return false;
+    }
+
+    /// <summary>Mounts a root over a directory. EBUSY (covered already, or that root is in use elsewhere), ENOMEM (no place left).</summary>
+    public static long Add(Inode* point, Inode* root, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, ReadOnlySpan<byte> target, uint flags)
+    {
+        if (s_table == null && (s_table = (Mount*)Objects.Allocate(4096)) == null)
+            return Errno.NoMemory;
+        if (point->Mounted != null || root->Covers != null || point == Vfs.Root)
+            return Errno.Busy;
+        int place = 0;
+        while (place < Capacity && s_table[place].Point != null)
+            place++;
+        if (place == Capacity)
+            return Errno.NoMemory;
+        Mount* mount = &s_table[place];
+        mount->Point = Vfs.Hold(point);
+        mount->Root = Vfs.Hold(root);
+        mount->Flags = flags;
+        Set(mount->Source, source);
+        Set(mount->Type, type);
+        Set(mount->Target, target);
+        point->Mounted = root;
+        root->Covers = point;
+        return 0;
+    }
+
+    /// <summary>Takes the mount away whose root this is. EINVAL when it is none, EBUSY while it is in use and <paramref name="lazy"/> is false.</summary>
+    public static long Remove(Inode* root, bool lazy)
+    {
+        for (int i = 0; i < Capacity; i++)
+        {
+            Mount* mount = At(i);
+            if (mount == null || mount->Root != root)
+                continue;
+            if (!lazy && InUse(root->Volume))
+                return Errno.Busy;
+            mount->Point->Mounted = null;
+            root->Covers = null;
+            Vfs.Release(mount->Point);
+            mount->Point = null;
+            if (root != Vfs.DeviceRoot && root != ProcTree.Root)
+                Dissolve(root);
+            Vfs.Release(root);
+            return 0;
+        }
+
+        return Errno.Invalid;
+    }
+
+    public static long ChangeFlags(Inode* root, uint flags)
+    {
+        if (root == Vfs.Root)
+        {
+            s_rootReadOnly = (flags & ReadOnlyFlag) != 0;
+            return 0;
+        }
+
+        for (int i = 0; i < Capacity; i++)
+        {
+            if (At(i) == null || s_table[i].Root != root)
+                continue;
+            s_table[i].Flags = flags & ~Remount;
+            return 0;
+        }
+
+        return Errno.Invalid;
+    }
+
+    /// <summary>A volume number for a new file system in memory; the 251 there are come round again.</summary>
+    public static byte NextVolume()
+    {
+        if (s_nextVolume < Vfs.FirstMountVolume)
+            s_nextVolume = Vfs.FirstMountVolume;
+        return s_nextVolume++;
+    }
+
+    private static bool InUse(byte volume)
+    {
+        for (Process* process = ProcessTable.FirstAfter(0); process != null; process = ProcessTable.FirstAfter(process->Id))
+            if (process->WorkingDirectory != null && process->WorkingDirectory->Volume == volume)
+                return true;
+        for (int i = 0; i < Capacity; i++)
+            if (At(i) != null && s_table[i].Point->Volume == volume)
+                return true;
+        return Files.AnyOpenOn(volume);
+    }
+
+    /// <summary>The tree of an unmounted file system goes: all names, deepest first; what is open lives on until it is closed.</summary>
+    private static void Dissolve(Inode* root)
+    {
+        Inode* directory = root;
+        while (true)
+        {
+            DirectoryEntry* entry = directory->FirstEntry;
+            if (entry == null)
+            {
+                if (directory == root)
+                    break;
+                DirectoryEntry* own = directory->Home;
+                directory = own->Directory;
+                Directories.Remove(own);
+            }
+            else if (entry->Inode->Type == InodeType.Directory)
+            {
+                directory = entry->Inode;
+            }
+            else
+            {
+                Directories.Remove(entry);
+            }
+        }
+
+        root->Links = 0;
+    }
+
+    private static void Set(byte* to, ReadOnlySpan<byte> text)
+    {
+        int length = Math.Min(text.Length, TextCapacity - 1);
+        text.Slice(0, length).CopyTo(new Span<byte>(to, length));
+        to[length] = 0;
+    }
+}

@@ -1,0 +1,208 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>Changes to the tree: making, linking, removing and renaming names. Results 0 or -errno; walks come from <see cref="PathWalk"/>.</summary>
+public static unsafe class Names
+{
+    public const uint LinkMost = 65000;
+
+    /// <summary>
+    /// Makes a new inode under the missing last name of a walk. On success it holds one reference in <paramref name="made"/>.
+    /// EEXIST, ENOENT (the directory is gone, or the path ends in a slash), EACCES (/proc), ENOSPC.
+    /// </summary>
+    public static long Make(ref Walked walked, InodeType type, uint permissions, out Inode* made)
+    {
+        made = null;
+        if (walked.Inode != null || !walked.HasName)
+            return Errno.Exists;
+        if (walked.TrailingSlash && type != InodeType.Directory)
+            return Errno.NoEntry;
+        long error = MayChange(walked.Parent);
+        if (error < 0)
+            return error;
+        if (FileContent.FreeFrames == 0)
+            return Errno.NoSpace;
+        Inode* inode = Vfs.NewInode(type, permissions, walked.Parent->Volume);
+        if (inode == null)
+            return Errno.NoSpace;
+        DirectoryEntry* entry;
+        fixed (byte* name = walked.Name)
+            entry = Directories.Add(walked.Parent, name, walked.NameLength, inode);
+        if (entry == null)
+        {
+            Vfs.Release(inode);
+            return Errno.NoSpace;
+        }
+
+        made = inode;
+        return 0;
+    }
+
+    /// <summary>Makes a link that says <paramref name="target"/>.</summary>
+    public static long MakeLink(ref Walked walked, byte* target, int length)
+    {
+        long error = Make(ref walked, InodeType.Link, 0x1ff, out Inode* link);
+        if (error < 0)
+            return error;
+        byte* text = (byte*)Objects.Allocate(length + 1);
+        if (text == null)
+        {
+            fixed (byte* name = walked.Name)
+                Directories.Remove(Directories.Find(walked.Parent, name, walked.NameLength));
+            Vfs.Release(link);
+            return Errno.NoSpace;
+        }
+
+        Memory.Copy(text, target, (ulong)length);
+        link->Image = text;
+        link->ImageLength = link->Size = (ulong)length;
+        link->ImageOwned = true;
+        Vfs.Release(link);
+        return 0;
+    }
+
+    /// <summary>Gives an existing inode another name.</summary>
+    public static long AddLink(Inode* inode, ref Walked to)
+    {
+        if (to.Inode != null || !to.HasName)
+            return Errno.Exists;
+        if (to.TrailingSlash)
+            return Errno.NoEntry;
+        if (inode->Type == InodeType.Directory)
+            return Errno.NotPermitted;
+        long error = MayChange(to.Parent);
+        if (error < 0)
+            return error;
+        if (inode->FileSystem != FileSystem.Ram || inode->Volume != to.Parent->Volume)
+            return Errno.CrossDevice;
+        if (inode->Links >= LinkMost)
+            return Errno.TooManyLinks;
+        fixed (byte* name = to.Name)
+            return Directories.Add(to.Parent, name, to.NameLength, inode) == null ? Errno.NoSpace : 0;
+    }
+
+    /// <summary>unlink(2).</summary>
+    public static long Unlink(ref Walked walked)
+    {
+        if (walked.Inode == null)
+            return Errno.NoEntry;
+        if (walked.Inode->Type == InodeType.Directory)
+            return Errno.IsDirectory;
+        long error = MayChange(walked.Parent);
+        if (error < 0)
+            return error;
+        Directories.Remove(walked.Entry);
+        return 0;
+    }
+
+    /// <summary>rmdir(2).</summary>
+    public static long RemoveDirectory(ref Walked walked)
+    {
+        if (walked.NameLength == -1)
+            return Errno.Invalid;
+        if (walked.NameLength == -2)
+            return Errno.NotEmpty;
+        if (walked.Inode == null)
+            return Errno.NoEntry;
+        if (walked.Inode->Type != InodeType.Directory)
+            return Errno.NotDirectory;
+        if (!walked.HasName || walked.Inode->Covers != null)
+            return Errno.Busy;
+        long error = MayChange(walked.Parent);
+        if (error < 0)
+            return error;
+        if (walked.Inode->FirstEntry != null)
+            return Errno.NotEmpty;
+        Directories.Remove(walked.Entry);
+        return 0;
+    }
+
+    /// <summary>renameat2(2) with neither flag, RENAME_NOREPLACE or RENAME_EXCHANGE.</summary>
+    public static long Rename(ref Walked from, ref Walked to, bool noReplace, bool exchange)
+    {
+        if (!from.HasName || !to.HasName)
+            return Errno.Busy;
+        if (from.Inode == null)
+            return Errno.NoEntry;
+        long error = MayChange(from.Parent);
+        if (error == 0)
+            error = MayChange(to.Parent);
+        if (error < 0)
+            return error;
+        if (from.Parent->Volume != to.Parent->Volume)
+            return Errno.CrossDevice;
+        if (from.Inode->Covers != null || to.Inode != null && to.Inode->Covers != null)
+            return Errno.Busy;
+        bool directory = from.Inode->Type == InodeType.Directory;
+        if (!directory && (from.TrailingSlash || to.TrailingSlash))
+            return Errno.NotDirectory;
+        if (to.Inode == null && exchange)
+            return Errno.NoEntry;
+        if (to.Inode != null && noReplace)
+            return Errno.Exists;
+        if (directory && IsBelow(to.Parent, from.Inode) || exchange && to.Inode->Type == InodeType.Directory && IsBelow(from.Parent, to.Inode))
+            return Errno.Invalid;
+        if (from.Inode == to.Inode)
+            return 0;
+        if (exchange)
+            return Exchange(ref from, ref to);
+        if (to.Inode != null)
+        {
+            if (directory && to.Inode->Type != InodeType.Directory)
+                return Errno.NotDirectory;
+            if (!directory && to.Inode->Type == InodeType.Directory)
+                return Errno.IsDirectory;
+            if (directory && to.Inode->FirstEntry != null)
+                return Errno.NotEmpty;
+            Directories.Repoint(to.Entry, from.Inode);
+        }
+        else
+        {
+            fixed (byte* name = to.Name)
+                if (Directories.Add(to.Parent, name, to.NameLength, from.Inode) == null)
+                    return Errno.NoSpace;
+        }
+
+        DirectoryEntry* home = from.Inode->Home;
+        Directories.Remove(from.Entry);
+        from.Inode->Home = home;
+        return 0;
+    }
+
+    private static long Exchange(ref Walked from, ref Walked to)
+    {
+        // Both are held by their walks, so neither dies between the two steps.
+        Directories.Repoint(from.Entry, to.Inode);
+        Directories.Repoint(to.Entry, from.Inode);
+        from.Inode->Home = to.Entry;
+        to.Inode->Home = from.Entry;
+        return 0;
+    }
+
+    /// <summary>Names may be made and removed in this directory: it is in memory and not itself removed.</summary>
+    private static long MayChange(Inode* directory)
+    {
+        if (directory == null)
+            return Errno.Busy;
+        if (directory->FileSystem != FileSystem.Ram)
+            return Errno.Access;
+        if (Mounts.IsReadOnly(directory->Volume))
+            return Errno.ReadOnly;
+        return directory->Links == 0 ? Errno.NoEntry : 0;
+    }
+
+    private static bool IsBelow(Inode* directory, Inode* top)
+    {
+        while (directory != null)
+        {
+            if (directory == top)
+                return true;
+            if (directory->Covers != null || directory->Home == null)
+                return false;
+            directory = directory->Home->Directory;
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,184 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>Pipes and FIFOs as open files.</summary>
+public static unsafe class PipeFile
+{
+    private static Pipe* Of(File* file) => (Pipe*)file->Object;
+
+    /// <summary>pipe2(2): two open files of a new pipe. ENFILE, ENOMEM.</summary>
+    public static long Create(uint flags, out File* reader, out File* writer)
+    {
+        reader = writer = null;
+        Inode* inode = Vfs.NewInode(InodeType.Fifo, 0x180, Vfs.AnonymousVolume);
+        Pipe* pipe = inode != null ? Pipe.Create() : null;
+        if (pipe == null)
+        {
+            Vfs.Release(inode);
+            return Errno.NoMemory;
+        }
+
+        inode->FileSystem = FileSystem.Anonymous;
+        inode->Pipe = pipe;
+        reader = Files.Allocate(FileKind.Pipe, flags & OpenFlags.NonBlocking | OpenFlags.ReadOnly);
+        writer = Files.Allocate(FileKind.Pipe, flags & OpenFlags.NonBlocking | OpenFlags.WriteOnly);
+        if (reader == null || writer == null)
+        {
+            Files.Forget(reader);
+            Files.Forget(writer);
+            Pipe.Free(pipe);
+            Vfs.Release(inode);
+            return Errno.TooManyFiles;
+        }
+
+        Attach(reader, inode);
+        Attach(writer, inode);
+        Vfs.Release(inode);
+        return 0;
+    }
+
+    /// <summary>open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; on failure the file is not attached.</summary>
+    public static long Open(File* file, Inode* inode)
+    {
+        if (inode->Pipe == null && (inode->Pipe = Pipe.Create()) == null)
+            return Errno.NoMemory;
+        bool reads = file->MayRead, writes = file->MayWrite;
+        if (writes && !reads && file->NonBlocking && inode->Pipe->Readers == 0)
+        {
+            if (inode->Pipe->Writers == 0)
+                Discard(inode);
+            return Errno.NoDevice;
+        }
+
+        Attach(file, inode);
+        Pipe* pipe = inode->Pipe;
+        Readiness.Changed(&pipe->Queue);
+        if (reads && writes || file->NonBlocking)
+            return 0;
+        uint opens = reads ? pipe->WriterOpens : pipe->ReaderOpens;
+        while ((reads ? pipe->Writers : pipe->Readers) == 0 && opens == (reads ? pipe->WriterOpens : pipe->ReaderOpens))
+            if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.Interrupted;   // releasing the file detaches it
+        return 0;
+    }
+
+    public static long Read(File* file, ref Transfer to)
+    {
+        Pipe* pipe = Of(file);
+        if (to.Count == 0)
+            return 0;
+        while (pipe->Count == 0)
+        {
+            if (pipe->Writers == 0)
+                return 0;
+            if (file->NonBlocking)
+                return Errno.TryAgain;
+            if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.Interrupted;
+        }
+
+        long count = pipe->Get(ref to, to.Count);
+        Readiness.Changed(&pipe->Queue);
+        return count;
+    }
+
+    public static long Write(File* file, ref Transfer from)
+    {
+        Pipe* pipe = Of(file);
+        ulong total = from.Count;
+        while (from.Count > 0)
+        {
+            ulong written = total - from.Count;
+            if (pipe->Readers == 0)
+            {
+                Signals.Send(Scheduler.Current, Signal.Pipe);
+                return written > 0 ? (long)written : Errno.BrokenPipe;
+            }
+
+            bool fits = total <= Pipe.AtomicLength ? pipe->Room >= from.Count : pipe->Room > 0;
+            if (!fits)
+            {
+                if (file->NonBlocking)
+                    return written > 0 ? (long)written : Errno.TryAgain;
+                if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                    return written > 0 ? (long)written : Errno.Interrupted;
+                continue;
+            }
+
+            long moved = pipe->Put(ref from, from.Count);
+            if (moved < 0)
+                return written > 0 ? (long)written : moved;
+            Readiness.Changed(&pipe->Queue);
+        }
+
+        return (long)total;
+    }
+
+    public static uint Poll(File* file)
+    {
+        Pipe* pipe = Of(file);
+        uint events = 0;
+        if (file->MayRead)
+        {
+            if (pipe->Count > 0)
+                events |= PollEvents.In | PollEvents.ReadNormal;
+            if (pipe->Writers == 0 && pipe->WriterOpens > 0)
+                events |= PollEvents.HangUp;
+        }
+
+        if (file->MayWrite)
+        {
+            if (pipe->Room >= Pipe.AtomicLength)
+                events |= PollEvents.Out | PollEvents.WriteNormal;
+            if (pipe->Readers == 0)
+                events |= PollEvents.Error;
+        }
+
+        return events;
+    }
+
+    /// <summary>FIONREAD.</summary>
+    public static ulong Available(File* file) => Of(file)->Count;
+
+    /// <summary>The last reference to the open file is gone.</summary>
+    public static void Release(File* file)
+    {
+        Pipe* pipe = Of(file);
+        if (pipe == null)
+            return;
+        file->Object = null;
+        if (file->MayRead)
+            pipe->Readers--;
+        if (file->MayWrite)
+            pipe->Writers--;
+        if (pipe->Readers == 0 && pipe->Writers == 0)
+            Discard(file->Inode);
+        else
+            Readiness.Changed(&pipe->Queue);
+    }
+
+    private static void Attach(File* file, Inode* inode)
+    {
+        Pipe* pipe = inode->Pipe;
+        file->Object = pipe;
+        file->Inode = Vfs.Hold(inode);
+        if (file->MayRead)
+        {
+            pipe->Readers++;
+            pipe->ReaderOpens++;
+        }
+
+        if (file->MayWrite)
+        {
+            pipe->Writers++;
+            pipe->WriterOpens++;
+        }
+    }
+
+    private static void Discard(Inode* inode)
+    {
+        Pipe.Free(inode->Pipe);
+        inode->Pipe = null;
+    }
+}

@@ -1,0 +1,126 @@
+using System;
+using Netstack;
+
+namespace Guestos;
+
+/// <summary>/proc/net (proc(5)), out of the network stack's tables.</summary>
+public static unsafe class ProcNet
+{
+    /// <summary>More connection slots than any configuration has.</summary>
+    private const int MostConnections = 1024;
+
+    public static void Make(ProcNode node, TextBuffer* text)
+    {
+        switch (node)
+        {
+            case ProcNode.NetDevices: Devices(text); break;
+            case ProcNode.NetTcp:
+                text->Add("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"u8);
+                Tcp(text);
+                break;
+            case ProcNode.NetTcp6:
+            case ProcNode.NetUdp:
+            case ProcNode.NetUdp6:
+            case ProcNode.NetRaw:
+            case ProcNode.NetRaw6:
+                text->Add("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"u8);
+                break;
+            case ProcNode.NetUnix: text->Add("Num       RefCount Protocol Flags    Type St Inode Path\n"u8); break;
+            case ProcNode.NetArp: text->Add("IP address       HW type     Flags       HW address            Mask     Device\n"u8); break;
+            case ProcNode.NetRoute: Routes(text); break;
+        }
+    }
+
+    /// <summary>What of the network belongs in /proc/evilman/counters: every drop has its line.</summary>
+    public static void Counters(TextBuffer* text)
+    {
+        if (Network.Stack == null)
+            return;
+        ref Counters counters = ref Network.Stack->Counters;
+        ProcText.Counter(text, "net_frames_received"u8, counters.FramesReceived);
+        ProcText.Counter(text, "net_frames_sent"u8, counters.FramesSent);
+        ProcText.Counter(text, "net_filtered"u8, counters.Filtered);
+        ProcText.Counter(text, "net_link_busy"u8, counters.LinkBusy);
+        ProcText.Counter(text, "net_neighbour_unresolved"u8, counters.NeighbourUnresolved);
+        ProcText.Counter(text, "tcp_segments_received"u8, counters.SegmentsReceived);
+        ProcText.Counter(text, "tcp_segments_sent"u8, counters.SegmentsSent);
+        ProcText.Counter(text, "tcp_bad_checksum"u8, counters.TcpBadChecksum);
+        ProcText.Counter(text, "tcp_outside_window"u8, counters.TcpOutsideWindow);
+        ProcText.Counter(text, "tcp_resets_sent"u8, counters.ResetsSent);
+        ProcText.Counter(text, "tcp_resets_received"u8, counters.ResetsReceived);
+        ProcText.Counter(text, "tcp_connections_accepted"u8, counters.ConnectionsAccepted);
+        ProcText.Counter(text, "tcp_connections_opened"u8, counters.ConnectionsOpened);
+        ProcText.Counter(text, "tcp_retransmissions"u8, counters.Retransmissions);
+        ProcText.Counter(text, "tcp_retransmission_timeouts"u8, counters.RetransmissionTimeouts);
+    }
+
+    private static void Devices(TextBuffer* text)
+    {
+        text->Add("Inter-|   Receive                                                |  Transmit\n"u8);
+        text->Add(" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"u8);
+        text->Add("    lo: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"u8);
+        if (Network.Stack == null)
+            return;
+        ref Counters counters = ref Network.Stack->Counters;
+        text->Add("  eth0: "u8);
+        text->Add(counters.BytesReceived);
+        text->Add((byte)' ');
+        text->Add(counters.FramesReceived);
+        text->Add(" 0 0 0 0 0 0 "u8);
+        text->Add(counters.BytesSent);
+        text->Add((byte)' ');
+        text->Add(counters.FramesSent);
+        text->Add(" 0 0 0 0 0 0\n"u8);
+    }
+
+    private static void Tcp(TextBuffer* text)
+    {
+        if (Network.Stack == null)
+            return;
+        for (int index = 0; index < MostConnections; index++)
+        {
+            if (!Network.Stack->ConnectionAt(index, out ConnectionInformation information))
+                continue;
+            text->Add((ulong)index, 4);
+            text->Add(": "u8);
+            Address(text, information.Endpoints.LocalAddress, information.Endpoints.LocalPort);
+            text->Add((byte)' ');
+            Address(text, information.Endpoints.RemoteAddress, information.Endpoints.RemotePort);
+            text->Add((byte)' ');
+            text->AddHex(StateOf(information.State), 2, true);
+            text->Add((byte)' ');
+            text->AddHex((uint)(information.UnacknowledgedBytes + information.QueuedBytes), 8, true);
+            text->Add((byte)':');
+            text->AddHex((uint)information.ReadableBytes, 8, true);
+            text->Add(" 00:00000000 00000000     0        0 0\n"u8);
+        }
+    }
+
+    /// <summary>The address as a little-endian machine prints its bytes in memory, and the port.</summary>
+    private static void Address(TextBuffer* text, uint address, ushort port)
+    {
+        text->AddHex(address << 24 | (address & 0xff00) << 8 | address >> 8 & 0xff00 | address >> 24, 8, true);
+        text->Add((byte)':');
+        text->AddHex(port, 4, true);
+    }
+
+    /// <summary>TCP_ESTABLISHED… of include/net/tcp_states.h.</summary>
+    private static uint StateOf(TcpState state) => state switch
+    {
+        TcpState.Established => 1,
+        TcpState.SynSent => 2,
+        TcpState.SynReceived => 3,
+        TcpState.FinWait1 => 4,
+        TcpState.FinWait2 => 5,
+        TcpState.TimeWait => 6,
+        TcpState.CloseWait => 8,
+        TcpState.LastAck => 9,
+        TcpState.Closing => 11,
+        _ => 7,
+    };
+
+    private static void Routes(TextBuffer* text)
+    {
+        text->Add("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"u8);
+    }
+}

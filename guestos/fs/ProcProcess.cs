@@ -1,0 +1,258 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>The files of /proc/PID (proc(5)). A zombie has no memory and no descriptors any more.</summary>
+public static unsafe class ProcProcess
+{
+    private const ulong NanosecondsPerTick = 10_000_000;
+
+    public static void Make(ProcNode node, Process* process, TextBuffer* text)
+    {
+        AddressSpace* space = process->Space;
+        switch (node)
+        {
+            case ProcNode.ProcessStat: Stat(process, text); break;
+            case ProcNode.ProcessStatus: Status(process, text); break;
+            case ProcNode.ProcessSizes: Sizes(process, text); break;
+            case ProcNode.ProcessCommandLine:
+                if (space != null)
+                    Copy(space, space->ArgumentsStart, space->ArgumentsEnd, text);
+                break;
+            case ProcNode.ProcessEnvironment:
+                if (space != null)
+                    Copy(space, space->EnvironmentStart, space->EnvironmentEnd, text);
+                break;
+            case ProcNode.ProcessName:
+                text->Add(process->Name, Process.NameLength);
+                text->Add((byte)'\n');
+                break;
+            case ProcNode.ProcessMaps:
+                if (space != null)
+                    Maps(space, text);
+                break;
+            case ProcNode.ProcessMounts: MountList(text); break;
+            case ProcNode.ProcessLimits:
+                text->Add("Limit                     Soft Limit           Hard Limit           Units     \n"u8);
+                text->Add("Max stack size            8388608              8388608              bytes     \n"u8);
+                text->Add("Max processes             256                  256                  processes \n"u8);
+                text->Add("Max open files            256                  256                  files     \n"u8);
+                break;
+        }
+    }
+
+    private static byte StateLetter(Process* process) => process->State switch
+    {
+        ProcessState.Runnable or ProcessState.New => (byte)'R',
+        ProcessState.Stopped => (byte)'T',
+        ProcessState.Zombie => (byte)'Z',
+        _ => (byte)'S',
+    };
+
+    private static ulong VirtualPages(AddressSpace* space)
+    {
+        ulong pages = 0;
+        if (space != null)
+            for (Area* area = space->FirstArea; area != null; area = area->Next)
+                pages += (area->End - area->Start) / 4096;
+        return pages;
+    }
+
+    /// <summary>52 fields; those that nothing here has are 0.</summary>
+    private static void Stat(Process* process, TextBuffer* text)
+    {
+        AddressSpace* space = process->Space;
+        bool terminal = Terminal.Session != 0 && process->SessionId == Terminal.Session;
+        text->Add((ulong)process->Id);
+        text->Add(" ("u8);
+        text->Add(process->Name, Process.NameLength);
+        text->Add(") "u8);
+        text->Add(StateLetter(process));
+        Field(text, process->ParentId);
+        Field(text, process->GroupId);
+        Field(text, process->SessionId);
+        Field(text, terminal ? 0x440 : 0);
+        Field(text, terminal ? Terminal.ForegroundGroup : -1);
+        Field(text, 0);                                             // flags
+        Field(text, (long)process->Faults);
+        Field(text, (long)process->ChildrenFaults);
+        Field(text, 0);
+        Field(text, 0);
+        Field(text, (long)(process->UserTime / NanosecondsPerTick));
+        Field(text, (long)(process->KernelTime / NanosecondsPerTick));
+        Field(text, (long)(process->ChildrenUserTime / NanosecondsPerTick));
+        Field(text, (long)(process->ChildrenKernelTime / NanosecondsPerTick));
+        Field(text, 20);                                            // priority
+        Field(text, 0);                                             // nice
+        Field(text, 1);                                             // threads
+        Field(text, 0);
+        Field(text, (long)(process->StartTime / NanosecondsPerTick));
+        Field(text, (long)VirtualPages(space) * 4096);
+        Field(text, space != null ? (long)space->ResidentPages : 0);
+        Field(text, long.MaxValue);                                 // resident limit
+        for (int i = 26; i <= 30; i++)
+            Field(text, 0);                                         // code, stack, instruction pointer: not shown
+        Field(text, (long)(process->PendingSignals & 0x7fffffff));
+        Field(text, (long)(process->BlockedSignals & 0x7fffffff));
+        Field(text, 0);
+        Field(text, 0);
+        for (int i = 35; i <= 52; i++)
+            Field(text, i == 38 ? process->ExitSignal : 0);
+        text->Add((byte)'\n');
+    }
+
+    private static void Field(TextBuffer* text, long value)
+    {
+        text->Add((byte)' ');
+        text->AddSigned(value);
+    }
+
+    private static void Status(Process* process, TextBuffer* text)
+    {
+        AddressSpace* space = process->Space;
+        text->Add("Name:\t"u8);
+        text->Add(process->Name, Process.NameLength);
+        text->Add("\nUmask:\t0"u8);
+        for (int shift = 6; shift >= 0; shift -= 3)
+            text->Add((byte)('0' + (process->Umask >> shift & 7)));
+        text->Add("\nState:\t"u8);
+        text->Add(StateLetter(process));
+        text->Add(StateLetter(process) switch
+        {
+            (byte)'R' => " (running)"u8,
+            (byte)'T' => " (stopped)"u8,
+            (byte)'Z' => " (zombie)"u8,
+            _ => " (sleeping)"u8,
+        });
+        Entry(text, "\nTgid:\t"u8, (ulong)process->ThreadGroupId);
+        Entry(text, "\nPid:\t"u8, (ulong)process->Id);
+        Entry(text, "\nPPid:\t"u8, (ulong)process->ParentId);
+        Entry(text, "\nTracerPid:\t"u8, 0);
+        Four(text, "\nUid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId);
+        Four(text, "\nGid:"u8, process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
+        Entry(text, "\nFDSize:\t"u8, FileTable.Capacity);
+        if (space != null)
+        {
+            Size(text, "\nVmPeak:\t"u8, VirtualPages(space));
+            Size(text, "\nVmSize:\t"u8, VirtualPages(space));
+            Size(text, "\nVmRSS:\t"u8, space->ResidentPages);
+        }
+
+        Entry(text, "\nThreads:\t"u8, 1);
+        Mask(text, "\nSigPnd:\t"u8, process->PendingSignals);
+        Mask(text, "\nSigBlk:\t"u8, process->BlockedSignals);
+        Entry(text, "\nvoluntary_ctxt_switches:\t"u8, process->VoluntarySwitches);
+        Entry(text, "\nnonvoluntary_ctxt_switches:\t"u8, process->InvoluntarySwitches);
+        text->Add((byte)'\n');
+    }
+
+    private static void Entry(TextBuffer* text, ReadOnlySpan<byte> name, ulong value)
+    {
+        text->Add(name);
+        text->Add(value);
+    }
+
+    private static void Size(TextBuffer* text, ReadOnlySpan<byte> name, ulong pages)
+    {
+        text->Add(name);
+        text->Add(pages * 4, 8);
+        text->Add(" kB"u8);
+    }
+
+    private static void Mask(TextBuffer* text, ReadOnlySpan<byte> name, ulong value)
+    {
+        text->Add(name);
+        text->AddHex(value, 16);
+    }
+
+    private static void Four(TextBuffer* text, ReadOnlySpan<byte> name, uint real, uint effective, uint saved)
+    {
+        text->Add(name);
+        for (int i = 0; i < 4; i++)
+        {
+            text->Add((byte)'\t');
+            text->Add(i switch { 0 => real, 2 => saved, _ => effective });
+        }
+    }
+
+    private static void Sizes(Process* process, TextBuffer* text)
+    {
+        text->Add(VirtualPages(process->Space));
+        Field(text, process->Space != null ? (long)process->Space->ResidentPages : 0);
+        text->Add(" 0 0 0 0 0\n"u8);
+    }
+
+    private static void Copy(AddressSpace* space, ulong start, ulong end, TextBuffer* text)
+    {
+        byte* piece = stackalloc byte[256];
+        while (start < end)
+        {
+            int count = AddressSpace.Peek(space, start, piece, (int)Math.Min(256, end - start));
+            if (count <= 0)
+                return;
+            text->Add(new ReadOnlySpan<byte>(piece, count));
+            start += (ulong)count;
+        }
+    }
+
+    private static void Maps(AddressSpace* space, TextBuffer* text)
+    {
+        byte* path = stackalloc byte[ProcTree.LongestPath];
+        for (Area* area = space->FirstArea; area != null; area = area->Next)
+        {
+            text->AddHex(area->Start, 8);
+            text->Add((byte)'-');
+            text->AddHex(area->End, 8);
+            text->Add((byte)' ');
+            text->Add((area->Protection & Protection.Read) != 0 ? (byte)'r' : (byte)'-');
+            text->Add((area->Protection & Protection.Write) != 0 ? (byte)'w' : (byte)'-');
+            text->Add((area->Protection & Protection.Execute) != 0 ? (byte)'x' : (byte)'-');
+            text->Add(area->Shared ? (byte)'s' : (byte)'p');
+            text->Add((byte)' ');
+            text->AddHex(area->File != null ? area->Offset : 0, 8);
+            text->Add(" 00:"u8);
+            text->AddHex(area->File != null ? area->File->Volume : 0u, 2);
+            text->Add((byte)' ');
+            text->Add(area->File != null ? area->File->Number : 0);
+            if (area->File != null && Vfs.PathOf(area->File, path, ProcTree.LongestPath) > 0)
+            {
+                text->Add("                  "u8);
+                text->Add(path, ProcTree.LongestPath);
+            }
+            else if (area->Heap || area->GrowsDown)
+            {
+                text->Add(area->Heap ? "                  [heap]"u8 : "                  [stack]"u8);
+            }
+
+            text->Add((byte)'\n');
+        }
+    }
+
+    private static void MountList(TextBuffer* text)
+    {
+        text->Add("rootfs / rootfs "u8);
+        text->Add(Guestos.Mounts.IsReadOnly(Vfs.RootVolume) ? "ro 0 0\n"u8 : "rw 0 0\n"u8);
+        for (int i = 0; i < Guestos.Mounts.Capacity; i++)
+        {
+            Guestos.Mounts.Mount* mount = Guestos.Mounts.At(i);
+            if (mount == null)
+                continue;
+            if (mount->Source[0] == 0)
+                text->Add("none"u8);
+            text->Add(mount->Source, Guestos.Mounts.TextCapacity);
+            text->Add((byte)' ');
+            text->Add(mount->Target, Guestos.Mounts.TextCapacity);
+            text->Add((byte)' ');
+            text->Add(mount->Type, Guestos.Mounts.TextCapacity);
+            text->Add((mount->Flags & Guestos.Mounts.ReadOnlyFlag) != 0 ? " ro"u8 : " rw"u8);
+            if ((mount->Flags & Guestos.Mounts.NoSuid) != 0)
+                text->Add(",nosuid"u8);
+            if ((mount->Flags & Guestos.Mounts.NoDevices) != 0)
+                text->Add(",nodev"u8);
+            if ((mount->Flags & Guestos.Mounts.NoExecute) != 0)
+                text->Add(",noexec"u8);
+            text->Add(" 0 0\n"u8);
+        }
+    }
+}

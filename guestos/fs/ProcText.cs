@@ -1,0 +1,307 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>
+/// What the files of /proc say (proc(5)): made whole at a read from the beginning, and kept for the reads that follow, so that a
+/// reader sees one moment. Here the system's; a process's are in <see cref="ProcProcess"/>.
+/// </summary>
+public static unsafe class ProcText
+{
+    private const ulong NanosecondsPerTick = 10_000_000;     // USER_HZ is 100
+
+    public static long Read(File* file, ulong offset, ref Transfer to)
+    {
+        var text = (TextBuffer*)file->Object;
+        if (text == null)
+            file->Object = text = Objects.Allocate<TextBuffer>();
+        if (text == null)
+            return Errno.NoMemory;
+        if (offset == 0)
+        {
+            text->Clear();
+            if (!Make(file->Inode, text))
+                return Errno.NoProcess;
+        }
+
+        return text->Read(offset, ref to);
+    }
+
+    /// <summary>The few files that may be written: names. A trailing newline does not count.</summary>
+    public static long Write(File* file, ref Transfer from)
+    {
+        int length = (int)Math.Min(from.Count, 256);
+        if (!from.Take((ulong)length))
+            return Errno.Fault;
+        var value = new ReadOnlySpan<byte>(from.Address, length);
+        if (length > 0 && value[length - 1] == '\n')
+            value = value.Slice(0, length - 1);
+        switch ((ProcNode)file->Inode->ProcNode)
+        {
+            case ProcNode.HostName:
+                SystemNames.HostName = value;
+                break;
+            case ProcNode.DomainName:
+                SystemNames.DomainName = value;
+                break;
+            case ProcNode.ProcessName:
+                Process* process = ProcessTable.Find(file->Inode->ProcProcess);
+                if (process == null)
+                    return Errno.NoProcess;
+                for (int i = 0; i < Process.NameLength; i++)
+                    process->Name[i] = i < value.Length && i < Process.NameLength - 1 ? value[i] : (byte)0;
+                break;
+            case ProcNode.Overcommit:
+                break;
+            default:
+                return Errno.Invalid;
+        }
+
+        return (long)from.Count;
+    }
+
+    public static void Release(File* file)
+    {
+        var text = (TextBuffer*)file->Object;
+        if (text == null)
+            return;
+        text->Clear();
+        Objects.Free(text);
+        file->Object = null;
+    }
+
+    /// <summary>False when the process it is about is gone.</summary>
+    private static bool Make(Inode* inode, TextBuffer* text)
+    {
+        var node = (ProcNode)inode->ProcNode;
+        if (node > ProcNode.Process)
+        {
+            Process* process = ProcessTable.Find(inode->ProcProcess);
+            if (process != null)
+                ProcProcess.Make(node, process, text);
+            return process != null;
+        }
+
+        switch (node)
+        {
+            case ProcNode.Stat: Stat(text); break;
+            case ProcNode.MemoryInformation: MemoryInformation(text); break;
+            case ProcNode.Uptime:
+                text->AddHundredths(Clock.Monotonic / NanosecondsPerTick);
+                text->Add((byte)' ');
+                text->AddHundredths(Scheduler.IdleTime / NanosecondsPerTick);
+                text->Add((byte)'\n');
+                break;
+            case ProcNode.LoadAverage: LoadAverage(text); break;
+            case ProcNode.ProcessorInformation: ProcessorInformation(text); break;
+            case ProcNode.Version:
+                text->Add(SystemNames.KernelType);
+                text->Add(" version "u8);
+                text->Add(SystemNames.KernelRelease);
+                text->Add(" (guestos) "u8);
+                Line(text, SystemNames.KernelVersion);
+                break;
+            case ProcNode.FileSystems:
+                text->Add("nodev\tramfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\n"u8);
+                break;
+            case ProcNode.CommandLine: Line(text, Kernel.CommandLine); break;
+            case ProcNode.Interrupts: text->Add("           CPU0\n"u8); break;
+            case ProcNode.HostName: Line(text, SystemNames.HostName); break;
+            case ProcNode.DomainName: Line(text, SystemNames.DomainName); break;
+            case ProcNode.KernelRelease: Line(text, SystemNames.KernelRelease); break;
+            case ProcNode.KernelType: Line(text, SystemNames.KernelType); break;
+            case ProcNode.KernelVersion: Line(text, SystemNames.KernelVersion); break;
+            case ProcNode.LargestId: Line(text, "32768"u8); break;
+            case ProcNode.EntropyAvailable: Line(text, "256"u8); break;
+            case ProcNode.Overcommit: Line(text, "0"u8); break;
+            case ProcNode.BootId or ProcNode.Uuid: Uuid(text); break;
+            case ProcNode.UnknownCalls: UnknownCalls(text); break;
+            case ProcNode.Counters: Counters(text); break;
+            case >= ProcNode.NetDevices and <= ProcNode.NetArp: ProcNet.Make(node, text); break;
+        }
+
+        return true;
+    }
+
+    private static void Line(TextBuffer* text, ReadOnlySpan<byte> value)
+    {
+        text->Add(value);
+        text->Add((byte)'\n');
+    }
+
+    private static void Stat(TextBuffer* text)
+    {
+        ulong idle = Scheduler.IdleTime / NanosecondsPerTick;
+        ulong all = Clock.Monotonic / NanosecondsPerTick;
+        ulong busy = all > idle ? all - idle : 0;
+        ulong user = 0, running = 0;
+        for (Process* process = ProcessTable.FirstAfter(0); process != null; process = ProcessTable.FirstAfter(process->Id))
+        {
+            user += process->UserTime + process->ChildrenUserTime;
+            if (process->State == ProcessState.Runnable)
+                running++;
+        }
+
+        user = Math.Min(user / NanosecondsPerTick, busy);
+        for (int i = 0; i < 2; i++)
+        {
+            text->Add(i == 0 ? "cpu  "u8 : "cpu0 "u8);
+            text->Add(user);
+            text->Add(" 0 "u8);
+            text->Add(busy - user);
+            text->Add((byte)' ');
+            text->Add(idle);
+            text->Add(" 0 0 0 0 0 0\n"u8);
+        }
+
+        text->Add("intr 0\nctxt "u8);
+        text->Add(Scheduler.Switches);
+        text->Add("\nbtime "u8);
+        text->Add((Clock.Realtime - Clock.Monotonic) / 1_000_000_000);
+        text->Add("\nprocesses "u8);
+        text->Add(ProcessTable.Created);
+        text->Add("\nprocs_running "u8);
+        text->Add(running);
+        text->Add("\nprocs_blocked 0\n"u8);
+    }
+
+    private static void MemoryInformation(TextBuffer* text)
+    {
+        ulong files = 0;
+        ulong free = Frames.Free;
+        Entry(text, "MemTotal:       "u8, Frames.Total);
+        Entry(text, "MemFree:        "u8, free);
+        Entry(text, "MemAvailable:   "u8, free);
+        Entry(text, "Buffers:        "u8, 0);
+        Entry(text, "Cached:         "u8, files);
+        Entry(text, "SwapCached:     "u8, 0);
+        Entry(text, "Active:         "u8, Frames.Total - free);
+        Entry(text, "Inactive:       "u8, 0);
+        Entry(text, "SwapTotal:      "u8, 0);
+        Entry(text, "SwapFree:       "u8, 0);
+        Entry(text, "Dirty:          "u8, 0);
+        Entry(text, "Writeback:      "u8, 0);
+        Entry(text, "AnonPages:      "u8, 0);
+        Entry(text, "Mapped:         "u8, 0);
+        Entry(text, "Shmem:          "u8, 0);
+        Entry(text, "Slab:           "u8, Objects.FramesHeld);
+    }
+
+    private static void Entry(TextBuffer* text, ReadOnlySpan<byte> name, ulong frames)
+    {
+        text->Add(name);
+        text->Add(frames * 4, 8);
+        text->Add(" kB\n"u8);
+    }
+
+    private static void LoadAverage(TextBuffer* text)
+    {
+        text->AddHundredths(Scheduler.Load1 * 100 >> 16);
+        text->Add((byte)' ');
+        text->AddHundredths(Scheduler.Load5 * 100 >> 16);
+        text->Add((byte)' ');
+        text->AddHundredths(Scheduler.Load15 * 100 >> 16);
+        text->Add((byte)' ');
+        ulong running = 0, all = 0, last = 0;
+        for (Process* process = ProcessTable.FirstAfter(0); process != null; process = ProcessTable.FirstAfter(process->Id))
+        {
+            all++;
+            last = (ulong)process->Id;
+            if (process->State == ProcessState.Runnable)
+                running++;
+        }
+
+        text->Add(running);
+        text->Add((byte)'/');
+        text->Add(all);
+        text->Add((byte)' ');
+        text->Add(last);
+        text->Add((byte)'\n');
+    }
+
+    /// <summary>As much of it as programs look at: vendor and brand from CPUID (SDM vol. 2A, CPUID leaves 0 and 0x80000002).</summary>
+    private static void ProcessorInformation(TextBuffer* text)
+    {
+        uint* r = stackalloc uint[4];
+        text->Add("processor\t: 0\nvendor_id\t: "u8);
+        System.Machine.Processor.CpuId(0, 0, r);
+        uint* vendor = stackalloc uint[3];
+        vendor[0] = r[1];
+        vendor[1] = r[3];
+        vendor[2] = r[2];
+        text->Add((byte*)vendor, 12);
+        System.Machine.Processor.CpuId(1, 0, r);
+        uint signature = r[0];
+        uint family = signature >> 8 & 15;
+        text->Add("\ncpu family\t: "u8);
+        text->Add(family == 15 ? 15 + (signature >> 20 & 255) : family);
+        text->Add("\nmodel\t\t: "u8);
+        text->Add((signature >> 4 & 15) | (family >= 6 ? signature >> 12 & 0xf0 : 0));
+        text->Add("\nmodel name\t: "u8);
+        System.Machine.Processor.CpuId(0x80000000, 0, r);
+        if (r[0] >= 0x80000004)
+        {
+            for (uint leaf = 0x80000002; leaf <= 0x80000004; leaf++)
+            {
+                System.Machine.Processor.CpuId(leaf, 0, r);
+                text->Add((byte*)r, 16);
+            }
+        }
+
+        text->Add("\ncpu cores\t: 1\n\n"u8);
+    }
+
+    private static void Uuid(TextBuffer* text)
+    {
+        byte* bytes = stackalloc byte[16];
+        Randomness.Fill(new Span<byte>(bytes, 16));
+        bytes[6] = (byte)(bytes[6] & 0x0f | 0x40);
+        bytes[8] = (byte)(bytes[8] & 0x3f | 0x80);
+        for (int i = 0; i < 16; i++)
+        {
+            if (i is 4 or 6 or 8 or 10)
+                text->Add((byte)'-');
+            text->AddHex(bytes[i], 2);
+        }
+
+        text->Add((byte)'\n');
+    }
+
+    /// <summary>Number and count of every system call that was asked for and is not there.</summary>
+    private static void UnknownCalls(TextBuffer* text)
+    {
+        for (int number = 0; number < Dispatch.CountedNumbers; number++)
+        {
+            if (Dispatch.UnknownCalls[number] == 0)
+                continue;
+            text->Add((ulong)number);
+            text->Add((byte)' ');
+            text->Add(Dispatch.UnknownCalls[number]);
+            text->Add((byte)'\n');
+        }
+    }
+
+    private static void Counters(TextBuffer* text)
+    {
+        Counter(text, "frames_total"u8, Frames.Total);
+        Counter(text, "frames_free"u8, Frames.Free);
+        Counter(text, "frames_objects"u8, Objects.FramesHeld);
+        Counter(text, "inodes"u8, (ulong)Vfs.InodesInUse);
+        Counter(text, "open_files"u8, (ulong)Files.InUse);
+        Counter(text, "processes_created"u8, ProcessTable.Created);
+        Counter(text, "context_switches"u8, Scheduler.Switches);
+        Counter(text, "idle_nanoseconds"u8, Scheduler.IdleTime);
+        Counter(text, "initramfs_members"u8, (ulong)InitialTree.Taken);
+        Counter(text, "initramfs_left_out"u8, (ulong)InitialTree.LeftOut);
+        ProcNet.Counters(text);
+    }
+
+    internal static void Counter(TextBuffer* text, ReadOnlySpan<byte> name, ulong value)
+    {
+        text->Add(name);
+        text->Add((byte)' ');
+        text->Add(value);
+        text->Add((byte)'\n');
+    }
+}

@@ -1,0 +1,407 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>The files of /proc. Those from <see cref="Process"/> on exist once per process.</summary>
+public enum ProcNode
+{
+    Root,
+    Self,
+    Stat,
+    MemoryInformation,
+    Uptime,
+    LoadAverage,
+    ProcessorInformation,
+    Version,
+    Mounts,
+    FileSystems,
+    CommandLine,
+    Interrupts,
+    Net,
+    Sys,
+    Evilman,
+    NetDevices,
+    NetTcp,
+    NetTcp6,
+    NetUdp,
+    NetUdp6,
+    NetRaw,
+    NetRaw6,
+    NetUnix,
+    NetRoute,
+    NetArp,
+    SysKernel,
+    SysMemory,
+    HostName,
+    DomainName,
+    KernelRelease,
+    KernelType,
+    KernelVersion,
+    LargestId,
+    Random,
+    BootId,
+    Uuid,
+    EntropyAvailable,
+    Overcommit,
+    UnknownCalls,
+    Counters,
+    Process,
+    ProcessStat,
+    ProcessStatus,
+    ProcessSizes,
+    ProcessCommandLine,
+    ProcessEnvironment,
+    ProcessName,
+    ProcessMaps,
+    ProcessMounts,
+    ProcessLimits,
+    ProcessExecutable,
+    ProcessDirectory,
+    ProcessRoot,
+    ProcessFiles,
+    Descriptor,
+    Count,
+}
+
+/// <summary>
+/// /proc as a tree: inodes are made by lookup and die with their last user; only the root stays. What files say is in <see cref="ProcText"/>.
+/// </summary>
+public static unsafe class ProcTree
+{
+    public const int LongestName = 32;
+
+    /// <summary>Room for the text of a link and for a path inside /proc.</summary>
+    public const int LongestPath = 512;
+
+    /// <summary>Cookies of processes and descriptors in their directories: behind those of fixed names.</summary>
+    private const ulong NumberCookie = 1000;
+
+    /// <summary>The root directory, wherever it is mounted.</summary>
+    public static Inode* Root;
+
+    public static void Init()
+    {
+        Root = Make(ProcNode.Root, 0, 0);
+        Root->Links = 2;
+    }
+
+    private static ReadOnlySpan<byte> NameOf(ProcNode node) => node switch
+    {
+        ProcNode.Self => "self"u8,
+        ProcNode.Stat or ProcNode.ProcessStat => "stat"u8,
+        ProcNode.MemoryInformation => "meminfo"u8,
+        ProcNode.Uptime => "uptime"u8,
+        ProcNode.LoadAverage => "loadavg"u8,
+        ProcNode.ProcessorInformation => "cpuinfo"u8,
+        ProcNode.Version or ProcNode.KernelVersion => "version"u8,
+        ProcNode.Mounts or ProcNode.ProcessMounts => "mounts"u8,
+        ProcNode.FileSystems => "filesystems"u8,
+        ProcNode.CommandLine or ProcNode.ProcessCommandLine => "cmdline"u8,
+        ProcNode.Interrupts => "interrupts"u8,
+        ProcNode.Net => "net"u8,
+        ProcNode.Sys => "sys"u8,
+        ProcNode.Evilman => "evilman"u8,
+        ProcNode.NetDevices => "dev"u8,
+        ProcNode.NetTcp => "tcp"u8,
+        ProcNode.NetTcp6 => "tcp6"u8,
+        ProcNode.NetUdp => "udp"u8,
+        ProcNode.NetUdp6 => "udp6"u8,
+        ProcNode.NetRaw => "raw"u8,
+        ProcNode.NetRaw6 => "raw6"u8,
+        ProcNode.NetUnix => "unix"u8,
+        ProcNode.NetRoute => "route"u8,
+        ProcNode.NetArp => "arp"u8,
+        ProcNode.SysKernel => "kernel"u8,
+        ProcNode.SysMemory => "vm"u8,
+        ProcNode.HostName => "hostname"u8,
+        ProcNode.DomainName => "domainname"u8,
+        ProcNode.KernelRelease => "osrelease"u8,
+        ProcNode.KernelType => "ostype"u8,
+        ProcNode.LargestId => "pid_max"u8,
+        ProcNode.Random => "random"u8,
+        ProcNode.BootId => "boot_id"u8,
+        ProcNode.Uuid => "uuid"u8,
+        ProcNode.EntropyAvailable => "entropy_avail"u8,
+        ProcNode.Overcommit => "overcommit_memory"u8,
+        ProcNode.UnknownCalls => "unknown_syscalls"u8,
+        ProcNode.Counters => "counters"u8,
+        ProcNode.ProcessStatus => "status"u8,
+        ProcNode.ProcessSizes => "statm"u8,
+        ProcNode.ProcessEnvironment => "environ"u8,
+        ProcNode.ProcessName => "comm"u8,
+        ProcNode.ProcessMaps => "maps"u8,
+        ProcNode.ProcessLimits => "limits"u8,
+        ProcNode.ProcessExecutable => "exe"u8,
+        ProcNode.ProcessDirectory => "cwd"u8,
+        ProcNode.ProcessRoot => "root"u8,
+        ProcNode.ProcessFiles => "fd"u8,
+        _ => default,
+    };
+
+    private static ProcNode ParentOf(ProcNode node) => node switch
+    {
+        >= ProcNode.NetDevices and <= ProcNode.NetArp => ProcNode.Net,
+        ProcNode.SysKernel or ProcNode.SysMemory => ProcNode.Sys,
+        >= ProcNode.HostName and <= ProcNode.Random => ProcNode.SysKernel,
+        >= ProcNode.BootId and <= ProcNode.EntropyAvailable => ProcNode.Random,
+        ProcNode.Overcommit => ProcNode.SysMemory,
+        ProcNode.UnknownCalls or ProcNode.Counters => ProcNode.Evilman,
+        ProcNode.Descriptor => ProcNode.ProcessFiles,
+        > ProcNode.Process => ProcNode.Process,
+        _ => ProcNode.Root,
+    };
+
+    private static InodeType TypeOf(ProcNode node) => node switch
+    {
+        ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory or ProcNode.Random
+            or ProcNode.Process or ProcNode.ProcessFiles => InodeType.Directory,
+        ProcNode.Self or ProcNode.Mounts or ProcNode.ProcessExecutable or ProcNode.ProcessDirectory or ProcNode.ProcessRoot or ProcNode.Descriptor
+            => InodeType.Link,
+        _ => InodeType.Regular,
+    };
+
+    private static bool IsWritable(ProcNode node) => node is ProcNode.HostName or ProcNode.DomainName or ProcNode.Overcommit or ProcNode.ProcessName;
+
+    /// <summary>One name in a directory of /proc: an inode with a reference, or null.</summary>
+    public static Inode* Lookup(Inode* directory, byte* name, int length)
+    {
+        var parent = (ProcNode)directory->ProcNode;
+        int process = directory->ProcProcess;
+        if (parent is (ProcNode.Root or ProcNode.ProcessFiles) && Number(name, length, out int number))
+        {
+            if (parent == ProcNode.Root)
+                return ProcessTable.Find(number) != null ? Make(ProcNode.Process, number, 0) : null;
+            Process* owner = ProcessTable.Find(process);
+            return owner != null && FileTable.Get(owner->Files, (ulong)number) != null ? Make(ProcNode.Descriptor, process, number) : null;
+        }
+
+        if (process != 0 && ProcessTable.Find(process) == null)
+            return null;
+        var wanted = new ReadOnlySpan<byte>(name, length);
+        for (ProcNode node = ProcNode.Self; node < ProcNode.Count; node++)
+            if (node != ProcNode.Process && node != ProcNode.Descriptor && ParentOf(node) == parent && NameOf(node).SequenceEqual(wanted))
+                return Make(node, process, 0);
+        return null;
+    }
+
+    /// <summary>
+    /// The entry behind a cookie: fixed names first, then processes or descriptors by number. False at the end.
+    /// <paramref name="name"/> has room for <see cref="LongestName"/> bytes.
+    /// </summary>
+    public static bool NextEntry(Inode* directory, ulong position, byte* name, out int length, out ulong cookie, out ulong number, out InodeType type)
+    {
+        var parent = (ProcNode)directory->ProcNode;
+        int process = directory->ProcProcess;
+        length = 0;
+        cookie = number = 0;
+        type = 0;
+        if (process != 0 && ProcessTable.Find(process) == null)
+            return false;
+        for (ulong at = Math.Max(position + 1, Directories.FirstCookie); at < Directories.FirstCookie + (ulong)ProcNode.Count; at++)
+        {
+            var node = (ProcNode)(at - Directories.FirstCookie);
+            if (node is ProcNode.Root or ProcNode.Process or ProcNode.Descriptor || ParentOf(node) != parent)
+                continue;
+            ReadOnlySpan<byte> text = NameOf(node);
+            text.CopyTo(new Span<byte>(name, LongestName));
+            length = text.Length;
+            cookie = at;
+            number = NumberOf(node, process, 0);
+            type = TypeOf(node);
+            return true;
+        }
+
+        int after = position >= NumberCookie ? (int)(position - NumberCookie) : -1;
+        if (parent == ProcNode.Root)
+        {
+            Process* next = ProcessTable.FirstAfter(Math.Max(after, 0));
+            if (next == null)
+                return false;
+            length = Decimal(name, (ulong)next->Id);
+            cookie = NumberCookie + (ulong)next->Id;
+            number = NumberOf(ProcNode.Process, next->Id, 0);
+            type = InodeType.Directory;
+            return true;
+        }
+
+        if (parent != ProcNode.ProcessFiles)
+            return false;
+        FileTable* table = ProcessTable.Find(process)->Files;
+        for (int descriptor = after + 1; descriptor < FileTable.Capacity; descriptor++)
+        {
+            if (FileTable.Get(table, (ulong)descriptor) == null)
+                continue;
+            length = Decimal(name, (ulong)descriptor);
+            cookie = NumberCookie + (ulong)descriptor;
+            number = NumberOf(ProcNode.Descriptor, process, descriptor);
+            type = InodeType.Link;
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>The directory above, with a reference.</summary>
+    public static Inode* ParentOf(Inode* directory)
+    {
+        ProcNode parent = ParentOf((ProcNode)directory->ProcNode);
+        Inode* made = parent == ProcNode.Root ? null : Make(parent, directory->ProcProcess, 0);
+        return made != null ? made : Vfs.Hold(Root);
+    }
+
+    /// <summary>Where a link leads when it stands for an object rather than a name: an inode with a reference, or null.</summary>
+    public static Inode* Jump(Inode* link)
+    {
+        Inode* target = TargetOf(link);
+        return target != null ? Vfs.Hold(target) : null;
+    }
+
+    /// <summary>What readlink says. Length, or -errno (ENOENT: the process is gone; ENAMETOOLONG).</summary>
+    public static long LinkText(Inode* link, byte* to, int capacity)
+    {
+        switch ((ProcNode)link->ProcNode)
+        {
+            case ProcNode.Self:
+                return Scheduler.Current != null ? Decimal(to, (ulong)Scheduler.Current->ThreadGroupId) : Errno.NoEntry;
+            case ProcNode.Mounts:
+                "self/mounts"u8.CopyTo(new Span<byte>(to, capacity));
+                return "self/mounts"u8.Length;
+        }
+
+        Inode* target = TargetOf(link);
+        if (target != null && target->FileSystem != FileSystem.Anonymous)
+        {
+            long length = Vfs.PathOf(target, to, capacity);
+            if (length != Errno.NoEntry)
+                return length == Errno.Range ? Errno.NameTooLong : length;
+            "/ (deleted)"u8.CopyTo(new Span<byte>(to, capacity));
+            return "/ (deleted)"u8.Length;
+        }
+
+        if ((ProcNode)link->ProcNode != ProcNode.Descriptor)
+            return Errno.NoEntry;
+        Process* process = ProcessTable.Find(link->ProcProcess);
+        File* file = process != null ? FileTable.Get(process->Files, (ulong)link->ProcDescriptor) : null;
+        if (file == null)
+            return Errno.NoEntry;
+        ReadOnlySpan<byte> kind = file->Kind switch
+        {
+            FileKind.Pipe => "pipe:["u8,
+            FileKind.Socket => "socket:["u8,
+            FileKind.Epoll => "anon_inode:[eventpoll"u8,
+            FileKind.Event => "anon_inode:[eventfd"u8,
+            _ => "anon_inode:["u8,
+        };
+        kind.CopyTo(new Span<byte>(to, capacity));
+        int end = kind.Length;
+        if (file->Kind is FileKind.Pipe or FileKind.Socket)
+        {
+            FileStatus.Of(file, out FileStatus status);
+            end += Decimal(to + end, status.Number);
+        }
+
+        to[end++] = (byte)']';
+        return end;
+    }
+
+    /// <summary>The path below /proc, without a leading slash. <paramref name="to"/> has room for <see cref="LongestPath"/> bytes.</summary>
+    public static int PathInside(Inode* inode, byte* to)
+    {
+        ProcNode* chain = stackalloc ProcNode[8];
+        int depth = 0;
+        for (var node = (ProcNode)inode->ProcNode; node != ProcNode.Root && depth < 8; node = ParentOf(node))
+            chain[depth++] = node;
+        int length = 0;
+        while (depth-- > 0)
+        {
+            if (length > 0)
+                to[length++] = (byte)'/';
+            if (chain[depth] == ProcNode.Process)
+            {
+                length += Decimal(to + length, (ulong)inode->ProcProcess);
+            }
+            else if (chain[depth] == ProcNode.Descriptor)
+            {
+                length += Decimal(to + length, (ulong)inode->ProcDescriptor);
+            }
+            else
+            {
+                ReadOnlySpan<byte> name = NameOf(chain[depth]);
+                name.CopyTo(new Span<byte>(to + length, LongestName));
+                length += name.Length;
+            }
+        }
+
+        return length;
+    }
+
+    /// <summary>Decimal digits without a terminating zero; at most 20. Returns how many.</summary>
+    public static int Decimal(byte* to, ulong value)
+    {
+        byte* digits = stackalloc byte[20];
+        int count = 0;
+        do
+        {
+            digits[count++] = (byte)('0' + value % 10);
+            value /= 10;
+        }
+        while (value != 0);
+        for (int i = 0; i < count; i++)
+            to[i] = digits[count - 1 - i];
+        return count;
+    }
+
+    private static Inode* TargetOf(Inode* link)
+    {
+        Process* process = ProcessTable.Find(link->ProcProcess);
+        if (process == null)
+            return null;
+        switch ((ProcNode)link->ProcNode)
+        {
+            case ProcNode.ProcessExecutable: return process->Space != null ? process->Space->Executable : null;
+            case ProcNode.ProcessDirectory: return process->WorkingDirectory;
+            case ProcNode.ProcessRoot: return Vfs.Root;
+            case ProcNode.Descriptor:
+                File* file = FileTable.Get(process->Files, (ulong)link->ProcDescriptor);
+                return file != null ? file->Inode : null;
+            default: return null;
+        }
+    }
+
+    private static Inode* Make(ProcNode node, int process, int descriptor)
+    {
+        Inode* inode = Vfs.NewInode(TypeOf(node), Permissions(node), Vfs.ProcVolume);
+        if (inode == null)
+            return null;
+        inode->FileSystem = FileSystem.Proc;
+        inode->Number = NumberOf(node, process, descriptor);
+        inode->ProcNode = (int)node;
+        inode->ProcProcess = process;
+        inode->ProcDescriptor = descriptor;
+        return inode;
+    }
+
+    private static uint Permissions(ProcNode node) => TypeOf(node) switch
+    {
+        InodeType.Directory => 0x16d,   // 0555
+        InodeType.Link => 0x1ff,
+        _ => IsWritable(node) ? 0x1a4u : 0x124u,
+    };
+
+    private static ulong NumberOf(ProcNode node, int process, int descriptor) => (ulong)process << 24 | (ulong)descriptor << 8 | (uint)node + 1;
+
+    private static bool Number(byte* name, int length, out int number)
+    {
+        number = 0;
+        if (length == 0 || length > 6 || length > 1 && name[0] == '0')
+            return false;
+        for (int i = 0; i < length; i++)
+        {
+            if (name[i] is < (byte)'0' or > (byte)'9')
+                return false;
+            number = number * 10 + (name[i] - '0');
+        }
+
+        return true;
+    }
+}

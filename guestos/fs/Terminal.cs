@@ -1,0 +1,340 @@
+using System;
+using System.Machine;
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>
+/// The console: the 16550 at 0x3f8 with a line discipline over it. /dev/console, /dev/ttyS0 and /dev/tty are all this one.
+/// Input comes by interrupt, output is written at once.
+/// </summary>
+public static unsafe class Terminal
+{
+    private const int InterruptLine = 4;
+    private const ushort Data = 0x3f8, InterruptEnable = 0x3f9, FifoControl = 0x3fa, ModemControl = 0x3fc, LineStatus = 0x3fd;
+
+    /// <summary>Bytes moved between user memory and the terminal at a time.</summary>
+    private const int Piece = 256;
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct WindowSize
+    {
+        public ushort Rows, Columns, Width, Height;
+    }
+
+    private static LineDiscipline s_line;
+    private static WaitQueue s_queue;
+    private static WindowSize s_window;
+
+    /// <summary>The session whose controlling terminal this is, 0 for none, and its foreground process group.</summary>
+    public static int Session, ForegroundGroup;
+
+    // SAFETY (both): non-collected statics never move.
+    private static LineDiscipline* Line
+    {
+        get
+        {
+            fixed (LineDiscipline* line = &s_line)
+                return line;
+        }
+    }
+
+    private static WaitQueue* Queue
+    {
+        get
+        {
+            fixed (WaitQueue* queue = &s_queue)
+                return queue;
+        }
+    }
+
+    public static void Init()
+    {
+        Line->Termios = Termios.Standard;
+        s_window = new WindowSize { Rows = 24, Columns = 80 };
+        Start();
+    }
+
+    /// <summary>Makes the UART interrupt when a byte arrives: at boot, and again on a machine just arrived at.</summary>
+    public static void Start()
+    {
+        Interrupts.Register(InterruptLine, &Interrupt);
+        Port.Out8(FifoControl, 0x07);       // FIFOs on and empty, trigger at one byte
+        Port.Out8(ModemControl, 0x0b);      // DTR, RTS, OUT2: the interrupt reaches the controller
+        Port.Out8(InterruptEnable, 0x01);   // received data
+    }
+
+    private static void Interrupt()
+    {
+        bool any = false;
+        while ((Port.In8(LineStatus) & 1) != 0)
+        {
+            Type(Port.In8(Data));
+            any = true;
+        }
+
+        if (any)
+            Readiness.Changed(Queue);
+    }
+
+    private static void Type(byte value)
+    {
+        TerminalOutput echo = default;
+        int signal = Line->Type(value, ref echo);
+        Uart.Write(new ReadOnlySpan<byte>(echo.Bytes, echo.Length));
+        if (signal != 0 && ForegroundGroup != 0)
+            Signals.SendGroup(ForegroundGroup, signal);
+    }
+
+    public static long Read(File* file, ref Transfer to)
+    {
+        if (to.Count == 0)
+            return 0;
+        byte* piece = stackalloc byte[Piece];
+        ulong deadline = ulong.MaxValue;
+        while (true)
+        {
+            long error = CheckForeground(Signal.TerminalInput);
+            if (error < 0)
+                return error;
+            bool canonical = (Line->Termios.Local & Termios.Canonical) != 0;
+            int minimum = Line->Termios.Characters[Termios.Minimum];
+            uint tenths = Line->Termios.Characters[Termios.Time];
+            // A raw read waits for VMIN bytes, but not for more than it asked for; VTIME without VMIN is a deadline.
+            bool enough = canonical ? Line->Readable : (ulong)Line->Waiting >= Math.Min(to.Count, (ulong)Math.Max(minimum, minimum == 0 && tenths == 0 ? 0 : 1));
+            if (enough)
+                break;
+            if (file->NonBlocking)
+                return Errno.TryAgain;
+            if (!canonical && tenths != 0 && deadline == ulong.MaxValue && (minimum == 0 || Line->Waiting > 0))
+                deadline = Clock.Monotonic + tenths * 100_000_000UL;
+            WaitResult result = Scheduler.Sleep(Queue, deadline);
+            if (result == WaitResult.Interrupted)
+                return Errno.Interrupted;
+            if (result == WaitResult.TimedOut)
+                break;
+        }
+
+        ulong done = 0;
+        while (to.Count > 0 && Line->Waiting > 0)
+        {
+            int step = (int)Math.Min(to.Count, Piece);
+            if (!to.Fill((ulong)step))
+                return done > 0 ? (long)done : Errno.Fault;
+            int lineLeft = Line->Available;
+            int count = Line->Read(piece, step);
+            Memory.Copy(to.Address, piece, (ulong)count);
+            to.Advance((ulong)count);
+            done += (ulong)count;
+            bool canonical = (Line->Termios.Local & Termios.Canonical) != 0;
+            if (count < step || canonical && (count == lineLeft))
+                break;
+        }
+
+        return (long)done;
+    }
+
+    public static long Write(File* file, ref Transfer from)
+    {
+        ulong total = from.Count;
+        while (from.Count > 0)
+        {
+            ulong written = total - from.Count;
+            if ((Line->Termios.Local & Termios.StopBackground) != 0)
+            {
+                long error = CheckForeground(Signal.TerminalOutput);
+                if (error < 0)
+                    return written > 0 ? (long)written : error;
+            }
+
+            if (Line->Stopped)
+            {
+                if (file->NonBlocking)
+                    return written > 0 ? (long)written : Errno.TryAgain;
+                if (Scheduler.Sleep(Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                    return written > 0 ? (long)written : Errno.Interrupted;
+                continue;
+            }
+
+            ulong step = Math.Min(from.Count, Piece);
+            if (!from.Take(step))
+                return written > 0 ? (long)written : Errno.Fault;
+            TerminalOutput output = default;
+            for (ulong i = 0; i < step; i++)
+            {
+                Line->Write(from.Address[i], ref output);
+                if (output.Length < TerminalOutput.Capacity - 8)
+                    continue;
+                Uart.Write(new ReadOnlySpan<byte>(output.Bytes, output.Length));
+                output.Length = 0;
+            }
+
+            Uart.Write(new ReadOnlySpan<byte>(output.Bytes, output.Length));
+            from.Advance(step);
+        }
+
+        return (long)total;
+    }
+
+    public static uint Poll()
+    {
+        uint events = Line->Stopped ? 0 : PollEvents.Out | PollEvents.WriteNormal;
+        return Line->Readable ? events | PollEvents.In | PollEvents.ReadNormal : events;
+    }
+
+    /// <summary>open(2): a session leader without a terminal gets this one, unless it says O_NOCTTY or opens /dev/console.</summary>
+    public static void Opened(uint flags, bool console)
+    {
+        Process* process = Scheduler.Current;
+        if (process != null && !console && (flags & OpenFlags.NoControllingTerminal) == 0 && process->SessionId == process->Id && Session == 0)
+            Take(process);
+    }
+
+    /// <summary>/dev/tty exists for those whose session has it.</summary>
+    public static bool BelongsToCurrent => Scheduler.Current != null && Session != 0 && Scheduler.Current->SessionId == Session;
+
+    /// <summary>A session's leader has ended: its foreground group hears SIGHUP, and the terminal is free (POSIX "modem disconnect").</summary>
+    public static void SessionEnded(int session)
+    {
+        if (session == 0 || session != Session)
+            return;
+        int group = ForegroundGroup;
+        Session = ForegroundGroup = 0;
+        if (group != 0)
+        {
+            Signals.SendGroup(group, Signal.HangUp);
+            Signals.SendGroup(group, Signal.Continue);
+        }
+    }
+
+    /// <summary>ioctl_tty(2). Numbers from include/uapi/asm-generic/ioctls.h.</summary>
+    public static long Ioctl(File* file, uint request, ulong argument)
+    {
+        const uint Get = 0x5401, Set = 0x5402, SetWait = 0x5403, SetFlush = 0x5404, SendBreak = 0x5409, Flow = 0x540a, Flush = 0x540b,
+            Exclusive = 0x540c, NotExclusive = 0x540d, SetControlling = 0x540e, GetGroup = 0x540f, SetGroup = 0x5410, OutputQueue = 0x5411,
+            GetWindow = 0x5413, SetWindow = 0x5414, InputQueue = 0x541b, NotControlling = 0x5422, GetSession = 0x5429;
+        Process* process = Scheduler.Current;
+        switch (request)
+        {
+            case Get:
+                if (!UserMemory.Writable(argument, Termios.Length))
+                    return Errno.Fault;
+                *(Termios*)argument = Line->Termios;
+                return 0;
+            case Set:
+            case SetWait:
+            case SetFlush:
+                if (!UserMemory.Readable(argument, Termios.Length))
+                    return Errno.Fault;
+                long error = CheckForeground(Signal.TerminalOutput);
+                if (error < 0)
+                    return error;
+                if (request == SetFlush)
+                    Line->FlushInput();
+                Line->Change(*(Termios*)argument);
+                Readiness.Changed(Queue);
+                return 0;
+            case SendBreak:
+            case Exclusive:
+            case NotExclusive:
+                return 0;
+            case Flow:
+                Line->Stopped = argument == 0 || argument != 1 && Line->Stopped;
+                Readiness.Changed(Queue);
+                return argument <= 3 ? 0 : Errno.Invalid;
+            case Flush:
+                if (argument is 0 or 2)
+                    Line->FlushInput();
+                return argument <= 2 ? 0 : Errno.Invalid;
+            case SetControlling:
+                if (Session == process->SessionId && Session == process->Id)
+                    return 0;
+                if (process->SessionId != process->Id || Session != 0 && argument != 1)
+                    return Errno.NotPermitted;
+                Take(process);
+                return 0;
+            case NotControlling:
+                if (!BelongsToCurrent)
+                    return Errno.NotTerminal;
+                if (process->SessionId == process->Id)
+                    SessionEnded(Session);
+                return 0;
+            case GetGroup:
+                return BelongsToCurrent ? Give(argument, ForegroundGroup) : Errno.NotTerminal;
+            case GetSession:
+                return BelongsToCurrent ? Give(argument, Session) : Errno.NotTerminal;
+            case SetGroup:
+                if (!UserMemory.Readable(argument, 4))
+                    return Errno.Fault;
+                if (!BelongsToCurrent)
+                    return Errno.NotTerminal;
+                error = CheckForeground(Signal.TerminalOutput);
+                if (error < 0)
+                    return error;
+                int group = *(int*)argument;
+                if (group <= 0)
+                    return Errno.Invalid;
+                if (!GroupIsInSession(group, Session))
+                    return Errno.NotPermitted;
+                ForegroundGroup = group;
+                return 0;
+            case OutputQueue:
+                return Give(argument, 0);
+            case InputQueue:
+                return Give(argument, Line->Available);
+            case GetWindow:
+                if (!UserMemory.Writable(argument, 8))
+                    return Errno.Fault;
+                *(WindowSize*)argument = s_window;
+                return 0;
+            case SetWindow:
+                if (!UserMemory.Readable(argument, 8))
+                    return Errno.Fault;
+                WindowSize size = *(WindowSize*)argument;
+                bool changed = size.Rows != s_window.Rows || size.Columns != s_window.Columns;
+                s_window = size;
+                if (changed && ForegroundGroup != 0)
+                    Signals.SendGroup(ForegroundGroup, Signal.WindowChange);
+                return 0;
+            default:
+                return Errno.NotTerminal;
+        }
+    }
+
+    private static void Take(Process* process)
+    {
+        Session = process->SessionId;
+        ForegroundGroup = process->GroupId;
+    }
+
+    private static long Give(ulong address, int value)
+    {
+        if (!UserMemory.Writable(address, 4))
+            return Errno.Fault;
+        *(int*)address = value;
+        return 0;
+    }
+
+    private static bool GroupIsInSession(int group, int session)
+    {
+        for (Process* p = ProcessTable.FirstAfter(0); p != null; p = ProcessTable.FirstAfter(p->Id))
+            if (p->GroupId == group && p->SessionId == session)
+                return true;
+        return false;
+    }
+
+    /// <summary>
+    /// Job control: a background process of the terminal's session is stopped by SIGTTIN or SIGTTOU, unless it does not listen to it:
+    /// then it may write, and reading is EIO. 0: go on.
+    /// </summary>
+    private static long CheckForeground(int signal)
+    {
+        Process* process = Scheduler.Current;
+        if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->GroupId == ForegroundGroup)
+            return 0;
+        if (Signals.IsBlockedOrIgnored(process, signal))
+            return signal == Signal.TerminalInput ? Errno.InputOutput : 0;
+        Signals.SendGroup(process->GroupId, signal);
+        return Errno.Interrupted;
+    }
+}

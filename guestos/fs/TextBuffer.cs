@@ -1,0 +1,101 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>Text that grows by page frames, up to 64 KiB; what is beyond, or finds no memory, is cut off.</summary>
+public unsafe struct TextBuffer
+{
+    private const int PageSize = 4096;
+    private const int PageCount = 16;
+
+    public int Length;
+    private fixed ulong _pages[PageCount];
+
+    public void Add(byte value)
+    {
+        int index = Length / PageSize;
+        if (index >= PageCount || _pages[index] == 0 && (_pages[index] = Frames.Allocate()) == 0)
+            return;
+        DirectMap.At(_pages[index])[Length % PageSize] = value;
+        Length++;
+    }
+
+    public void Add(ReadOnlySpan<byte> text)
+    {
+        for (int i = 0; i < text.Length; i++)
+            Add(text[i]);
+    }
+
+    /// <summary>Zero-terminated text, at most <paramref name="most"/> bytes.</summary>
+    public void Add(byte* text, int most)
+    {
+        for (int i = 0; i < most && text[i] != 0; i++)
+            Add(text[i]);
+    }
+
+    /// <summary>Decimal, right-aligned in <paramref name="width"/>.</summary>
+    public void Add(ulong value, int width = 0)
+    {
+        byte* digits = stackalloc byte[20];
+        int count = ProcTree.Decimal(digits, value);
+        for (; width > count; width--)
+            Add((byte)' ');
+        Add(new ReadOnlySpan<byte>(digits, count));
+    }
+
+    public void AddSigned(long value)
+    {
+        if (value < 0)
+            Add((byte)'-');
+        Add((ulong)(value < 0 ? -value : value));
+    }
+
+    /// <summary>Hexadecimal with at least <paramref name="digits"/> digits.</summary>
+    public void AddHex(ulong value, int digits, bool upper = false)
+    {
+        int count = 16;
+        while (count > digits && count > 1 && value >> (count - 1) * 4 == 0)
+            count--;
+        while (count-- > 0)
+            Add((upper ? "0123456789ABCDEF"u8 : "0123456789abcdef"u8)[(int)(value >> count * 4) & 15]);
+    }
+
+    /// <summary>Hundredths as "n.nn".</summary>
+    public void AddHundredths(ulong value)
+    {
+        Add(value / 100);
+        Add((byte)'.');
+        Add((byte)('0' + value / 10 % 10));
+        Add((byte)('0' + value % 10));
+    }
+
+    public long Read(ulong offset, ref Transfer to)
+    {
+        ulong done = 0;
+        while (to.Count > 0 && offset < (ulong)Length)
+        {
+            ulong inPage = offset % PageSize;
+            ulong step = Math.Min(Math.Min(to.Count, PageSize - inPage), (ulong)Length - offset);
+            if (!to.Fill(step))
+                return done > 0 ? (long)done : Errno.Fault;
+            Memory.Copy(to.Address, DirectMap.At(_pages[offset / PageSize]) + inPage, step);
+            to.Advance(step);
+            offset += step;
+            done += step;
+        }
+
+        return (long)done;
+    }
+
+    public void Clear()
+    {
+        for (int i = 0; i < PageCount; i++)
+        {
+            if (_pages[i] != 0)
+                Frames.Release(_pages[i]);
+            _pages[i] = 0;
+        }
+
+        Length = 0;
+    }
+}
