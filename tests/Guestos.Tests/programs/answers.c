@@ -1,0 +1,530 @@
+/* Asks the kernel many small questions and prints the answers. Run on the host and in the guest: both must print the same.
+   Nothing that differs between two correct kernels (addresses, ids, times) may be printed. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void answer(const char *what, long result)
+{
+    if (result < 0)
+        printf("%s: -1 %s\n", what, strerrorname_np(errno));
+    else
+        printf("%s: %ld\n", what, result);
+    errno = 0;
+}
+
+static volatile sig_atomic_t caught, caught_code, order[16], order_count;
+static void *caught_address;
+static sigjmp_buf back;
+
+static void on_signal(int signal, siginfo_t *information, void *context)
+{
+    (void)context;
+    caught = signal;
+    caught_code = information->si_code;
+    caught_address = information->si_addr;
+    if (order_count < 16)
+        order[order_count++] = signal;
+}
+
+static void on_fault(int signal, siginfo_t *information, void *context)
+{
+    on_signal(signal, information, context);
+    siglongjmp(back, 1);
+}
+
+static void handle(int signal, void (*handler)(int, siginfo_t *, void *), int flags)
+{
+    struct sigaction action = { .sa_flags = SA_SIGINFO | flags };
+    action.sa_sigaction = handler;
+    sigaction(signal, &action, NULL);
+}
+
+static int status_of(pid_t child)
+{
+    int status = -1;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static void show_status(const char *what, int status)
+{
+    if (WIFEXITED(status))
+        printf("%s: exited %d\n", what, WEXITSTATUS(status));
+    else if (WIFSIGNALED(status))
+        printf("%s: killed by %d\n", what, WTERMSIG(status));
+    else if (WIFSTOPPED(status))
+        printf("%s: stopped by %d\n", what, WSTOPSIG(status));
+    else
+        printf("%s: %x\n", what, status);
+}
+
+static void memory(void)
+{
+    char *page = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    answer("mmap", page != MAP_FAILED);
+    long sum = 0;
+    for (int i = 0; i < 8 * 4096; i++)
+        sum += page[i];
+    answer("fresh pages are zero", sum);
+    memset(page, 7, 8 * 4096);
+    answer("mprotect middle", mprotect(page + 4096, 4096, PROT_READ));
+    handle(SIGSEGV, on_fault, 0);
+    if (sigsetjmp(back, 1) == 0)
+        page[4096] = 1;
+    answer("write to read-only: signal", caught);
+    answer("code", caught_code);
+    answer("address is right", caught_address == page + 4096);
+    answer("mprotect back", mprotect(page + 4096, 4096, PROT_READ | PROT_WRITE));
+    page[4096] = 9;
+    answer("kept its neighbours", page[4095] + page[8192] + page[4097]);
+    answer("munmap middle", munmap(page + 2 * 4096, 4096));
+    if (sigsetjmp(back, 1) == 0)
+        page[2 * 4096] = 1;
+    answer("unmapped: code", caught_code);
+    answer("read after PROT_NONE set", mprotect(page, 4096, PROT_NONE));
+    if (sigsetjmp(back, 1) == 0)
+        sum = *(volatile char *)page;
+    answer("PROT_NONE: code", caught_code);
+    mprotect(page, 4096, PROT_READ);
+    answer("content survived PROT_NONE", page[10]);
+    if (sigsetjmp(back, 1) == 0)
+        ((void (*)(void))(page + 5 * 4096))();
+    answer("no execute: code", caught_code);
+    if (sigsetjmp(back, 1) == 0)
+        *(volatile int *)8 = 1;
+    answer("null: code", caught_code);
+    answer("munmap unaligned", munmap(page + 1, 4096));
+    answer("munmap nothing", munmap(page, 0));
+    answer("mprotect hole", mprotect(page, 8 * 4096, PROT_READ));
+    answer("mmap length 0", (long)mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    answer("mmap bad descriptor", (long)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 77, 0));
+    answer("mmap no type", (long)mmap(NULL, 4096, PROT_READ, MAP_ANONYMOUS, -1, 0));
+
+    char *grown = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(grown, 3, 3 * 4096);
+    grown = mremap(grown, 3 * 4096, 300 * 4096, MREMAP_MAYMOVE);
+    answer("mremap grows", grown != MAP_FAILED);
+    answer("content", grown[0] + grown[3 * 4096 - 1] + grown[3 * 4096] + grown[300 * 4096 - 1]);
+    char *small = mremap(grown, 300 * 4096, 4096, 0);
+    answer("mremap shrinks in place", small == grown);
+    answer("mremap of nothing", (long)mremap((void *)0x100000, 4096, 8192, MREMAP_MAYMOVE));
+
+    char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    char *private = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    shared[0] = private[0] = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        shared[0] = private[0] = 2;
+        _exit(0);
+    }
+    status_of(child);
+    answer("shared after fork", shared[0]);
+    answer("private after fork", private[0]);
+    unsigned char resident[4];
+    answer("madvise DONTNEED", madvise(private, 4096, MADV_DONTNEED));
+    answer("mincore untouched", mincore(private, 4096, resident));
+    answer("zero again", private[0]);
+    answer("mincore unaligned", mincore(private + 1, 4096, resident));
+    void *end = sbrk(0);
+    answer("sbrk", sbrk(100000) == end);
+    memset(end, 1, 100000);
+    answer("sbrk back", sbrk(-100000) != (void *)-1);
+    answer("absurd malloc fails", malloc(1ul << 46) == NULL);
+    int file = open("/proc/self/exe", O_RDONLY);
+    char *image = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+    answer("file mapping", image != MAP_FAILED && memcmp(image, "\177ELF", 4) == 0);
+    close(file);
+    signal(SIGSEGV, SIG_DFL);
+}
+
+static void bad_pointers(void)
+{
+    int pipes[2];
+    pipe(pipes);
+    char *readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    answer("write from null", write(pipes[1], NULL, 5));
+    answer("write from kernel", write(pipes[1], (void *)0xffffc00000400000, 5));
+    answer("write from noncanonical", write(pipes[1], (void *)0x800000000000, 5));
+    write(pipes[1], "hello", 5);
+    answer("read into read-only", read(pipes[0], readonly, 5));
+    answer("read into kernel", read(pipes[0], (void *)-4096, 5));
+    answer("clock_gettime bad", syscall(SYS_clock_gettime, 0, (void *)-8));
+    answer("clock_gettime clock", syscall(SYS_clock_gettime, 77, NULL));
+    answer("sigaction bad", syscall(SYS_rt_sigaction, SIGUSR1, (void *)0x10, NULL, 8));
+    answer("sigaction size", syscall(SYS_rt_sigaction, SIGUSR1, NULL, NULL, 4));
+    answer("sigaction kill", syscall(SYS_rt_sigaction, SIGKILL, (void *)environ, NULL, 8));
+    answer("sigprocmask bad", syscall(SYS_rt_sigprocmask, 0, (void *)0x10, NULL, 8));
+    answer("uname bad", syscall(SYS_uname, (void *)0x10));
+    answer("execve bad path", syscall(SYS_execve, (void *)0x10, NULL, NULL));
+    answer("execve bad arguments", syscall(SYS_execve, "/proc/self/exe", (void *)0x10, NULL));
+    answer("execve missing", execl("/does/not/exist", "x", NULL));
+    answer("execve directory", execl("/proc", "x", NULL));
+    answer("nanosleep bad", syscall(SYS_nanosleep, (void *)0x10, NULL));
+    struct timespec wrong = { 0, 2000000000 };
+    answer("nanosleep not normal", nanosleep(&wrong, NULL));
+    answer("wait4 bad", ({ pid_t child = fork(); if (child == 0) _exit(0); syscall(SYS_wait4, child, (void *)0x10, 0, NULL); }));
+    answer("futex bad", syscall(SYS_futex, (void *)0x10, 0, 0, NULL, NULL, 0));
+    answer("getrandom bad", syscall(SYS_getrandom, (void *)0x10, 16, 0));
+    answer("pipe bad", syscall(SYS_pipe, (void *)0x10));
+    answer("unknown call", syscall(499));
+    answer("huge call number", syscall(0x7fffffff));
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+static void processes(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(42);
+    show_status("exit", status_of(child));
+    child = fork();
+    if (child == 0) {
+        kill(getpid(), SIGKILL);
+        _exit(0);
+    }
+    show_status("kill", status_of(child));
+    child = fork();
+    if (child == 0)
+        abort();
+    show_status("abort", status_of(child));
+    int signals[] = { SIGSEGV, SIGFPE, SIGILL, SIGBUS, SIGPIPE, SIGTERM, SIGALRM, SIGUSR1, SIGHUP };
+    for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+        child = fork();
+        if (child == 0) {
+            raise(signals[i]);
+            _exit(0);
+        }
+        show_status("default action", status_of(child));
+    }
+    child = fork();
+    if (child == 0) {
+        volatile int zero = 0;
+        _exit(100 / zero);
+    }
+    show_status("division by zero", status_of(child));
+    child = fork();
+    if (child == 0)
+        __builtin_trap();
+    show_status("illegal instruction", status_of(child));
+    child = fork();
+    if (child == 0) {
+        raise(SIGURG);
+        raise(SIGWINCH);
+        raise(SIGCHLD);
+        _exit(5);
+    }
+    show_status("ignored by default", status_of(child));
+
+    child = fork();
+    if (child == 0) {
+        raise(SIGSTOP);
+        _exit(6);
+    }
+    int status;
+    answer("stopped child is reported", waitpid(child, &status, WUNTRACED) == child);
+    show_status("stop", status);
+    kill(child, SIGCONT);
+    show_status("continued", status_of(child));
+    answer("no child", waitpid(-1, NULL, 0));
+    answer("no such child", waitpid(1, NULL, 0));
+    answer("bad options", waitpid(-1, NULL, 0x100));
+    child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    answer("not ended yet", waitpid(child, NULL, WNOHANG));
+    kill(child, SIGTERM);
+    siginfo_t information = { 0 };
+    answer("waitid", waitid(P_PID, child, &information, WEXITED | WNOWAIT));
+    answer("code", information.si_code);
+    answer("status", information.si_status);
+    answer("pid", information.si_pid == child);
+    show_status("still there", status_of(child));
+    answer("kill the dead", kill(child, 0));
+    answer("kill bad signal", kill(getpid(), 99));
+    answer("tgkill bad", syscall(SYS_tgkill, -1, -1, 0));
+
+    child = vfork();
+    if (child == 0)
+        _exit(7);
+    show_status("vfork", status_of(child));
+    char *arguments[] = { "answers", "child", "with", "arguments", NULL };
+    fflush(stdout);
+    int spawned = posix_spawn(&child, "/proc/self/exe", NULL, NULL, arguments, environ);
+    show_status("spawned", status_of(child));
+    answer("posix_spawn", spawned);
+    answer("posix_spawn missing", posix_spawn(&child, "/does/not/exist", NULL, NULL, arguments, environ));
+
+    child = fork();
+    if (child == 0) {
+        answer("setsid", setsid() == getpid());
+        answer("session", getsid(0) == getpid() && getpgrp() == getpid());
+        answer("setsid again", setsid());
+        answer("setpgid of leader", setpgid(0, 0));
+        pid_t grandchild = fork();
+        if (grandchild == 0) {
+            answer("group is inherited", getpgrp() == getppid());
+            answer("setpgid", setpgid(0, 0));
+            answer("own group", getpgrp() == getpid());
+            answer("setpgid to nonsense", setpgid(0, 99999));
+            fflush(stdout);
+            _exit(0);
+        }
+        status_of(grandchild);
+        fflush(stdout);
+        _exit(0);
+    }
+    status_of(child);
+
+    /* An orphan gets a new parent. */
+    int pipes[2];
+    pipe(pipes);
+    child = fork();
+    if (child == 0) {
+        pid_t middle = getpid();
+        if (fork() == 0) {
+            while (getppid() == middle)
+                usleep(1000);
+            write(pipes[1], "o", 1);
+            _exit(0);
+        }
+        _exit(0);
+    }
+    status_of(child);
+    char byte;
+    answer("orphan lives", read(pipes[0], &byte, 1));
+    close(pipes[0]);
+    close(pipes[1]);
+    char name[16];
+    prctl(PR_SET_NAME, "a rather long name");
+    prctl(PR_GET_NAME, name);
+    printf("name: %s\n", name);
+    struct rusage usage;
+    answer("getrusage", getrusage(RUSAGE_CHILDREN, &usage));
+    answer("getrusage bad", getrusage(5, &usage));
+    struct utsname names;
+    uname(&names);
+    printf("%s %s\n", names.sysname, names.machine);
+    answer("page size", sysconf(_SC_PAGESIZE));
+    answer("clock ticks", sysconf(_SC_CLK_TCK));
+    answer("secure", getauxval(AT_SECURE));
+    answer("random bytes given", getauxval(AT_RANDOM) != 0);
+}
+
+static void signals(void)
+{
+    handle(SIGUSR1, on_signal, 0);
+    handle(SIGUSR2, on_signal, 0);
+    raise(SIGUSR1);
+    answer("handler ran", caught);
+    sigset_t set, old, pending;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, &old);
+    caught = order_count = 0;
+    raise(SIGUSR2);
+    raise(SIGUSR1);
+    raise(SIGUSR1);
+    answer("blocked", caught);
+    sigpending(&pending);
+    answer("pending", sigismember(&pending, SIGUSR1) + 2 * sigismember(&pending, SIGUSR2));
+    sigsuspend(&old);
+    answer("after sigsuspend", order_count);
+    sigprocmask(SIG_SETMASK, NULL, &pending);
+    answer("mask is back", sigismember(&pending, SIGUSR1));
+    raise(SIGUSR1);
+    struct timespec second = { 1, 0 };
+    siginfo_t information;
+    answer("sigtimedwait", sigtimedwait(&set, &information, &second));
+    answer("its code", information.si_code);
+    struct timespec moment = { 0, 1000000 };
+    answer("sigtimedwait in vain", sigtimedwait(&set, &information, &moment));
+    union sigval value = { .sival_int = 77 };
+    sigqueue(getpid(), SIGUSR2, value);
+    sigwaitinfo(&set, &information);
+    answer("queued value", information.si_value.sival_int);
+    answer("queued code", information.si_code);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+
+    /* Registers, floating point among them, survive a handler. */
+    double x = 1.5;
+    for (int i = 0; i < 10; i++) {
+        x = x * 1.25 + i;
+        raise(SIGUSR1);
+    }
+    printf("floating point: %.10f\n", x);
+
+    /* Restart of read, and none of it. */
+    int pipes[2];
+    pipe(pipes);
+    for (int restart = 0; restart < 2; restart++) {
+        handle(SIGALRM, on_signal, restart ? SA_RESTART : 0);
+        pid_t child = fork();
+        if (child == 0) {
+            usleep(150000);
+            write(pipes[1], "x", 1);
+            _exit(0);
+        }
+        struct itimerval soon = { { 0, 0 }, { 0, 50000 } };
+        setitimer(ITIMER_REAL, &soon, NULL);
+        char byte;
+        answer(restart ? "read restarted" : "read interrupted", read(pipes[0], &byte, 1));
+        status_of(child);
+        if (!restart)
+            read(pipes[0], &byte, 1);
+    }
+    handle(SIGALRM, on_signal, SA_RESTART);
+    struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
+    setitimer(ITIMER_REAL, &soon, NULL);
+    struct timespec second_left, one = { 1, 0 };
+    answer("nanosleep interrupted", nanosleep(&one, &second_left));
+    answer("some time is left", second_left.tv_nsec > 800000000);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    answer("poll interrupted", poll(NULL, 0, 1000));
+    alarm(100);
+    answer("alarm left", alarm(0));
+
+    /* The alternate stack takes what the stack cannot. */
+    stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 }, before;
+    answer("sigaltstack", sigaltstack(&stack, &before));
+    answer("there was none", before.ss_flags);
+    handle(SIGSEGV, on_fault, SA_ONSTACK);
+    if (sigsetjmp(back, 1) == 0) {
+        volatile char *deep = alloca(100);
+        for (;;) {
+            deep = alloca(65536);
+            deep[0] = 1;
+        }
+    }
+    answer("stack overflow", caught);
+    answer("sigaltstack too small", ({ stack_t tiny = { .ss_sp = stack.ss_sp, .ss_size = 100 }; sigaltstack(&tiny, NULL); }));
+    signal(SIGSEGV, SIG_DFL);
+
+    handle(SIGFPE, on_fault, 0);
+    if (sigsetjmp(back, 1) == 0) {
+        volatile int zero = 0;
+        caught = 100 / zero;
+    }
+    answer("division by zero", caught);
+    answer("its code", caught_code);
+    handle(SIGILL, on_fault, 0);
+    if (sigsetjmp(back, 1) == 0)
+        __builtin_trap();
+    answer("illegal instruction", caught);
+    handle(SIGPIPE, on_signal, 0);
+    close(pipes[0]);
+    answer("broken pipe", write(pipes[1], "x", 1));
+    answer("its signal", caught);
+    close(pipes[1]);
+    handle(SIGCHLD, on_signal, SA_RESTART);
+    caught = 0;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(3);
+    show_status("child", status_of(child));
+    answer("SIGCHLD", caught);
+    answer("its code", caught_code);
+    signal(SIGCHLD, SIG_IGN);
+    child = fork();
+    if (child == 0)
+        _exit(3);
+    answer("unattended child", waitpid(child, NULL, 0));
+    signal(SIGCHLD, SIG_DFL);
+    handle(SIGUSR1, on_signal, SA_RESETHAND);
+    raise(SIGUSR1);
+    struct sigaction action;
+    sigaction(SIGUSR1, NULL, &action);
+    answer("reset handler", action.sa_handler == SIG_DFL);
+}
+
+static void times_and_waiting(void)
+{
+    struct timespec before, after, pause = { 0, 30000000 };
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    nanosleep(&pause, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    long elapsed = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+    answer("slept long enough", elapsed >= 29 && elapsed < 2000);
+    struct timespec deadline = after;
+    deadline.tv_nsec += 20000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_nsec -= 1000000000;
+        deadline.tv_sec++;
+    }
+    answer("absolute sleep", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL));
+    answer("past deadline", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &before, NULL));
+    answer("wall clock is this century", time(NULL) > 1600000000);
+    int word = 1;
+    struct timespec short_time = { 0, 10000000 };
+    answer("futex other value", syscall(SYS_futex, &word, 0, 2, NULL, NULL, 0));
+    answer("futex time-out", syscall(SYS_futex, &word, 0, 1, &short_time, NULL, 0));
+    answer("futex wake nobody", syscall(SYS_futex, &word, 1, 1, NULL, NULL, 0));
+    answer("futex unaligned", syscall(SYS_futex, (char *)&word + 1, 1, 1, NULL, NULL, 0));
+    int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    (void)shared;
+    cpu_set_t set;
+    answer("affinity", sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) >= 1);
+    answer("yield", sched_yield());
+    struct rlimit limit;
+    answer("stack limit", getrlimit(RLIMIT_STACK, &limit));
+    answer("limit bad", getrlimit(99, &limit));
+    struct tms buffer;
+    answer("times", times(&buffer) > 0);
+    volatile double work = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        for (;;)
+            work = work * 1.0001;
+    }
+    /* A busy child does not keep its parent from running. */
+    struct timespec moment = { 0, 1000000 };
+    for (int i = 0; i < 20; i++)
+        nanosleep(&moment, NULL);
+    kill(child, SIGKILL);
+    show_status("busy child", status_of(child));
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 4096);
+    if (argc > 1 && strcmp(argv[1], "child") == 0) {
+        printf("child: %d arguments, last %s, environment %s\n", argc, argv[argc - 1], getenv("ANSWERS") ? getenv("ANSWERS") : "missing");
+        return 9;
+    }
+    setenv("ANSWERS", "here", 1);
+    memory();
+    bad_pointers();
+    processes();
+    signals();
+    times_and_waiting();
+    printf("all answers given\n");
+    return 0;
+}
