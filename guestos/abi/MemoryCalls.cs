@@ -67,7 +67,7 @@ public static unsafe class MemoryCalls
     private static long FileOf(Process* process, ulong descriptor, ulong protection, bool shared, out Inode* inode)
     {
         inode = null;
-        File* file = SocketDescriptors.Get((int)descriptor);
+        File* file = FileTable.Get(process->Files, descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         if (!file->MayRead)
