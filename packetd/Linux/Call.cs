@@ -1,5 +1,6 @@
 using System;
-using System.Linux;
+using System.Runtime;
+using System.Runtime.CompilerServices;
 
 namespace Packetd;
 
@@ -45,7 +46,7 @@ internal enum Call : ushort
 }
 
 /// <summary>The way into the kernel, and the list of what may still go through it once packetd serves.</summary>
-internal static unsafe class Kernel
+internal static class Kernel
 {
     public const int Again = -11;
 
@@ -60,18 +61,22 @@ internal static unsafe class Kernel
         (ushort)Call.Fcntl,
     ];
 
-    /// <summary>The result is the kernel's: negative values are -errno.</summary>
-    public static int Do(Call call, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0) =>
-        (int)Syscall.Invoke((nint)call, a, b, c, d, e);
+    /// <summary>
+    /// corelib's stub, declared without the sixth argument that no call of packetd has: the kernel ignores what the stub finds in its place.
+    /// The result is the kernel's: negative values are -errno.
+    /// </summary>
+    [RuntimeImport("*", "linux_syscall")]
+    [MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern int Do(Call call, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0);
 
     // SAFETY of both: the kernel touches the span's own bytes, which stay where they are meanwhile.
-    public static int Read(int fd, Span<byte> to)
+    public static unsafe int Read(int fd, Span<byte> to)
     {
         fixed (byte* pointer = to)
             return Do(Call.Read, fd, (nint)pointer, to.Length);
     }
 
-    public static int Write(int fd, ReadOnlySpan<byte> from)
+    public static unsafe int Write(int fd, ReadOnlySpan<byte> from)
     {
         fixed (byte* pointer = from)
             return Do(Call.Write, fd, (nint)pointer, from.Length);
@@ -79,25 +84,25 @@ internal static unsafe class Kernel
 
     // SAFETY of the next four: each caller's span is as large as the kernel's structure. The number in the name is the
     // argument that points at the span.
-    public static int With1(Call call, Span<ulong> words, nint b = 0)
+    public static unsafe int With1(Call call, Span<ulong> words, nint b = 0)
     {
         fixed (ulong* pointer = words)
             return Do(call, (nint)pointer, b);
     }
 
-    public static int With2(Call call, nint a, Span<ulong> words, nint c = 0, nint d = 0)
+    public static unsafe int With2(Call call, nint a, Span<ulong> words, nint c = 0, nint d = 0)
     {
         fixed (ulong* pointer = words)
             return Do(call, a, (nint)pointer, c, d);
     }
 
-    public static int With3(Call call, nint a, nint b, Span<ulong> words)
+    public static unsafe int With3(Call call, nint a, nint b, Span<ulong> words)
     {
         fixed (ulong* pointer = words)
             return Do(call, a, b, (nint)pointer);
     }
 
-    public static int With4(Call call, nint a, nint b, nint c, Span<ulong> words, nint e = 0)
+    public static unsafe int With4(Call call, nint a, nint b, nint c, Span<ulong> words, nint e = 0)
     {
         fixed (ulong* pointer = words)
             return Do(call, a, b, c, (nint)pointer, e);

@@ -3,7 +3,7 @@ using System;
 namespace Packetd;
 
 /// <summary>What packetd gives up once it has opened everything. docs/security.md says what it keeps, and why.</summary>
-internal static unsafe class Confinement
+internal static class Confinement
 {
     private const int SetNoNewPrivileges = 38, SetDumpable = 4, SetSeccomp = 22, SeccompFilter = 2;
     private const uint KillCapability = 1 << 5, SetGidCapability = 1 << 6, SetUidCapability = 1 << 7;
@@ -16,7 +16,7 @@ internal static unsafe class Confinement
         && KeepCapabilities(ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0) == 0
         && InstallFilter() == 0;
 
-    public static int KeepCapabilities(uint set)
+    public static unsafe int KeepCapabilities(uint set)
     {
         // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63.
         Span<ulong> capabilities = stackalloc ulong[4];
@@ -32,7 +32,7 @@ internal static unsafe class Confinement
     /// made from packetd's 4 GiB of address space (packetd.ld), outside of which packetd has nothing executable: the vDSO
     /// is unmapped (<see cref="UnmapVdso"/>), and no call that maps memory is on the list.
     /// </summary>
-    private static int InstallFilter()
+    private static unsafe int InstallFilter()
     {
         const ulong Load = 0x20, JumpIfEqual = 0x15, Return = 0x06;
         const ulong ArchitectureAt = 4, NumberAt = 0, CallerHighAt = 12, X8664 = 0xC000003E, Allow = 0x7FFF0000, KillProcess = 0x80000000;
@@ -58,7 +58,7 @@ internal static unsafe class Confinement
     }
 
     /// <summary>Removes the one piece of foreign code from the process: whoever jumped there could make any system call.</summary>
-    public static void UnmapVdso(byte** environment)
+    public static unsafe void UnmapVdso(byte** environment)
     {
         const ulong VdsoHeader = 33;
         // SAFETY: the auxiliary vector follows the environment and ends with type 0; the vDSO is an ELF image whose first

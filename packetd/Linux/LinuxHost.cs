@@ -31,15 +31,17 @@ internal ref struct LinuxHost : IHost
     private readonly Options options;
     private readonly Span<Poll> polls;
     private readonly Span<Machine> machines;
-    private readonly Span<byte> lines;
+    private readonly Span<byte> lines, text;
 
     /// <param name="lines"><see cref="LineSize"/> bytes for each machine.</param>
-    public LinuxHost(Options options, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines)
+    /// <param name="text"><see cref="Log.Size"/> bytes.</param>
+    public LinuxHost(Options options, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines, Span<byte> text)
     {
         this.options = options;
         this.polls = polls;
         this.machines = machines;
         this.lines = lines;
+        this.text = text;
         polls.Fill(Poll.On(-1));
         polls[LinkAt] = Poll.On(link);
         polls[SignalsAt] = Poll.On(signals);
@@ -126,7 +128,7 @@ internal ref struct LinuxHost : IHost
             return false;
         }
         Kernel.With4(Call.SetSockOpt, At(slot, FramesAt).Descriptor, SocketLevel, SendBuffer, stackalloc ulong[] { 4 << 20 }, sizeof(int));
-        Line line = Log.About(slot, stackalloc byte[Log.Size]);
+        Line line = Log.About(slot, text);
         line.Add("started for "u8);
         line.AddAddress(token.BootAddress);
         line.Add(", "u8);
@@ -137,9 +139,18 @@ internal ref struct LinuxHost : IHost
         return true;
     }
 
+    /// <summary>Says something that is about an address.</summary>
+    public readonly void Say(ReadOnlySpan<byte> what, uint address)
+    {
+        Line line = Log.Begin(text);
+        line.Add(what);
+        line.AddAddress(address);
+        Log.Event(in options, ref line);
+    }
+
     public readonly void Refused(uint source, Refusal refusal)
     {
-        Line line = Log.Begin(stackalloc byte[Log.Size]);
+        Line line = Log.Begin(text);
         line.Add("refused a magic ping from "u8);
         line.AddAddress(source);
         line.Add(": reason "u8);
@@ -173,16 +184,19 @@ internal ref struct LinuxHost : IHost
         for (int i = 0; i < 64 && (Tell(slot) || Listen(slot)); i++)
             continue;
         ref Machine machine = ref machines[slot];
-        Line line = Log.About(slot, stackalloc byte[Log.Size]);
-        line.Add(machine.Said switch
+        Line line = Log.About(slot, text);
+        bool killed = (status & 0x7F) != 0;
+        line.Add(killed ? "ended: signal "u8 : "ended: exit code "u8);
+        line.Add((ulong)(killed ? status & 0x7F : status >> 8 & 0xFF));
+        if (machine.Said == 2)
+            line.Add(", guest reset"u8);
+        if (machine.Said == 3)
+            line.Add(", triple fault"u8);
+        if (machine.Said == 4)
         {
-            2 => "ended: the guest reset the machine"u8,
-            3 => "ended: triple fault"u8,
-            4 => "ended: the monitor failed, error "u8,
-            _ => (status & 0x7F) == 0 ? "ended: exit code "u8 : "ended: signal "u8,
-        });
-        if (machine.Said is not (2 or 3))
-            line.Add((ulong)(machine.Said == 4 ? machine.Value : (status & 0x7F) == 0 ? status >> 8 & 0xFF : status & 0x7F));
+            line.Add(", monitor error "u8);
+            line.Add((ulong)machine.Value);
+        }
         line.Add("; frames sent "u8);
         line.Add(domain.Sent);
         line.Add(", received "u8);
@@ -240,7 +254,7 @@ internal ref struct LinuxHost : IHost
                 pending[machine.Pending++] = buffer[i] is >= 0x20 and < 0x7F ? buffer[i] : (byte)'?';
             if ((buffer[i] == '\n' || machine.Pending == LineSize) && machine.Pending > 0)
             {
-                Line line = Log.About(slot, stackalloc byte[Log.Size]);
+                Line line = Log.About(slot, text);
                 line.Add(pending.Slice(0, machine.Pending));
                 machine.Pending = 0;
                 if (machine.Lines++ < 50)

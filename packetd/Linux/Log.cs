@@ -3,7 +3,7 @@ using System;
 namespace Packetd;
 
 /// <summary>One line per event on standard error. A reader who does not keep up loses lines: the node never waits for one.</summary>
-internal static unsafe class Log
+internal static class Log
 {
     public const int Size = 256;
     private const int Error = 2;
@@ -31,7 +31,7 @@ internal static unsafe class Log
             Write(ref line);
     }
 
-    private static void Write(ref Line line)
+    public static unsafe void Write(ref Line line)
     {
         line.End();
         ulong poll = Error | Out << 32;

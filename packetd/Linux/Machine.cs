@@ -16,7 +16,7 @@ internal struct Machine
 }
 
 /// <summary>Starts a monitor as docs/architecture.md ("The monitor") says.</summary>
-internal static unsafe class MachineStart
+internal static class MachineStart
 {
     private const int CloneVfork = 0x4000, SigChild = 17, SigKill = 9, SigSetMask = 2;
     private const int SetParentDeathSignal = 1, SetStatusFlags = 4;
@@ -33,7 +33,7 @@ internal static unsafe class MachineStart
     /// The process, or negative. It runs the monitor already, or has said that it failed to: one byte over the control
     /// descriptor, where a monitor's records are longer.
     /// </returns>
-    public static int Start(in Options options, int slot, BootToken token, int frames, int control, int log)
+    public static unsafe int Start(in Options options, int slot, BootToken token, int frames, int control, int log)
     {
         // All strings of the argument vector, one after the other.
         Line text = new(stackalloc byte[512]);
@@ -86,7 +86,7 @@ internal static unsafe class MachineStart
             && Kernel.Do(Call.GetPpid) == parent;
     }
 
-    private static bool Limit(int resource, ulong value)
+    private static unsafe bool Limit(int resource, ulong value)
     {
         // SAFETY: struct rlimit64 is soft and hard limit.
         ulong* limits = stackalloc ulong[] { value, value };

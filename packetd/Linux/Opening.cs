@@ -4,13 +4,13 @@ using Wire;
 namespace Packetd;
 
 /// <summary>What packetd opens before it gives up the right to open anything.</summary>
-internal static unsafe class Opening
+internal static class Opening
 {
     public const int SigInt = 2, SigTerm = 15, SigChild = 17;
     private const int NonBlock = 0x800, CloseOnExec = 0x80000, ReadWrite = 2;
 
     /// <summary>Fills descriptors 0 to 4 with /dev/null where they are free: a monitor's 3 and 4 then never collide with ours.</summary>
-    public static void ReserveLowDescriptors()
+    public static unsafe void ReserveLowDescriptors()
     {
         fixed (byte* path = "/dev/null\0"u8) // SAFETY: a terminated string.
         {
@@ -25,7 +25,7 @@ internal static unsafe class Opening
     }
 
     /// <summary>Reads the secret: the file up to its first newline. Returns its length.</summary>
-    public static int ReadKey(byte* path, Span<byte> key)
+    public static unsafe int ReadKey(byte* path, Span<byte> key)
     {
         int file = Kernel.Do(Call.Open, (nint)path, CloseOnExec);
         int length = file < 0 ? file : Kernel.Read(file, key);
@@ -40,7 +40,7 @@ internal static unsafe class Opening
     }
 
     /// <summary>A packet socket (packet(7)) that takes every frame of the link, with virtio-net headers.</summary>
-    public static int Link(byte* name)
+    public static unsafe int Link(byte* name)
     {
         const int PacketFamily = 17, Raw = 3, GetIndex = 0x8933, PacketLevel = 263, AddMembership = 1, VnetHeader = 15, IgnoreOutgoing = 23;
         const int SocketLevel = 1, SendBuffer = 7, ReceiveBuffer = 8, SendBufferForce = 32, ReceiveBufferForce = 33;

@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
 
 namespace Packetd;
 
@@ -35,106 +34,28 @@ internal unsafe struct Options
         """u8;
 
     /// <summary>Reads the arguments; says in one sentence what is wrong and ends the program when something is.</summary>
-    public static Options Parse(int count, byte** arguments)
+    public static Options Parse(Arguments arguments)
     {
+        if (arguments.AskForHelp())
+        {
+            Kernel.Write(1, Help);
+            Kernel.Exit(0);
+        }
         Options options = new()
         {
-            MaxDomains = 16, MaxMemory = 1024, ChainSteps = 1000, UidBase = 200_000, LogLevel = 1, Offload = true,
+            Link = arguments.Needed("--link"u8),
+            Address = arguments.Address("--address"u8),
+            KeyFile = arguments.Needed("--key-file"u8),
+            Monitor = arguments.Needed("--monitor"u8),
+            Firmware = arguments.Needed("--firmware"u8),
+            Offload = arguments.Switch("--offload"u8),
+            MaxDomains = arguments.Number("--max-domains"u8, 1, DomainsLimit, 16),
+            MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
+            ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),
+            UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, 200_000),
+            LogLevel = arguments.Number("--log-level"u8, 0, 2, 1),
         };
-        for (int i = 1; i < count; i += 2)
-        {
-            ReadOnlySpan<byte> name = Text(arguments[i]);
-            if (name.SequenceEqual("--help"u8))
-            {
-                Kernel.Write(1, Help);
-                Kernel.Exit(0);
-            }
-            if (i + 1 == count)
-                Reject(name, " needs a value."u8);
-            options.Set(name, arguments[i + 1]);
-        }
-        if (options.Link == null || options.Address == 0 || options.KeyFile == null || options.Monitor == null || options.Firmware == null)
-            Reject("--link, --address, --key-file, --monitor and --firmware"u8, " are needed; --help explains them."u8);
+        arguments.RejectRest();
         return options;
-    }
-
-    // SAFETY: the kernel terminates every argument and keeps it for as long as the program runs.
-    private static ReadOnlySpan<byte> Text(byte* argument) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument);
-
-    private void Set(ReadOnlySpan<byte> name, byte* value)
-    {
-        if (name.SequenceEqual("--link"u8))
-            Link = value;
-        else if (name.SequenceEqual("--address"u8))
-            Address = ParseAddress(name, Text(value));
-        else if (name.SequenceEqual("--key-file"u8))
-            KeyFile = value;
-        else if (name.SequenceEqual("--monitor"u8))
-            Monitor = value;
-        else if (name.SequenceEqual("--firmware"u8))
-            Firmware = value;
-        else if (name.SequenceEqual("--offload"u8))
-            Offload = ParseSwitch(name, Text(value));
-        else if (name.SequenceEqual("--max-domains"u8))
-            MaxDomains = ParseNumber(name, Text(value), 1, DomainsLimit);
-        else if (name.SequenceEqual("--max-memory"u8))
-            MaxMemory = ParseNumber(name, Text(value), 1, 3071);
-        else if (name.SequenceEqual("--chain-steps"u8))
-            ChainSteps = ParseNumber(name, Text(value), 1, 100_000);
-        else if (name.SequenceEqual("--uid-base"u8))
-            UidBase = ParseNumber(name, Text(value), 0, 2_000_000_000);
-        else if (name.SequenceEqual("--log-level"u8))
-            LogLevel = ParseNumber(name, Text(value), 0, 2);
-        else
-            Reject(name, " is not an option; --help lists them."u8);
-    }
-
-    private static bool ParseSwitch(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text)
-    {
-        if (!text.SequenceEqual("on"u8) && !text.SequenceEqual("off"u8))
-            Reject(name, " is on or off."u8);
-        return text.Length == 2;
-    }
-
-    private static uint ParseNumber(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text, uint least, uint most)
-    {
-        ulong value = 0;
-        bool right = text.Length is > 0 and <= 10;
-        for (int i = 0; right && i < text.Length; i++)
-        {
-            right = text[i] is >= (byte)'0' and <= (byte)'9';
-            value = value * 10 + text[i] - '0';
-        }
-        if (!right || value < least || value > most)
-            Reject(name, " is a number that is too small, too large or not one; --help tells the range."u8);
-        return (uint)value;
-    }
-
-    private static uint ParseAddress(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text)
-    {
-        uint address = 0;
-        for (int part = 0; part < 4; part++)
-        {
-            int end = part < 3 ? text.IndexOf((byte)'.') : text.Length;
-            if (end < 0)
-                Reject(name, " is not an address like 10.0.0.2."u8);
-            address = address << 8 | ParseNumber(name, text.Slice(0, end), 0, 255);
-            text = text.Slice(part < 3 ? end + 1 : end);
-        }
-        if (!Packet.IsHost(address))
-            Reject(name, " is not an address that a host can have."u8);
-        return address;
-    }
-
-    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
-    private static void Reject(ReadOnlySpan<byte> what, ReadOnlySpan<byte> why)
-    {
-        Line line = new(stackalloc byte[200]);
-        line.Add("packetd: "u8);
-        line.Add(what);
-        line.Add(why);
-        line.End();
-        Kernel.Write(2, line.Text);
-        Kernel.Exit(1);
     }
 }

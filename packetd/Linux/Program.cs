@@ -4,14 +4,14 @@ using Wire;
 
 namespace Packetd;
 
-internal static unsafe class Program
+internal static class Program
 {
     private const int UsedTokensLimit = 4096, Batch = 64;
 
     [RuntimeExport("freestanding_main")]
-    private static int Main(int count, byte** arguments, byte** environment)
+    private static unsafe int Main(int count, byte** arguments, byte** environment)
     {
-        Options options = Options.Parse(count, arguments);
+        Options options = Options.Parse(new Arguments(count, arguments));
         Confinement.UnmapVdso(environment);
         Opening.ReserveLowDescriptors();
         Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
@@ -24,7 +24,7 @@ internal static unsafe class Program
         // All the memory that there will ever be.
         int domains = (int)options.MaxDomains;
         LinuxHost host = new(options, link, signals, stackalloc Poll[LinuxHost.FirstPoll + domains * LinuxHost.PollsPerSlot],
-            stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize]);
+            stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize], stackalloc byte[Log.Size]);
         Limits limits = new()
         {
             Address = options.Address, Key = key, Started = started, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps,
@@ -33,16 +33,11 @@ internal static unsafe class Program
         Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
 
-        Line line = Log.Begin(stackalloc byte[Log.Size]);
-        line.Add("ready as "u8);
-        line.AddAddress(options.Address);
-        Log.Event(in options, ref line);
+        node.Host.Say("ready as "u8, options.Address);
         while (Serve(ref node, domains, buffer))
             continue;
         node.Host.KillAll();
-        line = Log.Begin(stackalloc byte[Log.Size]);
-        line.Add("ended by a signal"u8);
-        Log.Event(in options, ref line);
+        node.Host.Say("ended by a signal as "u8, options.Address);
         return 0;
     }
 

@@ -33,17 +33,17 @@ public class BinaryTests
     }
 
     [Theory]
-    [InlineData("1 needs a value", "--link", "--frob", "1")]
-    [InlineData("--frob is not an option", "--frob", "1")]
+    [InlineData("--address is needed", "--link", "--frob")]
+    [InlineData("--frob is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--frob", "1")]
     [InlineData("--link needs a value", "--link")]
-    [InlineData("--address is not an address", "--address", "10.0.0")]
-    [InlineData("--address is a number", "--address", "10.0.0.256")]
-    [InlineData("--address is not an address that a host", "--address", "224.0.0.1")]
-    [InlineData("--max-domains is a number", "--max-domains", "0")]
-    [InlineData("--max-domains is a number", "--max-domains", "65")]
-    [InlineData("--max-memory is a number", "--max-memory", "12x")]
-    [InlineData("--offload is on or off", "--offload", "maybe")]
-    [InlineData("are needed", "--link", "eth0")]
+    [InlineData("--address is not an address", "--link", "l", "--address", "10.0.0")]
+    [InlineData("--address is a number", "--link", "l", "--address", "10.0.0.256")]
+    [InlineData("--address is not an address that a host", "--link", "l", "--address", "224.0.0.1")]
+    [InlineData("--max-domains is a number", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--max-domains", "0")]
+    [InlineData("--max-domains is a number", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--max-domains", "65")]
+    [InlineData("--max-memory is a number", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--max-memory", "12x")]
+    [InlineData("--offload is on or off", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--offload", "maybe")]
+    [InlineData("--key-file is needed", "--link", "eth0", "--address", "10.0.0.2")]
     [InlineData("cannot read the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "--monitor", "m", "--firmware", "f")]
     [InlineData("does not hold 16 to 64 bytes", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/dev/null", "--monitor", "m", "--firmware", "f")]
     public void Wrong_options_end_in_one_sentence(string sentence, params string[] arguments)
@@ -179,9 +179,9 @@ public class BinaryTests
             ("ended: signal 4;", _ => lab.Order(Boot, 2)),
             ("ended: signal 9;", pid => Native.kill(pid, 9)),
             ("ended: signal 9;", _ => lab.Order(Boot, 6)), // closed its frames, and sleeps
-            ("ended: the guest reset the machine;", _ => { lab.Order(Boot, 4, Record(2)); lab.Order(Boot, 1, 0); }),
-            ("ended: triple fault;", _ => { lab.Order(Boot, 4, Record(3)); lab.Order(Boot, 1, 2); }),
-            ("ended: the monitor failed, error 9;", _ => { lab.Order(Boot, 4, Record(4)); lab.Order(Boot, 1, 3); }),
+            ("ended: exit code 0, guest reset;", _ => { lab.Order(Boot, 4, Record(2)); lab.Order(Boot, 1, 0); }),
+            ("ended: exit code 2, triple fault;", _ => { lab.Order(Boot, 4, Record(3)); lab.Order(Boot, 1, 2); }),
+            ("ended: exit code 3, monitor error 9;", _ => { lab.Order(Boot, 4, Record(4)); lab.Order(Boot, 1, 3); }),
         ];
         int seed = 10;
         foreach ((string line, Action<int> end) in ends)

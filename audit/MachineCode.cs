@@ -1,0 +1,131 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Iced.Intel;
+
+namespace Audit;
+
+/// <summary>A function of the binary. <see cref="Padding"/> is what lies between its last byte and the next function.</summary>
+internal sealed record Function(string Name, ulong Address, int Size, int Padding)
+{
+    public string Folder => Name.StartsWith("packetd_Packetd_", StringComparison.Ordinal) ? "packetd"
+        : Name.StartsWith("packetd_Wire_", StringComparison.Ordinal) ? "wire"
+        : Name.StartsWith("corelib_", StringComparison.Ordinal) || !Name.Contains('_') || Routine ? "corelib" : "?";
+
+    private bool Routine => Name.StartsWith("_start", StringComparison.Ordinal) || Name.StartsWith("linux_", StringComparison.Ordinal)
+        || Name.StartsWith("freestanding_", StringComparison.Ordinal) || Name.StartsWith("Rh", StringComparison.Ordinal) || Name.StartsWith("__", StringComparison.Ordinal);
+}
+
+/// <summary>What the instructions say: who calls whom, with which system call numbers, and where a bounds check is left.</summary>
+internal sealed class MachineCode
+{
+    private readonly ElfFile elf;
+    private readonly Dictionary<ulong, Function> byAddress;
+
+    public MachineCode(ElfFile elf)
+    {
+        this.elf = elf;
+        Section text = elf.Find(".text") ?? throw new InvalidOperationException("The image has no .text section.");
+        ulong end = text.Address + text.Size;
+        // Of several names for one address, the compiler's own says most.
+        Symbol[] symbols = elf.Symbols.Where(symbol => symbol.Address >= text.Address && symbol.Address < end)
+            .GroupBy(symbol => symbol.Address)
+            .Select(same => same.OrderByDescending(symbol => symbol.Name.StartsWith("packetd_", StringComparison.Ordinal)).ThenByDescending(symbol => symbol.Size).First())
+            .OrderBy(symbol => symbol.Address).ToArray();
+        Functions = symbols.Select((symbol, i) =>
+        {
+            int room = (int)((i + 1 < symbols.Length ? symbols[i + 1].Address : end) - symbol.Address);
+            int size = symbol.Size == 0 ? room : (int)symbol.Size;
+            return new Function(symbol.Name, symbol.Address, size, room - size);
+        }).ToArray();
+        byAddress = Functions.ToDictionary(function => function.Address);
+        Unclaimed = symbols.Length == 0 ? (int)text.Size : (int)(symbols[0].Address - text.Address);
+        foreach (Function function in Functions)
+            Code[function] = Decode(text, function);
+    }
+
+    public IReadOnlyList<Function> Functions { get; }
+
+    public Dictionary<Function, Instruction[]> Code { get; } = [];
+
+    /// <summary>Bytes before the first function.</summary>
+    public int Unclaimed { get; }
+
+    public Function? Target(Instruction instruction) =>
+        instruction.FlowControl is FlowControl.Call or FlowControl.UnconditionalBranch or FlowControl.ConditionalBranch && instruction.Op0Kind == OpKind.NearBranch64
+        && byAddress.TryGetValue(instruction.NearBranch64, out Function? target) ? target : null;
+
+    /// <summary>Calls and jumps whose target is computed. A function pointer is data; a jump table of this function's own is not.</summary>
+    public IEnumerable<(Function, Instruction)> IndirectCalls() =>
+        from function in Functions
+        from instruction in Code[function]
+        where instruction.FlowControl is FlowControl.IndirectCall or FlowControl.IndirectBranch
+        select (function, instruction);
+
+    /// <summary>Calls of the routine that ends the program: each is a check that the compiler could not prove unneeded.</summary>
+    public IEnumerable<ulong> FailCalls() =>
+        from function in Functions
+        where !function.Name.StartsWith("corelib_System_Environment", StringComparison.Ordinal)
+        from instruction in Code[function]
+        where Target(instruction) is { } target && (target.Name == "freestanding_fail" || target.Name.Contains("FailFast", StringComparison.Ordinal))
+        select instruction.IP;
+
+    /// <summary>
+    /// The numbers that reach the system call stub in its first argument. A function that passes its own first argument on is
+    /// a way to the stub as well. Null: a number that is no constant, and so could be any.
+    /// </summary>
+    public IEnumerable<(Function Caller, int? Number)> SystemCalls()
+    {
+        var sinks = new HashSet<Function>(Functions.Where(function => function.Name == "linux_syscall"));
+        var found = new List<(Function, int?)>();
+        for (bool grew = true; grew;)
+        {
+            grew = false;
+            found.Clear();
+            foreach (Function function in Functions.Where(function => function.Name != "linux_syscall"))
+                for (int i = 0; i < Code[function].Length; i++)
+                    if (Target(Code[function][i]) is { } target && sinks.Contains(target) && target != function)
+                    {
+                        (bool passed, int? number) = FirstArgument(Code[function], i);
+                        if (passed)
+                            grew |= sinks.Add(function);
+                        else
+                            found.Add((function, number));
+                    }
+        }
+        return found;
+    }
+
+    /// <summary>Looks back from a call for the last write to edi; none means that the caller's own argument is passed on.</summary>
+    private static (bool Passed, int? Number) FirstArgument(Instruction[] code, int call)
+    {
+        // In a wrapper the argument may rest in another register meanwhile.
+        Register wanted = Register.RDI;
+        for (int i = call - 1; i >= 0; i--)
+        {
+            Instruction instruction = code[i];
+            if (instruction.OpCount == 0 || instruction.Op0Kind != OpKind.Register || instruction.Op0Register.GetFullRegister() != wanted
+                || instruction.Mnemonic is Mnemonic.Cmp or Mnemonic.Test or Mnemonic.Push)
+                continue;
+            if (instruction.Mnemonic == Mnemonic.Xor && instruction.Op1Kind == OpKind.Register && instruction.Op1Register == instruction.Op0Register)
+                return (false, 0);
+            if (instruction.Mnemonic == Mnemonic.Mov && instruction.Op1Kind is OpKind.Immediate32 or OpKind.Immediate32to64 or OpKind.Immediate64)
+                return (false, (int)instruction.Immediate32);
+            if (instruction.Mnemonic is Mnemonic.Mov or Mnemonic.Movsxd or Mnemonic.Movzx or Mnemonic.Movsx && instruction.Op1Kind == OpKind.Register)
+                wanted = instruction.Op1Register.GetFullRegister();
+            else if (instruction.Mnemonic != Mnemonic.Pop)
+                return (false, null);
+        }
+        return wanted == Register.RDI ? (true, null) : (false, null);
+    }
+
+    private Instruction[] Decode(Section text, Function function)
+    {
+        byte[] bytes = elf.Bytes(text).Slice((int)(function.Address - text.Address), function.Size).ToArray();
+        var decoder = Decoder.Create(64, new ByteArrayCodeReader(bytes), function.Address);
+        var result = new List<Instruction>();
+        while (decoder.IP < function.Address + (ulong)function.Size)
+            result.Add(decoder.Decode());
+        return [.. result];
+    }
+}

@@ -1,0 +1,81 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Security.Cryptography;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace Audit;
+
+/// <summary>A finding that makes the audit fail, and where it is.</summary>
+internal sealed record Violation(string Rule, string Message, string? File = null, int Line = 0);
+
+/// <summary>Everything that is known about ring 0 of one tree and its binary.</summary>
+internal sealed class Measurement
+{
+    public static readonly string[] RingZeroFolders = ["packetd", "wire", "corelib"];
+
+    public Measurement(string root, string image)
+    {
+        Root = root;
+        Elf = new ElfFile(image + ".debug");
+        Code = new MachineCode(Elf);
+        Rows = LineTable.Read(image + ".debug");
+        Methods = LinkedMethods();
+        Bounds = Code.FailCalls().Select(address => LineTable.At(Rows, address)).OfType<LineRow>()
+            .Select(row => (row.File, row.Line)).Distinct().Order().ToArray();
+        SystemCalls = Code.SystemCalls().ToArray();
+        DeclaredCalls = ReadDeclaredCalls();
+        byte[] stripped = File.ReadAllBytes(image);
+        ImageSize = stripped.Length;
+        Sha256 = Convert.ToHexStringLower(SHA256.HashData(stripped));
+        Violations = [.. new Forbidden(this).Check()];
+    }
+
+    public string Root { get; }
+    public ElfFile Elf { get; }
+    public MachineCode Code { get; }
+    public IReadOnlyList<LineRow> Rows { get; }
+    public IReadOnlyList<Method> Methods { get; }
+    public IReadOnlyList<(string File, int Line)> Bounds { get; }
+    public IReadOnlyList<(Function Caller, int? Number)> SystemCalls { get; }
+
+    /// <summary>enum Call of packetd: name and number; and the names in Kernel.WhileServing.</summary>
+    public (IReadOnlyDictionary<string, int> All, IReadOnlyList<string> Serving) DeclaredCalls { get; }
+
+    public IReadOnlyList<Violation> Violations { get; }
+    public int ImageSize { get; }
+    public string Sha256 { get; }
+
+    public int Lines => Methods.Sum(method => method.Code);
+    public int UnsafeLines => Methods.Sum(method => method.Unsafe);
+    public int CommentLines => Methods.Sum(method => method.Comment);
+    public int HashLines => Methods.Where(method => method.File is "wire/Sha1.cs" or "wire/HmacSha1.cs").Sum(method => method.Code);
+    public int TextBytes => (int)(Elf.Find(".text")?.Size ?? 0);
+    public int DataBytes => (int)Elf.Sections.Where(section => section.Name is ".rodata" or ".data" or ".bss").Aggregate(0UL, (sum, section) => sum + section.Size);
+    public int CallCount => SystemCalls.Select(call => call.Number).Distinct().Count();
+    public int Relocations => (int)Elf.Sections.Where(section => section.Type == 4).Aggregate(0UL, (sum, section) => sum + section.Size / 24);
+
+    /// <summary>What is linked: <see cref="Linked"/> methods, and the assembly routines whose names the binary has.</summary>
+    private Method[] LinkedMethods()
+    {
+        HashSet<string> symbols = [.. Elf.Symbols.Select(symbol => symbol.Name)];
+        IEnumerable<Method> assembly = Directory.GetFiles(Path.Combine(Root, "packetd"), "*.S", SearchOption.AllDirectories)
+            .Concat(Directory.GetFiles(Path.Combine(Root, "corelib"), "*.S", SearchOption.AllDirectories)) // packetd's stand in for them
+            .Where(path => !path.Contains("arm64", StringComparison.Ordinal))
+            .SelectMany(path => Sources.Routines(Path.GetRelativePath(Root, path), File.ReadAllLines(path)))
+            .Where(routine => symbols.Contains(routine.Name)).DistinctBy(routine => routine.Name);
+        return [.. Linked.Methods(Root, Rows).Concat(assembly).OrderBy(method => method.File, StringComparer.Ordinal).ThenBy(method => method.First)];
+    }
+
+    private (IReadOnlyDictionary<string, int>, IReadOnlyList<string>) ReadDeclaredCalls()
+    {
+        var tree = CSharpSyntaxTree.ParseText(File.ReadAllText(Path.Combine(Root, "packetd/Linux/Call.cs")));
+        var calls = tree.GetRoot().DescendantNodes().OfType<EnumDeclarationSyntax>().Single(type => type.Identifier.Text == "Call").Members
+            .ToDictionary(member => member.Identifier.Text, member => int.Parse(member.EqualsValue!.Value.ToString()));
+        var serving = tree.GetRoot().DescendantNodes().OfType<PropertyDeclarationSyntax>().Single(property => property.Identifier.Text == "WhileServing")
+            .DescendantNodes().OfType<MemberAccessExpressionSyntax>().Select(access => access.Name.Identifier.Text).ToArray();
+        return (calls, serving);
+    }
+}

@@ -1,0 +1,111 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace Audit;
+
+/// <summary>A method, accessor, operator, constructor or assembly routine, with its lines counted.</summary>
+internal sealed record Method(string File, string Name, int First, int Last, int Code, int Comment, int Unsafe)
+{
+    public string Folder => File[..File.IndexOf('/')];
+}
+
+/// <summary>
+/// The counting rule: a code line of a method is a line, from its first token (attributes and modifiers included) to its last,
+/// on which a token other than a brace begins. So neither blank lines nor lines of braces nor the inner lines of a long string
+/// count, and where braces are put changes nothing. A comment line holds only comment, documentation above the method included.
+/// An unsafe line is a code line inside an unsafe block, member or type. Declarations outside of methods (types, fields, constants,
+/// enum members) make no code and are not counted.
+/// </summary>
+internal static class Sources
+{
+    public static readonly CSharpParseOptions Options = new(LanguageVersion.Preview, preprocessorSymbols: ["FREESTANDING"]);
+
+    /// <summary>The methods of a file that was parsed, with their nodes.</summary>
+    public static IEnumerable<(SyntaxNode Node, Method Method)> Methods(string file, SyntaxTree tree)
+    {
+        SyntaxNode top = tree.GetRoot();
+        HashSet<int> code = [.. CodeLines(tree)];
+        HashSet<int> comment = [.. top.DescendantTrivia().Where(trivia => trivia.IsKind(SyntaxKind.SingleLineCommentTrivia)
+            || trivia.IsKind(SyntaxKind.MultiLineCommentTrivia) || trivia.IsKind(SyntaxKind.SingleLineDocumentationCommentTrivia))
+            .SelectMany(trivia => Range(tree.GetLineSpan(trivia.FullSpan), trivia.IsKind(SyntaxKind.SingleLineDocumentationCommentTrivia)))];
+        comment.ExceptWith(code);
+        return top.DescendantNodes().Where(IsMethod).Select(node =>
+        {
+            FileLinePositionSpan span = tree.GetLineSpan(node.Span), full = tree.GetLineSpan(node.FullSpan);
+            int first = span.StartLinePosition.Line + 1, last = span.EndLinePosition.Line + 1;
+            int[] own = Enumerable.Range(first, last - first + 1).Where(code.Contains).ToArray();
+            HashSet<int> blocks = [.. node.DescendantNodes().OfType<UnsafeStatementSyntax>().SelectMany(block => Range(tree.GetLineSpan(block.Span)))];
+            bool all = node.AncestorsAndSelf().OfType<MemberDeclarationSyntax>().Any(member => member.Modifiers.Any(SyntaxKind.UnsafeKeyword));
+            return (node, new Method(file, Name(node), first, last, own.Length,
+                Enumerable.Range(full.StartLinePosition.Line + 1, last - full.StartLinePosition.Line).Count(comment.Contains),
+                own.Count(line => all || blocks.Contains(line))));
+        });
+    }
+
+    /// <summary>Code lines of a whole file, by the same rule but with its declarations: for the rings that are only reported.</summary>
+    public static int AllLines(string path)
+    {
+        SyntaxTree tree = CSharpSyntaxTree.ParseText(File.ReadAllText(path), new CSharpParseOptions(LanguageVersion.Preview));
+        return CodeLines(tree).Distinct().Count();
+    }
+
+    private static IEnumerable<int> CodeLines(SyntaxTree tree) => tree.GetRoot().DescendantTokens()
+        .Where(token => token.Span.Length > 0 && !token.IsKind(SyntaxKind.OpenBraceToken) && !token.IsKind(SyntaxKind.CloseBraceToken))
+        .Select(token => tree.GetLineSpan(token.Span).StartLinePosition.Line + 1);
+
+    private static bool IsMethod(SyntaxNode node) => node switch
+    {
+        BaseMethodDeclarationSyntax method => method.Body != null || method.ExpressionBody != null,
+        AccessorDeclarationSyntax accessor => accessor.Body != null || accessor.ExpressionBody != null,
+        PropertyDeclarationSyntax property => property.ExpressionBody != null,
+        IndexerDeclarationSyntax indexer => indexer.ExpressionBody != null,
+        _ => false,
+    };
+
+    private static string Name(SyntaxNode node)
+    {
+        string own = node switch
+        {
+            MethodDeclarationSyntax method => method.Identifier.Text,
+            ConstructorDeclarationSyntax => ".ctor",
+            OperatorDeclarationSyntax op => "operator " + op.OperatorToken.Text,
+            ConversionOperatorDeclarationSyntax => "operator",
+            AccessorDeclarationSyntax { Parent.Parent: PropertyDeclarationSyntax property } accessor => property.Identifier.Text + "." + accessor.Keyword.Text,
+            AccessorDeclarationSyntax accessor => "this[]." + accessor.Keyword.Text,
+            PropertyDeclarationSyntax property => property.Identifier.Text,
+            _ => "this[]",
+        };
+        return string.Join('.', node.Ancestors().OfType<TypeDeclarationSyntax>().Select(type => type.Identifier.Text).Reverse().Append(own));
+    }
+
+    /// <summary>The routines of an assembly file.</summary>
+    public static IEnumerable<Method> Routines(string file, string[] lines)
+    {
+        // A routine begins at its .globl and ends before the next; C comments only.
+        string? name = null;
+        int first = 0, code = 0, comment = 0;
+        for (int i = 0; i <= lines.Length; i++)
+        {
+            string line = i < lines.Length ? lines[i].Trim() : ".globl";
+            if (line.StartsWith(".globl", StringComparison.Ordinal) && name != null)
+                yield return new Method(file, name, first, i, code, comment, code);
+            if (line.StartsWith(".globl ", StringComparison.Ordinal) || line.StartsWith(".globl\t", StringComparison.Ordinal))
+                (name, first, code, comment) = (line[6..].Trim().Split(',', ' ')[0], i + 1, 0, 0);
+            if (line.StartsWith("/*", StringComparison.Ordinal) || line.StartsWith('*'))
+                comment++;
+            else if (line.Length > 0)
+                code++;
+        }
+    }
+
+    private static IEnumerable<int> Range(FileLinePositionSpan span, bool endsBefore = false)
+    {
+        int first = span.StartLinePosition.Line + 1, last = span.EndLinePosition.Line + (endsBefore ? 0 : 1);
+        return Enumerable.Range(first, Math.Max(1, last - first + 1));
+    }
+}
