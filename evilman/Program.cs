@@ -59,6 +59,7 @@ public static class Program
         root.Subcommands.Add(MintCommand.Create());
         root.Subcommands.Add(PingCommand.Create());
         root.Subcommands.Add(BootCommand.Create());
+        root.Subcommands.Add(MoveCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(LabCommand.CreateHolder());
         root.Subcommands.Add(DemoCommand.Create());
