@@ -189,7 +189,6 @@ internal unsafe struct JumpEntry
     public ulong Rip;
     public ulong Generation;
     public Op* Target;
-    public ulong Unused;
 }
 
 /// <summary>A direct successor of a block. Lies in the operation slot behind the branch.</summary>

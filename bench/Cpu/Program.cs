@@ -1,0 +1,176 @@
+using System;
+using System.Diagnostics;
+using System.Linq;
+using System.Runtime.InteropServices;
+using Domain.Tests;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Domain.Bench;
+
+/// <summary>
+/// bench-cpu: loops here and on the host. bench-cpu run PROGRAM ARGUMENTS: a static program in user mode.
+/// bench-cpu compare [ROUNDS]: every user-mode instruction against the host, as the unit tests do, but compiled ahead of time.
+/// </summary>
+internal static unsafe class Program
+{
+    [DllImport("libc")]
+    private static extern nint mmap(nint address, nint length, int protection, int flags, int descriptor, nint offset);
+
+    private static int Main(string[] arguments)
+    {
+        if (arguments.Length >= 2 && arguments[0] == "run")
+        {
+            var machine = new UserMachine();
+            var watch = Stopwatch.StartNew();
+            int code = machine.Run(arguments[1], arguments[1..]);
+            Console.Error.WriteLine($"{machine.Cpu.InstructionsRetired} instructions, {machine.Cpu.InstructionsRetired / watch.Elapsed.TotalMicroseconds:f0} M/s");
+            return code;
+        }
+        if (arguments.Length >= 1 && arguments[0] == "compare")
+            return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60);
+        Loops();
+        return 0;
+    }
+
+    private static int Compare(int rounds)
+    {
+        var machine = new TestMachine();
+        int failed = 0, codes = 0;
+        foreach (var code in RandomInstruction.Codes())
+        {
+            codes++;
+            for (int round = 0; round < rounds; round++)
+            {
+                string? difference = HostComparison.Compare(machine, code, (int)code * 1000 + round);
+                if (difference == null)
+                    continue;
+                Console.WriteLine(difference);
+                failed++;
+                break;
+            }
+        }
+        Console.WriteLine($"compare: {codes} instruction forms, {rounds} rounds, {failed} differ");
+        return failed == 0 ? 0 : 1;
+    }
+
+    private static void Loops()
+    {
+        foreach (var (name, iterations, write) in new (string, int, Action<Assembler>)[]
+        {
+            ("integer", 100_000_000, IntegerLoop),
+            ("memory", 50_000_000, MemoryLoop),
+            ("hash", 50_000_000, HashLoop),
+            ("calls", 30_000_000, CallLoop),
+        })
+        {
+            double native = Native(write, iterations);
+            var machine = new TestMachine();
+            machine.Place(TestMachine.CodeAt, a =>
+            {
+                a.mov(ecx, iterations);
+                a.mov(rsi, 0x600000);
+                write(a);
+                a.hlt();
+            });
+            var watch = Stopwatch.StartNew();
+            machine.RunToHalt();
+            double seconds = watch.Elapsed.TotalSeconds;
+            Console.WriteLine($"{name,-8} {machine.Cpu.InstructionsRetired / seconds / 1e6,6:f0} M/s, {seconds / native,5:f1} times native");
+        }
+    }
+
+    /// <summary>The same code on the host: [RSI] is a buffer, RCX counts.</summary>
+    private static double Native(Action<Assembler> write, int iterations)
+    {
+        byte* code = (byte*)mmap(0, 0x20000, 7, 0x22, -1, 0);
+        TestMachine.Assemble((ulong)code, a =>
+        {
+            a.push(rbx);
+            a.push(rbp);
+            a.mov(ecx, iterations);
+            a.mov(rsi, (long)code + 0x10000);
+            write(a);
+            a.pop(rbp);
+            a.pop(rbx);
+            a.ret();
+        }).CopyTo(new Span<byte>(code, 0x1000));
+        var watch = Stopwatch.StartNew();
+        ((delegate* unmanaged<void>)code)();
+        return watch.Elapsed.TotalSeconds;
+    }
+
+    private static void IntegerLoop(Assembler a)
+    {
+        var loop = a.CreateLabel();
+        a.xor(eax, eax);
+        a.Label(ref loop);
+        a.lea(rdx, rax + rcx * 2);
+        a.add(rax, rdx);
+        a.mov(rdi, rax);
+        a.shr(rdi, 7);
+        a.xor(rax, rdi);
+        a.sub(ecx, 1);
+        a.jne(loop);
+    }
+
+    private static void MemoryLoop(Assembler a)
+    {
+        var loop = a.CreateLabel();
+        a.Label(ref loop);
+        a.mov(eax, ecx);
+        a.and(eax, 0x7ff);
+        a.mov(rdx, __qword_ptr[rsi + rax * 8]);
+        a.add(rdx, rcx);
+        a.mov(__qword_ptr[rsi + rax * 8], rdx);
+        a.movzx(edi, __byte_ptr[rsi + rax]);
+        a.add(__dword_ptr[rsi + 0x4000], edi);
+        a.dec(ecx);
+        a.test(ecx, ecx);
+        a.jne(loop);
+    }
+
+    // FNV over a buffer with a bounds check, as compiled C# does it.
+    private static void HashLoop(Assembler a)
+    {
+        var loop = a.CreateLabel();
+        var fail = a.CreateLabel();
+        a.mov(eax, 0x811c9dc5);
+        a.Label(ref loop);
+        a.mov(edx, ecx);
+        a.and(edx, 0xfff);
+        a.cmp(edx, 0x1000);
+        a.jae(fail);
+        a.movzx(edx, __byte_ptr[rsi + rdx]);
+        a.xor(eax, edx);
+        a.imul(eax, eax, 0x01000193);
+        a.dec(ecx);
+        a.jne(loop);
+        a.Label(ref fail);
+        a.nop();
+    }
+
+    private static void CallLoop(Assembler a)
+    {
+        var loop = a.CreateLabel();
+        var function = a.CreateLabel();
+        var end = a.CreateLabel();
+        a.xor(eax, eax);
+        a.Label(ref loop);
+        a.call(function);
+        a.dec(ecx);
+        a.jne(loop);
+        a.jmp(end);
+        a.Label(ref function);
+        a.push(rbp);
+        a.mov(rbp, rsp);
+        a.push(rbx);
+        a.mov(ebx, ecx);
+        a.add(eax, ebx);
+        a.pop(rbx);
+        a.pop(rbp);
+        a.ret();
+        a.Label(ref end);
+        a.nop();
+    }
+}

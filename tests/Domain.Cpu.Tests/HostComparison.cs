@@ -1,0 +1,217 @@
+using System;
+using Iced.Intel;
+
+namespace Domain.Tests;
+
+/// <summary>One instruction on random operands, here and on the host's own processor.</summary>
+internal static unsafe class HostComparison
+{
+    private static readonly HostCpu Host = new();
+
+    private static readonly ulong[] Interesting =
+    [
+        0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, ulong.MaxValue,
+        0x3f800000, 0x3ff0000000000000, 0x7ff8000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7fc000007f800000, 0x0000000100000001, 0x41e0000000000000,
+    ];
+
+    private static ulong Value(Random random) => random.Next(6) switch
+    {
+        0 => Interesting[random.Next(Interesting.Length)],
+        1 => (ulong)random.NextInt64(-200, 200),
+        2 => BitConverter.DoubleToUInt64Bits(random.NextDouble() * Math.Pow(10, random.Next(-12, 12)) * (random.Next(2) * 2 - 1)),
+        3 => BitConverter.SingleToUInt32Bits(random.NextSingle() * 1000) | (ulong)BitConverter.SingleToUInt32Bits(-random.NextSingle() * 3e9f) << 32,
+        _ => (ulong)random.NextInt64(long.MinValue, long.MaxValue),
+    };
+
+    private static (ulong Significand, ushort Exponent) Extended(Random random)
+    {
+        ulong significand = (Value(random) | 1UL << 63) & (random.Next(3) == 0 ? 0xffff_f000_0000_0000 : ulong.MaxValue);
+        return random.Next(12) switch
+        {
+            0 => (0, (ushort)(random.Next(2) << 15)),
+            1 => (1UL << 63, (ushort)(0x7fff | random.Next(2) << 15)),
+            2 => (significand | 1UL << 62, (ushort)(0x7fff | random.Next(2) << 15)),
+            3 => (significand & ~(1UL << 63), (ushort)(random.Next(2) << 15)),
+            4 => (significand, (ushort)(random.Next(1, 0x7fff) | random.Next(2) << 15)),
+            _ => (significand, (ushort)(0x3fff + random.Next(-70, 70) | random.Next(2) << 15)),
+        };
+    }
+
+    /// <summary>Runs <paramref name="code"/> on operands drawn from <paramref name="seed"/>.</summary>
+    /// <returns>how the results differ, or null</returns>
+    public static string? Compare(TestMachine machine, Code code, int seed)
+    {
+        var random = new Random(seed);
+        var registers = new ulong[16];
+        for (int i = 0; i < 16; i++)
+            registers[i] = Value(random);
+        registers[4] = HostCpu.Data + 0x18000 + (ulong)random.Next(64) * 8;
+        var instruction = RandomInstruction.Create(code, random, registers);
+        byte[] bytes;
+        try
+        {
+            bytes = RandomInstruction.Encode(in instruction, HostCpu.Code);
+        }
+        catch (EncoderException)
+        {
+            // AH–BH together with REX: no such encoding.
+            return null;
+        }
+        ulong flags = (ulong)random.Next() & (Flags.Arithmetic | Flags.Direction) | 0x202;
+        if (!instruction.IsStringInstruction)
+            flags &= ~Flags.Direction;
+        var context = HostCpu.Context;
+        Host.Prepare(bytes);
+        // Relative operands need the place; everything else does not mind.
+        for (int i = 0; i < 16; i++)
+            context->Gpr[i] = registers[i];
+        context->Flags = flags;
+        new Span<byte>(context->Fx, 512).Clear();
+        *(ushort*)context->Fx = (ushort)(0x7f | (random.Next(3) switch { 0 => 0, 1 => 2, _ => 3 }) << 8 | random.Next(4) << 10);
+        *(ushort*)(context->Fx + 2) = (ushort)(random.Next(8) << 11);
+        context->Fx[4] = 0xff;
+        if (IsPush(code.Mnemonic()))
+            context->Fx[4] = (byte)~(1 << ((*(ushort*)(context->Fx + 2) >> 11) - 1 & 7));
+        *(uint*)(context->Fx + 24) = 0x1f80;
+        for (int i = 0; i < 8; i++)
+        {
+            var (significand, exponent) = Extended(random);
+            *(ulong*)(context->Fx + 32 + 16 * i) = significand;
+            *(ushort*)(context->Fx + 40 + 16 * i) = exponent;
+        }
+        for (int i = 0; i < 32; i++)
+            *(ulong*)(context->Fx + 160 + 8 * i) = Value(random);
+        var data = new ulong[HostCpu.DataSize / 8];
+        for (int i = 0; i < data.Length; i++)
+            data[i] = i % 16 < 4 ? 0x3ff8_0000_0000_0000 + (ulong)i : 0x0123456789abcdef * (ulong)(i + seed) ^ (ulong)i << 60;
+        data.CopyTo(new Span<ulong>((void*)HostCpu.Data, data.Length));
+        data.CopyTo(new Span<ulong>(machine.Memory.Base + HostCpu.Data, data.Length));
+
+        Load(machine, context);
+        machine.Place(HostCpu.Code, [.. bytes, 0xf4]);
+        machine.S->Rip = HostCpu.Code;
+        string text = $"{code} [{instruction}] seed {seed}";
+        var exit = machine.Cpu.Run();
+        if (exit == CpuExit.TripleFault)
+            return machine.Cpu.LastUnknown.Length != 0 && machine.S->Vector >= 0 && IsDivide(code) == false ? $"{text}: exception in the emulator {machine.Cpu.LastUnknown}" : null;
+        machine.S->Halted = false;
+        Host.Run();
+        return Difference(machine, context, in instruction, text, flags, registers);
+    }
+
+    private static bool IsDivide(Code code) => code.Mnemonic() is Mnemonic.Div or Mnemonic.Idiv;
+
+    private static bool IsPush(Mnemonic mnemonic) => mnemonic is Mnemonic.Fld or Mnemonic.Fild or Mnemonic.Fxtract or Mnemonic.Fld1 or Mnemonic.Fldl2t
+        or Mnemonic.Fldl2e or Mnemonic.Fldpi or Mnemonic.Fldlg2 or Mnemonic.Fldln2 or Mnemonic.Fldz;
+
+    private static void Load(TestMachine machine, HostContext* context)
+    {
+        var s = machine.S;
+        for (int i = 0; i < 16; i++)
+            s->Gpr[i] = context->Gpr[i];
+        Flags.Set(s, (uint)context->Flags & Flags.Arithmetic);
+        s->SystemFlags = context->Flags & Flags.Direction;
+        s->FpuControl = *(ushort*)context->Fx;
+        s->FpuStatus = 0;
+        s->FpuTop = *(ushort*)(context->Fx + 2) >> 11 & 7;
+        for (int i = 0; i < 8; i++)
+        {
+            int physical = (s->FpuTop + i) & 7;
+            s->Fpu[physical * 2] = *(ulong*)(context->Fx + 32 + 16 * i);
+            s->Fpu[physical * 2 + 1] = *(ushort*)(context->Fx + 40 + 16 * i);
+        }
+        s->FpuValid = context->Fx[4];
+        for (int i = 0; i < 32; i++)
+            s->Xmm[i] = *(ulong*)(context->Fx + 160 + 8 * i);
+        s->Mxcsr = 0x1f80;
+        s->Exit = ExitReason.None;
+        s->Vector = -1;
+    }
+
+    private static string? Difference(TestMachine machine, HostContext* host, in Instruction instruction, string text, ulong flags, ulong[] before)
+    {
+        var s = machine.S;
+        for (int i = 0; i < 16; i++)
+        {
+            if (s->Gpr[i] != host->Gpr[i])
+                return $"{text}: register {i} is {s->Gpr[i]:x}, host {host->Gpr[i]:x}, before {before[i]:x}, rax {before[0]:x} rcx {before[1]:x} rdx {before[2]:x}";
+        }
+        ulong compared = (Flags.Arithmetic | Flags.Direction) & ~Undefined(in instruction, before);
+        ulong image = Flags.Image(s);
+        if (((image ^ host->Flags) & compared) != 0)
+            return $"{text}: flags {image & compared:x}, host {host->Flags & compared:x}, before {flags:x}, rax {before[0]:x} rcx {before[1]:x}";
+        for (int i = 0; i < 32; i++)
+        {
+            ulong there = *(ulong*)(host->Fx + 160 + 8 * i);
+            if (s->Xmm[i] != there)
+                return $"{text}: xmm{i / 2} word {i % 2} is {s->Xmm[i]:x}, host {there:x}";
+        }
+        if (instruction.CpuidFeatures[^1] is CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CMOV or CpuidFeature.SSE3)
+        {
+            int top = *(ushort*)(host->Fx + 2) >> 11 & 7;
+            if (s->FpuTop != top)
+                return $"{text}: top {s->FpuTop}, host {top}";
+            if (s->FpuValid != host->Fx[4])
+                return $"{text}: tags {s->FpuValid:x}, host {host->Fx[4]:x}";
+            for (int i = 0; i < 8; i++)
+            {
+                int physical = (top + i) & 7;
+                ulong significand = *(ulong*)(host->Fx + 32 + 16 * i);
+                ushort exponent = *(ushort*)(host->Fx + 40 + 16 * i);
+                if (s->Fpu[physical * 2] != significand || (ushort)s->Fpu[physical * 2 + 1] != exponent)
+                    return $"{text}: st{i} is {s->Fpu[physical * 2 + 1]:x}:{s->Fpu[physical * 2]:x}, host {exponent:x}:{significand:x}, control {s->FpuControl:x}";
+            }
+            // C1 and the bits that an instruction leaves undefined say nothing.
+            int status = (X87.StatusWord(s) ^ *(ushort*)(host->Fx + 2)) & StatusMask(instruction.Mnemonic);
+            if (status != 0)
+                return $"{text}: status {X87.StatusWord(s):x}, host {*(ushort*)(host->Fx + 2):x}, control {s->FpuControl:x}";
+        }
+        var memory = new ReadOnlySpan<byte>(machine.Memory.Base + HostCpu.Data, (int)HostCpu.DataSize);
+        int at = memory.CommonPrefixLength(new ReadOnlySpan<byte>((void*)HostCpu.Data, (int)HostCpu.DataSize));
+        if (at != memory.Length)
+            return $"{text}: memory at +{at:x} is {memory[at]:x}, host {*(byte*)(HostCpu.Data + (ulong)at):x}";
+        return null;
+    }
+
+    private static int StatusMask(Mnemonic mnemonic) => mnemonic switch
+    {
+        Mnemonic.Fcom or Mnemonic.Fcomp or Mnemonic.Fcompp or Mnemonic.Fucom or Mnemonic.Fucomp or Mnemonic.Fucompp or Mnemonic.Ficom or Mnemonic.Ficomp
+            or Mnemonic.Ftst or Mnemonic.Fxam => 0x4500 | 0x7f,
+        Mnemonic.Fprem or Mnemonic.Fprem1 => 0x4700 | 0x2f,
+        _ => 0x7f & ~0x10,
+    };
+
+    private static ulong Undefined(in Instruction instruction, ulong[] before)
+    {
+        var bits = instruction.RflagsUndefined;
+        ulong mask = 0;
+        if ((bits & RflagsBits.CF) != 0)
+            mask |= Flags.C;
+        if ((bits & RflagsBits.PF) != 0)
+            mask |= Flags.P;
+        if ((bits & RflagsBits.AF) != 0)
+            mask |= Flags.A;
+        if ((bits & RflagsBits.ZF) != 0)
+            mask |= Flags.Z;
+        if ((bits & RflagsBits.SF) != 0)
+            mask |= Flags.S;
+        if ((bits & RflagsBits.OF) != 0)
+            mask |= Flags.O;
+        if (instruction.Mnemonic is Mnemonic.Shl or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Sal or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr
+            or Mnemonic.Shld or Mnemonic.Shrd)
+        {
+            int last = instruction.OpCount - 1;
+            int width = instruction.Op0Kind == OpKind.Register ? instruction.Op0Register.GetSize() : instruction.MemorySize.GetSize();
+            int count = (instruction.GetOpKind(last) == OpKind.Register ? (int)before[1] : instruction.GetOpKind(last) == OpKind.Immediate8 ? instruction.Immediate8 : 1)
+                & (width == 8 ? 63 : 31);
+            mask |= count == 0 ? 0 : Flags.A;
+            if (count != 1)
+                mask |= Flags.O;
+            if (count >= width * 8)
+                mask |= Flags.C;
+            if (count > width * 8 && instruction.Mnemonic is Mnemonic.Shld or Mnemonic.Shrd)
+                mask |= Flags.Arithmetic;
+        }
+        return mask;
+    }
+}
