@@ -141,10 +141,7 @@ public static unsafe partial class FileCalls
     public static long Chroot(ulong path)
     {
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
-        if (error < 0)
-            return error;
-        Vfs.Release(inode);
-        return inode == Vfs.Root ? 0 : Errno.NotPermitted;
+        return error < 0 ? error : Enter(inode, ref Scheduler.Current->RootDirectory);
     }
 
     /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>

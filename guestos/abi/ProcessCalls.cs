@@ -352,12 +352,12 @@ public static unsafe class ProcessCalls
         // SAFETY: made writable just now.
         var all = new Span<byte>((void*)to, 6 * Field);
         all.Clear();
-        "Linux"u8.CopyTo(all);
+        SystemNames.KernelType.CopyTo(all);
         HostName.Text.CopyTo(all.Slice(Field, Field));
-        "6.12.0"u8.CopyTo(all.Slice(2 * Field, Field));
-        "#1 guestos"u8.CopyTo(all.Slice(3 * Field, Field));
-        "x86_64"u8.CopyTo(all.Slice(4 * Field, Field));
-        "(none)"u8.CopyTo(all.Slice(5 * Field, Field));
+        SystemNames.KernelRelease.CopyTo(all.Slice(2 * Field, Field));
+        SystemNames.KernelVersion.CopyTo(all.Slice(3 * Field, Field));
+        SystemNames.Machine.CopyTo(all.Slice(4 * Field, Field));
+        SystemNames.DomainName.CopyTo(all.Slice(5 * Field, Field));
         return 0;
     }
 

@@ -231,7 +231,7 @@ public static unsafe class ProcProcess
 
     private static void MountList(TextBuffer* text)
     {
-        text->Add("rootfs / rootfs "u8);
+        text->Add("initramfs / ramfs "u8);
         text->Add(Guestos.Mounts.IsReadOnly(Vfs.RootVolume) ? "ro 0 0\n"u8 : "rw 0 0\n"u8);
         for (int i = 0; i < Guestos.Mounts.Capacity; i++)
         {

@@ -40,10 +40,9 @@ public static unsafe class ProcText
         switch ((ProcNode)file->Inode->ProcNode)
         {
             case ProcNode.HostName:
-                SystemNames.HostName = value;
-                break;
-            case ProcNode.DomainName:
-                SystemNames.DomainName = value;
+                if (value.Length > HostName.MaximumLength)
+                    return Errno.Invalid;
+                HostName.Set(value);
                 break;
             case ProcNode.ProcessName:
                 Process* process = ProcessTable.Find(file->Inode->ProcProcess);
@@ -99,7 +98,7 @@ public static unsafe class ProcText
                 text->Add(SystemNames.KernelType);
                 text->Add(" version "u8);
                 text->Add(SystemNames.KernelRelease);
-                text->Add(" (guestos) "u8);
+                text->Add(" "u8);
                 Line(text, SystemNames.KernelVersion);
                 break;
             case ProcNode.FileSystems:
@@ -107,7 +106,7 @@ public static unsafe class ProcText
                 break;
             case ProcNode.CommandLine: Line(text, Kernel.CommandLine); break;
             case ProcNode.Interrupts: text->Add("           CPU0\n"u8); break;
-            case ProcNode.HostName: Line(text, SystemNames.HostName); break;
+            case ProcNode.HostName: Line(text, HostName.Text); break;
             case ProcNode.DomainName: Line(text, SystemNames.DomainName); break;
             case ProcNode.KernelRelease: Line(text, SystemNames.KernelRelease); break;
             case ProcNode.KernelType: Line(text, SystemNames.KernelType); break;

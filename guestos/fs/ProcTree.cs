@@ -160,7 +160,7 @@ public static unsafe class ProcTree
         _ => InodeType.Regular,
     };
 
-    private static bool IsWritable(ProcNode node) => node is ProcNode.HostName or ProcNode.DomainName or ProcNode.Overcommit or ProcNode.ProcessName;
+    private static bool IsWritable(ProcNode node) => node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName;
 
     /// <summary>One name in a directory of /proc: an inode with a reference, or null.</summary>
     public static Inode* Lookup(Inode* directory, byte* name, int length)
@@ -360,7 +360,7 @@ public static unsafe class ProcTree
         {
             case ProcNode.ProcessExecutable: return process->Space != null ? process->Space->Executable : null;
             case ProcNode.ProcessDirectory: return process->WorkingDirectory;
-            case ProcNode.ProcessRoot: return Vfs.Root;
+            case ProcNode.ProcessRoot: return process->RootDirectory != null ? process->RootDirectory : Vfs.Root;
             case ProcNode.Descriptor:
                 File* file = FileTable.Get(process->Files, (ulong)link->ProcDescriptor);
                 return file != null ? file->Inode : null;

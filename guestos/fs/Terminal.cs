@@ -212,7 +212,7 @@ public static unsafe class Terminal
     {
         const uint Get = 0x5401, Set = 0x5402, SetWait = 0x5403, SetFlush = 0x5404, SendBreak = 0x5409, Flow = 0x540a, Flush = 0x540b,
             Exclusive = 0x540c, NotExclusive = 0x540d, SetControlling = 0x540e, GetGroup = 0x540f, SetGroup = 0x5410, OutputQueue = 0x5411,
-            GetWindow = 0x5413, SetWindow = 0x5414, InputQueue = 0x541b, NotControlling = 0x5422, GetSession = 0x5429;
+            GetWindow = 0x5413, SetWindow = 0x5414, InputQueue = 0x541b, NotControlling = 0x5422, GetSession = 0x5429, GetSerial = 0x541e;
         Process* process = Scheduler.Current;
         switch (request)
         {
@@ -277,6 +277,14 @@ public static unsafe class Terminal
                 if (!GroupIsInSession(group, Session))
                     return Errno.NotPermitted;
                 ForegroundGroup = group;
+                return 0;
+            case GetSerial:     // struct serial_struct, 72 bytes: by its line programs find /dev/ttyS0
+                if (!UserMemory.Writable(argument, 72))
+                    return Errno.Fault;
+                Memory.Clear((byte*)argument, 72);
+                *(int*)argument = 4;    // PORT_16550A
+                *(uint*)(argument + 8) = Data;
+                *(int*)(argument + 12) = InterruptLine;
                 return 0;
             case OutputQueue:
                 return Give(argument, 0);

@@ -122,7 +122,8 @@ public static unsafe class Vfs
     }
 
     /// <summary>The root directory of the current process.</summary>
-    public static Inode* CurrentRoot => Root;
+    public static Inode* CurrentRoot =>
+        Scheduler.Current != null && Scheduler.Current->RootDirectory != null ? Scheduler.Current->RootDirectory : Root;
 
     /// <summary>The working directory of the current process.</summary>
     public static Inode* CurrentDirectory =>

@@ -52,6 +52,9 @@ public unsafe struct Process
     /// <summary>Null in a zombie.</summary>
     public FileTable* Files;
     public Inode* WorkingDirectory;
+
+    /// <summary>chroot(2); null for the root of all.</summary>
+    public Inode* RootDirectory;
     public uint Umask;
 
     /// <summary>Real, effective and saved user and group. Nothing is refused because of them: one machine, one customer.</summary>

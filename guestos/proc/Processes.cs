@@ -98,6 +98,7 @@ public static unsafe class Processes
         else if ((child->Space = AddressSpace.Fork(parent->Space)) == null)
             return false;
         child->WorkingDirectory = parent->WorkingDirectory != null ? Vfs.Hold(parent->WorkingDirectory) : null;
+        child->RootDirectory = parent->RootDirectory != null ? Vfs.Hold(parent->RootDirectory) : null;
         return true;
     }
 
@@ -108,6 +109,8 @@ public static unsafe class Processes
             AddressSpace.Release(child->Space);
         if (child->Files != null)
             FileTable.Release(child->Files);
+        Vfs.Release(child->WorkingDirectory);
+        Vfs.Release(child->RootDirectory);
         if (child->Actions != null)
             SignalActions.Release(child->Actions);
         ProcessTable.Free(child);
@@ -162,9 +165,9 @@ public static unsafe class Processes
         FileTable* files = process->Files;
         process->Files = null;
         FileTable.Release(files);
-        if (process->WorkingDirectory != null)
-            Vfs.Release(process->WorkingDirectory);
-        process->WorkingDirectory = null;
+        Vfs.Release(process->WorkingDirectory);
+        Vfs.Release(process->RootDirectory);
+        process->WorkingDirectory = process->RootDirectory = null;
         AddressSpace* space = process->Space;
         process->Space = null;
         System.Machine.Processor.WriteCr3(PageTable.KernelRoot);
@@ -173,7 +176,7 @@ public static unsafe class Processes
         SignalActions* actions = process->Actions;
         OrphanChildren(process);
         if (process->SessionId == process->Id)
-            Signals.SendGroup(process->GroupId, Signal.HangUp);
+            Terminal.SessionEnded(process->SessionId);
         process->State = ProcessState.Zombie;
         Process* parent = ProcessTable.Find(process->ParentId);
         SignalAction* onChild = parent != null && parent->Actions != null ? SignalActions.Of(parent->Actions, Signal.Child) : null;
