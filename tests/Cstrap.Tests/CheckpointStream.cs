@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using Wire;
+
+namespace Cstrap.Tests;
+
+/// <summary>Makes checkpoint streams, right ones and others.</summary>
+internal sealed class CheckpointStream
+{
+    public const MachineFeatures Common = MachineFeatures.X86_64_V2 | MachineFeatures.VirtioMmio | MachineFeatures.VirtioNet
+        | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock;
+
+    /// <summary>
+    /// Recovery code, position independent: writes "arrived ", '+' when RDI leads to a start info, the low byte of RSI, the count of late
+    /// 8-byte units at RDX as a digit, the first byte of the first late frame and a line feed to the UART, and resets the machine.
+    /// </summary>
+    public static readonly byte[] RecoveryCode = Page(
+        "4989f84989f14989d2488d353f000000baf8030000ac84c07403eeebf841813878c56e33b0217502b02bee4488c8ee498b0248c1e8030430ee"
+        + "418a4210eeb00aeeb0fee6646a006a000f011c240f0b617272697665642000");
+
+    private readonly MemoryStream bytes = new();
+    private readonly uint[] table;
+    private readonly CheckpointHash hash;
+
+    public CheckpointStream(uint frames = 16384, CheckpointHash hash = CheckpointHash.Crc32CTable, MachineFeatures features = Common,
+        ulong entry = CheckpointHeader.DirectMap + 0x400000)
+    {
+        this.hash = hash;
+        table = new uint[frames];
+        byte[] header = new byte[CheckpointHeader.Size];
+        CheckpointHeader.Emit(header, hash, features, frames, entry, 'A');
+        bytes.Write(header);
+    }
+
+    public ulong Records { get; set; }
+
+    public CheckpointStream Page(uint frame, byte[] page)
+    {
+        Record(frame, RecordFlags.Page);
+        bytes.Write(page);
+        if (frame < table.Length)
+            table[frame] = Crc32C.Of(page);
+        return this;
+    }
+
+    public CheckpointStream Zero(uint frame)
+    {
+        Record(frame, RecordFlags.Zero);
+        if (frame < table.Length)
+            table[frame] = Crc32C.ZeroPage;
+        return this;
+    }
+
+    public CheckpointStream Recovery() => Page(0x400, RecoveryCode);
+
+    private void Record(uint frame, RecordFlags flags)
+    {
+        byte[] record = new byte[CheckpointRecord.Size];
+        CheckpointRecord.Emit(record, frame, flags);
+        bytes.Write(record);
+        Records++;
+    }
+
+    public CheckpointStream Raw(params byte[] raw)
+    {
+        bytes.Write(raw);
+        return this;
+    }
+
+    public byte[] End(uint damage = 0)
+    {
+        byte[] end = new byte[CheckpointRecord.Size + CheckpointTrailer.Size];
+        CheckpointRecord.Emit(end, CheckpointRecord.EndFrame, RecordFlags.End);
+        CheckpointTrailer.Emit(end.AsSpan(CheckpointRecord.Size), Records, hash == CheckpointHash.None ? 0 : CheckpointTable.Hash(table) ^ damage);
+        bytes.Write(end);
+        return bytes.ToArray();
+    }
+
+    public byte[] Unfinished() => bytes.ToArray();
+
+    private static byte[] Page(string code)
+    {
+        byte[] page = new byte[4096];
+        Convert.FromHexString(code).CopyTo(page, 0);
+        return page;
+    }
+}

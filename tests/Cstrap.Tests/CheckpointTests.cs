@@ -1,0 +1,173 @@
+using System;
+using System.Net.Sockets;
+using System.Threading;
+using Wire;
+using Xunit;
+
+namespace Cstrap.Tests;
+
+/// <summary>loader/checkpoint: each lie is refused with its reason, and a right checkpoint runs once, and only after COMMIT.</summary>
+public sealed class CheckpointTests
+{
+    private static readonly byte[] Loader = Machine.Bytes("loader-checkpoint");
+
+    [RootTheory, Monitors]
+    public void Hostile_streams_are_refused_with_their_reason(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        byte[] good = new CheckpointStream().Recovery().End();
+
+        Refused(CheckpointRefusal.BadHeader, 0, With(good, 0, 0));
+        Refused(CheckpointRefusal.UnknownVersion, 0, With(good, 4, 2));
+        Refused(CheckpointRefusal.BadHeader, 0, With(good, 6, 2));
+        Refused(CheckpointRefusal.BadHeader, 0, With(good, 7, 1));
+        Refused(CheckpointRefusal.BadHeader, 0, With(good, 63, 1));
+        Refused(CheckpointRefusal.MissingFeatures, 1 << 7, new CheckpointStream(features: CheckpointStream.Common | (MachineFeatures)(1 << 7)).End());
+        Refused(CheckpointRefusal.MissingFeatures, (ulong)MachineFeatures.VirtioBlock, new CheckpointStream(features: MachineFeatures.VirtioBlock).End());
+        Refused(CheckpointRefusal.NotEnoughMemory, 16384, new CheckpointStream(frames: 16385).End());
+        Refused(CheckpointRefusal.NotEnoughMemory, 16384, new CheckpointStream(frames: CheckpointHeader.FirstFrame).End());
+        Refused(CheckpointRefusal.BadEntry, 0, new CheckpointStream(entry: 0x400000).End());
+        Refused(CheckpointRefusal.BadEntry, 0, new CheckpointStream(entry: CheckpointHeader.DirectMap + 0x3fffff).End());
+        Refused(CheckpointRefusal.BadEntry, 0, new CheckpointStream(entry: CheckpointHeader.DirectMap + 0x4000000).End());
+
+        Refused(CheckpointRefusal.FrameOutOfRange, 0x3ff, new CheckpointStream().Zero(0x3ff).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 0x300, new CheckpointStream().Recovery().Page(0x300, CheckpointStream.RecoveryCode).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 16384, new CheckpointStream().Zero(16384).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 4000, new CheckpointStream(frames: 4000).Zero(4000).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, uint.MaxValue, new CheckpointStream().Zero(uint.MaxValue).End());
+        Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 4, 0, 0, 2, 0, 0, 0).End());
+        Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 4, 0, 0, 0, 0, 1, 0).End());
+        Refused(CheckpointRefusal.BadRecord, 0, new CheckpointStream().Raw(0, 4, 0, 0, 0, 0x80, 0, 0).End());
+
+        var miscounted = new CheckpointStream().Recovery();
+        miscounted.Records++;
+        Refused(CheckpointRefusal.WrongCount, 1, miscounted.End());
+        Refused(CheckpointRefusal.WrongHash, 1, new CheckpointStream().Recovery().End(damage: 1));
+        Refused(CheckpointRefusal.WrongHash, 2, With(new CheckpointStream().Recovery().Page(0x500, new byte[4096]).End(), 64 + 8 + 4096 + 8 + 77, 1));
+        Refused(CheckpointRefusal.MissingFrames, 0x400, new CheckpointStream().Zero(0x500).End());
+
+        Refused(CheckpointRefusal.Truncated, 0, good[..20]);
+        Refused(CheckpointRefusal.Truncated, 0, good[..64]);
+        Refused(CheckpointRefusal.Truncated, 1, good[..(64 + 8 + 1000)]);
+        Refused(CheckpointRefusal.Truncated, 1, good[..^1]);
+
+        // And none of that keeps a right one out.
+        Assert.Contains("arrived +A0", Arrive(machine, good), StringComparison.Ordinal);
+
+        void Refused(CheckpointRefusal reason, ulong detail, byte[] stream)
+        {
+            using Socket socket = machine.UploadLoader(Loader);
+            socket.Send(stream);
+            socket.Shutdown(SocketShutdown.Send);
+            Assert.Equal((HandOverKind.Refused, reason, detail), Client.Verdict(socket));
+        }
+    }
+
+    [RootTheory, Monitors]
+    public void Nothing_runs_before_the_commit(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        byte[] good = new CheckpointStream().Recovery().End();
+        using (Socket gone = machine.UploadLoader(Loader))
+        {
+            gone.Send(good);
+            Assert.Equal(HandOverKind.Verified, Client.Verdict(gone).Kind);
+            gone.LingerState = new LingerOption(true, 0);
+        }
+        using (Socket left = machine.UploadLoader(Loader))
+        {
+            left.Send(good);
+            Assert.Equal(HandOverKind.Verified, Client.Verdict(left).Kind);
+            left.Shutdown(SocketShutdown.Send);
+            Assert.Equal((HandOverKind.Refused, CheckpointRefusal.Truncated, 0ul), Client.Verdict(left));
+        }
+        using (Socket wrong = machine.UploadLoader(Loader))
+        {
+            wrong.Send(good);
+            Assert.Equal(HandOverKind.Verified, Client.Verdict(wrong).Kind);
+            wrong.Send(Client.Record(HandOverKind.Running));
+            Assert.Equal((HandOverKind.Refused, CheckpointRefusal.BadRecord, 0ul), Client.Verdict(wrong));
+        }
+        using (Socket late = machine.UploadLoader(Loader))
+        {
+            late.Send(good);
+            Assert.Equal(HandOverKind.Verified, Client.Verdict(late).Kind);
+            late.Send(Client.Record(HandOverKind.Late, HandOver.MaxLateFrame + 1));
+            Assert.Equal((HandOverKind.Refused, CheckpointRefusal.BadRecord, 0ul), Client.Verdict(late));
+        }
+        Assert.DoesNotContain("arrived", machine.Console, StringComparison.Ordinal);
+        Assert.Contains("arrived +A0", Arrive(machine, good), StringComparison.Ordinal);
+    }
+
+    [RootTheory, Monitors]
+    public void A_whole_machine_arrives_with_its_late_frames(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        // Every frame twice, the second time as zeros, shuffled: the last one wins. The recovery code comes last of all.
+        var stream = new CheckpointStream();
+        var random = new Random(7);
+        uint[] order = new uint[16384 - 0x400];
+        for (uint i = 0; i < order.Length; i++)
+            order[i] = 0x400 + i;
+        random.Shuffle(order);
+        byte[] page = new byte[4096];
+        foreach (uint frame in order)
+        {
+            random.NextBytes(page.AsSpan(0, 64));
+            stream.Page(frame, page);
+        }
+        for (int i = 0; i < order.Length; i += 2)
+            stream.Zero(order[i]);
+        byte[] bytes = stream.Recovery().End();
+        byte[] frameA = [.. Client.Record(HandOverKind.Late, 3), .. "xyz"u8, 0, 0, 0, 0, 0];
+        Assert.Contains("arrived +A2x", Arrive(machine, bytes, frameA), StringComparison.Ordinal);
+    }
+
+    [RootTheory, Monitors]
+    public void More_late_frames_than_fit_are_dropped(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        byte[] record = [.. Client.Record(HandOverKind.Late, HandOver.MaxLateFrame), .. new byte[(HandOver.MaxLateFrame + 7) & ~7]];
+        byte[] late = [.. Client.Record(HandOverKind.Late, 1), (byte)'q', 0, 0, 0, 0, 0, 0, 0, .. record, .. record, .. record, .. record, .. record];
+        Assert.Contains("arrived +A", Arrive(machine, new CheckpointStream().Recovery().End(), late), StringComparison.Ordinal);
+    }
+
+    [RootTheory, Monitors]
+    public void A_checkpoint_without_hash_is_taken_by_its_count(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        Assert.Contains("arrived +A0", Arrive(machine, new CheckpointStream(hash: CheckpointHash.None).Recovery().End()), StringComparison.Ordinal);
+    }
+
+    /// <summary>A guest of more memory than the checksum table of the loader's window holds: the hash is computed at the end.</summary>
+    [RootTheory, Monitors]
+    public void A_large_machine_is_verified_too(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader, memory: 512);
+        using (Socket socket = machine.UploadLoader(Loader))
+        {
+            socket.Send(new CheckpointStream(frames: 131072).Recovery().Zero(131071).End(damage: 1));
+            Assert.Equal((HandOverKind.Refused, CheckpointRefusal.WrongHash, 2ul), Client.Verdict(socket));
+        }
+        Assert.Contains("arrived +A0", Arrive(machine, new CheckpointStream(frames: 131072).Recovery().Zero(131071).End()), StringComparison.Ordinal);
+    }
+
+    private static string Arrive(Machine machine, byte[] stream, params byte[] late)
+    {
+        using Socket socket = machine.UploadLoader(Loader);
+        socket.Send(stream);
+        Assert.Equal((HandOverKind.Verified, CheckpointRefusal.None, 0ul), Client.Verdict(socket));
+        socket.Send([.. late, .. Client.Record(HandOverKind.Commit)]);
+        Assert.Equal((HandOverKind.Running, CheckpointRefusal.None, 0ul), Client.Verdict(socket));
+        machine.Await("arrived ");
+        Assert.True(machine.HasEnded(5000), "the recovered code's reset does not end the machine");
+        return machine.Console;
+    }
+
+    private static byte[] With(byte[] bytes, int at, byte value)
+    {
+        byte[] copy = (byte[])bytes.Clone();
+        copy[at] = value;
+        return copy;
+    }
+}

@@ -1,0 +1,114 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Threading;
+using Wire;
+using Xunit;
+
+namespace Cstrap.Tests;
+
+/// <summary>An empty domain: cstrap on a monitor, in a namespace of its own. Everything is gone when it is disposed.</summary>
+internal sealed class Machine : IDisposable
+{
+    private readonly Space space = new();
+    private readonly Process process;
+    private readonly StringBuilder console = new();
+
+    /// <param name="loader">The image whose hash the boot token would carry.</param>
+    public Machine(string monitor, byte[] loader, int memory = 64)
+    {
+        string append = $"evilman.boot={Space.Boot}/24 evilman.gateway=10.0.0.1 evilman.loader={Convert.ToHexStringLower(SHA1.HashData(loader))} evilman.guests=10.0.0.3";
+        string[] command = monitor == "domain"
+            ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--memory", $"{memory}", "--tap", Space.Tap,
+               "--mac", "02:45:0a:00:00:02", "--append", append]
+            : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-nodefaults", "-no-user-config",
+               "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Image("cstrap"), "-append", append,
+               "-netdev", $"tap,id=n,ifname={Space.Tap},script=no,downscript=no", "-device", "virtio-net-device,netdev=n,mac=02:45:0a:00:00:02",
+               "-object", "rng-random,filename=/dev/urandom,id=r", "-device", "virtio-rng-device,rng=r"];
+        Assert.True(monitor != "domain" || File.Exists(command[0]), $"{command[0]} is not built: make programs");
+        process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space.Name, .. command])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        })!;
+        process.OutputDataReceived += Note;
+        process.ErrorDataReceived += Note;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        Await("an empty domain at");
+    }
+
+    public Space Space => space;
+
+    public static string Root
+    {
+        get
+        {
+            string folder = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(folder, "global.json")))
+                folder = Path.GetDirectoryName(folder)!;
+            return folder;
+        }
+    }
+
+    public static string Image(string name) => Path.Combine(Root, "out", "images", name);
+
+    public static byte[] Bytes(string image) => File.ReadAllBytes(Image(image));
+
+    private void Note(object sender, DataReceivedEventArgs line)
+    {
+        lock (console)
+            console.AppendLine(line.Data);
+    }
+
+    public string Console
+    {
+        get
+        {
+            lock (console)
+                return console.ToString();
+        }
+    }
+
+    /// <summary>Waits until the console has shown a text, and returns all of it.</summary>
+    public string Await(string text, int milliseconds = 15_000)
+    {
+        for (var clock = Stopwatch.StartNew(); clock.ElapsedMilliseconds < milliseconds; Thread.Sleep(5))
+            if (Console.Contains(text, StringComparison.Ordinal))
+                return Console;
+        Assert.Fail($"the console never showed \"{text}\" but:\n{Console}");
+        return "";
+    }
+
+    public bool HasEnded(int milliseconds) => process.WaitForExit(milliseconds);
+
+    /// <summary>Processor time of the monitor.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>A connection whose loader was accepted.</summary>
+    public Socket UploadLoader(byte[] loader)
+    {
+        Socket socket = space.Connect();
+        socket.Send(Client.Upload(loader));
+        Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Client.Answer(socket));
+        return socket;
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+            process.Kill();
+        process.WaitForExit();
+        process.Dispose();
+        space.Dispose();
+    }
+}

@@ -1,0 +1,88 @@
+using System;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Xunit;
+
+namespace Cstrap.Tests;
+
+/// <summary>A network namespace with one TAP interface, 10.0.0.1/24: the client's end of the wire.</summary>
+internal sealed partial class Space : IDisposable
+{
+    public const string Tap = "tap0", Boot = "10.0.0.2";
+    private static int count;
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setns(int descriptor, int kind);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+
+    [LibraryImport("libc")]
+    private static partial int close(int descriptor);
+
+    [LibraryImport("libc")]
+    public static partial uint geteuid();
+
+    public Space()
+    {
+        Name = $"cs{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref count)}";
+        Run("ip", "netns", "add", Name);
+        Run("ip", "-n", Name, "link", "set", "lo", "up");
+        Run("ip", "-n", Name, "tuntap", "add", Tap, "mode", "tap", "vnet_hdr");
+        Run("ip", "-n", Name, "addr", "add", "10.0.0.1/24", "dev", Tap);
+        Run("ip", "-n", Name, "link", "set", Tap, "addrgenmode", "none", "up");
+    }
+
+    public string Name { get; }
+
+    /// <summary>A TCP connection from inside the namespace.</summary>
+    public Socket Connect(int port = Wire.Upload.Port)
+    {
+        Socket? socket = null;
+        // setns(2) moves one thread; the socket stays where it was made.
+        var thread = new Thread(() =>
+        {
+            int space = open("/run/netns/" + Name, 0);
+            if (setns(space, 0x4000_0000) == 0)
+                socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 15_000, SendTimeout = 15_000 };
+            close(space);
+        });
+        thread.Start();
+        thread.Join();
+        Assert.NotNull(socket);
+        // The machine may still be starting: SYNs are repeated until it answers.
+        Assert.True(socket.ConnectAsync(IPAddress.Parse(Boot), port).Wait(10_000), "nobody answers on the boot address");
+        return socket;
+    }
+
+    public string InSpace(params string[] command) => Run("ip", ["netns", "exec", Name, .. command]);
+
+    public static string Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+        Assert.True(process.WaitForExit(20_000), $"{program} never ends");
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {output}");
+        return output;
+    }
+
+    public void Dispose() => Run("ip", "netns", "del", Name);
+}
+
+/// <summary>A test with a machine on a TAP interface of its own, once on each monitor.</summary>
+public sealed class MonitorsAttribute : Xunit.Sdk.DataAttribute
+{
+    public override System.Collections.Generic.IEnumerable<object[]> GetData(System.Reflection.MethodInfo method) => [["qemu"], ["domain"]];
+}
+
+public sealed class RootTheoryAttribute : TheoryAttribute
+{
+    public RootTheoryAttribute()
+    {
+        if (Space.geteuid() != 0)
+            Skip = "needs root to make network namespaces";
+    }
+}
