@@ -7,7 +7,7 @@ namespace Guestos;
 internal static unsafe class Symbols
 {
     [RuntimeImport("*", "symbol_trap_stubs"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapStubs();
-    [RuntimeImport("*", "symbol_trap_return"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapReturn();
+    [RuntimeImport("*", "symbol_first_return"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong FirstReturn();
     [RuntimeImport("*", "symbol_syscall_entry"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong SyscallEntry();
 
     /// <summary>Where system calls and traps from user mode find the stack of the current process.</summary>

@@ -78,6 +78,12 @@ trap_return:                            /* rsp = TrapFrame */
         add     $16, %rsp               /* vector, error code */
         iretq
 
+        .globl  first_return
+first_return:                           /* a new process: its user frame lies right above */
+        mov     %rsp, %rdi
+        call    process_first_return
+        jmp     trap_return
+
         .globl  syscall_entry
 syscall_entry:                          /* rcx = return address, r11 = flags; interrupts are off (FMASK) */
         mov     %rsp, syscall_user_stack(%rip)
@@ -117,9 +123,9 @@ switch_context:
 symbol_trap_stubs:
         lea     trap_stubs(%rip), %rax
         ret
-        .globl  symbol_trap_return
-symbol_trap_return:
-        lea     trap_return(%rip), %rax
+        .globl  symbol_first_return
+symbol_first_return:
+        lea     first_return(%rip), %rax
         ret
         .globl  symbol_syscall_entry
 symbol_syscall_entry:

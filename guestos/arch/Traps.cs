@@ -77,6 +77,10 @@ internal static unsafe class Traps
         Scheduler.LeaveKernel(frame);
     }
 
+    /// <summary>Where a new process runs for the first time.</summary>
+    [RuntimeExport("process_first_return")]
+    private static void FirstReturn(TrapFrame* frame) => Scheduler.LeaveKernel(frame);
+
     private static void HandlePageFault(TrapFrame* frame, bool user)
     {
         ulong address = frame->FaultAddress;

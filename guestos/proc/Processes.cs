@@ -41,7 +41,7 @@ public static unsafe class Processes
         int id = child->Id;
         bool vfork = (flags & CloneVfork) != 0;
         child->SharesParentSpace = vfork;
-        Scheduler.MakeRunnable(child);
+        Scheduler.RunFirst(child);
         if (vfork)
         {
             parent->Uninterruptible = true;
@@ -120,7 +120,7 @@ public static unsafe class Processes
     internal static void PrepareFirstSwitch(Process* process)
     {
         ulong* stack = (ulong*)process->UserFrame;
-        *--stack = Symbols.TrapReturn();
+        *--stack = Symbols.FirstReturn();
         for (int i = 0; i < 6; i++)     // rbx, rbp, r12 to r15
             *--stack = 0;
         process->SavedStackPointer = (ulong)stack;

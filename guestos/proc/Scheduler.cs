@@ -116,6 +116,17 @@ public static unsafe class Scheduler
             s_quantumEnd = Clock.Monotonic + Quantum;
     }
 
+    /// <summary>
+    /// Makes a new process run before its parent goes on: it most often calls execve at once, and then the parent need not copy the pages
+    /// that both share.
+    /// </summary>
+    internal static void RunFirst(Process* child)
+    {
+        child->Level = 0;
+        MakeRunnable(child);
+        s_reschedule = true;
+    }
+
     private static void Enqueue(Process* process)
     {
         // SAFETY: statics of the image do not move.
