@@ -171,7 +171,7 @@ internal sealed unsafe class UserMachine : IInterruptController
                 }
                 return total;
             }
-            case 3 or 8 or 32 or 33 or 102 or 104 or 107 or 108 or 39 or 110: // close, lseek, dup, dup2, ids
+            case 3 or 8 or 32 or 33 or 72 or 102 or 104 or 107 or 108 or 39 or 110 or 292: // close, lseek, dup, dup2, fcntl, ids, dup3
                 return Result(syscall(number, (nint)a, (nint)b, (nint)c, 0, 0, 0));
             case 2 or 4 or 6 or 21 or 89: // open, stat, lstat, access, readlink
                 return Result(syscall(number, Host(a), number is 4 or 6 or 89 ? Host(b) : (nint)b, (nint)c, 0, 0, 0));

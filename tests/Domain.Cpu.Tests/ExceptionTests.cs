@@ -1,0 +1,343 @@
+using Iced.Intel;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Domain.Tests;
+
+/// <summary>Exceptions and interrupts, system calls, and what ends a machine.</summary>
+public sealed unsafe class ExceptionTests
+{
+    private const ulong Handler = 0x110000;
+
+    [Fact]
+    public void DivideErrorRestartsWithNothingChanged()
+    {
+        var machine = new TestMachine();
+        machine.Gate(0, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.mov(ecx, 3);
+            a.iretq();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(eax, 100);
+            a.xor(edx, edx);
+            a.xor(ecx, ecx);
+            a.div(ecx);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(33UL, machine.S->Gpr[0]);
+        Assert.Equal(1UL, machine.S->Gpr[2]);
+    }
+
+    [Theory]
+    [InlineData(0x8000000000000000, ulong.MaxValue, ulong.MaxValue, true)]
+    [InlineData(0, 1, 1, true)]
+    [InlineData(0, 0, 5, true)]
+    [InlineData(0, 0xffffffffffffffff, 1, false)]
+    [InlineData(12345, 0, 12346, false)]
+    public void Divides128(ulong low, ulong high, ulong divisor, bool faults)
+    {
+        var machine = new TestMachine();
+        machine.Gate(0, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.mov(r15d, 1);
+            a.hlt();
+        });
+        // high and low are swapped for the unsigned cases below: RDX:RAX = high:low.
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            if (low == 0x8000000000000000)
+            {
+                a.mov(rax, low);
+                a.cqo();
+                a.mov(rcx, divisor);
+                a.idiv(rcx);
+            }
+            else
+            {
+                a.mov(rax, high);
+                a.mov(rdx, low);
+                a.mov(rcx, faults ? low : divisor);
+                a.div(rcx);
+            }
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(faults ? 1UL : 0, machine.S->Gpr[15]);
+        if (!faults)
+        {
+            var dividend = new System.UInt128(low, high);
+            Assert.Equal((ulong)(dividend / divisor), machine.S->Gpr[0]);
+            Assert.Equal((ulong)(dividend % divisor), machine.S->Gpr[2]);
+        }
+    }
+
+    [Fact]
+    public void InterruptsWaitForStiAndItsShadow()
+    {
+        var machine = new TestMachine();
+        machine.Gate(0x40, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.mov(r15, __[rsp]);
+            a.mov(r14, __[rsp + 16]);
+            a.iretq();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(eax, 1);
+            a.sti();
+            a.mov(ebx, 2);
+            a.mov(ecx, 3);
+            a.hlt();
+        });
+        machine.Interrupts.Enqueue(0x40);
+        machine.RunToHalt();
+        // The instruction behind STI still ran before the interrupt.
+        Assert.Equal(TestMachine.CodeAt + 5 + 1 + 5, machine.S->Gpr[15]);
+        Assert.Equal(Flags.Interrupt, machine.S->Gpr[14] & Flags.Interrupt);
+        Assert.Equal(3UL, machine.S->Gpr[1]);
+    }
+
+    [Fact]
+    public void HaltWaitsAndWakes()
+    {
+        var machine = new TestMachine();
+        machine.Gate(0x41, Handler, stackTable: 2);
+        machine.Write(0x3000 + 0x24 + 8, 0xb0000);
+        machine.Place(Handler, a =>
+        {
+            a.mov(r15, rsp);
+            a.iretq();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.sti();
+            a.hlt();
+            a.mov(eax, 77);
+            a.cli();
+            a.hlt();
+        });
+        Assert.Equal(CpuExit.Halted, machine.Cpu.Run());
+        Assert.Equal(CpuExit.Halted, machine.Cpu.Run());
+        machine.Cpu.RaiseAttention();
+        Assert.Equal(CpuExit.Attention, machine.Cpu.Run());
+        machine.Interrupts.Enqueue(0x41);
+        Assert.Equal(CpuExit.Halted, machine.Cpu.Run());
+        Assert.Equal(77UL, machine.S->Gpr[0]);
+        Assert.Equal(0xb0000UL - 40, machine.S->Gpr[15]);
+        Assert.Equal(TestMachine.StackTop, machine.S->Gpr[4]);
+    }
+
+    [Fact]
+    public void AttentionInterruptsALoop()
+    {
+        var machine = new TestMachine();
+        machine.Place(TestMachine.CodeAt, a => a.jmp(TestMachine.CodeAt));
+        machine.Cpu.RaiseAttention();
+        Assert.Equal(CpuExit.Attention, machine.Cpu.Run());
+        var timer = new System.Threading.Timer(_ => machine.Cpu.RaiseAttention(), null, 20, -1);
+        Assert.Equal(CpuExit.Attention, machine.Cpu.Run());
+        timer.Dispose();
+    }
+
+    [Fact]
+    public void DoubleFaultUsesItsStackAndATripleFaultEnds()
+    {
+        var machine = new TestMachine();
+        machine.Gate(8, Handler, stackTable: 1);
+        machine.Write(0x3000 + 0x24, 0xc0000);
+        machine.Place(Handler, a =>
+        {
+            a.mov(r15, __[rsp]);
+            a.mov(r14, rsp);
+            a.hlt();
+        });
+        // No gate for #PF: #PF, then #NP or #GP on its gate is a double fault.
+        machine.Place(TestMachine.CodeAt, a => a.mov(rax, __qword_ptr[0x7000_0000]));
+        machine.RunToHalt();
+        Assert.Equal(0UL, machine.S->Gpr[15]);
+        Assert.Equal(0xc0000UL - 48, machine.S->Gpr[14]);
+
+        machine = new TestMachine();
+        machine.Place(TestMachine.CodeAt, a => a.ud2());
+        machine.S->IdtLimit = 0;
+        Assert.Equal(CpuExit.TripleFault, machine.Cpu.Run());
+    }
+
+    [Fact]
+    public void FaultOnTheExceptionStackIsADoubleFault()
+    {
+        var machine = new TestMachine();
+        machine.Gate(6, Handler);
+        machine.Gate(14, Handler);
+        machine.Gate(8, Handler + 0x100, stackTable: 1);
+        machine.Write(0x3000 + 0x24, 0xc0000);
+        machine.Place(Handler, a => a.hlt());
+        machine.Place(Handler + 0x100, a =>
+        {
+            a.mov(r15d, 8);
+            a.hlt();
+        });
+        // #UD cannot be pushed: that is a #PF, whose push faults as well: #DF on its own stack.
+        machine.Place(TestMachine.CodeAt, a => a.ud2());
+        machine.S->Gpr[4] = 0x7000_0000;
+        machine.RunToHalt();
+        Assert.Equal(8UL, machine.S->Gpr[15]);
+    }
+
+    [Fact]
+    public void SystemCallsAndReturns()
+    {
+        var machine = new TestMachine();
+        const ulong user = 0x120000, entry = 0x130000;
+        machine.Gate(13, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.mov(r14, __[rsp + 8]);
+            a.hlt();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(ecx, 0xc0000081);
+            a.xor(eax, eax);
+            a.mov(edx, 0x00100008);
+            a.wrmsr();
+            a.mov(ecx, 0xc0000082);
+            a.mov(eax, (uint)entry);
+            a.xor(edx, edx);
+            a.wrmsr();
+            a.mov(ecx, 0xc0000084);
+            a.mov(eax, 0x600);
+            a.wrmsr();
+            a.mov(ecx, 0xc0000102);
+            a.mov(eax, 0x5000);
+            a.wrmsr();
+            a.mov(ecx, (uint)user);
+            a.mov(r11d, 0x202);
+            a.sysretq();
+        });
+        machine.Place(user, a =>
+        {
+            a.std();
+            a.mov(edi, 5);
+            a.syscall();
+            a.mov(ebx, eax);
+            a.hlt();
+        });
+        machine.Place(entry, a =>
+        {
+            a.swapgs();
+            a.mov(eax, __dword_ptr.gs[0x30]);
+            a.add(eax, edi);
+            a.pushfq();
+            a.pop(r13);
+            a.swapgs();
+            a.sysretq();
+        });
+        machine.Write(0x5030, 37);
+        machine.RunToHalt();
+        Assert.Equal(42UL, machine.S->Gpr[3]);
+        Assert.Equal(2UL, machine.S->Gpr[13] & 0x602);
+        // HLT in user mode is refused where it stands.
+        Assert.Equal(user + 1 + 5 + 2 + 2, machine.S->Gpr[14]);
+        Assert.Equal(0x602UL, machine.S->Gpr[11] & 0x602);
+    }
+
+    [Fact]
+    public void SoftwareInterruptsRespectTheGatesPrivilege()
+    {
+        var machine = new TestMachine();
+        machine.Gate(0x80, Handler, level: 3);
+        machine.Gate(0x81, Handler);
+        machine.Gate(13, Handler + 0x100);
+        machine.Place(Handler, a =>
+        {
+            a.inc(r15d);
+            a.iretq();
+        });
+        machine.Place(Handler + 0x100, a =>
+        {
+            a.mov(r14, __[rsp]);
+            a.hlt();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.@int(0x80);
+            a.@int(0x81);
+        });
+        machine.ToUser();
+        machine.RunToHalt();
+        Assert.Equal(1UL, machine.S->Gpr[15]);
+        Assert.Equal(0x81UL * 8 + 2, machine.S->Gpr[14]);
+    }
+
+    [Fact]
+    public void SingleStepTrapsAfterEachInstruction()
+    {
+        var machine = new TestMachine();
+        machine.Gate(1, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.inc(r15d);
+            a.iretq();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.push(0x102);
+            a.popfq();
+            a.mov(eax, 1);
+            a.add(eax, 2);
+            a.push(2);
+            a.popfq();
+            a.mov(ebx, eax);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(4UL, machine.S->Gpr[15]);
+        Assert.Equal(3UL, machine.S->Gpr[3]);
+    }
+
+    [Fact]
+    public void PrivilegedInstructionsFaultInUserMode()
+    {
+        foreach (byte[] code in new byte[][]
+        {
+            [0x0f, 0x20, 0xd8], [0x0f, 0x22, 0xd8], [0x0f, 0x01, 0x15, 0, 0, 0, 0], [0x0f, 0x30], [0x0f, 0x32], [0xfa], [0xfb], [0xf4],
+            [0x0f, 0x01, 0x3b], [0x0f, 0x01, 0xf8], [0x0f, 0x09], [0xe4, 0x10], [0xe6, 0x10], [0x0f, 0x06], [0x0f, 0x00, 0xd8], [0x48, 0x0f, 0x07],
+        })
+        {
+            var machine = new TestMachine();
+            machine.Gate(13, Handler);
+            machine.Place(Handler, a =>
+            {
+                a.mov(r15, __[rsp + 8]);
+                a.hlt();
+            });
+            machine.Place(TestMachine.CodeAt, code);
+            machine.ToUser();
+            machine.RunToHalt();
+            Assert.Equal(TestMachine.CodeAt, machine.S->Gpr[15]);
+        }
+    }
+
+    [Fact]
+    public void UnknownRegistersAreRefused()
+    {
+        var machine = new TestMachine();
+        machine.Gate(13, Handler);
+        machine.Place(Handler, a => a.hlt());
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(ecx, 0x12345678);
+            a.rdmsr();
+            a.ud2();
+        });
+        machine.RunToHalt();
+        Assert.Equal(Handler + 1, machine.S->Rip);
+    }
+}
