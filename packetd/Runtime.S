@@ -60,4 +60,4 @@ RhpFallbackFailFast:
         .globl  __security_cookie
         .balign 8
 __security_cookie:
-        .quad   0x5bd1e995c6a4a793      /* no return-address cookies are emitted here; the symbol is */
+        .quad   0x5bd1e995c6a4a793      /* guards buffers on the stack against overruns, which bounds checks should have caught; fixed, so no secret */

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using Wire;
 
 namespace Packetd;
@@ -18,13 +19,16 @@ internal struct Poll
 }
 
 /// <summary>
-/// The node's hands: its descriptors, all in one poll table, and the monitors' processes. Table: link, signals, then for
-/// each slot frames, control and log.
+/// The node's hands: its descriptors, all in one poll table, and the monitors' processes. Table: the link's frames for the
+/// node itself, those for others, signals, then for each slot frames, control and log.
 /// </summary>
 internal ref struct LinuxHost : IHost
 {
-    public const int PollsPerSlot = 3, FirstPoll = 2, FramesAt = 0, ControlAt = 1, LogAt = 2, LineSize = 160;
-    private const int LinkAt = 0, SignalsAt = 1, NullDescriptor = 3;
+    public const int PollsPerSlot = 3, FirstPoll = 3, FramesAt = 0, ControlAt = 1, LogAt = 2, LineSize = 160;
+    private const int OwnAt = 0, LinkAt = 1, SignalsAt = 2, NullDescriptor = 3;
+
+    /// <summary>The part of <see cref="Port.Link"/> that is for the node itself.</summary>
+    public const int OwnPort = Port.Link - 1;
     private const int Unix = 1, SeqPacket = 5 | NonBlock | CloseOnExec, NonBlock = 0x800, CloseOnExec = 0x80000;
     private const int SocketLevel = 1, SendBuffer = 7, SigKill = 9, ClockRealtime = 0;
 
@@ -35,7 +39,7 @@ internal ref struct LinuxHost : IHost
 
     /// <param name="lines"><see cref="LineSize"/> bytes for each machine.</param>
     /// <param name="text"><see cref="Log.Size"/> bytes.</param>
-    public LinuxHost(Options options, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines, Span<byte> text)
+    public LinuxHost(Options options, int own, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines, Span<byte> text)
     {
         this.options = options;
         this.polls = polls;
@@ -43,6 +47,7 @@ internal ref struct LinuxHost : IHost
         this.lines = lines;
         this.text = text;
         polls.Fill(Poll.On(-1));
+        polls[OwnAt] = Poll.On(own);
         polls[LinkAt] = Poll.On(link);
         polls[SignalsAt] = Poll.On(signals);
     }
@@ -80,11 +85,11 @@ internal ref struct LinuxHost : IHost
     /// </summary>
     public readonly int Receive(int port, Span<byte> buffer)
     {
-        bool headed = port == Port.Link || options.Offload;
+        bool headed = port <= Port.Link || options.Offload;
         int skipped = headed ? 0 : Packet.HeaderSize;
         buffer.Slice(0, skipped).Clear();
         int length = Kernel.Read(Frames(port).Descriptor, buffer.Slice(skipped));
-        if (length <= 0 && length != Kernel.Again && port != Port.Link)
+        if (length <= 0 && length != Kernel.Again && port > Port.Link)
             Kill(port);
         return length <= 0 ? 0 : length + skipped;
     }
@@ -264,7 +269,7 @@ internal ref struct LinuxHost : IHost
         return length > 0;
     }
 
-    private readonly ref Poll Frames(int port) => ref port == Port.Link ? ref polls[LinkAt] : ref At(port, FramesAt);
+    private readonly ref Poll Frames(int port) => ref port > Port.Link ? ref At(port, FramesAt) : ref polls[LinkAt - (Port.Link - port)];
 
     private readonly ref Poll At(int slot, int which) => ref polls[FirstPoll + slot * PollsPerSlot + which];
 
@@ -274,6 +279,7 @@ internal ref struct LinuxHost : IHost
             CloseOne(slot, which);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private readonly void CloseOne(int slot, int which)
     {
         ref Poll poll = ref At(slot, which);

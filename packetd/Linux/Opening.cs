@@ -39,8 +39,11 @@ internal static class Opening
         return length;
     }
 
-    /// <summary>A packet socket (packet(7)) that takes every frame of the link, with virtio-net headers.</summary>
-    public static unsafe int Link(byte* name)
+    /// <summary>
+    /// A packet socket (packet(7)) with virtio-net headers, which takes either the frames that are for the node itself, to
+    /// its MAC or to a group, or all others. Two sockets are two queues: who floods the node floods no domain.
+    /// </summary>
+    public static unsafe int Link(byte* name, uint address, bool own)
     {
         const int PacketFamily = 17, Raw = 3, GetIndex = 0x8933, PacketLevel = 263, AddMembership = 1, VnetHeader = 15, IgnoreOutgoing = 23;
         const int SocketLevel = 1, SendBuffer = 7, ReceiveBuffer = 8, SendBufferForce = 32, ReceiveBufferForce = 33;
@@ -65,6 +68,8 @@ internal static class Opening
         Kernel.With4(Call.SetSockOpt, link, SocketLevel, SendBufferForce, size, sizeof(int));
         Kernel.With4(Call.SetSockOpt, link, PacketLevel, IgnoreOutgoing, stackalloc ulong[] { 1 }, sizeof(int));
         error = Kernel.With4(Call.SetSockOpt, link, PacketLevel, VnetHeader, stackalloc ulong[] { 1 }, sizeof(int));
+        if (error == 0)
+            error = AttachFilter(link, address, own);
         if (error == 0) // struct packet_mreq
             error = Kernel.With4(Call.SetSockOpt, link, PacketLevel, AddMembership, stackalloc ulong[] { index | Promiscuous << 32, 0 }, 16);
         if (error == 0) // struct sockaddr_ll
@@ -72,6 +77,25 @@ internal static class Opening
         if (error < 0)
             Log.Fail("cannot attach to the link"u8, error);
         return link;
+    }
+
+    /// <summary>Classic BPF (linux/filter.h) over the frame's first six bytes.</summary>
+    private static unsafe int AttachFilter(int link, uint address, bool own)
+    {
+        const ulong LoadWord = 0x20, LoadHalf = 0x28, LoadByte = 0x30, JumpIfEqual = 0x15, JumpIfSet = 0x45, Return = 0x06;
+        const int SocketLevel = 1, Attach = 26;
+        const ulong All = 0xFFFFFFFFUL << 32;
+        ulong* program = stackalloc ulong[8];
+        program[0] = LoadByte;
+        program[1] = JumpIfSet | 4 << 16 | 1UL << 32; // a group
+        program[2] = LoadWord;
+        program[3] = JumpIfEqual | 3UL << 24 | (ulong)((uint)Packet.MacPrefix << 16 | address >> 16) << 32;
+        program[4] = LoadHalf | 4UL << 32;
+        program[5] = JumpIfEqual | 1UL << 24 | (ulong)(address & 0xFFFF) << 32;
+        program[6] = Return | (own ? All : 0);
+        program[7] = Return | (own ? 0 : All);
+        // SAFETY: struct sock_fprog is a count and a pointer to that many instructions.
+        return Kernel.With4(Call.SetSockOpt, link, SocketLevel, Attach, stackalloc ulong[] { 8, (ulong)program }, 16);
     }
 
     /// <summary>A descriptor that tells of the end of children and of the wish that packetd end.</summary>

@@ -6,7 +6,7 @@ namespace Packetd;
 
 internal static class Program
 {
-    private const int UsedTokensLimit = 4096, Batch = 64;
+    private const int UsedTokensLimit = 4096, Batch = 64, OwnBatch = 64, OwnBatchWhenBusy = 4;
 
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments, byte** environment)
@@ -16,14 +16,15 @@ internal static class Program
         Opening.ReserveLowDescriptors();
         Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
         key = key.Slice(0, Opening.ReadKey(options.KeyFile, key));
-        int link = Opening.Link(options.Link), signals = Opening.Signals();
+        int own = Opening.Link(options.Link, options.Address, own: true), link = Opening.Link(options.Link, options.Address, own: false);
+        int signals = Opening.Signals();
         ulong started = Opening.WaitForNextSecond();
         if (!Confinement.Enter(options.UidBase != 0))
             Log.Fail("cannot give up privileges"u8, 0);
 
         // All the memory that there will ever be.
         int domains = (int)options.MaxDomains;
-        LinuxHost host = new(options, link, signals, stackalloc Poll[LinuxHost.FirstPoll + domains * LinuxHost.PollsPerSlot],
+        LinuxHost host = new(options, own, link, signals, stackalloc Poll[LinuxHost.FirstPoll + domains * LinuxHost.PollsPerSlot],
             stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize], stackalloc byte[Log.Size]);
         Limits limits = new()
         {
@@ -41,14 +42,23 @@ internal static class Program
         return 0;
     }
 
-    /// <summary>One turn of the event loop: every port gets a bounded share of it, so that no flood starves another.</summary>
+    /// <summary>
+    /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another, and what is for
+    /// the node itself gets the smallest.
+    /// </summary>
     private static bool Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {
         node.Host.Wait();
         node.Limiter.Tick(node.Host.Tenths);
+        int own = OwnBatch;
         for (int port = Port.Link; port < domains; port++)
             if (node.Host.Ready(port))
-                Drain(ref node, port, buffer);
+            {
+                Drain(ref node, port, Batch, buffer);
+                own = OwnBatchWhenBusy;
+            }
+        if (node.Host.Ready(LinuxHost.OwnPort))
+            Drain(ref node, LinuxHost.OwnPort, own, buffer);
         for (int slot = 0; slot < domains; slot++)
         {
             if (node.Host.Ready(slot, LinuxHost.ControlAt))
@@ -59,15 +69,15 @@ internal static class Program
         return !node.Host.SignalReady || HandleSignal(ref node);
     }
 
-    private static void Drain(ref Node<LinuxHost> node, int port, Span<byte> buffer)
+    private static void Drain(ref Node<LinuxHost> node, int port, int frames, Span<byte> buffer)
     {
-        for (int i = 0; i < Batch; i++)
+        for (; frames > 0; frames--)
         {
             int length = node.Host.Receive(port, buffer);
             if (length == 0)
                 return;
             if (length <= Packet.MaxSize)
-                node.Receive(port, buffer.Slice(0, length));
+                node.Receive(Math.Max(port, Port.Link), buffer.Slice(0, length));
         }
     }
 

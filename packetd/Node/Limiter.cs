@@ -2,12 +2,13 @@ using System;
 
 namespace Packetd;
 
-/// <summary>What the node answers, each kind with its own allowance.</summary>
+/// <summary>What the node answers, or passes on to all, each kind with its own allowance.</summary>
 public enum AnswerKind
 {
     Arp,
     Echo,
     Refusal,
+    Group,
 }
 
 /// <summary>
@@ -16,7 +17,7 @@ public enum AnswerKind
 /// </summary>
 public ref struct Limiter
 {
-    public const int Buckets = 256, Kinds = 3, Size = Buckets * Kinds;
+    public const int Buckets = 256, Kinds = 4, Size = Buckets * Kinds;
 
     private readonly Span<ushort> spent;
     private ulong tenth;
@@ -36,9 +37,9 @@ public ref struct Limiter
     {
         int allowance = kind switch
         {
-            AnswerKind.Arp => 100,
             AnswerKind.Echo => 50_000,
-            _ => 10,
+            AnswerKind.Refusal => 10,
+            _ => 100,
         };
         ref ushort bucket = ref spent[(int)kind * Buckets + (int)(source * 0x9E3779B1 >> 24)];
         if (bucket == allowance)

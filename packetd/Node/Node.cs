@@ -55,14 +55,12 @@ public ref partial struct Node<THost>
             return;
 
         Span<byte> frame = packet.Slice(Packet.HeaderSize);
-        int to = Bytes.Be16(frame, 0) == Packet.MacPrefix ? Find(Bytes.Be32(frame, 2)) : Port.Link;
         if ((frame[0] & 1) != 0)
         {
-            for (int slot = 0; slot < domains.Length; slot++)
-                if (slot != port)
-                    Deliver(slot, packet);
-            if (port != Port.Link)
-                Host.Send(Port.Link, packet);
+            if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(frame, Packet.SourceAt + 2)))
+                for (int to = Port.Link; to < domains.Length; to++)
+                    if (to != port)
+                        Deliver(to, packet);
             AnswerArp(port, packet);
         }
         else if (Packet.HasMac(frame, 0, limits.Address))
@@ -70,9 +68,11 @@ public ref partial struct Node<THost>
             AnswerArp(port, packet);
             AnswerEcho(port, packet);
         }
-        else if (to != port)
+        else
         {
-            Deliver(to, packet);
+            int to = Bytes.Be16(frame, 0) == Packet.MacPrefix ? Find(Bytes.Be32(frame, 2)) : Port.Link;
+            if (to != port)
+                Deliver(to, packet);
         }
     }
 

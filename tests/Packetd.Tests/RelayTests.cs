@@ -63,6 +63,20 @@ public class RelayTests
     }
 
     [Fact]
+    public void A_flood_to_all_is_passed_on_so_often_and_no_more_by_source()
+    {
+        (TestHost host, Domain[] domains) = Two();
+        var node = host.MakeNode(domains);
+        for (int i = 0; i < 1000; i++)
+            node.Receive(Port.Link, Udp(Broadcast, 1, 1));
+        Assert.Equal(100, host.Sent.Count(sent => sent.Port == 0));
+        node.Receive(Port.Link, Udp(Broadcast, 1, 2));
+        Assert.Equal(101, host.Sent.Count(sent => sent.Port == 0));
+        node.Receive(Port.Link, Udp(Frames.Mac(First), 1, 1));
+        Assert.Equal(102, host.Sent.Count(sent => sent.Port == 0));
+    }
+
+    [Fact]
     public void A_full_queue_drops_and_counts()
     {
         (TestHost host, Domain[] domains) = Two();
