@@ -13,6 +13,9 @@ internal static class Program
 
     private static int Main(string[] arguments)
     {
+#if SANDBOX_PROBE
+        Probe.What = Environment.GetEnvironmentVariable("DOMAIN_PROBE");
+#endif
         try
         {
             var options = CommandLine.Parse(arguments);
@@ -117,6 +120,13 @@ internal static class Program
         machine.StartWatcher();
         var own = new OwnDescriptors(options.NetDescriptor, options.ControlDescriptor, options.DiskDescriptor, options.KernelDescriptor,
             options.InitrdDescriptor, machine.WatcherDescriptor, console.OwnsTerminal, options.DiskReadOnly);
+#if SANDBOX_PROBE
+        if (Probe.What is not null)
+        {
+            Lockdown.Enter(own, Probe.Action);
+            Libc._exit(Probe.Run());
+        }
+#endif
         Lockdown.Enter(own);
     }
 

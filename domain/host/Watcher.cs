@@ -14,7 +14,7 @@ namespace Domain.Host;
 internal sealed unsafe class Watcher
 {
     /// <summary>How long the processor runs unwatched after a halt or after attention.</summary>
-    private const long UnwatchedNanoseconds = 50_000;
+    private const long UnwatchedNanoseconds = 150_000;
 
     private readonly WatchList list;
     private readonly Action raise;
