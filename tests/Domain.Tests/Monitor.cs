@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Runtime.CompilerServices;
+using System.Threading.Tasks;
+using Xunit;
+
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
+
+namespace Domain.Tests;
+
+/// <summary>The monitor as a program: published once, with the probes compiled in, then run as a process.</summary>
+public static class Monitor
+{
+    private static readonly Lazy<string> Program = new(Publish);
+
+    private static string Root([CallerFilePath] string file = "") =>
+        // Source paths are mapped for reproducibility, so the repository is looked for from where the test runs.
+        FindUpwards(AppContext.BaseDirectory, "Minimal.sln") ?? FindUpwards(Path.GetDirectoryName(file)!, "Minimal.sln")
+            ?? throw new InvalidOperationException("the repository is not above the test");
+
+    private static string? FindUpwards(string? from, string name)
+    {
+        while (from is not null && !File.Exists(Path.Combine(from, name)))
+            from = Path.GetDirectoryName(from);
+        return from;
+    }
+
+    private static string Publish()
+    {
+        string root = Root(), output = Path.Combine(root, "out", "test", "domain-probe");
+        var build = Process.Start(new ProcessStartInfo("dotnet",
+            ["publish", "-c", "Release", "-p:SandboxProbe=true", "-p:IntermediateOutputPath=obj/probe/", "-m:1", "-v:q", "-nologo", "-o", output, Path.Combine(root, "domain", "Domain.csproj")])
+        { RedirectStandardOutput = true, Environment = { ["MSBUILDDISABLENODEREUSE"] = "1" } })!;
+        string said = build.StandardOutput.ReadToEnd();
+        build.WaitForExit();
+        Assert.True(build.ExitCode == 0, said);
+        return Path.Combine(output, "domain");
+    }
+
+    public sealed record Result(int ExitCode, string Output, string Errors);
+
+    /// <summary>Runs to the end, or kills it after <paramref name="seconds"/> and fails.</summary>
+    public static Result Run(IEnumerable<string> arguments, string input = "", string? probe = null, int seconds = 20, string? prefix = null)
+    {
+        using var process = Start(arguments, probe, prefix);
+        var output = Task.Run(process.StandardOutput.ReadToEnd);
+        var errors = Task.Run(process.StandardError.ReadToEnd);
+        process.StandardInput.Write(input);
+        process.StandardInput.Flush();
+        bool ended = process.WaitForExit(seconds * 1000);
+        if (!ended)
+            process.Kill();
+        process.WaitForExit();
+        Assert.True(ended, $"still running after {seconds} s; said: {output.Result} {errors.Result}");
+        return new Result(process.ExitCode, output.Result, errors.Result);
+    }
+
+    public static Process Start(IEnumerable<string> arguments, string? probe = null, string? prefix = null)
+    {
+        var start = new ProcessStartInfo(prefix ?? Program.Value) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        if (prefix is not null)
+        {
+            foreach (string word in (string[])["--reuid", "54321", "--regid", "54321", "--clear-groups", Program.Value])
+                start.ArgumentList.Add(word);
+        }
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        if (probe is not null)
+            start.Environment["DOMAIN_PROBE"] = probe;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>A kernel image in a file that any user may read; deleted with the object.</summary>
+    public sealed class Kernel : IDisposable
+    {
+        public string Path { get; } = System.IO.Path.GetTempFileName();
+
+        public Kernel(ReadOnlySpan<byte> code)
+        {
+            File.WriteAllBytes(Path, TinyKernel.Image(code));
+            File.SetUnixFileMode(Path, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        }
+
+        public void Dispose() => File.Delete(Path);
+    }
+}

@@ -1,0 +1,53 @@
+using System;
+using System.IO;
+using Xunit;
+
+namespace Domain.Tests;
+
+/// <summary>The lock-in, tried from inside (docs/security.md).</summary>
+public class SandboxTests
+{
+    private static readonly byte[] Halt = [0xf4];
+
+    [Theory]
+    [InlineData("calls", false)]
+    [InlineData("layers", false)]
+    [InlineData("calls", true)]
+    [InlineData("layers", true)]
+    public void Everything_that_is_not_needed_is_refused(string probe, bool unprivileged)
+    {
+        if (unprivileged && !Environment.IsPrivilegedProcess)
+            return;   // then the other case has already run without privileges
+        using var kernel = new Monitor.Kernel(Halt);
+        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none"], probe: probe, prefix: unprivileged ? "setpriv" : null);
+        Assert.EndsWith(" 0 not refused\n", result.Output);
+        Assert.DoesNotContain("NOT REFUSED", result.Output);
+        Assert.DoesNotContain("probe: 0 tried", result.Output);
+        Assert.Equal(0, result.ExitCode);
+    }
+
+    [Theory]
+    [InlineData(2)]     // open
+    [InlineData(41)]    // socket
+    [InlineData(57)]    // fork
+    [InlineData(59)]    // execve
+    [InlineData(62)]    // kill
+    public void As_shipped_a_forbidden_call_kills_the_process(int number)
+    {
+        using var kernel = new Monitor.Kernel(Halt);
+        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none"], probe: $"kill:{number}");
+        Assert.Equal(128 + 31, result.ExitCode);   // SIGSYS
+        Assert.Equal("", result.Errors);
+    }
+
+    [Fact]
+    public void Says_at_log_level_info_when_a_layer_is_missing()
+    {
+        using var kernel = new Monitor.Kernel([0xb0, 0xfe, 0xe6, 0x64]);   // mov al, 0xfe; out 0x64, al
+        var result = Monitor.Run(["--kernel", kernel.Path, "--log-level", "info"]);
+        Assert.Equal(0, result.ExitCode);
+        // What this kernel offers is in use: a line about a missing layer would be a regression here.
+        if (File.Exists("/proc/self/ns/user") && File.ReadAllText("/proc/sys/user/max_user_namespaces").Trim() != "0")
+            Assert.DoesNotContain("namespaces", result.Errors);
+    }
+}
