@@ -30,16 +30,16 @@ public static partial class GuestControl
         progress.Count > 0 && progress[^1].StartsWith("exit ", StringComparison.Ordinal)
             && int.TryParse(progress[^1].AsSpan(5), CultureInfo.InvariantCulture, out var code) ? code : null;
 
-    /// <summary>The pages sent, summed over the rounds: the largest count of a line that counts all, or the sum of those that count one round.</summary>
+    /// <summary>The pages sent, summed over the rounds.</summary>
     public static long PagesSent(IReadOnlyList<string> progress)
     {
-        long most = 0;
+        long pages = 0;
         foreach (var line in progress)
         {
             if (PagesPattern().Match(line) is { Success: true } match)
-                most = Math.Max(most, long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
+                pages += long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
         }
-        return most;
+        return pages;
     }
 
     static string Get(IPAddress guest, string path)
@@ -55,6 +55,6 @@ public static partial class GuestControl
         }
     }
 
-    [GeneratedRegex(@"sent[ =:]+(\d+)")]
+    [GeneratedRegex(@"(\d+) pages sent")]
     private static partial Regex PagesPattern();
 }

@@ -54,11 +54,11 @@ public class DemoTests
     [Fact]
     public void Progress_tells_the_pages_and_the_end()
     {
-        string[] lines = ["round 1: sent 16384 pages", "round 2: sent 17001 pages", "exit 0"];
+        string[] lines = ["migrate: round 1: 16384 pages sent, working set 700, buffer 64 pages", "migrate: round 2: 617 pages sent, working set 40, buffer 128 pages", "exit 0"];
         Assert.Equal(17001, GuestControl.PagesSent(lines));
         Assert.Equal(0, GuestControl.Ended(lines));
         Assert.Equal(1, GuestControl.Ended(["refused", "exit 1"]));
-        Assert.Null(GuestControl.Ended(["round 1: sent 16384 pages"]));
+        Assert.Null(GuestControl.Ended(["migrate: round 1: 16384 pages sent"]));
         Assert.Null(GuestControl.Ended([]));
     }
 
