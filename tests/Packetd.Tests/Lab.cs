@@ -56,6 +56,8 @@ internal sealed class Lab : IDisposable
 
     public int Pid { get; private set; }
 
+    public string ClientSpace => client;
+
     public static string Image(string name) => Path.Combine(Root, "out", "images", name);
 
     private static string Root

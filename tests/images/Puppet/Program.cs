@@ -23,6 +23,7 @@ internal static unsafe class Program
         CloseFrames = 6,
         FloodFrames = 7,
         FloodRecords = 8,
+        SendShortRecord = 9,
     }
 
     [RuntimeExport("freestanding_main")]
@@ -65,6 +66,9 @@ internal static unsafe class Program
                     continue;
             case Order.SendRecord:
                 Write(Control, rest, 16);
+                break;
+            case Order.SendShortRecord:
+                Write(Control, rest - 8, 8);
                 break;
             case Order.Say:
                 Write(Error, rest, length);

@@ -1,0 +1,166 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Wire;
+using Xunit;
+
+namespace Packetd.Tests;
+
+/// <summary>What goes wrong around the shipped binary, and what is lost by it.</summary>
+public class FaultTests
+{
+    private const uint Boot = 0x0A000032, Other = 0x0A000033;
+
+    private static byte[] ToDomain(uint boot, int size = 100) => Frames.Ipv4(Frames.Mac(boot), Frames.ClientMac, TestHost.Client, boot, 17, new byte[size]);
+
+    private static int RoundTrips(Lab lab, uint boot, int count)
+    {
+        int back = 0;
+        for (int i = 0; i < count; i++)
+        {
+            lab.Send(ToDomain(boot));
+            back += lab.Receive(frame => Packet.HasMac(frame, 6, boot)) != null ? 1 : 0;
+        }
+        return back;
+    }
+
+    [RootFact]
+    public void A_monitor_that_floods_its_descriptors_leaves_the_others_their_traffic()
+    {
+        using var lab = new Lab();
+        int flooder = lab.StartDomain(200, Boot);
+        lab.StartDomain(201, Other);
+        // Forged, so that the flood ends in packetd and not on the test's own wire.
+        byte[] forged = Frames.Ipv4(Frames.ClientMac, Frames.Mac(Other), Other, TestHost.Client, 17, new byte[500]);
+        lab.Order(Boot, 7, forged);
+        Assert.Equal(50, RoundTrips(lab, Other, 50));
+        Native.kill(flooder, 9);
+        string line = lab.WaitForLine("domain 0: ended: signal 9");
+        Assert.Matches("frames sent 0, received 1, dropped 0, forged [0-9]{3,}", line);
+
+        flooder = lab.StartDomain(202, Boot);
+        lab.Order(Boot, 8, new byte[16]);
+        Assert.Equal(50, RoundTrips(lab, Other, 50));
+        Native.kill(flooder, 9);
+        Lab.AssertEnds(flooder);
+        Assert.Equal(5, RoundTrips(lab, Other, 5));
+    }
+
+    [RootFact]
+    public void A_record_of_the_wrong_size_ends_the_machine()
+    {
+        using var lab = new Lab();
+        int pid = lab.StartDomain(210);
+        lab.Order(Boot, 9);
+        Lab.AssertEnds(pid);
+        lab.WaitForLine("domain 0: ended: signal 9");
+    }
+
+    [RootFact]
+    public void A_link_that_goes_down_and_up_loses_only_what_was_sent_meanwhile()
+    {
+        using var lab = new Lab();
+        lab.StartDomain(220);
+        lab.InNode("ip", "link", "set", "l0", "down");
+        long before = CpuTicks(lab.Pid);
+        Thread.Sleep(500);
+        Assert.InRange(CpuTicks(lab.Pid) - before, 0, 5);
+        lab.InNode("ip", "link", "set", "l0", "up");
+        Thread.Sleep(100);
+        while (lab.Receive(_ => true) != null)
+            continue;
+        Assert.Equal(10, RoundTrips(lab, Boot, 10));
+        Assert.Equal(Refusal.None, lab.Ping(Lab.Token(221, Other).Payload()));
+    }
+
+    [RootFact]
+    public void Stopped_for_a_while_packetd_goes_on_where_it_was()
+    {
+        using var lab = new Lab();
+        byte[] token = Lab.Token(230).Payload();
+        Assert.Equal(Refusal.None, lab.Ping(token));
+        Native.kill(lab.Pid, 19);
+        for (int i = 0; i < 1000; i++)
+            lab.Send(ToDomain(Boot));
+        Thread.Sleep(1500);
+        Native.kill(lab.Pid, 18);
+        int back = 0;
+        while (lab.Receive(frame => Packet.HasMac(frame, 6, Boot)) != null)
+            back++;
+        Assert.Equal(1000, back);
+        Assert.Equal(Refusal.Replayed, lab.Ping(token));
+        Assert.Equal(5, RoundTrips(lab, Boot, 5));
+    }
+
+    [RootFact]
+    public void Without_descriptors_a_token_is_refused_and_stays_good()
+    {
+        using var lab = new Lab("--log-level", "2");
+        byte[] token = Lab.Token(240).Payload();
+        // Each number leaves room for a little more of what a machine needs: two pairs of sockets and a pipe.
+        int highest = Directory.GetFiles($"/proc/{lab.Pid}/fd").Max(path => int.Parse(Path.GetFileName(path)));
+        int open = lab.Descriptors;
+        foreach (int room in new[] { 0, 1, 2, 3, 4, 5 })
+        {
+            int limit = FirstFree(lab.Pid, room);
+            Lab.Run("prlimit", "--pid", $"{lab.Pid}", $"--nofile={limit}:1024");
+            Assert.Equal(Refusal.StartFailed, lab.Ping(token));
+            Assert.Equal(open, lab.Descriptors);
+        }
+        Assert.True(highest < 1024);
+        Lab.Run("prlimit", "--pid", $"{lab.Pid}", "--nofile=1024:1024");
+        Assert.Equal(Refusal.None, lab.Ping(token));
+    }
+
+    [RootFact]
+    public void Through_a_flood_of_bad_tokens_a_good_one_gets_within_a_second()
+    {
+        using var lab = new Lab();
+        byte[][] bad = Enumerable.Range(0, 200).Select(i => Frames.Echo((Lab.Token(i) with { Key = new byte[16] }).Payload(), source: 0x0A000100u + (uint)i)).ToArray();
+        using var stop = new CancellationTokenSource();
+        int flood = Native.OpenLink(lab.ClientSpace, "l1", 10);
+        var flooder = new Thread(() =>
+        {
+            for (int i = 0; !stop.IsCancellationRequested; i++)
+                Native.Send(flood, bad[i % bad.Length].AsSpan(10));
+        });
+        flooder.Start();
+        Thread.Sleep(300);
+        string size = VirtualSize(lab.Pid);
+        byte[] token = Lab.Token(250).Payload();
+        var clock = Stopwatch.StartNew();
+        do
+        {
+            lab.Send(Frames.Echo(token));
+            Thread.Sleep(50);
+        }
+        while (!lab.Log.Any(line => line.Contains("started for", StringComparison.Ordinal)) && clock.ElapsedMilliseconds < 3000);
+        long took = clock.ElapsedMilliseconds;
+        stop.Cancel();
+        flooder.Join();
+        Native.close(flood);
+        Assert.InRange(took, 0, 1000);
+        Assert.Equal(size, VirtualSize(lab.Pid));
+        Assert.Equal(1, lab.Log.Count(line => line.Contains("started for", StringComparison.Ordinal)));
+    }
+
+    /// <summary>The limit under which only so many descriptors more can be opened.</summary>
+    private static int FirstFree(int pid, int room)
+    {
+        var used = Directory.GetFiles($"/proc/{pid}/fd").Select(path => int.Parse(Path.GetFileName(path))).ToHashSet();
+        int limit = 0;
+        for (int free = 0; free < room || used.Contains(limit); limit++)
+            free += used.Contains(limit) ? 0 : 1;
+        return limit;
+    }
+
+    private static long CpuTicks(int pid)
+    {
+        string[] words = File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1].Split(' ');
+        return long.Parse(words[11]) + long.Parse(words[12]);
+    }
+
+    private static string VirtualSize(int pid) => File.ReadLines($"/proc/{pid}/status").First(line => line.StartsWith("VmSize", StringComparison.Ordinal));
+}
