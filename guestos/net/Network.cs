@@ -63,6 +63,8 @@ public static unsafe class Network
             Panic.Stop("the network stack refuses its configuration"u8);
         if (s_deviceUp && configuration.Address != 0)
             s_stack->Announce(Clock.Monotonic);
+        // What came before the device was asked for an interrupt will not interrupt.
+        Poll();
     }
 
     /// <summary>When <see cref="Tick"/> is needed next, on the clock of <see cref="Clock.Monotonic"/>.</summary>
@@ -257,6 +259,7 @@ public static unsafe class Network
             late = late.Slice((int)Math.Min(8 + (length + 7) & ~7UL, (ulong)late.Length));
         }
         s_stack->Resume(now);
+        Poll();
         Sockets.WakeAll();
     }
 }
