@@ -233,6 +233,15 @@ public static unsafe class Network
         s_stack->Resume(now);
     }
 
+    // A late frame was sent to the address of the machine left behind.
+    private static void ReaddressLate(byte* frame, int length)
+    {
+        const int AddressLength = 6;
+        bool toOne = length >= AddressLength && (frame[0] & 1) == 0;
+        for (int i = 0; toOne && i < AddressLength; i++)
+            frame[i] = (byte)(s_device.HardwareAddress >> 8 * (AddressLength - 1 - i));
+    }
+
     /// <summary>In the copy: a new device, its address, the old connections.</summary>
     /// <param name="late">Late frames as docs/architecture.md, "Checkpoint hand-over", lays them out: u64 length, frame, padding to 8.</param>
     internal static void OnArrival(ReadOnlySpan<byte> commandLine, int migrationSocket, ReadOnlySpan<byte> late)
@@ -255,7 +264,10 @@ public static unsafe class Network
                 break;
             // SAFETY: the bytes were just found to be there; the stack keeps nothing of them.
             fixed (byte* frame = late.Slice(8, (int)length))
+            {
+                ReaddressLate(frame, (int)length);
                 s_stack->ReceiveFrame(frame, (int)length, FrameFlags.ChecksumValid, now);
+            }
             late = late.Slice((int)Math.Min(8 + (length + 7) & ~7UL, (ulong)late.Length));
         }
         s_stack->Resume(now);
