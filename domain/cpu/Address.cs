@@ -53,9 +53,14 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
 
     public static void Load<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), TSize.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            Mmu.ReadAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         s->Temp = TSize.Load(at);
         op[1].Handler(s, op + 1);
     }
@@ -80,17 +85,28 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
 
     public static void Store<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
-        if (!Mmu.Write<TSize>(s, op, TAddress.Of(s, op), s->Temp))
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.WriteEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            Mmu.WriteAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        TSize.Store((byte*)(address + entry->Addend), s->Temp);
         op[1].Handler(s, op + 1);
     }
 
     /// <summary>Loads 4, 8 or 16 bytes into <see cref="CpuState.XmmTemp"/>; 17 stands for 16 that must be aligned.</summary>
     public static void LoadVector4(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), 4);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 4))
+        {
+            Mmu.ReadAgain(s, op, address, 4);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         s->XmmTemp[0] = *(uint*)at;
         s->XmmTemp[1] = 0;
         op[1].Handler(s, op + 1);
@@ -98,9 +114,14 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
 
     public static void LoadVector8(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), 8);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 8))
+        {
+            Mmu.ReadAgain(s, op, address, 8);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         s->XmmTemp[0] = *(ulong*)at;
         s->XmmTemp[1] = 0;
         op[1].Handler(s, op + 1);
@@ -108,9 +129,14 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
 
     public static void LoadVector16(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), 16);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 16))
+        {
+            Mmu.ReadAgain(s, op, address, 16);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         s->XmmTemp[0] = *(ulong*)at;
         s->XmmTemp[1] = *(ulong*)(at + 8);
         op[1].Handler(s, op + 1);
@@ -124,9 +150,13 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
             Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
             return;
         }
-        byte* at = Mmu.Read(s, op, address, 16);
-        if (at == null)
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 16))
+        {
+            Mmu.ReadAgain(s, op, address, 16);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         s->XmmTemp[0] = *(ulong*)at;
         s->XmmTemp[1] = *(ulong*)(at + 8);
         op[1].Handler(s, op + 1);

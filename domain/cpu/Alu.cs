@@ -271,9 +271,14 @@ internal static unsafe class AluMemory<TOp, TSize, TAddress>
 {
     public static void RegisterMemory(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), TSize.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            Mmu.ReadAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         byte* to = (byte*)s + op->Dst;
         ulong r = TOp.Apply<TSize>(s, TSize.Load(to), TSize.Load(at));
         if (TOp.Writes)
@@ -283,33 +288,39 @@ internal static unsafe class AluMemory<TOp, TSize, TAddress>
 
     public static void MemoryRegister(CpuState* s, Op* op)
     {
-        byte* at = TOp.Writes
-            ? Mmu.Modify(s, op, TAddress.Of(s, op), TSize.Bytes)
-            : Mmu.Read(s, op, TAddress.Of(s, op), TSize.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = TOp.Writes ? Mmu.WriteEntry(s, address) : Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            if (TOp.Writes)
+                Mmu.ModifyAgain(s, op, address, TSize.Bytes);
+            else
+                Mmu.ReadAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         ulong r = TOp.Apply<TSize>(s, TSize.Load(at), TSize.Load((byte*)s + op->Src));
         if (TOp.Writes)
-        {
             TSize.Store(at, r);
-            Mmu.Commit(s);
-        }
         op[1].Handler(s, op + 1);
     }
 
     public static void MemoryImmediate(CpuState* s, Op* op)
     {
-        byte* at = TOp.Writes
-            ? Mmu.Modify(s, op, TAddress.Of(s, op), TSize.Bytes)
-            : Mmu.Read(s, op, TAddress.Of(s, op), TSize.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = TOp.Writes ? Mmu.WriteEntry(s, address) : Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            if (TOp.Writes)
+                Mmu.ModifyAgain(s, op, address, TSize.Bytes);
+            else
+                Mmu.ReadAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         ulong r = TOp.Apply<TSize>(s, TSize.Load(at), op->Imm);
         if (TOp.Writes)
-        {
             TSize.Store(at, r);
-            Mmu.Commit(s);
-        }
         op[1].Handler(s, op + 1);
     }
 }

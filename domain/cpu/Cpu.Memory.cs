@@ -193,6 +193,55 @@ public sealed unsafe partial class Cpu
         return scratch;
     }
 
+    internal Prepared PrepareRead(Op* op, ulong address, int size)
+    {
+        byte* at = ReadSlow(op, address, size);
+        if (at == null)
+            return Prepared.Faulted;
+        return at == (byte*)s->Scratch ? Prepared.Copied : Prepared.Mapped;
+    }
+
+    internal Prepared PrepareWrite(Op* op, ulong address, int size, bool modify)
+    {
+        if (!ProbeWrite(op, address, size))
+            return Prepared.Faulted;
+        Translate(address, UserAccess | AccessWrite, out ulong physical);
+        if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
+        {
+            FillWrite(address, physical);
+            if (Mmu.WriteHit(s, address, size) != null)
+                return Prepared.Mapped;
+        }
+        if (!modify)
+            return Prepared.Copied;
+        byte* at = ReadSlow(op, address, size);
+        if (at == null)
+            return Prepared.Faulted;
+        if (at != (byte*)s->Scratch)
+            Buffer.MemoryCopy(at, s->Scratch, size, size);
+        return Prepared.Copied;
+    }
+
+    /// <summary>Runs one operation with a TLB entry that leads it to <see cref="CpuState.Scratch"/>, then writes that back.</summary>
+    /// <returns>whether the operation completed</returns>
+    internal bool RunOnCopy(Op* op, ulong address, int size, bool write)
+    {
+        if ((s->Cr0 & ControlPaging) == 0)
+            address = (uint)address;
+        var entry = Slot(write ? s->WriteTlb : s->ReadTlb, address);
+        var saved = *entry;
+        entry->Tag = (address + (ulong)(size - 1)) & ~Mmu.OffsetMask;
+        entry->Addend = (ulong)s->Scratch - address;
+        s->Alone[0] = *op;
+        s->Stopped = false;
+        s->Alone->Handler(s, s->Alone);
+        *entry = saved;
+        if (!s->Stopped)
+            return false;
+        // The probe before the operation translated the same bytes for writing: this cannot fail.
+        return !write || WriteSlow(op, address, size, s->Scratch[0], s->Scratch[1]);
+    }
+
     internal void CommitSlow()
     {
         int size = s->RmwSize;

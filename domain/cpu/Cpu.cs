@@ -54,6 +54,8 @@ public sealed unsafe partial class Cpu
         buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
         arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
         s->JumpCache = (JumpEntry*)NativeMemory.AllocZeroed(Jump.Entries, (nuint)sizeof(JumpEntry));
+        s->Alone = (Op*)NativeMemory.AllocZeroed(2, (nuint)sizeof(Op));
+        s->Alone[1].Handler = &Mmu.Stop;
         builder = new BlockBuilder(s);
         // Generation 0 is what empty cache entries hold.
         s->Generation = 2;

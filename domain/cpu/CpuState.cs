@@ -148,6 +148,12 @@ internal unsafe struct CpuState
     public int RmwSize;
     public ulong RmwAddress;
 
+    /// <summary>A room for one operation that runs by itself, and what comes behind it.</summary>
+    public Op* Alone;
+
+    /// <summary>The operation in <see cref="Alone"/> completed.</summary>
+    public bool Stopped;
+
     /// <summary>Some TLB entry came from a page larger than 4 KiB, so that INVLPG has to flush everything.</summary>
     public bool LargePagesCached;
 

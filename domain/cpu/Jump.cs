@@ -32,8 +32,9 @@ internal static unsafe class Jump
     public static void Direct(CpuState* s, Op* op)
     {
         var link = (Link*)(op + 1);
-        s->Budget -= op->Count;
-        if (link->Generation == s->Generation && s->Budget >= 0)
+        long left = s->Budget - op->Count;
+        s->Budget = left;
+        if (left >= 0 && link->Generation == s->Generation)
         {
             var target = link->Target;
             target->Handler(s, target);
@@ -67,12 +68,18 @@ internal static unsafe class Jump
     public static void Call<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
     {
         ulong stack = TStack.Wrap(s->Gpr[4] - (ulong)TStack.Bytes);
-        if (!Mmu.Write<TStack>(s, op, stack, op->Rip + op->Length))
+        var entry = Mmu.WriteEntry(s, stack);
+        if (Mmu.Misses(entry, stack, TStack.Bytes))
+        {
+            CallAcross<TStack>(s, op);
             return;
+        }
+        TStack.Store((byte*)(stack + entry->Addend), op->Rip + op->Length);
         s->Gpr[4] = stack;
         var link = (Link*)(op + 1);
-        s->Budget -= op->Count;
-        if (link->Generation == s->Generation && s->Budget >= 0)
+        long left = s->Budget - op->Count;
+        s->Budget = left;
+        if (left >= 0 && link->Generation == s->Generation)
         {
             var target = link->Target;
             target->Handler(s, target);
@@ -80,6 +87,18 @@ internal static unsafe class Jump
         }
         s->Rip = link->Rip;
         s->PendingLink = link;
+    }
+
+    /// <summary>CALL whose return address missed the TLB. It is followed by a link, so it cannot simply run again.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void CallAcross<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
+    {
+        ulong stack = TStack.Wrap(s->Gpr[4] - (ulong)TStack.Bytes);
+        if (!Mmu.Write<TStack>(s, op, stack, op->Rip + op->Length))
+            return;
+        s->Gpr[4] = stack;
+        s->Budget -= op->Count;
+        s->Rip = ((Link*)(op + 1))->Rip;
     }
 
     public static void CallIndirect<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
@@ -103,10 +122,13 @@ internal static unsafe class Jump
     public static void Return<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
     {
         ulong stack = TStack.Wrap(s->Gpr[4]);
-        byte* at = Mmu.Read(s, op, stack, TStack.Bytes);
-        if (at == null)
+        var entry = Mmu.ReadEntry(s, stack);
+        if (Mmu.Misses(entry, stack, TStack.Bytes))
+        {
+            ReturnAcross<TStack>(s, op);
             return;
-        ulong rip = TStack.Load(at);
+        }
+        ulong rip = TStack.Load((byte*)(stack + entry->Addend));
         s->Gpr[4] = TStack.Wrap(stack + (ulong)TStack.Bytes + op->Imm);
         s->Budget -= op->Count;
         var target = Find(s, rip);
@@ -116,6 +138,18 @@ internal static unsafe class Jump
             return;
         }
         s->Rip = rip;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ReturnAcross<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
+    {
+        ulong stack = TStack.Wrap(s->Gpr[4]);
+        byte* at = Mmu.Read(s, op, stack, TStack.Bytes);
+        if (at == null)
+            return;
+        s->Rip = TStack.Load(at);
+        s->Gpr[4] = TStack.Wrap(stack + (ulong)TStack.Bytes + op->Imm);
+        s->Budget -= op->Count;
     }
 
     /// <summary>LOOP, LOOPE, LOOPNE (Imm 0, 1, 2) and JRCXZ (3).</summary>
@@ -141,8 +175,9 @@ internal static unsafe class Jump<TCondition> where TCondition : struct, ICondit
     public static void Conditional(CpuState* s, Op* op)
     {
         var link = (Link*)(TCondition.Test(s) ? op + 1 : op + 2);
-        s->Budget -= op->Count;
-        if (link->Generation == s->Generation && s->Budget >= 0)
+        long left = s->Budget - op->Count;
+        s->Budget = left;
+        if (left >= 0 && link->Generation == s->Generation)
         {
             var target = link->Target;
             target->Handler(s, target);
@@ -161,8 +196,9 @@ internal static unsafe class CompareJump<TCondition, TSize> where TCondition : s
         ulong a = TSize.Load((byte*)s + op->Dst), b = TSize.Load((byte*)s + op->Src);
         AluSub.Apply<TSize>(s, a, b);
         var link = (Link*)(TCondition.Compare<TSize>(a, b) ? op + 1 : op + 2);
-        s->Budget -= op->Count;
-        if (link->Generation == s->Generation && s->Budget >= 0)
+        long left = s->Budget - op->Count;
+        s->Budget = left;
+        if (left >= 0 && link->Generation == s->Generation)
         {
             var target = link->Target;
             target->Handler(s, target);
@@ -177,8 +213,9 @@ internal static unsafe class CompareJump<TCondition, TSize> where TCondition : s
         ulong a = TSize.Load((byte*)s + op->Dst), b = op->Imm;
         AluSub.Apply<TSize>(s, a, b);
         var link = (Link*)(TCondition.Compare<TSize>(a, b) ? op + 1 : op + 2);
-        s->Budget -= op->Count;
-        if (link->Generation == s->Generation && s->Budget >= 0)
+        long left = s->Budget - op->Count;
+        s->Budget = left;
+        if (left >= 0 && link->Generation == s->Generation)
         {
             var target = link->Target;
             target->Handler(s, target);
@@ -192,8 +229,9 @@ internal static unsafe class CompareJump<TCondition, TSize> where TCondition : s
     {
         ulong r = AluAnd.Apply<TSize>(s, TSize.Load((byte*)s + op->Dst), TSize.Load((byte*)s + op->Src));
         var link = (Link*)(TCondition.Logic(r) ? op + 1 : op + 2);
-        s->Budget -= op->Count;
-        if (link->Generation == s->Generation && s->Budget >= 0)
+        long left = s->Budget - op->Count;
+        s->Budget = left;
+        if (left >= 0 && link->Generation == s->Generation)
         {
             var target = link->Target;
             target->Handler(s, target);
@@ -207,8 +245,9 @@ internal static unsafe class CompareJump<TCondition, TSize> where TCondition : s
     {
         ulong r = AluAnd.Apply<TSize>(s, TSize.Load((byte*)s + op->Dst), op->Imm);
         var link = (Link*)(TCondition.Logic(r) ? op + 1 : op + 2);
-        s->Budget -= op->Count;
-        if (link->Generation == s->Generation && s->Budget >= 0)
+        long left = s->Budget - op->Count;
+        s->Budget = left;
+        if (left >= 0 && link->Generation == s->Generation)
         {
             var target = link->Target;
             target->Handler(s, target);

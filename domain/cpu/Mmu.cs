@@ -3,6 +3,18 @@ using System.Runtime.InteropServices;
 
 namespace Domain;
 
+/// <summary>How an operand that missed the TLB can be reached.</summary>
+internal enum Prepared
+{
+    Faulted,
+
+    /// <summary>The TLB has it now.</summary>
+    Mapped,
+
+    /// <summary>It is in <see cref="CpuState.Scratch"/>: a device register, bytes of two pages, or a page with code.</summary>
+    Copied,
+}
+
 /// <summary>Guest memory as handlers see it: an inlined TLB probe, and slow paths for everything else.</summary>
 /// <remarks>
 /// A slow path returns a host pointer to the operand, or to a copy of it in <see cref="CpuState.Scratch"/> when it lies
@@ -31,6 +43,64 @@ internal static unsafe class Mmu
         var entry = (TlbEntry*)((byte*)s->WriteTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
         return ((address + (ulong)(size - 1)) & ~OffsetMask) == entry->Tag ? (byte*)(address + entry->Addend) : null;
     }
+
+    /// <summary>The entry that a read of this address would use.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TlbEntry* ReadEntry(CpuState* s, ulong address) =>
+        (TlbEntry*)((byte*)s->ReadTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+
+    /// <summary>The entry that a write of this address would use.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TlbEntry* WriteEntry(CpuState* s, ulong address) =>
+        (TlbEntry*)((byte*)s->WriteTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Misses(TlbEntry* entry, ulong address, int size) => ((address + (ulong)(size - 1)) & ~OffsetMask) != entry->Tag;
+
+    /// <summary>
+    /// What a handler calls, last of all, when its read missed: fills the TLB and runs the operation again, or runs it on a
+    /// copy of the operand in <see cref="CpuState.Scratch"/>, or faults. The operation must do nothing before the access
+    /// and may not be followed by links.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void ReadAgain(CpuState* s, Op* op, ulong address, int size)
+    {
+        switch (Owner(s).PrepareRead(op, address, size))
+        {
+            case Prepared.Mapped:
+                op->Handler(s, op);
+                return;
+            case Prepared.Copied:
+                if (Owner(s).RunOnCopy(op, address, size, false))
+                    op[1].Handler(s, op + 1);
+                return;
+        }
+    }
+
+    /// <summary>As <see cref="ReadAgain"/>, for an operand that is written without being read.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void WriteAgain(CpuState* s, Op* op, ulong address, int size) => WriteAgain(s, op, address, size, false);
+
+    /// <summary>As <see cref="ReadAgain"/>, for a read-modify-write.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void ModifyAgain(CpuState* s, Op* op, ulong address, int size) => WriteAgain(s, op, address, size, true);
+
+    private static void WriteAgain(CpuState* s, Op* op, ulong address, int size, bool modify)
+    {
+        switch (Owner(s).PrepareWrite(op, address, size, modify))
+        {
+            case Prepared.Mapped:
+                op->Handler(s, op);
+                return;
+            case Prepared.Copied:
+                if (Owner(s).RunOnCopy(op, address, size, true))
+                    op[1].Handler(s, op + 1);
+                return;
+        }
+    }
+
+    /// <summary>Ends an operation that runs by itself.</summary>
+    public static void Stop(CpuState* s, Op* op) => s->Stopped = true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte* Read(CpuState* s, Op* op, ulong address, int size)

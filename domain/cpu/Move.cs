@@ -47,35 +47,56 @@ internal static unsafe class MoveMemory<TSize, TAddress> where TSize : struct, I
 {
     public static void RegisterMemory(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), TSize.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            Mmu.ReadAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         TSize.SetRegister((byte*)s + op->Dst, TSize.Load(at));
         op[1].Handler(s, op + 1);
     }
 
     public static void MemoryRegister(CpuState* s, Op* op)
     {
-        if (!Mmu.Write<TSize>(s, op, TAddress.Of(s, op), TSize.Load((byte*)s + op->Src)))
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.WriteEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            Mmu.WriteAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        TSize.Store((byte*)(address + entry->Addend), TSize.Load((byte*)s + op->Src));
         op[1].Handler(s, op + 1);
     }
 
     public static void MemoryImmediate(CpuState* s, Op* op)
     {
-        if (!Mmu.Write<TSize>(s, op, TAddress.Of(s, op), op->Imm))
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.WriteEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            Mmu.WriteAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        TSize.Store((byte*)(address + entry->Addend), op->Imm);
         op[1].Handler(s, op + 1);
     }
 
     public static void Exchange(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Modify(s, op, TAddress.Of(s, op), TSize.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.WriteEntry(s, address);
+        if (Mmu.Misses(entry, address, TSize.Bytes))
+        {
+            Mmu.ModifyAgain(s, op, address, TSize.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         ulong old = TSize.Load(at);
         TSize.Store(at, TSize.Load((byte*)s + op->Src));
-        Mmu.Commit(s);
         TSize.SetRegister((byte*)s + op->Src, old);
         op[1].Handler(s, op + 1);
     }
@@ -115,18 +136,28 @@ internal static unsafe class ExtendMemory<TTo, TFrom, TAddress>
 {
     public static void Zero(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), TFrom.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, TFrom.Bytes))
+        {
+            Mmu.ReadAgain(s, op, address, TFrom.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         TTo.SetRegister((byte*)s + op->Dst, TFrom.Load(at));
         op[1].Handler(s, op + 1);
     }
 
     public static void Sign(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), TFrom.Bytes);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, TFrom.Bytes))
+        {
+            Mmu.ReadAgain(s, op, address, TFrom.Bytes);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         TTo.SetRegister((byte*)s + op->Dst, TFrom.SignExtend(TFrom.Load(at)));
         op[1].Handler(s, op + 1);
     }

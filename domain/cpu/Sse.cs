@@ -433,9 +433,14 @@ internal static unsafe class SseMemory<TAddress> where TAddress : struct, IAddre
 {
     public static void Load16(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), 16);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 16))
+        {
+            Mmu.ReadAgain(s, op, address, 16);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         *(Vector128<byte>*)((byte*)s + op->Dst) = *(Vector128<byte>*)at;
         op[1].Handler(s, op + 1);
     }
@@ -448,9 +453,13 @@ internal static unsafe class SseMemory<TAddress> where TAddress : struct, IAddre
             Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
             return;
         }
-        byte* at = Mmu.Read(s, op, address, 16);
-        if (at == null)
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 16))
+        {
+            Mmu.ReadAgain(s, op, address, 16);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         *(Vector128<byte>*)((byte*)s + op->Dst) = *(Vector128<byte>*)at;
         op[1].Handler(s, op + 1);
     }
@@ -458,15 +467,13 @@ internal static unsafe class SseMemory<TAddress> where TAddress : struct, IAddre
     public static void Store16(CpuState* s, Op* op)
     {
         ulong address = TAddress.Of(s, op);
-        byte* at = Mmu.WriteHit(s, address, 16);
-        var value = (ulong*)((byte*)s + op->Src);
-        if (at == null)
+        var entry = Mmu.WriteEntry(s, address);
+        if (Mmu.Misses(entry, address, 16))
         {
-            if (!Mmu.Owner(s).WriteSlow(op, address, 16, value[0], value[1]))
-                return;
+            Mmu.WriteAgain(s, op, address, 16);
+            return;
         }
-        else
-            *(Vector128<byte>*)at = *(Vector128<byte>*)value;
+        *(Vector128<byte>*)(address + entry->Addend) = *(Vector128<byte>*)((byte*)s + op->Src);
         op[1].Handler(s, op + 1);
     }
 
@@ -478,33 +485,41 @@ internal static unsafe class SseMemory<TAddress> where TAddress : struct, IAddre
             Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
             return;
         }
-        byte* at = Mmu.WriteHit(s, address, 16);
-        var value = (ulong*)((byte*)s + op->Src);
-        if (at == null)
+        var entry = Mmu.WriteEntry(s, address);
+        if (Mmu.Misses(entry, address, 16))
         {
-            if (!Mmu.Owner(s).WriteSlow(op, address, 16, value[0], value[1]))
-                return;
+            Mmu.WriteAgain(s, op, address, 16);
+            return;
         }
-        else
-            *(Vector128<byte>*)at = *(Vector128<byte>*)value;
+        *(Vector128<byte>*)(address + entry->Addend) = *(Vector128<byte>*)((byte*)s + op->Src);
         op[1].Handler(s, op + 1);
     }
 
     /// <summary>MOVSD, MOVQ, CVTxx operands: 8 bytes, the rest cleared.</summary>
     public static void Load8(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), 8);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 8))
+        {
+            Mmu.ReadAgain(s, op, address, 8);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         *(Vector128<ulong>*)((byte*)s + op->Dst) = Vector128.CreateScalar(*(ulong*)at);
         op[1].Handler(s, op + 1);
     }
 
     public static void Load4(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), 4);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 4))
+        {
+            Mmu.ReadAgain(s, op, address, 4);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         *(Vector128<uint>*)((byte*)s + op->Dst) = Vector128.CreateScalar(*(uint*)at);
         op[1].Handler(s, op + 1);
     }
@@ -512,9 +527,14 @@ internal static unsafe class SseMemory<TAddress> where TAddress : struct, IAddre
     /// <summary>MOVLPS, MOVHPS: 8 bytes into one word (Dst names it), the other kept.</summary>
     public static void LoadWord(CpuState* s, Op* op)
     {
-        byte* at = Mmu.Read(s, op, TAddress.Of(s, op), 8);
-        if (at == null)
+        ulong address = TAddress.Of(s, op);
+        var entry = Mmu.ReadEntry(s, address);
+        if (Mmu.Misses(entry, address, 8))
+        {
+            Mmu.ReadAgain(s, op, address, 8);
             return;
+        }
+        byte* at = (byte*)(address + entry->Addend);
         *(ulong*)((byte*)s + op->Dst) = *(ulong*)at;
         op[1].Handler(s, op + 1);
     }

@@ -48,8 +48,13 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
     public static void Push<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         ulong stack = TStack.Wrap(s->Gpr[4] - (ulong)TSize.Bytes);
-        if (!Mmu.Write<TSize>(s, op, stack, TSize.Load((byte*)s + op->Src)))
+        var entry = Mmu.WriteEntry(s, stack);
+        if (Mmu.Misses(entry, stack, TSize.Bytes))
+        {
+            Mmu.WriteAgain(s, op, stack, TSize.Bytes);
             return;
+        }
+        TSize.Store((byte*)(stack + entry->Addend), TSize.Load((byte*)s + op->Src));
         s->Gpr[4] = stack;
         op[1].Handler(s, op + 1);
     }
@@ -57,8 +62,13 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
     public static void PushImmediate<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         ulong stack = TStack.Wrap(s->Gpr[4] - (ulong)TSize.Bytes);
-        if (!Mmu.Write<TSize>(s, op, stack, op->Imm))
+        var entry = Mmu.WriteEntry(s, stack);
+        if (Mmu.Misses(entry, stack, TSize.Bytes))
+        {
+            Mmu.WriteAgain(s, op, stack, TSize.Bytes);
             return;
+        }
+        TSize.Store((byte*)(stack + entry->Addend), op->Imm);
         s->Gpr[4] = stack;
         op[1].Handler(s, op + 1);
     }
@@ -66,9 +76,13 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
     public static void Pop<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         ulong stack = TStack.Wrap(s->Gpr[4]);
-        byte* at = Mmu.Read(s, op, stack, TSize.Bytes);
-        if (at == null)
+        var entry = Mmu.ReadEntry(s, stack);
+        if (Mmu.Misses(entry, stack, TSize.Bytes))
+        {
+            Mmu.ReadAgain(s, op, stack, TSize.Bytes);
             return;
+        }
+        byte* at = (byte*)(stack + entry->Addend);
         ulong value = TSize.Load(at);
         s->Gpr[4] = TStack.Wrap(stack + (ulong)TSize.Bytes);
         TSize.SetRegister((byte*)s + op->Dst, value);
@@ -97,9 +111,13 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
     public static void Leave(CpuState* s, Op* op)
     {
         ulong frame = TStack.Wrap(s->Gpr[5]);
-        byte* at = Mmu.Read(s, op, frame, TStack.Bytes);
-        if (at == null)
+        var entry = Mmu.ReadEntry(s, frame);
+        if (Mmu.Misses(entry, frame, TStack.Bytes))
+        {
+            Mmu.ReadAgain(s, op, frame, TStack.Bytes);
             return;
+        }
+        byte* at = (byte*)(frame + entry->Addend);
         s->Gpr[5] = TStack.Load(at);
         s->Gpr[4] = TStack.Wrap(frame + (ulong)TStack.Bytes);
         op[1].Handler(s, op + 1);
