@@ -135,6 +135,18 @@ public static unsafe class FileContent
         inode->Pages = null;
     }
 
+    /// <summary>
+    /// The frame that holds a page of the file, to be mapped read-only: programs share it. Made from the archive when <paramref name="make"/>.
+    /// 0 when there is none, beyond the end, or without memory. The file keeps its own reference.
+    /// </summary>
+    public static ulong PageFrame(Inode* inode, ulong index, bool make)
+    {
+        if (index * PageSize >= inode->Size)
+            return 0;
+        byte* page = make ? WritablePage(inode, index) : WrittenPage(inode, index);
+        return page != null ? DirectMap.PhysicalOf(page) : 0;
+    }
+
     /// <summary>The page as it was written; null when it never was.</summary>
     private static byte* WrittenPage(Inode* inode, ulong index)
     {

@@ -45,11 +45,43 @@ public unsafe partial struct AddressSpace
             return FaultResult.NoMemory;
         ulong page = address & ~(ulong)(Frames.Size - 1);
         if ((*entry & PageTable.Present) == 0)
-            return Populate(space, area, page, entry);
+            return access != Access.Write && PopulateShared(space, area, page) ? FaultResult.Resolved : Populate(space, area, page, entry);
         if (access == Access.Write && !PageTable.IsWritable(*entry))
             return CopyOnWrite(area, page, entry);
         Flush(page);
         return FaultResult.Resolved;
+    }
+
+    /// <summary>Pages that are looked at around a fault in a file, so that one fault brings what is at hand already.</summary>
+    private const ulong FaultAround = 16 * Frames.Size;
+
+    /// <summary>Maps a whole page of a file read-only, shared with the file and everybody who maps it; and its neighbours, if they are in memory.</summary>
+    private static bool PopulateShared(AddressSpace* space, Area* area, ulong page)
+    {
+        if (area->File == null || area->Shared || !MapShared(space, area, page, make: true))
+            return false;
+        ulong window = page & ~(FaultAround - 1);
+        ulong end = System.Math.Min(window + FaultAround, area->End);
+        for (ulong near = System.Math.Max(window, area->Start); near < end; near += Frames.Size)
+            if (near != page)
+                MapShared(space, area, near, make: false);
+        return true;
+    }
+
+    private static bool MapShared(AddressSpace* space, Area* area, ulong page, bool make)
+    {
+        if (page + Frames.Size > area->FileEnd)
+            return false;
+        ulong* entry = PageTable.Find(space->Root, page, true);
+        if (entry == null || (*entry & PageTable.Present) != 0)
+            return false;
+        ulong frame = FileContent.PageFrame(area->File, (area->Offset + (page - area->Start)) / Frames.Size, make);
+        if (frame == 0)
+            return false;
+        Frames.AddReference(frame);
+        PageTable.Set(entry, Entry(area, frame, false));
+        space->ResidentPages++;
+        return true;
     }
 
     private static FaultResult Populate(AddressSpace* space, Area* area, ulong page, ulong* entry)

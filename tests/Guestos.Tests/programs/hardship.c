@@ -1,0 +1,293 @@
+/* Hard times for a kernel, one per argument. Prints what has become of it; the kernel must survive each. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static long free_kib(void)
+{
+    struct sysinfo information;
+    sysinfo(&information);
+    return information.freeram / 1024;
+}
+
+static void show(const char *what, int status)
+{
+    if (WIFEXITED(status))
+        printf("%s: exited %d\n", what, WEXITSTATUS(status));
+    else
+        printf("%s: killed by %d\n", what, WTERMSIG(status));
+}
+
+static int in_child(void (*action)(void))
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        action();
+        _exit(0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static int deeper(int depth)
+{
+    volatile char room[4096];
+    room[depth & 4095] = 1;
+    return deeper(depth + 1) + room[0];
+}
+
+static void overflow(void) { printf("%d\n", deeper(0)); }
+
+static void eat(void)
+{
+    for (;;) {
+        char *memory = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            _exit(1);
+        memset(memory, 1, 1 << 20);
+    }
+}
+
+/* The kernel runs out while it writes to user memory. */
+static void eat_by_read(void)
+{
+    int zero = open("/dev/zero", O_RDONLY);
+    for (;;) {
+        char *memory = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED || read(zero, memory, 1 << 20) < 0)
+            _exit(1);
+    }
+}
+
+static void bomb(void)
+{
+    int count = 0;
+    pid_t first = getpid();
+    setpgid(0, 0);
+    for (; count < 2000; count++) {
+        pid_t child = fork();
+        if (child < 0)
+            break;
+        if (child == 0) {
+            pause();
+            _exit(0);
+        }
+    }
+    printf("stopped by %s after %s\n", errno == EAGAIN || errno == ENOMEM ? "EAGAIN" : strerrorname_np(errno), count >= 100 && count < 300 ? "some hundred" : "another number");
+    fflush(stdout);
+    signal(SIGTERM, SIG_IGN);
+    kill(-first, SIGTERM);
+    while (wait(NULL) > 0)
+        ;
+}
+
+/* Everybody forks all the time, for a second. */
+static void wild_bomb(void)
+{
+    struct timespec now, end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec++;
+    do {
+        fork();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec < end.tv_sec || now.tv_nsec < end.tv_nsec);
+}
+
+static void many_programs(void)
+{
+    for (int i = 0; i < 60; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            execl("/bin/true", "true", NULL);
+            _exit(1);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        if (status != 0)
+            _exit(2);
+    }
+}
+
+static void many_mappings(void)
+{
+    for (int i = 0; i < 5000; i++) {
+        char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) {
+            printf("the limit is %s\n", errno == ENOMEM ? "ENOMEM" : strerrorname_np(errno));
+            return;
+        }
+        mprotect(memory, 4096, PROT_READ);
+    }
+    printf("no limit\n");
+}
+
+static uint64_t state;
+
+static uint64_t next(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static char *writable, *readonly;
+
+static uint64_t argument(void)
+{
+    switch (next() % 14) {
+    case 0: return 0;
+    case 1: return next() % 16;
+    case 2: return next() % 300;
+    case 3: return -(next() % 16);
+    case 4: return (uint64_t)writable + next() % 4096;
+    case 5: return (uint64_t)writable;
+    case 6: return (uint64_t)readonly;
+    case 7: return (uint64_t)writable + 16384 - next() % 64;
+    case 8: return 0xffffc00000000000 + next() % 0x4000000;
+    case 9: return 0x7ffffffff000 + next() % 8192;
+    case 10: return next();
+    case 11: return 1ul << next() % 64;
+    case 12: return 0x1fffffff0000 + next() % 0x20000;
+    default: return next() % 65536;
+    }
+}
+
+static int is_forbidden(int number)
+{
+    static const int numbers[] = { 15, 34, 35, 56, 57, 58, 60, 61, 62, 129, 130, 169, 200, 231, 234, 230, 247, 297, 435, 7, 270, 271, 23, 232, 281, 202, 128, 11, 25, 10, 9, 12, 37, 38 };
+    for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i] == number)
+            return 1;
+    return 0;
+}
+
+static int mapping_too;
+
+/* Random calls with random arguments. Calls that sleep, end or kill are left out; blocking ones are cut short by an alarm. */
+static void storm(void)
+{
+    writable = mmap(NULL, 5 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(writable + 16384, 4096, PROT_NONE);
+    readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mkdir("/tmp/storm", 0755);
+    chdir("/tmp/storm");
+    for (int i = 0; i < 20000; i++) {
+        if (i % 16 == 0) {
+            uint64_t *words = (uint64_t *)writable;
+            for (int k = 0; k < 2048; k++)
+                words[k] = k % 3 ? argument() : next() % 100;
+            if (i % 64 == 0)
+                strcpy(writable, "/tmp/storm/name");
+        }
+        int number = next() % 450;
+        if (is_forbidden(number) && !(mapping_too && (number == 9 || number == 10 || number == 11 || number == 12 || number == 25)))
+            continue;
+        if (number == 1 || number == 18 || number == 20) {  /* not on the console */
+            syscall(number, 3 + next() % 20, argument(), argument() % 100000, argument());
+            continue;
+        }
+        syscall(number, argument(), argument(), argument(), argument(), argument(), argument());
+    }
+}
+
+static void storms(void)
+{
+    for (int round = 0; round < 8; round++) {
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            state = 88172645463325252ull + 7919 * round;
+            mapping_too = round >= 4;
+            setpgid(0, 0);
+            for (int descriptor = 0; descriptor < 3; descriptor++)
+                close(descriptor);
+            open("/dev/null", O_RDWR);
+            dup(0);
+            dup(0);
+            storm();
+            _exit(0);
+        }
+        for (int waited = 0; waited < 150; waited++) {
+            if (waitpid(child, NULL, WNOHANG) == child) {
+                child = 0;
+                break;
+            }
+            usleep(10000);
+        }
+        if (child) {
+            kill(child, SIGKILL);
+            waitpid(child, NULL, 0);
+        }
+    }
+    printf("survived the storms\n");
+}
+
+/* Nobody waits for the first child of these. */
+static void orphans(void)
+{
+    for (int i = 0; i < 20; i++)
+        if (fork() == 0) {
+            if (fork() == 0)
+                usleep(20000);
+            _exit(0);
+        }
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    setvbuf(stdout, NULL, _IOLBF, 4096);
+    in_child(many_programs);
+    if (strstr(what, "bomb")) {         /* tables grow to their size, and keep it */
+        int console = dup(1);
+        freopen("/dev/null", "w", stdout);
+        in_child(bomb);
+        fflush(stdout);
+        dup2(console, 1);
+    }
+    long before = free_kib();
+    if (strcmp(what, "overflow") == 0)
+        show("stack overflow", in_child(overflow));
+    else if (strcmp(what, "eat") == 0)
+        show("eater", in_child(eat));
+    else if (strcmp(what, "eat-by-read") == 0)
+        show("eater by read", in_child(eat_by_read));
+    else if (strcmp(what, "bomb") == 0)
+        show("bomb", in_child(bomb));
+    else if (strcmp(what, "wild-bomb") == 0) {
+        show("wild bomb", in_child(wild_bomb));
+        sleep(2);
+    }
+    else if (strcmp(what, "programs") == 0)
+        show("programs", in_child(many_programs));
+    else if (strcmp(what, "mappings") == 0)
+        show("mappings", in_child(many_mappings));
+    else if (strcmp(what, "orphans") == 0) {
+        show("orphans", in_child(orphans));
+        usleep(200000);
+    }
+    else if (strcmp(what, "storm") == 0)
+        storms();
+    else
+        return 1;
+    long lost = before - free_kib();
+    printf("memory %s\n", lost < 600 ? "is back" : "is lost");
+    if (lost >= 600)
+        printf("%ld KiB\n", lost);
+    return 0;
+}
