@@ -15,8 +15,8 @@ internal static class Allowlist
 
     private const uint PROT_EXEC = 4, GRND_ANY = 0;
 
-    // tcsetattr of older and newer C libraries (TCSETS, TCSETS2).
-    private const int TCSETS = 0x5402, TCSETS2 = 0x402c_542b;
+    // tcsetattr of older and newer C libraries, which read back what they set.
+    private const int TCGETS = 0x5401, TCSETS = 0x5402, TCGETS2 = unchecked((int)0x802c_542a), TCSETS2 = 0x402c_542b;
 
     public static SeccompFilter Build(in OwnDescriptors own, int process, uint refused)
     {
@@ -44,7 +44,7 @@ internal static class Allowlist
         if (own.Disk >= 0 && !own.DiskReadOnly)
             filter.PermitWhen(pwritev, 0, own.Disk).PermitWhen(fdatasync, 0, own.Disk);
         if (own.Terminal)
-            filter.PermitWhen(ioctl, 1, TCSETS, TCSETS2);
+            filter.PermitWhen(ioctl, 1, TCGETS, TCSETS, TCGETS2, TCSETS2);
         return filter;
     }
 }

@@ -11,7 +11,7 @@ internal sealed unsafe class SeccompFilter
 {
     public const uint KillProcess = 0x8000_0000, Allow = 0x7fff_0000, ErrnoAction = 0x0005_0000;
 
-    private const int SYS_seccomp = 317;
+    private const int SYS_seccomp = 317, NoDescriptor = -1;
     private const int SetModeFilter = 1, SynchroniseThreads = 1;
 
     // struct seccomp_data: nr at 0, arch at 4, instruction pointer at 8, six 64-bit arguments from 16.
@@ -61,17 +61,17 @@ internal sealed unsafe class SeccompFilter
     }
 
     /// <summary>Permits one call when an argument (0 to 5) has one of these values in its low 32 bits, as the kernel reads an int.</summary>
-    /// <param name="values">negative ones stand for descriptors that do not exist and permit nothing</param>
+    /// <param name="values">-1 stands for a descriptor that does not exist and permits nothing</param>
     public SeccompFilter PermitWhen(int number, int argument, params ReadOnlySpan<int> values)
     {
         int count = 0;
         foreach (int value in values)
-            count += value >= 0 ? 1 : 0;
+            count += value == NoDescriptor ? 0 : 1;
         Add(JumpIfEqual, (uint)number, 0, (byte)(2 + 2 * count));
         Add(Load, ArgumentsOffset + 8 * (uint)argument);
         foreach (int value in values)
         {
-            if (value < 0)
+            if (value == NoDescriptor)
                 continue;
             Add(JumpIfEqual, (uint)value, 0, 1);
             Add(Return, Allow);

@@ -172,12 +172,15 @@ public class ApicTests
     }
 
     [Fact]
-    public void Edge_inputs_deliver_on_each_event_and_lose_masked_ones()
+    public void Edge_inputs_deliver_on_each_event_and_keep_one_while_masked()
     {
         var line = ioApic.Line(4);
         line.Set(true);
         Assert.False(apic.Pending);
         line.Set(false);
+        Redirect(4, 0x44);
+        Assert.Equal(0x44, apic.Acknowledge());
+        apic.Write(0xb0, 4, 0);
         Redirect(4, 0x44);
         Assert.False(apic.Pending);
         line.Set(true);

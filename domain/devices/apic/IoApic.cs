@@ -15,6 +15,10 @@ public sealed class IoApic : IDevice
     private readonly uint[] low = new uint[PinCount];
     private readonly uint[] high = new uint[PinCount];
     private readonly bool[] asserted = new bool[PinCount];
+
+    // An edge that comes while its input is masked is kept, as other monitors do (the original part forgets it): a driver
+    // that starts its device before it routes the interrupt would otherwise wait for ever.
+    private readonly bool[] latched = new bool[PinCount];
     private uint select, identifier;
 
     public IoApic(LocalApic processor)
@@ -71,6 +75,8 @@ public sealed class IoApic : IDevice
         low[pin] = value & 0x1_ffff & ~ReadOnlyBits | kept;
         if ((value & LevelTriggered) != 0)
             DeliverLevel((int)pin);
+        else
+            DeliverEdge((int)pin);
     }
 
     private void Set(int pin, bool highLevel)
@@ -78,16 +84,26 @@ public sealed class IoApic : IDevice
         asserted[pin] = highLevel;
         if (!highLevel)
             return;
+        latched[pin] = true;
         if ((low[pin] & LevelTriggered) != 0)
             DeliverLevel(pin);
-        else if ((low[pin] & Masked) == 0)
-            Deliver(pin, false);
+        else
+            DeliverEdge(pin);
+    }
+
+    private void DeliverEdge(int pin)
+    {
+        if (!latched[pin] || (low[pin] & Masked) != 0)
+            return;
+        latched[pin] = false;
+        Deliver(pin, false);
     }
 
     private void DeliverLevel(int pin)
     {
         if (!asserted[pin] || (low[pin] & (Masked | RemoteRequest)) != 0)
             return;
+        latched[pin] = false;
         if (Deliver(pin, true))
             low[pin] |= RemoteRequest;
     }
