@@ -26,6 +26,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private readonly ulong start = Kernel.Now();
     private ulong bytes;
     private Progress last;
+    private bool verified;
 
     /// <summary>Returns on the destination, with Arrived, or on the source when the migration failed.</summary>
     public ExitCode Run()
@@ -39,7 +40,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
                 .Add(" ms after setting out"u8).Write(StandardOutput);
             return ExitCode.Arrived;
         }
-        if (code == ExitCode.Arrived)
+        if (code == ExitCode.Arrived && !verified)
             code = AwaitVerdict();
         if (code != ExitCode.Arrived)
             return code;
@@ -47,7 +48,8 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         // The point of no return, and the last frames that only the copy may answer.
         if (SendLateFrames() < 0)
             return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
-        Kernel.Control(device, Commit, null);
+        if (Kernel.Control(device, Commit, null) < 0)
+            return Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8);
         destination.Tell(HandOverKind.Commit);
         // RUNNING, or the end of the connection: in either case this machine has nothing more to say.
         while (!destination.HasSpoken(1000)) { }
@@ -76,9 +78,12 @@ internal unsafe struct Migration(Destination destination, int device, in Options
                 return Failure.Say(ExitCode.WorkingSetTooLarge,
                     "The machine changes its memory faster than it can be sent: the working set does not fit the snapshot buffer"u8);
             }
-            if (sent < 0 || destination.HasSpoken(0))
+            if (sent < 0)
                 return HearRefusal();
             bytes += (ulong)sent;
+            // A refusal comes at any time; and where the trailer was among these bytes, the verdict may be here already.
+            if (destination.HasSpoken(0))
+                return HearVerdict();
             if (Report() && rate != 0)
                 Pace();
         }
@@ -95,9 +100,15 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             if (Kernel.Now() >= end)
                 return Failure.Say(ExitCode.Broken, "the destination does not say whether it has the checkpoint"u8);
         }
+        return HearVerdict();
+    }
+
+    private ExitCode HearVerdict()
+    {
         if (!destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
-            return Failure.Say(ExitCode.Broken, "the destination closed it after the last page"u8);
-        return kind == HandOverKind.Verified ? ExitCode.Arrived : Refused(kind, refusal, detail);
+            return Failure.Say(ExitCode.Broken, "the destination closed it before it had the checkpoint"u8);
+        verified = kind == HandOverKind.Verified;
+        return verified ? ExitCode.Arrived : Refused(kind, refusal, detail);
     }
 
     /// <summary>0, or -errno.</summary>
