@@ -90,7 +90,7 @@ public unsafe struct CpioReader
         if (nameSize < 2 || nameSize > LongestName || nameSize > left - HeaderLength)
             return false;
         byte* name = header + HeaderLength;
-        if (name[nameSize - 1] != 0 || new ReadOnlySpan<byte>(name, (int)nameSize).IndexOf(0) != (int)nameSize - 1)
+        if (name[nameSize - 1] != 0 || new ReadOnlySpan<byte>(name, (int)nameSize).IndexOf((byte)0) != (int)nameSize - 1)
             return false;
         ulong data = Pad(HeaderLength + (ulong)nameSize);
         uint size = fields[6];

@@ -95,7 +95,7 @@ public unsafe struct LineDiscipline
         if (_literal)
         {
             _literal = false;
-            Store(value, ref echo);
+            Store(value, true, ref echo);
             return 0;
         }
 
@@ -148,7 +148,7 @@ public unsafe struct LineDiscipline
         if (Canonical)
             Edit(value, ref echo);
         else
-            Store(value, ref echo);
+            Store(value, false, ref echo);
         return 0;
     }
 
@@ -281,6 +281,12 @@ public unsafe struct LineDiscipline
             if (Is(value, Termios.LiteralNext))
             {
                 _literal = true;
+                if ((Termios.Local & (Termios.Echo | Termios.EchoControl)) == (Termios.Echo | Termios.EchoControl))
+                {
+                    echo.Add((byte)'^');
+                    echo.Add((byte)'\b');
+                }
+
                 return;
             }
 
@@ -311,7 +317,7 @@ public unsafe struct LineDiscipline
         }
         else
         {
-            Store(value, ref echo);
+            Store(value, false, ref echo);
         }
     }
 
@@ -326,7 +332,7 @@ public unsafe struct LineDiscipline
         _lines++;
     }
 
-    private void Store(byte value, ref TerminalOutput echo)
+    private void Store(byte value, bool literally, ref TerminalOutput echo)
     {
         if (_end - _read >= Capacity - (Canonical ? 1UL : 0))
         {
@@ -342,14 +348,17 @@ public unsafe struct LineDiscipline
         _end++;
         if (!Canonical)
             _committed = _end;
-        Echo(value, ref echo);
+        if (value != '\n' || literally)
+            Echo(value, ref echo);
+        else if ((Termios.Local & Termios.Echo) != 0)
+            Write(value, ref echo);
     }
 
     private void Echo(byte value, ref TerminalOutput echo)
     {
         if ((Termios.Local & Termios.Echo) == 0)
             return;
-        if ((Termios.Local & Termios.EchoControl) != 0 && IsControl(value) && value != '\t' && value != '\n')
+        if ((Termios.Local & Termios.EchoControl) != 0 && IsControl(value) && value != '\t')
         {
             Write((byte)'^', ref echo);
             Write((byte)(value ^ 0x40), ref echo);

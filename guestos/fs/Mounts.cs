@@ -125,7 +125,7 @@ public static unsafe class Mounts
     }
 
     /// <summary>The tree of an unmounted file system goes: all names, deepest first; what is open lives on until it is closed.</summary>
-    private static void Dissolve(Inode* root)
+    internal static void Dissolve(Inode* root)
     {
         Inode* directory = root;
         while (true)

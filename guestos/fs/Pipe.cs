@@ -70,8 +70,8 @@ public unsafe struct Pipe
             done += step;
             if (_read == _written)
                 Rewind(index);
-            else if (_read % PageSize == 0)
-                Drop(index);
+            else if (_read % PageSize == 0 && Count <= Capacity - PageSize)
+                Drop(index);    // a nearly full ring has already come round into this page
         }
 
         return (long)done;

@@ -131,24 +131,20 @@ public static unsafe class ProcText
 
     private static void Stat(TextBuffer* text)
     {
-        ulong idle = Scheduler.IdleTime / NanosecondsPerTick;
+        ulong user = Scheduler.UserTime / NanosecondsPerTick;
+        ulong kernel = Scheduler.KernelTime / NanosecondsPerTick;
         ulong all = Clock.Monotonic / NanosecondsPerTick;
-        ulong busy = all > idle ? all - idle : 0;
-        ulong user = 0, running = 0;
+        ulong idle = all > user + kernel ? all - user - kernel : 0;     // what interrupts take counts as idle
+        ulong running = 0;
         for (Process* process = ProcessTable.FirstAfter(0); process != null; process = ProcessTable.FirstAfter(process->Id))
-        {
-            user += process->UserTime + process->ChildrenUserTime;
             if (process->State == ProcessState.Runnable)
                 running++;
-        }
-
-        user = Math.Min(user / NanosecondsPerTick, busy);
         for (int i = 0; i < 2; i++)
         {
             text->Add(i == 0 ? "cpu  "u8 : "cpu0 "u8);
             text->Add(user);
             text->Add(" 0 "u8);
-            text->Add(busy - user);
+            text->Add(kernel);
             text->Add((byte)' ');
             text->Add(idle);
             text->Add(" 0 0 0 0 0 0\n"u8);

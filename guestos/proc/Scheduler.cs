@@ -29,6 +29,9 @@ public static unsafe class Scheduler
     /// <summary>When the mode was last changed, to account for processor time; and idle time in all.</summary>
     private static ulong s_modeSince;
     public static ulong IdleTime;
+
+    /// <summary>Processor time of all processes that ever ran.</summary>
+    public static ulong UserTime, KernelTime;
     public static ulong Switches;
 
     /// <summary>Runnable processes, the running one included.</summary>
@@ -231,6 +234,7 @@ public static unsafe class Scheduler
     {
         ulong now = Clock.Monotonic;
         Current->UserTime += now - s_modeSince;
+        UserTime += now - s_modeSince;
         s_modeSince = now;
     }
 
@@ -238,6 +242,7 @@ public static unsafe class Scheduler
     {
         ulong now = Clock.Monotonic;
         process->KernelTime += now - s_modeSince;
+        KernelTime += now - s_modeSince;
         s_modeSince = now;
     }
 

@@ -1,0 +1,176 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Xunit;
+
+namespace Guestos.Tests;
+
+public sealed unsafe class ContentTests
+{
+    /// <summary>Random reads, writes, cuts and holes of a file over its archived content, against an array.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Behaves_like_an_array(int seed)
+    {
+        var random = new Random(seed);
+        byte[] original = CpioTests.Pattern(random.Next(1, 30_000));
+        byte[] archive = [.. CpioTests.Member("f", 0x81a4, original), .. CpioTests.Member("TRAILER!!!", 0, [])];
+        Guest.Start(archive);
+        int framesBefore = Frames.InUse;
+        var model = original.ToList();
+        ulong descriptor = (ulong)Guest.Open("/f", OpenFlags.ReadWrite);
+        ulong buffer = Guest.Room(100_000);
+        for (int step = 0; step < 600; step++)
+        {
+            int offset = random.Next(60_000), length = random.Next(random.Next(2) == 0 ? 100 : 20_000);
+            switch (random.Next(6))
+            {
+                case 0 or 1:
+                    var data = new byte[length];
+                    random.NextBytes(data);
+                    Assert.Equal(length, FileCalls.Pwrite64(descriptor, Guest.Bytes(data), (ulong)length, (ulong)offset));
+                    if (length == 0)
+                        break;
+                    while (model.Count < offset + length)
+                        model.Add(0);
+                    for (int i = 0; i < length; i++)
+                        model[offset + i] = data[i];
+                    break;
+                case 2 or 3:
+                    long count = FileCalls.Pread64(descriptor, buffer, (ulong)length, (ulong)offset);
+                    byte[] expected = model.Skip(offset).Take(length).ToArray();
+                    Assert.Equal(expected, new Span<byte>((void*)buffer, (int)count).ToArray());
+                    break;
+                case 4:
+                    Assert.Equal(0, FileCalls.Ftruncate(descriptor, (ulong)offset));
+                    while (model.Count < offset)
+                        model.Add(0);
+                    model.RemoveRange(offset, model.Count - offset);
+                    break;
+                default:
+                    Assert.Equal(0, FileCalls.Fallocate(descriptor, 3, (ulong)offset, (ulong)length + 1));
+                    for (int i = offset; i < Math.Min(model.Count, offset + length + 1); i++)
+                        model[i] = 0;
+                    break;
+            }
+
+            Guest.Stat("/f", out FileStatus status);
+            Assert.Equal(model.Count, status.Size);
+        }
+
+        Assert.Equal(model, Guest.ReadAll("/f"));
+        FileCalls.Close(descriptor);
+        FileCalls.Unlink(Guest.Text("/f"));
+        Assert.True(Frames.InUse <= framesBefore + 8, $"{Frames.InUse} frames in use, {framesBefore} before");
+        Guest.Stop();
+    }
+
+    [Fact]
+    public void A_full_machine_is_ENOSPC_and_recovers()
+    {
+        Guest.Start();
+        long descriptor = Guest.Open("/f", OpenFlags.Create | OpenFlags.WriteOnly);
+        var data = new byte[1 << 20];
+        long total = 0, result;
+        while ((result = Guest.Write(descriptor, data)) > 0)
+            total += result;
+        Assert.Equal(Errno.NoSpace, result);
+        Assert.InRange(total, 16 << 20, 32 << 20);
+        Assert.True(Frames.Free > 100);
+        Assert.Equal(Errno.NoSpace, Guest.Mkdir("/d"));
+        FileCalls.Close((ulong)descriptor);
+        FileCalls.Unlink(Guest.Text("/f"));
+        Assert.Equal(0, Guest.Mkdir("/d"));
+        Assert.Equal(4, Guest.Put("/g", "fits"));
+        Guest.Stop();
+    }
+
+    [Fact]
+    public void Bounds_of_descriptors_and_open_files()
+    {
+        Guest.Start();
+        long last = 0;
+        for (int i = 0; i < FileTable.Capacity; i++)
+            last = Guest.Open("/");
+        Assert.Equal(255, last);
+        Assert.Equal(Errno.TooManyDescriptors, Guest.Open("/"));
+        Assert.Equal(Errno.TooManyDescriptors, FileCalls.Dup(0));
+        Assert.Equal(Errno.TooManyDescriptors, FileCalls.Pipe(Guest.Room(8)));
+        FileCalls.Close(7);
+        Assert.Equal(Errno.TooManyDescriptors, FileCalls.Pipe(Guest.Room(8)));
+        Assert.Equal(7, FileCalls.Dup(0));
+        FileTable* first = Scheduler.Current->Files;
+        var tables = new List<nint>();
+        for (int i = 0; i < 4; i++)
+        {
+            Scheduler.Current->Files = FileTable.Create();
+            tables.Add((nint)Scheduler.Current->Files);
+            for (int j = 0; j < FileTable.Capacity; j++)
+                last = Guest.Open("/");
+        }
+
+        Assert.Equal(Files.Capacity, Files.InUse);
+        Assert.Equal(Errno.TooManyFiles, last);
+        foreach (nint table in tables)
+            FileTable.Release((FileTable*)table);
+        Scheduler.Current->Files = first;
+        Guest.Stop();
+    }
+
+    [Fact]
+    public void Append_goes_to_the_end_and_seek_knows_its_bounds()
+    {
+        Guest.Start();
+        Guest.Put("/f", "one");
+        ulong descriptor = (ulong)Guest.Open("/f", OpenFlags.ReadWrite | OpenFlags.Append);
+        FileCalls.Lseek(descriptor, 0, 0);
+        Guest.Write((long)descriptor, "two"u8.ToArray());
+        Assert.Equal("onetwo", Guest.Get("/f"));
+        Assert.Equal(6, FileCalls.Lseek(descriptor, 0, 1));
+        Assert.Equal(Errno.Invalid, FileCalls.Lseek(descriptor, unchecked((ulong)-1), 0));
+        Assert.Equal(Errno.Invalid, FileCalls.Lseek(descriptor, 0, 9));
+        Assert.Equal(106, FileCalls.Lseek(descriptor, 100, 2));
+        Assert.Equal(0, FileCalls.Read(descriptor, Guest.Room(10), 10));
+        Assert.Equal(Errno.FileTooLarge, FileCalls.Pwrite64(descriptor, Guest.Room(1), 1, FileContent.LargestSize));
+        Assert.Equal(Errno.FileTooLarge, FileCalls.Ftruncate(descriptor, FileContent.LargestSize + 1));
+        Assert.Equal(Errno.Invalid, FileCalls.Ftruncate(descriptor, ulong.MaxValue));
+        Guest.Stop();
+    }
+
+    [Fact]
+    public void A_transfer_that_runs_into_a_hole_in_memory_is_short()
+    {
+        Guest.Start();
+        Guest.Put("/f", new string('x', 10_000));
+        ulong descriptor = (ulong)Guest.Open("/f");
+        ulong buffer = (Guest.Room(20_000) + 4095) & ~4095ul;
+        UserMemory.BadStart = buffer + 8192;
+        UserMemory.BadEnd = buffer + 12288;
+        Assert.Equal(8192, FileCalls.Read(descriptor, buffer, 10_000));
+        Assert.Equal(Errno.Fault, FileCalls.Read(descriptor, buffer + 8192, 10));
+        Guest.Stop();
+    }
+
+    [Fact]
+    public void Sendfile_and_copy_file_range_keep_their_offsets()
+    {
+        Guest.Start();
+        byte[] data = CpioTests.Pattern(20_000);
+        ulong from = (ulong)Guest.Open("/a", OpenFlags.Create | OpenFlags.ReadWrite);
+        ulong to = (ulong)Guest.Open("/b", OpenFlags.Create | OpenFlags.ReadWrite);
+        Guest.Write((long)from, data);
+        ulong offset = Guest.Room(8);
+        *(ulong*)offset = 100;
+        Assert.Equal(19_900, FileCalls.Sendfile(to, from, offset, 1 << 20));
+        Assert.Equal(20_000ul, *(ulong*)offset);
+        Assert.Equal(data[100..], Guest.ReadAll("/b"));
+        FileCalls.Lseek(from, 5000, 0);
+        *(ulong*)offset = 0;
+        Assert.Equal(3000, FileCalls.CopyFileRange(from, 0, to, offset, 3000, 0));
+        Assert.Equal(8000, FileCalls.Lseek(from, 0, 1));
+        Assert.Equal(data[5000..8000], Guest.ReadAll("/b")[..3000]);
+        Guest.Stop();
+    }
+}

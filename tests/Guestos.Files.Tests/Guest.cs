@@ -1,0 +1,140 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Guestos.Tests;
+
+/// <summary>A guest with one process and a root directory, and its system calls in C#'s terms. One at a time: the kernel's state is static.</summary>
+internal static unsafe class Guest
+{
+    public const ulong Here = unchecked((ulong)-100);
+
+    public static void Start(byte[]? archive = null, byte* placed = null)
+    {
+        Stop();
+        Frames.Free = Frames.Total = 8192;
+        UserMemory.BadStart = UserMemory.BadEnd = 0;
+        Scheduler.WhileAsleep.Clear();
+        Signals.Sent.Clear();
+        System.Machine.Uart.Written.Clear();
+        byte* memory = placed;
+        if (archive != null && placed == null)
+        {
+            memory = (byte*)NativeMemory.Alloc((nuint)archive.Length + 1);
+            archive.CopyTo(new Span<byte>(memory, archive.Length));
+        }
+
+        Vfs.Init(memory, (ulong)(archive?.Length ?? 0));
+        var process = (Process*)NativeMemory.AllocZeroed((nuint)sizeof(Process));
+        process->Id = process->ThreadGroupId = process->GroupId = process->SessionId = 1;
+        process->State = ProcessState.Runnable;
+        process->Files = FileTable.Create();
+        process->WorkingDirectory = Vfs.Hold(Vfs.Root);
+        Scheduler.Current = process;
+    }
+
+    /// <summary>Closes, unmounts and removes everything: then not one inode and not one open file may be left.</summary>
+    public static void Stop()
+    {
+        if (Vfs.Root == null)
+            return;
+        if (Scheduler.Current != null)
+        {
+            FileTable.Release(Scheduler.Current->Files);
+            Vfs.Release(Scheduler.Current->WorkingDirectory);
+            Vfs.Release(Scheduler.Current->RootDirectory);
+            Scheduler.Current = null;
+        }
+
+        for (int i = Mounts.Capacity - 1; i >= 0; i--)
+            if (Mounts.At(i) != null)
+                Mounts.Remove(Mounts.At(i)->Root, true);
+        foreach (nint root in new[] { (nint)Vfs.Root, (nint)Vfs.DeviceRoot, (nint)ProcTree.Root })
+        {
+            Mounts.Dissolve((Inode*)root);
+            Vfs.Release((Inode*)root);
+        }
+
+        Vfs.Root = null;
+        int inodes = Vfs.InodesInUse, files = Files.InUse;
+        Vfs.InodesInUse = 0;
+        Files.InUse = 0;
+        if (inodes != 0 || files != 0)
+            throw new InvalidOperationException($"left behind: {inodes} inodes, {files} open files");
+    }
+
+    public static ulong Text(string text) => Bytes(Encoding.UTF8.GetBytes(text + "\0"));
+
+    /// <summary>Never freed: tests are short.</summary>
+    public static ulong Bytes(byte[] bytes)
+    {
+        var memory = (byte*)NativeMemory.Alloc((nuint)bytes.Length + 1);
+        bytes.CopyTo(new Span<byte>(memory, bytes.Length));
+        return (ulong)memory;
+    }
+
+    public static ulong Room(int bytes) => (ulong)NativeMemory.AllocZeroed((nuint)bytes);
+
+    public static long Open(string path, uint flags = 0, uint mode = 0x1b6) => FileCalls.Open(Text(path), flags, mode);
+    public static long Mkdir(string path) => FileCalls.Mkdir(Text(path), 0x1ff);
+    public static long Symlink(string target, string path) => FileCalls.Symlink(Text(target), Text(path));
+
+    public static long Write(long descriptor, byte[] bytes) => FileCalls.Write((ulong)descriptor, Bytes(bytes), (ulong)bytes.Length);
+
+    public static long Put(string path, string content)
+    {
+        long descriptor = Open(path, OpenFlags.Create | OpenFlags.Truncate | OpenFlags.WriteOnly);
+        if (descriptor < 0)
+            return descriptor;
+        long result = Write(descriptor, Encoding.UTF8.GetBytes(content));
+        FileCalls.Close((ulong)descriptor);
+        return result;
+    }
+
+    public static byte[] ReadAll(string path)
+    {
+        long descriptor = Open(path);
+        if (descriptor < 0)
+            throw new InvalidOperationException($"{path}: {descriptor}");
+        var all = new List<byte>();
+        ulong buffer = Room(5000);
+        long count;
+        while ((count = FileCalls.Read((ulong)descriptor, buffer, 5000)) > 0)
+            all.AddRange(new Span<byte>((void*)buffer, (int)count).ToArray());
+        FileCalls.Close((ulong)descriptor);
+        return all.ToArray();
+    }
+
+    public static string Get(string path) => Encoding.UTF8.GetString(ReadAll(path));
+
+    public static long Stat(string path, out FileStatus status, bool follow = true)
+    {
+        ulong buffer = Room(FileStatus.Length);
+        long result = FileCalls.Newfstatat(Here, Text(path), buffer, follow ? 0u : UserPath.NoFollow);
+        status = *(FileStatus*)buffer;
+        return result;
+    }
+
+    public static List<string> List(string path, int bufferSize = 4096)
+    {
+        long descriptor = Open(path, OpenFlags.Directory);
+        var names = new List<string>();
+        ulong buffer = Room(bufferSize);
+        long count;
+        while ((count = FileCalls.Getdents64((ulong)descriptor, buffer, (ulong)bufferSize)) > 0)
+            for (byte* at = (byte*)buffer; at < (byte*)buffer + count; at += *(ushort*)(at + 16))
+                names.Add(Marshal.PtrToStringUTF8((nint)(at + 19))!);
+        if (count < 0)
+            throw new InvalidOperationException($"{path}: {count}");
+        FileCalls.Close((ulong)descriptor);
+        return names;
+    }
+
+    public static string WorkingDirectory()
+    {
+        ulong buffer = Room(5000);
+        long length = FileCalls.Getcwd(buffer, 5000);
+        return length < 0 ? $"{length}" : Encoding.UTF8.GetString(new Span<byte>((void*)buffer, (int)length - 1));
+    }
+}

@@ -1,0 +1,254 @@
+// What the file side of the kernel stands on, as ordinary .NET: frames from the C heap, user memory that is just memory, one process,
+// and a sleep that runs what the test has prepared.
+
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+
+#pragma warning disable CS8500
+
+namespace System.Machine
+{
+    internal static unsafe class Processor
+    {
+        public static void CpuId(uint leaf, uint subleaf, uint* result) => new Span<uint>(result, 4).Clear();
+    }
+
+    internal static class Port
+    {
+        public static byte In8(ushort port) => 0;
+        public static void Out8(ushort port, byte value) { }
+    }
+
+    internal static class Uart
+    {
+        public static readonly List<byte> Written = [];
+        public static void Write(ReadOnlySpan<byte> text) => Written.AddRange(text.ToArray());
+    }
+}
+
+namespace Guestos
+{
+    public static unsafe class Frames
+    {
+        public static ulong Free = 4096, Total = 4096;
+        private static readonly Dictionary<ulong, int> s_references = [];
+
+        public static int InUse => s_references.Count;
+
+        public static ulong Allocate() => AllocateContiguous(1);
+
+        public static ulong AllocateContiguous(int count)
+        {
+            if (Free < (ulong)count)
+                return 0;
+            var block = (ulong)NativeMemory.AlignedAlloc((nuint)count * 4096, 4096);
+            new Span<byte>((void*)block, count * 4096).Clear();
+            for (int i = 0; i < count; i++)
+                s_references[block + (ulong)i * 4096] = 1;
+            Free -= (ulong)count;
+            return block;
+        }
+
+        public static void AddReference(ulong frame) => s_references[frame]++;
+
+        public static void Release(ulong frame)
+        {
+            if (--s_references[frame] > 0)
+                return;
+            s_references.Remove(frame);
+            Free++;
+            new Span<byte>((void*)frame, 4096).Fill(0xdd);  // nobody may look at it any more; never given back to the C heap
+        }
+    }
+
+    public static unsafe class DirectMap
+    {
+        public static byte* At(ulong physical) => (byte*)physical;
+        public static ulong PhysicalOf(void* pointer) => (ulong)pointer;
+    }
+
+    public static unsafe class UserMemory
+    {
+        /// <summary>Addresses from here to <see cref="BadEnd"/> are not mapped; nor is the first page.</summary>
+        public static ulong BadStart, BadEnd;
+
+        public static bool Readable(ulong address, ulong length) =>
+            length == 0 || address >= 4096 && address + length >= address && (address >= BadEnd || address + length <= BadStart);
+
+        public static bool Writable(ulong address, ulong length) => Readable(address, length);
+
+        public static long CopyString(ulong address, byte* to, int capacity)
+        {
+            for (int i = 0; i < capacity; i++)
+            {
+                if (!Readable(address + (ulong)i, 1))
+                    return Errno.Fault;
+                if ((to[i] = ((byte*)address)[i]) == 0)
+                    return i;
+            }
+
+            return Errno.NameTooLong;
+        }
+    }
+
+    public static class Clock
+    {
+        public static ulong Monotonic = 1_000_000_000, Realtime = 1_700_000_000_000_000_000;
+    }
+
+    public static class Console
+    {
+        public static void Write(ReadOnlySpan<byte> text) { }
+        public static void WriteDecimal(ulong value) { }
+    }
+
+    public static unsafe class Interrupts
+    {
+        public static void Register(int gsi, delegate*<void> handler) { }
+    }
+
+    public static class HostName
+    {
+        public const int MaximumLength = 64;
+        public static ReadOnlySpan<byte> Text => "guest"u8;
+        public static void Set(ReadOnlySpan<byte> name) { }
+    }
+
+    internal static class Kernel
+    {
+        public static ReadOnlySpan<byte> CommandLine => "words"u8;
+    }
+
+    public static class Randomness
+    {
+        public static void Fill(Span<byte> into) => new Random(1).NextBytes(into);
+    }
+
+    public struct WaitQueue
+    {
+        public int Woken;
+    }
+
+    public enum WaitResult { Woken, TimedOut, Interrupted }
+
+    public enum ProcessState : byte { Unused, New, Runnable, Sleeping, Stopped, Zombie }
+
+    public unsafe struct AddressSpace
+    {
+        public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd, ResidentPages;
+        public Inode* Executable;
+        public Area* FirstArea;
+        public static int Peek(AddressSpace* space, ulong address, byte* to, int count) => 0;
+    }
+
+    public static class Protection
+    {
+        public const uint None = 0, Read = 1, Write = 2, Execute = 4;
+    }
+
+    public unsafe struct Area
+    {
+        public ulong Start, End, Offset;
+        public uint Protection;
+        public bool Shared, GrowsDown, Heap;
+        public Inode* File;
+        public Area* Next;
+    }
+
+    public unsafe struct Process
+    {
+        public const int NameLength = 16;
+        public int Id, ThreadGroupId, ParentId, GroupId, SessionId, ExitSignal;
+        public ProcessState State;
+        public AddressSpace* Space;
+        public FileTable* Files;
+        public Inode* WorkingDirectory, RootDirectory;
+        public uint Umask;
+        public fixed byte Name[NameLength];
+        public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
+        public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
+        public ulong PendingSignals, BlockedSignals, SavedMask;
+        public bool RestoreMask;
+    }
+
+    public static unsafe class ProcessTable
+    {
+        public static ulong Created;
+        public static Process* Find(int id) => Scheduler.Current != null && Scheduler.Current->Id == id ? Scheduler.Current : null;
+        public static Process* FirstAfter(int id) => Scheduler.Current != null && Scheduler.Current->Id > id ? Scheduler.Current : null;
+    }
+
+    public static unsafe class Scheduler
+    {
+        public static Process* Current;
+        public static ulong IdleTime, UserTime, KernelTime, Switches, Load1, Load5, Load15;
+
+        /// <summary>What others do while the process sleeps, one step for each sleep.</summary>
+        public static readonly Queue<Func<WaitResult>> WhileAsleep = new();
+
+        public static void Wake(WaitQueue* queue) => queue->Woken++;
+
+        public static WaitResult Sleep(WaitQueue* queue, ulong deadline)
+        {
+            if (WhileAsleep.Count > 0)
+                return WhileAsleep.Dequeue()();
+            if (deadline == ulong.MaxValue)
+                throw new InvalidOperationException("sleeps for ever");
+            Clock.Monotonic = deadline;
+            return WaitResult.TimedOut;
+        }
+    }
+
+    public static unsafe class Signals
+    {
+        public static readonly List<int> Sent = [];
+        public static bool Pending => false;
+        public static void Send(Process* process, int signal) => Sent.Add(signal);
+        public static int SendGroup(int group, int signal)
+        {
+            Sent.Add(signal);
+            return 1;
+        }
+
+        public static bool IsBlockedOrIgnored(Process* process, int signal) => false;
+    }
+
+    public static class Signal
+    {
+        public const int HangUp = 1, Interrupt = 2, Quit = 3, Kill = 9, Pipe = 13, Continue = 18, Stop = 19, TerminalStop = 20, TerminalInput = 21,
+            TerminalOutput = 22, WindowChange = 28;
+    }
+
+    public static class Dispatch
+    {
+        public const int CountedNumbers = 512;
+        public static readonly uint[] UnknownCalls = new uint[CountedNumbers];
+    }
+
+    public static unsafe class SocketFile
+    {
+        public static long Read(File* file, ref Transfer to) => Errno.NotSocket;
+        public static long Write(File* file, ref Transfer from) => Errno.NotSocket;
+        public static uint Poll(File* file) => 0;
+        public static long Ioctl(File* file, uint request, ulong argument) => Errno.NotTerminal;
+        public static void Release(File* file) { }
+    }
+
+    public static unsafe class CheckpointDevice
+    {
+        public static long Open(File* file) => 0;
+        public static long Read(File* file, ref Transfer to) => 0;
+        public static long Write(File* file, ref Transfer from) => Errno.Invalid;
+        public static uint Poll(File* file) => 0;
+        public static long Ioctl(File* file, uint request, ulong argument) => 0;
+        public static void Release(File* file) { }
+        public static long SpliceToSocket(File* file, File* socket, ulong count) => 0;
+    }
+
+    public static unsafe class ProcNet
+    {
+        public static void Make(ProcNode node, TextBuffer* text) { }
+        public static void Counters(TextBuffer* text) { }
+    }
+}
