@@ -43,16 +43,19 @@ public static class SmallHttp
 
     public static HttpAnswer Parse(ReadOnlySpan<byte> bytes, IPEndPoint server)
     {
-        var end = bytes.IndexOf("\r\n\r\n"u8);
+        // CGI scripts end their lines as they like (RFC 3875 section 6.3.1), and their server passes that on.
+        var (end, size) = (bytes.IndexOf("\r\n\r\n"u8), 4);
+        if (bytes.IndexOf("\n\n"u8) is >= 0 and var plain && (end < 0 || plain < end))
+            (end, size) = (plain, 2);
         if (end < 0 || !bytes.StartsWith("HTTP/1."u8) || bytes.Length < 12
             || !int.TryParse(bytes.Slice(9, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var status))
             throw new Failure($"{server} closed the connection in the middle of its answer");
-        var body = bytes[(end + 4)..];
+        var body = bytes[(end + size)..];
         var head = Encoding.Latin1.GetString(bytes[..end]);
         var at = head.IndexOf("content-length:", StringComparison.OrdinalIgnoreCase);
         if (at >= 0)
         {
-            var line = head[(at + 15)..].Split('\r')[0].Trim();
+            var line = head[(at + 15)..].Split(['\r', '\n'])[0].Trim();
             if (int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var promised) && promised != body.Length)
                 throw new Failure($"{server} promised {promised} bytes and sent {body.Length}");
         }

@@ -155,6 +155,7 @@ public class DemoTests
     {
         var server = new IPEndPoint(IPAddress.Loopback, 80);
         Assert.Equal("hello", SmallHttp.Parse("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"u8, server).Body);
+        Assert.Equal("a\r\n\r\nb", SmallHttp.Parse("HTTP/1.0 200 OK\r\nContent-Type: text/plain\n\na\r\n\r\nb"u8, server).Body);
         Assert.Throws<Failure>(() => SmallHttp.Parse("HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello"u8, server));
         Assert.Throws<Failure>(() => SmallHttp.Parse("HTTP/1.0 200"u8, server));
         Assert.Throws<Failure>(() => SmallHttp.Parse(""u8, server));
