@@ -519,6 +519,8 @@ int main(int argc, char **argv)
         printf("child: %d arguments, last %s, environment %s\n", argc, argv[argc - 1], getenv("ANSWERS") ? getenv("ANSWERS") : "missing");
         return 9;
     }
+    for (int signal_number = 1; signal_number < 32; signal_number++)
+        signal(signal_number, SIG_DFL);     /* whoever started this may have ignored some */
     setenv("ANSWERS", "here", 1);
     memory();
     bad_pointers();

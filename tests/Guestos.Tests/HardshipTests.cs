@@ -1,0 +1,36 @@
+using System;
+using Xunit;
+
+namespace Guestos.Tests;
+
+/// <summary>Hard times (programs/hardship.c): the program ends as it should, the kernel goes on, and all memory comes back.</summary>
+public class HardshipTests
+{
+    [Theory]
+    [InlineData("qemu", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
+    [InlineData("domain", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
+    [InlineData("qemu", "eat", "eater: killed by 9\nmemory is back\n", "out of memory: process ")]
+    [InlineData("domain", "eat", "eater: killed by 9\nmemory is back\n", "out of memory: process ")]
+    [InlineData("qemu", "eat-by-read", "eater by read: killed by 9\nmemory is back\n", "out of memory: process ")]
+    [InlineData("qemu", "bomb", "stopped by EAGAIN after some hundred\nbomb: exited 0\nmemory is back\n", "")]
+    [InlineData("domain", "bomb", "stopped by EAGAIN after some hundred\nbomb: exited 0\nmemory is back\n", "")]
+    [InlineData("qemu", "wild-bomb", "wild bomb: exited 0\nmemory is back\n", "")]
+    [InlineData("domain", "programs", "programs: exited 0\nmemory is back\n", "")]
+    [InlineData("qemu", "mappings", "the limit is ENOMEM\nmappings: exited 0\nmemory is back\n", "")]
+    [InlineData("qemu", "orphans", "orphans: exited 0\nmemory is back\n", "")]
+    [InlineData("qemu", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]
+    [InlineData("domain", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]
+    public void KernelSurvives(string monitor, string what, string expected, string logged)
+    {
+        Initramfs initramfs = Initramfs.WithBusybox().File("bin/hardship", Programs.Bytes("hardship"))
+            .Script("init", $"mount -t proc proc /proc\n/bin/hardship {what}\necho \"status $?\"\nps | wc -l\necho end; exec reboot -f\n");
+        using var guest = new Guest(monitor, initramfs, memory: 48);
+        string console = guest.AwaitEnd(40);
+        string printed = string.Join('\n', Array.FindAll(console.Split('\n'), line => !line.StartsWith("guestos:", StringComparison.Ordinal)));
+        Assert.Contains(expected + "status 0\n", printed, StringComparison.Ordinal);
+        Assert.Contains(logged, console, StringComparison.Ordinal);
+        // Nobody is left but the shell, ps and wc.
+        string left = printed[(printed.IndexOf("status 0\n", StringComparison.Ordinal) + 9)..printed.IndexOf("\nend", StringComparison.Ordinal)];
+        Assert.InRange(int.Parse(left, System.Globalization.CultureInfo.InvariantCulture), 2, 4);
+    }
+}

@@ -1,0 +1,53 @@
+using System;
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using Xunit;
+
+namespace Guestos.Tests;
+
+/// <summary>The test programs: compiled once each, statically, against the host's C library.</summary>
+internal static class Programs
+{
+    private static readonly ConcurrentDictionary<string, string> built = new();
+
+    public static readonly string Root = FindRoot();
+
+    /// <summary>A folder of this run for what tests make.</summary>
+    public static readonly string Scratch = Directory.CreateTempSubdirectory("guestos-tests-").FullName;
+
+    public static string Path(string name) => built.GetOrAdd(name, Compile);
+
+    public static byte[] Bytes(string name) => File.ReadAllBytes(Path(name));
+
+    /// <summary>Runs a test program on this host: everything it printed.</summary>
+    public static string RunOnHost(string name)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(Path(name)) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        process.StandardInput.Close();
+        string output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(20_000), "the program does not end on the host");
+        return output;
+    }
+
+    private static string Compile(string name)
+    {
+        string program = System.IO.Path.Combine(Scratch, name);
+        using Process process = Process.Start(new ProcessStartInfo("gcc",
+            ["-static", "-O1", "-w", "-o", program, System.IO.Path.Combine(Root, "tests", "Guestos.Tests", "programs", name + ".c")])
+        { RedirectStandardError = true })!;
+        string errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, errors);
+        return program;
+    }
+
+    private static string FindRoot()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder != null && !File.Exists(System.IO.Path.Combine(folder, "global.json")))
+            folder = System.IO.Path.GetDirectoryName(folder);
+        return folder ?? throw new InvalidOperationException("The tests must run inside the repository.");
+    }
+}
