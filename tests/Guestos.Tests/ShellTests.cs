@@ -70,7 +70,9 @@ public class ShellTests
         Run(guest, "kill %1; kill -CONT %1; wait %1 2>/dev/null; true");
         Assert.DoesNotContain("Stopped", Run(guest, "jobs"), StringComparison.Ordinal);
         Assert.Equal("", Run(guest, "jobs"));
-        guest.Type("cat\nsome words\n");
+        guest.Type("cat\n");
+        Thread.Sleep(300);
+        guest.Type("some words\n");
         guest.Await("some words\nsome words\n");
         guest.Type("\u0004");
         guest.Await("/ # ");
