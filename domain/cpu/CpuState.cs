@@ -19,6 +19,12 @@ internal unsafe struct CpuState
     /// <summary>An SSE memory operand on its way in or out.</summary>
     public fixed ulong XmmTemp[2];
 
+    /// <summary>Destination operand of an MMX instruction.</summary>
+    public fixed ulong MmxLeft[2];
+
+    /// <summary>R0–R7, 16 bytes apart: 64-bit significand, then sign and exponent.</summary>
+    public fixed ulong Fpu[16];
+
     /// <summary>Always zero: the base or index of an address that has none.</summary>
     public ulong Zero;
 
@@ -137,9 +143,6 @@ internal unsafe struct CpuState
     public ushort FpuOpcode;
     public ulong FpuIp;
     public ulong FpuDp;
-
-    /// <summary>R0–R7, 16 bytes apart: 64-bit significand, then sign and exponent.</summary>
-    public fixed ulong Fpu[16];
 
     /// <summary>Bytes of an operand that is not plain RAM in one page; see <see cref="Mmu"/>.</summary>
     public fixed ulong Scratch[4];

@@ -7,6 +7,8 @@ internal sealed unsafe partial class BlockBuilder
 {
     private bool TranslateVector(in Instruction i)
     {
+        if (UsesMmx(in i))
+            return TranslateMmx(in i);
         if (UsesVectors(in i))
         {
             if ((mode & Cpu.ModeNoSse) != 0)

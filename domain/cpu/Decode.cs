@@ -44,6 +44,8 @@ internal sealed unsafe partial class BlockBuilder
         xmmOffset = Offset(s, s->Xmm);
         xmmTempOffset = Offset(s, s->XmmTemp);
         segmentBaseOffset = Offset(s, s->SegmentBase);
+        fpuOffset = Offset(s, s->Fpu);
+        mmxLeftOffset = Offset(s, s->MmxLeft);
         Slots = (Op*)NativeMemory.AlignedAlloc((nuint)(MaxSlots * sizeof(Op)), 64);
         decoder64 = Decoder.Create(64, reader);
         decoder32 = Decoder.Create(32, reader);
@@ -156,7 +158,7 @@ internal sealed unsafe partial class BlockBuilder
 
     // ---- operands
 
-    private readonly ushort zeroOffset, eaTempOffset, tempOffset, tempAddressOffset, xmmOffset, xmmTempOffset, segmentBaseOffset;
+    private readonly ushort zeroOffset, eaTempOffset, tempOffset, tempAddressOffset, xmmOffset, xmmTempOffset, segmentBaseOffset, fpuOffset, mmxLeftOffset;
 
     private static ushort Offset(CpuState* s, void* field) => (ushort)((byte*)field - (byte*)s);
 

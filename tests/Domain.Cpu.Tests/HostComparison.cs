@@ -146,7 +146,8 @@ internal static unsafe class HostComparison
             if (s->Xmm[i] != there)
                 return $"{text}: xmm{i / 2} word {i % 2} is {s->Xmm[i]:x}, host {there:x}";
         }
-        if (instruction.CpuidFeatures[^1] is CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CMOV or CpuidFeature.SSE3)
+        if (instruction.CpuidFeatures[^1] is CpuidFeature.MMX or CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CMOV or CpuidFeature.SSE3
+            || IsMmx(in instruction))
         {
             int top = *(ushort*)(host->Fx + 2) >> 11 & 7;
             if (s->FpuTop != top)
@@ -171,6 +172,16 @@ internal static unsafe class HostComparison
         if (at != memory.Length)
             return $"{text}: memory at +{at:x} is {memory[at]:x}, host {*(byte*)(HostCpu.Data + (ulong)at):x}";
         return null;
+    }
+
+    private static bool IsMmx(in Instruction instruction)
+    {
+        for (int i = 0; i < instruction.OpCount; i++)
+        {
+            if (instruction.GetOpKind(i) == OpKind.Register && instruction.GetOpRegister(i).IsMM())
+                return true;
+        }
+        return false;
     }
 
     private static int StatusMask(Mnemonic mnemonic) => mnemonic switch

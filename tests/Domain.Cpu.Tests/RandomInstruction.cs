@@ -14,7 +14,7 @@ internal static class RandomInstruction
         CpuidFeature.INTEL8086, CpuidFeature.INTEL8086_ONLY, CpuidFeature.INTEL186, CpuidFeature.INTEL286, CpuidFeature.INTEL386, CpuidFeature.INTEL486,
         CpuidFeature.X64, CpuidFeature.CMOV, CpuidFeature.CX8, CpuidFeature.CMPXCHG16B, CpuidFeature.POPCNT, CpuidFeature.SSE, CpuidFeature.SSE2,
         CpuidFeature.SSE3, CpuidFeature.SSSE3, CpuidFeature.SSE4_1, CpuidFeature.SSE4_2, CpuidFeature.FPU, CpuidFeature.FPU287, CpuidFeature.FPU387,
-        CpuidFeature.MULTIBYTENOP, CpuidFeature.CET_IBT, CpuidFeature.PREFETCHW, CpuidFeature.FXSR, CpuidFeature.CLFSH,
+        CpuidFeature.MULTIBYTENOP, CpuidFeature.CET_IBT, CpuidFeature.PREFETCHW, CpuidFeature.FXSR, CpuidFeature.CLFSH, CpuidFeature.MMX,
     ];
 
     // Not comparable: control flow and system instructions have tests of their own; the approximations of x87 and RCP
@@ -45,7 +45,7 @@ internal static class RandomInstruction
         for (int i = 0; i < info.OpCount; i++)
         {
             var kind = info.GetOpKind(i);
-            if (kind is OpCodeOperandKind.seg_reg or OpCodeOperandKind.mm_reg or OpCodeOperandKind.mm_or_mem or OpCodeOperandKind.mm_rm
+            if (kind is OpCodeOperandKind.seg_reg
                 or OpCodeOperandKind.cr_reg or OpCodeOperandKind.dr_reg or OpCodeOperandKind.es or OpCodeOperandKind.cs or OpCodeOperandKind.ss
                 or OpCodeOperandKind.ds or OpCodeOperandKind.fs or OpCodeOperandKind.gs or OpCodeOperandKind.mem_offs)
                 return false;
@@ -162,7 +162,9 @@ internal static class RandomInstruction
             case OpCodeOperandKind.r32_or_mem when !memory: SetRegister(ref i, n, General(random, 4)); break;
             case OpCodeOperandKind.r64_or_mem when !memory: SetRegister(ref i, n, General(random, 8)); break;
             case OpCodeOperandKind.xmm_or_mem when !memory: SetRegister(ref i, n, Register.XMM0 + random.Next(16)); break;
-            case OpCodeOperandKind.mem or OpCodeOperandKind.r8_or_mem or OpCodeOperandKind.r16_or_mem or OpCodeOperandKind.r32_or_mem
+            case OpCodeOperandKind.mm_or_mem when !memory: SetRegister(ref i, n, Register.MM0 + random.Next(8)); break;
+            case OpCodeOperandKind.mm_reg or OpCodeOperandKind.mm_rm: SetRegister(ref i, n, Register.MM0 + random.Next(8)); break;
+            case OpCodeOperandKind.mm_or_mem or OpCodeOperandKind.mem or OpCodeOperandKind.r8_or_mem or OpCodeOperandKind.r16_or_mem or OpCodeOperandKind.r32_or_mem
                 or OpCodeOperandKind.r64_or_mem or OpCodeOperandKind.xmm_or_mem:
                 SetMemory(ref i, n, random, registers);
                 break;
