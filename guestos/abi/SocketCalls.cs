@@ -86,7 +86,7 @@ public static unsafe class SocketCalls
         if (!socket->Listening)
             return socket->Kind == SocketKind.Stream ? Errno.Invalid : Errno.NotSupported;
         // The file is held while sleeping: another thread may close the descriptor.
-        file->References++;
+        Files.Hold(file);
         result = AcceptOne(file, socket, address, lengthAt, flags);
         SocketDescriptors.Release(file);
         return result;
@@ -156,7 +156,7 @@ public static unsafe class SocketCalls
         }
         else if (file->NonBlocking)
             return Outcome(socket, Errno.Already);
-        file->References++;
+        Files.Hold(file);
         ulong deadline = Sockets.Deadline(socket->SendTimeout);
         while ((result = Outcome(socket, Errno.InProgress)) == Errno.InProgress)
         {
@@ -208,7 +208,7 @@ public static unsafe class SocketCalls
                 result = SocketAddress.Read(address, addressLength, out remote, out port);
             return result < 0 ? result : DatagramSockets.Send(socket, ref from, remote, port, wait);
         }
-        file->References++;
+        Files.Hold(file);
         result = Sockets.Send(socket, ref from, wait, signal: (flags & NoSignal) == 0);
         SocketDescriptors.Release(file);
         return result;
@@ -231,7 +231,7 @@ public static unsafe class SocketCalls
         if (result < 0)
             return result;
         bool wait = !file->NonBlocking && (flags & DontWait) == 0;
-        file->References++;
+        Files.Hold(file);
         if (socket->Kind != SocketKind.Stream)
             result = DatagramSockets.Receive(socket, ref to, wait, out from);
         else

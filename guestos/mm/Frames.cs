@@ -222,8 +222,14 @@ public static unsafe class Frames
             Checkpoint.FrameChanged(physical);
     }
 
-    /// <summary><see cref="FrameState.Absent"/> outside RAM.</summary>
-    public static FrameState StateOf(ulong physical) => physical < End ? Descriptors[physical / Size].State : FrameState.Absent;
+    /// <summary><see cref="FrameState.Absent"/> outside RAM; <see cref="FrameState.Free"/> for every frame that nobody refers to.</summary>
+    public static FrameState StateOf(ulong physical)
+    {
+        if (physical >= End)
+            return FrameState.Absent;
+        FrameDescriptor* descriptor = Descriptors + physical / Size;
+        return descriptor->References == 0 && descriptor->State != FrameState.Absent ? FrameState.Free : descriptor->State;
+    }
 
     /// <summary>Frees a block and joins it with its buddies as long as they are free too.</summary>
     private static void Insert(uint frame, int order)

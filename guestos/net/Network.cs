@@ -252,10 +252,9 @@ public static unsafe class Network
         s_stack->ChangeLink(MakeLink());
         if (s_deviceUp)
             s_stack->ChangeHardwareAddress(s_device.HardwareAddress);
-        // The migration's connection ends here without a word: nothing passes a filter for nobody.
-        s_stack->FilterOutgoing(0, 0, 0);
-        AbandonStream(migrationSocket);
-        s_stack->StopFiltering();
+        // The migration's connection ends here without a word.
+        if (migrationSocket >= 0)
+            s_stack->Forget(migrationSocket);
         s_stack->Announce(now);
         while (late.Length >= 8)
         {
