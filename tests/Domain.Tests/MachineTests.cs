@@ -242,6 +242,21 @@ public partial class MachineTests
         }
     }
 
+    [Fact]
+    public void Goes_when_the_other_end_of_its_network_goes()
+    {
+        int[] pair = new int[2];
+        Assert.Equal(0, socketpair(1, 5, 0, pair));
+        using var kernel = new Monitor.Kernel([0xfa, 0xf4]);   // cli; hlt: not even a driver is there
+        using var process = Monitor.Start(["--kernel", kernel.Path, "--net-fd", $"{pair[1]}"]);
+        close(pair[1]);
+        Thread.Sleep(100);
+        Assert.False(process.HasExited);
+        close(pair[0]);
+        Assert.True(process.WaitForExit(5000));
+        Assert.Equal(0, process.ExitCode);
+    }
+
     [Theory]
     [InlineData("not an ELF image", "--kernel", "/etc/passwd")]
     [InlineData("is not a file", "--kernel", "/")]
