@@ -85,10 +85,13 @@ internal sealed class CommandLine
     }
 
     // The second start (Lockdown.Reenter) is handed what the first has opened: "N:name" behind these words.
-    private const string KernelDescriptorOption = "--kernel-fd", InitrdDescriptorOption = "--initrd-fd", DiskDescriptorOption = "--disk-fd";
+    private const string ParentOption = "--parent", KernelDescriptorOption = "--kernel-fd", InitrdDescriptorOption = "--initrd-fd", DiskDescriptorOption = "--disk-fd";
 
     /// <summary>Descriptors of the files named above, once open.</summary>
     public int KernelDescriptor = -1, InitrdDescriptor = -1, DiskDescriptor = -1;
+
+    /// <summary>Signal to die of when the parent dies, and who that is; 0 where none was set.</summary>
+    public int DeathSignal, Parent;
 
     /// <summary>The same options for the second start, which inherits the open descriptors.</summary>
     public List<string> WithDescriptors()
@@ -107,6 +110,8 @@ internal sealed class CommandLine
             arguments.AddRange([InitrdDescriptorOption, $"{InitrdDescriptor}:{Initrd}"]);
         if (DiskDescriptor >= 0)
             arguments.AddRange([DiskDescriptorOption, $"{DiskDescriptor}:{Disk}"]);
+        if (DeathSignal != 0)
+            arguments.AddRange([ParentOption, $"{DeathSignal}:{Parent}"]);
         if (DiskReadOnly)
             arguments.Add("--disk-read-only");
         if (NetDescriptor >= 0)
@@ -121,7 +126,7 @@ internal sealed class CommandLine
     private static (int, string) Inherited(string name, string value)
     {
         int colon = value.IndexOf(':');
-        return colon > 0 ? (Number(name, value[..colon], 3, 1023), value[(colon + 1)..]) : throw new UsageError($"{name} must be a number and a name");
+        return colon > 0 ? (Number(name, value[..colon], 1, 1023), value[(colon + 1)..]) : throw new UsageError($"{name} must be a number and a name");
     }
 
     private bool Flag(string name)
@@ -143,7 +148,7 @@ internal sealed class CommandLine
 
     private static bool IsOption(string name) => name is "--kernel" or "--initrd" or "--append" or "--memory" or "--disk" or "--tap"
         or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level"
-        or KernelDescriptorOption or InitrdDescriptorOption or DiskDescriptorOption;
+        or ParentOption or KernelDescriptorOption or InitrdDescriptorOption or DiskDescriptorOption;
 
     private void Option(string name, string value)
     {
@@ -184,6 +189,10 @@ internal sealed class CommandLine
                 break;
             case "--log-level":
                 LogLevel = (LogLevel)Choice(name, value, LogLevelNames);
+                break;
+            case ParentOption:
+                (DeathSignal, string parent) = Inherited(name, value);
+                Parent = Number(name, parent, 1, int.MaxValue);
                 break;
             case KernelDescriptorOption:
                 (KernelDescriptor, Kernel) = Inherited(name, value);

@@ -39,6 +39,8 @@ internal static class Program
         // A reader of the console or of frames may go away at any time: that is an error value, not a signal.
         Libc.signal(Libc.SIGPIPE, Libc.SIG_IGN);
         Open(options);
+        if (options.DeathSignal == 0)
+            (options.DeathSignal, options.Parent) = (Lockdown.DeathSignal, Lockdown.Parent);
         if (!options.NoSandbox)
             Lockdown.Reenter(Environment.GetCommandLineArgs()[0], options.WithDescriptors());
 
@@ -117,6 +119,7 @@ internal static class Program
             return;
         }
         Lockdown.LockThreads();
+        Lockdown.DieWith(options.Parent, options.DeathSignal);
         machine.StartWatcher();
         var own = new OwnDescriptors(options.NetDescriptor, options.ControlDescriptor, options.DiskDescriptor, options.KernelDescriptor,
             options.InitrdDescriptor, machine.WatcherDescriptor, console.OwnsTerminal, options.DiskReadOnly);

@@ -23,8 +23,8 @@ internal static unsafe class Lockdown
     /// <summary>First character of argv[0] in the second start.</summary>
     private const char SecondStart = '+';
 
-    private const int PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4;
-    private const int SYS_capset = 126, SYS_pivot_root = 155, SYS_close_range = 436,
+    private const int PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_SET_NAME = 15, PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4;
+    private const int SYS_getppid = 110, SYS_capset = 126, SYS_pivot_root = 155, SYS_close_range = 436,
         SYS_landlock_create_ruleset = 444, SYS_landlock_restrict_self = 446;
 
     private static bool finalizerLocked;
@@ -48,10 +48,37 @@ internal static unsafe class Lockdown
         Log.Info($"no namespaces: cannot start again: {LinuxError.Describe(Libc.Errno)}");
     }
 
+    /// <summary>The signal that the kernel sends this process when its parent dies; 0: none.</summary>
+    public static int DeathSignal
+    {
+        get
+        {
+            int signal = 0;
+            Libc.prctl(PR_GET_PDEATHSIG, (nuint)(&signal), 0, 0, 0);
+            return signal;
+        }
+    }
+
+    /// <summary>The parent of this process.</summary>
+    public static int Parent => (int)Libc.syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
+
+    /// <summary>Sets the signal again that a change of credentials took away. The parent may have died meanwhile: then this ends, too.</summary>
+    public static void DieWith(int parent, int signal)
+    {
+        if (signal == 0)
+            return;
+        Libc.prctl(PR_SET_PDEATHSIG, (nuint)signal, 0, 0, 0);
+        if (Parent != parent)
+            Libc._exit(128 + signal);
+    }
+
     /// <summary>Everything that is a thread's own; threads started later inherit it.</summary>
     /// <exception cref="SandboxError">no_new_privs was refused</exception>
     public static void LockThreads()
     {
+        // The second start would otherwise be known as the file it was started from, "exe".
+        fixed (byte* name = "domain\0"u8)
+            Libc.prctl(PR_SET_NAME, (nuint)name, 0, 0, 0);
         if (Libc.domain_has_namespaces() == 0)
             Log.Info("no namespaces of its own: the kernel refuses them");
         else

@@ -15,28 +15,31 @@ public static class Monitor
 {
     private static readonly Lazy<string> Program = new(Publish);
 
+    /// <summary>The published program.</summary>
+    public static string Path => Program.Value;
+
     private static string Root([CallerFilePath] string file = "") =>
         // Source paths are mapped for reproducibility, so the repository is looked for from where the test runs.
-        FindUpwards(AppContext.BaseDirectory, "Minimal.sln") ?? FindUpwards(Path.GetDirectoryName(file)!, "Minimal.sln")
+        FindUpwards(AppContext.BaseDirectory, "Minimal.sln") ?? FindUpwards(System.IO.Path.GetDirectoryName(file)!, "Minimal.sln")
             ?? throw new InvalidOperationException("the repository is not above the test");
 
     private static string? FindUpwards(string? from, string name)
     {
-        while (from is not null && !File.Exists(Path.Combine(from, name)))
-            from = Path.GetDirectoryName(from);
+        while (from is not null && !File.Exists(System.IO.Path.Combine(from, name)))
+            from = System.IO.Path.GetDirectoryName(from);
         return from;
     }
 
     private static string Publish()
     {
-        string root = Root(), output = Path.Combine(root, "out", "test", "domain-probe");
+        string root = Root(), output = System.IO.Path.Combine(root, "out", "test", "domain-probe");
         var build = Process.Start(new ProcessStartInfo("dotnet",
-            ["publish", "-c", "Release", "-p:SandboxProbe=true", "-p:IntermediateOutputPath=obj/probe/", "-m:1", "-v:q", "-nologo", "-o", output, Path.Combine(root, "domain", "Domain.csproj")])
+            ["publish", "-c", "Release", "-p:SandboxProbe=true", "-p:IntermediateOutputPath=obj/probe/", "-m:1", "-v:q", "-nologo", "-o", output, System.IO.Path.Combine(root, "domain", "Domain.csproj")])
         { RedirectStandardOutput = true, Environment = { ["MSBUILDDISABLENODEREUSE"] = "1" } })!;
         string said = build.StandardOutput.ReadToEnd();
         build.WaitForExit();
         Assert.True(build.ExitCode == 0, said);
-        return Path.Combine(output, "domain");
+        return System.IO.Path.Combine(output, "domain");
     }
 
     public sealed record Result(int ExitCode, string Output, string Errors);

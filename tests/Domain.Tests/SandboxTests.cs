@@ -1,5 +1,8 @@
 using System;
+using System.Diagnostics;
+using System.Globalization;
 using System.IO;
+using System.Threading;
 using Xunit;
 
 namespace Domain.Tests;
@@ -49,5 +52,20 @@ public class SandboxTests
         // What this kernel offers is in use: a line about a missing layer would be a regression here.
         if (File.Exists("/proc/self/ns/user") && File.ReadAllText("/proc/sys/user/max_user_namespaces").Trim() != "0")
             Assert.DoesNotContain("namespaces", result.Errors);
+    }
+
+    [Fact]
+    public void Dies_with_its_parent_when_the_parent_wished_so()
+    {
+        using var kernel = new Monitor.Kernel([0xeb, 0xfe]);   // jmp $
+        // A shell that starts the monitor with a death signal, says who it is, and is killed.
+        string script = $"setpriv --pdeathsig KILL {Monitor.Path} --kernel {kernel.Path} --console none & echo $!; sleep 0.5; kill -9 $$";
+        using var shell = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", script]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        int monitor = int.Parse(shell.StandardOutput.ReadLine()!, CultureInfo.InvariantCulture);
+        Assert.True(shell.WaitForExit(10_000));
+        Thread.Sleep(200);
+        // Gone, or dead and not yet collected by whoever inherited it.
+        string status = $"/proc/{monitor}/status";
+        Assert.True(!File.Exists(status) || File.ReadAllText(status).Contains("State:\tZ", StringComparison.Ordinal));
     }
 }
