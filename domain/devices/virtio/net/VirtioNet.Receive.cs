@@ -60,7 +60,8 @@ internal sealed unsafe partial class VirtioNet
     /// <summary>Moves frames to the guest. True when it stopped because the guest has no buffers left.</summary>
     private bool ReceiveUntilStarved()
     {
-        for (int i = 0; i < FramesAtOnce; i++)
+        // A frame that is held stops the descriptor from being polled: it is delivered, or the queue is starved and says so.
+        for (int i = 0; i < FramesAtOnce || heldLength > 0; i++)
         {
             if (!Post())
             {
