@@ -89,6 +89,7 @@ internal static unsafe class Traps
         if (process != null && process->Space != null && address < UserMemory.End)
         {
             Access access = (frame->ErrorCode & ErrorFetch) != 0 ? Access.Execute : (frame->ErrorCode & ErrorWrite) != 0 ? Access.Write : Access.Read;
+            process->Faults++;
             result = AddressSpace.Resolve(process->Space, address, access);
         }
         if (result == FaultResult.Resolved)

@@ -199,22 +199,27 @@ public unsafe partial struct AddressSpace
         for (ulong address = start; address < end;)
         {
             ulong* entry = PageTable.Find(space->Root, address, false);
+            ulong stop = EndOfTable(address, end);
             if (entry == null)
             {
-                address = (address | 0x1fffff) + 1;     // no table for these 2 MiB
+                address = stop;
                 continue;
             }
-            if ((*entry & PageTable.Present) != 0)
+            for (; address < stop; address += Frames.Size, entry++)
             {
+                if ((*entry & PageTable.Present) == 0)
+                    continue;
                 ulong frame = *entry & PageTable.AddressMask;
                 PageTable.Set(entry, 0);
                 Flush(address);
                 Frames.Release(frame);
                 space->ResidentPages--;
             }
-            address += Frames.Size;
         }
     }
+
+    /// <summary>Where the lowest-level table that holds an address ends, or the range does: up to there entries lie side by side.</summary>
+    private static ulong EndOfTable(ulong address, ulong end) => System.Math.Min((address | 0x1fffff) + 1, end);
 
     private static void Flush(ulong address) => System.Machine.Processor.InvalidatePage(address);
 
@@ -232,19 +237,20 @@ public unsafe partial struct AddressSpace
             for (ulong address = area->Start; address < area->End;)
             {
                 ulong* entry = PageTable.Find(space->Root, address, false);
+                ulong stop = EndOfTable(address, area->End);
                 if (entry == null)
                 {
-                    address = (address | 0x1fffff) + 1;
+                    address = stop;
                     continue;
                 }
-                if ((*entry & PageTable.Present) != 0)
+                for (; address < stop; address += Frames.Size, entry++)
                 {
-                    ulong frame = *entry & PageTable.AddressMask;
+                    if ((*entry & PageTable.Present) == 0)
+                        continue;
                     // Private pages become writable at the next write: whether they are shared is looked up then.
-                    PageTable.Set(entry, Entry(area, frame, area->Shared));
+                    PageTable.Set(entry, Entry(area, *entry & PageTable.AddressMask, area->Shared));
                     Flush(address);
                 }
-                address += Frames.Size;
             }
         }
         return 0;
@@ -342,25 +348,31 @@ public unsafe partial struct AddressSpace
         for (ulong address = area->Start; address < area->End;)
         {
             ulong* entry = PageTable.Find(from->Root, address, false);
+            ulong stop = EndOfTable(address, area->End);
             if (entry == null)
             {
-                address = (address | 0x1fffff) + 1;
+                address = stop;
                 continue;
             }
-            if ((*entry & PageTable.Present) != 0)
+            ulong* target = null;
+            for (; address < stop; address += Frames.Size, entry++)
             {
-                ulong* target = PageTable.Find(to->Root, address, true);
-                if (target == null)
+                if ((*entry & PageTable.Present) == 0)
+                {
+                    if (target != null)
+                        target++;
+                    continue;
+                }
+                if (target == null && (target = PageTable.Find(to->Root, address, true)) == null)
                     return false;
                 ulong frame = *entry & PageTable.AddressMask;
                 ulong value = Entry(area, frame, area->Shared);
                 if (!area->Shared && PageTable.IsWritable(*entry))
                     PageTable.Set(entry, value);
                 Frames.AddReference(frame);
-                PageTable.Set(target, value);
+                PageTable.Set(target++, value);
                 to->ResidentPages++;
             }
-            address += Frames.Size;
         }
         return true;
     }

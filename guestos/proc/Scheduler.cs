@@ -40,6 +40,19 @@ public static unsafe class Scheduler
     /// <summary>Load averages of 1, 5 and 15 minutes in 1/65536.</summary>
     public static ulong Load1, Load5, Load15;
 
+    // Linux's fixed point (include/linux/sched/loadavg.h): every 5 s a part of the old average goes, in 1/2048.
+    private const ulong LoadPeriod = 5_000_000_000, LoadOne = 2048, LoadKeep1 = 1884, LoadKeep5 = 2014, LoadKeep15 = 2037;
+    private static Timer s_loadTimer;
+
+    private static void UpdateLoad(Timer* timer)
+    {
+        ulong running = (ulong)RunnableCount << 16;
+        Load1 = (Load1 * LoadKeep1 + running * (LoadOne - LoadKeep1)) / LoadOne;
+        Load5 = (Load5 * LoadKeep5 + running * (LoadOne - LoadKeep5)) / LoadOne;
+        Load15 = (Load15 * LoadKeep15 + running * (LoadOne - LoadKeep15)) / LoadOne;
+        Timers.Arm(timer, Clock.Monotonic + LoadPeriod);
+    }
+
     // ---- waiting ----
 
     /// <summary>Makes every process that sleeps on the queue runnable. Callable from interrupt handlers.</summary>
@@ -277,6 +290,9 @@ public static unsafe class Scheduler
     internal static void Idle()
     {
         s_modeSince = Clock.Monotonic;
+        s_loadTimer.Callback = &UpdateLoad;
+        // SAFETY: a static of the image does not move.
+        Timers.Arm((Timer*)Unsafe.AsPointer(ref s_loadTimer), s_modeSince + LoadPeriod);
         while (true)
         {
             Timers.RunDue();
