@@ -30,6 +30,7 @@ internal static unsafe class Program
         if (arguments.Length >= 1 && arguments[0] == "compare")
             return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60);
         Loops();
+        Transitions();
         return 0;
     }
 
@@ -78,6 +79,61 @@ internal static unsafe class Program
             double seconds = watch.Elapsed.TotalSeconds;
             Console.WriteLine($"{name,-8} {machine.Cpu.InstructionsRetired / seconds / 1e6,6:f0} M/s, {seconds / native,5:f1} times native");
         }
+    }
+
+    /// <summary>Write faults handled and undone, as a migrating kernel sees them, and system calls.</summary>
+    private static void Transitions()
+    {
+        const int count = 500_000;
+        const ulong page = 0x200000, handler = 0x110000, entry = TestMachine.PageTable + (page >> 12) * 8;
+        var machine = new TestMachine();
+        machine.Gate(14, handler);
+        machine.Place(handler, a =>
+        {
+            a.push(rax);
+            a.mov(rax, cr2);
+            a.or(__qword_ptr[entry], 2);
+            a.invlpg(__byte_ptr[rax]);
+            a.pop(rax);
+            a.add(rsp, 8);
+            a.iretq();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, count);
+            a.Label(ref loop);
+            a.and(__qword_ptr[entry], ~2);
+            a.invlpg(__byte_ptr[page]);
+            a.mov(__qword_ptr[page], rcx);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        var watch = Stopwatch.StartNew();
+        machine.RunToHalt();
+        Console.WriteLine($"faults   {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
+
+        machine = new TestMachine();
+        machine.Place(handler, a => a.sysretq());
+        machine.S->Star = 8UL << 32 | 0x10UL << 48;
+        machine.S->Lstar = handler;
+        machine.Gate(13, handler + 0x100);
+        machine.Place(handler + 0x100, a => a.hlt());
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ebx, count);
+            a.Label(ref loop);
+            a.syscall();
+            a.dec(ebx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.ToUser();
+        watch.Restart();
+        machine.RunToHalt();
+        Console.WriteLine($"syscalls {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
     }
 
     /// <summary>The same code on the host: [RSI] is a buffer, RCX counts.</summary>

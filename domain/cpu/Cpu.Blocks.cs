@@ -12,7 +12,7 @@ public sealed unsafe partial class Cpu
 {
     internal const int ModeCode64 = 1, ModeSingle = 2;
     internal const ulong NoPage = ulong.MaxValue;
-    private const nuint ArenaBytes = 32 << 20;
+    private const nuint ArenaBytes = 16 << 20;
     private const int BucketCount = 1 << 15;
 
     /// <summary>What is decoded in one page of RAM.</summary>

@@ -80,7 +80,10 @@ public sealed unsafe partial class Cpu
             ulong offset = (1UL << shift) - 1;
             physical = (entry & PageAddress & ~offset) | (linear & offset);
             if (level > 0)
-                s->LargePagesCached = true;
+            {
+                s->LargeFirst = Math.Min(s->LargeFirst, linear & ~offset);
+                s->LargeLast = Math.Max(s->LargeLast, linear | offset);
+            }
             return true;
         }
     }
@@ -377,14 +380,15 @@ public sealed unsafe partial class Cpu
         Clear(kernelWrite);
         Clear(userRead);
         Clear(userWrite);
-        s->LargePagesCached = false;
+        s->LargeFirst = ulong.MaxValue;
+        s->LargeLast = 0;
         NewGeneration();
     }
 
     /// <summary>Forgets the translation of one page (INVLPG).</summary>
     internal void FlushPage(ulong linear)
     {
-        if (s->LargePagesCached)
+        if (linear >= s->LargeFirst && linear <= s->LargeLast)
         {
             FlushTranslations();
             return;

@@ -157,8 +157,10 @@ internal unsafe struct CpuState
     /// <summary>The operation in <see cref="Alone"/> completed.</summary>
     public bool Stopped;
 
-    /// <summary>Some TLB entry came from a page larger than 4 KiB, so that INVLPG has to flush everything.</summary>
-    public bool LargePagesCached;
+    /// <summary>
+    /// Span of linear addresses whose TLB entries may be pieces of pages larger than 4 KiB: INVLPG in it flushes everything.
+    /// </summary>
+    public ulong LargeFirst, LargeLast;
 
     /// <summary>Pages executed from since the generation began, hashed.</summary>
     public fixed ulong ExecutedPages[64];

@@ -7,15 +7,21 @@ internal sealed unsafe partial class BlockBuilder
 {
     private bool TranslateFpu(in Instruction i)
     {
+        int start = SlotCount;
+        bool unknown = TranslateFpuBody(in i);
+        if (unknown || (mode & Cpu.ModeNoFpu) == 0)
+            return unknown;
+        // Known, but switched off: lazy state switching wants to hear of it.
+        SlotCount = start;
+        return RaiseAlways(Cpu.ExceptionNoFpu);
+    }
+
+    private bool TranslateFpuBody(in Instruction i)
+    {
         switch (i.Mnemonic)
         {
             case Mnemonic.Fxsave or Mnemonic.Fxsave64: return FpuAt(in i, &X87.SaveExtended, i.Mnemonic == Mnemonic.Fxsave64 ? 1u : 0);
             case Mnemonic.Fxrstor or Mnemonic.Fxrstor64: return FpuAt(in i, &X87.RestoreExtended, i.Mnemonic == Mnemonic.Fxrstor64 ? 1u : 0);
-        }
-        if (IsFpu(in i) && (mode & Cpu.ModeNoFpu) != 0)
-            return RaiseAlways(Cpu.ExceptionNoFpu);
-        switch (i.Mnemonic)
-        {
             case Mnemonic.Fadd or Mnemonic.Faddp or Mnemonic.Fiadd: return FpuArithmetic(in i, 0);
             case Mnemonic.Fmul or Mnemonic.Fmulp or Mnemonic.Fimul: return FpuArithmetic(in i, 1);
             case Mnemonic.Fsub or Mnemonic.Fsubp or Mnemonic.Fisub: return FpuArithmetic(in i, 4);
@@ -126,9 +132,6 @@ internal sealed unsafe partial class BlockBuilder
         }
         return NotKnown(in i);
     }
-
-    // Their mnemonics, and nobody else's, begin with F; WAIT and EMMS belong to them.
-    private static bool IsFpu(in Instruction i) => i.Mnemonic is Mnemonic.Wait or Mnemonic.Emms || i.Mnemonic.ToString()[0] == 'F';
 
     private static FpuSource SourceOf(MemorySize size) => size switch
     {

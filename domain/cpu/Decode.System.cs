@@ -154,6 +154,9 @@ internal sealed unsafe partial class BlockBuilder
             move.Src = tempOffset;
             return false;
         }
+        var special = to.IsCR() || to.IsDR() ? to : from;
+        if (special.IsCR() ? special is not (Register.CR0 or Register.CR2 or Register.CR3 or Register.CR4 or Register.CR8) : special.GetNumber() > 7)
+            return RaiseAlways(Cpu.ExceptionInvalidOpcode);
         if (to.IsCR())
         {
             ref var op = ref Emit(&SystemOps.WriteControl);

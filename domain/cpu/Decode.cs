@@ -8,7 +8,9 @@ internal sealed unsafe partial class BlockBuilder
 {
     /// <summary>Instructions in a block at most.</summary>
     private const int MaxInstructions = 48;
-    private const int MaxSlots = MaxInstructions * 6 + 8;
+
+    // No instruction takes more than eight operations; the last has up to two links behind it.
+    private const int MaxSlots = MaxInstructions * 8 + 8;
 
     private readonly PointerReader reader = new();
     private readonly Decoder decoder64, decoder32;

@@ -340,4 +340,42 @@ public sealed unsafe class ExceptionTests
         machine.RunToHalt();
         Assert.Equal(Handler + 1, machine.S->Rip);
     }
+
+    [Theory]
+    [InlineData(7, 0x8UL, new byte[] { 0xd9, 0xe8 })]
+    [InlineData(7, 0x8UL, new byte[] { 0x0f, 0x57, 0xc0 })]
+    [InlineData(7, 0x8UL, new byte[] { 0x0f, 0x6f, 0xc1 })]
+    [InlineData(6, 0x4UL, new byte[] { 0x0f, 0x57, 0xc0 })]
+    [InlineData(6, 0x0UL, new byte[] { 0x0f, 0x20, 0xc8 })]
+    [InlineData(6, 0x0UL, new byte[] { 0xc5, 0xf8, 0x57, 0xc0 })]
+    public void SwitchedOffOrMissing(int vector, ulong control, byte[] code)
+    {
+        var machine = new TestMachine();
+        machine.Gate(vector, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.mov(r15d, vector);
+            a.hlt();
+        });
+        machine.Place(TestMachine.CodeAt, code);
+        machine.S->Cr0 |= control;
+        machine.RunToHalt();
+        Assert.Equal((ulong)vector, machine.S->Gpr[15]);
+    }
+
+    [Fact]
+    public void ManyOperationsOfOneBlockFit()
+    {
+        var machine = new TestMachine();
+        machine.S->SegmentBase[Cpu.SegmentFs] = 0x200000;
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            for (int i = 0; i < 200; i++)
+                a.paddd(mm0, __qword_ptr.fs[rax + rbx * 2 + 8]);
+            a.hlt();
+        });
+        machine.Write(0x200008, 0x0000_0002_0000_0001);
+        machine.RunToHalt();
+        Assert.Equal(400UL << 32 | 200, machine.S->Fpu[0]);
+    }
 }
