@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace Packetd;
@@ -22,7 +21,7 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
                 value = vector[i + 1];
                 vector[i] = null;
                 if (value == null)
-                    Reject(name, " needs a value."u8);
+                    Log.Fail(name, " needs a value."u8);
             }
         return value;
     }
@@ -31,7 +30,7 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
     {
         byte* value = Find(name);
         if (value == null)
-            Reject(name, " is needed; --help explains it."u8);
+            Log.Fail(name, " is needed; --help explains it."u8);
         return value;
     }
 
@@ -40,7 +39,7 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
         byte* value = Find(name);
         bool off = Text(value).SequenceEqual("off"u8);
         if (value != null && !off && !Text(value).SequenceEqual("on"u8))
-            Reject(name, " is on or off."u8);
+            Log.Fail(name, " is on or off."u8);
         return !off;
     }
 
@@ -58,12 +57,12 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
         {
             int end = part < 3 ? text.IndexOf((byte)'.') : text.Length;
             if (end < 0)
-                Reject(name, " is not an address like 10.0.0.2."u8);
+                Log.Fail(name, " is not an address like 10.0.0.2."u8);
             address = address << 8 | Parse(name, text.Slice(0, end), 0, 255);
             text = text.Slice(part < 3 ? end + 1 : end);
         }
         if (!Packet.IsHost(address))
-            Reject(name, " is not an address that a host can have."u8);
+            Log.Fail(name, " is not an address that a host can have."u8);
         return address;
     }
 
@@ -71,7 +70,7 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
     {
         for (int i = 1; i < count; i += 2)
             if (vector[i] != null)
-                Reject(Text(vector[i]), " is not an option; --help lists them."u8);
+                Log.Fail(Text(vector[i]), " is not an option; --help lists them."u8);
     }
 
     private static uint Parse(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text, uint least, uint most)
@@ -84,20 +83,10 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
             value = value * 10 + text[i] - '0';
         }
         if (!right || value < least || value > most)
-            Reject(name, " is a number that is too small, too large or not one; --help tells the range."u8);
+            Log.Fail(name, " is a number that is too small, too large or not one; --help tells the range."u8);
         return (uint)value;
     }
 
     // SAFETY: the kernel terminates every argument, keeps it for as long as the program runs, and ends the vector with null.
     private static ReadOnlySpan<byte> Text(byte* argument) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument);
-
-    [DoesNotReturn]
-    private static void Reject(ReadOnlySpan<byte> what, ReadOnlySpan<byte> why)
-    {
-        Line line = Log.Begin(stackalloc byte[Log.Size]);
-        line.Add(what);
-        line.Add(why);
-        Log.Write(ref line);
-        Kernel.Exit(1);
-    }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Runtime;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Packetd;
 
@@ -40,7 +41,6 @@ internal enum Call : ushort
     ClockGetTime = 228,
     ExitGroup = 231,
     Ppoll = 271,
-    Pipe2 = 293,
     Prlimit = 302,
     CloseRange = 436,
 }
@@ -57,7 +57,7 @@ internal static class Kernel
         (ushort)Call.Dup2, (ushort)Call.GetPid, (ushort)Call.SocketPair, (ushort)Call.SetSockOpt, (ushort)Call.Clone,
         (ushort)Call.Execve, (ushort)Call.Wait4, (ushort)Call.Kill, (ushort)Call.SetSid, (ushort)Call.SetGroups,
         (ushort)Call.SetResUid, (ushort)Call.SetResGid, (ushort)Call.GetPpid, (ushort)Call.CapSet, (ushort)Call.Prctl,
-        (ushort)Call.ExitGroup, (ushort)Call.Pipe2, (ushort)Call.Prlimit, (ushort)Call.CloseRange, (ushort)Call.SigProcMask,
+        (ushort)Call.ExitGroup, (ushort)Call.Prlimit, (ushort)Call.CloseRange, (ushort)Call.SigProcMask,
         (ushort)Call.Fcntl,
     ];
 
@@ -69,44 +69,17 @@ internal static class Kernel
     [MethodImpl(MethodImplOptions.InternalCall)]
     public static extern int Do(Call call, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0);
 
-    // SAFETY of both: the kernel touches the span's own bytes, which stay where they are meanwhile.
-    public static unsafe int Read(int fd, Span<byte> to)
-    {
-        fixed (byte* pointer = to)
-            return Do(Call.Read, fd, (nint)pointer, to.Length);
-    }
+    /// <summary>
+    /// Where memory lies, for the kernel. SAFETY: without a collector nothing moves, and what is passed lives longer than the call;
+    /// that it is as large as the kernel's structure is up to each caller.
+    /// </summary>
+    public static unsafe nint At<T>(Span<T> memory) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(memory));
 
-    public static unsafe int Write(int fd, ReadOnlySpan<byte> from)
-    {
-        fixed (byte* pointer = from)
-            return Do(Call.Write, fd, (nint)pointer, from.Length);
-    }
+    public static unsafe nint At(ReadOnlySpan<byte> memory) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(memory));
 
-    // SAFETY of the next four: each caller's span is as large as the kernel's structure. The number in the name is the
-    // argument that points at the span.
-    public static unsafe int With1(Call call, Span<ulong> words, nint b = 0)
-    {
-        fixed (ulong* pointer = words)
-            return Do(call, (nint)pointer, b);
-    }
+    public static int Read(int fd, Span<byte> to) => Do(Call.Read, fd, At(to), to.Length);
 
-    public static unsafe int With2(Call call, nint a, Span<ulong> words, nint c = 0, nint d = 0)
-    {
-        fixed (ulong* pointer = words)
-            return Do(call, a, (nint)pointer, c, d);
-    }
-
-    public static unsafe int With3(Call call, nint a, nint b, Span<ulong> words)
-    {
-        fixed (ulong* pointer = words)
-            return Do(call, a, b, (nint)pointer);
-    }
-
-    public static unsafe int With4(Call call, nint a, nint b, nint c, Span<ulong> words, nint e = 0)
-    {
-        fixed (ulong* pointer = words)
-            return Do(call, a, b, c, (nint)pointer, e);
-    }
+    public static int Write(int fd, ReadOnlySpan<byte> from) => Do(Call.Write, fd, At(from), from.Length);
 
     [System.Diagnostics.CodeAnalysis.DoesNotReturn]
     public static void Exit(int code)

@@ -16,14 +16,13 @@ internal static class Confinement
         && KeepCapabilities(ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0) == 0
         && InstallFilter() == 0;
 
-    public static unsafe int KeepCapabilities(uint set)
+    public static int KeepCapabilities(uint set)
     {
         // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63.
         Span<ulong> capabilities = stackalloc ulong[4];
         capabilities[0] = CapabilityVersion3;
         capabilities[1] = set | (ulong)set << 32;
-        fixed (ulong* pointer = capabilities) // SAFETY: header and data lie in the span as the kernel expects them.
-            return Kernel.Do(Call.CapSet, (nint)pointer, (nint)(pointer + 1));
+        return Kernel.Do(Call.CapSet, Kernel.At(capabilities), Kernel.At(capabilities.Slice(1)));
     }
 
     /// <summary>
@@ -50,11 +49,8 @@ internal static class Confinement
             program[at++] = JumpIfEqual | (toAllow - 1 - (ulong)i) << 16 | (ulong)allowed[i] << 32;
         program[at++] = Return | KillProcess << 32;
         program[at] = Return | Allow << 32;
-        fixed (ulong* pointer = program) // SAFETY: struct sock_fprog is a count and a pointer to that many instructions.
-        {
-            ulong* described = stackalloc ulong[] { (ulong)program.Length, (ulong)pointer };
-            return Kernel.Do(Call.Prctl, SetSeccomp, SeccompFilter, (nint)described);
-        }
+        Span<ulong> described = stackalloc ulong[] { (ulong)program.Length, (ulong)Kernel.At(program) }; // struct sock_fprog
+        return Kernel.Do(Call.Prctl, SetSeccomp, SeccompFilter, Kernel.At(described));
     }
 
     /// <summary>Removes the one piece of foreign code from the process: whoever jumped there could make any system call.</summary>

@@ -3,11 +3,9 @@ using System;
 namespace Packetd;
 
 /// <summary>Text in a buffer of fixed size. What does not fit is left out: it is for people, or was measured before.</summary>
-internal ref struct Line
+internal ref struct Line(Span<byte> buffer)
 {
-    private readonly Span<byte> buffer;
-
-    public Line(Span<byte> buffer) => this.buffer = buffer;
+    private readonly Span<byte> buffer = buffer;
 
     public int Length { get; private set; }
 
@@ -19,17 +17,27 @@ internal ref struct Line
             buffer[Length++] = value;
     }
 
-    public void Add(scoped ReadOnlySpan<byte> text)
+    /// <summary>
+    /// Adds a text with its gaps filled, one value after the other: <c>%</c> a number, <c>@</c> an IPv4 address, <c>~</c> a byte as two
+    /// hexadecimal digits.
+    /// </summary>
+    public void Add(scoped ReadOnlySpan<byte> text, ulong a = 0, ulong b = 0, ulong c = 0, ulong d = 0)
     {
+        Span<ulong> values = stackalloc ulong[4];
+        values[0] = a;
+        values[1] = b;
+        values[2] = c;
+        values[3] = d;
+        int next = 0;
         for (int i = 0; i < text.Length; i++)
-            Add(text[i]);
-    }
-
-    public void Add(ulong value)
-    {
-        if (value >= 10)
-            Add(value / 10);
-        Add((byte)('0' + value % 10));
+            if (text[i] == '%')
+                AddNumber(values[next++]);
+            else if (text[i] == '@')
+                AddAddress((uint)values[next++]);
+            else if (text[i] == '~')
+                AddHex((byte)values[next++]);
+            else
+                Add(text[i]);
     }
 
     /// <summary>Ends the line with a newline, at the cost of its last character if it must be.</summary>
@@ -39,17 +47,16 @@ internal ref struct Line
         Add((byte)'\n');
     }
 
-    public void AddAddress(uint address)
+    private void AddNumber(ulong value)
     {
-        for (int shift = 24; shift >= 0; shift -= 8)
-        {
-            Add((ulong)(byte)(address >> shift));
-            if (shift > 0)
-                Add((byte)'.');
-        }
+        if (value >= 10)
+            AddNumber(value / 10);
+        Add((byte)('0' + value % 10));
     }
 
-    public void AddHex(byte value)
+    private void AddAddress(uint address) => Add("%.%.%.%"u8, address >> 24, (byte)(address >> 16), (byte)(address >> 8), (byte)address);
+
+    private void AddHex(byte value)
     {
         Add("0123456789abcdef"u8[value >> 4]);
         Add("0123456789abcdef"u8[value & 15]);

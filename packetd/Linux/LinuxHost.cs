@@ -25,27 +25,28 @@ internal struct Poll
 internal ref struct LinuxHost : IHost
 {
     public const int PollsPerSlot = 3, FirstPoll = 3, FramesAt = 0, ControlAt = 1, LogAt = 2, LineSize = 160;
-    private const int OwnAt = 0, LinkAt = 1, SignalsAt = 2, NullDescriptor = 3;
+    private const int OwnAt = 0, LinkAt = 1, SignalsAt = 2, LinesPerSecond = 50;
+
+    /// <summary>Kinds of control records (docs/architecture.md, "The monitor").</summary>
+    private const uint GuestReset = 2, TripleFault = 3, MonitorError = 4;
 
     /// <summary>The part of <see cref="Port.Link"/> that is for the node itself.</summary>
     public const int OwnPort = Port.Link - 1;
-    private const int Unix = 1, SeqPacket = 5 | NonBlock | CloseOnExec, NonBlock = 0x800, CloseOnExec = 0x80000;
+    private const int Unix = 1, Stream = 1, SeqPacket = 5, NonBlock = 0x800, CloseOnExec = 0x80000;
     private const int SocketLevel = 1, SendBuffer = 7, SigKill = 9, ClockRealtime = 0;
 
     private readonly Options options;
     private readonly Span<Poll> polls;
     private readonly Span<Machine> machines;
-    private readonly Span<byte> lines, text;
+    private readonly Span<byte> lines;
 
     /// <param name="lines"><see cref="LineSize"/> bytes for each machine.</param>
-    /// <param name="text"><see cref="Log.Size"/> bytes.</param>
-    public LinuxHost(Options options, int own, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines, Span<byte> text)
+    public LinuxHost(Options options, int own, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines)
     {
         this.options = options;
         this.polls = polls;
         this.machines = machines;
         this.lines = lines;
-        this.text = text;
         polls.Fill(Poll.On(-1));
         polls[OwnAt] = Poll.On(own);
         polls[LinkAt] = Poll.On(link);
@@ -58,12 +59,11 @@ internal ref struct LinuxHost : IHost
     public ulong Tenths { get; private set; }
 
     /// <summary>Waits for work and tells the time.</summary>
-    public unsafe void Wait()
+    public void Wait()
     {
-        fixed (Poll* pointer = polls) // SAFETY: struct pollfd, as many as are counted.
-            Kernel.Do(Call.Ppoll, (nint)pointer, polls.Length);
+        Kernel.Do(Call.Ppoll, Kernel.At(polls), polls.Length);
         Span<ulong> time = stackalloc ulong[2];
-        Kernel.With2(Call.ClockGetTime, ClockRealtime, time);
+        Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
         if (time[0] != Now)
             for (int i = 0; i < machines.Length; i++)
                 machines[i].Lines = 0;
@@ -108,75 +108,48 @@ internal ref struct LinuxHost : IHost
 
     public readonly bool Start(int slot, BootToken token)
     {
-        Span<ulong> frames = stackalloc ulong[1], control = stackalloc ulong[1], log = stackalloc ulong[1];
-        bool wantsLog = options.LogLevel > 1;
-        bool made = Kernel.With4(Call.SocketPair, Unix, SeqPacket, 0, frames) == 0
-            && Kernel.With4(Call.SocketPair, Unix, SeqPacket, 0, control) == 0
-            && (!wantsLog || Kernel.With1(Call.Pipe2, log, NonBlock | CloseOnExec) == 0);
-        int theirs = wantsLog ? (int)(log[0] >> 32) : NullDescriptor;
-        int pid = made ? MachineStart.Start(in options, slot, token, (int)(frames[0] >> 32), (int)(control[0] >> 32), theirs) : -1;
-        CloseHigh(frames[0]);
-        CloseHigh(control[0]);
-        CloseHigh(log[0]);
-        At(slot, FramesAt) = Poll.On(frames[0] == 0 ? -1 : (int)frames[0]);
-        At(slot, ControlAt) = Poll.On(control[0] == 0 ? -1 : (int)control[0]);
-        At(slot, LogAt) = Poll.On(log[0] == 0 ? -1 : (int)log[0]);
-        machines[slot] = new Machine { Pid = pid };
-        if (pid > 0)
-            Listen(slot);
-        if (At(slot, ControlAt).Descriptor < 0 || pid < 0)
+        // Where a pair cannot be made there is -1, which the child cannot use: it gives up.
+        Span<int> pair = stackalloc int[2], theirs = stackalloc int[PollsPerSlot];
+        for (int which = 0; which < PollsPerSlot; which++)
+        {
+            pair.Fill(-1);
+            Kernel.Do(Call.SocketPair, Unix, NonBlock | CloseOnExec | (which == LogAt ? Stream : SeqPacket), 0, Kernel.At(pair));
+            At(slot, which) = Poll.On(pair[0]);
+            theirs[which] = pair[1];
+        }
+        int pid = MachineStart.Start(in options, slot, token, theirs);
+        for (int which = 0; which < PollsPerSlot; which++)
+            Kernel.Do(Call.Close, theirs[which]);
+        machines[slot].Pid = pid;
+        Listen(slot);
+        if (At(slot, ControlAt).Descriptor < 0)
         {
             if (pid > 0)
                 Kernel.Do(Call.Wait4, pid);
-            Close(slot);
-            machines[slot] = default;
+            Forget(slot);
             return false;
         }
-        Kernel.With4(Call.SetSockOpt, At(slot, FramesAt).Descriptor, SocketLevel, SendBuffer, stackalloc ulong[] { 4 << 20 }, sizeof(int));
-        Line line = Log.About(slot, text);
-        line.Add("started for "u8);
-        line.AddAddress(token.BootAddress);
-        line.Add(", "u8);
-        line.Add((ulong)token.MemoryMiB);
-        line.Add(" MiB, process "u8);
-        line.Add((ulong)pid);
-        Log.Event(in options, ref line);
+        Kernel.Do(Call.SetSockOpt, At(slot, FramesAt).Descriptor, SocketLevel, SendBuffer, Kernel.At(stackalloc ulong[] { 4 << 20 }), sizeof(int));
+        Log.Say("domain %: started for @, % MiB, process %"u8, (uint)slot, token.BootAddress, token.MemoryMiB, (uint)pid);
         return true;
     }
 
-    /// <summary>Says something that is about an address.</summary>
-    public readonly void Say(ReadOnlySpan<byte> what, uint address)
-    {
-        Line line = Log.Begin(text);
-        line.Add(what);
-        line.AddAddress(address);
-        Log.Event(in options, ref line);
-    }
-
-    public readonly void Refused(uint source, Refusal refusal)
-    {
-        Line line = Log.Begin(text);
-        line.Add("refused a magic ping from "u8);
-        line.AddAddress(source);
-        line.Add(": reason "u8);
-        line.Add((ulong)refusal);
-        Log.Event(in options, ref line);
-    }
+    public readonly void Refused(uint source, Refusal refusal) => Log.Say("refused a magic ping from @: reason %"u8, source, (ulong)refusal);
 
     /// <summary>Ends a machine: its session's processes die, and their end is told by <see cref="Reap"/>.</summary>
     public readonly void Kill(int slot)
     {
         if (machines[slot].Pid > 0)
             Kernel.Do(Call.Kill, -machines[slot].Pid, SigKill);
-        CloseOne(slot, FramesAt);
+        Close(slot, FramesAt);
     }
 
     /// <summary>The slot of a machine that has ended, and how (wait(2)); -1 when none has.</summary>
     public readonly int Reap(out uint status)
     {
-        Span<ulong> waited = stackalloc ulong[1];
-        int pid = Kernel.With2(Call.Wait4, -1, waited, 1);
-        status = (uint)waited[0];
+        Span<uint> waited = stackalloc uint[1];
+        int pid = Kernel.Do(Call.Wait4, -1, Kernel.At(waited), 1);
+        status = waited[0];
         for (int slot = 0; pid > 0 && slot < machines.Length; slot++)
             if (machines[slot].Pid == pid)
                 return slot;
@@ -188,32 +161,21 @@ internal ref struct LinuxHost : IHost
     {
         for (int i = 0; i < 64 && (Tell(slot) || Listen(slot)); i++)
             continue;
-        ref Machine machine = ref machines[slot];
-        Line line = Log.About(slot, text);
+        Machine machine = machines[slot];
         bool killed = (status & 0x7F) != 0;
-        line.Add(killed ? "ended: signal "u8 : "ended: exit code "u8);
-        line.Add((ulong)(killed ? status & 0x7F : status >> 8 & 0xFF));
-        if (machine.Said == 2)
+        Line line = Log.Begin(stackalloc byte[Log.Size]);
+        line.Add(killed ? "domain %: ended: signal %"u8 : "domain %: ended: exit code %"u8, (uint)slot, killed ? status & 0x7F : status >> 8 & 0xFF);
+        if (machine.Said == GuestReset)
             line.Add(", guest reset"u8);
-        if (machine.Said == 3)
+        if (machine.Said == TripleFault)
             line.Add(", triple fault"u8);
-        if (machine.Said == 4)
-        {
-            line.Add(", monitor error "u8);
-            line.Add((ulong)machine.Value);
-        }
-        line.Add("; frames sent "u8);
-        line.Add(domain.Sent);
-        line.Add(", received "u8);
-        line.Add(domain.Received);
-        line.Add(", dropped "u8);
-        line.Add(domain.Dropped);
-        line.Add(", forged "u8);
-        line.Add(domain.Forged);
-        Log.Event(in options, ref line);
+        if (machine.Said == MonitorError)
+            line.Add(", monitor error %"u8, machine.Value);
+        line.Add("; frames sent %, received %, dropped %, forged %"u8, domain.Sent, domain.Received, domain.Dropped, domain.Forged);
+        if (Log.Level > 0)
+            Log.Write(ref line);
         Kill(slot);
-        Close(slot);
-        machine = default;
+        Forget(slot);
     }
 
     /// <summary>Ends all machines and waits for them.</summary>
@@ -235,7 +197,7 @@ internal ref struct LinuxHost : IHost
             if (length != Kernel.Again)
             {
                 Kill(slot);
-                CloseOne(slot, ControlAt);
+                Close(slot, ControlAt);
             }
             return false;
         }
@@ -252,19 +214,20 @@ internal ref struct LinuxHost : IHost
         Span<byte> pending = lines.Slice(slot * LineSize, LineSize);
         int length = Kernel.Read(At(slot, LogAt).Descriptor, buffer);
         if (length == 0)
-            CloseOne(slot, LogAt);
+            Close(slot, LogAt);
         for (int i = 0; i < length; i++)
         {
             if (buffer[i] != '\n')
                 pending[machine.Pending++] = buffer[i] is >= 0x20 and < 0x7F ? buffer[i] : (byte)'?';
-            if ((buffer[i] == '\n' || machine.Pending == LineSize) && machine.Pending > 0)
-            {
-                Line line = Log.About(slot, text);
-                line.Add(pending.Slice(0, machine.Pending));
-                machine.Pending = 0;
-                if (machine.Lines++ < 50)
-                    Log.Event(in options, ref line);
-            }
+            if (buffer[i] != '\n' && machine.Pending < LineSize)
+                continue;
+            Line line = Log.Begin(stackalloc byte[Log.Size]);
+            line.Add("domain %: "u8, (uint)slot);
+            for (int at = 0; at < machine.Pending; at++)
+                line.Add(pending[at]);
+            machine.Pending = 0;
+            if (machine.Lines++ < LinesPerSecond && Log.Level > 1)
+                Log.Write(ref line);
         }
         return length > 0;
     }
@@ -273,24 +236,19 @@ internal ref struct LinuxHost : IHost
 
     private readonly ref Poll At(int slot, int which) => ref polls[FirstPoll + slot * PollsPerSlot + which];
 
-    private readonly void Close(int slot)
+    private readonly void Forget(int slot)
     {
         for (int which = 0; which < PollsPerSlot; which++)
-            CloseOne(slot, which);
+            Close(slot, which);
+        machines[slot] = default;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private readonly void CloseOne(int slot, int which)
+    private readonly void Close(int slot, int which)
     {
         ref Poll poll = ref At(slot, which);
         if (poll.Descriptor >= 0)
             Kernel.Do(Call.Close, poll.Descriptor);
         poll = Poll.On(-1);
-    }
-
-    private static void CloseHigh(ulong pair)
-    {
-        if (pair != 0)
-            Kernel.Do(Call.Close, (nint)(pair >> 32));
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Packetd;
 
@@ -9,6 +10,9 @@ internal static class Log
     private const int Error = 2;
     private const ulong Out = 4;
 
+    /// <summary>0 errors, 1 events, 2 also what monitors write. Set once.</summary>
+    public static uint Level;
+
     public static Line Begin(Span<byte> buffer)
     {
         Line line = new(buffer);
@@ -16,40 +20,31 @@ internal static class Log
         return line;
     }
 
-    public static Line About(int slot, Span<byte> buffer)
+    /// <summary>Says what happened, with gaps as <see cref="Line"/> fills them.</summary>
+    public static void Say(ReadOnlySpan<byte> text, ulong a = 0, ulong b = 0, ulong c = 0, ulong d = 0)
     {
-        Line line = Begin(buffer);
-        line.Add("domain "u8);
-        line.Add((ulong)slot);
-        line.Add(": "u8);
-        return line;
-    }
-
-    public static void Event(in Options options, ref Line line)
-    {
-        if (options.LogLevel > 0)
+        Line line = Begin(stackalloc byte[Size]);
+        line.Add(text, a, b, c, d);
+        if (Level > 0)
             Write(ref line);
     }
 
-    public static unsafe void Write(ref Line line)
+    public static void Write(ref Line line)
     {
         line.End();
-        ulong poll = Error | Out << 32;
-        ulong* never = stackalloc ulong[] { 0, 0 };
-        // SAFETY: one struct pollfd and a struct timespec, both on this stack.
-        if (Kernel.Do(Call.Ppoll, (nint)(&poll), 1, (nint)never) > 0)
+        Span<ulong> poll = stackalloc ulong[1], never = stackalloc ulong[2]; // struct pollfd, struct timespec
+        poll[0] = Error | Out << 32;
+        if (Kernel.Do(Call.Ppoll, Kernel.At(poll), 1, Kernel.At(never)) > 0)
             Kernel.Write(Error, line.Text);
     }
 
-    /// <summary>Ends the program because of a system call that it cannot do without.</summary>
-    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
-    public static void Fail(ReadOnlySpan<byte> what, int error)
+    /// <summary>Ends the program with a sentence that has two halves, and perhaps a number in the second.</summary>
+    [DoesNotReturn]
+    public static void Fail(ReadOnlySpan<byte> what, ReadOnlySpan<byte> why, int number = 0)
     {
         Line line = Begin(stackalloc byte[Size]);
         line.Add(what);
-        line.Add(" (error "u8);
-        line.Add((ulong)-error);
-        line.Add(")."u8);
+        line.Add(why, (ulong)number);
         Write(ref line);
         Kernel.Exit(1);
     }

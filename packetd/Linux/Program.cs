@@ -12,6 +12,7 @@ internal static class Program
     private static unsafe int Main(int count, byte** arguments, byte** environment)
     {
         Options options = Options.Parse(new Arguments(count, arguments));
+        Log.Level = options.LogLevel;
         Confinement.UnmapVdso(environment);
         Opening.ReserveLowDescriptors();
         Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
@@ -20,12 +21,12 @@ internal static class Program
         int signals = Opening.Signals();
         ulong started = Opening.WaitForNextSecond();
         if (!Confinement.Enter(options.UidBase != 0))
-            Log.Fail("cannot give up privileges"u8, 0);
+            Log.Fail("cannot give up privileges"u8, "."u8);
 
         // All the memory that there will ever be.
         int domains = (int)options.MaxDomains;
         LinuxHost host = new(options, own, link, signals, stackalloc Poll[LinuxHost.FirstPoll + domains * LinuxHost.PollsPerSlot],
-            stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize], stackalloc byte[Log.Size]);
+            stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize]);
         Limits limits = new()
         {
             Address = options.Address, Key = key, Started = started, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps,
@@ -34,11 +35,11 @@ internal static class Program
         Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
 
-        node.Host.Say("ready as "u8, options.Address);
+        Log.Say("ready as @"u8, options.Address);
         while (Serve(ref node, domains, buffer))
             continue;
         node.Host.KillAll();
-        node.Host.Say("ended by a signal as "u8, options.Address);
+        Log.Say("ended by a signal"u8);
         return 0;
     }
 

@@ -120,7 +120,7 @@ public class BinaryTests
         foreach (string line in new[] { "CapPrm:\t00000000000000e0", "CapEff:\t00000000000000e0", "NoNewPrivs:\t1", "Seccomp:\t2" })
             Assert.Contains(line, own, StringComparison.Ordinal);
         Assert.DoesNotContain("[vdso]", File.ReadAllText($"/proc/{lab.Pid}/maps"), StringComparison.Ordinal);
-        Assert.Equal(before + 2, lab.Descriptors);
+        Assert.Equal(before + 3, lab.Descriptors);
     }
 
     [RootFact]
