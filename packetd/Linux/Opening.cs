@@ -98,7 +98,7 @@ internal static class Opening
     /// <summary>A descriptor that tells of the end of children and of the wish that packetd end.</summary>
     public static int Signals()
     {
-        // A machine that is gone makes no SIGPIPE: the writes that find out fail.
+        // A log whose reader is gone makes no SIGPIPE: its lines are lost, no more.
         const ulong Told = 1UL << (SigInt - 1) | 1UL << (SigTerm - 1) | 1UL << (SigChild - 1), Silent = 1UL << (SigPipe - 1);
         Kernel.Do(Call.SigProcMask, 0, Kernel.At(stackalloc ulong[] { Told | Silent }), 0, 8);
         int signals = Kernel.Do(Call.SignalFd4, -1, Kernel.At(stackalloc ulong[] { Told }), 8, NonBlock | CloseOnExec);

@@ -67,6 +67,21 @@ public class FaultTests
     }
 
     [RootFact]
+    public void A_log_that_nobody_reads_any_more_is_no_reason_to_end()
+    {
+        using var lab = new Lab();
+        Native.kill(lab.Pid, 9);
+        lab.WaitForEnd();
+        lab.Start(logReader: false);
+        Thread.Sleep(50);
+        byte[] token = Lab.Token(270).Payload();
+        Assert.Equal(Refusal.None, lab.Ping(token));
+        Assert.Equal(Refusal.Replayed, lab.Ping(token));
+        Assert.Equal(5, RoundTrips(lab, Boot, 5));
+        Assert.DoesNotContain(lab.Log, line => line.Contains("started for", StringComparison.Ordinal));
+    }
+
+    [RootFact]
     public void A_record_of_the_wrong_size_ends_the_machine()
     {
         using var lab = new Lab();

@@ -71,11 +71,13 @@ internal sealed class Lab : IDisposable
         }
     }
 
-    public void Start()
+    /// <param name="logReader">Otherwise whoever reads packetd's log goes away after its first line.</param>
+    public void Start(bool logReader = true)
     {
+        string[] through = logReader ? [] : ["bash", "-c", "exec \"$0\" \"$@\" 2> >(head -n 1 >&2)"];
         string[] arguments =
         [
-            "netns", "exec", node, Image("packetd"), "--link", "l0", "--address", NodeAddress, "--key-file", key,
+            "netns", "exec", node, "env", "--default-signal", .. through, Image("packetd"), "--link", "l0", "--address", NodeAddress, "--key-file", key,
             "--monitor", Image("puppet"), "--firmware", "/dev/null", .. options,
         ];
         log.Clear();
@@ -86,7 +88,7 @@ internal sealed class Lab : IDisposable
                 log.Add(line.Data ?? "");
         };
         packetd.BeginErrorReadLine();
-        Pid = packetd.Id; // ip execs, so this is packetd itself
+        Pid = packetd.Id; // ip and env exec, so this is packetd itself; it shall not inherit what this process ignores
         WaitForLine("ready as");
     }
 
