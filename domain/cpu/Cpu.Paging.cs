@@ -1,0 +1,172 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Domain;
+
+/// <summary>Page walks and the translation caches (SDM vol. 3, chapter 4).</summary>
+public sealed unsafe partial class Cpu
+{
+    private const int AccessWrite = 1, AccessUser = 2, AccessExecute = 4;
+    private const ulong PagePresent = 1, PageWritable = 2, PageUser = 4, PageAccessed = 0x20, PageDirty = 0x40, PageLarge = 0x80;
+    private const ulong PageNoExecute = 1UL << 63;
+    private const ulong PageAddress = 0x000f_ffff_ffff_f000;
+
+    /// <summary>Physical address bits, as CPUID leaf 0x80000008 announces.</summary>
+    private const int PhysicalBits = 40;
+    private const ulong PageReserved = 0x000f_ffff_ffff_ffff & ~((1UL << PhysicalBits) - 1);
+
+    private readonly TlbEntry* kernelRead, kernelWrite, kernelExecute, userRead, userWrite, userExecute;
+
+    /// <summary>Linear to physical with permission checks; sets accessed and dirty bits. On failure the fault is noted in the state.</summary>
+    private bool Translate(ulong linear, int access, out ulong physical)
+    {
+        if ((s->Cr0 & ControlPaging) == 0)
+        {
+            physical = (uint)linear;
+            return true;
+        }
+        physical = 0;
+        if ((ulong)((long)linear << 16 >> 16) != linear)
+        {
+            NoteException(ExceptionGeneralProtection, 0);
+            return false;
+        }
+        ulong table = s->Cr3 & PageAddress;
+        ulong rights = PageWritable | PageUser, noExecute = 0;
+        bool nxEnabled = (s->Efer & EferNoExecute) != 0;
+        ulong** path = stackalloc ulong*[4];
+        for (int level = 3; ; level--)
+        {
+            int shift = 12 + 9 * level;
+            ulong at = table + ((linear >> shift) & 511) * 8;
+            if (!memory.Contains(at, 8))
+                return PageFault(linear, access, 0);
+            // SAFETY: the entry was just checked to lie in RAM.
+            ulong* slot = (ulong*)(memory.Base + at);
+            path[level] = slot;
+            ulong entry = *slot;
+            if ((entry & PagePresent) == 0)
+                return PageFault(linear, access, 0);
+            bool leaf = level == 0 || (entry & PageLarge) != 0;
+            ulong reserved = PageReserved | (nxEnabled ? 0 : PageNoExecute);
+            if (level == 3)
+                reserved |= PageLarge;
+            else if (leaf && level > 0)
+                reserved |= ((1UL << shift) - 1) & ~0x1fffUL;
+            if ((entry & reserved) != 0)
+                return PageFault(linear, access, ErrorPresent | ErrorReserved);
+            rights &= entry;
+            noExecute |= entry & PageNoExecute;
+            if (!leaf)
+            {
+                table = entry & PageAddress;
+                continue;
+            }
+            bool user = (access & AccessUser) != 0;
+            if ((user && (rights & PageUser) == 0)
+                || ((access & AccessWrite) != 0 && (rights & PageWritable) == 0 && (user || (s->Cr0 & ControlWriteProtect) != 0))
+                || ((access & AccessExecute) != 0 && noExecute != 0))
+                return PageFault(linear, access, ErrorPresent);
+            for (int above = 3; above > level; above--)
+            {
+                if ((*path[above] & PageAccessed) == 0)
+                    *path[above] |= PageAccessed;
+            }
+            ulong marks = PageAccessed | ((access & AccessWrite) != 0 ? PageDirty : 0);
+            if ((entry & marks) != marks)
+                *slot = entry | marks;
+            ulong offset = (1UL << shift) - 1;
+            physical = (entry & PageAddress & ~offset) | (linear & offset);
+            if (level > 0)
+            {
+                s->LargeFirst = Math.Min(s->LargeFirst, linear & ~offset);
+                s->LargeLast = Math.Max(s->LargeLast, linear | offset);
+            }
+            return true;
+        }
+    }
+
+    private bool PageFault(ulong linear, int access, uint error)
+    {
+        error |= (access & AccessWrite) != 0 ? ErrorWrite : 0;
+        error |= (access & AccessUser) != 0 ? ErrorUser : 0;
+        if ((access & AccessExecute) != 0 && (s->Efer & EferNoExecute) != 0)
+            error |= ErrorFetch;
+        s->Cr2 = linear;
+        NoteException(ExceptionPageFault, error);
+        return false;
+    }
+
+    /// <summary>Code address to physical, through a small TLB of its own.</summary>
+    private bool TranslateCode(ulong rip, out ulong physical)
+    {
+        var entry = Slot(s->Cpl == 3 ? userExecute : kernelExecute, rip);
+        ulong page = rip & ~Mmu.OffsetMask;
+        if (entry->Tag == page)
+        {
+            physical = entry->Addend + rip;
+            return true;
+        }
+        if (!Translate(rip, UserAccess | AccessExecute, out physical))
+            return false;
+        entry->Tag = page;
+        entry->Addend = physical - rip;
+        int hash = (int)(rip >> 12) & 4095;
+        s->ExecutedPages[hash >> 6] |= 1UL << (hash & 63);
+        return true;
+    }
+
+    private static TlbEntry* AllocateTlb() =>
+        (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(Mmu.TlbEntries * sizeof(TlbEntry)), 64);
+
+    private static void Clear(TlbEntry* tlb) => new Span<byte>(tlb, Mmu.TlbEntries * sizeof(TlbEntry)).Fill(0xff);
+
+    /// <summary>Forgets every translation.</summary>
+    internal void FlushTranslations()
+    {
+        Clear(kernelRead);
+        Clear(kernelWrite);
+        Clear(userRead);
+        Clear(userWrite);
+        s->LargeFirst = ulong.MaxValue;
+        s->LargeLast = 0;
+        NewGeneration();
+    }
+
+    /// <summary>Forgets the translation of one page (INVLPG).</summary>
+    internal void FlushPage(ulong linear)
+    {
+        if (linear >= s->LargeFirst && linear <= s->LargeLast)
+        {
+            FlushTranslations();
+            return;
+        }
+        Slot(kernelRead, linear)->Tag = Mmu.Empty;
+        Slot(kernelWrite, linear)->Tag = Mmu.Empty;
+        Slot(userRead, linear)->Tag = Mmu.Empty;
+        Slot(userWrite, linear)->Tag = Mmu.Empty;
+        int hash = (int)(linear >> 12) & 4095;
+        if ((s->ExecutedPages[hash >> 6] & 1UL << (hash & 63)) != 0)
+            NewGeneration();
+    }
+
+    /// <summary>Voids all links and code translations.</summary>
+    private void NewGeneration()
+    {
+        s->Generation += 2;
+        Clear(kernelExecute);
+        Clear(userExecute);
+        for (int i = 0; i < 64; i++)
+            s->ExecutedPages[i] = 0;
+    }
+
+    /// <summary>Changes privilege: selects the TLBs and the code generation that belong to it.</summary>
+    internal void SetPrivilege(int level)
+    {
+        s->Cpl = level;
+        bool user = level == 3;
+        s->ReadTlb = user ? userRead : kernelRead;
+        s->WriteTlb = user ? userWrite : kernelWrite;
+        s->Generation = s->Generation & ~1UL | (user ? 1UL : 0);
+    }
+}

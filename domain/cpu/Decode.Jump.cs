@@ -1,0 +1,101 @@
+using Iced.Intel;
+
+namespace Domain;
+
+/// <summary>Branches, and comparisons fused with them.</summary>
+internal sealed unsafe partial class BlockBuilder
+{
+    private bool TranslateJump(in Instruction i)
+    {
+        if (i.Op0Kind is OpKind.NearBranch16 or OpKind.NearBranch32 or OpKind.NearBranch64)
+        {
+            Emit(&Jump.Direct);
+            AddLink(i.NearBranchTarget);
+            return true;
+        }
+        if (i.Op0Kind == OpKind.FarBranch32)
+        {
+            ref var far = ref Emit(&SystemOps.FarJump);
+            far.Src = i.FarBranchSelector;
+            far.Imm = i.FarBranch32;
+            return true;
+        }
+        if (i.IsJmpFarIndirect)
+        {
+            EmitAddress<OperandCompute>(in i);
+            ref var far = ref Emit(&SystemOps.FarJumpMemory);
+            far.Imm = i.Code == Code.Jmp_m1664 ? 8u : i.Code == Code.Jmp_m1632 ? 4u : 2u;
+            return true;
+        }
+        ushort source = IndirectTarget(in i);
+        ref var op = ref Emit(&Jump.Indirect);
+        op.Src = source;
+        return true;
+    }
+
+    private bool TranslateCall(in Instruction i)
+    {
+        if (i.Op0Kind is OpKind.NearBranch16 or OpKind.NearBranch32 or OpKind.NearBranch64)
+        {
+            Emit(code64 ? &Jump.Call<Stack64> : &Jump.Call<Stack32>);
+            AddLink(i.NearBranchTarget);
+            return true;
+        }
+        if (i.IsCallFar || i.IsCallFarIndirect)
+            return NotKnown(in i);
+        ushort source = IndirectTarget(in i);
+        ref var op = ref Emit(code64 ? &Jump.CallIndirect<Stack64> : &Jump.CallIndirect<Stack32>);
+        op.Src = source;
+        return true;
+    }
+
+    private ushort IndirectTarget(in Instruction i)
+    {
+        ushort source = Source(in i, 0);
+        if (code64)
+            return source;
+        // 32-bit code: the register's upper half may hold anything.
+        ref var cut = ref Emit(&Extend<Size64, Size32>.Zero);
+        cut.Dst = tempOffset;
+        cut.Src = source;
+        return tempOffset;
+    }
+
+    /// <summary>CMP or TEST with the conditional branch behind it.</summary>
+    private bool TryFuse(in Instruction i, in Instruction next)
+    {
+        if (i.Mnemonic is not (Mnemonic.Cmp or Mnemonic.Test) || next.FlowControl != FlowControl.ConditionalBranch || next.ConditionCode == ConditionCode.None)
+            return false;
+        int log = Log(in i, 0);
+        if (!IsRegister(in i, 0) || IsMemory(in i, 1))
+            return false;
+        int condition = (int)next.ConditionCode - 1;
+        bool register = IsRegister(in i, 1);
+        Handler handler = log switch
+        {
+            0 => Fused<Size8>(i.Mnemonic, register, condition),
+            1 => Fused<Size16>(i.Mnemonic, register, condition),
+            2 => Fused<Size32>(i.Mnemonic, register, condition),
+            _ => Fused<Size64>(i.Mnemonic, register, condition),
+        };
+        ref var op = ref Emit(handler);
+        op.Count = (ushort)count;
+        op.Dst = Reg(i.Op0Register);
+        if (register)
+            op.Src = Reg(i.Op1Register);
+        else
+            op.Imm = Immediate(in i, 1, log);
+        AddLink(next.NearBranchTarget);
+        AddLink(next.NextIP);
+        return true;
+    }
+
+    private static Handler Fused<TSize>(Mnemonic mnemonic, bool register, int condition) where TSize : struct, ISize =>
+        (mnemonic, register) switch
+        {
+            (Mnemonic.Cmp, true) => Pick.Condition<CompareJumpRegisterRegister<TSize>>(condition),
+            (Mnemonic.Cmp, false) => Pick.Condition<CompareJumpRegisterImmediate<TSize>>(condition),
+            (_, true) => Pick.Condition<CompareJumpTestRegister<TSize>>(condition),
+            _ => Pick.Condition<CompareJumpTestImmediate<TSize>>(condition),
+        };
+}

@@ -1,0 +1,230 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace Domain;
+
+/// <summary>x87 control and status words, and the memory images of the whole state.</summary>
+internal static unsafe partial class X87
+{
+    public static void Initialize(CpuState* s, Op* op)
+    {
+        s->FpuControl = 0x37f;
+        s->FpuStatus = 0;
+        s->FpuTop = 0;
+        s->FpuValid = 0;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void ClearExceptions(CpuState* s, Op* op)
+    {
+        s->FpuStatus &= 0x7f00;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void LoadControl(CpuState* s, Op* op)
+    {
+        s->FpuControl = (ushort)(*(ushort*)((byte*)s + op->Src) | 0x40);
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void StoreControl(CpuState* s, Op* op)
+    {
+        s->Temp = s->FpuControl;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static ushort StatusWord(CpuState* s)
+    {
+        int status = s->FpuStatus & ~0x3800 | s->FpuTop << 11;
+        if ((s->FpuStatus & ~s->FpuControl & 0x3f) != 0)
+            status |= 0x8080;
+        return (ushort)status;
+    }
+
+    public static void StoreStatus(CpuState* s, Op* op)
+    {
+        *(ushort*)((byte*)s + op->Dst) = StatusWord(s);
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>FFREE, and a pop for FFREEP.</summary>
+    public static void Free(CpuState* s, Op* op)
+    {
+        s->FpuValid &= ~(1u << Physical(s, op->Dst));
+        Pop(s, op->Disp);
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>FINCSTP (Imm 1), FDECSTP (Imm 7).</summary>
+    public static void Rotate(CpuState* s, Op* op)
+    {
+        s->FpuTop = (s->FpuTop + (int)op->Imm) & 7;
+        s->FpuStatus &= unchecked((ushort)~ConditionC1);
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>EMMS.</summary>
+    public static void EmptyAll(CpuState* s, Op* op)
+    {
+        s->FpuTop = 0;
+        s->FpuValid = 0;
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>Tag word of FSTENV: two bits a register.</summary>
+    private static ushort Tags(CpuState* s)
+    {
+        int tags = 0;
+        for (int i = 0; i < 8; i++)
+        {
+            var value = Raw(s, i);
+            int tag = (s->FpuValid >> i & 1) == 0 ? 3
+                : value.IsZero ? 1
+                : value.Exponent == Float80.MaxExponent || value.Exponent == 0 || value.IsUnsupported ? 2 : 0;
+            tags |= tag << (2 * i);
+        }
+        return (ushort)tags;
+    }
+
+    /// <summary>FNSTENV (Imm 0), FNSAVE (Imm 1): 28 bytes, then 80 of registers.</summary>
+    public static void StoreEnvironment(CpuState* s, Op* op)
+    {
+        byte* image = stackalloc byte[108];
+        new Span<uint>(image, 7).Clear();
+        ((uint*)image)[0] = s->FpuControl | 0xffff_0000;
+        ((uint*)image)[1] = StatusWord(s) | 0xffff_0000;
+        ((uint*)image)[2] = Tags(s) | 0xffff_0000;
+        ((uint*)image)[6] = 0xffff_0000;
+        for (int i = 0; i < 8; i++)
+        {
+            var value = Raw(s, Physical(s, i));
+            *(ulong*)(image + 28 + 10 * i) = value.Significand;
+            *(ushort*)(image + 36 + 10 * i) = value.SignExponent;
+        }
+        if (!Copy(s, op, image, op->Imm == 0 ? 28 : 108, false))
+            return;
+        if (op->Imm == 0)
+            s->FpuControl |= 0x3f;
+        else
+        {
+            s->FpuControl = 0x37f;
+            s->FpuStatus = 0;
+            s->FpuTop = 0;
+            s->FpuValid = 0;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>FLDENV (Imm 0), FRSTOR (Imm 1).</summary>
+    public static void LoadEnvironment(CpuState* s, Op* op)
+    {
+        byte* image = stackalloc byte[108];
+        if (!Copy(s, op, image, op->Imm == 0 ? 28 : 108, true))
+            return;
+        s->FpuControl = (ushort)(*(ushort*)image | 0x40);
+        s->FpuStatus = (ushort)(*(ushort*)(image + 4) & 0x477f);
+        s->FpuTop = *(ushort*)(image + 4) >> 11 & 7;
+        ushort tags = *(ushort*)(image + 8);
+        for (int i = 0; op->Imm != 0 && i < 8; i++)
+            SetRaw(s, Physical(s, i), new Float80(*(ulong*)(image + 28 + 10 * i), *(ushort*)(image + 36 + 10 * i)));
+        s->FpuValid = 0;
+        for (int i = 0; i < 8; i++)
+        {
+            if ((tags >> (2 * i) & 3) != 3)
+                s->FpuValid |= 1u << i;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>FXSAVE; Imm 1: the 64-bit form. 512 bytes at TempAddress, aligned to 16 (SDM vol. 1, 10.5.1).</summary>
+    public static void SaveExtended(CpuState* s, Op* op)
+    {
+        if ((s->TempAddress & 15) != 0)
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            return;
+        }
+        // The last 96 bytes belong to software.
+        byte* image = stackalloc byte[416];
+        new Span<byte>(image, 416).Clear();
+        *(ushort*)image = s->FpuControl;
+        *(ushort*)(image + 2) = StatusWord(s);
+        image[4] = (byte)s->FpuValid;
+        *(ushort*)(image + 6) = s->FpuOpcode;
+        *(ulong*)(image + 8) = s->FpuIp;
+        *(ulong*)(image + 16) = s->FpuDp;
+        *(uint*)(image + 24) = s->Mxcsr;
+        *(uint*)(image + 28) = 0xffff;
+        for (int i = 0; i < 8; i++)
+        {
+            var value = Raw(s, Physical(s, i));
+            *(ulong*)(image + 32 + 16 * i) = value.Significand;
+            *(ulong*)(image + 40 + 16 * i) = value.SignExponent;
+        }
+        Buffer.MemoryCopy(s->Xmm, image + 160, 256, 256);
+        if (!Copy(s, op, image, 416, false))
+            return;
+        op[1].Handler(s, op + 1);
+    }
+
+    public static void RestoreExtended(CpuState* s, Op* op)
+    {
+        if ((s->TempAddress & 15) != 0)
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            return;
+        }
+        byte* image = stackalloc byte[416];
+        if (!Copy(s, op, image, 416, true))
+            return;
+        uint mxcsr = *(uint*)(image + 24);
+        if ((mxcsr & 0xffff_0000) != 0)
+        {
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            return;
+        }
+        s->FpuControl = (ushort)(*(ushort*)image | 0x40);
+        s->FpuStatus = (ushort)(*(ushort*)(image + 2) & 0x477f);
+        s->FpuTop = *(ushort*)(image + 2) >> 11 & 7;
+        s->FpuOpcode = *(ushort*)(image + 6);
+        s->FpuIp = *(ulong*)(image + 8);
+        s->FpuDp = *(ulong*)(image + 16);
+        s->Mxcsr = mxcsr;
+        for (int i = 0; i < 8; i++)
+            SetRaw(s, Physical(s, i), new Float80(*(ulong*)(image + 32 + 16 * i), *(ushort*)(image + 40 + 16 * i)));
+        s->FpuValid = image[4];
+        Buffer.MemoryCopy(image + 160, s->Xmm, 256, 256);
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>Between the host's memory and the guest's at TempAddress, all or nothing.</summary>
+    private static bool Copy(CpuState* s, Op* op, byte* image, int size, bool load)
+    {
+        ulong address = s->TempAddress;
+        byte* at = load ? Mmu.ReadHit(s, address, size) : Mmu.WriteHit(s, address, size);
+        if (at != null)
+        {
+            if (load)
+                Unsafe.CopyBlockUnaligned(image, at, (uint)size);
+            else
+                Unsafe.CopyBlockUnaligned(at, image, (uint)size);
+            return true;
+        }
+        var owner = Mmu.Owner(s);
+        if (!load && !owner.ProbeWrite(op, address, size))
+            return false;
+        for (int i = 0; i < size; i += 2)
+        {
+            if (load)
+            {
+                at = Mmu.Read(s, op, address + (ulong)i, 2);
+                if (at == null)
+                    return false;
+                *(ushort*)(image + i) = *(ushort*)at;
+            }
+            else if (!Mmu.Write<Size16>(s, op, address + (ulong)i, *(ushort*)(image + i)))
+                return false;
+        }
+        return true;
+    }
+}
