@@ -9,9 +9,9 @@ internal record struct OwnDescriptors(int Net, int Control, int Disk, int Kernel
 internal static class Allowlist
 {
     public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, rt_sigprocmask = 14, rt_sigreturn = 15, ioctl = 16,
-        pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, recvmsg = 47, fdatasync = 75, futex = 202,
+        pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, recvmsg = 47, fdatasync = 75, sysinfo = 99, futex = 202,
         restart_syscall = 219, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286,
-        preadv = 295, pwritev = 296, getrandom = 318, membarrier = 324;
+        preadv = 295, pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
     private const uint PROT_EXEC = 4, GRND_ANY = 0;
 
@@ -36,9 +36,10 @@ internal static class Allowlist
             // The entropy device.
             .PermitWhen(getrandom, 2, (int)GRND_ANY)
             // Threads and the collector of the runtime: memory, but none that executes.
-            .Permit(futex, sched_yield, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn, restart_syscall, clock_gettime)
+            .Permit(futex, sched_yield, sysinfo, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn, restart_syscall, clock_gettime)
             .PermitWithout(mmap, 2, PROT_EXEC, otherArgument: 4, otherValue: -1)
             .PermitWithout(mprotect, 2, PROT_EXEC)
+            .PermitWhenZero(prlimit64, 0, 2)   // reads its own limits
             .PermitWhen(tgkill, 0, process)
             .Permit(exit_group);
         if (own.Disk >= 0 && !own.DiskReadOnly)

@@ -10,6 +10,7 @@ namespace Domain.Sandbox;
 /// <remarks>
 /// <c>calls</c>: the filter answers instead of killing, so that one process can try everything.
 /// <c>layers</c>: no filter at all; what the other layers refuse by themselves.
+/// <c>collect</c>: the filter as shipped; garbage is made and collected in every way the runtime knows, which must work.
 /// <c>kill:N</c>: the filter as shipped; system call N must be the last thing the process does.
 /// One line an attempt; the last line counts those that were not refused.
 /// </remarks>
@@ -36,6 +37,8 @@ internal static unsafe class Probe
         }
         if (What == "calls")
             TryCalls();
+        else if (What == "collect")
+            Collect();
         else
             TryLayers();
         Log.Print(1, $"probe: {tried} tried, {open} not refused\n");
@@ -48,9 +51,9 @@ internal static unsafe class Probe
         ReadOnlySpan<int> used =
         [
             Allowlist.read, Allowlist.write, Allowlist.mprotect, Allowlist.mmap, Allowlist.munmap, Allowlist.rt_sigprocmask, Allowlist.rt_sigreturn,
-            Allowlist.pread64, Allowlist.readv, Allowlist.writev, Allowlist.sched_yield, Allowlist.madvise, Allowlist.recvmsg, Allowlist.futex,
+            Allowlist.pread64, Allowlist.readv, Allowlist.writev, Allowlist.sched_yield, Allowlist.madvise, Allowlist.recvmsg, Allowlist.sysinfo, Allowlist.futex,
             Allowlist.restart_syscall, Allowlist.clock_gettime, Allowlist.exit_group, Allowlist.tgkill, Allowlist.ppoll, Allowlist.timerfd_settime,
-            Allowlist.preadv, Allowlist.getrandom, Allowlist.membarrier,
+            Allowlist.preadv, Allowlist.prlimit64, Allowlist.getrandom, Allowlist.membarrier,
         ];
         for (int number = 0; number <= HighestCall; number++)
         {
@@ -85,6 +88,9 @@ internal static unsafe class Probe
         Expect("executable memory", Allowlist.mmap, 0, 4096, 7, 0x22, -1);
         Expect("a mapped file", Allowlist.mmap, 0, 4096, 1, 2, 0);
         Expect("make memory executable", Allowlist.mprotect, 0x1000, 4096, 5, 0, 0);
+        byte* limit = stackalloc byte[16];
+        Expect("set a limit", Allowlist.prlimit64, 0, 7, (nint)limit, 0, 0);
+        Expect("read another process's limits", Allowlist.prlimit64, 1, 7, 0, 0, 0);
         Expect("read a descriptor that is not its own", Allowlist.read, 77, 0, 0, 0, 0);
         Expect("write a descriptor that is not its own", Allowlist.write, 77, 0, 0, 0, 0);
         Expect("duplicate a descriptor", 32, 0, 0, 0, 0, 0);
@@ -122,6 +128,20 @@ internal static unsafe class Probe
         Judge("a new descriptor beyond its own", Libc.syscall(72, 0, 0, 100, 0, 0, 0) < 0);
         Judge("mount", Libc.mount("x", "/", "tmpfs", 0, null) < 0);
         Judge("a core file", CoreLimit() == 0);
+    }
+
+    private static void Collect()
+    {
+        byte[][] kept = new byte[64][];
+        for (int i = 0; i < 20_000; i++)
+        {
+            kept[i % kept.Length] = new byte[i % 3 == 0 ? 200_000 : 2_000];
+            if (i % 4_000 == 0)
+                GC.Collect(i / 4_000 % 3, GCCollectionMode.Forced, blocking: true, compacting: true);
+        }
+        GC.Collect(2, GCCollectionMode.Aggressive, true, true);
+        GC.KeepAlive(kept);
+        Judge("the collector", GC.CollectionCount(0) > 5);
     }
 
     private static ulong CoreLimit()

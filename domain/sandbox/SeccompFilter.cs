@@ -98,6 +98,22 @@ internal sealed unsafe class SeccompFilter
         return this;
     }
 
+    /// <summary>Permits one call when two arguments are zero in all their bits.</summary>
+    public SeccompFilter PermitWhenZero(int number, int first, int second)
+    {
+        Add(JumpIfEqual, (uint)number, 0, 10);
+        foreach (int argument in (ReadOnlySpan<int>)[first, second])
+        {
+            Add(Load, ArgumentsOffset + 8 * (uint)argument);
+            Add(JumpIfEqual, 0, 0, (byte)(argument == first ? 7 : 3));
+            Add(Load, ArgumentsOffset + 8 * (uint)argument + 4);
+            Add(JumpIfEqual, 0, 0, (byte)(argument == first ? 5 : 1));
+        }
+        Add(Return, Allow);
+        Add(Return, refused);
+        return this;
+    }
+
     /// <summary>Installs the filter on all threads. Returns 0, or the kernel's error.</summary>
     public int Install()
     {

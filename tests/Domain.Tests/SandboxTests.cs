@@ -15,9 +15,10 @@ public class SandboxTests
     [Theory]
     [InlineData("calls", false)]
     [InlineData("layers", false)]
+    [InlineData("collect", false)]
     [InlineData("calls", true)]
     [InlineData("layers", true)]
-    public void Everything_that_is_not_needed_is_refused(string probe, bool unprivileged)
+    public void Everything_that_is_not_needed_is_refused_and_what_is_needed_works(string probe, bool unprivileged)
     {
         if (unprivileged && !Environment.IsPrivilegedProcess)
             return;   // then the other case has already run without privileges
