@@ -9,7 +9,7 @@ namespace Guestos;
 public static unsafe class SocketCalls
 {
     private const ulong FamilyInet = 2;
-    private const ulong TypeStream = 1, TypeDatagram = 2, TypeMask = 0xf;
+    private const ulong TypeStream = 1, TypeDatagram = 2, TypeRaw = 3, TypeMask = 0xf;
     private const ulong FlagNonBlocking = 0x800, FlagCloseOnExec = 0x80000;
     private const ulong ProtocolIcmp = 1, ProtocolTcp = 6, ProtocolUdp = 17;
     private const ulong Peek = 0x2, WaitAll = 0x100, DontWait = 0x40, NoSignal = 0x4000;
@@ -30,7 +30,10 @@ public static unsafe class SocketCalls
             case TypeDatagram when protocol == ProtocolIcmp:
                 kind = SocketKind.Echo;
                 break;
-            case TypeStream or TypeDatagram:
+            case TypeRaw when protocol == ProtocolIcmp:
+                kind = SocketKind.RawEcho;
+                break;
+            case TypeStream or TypeDatagram or TypeRaw:
                 return Errno.ProtocolNotSupported;
             default:
                 return Errno.SocketTypeNotSupported;

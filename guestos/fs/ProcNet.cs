@@ -96,10 +96,9 @@ public static unsafe class ProcNet
         }
     }
 
-    /// <summary>The address as a little-endian machine prints its bytes in memory, and the port.</summary>
     private static void Address(TextBuffer* text, uint address, ushort port)
     {
-        text->AddHex(address << 24 | (address & 0xff00) << 8 | address >> 8 & 0xff00 | address >> 24, 8, true);
+        text->AddHex(Reversed(address), 8, true);
         text->Add((byte)':');
         text->AddHex(port, 4, true);
     }
@@ -122,5 +121,27 @@ public static unsafe class ProcNet
     private static void Routes(TextBuffer* text)
     {
         text->Add("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"u8);
+        if (Network.Address == 0)
+            return;
+        if (Network.Gateway != 0)
+            Route(text, 0, Network.Gateway, 0, 3);
+        Route(text, Network.Address & Network.Mask, 0, Network.Mask, 1);
     }
+
+    /// <param name="flags">RTF_UP 1, RTF_GATEWAY 2.</param>
+    private static void Route(TextBuffer* text, uint destination, uint gateway, uint mask, uint flags)
+    {
+        text->Add("eth0\t"u8);
+        text->AddHex(Reversed(destination), 8, true);
+        text->Add((byte)'\t');
+        text->AddHex(Reversed(gateway), 8, true);
+        text->Add((byte)'\t');
+        text->AddHex(flags, 4, true);
+        text->Add("\t0\t0\t0\t"u8);
+        text->AddHex(Reversed(mask), 8, true);
+        text->Add("\t0\t0\t0\n"u8);
+    }
+
+    /// <summary>An address as a little-endian machine prints its bytes in memory.</summary>
+    private static uint Reversed(uint address) => address << 24 | (address & 0xff00) << 8 | address >> 8 & 0xff00 | address >> 24;
 }

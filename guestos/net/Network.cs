@@ -26,6 +26,10 @@ public static unsafe class Network
     /// <summary>The guest's own address, host order; 0 for none.</summary>
     public static uint Address { get; private set; }
 
+    /// <summary>The mask of its network, and the router (0 for none).</summary>
+    public static uint Mask { get; private set; }
+    public static uint Gateway { get; private set; }
+
     /// <summary>Null without a device.</summary>
     public static NetDevice* Device => s_deviceUp ? (NetDevice*)Unsafe.AsPointer(ref s_device) : null;
 
@@ -46,6 +50,8 @@ public static unsafe class Network
         configuration.HardwareAddress = s_deviceUp ? s_device.HardwareAddress : 0x020000000001;
         NetworkAddress.Read(commandLine, out configuration.Address, out configuration.PrefixLength, out configuration.Gateway);
         Address = configuration.Address;
+        Mask = configuration.PrefixLength > 0 ? uint.MaxValue << 32 - configuration.PrefixLength : 0;
+        Gateway = configuration.Gateway;
         configuration.SecretLow = secretLow;
         configuration.SecretHigh = secretHigh;
         configuration.Connections = Connections;

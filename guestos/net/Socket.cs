@@ -7,6 +7,12 @@ internal enum SocketKind : byte
 
     /// <summary>ICMP Echo (SOCK_DGRAM, IPPROTO_ICMP: what ping uses without privileges).</summary>
     Echo,
+
+    /// <summary>
+    /// SOCK_RAW, IPPROTO_ICMP as ping uses it: an Echo socket whose identifier is that of the first request, and whose replies come with
+    /// their IPv4 header (raw(7)).
+    /// </summary>
+    RawEcho,
 }
 
 /// <summary>
