@@ -22,7 +22,7 @@ IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images programs deps test demo audit audit-raise audit-reproduce lab dist clean
+.PHONY: all images programs deps test demo audit audit-raise audit-reproduce bench-packetd lab dist clean
 
 all: images programs $(OUT)/guest.cpio
 
@@ -69,6 +69,9 @@ audit-raise: images
 # The same sources in two other folders give the same packetd to the byte.
 audit-reproduce: images
 	@audit/reproduce
+
+bench-packetd: all
+	@bench/packetd
 
 lab: all
 	@$(BIN)/evilman lab up --nodes $(NODES) --monitors $(MONITORS)
