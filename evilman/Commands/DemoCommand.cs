@@ -81,9 +81,23 @@ internal static class DemoCommand
             var text = plan.Rehearsal ? 0 : Ring0.TextBytes(BootClient.ReadFile(plan.Packetd));
             var story = new DemoStory(stage, result.GetValue(options.Moves), result.GetValue(options.MaximumFreeze), result.GetValue(options.OutFolder)!);
             var outcome = story.Play(text, Ring0.Lines(Files.WorkTree));
+            if (!outcome.Good && !plan.Rehearsal)
+                KeepLogs(plan, result.GetValue(options.OutFolder)!);
             Say.Plain(outcome.LastLine);
             return outcome.Good ? ExitCode.Done : ExitCode.Failed;
         });
         return command;
+    }
+
+    /// <summary>The lab's folder goes with the lab; what its nodes said is worth keeping when something went wrong.</summary>
+    static void KeepLogs(LabPlan plan, string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var node in plan.Nodes)
+        {
+            if (File.Exists(plan.LogFile(node)))
+                File.Copy(plan.LogFile(node), Path.Combine(folder, $"demo-{node.Name}.log"), overwrite: true);
+        }
+        Say.Note($"what the nodes said is in {folder}/demo-node*.log");
     }
 }
