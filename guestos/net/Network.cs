@@ -13,6 +13,7 @@ namespace Guestos;
 public static unsafe class Network
 {
     private const int Connections = 48;
+    private const int Mtu = 1500;
     private const int ReceiveBuffers = 96;
 
     private static Stack* s_stack;
@@ -141,6 +142,8 @@ public static unsafe class Network
     {
         if (!s_deviceUp)
             return true;
+        if (frame->NeedsChecksum && !s_device.CanChecksum)
+            return TransmitFinished(frame);
         NetTransmission transmission;
         transmission.Header = frame->Header;
         transmission.HeaderLength = frame->HeaderLength;
@@ -150,6 +153,29 @@ public static unsafe class Network
         transmission.ChecksumStart = frame->ChecksumStart;
         transmission.ChecksumOffset = frame->ChecksumOffset;
         transmission.SegmentSize = frame->SegmentSize;
+        return s_device.Transmit(&transmission);
+    }
+
+    /// <summary>
+    /// For a device without checksums: the frame is copied and summed as it is in the copy. The pages of a checkpoint go on changing
+    /// while they are sent, some by the very sending, and a sum over the page itself would be wrong by the time the device reads it.
+    /// </summary>
+    private static bool TransmitFinished(Transmission* frame)
+    {
+        const int Capacity = 14 + Mtu;
+        byte* copy = stackalloc byte[Capacity];
+        if (frame->TotalLength > Capacity)
+            return true;
+        Buffer.MemoryCopy(frame->Header, copy, Capacity, frame->HeaderLength);
+        int length = frame->HeaderLength;
+        for (int i = 0; i < frame->FragmentCount; length += frame->Fragments[i++].Length)
+            Buffer.MemoryCopy(frame->Fragments[i].Address, copy + length, Capacity - length, frame->Fragments[i].Length);
+        // The field holds the pseudo-header's sum already. A sum of zero would mean "none" in UDP (RFC 768).
+        ushort sum = (ushort)~Checksum.Fold(Checksum.Sum(copy + frame->ChecksumStart, length - frame->ChecksumStart));
+        *(ushort*)(copy + frame->ChecksumStart + frame->ChecksumOffset) = sum == 0 ? (ushort)0xffff : sum;
+        NetTransmission transmission = default;
+        transmission.Header = copy;
+        transmission.HeaderLength = length;
         return s_device.Transmit(&transmission);
     }
 
@@ -166,9 +192,9 @@ public static unsafe class Network
         link.ResolveFrame = &ResolveFrame;
         link.ReleaseFrame = &ReleaseFrame;
         link.Changed = &OnChanged;
-        link.Mtu = 1500;
-        if (s_deviceUp && s_device.CanChecksum)
-            link.Capabilities = s_device.CanSegment ? LinkCapabilities.TransmitChecksum | LinkCapabilities.Segmentation : LinkCapabilities.TransmitChecksum;
+        link.Mtu = Mtu;
+        // Checksums are done below the stack in any case: by the device, or in the copy that the device is given.
+        link.Capabilities = s_deviceUp && s_device.CanSegment ? LinkCapabilities.TransmitChecksum | LinkCapabilities.Segmentation : LinkCapabilities.TransmitChecksum;
         return link;
     }
 
