@@ -213,6 +213,9 @@ public static unsafe partial class FileCalls
             inode->UserId = user;
         if (group != uint.MaxValue)
             inode->GroupId = group;
+        const int setUser = 0x800, setGroup = 0x400, groupExecute = 0x8;
+        if (inode->Type != InodeType.Directory)     // chown(2): the owner's rights are not the new owner's to have
+            inode->Permissions = (ushort)(inode->Permissions & ~(setUser | ((inode->Permissions & groupExecute) != 0 ? setGroup : 0)));
         inode->ChangeTime = Clock.Realtime;
         return 0;
     }

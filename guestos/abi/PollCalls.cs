@@ -114,11 +114,12 @@ public static unsafe class PollCalls
 
     private static long Wait(ulong count, ulong read, ulong write, ulong except, ulong deadline)
     {
-        const int words = (int)(MostDescriptors / 64);
+        const int words = FileTable.Capacity / 64;
         const uint readable = PollEvents.In | PollEvents.ReadNormal | PollEvents.HangUp | PollEvents.Error;
         const uint writable = PollEvents.Out | PollEvents.WriteNormal | PollEvents.Error;
-        if (count > MostDescriptors)
+        if ((int)count < 0)
             return Errno.Invalid;
+        count = Math.Min((uint)count, FileTable.Capacity);  // Linux: what lies beyond the table is not looked at
         int used = (int)(count + 63) / 64;
         ulong* sets = stackalloc ulong[6 * words];  // three asked for, three answered
         ulong* users = stackalloc ulong[3];

@@ -22,9 +22,9 @@ internal static class Programs
     public static byte[] Bytes(string name) => File.ReadAllBytes(Path(name));
 
     /// <summary>Runs a test program on this host: everything it printed.</summary>
-    public static string RunOnHost(string name)
+    public static string RunOnHost(string name, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Path(name)) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(Path(name), arguments) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         process.StandardInput.Close();
         string output = process.StandardOutput.ReadToEnd();
         Assert.True(process.WaitForExit(20_000), "the program does not end on the host");
