@@ -22,7 +22,7 @@ IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images programs deps test demo audit audit-raise audit-reproduce bench-packetd lab dist clean
+.PHONY: all images programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-cpu lab dist clean
 
 all: images programs $(OUT)/guest.cpio
 
@@ -58,6 +58,10 @@ test: all
 
 demo: all
 	@$(BIN)/evilman demo --moves $(MOVES) --nodes $(NODES) --monitors $(MONITORS)
+
+bench-cpu: | deps
+	@dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Cpu/CpuBench.csproj
+	@$(OUT)/bench/bench-cpu
 
 audit: images
 	@if [ -f audit/Audit.csproj ]; then dotnet run -c Release -v:q --project audit/Audit.csproj -- ; else echo "audit: not part of this tree" >&2; exit 1; fi

@@ -10,7 +10,7 @@ namespace Domain.Bench;
 
 /// <summary>
 /// bench-cpu: loops here and on the host. bench-cpu run PROGRAM ARGUMENTS: a static program in user mode.
-/// bench-cpu compare [ROUNDS]: every user-mode instruction against the host, as the unit tests do, but compiled ahead of time.
+/// bench-cpu compare [ROUNDS [PREFIX]]: every user-mode instruction against the host, as the unit tests do, but compiled ahead of time.
 /// </summary>
 internal static unsafe class Program
 {
@@ -28,18 +28,20 @@ internal static unsafe class Program
             return code;
         }
         if (arguments.Length >= 1 && arguments[0] == "compare")
-            return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60);
+            return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60, arguments.Length > 2 ? arguments[2] : "");
         Loops();
         Transitions();
         return 0;
     }
 
-    private static int Compare(int rounds)
+    private static int Compare(int rounds, string only)
     {
         var machine = new TestMachine();
         int failed = 0, codes = 0;
         foreach (var code in RandomInstruction.Codes())
         {
+            if (only.Length != 0 && !code.ToString().StartsWith(only, StringComparison.OrdinalIgnoreCase))
+                continue;
             codes++;
             for (int round = 0; round < rounds; round++)
             {

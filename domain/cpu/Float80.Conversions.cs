@@ -165,6 +165,8 @@ internal ref partial struct Float80Math
     {
         if (Special(a, b))
             return Propagate(a, b);
+        NoteDenormal(a);
+        NoteDenormal(b);
         if (b.IsInfinity)
         {
             if (b.Negative)
@@ -173,8 +175,6 @@ internal ref partial struct Float80Math
         }
         if (a.IsInfinity || a.IsZero)
             return a;
-        NoteDenormal(a);
-        NoteDenormal(b);
         var saved = Exceptions;
         long by = b.IsZero ? 0 : b.Exponent > Float80.Bias + 20 ? (b.Negative ? -0x10000 : 0x10000) : ToInteger(b, 64, true);
         Exceptions = saved;
@@ -192,10 +192,10 @@ internal ref partial struct Float80Math
             return Propagate(a, b);
         if (a.IsInfinity || b.IsZero)
             return NotANumber();
-        if (a.IsZero || b.IsInfinity)
-            return a;
         NoteDenormal(a);
         NoteDenormal(b);
+        if (a.IsZero || b.IsInfinity)
+            return a;
         var (exponentA, x) = a.Normalized();
         var (exponentB, y) = b.Normalized();
         int difference = exponentA - exponentB;

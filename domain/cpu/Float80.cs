@@ -189,7 +189,7 @@ internal ref partial struct Float80Math(ushort control)
 
     private Float80 NotANumber()
     {
-        Exceptions |= Invalid;
+        Exceptions = (ushort)(Exceptions & ~Denormal | Invalid);
         return Float80.Indefinite;
     }
 

@@ -95,11 +95,6 @@ internal static class RandomInstruction
             }
         }
         registers[4] = stack;
-        // Counts beyond 16 leave 16-bit double shifts undefined.
-        if (code is Code.Shld_rm16_r16_imm8 or Code.Shrd_rm16_r16_imm8)
-            instruction.Immediate8 = (byte)random.Next(17);
-        if (code is Code.Shld_rm16_r16_CL or Code.Shrd_rm16_r16_CL && instruction.MemoryBase != Register.RCX && instruction.MemoryIndex != Register.RCX)
-            registers[1] = (ulong)random.Next(17);
         return instruction;
     }
 
