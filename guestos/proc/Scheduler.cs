@@ -283,7 +283,7 @@ public static unsafe class Scheduler
         ProcessTable.FreeDead();
         process->CurrentCall = -1;
         AccountKernel(process);
-        Timers.Program(s_quantumEnd);
+        Timers.Program(s_quantumEnd, s_modeSince);
     }
 
     /// <summary>Runs processes for ever; called once, on the boot stack, with interrupts off.</summary>
@@ -309,7 +309,7 @@ public static unsafe class Scheduler
                 Processor.WriteCr3(PageTable.KernelRoot);
                 continue;
             }
-            Timers.Program(ulong.MaxValue);
+            Timers.Program(ulong.MaxValue, Clock.Monotonic);
             Processor.EnableInterruptsAndHalt();
             Processor.DisableInterrupts();
         }

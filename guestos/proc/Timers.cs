@@ -79,17 +79,22 @@ public static unsafe class Timers
         Scheduler.QuantumTick();
     }
 
+    /// <summary>Nanoseconds that the hardware timer is set to at least.</summary>
+    private const ulong Shortest = 1_000;
+
+    /// <summary>The hardware timer may be this late before it is taken for lost and set again.</summary>
+    private const ulong Tolerance = 5_000_000;
+
     /// <summary>Makes the hardware timer come in time for the first timer, the network's, and for <paramref name="quantumEnd"/>. Coming early does no harm.</summary>
-    internal static void Program(ulong quantumEnd)
+    internal static void Program(ulong quantumEnd, ulong now)
     {
         ulong next = System.Math.Min(quantumEnd, Network.NextDeadline);
         if (s_first != null)
             next = System.Math.Min(next, s_first->Deadline);
-        if (next >= s_programmed)
+        if (next >= s_programmed && (s_programmed == ulong.MaxValue || now < s_programmed + Tolerance))
             return;
-        ulong now = Clock.Monotonic;
         s_programmed = next;
-        Interrupts.StartTimer(Clock.ToTimerTicks(next > now ? next - now : 0));
+        Interrupts.StartTimer(Clock.ToTimerTicks(next > now + Shortest ? next - now : Shortest));
     }
 
     /// <summary>After a move to another machine nothing is programmed.</summary>

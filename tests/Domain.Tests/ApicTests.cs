@@ -45,6 +45,23 @@ public class ApicTests
     }
 
     [Fact]
+    public void A_timer_that_is_over_at_once_still_fires()
+    {
+        ulong ticking = 1_000;
+        var slow = new LocalApic(() => ticking += 500);
+        slow.Write(0xf0, 4, 0x1ff);
+        slow.Write(0x3e0, 4, 0xb);
+        slow.Write(0x320, 4, 0x40);
+        slow.Write(0x380, 4, 1);
+        Assert.NotEqual(LocalApic.Never, slow.Deadline);
+        slow.Expire(ticking);
+        Assert.Equal(0x40, slow.Acknowledge());
+        // Its vector written again does not bring it back.
+        slow.Write(0x320, 4, 0x40);
+        Assert.Equal(LocalApic.Never, slow.Deadline);
+    }
+
+    [Fact]
     public void Task_priority_holds_back_its_class_and_below()
     {
         apic.TaskPriority = 5;

@@ -78,6 +78,12 @@ public sealed partial class LocalApic
         initialCount = count;
         started = clock();
         Schedule();
+        // So short that it is over already: it is due, not past.
+        if (Deadline == Never && count != 0 && (localVectors[0] & Masked) == 0)
+        {
+            Deadline = started;
+            TimerChanged?.Invoke();
+        }
     }
 
     private void WriteTimerVector(uint value)
