@@ -44,6 +44,7 @@ internal sealed unsafe class Watcher
     public void Resume()
     {
         halted = false;
+        Interlocked.MemoryBarrier();
         if (parked && !armed)
         {
             armed = true;
@@ -62,11 +63,12 @@ internal sealed unsafe class Watcher
     public void Pause()
     {
         halted = true;
-        if (parked && armed)
-        {
-            armed = false;
+        if (!armed)
+            return;
+        // The thread may have taken the timer already and find nobody to call: the next Resume sets it anew.
+        armed = false;
+        if (parked)
             Arm(0);
-        }
     }
 
     /// <summary>CPU thread: the deadline or what is to be watched changed.</summary>
