@@ -9,8 +9,6 @@ internal static unsafe class Machine
     /// <summary>CR0: PG, WP, NE, MP, PE; no AM, no EM, no TS. CR4: PAE, OSFXSR, OSXMMEXCPT.</summary>
     private const ulong ControlZero = 0x80010023, ControlFour = 0x620;
 
-    private const ushort UartInterrupts = 0x3f9;
-
     /// <summary>
     /// After a move: control registers, MSRs, GDT, IDT, TSS (available again), the kernel's page tables, local APIC, I/O APIC, UART, timer; no
     /// interrupt is registered afterwards but the console's. Interrupts stay off.
@@ -24,7 +22,7 @@ internal static unsafe class Machine
         Interrupts.Start();
         Interrupts.KeepOnly(Interrupts.UartInput);
         Timers.ForgetHardware();
-        Port.Out8(UartInterrupts, 1);       // an interrupt for every byte received, as the terminal had it
+        Terminal.Start();
     }
 
     /// <summary>Puts a process's address space and kernel stack in force, as a switch to it would, without switching.</summary>
