@@ -73,13 +73,6 @@ public static unsafe class Checkpoint
     public static byte* ResolveFrame(ulong reference) =>
         s_state != null ? PageCleaner.ContentOf(s_state, (uint)(reference >> 12)) : DirectMap.At(reference);
 
-    /// <summary>The network is done with a page (netstack: Link.ReleaseFrame).</summary>
-    public static void ReleaseFrame(ulong reference)
-    {
-        if (s_state != null && s_state->InFlight[reference >> 12] > 0)
-            s_state->InFlight[reference >> 12]--;
-    }
-
     /// <summary>A received frame that this side of the fork must not answer.</summary>
     public static void CaptureLate(Netstack.Fragment* pieces, int count) => s_state->Late.Capture(pieces, count);
 
@@ -161,7 +154,7 @@ public static unsafe class Checkpoint
         state->Phase = CheckpointPhase.Rounds;
         state->Transmit = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
         state->Dirty = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
-        state->InFlight = Place(memory, ref offset, frames);
+        state->UseAtFork = Place(memory, ref offset, frames);
         state->CopyOf = (ushort*)Place(memory, ref offset, frames * 2UL);
         state->ChecksumTable = (uint*)Place(memory, ref offset, frames * 4UL);
         state->BufferCapacityLimit = (uint)capacity;

@@ -11,6 +11,9 @@ public static unsafe class CheckpointDevice
     private const uint IoctlProgress = 0x4502;
     private const uint IoctlCommit = 0x4503;
 
+    /// <summary>The kernel is not preempted: while the guest still works, the cleaner lets others run this often. Nanoseconds.</summary>
+    private const ulong LongestRun = 500_000;
+
     /// <summary>struct of CHECKPOINT_PROGRESS.</summary>
     private struct Progress
     {
@@ -67,6 +70,7 @@ public static unsafe class CheckpointDevice
         state->Socket = socket;
         Stack* stack = Network.Stack;
         ulong done = 0;
+        ulong nextPause = Clock.Monotonic + LongestRun;
         stack->Cork(socket, true, Clock.Monotonic);
         long result = 1;
         while (done < count)
@@ -84,12 +88,10 @@ public static unsafe class CheckpointDevice
             {
                 int length = (int)Math.Min((ulong)(CheckpointRecord.PageSize - state->PageOffset), count - done);
                 taken = stack->SendPage(socket, (ulong)state->Page << 12, state->PageOffset, length, Clock.Monotonic);
-                if (taken > 0)
-                    state->InFlight[state->Page]++;
             }
             if (taken == SocketError.WouldBlock || taken == SocketError.NoRoom)
             {
-                result = Sockets.WaitWritable(socket);
+                result = Sockets.WaitChange(socket);
                 if (result < 0)
                     break;
                 continue;
@@ -102,6 +104,12 @@ public static unsafe class CheckpointDevice
             Take(state, taken);
             done += (ulong)taken;
             RateLimit.Progressed(state);
+            if (state->Phase == CheckpointPhase.Rounds && Clock.Monotonic >= nextPause)
+            {
+                Network.Poll();
+                Scheduler.Yield();
+                nextPause = Clock.Monotonic + LongestRun;
+            }
         }
         // In the copy the state is gone, and so is the connection.
         if (Checkpoint.State == null)
@@ -163,7 +171,15 @@ public static unsafe class CheckpointDevice
         }
         while (true)
         {
-            switch (PageCleaner.Next(state))
+            PageCleaner.Step step = PageCleaner.Next(state);
+            if (step == PageCleaner.Step.ForkDue)
+            {
+                long result = state->Socket >= 0 ? Sockets.WaitAcknowledged(state->Socket) : 0;
+                if (result < 0)
+                    return result;
+                step = PageCleaner.TryFork(state);
+            }
+            switch (step)
             {
                 case PageCleaner.Step.Piece:
                     return 1;
@@ -193,9 +209,6 @@ public static unsafe class CheckpointDevice
         }
         state->PageOffset += taken;
         if (state->PageOffset == CheckpointRecord.PageSize)
-        {
-            state->Transmit.Remove(state->Page);
             state->Page = 0;
-        }
     }
 }

@@ -46,6 +46,7 @@ internal static unsafe class CheckpointFork
         state->Part = StreamPart.Final;
         // The dirty vector is the last one to transmit; with the next instruction that writes anywhere, copying begins.
         PageCleaner.NextRound(state);
+        PageCleaner.NoteUses(state);
         if (state->Checksums != null && (state->Options & PageCleaner.OptionVerify) != 0)
             PageCleaner.ChecksumAll(state);
     }

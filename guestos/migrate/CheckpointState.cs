@@ -31,14 +31,11 @@ internal unsafe struct CheckpointState
     public FrameSet Transmit;
     public FrameSet Dirty;
 
-    /// <summary>
-    /// How often each frame is queued to the network and not yet acknowledged. Such a page may be read again at any time,
-    /// so after the fork it is as immutable as one still to be sent.
-    /// </summary>
-    public byte* InFlight;
-
     /// <summary>Per frame: index + 1 of its copy in the snapshot buffer, 0 when there is none.</summary>
     public ushort* CopyOf;
+
+    /// <summary>Per frame of the last transmit vector: what it was used for at the fork (<see cref="FrameState"/>). The descriptors go on changing here.</summary>
+    public byte* UseAtFork;
 
     /// <summary>Physical addresses of the buffer's pages; allocated when the fork is due.</summary>
     public ulong* Buffer;

@@ -32,13 +32,12 @@ internal static unsafe class FaultLog
             Preserve(state, frame);
     }
 
-    // Copy on write into the snapshot buffer. Only pages still to be sent, or sent and not acknowledged, need it; the buffer was made
-    // large enough for exactly those at the fork.
-    private static void Preserve(CheckpointState* state, uint frame)
+    /// <summary>
+    /// Copy on write into the snapshot buffer, which was made at the fork for every page that was then still to be sent: only those need it.
+    /// </summary>
+    public static void Preserve(CheckpointState* state, uint frame)
     {
-        if (frame >= state->Frames || state->CopyOf[frame] != 0)
-            return;
-        if (!state->Transmit.Contains(frame) && state->InFlight[frame] == 0)
+        if (frame >= state->Frames || state->CopyOf[frame] != 0 || !state->Transmit.Contains(frame))
             return;
         if (state->BufferUsed == state->BufferCapacity)
             Panic.Stop("the snapshot buffer is smaller than the set it was made for"u8);

@@ -23,6 +23,9 @@ internal static unsafe class PageCleaner
         /// <summary>A round ended; ask again.</summary>
         RoundEnd,
 
+        /// <summary>The working set fits the snapshot buffer: <see cref="TryFork"/> when nothing that was sent is unacknowledged.</summary>
+        ForkDue,
+
         /// <summary>The trailer was given.</summary>
         End,
 
@@ -89,7 +92,7 @@ internal static unsafe class PageCleaner
 
     private static void Describe(CheckpointState* state, uint frame)
     {
-        FrameState kind = Frames.StateOf((ulong)frame << 12);
+        FrameState kind = state->Phase == CheckpointPhase.Rounds ? Frames.StateOf((ulong)frame << 12) : (FrameState)state->UseAtFork[frame];
         byte* page = ContentOf(state, frame);
         // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as zeros.
         bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent || IsZero(page);
@@ -116,9 +119,15 @@ internal static unsafe class PageCleaner
         }
         else
         {
-            // Stays in Transmit until the page is queued: until then a write after the fork must still preserve it.
+            // After the fork a page is sent from the snapshot buffer, changed or not: the device reads it whenever it likes.
+            if (state->Phase != CheckpointPhase.Rounds)
+            {
+                FaultLog.Preserve(state, frame);
+                page = ContentOf(state, frame);
+            }
             state->Page = frame;
             state->PageOffset = 0;
+            state->Transmit.Remove(frame);
         }
         if (state->Checksums != null && (state->Options & OptionVerify) == 0 || state->Checksums != null && state->Phase == CheckpointPhase.Rounds)
             state->Checksums[frame] = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
@@ -141,16 +150,25 @@ internal static unsafe class PageCleaner
     private static Step EndRound(CheckpointState* state)
     {
         if (state->Dirty.Count <= state->BufferPages)
-        {
-            if (!SnapshotBuffer.Make(state))
-                return Step.Failed;
-            return CheckpointFork.Fork(state) ? Step.Arrived : Step.RoundEnd;
-        }
+            return Step.ForkDue;
         state->BufferPages += BufferStep;
         if (state->BufferPages > SnapshotBuffer.Limit(state))
             return Step.Failed;
         NextRound(state);
         return Step.RoundEnd;
+    }
+
+    /// <summary>
+    /// The fork, if the working set has not grown meanwhile. Nothing may be on its way out: a device that reads a page late would read what this
+    /// side has made of it since.
+    /// </summary>
+    public static Step TryFork(CheckpointState* state)
+    {
+        if (state->Dirty.Count > state->BufferPages * 2)
+            return EndRound(state);
+        if (!SnapshotBuffer.Make(state))
+            return Step.Failed;
+        return CheckpointFork.Fork(state) ? Step.Arrived : Step.RoundEnd;
     }
 
     /// <summary>The dirty vector becomes the transmit vector, and everything written meanwhile is protected again.</summary>
@@ -162,6 +180,13 @@ internal static unsafe class PageCleaner
         state->Round++;
         state->PagesInRound = 0;
         WriteProtection.Renew(state);
+    }
+
+    /// <summary>Notes what the pages still to be sent were used for at the fork: afterwards this side frees and takes frames that mean nothing to the copy.</summary>
+    public static void NoteUses(CheckpointState* state)
+    {
+        for (uint frame = state->Transmit.Next(0); frame != uint.MaxValue; frame = state->Transmit.Next(frame + 1))
+            state->UseAtFork[frame] = (byte)Frames.StateOf((ulong)frame << 12);
     }
 
     /// <summary>Checksums of every frame at the instant of the fork, against which the receiver's are held (thesis §6.6.4).</summary>
@@ -177,15 +202,28 @@ internal static unsafe class PageCleaner
                     state->Checksums[frame] = Crc32C.ZeroPage;
                 continue;
             }
-            byte* page = DirectMap.At((ulong)frame << 12);
+            byte* page = ContentOf(state, frame);
             if (kind == FrameState.PageTable)
             {
                 byte* clean = state->Scratch + CheckpointRecord.Size;
                 WriteProtection.CopyClean((ulong*)page, (ulong*)clean);
                 page = clean;
             }
-            state->Checksums[frame] = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
+            uint checksum = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
+            if (!state->Transmit.Contains(frame) && state->Checksums[frame] != checksum)
+                Report(frame, kind);
+            state->Checksums[frame] = checksum;
         }
+    }
+
+    // A write that the fault log missed: the page was sent as something else and is not to be sent again.
+    private static void Report(uint frame, FrameState kind)
+    {
+        Console.Write("checkpoint: frame "u8);
+        Console.WriteHex(frame);
+        Console.Write(" in use as "u8);
+        Console.WriteDecimal((ulong)kind);
+        Console.Write(" changed unnoticed\n"u8);
     }
 
     private static void Finish(CheckpointState* state)

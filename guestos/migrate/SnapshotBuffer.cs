@@ -2,7 +2,7 @@ namespace Guestos;
 
 /// <summary>
 /// Memory for copies of pages that change after the fork (thesis §6.6.5). Made when the working set is known to fit: one page for every
-/// page still to be sent and for every page sent but not acknowledged, so that the copy on write can never find it full.
+/// page still to be sent, so that the copy on write can never find it full.
 /// </summary>
 internal static unsafe class SnapshotBuffer
 {
@@ -13,7 +13,7 @@ internal static unsafe class SnapshotBuffer
     public static bool Make(CheckpointState* state)
     {
         // Allocating changes a few pages itself (frame descriptors, page tables), hence the slack.
-        uint wanted = state->Dirty.Count + InFlight(state) + 64;
+        uint wanted = state->Dirty.Count + 64;
         if (wanted > state->BufferCapacityLimit)
             return false;
         while (state->BufferCapacity < wanted)
@@ -31,14 +31,5 @@ internal static unsafe class SnapshotBuffer
     {
         while (state->BufferCapacity > 0)
             Frames.Release(state->Buffer[--state->BufferCapacity]);
-    }
-
-    private static uint InFlight(CheckpointState* state)
-    {
-        uint pages = 0;
-        for (uint frame = 0; frame < state->Frames; frame++)
-            if (state->InFlight[frame] != 0)
-                pages++;
-        return pages;
     }
 }

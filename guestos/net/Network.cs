@@ -181,8 +181,6 @@ public static unsafe class Network
 
     private static byte* ResolveFrame(void* context, ulong reference) => Checkpoint.ResolveFrame(reference);
 
-    private static void ReleaseFrame(void* context, ulong reference) => Checkpoint.ReleaseFrame(reference);
-
     private static void OnChanged(void* context, int handle) => Sockets.Changed(handle);
 
     private static Link MakeLink()
@@ -190,7 +188,6 @@ public static unsafe class Network
         Link link = default;
         link.Transmit = &Transmit;
         link.ResolveFrame = &ResolveFrame;
-        link.ReleaseFrame = &ReleaseFrame;
         link.Changed = &OnChanged;
         link.Mtu = Mtu;
         // Checksums are done below the stack in any case: by the device, or in the copy that the device is given.

@@ -46,14 +46,9 @@ internal static unsafe class Sockets
     /// <summary>The stack says that something about a handle has changed.</summary>
     public static void Changed(int handle)
     {
-        for (int i = 0; i < Capacity; i++)
-        {
-            Socket* socket = At(i);
-            if (socket->Handle != handle || !socket->InUse)
-                continue;
+        Socket* socket = Find(handle);
+        if (socket != null)
             Readiness.Changed(&socket->Queue);
-            return;
-        }
     }
 
     /// <summary>Everything may have changed: the machine did.</summary>
@@ -171,16 +166,35 @@ internal static unsafe class Sockets
         return sent;
     }
 
-    /// <summary>Room on the connection with this stack handle: 0, or −errno. Used by the checkpoint device.</summary>
-    public static long WaitWritable(int handle)
+    /// <summary>Sleeps until something changes about the connection with this stack handle: 0, or −errno. Used by the checkpoint device.</summary>
+    public static long WaitChange(int handle)
+    {
+        Socket* socket = Find(handle);
+        if (socket == null)
+            return Errno.NotConnected;
+        long result = Wait(socket, Clock.Monotonic + 20_000_000_000);
+        return result == Errno.TryAgain ? Errno.TimedOut : result;
+    }
+
+    /// <summary>Sleeps until the peer has everything that was sent on the connection: 0, or −errno.</summary>
+    public static long WaitAcknowledged(int handle)
+    {
+        // What was held back to fill a segment would wait for ever.
+        Network.Stack->Cork(handle, false, Clock.Monotonic);
+        long result = 0;
+        int left;
+        while ((left = Network.Stack->UnacknowledgedBytes(handle)) > 0 && result >= 0)
+            result = WaitChange(handle);
+        Network.Stack->Cork(handle, true, Clock.Monotonic);
+        return left < 0 ? ErrnoOf(left) : result;
+    }
+
+    private static Socket* Find(int handle)
     {
         for (int i = 0; i < Capacity; i++)
-        {
-            Socket* socket = At(i);
-            if (socket->InUse && socket->Handle == handle)
-                return Wait(socket, Clock.Monotonic + 20_000_000_000) is var result && result == Errno.TryAgain ? Errno.TimedOut : result;
-        }
-        return Errno.NotConnected;
+            if (At(i)->InUse && At(i)->Handle == handle)
+                return At(i);
+        return null;
     }
 
     // ---- readiness ----
