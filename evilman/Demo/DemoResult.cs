@@ -6,6 +6,7 @@ namespace Evilman.Demo;
 /// <summary>What the demo found, and its last line.</summary>
 /// <param name="FreezeMilliseconds">Median of the moves' longest silences.</param>
 /// <param name="TotalMilliseconds">Median of the times from asking to the source's end.</param>
+/// <param name="MovedMiB">Median of what the Ethernet carried to the destination during a move.</param>
 /// <param name="Failed">Requests and connections that failed, wrong bytes included.</param>
 public sealed record DemoResult(double FreezeMilliseconds, double TotalMilliseconds, double MovedMiB, long Requests, int Failed, int Resets,
     bool SourceGone, int PacketdLines, long PacketdTextBytes)

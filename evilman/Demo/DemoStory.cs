@@ -45,9 +45,8 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
                 var record = stage.Move(place, next, () => echo.Broken);
                 Thread.Sleep(s_quiet);
                 var account = stage.Account();
-                record = record with { PagesSent = account.PagesSent };
                 record.Freeze = Silence.Longest(echo.Echoes, record.Asked, record.Done + Stopwatch.Frequency);
-                foreach (var line in account.Lines)
+                foreach (var line in account)
                     Say.Note(line);
                 Say.Step($"{record.From} → {record.To}: frozen for {Quantity.Milliseconds(record.Freeze.Milliseconds)} in a move of {Quantity.Milliseconds(record.TotalMilliseconds)}; {(record.SourceGone ? $"node {record.From} keeps nothing" : $"node {record.From} still runs something")}");
                 records.Add(record);
@@ -81,7 +80,7 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
         {
             freezes.Add(record.Freeze.Milliseconds);
             totals.Add(record.TotalMilliseconds);
-            sizes.Add(record.PagesSent * 4096.0 / (1 << 20));
+            sizes.Add(record.WireBytes / 1048576.0);
             gone &= record.SourceGone;
         }
         var result = new DemoResult(LatencySeries.Median(freezes), LatencySeries.Median(totals), LatencySeries.Median(sizes),

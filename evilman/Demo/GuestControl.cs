@@ -3,13 +3,12 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Text.RegularExpressions;
 using Evilman.Net;
 
 namespace Evilman.Demo;
 
 /// <summary>Asks a guest to move, and how far it is, through its own web server (guestos/rootfs/www/cgi-bin).</summary>
-public static partial class GuestControl
+public static class GuestControl
 {
     const int HttpPort = 80;
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -30,18 +29,6 @@ public static partial class GuestControl
         progress.Count > 0 && progress[^1].StartsWith("exit ", StringComparison.Ordinal)
             && int.TryParse(progress[^1].AsSpan(5), CultureInfo.InvariantCulture, out var code) ? code : null;
 
-    /// <summary>The pages sent, summed over the rounds.</summary>
-    public static long PagesSent(IReadOnlyList<string> progress)
-    {
-        long pages = 0;
-        foreach (var line in progress)
-        {
-            if (PagesPattern().Match(line) is { Success: true } match)
-                pages += long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
-        }
-        return pages;
-    }
-
     static string Get(IPAddress guest, string path)
     {
         try
@@ -54,7 +41,4 @@ public static partial class GuestControl
             throw new Failure($"{guest} does not answer {path}: {failure.Message}");
         }
     }
-
-    [GeneratedRegex(@"(\d+) pages sent")]
-    private static partial Regex PagesPattern();
 }

@@ -24,7 +24,7 @@ internal interface IStage
     MoveRecord Move(int from, int to, Func<string?> broken);
 
     /// <summary>What the guest said about the last move.</summary>
-    (long PagesSent, IReadOnlyList<string> Lines) Account();
+    IReadOnlyList<string> Account();
 
     /// <summary>Ends whatever the node at this place still runs: the guest has left it.</summary>
     void Abandon(int place);

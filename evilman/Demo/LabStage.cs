@@ -65,6 +65,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             }
         }
 
+        var bytesBefore = BytesTo(plan.Nodes[to]);
         var asked = Stopwatch.GetTimestamp();
         GuestControl.AskToMove(Guest, boot);
         progress = [];
@@ -87,14 +88,31 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             Thread.Sleep(2);
         }
         var done = Stopwatch.GetTimestamp();
+        var bytes = BytesTo(plan.Nodes[to]) - bytesBefore;
         var gone = ProcessTable.Children(PacketdPid(plan.Nodes[from])).Count == 0;
-        return new MoveRecord(NameOf(from), NameOf(to), asked, done, 0, gone);
+        return new MoveRecord(NameOf(from), NameOf(to), asked, done, bytes, gone);
     }
 
-    public (long PagesSent, IReadOnlyList<string> Lines) Account()
+    public IReadOnlyList<string> Account()
     {
         Look();
-        return (GuestControl.PagesSent(progress), progress);
+        return progress;
+    }
+
+    /// <summary>Bytes of all frames that the bridge has sent to a node (proc_net_dev: the ninth number of the link's line).</summary>
+    long BytesTo(LabNode node)
+    {
+        long bytes = 0;
+        NetworkNamespace.Run(plan.NamespacePath("lan"), () =>
+        {
+            foreach (var line in File.ReadLines("/proc/thread-self/net/dev"))
+            {
+                var words = line.Split([' ', ':'], StringSplitOptions.RemoveEmptyEntries);
+                if (words.Length > 9 && words[0] == node.Name)
+                    bytes = long.Parse(words[9], CultureInfo.InvariantCulture);
+            }
+        });
+        return bytes;
     }
 
     public void Abandon(int place)

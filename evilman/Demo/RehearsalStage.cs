@@ -45,7 +45,7 @@ internal sealed class RehearsalStage(string fault) : IStage
         return new MoveRecord(NameOf(from), NameOf(to), asked, Stopwatch.GetTimestamp(), 0, SourceGone: true);
     }
 
-    public (long PagesSent, IReadOnlyList<string> Lines) Account() => (16384, []);
+    public IReadOnlyList<string> Account() => [];
 
     public void Abandon(int place)
     {

@@ -1,11 +1,13 @@
 using System;
 using System.Buffers.Binary;
+using System.Globalization;
 using System.IO;
+using System.Text.RegularExpressions;
 
 namespace Evilman.Demo;
 
 /// <summary>How large the only privileged program is. The audit counts it exactly; this is for the demo's last line.</summary>
-public static class Ring0
+public static partial class Ring0
 {
     /// <summary>Bytes of machine code: the sections of the ELF image that are executable (System V ABI, figure 4-8 and 4-9).</summary>
     public static long TextBytes(ReadOnlySpan<byte> elf)
@@ -27,23 +29,17 @@ public static class Ring0
         return bytes;
     }
 
-    /// <summary>Lines of code in packetd's own folder: neither blank nor only a comment. 0 outside a work tree.</summary>
+    /// <summary>
+    /// Code lines of everything linked into packetd, as the audit counts and enforces them (audit/budget.json). 0 outside a work tree.
+    /// </summary>
     public static int Lines(string? workTree)
     {
-        if (workTree is null)
-            return 0;
-        var lines = 0;
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(workTree, "packetd"), "*.cs", SearchOption.AllDirectories))
-        {
-            if (file.Contains("/obj/", StringComparison.Ordinal) || file.Contains("/bin/", StringComparison.Ordinal))
-                continue;
-            foreach (var line in File.ReadLines(file))
-            {
-                var text = line.AsSpan().Trim();
-                if (text.Length > 0 && !text.StartsWith("//", StringComparison.Ordinal))
-                    lines++;
-            }
-        }
-        return lines;
+        var budget = workTree is null ? "" : Path.Combine(workTree, "audit/budget.json");
+        return File.Exists(budget) && LinesPattern().Match(File.ReadAllText(budget)) is { Success: true } match
+            ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
+            : 0;
     }
+
+    [GeneratedRegex("\"lines\":\\s*(\\d+)")]
+    private static partial Regex LinesPattern();
 }
