@@ -57,11 +57,13 @@ internal static class Opening
             Log.Fail("there is no such link"u8, ": error %."u8, -error);
         ulong index = (uint)request[2];
 
-        // Buffers as large as the host lets everyone have, or larger where packetd may have more.
+        // Buffers as large as the host lets everyone have, or larger where packetd may have more; but a short queue for the
+        // node itself, so that a good token in a flood is soon lost and sent again, or soon answered.
+        ulong size = own ? 1UL << 20 : 16 << 20;
         for (int option = SendBuffer; option <= ReceiveBuffer; option++)
         {
-            Set(link, SocketLevel, option, 16 << 20);
-            Set(link, SocketLevel, option + BufferForce, 16 << 20);
+            Set(link, SocketLevel, option, size);
+            Set(link, SocketLevel, option + BufferForce, size);
         }
         Set(link, PacketLevel, IgnoreOutgoing, 1);
         Span<ulong> member = stackalloc ulong[] { index | Promiscuous << 32, 0 }; // struct packet_mreq

@@ -9,6 +9,9 @@ public enum AnswerKind
     Echo,
     Refusal,
     Group,
+
+    /// <summary>A line in the log about a refusal, whoever was refused.</summary>
+    Line,
 }
 
 /// <summary>
@@ -17,7 +20,7 @@ public enum AnswerKind
 /// </summary>
 public ref struct Limiter
 {
-    public const int Buckets = 256, Kinds = 4, Size = Buckets * Kinds;
+    public const int Buckets = 256, Kinds = 5, Size = Buckets * Kinds;
 
     private readonly Span<ushort> spent;
     private ulong tenth;
@@ -38,8 +41,8 @@ public ref struct Limiter
         int allowance = kind switch
         {
             AnswerKind.Echo => 50_000,
-            AnswerKind.Refusal => 10,
-            _ => 100,
+            AnswerKind.Arp or AnswerKind.Group => 100,
+            _ => 10,
         };
         ref ushort bucket = ref spent[(int)kind * Buckets + (int)(source * 0x9E3779B1 >> 24)];
         if (bucket == allowance)

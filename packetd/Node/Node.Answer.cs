@@ -57,7 +57,8 @@ public ref partial struct Node<THost>
         {
             if (!Limiter.Allows(AnswerKind.Refusal, source))
                 return;
-            Host.Refused(source, refusal);
+            if (Limiter.Allows(AnswerKind.Line, 0))
+                Host.Refused(source, refusal);
         }
         Span<byte> reply = stackalloc byte[Headers + MagicReply.Size];
         packet.Slice(0, Headers).CopyTo(reply);

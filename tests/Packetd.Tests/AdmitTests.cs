@@ -196,6 +196,10 @@ public class AdmitTests
         for (int i = 0; i < 1000; i++)
             node.Receive(Port.Link, Frames.Echo(bad));
         Assert.Equal(10, host.Sent.Count);
+        Assert.Equal(10, host.Refusals.Count);
+        node.Receive(Port.Link, Frames.Echo(bad, source: TestHost.Client + 5));
+        Assert.Equal(11, host.Sent.Count);
+        Assert.Equal(10, host.Refusals.Count);
         Assert.Equal(Refusal.None, Send(ref node, new Tokens().Payload()));
     }
 

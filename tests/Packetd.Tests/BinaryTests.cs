@@ -134,7 +134,7 @@ public class BinaryTests
             byte[] body = new byte[size];
             new Random(size).NextBytes(body);
             lab.Send(Frames.Ipv4(Frames.Mac(Boot), Frames.ClientMac, TestHost.Client, Boot, 17, body));
-            byte[]? back = lab.Receive(frame => Packet.HasMac(frame, 6, Boot));
+            byte[]? back = lab.Await(frame => Packet.HasMac(frame, 6, Boot));
             Assert.NotNull(back);
             Assert.Equal(body, back[34..]);
         }
@@ -158,7 +158,7 @@ public class BinaryTests
             lab.Order(Boot, 0, (byte[])forgery[1]);
         byte[] good = Frames.Ipv4(Frames.ClientMac, Frames.Mac(Boot), Boot, TestHost.Client, 17, new byte[100]);
         lab.Order(Boot, 0, good);
-        byte[]? first = lab.Receive(frame => frame[12] != 0x86); // the client's own neighbour discovery
+        byte[]? first = lab.Await(frame => frame[12] != 0x86); // the client's own neighbour discovery
         Assert.Equal(good[10..], first);
         Assert.Null(lab.Receive(frame => Packet.HasMac(frame, 6, Boot)));
         lab.Order(Boot, 1, 7);
@@ -272,7 +272,7 @@ public class BinaryTests
         byte[] answer = Frames.Ipv4(Frames.ClientMac, Frames.Mac(Boot), Boot, TestHost.Client, 17, new byte[1000])[10..];
         answer.CopyTo(order, 25);
         Assert.True(Native.Send(lab.Socket, order.AsSpan(0, 25 + answer.Length)));
-        Assert.Equal(answer, lab.Receive(frame => Packet.HasMac(frame, 6, Boot)));
+        Assert.Equal(answer, lab.Await(frame => Packet.HasMac(frame, 6, Boot)));
         Assert.Contains("1 received", lab.InClient("ping", "-c", "1", "-W", "1", Lab.NodeAddress), StringComparison.Ordinal);
     }
 

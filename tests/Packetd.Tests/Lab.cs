@@ -151,11 +151,20 @@ internal sealed class Lab : IDisposable
         return null;
     }
 
+    /// <summary>As <see cref="Receive"/>, for a frame that must come: waits for it as long as a busy machine may need.</summary>
+    public byte[]? Await(Predicate<byte[]> fits)
+    {
+        for (long until = Environment.TickCount64 + 10_000; Environment.TickCount64 < until;)
+            if (Receive(fits) is { } frame)
+                return frame;
+        return null;
+    }
+
     /// <summary>Sends a magic ping and reads the answer; nothing when none comes.</summary>
     public Refusal? Ping(byte[] payload)
     {
         Send(Frames.Echo(payload));
-        byte[]? reply = Receive(frame => frame.Length == 42 + MagicReply.Size && frame[34] == 0 && frame[23] == 1);
+        byte[]? reply = Await(frame => frame.Length == 42 + MagicReply.Size && frame[34] == 0 && frame[23] == 1);
         return reply != null && MagicReply.TryParse(reply.AsSpan(42), out MagicReply read) ? read.Refusal : null;
     }
 
