@@ -69,7 +69,7 @@ public static unsafe class Dispatch
             58 => ProcessCalls.Vfork(),
             59 => ProcessCalls.Execve(a, b, c),
             60 => ProcessCalls.Exit(a),
-            61 => ProcessCalls.Wait4(a, b, c, d),
+            61 => WaitCalls.Wait4(a, b, c, d),
             62 => SignalCalls.Kill(a, b),
             63 => ProcessCalls.Uname(a),
             96 => TimeCalls.Gettimeofday(a, b),
@@ -131,7 +131,7 @@ public static unsafe class Dispatch
             230 => TimeCalls.ClockNanosleep(a, b, c, d),
             231 => ProcessCalls.Exit(a),                    // exit_group
             234 => SignalCalls.Tgkill(a, b, c),
-            247 => ProcessCalls.Waitid(a, b, c, d, e),
+            247 => WaitCalls.Waitid(a, b, c, d, e),
             251 or 252 => 0,                                // ioprio_set, ioprio_get
             273 => 0,                                       // set_robust_list: there are no shared mutexes to free
             302 => ProcessCalls.Prlimit64(a, b, c, d),

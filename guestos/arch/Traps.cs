@@ -103,7 +103,8 @@ internal static unsafe class Traps
         }
         int code = result switch { FaultResult.NoArea => SignalCode.NotMapped, FaultResult.NoPermission => SignalCode.NotPermitted, _ => SignalCode.BeyondFile };
         int signal = result == FaultResult.FileEnded ? Signal.Bus : Signal.SegmentationFault;
-        Report(signal == Signal.Bus ? "bus error at "u8 : "segmentation fault at "u8, address, frame);
+        if (IsDeadly(process, signal))
+            Report(signal == Signal.Bus ? "bus error at "u8 : "segmentation fault at "u8, address, frame);
         Signals.Fault(process, signal, code, address);
     }
 
@@ -122,10 +123,14 @@ internal static unsafe class Traps
             17 => (Signal.Bus, SignalCode.Alignment),
             _ => (Signal.SegmentationFault, SignalCode.Kernel),
         };
-        if (signal != Signal.Trap)
+        if (signal != Signal.Trap && IsDeadly(Scheduler.Current, signal))
             Report("exception "u8, frame->Vector, frame);
         Signals.Fault(Scheduler.Current, signal, code, signal is Signal.SegmentationFault or Signal.Bus ? 0 : frame->Rip);
     }
+
+    /// <summary>Nobody handles it: worth a line on the console.</summary>
+    private static bool IsDeadly(Process* process, int signal) =>
+        SignalActions.Of(process->Actions, signal)->Handler <= SignalAction.Ignore || (process->BlockedSignals >> (signal - 1) & 1) != 0;
 
     /// <summary>From the unmasked status bits of x87 (vector 16) or MXCSR (19).</summary>
     private static int FloatingPointCode(TrapFrame* frame)

@@ -1,0 +1,143 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>System calls that wait for children. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+public static unsafe class WaitCalls
+{
+    private const ulong NoHang = 1, Untraced = 2, Exited = 4, Continued = 8, NoWait = 0x1000000;
+
+    /// <summary>What waiting has found.</summary>
+    private struct Found
+    {
+        public int Id, Status;
+        public uint UserId;
+        public bool Usage;
+        public ulong UserTime, KernelTime, Faults, Voluntary, Involuntary;
+    }
+
+    /// <param name="which">wait4's first argument: above 0 an id, 0 the caller's group, −1 any, below a group.</param>
+    /// <returns>1 found, 0 nothing yet (WNOHANG), or -errno.</returns>
+    private static long WaitFor(int which, ulong options, out Found found)
+    {
+        Process* self = Scheduler.Current;
+        found = default;
+        while (true)
+        {
+            bool any = false;
+            for (Process* child = ProcessTable.First; child != null; child = child->Next)
+            {
+                if (child->ParentId != self->Id || child == self
+                    || !(which == -1 || which > 0 && child->Id == which || which == 0 && child->GroupId == self->GroupId || which < -1 && child->GroupId == -which))
+                    continue;
+                any = true;
+                found.Id = child->Id;
+                found.UserId = child->UserId;
+                if (child->State == ProcessState.Zombie && (options & Exited) != 0)
+                {
+                    Reap(self, child, ref found, (options & NoWait) == 0);
+                    return 1;
+                }
+                bool stopped = child->StopStatus != 0 && child->StopStatus != 0xffff && (options & Untraced) != 0;
+                bool continued = child->StopStatus == 0xffff && (options & Continued) != 0;
+                if (stopped || continued)
+                {
+                    found.Status = child->StopStatus;
+                    if ((options & NoWait) == 0)
+                        child->StopStatus = 0;
+                    return 1;
+                }
+            }
+            found = default;
+            if (!any)
+                return Errno.NoChild;
+            if ((options & NoHang) != 0)
+                return 0;
+            if (Scheduler.Sleep(&self->ChildChanged, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.Interrupted;
+        }
+    }
+
+    private static void Reap(Process* self, Process* child, ref Found found, bool take)
+    {
+        found.Status = child->ExitStatus;
+        found.Usage = true;
+        found.UserTime = child->UserTime + child->ChildrenUserTime;
+        found.KernelTime = child->KernelTime + child->ChildrenKernelTime;
+        found.Faults = child->Faults + child->ChildrenFaults;
+        found.Voluntary = child->VoluntarySwitches;
+        found.Involuntary = child->InvoluntarySwitches;
+        if (!take)
+            return;
+        self->ChildrenUserTime += found.UserTime;
+        self->ChildrenKernelTime += found.KernelTime;
+        self->ChildrenFaults += found.Faults;
+        ProcessTable.Free(child);
+    }
+
+    private static bool PutUsage(ulong to, in Found found)
+    {
+        if (to == 0)
+            return true;
+        if (!UserMemory.Writable(to, 144))
+            return false;
+        TimeCalls.WriteUsage((byte*)to, found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, 0);
+        return true;
+    }
+
+    public static long Wait4(ulong which, ulong status, ulong options, ulong usage)
+    {
+        if ((options & ~(NoHang | Untraced | Continued | 0xe0000000UL)) != 0 || (int)which == int.MinValue)
+            return (int)which == int.MinValue ? Errno.NoProcess : Errno.Invalid;
+        long result = WaitFor((int)which, options & (NoHang | Untraced | Continued) | Exited, out Found found);
+        if (result <= 0)
+            return result;
+        if (status != 0 && !UserMemory.Put(status, found.Status) || !PutUsage(usage, found))
+            return Errno.Fault;
+        return found.Id;
+    }
+
+    public static long Waitid(ulong kind, ulong id, ulong information, ulong options, ulong usage)
+    {
+        if ((options & ~(NoHang | Untraced | Exited | Continued | NoWait | 0xe0000000UL)) != 0 || (options & (Untraced | Exited | Continued)) == 0)
+            return Errno.Invalid;
+        int which;
+        switch (kind)
+        {
+            case 0:
+                which = -1;
+                break;
+            case 1 when (int)id > 0:
+                which = (int)id;
+                break;
+            case 2 when (int)id >= 0:
+                which = (int)id == 0 ? 0 : (int)id == 1 ? -1 : -(int)id;
+                break;
+            default:
+                return Errno.Invalid;
+        }
+        long result = WaitFor(which, options, out Found found);
+        if (result < 0)
+            return result;
+        if (information != 0)
+        {
+            if (!UserMemory.Writable(information, 128))
+                return Errno.Fault;
+            // SAFETY: made writable just now. siginfo_t: si_signo, si_errno, si_code, then si_pid, si_uid, si_status.
+            int* words = (int*)information;
+            new Span<byte>(words, 128).Clear();
+            if (result > 0)
+            {
+                int status = found.Status;
+                bool exited = (status & 0x7f) == 0, stopped = (status & 0xff) == 0x7f;
+                words[0] = Signal.Child;
+                words[2] = status == 0xffff ? SignalCode.Continued : exited ? SignalCode.Exited : stopped ? SignalCode.Stopped
+                    : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed;
+                words[4] = found.Id;
+                words[5] = (int)found.UserId;
+                words[6] = status == 0xffff ? Signal.Continue : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
+            }
+        }
+        return result == 0 || PutUsage(usage, found) ? 0 : Errno.Fault;
+    }
+}
