@@ -38,12 +38,7 @@ public ref struct Limiter
 
     public readonly bool Allows(AnswerKind kind, uint source)
     {
-        int allowance = kind switch
-        {
-            AnswerKind.Echo => 50_000,
-            AnswerKind.Arp or AnswerKind.Group => 100,
-            _ => 10,
-        };
+        int allowance = kind == AnswerKind.Echo ? 50_000 : kind is AnswerKind.Refusal or AnswerKind.Line ? 10 : 100;
         ref ushort bucket = ref spent[(int)kind * Buckets + (int)(source * 0x9E3779B1 >> 24)];
         if (bucket == allowance)
             return false;
