@@ -24,7 +24,7 @@ internal sealed unsafe class Watcher
     // Written by one thread, read by the other, with full barriers between (a store here must be seen before the load there).
     private volatile bool parked = true, halted;
     private ulong deadline = ulong.MaxValue;
-    private bool armed;
+    private bool armed, stale;
 
     public Watcher(WatchList list, Action raise)
     {
@@ -50,6 +50,11 @@ internal sealed unsafe class Watcher
             armed = true;
             Arm(UnwatchedNanoseconds);
         }
+        else if (stale && !parked)
+        {
+            Arm(1);
+        }
+        stale = false;
     }
 
     /// <summary>CPU thread: attention was raised and served.</summary>
@@ -77,7 +82,12 @@ internal sealed unsafe class Watcher
         bool sooner = newDeadline < deadline;
         Volatile.Write(ref deadline, newDeadline);
         Interlocked.MemoryBarrier();
-        if ((sooner || watchMore) && !parked && !halted)
+        if ((!sooner && !watchMore) || parked)
+            return;
+        // Nobody needs to look anew for a processor that waits by itself; once it runs, somebody does.
+        if (halted)
+            stale = true;
+        else
             Arm(1);
     }
 
