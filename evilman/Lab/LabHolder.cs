@@ -17,6 +17,7 @@ internal static class LabHolder
     internal static int Hold(string directory, IReadOnlyList<string> command)
     {
         var plan = LabPlan.Load(directory);
+        Native.RunBefore(Environment.ProcessId, -10); // a lab's nodes stand for machines of their own, which do not wait for what else runs here
         LabNetwork.Build(plan);
         foreach (var node in plan.Nodes)
             StartPacketd(plan, node);

@@ -76,8 +76,9 @@ internal static class LabLauncher
     /// <summary>Runs <paramref name="command"/> in the client's namespace of a lab that lives no longer than it.</summary>
     internal static int RunInside(LabPlan plan, IReadOnlyList<string> command)
     {
-        var start = new ProcessStartInfo(Tool.Need("unshare", "util-linux"));
-        AddHolder(start, plan, command, alreadyUnshare: true);
+        // A session of its own, which may run before others without the user's terminal doing so too. setsid is replaced by unshare.
+        var start = new ProcessStartInfo(Tool.Need("setsid", "util-linux"));
+        AddHolder(start, plan, command);
         try
         {
             using var process = Process.Start(start) ?? throw new Failure("the lab does not start");
@@ -124,10 +125,9 @@ internal static class LabLauncher
         return start;
     }
 
-    static void AddHolder(ProcessStartInfo start, LabPlan plan, IReadOnlyList<string> command, bool alreadyUnshare = false)
+    static void AddHolder(ProcessStartInfo start, LabPlan plan, IReadOnlyList<string> command)
     {
-        if (!alreadyUnshare)
-            start.ArgumentList.Add(Tool.Need("unshare", "util-linux"));
+        start.ArgumentList.Add(Tool.Need("unshare", "util-linux"));
         if (Native.geteuid() != 0)
         {
             start.ArgumentList.Add("--user");
