@@ -189,7 +189,7 @@ public class BinaryTests
             int lines = lab.Log.Length, pid = lab.StartDomain(seed++);
             end(pid);
             Lab.AssertEnds(pid);
-            for (int i = 0; i < 200 && lab.Log.Length < lines + 2; i++)
+            for (int i = 0; i < 2000 && lab.Log.Length < lines + 2; i++)
                 Thread.Sleep(5);
             Assert.Contains(line, Assert.Single(lab.Log[(lines + 1)..]), StringComparison.Ordinal);
             Assert.Equal(before, lab.Descriptors);
@@ -213,7 +213,7 @@ public class BinaryTests
         Native.kill(lab.Pid, 15);
         Assert.Equal(0, lab.WaitForEnd());
         Assert.False(Lab.Runs(looping) || Lab.Runs(stopped));
-        Assert.Contains("ended by a signal", lab.Log[^2] + lab.Log[^1], StringComparison.Ordinal);
+        lab.WaitForLine("ended by a signal");
     }
 
     [RootFact]
@@ -250,11 +250,12 @@ public class BinaryTests
         lab.Order(Boot, 5, "hel"u8.ToArray());
         lab.Order(Boot, 5, "lo\x1b[31m\n"u8.ToArray());
         lab.WaitForLine("packetd: domain 0: hello?[31m");
+        var clock = Stopwatch.StartNew();
         for (int i = 0; i < 500; i++)
             lab.Order(Boot, 5, "spam\n"u8.ToArray());
         lab.Order(Boot, 1, 0);
         lab.WaitForLine("ended: exit code 0");
-        Assert.InRange(lab.Log.Count(line => line.EndsWith("spam", StringComparison.Ordinal)), 1, 150);
+        Assert.InRange(lab.Log.Count(line => line.EndsWith("spam", StringComparison.Ordinal)), 1, 50 * (2 + (int)clock.Elapsed.TotalSeconds));
     }
 
     [RootFact]
