@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -13,20 +14,26 @@ namespace Cstrap.Tests;
 /// <summary>An empty domain: cstrap on a monitor, in a namespace of its own. Everything is gone when it is disposed.</summary>
 internal sealed class Machine : IDisposable
 {
-    private readonly Space space = new();
+    private readonly Space space;
+    private readonly bool ownsSpace;
     private readonly Process process;
     private readonly StringBuilder console = new();
 
     /// <param name="loader">The image whose hash the boot token would carry.</param>
-    public Machine(string monitor, byte[] loader, int memory = 64)
+    public Machine(string monitor, byte[] loader, int memory = 64) : this(new Space(), monitor, loader, memory) => ownsSpace = true;
+
+    public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot)
     {
-        string append = $"evilman.boot={Space.Boot}/24 evilman.gateway=10.0.0.1 evilman.loader={Convert.ToHexStringLower(SHA1.HashData(loader))} evilman.guests=10.0.0.3";
+        this.space = space;
+        Boot = boot;
+        string tap = space.AddTap(), mac = "02:45:" + string.Join(':', boot.Split('.').Select(octet => int.Parse(octet).ToString("x2")));
+        string append = $"evilman.boot={boot}/24 evilman.gateway=10.0.0.1 evilman.loader={Convert.ToHexStringLower(SHA1.HashData(loader))} evilman.guests=10.0.0.3";
         string[] command = monitor == "domain"
-            ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--memory", $"{memory}", "--tap", Space.Tap,
-               "--mac", "02:45:0a:00:00:02", "--append", append]
+            ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--memory", $"{memory}", "--tap", tap,
+               "--mac", mac, "--append", append]
             : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Image("cstrap"), "-append", append,
-               "-netdev", $"tap,id=n,ifname={Space.Tap},script=no,downscript=no", "-device", "virtio-net-device,netdev=n,mac=02:45:0a:00:00:02",
+               "-netdev", $"tap,id=n,ifname={tap},script=no,downscript=no", "-device", $"virtio-net-device,netdev=n,mac={mac}",
                "-object", "rng-random,filename=/dev/urandom,id=r", "-device", "virtio-rng-device,rng=r"];
         Assert.True(monitor != "domain" || File.Exists(command[0]), $"{command[0]} is not built: make programs");
         process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space.Name, .. command])
@@ -41,6 +48,8 @@ internal sealed class Machine : IDisposable
     }
 
     public Space Space => space;
+
+    public string Boot { get; }
 
     public static string Root
     {
@@ -82,6 +91,8 @@ internal sealed class Machine : IDisposable
         return "";
     }
 
+    public void Kill() => process.Kill();
+
     public bool HasEnded(int milliseconds) => process.WaitForExit(milliseconds);
 
     /// <summary>Processor time of the monitor.</summary>
@@ -97,7 +108,7 @@ internal sealed class Machine : IDisposable
     /// <summary>A connection whose loader was accepted.</summary>
     public Socket UploadLoader(byte[] loader)
     {
-        Socket socket = space.Connect();
+        Socket socket = space.Connect(address: Boot);
         socket.Send(Client.Upload(loader));
         Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Client.Answer(socket));
         return socket;
@@ -109,6 +120,7 @@ internal sealed class Machine : IDisposable
             process.Kill();
         process.WaitForExit();
         process.Dispose();
-        space.Dispose();
+        if (ownsSpace)
+            space.Dispose();
     }
 }

@@ -8,11 +8,12 @@ using Xunit;
 
 namespace Cstrap.Tests;
 
-/// <summary>A network namespace with one TAP interface, 10.0.0.1/24: the client's end of the wire.</summary>
+/// <summary>A network namespace with a bridge, 10.0.0.1/24, that machines are plugged into: the client's end of the wire.</summary>
 internal sealed partial class Space : IDisposable
 {
-    public const string Tap = "tap0", Boot = "10.0.0.2";
+    public const string Host = "10.0.0.1", Boot = "10.0.0.2";
     private static int count;
+    private int taps;
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(int descriptor, int kind);
@@ -31,15 +32,33 @@ internal sealed partial class Space : IDisposable
         Name = $"cs{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref count)}";
         Run("ip", "netns", "add", Name);
         Run("ip", "-n", Name, "link", "set", "lo", "up");
-        Run("ip", "-n", Name, "tuntap", "add", Tap, "mode", "tap", "vnet_hdr");
-        Run("ip", "-n", Name, "addr", "add", "10.0.0.1/24", "dev", Tap);
-        Run("ip", "-n", Name, "link", "set", Tap, "addrgenmode", "none", "up");
+        Run("ip", "-n", Name, "link", "add", "br0", "type", "bridge");
+        Run("ip", "-n", Name, "addr", "add", Host + "/24", "dev", "br0");
+        Run("ip", "-n", Name, "link", "set", "br0", "addrgenmode", "none", "up");
+    }
+
+    /// <summary>A port of the bridge for one machine.</summary>
+    public string AddTap()
+    {
+        string tap = $"tap{taps++}";
+        Run("ip", "-n", Name, "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
+        Run("ip", "-n", Name, "link", "set", tap, "addrgenmode", "none", "master", "br0", "up");
+        return tap;
     }
 
     public string Name { get; }
 
     /// <summary>A TCP connection from inside the namespace.</summary>
-    public Socket Connect(int port = Wire.Upload.Port)
+    public Socket Connect(int port = Wire.Upload.Port, string address = Boot)
+    {
+        Socket socket = Open();
+        // The machine may still be starting: SYNs are repeated until it answers.
+        Assert.True(socket.ConnectAsync(IPAddress.Parse(address), port).Wait(10_000), $"nobody answers on {address}");
+        return socket;
+    }
+
+    /// <summary>A TCP socket that belongs to the namespace.</summary>
+    public Socket Open()
     {
         Socket? socket = null;
         // setns(2) moves one thread; the socket stays where it was made.
@@ -53,8 +72,6 @@ internal sealed partial class Space : IDisposable
         thread.Start();
         thread.Join();
         Assert.NotNull(socket);
-        // The machine may still be starting: SYNs are repeated until it answers.
-        Assert.True(socket.ConnectAsync(IPAddress.Parse(Boot), port).Wait(10_000), "nobody answers on the boot address");
         return socket;
     }
 
