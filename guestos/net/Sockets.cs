@@ -172,7 +172,7 @@ internal static unsafe class Sockets
         Socket* socket = Find(handle);
         if (socket == null)
             return Errno.NotConnected;
-        long result = Wait(socket, Clock.Monotonic + 20_000_000_000);
+        long result = Wait(socket, Clock.Monotonic + 10_000_000_000);
         return result == Errno.TryAgain ? Errno.TimedOut : result;
     }
 

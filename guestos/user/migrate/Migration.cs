@@ -12,7 +12,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private const uint SetOptions = 0x4501, GetProgress = 0x4502, Commit = 0x4503;
     private const ulong ChecksumOption = 1, VerifyOption = 2, PhaseRounds = 1;
     private const nint MostAtOnce = 1 << 20;
-    private const ulong VerdictPatience = 20_000_000_000;
+    private const ulong VerdictPatience = 10_000_000_000;
     private const int StandardOutput = 1;
 
     /// <summary>What CHECKPOINT_PROGRESS fills.</summary>
@@ -79,11 +79,11 @@ internal unsafe struct Migration(Destination destination, int device, in Options
                     "The machine changes its memory faster than it can be sent: the working set does not fit the snapshot buffer"u8);
             }
             if (sent < 0)
-                return HearRefusal();
+                return HearRefusal(sent);
             bytes += (ulong)sent;
             // A refusal comes at any time; and where the trailer was among these bytes, the verdict may be here already.
-            if (destination.HasSpoken(0))
-                return HearVerdict();
+            if (!verified && destination.HasSpoken(0) && HearVerdict() is var code and not ExitCode.Arrived)
+                return code;
             if (Report() && rate != 0)
                 Pace();
         }
@@ -95,8 +95,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         ulong end = Kernel.Now() + VerdictPatience;
         while (!destination.HasSpoken(2))
         {
-            if (SendLateFrames() < 0)
-                return HearRefusal();
+            nint sent = SendLateFrames();
+            if (sent < 0)
+                return HearRefusal(sent);
             if (Kernel.Now() >= end)
                 return Failure.Say(ExitCode.Broken, "the destination does not say whether it has the checkpoint"u8);
         }
@@ -122,11 +123,12 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     }
 
     /// <summary>The stream cannot go on: perhaps the loader has said why.</summary>
-    private readonly ExitCode HearRefusal()
+    private readonly ExitCode HearRefusal(nint error)
     {
         if (destination.HasSpoken(1000) && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
             return Refused(kind, refusal, detail);
-        return Failure.Say(ExitCode.Broken, "the destination closed it in the middle of the checkpoint"u8);
+        return Failure.Say(ExitCode.Broken, error == -Kernel.TimedOutError
+            ? "the destination takes nothing any more"u8 : "the destination closed it in the middle of the checkpoint"u8);
     }
 
     private static ExitCode Refused(HandOverKind kind, CheckpointRefusal refusal, ulong detail)

@@ -1,0 +1,130 @@
+using System;
+using System.Threading;
+using System.Net.Sockets;
+using Cstrap.Tests;
+using Wire;
+using Xunit;
+
+namespace Migration.Tests;
+
+/// <summary>A migration that fails at any stage leaves the guest where it is, with its connections, and says why.</summary>
+public sealed class FailureTests : IDisposable
+{
+    private readonly Space space = new();
+    private Guest? guest;
+
+    public void Dispose()
+    {
+        guest?.Dispose();
+        space.Dispose();
+    }
+
+    /// <summary>One guest has all failures, one after the other, and in the end it moves after all.</summary>
+    [RootTheory, Monitors]
+    public void The_guest_stays_says_why_and_can_still_move(string monitor)
+    {
+        guest = new Guest(space, monitor);
+        Assert.EndsWith("exit 1", guest.Migrate("nonsense"), StringComparison.Ordinal);
+        Expect(2, "nobody listens there.", guest.Migrate(Space.Host + ":9"));
+        Expect(2, "nobody answers.", guest.Migrate("10.0.0.77"));
+        using (new FakeDestination(space, (_, _) => { }))
+            Expect(3, "its file cannot be opened.", guest.Migrate("--loader", "/lib/none", Space.Host));
+
+        Fails(4, "The loader is not the one that the boot token permits.", (_, _) => { }, UploadRefusal.WrongHash);
+        Fails(7, "the destination closed it", (_, socket) => socket.Close());
+        Fails(7, "the destination closed it", (_, socket) => FakeDestination.Reset(socket));
+        Fails(7, "the destination closed it", (_, socket) => { FakeDestination.ReadRecords(socket, 1000); FakeDestination.Reset(socket); });
+        Fails(6, "The receiving machine has too little memory.", (fake, socket) =>
+        {
+            FakeDestination.ReadRecords(socket, 0);
+            FakeDestination.Say(socket, HandOverKind.Refused, CheckpointRefusal.NotEnoughMemory, 100);
+            fake.WatchForCommit(socket);
+        });
+        Fails(6, "The hash in the trailer is wrong.", (fake, socket) =>
+        {
+            FakeDestination.ReadAll(socket);
+            FakeDestination.Say(socket, HandOverKind.Refused, CheckpointRefusal.WrongHash);
+            fake.WatchForCommit(socket);
+        });
+        Fails(7, "the destination closed it", (_, socket) => { FakeDestination.ReadAll(socket); FakeDestination.Reset(socket); });
+        Fails(6, "its answer makes no sense.", (fake, socket) =>
+        {
+            FakeDestination.ReadAll(socket);
+            FakeDestination.Say(socket, HandOverKind.Running);
+            fake.WatchForCommit(socket);
+        });
+        Fails(7, "the destination closed it", (_, socket) =>
+        {
+            FakeDestination.ReadRecords(socket, 10);
+            FakeDestination.Say(socket, HandOverKind.Verified);
+            FakeDestination.ReadRecords(socket, 500);
+            FakeDestination.Reset(socket);
+        });
+
+        var destination = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.20");
+        using Machine source = guest.Source;
+        guest.Source = destination;
+        string said = guest.Migrate("--checksum", destination.Boot);
+        Assert.Contains("we have arrived", said, StringComparison.Ordinal);
+        Assert.True(source.HasEnded(5000), "the source goes on running");
+        guest.Hear(100);
+    }
+
+    /// <summary>A destination that takes nothing, or says nothing, for ever.</summary>
+    [RootTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Silence_ends_too(bool afterTheLastPage)
+    {
+        guest = new Guest(space, "domain");
+        Fails(7, afterTheLastPage ? "the destination does not say whether it has the checkpoint." : "the destination takes nothing any more.", (fake, socket) =>
+        {
+            if (afterTheLastPage)
+                FakeDestination.ReadAll(socket);
+            else
+                FakeDestination.ReadRecords(socket, 100);
+            for (int i = 0; i < 300 && !socket.Poll(0, SelectMode.SelectError); i++)
+                Thread.Sleep(100);
+        });
+    }
+
+    /// <summary>A real destination whose machine is killed while the pages come.</summary>
+    [RootTheory]
+    [InlineData(5)]
+    [InlineData(60)]
+    public void The_destination_is_killed(int milliseconds)
+    {
+        guest = new Guest(space, "domain");
+        using var destination = new Machine(space, "domain", Machine.Bytes("loader-checkpoint"), boot: "10.0.0.21");
+        using var killer = new Timer(_ => destination.Kill(), null, milliseconds, Timeout.Infinite);
+        string said = guest.Migrate("--rate", "200", destination.Boot);
+        // Killed before anybody connected, or later.
+        Assert.Matches("exit [27]$", said);
+        guest.Hear(100);
+    }
+
+    /// <summary>A real destination that is too small.</summary>
+    [RootTheory, Monitors]
+    public void A_machine_with_less_memory_refuses(string monitor)
+    {
+        guest = new Guest(space, "domain");
+        using var small = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), memory: 48, boot: "10.0.0.22");
+        Expect(6, "The receiving machine has too little memory.", guest.Migrate(small.Boot));
+        guest.Hear(50);
+    }
+
+    private void Fails(int exit, string reason, Action<FakeDestination, Socket> behave, UploadRefusal answer = UploadRefusal.None)
+    {
+        using var fake = new FakeDestination(space, behave, answer);
+        Expect(exit, reason, guest!.Migrate(FakeDestination.Address));
+        Assert.False(fake.Committed, "a migration that failed was committed");
+        // The connection that has been open since the boot goes on, and new ones are taken.
+        guest.Hear(30);
+    }
+
+    private static void Expect(int exit, string reason, string said)
+    {
+        Assert.Contains(reason, said, StringComparison.Ordinal);
+        Assert.EndsWith($"exit {exit}", said, StringComparison.Ordinal);
+    }
+}

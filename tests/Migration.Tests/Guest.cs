@@ -1,0 +1,131 @@
+using System;
+using System.IO;
+using System.Net.Sockets;
+using System.Text;
+using System.Threading;
+using Cstrap.Tests;
+using Wire;
+using Xunit;
+
+namespace Migration.Tests;
+
+/// <summary>A running guest at 10.0.0.3, on whatever machine it is, and a client that never stops talking to it.</summary>
+internal sealed class Guest : IDisposable
+{
+    public const string Address = "10.0.0.3";
+
+    private static readonly Lazy<byte[]> Files = new(Pack);
+    private readonly Thread talker;
+    private readonly Socket echo;
+    private volatile bool stop;
+    private volatile string? fault;
+    private int echoes;
+
+    /// <summary>Boots the guest on a new machine.</summary>
+    public Guest(Space space, string monitor)
+    {
+        Space = space;
+        byte[] loader = Machine.Bytes("loader-kernel");
+        Source = new Machine(space, monitor, loader);
+        using (Socket socket = Source.UploadLoader(loader))
+        {
+            socket.Send(Client.Bundle("", Machine.Bytes("guestos"), Files.Value));
+            Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
+        }
+        Source.Await("init: ");
+        echo = space.Connect(7, Address);
+        talker = new Thread(Talk) { IsBackground = true };
+        talker.Start();
+        Hear(20);
+    }
+
+    public Space Space { get; }
+
+    /// <summary>The machine that the guest is on.</summary>
+    public Machine Source { get; set; }
+
+    /// <summary>One eight-byte echo every millisecond on one connection: each must come back as it was.</summary>
+    private void Talk()
+    {
+        byte[] question = new byte[8];
+        try
+        {
+            for (ulong number = 0; !stop; number++)
+            {
+                Bytes.PutLe64(question, 0, number * 0x9E3779B97F4A7C15);
+                echo.Send(question);
+                if (!Client.Read(echo, 8).AsSpan().SequenceEqual(question))
+                {
+                    fault = "a wrong echo";
+                    return;
+                }
+                Interlocked.Increment(ref echoes);
+                Thread.Sleep(1);
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            fault = exception.Message;
+        }
+    }
+
+    /// <summary>Waits for more echoes on the connection that has been open since the boot.</summary>
+    public void Hear(int more)
+    {
+        int goal = Volatile.Read(ref echoes) + more;
+        for (int wait = 0; Volatile.Read(ref echoes) < goal; wait++)
+        {
+            Assert.True(fault == null, $"the client's connection: {fault}");
+            Assert.True(wait < 3000, $"the guest has stopped answering; its machine says:\n{Source.Console}");
+            Thread.Sleep(5);
+        }
+    }
+
+    /// <summary>Runs /bin/migrate in the guest and returns what it said, its exit code last. The answer comes from wherever the guest is then.</summary>
+    public string Migrate(params string[] arguments)
+    {
+        using Socket socket = Space.Connect(80, Address);
+        socket.ReceiveTimeout = 60_000;
+        socket.Send(Encoding.ASCII.GetBytes($"GET /cgi-bin/run?{string.Join('+', arguments)} HTTP/1.0\r\n\r\n"));
+        var answer = new StringBuilder();
+        byte[] buffer = new byte[4096];
+        while (socket.Receive(buffer) is var count and > 0)
+            answer.Append(Encoding.ASCII.GetString(buffer, 0, count));
+        string text = answer.ToString();
+        Assert.StartsWith("HTTP/1.1 200 OK", text, StringComparison.Ordinal);
+        return text[(text.IndexOf("\n\n", StringComparison.Ordinal) + 2)..].Trim();
+    }
+
+    public void Dispose()
+    {
+        stop = true;
+        echo.Dispose();
+        talker.Join();
+        Source.Dispose();
+    }
+
+    /// <summary>The guest's files, with a page that runs migrate with any arguments.</summary>
+    private static byte[] Pack()
+    {
+        string folder = Directory.CreateTempSubdirectory("rootfs").FullName;
+        try
+        {
+            string root = Path.Combine(folder, "root"), archive = Path.Combine(folder, "guest.cpio");
+            Space.Run("cp", "-R", Path.Combine(Machine.Root, "guestos", "rootfs"), root);
+            File.WriteAllText(Path.Combine(root, "www", "cgi-bin", "run"), """
+                #!/bin/sh
+                echo "Content-Type: text/plain"
+                echo
+                /bin/migrate $(echo "$QUERY_STRING" | tr '+' ' ') 2>&1
+                echo "exit $?"
+
+                """);
+            Space.Run(Path.Combine(Machine.Root, "deploy", "pack-initramfs"), archive, root, Machine.Image("migrate"), Machine.Image("loader-checkpoint"));
+            return File.ReadAllBytes(archive);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using System;
+using Cstrap.Tests;
+using Wire;
+using Xunit;
+
+namespace Migration.Tests;
+
+/// <summary>The guest moves itself, and its client notices nothing but a pause.</summary>
+public sealed class MoveTests
+{
+    [RootTheory]
+    [InlineData("domain", "domain")]
+    [InlineData("domain", "qemu")]
+    [InlineData("qemu", "domain")]
+    [InlineData("qemu", "qemu")]
+    public void Every_connection_survives_there_and_back(string first, string second)
+    {
+        using var space = new Space();
+        using var guest = new Guest(space, first);
+        for (int move = 0; move < 4; move++)
+            Move(guest, move % 2 == 0 ? second : first, move);
+    }
+
+    /// <summary>Thesis §6.6.4: every page is hashed at the instant of the fork, and the receiver finds the same.</summary>
+    [RootTheory]
+    [InlineData("--checksum")]
+    [InlineData("--verify")]
+    [InlineData("--checksum", "--rate", "400")]
+    public void The_checkpoint_is_what_memory_was_at_the_fork(params string[] options)
+    {
+        using var space = new Space();
+        using var guest = new Guest(space, "domain");
+        for (int move = 0; move < 3; move++)
+            Move(guest, move == 1 ? "qemu" : "domain", move, options);
+    }
+
+    private static void Move(Guest guest, string monitor, int number, params string[] options)
+    {
+        var destination = new Machine(guest.Space, monitor, Machine.Bytes("loader-checkpoint"), boot: $"10.0.0.{10 + number}");
+        Machine source = guest.Source;
+        try
+        {
+            string said = guest.Migrate([.. options, destination.Boot]);
+            guest.Source = destination;
+            Assert.Contains("migrate: we have arrived, ", said, StringComparison.Ordinal);
+            Assert.EndsWith("exit 0", said, StringComparison.Ordinal);
+            Assert.True(source.HasEnded(5000), "the source goes on running");
+            guest.Hear(50);
+        }
+        finally
+        {
+            (guest.Source == destination ? source : destination).Dispose();
+        }
+    }
+}
