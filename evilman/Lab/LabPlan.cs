@@ -66,6 +66,8 @@ public sealed record LabPlan(string Id, string Directory, string Packetd, string
 
     public static LabPlan Load(string directory)
     {
+        if (!File.Exists(Path.Combine(directory, "lab.json")))
+            throw new Failure($"the lab in {directory} has only just begun, or ended");
         try
         {
             return JsonSerializer.Deserialize(File.ReadAllText(Path.Combine(directory, "lab.json")), LabJson.Default.LabPlan)

@@ -70,9 +70,16 @@ internal static class LabStore
                 Thread.Sleep(10);
             }
         }
-        Directory.Delete(directory, recursive: true);
-        if (Directory.GetFileSystemEntries(Root).Length == 0)
-            Directory.Delete(Root);
+        try
+        {
+            Directory.Delete(directory, recursive: true);
+            if (Directory.GetFileSystemEntries(Root).Length == 0)
+                Directory.Delete(Root);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // A demo that ended at this moment has tidied up after itself.
+        }
     }
 
     /// <summary>In clock ticks since the machine started (proc(5), field 22); 0 when there is no such process, or it is a zombie.</summary>
