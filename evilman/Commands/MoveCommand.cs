@@ -23,13 +23,12 @@ internal static class MoveCommand
         var command = new Command("move", "Asks a guest to move itself to another node.") { guest, node, tokenFile, timeout };
         options.AddTo(command);
         command.WithExamples("""
-            evilman move 10.0.0.50 10.0.0.2 --key-file node2.key --boot-address 10.0.0.121/24 \
-                    --guest 10.0.0.50 --loader loader-checkpoint
+            evilman move 10.0.0.50 10.0.0.2 --key-file node2.key --boot-address 10.0.0.121/24 --loader loader-checkpoint
             """);
         command.SetAction(result =>
         {
             var to = result.GetValue(node)!;
-            var token = result.GetValue(tokenFile) is { } file ? BootClient.ReadFile(file) : options.Mint(result, to).Token;
+            var token = result.GetValue(tokenFile) is { } file ? BootClient.ReadFile(file) : options.Mint(result, to, result.GetValue(guest)).Token;
             Move(result.GetValue(guest)!, to, token, result.GetValue(timeout));
             return ExitCode.Done;
         });

@@ -63,7 +63,8 @@ internal sealed class TokenOptions
     /// <summary>Whether the user wants a token minted here.</summary>
     internal bool Given(ParseResult result) => result.GetValue(keyFile) is not null;
 
-    internal (byte[] Token, Chain Chain) Mint(ParseResult result, IPAddress node)
+    /// <param name="standardGuest">The guest address to permit when the user names none.</param>
+    internal (byte[] Token, Chain Chain) Mint(ParseResult result, IPAddress node, IPAddress? standardGuest = null)
     {
         var key = Secret.ReadKey(result.GetValue(keyFile) ?? throw Failure.Usage("--key-file is missing: the secret that signs the token"));
         var (address, length) = BootAddress(result);
@@ -74,7 +75,7 @@ internal sealed class TokenOptions
             BootAddress = address,
             PrefixLength = length,
             Gateway = result.GetValue(gateway),
-            Guests = Guests(result),
+            Guests = Guests(result).Length == 0 && standardGuest is not null ? [standardGuest] : Guests(result),
             MemoryBytes = result.GetValue(memory),
             CpuPercent = result.GetValue(cpu),
             DiskBytes = result.GetValue(disk),
