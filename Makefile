@@ -13,6 +13,9 @@ export DOTNET_NOLOGO := 1
 export DOTNET_CLI_USE_MSBUILD_SERVER := 0
 export MSBUILDDISABLENODEREUSE := 1
 
+# The builder's summary of nothing having gone wrong.
+QUIET := '/^[[:space:]]*$$$$/d; /(Warning|Error)\(s\)|Time Elapsed|Build (succeeded|FAILED)/d'
+
 OUT    := out
 BIN    := $(OUT)/bin
 IMAGES := $(OUT)/images
@@ -33,7 +36,7 @@ $(OUT)/.images: $(SOURCES) | deps
 	@mkdir -p $(IMAGES)
 	@for project in $(IMAGE_PROJECTS); do \
 	    echo "image    $$project"; \
-	    dotnet build -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" "$$project"; \
+	    dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly "$$project" | sed -E $(QUIET); \
 	done
 	@touch $@
 
@@ -41,7 +44,7 @@ $(OUT)/.programs: $(SOURCES) | deps
 	@mkdir -p $(BIN)
 	@for project in $(PROGRAM_PROJECTS); do \
 	    echo "program  $$project"; \
-	    dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(BIN) "$$project"; \
+	    dotnet publish -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -o $(BIN) "$$project" | sed -E $(QUIET); \
 	done
 	@touch $@
 
