@@ -161,6 +161,7 @@ public static unsafe class Checkpoint
         state->Buffer = (ulong*)Place(memory, ref offset, capacity * 8);
         state->UnprotectedCapacity = (uint)capacity * 2;
         state->Unprotected = (ulong**)Place(memory, ref offset, capacity * 16);
+        state->UnprotectedSpare = (ulong**)Place(memory, ref offset, capacity * 16);
         state->Scratch = Place(memory, ref offset, CheckpointRecord.PageSize + 64);
         state->Late = new LateFrames(Place(memory, ref offset, HandOver.LateCapacity));
         return offset;

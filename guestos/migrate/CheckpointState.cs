@@ -54,6 +54,7 @@ internal unsafe struct CheckpointState
 
     /// <summary>Page table entries made writable again since the last protection, so that the next one need not walk all.</summary>
     public ulong** Unprotected;
+    public ulong** UnprotectedSpare;
     public uint UnprotectedCount;
     public uint UnprotectedCapacity;
     public bool UnprotectedOverflow;

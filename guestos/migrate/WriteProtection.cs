@@ -48,9 +48,10 @@ internal static unsafe class WriteProtection
     /// <summary>Protects everything: the first round.</summary>
     public static void Protect(CheckpointState* state)
     {
-        ForEveryLeaf(&ProtectEntry);
+        // Emptied first: the walk itself writes to its stack, and whatever it makes writable again must be found here the next time.
         state->UnprotectedCount = 0;
         state->UnprotectedOverflow = false;
+        ForEveryLeaf(&ProtectEntry);
         PageTable.Flush();
     }
 
@@ -62,14 +63,18 @@ internal static unsafe class WriteProtection
             Protect(state);
             return;
         }
-        for (uint i = 0; i < state->UnprotectedCount; i++)
-        {
-            ulong* entry = state->Unprotected[i];
-            // A page table may have been given back since. Where it is one again, each writable entry in it is to be protected anyway.
-            if (Frames.StateOf(DirectMap.PhysicalOf(entry)) == FrameState.PageTable)
-                ProtectEntry(entry);
-        }
+        // Two lists by turns, for the same reason: this loop's own stack may be protected by it, fault, and be noted anew.
+        ulong** entries = state->Unprotected;
+        uint count = state->UnprotectedCount;
+        state->Unprotected = state->UnprotectedSpare;
+        state->UnprotectedSpare = entries;
         state->UnprotectedCount = 0;
+        for (uint i = 0; i < count; i++)
+        {
+            // A page table may have been given back since. Where it is one again, each writable entry in it is to be protected anyway.
+            if (Frames.StateOf(DirectMap.PhysicalOf(entries[i])) == FrameState.PageTable)
+                ProtectEntry(entries[i]);
+        }
         PageTable.Flush();
     }
 
