@@ -11,14 +11,8 @@ memmove:                                /* rdi = destination, rsi = source, rdx 
         mov     %rdi, %r8
         sub     %rsi, %r8
         cmp     %rdx, %r8               /* unsigned: destination inside the source? */
-        jb      1f
+        jb      freestanding_fail       /* nothing here moves that way, and what did would be copied wrong */
         rep     movsb
-        ret
-1:      lea     -1(%rdi,%rdx), %rdi     /* then from the end */
-        lea     -1(%rsi,%rdx), %rsi
-        std
-        rep     movsb
-        cld
         ret
 
         .section .text.memset, "ax"

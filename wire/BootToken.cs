@@ -77,8 +77,7 @@ public readonly ref struct BootToken
     /// <summary>One of the addresses that the domain may claim beside the boot address.</summary>
     public uint Guest(int index) => Bytes.Be32(bytes, GuestsAt + 4 * index);
 
-    public bool SignedWith(ReadOnlySpan<byte> key) =>
-        HmacSha1.Verify(key, bytes.Slice(0, SignatureAt), bytes.Slice(SignatureAt));
+    public bool SignedWith(in HmacSha1 key) => key.Verify(bytes.Slice(0, SignatureAt), bytes.Slice(SignatureAt));
 
     /// <summary>Whether hashing <see cref="First"/> k - 1 times gives <see cref="ChainEnd"/>. Costs k - 1 hashes.</summary>
     public bool ChainHolds() => HashChain.Leads(First, ChainEnd, TokenCount - 1);

@@ -58,5 +58,5 @@ public readonly ref struct BootTokenDraft
 
     /// <summary>Signs what is there; any later change makes the token invalid.</summary>
     public void Sign(ReadOnlySpan<byte> key) =>
-        HmacSha1.Sign(key, bytes.Slice(0, BootToken.SignatureAt), bytes.Slice(BootToken.SignatureAt));
+        new HmacSha1(key).Sign(bytes.Slice(0, BootToken.SignatureAt), bytes.Slice(BootToken.SignatureAt));
 }

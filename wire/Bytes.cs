@@ -4,7 +4,7 @@ namespace Wire;
 
 /// <summary>
 /// Integers in spans: <c>Le</c> little-endian (our own formats), <c>Be</c> big-endian (the network's, RFC 1700).
-/// An offset outside the span fails the bounds check; callers check lengths once, where they parse.
+/// An offset outside the span fails the bounds check; callers check lengths once, where they parse. And the one comparison of spans.
 /// </summary>
 public static class Bytes
 {
@@ -17,6 +17,17 @@ public static class Bytes
     public static ushort Be16(ReadOnlySpan<byte> from, int at) => (ushort)((from[at] << 8) | from[at + 1]);
 
     public static uint Be32(ReadOnlySpan<byte> from, int at) => ((uint)Be16(from, at) << 16) | Be16(from, at + 2);
+
+    /// <summary>Equality that looks at every byte; only the lengths may show in its time.</summary>
+    public static bool FixedTimeEquals(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
+    {
+        if (left.Length != right.Length)
+            return false;
+        int difference = 0;
+        for (int i = 0; i < left.Length; i++)
+            difference |= left[i] ^ right[i];
+        return difference == 0;
+    }
 
     public static void PutLe16(Span<byte> to, int at, ushort value)
     {

@@ -23,6 +23,6 @@ public static class HashChain
         Span<byte> at = stackalloc byte[ElementSize];
         element.CopyTo(at);
         Advance(at, steps);
-        return HmacSha1.FixedTimeEquals(at, known);
+        return Bytes.FixedTimeEquals(at, known);
     }
 }

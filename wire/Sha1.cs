@@ -1,5 +1,7 @@
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Wire;
 
@@ -56,33 +58,45 @@ public struct Sha1
 
     private void Compress(ReadOnlySpan<byte> block)
     {
+        ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(block);
         Span<uint> w = stackalloc uint[16];
         for (int t = 0; t < 16; t++)
-            w[t] = Bytes.Be32(block, 4 * t);
+            w[t] = BitOperations.RotateLeft(words[t] & 0xFF00FF00, 8) | BitOperations.RotateLeft(words[t] & 0x00FF00FF, 24);
 
-        uint v = a, x = b, y = c, z = d, u = e;
-        for (int t = 0; t < 80; t++)
-        {
-            if (t >= 16)
-                w[t & 15] = BitOperations.RotateLeft(w[(t + 13) & 15] ^ w[(t + 8) & 15] ^ w[(t + 2) & 15] ^ w[t & 15], 1);
-            uint f = t switch
-            {
-                < 20 => ((x & y) | (~x & z)) + 0x5A827999,
-                < 40 => (x ^ y ^ z) + 0x6ED9EBA1,
-                < 60 => ((x & y) | (x & z) | (y & z)) + 0x8F1BBCDC,
-                _ => (x ^ y ^ z) + 0xCA62C1D6,
-            };
-            uint next = BitOperations.RotateLeft(v, 5) + f + u + w[t & 15];
-            u = z;
-            z = y;
-            y = BitOperations.RotateLeft(x, 30);
-            x = v;
-            v = next;
-        }
-        a += v;
-        b += x;
-        c += y;
-        d += z;
-        e += u;
+        Sha1 next = this;
+        for (int t = 0; t < 20; t++)
+            next.Round((next.d ^ (next.b & (next.c ^ next.d))) + 0x5A827999 + Word(w, t));
+        for (int t = 20; t < 40; t++)
+            next.Round((next.b ^ next.c ^ next.d) + 0x6ED9EBA1 + Word(w, t));
+        for (int t = 40; t < 60; t++)
+            next.Round((next.b & next.c) + (next.d & (next.b ^ next.c)) + 0x8F1BBCDC + Word(w, t));
+        for (int t = 60; t < 80; t++)
+            next.Round((next.b ^ next.c ^ next.d) + 0xCA62C1D6 + Word(w, t));
+        a += next.a;
+        b += next.b;
+        c += next.c;
+        d += next.d;
+        e += next.e;
+    }
+
+    /// <summary>The word of round t, in whose place the one of round t + 16 comes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Word(Span<uint> w, int t)
+    {
+        uint word = w[t & 15];
+        w[t & 15] = BitOperations.RotateLeft(w[(t + 13) & 15] ^ w[(t + 8) & 15] ^ w[(t + 2) & 15] ^ word, 1);
+        return word;
+    }
+
+    /// <summary>What every round does with the function, constant and word that are its own (FIPS 180-4 §6.1.2).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Round(uint own)
+    {
+        own += e + BitOperations.RotateLeft(a, 5);
+        e = d;
+        d = c;
+        c = BitOperations.RotateLeft(b, 30);
+        b = a;
+        a = own;
     }
 }

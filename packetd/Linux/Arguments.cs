@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using Wire;
 
 namespace Packetd;
 
@@ -9,14 +10,14 @@ namespace Packetd;
 /// </summary>
 internal readonly unsafe struct Arguments(int count, byte** vector)
 {
-    public bool AskForHelp() => count > 1 && Text(vector[1]).SequenceEqual("--help"u8);
+    public bool AskForHelp() => count > 1 && Is(vector[1], "--help"u8);
 
     /// <summary>The value of an option, the last one if it is given twice, or null.</summary>
     private byte* Find(ReadOnlySpan<byte> name)
     {
         byte* value = null;
         for (int i = 1; i < count; i += 2)
-            if (Text(vector[i]).SequenceEqual(name))
+            if (Is(vector[i], name))
             {
                 value = vector[i + 1];
                 vector[i] = null;
@@ -37,8 +38,8 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
     public bool Switch(ReadOnlySpan<byte> name)
     {
         byte* value = Find(name);
-        bool off = Text(value).SequenceEqual("off"u8);
-        if (value != null && !off && !Text(value).SequenceEqual("on"u8))
+        bool off = Is(value, "off"u8);
+        if (value != null && !off && !Is(value, "on"u8))
             Log.Fail(name, " is on or off."u8);
         return !off;
     }
@@ -86,6 +87,8 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
             Log.Fail(name, " is a number that is too small, too large or not one; --help tells the range."u8);
         return (uint)value;
     }
+
+    private static bool Is(byte* argument, ReadOnlySpan<byte> text) => Bytes.FixedTimeEquals(Text(argument), text);
 
     // SAFETY: the kernel terminates every argument, keeps it for as long as the program runs, and ends the vector with null.
     private static ReadOnlySpan<byte> Text(byte* argument) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument);

@@ -12,7 +12,6 @@ internal enum Call : ushort
     Open = 2,
     Ioctl = 16,
     Munmap = 11,
-    NanoSleep = 35,
     Socket = 41,
     Bind = 49,
     SigProcMask = 14,
@@ -84,7 +83,7 @@ internal static class Kernel
     [System.Diagnostics.CodeAnalysis.DoesNotReturn]
     public static void Exit(int code)
     {
-        Do(Call.ExitGroup, code);
-        Environment.FailFast();
+        while (true)
+            Do(Call.ExitGroup, code);
     }
 }

@@ -47,7 +47,8 @@ internal ref struct LinuxHost : IHost
         this.polls = polls;
         this.machines = machines;
         this.lines = lines;
-        polls.Fill(Poll.On(-1));
+        for (int i = FirstPoll; i < polls.Length; i++)
+            polls[i] = Poll.On(-1);
         polls[OwnAt] = Poll.On(own);
         polls[LinkAt] = Poll.On(link);
         polls[SignalsAt] = Poll.On(signals);
@@ -112,7 +113,7 @@ internal ref struct LinuxHost : IHost
         Span<int> pair = stackalloc int[2], theirs = stackalloc int[PollsPerSlot];
         for (int which = 0; which < PollsPerSlot; which++)
         {
-            pair.Fill(-1);
+            pair[0] = pair[1] = -1;
             Kernel.Do(Call.SocketPair, Unix, NonBlock | CloseOnExec | (which == LogAt ? Stream : SeqPacket), 0, Kernel.At(pair));
             At(slot, which) = Poll.On(pair[0]);
             theirs[which] = pair[1];

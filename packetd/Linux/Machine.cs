@@ -73,7 +73,7 @@ internal static class MachineStart
     {
         Kernel.Do(Call.SetSid);
         Kernel.Do(Call.SigProcMask, SigSetMask, Kernel.At(stackalloc ulong[1]), 0, 8);
-        // packetd's own descriptors are all above 4.
+        // 3 and 4 were packetd's sockets, which this process has no use for; the pairs are above.
         bool done = Kernel.Do(Call.Dup2, theirs[LinuxHost.LogAt], 1) >= 0 && Kernel.Do(Call.Dup2, theirs[LinuxHost.LogAt], 2) >= 0
             && Kernel.Do(Call.Dup2, theirs[LinuxHost.FramesAt], 3) >= 0 && Kernel.Do(Call.Dup2, theirs[LinuxHost.ControlAt], 4) >= 0
             && Kernel.Do(Call.CloseRange, 5, -1) >= 0

@@ -7,19 +7,7 @@ namespace Packetd;
 internal static class Opening
 {
     public const int SigInt = 2, SigPipe = 13, SigTerm = 15, SigChild = 17;
-    private const int NonBlock = 0x800, CloseOnExec = 0x80000, ReadWrite = 2;
-
-    /// <summary>Fills descriptors 0 to 4 with /dev/null where they are free: a monitor's 3 and 4 then never collide with ours.</summary>
-    public static void ReserveLowDescriptors()
-    {
-        int opened;
-        do
-            opened = Kernel.Do(Call.Open, Kernel.At("/dev/null\0"u8), ReadWrite | CloseOnExec);
-        while (opened is >= 0 and < 5);
-        if (opened < 0)
-            Log.Fail("cannot open /dev/null"u8, ": error %."u8, -opened);
-        Kernel.Do(Call.Close, opened);
-    }
+    private const int NonBlock = 0x800, CloseOnExec = 0x80000, StandardError = 2;
 
     /// <summary>Reads the secret: the file up to its first newline. Returns its length.</summary>
     public static unsafe int ReadKey(byte* path, Span<byte> key)
@@ -48,6 +36,9 @@ internal static class Opening
         int link = Kernel.Do(Call.Socket, PacketFamily, Raw | NonBlock | CloseOnExec);
         if (link < 0)
             Log.Fail("cannot open a packet socket"u8, ": error %."u8, -link);
+        // What is opened takes the lowest numbers, so from here on 0 to 4 are in use, and no end of a machine's pairs is among them.
+        if (link <= StandardError)
+            Log.Fail("standard input, output and error"u8, " must be open."u8);
         Span<ulong> request = stackalloc ulong[5]; // struct ifreq: 16 bytes of name, then the index
         Span<byte> field = System.Runtime.InteropServices.MemoryMarshal.AsBytes(request);
         for (int i = 0; i < 15 && name[i] != 0; i++)
@@ -110,21 +101,14 @@ internal static class Opening
     }
 
     /// <summary>
-    /// Waits until the second in which packetd was started is over: tokens tell whole seconds, so no token that an earlier
-    /// packetd may have honoured was issued at the returned time or later.
+    /// Waits a second, so that the one in which packetd was started is over: tokens tell whole seconds, so no token that an
+    /// earlier packetd may have honoured was issued at the returned time or later.
     /// </summary>
     public static ulong WaitForNextSecond()
     {
-        Span<ulong> time = stackalloc ulong[2];
+        Span<ulong> time = stackalloc ulong[] { 1, 0 }; // struct timespec
+        Kernel.Do(Call.Ppoll, 0, 0, Kernel.At(time));
         Kernel.Do(Call.ClockGetTime, 0, Kernel.At(time));
-        ulong next = time[0] + 1;
-        while (time[0] < next)
-        {
-            time[1] = 1_000_000_000 - time[1];
-            time[0] = 0;
-            Kernel.Do(Call.NanoSleep, Kernel.At(time));
-            Kernel.Do(Call.ClockGetTime, 0, Kernel.At(time));
-        }
         return time[0];
     }
 }

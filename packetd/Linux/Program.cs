@@ -14,7 +14,6 @@ internal static class Program
         Options options = Options.Parse(new Arguments(count, arguments));
         Log.Level = options.LogLevel;
         Confinement.UnmapVdso(environment);
-        Opening.ReserveLowDescriptors();
         Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
         key = key.Slice(0, Opening.ReadKey(options.KeyFile, key));
         int own = Opening.Link(options.Link, options.Address, own: true), link = Opening.Link(options.Link, options.Address, own: false);
@@ -29,7 +28,7 @@ internal static class Program
             stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize]);
         Limits limits = new()
         {
-            Address = options.Address, Key = key, Started = started, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps,
+            Address = options.Address, Key = new HmacSha1(key), Started = started, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps,
         };
         UsedTokens used = new(stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
         Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));

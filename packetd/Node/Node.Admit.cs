@@ -44,7 +44,7 @@ public ref partial struct Node<THost>
         if (token.TokenCount > limit)
             return Refusal.ChainTooLong;
         limit = 0;
-        return token.SignedWith(limits.Key) ? Refusal.None : Refusal.BadSignature;
+        return token.SignedWith(in limits.Key) ? Refusal.None : Refusal.BadSignature;
     }
 
     /// <summary>Starts a domain for a token that the broker did sign, once.</summary>

@@ -4,13 +4,13 @@ using Wire;
 namespace Packetd;
 
 /// <summary>What the node was told when it started.</summary>
-public ref struct Limits
+public struct Limits
 {
     /// <summary>The node's own address, which the host's kernel does not have.</summary>
     public uint Address;
 
-    /// <summary>The secret shared with the broker, 1 to 64 bytes.</summary>
-    public ReadOnlySpan<byte> Key;
+    /// <summary>Made from the secret shared with the broker.</summary>
+    public HmacSha1 Key;
 
     /// <summary>Unix seconds: tokens issued before are refused.</summary>
     public ulong Started;

@@ -25,7 +25,7 @@ public ref struct UsedTokens
     public readonly bool Contains(ReadOnlySpan<byte> end)
     {
         for (int i = 0; i < expiries.Length; i++)
-            if (expiries[i] != 0 && End(i).SequenceEqual(end))
+            if (expiries[i] != 0 && Bytes.FixedTimeEquals(End(i), end))
                 return true;
         return false;
     }

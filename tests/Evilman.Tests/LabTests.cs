@@ -188,7 +188,7 @@ public sealed class LabTests : IDisposable
 
     readonly struct Resigned(byte[] token)
     {
-        internal void Sign(byte[] key) => HmacSha1.Sign(key, token.AsSpan(0, 132), token.AsSpan(132));
+        internal void Sign(byte[] key) => new HmacSha1(key).Sign(token.AsSpan(0, 132), token.AsSpan(132));
     }
 
     [Theory]

@@ -43,8 +43,8 @@ public class MintTests
         Assert.Equal(1_700_000_000u, token.Issued);
         Assert.Equal(1_700_000_060u, token.Expires);
         Assert.True(token.ChainHolds());
-        Assert.True(token.SignedWith(s_key));
-        Assert.False(token.SignedWith([9, 9, 9]));
+        Assert.True(token.SignedWith(new HmacSha1(s_key)));
+        Assert.False(token.SignedWith(new HmacSha1([9, 9, 9])));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public class MintTests
         var bytes = Mint.Token(Request(), s_key, Chain.Fresh(50));
         bytes[12] ^= 1;
         Assert.True(BootToken.TryParse(bytes, out var token));
-        Assert.False(token.SignedWith(s_key));
+        Assert.False(token.SignedWith(new HmacSha1(s_key)));
     }
 
     [Fact]

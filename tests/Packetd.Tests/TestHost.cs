@@ -37,7 +37,7 @@ internal sealed class TestHost : IHost
     /// <summary>A node whose memory is the given arrays, small so that limits are met.</summary>
     public Node<TestHost> MakeNode(Domain[] domains, int tokens = 8)
     {
-        Limits limits = new() { Address = Node, Key = Key, Started = Started, MaxMemoryMiB = 256, ChainSteps = 100 };
+        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = Started, MaxMemoryMiB = 256, ChainSteps = 100 };
         return new Node<TestHost>(this, limits, domains, new UsedTokens(new byte[tokens * 20], new ulong[tokens]), new Limiter(new ushort[Limiter.Size]));
     }
 }

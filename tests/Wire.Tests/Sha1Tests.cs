@@ -64,11 +64,11 @@ public class Sha1Tests
     {
         byte[] right = Convert.FromHexString(tag);
         byte[] found = new byte[20];
-        HmacSha1.Sign(Convert.FromHexString(key), Convert.FromHexString(message), found);
+        new HmacSha1(Convert.FromHexString(key)).Sign(Convert.FromHexString(message), found);
         Assert.Equal(right, found);
-        Assert.True(HmacSha1.Verify(Convert.FromHexString(key), Convert.FromHexString(message), right));
+        Assert.True(new HmacSha1(Convert.FromHexString(key)).Verify(Convert.FromHexString(message), right));
         right[19] ^= 1;
-        Assert.False(HmacSha1.Verify(Convert.FromHexString(key), Convert.FromHexString(message), right));
+        Assert.False(new HmacSha1(Convert.FromHexString(key)).Verify(Convert.FromHexString(message), right));
     }
 
     [Fact]
@@ -84,26 +84,26 @@ public class Sha1Tests
             other.Init(new KeyParameter(key));
             other.BlockUpdate(message, 0, message.Length);
             other.DoFinal(right, 0);
-            HmacSha1.Sign(key, message, found);
+            new HmacSha1(key).Sign(message, found);
             Assert.Equal(right, found);
         }
     }
 
     [Fact]
     public void A_key_longer_than_a_block_is_a_broken_invariant() =>
-        Assert.ThrowsAny<ArgumentException>(() => HmacSha1.Sign(new byte[65], default, new byte[20]));
+        Assert.ThrowsAny<ArgumentException>(() => new HmacSha1(new byte[65]));
 
     [Fact]
     public void Comparison_sees_every_byte_and_the_length()
     {
         byte[] one = new byte[20];
-        Assert.True(HmacSha1.FixedTimeEquals(one, new byte[20]));
-        Assert.False(HmacSha1.FixedTimeEquals(one, new byte[19]));
+        Assert.True(Bytes.FixedTimeEquals(one, new byte[20]));
+        Assert.False(Bytes.FixedTimeEquals(one, new byte[19]));
         for (int i = 0; i < 20; i++)
         {
             byte[] other = new byte[20];
             other[i] = 0x80;
-            Assert.False(HmacSha1.FixedTimeEquals(one, other));
+            Assert.False(Bytes.FixedTimeEquals(one, other));
         }
     }
 

@@ -32,7 +32,7 @@ public class TokenTests
         Assert.Equal((24, 64u, 100, 7u), (token.PrefixLength, token.MemoryMiB, token.CpuPercent, token.DiskMiB));
         Assert.Equal((1000ul, 2000ul, 10u, 2), (token.Issued, token.Expires, token.TokenCount, token.GuestCount));
         Assert.Equal((0x0A000040u, 0x0A000041u), (token.Guest(0), token.Guest(1)));
-        Assert.True(token.SignedWith(Key));
+        Assert.True(token.SignedWith(new HmacSha1(Key)));
         Assert.True(token.ChainHolds());
         Assert.True(token.Loader.SequenceEqual(token.First));
     }
@@ -59,7 +59,7 @@ public class TokenTests
         for (int bit = 0; bit < token.Length * 8; bit++)
         {
             token[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.False(BootToken.TryParse(token, out BootToken parsed) && parsed.SignedWith(Key));
+            Assert.False(BootToken.TryParse(token, out BootToken parsed) && parsed.SignedWith(new HmacSha1(Key)));
             token[bit / 8] ^= (byte)(1 << (bit % 8));
         }
     }
