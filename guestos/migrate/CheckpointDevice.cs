@@ -68,6 +68,8 @@ public static unsafe class CheckpointDevice
         if (state == null)
             return Errno.Canceled;
         state->Socket = socket;
+        if (state->LastTaken == 0)
+            state->LastTaken = Clock.Monotonic;
         Stack* stack = Network.Stack;
         ulong done = 0;
         ulong nextPause = Clock.Monotonic + LongestRun;
@@ -91,7 +93,8 @@ public static unsafe class CheckpointDevice
             }
             if (taken == SocketError.WouldBlock || taken == SocketError.NoRoom)
             {
-                result = Sockets.WaitChange(socket);
+                // The guest is frozen after the fork: then all the rest together has the time that a silence has before.
+                result = Sockets.WaitChange(socket, state->Phase == CheckpointPhase.Rounds ? state->LastTaken : CheckpointFork.ForkMonotonic);
                 if (result < 0)
                     break;
                 continue;
@@ -102,6 +105,7 @@ public static unsafe class CheckpointDevice
                 break;
             }
             Take(state, taken);
+            state->LastTaken = Clock.Monotonic;
             done += (ulong)taken;
             RateLimit.Progressed(state);
             if (state->Phase == CheckpointPhase.Rounds && Clock.Monotonic >= nextPause)

@@ -20,6 +20,9 @@ internal unsafe struct CheckpointState
 {
     public CheckpointPhase Phase;
 
+    /// <summary>Monotonic time at which the connection last took something.</summary>
+    public ulong LastTaken;
+
     /// <summary>Frames of RAM, counted from address 0.</summary>
     public uint Frames;
 

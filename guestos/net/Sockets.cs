@@ -166,13 +166,20 @@ internal static unsafe class Sockets
         return sent;
     }
 
-    /// <summary>Sleeps until something changes about the connection with this stack handle: 0, or −errno. Used by the checkpoint device.</summary>
-    public static long WaitChange(int handle)
+    /// <summary>
+    /// Sleeps until something changes about the connection with this stack handle, until its SO_SNDTIMEO (10 s when there is none) has passed
+    /// since <paramref name="since"/>: 0, or −errno. Used by the checkpoint device.
+    /// </summary>
+    public static long WaitChange(int handle, ulong since)
     {
         Socket* socket = Find(handle);
         if (socket == null)
             return Errno.NotConnected;
-        long result = Wait(socket, Clock.Monotonic + 10_000_000_000);
+        ulong deadline = since + (socket->SendTimeout != 0 ? socket->SendTimeout : 10_000_000_000);
+        // A peer that acknowledges probes of its closed window changes something again and again.
+        if (Clock.Monotonic >= deadline)
+            return Errno.TimedOut;
+        long result = Wait(socket, deadline);
         return result == Errno.TryAgain ? Errno.TimedOut : result;
     }
 
@@ -182,9 +189,15 @@ internal static unsafe class Sockets
         // What was held back to fill a segment would wait for ever.
         Network.Stack->Cork(handle, false, Clock.Monotonic);
         long result = 0;
-        int left;
+        int left, before = int.MaxValue;
+        ulong progress = 0;
         while ((left = Network.Stack->UnacknowledgedBytes(handle)) > 0 && result >= 0)
-            result = WaitChange(handle);
+        {
+            if (left < before)
+                progress = Clock.Monotonic;
+            before = left;
+            result = WaitChange(handle, progress);
+        }
         Network.Stack->Cork(handle, true, Clock.Monotonic);
         return left < 0 ? ErrnoOf(left) : result;
     }

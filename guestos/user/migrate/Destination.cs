@@ -7,14 +7,18 @@ namespace Migrate;
 internal unsafe struct Destination
 {
     private const ulong Second = 1_000_000_000;
-    private const int AnswerMilliseconds = 15_000;
+    private int patience;
 
     public int Socket;
+
+    /// <summary>How long its silence is borne.</summary>
+    public readonly ulong Patience => (ulong)patience * 1_000_000;
 
     /// <summary>Connects, for a few seconds if need be: the domain may be starting.</summary>
     public static ExitCode Connect(in Options options, out Destination destination)
     {
         destination = default;
+        destination.patience = options.Patience;
         ulong end = Kernel.Now() + 5 * Second;
         while (true)
         {
@@ -43,6 +47,7 @@ internal unsafe struct Destination
         }
         Kernel.SetBlocking(socket);
         Kernel.SetNoDelay(socket);
+        Kernel.SetSendTimeout(socket, options.Patience);
         return 0;
     }
 
@@ -64,10 +69,10 @@ internal unsafe struct Destination
             return Failure.Say(ExitCode.NoLoader, "its file is empty or too large"u8);
         Upload.Emit(new Span<byte>(buffer, Upload.Size), (uint)length);
         if (!Send(buffer, Upload.Size + length))
-            return Failure.Say(ExitCode.Broken, "the destination closed it during the upload of the loader"u8);
+            return Failure.Say(ExitCode.Broken, "the destination does not take the whole loader"u8);
 
         byte* answer = stackalloc byte[UploadAnswer.Size];
-        if (!Receive(answer, UploadAnswer.Size, AnswerMilliseconds))
+        if (!Receive(answer, UploadAnswer.Size, patience))
             return Failure.Say(ExitCode.Broken, "the destination does not answer the upload of the loader"u8);
         if (!UploadAnswer.TryParse(new ReadOnlySpan<byte>(answer, UploadAnswer.Size), out _, out UploadRefusal refusal, out _))
             return Failure.Say(ExitCode.LoaderRefused, "the answer is not one of an empty domain"u8);
@@ -125,6 +130,6 @@ internal unsafe struct Destination
         refusal = 0;
         detail = 0;
         byte* record = stackalloc byte[HandOver.Size];
-        return Receive(record, HandOver.Size, AnswerMilliseconds) && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out kind, out refusal, out detail);
+        return Receive(record, HandOver.Size, patience) && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out kind, out refusal, out detail);
     }
 }

@@ -95,6 +95,15 @@ internal static unsafe class Kernel
         return error;
     }
 
+    /// <summary>SO_SNDTIMEO: how long a call waits for room in the connection.</summary>
+    public static void SetSendTimeout(int socket, int milliseconds)
+    {
+        long* time = stackalloc long[2];
+        time[0] = milliseconds / 1000;
+        time[1] = milliseconds % 1000 * 1000;
+        Syscall.Invoke(54, socket, 1, 21, (nint)time, 16);
+    }
+
     public static void SetBlocking(int socket) => Syscall.Invoke(72, socket, 4, 0);
 
     /// <summary>Ends the machine.</summary>

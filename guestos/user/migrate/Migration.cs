@@ -12,7 +12,6 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private const uint SetOptions = 0x4501, GetProgress = 0x4502, Commit = 0x4503;
     private const ulong ChecksumOption = 1, VerifyOption = 2, PhaseRounds = 1;
     private const nint MostAtOnce = 1 << 20;
-    private const ulong VerdictPatience = 10_000_000_000;
     private const int StandardOutput = 1;
 
     /// <summary>What CHECKPOINT_PROGRESS fills.</summary>
@@ -45,8 +44,8 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         if (code != ExitCode.Arrived)
             return code;
 
-        // The point of no return, and the last frames that only the copy may answer.
-        if (SendLateFrames() < 0)
+        // The point of no return, and the last frames that only the copy may answer. Who says VERIFIED and hangs up shall not have the machine.
+        if (SendLateFrames() < 0 || destination.HasSpoken(0))
             return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
         if (Kernel.Control(device, Commit, null) < 0)
             return Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8);
@@ -92,7 +91,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     /// <summary>Sends what came late while the destination makes up its mind.</summary>
     private ExitCode AwaitVerdict()
     {
-        ulong end = Kernel.Now() + VerdictPatience;
+        ulong end = Kernel.Now() + destination.Patience;
         while (!destination.HasSpoken(2))
         {
             nint sent = SendLateFrames();
@@ -108,6 +107,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     {
         if (!destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
             return Failure.Say(ExitCode.Broken, "the destination closed it before it had the checkpoint"u8);
+        Progress now = default;
+        if (kind == HandOverKind.Verified && Kernel.Control(device, GetProgress, &now) == 0 && now.Phase == PhaseRounds)
+            return Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8);
         verified = kind == HandOverKind.Verified;
         return verified ? ExitCode.Arrived : Refused(kind, refusal, detail);
     }
@@ -127,8 +129,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     {
         if (destination.HasSpoken(1000) && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
             return Refused(kind, refusal, detail);
-        return Failure.Say(ExitCode.Broken, error == -Kernel.TimedOutError
-            ? "the destination takes nothing any more"u8 : "the destination closed it in the middle of the checkpoint"u8);
+        return error == -Kernel.TimedOutError
+            ? Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8)
+            : Failure.Say(ExitCode.Broken, "the destination closed it in the middle of the checkpoint"u8);
     }
 
     private static ExitCode Refused(HandOverKind kind, CheckpointRefusal refusal, ulong detail)

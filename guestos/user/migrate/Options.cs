@@ -20,6 +20,9 @@ internal unsafe struct Options
     /// <summary>Megabits per second, 0 for as fast as it goes.</summary>
     public ulong Rate;
 
+    /// <summary>Milliseconds: how long a destination may be silent, and how long all that follows the fork may take.</summary>
+    public int Patience;
+
     /// <summary>Path of the checkpoint loader, ending with a zero.</summary>
     public byte* Loader;
 
@@ -30,6 +33,7 @@ internal unsafe struct Options
     {
         options = default;
         options.Port = Upload.Port;
+        options.Patience = 10_000;
         // SAFETY: a literal's data stays where it is and ends with a zero.
         fixed (byte* path = "/lib/checkpoint-loader\0"u8)
             options.Loader = path;
@@ -48,6 +52,13 @@ internal unsafe struct Options
                 ReadOnlySpan<byte> value = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(words[++i]);
                 if (!TakeNumber(ref value, 1_000_000, out options.Rate) || value.Length > 0 || options.Rate == 0)
                     return false;
+            }
+            else if (word.SequenceEqual("--patience"u8) && i + 1 < count)
+            {
+                ReadOnlySpan<byte> value = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(words[++i]);
+                if (!TakeNumber(ref value, 3600, out ulong seconds) || value.Length > 0 || seconds == 0)
+                    return false;
+                options.Patience = (int)seconds * 1000;
             }
             else if (word.SequenceEqual("--loader"u8) && i + 1 < count)
                 options.Loader = words[++i];

@@ -14,11 +14,12 @@ internal static unsafe class Program
         if (!Options.TryParse(argc, argv, out Options options) || options.Help)
         {
             Kernel.Write(options.Help ? 1 : 2, """
-                usage: migrate [--checksum] [--verify] [--rate MBIT] [--loader FILE] HOST[:PORT]
+                usage: migrate [--checksum] [--verify] [--rate MBIT] [--patience SECONDS] [--loader FILE] HOST[:PORT]
                 Moves this machine, running as it is, to the empty domain at HOST (an IPv4 address; port 1707).
                   --checksum     let the destination check a hash over all pages
                   --verify       hash all pages at the instant of the snapshot too (slow)
                   --rate MBIT    send at most so many megabits a second before the snapshot
+                  --patience S   give up when the destination is silent for so long, or the end takes longer (default 10)
                   --loader FILE  the loader to send first (default /lib/checkpoint-loader)
                 Exit: 0 arrived, 1 usage, 2 no connection, 3 no loader, 4 loader refused, 5 no checkpoint,
                 6 checkpoint refused, 7 connection broke, 8 working set too large. Unless it is 0 the machine has stayed.
