@@ -1,0 +1,346 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading;
+using Evilman;
+using Evilman.Demo;
+using Evilman.Lab;
+using Evilman.Net;
+using Evilman.Tokens;
+using Wire;
+using Xunit;
+
+namespace Endtoend.Tests;
+
+/// <summary>All tests share one lab with one guest, which is on some node and has one long connection, and follow one another.</summary>
+[CollectionDefinition("cluster")]
+public sealed class ClusterCollection : ICollectionFixture<Cluster>;
+
+/// <summary>An empty machine on a node: what it was ordered as, and the process that it is.</summary>
+public sealed record Machine(LabNode Node, IPAddress Boot, int Process);
+
+/// <summary>
+/// The published programs in a lab of their own: two nodes, a client, a guest that serves echo and HTTP. Needs what «make» builds, and
+/// root or user namespaces (<see cref="UserNamespaceTests"/>).
+/// </summary>
+public sealed class Cluster : IDisposable
+{
+    public static readonly IPAddress Guest = IPAddress.Parse("10.77.0.50"), Client = IPAddress.Parse("10.77.0.250");
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>Names the folder of a lab whose client's namespace this process is already in.</summary>
+    internal const string InsideVariable = "ENDTOEND_LAB";
+
+    private static readonly string s_tree = FindTree();
+    private readonly DirectoryInfo? folder;
+    private readonly LabPlan plan;
+    private readonly bool inside;
+    private readonly string space; // of processes, as /proc/PID/ns/pid names it
+    private int addresses = 100;
+
+    public static byte[] CheckpointLoader { get; } = BootClient.ReadFile(Path.Combine(s_tree, "out/images/loader-checkpoint"));
+
+    public Cluster()
+    {
+        if (Environment.GetEnvironmentVariable(InsideVariable) is { Length: > 0 } directory)
+        {
+            plan = LabPlan.Load(directory);
+            inside = true;
+            space = Space(Environment.ProcessId);
+        }
+        else
+        {
+            if (!UserNamespaceTests.IsRoot)
+                throw new InvalidOperationException("these tests run as root, or inside a lab: UserNamespaceTests takes them there");
+            folder = Directory.CreateTempSubdirectory("endtoend-tests-");
+            plan = RaiseLab(folder.FullName);
+            space = Space(ProcessTable.FirstChild(LabStore.Holder(plan.Directory)));
+        }
+        try
+        {
+            Boot();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Where the guest is.</summary>
+    public Machine Home { get; private set; } = null!;
+
+    /// <summary>The echo connection that has been open since the guest booted.</summary>
+    public LongConnection Connection { get; private set; } = null!;
+
+    private void Boot()
+    {
+        var image = BootClient.Read(Path.Combine(s_tree, "out/images/loader-kernel"), Path.Combine(s_tree, "out/images/guestos"),
+            Path.Combine(s_tree, "out/guest.cpio"), $"evilman.address={Guest}/24");
+        Home = Order(plan.Nodes[0], image.Loader);
+        using (var socket = Connect(Home.Boot, Upload.Port))
+            BootClient.Upload(socket, image, (_, _) => { }, Patience);
+        Connect(Guest, 80).Dispose();
+        Connection = new LongConnection(Connect(Guest, 7));
+    }
+
+    /// <summary>Each test begins with a guest that serves. One that broke it has failed; those after it get another.</summary>
+    public Cluster Ready()
+    {
+        if (Connection.Broken is null && Alive(Home.Process))
+            return this;
+        Connection.Dispose();
+        foreach (var node in plan.Nodes)
+            RestartPacketd(node);
+        Boot();
+        return this;
+    }
+
+    internal static LabPlan RaiseLab(string folder)
+    {
+        var evilman = Path.Combine(s_tree, "out/bin/evilman");
+        Assert.True(File.Exists(evilman), $"{evilman} is missing: run «make» first");
+        var (code, output) = Run(evilman, ["lab", "up", "--nodes", "2", "--lifetime", "15m"], folder);
+        Assert.True(code == 0, $"no lab, so nothing can be tested: {output}");
+        return LabPlan.Load(Directory.GetDirectories(Directory.GetDirectories(folder, "evilman-*")[0])[0]);
+    }
+
+    internal static void DropLab(string folder)
+    {
+        Run(Path.Combine(s_tree, "out/bin/evilman"), ["lab", "down"], folder);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>Labs that are begun with a folder for temporary files of their own are seen by nobody else.</summary>
+    internal static (int Code, string Output) Run(string program, IEnumerable<string> words, string folder)
+    {
+        var start = new ProcessStartInfo(program, words) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["TMPDIR"] = folder;
+        return Finish(start, TimeSpan.FromMinutes(1));
+    }
+
+    internal static (int Code, string Output) Finish(ProcessStartInfo start, TimeSpan limit)
+    {
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(limit))
+        {
+            process.Kill();
+            Assert.Fail($"{start.FileName} did not end within {limit.TotalSeconds} s");
+        }
+        return (process.ExitCode, output.Result + error.Result);
+    }
+
+    private static string FindTree()
+    {
+        for (var path = AppContext.BaseDirectory; path is not null; path = Path.GetDirectoryName(path))
+        {
+            if (File.Exists(Path.Combine(path, "Directory.Build.props")))
+                return path;
+        }
+        throw new InvalidOperationException("the tests do not lie in a work tree");
+    }
+
+    // ---- the client ----
+
+    /// <summary>Does something in the client's network namespace.</summary>
+    public T AtClient<T>(Func<T> action)
+    {
+        if (inside)
+            return action();
+        T result = default!;
+        NetworkNamespace.Run($"/proc/{ProcessTable.FirstChild(LabStore.Holder(plan.Directory))}/root{plan.NamespacePath("client")}", () => result = action());
+        return result;
+    }
+
+    public Socket Connect(IPAddress to, int port) => AtClient(() => BootClient.Connect(new IPEndPoint(to, port), Patience));
+
+    public HttpAnswer Get(string path) => AtClient(() => SmallHttp.Get(new IPEndPoint(Guest, 80), path, Patience));
+
+    // ---- nodes and machines ----
+
+    public LabNode OtherNode => plan.Nodes[Home.Node.Number == 1 ? 1 : 0];
+
+    /// <summary>Spends a token and waits until the machine's firmware answers.</summary>
+    public Machine Order(LabNode node, byte[] loader, int memoryMiB = 64)
+    {
+        var boot = IPAddress.Parse($"10.77.0.{addresses++}");
+        var token = Mint.Token(new MintRequest
+        {
+            Node = IPAddress.Parse(node.Address),
+            BootAddress = boot,
+            Guests = [Guest],
+            MemoryBytes = (long)memoryMiB << 20,
+            Loader = loader,
+        }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(10));
+        var before = Machines(node);
+        AtClient(() =>
+        {
+            using var echo = EchoSocket.Open();
+            MagicPinger.Demand(echo, IPAddress.Parse(node.Address), token, TimeSpan.FromSeconds(5));
+            var start = Stopwatch.GetTimestamp();
+            while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
+            {
+                Assert.True(Stopwatch.GetElapsedTime(start) < Patience,
+                    $"the machine at {boot} does not answer; its node says: {string.Join("; ", Log(node).TakeLast(5))}");
+            }
+            return 0;
+        });
+        return new Machine(node, boot, Assert.Single(Machines(node), pid => !before.Contains(pid)));
+    }
+
+    /// <summary>The processes of a node's machines.</summary>
+    public List<int> Machines(LabNode node) => Packetd(node) is int pid and not 0 ? ProcessTable.Children(pid).ConvertAll(child => child.Pid) : [];
+
+    /// <summary>The process of a node's packetd, or 0.</summary>
+    public int Packetd(LabNode node)
+    {
+        foreach (var process in ProcessTable.All())
+        {
+            var words = ProcessTable.Arguments(process.Pid);
+            if (words.Length > 1 && Path.GetFileName(words[0]) == "packetd" && Array.IndexOf(words, node.Address) > 0 && Space(process.Pid) == space)
+                return process.Pid;
+        }
+        return 0;
+    }
+
+    public static bool Alive(int pid) => ProcessTable.Alive(pid);
+
+    public static void Kill(int pid)
+    {
+        using (var process = Process.GetProcessById(pid))
+            process.Kill();
+        Until(() => !Alive(pid), $"process {pid} does not end");
+    }
+
+    /// <summary>Kills a node's packetd, its machines die with it, and starts another.</summary>
+    public void RestartPacketd(LabNode node)
+    {
+        if (Packetd(node) is int pid and not 0)
+            Kill(pid);
+        var ready = Lines(node, "ready as");
+        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", plan.LogFile(node), .. PacketdCommand.For(plan, node)];
+        Process.Start(In(node.Name, command))!.Dispose();
+        Until(() => Lines(node, "ready as") > ready, $"packetd of {node.Name} does not come back");
+    }
+
+    /// <summary>How many lines of the node's log hold a text.</summary>
+    public int Lines(LabNode node, string text) => Log(node).FindAll(line => line.Contains(text, StringComparison.Ordinal)).Count;
+
+    public List<string> Log(LabNode node) => [.. File.ReadAllLines(plan.LogFile(node))];
+
+    /// <summary>Pulls or plugs the cable of a node, at the bridge.</summary>
+    public void SetLink(LabNode node, bool up)
+    {
+        var (code, output) = Finish(In("lan", ["ip", "link", "set", node.Name, up ? "up" : "down"]), Patience);
+        Assert.True(code == 0, output);
+    }
+
+    /// <summary>Bytes of all frames that the bridge has sent to a node (proc_net_dev: the ninth number of the link's line).</summary>
+    public long BytesTo(LabNode node)
+    {
+        var (code, output) = Finish(In("lan", ["cat", "/proc/self/net/dev"]), Patience);
+        Assert.True(code == 0, output);
+        foreach (var line in output.Split('\n'))
+        {
+            var words = line.Split([' ', ':'], StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length > 9 && words[0] == node.Name)
+                return long.Parse(words[9], CultureInfo.InvariantCulture);
+        }
+        throw new InvalidOperationException($"the bridge has no link to {node.Name}");
+    }
+
+    private ProcessStartInfo In(string part, IReadOnlyList<string> command) =>
+        inside ? LabHolder.InNamespace(plan, part, command) : LabLauncher.Enter(plan, part, command);
+
+    private static string Space(int pid)
+    {
+        try
+        {
+            return new FileInfo($"/proc/{pid}/ns/pid").LinkTarget ?? "";
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    // ---- moves ----
+
+    /// <summary>Tells the guest to move, by its own web server.</summary>
+    public void AskToMove(IPAddress to, string options = "")
+    {
+        var answer = Get($"/cgi-bin/move?{to}{options}");
+        Assert.StartsWith("moving", answer.Body.Trim(), StringComparison.Ordinal);
+    }
+
+    public string[] Progress() => Get("/cgi-bin/progress").Body.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    /// <summary>Waits until migrate has ended: its exit code and what it said.</summary>
+    public (int Code, string[] Said) AwaitEnd()
+    {
+        string[] said = [];
+        int? code = null;
+        Until(() => (code = GuestControl.Ended(said = Progress())) is not null, "migrate does not end");
+        return (code!.Value, said);
+    }
+
+    /// <summary>Moves the guest into a new machine, and looks at everything that should be so afterwards.</summary>
+    public void Move(LabNode? to = null, string options = "") => MoveInto(Order(to ?? OtherNode, CheckpointLoader), options);
+
+    public void MoveInto(Machine target, string options = "")
+    {
+        var source = Home;
+        AskToMove(target.Boot, options);
+        Arrive(source, target);
+    }
+
+    /// <summary>The rest of a move that has been asked for.</summary>
+    public void Arrive(Machine source, Machine target)
+    {
+        Until(() => !Alive(source.Process) || GuestControl.Ended(Progress()) is > 0, "the guest does not leave");
+        Assert.False(Alive(source.Process), string.Join("; ", Progress()));
+        Home = target;
+        var (code, said) = AwaitEnd();
+        Assert.True(code == 0, string.Join("; ", said));
+        Assert.Contains(said, line => line.Contains("we have arrived", StringComparison.Ordinal));
+        AssertServes();
+    }
+
+    /// <summary>The guest is where it was, and whoever talks to it has noticed nothing but time.</summary>
+    public void AssertStayed()
+    {
+        Assert.True(Alive(Home.Process), "the guest's machine has ended");
+        AssertServes();
+    }
+
+    public void AssertServes()
+    {
+        Connection.AssertWorks();
+        Assert.Contains("Hello from a guest", Get("/").Body, StringComparison.Ordinal);
+    }
+
+    public static void Until(Func<bool> done, string otherwise)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (!done())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Patience, otherwise);
+            Thread.Sleep(20);
+        }
+    }
+
+    public void Dispose()
+    {
+        Connection?.Dispose();
+        if (folder is not null)
+            DropLab(folder.FullName);
+    }
+}

@@ -1,0 +1,115 @@
+using System;
+using System.Linq;
+using Wire;
+using Xunit;
+
+namespace Endtoend.Tests;
+
+/// <summary>Real destinations that disappear, or that are too small.</summary>
+[Collection("cluster")]
+public sealed class LostDestinationTests(Cluster shared)
+{
+    private readonly Cluster cluster = shared.Ready();
+
+    private const int NoConnection = 2, CheckpointRefused = 6, Broken = 7;
+
+    /// <summary>Slows the stream down, so that a test has time to do something in the middle of it.</summary>
+    private const string Slowly = "&rate=40&patience=2";
+
+    [ClusterFact]
+    public void A_machine_that_was_killed_before_the_move()
+    {
+        var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader);
+        Cluster.Kill(target.Process);
+        cluster.AskToMove(target.Boot);
+        Expect(NoConnection, "nobody answers|does not answer ARP");
+        cluster.Move();
+    }
+
+    [ClusterFact]
+    public void A_machine_that_is_killed_in_the_rounds()
+    {
+        var target = Begin();
+        Cluster.Kill(target.Process);
+        Expect(Broken, "takes nothing any more");
+        cluster.Move();
+    }
+
+    [ClusterFact]
+    public void A_node_whose_packetd_is_killed_in_the_rounds()
+    {
+        var target = Begin();
+        Cluster.Kill(cluster.Packetd(target.Node));
+        Expect(Broken, "takes nothing any more");
+        Cluster.Until(() => !Cluster.Alive(target.Process), "the machine has outlived its node's packetd");
+        cluster.RestartPacketd(target.Node);
+        cluster.Move();
+    }
+
+    [ClusterFact]
+    public void A_cable_that_is_pulled_in_the_rounds()
+    {
+        var target = Begin();
+        cluster.SetLink(target.Node, up: false);
+        try
+        {
+            Expect(Broken, "takes nothing any more");
+        }
+        finally
+        {
+            cluster.SetLink(target.Node, up: true);
+        }
+        cluster.Move();
+    }
+
+    /// <summary>Shorter than anybody's patience: the move itself goes on.</summary>
+    [ClusterFact]
+    public void A_cable_that_is_pulled_for_a_moment()
+    {
+        var (target, source) = (Begin("&rate=40"), cluster.Home);
+        cluster.SetLink(target.Node, up: false);
+        System.Threading.Thread.Sleep(500);
+        cluster.SetLink(target.Node, up: true);
+        cluster.Arrive(source, target);
+    }
+
+    [ClusterFact]
+    public void A_machine_that_is_too_small()
+    {
+        var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader, memoryMiB: 32);
+        cluster.AskToMove(target.Boot);
+        var said = Expect(CheckpointRefused, HandOver.Sentence(CheckpointRefusal.NotEnoughMemory));
+        Assert.Contains($"migrate: (concerned: {32 << 8})", said); // frames of 4 KiB
+        cluster.Move();
+    }
+
+    [ClusterFact]
+    public void A_machine_that_permits_another_loader()
+    {
+        var target = cluster.Order(cluster.OtherNode, [1, 2, 3]);
+        cluster.AskToMove(target.Boot);
+        Expect(4, UploadAnswer.Sentence(UploadRefusal.WrongHash));
+        cluster.Move();
+    }
+
+    /// <summary>A slow move into a fresh machine, which has begun.</summary>
+    private Machine Begin(string options = Slowly)
+    {
+        var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader);
+        var before = cluster.BytesTo(target.Node);
+        cluster.AskToMove(target.Boot, options);
+        Cluster.Until(() => cluster.BytesTo(target.Node) - before > 1 << 20, "the move does not begin");
+        Assert.DoesNotContain(cluster.Progress(), line => line.StartsWith("exit", StringComparison.Ordinal));
+        return target;
+    }
+
+    private string[] Expect(int code, string sentence)
+    {
+        var (found, said) = cluster.AwaitEnd();
+        var all = string.Join("; ", said);
+        Assert.True(sentence.Split('|').Any(part => all.Contains(part, StringComparison.Ordinal)), all);
+        Assert.True(code == found, all);
+        cluster.AssertStayed();
+        return said;
+    }
+}

@@ -1,0 +1,39 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Runtime.InteropServices;
+using Evilman.Lab;
+using Xunit;
+
+namespace Endtoend.Tests;
+
+/// <summary>
+/// For those who are not root: all of these tests once more, by a process that is started inside the lab, in the client's namespace,
+/// where a user namespace makes it root.
+/// </summary>
+public sealed class UserNamespaceTests
+{
+    [DllImport("libc")]
+    private static extern uint geteuid();
+
+    internal static bool IsRoot => geteuid() == 0;
+
+    [Fact]
+    public void Everything_as_root_of_a_user_namespace()
+    {
+        if (IsRoot)
+            return; // the tests run as they are
+        var folder = Directory.CreateTempSubdirectory("endtoend-tests-");
+        try
+        {
+            var plan = Cluster.RaiseLab(folder.FullName);
+            List<string> command = ["env", $"{Cluster.InsideVariable}={plan.Directory}", "dotnet", "vstest", typeof(UserNamespaceTests).Assembly.Location];
+            var (code, output) = Cluster.Finish(LabLauncher.Enter(plan, "client", command), TimeSpan.FromMinutes(10));
+            Assert.True(code == 0, output);
+        }
+        finally
+        {
+            Cluster.DropLab(folder.FullName);
+        }
+    }
+}
