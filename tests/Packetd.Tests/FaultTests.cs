@@ -164,22 +164,31 @@ public class FaultTests
         });
         flooder.Start();
         Thread.Sleep(300);
-        string size = VirtualSize(lab.Pid);
-        byte[] token = Lab.Token(250).Payload();
-        var clock = Stopwatch.StartNew();
-        do
+        // Three tokens, because one measurement on a busy machine says little; the bound is for the middle one.
+        var took = new long[3];
+        string size = "";
+        for (int i = 0; i < took.Length; i++)
         {
-            lab.Send(Frames.Echo(token));
-            Thread.Sleep(50);
+            byte[] token = Lab.Token(250 + i, 0x0A000032 + (uint)i).Payload();
+            var clock = Stopwatch.StartNew();
+            do
+            {
+                lab.Send(Frames.Echo(token));
+                Thread.Sleep(20);
+            }
+            while (Started() <= i && clock.ElapsedMilliseconds < 3000);
+            took[i] = clock.ElapsedMilliseconds;
+            if (i == 0)
+                size = VirtualSize(lab.Pid);
         }
-        while (!lab.Log.Any(line => line.Contains("started for", StringComparison.Ordinal)) && clock.ElapsedMilliseconds < 3000);
-        long took = clock.ElapsedMilliseconds;
         stop.Cancel();
         flooder.Join();
         Native.close(flood);
-        Assert.InRange(took, 0, 1000);
+        Assert.InRange(took.Order().ElementAt(1), 0, 1000);
         Assert.Equal(size, VirtualSize(lab.Pid));
-        Assert.Equal(1, lab.Log.Count(line => line.Contains("started for", StringComparison.Ordinal)));
+        Assert.Equal(took.Length, Started());
+
+        int Started() => lab.Log.Count(line => line.Contains("started for", StringComparison.Ordinal));
     }
 
     /// <summary>The limit under which only so many descriptors more can be opened.</summary>
