@@ -52,11 +52,11 @@ internal static class LabHolder
         return start;
     }
 
-    /// <summary>Starts the node's packetd with its log in a file, and notes its process number.</summary>
+    /// <summary>Starts the node's packetd with its log in a file and what its machines write in another, and notes its process number.</summary>
     internal static void StartPacketd(LabPlan plan, LabNode node)
     {
         // The shell only redirects and is then replaced, so the number of the process is packetd's own.
-        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", plan.LogFile(node)];
+        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0.machines\" 2>>\"$0\" </dev/null", plan.LogFile(node)];
         command.AddRange(PacketdCommand.For(plan, node));
         var process = Process.Start(InNamespace(plan, node.Name, command)) ?? throw new Failure($"packetd of {node.Name} does not start");
         File.WriteAllText(plan.PidFile(node), process.Id.ToString(CultureInfo.InvariantCulture));

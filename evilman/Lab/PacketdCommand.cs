@@ -16,6 +16,5 @@ internal static class PacketdCommand
         "--firmware", LabNetwork.Staged(plan.Firmware),
         "--offload", node.Offload ? "on" : "off",
         "--uid-base", plan.UidBase.ToString(CultureInfo.InvariantCulture),
-        "--log-level", "2",
     ];
 }

@@ -20,33 +20,30 @@ internal struct Poll
 
 /// <summary>
 /// The node's hands: its descriptors, all in one poll table, and the monitors' processes. Table: the link's frames for the
-/// node itself, those for others, signals, then for each slot frames, control and log.
+/// node itself, those for others, signals, then for each slot frames and control.
 /// </summary>
 internal ref struct LinuxHost : IHost
 {
-    public const int PollsPerSlot = 3, FirstPoll = 3, FramesAt = 0, ControlAt = 1, LogAt = 2, LineSize = 160;
-    private const int OwnAt = 0, LinkAt = 1, SignalsAt = 2, LinesPerSecond = 50;
+    public const int PollsPerSlot = 2, FirstPoll = 3, FramesAt = 0, ControlAt = 1;
+    private const int OwnAt = 0, LinkAt = 1, SignalsAt = 2;
 
     /// <summary>Kinds of control records (docs/architecture.md, "The monitor").</summary>
     private const uint GuestReset = 2, TripleFault = 3, MonitorError = 4;
 
     /// <summary>The part of <see cref="Port.Link"/> that is for the node itself.</summary>
     public const int OwnPort = Port.Link - 1;
-    private const int Unix = 1, Stream = 1, SeqPacket = 5, NonBlock = 0x800, CloseOnExec = 0x80000;
+    private const int Unix = 1, SeqPacket = 5, NonBlock = 0x800, CloseOnExec = 0x80000;
     private const int SocketLevel = 1, SendBuffer = 7, SigKill = 9, ClockRealtime = 0;
 
     private readonly Options options;
     private readonly Span<Poll> polls;
     private readonly Span<Machine> machines;
-    private readonly Span<byte> lines;
 
-    /// <param name="lines"><see cref="LineSize"/> bytes for each machine.</param>
-    public LinuxHost(Options options, int own, int link, int signals, Span<Poll> polls, Span<Machine> machines, Span<byte> lines)
+    public LinuxHost(Options options, int own, int link, int signals, Span<Poll> polls, Span<Machine> machines)
     {
         this.options = options;
         this.polls = polls;
         this.machines = machines;
-        this.lines = lines;
         for (int i = FirstPoll; i < polls.Length; i++)
             polls[i] = Poll.On(-1);
         polls[OwnAt] = Poll.On(own);
@@ -65,9 +62,6 @@ internal ref struct LinuxHost : IHost
         Kernel.Do(Call.Ppoll, Kernel.At(polls), polls.Length);
         Span<ulong> time = stackalloc ulong[2];
         Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
-        if (time[0] != Now)
-            for (int i = 0; i < machines.Length; i++)
-                machines[i].Lines = 0;
         Now = time[0];
         Tenths = time[0] * 10 + time[1] / 100_000_000;
     }
@@ -114,7 +108,7 @@ internal ref struct LinuxHost : IHost
         for (int which = 0; which < PollsPerSlot; which++)
         {
             pair[0] = pair[1] = -1;
-            Kernel.Do(Call.SocketPair, Unix, NonBlock | CloseOnExec | (which == LogAt ? Stream : SeqPacket), 0, Kernel.At(pair));
+            Kernel.Do(Call.SocketPair, Unix, NonBlock | CloseOnExec | SeqPacket, 0, Kernel.At(pair));
             At(slot, which) = Poll.On(pair[0]);
             theirs[which] = pair[1];
         }
@@ -160,7 +154,7 @@ internal ref struct LinuxHost : IHost
     /// <summary>Says how a machine ended and forgets it.</summary>
     public readonly void Ended(int slot, uint status, in Domain domain)
     {
-        for (int i = 0; i < 64 && (Tell(slot) || Listen(slot)); i++)
+        for (int i = 0; i < 64 && Listen(slot); i++)
             continue;
         Machine machine = machines[slot];
         bool killed = (status & 0x7F) != 0;
@@ -205,32 +199,6 @@ internal ref struct LinuxHost : IHost
         machines[slot].Said = Bytes.Le32(record, 0);
         machines[slot].Value = Bytes.Le32(record, 4);
         return true;
-    }
-
-    /// <summary>Passes on what a monitor writes, line by line, so much a second and no more. False when there is no more.</summary>
-    public readonly bool Tell(int slot)
-    {
-        Span<byte> buffer = stackalloc byte[256];
-        ref Machine machine = ref machines[slot];
-        Span<byte> pending = lines.Slice(slot * LineSize, LineSize);
-        int length = Kernel.Read(At(slot, LogAt).Descriptor, buffer);
-        if (length == 0)
-            Close(slot, LogAt);
-        for (int i = 0; i < length; i++)
-        {
-            if (buffer[i] != '\n')
-                pending[machine.Pending++] = buffer[i] is >= 0x20 and < 0x7F ? buffer[i] : (byte)'?';
-            if (buffer[i] != '\n' && machine.Pending < LineSize)
-                continue;
-            Line line = Log.Begin(stackalloc byte[Log.Size]);
-            line.Add("domain %: "u8, (uint)slot);
-            for (int at = 0; at < machine.Pending; at++)
-                line.Add(pending[at]);
-            machine.Pending = 0;
-            if (machine.Lines++ < LinesPerSecond && Log.Level > 1)
-                Log.Write(ref line);
-        }
-        return length > 0;
     }
 
     private readonly ref Poll Frames(int port) => ref port > Port.Link ? ref At(port, FramesAt) : ref polls[LinkAt - (Port.Link - port)];

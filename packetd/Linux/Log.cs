@@ -10,7 +10,7 @@ internal static class Log
     private const int Error = 2;
     private const ulong Out = 4;
 
-    /// <summary>0 errors, 1 events, 2 also what monitors write. Set once.</summary>
+    /// <summary>0 errors, 1 events. Set once.</summary>
     public static uint Level;
 
     public static Line Begin(Span<byte> buffer)

@@ -10,9 +10,6 @@ internal struct Machine
 
     /// <summary>The last that the monitor said over its control descriptor, and the value that came with it.</summary>
     public uint Said, Value;
-
-    /// <summary>Characters of the monitor's output that wait for the end of their line, and lines written in this second.</summary>
-    public int Pending, Lines;
 }
 
 /// <summary>Starts a monitor as docs/architecture.md ("The monitor") says.</summary>
@@ -26,7 +23,7 @@ internal static class MachineStart
     /// <summary>What a monitor may need beside the guest's memory: its own code, heap and translated code.</summary>
     private const ulong OwnMemory = 1024 * MiB;
 
-    /// <param name="theirs">What becomes descriptor 3, 4, and 1 and 2, in the order of the host's poll table.</param>
+    /// <param name="theirs">What becomes descriptor 3 and 4, in the order of the host's poll table.</param>
     /// <returns>
     /// The process, or negative. It runs the monitor already, or has said that it failed to: one byte over the control
     /// descriptor, where a monitor's records are longer.
@@ -74,12 +71,13 @@ internal static class MachineStart
         Kernel.Do(Call.SetSid);
         Kernel.Do(Call.SigProcMask, SigSetMask, Kernel.At(stackalloc ulong[1]), 0, 8);
         // 3 and 4 were packetd's sockets, which this process has no use for; the pairs are above.
-        bool done = Kernel.Do(Call.Dup2, theirs[LinuxHost.LogAt], 1) >= 0 && Kernel.Do(Call.Dup2, theirs[LinuxHost.LogAt], 2) >= 0
+        // What a monitor says goes where packetd's standard output goes, where packetd itself says nothing.
+        bool done = Kernel.Do(Call.Dup2, 1, 2) >= 0
             && Kernel.Do(Call.Dup2, theirs[LinuxHost.FramesAt], 3) >= 0 && Kernel.Do(Call.Dup2, theirs[LinuxHost.ControlAt], 4) >= 0
             && Kernel.Do(Call.CloseRange, 5, -1) >= 0
             && Limit(LimitCore, 0) && Limit(LimitFiles, 64) && Limit(LimitData, memory * MiB + OwnMemory);
         // Blocking, as a program expects that knows nothing about them.
-        for (int descriptor = 1; descriptor <= 4; descriptor++)
+        for (int descriptor = 3; descriptor <= 4; descriptor++)
             Kernel.Do(Call.Fcntl, descriptor, SetStatusFlags);
         int user = (int)options.UidBase + slot;
         if (options.UidBase != 0)

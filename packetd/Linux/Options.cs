@@ -27,9 +27,9 @@ internal unsafe struct Options
           --max-memory MIB      memory of one machine at most (1024)
           --chain-steps N       tokens verified in one packet at most (1000)
           --uid-base N          machine n runs as user and group N + n (200000); 0: as packetd's own, for laboratories only
-          --log-level N         0 errors, 1 events, 2 also what monitors write (1)
+          --log-level N         0 errors, 1 events (1)
 
-        SIGTERM ends packetd and its machines.
+        SIGTERM ends packetd and its machines. Its log is its standard error; what monitors write is its standard output.
 
         """u8;
 
@@ -53,7 +53,7 @@ internal unsafe struct Options
             MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
             ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),
             UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, 200_000),
-            LogLevel = arguments.Number("--log-level"u8, 0, 2, 1),
+            LogLevel = arguments.Number("--log-level"u8, 0, 1, 1),
         };
         arguments.RejectRest();
         return options;

@@ -25,7 +25,7 @@ internal static class Program
         // All the memory that there will ever be.
         int domains = (int)options.MaxDomains;
         LinuxHost host = new(options, own, link, signals, stackalloc Poll[LinuxHost.FirstPoll + domains * LinuxHost.PollsPerSlot],
-            stackalloc Machine[domains], stackalloc byte[domains * LinuxHost.LineSize]);
+            stackalloc Machine[domains]);
         Limits limits = new()
         {
             Address = options.Address, Key = new HmacSha1(key), Started = started, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps,
@@ -60,12 +60,8 @@ internal static class Program
         if (node.Host.Ready(LinuxHost.OwnPort))
             Drain(ref node, LinuxHost.OwnPort, own, buffer);
         for (int slot = 0; slot < domains; slot++)
-        {
             if (node.Host.Ready(slot, LinuxHost.ControlAt))
                 node.Host.Listen(slot);
-            if (node.Host.Ready(slot, LinuxHost.LogAt))
-                node.Host.Tell(slot);
-        }
         return !node.Host.SignalReady || HandleSignal(ref node);
     }
 

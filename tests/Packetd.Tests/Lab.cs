@@ -81,7 +81,7 @@ internal sealed class Lab : IDisposable
             "--monitor", Image("puppet"), "--firmware", "/dev/null", .. options,
         ];
         log.Clear();
-        packetd = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true })!;
+        packetd = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         packetd.ErrorDataReceived += (_, line) =>
         {
             lock (log)
@@ -98,6 +98,9 @@ internal sealed class Lab : IDisposable
         Assert.True(packetd!.WaitForExit(5000), "packetd goes on running");
         return packetd.ExitCode;
     }
+
+    /// <summary>What machines write: packetd's standard output.</summary>
+    public StreamReader Output => packetd!.StandardOutput;
 
     public string[] Log
     {
