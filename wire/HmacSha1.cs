@@ -41,8 +41,7 @@ public readonly struct HmacSha1
 
     private static Sha1 Padded(ReadOnlySpan<byte> key, byte pad)
     {
-        Span<byte> block = stackalloc byte[Sha1.BlockSize];
-        block.Clear();
+        Span<byte> block = stackalloc byte[Sha1.BlockSize]; // zeros
         key.CopyTo(block);
         for (int i = 0; i < block.Length; i++)
             block[i] ^= pad;

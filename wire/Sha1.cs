@@ -40,8 +40,7 @@ public struct Sha1
         Append(rest.Slice(0, whole));
         length += (uint)left;
 
-        Span<byte> padded = stackalloc byte[2 * BlockSize];
-        padded.Clear();
+        Span<byte> padded = stackalloc byte[2 * BlockSize]; // zeros
         rest.Slice(whole).CopyTo(padded);
         padded[left] = 0x80;
         int end = left < BlockSize - 8 ? BlockSize : 2 * BlockSize;
