@@ -53,12 +53,11 @@ public sealed class FailureTests : IDisposable
             FakeDestination.Say(socket, HandOverKind.Running);
             fake.WatchForCommit(socket);
         });
-        Fails(7, "the destination closed it", (_, socket) =>
+        Fails(6, "it confirms a checkpoint that it cannot have.", (fake, socket) =>
         {
             FakeDestination.ReadRecords(socket, 10);
             FakeDestination.Say(socket, HandOverKind.Verified);
-            FakeDestination.ReadRecords(socket, 500);
-            FakeDestination.Reset(socket);
+            fake.WatchForCommit(socket);
         });
 
         var destination = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.20");
