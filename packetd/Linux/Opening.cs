@@ -39,14 +39,13 @@ internal static class Opening
         // What is opened takes the lowest numbers, so from here on 0 to 4 are in use, and no end of a machine's pairs is among them.
         if (link <= StandardError)
             Log.Fail("standard input, output and error"u8, " must be open."u8);
-        Span<ulong> request = stackalloc ulong[5]; // struct ifreq: 16 bytes of name, then the index
-        Span<byte> field = System.Runtime.InteropServices.MemoryMarshal.AsBytes(request);
+        Span<byte> request = stackalloc byte[40]; // struct ifreq: 16 bytes of name, then the index
         for (int i = 0; i < 15 && name[i] != 0; i++)
-            field[i] = name[i];
+            request[i] = name[i];
         int error = Kernel.Do(Call.Ioctl, link, GetIndex, Kernel.At(request));
         if (error < 0)
             Log.Fail("there is no such link"u8, ": error %."u8, -error);
-        ulong index = (uint)request[2];
+        ulong index = Bytes.Le32(request, 16);
 
         // Buffers as large as the host lets everyone have, or larger where packetd may have more; but a short queue for the
         // node itself, so that a good token in a flood is soon lost and sent again, or soon answered.
