@@ -30,6 +30,8 @@ public sealed class UserNamespaceTests
             List<string> command = ["env", $"{Cluster.InsideVariable}={plan.Directory}", "dotnet", "vstest", typeof(UserNamespaceTests).Assembly.Location];
             var (code, output) = Cluster.Finish(LabLauncher.Enter(plan, "client", command), TimeSpan.FromMinutes(10));
             Assert.True(code == 0, output);
+            Assert.Matches(@"Passed:\s+[1-9]\d", output); // dozens have run, none was left out
+            Assert.DoesNotContain("SKIP", output, StringComparison.Ordinal);
         }
         finally
         {
