@@ -19,6 +19,8 @@ internal sealed class FakeDestination : IDisposable
     public FakeDestination(Space space, Action<FakeDestination, Socket> behave, UploadRefusal answer = UploadRefusal.None)
     {
         listener = space.Open();
+        // A whole checkpoint of a small guest would fit what the kernel lets a receive buffer grow to: then nobody who stops reading is noticed in time.
+        listener.ReceiveBufferSize = 64 * 1024;
         listener.Bind(new IPEndPoint(IPAddress.Any, Upload.Port));
         listener.Listen();
         server = new Thread(() =>

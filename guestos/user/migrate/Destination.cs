@@ -25,6 +25,9 @@ internal unsafe struct Destination
             int error = TryConnect(options, out destination.Socket);
             if (error == 0)
                 return ExitCode.Arrived;
+            // It was there, took the connection, and reset it: waiting for it to start would be waiting for something else.
+            if (error == Kernel.ConnectionResetError)
+                return Failure.Say(ExitCode.Broken, "the destination does not answer the upload of the loader"u8);
             if (Kernel.Now() >= end)
                 return Failure.Say(ExitCode.NoConnection, Failure.Reason(error));
             Kernel.Sleep(Second / 10);
