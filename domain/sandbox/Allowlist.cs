@@ -10,10 +10,13 @@ internal static class Allowlist
 {
     public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, rt_sigprocmask = 14, rt_sigreturn = 15, ioctl = 16,
         pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, recvmsg = 47, fdatasync = 75, sysinfo = 99, futex = 202,
-        restart_syscall = 219, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286,
+        restart_syscall = 219, prctl = 157, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286,
         preadv = 295, pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
     private const uint PROT_EXEC = 4, GRND_ANY = 0;
+
+    // The runtime names its threads and its memory, now and then only after the lock-in.
+    private const int PR_SET_NAME = 15, PR_SET_VMA = 0x53564d41;
 
     // tcsetattr of older and newer C libraries, which read back what they set.
     private const int TCGETS = 0x5401, TCSETS = 0x5402, TCGETS2 = unchecked((int)0x802c_542a), TCSETS2 = 0x402c_542b;
@@ -37,6 +40,7 @@ internal static class Allowlist
             .PermitWhen(getrandom, 2, (int)GRND_ANY)
             // Threads and the collector of the runtime: memory, but none that executes.
             .Permit(futex, sched_yield, sysinfo, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn, restart_syscall, clock_gettime)
+            .PermitWhen(prctl, 0, PR_SET_NAME, PR_SET_VMA)
             .PermitWithout(mmap, 2, PROT_EXEC, otherArgument: 4, otherValue: -1)
             .PermitWithout(mprotect, 2, PROT_EXEC)
             .PermitWhenZero(prlimit64, 0, 2)   // reads its own limits
