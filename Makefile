@@ -25,7 +25,7 @@ IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-cpu lab dist clean
+.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-cpu lab dist clean
 
 all: images programs $(OUT)/guest.cpio
 
@@ -38,6 +38,14 @@ $(OUT)/.images: $(SOURCES) | deps
 	    echo "image    $$project"; \
 	    dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly "$$project" | sed -E $(QUIET); \
 	done
+	@touch $@
+
+# packetd for arm64, of the same sources. Takes the cross binutils (deploy/dependencies).
+arm64: $(OUT)/.arm64
+
+$(OUT)/.arm64: $(SOURCES) | deps
+	@echo "image    packetd/packetd.csproj for arm64"
+	@dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -p:FreestandingArchitecture=arm64 packetd/packetd.csproj | sed -E $(QUIET)
 	@touch $@
 
 $(OUT)/.programs: $(SOURCES) | deps

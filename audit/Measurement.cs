@@ -16,6 +16,9 @@ internal sealed class Measurement
 {
     public static readonly string[] RingZeroFolders = ["packetd", "wire", "corelib"];
 
+    /// <summary>Where the numbers of packetd's system calls are.</summary>
+    public const string CallNumbers = "packetd/Linux/Architecture.X64.cs";
+
     public Measurement(string root, string image)
     {
         Root = root;
@@ -41,7 +44,7 @@ internal sealed class Measurement
     public IReadOnlyList<(string File, int Line)> Bounds { get; }
     public IReadOnlyList<(Function Caller, int? Number)> SystemCalls { get; }
 
-    /// <summary>enum Call of packetd: name and number; and the names in Kernel.WhileServing.</summary>
+    /// <summary>enum Call of packetd, for this architecture: name and number; and the names in Kernel.WhileServing.</summary>
     public (IReadOnlyDictionary<string, int> All, IReadOnlyList<string> Serving) DeclaredCalls { get; }
 
     public IReadOnlyList<Violation> Violations { get; }
@@ -72,7 +75,10 @@ internal sealed class Measurement
     private (IReadOnlyDictionary<string, int>, IReadOnlyList<string>) ReadDeclaredCalls()
     {
         var tree = CSharpSyntaxTree.ParseText(File.ReadAllText(Path.Combine(Root, "packetd/Linux/Call.cs")));
-        var calls = tree.GetRoot().DescendantNodes().OfType<EnumDeclarationSyntax>().Single(type => type.Identifier.Text == "Call").Members
+        // An earlier revision, to compare with, had them in Call.cs.
+        string path = Path.Combine(Root, CallNumbers);
+        var numbers = File.Exists(path) ? CSharpSyntaxTree.ParseText(File.ReadAllText(path)) : tree;
+        var calls = numbers.GetRoot().DescendantNodes().OfType<EnumDeclarationSyntax>().Single(type => type.Identifier.Text == "Call").Members
             .ToDictionary(member => member.Identifier.Text, member => int.Parse(member.EqualsValue!.Value.ToString()));
         var serving = tree.GetRoot().DescendantNodes().OfType<PropertyDeclarationSyntax>().Single(property => property.Identifier.Text == "WhileServing")
             .DescendantNodes().OfType<MemberAccessExpressionSyntax>().Select(access => access.Name.Identifier.Text).ToArray();

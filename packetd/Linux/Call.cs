@@ -5,45 +5,6 @@ using System.Runtime.InteropServices;
 
 namespace Packetd;
 
-/// <summary>Every system call that packetd makes, by its x86-64 number (arch/x86/entry/syscalls/syscall_64.tbl).</summary>
-internal enum Call : ushort
-{
-    // While it opens what it needs.
-    Open = 2,
-    Ioctl = 16,
-    Munmap = 11,
-    Socket = 41,
-    Bind = 49,
-    SigProcMask = 14,
-    SignalFd4 = 289,
-
-    // While it serves.
-    Read = 0,
-    Write = 1,
-    Close = 3,
-    Dup2 = 33,
-    GetPid = 39,
-    Fcntl = 72,
-    SocketPair = 53,
-    SetSockOpt = 54,
-    Clone = 56,
-    Execve = 59,
-    Wait4 = 61,
-    Kill = 62,
-    SetSid = 112,
-    SetGroups = 116,
-    SetResUid = 117,
-    SetResGid = 119,
-    GetPpid = 110,
-    CapSet = 126,
-    Prctl = 157,
-    ClockGetTime = 228,
-    ExitGroup = 231,
-    Ppoll = 271,
-    Prlimit = 302,
-    CloseRange = 436,
-}
-
 /// <summary>The way into the kernel, and the list of what may still go through it once packetd serves.</summary>
 internal static class Kernel
 {
@@ -53,7 +14,7 @@ internal static class Kernel
     public static ReadOnlySpan<ushort> WhileServing =>
     [
         (ushort)Call.Read, (ushort)Call.Write, (ushort)Call.Ppoll, (ushort)Call.ClockGetTime, (ushort)Call.Close,
-        (ushort)Call.Dup2, (ushort)Call.GetPid, (ushort)Call.SocketPair, (ushort)Call.SetSockOpt, (ushort)Call.Clone,
+        (ushort)Call.Dup3, (ushort)Call.GetPid, (ushort)Call.SocketPair, (ushort)Call.SetSockOpt, (ushort)Call.Clone,
         (ushort)Call.Execve, (ushort)Call.Wait4, (ushort)Call.Kill, (ushort)Call.SetSid, (ushort)Call.SetGroups,
         (ushort)Call.SetResUid, (ushort)Call.SetResGid, (ushort)Call.GetPpid, (ushort)Call.CapSet, (ushort)Call.Prctl,
         (ushort)Call.ExitGroup, (ushort)Call.Prlimit, (ushort)Call.CloseRange, (ushort)Call.SigProcMask,

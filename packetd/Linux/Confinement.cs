@@ -34,13 +34,13 @@ internal static class Confinement
     private static unsafe int InstallFilter()
     {
         const ulong Load = 0x20, JumpIfEqual = 0x15, Return = 0x06;
-        const ulong ArchitectureAt = 4, NumberAt = 0, CallerHighAt = 12, X8664 = 0xC000003E, Allow = 0x7FFF0000, KillProcess = 0x80000000;
+        const ulong ArchitectureAt = 4, NumberAt = 0, CallerHighAt = 12, Allow = 0x7FFF0000, KillProcess = 0x80000000;
         ReadOnlySpan<ushort> allowed = Kernel.WhileServing;
         Span<ulong> program = stackalloc ulong[8 + allowed.Length];
         ulong toAllow = (ulong)allowed.Length + 1;
         int at = 0;
         program[at++] = Load | ArchitectureAt << 32;
-        program[at++] = JumpIfEqual | 1 << 16 | X8664 << 32;
+        program[at++] = JumpIfEqual | 1 << 16 | (ulong)Architecture.Audit << 32;
         program[at++] = Return | KillProcess << 32;
         program[at++] = Load | CallerHighAt << 32;
         program[at++] = JumpIfEqual | (toAllow + 1) << 24 | ((ulong)(nint)(delegate*<bool, bool>)&Enter >> 32) << 32;
@@ -67,7 +67,7 @@ internal static class Confinement
             {
                 byte* image = (byte*)auxiliary[1];
                 ulong size = *(ulong*)(image + *(ulong*)(image + 32) + 40);
-                Kernel.Do(Call.Munmap, (nint)image, (nint)(size + 4095 & ~4095UL));
+                Kernel.Do(Call.Munmap, (nint)image, (nint)size); // the kernel rounds up to its own pages
                 return;
             }
     }

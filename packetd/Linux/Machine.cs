@@ -72,8 +72,8 @@ internal static class MachineStart
         Kernel.Do(Call.SigProcMask, SigSetMask, Kernel.At(stackalloc ulong[1]), 0, 8);
         // 3 and 4 were packetd's sockets, which this process has no use for; the pairs are above.
         // What a monitor says goes where packetd's standard output goes, where packetd itself says nothing.
-        bool done = Kernel.Do(Call.Dup2, 1, 2) >= 0
-            && Kernel.Do(Call.Dup2, theirs[LinuxHost.FramesAt], 3) >= 0 && Kernel.Do(Call.Dup2, theirs[LinuxHost.ControlAt], 4) >= 0
+        bool done = Kernel.Do(Call.Dup3, 1, 2) >= 0
+            && Kernel.Do(Call.Dup3, theirs[LinuxHost.FramesAt], 3) >= 0 && Kernel.Do(Call.Dup3, theirs[LinuxHost.ControlAt], 4) >= 0
             && Kernel.Do(Call.CloseRange, 5, -1) >= 0
             && Limit(LimitCore, 0) && Limit(LimitFiles, 64) && Limit(LimitData, memory * MiB + OwnMemory);
         // Blocking, as a program expects that knows nothing about them.

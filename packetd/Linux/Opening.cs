@@ -7,12 +7,12 @@ namespace Packetd;
 internal static class Opening
 {
     public const int SigInt = 2, SigPipe = 13, SigTerm = 15, SigChild = 17;
-    private const int NonBlock = 0x800, CloseOnExec = 0x80000, StandardError = 2;
+    private const int NonBlock = 0x800, CloseOnExec = 0x80000, CurrentDirectory = -100, StandardError = 2;
 
     /// <summary>Reads the secret: the file up to its first newline. Returns its length.</summary>
     public static unsafe int ReadKey(byte* path, Span<byte> key)
     {
-        int file = Kernel.Do(Call.Open, (nint)path, CloseOnExec);
+        int file = Kernel.Do(Call.OpenAt, CurrentDirectory, (nint)path, CloseOnExec);
         int length = file < 0 ? file : Kernel.Read(file, key);
         if (length < 0)
             Log.Fail("cannot read the key file"u8, ": error %."u8, -length);
