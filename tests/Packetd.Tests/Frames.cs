@@ -8,6 +8,8 @@ internal static class Frames
 {
     public static readonly byte[] ClientMac = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 
+    public static byte[] Broadcast => [255, 255, 255, 255, 255, 255];
+
     public static byte[] Mac(uint address)
     {
         byte[] mac = new byte[6];
@@ -59,6 +61,27 @@ internal static class Frames
         payload.CopyTo(icmp, 8);
         Bytes.PutBe16(icmp, 2, Sum(icmp));
         return Ipv4(to ?? Mac(TestHost.Node), from ?? ClientMac, source, target, 1, icmp);
+    }
+
+    /// <summary>The node's answer to <see cref="Echo"/>, as it is on the wire: no header, an atomic datagram with a TTL of 64.</summary>
+    public static byte[] EchoReply(byte[] payload, byte[] to, uint target)
+    {
+        byte[] frame = Echo(payload, TestHost.Node, target, to, Mac(TestHost.Node))[10..];
+        frame[20] = 0x40;
+        frame[34] = 0;
+        Bytes.PutBe16(frame, 24, 0);
+        Bytes.PutBe16(frame, 24, Sum(frame.AsSpan(14, 20)));
+        Bytes.PutBe16(frame, 36, 0);
+        Bytes.PutBe16(frame, 36, Sum(frame.AsSpan(34)));
+        return frame;
+    }
+
+    /// <summary>The node's answer to whoever asked for its MAC.</summary>
+    public static byte[] ArpReply(byte[] to, uint target)
+    {
+        byte[] frame = Arp(2, Mac(TestHost.Node), TestHost.Node, target, to)[10..];
+        to.CopyTo(frame, 32);
+        return frame;
     }
 
     /// <summary>RFC 1071, written down a second time and as slowly as the RFC does.</summary>

@@ -31,10 +31,18 @@ internal sealed class Lab : IDisposable
     private readonly string node, client, key;
     private readonly List<string> log = [];
     private readonly string[] options;
+    private readonly FalseClock? clock;
     private Process? packetd;
 
     public Lab(params string[] options)
+        : this(null, options)
     {
+    }
+
+    /// <param name="clock">What packetd takes for the time. Then the client has no address either, so that no frame is its kernel's own.</param>
+    public Lab(FalseClock? clock, params string[] options)
+    {
+        this.clock = clock;
         this.options = options;
         string name = $"pt{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref count)}";
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
@@ -42,9 +50,10 @@ internal sealed class Lab : IDisposable
         Run("ip", "netns", "add", node);
         Run("ip", "netns", "add", client);
         Run("ip", "link", "add", "l0", "netns", node, "type", "veth", "peer", "name", "l1", "netns", client);
-        Run("ip", "-n", node, "link", "set", "l0", "up");
+        Run("ip", "-n", node, "link", "set", "l0", "addrgenmode", "none", "up");
         Run("ip", "-n", client, "link", "set", "l1", "address", "52:54:00:12:34:56");
-        Run("ip", "-n", client, "addr", "add", "10.0.0.1/24", "dev", "l1");
+        if (clock == null)
+            Run("ip", "-n", client, "addr", "add", "10.0.0.1/24", "dev", "l1");
         // No IPv6: the kernel's own neighbour discovery would mix with what is counted.
         Run("ip", "-n", client, "link", "set", "l1", "addrgenmode", "none", "up");
         Socket = Native.OpenLink(client, "l1", 300);
@@ -74,12 +83,13 @@ internal sealed class Lab : IDisposable
     /// <param name="logReader">Otherwise whoever reads packetd's log goes away after its first line.</param>
     public void Start(bool logReader = true)
     {
-        string[] through = logReader ? [] : ["bash", "-c", "exec \"$0\" \"$@\" 2> >(head -n 1 >&2)"];
+        string[] through = logReader ? clock?.Launcher ?? [] : ["bash", "-c", "exec \"$0\" \"$@\" 2> >(head -n 1 >&2)"];
         string[] arguments =
         [
             "netns", "exec", node, "env", "--default-signal", .. through, Image("packetd"), "--link", "l0", "--address", NodeAddress, "--key-file", key,
             "--monitor", Image("puppet"), "--firmware", "/dev/null", .. options,
         ];
+        packetd?.Dispose();
         log.Clear();
         packetd = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         packetd.ErrorDataReceived += (_, line) =>
@@ -90,12 +100,15 @@ internal sealed class Lab : IDisposable
         packetd.BeginErrorReadLine();
         Pid = packetd.Id; // ip and env exec, so this is packetd itself; it shall not inherit what this process ignores
         WaitForLine("ready as");
+        if (clock != null)
+            Pid = int.Parse(File.ReadAllText($"/proc/{Pid}/task/{Pid}/children"));
     }
 
     /// <summary>Waits for packetd's end; its exit code.</summary>
     public int WaitForEnd()
     {
         Assert.True(packetd!.WaitForExit(5000), "packetd goes on running");
+        packetd.WaitForExit(); // for the end of its log
         return packetd.ExitCode;
     }
 

@@ -35,9 +35,9 @@ internal sealed class TestHost : IHost
     public void Refused(uint source, Refusal refusal) => Refusals.Add(refusal);
 
     /// <summary>A node whose memory is the given arrays, small so that limits are met.</summary>
-    public Node<TestHost> MakeNode(Domain[] domains, int tokens = 8)
+    public Node<TestHost> MakeNode(Domain[] domains, int tokens = 8, ulong started = Started)
     {
-        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = Started, MaxMemoryMiB = 256, ChainSteps = 100 };
+        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = started, MaxMemoryMiB = 256, ChainSteps = 100 };
         return new Node<TestHost>(this, limits, domains, new UsedTokens(new byte[tokens * 20], new ulong[tokens]), new Limiter(new ushort[Limiter.Size]));
     }
 }

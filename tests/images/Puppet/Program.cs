@@ -24,11 +24,17 @@ internal static unsafe class Program
         FloodFrames = 7,
         FloodRecords = 8,
         SendShortRecord = 9,
+        Report = 10,
     }
+
+    /// <summary>What goes before a reported frame, and room for the frame; nothing before the order to report.</summary>
+    private static byte* report;
+    private static int reportSize;
 
     [RuntimeExport("freestanding_main")]
     private static int Main(int argc, byte** argv, byte** envp)
     {
+        byte* room = stackalloc byte[4000];
         byte* record = stackalloc byte[16];
         record[0] = 1;
         Write(Control, record, 16);
@@ -41,10 +47,15 @@ internal static unsafe class Program
             if (length <= Payload)
                 continue;
             int type = packet[Header + 12] << 8 | packet[Header + 13];
-            if (type == 0x0800 && length >= Payload + 20)
-                Mirror(packet, (int)length);
-            else if (type == 0x88B5)
+            if (type == 0x88B5)
+            {
+                report = packet[Payload] == (byte)Order.Report ? room : report;
                 Obey((Order)packet[Payload], packet + Payload + 1, (int)length - Payload - 1);
+            }
+            else if (report != null)
+                Report(packet + Header, (int)length - Header);
+            else if (type == 0x0800 && length >= Payload + 20)
+                Mirror(packet, (int)length);
         }
     }
 
@@ -85,7 +96,25 @@ internal static unsafe class Program
                 for (int i = 0; i < 1_000_000; i++)
                     Write(Control, rest, 16);
                 break;
+            case Order.Report:
+                Copy(rest, report, length);
+                reportSize = length;
+                break;
         }
+    }
+
+    private static void Report(byte* frame, int length)
+    {
+        if (length > 1514)
+            return;
+        Copy(frame, report + reportSize, length);
+        Write(Frames, report, reportSize + length);
+    }
+
+    private static void Copy(byte* from, byte* to, int length)
+    {
+        for (int i = 0; i < length; i++)
+            to[i] = from[i];
     }
 
     private static void Mirror(byte* packet, int length)

@@ -1,0 +1,32 @@
+using System;
+using System.Collections.Generic;
+
+namespace Packetd.Tests;
+
+/// <summary>What a node counted for one domain.</summary>
+internal sealed record Counters(ulong Sent, ulong Received, ulong Dropped, ulong Forged);
+
+/// <summary>A node that the same sequence of happenings is played to, and what it does. 0 stands for the link.</summary>
+internal interface INodeUnderTest : IDisposable
+{
+    /// <summary>How many honoured tokens it can remember.</summary>
+    int TokenRoom { get; }
+
+    ulong Now { set; }
+
+    /// <summary>The domains that run, by boot address, in order.</summary>
+    IEnumerable<uint> Domains { get; }
+
+    /// <summary>Sends a packet (header, frame) in the name of the link or of a domain, in a tenth of a second of its own; all frames that come of it.</summary>
+    List<(uint To, byte[] Frame)> Send(uint from, byte[] packet);
+
+    Counters End(uint boot, Ending how);
+
+    /// <returns>The node's clock when it is ready again.</returns>
+    ulong Restart(bool politely);
+
+    void HideMonitor(bool hidden);
+}
+
+/// <summary>The node said nothing where it always says something, or ended.</summary>
+internal sealed class SilentException(string message) : Exception(message);
