@@ -1,10 +1,7 @@
 using System;
-using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.IO;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Threading;
 using Xunit;
 
@@ -12,18 +9,18 @@ namespace Netstack.Tests;
 
 /// <summary>
 /// The host kernel as the peer: a network namespace of our own with one TAP device, whose other end is a faulty wire to a stack.
-/// Linux is 10.77.0.1, the stack 10.77.0.2. One thread lives in the namespace and makes the kernel's sockets; another moves frames.
+/// Linux is 10.77.0.1, the stack 10.77.0.2. A thread moves frames.
 /// </summary>
 public sealed unsafe class LinuxNetwork : IDisposable
 {
     public const uint LinuxAddress = 0x0a4d0001, StackAddress = 0x0a4d0002;
 
-    private readonly BlockingCollection<Action> _inside = [];
-    private readonly Thread _namespaceThread, _pumpThread;
+    private readonly NetworkNamespace _namespace = new();
+    private readonly Thread _pumpThread;
     private readonly FaultyWire _toStack, _toLinux;
     private readonly bool _offload;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private int _tap = -1;
+    private readonly int _tap;
     private volatile bool _stopping;
     private Exception? _failure;
 
@@ -48,44 +45,14 @@ public sealed unsafe class LinuxNetwork : IDisposable
         _offload = offload;
         Host = new Host(StackAddress, offload ? LinkCapabilities.TransmitChecksum | LinkCapabilities.Segmentation : LinkCapabilities.None, change);
         Host.OnTransmit = frame => _toLinux.Put(_offload ? WithVirtioHeader(frame) : frame.Bytes, Now);
-        using ManualResetEventSlim ready = new();
-        _namespaceThread = new Thread(() => LiveInside(ready)) { IsBackground = true };
-        _namespaceThread.Start();
-        ready.Wait();
-        if (_failure != null)
-            throw new InvalidOperationException("the namespace could not be made: " + _failure.Message, _failure);
+        _tap = _namespace.OpenTap("tap0", offload);
+        Command("ip", "addr add 10.77.0.1/24 dev tap0");
+        Command("ip", "link set tap0 up");
         _pumpThread = new Thread(Pump) { IsBackground = true };
         _pumpThread.Start();
     }
 
-    /// <summary>Runs in the namespace: sockets made here belong to it wherever they are used.</summary>
-    public T Inside<T>(Func<T> make)
-    {
-        T result = default!;
-        Exception? failure = null;
-        using ManualResetEventSlim done = new();
-        _inside.Add(() =>
-        {
-            try
-            {
-                result = make();
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
-            done.Set();
-        });
-        done.Wait();
-        return failure == null ? result : throw new InvalidOperationException(failure.Message, failure);
-    }
-
-    public Socket NewSocket() => Inside(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
-    {
-        SendTimeout = 30000,
-        ReceiveTimeout = 30000,
-        NoDelay = true,
-    });
+    public Socket NewSocket() => _namespace.NewSocket();
 
     public Socket ConnectTo(int port)
     {
@@ -103,7 +70,7 @@ public sealed unsafe class LinuxNetwork : IDisposable
     }
 
     /// <summary>Runs a command in the namespace and returns what it printed.</summary>
-    public string Command(string program, string arguments) => Inside(() => RunProcess(program, arguments));
+    public string Command(string program, string arguments) => _namespace.Command(program, arguments);
 
     /// <summary>Waits until the condition holds, looking with the gate held.</summary>
     public void WaitFor(Func<bool> condition, string what, int seconds = 30)
@@ -123,51 +90,6 @@ public sealed unsafe class LinuxNetwork : IDisposable
         }
     }
 
-    private void LiveInside(ManualResetEventSlim ready)
-    {
-        try
-        {
-            if (unshare(CloneNewNet) != 0)
-                throw new InvalidOperationException("unshare(CLONE_NEWNET): errno " + Marshal.GetLastPInvokeError());
-            _tap = OpenTap();
-            RunProcess("ip", "link set lo up");
-            RunProcess("ip", "addr add 10.77.0.1/24 dev tap0");
-            RunProcess("ip", "link set tap0 up");
-        }
-        catch (Exception e)
-        {
-            _failure = e;
-        }
-        ready.Set();
-        foreach (Action action in _inside.GetConsumingEnumerable())
-            action();
-    }
-
-    private static string RunProcess(string program, string arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} {arguments}: {output}");
-    }
-
-    private int OpenTap()
-    {
-        int fd = open("/dev/net/tun", 2 | 0x800);
-        if (fd < 0)
-            throw new InvalidOperationException("/dev/net/tun: errno " + Marshal.GetLastPInvokeError());
-        byte* request = stackalloc byte[40];
-        new Span<byte>(request, 40).Clear();
-        "tap0"u8.CopyTo(new Span<byte>(request, 16));
-        *(short*)(request + 16) = (short)(0x0002 | 0x1000 | (_offload ? 0x4000 : 0));
-        if (ioctl(fd, 0x400454ca, (nint)request) != 0)
-            throw new InvalidOperationException("TUNSETIFF: errno " + Marshal.GetLastPInvokeError());
-        // TUN_F_CSUM | TUN_F_TSO4: what Linux may leave undone towards us.
-        if (_offload && ioctl(fd, 0x400454d0, 1 | 2) != 0)
-            throw new InvalidOperationException("TUNSETOFFLOAD: errno " + Marshal.GetLastPInvokeError());
-        return fd;
-    }
-
     private void Pump()
     {
         byte[] buffer = new byte[70000];
@@ -180,16 +102,14 @@ public sealed unsafe class LinuxNetwork : IDisposable
                 lock (Gate)
                     next = Math.Min(Host.Stack->NextDeadline(), Math.Min(_toStack.Next, _toLinux.Next));
                 long wait = next <= now ? 0 : Math.Min(1_000_000, (long)(next - now));
-                PollDescriptor descriptor = new() { Descriptor = _tap, Events = 1 };
-                TimeSpec timeout = new() { Nanoseconds = wait };
-                ppoll(&descriptor, 1, &timeout, null);
+                Native.WaitReadable([_tap], wait);
                 lock (Gate)
                 {
                     now = Now;
                     fixed (byte* at = buffer)
                     {
                         nint length;
-                        for (int i = 0; i < 64 && (length = read(_tap, at, buffer.Length)) > 0; i++)
+                        for (int i = 0; i < 64 && (length = Native.read(_tap, at, buffer.Length)) > 0; i++)
                             _toStack.Put(buffer.AsSpan(0, (int)length).ToArray(), now);
                     }
                     while (_toStack.TryTake(now, out byte[] frame))
@@ -201,7 +121,7 @@ public sealed unsafe class LinuxNetwork : IDisposable
                     {
                         OnFrame?.Invoke(frame);
                         fixed (byte* at = frame)
-                            write(_tap, at, frame.Length);
+                            Native.write(_tap, at, frame.Length);
                     }
                 }
             }
@@ -260,46 +180,8 @@ public sealed unsafe class LinuxNetwork : IDisposable
     {
         _stopping = true;
         _pumpThread.Join();
-        _inside.CompleteAdding();
-        _namespaceThread.Join();
-        close(_tap);
+        Native.close(_tap);
+        _namespace.Dispose();
         Host.Dispose();
-        _inside.Dispose();
     }
-
-    private const int CloneNewNet = 0x40000000;
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct PollDescriptor
-    {
-        public int Descriptor;
-        public short Events, Returned;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct TimeSpec
-    {
-        public long Seconds, Nanoseconds;
-    }
-
-    [DllImport("libc", SetLastError = true)]
-    private static extern int unshare(int flags);
-
-    [DllImport("libc", SetLastError = true)]
-    private static extern int open(string path, int flags);
-
-    [DllImport("libc", SetLastError = true)]
-    private static extern int ioctl(int fd, ulong request, nint argument);
-
-    [DllImport("libc")]
-    private static extern nint read(int fd, byte* to, nint count);
-
-    [DllImport("libc")]
-    private static extern nint write(int fd, byte* from, nint count);
-
-    [DllImport("libc")]
-    private static extern int close(int fd);
-
-    [DllImport("libc")]
-    private static extern int ppoll(PollDescriptor* descriptors, ulong count, TimeSpec* timeout, void* mask);
 }

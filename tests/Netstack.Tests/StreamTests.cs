@@ -1,4 +1,6 @@
 using System;
+using System.Globalization;
+using System.Linq;
 using Xunit;
 
 namespace Netstack.Tests;
@@ -46,7 +48,16 @@ public sealed unsafe class StreamTests
 /// <summary>How many seeds: 4, or what NETSTACK_SEEDS says, for a longer hunt.</summary>
 internal static class Seeds
 {
-    internal static int Count { get; } = int.TryParse(Environment.GetEnvironmentVariable("NETSTACK_SEEDS"), out int count) ? count : 4;
+    internal static int Count { get; } = (int)(Setting("NETSTACK_SEEDS") ?? 4);
+
+    /// <summary>In real time one seed is enough: the first, the first NETSTACK_SEEDS, or NETSTACK_SEED alone, to repeat a failure.</summary>
+    internal static int[] OfRelay { get; } = Setting("NETSTACK_SEED") is long seed ? [(int)seed] : [.. Enumerable.Range(1, (int)(Setting("NETSTACK_SEEDS") ?? 1))];
+
+    /// <summary>NETSTACK_BYTES: how much each connection of the relay's tests moves each way.</summary>
+    internal static long? Bytes { get; } = Setting("NETSTACK_BYTES");
+
+    private static long? Setting(string name) =>
+        long.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : null;
 
     public static TheoryData<int> All
     {

@@ -1,0 +1,69 @@
+using System;
+using System.Linux;
+
+namespace NetstackHost;
+
+/// <summary>One line for standard output, written whole: words and numbers with a space between them.</summary>
+internal unsafe ref struct Text(Span<byte> room)
+{
+    private readonly Span<byte> _room = room;
+    private int _length;
+
+    public void Add(scoped ReadOnlySpan<byte> word)
+    {
+        if (_length > 0)
+            _room[_length++] = (byte)' ';
+        word.CopyTo(_room.Slice(_length));
+        _length += word.Length;
+    }
+
+    public void Add(scoped ReadOnlySpan<byte> word, long value)
+    {
+        Add(word);
+        Span<byte> digits = stackalloc byte[20];
+        int at = digits.Length;
+        ulong left = value < 0 ? 0 - (ulong)value : (ulong)value;
+        do
+        {
+            digits[--at] = (byte)('0' + left % 10);
+            left /= 10;
+        } while (left > 0);
+        if (value < 0)
+            digits[--at] = (byte)'-';
+        Add(digits.Slice(at));
+    }
+
+    public void AddHexadecimal(scoped ReadOnlySpan<byte> bytes)
+    {
+        Add(default);
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            _room[_length++] = "0123456789abcdef"u8[bytes[i] >> 4];
+            _room[_length++] = "0123456789abcdef"u8[bytes[i] & 15];
+        }
+    }
+
+    public void Write()
+    {
+        _room[_length++] = (byte)'\n';
+        fixed (byte* at = _room)
+            Syscall.Invoke(1, 1, (nint)at, _length);
+    }
+
+    /// <summary>The address of "10.78.0.2" in host order, or the number of "5001".</summary>
+    public static uint Number(byte* text)
+    {
+        uint whole = 0, part = 0;
+        for (; *text != 0; text++)
+        {
+            if (*text == '.')
+            {
+                whole = whole << 8 | part;
+                part = 0;
+            }
+            else
+                part = part * 10 + (uint)(*text - '0');
+        }
+        return whole << 8 | part;
+    }
+}
