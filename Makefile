@@ -25,7 +25,7 @@ IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-cpu lab dist clean
+.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-wire bench-cpu lab dist clean
 
 all: images programs $(OUT)/guest.cpio
 
@@ -87,6 +87,10 @@ audit-reproduce: images
 
 bench-packetd: all
 	@bench/packetd
+
+# TCP on bad wires against the kernel's.
+bench-wire: | deps
+	@bench/wire
 
 lab: all
 	@$(BIN)/evilman lab up --nodes $(NODES) --monitors $(MONITORS)

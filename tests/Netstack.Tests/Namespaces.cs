@@ -68,6 +68,8 @@ public sealed class UserNamespaceTests
     {
         int code = Run($"dotnet vstest {typeof(UserNamespaceTests).Assembly.Location} --TestCaseFilter:FullyQualifiedName~Netstack.Tests.LinuxTests|FullyQualifiedName~Netstack.Tests.Relay", out string output);
         Assert.True(code == 0, output);
+        Assert.Matches(@"Passed:\s+\d{2,}", output); // both files have run, none was left out
+        Assert.DoesNotContain("[SKIP]", output, StringComparison.Ordinal);
     }
 
     private static int Run(string command, out string output)

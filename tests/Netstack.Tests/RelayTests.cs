@@ -47,7 +47,7 @@ public sealed class RelayTests(ITestOutputHelper output)
     [MemberData(nameof(Wires))]
     public void EverythingArrives(string wire, int seed)
     {
-        string line = $"wire {wire}, seed {seed}:";
+        string line = $"wire {wire,-9} seed {seed}";
         foreach (Far far in Enum.GetValues<Far>())
         {
             Dictionary<string, long> counters = [];
@@ -71,7 +71,7 @@ public sealed class RelayTests(ITestOutputHelper output)
                 SeeThatItWasSo(wire, taps.Relay, far, counters);
             });
             line += string.Create(CultureInfo.InvariantCulture,
-                $" {far} {all / 1e6:0.00} MB/s (one connection {down / 1e6:0.00} towards, {up / 1e6:0.00} from the kernel);");
+                $" | {far} {all / 1e6,6:0.00} ({down / 1e6:0.00} up, {up / 1e6:0.00} down)");
         }
         output.WriteLine(line);
     }
