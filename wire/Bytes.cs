@@ -1,22 +1,25 @@
 using System;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Wire;
 
 /// <summary>
 /// Integers in spans: <c>Le</c> little-endian (our own formats), <c>Be</c> big-endian (the network's, RFC 1700).
 /// An offset outside the span fails the bounds check; callers check lengths once, where they parse. And the one comparison of spans.
+/// Each is one load or store: the machines that all of this is for are little-endian and read at any address.
 /// </summary>
 public static class Bytes
 {
-    public static ushort Le16(ReadOnlySpan<byte> from, int at) => (ushort)(from[at] | (from[at + 1] << 8));
+    public static ushort Le16(ReadOnlySpan<byte> from, int at) => MemoryMarshal.Cast<byte, ushort>(from.Slice(at, 2))[0];
 
-    public static uint Le32(ReadOnlySpan<byte> from, int at) => Le16(from, at) | ((uint)Le16(from, at + 2) << 16);
+    public static uint Le32(ReadOnlySpan<byte> from, int at) => MemoryMarshal.Cast<byte, uint>(from.Slice(at, 4))[0];
 
-    public static ulong Le64(ReadOnlySpan<byte> from, int at) => Le32(from, at) | ((ulong)Le32(from, at + 4) << 32);
+    public static ulong Le64(ReadOnlySpan<byte> from, int at) => MemoryMarshal.Cast<byte, ulong>(from.Slice(at, 8))[0];
 
-    public static ushort Be16(ReadOnlySpan<byte> from, int at) => (ushort)((from[at] << 8) | from[at + 1]);
+    public static ushort Be16(ReadOnlySpan<byte> from, int at) => BinaryPrimitives.ReverseEndianness(Le16(from, at));
 
-    public static uint Be32(ReadOnlySpan<byte> from, int at) => ((uint)Be16(from, at) << 16) | Be16(from, at + 2);
+    public static uint Be32(ReadOnlySpan<byte> from, int at) => BinaryPrimitives.ReverseEndianness(Le32(from, at));
 
     /// <summary>Equality that looks at every byte; only the lengths may show in its time.</summary>
     public static bool FixedTimeEquals(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
@@ -29,33 +32,13 @@ public static class Bytes
         return difference == 0;
     }
 
-    public static void PutLe16(Span<byte> to, int at, ushort value)
-    {
-        to[at] = (byte)value;
-        to[at + 1] = (byte)(value >> 8);
-    }
+    public static void PutLe16(Span<byte> to, int at, ushort value) => MemoryMarshal.Cast<byte, ushort>(to.Slice(at, 2))[0] = value;
 
-    public static void PutLe32(Span<byte> to, int at, uint value)
-    {
-        PutLe16(to, at, (ushort)value);
-        PutLe16(to, at + 2, (ushort)(value >> 16));
-    }
+    public static void PutLe32(Span<byte> to, int at, uint value) => MemoryMarshal.Cast<byte, uint>(to.Slice(at, 4))[0] = value;
 
-    public static void PutLe64(Span<byte> to, int at, ulong value)
-    {
-        PutLe32(to, at, (uint)value);
-        PutLe32(to, at + 4, (uint)(value >> 32));
-    }
+    public static void PutLe64(Span<byte> to, int at, ulong value) => MemoryMarshal.Cast<byte, ulong>(to.Slice(at, 8))[0] = value;
 
-    public static void PutBe16(Span<byte> to, int at, ushort value)
-    {
-        to[at] = (byte)(value >> 8);
-        to[at + 1] = (byte)value;
-    }
+    public static void PutBe16(Span<byte> to, int at, ushort value) => PutLe16(to, at, BinaryPrimitives.ReverseEndianness(value));
 
-    public static void PutBe32(Span<byte> to, int at, uint value)
-    {
-        PutBe16(to, at, (ushort)(value >> 16));
-        PutBe16(to, at + 2, (ushort)value);
-    }
+    public static void PutBe32(Span<byte> to, int at, uint value) => PutLe32(to, at, BinaryPrimitives.ReverseEndianness(value));
 }
