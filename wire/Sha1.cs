@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -55,22 +56,22 @@ public struct Sha1
         Bytes.PutBe32(digest, 16, e);
     }
 
+    // Every word is written before it is read, so that clearing them first would be for nothing.
+    [SkipLocalsInit]
     private void Compress(ReadOnlySpan<byte> block)
     {
-        ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(block);
-        Span<uint> w = stackalloc uint[16];
+        ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(block.Slice(0, BlockSize));
+        Span<uint> w = stackalloc uint[80];
         for (int t = 0; t < 16; t++)
-            w[t] = BitOperations.RotateLeft(words[t] & 0xFF00FF00, 8) | BitOperations.RotateLeft(words[t] & 0x00FF00FF, 24);
+            w[t] = BinaryPrimitives.ReverseEndianness(words[t]);
+        for (int t = 0; t < 4; t++)
+            w[t + 16] = BitOperations.RotateLeft(w[t] ^ w[t + 2] ^ w[t + 8] ^ w[t + 13], 1);
 
         Sha1 next = this;
-        for (int t = 0; t < 20; t++)
-            next.Round((next.d ^ (next.b & (next.c ^ next.d))) + 0x5A827999 + Word(w, t));
-        for (int t = 20; t < 40; t++)
-            next.Round((next.b ^ next.c ^ next.d) + 0x6ED9EBA1 + Word(w, t));
-        for (int t = 40; t < 60; t++)
-            next.Round((next.b & next.c) + (next.d & (next.b ^ next.c)) + 0x8F1BBCDC + Word(w, t));
-        for (int t = 60; t < 80; t++)
-            next.Round((next.b ^ next.c ^ next.d) + 0xCA62C1D6 + Word(w, t));
+        next.Rounds<Choose>(w.Slice(0, 40), 0x5A827999);
+        next.Rounds<Parity>(w.Slice(20, 40), 0x6ED9EBA1);
+        next.Rounds<Majority>(w.Slice(40, 40), 0x8F1BBCDC);
+        next.Rounds<Parity>(w.Slice(60, 20), 0xCA62C1D6);
         a += next.a;
         b += next.b;
         c += next.c;
@@ -78,24 +79,52 @@ public struct Sha1
         e += next.e;
     }
 
-    /// <summary>The word of round t, in whose place the one of round t + 16 comes.</summary>
+    /// <summary>
+    /// Twenty rounds (FIPS 180-4 §6.1.2), five at a time: after five, each variable has its own name again, and none was moved.
+    /// <paramref name="w"/> holds their words and, but for the last rounds, room for the twenty after them, which each round makes one of.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Word(Span<uint> w, int t)
+    private void Rounds<TFunction>(Span<uint> w, uint k) where TFunction : IFunction
     {
-        uint word = w[t & 15];
-        w[t & 15] = BitOperations.RotateLeft(w[(t + 13) & 15] ^ w[(t + 8) & 15] ^ w[(t + 2) & 15] ^ word, 1);
-        return word;
+        for (int t = 0; t < 20; t += 5)
+        {
+            Span<uint> from = w.Slice(t, w.Length - 15); // of a length known when compiling, so that no index below needs a check
+            Round<TFunction>(a, ref b, c, d, ref e, from, 0, k);
+            Round<TFunction>(e, ref a, b, c, ref d, from, 1, k);
+            Round<TFunction>(d, ref e, a, b, ref c, from, 2, k);
+            Round<TFunction>(c, ref d, e, a, ref b, from, 3, k);
+            Round<TFunction>(b, ref c, d, e, ref a, from, 4, k);
+        }
     }
 
-    /// <summary>What every round does with the function, constant and word that are its own (FIPS 180-4 §6.1.2).</summary>
+    /// <summary>Adds last what the round before yields last: rounds wait for each other more than for anything else.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Round(uint own)
+    private static void Round<TFunction>(uint a, ref uint b, uint c, uint d, ref uint e, Span<uint> w, int t, uint k) where TFunction : IFunction
     {
-        own += e + BitOperations.RotateLeft(a, 5);
-        e = d;
-        d = c;
-        c = BitOperations.RotateLeft(b, 30);
-        b = a;
-        a = own;
+        if (w.Length > 20)
+            w[t + 20] = BitOperations.RotateLeft(w[t + 4] ^ w[t + 6] ^ w[t + 12] ^ w[t + 17], 1);
+        e = e + w[t] + k + TFunction.Of(b, c, d) + BitOperations.RotateLeft(a, 5);
+        b = BitOperations.RotateLeft(b, 30);
+    }
+
+    /// <summary>The logical functions of FIPS 180-4 §4.1.1, with as few operations after b as there can be: it is the youngest.</summary>
+    private interface IFunction
+    {
+        static abstract uint Of(uint b, uint c, uint d);
+    }
+
+    private struct Choose : IFunction
+    {
+        public static uint Of(uint b, uint c, uint d) => d ^ (b & (c ^ d));
+    }
+
+    private struct Parity : IFunction
+    {
+        public static uint Of(uint b, uint c, uint d) => c ^ d ^ b;
+    }
+
+    private struct Majority : IFunction
+    {
+        public static uint Of(uint b, uint c, uint d) => (c & d) + (b & (c ^ d));
     }
 }

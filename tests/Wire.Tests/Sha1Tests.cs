@@ -24,17 +24,32 @@ public class Sha1Tests
         Assert.Equal("34aa973cd4c4daa4f61eeb2bdbad27316534016f", Hash(Enumerable.Repeat((byte)'a', 1_000_000).ToArray()));
 
     [Fact]
-    public void Agrees_with_BouncyCastle_at_every_length_around_the_block_size()
+    public void Agrees_with_BouncyCastle_at_every_length_around_the_block_size_wherever_the_message_lies()
     {
-        byte[] message = new byte[300];
-        new Random(1).NextBytes(message);
-        for (int length = 0; length <= message.Length; length++)
+        byte[] memory = new byte[300 + 8], right = new byte[20], found = new byte[24];
+        new Random(1).NextBytes(memory);
+        for (int length = 0; length <= 300; length++)
+            for (int at = 0; at < 8; at++)
+            {
+                var other = new Sha1Digest();
+                other.BlockUpdate(memory, at, length);
+                other.DoFinal(right, 0);
+                Span<byte> digest = found.AsSpan(at & 3, 20); // of any alignment, too
+                Sha1.Hash(memory.AsSpan(at, length), digest);
+                Assert.True(digest.SequenceEqual(right), $"{length} bytes at {at}");
+            }
+    }
+
+    [Fact]
+    public void A_digest_may_take_the_place_of_any_part_of_its_message()
+    {
+        for (int at = 0; at <= 150 - 20; at++)
         {
-            var other = new Sha1Digest();
-            other.BlockUpdate(message, 0, length);
-            byte[] right = new byte[20];
-            other.DoFinal(right, 0);
-            Assert.Equal(Convert.ToHexStringLower(right), Hash(message.AsSpan(0, length)));
+            byte[] message = new byte[150];
+            new Random(at).NextBytes(message);
+            string right = Hash(message);
+            Sha1.Hash(message, message.AsSpan(at, 20));
+            Assert.Equal(right, Convert.ToHexStringLower(message.AsSpan(at, 20)));
         }
     }
 
@@ -90,6 +105,28 @@ public class Sha1Tests
     }
 
     [Fact]
+    public void Tags_agree_with_BouncyCastle_for_every_message_length_and_no_bit_may_differ()
+    {
+        byte[] key = new byte[20], message = new byte[300], right = new byte[20], found = new byte[20];
+        var random = new Random(4);
+        random.NextBytes(key);
+        random.NextBytes(message);
+        HmacSha1 ours = new(key);
+        var other = new HMac(new Sha1Digest());
+        other.Init(new KeyParameter(key));
+        for (int length = 0; length <= message.Length; length++)
+        {
+            other.BlockUpdate(message, 0, length);
+            other.DoFinal(right, 0);
+            ours.Sign(message.AsSpan(0, length), found);
+            Assert.Equal(right, found);
+            Assert.True(ours.Verify(message.AsSpan(0, length), right));
+            right[random.Next(20)] ^= (byte)(1 << random.Next(8));
+            Assert.False(ours.Verify(message.AsSpan(0, length), right));
+        }
+    }
+
+    [Fact]
     public void A_key_longer_than_a_block_is_a_broken_invariant() =>
         Assert.ThrowsAny<ArgumentException>(() => new HmacSha1(new byte[65]));
 
@@ -120,6 +157,22 @@ public class Sha1Tests
         Assert.Equal(right, end);
         for (uint steps = 0; steps < 20; steps++)
             Assert.Equal(steps == 7, HashChain.Leads(element, end, steps));
+    }
+
+    [Fact]
+    public void A_chain_as_long_as_a_packet_may_ask_for_agrees_with_BouncyCastle()
+    {
+        byte[] element = new byte[20], right = new byte[20];
+        new Random(5).NextBytes(element);
+        element.CopyTo(right, 0);
+        var other = new Sha1Digest();
+        for (int i = 0; i < 1000; i++)
+        {
+            other.BlockUpdate(right, 0, 20);
+            other.DoFinal(right, 0);
+        }
+        HashChain.Advance(element, 1000);
+        Assert.Equal(right, element);
     }
 
     private static string Hash(ReadOnlySpan<byte> message)
