@@ -46,7 +46,7 @@ internal static class OtherReports
     {
         (string Name, int Ring)[] shipped =
         [
-            ("packetd", 0), ("../bin/domain", 1), ("cstrap", 2), ("loader-kernel", 2), ("loader-checkpoint", 2), ("guestos", 2), ("migrate", 2), ("../bin/evilman", 3),
+            ("packetd", 0), ("../bin/domain", 1), ("plug", 1), ("cstrap", 2), ("loader-kernel", 2), ("loader-checkpoint", 2), ("guestos", 2), ("migrate", 2), ("../bin/evilman", 3),
         ];
         var components = shipped.Select(entry => (entry, Path: Path.GetFullPath(Path.Combine(images, entry.Name)))).Where(entry => File.Exists(entry.Path)).Select(entry =>
             new Dictionary<string, object>

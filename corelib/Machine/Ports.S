@@ -131,11 +131,16 @@ function memory_fence
         mfence
         ret
 
-/* The end of the machine: the keyboard controller's reset line, and where there is none a triple fault. */
+/* The end of the machine: the keyboard controller's reset line, and where there is none a triple fault. Chips and emulators take a
+   moment for the first, in which the second would look like a crash. */
 function machine_reset
         cli
         mov     $0xfe, %al
         out     %al, $0x64
+        mov     $1024, %ecx
+1:      pause
+        dec     %ecx
+        jnz     1b
         lea     no_idt(%rip), %rax
         lidt    (%rax)
         ud2

@@ -44,9 +44,9 @@ internal static class LabLauncher
             Tool.Need("qemu-system-x86_64", "qemu-system-x86");
         return monitor switch
         {
-            "domain" => new LabNode(number, Files.Image("domain", "run «make»"), monitor, Offload: true),
-            "qemu" => new LabNode(number, Files.Image("qemu-monitor", "it lies in deploy/"), monitor, Offload: false),
-            _ => new LabNode(number, Tool.Find(monitor) ?? throw Failure.Usage($"«{monitor}» is no monitor: domain, qemu or a program's path"), monitor, Offload: false),
+            "domain" => new LabNode(number, Files.Image("domain", "run «make»"), monitor, []),
+            "qemu" => new LabNode(number, Files.Image("qemu-monitor", "it lies in deploy/"), monitor, [Files.Image("plug", "run «make»")]),
+            _ => new LabNode(number, Tool.Find(monitor) ?? throw Failure.Usage($"«{monitor}» is no monitor: domain, qemu or a program's path"), monitor, []),
         };
     }
 

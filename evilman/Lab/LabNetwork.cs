@@ -53,8 +53,6 @@ internal static class LabNetwork
         {
             SwitchIpv6Off(plan, node.Name);
             Tool.Run(ip, ["-n", plan.Namespace(node.Name), "-batch", "-"], $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\n");
-            if (!node.Offload)
-                NetworkNamespace.Run(plan.NamespacePath("lan"), () => Ethtool.SwitchOffloadsOff(node.Name));
         }
         RaiseHost(plan, ip, "client", LabPlan.ClientAddress);
         if (plan.Rehearsal)
@@ -78,7 +76,7 @@ internal static class LabNetwork
         Directory.CreateDirectory(StageFolder);
         foreach (var node in plan.Nodes)
         {
-            foreach (var file in (string[])[plan.Packetd, plan.Firmware, node.Monitor])
+            foreach (var file in (string[])[plan.Packetd, plan.Firmware, node.Monitor, .. node.Beside])
             {
                 File.Copy(file, Staged(file), overwrite: true);
                 File.SetUnixFileMode(Staged(file), (UnixFileMode)0b111_101_101);

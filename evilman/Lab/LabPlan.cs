@@ -9,8 +9,8 @@ namespace Evilman.Lab;
 /// <param name="Number">From 1.</param>
 /// <param name="Monitor">Path of the monitor program.</param>
 /// <param name="MonitorName">The word the user chose it by: <c>domain</c>, <c>qemu</c> or a path.</param>
-/// <param name="Offload">Whether the monitor takes frames with a virtio-net header (checksums and segmentation undone).</param>
-public sealed record LabNode(int Number, string Monitor, string MonitorName, bool Offload)
+/// <param name="Beside">Programs that have to lie beside the monitor.</param>
+public sealed record LabNode(int Number, string Monitor, string MonitorName, IReadOnlyList<string> Beside)
 {
     public string Name => $"node{Number}";
 

@@ -14,7 +14,6 @@ internal static class PacketdCommand
         "--key-file", plan.KeyFile(node),
         "--monitor", LabNetwork.Staged(node.Monitor),
         "--firmware", LabNetwork.Staged(plan.Firmware),
-        "--offload", node.Offload ? "on" : "off",
         "--uid-base", plan.UidBase.ToString(CultureInfo.InvariantCulture),
     ];
 }
