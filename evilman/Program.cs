@@ -37,6 +37,11 @@ public static class Program
         {
             return ExitCode.Interrupted;
         }
+        catch (InvalidOperationException) when (args is [var first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal))
+        {
+            // The library fails to suggest behind a quote that is still open; then there is nothing to suggest.
+            return ExitCode.Done;
+        }
         catch (Exception other) when (other is System.IO.IOException or UnauthorizedAccessException)
         {
             Say.Complain(other.Message);

@@ -25,18 +25,25 @@ internal static class CompletionCommand
     }
 
     /// <summary>
-    /// Each script hands the typed line to the suggest directive, <c>[suggest:POSITION] "LINE"</c>, and offers the lines of its
-    /// answer. The command's own name is cut off, because the directive counts from the first argument.
+    /// Each script hands what was typed up to the cursor to the suggest directive, <c>[suggest:POSITION] "LINE"</c>, and offers the lines
+    /// of its answer. The command's own name is cut off, because the directive counts from the first argument. Options are
+    /// offered to who has typed a dash, so that an empty word is a command or a file; files are the shell's own business,
+    /// which knows how to quote them and goes on into folders.
     /// </summary>
     internal static string Script(string shell) => shell switch
     {
         "bash" => """
             _evilman()
             {
-                local line=${COMP_LINE:0:COMP_POINT}
-                line=${line#*[[:space:]]}
-                local IFS=$'\n'
-                COMPREPLY=($(compgen -W "$(evilman "[suggest:${#line}]" "$line" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+                local line=${COMP_LINE:0:COMP_POINT} word=${COMP_LINE:0:COMP_POINT} found
+                line=${line#"${line%%[![:space:]]*}"}
+                line=${line#"${line%%[[:space:]]*}"}
+                line=${line# }
+                word=${word##*[[:space:]]}
+                COMPREPLY=()
+                while IFS= read -r found; do
+                    if [[ $found = "$word"* && ( $word = -* || $found != -* ) ]]; then COMPREPLY+=("$found"); fi
+                done < <("$1" "[suggest:${#line}]" "$line" 2>/dev/null)
             }
             complete -o default -F _evilman evilman
             """,
@@ -44,20 +51,29 @@ internal static class CompletionCommand
             #compdef evilman
             _evilman()
             {
-                local line="${(j: :)words[2,CURRENT]}"
+                local line="${(j: :)words[2,CURRENT-1]}"
                 local -a found
-                found=("${(@f)$(evilman "[suggest:${#line}]" "$line" 2>/dev/null)}")
-                compadd -a found || _files
+                (( CURRENT > 2 )) && line+=" "
+                line+=$PREFIX
+                found=("${(@f)$("${~words[1]}" "[suggest:${#line}]" "$line" 2>/dev/null)}")
+                [[ $PREFIX = -* ]] || found=("${(@)found:#-*}")
+                found=("${(@M)${(@)found:#}:#${PREFIX}*}")
+                compadd -a found && return
+                compset -P '--*='
+                _files
             }
             if [ "$funcstack[1]" = _evilman ]; then _evilman; else compdef _evilman evilman; fi
             """,
         _ => """
             function __evilman_complete
-                set -l words (commandline -opc) (commandline -ct)
+                set -l word (commandline -ct)
+                set -l words (commandline -opc) $word
                 set -l line (string join ' ' -- $words[2..-1])
-                evilman "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
+                set -l found (command $words[1] "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null)
+                string match -q -- '-*' "$word"; or set found (string match -v -- '-*' $found)
+                string match -- "$word*" $found | string match -v -- ''
             end
-            complete -c evilman -a '(__evilman_complete)'
+            complete -c evilman -f -n '__evilman_complete >/dev/null' -a '(__evilman_complete)'
             """,
     };
 }

@@ -77,19 +77,6 @@ internal static class Values
         return option;
     }
 
-    internal static Option<string?> FileOption(string name, string description, bool required = false)
-    {
-        var option = new Option<string?>(name) { Description = description, HelpName = "FILE", Required = required };
-        option.CompletionSources.Add(context => Files(context.WordToComplete));
-        return option;
-    }
-
-    static System.Collections.Generic.IEnumerable<System.CommandLine.Completions.CompletionItem> Files(string word)
-    {
-        var folder = Path.GetDirectoryName(word) is { Length: > 0 } named ? named : ".";
-        if (!Directory.Exists(folder))
-            yield break;
-        foreach (var path in Directory.EnumerateFileSystemEntries(folder, Path.GetFileName(word) + "*"))
-            yield return new System.CommandLine.Completions.CompletionItem(folder == "." && !word.StartsWith("./", StringComparison.Ordinal) ? Path.GetFileName(path) : path);
-    }
+    internal static Option<string?> FileOption(string name, string description, bool required = false) =>
+        new(name) { Description = description, HelpName = "FILE", Required = required };
 }

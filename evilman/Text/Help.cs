@@ -23,8 +23,12 @@ internal static class Help
     {
         foreach (var option in root.Options)
         {
-            if (option is HelpOption { Action: SynchronousCommandLineAction inner })
-                option.Action = new Action(inner);
+            if (option is not HelpOption { Action: SynchronousCommandLineAction inner })
+                continue;
+            option.Action = new Action(inner);
+            // The library also takes /? and the like, which its completion would offer with every command.
+            option.Aliases.Clear();
+            option.Aliases.Add("-h");
         }
     }
 

@@ -19,6 +19,8 @@ public sealed class LabTests : IDisposable
     static readonly string s_tree = FindTree();
     static readonly string s_evilman = Path.Combine(s_tree, "out/bin/evilman");
 
+    internal static string Program => s_evilman;
+
     readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("evilman-tests-");
     readonly string monitor;
 
