@@ -217,22 +217,6 @@ public class BinaryTests
     }
 
     [RootFact]
-    public void Killed_outright_packetd_takes_its_domains_along_and_a_restart_opens_no_replay()
-    {
-        using var lab = new Lab();
-        byte[] token = Lab.Token(30).Payload();
-        Assert.Equal(Refusal.None, lab.Ping(token));
-        int pid = int.Parse(lab.WaitForLine("started for").Split("process ")[1]);
-        Assert.Equal(Refusal.Replayed, lab.Ping(token));
-        Native.kill(lab.Pid, 9);
-        Lab.AssertEnds(pid);
-        lab.WaitForEnd();
-        lab.Start();
-        Assert.Equal(Refusal.IssuedBeforeStart, lab.Ping(token));
-        Assert.Equal(Refusal.None, lab.Ping(Lab.Token(31).Payload()));
-    }
-
-    [RootFact]
     public void A_monitor_that_cannot_start_is_a_refusal_and_leaves_nothing()
     {
         using var lab = new Lab("--monitor", "/nonexistent");

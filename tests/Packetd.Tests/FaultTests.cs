@@ -12,19 +12,7 @@ namespace Packetd.Tests;
 public class FaultTests
 {
     private const uint Boot = 0x0A000032, Other = 0x0A000033;
-
-    private static byte[] ToDomain(uint boot, int size = 100) => Frames.Ipv4(Frames.Mac(boot), Frames.ClientMac, TestHost.Client, boot, 17, new byte[size]);
-
-    private static int RoundTrips(Lab lab, uint boot, int count)
-    {
-        int back = 0;
-        for (int i = 0; i < count; i++)
-        {
-            lab.Send(ToDomain(boot));
-            back += lab.Await(frame => Packet.HasMac(frame, 6, boot)) != null ? 1 : 0;
-        }
-        return back;
-    }
+    private const int SigKill = 9, SigCont = 18, SigStop = 19;
 
     [RootFact]
     public void A_monitor_that_floods_its_descriptors_leaves_the_others_their_traffic()
@@ -36,19 +24,21 @@ public class FaultTests
         byte[] forged = Frames.Ipv4(Frames.ClientMac, Frames.Mac(Other), Other, TestHost.Client, 17, new byte[500]);
         lab.Order(Boot, 7, forged);
         var clock = Stopwatch.StartNew();
-        do
-            Assert.Equal(50, RoundTrips(lab, Other, 50));
-        while (clock.ElapsedMilliseconds < 500);
+        ulong trips = 0;
+        for (; clock.ElapsedMilliseconds < 500; trips += 50)
+            Assert.Equal(50, lab.RoundTrips(Other, 50));
         Native.kill(flooder, 9);
         string line = lab.WaitForLine("domain 0: ended: signal 9");
         Assert.Matches("frames sent 0, received 1, dropped 0, forged [0-9]{3,}", line);
 
         flooder = lab.StartDomain(202, Boot);
         lab.Order(Boot, 8, new byte[16]);
-        Assert.Equal(50, RoundTrips(lab, Other, 50));
+        Assert.Equal(50, lab.RoundTrips(Other, 50));
         Native.kill(flooder, 9);
         Lab.AssertEnds(flooder);
-        Assert.Equal(5, RoundTrips(lab, Other, 5));
+        Assert.Equal(5, lab.RoundTrips(Other, 5));
+        lab.Order(Other, 1, 0);
+        Assert.Equal(new Counters(trips + 55, trips + 56, 0, 0), lab.Ended(1, "exit code 0"));
     }
 
     [RootFact]
@@ -61,7 +51,7 @@ public class FaultTests
             // The order and the flood are in packetd's queue together: it finds out by writing.
             lab.Order(Boot, 6);
             for (int i = 0; i < 300; i++)
-                lab.Send(ToDomain(Boot));
+                lab.Send(Lab.ToDomain(Boot));
             Lab.AssertEnds(pid);
             lab.WaitForLine("domain 0: ended: signal 9");
             lab.ForgetLog();
@@ -75,12 +65,12 @@ public class FaultTests
         using var lab = new Lab();
         Native.kill(lab.Pid, 9);
         lab.WaitForEnd();
-        lab.Start(logReader: false);
+        lab.Start(Lab.LogReaderLeaves);
         Thread.Sleep(50);
         byte[] token = Lab.Token(270).Payload();
         Assert.Equal(Refusal.None, lab.Ping(token));
         Assert.Equal(Refusal.Replayed, lab.Ping(token));
-        Assert.Equal(5, RoundTrips(lab, Boot, 5));
+        Assert.Equal(5, lab.RoundTrips(Boot, 5));
         Assert.DoesNotContain(lab.Log, line => line.Contains("started for", StringComparison.Ordinal));
     }
 
@@ -98,36 +88,111 @@ public class FaultTests
     public void A_link_that_goes_down_and_up_loses_only_what_was_sent_meanwhile()
     {
         using var lab = new Lab();
-        lab.StartDomain(220);
+        int pid = lab.StartDomain(220);
+        lab.StartDomain(221, Other);
+        Assert.Equal(10, lab.RoundTrips(Boot, 10));
+        // Seven frames wait in the machine, which will send them back when there is no link.
+        Native.kill(pid, SigStop);
+        for (int i = 0; i < 7; i++)
+            lab.Send(Lab.ToDomain(Boot));
+        Assert.Equal(1, lab.RoundTrips(Other, 1));
         lab.InNode("ip", "link", "set", "l0", "down");
+        Native.kill(pid, SigCont);
+        for (int i = 0; i < 5; i++)
+            Native.Send(lab.Socket, Lab.ToDomain(Boot).AsSpan(10));
+        WaitUntilAsleep(pid, lab.Pid);
         long before = CpuTicks(lab.Pid);
         Thread.Sleep(500);
         Assert.InRange(CpuTicks(lab.Pid) - before, 0, 5);
+
         lab.InNode("ip", "link", "set", "l0", "up");
-        Thread.Sleep(100);
-        while (lab.Receive(_ => true) != null)
-            continue;
-        Assert.Equal(10, RoundTrips(lab, Boot, 10));
-        Assert.Equal(Refusal.None, lab.Ping(Lab.Token(221, Other).Payload()));
+        byte[]? pong = null;
+        for (int i = 0; i < 20 && pong == null; i++)
+        {
+            Native.Send(lab.Socket, Frames.Echo([7]).AsSpan(10));
+            pong = lab.Receive(frame => frame.Length == 43);
+        }
+        Assert.NotNull(pong);
+        Assert.Equal(10, lab.RoundTrips(Boot, 10));
+        Assert.Equal(Refusal.Replayed, lab.Ping(Lab.Token(221, Other).Payload()));
+        lab.Order(Boot, 1, 0);
+        // The machine's seven left it and reached nobody, the client's five never came.
+        Assert.Equal(new Counters(27, 28, 0, 0), lab.Ended(0, "exit code 0"));
     }
 
     [RootFact]
-    public void Stopped_for_a_while_packetd_goes_on_where_it_was()
+    public void A_machine_that_is_killed_loses_the_frames_in_it_and_nobody_elses()
     {
         using var lab = new Lab();
-        byte[] token = Lab.Token(230).Payload();
-        Assert.Equal(Refusal.None, lab.Ping(token));
-        Native.kill(lab.Pid, 19);
-        for (int i = 0; i < 1000; i++)
-            lab.Send(ToDomain(Boot));
-        Thread.Sleep(1500);
-        Native.kill(lab.Pid, 18);
-        int back = 0;
-        while (back < 1000 && lab.Await(frame => Packet.HasMac(frame, 6, Boot)) != null)
-            back++;
-        Assert.Equal(1000, back);
-        Assert.Equal(Refusal.Replayed, lab.Ping(token));
-        Assert.Equal(5, RoundTrips(lab, Boot, 5));
+        int pid = lab.StartDomain(225);
+        lab.StartDomain(226, Other);
+        Assert.Equal(60, lab.RoundTrips(Boot, 60));
+        Native.kill(pid, SigStop);
+        for (int i = 0; i < 20; i++)
+            lab.Send(Lab.ToDomain(Boot));
+        Assert.Equal(1, lab.RoundTrips(Other, 1)); // behind them in packetd's queue
+        Native.kill(pid, SigKill);
+        Assert.Equal(new Counters(60, 80, 0, 0), lab.Ended(0, "signal 9"));
+        for (int i = 0; i < 20; i++)
+            lab.Send(Lab.ToDomain(Boot));
+        Assert.Equal(40, lab.RoundTrips(Other, 40));
+        Assert.Null(lab.Receive(frame => Packet.HasMac(frame, 6, Boot)));
+        lab.Order(Other, 1, 0);
+        Assert.Equal(new Counters(41, 42, 0, 0), lab.Ended(1, "exit code 0"));
+    }
+
+    [RootFact]
+    public void Of_a_stopped_machine_every_frame_is_received_or_dropped_and_its_neighbour_loses_none()
+    {
+        using var lab = new Lab();
+        int stopped = lab.StartDomain(410, Boot);
+        lab.StartDomain(411, Other);
+        Native.kill(stopped, SigStop);
+        const int Batch = 100, Batches = 100;
+        int neighbours = 0;
+        for (int i = 0; i < Batches; i++)
+        {
+            for (int j = 0; j < Batch; j++)
+                lab.Send(Lab.ToDomain(Boot, 1000));
+            // Behind them in the same queue, so none is lost before packetd.
+            neighbours += lab.RoundTrips(Other, 1);
+        }
+        Assert.Equal((Batches, 0), (neighbours, lab.LinkDrops));
+        Native.kill(stopped, SigCont);
+        Assert.Equal(1, lab.RoundTrips(Other, 1));
+        while (lab.Receive(_ => true) != null)
+            continue; // as above
+        lab.Order(Boot, 1, 0);
+        Counters counted = lab.Ended(0, "exit code 0");
+        Assert.Equal(Batch * Batches + 1UL, counted.Received + counted.Dropped);
+        Assert.InRange(counted.Dropped, 1UL, Batch * Batches - 1UL);
+        Assert.Equal(counted.Received - 1, counted.Sent);
+    }
+
+    [RootFact]
+    public void Killed_outright_packetd_takes_its_domains_along_and_a_restart_honours_no_earlier_token()
+    {
+        using var lab = new Lab();
+        uint[] boots = [Boot, Other, Boot + 2];
+        byte[][] used = [.. boots.Select((boot, i) => Lab.Token(230 + i, boot).Payload())];
+        byte[][] unused = [.. boots.Select((boot, i) => Lab.Token(235 + i, boot).Payload())];
+        Assert.All(used, token => Assert.Equal(Refusal.None, lab.Ping(token)));
+        int[] pids = [.. boots.Select((_, i) => int.Parse(lab.WaitForLine($"domain {i}: started").Split("process ")[1]))];
+        Assert.All(used, token => Assert.Equal(Refusal.Replayed, lab.Ping(token)));
+        Native.kill(lab.Pid, SigKill);
+        Assert.All(pids, Lab.AssertEnds);
+        lab.WaitForEnd();
+        // Nobody is there for these, and nothing keeps them.
+        foreach (uint boot in boots)
+            lab.Send(Lab.ToDomain(boot));
+        lab.Send(Frames.Echo(unused[0]));
+        lab.Start();
+        Assert.All([.. used, .. unused], token => Assert.Equal(Refusal.IssuedBeforeStart, lab.Ping(token)));
+        Assert.Equal(Refusal.None, lab.Ping(Lab.Token(239).Payload()));
+        Assert.Equal(1, lab.RoundTrips(Boot, 1));
+        lab.Order(Boot, 1, 0);
+        Assert.Equal(new Counters(1, 2, 0, 0), lab.Ended(0, "exit code 0"));
+        Assert.Equal(1, lab.Log.Count(line => line.Contains("started for", StringComparison.Ordinal)));
     }
 
     [RootFact]
@@ -201,9 +266,20 @@ public class FaultTests
         return limit;
     }
 
+    /// <summary>Waits until none of the processes has had anything to do for a while.</summary>
+    private static void WaitUntilAsleep(params int[] pids)
+    {
+        int asleep = 0;
+        for (int i = 0; i < 2000 && asleep < 10; i++, Thread.Sleep(5))
+            asleep = pids.All(pid => Status(pid)[0] == "S") ? asleep + 1 : 0;
+        Assert.Equal(10, asleep);
+    }
+
+    private static string[] Status(int pid) => File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1].Split(' ');
+
     private static long CpuTicks(int pid)
     {
-        string[] words = File.ReadAllText($"/proc/{pid}/stat").Split(") ")[1].Split(' ');
+        string[] words = Status(pid);
         return long.Parse(words[11]) + long.Parse(words[12]);
     }
 

@@ -80,13 +80,16 @@ internal sealed class Lab : IDisposable
         }
     }
 
-    /// <param name="logReader">Otherwise whoever reads packetd's log goes away after its first line.</param>
-    public void Start(bool logReader = true)
+    /// <summary>A way of starting whose log nobody reads after its first line.</summary>
+    public static string[] LogReaderLeaves => ["bash", "-c", "exec \"$0\" \"$@\" 2> >(head -n 1 >&2)"];
+
+    /// <param name="through">What starts packetd instead of this test, and becomes it.</param>
+    /// <param name="logged">Otherwise the caller has taken the log and waits until packetd is ready.</param>
+    public void Start(string[]? through = null, bool logged = true)
     {
-        string[] through = logReader ? clock?.Launcher ?? [] : ["bash", "-c", "exec \"$0\" \"$@\" 2> >(head -n 1 >&2)"];
         string[] arguments =
         [
-            "netns", "exec", node, "env", "--default-signal", .. through, Image("packetd"), "--link", "l0", "--address", NodeAddress, "--key-file", key,
+            "netns", "exec", node, "env", "--default-signal", .. through ?? clock?.Launcher ?? [], Image("packetd"), "--link", "l0", "--address", NodeAddress, "--key-file", key,
             "--monitor", Image("puppet"), "--firmware", "/dev/null", .. options,
         ];
         packetd?.Dispose();
@@ -99,7 +102,8 @@ internal sealed class Lab : IDisposable
         };
         packetd.BeginErrorReadLine();
         Pid = packetd.Id; // ip and env exec, so this is packetd itself; it shall not inherit what this process ignores
-        WaitForLine("ready as");
+        if (logged)
+            WaitForLine("ready as");
         if (clock != null)
             Pid = int.Parse(File.ReadAllText($"/proc/{Pid}/task/{Pid}/children"));
     }
@@ -144,7 +148,7 @@ internal sealed class Lab : IDisposable
     /// <summary>A program's output, run in the client's namespace.</summary>
     public string InClient(params string[] command) => Run("ip", ["netns", "exec", client, .. command]);
 
-    public void InNode(params string[] command) => Run("ip", ["netns", "exec", node, .. command]);
+    public string InNode(params string[] command) => Run("ip", ["netns", "exec", node, .. command]);
 
     public static string Run(string program, params string[] arguments)
     {
@@ -176,12 +180,60 @@ internal sealed class Lab : IDisposable
         return null;
     }
 
+    /// <summary>Moves the false clock and waits until packetd has looked at it, and has finished the turn before.</summary>
+    public void SetTime(ulong seconds)
+    {
+        clock!.Time = (seconds, 0);
+        for (int tries = 0; clock.Told != clock.Time; tries++)
+        {
+            Assert.True(tries < 100, "packetd does not look at its clock");
+            Send(Frames.Echo([6, 6]));
+            Assert.NotNull(Await(frame => frame.Length == 44 && frame[34] == 0));
+        }
+    }
+
     /// <summary>Sends a magic ping and reads the answer; nothing when none comes.</summary>
     public Refusal? Ping(byte[] payload)
     {
         Send(Frames.Echo(payload));
         byte[]? reply = Await(frame => frame.Length == 42 + MagicReply.Size && frame[34] == 0 && frame[23] == 1);
         return reply != null && MagicReply.TryParse(reply.AsSpan(42), out MagicReply read) ? read.Refusal : null;
+    }
+
+    /// <summary>How many of the frames that were sent to a puppet, one after the other, came back.</summary>
+    public int RoundTrips(uint boot, int count, int size = 100)
+    {
+        int back = 0;
+        for (int i = 0; i < count; i++)
+        {
+            Send(ToDomain(boot, size));
+            back += Await(frame => Packet.HasMac(frame, 6, boot)) != null ? 1 : 0;
+        }
+        return back;
+    }
+
+    public static byte[] ToDomain(uint boot, int size = 100) =>
+        Frames.Ipv4(Frames.Mac(boot), Frames.ClientMac, TestHost.Client, boot, 17, new byte[size]);
+
+    /// <summary>Frames that the kernel could not queue for packetd (ss(8), the last of skmem).</summary>
+    public int LinkDrops
+    {
+        get
+        {
+            MatchCollection drops = Regex.Matches(InNode("ss", "-0", "-m", "-n"), @"\*:l0 .*,d([0-9]+)\)");
+            Assert.Equal(2, drops.Count);
+            return drops.Sum(drop => int.Parse(drop.Groups[1].Value));
+        }
+    }
+
+    /// <summary>What packetd says that it counted for a domain which has ended, and how.</summary>
+    public Counters Ended(int slot, string how)
+    {
+        string line = WaitForLine($"domain {slot}: ended: ");
+        Match counted = Regex.Match(line, $": ended: {how}; frames sent ([0-9]+), received ([0-9]+), dropped ([0-9]+), forged ([0-9]+)$");
+        Assert.True(counted.Success, line);
+        ulong[] numbers = [.. counted.Groups.Values.Skip(1).Select(group => ulong.Parse(group.Value))];
+        return new Counters(numbers[0], numbers[1], numbers[2], numbers[3]);
     }
 
     /// <summary>A token for this very moment.</summary>

@@ -41,6 +41,9 @@ internal static partial class Native
     [LibraryImport("libc")]
     public static partial uint geteuid();
 
+    [ThreadStatic]
+    private static byte[]? memory;
+
     /// <summary>A packet socket on a link of a namespace, which takes every frame and waits for one at most the given time.</summary>
     public static int OpenLink(string space, string link, int milliseconds)
     {
@@ -76,7 +79,7 @@ internal static partial class Native
     /// <summary>The next frame, or nothing when the socket's time is over.</summary>
     public static byte[]? Receive(int socket)
     {
-        byte[] buffer = new byte[70_000];
+        byte[] buffer = memory ??= new byte[70_000];
         nint length = recv(socket, ref buffer[0], buffer.Length, 0);
         return length < 0 ? null : buffer[..(int)length];
     }
