@@ -68,10 +68,10 @@ public struct Sha1
             w[t + 16] = BitOperations.RotateLeft(w[t] ^ w[t + 2] ^ w[t + 8] ^ w[t + 13], 1);
 
         Sha1 next = this;
-        next.Rounds<Choose>(w.Slice(0, 40), 0x5A827999);
-        next.Rounds<Parity>(w.Slice(20, 40), 0x6ED9EBA1);
-        next.Rounds<Majority>(w.Slice(40, 40), 0x8F1BBCDC);
-        next.Rounds<Parity>(w.Slice(60, 20), 0xCA62C1D6);
+        next.Rounds<Choose>(w.Slice(0, 40), 25, 0x5A827999);
+        next.Rounds<Parity>(w.Slice(20, 40), 25, 0x6ED9EBA1);
+        next.Rounds<Majority>(w.Slice(40, 40), 25, 0x8F1BBCDC);
+        next.Rounds<Parity>(w.Slice(60, 20), 5, 0xCA62C1D6);
         a += next.a;
         b += next.b;
         c += next.c;
@@ -81,19 +81,20 @@ public struct Sha1
 
     /// <summary>
     /// Twenty rounds (FIPS 180-4 §6.1.2), five at a time: after five, each variable has its own name again, and none was moved.
-    /// <paramref name="w"/> holds their words and, but for the last rounds, room for the twenty after them, which each round makes one of.
+    /// <paramref name="w"/> begins with the next round's word, and has room for the twenty after these, of which each round makes one,
+    /// so that five rounds touch <paramref name="reach"/> words: 25, or 5 when no more are to come.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Rounds<TFunction>(Span<uint> w, uint k) where TFunction : IFunction
+    private void Rounds<TFunction>(Span<uint> w, int reach, uint k) where TFunction : IFunction
     {
-        for (int t = 0; t < 20; t += 5)
+        for (; w.Length >= reach; w = w.Slice(5))
         {
-            Span<uint> from = w.Slice(t, w.Length - 15); // of a length known when compiling, so that no index below needs a check
-            Round<TFunction>(a, ref b, c, d, ref e, from, 0, k);
-            Round<TFunction>(e, ref a, b, c, ref d, from, 1, k);
-            Round<TFunction>(d, ref e, a, b, ref c, from, 2, k);
-            Round<TFunction>(c, ref d, e, a, ref b, from, 3, k);
-            Round<TFunction>(b, ref c, d, e, ref a, from, 4, k);
+            Span<uint> near = w.Slice(0, reach); // of a length known when compiling, so that no index below needs a check
+            Round<TFunction>(a, ref b, c, d, ref e, near, 0, k);
+            Round<TFunction>(e, ref a, b, c, ref d, near, 1, k);
+            Round<TFunction>(d, ref e, a, b, ref c, near, 2, k);
+            Round<TFunction>(c, ref d, e, a, ref b, near, 3, k);
+            Round<TFunction>(b, ref c, d, e, ref a, near, 4, k);
         }
     }
 
@@ -102,7 +103,10 @@ public struct Sha1
     private static void Round<TFunction>(uint a, ref uint b, uint c, uint d, ref uint e, Span<uint> w, int t, uint k) where TFunction : IFunction
     {
         if (w.Length > 20)
-            w[t + 20] = BitOperations.RotateLeft(w[t + 4] ^ w[t + 6] ^ w[t + 12] ^ w[t + 17], 1);
+        {
+            uint later = BitOperations.RotateLeft(w[t + 4] ^ w[t + 6] ^ w[t + 12] ^ w[t + 17], 1);
+            w[t + 20] = later;
+        }
         e = e + w[t] + k + TFunction.Of(b, c, d) + BitOperations.RotateLeft(a, 5);
         b = BitOperations.RotateLeft(b, 30);
     }
