@@ -35,7 +35,7 @@ internal enum Call : ushort
 /// <summary>The way into the kernel. Negative results are -errno.</summary>
 internal static class Kernel
 {
-    public const int Again = -11, Interrupted = -4;
+    public const int Again = -11, Interrupted = -4, ConnectionReset = -104;
     private const int DontWait = 0x40, NoSignal = 0x4000;
 
     /// <summary>What is left to the program while the monitor runs (<see cref="Confinement"/>).</summary>

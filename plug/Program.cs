@@ -36,7 +36,7 @@ internal static class Program
             monitor.Wait();
             return 0;
         }
-        relay.Finish();
+        relay.Tell();
         while (log.Read())
             continue;
         int status = monitor.Wait(), signal = status & 0x7F, code = status >> 8 & 0xFF;
@@ -62,15 +62,19 @@ internal static class Program
         polls[EndAt].On(monitor.End, Poll.In);
         polls[LogAt].On(monitor.Log, Poll.In);
         int frames = monitor.Frames;
+        bool ended = false;
         while (true)
         {
-            // Whoever is owed something is asked for room before anybody is asked for more.
+            // Whoever is owed something is asked for room before anybody is asked for more, and the end of what cannot be taken yet
+            // is not heard of.
             polls[NodeAt].On(Node, (relay.MonitorOwed ? 0 : Poll.In) | (relay.NodeOwed ? Poll.Out : 0));
-            polls[FramesAt].On(frames, (relay.NodeOwed ? 0 : Poll.In) | (relay.MonitorOwed ? Poll.Out : 0));
+            polls[FramesAt].On(relay.NodeOwed && !relay.MonitorOwed ? -1 : frames, (relay.NodeOwed ? 0 : Poll.In) | (relay.MonitorOwed ? Poll.Out : 0));
             Poll.Wait(polls);
 
-            if (polls[EndAt].Ready)
-                return true;
+            // Its last frames go on to the node, however long that takes: they are a guest's last words.
+            ended |= polls[EndAt].Ready;
+            if (ended)
+                polls[EndAt].On(-1, 0);
             if (polls[NodeAt].Gone || polls[ControlAt].Gone)
                 return false;
             // What the node may say there is reserved.
@@ -81,8 +85,10 @@ internal static class Program
                 polls[LogAt].On(-1, 0);
             if (!relay.Down())
                 return false;
-            if (!relay.Up() || polls[FramesAt].Gone)
+            if (!relay.Up())
                 frames = -1;
+            if (ended && relay.Drained && !relay.NodeOwed)
+                return true;
         }
     }
 

@@ -26,6 +26,9 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
     public readonly bool MonitorOwed => toMonitor.Length > 0 || frames.More;
     public readonly bool NodeOwed => toNode.Length > 0;
 
+    /// <summary>Whether <see cref="Up"/> has passed on all that the monitor has sent.</summary>
+    public bool Drained { get; private set; }
+
     /// <summary>Moves what it can towards the monitor. False when the node is gone.</summary>
     public bool Down()
     {
@@ -57,8 +60,12 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
             if (toNode.Length == 0)
             {
                 int length = Kernel.Receive(monitor, frame.Slice(Segmenter.HeaderSize));
+                Drained = length is 0 or Kernel.Again;
                 if (length == Kernel.Again)
                     return true;
+                // It ended with frames unread: the error comes before what it sent itself.
+                if (length == Kernel.ConnectionReset)
+                    continue;
                 if (length <= 0)
                     return false;
                 if (length > Segmenter.MaxFrame)
@@ -83,12 +90,9 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
         TooLarge += verdict == Verdict.TooLarge ? 1UL : 0;
     }
 
-    /// <summary>What the monitor sent before it ended goes on to the node as far as there is room: a guest's last words.</summary>
-    public void Finish()
+    /// <summary>Says what was dropped, if anything was.</summary>
+    public readonly void Tell()
     {
-        // Some more than a queue holds of the smallest frames.
-        for (int i = 0; i < 16 && Up() && !NodeOwed; i++)
-            continue;
         if (Malformed + Unsupported + TooLarge == 0)
             return;
         Line line = new(stackalloc byte[160]);

@@ -1,0 +1,90 @@
+using System;
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using Xunit;
+
+namespace Plug.Tests;
+
+/// <summary>The shipped binary, with the test in packetd's place and any program as its monitor.</summary>
+internal sealed class Adapter : IDisposable
+{
+    private readonly Process process;
+
+    public Adapter(params string[] program)
+    {
+        (Frames, int frames) = Native.Pair();
+        (Control, int control) = Native.Pair();
+        // The shell puts the descriptors where they belong, closes all others and is then replaced; what .NET ignores is not inherited.
+        const string Close = "for other in /proc/$$/fd/*; do other=${other##*/}; [ $other -le 4 ] || eval \"exec $other<&-\"; done; ";
+        string[] command =
+        [
+            "-c", $"exec 3<&{frames} 4<&{control}; {Close} exec env --default-signal \"$@\"", "bash", Programs.Image("plug"), .. program,
+        ];
+        process = Process.Start(new ProcessStartInfo("bash", command) { RedirectStandardError = true, RedirectStandardInput = true })!;
+        Native.close(frames);
+        Native.close(control);
+        Pid = process.Id;
+        Assert.Equal((1u, 0u), Record());
+        // A program that cannot be run is gone by now.
+        Child = Programs.Child(Pid);
+    }
+
+    /// <summary>Our ends of the two descriptors.</summary>
+    public int Frames { get; private set; }
+    public int Control { get; private set; }
+
+    public int Pid { get; }
+
+    /// <summary>The monitor.</summary>
+    public int Child { get; }
+
+    /// <summary>The next control record: kind and value; nothing when there is no other.</summary>
+    public (uint Kind, uint Value)? Record()
+    {
+        byte[] record = Native.Read(Control) ?? throw new TimeoutException("no record");
+        Assert.True(record.Length is 0 or 16);
+        return record.Length == 0 ? null : (BinaryPrimitives.ReadUInt32LittleEndian(record), BinaryPrimitives.ReadUInt32LittleEndian(record.AsSpan(4)));
+    }
+
+    /// <summary>Gives the monitor a line to read.</summary>
+    public void Tell() => process.StandardInput.WriteLine();
+
+    public void Close(bool frames)
+    {
+        Native.close(frames ? Frames : Control);
+        _ = frames ? Frames = -1 : Control = -1;
+    }
+
+    /// <summary>Waits for the end: the exit code, 128 and the signal for one by a signal. What it said stands in <see cref="Said"/>.</summary>
+    public int End()
+    {
+        Assert.True(process.WaitForExit(20_000), "plug goes on running");
+        Said = process.StandardError.ReadToEnd();
+        Programs.Await(() => Child == 0 || !Programs.Runs(Child), "the monitor's end");
+        return process.ExitCode;
+    }
+
+    public string Said { get; private set; } = "";
+
+    /// <summary>Time on a processor so far, in ticks of 10 ms.</summary>
+    public int Ticks
+    {
+        get
+        {
+            string[] words = File.ReadAllText($"/proc/{Pid}/stat").Split(") ")[1].Split(' ');
+            return int.Parse(words[11]) + int.Parse(words[12]);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+            process.Kill();
+        process.WaitForExit();
+        process.Dispose();
+        foreach (int descriptor in new[] { Frames, Control }.Where(descriptor => descriptor >= 0))
+            Native.close(descriptor);
+    }
+}
