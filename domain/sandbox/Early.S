@@ -37,6 +37,19 @@ domain_has_namespaces:
         mov     early_namespaces, %eax
         ret
 
+#ifdef SANDBOX_PROBE
+        .globl  probe_compat_call       /* int probe_compat_call(int number): by the door of 32-bit programs, whose numbers are others */
+probe_compat_call:
+        push    %rbx
+        mov     %edi, %eax
+        xor     %ebx, %ebx
+        xor     %ecx, %ecx
+        xor     %edx, %edx
+        int     $0x80
+        pop     %rbx
+        ret
+#endif
+
         .local  early_namespaces
         .comm   early_namespaces, 4, 4
 

@@ -45,9 +45,9 @@ public static class Monitor
     public sealed record Result(int ExitCode, string Output, string Errors);
 
     /// <summary>Runs to the end, or kills it after <paramref name="seconds"/> and fails.</summary>
-    public static Result Run(IEnumerable<string> arguments, string input = "", string? probe = null, int seconds = 20, string? prefix = null)
+    public static Result Run(IEnumerable<string> arguments, string input = "", string? probe = null, int seconds = 20, string? prefix = null, int port = 0)
     {
-        using var process = Start(arguments, probe, prefix);
+        using var process = Start(arguments, probe, prefix, port);
         var output = Task.Run(process.StandardOutput.ReadToEnd);
         var errors = Task.Run(process.StandardError.ReadToEnd);
         process.StandardInput.Write(input);
@@ -60,7 +60,7 @@ public static class Monitor
         return new Result(process.ExitCode, output.Result, errors.Result);
     }
 
-    public static Process Start(IEnumerable<string> arguments, string? probe = null, string? prefix = null)
+    public static Process Start(IEnumerable<string> arguments, string? probe = null, string? prefix = null, int port = 0)
     {
         var start = new ProcessStartInfo(prefix ?? Program.Value) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         if (prefix is not null)
@@ -71,7 +71,10 @@ public static class Monitor
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         if (probe is not null)
+        {
             start.Environment["DOMAIN_PROBE"] = probe;
+            start.Environment["DOMAIN_PROBE_PORT"] = $"{port}";
+        }
         return Process.Start(start)!;
     }
 
