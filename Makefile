@@ -86,6 +86,7 @@ audit-reproduce: images
 	@audit/reproduce
 
 bench-packetd: all
+	@dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench bench/BouncyCastle/BouncyCastleBench.csproj
 	@bench/packetd
 
 # TCP on bad wires against the kernel's.
