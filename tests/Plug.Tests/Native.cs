@@ -12,6 +12,9 @@ internal static partial class Native
     [LibraryImport("libc", SetLastError = true)]
     private static partial int unshare(int flags);
 
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setns(int fd, int type);
+
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags);
 
@@ -84,6 +87,14 @@ internal static partial class Native
 
     /// <summary>Gives the calling thread a network of its own.</summary>
     public static void LeaveNetwork() => Good(unshare(CloneNewNet), "unshare");
+
+    /// <summary>Takes the calling thread into a network that has a name.</summary>
+    public static void EnterNetwork(string path)
+    {
+        int fd = (int)Good(open(path, 0x80000), path);
+        Good(setns(fd, CloneNewNet), "setns");
+        close(fd);
+    }
 
     /// <summary>A TAP device of the calling thread's network; frames with the 10-byte header, or bare ones.</summary>
     public static int OpenTap(string name, bool header)

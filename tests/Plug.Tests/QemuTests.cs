@@ -1,7 +1,5 @@
 using System;
 using System.IO;
-using System.Linq;
-using Packetd.Tests;
 using Xunit;
 
 namespace Plug.Tests;
@@ -9,85 +7,56 @@ namespace Plug.Tests;
 /// <summary>QEMU behind the adapter behind packetd, all of them as they are shipped: what the node's log says of each end.</summary>
 public sealed class QemuTests
 {
-    private const uint Boot = 0x0A000032;
-
-    private static Lab Start(string firmware) =>
-        new("--monitor", Path.Combine(Programs.Root, "deploy", "qemu-monitor"), "--firmware", Programs.Image(firmware));
-
     [RootFact]
     public void A_guest_that_asks_for_its_end_gets_a_reset()
     {
-        using Lab lab = Start("hello-pvh");
-        lab.StartDomain(1);
-        lab.WaitForLine("domain 0: ended: exit code 0, guest reset;", 30);
+        using NodeLab lab = new(Programs.Image("hello-pvh"));
+        lab.Start();
+        lab.WaitForLine("domain 0: ended: exit code 0, guest reset;");
         Assert.StartsWith("hello from a machine", lab.Output.ReadLine(), StringComparison.Ordinal);
     }
 
     [RootFact]
     public void A_guest_that_crashes_is_told_from_that()
     {
-        using Lab lab = Start("fault");
-        lab.StartDomain(2);
-        lab.WaitForLine("domain 0: ended: exit code 2, triple fault;", 30);
+        using NodeLab lab = new(Programs.Image("fault"));
+        lab.Start();
+        lab.WaitForLine("domain 0: ended: exit code 2, triple fault;");
     }
 
     [RootFact]
     public void A_firmware_that_is_none_is_an_error_of_the_monitor()
     {
-        using Lab lab = new("--monitor", Path.Combine(Programs.Root, "deploy", "qemu-monitor"), "--firmware", Path.Combine(Programs.Root, "global.json"));
-        lab.StartDomain(3);
-        lab.WaitForLine("domain 0: ended: exit code 1, monitor error 1;", 30);
+        using NodeLab lab = new(Path.Combine(Programs.Root, "global.json"));
+        lab.Start();
+        lab.WaitForLine("domain 0: ended: exit code 1, monitor error 1;");
     }
 
     [RootFact]
-    public void A_machine_answers_and_ends_with_whoever_is_killed()
+    public void Adapter_and_machine_end_together_and_the_log_says_how()
     {
-        using Lab lab = Start("cstrap");
-        int seed = 10;
-        foreach ((bool qemu, int signal, string line) in new[]
-                 {
-                     (true, 9, "domain 0: ended: signal 9;"), (true, 6, "domain 0: ended: signal 6;"), (true, 24, "domain 0: ended: signal 24;"),
-                     (false, 9, "domain 0: ended: signal 9;"), (false, 15, "domain 0: ended: signal 15;"),
-                 })
+        using NodeLab lab = new(Programs.Image("cstrap"));
+        foreach ((bool itself, int signal) in new[] { (true, 9), (true, 6), (true, 24), (false, 9), (false, 15) })
         {
-            int plug = lab.StartDomain(seed++), child = AwaitQemu(lab, plug);
-            string status = File.ReadAllText($"/proc/{child}/status");
-            foreach (string part in new[] { "Uid:\t200000\t200000\t200000\t200000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1" })
+            (int adapter, int qemu) = lab.StartAnswering();
+            foreach (int process in new[] { adapter, qemu })
             {
-                Assert.Contains(part, status, StringComparison.Ordinal);
-                Assert.Contains(part, File.ReadAllText($"/proc/{plug}/status"), StringComparison.Ordinal);
+                string status = File.ReadAllText($"/proc/{process}/status");
+                foreach (string part in new[] { "Uid:\t200000\t200000\t200000\t200000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1" })
+                    Assert.Contains(part, status, StringComparison.Ordinal);
             }
-            Packetd.Tests.Native.kill(qemu ? child : plug, signal);
-            lab.WaitForLine(line, 30);
-            Lab.AssertEnds(child);
-            Lab.AssertEnds(plug);
-            lab.ForgetLog();
+            Native.kill(itself ? qemu : adapter, signal);
+            lab.WaitForLine($"domain 0: ended: signal {signal};");
+            NodeLab.AssertEnds(adapter, qemu);
         }
     }
 
     [RootFact]
     public void Killed_outright_packetd_takes_adapter_and_machine_along()
     {
-        using Lab lab = Start("cstrap");
-        int plug = lab.StartDomain(20), child = AwaitQemu(lab, plug);
-        Packetd.Tests.Native.kill(lab.Pid, 9);
-        Lab.AssertEnds(plug);
-        Lab.AssertEnds(child);
-        lab.WaitForEnd();
-    }
-
-    /// <summary>QEMU's process, once its firmware answers a ping: a packet whose checksum the client's kernel has left undone and not.</summary>
-    private static int AwaitQemu(Lab lab, int plug)
-    {
-        Programs.Await(() => Programs.Child(plug) != 0 && Reaches(lab), "the firmware's answer");
-        return Programs.Child(plug);
-    }
-
-    private static bool Reaches(Lab lab)
-    {
-        lab.Send(Packetd.Tests.Frames.Ipv4(Packetd.Tests.Frames.Mac(Boot), Packetd.Tests.Frames.ClientMac, TestHost.Client, Boot, 1,
-            [8, 0, 0xF7, 0xFF, 0, 0, 0, 0]));
-        lab.Send(Packetd.Tests.Frames.Arp(1, Packetd.Tests.Frames.ClientMac, TestHost.Client, Boot));
-        return lab.Receive(frame => Packetd.Packet.HasMac(frame, 6, Boot)) != null;
+        using NodeLab lab = new(Programs.Image("cstrap"));
+        (int adapter, int qemu) = lab.StartAnswering();
+        Native.kill(lab.Packetd, 9);
+        NodeLab.AssertEnds(adapter, qemu);
     }
 }
