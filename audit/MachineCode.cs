@@ -8,7 +8,12 @@ namespace Audit;
 /// <summary>A function of the binary. <see cref="Padding"/> is what lies between its last byte and the next function.</summary>
 internal sealed record Function(string Name, ulong Address, int Size, int Padding)
 {
-    public string Folder => Name.StartsWith("packetd_Packetd_", StringComparison.Ordinal) ? "packetd"
+    /// <summary>The one routine of packetd that enters the kernel. It takes the call's number as its sixth argument.</summary>
+    public const string Stub = "packetd_syscall";
+
+    /// <summary>By the compiler's name: assembly and namespace. What the C# compiler adds has none, and stands where it is used.</summary>
+    public string Folder => Name.StartsWith("packetd_Packetd_", StringComparison.Ordinal) || Name.StartsWith("packetd__PrivateImplementationDetails_", StringComparison.Ordinal)
+            || Name == Stub ? "packetd"
         : Name.StartsWith("packetd_Wire_", StringComparison.Ordinal) ? "wire"
         : Name.StartsWith("corelib_", StringComparison.Ordinal) || !Name.Contains('_') || Routine ? "corelib" : "?";
 
@@ -70,37 +75,37 @@ internal sealed class MachineCode
         where Target(instruction) is { } target && (target.Name == "freestanding_fail" || target.Name.Contains("FailFast", StringComparison.Ordinal))
         select instruction.IP;
 
+    private static readonly Register[] ArgumentRegisters = [Register.RDI, Register.RSI, Register.RDX, Register.RCX, Register.R8, Register.R9];
+
     /// <summary>
-    /// The numbers that reach the system call stub in its first argument. A function that passes its own first argument on is
+    /// The numbers that reach the system call stub. A function that passes one of its own arguments on as the number is
     /// a way to the stub as well. Null: a number that is no constant, and so could be any.
     /// </summary>
     public IEnumerable<(Function Caller, int? Number)> SystemCalls()
     {
-        var sinks = new HashSet<Function>(Functions.Where(function => function.Name == "linux_syscall"));
+        Dictionary<Function, Register> sinks = Functions.Where(function => function.Name == Function.Stub).ToDictionary(function => function, _ => Register.R9);
         var found = new List<(Function, int?)>();
         for (bool grew = true; grew;)
         {
             grew = false;
             found.Clear();
-            foreach (Function function in Functions.Where(function => function.Name != "linux_syscall"))
+            foreach (Function function in Functions.Where(function => function.Name != Function.Stub))
                 for (int i = 0; i < Code[function].Length; i++)
-                    if (Target(Code[function][i]) is { } target && sinks.Contains(target) && target != function)
+                    if (Target(Code[function][i]) is { } target && target != function && sinks.TryGetValue(target, out Register number))
                     {
-                        (bool passed, int? number) = FirstArgument(Code[function], i);
-                        if (passed)
-                            grew |= sinks.Add(function);
+                        (Register passed, int? constant) = Argument(Code[function], i, number);
+                        if (passed != Register.None)
+                            grew |= sinks.TryAdd(function, passed);
                         else
-                            found.Add((function, number));
+                            found.Add((function, constant));
                     }
         }
         return found;
     }
 
-    /// <summary>Looks back from a call for the last write to edi; none means that the caller's own argument is passed on.</summary>
-    private static (bool Passed, int? Number) FirstArgument(Instruction[] code, int call)
+    /// <summary>Looks back from a call for the last write to a register; none means that the caller passes an argument of its own on: which.</summary>
+    private static (Register Passed, int? Constant) Argument(Instruction[] code, int call, Register wanted)
     {
-        // In a wrapper the argument may rest in another register meanwhile.
-        Register wanted = Register.RDI;
         for (int i = call - 1; i >= 0; i--)
         {
             Instruction instruction = code[i];
@@ -108,15 +113,16 @@ internal sealed class MachineCode
                 || instruction.Mnemonic is Mnemonic.Cmp or Mnemonic.Test or Mnemonic.Push)
                 continue;
             if (instruction.Mnemonic == Mnemonic.Xor && instruction.Op1Kind == OpKind.Register && instruction.Op1Register == instruction.Op0Register)
-                return (false, 0);
+                return (Register.None, 0);
             if (instruction.Mnemonic == Mnemonic.Mov && instruction.Op1Kind is OpKind.Immediate32 or OpKind.Immediate32to64 or OpKind.Immediate64)
-                return (false, (int)instruction.Immediate32);
+                return (Register.None, (int)instruction.Immediate32);
+            // In a wrapper the argument may rest in another register meanwhile.
             if (instruction.Mnemonic is Mnemonic.Mov or Mnemonic.Movsxd or Mnemonic.Movzx or Mnemonic.Movsx && instruction.Op1Kind == OpKind.Register)
                 wanted = instruction.Op1Register.GetFullRegister();
             else if (instruction.Mnemonic != Mnemonic.Pop)
-                return (false, null);
+                return (Register.None, null);
         }
-        return wanted == Register.RDI ? (true, null) : (false, null);
+        return (ArgumentRegisters.Contains(wanted) ? wanted : Register.None, null);
     }
 
     private Instruction[] Decode(Section text, Function function)

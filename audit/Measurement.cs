@@ -68,7 +68,7 @@ internal sealed class Measurement
             .Concat(Directory.GetFiles(Path.Combine(Root, "corelib"), "*.S", SearchOption.AllDirectories)) // packetd's stand in for them
             .Where(path => !path.Contains("arm64", StringComparison.Ordinal))
             .SelectMany(path => Sources.Routines(Path.GetRelativePath(Root, path), File.ReadAllLines(path)))
-            .Where(routine => symbols.Contains(routine.Name)).DistinctBy(routine => routine.Name);
+            .Where(routine => routine.Name.Split(',').Count(symbols.Remove) > 0).ToArray();
         return [.. Linked.Methods(Root, Rows).Concat(assembly).OrderBy(method => method.File, StringComparer.Ordinal).ThenBy(method => method.First)];
     }
 

@@ -83,24 +83,38 @@ internal static class Sources
         return string.Join('.', node.Ancestors().OfType<TypeDeclarationSyntax>().Select(type => type.Identifier.Text).Reverse().Append(own));
     }
 
-    /// <summary>The routines of an assembly file.</summary>
+    /// <summary>
+    /// The routines of an assembly file, each named by its labels, with commas between. A routine's lines are its labels, what
+    /// follows them, and the directives before them back to the end of the routine before.
+    /// </summary>
     public static IEnumerable<Method> Routines(string file, string[] lines)
     {
-        // A routine begins at its .globl and ends before the next; C comments only.
-        string? name = null;
-        int first = 0, code = 0, comment = 0;
-        for (int i = 0; i <= lines.Length; i++)
+        string name = "";
+        int first = 1, code = 0, comment = 0, before = 0;
+        bool labelled = false;
+        for (int i = 0; i < lines.Length; i++)
         {
-            string line = i < lines.Length ? lines[i].Trim() : ".globl";
-            if (line.StartsWith(".globl", StringComparison.Ordinal) && name != null)
-                yield return new Method(file, name, first, i, code, comment, code);
-            if (line.StartsWith(".globl ", StringComparison.Ordinal) || line.StartsWith(".globl\t", StringComparison.Ordinal))
-                (name, first, code, comment) = (line[6..].Trim().Split(',', ' ')[0], i + 1, 0, 0);
+            string line = lines[i].Trim();
+            bool label = line.Length > 0 && !char.IsDigit(line[0]) && line.Split(' ', '\t')[0].EndsWith(':');
+            bool directive = line.StartsWith('.') && !line.StartsWith(".quad", StringComparison.Ordinal);
+            if (label && !labelled)
+            {
+                if (name.Length > 0)
+                    yield return new Method(file, name, first, i, code, comment, code);
+                (name, first, code, comment, before) = ("", i + 1, before, 0, 0);
+            }
+            if (label)
+                name += (name.Length > 0 ? "," : "") + line[..line.IndexOf(':')];
             if (line.StartsWith("/*", StringComparison.Ordinal) || line.StartsWith('*'))
                 comment++;
+            else if (directive)
+                before++;
             else if (line.Length > 0)
                 code++;
+            labelled = label;
         }
+        if (name.Length > 0)
+            yield return new Method(file, name, first, lines.Length, code + before, comment, code + before);
     }
 
     private static IEnumerable<int> Range(FileLinePositionSpan span, bool endsBefore = false)

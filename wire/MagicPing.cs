@@ -28,20 +28,17 @@ public static class MagicPing
     /// <summary>Checks the header of a magic payload and finds the body, whose size is then the kind's own.</summary>
     public static Refusal Parse(ReadOnlySpan<byte> payload, out MagicKind kind, out ReadOnlySpan<byte> body)
     {
-        kind = 0;
-        body = default;
-        if (payload.Length < HeaderSize)
-            return Refusal.Truncated;
-        if (Bytes.Le16(payload, VersionAt) != Version)
-            return Refusal.UnknownVersion;
-        kind = (MagicKind)Bytes.Le16(payload, KindAt);
+        bool headed = payload.Length >= HeaderSize && Bytes.Le16(payload, VersionAt) == Version;
+        kind = headed ? (MagicKind)Bytes.Le16(payload, KindAt) : 0;
         int size = kind == MagicKind.Boot ? BootToken.Size : Payment.Size;
-        if (kind is not (MagicKind.Boot or MagicKind.Payment))
-            return Refusal.UnknownKind;
-        if (payload.Length != HeaderSize + size)
-            return payload.Length < HeaderSize + size ? Refusal.Truncated : Refusal.TrailingBytes;
-        body = payload.Slice(HeaderSize);
-        return Bytes.Le32(payload, LengthAt) == (uint)size ? Refusal.None : Refusal.Malformed;
+        body = headed ? payload.Slice(HeaderSize) : default;
+        return payload.Length < HeaderSize ? Refusal.Truncated
+            : !headed ? Refusal.UnknownVersion
+            : kind is not (MagicKind.Boot or MagicKind.Payment) ? Refusal.UnknownKind
+            : body.Length < size ? Refusal.Truncated
+            : body.Length > size ? Refusal.TrailingBytes
+            : Bytes.Le32(payload, LengthAt) != (uint)size ? Refusal.Malformed
+            : Refusal.None;
     }
 
     /// <summary>Writes the header in front of a body that is already at <see cref="HeaderSize"/>.</summary>
@@ -77,15 +74,14 @@ public readonly ref struct MagicReply
 
     public static void Emit(Span<byte> to, MagicKind kind, Refusal refusal, uint node, uint boot, ulong time, uint limit)
     {
-        to.Slice(0, Size).Clear();
         Bytes.PutLe64(to, 0, Magic);
         Bytes.PutLe16(to, VersionAt, MagicPing.Version);
         Bytes.PutLe16(to, KindAt, (ushort)kind);
-        to[RefusalAt] = (byte)refusal;
+        Bytes.PutLe32(to, RefusalAt, (uint)refusal); // and three zeros
         Bytes.PutBe32(to, NodeAt, node);
         Bytes.PutBe32(to, BootAt, boot);
         Bytes.PutLe64(to, TimeAt, time);
-        Bytes.PutLe32(to, LimitAt, limit);
+        Bytes.PutLe64(to, LimitAt, limit); // and four zeros
     }
 
     public MagicKind Kind => (MagicKind)Bytes.Le16(bytes, KindAt);

@@ -21,8 +21,8 @@ internal static unsafe class Program
         fixed (byte* path = "/dev/net/tun\0"u8)
             tap = Syscall.Invoke(Open, (nint)path, ReadWrite);
         ulong* request = stackalloc ulong[5];
-        for (int i = 0; i < 15 && argc > 2 && argv[2][i] != 0; i++)
-            ((byte*)request)[i] = argv[2][i];
+        for (int i = 0; i < 15 && argc > 1 && argv[argc - 1][i] != 0; i++)
+            ((byte*)request)[i] = argv[argc - 1][i];
         request[2] = TapWithHeader;
         if (tap < 0 || Syscall.Invoke(Ioctl, tap, SetInterface, (nint)request) < 0 || Syscall.Invoke(Ioctl, tap, SetOffload, ChecksumAndTcp4) < 0)
             return 4;

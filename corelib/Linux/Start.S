@@ -1,7 +1,7 @@
 /* A Linux process begins here (System V AMD64 ABI, "Process Initialization"): rsp points at argc, argv, 0, envp, 0, auxv. */
 
         .section .text.start, "ax"
-        .globl  _start
+        .globl  _start, freestanding_fail
 _start:
         xor     %ebp, %ebp
         mov     (%rsp), %rdi
@@ -12,7 +12,8 @@ _start:
         mov     %eax, %edi
         mov     $231, %eax              /* exit_group */
         syscall
-        ud2
+freestanding_fail:
+        ud2                             /* SIGILL: a broken invariant ends the process at once */
 
         .globl  linux_syscall
         .section .text.syscall, "ax"
@@ -26,8 +27,3 @@ linux_syscall:                          /* (number, a, b, c, d, e, f) */
         mov     8(%rsp), %r9
         syscall
         ret
-
-        .section .text.fail, "ax"
-        .globl  freestanding_fail
-freestanding_fail:
-        ud2                             /* SIGILL: a broken invariant ends the process at once */

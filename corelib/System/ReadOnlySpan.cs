@@ -1,93 +1,43 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace System;
 
-/// <summary>A bounds-checked window over memory that is only read: an index outside it ends the program (<see cref="Environment.FailFast"/>).</summary>
+/// <summary>A <see cref="Span{T}"/> that is only read: the checks are the span's own.</summary>
 public readonly ref struct ReadOnlySpan<T>
 {
-    internal readonly ref T _reference;
-    private readonly int _length;
+    internal readonly Span<T> _span;
 
-    internal ReadOnlySpan(ref T reference, int length)
-    {
-        _reference = ref reference;
-        _length = length;
-    }
+    internal ReadOnlySpan(Span<T> span) => _span = span;
 
     /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements at <paramref name="pointer"/>.</summary>
-    public unsafe ReadOnlySpan(void* pointer, int length)
-    {
-        if (length < 0)
-            Environment.FailFast();
-        _reference = ref Unsafe.AsRef<T>(pointer);
-        _length = length;
-    }
+    public unsafe ReadOnlySpan(void* pointer, int length) => _span = new Span<T>(pointer, length);
 
-    public ReadOnlySpan(ref readonly T reference)
-    {
-        _reference = ref Unsafe.AsRef(in reference);
-        _length = 1;
-    }
+    public ReadOnlySpan(ref readonly T reference) => _span = new Span<T>(ref Unsafe.AsRef(in reference));
 
     // The C# compiler binds UTF-8 literals and constant data to these two and then emits the pointer form instead.
     public ReadOnlySpan(T[] array) => Environment.FailFast();
 
     public ReadOnlySpan(T[] array, int start, int length) => Environment.FailFast();
 
-    public int Length => _length;
-    public bool IsEmpty => _length == 0;
+    public int Length => _span.Length;
+    public bool IsEmpty => _span.IsEmpty;
     public static ReadOnlySpan<T> Empty => default;
 
-    public ref readonly T this[int index]
-    {
-        [Intrinsic]
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get
-        {
-            if ((uint)index >= (uint)_length)
-                Environment.FailFast();
-            return ref Unsafe.Add(ref _reference, (nint)(uint)index);
-        }
-    }
+    public ref readonly T this[int index] => ref _span[index];
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ReadOnlySpan<T> Slice(int start)
-    {
-        if ((uint)start > (uint)_length)
-            Environment.FailFast();
-        return new ReadOnlySpan<T>(ref Unsafe.Add(ref _reference, (nint)(uint)start), _length - start);
-    }
+    public ReadOnlySpan<T> Slice(int start) => _span.Slice(start);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ReadOnlySpan<T> Slice(int start, int length)
-    {
-        if ((ulong)(uint)start + (uint)length > (uint)_length)
-            Environment.FailFast();
-        return new ReadOnlySpan<T>(ref Unsafe.Add(ref _reference, (nint)(uint)start), length);
-    }
+    public ReadOnlySpan<T> Slice(int start, int length) => _span.Slice(start, length);
 
-    public void CopyTo(Span<T> destination)
-    {
-        if ((uint)_length > (uint)destination.Length)
-            Environment.FailFast();
-        SpanHelpers.Memmove(ref Unsafe.As<T, byte>(ref destination._reference), ref Unsafe.As<T, byte>(ref _reference), (nuint)(uint)_length * (nuint)Unsafe.SizeOf<T>());
-    }
+    public void CopyTo(Span<T> destination) => _span.CopyTo(destination);
 
-    public bool TryCopyTo(Span<T> destination)
-    {
-        if ((uint)_length > (uint)destination.Length)
-            return false;
-        CopyTo(destination);
-        return true;
-    }
+    public bool TryCopyTo(Span<T> destination) => _span.TryCopyTo(destination);
 
-    public ref readonly T GetPinnableReference() => ref _reference;
+    public ref readonly T GetPinnableReference() => ref _span._reference;
 
     public Enumerator GetEnumerator() => new(this);
 
-    public static bool operator ==(ReadOnlySpan<T> left, ReadOnlySpan<T> right) =>
-        left._length == right._length && Unsafe.AreSame(ref left._reference, ref right._reference);
+    public static bool operator ==(ReadOnlySpan<T> left, ReadOnlySpan<T> right) => left._span == right._span;
 
     public static bool operator !=(ReadOnlySpan<T> left, ReadOnlySpan<T> right) => !(left == right);
 

@@ -34,7 +34,7 @@ namespace System.Runtime.InteropServices
     public static unsafe class MemoryMarshal
     {
         public static ref T GetReference<T>(Span<T> span) => ref span._reference;
-        public static ref T GetReference<T>(ReadOnlySpan<T> span) => ref span._reference;
+        public static ref T GetReference<T>(ReadOnlySpan<T> span) => ref span._span._reference;
 
         /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements.</summary>
         public static Span<T> CreateSpan<T>(scoped ref T reference, int length) => new(Unsafe.AsPointer(ref reference), length);
@@ -46,31 +46,27 @@ namespace System.Runtime.InteropServices
         public static ReadOnlySpan<byte> CreateReadOnlySpanFromNullTerminated(byte* value)
         {
             int length = 0;
-            if (value != null)
-                while (value[length] != 0)
-                    length++;
+            while (value != null && value[length] != 0)
+                length++;
             return new ReadOnlySpan<byte>(value, length);
         }
 
         public static Span<byte> AsBytes<T>(Span<T> span) where T : struct =>
             new(ref Unsafe.As<T, byte>(ref span._reference), span.Length * Unsafe.SizeOf<T>());
 
-        public static ReadOnlySpan<byte> AsBytes<T>(ReadOnlySpan<T> span) where T : struct =>
-            new(ref Unsafe.As<T, byte>(ref span._reference), span.Length * Unsafe.SizeOf<T>());
+        public static ReadOnlySpan<byte> AsBytes<T>(ReadOnlySpan<T> span) where T : struct => AsBytes(span._span);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Span<TTo> Cast<TFrom, TTo>(Span<TFrom> span) where TFrom : struct where TTo : struct =>
             new(ref Unsafe.As<TFrom, TTo>(ref span._reference), (int)((long)span.Length * Unsafe.SizeOf<TFrom>() / Unsafe.SizeOf<TTo>()));
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static ReadOnlySpan<TTo> Cast<TFrom, TTo>(ReadOnlySpan<TFrom> span) where TFrom : struct where TTo : struct =>
-            new(ref Unsafe.As<TFrom, TTo>(ref span._reference), (int)((long)span.Length * Unsafe.SizeOf<TFrom>() / Unsafe.SizeOf<TTo>()));
+        public static ReadOnlySpan<TTo> Cast<TFrom, TTo>(ReadOnlySpan<TFrom> span) where TFrom : struct where TTo : struct => Cast<TFrom, TTo>(span._span);
 
         public static T Read<T>(ReadOnlySpan<byte> source) where T : struct
         {
             if (Unsafe.SizeOf<T>() > source.Length)
                 Environment.FailFast();
-            return Unsafe.ReadUnaligned<T>(ref source._reference);
+            return Unsafe.ReadUnaligned<T>(ref source._span._reference);
         }
 
         public static void Write<T>(Span<byte> destination, in T value) where T : struct

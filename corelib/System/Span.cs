@@ -15,14 +15,8 @@ public readonly ref struct Span<T>
         _length = length;
     }
 
-    /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements at <paramref name="pointer"/>.</summary>
-    public unsafe Span(void* pointer, int length)
-    {
-        if (length < 0)
-            Environment.FailFast();
-        _reference = ref Unsafe.AsRef<T>(pointer);
-        _length = length;
-    }
+    /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements, none or more, at <paramref name="pointer"/>.</summary>
+    public unsafe Span(void* pointer, int length) : this(ref Unsafe.AsRef<T>(pointer), length) { }
 
     public Span(ref T reference)
     {
@@ -47,12 +41,7 @@ public readonly ref struct Span<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Span<T> Slice(int start)
-    {
-        if ((uint)start > (uint)_length)
-            Environment.FailFast();
-        return new Span<T>(ref Unsafe.Add(ref _reference, (nint)(uint)start), _length - start);
-    }
+    public Span<T> Slice(int start) => Slice(start, _length - start);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<T> Slice(int start, int length)
@@ -94,7 +83,7 @@ public readonly ref struct Span<T>
 
     public Enumerator GetEnumerator() => new(this);
 
-    public static implicit operator ReadOnlySpan<T>(Span<T> span) => new(ref span._reference, span._length);
+    public static implicit operator ReadOnlySpan<T>(Span<T> span) => new(span);
 
     public static bool operator ==(Span<T> left, Span<T> right) =>
         left._length == right._length && Unsafe.AreSame(ref left._reference, ref right._reference);

@@ -27,7 +27,7 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
         return value;
     }
 
-    public byte* Needed(ReadOnlySpan<byte> name)
+    public byte* Text(ReadOnlySpan<byte> name)
     {
         byte* value = Find(name);
         if (value == null)
@@ -35,33 +35,18 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
         return value;
     }
 
-    public bool Switch(ReadOnlySpan<byte> name)
-    {
-        byte* value = Find(name);
-        bool off = Is(value, "off"u8);
-        if (value != null && !off && !Is(value, "on"u8))
-            Log.Fail(name, " is on or off."u8);
-        return !off;
-    }
-
     public uint Number(ReadOnlySpan<byte> name, uint least, uint most, uint usual)
     {
-        byte* value = Find(name);
-        return value == null ? usual : Parse(name, Text(value), least, most);
+        byte* text = Find(name);
+        return text == null ? usual : Parse(name, ref text, 0, least, most);
     }
 
     public uint Address(ReadOnlySpan<byte> name)
     {
-        ReadOnlySpan<byte> text = Text(Needed(name));
+        byte* text = Text(name);
         uint address = 0;
         for (int part = 0; part < 4; part++)
-        {
-            int end = part < 3 ? text.IndexOf((byte)'.') : text.Length;
-            if (end < 0)
-                Log.Fail(name, " is not an address like 10.0.0.2."u8);
-            address = address << 8 | Parse(name, text.Slice(0, end), 0, 255);
-            text = text.Slice(part < 3 ? end + 1 : end);
-        }
+            address = address << 8 | Parse(name, ref text, part < 3 ? '.' : 0, 0, 255);
         if (!Packet.IsHost(address))
             Log.Fail(name, " is not an address that a host can have."u8);
         return address;
@@ -71,25 +56,22 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
     {
         for (int i = 1; i < count; i += 2)
             if (vector[i] != null)
-                Log.Fail(Text(vector[i]), " is not an option; --help lists them."u8);
+                Log.Fail(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(vector[i]), " is not an option; --help lists them."u8);
     }
 
-    private static uint Parse(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text, uint least, uint most)
+    /// <summary>A number, and what has to follow it. SAFETY: whatever it is, a terminated text is not read past its zero.</summary>
+    private static uint Parse(ReadOnlySpan<byte> name, ref byte* text, int end, uint least, uint most)
     {
+        byte* begin = text;
         ulong value = 0;
-        bool right = text.Length is > 0 and <= 10;
-        for (int i = 0; right && i < text.Length; i++)
-        {
-            right = text[i] is >= (byte)'0' and <= (byte)'9';
-            value = value * 10 + text[i] - '0';
-        }
-        if (!right || value < least || value > most)
-            Log.Fail(name, " is a number that is too small, too large or not one; --help tells the range."u8);
+        for (; *text is >= (byte)'0' and <= (byte)'9' && value <= most; text++)
+            value = value * 10 + *text - '0';
+        if (text == begin || *text++ != end || value < least || value > most)
+            Log.Fail(name, " is not of the form and in the range that --help tells."u8);
         return (uint)value;
     }
 
-    private static bool Is(byte* argument, ReadOnlySpan<byte> text) => Bytes.FixedTimeEquals(Text(argument), text);
-
     // SAFETY: the kernel terminates every argument, keeps it for as long as the program runs, and ends the vector with null.
-    private static ReadOnlySpan<byte> Text(byte* argument) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument);
+    private static bool Is(byte* argument, ReadOnlySpan<byte> text) =>
+        Bytes.FixedTimeEquals(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument), text);
 }

@@ -13,16 +13,14 @@ internal static class Confinement
     public static bool Enter(bool ownUsers) =>
         Kernel.Do(Call.Prctl, SetNoNewPrivileges, 1) == 0
         && Kernel.Do(Call.Prctl, SetDumpable) == 0
-        && KeepCapabilities(ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0) == 0
-        && InstallFilter() == 0;
+        && KeepCapabilities(ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0)
+        && InstallFilter();
 
-    public static int KeepCapabilities(uint set)
+    public static bool KeepCapabilities(uint set)
     {
         // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63.
-        Span<ulong> capabilities = stackalloc ulong[4];
-        capabilities[0] = CapabilityVersion3;
-        capabilities[1] = set | (ulong)set << 32;
-        return Kernel.Do(Call.CapSet, Kernel.At(capabilities), Kernel.At(capabilities.Slice(1)));
+        Span<ulong> capabilities = stackalloc ulong[] { CapabilityVersion3, set | (ulong)set << 32, 0, 0 };
+        return Kernel.Do(Call.CapSet, Kernel.At(capabilities), Kernel.At(capabilities.Slice(1))) == 0;
     }
 
     /// <summary>
@@ -31,26 +29,28 @@ internal static class Confinement
     /// made from packetd's 4 GiB of address space (packetd.ld), outside of which packetd has nothing executable: the vDSO
     /// is unmapped (<see cref="UnmapVdso"/>), and no call that maps memory is on the list.
     /// </summary>
-    private static unsafe int InstallFilter()
+    private static bool InstallFilter()
     {
-        const ulong Load = 0x20, JumpIfEqual = 0x15, Return = 0x06;
-        const ulong ArchitectureAt = 4, NumberAt = 0, CallerHighAt = 12, Allow = 0x7FFF0000, KillProcess = 0x80000000;
-        ReadOnlySpan<ushort> allowed = Kernel.WhileServing;
-        Span<ulong> program = stackalloc ulong[8 + allowed.Length];
-        ulong toAllow = (ulong)allowed.Length + 1;
-        int at = 0;
-        program[at++] = Load | ArchitectureAt << 32;
-        program[at++] = JumpIfEqual | 1 << 16 | (ulong)Architecture.Audit << 32;
-        program[at++] = Return | KillProcess << 32;
-        program[at++] = Load | CallerHighAt << 32;
-        program[at++] = JumpIfEqual | (toAllow + 1) << 24 | ((ulong)(nint)(delegate*<bool, bool>)&Enter >> 32) << 32;
-        program[at++] = Load | NumberAt << 32;
+        const ulong Load = 0x20, JumpIfEqual = 0x15, OverNext = 1 << 16, ElseOverNext = 1 << 24, Return = 0x06;
+        const ulong NumberAt = 0, ArchitectureAt = 4UL << 32, CallerHighAt = 12UL << 32;
+        const ulong Allow = Return | 0x7FFF0000UL << 32, KillProcess = Return | 0x80000000UL << 32;
+        ReadOnlySpan<Call> allowed = Kernel.WhileServing;
+        Span<ulong> program = stackalloc ulong[8 + 2 * allowed.Length];
+        program[0] = Load | ArchitectureAt;
+        program[1] = JumpIfEqual | OverNext | (ulong)Architecture.Audit << 32;
+        program[2] = KillProcess;
+        program[3] = Load | CallerHighAt;
+        program[4] = JumpIfEqual | OverNext | (ulong)Kernel.At(allowed) >> 32 << 32;
+        program[5] = Allow;
+        program[6] = Load | NumberAt;
         for (int i = 0; i < allowed.Length; i++)
-            program[at++] = JumpIfEqual | (toAllow - 1 - (ulong)i) << 16 | (ulong)allowed[i] << 32;
-        program[at++] = Return | KillProcess << 32;
-        program[at] = Return | Allow << 32;
-        Span<ulong> described = stackalloc ulong[] { (ulong)program.Length, (ulong)Kernel.At(program) }; // struct sock_fprog
-        return Kernel.Do(Call.Prctl, SetSeccomp, SeccompFilter, Kernel.At(described));
+        {
+            program[7 + 2 * i] = JumpIfEqual | ElseOverNext | (ulong)allowed[i] << 32;
+            program[8 + 2 * i] = Allow;
+        }
+        program[7 + 2 * allowed.Length] = KillProcess;
+        Span<ulong> described = stackalloc ulong[] { (ulong)program.Length, (ulong)Kernel.At<ulong>(program) }; // struct sock_fprog
+        return Kernel.Do(Call.Prctl, SetSeccomp, SeccompFilter, Kernel.At<ulong>(described)) == 0;
     }
 
     /// <summary>Removes the one piece of foreign code from the process: whoever jumped there could make any system call.</summary>
@@ -62,13 +62,11 @@ internal static class Confinement
         byte** word = environment;
         while (*word++ != null)
             continue;
-        for (ulong* auxiliary = (ulong*)word; auxiliary[0] != 0; auxiliary += 2)
-            if (auxiliary[0] == VdsoHeader)
-            {
-                byte* image = (byte*)auxiliary[1];
-                ulong size = *(ulong*)(image + *(ulong*)(image + 32) + 40);
-                Kernel.Do(Call.Munmap, (nint)image, (nint)size); // the kernel rounds up to its own pages
-                return;
-            }
+        ulong* auxiliary = (ulong*)word;
+        while (auxiliary[0] != 0 && auxiliary[0] != VdsoHeader)
+            auxiliary += 2;
+        byte* image = (byte*)auxiliary[1];
+        if (auxiliary[0] != 0)
+            Kernel.Do(Call.Munmap, (nint)image, *(nint*)(image + *(ulong*)(image + 32) + 40)); // the kernel rounds up to its own pages
     }
 }

@@ -2,7 +2,7 @@ using System;
 
 namespace Packetd;
 
-/// <summary>Text in a buffer of fixed size. What does not fit is left out: it is for people, or was measured before.</summary>
+/// <summary>Text in a buffer of fixed size. What does not fit is left out, but for the newline: it is for people, or was measured before.</summary>
 internal ref struct Line(Span<byte> buffer)
 {
     private readonly Span<byte> buffer = buffer;
@@ -11,54 +11,36 @@ internal ref struct Line(Span<byte> buffer)
 
     public readonly ReadOnlySpan<byte> Text => buffer.Slice(0, Length);
 
-    public void Add(byte value)
-    {
-        if (Length < buffer.Length)
-            buffer[Length++] = value;
-    }
-
     /// <summary>
     /// Adds a text with its gaps filled, one value after the other: <c>%</c> a number, <c>@</c> an IPv4 address, <c>~</c> a byte as two
     /// hexadecimal digits.
     /// </summary>
-    public void Add(scoped ReadOnlySpan<byte> text, ulong a = 0, ulong b = 0, ulong c = 0, ulong d = 0)
+    public void Add(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values)
     {
-        Span<ulong> values = stackalloc ulong[4];
-        values[0] = a;
-        values[1] = b;
-        values[2] = c;
-        values[3] = d;
         int next = 0;
         for (int i = 0; i < text.Length; i++)
             if (text[i] == '%')
-                AddNumber(values[next++]);
-            else if (text[i] == '@')
-                AddAddress((uint)values[next++]);
+                AddNumber(values[next++], 10, 1);
             else if (text[i] == '~')
-                AddHex((byte)values[next++]);
+                AddNumber((byte)values[next++], 16, 2);
+            else if (text[i] == '@')
+                AddAddress(values[next++]);
             else
                 Add(text[i]);
     }
 
-    /// <summary>Ends the line with a newline, at the cost of its last character if it must be.</summary>
-    public void End()
+    private void Add(byte value)
     {
-        Length = Math.Min(Length, buffer.Length - 1);
-        Add((byte)'\n');
+        if (Length < buffer.Length - (value == '\n' ? 0 : 1))
+            buffer[Length++] = value;
     }
 
-    private void AddNumber(ulong value)
-    {
-        if (value >= 10)
-            AddNumber(value / 10);
-        Add((byte)('0' + value % 10));
-    }
+    private void AddAddress(ulong address) => Add("%.%.%.%"u8, address >> 24, (byte)(address >> 16), (byte)(address >> 8), (byte)address);
 
-    private void AddAddress(uint address) => Add("%.%.%.%"u8, address >> 24, (byte)(address >> 16), (byte)(address >> 8), (byte)address);
-
-    private void AddHex(byte value)
+    private void AddNumber(ulong value, uint radix, int digits)
     {
-        Add("0123456789abcdef"u8[value >> 4]);
-        Add("0123456789abcdef"u8[value & 15]);
+        if (value >= radix || digits > 1)
+            AddNumber(value / radix, radix, digits - 1);
+        Add("0123456789abcdef"u8[(int)(value % radix)]);
     }
 }

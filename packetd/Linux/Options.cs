@@ -7,8 +7,7 @@ internal unsafe struct Options
 {
     public byte* Link, KeyFile, Monitor, Firmware;
     public uint Address;
-    public uint MaxDomains, MaxMemory, ChainSteps, UidBase, LogLevel;
-    public bool Offload;
+    public uint MaxDomains, MaxMemory, ChainSteps, TokenCpu, UidBase, LogLevel;
 
     public const int DomainsLimit = 64;
 
@@ -22,14 +21,15 @@ internal unsafe struct Options
           --key-file FILE       secret shared with the broker: 16 to 64 bytes, a newline ends it
           --monitor PROGRAM     program that emulates a machine
           --firmware IMAGE      what each machine starts with
-          --offload on|off      leave checksums and segmentation to machines and link (on)
           --max-domains N       machines at a time, 1 to 64 (16)
-          --max-memory MIB      memory of one machine at most (1024)
-          --chain-steps N       tokens verified in one packet at most (1000)
-          --uid-base N          machine n runs as user and group N + n (200000); 0: as packetd's own, for laboratories only
+          --max-memory MIB      memory of one machine at most, 1 to 3071 (1024)
+          --chain-steps N       tokens verified in one packet at most, 1 to 100000 (1000)
+          --token-cpu SECONDS   CPU time that one token pays for, 1 to 1000000 (3600); a machine that has used up its tokens' ends
+          --uid-base N          machine n runs as user and group N + n, up to 2000000000 (200000); 0: as packetd's own, for laboratories only
           --log-level N         0 errors, 1 events (1)
 
         SIGTERM ends packetd and its machines. Its log is its standard error; what monitors write is its standard output.
+        The log tells a machine's end by its monitor's exit code: 0 reset or powered off, 2 crashed, 3 not locked in, 4 monitor failed.
 
         """u8;
 
@@ -43,15 +43,15 @@ internal unsafe struct Options
         }
         Options options = new()
         {
-            Link = arguments.Needed("--link"u8),
+            Link = arguments.Text("--link"u8),
             Address = arguments.Address("--address"u8),
-            KeyFile = arguments.Needed("--key-file"u8),
-            Monitor = arguments.Needed("--monitor"u8),
-            Firmware = arguments.Needed("--firmware"u8),
-            Offload = arguments.Switch("--offload"u8),
+            KeyFile = arguments.Text("--key-file"u8),
+            Monitor = arguments.Text("--monitor"u8),
+            Firmware = arguments.Text("--firmware"u8),
             MaxDomains = arguments.Number("--max-domains"u8, 1, DomainsLimit, 16),
             MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
             ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),
+            TokenCpu = arguments.Number("--token-cpu"u8, 1, 1_000_000, 3600),
             UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, 200_000),
             LogLevel = arguments.Number("--log-level"u8, 0, 1, 1),
         };

@@ -26,13 +26,17 @@ public struct Domain
 
     public readonly uint Boot => Addresses[0];
 
-    public static Domain Of(BootToken token)
+    /// <summary>False when one of the addresses is no host's, or the node's own.</summary>
+    public static bool TryMake(BootToken token, uint node, out Domain domain)
     {
-        Domain domain = default;
-        domain.Addresses[0] = token.BootAddress;
-        for (int i = 0; i < token.GuestCount; i++)
-            domain.Addresses[1 + i] = token.Guest(i);
-        return domain;
+        domain = default;
+        bool allowed = true;
+        for (int i = 0; i <= token.GuestCount; i++)
+        {
+            domain.Addresses[i] = i == 0 ? token.BootAddress : token.Guest(i - 1);
+            allowed &= Packet.IsHost(domain.Addresses[i]) && domain.Addresses[i] != node;
+        }
+        return allowed;
     }
 
     public readonly bool Owns(uint address)

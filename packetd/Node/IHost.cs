@@ -11,7 +11,7 @@ public interface IHost
 
     /// <summary>
     /// Sends a packet (virtio-net header, then the frame) to a domain's slot or to <see cref="Port.Link"/>, at once or never.
-    /// May complete the packet's checksum in place. False when it was dropped.
+    /// False when it was dropped.
     /// </summary>
     bool Send(int port, scoped Span<byte> packet);
 

@@ -7,11 +7,9 @@ namespace Packetd;
 public ref partial struct Node<THost>
 {
     /// <param name="boot">The token's boot address, once it could be read.</param>
-    /// <param name="limit">The limit that was exceeded.</param>
-    private Refusal Admit(ReadOnlySpan<byte> payload, out MagicKind kind, out uint boot, out uint limit)
+    private Refusal Admit(ReadOnlySpan<byte> payload, out MagicKind kind, out uint boot)
     {
         boot = 0;
-        limit = 0;
         Refusal refusal = MagicPing.Parse(payload, out kind, out ReadOnlySpan<byte> body);
         if (refusal != Refusal.None)
             return refusal;
@@ -20,70 +18,44 @@ public ref partial struct Node<THost>
         if (!BootToken.TryParse(body, out BootToken token))
             return Refusal.Malformed;
         boot = token.BootAddress;
-        refusal = Check(token, out limit);
-        return refusal == Refusal.None ? Boot(token, out limit) : refusal;
+        refusal = Check(token);
+        return refusal == Refusal.None ? Boot(token) : refusal;
     }
 
-    /// <summary>What can be said about a token without looking at the node's domains; the signature last, because it costs most.</summary>
-    private Refusal Check(BootToken token, out uint limit)
-    {
-        limit = 0;
-        if (token.Node != limits.Address)
-            return Refusal.WrongNode;
-        ulong now = Host.Now;
-        if (token.Issued > now)
-            return Refusal.TooEarly;
-        if (token.Expires <= now || token.Expires <= used.Forgotten)
-            return Refusal.Expired;
-        if (token.Issued < limits.Started)
-            return Refusal.IssuedBeforeStart;
-        limit = limits.MaxMemoryMiB;
-        if (token.MemoryMiB > limit)
-            return Refusal.MemoryTooLarge;
-        limit = limits.ChainSteps;
-        if (token.TokenCount > limit)
-            return Refusal.ChainTooLong;
-        limit = 0;
-        return token.SignedWith(in limits.Key) ? Refusal.None : Refusal.BadSignature;
-    }
+    /// <summary>Whether the token is good: the signature comes last of what everybody can try, because it costs most.</summary>
+    private readonly Refusal Check(BootToken token) =>
+        token.Node != limits.Address ? Refusal.WrongNode
+        : token.Issued > Host.Now ? Refusal.TooEarly
+        : token.Expires <= Host.Now || token.Expires <= used.Forgotten ? Refusal.Expired
+        : token.Issued < limits.Started ? Refusal.IssuedBeforeStart
+        : token.MemoryMiB > limits.MaxMemoryMiB ? Refusal.MemoryTooLarge
+        : token.TokenCount > limits.ChainSteps ? Refusal.ChainTooLong
+        : !token.SignedWith(in limits.Key) ? Refusal.BadSignature
+        : used.Contains(token.ChainEnd) ? Refusal.Replayed
+        : !token.ChainHolds() ? Refusal.ChainBroken
+        : Refusal.None;
 
-    /// <summary>Starts a domain for a token that the broker did sign, once.</summary>
-    private Refusal Boot(BootToken token, out uint limit)
+    /// <summary>Starts a domain for a good token, once.</summary>
+    private Refusal Boot(BootToken token)
     {
-        limit = 0;
-        if (used.Contains(token.ChainEnd))
-            return Refusal.Replayed;
-        if (!token.ChainHolds())
-            return Refusal.ChainBroken;
-        Domain domain = Domain.Of(token);
-        if (!MayHave(in domain, token.GuestCount))
+        if (!Domain.TryMake(token, limits.Address, out Domain domain))
             return Refusal.AddressNotAllowed;
-        for (int slot = 0; slot < domains.Length; slot++)
-            if (domains[slot].Owns(domain.Boot) || domain.Owns(domains[slot].Boot))
-                return Refusal.AddressInUse;
-        int free = 0;
-        while (free < domains.Length && domains[free].Boot != 0)
-            free++;
-        if (free == domains.Length)
+        int free = -1;
+        for (int slot = Domains.Length - 1; slot >= 0; slot--)
         {
-            limit = (uint)free;
-            return Refusal.TooManyDomains;
+            if (Domains[slot].Owns(domain.Boot) || domain.Owns(Domains[slot].Boot))
+                return Refusal.AddressInUse;
+            free = Domains[slot].Boot == 0 ? slot : free;
         }
+        if (free < 0)
+            return Refusal.TooManyDomains;
         int place = used.Reserve(Host.Now);
         if (place < 0)
             return Refusal.TooManyTokens;
         if (!Host.Start(free, token))
             return Refusal.StartFailed;
         used.Add(place, token);
-        domains[free] = domain;
+        Domains[free] = domain;
         return Refusal.None;
-    }
-
-    private readonly bool MayHave(in Domain domain, int guests)
-    {
-        for (int i = 0; i <= guests; i++)
-            if (!Packet.IsHost(domain.Addresses[i]) || domain.Addresses[i] == limits.Address)
-                return false;
-        return true;
     }
 }

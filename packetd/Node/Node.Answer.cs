@@ -52,7 +52,9 @@ public ref partial struct Node<THost>
     private void AnswerMagic(int port, Span<byte> packet, ReadOnlySpan<byte> payload, uint source)
     {
         const int Headers = Packet.HeaderSize + Packet.IcmpAt + Packet.IcmpSize;
-        Refusal refusal = Admit(payload, out MagicKind kind, out uint boot, out uint limit);
+        Refusal refusal = Admit(payload, out MagicKind kind, out uint boot);
+        uint limit = refusal == Refusal.MemoryTooLarge ? limits.MaxMemoryMiB : refusal == Refusal.ChainTooLong ? limits.ChainSteps
+            : refusal == Refusal.TooManyDomains ? (uint)Domains.Length : 0;
         if (refusal != Refusal.None)
         {
             if (!Limiter.Allows(AnswerKind.Refusal, source))

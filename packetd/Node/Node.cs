@@ -25,23 +25,17 @@ public struct Limits
 /// The node: every packet comes in here, and every decision about it is made here and in the other files of this type,
 /// without a system call, a heap or a clock of its own. All memory belongs to the caller and is as large as it will ever be.
 /// </summary>
-public ref partial struct Node<THost>
+public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> domains, UsedTokens used, Limiter limiter)
     where THost : IHost, allows ref struct
 {
-    public THost Host;
-    public Limiter Limiter;
-    private readonly Span<Domain> domains;
-    private readonly Limits limits;
-    private UsedTokens used;
+    public THost Host = host;
+    public Limiter Limiter = limiter;
 
-    public Node(THost host, Limits limits, Span<Domain> domains, UsedTokens used, Limiter limiter)
-    {
-        Host = host;
-        this.limits = limits;
-        this.domains = domains;
-        this.used = used;
-        Limiter = limiter;
-    }
+    /// <summary>By slot. Whoever sees a machine's end empties its slot, and so frees its addresses.</summary>
+    public readonly Span<Domain> Domains = domains;
+
+    private readonly Limits limits = limits;
+    private UsedTokens used = used;
 
     /// <summary>
     /// Takes a packet from a domain's slot or from <see cref="Port.Link"/>. The packet's memory may be written to: answers
@@ -51,14 +45,14 @@ public ref partial struct Node<THost>
     {
         if (packet.Length < Packet.HeaderSize + Packet.EthernetSize)
             return;
-        if (port != Port.Link && !MaySend(ref domains[port], packet))
+        if (port != Port.Link && !MaySend(ref Domains[port], packet))
             return;
 
         Span<byte> frame = packet.Slice(Packet.HeaderSize);
         if ((frame[0] & 1) != 0)
         {
             if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(frame, Packet.SourceAt + 2)))
-                for (int to = Port.Link; to < domains.Length; to++)
+                for (int to = Port.Link; to < Domains.Length; to++)
                     if (to != port)
                         Deliver(to, packet);
             AnswerArp(port, packet);
@@ -76,38 +70,26 @@ public ref partial struct Node<THost>
         }
     }
 
-    /// <summary>The end of the domain in a slot, whose addresses are free from now on. Returns what it was.</summary>
-    public Domain Remove(int slot)
-    {
-        Domain domain = domains[slot];
-        domains[slot] = default;
-        return domain;
-    }
-
     private static bool MaySend(ref Domain domain, ReadOnlySpan<byte> packet)
     {
         bool allowed = Filter.Allows(in domain, packet);
-        domain.Sent += allowed ? 1UL : 0;
-        domain.Forged += allowed ? 0 : 1UL;
+        (allowed ? ref domain.Sent : ref domain.Forged)++;
         return allowed;
     }
 
     private void Deliver(int port, Span<byte> packet)
     {
-        if (port != Port.Link && domains[port].Boot == 0)
-            return;
-        bool sent = Host.Send(port, packet);
         if (port == Port.Link)
-            return;
-        domains[port].Received += sent ? 1UL : 0;
-        domains[port].Dropped += sent ? 0 : 1UL;
+            Host.Send(port, packet);
+        else if (Domains[port].Boot != 0)
+            (Host.Send(port, packet) ? ref Domains[port].Received : ref Domains[port].Dropped)++;
     }
 
     /// <summary>The slot of the domain with this boot address; the link when no domain has it, or when it is 0.</summary>
     private readonly int Find(uint boot)
     {
-        for (int slot = 0; slot < domains.Length; slot++)
-            if (domains[slot].Boot == boot && boot != 0)
+        for (int slot = 0; slot < Domains.Length; slot++)
+            if (Domains[slot].Boot == boot && boot != 0)
                 return slot;
         return Port.Link;
     }

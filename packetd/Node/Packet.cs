@@ -16,9 +16,6 @@ public static class Packet
     /// <summary>Ethernet and the largest IPv4 datagram.</summary>
     public const int MaxSize = HeaderSize + EthernetSize + 65535;
 
-    /// <summary>What a frame may measure where segmentation is not left undone.</summary>
-    public const int MaxPlainSize = HeaderSize + 1514;
-
     public const int FlagsAt = 0, GsoAt = 1, GsoSizeAt = 4, ChecksumStartAt = 6, ChecksumOffsetAt = 8;
     public const byte NeedsChecksum = 1, GsoTcp4 = 1, GsoUdp = 5, GsoEcn = 0x80;
 
@@ -69,24 +66,5 @@ public static class Packet
         while (sum >> 16 != 0)
             sum = (sum & 0xFFFF) + (sum >> 16);
         return (ushort)~(((sum & 0xFF) << 8) | (sum >> 8));
-    }
-
-    /// <summary>
-    /// Does what a network card with checksum offload would: for a receiver that wants whole frames. False when the header
-    /// asks for more (segmentation) or for the impossible.
-    /// </summary>
-    public static bool Complete(Span<byte> packet)
-    {
-        if ((packet[FlagsAt] & NeedsChecksum) != 0)
-        {
-            int start = Bytes.Le16(packet, ChecksumStartAt), at = start + Bytes.Le16(packet, ChecksumOffsetAt);
-            Span<byte> frame = packet.Slice(HeaderSize);
-            if (start > frame.Length || at + 2 > frame.Length)
-                return false;
-            // The field holds the sum of the pseudo header until now, so the sum over everything is the checksum.
-            Bytes.PutBe16(frame, at, Checksum(frame.Slice(start)));
-            packet[FlagsAt] = 0;
-        }
-        return packet[GsoAt] == 0 && packet.Length <= MaxPlainSize;
     }
 }

@@ -7,20 +7,15 @@ namespace Packetd;
 /// The tokens that were honoured, by chain end, until they expire: each buys one domain. Forgetting follows the clock, and
 /// clocks step back; so a token that expires no later than one that was forgotten counts as expired for good.
 /// </summary>
-public ref struct UsedTokens
+/// <param name="ends">Room for as many chain ends as there are <paramref name="expiries"/>.</param>
+/// <param name="expiries">All zero: free.</param>
+public ref struct UsedTokens(Span<byte> ends, Span<ulong> expiries)
 {
-    private readonly Span<byte> ends;
-    private readonly Span<ulong> expiries;
+    private readonly Span<byte> ends = ends;
+    private readonly Span<ulong> expiries = expiries;
 
     /// <summary>The latest expiry time that was ever forgotten.</summary>
     public ulong Forgotten { get; private set; }
-
-    /// <param name="ends">Room for as many chain ends as there are <paramref name="expiries"/>, all zero: free.</param>
-    public UsedTokens(Span<byte> ends, Span<ulong> expiries)
-    {
-        this.ends = ends;
-        this.expiries = expiries;
-    }
 
     public readonly bool Contains(ReadOnlySpan<byte> end)
     {

@@ -100,7 +100,7 @@ public class AdmitTests
         byte[] payload = new Tokens().Payload();
         Assert.Equal(Refusal.None, Send(ref node, payload));
         Assert.Equal(Refusal.Replayed, Send(ref node, payload));
-        node.Remove(0);
+        node.Domains[0] = default;
         Assert.Equal(Refusal.Replayed, Send(ref node, payload));
         Assert.Single(host.Starts);
     }
@@ -123,7 +123,7 @@ public class AdmitTests
         Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2 }.Payload()));
         Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000040 }.Payload()));
         Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000041, Guests = [0x0A000032] }.Payload()));
-        node.Remove(0);
+        node.Domains[0] = default;
         Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 2 }.Payload()));
     }
 
@@ -137,7 +137,7 @@ public class AdmitTests
         byte[] third = new Tokens { Seed = 3, Boot = 0x0A000033 }.Payload();
         Assert.Equal(Refusal.TooManyDomains, Send(ref node, third, out uint limit));
         Assert.Equal(2u, limit);
-        node.Remove(0);
+        node.Domains[0] = default;
         Assert.Equal(Refusal.None, Send(ref node, third));
         Assert.Equal((0, 0x0A000033u), host.Starts[2]);
     }
@@ -150,7 +150,7 @@ public class AdmitTests
         for (int i = 0; i < 3; i++)
         {
             Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 10 + i, Expires = TestHost.Started + 200 + (ulong)i }.Payload()));
-            node.Remove(0);
+            node.Domains[0] = default;
         }
         byte[] next = new Tokens { Seed = 20, Expires = TestHost.Started + 900 }.Payload();
         Assert.Equal(Refusal.TooManyTokens, Send(ref node, next));
@@ -165,10 +165,10 @@ public class AdmitTests
         var node = host.MakeNode(new Domain[1], tokens: 1);
         byte[] first = new Tokens { Seed = 1 }.Payload();
         Assert.Equal(Refusal.None, Send(ref node, first));
-        node.Remove(0);
+        node.Domains[0] = default;
         host.Now += 10_000;
         Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 2, Issued = host.Now, Expires = host.Now + 10 }.Payload()));
-        node.Remove(0);
+        node.Domains[0] = default;
         host.Now -= 10_000;
         Assert.Equal(Refusal.Expired, Send(ref node, first));
         host.Now += 10_020;

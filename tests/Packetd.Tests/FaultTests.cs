@@ -75,13 +75,16 @@ public class FaultTests
     }
 
     [RootFact]
-    public void A_record_of_the_wrong_size_ends_the_machine()
+    public void A_machine_that_loops_ends_when_its_tokens_CPU_time_is_spent()
     {
-        using var lab = new Lab();
-        int pid = lab.StartDomain(210);
-        lab.Order(Boot, 9);
-        Lab.AssertEnds(pid);
-        lab.WaitForLine("domain 0: ended: signal 9");
+        using var lab = new Lab("--token-cpu", "1");
+        Assert.Equal(Refusal.None, lab.Ping((Lab.Token(210) with { Count = 1 }).Payload()));
+        int looping = int.Parse(lab.WaitForLine("started for").Split("process ")[1]);
+        lab.StartDomain(211, Other);
+        lab.Order(Boot, 3);
+        Assert.Contains("ended: signal 24, its CPU time is spent; frames sent 0", lab.WaitForLine("domain 0: ended", seconds: 60), StringComparison.Ordinal);
+        Lab.AssertEnds(looping);
+        Assert.Equal(5, RoundTrips(lab, Other, 5));
     }
 
     [RootFact]

@@ -41,7 +41,9 @@ internal ref struct LogicNode : INodeUnderTest
 
     public Counters End(uint boot, Ending how)
     {
-        Domain domain = node.Remove(Slot(boot));
+        int slot = Slot(boot);
+        Domain domain = node.Domains[slot];
+        node.Domains[slot] = default;
         return new Counters(domain.Sent, domain.Received, domain.Dropped, domain.Forged);
     }
 

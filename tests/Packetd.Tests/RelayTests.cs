@@ -156,33 +156,6 @@ public class RelayTests
     }
 
     [Fact]
-    public void Completing_a_checksum_gives_what_the_card_would()
-    {
-        byte[] packet = Udp(Frames.ClientMac, First, First, 41);
-        new Random(8).NextBytes(packet.AsSpan(10 + 34));
-        packet[0] = 1;
-        packet[6] = 34;
-        packet[8] = 6;
-        Bytes.PutBe16(packet, 10 + 40, 0x1234); // the pseudo header's sum
-        byte[] right = packet.ToArray();
-        ushort sum = Frames.Sum(right.AsSpan(10 + 34));
-        Assert.True(Packet.Complete(packet));
-        Assert.Equal(sum, Bytes.Be16(packet, 10 + 40));
-        Assert.Equal(0, packet[0]);
-        Assert.True(Packet.Complete(packet));
-        packet[1] = 1;
-        Assert.False(Packet.Complete(packet));
-        foreach ((byte start, byte offset) in new[] { ((byte)255, (byte)0), ((byte)34, (byte)60) })
-        {
-            byte[] wrong = Udp(Frames.ClientMac, First, First, 41);
-            (wrong[0], wrong[6], wrong[8]) = (1, start, offset);
-            Assert.False(Packet.Complete(wrong));
-        }
-        Assert.False(Packet.Complete(new byte[Packet.MaxPlainSize + 1]));
-        Assert.True(Packet.Complete(new byte[Packet.MaxPlainSize]));
-    }
-
-    [Fact]
     public void The_checksum_is_that_of_RFC_1071_for_every_length_and_alignment()
     {
         byte[] bytes = new byte[70];
