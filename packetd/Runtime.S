@@ -2,7 +2,7 @@
    System V AMD64 calling convention throughout. */
 
         .text
-        .globl  packetd_syscall, memmove, memset, RhpReversePInvoke, RhpReversePInvokeReturn, RhpFallbackFailFast
+        .globl  packetd_syscall, memmove, memset, RhpReversePInvoke, RhpReversePInvokeReturn, RhpFallbackFailFast, __security_cookie
 
 packetd_syscall:                        /* (a, b, c, d, e, number) */
         mov     %rcx, %r10
@@ -33,7 +33,5 @@ RhpFallbackFailFast:
         jmp     freestanding_fail
 
         .section .rodata.cookie, "a"
-        .globl  __security_cookie
-        .balign 8
 __security_cookie:
         .quad   0x5bd1e995c6a4a793      /* guards buffers on the stack against overruns, which bounds checks should have caught; fixed, so no secret */

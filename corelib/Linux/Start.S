@@ -1,4 +1,5 @@
-/* A Linux process begins here (System V AMD64 ABI, "Process Initialization"): rsp points at argc, argv, 0, envp, 0, auxv. */
+/* A Linux process begins here (System V AMD64 ABI, "Process Initialization"): rsp, a multiple
+   of 16, points at argc, argv, 0, envp, 0, auxv. */
 
         .section .text.start, "ax"
         .globl  _start, freestanding_fail
@@ -7,7 +8,6 @@ _start:
         mov     (%rsp), %rdi
         lea     8(%rsp), %rsi
         lea     16(%rsp,%rdi,8), %rdx
-        and     $-16, %rsp
         call    freestanding_main
         mov     %eax, %edi
         mov     $231, %eax              /* exit_group */
