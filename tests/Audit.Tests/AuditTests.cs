@@ -83,7 +83,7 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
 
     [Fact]
     public void A_line_more_in_the_event_loop_fails_and_names_the_loop() => copy.With("packetd/Linux/Program.cs",
-        "        node.Host.Wait();\n", "        node.Host.Wait();\n        node.Host.Wait();\n", () =>
+        "        node.Host.Wait(seconds: 1);\n", "        node.Host.Wait(seconds: 1);\n        node.Host.Wait(seconds: 1);\n", () =>
         {
             Assert.Equal(1, copy.Audit(out string output));
             Assert.Contains("code lines, its budget is", output, StringComparison.Ordinal);
@@ -109,10 +109,10 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
         });
 
     [Fact]
-    public void A_call_through_a_pointer_is_found() => copy.With("packetd/Linux/Log.cs",
-        "    public static void Write(ref Line line)\n    {\n        line.End();\n",
-        "    private static unsafe void Again(ref Line line) => line.End();\n\n    public static unsafe void Write(ref Line line)\n    {\n        line.End();\n"
-        + "        delegate*<ref Line, void> chosen = line.Length > 9 ? &Write : &Again;\n        if (line.Length > 250)\n            chosen(ref line);\n", () =>
+    public void A_call_through_a_pointer_is_found() => copy.With("packetd/Linux/LinuxHost.cs",
+        "    public void Wait(ulong seconds)\n    {\n",
+        "    private static ulong Half(ulong seconds) => seconds / 2;\n\n    private static ulong Twice(ulong seconds) => seconds * 2;\n\n"
+        + "    public unsafe void Wait(ulong seconds)\n    {\n        delegate*<ulong, ulong> chosen = polls.Length > 9 ? &Half : &Twice;\n        seconds = chosen(seconds);\n", () =>
         {
             Assert.Equal(1, copy.Audit(out string output, "--raise"));
             Assert.Contains("no-indirect-calls", output, StringComparison.Ordinal);
