@@ -84,7 +84,7 @@ public class FaultTests
         lab.Order(Boot, 3);
         Assert.Contains("ended: signal 24, its CPU time is spent; frames sent 0", lab.WaitForLine("domain 0: ended", seconds: 60), StringComparison.Ordinal);
         Lab.AssertEnds(looping);
-        Assert.Equal(5, RoundTrips(lab, Other, 5));
+        Assert.Equal(5, lab.RoundTrips(Other, 5));
     }
 
     [RootFact]
