@@ -16,6 +16,9 @@ export MSBUILDDISABLENODEREUSE := 1
 # The builder's summary of nothing having gone wrong.
 QUIET := '/^[[:space:]]*$$$$/d; /(Warning|Error)\(s\)|Time Elapsed|Build (succeeded|FAILED)/d'
 
+# The compiler leaves folders behind.
+SCRATCH := export TMPDIR=$$(mktemp -d) && trap 'rm -rf "$$TMPDIR"' EXIT;
+
 OUT    := out
 BIN    := $(OUT)/bin
 IMAGES := $(OUT)/images
@@ -34,7 +37,7 @@ programs: $(OUT)/.programs
 
 $(OUT)/.images: $(SOURCES) | deps
 	@mkdir -p $(IMAGES)
-	@for project in $(IMAGE_PROJECTS); do \
+	@$(SCRATCH) for project in $(IMAGE_PROJECTS); do \
 	    echo "image    $$project"; \
 	    dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly "$$project" | sed -E $(QUIET); \
 	done
@@ -50,7 +53,7 @@ $(OUT)/.arm64: $(SOURCES) | deps
 
 $(OUT)/.programs: $(SOURCES) | deps
 	@mkdir -p $(BIN)
-	@for project in $(PROGRAM_PROJECTS); do \
+	@$(SCRATCH) for project in $(PROGRAM_PROJECTS); do \
 	    echo "program  $$project"; \
 	    dotnet publish -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -o $(BIN) "$$project" | sed -E $(QUIET); \
 	done

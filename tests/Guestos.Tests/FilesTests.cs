@@ -20,7 +20,7 @@ public class FilesTests
     [InlineData("domain")]
     public void GuestAnswersAsTheHostDoes(string monitor)
     {
-        string folder = Directory.CreateTempSubdirectory("files-").FullName;
+        string folder = Programs.Folder();
         string[] expected = Lines(Programs.RunOnHost("files", folder));
         Directory.Delete(folder, true);
         Assert.Equal("all answers given", expected[^1]);
@@ -55,7 +55,7 @@ public class FilesTests
 
     private static string[] OnHost(string script, IEnumerable<string> applets)
     {
-        string folder = Directory.CreateTempSubdirectory("applets-").FullName;
+        string folder = Programs.Folder();
         string bin = Path.Combine(folder, "bin"), work = Path.Combine(folder, "work");
         Directory.CreateDirectory(bin);
         Directory.CreateDirectory(work);

@@ -14,8 +14,11 @@ internal static class Programs
 
     public static readonly string Root = FindRoot();
 
-    /// <summary>A folder of this run for what tests make.</summary>
-    public static readonly string Scratch = Directory.CreateTempSubdirectory("guestos-tests-").FullName;
+    /// <summary>A folder of this run for what tests make, which goes with it.</summary>
+    public static readonly string Scratch = MakeScratch();
+
+    /// <summary>A new one in it.</summary>
+    public static string Folder() => Directory.CreateDirectory(System.IO.Path.Combine(Scratch, System.IO.Path.GetRandomFileName())).FullName;
 
     public static string Path(string name) => built.GetOrAdd(name, Compile);
 
@@ -41,6 +44,13 @@ internal static class Programs
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, errors);
         return program;
+    }
+
+    private static string MakeScratch()
+    {
+        string folder = Directory.CreateTempSubdirectory("guestos-tests-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        return folder;
     }
 
     private static string FindRoot()
