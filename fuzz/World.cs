@@ -1,0 +1,171 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Packetd;
+using Packetd.Tests;
+using Wire;
+
+namespace Fuzz;
+
+/// <summary>What a host can refuse; the argument of <see cref="StepKind.Host"/>.</summary>
+[Flags]
+internal enum Faults : byte
+{
+    None = 0,
+
+    /// <summary>No machine starts.</summary>
+    Start = 1,
+
+    /// <summary>The link takes no frame.</summary>
+    Link = 2,
+
+    /// <summary>No domain takes a frame.</summary>
+    Domains = 4,
+
+    /// <summary>Domains want whole frames: the host completes checksums before it sends to them (<c>--offload off</c>).</summary>
+    NoOffload = 8,
+}
+
+/// <summary>
+/// A node with small limits, and around it everything that a script can do to it. Each packet, answer and start is judged
+/// (World.Judging.cs); what must never happen is a <see cref="Violation"/>.
+/// </summary>
+internal sealed partial class World : IHost
+{
+    public const int Slots = 3, TokenRoom = 6;
+
+    /// <summary>So that a script which repeats itself does not take seconds.</summary>
+    private const int MaxPackets = 300;
+
+    private readonly ulong epoch;
+    private readonly Domain[] domains = new Domain[Slots];
+    private readonly ushort[] spent = new ushort[Limiter.Size];
+    private readonly byte[] ends = new byte[TokenRoom * 20];
+    private readonly ulong[] expiries = new ulong[TokenRoom];
+    private readonly byte[] memory = new byte[Packet.MaxSize];
+    private readonly List<(int Port, byte[] Packet)> packets = [];
+    private Faults faults;
+    private ulong latest, tenth, started;
+    private int received;
+
+    /// <param name="epoch">Unix seconds when scripts begin; the node started 100 seconds before.</param>
+    public World(ulong epoch = TestHost.Started + 100) => this.epoch = epoch;
+
+    /// <summary>Hears each step and what came of it, when somebody wants to read it.</summary>
+    public Action<string>? Story { get; set; }
+
+    /// <summary>packetd waits until no second belongs to two runs.</summary>
+    public ulong SecondsToRestart { get; init; } = 1;
+
+    public ulong Now { get; private set; }
+
+    /// <summary>The packets of the script so far, as they came to the node, each once however often it was repeated.</summary>
+    public IReadOnlyList<(int Port, byte[] Packet)> Packets => packets;
+
+    /// <summary>Runs a script from its beginning, on a new node.</summary>
+    /// <exception cref="Violation">The node did what it must never do. Any other exception is the node's as well.</exception>
+    public void Run(ReadOnlySpan<byte> script)
+    {
+        Coverage.Off();
+        Now = latest = epoch;
+        started = epoch - 100;
+        tenth = 0;
+        faults = 0;
+        received = lastRefusal = 0;
+        packets.Clear();
+        honoured.Clear();
+        Node<World> node = Restart();
+        while (Step.TryTake(ref script, out Step step))
+        {
+            Do(ref node, step);
+            JudgeDomains();
+        }
+    }
+
+    private Node<World> Restart()
+    {
+        Array.Clear(domains);
+        Array.Clear(spent);
+        Array.Clear(ends);
+        Array.Clear(expiries);
+        Forget();
+        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), Started = started, MaxMemoryMiB = Judge.MaxMemory, ChainSteps = Judge.MaxSteps };
+        return new Node<World>(this, limits, domains, new UsedTokens(ends, expiries), new Limiter(spent));
+    }
+
+    private void Do(ref Node<World> node, scoped Step step)
+    {
+        ReadOnlySpan<byte> arguments = step.Arguments;
+        switch (step.Kind)
+        {
+            case StepKind.Clock:
+                short by = (short)(arguments[0] | arguments[1] << 8);
+                Now = by < 0 && Now < epoch + (ulong)-by ? epoch : Now + (ulong)by;
+                latest = Math.Max(latest, Now);
+                Story?.Invoke($"clock {by:+0;-0} s");
+                break;
+            case StepKind.Tick:
+                tenth += 1u + arguments[0];
+                allowances.Clear();
+                node.Limiter.Tick(tenth);
+                Story?.Invoke($"tick {1 + arguments[0]}");
+                break;
+            case StepKind.Death:
+                int slot = arguments[0] % Slots;
+                Story?.Invoke($"death of domain {slot}{(live[slot] == null ? " (there is none)" : "")}");
+                End(ref node, slot);
+                break;
+            case StepKind.Restart:
+                // A clock that was set back between two runs defeats the second's wait (docs/security.md).
+                started = Now = latest += SecondsToRestart;
+                Story?.Invoke("restart");
+                node = Restart();
+                break;
+            case StepKind.Host:
+                faults = (Faults)(arguments[0] & 15);
+                Story?.Invoke($"host: faults {faults}");
+                break;
+            case StepKind.Again:
+                if (packets.Count == 0)
+                    break;
+                (int from, byte[] bytes) = packets[^(1 + arguments[0] % packets.Count)];
+                byte[] packet = ScriptedPacket.Patched(bytes, step.Patches);
+                int often = arguments[1] < 240 ? 1 + (arguments[1] & 3) : arguments[1] - 138; // up to 117: past every allowance
+                for (int times = often; times > 0; times--)
+                    Receive(ref node, from, packet, times == 1 && Story != null ? $"again, {often} times" : null);
+                break;
+            default:
+                int port = arguments[0] % (Slots + 1) - 1;
+                var scripted = new ScriptedPacket(Array.ConvertAll(live, domain => domain?.Addresses[0] ?? 0), Now);
+                byte[] made = scripted.Make(step);
+                packets.Add((port, made));
+                Receive(ref node, port, made, Story == null ? null : scripted.Describe(step));
+                break;
+        }
+    }
+
+    private void Receive(ref Node<World> node, int port, byte[] packet, string? what)
+    {
+        if (what != null)
+            Story?.Invoke($"{(port < 0 ? "link" : $"domain {port}")}: {what}, {packet.Length} bytes{(port >= 0 && live[port] == null ? " (there is no such domain)" : "")}");
+        if (received == MaxPackets || packet.Length > Packet.MaxSize || (port >= 0 && live[port] == null))
+            return;
+        received++;
+        packet.CopyTo(memory, 0);
+        Expect(port, packet);
+        Coverage.On();
+        node.Receive(port, memory.AsSpan(0, packet.Length));
+        Coverage.Off();
+        JudgeOutcome();
+    }
+
+    private void End(ref Node<World> node, int slot)
+    {
+        Coverage.On();
+        Domain was = node.Remove(slot);
+        Coverage.Off();
+        if (live[slot] is { } expected)
+            JudgeCounters(slot, was, expected);
+        live[slot] = null;
+    }
+}

@@ -1,0 +1,88 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Wire;
+using Xunit;
+
+namespace Fuzz.Tests;
+
+/// <summary>What the fuzzer once reached is reached again, and holds; and a bounded number of new mutations does, too.</summary>
+public class CorpusTests
+{
+    private const int Mutations = 60_000;
+
+    public static string Folder
+    {
+        get
+        {
+            string root = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(root, "global.json")))
+                root = Path.GetDirectoryName(root)!;
+            return Path.Combine(root, "fuzz", "corpus");
+        }
+    }
+
+    [Fact]
+    public void The_corpus_is_small_holds_and_reaches_every_refusal()
+    {
+        byte[][] corpus = Corpus.Read(Folder);
+        Assert.InRange(corpus.Length, 1, Corpus.MaxFiles);
+        Assert.InRange(corpus.Sum(script => script.Length), 1, Corpus.MaxBytes);
+        var said = new HashSet<string>();
+        var world = new World { Story = line => said.Add(line.Trim()) };
+        foreach (byte[] script in corpus)
+            AssertHolds(world, script);
+        string[] outcomes = ["a domain starts", "answered", "passed to the link", .. Enumerable.Range(0, World.Slots).Select(slot => $"passed to domain {slot}"),
+            .. Enum.GetValues<Refusal>().Where(refusal => refusal != Refusal.None).Select(refusal => $"refused: {refusal}")];
+        Assert.Empty(outcomes.Except(said));
+    }
+
+    [Fact]
+    public void Mutations_of_the_corpus_hold()
+    {
+        var world = new World();
+        int ran = Mutate(seed: 20, script =>
+        {
+            AssertHolds(world, script);
+            return false;
+        });
+        Assert.Equal(Mutations, ran);
+    }
+
+    /// <summary>That a fuzzer finds nothing says something only of one that would.</summary>
+    [Fact]
+    public void A_node_that_starts_again_within_the_second_is_found_out()
+    {
+        var world = new World { SecondsToRestart = 0 };
+        string? found = null;
+        int ran = Mutate(seed: 21, script => (found = Finding.Try(world, script)?.Message) != null);
+        Assert.InRange(ran, 1, Mutations - 1);
+        Assert.Equal("a token was honoured twice", found);
+    }
+
+    private static int Mutate(int seed, Predicate<byte[]> enough)
+    {
+        byte[][] corpus = Corpus.Read(Folder);
+        var random = new Random(seed);
+        byte[] memory = new byte[Mutator.MaxSize];
+        for (int ran = 0; ran < Mutations; ran++)
+        {
+            byte[] script = corpus[ran % corpus.Length];
+            script.CopyTo(memory, 0);
+            int size = Mutator.Mutate(memory, script.Length, corpus[random.Next(corpus.Length)], random);
+            if (enough(memory[..size]))
+                return ran + 1;
+        }
+        return Mutations;
+    }
+
+    private static void AssertHolds(World world, byte[] script)
+    {
+        if (Finding.Try(world, script) is not { } broken)
+            return;
+        using var story = new StringWriter();
+        Finding.Tell(Finding.Shrink(script), story);
+        Assert.Fail($"{broken.Message}\n{story}{Convert.ToHexString(script)}");
+    }
+}
