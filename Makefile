@@ -1,8 +1,9 @@
-# Everything a person types: make, make demo, make test, make audit, make lab, make dist, make clean.
+# Everything a person types: make, make demo, make test, make audit, make lab, make dist, make fuzz, make clean.
 
 MOVES    ?= 5
 NODES    ?= 2
 MONITORS ?= domain
+MINUTES  ?= 10
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -28,7 +29,7 @@ IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-wire bench-cpu lab dist clean
+.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd fuzz bench-wire bench-cpu lab dist clean
 
 all: images programs $(OUT)/guest.cpio
 
@@ -95,6 +96,10 @@ bench-packetd: all
 # TCP on bad wires against the kernel's.
 bench-wire: | deps
 	@bench/wire
+
+# Looks that long for packets and moments that break ring 0's decisions; what is new joins fuzz/corpus.
+fuzz:
+	@fuzz/run $(MINUTES)
 
 lab: all
 	@$(BIN)/evilman lab up --nodes $(NODES) --monitors $(MONITORS)

@@ -35,7 +35,7 @@ internal static class Finding
             for (int at = 0, length; (length = Step.SizeOf(script.AsSpan(at))) != 0;)
             {
                 byte[] without = [.. script.AsSpan(0, at), .. script.AsSpan(at + length)];
-                if (Same(world, without, way))
+                if (Same(world, without, way) || Same(world, Nearer(without, at), way))
                     (script, shorter) = (without, true);
                 else
                     at += length;
@@ -48,6 +48,15 @@ internal static class Finding
             if (!Same(world, script, way))
                 script[at] = kept;
         }
+        return script;
+    }
+
+    /// <summary>Repetitions after a place look back by one packet less: one is missing before it.</summary>
+    private static byte[] Nearer(byte[] script, int from)
+    {
+        for (int at = from, length; (length = Step.SizeOf(script.AsSpan(at))) != 0; at += length)
+            if ((script[at] & 15) % Step.Kinds == (int)StepKind.Again && script[at + 1] > 0)
+                script[at + 1]--;
         return script;
     }
 

@@ -38,7 +38,8 @@ internal enum Spoiled : byte
 /// <summary>The packets that steps describe in a few bytes.</summary>
 /// <param name="running">The boot address of the domain in each slot, 0 where none is.</param>
 /// <param name="now">What the times of tokens are relative to.</param>
-internal readonly struct ScriptedPacket(uint[] running, ulong now)
+/// <param name="salt">Makes chains that no script with another salt has.</param>
+internal readonly struct ScriptedPacket(uint[] running, ulong now, int salt)
 {
     private const byte AllNodes = 11;
 
@@ -104,7 +105,7 @@ internal readonly struct ScriptedPacket(uint[] running, ulong now)
         {
             Node = (spoiled & Spoiled.Node) != 0 ? TestHost.Node + 1 : TestHost.Node, Boot = Address(a[3]), Guests = guests,
             MemoryMiB = a[5] < 200 ? a[5] : a[5] + 30u, Count = 1 + (a[6] < 200 ? a[6] % 8u : a[6] - 130u), Issued = issued,
-            Expires = issued + (a[8] < 200 ? a[8] : (a[8] - 199u) * 100), Seed = a[9], BreakChain = (spoiled & Spoiled.Chain) != 0,
+            Expires = issued + (a[8] < 200 ? a[8] : (a[8] - 199u) * 100), Seed = a[9] + 256 * salt, BreakChain = (spoiled & Spoiled.Chain) != 0,
             Key = (spoiled & Spoiled.Key) != 0 ? new byte[16] : TestHost.Key,
         }.Token();
         byte[] payload = Tokens.Payload((spoiled & Spoiled.Payment) != 0 ? MagicKind.Payment : MagicKind.Boot, body);
@@ -180,7 +181,26 @@ internal readonly struct ScriptedPacket(uint[] running, ulong now)
             _ => $"token, {Ips(a[2])}, {Macs(a[1])}, boots {Dotted(Address(a[3]))} with {(a[3] >> 4) % 5} guests, memory {a[5]}, count {a[6]}, issued {(sbyte)a[7]:+0;-0;0} s, "
                 + $"life {a[8]}, seed {a[9]}, spoiled {(Spoiled)a[10]}, unmended {(Unmended)(a[11] & 7)}",
         };
-        return text + (step.Patches.IsEmpty ? "" : $", patches {Convert.ToHexString(step.Patches)}");
+        return text + Describe(step.Patches);
+    }
+
+    /// <summary>What patches do, in words after a comma; nothing when there are none.</summary>
+    public static string Describe(ReadOnlySpan<byte> patches)
+    {
+        string text = "";
+        for (; !patches.IsEmpty; patches = patches[Step.PatchSize..])
+        {
+            int at = patches[0] | (patches[1] & 7) << 8;
+            text += ((patches[1] >> 3) % 5) switch
+            {
+                0 => $", [{at}] = {patches[2]:X2}",
+                1 => $", [{at}] ^= {patches[2]:X2}",
+                2 => $", [{at}] += {patches[2]:X2}",
+                3 => $", cut at {at}",
+                _ => $", {patches[2]} bytes longer",
+            };
+        }
+        return text;
     }
 
     private string Ips(byte pair) => $"{Dotted(Address(pair >> 4))} to {Dotted(Address(pair))}";

@@ -32,7 +32,7 @@ internal enum Faults : byte
 /// </summary>
 internal sealed partial class World : IHost
 {
-    public const int Slots = 3, TokenRoom = 6;
+    public const int Slots = 3, TokenRoom = 4;
 
     /// <summary>So that a script which repeats itself does not take seconds.</summary>
     private const int MaxPackets = 300;
@@ -44,6 +44,7 @@ internal sealed partial class World : IHost
     private readonly ulong[] expiries = new ulong[TokenRoom];
     private readonly byte[] memory = new byte[Packet.MaxSize];
     private readonly List<(int Port, byte[] Packet)> packets = [];
+    private readonly List<(uint Sender, byte[] Packet)> taken = [];
     private Faults faults;
     private ulong latest, tenth, started;
     private int received;
@@ -54,13 +55,16 @@ internal sealed partial class World : IHost
     /// <summary>Hears each step and what came of it, when somebody wants to read it.</summary>
     public Action<string>? Story { get; set; }
 
+    /// <summary>Whatever makes the tokens of a script others than those of the same script elsewhere.</summary>
+    public int Salt { get; init; }
+
     /// <summary>packetd waits until no second belongs to two runs.</summary>
     public ulong SecondsToRestart { get; init; } = 1;
 
     public ulong Now { get; private set; }
 
-    /// <summary>The packets of the script so far, as they came to the node, each once however often it was repeated.</summary>
-    public IReadOnlyList<(int Port, byte[] Packet)> Packets => packets;
+    /// <summary>The packets that the node got from the script so far, with the boot address of the domain that sent them, 0 for the link.</summary>
+    public IReadOnlyList<(uint Sender, byte[] Packet)> Taken => taken;
 
     /// <summary>Runs a script from its beginning, on a new node.</summary>
     /// <exception cref="Violation">The node did what it must never do. Any other exception is the node's as well.</exception>
@@ -73,6 +77,7 @@ internal sealed partial class World : IHost
         faults = 0;
         received = lastRefusal = 0;
         packets.Clear();
+        taken.Clear();
         honoured.Clear();
         Node<World> node = Restart();
         while (Step.TryTake(ref script, out Step step))
@@ -128,18 +133,19 @@ internal sealed partial class World : IHost
             case StepKind.Again:
                 if (packets.Count == 0)
                     break;
-                (int from, byte[] bytes) = packets[^(1 + arguments[0] % packets.Count)];
-                byte[] packet = ScriptedPacket.Patched(bytes, step.Patches);
+                int index = packets.Count - 1 - arguments[0] % packets.Count;
+                (int from, byte[] bytes) = packets[index];
+                byte[] packet = FromKernel(from, ScriptedPacket.Patched(bytes, step.Patches));
                 int often = arguments[1] < 240 ? 1 + (arguments[1] & 3) : arguments[1] - 138; // up to 117: past every allowance
                 for (int times = often; times > 0; times--)
-                    Receive(ref node, from, packet, times == 1 && Story != null ? $"again, {often} times" : null);
+                    Receive(ref node, from, packet, times == 1 && Story != null ? $"packet {index} again, {often} times{ScriptedPacket.Describe(step.Patches)}" : null);
                 break;
             default:
                 int port = arguments[0] % (Slots + 1) - 1;
-                var scripted = new ScriptedPacket(Array.ConvertAll(live, domain => domain?.Addresses[0] ?? 0), Now);
-                byte[] made = scripted.Make(step);
+                var scripted = new ScriptedPacket(Array.ConvertAll(live, domain => domain?.Addresses[0] ?? 0), Now, Salt);
+                byte[] made = FromKernel(port, scripted.Make(step));
                 packets.Add((port, made));
-                Receive(ref node, port, made, Story == null ? null : scripted.Describe(step));
+                Receive(ref node, port, made, Story == null ? null : $"packet {packets.Count - 1}, {scripted.Describe(step)}");
                 break;
         }
     }
@@ -151,12 +157,24 @@ internal sealed partial class World : IHost
         if (received == MaxPackets || packet.Length > Packet.MaxSize || (port >= 0 && live[port] == null))
             return;
         received++;
+        taken.Add((port < 0 ? 0 : live[port]!.Addresses[0], packet));
         packet.CopyTo(memory, 0);
         Expect(port, packet);
         Coverage.On();
         node.Receive(port, memory.AsSpan(0, packet.Length));
         Coverage.Off();
         JudgeOutcome();
+    }
+
+    /// <summary>
+    /// The virtio-net header of what comes from the link is the node's own kernel's, which leaves no checksum undone but one
+    /// behind the headers of Ethernet and IPv4.
+    /// </summary>
+    private static byte[] FromKernel(int port, byte[] packet)
+    {
+        if (port < 0 && packet.Length >= Judge.Header && (packet[Packet.FlagsAt] & Packet.NeedsChecksum) != 0)
+            Bytes.PutLe16(packet, Packet.ChecksumStartAt, Math.Max(Bytes.Le16(packet, Packet.ChecksumStartAt), (ushort)Packet.IcmpAt));
+        return packet;
     }
 
     private void End(ref Node<World> node, int slot)
