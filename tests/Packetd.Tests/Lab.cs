@@ -34,6 +34,14 @@ internal sealed class Lab : IDisposable
     private readonly FalseClock? clock;
     private Process? packetd;
 
+    /// <summary>Test runs that were killed leave namespaces, which bear their process's number.</summary>
+    static Lab()
+    {
+        foreach (string space in Directory.Exists("/run/netns") ? Directory.GetFiles("/run/netns", "pt*") : [])
+            if (Regex.Match(Path.GetFileName(space), "^pt([0-9]+)x[0-9]+[nc]$") is { Success: true } left && !Directory.Exists($"/proc/{left.Groups[1].Value}"))
+                Process.Start("ip", ["netns", "del", Path.GetFileName(space)]).WaitForExit();
+    }
+
     public Lab(params string[] options)
         : this(null, options)
     {
@@ -44,7 +52,7 @@ internal sealed class Lab : IDisposable
     {
         this.clock = clock;
         this.options = options;
-        string name = $"pt{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref count)}";
+        string name = $"pt{Environment.ProcessId}x{Interlocked.Increment(ref count)}";
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
         File.WriteAllBytes(key, TestHost.Key);
         Run("ip", "netns", "add", node);
