@@ -31,7 +31,7 @@ internal sealed class Machine : IDisposable
         string[] command = monitor == "domain"
             ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--memory", $"{memory}", "--tap", tap,
                "--mac", mac, "--append", append]
-            : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-nodefaults", "-no-user-config",
+            : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-smp", "1,maxcpus=2", "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Image("cstrap"), "-append", append,
                "-netdev", $"tap,id=n,ifname={tap},script=no,downscript=no", "-device", $"virtio-net-device,netdev=n,mac={mac}",
                "-object", "rng-random,filename=/dev/urandom,id=r", "-device", "virtio-rng-device,rng=r"];
