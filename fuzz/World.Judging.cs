@@ -99,27 +99,12 @@ internal sealed partial class World
         else
             JudgeAnswer(port, packet);
         bool sent = (faults & (port < 0 ? Faults.Link : Faults.Domains)) == 0;
-        if (sent && port >= 0 && (faults & Faults.NoOffload) != 0)
-            sent = Complete(packet);
         if (port < 0)
             return sent;
         // The node counts what it relays; its own answers are no domain's traffic.
         if (relayedTo[port + 1])
             (sent ? ref live[port]!.Delivered : ref live[port]!.Dropped)++;
         return sent;
-    }
-
-    private bool Complete(Span<byte> packet)
-    {
-        bool relayed = packet.SequenceEqual(Request), whole = Packet.Complete(packet);
-        Coverage.Off();
-        Violation.When(whole && (packet[0] & 1) != 0, "a completed packet still wants a checksum");
-        if (relayed && requestPort >= 0)
-            Violation.When(!IsOwn(requestPort, packet), "completing the checksum gave the packet a foreign address");
-        if (relayed)
-            packet.CopyTo(request);
-        Coverage.On();
-        return whole;
     }
 
     private void JudgeRelayed(int to, ReadOnlySpan<byte> packet)

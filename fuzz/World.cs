@@ -21,9 +21,6 @@ internal enum Faults : byte
 
     /// <summary>No domain takes a frame.</summary>
     Domains = 4,
-
-    /// <summary>Domains want whole frames: the host completes checksums before it sends to them (<c>--offload off</c>).</summary>
-    NoOffload = 8,
 }
 
 /// <summary>
@@ -127,7 +124,7 @@ internal sealed partial class World : IHost
                 node = Restart();
                 break;
             case StepKind.Host:
-                faults = (Faults)(arguments[0] & 15);
+                faults = (Faults)(arguments[0] & 7);
                 Story?.Invoke($"host: faults {faults}");
                 break;
             case StepKind.Again:
@@ -135,7 +132,7 @@ internal sealed partial class World : IHost
                     break;
                 int index = packets.Count - 1 - arguments[0] % packets.Count;
                 (int from, byte[] bytes) = packets[index];
-                byte[] packet = FromKernel(from, ScriptedPacket.Patched(bytes, step.Patches));
+                byte[] packet = ScriptedPacket.Patched(bytes, step.Patches);
                 int often = arguments[1] < 240 ? 1 + (arguments[1] & 3) : arguments[1] - 138; // up to 117: past every allowance
                 for (int times = often; times > 0; times--)
                     Receive(ref node, from, packet, times == 1 && Story != null ? $"packet {index} again, {often} times{ScriptedPacket.Describe(step.Patches)}" : null);
@@ -143,7 +140,7 @@ internal sealed partial class World : IHost
             default:
                 int port = arguments[0] % (Slots + 1) - 1;
                 var scripted = new ScriptedPacket(Array.ConvertAll(live, domain => domain?.Addresses[0] ?? 0), Now, Salt);
-                byte[] made = FromKernel(port, scripted.Make(step));
+                byte[] made = scripted.Make(step);
                 packets.Add((port, made));
                 Receive(ref node, port, made, Story == null ? null : $"packet {packets.Count - 1}, {scripted.Describe(step)}");
                 break;
@@ -166,24 +163,11 @@ internal sealed partial class World : IHost
         JudgeOutcome();
     }
 
-    /// <summary>
-    /// The virtio-net header of what comes from the link is the node's own kernel's, which leaves no checksum undone but one
-    /// behind the headers of Ethernet and IPv4.
-    /// </summary>
-    private static byte[] FromKernel(int port, byte[] packet)
-    {
-        if (port < 0 && packet.Length >= Judge.Header && (packet[Packet.FlagsAt] & Packet.NeedsChecksum) != 0)
-            Bytes.PutLe16(packet, Packet.ChecksumStartAt, Math.Max(Bytes.Le16(packet, Packet.ChecksumStartAt), (ushort)Packet.IcmpAt));
-        return packet;
-    }
-
     private void End(ref Node<World> node, int slot)
     {
-        Coverage.On();
-        Domain was = node.Remove(slot);
-        Coverage.Off();
         if (live[slot] is { } expected)
-            JudgeCounters(slot, was, expected);
+            JudgeCounters(slot, domains[slot], expected);
+        node.Domains[slot] = default;
         live[slot] = null;
     }
 }
