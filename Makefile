@@ -1,4 +1,4 @@
-# Everything a person types: make, make demo, make test, make audit, make lab, make dist, make fuzz, make clean.
+# Everything a person types: make, make demo, make test, make audit, make lab, make arm64, make dist, make fuzz, make clean.
 
 MOVES    ?= 5
 NODES    ?= 2
@@ -23,6 +23,7 @@ SCRATCH := export TMPDIR=$$(mktemp -d) && trap 'rm -rf "$$TMPDIR"' EXIT;
 OUT    := out
 BIN    := $(OUT)/bin
 IMAGES := $(OUT)/images
+CROSS  := aarch64-linux-gnu-
 
 # A freestanding image is a project that says so (docs/architecture.md); an ordinary program is published for itself.
 IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/*.csproj */*/*/*.csproj | grep -v '^tests/'))
@@ -48,6 +49,7 @@ $(OUT)/.images: $(SOURCES) | deps
 arm64: $(OUT)/.arm64
 
 $(OUT)/.arm64: $(SOURCES) | deps
+	@command -v $(CROSS)ld >/dev/null || { echo "packetd for arm64 needs binutils-aarch64-linux-gnu (install it with the system's package manager)" >&2; exit 1; }
 	@echo "image    packetd/packetd.csproj for arm64"
 	@dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -p:FreestandingArchitecture=arm64 packetd/packetd.csproj | sed -E $(QUIET)
 	@touch $@
@@ -105,11 +107,12 @@ lab: all
 	@$(BIN)/evilman lab up --nodes $(NODES) --monitors $(MONITORS)
 
 # What an operator installs: static, stripped, with their sums.
-dist: all
+dist: all $(if $(shell command -v $(CROSS)ld),arm64)
 	@rm -rf dist && mkdir -p dist
 	@for file in $(BIN)/evilman $(BIN)/domain $(BIN)/tokenbroker $(IMAGES)/packetd $(IMAGES)/cstrap $(IMAGES)/loader-kernel $(IMAGES)/loader-checkpoint $(IMAGES)/guestos $(IMAGES)/migrate $(IMAGES)/plug $(OUT)/guest.cpio; do \
 	    if [ -f "$$file" ]; then install -m 755 "$$file" dist/; fi; \
 	done
+	@if [ -f $(OUT)/.arm64 ]; then install -m 755 $(IMAGES)/arm64/packetd dist/packetd-arm64; fi
 	@install -m 755 deploy/qemu-monitor dist/ && install -m 644 deploy/packetd@.service README.md dist/
 	@cd dist && sha256sum -- * >SHA256SUMS && cat SHA256SUMS
 

@@ -77,6 +77,9 @@ internal static class Program
             Console.WriteLine($"  {folder,-24} {methods.Sum(m => m.Code),7} {methods.Sum(m => m.Comment),8} {methods.Sum(m => m.Unsafe),7} {bytes,10:N0}");
         }
         Console.WriteLine($"  data {measured.DataBytes:N0} bytes, padding {measured.Code.Functions.Sum(f => f.Padding):N0}, relocations {measured.Relocations}");
+        string other = Path.Combine(measured.Root, "out/images/arm64/packetd.debug");
+        if (File.Exists(other))
+            Console.WriteLine($"  for arm64 {new ElfFile(other).Find(".text")!.Size:N0} bytes of machine code, of the same sources; no budget");
         Console.WriteLine();
         Console.WriteLine("                          measured     budget");
         foreach (var (what, value, allowed) in budget.Compare(measured))

@@ -33,6 +33,8 @@ internal sealed class Lab : IDisposable
     private readonly string[] options;
     private readonly FalseClock? clock;
     private Process? packetd;
+    private readonly DirectoryInfo ports = Directory.CreateTempSubdirectory();
+    private Emulation? emulation;
 
     /// <summary>Test runs that were killed leave namespaces, which bear their process's number.</summary>
     static Lab()
@@ -55,6 +57,7 @@ internal sealed class Lab : IDisposable
         string name = $"pt{Environment.ProcessId}x{Interlocked.Increment(ref count)}";
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
         File.WriteAllBytes(key, TestHost.Key);
+        Run("chmod", "777", ports.FullName); // packetd may be started as anybody
         Run("ip", "netns", "add", node);
         Run("ip", "netns", "add", client);
         Run("ip", "link", "add", "l0", "netns", node, "type", "veth", "peer", "name", "l1", "netns", client);
@@ -95,9 +98,11 @@ internal sealed class Lab : IDisposable
     /// <param name="logged">Otherwise the caller has taken the log and waits until packetd is ready.</param>
     public void Start(string[]? through = null, bool logged = true)
     {
+        string port = Path.Combine(ports.FullName, Path.GetRandomFileName());
+        string[] emulated = Platform.Emulator is [string emulator] ? [emulator, "-g", port] : [];
         string[] arguments =
         [
-            "netns", "exec", node, "env", "--default-signal", .. through ?? clock?.Launcher ?? [], Image("packetd"), "--link", "l0", "--address", NodeAddress, "--key-file", key,
+            "netns", "exec", node, "env", "--default-signal", .. through ?? clock?.Launcher ?? [], .. emulated, Platform.Packetd, "--link", "l0", "--address", NodeAddress, "--key-file", key,
             "--monitor", Image("puppet"), "--firmware", "/dev/null", .. options,
         ];
         packetd?.Dispose();
@@ -110,6 +115,12 @@ internal sealed class Lab : IDisposable
         };
         packetd.BeginErrorReadLine();
         Pid = packetd.Id; // ip and env exec, so this is packetd itself; it shall not inherit what this process ignores
+        if (emulated is not [])
+        {
+            emulation?.Dispose();
+            emulation = null;
+            emulation = new Emulation(Pid, port);
+        }
         if (logged)
             WaitForLine("ready as");
         if (clock != null)
@@ -126,6 +137,9 @@ internal sealed class Lab : IDisposable
 
     /// <summary>What machines write: packetd's standard output.</summary>
     public StreamReader Output => packetd!.StandardOutput;
+
+    /// <summary>The filter that an emulated packetd has asked for.</summary>
+    public ulong[] Filter => emulation!.Filter;
 
     public string[] Log
     {
@@ -291,9 +305,11 @@ internal sealed class Lab : IDisposable
             packetd.WaitForExit();
         }
         packetd?.Dispose();
+        emulation?.Dispose();
         Native.close(Socket);
         Run("ip", "netns", "del", node);
         Run("ip", "netns", "del", client);
         File.Delete(key);
+        ports.Delete(recursive: true);
     }
 }

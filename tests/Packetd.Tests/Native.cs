@@ -33,6 +33,9 @@ internal static partial class Native
     private static partial uint if_nametoindex(string name);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial nint syscall(nint number, nint a, nint b, nint c);
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int fd);
 
     [LibraryImport("libc", SetLastError = true)]
@@ -72,6 +75,17 @@ internal static partial class Native
         thread.Start();
         thread.Join();
         return result >= 0 ? result : throw new InvalidOperationException($"no socket on {link} in {space}: error {Marshal.GetLastPInvokeError()}");
+    }
+
+    /// <summary>Sets an option of another process's socket; the kernel's answer.</summary>
+    public static int SetOption(int pid, int fd, int level, int option, byte[] value)
+    {
+        const int PidfdOpen = 434, PidfdGetfd = 438;
+        int process = (int)syscall(PidfdOpen, pid, 0, 0), same = (int)syscall(PidfdGetfd, process, fd, 0);
+        int result = setsockopt(same, level, option, value, value.Length) == 0 ? 0 : -Marshal.GetLastPInvokeError();
+        close(same);
+        close(process);
+        return result;
     }
 
     public static bool Send(int socket, ReadOnlySpan<byte> frame) => send(socket, in MemoryMarshal.GetReference(frame), frame.Length, 0) == frame.Length;
