@@ -28,6 +28,16 @@ internal static class Judge
 
     public static bool IsIpv4(ReadOnlySpan<byte> packet) => packet.Length >= Ipv4 + 20 && U16(packet, Type) == 0x0800 && packet[Ipv4] >> 4 == 4;
 
+    /// <summary>The packet as whoever does its header's work leaves it: with the checksum written where the header says (virtio 1.2 §5.1.6.2).</summary>
+    public static byte[] Completed(ReadOnlySpan<byte> packet)
+    {
+        byte[] whole = packet.ToArray();
+        int start = Header + BinaryPrimitives.ReadUInt16LittleEndian(packet[6..]), at = start + BinaryPrimitives.ReadUInt16LittleEndian(packet[8..]);
+        if ((packet[0] & 1) != 0 && start < packet.Length && at + 2 <= packet.Length)
+            BinaryPrimitives.WriteUInt16BigEndian(whole.AsSpan(at), Frames.Sum(packet[start..]));
+        return whole;
+    }
+
     public static bool IsHost(uint address) => address >> 24 is not (0 or 127 or >= 224);
 
     /// <summary>Whether the node may answer with ARP (RFC 826).</summary>

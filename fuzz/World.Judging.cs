@@ -113,6 +113,7 @@ internal sealed partial class World
         Violation.When(relayedTo[to + 1], $"a packet went to port {to} twice");
         relayedTo[to + 1] = true;
         Violation.When(requestPort >= 0 && !IsOwn(requestPort, packet), "a packet with a foreign address left a domain");
+        Violation.When(requestPort >= 0 && packet[0] != 0 && !IsOwn(requestPort, Judge.Completed(packet)), "completing its checksum gives a packet a foreign address");
         if (Judge.IsGroup(packet))
             Spend("group", Judge.U32(packet, Judge.Source + 2), to == FirstOther() ? 1 : 0, GroupAllowance);
         else

@@ -91,11 +91,8 @@ public class BinaryTests
         for (int[] running; (running = Children(lab)).Length > 0;)
             foreach (int pid in running)
             {
-                int rc = Native.kill(pid, 9);
-                for (int i = 0; i < 300 && Lab.Runs(pid); i++)
-                    System.Threading.Thread.Sleep(5);
-                if (Lab.Runs(pid))
-                    Assert.Fail($"rc {rc} pid {pid} lab {lab.Pid} {File.ReadAllText($"/proc/{pid}/status")} {File.ReadAllText($"/proc/{pid}/stack")} {File.ReadAllText($"/proc/{pid}/wchan")} " + string.Join("/", lab.Log.TakeLast(5)));
+                Native.kill(pid, 9);
+                Lab.AssertEnds(pid);
             }
     }
 

@@ -280,7 +280,8 @@ internal sealed class Lab : IDisposable
     {
         try
         {
-            return !File.ReadAllText($"/proc/{pid}/stat").Contains(") Z ", StringComparison.Ordinal);
+            // Z: dead, X: dead and being buried, which a busy machine takes its time for.
+            return !Regex.IsMatch(File.ReadAllText($"/proc/{pid}/stat"), @"\) [ZX] ");
         }
         catch (IOException)
         {
