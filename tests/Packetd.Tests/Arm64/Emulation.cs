@@ -45,8 +45,9 @@ internal sealed class Emulation : IDisposable
                 Filter = ReadFilter(registers[2]);
             else if (registers[8] != SetSockOpt || registers[1] != PacketLevel)
             {
-                port.Command("s");
-                continue;
+                if (port.Command("s").StartsWith('T'))
+                    continue;
+                break; // packetd has ended
             }
             int result = registers[8] == Prctl ? 0
                 : Native.SetOption(pid, (int)registers[0], (int)registers[1], (int)registers[2], port.Memory(registers[3], (int)registers[4]));
