@@ -30,7 +30,7 @@ IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd fuzz bench-wire bench-cpu lab dist clean
+.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload fuzz bench-wire bench-cpu lab dist clean
 
 all: images programs $(OUT)/guest.cpio
 
@@ -94,6 +94,10 @@ audit-reproduce: images
 bench-packetd: all
 	@dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench bench/BouncyCastle/BouncyCastleBench.csproj
 	@bench/packetd
+
+# What a domain keeps of its throughput while the node is flooded.
+bench-overload: all
+	@bench/overload
 
 # TCP on bad wires against the kernel's.
 bench-wire: | deps

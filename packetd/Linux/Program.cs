@@ -6,7 +6,7 @@ namespace Packetd;
 
 internal static class Program
 {
-    private const int UsedTokensLimit = 4096, Batch = 64, OwnBatchWhenBusy = 4, SigPipe = 13;
+    private const int UsedTokensLimit = 4096, Batch = 64, OwnBatch = 8, SigPipe = 13;
 
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments, byte** environment)
@@ -40,31 +40,27 @@ internal static class Program
     }
 
     /// <summary>
-    /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another, and what is for
-    /// the node itself comes last and gets the smallest.
+    /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another. What is for the node
+    /// itself comes last and gets the smallest: so long, and no longer, does a domain's frame wait behind a flood of it.
     /// </summary>
     private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {
         node.Host.Wait(seconds: 1);
         node.Limiter.Tick(node.Host.Tenths);
-        int own = Batch;
         for (int port = Port.Link; port < domains; port++)
-            if (Drain(ref node, port, Batch, buffer))
-                own = OwnBatchWhenBusy;
-        Drain(ref node, LinuxHost.OwnPort, own, buffer);
+            Drain(ref node, port, Batch, buffer);
+        Drain(ref node, LinuxHost.OwnPort, OwnBatch, buffer);
         node.Host.Reap(node.Domains);
     }
 
-    /// <summary>Takes what a port has, but no more than so many frames. Whether it had any.</summary>
-    private static bool Drain(ref Node<LinuxHost> node, int port, int frames, Span<byte> buffer)
+    /// <summary>Takes what a port has, but no more than so many frames.</summary>
+    private static void Drain(ref Node<LinuxHost> node, int port, int frames, Span<byte> buffer)
     {
-        bool ready = node.Host.Ready(port);
-        for (int length = 1; ready && length > 0 && frames > 0; frames--)
+        for (int length = node.Host.Ready(port) ? 1 : 0; length > 0 && frames > 0; frames--)
         {
             length = node.Host.Receive(port, buffer);
             if (length is > 0 and <= Packet.MaxSize)
                 node.Receive(Math.Max(port, Port.Link), buffer.Slice(0, length));
         }
-        return ready;
     }
 }

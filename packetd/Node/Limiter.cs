@@ -22,6 +22,8 @@ public ref struct Limiter
 {
     public const int Buckets = 256, Kinds = 5, Size = Buckets * Kinds;
 
+    private static ReadOnlySpan<ushort> Allowances => [100, 50_000, 10, 20, 10]; // in the order of AnswerKind
+
     private readonly Span<ushort> spent;
     private ulong tenth;
 
@@ -38,7 +40,7 @@ public ref struct Limiter
 
     public readonly bool Allows(AnswerKind kind, uint source)
     {
-        int allowance = kind == AnswerKind.Echo ? 50_000 : kind is AnswerKind.Refusal or AnswerKind.Line ? 10 : 100;
+        int allowance = Allowances[(int)kind];
         ref ushort bucket = ref spent[(int)kind * Buckets + (int)(source * 0x9E3779B1 >> 24)];
         if (bucket == allowance)
             return false;
