@@ -67,6 +67,7 @@ public static class Program
         root.Subcommands.Add(MoveCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(LabCommand.CreateHolder());
+        root.Subcommands.Add(LabCommand.CreateKeeper());
         root.Subcommands.Add(DemoCommand.Create());
         root.Subcommands.Add(DemoCommand.CreateRun());
         root.Subcommands.Add(CompletionCommand.Create());

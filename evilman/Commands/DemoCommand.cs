@@ -80,24 +80,45 @@ internal static class DemoCommand
                 : new LabStage(plan, result.GetValue(options.Memory), result.GetValue(options.Patience));
             var text = plan.Rehearsal ? 0 : Ring0.TextBytes(BootClient.ReadFile(plan.Packetd));
             var story = new DemoStory(stage, result.GetValue(options.Moves), result.GetValue(options.MaximumFreeze), result.GetValue(options.OutFolder)!);
-            var outcome = story.Play(text, Ring0.Lines(Files.WorkTree));
+            DemoResult outcome;
+            try
+            {
+                outcome = story.Play(text, Ring0.Lines(Files.WorkTree));
+            }
+            catch (Failure failure) when (!plan.Rehearsal)
+            {
+                throw new Failure($"{failure.Message}; {KeepLogs(plan, result.GetValue(options.OutFolder)!)}", failure.ExitCode);
+            }
             if (!outcome.Good && !plan.Rehearsal)
-                KeepLogs(plan, result.GetValue(options.OutFolder)!);
+                Say.Warn(KeepLogs(plan, result.GetValue(options.OutFolder)!));
             Say.Plain(outcome.LastLine);
             return outcome.Good ? ExitCode.Done : ExitCode.Failed;
         });
         return command;
     }
 
-    /// <summary>The lab's folder goes with the lab; what its nodes said is worth keeping when something went wrong.</summary>
-    static void KeepLogs(LabPlan plan, string folder)
+    /// <summary>The lab's folder goes with the lab; what its nodes and machines said is worth keeping when something went wrong. Returns where it is.</summary>
+    static string KeepLogs(LabPlan plan, string folder)
     {
-        Directory.CreateDirectory(folder);
-        foreach (var node in plan.Nodes)
+        try
         {
-            if (File.Exists(plan.LogFile(node)))
-                File.Copy(plan.LogFile(node), Path.Combine(folder, $"demo-{node.Name}.log"), overwrite: true);
+            Directory.CreateDirectory(folder);
+            foreach (var old in Directory.GetFiles(folder, "demo-node*"))
+                File.Delete(old);
+            foreach (var node in plan.Nodes)
+            {
+                var (log, machines) = (plan.LogFile(node), plan.MachinesLog(node));
+                foreach (var (from, name) in ((string, string)[])[(log, "log"), (BoundedLog.Older(machines), "machines.1"), (machines, "machines")])
+                {
+                    if (File.Exists(from))
+                        BoundedLog.Copy(from, Path.Combine(folder, $"demo-{node.Name}.{name}"));
+                }
+            }
         }
-        Say.Note($"what the nodes said is in {folder}/demo-node*.log");
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return $"what the nodes said is lost: {failure.Message}";
+        }
+        return $"what the nodes said is in {folder}/demo-node*.log, the end of what their machines said in demo-node*.machines";
     }
 }

@@ -36,6 +36,20 @@ internal static class LabCommand
         return command;
     }
 
+    /// <summary>What keeps the words of a lab's machines within bounds; not for people.</summary>
+    internal static Command CreateKeeper()
+    {
+        var path = new Argument<string>("file");
+        var command = new Command("lab-keep") { path };
+        command.Hidden = true;
+        command.SetAction(result =>
+        {
+            BoundedLog.Keep(Console.OpenStandardInput(), result.GetValue(path)!);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
     static Command Up()
     {
         var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 1, LabPlan.MaximumNodes);
@@ -71,8 +85,11 @@ internal static class LabCommand
 
     static Command Down()
     {
-        var command = new Command("down", "Ends every lab of this user, also one that crashed, and whatever runs in it.");
-        command.WithExamples("evilman lab down");
+        var command = new Command("down", "Ends every lab of this user, also one that crashed, and whatever runs in it. Labs are remembered in $TMPDIR, or /tmp: those of another TMPDIR are left alone.");
+        command.WithExamples("""
+            evilman lab down
+            TMPDIR=/tmp/mine evilman lab down              only the labs that were made with this TMPDIR
+            """);
         command.SetAction(_ =>
         {
             var count = 0;
@@ -91,7 +108,7 @@ internal static class LabCommand
 
     static Command Status()
     {
-        var command = new Command("status", "Shows the labs of this user, their nodes and what runs on them.");
+        var command = new Command("status", "Shows the labs of this user in $TMPDIR, or /tmp, their nodes and what runs on them.");
         command.WithExamples("evilman lab status                             exit code 1 when a packetd is not running");
         command.SetAction(_ =>
         {

@@ -52,11 +52,21 @@ internal static class LabHolder
         return start;
     }
 
-    /// <summary>Starts the node's packetd with its log in a file and what its machines write in another, and notes its process number.</summary>
+    /// <summary>
+    /// Starts the node's packetd with its log in a file, and notes its process number. What its machines write, which is any amount,
+    /// goes through a pipe to a keeper.
+    /// </summary>
     internal static void StartPacketd(LabPlan plan, LabNode node)
     {
-        // The shell only redirects and is then replaced, so the number of the process is packetd's own.
-        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0.machines\" 2>>\"$0\" </dev/null", plan.LogFile(node)];
+        // The keeper is nobody's child, so that all of packetd's children are machines; it ends with the last who could write. The
+        // shell only redirects and is then replaced, so the number of the process is packetd's own.
+        const string Script = """
+            keeper=$1; shift
+            mkfifo "$0.pipe"
+            ("$keeper" lab-keep "$0.machines" <"$0.pipe" >/dev/null 2>&1 &)
+            exec "$@" >"$0.pipe" 2>>"$0" </dev/null
+            """;
+        List<string> command = ["/bin/sh", "-c", Script, plan.LogFile(node), Environment.ProcessPath ?? throw new Failure("this program does not know its own path")];
         command.AddRange(PacketdCommand.For(plan, node));
         var process = Process.Start(InNamespace(plan, node.Name, command)) ?? throw new Failure($"packetd of {node.Name} does not start");
         File.WriteAllText(plan.PidFile(node), process.Id.ToString(CultureInfo.InvariantCulture));

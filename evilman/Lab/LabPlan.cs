@@ -48,6 +48,9 @@ public sealed record LabPlan(string Id, string Directory, string Packetd, string
 
     public string LogFile(LabNode node) => Path.Combine(Directory, node.Name + ".log");
 
+    /// <summary>The end of what the node's machines write, a <see cref="BoundedLog"/>.</summary>
+    public string MachinesLog(LabNode node) => LogFile(node) + ".machines";
+
     /// <summary>Holds the process number (inside the lab) of the node's packetd.</summary>
     public string PidFile(LabNode node) => Path.Combine(Directory, node.Name + ".pid");
 

@@ -44,10 +44,12 @@ public sealed class LabTests : IDisposable
     }
 
     /// <summary>Each test has a folder for temporary files of its own, and so labs that no other test or user sees.</summary>
-    (int Code, string Output) Evilman(params string[] words)
+    (int Code, string Output) Evilman(params string[] words) => EvilmanIn(folder.FullName, words);
+
+    static (int Code, string Output) EvilmanIn(string temporary, params string[] words)
     {
         var start = new ProcessStartInfo(s_evilman) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["TMPDIR"] = folder.FullName;
+        start.Environment["TMPDIR"] = temporary;
         foreach (var word in words)
             start.ArgumentList.Add(word);
         using var process = Process.Start(start)!;
@@ -124,6 +126,39 @@ public sealed class LabTests : IDisposable
         Assert.Equal(1, Evilman("lab", "status").Code);
         Assert.Equal(0, Evilman("lab", "down").Code);
         Assert.Empty(Directory.GetDirectories(folder.FullName, "evilman-*"));
+    }
+
+    [Fact]
+    public void Labs_of_another_TMPDIR_are_left_alone()
+    {
+        Up("--nodes", "1");
+        var other = folder.CreateSubdirectory("other").FullName;
+        Assert.Contains("there is no lab", EvilmanIn(other, "lab", "status").Output, StringComparison.Ordinal);
+        Assert.Equal(0, EvilmanIn(other, "lab", "up", "--nodes", "2", "--monitors", monitor).Code);
+        Assert.Equal(0, EvilmanIn(other, "lab", "exec", "client", "--", s_evilman, "ping", "10.77.0.2").Code);
+        Assert.Equal(4, AtClient(s_evilman, "ping", "10.77.0.2", "--timeout", "1s").Code); // this lab has one node: the other's is not seen
+        Assert.Equal(0, EvilmanIn(other, "lab", "down").Code);
+        Assert.Equal(0, Evilman("lab", "status").Code);
+        Assert.Equal(0, AtClient(s_evilman, "ping", "10.77.0.1").Code);
+    }
+
+    /// <summary>A machine that writes without end, and a demo that fails: the words are bounded, kept, and the error says where.</summary>
+    [Fact]
+    public void What_nodes_and_machines_said_outlives_a_demo_that_fails()
+    {
+        const int Most = 1 << 20; // of each of two files
+        var chatter = Path.Combine(folder.FullName, "chatter");
+        File.WriteAllText(chatter, "#!/bin/sh\nexec yes what a machine says\n");
+        File.SetUnixFileMode(chatter, (UnixFileMode)0b111_101_101);
+        var logs = Path.Combine(folder.FullName, "logs");
+        var (code, output) = Evilman("demo", "--monitors", chatter, "--timeout", "2s", "--out", logs);
+        Assert.NotEqual(0, code);
+        Assert.True(output.Contains($"{logs}/demo-node*.log", StringComparison.Ordinal), output);
+        Assert.Contains("started for 10.77.0.100", File.ReadAllText(Path.Combine(logs, "demo-node1.log")), StringComparison.Ordinal);
+        foreach (var file in new[] { "demo-node1.machines.1", "demo-node1.machines" })
+            Assert.InRange(new FileInfo(Path.Combine(logs, file)).Length, 0, Most);
+        // Both are copied while the machine goes on writing: one of them may be just being emptied.
+        Assert.Contains("what a machine says\n", File.ReadAllText(Path.Combine(logs, "demo-node1.machines.1")) + File.ReadAllText(Path.Combine(logs, "demo-node1.machines")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -209,7 +244,7 @@ public sealed class LabTests : IDisposable
 
     static string Namespaces()
     {
-        var names = Directory.Exists("/run/netns") ? Directory.GetFiles("/run/netns") : [];
+        var names = Directory.Exists("/run/netns") ? Directory.GetFiles("/run/netns", "evilman-*") : [];
         Array.Sort(names, StringComparer.Ordinal);
         return string.Join(',', names);
     }
