@@ -7,36 +7,42 @@ using Xunit;
 
 namespace Packetd.Tests;
 
-/// <summary>Plays random sequences to a node and to its model, and says in the fewest steps where they part.</summary>
-internal sealed class Comparison(Func<Step[], string?> play)
+/// <summary>What happens next to a node that has come this far, as its model knows it; nothing if it cannot happen to it.</summary>
+internal delegate Happening? Next(ReferenceNode model);
+
+/// <summary>Plays random sequences to a node and to its model, and says in the fewest happenings where they part.</summary>
+/// <param name="play">Plays a script to a new node and a new model, and notes what happened: nothing, or what was wrong in the end.</param>
+internal sealed class Comparison(Func<IEnumerable<Next>, List<Happening>, string?> play)
 {
     /// <summary>How long to look for a shorter sequence once one has failed.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private Step[]? shortest;
-    private string? story;
+    private List<Happening>? shortest;
+    private string story = "";
 
-    /// <summary>Sequences played in full, and how long it took.</summary>
+    /// <summary>Sequences played.</summary>
     public int Played { get; private set; }
 
     /// <returns>Nothing, or what happened in the shortest failing sequence, a line each, and what was wrong in the end.</returns>
     /// <param name="limit">No sequence begins after this time.</param>
-    public string? Search(int sequences, int most, TimeSpan limit, string? seed = null)
+    public string? Search(int sequences, int most, TimeSpan limit)
     {
         var clock = System.Diagnostics.Stopwatch.StartNew();
         try
         {
             Step.Sequences(most).Sample(steps =>
             {
-                if (clock.Elapsed >= limit || shortest is { Length: <= 1 })
+                if (clock.Elapsed >= limit)
                     return;
                 Played++;
-                if (play(steps) is not { } wrong)
+                var offered = new List<Happening.Offer>();
+                var happened = new List<Happening>();
+                if (play(steps.Select(step => (Next)(model => step.Make(model, offered))), happened) is not { } wrong)
                     return;
-                if (shortest == null || steps.Length < shortest.Length)
-                    (shortest, story) = Shorten(steps, wrong);
+                if (shortest == null || happened.Count < shortest.Count)
+                    Shorten(happened, wrong);
                 throw new InvalidOperationException(story);
-            }, iter: sequences, threads: 1, seed: seed);
+            }, iter: sequences, threads: 1);
         }
         catch (CsCheckException failure)
         {
@@ -46,59 +52,48 @@ internal sealed class Comparison(Func<Step[], string?> play)
         return null;
     }
 
-    /// <summary>Leaves out steps, many at a time and then one by one, for as long as what remains fails.</summary>
-    private (Step[], string) Shorten(Step[] steps, string wrong)
+    /// <summary>Leaves out what happened, much at a time and then one by one, for as long as what remains goes wrong.</summary>
+    private void Shorten(List<Happening> happened, string wrong)
     {
         long until = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
-        for (int size = steps.Length / 2; size > 0; size = size > 1 ? size / 2 : 0)
+        for (int size = happened.Count / 2; size > 0; size = size > 1 ? size / 2 : 0)
             for (bool shorter = true; shorter;)
             {
                 shorter = false;
-                for (int at = steps.Length - size; at >= 0 && Environment.TickCount64 < until; at -= size)
+                for (int at = happened.Count - size; at >= 0 && Environment.TickCount64 < until; at = Math.Min(at, happened.Count) - size)
                 {
-                    Step[] fewer = [.. steps[..at], .. steps[(at + size)..]];
-                    if (play(fewer) is not { } still)
-                        continue;
-                    (steps, wrong, shorter) = (fewer, still, true);
-                    at = Math.Min(at, steps.Length);
+                    Happening[] fewer = [.. happened[..at], .. happened[(at + size)..]];
+                    var real = new List<Happening>();
+                    if (play(fewer.Select(happening => (Next)(model => model.Allows(happening) ? happening : null)), real) is { } still)
+                        (happened, wrong, shorter) = (real, still, true);
                 }
             }
-        return (steps, wrong);
+        shortest = happened;
+        story = $"{string.Join('\n', happened)}\n→ {wrong}";
     }
 
-    /// <summary>Plays one sequence. Nothing, or all that happened and what was wrong in the end.</summary>
-    public static string? Play<T>(Step[] steps, ref T node, ReferenceNode model)
+    /// <summary>Plays one script, and then the end of all domains. Nothing, or what was wrong; then the last of what happened is the culprit.</summary>
+    public static string? Play<T>(IEnumerable<Next> script, List<Happening> happened, ref T node, ReferenceNode model)
         where T : INodeUnderTest, allows ref struct
     {
-        var story = new List<string>();
-        var offered = new List<Happening.Offer>();
-        string? wrong = null;
+        // What was counted shows when a domain ends.
+        IEnumerable<Next> ends = Enumerable.Repeat<Next>(after => after.Domains.Count == 0 ? null : new Happening.End(after.Domains.Keys.First(), Ending.Killed), model.Slots);
         try
         {
-            foreach (Step step in steps)
+            foreach (Next next in script.Concat(ends))
             {
-                if (step.Make(model, offered) is not { } happening)
+                if (next(model) is not { } happening)
                     continue;
-                story.Add(happening.ToString()!);
-                wrong ??= Do(happening, ref node, model);
-                if (wrong != null)
-                    break;
+                happened.Add(happening);
+                if (Do(happening, ref node, model) is { } wrong)
+                    return wrong;
             }
-            // What was counted shows when a domain ends.
-            foreach (uint boot in model.Domains.Keys.ToArray())
-            {
-                if (wrong == null)
-                {
-                    story.Add($"the end of {Happening.Dotted(boot)}");
-                    wrong = Do(new Happening.End(boot, Ending.Killed), ref node, model);
-                }
-            }
+            return null;
         }
         catch (SilentException silence)
         {
-            wrong = silence.Message;
+            return silence.Message;
         }
-        return wrong == null ? null : $"{string.Join('\n', story)}\n→ {wrong}";
     }
 
     private static string? Do<T>(Happening happening, ref T node, ReferenceNode model)

@@ -1,3 +1,4 @@
+using System.Linq;
 using Wire;
 
 namespace Packetd.Tests;
@@ -26,10 +27,13 @@ internal abstract record Happening
                 + $"{(Token.BreakChain ? ", broken chain" : "")}{(Form == Refusal.None ? "" : $", {Form}")}, {Token.MemoryMiB} MiB, {Token.Count} tokens";
     }
 
+    /// <param name="Own">The addresses of the domain that sends it, its boot address first; none for the link.</param>
     /// <param name="Forged">Whether the domain that sends it may not.</param>
     /// <param name="Answer">The frame that the node itself answers with, if it does.</param>
-    public sealed record Frame(uint From, byte[] Packet, bool Forged, byte[]? Answer, string What) : Happening
+    public sealed record Frame(uint[] Own, byte[] Packet, bool Forged, byte[]? Answer, string What) : Happening
     {
+        public uint From => Own.FirstOrDefault();
+
         public override string ToString() => $"{What} from {(From == 0 ? "the link" : Dotted(From))} to {System.Convert.ToHexString(Packet, 10, 6)}"
             + (Forged ? ", forged" : "");
     }

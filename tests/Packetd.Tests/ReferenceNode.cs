@@ -33,9 +33,19 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
     /// <summary>Every answer that a ping has got, to see what a search has been through.</summary>
     public HashSet<Refusal> Given { get; init; } = [];
 
+    public int Slots => slots;
+
     public ulong Now { get; private set; } = now;
 
     public ulong Started { get; private set; } = started;
+
+    /// <summary>Whether it can happen to this node: only a domain that runs ends, or sends what was made up for its addresses.</summary>
+    public bool Allows(Happening happening) => happening switch
+    {
+        Happening.Frame { From: not 0 } frame => Domains.TryGetValue(frame.From, out Domain? domain) && domain.Addresses.SequenceEqual(frame.Own),
+        Happening.End end => Domains.ContainsKey(end.Boot),
+        _ => true,
+    };
 
     /// <summary>
     /// What may come of it. Normally one thing; after the clock has stepped back a node may have forgotten tokens already, and

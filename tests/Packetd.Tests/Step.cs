@@ -7,8 +7,7 @@ using Wire;
 namespace Packetd.Tests;
 
 /// <summary>
-/// Small numbers that stand for something that happens; what, depends on what a node has been through. So any of them may be left
-/// out of a sequence, and what remains is still one.
+/// Small numbers that stand for something that happens; what, depends on what a node has been through.
 /// </summary>
 internal sealed record Step(int Kind, int A, int B, int C, int D)
 {
@@ -31,10 +30,18 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
             <= 18 => domain == 0 ? null : FromDomain(node.Domains[domain].Addresses),
             <= 21 => FromLink(),
             <= 23 => domain == 0 ? null : new Happening.End(domain, (Ending)(B % 4)),
-            <= 26 => new Happening.Clock(A < 4 ? node.Now - (ulong)(B * C) / 2 : node.Now + (ulong)(A * B)),
+            <= 26 => new Happening.Clock(Moment(node, offered)),
             <= 27 => new Happening.Restart(A % 2 == 1),
             _ => new Happening.Monitor(A % 8 == 1),
         };
+    }
+
+    /// <summary>A little later or earlier, or about when a token began or ceased to be good.</summary>
+    private ulong Moment(ReferenceNode node, List<Happening.Offer> offered)
+    {
+        Tokens? token = A < 10 && offered.Count > 0 ? offered[^(1 + B % offered.Count)].Token : null;
+        return token == null ? A % 4 == 0 ? node.Now - (ulong)(B * C) / 2 : node.Now + (ulong)(A * B)
+            : A < 5 ? token.Issued + (ulong)D : token.Expires - 1 + (ulong)(D % 2);
     }
 
     private static uint Address(int n) => 0x0A000030u + (uint)(n % Addresses);
@@ -98,7 +105,7 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
         body[0] = (byte)B;
         byte[] good = Frames.Ipv4(to, mac, source, TestHost.Client, 17, body);
         byte[] Offload(byte start, byte offset) => [1, 0, 0, 0, 0, 0, start, 0, offset, 0, .. good[10..]];
-        Happening.Frame Say(byte[] packet, bool forged, string what, byte[]? answer = null) => new(boot, packet, forged, answer, what);
+        Happening.Frame Say(byte[] packet, bool forged, string what, byte[]? answer = null) => new(own, packet, forged, answer, what);
         return B switch
         {
             0 => Say(Frames.Ipv4(to, mac, foreign, TestHost.Client, 17, body), !isOwn, "IPv4 with a neighbour's address"),
@@ -129,7 +136,7 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
             packet[10 + at] ^= value;
             return packet;
         }
-        Happening.Frame Say(byte[] packet, string what, byte[]? answer = null) => new(0, packet, false, answer, what);
+        Happening.Frame Say(byte[] packet, string what, byte[]? answer = null) => new([], packet, false, answer, what);
         return B switch
         {
             0 => Say(ping, "ping", Frames.EchoReply(body, Frames.ClientMac, TestHost.Client)),
