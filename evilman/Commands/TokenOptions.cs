@@ -41,7 +41,7 @@ internal sealed class TokenOptions
     readonly Option<long> memory = Values.BytesOption("--memory", "Memory of the machine.", "64M");
     readonly Option<int> cpu = Values.CountOption("--cpu", "Share of the processor, in hundredths of one.", 100, 1, ushort.MaxValue);
     readonly Option<long> disk = Values.BytesOption("--disk", "Disk of the machine.", "0");
-    readonly Option<int> tokens = Values.CountOption("--tokens", "How many payment tokens it carries (the k of the thesis).", 10, 1, 1_000_000);
+    readonly Option<int> tokens = Values.CountOption("--tokens", "How many payment tokens it carries (the k of the thesis). A machine ends when it has used the CPU time that they pay for: an hour each, unless the node says otherwise.", 10, 1, 1_000_000);
     readonly Option<int> chainLength = Values.CountOption("--chain-length", "Elements of the new hash chain it begins.", 10_000, 1, Chain.MaximumLength);
     readonly Option<string?> chainFile = Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
     readonly Option<System.TimeSpan> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");
