@@ -23,9 +23,8 @@ internal static class Finding
     }
 
     /// <summary>The shortest script that breaks the node in the same way, as far as leaving out steps and bytes leads.</summary>
-    public static byte[] Shrink(byte[] script)
+    public static byte[] Shrink(World world, byte[] script)
     {
-        var world = new World();
         if (Try(world, script) is not { } broken)
             return script;
         string way = Way(broken);
@@ -66,22 +65,24 @@ internal static class Finding
 
     /// <summary>Saves a script in a folder, and beside it what it does; the story goes to the writer, too.</summary>
     /// <returns>The file.</returns>
-    public static string Save(byte[] script, string folder, TextWriter to)
+    public static string Save(World world, byte[] script, string folder, TextWriter to)
     {
         Directory.CreateDirectory(folder);
         string file = Path.Combine(folder, "crash-" + Convert.ToHexStringLower(SHA1.HashData(script))[..16]);
         File.WriteAllBytes(file, script);
         using var story = new StringWriter();
-        Tell(script, story);
+        Tell(world, script, story);
         File.WriteAllText(file + ".txt", story.ToString());
         to.Write(story);
         return file;
     }
 
     /// <summary>Writes line by line what a script does and how it ends; whether it ended well.</summary>
-    public static bool Tell(byte[] script, TextWriter to)
+    public static bool Tell(World world, byte[] script, TextWriter to)
     {
-        Exception? broken = Try(new World { Story = line => to.WriteLine("  " + line) }, script);
+        world.Story = line => to.WriteLine("  " + line);
+        Exception? broken = Try(world, script);
+        world.Story = null;
         to.WriteLine(broken == null ? "  all is well" : $"  BROKEN: {(broken is Violation ? broken.Message : broken.ToString())}");
         return broken == null;
     }

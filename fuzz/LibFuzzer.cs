@@ -108,7 +108,7 @@ internal static unsafe partial class LibFuzzer
     {
         Coverage.CountInto((byte*)NativeMemory.AllocZeroed(Coverage.Branches + Coverage.States));
         Console.WriteLine($"fuzz: broken after {executions} executions, {clock.ElapsedMilliseconds / 1000} s; the shortest script that does it:");
-        string file = Finding.Save(Finding.Shrink(script), results, Console.Out);
+        string file = Finding.Save(world, Finding.Shrink(world, script), results, Console.Out);
         Console.WriteLine($"fuzz: saved as {file}");
         End(1);
     }

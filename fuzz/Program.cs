@@ -22,7 +22,7 @@ switch (args)
         Console.WriteLine($"edges={Corpus.Edges(corpus)} corpus={Directory.GetFiles(corpus).Length}");
         return 0;
     case ["tell", string script]:
-        return Finding.Tell(File.ReadAllBytes(script), Console.Out) ? 0 : 1;
+        return Finding.Tell(new World(), File.ReadAllBytes(script), Console.Out) ? 0 : 1;
     default:
         Console.Error.WriteLine("""
             fuzz run DRIVER CORPUS RESULTS SECONDS   looks for scripts that break the node, beginning with the corpus

@@ -55,10 +55,35 @@ public class CorpusTests
     public void A_node_that_starts_again_within_the_second_is_found_out()
     {
         var world = new World { SecondsToRestart = 0 };
-        string? found = null;
-        int ran = Mutate(seed: 21, script => (found = Finding.Try(world, script)?.Message) != null);
+        byte[] found = [];
+        int ran = Mutate(seed: 21, script => Finding.Try(world, found = script) != null);
         Assert.InRange(ran, 1, Mutations - 1);
-        Assert.Equal("a token was honoured twice", found);
+        byte[] shrunk = Finding.Shrink(world, found);
+        using var story = new StringWriter();
+        Assert.False(Finding.Tell(world, shrunk, story));
+        string[] lines = story.ToString().TrimEnd().Split('\n');
+        Assert.Equal("  BROKEN: a token was honoured twice", lines[^1]);
+        // A token, its domain, a restart, and the token again.
+        Assert.InRange(lines.Length, 5, 6);
+        Assert.Contains("  restart", lines);
+    }
+
+    [Fact]
+    public void Every_byte_string_is_a_script_and_stays_one()
+    {
+        var random = new Random(23);
+        var world = new World();
+        byte[] memory = new byte[Mutator.MaxSize];
+        for (int i = 0; i < 2000; i++)
+        {
+            random.NextBytes(memory);
+            int size = random.Next(memory.Length + 1);
+            AssertHolds(world, memory[..size]);
+            Assert.InRange(Mutator.Mutate(memory, size, memory[..random.Next(memory.Length)], random), 0, memory.Length);
+            ReadOnlySpan<byte> left = memory.AsSpan(0, size);
+            for (int whole = Step.SizeOf(left); Step.TryTake(ref left, out _); whole += Step.SizeOf(left))
+                Assert.Equal(size - whole, left.Length);
+        }
     }
 
     private static int Mutate(int seed, Predicate<byte[]> enough)
@@ -82,7 +107,7 @@ public class CorpusTests
         if (Finding.Try(world, script) is not { } broken)
             return;
         using var story = new StringWriter();
-        Finding.Tell(Finding.Shrink(script), story);
+        Finding.Tell(world, Finding.Shrink(world, script), story);
         Assert.Fail($"{broken.Message}\n{story}{Convert.ToHexString(script)}");
     }
 }
