@@ -13,6 +13,11 @@ public class ExhaustionTests
 {
     private const uint Boot = 0x0A000032, Other = 0x0A000033, Third = 0x0A000034;
 
+    private static int labs;
+
+    /// <summary>A hundred users that no other test has processes of.</summary>
+    private static int NextUsers() => 1_000_000 + Environment.ProcessId % 100_000 * 1000 + Interlocked.Increment(ref labs) * 100;
+
     [RootFact]
     public void On_a_full_disk_only_lines_are_lost()
     {
@@ -61,12 +66,13 @@ public class ExhaustionTests
     [RootFact]
     public void Without_processes_a_token_is_refused_and_stays_good()
     {
-        using var lab = new Lab("--uid-base", "310000");
+        int users = NextUsers();
+        using var lab = new Lab("--uid-base", $"{users}");
         Native.kill(lab.Pid, 9);
         lab.WaitForEnd();
         // The limit is on a user, and not on root.
         const string Needed = "+net_raw,+net_admin,+setuid,+setgid,+kill";
-        string[] user = ["--reuid", "310999", "--regid", "310999", "--clear-groups"];
+        string[] user = ["--reuid", $"{users + 99}", "--regid", $"{users + 99}", "--clear-groups"];
         lab.Start(["setpriv", .. user, "--inh-caps", Needed, "--ambient-caps", Needed]);
         lab.StartDomain(510, Other);
         int descriptors = lab.Descriptors;
@@ -86,12 +92,13 @@ public class ExhaustionTests
     [RootFact]
     public void Where_a_machines_user_has_too_many_processes_none_starts_and_others_do()
     {
-        using var lab = new Lab("--uid-base", "320000");
+        int users = NextUsers();
+        using var lab = new Lab("--uid-base", $"{users}");
         int descriptors = lab.Descriptors;
         byte[] token = Lab.Token(520).Payload();
         // As many as a machine's user may have, without the machine.
         const string Readers = "exec 3<&0; for i in $(seq 66); do cat <&3 & done; echo; wait";
-        using (var readers = Process.Start(new ProcessStartInfo("setpriv", ["--reuid", "320000", "--clear-groups", "bash", "-c", Readers])
+        using (var readers = Process.Start(new ProcessStartInfo("setpriv", ["--reuid", $"{users}", "--clear-groups", "bash", "-c", Readers])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true,
         })!)

@@ -201,7 +201,9 @@ public class FaultTests
     [RootFact]
     public void Without_descriptors_a_token_is_refused_and_stays_good()
     {
-        using var lab = new Lab();
+        // Few, because the kernel polls no more descriptors than a process may have.
+        using var lab = new Lab("--max-domains", "2");
+        lab.StartDomain(241, Other);
         byte[] token = Lab.Token(240).Payload();
         // Each number leaves room for a little more of what a machine needs: two pairs of sockets.
         int highest = Directory.GetFiles($"/proc/{lab.Pid}/fd").Max(path => int.Parse(Path.GetFileName(path)));
@@ -212,10 +214,13 @@ public class FaultTests
             Lab.Run("prlimit", "--pid", $"{lab.Pid}", $"--nofile={limit}:1024");
             Assert.Equal(Refusal.StartFailed, lab.Ping(token));
             Assert.Equal(open, lab.Descriptors);
+            Assert.Equal(5, lab.RoundTrips(Other, 5));
         }
         Assert.True(highest < 1024);
         Lab.Run("prlimit", "--pid", $"{lab.Pid}", "--nofile=1024:1024");
-        Assert.Equal(Refusal.None, lab.Ping(token));
+        Assert.Equal((Refusal.None, Refusal.Replayed), (lab.Ping(token), lab.Ping(token)));
+        lab.Order(Other, 1, 0);
+        Assert.Equal(new Counters(20, 21, 0, 0), lab.Ended(0, "exit code 0"));
     }
 
     [RootFact]

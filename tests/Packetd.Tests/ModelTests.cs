@@ -57,7 +57,7 @@ public class ModelTests
 
     private static void AssertNoDifference(Comparison comparison, int sequences, int most)
     {
-        string? story = comparison.Search(sequences, most, TimeSpan.FromSeconds(40));
+        string? story = comparison.Search(sequences, most, TimeSpan.FromSeconds(30));
         Assert.True(story == null, story);
         Assert.True(comparison.Played >= sequences / 10, $"only {comparison.Played} sequences in the time");
     }
