@@ -29,13 +29,13 @@ public class ModelTests
         Assert.True(given.Count >= 15, $"only the answers {string.Join(", ", given)}");
     }
 
-    /// <summary>A node that the model does not describe is told apart, in no more steps than it takes.</summary>
+    /// <summary>A node that the model does not describe is told apart, in no more than what it takes.</summary>
     [Fact]
-    public void A_model_that_forgets_used_tokens_parts_from_the_decisions_in_two_steps() =>
+    public void A_model_that_forgets_used_tokens_parts_from_the_decisions_where_one_comes_twice() =>
         AssertFoundOut(new Comparison((script, happened) => PlayToLogic(script, happened, new Forgetful(Slots, LogicRoom))));
 
     [RootFact]
-    public void A_model_that_forgets_used_tokens_parts_from_the_binary_in_two_steps()
+    public void A_model_that_forgets_used_tokens_parts_from_the_binary_where_one_comes_twice()
     {
         using var node = new BinaryNode(Slots);
         AssertFoundOut(new Comparison((script, happened) => PlayToBinary(script, happened, node, new Forgetful(Slots, node.TokenRoom))));
@@ -66,10 +66,12 @@ public class ModelTests
     {
         string? story = comparison.Search(1000, 40, TimeSpan.FromSeconds(40));
         Assert.NotNull(story);
-        string[] lines = story.Split('\n');
+        string[] lines = [.. story.Split('\n').SkipWhile(line => line.StartsWith("the clock says", StringComparison.Ordinal))];
         Assert.StartsWith("token ", lines[0], StringComparison.Ordinal);
         Assert.Equal(lines[0], lines[1]);
         Assert.Matches("→ expected .*, not .*: Replayed ", lines[2]);
+        // It may take one step of the clock for the token to be good.
+        Assert.InRange(story.Split('\n').Length - lines.Length, 0, 1);
     }
 
     private sealed class Forgetful(int slots, int room) : ReferenceNode(slots, room, TestHost.Started, TestHost.Started + 100)
