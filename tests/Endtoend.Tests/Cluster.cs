@@ -169,7 +169,7 @@ public sealed class Cluster : IDisposable
     public LabNode OtherNode => plan.Nodes[Home.Node.Number == 1 ? 1 : 0];
 
     /// <summary>Spends a token and waits until the machine's firmware answers.</summary>
-    public Machine Order(LabNode node, byte[] loader, int memoryMiB = 64)
+    public Machine Order(LabNode node, byte[] loader, int memoryMiB = 64, int tokens = 10)
     {
         var boot = IPAddress.Parse($"10.77.0.{addresses++}");
         var token = Mint.Token(new MintRequest
@@ -178,8 +178,9 @@ public sealed class Cluster : IDisposable
             BootAddress = boot,
             Guests = [Guest],
             MemoryBytes = (long)memoryMiB << 20,
+            Tokens = tokens,
             Loader = loader,
-        }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(10));
+        }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(tokens));
         var before = Machines(node);
         AtClient(() =>
         {
@@ -220,13 +221,13 @@ public sealed class Cluster : IDisposable
         Until(() => !Alive(pid), $"process {pid} does not end");
     }
 
-    /// <summary>Kills a node's packetd, its machines die with it, and starts another.</summary>
-    public void RestartPacketd(LabNode node)
+    /// <summary>Kills a node's packetd, its machines die with it, and starts another, with options beside the lab's.</summary>
+    public void RestartPacketd(LabNode node, params string[] options)
     {
         if (Packetd(node) is int pid and not 0)
             Kill(pid);
         var ready = Lines(node, "ready as");
-        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", plan.LogFile(node), .. PacketdCommand.For(plan, node)];
+        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", plan.LogFile(node), .. PacketdCommand.For(plan, node), .. options];
         Process.Start(In(node.Name, command))!.Dispose();
         Until(() => Lines(node, "ready as") > ready, $"packetd of {node.Name} does not come back");
     }

@@ -67,9 +67,20 @@ public sealed class HostileSenderTests(Cluster shared)
     [InlineData("6a006a000f011c240f0b", "exit code 2;")] // PUSH 0; PUSH 0; LIDT [RSP]; UD2: an exception without an interrupt table
     [InlineData("0f0b", "exit code 0;")] // UD2: the firmware's handler is still there, complains and resets
     [InlineData("b0fee664ebfe", "exit code 0;")] // MOV AL, 0xFE; OUT 0x64, AL
-    public void The_end_of_a_checkpoint_that_is_no_guest_is_one_line(string code, string end)
+    public void The_end_of_a_checkpoint_that_is_no_guest_is_one_line(string code, string end) =>
+        Ends(cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader), code, end);
+
+    [ClusterFact]
+    public void A_guest_that_loops_ends_with_the_CPU_time_that_its_token_pays_for()
     {
-        var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader);
+        var node = cluster.OtherNode;
+        cluster.RestartPacketd(node, "--token-cpu", "2");
+        Ends(cluster.Order(node, Cluster.CheckpointLoader, tokens: 1), "ebfe", "signal 24, its CPU time is spent;"); // JMP to itself
+        cluster.RestartPacketd(node);
+    }
+
+    private void Ends(Machine target, string code, string end)
+    {
         var page = new byte[4096];
         Convert.FromHexString(code).CopyTo(page, 0);
         var before = cluster.Lines(target.Node, " ended: ");
