@@ -6,7 +6,7 @@ namespace Guestos;
 /// System calls on sockets (socket(2), ip(7), tcp(7), udp(7), icmp(7)): IPv4 streams, datagrams and ICMP Echo. Other families are refused
 /// with EAFNOSUPPORT, at which programs fall back to IPv4.
 /// </summary>
-public static unsafe class SocketCalls
+public static unsafe partial class SocketCalls
 {
     private const ulong FamilyInet = 2;
     private const ulong TypeStream = 1, TypeDatagram = 2, TypeRaw = 3, TypeMask = 0xf;
@@ -254,93 +254,6 @@ public static unsafe class SocketCalls
         }
         SocketDescriptors.Release(file);
         return result;
-    }
-
-    // struct msghdr: name, namelen, iov, iovlen, control, controllen, flags (recvmsg(2)); 56 bytes.
-    private struct MessageHeader
-    {
-        public ulong Name;
-        public uint NameLength;
-        public ulong Vectors, VectorCount, Control, ControlLength;
-        public int Flags;
-    }
-
-    private struct Vector
-    {
-        public ulong Base, Length;
-    }
-
-    private static long ReadMessage(ulong message, out MessageHeader header)
-    {
-        header = default;
-        if (!UserMemory.Readable(message, (ulong)sizeof(MessageHeader)))
-            return Errno.Fault;
-        // SAFETY: made readable above and below.
-        header = *(MessageHeader*)message;
-        if (header.VectorCount > 1024)
-            return Errno.MessageTooLong;
-        return UserMemory.Readable(header.Vectors, header.VectorCount * (ulong)sizeof(Vector)) ? 0 : Errno.Fault;
-    }
-
-    /// <summary>Each vector is sent as it comes; a datagram in several vectors is not supported (EMSGSIZE) and nobody sends one.</summary>
-    public static long SendMessage(ulong descriptor, ulong message, ulong flags)
-    {
-        long result = ReadMessage(message, out MessageHeader header);
-        long total = 0;
-        for (ulong i = 0; i < header.VectorCount && result >= 0; i++)
-        {
-            if (!UserMemory.Readable(header.Vectors + i * (ulong)sizeof(Vector), (ulong)sizeof(Vector)))
-                return total > 0 ? total : Errno.Fault;
-            Vector vector = ((Vector*)header.Vectors)[i];
-            if (vector.Length == 0)
-                continue;
-            Transfer from = Transfer.User(vector.Base, vector.Length);
-            result = SendOne(descriptor, ref from, flags, header.Name, header.NameLength);
-            if (result >= 0)
-                total += result;
-            if (from.Count > 0)
-                break;
-        }
-        return total > 0 ? total : result;
-    }
-
-    public static long ReceiveMessage(ulong descriptor, ulong message, ulong flags)
-    {
-        long result = ReadMessage(message, out MessageHeader header);
-        if (result < 0)
-            return result;
-        Endpoints from = default;
-        long total = 0;
-        for (ulong i = 0; i < header.VectorCount; i++)
-        {
-            if (!UserMemory.Readable(header.Vectors + i * (ulong)sizeof(Vector), (ulong)sizeof(Vector)))
-                return total > 0 ? total : Errno.Fault;
-            Vector vector = ((Vector*)header.Vectors)[i];
-            if (vector.Length == 0)
-                continue;
-            Transfer to = Transfer.User(vector.Base, vector.Length);
-            // What is here already is taken; only for the first byte does anybody wait.
-            result = ReceiveOne(descriptor, ref to, total > 0 ? flags | DontWait : flags, out from);
-            if (result > 0)
-                total += result;
-            if (result <= 0 || to.Count > 0)
-                break;
-        }
-        if (total == 0 && result < 0)
-            return result;
-        if (!UserMemory.Writable(message, (ulong)sizeof(MessageHeader)))
-            return Errno.Fault;
-        var at = (MessageHeader*)message;
-        at->ControlLength = 0;
-        at->Flags = 0;
-        if (header.Name != 0)
-        {
-            if (header.NameLength < SocketAddress.Size || !UserMemory.Writable(header.Name, SocketAddress.Size))
-                return Errno.Fault;
-            SocketAddress.Write((byte*)header.Name, from.RemoteAddress, from.RemotePort);
-            at->NameLength = SocketAddress.Size;
-        }
-        return total;
     }
 
     public static long Shutdown(ulong descriptor, ulong how)

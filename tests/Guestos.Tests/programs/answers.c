@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -512,6 +514,44 @@ static void times_and_waiting(void)
     show_status("busy child", status_of(child));
 }
 
+/* A datagram in several pieces is one datagram, whoever cuts it. */
+static void messages(void)
+{
+    int here = socket(AF_INET, SOCK_DGRAM, 0), there = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, from = { 0 };
+    socklen_t length = sizeof name;
+    answer("bind", bind(here, (struct sockaddr *)&name, sizeof name));
+    answer("name", getsockname(here, (struct sockaddr *)&name, &length));
+    char parts[3][8] = { "one-", "", "two" }, got[2][8] = { "", "" };
+    struct iovec out[3] = { { parts[0], 4 }, { parts[1], 0 }, { parts[2], 3 } }, in[2] = { { got[0], 5 }, { got[1], 7 } };
+    struct msghdr send = { .msg_name = &name, .msg_namelen = sizeof name, .msg_iov = out, .msg_iovlen = 3 };
+    struct msghdr receive = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = in, .msg_iovlen = 2 };
+    answer("sent in three", sendmsg(there, &send, 0));
+    answer("received in two", recvmsg(here, &receive, 0));
+    printf("got: %.8s and %.8s\n", got[0], got[1]);
+    answer("whole", receive.msg_flags & MSG_TRUNC);
+    answer("who", from.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && from.sin_port != 0);
+    answer("sent again", sendmsg(there, &send, 0));
+    in[0].iov_len = 2;
+    in[1].iov_len = 3;
+    answer("received in part", recvmsg(here, &receive, 0));
+    answer("the rest is gone", (receive.msg_flags & MSG_TRUNC) != 0);
+    answer("no more", recvmsg(here, &receive, MSG_DONTWAIT));
+    send.msg_iovlen = 0;
+    answer("sent nothing", sendmsg(there, &send, 0));
+    answer("received nothing", recvmsg(here, &receive, 0));
+    out[2].iov_base = (void *)8;
+    send.msg_iovlen = 3;
+    answer("bad piece", sendmsg(there, &send, 0));
+    out[2].iov_base = parts[2];
+    out[1].iov_len = 70000;
+    static char large[70000];
+    out[1].iov_base = large;
+    answer("too large", sendmsg(there, &send, 0));
+    close(here);
+    close(there);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 4096);
@@ -527,6 +567,7 @@ int main(int argc, char **argv)
     processes();
     signals();
     times_and_waiting();
+    messages();
     printf("all answers given\n");
     return 0;
 }
