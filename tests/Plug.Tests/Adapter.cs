@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Threading;
 using Xunit;
 
 namespace Plug.Tests;
@@ -61,21 +62,23 @@ internal sealed class Adapter : IDisposable
     public int End()
     {
         Assert.True(process.WaitForExit(20_000), "plug goes on running");
-        Said = process.StandardError.ReadToEnd();
         Programs.Await(() => Child == 0 || !Programs.Runs(Child), "the monitor's end");
+        Said = process.StandardError.ReadToEnd();
         return process.ExitCode;
     }
 
     public string Said { get; private set; } = "";
 
-    /// <summary>Time on a processor so far, in ticks of 10 ms.</summary>
-    public int Ticks
+    /// <summary>It waits for something, and for nothing that is there already: however busy the machine is, it does not want to run.</summary>
+    public void AssertSleeps()
     {
-        get
+        int asleep = 0;
+        Programs.Await(() =>
         {
-            string[] words = File.ReadAllText($"/proc/{Pid}/stat").Split(") ")[1].Split(' ');
-            return int.Parse(words[11]) + int.Parse(words[12]);
-        }
+            Thread.Sleep(8);
+            asleep = File.ReadAllText($"/proc/{Pid}/stat").Contains(") S ", StringComparison.Ordinal) ? asleep + 1 : 0;
+            return asleep == 50;
+        }, "half a second of sleep");
     }
 
     public void Dispose()
@@ -83,6 +86,8 @@ internal sealed class Adapter : IDisposable
         if (!process.HasExited)
             process.Kill();
         process.WaitForExit();
+        if (Child != 0 && Programs.Runs(Child))
+            Native.kill(Child, 9);
         process.Dispose();
         foreach (int descriptor in new[] { Frames, Control }.Where(descriptor => descriptor >= 0))
             Native.close(descriptor);
