@@ -30,7 +30,7 @@ IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload fuzz bench-wire bench-cpu lab dist clean
+.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz bench-wire bench-cpu lab dist clean
 
 all: images programs $(OUT)/guest.cpio
 
@@ -98,6 +98,11 @@ bench-packetd: all
 # What a domain keeps of its throughput while the node is flooded.
 bench-overload: all
 	@bench/overload
+
+# The guest's migration of itself beside QEMU's live migration of it.
+bench-migration: all
+	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench bench/LiveMigration/LiveMigration.csproj
+	@MOVES=$(MOVES) bench/migration
 
 # TCP on bad wires against the kernel's.
 bench-wire: | deps
