@@ -198,6 +198,9 @@ public class BinaryTests
             for (int i = 0; i < 2000 && lab.Log.Length < lines + 2; i++)
                 Thread.Sleep(5);
             Assert.Contains(line, Assert.Single(lab.Log[(lines + 1)..]), StringComparison.Ordinal);
+            // The line may be said before the last descriptor is closed.
+            for (int i = 0; i < 400 && lab.Descriptors != before; i++)
+                Thread.Sleep(5);
             Assert.Equal(before, lab.Descriptors);
             lab.ForgetLog();
         }

@@ -54,9 +54,13 @@ internal static partial class Native
         // setns(2) moves one thread; the socket stays where it was made.
         var thread = new Thread(() =>
         {
-            if (setns(open("/run/netns/" + space, 0), 0x4000_0000) != 0)
+            // Close-on-exec, both: other threads start programs.
+            int there = open("/run/netns/" + space, 0x80000);
+            bool moved = setns(there, 0x4000_0000) == 0;
+            close(there);
+            if (!moved)
                 return;
-            int made = socket(17, 3, 0);
+            int made = socket(17, 3 | 0x80000, 0);
             byte[] time = new byte[16], address = new byte[20], size = [0, 0, 0x80, 0];
             Bytes.PutLe64(time, 8, (ulong)milliseconds * 1000);
             setsockopt(made, 1, 20, time, 16);
