@@ -22,7 +22,7 @@ internal static unsafe class Corpus
     public static void Merge(string folder, string others)
     {
         byte[][] old = Read(folder), fresh = Directory.Exists(others) ? Read(others) : [];
-        List<byte[]> chosen = Choose([.. old.OrderBy(script => script.Length), .. fresh.OrderBy(script => script.Length)]);
+        List<byte[]> chosen = Choose(old, fresh);
         foreach (string file in Directory.GetFiles(folder))
             File.Delete(file);
         foreach (byte[] script in chosen)
@@ -30,27 +30,43 @@ internal static unsafe class Corpus
         Console.WriteLine($"fuzz: corpus {old.Length} and {fresh.Length} new scripts, {chosen.Count} kept, {chosen.Sum(script => script.Length)} bytes");
     }
 
-    /// <summary>Few scripts that reach what all do: always the one that adds most, of equal ones the first. The last ones add little.</summary>
-    private static List<byte[]> Choose(byte[][] scripts)
+    /// <summary>
+    /// Few scripts that reach what all do: first for the pairs of branches themselves, then for how often they are taken and for
+    /// states, as far as there is room; old ones first, so that a corpus that has all changes little.
+    /// </summary>
+    private static List<byte[]> Choose(byte[][] old, byte[][] fresh)
     {
-        var reached = new HashSet<int>();
         var world = new World();
-        var chosen = new List<byte[]>();
         Coverage.CountInto(counters);
-        (byte[] Script, HashSet<int> Adds)[] left = scripts.Select(script => (script, Reached(world, script))).ToArray();
-        while (chosen.Count < MaxFiles)
+        List<Reaching> before = old.Select(script => new Reaching(script, Reached(world, script))).OrderBy(script => script.Script.Length).ToList(),
+            after = fresh.Select(script => new Reaching(script, Reached(world, script))).OrderBy(script => script.Script.Length).ToList();
+        var reached = new HashSet<int>();
+        var chosen = new List<Reaching>();
+        Add(before, Ever);
+        Add(after, Ever);
+        Add(before, null);
+        Add(after, null);
+        return chosen.ConvertAll(script => script.Script);
+
+        // Always the one that adds most, of equal ones the shortest.
+        void Add(List<Reaching> scripts, int? only)
         {
-            foreach ((_, HashSet<int> adds) in left)
-                adds.ExceptWith(reached);
-            left = left.Where(candidate => candidate.Adds.Count > 0).ToArray();
-            if (left.Length == 0)
-                break;
-            (byte[] best, HashSet<int> gains) = left.MaxBy(candidate => candidate.Adds.Count);
-            chosen.Add(best);
-            reached.UnionWith(gains);
+            var left = scripts.Except(chosen).Select(script => (From: script, Adds: script.Features.Where(feature => only == null || feature % 4 == only).ToHashSet())).ToArray();
+            while (chosen.Count < MaxFiles)
+            {
+                foreach ((_, HashSet<int> adds) in left)
+                    adds.ExceptWith(reached);
+                left = left.Where(candidate => candidate.Adds.Count > 0).ToArray();
+                if (left.Length == 0)
+                    break;
+                Reaching best = left.MaxBy(candidate => candidate.Adds.Count).From;
+                chosen.Add(best);
+                reached.UnionWith(best.Features);
+            }
         }
-        return chosen;
     }
+
+    private sealed record Reaching(byte[] Script, HashSet<int> Features);
 
     private static HashSet<int> Reached(World world, byte[] script)
     {
@@ -60,9 +76,16 @@ internal static unsafe class Corpus
         var reached = new HashSet<int>();
         for (int i = 0; i < counted.Length; i++)
             if (counted[i] != 0)
+            {
                 reached.Add(i * 4 + (i < Coverage.Branches ? Often(counted[i]) : 0));
+                if (i < Coverage.Branches)
+                    reached.Add(i * 4 + Ever);
+            }
         return reached;
     }
+
+    /// <summary>However often.</summary>
+    private const int Ever = 3;
 
     /// <summary>Once, a few times, many times.</summary>
     private static int Often(byte count) => count == 1 ? 0 : count < 8 ? 1 : 2;

@@ -93,6 +93,8 @@ internal static class Mutator
                 byte arpIps = (byte)(ips >> 4 | ips << 4), type = (byte)random.Next(1, 18);
                 ReadOnlySpan<byte> usual = [port, macs, kind == (int)StepKind.Arp ? arpIps : ips, kind == (int)StepKind.Ipv4 ? type : (byte)1, 40];
                 usual[..Math.Min(usual.Length, size - 1)].CopyTo(to[1..]);
+                if (kind == (int)StepKind.Ipv4 && random.Next(3) == 0) // a checksum left undone, over whatever it may be
+                    (to[6], to[7]) = (1, (byte)random.Next(70));
                 break;
         }
         // One or two arguments as they come.
