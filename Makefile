@@ -71,6 +71,7 @@ deps:
 	@deploy/dependencies
 
 test: all
+	@[ "$$(id -u)" -ne 0 ] || deploy/arm64-kernel $(OUT)/arm64-kernel || true
 	@tests/run
 
 demo: all

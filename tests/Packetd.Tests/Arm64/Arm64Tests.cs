@@ -28,12 +28,6 @@ public class Arm64ExhaustionTests : ExhaustionTests
     public Arm64ExhaustionTests() => Platform.Emulate();
 }
 
-/// <summary>Everything that <see cref="StopTests"/> asks, of packetd for arm64.</summary>
-public class Arm64StopTests : StopTests
-{
-    public Arm64StopTests() => Platform.Emulate();
-}
-
 /// <summary>What there is to ask of packetd for arm64 only.</summary>
 [Collection("arm64")]
 public class Arm64Tests
