@@ -50,7 +50,11 @@ internal ref struct LinuxHost : IHost
     public void Wait(ulong seconds)
     {
         Span<ulong> time = stackalloc ulong[] { seconds, 0 }; // struct timespec
-        Kernel.Do(Call.Ppoll, Kernel.At(polls), polls.Length, Kernel.At(time));
+        // The kernel refuses to look at more entries than a process may have descriptors: no more than there are in use.
+        int last = polls.Length - 1;
+        while (polls[last].Descriptor < 0)
+            last--;
+        Kernel.Do(Call.Ppoll, Kernel.At(polls), last + 1, Kernel.At(time));
         Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
         Now = time[0];
         Tenths = time[0] * 10 + time[1] / 100_000_000;

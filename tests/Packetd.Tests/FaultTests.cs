@@ -230,6 +230,20 @@ public class FaultTests
     }
 
     [RootFact]
+    public void With_fewer_descriptors_than_it_may_have_machines_packetd_still_sleeps_and_serves()
+    {
+        using var lab = new Lab("--max-domains", "64");
+        lab.StartDomain(245);
+        Lab.Run("prlimit", "--pid", $"{lab.Pid}", $"--nofile={FirstFree(lab.Pid, 0)}:1024");
+        Assert.Equal(5, lab.RoundTrips(Boot, 5));
+        long before = CpuTicks(lab.Pid);
+        Thread.Sleep(500);
+        Assert.InRange(CpuTicks(lab.Pid) - before, 0, 5);
+        lab.Order(Boot, 1, 0);
+        Assert.Equal(new Counters(5, 6, 0, 0), lab.Ended(0, "exit code 0"));
+    }
+
+    [RootFact]
     public void Through_a_flood_of_bad_tokens_a_good_one_gets_within_a_second()
     {
         using var lab = new Lab();
