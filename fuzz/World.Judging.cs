@@ -11,7 +11,7 @@ namespace Fuzz;
 internal sealed partial class World
 {
     /// <summary>What one source may get in a tenth of a second.</summary>
-    private const int ArpAllowance = 100, GroupAllowance = 100, RefusalAllowance = 10;
+    private const int ArpAllowance = 100, GroupAllowance = 10, RefusalAllowance = 10;
 
     /// <summary>A domain as it ought to be.</summary>
     private sealed class Expected

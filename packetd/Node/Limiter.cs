@@ -22,7 +22,7 @@ public ref struct Limiter
 {
     public const int Buckets = 256, Kinds = 5, Size = Buckets * Kinds;
 
-    private static ReadOnlySpan<ushort> Allowances => [100, 50_000, 10, 20, 10]; // in the order of AnswerKind
+    private static ReadOnlySpan<ushort> Allowances => [100, 50_000, 10, 10, 10]; // in the order of AnswerKind
 
     private readonly Span<ushort> spent;
     private ulong tenth;

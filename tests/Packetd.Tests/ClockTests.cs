@@ -70,7 +70,7 @@ public class ClockTests
         Assert.Equal(1, lab.RoundTrips(Boot, 1));
         lab.Order(Boot, 1, 0);
         // A puppet sends a frame to all back in the name of all.
-        Assert.Equal(new Counters(1, 42, 0, 40), lab.Ended(0, "exit code 0"));
+        Assert.Equal(new Counters(1, 22, 0, 20), lab.Ended(0, "exit code 0"));
         Assert.Equal(20, lab.Log.Count(line => line.Contains("refused a magic ping", StringComparison.Ordinal)));
 
         static bool IsEcho(byte[] frame) => frame.Length == 42 + MagicReply.Size && frame[13] == 0 && frame[34] == 0;
