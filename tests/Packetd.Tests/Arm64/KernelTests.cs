@@ -37,6 +37,7 @@ public class KernelTests
         for module in virtio_ring virtio virtio_mmio failover net_failover virtio_net; do insmod /$module.ko; done
         date -s @2000000000
         ip link set eth0 up
+        touch /tmp/log
         /packetd --link eth0 --address 10.0.0.2 --key-file /key --monitor /monitor --firmware /dev/null </dev/null 2>/tmp/log &
         packetd=$!
         tail -f /tmp/log &
