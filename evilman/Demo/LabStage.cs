@@ -39,7 +39,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
 
         Say.Title("A machine appears");
         var image = BootClient.Read(Files.Image("loader-kernel", "run «make»"), Files.Image("guestos", "run «make»"),
-            Files.Find("guest.cpio", "run «make»"), $"evilman.address={Guest}/24");
+            Files.Find("guest.cpio", "run «make»"), "");
         var boot = Inflate(0, image.Loader);
         using (var socket = BootClient.Connect(new IPEndPoint(boot, Upload.Port), patience))
         {

@@ -81,7 +81,7 @@ public sealed class Cluster : IDisposable
     private void Boot()
     {
         var image = BootClient.Read(Path.Combine(s_tree, "out/images/loader-kernel"), Path.Combine(s_tree, "out/images/guestos"),
-            Path.Combine(s_tree, "out/guest.cpio"), $"evilman.address={Guest}/24");
+            Path.Combine(s_tree, "out/guest.cpio"), "");
         Home = Order(plan.Nodes[0], image.Loader);
         using (var socket = Connect(Home.Boot, Upload.Port))
             BootClient.Upload(socket, image, (_, _) => { }, Patience);
