@@ -37,6 +37,9 @@ public readonly ref struct BootToken
             && token.TokenCount > 0 && token.MemoryMiB > 0 && token.CpuPercent > 0 && token.Expires > token.Issued;
     }
 
+    /// <summary>All of its bytes, the signature included.</summary>
+    public ReadOnlySpan<byte> AsSpan() => bytes;
+
     /// <summary>The node that may honour the token.</summary>
     public uint Node => Bytes.Be32(bytes, NodeAt);
 

@@ -10,11 +10,11 @@ internal enum Call : ushort
     Ioctl = 29,
     Socket = 198,
     Bind = 200,
+    SigProcMask = 135,
 
     // While it serves.
     Write = 64,
     Close = 57,
-    SigProcMask = 135,
     Dup3 = 24,
     GetPid = 172,
     SendTo = 206,
@@ -35,7 +35,6 @@ internal enum Call : ushort
     ClockGetTime = 113,
     ExitGroup = 94,
     Ppoll = 73,
-    Prlimit = 261,
     CloseRange = 436,
 }
 

@@ -10,11 +10,11 @@ internal enum Call : ushort
     Ioctl = 16,
     Socket = 41,
     Bind = 49,
+    SigProcMask = 14,
 
     // While it serves.
     Write = 1,
     Close = 3,
-    SigProcMask = 14,
     Dup3 = 292,
     GetPid = 39,
     SendTo = 44,
@@ -35,7 +35,6 @@ internal enum Call : ushort
     ClockGetTime = 228,
     ExitGroup = 231,
     Ppoll = 271,
-    Prlimit = 302,
     CloseRange = 436,
 }
 

@@ -5,58 +5,54 @@ using Wire;
 namespace Packetd;
 
 /// <summary>
-/// The argument vector: names and values in turn. A name that was asked for is taken out, so that what is left in the end is
-/// no option. Whatever is wrong ends the program with one sentence.
+/// The argument vector: options, each a name and its value, then a command. A name that was asked for is taken out, so that a name
+/// that is left in the end is no option. Whatever is wrong ends the program with one sentence.
 /// </summary>
 internal readonly unsafe struct Arguments(int count, byte** vector)
 {
     public bool AskForHelp() => count > 1 && Is(vector[1], "--help"u8);
 
-    /// <summary>The value of an option, the last one if it is given twice, or null.</summary>
-    private byte* Find(ReadOnlySpan<byte> name)
+    /// <summary>The value of an option: the last one if it is given twice, the usual one if it is not given.</summary>
+    public byte* Text(ReadOnlySpan<byte> name, ReadOnlySpan<byte> usual = default)
     {
-        byte* value = null;
-        for (int i = 1; i < count; i += 2)
+        byte* value = (byte*)Kernel.At(usual);
+        for (int i = 1; i < count && (vector[i] == null || *vector[i] == '-'); i += 2)
             if (Is(vector[i], name))
             {
                 value = vector[i + 1];
                 vector[i] = null;
-                if (value == null)
-                    Log.Fail(name, " needs a value."u8);
             }
-        return value;
-    }
-
-    public byte* Text(ReadOnlySpan<byte> name)
-    {
-        byte* value = Find(name);
         if (value == null)
-            Log.Fail(name, " is needed; --help explains it."u8);
+            Log.Fail(name, " is needed, and its value; --help explains it."u8);
         return value;
     }
 
-    public uint Number(ReadOnlySpan<byte> name, uint least, uint most, uint usual)
+    public uint Number(ReadOnlySpan<byte> name, uint least, uint most, ReadOnlySpan<byte> usual)
     {
-        byte* text = Find(name);
-        return text == null ? usual : Parse(name, ref text, 0, least, most);
+        byte* text = Text(name, usual);
+        return Parse(name, ref text, 0, least, most);
     }
 
     public uint Address(ReadOnlySpan<byte> name)
     {
         byte* text = Text(name);
-        uint address = 0;
-        for (int part = 0; part < 4; part++)
+        uint address = Parse(name, ref text, '.', 1, 223);
+        for (int part = 1; part < 4; part++)
             address = address << 8 | Parse(name, ref text, part < 3 ? '.' : 0, 0, 255);
-        if (!Packet.IsHost(address))
-            Log.Fail(name, " is not an address that a host can have."u8);
         return address;
     }
 
-    public void RejectRest()
+    /// <summary>The command. What is before it and was not asked for is no option.</summary>
+    public byte** Rest()
     {
-        for (int i = 1; i < count; i += 2)
-            if (vector[i] != null)
-                Log.Fail(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(vector[i]), " is not an option; --help lists them."u8);
+        int i = 1;
+        while (i < count && vector[i] == null)
+            i += 2;
+        if (i >= count)
+            Log.Fail("PROGRAM"u8, " is needed; --help explains it."u8);
+        if (*vector[i] == '-')
+            Log.Fail(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(vector[i]), " is not an option; --help lists them."u8);
+        return vector + i;
     }
 
     /// <summary>A number, and what has to follow it. SAFETY: whatever it is, a terminated text is not read past its zero.</summary>

@@ -14,9 +14,9 @@ internal static class Kernel
     /// <summary>What the seccomp filter allows (see <see cref="Confinement"/>).</summary>
     public static ReadOnlySpan<Call> WhileServing =>
     [
-        Call.Write, Call.Close, Call.SigProcMask, Call.Dup3, Call.GetPid, Call.SendTo, Call.RecvFrom, Call.SocketPair, Call.SetSockOpt,
-        Call.Clone, Call.Execve, Call.Wait4, Call.Kill, Call.GetPpid, Call.SetSid, Call.SetGroups, Call.SetResUid, Call.SetResGid,
-        Call.CapSet, Call.Prctl, Call.ClockGetTime, Call.ExitGroup, Call.Ppoll, Call.Prlimit, Call.CloseRange,
+        Call.Write, Call.Close, Call.Dup3, Call.GetPid, Call.SendTo, Call.RecvFrom, Call.SocketPair, Call.SetSockOpt, Call.Clone,
+        Call.Execve, Call.Wait4, Call.Kill, Call.GetPpid, Call.SetSid, Call.SetGroups, Call.SetResUid, Call.SetResGid, Call.CapSet,
+        Call.Prctl, Call.ClockGetTime, Call.ExitGroup, Call.Ppoll, Call.CloseRange,
     ];
 
     /// <summary>Makes a system call. The result is the kernel's: negative values are -errno.</summary>

@@ -75,11 +75,11 @@ internal ref struct LinuxHost : IHost
 
     public readonly bool Start(int slot, BootToken token)
     {
-        // Where a pair cannot be made there is -1, which the child cannot use: it gives up.
+        // Where a pair cannot be made there is -1, which cannot be used: then, as when there is no child, nobody has the other end.
         Span<int> frames = stackalloc int[] { -1, -1 }, control = stackalloc int[] { -1, -1 };
         Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(frames));
         Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(control));
-        int pid = MachineStart.Start(in options, slot, token, frames[1], control[1]);
+        int pid = Kernel.Send(control[0], token.AsSpan()) > 0 ? MachineStart.Start(in options, slot, frames[1], control[1]) : -1;
         Kernel.Do(Call.Close, frames[1]);
         Kernel.Do(Call.Close, control[1]);
         Frames(slot) = Poll.On(frames[0]);

@@ -2,29 +2,29 @@ using System;
 
 namespace Packetd;
 
-/// <summary>The command line. Paths stay where the kernel put them, terminated by zero.</summary>
+/// <summary>The command line. Texts stay where the kernel put them, terminated by zero.</summary>
 internal unsafe struct Options
 {
-    public byte* Link, KeyFile, Monitor, Firmware;
-    public uint Address;
-    public uint MaxDomains, MaxMemory, ChainSteps, TokenCpu, UidBase, LogLevel;
+    public byte* Link, KeyFile;
+    public uint Address, MaxDomains, MaxMemory, ChainSteps, UidBase, LogLevel;
+
+    /// <summary>What starts a machine: the program and its arguments, ended by null.</summary>
+    public byte** Command;
 
     public const int DomainsLimit = 64;
 
     private static ReadOnlySpan<byte> Help =>
         """
-        Usage: packetd --link IFACE --address A.B.C.D --key-file FILE --monitor PROGRAM --firmware IMAGE [options]
-        Answers ARP and ping for an address that the host does not have, and starts a machine for each valid boot token.
+        Usage: packetd --link IFACE --address A.B.C.D --key-file FILE [options] PROGRAM [ARGUMENT...]
+        Answers ARP and ping for an address that the host does not have, and runs PROGRAM for each valid boot token: a machine. It finds
+        frames on descriptor 3 and the token, 152 bytes, on descriptor 4. "launcher MONITOR FIRMWARE" makes a monitor's options of it.
 
           --link IFACE          network interface that frames come and go through
-          --address A.B.C.D     the node's own address
+          --address A.B.C.D     the node's own address, 1.0.0.0 to 223.255.255.255
           --key-file FILE       secret shared with the broker: 16 to 64 bytes, a newline ends it
-          --monitor PROGRAM     program that emulates a machine
-          --firmware IMAGE      what each machine starts with
           --max-domains N       machines at a time, 1 to 64 (16)
           --max-memory MIB      memory of one machine at most, 1 to 3071 (1024)
           --chain-steps N       tokens verified in one packet at most, 1 to 100000 (1000)
-          --token-cpu SECONDS   CPU time that one token pays for, 1 to 1000000 (3600); a machine that has used up its tokens' ends
           --uid-base N          machine n runs as user and group N + n, up to 2000000000 (200000); 0: as packetd's own, for laboratories only
           --log-level N         0 errors, 1 events (1)
 
@@ -34,28 +34,25 @@ internal unsafe struct Options
         """u8;
 
     /// <summary>Reads the arguments; says in one sentence what is wrong and ends the program when something is.</summary>
-    public static Options Parse(Arguments arguments)
+    public static Options Parse(int count, byte** vector)
     {
+        Arguments arguments = new(count, vector);
         if (arguments.AskForHelp())
         {
             Kernel.Write(1, Help);
             Kernel.Exit(0);
         }
-        Options options = new()
+        return new()
         {
             Link = arguments.Text("--link"u8),
             Address = arguments.Address("--address"u8),
             KeyFile = arguments.Text("--key-file"u8),
-            Monitor = arguments.Text("--monitor"u8),
-            Firmware = arguments.Text("--firmware"u8),
-            MaxDomains = arguments.Number("--max-domains"u8, 1, DomainsLimit, 16),
-            MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
-            ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),
-            TokenCpu = arguments.Number("--token-cpu"u8, 1, 1_000_000, 3600),
-            UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, 200_000),
-            LogLevel = arguments.Number("--log-level"u8, 0, 1, 1),
+            MaxDomains = arguments.Number("--max-domains"u8, 1, DomainsLimit, "16"u8),
+            MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, "1024"u8),
+            ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, "1000"u8),
+            UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, "200000"u8),
+            LogLevel = arguments.Number("--log-level"u8, 0, 1, "1"u8),
+            Command = arguments.Rest(),
         };
-        arguments.RejectRest();
-        return options;
     }
 }

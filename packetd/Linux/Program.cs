@@ -11,7 +11,7 @@ internal static class Program
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments, byte** environment)
     {
-        Options options = Options.Parse(new Arguments(count, arguments));
+        Options options = Options.Parse(count, arguments);
         Log.Level = options.LogLevel;
         Confinement.UnmapVdso(environment);
         // A log whose reader is gone ends nobody: its lines are lost, no more.
