@@ -1,0 +1,35 @@
+using System;
+using Wire;
+
+namespace Launcher;
+
+/// <summary>What the monitor and all that it may start can take at most, for good (setrlimit(2)).</summary>
+internal static class Limits
+{
+    private const int Cpu = 0, Data = 2, Core = 4, Processes = 6, Files = 7;
+
+    /// <summary>What a monitor may need beside the guest's memory: its own code, heap and translated code, in MiB.</summary>
+    private const ulong OwnMemory = 1024;
+
+    /// <summary>In seconds; the kernel counts in nanoseconds and would begin anew beyond 2^64 of them.</summary>
+    private const ulong MostCpu = 1_000_000_000;
+
+    /// <summary>False when one of them cannot be set, and it has been said which.</summary>
+    public static bool Set(BootToken token, uint tokenCpu)
+    {
+        ulong paid = Math.Min((ulong)token.TokenCount * tokenCpu, MostCpu), memory = (token.MemoryMiB + OwnMemory) << 20;
+        // Where the soft limit is the lower one, it is SIGXCPU that ends who has used up its CPU time, and not any SIGKILL.
+        // Processes are counted by user: where packetd gives machines no users of their own, they are also root's.
+        return Set("core dumps"u8, Core, 0, 0) && Set("descriptors"u8, Files, 64, 64) && Set("memory"u8, Data, memory, memory)
+            && Set("CPU time"u8, Cpu, paid, paid + 1)
+            && (Kernel.Do(Call.GetUid) == 0 || Set("processes"u8, Processes, 64, 64));
+    }
+
+    private static bool Set(ReadOnlySpan<byte> name, int resource, ulong soft, ulong hard)
+    {
+        int code = Kernel.Do(Call.Prlimit, 0, resource, Kernel.At(stackalloc ulong[] { soft, hard })); // struct rlimit64
+        if (code < 0)
+            Failure.Say(Failure.NotStarted, "cannot set the limit of "u8, name, code);
+        return code == 0;
+    }
+}
