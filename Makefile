@@ -27,6 +27,7 @@ CROSS  := aarch64-linux-gnu-
 
 # A freestanding image is a project that says so (docs/architecture.md); an ordinary program is published for itself.
 IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/*.csproj */*/*/*.csproj | grep -v '^tests/'))
+ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
@@ -45,13 +46,15 @@ $(OUT)/.images: $(SOURCES) | deps
 	done
 	@touch $@
 
-# packetd for arm64, of the same sources. Takes the cross binutils (deploy/dependencies).
+# packetd and the launcher for arm64, of the same sources. Takes the cross binutils (deploy/dependencies).
 arm64: $(OUT)/.arm64
 
 $(OUT)/.arm64: $(SOURCES) | deps
 	@command -v $(CROSS)ld >/dev/null || { echo "packetd for arm64 needs binutils-aarch64-linux-gnu (install it with the system's package manager)" >&2; exit 1; }
-	@echo "image    packetd/packetd.csproj for arm64"
-	@dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -p:FreestandingArchitecture=arm64 packetd/packetd.csproj | sed -E $(QUIET)
+	@$(SCRATCH) for project in $(ARM64_PROJECTS); do \
+	    echo "image    $$project for arm64"; \
+	    dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -p:FreestandingArchitecture=arm64 "$$project" | sed -E $(QUIET); \
+	done
 	@touch $@
 
 $(OUT)/.programs: $(SOURCES) | deps
@@ -119,10 +122,10 @@ lab: all
 # What an operator installs: static, stripped, with their sums.
 dist: all $(if $(shell command -v $(CROSS)ld),arm64)
 	@rm -rf dist && mkdir -p dist
-	@for file in $(BIN)/evilman $(BIN)/domain $(BIN)/tokenbroker $(IMAGES)/packetd $(IMAGES)/cstrap $(IMAGES)/loader-kernel $(IMAGES)/loader-checkpoint $(IMAGES)/guestos $(IMAGES)/migrate $(IMAGES)/plug $(OUT)/guest.cpio; do \
+	@for file in $(BIN)/evilman $(BIN)/domain $(BIN)/tokenbroker $(IMAGES)/packetd $(IMAGES)/launcher $(IMAGES)/cstrap $(IMAGES)/loader-kernel $(IMAGES)/loader-checkpoint $(IMAGES)/guestos $(IMAGES)/migrate $(IMAGES)/plug $(OUT)/guest.cpio; do \
 	    if [ -f "$$file" ]; then install -m 755 "$$file" dist/; fi; \
 	done
-	@if [ -f $(OUT)/.arm64 ]; then install -m 755 $(IMAGES)/arm64/packetd dist/packetd-arm64; fi
+	@if [ -f $(OUT)/.arm64 ]; then for name in packetd launcher; do install -m 755 $(IMAGES)/arm64/$$name dist/$$name-arm64; done; fi
 	@install -m 755 deploy/qemu-monitor dist/ && install -m 644 deploy/packetd@.service README.md dist/
 	@cd dist && sha256sum -- * >SHA256SUMS && cat SHA256SUMS
 

@@ -46,13 +46,13 @@ internal static class OtherReports
     {
         (string Name, int Ring)[] shipped =
         [
-            ("packetd", 0), ("arm64/packetd", 0), ("../bin/domain", 1), ("plug", 1), ("cstrap", 2), ("loader-kernel", 2), ("loader-checkpoint", 2), ("guestos", 2), ("migrate", 2), ("../bin/evilman", 3),
+            ("packetd", 0), ("arm64/packetd", 0), ("launcher", 1), ("arm64/launcher", 1), ("../bin/domain", 1), ("plug", 1), ("cstrap", 2), ("loader-kernel", 2), ("loader-checkpoint", 2), ("guestos", 2), ("migrate", 2), ("../bin/evilman", 3),
         ];
         var components = shipped.Select(entry => (entry, Path: Path.GetFullPath(Path.Combine(images, entry.Name)))).Where(entry => File.Exists(entry.Path)).Select(entry =>
             new Dictionary<string, object>
             {
                 ["type"] = "application",
-                ["name"] = entry.entry.Name == "arm64/packetd" ? "packetd-arm64" : Path.GetFileName(entry.Path),
+                ["name"] = Path.GetFileName(entry.Path) + (entry.entry.Name.StartsWith("arm64/", StringComparison.Ordinal) ? "-arm64" : ""),
                 ["hashes"] = new[] { new { alg = "SHA-256", content = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(entry.Path))) } },
                 ["properties"] = new[] { new { name = "ring", value = entry.entry.Ring == 3 ? "client" : $"{entry.entry.Ring}" } },
             });

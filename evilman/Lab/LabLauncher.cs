@@ -29,9 +29,10 @@ internal static class LabLauncher
         for (var number = 1; !rehearsal && number <= nodes; number++)
             list.Add(Node(number, monitors.Count == 0 ? StandardMonitor : monitors[(number - 1) % monitors.Count]));
         var packetd = rehearsal ? "" : Files.Image("packetd", "run «make»");
+        var launcher = rehearsal ? "" : Files.Image("launcher", "run «make»");
         var firmware = rehearsal ? "" : Files.Image("cstrap", "run «make»");
         var id = Convert.ToHexStringLower(Secret.Random(3));
-        var plan = new LabPlan(id, LabStore.Create(id), packetd, firmware, list, UidBase, lifetimeSeconds, rehearsal);
+        var plan = new LabPlan(id, LabStore.Create(id), packetd, launcher, firmware, list, UidBase, lifetimeSeconds, rehearsal);
         plan.Save();
         foreach (var node in plan.Nodes)
             Secret.Write(plan.KeyFile(node), Secret.NewKey(), replace: false);

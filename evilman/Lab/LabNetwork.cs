@@ -76,7 +76,7 @@ internal static class LabNetwork
         Directory.CreateDirectory(StageFolder);
         foreach (var node in plan.Nodes)
         {
-            foreach (var file in (string[])[plan.Packetd, plan.Firmware, node.Monitor, .. node.Beside])
+            foreach (var file in (string[])[plan.Packetd, plan.Launcher, plan.Firmware, node.Monitor, .. node.Beside])
             {
                 File.Copy(file, Staged(file), overwrite: true);
                 File.SetUnixFileMode(Staged(file), (UnixFileMode)0b111_101_101);

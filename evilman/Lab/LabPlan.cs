@@ -32,7 +32,7 @@ public sealed record LabNode(int Number, string Monitor, string MonitorName, IRe
 /// Everything about one lab, written to its directory before anything is created, so that a later command can find and
 /// remove it. All addresses are inside 10.77.0.0/24, in namespaces of the lab's own without a way out.
 /// </summary>
-public sealed record LabPlan(string Id, string Directory, string Packetd, string Firmware, IReadOnlyList<LabNode> Nodes, int UidBase, int LifetimeSeconds, bool Rehearsal)
+public sealed record LabPlan(string Id, string Directory, string Packetd, string Launcher, string Firmware, IReadOnlyList<LabNode> Nodes, int UidBase, int LifetimeSeconds, bool Rehearsal)
 {
     internal const string Prefix = "10.77.0";
     internal const int MaximumNodes = 6;

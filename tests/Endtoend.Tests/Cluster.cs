@@ -221,13 +221,13 @@ public sealed class Cluster : IDisposable
         Until(() => !Alive(pid), $"process {pid} does not end");
     }
 
-    /// <summary>Kills a node's packetd, its machines die with it, and starts another, with options beside the lab's.</summary>
-    public void RestartPacketd(LabNode node, params string[] options)
+    /// <summary>Kills a node's packetd, its machines die with it, and starts another, with options for what starts its machines.</summary>
+    public void RestartPacketd(LabNode node, params string[] launcherOptions)
     {
         if (Packetd(node) is int pid and not 0)
             Kill(pid);
         var ready = Lines(node, "ready as");
-        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", plan.LogFile(node), .. PacketdCommand.For(plan, node), .. options];
+        List<string> command = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", plan.LogFile(node), .. PacketdCommand.For(plan, node, launcherOptions)];
         Process.Start(In(node.Name, command))!.Dispose();
         Until(() => Lines(node, "ready as") > ready, $"packetd of {node.Name} does not come back");
     }

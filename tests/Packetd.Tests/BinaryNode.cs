@@ -26,7 +26,7 @@ internal sealed class BinaryNode : INodeUnderTest
     }
 
     private readonly FalseClock clock = new();
-    private readonly string monitor = Path.Combine(AppContext.BaseDirectory, Path.GetRandomFileName());
+    private readonly string launcher = Path.Combine(AppContext.BaseDirectory, Path.GetRandomFileName());
     private readonly Lab lab;
     private readonly SortedDictionary<uint, Puppet> puppets = [];
     private readonly List<(uint To, byte[] Frame)> seen = [];
@@ -36,9 +36,9 @@ internal sealed class BinaryNode : INodeUnderTest
 
     public BinaryNode(int slots)
     {
-        HideMonitor(false);
+        HideProgram(false);
         clock.Time = (TestHost.Started - 1, 0);
-        lab = new Lab(clock, "--monitor", monitor, "--max-domains", $"{slots}", "--max-memory", $"{ReferenceNode.MaxMemory}", "--chain-steps", $"{ReferenceNode.ChainSteps}");
+        lab = new Lab(clock, [launcher, Lab.Image("puppet"), "/dev/null"], "--max-domains", $"{slots}", "--max-memory", $"{ReferenceNode.MaxMemory}", "--chain-steps", $"{ReferenceNode.ChainSteps}");
     }
 
     public int TokenRoom => 4096;
@@ -53,7 +53,7 @@ internal sealed class BinaryNode : INodeUnderTest
     /// <summary>A packetd that has been through nothing, at the usual time.</summary>
     public void Renew()
     {
-        HideMonitor(false);
+        HideProgram(false);
         now = TestHost.Started - 1;
         Restart(politely: false);
         now = TestHost.Started + 100;
@@ -122,18 +122,18 @@ internal sealed class BinaryNode : INodeUnderTest
         return now = clock.Time.Seconds;
     }
 
-    public void HideMonitor(bool hidden)
+    public void HideProgram(bool hidden)
     {
-        File.Delete(monitor);
+        File.Delete(launcher);
         if (!hidden)
-            File.CreateSymbolicLink(monitor, Lab.Image("puppet"));
+            File.CreateSymbolicLink(launcher, Lab.Image("launcher"));
     }
 
     public void Dispose()
     {
         lab.Dispose();
         clock.Dispose();
-        File.Delete(monitor);
+        File.Delete(launcher);
     }
 
     /// <summary>Every step has a tenth of a second of its own, so no allowance is ever used up.</summary>

@@ -34,19 +34,28 @@ public class BinaryTests
 
     [Theory]
     [InlineData("--address is needed", "--link", "--frob")]
-    [InlineData("--frob is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--frob", "1")]
-    [InlineData("--link needs a value", "--link")]
+    [InlineData("--frob is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--frob", "1", "p")]
+    [InlineData("--frob is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--frob")]
+    [InlineData("--monitor is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f")]
+    [InlineData("--link is needed, and its value", "--link")]
+    [InlineData("--link is needed, and its value", "p", "--link", "l")]
+    [InlineData("--log-level is needed, and its value", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--log-level")]
     [InlineData("--address is not of the form", "--link", "l", "--address", "10.0.0")]
     [InlineData("--address is not of the form", "--link", "l", "--address", "10..0.2")]
     [InlineData("--address is not of the form", "--link", "l", "--address", "10.0.0.2.")]
     [InlineData("--address is not of the form", "--link", "l", "--address", "10.0.0.256")]
-    [InlineData("--address is not an address that a host", "--link", "l", "--address", "224.0.0.1")]
-    [InlineData("--max-domains is not of the form and in the range", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--max-domains", "0")]
-    [InlineData("--max-domains is not of the form and in the range", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--max-domains", "65")]
-    [InlineData("--max-memory is not of the form and in the range", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f", "--max-memory", "12x")]
+    [InlineData("--address is not of the form and in the range", "--link", "l", "--address", "224.0.0.1")]
+    [InlineData("--address is not of the form and in the range", "--link", "l", "--address", "0.0.0.1")]
+    [InlineData("--max-domains is not of the form and in the range", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--max-domains", "0", "p")]
+    [InlineData("--max-domains is not of the form and in the range", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--max-domains", "65", "p")]
+    [InlineData("--max-memory is not of the form and in the range", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--max-memory", "12x", "p")]
     [InlineData("--key-file is needed", "--link", "eth0", "--address", "10.0.0.2")]
-    [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "--monitor", "m", "--firmware", "f")]
-    [InlineData("does not hold 16 to 64 bytes", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/dev/null", "--monitor", "m", "--firmware", "f")]
+    [InlineData("PROGRAM is needed", "--link", "l", "--address", "10.0.0.2", "--key-file", "k")]
+    [InlineData("PROGRAM is needed", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--max-domains", "64")]
+    [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "p")]
+    [InlineData("does not hold 16 to 64 bytes", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/dev/null", "p")]
+    // What follows PROGRAM is nobody's business here.
+    [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "p", "--max-domains", "0", "--frob", "--key-file", "/dev/null", "--help")]
     public void Wrong_options_end_in_one_sentence(string sentence, params string[] arguments)
     {
         string[] command = [.. Platform.Emulator, Platform.Packetd, .. arguments];
@@ -101,6 +110,7 @@ public class BinaryTests
     {
         using var lab = new Lab("--uid-base", "300000");
         int before = lab.Descriptors, pid = lab.StartDomain(2, Boot, Other);
+        Lab.AwaitProgram(pid, "puppet");
         string status = File.ReadAllText($"/proc/{pid}/status");
         foreach (string line in new[] { "Uid:\t300000\t300000\t300000\t300000", "Gid:\t300000\t300000\t300000\t300000", "Groups:\t \n",
             "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapInh:\t0000000000000000", "NoNewPrivs:\t1", "SigBlk:\t0000000000000000" })
@@ -111,9 +121,6 @@ public class BinaryTests
         Assert.Matches("Max core file size +0 +0", limits);
         Assert.Matches("Max processes +64 +64", limits);
         Assert.Matches("Max cpu time +36000 +36001", limits); // ten tokens of an hour each
-        // packetd goes on when the kernel begins to run the new program, an instant before it can be seen.
-        for (int i = 0; i < 100 && File.ReadAllText($"/proc/{pid}/cmdline").Length == 0; i++)
-            Thread.Sleep(1);
         string[] command = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0');
         Assert.Equal([Lab.Image("puppet"), "--net-fd", "3", "--control-fd", "4", "--memory", "64", "--mac", "02:45:0a:00:00:32", "--append",
             $"evilman.boot=10.0.0.50/24 evilman.gateway=0.0.0.0 evilman.loader={new string('0', 40)} evilman.guests=10.0.0.51",
@@ -226,13 +233,56 @@ public class BinaryTests
     }
 
     [RootFact]
-    public void A_monitor_that_cannot_start_is_a_refusal_and_leaves_nothing()
+    public void The_command_is_run_as_it_stands_and_finds_the_token_and_no_environment()
     {
-        using var lab = new Lab("--monitor", "/nonexistent");
+        const string Script = "tr '\\0' '|' </proc/$$/environ; echo; dd bs=4096 count=1 <&4 2>/dev/null | od -An -v -w4096 -tx1; exec cat <&3 >/dev/null";
+        using var lab = new Lab(null, ["/bin/sh", "-c", Script, "--link", "--log-level", "0", "--frob"]);
+        byte[] token = Lab.Token(41).Payload();
+        Assert.Equal(Refusal.None, lab.Ping(token));
+        int pid = int.Parse(lab.WaitForLine("started for").Split("process ")[1]);
+        Assert.Equal("", lab.Output.ReadLine());
+        Assert.Equal(string.Concat(token[^BootToken.Size..].Select(value => $" {value:x2}")), lab.Output.ReadLine());
+        Lab.AwaitProgram(pid, "cat");
+        Native.kill(pid, 9);
+        lab.WaitForLine("ended: signal 9");
+
+        using var other = new Lab(null, [Lab.Image("puppet"), "--link", "--log-level", "0", "--frob"]);
+        pid = other.StartDomain(42);
+        Lab.AwaitProgram(pid, "puppet");
+        Assert.Equal([Lab.Image("puppet"), "--link", "--log-level", "0", "--frob", ""], File.ReadAllText($"/proc/{pid}/cmdline").Split('\0'));
+        Assert.Equal(5, other.RoundTrips(Boot, 5));
+    }
+
+    [RootFact]
+    public void A_program_that_cannot_start_is_a_refusal_and_leaves_nothing()
+    {
+        using var lab = new Lab(null, ["/nonexistent"]);
         int before = lab.Descriptors;
         Assert.Equal(Refusal.StartFailed, lab.Ping(Lab.Token(40).Payload()));
         Assert.Equal(before, lab.Descriptors);
         Assert.DoesNotContain(lab.Log, line => line.Contains("domain", StringComparison.Ordinal));
+    }
+
+    [RootFact]
+    public void A_monitor_that_cannot_start_is_a_sentence_of_the_launchers_and_an_end_or_a_refusal()
+    {
+        using var lab = new Lab(null, [Lab.Image("launcher"), "/nonexistent", "/dev/null"]);
+        int before = lab.Descriptors;
+        for (int i = 0; i < 8; i++) // fewer than there are refusals in a tenth of a second
+        {
+            // The launcher may have ended when packetd looks whether it has started, or not yet.
+            Refusal? answer = lab.Ping(Lab.Token(1000 + i).Payload());
+            Assert.Equal("launcher: /nonexistent cannot be run: error 2.", lab.Output.ReadLine());
+            if (answer == Refusal.None)
+                Assert.Equal(new Counters(0, 0, 0, 0), lab.Ended(0, "exit code 4"));
+            else
+                Assert.Equal(Refusal.StartFailed, answer);
+            Assert.Equal(answer == Refusal.None ? 2 : 0, lab.Log.Count(line => line.Contains("domain 0", StringComparison.Ordinal)));
+            for (int tries = 0; tries < 400 && lab.Descriptors != before; tries++)
+                Thread.Sleep(5);
+            Assert.Equal(before, lab.Descriptors);
+            lab.ForgetLog();
+        }
     }
 
     [RootFact]

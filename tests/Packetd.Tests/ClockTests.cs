@@ -19,7 +19,7 @@ public class ClockTests
     public void A_clock_that_steps_back_and_forth_loses_no_frame_and_sells_nothing_twice()
     {
         using FalseClock clock = BeforeStart();
-        using var lab = new Lab(clock);
+        using var lab = new Lab(clock, null);
         byte[] first = Token(1, Boot, Noon), second = Token(2, Other, Noon);
         lab.SetTime(Noon);
         Assert.Equal(Refusal.None, lab.Ping(first));
@@ -51,7 +51,7 @@ public class ClockTests
     public void While_the_clock_stands_still_each_source_has_the_answers_of_one_tenth_of_a_second()
     {
         using FalseClock clock = BeforeStart();
-        using var lab = new Lab(clock);
+        using var lab = new Lab(clock, null);
         lab.SetTime(Noon);
         byte[] bad = (new Tokens { Key = new byte[16] }).Payload();
         byte[] ask = Frames.Arp(1, Frames.ClientMac, TestHost.Client, TestHost.Node, Frames.Mac(TestHost.Node));

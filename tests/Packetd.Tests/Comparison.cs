@@ -126,7 +126,7 @@ internal sealed class Comparison(Func<IEnumerable<Next>, List<Happening>, string
                 node.Now = clock.Seconds;
                 break;
             case Happening.Monitor monitor:
-                node.HideMonitor(monitor.Missing);
+                node.HideProgram(monitor.Missing);
                 break;
         }
         matching.Then();

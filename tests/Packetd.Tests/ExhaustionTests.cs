@@ -94,6 +94,9 @@ public class ExhaustionTests
     {
         int users = NextUsers();
         using var lab = new Lab("--uid-base", $"{users}");
+        Native.kill(lab.Pid, 9);
+        lab.WaitForEnd();
+        lab.Start(["prlimit", "--nproc=64:64"]); // as deploy/packetd@.service has it
         int descriptors = lab.Descriptors;
         byte[] token = Lab.Token(520).Payload();
         // As many as a machine's user may have, without the machine.

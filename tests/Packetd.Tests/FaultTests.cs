@@ -83,7 +83,7 @@ public class FaultTests
     [RootFact]
     public void A_machine_that_loops_ends_when_its_tokens_CPU_time_is_spent()
     {
-        using var lab = new Lab("--token-cpu", "1");
+        using var lab = new Lab(null, Lab.Puppets("--token-cpu", "1"));
         Assert.Equal(Refusal.None, lab.Ping((Lab.Token(210) with { Count = 1 }).Payload()));
         int looping = int.Parse(lab.WaitForLine("started for").Split("process ")[1]);
         lab.StartDomain(211, Other);

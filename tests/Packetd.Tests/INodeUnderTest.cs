@@ -25,7 +25,7 @@ internal interface INodeUnderTest : IDisposable
     /// <returns>The node's clock when it is ready again.</returns>
     ulong Restart(bool politely);
 
-    void HideMonitor(bool hidden);
+    void HideProgram(bool hidden);
 }
 
 /// <summary>The node said nothing where it always says something, or ended.</summary>

@@ -30,7 +30,7 @@ internal sealed class Lab : IDisposable
     private static int count;
     private readonly string node, client, key;
     private readonly List<string> log = [];
-    private readonly string[] options;
+    private readonly string[] options, command;
     private readonly FalseClock? clock;
     private Process? packetd;
     private readonly DirectoryInfo ports = Directory.CreateTempSubdirectory();
@@ -45,15 +45,17 @@ internal sealed class Lab : IDisposable
     }
 
     public Lab(params string[] options)
-        : this(null, options)
+        : this(null, null, options)
     {
     }
 
     /// <param name="clock">What packetd takes for the time. Then the client has no address either, so that no frame is its kernel's own.</param>
-    public Lab(FalseClock? clock, params string[] options)
+    /// <param name="command">What starts a machine, where that is not a puppet: see <see cref="Puppets"/>.</param>
+    public Lab(FalseClock? clock, string[]? command, params string[] options)
     {
         this.clock = clock;
         this.options = options;
+        this.command = command ?? Puppets();
         string name = $"pt{Environment.ProcessId}x{Interlocked.Increment(ref count)}";
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
         File.WriteAllBytes(key, TestHost.Key);
@@ -77,6 +79,9 @@ internal sealed class Lab : IDisposable
     public int Pid { get; private set; }
 
     public string ClientSpace => client;
+
+    /// <summary>The command that starts puppets, with options of the launcher's.</summary>
+    public static string[] Puppets(params string[] options) => [Image("launcher"), .. options, Image("puppet"), "/dev/null"];
 
     public static string Image(string name) => Path.Combine(Root, "out", "images", name);
 
@@ -103,7 +108,7 @@ internal sealed class Lab : IDisposable
         string[] arguments =
         [
             "netns", "exec", node, "env", "--default-signal", .. through ?? clock?.Launcher ?? [], .. emulated, Platform.Packetd, "--link", "l0", "--address", NodeAddress, "--key-file", key,
-            "--monitor", Image("puppet"), "--firmware", "/dev/null", .. options,
+            .. options, .. command,
         ];
         packetd?.Dispose();
         log.Clear();
@@ -271,6 +276,18 @@ internal sealed class Lab : IDisposable
         Assert.Equal(Refusal.None, Ping((Token(seed, boot) with { Guests = guests }).Payload()));
         string dotted = string.Join('.', new[] { 24, 16, 8, 0 }.Select(shift => (byte)(boot >> shift)));
         return int.Parse(Regex.Match(WaitForLine($"started for {dotted},"), "process ([0-9]+)").Groups[1].Value);
+    }
+
+    /// <summary>
+    /// Waits until a process has become a program: packetd says that it has started a machine when the kernel begins to run its first
+    /// one, an instant before its arguments can be seen.
+    /// </summary>
+    public static void AwaitProgram(int pid, string name)
+    {
+        for (int i = 0; !Has(); i++, Thread.Sleep(5))
+            Assert.True(i < 2000, $"process {pid} does not become {name}");
+
+        bool Has() => Path.GetFileName(new FileInfo($"/proc/{pid}/exe").LinkTarget) == name && File.ReadAllText($"/proc/{pid}/cmdline").Length > 0;
     }
 
     public void Order(uint boot, byte order, params byte[] rest) =>

@@ -53,7 +53,7 @@ internal ref struct LogicNode : INodeUnderTest
         return host.Now;
     }
 
-    public readonly void HideMonitor(bool hidden) => host.CanStart = !hidden;
+    public readonly void HideProgram(bool hidden) => host.CanStart = !hidden;
 
     public readonly void Dispose()
     {

@@ -38,7 +38,7 @@ public class KernelTests
         date -s @2000000000
         ip link set eth0 up
         touch /tmp/log
-        /packetd --link eth0 --address 10.0.0.2 --key-file /key --monitor /monitor --firmware /dev/null </dev/null 2>/tmp/log &
+        /packetd --link eth0 --address 10.0.0.2 --key-file /key /launcher /monitor /dev/null </dev/null 2>/tmp/log &
         packetd=$!
         tail -f /tmp/log &
         while kill -0 $packetd && ! grep -q ready /tmp/log; do sleep 0.1; done
@@ -125,6 +125,7 @@ public class KernelTests
             File.Copy(file, Path.Combine(root, Path.GetFileName(file)));
         File.Copy(Path.Combine(Folder, "busybox"), Path.Combine(root, "bin/busybox"));
         File.Copy(Lab.Image("arm64/packetd"), Path.Combine(root, "packetd"));
+        File.Copy(Lab.Image("arm64/launcher"), Path.Combine(root, "launcher"));
         File.WriteAllText(Path.Combine(root, "init"), Init);
         File.WriteAllText(Path.Combine(root, "monitor"), Monitor);
         File.WriteAllBytes(Path.Combine(root, "key"), TestHost.Key);

@@ -1,0 +1,91 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using Plug.Tests;
+using Wire;
+using Xunit;
+
+namespace Launcher.Tests;
+
+/// <summary>One run of the launcher. Its environment is the test's and all its signals are blocked: neither may reach the monitor.</summary>
+internal sealed class Launch : IDisposable
+{
+    private static readonly string[] Emulator = ["/usr/bin/qemu-aarch64-static"];
+    private readonly Process process;
+
+    /// <param name="arguments">What follows the launcher's name.</param>
+    /// <param name="records">What it finds on descriptor 4.</param>
+    /// <param name="hungUp">Nobody has the other end of descriptor 4.</param>
+    /// <param name="redirect">What the shell does to the descriptors in the end.</param>
+    /// <param name="through">What starts the launcher, and becomes it.</param>
+    /// <param name="arm64">The image for arm64, under qemu-user.</param>
+    public Launch(string[] arguments, byte[][]? records = null, bool hungUp = false, string redirect = "", string[]? through = null, bool arm64 = false)
+    {
+        (Frames, int frames) = Native.Pair();
+        (Control, int control) = Native.Pair();
+        foreach (byte[] record in records ?? [])
+            Assert.True(Native.TrySend(Control, record));
+        if (hungUp)
+        {
+            Native.close(Control);
+            Control = -1;
+        }
+        const string Close = "for other in /proc/$$/fd/*; do other=${other##*/}; [ $other -le 4 ] || eval \"exec $other<&-\"; done; ";
+        string[] image = arm64 ? [.. Emulator, Programs.Image("arm64/launcher")] : [Programs.Image("launcher")];
+        string[] command =
+        [
+            "-c", $"exec 3<&{frames} 4<&{control} {redirect}; {Close} exec env --default-signal --block-signal \"$@\"", "bash", .. through ?? [], .. image, .. arguments,
+        ];
+        process = Process.Start(new ProcessStartInfo("bash", command) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Native.close(frames);
+        Native.close(control);
+    }
+
+    public static bool CanEmulate => File.Exists(Emulator[0]) && File.Exists(Programs.Image("arm64/launcher"));
+
+    /// <summary>A token as the node could get it, but for its signature, which is no business of the launcher's.</summary>
+    public static byte[] Token(uint count = 10, uint memory = 64, uint gateway = 0, params uint[] guests)
+    {
+        byte[] token = new byte[BootToken.Size];
+        BootTokenDraft draft = new(token)
+        {
+            Node = 0x0A000002, BootAddress = 0x0A0000FE, Gateway = gateway, PrefixLength = 8, MemoryMiB = memory, CpuPercent = 100, Issued = 1, Expires = 2,
+            TokenCount = count, Loader = Enumerable.Range(0, 20).Select(i => (byte)(i * 13)).ToArray(),
+        };
+        foreach (uint guest in guests)
+            Assert.True(draft.AddGuest(guest));
+        return token;
+    }
+
+    /// <summary>Our ends of the two descriptors.</summary>
+    public int Frames { get; }
+    public int Control { get; private set; }
+
+    /// <summary>Waits until the puppet runs, which then sends its first record; what is in its folder of /proc.</summary>
+    public string AwaitPuppet()
+    {
+        byte[]? record = Native.Read(Control, 20_000);
+        Assert.True(record is { Length: 16 }, $"no puppet but: {(process.HasExited ? process.StandardError.ReadToEnd() : "nothing")}");
+        return $"/proc/{process.Id}/";
+    }
+
+    /// <summary>Waits for the end: exit code and what was said.</summary>
+    public (int Code, string Output, string Error) End()
+    {
+        string error = process.StandardError.ReadToEnd(), output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(20_000), "it goes on running");
+        return (process.ExitCode, output, error);
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+            process.Kill();
+        process.WaitForExit();
+        process.Dispose();
+        Native.close(Frames);
+        if (Control >= 0)
+            Native.close(Control);
+    }
+}
