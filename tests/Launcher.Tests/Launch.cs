@@ -70,12 +70,11 @@ internal sealed class Launch : IDisposable
         return $"/proc/{process.Id}/";
     }
 
-    /// <summary>Waits for the end: exit code and what was said.</summary>
+    /// <summary>Waits for the end: exit code and what was said, which fits a pipe.</summary>
     public (int Code, string Output, string Error) End()
     {
-        string error = process.StandardError.ReadToEnd(), output = process.StandardOutput.ReadToEnd();
         Assert.True(process.WaitForExit(20_000), "it goes on running");
-        return (process.ExitCode, output, error);
+        return (process.ExitCode, process.StandardOutput.ReadToEnd(), process.StandardError.ReadToEnd());
     }
 
     public void Dispose()
