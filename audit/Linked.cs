@@ -44,13 +44,16 @@ internal static class Linked
     private static IEnumerable<string> Files(string root, string folder) =>
         Directory.GetFiles(Path.Combine(root, folder), "*.cs", SearchOption.AllDirectories)
             .Select(path => Path.GetRelativePath(root, path))
-            .Where(path => !path.Split('/').Any(part => part is "obj" or "bin") && !path.EndsWith(".Hosted.cs", StringComparison.Ordinal));
+            .Where(path => !path.Split('/').Any(part => part is "obj" or "bin") && !path.EndsWith(".Hosted.cs", StringComparison.Ordinal)
+                && !path.EndsWith(".Arm64.cs", StringComparison.Ordinal));
 
     private static IEnumerable<IMethodSymbol> Called(SemanticModel model, SyntaxNode node)
     {
         if (node is not ExpressionSyntax expression)
             yield break;
         ISymbol? symbol = model.GetSymbolInfo(expression).Symbol;
+        if (symbol == null && expression is InvocationExpressionSyntax { Expression: not IdentifierNameSyntax { Identifier.Text: "nameof" } })
+            throw new InvalidDataException($"{node.SyntaxTree.FilePath}: nothing is known of the method that is called in \"{expression}\", so its lines cannot be counted.");
         if (symbol is IMethodSymbol method)
             yield return method;
         if (symbol is IPropertySymbol property)
