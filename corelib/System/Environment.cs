@@ -6,16 +6,12 @@ namespace System;
 
 public static class Environment
 {
-    /// <summary>Ends the program or the machine: the broken invariant that led here must not be computed with.</summary>
+    /// <summary>
+    /// Ends the program or the machine: the broken invariant that led here must not be computed with. Each kind of image
+    /// supplies it: the Linux one aborts, a machine's prints and resets.
+    /// </summary>
     [DoesNotReturn]
-    public static void FailFast()
-    {
-        Fail();
-        while (true) { }
-    }
-
-    // Each kind of image supplies it: the Linux one aborts, a machine's prints and resets.
     [RuntimeImport("*", "freestanding_fail")]
     [MethodImpl(MethodImplOptions.InternalCall)]
-    private static extern void Fail();
+    public static extern void FailFast();
 }

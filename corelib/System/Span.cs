@@ -66,13 +66,13 @@ public readonly ref struct Span<T>
         return true;
     }
 
-    public void Clear() => SpanHelpers.Fill(ref Unsafe.As<T, byte>(ref _reference), (nuint)(uint)_length * (nuint)Unsafe.SizeOf<T>(), 0);
+    public void Clear() => SpanHelpers.Fill(ref Unsafe.As<T, byte>(ref _reference), 0, (nuint)(uint)_length * (nuint)Unsafe.SizeOf<T>());
 
     public void Fill(T value)
     {
         if (Unsafe.SizeOf<T>() == 1)
         {
-            SpanHelpers.Fill(ref Unsafe.As<T, byte>(ref _reference), (nuint)(uint)_length, Unsafe.As<T, byte>(ref value));
+            SpanHelpers.Fill(ref Unsafe.As<T, byte>(ref _reference), Unsafe.As<T, byte>(ref value), (nuint)(uint)_length);
             return;
         }
         for (int i = 0; i < _length; i++)

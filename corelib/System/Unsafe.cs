@@ -26,5 +26,5 @@ public static unsafe class Unsafe
     [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern TTo BitCast<TFrom, TTo>(TFrom source) where TFrom : allows ref struct where TTo : allows ref struct;
 
     public static void CopyBlock(void* destination, void* source, uint byteCount) => SpanHelpers.Memmove(ref *(byte*)destination, ref *(byte*)source, byteCount);
-    public static void InitBlock(void* startAddress, byte value, uint byteCount) => SpanHelpers.Fill(ref *(byte*)startAddress, byteCount, value);
+    public static void InitBlock(void* startAddress, byte value, uint byteCount) => SpanHelpers.Fill(ref *(byte*)startAddress, value, byteCount);
 }
