@@ -31,7 +31,6 @@ public readonly ref struct Span<T>
     public ref T this[int index]
     {
         [Intrinsic]
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
             if ((uint)index >= (uint)_length)
@@ -40,7 +39,6 @@ public readonly ref struct Span<T>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<T> Slice(int start) => Slice(start, _length - start);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
