@@ -60,15 +60,19 @@ internal sealed class Measurement
     public int CallCount => SystemCalls.Select(call => call.Number).Distinct().Count();
     public int Relocations => (int)Elf.Sections.Where(section => section.Type == 4).Aggregate(0UL, (sum, section) => sum + section.Size / 24);
 
-    /// <summary>What is linked: <see cref="Linked"/> methods, and the assembly routines whose names the binary has.</summary>
+    /// <summary>
+    /// What is linked: <see cref="Linked"/> methods, and the assembly routines whose names the binary has. Two names for one place are
+    /// one routine: the first that is found there.
+    /// </summary>
     private Method[] LinkedMethods()
     {
-        HashSet<string> symbols = [.. Elf.Symbols.Select(symbol => symbol.Name)];
+        ILookup<string, ulong> places = Elf.Symbols.ToLookup(symbol => symbol.Name, symbol => symbol.Address);
+        HashSet<ulong> taken = [];
         IEnumerable<Method> assembly = Directory.GetFiles(Path.Combine(Root, "packetd"), "*.S", SearchOption.AllDirectories)
             .Concat(Directory.GetFiles(Path.Combine(Root, "corelib"), "*.S", SearchOption.AllDirectories)) // packetd's stand in for them
             .Where(path => !path.Contains("arm64", StringComparison.Ordinal))
             .SelectMany(path => Sources.Routines(Path.GetRelativePath(Root, path), File.ReadAllLines(path)))
-            .Where(routine => routine.Name.Split(',').Count(symbols.Remove) > 0).ToArray();
+            .Where(routine => routine.Name.Split(',').SelectMany(name => places[name]).Count(taken.Add) > 0).ToArray();
         return [.. Linked.Methods(Root, Rows).Concat(assembly).OrderBy(method => method.File, StringComparer.Ordinal).ThenBy(method => method.First)];
     }
 

@@ -1,8 +1,16 @@
-/* corelib/Runtime/Runtime.S for a program that values its size over its speed: the moves are the processor's own.
-   System V AMD64 calling convention throughout. */
+/* corelib's Start.S and Runtime.S for a program that never returns and values its size over its speed: the moves are the
+   processor's own. System V AMD64 calling convention throughout. */
 
         .text
-        .globl  packetd_syscall, memmove, memset, RhpReversePInvoke, RhpReversePInvokeReturn, RhpFallbackFailFast, __security_cookie
+        .globl  _start, freestanding_fail, packetd_syscall, memmove, memset, __security_cookie
+
+_start:                                 /* rsp points at argc, argv, 0, envp, 0, auxv */
+        mov     (%rsp), %rdi
+        lea     8(%rsp), %rsi
+        lea     16(%rsp,%rdi,8), %rdx
+        call    freestanding_main
+freestanding_fail:
+        ud2                             /* SIGILL: a broken invariant ends the process at once */
 
 packetd_syscall:                        /* (a, b, c, d, e, number) */
         mov     %rcx, %r10
@@ -24,13 +32,6 @@ memset:                                 /* rdi = destination, esi = value, rdx =
         mov     %rdx, %rcx
         rep     stosb
         ret
-
-RhpReversePInvoke:                      /* transitions between native and managed code: there is no collector to tell */
-RhpReversePInvokeReturn:
-        ret
-
-RhpFallbackFailFast:
-        jmp     freestanding_fail
 
         .section .rodata.cookie, "a"
 __security_cookie:
