@@ -9,13 +9,14 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Audit;
 
 /// <summary>
-/// Which methods are in the binary. The line table names those that have code of their own; a method that was inlined
-/// everywhere leaves no trace there, so from those the calls are followed through the sources (Roslyn's semantic model): whatever a linked
-/// method calls is counted as linked too. That is never too little, and at most too much where the compiler dropped a call.
+/// Which methods are in the binary. The line table names those that have code of their own, but for the first function of all, now
+/// and then, which is found by its name. A method that was inlined everywhere leaves no trace there, so from those the calls are followed
+/// through the sources (Roslyn's semantic model): whatever a linked method calls is counted as linked too. That is never too little,
+/// and at most too much where the compiler dropped a call.
 /// </summary>
 internal static class Linked
 {
-    public static IEnumerable<Method> Methods(string root, IReadOnlyList<LineRow> rows)
+    public static IEnumerable<Method> Methods(string root, IReadOnlyList<LineRow> rows, IReadOnlyList<Function> functions)
     {
         SyntaxTree[] trees = [.. Measurement.RingZeroFolders.SelectMany(folder => Files(root, folder))
             .Select(file => CSharpSyntaxTree.ParseText(File.ReadAllText(Path.Combine(root, file)), Sources.Options, file))];
@@ -24,7 +25,9 @@ internal static class Linked
         ILookup<string, int> lines = rows.ToLookup(row => row.File, row => row.Line);
 
         var linked = new HashSet<SyntaxNode>();
-        var work = new Queue<SyntaxNode>(all.Where(pair => lines[pair.Value.File].Any(line => line >= pair.Value.First && line <= pair.Value.Last)).Select(pair => pair.Key));
+        string[] unlisted = [.. functions.Where(function => !rows.Any(row => row.Address >= function.Address && row.Address < function.Address + (ulong)function.Size)).Select(function => function.Name)];
+        var work = new Queue<SyntaxNode>(all.Where(pair => lines[pair.Value.File].Any(line => line >= pair.Value.First && line <= pair.Value.Last)
+            || unlisted.Any(name => name.EndsWith("_" + pair.Value.Name.Replace(".", "__", StringComparison.Ordinal), StringComparison.Ordinal))).Select(pair => pair.Key));
         INamedTypeSymbol[] hosts = [.. trees.SelectMany(tree => tree.GetRoot().DescendantNodes().OfType<StructDeclarationSyntax>()
             .Select(type => compilation.GetSemanticModel(tree).GetDeclaredSymbol(type)).OfType<INamedTypeSymbol>().Where(type => type.Interfaces.Length > 0))];
         while (work.TryDequeue(out SyntaxNode? node))

@@ -32,10 +32,11 @@ internal sealed class MachineCode
         this.elf = elf;
         Section text = elf.Find(".text") ?? throw new InvalidOperationException("The image has no .text section.");
         ulong end = text.Address + text.Size;
-        // Of several names for one address, the compiler's own says most.
+        // Of several names for one address, the compiler's own says most, and then that of the routine that others are aliases of.
         Symbol[] symbols = elf.Symbols.Where(symbol => symbol.Address >= text.Address && symbol.Address < end)
             .GroupBy(symbol => symbol.Address)
-            .Select(same => same.OrderByDescending(symbol => symbol.Name.StartsWith("packetd_", StringComparison.Ordinal)).ThenByDescending(symbol => symbol.Size).First())
+            .Select(same => same.OrderByDescending(symbol => symbol.Name.StartsWith("packetd_", StringComparison.Ordinal)).ThenByDescending(symbol => symbol.Size)
+                .ThenByDescending(symbol => symbol.Name.StartsWith("freestanding_", StringComparison.Ordinal)).First())
             .OrderBy(symbol => symbol.Address).ToArray();
         Functions = symbols.Select((symbol, i) =>
         {
@@ -67,13 +68,19 @@ internal sealed class MachineCode
         where instruction.FlowControl is FlowControl.IndirectCall or FlowControl.IndirectBranch
         select (function, instruction);
 
-    /// <summary>Calls of the routine that ends the program: each is a check that the compiler could not prove unneeded.</summary>
-    public IEnumerable<ulong> FailCalls() =>
+    /// <summary>
+    /// Checks of bounds that the compiler could not prove unneeded: what jumps to a call, or over a call, of the routine that ends the
+    /// program. A check whether a buffer on the stack was overrun ends there too, but asks for equality and not for order.
+    /// </summary>
+    public IEnumerable<ulong> BoundsChecks() =>
         from function in Functions
-        where !function.Name.StartsWith("corelib_System_Environment", StringComparison.Ordinal)
-        from instruction in Code[function]
-        where Target(instruction) is { } target && (target.Name == "freestanding_fail" || target.Name.Contains("FailFast", StringComparison.Ordinal))
-        select instruction.IP;
+        let code = Code[function]
+        from i in Enumerable.Range(0, code.Length)
+        where Target(code[i]) is { } target && (target.Name == "freestanding_fail" || target.Name.EndsWith("__ThrowIndexOutOfRangeException", StringComparison.Ordinal))
+        let over = i > 0 && code[i - 1].FlowControl == FlowControl.ConditionalBranch && code[i - 1].NearBranch64 == code[i].NextIP ? code[i - 1] : default
+        from check in code.Where(jump => jump.FlowControl == FlowControl.ConditionalBranch && jump.NearBranch64 == code[i].IP).Append(over)
+        where check.Mnemonic is not (Mnemonic.INVALID or Mnemonic.Je)
+        select check.IP;
 
     private static readonly Register[] ArgumentRegisters = [Register.RDI, Register.RSI, Register.RDX, Register.RCX, Register.R8, Register.R9];
 

@@ -26,7 +26,7 @@ internal sealed class Measurement
         Code = new MachineCode(Elf);
         Rows = LineTable.Read(image + ".debug");
         Methods = LinkedMethods();
-        Bounds = Code.FailCalls().Select(address => LineTable.At(Rows, address)).OfType<LineRow>()
+        Bounds = Code.BoundsChecks().Select(address => LineTable.At(Rows, address)).OfType<LineRow>()
             .Select(row => (row.File, row.Line)).Distinct().Order().ToArray();
         SystemCalls = Code.SystemCalls().ToArray();
         DeclaredCalls = ReadDeclaredCalls();
@@ -73,7 +73,7 @@ internal sealed class Measurement
             .Where(path => !path.Contains("arm64", StringComparison.Ordinal))
             .SelectMany(path => Sources.Routines(Path.GetRelativePath(Root, path), File.ReadAllLines(path)))
             .Where(routine => routine.Name.Split(',').SelectMany(name => places[name]).Count(taken.Add) > 0).ToArray();
-        return [.. Linked.Methods(Root, Rows).Concat(assembly).OrderBy(method => method.File, StringComparer.Ordinal).ThenBy(method => method.First)];
+        return [.. Linked.Methods(Root, Rows, Code.Functions).Concat(assembly).OrderBy(method => method.File, StringComparer.Ordinal).ThenBy(method => method.First)];
     }
 
     private (IReadOnlyDictionary<string, int>, IReadOnlyList<string>) ReadDeclaredCalls()

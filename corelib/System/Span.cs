@@ -28,15 +28,12 @@ public readonly ref struct Span<T>
     public bool IsEmpty => _length == 0;
     public static Span<T> Empty => default;
 
-    public ref T this[int index]
+    /// <summary>The compiler puts a checked access in its place, or an unchecked one where it can prove the index.</summary>
+    public extern ref T this[int index]
     {
         [Intrinsic]
-        get
-        {
-            if ((uint)index >= (uint)_length)
-                Environment.FailFast();
-            return ref Unsafe.Add(ref _reference, (nint)(uint)index);
-        }
+        [MethodImpl(MethodImplOptions.InternalCall)]
+        get;
     }
 
     public Span<T> Slice(int start) => Slice(start, _length - start);
