@@ -10,11 +10,14 @@ internal static class Confinement
     private const ulong CapabilityVersion3 = 0x20080522;
 
     /// <summary>Keeps what starting and ending processes of other users takes; nothing when there are no other users.</summary>
-    public static bool Enter(bool ownUsers) =>
-        Kernel.Do(Call.Prctl, SetNoNewPrivileges, 1) == 0
-        && Kernel.Do(Call.Prctl, SetDumpable) == 0
-        && KeepCapabilities(ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0)
-        && InstallFilter();
+    public static void Enter(bool ownUsers)
+    {
+        Kernel.Must(Call.Prctl, "cannot give up new privileges"u8, SetNoNewPrivileges, 1);
+        Kernel.Must(Call.Prctl, "cannot hide memory"u8, SetDumpable);
+        if (!KeepCapabilities(ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0))
+            Log.Fail("cannot give up capabilities"u8, "."u8);
+        InstallFilter();
+    }
 
     public static bool KeepCapabilities(uint set)
     {
@@ -29,44 +32,36 @@ internal static class Confinement
     /// made from packetd's 4 GiB of address space (packetd.ld), outside of which packetd has nothing executable: the vDSO
     /// is unmapped (<see cref="UnmapVdso"/>), and no call that maps memory is on the list.
     /// </summary>
-    private static bool InstallFilter()
+    private static void InstallFilter()
     {
-        const ulong Load = 0x20, JumpIfEqual = 0x15, OverNext = 1 << 16, ElseOverNext = 1 << 24, Return = 0x06;
-        const ulong NumberAt = 0, ArchitectureAt = 4UL << 32, CallerHighAt = 12UL << 32;
-        const ulong Allow = Return | 0x7FFF0000UL << 32, KillProcess = Return | 0x80000000UL << 32;
+        const ulong Load = 0x20, JumpIfEqual = 0x15, Return = 0x06, NumberAt = 0, ArchitectureAt = 4UL << 32, CallerHighAt = 12UL << 32;
         ReadOnlySpan<Call> allowed = Kernel.WhileServing;
-        Span<ulong> program = stackalloc ulong[8 + 2 * allowed.Length];
+        int kill = 5 + allowed.Length;
+        Span<ulong> program = stackalloc ulong[kill + 2];
         program[0] = Load | ArchitectureAt;
-        program[1] = JumpIfEqual | OverNext | (ulong)Architecture.Audit << 32;
-        program[2] = KillProcess;
-        program[3] = Load | CallerHighAt;
-        program[4] = JumpIfEqual | OverNext | (ulong)Kernel.At(allowed) >> 32 << 32;
-        program[5] = Allow;
-        program[6] = Load | NumberAt;
+        program[1] = JumpIfEqual | (ulong)(kill - 2) << 24 | (ulong)Architecture.Audit << 32; // otherwise to the kill
+        program[2] = Load | CallerHighAt;
+        program[3] = JumpIfEqual | (ulong)(kill - 3) << 24 | (ulong)Kernel.At(allowed) >> 32 << 32; // otherwise to the end
+        program[4] = Load | NumberAt;
         for (int i = 0; i < allowed.Length; i++)
-        {
-            program[7 + 2 * i] = JumpIfEqual | ElseOverNext | (ulong)allowed[i] << 32;
-            program[8 + 2 * i] = Allow;
-        }
-        program[7 + 2 * allowed.Length] = KillProcess;
+            program[5 + i] = JumpIfEqual | (ulong)(allowed.Length - i) << 16 | (ulong)allowed[i] << 32; // to the end
+        program[kill] = Return | 0x80000000UL << 32;
+        program[kill + 1] = Return | 0x7FFF0000UL << 32;
         Span<ulong> described = stackalloc ulong[] { (ulong)program.Length, (ulong)Kernel.At<ulong>(program) }; // struct sock_fprog
-        return Kernel.Do(Call.Prctl, SetSeccomp, SeccompFilter, Kernel.At<ulong>(described)) == 0;
+        Kernel.Must(Call.Prctl, "cannot install a filter of system calls"u8, SetSeccomp, SeccompFilter, Kernel.At<ulong>(described));
     }
 
     /// <summary>Removes the one piece of foreign code from the process: whoever jumped there could make any system call.</summary>
-    public static unsafe void UnmapVdso(byte** environment)
+    /// <param name="environment">Ends with 0, and the auxiliary vector follows it.</param>
+    public static unsafe void UnmapVdso(ulong* environment)
     {
         const ulong VdsoHeader = 33;
-        // SAFETY: the auxiliary vector follows the environment and ends with type 0; the vDSO is an ELF image whose first
-        // program header covers all of it.
-        byte** word = environment;
-        while (*word++ != null)
+        // SAFETY: the auxiliary vector is pairs of a type and a value, and ends with type 0; the vDSO is an ELF image whose first
+        // program header covers all of it. The kernel rounds the length up to its own pages.
+        while (*environment++ != 0)
             continue;
-        ulong* auxiliary = (ulong*)word;
-        while (auxiliary[0] != 0 && auxiliary[0] != VdsoHeader)
-            auxiliary += 2;
-        byte* image = (byte*)auxiliary[1];
-        if (auxiliary[0] != 0)
-            Kernel.Do(Call.Munmap, (nint)image, *(nint*)(image + *(ulong*)(image + 32) + 40)); // the kernel rounds up to its own pages
+        for (ulong* entry = environment; *entry != 0; entry += 2)
+            if (*entry == VdsoHeader)
+                Kernel.Do(Call.Munmap, (nint)entry[1], *(nint*)(entry[1] + *(ulong*)(entry[1] + 32) + 40));
     }
 }

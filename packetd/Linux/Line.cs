@@ -12,17 +12,14 @@ internal ref struct Line(Span<byte> buffer)
     public readonly ReadOnlySpan<byte> Text => buffer.Slice(0, Length);
 
     /// <summary>
-    /// Adds a text with its gaps filled, one value after the other: <c>%</c> a number, <c>@</c> an IPv4 address, <c>~</c> a byte as two
-    /// hexadecimal digits.
+    /// Adds a text with its gaps filled, one value after the other: <c>%</c> a number, <c>@</c> an IPv4 address.
     /// </summary>
     public void Add(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values)
     {
         int next = 0;
         for (int i = 0; i < text.Length; i++)
             if (text[i] == '%')
-                AddNumber(values[next++], 10, 1);
-            else if (text[i] == '~')
-                AddNumber((byte)values[next++], 16, 2);
+                AddNumber(values[next++]);
             else if (text[i] == '@')
                 AddAddress(values[next++]);
             else
@@ -37,10 +34,10 @@ internal ref struct Line(Span<byte> buffer)
 
     private void AddAddress(ulong address) => Add("%.%.%.%"u8, address >> 24, (byte)(address >> 16), (byte)(address >> 8), (byte)address);
 
-    private void AddNumber(ulong value, uint radix, int digits)
+    private void AddNumber(ulong value)
     {
-        if (value >= radix || digits > 1)
-            AddNumber(value / radix, radix, digits - 1);
-        Add("0123456789abcdef"u8[(int)(value % radix)]);
+        if (value > 9)
+            AddNumber(value / 10);
+        Add((byte)('0' + value % 10));
     }
 }

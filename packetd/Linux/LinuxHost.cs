@@ -18,28 +18,17 @@ internal struct Poll
 /// <summary>
 /// The node's hands: its ports' descriptors in one poll table, which begins with <see cref="OwnPort"/>, and the monitors' processes.
 /// </summary>
-internal ref struct LinuxHost : IHost
+/// <param name="polls">Two more than machines.</param>
+internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> machines) : IHost
 {
     /// <summary>The part of <see cref="Port.Link"/> that is for the node itself.</summary>
     public const int OwnPort = Port.Link - 1;
     private const int Unix = 1, SeqPacket = 5, CloseOnExec = 0x80000;
     private const int SocketLevel = 1, SendBuffer = 7, SigKill = 9, SigXcpu = 24, ClockRealtime = 0, NoHang = 1;
 
-    private readonly Options options;
-    private readonly Span<Poll> polls;
-    private readonly Span<Machine> machines;
-
-    /// <param name="polls">Two more than machines.</param>
-    public LinuxHost(Options options, int own, int link, Span<Poll> polls, Span<Machine> machines)
-    {
-        this.options = options;
-        this.polls = polls;
-        this.machines = machines;
-        for (int port = 0; port < machines.Length; port++)
-            Frames(port) = Poll.On(-1);
-        Frames(OwnPort) = Poll.On(own);
-        Frames(Port.Link) = Poll.On(link);
-    }
+    private readonly Options options = options;
+    private readonly Span<Poll> polls = polls;
+    private readonly Span<Machine> machines = machines;
 
     public ulong Now { get; private set; }
 
@@ -50,11 +39,7 @@ internal ref struct LinuxHost : IHost
     public void Wait(ulong seconds)
     {
         Span<ulong> time = stackalloc ulong[] { seconds, 0 }; // struct timespec
-        // The kernel refuses to look at more entries than a process may have descriptors: no more than there are in use.
-        int last = polls.Length - 1;
-        while (polls[last].Descriptor < 0)
-            last--;
-        Kernel.Do(Call.Ppoll, Kernel.At(polls), last + 1, Kernel.At(time));
+        Kernel.Do(Call.Ppoll, Kernel.At(polls), polls.Length, Kernel.At(time));
         Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
         Now = time[0];
         Tenths = time[0] * 10 + time[1] / 100_000_000;
@@ -84,8 +69,8 @@ internal ref struct LinuxHost : IHost
         Kernel.Do(Call.Close, control[1]);
         Frames(slot) = Poll.On(frames[0]);
         machines[slot] = new Machine { Pid = pid, Control = control[0] };
-        int said = Kernel.Receive(control[0], stackalloc byte[16]);
-        if (said != 16 && said != Kernel.Again)
+        int said = Kernel.Receive(control[0], stackalloc byte[1]);
+        if (said <= 0 && said != Kernel.Again)
         {
             Forget(slot);
             return false;

@@ -16,20 +16,19 @@ internal static class MachineStart
     /// <param name="frames">What becomes the process's descriptor 3.</param>
     /// <param name="control">What becomes descriptor 4.</param>
     /// <returns>
-    /// The process, or negative. It runs the command already, or has said that it failed to: one byte over the control
-    /// descriptor, where a monitor's records are longer.
+    /// The process, or negative. It runs the command already, or has ended: then nobody has the other ends of its descriptors.
     /// </returns>
     public static unsafe int Start(in Options options, int slot, int frames, int control)
     {
         // With CLONE_VFORK the parent goes on when the command runs or the child has given up.
         int parent = Kernel.Do(Call.GetPid), pid = Kernel.Do(Call.Clone, CloneVfork | SigChild);
-        if (pid != 0)
-            return pid;
-        if (BecomeMachine(options.UidBase, slot, parent, frames, control))
-            Kernel.Do(Call.Execve, (nint)options.Command[0], (nint)options.Command);
-        Kernel.Send(control, "!"u8);
-        Kernel.Exit(127);
-        return -1;
+        if (pid == 0)
+        {
+            if (BecomeMachine(options.UidBase, slot, parent, frames, control))
+                Kernel.Do(Call.Execve, (nint)options.Command[0], (nint)options.Command);
+            Kernel.Exit(127);
+        }
+        return pid;
     }
 
     /// <summary>In the child: everything that is to be gone before a line of another program runs.</summary>

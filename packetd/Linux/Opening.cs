@@ -30,6 +30,7 @@ internal static class Opening
         const int PacketFamily = 17, Raw = 3, GetIndex = 0x8933, PacketLevel = 263, AddMembership = 1, VnetHeader = 15, IgnoreOutgoing = 23;
         const int SocketLevel = 1, AttachFilter = 26, SendBufferForce = 32, ReceiveBufferForce = 33;
         const ulong Promiscuous = 1, AllProtocols = 0x0300; // ETH_P_ALL in network order
+        const ulong LoadWord = 0x20, LoadByte = 0x30, JumpIfEqual = 0x15, JumpIfSet = 0x45, Return = 0x06, All = 0xFFFFFFFFUL << 32;
         int link = Kernel.Must(Call.Socket, "cannot open a packet socket"u8, PacketFamily, Raw | CloseOnExec);
         // What is opened takes the lowest numbers, so from here on 0 to 4 are in use, and no end of a machine's pairs is among them.
         if (link <= StandardError)
@@ -46,7 +47,14 @@ internal static class Opening
         Set(link, SocketLevel, SendBufferForce, size);
         Set(link, SocketLevel, ReceiveBufferForce, size);
         Set(link, PacketLevel, IgnoreOutgoing, 1);
-        Span<ulong> filter = Filter(stackalloc ulong[6], address, own), place = stackalloc ulong[] { PacketFamily | AllProtocols << 16 | index << 32, 0, 0 };
+        // Classic BPF (linux/filter.h) tells the two queues apart by the frame's target: a group, or the last four bytes of the node's MAC.
+        // What either queue takes is looked at again by Node.
+        Span<ulong> filter = stackalloc ulong[]
+        {
+            LoadByte, JumpIfSet | 2 << 16 | 1UL << 32, LoadWord | 2UL << 32, JumpIfEqual | 1UL << 24 | (ulong)address << 32,
+            Return | (own ? All : 0), Return | (own ? 0 : All),
+        };
+        Span<ulong> place = stackalloc ulong[] { PacketFamily | AllProtocols << 16 | index << 32, 0, 0 };
         int error = Set(link, PacketLevel, VnetHeader, 1)
             | Set(link, SocketLevel, AttachFilter, (ulong)filter.Length, (ulong)Kernel.At(filter), 16) // struct sock_fprog
             | Set(link, PacketLevel, AddMembership, index | Promiscuous << 32, 0, 16); // struct packet_mreq
@@ -58,20 +66,4 @@ internal static class Opening
 
     private static int Set(int socket, int level, int option, ulong value, ulong second = 0, int size = sizeof(int)) =>
         Kernel.Do(Call.SetSockOpt, socket, level, option, Kernel.At<ulong>(stackalloc ulong[] { value, second }), size);
-
-    /// <summary>
-    /// Classic BPF (linux/filter.h) that tells the two queues apart by the frame's target: a group, or the last four bytes of
-    /// the node's MAC. What either queue takes is looked at again by <see cref="Node{THost}"/>.
-    /// </summary>
-    private static Span<ulong> Filter(Span<ulong> program, uint address, bool own)
-    {
-        const ulong LoadWord = 0x20, LoadByte = 0x30, JumpIfEqual = 0x15, JumpIfSet = 0x45, Return = 0x06, All = 0xFFFFFFFFUL << 32;
-        program[0] = LoadByte;
-        program[1] = JumpIfSet | 2 << 16 | 1UL << 32;
-        program[2] = LoadWord | 2UL << 32;
-        program[3] = JumpIfEqual | 1UL << 24 | (ulong)address << 32;
-        program[4] = Return | (own ? All : 0);
-        program[5] = Return | (own ? 0 : All);
-        return program;
-    }
 }

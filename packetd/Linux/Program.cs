@@ -13,23 +13,28 @@ internal static class Program
     {
         Options options = Options.Parse(count, arguments);
         Log.Level = options.LogLevel;
-        Confinement.UnmapVdso(environment);
+        Confinement.UnmapVdso((ulong*)environment);
         // A log whose reader is gone ends nobody: its lines are lost, no more.
         Kernel.Do(Call.SigProcMask, 0, Kernel.At<ulong>(stackalloc ulong[] { 1UL << (SigPipe - 1) }), 0, 8);
         Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
         key = key.Slice(0, Opening.ReadKey(options.KeyFile, key));
         int own = Opening.Link(options.Link, options.Address, own: true), link = Opening.Link(options.Link, options.Address, own: false);
-        if (!Confinement.Enter(options.UidBase != 0))
-            Log.Fail("cannot give up privileges"u8, "."u8);
+        Confinement.Enter(options.UidBase != 0);
 
         // All the memory that there will ever be.
         int domains = (int)options.MaxDomains;
-        LinuxHost host = new(options, own, link, stackalloc Poll[2 + domains], stackalloc Machine[domains]);
+        Span<Poll> polls = stackalloc Poll[2 + domains];
+        for (int i = 0; i < polls.Length; i++)
+            polls[i] = Poll.On(-1);
         Limits limits = new() { Address = options.Address, Key = new HmacSha1(key), MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps };
         UsedTokens used = new(stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
         // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd may have
         // honoured was issued in this one or later.
-        Kernel.Do(Call.Ppoll, 0, 0, Kernel.At<ulong>(stackalloc ulong[] { 1, 0 }));
+        // The kernel looks at no more entries than a process may have descriptors.
+        Kernel.Must(Call.Ppoll, "cannot wait for so many domains"u8, Kernel.At(polls), polls.Length, Kernel.At<ulong>(stackalloc ulong[] { 1, 0 }));
+        polls[0] = Poll.On(own);
+        polls[1] = Poll.On(link);
+        LinuxHost host = new(options, polls, stackalloc Machine[domains]);
         host.Wait(seconds: 0);
         limits.Started = host.Now;
         Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));

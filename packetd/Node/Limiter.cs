@@ -40,11 +40,9 @@ public ref struct Limiter
 
     public readonly bool Allows(AnswerKind kind, uint source)
     {
-        int allowance = Allowances[(int)kind];
         ref ushort bucket = ref spent[(int)kind * Buckets + (int)(source * 0x9E3779B1 >> 24)];
-        if (bucket == allowance)
-            return false;
-        bucket++;
-        return true;
+        bool allowed = bucket < Allowances[(int)kind];
+        bucket += (ushort)(allowed ? 1 : 0);
+        return allowed;
     }
 }

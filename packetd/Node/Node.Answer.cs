@@ -10,9 +10,8 @@ public ref partial struct Node<THost>
     {
         Span<byte> frame = packet.Slice(Packet.HeaderSize);
         if (!Packet.IsArp(frame) || Bytes.Be16(frame, Packet.ArpOperationAt) != 1
-            || Bytes.Be32(frame, Packet.ArpTargetAt) != limits.Address || (frame[Packet.ArpSenderMacAt] & 1) != 0)
-            return;
-        if (!Limiter.Allows(AnswerKind.Arp, Bytes.Be32(frame, Packet.ArpSenderAt)))
+            || Bytes.Be32(frame, Packet.ArpTargetAt) != limits.Address || (frame[Packet.ArpSenderMacAt] & 1) != 0
+            || !Limiter.Allows(AnswerKind.Arp, Bytes.Be32(frame, Packet.ArpSenderAt)))
             return;
         Bytes.PutBe16(frame, Packet.ArpOperationAt, 2);
         frame.Slice(Packet.ArpSenderMacAt, 10).CopyTo(frame.Slice(Packet.ArpTargetMacAt));
