@@ -11,6 +11,7 @@ internal enum Call : ushort
     Socket = 198,
     Bind = 200,
     SigProcMask = 135,
+    CapSet = 91,
 
     // While it serves.
     Write = 64,
@@ -30,7 +31,6 @@ internal enum Call : ushort
     SetGroups = 159,
     SetResUid = 147,
     SetResGid = 149,
-    CapSet = 91,
     Prctl = 167,
     ClockGetTime = 113,
     ExitGroup = 94,

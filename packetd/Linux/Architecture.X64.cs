@@ -11,6 +11,7 @@ internal enum Call : ushort
     Socket = 41,
     Bind = 49,
     SigProcMask = 14,
+    CapSet = 126,
 
     // While it serves.
     Write = 1,
@@ -30,7 +31,6 @@ internal enum Call : ushort
     SetGroups = 116,
     SetResUid = 117,
     SetResGid = 119,
-    CapSet = 126,
     Prctl = 157,
     ClockGetTime = 228,
     ExitGroup = 231,

@@ -15,7 +15,7 @@ internal static class Kernel
     public static ReadOnlySpan<Call> WhileServing =>
     [
         Call.Write, Call.Close, Call.Dup3, Call.GetPid, Call.SendTo, Call.RecvFrom, Call.SocketPair, Call.SetSockOpt, Call.Clone,
-        Call.Execve, Call.Wait4, Call.Kill, Call.GetPpid, Call.SetSid, Call.SetGroups, Call.SetResUid, Call.SetResGid, Call.CapSet,
+        Call.Execve, Call.Wait4, Call.Kill, Call.GetPpid, Call.SetSid, Call.SetGroups, Call.SetResUid, Call.SetResGid,
         Call.Prctl, Call.ClockGetTime, Call.ExitGroup, Call.Ppoll, Call.CloseRange,
     ];
 
@@ -50,7 +50,6 @@ internal static class Kernel
 
     public static int Send(int socket, ReadOnlySpan<byte> from) => Do(Call.SendTo, socket, At(from), from.Length, DontWait | NoSignal);
 
-    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
     public static void Exit(int code)
     {
         while (true)

@@ -6,24 +6,21 @@ namespace Packetd;
 internal static class Confinement
 {
     private const int SetNoNewPrivileges = 38, SetDumpable = 4, SetSeccomp = 22, SeccompFilter = 2;
-    private const uint KillCapability = 1 << 5, SetGidCapability = 1 << 6, SetUidCapability = 1 << 7;
-    private const ulong CapabilityVersion3 = 0x20080522;
+    private const ulong KillCapability = 1 << 5, SetGidCapability = 1 << 6, SetUidCapability = 1 << 7;
+    private const ulong CapabilityVersion3 = 0x20080522, VdsoHeader = 33;
+    private const ulong Load = 0x20, JumpIfEqual = 0x15, Return = 0x06, NumberAt = 0, ArchitectureAt = 4UL << 32, CallerHighAt = 12UL << 32;
 
     /// <summary>Keeps what starting and ending processes of other users takes; nothing when there are no other users.</summary>
     public static void Enter(bool ownUsers)
     {
-        Kernel.Must(Call.Prctl, "cannot give up new privileges"u8, SetNoNewPrivileges, 1);
+        ulong kept = ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0;
+        // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63. What is not
+        // inheritable ends with execve, so that no machine has any (capabilities(7)).
+        Span<ulong> capabilities = stackalloc ulong[] { CapabilityVersion3, kept | kept << 32, 0, 0 };
+        Kernel.Must(Call.Prctl, "cannot refuse new privileges"u8, SetNoNewPrivileges, 1);
         Kernel.Must(Call.Prctl, "cannot hide memory"u8, SetDumpable);
-        if (!KeepCapabilities(ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0))
-            Log.Fail("cannot give up capabilities"u8, "."u8);
+        Kernel.Must(Call.CapSet, "cannot give up capabilities"u8, Kernel.At(capabilities), Kernel.At(capabilities.Slice(1)));
         InstallFilter();
-    }
-
-    public static bool KeepCapabilities(uint set)
-    {
-        // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63.
-        Span<ulong> capabilities = stackalloc ulong[] { CapabilityVersion3, set | (ulong)set << 32, 0, 0 };
-        return Kernel.Do(Call.CapSet, Kernel.At(capabilities), Kernel.At(capabilities.Slice(1))) == 0;
     }
 
     /// <summary>
@@ -34,7 +31,6 @@ internal static class Confinement
     /// </summary>
     private static void InstallFilter()
     {
-        const ulong Load = 0x20, JumpIfEqual = 0x15, Return = 0x06, NumberAt = 0, ArchitectureAt = 4UL << 32, CallerHighAt = 12UL << 32;
         ReadOnlySpan<Call> allowed = Kernel.WhileServing;
         int kill = 5 + allowed.Length;
         Span<ulong> program = stackalloc ulong[kill + 2];
@@ -55,7 +51,6 @@ internal static class Confinement
     /// <param name="environment">Ends with 0, and the auxiliary vector follows it.</param>
     public static unsafe void UnmapVdso(ulong* environment)
     {
-        const ulong VdsoHeader = 33;
         // SAFETY: the auxiliary vector is pairs of a type and a value, and ends with type 0; the vDSO is an ELF image whose first
         // program header covers all of it. The kernel rounds the length up to its own pages.
         while (*environment++ != 0)

@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics.CodeAnalysis;
 
 namespace Packetd;
 
@@ -20,7 +19,6 @@ internal static class Log
     }
 
     /// <summary>Ends the program with a sentence that has two halves, and perhaps a number in the second.</summary>
-    [DoesNotReturn]
     public static void Fail(ReadOnlySpan<byte> what, ReadOnlySpan<byte> why, int number = 0)
     {
         Write(what, why, (ulong)number);

@@ -7,6 +7,10 @@ namespace Packetd;
 internal static class Opening
 {
     private const int CloseOnExec = 0x80000, CurrentDirectory = -100, StandardError = 2;
+    private const int PacketFamily = 17, Raw = 3, GetIndex = 0x8933, PacketLevel = 263, AddMembership = 1, VnetHeader = 15, IgnoreOutgoing = 23;
+    private const int SocketLevel = 1, AttachFilter = 26, SendBufferForce = 32, ReceiveBufferForce = 33;
+    private const ulong Promiscuous = 1, AllProtocols = 0x0300; // ETH_P_ALL in network order
+    private const ulong LoadWord = 0x20, LoadByte = 0x30, JumpIfEqual = 0x15, JumpIfSet = 0x45, Return = 0x06, All = 0xFFFFFFFFUL << 32;
 
     /// <summary>Reads the secret: the file up to its first newline. Returns its length.</summary>
     public static unsafe int ReadKey(byte* path, Span<byte> key)
@@ -27,10 +31,6 @@ internal static class Opening
     /// </summary>
     public static unsafe int Link(byte* name, uint address, bool own)
     {
-        const int PacketFamily = 17, Raw = 3, GetIndex = 0x8933, PacketLevel = 263, AddMembership = 1, VnetHeader = 15, IgnoreOutgoing = 23;
-        const int SocketLevel = 1, AttachFilter = 26, SendBufferForce = 32, ReceiveBufferForce = 33;
-        const ulong Promiscuous = 1, AllProtocols = 0x0300; // ETH_P_ALL in network order
-        const ulong LoadWord = 0x20, LoadByte = 0x30, JumpIfEqual = 0x15, JumpIfSet = 0x45, Return = 0x06, All = 0xFFFFFFFFUL << 32;
         int link = Kernel.Must(Call.Socket, "cannot open a packet socket"u8, PacketFamily, Raw | CloseOnExec);
         // What is opened takes the lowest numbers, so from here on 0 to 4 are in use, and no end of a machine's pairs is among them.
         if (link <= StandardError)

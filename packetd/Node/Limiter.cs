@@ -18,17 +18,15 @@ public enum AnswerKind
 /// Bounds the answers per source and kind in each tenth of a second. It never stands between a token and its check: who
 /// floods in the name of a customer cannot keep the customer out. Sources that share a bucket share the allowance.
 /// </summary>
-public ref struct Limiter
+/// <param name="spent"><see cref="Size"/> zeros.</param>
+public ref struct Limiter(Span<ushort> spent)
 {
     public const int Buckets = 256, Kinds = 5, Size = Buckets * Kinds;
 
     private static ReadOnlySpan<ushort> Allowances => [100, 50_000, 10, 10, 10]; // in the order of AnswerKind
 
-    private readonly Span<ushort> spent;
+    private readonly Span<ushort> spent = spent;
     private ulong tenth;
-
-    /// <param name="spent"><see cref="Size"/> zeros.</param>
-    public Limiter(Span<ushort> spent) => this.spent = spent;
 
     /// <summary>Tells the time, in tenths of a second since any moment: a new one renews every allowance.</summary>
     public void Tick(ulong now)

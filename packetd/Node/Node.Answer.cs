@@ -6,6 +6,9 @@ namespace Packetd;
 /// <summary>The node's own answers: ARP (RFC 826) and ICMP Echo (RFC 792).</summary>
 public ref partial struct Node<THost>
 {
+    /// <summary>What is before an Echo's payload.</summary>
+    private const int Headers = Packet.HeaderSize + Packet.IcmpAt + Packet.IcmpSize;
+
     private void AnswerArp(int port, Span<byte> packet)
     {
         Span<byte> frame = packet.Slice(Packet.HeaderSize);
@@ -50,7 +53,6 @@ public ref partial struct Node<THost>
 
     private void AnswerMagic(int port, Span<byte> packet, ReadOnlySpan<byte> payload, uint source)
     {
-        const int Headers = Packet.HeaderSize + Packet.IcmpAt + Packet.IcmpSize;
         Refusal refusal = Admit(payload, out MagicKind kind, out uint boot);
         uint limit = refusal == Refusal.MemoryTooLarge ? limits.MaxMemoryMiB : refusal == Refusal.ChainTooLong ? limits.ChainSteps
             : refusal == Refusal.TooManyDomains ? (uint)Domains.Length : 0;

@@ -43,9 +43,7 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
     /// </summary>
     public void Receive(int port, Span<byte> packet)
     {
-        if (packet.Length < Packet.HeaderSize + Packet.EthernetSize)
-            return;
-        if (port != Port.Link && !MaySend(ref Domains[port], packet))
+        if (packet.Length < Packet.HeaderSize + Packet.EthernetSize || (port != Port.Link && !MaySend(ref Domains[port], packet)))
             return;
 
         Span<byte> frame = packet.Slice(Packet.HeaderSize);
