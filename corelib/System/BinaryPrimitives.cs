@@ -6,9 +6,10 @@ namespace System.Buffers.Binary;
 /// <summary>Integers in spans, by byte order. A span too short ends the program.</summary>
 public static class BinaryPrimitives
 {
-    [Intrinsic] public static ushort ReverseEndianness(ushort value) => (ushort)((value >> 8) | (value << 8));
-    [Intrinsic] public static uint ReverseEndianness(uint value) => (value >> 24) | ((value >> 8) & 0xff00) | ((value << 8) & 0xff0000) | (value << 24);
-    [Intrinsic] public static ulong ReverseEndianness(ulong value) => ((ulong)ReverseEndianness((uint)value) << 32) | ReverseEndianness((uint)(value >> 32));
+    // One instruction each, which the compiler puts in their place.
+    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern ushort ReverseEndianness(ushort value);
+    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern uint ReverseEndianness(uint value);
+    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReverseEndianness(ulong value);
 
     public static ushort ReadUInt16LittleEndian(ReadOnlySpan<byte> source) => MemoryMarshal.Read<ushort>(source);
     public static uint ReadUInt32LittleEndian(ReadOnlySpan<byte> source) => MemoryMarshal.Read<uint>(source);
