@@ -1,5 +1,6 @@
 using System;
 using System.Runtime;
+using System.Runtime.CompilerServices;
 using Wire;
 
 namespace TokenVerification;
@@ -7,8 +8,10 @@ namespace TokenVerification;
 /// <summary>Verifies the signature of one token a million times. Whoever starts it measures the time.</summary>
 internal static unsafe class Program
 {
+    private const int ExitGroup = 231;
+
     [RuntimeExport("freestanding_main")]
-    private static int Main(int argc, byte** argv, byte** envp)
+    private static void Main(int argc, byte** argv, byte** envp)
     {
         Span<byte> token = stackalloc byte[BootToken.Size], key = stackalloc byte[32];
         var draft = new BootTokenDraft(token) { Node = 1, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 1, TokenCount = 1, Expires = 1 };
@@ -18,6 +21,11 @@ internal static unsafe class Program
         for (int i = 0; i < 1_000_000; i++)
             if (BootToken.TryParse(token, out BootToken parsed) && parsed.SignedWith(in known))
                 good++;
-        return good == 1_000_000 ? 0 : 1;
+        Enter(good == 1_000_000 ? 0 : 1, 0, 0, 0, 0, ExitGroup);
     }
+
+    /// <summary>packetd's way into the kernel: its start, which this program has too, is for programs that never return.</summary>
+    [RuntimeImport("*", "packetd_syscall")]
+    [MethodImpl(MethodImplOptions.InternalCall)]
+    private static extern int Enter(nint a, nint b, nint c, nint d, nint e, ushort call);
 }
