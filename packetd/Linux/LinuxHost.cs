@@ -32,17 +32,22 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
 
     public ulong Now { get; private set; }
 
-    /// <summary>Since 1970, in tenths of a second.</summary>
-    public ulong Tenths { get; private set; }
+    /// <summary>Since 1970, in thousandths of a second.</summary>
+    public ulong Milliseconds { get; private set; }
 
-    /// <summary>Waits for work, but no longer than so many seconds, and tells the time.</summary>
-    public void Wait(ulong seconds)
+    /// <summary>
+    /// Waits for work, of the node itself too or else for a millisecond at most, and tells the time. Whether a millisecond has begun.
+    /// </summary>
+    public bool Wait(bool own)
     {
-        Span<ulong> time = stackalloc ulong[] { seconds, 0 }; // struct timespec
-        Kernel.Do(Call.Ppoll, Kernel.At(polls), polls.Length, Kernel.At(time));
+        Span<ulong> time = stackalloc ulong[] { own ? 1UL : 0, own ? 0UL : 1_000_000 }; // struct timespec
+        Span<Poll> asked = polls.Slice(own ? 0 : 1);
+        int ready = Kernel.Do(Call.Ppoll, Kernel.At(asked), asked.Length, Kernel.At(time));
         Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
+        ulong before = Milliseconds;
         Now = time[0];
-        Tenths = time[0] * 10 + time[1] / 100_000_000;
+        Milliseconds = time[0] * 1000 + time[1] / 1_000_000;
+        return ready == 0 || Milliseconds != before;
     }
 
     public readonly bool Ready(int port) => Frames(port).Ready;

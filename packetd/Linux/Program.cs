@@ -6,7 +6,7 @@ namespace Packetd;
 
 internal static class Program
 {
-    private const int UsedTokensLimit = 4096, Batch = 64, OwnBatch = 8, SigPipe = 13;
+    private const int UsedTokensLimit = 4096, Batch = 64, OwnBatch = 16, SigPipe = 13;
 
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments, byte** environment)
@@ -35,31 +35,32 @@ internal static class Program
         polls[0] = Poll.On(own);
         polls[1] = Poll.On(link);
         LinuxHost host = new(options, polls, stackalloc Machine[domains]);
-        host.Wait(seconds: 0);
+        host.Wait(own: false);
         limits.Started = host.Now;
         Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));
         Log.Say("ready as @"u8, options.Address);
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
-        while (true)
-            Serve(ref node, domains, buffer);
+        for (bool open = true; ;)
+            open = Serve(ref node, domains, open, buffer);
     }
 
     /// <summary>
     /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another. What is for the node
     /// itself comes last and gets the smallest: so long, and no longer, does a domain's frame wait behind a flood of it.
     /// </summary>
-    private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
+    private static bool Serve(ref Node<LinuxHost> node, int domains, bool own, Span<byte> buffer)
     {
-        node.Host.Wait(seconds: 1);
-        node.Limiter.Tick(node.Host.Tenths);
+        bool begun = node.Host.Wait(own);
+        node.Limiter.Tick(node.Host.Milliseconds / 100);
         for (int port = Port.Link; port < domains; port++)
             Drain(ref node, port, Batch, buffer);
-        Drain(ref node, LinuxHost.OwnPort, OwnBatch, buffer);
+        bool more = own && Drain(ref node, LinuxHost.OwnPort, OwnBatch, buffer);
         node.Host.Reap(node.Domains);
+        return own ? !more : begun;
     }
 
-    /// <summary>Takes what a port has, but no more than so many frames.</summary>
-    private static void Drain(ref Node<LinuxHost> node, int port, int frames, Span<byte> buffer)
+    /// <summary>Takes what a port has, but no more than so many frames. Whether it had that many.</summary>
+    private static bool Drain(ref Node<LinuxHost> node, int port, int frames, Span<byte> buffer)
     {
         for (int length = node.Host.Ready(port) ? 1 : 0; length > 0 && frames > 0; frames--)
         {
@@ -67,5 +68,6 @@ internal static class Program
             if (length is > 0 and <= Packet.MaxSize)
                 node.Receive(Math.Max(port, Port.Link), buffer.Slice(0, length));
         }
+        return frames == 0;
     }
 }
