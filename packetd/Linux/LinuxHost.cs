@@ -74,8 +74,7 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
         Kernel.Do(Call.Close, control[1]);
         Frames(slot) = Poll.On(frames[0]);
         machines[slot] = new Machine { Pid = pid, Control = control[0] };
-        int said = Kernel.Receive(control[0], stackalloc byte[1]);
-        if (said <= 0 && said != Kernel.Again)
+        if (pid < 0 || Kernel.Receive(control[0], stackalloc byte[2]) == 1)
         {
             Forget(slot);
             return false;
@@ -92,20 +91,20 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
     {
         Span<uint> status = stackalloc uint[1];
         int pid = Kernel.Do(Call.Wait4, -1, Kernel.At<uint>(status), NoHang);
-        int slot = 0;
-        while (slot < machines.Length && machines[slot].Pid != pid)
-            slot++;
-        if (pid <= 0 || slot == machines.Length)
-            return;
-        uint signal = status[0] & 0x7F;
+        for (int slot = 0; slot < machines.Length; slot++)
+            if (pid > 0 && machines[slot].Pid == pid)
+                Bury(slot, status[0] & 0x7F, status[0] >> 8 & 0xFF, ref domains[slot]);
+    }
+
+    private readonly void Bury(int slot, uint signal, uint code, ref Domain domain)
+    {
         ReadOnlySpan<byte> how = signal == 0 ? "domain %: ended: exit code %; frames sent %, received %, dropped %, forged %"u8
             : signal == SigXcpu ? "domain %: ended: signal %, its CPU time is spent; frames sent %, received %, dropped %, forged %"u8
             : "domain %: ended: signal %; frames sent %, received %, dropped %, forged %"u8;
-        Domain domain = domains[slot];
-        Log.Say(how, (uint)slot, signal == 0 ? status[0] >> 8 & 0xFF : signal, domain.Sent, domain.Received, domain.Dropped, domain.Forged);
+        Log.Say(how, (uint)slot, signal == 0 ? code : signal, domain.Sent, domain.Received, domain.Dropped, domain.Forged);
         Kill(slot);
         Forget(slot);
-        domains[slot] = default;
+        domain = default;
     }
 
     /// <summary>Ends a machine: its session's processes die, and their end is told by <see cref="Reap"/>.</summary>

@@ -16,7 +16,8 @@ internal static class MachineStart
     /// <param name="frames">What becomes the process's descriptor 3.</param>
     /// <param name="control">What becomes descriptor 4.</param>
     /// <returns>
-    /// The process, or negative. It runs the command already, or has ended: then nobody has the other ends of its descriptors.
+    /// The process, or negative. It runs the command already, or has said that it could not: one byte over the control
+    /// descriptor, where a monitor's records are longer.
     /// </returns>
     public static unsafe int Start(in Options options, int slot, int frames, int control)
     {
@@ -26,6 +27,7 @@ internal static class MachineStart
         {
             if (BecomeMachine(options.UidBase, slot, parent, frames, control))
                 Kernel.Do(Call.Execve, (nint)options.Command[0], (nint)options.Command);
+            Kernel.Send(control, "!"u8);
             Kernel.Exit(127);
         }
         return pid;

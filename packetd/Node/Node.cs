@@ -46,23 +46,22 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
         if (packet.Length < Packet.HeaderSize + Packet.EthernetSize || (port != Port.Link && !MaySend(ref Domains[port], packet)))
             return;
 
-        Span<byte> frame = packet.Slice(Packet.HeaderSize);
-        if ((frame[0] & 1) != 0)
+        if ((packet[Packet.TargetAt] & 1) != 0)
         {
-            if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(frame, Packet.SourceAt + 2)))
+            if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(packet, Packet.SourceAt + 2)))
                 for (int to = Port.Link; to < Domains.Length; to++)
                     if (to != port)
                         Deliver(to, packet);
             AnswerArp(port, packet);
         }
-        else if (Packet.HasMac(frame, 0, limits.Address))
+        else if (Packet.HasMac(packet, Packet.TargetAt, limits.Address))
         {
             AnswerArp(port, packet);
             AnswerEcho(port, packet);
         }
         else
         {
-            int to = Bytes.Be16(frame, 0) == Packet.MacPrefix ? Find(Bytes.Be32(frame, 2)) : Port.Link;
+            int to = Bytes.Be16(packet, Packet.TargetAt) == Packet.MacPrefix ? Find(Bytes.Be32(packet, Packet.TargetAt + 2)) : Port.Link;
             if (to != port)
                 Deliver(to, packet);
         }
