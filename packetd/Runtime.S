@@ -7,7 +7,6 @@
 _start:                                 /* rsp points at argc, argv, 0, envp, 0, auxv */
         mov     (%rsp), %rdi
         lea     8(%rsp), %rsi
-        lea     16(%rsp,%rdi,8), %rdx
         call    freestanding_main
 freestanding_fail:
         ud2                             /* SIGILL: a broken invariant ends the process at once */

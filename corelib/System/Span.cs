@@ -4,25 +4,16 @@ using System.Runtime.CompilerServices;
 namespace System;
 
 /// <summary>A bounds-checked window over memory: an index outside it ends the program (<see cref="Environment.FailFast"/>).</summary>
-public readonly ref struct Span<T>
+/// <param name="reference">SAFETY: the caller answers for <paramref name="length"/> elements, none or more, from this one on.</param>
+public readonly ref struct Span<T>(ref T reference, int length)
 {
-    internal readonly ref T _reference;
-    private readonly int _length;
-
-    internal Span(ref T reference, int length)
-    {
-        _reference = ref reference;
-        _length = length;
-    }
+    internal readonly ref T _reference = ref reference;
+    private readonly int _length = length;
 
     /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements, none or more, at <paramref name="pointer"/>.</summary>
     public unsafe Span(void* pointer, int length) : this(ref Unsafe.AsRef<T>(pointer), length) { }
 
-    public Span(ref T reference)
-    {
-        _reference = ref reference;
-        _length = 1;
-    }
+    public Span(ref T reference) : this(ref reference, 1) { }
 
     public int Length => _length;
     public bool IsEmpty => _length == 0;

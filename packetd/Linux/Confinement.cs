@@ -48,15 +48,15 @@ internal static class Confinement
     }
 
     /// <summary>Removes the one piece of foreign code from the process: whoever jumped there could make any system call.</summary>
-    /// <param name="environment">Ends with 0, and the auxiliary vector follows it.</param>
-    public static unsafe void UnmapVdso(ulong* environment)
+    /// <param name="stack">In the argument vector: that ends with 0, then the environment does, then the auxiliary vector begins.</param>
+    public static unsafe void UnmapVdso(ulong* stack)
     {
         // SAFETY: the auxiliary vector is pairs of a type and a value, and ends with type 0; the vDSO is an ELF image whose first
         // program header covers all of it. The kernel rounds the length up to its own pages.
-        while (*environment++ != 0)
-            continue;
-        for (ulong* entry = environment; *entry != 0; entry += 2)
-            if (*entry == VdsoHeader)
-                Kernel.Do(Call.Munmap, (nint)entry[1], *(nint*)(entry[1] + *(ulong*)(entry[1] + 32) + 40));
+        for (int ends = 0; ends < 2; stack++)
+            ends += *stack == 0 ? 1 : 0;
+        for (; *stack != 0; stack += 2)
+            if (*stack == VdsoHeader)
+                Kernel.Do(Call.Munmap, (nint)stack[1], *(nint*)(stack[1] + *(ulong*)(stack[1] + 32) + 40));
     }
 }

@@ -30,35 +30,37 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
     private readonly Span<Poll> polls = polls;
     private readonly Span<Machine> machines = machines;
 
-    public ulong Now { get; private set; }
-
-    /// <summary>Since 1970, in thousandths of a second.</summary>
+    /// <summary>Since 1970.</summary>
     public ulong Milliseconds { get; private set; }
 
+    public readonly ulong Now => Milliseconds / 1000;
+
     /// <summary>
-    /// Waits for work, of the node itself too or else for a millisecond at most, and tells the time. Whether a millisecond has begun.
+    /// Whether what is for the node itself is looked after. Whoever has enough of it says no, which holds until the next millisecond.
     /// </summary>
-    public bool Wait(bool own)
+    public bool Open { get; set; }
+
+    /// <summary>Waits for work and tells the time.</summary>
+    public void Wait()
     {
-        Span<ulong> time = stackalloc ulong[] { own ? 1UL : 0, own ? 0UL : 1_000_000 }; // struct timespec
-        Span<Poll> asked = polls.Slice(own ? 0 : 1);
+        Span<ulong> time = stackalloc ulong[] { Open ? 1UL : 0, Open ? 0UL : 1_000_000 }; // struct timespec
+        Span<Poll> asked = polls.Slice(Open ? 0 : 1);
         int ready = Kernel.Do(Call.Ppoll, Kernel.At(asked), asked.Length, Kernel.At(time));
         Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
-        ulong before = Milliseconds;
-        Now = time[0];
-        Milliseconds = time[0] * 1000 + time[1] / 1_000_000;
-        return ready == 0 || Milliseconds != before;
+        ulong now = time[0] * 1000 + time[1] / 1_000_000;
+        Open |= ready == 0 || now != Milliseconds; // a clock that stands still closes nothing for good
+        Milliseconds = now;
     }
 
     public readonly bool Ready(int port) => Frames(port).Ready;
 
-    /// <summary>The next packet of a port; 0 when there is none for now. A domain whose descriptor failed or ended is killed.</summary>
+    /// <summary>The next packet of a port; negative when there is none for now. A domain whose descriptor failed or ended is killed.</summary>
     public readonly int Receive(int port, Span<byte> buffer)
     {
         int length = Kernel.Receive(Frames(port).Descriptor, buffer);
         if (length <= 0 && length != Kernel.Again && port > Port.Link)
             Kill(port);
-        return Math.Max(length, 0);
+        return length;
     }
 
     public readonly bool Send(int port, scoped Span<byte> packet) => Kernel.Send(Frames(port).Descriptor, packet) > 0;

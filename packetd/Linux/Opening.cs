@@ -12,8 +12,8 @@ internal static class Opening
     private const ulong Promiscuous = 1, AllProtocols = 0x0300; // ETH_P_ALL in network order
     private const ulong LoadWord = 0x20, LoadByte = 0x30, JumpIfEqual = 0x15, JumpIfSet = 0x45, Return = 0x06, All = 0xFFFFFFFFUL << 32;
 
-    /// <summary>Reads the secret: the file up to its first newline. Returns its length.</summary>
-    public static unsafe int ReadKey(byte* path, Span<byte> key)
+    /// <summary>The secret: the file up to its first newline.</summary>
+    public static unsafe ReadOnlySpan<byte> ReadKey(byte* path, Span<byte> key)
     {
         int file = Kernel.Must(Call.OpenAt, "cannot open the key file"u8, CurrentDirectory, (nint)path, CloseOnExec);
         int end = Kernel.Must(Call.Read, "cannot read the key file"u8, file, Kernel.At(key), key.Length), length = 0;
@@ -22,7 +22,7 @@ internal static class Opening
             length++;
         if (length is < 16 or > HmacSha1.MaxKeySize)
             Log.Fail("the key file"u8, " does not hold 16 to 64 bytes."u8);
-        return length;
+        return key.Slice(0, length);
     }
 
     /// <summary>

@@ -9,15 +9,14 @@ internal static class Program
     private const int UsedTokensLimit = 4096, Batch = 64, OwnBatch = 16, SigPipe = 13;
 
     [RuntimeExport("freestanding_main")]
-    private static unsafe int Main(int count, byte** arguments, byte** environment)
+    private static unsafe int Main(int count, byte** arguments)
     {
         Options options = Options.Parse(count, arguments);
         Log.Level = options.LogLevel;
-        Confinement.UnmapVdso((ulong*)environment);
+        Confinement.UnmapVdso((ulong*)options.Command);
         // A log whose reader is gone ends nobody: its lines are lost, no more.
         Kernel.Do(Call.SigProcMask, 0, Kernel.At<ulong>(stackalloc ulong[] { 1UL << (SigPipe - 1) }), 0, 8);
-        Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
-        key = key.Slice(0, Opening.ReadKey(options.KeyFile, key));
+        HmacSha1 key = new(Opening.ReadKey(options.KeyFile, stackalloc byte[HmacSha1.MaxKeySize + 1]));
         int own = Opening.Link(options.Link, options.Address, own: true), link = Opening.Link(options.Link, options.Address, own: false);
         Confinement.Enter(options.UidBase != 0);
 
@@ -26,37 +25,36 @@ internal static class Program
         Span<Poll> polls = stackalloc Poll[2 + domains];
         for (int i = 0; i < polls.Length; i++)
             polls[i] = Poll.On(-1);
-        Limits limits = new() { Address = options.Address, Key = new HmacSha1(key), MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps };
+        Limits limits = new() { Address = options.Address, Key = key, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps };
         UsedTokens used = new(stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
         // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd may have
-        // honoured was issued in this one or later.
-        // The kernel looks at no more entries than a process may have descriptors.
+        // honoured was issued in this one or later. And the kernel waits for no more entries than a process may have descriptors.
         Kernel.Must(Call.Ppoll, "cannot wait for so many domains"u8, Kernel.At(polls), polls.Length, Kernel.At<ulong>(stackalloc ulong[] { 1, 0 }));
         polls[0] = Poll.On(own);
         polls[1] = Poll.On(link);
         LinuxHost host = new(options, polls, stackalloc Machine[domains]);
-        host.Wait(own: false);
+        host.Wait();
         limits.Started = host.Now;
         Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));
         Log.Say("ready as @"u8, options.Address);
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
-        for (bool open = true; ;)
-            open = Serve(ref node, domains, open, buffer);
+        while (true)
+            Serve(ref node, domains, buffer);
     }
 
     /// <summary>
     /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another. What is for the node
-    /// itself comes last and gets the smallest: so long, and no longer, does a domain's frame wait behind a flood of it.
+    /// itself comes last and gets the smallest, and when that was not enough it waits for the next millisecond: so long, and no
+    /// longer, does a domain's frame wait behind a flood of it, and the processor is the domains' meanwhile.
     /// </summary>
-    private static bool Serve(ref Node<LinuxHost> node, int domains, bool own, Span<byte> buffer)
+    private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {
-        bool begun = node.Host.Wait(own);
+        node.Host.Wait();
         node.Limiter.Tick(node.Host.Milliseconds / 100);
         for (int port = Port.Link; port < domains; port++)
             Drain(ref node, port, Batch, buffer);
-        bool more = own && Drain(ref node, LinuxHost.OwnPort, OwnBatch, buffer);
+        node.Host.Open = node.Host.Open && !Drain(ref node, LinuxHost.OwnPort, OwnBatch, buffer);
         node.Host.Reap(node.Domains);
-        return own ? !more : begun;
     }
 
     /// <summary>Takes what a port has, but no more than so many frames. Whether it had that many.</summary>
@@ -66,7 +64,7 @@ internal static class Program
         {
             length = node.Host.Receive(port, buffer);
             if (length is > 0 and <= Packet.MaxSize)
-                node.Receive(Math.Max(port, Port.Link), buffer.Slice(0, length));
+                node.Receive(port < Port.Link ? Port.Link : port, buffer.Slice(0, length));
         }
         return frames == 0;
     }

@@ -31,7 +31,7 @@ public ref struct UsedTokens(Span<byte> ends, Span<ulong> expiries)
         for (int i = 0; i < expiries.Length; i++)
             if (expiries[i] <= now)
             {
-                Forgotten = Math.Max(Forgotten, expiries[i]);
+                Forgotten = expiries[i] > Forgotten ? expiries[i] : Forgotten;
                 return i;
             }
         return -1;
