@@ -118,7 +118,7 @@ internal readonly struct ScriptedPacket(uint[] running, ulong now, int salt)
         if ((spoiled & Spoiled.Offload) != 0 && packet.Length > Judge.Icmp + 4)
         {
             packet[Packet.FlagsAt] |= Packet.NeedsChecksum;
-            Bytes.PutLe16(packet, Packet.ChecksumStartAt, Packet.IcmpAt);
+            Bytes.PutLe16(packet, Packet.ChecksumStartAt, Packet.IcmpAt - Packet.HeaderSize);
             Bytes.PutLe16(packet, Packet.ChecksumOffsetAt, 2);
             Bytes.PutBe16(packet, Judge.Icmp + 2, 0);
         }

@@ -23,12 +23,10 @@ namespace System.Numerics
 {
     public static class BitOperations
     {
-        // One instruction each, which the compiler puts in their place.
-        [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern uint RotateLeft(uint value, int offset);
-        [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong RotateLeft(ulong value, int offset);
-        [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern uint RotateRight(uint value, int offset);
-        [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong RotateRight(ulong value, int offset);
-
+        public static uint RotateLeft(uint value, int offset) => (value << offset) | (value >> (32 - offset));
+        public static ulong RotateLeft(ulong value, int offset) => (value << offset) | (value >> (64 - offset));
+        public static uint RotateRight(uint value, int offset) => (value >> offset) | (value << (32 - offset));
+        public static ulong RotateRight(ulong value, int offset) => (value >> offset) | (value << (64 - offset));
         public static bool IsPow2(ulong value) => (value & (value - 1)) == 0 && value != 0;
 
         public static int PopCount(ulong value)

@@ -7,12 +7,11 @@ namespace Packetd;
 internal struct Poll
 {
     public int Descriptor;
-    private uint events;
 
-    public static Poll On(int descriptor) => new() { Descriptor = descriptor, events = 1 };
+    /// <summary>Those that are asked for, and in the upper half those that are there.</summary>
+    public uint Events;
 
-    /// <summary>Whether there is something to read, or the other end is gone.</summary>
-    public readonly bool Ready => events >> 16 != 0;
+    public static Poll On(int descriptor) => new() { Descriptor = descriptor, Events = 1 };
 }
 
 /// <summary>
@@ -25,6 +24,7 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
     public const int OwnPort = Port.Link - 1;
     private const int Unix = 1, SeqPacket = 5, CloseOnExec = 0x80000;
     private const int SocketLevel = 1, SendBuffer = 7, SigKill = 9, SigXcpu = 24, ClockRealtime = 0, NoHang = 1;
+    private const int NoProcess = int.MaxValue; // more than the kernel ever numbers
 
     private readonly Options options = options;
     private readonly Span<Poll> polls = polls;
@@ -44,7 +44,11 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
     public void Wait()
     {
         Span<ulong> time = stackalloc ulong[] { Open ? 1UL : 0, Open ? 0UL : 1_000_000 }; // struct timespec
-        Span<Poll> asked = polls.Slice(Open ? 0 : 1);
+        // The kernel refuses to look at more entries than a process may have descriptors: no more than there are in use.
+        int last = polls.Length - 1;
+        while (polls[last].Descriptor < 0)
+            last--;
+        Span<Poll> asked = polls.Slice(Open ? 0 : 1, Open ? last + 1 : last);
         int ready = Kernel.Do(Call.Ppoll, Kernel.At(asked), asked.Length, Kernel.At(time));
         Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
         ulong now = time[0] * 1000 + time[1] / 1_000_000;
@@ -52,7 +56,8 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
         Milliseconds = now;
     }
 
-    public readonly bool Ready(int port) => Frames(port).Ready;
+    /// <summary>Whether there is something to read, or the other end is gone.</summary>
+    public readonly bool Ready(int port) => Frames(port).Events >> 16 != 0;
 
     /// <summary>The next packet of a port; negative when there is none for now. A domain whose descriptor failed or ended is killed.</summary>
     public readonly int Receive(int port, Span<byte> buffer)
@@ -75,8 +80,9 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
         Kernel.Do(Call.Close, frames[1]);
         Kernel.Do(Call.Close, control[1]);
         Frames(slot) = Poll.On(frames[0]);
-        machines[slot] = new Machine { Pid = pid, Control = control[0] };
-        if (pid < 0 || Kernel.Receive(control[0], stackalloc byte[2]) == 1)
+        machines[slot] = new Machine { Pid = pid < 0 ? NoProcess : pid, Control = control[0] };
+        // Nothing yet, or a record of a monitor that is quick; otherwise it has said that it failed, or is gone.
+        if (Kernel.Receive(control[0], stackalloc byte[2]) is not (2 or Kernel.Again))
         {
             Forget(slot);
             return false;
@@ -104,7 +110,6 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
             : signal == SigXcpu ? "domain %: ended: signal %, its CPU time is spent; frames sent %, received %, dropped %, forged %"u8
             : "domain %: ended: signal %; frames sent %, received %, dropped %, forged %"u8;
         Log.Say(how, (uint)slot, signal == 0 ? code : signal, domain.Sent, domain.Received, domain.Dropped, domain.Forged);
-        Kill(slot);
         Forget(slot);
         domain = default;
     }
@@ -114,6 +119,7 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
 
     private readonly void Forget(int slot)
     {
+        Kill(slot);
         Kernel.Do(Call.Close, Frames(slot).Descriptor);
         Kernel.Do(Call.Close, machines[slot].Control);
         Frames(slot) = Poll.On(-1);

@@ -6,7 +6,8 @@ namespace Packetd;
 internal unsafe struct Options
 {
     public byte* Link, KeyFile;
-    public uint Address, MaxDomains, MaxMemory, ChainSteps, UidBase, LogLevel;
+    public int MaxDomains;
+    public uint Address, MaxMemory, ChainSteps, UidBase;
 
     /// <summary>What starts a machine: the program and its arguments, ended by null.</summary>
     public byte** Command;
@@ -42,16 +43,16 @@ internal unsafe struct Options
             Kernel.Write(1, Help);
             Kernel.Exit(0);
         }
+        Log.Level = arguments.Number("--log-level"u8, 0, 1, "1"u8);
         return new()
         {
             Link = arguments.Text("--link"u8),
             Address = arguments.Address("--address"u8),
             KeyFile = arguments.Text("--key-file"u8),
-            MaxDomains = arguments.Number("--max-domains"u8, 1, DomainsLimit, "16"u8),
+            MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainsLimit, "16"u8),
             MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, "1024"u8),
             ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, "1000"u8),
             UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, "200000"u8),
-            LogLevel = arguments.Number("--log-level"u8, 0, 1, "1"u8),
             Command = arguments.Rest(),
         };
     }

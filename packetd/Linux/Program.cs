@@ -12,7 +12,6 @@ internal static class Program
     private static unsafe int Main(int count, byte** arguments)
     {
         Options options = Options.Parse(count, arguments);
-        Log.Level = options.LogLevel;
         Confinement.UnmapVdso((ulong*)options.Command);
         // A log whose reader is gone ends nobody: its lines are lost, no more.
         Kernel.Do(Call.SigProcMask, 0, Kernel.At<ulong>(stackalloc ulong[] { 1UL << (SigPipe - 1) }), 0, 8);
@@ -21,44 +20,42 @@ internal static class Program
         Confinement.Enter(options.UidBase != 0);
 
         // All the memory that there will ever be.
-        int domains = (int)options.MaxDomains;
-        Span<Poll> polls = stackalloc Poll[2 + domains];
+        Span<Poll> polls = stackalloc Poll[2 + options.MaxDomains];
         for (int i = 0; i < polls.Length; i++)
-            polls[i] = Poll.On(-1);
+            polls[i] = Poll.On(i == 0 ? own : i == 1 ? link : -1);
+        LinuxHost host = new(options, polls, stackalloc Machine[options.MaxDomains]);
         Limits limits = new() { Address = options.Address, Key = key, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps };
         UsedTokens used = new(stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
         // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd may have
-        // honoured was issued in this one or later. And the kernel waits for no more entries than a process may have descriptors.
-        Kernel.Must(Call.Ppoll, "cannot wait for so many domains"u8, Kernel.At(polls), polls.Length, Kernel.At<ulong>(stackalloc ulong[] { 1, 0 }));
-        polls[0] = Poll.On(own);
-        polls[1] = Poll.On(link);
-        LinuxHost host = new(options, polls, stackalloc Machine[domains]);
+        // honoured was issued in this one or later.
+        Kernel.Do(Call.Ppoll, 0, 0, Kernel.At<ulong>(stackalloc ulong[] { 1, 0 }));
         host.Wait();
         limits.Started = host.Now;
-        Node<LinuxHost> node = new(host, limits, stackalloc Domain[domains], used, new Limiter(stackalloc ushort[Limiter.Size]));
+        Node<LinuxHost> node = new(host, limits, stackalloc Domain[options.MaxDomains], used, new Limiter(stackalloc ushort[Limiter.Size]));
         Log.Say("ready as @"u8, options.Address);
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
         while (true)
-            Serve(ref node, domains, buffer);
+            Serve(ref node, options.MaxDomains, buffer);
     }
 
     /// <summary>
     /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another. What is for the node
-    /// itself comes last and gets the smallest, and when that was not enough it waits for the next millisecond: so long, and no
-    /// longer, does a domain's frame wait behind a flood of it, and the processor is the domains' meanwhile.
+    /// itself comes last and gets the smallest: so long, and no longer, does a domain's frame wait behind a flood of it. When domains
+    /// have frames too and that was not enough, it waits for the next millisecond: the processor is the domains' meanwhile.
     /// </summary>
     private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {
         node.Host.Wait();
         node.Limiter.Tick(node.Host.Milliseconds / 100);
+        bool relayed = false;
         for (int port = Port.Link; port < domains; port++)
-            Drain(ref node, port, Batch, buffer);
-        node.Host.Open = node.Host.Open && !Drain(ref node, LinuxHost.OwnPort, OwnBatch, buffer);
+            relayed |= Drain(ref node, port, Batch, buffer) < Batch;
+        node.Host.Open = node.Host.Open && (Drain(ref node, LinuxHost.OwnPort, OwnBatch, buffer) > 0 || !relayed);
         node.Host.Reap(node.Domains);
     }
 
-    /// <summary>Takes what a port has, but no more than so many frames. Whether it had that many.</summary>
-    private static bool Drain(ref Node<LinuxHost> node, int port, int frames, Span<byte> buffer)
+    /// <summary>Takes what a port has, but no more than so many frames. How many more it would have taken.</summary>
+    private static int Drain(ref Node<LinuxHost> node, int port, int frames, Span<byte> buffer)
     {
         for (int length = node.Host.Ready(port) ? 1 : 0; length > 0 && frames > 0; frames--)
         {
@@ -66,6 +63,6 @@ internal static class Program
             if (length is > 0 and <= Packet.MaxSize)
                 node.Receive(port < Port.Link ? Port.Link : port, buffer.Slice(0, length));
         }
-        return frames == 0;
+        return frames;
     }
 }

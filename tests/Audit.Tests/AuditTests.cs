@@ -83,7 +83,7 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
 
     [Fact]
     public void A_line_more_in_the_event_loop_fails_and_names_the_loop() => copy.With("packetd/Linux/Program.cs",
-        "        node.Host.Wait(seconds: 1);\n", "        node.Host.Wait(seconds: 1);\n        node.Host.Wait(seconds: 1);\n", () =>
+        "        node.Host.Wait();\n", "        node.Host.Wait();\n        node.Host.Wait();\n", () =>
         {
             Assert.Equal(1, copy.Audit(out string output));
             Assert.Contains("code lines, its budget is", output, StringComparison.Ordinal);
@@ -110,9 +110,9 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
 
     [Fact]
     public void A_call_through_a_pointer_is_found() => copy.With("packetd/Linux/LinuxHost.cs",
-        "    public void Wait(ulong seconds)\n    {\n",
+        "    public void Wait()\n    {\n",
         "    private static ulong Half(ulong seconds) => seconds / 2;\n\n    private static ulong Twice(ulong seconds) => seconds * 2;\n\n"
-        + "    public unsafe void Wait(ulong seconds)\n    {\n        delegate*<ulong, ulong> chosen = polls.Length > 9 ? &Half : &Twice;\n        seconds = chosen(seconds);\n", () =>
+        + "    public unsafe void Wait()\n    {\n        delegate*<ulong, ulong> chosen = polls.Length > 9 ? &Half : &Twice;\n        Milliseconds = chosen(Milliseconds);\n", () =>
         {
             Assert.Equal(1, copy.Audit(out string output, "--raise"));
             Assert.Contains("no-indirect-calls", output, StringComparison.Ordinal);

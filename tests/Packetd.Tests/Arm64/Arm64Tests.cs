@@ -79,7 +79,7 @@ public class Arm64Tests
         Platform.FilterRefused = true;
         lab.Start(logged: false);
         Assert.Equal(1, lab.WaitForEnd());
-        Assert.Contains("cannot give up privileges", lab.Log[0], StringComparison.Ordinal);
+        Assert.Contains("cannot install a filter of system calls", lab.Log[0], StringComparison.Ordinal);
     }
 
     /// <summary>Runs a filter of the three kinds of instructions that there should be (linux/filter.h, linux/seccomp.h).</summary>
