@@ -17,9 +17,11 @@ internal sealed record Budget(int Lines, int UnsafeLines, int HashLines, int Tex
     public static Budget Load(string path) => JsonSerializer.Deserialize<Budget>(File.ReadAllText(path), Format)
         ?? throw new InvalidDataException($"{path} is empty.");
 
-    /// <summary>A budget of exactly what was measured.</summary>
+    private const int PageSize = 4096;
+
+    /// <summary>A budget of exactly what was measured, but for the image, which counts in whole pages: one linker pads more than another.</summary>
     public static Budget Of(Measurement measured) => new(measured.Lines, measured.UnsafeLines, measured.HashLines, measured.TextBytes,
-        measured.ImageSize, measured.CallCount, measured.Bounds.Count, ByMethod(measured));
+        (measured.ImageSize + PageSize - 1) / PageSize * PageSize, measured.CallCount, measured.Bounds.Count, ByMethod(measured));
 
     public void Save(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, Format) + "\n");
 
