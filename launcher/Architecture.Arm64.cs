@@ -4,9 +4,23 @@ namespace Launcher;
 internal enum Call : ushort
 {
     Write = 64,
+    Prctl = 167,
     SigProcMask = 135,
     RecvFrom = 207,
     Execve = 221,
     GetUid = 174,
     Prlimit = 261,
+
+    // Those that a monitor is refused.
+    Socket = 198,
+    SetPgid = 154,
+    SetSid = 157,
+    IoUringSetup = 425,
+}
+
+/// <summary>What else differs by architecture.</summary>
+internal static class Architecture
+{
+    /// <summary>The kernel's name for it in a seccomp filter's data (linux/audit.h): AUDIT_ARCH_AARCH64.</summary>
+    public const ulong Audit = 0xC00000B7;
 }

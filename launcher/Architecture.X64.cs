@@ -4,9 +4,23 @@ namespace Launcher;
 internal enum Call : ushort
 {
     Write = 1,
+    Prctl = 157,
     SigProcMask = 14,
     RecvFrom = 45,
     Execve = 59,
     GetUid = 102,
     Prlimit = 302,
+
+    // Those that a monitor is refused.
+    Socket = 41,
+    SetPgid = 109,
+    SetSid = 112,
+    IoUringSetup = 425,
+}
+
+/// <summary>What else differs by architecture.</summary>
+internal static class Architecture
+{
+    /// <summary>The kernel's name for it in a seccomp filter's data (linux/audit.h): AUDIT_ARCH_X86_64.</summary>
+    public const ulong Audit = 0xC000003E;
 }

@@ -35,7 +35,7 @@ internal static class Program
 
         Span<nint> vector = stackalloc nint[MonitorArguments.Count], nothing = stackalloc nint[1];
         MonitorArguments.Make(token, in options, stackalloc byte[MonitorArguments.TextSize], vector);
-        if (!Limits.Set(token, options.TokenCpu))
+        if (!Limits.Set(token, options.TokenCpu) || !Confinement.Enter())
             return Failure.NotStarted;
         // packetd blocks SIGPIPE for itself, and a mask survives execve.
         Span<ulong> signals = stackalloc ulong[1];

@@ -14,7 +14,7 @@ public readonly struct HmacSha1
 
     /// <summary>
     /// A key longer than <see cref="MaxKeySize"/> fails its bounds check: RFC 2104 would hash it first, and whoever reads
-    /// key files does that once.
+    /// key files refuses it.
     /// </summary>
     public HmacSha1(ReadOnlySpan<byte> key)
     {

@@ -75,8 +75,7 @@ public readonly ref struct MagicReply
     public static void Emit(Span<byte> to, MagicKind kind, Refusal refusal, uint node, uint boot, ulong time, uint limit)
     {
         Bytes.PutLe64(to, 0, Magic);
-        Bytes.PutLe16(to, VersionAt, MagicPing.Version);
-        Bytes.PutLe16(to, KindAt, (ushort)kind);
+        Bytes.PutLe32(to, VersionAt, MagicPing.Version | (uint)kind << 16); // and the kind after it
         Bytes.PutLe32(to, RefusalAt, (uint)refusal); // and three zeros
         Bytes.PutBe32(to, NodeAt, node);
         Bytes.PutBe32(to, BootAt, boot);

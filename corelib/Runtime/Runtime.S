@@ -112,4 +112,4 @@ __fail_fast:
         .globl  __security_cookie
         .balign 8
 __security_cookie:
-        .quad   0x5bd1e995c6a4a793      /* no return-address cookies are emitted here; the symbol is */
+        .quad   0x5bd1e995c6a4a793      /* guards buffers on the stack; fixed, so no secret */

@@ -1,4 +1,4 @@
-// The compiler replaces each body below with the operation it names; the throw-free stand-ins only satisfy C#.
+// The compiler puts the operation in place of each call of what is declared below.
 
 namespace System.Runtime.CompilerServices;
 

@@ -10,6 +10,7 @@ internal enum Call : ushort
     Ioctl = 29,
     Socket = 198,
     Bind = 200,
+    SigAction = 134,
     SigProcMask = 135,
     CapSet = 91,
 

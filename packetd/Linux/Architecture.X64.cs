@@ -10,6 +10,7 @@ internal enum Call : ushort
     Ioctl = 16,
     Socket = 41,
     Bind = 49,
+    SigAction = 13,
     SigProcMask = 14,
     CapSet = 126,
 

@@ -14,8 +14,8 @@ internal static class Confinement
     public static void Enter(bool ownUsers)
     {
         ulong kept = ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0;
-        // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63. What is not
-        // inheritable ends with execve, so that no machine has any (capabilities(7)).
+        // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63. A machine has none:
+        // what is not inheritable ends with execve, and where that is user 0's, it gains nothing either, without new privileges (capabilities(7)).
         Span<ulong> capabilities = stackalloc ulong[] { CapabilityVersion3, kept | kept << 32, 0, 0 };
         Kernel.Must(Call.Prctl, "cannot refuse new privileges"u8, SetNoNewPrivileges, 1);
         Kernel.Must(Call.Prctl, "cannot hide memory"u8, SetDumpable);
@@ -25,9 +25,9 @@ internal static class Confinement
 
     /// <summary>
     /// Allows packetd's own code the calls in <see cref="Kernel.WhileServing"/> and no other; the process dies that tries.
-    /// Filters outlive execve, and monitors need other calls and bring filters of their own. So this one judges only calls
-    /// made from packetd's 4 GiB of address space (packetd.ld), outside of which packetd has nothing executable: the vDSO
-    /// is unmapped (<see cref="UnmapVdso"/>), and no call that maps memory is on the list.
+    /// Filters outlive execve, and monitors need other calls and bring filters of their own. So of this architecture's calls it judges
+    /// only those made from packetd's 4 GiB of address space (packetd.ld), outside of which packetd has nothing executable of its own:
+    /// the vDSO is unmapped (<see cref="UnmapVdso"/>), and no call that maps memory is on the list.
     /// </summary>
     private static void InstallFilter()
     {
@@ -57,6 +57,6 @@ internal static class Confinement
             ends += *stack == 0 ? 1 : 0;
         for (; *stack != 0; stack += 2)
             if (*stack == VdsoHeader)
-                Kernel.Do(Call.Munmap, (nint)stack[1], *(nint*)(stack[1] + *(ulong*)(stack[1] + 32) + 40));
+                Kernel.Must(Call.Munmap, "cannot remove the vDSO"u8, (nint)stack[1], *(nint*)(stack[1] + *(ulong*)(stack[1] + 32) + 40));
     }
 }

@@ -2,7 +2,7 @@ using System;
 
 namespace Packetd;
 
-/// <summary>Text in a buffer of fixed size. What does not fit is left out, but for the newline: it is for people, or was measured before.</summary>
+/// <summary>Text in a buffer of fixed size. What does not fit is left out, but for the newline: it is for people.</summary>
 internal ref struct Line(Span<byte> buffer)
 {
     private readonly Span<byte> buffer = buffer;
@@ -12,15 +12,16 @@ internal ref struct Line(Span<byte> buffer)
     public readonly ReadOnlySpan<byte> Text => buffer.Slice(0, Length);
 
     /// <summary>
-    /// Adds a text with its gaps filled, one value after the other: <c>%</c> a number, <c>@</c> an IPv4 address.
+    /// Adds a text with its gaps filled, one value after the other: <c>%</c> a number, <c>@</c> an IPv4 address. Those for which there
+    /// is no value stay as they are.
     /// </summary>
     public void Add(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values)
     {
         int next = 0;
         for (int i = 0; i < text.Length; i++)
-            if (text[i] == '%')
+            if (text[i] == '%' && next < values.Length)
                 AddNumber(values[next++]);
-            else if (text[i] == '@')
+            else if (text[i] == '@' && next < values.Length)
                 AddAddress(values[next++]);
             else
                 Add(text[i]);

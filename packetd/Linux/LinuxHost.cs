@@ -52,7 +52,7 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
         int ready = Kernel.Do(Call.Ppoll, Kernel.At(asked), asked.Length, Kernel.At(time));
         Kernel.Do(Call.ClockGetTime, ClockRealtime, Kernel.At(time));
         ulong now = time[0] * 1000 + time[1] / 1_000_000;
-        Open |= ready == 0 || now != Milliseconds; // a clock that stands still closes nothing for good
+        Open |= ready == 0 || now != Milliseconds; // where a clock stands still, a quiet millisecond opens it
         Milliseconds = now;
     }
 
@@ -72,16 +72,15 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
 
     public readonly bool Start(int slot, BootToken token)
     {
-        // Where a pair cannot be made there is -1, which cannot be used: then, as when there is no child, nobody has the other end.
         Span<int> frames = stackalloc int[] { -1, -1 }, control = stackalloc int[] { -1, -1 };
-        Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(frames));
-        Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(control));
-        int pid = Kernel.Send(control[0], token.AsSpan()) > 0 ? MachineStart.Start(in options, slot, frames[1], control[1]) : -1;
+        bool paired = (Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(frames))
+            | Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(control))) == 0;
+        int pid = paired && Kernel.Send(control[0], token.AsSpan()) > 0 ? MachineStart.Start(in options, slot, frames[1], control[1]) : -1;
         Kernel.Do(Call.Close, frames[1]);
         Kernel.Do(Call.Close, control[1]);
         Frames(slot) = Poll.On(frames[0]);
         machines[slot] = new Machine { Pid = pid < 0 ? NoProcess : pid, Control = control[0] };
-        // Nothing yet, or a record of a monitor that is quick; otherwise it has said that it failed, or is gone.
+        // Nothing yet, or a record of a monitor that is quick; otherwise it has said that it failed, or is gone, or never was.
         if (Kernel.Receive(control[0], stackalloc byte[2]) is not (2 or Kernel.Again))
         {
             Forget(slot);
@@ -94,14 +93,14 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
 
     public readonly void Refused(uint source, Refusal refusal) => Log.Say("refused a magic ping from @: reason %"u8, source, (ulong)refusal);
 
-    /// <summary>Says how a machine ended, if one has, and forgets it and its domain.</summary>
+    /// <summary>Says how machines ended, if any have, and forgets them and their domains.</summary>
     public readonly void Reap(Span<Domain> domains)
     {
         Span<uint> status = stackalloc uint[1];
-        int pid = Kernel.Do(Call.Wait4, -1, Kernel.At<uint>(status), NoHang);
-        for (int slot = 0; slot < machines.Length; slot++)
-            if (pid > 0 && machines[slot].Pid == pid)
-                Bury(slot, status[0] & 0x7F, status[0] >> 8 & 0xFF, ref domains[slot]);
+        for (int pid; (pid = Kernel.Do(Call.Wait4, -1, Kernel.At<uint>(status), NoHang)) > 0;)
+            for (int slot = 0; slot < machines.Length; slot++)
+                if (machines[slot].Pid == pid)
+                    Bury(slot, status[0] & 0x7F, status[0] >> 8 & 0xFF, ref domains[slot]);
     }
 
     private readonly void Bury(int slot, uint signal, uint code, ref Domain domain)
@@ -114,7 +113,7 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
         domain = default;
     }
 
-    /// <summary>Ends a machine: its session's processes die, and their end is told by <see cref="Reap"/>.</summary>
+    /// <summary>Ends a machine: its process group dies, and its end is told by <see cref="Reap"/>. Only for slots with a machine.</summary>
     private readonly void Kill(int slot) => Kernel.Do(Call.Kill, -machines[slot].Pid, SigKill);
 
     private readonly void Forget(int slot)

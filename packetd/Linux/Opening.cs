@@ -32,7 +32,7 @@ internal static class Opening
     public static unsafe int Link(byte* name, uint address, bool own)
     {
         int link = Kernel.Must(Call.Socket, "cannot open a packet socket"u8, PacketFamily, Raw | CloseOnExec);
-        // What is opened takes the lowest numbers, so from here on 0 to 4 are in use, and no end of a machine's pairs is among them.
+        // What is opened takes the lowest numbers, so after two of these 0 to 4 are in use, and no end of a machine's pairs is among them.
         if (link <= StandardError)
             Log.Fail("standard input, output and error"u8, " must be open."u8);
         Span<byte> request = stackalloc byte[40]; // struct ifreq: 16 bytes of name, then the index

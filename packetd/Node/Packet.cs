@@ -46,7 +46,7 @@ public static class Packet
         Bytes.PutBe32(packet, at + 2, address);
     }
 
-    /// <summary>Whether frame bytes 12 to 21 are those of an Ethernet ARP packet for IPv4 (RFC 826).</summary>
+    /// <summary>Whether frame bytes 12 to 19 are those of an Ethernet ARP packet for IPv4 (RFC 826).</summary>
     public static bool IsArp(ReadOnlySpan<byte> packet) =>
         packet.Length >= ArpEnd && Bytes.Be32(packet, TypeAt) == 0x0806_0001 && Bytes.Be32(packet, TypeAt + 4) == 0x0800_0604;
 

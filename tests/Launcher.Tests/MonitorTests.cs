@@ -106,6 +106,35 @@ public class MonitorTests
         }
     }
 
+    [Fact]
+    public void It_is_refused_what_would_reach_past_its_machine()
+    {
+        const int Socket = 41, SocketPair = 53, GetPid = 39, SetPgid = 109, SetSid = 112, IoUringSetup = 425, X32 = 0x40000000, Stream = 1, NotPermitted = -1;
+        using Launch launch = new([Puppet, "/dev/null"], [Launch.Token()]);
+        string status = File.ReadAllText(launch.AwaitPuppet() + "status");
+        Assert.Contains("Seccomp:\t2\n", status, StringComparison.Ordinal);
+        Assert.Contains("NoNewPrivs:\t1\n", status, StringComparison.Ordinal);
+        foreach (int family in new[] { 0, 2, 10, 16, 17, 38, 40, 44 }) // of which are IPv4, IPv6, netlink, packet, vsock
+            Assert.Equal(NotPermitted, Ask(Socket, family, Stream));
+        Assert.Equal(NotPermitted, Ask(Socket, unchecked((long)0xFFFFFFFF00000002), Stream));
+        Assert.Equal(NotPermitted, Ask(Socket | X32, 1, Stream));
+        Assert.Equal([NotPermitted, NotPermitted, NotPermitted], [Ask(SetSid), Ask(SetPgid), Ask(SetPgid, 0, 0)]);
+        Assert.Equal([NotPermitted, NotPermitted], [Ask(IoUringSetup), Ask(IoUringSetup, 1, 1)]);
+        Assert.Equal(NotPermitted, Ask(GetPid | X32));
+        Assert.True(Ask(Socket, 1, Stream) > 4);
+        Assert.Equal(-14, Ask(SocketPair, 1, Stream)); // EFAULT: it got as far as its result
+        Assert.True(Ask(GetPid) > 1);
+
+        long Ask(params long[] call)
+        {
+            byte[] order = [.. new byte[10], .. new byte[12], 0x88, 0xB5, 12, .. call.Concat(new long[5]).Take(5).SelectMany(BitConverter.GetBytes)];
+            Assert.True(Native.TrySend(launch.Frames, order));
+            byte[]? record = Native.Read(launch.Control, 10_000);
+            Assert.True(record is { Length: 16 } && BitConverter.ToInt64(record) == 12, "the puppet does not answer");
+            return BitConverter.ToInt64(record, 8);
+        }
+    }
+
     /// <summary>A user that no test has processes of.</summary>
     private static readonly string[] Stranger = ["setpriv", $"--reuid={1_200_000 + Environment.ProcessId % 100_000}", "--clear-groups"];
 }

@@ -34,6 +34,7 @@ public class BinaryTests
 
     [Theory]
     [InlineData("--address is needed", "--link", "--frob")]
+    [InlineData("--50%@ is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--50%@", "v", "p")]
     [InlineData("--frob is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--frob", "1", "p")]
     [InlineData("--frob is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--frob")]
     [InlineData("--monitor is not an option", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--monitor", "m", "--firmware", "f")]
