@@ -244,6 +244,36 @@ public class FaultTests
     }
 
     [RootFact]
+    public void Whoever_started_packetd_without_caring_for_its_childrens_ends_hears_of_them_none_the_less()
+    {
+        using var lab = new Lab();
+        Native.kill(lab.Pid, 9);
+        lab.WaitForEnd();
+        lab.Start(["bash", "-c", "trap '' CHLD; exec \"$0\" \"$@\""]);
+        for (int seed = 270; seed < 273; seed++)
+        {
+            lab.StartDomain(seed);
+            lab.Order(Boot, 1, 0);
+            Assert.Equal(new Counters(0, 1, 0, 0), lab.Ended(0, "exit code 0"));
+            lab.ForgetLog();
+        }
+    }
+
+    [RootFact]
+    public void Machines_that_never_were_leave_nothing_to_bury()
+    {
+        using var lab = new Lab(null, ["/nonexistent"]);
+        for (int seed = 280; seed < 330; seed++)
+            lab.Send(Frames.Echo(Lab.Token(seed).Payload(), source: 0x0A000100u + (uint)seed));
+        lab.InClient("ping", "-c", "3", "-i", "0.2", "-W", "5", Lab.NodeAddress);
+        for (int tries = 0; Children() is not "" && tries < 400; tries++)
+            Thread.Sleep(5);
+        Assert.Equal("", Children());
+
+        string Children() => File.ReadAllText($"/proc/{lab.Pid}/task/{lab.Pid}/children");
+    }
+
+    [RootFact]
     public void Through_a_flood_of_bad_tokens_a_good_one_gets_within_a_second()
     {
         using var lab = new Lab();
@@ -252,8 +282,10 @@ public class FaultTests
         int flood = Native.OpenLink(lab.ClientSpace, "l1", 10);
         var flooder = new Thread(() =>
         {
+            // Now and then a frame for somebody else, which is no reason to have less time for the node.
+            byte[] foreign = Frames.Ipv4(Frames.Mac(0x0A000077), Frames.ClientMac, TestHost.Client, 0x0A000077, 17, new byte[20]);
             for (int i = 0; !stop.IsCancellationRequested; i++)
-                Native.Send(flood, bad[i % bad.Length].AsSpan(10));
+                Native.Send(flood, (i % 50 == 0 ? foreign : bad[i % bad.Length]).AsSpan(10));
         });
         flooder.Start();
         Thread.Sleep(300);
