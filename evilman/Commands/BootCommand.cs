@@ -49,7 +49,7 @@ internal static class BootCommand
     {
         using (var echo = EchoSocket.Open())
         {
-            var answer = MagicPinger.Demand(echo, node, token, TimeSpan.FromSeconds(2));
+            var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
             Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
         }
         var boot = BootToken.TryParse(token, out var parsed) ? Mint.Address(parsed.BootAddress) : IPAddress.None;

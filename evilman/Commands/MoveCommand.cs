@@ -43,7 +43,7 @@ internal static class MoveCommand
         var start = Stopwatch.GetTimestamp();
         using (var echo = EchoSocket.Open())
         {
-            MagicPinger.Demand(echo, node, token, TimeSpan.FromSeconds(2));
+            MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
             Say.Step($"{node} accepted the token; an empty machine starts at {boot}");
             while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
             {

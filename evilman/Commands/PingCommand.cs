@@ -16,7 +16,7 @@ internal static class PingCommand
         var token = Values.FileOption("--token", "Carry this boot token: a magic ping, which starts a machine.");
         var count = Values.CountOption("--count", "How many ordinary pings to send.", 1, 1, 1_000_000);
         var size = Values.CountOption("--size", "Bytes in an ordinary ping.", 56, 0, EchoSocket.MaximumPayload);
-        var timeout = Values.DurationOption("--timeout", "How long to wait for each reply.", "2s");
+        var timeout = Values.DurationOption("--timeout", "How long to wait for each reply; a token is sent again meanwhile.", "2s");
         var command = new Command("ping", "Asks whether a node is there, or spends a boot token on it.") { node, token, count, size, timeout };
         command.WithExamples("""
             evilman ping 10.0.0.1 --count 3                ordinary pings
@@ -29,7 +29,7 @@ internal static class PingCommand
             if (result.GetValue(token) is not { } file)
                 return Ordinary(socket, to, result.GetValue(count), result.GetValue(size), result.GetValue(timeout));
 
-            var answer = MagicPinger.Send(socket, to, BootClient.ReadFile(file), result.GetValue(timeout), attempts: 1)
+            var answer = MagicPinger.Send(socket, to, BootClient.ReadFile(file), result.GetValue(timeout))
                 ?? throw Failure.NoAnswer($"{to} does not answer");
             if (!answer.Accepted)
                 throw new Failure($"{to} refused: {answer.Sentence()}", ExitCode.Refused);

@@ -145,7 +145,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         NodeAnswer answer;
         try
         {
-            answer = MagicPinger.Demand(echo, IPAddress.Parse(node.Address), token, TimeSpan.FromSeconds(2));
+            answer = MagicPinger.Demand(echo, IPAddress.Parse(node.Address), token, MagicPinger.Patience);
         }
         catch (Failure failure)
         {

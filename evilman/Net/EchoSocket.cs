@@ -15,7 +15,7 @@ public readonly record struct EchoReply(byte[] Payload, TimeSpan RoundTrip);
 /// ICMP Echo from an ordinary account (RFC 792). Linux lets groups within net.ipv4.ping_group_range open ICMP datagram
 /// sockets, on which the kernel fills in identifier and checksum; where it does not, root's raw socket serves.
 /// </summary>
-public sealed class EchoSocket : IDisposable
+public sealed class EchoSocket : IEchoWire, IDisposable
 {
     const byte EchoRequest = 8;
     const byte EchoReplyType = 0;
@@ -27,7 +27,10 @@ public sealed class EchoSocket : IDisposable
     readonly Socket socket;
     readonly bool raw;
     readonly ushort identifier = (ushort)Environment.ProcessId;
-    ushort sequence;
+    readonly byte[] buffer = new byte[65536];
+
+    // From anywhere, so that nobody else knows what an answer to this process has to look like, nor does an answer to the one before.
+    ushort sequence = (ushort)Random.Shared.Next();
 
     EchoSocket(Socket socket, bool raw)
     {
@@ -44,8 +47,24 @@ public sealed class EchoSocket : IDisposable
         throw Failure.Lacking("this account may not send pings: widen net.ipv4.ping_group_range to its group, or run as root");
     }
 
+    public TimeSpan Now => Stopwatch.GetElapsedTime(0);
+
     /// <summary>Sends one request and waits for its reply. Null when none comes within <paramref name="timeout"/>.</summary>
     public EchoReply? Exchange(IPAddress to, ReadOnlySpan<byte> payload, TimeSpan timeout)
+    {
+        var sent = Now;
+        var number = Send(to, payload);
+        while (Receive(to, sent + timeout) is { } echo)
+        {
+            if (echo.Sequence == number)
+                return new EchoReply(echo.Payload, echo.At - sent);
+            if (echo.At - sent >= timeout)
+                return null;
+        }
+        return null;
+    }
+
+    public ushort Send(IPAddress to, ReadOnlySpan<byte> payload)
     {
         var request = new byte[IcmpHeader + payload.Length];
         request[0] = EchoRequest;
@@ -54,8 +73,6 @@ public sealed class EchoSocket : IDisposable
         payload.CopyTo(request.AsSpan(IcmpHeader));
         if (raw)
             BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(2), Checksum(request));
-
-        var start = Stopwatch.GetTimestamp();
         try
         {
             socket.SendTo(request, new IPEndPoint(to, 0));
@@ -64,41 +81,49 @@ public sealed class EchoSocket : IDisposable
         {
             throw Failure.NoAnswer($"cannot send to {to}: {failure.Message}");
         }
+        return sequence;
+    }
 
-        var buffer = new byte[65536];
-        EndPoint from = new IPEndPoint(IPAddress.Any, 0);
-        while (true)
+    public ReceivedEcho? Receive(IPAddress from, TimeSpan until)
+    {
+        EndPoint sender = new IPEndPoint(IPAddress.Any, 0);
+        TimeSpan left;
+        do
         {
-            var left = timeout - Stopwatch.GetElapsedTime(start);
-            if (left <= TimeSpan.Zero || !socket.Poll(left, SelectMode.SelectRead))
+            left = until - Now;
+            // poll(2) counts whole milliseconds: rounded down, the last one would be waited for at full speed.
+            if (!socket.Poll(TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(left.TotalMilliseconds))), SelectMode.SelectRead))
                 return null;
             int count;
             try
             {
-                count = socket.ReceiveFrom(buffer, ref from);
+                count = socket.ReceiveFrom(buffer, ref sender);
             }
             catch (SocketException)
             {
-                continue; // an ICMP error about an earlier request; the timeout says the rest
+                continue; // an ICMP error about an earlier request; the time says the rest
             }
-            var elapsed = Stopwatch.GetElapsedTime(start);
-            var message = buffer.AsSpan(0, count);
-            if (raw)
-            {
-                var header = count > 0 ? (message[0] & 15) * 4 : 0;
-                if (header < 20 || header > count)
-                    continue;
-                message = message[header..];
-            }
-            if (((IPEndPoint)from).Address.Equals(to) && IsReply(message))
-                return new EchoReply(message[IcmpHeader..].ToArray(), elapsed);
+            var at = Now;
+            if (((IPEndPoint)sender).Address.Equals(from) && Reply(buffer.AsSpan(0, count)) is { Length: >= IcmpHeader } message)
+                return new ReceivedEcho(BinaryPrimitives.ReadUInt16BigEndian(message[6..]), message[IcmpHeader..].ToArray(), at);
         }
+        while (left > TimeSpan.Zero);
+        return null;
     }
 
-    bool IsReply(ReadOnlySpan<byte> message) => message.Length >= IcmpHeader
-        && message[0] == EchoReplyType && message[1] == 0
-        && BinaryPrimitives.ReadUInt16BigEndian(message[6..]) == sequence
-        && (!raw || BinaryPrimitives.ReadUInt16BigEndian(message[4..]) == identifier);
+    /// <summary>The ICMP message of what was read when it is an Echo Reply for this socket, otherwise nothing.</summary>
+    ReadOnlySpan<byte> Reply(ReadOnlySpan<byte> message)
+    {
+        if (raw)
+        {
+            var header = message.Length > 0 ? (message[0] & 15) * 4 : 0;
+            if (header < 20 || header > message.Length)
+                return default;
+            message = message[header..];
+        }
+        return message.Length >= IcmpHeader && message[0] == EchoReplyType && message[1] == 0
+            && (!raw || BinaryPrimitives.ReadUInt16BigEndian(message[4..]) == identifier) ? message : default;
+    }
 
     /// <summary>RFC 1071, over a message whose checksum field is still zero.</summary>
     static ushort Checksum(ReadOnlySpan<byte> message)

@@ -1,13 +1,13 @@
 using System;
 using System.Globalization;
 using System.Net;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Net;
 
 /// <summary>What a node said to a magic ping.</summary>
-/// <param name="Repeated">The request had to be sent again, so "replayed" may be the echo of our own first try.</param>
+/// <param name="RoundTrip">Of the copy of the request that was answered.</param>
+/// <param name="Repeated">An earlier copy of the request has no answer, so "replayed" may be the echo of our own.</param>
 public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress, DateTimeOffset NodeTime, uint Limit, TimeSpan RoundTrip, bool Repeated)
 {
     /// <summary>A request whose reply was lost has been honoured; asked again, the node can only call it replayed.</summary>
@@ -31,28 +31,22 @@ public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress,
 /// <summary>Carries boot tokens to nodes (thesis §8.2.1, steps 1 and 2).</summary>
 public static class MagicPinger
 {
-    /// <summary>Null when no reply came to any of the <paramref name="attempts"/>.</summary>
-    public static NodeAnswer? Send(EchoSocket socket, IPAddress node, ReadOnlySpan<byte> body, TimeSpan timeout, int attempts)
+    /// <summary>How long a command whose matter is not the ping itself waits for a node.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(6);
+
+    /// <summary>Repeats the token until the node answers, and says what it answered. Null when it does not within <paramref name="patience"/>.</summary>
+    public static NodeAnswer? Send(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> body, TimeSpan patience)
     {
         var payload = new byte[MagicPing.HeaderSize + body.Length];
         body.CopyTo(payload.AsSpan(MagicPing.HeaderSize));
         MagicPing.EmitHeader(payload, MagicKind.Boot);
-        for (var attempt = 0; attempt < attempts; attempt++)
-        {
-            if (socket.Exchange(node, payload, timeout) is not { } reply)
-                continue;
-            if (!MagicReply.TryParse(reply.Payload, out var answer))
-                throw new Failure($"{node} answers pings, but not magic ones: it is not a node");
-            return new NodeAnswer(answer.Refusal, Mint.Address(answer.BootAddress), DateTimeOffset.FromUnixTimeSeconds((long)answer.NodeTime),
-                answer.Limit, reply.RoundTrip, attempt > 0);
-        }
-        return null;
+        return new MagicExchange(wire, node, payload, patience).Run();
     }
 
     /// <summary>The same, and fails unless the node accepted.</summary>
-    public static NodeAnswer Demand(EchoSocket socket, IPAddress node, ReadOnlySpan<byte> token, TimeSpan timeout)
+    public static NodeAnswer Demand(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> token, TimeSpan patience)
     {
-        var answer = Send(socket, node, token, timeout, attempts: 3) ?? throw Failure.NoAnswer($"{node} does not answer");
+        var answer = Send(wire, node, token, patience) ?? throw Failure.NoAnswer($"{node} does not answer");
         return answer.Accepted ? answer : throw new Failure($"{node} refused: {answer.Sentence()}", ExitCode.Refused);
     }
 }
