@@ -46,6 +46,12 @@ sealed class FakeNode : IEchoWire
     /// <summary>For answers that are none.</summary>
     internal byte[]? Babbles { get; set; }
 
+    /// <summary>How much longer than it wanted the client sleeps when it first waits in vain; what comes meanwhile waits too.</summary>
+    internal TimeSpan Oversleeps { get; set; }
+
+    /// <summary>How long the client takes to read a reply.</summary>
+    internal TimeSpan ReadingTakes { get; set; }
+
     public TimeSpan Now { get; private set; } = Ms(12345);
 
     internal static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
@@ -99,13 +105,13 @@ sealed class FakeNode : IEchoWire
             events.Dequeue();
             Now = place.At > Now ? place.At : Now;
             next.Arrives?.Invoke();
-            if (next.Reply is { } reply)
-                return new ReceivedEcho(next.Number, reply, Now);
+            if (next.Reply is not { } reply)
+                continue;
+            Now += ReadingTakes;
+            return new ReceivedEcho(next.Number, reply, Now);
         }
-        Now = until > Now ? until : Now;
+        Now = (until > Now ? until : Now) + Oversleeps;
+        Oversleeps = TimeSpan.Zero;
         return null;
     }
-
-    /// <summary>The client is not run for a while, and what comes meanwhile waits.</summary>
-    internal void Sleep(TimeSpan time) => Now += time;
 }
