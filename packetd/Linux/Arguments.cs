@@ -10,8 +10,6 @@ namespace Packetd;
 /// </summary>
 internal readonly unsafe struct Arguments(int count, byte** vector)
 {
-    public bool AskForHelp() => count > 1 && Is(vector[1], "--help"u8);
-
     /// <summary>The value of an option: the last one if it is given twice, the usual one if it is not given.</summary>
     public byte* Text(ReadOnlySpan<byte> name, ReadOnlySpan<byte> usual = default)
     {
@@ -68,6 +66,6 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
     }
 
     // SAFETY: the kernel terminates every argument, keeps it for as long as the program runs, and ends the vector with null.
-    private static bool Is(byte* argument, ReadOnlySpan<byte> text) =>
+    public static bool Is(byte* argument, ReadOnlySpan<byte> text) =>
         Bytes.FixedTimeEquals(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument), text);
 }

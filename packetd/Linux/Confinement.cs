@@ -14,8 +14,8 @@ internal static class Confinement
     public static void Enter(bool ownUsers)
     {
         ulong kept = ownUsers ? KillCapability | SetGidCapability | SetUidCapability : 0;
-        // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63. A machine has none:
-        // what is not inheritable ends with execve, and where that is user 0's, it gains nothing either, without new privileges (capabilities(7)).
+        // capset(2): {version, pid 0}, then {effective, permitted, inheritable} for capabilities 0 to 31 and 32 to 63. A machine has
+        // none: what is not inheritable ends with execve, and user 0's gains nothing either, without new privileges (capabilities(7)).
         Span<ulong> capabilities = stackalloc ulong[] { CapabilityVersion3, kept | kept << 32, 0, 0 };
         Kernel.Must(Call.Prctl, "cannot refuse new privileges"u8, SetNoNewPrivileges, 1);
         Kernel.Must(Call.Prctl, "cannot hide memory"u8, SetDumpable);

@@ -43,7 +43,8 @@ internal static class MachineStart
             && Kernel.Do(Call.CloseRange, 5, -1, OnExecve) == 0;
         int user = (int)uidBase + slot;
         if (uidBase != 0)
-            done = done && Kernel.Do(Call.SetGroups) == 0 && Kernel.Do(Call.SetResGid, user, user, user) == 0 && Kernel.Do(Call.SetResUid, user, user, user) == 0;
+            done = done && Kernel.Do(Call.SetGroups) == 0
+                && Kernel.Do(Call.SetResGid, user, user, user) == 0 && Kernel.Do(Call.SetResUid, user, user, user) == 0;
         // Changing the user clears the death signal, so it comes last; the parent may have died before.
         return done && Kernel.Do(Call.Prctl, SetParentDeathSignal, SigKill) == 0 && Kernel.Do(Call.GetPpid) == parent;
     }

@@ -37,12 +37,12 @@ internal unsafe struct Options
     /// <summary>Reads the arguments; says in one sentence what is wrong and ends the program when something is.</summary>
     public static Options Parse(int count, byte** vector)
     {
-        Arguments arguments = new(count, vector);
-        if (arguments.AskForHelp())
+        if (Arguments.Is(vector[1], "--help"u8)) // null where there is none
         {
             Kernel.Write(1, Help);
             Kernel.Exit(0);
         }
+        Arguments arguments = new(count, vector);
         Log.Level = arguments.Number("--log-level"u8, 0, 1, "1"u8);
         return new()
         {

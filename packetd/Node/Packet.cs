@@ -23,11 +23,12 @@ public static class Packet
     public const ushort MacPrefix = 0x0245;
 
     public const int ArpAt = HeaderSize + EthernetSize, ArpEnd = ArpAt + 28;
-    public const int ArpOperationAt = ArpAt + 6, ArpSenderMacAt = ArpAt + 8, ArpSenderAt = ArpAt + 14, ArpTargetMacAt = ArpAt + 18, ArpTargetAt = ArpAt + 24;
+    public const int ArpOperationAt = ArpAt + 6, ArpSenderMacAt = ArpAt + 8, ArpSenderAt = ArpAt + 14,
+        ArpTargetMacAt = ArpAt + 18, ArpTargetAt = ArpAt + 24;
 
     public const int Ipv4At = HeaderSize + EthernetSize, Ipv4Size = 20;
-    public const int TotalLengthAt = Ipv4At + 2, IdentificationAt = Ipv4At + 4, FragmentAt = Ipv4At + 6, TtlAt = Ipv4At + 8, ProtocolAt = Ipv4At + 9,
-        HeaderChecksumAt = Ipv4At + 10, Ipv4SourceAt = Ipv4At + 12, Ipv4TargetAt = Ipv4At + 16;
+    public const int TotalLengthAt = Ipv4At + 2, IdentificationAt = Ipv4At + 4, FragmentAt = Ipv4At + 6, TtlAt = Ipv4At + 8,
+        ProtocolAt = Ipv4At + 9, HeaderChecksumAt = Ipv4At + 10, Ipv4SourceAt = Ipv4At + 12, Ipv4TargetAt = Ipv4At + 16;
     public const byte ProtocolIcmp = 1;
 
     public const int IcmpAt = Ipv4At + Ipv4Size, IcmpSize = 8;
