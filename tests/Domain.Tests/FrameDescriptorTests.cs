@@ -1,9 +1,9 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Domain.Devices;
 using Domain.Host;
 using Domain.Linux;
-using System.Threading;
 using Xunit;
 
 namespace Domain.Tests;
