@@ -17,8 +17,14 @@ internal enum MachineEnd
     /// <summary>The guest pulled the reset line.</summary>
     Reset,
 
+    /// <summary>The guest switched the machine off.</summary>
+    PowerOff,
+
     /// <summary>The processor shut down.</summary>
     TripleFault,
+
+    /// <summary>The guest said that it cannot go on.</summary>
+    Panic,
 
     /// <summary>The daemon closed a descriptor, or the user asked for the end.</summary>
     Disconnected,
@@ -66,6 +72,8 @@ internal sealed unsafe class Machine
         bus.MapPorts(Uart.Port, Uart.PortCount, uart);
         bus.MapPorts(Cmos.Port, Cmos.PortCount, new Cmos());
         bus.MapPorts(I8042.Port, I8042.PortCount, new I8042(() => Finish(MachineEnd.Reset)));
+        bus.MapPorts(Pvpanic.Port, Pvpanic.PortCount, new Pvpanic(() => Finish(MachineEnd.Panic), () => Finish(MachineEnd.PowerOff)));
+        bus.MapPorts(SleepRegisters.Port, SleepRegisters.PortCount, new SleepRegisters(() => Finish(MachineEnd.PowerOff)));
 
         var dma = new DmaMemory(memory, cpu.InvalidateCode);
         if (channel is not null)

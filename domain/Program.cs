@@ -142,9 +142,17 @@ internal static class Program
                 control?.Send(ControlChannel.TripleFault);
                 Log.Error("the guest crashed: triple fault");
                 return GuestCrashed;
+            case MachineEnd.Panic:
+                control?.Send(ControlChannel.Panic);
+                Log.Error("the guest crashed: it says that it panicked");
+                return GuestCrashed;
             case MachineEnd.Reset:
-                control?.Send(ControlChannel.Reset);
+                control?.Send(ControlChannel.GuestEnded, ControlChannel.ByReset);
                 Log.Info("the guest reset the machine");
+                return Good;
+            case MachineEnd.PowerOff:
+                control?.Send(ControlChannel.GuestEnded, ControlChannel.ByPowerOff);
+                Log.Info("the guest switched the machine off");
                 return Good;
             default:
                 return Good;

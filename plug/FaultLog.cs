@@ -3,28 +3,39 @@ using System;
 namespace Plug;
 
 /// <summary>
-/// Reads what the monitor logs about resets (QEMU: <c>-d cpu_reset</c>) for the one line that tells a crash from a guest that asked for
+/// Reads what the monitor logs (QEMU: <c>-d cpu_reset,guest_errors</c>) for the two lines that tell a crash from a guest that asked for
 /// its end. Nothing of it is kept.
 /// </summary>
 internal struct FaultLog(int descriptor)
 {
-    private int matched;
+    private int faultMatched, panicMatched;
 
-    /// <summary>Ends with a newline; its first letter comes only once in it, so a mismatch can only begin anew.</summary>
-    private static ReadOnlySpan<byte> Line => "Triple fault\n"u8;
+    // The first letter of each comes only once in it, so a mismatch can only begin anew.
+    private static ReadOnlySpan<byte> FaultLine => "Triple fault\n"u8;
 
-    public bool TripleFault { get; private set; }
+    /// <summary>What QEMU's pvpanic device says; no newline follows.</summary>
+    private static ReadOnlySpan<byte> PanicLine => "Guest crashed"u8;
+
+    public readonly bool TripleFault => faultMatched == FaultLine.Length;
+
+    public readonly bool Panic => panicMatched == PanicLine.Length;
 
     /// <summary>Reads what is there, or a part of it. False at its end, and when there is nothing for now.</summary>
     public bool Read()
     {
         Span<byte> text = stackalloc byte[1024];
         int length = Kernel.Read(descriptor, text);
-        for (int i = 0; i < length && !TripleFault; i++)
+        for (int i = 0; i < length; i++)
         {
-            matched = text[i] == Line[matched] ? matched + 1 : text[i] == Line[0] ? 1 : 0;
-            TripleFault = matched == Line.Length;
+            Match(FaultLine, text[i], ref faultMatched);
+            Match(PanicLine, text[i], ref panicMatched);
         }
         return length > 0;
+    }
+
+    private static void Match(ReadOnlySpan<byte> line, byte next, ref int matched)
+    {
+        if (matched < line.Length)
+            matched = next == line[matched] ? matched + 1 : next == line[0] ? 1 : 0;
     }
 }

@@ -11,7 +11,7 @@ namespace Plug;
 internal static class Program
 {
     private const int Node = 3, Control = 4, BadArguments = 1, GuestCrashed = 2, MonitorFailed = 4;
-    private const uint Running = 1, GuestReset = 2, TripleFault = 3, MonitorError = 4;
+    private const uint Running = 1, GuestReset = 2, TripleFault = 3, MonitorError = 4, GuestPanic = 5;
 
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments, byte** environment)
@@ -48,8 +48,8 @@ internal static class Program
         if (code != 0)
             Report(MonitorError, (uint)code);
         else
-            Report(log.TripleFault ? TripleFault : GuestReset);
-        return code == 0 && log.TripleFault ? GuestCrashed : code;
+            Report(log.Panic ? GuestPanic : log.TripleFault ? TripleFault : GuestReset);
+        return code == 0 && (log.Panic || log.TripleFault) ? GuestCrashed : code;
     }
 
     /// <summary>Relays until the monitor has ended: true; or until packetd is gone: false.</summary>

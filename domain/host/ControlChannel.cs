@@ -6,7 +6,10 @@ namespace Domain.Host;
 /// <summary>Records to and from the daemon that started this monitor: 16 bytes a datagram.</summary>
 internal sealed unsafe class ControlChannel(int descriptor)
 {
-    public const uint LockedIn = 1, Reset = 2, TripleFault = 3, MonitorError = 4;
+    public const uint LockedIn = 1, GuestEnded = 2, TripleFault = 3, MonitorError = 4, Panic = 5;
+
+    /// <summary>Values of <see cref="GuestEnded"/>.</summary>
+    public const uint ByReset = 0, ByPowerOff = 1;
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Record

@@ -73,6 +73,58 @@ public partial class MachineTests
         Assert.Contains("triple fault", result.Errors);
     }
 
+    [Theory]
+    [InlineData(0x505, 1, 2, 5, 0)]    // pvpanic: panicked
+    [InlineData(0x505, 5, 2, 5, 0)]
+    [InlineData(0x505, 4, 0, 2, 1)]    // pvpanic: shut down
+    [InlineData(0x600, 0x34, 0, 2, 1)] // ACPI: soft off
+    [InlineData(0x64, 0xfe, 0, 2, 0)]  // i8042: reset
+    public void A_guest_ends_its_machine_in_its_own_words(int port, int value, int exitCode, int kind, int detail)
+    {
+        int[] pair = new int[2];
+        Assert.Equal(0, socketpair(1, 5, 0, pair));
+        var result = Run(c =>
+        {
+            c.mov(edx, port);
+            c.mov(eax, value);
+            c.@out(dx, al);
+            c.hlt();
+        }, ["--control-fd", $"{pair[1]}"]);
+        Assert.Equal(exitCode, result.ExitCode);
+        Assert.Equal(exitCode == 0 ? "" : "domain: the guest crashed: it says that it panicked\n", result.Errors);
+        byte[] record = new byte[64];
+        Assert.Equal(16, read(pair[0], record, 64));
+        Assert.Equal(1, record[0]);
+        Assert.Equal(16, read(pair[0], record, 64));
+        Assert.Equal((kind, detail), (record[0], record[4]));
+        close(pair[0]);
+        close(pair[1]);
+    }
+
+    [Theory]
+    [InlineData(0x505, 0)]
+    [InlineData(0x505, 2)]      // an event that the device does not know
+    [InlineData(0x600, 0x14)]   // without SLP_EN
+    [InlineData(0x600, 0x20)]   // S0
+    [InlineData(0x601, 0x34)]   // the status register
+    public void Other_words_end_nothing(int port, int value)
+    {
+        var result = Run(c =>
+        {
+            c.mov(edx, port);
+            c.mov(eax, value);
+            c.@out(dx, al);
+            // What pvpanic knows, as a letter.
+            c.mov(edx, 0x505);
+            c.@in(al, dx);
+            c.add(al, (byte)'0');
+            c.mov(edx, 0x3f8);
+            c.@out(dx, al);
+            Reset(c);
+        }, []);
+        Assert.Equal(("5", 0), (result.Output, result.ExitCode));
+    }
+
     [Fact]
     public void Echoes_input_while_it_computes()
     {

@@ -35,6 +35,7 @@ internal static class TinyKernel
         Put32(note, 0, 4);
         Put64(note, 8, Notes);
         Put64(note, 32, 20);
+        Put64(note, 48, 4);   // QEMU divides by it
 
         var entry = header[Notes..];
         Put32(entry, 0, 4);

@@ -1,10 +1,12 @@
 using System;
 using System.IO;
+using Domain.Tests;
 using Xunit;
 
 namespace Plug.Tests;
 
 /// <summary>QEMU behind the adapter behind packetd, all of them as they are shipped: what the node's log says of each end.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class QemuTests
 {
     [RootFact]
@@ -22,6 +24,21 @@ public sealed class QemuTests
         using NodeLab lab = new(Programs.Image("fault"));
         lab.Start();
         lab.WaitForLine("domain 0: ended: exit code 2;");
+    }
+
+    [RootFact]
+    public void A_guest_that_panics_is_told_from_that()
+    {
+        // mov $0x505,%edx; mov $1,%al; out %al,%dx; hlt
+        string image = Path.GetTempFileName();
+        File.WriteAllBytes(image, TinyKernel.Image([0xba, 0x05, 0x05, 0, 0, 0xb0, 1, 0xee, 0xf4]));
+        File.SetUnixFileMode(image, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        using (NodeLab lab = new(image))
+        {
+            lab.Start();
+            lab.WaitForLine("domain 0: ended: exit code 2;");
+        }
+        File.Delete(image);
     }
 
     [RootFact]
