@@ -75,6 +75,14 @@ public unsafe struct NetDevice
     public readonly bool CanChecksum => (Features & Checksum) != 0;
     public readonly bool CanSegment => (Features & HostTso4) != 0;
 
+    /// <summary>
+    /// Of the frame that <see cref="Receive"/> gave last: VIRTIO_NET_HDR_F_NEEDS_CSUM, where the bytes that its sum covers begin, and where from
+    /// there the field lies that holds only the pseudo-header's sum so far (§5.1.6.4).
+    /// </summary>
+    public bool IsUnfinished { get; private set; }
+    public ushort UnfinishedStart { get; private set; }
+    public ushort UnfinishedOffset { get; private set; }
+
     /// <summary>Frames that were dropped because the device described them wrongly.</summary>
     public ulong Malformed { get; private set; }
 
@@ -283,7 +291,12 @@ public unsafe struct NetDevice
         int count = (Features & MergeableReceive) != 0 ? *(ushort*)(header + 10) : 1;
         if (length <= DeviceHeaderSize || count < 1 || count > MaximumPieces || count > 1 + receive.UsedCount)
             return -1;
-        checksumValid = (header[0] & (NeedsChecksumFlag | DataValidFlag)) != 0;
+        // Without the feature the device has nothing to say about checksums (§5.1.6.4.1).
+        int flags = (Features & GuestChecksum) != 0 ? header[0] : 0;
+        checksumValid = (flags & (NeedsChecksumFlag | DataValidFlag)) != 0;
+        IsUnfinished = (flags & NeedsChecksumFlag) != 0;
+        UnfinishedStart = *(ushort*)(header + 6);
+        UnfinishedOffset = *(ushort*)(header + 8);
         pieces[0].Address = header + DeviceHeaderSize;
         pieces[0].Length = length - DeviceHeaderSize;
         for (int i = 1; i < count; i++)

@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 using System.Machine;
 using System.Runtime.CompilerServices;
 using System.Virtio;
@@ -116,26 +117,39 @@ public static unsafe class Network
                 return;
             // SAFETY: a piece and a fragment are the same two fields, an address and a length.
             var fragments = (Fragment*)pieces;
-            if (Checkpoint.HasForked && !IsMigrationTraffic(fragments))
+            bool late = Checkpoint.HasForked && !IsMigrationTraffic(fragments);
+            // What the device says of a frame is not kept with it: a late one is whole, and verified where it is delivered.
+            if (s_device.IsUnfinished
+                && (late || !ReceivedChecksum.IsTransport(fragments, s_device.UnfinishedStart, s_device.UnfinishedOffset)))
+            {
+                if (!ReceivedChecksum.Finish(fragments, count, s_device.UnfinishedStart, s_device.UnfinishedOffset))
+                    continue;
+                checksumValid = false;
+            }
+            if (late)
                 Checkpoint.CaptureLate(fragments, count);
             else
                 s_stack->ReceiveFrame(fragments, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None, Clock.Monotonic);
         }
     }
 
-    // After the fork this side hears only the migration's peer: everything else belongs to the copy.
+    // After the fork this side hears only the migration's connection, and its peer's ARP: everything else belongs to the copy.
     private static bool IsMigrationTraffic(Fragment* first)
     {
-        const int ArpType = 0x0608, Ipv4Type = 0x0008; // as they lie in memory
-        byte* frame = first->Address;
-        if (first->Length < 14 + 20)
+        const int ArpType = 0x0806, Ipv4Type = 0x0800, Ethernet = 14, ArpSender = 14, Source = 12, Destination = 16, Ports = 20;
+        if (s_peer.RemoteAddress == 0 || first->Length < Ethernet + Ports + 4)
             return false;
-        ushort type = *(ushort*)(frame + 12);
-        int sender = type == Ipv4Type ? 26 : type == ArpType ? 28 : 0;
-        if (sender == 0 || first->Length < sender + 4)
-            return false;
-        uint address = (uint)(frame[sender] << 24 | frame[sender + 1] << 16 | frame[sender + 2] << 8 | frame[sender + 3]);
-        return address == s_peer;
+        // SAFETY: the length was checked; options make the ports lie further on, but the connection's peers send none.
+        var frame = new ReadOnlySpan<byte>(first->Address, Ethernet + Ports + 4);
+        ReadOnlySpan<byte> packet = frame.Slice(Ethernet);
+        int type = BinaryPrimitives.ReadUInt16BigEndian(frame.Slice(Ethernet - 2));
+        if (type == ArpType)
+            return BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(ArpSender)) == s_peer.RemoteAddress;
+        return type == Ipv4Type && packet[0] == 0x45 && packet[9] == Ipv4.ProtocolTcp
+            && BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(Source)) == s_peer.RemoteAddress
+            && BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(Destination)) == s_peer.LocalAddress
+            && BinaryPrimitives.ReadUInt16BigEndian(packet.Slice(Ports)) == s_peer.RemotePort
+            && BinaryPrimitives.ReadUInt16BigEndian(packet.Slice(Ports + 2)) == s_peer.LocalPort;
     }
 
     private static bool Transmit(void* context, Transmission* frame)
@@ -231,7 +245,7 @@ public static unsafe class Network
 
     // ---- migration ----
 
-    private static uint s_peer;
+    private static Endpoints s_peer;
 
     /// <summary>The fork has happened: from now on only the migration's connection leaves (thesis §5.4). Without a connection, nothing does.</summary>
     internal static void OnFork(int socket)
@@ -239,7 +253,7 @@ public static unsafe class Network
         Endpoints endpoints = default;
         if (socket >= 0)
             s_stack->GetEndpoints(socket, out endpoints);
-        s_peer = endpoints.RemoteAddress;
+        s_peer = endpoints;
         s_stack->FilterOutgoing(endpoints.RemoteAddress, endpoints.RemotePort, endpoints.LocalPort);
     }
 
@@ -253,12 +267,12 @@ public static unsafe class Network
     /// <summary>It did not happen after all: packets leave again, and those that came meanwhile are delivered.</summary>
     internal static void OnResume(in LateFrames late)
     {
-        s_peer = 0;
+        s_peer = default;
         s_stack->StopFiltering();
         ulong now = Clock.Monotonic;
         int cursor = 0;
         while (late.Next(ref cursor, out byte* frame, out int length))
-            s_stack->ReceiveFrame(frame, length, FrameFlags.ChecksumValid, now);
+            s_stack->ReceiveFrame(frame, length, FrameFlags.None, now);
         s_stack->Resume(now);
     }
 
@@ -275,7 +289,7 @@ public static unsafe class Network
     /// <param name="late">Late frames as docs/architecture.md, "Checkpoint hand-over", lays them out: u64 length, frame, padding to 8.</param>
     internal static void OnArrival(ReadOnlySpan<byte> commandLine, int migrationSocket, ReadOnlySpan<byte> late)
     {
-        s_peer = 0;
+        s_peer = default;
         StartDevice(commandLine);
         ulong now = Clock.Monotonic;
         s_stack->ChangeLink(MakeLink());
@@ -287,14 +301,14 @@ public static unsafe class Network
         s_stack->Announce(now);
         while (late.Length >= 8)
         {
-            ulong length = System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(late);
+            ulong length = BinaryPrimitives.ReadUInt64LittleEndian(late);
             if (length > (ulong)late.Length - 8)
                 break;
             // SAFETY: the bytes were just found to be there; the stack keeps nothing of them.
             fixed (byte* frame = late.Slice(8, (int)length))
             {
                 ReaddressLate(frame, (int)length);
-                s_stack->ReceiveFrame(frame, (int)length, FrameFlags.ChecksumValid, now);
+                s_stack->ReceiveFrame(frame, (int)length, FrameFlags.None, now);
             }
             late = late.Slice((int)Math.Min(8 + (length + 7) & ~7UL, (ulong)late.Length));
         }

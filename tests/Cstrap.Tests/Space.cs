@@ -60,13 +60,21 @@ internal sealed partial class Space : IDisposable
     /// <summary>A TCP socket that belongs to the namespace.</summary>
     public Socket Open()
     {
+        Socket socket = Open(SocketType.Stream, ProtocolType.Tcp);
+        socket.NoDelay = true;
+        return socket;
+    }
+
+    /// <summary>A socket that belongs to the namespace.</summary>
+    public Socket Open(SocketType type, ProtocolType protocol)
+    {
         Socket? socket = null;
         // setns(2) moves one thread; the socket stays where it was made.
         var thread = new Thread(() =>
         {
             int space = open("/run/netns/" + Name, 0);
             if (setns(space, 0x4000_0000) == 0)
-                socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 15_000, SendTimeout = 15_000 };
+                socket = new Socket(AddressFamily.InterNetwork, type, protocol) { ReceiveTimeout = 15_000, SendTimeout = 15_000 };
             close(space);
         });
         thread.Start();

@@ -1,6 +1,7 @@
 using System;
-using System.Threading;
+using System.Net;
 using System.Net.Sockets;
+using System.Threading;
 using Cstrap.Tests;
 using Wire;
 using Xunit;
@@ -85,6 +86,45 @@ public sealed class FailureTests : IDisposable
             for (int i = 0; i < 300 && !socket.Poll(0, SelectMode.SelectError); i++)
                 Thread.Sleep(100);
         });
+    }
+
+    /// <summary>
+    /// Datagrams for ports that nobody has, while the guest is frozen: one with a wrong checksum is dropped when it is delivered after all, one
+    /// whose checksum the sender's kernel left to the device is answered.
+    /// </summary>
+    [RootTheory, Monitors]
+    public void Damaged_frames_of_the_freeze_are_dropped(string monitor)
+    {
+        const int Damaged = 9998, Whole = 9999, Largest = 1500;
+        guest = new Guest(space, monitor);
+        using Socket answers = space.Open(SocketType.Raw, ProtocolType.Icmp);
+        using Socket raw = space.Open(SocketType.Raw, ProtocolType.Udp), usual = space.Open(SocketType.Dgram, ProtocolType.Udp);
+        byte[] datagram = new byte[8 + 32];
+        Bytes.PutBe16(datagram, 0, 1000);
+        Bytes.PutBe16(datagram, 2, Damaged);
+        Bytes.PutBe16(datagram, 4, (ushort)datagram.Length);
+        Bytes.PutBe16(datagram, 6, 0x1234);
+        Fails(7, "the destination closed it", (_, socket) =>
+        {
+            FakeDestination.ReadAll(socket);
+            raw.SendTo(datagram, new IPEndPoint(IPAddress.Parse(Guest.Address), 0));
+            usual.SendTo(new byte[32], new IPEndPoint(IPAddress.Parse(Guest.Address), Whole));
+            Thread.Sleep(100);
+            FakeDestination.Reset(socket);
+        });
+        // IPv4, ICMP, and in it the IPv4 and UDP headers of what it is about.
+        byte[] answer = new byte[Largest];
+        int port;
+        do
+        {
+            Assert.True(answers.Poll(5_000_000, SelectMode.SelectRead), "the whole datagram is never answered");
+            answers.Receive(answer);
+            port = answer[20] == 3 ? answer[50] << 8 | answer[51] : 0;
+            Assert.NotEqual(Damaged, port);
+        }
+        while (port != Whole);
+        // The damaged one came first.
+        Assert.False(answers.Poll(100_000, SelectMode.SelectRead), "a damaged datagram is answered");
     }
 
     /// <summary>A real destination whose machine is killed while the pages come.</summary>

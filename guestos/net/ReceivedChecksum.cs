@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using Netstack;
+
+namespace Guestos;
+
+/// <summary>The transport checksum of a received frame that its sender left undone (VIRTIO_NET_HDR_F_NEEDS_CSUM, virtio 1.2 §5.1.6.4).</summary>
+internal static unsafe class ReceivedChecksum
+{
+    private const int EthernetLength = 14, SmallestHeader = 20, TcpField = 16, UdpField = 6;
+
+    /// <summary>True when the field left undone is the TCP or UDP checksum of the packet: the one that a receiver would look at.</summary>
+    public static bool IsTransport(Fragment* first, int start, int offset)
+    {
+        if (first->Length < EthernetLength + SmallestHeader)
+            return false;
+        // SAFETY: the header's fixed part was just found to be there.
+        byte* ip = first->Address + EthernetLength;
+        return ip[-2] == 8 && ip[-1] == 0 && ip[0] >> 4 == 4 && start == EthernetLength + (ip[0] & 0xf) * 4
+            && offset == (ip[9] == Ipv4.ProtocolTcp ? TcpField : ip[9] == Ipv4.ProtocolUdp ? UdpField : -1);
+    }
+
+    /// <summary>Does it. False when the field is not in the frame's first piece, where all headers are: the frame is not to be believed.</summary>
+    public static bool Finish(Fragment* pieces, int count, int start, int offset)
+    {
+        if (start + offset + 2 > pieces->Length)
+            return false;
+        ulong sum = 0;
+        int covered = 0, skip = start;
+        for (int i = 0; i < count; i++, skip = 0)
+        {
+            int length = pieces[i].Length - skip;
+            uint part = Checksum.Sum(pieces[i].Address + skip, length);
+            sum += (covered & 1) != 0 ? Checksum.AtOddOffset(part) : part;
+            covered += length;
+        }
+        // The field holds the pseudo-header's sum already. A sum of zero would mean "none" in UDP (RFC 768).
+        ushort result = (ushort)~Checksum.Fold(sum);
+        // SAFETY: the field lies in the first piece.
+        Unsafe.WriteUnaligned(pieces->Address + start + offset, result == 0 ? (ushort)0xffff : result);
+        return true;
+    }
+}
