@@ -37,17 +37,24 @@ internal unsafe struct AddressRip : IAddress
 /// </remarks>
 internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
 {
-    /// <summary>FS or GS base in Imm (offset of the base in the state; 0: none), then 32-bit wrap when Aux is set.</summary>
+    /// <summary>64-bit code with FS or GS, whose base Src names.</summary>
     public static void Segmented(CpuState* s, Op* op)
     {
         s->EaTemp = TAddress.Of(s, op) + *(ulong*)((byte*)s + op->Src);
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>32-bit addresses wrap before the segment base is added.</summary>
+    /// <summary>64-bit code with 32-bit addresses: they wrap before the segment base is added.</summary>
     public static void Narrow(CpuState* s, Op* op)
     {
         s->EaTemp = (uint)TAddress.Of(s, op) + *(ulong*)((byte*)s + op->Src);
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>32-bit code: linear addresses wrap too (SDM vol. 1, 3.3.7).</summary>
+    public static void Wrapped(CpuState* s, Op* op)
+    {
+        s->EaTemp = (uint)(TAddress.Of(s, op) + *(ulong*)((byte*)s + op->Src));
         op[1].Handler(s, op + 1);
     }
 

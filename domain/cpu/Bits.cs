@@ -39,7 +39,7 @@ internal static unsafe class Bits<TSize> where TSize : struct, ISize
     public static void TestMemory(CpuState* s, Op* op)
     {
         long offset = (long)TSize.SignExtend(TSize.Load((byte*)s + op->Src));
-        ulong address = s->TempAddress + (ulong)((offset >> (3 + TSize.Log)) * TSize.Bytes);
+        ulong address = Mmu.Linear(s, s->TempAddress + (ulong)((offset >> (3 + TSize.Log)) * TSize.Bytes));
         int bit = (int)offset & (TSize.Bytes * 8 - 1);
         byte* at = op->Scale == 0 ? Mmu.Read(s, op, address, TSize.Bytes) : Mmu.Modify(s, op, address, TSize.Bytes);
         if (at == null)

@@ -21,17 +21,20 @@ public sealed unsafe partial class Cpu
 
     private static TlbEntry* Slot(TlbEntry* tlb, ulong address) => tlb + ((address >> 12) & (Mmu.TlbEntries - 1));
 
+    /// <summary>An instruction's linear address: 32 bits in 32-bit code. Accesses without an instruction are the processor's own.</summary>
+    private ulong Linear(Op* op, ulong address) =>
+        (op != null && !s->Code64) || (s->Cr0 & ControlPaging) == 0 ? (uint)address : address;
+
     internal byte* ReadSlow(Op* op, ulong address, int size)
     {
-        if ((s->Cr0 & ControlPaging) == 0)
-            address = (uint)address;
+        address = Linear(op, address);
         if (!Translate(address, UserAccess, out ulong physical))
             return Fault(s, op);
         byte* scratch = (byte*)s->Scratch;
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!Translate(address + (ulong)first, UserAccess, out ulong second))
+            if (!Translate(Linear(op, address + (ulong)first), UserAccess, out ulong second))
                 return Fault(s, op);
             ReadPhysical(physical, scratch, first);
             ReadPhysical(second, scratch + first, size - first);
@@ -48,8 +51,7 @@ public sealed unsafe partial class Cpu
 
     internal bool WriteSlow(Op* op, ulong address, int size, ulong low, ulong high)
     {
-        if ((s->Cr0 & ControlPaging) == 0)
-            address = (uint)address;
+        address = Linear(op, address);
         if (!Translate(address, UserAccess | AccessWrite, out ulong physical))
         {
             Fault(s, op);
@@ -59,7 +61,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!Translate(address + (ulong)first, UserAccess | AccessWrite, out ulong second))
+            if (!Translate(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out ulong second))
             {
                 Fault(s, op);
                 return false;
@@ -76,8 +78,7 @@ public sealed unsafe partial class Cpu
 
     internal byte* ModifySlow(Op* op, ulong address, int size)
     {
-        if ((s->Cr0 & ControlPaging) == 0)
-            address = (uint)address;
+        address = Linear(op, address);
         if (!Translate(address, UserAccess | AccessWrite, out ulong physical))
             return Fault(s, op);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
@@ -93,7 +94,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!Translate(address + (ulong)first, UserAccess | AccessWrite, out second))
+            if (!Translate(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out second))
                 return Fault(s, op);
         }
         ReadPhysical(physical, scratch, first);
@@ -109,17 +110,28 @@ public sealed unsafe partial class Cpu
         byte* at = ReadSlow(op, address, size);
         if (at == null)
             return Prepared.Faulted;
-        return at == (byte*)s->Scratch ? Prepared.Copied : Prepared.Mapped;
+        // Only what the operation's own probe finds may run again: without this, an address that the fill changed would never end.
+        if (Mmu.ReadHit(s, address, size) != null)
+            return Prepared.Mapped;
+        CopyToScratch(at, size);
+        return Prepared.Copied;
+    }
+
+    private void CopyToScratch(byte* at, int size)
+    {
+        if (at != (byte*)s->Scratch)
+            Buffer.MemoryCopy(at, s->Scratch, size, size);
     }
 
     internal Prepared PrepareWrite(Op* op, ulong address, int size, bool modify)
     {
         if (!ProbeWrite(op, address, size))
             return Prepared.Faulted;
-        Translate(address, UserAccess | AccessWrite, out ulong physical);
+        ulong linear = Linear(op, address);
+        Translate(linear, UserAccess | AccessWrite, out ulong physical);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
         {
-            FillWrite(address, physical);
+            FillWrite(linear, physical);
             if (Mmu.WriteHit(s, address, size) != null)
                 return Prepared.Mapped;
         }
@@ -128,8 +140,7 @@ public sealed unsafe partial class Cpu
         byte* at = ReadSlow(op, address, size);
         if (at == null)
             return Prepared.Faulted;
-        if (at != (byte*)s->Scratch)
-            Buffer.MemoryCopy(at, s->Scratch, size, size);
+        CopyToScratch(at, size);
         return Prepared.Copied;
     }
 
@@ -137,8 +148,6 @@ public sealed unsafe partial class Cpu
     /// <returns>whether the operation completed</returns>
     internal bool RunOnCopy(Op* op, ulong address, int size, bool write)
     {
-        if ((s->Cr0 & ControlPaging) == 0)
-            address = (uint)address;
         var entry = Slot(write ? s->WriteTlb : s->ReadTlb, address);
         var saved = *entry;
         entry->Tag = (address + (ulong)(size - 1)) & ~Mmu.OffsetMask;
@@ -164,7 +173,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(s->RmwAddress, size))
         {
             first = (int)(4096 - (s->RmwAddress & Mmu.OffsetMask));
-            Translate(s->RmwAddress + (ulong)first, UserAccess | AccessWrite, out ulong second);
+            Translate(s->Code64 ? s->RmwAddress + (ulong)first : (uint)(s->RmwAddress + (ulong)first), UserAccess | AccessWrite, out ulong second);
             WritePhysical(second, scratch + first, size - first);
         }
         WritePhysical(physical, scratch, first);
@@ -173,8 +182,9 @@ public sealed unsafe partial class Cpu
     /// <summary>Whether <paramref name="size"/> bytes can be written; notes the fault when not. Nothing is written.</summary>
     internal bool ProbeWrite(Op* op, ulong address, int size)
     {
+        address = Linear(op, address);
         if (Translate(address, UserAccess | AccessWrite, out _)
-            && (!Crosses(address, size) || Translate((address & ~Mmu.OffsetMask) + 4096, UserAccess | AccessWrite, out _)))
+            && (!Crosses(address, size) || Translate(Linear(op, (address & ~Mmu.OffsetMask) + 4096), UserAccess | AccessWrite, out _)))
             return true;
         Fault(s, op);
         return false;

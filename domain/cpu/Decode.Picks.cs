@@ -297,6 +297,11 @@ internal unsafe struct OperandNarrow : IAddressPick
     public static Handler Get<TAddress>() where TAddress : struct, IAddress => &Operand<TAddress>.Narrow;
 }
 
+internal unsafe struct OperandWrapped : IAddressPick
+{
+    public static Handler Get<TAddress>() where TAddress : struct, IAddress => &Operand<TAddress>.Wrapped;
+}
+
 internal unsafe struct OperandCompute : IAddressPick
 {
     public static Handler Get<TAddress>() where TAddress : struct, IAddress => &Operand<TAddress>.Compute;

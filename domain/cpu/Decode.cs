@@ -266,7 +266,8 @@ internal sealed unsafe partial class BlockBuilder
         }
         if (!based && !narrow)
             return plain;
-        ref var op = ref Emit(narrow ? Pick.Address<OperandNarrow>(plain.Form) : Pick.Address<OperandSegmented>(plain.Form));
+        ref var op = ref Emit(!code64 ? Pick.Address<OperandWrapped>(plain.Form)
+            : narrow ? Pick.Address<OperandNarrow>(plain.Form) : Pick.Address<OperandSegmented>(plain.Form));
         plain.Apply(ref op);
         op.Src = based ? (ushort)(segmentBaseOffset + 8 * (segment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs)) : zeroOffset;
         return new Address { Base = eaTempOffset, Index = zeroOffset };

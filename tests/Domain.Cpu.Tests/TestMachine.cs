@@ -14,6 +14,10 @@ internal sealed unsafe class TestMachine : IInterruptController
 {
     public const ulong CodeAt = 0x100000, StackTop = 0x90000, InterruptStackTop = 0xa0000, PageTable = 0x14000;
     public const ushort KernelCode = 0x08, KernelData = 0x10, UserData = 0x1b, UserCode = 0x23, Task = 0x28;
+    public const ushort UserCode32 = 0x3b, UserCode16 = 0x43, KernelCode32 = 0x48, KernelCode16 = 0x50;
+
+    /// <summary>First of four descriptors that are left to the test.</summary>
+    public const ushort Spare = 0x58;
 
     public GuestMemory Memory { get; } = GuestMemory.Allocate(16 << 20);
 
@@ -41,6 +45,10 @@ internal sealed unsafe class TestMachine : IInterruptController
         Write(0x1000 + (UserData & ~3u), 0x00cff3000000ffff);
         Write(0x1000 + (UserCode & ~3u), 0x00affb000000ffff);
         Write(0x1000 + Task, 0x0000890030000067);
+        Write(0x1000 + (UserCode32 & ~3u), 0x00cffb000000ffff);
+        Write(0x1000 + (UserCode16 & ~3u), 0x008ffb000000ffff);
+        Write(0x1000 + KernelCode32, 0x00cf9b000000ffff);
+        Write(0x1000 + KernelCode16, 0x008f9b000000ffff);
         Write(0x3000 + 4, InterruptStackTop);
 
         Write(0x10000, 0x11000 | 7);
@@ -52,7 +60,7 @@ internal sealed unsafe class TestMachine : IInterruptController
                 Write(PageTable + 0x1000 * table + 8 * page, ((table * 512 + page) << 12) | 7);
         }
         S->GdtBase = 0x1000;
-        S->GdtLimit = 0x37;
+        S->GdtLimit = 0x77;
         S->IdtBase = 0x2000;
         S->IdtLimit = 0xfff;
         S->TssBase = 0x3000;
@@ -91,16 +99,38 @@ internal sealed unsafe class TestMachine : IInterruptController
         Cpu.SetPrivilege(3);
     }
 
-    public static byte[] Assemble(ulong at, Action<Assembler> write)
+    /// <summary>To a code segment of privilege 3, with flat data segments.</summary>
+    public void ToUser(ushort code)
     {
-        var assembler = new Assembler(64);
+        Assert(Cpu.LoadCode(code, 3));
+        foreach (int segment in new[] { Cpu.SegmentSs, Cpu.SegmentDs, Cpu.SegmentEs, Cpu.SegmentFs, Cpu.SegmentGs })
+            Assert(Cpu.LoadSegment(segment, UserData));
+    }
+
+    /// <summary>Legacy protected mode without paging, as PVH starts a kernel, at <see cref="CodeAt"/>.</summary>
+    public void ToUnpaged()
+    {
+        Cpu.ResetToPvh((uint)CodeAt, 0);
+        S->Gpr[4] = StackTop;
+        S->Cr4 = Cpu.Control4Sse;
+    }
+
+    private static void Assert(bool done)
+    {
+        if (!done)
+            throw new InvalidOperationException("the processor refused a segment");
+    }
+
+    public static byte[] Assemble(ulong at, Action<Assembler> write, int bits = 64)
+    {
+        var assembler = new Assembler(bits);
         write(assembler);
         using var stream = new MemoryStream();
         assembler.Assemble(new StreamCodeWriter(stream), at);
         return stream.ToArray();
     }
 
-    public int Place(ulong at, Action<Assembler> write) => Place(at, Assemble(at, write));
+    public int Place(ulong at, Action<Assembler> write, int bits = 64) => Place(at, Assemble(at, write, bits));
 
     public int Place(ulong at, byte[] code)
     {
