@@ -10,7 +10,11 @@ namespace Domain;
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
-    internal const int ModeCode64 = 1, ModeSingle = 2;
+    internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeSingle = 0x80;
+
+    /// <summary>Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.</summary>
+    internal const int ModeBits = 7;
+    private const ulong ModeMask = ((1UL << ModeBits) - 1) << 1;
     internal const ulong NoPage = ulong.MaxValue;
     private const nuint ArenaBytes = 16 << 20;
     private const int BucketCount = 1 << 15;

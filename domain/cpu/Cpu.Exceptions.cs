@@ -45,6 +45,9 @@ public sealed unsafe partial class Cpu
         while (!TryDeliver(vector, error, kind))
         {
             int second = s->Vector;
+            // EXT: the fault is not the program's own, but met on the way to a handler.
+            if (kind != EventKind.Software && second is >= ExceptionInvalidTss and <= ExceptionGeneralProtection)
+                s->ErrorCode |= ErrorExternal;
             if (kind == EventKind.Exception)
             {
                 if (vector == ExceptionDoubleFault)
@@ -56,6 +59,8 @@ public sealed unsafe partial class Cpu
             }
             else
             {
+                if (kind == EventKind.Software)
+                    s->Rip = s->InterruptRip;
                 vector = second;
                 error = s->ErrorCode;
                 kind = EventKind.Exception;
@@ -67,7 +72,7 @@ public sealed unsafe partial class Cpu
 
     private bool TryDeliver(int vector, uint error, EventKind kind)
     {
-        uint selfError = (uint)vector * 8 + ErrorIdt + (kind == EventKind.Software ? 0 : ErrorExternal);
+        uint selfError = (uint)vector * 8 + ErrorIdt;
         // Before long mode nothing of this machine takes an interrupt; what fails there ends in a shutdown.
         if ((s->Efer & EferLongActive) == 0)
             return Refuse(ExceptionDoubleFault, 0);

@@ -153,7 +153,7 @@ public sealed unsafe partial class Cpu
     /// <summary>Voids all links and code translations.</summary>
     private void NewGeneration()
     {
-        s->Generation += 2;
+        s->Generation += 1UL << (ModeBits + 1);
         Clear(kernelExecute);
         Clear(userExecute);
         for (int i = 0; i < 64; i++)

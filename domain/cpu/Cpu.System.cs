@@ -17,8 +17,6 @@ public sealed unsafe partial class Cpu
     private const ulong DescriptorPresent = 1UL << 47, DescriptorSystem = 1UL << 44, DescriptorCode = 1UL << 43;
     private const ulong DescriptorConforming = 1UL << 42, DescriptorLong = 1UL << 53;
 
-    internal const int ModeNoFpu = 4, ModeNoSse = 8;
-
     /// <summary>What decoding depends on.</summary>
     private int Mode
     {

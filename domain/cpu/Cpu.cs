@@ -28,6 +28,9 @@ public sealed unsafe partial class Cpu
     /// <summary>Instructions between two looks at interrupts: a few microseconds.</summary>
     private const int Quantum = 1024;
 
+    /// <summary>DR6.BS.</summary>
+    private const ulong DebugSingleStep = 1 << 14;
+
     private readonly GuestMemory memory;
     private readonly Bus bus;
     private readonly IInterruptController interrupts;
@@ -57,8 +60,8 @@ public sealed unsafe partial class Cpu
         s->Alone = (Op*)NativeMemory.AllocZeroed(2, (nuint)sizeof(Op));
         s->Alone[1].Handler = &Mmu.Stop;
         builder = new BlockBuilder(s);
-        // Generation 0 is what empty cache entries hold.
-        s->Generation = 2;
+        // Empty cache entries hold generation 0.
+        NewGeneration();
         ResetRegisters();
         FlushTranslations();
     }
@@ -127,30 +130,30 @@ public sealed unsafe partial class Cpu
             if (s->Halted)
                 return CpuExit.Halted;
 
-            bool trap = (s->SystemFlags & Flags.Trap) != 0;
-            bool single = trap || s->Shadow;
+            s->Step = (s->SystemFlags & Flags.Trap) != 0;
+            bool single = s->Step || s->Shadow;
             s->Shadow = false;
             s->Exit = ExitReason.None;
-            var block = FindBlock(s->Rip, Mode | (single ? ModeSingle : 0));
+            int mode = Mode;
+            s->Generation = s->Generation & ~ModeMask | (uint)mode << 1;
+            var block = FindBlock(s->Rip, single ? mode | ModeSingle : mode);
             if (block != null)
             {
                 var target = Block.Ops(block);
                 if (!single && block->SecondPage == NoPage)
                     Remember(s->Rip, target);
                 s->PendingLink = null;
-                s->Budget = Quantum;
+                // A single instruction comes back here whatever it links to.
+                long budget = single ? 0 : Quantum;
+                s->Budget = budget;
                 target->Handler(s, target);
-                retired += (ulong)(Quantum - s->Budget);
+                retired += (ulong)(budget - s->Budget);
             }
             switch (s->Exit)
             {
                 case ExitReason.None:
-                    if (trap)
-                    {
-                        s->Dr[6] |= 1 << 14;
-                        if (!Deliver(ExceptionDebug, 0, EventKind.Exception))
-                            return CpuExit.TripleFault;
-                    }
+                    if (s->Step && !DeliverStep())
+                        return CpuExit.TripleFault;
                     break;
                 case ExitReason.Exception:
                     if (!Deliver(s->Vector, s->ErrorCode, EventKind.Exception))
@@ -161,10 +164,20 @@ public sealed unsafe partial class Cpu
                         return CpuExit.TripleFault;
                     break;
                 case ExitReason.Halt:
-                    s->Halted = true;
+                    // A debug exception ends the wait before it begins (SDM vol. 2, HLT).
+                    s->Halted = !s->Step;
+                    if (s->Step && !DeliverStep())
+                        return CpuExit.TripleFault;
                     break;
             }
         }
+    }
+
+    /// <summary>The trap behind an instruction that ran with TF set.</summary>
+    private bool DeliverStep()
+    {
+        s->Dr[6] |= DebugSingleStep;
+        return Deliver(ExceptionDebug, 0, EventKind.Exception);
     }
 
     /// <summary>Makes <see cref="Run"/> return <see cref="CpuExit.Attention"/> within a few microseconds. Any thread may call it.</summary>

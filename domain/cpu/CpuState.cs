@@ -52,7 +52,10 @@ internal unsafe struct CpuState
     /// <summary>Instructions left until the run loop looks up.</summary>
     public long Budget;
 
-    /// <summary>Translation generation × 2 + (1 at CPL 3). Links and jump-cache entries of another value are void.</summary>
+    /// <summary>
+    /// Translation generation, then <see cref="Cpu.ModeBits"/> bits of what decoding depends on, then 1 at CPL 3.
+    /// Links and jump-cache entries of another value are void.
+    /// </summary>
     public ulong Generation;
 
     /// <summary>TLB of the current privilege for data reads.</summary>
@@ -79,6 +82,9 @@ internal unsafe struct CpuState
     /// <summary>Its error code, where it has one.</summary>
     public uint ErrorCode;
 
+    /// <summary>Where the software interrupt stands: the place to return to when its delivery faults.</summary>
+    public ulong InterruptRip;
+
     /// <summary>RFLAGS except the six arithmetic flags.</summary>
     public ulong SystemFlags;
 
@@ -87,6 +93,9 @@ internal unsafe struct CpuState
 
     /// <summary>Interrupts are held back until the next instruction has completed (STI, MOV SS).</summary>
     public bool Shadow;
+
+    /// <summary>The instruction that completes is followed by a single-step trap.</summary>
+    public bool Step;
 
     /// <summary>CS is a 64-bit code segment.</summary>
     public bool Code64;

@@ -19,12 +19,12 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Cli: Emit(&SystemOps.ClearInterrupt); return false;
             case Mnemonic.Sti: Emit(&SystemOps.SetInterrupt); return true;
             case Mnemonic.Hlt: Emit(&SystemOps.Halt); return true;
-            case Mnemonic.Int or Mnemonic.Int3 or Mnemonic.Int1:
-            {
-                ref var op = ref Emit(&SystemOps.Interrupt);
-                op.Imm = i.Mnemonic == Mnemonic.Int3 ? 3u : i.Mnemonic == Mnemonic.Int1 ? 1u : i.Immediate8;
+            case Mnemonic.Int or Mnemonic.Int3:
+                Emit(&SystemOps.Interrupt).Imm = i.Mnemonic == Mnemonic.Int3 ? 3u : i.Immediate8;
                 return true;
-            }
+            case Mnemonic.Int1:
+                Emit(&SystemOps.InterruptDebug);
+                return true;
             case Mnemonic.In:
             {
                 ref var op = ref Emit(Pick.Size<PortIn>(Log(in i, 0)));

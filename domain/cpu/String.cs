@@ -9,8 +9,18 @@ namespace Domain;
 /// </remarks>
 internal static unsafe class String<TSize> where TSize : struct, ISize
 {
-    /// <summary>Bytes after which a repetition lets the run loop look around.</summary>
-    private const ulong Slice = 1 << 18;
+    /// <summary>What a repetition may spend before it lets the run loop look around: some 20 microseconds.</summary>
+    private const int Slice = 1 << 13;
+
+    /// <summary>Cost of an element that takes the slow path, and of a port; one that does not is 1, and so are 16 bytes in bulk.</summary>
+    private const int SlowCost = 32, PortCost = 128;
+
+    /// <summary>Stepped, each element is followed by a trap (SDM vol. 3, 17.3.1.4).</summary>
+    private static int Allowance(CpuState* s) => s->Step ? 1 : Slice;
+
+    private static int Cost(CpuState* s, byte* at) => at == (byte*)s->Scratch ? SlowCost : 1;
+
+    private static ulong Source(CpuState* s, Op* op) => Mmu.Linear(s, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src));
 
     private static ulong Width(Op* op) => op->Scale != 0 ? uint.MaxValue : ulong.MaxValue;
 
@@ -44,14 +54,15 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
     public static void Move(CpuState* s, Op* op)
     {
         ulong step = Step(s);
-        for (ulong done = 0, left = Remaining(s, op); left != 0;)
+        int allowance = Allowance(s);
+        for (ulong left = Remaining(s, op); left != 0;)
         {
-            if (done >= Slice)
+            if (allowance <= 0)
             {
                 Pause(s, op);
                 return;
             }
-            ulong from = (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), to = s->Gpr[7] & Width(op);
+            ulong from = Source(s, op), to = s->Gpr[7] & Width(op);
             byte* source = Mmu.Read(s, op, from, TSize.Bytes);
             if (source == null)
                 return;
@@ -61,13 +72,18 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
             {
                 if (!Mmu.Owner(s).WriteSlow(op, to, TSize.Bytes, TSize.Load(source), 0))
                     return;
+                allowance -= SlowCost;
             }
-            else if ((long)step < 0 || source == (byte*)s->Scratch || left == 1)
+            else if ((long)step < 0 || source == (byte*)s->Scratch || left == 1 || s->Step)
+            {
                 TSize.Store(target, TSize.Load(source));
+                allowance -= Cost(s, source);
+            }
             else
             {
                 elements = Fitting(to, Fitting(from, left));
                 ulong bytes = elements * (ulong)TSize.Bytes;
+                allowance -= (int)bytes / 16 + 1;
                 if (target > source && target < source + bytes)
                 {
                     // Overlapping upwards, each element is seen by the next: the idiom that fills memory with a pattern.
@@ -81,7 +97,6 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
             Advance(s, op, 7, elements * step);
             CountDown(s, op, elements);
             left -= elements;
-            done += elements * (ulong)TSize.Bytes;
         }
         op[1].Handler(s, op + 1);
     }
@@ -90,9 +105,10 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
     {
         ulong step = Step(s);
         ulong value = TSize.Load((byte*)s);
-        for (ulong done = 0, left = Remaining(s, op); left != 0;)
+        int allowance = Allowance(s);
+        for (ulong left = Remaining(s, op); left != 0;)
         {
-            if (done >= Slice)
+            if (allowance <= 0)
             {
                 Pause(s, op);
                 return;
@@ -104,12 +120,17 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
             {
                 if (!Mmu.Owner(s).WriteSlow(op, to, TSize.Bytes, value, 0))
                     return;
+                allowance -= SlowCost;
             }
-            else if ((long)step < 0 || left == 1)
+            else if ((long)step < 0 || left == 1 || s->Step)
+            {
                 TSize.Store(target, value);
+                allowance--;
+            }
             else
             {
                 elements = Fitting(to, left);
+                allowance -= (int)elements * TSize.Bytes / 16 + 1;
                 switch (TSize.Bytes)
                 {
                     case 1: new Span<byte>(target, (int)elements).Fill((byte)value); break;
@@ -121,7 +142,6 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
             Advance(s, op, 7, elements * step);
             CountDown(s, op, elements);
             left -= elements;
-            done += elements * (ulong)TSize.Bytes;
         }
         op[1].Handler(s, op + 1);
     }
@@ -129,18 +149,19 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
     public static void Load(CpuState* s, Op* op)
     {
         ulong step = Step(s);
-        ulong done = 0;
+        int allowance = Allowance(s);
         for (ulong left = Remaining(s, op); left != 0; left--)
         {
-            if (done++ >= 4096)
+            if (allowance <= 0)
             {
                 Pause(s, op);
                 return;
             }
-            byte* at = Mmu.Read(s, op, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), TSize.Bytes);
+            byte* at = Mmu.Read(s, op, Source(s, op), TSize.Bytes);
             if (at == null)
                 return;
             TSize.SetRegister((byte*)s, TSize.Load(at));
+            allowance -= Cost(s, at);
             Advance(s, op, 6, step);
             CountDown(s, op, 1);
         }
@@ -151,10 +172,10 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
     {
         ulong step = Step(s);
         ulong value = TSize.Load((byte*)s);
-        ulong done = 0;
+        int allowance = Allowance(s);
         for (ulong left = Remaining(s, op); left != 0; left--)
         {
-            if (done++ >= 65536)
+            if (allowance <= 0)
             {
                 Pause(s, op);
                 return;
@@ -163,6 +184,7 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
             if (at == null)
                 return;
             ulong other = TSize.Load(at);
+            allowance -= Cost(s, at);
             AluSub.Apply<TSize>(s, value, other);
             Advance(s, op, 7, step);
             CountDown(s, op, 1);
@@ -175,22 +197,24 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
     public static void Compare(CpuState* s, Op* op)
     {
         ulong step = Step(s);
-        ulong done = 0;
+        int allowance = Allowance(s);
         for (ulong left = Remaining(s, op); left != 0; left--)
         {
-            if (done++ >= 65536)
+            if (allowance <= 0)
             {
                 Pause(s, op);
                 return;
             }
-            byte* at = Mmu.Read(s, op, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), TSize.Bytes);
+            byte* at = Mmu.Read(s, op, Source(s, op), TSize.Bytes);
             if (at == null)
                 return;
             ulong first = TSize.Load(at);
+            allowance -= Cost(s, at);
             at = Mmu.Read(s, op, s->Gpr[7] & Width(op), TSize.Bytes);
             if (at == null)
                 return;
             ulong second = TSize.Load(at);
+            allowance -= Cost(s, at);
             AluSub.Apply<TSize>(s, first, second);
             Advance(s, op, 6, step);
             Advance(s, op, 7, step);
@@ -207,8 +231,15 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
         if (!Cpu.MayUsePorts(s, op))
             return;
         ulong step = Step(s);
+        int allowance = Allowance(s);
         for (ulong left = Remaining(s, op); left != 0; left--)
         {
+            if (allowance <= 0)
+            {
+                Pause(s, op);
+                return;
+            }
+            allowance -= PortCost;
             ulong to = s->Gpr[7] & Width(op);
             var owner = Mmu.Owner(s);
             // The port must not be read before it is certain that the value can be stored.
@@ -227,9 +258,16 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
         if (!Cpu.MayUsePorts(s, op))
             return;
         ulong step = Step(s);
+        int allowance = Allowance(s);
         for (ulong left = Remaining(s, op); left != 0; left--)
         {
-            byte* at = Mmu.Read(s, op, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src), TSize.Bytes);
+            if (allowance <= 0)
+            {
+                Pause(s, op);
+                return;
+            }
+            allowance -= PortCost;
+            byte* at = Mmu.Read(s, op, Source(s, op), TSize.Bytes);
             if (at == null)
                 return;
             Mmu.Owner(s).PortOut((ushort)s->Gpr[2], TSize.Bytes, (uint)TSize.Load(at));

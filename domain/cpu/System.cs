@@ -76,11 +76,21 @@ internal static unsafe class SystemOps
         s->Exit = ExitReason.Halt;
     }
 
+    /// <summary>INT n, INT3.</summary>
     public static void Interrupt(CpuState* s, Op* op)
     {
         Next(s, op);
         s->Exit = ExitReason.SoftwareInterrupt;
         s->Vector = (int)op->Imm;
+        s->InterruptRip = op->Rip;
+    }
+
+    /// <summary>INT1: #DB as from the hardware, whatever the gate's privilege, and without a word in DR6.</summary>
+    public static void InterruptDebug(CpuState* s, Op* op)
+    {
+        Next(s, op);
+        s->Exit = ExitReason.Exception;
+        s->Vector = Cpu.ExceptionDebug;
     }
 
     /// <summary>IN; the port is Imm, or DX when Scale is 1. Dst takes the value.</summary>
@@ -174,7 +184,7 @@ internal static unsafe class SystemOps
             return;
         uint limit = *(ushort*)at;
         int width = s->Code64 ? 8 : 4;
-        at = Mmu.Read(s, op, s->TempAddress + 2, width);
+        at = Mmu.Read(s, op, Mmu.Linear(s, s->TempAddress + 2), width);
         if (at == null)
             return;
         ulong tableBase = width == 8 ? *(ulong*)at : *(uint*)at;
@@ -196,8 +206,8 @@ internal static unsafe class SystemOps
     {
         if (!Mmu.Write<Size16>(s, op, s->TempAddress, op->Imm == 0 ? s->GdtLimit : s->IdtLimit))
             return;
-        ulong tableBase = op->Imm == 0 ? s->GdtBase : s->IdtBase;
-        if (!(s->Code64 ? Mmu.Write<Size64>(s, op, s->TempAddress + 2, tableBase) : Mmu.Write<Size32>(s, op, s->TempAddress + 2, tableBase)))
+        ulong tableBase = op->Imm == 0 ? s->GdtBase : s->IdtBase, behind = Mmu.Linear(s, s->TempAddress + 2);
+        if (!(s->Code64 ? Mmu.Write<Size64>(s, op, behind, tableBase) : Mmu.Write<Size32>(s, op, behind, tableBase)))
             return;
         op[1].Handler(s, op + 1);
     }
@@ -293,6 +303,12 @@ internal static unsafe class SystemOps
         op[1].Handler(s, op + 1);
     }
 
+    /// <summary>
+    /// Other instructions trap when TF was set before them; SYSCALL and SYSRET when it is set after, so that a mask that
+    /// clears it keeps the trap out of the kernel.
+    /// </summary>
+    private static void StepByResult(CpuState* s) => s->Step = (s->SystemFlags & Flags.Trap) != 0;
+
     public static void SystemCall(CpuState* s, Op* op)
     {
         if ((s->Efer & Cpu.EferSyscall) == 0)
@@ -302,7 +318,9 @@ internal static unsafe class SystemOps
         }
         Mmu.Owner(s).EnterSystemCall(op->Rip + op->Length);
         s->Budget -= op->Count;
-        Jump.Continue(s);
+        StepByResult(s);
+        if (!s->Step)
+            Jump.Continue(s);
     }
 
     /// <summary>SYSRET; Imm 1: to 64-bit code.</summary>
@@ -317,9 +335,9 @@ internal static unsafe class SystemOps
             return;
         Mmu.Owner(s).LeaveSystemCall(op->Imm != 0);
         s->Budget -= op->Count;
-        if (op->Imm == 0 || (s->SystemFlags & Flags.Trap) != 0)
-            return;
-        Jump.Continue(s);
+        StepByResult(s);
+        if (op->Imm != 0 && !s->Step)
+            Jump.Continue(s);
     }
 
     public static void SwapGs(CpuState* s, Op* op)
@@ -337,6 +355,13 @@ internal static unsafe class SystemOps
             Failed(s, op);
     }
 
+    /// <summary>MOV SS and POP SS: neither interrupts nor a single-step trap before the next instruction (SDM vol. 3, 6.8.3).</summary>
+    private static void ShadowStack(CpuState* s)
+    {
+        s->Shadow = true;
+        s->Step = false;
+    }
+
     /// <summary>MOV to segment register Imm.</summary>
     public static void LoadSegment(CpuState* s, Op* op)
     {
@@ -345,7 +370,8 @@ internal static unsafe class SystemOps
             Failed(s, op);
             return;
         }
-        s->Shadow = op->Imm == Cpu.SegmentSs;
+        if (op->Imm == Cpu.SegmentSs)
+            ShadowStack(s);
         Next(s, op);
     }
 
@@ -358,6 +384,8 @@ internal static unsafe class SystemOps
             return;
         }
         s->Gpr[4] = s->Code64 ? s->Gpr[4] + op->Scale : (uint)(s->Gpr[4] + op->Scale);
+        if (op->Imm == Cpu.SegmentSs)
+            ShadowStack(s);
         Next(s, op);
     }
 
@@ -385,7 +413,7 @@ internal static unsafe class SystemOps
         if (at == null)
             return;
         ulong offset = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
-        at = Mmu.Read(s, op, s->TempAddress + (ulong)size, 2);
+        at = Mmu.Read(s, op, Mmu.Linear(s, s->TempAddress + (ulong)size), 2);
         if (at == null)
             return;
         if (!Mmu.Owner(s).FarTransfer(*(ushort*)at, offset, false))

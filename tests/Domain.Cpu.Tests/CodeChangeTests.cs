@@ -123,4 +123,41 @@ public sealed unsafe class CodeChangeTests
         machine.RunToHalt();
         Assert.Equal(500500UL, machine.Read(TestMachine.CodeAt + 0x800));
     }
+
+    /// <summary>The same bytes at the same address are one instruction in 64-bit code and two in 32-bit code.</summary>
+    [Fact]
+    public void BytesAreDecodedByTheCodeSegment()
+    {
+        var machine = new TestMachine();
+        // inc rax; ret, or dec eax; inc eax; ret
+        machine.Place(0x200000, [0x48, 0xff, 0xc0, 0xc3]);
+        machine.Write(0x300000, 0x120000UL | (ulong)TestMachine.KernelCode32 << 32);
+        machine.Write(0x300010, 0x130000UL | (ulong)TestMachine.KernelCode << 32);
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ebp, 100);
+            a.mov(edi, 0x200000);
+            a.xor(eax, eax);
+            a.Label(ref loop);
+            a.call(rdi);
+            a.call(rdi);
+            a.jmp(__fword_ptr[0x300000]);
+        });
+        machine.Place(0x120000, a =>
+        {
+            a.call(edi);
+            a.call(edi);
+            a.jmp(__fword_ptr[0x300010]);
+        }, 32);
+        machine.Place(0x130000, a =>
+        {
+            a.call(rdi);
+            a.dec(ebp);
+            a.jne(TestMachine.CodeAt + 12);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(300UL, machine.S->Gpr[0]);
+    }
 }
