@@ -21,6 +21,9 @@ public static class ExitCode
     /// <summary>This machine or account lacks a permission or a program that the step needs.</summary>
     public const int Lacking = 5;
 
+    /// <summary>A fault in this program (EX_SOFTWARE of sysexits.h).</summary>
+    public const int Fault = 70;
+
     /// <summary>Interrupted by the user.</summary>
     public const int Interrupted = 130;
 }

@@ -5,7 +5,7 @@ namespace Evilman;
 
 /// <summary>
 /// Finds what belongs to this program: in the work tree (out/bin/evilman beside out/images/ and deploy/), or unpacked from
-/// a distribution (everything in one folder). <c>EVILMAN_HOME</c> names another folder to look in first.
+/// a distribution (everything in one folder), or installed. <c>EVILMAN_HOME</c> names another folder to look in first.
 /// </summary>
 internal static class Files
 {
@@ -36,11 +36,49 @@ internal static class Files
         }
     }
 
+    /// <summary>
+    /// All of a file that has at most <paramref name="most"/> bytes, 2 GiB at the most. It need not be a regular file: what a pipe or a
+    /// device gives is bounded in the same way.
+    /// </summary>
+    /// <param name="what">What the file should be, with its article, for the sentence that refuses it.</param>
+    internal static byte[] Read(string file, int most, string what)
+    {
+        if (!Path.Exists(file))
+            throw new Failure($"{file}: there is no such file");
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            var bytes = new byte[Math.Min(most, FirstRead)];
+            for (var have = 0; ;)
+            {
+                var count = stream.Read(bytes, have, bytes.Length - have);
+                have += count;
+                if (count == 0)
+                    return bytes[..have];
+                if (have < bytes.Length)
+                    continue;
+                if (have == most)
+                    return stream.ReadByte() < 0 ? bytes : throw new Failure($"{file} is not {what}: it has more than {most} bytes");
+                Array.Resize(ref bytes, (int)Math.Min(most, 2L * have));
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new Failure($"{file} cannot be read: {failure.Message}");
+        }
+    }
+
+    const int FirstRead = 1 << 20;
+
+    /// <summary>Where deploy.md installs it.</summary>
+    const string Installed = "/usr/lib/evilman";
+
     static System.Collections.Generic.IEnumerable<string> Folders()
     {
         if (Environment.GetEnvironmentVariable("EVILMAN_HOME") is { Length: > 0 } home)
             yield return home;
         yield return Program.Folder;
+        yield return Installed;
         if (WorkTree is { } tree)
         {
             foreach (var folder in (string[])["out/images", "out/bin", "out", "deploy"])

@@ -31,6 +31,17 @@ internal static unsafe partial class Native
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int kill(int pid, int signal);
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int statx(int folder, string path, int flags, uint mask, FileStatus* status);
+
+    /// <summary>struct statx (linux/stat.h), as far as it is used here.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    internal struct FileStatus
+    {
+        [FieldOffset(20)] internal uint User;
+        [FieldOffset(28)] internal ushort Mode;
+    }
+
     [LibraryImport("libc")]
     internal static partial uint geteuid();
 

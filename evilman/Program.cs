@@ -10,42 +10,48 @@ public static class Program
 {
     public static int Main(string[] args)
     {
-        var root = Root();
-        var result = root.Parse(args);
         try
         {
-            if (result.Errors.Count > 0 && result.Action is System.CommandLine.Invocation.ParseErrorAction)
-            {
-                foreach (var error in result.Errors)
-                    Say.Complain(error.Message);
-                Say.Complain($"see «{Path(result.CommandResult.Command)} --help»");
-                return ExitCode.Usage;
-            }
+            return Run(args);
+        }
+        catch (Exception any)
+        {
+            return Explain(any, args);
+        }
+    }
+
+    static int Run(string[] args)
+    {
+        var result = Root().Parse(args);
+        if (result.Errors.Count == 0 || result.Action is not System.CommandLine.Invocation.ParseErrorAction)
             return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        }
-        catch (Failure failure)
+        foreach (var error in result.Errors)
+            Say.Complain(error.Message);
+        Say.Complain($"see «{Path(result.CommandResult.Command)} --help»");
+        return ExitCode.Usage;
+    }
+
+    /// <summary>Says in a sentence what went wrong; whatever it was, the user gets no stack trace.</summary>
+    static int Explain(Exception any, string[] args)
+    {
+        switch (any)
         {
-            Say.Complain(failure.Message);
-            return failure.ExitCode;
-        }
-        catch (AggregateException many) when (many.InnerException is Failure failure)
-        {
-            Say.Complain(failure.Message);
-            return failure.ExitCode;
-        }
-        catch (OperationCanceledException)
-        {
-            return ExitCode.Interrupted;
-        }
-        catch (InvalidOperationException) when (args is [var first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal))
-        {
-            // The library fails to suggest behind a quote that is still open; then there is nothing to suggest.
-            return ExitCode.Done;
-        }
-        catch (Exception other) when (other is System.IO.IOException or UnauthorizedAccessException)
-        {
-            Say.Complain(other.Message);
-            return ExitCode.Failed;
+            case AggregateException { InnerException: { } inner }:
+                return Explain(inner, args);
+            case Failure failure:
+                Say.Complain(failure.Message);
+                return failure.ExitCode;
+            case OperationCanceledException:
+                return ExitCode.Interrupted;
+            case System.IO.IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException:
+                Say.Complain(any.Message);
+                return ExitCode.Failed;
+            case InvalidOperationException when args is [var first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal):
+                // The library fails to suggest behind a quote that is still open; then there is nothing to suggest.
+                return ExitCode.Done;
+            default:
+                Say.Complain($"this is a fault in evilman, please report it: {any.GetType().Name}: {any.Message}");
+                return ExitCode.Fault;
         }
     }
 

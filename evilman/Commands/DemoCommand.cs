@@ -16,9 +16,9 @@ internal static class DemoCommand
     sealed class Options
     {
         internal readonly Option<int> Moves = Values.CountOption("--moves", "How often the guest moves.", 5, 1, 1000);
-        internal readonly Option<long> Memory = Values.BytesOption("--memory", "Memory of the guest.", "64M");
+        internal readonly Option<ByteSize> Memory = Values.BytesOption("--memory", "Memory of the guest.", "64M");
         internal readonly Option<int> MaximumFreeze = Values.CountOption("--max-freeze", "The longest acceptable median freeze, in milliseconds.", 50, 1, 60_000);
-        internal readonly Option<TimeSpan> Patience = Values.DurationOption("--timeout", "Patience with each step.", "60s");
+        internal readonly Option<Duration> Patience = Values.DurationOption("--timeout", "Patience with each step.", "60s");
         internal readonly Option<string> OutFolder = new("--out") { Description = "Where to draw the chart.", HelpName = "FOLDER", DefaultValueFactory = _ => "out" };
         internal readonly Option<string?> Rehearse = new("--rehearse") { Hidden = true };
 
@@ -51,9 +51,9 @@ internal static class DemoCommand
             var plan = LabLauncher.Prepare(result.GetValue(nodes), LabCommand.Monitors(result.GetValue(monitors)), lifetime, rehearsal);
             List<string> words = [Environment.ProcessPath!, "demo-run", plan.Directory,
                 "--moves", moves.ToString(CultureInfo.InvariantCulture),
-                "--memory", result.GetValue(options.Memory).ToString(CultureInfo.InvariantCulture),
+                "--memory", result.GetValue(options.Memory).ToString(),
                 "--max-freeze", result.GetValue(options.MaximumFreeze).ToString(CultureInfo.InvariantCulture),
-                "--timeout", ((int)result.GetValue(options.Patience).TotalSeconds).ToString(CultureInfo.InvariantCulture),
+                "--timeout", result.GetValue(options.Patience).ToString(),
                 "--out", Path.GetFullPath(result.GetValue(options.OutFolder)!)];
             if (rehearsal)
                 words.AddRange(["--rehearse", result.GetValue(options.Rehearse)!]);

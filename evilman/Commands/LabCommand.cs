@@ -62,7 +62,7 @@ internal static class LabCommand
             """);
         command.SetAction(result =>
         {
-            var plan = LabLauncher.Prepare(result.GetValue(nodes), Monitors(result.GetValue(monitors)), (int)result.GetValue(lifetime).TotalSeconds);
+            var plan = LabLauncher.Prepare(result.GetValue(nodes), Monitors(result.GetValue(monitors)), (int)result.GetValue(lifetime).Time.TotalSeconds);
             LabLauncher.StartDetached(plan);
             Say.Step($"lab {plan.Id} is up: {plan.Nodes.Count} nodes, client {LabPlan.ClientAddress}");
             foreach (var node in plan.Nodes)

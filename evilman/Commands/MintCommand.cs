@@ -1,7 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
-using System.IO;
 using System.Net;
 using Evilman.Text;
 using Evilman.Tokens;
@@ -17,7 +17,8 @@ internal static class MintCommand
         var file = new Argument<string>("file") { Description = "Where to write the token." };
         var node = Values.AddressOption("--node", "The node that shall honour it.", required: true);
         var options = new TokenOptions();
-        var command = new Command("mint", "Signs a boot token: the permission to start one machine on one node.") { file, node };
+        var force = new Option<bool>("--force") { Description = "Replace a token, and what belongs to it, that has this name." };
+        var command = new Command("mint", "Signs a boot token: the permission to start one machine on one node.") { file, node, force };
         options.AddTo(command);
         command.WithExamples("""
             evilman mint job.token --node 10.0.0.1 --key-file node1.key \
@@ -28,12 +29,16 @@ internal static class MintCommand
         {
             var path = result.GetValue(file)!;
             var (token, chain) = options.Mint(result, result.GetValue(node)!);
-            File.WriteAllBytes(path, token);
-            var chainPath = path + ".chain";
-            if (!File.Exists(chainPath))
-                chain.Save(chainPath);
+            // The token comes last: where it is, what belongs to it is too.
+            var files = new List<(string Path, byte[] Bytes)> { (path, token) };
+            var begun = options.BeginsChain(result);
+            if (begun)
+                files.Insert(0, (path + ".chain", chain.Text()));
+            Secret.WriteAll(files, result.GetValue(force));
             Print(path, token);
-            Say.Note($"further payments come from {chainPath}");
+            Say.Note("it is a bearer's: whoever reads it can spend it");
+            if (begun)
+                Say.Note($"further payments come from {path}.chain");
             return ExitCode.Done;
         });
         return command;
@@ -44,7 +49,7 @@ internal static class MintCommand
         if (!BootToken.TryParse(bytes, out var token))
             throw new Failure("the token just minted is malformed"); // Mint checks every field, so this is a bug
         Say.Step($"{path}: a boot token for {Mint.Address(token.Node)}");
-        Say.Note($"machine    {Mint.Address(token.BootAddress)}/{token.PrefixLength}, {token.MemoryMiB} MiB, {token.CpuPercent}% of a processor, {token.DiskMiB} MiB disk");
+        Say.Note($"machine    {Mint.Address(token.BootAddress)}/{token.PrefixLength}, {token.MemoryMiB} MiB of memory");
         if (token.Gateway != 0)
             Say.Note($"gateway    {Mint.Address(token.Gateway)}");
         if (token.GuestCount > 0)

@@ -1,9 +1,9 @@
 using System;
 using System.CommandLine;
-using System.IO;
 using System.Threading;
 using Evilman.Net;
 using Evilman.Text;
+using Evilman.Tokens;
 
 namespace Evilman.Commands;
 
@@ -24,12 +24,14 @@ internal static class PingCommand
             """);
         command.SetAction(result =>
         {
-            using var socket = EchoSocket.Open();
             var to = result.GetValue(node)!;
-            if (result.GetValue(token) is not { } file)
+            var file = result.GetValue(token);
+            var bytes = file is null ? null : TokenFile.Read(file);
+            using var socket = EchoSocket.Open();
+            if (bytes is null)
                 return Ordinary(socket, to, result.GetValue(count), result.GetValue(size), result.GetValue(timeout));
 
-            var answer = MagicPinger.Send(socket, to, BootClient.ReadFile(file), result.GetValue(timeout))
+            var answer = MagicPinger.Send(socket, to, bytes, result.GetValue(timeout))
                 ?? throw Failure.NoAnswer($"{to} does not answer");
             if (!answer.Accepted)
                 throw new Failure($"{to} refused: {answer.Sentence()}", ExitCode.Refused);

@@ -18,7 +18,7 @@ internal sealed class TokenOptions
         {
             if (Quantity.TryAddressWithLength(result.Tokens[0].Value, out var address, out var length))
                 return (address, length);
-            result.AddError($"«{result.Tokens[0].Value}» is not an address like 10.0.0.101/24");
+            result.AddError($"--boot-address: {Values.Quoted(result.Tokens[0].Value)} is not an address like 10.0.0.101/24");
             return null;
         },
     };
@@ -33,25 +33,23 @@ internal sealed class TokenOptions
             for (var i = 0; i < found.Length; i++)
             {
                 if (!Quantity.TryAddress(result.Tokens[i].Value, out found[i]))
-                    result.AddError($"«{result.Tokens[i].Value}» is not an IPv4 address");
+                    result.AddError($"--guest: {Values.Quoted(result.Tokens[i].Value)} is not an IPv4 address");
             }
             return found;
         },
     };
-    readonly Option<long> memory = Values.BytesOption("--memory", "Memory of the machine.", "64M");
-    readonly Option<int> cpu = Values.CountOption("--cpu", "Share of the processor, in hundredths of one.", 100, 1, ushort.MaxValue);
-    readonly Option<long> disk = Values.BytesOption("--disk", "Disk of the machine.", "0");
+    readonly Option<ByteSize> memory = Values.BytesOption("--memory", "Memory of the machine.", "64M");
     readonly Option<int> tokens = Values.CountOption("--tokens", "How many payment tokens it carries (the k of the thesis). A machine ends when it has used the CPU time that they pay for: an hour each, unless the node says otherwise.", 10, 1, 1_000_000);
     readonly Option<int> chainLength = Values.CountOption("--chain-length", "Elements of the new hash chain it begins.", 10_000, 1, Chain.MaximumLength);
     readonly Option<string?> chainFile = Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
-    readonly Option<System.TimeSpan> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");
+    readonly Option<Duration> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");
 
     /// <summary>What the token allows to be loaded: hashed into it.</summary>
     internal Option<string?> Loader { get; } = Values.FileOption("--loader", "The only loader that the machine will start.");
 
     internal void AddTo(Command command)
     {
-        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, cpu, disk, tokens, chainLength, chainFile, expires, Loader])
+        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile, expires, Loader])
             command.Options.Add(option);
     }
 
@@ -60,8 +58,8 @@ internal sealed class TokenOptions
 
     internal IPAddress[] Guests(ParseResult result) => result.GetValue(guests) ?? [];
 
-    /// <summary>Whether the user wants a token minted here.</summary>
-    internal bool Given(ParseResult result) => result.GetValue(keyFile) is not null;
+    /// <summary>Whether a chain is begun for the token, and none was given.</summary>
+    internal bool BeginsChain(ParseResult result) => result.GetValue(chainFile) is null;
 
     /// <param name="standardGuest">The guest address to permit when the user names none.</param>
     internal (byte[] Token, Chain Chain) Mint(ParseResult result, IPAddress node, IPAddress? standardGuest = null)
@@ -77,12 +75,11 @@ internal sealed class TokenOptions
             Gateway = result.GetValue(gateway),
             Guests = Guests(result).Length == 0 && standardGuest is not null ? [standardGuest] : Guests(result),
             MemoryBytes = result.GetValue(memory),
-            CpuPercent = result.GetValue(cpu),
-            DiskBytes = result.GetValue(disk),
             Tokens = result.GetValue(tokens),
             Lifetime = result.GetValue(expires),
             Loader = BootClient.ReadFile(result.GetValue(Loader) ?? throw Failure.Usage("--loader is missing: the file whose hash goes into the token")),
         };
+        AddressRules.Demand(request);
         return (Tokens.Mint.Token(request, key, chain), chain);
     }
 }

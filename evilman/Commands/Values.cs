@@ -1,24 +1,26 @@
 using System;
 using System.CommandLine;
-using System.IO;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Net;
 using Evilman.Text;
 
 namespace Evilman.Commands;
 
-/// <summary>Options and arguments whose text is checked while the command line is parsed.</summary>
+/// <summary>
+/// Options and arguments whose text is checked while the command line is parsed. Every option that is not plain text is made here, by a
+/// parser of ours: the library's own conversions throw where a value is wrong.
+/// </summary>
 internal static class Values
 {
+    delegate bool Parser<T>(string text, out T value);
+
+    const int LongestQuote = 60;
+
     internal static Argument<IPAddress> Address(string name, string description) => new(name)
     {
         Description = description,
-        CustomParser = result =>
-        {
-            if (Quantity.TryAddress(result.Tokens[0].Value, out var address))
-                return address;
-            result.AddError($"«{result.Tokens[0].Value}» is not an IPv4 address");
-            return IPAddress.Any;
-        },
+        CustomParser = result => Parse<IPAddress>(result, Quantity.TryAddress, "an IPv4 address") ?? IPAddress.Any,
     };
 
     internal static Option<IPAddress?> AddressOption(string name, string description, bool required = false) => new(name)
@@ -26,57 +28,56 @@ internal static class Values
         Description = description,
         HelpName = "A.B.C.D",
         Required = required,
-        CustomParser = result =>
-        {
-            if (Quantity.TryAddress(result.Tokens[0].Value, out var address))
-                return address;
-            result.AddError($"«{result.Tokens[0].Value}» is not an IPv4 address");
-            return null;
-        },
+        CustomParser = result => Parse<IPAddress>(result, Quantity.TryAddress, "an IPv4 address"),
     };
 
-    internal static Option<long> BytesOption(string name, string description, string standard) => new(name)
+    internal static Option<ByteSize> BytesOption(string name, string description, string standard) => new(name)
     {
         Description = description,
         HelpName = "SIZE",
-        DefaultValueFactory = _ => Quantity.TryBytes(standard, out var bytes) ? bytes : 0,
-        CustomParser = result =>
-        {
-            if (Quantity.TryBytes(result.Tokens[0].Value, out var bytes))
-                return bytes;
-            result.AddError($"«{result.Tokens[0].Value}» is not a size like 64M or 1G");
-            return 0;
-        },
+        DefaultValueFactory = _ => Quantity.TryBytes(standard, out var bytes) ? new ByteSize(bytes) : default,
+        CustomParser = result => new ByteSize(Parse<long>(result, Quantity.TryBytes, "a size like 64M or 1G")),
     };
 
-    internal static Option<TimeSpan> DurationOption(string name, string description, string standard) => new(name)
+    internal static Option<Duration> DurationOption(string name, string description, string standard) => new(name)
     {
         Description = description,
         HelpName = "TIME",
-        DefaultValueFactory = _ => Quantity.TryDuration(standard, out var duration) ? duration : default,
-        CustomParser = result =>
-        {
-            if (Quantity.TryDuration(result.Tokens[0].Value, out var duration))
-                return duration;
-            result.AddError($"«{result.Tokens[0].Value}» is not a duration like 30s, 10m or 2h");
-            return default;
-        },
+        DefaultValueFactory = _ => Quantity.TryDuration(standard, out var duration) ? new Duration(duration) : default,
+        CustomParser = result => new Duration(Parse<TimeSpan>(result, Quantity.TryDuration, "a duration like 30s, 10m or 2h")),
     };
 
     internal static Option<int> CountOption(string name, string description, int standard, int smallest, int largest)
     {
-        var option = new Option<int>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => standard };
-        option.Validators.Add(result =>
+        bool InRange(string text, out int value) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= smallest && value <= largest;
+        return new Option<int>(name)
         {
-            if (result.Errors.GetEnumerator().MoveNext())
-                return;
-            var value = result.GetValueOrDefault<int>();
-            if (value < smallest || value > largest)
-                result.AddError($"{name} is {smallest} to {largest}");
-        });
-        return option;
+            Description = description,
+            HelpName = "N",
+            DefaultValueFactory = _ => standard,
+            CustomParser = result => Parse<int>(result, InRange, string.Create(CultureInfo.InvariantCulture, $"a number from {smallest} to {largest}")),
+        };
     }
 
     internal static Option<string?> FileOption(string name, string description, bool required = false) =>
         new(name) { Description = description, HelpName = "FILE", Required = required };
+
+    /// <summary>What a user typed, as it stands in a sentence: shortened, and without characters that steer a terminal.</summary>
+    internal static string Quoted(string text)
+    {
+        var shown = text.Length <= LongestQuote ? text : text[..LongestQuote] + "…";
+        return "«" + string.Concat(Array.ConvertAll(shown.ToCharArray(), static c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)) + "»";
+    }
+
+    static T? Parse<T>(ArgumentResult result, Parser<T> parser, string what)
+    {
+        if (result.Tokens.Count == 1 && parser(result.Tokens[0].Value, out var value))
+            return value;
+        var (name, text) = (Name(result), result.Tokens.Count == 0 ? "" : result.Tokens[0].Value);
+        result.AddError(result.Tokens.Count > 1 ? $"{name}takes one value" : $"{name}{Quoted(text)} is not {what}");
+        return default;
+    }
+
+    static string Name(ArgumentResult result) => result.Parent is OptionResult { Option.Name: var name } ? $"{name}: " : "";
 }

@@ -17,10 +17,9 @@ internal static class LabStore
     /// <summary>Makes the folder of a new lab.</summary>
     internal static string Create(string id)
     {
-        Directory.CreateDirectory(Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        // The name is guessable and the folder above is everybody's: a folder laid there by somebody else is not used.
-        if (new FileInfo(Root).LinkTarget is not null || (File.GetUnixFileMode(Root) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
-            throw new Failure($"{Root} is not a folder that only this user can write: remove it");
+        if (!Path.Exists(Root))
+            Directory.CreateDirectory(Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        OwnFolder.Demand(Root);
         var directory = Path.Combine(Root, id);
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return directory;
@@ -28,8 +27,9 @@ internal static class LabStore
 
     internal static IEnumerable<string> Directories()
     {
-        if (!Directory.Exists(Root))
+        if (!Path.Exists(Root))
             return [];
+        OwnFolder.Demand(Root);
         var found = Directory.GetDirectories(Root);
         Array.Sort(found, StringComparer.Ordinal);
         return found;

@@ -1,6 +1,5 @@
 using System;
 using System.Diagnostics;
-using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -15,7 +14,7 @@ public sealed record BootImage(byte[] Loader, byte[] Kernel, byte[] Initramfs, s
 /// <summary>The client's side of an upload to <c>cstrap</c> (thesis §8.2.1, steps 3 and 4; docs/protocols.md).</summary>
 public static class BootClient
 {
-    const int Chunk = 32 * 1024;
+    const int Chunk = 32 * 1024, LargestFile = 1 << 30;
 
     /// <summary>
     /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and the
@@ -112,6 +111,6 @@ public static class BootClient
     public static BootImage Read(string loader, string kernel, string? initramfs, string commandLine) =>
         new(ReadFile(loader), ReadFile(kernel), initramfs is null ? [] : ReadFile(initramfs), commandLine);
 
-    public static byte[] ReadFile(string file) =>
-        File.Exists(file) ? File.ReadAllBytes(file) : throw new Failure($"{file}: there is no such file");
+    /// <summary>A loader, kernel or initramfs: none has more bytes than the wire's length fields allow.</summary>
+    public static byte[] ReadFile(string file) => Files.Read(file, LargestFile, "something that a machine can be given");
 }

@@ -9,6 +9,8 @@ namespace Evilman.Text;
 /// <summary>Adds examples and exit codes below the help text that System.CommandLine builds.</summary>
 internal static class Help
 {
+    const int Narrowest = 40;
+
     static readonly Dictionary<Command, string> s_examples = [];
 
     /// <summary>Gives <paramref name="command"/> its examples: lines of "command line   what it does".</summary>
@@ -23,7 +25,7 @@ internal static class Help
     {
         foreach (var option in root.Options)
         {
-            if (option is not HelpOption { Action: SynchronousCommandLineAction inner })
+            if (option is not HelpOption { Action: HelpAction inner })
                 continue;
             option.Action = new Action(inner);
             // The library also takes /? and the like, which its completion would offer with every command.
@@ -32,10 +34,15 @@ internal static class Help
         }
     }
 
-    sealed class Action(SynchronousCommandLineAction inner) : SynchronousCommandLineAction
+    internal sealed class Action(HelpAction inner) : SynchronousCommandLineAction
     {
+        /// <summary>Columns of the terminal.</summary>
+        internal int Width { get; set; } = inner.MaxWidth;
+
         public override int Invoke(ParseResult result)
         {
+            // The library divides the width into columns, and fails or goes on for ever where there is no room for one.
+            inner.MaxWidth = Math.Max(Width, Narrowest);
             var code = inner.Invoke(result);
             var output = result.InvocationConfiguration.Output;
             if (s_examples.TryGetValue(result.CommandResult.Command, out var examples))

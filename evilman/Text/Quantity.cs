@@ -1,7 +1,6 @@
 using System;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 
 namespace Evilman.Text;
 
@@ -25,7 +24,10 @@ public static class Quantity
         return true;
     }
 
-    /// <summary>"30s", "10m", "2h", "7d" or plain seconds.</summary>
+    /// <summary>The longest duration that anybody may ask for.</summary>
+    const int MaximumDays = 3650;
+
+    /// <summary>"30s", "10m", "2h", "7d" or plain seconds; ten years at most.</summary>
     public static bool TryDuration(string text, out TimeSpan duration)
     {
         duration = default;
@@ -36,17 +38,31 @@ public static class Quantity
         var digits = seconds == 0 ? text : text[..^1];
         if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
             return false;
-        duration = TimeSpan.FromSeconds((long)count * Math.Max(seconds, 1));
+        var total = (long)count * Math.Max(seconds, 1);
+        if (total > MaximumDays * 86400L)
+            return false;
+        duration = TimeSpan.FromSeconds(total);
         return true;
     }
 
-    /// <summary>A dotted quad and nothing else ("10.1" is an address to some parsers, and a typing error to us).</summary>
+    /// <summary>
+    /// Four decimal octets and nothing else. Other parsers take "10.1" for 10.0.0.1 and "010.0.0.1" for 8.0.0.1 (inet_aton(3)); here
+    /// both are typing errors.
+    /// </summary>
     public static bool TryAddress(string text, out IPAddress address)
     {
         address = IPAddress.Any;
-        if (text.Split('.').Length != 4 || !IPAddress.TryParse(text, out var parsed) || parsed.AddressFamily != AddressFamily.InterNetwork)
+        Span<byte> octets = stackalloc byte[4];
+        var parts = text.Split('.');
+        if (parts.Length != octets.Length)
             return false;
-        address = parsed;
+        for (var i = 0; i < octets.Length; i++)
+        {
+            var leadingZero = parts[i].Length > 1 && parts[i][0] == '0';
+            if (leadingZero || !byte.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out octets[i]))
+                return false;
+        }
+        address = new IPAddress(octets);
         return true;
     }
 

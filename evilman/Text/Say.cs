@@ -11,8 +11,6 @@ internal static class Say
 {
     internal static bool Interactive => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
 
-    internal static readonly IAnsiConsole Error = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-
     /// <summary>A headline of the story.</summary>
     internal static void Title(string text)
     {
@@ -34,12 +32,17 @@ internal static class Say
     /// <summary>One line for a machine or a person, as it is.</summary>
     internal static void Plain(string text) => Console.WriteLine(text);
 
+    /// <summary>Why something was not done. Lost, and nothing else, where standard error is closed or full.</summary>
     internal static void Complain(string text)
     {
-        if (!Console.IsErrorRedirected)
-            Error.MarkupLine($"[red]evilman:[/] {Markup.Escape(text)}");
-        else
-            Console.Error.WriteLine($"evilman: {text}");
+        try
+        {
+            var prefix = Console.IsErrorRedirected ? "evilman:" : "\e[31mevilman:\e[0m";
+            Console.Error.WriteLine($"{prefix} {text}");
+        }
+        catch (Exception closed) when (closed is System.IO.IOException or UnauthorizedAccessException)
+        {
+        }
     }
 
     static void Line(string mark, string plainMark, string text, string? style = null)

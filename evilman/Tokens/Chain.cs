@@ -14,6 +14,8 @@ public sealed class Chain
     /// <summary>Hashing a million elements takes a quarter of a second; more would only be forgotten money.</summary>
     public const int MaximumLength = 10_000_000;
 
+    const int LongestFile = 128;
+
     readonly byte[] seed;
 
     public Chain(ReadOnlySpan<byte> seed, int length)
@@ -44,7 +46,7 @@ public sealed class Chain
     /// <summary>Reads "seed length" (40 hexadecimal digits and a number), as <see cref="Save"/> wrote it.</summary>
     public static Chain Load(string file)
     {
-        var words = File.ReadAllText(file).Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
+        var words = System.Text.Encoding.Latin1.GetString(Files.Read(file, LongestFile, "a chain file")).Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
         if (words.Length != 2 || words[0].Length != 2 * HashChain.ElementSize
             || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var length))
             throw new Failure($"{file} is not a chain file");
@@ -58,6 +60,9 @@ public sealed class Chain
         }
     }
 
-    public void Save(string file) => Secret.Write(file, System.Text.Encoding.ASCII.GetBytes(
-        string.Create(CultureInfo.InvariantCulture, $"{Convert.ToHexStringLower(seed)} {Length}\n")), replace: false);
+    public void Save(string file) => Secret.Write(file, Text(), replace: false);
+
+    /// <summary>What <see cref="Load"/> reads.</summary>
+    public byte[] Text() => System.Text.Encoding.ASCII.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{Convert.ToHexStringLower(seed)} {Length}\n"));
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using Wire;
 
@@ -9,6 +10,9 @@ public static class Secret
 {
     /// <summary>What a node takes for a secret: anything shorter is too easy to guess.</summary>
     public const int MinimumKeySize = 16;
+
+    /// <summary>Behind the key's newline a file may have remarks.</summary>
+    const int LongestKeyFile = 4096;
 
     /// <summary>
     /// A new node secret as its file holds it: 160 random bits, as long as the hash, which is what RFC 2104 section 3 advises;
@@ -31,34 +35,82 @@ public static class Secret
         return bytes;
     }
 
+    /// <summary>
+    /// Writes a file of mode 0600 in one step: it is there with all of its bytes, or it is not there, and what was there before is
+    /// lost only with <paramref name="replace"/>.
+    /// </summary>
     public static void Write(string file, ReadOnlySpan<byte> bytes, bool replace)
+    {
+        if (!replace && Path.Exists(file))
+            throw Exists(file);
+        var draft = $"{file}.{Convert.ToHexStringLower(Random(4))}";
+        try
+        {
+            using (var stream = new FileStream(draft, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                BufferSize = 0,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            }))
+            {
+                stream.Write(bytes);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(draft, file, overwrite: replace);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            Remove(draft);
+            throw !replace && Path.Exists(file) ? Exists(file) : new Failure($"{file} cannot be written: {failure.Message}");
+        }
+    }
+
+    /// <summary>
+    /// Writes all of the files or none: when one cannot be written, those written before it are removed. The last one is there only
+    /// when the others are.
+    /// </summary>
+    public static void WriteAll(IReadOnlyList<(string Path, byte[] Bytes)> files, bool replace)
+    {
+        foreach (var (path, _) in files)
+        {
+            if (!replace && Path.Exists(path))
+                throw Exists(path);
+        }
+        var written = 0;
+        try
+        {
+            for (; written < files.Count; written++)
+                Write(files[written].Path, files[written].Bytes, replace);
+        }
+        catch (Failure)
+        {
+            for (var i = 0; i < written; i++)
+                Remove(files[i].Path);
+            throw;
+        }
+    }
+
+    static void Remove(string file)
     {
         try
         {
-            using var stream = new FileStream(file, new FileStreamOptions
-            {
-                Mode = replace ? FileMode.Create : FileMode.CreateNew,
-                Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-            stream.Write(bytes);
+            File.Delete(file);
         }
-        catch (IOException) when (!replace && File.Exists(file))
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new Failure($"{file} exists already, and a secret is not overwritten");
+            // What is told is why it could not be written.
         }
     }
+
+    static Failure Exists(string file) => new($"{file} exists already, and a secret is not overwritten");
 
     /// <summary>A node secret: the file up to its first newline, as packetd reads it.</summary>
     public static byte[] ReadKey(string file)
     {
-        if (!File.Exists(file))
-            throw new Failure($"{file}: there is no such key file");
-        using var stream = File.OpenRead(file);
-        Span<byte> start = stackalloc byte[HmacSha1.MaxKeySize + 1];
-        var length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        var newline = start[..length].IndexOf((byte)'\n');
-        length = newline >= 0 ? newline : length;
+        ReadOnlySpan<byte> start = Files.Read(file, LongestKeyFile, "a key file");
+        var newline = start.IndexOf((byte)'\n');
+        var length = newline >= 0 ? newline : start.Length;
         if (length is < MinimumKeySize or > HmacSha1.MaxKeySize)
             throw new Failure($"{file} is no key file: a node secret has {MinimumKeySize} to {HmacSha1.MaxKeySize} bytes before a newline or the end");
         return start[..length].ToArray();

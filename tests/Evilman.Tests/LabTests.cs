@@ -43,6 +43,49 @@ public sealed class LabTests : IDisposable
         throw new InvalidOperationException("the tests do not lie in a work tree");
     }
 
+    /// <summary>The folder of labs has a name that anybody can guess; what somebody else laid there is neither believed nor run.</summary>
+    [Theory]
+    [InlineData("writable")]
+    [InlineData("link")]
+    [InlineData("file")]
+    [InlineData("foreign")]
+    [InlineData("replaceable")]
+    public void A_lab_that_somebody_else_could_have_written_is_not_believed(string kind)
+    {
+        var user = Run("id", "-u").Trim();
+        var root = Path.Combine(folder.FullName, $"evilman-{user}");
+        var target = kind == "link" ? Directory.CreateDirectory(Path.Combine(folder.FullName, "elsewhere")).FullName : root;
+        if (kind == "file")
+            File.WriteAllText(root, "");
+        else
+            Directory.CreateDirectory(Path.Combine(target, "abcdef"));
+        if (kind == "writable")
+            File.SetUnixFileMode(root, (UnixFileMode)0b111_111_111);
+        else if (kind == "link")
+            File.CreateSymbolicLink(root, target);
+        else if (kind == "replaceable")
+            File.SetUnixFileMode(folder.FullName, (UnixFileMode)0b111_111_111);
+        else if (kind == "foreign" && user == "0")
+            Run("chown", "-R", "65534", root);
+        else if (kind == "foreign")
+            return; // only root can give a folder away, and only root believes what others own
+
+        foreach (var words in (string[][])[["lab", "status"], ["lab", "exec", "client", "--", "true"], ["lab", "down"], ["lab", "up", "--nodes", "1"]])
+        {
+            var (code, output) = Evilman(words);
+            Assert.Equal(1, code);
+            Assert.Contains(kind == "replaceable" ? "lets other users replace" : "not a folder that only this user can write", output, StringComparison.Ordinal);
+        }
+    }
+
+    static string Run(string program, params string[] words)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardOutput = true })!;
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return output;
+    }
+
     /// <summary>Each test has a folder for temporary files of its own, and so labs that no other test or user sees.</summary>
     (int Code, string Output) Evilman(params string[] words) => EvilmanIn(folder.FullName, words);
 
@@ -187,9 +230,6 @@ public sealed class LabTests : IDisposable
 
         (byte[] Token, string Line)[] cases =
         [
-            (good[..^1], "shorter than its kind needs"),
-            ([.. good, 0], "has bytes after the token"),
-            ([.. new byte[4], .. good[4..]], "is malformed"),
             (Mint.Token(Request() with { Node = IPAddress.Parse("10.77.0.9") }, key, Chain.Fresh(50)), "for another node"),
             (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(1) }, key, Chain.Fresh(50)), "not valid yet"),
             (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-2), Lifetime = TimeSpan.FromHours(1) }, key, Chain.Fresh(50)), "has expired"),
@@ -210,6 +250,12 @@ public sealed class LabTests : IDisposable
             lines.Add(output);
         }
         Assert.Equal(cases.Length, lines.Count);
+        foreach (var form in (byte[][])[good[..^1], [.. good, 0], [.. new byte[4], .. good[4..]]])
+        {
+            var (code, output) = Spend(form);
+            Assert.Equal(1, code);
+            Assert.Contains("is not a boot token", output, StringComparison.Ordinal); // and it is not sent
+        }
         Assert.Contains("domains=0", Evilman("lab", "status").Output, StringComparison.Ordinal);
 
         var accepted = Spend(good);

@@ -1,0 +1,151 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Net;
+using System.Text;
+using Evilman.Tokens;
+using Xunit;
+
+namespace Evilman.Tests;
+
+/// <summary>What is written into secrets' files and read from them, by the shipped program.</summary>
+public sealed class SecretFileTests : IDisposable
+{
+    const UnixFileMode OwnersAlone = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("evilman-secrets-");
+
+    public void Dispose() => folder.Delete(recursive: true);
+
+    string At(string name) => Path.Combine(folder.FullName, name);
+
+    (int Code, string Error) Evilman(params string[] words) => Run(LabTests.Program, words);
+
+    static (int Code, string Error) Run(string program, string[] words)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEndAsync();
+        process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(30_000));
+        return (process.ExitCode, error.Result);
+    }
+
+    string[] MintWords(string name, params string[] more)
+    {
+        if (!File.Exists(At("node.key")))
+            File.WriteAllText(At("node.key"), "0123456789abcdef0123\n");
+        File.WriteAllBytes(At("loader"), [0xc3]);
+        return ["mint", At(name), "--node", "10.0.0.1", "--key-file", At("node.key"), "--boot-address", "10.0.0.101/24", "--loader", At("loader"), .. more];
+    }
+
+    [Fact]
+    public void A_token_and_what_belongs_to_it_are_their_owners_alone()
+    {
+        Assert.Equal((0, ""), Evilman(MintWords("a")));
+        foreach (var file in folder.GetFiles("a*"))
+            Assert.Equal(OwnersAlone, file.UnixFileMode);
+        Assert.True(File.Exists(At("a.chain")));
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("a.chain")]
+    public void Minting_over_any_of_them_changes_nothing_unless_it_is_told_to(string present)
+    {
+        File.WriteAllText(At(present), "mine");
+        var (code, error) = Evilman(MintWords("a"));
+        Assert.Equal(1, code);
+        Assert.Contains($"{At(present)} exists already", error, StringComparison.Ordinal);
+        Assert.Equal("mine", File.ReadAllText(At(present)));
+        Assert.Single(folder.GetFiles("a*"));
+
+        Assert.Equal((0, ""), Evilman(MintWords("a", "--force")));
+        Assert.True(Wire.BootToken.TryParse(File.ReadAllBytes(At("a")), out var token));
+        Assert.Equal(Chain.Load(At("a.chain")).Element(10_000), token.ChainEnd.ToArray());
+    }
+
+    /// <summary>A file system without room, in a mount namespace of the command's own.</summary>
+    [Theory]
+    [InlineData("keygen")]
+    [InlineData("mint")]
+    public void On_a_full_disk_nothing_is_left_and_the_reason_is_told(string command)
+    {
+        Directory.CreateDirectory(At("full"));
+        string[] words = command == "mint" ? MintWords("full/a") : ["keygen", At("full/a")];
+        const string Script = """
+            mount -t tmpfs -o size=4k tmpfs "$1" && full=$1 && shift && head -c 4096 /dev/zero >"$full/ballast" || exit 99
+            "$@"; code=$?
+            [ "$(ls "$full")" = ballast ] || exit 98
+            exit $code
+            """;
+        var (code, error) = Run("unshare", ["--user", "--map-root-user", "--mount", "/bin/sh", "-c", Script, "sh", At("full"), LabTests.Program, .. words]);
+        Assert.Equal(1, code);
+        Assert.Contains("cannot be written", error, StringComparison.Ordinal);
+        Assert.Contains("No space left", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>No packet may leave, so it does not matter that nobody is at the address: the file is refused first.</summary>
+    [Theory]
+    [InlineData("/dev/zero")]
+    [InlineData("key")]
+    [InlineData("long")]
+    [InlineData("empty")]
+    public void What_is_no_token_is_not_sent(string name)
+    {
+        File.WriteAllText(At("key"), Convert.ToHexStringLower(Secret.Random(20)) + "\n");
+        File.WriteAllBytes(At("long"), new byte[100_000]);
+        File.WriteAllText(At("empty"), "");
+        var path = name.StartsWith('/') ? name : At(name);
+        var (code, error) = Evilman("ping", "127.0.0.1", "--token", path);
+        Assert.Equal(1, code);
+        Assert.Contains($"{path} is not a boot token", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/dev/zero")]
+    [InlineData("/dev/null")]
+    public void What_is_no_key_file_is_refused(string path)
+    {
+        var (code, error) = Evilman(MintWords("b", "--key-file", path));
+        Assert.NotEqual(0, code);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        Assert.False(File.Exists(At("b")));
+    }
+
+    [Theory]
+    [InlineData("10.0.0.255/24", null, null, "broadcast")]
+    [InlineData("10.0.0.0/24", null, null, "network")]
+    [InlineData("10.0.0.101/24", "10.0.1.1", null, "not in the subnet")]
+    [InlineData("10.0.0.101/24", "10.0.0.255", null, "broadcast")]
+    [InlineData("10.0.0.101/24", "10.0.0.101", null, "twice")]
+    [InlineData("10.0.0.101/24", null, "10.0.0.255", "broadcast")]
+    [InlineData("10.0.0.101/24", null, "10.0.0.101", "twice")]
+    [InlineData("10.0.0.101/24", null, "224.0.0.1", "no host's")]
+    [InlineData("10.0.0.101/24", null, "127.0.0.1", "no host's")]
+    [InlineData("10.0.0.1/24", null, null, "twice")]
+    public void Addresses_that_no_machine_may_have_are_refused_when_minting(string boot, string? gateway, string? guest, string why)
+    {
+        var slash = boot.IndexOf('/');
+        var request = new MintRequest
+        {
+            Node = IPAddress.Parse("10.0.0.1"),
+            BootAddress = IPAddress.Parse(boot[..slash]),
+            PrefixLength = 24,
+            Gateway = gateway is null ? null : IPAddress.Parse(gateway),
+            Guests = guest is null ? [] : [IPAddress.Parse(guest)],
+            Loader = [0xc3],
+        };
+        var failure = Assert.Throws<Failure>(() => AddressRules.Demand(request));
+        Assert.Equal(ExitCode.Usage, failure.ExitCode);
+        Assert.Contains(why, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_write_that_is_refused_half_way_takes_back_what_it_wrote()
+    {
+        var failure = Assert.Throws<Failure>(() => Secret.WriteAll([(At("one"), [1]), (At("no/such/folder"), [2])], replace: false));
+        Assert.Contains("cannot be written", failure.Message, StringComparison.Ordinal);
+        Assert.Empty(folder.EnumerateFileSystemInfos());
+    }
+}
