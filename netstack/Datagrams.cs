@@ -49,7 +49,7 @@ internal static unsafe class Datagrams
         if (socket == null || socket->RemoteAddress == 0)
             return;
         socket->Error = code == Icmp.CodePort ? SocketError.Refused : SocketError.HostUnreachable;
-        Changed(stack, socket);
+        Changed(stack, socket, Readiness.None);
     }
 
     /// <summary>The most particular socket: a connected one before one bound to an address before one bound to all.</summary>
@@ -111,7 +111,7 @@ internal static unsafe class Datagrams
             payload.Skip(part);
         }
         socket->Count += need;
-        Changed(stack, socket);
+        Changed(stack, socket, Readiness.Readable);
     }
 
     private static void Put(DatagramSocket* socket, uint at, byte* bytes, int length)
@@ -273,9 +273,9 @@ internal static unsafe class Datagrams
         return false;
     }
 
-    private static void Changed(Stack* stack, DatagramSocket* socket)
+    private static void Changed(Stack* stack, DatagramSocket* socket, Readiness what)
     {
         if (stack->Link.Changed != null)
-            stack->Link.Changed(stack->Link.Context, Handles.Of(socket));
+            stack->Link.Changed(stack->Link.Context, Handles.Of(socket), what);
     }
 }

@@ -102,8 +102,11 @@ public unsafe struct Link
     /// <summary>Every byte of one SendPage was acknowledged, or the connection ended: called exactly once per successful SendPage. May be null.</summary>
     public delegate*<void*, ulong, void> ReleaseFrame;
 
-    /// <summary>The readiness of a socket (the argument is its handle) may have changed: wake who sleeps on it. May be null.</summary>
-    public delegate*<void*, int, void> Changed;
+    /// <summary>
+    /// The readiness of a socket (the first argument is its handle) may have changed: wake who sleeps on it. The second says what came:
+    /// Readable (bytes, a datagram), Acceptable (one more connection), Writable (room), None (another state: any of it may hold). May be null.
+    /// </summary>
+    public delegate*<void*, int, Readiness, void> Changed;
 
     /// <summary>What the device can do.</summary>
     public LinkCapabilities Capabilities;

@@ -165,12 +165,12 @@ internal static unsafe class Tcp
         stack->FreeConnection = c->Index;
     }
 
-    internal static void Changed(Stack* stack, Connection* c)
+    internal static void Changed(Stack* stack, Connection* c, Readiness what = Readiness.None)
     {
         if (stack->Link.Changed == null)
             return;
         if (c->Owned)
-            stack->Link.Changed(stack->Link.Context, Handles.Of(c));
+            stack->Link.Changed(stack->Link.Context, Handles.Of(c), what);
     }
 
     internal static void EnterTimeWait(Stack* stack, Connection* c, ulong now)

@@ -73,7 +73,7 @@ internal static unsafe class TcpAcknowledgement
             TcpTimers.StartProbe(stack, c, now);
         }
         if ((int)data > 0)
-            Tcp.Changed(stack, c);
+            Tcp.Changed(stack, c, Readiness.Writable);
     }
 
     /// <summary>RFC 9293 §3.10.7.4: only a newer segment may change the window.</summary>

@@ -378,7 +378,7 @@ internal static unsafe class TcpInput
         if (size > c->PeerPayload)
             c->PeerPayload = size;
         if (TcpReassembly.Accept(stack, c, sequence, payload))
-            Tcp.Changed(stack, c);
+            Tcp.Changed(stack, c, Readiness.Readable);
         // RFC 9293 §3.8.6.3: at least every second full segment at once.
         if (c->UnansweredBytes >= 2 * c->PeerPayload)
             c->AcknowledgeNow = true;

@@ -154,7 +154,7 @@ internal static unsafe class TcpOpen
             listener->QueueHead = c->Index;
         listener->QueueTail = c->Index;
         if (stack->Link.Changed != null)
-            stack->Link.Changed(stack->Link.Context, Handles.Of(stack, listener));
+            stack->Link.Changed(stack->Link.Context, Handles.Of(stack, listener), Readiness.Acceptable);
     }
 
     /// <summary>Takes the connection out of its listener's counts and queue.</summary>

@@ -37,6 +37,7 @@ public static class Errno
     public const long Range = -34;                  // ERANGE
     public const long Deadlock = -35;               // EDEADLK
     public const long NameTooLong = -36;            // ENAMETOOLONG
+    public const long NoLocks = -37;                // ENOLCK
     public const long NotImplemented = -38;         // ENOSYS
     public const long NotEmpty = -39;               // ENOTEMPTY
     public const long TooManySymbolicLinks = -40;   // ELOOP

@@ -80,14 +80,12 @@ public static unsafe partial class FileCalls
                 break;
             case InodeType.Link when !pathOnly:
                 return Errno.TooManySymbolicLinks;
-            case InodeType.Socket or InodeType.Block when !pathOnly:
+            case InodeType.Socket or InodeType.Block or InodeType.None when !pathOnly:
                 return Errno.NoDevice;
             case InodeType.Regular when inode->FileSystem == FileSystem.Proc:
                 kind = FileKind.Proc;
                 break;
             case InodeType.Regular:
-                if (inode->FileSystem == FileSystem.Anonymous && !pathOnly)
-                    return Errno.NoDevice;
                 if (writes && Mounts.IsReadOnly(inode->Volume))
                     return Errno.ReadOnly;
                 break;
@@ -205,12 +203,15 @@ public static unsafe partial class FileCalls
     /// <summary>fcntl(2). Numbers from include/uapi/asm-generic/fcntl.h and linux/fcntl.h.</summary>
     public static long Fcntl(ulong descriptor, ulong command, ulong argument)
     {
-        const ulong duplicate = 0, getDescriptorFlags = 1, setDescriptorFlags = 2, getFlags = 3, setFlags = 4, getLock = 5, setLock = 6, setLockWait = 7,
+        const ulong duplicate = 0, getDescriptorFlags = 1, setDescriptorFlags = 2, getFlags = 3, setFlags = 4,
             setOwner = 8, getOwner = 9, duplicateCloseOnExec = 1030, setPipeSize = 1031, getPipeSize = 1032;
-        const int unlocked = 2;
         File* file = Get(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
+        if (file->Kind == FileKind.Path && command is not (duplicate or duplicateCloseOnExec or getDescriptorFlags or setDescriptorFlags or getFlags))
+            return Errno.BadDescriptor;
+        if (LockCalls.IsLockCommand(command))
+            return LockCalls.Fcntl(descriptor, file, command, argument);
         FileTable* table = Scheduler.Current->Files;
         switch (command)
         {
@@ -226,14 +227,6 @@ public static unsafe partial class FileCalls
             case setFlags:
                 file->Flags = file->Flags & ~OpenFlags.Settable | (uint)argument & OpenFlags.Settable;
                 return 0;
-            case getLock:
-                // Record locks are granted to everybody: nothing here runs two programs against one file that rely on them.
-                if (!UserMemory.Writable(argument, 32))
-                    return Errno.Fault;
-                *(short*)argument = unlocked;
-                return 0;
-            case setLock or setLockWait:
-                return UserMemory.Readable(argument, 32) ? 0 : Errno.Fault;
             case setOwner or getOwner:
                 return 0;
             case setPipeSize or getPipeSize:
@@ -259,51 +252,6 @@ public static unsafe partial class FileCalls
         long result = Files.Ioctl(file, (uint)request, argument);
         Files.Release(file);
         return result;
-    }
-
-    /// <summary>flock(2): belongs to the open file; conflicts are with other open files of the same inode.</summary>
-    public static long Flock(ulong descriptor, ulong operation)
-    {
-        const ulong shared = 1, exclusive = 2, nonBlocking = 4, unlock = 8;
-        File* file = Get(descriptor);
-        if (file == null)
-            return Errno.BadDescriptor;
-        ulong kind = operation & ~nonBlocking;
-        if (kind is not (shared or exclusive or unlock))
-            return Errno.Invalid;
-        if (kind == unlock || file->Inode == null)
-        {
-            file->LockKind = 0;
-            Readiness.Changed();
-            return 0;
-        }
-
-        Files.Hold(file);
-        long result = 0;
-        while (LockConflicts(file, kind == exclusive))
-        {
-            result = (operation & nonBlocking) != 0 ? Errno.TryAgain
-                : Scheduler.Sleep(Readiness.Queue, ulong.MaxValue) == WaitResult.Interrupted ? Errno.Interrupted : 0;
-            if (result < 0)
-                break;
-        }
-
-        if (result == 0)
-            file->LockKind = kind == exclusive ? 2 : 1;
-        Files.Release(file);
-        return result;
-    }
-
-    private static bool LockConflicts(File* file, bool exclusive)
-    {
-        for (int i = 0; i < Files.InUse; i++)
-        {
-            File* other = Files.At(i);
-            if (other != file && other->Inode == file->Inode && (other->LockKind == 2 || exclusive && other->LockKind == 1))
-                return true;
-        }
-
-        return false;
     }
 
     /// <summary>memfd_create(2): a regular file without a name.</summary>

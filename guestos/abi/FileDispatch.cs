@@ -27,7 +27,7 @@ public static class FileDispatch
         33 => FileCalls.Dup2(a, b),
         40 => FileCalls.Sendfile(a, b, c, d),
         72 => FileCalls.Fcntl(a, b, c),
-        73 => FileCalls.Flock(a, b),
+        73 => LockCalls.Flock(a, b),
         74 => FileCalls.Fsync(a),
         75 => FileCalls.Fdatasync(a),
         76 => FileCalls.Truncate(a, b),
@@ -97,6 +97,7 @@ public static class FileDispatch
         332 => FileCalls.Statx(a, b, c, d, e),
         436 => FileCalls.CloseRange(a, b, c),
         439 => FileCalls.Faccessat2(a, b, c, d),
+        441 => PollCalls.EpollPwait2(a, b, c, d, e),
         _ => Dispatch.Unknown,
     };
 }

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Guestos;
 
 /// <summary>
-/// System calls that wait for several files. Each looks at all it was given, and sleeps on <see cref="Readiness.Queue"/> until something,
-/// anywhere, has changed.
+/// System calls that wait for several files. poll and select look at all they were given, and then sleep until one of those changes
+/// (<see cref="Poller"/>); epoll keeps watching between the calls (<see cref="EpollSets"/>).
 /// </summary>
 public static unsafe class PollCalls
 {
@@ -38,33 +38,59 @@ public static unsafe class PollCalls
     {
         if (count > MostDescriptors)
             return Errno.Invalid;
-        bool timedOut = false;
-        while (true)
+        Poller poller = default;
+        long ready = Look(descriptors, count, deadline == 0 ? null : &poller);
+        while (ready == 0 && deadline != 0)
         {
-            if (!UserMemory.Writable(descriptors, count * (ulong)sizeof(PollDescriptor)))
-                return Errno.Fault;
-            var entries = (PollDescriptor*)descriptors;
-            long ready = 0;
-            for (ulong i = 0; i < count; i++)
-            {
-                entries[i].Result = 0;
-                if (entries[i].Descriptor < 0)
-                    continue;
-                File* file = FileTable.Get(Table, (uint)entries[i].Descriptor);
-                uint events = file == null ? PollEvents.Invalid
-                    : Files.Poll(file) & (entries[i].Events | PollEvents.Error | PollEvents.HangUp | PollEvents.Invalid);
-                entries[i].Result = (ushort)events;
-                if (events != 0)
-                    ready++;
-            }
-
-            if (ready > 0 || timedOut || deadline == 0)
-                return ready;
-            WaitResult result = Scheduler.Sleep(Readiness.Queue, deadline);
-            if (result == WaitResult.Interrupted)
-                return Errno.Interrupted;
-            timedOut = result == WaitResult.TimedOut;
+            WaitResult result = Poller.Sleep(&poller, deadline);
+            ready = result == WaitResult.Interrupted ? Errno.Interrupted : LookAgain(descriptors, count, &poller);
+            if (result == WaitResult.TimedOut)
+                break;
         }
+
+        Poller.End(&poller);
+        return ready;
+    }
+
+    /// <summary>How many are ready, or -errno. While none is, those looked at are watched by <paramref name="poller"/>, where there is one.</summary>
+    private static long Look(ulong descriptors, ulong count, Poller* poller)
+    {
+        if (!UserMemory.Writable(descriptors, count * (ulong)sizeof(PollDescriptor)))
+            return Errno.Fault;
+        var entries = (PollDescriptor*)descriptors;
+        long ready = 0;
+        for (int i = 0; i < (int)count; i++)
+        {
+            entries[i].Result = 0;
+            if (entries[i].Descriptor < 0)
+                continue;
+            File* file = FileTable.Get(Table, (uint)entries[i].Descriptor);
+            uint asked = entries[i].Events | PollEvents.Error | PollEvents.HangUp | PollEvents.Invalid;
+            uint events = file == null ? PollEvents.Invalid : Files.Poll(file) & asked;
+            entries[i].Result = (ushort)events;
+            if (events != 0)
+                ready++;
+            else if (ready == 0 && poller != null && !Poller.Add(poller, file, i, asked))
+                return Errno.NoMemory;
+        }
+
+        return ready;
+    }
+
+    private static long LookAgain(ulong descriptors, ulong count, Poller* poller)
+    {
+        if (!UserMemory.Writable(descriptors, count * (ulong)sizeof(PollDescriptor)))
+            return Errno.Fault;
+        long ready = 0;
+        for (Poller.Item* item = poller->First; item != null; item = item->Next)
+        {
+            uint events = Files.Poll(item->File) & item->Events;
+            ((PollDescriptor*)descriptors)[item->Index].Result = (ushort)events;
+            if (events != 0)
+                ready++;
+        }
+
+        return ready;
     }
 
     /// <summary>select(2): the time left is written back, as Linux does.</summary>
@@ -112,78 +138,105 @@ public static unsafe class PollCalls
         return Wait(count, read, write, except, deadline);
     }
 
+    private const int SetWords = FileTable.Capacity / 64;
+
+    /// <summary>What select's three sets ask for: readable, writable, exceptional.</summary>
+    private static uint EventsOf(int set) => set switch
+    {
+        0 => PollEvents.Readable | PollEvents.HangUp | PollEvents.Error,
+        1 => PollEvents.Writable | PollEvents.Error,
+        _ => PollEvents.Priority,
+    };
+
     private static long Wait(ulong count, ulong read, ulong write, ulong except, ulong deadline)
     {
-        const int words = FileTable.Capacity / 64;
-        const uint readable = PollEvents.In | PollEvents.ReadNormal | PollEvents.HangUp | PollEvents.Error;
-        const uint writable = PollEvents.Out | PollEvents.WriteNormal | PollEvents.Error;
         if ((int)count < 0)
             return Errno.Invalid;
         count = Math.Min((uint)count, FileTable.Capacity);  // Linux: what lies beyond the table is not looked at
         int used = (int)(count + 63) / 64;
-        ulong* sets = stackalloc ulong[6 * words];  // three asked for, three answered
+        ulong* sets = stackalloc ulong[6 * SetWords];  // three asked for, three answered
         ulong* users = stackalloc ulong[3];
         users[0] = read;
         users[1] = write;
         users[2] = except;
+        for (int i = 0; i < 6 * SetWords; i++)
+            sets[i] = 0;
         for (int set = 0; set < 3; set++)
         {
-            for (int i = 0; i < words; i++)
-                sets[set * words + i] = 0;
             if (users[set] == 0)
                 continue;
             if (!UserMemory.Readable(users[set], (ulong)used * 8))
                 return Errno.Fault;
             for (int i = 0; i < used; i++)
-                sets[set * words + i] = ((ulong*)users[set])[i];
+                sets[set * SetWords + i] = ((ulong*)users[set])[i];
         }
 
-        bool timedOut = false;
-        while (true)
+        Poller poller = default;
+        long ready = Look(sets, (int)count, deadline == 0 ? null : &poller);
+        while (ready == 0 && deadline != 0)
         {
-            long ready = 0;
-            for (int i = 0; i < 3 * words; i++)
-                sets[3 * words + i] = 0;
-            for (ulong descriptor = 0; descriptor < count; descriptor++)
-            {
-                int word = (int)(descriptor / 64);
-                ulong bit = 1UL << (int)(descriptor % 64);
-                if (((sets[word] | sets[words + word] | sets[2 * words + word]) & bit) == 0)
-                    continue;
-                File* file = FileTable.Get(Table, descriptor);
-                if (file == null)
-                    return Errno.BadDescriptor;
-                uint events = Files.Poll(file);
-                for (int set = 0; set < 3; set++)
-                {
-                    uint mask = set == 0 ? readable : set == 1 ? writable : PollEvents.Priority;
-                    if ((sets[set * words + word] & bit) == 0 || (events & mask) == 0)
-                        continue;
-                    sets[(3 + set) * words + word] |= bit;
-                    ready++;
-                }
-            }
-
-            if (ready > 0 || timedOut || deadline == 0)
-            {
-                for (int set = 0; set < 3; set++)
-                {
-                    if (users[set] == 0)
-                        continue;
-                    if (!UserMemory.Writable(users[set], (ulong)used * 8))
-                        return Errno.Fault;
-                    for (int i = 0; i < used; i++)
-                        ((ulong*)users[set])[i] = sets[(3 + set) * words + i];
-                }
-
-                return ready;
-            }
-
-            WaitResult result = Scheduler.Sleep(Readiness.Queue, deadline);
+            WaitResult result = Poller.Sleep(&poller, deadline);
             if (result == WaitResult.Interrupted)
-                return Errno.Interrupted;
-            timedOut = result == WaitResult.TimedOut;
+            {
+                ready = Errno.Interrupted;
+                break;
+            }
+
+            for (Poller.Item* item = poller.First; item != null; item = item->Next)
+                ready += Answer(sets, item->Index, Files.Poll(item->File));
+            if (result == WaitResult.TimedOut)
+                break;
         }
+
+        Poller.End(&poller);
+        for (int set = 0; set < 3 && ready >= 0; set++)
+        {
+            if (users[set] == 0)
+                continue;
+            if (!UserMemory.Writable(users[set], (ulong)used * 8))
+                return Errno.Fault;
+            for (int i = 0; i < used; i++)
+                ((ulong*)users[set])[i] = sets[(3 + set) * SetWords + i];
+        }
+
+        return ready;
+    }
+
+    /// <summary>How many of the bits asked for hold, or -errno. While none does, what was looked at is watched.</summary>
+    private static long Look(ulong* sets, int count, Poller* poller)
+    {
+        long ready = 0;
+        for (int descriptor = 0; descriptor < count; descriptor++)
+        {
+            int word = descriptor / 64;
+            if (((sets[word] | sets[SetWords + word] | sets[2 * SetWords + word]) >> descriptor % 64 & 1) == 0)
+                continue;
+            File* file = FileTable.Get(Table, (ulong)descriptor);
+            if (file == null)
+                return Errno.BadDescriptor;
+            ready += Answer(sets, descriptor, Files.Poll(file));
+            if (ready == 0 && poller != null && !Poller.Add(poller, file, descriptor, 0))
+                return Errno.NoMemory;
+        }
+
+        return ready;
+    }
+
+    /// <summary>Sets the bits of one descriptor that were asked for and hold: how many.</summary>
+    private static long Answer(ulong* sets, int descriptor, uint events)
+    {
+        long count = 0;
+        ulong bit = 1UL << descriptor % 64;
+        for (int set = 0; set < 3; set++)
+        {
+            int word = set * SetWords + descriptor / 64;
+            if ((sets[word] & bit) == 0 || (events & EventsOf(set)) == 0)
+                continue;
+            sets[3 * SetWords + word] |= bit;
+            count++;
+        }
+
+        return count;
     }
 
     public static long EpollCreate(ulong size) => (int)size <= 0 ? Errno.Invalid : EpollCreate1(0);
@@ -197,47 +250,37 @@ public static unsafe class PollCalls
 
     public static long EpollCtl(ulong epoll, ulong operation, ulong descriptor, ulong wanted)
     {
+        EpollEvent value = default;
+        if ((uint)operation != EpollSets.Delete && !UserMemory.Get(wanted, out value))
+            return Errno.Fault;
         File* set = FileTable.Get(Table, (uint)epoll);
         File* file = FileTable.Get(Table, (uint)descriptor);
-        if (set == null || file == null)
+        if (set == null || file == null || set->Kind == FileKind.Path || file->Kind == FileKind.Path)
             return Errno.BadDescriptor;
-        if (set->Kind != FileKind.Epoll)
-            return Errno.Invalid;
-        EpollEvent value = default;
-        if (operation != 2)
-        {
-            if (!UserMemory.Readable(wanted, EpollEvent.Length))
-                return Errno.Fault;
-            value = *(EpollEvent*)wanted;
-        }
-
         return EpollSets.Control(set, (uint)operation, (int)descriptor, file, value);
     }
 
-    public static long EpollWait(ulong epoll, ulong events, ulong most, ulong milliseconds)
+    public static long EpollWait(ulong epoll, ulong events, ulong most, ulong milliseconds) =>
+        EpollWaitUntil(epoll, events, most, AfterMilliseconds((int)milliseconds));
+
+    private static long EpollWaitUntil(ulong epoll, ulong events, ulong most, ulong deadline)
     {
+        if ((int)most is <= 0 or > int.MaxValue / EpollEvent.Length)
+            return Errno.Invalid;
         File* set = FileTable.Get(Table, (uint)epoll);
         if (set == null)
             return Errno.BadDescriptor;
-        if (set->Kind != FileKind.Epoll || (int)most <= 0)
+        if (set->Kind != FileKind.Epoll)
             return Errno.Invalid;
-        int count = Math.Min((int)most, EpollSets.MostEntries);
-        ulong deadline = AfterMilliseconds((int)milliseconds);
         Files.Hold(set);
         bool timedOut = false;
         long result;
         while (true)
         {
-            if (!UserMemory.Writable(events, (ulong)count * EpollEvent.Length))
-            {
-                result = Errno.Fault;
+            result = EpollSets.Collect(set, events, (int)most);
+            if (result != 0 || timedOut || deadline == 0)
                 break;
-            }
-
-            result = EpollSets.Collect(set, (EpollEvent*)events, count);
-            if (result > 0 || timedOut || deadline == 0)
-                break;
-            WaitResult woken = Scheduler.Sleep(Readiness.Queue, deadline);
+            WaitResult woken = Scheduler.Sleep(EpollSets.QueueOf(set), deadline);
             if (woken == WaitResult.Interrupted)
             {
                 result = Errno.Interrupted;
@@ -255,6 +298,15 @@ public static unsafe class PollCalls
     {
         long error = SetMask(mask);
         return error < 0 ? error : EpollWait(epoll, events, most, milliseconds);
+    }
+
+    /// <summary>epoll_pwait2(2): the time as a struct timespec.</summary>
+    public static long EpollPwait2(ulong epoll, ulong events, ulong most, ulong timeout, ulong mask)
+    {
+        long error = AfterTime(timeout, out ulong deadline);
+        if (error == 0)
+            error = SetMask(mask);
+        return error < 0 ? error : EpollWaitUntil(epoll, events, most, deadline);
     }
 
     public static long Eventfd(ulong initial) => Eventfd2(initial, 0);

@@ -268,7 +268,7 @@ public static unsafe partial class SocketCalls
         if (how is 0 or 2)
         {
             socket->ReadShut = true;
-            Sockets.Changed(socket->Handle);
+            Sockets.Changed(socket->Handle, Netstack.Readiness.None);
         }
         return how == 0 || socket->Kind != SocketKind.Stream ? 0 : Sockets.ErrnoOf(Network.Stack->Shutdown(socket->Handle, Clock.Monotonic));
     }

@@ -62,6 +62,9 @@ public static unsafe class Devices
         }
     }
 
+    /// <summary>Those that Linux lets be polled at all.</summary>
+    public static bool CanWatch(File* file) => 0x100u + file->Minor is Random or KernelLog;
+
     public static long Read(File* file, ref Transfer to)
     {
         ulong total = to.Count;
@@ -69,8 +72,8 @@ public static unsafe class Devices
             return 0;
         while (to.Count > 0)
         {
-            ulong step = Math.Min(to.Count, 4096);
-            if (!to.Fill(step))
+            ulong step = to.Fillable(Math.Min(to.Count, 4096));
+            if (step == 0)
                 return to.Count < total ? (long)(total - to.Count) : Errno.Fault;
             if (0x100u + file->Minor is Random or UnpredictableRandom)
                 Randomness.Fill(new Span<byte>(to.Address, (int)step));

@@ -13,47 +13,79 @@ public struct EpollEvent
     public ulong Data;
 }
 
+/// <summary>One open file, by one descriptor, in a set. It goes when the open file is closed for good.</summary>
+public unsafe struct EpollEntry
+{
+    internal EpollSet* Set;
+
+    /// <summary>Neighbours among all entries of the set.</summary>
+    internal EpollEntry* Next, Previous;
+
+    /// <summary>Neighbours among those that have been noted (<see cref="Noted"/>).</summary>
+    internal EpollEntry* NextNoted, PreviousNoted;
+
+    /// <summary>The next entry, of whatever set, that stands for the same open file (<see cref="File.Entries"/>).</summary>
+    internal EpollEntry* NextOfFile;
+
+    internal File* File;
+    internal int Descriptor;
+
+    /// <summary>Asked for, with EPOLLERR and EPOLLHUP; without any event bit it is disarmed (EPOLLONESHOT).</summary>
+    internal uint Events;
+    internal ulong Data;
+
+    /// <summary>Something has happened since it was last looked at, or its level has to be looked at again.</summary>
+    internal bool Noted;
+    internal Watch Watch;
+}
+
+public unsafe struct EpollSet
+{
+    /// <summary>Who waits for the set, and who watches it.</summary>
+    internal WaitQueue Queue;
+
+    internal File* File;
+    internal EpollEntry* First;
+    internal EpollEntry* FirstNoted, LastNoted;
+    internal int NotedCount;
+
+    /// <summary>The change that was last told upwards, so that one change passes each set once, however many ways lead here.</summary>
+    internal ulong Change;
+
+    /// <summary>The walk that last measured the depth, and what it found.</summary>
+    internal ulong Walk;
+    internal int Depth;
+}
+
 /// <summary>
-/// epoll(7). A set is a list of (descriptor, open file, events); waiting looks at all of them. Edge-triggered entries report when
-/// readiness has risen since it was last reported; what fell and rose between two looks is reported by comparing with what the last look saw.
+/// epoll(7). Each entry watches its object; a change that it asks for puts it on the set's list of noted entries, and waiting looks at those
+/// only. An edge-triggered entry leaves the list when it is reported, any other stays on it until it is found not to be ready.
 /// </summary>
 public static unsafe class EpollSets
 {
-    public const int MostEntries = 512;
-    private const uint EdgeTriggered = 1u << 31, OneShot = 1u << 30;
-    private const uint Flags = EdgeTriggered | OneShot | 1u << 29 | 1u << 28;
+    public const uint Add = 1, Delete = 2, Modify = 3;
+
+    /// <summary>Entries in all sets of the system (Linux: fs.epoll.max_user_watches).</summary>
+    public const int MostEntries = 16384;
+
+    /// <summary>Sets in sets in sets (EP_MAX_NESTS).</summary>
+    private const int DeepestNest = 4;
+
+    private const uint EdgeTriggered = 1u << 31, OneShot = 1u << 30, WakeUp = 1u << 29, Exclusive = 1u << 28;
+    private const uint Flags = EdgeTriggered | OneShot | WakeUp | Exclusive;
 
     /// <summary>Reported whether asked for or not.</summary>
     private const uint Always = PollEvents.Error | PollEvents.HangUp;
 
-    private struct Entry
-    {
-        public Entry* Next;
-        public File* File;
-        public int Descriptor;
-        public uint Events;
-        public ulong Data;
+    /// <summary>What may stand beside EPOLLEXCLUSIVE.</summary>
+    private const uint WithExclusive = PollEvents.In | PollEvents.Out | Always | WakeUp | EdgeTriggered | Exclusive;
 
-        /// <summary>Edge-triggered: what has been reported and still holds.</summary>
-        public uint Reported;
-    }
-
-    private struct Set
-    {
-        public Set* Next;
-        public Entry* First;
-        public int Count;
-
-        /// <summary>Where the next look begins, so that no entry starves.</summary>
-        public Entry* Turn;
-        public bool Visiting;
-    }
-
-    private static Set* s_sets;
+    private static int s_entries;
+    private static ulong s_change, s_walk;
 
     public static File* Create()
     {
-        Set* set = Objects.Allocate<Set>();
+        EpollSet* set = Objects.Allocate<EpollSet>();
         File* file = set != null ? Files.Allocate(FileKind.Epoll, OpenFlags.ReadWrite) : null;
         if (file == null)
         {
@@ -63,166 +95,259 @@ public static unsafe class EpollSets
         }
 
         file->Object = set;
-        set->Next = s_sets;
-        s_sets = set;
+        set->File = file;
         return file;
     }
 
-    /// <summary>EPOLL_CTL_ADD 1, DEL 2, MOD 3. EEXIST, ENOENT, ENOSPC, EPERM (always ready kinds), EINVAL, ELOOP.</summary>
+    private static EpollSet* Of(File* file) => (EpollSet*)file->Object;
+
+    public static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
+
+    /// <summary>epoll_ctl(2): EEXIST, ENOENT, ENOSPC, ENOMEM, EPERM (a kind that is always ready), EINVAL, ELOOP.</summary>
     public static long Control(File* epoll, uint operation, int descriptor, File* file, in EpollEvent wanted)
     {
-        var set = (Set*)epoll->Object;
-        Entry* entry = set->First;
-        while (entry != null && (entry->Descriptor != descriptor || entry->File != file))
-            entry = entry->Next;
+        if (!Files.CanWatch(file))
+            return Errno.NotPermitted;
+        if (file == epoll || epoll->Kind != FileKind.Epoll)
+            return Errno.Invalid;
+        bool exclusive = operation != Delete && (wanted.Events & Exclusive) != 0;
+        if (exclusive && (operation == Modify || file->Kind == FileKind.Epoll || (wanted.Events & ~WithExclusive) != 0))
+            return Errno.Invalid;
+        EpollSet* set = Of(epoll);
+        EpollEntry* entry = file->Entries;
+        while (entry != null && (entry->Set != set || entry->Descriptor != descriptor))
+            entry = entry->NextOfFile;
         switch (operation)
         {
-            case 1:
+            case Add:
                 if (entry != null)
                     return Errno.Exists;
-                if (file == epoll)
-                    return Errno.Invalid;
-                if (file->Kind is FileKind.Regular or FileKind.Directory or FileKind.Path)
-                    return Errno.NotPermitted;
-                if (file->Kind == FileKind.Epoll && Reaches((Set*)file->Object, set, 0))
+                if (file->Kind == FileKind.Epoll && !MayNest(Of(file), set))
                     return Errno.TooManySymbolicLinks;
-                if (set->Count >= MostEntries)
+                if (s_entries >= MostEntries)
                     return Errno.NoSpace;
-                entry = Objects.Allocate<Entry>();
+                entry = Insert(set, file, descriptor);
                 if (entry == null)
                     return Errno.NoMemory;
-                entry->File = file;
-                entry->Descriptor = descriptor;
-                entry->Next = set->First;
-                set->First = entry;
-                set->Count++;
                 break;
-            case 2:
+            case Delete:
                 if (entry == null)
                     return Errno.NoEntry;
-                Remove(set, entry);
+                Remove(entry);
                 return 0;
-            case 3:
+            case Modify:
                 if (entry == null)
                     return Errno.NoEntry;
+                if ((entry->Events & Exclusive) != 0)
+                    return Errno.Invalid;
                 break;
             default:
                 return Errno.Invalid;
         }
 
-        entry->Events = wanted.Events;
+        entry->Events = wanted.Events | Always;
         entry->Data = wanted.Data;
-        entry->Reported = 0;
-        Readiness.Changed();
+        if (Ready(entry) != 0)
+        {
+            BeginChange();
+            Note(entry, PollEvents.All);
+        }
+
         return 0;
     }
 
-    /// <summary>Looks once at every entry and reports up to <paramref name="most"/> events.</summary>
-    public static int Collect(File* epoll, EpollEvent* events, int most)
+    /// <summary>
+    /// Reports up to <paramref name="most"/> noted entries that are ready, to user memory: how many, or EFAULT when the first could not be told.
+    /// Whoever was not reached stays first in the list.
+    /// </summary>
+    public static long Collect(File* epoll, ulong events, int most)
     {
-        var set = (Set*)epoll->Object;
-        int count = 0;
-        Entry* entry = set->Turn != null ? set->Turn : set->First;
-        for (int i = 0; i < set->Count && count < most; i++)
+        EpollSet* set = Of(epoll);
+        long count = 0;
+        for (int left = set->NotedCount; left > 0 && count < most; left--)
         {
+            EpollEntry* entry = set->FirstNoted;
             uint ready = Ready(entry);
-            if (ready != 0)
+            if (ready == 0)
             {
-                events[count].Events = ready;
-                events[count++].Data = entry->Data;
-                if ((entry->Events & EdgeTriggered) != 0)
-                    entry->Reported |= ready;
-                if ((entry->Events & OneShot) != 0)
-                    entry->Events &= Flags;
+                Unlist(entry);
+                continue;
             }
 
-            entry = entry->Next != null ? entry->Next : set->First;
+            var told = new EpollEvent { Events = ready, Data = entry->Data };
+            if (!UserMemory.Put(events + (ulong)(count * EpollEvent.Length), told))
+                return count > 0 ? count : Errno.Fault;
+            count++;
+            Unlist(entry);
+            if ((entry->Events & OneShot) != 0)
+                entry->Events &= Flags;
+            else if ((entry->Events & EdgeTriggered) == 0)
+                List(entry);
         }
 
-        set->Turn = entry;
         return count;
     }
 
+    /// <summary>A set is readable while an entry is ready. Entries that turn out not to be leave the list.</summary>
     public static uint Poll(File* file)
     {
-        var set = (Set*)file->Object;
-        if (set->Visiting)
-            return 0;
-        set->Visiting = true;
-        uint result = 0;
-        for (Entry* entry = set->First; entry != null && result == 0; entry = entry->Next)
-            if (Ready(entry) != 0)
-                result = PollEvents.In | PollEvents.ReadNormal;
-        set->Visiting = false;
-        return result;
+        EpollSet* set = Of(file);
+        while (set->FirstNoted != null)
+        {
+            if (Ready(set->FirstNoted) != 0)
+                return PollEvents.Readable;
+            Unlist(set->FirstNoted);
+        }
+
+        return 0;
+    }
+
+    /// <summary>A change begins to spread.</summary>
+    internal static void BeginChange() => s_change++;
+
+    /// <summary>The object of an entry has changed.</summary>
+    internal static void Note(EpollEntry* entry, uint events)
+    {
+        if ((entry->Events & ~Flags) == 0 || (entry->Events & events) == 0)
+            return;
+        if (!entry->Noted)
+            List(entry);
+        EpollSet* set = entry->Set;
+        if (set->Change == s_change)
+            return;
+        set->Change = s_change;
+        Scheduler.Wake(&set->Queue);
+        Readiness.Tell(&set->Queue, PollEvents.Readable);
     }
 
     /// <summary>An open file has been closed for good: it leaves every set.</summary>
     public static void Forget(File* file)
     {
-        for (Set* set = s_sets; set != null; set = set->Next)
-        {
-            for (Entry* entry = set->First; entry != null;)
-            {
-                Entry* next = entry->Next;
-                if (entry->File == file)
-                    Remove(set, entry);
-                entry = next;
-            }
-        }
+        while (file->Entries != null)
+            Remove(file->Entries);
     }
 
     public static void Release(File* file)
     {
-        var set = (Set*)file->Object;
+        EpollSet* set = Of(file);
         while (set->First != null)
-            Remove(set, set->First);
-        if (s_sets == set)
-        {
-            s_sets = set->Next;
-        }
-        else
-        {
-            Set* before = s_sets;
-            while (before->Next != set)
-                before = before->Next;
-            before->Next = set->Next;
-        }
-
+            Remove(set->First);
         Objects.Free(set);
     }
 
-    private static uint Ready(Entry* entry)
+    private static uint Ready(EpollEntry* entry) =>
+        (entry->Events & ~Flags) == 0 ? 0 : Files.Poll(entry->File) & entry->Events & ~Flags;
+
+    private static EpollEntry* Insert(EpollSet* set, File* file, int descriptor)
     {
-        uint asked = entry->Events & ~Flags;
-        if (asked == 0 && (entry->Events & OneShot) != 0)
-            return 0;   // disarmed
-        uint now = Files.Poll(entry->File) & (asked | Always);
-        if ((entry->Events & EdgeTriggered) == 0)
-            return now;
-        entry->Reported &= now;     // what has fallen may rise again
-        return now & ~entry->Reported;
+        EpollEntry* entry = Objects.Allocate<EpollEntry>();
+        if (entry == null)
+            return null;
+        s_entries++;
+        entry->Set = set;
+        entry->File = file;
+        entry->Descriptor = descriptor;
+        entry->NextOfFile = file->Entries;
+        file->Entries = entry;
+        entry->Next = set->First;
+        if (set->First != null)
+            set->First->Previous = entry;
+        set->First = entry;
+        entry->Watch.Entry = entry;
+        WaitQueue* queue = Files.QueueOf(file);
+        if (queue != null)
+            Watch.Begin(&entry->Watch, queue);
+        return entry;
     }
 
-    private static void Remove(Set* set, Entry* entry)
+    private static void Remove(EpollEntry* entry)
     {
-        if (set->Turn == entry)
-            set->Turn = entry->Next;
-        Entry** at = &set->First;
+        Watch.End(&entry->Watch);
+        if (entry->Noted)
+            Unlist(entry);
+        if (entry->Previous != null)
+            entry->Previous->Next = entry->Next;
+        else
+            entry->Set->First = entry->Next;
+        if (entry->Next != null)
+            entry->Next->Previous = entry->Previous;
+        EpollEntry** at = &entry->File->Entries;
         while (*at != entry)
-            at = &(*at)->Next;
-        *at = entry->Next;
-        set->Count--;
+            at = &(*at)->NextOfFile;
+        *at = entry->NextOfFile;
+        s_entries--;
         Objects.Free(entry);
     }
 
-    private static bool Reaches(Set* from, Set* to, int depth)
+    /// <summary>Puts an entry at the end of the set's list.</summary>
+    private static void List(EpollEntry* entry)
     {
-        if (from == to || depth > 4)
-            return true;
-        for (Entry* entry = from->First; entry != null; entry = entry->Next)
-            if (entry->File->Kind == FileKind.Epoll && Reaches((Set*)entry->File->Object, to, depth + 1))
-                return true;
-        return false;
+        EpollSet* set = entry->Set;
+        entry->Noted = true;
+        entry->NextNoted = null;
+        entry->PreviousNoted = set->LastNoted;
+        if (set->LastNoted != null)
+            set->LastNoted->NextNoted = entry;
+        else
+            set->FirstNoted = entry;
+        set->LastNoted = entry;
+        set->NotedCount++;
+    }
+
+    private static void Unlist(EpollEntry* entry)
+    {
+        EpollSet* set = entry->Set;
+        entry->Noted = false;
+        if (entry->PreviousNoted != null)
+            entry->PreviousNoted->NextNoted = entry->NextNoted;
+        else
+            set->FirstNoted = entry->NextNoted;
+        if (entry->NextNoted != null)
+            entry->NextNoted->PreviousNoted = entry->PreviousNoted;
+        else
+            set->LastNoted = entry->PreviousNoted;
+        set->NotedCount--;
+    }
+
+    /// <summary>No set may reach itself, and no chain of sets may be longer than <see cref="DeepestNest"/>: telling goes through them on one stack.</summary>
+    private static bool MayNest(EpollSet* inner, EpollSet* outer)
+    {
+        s_walk++;
+        outer->Walk = s_walk;
+        outer->Depth = DeepestNest + 1;     // whoever comes back here has gone round
+        int below = DepthBelow(inner, 0);
+        if (below > DeepestNest)
+            return false;
+        s_walk++;
+        return below + 1 + DepthAbove(outer, 0) <= DeepestNest;
+    }
+
+    private static int DepthBelow(EpollSet* set, int depth)
+    {
+        if (set->Walk == s_walk)
+            return set->Depth;
+        if (depth > DeepestNest)
+            return depth;
+        int deepest = 0;
+        for (EpollEntry* entry = set->First; entry != null; entry = entry->Next)
+            if (entry->File->Kind == FileKind.Epoll)
+                deepest = Math.Max(deepest, DepthBelow(Of(entry->File), depth + 1) + 1);
+        set->Walk = s_walk;
+        set->Depth = deepest;
+        return deepest;
+    }
+
+    private static int DepthAbove(EpollSet* set, int depth)
+    {
+        if (set->Walk == s_walk)
+            return set->Depth;
+        if (depth > DeepestNest)
+            return depth;
+        int highest = 0;
+        for (EpollEntry* entry = set->File->Entries; entry != null; entry = entry->NextOfFile)
+            highest = Math.Max(highest, DepthAbove(entry->Set, depth + 1) + 1);
+        set->Walk = s_walk;
+        set->Depth = highest;
+        return highest;
     }
 }

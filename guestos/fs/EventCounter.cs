@@ -50,7 +50,7 @@ public static unsafe class EventCounter
         ulong value = counter->Semaphore ? 1 : counter->Value;
         *(ulong*)to.Address = value;
         counter->Value -= value;
-        Readiness.Changed(&counter->Queue);
+        Readiness.Changed(&counter->Queue, PollEvents.Out);
         return 8;
     }
 
@@ -73,16 +73,18 @@ public static unsafe class EventCounter
         }
 
         counter->Value += value;
-        Readiness.Changed(&counter->Queue);
+        Readiness.Changed(&counter->Queue, PollEvents.In);
         return 8;
     }
 
+    /// <summary>As eventfd(2) has it: without the "normal" bits.</summary>
     public static uint Poll(File* file)
     {
         var counter = (Counter*)file->Object;
-        return (counter->Value > 0 ? PollEvents.In | PollEvents.ReadNormal : 0)
-            | (counter->Value < Highest ? PollEvents.Out | PollEvents.WriteNormal : 0);
+        return (counter->Value > 0 ? PollEvents.In : 0) | (counter->Value < Highest ? PollEvents.Out : 0);
     }
+
+    public static WaitQueue* QueueOf(File* file) => &((Counter*)file->Object)->Queue;
 
     public static void Release(File* file) => Objects.Free((Counter*)file->Object);
 }

@@ -44,8 +44,8 @@ public unsafe struct File
     /// <summary>A number that the owner of <see cref="Object"/> may use (a socket handle).</summary>
     public long Handle;
 
-    /// <summary>flock(2): 0 none, 1 shared, 2 exclusive.</summary>
-    public int LockKind;
+    /// <summary>The entries of epoll sets that stand for it.</summary>
+    public EpollEntry* Entries;
 
     public readonly bool MayRead => (Flags & OpenFlags.AccessMode) != OpenFlags.WriteOnly && (Flags & OpenFlags.Path) == 0;
     public readonly bool MayWrite => (Flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly && (Flags & OpenFlags.Path) == 0;

@@ -48,12 +48,7 @@ public static unsafe class Files
             case FileKind.Checkpoint: CheckpointDevice.Release(file); break;
         }
 
-        if (file->LockKind != 0)
-        {
-            file->LockKind = 0;
-            Readiness.Changed();
-        }
-
+        FileLocks.FileClosed(file);
         Vfs.Release(file->Inode);
         Forget(file);
     }
@@ -149,7 +144,7 @@ public static unsafe class Files
         }
     }
 
-    /// <summary>pwrite(2).</summary>
+    /// <summary>pwrite(2). With O_APPEND the offset does not count (pwrite(2), "Bugs").</summary>
     public static long WriteAt(File* file, ulong offset, ref Transfer from)
     {
         if (!file->MayWrite)
@@ -160,6 +155,8 @@ public static unsafe class Files
             return Errno.IllegalSeek;
         if (Mounts.IsReadOnly(file->Inode->Volume))
             return Errno.ReadOnly;
+        if ((file->Flags & OpenFlags.Append) != 0)
+            offset = file->Inode->Size;
         long count = FileContent.Write(file->Inode, offset, ref from);
         if (count > 0)
             Directories.Touch(file->Inode);
@@ -181,6 +178,21 @@ public static unsafe class Files
             default: return PollEvents.In | PollEvents.Out | PollEvents.ReadNormal | PollEvents.WriteNormal;
         }
     }
+
+    /// <summary>Its readiness comes and goes, so that epoll takes it; the rest is always ready (EPERM).</summary>
+    public static bool CanWatch(File* file) =>
+        file->Kind == FileKind.Checkpoint || QueueOf(file) != null || file->Kind == FileKind.Device && Devices.CanWatch(file);
+
+    /// <summary>The queue that <see cref="Readiness.Changed"/> is called with when its readiness changes; null when it never does.</summary>
+    public static WaitQueue* QueueOf(File* file) => file->Kind switch
+    {
+        FileKind.Pipe => PipeFile.QueueOf(file),
+        FileKind.Terminal => Terminal.Queue,
+        FileKind.Epoll => EpollSets.QueueOf(file),
+        FileKind.Event => EventCounter.QueueOf(file),
+        FileKind.Socket => SocketFile.QueueOf(file),
+        _ => null,
+    };
 
     public static long Ioctl(File* file, uint request, ulong argument)
     {

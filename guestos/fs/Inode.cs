@@ -5,6 +5,8 @@ namespace Guestos;
 /// <summary>File types, as the top four bits of st_mode (include/uapi/linux/stat.h).</summary>
 public enum InodeType : ushort
 {
+    /// <summary>An object without a type of its own: an epoll set, an event counter.</summary>
+    None = 0,
     Fifo = 0x1000,
     Character = 0x2000,
     Directory = 0x4000,
@@ -59,6 +61,9 @@ public unsafe struct Inode
     /// The name it was reached by last, for /proc and getcwd: of a directory its only one, null for a root and for what has been unlinked.
     /// </summary>
     public DirectoryEntry* Home;
+
+    /// <summary>Locks on it; null while there are none.</summary>
+    public FileLockList* Locks;
 
     // ---- directories ----
 

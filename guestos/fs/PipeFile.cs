@@ -38,13 +38,17 @@ public static unsafe class PipeFile
         return 0;
     }
 
-    /// <summary>open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; on failure the file is not attached.</summary>
+    /// <summary>
+    /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; on failure the file is not attached. A pipe without a name,
+    /// opened once more by way of /proc, has had both sides: nobody waits.
+    /// </summary>
     public static long Open(File* file, Inode* inode)
     {
+        bool named = inode->FileSystem != FileSystem.Anonymous;
         if (inode->Pipe == null && (inode->Pipe = Pipe.Create()) == null)
             return Errno.NoMemory;
         bool reads = file->MayRead, writes = file->MayWrite;
-        if (writes && !reads && file->NonBlocking && inode->Pipe->Readers == 0)
+        if (named && writes && !reads && file->NonBlocking && inode->Pipe->Readers == 0)
         {
             if (inode->Pipe->Writers == 0)
                 Discard(inode);
@@ -53,9 +57,16 @@ public static unsafe class PipeFile
 
         Attach(file, inode);
         Pipe* pipe = inode->Pipe;
-        Readiness.Changed(&pipe->Queue);
-        if (reads && writes || file->NonBlocking)
+        Readiness.Changed(&pipe->Queue, PollEvents.All);
+        if (!named || reads && writes)
             return 0;
+        if (file->NonBlocking)
+        {
+            if (reads && pipe->Writers == 0)
+                file->Handle = pipe->WriterOpens + 1L;
+            return 0;
+        }
+
         uint opens = reads ? pipe->WriterOpens : pipe->ReaderOpens;
         while ((reads ? pipe->Writers : pipe->Readers) == 0 && opens == (reads ? pipe->WriterOpens : pipe->ReaderOpens))
             if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) == WaitResult.Interrupted)
@@ -78,8 +89,9 @@ public static unsafe class PipeFile
                 return Errno.Interrupted;
         }
 
+        bool wasFull = !HasRoom(pipe);
         long count = pipe->Get(ref to, to.Count);
-        Readiness.Changed(&pipe->Queue);
+        Readiness.Changed(&pipe->Queue, wasFull && HasRoom(pipe) ? PollEvents.Writable : 0);
         return count;
     }
 
@@ -109,7 +121,7 @@ public static unsafe class PipeFile
             long moved = pipe->Put(ref from, from.Count);
             if (moved < 0)
                 return written > 0 ? (long)written : moved;
-            Readiness.Changed(&pipe->Queue);
+            Readiness.Changed(&pipe->Queue, PollEvents.Readable);
         }
 
         return (long)total;
@@ -123,13 +135,13 @@ public static unsafe class PipeFile
         {
             if (pipe->Count > 0)
                 events |= PollEvents.In | PollEvents.ReadNormal;
-            if (pipe->Writers == 0 && pipe->WriterOpens > 0)
+            if (pipe->Writers == 0 && !AwaitsWriter(file, pipe))
                 events |= PollEvents.HangUp;
         }
 
         if (file->MayWrite)
         {
-            if (pipe->Room >= Pipe.AtomicLength)
+            if (HasRoom(pipe))
                 events |= PollEvents.Out | PollEvents.WriteNormal;
             if (pipe->Readers == 0)
                 events |= PollEvents.Error;
@@ -137,6 +149,14 @@ public static unsafe class PipeFile
 
         return events;
     }
+
+    /// <summary>A FIFO that was opened without waiting, and no writer has come since: nobody has hung up.</summary>
+    private static bool AwaitsWriter(File* file, Pipe* pipe) => file->Handle == pipe->WriterOpens + 1L;
+
+    /// <summary>A pipe is writable while a whole atomic write fits.</summary>
+    private static bool HasRoom(Pipe* pipe) => pipe->Room >= Pipe.AtomicLength;
+
+    public static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
 
     /// <summary>FIONREAD.</summary>
     public static ulong Available(File* file) => Of(file)->Count;
@@ -154,8 +174,8 @@ public static unsafe class PipeFile
             pipe->Writers--;
         if (pipe->Readers == 0 && pipe->Writers == 0)
             Discard(file->Inode);
-        else
-            Readiness.Changed(&pipe->Queue);
+        else if (pipe->Readers == 0 || pipe->Writers == 0)
+            Readiness.Changed(&pipe->Queue, PollEvents.All);
     }
 
     private static void Attach(File* file, Inode* inode)

@@ -1,26 +1,71 @@
-using System.Runtime.CompilerServices;
-
 namespace Guestos;
 
 /// <summary>
-/// One queue for everybody who waits for several objects at once (poll, select, epoll_wait): whatever changes the readiness of any
-/// object wakes it, and the sleepers look again. Few processes wait, so looking again is cheaper than a queue entry per object.
+/// Somebody who is told when the readiness of an object changes: a poll or select that sleeps, or an entry of an epoll set. It stands in the
+/// list of the object's queue (<see cref="WaitQueue.Watches"/>) and holds nothing: its owner keeps the open file alive for as long.
 /// </summary>
+public unsafe struct Watch
+{
+    internal Watch* Next, Previous;
+
+    /// <summary>The queue of the object; null while it watches nothing.</summary>
+    internal WaitQueue* Object;
+
+    /// <summary>poll and select: who sleeps.</summary>
+    public WaitQueue* Sleeper;
+
+    /// <summary>epoll: the entry that is to note the change.</summary>
+    public EpollEntry* Entry;
+
+    /// <summary>Begins to watch. Nothing is told of what is ready already.</summary>
+    public static void Begin(Watch* watch, WaitQueue* queue)
+    {
+        watch->Object = queue;
+        watch->Previous = null;
+        watch->Next = queue->Watches;
+        if (watch->Next != null)
+            watch->Next->Previous = watch;
+        queue->Watches = watch;
+    }
+
+    public static void End(Watch* watch)
+    {
+        if (watch->Object == null)
+            return;
+        if (watch->Previous != null)
+            watch->Previous->Next = watch->Next;
+        else
+            watch->Object->Watches = watch->Next;
+        if (watch->Next != null)
+            watch->Next->Previous = watch->Previous;
+        watch->Object = null;
+    }
+}
+
+/// <summary>Tells of changes. Whatever may make an object ready calls it, each time: an edge is what happens, not what somebody finds later.</summary>
 public static unsafe class Readiness
 {
-    private static WaitQueue s_queue;
-
-    // SAFETY: non-collected statics of the image never move.
-    public static WaitQueue* Queue => (WaitQueue*)Unsafe.AsPointer(ref s_queue);
-
-    /// <summary>The readiness of some object has changed.</summary>
-    public static void Changed() => Scheduler.Wake(Queue);
-
-    /// <summary>Wakes those who sleep on the object itself and those who wait for several.</summary>
-    public static void Changed(WaitQueue* own)
+    /// <summary>
+    /// Something about the object has changed: <paramref name="events"/> (<see cref="PollEvents"/>) may hold now. Wakes who sleeps on the object
+    /// itself and who waits for it among others; epoll entries that ask for one of the events note it. Callable from interrupt handlers.
+    /// </summary>
+    public static void Changed(WaitQueue* own, uint events)
     {
         Scheduler.Wake(own);
-        Scheduler.Wake(Queue);
+        EpollSets.BeginChange();
+        Tell(own, events);
+    }
+
+    /// <summary>The part of a change that goes on upwards through sets in sets.</summary>
+    internal static void Tell(WaitQueue* own, uint events)
+    {
+        for (Watch* watch = own->Watches; watch != null; watch = watch->Next)
+        {
+            if (watch->Entry != null)
+                EpollSets.Note(watch->Entry, events);
+            else
+                Scheduler.Wake(watch->Sleeper);
+        }
     }
 }
 
@@ -38,4 +83,10 @@ public static class PollEvents
     public const uint WriteNormal = 0x100;
     public const uint WriteBand = 0x200;
     public const uint PeerClosed = 0x2000;
+
+    public const uint Readable = In | ReadNormal;
+    public const uint Writable = Out | WriteNormal;
+
+    /// <summary>A change of state: whoever watches looks again.</summary>
+    public const uint All = uint.MaxValue;
 }

@@ -39,7 +39,7 @@ public static unsafe class Terminal
         }
     }
 
-    private static WaitQueue* Queue
+    public static WaitQueue* Queue
     {
         get
         {
@@ -74,7 +74,7 @@ public static unsafe class Terminal
         }
 
         if (any)
-            Readiness.Changed(Queue);
+            Readiness.Changed(Queue, Line->Readable ? PollEvents.Readable : 0);
     }
 
     private static void Type(byte value)
@@ -232,7 +232,7 @@ public static unsafe class Terminal
                 if (request == SetFlush)
                     Line->FlushInput();
                 Line->Change(*(Termios*)argument);
-                Readiness.Changed(Queue);
+                Readiness.Changed(Queue, PollEvents.All);
                 return 0;
             case SendBreak:
             case Exclusive:
@@ -240,7 +240,7 @@ public static unsafe class Terminal
                 return 0;
             case Flow:
                 Line->Stopped = argument == 0 || argument != 1 && Line->Stopped;
-                Readiness.Changed(Queue);
+                Readiness.Changed(Queue, PollEvents.All);
                 return argument <= 3 ? 0 : Errno.Invalid;
             case Flush:
                 if (argument is 0 or 2)

@@ -195,7 +195,7 @@ public static unsafe class Network
 
     private static byte* ResolveFrame(void* context, ulong reference) => Checkpoint.ResolveFrame(reference);
 
-    private static void OnChanged(void* context, int handle) => Sockets.Changed(handle);
+    private static void OnChanged(void* context, int handle, Netstack.Readiness what) => Sockets.Changed(handle, what);
 
     private static Link MakeLink()
     {

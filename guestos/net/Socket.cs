@@ -29,6 +29,9 @@ internal unsafe struct Socket
     /// <summary>connect was called and its outcome has not been told yet.</summary>
     public bool Connecting;
     public bool ReadShut;
+
+    /// <summary>Whoever sent or looked last found no room: only then is room news (EPOLLOUT), not with each acknowledgement.</summary>
+    public bool WantsRoom;
     public bool NoDelay;
     public bool KeepAlive;
 

@@ -24,6 +24,8 @@ public static unsafe class SocketFile
     /// <summary><see cref="PollEvents"/> that hold now.</summary>
     public static uint Poll(File* file) => Sockets.Poll(Of(file));
 
+    public static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
+
     public static long Ioctl(File* file, uint request, ulong argument)
     {
         const uint BytesReadable = 0x541b; // FIONREAD

@@ -43,12 +43,19 @@ internal static unsafe class Sockets
         *socket = default;
     }
 
-    /// <summary>The stack says that something about a handle has changed.</summary>
-    public static void Changed(int handle)
+    /// <summary>The stack says that something about a handle has changed, and what may hold now; None: its state.</summary>
+    public static void Changed(int handle, Netstack.Readiness what)
     {
         Socket* socket = Find(handle);
-        if (socket != null)
-            Readiness.Changed(&socket->Queue);
+        if (socket == null)
+            return;
+        uint events = what switch
+        {
+            Netstack.Readiness.Readable or Netstack.Readiness.Acceptable => PollEvents.Readable,
+            Netstack.Readiness.Writable => socket->WantsRoom ? PollEvents.Writable : 0,
+            _ => PollEvents.All,
+        };
+        Readiness.Changed(&socket->Queue, events);
     }
 
     /// <summary>Everything may have changed: the machine did.</summary>
@@ -56,7 +63,7 @@ internal static unsafe class Sockets
     {
         for (int i = 0; i < Capacity; i++)
             if (At(i)->InUse)
-                Readiness.Changed(&At(i)->Queue);
+                Readiness.Changed(&At(i)->Queue, PollEvents.All);
     }
 
     /// <summary>Sleeps until something about the socket changes. 0, or -EAGAIN at the deadline, or -EINTR.</summary>
@@ -157,6 +164,7 @@ internal static unsafe class Sockets
                 }
                 return ErrnoOf(taken);
             }
+            socket->WantsRoom = true;
             if (!wait)
                 return sent > 0 ? sent : Errno.TryAgain;
             long result = Wait(socket, deadline);
@@ -220,8 +228,9 @@ internal static unsafe class Sockets
         uint events = 0;
         if ((ready & (Netstack.Readiness.Readable | Netstack.Readiness.Acceptable)) != 0 || socket->ReadShut)
             events |= PollEvents.In | PollEvents.ReadNormal;
-        if ((ready & Netstack.Readiness.Writable) != 0)
-            events |= PollEvents.Out | PollEvents.WriteNormal;
+        socket->WantsRoom = (ready & Netstack.Readiness.Writable) == 0;
+        if (!socket->WantsRoom)
+            events |= PollEvents.Writable;
         if ((ready & Netstack.Readiness.PeerClosed) != 0)
             events |= PollEvents.PeerClosed | PollEvents.In | PollEvents.ReadNormal;
         if ((ready & Netstack.Readiness.HangUp) != 0)

@@ -6,6 +6,9 @@ public unsafe struct WaitQueue
     internal Process* First;
     internal Process* Last;
 
+    /// <summary>Those who are told of the object's readiness without sleeping here (<see cref="Readiness"/>).</summary>
+    internal Watch* Watches;
+
     public readonly bool IsEmpty => First == null;
 }
 

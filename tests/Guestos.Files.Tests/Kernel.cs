@@ -78,6 +78,23 @@ namespace Guestos
 
         public static bool Writable(ulong address, ulong length) => Readable(address, length);
 
+        public static bool Put<T>(ulong address, T value) where T : unmanaged
+        {
+            if (!Writable(address, (ulong)sizeof(T)))
+                return false;
+            *(T*)address = value;
+            return true;
+        }
+
+        public static bool Get<T>(ulong address, out T value) where T : unmanaged
+        {
+            value = default;
+            if (!Readable(address, (ulong)sizeof(T)))
+                return false;
+            value = *(T*)address;
+            return true;
+        }
+
         public static long CopyString(ulong address, byte* to, int capacity)
         {
             for (int i = 0; i < capacity; i++)
@@ -125,9 +142,10 @@ namespace Guestos
         public static void Fill(Span<byte> into) => new Random(1).NextBytes(into);
     }
 
-    public struct WaitQueue
+    public unsafe struct WaitQueue
     {
         public int Woken;
+        internal Watch* Watches;
     }
 
     public enum WaitResult { Woken, TimedOut, Interrupted }
@@ -230,6 +248,7 @@ namespace Guestos
     {
         public static long Read(File* file, ref Transfer to) => Errno.NotSocket;
         public static long Write(File* file, ref Transfer from) => Errno.NotSocket;
+        public static WaitQueue* QueueOf(File* file) => null;
         public static uint Poll(File* file) => 0;
         public static long Ioctl(File* file, uint request, ulong argument) => Errno.NotTerminal;
         public static void Release(File* file) { }

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Guestos.Tests;
 
-/// <summary>Files against the host: the same static program, and the same script of busybox's applets, print the same in the guest.</summary>
+/// <summary>Files against the host: the same static programs, and the same script of busybox's applets, print the same in the guest.</summary>
 public class FilesTests
 {
     private const string Prepare = "mount -t proc proc /proc\nmount -t tmpfs none /tmp\n";
@@ -20,14 +20,21 @@ public class FilesTests
     [InlineData("domain")]
     public void GuestAnswersAsTheHostDoes(string monitor)
     {
-        string folder = Programs.Folder();
-        string[] expected = Lines(Programs.RunOnHost("files", folder));
-        Directory.Delete(folder, true);
-        Assert.Equal("all answers given", expected[^1]);
-        Initramfs initramfs = Initramfs.WithBusybox("rm").File("bin/files", Programs.Bytes("files"))
-            .Script("init", Prepare + "files /tmp < /dev/null | cat\nexec reboot -f\n");
-        using var guest = new Guest(monitor, initramfs);
-        Assert.Equal(expected, Lines(guest.AwaitEnd()));
+        var expected = new List<string>();
+        Initramfs initramfs = Initramfs.WithBusybox("rm");
+        string script = Prepare;
+        foreach (string program in (string[])["files", "readiness", "locks"])
+        {
+            string folder = Programs.Folder();
+            expected.AddRange(Lines(Programs.RunOnHost(program, folder)));
+            Directory.Delete(folder, true);
+            Assert.Equal("all answers given", expected[^1]);
+            initramfs.File($"bin/{program}", Programs.Bytes(program));
+            script += $"{program} /tmp < /dev/null | cat\n";
+        }
+
+        using var guest = new Guest(monitor, initramfs.Script("init", script + "exec reboot -f\n"));
+        Assert.Equal(expected, Lines(guest.AwaitEnd(60)));
     }
 
     [Theory]

@@ -102,7 +102,7 @@ public sealed unsafe class Host : IDisposable
 
     private static void Release(void* context, ulong reference) => Of(context).Released.Add(reference);
 
-    private static void Change(void* context, int socket) => Of(context).Changed.Add(socket);
+    private static void Change(void* context, int socket, Readiness what) => Of(context).Changed.Add(socket);
 
     public void Dispose()
     {
