@@ -13,6 +13,8 @@ public static unsafe partial class FileCalls
         File* source = Get(from);
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
             return Errno.BadDescriptor;
+        if (Appends(target))
+            return Errno.Invalid;
         Files.Hold(target);
         Files.Hold(source);
         long result;
@@ -38,6 +40,8 @@ public static unsafe partial class FileCalls
             return Sendfile(to, from, fromOffset, count);
         if (source->Kind != FileKind.Pipe && target->Kind != FileKind.Pipe)
             return Errno.Invalid;
+        if (Appends(target))
+            return Errno.Invalid;
         if (source->Kind == FileKind.Pipe && fromOffset != 0 || target->Kind == FileKind.Pipe && toOffset != 0)
             return Errno.IllegalSeek;
         if ((flags & nonBlocking) != 0 && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
@@ -56,6 +60,8 @@ public static unsafe partial class FileCalls
         File* target = Get(to);
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
             return Errno.BadDescriptor;
+        if (Appends(target))
+            return Errno.BadDescriptor;
         if (flags != 0 || source->Kind != FileKind.Regular || target->Kind != FileKind.Regular)
             return Errno.Invalid;
         Files.Hold(target);
@@ -65,6 +71,9 @@ public static unsafe partial class FileCalls
         Files.Release(target);
         return result;
     }
+
+    /// <summary>These calls name a place in the target, which O_APPEND takes away.</summary>
+    private static bool Appends(File* target) => target->Kind == FileKind.Regular && (target->Flags & OpenFlags.Append) != 0;
 
     /// <summary>
     /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A source that

@@ -31,7 +31,8 @@ public static unsafe class FileContent
         {
             ulong inPage = offset & PageSize - 1;
             ulong step = Math.Min(left - done, PageSize - inPage);
-            if (!to.Fill(step))
+            step = to.Fillable(step);
+            if (step == 0)
                 return done > 0 ? (long)done : Errno.Fault;
             CopyOut(inode, offset, to.Address, step);
             to.Advance(step);
@@ -57,7 +58,8 @@ public static unsafe class FileContent
 
             ulong inPage = offset & PageSize - 1;
             ulong step = Math.Min(from.Count, PageSize - inPage);
-            if (!from.Take(step))
+            step = from.Takeable(step);
+            if (step == 0)
             {
                 error = Errno.Fault;
                 break;

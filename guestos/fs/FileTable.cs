@@ -83,7 +83,7 @@ public unsafe struct FileTable
         table->_files[descriptor] = (ulong)file;
         SetCloseOnExec(table, descriptor, closeOnExec);
         if (before != null)
-            Files.Release(before);
+            Release(table, before);
     }
 
     /// <summary>False when there was none (EBADF).</summary>
@@ -94,8 +94,14 @@ public unsafe struct FileTable
             return false;
         table->_files[descriptor] = 0;
         SetCloseOnExec(table, descriptor, false);
-        Files.Release(file);
+        Release(table, file);
         return true;
+    }
+
+    private static void Release(FileTable* table, File* file)
+    {
+        FileLocks.DescriptorClosed(file, table);
+        Files.Release(file);
     }
 
     public static bool IsCloseOnExec(FileTable* table, int descriptor) =>

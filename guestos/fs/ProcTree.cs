@@ -253,7 +253,10 @@ public static unsafe class ProcTree
     public static Inode* Jump(Inode* link)
     {
         Inode* target = TargetOf(link);
-        return target != null ? Vfs.Hold(target) : null;
+        if (target != null)
+            return Vfs.Hold(target);
+        File* file = (ProcNode)link->ProcNode == ProcNode.Descriptor ? FileOf(link) : null;
+        return file != null ? Vfs.NewAnonymousInode(file) : null;
     }
 
     /// <summary>What readlink says. Length, or -errno (ENOENT: the process is gone; ENAMETOOLONG).</summary>
@@ -280,8 +283,7 @@ public static unsafe class ProcTree
 
         if ((ProcNode)link->ProcNode != ProcNode.Descriptor)
             return Errno.NoEntry;
-        Process* process = ProcessTable.Find(link->ProcProcess);
-        File* file = process != null ? FileTable.Get(process->Files, (ulong)link->ProcDescriptor) : null;
+        File* file = FileOf(link);
         if (file == null)
             return Errno.NoEntry;
         ReadOnlySpan<byte> kind = file->Kind switch
@@ -351,6 +353,12 @@ public static unsafe class ProcTree
         return count;
     }
 
+    private static File* FileOf(Inode* link)
+    {
+        Process* process = ProcessTable.Find(link->ProcProcess);
+        return process != null ? FileTable.Get(process->Files, (ulong)link->ProcDescriptor) : null;
+    }
+
     private static Inode* TargetOf(Inode* link)
     {
         Process* process = ProcessTable.Find(link->ProcProcess);
@@ -362,7 +370,7 @@ public static unsafe class ProcTree
             case ProcNode.ProcessDirectory: return process->WorkingDirectory;
             case ProcNode.ProcessRoot: return process->RootDirectory != null ? process->RootDirectory : Vfs.Root;
             case ProcNode.Descriptor:
-                File* file = FileTable.Get(process->Files, (ulong)link->ProcDescriptor);
+                File* file = FileOf(link);
                 return file != null ? file->Inode : null;
             default: return null;
         }

@@ -76,7 +76,8 @@ public unsafe struct TextBuffer
         {
             ulong inPage = offset % PageSize;
             ulong step = Math.Min(Math.Min(to.Count, PageSize - inPage), (ulong)Length - offset);
-            if (!to.Fill(step))
+            step = to.Fillable(step);
+            if (step == 0)
                 return done > 0 ? (long)done : Errno.Fault;
             Memory.Copy(to.Address, DirectMap.At(_pages[offset / PageSize]) + inPage, step);
             to.Advance(step);

@@ -22,6 +22,28 @@ public unsafe struct Transfer
     /// <summary>Makes the next <paramref name="count"/> bytes readable. False: EFAULT.</summary>
     public readonly bool Take(ulong count) => Kernel || UserMemory.Readable((ulong)Address, count);
 
+    /// <summary>How many of the next <paramref name="count"/> bytes can be made writable, from the first on.</summary>
+    public readonly ulong Fillable(ulong count) => Fill(count) ? count : Usable(count, write: true);
+
+    /// <summary>How many of the next <paramref name="count"/> bytes can be made readable, from the first on.</summary>
+    public readonly ulong Takeable(ulong count) => Take(count) ? count : Usable(count, write: false);
+
+    private readonly ulong Usable(ulong count, bool write)
+    {
+        const ulong pageSize = 4096;
+        ulong usable = 0;
+        while (usable < count)
+        {
+            ulong at = (ulong)Address + usable;
+            ulong step = System.Math.Min(count - usable, pageSize - at % pageSize);
+            if (write ? !UserMemory.Writable(at, step) : !UserMemory.Readable(at, step))
+                break;
+            usable += step;
+        }
+
+        return usable;
+    }
+
     /// <summary>Passes over what has been filled or taken.</summary>
     public void Advance(ulong count)
     {

@@ -94,6 +94,19 @@ public static unsafe class Vfs
         return inode;
     }
 
+    /// <summary>An inode for an open object that has none (a socket, an epoll set): what stat says of it. It cannot be opened. Null without room.</summary>
+    public static Inode* NewAnonymousInode(File* file)
+    {
+        FileStatus.Of(file, out FileStatus status);
+        InodeType type = file->Kind == FileKind.Socket ? InodeType.Socket : InodeType.None;
+        Inode* inode = NewInode(type, status.Mode, AnonymousVolume);
+        if (inode == null)
+            return null;
+        inode->FileSystem = FileSystem.Anonymous;
+        inode->Number = status.Number;
+        return inode;
+    }
+
     /// <summary>The root directory of a new file system in memory: its links keep it alive until it is unmounted.</summary>
     public static Inode* NewRoot(byte volume)
     {

@@ -133,7 +133,10 @@ public sealed unsafe class ContentTests
         Assert.Equal(Errno.Invalid, FileCalls.Lseek(descriptor, 0, 9));
         Assert.Equal(106, FileCalls.Lseek(descriptor, 100, 2));
         Assert.Equal(0, FileCalls.Read(descriptor, Guest.Room(10), 10));
-        Assert.Equal(Errno.FileTooLarge, FileCalls.Pwrite64(descriptor, Guest.Room(1), 1, FileContent.LargestSize));
+        Assert.Equal(1, FileCalls.Pwrite64(descriptor, Guest.Room(1), 1, 0));
+        Assert.Equal("onetwo\0", Guest.Get("/f"));
+        ulong anywhere = (ulong)Guest.Open("/f", OpenFlags.WriteOnly);
+        Assert.Equal(Errno.FileTooLarge, FileCalls.Pwrite64(anywhere, Guest.Room(1), 1, FileContent.LargestSize));
         Assert.Equal(Errno.FileTooLarge, FileCalls.Ftruncate(descriptor, FileContent.LargestSize + 1));
         Assert.Equal(Errno.Invalid, FileCalls.Ftruncate(descriptor, ulong.MaxValue));
         Guest.Stop();

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -539,6 +540,70 @@ static void special(void)
     list("/proc/self/fd/none");
 }
 
+static void anonymous_kind(const char *what, int fd)
+{
+    char path[32];
+    struct stat s;
+    sprintf(path, "/proc/self/fd/%d", fd);
+    int opened = open(path, O_RDWR | O_NONBLOCK);
+    answer(what, opened < 0 ? opened : 0);
+    if (stat(path, &s) == 0)
+        printf("%s: type %o\n", what, s.st_mode & S_IFMT);
+    if (opened >= 0)
+        close(opened);
+}
+
+/* Opening what is open already, by way of /proc/self/fd. */
+static void reopening(void)
+{
+    char path[32], buffer[64];
+    int p[2];
+    pipe(p);
+    write(p[1], "left in the pipe", 16);
+    close(p[1]);
+    sprintf(path, "/dev/fd/%d", p[0]);
+    int again = open(path, O_RDONLY);
+    ask(read(again, buffer, sizeof buffer));
+    ask(read(again, buffer, sizeof buffer));
+    struct pollfd wish = { .fd = again, .events = POLLIN };
+    ask(poll(&wish, 1, 0));
+    printf("%x\n", wish.revents);
+    int writer = open(path, O_WRONLY);
+    ask(write(writer, "by a new writer", 15));
+    ask(read(p[0], buffer, sizeof buffer));
+    close(again), close(p[0]);
+    sprintf(path, "/proc/self/fd/%d", writer);
+    ask(again = open(path, O_WRONLY | O_NONBLOCK) < 0);
+    signal(SIGPIPE, SIG_IGN);
+    ask(write(writer, "x", 1));
+    close(writer);
+    dup2(p[0] = open("/dev/null", O_RDONLY), 0);
+    ask_close(open("/dev/stdin", O_RDONLY));
+    mkfifo("fifo", 0600);
+    wish.fd = open("fifo", O_RDONLY | O_NONBLOCK);
+    ask(poll(&wish, 1, 0));
+    close(open("fifo", O_WRONLY));
+    ask(poll(&wish, 1, 0));
+    printf("%x\n", wish.revents);
+    ask_close(open("fifo", O_WRONLY | O_NONBLOCK));
+    close(wish.fd);
+    ask_close(open("fifo", O_WRONLY | O_NONBLOCK));
+    unlink("fifo");
+    anonymous_kind("socket", socket(AF_INET, SOCK_STREAM, 0));
+    anonymous_kind("eventfd", eventfd(0, 0));
+    anonymous_kind("epoll", epoll_create1(0));
+    put("gone", "still there");
+    int gone = open("gone", O_RDWR);
+    unlink("gone");
+    sprintf(path, "/proc/self/fd/%d", gone);
+    again = open(path, O_RDONLY);
+    ask(read(again, buffer, sizeof buffer));
+    ask_close(open(path, O_WRONLY | O_TRUNC));
+    ask(pread(gone, buffer, sizeof buffer, 0));
+    ask(open("/proc/self/fd/999", O_RDONLY));
+    closefrom(3);
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -550,6 +615,7 @@ int main(int count, char **arguments)
     names();
     pipes();
     special();
+    reopening();
     printf("all answers given\n");
     return 0;
 }

@@ -1,0 +1,150 @@
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>Locks on files: flock(2), and the lock commands of fcntl(2).</summary>
+internal static unsafe class LockCalls
+{
+    /// <summary>F_GETLK, F_SETLK, F_SETLKW, and the same for open file descriptions (include/uapi/asm-generic/fcntl.h).</summary>
+    public const ulong Get = 5, Set = 6, SetWait = 7, GetDescription = 36, SetDescription = 37, SetDescriptionWait = 38;
+
+    private const short ReadLock = 0, WriteLock = 1, Unlock = 2;
+
+    /// <summary>struct flock.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Request
+    {
+        public short Type, Whence;
+        public long Start, Length;
+        public int ProcessId;
+        private int _pad;
+    }
+
+    public static bool IsLockCommand(ulong command) => command is Get or Set or SetWait or GetDescription or SetDescription or SetDescriptionWait;
+
+    public static long Fcntl(ulong descriptor, File* file, ulong command, ulong argument)
+    {
+        bool ofDescription = command >= GetDescription;
+        if (!UserMemory.Get(argument, out Request request))
+            return Errno.Fault;
+        if (ofDescription && request.ProcessId != 0)
+            return Errno.Invalid;
+        if (command is Get or GetDescription && request.Type is not (ReadLock or WriteLock))
+            return Errno.Invalid;
+        long error = RangeOf(file, request, out FileLock range);
+        if (error < 0)
+            return error;
+        FileTable* table = Scheduler.Current->Files;
+        range.Kind = ofDescription ? LockKind.Description : LockKind.Record;
+        range.Owner = ofDescription ? file : table;
+        range.ProcessId = ofDescription ? -1 : Scheduler.Current->ThreadGroupId;
+        range.Exclusive = request.Type == WriteLock;
+        if (file->Inode == null)
+            return Errno.NoLocks;
+        if (command is Get or GetDescription)
+            return Tell(argument, request, FileLocks.Conflict(file->Inode, range));
+        switch (request.Type)
+        {
+            case Unlock: return FileLocks.Drop(file->Inode, range);
+            case ReadLock when !file->MayRead:
+            case WriteLock when !file->MayWrite:
+                return Errno.BadDescriptor;
+            case ReadLock or WriteLock: break;
+            default: return Errno.Invalid;
+        }
+
+        Files.Hold(file);
+        error = FileLocks.Take(file->Inode, range, command is SetWait or SetDescriptionWait);
+        // Another thread may have closed the descriptor while this one slept: nobody would ever let go of the lock.
+        if (error == 0 && !ofDescription && FileTable.Get(table, descriptor) != file)
+        {
+            FileLocks.Drop(file->Inode, range);
+            error = Errno.BadDescriptor;
+        }
+
+        Files.Release(file);
+        return error;
+    }
+
+    /// <summary>EINVAL for a range that begins before the file, EOVERFLOW for one that passes the last byte there can be.</summary>
+    private static long RangeOf(File* file, in Request request, out FileLock range)
+    {
+        range = default;
+        long from;
+        switch (request.Whence)
+        {
+            case 0: from = 0; break;
+            case 1: from = (long)file->Position; break;
+            case 2: from = file->Inode != null ? (long)file->Inode->Size : 0; break;
+            default: return Errno.Invalid;
+        }
+
+        if (request.Start > long.MaxValue - from)
+            return Errno.Overflow;
+        long start = from + request.Start;
+        if (start < 0)
+            return Errno.Invalid;
+        long end = long.MaxValue;
+        if (request.Length > 0)
+        {
+            if (request.Length - 1 > long.MaxValue - start)
+                return Errno.Overflow;
+            end = start + request.Length - 1;
+        }
+        else if (request.Length < 0)
+        {
+            if (start + request.Length < 0)
+                return Errno.Invalid;
+            end = start - 1;
+            start += request.Length;
+        }
+
+        range.Start = (ulong)start;
+        range.End = (ulong)end;
+        return 0;
+    }
+
+    private static long Tell(ulong argument, Request request, FileLock* held)
+    {
+        if (held == null)
+        {
+            request.Type = Unlock;
+        }
+        else
+        {
+            request.Type = held->Exclusive ? WriteLock : ReadLock;
+            request.Whence = 0;
+            request.Start = (long)held->Start;
+            request.Length = held->End == FileLock.LastByte ? 0 : (long)(held->End - held->Start + 1);
+            request.ProcessId = held->ProcessId;
+        }
+
+        return UserMemory.Put(argument, request) ? 0 : Errno.Fault;
+    }
+
+    /// <summary>flock(2): belongs to the open file. A lock that becomes another one is let go of first.</summary>
+    public static long Flock(ulong descriptor, ulong operation)
+    {
+        const ulong shared = 1, exclusive = 2, nonBlocking = 4, unlock = 8;
+        ulong kind = operation & ~nonBlocking;
+        if (kind is not (shared or exclusive or unlock))
+            return Errno.Invalid;
+        File* file = FileTable.Get(Scheduler.Current->Files, (uint)descriptor);
+        if (file == null || file->Kind == FileKind.Path)
+            return Errno.BadDescriptor;
+        if (file->Inode == null)
+            return kind == unlock ? 0 : Errno.NoLocks;
+        var whole = new FileLock { Kind = LockKind.Whole, Owner = file, End = FileLock.LastByte, Exclusive = kind == exclusive, ProcessId = -1 };
+        if (kind == unlock)
+            return FileLocks.Drop(file->Inode, whole);
+        if (FileLocks.Holds(file->Inode, whole))
+            return 0;
+        long error = FileLocks.Drop(file->Inode, whole);
+        if (error < 0)
+            return error;
+        Files.Hold(file);
+        error = FileLocks.Take(file->Inode, whole, (operation & nonBlocking) == 0);
+        Files.Release(file);
+        return error;
+    }
+}
