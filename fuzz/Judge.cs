@@ -83,6 +83,19 @@ internal static class Judge
         return addresses;
     }
 
+    /// <summary>docs/protocols.md, "Machine key".</summary>
+    public static byte[] MachineKey(ReadOnlySpan<byte> token) => HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token]);
+
+    public static byte[] EndProof(ReadOnlySpan<byte> machineKey) => HMACSHA1.HashData(machineKey, "EvilEnd1"u8);
+
+    /// <summary>The proof in a request to end a domain; empty when this is none of the right form.</summary>
+    public static ReadOnlySpan<byte> RequestedEnd(ReadOnlySpan<byte> packet)
+    {
+        ReadOnlySpan<byte> form = [.. "EvilPing"u8, 1, 0, 3, 0, 24, 0, 0, 0];
+        int end = Ipv4 + U16(packet, Ipv4 + 2);
+        return end == Token + 24 && packet[Payload..Token].SequenceEqual(form) && U32(packet, end - 4) == 0 ? packet.Slice(Token, 20) : default;
+    }
+
     public static ulong Expires(ReadOnlySpan<byte> token) => BinaryPrimitives.ReadUInt64LittleEndian(token[24..]);
 
     public static string ChainEnd(ReadOnlySpan<byte> token) => Convert.ToHexString(token.Slice(72, 20));
@@ -93,8 +106,8 @@ internal static class Judge
     public static string? Fault(ReadOnlySpan<byte> token, ulong now, ulong started)
     {
         static uint Le32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
-        if (Le32(token, 0) != 0x54425645 || Le32(token, 4) != 1 || Le32(token, 68) != 0)
-            return "is no boot token of version 1";
+        if (Le32(token, 0) != 0x54425645 || Le32(token, 4) != 2 || token[68] + token[69] == 0 || token[70] + token[71] != 0)
+            return "is no boot token of version 2";
         if (token[40] is < 8 or > 30 || token[41] > 4)
             return "has an impossible prefix or too many guests";
         if (U32(token, 8) != TestHost.Node)

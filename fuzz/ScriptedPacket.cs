@@ -37,9 +37,10 @@ internal enum Spoiled : byte
 
 /// <summary>The packets that steps describe in a few bytes.</summary>
 /// <param name="running">The boot address of the domain in each slot, 0 where none is.</param>
+/// <param name="proofs">What ends the domain in each slot, zeros where none is.</param>
 /// <param name="now">What the times of tokens are relative to.</param>
 /// <param name="salt">Makes chains that no script with another salt has.</param>
-internal readonly struct ScriptedPacket(uint[] running, ulong now, int salt)
+internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, ulong now, int salt)
 {
     private const byte AllNodes = 11;
 
@@ -89,9 +90,23 @@ internal readonly struct ScriptedPacket(uint[] running, ulong now, int salt)
                 return Mended(Patched(other, step.Patches), (Unmended)a[7]);
             case StepKind.Echo:
                 return Mended(Patched(Frames.Echo(new byte[Length(a[3])], Address(a[2] >> 4), Address(a[2]), Mac(a[1]), Mac(a[1] >> 4)), step.Patches), (Unmended)a[4]);
+            case StepKind.End:
+                return End(a, step.Patches);
             default:
                 return Token(a, step.Patches);
         }
+    }
+
+    private byte[] End(ReadOnlySpan<byte> a, ReadOnlySpan<byte> patches)
+    {
+        var spoiled = (Spoiled)a[4];
+        byte[] body = [.. proofs[a[3] % proofs.Length], 0, 0, 0, 0];
+        body[19] ^= (byte)((spoiled & Spoiled.Signature) != 0 ? 1 : 0);
+        byte[] payload = Tokens.Payload(MagicKind.End, body);
+        if ((spoiled & (Spoiled.Shorter | Spoiled.Longer)) != 0)
+            Array.Resize(ref payload, payload.Length + ((spoiled & Spoiled.Shorter) != 0 ? -1 : 1));
+        byte[] packet = Patched(Frames.Echo(payload, Address(a[2] >> 4), Address(a[2]), Mac(a[1]), Mac(a[1] >> 4)), patches);
+        return Mended(packet, (Unmended)a[5]);
     }
 
     private byte[] Token(ReadOnlySpan<byte> a, ReadOnlySpan<byte> patches)
@@ -177,6 +192,7 @@ internal readonly struct ScriptedPacket(uint[] running, ulong now, int salt)
             StepKind.Raw => $"raw {Convert.ToHexString(step.Packet)}",
             StepKind.Arp => $"ARP operation {a[3]}, {Dotted(Address(a[2]))} asks for {Dotted(Address(a[2] >> 4))}, {Macs(a[1])}",
             StepKind.Ipv4 => $"IPv4 protocol {a[3]}, {Ips(a[2])}, {Macs(a[1])}, flags {a[5] & 3}, gso {a[5] >> 2}, checksum from {a[6]}, unmended {(Unmended)(a[7] & 7)}",
+            StepKind.End => $"end of domain {a[3] % proofs.Length}, {Ips(a[2])}, {Macs(a[1])}, spoiled {(Spoiled)a[4]}, unmended {(Unmended)(a[5] & 7)}",
             StepKind.Echo => $"Echo Request, {Ips(a[2])}, {Macs(a[1])}, unmended {(Unmended)(a[4] & 7)}",
             _ => $"token, {Ips(a[2])}, {Macs(a[1])}, boots {Dotted(Address(a[3]))} with {(a[3] >> 4) % 5} guests, memory {a[5]}, count {a[6]}, issued {(sbyte)a[7]:+0;-0;0} s, "
                 + $"life {a[8]}, seed {a[9]}, spoiled {(Spoiled)a[10]}, unmended {(Unmended)(a[11] & 7)}",

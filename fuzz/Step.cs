@@ -37,6 +37,9 @@ internal enum StepKind : byte
 
     /// <summary>An earlier packet of the script again: how far back, how often.</summary>
     Again,
+
+    /// <summary>A request to end a domain: port, MACs, addresses, whose slot, spoiling, mending.</summary>
+    End,
 }
 
 /// <summary>
@@ -46,9 +49,9 @@ internal enum StepKind : byte
 /// </summary>
 internal readonly ref struct Step
 {
-    public const int Kinds = 11, PatchSize = 3, MaxPatches = 3;
+    public const int Kinds = 12, PatchSize = 3, MaxPatches = 3;
 
-    private static ReadOnlySpan<byte> Sizes => [2, 1, 1, 0, 1, 2, 5, 8, 5, 12, 2];
+    private static ReadOnlySpan<byte> Sizes => [2, 1, 1, 0, 1, 2, 5, 8, 5, 12, 2, 6];
 
     public StepKind Kind { get; private init; }
 

@@ -18,6 +18,9 @@ internal sealed partial class World
     {
         public required uint[] Addresses { get; init; }
 
+        /// <summary>What ends it.</summary>
+        public required byte[] Proof { get; init; }
+
         public ulong Taken, Delivered, Dropped;
     }
 
@@ -32,6 +35,9 @@ internal sealed partial class World
     private int requestLength, requestPort;
     private bool answered, startedOne, tokenIsGood;
     private int refusals, lastRefusal;
+
+    /// <summary>The boot addresses of the domain that was ended, and of the one that is to be; 0 for none.</summary>
+    private uint endedOne, toEnd;
     private Refusal? said;
 
     private void Forget()
@@ -49,13 +55,19 @@ internal sealed partial class World
         packet.CopyTo(request, 0);
         (requestPort, requestLength) = (port, packet.Length);
         answered = startedOne = tokenIsGood = false;
+        endedOne = toEnd = 0;
         refusals = 0;
         said = null;
         Array.Clear(relayedTo);
         if (port >= 0 && packet.Length >= Judge.Header + Judge.Ethernet)
             live[port]!.Taken++;
         // A domain's offload request may be refused for itself.
-        if ((port >= 0 && (!IsOwn(port, packet) || packet[0] != 0)) || !Judge.IsEchoRequest(packet) || Judge.BootToken(packet) is not { IsEmpty: false } token)
+        if ((port >= 0 && (!IsOwn(port, packet) || packet[0] != 0)) || !Judge.IsEchoRequest(packet))
+            return;
+        if (Judge.RequestedEnd(packet) is { IsEmpty: false } proof)
+            foreach (Expected? domain in live)
+                toEnd = domain != null && proof.SequenceEqual(domain.Proof) ? domain.Addresses[0] : toEnd;
+        if (Judge.BootToken(packet) is not { IsEmpty: false } token)
             return;
         // The node may call a token expired that expires before another one that it has forgotten already.
         tokenIsGood = (faults & Faults.Start) == 0 && Judge.Expires(token) > latest && Array.IndexOf(live, null) >= 0
@@ -173,6 +185,7 @@ internal sealed partial class World
         Violation.When(!MagicReply.TryParse(payload, out MagicReply reply), "a malformed reply to a magic ping");
         said = reply.Refusal;
         Violation.When(reply.Node != TestHost.Node || reply.NodeTime != Now, "a magic reply of another node or time");
+        Violation.When(endedOne != 0 && (reply.BootAddress != endedOne || reply.Kind != MagicKind.End), "an end that another's boot address is told of");
         if (said == Refusal.None)
             return;
         Spend("refusal", Judge.U32(Request, Judge.Ipv4 + 12), 1, RefusalAllowance);
@@ -185,7 +198,7 @@ internal sealed partial class World
         Violation.When(spentSoFar > allowance, $"more than {allowance} of kind {kind} for one source in a tenth of a second");
     }
 
-    bool IHost.Start(int slot, BootToken token)
+    bool IHost.Start(int slot, BootToken token, scoped ReadOnlySpan<byte> record)
     {
         Violation.When(slot < 0 || slot >= Slots || live[slot] != null, $"a start in slot {slot}, which is not free");
         Violation.When(startedOne, "a second start for one packet");
@@ -200,14 +213,24 @@ internal sealed partial class World
         Violation.When(chains.GetValueOrDefault(Judge.ChainEnd(bytes)) > latest, "a chain was honoured twice");
         uint[] addresses = Judge.Addresses(bytes);
         Violation.When(Conflicts(addresses), "a start with another domain's address");
+        byte[] machineKey = Judge.MachineKey(bytes);
+        Violation.When(!record.SequenceEqual([.. bytes, .. machineKey]), "a machine that is told something else than its token and its key");
         if ((faults & Faults.Start) != 0)
             return false;
         startedOne = true;
         honoured.Add(Judge.Signature(bytes));
         chains[Judge.ChainEnd(bytes)] = Judge.Expires(bytes);
-        live[slot] = new Expected { Addresses = addresses };
+        live[slot] = new Expected { Addresses = addresses, Proof = Judge.EndProof(machineKey) };
         Coverage.Reached(Coverage.States - 1 - Math.Min(chains.Count, 100));
         return true;
+    }
+
+    void IHost.Kill(int slot)
+    {
+        Violation.When(slot < 0 || slot >= Slots || live[slot] == null, $"an end in slot {slot}, where nothing runs");
+        Violation.When((requestPort >= 0 && !IsOwn(requestPort, Request)) || !Judge.IsEchoRequest(Request), "an end for what the node may not answer");
+        Violation.When(!Judge.RequestedEnd(Request).SequenceEqual(live[slot]!.Proof), "an end without its proof");
+        endedOne = live[slot]!.Addresses[0];
     }
 
     void IHost.Refused(uint source, Refusal refusal)
@@ -219,8 +242,9 @@ internal sealed partial class World
 
     private void JudgeOutcome()
     {
-        Violation.When(startedOne && said != Refusal.None, "a start that nobody is told of");
-        Violation.When(said == Refusal.None && !startedOne, "an answer of a start that did not happen");
+        Violation.When((startedOne || endedOne != 0) && said != Refusal.None, "a start or an end that nobody is told of");
+        Violation.When(said == Refusal.None && !startedOne && endedOne == 0, "an answer of a start or an end that did not happen");
+        Violation.When(endedOne != toEnd, $"a proof for {toEnd} ended {endedOne}");
         Violation.When(tokenIsGood && !startedOne, $"a good token got no domain but {said?.ToString() ?? "silence"}");
         if (said is { } refusal)
         {
@@ -234,7 +258,7 @@ internal sealed partial class World
 
     private void Tell()
     {
-        string outcome = startedOne ? "a domain starts" : said != null ? $"refused: {said}" : answered ? "answered" : "";
+        string outcome = startedOne ? "a domain starts" : endedOne != 0 ? "a domain is ended" : said != null ? $"refused: {said}" : answered ? "answered" : "";
         for (int port = Port.Link; port < Slots; port++)
             if (relayedTo[port + 1])
                 outcome += (outcome == "" ? "" : ", ") + (port < 0 ? "passed to the link" : $"passed to domain {port}");

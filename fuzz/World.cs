@@ -139,7 +139,8 @@ internal sealed partial class World : IHost
                 break;
             default:
                 int port = arguments[0] % (Slots + 1) - 1;
-                var scripted = new ScriptedPacket(Array.ConvertAll(live, domain => domain?.Addresses[0] ?? 0), Now, Salt);
+                var scripted = new ScriptedPacket(Array.ConvertAll(live, domain => domain?.Addresses[0] ?? 0),
+                    Array.ConvertAll(live, domain => domain?.Proof ?? new byte[20]), Now, Salt);
                 byte[] made = scripted.Make(step);
                 packets.Add((port, made));
                 Receive(ref node, port, made, Story == null ? null : $"packet {packets.Count - 1}, {scripted.Describe(step)}");

@@ -4,6 +4,9 @@ namespace Launcher;
 internal enum Call : ushort
 {
     Write = 64,
+    Close = 57,
+    Dup3 = 24,
+    MemfdCreate = 279,
     Prctl = 167,
     SigProcMask = 135,
     RecvFrom = 207,

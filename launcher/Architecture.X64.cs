@@ -4,6 +4,9 @@ namespace Launcher;
 internal enum Call : ushort
 {
     Write = 1,
+    Close = 3,
+    Dup3 = 292,
+    MemfdCreate = 319,
     Prctl = 157,
     SigProcMask = 14,
     RecvFrom = 45,

@@ -16,6 +16,7 @@ internal static class Kernel
     /// </summary>
     public static unsafe nint At<T>(Span<T> memory) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(memory));
 
-    public static unsafe void Write(int descriptor, ReadOnlySpan<byte> from) =>
-        Do(Call.Write, descriptor, (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(from)), from.Length);
+    public static unsafe nint At(ReadOnlySpan<byte> memory) => (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(memory));
+
+    public static int Write(int descriptor, ReadOnlySpan<byte> from) => Do(Call.Write, descriptor, At(from), from.Length);
 }

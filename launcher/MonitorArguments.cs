@@ -7,7 +7,7 @@ namespace Launcher;
 internal static class MonitorArguments
 {
     /// <summary>Texts' bytes and vector's entries, the null at its end included, at most.</summary>
-    public const int TextSize = 512, Count = 14;
+    public const int TextSize = 512, Count = 16;
 
     /// <param name="texts">Room for what is made of the token; the vector points into it.</param>
     public static unsafe void Make(BootToken token, in Options options, Span<byte> texts, Span<nint> vector)
@@ -28,6 +28,8 @@ internal static class MonitorArguments
         text.AddNumber(token.PrefixLength);
         text.Add(" evilman.gateway="u8);
         text.AddAddress(token.Gateway);
+        text.Add(" evilman.lease="u8);
+        text.AddNumber(token.Lease);
         text.Add(" evilman.loader="u8);
         for (int i = 0; i < token.Loader.Length; i++)
             text.AddByte(token.Loader[i]);
@@ -36,7 +38,7 @@ internal static class MonitorArguments
             text.Add(i == 0 ? " evilman.guests="u8 : ","u8);
             text.AddAddress(token.Guest(i));
         }
-        text.Add("\0--kernel\0"u8);
+        text.Add("\0--initrd\0/proc/self/fd/5\0--kernel\0"u8);
 
         // Each text ends with a zero, and the vector with a null.
         int count = 0;

@@ -24,18 +24,19 @@ internal static class Program
         if (!Options.TryParse(count, arguments, out Options options))
             return Failure.BadArguments;
 
-        // packetd sends the token before it starts anybody, so whoever finds none waits for nothing. Room for more than a token, so
+        // packetd sends token and machine key before it starts anybody, so whoever finds none waits for nothing. Room for more, so
         // that what is longer is seen to be.
-        Span<byte> record = stackalloc byte[BootToken.Size + 1];
+        Span<byte> record = stackalloc byte[BootToken.Size + MachineKey.Size + 1];
         int length = Kernel.Do(Call.RecvFrom, Control, Kernel.At(record), record.Length, DontWait);
         if (length < 0)
             return Failure.Say(Failure.NotStarted, "no boot token can be read from descriptor 4"u8, ""u8, length);
-        if (!BootToken.TryParse(record.Slice(0, length), out BootToken token))
-            return Failure.Say(Failure.NotStarted, "what descriptor 4 gives is not a boot token"u8, ""u8);
+        ReadOnlySpan<byte> bytes = length == BootToken.Size + MachineKey.Size ? record.Slice(0, BootToken.Size) : default;
+        if (!BootToken.TryParse(bytes, out BootToken token))
+            return Failure.Say(Failure.NotStarted, "what descriptor 4 gives is not a boot token with its machine key"u8, ""u8);
 
         Span<nint> vector = stackalloc nint[MonitorArguments.Count], nothing = stackalloc nint[1];
         MonitorArguments.Make(token, in options, stackalloc byte[MonitorArguments.TextSize], vector);
-        if (!Limits.Set(token, options.TokenCpu) || !Confinement.Enter())
+        if (!KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size)) || !Limits.Set(token, options.TokenCpu) || !Confinement.Enter())
             return Failure.NotStarted;
         // packetd blocks SIGPIPE for itself, and a mask survives execve.
         Span<ulong> signals = stackalloc ulong[1];

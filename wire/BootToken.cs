@@ -11,12 +11,12 @@ public readonly ref struct BootToken
 {
     public const int Size = 152;
     public const uint Magic = 0x54425645; // "EVBT"
-    public const ushort Version = 1;
+    public const ushort Version = 2;
     public const int MaxGuests = 4;
 
     internal const int MagicAt = 0, VersionAt = 4, ReservedAt = 6, NodeAt = 8, MemoryAt = 12, IssuedAt = 16, ExpiresAt = 24,
         BootAt = 32, GatewayAt = 36, PrefixAt = 40, GuestCountAt = 41, CpuAt = 42, DiskAt = 44, GuestsAt = 48,
-        CountAt = 64, Reserved2At = 68, ChainEndAt = 72, FirstAt = 92, LoaderAt = 112, SignatureAt = 132;
+        CountAt = 64, LeaseAt = 68, Reserved2At = 70, ChainEndAt = 72, FirstAt = 92, LoaderAt = 112, SignatureAt = 132;
 
     private readonly ReadOnlySpan<byte> bytes;
 
@@ -24,7 +24,7 @@ public readonly ref struct BootToken
 
     /// <summary>
     /// Whether the bytes have the form of a token: right size, magic and version, reserved bytes zero, at most four
-    /// guests, a prefix of 8 to 30 bits, at least one token, memory and CPU. Says nothing about who signed it.
+    /// guests, a prefix of 8 to 30 bits, at least one token, memory, CPU and a lease. Says nothing about who signed it.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out BootToken token)
     {
@@ -32,9 +32,9 @@ public readonly ref struct BootToken
         if (bytes.Length != Size || Bytes.Le32(bytes, MagicAt) != Magic || Bytes.Le16(bytes, VersionAt) != Version)
             return false;
         token = new BootToken(bytes);
-        return Bytes.Le16(bytes, ReservedAt) == 0 && Bytes.Le32(bytes, Reserved2At) == 0
+        return Bytes.Le16(bytes, ReservedAt) == 0 && Bytes.Le16(bytes, Reserved2At) == 0
             && token.PrefixLength is >= 8 and <= 30 && token.GuestCount <= MaxGuests
-            && token.TokenCount > 0 && token.MemoryMiB > 0 && token.CpuPercent > 0 && token.Expires > token.Issued;
+            && token.TokenCount > 0 && token.MemoryMiB > 0 && token.CpuPercent > 0 && token.Lease > 0 && token.Expires > token.Issued;
     }
 
     /// <summary>All of its bytes, the signature included.</summary>
@@ -67,6 +67,9 @@ public readonly ref struct BootToken
 
     /// <summary>The k of the thesis: how many elements of the chain the token carries, s_n back to <see cref="First"/>.</summary>
     public uint TokenCount => Bytes.Le32(bytes, CountAt);
+
+    /// <summary>Seconds that the firmware waits for whoever bought the machine before it ends it.</summary>
+    public ushort Lease => Bytes.Le16(bytes, LeaseAt);
 
     /// <summary>s_n, which also names the token: no two tokens share it.</summary>
     public ReadOnlySpan<byte> ChainEnd => bytes.Slice(ChainEndAt, HashChain.ElementSize);

@@ -39,6 +39,8 @@ public readonly ref struct BootTokenDraft
 
     public uint TokenCount { set => Bytes.PutLe32(bytes, BootToken.CountAt, value); }
 
+    public ushort Lease { set => Bytes.PutLe16(bytes, BootToken.LeaseAt, value); }
+
     public ReadOnlySpan<byte> ChainEnd { set => value.Slice(0, 20).CopyTo(bytes.Slice(BootToken.ChainEndAt)); }
 
     public ReadOnlySpan<byte> First { set => value.Slice(0, 20).CopyTo(bytes.Slice(BootToken.FirstAt)); }

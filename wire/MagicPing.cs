@@ -6,6 +6,7 @@ public enum MagicKind : ushort
 {
     Boot = 1,
     Payment = 2,
+    End = 3,
 }
 
 /// <summary>
@@ -20,6 +21,7 @@ public static class MagicPing
     public const int HeaderSize = 16;
     public const int BootSize = HeaderSize + BootToken.Size;
     public const int PaymentSize = HeaderSize + Payment.Size;
+    public const int EndSize = HeaderSize + EndRequest.Size;
 
     private const int VersionAt = 8, KindAt = 10, LengthAt = 12;
 
@@ -30,11 +32,11 @@ public static class MagicPing
     {
         bool headed = payload.Length >= HeaderSize && Bytes.Le16(payload, VersionAt) == Version;
         kind = headed ? (MagicKind)Bytes.Le16(payload, KindAt) : 0;
-        int size = kind == MagicKind.Boot ? BootToken.Size : Payment.Size;
+        int size = kind == MagicKind.Boot ? BootToken.Size : kind == MagicKind.End ? EndRequest.Size : Payment.Size;
         body = headed ? payload.Slice(HeaderSize) : default;
         return payload.Length < HeaderSize ? Refusal.Truncated
             : !headed ? Refusal.UnknownVersion
-            : kind is not (MagicKind.Boot or MagicKind.Payment) ? Refusal.UnknownKind
+            : kind is not (MagicKind.Boot or MagicKind.Payment or MagicKind.End) ? Refusal.UnknownKind
             : body.Length < size ? Refusal.Truncated
             : body.Length > size ? Refusal.TrailingBytes
             : Bytes.Le32(payload, LengthAt) != (uint)size ? Refusal.Malformed

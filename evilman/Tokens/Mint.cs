@@ -33,6 +33,9 @@ public sealed record MintRequest
 
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long a machine waits for its customer, who has not come or is gone, before it ends itself; whole seconds.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>The only loader that the firmware may start.</summary>
     public required byte[] Loader { get; init; }
 }
@@ -59,6 +62,8 @@ public static class Mint
             throw Failure.Usage($"the chain has {chain.Length} elements, so a token carries 1 to {chain.Length} of them");
         if (request.Lifetime < TimeSpan.FromSeconds(1))
             throw Failure.Usage("a token lives one second at least");
+        if (request.Lease.TotalSeconds is < 1 or > ushort.MaxValue)
+            throw Failure.Usage($"a lease is 1 to {ushort.MaxValue} seconds");
         if (request.Loader.Length is 0 or > (int)Upload.MaxLoaderSize)
             throw Failure.Usage($"a loader has 1 to {Upload.MaxLoaderSize} bytes");
 
@@ -75,6 +80,7 @@ public static class Mint
             CpuPercent = (ushort)request.CpuPercent,
             DiskMiB = (uint)(request.DiskBytes >> 20),
             TokenCount = (uint)request.Tokens,
+            Lease = (ushort)request.Lease.TotalSeconds,
             ChainEnd = chain.Element(chain.Length),
             First = chain.Element(chain.Length - request.Tokens + 1),
             Loader = LoaderHash(request.Loader),
@@ -83,6 +89,14 @@ public static class Mint
             draft.AddGuest(Number(guest));
         draft.Sign(key);
         return bytes;
+    }
+
+    /// <summary>The key of the machine that a token starts, for whoever bought it: a secret, which is never sent.</summary>
+    public static byte[] MachineKeyOf(ReadOnlySpan<byte> token, ReadOnlySpan<byte> key)
+    {
+        var machineKey = new byte[MachineKey.Size];
+        MachineKey.Derive(new HmacSha1(key), token, machineKey);
+        return machineKey;
     }
 
     public static byte[] LoaderHash(ReadOnlySpan<byte> loader)

@@ -70,12 +70,12 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
 
     public readonly bool Send(int port, scoped Span<byte> packet) => Kernel.Send(Frames(port).Descriptor, packet) > 0;
 
-    public readonly bool Start(int slot, BootToken token)
+    public readonly bool Start(int slot, BootToken token, scoped ReadOnlySpan<byte> record)
     {
         Span<int> frames = stackalloc int[] { -1, -1 }, control = stackalloc int[] { -1, -1 };
         bool paired = (Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(frames))
             | Kernel.Do(Call.SocketPair, Unix, CloseOnExec | SeqPacket, 0, Kernel.At(control))) == 0;
-        int pid = paired && Kernel.Send(control[0], token.AsSpan()) > 0 ? MachineStart.Start(in options, slot, frames[1], control[1]) : -1;
+        int pid = paired && Kernel.Send(control[0], record) > 0 ? MachineStart.Start(in options, slot, frames[1], control[1]) : -1;
         Kernel.Do(Call.Close, frames[1]);
         Kernel.Do(Call.Close, control[1]);
         Frames(slot) = Poll.On(frames[0]);
@@ -114,7 +114,7 @@ internal ref struct LinuxHost(Options options, Span<Poll> polls, Span<Machine> m
     }
 
     /// <summary>Ends a machine: its process group dies, and its end is told by <see cref="Reap"/>. Only for slots with a machine.</summary>
-    private readonly void Kill(int slot) => Kernel.Do(Call.Kill, -machines[slot].Pid, SigKill);
+    public readonly void Kill(int slot) => Kernel.Do(Call.Kill, -machines[slot].Pid, SigKill);
 
     private readonly void Forget(int slot)
     {

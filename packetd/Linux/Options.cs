@@ -18,7 +18,7 @@ internal unsafe struct Options
         """
         Usage: packetd --link IFACE --address A.B.C.D --key-file FILE [options] PROGRAM [ARGUMENT...]
         Answers ARP and ping for an address that the host does not have, and runs PROGRAM for each valid boot token: a machine. It finds
-        frames on descriptor 3 and the token, 152 bytes, on descriptor 4. "launcher MONITOR FIRMWARE" makes a monitor's options of it.
+        frames on descriptor 3, and token and machine key, 172 bytes, on 4. "launcher MONITOR FIRMWARE" makes a monitor's options of them.
 
           --link IFACE          network interface that frames come and go through
           --address A.B.C.D     the node's own address, 1.0.0.0 to 223.255.255.255

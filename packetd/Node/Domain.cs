@@ -10,10 +10,18 @@ public struct Addresses
     private uint boot;
 }
 
+/// <summary>What ends the domain (<see cref="MachineKey.EndProof"/>).</summary>
+[InlineArray(MachineKey.Size)]
+public struct EndProof
+{
+    private byte first;
+}
+
 /// <summary>What the node knows about one domain. A slot without a boot address is free.</summary>
 public struct Domain
 {
     public Addresses Addresses;
+    public EndProof EndProof;
 
     /// <summary>Frames that the domain sent and the node passed on, and those that it received.</summary>
     public ulong Sent, Received;

@@ -16,7 +16,11 @@ public interface IHost
     bool Send(int port, scoped Span<byte> packet);
 
     /// <summary>Starts a machine in a free slot. False leaves nothing behind.</summary>
-    bool Start(int slot, BootToken token);
+    /// <param name="record">What the machine is told: the token's bytes, then its machine key.</param>
+    bool Start(int slot, BootToken token, scoped ReadOnlySpan<byte> record);
+
+    /// <summary>Ends a machine. Whoever sees its end empties its slot.</summary>
+    void Kill(int slot);
 
     /// <summary>Notes that a magic ping was refused.</summary>
     void Refused(uint source, Refusal refusal);

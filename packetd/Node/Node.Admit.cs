@@ -13,8 +13,8 @@ public ref partial struct Node<THost>
         Refusal refusal = MagicPing.Parse(payload, out kind, out ReadOnlySpan<byte> body);
         if (refusal != Refusal.None)
             return refusal;
-        if (kind == MagicKind.Payment)
-            return Refusal.NoSuchDomain;
+        if (kind != MagicKind.Boot)
+            return kind == MagicKind.End ? End(body, ref boot) : Refusal.NoSuchDomain;
         if (!BootToken.TryParse(body, out BootToken token))
             return Refusal.Malformed;
         boot = token.BootAddress;
@@ -52,10 +52,28 @@ public ref partial struct Node<THost>
         int place = used.Reserve(Host.Now);
         if (place < 0)
             return Refusal.TooManyTokens;
-        if (!Host.Start(free, token))
+        Span<byte> record = stackalloc byte[BootToken.Size + MachineKey.Size], machineKey = record.Slice(BootToken.Size);
+        token.AsSpan().CopyTo(record);
+        MachineKey.Derive(in limits.Key, token.AsSpan(), machineKey);
+        MachineKey.EndProof(machineKey, domain.EndProof);
+        if (!Host.Start(free, token, record))
             return Refusal.StartFailed;
         used.Add(place, token);
         Domains[free] = domain;
         return Refusal.None;
+    }
+
+    /// <summary>Ends the domain that the proof is for. Until its end has been seen it can be asked for again.</summary>
+    private Refusal End(ReadOnlySpan<byte> body, ref uint boot)
+    {
+        if (!EndRequest.TryParse(body, out ReadOnlySpan<byte> proof))
+            return Refusal.Malformed;
+        for (int slot = 0; slot < Domains.Length; slot++)
+            if (Domains[slot].Boot != 0 && Bytes.FixedTimeEquals(Domains[slot].EndProof, proof))
+            {
+                boot = Domains[slot].Boot;
+                Host.Kill(slot);
+            }
+        return boot == 0 ? Refusal.NoSuchDomain : Refusal.None;
     }
 }

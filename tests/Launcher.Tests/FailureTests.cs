@@ -41,7 +41,7 @@ public class FailureTests
     public void Bad_arguments(string sentence, params string[] arguments)
     {
         foreach (bool arm64 in Images)
-            AssertSays(BadArguments, sentence, new Launch(arguments, [Launch.Token()], arm64: arm64));
+            AssertSays(BadArguments, sentence, new Launch(arguments, [Launch.Record()], arm64: arm64));
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public class FailureTests
 
     public static IEnumerable<object[]> NoTokens()
     {
-        byte[] token = Launch.Token();
+        byte[] token = Launch.Record();
         byte[] With(int at, byte value) => [.. token[..at], value, .. token[(at + 1)..]];
         yield return ["the end", Array.Empty<byte>()];
         yield return ["a byte", token[..1]];
@@ -70,11 +70,14 @@ public class FailureTests
         yield return ["too long", (byte[])[.. token, 0]];
         yield return ["much too long", (byte[])[.. token, .. new byte[4000]]];
         yield return ["wrong magic", With(0, (byte)'X')];
-        yield return ["version 2", With(4, 2)];
+        yield return ["without its key", token[..BootToken.Size]];
+        yield return ["version 1", With(4, 1)];
+        yield return ["version 3", With(4, 3)];
         yield return ["five guests", With(41, 5)];
         yield return ["a prefix of 31 bits", With(40, 31)];
-        yield return ["no element", Launch.Token(count: 0)];
-        yield return ["no memory", Launch.Token(memory: 0)];
+        yield return ["no element", Launch.Record(count: 0)];
+        yield return ["no memory", Launch.Record(memory: 0)];
+        yield return ["no lease", Launch.Record(lease: 0)];
         yield return ["zeros", new byte[BootToken.Size]];
     }
 
@@ -84,7 +87,7 @@ public class FailureTests
     {
         Assert.NotEmpty(what);
         foreach (bool arm64 in Images)
-            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token", new Launch([Puppet, "/dev/null"], [record, Launch.Token()], arm64: arm64));
+            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token with its machine key", new Launch([Puppet, "/dev/null"], [record, Launch.Record()], arm64: arm64));
     }
 
     [Fact]
@@ -92,10 +95,10 @@ public class FailureTests
     {
         foreach (bool arm64 in Images)
         {
-            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token", new Launch([Puppet, "/dev/null"], hungUp: true, arm64: arm64));
+            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token with its machine key", new Launch([Puppet, "/dev/null"], hungUp: true, arm64: arm64));
             AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 11", new Launch([Puppet, "/dev/null"], arm64: arm64)); // EAGAIN
-            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 9", new Launch([Puppet, "/dev/null"], [Launch.Token()], redirect: "4<&-", arm64: arm64)); // EBADF
-            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 88", new Launch([Puppet, "/dev/null"], [Launch.Token()], redirect: "4</dev/zero", arm64: arm64)); // ENOTSOCK
+            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 9", new Launch([Puppet, "/dev/null"], [Launch.Record()], redirect: "4<&-", arm64: arm64)); // EBADF
+            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 88", new Launch([Puppet, "/dev/null"], [Launch.Record()], redirect: "4</dev/zero", arm64: arm64)); // ENOTSOCK
         }
     }
 
@@ -107,14 +110,14 @@ public class FailureTests
         {
             foreach (bool arm64 in Images)
             {
-                AssertSays(NotStarted, $"{missing} cannot be run: error 2", new Launch([missing, "/dev/null"], [Launch.Token()], arm64: arm64)); // ENOENT
-                AssertSays(NotStarted, $"{absent} cannot be run: error 20", new Launch([absent, "/dev/null"], [Launch.Token()], arm64: arm64)); // ENOTDIR
-                AssertSays(NotStarted, $"{file} cannot be run: error 13", new Launch([file, "/dev/null"], [Launch.Token()], arm64: arm64)); // EACCES
-                AssertSays(NotStarted, "/ cannot be run: error 13", new Launch(["/", "/dev/null"], [Launch.Token()], arm64: arm64));
-                AssertSays(NotStarted, " cannot be run: error 2", new Launch(["", "/dev/null"], [Launch.Token()], arm64: arm64));
+                AssertSays(NotStarted, $"{missing} cannot be run: error 2", new Launch([missing, "/dev/null"], [Launch.Record()], arm64: arm64)); // ENOENT
+                AssertSays(NotStarted, $"{absent} cannot be run: error 20", new Launch([absent, "/dev/null"], [Launch.Record()], arm64: arm64)); // ENOTDIR
+                AssertSays(NotStarted, $"{file} cannot be run: error 13", new Launch([file, "/dev/null"], [Launch.Record()], arm64: arm64)); // EACCES
+                AssertSays(NotStarted, "/ cannot be run: error 13", new Launch(["/", "/dev/null"], [Launch.Record()], arm64: arm64));
+                AssertSays(NotStarted, " cannot be run: error 2", new Launch(["", "/dev/null"], [Launch.Record()], arm64: arm64));
             }
             File.SetUnixFileMode(file, (UnixFileMode)0b111_101_101);
-            AssertSays(NotStarted, $"{file} cannot be run: error 8", new Launch([file, "/dev/null"], [Launch.Token()])); // ENOEXEC
+            AssertSays(NotStarted, $"{file} cannot be run: error 8", new Launch([file, "/dev/null"], [Launch.Record()])); // ENOEXEC
         }
         finally
         {

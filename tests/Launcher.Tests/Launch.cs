@@ -44,18 +44,23 @@ internal sealed class Launch : IDisposable
 
     public static bool CanEmulate => File.Exists(Emulator[0]) && File.Exists(Programs.Image("arm64/launcher"));
 
-    /// <summary>A token as the node could get it, but for its signature, which is no business of the launcher's.</summary>
-    public static byte[] Token(uint count = 10, uint memory = 64, uint gateway = 0, params uint[] guests)
+    /// <summary>A machine key like any other.</summary>
+    public static byte[] Key => [.. Enumerable.Range(0, MachineKey.Size).Select(i => (byte)(i * 11))];
+
+    /// <summary>
+    /// What the node tells a machine: a token as it could get it, but for its signature, which is no business of the launcher's, and a key.
+    /// </summary>
+    public static byte[] Record(uint count = 10, uint memory = 64, uint gateway = 0, ushort lease = 60, params uint[] guests)
     {
         byte[] token = new byte[BootToken.Size];
         BootTokenDraft draft = new(token)
         {
             Node = 0x0A000002, BootAddress = 0x0A0000FE, Gateway = gateway, PrefixLength = 8, MemoryMiB = memory, CpuPercent = 100, Issued = 1, Expires = 2,
-            TokenCount = count, Loader = Enumerable.Range(0, 20).Select(i => (byte)(i * 13)).ToArray(),
+            TokenCount = count, Lease = lease, Loader = Enumerable.Range(0, 20).Select(i => (byte)(i * 13)).ToArray(),
         };
         foreach (uint guest in guests)
             Assert.True(draft.AddGuest(guest));
-        return token;
+        return [.. token, .. Key];
     }
 
     /// <summary>Our ends of the two descriptors.</summary>

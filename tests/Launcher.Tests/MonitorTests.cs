@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using Plug.Tests;
+using Wire;
 using Xunit;
 
 namespace Launcher.Tests;
@@ -17,14 +18,14 @@ public class MonitorTests
     {
         foreach (bool arm64 in Launch.CanEmulate ? new[] { false, true } : [false])
         {
-            yield return [arm64, 64u, 0u, Array.Empty<uint>(), "evilman.boot=10.0.0.254/8 evilman.gateway=0.0.0.0 evilman.loader=" + Loader];
-            yield return [arm64, 1u, 0x0A00000Au, Array.Empty<uint>(), $"evilman.boot=10.0.0.254/8 evilman.gateway=10.0.0.10 evilman.loader={Loader}"];
-            yield return [arm64, 3071u, 0xC0A80001u, new[] { 0x0A000033u }, $"evilman.boot=10.0.0.254/8 evilman.gateway=192.168.0.1 evilman.loader={Loader} evilman.guests=10.0.0.51"];
-            yield return [arm64, 100u, 0u, new[] { 1u, 0xFFFFFFFFu }, $"evilman.boot=10.0.0.254/8 evilman.gateway=0.0.0.0 evilman.loader={Loader} evilman.guests=0.0.0.1,255.255.255.255"];
-            yield return [arm64, 999u, 0u, new[] { 0x01020304u, 0x05060708u, 0x090A0B0Cu }, $"evilman.boot=10.0.0.254/8 evilman.gateway=0.0.0.0 evilman.loader={Loader} evilman.guests=1.2.3.4,5.6.7.8,9.10.11.12"];
+            yield return [arm64, 64u, 0u, Array.Empty<uint>(), "evilman.boot=10.0.0.254/8 evilman.gateway=0.0.0.0 evilman.lease=60 evilman.loader=" + Loader];
+            yield return [arm64, 1u, 0x0A00000Au, Array.Empty<uint>(), $"evilman.boot=10.0.0.254/8 evilman.gateway=10.0.0.10 evilman.lease=60 evilman.loader={Loader}"];
+            yield return [arm64, 3071u, 0xC0A80001u, new[] { 0x0A000033u }, $"evilman.boot=10.0.0.254/8 evilman.gateway=192.168.0.1 evilman.lease=60 evilman.loader={Loader} evilman.guests=10.0.0.51"];
+            yield return [arm64, 100u, 0u, new[] { 1u, 0xFFFFFFFFu }, $"evilman.boot=10.0.0.254/8 evilman.gateway=0.0.0.0 evilman.lease=60 evilman.loader={Loader} evilman.guests=0.0.0.1,255.255.255.255"];
+            yield return [arm64, 999u, 0u, new[] { 0x01020304u, 0x05060708u, 0x090A0B0Cu }, $"evilman.boot=10.0.0.254/8 evilman.gateway=0.0.0.0 evilman.lease=60 evilman.loader={Loader} evilman.guests=1.2.3.4,5.6.7.8,9.10.11.12"];
             // As long as it can become.
             yield return [arm64, uint.MaxValue, uint.MaxValue, new[] { uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue },
-                $"evilman.boot=10.0.0.254/8 evilman.gateway=255.255.255.255 evilman.loader={Loader} evilman.guests=255.255.255.255,255.255.255.255,255.255.255.255,255.255.255.255"];
+                $"evilman.boot=10.0.0.254/8 evilman.gateway=255.255.255.255 evilman.lease=60 evilman.loader={Loader} evilman.guests=255.255.255.255,255.255.255.255,255.255.255.255,255.255.255.255"];
         }
     }
 
@@ -32,23 +33,39 @@ public class MonitorTests
     [MemberData(nameof(Tokens))]
     public void Its_arguments_are_the_tokens(bool arm64, uint memory, uint gateway, uint[] guests, string append)
     {
-        using Launch launch = new([Puppet, "--image --of="], [Launch.Token(memory: memory, gateway: gateway, guests: guests)], arm64: arm64);
+        using Launch launch = new([Puppet, "--image --of="], [Launch.Record(memory: memory, gateway: gateway, guests: guests)], arm64: arm64);
         string[] found = File.ReadAllText(launch.AwaitPuppet() + "cmdline").Split('\0');
-        Assert.Equal([Puppet, "--net-fd", "3", "--control-fd", "4", "--memory", $"{memory}", "--mac", "02:45:0a:00:00:fe", "--append", append, "--kernel", "--image --of=", ""], found);
+        Assert.Equal([Puppet, "--net-fd", "3", "--control-fd", "4", "--memory", $"{memory}", "--mac", "02:45:0a:00:00:fe", "--append", append, "--initrd", "/proc/self/fd/5", "--kernel", "--image --of=", ""], found);
     }
 
     [Fact]
-    public void It_has_no_environment_no_blocked_signal_and_descriptors_0_to_4()
+    public void It_has_no_environment_no_blocked_signal_and_descriptors_0_to_5()
     {
-        using Launch launch = new([Puppet, "/dev/null"], [Launch.Token()]);
+        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
         string folder = launch.AwaitPuppet();
         Assert.Equal("", File.ReadAllText(folder + "environ"));
         Assert.Contains("SigBlk:\t0000000000000000\n", File.ReadAllText(folder + "status"), StringComparison.Ordinal);
-        Assert.Equal(["0", "1", "2", "3", "4"], Directory.GetFiles(folder + "fd").Select(Path.GetFileName).Order());
+        Assert.Equal(["0", "1", "2", "3", "4", "5"], Directory.GetFiles(folder + "fd").Select(Path.GetFileName).Order());
         // A puppet exchanges the addresses of what comes on descriptor 3.
         byte[] packet = [.. new byte[10], 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 8, 0, .. new byte[20]];
         Assert.True(Native.TrySend(launch.Frames, packet));
         Assert.Equal([.. new byte[10], 4, 4, 4, 4, 4, 4, 2, 2, 2, 2, 2, 2, 8, 0, .. new byte[20]], Native.Read(launch.Frames) ?? []);
+    }
+
+    [Fact]
+    public void Its_machine_key_is_in_descriptor_5_and_nowhere_else()
+    {
+        foreach (bool arm64 in Launch.CanEmulate ? new[] { false, true } : [false])
+            foreach (string[] through in new string[][] { [], ["bash", "-c", "exec 5</dev/null; exec \"$@\"", "bash"] }) // started by hand
+            {
+                using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()], through: through, arm64: arm64);
+                string folder = launch.AwaitPuppet();
+                byte[] module = File.ReadAllBytes(folder + "fd/5");
+                Assert.Equal([.. "EVMK"u8, 1, 0, 0, 0, .. Launch.Key], module);
+                Assert.True(KeyModule.TryParse(module, out ReadOnlySpan<byte> key) && key.SequenceEqual(Launch.Key));
+                Assert.Equal(["0", "1", "2", "3", "4", "5"], Directory.GetFiles(folder + "fd").Select(Path.GetFileName).Order());
+                Assert.Contains("memfd:machine-key", new FileInfo(folder + "fd/5").LinkTarget, StringComparison.Ordinal);
+            }
     }
 
     [Fact]
@@ -59,7 +76,7 @@ public class MonitorTests
         {
             File.WriteAllText(script, "#!/bin/sh\nexec dd bs=4096 count=1 <&4 2>/dev/null\n");
             File.SetUnixFileMode(script, (UnixFileMode)0b111_101_101);
-            using Launch launch = new([script, "/dev/null"], [Launch.Token(), "the next record"u8.ToArray()]);
+            using Launch launch = new([script, "/dev/null"], [Launch.Record(), "the next record"u8.ToArray()]);
             Assert.Equal((0, "the next record", ""), launch.End());
         }
         finally
@@ -77,7 +94,7 @@ public class MonitorTests
     [InlineData(1u, uint.MaxValue, "", 3600, uint.MaxValue + 1024L)]
     public void Its_limits_are_what_the_token_pays_for(uint count, uint memory, string options, long seconds, long megabytes)
     {
-        using Launch launch = new([.. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), Puppet, "/dev/null"], [Launch.Token(count, memory)]);
+        using Launch launch = new([.. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), Puppet, "/dev/null"], [Launch.Record(count, memory)]);
         string limits = File.ReadAllText(launch.AwaitPuppet() + "limits");
         Assert.Matches($"Max cpu time +{seconds} +{seconds + 1} ", limits);
         Assert.Matches($"Max data size +{megabytes << 20} +{megabytes << 20} ", limits);
@@ -88,9 +105,9 @@ public class MonitorTests
     [RootFact]
     public void Its_user_has_64_processes_where_that_is_not_root()
     {
-        using Launch roots = new([Puppet, "/dev/null"], [Launch.Token()], through: ["prlimit", "--nproc=1000:2000"]);
+        using Launch roots = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", "--nproc=1000:2000"]);
         Assert.Matches("Max processes +1000 +2000 ", File.ReadAllText(roots.AwaitPuppet() + "limits"));
-        using Launch others = new([Puppet, "/dev/null"], [Launch.Token()], through: ["prlimit", "--nproc=1000:2000", .. Stranger]);
+        using Launch others = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", "--nproc=1000:2000", .. Stranger]);
         string folder = others.AwaitPuppet();
         Assert.Matches("Max processes +64 +64 ", File.ReadAllText(folder + "limits"));
         Assert.Contains($"Uid:\t{Stranger[1].Split('=')[1]}\t", File.ReadAllText(folder + "status"), StringComparison.Ordinal);
@@ -101,7 +118,7 @@ public class MonitorTests
     {
         foreach ((string limit, string name) in new[] { ("nofile", "descriptors"), ("data", "memory"), ("cpu", "CPU time"), ("nproc", "processes") })
         {
-            using Launch launch = new([Puppet, "/dev/null"], [Launch.Token()], through: ["prlimit", $"--{limit}={(limit == "data" ? 1 << 30 : 40)}", .. Stranger]);
+            using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", $"--{limit}={(limit == "data" ? 1 << 30 : 40)}", .. Stranger]);
             Assert.Equal((4, "", $"launcher: cannot set the limit of {name}: error 1.\n"), launch.End());
         }
     }
@@ -110,7 +127,7 @@ public class MonitorTests
     public void It_is_refused_what_would_reach_past_its_machine()
     {
         const int Socket = 41, SocketPair = 53, GetPid = 39, SetPgid = 109, SetSid = 112, IoUringSetup = 425, X32 = 0x40000000, Stream = 1, NotPermitted = -1;
-        using Launch launch = new([Puppet, "/dev/null"], [Launch.Token()]);
+        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
         string status = File.ReadAllText(launch.AwaitPuppet() + "status");
         Assert.Contains("Seccomp:\t2\n", status, StringComparison.Ordinal);
         Assert.Contains("NoNewPrivs:\t1\n", status, StringComparison.Ordinal);

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Security.Cryptography;
 using Wire;
 using Xunit;
 
@@ -59,7 +60,7 @@ public class AdmitTests
     [Fact] public void Unknown_kind() => AssertRefused(Spoilt(10, 9), Refusal.UnknownKind);
     [Fact] public void Wrong_length_field() => AssertRefused(Spoilt(12, 151), Refusal.Malformed);
     [Fact] public void Wrong_token_magic() => AssertRefused(Spoilt(16, 0), Refusal.Malformed);
-    [Fact] public void Wrong_token_version() => AssertRefused(Spoilt(20, 2), Refusal.Malformed);
+    [Fact] public void Wrong_token_version() => AssertRefused(Spoilt(20, 1), Refusal.Malformed);
     [Fact] public void Wrong_node() => AssertRefused(new Tokens { Node = TestHost.Node + 1 }.Payload(), Refusal.WrongNode);
     [Fact] public void Too_early() => AssertRefused(new Tokens { Issued = TestHost.Started + 101 }.Payload(), Refusal.TooEarly);
     [Fact] public void Expired() => AssertRefused(new Tokens { Expires = TestHost.Started + 100 }.Payload(), Refusal.Expired);
@@ -213,6 +214,73 @@ public class AdmitTests
         node.Receive(0, Frames.Echo(new Tokens { Seed = 2, Boot = 0x0A000033 }.Payload(), source: 0x0A000032, from: Frames.Mac(0x0A000032)));
         Assert.Equal(0, Assert.Single(host.Sent).Port);
         Assert.Equal(2, host.Starts.Count);
+    }
+
+    private static byte[] Proof(byte[] token)
+    {
+        byte[] key = HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token]);
+        return HMACSHA1.HashData(key, "EvilEnd1"u8.ToArray());
+    }
+
+    private static byte[] End(byte[] proof) => Tokens.Payload(MagicKind.End, [.. proof, 0, 0, 0, 0]);
+
+    [Fact]
+    public void A_machine_is_told_its_token_and_its_key()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[1]);
+        byte[] token = new Tokens().Token();
+        Assert.Equal(Refusal.None, Send(ref node, Tokens.Payload(MagicKind.Boot, token)));
+        Assert.Equal([.. token, .. HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token])], Assert.Single(host.Records));
+    }
+
+    [Fact]
+    public void Who_proves_the_machine_key_ends_the_machine_and_its_alone()
+    {
+        var host = new TestHost();
+        var domains = new Domain[3];
+        var node = host.MakeNode(domains);
+        byte[] first = new Tokens { Boot = 0x0A000031 }.Token(), second = new Tokens { Seed = 2 }.Token();
+        Assert.Equal(Refusal.None, Send(ref node, Tokens.Payload(MagicKind.Boot, first)));
+        Assert.Equal(Refusal.None, Send(ref node, Tokens.Payload(MagicKind.Boot, second)));
+        // As often as somebody asks, until its end has been seen.
+        for (int i = 1; i <= 3; i++)
+        {
+            Assert.Equal(Refusal.None, Send(ref node, End(Proof(second)), out uint limit));
+            Assert.Equal(0u, limit);
+            Assert.True(MagicReply.TryParse(host.Sent[^1].Packet.AsSpan(52), out MagicReply reply));
+            Assert.Equal((MagicKind.End, 0x0A000032u), (reply.Kind, reply.BootAddress));
+            Assert.Equal(Enumerable.Repeat(1, i), host.Kills);
+        }
+        node.Domains[1] = default;
+        Assert.Equal(Refusal.NoSuchDomain, Send(ref node, End(Proof(second))));
+        Assert.Equal(3, host.Kills.Count);
+        Assert.Equal(0x0A000031u, domains[0].Boot);
+        // The token stays used.
+        Assert.Equal(Refusal.Replayed, Send(ref node, Tokens.Payload(MagicKind.Boot, second)));
+    }
+
+    [Fact]
+    public void No_other_proof_ends_anything()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[3]);
+        byte[] token = new Tokens().Token(), proof = Proof(token);
+        Assert.Equal(Refusal.None, Send(ref node, Tokens.Payload(MagicKind.Boot, token)));
+        Assert.Equal(Refusal.NoSuchDomain, Send(ref node, End(new byte[20]))); // that of an empty slot
+        for (int bit = 0; bit < 160; bit++)
+        {
+            proof[bit / 8] ^= (byte)(1 << bit % 8);
+            node.Limiter.Tick((ulong)bit + 1);
+            Assert.Equal(Refusal.NoSuchDomain, Send(ref node, End(proof)));
+            proof[bit / 8] ^= (byte)(1 << bit % 8);
+        }
+        node.Limiter.Tick(1000);
+        Assert.Equal(Refusal.Malformed, Send(ref node, Tokens.Payload(MagicKind.End, [.. proof, 0, 0, 0, 1])));
+        Assert.Equal(Refusal.Truncated, Send(ref node, End(proof)[..^1]));
+        Assert.Equal(Refusal.TrailingBytes, Send(ref node, [.. End(proof), 0]));
+        Assert.Equal(Refusal.NoSuchDomain, Send(ref node, End(HMACSHA1.HashData(TestHost.Key, token))));
+        Assert.Empty(host.Kills);
     }
 
     private static byte[] Spoilt(int at, byte value)

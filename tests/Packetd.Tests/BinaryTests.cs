@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Security.Cryptography;
 using System.Threading;
 using Wire;
 using Xunit;
@@ -116,7 +117,7 @@ public class BinaryTests
         foreach (string line in new[] { "Uid:\t300000\t300000\t300000\t300000", "Gid:\t300000\t300000\t300000\t300000", "Groups:\t \n",
             "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapInh:\t0000000000000000", "NoNewPrivs:\t1", "SigBlk:\t0000000000000000" })
             Assert.Contains(line, status, StringComparison.Ordinal);
-        Assert.Equal(["0", "1", "2", "3", "4"], Directory.GetFiles($"/proc/{pid}/fd").Select(Path.GetFileName).Order());
+        Assert.Equal(["0", "1", "2", "3", "4", "5"], Directory.GetFiles($"/proc/{pid}/fd").Select(Path.GetFileName).Order());
         string limits = File.ReadAllText($"/proc/{pid}/limits");
         Assert.Matches("Max open files +64 +64", limits);
         Assert.Matches("Max core file size +0 +0", limits);
@@ -125,8 +126,8 @@ public class BinaryTests
         Assert.Matches("Max cpu time +36000 +36001", limits); // ten tokens of an hour each
         string[] command = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0');
         Assert.Equal([Lab.Image("puppet"), "--net-fd", "3", "--control-fd", "4", "--memory", "64", "--mac", "02:45:0a:00:00:32", "--append",
-            $"evilman.boot=10.0.0.50/24 evilman.gateway=0.0.0.0 evilman.loader={new string('0', 40)} evilman.guests=10.0.0.51",
-            "--kernel", "/dev/null", ""], command);
+            $"evilman.boot=10.0.0.50/24 evilman.gateway=0.0.0.0 evilman.lease=60 evilman.loader={new string('0', 40)} evilman.guests=10.0.0.51",
+            "--initrd", "/proc/self/fd/5", "--kernel", "/dev/null", ""], command);
 
         string own = File.ReadAllText($"/proc/{lab.Pid}/status");
         foreach (string line in new[] { "CapPrm:\t00000000000000e0", "CapEff:\t00000000000000e0", "NoNewPrivs:\t1" })
@@ -242,7 +243,8 @@ public class BinaryTests
         Assert.Equal(Refusal.None, lab.Ping(token));
         int pid = int.Parse(lab.WaitForLine("started for").Split("process ")[1]);
         Assert.Equal("", lab.Output.ReadLine());
-        Assert.Equal(string.Concat(token[^BootToken.Size..].Select(value => $" {value:x2}")), lab.Output.ReadLine());
+        byte[] bytes = token[^BootToken.Size..], key = HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. bytes]);
+        Assert.Equal(string.Concat(bytes.Concat(key).Select(value => $" {value:x2}")), lab.Output.ReadLine());
         Lab.AwaitProgram(pid, "cat");
         Native.kill(pid, 9);
         lab.WaitForLine("ended: signal 9");

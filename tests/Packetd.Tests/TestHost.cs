@@ -13,6 +13,8 @@ internal sealed class TestHost : IHost
 
     public readonly List<(int Port, byte[] Packet)> Sent = [];
     public readonly List<(int Slot, uint Boot)> Starts = [];
+    public readonly List<byte[]> Records = [];
+    public readonly List<int> Kills = [];
     public readonly List<Refusal> Refusals = [];
     public bool CanStart = true, CanSend = true;
 
@@ -25,12 +27,15 @@ internal sealed class TestHost : IHost
         return CanSend;
     }
 
-    public bool Start(int slot, BootToken token)
+    public bool Start(int slot, BootToken token, scoped ReadOnlySpan<byte> record)
     {
+        Records.Add(record.ToArray());
         if (CanStart)
             Starts.Add((slot, token.BootAddress));
         return CanStart;
     }
+
+    public void Kill(int slot) => Kills.Add(slot);
 
     public void Refused(uint source, Refusal refusal) => Refusals.Add(refusal);
 

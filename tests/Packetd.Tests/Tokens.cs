@@ -27,7 +27,7 @@ internal sealed record Tokens
         var draft = new BootTokenDraft(bytes)
         {
             Node = Node, BootAddress = Boot, PrefixLength = 24, MemoryMiB = MemoryMiB, CpuPercent = 100, Issued = Issued,
-            Expires = Expires, TokenCount = Count, ChainEnd = end, First = first, Loader = new byte[20],
+            Expires = Expires, TokenCount = Count, Lease = 60, ChainEnd = end, First = first, Loader = new byte[20],
         };
         foreach (uint guest in Guests)
             draft.AddGuest(guest);

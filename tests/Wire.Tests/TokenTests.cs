@@ -16,7 +16,7 @@ public class TokenTests
         var draft = new BootTokenDraft(bytes)
         {
             Node = 0x0A000002, BootAddress = 0x0A000032, Gateway = 0x0A000001, PrefixLength = 24, MemoryMiB = 64, CpuPercent = 100,
-            DiskMiB = 7, Issued = 1000, Expires = 2000, TokenCount = 10, ChainEnd = end, First = first, Loader = first,
+            DiskMiB = 7, Issued = 1000, Expires = 2000, TokenCount = 10, Lease = 0x1234, ChainEnd = end, First = first, Loader = first,
         };
         Assert.True(draft.AddGuest(0x0A000040));
         Assert.True(draft.AddGuest(0x0A000041));
@@ -32,6 +32,7 @@ public class TokenTests
         Assert.Equal((24, 64u, 100, 7u), (token.PrefixLength, token.MemoryMiB, token.CpuPercent, token.DiskMiB));
         Assert.Equal((1000ul, 2000ul, 10u, 2), (token.Issued, token.Expires, token.TokenCount, token.GuestCount));
         Assert.Equal((0x0A000040u, 0x0A000041u), (token.Guest(0), token.Guest(1)));
+        Assert.Equal(0x1234, token.Lease);
         Assert.True(token.SignedWith(new HmacSha1(Key)));
         Assert.True(token.ChainHolds());
         Assert.True(token.Loader.SequenceEqual(token.First));
@@ -44,10 +45,10 @@ public class TokenTests
         byte[] token = Mint();
         Assert.Equal(152, token.Length);
         Assert.Equal("EVBT"u8.ToArray(), token[0..4]);
-        Assert.Equal(new byte[] { 1, 0, 0, 0, 10, 0, 0, 2, 64, 0, 0, 0 }, token[4..16]);
+        Assert.Equal(new byte[] { 2, 0, 0, 0, 10, 0, 0, 2, 64, 0, 0, 0 }, token[4..16]);
         Assert.Equal(new byte[] { 0xE8, 3, 0, 0, 0, 0, 0, 0, 0xD0, 7, 0, 0, 0, 0, 0, 0 }, token[16..32]);
         Assert.Equal(new byte[] { 10, 0, 0, 50, 10, 0, 0, 1, 24, 2, 100, 0, 7, 0, 0, 0, 10, 0, 0, 64, 10, 0, 0, 65 }, token[32..56]);
-        Assert.Equal(new byte[] { 10, 0, 0, 0, 0, 0, 0, 0 }, token[64..72]);
+        Assert.Equal(new byte[] { 10, 0, 0, 0, 0x34, 0x12, 0, 0 }, token[64..72]);
         Assert.Equal(token[92..112], token[112..132]);
         Assert.Equal(System.Security.Cryptography.HMACSHA1.HashData(Key, token[..132]), token[132..]);
     }
@@ -75,7 +76,8 @@ public class TokenTests
     }
 
     [Theory]
-    [InlineData(4, 2)]   // version
+    [InlineData(4, 1)]   // version
+    [InlineData(4, 3)]   // version
     [InlineData(6, 1)]   // reserved
     [InlineData(12, 0)]  // memory
     [InlineData(40, 7)]  // prefix too short
@@ -83,11 +85,20 @@ public class TokenTests
     [InlineData(41, 5)]  // guests
     [InlineData(42, 0)]  // CPU
     [InlineData(64, 0)]  // tokens
-    [InlineData(68, 1)]  // reserved
+    [InlineData(70, 1)]  // reserved
+    [InlineData(71, 1)]  // reserved
     public void Forms_that_are_not_known_are_refused(int offset, byte value)
     {
         byte[] token = Mint();
         token[offset] = value;
+        Assert.False(BootToken.TryParse(token, out _));
+    }
+
+    [Fact]
+    public void A_token_without_a_lease_is_refused()
+    {
+        byte[] token = Mint();
+        token[68] = token[69] = 0;
         Assert.False(BootToken.TryParse(token, out _));
     }
 
@@ -114,7 +125,7 @@ public class TokenTests
         Assert.Equal(Refusal.TrailingBytes, MagicPing.Parse(ping, out _, out _));
         for (int length = 8; length < MagicPing.BootSize; length++)
             Assert.Equal(Refusal.Truncated, MagicPing.Parse(ping.AsSpan(0, length), out _, out _));
-        ping[10] = 3;
+        ping[10] = 4;
         Assert.Equal(Refusal.UnknownKind, MagicPing.Parse(ping, out _, out _));
         ping[8] = 2;
         Assert.Equal(Refusal.UnknownVersion, MagicPing.Parse(ping, out _, out _));

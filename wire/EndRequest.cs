@@ -1,0 +1,21 @@
+using System;
+
+namespace Wire;
+
+/// <summary>The body of a magic ping that ends a machine: a proof that whoever sent it knew the machine's key (docs/protocols.md).</summary>
+public static class EndRequest
+{
+    public const int Size = MachineKey.Size + 4;
+
+    public static bool TryParse(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> proof)
+    {
+        proof = bytes.Length == Size ? bytes.Slice(0, MachineKey.Size) : default;
+        return bytes.Length == Size && Bytes.Le32(bytes, MachineKey.Size) == 0;
+    }
+
+    public static void Emit(Span<byte> to, ReadOnlySpan<byte> machineKey)
+    {
+        MachineKey.EndProof(machineKey, to);
+        Bytes.PutLe32(to, MachineKey.Size, 0);
+    }
+}
