@@ -304,9 +304,13 @@ public static unsafe class ProcessCalls
             return Errno.Invalid;
         switch ((uint)command)
         {
-            case (uint)Restart or (uint)Halt or (uint)PowerOff:
+            case (uint)Restart:
                 Console.Write("guestos: the machine ends\n"u8);
-                Processor.Reset();
+                Power.Reset();
+                return 0;
+            case (uint)Halt or (uint)PowerOff:
+                Console.Write("guestos: the machine ends\n"u8);
+                Power.Off();
                 return 0;
             case (uint)CtrlAltDelOff or (uint)CtrlAltDelOn:
                 return 0;

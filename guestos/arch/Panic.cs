@@ -8,7 +8,7 @@ namespace Guestos;
 /// <summary>The end: a broken invariant of the kernel.</summary>
 public static unsafe class Panic
 {
-    /// <summary>Says so on the console and resets the machine.</summary>
+    /// <summary>Says why on the console, and ends the machine so that its monitor knows that it was a panic.</summary>
     [DoesNotReturn]
     public static void Stop(ReadOnlySpan<byte> reason) => Stop(reason, null);
 
@@ -30,8 +30,7 @@ public static unsafe class Panic
             Console.WriteDecimal((ulong)process->CurrentCall);
         }
         Console.Write("\n"u8);
-        while (true)
-            Processor.Reset();
+        Power.Panic();
     }
 
     private static void Show(TrapFrame* frame)

@@ -155,7 +155,9 @@ public static unsafe class Processes
             Console.Write("guestos: the first process has ended, status "u8);
             Console.WriteHex((ulong)status);
             Console.Write("\n"u8);
-            System.Machine.Processor.Reset();
+            if (status != 0)
+                Panic.Stop("nothing runs without the first process"u8);
+            Power.Off();
         }
         process->Exiting = true;
         process->ExitStatus = status;

@@ -87,11 +87,18 @@ internal sealed class Guest : IDisposable
         return "";
     }
 
-    /// <summary>Waits until the machine has ended by itself, and returns its console.</summary>
-    public string AwaitEnd(int seconds = 30)
+    /// <summary>Waits until the machine has ended by itself: the monitor's exit code.</summary>
+    public int AwaitExit(int seconds = 30)
     {
         Assert.True(process.WaitForExit(seconds * 1000), $"the guest is still there after {seconds} s:\n{Console}");
         reading.Wait();
+        return process.ExitCode;
+    }
+
+    /// <summary>The same without a panic, and returns its console.</summary>
+    public string AwaitEnd(int seconds = 30)
+    {
+        AwaitExit(seconds);
         Assert.DoesNotContain("panic", Console, StringComparison.Ordinal);
         return Console;
     }

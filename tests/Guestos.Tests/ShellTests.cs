@@ -100,6 +100,21 @@ public class ShellTests
         guest.Await("panic: no init");
     }
 
+    /// <summary>Our monitor tells a panic by its exit code; QEMU without the device only resets, but the console says why everywhere.</summary>
+    [Theory]
+    [InlineData("domain", "exit 3", "panic: nothing runs without the first process", 2)]
+    [InlineData("domain", "exit 0", "the first process has ended, status 0000000000000000", 0)]
+    [InlineData("domain", "exec reboot -f", "the machine ends", 0)]
+    [InlineData("domain", "exec poweroff -f", "the machine ends", 0)]
+    [InlineData("qemu", "exit 3", "panic: nothing runs without the first process", 0)]
+    [InlineData("qemu", "exec poweroff -f", "the machine ends", 0)]
+    public void EndIsTold(string monitor, string last, string said, int exitCode)
+    {
+        using var guest = new Guest(monitor, Initramfs.WithBusybox("poweroff").Script("init", last + "\n"));
+        Assert.Equal(exitCode, guest.AwaitExit());
+        Assert.Contains(said, guest.Console, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void SmallMachineRunsTheShell()
     {
