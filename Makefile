@@ -1,4 +1,4 @@
-# Everything a person types: make, make demo, make test, make audit, make lab, make arm64, make dist, make fuzz, make clean.
+# Everything a person types; "make help" lists it. A line "## target: text" below is what help says of a target.
 
 MOVES    ?= 5
 NODES    ?= 2
@@ -17,13 +17,13 @@ export MSBUILDDISABLENODEREUSE := 1
 # The builder's summary of nothing having gone wrong.
 QUIET := '/^[[:space:]]*$$$$/d; /(Warning|Error)\(s\)|Time Elapsed|Build (succeeded|FAILED)/d'
 
-# The compiler leaves folders behind.
-SCRATCH := export TMPDIR=$$(mktemp -d) && trap 'rm -rf "$$TMPDIR"' EXIT;
-
 OUT    := out
 BIN    := $(OUT)/bin
 IMAGES := $(OUT)/images
 CROSS  := aarch64-linux-gnu-
+
+# The compiler leaves folders behind; and its scripts fail below a folder whose name has a blank, which TMPDIR may be.
+SCRATCH := mkdir -p $(OUT) && export TMPDIR=$$(mktemp -d "$(CURDIR)/$(OUT)/build.XXXXXX") && trap 'rm -rf "$$TMPDIR"' EXIT;
 
 # A freestanding image is a project that says so (docs/architecture.md); an ordinary program is published for itself.
 IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/*.csproj */*/*/*.csproj | grep -v '^tests/'))
@@ -31,9 +31,15 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz bench-wire bench-cpu lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz bench-wire bench-cpu lab dist clean
 
+## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
+
+help:
+	@echo "Targets:"
+	@sed -n 's/^## \([a-z0-9-]*\): \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-19s %s\n' "$$name" "$$text"; done
+	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MONITORS=$(MONITORS) (domain, qemu or both) MINUTES=$(MINUTES)"
 
 images: $(OUT)/.images
 programs: $(OUT)/.programs
@@ -46,7 +52,7 @@ $(OUT)/.images: $(SOURCES) | deps
 	done
 	@touch $@
 
-# packetd and the launcher for arm64, of the same sources. Takes the cross binutils (deploy/dependencies).
+## arm64: packetd and the launcher for arm64, of the same sources; takes the cross binutils (deploy/dependencies)
 arm64: $(OUT)/.arm64
 
 $(OUT)/.arm64: $(SOURCES) | deps
@@ -73,53 +79,59 @@ $(OUT)/guest.cpio: $(OUT)/.images $(wildcard guestos/rootfs/* guestos/rootfs/*/*
 deps:
 	@deploy/dependencies
 
+## test: the whole test suite; its last line is "N passed, N failed"
 test: all
 	@[ "$$(id -u)" -ne 0 ] || deploy/arm64-kernel $(OUT)/arm64-kernel || true
 	@tests/run
 
+## demo: two nodes, a client, and a guest that moves itself while it is being used
 demo: all
 	@$(BIN)/evilman demo --moves $(MOVES) --nodes $(NODES) --monitors $(MONITORS)
 
+## bench-cpu: the emulated processor beside the host's
 bench-cpu: | deps
-	@dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Cpu/CpuBench.csproj
+	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Cpu/CpuBench.csproj
 	@$(OUT)/bench/bench-cpu
 
+## audit: measures the trusted computing base; fails when it grows past audit/budget.json
 audit: images
 	@if [ -f audit/Audit.csproj ]; then dotnet run -c Release -v:q --project audit/Audit.csproj -- ; else echo "audit: not part of this tree" >&2; exit 1; fi
 
-# Writes what ring 0 measures now into its budget: for the person who agrees that it grows.
+## audit-raise: writes what ring 0 measures now into its budget, for the person who agrees that it grows
 audit-raise: images
 	@dotnet run -c Release -v:q --project audit/Audit.csproj -- --raise
 
-# The same sources in two other folders give the same packetd to the byte.
+## audit-reproduce: the same sources in two other folders give the same packetd to the byte
 audit-reproduce: images
 	@audit/reproduce
 
+## bench-packetd: tokens, relay and echo beside OpenSSL and the kernel
 bench-packetd: all
-	@dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench bench/BouncyCastle/BouncyCastleBench.csproj
+	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench bench/BouncyCastle/BouncyCastleBench.csproj
 	@bench/packetd
 
-# What a domain keeps of its throughput while the node is flooded.
+## bench-overload: what a domain keeps of its throughput while the node is flooded
 bench-overload: all
 	@bench/overload
 
-# The guest's migration of itself beside QEMU's live migration of it.
+## bench-migration: the guest's migration of itself beside QEMU's live migration of it
 bench-migration: all
 	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench bench/LiveMigration/LiveMigration.csproj
 	@MOVES=$(MOVES) bench/migration
 
-# TCP on bad wires against the kernel's.
+## bench-wire: TCP on bad wires beside the kernel's
 bench-wire: | deps
 	@bench/wire
 
-# Looks that long for packets and moments that break ring 0's decisions; what is new joins fuzz/corpus.
+## fuzz: looks MINUTES long for packets and moments that break ring 0's decisions; KEEP=1 adds what is new to fuzz/corpus
 fuzz:
-	@fuzz/run $(MINUTES)
+	@KEEP=$(KEEP) fuzz/run $(MINUTES)
 
+## lab: two nodes and a client that stay up until "evilman lab down"
 lab: all
 	@$(BIN)/evilman lab up --nodes $(NODES) --monitors $(MONITORS)
 
-# What an operator installs: static, stripped, with their sums.
+## dist: what an operator installs, static and stripped, with SHA-256 sums, into dist/
 dist: all $(if $(shell command -v $(CROSS)ld),arm64)
 	@rm -rf dist && mkdir -p dist
 	@for file in $(BIN)/evilman $(BIN)/domain $(BIN)/tokenbroker $(IMAGES)/packetd $(IMAGES)/launcher $(IMAGES)/cstrap $(IMAGES)/loader-kernel $(IMAGES)/loader-checkpoint $(IMAGES)/guestos $(IMAGES)/migrate $(IMAGES)/plug $(OUT)/guest.cpio; do \
@@ -129,6 +141,7 @@ dist: all $(if $(shell command -v $(CROSS)ld),arm64)
 	@install -m 755 deploy/qemu-monitor dist/ && install -m 644 deploy/packetd@.service README.md dist/
 	@cd dist && sha256sum -- * >SHA256SUMS && cat SHA256SUMS
 
+## clean: removes all that was built
 clean:
 	@rm -rf $(OUT) dist
 	@find . -path ./.git -prune -o -type d \( -name bin -o -name obj -o -name TestResults \) -print0 | xargs -0 rm -rf

@@ -85,25 +85,46 @@ internal static class LabCommand
 
     static Command Down()
     {
-        var command = new Command("down", "Ends every lab of this user, also one that crashed, and whatever runs in it. Labs are remembered in $TMPDIR, or /tmp: those of another TMPDIR are left alone.");
-        command.WithExamples("""
-            evilman lab down
-            TMPDIR=/tmp/mine evilman lab down              only the labs that were made with this TMPDIR
-            """);
-        command.SetAction(_ =>
+        var name = new Argument<string?>("lab")
         {
-            var count = 0;
-            foreach (var directory in LabStore.Directories())
+            Description = "The lab's name, as «evilman lab status» shows it; may be left out where there is only one.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var all = new Option<bool>("--all") { Description = "Every lab of this user." };
+        var command = new Command("down", "Ends a lab, also one that crashed, and whatever runs in it. Labs are remembered in $TMPDIR, or /tmp: those of another TMPDIR are left alone.")
+        {
+            name, all,
+        };
+        command.WithExamples("""
+            evilman lab down                               the only one
+            evilman lab down 3fa09c
+            TMPDIR=/tmp/mine evilman lab down --all        every lab that was made with this TMPDIR
+            """);
+        command.SetAction(result =>
+        {
+            var chosen = Chosen([.. LabStore.Directories()], result.GetValue(name), result.GetValue(all));
+            foreach (var directory in chosen)
             {
                 LabStore.Remove(directory);
                 Say.Step($"lab {Path.GetFileName(directory)} is gone");
-                count++;
             }
-            if (count == 0)
+            if (chosen.Length == 0)
                 Say.Note("there is no lab");
             return ExitCode.Done;
         });
         return command;
+    }
+
+    /// <summary>The labs that the user means. Who names none of several means no one's.</summary>
+    static string[] Chosen(string[] labs, string? name, bool all)
+    {
+        if (name is not null && all)
+            throw Failure.Usage("a lab's name and --all exclude each other");
+        if (name is not null)
+            return Array.FindAll(labs, lab => Path.GetFileName(lab) == name) is [var one] ? [one] : throw new Failure($"there is no lab {Values.Quoted(name)}");
+        if (labs.Length > 1 && !all)
+            throw Failure.Usage($"there are {labs.Length} labs: name one of {string.Join(", ", Array.ConvertAll(labs, Path.GetFileName))}, or say --all");
+        return labs;
     }
 
     static Command Status()
@@ -157,18 +178,22 @@ internal static class LabCommand
         var part = new Argument<string>("where") { Description = "client, lan (the bridge), node1, node2, …" };
         part.CompletionSources.Add("client", "lan", "node1", "node2");
         var words = new Argument<string[]>("command") { Description = "The program and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("exec", "Runs a program inside the lab.") { part, words };
+        var lab = new Option<string?>("--lab") { Description = "The lab's name, where there are several.", HelpName = "NAME" };
+        var command = new Command("exec", "Runs a program inside the lab.") { part, words, lab };
         command.WithExamples("""
             evilman lab exec client -- ping -c 3 10.77.0.1
             evilman lab exec node2 -- tcpdump -ni eth0
             """);
         command.SetAction(result =>
         {
-            LabPlan? plan = null;
-            foreach (var directory in LabStore.Directories())
-                plan = LabStore.Holder(directory) != 0 ? LabPlan.Load(directory) : plan;
-            if (plan is null)
-                throw new Failure("there is no lab: «evilman lab up» makes one");
+            var living = Array.FindAll([.. LabStore.Directories()], directory => LabStore.Holder(directory) != 0);
+            var wanted = result.GetValue(lab);
+            var plan = Array.FindAll(living, directory => wanted is null || Path.GetFileName(directory) == wanted) switch
+            {
+                [var one] => LabPlan.Load(one),
+                [] => throw new Failure(wanted is null ? "there is no lab: «evilman lab up» makes one" : $"there is no lab {Values.Quoted(wanted)}"),
+                _ => throw Failure.Usage("there are several labs: --lab NAME says which («evilman lab status» lists them)"),
+            };
             using var process = Process.Start(LabLauncher.Enter(plan, result.GetValue(part)!, result.GetValue(words)!))!;
             process.WaitForExit();
             return process.ExitCode;

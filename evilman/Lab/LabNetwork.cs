@@ -12,6 +12,7 @@ internal static class LabNetwork
     const int Mtu = 1500;
     const int QueueLength = 1000;
     const string StageFolder = "/run/evilman";
+    static readonly UnixFileMode s_readableByAll = (UnixFileMode)0b111_101_101;
 
     internal static void Build(LabPlan plan)
     {
@@ -74,12 +75,13 @@ internal static class LabNetwork
     static void Stage(LabPlan plan)
     {
         Directory.CreateDirectory(StageFolder);
+        File.SetUnixFileMode(StageFolder, s_readableByAll); // also where the user's umask says otherwise
         foreach (var node in plan.Nodes)
         {
             foreach (var file in (string[])[plan.Packetd, plan.Launcher, plan.Firmware, node.Monitor, .. node.Beside])
             {
                 File.Copy(file, Staged(file), overwrite: true);
-                File.SetUnixFileMode(Staged(file), (UnixFileMode)0b111_101_101);
+                File.SetUnixFileMode(Staged(file), s_readableByAll);
             }
         }
     }

@@ -112,7 +112,7 @@ public sealed class Cluster : IDisposable
 
     internal static void DropLab(string folder)
     {
-        Run(Path.Combine(s_tree, "out/bin/evilman"), ["lab", "down"], folder);
+        Run(Path.Combine(s_tree, "out/bin/evilman"), ["lab", "down", "--all"], folder);
         Directory.Delete(folder, recursive: true);
     }
 

@@ -115,7 +115,7 @@ public sealed class LabTests : IDisposable
 
     public void Dispose()
     {
-        Evilman("lab", "down");
+        Evilman("lab", "down", "--all");
         folder.Delete(recursive: true);
     }
 
@@ -183,6 +183,42 @@ public sealed class LabTests : IDisposable
         Assert.Equal(0, EvilmanIn(other, "lab", "down").Code);
         Assert.Equal(0, Evilman("lab", "status").Code);
         Assert.Equal(0, AtClient(s_evilman, "ping", "10.77.0.1").Code);
+    }
+
+    [Fact]
+    public void Of_several_labs_only_the_one_that_is_named_ends()
+    {
+        var first = Path.GetFileName(Up("--nodes", "1"));
+        Assert.Equal(0, Evilman("lab", "up", "--nodes", "1", "--monitors", monitor).Code);
+        var (code, output) = Evilman("lab", "down");
+        Assert.Equal(2, code);
+        Assert.Contains(first, output, StringComparison.Ordinal);
+        Assert.Equal(2, Evilman("lab", "exec", "client", "--", "true").Code);
+        Assert.Equal(0, Evilman("lab", "exec", "--lab", first, "client", "--", "true").Code);
+        Assert.Equal(1, Evilman("lab", "down", "nobody").Code);
+        Assert.Equal(0, Evilman("lab", "down", first).Code);
+        var left = Evilman("lab", "status").Output;
+        Assert.DoesNotContain(first, left, StringComparison.Ordinal);
+        Assert.Contains("packetd=runs", left, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whoever's umask takes everything from others: machines run as others.</summary>
+    [Fact]
+    public void A_private_umask_keeps_no_machine_from_starting()
+    {
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "umask 077; exec \"$@\"", "sh", s_evilman, "lab", "up", "--nodes", "1", "--monitors", monitor]);
+        start.Environment["TMPDIR"] = folder.FullName;
+        start.RedirectStandardOutput = true;
+        using (var process = Process.Start(start)!)
+        {
+            process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+        }
+        var directory = Directory.GetDirectories(Directory.GetDirectories(folder.FullName, "evilman-*")[0])[0];
+        var token = Mint.Token(Request(), Secret.ReadKey(Path.Combine(directory, "node1.key")), Chain.Fresh(50));
+        var (code, output) = Spend(token);
+        Assert.True(code == 0, output);
     }
 
     /// <summary>A machine that writes without end, and a demo that fails: the words are bounded, kept, and the error says where.</summary>
