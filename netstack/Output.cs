@@ -36,7 +36,7 @@ internal static unsafe class Output
             Ethernet.Emit(frame->Header, stack->HardwareAddress, stack->HardwareAddress, Ethernet.TypeIpv4);
             return Loopback.Send(stack, frame);
         }
-        if (stack->FilterArmed && !PassesFilter(stack, frame, destination, protocol))
+        if (stack->FilterArmed && !PassesFilter(stack, frame, source, destination, protocol))
         {
             stack->Counters.Filtered++;
             return SendResult.Sent;
@@ -84,10 +84,17 @@ internal static unsafe class Output
         return SendResult.Sent;
     }
 
-    private static bool PassesFilter(Stack* stack, Transmission* frame, uint destination, byte protocol) =>
-        protocol == Ipv4.ProtocolTcp && destination == stack->FilterRemoteAddress
-        && BigEndian.Load16(frame->Header + TransportOffset) == stack->FilterLocalPort
-        && BigEndian.Load16(frame->Header + TransportOffset + 2) == stack->FilterRemotePort;
+    private static bool PassesFilter(Stack* stack, Transmission* frame, uint source, uint destination, byte protocol)
+    {
+        if (protocol != Ipv4.ProtocolTcp)
+            return false;
+        Endpoints connection = default;
+        connection.LocalAddress = source;
+        connection.RemoteAddress = destination;
+        connection.LocalPort = BigEndian.Load16(frame->Header + TransportOffset);
+        connection.RemotePort = BigEndian.Load16(frame->Header + TransportOffset + 2);
+        return stack->PassesFilter(connection);
+    }
 
     /// <summary>Limited broadcast, or that of one of our networks.</summary>
     internal static bool IsBroadcast(Stack* stack, uint address)

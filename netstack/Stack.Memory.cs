@@ -64,9 +64,11 @@ public unsafe partial struct Stack
     /// <summary>Some connection has <see cref="Connection.OutputPending"/>.</summary>
     internal bool OutputPending;
 
+    /// <summary>The connections that <see cref="FilterOutgoing"/> lets through, when it is armed.</summary>
     internal bool FilterArmed;
-    internal uint FilterRemoteAddress;
-    internal ushort FilterRemotePort, FilterLocalPort;
+    internal int FilterCount;
+    internal fixed uint FilterAddresses[2 * MostFiltered];
+    internal fixed uint FilterPorts[MostFiltered];
 
     /// <summary>Token buckets: start of the present interval, and how many were sent in it.</summary>
     internal ulong ErrorInterval, ChallengeInterval;

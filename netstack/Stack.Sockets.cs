@@ -106,6 +106,13 @@ public unsafe partial struct Stack
         return 0;
     }
 
+    /// <summary>Bytes that <c>Send</c> of a connection would copy now, if there is a place in the queue for them.</summary>
+    public int SendRoom(int socket)
+    {
+        Connection* c = Handles.Connection(Self, socket);
+        return c == null ? SocketError.BadSocket : TcpSendQueue.Free(c);
+    }
+
     /// <summary>Queued bytes that the peer has not acknowledged, FIN not counted; 0 also when the connection is over (see <see cref="TakeError"/>).</summary>
     public int UnacknowledgedBytes(int socket)
     {

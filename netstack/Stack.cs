@@ -160,18 +160,52 @@ public unsafe partial struct Stack
         Loopback.Drain(stack, now);
     }
 
-    /// <summary>From now on only the segments of this TCP connection, and ARP, leave; everything else is dropped and counted.</summary>
-    public void FilterOutgoing(uint remoteAddress, ushort remotePort, ushort localPort)
+    /// <summary>Most connections that can be let through.</summary>
+    public const int MostFiltered = 8;
+
+    /// <summary>
+    /// From now on only the segments of these TCP connections, at most <see cref="MostFiltered"/>, and ARP leave; everything else is
+    /// dropped and counted.
+    /// </summary>
+    public void FilterOutgoing(System.ReadOnlySpan<Endpoints> connections)
     {
-        FilterRemoteAddress = remoteAddress;
-        FilterRemotePort = remotePort;
-        FilterLocalPort = localPort;
+        FilterCount = 0;
+        foreach (ref readonly Endpoints connection in connections)
+        {
+            if (FilterCount == MostFiltered)
+                break;
+            FilterAddresses[2 * FilterCount] = connection.LocalAddress;
+            FilterAddresses[2 * FilterCount + 1] = connection.RemoteAddress;
+            FilterPorts[FilterCount++] = Ports(connection);
+        }
         FilterArmed = true;
+    }
+
+    private static uint Ports(in Endpoints connection) => (uint)connection.LocalPort << 16 | connection.RemotePort;
+
+    /// <summary>True for the connections that are let through.</summary>
+    public readonly bool PassesFilter(in Endpoints connection)
+    {
+        for (int i = 0; i < FilterCount; i++)
+            if (FilterAddresses[2 * i] == connection.LocalAddress && FilterAddresses[2 * i + 1] == connection.RemoteAddress
+                && FilterPorts[i] == Ports(connection))
+                return true;
+        return false;
+    }
+
+    /// <summary>True for whoever is needed to reach their peers: the peers, and the router.</summary>
+    public readonly bool PassesFilter(uint neighbour)
+    {
+        for (int i = 0; i < FilterCount; i++)
+            if (FilterAddresses[2 * i + 1] == neighbour || neighbour == Gateway)
+                return true;
+        return false;
     }
 
     /// <summary>Ends <see cref="FilterOutgoing"/>.</summary>
     public void StopFiltering()
     {
         FilterArmed = false;
+        FilterCount = 0;
     }
 }

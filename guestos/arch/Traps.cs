@@ -24,7 +24,7 @@ internal static unsafe class Traps
         {
             ulong address = Processor.ReadCr2();
             frame->FaultAddress = address;
-            if (Checkpoint.Active && (frame->ErrorCode & (ErrorPresent | ErrorWrite)) == (ErrorPresent | ErrorWrite)
+            if (Checkpoint.Protects && (frame->ErrorCode & (ErrorPresent | ErrorWrite)) == (ErrorPresent | ErrorWrite)
                 && Checkpoint.HandleWriteFault(address, frame))
             {
                 if (!frame->FromUser || !RateLimit.Exceeded(Checkpoint.State))
@@ -36,7 +36,7 @@ internal static unsafe class Traps
             Panic.Stop("machine check, double fault or NMI"u8, frame);
         ulong top = frame->FromUser ? *Symbols.KernelStackTop() : frame->Rsp & ~15UL;
         var target = (TrapFrame*)(top - (ulong)sizeof(TrapFrame));
-        if (Checkpoint.Active)
+        if (Checkpoint.Protects)
             Checkpoint.MakeWritable((ulong)target, (ulong)sizeof(TrapFrame));
         *target = *frame;
         return target;

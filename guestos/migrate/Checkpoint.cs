@@ -19,6 +19,12 @@ public static unsafe class Checkpoint
 
     public static bool Active => s_state != null;
 
+    // Set by the first checkpoint: its marks stay in the page tables where nobody has written since.
+    private static bool s_marked;
+
+    /// <summary>There may be mappings that are read-only just because of a checkpoint.</summary>
+    public static bool Protects => s_marked;
+
     /// <summary>In a page-table entry: read-only just because of a checkpoint, see <see cref="WriteProtection"/>.</summary>
     public const ulong EntryBit = WriteProtection.Mark;
 
@@ -31,12 +37,12 @@ public static unsafe class Checkpoint
     /// First thing on a page fault with P and W set in its error code. True when the checkpoint's protection caused it, which is lifted now:
     /// return to the instruction. Runs on the interrupt stack; see <see cref="FaultLog"/>.
     /// </summary>
-    public static bool HandleWriteFault(ulong address, void* frame) => s_state != null && FaultLog.Handle(s_state, address, Processor.ReadCr3());
+    public static bool HandleWriteFault(ulong address, void* frame) => s_marked && FaultLog.Handle(s_state, address, Processor.ReadCr3());
 
     /// <summary>Lifts protection from kernel memory that is about to be written where a fault cannot be taken.</summary>
     public static void MakeWritable(ulong address, ulong length)
     {
-        if (s_state == null)
+        if (!s_marked)
             return;
         for (ulong page = address & ~4095UL; page < address + length; page += 4096)
             FaultLog.Handle(s_state, page, Processor.ReadCr3());
@@ -84,53 +90,57 @@ public static unsafe class Checkpoint
         if (s_state != null)
             return Errno.Busy;
         uint frames = (uint)(Frames.End >> 12);
-        ulong capacity = Math.Min(frames / 4UL, 16384UL);
         // One block, laid out by walking it twice: once to know how long it is, once to fill it in.
         CheckpointState measured = default;
-        ulong size = Layout(&measured, null, frames, capacity);
-        int count = (int)((size + Frames.Size - 1) / Frames.Size);
-        ulong block = Frames.AllocateContiguous(count);
-        if (block == 0)
-            return Errno.NoMemory;
-        for (int i = 0; i < count; i++)
-            Frames.SetState(block + (ulong)i * Frames.Size, FrameState.Checkpoint);
+        ulong size = Layout(&measured, null, frames);
+        byte* memory = CheckpointMemory.Take(size);
         // SAFETY: a zeroed block of at least `size` bytes, ours alone.
-        byte* memory = DirectMap.At(block);
         var state = (CheckpointState*)memory;
-        Layout(state, memory, frames, capacity);
-        state->FirstFrame = (uint)(block >> 12);
-        state->OwnFrames = (uint)count;
-        state->Socket = -1;
+        if (state != null)
+        {
+            Layout(state, memory, frames);
+            state->PageSocket = -1;
+        }
+        if (state == null || !SnapshotBuffer.Grow(state))
+        {
+            Console.Write("checkpoint: its tables need "u8);
+            Console.WriteDecimal(size >> 10);
+            Console.Write(" KiB and the snapshot buffer some more, and only "u8);
+            Console.WriteDecimal(Frames.Free * Frames.Size >> 10);
+            Console.Write(" KiB are free\n"u8);
+            if (state != null)
+                SnapshotBuffer.Free(state);
+            CheckpointMemory.Give();
+            return Errno.NoMemory;
+        }
+        s_marked = true;
         s_state = state;
         return 0;
     }
 
-    /// <summary>Closing: back to normal operation, or, after the commit, the end of the machine.</summary>
+    /// <summary>Closing before the commit: back to normal operation.</summary>
     internal static void End()
     {
         CheckpointState* state = s_state;
         if (state == null)
             return;
-        if (state->Phase == CheckpointPhase.Committed)
-            Processor.Reset();
         bool forked = state->Phase == CheckpointPhase.Forked;
-        Network.AbandonStream(state->Socket);
+        Network.AbandonStream(state->PageSocket);
         LateFrames late = state->Late;
         s_state = null;
-        WriteProtection.Remove();
         if (forked)
             Network.OnResume(late);
         SnapshotBuffer.Free(state);
         RateLimit.WakeAll();
-        ulong first = (ulong)state->FirstFrame << 12;
-        for (uint i = state->OwnFrames; i-- > 0;)
-            Frames.Release(first + i * (ulong)Frames.Size);
+        CheckpointMemory.Give();
     }
 
     /// <summary>In the copy: what the pointer pointed to stayed behind; the frames that the checkpoint used are free.</summary>
     internal static void Arrive()
     {
         s_state = null;
+        s_marked = false;
+        CheckpointMemory.Arrive();
         for (ulong frame = 0; frame < Frames.End; frame += Frames.Size)
             if (Frames.StateOf(frame) == FrameState.Checkpoint)
                 Frames.Release(frame);
@@ -147,21 +157,23 @@ public static unsafe class Checkpoint
     }
 
     // Bytes needed in all; with memory, also sets the pointers.
-    private static ulong Layout(CheckpointState* state, byte* memory, uint frames, ulong capacity)
+    private static ulong Layout(CheckpointState* state, byte* memory, uint frames)
     {
+        ulong capacity = SnapshotBuffer.Capacity(frames);
+        // More than that is found again by a walk through everything.
+        ulong list = Math.Min(frames / 2UL, 32768UL);
         ulong offset = (ulong)sizeof(CheckpointState);
         state->Frames = frames;
         state->Phase = CheckpointPhase.Rounds;
         state->Transmit = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
         state->Dirty = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
-        state->UseAtFork = Place(memory, ref offset, frames);
+        state->UseAtFork = Place(memory, ref offset, capacity);
         state->CopyOf = (ushort*)Place(memory, ref offset, frames * 2UL);
         state->ChecksumTable = (uint*)Place(memory, ref offset, frames * 4UL);
-        state->BufferCapacityLimit = (uint)capacity;
         state->Buffer = (ulong*)Place(memory, ref offset, capacity * 8);
-        state->UnprotectedCapacity = (uint)capacity * 2;
-        state->Unprotected = (ulong**)Place(memory, ref offset, capacity * 16);
-        state->UnprotectedSpare = (ulong**)Place(memory, ref offset, capacity * 16);
+        state->UnprotectedCapacity = (uint)list;
+        state->Unprotected = (ulong**)Place(memory, ref offset, list * 8);
+        state->Renewed = (ulong**)Place(memory, ref offset, list * 8);
         state->Scratch = Place(memory, ref offset, CheckpointRecord.PageSize + 64);
         state->Late = new LateFrames(Place(memory, ref offset, HandOver.LateCapacity));
         return offset;

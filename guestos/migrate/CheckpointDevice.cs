@@ -10,6 +10,13 @@ public static unsafe class CheckpointDevice
     private const uint IoctlOptions = 0x4501;
     private const uint IoctlProgress = 0x4502;
     private const uint IoctlCommit = 0x4503;
+    private const uint IoctlSocket = 0x4504;
+
+    /// <summary>What the last words to the destination may be long, <see cref="IoctlCommit"/>.</summary>
+    private const uint LongestCommit = 256;
+
+    /// <summary>How long the destination is listened to after it has the commit. Nanoseconds.</summary>
+    private const ulong LastWait = 10_000_000_000;
 
     /// <summary>The kernel is not preempted: while the guest still works, the cleaner lets others run this often. Nanoseconds.</summary>
     private const ulong LongestRun = 500_000;
@@ -17,13 +24,21 @@ public static unsafe class CheckpointDevice
     /// <summary>struct of CHECKPOINT_PROGRESS.</summary>
     private struct Progress
     {
-        public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames;
+        public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames, SinceFork;
+    }
+
+    /// <summary>struct of CHECKPOINT_COMMIT.</summary>
+    private struct CommitRequest
+    {
+        public int Socket;
+        public uint Length;
+        public ulong Bytes;
     }
 
     /// <summary>0, or -EBUSY, -ENOMEM.</summary>
     public static long Open(File* file) => Checkpoint.Begin();
 
-    /// <summary>The guest goes on as if nothing had been; after the commit there is no way back.</summary>
+    /// <summary>The guest goes on as if nothing had been.</summary>
     public static void Release(File* file) => Checkpoint.End();
 
     /// <summary>The stream by copying: for a disk, a pipe, a program that wants to see it.</summary>
@@ -67,7 +82,9 @@ public static unsafe class CheckpointDevice
         CheckpointState* state = Checkpoint.State;
         if (state == null)
             return Errno.Canceled;
-        state->Socket = socket;
+        if (!state->AddSocket(socket))
+            return Errno.Invalid;
+        state->PageSocket = socket;
         if (state->LastTaken == 0)
             state->LastTaken = Clock.Monotonic;
         Stack* stack = Network.Stack;
@@ -110,8 +127,7 @@ public static unsafe class CheckpointDevice
             RateLimit.Progressed(state);
             if (state->Phase == CheckpointPhase.Rounds && Clock.Monotonic >= nextPause)
             {
-                Network.Poll();
-                Scheduler.Yield();
+                LetOthersRun();
                 nextPause = Clock.Monotonic + LongestRun;
             }
         }
@@ -120,6 +136,14 @@ public static unsafe class CheckpointDevice
             return Errno.Canceled;
         stack->Cork(socket, false, Clock.Monotonic);
         return done > 0 ? (long)done : result;
+    }
+
+    // A call may take long, and no interrupt reaches the kernel meanwhile.
+    private static void LetOthersRun()
+    {
+        Network.Poll();
+        Timers.RunDue();
+        Scheduler.Yield();
     }
 
     public static long Write(File* file, ref Transfer from) => Errno.Invalid;
@@ -138,24 +162,88 @@ public static unsafe class CheckpointDevice
                     return Errno.Invalid;
                 return Checkpoint.SetOptions(state, (uint)argument);
             case IoctlProgress:
-                if (!UserMemory.Writable(argument, (ulong)sizeof(Progress)))
-                    return Errno.Fault;
-                // SAFETY: made writable above.
-                *(Progress*)argument = new Progress
+                return UserMemory.Put(argument, new Progress
                 {
                     Phase = (ulong)state->Phase, Round = state->Round, PagesInRound = state->PagesInRound, PagesSent = state->PagesSent,
                     WorkingSet = state->Phase == CheckpointPhase.Rounds ? state->Dirty.Count : state->Transmit.Count,
                     BufferPages = state->BufferPages, Postponed = state->Postponed, LateFrames = state->Late.Count,
-                };
-                return 0;
+                    SinceFork = state->Phase == CheckpointPhase.Rounds ? 0 : Clock.Monotonic - CheckpointFork.ForkMonotonic,
+                }) ? 0 : Errno.Fault;
             case IoctlCommit:
-                if (state->Part != StreamPart.End)
+                return Commit(state, argument);
+            case IoctlSocket:
+                if (state->Phase != CheckpointPhase.Rounds)
                     return Errno.Invalid;
-                state->Phase = CheckpointPhase.Committed;
-                return 0;
+                Socket* socket = Connection((int)argument);
+                return socket == null ? Errno.NotConnected : state->AddSocket(socket->Handle) ? 0 : Errno.NoSpace;
             default:
                 return Errno.NotTerminal;
         }
+    }
+
+    // The TCP connection behind a descriptor, or null.
+    private static Socket* Connection(int descriptor)
+    {
+        File* file = SocketDescriptors.Get(descriptor);
+        if (file == null || file->Kind != FileKind.Socket)
+            return null;
+        Socket* socket = SocketFile.Of(file);
+        return socket->Kind == SocketKind.Stream && socket->Handle >= 0 && !socket->Listening ? socket : null;
+    }
+
+    /// <summary>
+    /// The point of no return. The last words are queued in the same step in which this side falls silent for good, so that nobody's end can come
+    /// between the two. Does not return when it succeeds: once the destination has them the machine ends.
+    /// </summary>
+    private static long Commit(CheckpointState* state, ulong argument)
+    {
+        if (state->Part != StreamPart.End || state->Phase != CheckpointPhase.Forked)
+            return Errno.Invalid;
+        if (!UserMemory.Get(argument, out CommitRequest request))
+            return Errno.Fault;
+        Socket* socket = Connection(request.Socket);
+        if (request.Length is 0 or > LongestCommit || socket == null || !state->HasSocket(socket->Handle))
+            return Errno.Invalid;
+        File* file = Files.Hold(SocketDescriptors.Get(request.Socket));
+        long result = Commit(state, socket, request);
+        Files.Release(file);
+        return result;
+    }
+
+    private static long Commit(CheckpointState* state, Socket* socket, in CommitRequest request)
+    {
+        byte* words = stackalloc byte[(int)LongestCommit];
+        if (!UserMemory.Readable(request.Bytes, request.Length))
+            return Errno.Fault;
+        // SAFETY: made readable above; nothing has slept since.
+        System.Buffer.MemoryCopy((void*)request.Bytes, words, LongestCommit, request.Length);
+        int handle = socket->Handle;
+        Stack* stack = Network.Stack;
+        stack->Cork(handle, false, Clock.Monotonic);
+        ulong since = Clock.Monotonic;
+        while (true)
+        {
+            // All of it or nothing: half a record would be worse than none.
+            int taken = stack->SendRoom(handle) < (int)request.Length
+                ? SocketError.WouldBlock : stack->Send(handle, new ReadOnlySpan<byte>(words, (int)request.Length), Clock.Monotonic);
+            if (taken > 0)
+                break;
+            if (taken is not (0 or SocketError.WouldBlock or SocketError.NoRoom))
+                return Sockets.ErrnoOf(taken);
+            long result = Sockets.WaitChange(handle, since);
+            if (result < 0)
+                return result;
+        }
+        state->Phase = CheckpointPhase.Committed;
+        // No signal ends this sleep: TCP repeats the words until the destination has them, or the connection is given up.
+        Scheduler.Current->Uninterruptible = true;
+        while (stack->UnacknowledgedBytes(handle) > 0)
+            Scheduler.Sleep(&socket->Queue, ulong.MaxValue);
+        ulong end = Clock.Monotonic + LastWait;
+        while ((Sockets.Poll(socket) & (PollEvents.In | PollEvents.HangUp)) == 0 && Clock.Monotonic < end)
+            Scheduler.Sleep(&socket->Queue, end);
+        System.Machine.Processor.Reset();
+        return 0;
     }
 
     // Sees to it that a piece waits: 1, or 0 at the end of a round or of the stream, or -errno.
@@ -178,9 +266,12 @@ public static unsafe class CheckpointDevice
             PageCleaner.Step step = PageCleaner.Next(state);
             if (step == PageCleaner.Step.ForkDue)
             {
-                long result = state->Socket >= 0 ? Sockets.WaitAcknowledged(state->Socket) : 0;
-                if (result < 0)
-                    return result;
+                for (int i = 0; i < state->SocketCount; i++)
+                {
+                    long result = Sockets.WaitAcknowledged(state->Sockets[i], state->Sockets[i] == state->PageSocket);
+                    if (result < 0)
+                        return result;
+                }
                 step = PageCleaner.TryFork(state);
             }
             switch (step)
@@ -189,14 +280,17 @@ public static unsafe class CheckpointDevice
                     return 1;
                 case PageCleaner.Step.RoundEnd:
                     if (state->Phase == CheckpointPhase.Forked)
-                        Network.OnFork(state->Socket);
+                        Network.OnFork(new ReadOnlySpan<int>(state->Sockets, state->SocketCount));
                     if (mayStop)
                         return 0;
                     break;
                 case PageCleaner.Step.Arrived:
                     return Errno.Canceled;
-                case PageCleaner.Step.Failed:
-                    return Errno.NoBuffers;
+                case PageCleaner.Step.Pause:
+                    LetOthersRun();
+                    if (Signals.Pending)
+                        return Errno.Interrupted;
+                    break;
                 default:
                     return 0;
             }

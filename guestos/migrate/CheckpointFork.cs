@@ -1,3 +1,4 @@
+using System;
 using System.Runtime;
 using System.Runtime.CompilerServices;
 
@@ -18,37 +19,74 @@ internal static unsafe class CheckpointFork
     public static Process* ForkedProcess;
     public static ulong ForkMonotonic;
     public static ulong ForkRealtime;
-    public static int ForkSocket;
+
+    private struct SocketList
+    {
+        public fixed int Handles[CheckpointState.MostSockets];
+    }
+
+    private static SocketList s_sockets;
+    private static int s_socketCount;
+
+    /// <summary>The migration's connections: in the copy there is nothing behind them.</summary>
+    public static ReadOnlySpan<int> ForkSockets
+    {
+        get
+        {
+            // SAFETY: a static; it does not move.
+            fixed (int* handles = s_sockets.Handles)
+                return new ReadOnlySpan<int>(handles, s_socketCount);
+        }
+    }
+
+    public enum Outcome
+    {
+        /// <summary>This is the side that goes on sending.</summary>
+        Forked,
+
+        /// <summary>This is the copy, on the machine it arrived on.</summary>
+        Arrived,
+
+        /// <summary>More was written than the snapshot buffer can keep: nothing has happened.</summary>
+        NotYet,
+    }
 
     // Only between Fork and Freeze, which the assembler calls without arguments.
     private static CheckpointState* s_state;
 
     public static ulong RecoveryEntry => RecoverAddress();
 
-    /// <summary>False here, true in the copy.</summary>
-    public static bool Fork(CheckpointState* state)
+    /// <summary>Returns twice when it succeeds.</summary>
+    public static Outcome Fork(CheckpointState* state)
     {
         ForkedProcess = Scheduler.Current;
         ForkMonotonic = Clock.Monotonic;
         ForkRealtime = Clock.Realtime;
-        ForkSocket = state->Socket;
+        s_socketCount = state->SocketCount;
+        for (int i = 0; i < state->SocketCount; i++)
+            s_sockets.Handles[i] = state->Sockets[i];
         s_state = state;
         // SAFETY: a static; it does not move.
         fixed (Context* context = &s_context)
-            return ForkOnce(context->Registers) != 0;
+            return (Outcome)ForkOnce(context->Registers);
     }
 
+    // Interrupts are off, as everywhere in the kernel: nobody writes between the count and the protection but this itself, on its own stack.
     [RuntimeExport("checkpoint_freeze")]
-    private static void Freeze()
+    private static Outcome Freeze()
     {
         CheckpointState* state = s_state;
-        state->Phase = CheckpointPhase.Forked;
-        state->Part = StreamPart.Final;
+        if (!SnapshotBuffer.Fits(state))
+            return Outcome.NotYet;
         // The dirty vector is the last one to transmit; with the next instruction that writes anywhere, copying begins.
         PageCleaner.NextRound(state);
-        PageCleaner.NoteUses(state);
+        SnapshotBuffer.Assign(state);
+        state->Phase = CheckpointPhase.Forked;
+        state->Part = StreamPart.Final;
+        WriteProtection.RenewAll(state);
         if (state->Checksums != null && (state->Options & PageCleaner.OptionVerify) != 0)
             PageCleaner.ChecksumAll(state);
+        return Outcome.Forked;
     }
 
     /// <summary>The saved registers, for the way back in the copy.</summary>

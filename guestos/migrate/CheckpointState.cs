@@ -26,27 +26,19 @@ internal unsafe struct CheckpointState
     /// <summary>Frames of RAM, counted from address 0.</summary>
     public uint Frames;
 
-    /// <summary>Frames of this state itself, contiguous from <see cref="FirstFrame"/>: freed with it.</summary>
-    public uint OwnFrames;
-    public uint FirstFrame;
-
     /// <summary>Two vectors (thesis §6.3.1): what this round transmits, and what was written meanwhile.</summary>
     public FrameSet Transmit;
     public FrameSet Dirty;
 
-    /// <summary>Per frame: index + 1 of its copy in the snapshot buffer, 0 when there is none.</summary>
+    /// <summary>Per frame: index + 1 of its page in the snapshot buffer, 0 before the fork and for what is not to be sent any more then.</summary>
     public ushort* CopyOf;
 
-    /// <summary>Per frame of the last transmit vector: what it was used for at the fork (<see cref="FrameState"/>). The descriptors go on changing here.</summary>
+    /// <summary>Per page of the buffer: what the frame it is for was used for at the fork (<see cref="FrameState"/>), and whether it holds the copy.</summary>
     public byte* UseAtFork;
 
-    /// <summary>Physical addresses of the buffer's pages; allocated when the fork is due.</summary>
+    /// <summary>Physical addresses of the buffer's pages, so many of them.</summary>
     public ulong* Buffer;
     public uint BufferCapacity;
-    public uint BufferUsed;
-
-    /// <summary>Entries that <see cref="Buffer"/> has room for.</summary>
-    public uint BufferCapacityLimit;
 
     /// <summary>The buffer's size as the algorithm sees it: 64 pages, growing linearly (thesis §6.6.5).</summary>
     public uint BufferPages;
@@ -55,12 +47,20 @@ internal unsafe struct CheckpointState
     public uint* Checksums;
     public uint* ChecksumTable;
 
-    /// <summary>Page table entries made writable again since the last protection, so that the next one need not walk all.</summary>
+    /// <summary>Page table entries made writable again since the last protection, so that the next one need not walk all, unless they were more than fit.</summary>
     public ulong** Unprotected;
-    public ulong** UnprotectedSpare;
     public uint UnprotectedCount;
     public uint UnprotectedCapacity;
     public bool UnprotectedOverflow;
+
+    /// <summary>The list before that, of which the entries from <see cref="RenewNext"/> on are to be protected yet.</summary>
+    public ulong** Renewed;
+    public uint RenewCount;
+    public uint RenewNext;
+
+    /// <summary>Where the walk that protects everything has come to, see <see cref="WriteProtection"/>.</summary>
+    public ulong WalkSpace;
+    public ulong WalkAddress;
 
     /// <summary>Where the cleaner is in the round.</summary>
     public uint Cursor;
@@ -84,8 +84,32 @@ internal unsafe struct CheckpointState
     public StreamPart Part;
     public uint Options;
 
-    /// <summary>The TCP connection that the stream goes out on, or −1.</summary>
-    public int Socket;
+    /// <summary>The TCP connections of the migration: they may still speak after the fork, and are gone in the copy.</summary>
+    public const int MostSockets = Netstack.Stack.MostFiltered;
+    public fixed int Sockets[MostSockets];
+    public int SocketCount;
+
+    /// <summary>The one that page frames were handed over to, or −1: it reads them when it likes.</summary>
+    public int PageSocket;
+
+    public readonly bool HasSocket(int handle)
+    {
+        for (int i = 0; i < SocketCount; i++)
+            if (Sockets[i] == handle)
+                return true;
+        return false;
+    }
+
+    /// <summary>False when there are too many already.</summary>
+    public bool AddSocket(int handle)
+    {
+        if (HasSocket(handle))
+            return true;
+        if (SocketCount == MostSockets)
+            return false;
+        Sockets[SocketCount++] = handle;
+        return true;
+    }
 
     public LateFrames Late;
 }
@@ -93,6 +117,9 @@ internal unsafe struct CheckpointState
 internal enum StreamPart : uint
 {
     Header,
+
+    /// <summary>Nothing of the round is sent before all of it is write-protected.</summary>
+    Protection,
     Rounds,
     Final,
     Trailer,

@@ -1,5 +1,5 @@
 /* checkpoint_fork: the instant that the checkpoint holds (thesis §6.3.3). Like setjmp it returns twice: 0 here, 1 on the machine that
-   the checkpoint arrives on. The registers go to memory before memory is write-protected, so they are part of it. */
+   the checkpoint arrives on; or once, 2, when there is no fork yet. The registers go to memory before memory is write-protected, so they are part of it. */
 
         .section .text.fork, "ax"
         .globl  checkpoint_fork
@@ -14,7 +14,6 @@ checkpoint_fork:                        /* rdi = context: rbx rbp r12 r13 r14 r1
         sub     $8, %rsp
         call    checkpoint_freeze
         add     $8, %rsp
-        xor     %eax, %eax
         ret
 
 /* Entered by the checkpoint loader (docs/architecture.md, "Checkpoint hand-over") with its page tables and its stack:

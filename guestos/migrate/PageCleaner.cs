@@ -9,9 +9,6 @@ namespace Guestos;
 /// </summary>
 internal static unsafe class PageCleaner
 {
-    /// <summary>Pages by which the snapshot buffer starts and grows every round (thesis §6.6.5).</summary>
-    private const uint BufferStep = 64;
-
     public const uint OptionChecksum = 1;
     public const uint OptionVerify = 2;
 
@@ -23,14 +20,14 @@ internal static unsafe class PageCleaner
         /// <summary>A round ended; ask again.</summary>
         RoundEnd,
 
+        /// <summary>Nothing yet, and nothing is being waited for: let others run, and ask again.</summary>
+        Pause,
+
         /// <summary>The working set fits the snapshot buffer: <see cref="TryFork"/> when nothing that was sent is unacknowledged.</summary>
         ForkDue,
 
         /// <summary>The trailer was given.</summary>
         End,
-
-        /// <summary>The working set outgrew the buffer's limit.</summary>
-        Failed,
 
         /// <summary>This is the copy, on the machine it arrived on.</summary>
         Arrived,
@@ -44,6 +41,11 @@ internal static unsafe class PageCleaner
             case StreamPart.Header:
                 Begin(state);
                 return Step.Piece;
+            case StreamPart.Protection:
+                if (!WriteProtection.ProtectPiece(state))
+                    return Step.Pause;
+                state->Part = StreamPart.Rounds;
+                return Next(state);
             case StreamPart.Rounds:
                 return NextPage(state) ? Step.Piece : EndRound(state);
             case StreamPart.Final:
@@ -65,9 +67,8 @@ internal static unsafe class PageCleaner
         state->RunLength = CheckpointHeader.Size;
         for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)
             state->Transmit.Add(frame);
-        state->BufferPages = BufferStep;
-        state->Part = StreamPart.Rounds;
-        WriteProtection.Protect(state);
+        WriteProtection.BeginWalk(state);
+        state->Part = StreamPart.Protection;
     }
 
     private static bool NextPage(CheckpointState* state)
@@ -92,7 +93,7 @@ internal static unsafe class PageCleaner
 
     private static void Describe(CheckpointState* state, uint frame)
     {
-        FrameState kind = state->Phase == CheckpointPhase.Rounds ? Frames.StateOf((ulong)frame << 12) : (FrameState)state->UseAtFork[frame];
+        FrameState kind = state->Phase == CheckpointPhase.Rounds ? Frames.StateOf((ulong)frame << 12) : SnapshotBuffer.UseAtFork(state, frame);
         byte* page = ContentOf(state, frame);
         // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as zeros.
         bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent || IsZero(page);
@@ -122,7 +123,7 @@ internal static unsafe class PageCleaner
             // After the fork a page is sent from the snapshot buffer, changed or not: the device reads it whenever it likes.
             if (state->Phase != CheckpointPhase.Rounds)
             {
-                FaultLog.Preserve(state, frame);
+                SnapshotBuffer.Preserve(state, frame);
                 page = ContentOf(state, frame);
             }
             state->Page = frame;
@@ -135,7 +136,7 @@ internal static unsafe class PageCleaner
 
     /// <summary>What the checkpoint holds of a frame: its copy in the snapshot buffer where there is one (thesis §5.2.1), else the frame.</summary>
     public static byte* ContentOf(CheckpointState* state, uint frame) =>
-        state->CopyOf[frame] != 0 ? DirectMap.At(state->Buffer[state->CopyOf[frame] - 1]) : DirectMap.At((ulong)frame << 12);
+        SnapshotBuffer.CopyOf(state, frame) is var copy && copy != null ? copy : DirectMap.At((ulong)frame << 12);
 
     private static bool IsZero(byte* page)
     {
@@ -149,29 +150,34 @@ internal static unsafe class PageCleaner
 
     private static Step EndRound(CheckpointState* state)
     {
-        if (state->Dirty.Count <= state->BufferPages)
+        if (state->Dirty.Count <= state->BufferPages && SnapshotBuffer.Fits(state))
             return Step.ForkDue;
-        state->BufferPages += BufferStep;
-        if (state->BufferPages > SnapshotBuffer.Limit(state))
-            return Step.Failed;
+        return AnotherRound(state);
+    }
+
+    private static Step AnotherRound(CheckpointState* state)
+    {
+        SnapshotBuffer.Grow(state);
         NextRound(state);
+        state->Part = StreamPart.Protection;
         return Step.RoundEnd;
     }
 
     /// <summary>
-    /// The fork, if the working set has not grown meanwhile. Nothing may be on its way out: a device that reads a page late would read what this
+    /// The fork, if the working set has not outgrown the buffer meanwhile; else another round. Nothing may be on its way out: a device that reads a page late would read what this
     /// side has made of it since.
     /// </summary>
     public static Step TryFork(CheckpointState* state)
     {
-        if (state->Dirty.Count > state->BufferPages * 2)
-            return EndRound(state);
-        if (!SnapshotBuffer.Make(state))
-            return Step.Failed;
-        return CheckpointFork.Fork(state) ? Step.Arrived : Step.RoundEnd;
+        return CheckpointFork.Fork(state) switch
+        {
+            CheckpointFork.Outcome.Arrived => Step.Arrived,
+            CheckpointFork.Outcome.Forked => Step.RoundEnd,
+            _ => AnotherRound(state),
+        };
     }
 
-    /// <summary>The dirty vector becomes the transmit vector, and everything written meanwhile is protected again.</summary>
+    /// <summary>The dirty vector becomes the transmit vector; what was written meanwhile is to be protected again.</summary>
     public static void NextRound(CheckpointState* state)
     {
         (state->Transmit, state->Dirty) = (state->Dirty, state->Transmit);
@@ -180,13 +186,6 @@ internal static unsafe class PageCleaner
         state->Round++;
         state->PagesInRound = 0;
         WriteProtection.Renew(state);
-    }
-
-    /// <summary>Notes what the pages still to be sent were used for at the fork: afterwards this side frees and takes frames that mean nothing to the copy.</summary>
-    public static void NoteUses(CheckpointState* state)
-    {
-        for (uint frame = state->Transmit.Next(0); frame != uint.MaxValue; frame = state->Transmit.Next(frame + 1))
-            state->UseAtFork[frame] = (byte)Frames.StateOf((ulong)frame << 12);
     }
 
     /// <summary>Checksums of every frame at the instant of the fork, against which the receiver's are held (thesis §6.6.4).</summary>

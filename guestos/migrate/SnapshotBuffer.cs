@@ -1,31 +1,85 @@
 namespace Guestos;
 
 /// <summary>
-/// Memory for copies of pages that change after the fork (thesis §6.6.5). Made when the working set is known to fit: one page for every
-/// page still to be sent, so that the copy on write can never find it full.
+/// Memory for copies of pages that change after the fork (thesis §6.6.5): 64 pages at first, 64 more each round. It grows while the guest
+/// still works, because to take frames is to write to their descriptors, which may lie anywhere: what that dirties is sent in the next
+/// round. At the fork there must be a page for every page still to be sent (<see cref="Assign"/>); nothing is allocated then.
 /// </summary>
 internal static unsafe class SnapshotBuffer
 {
-    /// <summary>A sixteenth of memory, and at least 512 pages: beyond it the guest would be starved of what it runs in.</summary>
-    public static uint Limit(CheckpointState* state) => state->Frames / 16 > 512 ? state->Frames / 16 : 512;
+    /// <summary>Pages by which it starts and grows every round.</summary>
+    public const uint Step = 64;
 
-    /// <summary>False when memory does not suffice; nothing is kept then.</summary>
-    public static bool Make(CheckpointState* state)
+    /// <summary>Pages beyond what the algorithm counts with: for what is written between the end of the last round and the fork.</summary>
+    private const uint Slack = 64;
+
+    /// <summary>Set in <see cref="CheckpointState.UseAtFork"/> when the page holds its copy, or none is needed any more.</summary>
+    private const byte Filled = 0x80;
+
+    /// <summary>A sixteenth of memory, and at least 512 pages: beyond it the guest would be starved of what it runs in.</summary>
+    public static uint Limit(uint frames) => System.Math.Min(System.Math.Max(frames / 16, 512), Most - Slack);
+
+    /// <summary>What an index of <see cref="CheckpointState.CopyOf"/> can say.</summary>
+    private const uint Most = ushort.MaxValue;
+
+    /// <summary>Pages that there may be in all.</summary>
+    public static uint Capacity(uint frames) => Limit(frames) + Slack;
+
+    /// <summary>A step more, if the limit and the guest's free memory allow. False when there is not even one step.</summary>
+    public static bool Grow(CheckpointState* state)
     {
-        // Allocating changes a few pages itself (frame descriptors, page tables), hence the slack.
-        uint wanted = state->Dirty.Count + 64;
-        if (wanted > state->BufferCapacityLimit)
-            return false;
-        while (state->BufferCapacity < wanted)
+        state->BufferPages = System.Math.Min(state->BufferPages + Step, Limit(state->Frames));
+        while (state->BufferCapacity < state->BufferPages + Slack && Frames.Free > Frames.KernelReserve)
         {
             ulong page = Frames.Allocate();
             if (page == 0)
-                return false;
+                break;
             Frames.SetState(page, FrameState.Checkpoint);
+            // Its content means nothing in the copy, where it is free.
+            state->Dirty.Remove((uint)(page >> 12));
             state->Buffer[state->BufferCapacity++] = page;
         }
-        return true;
+        return state->BufferCapacity >= Step;
     }
+
+    /// <summary>True when there is a page for each that was written to, and the list of what is to be protected again is whole.</summary>
+    public static bool Fits(CheckpointState* state) => state->Dirty.Count <= state->BufferCapacity && !state->UnprotectedOverflow;
+
+    /// <summary>
+    /// At the fork: gives each page that is still to be sent one of the buffer's for its copy, and notes what it was used for, since this side
+    /// goes on to free and take frames. The caller has counted: they are no more than the buffer has.
+    /// </summary>
+    public static void Assign(CheckpointState* state)
+    {
+        uint slot = 0;
+        for (uint frame = state->Transmit.Next(0); frame != uint.MaxValue; frame = state->Transmit.Next(frame + 1))
+        {
+            state->UseAtFork[slot++] = (byte)Frames.StateOf((ulong)frame << 12);
+            state->CopyOf[frame] = (ushort)slot;
+        }
+    }
+
+    /// <summary>Copy on write: keeps what the page holds, unless it was kept, or sent, before, or was not to be sent.</summary>
+    public static void Preserve(CheckpointState* state, uint frame)
+    {
+        uint slot = frame < state->Frames ? state->CopyOf[frame] : 0u;
+        if (slot == 0 || (state->UseAtFork[slot - 1] & Filled) != 0)
+            return;
+        // SAFETY: both are whole frames in the direct map; the destination is the checkpoint's own.
+        byte* copy = DirectMap.At(state->Buffer[slot - 1]);
+        System.Buffer.MemoryCopy(DirectMap.At((ulong)frame << 12), copy, 4096UL, 4096UL);
+        state->UseAtFork[slot - 1] |= Filled;
+    }
+
+    /// <summary>The copy of a page, or null when it is still as it was at the fork.</summary>
+    public static byte* CopyOf(CheckpointState* state, uint frame)
+    {
+        uint slot = state->CopyOf[frame];
+        return slot != 0 && (state->UseAtFork[slot - 1] & Filled) != 0 ? DirectMap.At(state->Buffer[slot - 1]) : null;
+    }
+
+    /// <summary>What a page still to be sent was used for at the fork.</summary>
+    public static FrameState UseAtFork(CheckpointState* state, uint frame) => (FrameState)(state->UseAtFork[state->CopyOf[frame] - 1] & ~Filled);
 
     public static void Free(CheckpointState* state)
     {

@@ -1,9 +1,10 @@
 namespace Guestos;
 
 /// <summary>
-/// Taking away and giving back write access to all of memory (thesis §6.2.1): every leaf entry of the direct map and of every
-/// address space that allows writing becomes read-only and carries a software mark, by which the fault log knows its own.
-/// Atomic because the one processor runs it with interrupts off.
+/// Taking away write access to all of memory (thesis §6.2.1): every leaf entry of the direct map and of every address space that
+/// allows writing becomes read-only and carries a software mark, by which the fault log knows its own. It need not be atomic but at
+/// the fork: a page is sent only after all its mappings are protected. Nor is it given back when a checkpoint ends here: who
+/// writes to a marked page then makes it writable (<see cref="FaultLog.Handle"/>); in the copy tables arrive without marks.
 /// </summary>
 internal static unsafe class WriteProtection
 {
@@ -15,8 +16,15 @@ internal static unsafe class WriteProtection
     private const ulong Accessed = 1 << 5;
     private const ulong Dirty = 1 << 6;
     private const ulong AddressBits = 0x000f_ffff_ffff_f000;
-    private const int DirectMapSlot = 384;
-    private const int UserSlots = 256;
+
+    /// <summary>What one lowest-level table and one top-level entry map.</summary>
+    private const ulong TableSize = 1UL << 21, SlotSize = 1UL << 39;
+
+    /// <summary>Nanoseconds that one piece may take: well below what a freeze takes.</summary>
+    private const ulong LongestPiece = 1_000_000;
+
+    /// <summary>Stands for the kernel's tables where address spaces have serial numbers.</summary>
+    private const ulong KernelPart = ulong.MaxValue;
 
     public static uint FrameOf(ulong entry) => (uint)((entry & AddressBits) >> 12);
 
@@ -39,62 +47,149 @@ internal static unsafe class WriteProtection
     public static void Lift(CheckpointState* state, ulong* entry)
     {
         *entry = (*entry & ~Mark) | Writable;
+        if (state == null)
+            return;
         if (state->UnprotectedCount < state->UnprotectedCapacity)
             state->Unprotected[state->UnprotectedCount++] = entry;
         else
             state->UnprotectedOverflow = true;
     }
 
-    /// <summary>Protects everything: the first round.</summary>
-    public static void Protect(CheckpointState* state)
+    // ---- between rounds: piece by piece ----
+
+    /// <summary>Begins to protect everything: the first round, and where the list of what was written to has run over.</summary>
+    public static void BeginWalk(CheckpointState* state)
     {
-        // Emptied first: the walk itself writes to its stack, and whatever it makes writable again must be found here the next time.
+        // Emptied first: whatever is made writable again from here on must be found the next time.
         state->UnprotectedCount = 0;
         state->UnprotectedOverflow = false;
-        ForEveryLeaf(&ProtectEntry);
-        PageTable.Flush();
+        state->RenewCount = state->RenewNext = 0;
+        state->WalkSpace = KernelPart;
+        state->WalkAddress = DirectMap.Base;
     }
 
-    /// <summary>Protects again what was written to since the last time: between rounds, and at the fork. Costs as much as the working set is large.</summary>
+    /// <summary>Begins to protect again what was written to since the last time: costs as much as the working set is large.</summary>
     public static void Renew(CheckpointState* state)
     {
         if (state->UnprotectedOverflow)
         {
-            Protect(state);
+            BeginWalk(state);
             return;
         }
-        // Two lists by turns, for the same reason: this loop's own stack may be protected by it, fault, and be noted anew.
+        // Two lists by turns: the loop's own stack may be protected by it, fault, and be noted anew.
         ulong** entries = state->Unprotected;
-        uint count = state->UnprotectedCount;
-        state->Unprotected = state->UnprotectedSpare;
-        state->UnprotectedSpare = entries;
+        state->Unprotected = state->Renewed;
+        state->Renewed = entries;
+        state->RenewCount = state->UnprotectedCount;
+        state->RenewNext = 0;
         state->UnprotectedCount = 0;
-        for (uint i = 0; i < count; i++)
-        {
-            // A page table may have been given back since. Where it is one again, each writable entry in it is to be protected anyway.
-            if (Frames.StateOf(DirectMap.PhysicalOf(entries[i])) == FrameState.PageTable)
-                ProtectEntry(entries[i]);
-        }
+    }
+
+    /// <summary>
+    /// Does a piece of what was begun, of about a millisecond. True when all of it is done. Others may run between two pieces: nothing of the round
+    /// has been sent, so what they write meanwhile without being noticed is sent as they leave it, and every mapping that they make is
+    /// born protected (<see cref="Checkpoint.BeforeEntryWrite"/>), new address spaces therefore too.
+    /// </summary>
+    public static bool ProtectPiece(CheckpointState* state)
+    {
+        ulong end = Clock.Monotonic + LongestPiece;
+        bool done;
+        do
+            done = RenewSome(state) && WalkSome(state);
+        while (!done && Clock.Monotonic < end);
+        PageTable.Flush();
+        return done;
+    }
+
+    /// <summary>All that was written to since the last time, at once: the fork.</summary>
+    public static void RenewAll(CheckpointState* state)
+    {
+        while (!RenewSome(state)) { }
         PageTable.Flush();
     }
 
-    /// <summary>Gives all of it back: the end of a checkpoint, and the first thing after arrival.</summary>
-    public static void Remove()
+    // True when the list is done.
+    private static bool RenewSome(CheckpointState* state)
     {
-        ForEveryLeaf(&LiftEntry);
-        PageTable.Flush();
+        const uint AtOnce = 512;
+        uint end = System.Math.Min(state->RenewNext + AtOnce, state->RenewCount);
+        while (state->RenewNext < end)
+        {
+            ulong* entry = state->Renewed[state->RenewNext++];
+            // A page table may have been given back since. Where it is one again, each writable entry in it is to be protected anyway.
+            if (Frames.StateOf(DirectMap.PhysicalOf(entry)) == FrameState.PageTable)
+                ProtectEntry(entry);
+        }
+        return end == state->RenewCount;
+    }
+
+    // One table of leaf entries. Spaces are visited from the newest to the oldest, which serial numbers find again after others have run.
+    private static bool WalkSome(CheckpointState* state)
+    {
+        if (state->WalkSpace == 0)
+            return true;
+        ulong root, end;
+        if (state->WalkSpace == KernelPart)
+        {
+            root = PageTable.KernelRoot;
+            end = DirectMap.Base + SlotSize;
+        }
+        else
+        {
+            AddressSpace* space = AddressSpace.First;
+            while (space != null && space->Serial > state->WalkSpace)
+                space = space->Next;
+            if (space == null)
+            {
+                state->WalkSpace = 0;
+                return true;
+            }
+            if (space->Serial < state->WalkSpace)
+            {
+                state->WalkSpace = space->Serial;
+                state->WalkAddress = 0;
+            }
+            root = space->Root;
+            end = UserMemory.End;
+        }
+        ulong* table = TableAtOrAbove(root, ref state->WalkAddress, end);
+        if (table == null)
+        {
+            state->WalkSpace = state->WalkSpace == KernelPart ? AddressSpace.NewestSerial : state->WalkSpace - 1;
+            state->WalkAddress = 0;
+            return false;
+        }
+        for (int i = 0; i < 512; i++)
+            ProtectEntry(table + i);
+        state->WalkAddress += TableSize;
+        return false;
+    }
+
+    // The lowest-level table that maps an address or the first one above it, at whose begin the address is then; null for none before the end.
+    private static ulong* TableAtOrAbove(ulong root, ref ulong address, ulong end)
+    {
+        while (address < end)
+        {
+            ulong table = root;
+            int shift = 39;
+            for (; shift > 12; shift -= 9)
+            {
+                ulong entry = ((ulong*)DirectMap.At(table))[(address >> shift) & 511];
+                if ((entry & Present) == 0)
+                    break;
+                table = entry & AddressBits;
+            }
+            if (shift == 12)
+                return (ulong*)DirectMap.At(table);
+            address = (address | ((1UL << shift) - 1)) + 1;
+        }
+        return null;
     }
 
     private static void ProtectEntry(ulong* entry)
     {
         if ((*entry & (Present | Writable)) == (Present | Writable) && !IsExempt(*entry))
             *entry = (*entry & ~Writable) | Mark;
-    }
-
-    private static void LiftEntry(ulong* entry)
-    {
-        if ((*entry & Mark) != 0)
-            *entry = (*entry & ~Mark) | Writable;
     }
 
     /// <summary>
@@ -114,34 +209,4 @@ internal static unsafe class WriteProtection
     // Page tables say themselves when they change (PageTable), the checkpoint's own pages and the devices' are not part of it.
     public static bool IsExempt(ulong entry) =>
         Frames.StateOf(entry & AddressBits) is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent;
-
-    private static void ForEveryLeaf(delegate*<ulong*, void> action)
-    {
-        Walk(PageTable.KernelRoot, DirectMapSlot, DirectMapSlot + 1, action);
-        for (AddressSpace* space = AddressSpace.First; space != null; space = space->Next)
-            Walk(space->Root, 0, UserSlots, action);
-    }
-
-    private static void Walk(ulong root, int first, int end, delegate*<ulong*, void> action)
-    {
-        ulong* top = (ulong*)DirectMap.At(root);
-        for (int i = first; i < end; i++)
-            if ((top[i] & Present) != 0)
-                WalkTable(top[i] & AddressBits, 2, action);
-    }
-
-    // level 2: pointers to directories, 1: pointers to tables, 0: leaves.
-    private static void WalkTable(ulong table, int level, delegate*<ulong*, void> action)
-    {
-        ulong* entries = (ulong*)DirectMap.At(table);
-        for (int i = 0; i < 512; i++)
-        {
-            if ((entries[i] & Present) == 0)
-                continue;
-            if (level == 0)
-                action(entries + i);
-            else
-                WalkTable(entries[i] & AddressBits, level - 1, action);
-        }
-    }
 }

@@ -42,8 +42,12 @@ public unsafe partial struct AddressSpace
     /// <summary>All address spaces, for those who must visit every page table.</summary>
     public AddressSpace* Next, Previous;
 
-    /// <summary>Head of the list of all address spaces.</summary>
+    /// <summary>Head of the list of all address spaces, the newest first.</summary>
     public static AddressSpace* First;
+
+    /// <summary>Grows with every address space: whoever visits them and lets others run meanwhile finds its place again.</summary>
+    public ulong Serial;
+    public static ulong NewestSerial;
 
     private static Slab<AddressSpace> s_spaces;
     private static Slab<Area> s_areas;
@@ -61,6 +65,7 @@ public unsafe partial struct AddressSpace
             return null;
         }
         space->References = 1;
+        space->Serial = ++NewestSerial;
         space->Next = First;
         if (First != null)
             First->Previous = space;

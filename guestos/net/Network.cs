@@ -133,23 +133,26 @@ public static unsafe class Network
         }
     }
 
-    // After the fork this side hears only the migration's connection, and its peer's ARP: everything else belongs to the copy.
+    // After the fork this side hears only the migration's connections, and their peers' ARP: everything else belongs to the copy.
     private static bool IsMigrationTraffic(Fragment* first)
     {
         const int ArpType = 0x0806, Ipv4Type = 0x0800, Ethernet = 14, ArpSender = 14, Source = 12, Destination = 16, Ports = 20;
-        if (s_peer.RemoteAddress == 0 || first->Length < Ethernet + Ports + 4)
+        if (first->Length < Ethernet + Ports + 4)
             return false;
         // SAFETY: the length was checked; options make the ports lie further on, but the connection's peers send none.
         var frame = new ReadOnlySpan<byte>(first->Address, Ethernet + Ports + 4);
         ReadOnlySpan<byte> packet = frame.Slice(Ethernet);
         int type = BinaryPrimitives.ReadUInt16BigEndian(frame.Slice(Ethernet - 2));
         if (type == ArpType)
-            return BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(ArpSender)) == s_peer.RemoteAddress;
-        return type == Ipv4Type && packet[0] == 0x45 && packet[9] == Ipv4.ProtocolTcp
-            && BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(Source)) == s_peer.RemoteAddress
-            && BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(Destination)) == s_peer.LocalAddress
-            && BinaryPrimitives.ReadUInt16BigEndian(packet.Slice(Ports)) == s_peer.RemotePort
-            && BinaryPrimitives.ReadUInt16BigEndian(packet.Slice(Ports + 2)) == s_peer.LocalPort;
+            return s_stack->PassesFilter(BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(ArpSender)));
+        if (type != Ipv4Type || packet[0] != 0x45 || packet[9] != Ipv4.ProtocolTcp)
+            return false;
+        Endpoints connection = default;
+        connection.RemoteAddress = BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(Source));
+        connection.LocalAddress = BinaryPrimitives.ReadUInt32BigEndian(packet.Slice(Destination));
+        connection.RemotePort = BinaryPrimitives.ReadUInt16BigEndian(packet.Slice(Ports));
+        connection.LocalPort = BinaryPrimitives.ReadUInt16BigEndian(packet.Slice(Ports + 2));
+        return s_stack->PassesFilter(connection);
     }
 
     private static bool Transmit(void* context, Transmission* frame)
@@ -245,16 +248,15 @@ public static unsafe class Network
 
     // ---- migration ----
 
-    private static Endpoints s_peer;
-
-    /// <summary>The fork has happened: from now on only the migration's connection leaves (thesis §5.4). Without a connection, nothing does.</summary>
-    internal static void OnFork(int socket)
+    /// <summary>The fork has happened: from now on only the migration's connections leave (thesis §5.4). Without any, nothing does.</summary>
+    internal static void OnFork(ReadOnlySpan<int> sockets)
     {
-        Endpoints endpoints = default;
-        if (socket >= 0)
-            s_stack->GetEndpoints(socket, out endpoints);
-        s_peer = endpoints;
-        s_stack->FilterOutgoing(endpoints.RemoteAddress, endpoints.RemotePort, endpoints.LocalPort);
+        Span<Endpoints> connections = stackalloc Endpoints[Netstack.Stack.MostFiltered];
+        int count = 0;
+        foreach (int socket in sockets)
+            if (count < connections.Length && s_stack->GetEndpoints(socket, out connections[count]) == 0)
+                count++;
+        s_stack->FilterOutgoing(connections.Slice(0, count));
     }
 
     /// <summary>The migration is over before its commit: the connection holds references to pages that go on changing now.</summary>
@@ -267,7 +269,6 @@ public static unsafe class Network
     /// <summary>It did not happen after all: packets leave again, and those that came meanwhile are delivered.</summary>
     internal static void OnResume(in LateFrames late)
     {
-        s_peer = default;
         s_stack->StopFiltering();
         ulong now = Clock.Monotonic;
         int cursor = 0;
@@ -287,17 +288,16 @@ public static unsafe class Network
 
     /// <summary>In the copy: a new device, its address, the old connections.</summary>
     /// <param name="late">Late frames as docs/architecture.md, "Checkpoint hand-over", lays them out: u64 length, frame, padding to 8.</param>
-    internal static void OnArrival(ReadOnlySpan<byte> commandLine, int migrationSocket, ReadOnlySpan<byte> late)
+    internal static void OnArrival(ReadOnlySpan<byte> commandLine, ReadOnlySpan<int> migrationSockets, ReadOnlySpan<byte> late)
     {
-        s_peer = default;
         StartDevice(commandLine);
         ulong now = Clock.Monotonic;
         s_stack->ChangeLink(MakeLink());
         if (s_deviceUp)
             s_stack->ChangeHardwareAddress(s_device.HardwareAddress);
-        // The migration's connection ends here without a word.
-        if (migrationSocket >= 0)
-            s_stack->Forget(migrationSocket);
+        // The migration's connections end here without a word.
+        foreach (int socket in migrationSockets)
+            s_stack->Forget(socket);
         s_stack->Announce(now);
         while (late.Length >= 8)
         {

@@ -192,7 +192,8 @@ internal static unsafe class Sockets
     }
 
     /// <summary>Sleeps until the peer has everything that was sent on the connection: 0, or −errno.</summary>
-    public static long WaitAcknowledged(int handle)
+    /// <param name="corked">It is filled by the kernel, which corks it.</param>
+    public static long WaitAcknowledged(int handle, bool corked)
     {
         // What was held back to fill a segment would wait for ever.
         Network.Stack->Cork(handle, false, Clock.Monotonic);
@@ -206,7 +207,8 @@ internal static unsafe class Sockets
             before = left;
             result = WaitChange(handle, progress);
         }
-        Network.Stack->Cork(handle, true, Clock.Monotonic);
+        if (corked)
+            Network.Stack->Cork(handle, true, Clock.Monotonic);
         return left < 0 ? ErrnoOf(left) : result;
     }
 

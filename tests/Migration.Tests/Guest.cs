@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Net.Sockets;
 using System.Text;
@@ -15,6 +17,7 @@ internal sealed class Guest : IDisposable
     public const string Address = "10.0.0.3";
 
     private static readonly Lazy<byte[]> Files = new(Pack);
+    private readonly List<(int Port, string What)> loads = [];
     private readonly Thread talker;
     private readonly Socket echo;
     private volatile bool stop;
@@ -22,11 +25,12 @@ internal sealed class Guest : IDisposable
     private int echoes;
 
     /// <summary>Boots the guest on a new machine.</summary>
-    public Guest(Space space, string monitor)
+    public Guest(Space space, string monitor, int memory = 64)
     {
         Space = space;
+        Memory = memory;
         byte[] loader = Machine.Bytes("loader-kernel");
-        Source = new Machine(space, monitor, loader);
+        Source = new Machine(space, monitor, loader, memory);
         using (Socket socket = Source.UploadLoader(loader))
         {
             socket.Send(Client.Bundle("", Machine.Bytes("guestos"), Files.Value));
@@ -40,6 +44,9 @@ internal sealed class Guest : IDisposable
     }
 
     public Space Space { get; }
+
+    /// <summary>MiB.</summary>
+    public int Memory { get; }
 
     /// <summary>The machine that the guest is on.</summary>
     public Machine Source { get; set; }
@@ -82,11 +89,14 @@ internal sealed class Guest : IDisposable
     }
 
     /// <summary>Runs /bin/migrate in the guest and returns what it said, its exit code last. The answer comes from wherever the guest is then.</summary>
-    public string Migrate(params string[] arguments)
+    public string Migrate(params string[] arguments) => Run(["/bin/migrate", .. arguments]);
+
+    /// <summary>Runs a program in the guest: what it said, and "exit" and its code.</summary>
+    public string Run(params string[] words)
     {
         using Socket socket = Space.Connect(80, Address);
-        socket.ReceiveTimeout = 60_000;
-        socket.Send(Encoding.ASCII.GetBytes($"GET /cgi-bin/run?{string.Join('+', arguments)} HTTP/1.0\r\n\r\n"));
+        socket.ReceiveTimeout = 120_000;
+        socket.Send(Encoding.ASCII.GetBytes($"GET /cgi-bin/run?{string.Join('+', words)} HTTP/1.0\r\n\r\n"));
         var answer = new StringBuilder();
         byte[] buffer = new byte[4096];
         while (socket.Receive(buffer) is var count and > 0)
@@ -94,6 +104,39 @@ internal sealed class Guest : IDisposable
         string text = answer.ToString();
         Assert.StartsWith("HTTP/1.1 200 OK", text, StringComparison.Ordinal);
         return text[(text.IndexOf("\n\n", StringComparison.Ordinal) + 2)..].Trim();
+    }
+
+    /// <summary>Starts programs/load.c in the guest.</summary>
+    public void Load(string kind, int amount)
+    {
+        int port = 4000 + loads.Count;
+        string said = Run("/bin/load", $"{port}", kind, $"{amount}");
+        Assert.True(said == "ready\nexit 0", $"load {kind} {amount}: {said}");
+        loads.Add((port, $"{kind} {amount}"));
+    }
+
+    /// <summary>Whatever <see cref="Load"/> has put into memory and files is there and right.</summary>
+    public void CheckLoads()
+    {
+        foreach ((int port, string what) in loads)
+        {
+            string answer = Ask(port);
+            Assert.True(answer.StartsWith("right ", StringComparison.Ordinal), $"{what}: {answer}");
+        }
+    }
+
+    /// <summary>Passes that a load has made.</summary>
+    public long Passes(int load) => long.Parse(Ask(loads[load].Port)["right ".Length..]);
+
+    private string Ask(int port)
+    {
+        using Socket socket = Space.Connect(port, Address);
+        socket.ReceiveTimeout = 60_000;
+        byte[] answer = new byte[128];
+        int length = 0;
+        while (socket.Receive(answer.AsSpan(length)) is var count and > 0)
+            length += count;
+        return Encoding.ASCII.GetString(answer, 0, length).Trim();
     }
 
     public void Dispose()
@@ -104,7 +147,7 @@ internal sealed class Guest : IDisposable
         Source.Dispose();
     }
 
-    /// <summary>The guest's files, with a page that runs migrate with any arguments.</summary>
+    /// <summary>The guest's files, with programs/load.c and a page that runs any command.</summary>
     private static byte[] Pack()
     {
         string folder = Directory.CreateTempSubdirectory("rootfs").FullName;
@@ -116,10 +159,13 @@ internal sealed class Guest : IDisposable
                 #!/bin/sh
                 echo "Content-Type: text/plain"
                 echo
-                /bin/migrate $(echo "$QUERY_STRING" | tr '+' ' ') 2>&1
+                $(echo "$QUERY_STRING" | tr '+' ' ') 2>&1
                 echo "exit $?"
 
                 """);
+            Directory.CreateDirectory(Path.Combine(root, "bin"));
+            Space.Run("gcc", "-static", "-O1", "-w", "-o", Path.Combine(root, "bin", "load"),
+                Path.Combine(Machine.Root, "tests", "Migration.Tests", "programs", "load.c"));
             Space.Run(Path.Combine(Machine.Root, "deploy", "pack-initramfs"), archive, root, Machine.Image("migrate"), Machine.Image("loader-checkpoint"));
             return File.ReadAllBytes(archive);
         }

@@ -34,9 +34,25 @@ public sealed class MoveTests
             Move(guest, move == 1 ? "qemu" : "domain", move, options);
     }
 
+    /// <summary>Free frames that lie one by one: each that the kernel takes for the move changes descriptors in other pages.</summary>
+    [RootTheory]
+    [InlineData("scatter", 96, 128)]
+    [InlineData("files", 26000, 512)]
+    public void A_scattered_free_list_moves(string kind, int amount, int memory)
+    {
+        using var space = new Space();
+        using var guest = new Guest(space, "domain", memory);
+        guest.Load(kind, amount);
+        for (int move = 0; move < 2; move++)
+        {
+            Move(guest, "domain", move, "--checksum");
+            guest.CheckLoads();
+        }
+    }
+
     private static void Move(Guest guest, string monitor, int number, params string[] options)
     {
-        var destination = new Machine(guest.Space, monitor, Machine.Bytes("loader-checkpoint"), boot: $"10.0.0.{10 + number}");
+        var destination = new Machine(guest.Space, monitor, Machine.Bytes("loader-checkpoint"), guest.Memory, $"10.0.0.{10 + number}");
         Machine source = guest.Source;
         try
         {

@@ -86,7 +86,7 @@ public sealed unsafe class BehaviourTests
         (int firstA, int firstB) = pair.Connect(80);
         (int secondA, int secondB) = pair.Connect(81);
         pair.A.Stack->GetEndpoints(firstA, out Endpoints endpoints);
-        pair.A.Stack->FilterOutgoing(endpoints.RemoteAddress, endpoints.RemotePort, endpoints.LocalPort);
+        pair.A.Stack->FilterOutgoing([endpoints]);
         Assert.Equal(5, pair.A.Stack->Send(firstA, Pattern.Make(0, 5), pair.Now));
         Assert.Equal(6, pair.A.Stack->Send(secondA, Pattern.Make(0, 6), pair.Now));
         int udp = pair.A.Stack->OpenUdp(0, 0, pair.Now);

@@ -119,13 +119,6 @@ internal unsafe struct Destination
     /// <summary>True when the other side has said something, or closed the connection.</summary>
     public readonly bool HasSpoken(int milliseconds) => Kernel.Poll(Socket, Kernel.PollIn, milliseconds) > 0;
 
-    public readonly bool Tell(HandOverKind kind)
-    {
-        byte* record = stackalloc byte[HandOver.Size];
-        HandOver.Emit(new Span<byte>(record, HandOver.Size), kind);
-        return Send(record, HandOver.Size);
-    }
-
     /// <summary>What the loader says. False when the connection ended or it makes no sense.</summary>
     public readonly bool Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail)
     {

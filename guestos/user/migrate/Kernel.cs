@@ -6,7 +6,7 @@ namespace Migrate;
 /// <summary>The system calls that a migration is made of (Linux x86-64). Negative results are -errno.</summary>
 internal static unsafe class Kernel
 {
-    public const int InterruptedError = 4, AgainError = 11, BusyError = 16, NoMemoryError = 12, BrokenPipeError = 32, NoBuffersError = 105,
+    public const int InterruptedError = 4, InvalidError = 22, AgainError = 11, BusyError = 16, NoMemoryError = 12, BrokenPipeError = 32, NoBuffersError = 105,
         ConnectionResetError = 104, TimedOutError = 110, ConnectionRefusedError = 111, HostUnreachableError = 113, InProgressError = 115, CanceledError = 125;
 
     public const short PollIn = 1, PollOut = 4, PollError = 8, PollHangUp = 16;
@@ -105,9 +105,6 @@ internal static unsafe class Kernel
     }
 
     public static void SetBlocking(int socket) => Syscall.Invoke(72, socket, 4, 0);
-
-    /// <summary>Ends the machine.</summary>
-    public static void Reboot() => Syscall.Invoke(169, unchecked((nint)0xfee1dead), 672274793, 0x01234567, 0);
 
     /// <summary>CLOCK_MONOTONIC in nanoseconds.</summary>
     public static ulong Now()

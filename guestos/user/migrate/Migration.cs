@@ -17,7 +17,15 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     /// <summary>What CHECKPOINT_PROGRESS fills.</summary>
     private struct Progress
     {
-        public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames;
+        public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames, SinceFork;
+    }
+
+    /// <summary>What CHECKPOINT_COMMIT takes.</summary>
+    private struct CommitRequest
+    {
+        public int Socket;
+        public uint Length;
+        public byte* Bytes;
     }
 
     private readonly ulong rate = options.Rate;
@@ -47,13 +55,14 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         // The point of no return, and the last frames that only the copy may answer. Who says VERIFIED and hangs up shall not have the machine.
         if (SendLateFrames() < 0 || destination.HasSpoken(0))
             return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
-        if (Kernel.Control(device, Commit, null) < 0)
-            return Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8);
-        destination.Tell(HandOverKind.Commit);
-        // RUNNING, or the end of the connection: in either case this machine has nothing more to say.
-        while (!destination.HasSpoken(1000)) { }
-        Kernel.Reboot();
-        return ExitCode.Broken;
+        byte* record = stackalloc byte[HandOver.Size];
+        HandOver.Emit(new Span<byte>(record, HandOver.Size), HandOverKind.Commit);
+        CommitRequest request = new() { Socket = destination.Socket, Length = HandOver.Size, Bytes = record };
+        // Returns only when it failed: the kernel sends the record and ends the machine.
+        nint error = Kernel.Control(device, Commit, &request);
+        return error == -Kernel.InvalidError
+            ? Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8)
+            : Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8);
     }
 
     /// <summary>All rounds, up to the trailer.</summary>

@@ -1,0 +1,69 @@
+namespace Guestos;
+
+/// <summary>
+/// Memory of a checkpoint in progress: single frames, wherever they are free, mapped side by side in a window of the kernel's half. It is
+/// never part of a checkpoint and never write-protected. On arrival its frames are free and the window is empty.
+/// </summary>
+internal static unsafe class CheckpointMemory
+{
+    /// <summary>Behind all that the direct map can hold, and under the same top-level entry, which every address space has.</summary>
+    private const ulong Window = DirectMap.Base + (1UL << 38);
+
+    private const ulong Flags = PageTable.Present | PageTable.Writable | PageTable.Accessed | PageTable.Dirty | PageTable.NoExecute;
+
+    // Pages mapped in the window. Ordinary memory: the copy knows by it what to unmap.
+    private static ulong s_pages;
+
+    /// <summary>Adds zeroed bytes at the window's end, page-aligned; null, and nothing taken, when memory does not suffice.</summary>
+    public static byte* Take(ulong bytes)
+    {
+        ulong first = s_pages;
+        byte* start = (byte*)(Window + first * Frames.Size);
+        for (ulong wanted = (bytes + Frames.Size - 1) / Frames.Size; wanted > 0; wanted--)
+            if (!MapPage())
+            {
+                Give(first);
+                return null;
+            }
+        return start;
+    }
+
+    private static bool MapPage()
+    {
+        ulong* entry = PageTable.Find(PageTable.KernelRoot, Window + s_pages * Frames.Size, true);
+        ulong frame = entry != null ? Frames.Allocate() : 0;
+        if (frame == 0)
+            return false;
+        Frames.SetState(frame, FrameState.Checkpoint);
+        PageTable.Set(entry, frame | Flags);
+        s_pages++;
+        return true;
+    }
+
+    /// <summary>Gives everything back.</summary>
+    public static void Give() => Give(0);
+
+    private static void Give(ulong left)
+    {
+        while (s_pages > left)
+            Frames.Release(Unmap());
+        PageTable.Flush();
+    }
+
+    /// <summary>In the copy: the frames are given back with all others of the checkpoint's.</summary>
+    public static void Arrive()
+    {
+        while (s_pages > 0)
+            Unmap();
+        PageTable.Flush();
+    }
+
+    // The frame behind the last page.
+    private static ulong Unmap()
+    {
+        ulong* entry = PageTable.Find(PageTable.KernelRoot, Window + --s_pages * Frames.Size, false);
+        ulong frame = *entry & PageTable.AddressMask;
+        PageTable.Set(entry, 0);
+        return frame;
+    }
+}

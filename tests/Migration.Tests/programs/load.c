@@ -1,0 +1,194 @@
+/* load PORT KIND AMOUNT: keeps a guest's memory in use and can say at any time whether it still holds what it should. Goes into the
+   background when it is set up, and answers every connection to PORT by "right", the passes made so far, or by what is wrong.
+
+   scatter MIB     fills MIB of memory and frees every other page, in no order: the free list is in pieces of one page
+   fill PERCENT    fills memory up to PERCENT of all there is
+   write PAGES     writes a word of each of so many pages, over and over, as fast as it can
+   rewrite PAGES   the same to a file of so many pages, by write(2) of all of it
+   files COUNT     writes COUNT small files in /tmp and removes half of them at random
+   touch PAGES     dirties so many pages once, then sleeps: a server's share of writing */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+/* The stride is a prime: steps of it visit everything once, and neighbours far apart in time. */
+enum { page = 4096, stride = 10007 };
+
+static uint64_t pattern(uint64_t number, uint64_t pass)
+{
+    uint64_t x = (number + 1) * 0x9e3779b97f4a7c15ull ^ pass * 0xbf58476d1ce4e5b9ull;
+    return x ^ x >> 29;
+}
+
+static char *memory;
+static size_t pages;
+static uint64_t pass;
+static int step = 1; /* of the pages that are kept */
+static int last_written = -1;
+
+static void fill(size_t number)
+{
+    uint64_t *words = (uint64_t *)(memory + number * page), value = pattern(number, 0);
+    for (int i = 0; i < page / 8; i++)
+        words[i] = value + i;
+}
+
+static char *map(size_t count)
+{
+    char *at = mmap(0, count * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) {
+        puts("no memory");
+        exit(1);
+    }
+    pages = count;
+    return at;
+}
+
+static void file_name(char *to, size_t number) { sprintf(to, "/tmp/f%zu/%zu", number / 256, number); }
+
+static char *kept;
+
+static void make_files(size_t count)
+{
+    char name[64], folder[64], text[256];
+    kept = calloc(count, 1);
+    pages = count;
+    for (size_t i = 0; i < count; i++) {
+        if (i % 256 == 0) {
+            sprintf(folder, "/tmp/f%zu", i / 256);
+            mkdir(folder, 0777);
+        }
+        file_name(name, i);
+        int length = sprintf(text, "%016llx\n", (unsigned long long)pattern(i, 0)), file = open(name, O_CREAT | O_WRONLY, 0666);
+        if (file < 0 || write(file, text, length) != length) {
+            printf("file %zu: %s\n", i, strerror(errno));
+            exit(1);
+        }
+        close(file);
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t other = i * stride % count;
+        kept[other] = pattern(other, 1) & 1;
+        file_name(name, other);
+        if (!kept[other])
+            unlink(name);
+    }
+}
+
+/* Everything is as it was written, or one line about what is not. */
+static void check(char *answer)
+{
+    if (kept) {
+        for (size_t i = 0; i < pages; i++) {
+            char name[64], text[64] = "", right[64];
+            if (!kept[i])
+                continue;
+            file_name(name, i);
+            int file = open(name, O_RDONLY);
+            if (file >= 0)
+                read(file, text, sizeof text - 1);
+            close(file);
+            sprintf(right, "%016llx\n", (unsigned long long)pattern(i, 0));
+            if (strcmp(text, right)) {
+                sprintf(answer, "wrong: %s\n", name);
+                return;
+            }
+        }
+    }
+    for (size_t i = 0; !kept && i < pages; i += step) {
+        uint64_t *words = (uint64_t *)(memory + i * page);
+        if (last_written >= 0 ? words[0] != pattern(i, pass) && words[0] != pattern(i, pass - 1) : 0) {
+            sprintf(answer, "wrong: page %zu in pass %llu\n", i, (unsigned long long)pass);
+            return;
+        }
+        for (int k = 0; last_written < 0 && k < page / 8; k++)
+            if (words[k] != pattern(i, 0) + k) {
+                sprintf(answer, "wrong: page %zu word %d\n", i, k);
+                return;
+            }
+    }
+    sprintf(answer, "right %llu\n", (unsigned long long)pass);
+}
+
+static void serve(int listener, int wait)
+{
+    struct pollfd entry = { listener, POLLIN };
+    if (poll(&entry, 1, wait) <= 0)
+        return;
+    int client = accept(listener, 0, 0);
+    if (client < 0)
+        return;
+    char answer[128];
+    check(answer);
+    write(client, answer, strlen(answer));
+    close(client);
+}
+
+int main(int count, char **words)
+{
+    int port = atoi(words[1]), one = 1;
+    const char *kind = words[2];
+    size_t amount = atol(words[3]);
+    struct sockaddr_in address = { AF_INET, htons(port) };
+    int listener = socket(AF_INET, SOCK_STREAM, 0), file = -1;
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4)) {
+        puts("the port is taken");
+        return 1;
+    }
+    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill")) {
+        struct sysinfo info;
+        sysinfo(&info);
+        size_t wanted = *kind == 's' ? amount << 8
+            : info.totalram / page * amount / 100 - (info.totalram - info.freeram) / page;
+        memory = map(wanted);
+        for (size_t i = 0; i < pages; i++)
+            fill(i);
+        if (*kind == 's') {
+            step = 2;
+            for (size_t i = 0; i < pages / 2; i++)
+                madvise(memory + (2 * (i * stride % (pages / 2)) + 1) * page, page, MADV_DONTNEED);
+        }
+    } else if (!strcmp(kind, "files"))
+        make_files(amount);
+    else {
+        memory = map(amount);
+        last_written = 0;
+        for (size_t i = 0; i < pages; i++)
+            *(uint64_t *)(memory + i * page) = pattern(i, 0);
+        if (!strcmp(kind, "rewrite"))
+            file = open("/tmp/rewritten", O_CREAT | O_RDWR | O_TRUNC, 0666);
+    }
+    puts("ready");
+    fflush(stdout);
+    if (fork())
+        return 0;
+    setsid();
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(null, 2);
+    signal(SIGPIPE, SIG_IGN);
+    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch"))
+        while (1)
+            serve(listener, -1);
+    while (1) {
+        pass++;
+        for (size_t i = 0; i < pages; i++)
+            *(uint64_t *)(memory + i * page) = pattern(i, pass);
+        if (file >= 0)
+            pwrite(file, memory, pages * page, 0);
+        serve(listener, 0);
+    }
+}
