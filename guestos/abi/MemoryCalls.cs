@@ -31,36 +31,31 @@ public static unsafe class MemoryCalls
         // What could never be touched without running out is refused at once, as Linux does (Documentation/mm/overcommit-accounting).
         if ((protection & Protection.Write) != 0 && length / Frames.Size > Frames.Total)
             return Errno.NoMemory;
-        bool isFixed = (flags & (MapFixed | MapFixedNoReplace)) != 0;
-        if (isFixed)
+        PageRange range;
+        if ((flags & (MapFixed | MapFixedNoReplace)) != 0)
         {
-            if ((address & InPage) != 0 || address >= UserMemory.End || length > UserMemory.End - address)
+            if (!PageRange.TryMake(address, length, out range))
                 return (address & InPage) != 0 ? Errno.Invalid : Errno.NoMemory;
             if (address < AddressSpace.MapBottom)
                 return Errno.NotPermitted;
-            if ((flags & MapFixedNoReplace) != 0 && !IsFree(space, address, length))
+            if ((flags & MapFixedNoReplace) != 0 && !AddressSpace.IsFree(space, range))
                 return Errno.Exists;
-            if (!AddressSpace.Unmap(space, address, address + length))
+            if (!AddressSpace.Unmap(space, range))
                 return Errno.NoMemory;
         }
-        else
-        {
-            address &= ~InPage;
-            if (address < AddressSpace.MapBottom || address >= UserMemory.End || length > UserMemory.End - address || !IsFree(space, address, length))
-                address = AddressSpace.FindRoom(space, length);
-            if (address == 0)
-                return Errno.NoMemory;
-        }
-        Area* area = AddressSpace.Add(space, address, address + length, (uint)protection & 7, file, offset, file != null ? address + length : 0);
+        else if ((address < AddressSpace.MapBottom || !PageRange.TryMake(address & ~InPage, length, out range) || !AddressSpace.IsFree(space, range))
+            && !AddressSpace.FindRoom(space, length, out range))
+            return Errno.NoMemory;
+        Area* area = AddressSpace.Add(space, range, (uint)protection & 7, file, offset, file != null ? range.End : 0);
         if (area == null)
             return Errno.NoMemory;
         area->Shared = shared && file == null;
         if ((shared && file == null || (flags & MapPopulate) != 0) && !Populate(space, area))
         {
-            AddressSpace.Unmap(space, address, address + length);
+            AddressSpace.Unmap(space, range);
             return Errno.NoMemory;
         }
-        return (long)address;
+        return (long)range.Start;
     }
 
     /// <summary>Shared file mappings that could be written are not supported (ENODEV); read-only ones see the file as it is at first touch.</summary>
@@ -78,12 +73,6 @@ public static unsafe class MemoryCalls
         return 0;
     }
 
-    private static bool IsFree(AddressSpace* space, ulong address, ulong length)
-    {
-        Area* area = AddressSpace.AreaAtOrAbove(space, address);
-        return area == null || area->Start >= address + length;
-    }
-
     /// <summary>Shared pages are there before fork, or they would not be the same ones.</summary>
     private static bool Populate(AddressSpace* space, Area* area)
     {
@@ -98,23 +87,21 @@ public static unsafe class MemoryCalls
             done = result is FaultResult.Resolved or FaultResult.FileEnded;
         }
         area->Protection = protection;
-        return done && (protection == (protection | Protection.Read) || AddressSpace.Protect(space, area->Start, area->End, protection) == 0);
+        return done && (protection == (protection | Protection.Read) || AddressSpace.Protect(space, PageRange.Of(*area), protection) == 0);
     }
 
-    public static long Munmap(ulong address, ulong length)
-    {
-        if ((address & InPage) != 0 || length == 0 || address >= UserMemory.End || length > UserMemory.End - address)
-            return Errno.Invalid;
-        return AddressSpace.Unmap(Scheduler.Current->Space, address, RoundUp(address + length)) ? 0 : Errno.NoMemory;
-    }
+    public static long Munmap(ulong address, ulong length) =>
+        !PageRange.TryMake(address, length, out PageRange range) ? Errno.Invalid
+            : AddressSpace.Unmap(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
 
     public static long Mprotect(ulong address, ulong length, ulong protection)
     {
         if ((address & InPage) != 0 || (protection & ~0x0f000007UL) != 0)
             return Errno.Invalid;
-        if (address >= UserMemory.End || length > UserMemory.End - address)
-            return Errno.NoMemory;
-        return length == 0 ? 0 : AddressSpace.Protect(Scheduler.Current->Space, address, RoundUp(address + length), (uint)protection & 7);
+        if (length == 0)
+            return 0;
+        return PageRange.TryMake(address, length, out PageRange range)
+            ? AddressSpace.Protect(Scheduler.Current->Space, range, (uint)protection & 7) : Errno.NoMemory;
     }
 
     /// <summary>Returns the break as it is then: an unchanged one says that it could not be moved.</summary>
@@ -124,21 +111,21 @@ public static unsafe class MemoryCalls
         if (wanted < space->BreakStart || wanted >= AddressSpace.MapTop)
             return (long)space->Break;
         ulong oldEnd = RoundUp(space->Break), newEnd = RoundUp(wanted);
-        if (newEnd < oldEnd && !AddressSpace.Unmap(space, newEnd, oldEnd))
+        if (newEnd < oldEnd && (!PageRange.TryMake(newEnd, oldEnd - newEnd, out PageRange given) || !AddressSpace.Unmap(space, given)))
             return (long)space->Break;
         if (newEnd > oldEnd)
         {
-            if (!IsFree(space, oldEnd, newEnd - oldEnd) || (newEnd - oldEnd) / Frames.Size > Frames.Total)
+            if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange taken) || !AddressSpace.IsFree(space, taken) || taken.Pages > Frames.Total)
                 return (long)space->Break;
             Area* below = oldEnd > space->BreakStart ? AddressSpace.AreaAtOrAbove(space, oldEnd - 1) : null;
             if (below != null && below->Heap && below->End == oldEnd && below->Protection == (Protection.Read | Protection.Write))
             {
                 below->End = newEnd;
-                space->TotalPages += (newEnd - oldEnd) / Frames.Size;
+                space->TotalPages += taken.Pages;
             }
             else
             {
-                Area* heap = AddressSpace.Add(space, oldEnd, newEnd, Protection.Read | Protection.Write, null, 0, 0);
+                Area* heap = AddressSpace.Add(space, taken, Protection.Read | Protection.Write, null, 0, 0);
                 if (heap == null)
                     return (long)space->Break;
                 heap->Heap = true;
@@ -153,69 +140,73 @@ public static unsafe class MemoryCalls
     public static long Mremap(ulong address, ulong oldLength, ulong newLength, ulong flags, ulong newAddress)
     {
         AddressSpace* space = Scheduler.Current->Space;
-        oldLength = RoundUp(oldLength);
-        newLength = RoundUp(newLength);
-        if ((address & InPage) != 0 || newLength == 0 || oldLength == 0 || (flags & ~3UL) != 0 || flags == RemapFixed
-            || address >= UserMemory.End || oldLength > UserMemory.End - address || newLength > UserMemory.End)
+        if ((address & InPage) != 0 || (flags & ~3UL) != 0 || flags == RemapFixed || !PageRange.TryMake(0, newLength, out PageRange size))
+            return Errno.Invalid;
+        PageRange target = default;
+        bool isFixed = (flags & RemapFixed) != 0;
+        if (isFixed && (!PageRange.TryMake(newAddress, newLength, out target) || newAddress < AddressSpace.MapBottom))
+            return Errno.Invalid;
+        bool whole = PageRange.TryMake(address, oldLength, out PageRange old);
+        if (isFixed && whole && target.TryIntersect(old, out _))
             return Errno.Invalid;
         Area* area = AddressSpace.AreaAtOrAbove(space, address);
-        if (area == null || area->Start > address || area->End < address + oldLength)
+        if (area == null || area->Start > address)
             return Errno.Fault;
-        if ((flags & RemapFixed) == 0)
+        if (RoundUp(oldLength) == 0)
+            return Errno.Invalid;
+        if (!whole || area->End < old.End)
+            return Errno.Fault;
+        if (isFixed)
+            return AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.NoMemory;
+        if (size.Length <= old.Length)
+            return !old.TryFrom(old.Start + size.Length, out PageRange cut) || AddressSpace.Unmap(space, cut) ? (long)address : Errno.NoMemory;
+        if (size.Pages > Frames.Total)
+            return Errno.NoMemory;
+        if (area->End == old.End && !area->Shared && size.Length <= AddressSpace.MapTop - address
+            && PageRange.TryMake(old.End, size.Length - old.Length, out PageRange more) && AddressSpace.IsFree(space, more))
         {
-            if (newLength <= oldLength)
-                return newLength == oldLength || AddressSpace.Unmap(space, address + newLength, address + oldLength) ? (long)address : Errno.NoMemory;
-            if (newLength / Frames.Size > Frames.Total)
-                return Errno.NoMemory;
-            if (area->End == address + oldLength && area->File == null && !area->Shared && newLength <= AddressSpace.MapTop - address
-                && IsFree(space, address + oldLength, newLength - oldLength))
-            {
-                area->End = address + newLength;
-                space->TotalPages += (newLength - oldLength) / Frames.Size;
-                return (long)address;
-            }
-            if ((flags & MayMove) == 0)
-                return Errno.NoMemory;
-            newAddress = AddressSpace.FindRoom(space, newLength);
-            if (newAddress == 0)
-                return Errno.NoMemory;
+            if (area->FileEnd == area->End)
+                area->FileEnd = more.End;
+            area->End = more.End;
+            space->TotalPages += more.Pages;
+            return (long)address;
         }
-        else
-        {
-            bool apart = newAddress + newLength <= address || address + oldLength <= newAddress;
-            if ((newAddress & InPage) != 0 || newAddress < AddressSpace.MapBottom || newLength > AddressSpace.StackTop - newAddress || !apart)
-                return Errno.Invalid;
-            if (!AddressSpace.Unmap(space, newAddress, newAddress + newLength))
-                return Errno.NoMemory;
-        }
-        return AddressSpace.Move(space, address, System.Math.Min(oldLength, newLength), oldLength, newAddress, newLength);
+        if ((flags & MayMove) == 0 || !AddressSpace.FindRoom(space, size.Length, out target))
+            return Errno.NoMemory;
+        return AddressSpace.Move(space, old, target);
     }
 
     private const ulong DontNeed = 4, FreeLazily = 8;
 
     public static long Madvise(ulong address, ulong length, ulong advice)
     {
-        if ((address & InPage) != 0 || address >= UserMemory.End || length > UserMemory.End - address)
+        if ((address & InPage) != 0 || address + length < address || advice > 25 && advice is not (100 or 101) || length != 0 && RoundUp(length) == 0
+            || address + RoundUp(length) < address)
             return Errno.Invalid;
+        if (length == 0)
+            return 0;
+        if (!PageRange.TryMake(address, length, out PageRange range))
+            return Errno.NoMemory;
         AddressSpace* space = Scheduler.Current->Space;
         if (advice is DontNeed or FreeLazily)
-            for (Area* area = AddressSpace.AreaAtOrAbove(space, address); area != null && area->Start < address + length; area = area->Next)
-                if (!area->Shared)
-                    AddressSpace.DropPages(space, System.Math.Max(area->Start, address), System.Math.Min(area->End, RoundUp(address + length)));
-        return advice <= 25 || advice is 100 or 101 ? 0 : Errno.Invalid;
+            for (Area* area = AddressSpace.AreaAtOrAbove(space, address); area != null && area->Start < range.End; area = area->Next)
+                if (!area->Shared && PageRange.Of(*area).TryIntersect(range, out PageRange part))
+                    AddressSpace.DropPages(space, part);
+        return AddressSpace.IsMapped(space, range) ? 0 : Errno.NoMemory;
     }
 
     public static long Mincore(ulong address, ulong length, ulong to)
     {
         if ((address & InPage) != 0)
             return Errno.Invalid;
-        if (address >= UserMemory.End || length > UserMemory.End - address)
+        if (length == 0)
+            return 0;
+        if (!PageRange.TryMake(address, length, out PageRange range))
             return Errno.NoMemory;
-        ulong pages = RoundUp(length) / Frames.Size;
-        if (!UserMemory.Writable(to, pages))
+        if (!UserMemory.Writable(to, range.Pages))
             return Errno.Fault;
         AddressSpace* space = Scheduler.Current->Space;
-        for (ulong i = 0; i < pages; i++)
+        for (ulong i = 0; i < range.Pages; i++)
         {
             ulong page = address + i * Frames.Size;
             Area* area = AddressSpace.AreaAtOrAbove(space, page);

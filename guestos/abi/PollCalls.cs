@@ -359,7 +359,7 @@ public static unsafe class PollCalls
         Process* process = Scheduler.Current;
         process->SavedMask = process->BlockedSignals;
         process->RestoreMask = true;
-        process->BlockedSignals = *(ulong*)address & ~(1UL << Signal.Kill - 1 | 1UL << Signal.Stop - 1);
+        process->BlockedSignals = *(ulong*)address & ~(Signal.Kill.Bit | Signal.Stop.Bit);
         return 0;
     }
 }

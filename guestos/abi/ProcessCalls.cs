@@ -11,9 +11,9 @@ public static unsafe class ProcessCalls
 
     // ---- beginning and end ----
 
-    public static long Fork() => Processes.Clone(Signal.Child, 0, 0, 0, 0);
+    public static long Fork() => Processes.Clone((ulong)Signal.Child.Number, 0, 0, 0, 0);
 
-    public static long Vfork() => Processes.Clone(CloneVm | CloneVfork | Signal.Child, 0, 0, 0, 0);
+    public static long Vfork() => Processes.Clone(CloneVm | CloneVfork | (ulong)Signal.Child.Number, 0, 0, 0, 0);
 
     public static long Clone(ulong flags, ulong stack, ulong parentId, ulong childId, ulong tls) => Processes.Clone(flags, stack, parentId, childId, tls);
 
@@ -29,7 +29,7 @@ public static unsafe class ProcessCalls
             return Errno.Invalid;
         if (!UserMemory.Get(address, out CloneArguments arguments))
             return Errno.Fault;
-        if ((arguments.Flags & 0xff) != 0 || arguments.ExitSignal > Signal.Count || (arguments.Flags & ~0xffffffffUL) != 0)
+        if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _) || (arguments.Flags & ~0xffffffffUL) != 0)
             return Errno.Invalid;
         return Processes.Clone(arguments.Flags | arguments.ExitSignal, arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize,
             arguments.ParentId, arguments.ChildId, arguments.Tls);
@@ -159,18 +159,18 @@ public static unsafe class ProcessCalls
         switch (code)
         {
             case SetFs or SetGs:
-                if (address >= 1UL << 47)
+                if (!SegmentBase.TryMake(address, out SegmentBase segment))
                     return Errno.NotPermitted;
                 if (code == SetFs)
-                    process->FsBase = address;
+                    process->FsBase = segment;
                 else
-                    process->GsBase = address;
+                    process->GsBase = segment;
                 Scheduler.LoadSpace(process);
                 return 0;
             case GetFs:
-                return UserMemory.Put(address, process->FsBase) ? 0 : Errno.Fault;
+                return UserMemory.Put(address, process->FsBase.Address) ? 0 : Errno.Fault;
             case GetGs:
-                return UserMemory.Put(address, process->GsBase) ? 0 : Errno.Fault;
+                return UserMemory.Put(address, process->GsBase.Address) ? 0 : Errno.Fault;
             default:
                 return Errno.Invalid;
         }

@@ -4,14 +4,13 @@ namespace Guestos;
 public static unsafe class SignalCalls
 {
     private const ulong MaskSize = 8;
-    private const ulong Unblockable = 1UL << (Signal.Kill - 1) | 1UL << (Signal.Stop - 1);
 
-    public static long RtSigaction(ulong signal, ulong action, ulong old, ulong size)
+    public static long RtSigaction(ulong number, ulong action, ulong old, ulong size)
     {
-        if (size != MaskSize || signal is 0 or > Signal.Count || action != 0 && signal is Signal.Kill or Signal.Stop && action != 0)
+        if (size != MaskSize || !Signal.TryMake(number, out Signal signal) || action != 0 && signal.IsIn(Signals.KillAndStop))
             return Errno.Invalid;
         Process* process = Scheduler.Current;
-        SignalAction* current = SignalActions.Of(process->Actions, (int)signal);
+        SignalAction* current = SignalActions.Of(process->Actions, signal);
         SignalAction wanted = default;
         if (action != 0 && !UserMemory.Get(action, out wanted))
             return Errno.Fault;
@@ -19,9 +18,9 @@ public static unsafe class SignalCalls
             return Errno.Fault;
         if (action != 0)
         {
-            wanted.Mask &= ~Unblockable;
+            wanted.Mask &= ~Signals.KillAndStop;
             *current = wanted;
-            Signals.ForgetIgnored(process, (int)signal);
+            Signals.ForgetIgnored(process, signal);
         }
         return 0;
     }
@@ -36,7 +35,7 @@ public static unsafe class SignalCalls
         {
             if (!UserMemory.Get(set, out ulong mask))
                 return Errno.Fault;
-            mask &= ~Unblockable;
+            mask &= ~Signals.KillAndStop;
             switch (how)
             {
                 case 0:
@@ -85,7 +84,7 @@ public static unsafe class SignalCalls
             return Errno.Invalid;
         if (!UserMemory.Get(set, out ulong wanted))
             return Errno.Fault;
-        wanted &= ~Unblockable;
+        wanted &= ~Signals.KillAndStop;
         ulong deadline = ulong.MaxValue;
         if (timeout != 0)
         {
@@ -94,30 +93,26 @@ public static unsafe class SignalCalls
             deadline = Clock.Monotonic + nanoseconds;
         }
         Process* process = Scheduler.Current;
-        // While waiting, the wanted signals wake this process; they are taken here before they could be delivered.
-        ulong blocked = process->BlockedSignals;
         WaitQueue nobody = default;
         while (true)
         {
             ulong ready = process->PendingSignals & wanted;
             if (ready != 0)
             {
-                process->BlockedSignals = blocked;
-                int signal = System.Numerics.BitOperations.TrailingZeroCount(ready) + 1;
-                process->PendingSignals &= ~(1UL << (signal - 1));
-                byte* block = stackalloc byte[128];
-                Signals.WriteInformation(block, process, signal);
+                Signal signal = Signal.LowestOf(ready);
+                byte* taken = stackalloc byte[128];
+                Signals.Take(process, signal, taken);
                 if (information != 0)
                 {
                     if (!UserMemory.Writable(information, 128))
                         return Errno.Fault;
-                    System.Runtime.CompilerServices.Unsafe.CopyBlock((void*)information, block, 128);
+                    System.Runtime.CompilerServices.Unsafe.CopyBlock((void*)information, taken, 128);
                 }
-                return signal;
+                return signal.Number;
             }
-            process->BlockedSignals = blocked & ~wanted;
+            process->AwaitedSignals = wanted;
             WaitResult result = Scheduler.Sleep(&nobody, deadline);
-            process->BlockedSignals = blocked;
+            process->AwaitedSignals = 0;
             if ((process->PendingSignals & wanted) != 0)
                 continue;
             if (result != WaitResult.Woken)
@@ -169,22 +164,23 @@ public static unsafe class SignalCalls
 
     private static ulong Sender => (ulong)(uint)Scheduler.Current->ThreadGroupId | (ulong)Scheduler.Current->UserId << 32;
 
-    private static long SendTo(Process* process, ulong signal, int code)
+    private static long SendTo(Process* process, Signal signal, int code)
     {
         if (process == null)
             return Errno.NoProcess;
-        if (signal != 0)
-            Signals.Send(process, (int)signal, code, Sender, 0);
+        Signals.Send(process, signal, code, Sender, 0);
         return 0;
     }
 
-    public static long Kill(ulong target, ulong signal)
+    public static long Kill(ulong target, ulong number)
     {
         int id = (int)target;
-        if (signal > Signal.Count)
+        if (!Signal.TryMakeOrNone(number, out Signal signal))
             return Errno.Invalid;
         if (id > 0)
             return SendTo(ProcessTable.Find(id), signal, SignalCode.User);
+        if (id == int.MinValue)
+            return Errno.NoProcess;
         int group = id == 0 ? Scheduler.Current->GroupId : -id, count = 0;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
@@ -198,30 +194,37 @@ public static unsafe class SignalCalls
         return count > 0 ? 0 : Errno.NoProcess;
     }
 
-    public static long Tkill(ulong id, ulong signal) =>
-        (int)id <= 0 || signal > Signal.Count ? Errno.Invalid : SendTo(ProcessTable.Find((int)id), signal, SignalCode.ThreadKill);
+    public static long Tkill(ulong id, ulong number) =>
+        (int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal) ? Errno.Invalid
+            : SendTo(ProcessTable.Find((int)id), signal, SignalCode.ThreadKill);
 
-    public static long Tgkill(ulong group, ulong id, ulong signal)
+    public static long Tgkill(ulong group, ulong id, ulong number)
     {
-        Process* process = ProcessTable.Find((int)id);
-        if ((int)group <= 0 || (int)id <= 0 || signal > Signal.Count)
+        if ((int)group <= 0 || (int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal))
             return Errno.Invalid;
+        Process* process = ProcessTable.Find((int)id);
         return process == null || process->ThreadGroupId != (int)group ? Errno.NoProcess : SendTo(process, signal, SignalCode.ThreadKill);
     }
 
-    public static long RtSigqueueinfo(ulong id, ulong signal, ulong information)
+    /// <summary>The parts of siginfo_t that a sender fills.</summary>
+    private struct QueuedInformation
     {
+        public int Number, Error, Code, Padding;
+        public ulong Sender, Value;
+    }
+
+    public static long RtSigqueueinfo(ulong id, ulong number, ulong information)
+    {
+        if (!UserMemory.Get(information, out QueuedInformation sent))
+            return Errno.Fault;
+        // Only to oneself may one say that the kernel or kill has sent it (rt_sigqueueinfo(2)).
+        if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)id != Scheduler.Current->ThreadGroupId)
+            return Errno.NotPermitted;
+        if (!Signal.TryMakeOrNone(number, out Signal signal))
+            return Errno.Invalid;
         Process* process = ProcessTable.Find((int)id);
         if (process == null)
             return Errno.NoProcess;
-        if (signal > Signal.Count)
-            return Errno.Invalid;
-        if (!UserMemory.Readable(information, 32))
-            return Errno.Fault;
-        // SAFETY: made readable just now.
-        byte* from = (byte*)information;
-        if (signal != 0)
-            Signals.Send(process, (int)signal, *(int*)(from + 8), *(ulong*)(from + 16), *(ulong*)(from + 24));
-        return 0;
+        return Signals.Send(process, signal, sent.Code, sent.Sender, sent.Value) ? 0 : Errno.TryAgain;
     }
 }

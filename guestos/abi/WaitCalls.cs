@@ -130,12 +130,12 @@ public static unsafe class WaitCalls
             {
                 int status = found.Status;
                 bool exited = (status & 0x7f) == 0, stopped = (status & 0xff) == 0x7f;
-                words[0] = Signal.Child;
+                words[0] = Signal.Child.Number;
                 words[2] = status == 0xffff ? SignalCode.Continued : exited ? SignalCode.Exited : stopped ? SignalCode.Stopped
                     : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed;
                 words[4] = found.Id;
                 words[5] = (int)found.UserId;
-                words[6] = status == 0xffff ? Signal.Continue : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
+                words[6] = status == 0xffff ? Signal.Continue.Number : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
             }
         }
         return result == 0 || PutUsage(usage, found) ? 0 : Errno.Fault;

@@ -17,7 +17,7 @@ public static unsafe class Descriptors
     private const int StackForTraps = 1, StackForPageFaults = 2, StackForDisasters = 3;
     private const int StackFrames = 4;
 
-    private const uint Efer = 0xc0000080, Star = 0xc0000081, LStar = 0xc0000082, FMask = 0xc0000084;
+    private const uint Efer = 0xc0000080, Star = 0xc0000081, LStar = 0xc0000082, CStar = 0xc0000083, FMask = 0xc0000084;
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Table
@@ -82,6 +82,7 @@ public static unsafe class Descriptors
         Processor.WriteMsr(Efer, Processor.ReadMsr(Efer) | 0x801);      // SCE, NXE
         Processor.WriteMsr(Star, (ulong)UserCode32 << 48 | (ulong)KernelCode << 32);
         Processor.WriteMsr(LStar, Symbols.SyscallEntry());
+        Processor.WriteMsr(CStar, Symbols.SyscallEntry32());
         Processor.WriteMsr(FMask, FlagsRegister.Interrupt | FlagsRegister.Trap | FlagsRegister.Direction | FlagsRegister.NestedTask | FlagsRegister.AlignmentCheck);
     }
 }

@@ -9,6 +9,11 @@ internal static unsafe class Symbols
     [RuntimeImport("*", "symbol_trap_stubs"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapStubs();
     [RuntimeImport("*", "symbol_first_return"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong FirstReturn();
     [RuntimeImport("*", "symbol_syscall_entry"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong SyscallEntry();
+    [RuntimeImport("*", "symbol_syscall_entry_32"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong SyscallEntry32();
+
+    /// <summary>The instruction that goes back to what was interrupted.</summary>
+    [RuntimeImport("*", "symbol_trap_iret"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapIret();
+    [RuntimeImport("*", "serve_interrupts"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void ServeInterrupts();
 
     /// <summary>Where system calls and traps from user mode find the stack of the current process.</summary>
     [RuntimeImport("*", "symbol_kernel_stack_top"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong* KernelStackTop();

@@ -26,6 +26,7 @@
         push    %r15
         sub     $528, %rsp              /* FXSAVE area, fault address, one word of padding */
         fxsave64 (%rsp)
+        ldmxcsr kernel_mxcsr(%rip)      /* no exception that a process has unmasked may come in the kernel */
         .endm
 
         .section .text.traps, "ax"
@@ -76,6 +77,8 @@ trap_return:                            /* rsp = TrapFrame */
         pop     %rbx
         pop     %rax
         add     $16, %rsp               /* vector, error code */
+        .globl  trap_iret
+trap_iret:                              /* a fault here is the fault of the frame in user mode: Traps.cs */
         iretq
 
         .globl  first_return
@@ -99,6 +102,20 @@ syscall_entry:                          /* rcx = return address, r11 = flags; in
         mov     %rsp, %rdi
         call    syscall_handle
         jmp     trap_return
+
+/* SYSCALL in compatibility mode, which AMD has (APM vol. 2 §6.1.1): there are no 32-bit system calls. rcx = return address, r11 = flags. */
+        .globl  syscall_entry_32
+syscall_entry_32:
+        mov     $-38, %eax              /* ENOSYS */
+        sysretl
+
+/* Lets in what has gathered while interrupts were off. */
+        .globl  serve_interrupts
+serve_interrupts:
+        sti
+        nop                             /* STI holds interrupts back for one instruction */
+        cli
+        ret
 
 /* (ulong* save, ulong load): leaves this kernel stack, continues on another. */
         .globl  switch_context
@@ -130,6 +147,14 @@ symbol_first_return:
         .globl  symbol_syscall_entry
 symbol_syscall_entry:
         lea     syscall_entry(%rip), %rax
+        ret
+        .globl  symbol_syscall_entry_32
+symbol_syscall_entry_32:
+        lea     syscall_entry_32(%rip), %rax
+        ret
+        .globl  symbol_trap_iret
+symbol_trap_iret:
+        lea     trap_iret(%rip), %rax
         ret
         .globl  symbol_kernel_stack_top
 symbol_kernel_stack_top:
@@ -190,6 +215,8 @@ freestanding_fail:
 
         .section .data.traps, "aw"
         .balign 8
+kernel_mxcsr:
+        .long   0x1f80, 0
 syscall_user_stack:
         .quad   0
         .globl  kernel_stack_top

@@ -7,7 +7,7 @@ namespace Guestos;
 /// <summary>What happens after Traps.S has built a frame.</summary>
 internal static unsafe class Traps
 {
-    private const ulong PageFault = 14;
+    private const ulong Debug = 1, PageFault = 14;
 
     /// <summary>Not a vector: a write fault that the checkpoint has answered, of a process that is to wait.</summary>
     private const ulong TooManyWrites = 257;
@@ -34,6 +34,23 @@ internal static unsafe class Traps
         }
         else if (frame->Vector is 2 or 8 or 18)
             Panic.Stop("machine check, double fault or NMI"u8, frame);
+        else if (frame->Vector == Debug && !frame->FromUser)
+        {
+            // A single step that a process began, on a machine that ends it behind SYSCALL: it goes on in user mode, whose flags are saved.
+            // The kernel may not have changed stacks yet.
+            frame->Flags &= ~FlagsRegister.Trap;
+            return null;
+        }
+        if (!frame->FromUser && frame->Rip == Symbols.TrapIret() && frame->Rsp >= DirectMap.Base)
+        {
+            // IRETQ refused what it was to load (SDM vol. 2): that is the process's own fault, with all of its registers in place.
+            ulong* refused = (ulong*)frame->Rsp;
+            frame->Rip = refused[0];
+            frame->Cs = Descriptors.UserCode;
+            frame->Flags = refused[2] & FlagsRegister.UserSettable | FlagsRegister.Interrupt | FlagsRegister.AlwaysOne;
+            frame->Rsp = refused[3];
+            frame->Ss = Descriptors.UserData;
+        }
         ulong top = frame->FromUser ? *Symbols.KernelStackTop() : frame->Rsp & ~15UL;
         var target = (TrapFrame*)(top - (ulong)sizeof(TrapFrame));
         if (Checkpoint.Protects)
@@ -71,6 +88,7 @@ internal static unsafe class Traps
         process->CurrentCall = (long)frame->Rax;
         ulong number = frame->Rax;
         long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
+        process->Restarted = false;
         // execve and rt_sigreturn have replaced the frame's registers: they say so.
         if (process->CurrentCall >= 0)
             frame->Rax = (ulong)result;
@@ -102,7 +120,7 @@ internal static unsafe class Traps
             return;
         }
         int code = result switch { FaultResult.NoArea => SignalCode.NotMapped, FaultResult.NoPermission => SignalCode.NotPermitted, _ => SignalCode.BeyondFile };
-        int signal = result == FaultResult.FileEnded ? Signal.Bus : Signal.SegmentationFault;
+        Signal signal = result == FaultResult.FileEnded ? Signal.Bus : Signal.SegmentationFault;
         if (IsDeadly(process, signal))
             Report(signal == Signal.Bus ? "bus error at "u8 : "segmentation fault at "u8, address, frame);
         Signals.Fault(process, signal, code, address);
@@ -111,7 +129,7 @@ internal static unsafe class Traps
     private static void HandleException(TrapFrame* frame)
     {
         // SDM vol. 3A table 6-1; Linux arch/x86/kernel/traps.c for the codes.
-        (int signal, int code) = frame->Vector switch
+        (Signal signal, int code) = frame->Vector switch
         {
             0 => (Signal.FloatingPoint, SignalCode.IntegerDivide),
             1 => (Signal.Trap, SignalCode.SingleStep),
@@ -125,12 +143,12 @@ internal static unsafe class Traps
         };
         if (signal != Signal.Trap && IsDeadly(Scheduler.Current, signal))
             Report("exception "u8, frame->Vector, frame);
-        Signals.Fault(Scheduler.Current, signal, code, signal is Signal.SegmentationFault or Signal.Bus ? 0 : frame->Rip);
+        Signals.Fault(Scheduler.Current, signal, code, signal == Signal.SegmentationFault || signal == Signal.Bus ? 0 : frame->Rip);
     }
 
     /// <summary>Nobody handles it: worth a line on the console.</summary>
-    private static bool IsDeadly(Process* process, int signal) =>
-        SignalActions.Of(process->Actions, signal)->Handler <= SignalAction.Ignore || (process->BlockedSignals >> (signal - 1) & 1) != 0;
+    private static bool IsDeadly(Process* process, Signal signal) =>
+        SignalActions.Of(process->Actions, signal)->Handler <= SignalAction.Ignore || signal.IsIn(process->BlockedSignals);
 
     /// <summary>From the unmasked status bits of x87 (vector 16) or MXCSR (19).</summary>
     private static int FloatingPointCode(TrapFrame* frame)

@@ -86,8 +86,8 @@ public unsafe struct LineDiscipline
         _literal = false;
     }
 
-    /// <summary>Takes one typed byte. Returns the signal it means for the foreground process group, or 0.</summary>
-    public int Type(byte value, ref TerminalOutput echo)
+    /// <summary>Takes one typed byte. Returns the signal it means for the foreground process group, if any.</summary>
+    public Signal Type(byte value, ref TerminalOutput echo)
     {
         uint input = Termios.Input;
         if ((input & Termios.StripHigh) != 0)
@@ -96,7 +96,7 @@ public unsafe struct LineDiscipline
         {
             _literal = false;
             Store(value, true, ref echo);
-            return 0;
+            return Signal.None;
         }
 
         if ((input & Termios.FlowOut) != 0)
@@ -104,26 +104,26 @@ public unsafe struct LineDiscipline
             if (Is(value, Termios.Stop))
             {
                 Stopped = true;
-                return 0;
+                return Signal.None;
             }
 
             if (Stopped && (Is(value, Termios.Start) || (input & Termios.FlowAny) != 0))
             {
                 Stopped = false;
                 if (Is(value, Termios.Start))
-                    return 0;
+                    return Signal.None;
             }
             else if (Is(value, Termios.Start))
             {
-                return 0;
+                return Signal.None;
             }
         }
 
         if ((Termios.Local & Termios.Signals) != 0)
         {
-            int signal = Is(value, Termios.Interrupt) ? Signal.Interrupt : Is(value, Termios.Quit) ? Signal.Quit
-                : Is(value, Termios.Suspend) ? Signal.TerminalStop : 0;
-            if (signal != 0)
+            Signal signal = Is(value, Termios.Interrupt) ? Signal.Interrupt : Is(value, Termios.Quit) ? Signal.Quit
+                : Is(value, Termios.Suspend) ? Signal.TerminalStop : Signal.None;
+            if (!signal.IsNone)
             {
                 if ((Termios.Local & Termios.NoFlush) == 0)
                     FlushInput();
@@ -136,7 +136,7 @@ public unsafe struct LineDiscipline
         if (value == '\r')
         {
             if ((input & Termios.IgnoreReturn) != 0)
-                return 0;
+                return Signal.None;
             if ((input & Termios.ReturnToNewline) != 0)
                 value = (byte)'\n';
         }
@@ -149,7 +149,7 @@ public unsafe struct LineDiscipline
             Edit(value, ref echo);
         else
             Store(value, false, ref echo);
-        return 0;
+        return Signal.None;
     }
 
     /// <summary>

@@ -98,7 +98,7 @@ public static unsafe class ProcProcess
         Field(text, 0);
         Field(text, 0);
         for (int i = 35; i <= 52; i++)
-            Field(text, i == 38 ? process->ExitSignal : 0);
+            Field(text, i == 38 ? process->ExitSignal.Number : 0);
         text->Add((byte)'\n');
     }
 

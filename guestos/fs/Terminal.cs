@@ -80,9 +80,9 @@ public static unsafe class Terminal
     private static void Type(byte value)
     {
         TerminalOutput echo = default;
-        int signal = Line->Type(value, ref echo);
+        Signal signal = Line->Type(value, ref echo);
         Uart.Write(new ReadOnlySpan<byte>(echo.Bytes, echo.Length));
-        if (signal != 0 && ForegroundGroup != 0)
+        if (!signal.IsNone && ForegroundGroup != 0)
             Signals.SendGroup(ForegroundGroup, signal);
     }
 
@@ -335,7 +335,7 @@ public static unsafe class Terminal
     /// Job control: a background process of the terminal's session is stopped by SIGTTIN or SIGTTOU, unless it does not listen to it:
     /// then it may write, and reading is EIO. 0: go on.
     /// </summary>
-    private static long CheckForeground(int signal)
+    private static long CheckForeground(Signal signal)
     {
         Process* process = Scheduler.Current;
         if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->GroupId == ForegroundGroup)

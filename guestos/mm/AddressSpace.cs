@@ -78,7 +78,7 @@ public unsafe partial struct AddressSpace
     {
         if (--space->References > 0)
             return;
-        Unmap(space, 0, UserMemory.End);
+        Unmap(space, PageRange.All);
         if (space->Executable != null)
             Vfs.Release(space->Executable);
         PageTable.Destroy(space->Root);
@@ -101,21 +101,21 @@ public unsafe partial struct AddressSpace
     }
 
     /// <summary>Adds an area where nothing is mapped. Takes its own reference on the file. Null without memory or when there are too many.</summary>
-    public static Area* Add(AddressSpace* space, ulong start, ulong end, uint protection, Inode* file, ulong offset, ulong fileEnd)
+    public static Area* Add(AddressSpace* space, PageRange range, uint protection, Inode* file, ulong offset, ulong fileEnd)
     {
         if (space->AreaCount >= MaximumAreas)
             return null;
         Area* area = s_areas.Allocate();
         if (area == null)
             return null;
-        area->Start = start;
-        area->End = end;
+        area->Start = range.Start;
+        area->End = range.End;
         area->Protection = protection;
         area->File = file != null ? Vfs.Hold(file) : null;
         area->Offset = offset;
         area->FileEnd = fileEnd;
         Link(space, area);
-        space->TotalPages += (end - start) / Frames.Size;
+        space->TotalPages += range.Pages;
         return area;
     }
 
@@ -172,8 +172,9 @@ public unsafe partial struct AddressSpace
     }
 
     /// <summary>Makes area borders of both ends of a range. False without memory.</summary>
-    private static bool SplitAt(AddressSpace* space, ulong start, ulong end)
+    private static bool SplitAt(AddressSpace* space, PageRange range)
     {
+        (ulong start, ulong end) = (range.Start, range.End);
         Area* area = AreaAtOrAbove(space, start);
         if (area != null && area->Start < start && !Split(space, area, start))
             return false;
@@ -182,16 +183,17 @@ public unsafe partial struct AddressSpace
     }
 
     /// <summary>Unmaps every page in a range. False, and nothing done, without memory for a split.</summary>
-    public static bool Unmap(AddressSpace* space, ulong start, ulong end)
+    public static bool Unmap(AddressSpace* space, PageRange range)
     {
-        if (!SplitAt(space, start, end))
+        if (!SplitAt(space, range))
             return false;
-        Area* area = AreaAtOrAbove(space, start);
-        while (area != null && area->Start < end)
+        Area* area = AreaAtOrAbove(space, range.Start);
+        while (area != null && area->Start < range.End)
         {
             Area* next = area->Next;
-            DropPages(space, area->Start, area->End);
-            space->TotalPages -= (area->End - area->Start) / Frames.Size;
+            PageRange pages = PageRange.Of(*area);
+            DropPages(space, pages);
+            space->TotalPages -= pages.Pages;
             Remove(space, area);
             area = next;
         }
@@ -199,18 +201,12 @@ public unsafe partial struct AddressSpace
     }
 
     /// <summary>Frees the frames behind a range of one or more areas.</summary>
-    public static void DropPages(AddressSpace* space, ulong start, ulong end)
+    public static void DropPages(AddressSpace* space, PageRange range)
     {
-        for (ulong address = start; address < end;)
+        ulong* entry;
+        for (ulong address = range.Start; (entry = PageTable.Next(space->Root, ref address, range.End)) != null;)
         {
-            ulong* entry = PageTable.Find(space->Root, address, false);
-            ulong stop = EndOfTable(address, end);
-            if (entry == null)
-            {
-                address = stop;
-                continue;
-            }
-            for (; address < stop; address += Frames.Size, entry++)
+            for (ulong stop = EndOfTable(address, range.End); address < stop; address += Frames.Size, entry++)
             {
                 if ((*entry & PageTable.Present) == 0)
                     continue;
@@ -220,6 +216,7 @@ public unsafe partial struct AddressSpace
                 Frames.Release(frame);
                 space->ResidentPages--;
             }
+            Scheduler.Breathe(space);
         }
     }
 
@@ -229,26 +226,16 @@ public unsafe partial struct AddressSpace
     private static void Flush(ulong address) => System.Machine.Processor.InvalidatePage(address);
 
     /// <summary>Changes the protection of a range that is mapped throughout. Returns 0, ENOMEM.</summary>
-    public static long Protect(AddressSpace* space, ulong start, ulong end, uint protection)
+    public static long Protect(AddressSpace* space, PageRange range, uint protection)
     {
-        ulong reached = start;
-        for (Area* area = AreaAtOrAbove(space, start); area != null && area->Start <= reached && reached < end; area = area->Next)
-            reached = area->End;
-        if (reached < end || !SplitAt(space, start, end))
+        if (!IsMapped(space, range) || !SplitAt(space, range))
             return Errno.NoMemory;
-        for (Area* area = AreaAtOrAbove(space, start); area != null && area->Start < end; area = area->Next)
+        for (Area* area = AreaAtOrAbove(space, range.Start); area != null && area->Start < range.End; area = area->Next)
         {
             area->Protection = protection;
-            for (ulong address = area->Start; address < area->End;)
-            {
-                ulong* entry = PageTable.Find(space->Root, address, false);
-                ulong stop = EndOfTable(address, area->End);
-                if (entry == null)
-                {
-                    address = stop;
-                    continue;
-                }
-                for (; address < stop; address += Frames.Size, entry++)
+            ulong* entry;
+            for (ulong address = area->Start; (entry = PageTable.Next(space->Root, ref address, area->End)) != null;)
+                for (ulong stop = EndOfTable(address, area->End); address < stop; address += Frames.Size, entry++)
                 {
                     if ((*entry & PageTable.Present) == 0)
                         continue;
@@ -256,9 +243,24 @@ public unsafe partial struct AddressSpace
                     PageTable.Set(entry, Entry(area, *entry & PageTable.AddressMask, area->Shared));
                     Flush(address);
                 }
-            }
         }
         return 0;
+    }
+
+    /// <summary>True when areas cover all of it.</summary>
+    public static bool IsMapped(AddressSpace* space, PageRange range)
+    {
+        ulong reached = range.Start;
+        for (Area* area = AreaAtOrAbove(space, reached); area != null && area->Start <= reached && reached < range.End; area = area->Next)
+            reached = area->End;
+        return reached >= range.End;
+    }
+
+    /// <summary>True when no area touches it.</summary>
+    public static bool IsFree(AddressSpace* space, PageRange range)
+    {
+        Area* area = AreaAtOrAbove(space, range.Start);
+        return area == null || area->Start >= range.End;
     }
 
     /// <summary>The page-table entry for a frame of an area. Without any permission the page stays, out of user mode's reach.</summary>
@@ -268,55 +270,60 @@ public unsafe partial struct AddressSpace
         | (writable && (area->Protection & Protection.Write) != 0 ? PageTable.Writable : 0)
         | ((area->Protection & Protection.Execute) == 0 ? PageTable.NoExecute : 0);
 
-    /// <summary>mremap to a free place: pages go along, the old range is unmapped. Returns the new address, or ENOMEM with nothing done.</summary>
-    /// <param name="kept">Bytes that move; the old range may be longer, the new one too.</param>
-    public static long Move(AddressSpace* space, ulong from, ulong kept, ulong oldLength, ulong to, ulong newLength)
+    /// <summary>
+    /// mremap to a free place: pages go along as far as both ranges reach, the old range is unmapped. <paramref name="from"/> lies in one area.
+    /// Returns the new address, or ENOMEM with nothing done.
+    /// </summary>
+    public static long Move(AddressSpace* space, PageRange from, PageRange to)
     {
-        if (!SplitAt(space, from, from + oldLength))
+        if (!SplitAt(space, from))
             return Errno.NoMemory;
-        Area* area = AreaAtOrAbove(space, from);
-        Area* moved = Add(space, to, to + newLength, area->Protection, area->File, area->Offset, area->FileEnd > from ? to + (area->FileEnd - from) : 0);
+        Area* area = AreaAtOrAbove(space, from.Start);
+        // A mapping of a file goes on in the file as it grows; zeros behind a program's segment stay zeros.
+        ulong fileEnd = area->FileEnd >= from.End ? to.End : area->FileEnd > from.Start ? to.Start + (area->FileEnd - from.Start) : 0;
+        Area* moved = Add(space, to, area->Protection, area->File, area->Offset, area->File != null ? fileEnd : 0);
         if (moved == null)
             return Errno.NoMemory;
-        for (ulong offset = 0; offset < kept; offset += Frames.Size)
-            if (PageTable.Find(space->Root, to + offset, true) == null)
-            {
-                Unmap(space, to, to + newLength);
-                return Errno.NoMemory;
-            }
         moved->Shared = area->Shared;
-        for (ulong offset = 0; offset < kept; offset += Frames.Size)
-        {
-            ulong* entry = PageTable.Find(space->Root, from + offset, false);
-            if (entry == null || (*entry & PageTable.Present) == 0)
-                continue;
-            ulong value = *entry;
-            if ((value & Checkpoint.EntryBit) != 0)
-                value = value & ~Checkpoint.EntryBit | PageTable.Writable;
-            PageTable.Set(PageTable.Find(space->Root, to + offset, false), value);
-            PageTable.Set(entry, 0);
-            Flush(from + offset);
-        }
-        Unmap(space, from, from + oldLength);
-        return (long)to;
+        ulong end = from.Start + System.Math.Min(from.Length, to.Length);
+        ulong* entry;
+        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null;)
+            for (ulong stop = EndOfTable(address, end); address < stop; address += Frames.Size, entry++)
+                if ((*entry & PageTable.Present) != 0 && PageTable.Find(space->Root, to.Start + (address - from.Start), true) == null)
+                {
+                    Unmap(space, to);
+                    return Errno.NoMemory;
+                }
+        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null;)
+            for (ulong stop = EndOfTable(address, end); address < stop; address += Frames.Size, entry++)
+            {
+                if ((*entry & PageTable.Present) == 0)
+                    continue;
+                ulong value = *entry;
+                if ((value & Checkpoint.EntryBit) != 0)
+                    value = value & ~Checkpoint.EntryBit | PageTable.Writable;
+                PageTable.Set(PageTable.Find(space->Root, to.Start + (address - from.Start), false), value);
+                PageTable.Set(entry, 0);
+                Flush(address);
+            }
+        Unmap(space, from);
+        return (long)to.Start;
     }
 
-    /// <summary>A free range of this many bytes, as high as possible below <see cref="MapTop"/>; 0 for none.</summary>
-    public static ulong FindRoom(AddressSpace* space, ulong length)
+    /// <summary>Free pages for this many bytes, as high as possible below <see cref="MapTop"/>. False for none.</summary>
+    public static bool FindRoom(AddressSpace* space, ulong length, out PageRange range)
     {
+        range = default;
+        if (length == 0 || length > MapTop - MapBottom)
+            return false;
+        length = (length + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
         ulong top = MapTop;
         Area* last = space->FirstArea;
-        if (last == null)
-            return top - length;
-        while (last->Next != null)
+        while (last != null && last->Next != null)
             last = last->Next;
-        for (Area* area = last; area != null; area = area->Previous)
-        {
-            if (area->End <= top && top - area->End >= length)
-                return top - length;
+        for (Area* area = last; area != null && !(area->End <= top && top - area->End >= length); area = area->Previous)
             top = System.Math.Min(top, area->Start);
-        }
-        return top >= MapBottom + length ? top - length : 0;
+        return top >= MapBottom + length && PageRange.TryMake(top - length, length, out range);
     }
 
     /// <summary>A copy for fork: private pages are shared until somebody writes. Null without memory.</summary>
@@ -327,7 +334,7 @@ public unsafe partial struct AddressSpace
             return null;
         for (Area* area = from->FirstArea; area != null; area = area->Next)
         {
-            Area* copy = Add(to, area->Start, area->End, area->Protection, area->File, area->Offset, area->FileEnd);
+            Area* copy = Add(to, PageRange.Of(*area), area->Protection, area->File, area->Offset, area->FileEnd);
             if (copy == null || !ForkPages(from, to, area))
             {
                 Release(to);
@@ -350,17 +357,11 @@ public unsafe partial struct AddressSpace
 
     private static bool ForkPages(AddressSpace* from, AddressSpace* to, Area* area)
     {
-        for (ulong address = area->Start; address < area->End;)
+        ulong* entry;
+        for (ulong address = area->Start; (entry = PageTable.Next(from->Root, ref address, area->End)) != null;)
         {
-            ulong* entry = PageTable.Find(from->Root, address, false);
-            ulong stop = EndOfTable(address, area->End);
-            if (entry == null)
-            {
-                address = stop;
-                continue;
-            }
             ulong* target = null;
-            for (; address < stop; address += Frames.Size, entry++)
+            for (ulong stop = EndOfTable(address, area->End); address < stop; address += Frames.Size, entry++)
             {
                 if ((*entry & PageTable.Present) == 0)
                 {

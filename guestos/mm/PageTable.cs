@@ -64,6 +64,30 @@ public static unsafe class PageTable
         return (ulong*)DirectMap.At(table) + (address >> 12 & 511);
     }
 
+    /// <summary>
+    /// The entry of the first page from <paramref name="address"/> on, and below <paramref name="end"/>, that has a lowest-level table;
+    /// null when there is none. What a higher table lacks is passed over at once.
+    /// </summary>
+    public static ulong* Next(ulong root, ref ulong address, ulong end)
+    {
+        while (address < end)
+        {
+            ulong table = root;
+            int shift = 39;
+            for (; shift > 12; shift -= 9)
+            {
+                ulong entry = ((ulong*)DirectMap.At(table))[address >> shift & 511];
+                if ((entry & Present) == 0)
+                    break;
+                table = entry & AddressMask;
+            }
+            if (shift == 12)
+                return (ulong*)DirectMap.At(table) + (address >> 12 & 511);
+            address = (address | (1UL << shift) - 1) + 1;
+        }
+        return null;
+    }
+
     /// <summary>True when the mapping may be written, or could if it were not for a checkpoint.</summary>
     public static bool IsWritable(ulong entry) => (entry & (Writable | Checkpoint.EntryBit)) != 0;
 

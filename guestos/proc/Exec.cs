@@ -111,7 +111,8 @@ public static unsafe class Exec
         if (result == 0 && interpreterPath[0] != 0)
             result = LoadInterpreter(space, interpreterPath, ref interpreter);
         ulong stackStart = AddressSpace.StackTop - ((ulong)block.Length + (ulong)(block.ArgumentCount + block.EnvironmentCount) * 8 + 2 * Frames.Size & ~(ulong)(Frames.Size - 1));
-        Area* stack = result == 0 ? AddressSpace.Add(space, stackStart, AddressSpace.StackTop, Protection.Read | Protection.Write, null, 0, 0) : null;
+        Area* stack = result == 0 && PageRange.TryMake(stackStart, AddressSpace.StackTop - stackStart, out PageRange pages)
+            ? AddressSpace.Add(space, pages, Protection.Read | Protection.Write, null, 0, 0) : null;
         if (result == 0 && stack == null)
             result = Errno.NoMemory;
         SignalActions* actions = null;
@@ -133,7 +134,7 @@ public static unsafe class Exec
         space->Executable = Vfs.Hold(file);
         AddressSpace* old = process->Space;
         process->Space = space;
-        process->FsBase = process->GsBase = 0;
+        process->FsBase = process->GsBase = default;
         process->ClearThreadId = 0;
         Scheduler.LoadSpace(process);
         AddressSpace.Release(old);
@@ -204,22 +205,21 @@ public static unsafe class Exec
     {
         const ulong InPage = Frames.Size - 1;
         ulong address = segment->Address + bias;
-        if (segment->FileSize > segment->MemorySize || address >= UserMemory.End || segment->MemorySize > UserMemory.End - address
-            || ((segment->Offset ^ segment->Address) & InPage) != 0)
+        if (segment->FileSize > segment->MemorySize || ((segment->Offset ^ segment->Address) & InPage) != 0)
             return Errno.NotExecutable;
         if (segment->MemorySize == 0)
             return 0;
-        ulong start = address & ~InPage, end = (address + segment->MemorySize + InPage) & ~InPage;
-        if (start < AddressSpace.MapBottom || end > AddressSpace.MapTop)
+        if (!PageRange.TryMakeAround(address, segment->MemorySize, out PageRange range)
+            || range.Start < AddressSpace.MapBottom || range.End > AddressSpace.MapTop)
             return Errno.NotExecutable;
         if (header.ProgramHeaders >= segment->Offset && header.ProgramHeaders < segment->Offset + segment->FileSize && image.ProgramHeaders == 0)
             image.ProgramHeaders = header.ProgramHeaders - segment->Offset + address;
         uint protection = ((segment->Flags & 4) != 0 ? Protection.Read : 0) | ((segment->Flags & 2) != 0 ? Protection.Write : 0)
             | ((segment->Flags & 1) != 0 ? Protection.Execute : 0);
-        if (!AddressSpace.Unmap(space, start, end)
-            || AddressSpace.Add(space, start, end, protection, segment->FileSize != 0 ? file : null, segment->Offset & ~InPage, address + segment->FileSize) == null)
+        if (!AddressSpace.Unmap(space, range)
+            || AddressSpace.Add(space, range, protection, segment->FileSize != 0 ? file : null, segment->Offset & ~InPage, address + segment->FileSize) == null)
             return Errno.NoMemory;
-        image.End = Math.Max(image.End, end);
+        image.End = Math.Max(image.End, range.End);
         return 0;
     }
 
@@ -231,7 +231,7 @@ public static unsafe class Exec
             SignalActions.Release(process->Actions);
             process->Actions = own;
         }
-        for (int signal = 1; signal <= Signal.Count; signal++)
+        for (ulong number = 1; Signal.TryMake(number, out Signal signal); number++)
         {
             SignalAction* action = SignalActions.Of(process->Actions, signal);
             ulong handler = action->Handler == SignalAction.Ignore ? SignalAction.Ignore : SignalAction.Default;

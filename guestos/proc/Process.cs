@@ -76,14 +76,23 @@ public unsafe struct Process
     /// <summary>As wait4 reports it: exit code in bits 8–15, or the signal in bits 0–6.</summary>
     public int ExitStatus;
 
-    /// <summary>Sent to the parent at the end (SIGCHLD), 0 for none.</summary>
-    public int ExitSignal;
+    /// <summary>Sent to the parent at the end.</summary>
+    public Signal ExitSignal;
+
+    /// <summary>Sent to this process when its parent ends (PR_SET_PDEATHSIG).</summary>
+    public Signal DeathSignal;
 
     /// <summary>Of a stopped or continued process: what the parent has not been told yet (wait4 status), 0 for nothing.</summary>
     public int StopStatus;
 
     /// <summary>The system call in progress; negative when it has replaced the registers (execve, rt_sigreturn) or there is none.</summary>
     public long CurrentCall;
+
+    /// <summary>When the time limit of the call in progress ends.</summary>
+    public ulong CallDeadline;
+
+    /// <summary>The next system call is the last one again, which a signal without a handler had ended: its time limit goes on.</summary>
+    public bool Restarted;
 
     // ---- scheduling ----
 
@@ -92,11 +101,19 @@ public unsafe struct Process
 
     /// <summary>Kernel stack pointer while it does not run.</summary>
     public ulong SavedStackPointer;
-    public ulong FsBase, GsBase;
+    public SegmentBase FsBase, GsBase;
 
-    /// <summary>0: sleeps often, runs first. 1: has used a whole quantum.</summary>
-    public int Level;
-    public ulong EnqueuedAt;
+    /// <summary>Nanoseconds of processor time by weight (<see cref="Scheduler"/>).</summary>
+    public ulong VirtualTime;
+
+    /// <summary>setpriority(2), and what it weighs.</summary>
+    public int NiceValue;
+    public uint Weight;
+
+    /// <summary>Seconds of processor time at which SIGXCPU comes again.</summary>
+    public ulong NextProcessorWarning;
+
+    public ResourceLimits Limits;
     public Process* RunNext, RunPrevious;
 
     /// <summary>The queue it sleeps on, and its neighbours there.</summary>
@@ -120,6 +137,13 @@ public unsafe struct Process
     // ---- signals ----
 
     public ulong PendingSignals, BlockedSignals;
+
+    /// <summary>Signals that sigtimedwait waits for: kept and waking although they are blocked or ignored.</summary>
+    public ulong AwaitedSignals;
+
+    /// <summary>Further real-time signals, oldest first.</summary>
+    public QueuedSignal* Queued;
+    public int QueuedCount;
 
     /// <summary>Mask to restore after the handler that ends sigsuspend, ppoll…</summary>
     public ulong SavedMask;

@@ -62,6 +62,7 @@ public static unsafe class ProcessTable
         *(ulong*)process->KernelStack = StackCanary;
         process->State = ProcessState.New;
         process->CurrentCall = -1;
+        process->Weight = Nice.Normal;
         process->Id = FreeId();
         process->ThreadGroupId = process->Id;
         process->StartTime = Clock.Monotonic;
@@ -148,6 +149,7 @@ public static unsafe class ProcessTable
     private static void FreeMemory(Process* process)
     {
         CheckStack(process);
+        QueuedSignal.Forget(process, ulong.MaxValue);
         ulong stack = DirectMap.PhysicalOf(process->KernelStack);
         for (int i = 0; i < Process.KernelStackFrames; i++)
             Frames.Release(stack + (ulong)(i * Frames.Size));

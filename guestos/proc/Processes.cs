@@ -6,7 +6,7 @@ namespace Guestos;
 public static unsafe class Processes
 {
     // clone flags (include/uapi/linux/sched.h)
-    private const ulong CloneVm = 0x100, CloneFiles = 0x400, CloneSignalHandlers = 0x800, CloneVfork = 0x4000, CloneThread = 0x10000,
+    private const ulong ExitSignalMask = 0xff, CloneVm = 0x100, CloneFiles = 0x400, CloneSignalHandlers = 0x800, CloneVfork = 0x4000, CloneThread = 0x10000,
         CloneSetTls = 0x80000, CloneParentSetId = 0x100000, CloneChildClearId = 0x200000, CloneChildSetId = 0x1000000;
 
     /// <summary>fork, vfork and clone of processes. Returns the child's id or -errno.</summary>
@@ -15,6 +15,9 @@ public static unsafe class Processes
     {
         if ((flags & CloneThread) != 0 || (flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
             return Errno.Invalid;
+        SegmentBase threadBase = default;
+        if ((flags & CloneSetTls) != 0 && !SegmentBase.TryMake(tls, out threadBase))
+            return Errno.NotPermitted;
         Process* parent = Scheduler.Current;
         Process* child = ProcessTable.Create();
         if (child == null)
@@ -30,7 +33,7 @@ public static unsafe class Processes
         if (stack != 0)
             frame->Rsp = stack;
         if ((flags & CloneSetTls) != 0)
-            child->FsBase = tls;
+            child->FsBase = threadBase;
         PrepareFirstSwitch(child);
         if ((flags & CloneParentSetId) != 0)
             UserMemory.Put(parentId, child->Id);
@@ -71,9 +74,12 @@ public static unsafe class Processes
         child->SavedGroupId = parent->SavedGroupId;
         child->FsBase = parent->FsBase;
         child->GsBase = parent->GsBase;
-        child->Level = parent->Level;
+        child->NiceValue = parent->NiceValue;
+        child->Weight = parent->Weight;
+        child->Limits = parent->Limits;
         child->BlockedSignals = parent->BlockedSignals;
-        child->ExitSignal = (int)(flags & 0xff);
+        // clone(2) takes any number here; one that is no signal's is not sent, as on Linux.
+        Signal.TryMake(flags & ExitSignalMask, out child->ExitSignal);
         if ((flags & CloneVm) == 0 || (flags & CloneVfork) != 0)
         {
             child->AlternateStack = parent->AlternateStack;
@@ -188,9 +194,9 @@ public static unsafe class Processes
         process->Actions = null;
         if (parent != null)
         {
-            if (process->ExitSignal != 0)
-                Signals.Send(parent, process->ExitSignal, (status & 0x7f) == 0 ? SignalCode.Exited : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed,
-                    (ulong)(uint)process->Id | (ulong)process->UserId << 32, (ulong)((status & 0x7f) == 0 ? status >> 8 & 0xff : status & 0x7f));
+            Signals.Send(parent, process->ExitSignal,
+                (status & 0x7f) == 0 ? SignalCode.Exited : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed,
+                (ulong)(uint)process->Id | (ulong)process->UserId << 32, (ulong)((status & 0x7f) == 0 ? status >> 8 & 0xff : status & 0x7f));
             Scheduler.Wake(&parent->ChildChanged);
         }
         if (unattended)
@@ -240,22 +246,23 @@ public static unsafe class Processes
     }
 
     /// <summary>Stops the current process until SIGCONT or SIGKILL.</summary>
-    internal static void StopCurrent(int signal)
+    internal static void StopCurrent(Signal signal)
     {
         Process* process = Scheduler.Current;
         process->State = ProcessState.Stopped;
-        NotifyParent(process, signal << 8 | 0x7f, SignalCode.Stopped, signal);
+        NotifyParent(process, signal.Number << 8 | 0x7f, SignalCode.Stopped, signal);
         Scheduler.Schedule();
     }
 
-    internal static void NotifyParent(Process* process, int status, int code, int signal)
+    internal static void NotifyParent(Process* process, int status, int code, Signal signal)
     {
         process->StopStatus = status;
         Process* parent = ProcessTable.Find(process->ParentId);
         if (parent == null || parent->Actions == null)
             return;
         if ((SignalActions.Of(parent->Actions, Signal.Child)->Flags & SignalAction.NoChildStop) == 0)
-            Signals.Send(parent, Signal.Child, code, (ulong)(uint)process->Id | (ulong)process->UserId << 32, (ulong)signal);
+            Signals.Send(parent, Signal.Child, code, (ulong)(uint)process->Id | (ulong)process->UserId << 32,
+                (ulong)signal.Number);
         Scheduler.Wake(&parent->ChildChanged);
     }
 
@@ -267,6 +274,7 @@ public static unsafe class Processes
             return Errno.NoMemory;
         process->SessionId = process->GroupId = process->Id;
         process->Umask = 0x12;      // 022
+        ResourceLimits.SetFirst(process);
         process->Actions = SignalActions.Create();
         process->Files = FileTable.Create();
         process->Space = AddressSpace.Create();

@@ -4,24 +4,28 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// Who runs. One processor; the kernel is never preempted, user mode is, by the timer. Two levels, round robin in each: who sleeps
-/// before its quantum ends stays in the upper one; the lower one is served when the upper is empty or its first has waited long.
+/// Who runs. One processor; the kernel is never preempted, user mode is, by the timer. A process's virtual time is the processor time that it
+/// had, divided by its weight; whoever has the least runs next, for a quantum. So everybody gets his share, and who has slept is served at once.
 /// </summary>
 public static unsafe class Scheduler
 {
     public const ulong Quantum = 10_000_000;
-    private const ulong Patience = 50_000_000;
-    private const uint FsBaseRegister = 0xc0000100, GsBaseRegister = 0xc0000101;
 
-    private struct RunQueue
-    {
-        public Process* First, Last;
-    }
+    /// <summary>How far behind the others a process may be when it wakes: what it may run at once, before it takes turns with them.</summary>
+    private const ulong SleeperCredit = Quantum;
+
+    /// <summary>A process that wakes takes the processor from one that is ahead of it by this much.</summary>
+    private const ulong Granularity = 1_000_000;
+    private const uint FsBaseRegister = 0xc0000100, GsBaseRegister = 0xc0000101;
 
     /// <summary>The process that runs or whose system call is being served. Null while idle and during boot.</summary>
     public static Process* Current;
 
-    private static RunQueue s_upper, s_lower;
+    /// <summary>Those that wait for the processor, by virtual time, linked by RunNext and RunPrevious.</summary>
+    private static Process* s_first, s_last;
+
+    /// <summary>The virtual time that the run queue has reached.</summary>
+    private static ulong s_virtualNow;
     private static bool s_reschedule;
     private static ulong s_quantumEnd = ulong.MaxValue;
     private static ulong s_idleStackPointer;
@@ -112,7 +116,6 @@ public static unsafe class Scheduler
         process->Waiting = null;
         Timers.Cancel(&process->SleepTimer);
         process->WaitResult = result;
-        process->Level = 0;
         MakeRunnable(process);
     }
 
@@ -123,10 +126,12 @@ public static unsafe class Scheduler
     {
         process->State = ProcessState.Runnable;
         RunnableCount++;
+        if (process->VirtualTime + SleeperCredit < s_virtualNow)
+            process->VirtualTime = s_virtualNow - SleeperCredit;
         Enqueue(process);
         if (Current == null)
             return;
-        if (process->Level < Current->Level)
+        if (process->VirtualTime + Granularity < Current->VirtualTime)
             s_reschedule = true;
         else if (s_quantumEnd == ulong.MaxValue)
             s_quantumEnd = Clock.Monotonic + Quantum;
@@ -138,49 +143,73 @@ public static unsafe class Scheduler
     /// </summary>
     internal static void RunFirst(Process* child)
     {
-        child->Level = 0;
+        AccountKernel(Current);
+        child->VirtualTime = Current->VirtualTime;
         MakeRunnable(child);
         s_reschedule = true;
     }
 
+    /// <summary>Behind those of the same virtual time.</summary>
     private static void Enqueue(Process* process)
     {
-        // SAFETY: statics of the image do not move.
-        var queue = (RunQueue*)(process->Level == 0 ? Unsafe.AsPointer(ref s_upper) : Unsafe.AsPointer(ref s_lower));
-        process->RunNext = null;
-        process->RunPrevious = queue->Last;
-        if (queue->Last != null)
-            queue->Last->RunNext = process;
+        Process* before = s_last;
+        while (before != null && before->VirtualTime > process->VirtualTime)
+            before = before->RunPrevious;
+        Process* after = before != null ? before->RunNext : s_first;
+        process->RunPrevious = before;
+        process->RunNext = after;
+        if (before != null)
+            before->RunNext = process;
         else
-            queue->First = process;
-        queue->Last = process;
-        process->EnqueuedAt = Clock.Monotonic;
+            s_first = process;
+        if (after != null)
+            after->RunPrevious = process;
+        else
+            s_last = process;
     }
 
     private static Process* TakeNext()
     {
-        bool lower = s_lower.First != null && (s_upper.First == null || s_lower.First->EnqueuedAt + Patience < Clock.Monotonic);
-        // SAFETY: as above.
-        var queue = (RunQueue*)(lower ? Unsafe.AsPointer(ref s_lower) : Unsafe.AsPointer(ref s_upper));
-        Process* process = queue->First;
+        Process* process = s_first;
         if (process == null)
             return null;
-        queue->First = process->RunNext;
-        if (queue->First != null)
-            queue->First->RunPrevious = null;
+        s_first = process->RunNext;
+        if (s_first != null)
+            s_first->RunPrevious = null;
         else
-            queue->Last = null;
+            s_last = null;
+        s_virtualNow = System.Math.Max(s_virtualNow, process->VirtualTime);
         return process;
     }
 
-    private static bool AnyoneWaits => s_upper.First != null || s_lower.First != null;
+    private static bool AnyoneWaits => s_first != null;
 
     /// <summary>Lets others run first.</summary>
     public static void Yield()
     {
         if (!AnyoneWaits)
             return;
+        AccountKernel(Current);
+        Current->VirtualTime = System.Math.Max(Current->VirtualTime, s_first->VirtualTime);
         Enqueue(Current);
+        Schedule();
+    }
+
+    /// <summary>
+    /// In the middle of long work on an address space: once a quantum has passed in the kernel, interrupts are served and others run, if nobody
+    /// but the current process could touch that memory meanwhile.
+    /// </summary>
+    internal static void Breathe(AddressSpace* space)
+    {
+        Process* process = Current;
+        if (process == null || space->References > (process->Space == space ? 1 : 0) || Clock.Monotonic - s_modeSince < Quantum)
+            return;
+        AccountKernel(process);
+        Symbols.ServeInterrupts();
+        if (!AnyoneWaits)
+            return;
+        process->InvoluntarySwitches++;
+        Enqueue(process);
         Schedule();
     }
 
@@ -191,8 +220,8 @@ public static unsafe class Scheduler
         if (previous->State != ProcessState.Runnable)
             RunnableCount--;
         ProcessTable.CheckStack(previous);
-        Process* next = TakeNext();
         AccountKernel(previous);
+        Process* next = TakeNext();
         if (next == previous)
         {
             BeginQuantum();
@@ -223,21 +252,21 @@ public static unsafe class Scheduler
         ulong root = process->Space != null ? process->Space->Root : PageTable.KernelRoot;
         if (Processor.ReadCr3() != root)
             Processor.WriteCr3(root);
-        Processor.WriteMsr(FsBaseRegister, process->FsBase);
-        Processor.WriteMsr(GsBaseRegister, process->GsBase);
+        Processor.WriteMsr(FsBaseRegister, process->FsBase.Address);
+        Processor.WriteMsr(GsBaseRegister, process->GsBase.Address);
     }
 
     private static void BeginQuantum()
     {
         s_reschedule = false;
-        s_quantumEnd = AnyoneWaits ? Clock.Monotonic + Quantum : ulong.MaxValue;
+        s_quantumEnd = AnyoneWaits || ProcessorLimit.IsSet(Current) ? Clock.Monotonic + Quantum : ulong.MaxValue;
     }
 
     internal static void QuantumTick()
     {
         if (Current == null || Clock.Monotonic < s_quantumEnd)
             return;
-        Current->Level = 1;
+        ProcessorLimit.Check(Current);
         s_reschedule = true;
     }
 
@@ -248,6 +277,7 @@ public static unsafe class Scheduler
         ulong now = Clock.Monotonic;
         Current->UserTime += now - s_modeSince;
         UserTime += now - s_modeSince;
+        Current->VirtualTime += Nice.Scale(now - s_modeSince, Current->Weight);
         s_modeSince = now;
     }
 
@@ -256,6 +286,7 @@ public static unsafe class Scheduler
         ulong now = Clock.Monotonic;
         process->KernelTime += now - s_modeSince;
         KernelTime += now - s_modeSince;
+        process->VirtualTime += Nice.Scale(now - s_modeSince, process->Weight);
         s_modeSince = now;
     }
 
@@ -270,6 +301,7 @@ public static unsafe class Scheduler
                 if (AnyoneWaits)
                 {
                     process->InvoluntarySwitches++;
+                    AccountKernel(process);
                     Enqueue(process);
                     Schedule();
                 }

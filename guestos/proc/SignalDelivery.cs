@@ -54,7 +54,9 @@ public static unsafe partial class Signals
             process->RestoreMask = false;
             return;
         }
-        int signal = TakeFirst(process, ready);
+        Signal signal = FirstOf(ready);
+        byte* information = stackalloc byte[128];
+        Take(process, signal, information);
         SignalAction* action = SignalActions.Of(process->Actions, signal);
         bool interrupted = frame->Vector == TrapFrame.Syscall && process->CurrentCall >= 0 && (long)frame->Rax == Errno.Interrupted;
         if (action->Handler > SignalAction.Ignore && signal != Signal.Kill && signal != Signal.Stop)
@@ -64,37 +66,35 @@ public static unsafe partial class Signals
             SignalAction copy = *action;
             if ((copy.Flags & SignalAction.ResetHandler) != 0)
                 action->Handler = SignalAction.Default;
-            if (!PushFrame(process, frame, signal, copy))
+            if (!PushFrame(process, frame, signal, information, copy))
             {
                 Console.Write("guestos: no stack for a signal handler\n"u8);
-                Processes.Exit(process, Signal.SegmentationFault);
+                Processes.Exit(process, Signal.SegmentationFault.Number);
             }
             return;
         }
         if (interrupted)
+        {
             RestartCall(process, frame);
-        ulong bit = 1UL << (signal - 1);
-        if (action->Handler == SignalAction.Ignore && (bit & KillAndStop) == 0 || (bit & IgnoredByDefault) != 0)
+            process->Restarted = true;
+        }
+        if (action->Handler == SignalAction.Ignore && !signal.IsIn(KillAndStop) || signal.IsIn(IgnoredByDefault))
             return;
-        if ((bit & StopSignals) != 0)
+        if (signal.IsIn(StopSignals))
         {
             if (signal == Signal.Stop || !Processes.IsOrphanedGroup(process->GroupId))
                 Processes.StopCurrent(signal);
             return;
         }
-        Processes.Exit(process, signal | ((bit & Dumping) != 0 ? 0x80 : 0));
+        Processes.Exit(process, signal.Number | (signal.IsIn(Dumping) ? 0x80 : 0));
     }
 
-    /// <summary>Faults first, then by number; its information stays where it is.</summary>
-    private static int TakeFirst(Process* process, ulong ready)
+    /// <summary>Faults first, then by number.</summary>
+    private static Signal FirstOf(ulong ready)
     {
-        const ulong Faults = 1UL << (Signal.SegmentationFault - 1) | 1UL << (Signal.Bus - 1) | 1UL << (Signal.IllegalInstruction - 1)
-            | 1UL << (Signal.FloatingPoint - 1) | 1UL << (Signal.Trap - 1) | 1UL << (Signal.Kill - 1);
-        if ((ready & Faults) != 0)
-            ready &= Faults;
-        int signal = System.Numerics.BitOperations.TrailingZeroCount(ready) + 1;
-        process->PendingSignals &= ~(1UL << (signal - 1));
-        return signal;
+        ulong faults = Signal.SegmentationFault.Bit | Signal.Bus.Bit | Signal.IllegalInstruction.Bit | Signal.FloatingPoint.Bit | Signal.Trap.Bit
+            | Signal.Kill.Bit;
+        return Signal.LowestOf((ready & faults) != 0 ? ready & faults : ready);
     }
 
     /// <summary>SYSCALL is two bytes long; rax is the number again. Not a second time.</summary>
@@ -109,8 +109,15 @@ public static unsafe partial class Signals
     private static bool IsRestartable(long number) => number is 0 or 1 or 2 or 16 or 17 or 18 or 19 or 20 or 40 or 42 or 43 or 44 or 45 or 46 or 47
         or 56 or 61 or 72 or 73 or 202 or 247 or 257 or 275 or 288 or 295 or 296 or 318;
 
-    private static bool PushFrame(Process* process, TrapFrame* frame, int signal, in SignalAction action)
+    private static bool PushFrame(Process* process, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)
     {
+        if (process->Restarted)
+        {
+            // A signal without a handler had begun the call anew; with this one's handler in between it has ended.
+            process->Restarted = false;
+            frame->Rip += 2;
+            frame->Rax = unchecked((ulong)Errno.Interrupted);
+        }
         ulong stack = frame->Rsp - RedZone;
         bool onAlternate = IsOnAlternateStack(process, frame->Rsp);
         if ((action.Flags & SignalAction.OnStack) != 0 && process->AlternateStackSize != 0 && !onAlternate)
@@ -132,15 +139,15 @@ public static unsafe partial class Signals
         user->Context.FloatState = floats;
         user->Context.OldMask = process->RestoreMask ? process->SavedMask : process->BlockedSignals;
         user->Mask = user->Context.OldMask;
-        WriteInformation(user->Information, process, signal);
+        Unsafe.CopyBlock(user->Information, information, 128);
 
         process->RestoreMask = false;
         process->BlockedSignals |= action.Mask & ~KillAndStop;
         if ((action.Flags & SignalAction.NoDefer) == 0)
-            process->BlockedSignals |= 1UL << (signal - 1);
+            process->BlockedSignals |= signal.Bit;
         frame->Rip = action.Handler;
         frame->Rsp = at;
-        frame->Rdi = (ulong)signal;
+        frame->Rdi = (ulong)signal.Number;
         frame->Rsi = (ulong)user->Information;
         frame->Rdx = (ulong)&user->ContextFlags;
         frame->Rax = 0;
@@ -155,11 +162,11 @@ public static unsafe partial class Signals
         process->AlternateStackSize != 0 && stack > process->AlternateStack && stack - process->AlternateStack <= process->AlternateStackSize;
 
     /// <summary>Fills a siginfo_t.</summary>
-    internal static void WriteInformation(byte* to, Process* process, int signal)
+    private static void WriteInformation(byte* to, Process* process, Signal signal)
     {
         ulong* information = SignalInformation.Of(process->Information, signal);
         Unsafe.InitBlock(to, 0, 128);
-        *(int*)to = signal;
+        *(int*)to = signal.Number;
         *(int*)(to + 8) = (int)information[0];
         *(ulong*)(to + 16) = information[1];
         *(ulong*)(to + 24) = information[2];
@@ -206,8 +213,10 @@ public static unsafe partial class Signals
         {
             if (!UserMemory.Readable(context.FloatState, 512))
                 return false;
+            // FXRSTOR faults on reserved bits of MXCSR: those missing in the mask that FXSAVE left (SDM vol. 1 §11.6.6).
+            uint valid = *(uint*)(frame->Fx + 28);
             Unsafe.CopyBlock(frame->Fx, (void*)context.FloatState, 512);
-            *(uint*)(frame->Fx + 24) &= 0xffbf;         // FXRSTOR faults on reserved bits of MXCSR
+            *(uint*)(frame->Fx + 24) &= valid != 0 ? valid : 0xffbf;
         }
         frame->R8 = context.R8;
         frame->R9 = context.R9;

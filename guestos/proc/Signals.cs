@@ -20,8 +20,7 @@ public unsafe struct SignalActions
     public int References;
     private fixed ulong words[Signal.Count * 4];
 
-    /// <summary>Action of a signal, 1 to 64.</summary>
-    public static SignalAction* Of(SignalActions* actions, int signal) => (SignalAction*)actions->words + (signal - 1);
+    public static SignalAction* Of(SignalActions* actions, Signal signal) => (SignalAction*)actions->words + signal.Index;
 
     private static Slab<SignalActions> s_slab;
 
@@ -58,7 +57,7 @@ public unsafe struct SignalInformation
     private fixed ulong words[Signal.Count * 3];
 
     /// <summary>si_code; si_pid and si_uid, or si_addr; si_status or si_value.</summary>
-    public static ulong* Of(SignalInformation* information, int signal) => information->words + (signal - 1) * 3;
+    public static ulong* Of(SignalInformation* information, Signal signal) => information->words + signal.Index * 3;
 }
 
 /// <summary>si_code values.</summary>
@@ -75,31 +74,33 @@ public static class SignalCode
 /// <summary>Sending signals.</summary>
 public static unsafe partial class Signals
 {
-    private const ulong KillAndStop = 1UL << (Signal.Kill - 1) | 1UL << (Signal.Stop - 1);
-    private const ulong StopSignals = 1UL << (Signal.Stop - 1) | 1UL << (Signal.TerminalStop - 1) | 1UL << (Signal.TerminalInput - 1) | 1UL << (Signal.TerminalOutput - 1);
+    /// <summary>What nobody can block, catch or ignore.</summary>
+    internal static ulong KillAndStop => Signal.Kill.Bit | Signal.Stop.Bit;
+
+    private static ulong StopSignals => Signal.Stop.Bit | Signal.TerminalStop.Bit | Signal.TerminalInput.Bit | Signal.TerminalOutput.Bit;
 
     /// <summary>Signals whose default is to do nothing.</summary>
-    private const ulong IgnoredByDefault = 1UL << (Signal.Child - 1) | 1UL << (Signal.Urgent - 1) | 1UL << (Signal.WindowChange - 1) | 1UL << (Signal.Continue - 1);
+    private static ulong IgnoredByDefault => Signal.Child.Bit | Signal.Urgent.Bit | Signal.WindowChange.Bit | Signal.Continue.Bit;
 
     /// <summary>Signals whose default reports a core dump.</summary>
-    private const ulong Dumping = 1UL << (Signal.Quit - 1) | 1UL << (Signal.IllegalInstruction - 1) | 1UL << (Signal.Trap - 1) | 1UL << (Signal.Abort - 1)
-        | 1UL << (Signal.Bus - 1) | 1UL << (Signal.FloatingPoint - 1) | 1UL << (Signal.SegmentationFault - 1) | 1UL << (Signal.CpuLimit - 1)
-        | 1UL << (Signal.FileSize - 1) | 1UL << (Signal.BadCall - 1);
+    private static ulong Dumping => Signal.Quit.Bit | Signal.IllegalInstruction.Bit | Signal.Trap.Bit | Signal.Abort.Bit | Signal.Bus.Bit
+        | Signal.FloatingPoint.Bit | Signal.SegmentationFault.Bit | Signal.CpuLimit.Bit | Signal.FileSize.Bit | Signal.BadCall.Bit;
 
     /// <summary>True when the current process has a signal to be delivered: a long loop in the kernel should end with -EINTR.</summary>
     public static bool Pending => (Scheduler.Current->PendingSignals & ~Scheduler.Current->BlockedSignals) != 0;
 
-    /// <summary>Sends from the kernel to one process. Number 1 to 64.</summary>
-    public static void Send(Process* process, int signal) => Send(process, signal, SignalCode.Kernel, 0, 0);
+    /// <summary>Sends from the kernel to one process.</summary>
+    public static void Send(Process* process, Signal signal) => Send(process, signal, SignalCode.Kernel, 0, 0);
 
     /// <param name="code">si_code.</param>
     /// <param name="first">si_pid | si_uid &lt;&lt; 32, or si_addr.</param>
     /// <param name="second">si_status or si_value.</param>
-    public static void Send(Process* process, int signal, int code, ulong first, ulong second)
+    /// <returns>False when a real-time signal could not be kept beside those that wait already.</returns>
+    public static bool Send(Process* process, Signal signal, int code, ulong first, ulong second)
     {
-        if (process->State == ProcessState.Zombie || process->Exiting)
-            return;
-        ulong bit = 1UL << (signal - 1);
+        if (signal.IsNone || process->State == ProcessState.Zombie || process->Exiting)
+            return true;
+        ulong bit = signal.Bit;
         if (signal == Signal.Continue || signal == Signal.Kill)
         {
             process->PendingSignals &= ~StopSignals;
@@ -110,11 +111,12 @@ public static unsafe partial class Signals
                 Scheduler.MakeRunnable(process);
             }
         }
-        else if ((bit & StopSignals) != 0)
-            process->PendingSignals &= ~(1UL << (Signal.Continue - 1));
-        if (IsIgnored(process, signal) && (process->BlockedSignals & bit) == 0)
-            return;
-        if ((process->PendingSignals & bit) == 0)
+        else if (signal.IsIn(StopSignals))
+            process->PendingSignals &= ~Signal.Continue.Bit;
+        if (IsIgnored(process, signal) && !signal.IsIn(process->BlockedSignals | process->AwaitedSignals))
+            return true;
+        bool kept = true;
+        if (!signal.IsIn(process->PendingSignals))
         {
             ulong* information = SignalInformation.Of(process->Information, signal);
             information[0] = (ulong)(uint)code;
@@ -122,12 +124,25 @@ public static unsafe partial class Signals
             information[2] = second;
             process->PendingSignals |= bit;
         }
-        if ((process->BlockedSignals & bit) == 0 && process->State == ProcessState.Sleeping && !process->Uninterruptible)
+        else if (signal.IsRealTime)
+            kept = QueuedSignal.Append(process, signal, code, first, second);
+        if (signal.IsIn(~process->BlockedSignals | process->AwaitedSignals) && process->State == ProcessState.Sleeping && !process->Uninterruptible)
             Scheduler.EndSleep(process, WaitResult.Interrupted);
+        return kept;
+    }
+
+    /// <summary>Takes a pending signal out, its siginfo_t into 128 bytes of kernel memory.</summary>
+    internal static void Take(Process* process, Signal signal, byte* information)
+    {
+        WriteInformation(information, process, signal);
+        if (!QueuedSignal.Next(process, signal))
+            process->PendingSignals &= ~signal.Bit;
+        if (signal == Signal.Alarm)
+            TimeCalls.AlarmTaken(process);
     }
 
     /// <summary>Sends from the kernel to every process of a group (the terminal's ^C). Returns how many there were.</summary>
-    public static int SendGroup(int groupId, int signal)
+    public static int SendGroup(int groupId, Signal signal)
     {
         int count = 0;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
@@ -140,9 +155,9 @@ public static unsafe partial class Signals
     }
 
     /// <summary>A fault of the current process: delivered even if it is blocked or ignored, and then deadly.</summary>
-    public static void Fault(Process* process, int signal, int code, ulong address)
+    public static void Fault(Process* process, Signal signal, int code, ulong address)
     {
-        ulong bit = 1UL << (signal - 1);
+        ulong bit = signal.Bit;
         SignalAction* action = SignalActions.Of(process->Actions, signal);
         if ((process->BlockedSignals & bit) != 0 || action->Handler == SignalAction.Ignore || process->Id == 1)
         {
@@ -155,16 +170,16 @@ public static unsafe partial class Signals
     }
 
     /// <summary>True for the signals that the process has blocked or ignores: the terminal asks before it stops a background process.</summary>
-    public static bool IsBlockedOrIgnored(Process* process, int signal) =>
-        (process->BlockedSignals >> (signal - 1) & 1) != 0 || SignalActions.Of(process->Actions, signal)->Handler == SignalAction.Ignore;
+    public static bool IsBlockedOrIgnored(Process* process, Signal signal) =>
+        signal.IsIn(process->BlockedSignals) || SignalActions.Of(process->Actions, signal)->Handler == SignalAction.Ignore;
 
-    private static bool IsIgnored(Process* process, int signal)
+    private static bool IsIgnored(Process* process, Signal signal)
     {
-        if ((1UL << (signal - 1) & KillAndStop) != 0)
+        if (signal.IsIn(KillAndStop))
             return process->Id == 1 && !process->FaultedBlocked;     // init cannot be killed
         ulong handler = SignalActions.Of(process->Actions, signal)->Handler;
         return handler == SignalAction.Ignore
-            || handler == SignalAction.Default && ((1UL << (signal - 1) & IgnoredByDefault) != 0 || process->Id == 1 && !process->FaultedBlocked);
+            || handler == SignalAction.Default && (signal.IsIn(IgnoredByDefault) || process->Id == 1 && !process->FaultedBlocked);
     }
 
     /// <summary>
@@ -180,45 +195,11 @@ public static unsafe partial class Signals
     }
 
     /// <summary>Drops pending signals that a new action ignores.</summary>
-    internal static void ForgetIgnored(Process* process, int signal)
+    internal static void ForgetIgnored(Process* process, Signal signal)
     {
-        if (IsIgnored(process, signal))
-            process->PendingSignals &= ~(1UL << (signal - 1));
+        if (!IsIgnored(process, signal))
+            return;
+        process->PendingSignals &= ~signal.Bit;
+        QueuedSignal.Forget(process, signal.Bit);
     }
-}
-
-/// <summary>Signal numbers of Linux x86-64.</summary>
-public static class Signal
-{
-    public const int HangUp = 1;
-    public const int Interrupt = 2;
-    public const int Quit = 3;
-    public const int IllegalInstruction = 4;
-    public const int Trap = 5;
-    public const int Abort = 6;
-    public const int Bus = 7;
-    public const int FloatingPoint = 8;
-    public const int Kill = 9;
-    public const int User1 = 10;
-    public const int SegmentationFault = 11;
-    public const int User2 = 12;
-    public const int Pipe = 13;
-    public const int Alarm = 14;
-    public const int Terminate = 15;
-    public const int Child = 17;
-    public const int Continue = 18;
-    public const int Stop = 19;
-    public const int TerminalStop = 20;
-    public const int TerminalInput = 21;
-    public const int TerminalOutput = 22;
-    public const int Urgent = 23;
-    public const int CpuLimit = 24;
-    public const int FileSize = 25;
-    public const int VirtualAlarm = 26;
-    public const int Profile = 27;
-    public const int WindowChange = 28;
-    public const int Io = 29;
-    public const int Power = 30;
-    public const int BadCall = 31;
-    public const int Count = 64;
 }

@@ -57,12 +57,23 @@ public static unsafe class Timers
         timer->Next = timer->Previous = null;
     }
 
+    /// <summary>
+    /// The first moment after now of a period that began at <paramref name="deadline"/>, and how many passed unserved in between: they are
+    /// counted, not run, however short the period is.
+    /// </summary>
+    public static ulong NextOf(ulong deadline, ulong interval, ulong now, out ulong missed)
+    {
+        missed = now > deadline ? (now - deadline) / interval : 0;
+        return deadline + (missed + 1) * interval;
+    }
+
     /// <summary>Calls every timer that is due, the network's among them.</summary>
     public static void RunDue()
     {
         ulong now = Clock.Monotonic;
         if (Network.NextDeadline <= now)
             Network.Tick();
+        // What is armed again is due after now: each timer is called once.
         while (s_first != null && s_first->Deadline <= now)
         {
             Timer* timer = s_first;

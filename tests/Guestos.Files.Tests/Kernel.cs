@@ -177,7 +177,8 @@ namespace Guestos
     public unsafe struct Process
     {
         public const int NameLength = 16;
-        public int Id, ThreadGroupId, ParentId, GroupId, SessionId, ExitSignal;
+        public int Id, ThreadGroupId, ParentId, GroupId, SessionId;
+        public Signal ExitSignal;
         public ProcessState State;
         public AddressSpace* Space;
         public FileTable* Files;
@@ -220,22 +221,16 @@ namespace Guestos
 
     public static unsafe class Signals
     {
-        public static readonly List<int> Sent = [];
+        public static readonly List<Signal> Sent = [];
         public static bool Pending => false;
-        public static void Send(Process* process, int signal) => Sent.Add(signal);
-        public static int SendGroup(int group, int signal)
+        public static void Send(Process* process, Signal signal) => Sent.Add(signal);
+        public static int SendGroup(int group, Signal signal)
         {
             Sent.Add(signal);
             return 1;
         }
 
-        public static bool IsBlockedOrIgnored(Process* process, int signal) => false;
-    }
-
-    public static class Signal
-    {
-        public const int HangUp = 1, Interrupt = 2, Quit = 3, Kill = 9, Pipe = 13, Continue = 18, Stop = 19, TerminalStop = 20, TerminalInput = 21,
-            TerminalOutput = 22, WindowChange = 28;
+        public static bool IsBlockedOrIgnored(Process* process, Signal signal) => false;
     }
 
     public static class Dispatch

@@ -9,7 +9,7 @@ namespace Guestos.Tests;
 
 public sealed unsafe class LineDisciplineTests
 {
-    private static (string Echo, List<string> Lines, List<int> Signals) Run(string typed, Action<nint>? change = null)
+    private static (string Echo, List<string> Lines, List<Signal> Signals) Run(string typed, Action<nint>? change = null)
     {
         LineDiscipline line = default;
         line.Termios = Termios.Standard;
@@ -22,14 +22,14 @@ public sealed unsafe class LineDisciplineTests
 
         var echo = new StringBuilder();
         var lines = new List<string>();
-        var signals = new List<int>();
+        var signals = new List<Signal>();
         byte* buffer = stackalloc byte[8192];
         foreach (byte value in Encoding.Latin1.GetBytes(typed))
         {
             TerminalOutput output = default;
-            int signal = line.Type(value, ref output);
+            Signal signal = line.Type(value, ref output);
             echo.Append(Encoding.Latin1.GetString(output.Bytes, output.Length));
-            if (signal != 0)
+            if (!signal.IsNone)
                 signals.Add(signal);
         }
 
@@ -51,7 +51,7 @@ public sealed unsafe class LineDisciplineTests
     [InlineData("ab\x12" + "c\r", "ab^R\r\nabc\r\n", "abc\n")]
     public void Lines_are_edited(string typed, string echo, string line)
     {
-        (string gotEcho, List<string> lines, List<int> signals) = Run(typed);
+        (string gotEcho, List<string> lines, List<Signal> signals) = Run(typed);
         Assert.Equal(echo, gotEcho);
         Assert.Equal([line], lines);
         Assert.Empty(signals);
@@ -60,7 +60,7 @@ public sealed unsafe class LineDisciplineTests
     [Fact]
     public void Signals_drop_what_was_typed()
     {
-        (string echo, List<string> lines, List<int> signals) = Run("abc\x03\x1c\x1aok\r");
+        (string echo, List<string> lines, List<Signal> signals) = Run("abc\x03\x1c\x1aok\r");
         Assert.Equal("abc^C^\\^Zok\r\n", echo);
         Assert.Equal(["ok\n"], lines);
         Assert.Equal([Signal.Interrupt, Signal.Quit, Signal.TerminalStop], signals);
@@ -84,7 +84,7 @@ public sealed unsafe class LineDisciplineTests
     public void Raw_input_is_raw_and_a_change_of_mode_keeps_what_waits()
     {
         static void Raw(nint termios) => ((Termios*)termios)->Local = 0;
-        (string echo, List<string> lines, List<int> signals) = Run("a\x03\r\x04", t =>
+        (string echo, List<string> lines, List<Signal> signals) = Run("a\x03\r\x04", t =>
         {
             Raw(t);
             ((Termios*)t)->Input = 0;

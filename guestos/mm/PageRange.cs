@@ -1,0 +1,62 @@
+namespace Guestos;
+
+/// <summary>
+/// Whole pages of user addresses: not empty, inside [0, <see cref="UserMemory.End"/>), never wrapping. Only the functions here make one, so that
+/// whoever has one need not check it again: page tables and areas are changed by such ranges only.
+/// </summary>
+public readonly struct PageRange
+{
+    private const ulong InPage = Frames.Size - 1;
+
+    public ulong Start { get; }
+
+    /// <summary>Exclusive.</summary>
+    public ulong End { get; }
+
+    public ulong Length => End - Start;
+
+    public ulong Pages => Length / Frames.Size;
+
+    private PageRange(ulong start, ulong end)
+    {
+        Start = start;
+        End = end;
+    }
+
+    /// <summary>All user addresses.</summary>
+    public static PageRange All => new(0, UserMemory.End);
+
+    /// <summary>The length is rounded up to whole pages. False when the start is not one's, and for what is empty, wraps or leaves user space.</summary>
+    public static bool TryMake(ulong start, ulong length, out PageRange range)
+    {
+        range = default;
+        if ((start & InPage) != 0 || length == 0 || start >= UserMemory.End || length > UserMemory.End - start)
+            return false;
+        range = new PageRange(start, start + ((length + InPage) & ~InPage));
+        return true;
+    }
+
+    /// <summary>The pages that hold these bytes.</summary>
+    public static bool TryMakeAround(ulong start, ulong length, out PageRange range)
+    {
+        range = default;
+        ulong lead = start & InPage;
+        return length <= UserMemory.End && TryMake(start - lead, length + lead, out range);
+    }
+
+    /// <summary>The pages of an area.</summary>
+    public static PageRange Of(in Area area) => new(area.Start, area.End);
+
+    /// <summary>What both have in common. False: nothing.</summary>
+    public bool TryIntersect(PageRange other, out PageRange common)
+    {
+        common = new PageRange(System.Math.Max(Start, other.Start), System.Math.Min(End, other.End));
+        return common.Start < common.End;
+    }
+
+    /// <summary>The pages below an address that lies on a page border. False: none.</summary>
+    public bool TryBelow(ulong border, out PageRange part) => TryIntersect(new PageRange(0, System.Math.Min(border, UserMemory.End) & ~InPage), out part);
+
+    /// <summary>The pages from an address on that lies on a page border. False: none.</summary>
+    public bool TryFrom(ulong border, out PageRange part) => TryIntersect(new PageRange(System.Math.Min(border, UserMemory.End) & ~InPage, UserMemory.End), out part);
+}

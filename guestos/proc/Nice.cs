@@ -1,0 +1,23 @@
+namespace Guestos;
+
+/// <summary>Nice values, −20 to 19, and what they weigh: each step is a quarter more or less of the processor (nice(2), sched(7)).</summary>
+public static class Nice
+{
+    public const int Lowest = -20, Highest = 19;
+
+    /// <summary>The weight of nice 0.</summary>
+    public const uint Normal = 1024;
+
+    public static uint WeightOf(int nice)
+    {
+        uint weight = Normal;
+        for (; nice > 0; nice--)
+            weight = weight * 4 / 5;
+        for (; nice < 0; nice++)
+            weight = weight * 5 / 4;
+        return weight;
+    }
+
+    /// <summary>Processor time as virtual time.</summary>
+    public static ulong Scale(ulong nanoseconds, uint weight) => weight == Normal ? nanoseconds : nanoseconds * Normal / weight;
+}

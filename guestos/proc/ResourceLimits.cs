@@ -1,0 +1,66 @@
+namespace Guestos;
+
+/// <summary>Resources of setrlimit(2), by their Linux x86-64 numbers.</summary>
+public enum Resource
+{
+    ProcessorTime,
+    FileSize,
+    Data,
+    Stack,
+    Core,
+    ResidentSet,
+    Processes,
+    OpenFiles,
+    LockedMemory,
+    AddressSpace,
+    Locks,
+    PendingSignals,
+    MessageQueues,
+    Nice,
+    RealTimePriority,
+    RealTimeRun,
+}
+
+/// <summary>
+/// What a process may use, a soft and a hard limit of each resource; fork and execve keep them. Those that mean something here are looked at
+/// where the resource is taken: what nothing here takes (core dumps, message queues, real-time priorities) is at most what Linux gives, or zero.
+/// </summary>
+public unsafe struct ResourceLimits
+{
+    public const int Count = 16;
+    public const ulong Infinity = ulong.MaxValue;
+
+    private fixed ulong words[Count * 2];
+
+    public static bool TryMake(ulong number, out Resource resource)
+    {
+        resource = (Resource)(number & (Count - 1));
+        return number < Count;
+    }
+
+    /// <summary>The soft limit: the one in force.</summary>
+    public static ulong Of(Process* process, Resource resource) => process->Limits.words[(int)resource * 2];
+
+    public static ulong HardOf(Process* process, Resource resource) => process->Limits.words[(int)resource * 2 + 1];
+
+    public static void Set(Process* process, Resource resource, ulong soft, ulong hard)
+    {
+        process->Limits.words[(int)resource * 2] = soft;
+        process->Limits.words[(int)resource * 2 + 1] = hard;
+    }
+
+    /// <summary>Those of the first process.</summary>
+    public static void SetFirst(Process* process)
+    {
+        for (int i = 0; i < Count; i++)
+            Set(process, (Resource)i, Infinity, Infinity);
+        Set(process, Resource.Stack, 8 << 20, Infinity);
+        Set(process, Resource.Core, 0, 0);
+        Set(process, Resource.Processes, ProcessTable.Capacity, ProcessTable.Capacity);
+        Set(process, Resource.OpenFiles, FileTable.Capacity, FileTable.Capacity);
+        Set(process, Resource.PendingSignals, 1024, 1024);
+        Set(process, Resource.MessageQueues, 0, 0);
+        Set(process, Resource.Nice, 0, 0);
+        Set(process, Resource.RealTimePriority, 0, 0);
+    }
+}
