@@ -51,10 +51,25 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>32-bit code: linear addresses wrap too (SDM vol. 1, 3.3.7).</summary>
+    /// <summary>Flat 32-bit code.</summary>
     public static void Wrapped(CpuState* s, Op* op)
     {
-        s->EaTemp = (uint)(TAddress.Of(s, op) + *(ulong*)((byte*)s + op->Src));
+        s->EaTemp = (uint)TAddress.Of(s, op);
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>
+    /// 32- and 16-bit code, through segment Src, for Dst bytes; Imm is the mask of the address size, with bit 32 set for a write.
+    /// </summary>
+    public static void Checked(CpuState* s, Op* op)
+    {
+        ulong offset = TAddress.Of(s, op) & (uint)op->Imm;
+        if (!Segment.Allows(s, op->Src, offset, op->Dst, op->Imm >> 32 != 0))
+        {
+            Segment.Refuse(s, op, op->Src);
+            return;
+        }
+        s->EaTemp = (uint)(offset + s->SegmentBase[op->Src]);
         op[1].Handler(s, op + 1);
     }
 

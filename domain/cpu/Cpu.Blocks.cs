@@ -10,7 +10,7 @@ namespace Domain;
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
-    internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeSingle = 0x80;
+    internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeCode16 = 8, ModeSegmented = 0x10, ModeSingle = 0x80;
 
     /// <summary>Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.</summary>
     internal const int ModeBits = 7;
@@ -36,26 +36,38 @@ public sealed unsafe partial class Cpu
     private static uint Bucket(ulong physical, ulong rip) =>
         (uint)((physical ^ (physical >> 12) ^ (rip >> 17)) & (BucketCount - 1));
 
+    /// <summary>Base and limit of the code segment; the same for all 64-bit code.</summary>
+    private ulong CodeBounds => s->Code64 ? 0 : s->SegmentBase[SegmentCs] | (ulong)s->SegmentLimit[SegmentCs] << 32;
+
     /// <summary>The block at <paramref name="rip"/>, decoded if need be; null after a fault in fetching it.</summary>
     private Block* FindBlock(ulong rip, int mode)
     {
-        if (!TranslateCode(rip, out ulong physical))
+        ulong bounds = CodeBounds, linear = s->Code64 ? rip : (uint)(rip + bounds);
+        if (!s->Code64 && rip > bounds >> 32)
+        {
+            NoteException(ExceptionGeneralProtection, 0);
+            return null;
+        }
+        if (!TranslateCode(linear, out ulong physical))
             return null;
         for (var block = buckets[Bucket(physical, rip)]; block != null; block = block->NextInBucket)
         {
-            if (block->Physical != physical || block->Rip != rip || block->Mode != mode)
+            if (block->Physical != physical || block->Rip != rip || block->Mode != mode || block->CodeBounds != bounds)
                 continue;
             if (block->SecondPage == NoPage)
                 return block;
-            if (!TranslateCode((rip | Mmu.OffsetMask) + 1, out ulong second))
+            if (!TranslateSecond(linear, out ulong second))
                 return null;
             if (second == block->SecondPage)
                 return block;
         }
-        return Build(rip, physical, mode);
+        return Build(rip, linear, physical, mode);
     }
 
-    private Block* Build(ulong rip, ulong physical, int mode)
+    private bool TranslateSecond(ulong linear, out ulong physical) =>
+        TranslateCode(Mmu.Linear(s, (linear | Mmu.OffsetMask) + 1), out physical);
+
+    private Block* Build(ulong rip, ulong linear, ulong physical, int mode)
     {
         if (!memory.Contains(physical, 1))
         {
@@ -63,20 +75,31 @@ public sealed unsafe partial class Cpu
             return null;
         }
         int inPage = (int)(4096 - (physical & Mmu.OffsetMask));
+        ulong inSegment = s->Code64 ? ulong.MaxValue : (CodeBounds >> 32) - rip + 1;
         ulong secondPage = NoPage;
         // SAFETY: the page is RAM; the builder reads at most the given count of bytes.
-        int bytes = builder.Build(memory.Base + physical, inPage, rip, mode);
+        int bytes = builder.Build(memory.Base + physical, (int)Math.Min((ulong)inPage, inSegment), rip, mode);
+        if (bytes == 0 && inSegment <= (ulong)inPage)
+        {
+            NoteException(ExceptionGeneralProtection, 0);
+            return null;
+        }
         if (bytes == 0)
         {
             // The first instruction runs over the end of the page: it becomes a block of its own.
-            if (!TranslateCode((rip | Mmu.OffsetMask) + 1, out secondPage))
+            if (!TranslateSecond(linear, out secondPage))
                 return null;
             byte* joined = stackalloc byte[32];
             new Span<byte>(joined, 32).Clear();
             Buffer.MemoryCopy(memory.Base + physical, joined, 16, inPage);
             if (memory.Contains(secondPage, 16))
                 Buffer.MemoryCopy(memory.Base + secondPage, joined + inPage, 16, 16);
-            bytes = builder.Build(joined, inPage + 16, rip, mode | ModeSingle);
+            bytes = builder.Build(joined, (int)Math.Min((ulong)(inPage + 16), inSegment), rip, mode | ModeSingle);
+            if (bytes == 0)
+            {
+                NoteException(ExceptionGeneralProtection, 0);
+                return null;
+            }
         }
         nuint size = ((nuint)sizeof(Block) + (nuint)(builder.SlotCount * sizeof(Op)) + 63) & ~(nuint)63;
         if (arenaUsed + size > ArenaBytes)
@@ -86,6 +109,7 @@ public sealed unsafe partial class Cpu
         *block = default;
         block->Physical = physical;
         block->Rip = rip;
+        block->CodeBounds = CodeBounds;
         block->SecondPage = secondPage;
         block->Mode = mode;
         block->Bytes = bytes;

@@ -3,7 +3,7 @@ namespace Domain;
 /// <summary>Exceptions and interrupts: delivery through the 64-bit IDT (SDM vol. 3, chapter 6).</summary>
 public sealed unsafe partial class Cpu
 {
-    internal const int ExceptionDivide = 0, ExceptionDebug = 1, ExceptionBreakpoint = 3, ExceptionInvalidOpcode = 6;
+    internal const int ExceptionDivide = 0, ExceptionDebug = 1, ExceptionBreakpoint = 3, ExceptionBound = 5, ExceptionInvalidOpcode = 6;
     internal const int ExceptionNoFpu = 7, ExceptionDoubleFault = 8, ExceptionInvalidTss = 10, ExceptionNotPresent = 11;
     internal const int ExceptionStack = 12, ExceptionGeneralProtection = 13, ExceptionPageFault = 14;
     internal const int ExceptionFpu = 16, ExceptionAlignment = 17, ExceptionSimd = 19;
@@ -91,9 +91,9 @@ public sealed unsafe partial class Cpu
         ulong target = low & 0xffff | low >> 32 & 0xffff_0000 | high << 32;
         if (!ReadDescriptor(selector, out ulong code))
             return false;
-        int level = (int)(code >> 45) & 3;
+        int level = Segment.LevelOf(code);
         bool conforming = (code & DescriptorConforming) != 0;
-        if ((code & (DescriptorSystem | DescriptorCode)) != (DescriptorSystem | DescriptorCode) || level > s->Cpl || (code & DescriptorLong) == 0)
+        if (!IsCode(code) || level > s->Cpl || (code & DescriptorLong) == 0)
             return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
         if ((code & DescriptorPresent) == 0)
             return Refuse(ExceptionNotPresent, selector & 0xfffcu);
@@ -122,11 +122,9 @@ public sealed unsafe partial class Cpu
             return false;
 
         if (level != s->Cpl)
-            s->Selector[SegmentSs] = (ushort)level;
+            Segment.Set(s, SegmentSs, (ushort)level, 0);
         s->Gpr[RegisterRsp] = frame;
-        s->Selector[SegmentCs] = (ushort)(selector & ~3 | level);
-        s->Code64 = true;
-        SetPrivilege(level);
+        EnterCode(selector, code, level);
         s->SystemFlags &= ~(Flags.Trap | Flags.Nested | Flags.Resume | (type == 0xe ? Flags.Interrupt : 0));
         s->Rip = target;
         return true;

@@ -81,12 +81,8 @@ public sealed unsafe partial class Cpu
         s->Cr0 = ControlProtection | ControlExtensionType;
         s->Gpr[3] = startInfo;
         s->Rip = entry;
-        s->Selector[SegmentCs] = 0x8;
-        for (int i = 0; i < 4; i++)
-        {
-            if (i != SegmentCs)
-                s->Selector[i] = 0x10;
-        }
+        for (int segment = SegmentEs; segment <= SegmentDs; segment++)
+            Segment.SetFlat(s, segment, segment == SegmentCs ? (ushort)0x8 : (ushort)0x10);
         FlushTranslations();
         FlushBlocks();
     }
@@ -99,6 +95,8 @@ public sealed unsafe partial class Cpu
         s->FlagBits = 0;
         s->SystemFlags = 0;
         s->Halted = s->Shadow = s->Code64 = false;
+        for (int segment = SegmentEs; segment <= SegmentGs; segment++)
+            Segment.SetFlat(s, segment, 0);
         s->Cr2 = s->Cr3 = s->Cr4 = s->Efer = 0;
         s->Dr[6] = 0xffff0ff0;
         s->Dr[7] = 0x400;
@@ -144,9 +142,11 @@ public sealed unsafe partial class Cpu
                     Remember(s->Rip, target);
                 s->PendingLink = null;
                 // A single instruction comes back here whatever it links to.
-                long budget = single ? 0 : Quantum;
+                long budget = single ? -1 : Quantum;
                 s->Budget = budget;
                 target->Handler(s, target);
+                if (!s->Code64)
+                    s->Rip = (uint)s->Rip;
                 retired += (ulong)(budget - s->Budget);
             }
             switch (s->Exit)

@@ -127,8 +127,16 @@ internal unsafe struct CpuState
     /// <summary>ES, CS, SS, DS, FS, GS selectors.</summary>
     public fixed ushort Selector[8];
 
-    /// <summary>Bases in the same order. Those of ES, CS, SS and DS do not count in 64-bit mode.</summary>
+    /// <summary>Bases in the same order, and what else the descriptors say. Bases of ES, CS, SS and DS do not count in 64-bit mode.</summary>
     public fixed ulong SegmentBase[8];
+
+    public fixed uint SegmentLimit[8];
+
+    /// <summary>Descriptor bits from 40 on; see <see cref="Segment"/>. 0: null.</summary>
+    public fixed uint SegmentRights[8];
+
+    /// <summary>A bit per segment that is not what flat 32-bit code has.</summary>
+    public uint Unflat;
 
     public ulong GdtBase;
     public ulong IdtBase;

@@ -194,71 +194,68 @@ internal sealed unsafe partial class BlockBuilder
     private bool StringOp<TPick>(in Instruction i) where TPick : struct, ISizePick
     {
         int log = LogOf(i.MemorySize.GetSize());
-        bool narrow = false;
+        byte narrow = 0;
         for (int operand = 0; operand < i.OpCount; operand++)
-            narrow |= i.GetOpKind(operand) is OpKind.MemorySegESI or OpKind.MemoryESEDI or OpKind.MemorySegEDI;
-        ref var op = ref Emit(Pick.Size<TPick>(log));
-        op.Scale = narrow ? (byte)1 : (byte)0;
-        op.Imm = i.HasRepnePrefix ? 2u : i.HasRepPrefix ? 1u : 0;
-        op.Src = i.SegmentPrefix switch
         {
-            Register.FS => (ushort)(segmentBaseOffset + 8 * Cpu.SegmentFs),
-            Register.GS => (ushort)(segmentBaseOffset + 8 * Cpu.SegmentGs),
-            _ => zeroOffset,
-        };
+            var kind = i.GetOpKind(operand);
+            if (kind is OpKind.MemorySegESI or OpKind.MemoryESEDI or OpKind.MemorySegEDI)
+                narrow = StringAddress.Narrow;
+            else if (kind is OpKind.MemorySegSI or OpKind.MemoryESDI or OpKind.MemorySegDI)
+                narrow = StringAddress.Short;
+        }
+        ref var op = ref Emit(Pick.Size<TPick>(log));
+        op.Scale = narrow;
+        op.Imm = i.HasRepnePrefix ? 2u : i.HasRepPrefix ? 1u : 0;
+        int segment = i.SegmentPrefix == Register.None ? Cpu.SegmentDs : i.SegmentPrefix - Register.ES;
+        op.Index = (ushort)segment;
+        bool based = code64 ? segment >= Cpu.SegmentFs : segmented || segment is Cpu.SegmentCs or >= Cpu.SegmentFs;
+        op.Src = based ? (ushort)(segmentBaseOffset + 8 * segment) : zeroOffset;
+        op.Base = !code64 && segmented ? (ushort)(segmentBaseOffset + 8 * Cpu.SegmentEs) : zeroOffset;
+        op.Disp = !code64 && based ? 1 : 0;
         return false;
     }
 
     private bool Push(in Instruction i)
     {
-        int log = i.Code is Code.Push_r16 or Code.Push_rm16 or Code.Push_imm16 or Code.Pushw_imm8 ? 1 : code64 ? 3 : 2;
+        int log = LogOf(System.Math.Abs(i.StackPointerIncrement));
         switch (i.Op0Kind)
         {
             case OpKind.Register when i.Op0Register.IsSegmentRegister():
             {
                 ref var store = ref Emit(&SystemOps.StoreSegment);
                 store.Imm = (ulong)(i.Op0Register - Register.ES);
-                ref var op = ref Emit(code64 ? Pick.Size<StackPush<Stack64>>(log) : Pick.Size<StackPush<Stack32>>(log));
-                op.Src = tempOffset;
+                Emit(Pick.Stack<StackPush>(stack, log)).Src = tempOffset;
                 return false;
             }
             case OpKind.Register or OpKind.Memory:
             {
                 ushort source = Source(in i, 0);
-                ref var op = ref Emit(code64 ? Pick.Size<StackPush<Stack64>>(log) : Pick.Size<StackPush<Stack32>>(log));
-                op.Src = source;
+                Emit(Pick.Stack<StackPush>(stack, log)).Src = source;
                 return false;
             }
             default:
-            {
-                ref var op = ref Emit(code64 ? Pick.Size<StackPushImmediate<Stack64>>(log) : Pick.Size<StackPushImmediate<Stack32>>(log));
-                op.Imm = i.GetImmediate(0);
+                Emit(Pick.Stack<StackPushImmediate>(stack, log)).Imm = i.GetImmediate(0);
                 return false;
-            }
         }
     }
 
     private bool Pop(in Instruction i)
     {
-        int log = i.Code is Code.Pop_r16 or Code.Pop_rm16 ? 1 : code64 ? 3 : 2;
+        int log = LogOf(System.Math.Abs(i.StackPointerIncrement));
         if (IsRegister(in i, 0) && i.Op0Register.IsSegmentRegister())
         {
-            Emit(code64 ? Pick.Size<StackPopTemp<Stack64>>(log) : Pick.Size<StackPopTemp<Stack32>>(log));
-            ref var op = ref Emit(&SystemOps.PopSegment);
-            op.Imm = (ulong)(i.Op0Register - Register.ES);
-            op.Scale = (byte)(1 << log);
-            return false;
+            Emit(Pick.Stack<StackPopTemp>(stack, log));
+            Emit(Pick.Stack<StackPopSegment>(stack, log)).Imm = (ulong)(i.Op0Register - Register.ES);
+            return true;
         }
         if (IsRegister(in i, 0))
         {
-            ref var op = ref Emit(code64 ? Pick.Size<StackPop<Stack64>>(log) : Pick.Size<StackPop<Stack32>>(log));
-            op.Dst = Reg(i.Op0Register);
+            Emit(Pick.Stack<StackPop>(stack, log)).Dst = Reg(i.Op0Register);
             return false;
         }
-        Emit(code64 ? Pick.Size<StackPopTemp<Stack64>>(log) : Pick.Size<StackPopTemp<Stack32>>(log));
+        Emit(Pick.Stack<StackPopTemp>(stack, log));
         EmitAddress<OperandCompute>(in i);
-        ref var store = ref Emit(code64 ? Pick.Size<StackPopStore<Stack64>>(log) : Pick.Size<StackPopStore<Stack32>>(log));
-        store.Imm = i.MemoryBase is Register.RSP or Register.ESP ? 1UL << log : 0;
+        Emit(Pick.Stack<StackPopStore>(stack, log)).Imm = i.MemoryBase is Register.RSP or Register.ESP ? 1UL << log : 0;
         return false;
     }
 }

@@ -108,7 +108,8 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Fincstp: return FpuSimple(&X87.Rotate, 1);
             case Mnemonic.Fdecstp: return FpuSimple(&X87.Rotate, 7);
             case Mnemonic.Emms: return FpuSimple(&X87.EmptyAll);
-            case Mnemonic.Fnop or Mnemonic.Wait: return FpuSimple(&Move.Nop);
+            // What the 8087 and the 80287 needed, the 80387 ignores.
+            case Mnemonic.Fnop or Mnemonic.Wait or Mnemonic.Fneni or Mnemonic.Fndisi or Mnemonic.Fnsetpm: return FpuSimple(&Move.Nop);
             case Mnemonic.Ffree or Mnemonic.Ffreep:
             {
                 ref var op = ref Emit(&X87.Free);
@@ -125,10 +126,10 @@ internal sealed unsafe partial class BlockBuilder
                 Emit(&X87.StoreStatus).Dst = Output(in i, 0);
                 FinishOutput(in i, 0);
                 return false;
-            case Mnemonic.Fnstenv or Mnemonic.Fstenv: return FpuAt(in i, &X87.StoreEnvironment, 0);
-            case Mnemonic.Fnsave or Mnemonic.Fsave: return FpuAt(in i, &X87.StoreEnvironment, 1);
-            case Mnemonic.Fldenv: return FpuAt(in i, &X87.LoadEnvironment, 0);
-            case Mnemonic.Frstor: return FpuAt(in i, &X87.LoadEnvironment, 1);
+            case Mnemonic.Fnstenv or Mnemonic.Fstenv or Mnemonic.Fnsave or Mnemonic.Fsave:
+                return FpuAt(in i, &X87.StoreEnvironment, (uint)i.MemorySize.GetSize());
+            case Mnemonic.Fldenv or Mnemonic.Frstor:
+                return FpuAt(in i, &X87.LoadEnvironment, (uint)i.MemorySize.GetSize());
         }
         return NotKnown(in i);
     }

@@ -74,8 +74,8 @@ internal sealed unsafe partial class BlockBuilder
             {
                 var address = Plain(in i);
                 int log = Log(in i, 0);
-                ref var op = ref Emit(IsNarrow(in i) && !i.IsIPRelativeMemoryOperand
-                    ? Pick.Memory<MoveMemoryLoadNarrowAddress>(log, address.Form)
+                ref var op = ref Emit(!code64 && IsShort(in i) ? Pick.Memory<MoveMemoryLoadShortAddress>(log, address.Form)
+                    : IsNarrow(in i) && !i.IsIPRelativeMemoryOperand ? Pick.Memory<MoveMemoryLoadNarrowAddress>(log, address.Form)
                     : Pick.Memory<MoveMemoryLoadAddress>(log, address.Form));
                 address.Apply(ref op);
                 op.Dst = Reg(i.Op0Register);
@@ -110,9 +110,8 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Cwd: Emit(&Move.Cwd); return false;
             case Mnemonic.Cdq: Emit(&Move.Cdq); return false;
             case Mnemonic.Cqo: Emit(&Move.Cqo); return false;
-            case Mnemonic.Nop or Mnemonic.Pause or Mnemonic.Endbr64 or Mnemonic.Endbr32 or Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence
-                or Mnemonic.Prefetchnta or Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1 or Mnemonic.Prefetcht2 or Mnemonic.Prefetchw
-                or Mnemonic.Prefetch or Mnemonic.Clflush or Mnemonic.Reservednop:
+            case Mnemonic.Nop or Mnemonic.Reservednop or Mnemonic.Pause or Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence
+                or Mnemonic.Clflush:
                 Emit(&Move.Nop);
                 return false;
 
@@ -159,29 +158,65 @@ internal sealed unsafe partial class BlockBuilder
 
             case Mnemonic.Push: return Push(in i);
             case Mnemonic.Pop: return Pop(in i);
-            case Mnemonic.Leave: Emit(code64 ? &Stack<Stack64>.Leave : &Stack<Stack32>.Leave); return false;
-            case Mnemonic.Enter when i.Immediate8_2nd == 0:
+            case Mnemonic.Leave:
+                Emit(Pick.Stack<StackLeave>(stack, i.Code == Code.Leavew ? 1 : i.Code == Code.Leaved ? 2 : 3));
+                return false;
+            case Mnemonic.Enter:
             {
-                ref var op = ref Emit(code64 ? &Stack<Stack64>.Enter : &Stack<Stack32>.Enter);
+                int log = i.Code == Code.Enterw_imm16_imm8 ? 1 : i.Code == Code.Enterd_imm16_imm8 ? 2 : 3;
+                ref var op = ref Emit(Pick.Stack<StackEnter>(stack, log));
                 op.Imm = i.Immediate16;
+                op.Scale = (byte)(i.Immediate8_2nd & 31);
                 return false;
             }
-            case Mnemonic.Pushfq or Mnemonic.Pushfd: Emit(code64 ? &Stack<Stack64>.PushFlags : &Stack<Stack32>.PushFlags); return false;
-            case Mnemonic.Popfq or Mnemonic.Popfd: Emit(code64 ? &Stack<Stack64>.PopFlags : &Stack<Stack32>.PopFlags); return false;
+            case Mnemonic.Pushf or Mnemonic.Pushfd or Mnemonic.Pushfq:
+                Emit(Pick.Stack<StackPushFlags>(stack, LogOf(-i.StackPointerIncrement)));
+                return false;
+            case Mnemonic.Popf or Mnemonic.Popfd or Mnemonic.Popfq:
+                Emit(Pick.Stack<StackPopFlags>(stack, LogOf(i.StackPointerIncrement)));
+                return true;
+            case Mnemonic.Pusha or Mnemonic.Pushad:
+                Emit(Pick.Stack<StackPushAll>(stack, i.Mnemonic == Mnemonic.Pusha ? 1 : 2));
+                return false;
+            case Mnemonic.Popa or Mnemonic.Popad:
+                Emit(Pick.Stack<StackPopAll>(stack, i.Mnemonic == Mnemonic.Popa ? 1 : 2));
+                return false;
+            case Mnemonic.Aaa or Mnemonic.Aas:
+                Emit(&Legacy.AdjustAscii).Imm = i.Mnemonic == Mnemonic.Aas ? 1u : 0;
+                return false;
+            case Mnemonic.Daa or Mnemonic.Das:
+                Emit(&Legacy.AdjustDecimal).Imm = i.Mnemonic == Mnemonic.Das ? 1u : 0;
+                return false;
+            case Mnemonic.Aam or Mnemonic.Aad:
+                Emit(i.Mnemonic == Mnemonic.Aam ? &Legacy.AdjustAsciiMultiply : &Legacy.AdjustAsciiDivide).Imm = i.Immediate8;
+                return false;
+            case Mnemonic.Salc: Emit(&Legacy.SetLowOnCarry); return false;
+            case Mnemonic.Arpl:
+            {
+                ushort target = Target(in i, 0);
+                ref var op = ref Emit(&Legacy.AdjustPrivilege);
+                op.Dst = target;
+                op.Src = Reg(i.Op1Register);
+                Finish(in i, 0);
+                return false;
+            }
+            case Mnemonic.Bound:
+                EmitAddress<OperandCompute>(in i);
+                Emit(Pick.Size<LegacyBound>(Log(in i, 0))).Dst = Reg(i.Op0Register);
+                return false;
 
             case Mnemonic.Jmp: return TranslateJump(in i);
             case Mnemonic.Call: return TranslateCall(in i);
             case Mnemonic.Ret:
             {
-                ref var op = ref Emit(code64 ? &Jump.Return<Stack64> : &Jump.Return<Stack32>);
+                int log = i.Code is Code.Retnw or Code.Retnw_imm16 ? 1 : i.Code is Code.Retnd or Code.Retnd_imm16 ? 2 : 3;
+                ref var op = ref Emit(Pick.Stack<JumpReturn>(stack, log));
                 op.Imm = i.OpCount == 1 ? i.Immediate16 : 0u;
                 return true;
             }
-            case Mnemonic.Loop or Mnemonic.Loope or Mnemonic.Loopne or Mnemonic.Jrcxz or Mnemonic.Jecxz:
+            case Mnemonic.Loop or Mnemonic.Loope or Mnemonic.Loopne or Mnemonic.Jrcxz or Mnemonic.Jecxz or Mnemonic.Jcxz:
             {
-                bool narrow = i.Mnemonic == Mnemonic.Jecxz || i.Code is Code.Loop_rel8_64_ECX or Code.Loope_rel8_64_ECX or Code.Loopne_rel8_64_ECX
-                    or Code.Loop_rel8_32_ECX or Code.Loope_rel8_32_ECX or Code.Loopne_rel8_32_ECX;
-                ref var op = ref Emit(narrow ? &Jump.Loop<Size32> : &Jump.Loop<Size64>);
+                ref var op = ref Emit(Pick.Size<LoopBy>(CounterLog(i.Code)));
                 op.Imm = i.Mnemonic switch { Mnemonic.Loop => 0, Mnemonic.Loope => 1u, Mnemonic.Loopne => 2, _ => 3 };
                 AddLink(i.NearBranchTarget);
                 AddLink(i.NextIP);
@@ -219,4 +254,13 @@ internal sealed unsafe partial class BlockBuilder
         }
         return TranslateSystem(in i);
     }
+
+    private static int CounterLog(Code code) => code switch
+    {
+        Code.Jcxz_rel8_16 or Code.Jcxz_rel8_32 or Code.Loop_rel8_16_CX or Code.Loop_rel8_32_CX or Code.Loope_rel8_16_CX
+            or Code.Loope_rel8_32_CX or Code.Loopne_rel8_16_CX or Code.Loopne_rel8_32_CX => 1,
+        Code.Jrcxz_rel8_64 or Code.Jrcxz_rel8_16 or Code.Loop_rel8_64_RCX or Code.Loop_rel8_16_RCX or Code.Loope_rel8_64_RCX
+            or Code.Loope_rel8_16_RCX or Code.Loopne_rel8_64_RCX or Code.Loopne_rel8_16_RCX => 3,
+        _ => 2,
+    };
 }

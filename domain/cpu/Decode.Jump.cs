@@ -13,18 +13,17 @@ internal sealed unsafe partial class BlockBuilder
             AddLink(i.NearBranchTarget);
             return true;
         }
-        if (i.Op0Kind == OpKind.FarBranch32)
+        if (i.Op0Kind is OpKind.FarBranch16 or OpKind.FarBranch32)
         {
             ref var far = ref Emit(&SystemOps.FarJump);
             far.Src = i.FarBranchSelector;
-            far.Imm = i.FarBranch32;
+            far.Imm = i.Op0Kind == OpKind.FarBranch16 ? i.FarBranch16 : i.FarBranch32;
             return true;
         }
         if (i.IsJmpFarIndirect)
         {
-            EmitAddress<OperandCompute>(in i);
-            ref var far = ref Emit(&SystemOps.FarJumpMemory);
-            far.Imm = i.Code == Code.Jmp_m1664 ? 8u : i.Code == Code.Jmp_m1632 ? 4u : 2u;
+            LoadFar(in i);
+            Emit(&SystemOps.FarJumpLoaded);
             return true;
         }
         ushort source = IndirectTarget(in i);
@@ -37,16 +36,37 @@ internal sealed unsafe partial class BlockBuilder
     {
         if (i.Op0Kind is OpKind.NearBranch16 or OpKind.NearBranch32 or OpKind.NearBranch64)
         {
-            Emit(code64 ? &Jump.Call<Stack64> : &Jump.Call<Stack32>);
+            Emit(Pick.Stack<JumpCall>(stack, LogOf(-i.StackPointerIncrement)));
             AddLink(i.NearBranchTarget);
             return true;
         }
-        if (i.IsCallFar || i.IsCallFarIndirect)
-            return NotKnown(in i);
+        if (i.IsCallFarIndirect)
+        {
+            int log = LoadFar(in i);
+            Emit(Pick.Stack<SystemFarCall>(stack, log));
+            return true;
+        }
+        if (i.IsCallFar)
+        {
+            bool half = i.Op0Kind == OpKind.FarBranch16;
+            ref var far = ref Emit(&SystemOps.FarTarget);
+            far.Src = i.FarBranchSelector;
+            far.Imm = half ? i.FarBranch16 : i.FarBranch32;
+            Emit(Pick.Stack<SystemFarCall>(stack, half ? 1 : 2));
+            return true;
+        }
         ushort source = IndirectTarget(in i);
-        ref var op = ref Emit(code64 ? &Jump.CallIndirect<Stack64> : &Jump.CallIndirect<Stack32>);
-        op.Src = source;
+        Emit(Pick.Stack<JumpCallIndirect>(stack, LogOf(-i.StackPointerIncrement))).Src = source;
         return true;
+    }
+
+    /// <summary>Loads the far pointer in memory; the result is the offset's size.</summary>
+    private int LoadFar(in Instruction i)
+    {
+        int log = i.Code is Code.Jmp_m1664 or Code.Call_m1664 ? 3 : i.Code is Code.Jmp_m1632 or Code.Call_m1632 ? 2 : 1;
+        EmitAddress<OperandCompute>(in i);
+        Emit(&SystemOps.LoadFar).Imm = 1UL << log;
+        return log;
     }
 
     private ushort IndirectTarget(in Instruction i)
@@ -54,8 +74,8 @@ internal sealed unsafe partial class BlockBuilder
         ushort source = Source(in i, 0);
         if (code64)
             return source;
-        // 32-bit code: the register's upper half may hold anything.
-        ref var cut = ref Emit(&Extend<Size64, Size32>.Zero);
+        // The register's upper part may hold anything.
+        ref var cut = ref Emit(Log(in i, 0) == 1 ? &Extend<Size64, Size16>.Zero : &Extend<Size64, Size32>.Zero);
         cut.Dst = tempOffset;
         cut.Src = source;
         return tempOffset;

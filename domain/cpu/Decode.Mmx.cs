@@ -62,6 +62,7 @@ internal sealed unsafe partial class BlockBuilder
             }
             case Mnemonic.Maskmovq:
             {
+                MaskedTarget(in i);
                 MmxBegin(in i, 1, 2, Mmx.Apart);
                 ref var op = ref Emit(&Sse128.Maskmovdqu);
                 op.Dst = mmxLeftOffset;

@@ -22,6 +22,18 @@ internal unsafe interface IConditionPick
     static abstract Handler Get<TCondition>() where TCondition : struct, ICondition;
 }
 
+internal unsafe interface IStackPick
+{
+    static abstract Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize;
+}
+
+internal enum StackForm
+{
+    Wide,
+    Flat,
+    Segmented,
+}
+
 internal enum AddressForm
 {
     Base,
@@ -59,6 +71,20 @@ internal static unsafe class Pick
         1 => TPick.Get<Size16, TAddress>(),
         2 => TPick.Get<Size32, TAddress>(),
         _ => TPick.Get<Size64, TAddress>(),
+    };
+
+    public static Handler Stack<TPick>(StackForm form, int log) where TPick : struct, IStackPick => form switch
+    {
+        StackForm.Wide => Stack<TPick, Stack64>(log),
+        StackForm.Flat => Stack<TPick, Stack32>(log),
+        _ => Stack<TPick, StackSegmented>(log),
+    };
+
+    private static Handler Stack<TPick, TStack>(int log) where TPick : struct, IStackPick where TStack : struct, IStack => log switch
+    {
+        1 => TPick.Get<TStack, Size16>(),
+        2 => TPick.Get<TStack, Size32>(),
+        _ => TPick.Get<TStack, Size64>(),
     };
 
     /// <summary>Condition code 0–15.</summary>

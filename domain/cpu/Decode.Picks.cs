@@ -82,6 +82,11 @@ internal unsafe struct MoveMemoryLoadNarrowAddress : IMemoryPick
     public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.LoadNarrowAddress;
 }
 
+internal unsafe struct MoveMemoryLoadShortAddress : IMemoryPick
+{
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.LoadShortAddress;
+}
+
 internal unsafe struct ExtendZero<TFrom> : ISizePick where TFrom : struct, ISize
 {
     public static Handler Get<TSize>() where TSize : struct, ISize => &Extend<TSize, TFrom>.Zero;
@@ -167,6 +172,21 @@ internal unsafe struct BitsTestMemory : ISizePick
     public static Handler Get<TSize>() where TSize : struct, ISize => &Bits<TSize>.TestMemory;
 }
 
+internal unsafe struct LegacyBound : ISizePick
+{
+    public static Handler Get<TSize>() where TSize : struct, ISize => &Legacy.Bound<TSize>;
+}
+
+internal unsafe struct SystemInspect : ISizePick
+{
+    public static Handler Get<TSize>() where TSize : struct, ISize => &SystemOps.Inspect<TSize>;
+}
+
+internal unsafe struct SystemLoadPointer : ISizePick
+{
+    public static Handler Get<TSize>() where TSize : struct, ISize => &SystemOps.LoadPointer<TSize>;
+}
+
 internal unsafe struct BitsScanForward : ISizePick
 {
     public static Handler Get<TSize>() where TSize : struct, ISize => &Bits<TSize>.ScanForward;
@@ -237,29 +257,84 @@ internal unsafe struct PortOut : ISizePick
     public static Handler Get<TSize>() where TSize : struct, ISize => &SystemOps.Out<TSize>;
 }
 
-internal unsafe struct StackPush<TStack> : ISizePick where TStack : struct, IStack
+internal unsafe struct StackPush : IStackPick
 {
-    public static Handler Get<TSize>() where TSize : struct, ISize => &Stack<TStack>.Push<TSize>;
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Push<TSize>;
 }
 
-internal unsafe struct StackPushImmediate<TStack> : ISizePick where TStack : struct, IStack
+internal unsafe struct StackPushImmediate : IStackPick
 {
-    public static Handler Get<TSize>() where TSize : struct, ISize => &Stack<TStack>.PushImmediate<TSize>;
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushImmediate<TSize>;
 }
 
-internal unsafe struct StackPop<TStack> : ISizePick where TStack : struct, IStack
+internal unsafe struct StackPop : IStackPick
 {
-    public static Handler Get<TSize>() where TSize : struct, ISize => &Stack<TStack>.Pop<TSize>;
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Pop<TSize>;
 }
 
-internal unsafe struct StackPopTemp<TStack> : ISizePick where TStack : struct, IStack
+internal unsafe struct StackPopTemp : IStackPick
 {
-    public static Handler Get<TSize>() where TSize : struct, ISize => &Stack<TStack>.PopTemp<TSize>;
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopTemp<TSize>;
 }
 
-internal unsafe struct StackPopStore<TStack> : ISizePick where TStack : struct, IStack
+internal unsafe struct StackPopStore : IStackPick
 {
-    public static Handler Get<TSize>() where TSize : struct, ISize => &Stack<TStack>.PopStore<TSize>;
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopStore<TSize>;
+}
+
+internal unsafe struct StackPopSegment : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopSegment<TSize>;
+}
+
+internal unsafe struct StackLeave : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Leave<TSize>;
+}
+
+internal unsafe struct StackEnter : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Enter<TSize>;
+}
+
+internal unsafe struct StackPushFlags : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushFlags<TSize>;
+}
+
+internal unsafe struct StackPopFlags : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopFlags<TSize>;
+}
+
+internal unsafe struct StackPushAll : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushAll<TSize>;
+}
+
+internal unsafe struct StackPopAll : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopAll<TSize>;
+}
+
+internal unsafe struct JumpCall : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Jump.Call<TStack, TSize>;
+}
+
+internal unsafe struct JumpCallIndirect : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Jump.CallIndirect<TStack, TSize>;
+}
+
+internal unsafe struct JumpReturn : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Jump.Return<TStack, TSize>;
+}
+
+internal unsafe struct SystemFarCall : IStackPick
+{
+    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &SystemOps.FarCall<TStack, TSize>;
 }
 
 internal unsafe struct LoopBy : ISizePick
@@ -300,6 +375,11 @@ internal unsafe struct OperandNarrow : IAddressPick
 internal unsafe struct OperandWrapped : IAddressPick
 {
     public static Handler Get<TAddress>() where TAddress : struct, IAddress => &Operand<TAddress>.Wrapped;
+}
+
+internal unsafe struct OperandChecked : IAddressPick
+{
+    public static Handler Get<TAddress>() where TAddress : struct, IAddress => &Operand<TAddress>.Checked;
 }
 
 internal unsafe struct OperandCompute : IAddressPick

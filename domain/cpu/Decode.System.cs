@@ -41,12 +41,8 @@ internal sealed unsafe partial class BlockBuilder
             }
             case Mnemonic.Clts: Emit(&SystemOps.ClearTaskSwitched); return true;
             case Mnemonic.Smsw:
-            {
-                ref var op = ref Emit(&SystemOps.StoreMachineStatus);
-                op.Dst = Output(in i, 0);
-                FinishOutput(in i, 0);
-                return false;
-            }
+                Emit(&SystemOps.StoreMachineStatus);
+                return FromTemp(in i);
             case Mnemonic.Lmsw: return WithSource(in i, &SystemOps.LoadMachineStatus, 0, true);
             case Mnemonic.Lgdt: return AtAddress(in i, &SystemOps.LoadTable, 0);
             case Mnemonic.Lidt: return AtAddress(in i, &SystemOps.LoadTable, 1);
@@ -56,12 +52,19 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Lldt: return WithSource(in i, &SystemOps.LoadTask, 1, false);
             case Mnemonic.Str or Mnemonic.Sldt:
             {
-                ref var op = ref Emit(&SystemOps.StoreTask);
-                op.Imm = i.Mnemonic == Mnemonic.Str ? 0u : 1u;
-                op.Dst = Output(in i, 0);
-                FinishOutput(in i, 0);
-                return false;
+                Emit(&SystemOps.StoreTask).Imm = i.Mnemonic == Mnemonic.Str ? 0u : 1u;
+                return FromTemp(in i);
             }
+            case Mnemonic.Lar: return Inspect(in i, 0);
+            case Mnemonic.Lsl: return Inspect(in i, 1);
+            case Mnemonic.Verr: return Inspect(in i, 2);
+            case Mnemonic.Verw: return Inspect(in i, 3);
+            case Mnemonic.Lss: return LoadPointer(in i, Cpu.SegmentSs);
+            case Mnemonic.Lds: return LoadPointer(in i, Cpu.SegmentDs);
+            case Mnemonic.Les: return LoadPointer(in i, Cpu.SegmentEs);
+            case Mnemonic.Lfs: return LoadPointer(in i, Cpu.SegmentFs);
+            case Mnemonic.Lgs: return LoadPointer(in i, Cpu.SegmentGs);
+            case Mnemonic.Into: Emit(&SystemOps.InterruptOnOverflow); return false;
             case Mnemonic.Invlpg: AtAddress(in i, &SystemOps.InvalidatePage, 0); return true;
             case Mnemonic.Invd or Mnemonic.Wbinvd: Emit(&SystemOps.PrivilegedNop); return false;
             case Mnemonic.Rdmsr: Emit(&SystemOps.ReadModelSpecific); return false;
@@ -73,7 +76,7 @@ internal sealed unsafe partial class BlockBuilder
                 return false;
             }
             case Mnemonic.Cpuid: Emit(&SystemOps.Identify); return false;
-            case Mnemonic.Syscall when code64: Emit(&SystemOps.SystemCall); return true;
+            case Mnemonic.Syscall: Emit(&SystemOps.SystemCall); return true;
             case Mnemonic.Sysretq or Mnemonic.Sysret:
             {
                 ref var op = ref Emit(&SystemOps.SystemReturn);
@@ -81,12 +84,9 @@ internal sealed unsafe partial class BlockBuilder
                 return true;
             }
             case Mnemonic.Swapgs when code64: Emit(&SystemOps.SwapGs); return false;
-            case Mnemonic.Iretq or Mnemonic.Iretd:
-            {
-                ref var op = ref Emit(&SystemOps.InterruptReturn);
-                op.Imm = i.Mnemonic == Mnemonic.Iretq ? 8u : 4u;
+            case Mnemonic.Iret or Mnemonic.Iretd or Mnemonic.Iretq:
+                Emit(&SystemOps.InterruptReturn).Imm = i.Mnemonic switch { Mnemonic.Iret => 2u, Mnemonic.Iretd => 4u, _ => 8u };
                 return true;
-            }
             case Mnemonic.Retf:
             {
                 ref var op = ref Emit(&SystemOps.FarReturn);
@@ -96,16 +96,56 @@ internal sealed unsafe partial class BlockBuilder
             }
             case Mnemonic.Xlatb:
             {
-                ref var op = ref Emit(&Move<Size64>.RegisterRegister);
-                op.Dst = tempAddressOffset;
-                op.Src = Reg(Register.RBX);
-                Emit(&Move.Translate);
+                // The address is (R|E)BX + AL.
+                ref var index = ref Emit(&Extend<Size64, Size8>.Zero);
+                index.Dst = tempOffset;
+                index.Src = Reg(Register.AL);
+                EmitMemory<MoveMemoryRegisterMemory>(in i, 0).Dst = Reg(Register.AL);
                 return false;
             }
             case Mnemonic.Rdpmc:
                 return RaiseAlways(Cpu.ExceptionGeneralProtection);
         }
         return TranslateVector(in i);
+    }
+
+    /// <summary>Temp to a register of any size or to 16 bits of memory, as stores of selectors do.</summary>
+    private bool FromTemp(in Instruction i)
+    {
+        if (IsMemory(in i, 0))
+        {
+            EmitMemory<OperandStore>(in i, 1);
+            return false;
+        }
+        ref var move = ref Emit(Pick.Size<MoveRegisterRegister>(Log(in i, 0)));
+        move.Dst = Reg(i.Op0Register);
+        move.Src = tempOffset;
+        return false;
+    }
+
+    private bool Inspect(in Instruction i, uint question)
+    {
+        int operand = question < 2 ? 1 : 0;
+        ushort source = tempOffset;
+        if (IsMemory(in i, operand))
+            EmitMemory<OperandLoad>(in i, 1);
+        else
+            source = Reg(i.GetOpRegister(operand));
+        ref var op = ref Emit(Pick.Size<SystemInspect>(Log(in i, 0)));
+        op.Src = source;
+        op.Imm = question;
+        if (question < 2)
+            op.Dst = Reg(i.Op0Register);
+        return false;
+    }
+
+    private bool LoadPointer(in Instruction i, int segment)
+    {
+        EmitAddress<OperandCompute>(in i);
+        ref var op = ref Emit(Pick.Size<SystemLoadPointer>(Log(in i, 0)));
+        op.Dst = Reg(i.Op0Register);
+        op.Imm = (ulong)segment;
+        return true;
     }
 
     private bool AtAddress(in Instruction i, Handler handler, uint kind)
@@ -144,15 +184,7 @@ internal sealed unsafe partial class BlockBuilder
         {
             ref var op = ref Emit(&SystemOps.StoreSegment);
             op.Imm = (ulong)(from - Register.ES);
-            if (IsMemory(in i, 0))
-            {
-                EmitMemory<OperandStore>(in i, 1);
-                return false;
-            }
-            ref var move = ref Emit(Pick.Size<MoveRegisterRegister>(Log(in i, 0)));
-            move.Dst = Reg(to);
-            move.Src = tempOffset;
-            return false;
+            return FromTemp(in i);
         }
         var special = to.IsCR() || to.IsDR() ? to : from;
         if (special.IsCR() ? special is not (Register.CR0 or Register.CR2 or Register.CR3 or Register.CR4 or Register.CR8) : special.GetNumber() > 7)

@@ -277,6 +277,7 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Pcmpestrm64: return CompareStrings(in i, 7);
             case Mnemonic.Maskmovdqu:
             {
+                MaskedTarget(in i);
                 ref var op = ref Emit(&Sse128.Maskmovdqu);
                 op.Dst = Reg(i.Op1Register);
                 op.Src = Reg(i.Op2Register);
@@ -295,6 +296,20 @@ internal sealed unsafe partial class BlockBuilder
                 return false;
         }
         return NotKnown(in i);
+    }
+
+    /// <summary>The implied address of MASKMOVDQU and MASKMOVQ: (R|E)DI, in DS or what a prefix says.</summary>
+    private void MaskedTarget(in Instruction i)
+    {
+        var store = i;
+        store.Op0Kind = OpKind.Memory;
+        store.MemoryBase = i.Op0Kind switch
+        {
+            OpKind.MemorySegDI => Register.DI,
+            OpKind.MemorySegEDI => Register.EDI,
+            _ => Register.RDI,
+        };
+        EmitAddress<OperandCompute>(in store);
     }
 
     private struct SseLoad16 : IAddressPick

@@ -9,18 +9,22 @@ internal sealed unsafe partial class BlockBuilder
     /// <summary>Instructions in a block at most.</summary>
     private const int MaxInstructions = 48;
 
+    private const int MaxInstructionBytes = 15;
+
     // No instruction takes more than eight operations; the last has up to two links behind it.
     private const int MaxSlots = MaxInstructions * 8 + 8;
 
     private readonly PointerReader reader = new();
-    private readonly Decoder decoder64, decoder32;
+    private readonly Decoder decoder64, decoder32, decoder16;
+    private readonly InstructionInfoFactory information = new();
     private readonly Instruction[] instructions = new Instruction[MaxInstructions];
     private readonly bool[] flagsDead = new bool[MaxInstructions];
     private int count;
 
     // State of the instruction being translated.
     private int current;
-    private bool code64;
+    private bool code64, segmented;
+    private StackForm stack;
     private int mode;
 
     /// <summary>The operations, followed by the links of the last.</summary>
@@ -49,8 +53,10 @@ internal sealed unsafe partial class BlockBuilder
         fpuOffset = Offset(s, s->Fpu);
         mmxLeftOffset = Offset(s, s->MmxLeft);
         Slots = (Op*)NativeMemory.AlignedAlloc((nuint)(MaxSlots * sizeof(Op)), 64);
-        decoder64 = Decoder.Create(64, reader);
-        decoder32 = Decoder.Create(32, reader);
+        // 0F 18 to 0F 1F are one space of no-operations; what CET and others made of some needs what CPUID does not announce.
+        decoder64 = Decoder.Create(64, reader, DecoderOptions.ForceReservedNop);
+        decoder32 = Decoder.Create(32, reader, DecoderOptions.ForceReservedNop);
+        decoder16 = Decoder.Create(16, reader, DecoderOptions.ForceReservedNop);
     }
 
     /// <summary>Bytes for the decoder, straight from guest memory.</summary>
@@ -68,7 +74,9 @@ internal sealed unsafe partial class BlockBuilder
     {
         this.mode = mode;
         code64 = (mode & Cpu.ModeCode64) != 0;
-        var decoder = code64 ? decoder64 : decoder32;
+        segmented = (mode & (Cpu.ModeSegmented | Cpu.ModeCode16)) != 0;
+        stack = code64 ? StackForm.Wide : segmented ? StackForm.Segmented : StackForm.Flat;
+        var decoder = code64 ? decoder64 : (mode & Cpu.ModeCode16) != 0 ? decoder16 : decoder32;
         int limit = (mode & Cpu.ModeSingle) != 0 ? 1 : MaxInstructions;
         reader.At = code;
         reader.End = code + available;
@@ -105,7 +113,9 @@ internal sealed unsafe partial class BlockBuilder
                 ended = true;
                 break;
             }
-            ended = Translate(in i);
+            // More than 15 bytes: the decoder stops there (SDM vol. 2, 2.3.11).
+            ended = i.Code == Code.INVALID && bytes - (int)(i.IP - rip) >= MaxInstructionBytes
+                ? RaiseAlways(Cpu.ExceptionGeneralProtection) : Translate(in i);
         }
         if (!ended)
         {
@@ -238,7 +248,8 @@ internal sealed unsafe partial class BlockBuilder
         if (i.MemoryIndex != Register.None)
         {
             address.Form = AddressForm.Index;
-            address.Index = Reg(i.MemoryIndex);
+            // XLAT's index is a byte, extended to Temp before.
+            address.Index = i.MemoryIndex == Register.AL ? tempOffset : Reg(i.MemoryIndex);
             address.Scale = (byte)LogOf(i.MemoryIndexScale);
         }
         return address;
@@ -246,6 +257,11 @@ internal sealed unsafe partial class BlockBuilder
 
     private bool IsNarrow(in Instruction i) =>
         !code64 || i.MemoryBase.GetSize() == 4 || i.MemoryIndex.GetSize() == 4;
+
+    /// <summary>16-bit addresses.</summary>
+    private static bool IsShort(in Instruction i) =>
+        i.MemoryBase.GetSize() == 2 || i.MemoryIndex.GetSize() == 2
+        || (i.MemoryBase == Register.None && i.MemoryIndex == Register.None && i.MemoryDisplSize == 2);
 
     /// <summary>The memory operand's address, computed ahead where one of the plain forms is not enough.</summary>
     private Address Ea(in Instruction i)
@@ -266,11 +282,34 @@ internal sealed unsafe partial class BlockBuilder
         }
         if (!based && !narrow)
             return plain;
+        if (!code64 && (segmented || based || segment == Register.CS || IsShort(in i)))
+            return CheckedEa(in i, plain);
         ref var op = ref Emit(!code64 ? Pick.Address<OperandWrapped>(plain.Form)
             : narrow ? Pick.Address<OperandNarrow>(plain.Form) : Pick.Address<OperandSegmented>(plain.Form));
         plain.Apply(ref op);
         op.Src = based ? (ushort)(segmentBaseOffset + 8 * (segment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs)) : zeroOffset;
         return new Address { Base = eaTempOffset, Index = zeroOffset };
+    }
+
+    private Address CheckedEa(in Instruction i, Address plain)
+    {
+        ref var op = ref Emit(Pick.Address<OperandChecked>(plain.Form));
+        plain.Apply(ref op);
+        op.Src = (ushort)(i.MemorySegment - Register.ES);
+        op.Dst = (ushort)System.Math.Max(i.MemorySize.GetSize(), 1);
+        op.Imm = (IsShort(in i) ? ushort.MaxValue : uint.MaxValue) | (WritesMemory(in i) ? 1UL << 32 : 0);
+        return new Address { Base = eaTempOffset, Index = zeroOffset };
+    }
+
+    private bool WritesMemory(in Instruction i)
+    {
+        foreach (var used in information.GetInfo(in i).GetUsedMemory())
+        {
+            if (used.Access is OpAccess.Write or OpAccess.ReadWrite or OpAccess.CondWrite or OpAccess.ReadCondWrite
+                && used.Base == i.MemoryBase && used.Displacement == i.MemoryDisplacement64)
+                return true;
+        }
+        return false;
     }
 
     /// <summary>Emits an operation on the memory operand.</summary>

@@ -52,11 +52,22 @@ internal static unsafe class Jump
             target->Handler(s, target);
     }
 
+    /// <summary>Whether a branch may lead there; #GP at the branch when it may not.</summary>
+    private static bool MayGoTo(CpuState* s, Op* op, ulong rip)
+    {
+        bool may = s->Code64 ? (ulong)((long)rip << 16 >> 16) == rip : rip <= s->SegmentLimit[Cpu.SegmentCs];
+        if (!may)
+            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+        return may;
+    }
+
     public static void Indirect(CpuState* s, Op* op)
     {
         ulong rip = *(ulong*)((byte*)s + op->Src);
-        s->Budget -= op->Count;
         var target = Find(s, rip);
+        if (target == null && !MayGoTo(s, op, rip))
+            return;
+        s->Budget -= op->Count;
         if (target != null)
         {
             target->Handler(s, target);
@@ -65,17 +76,17 @@ internal static unsafe class Jump
         s->Rip = rip;
     }
 
-    public static void Call<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
+    public static void Call<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
     {
-        ulong stack = TStack.Wrap(s->Gpr[4] - (ulong)TStack.Bytes);
+        ulong pointer = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes), stack = TStack.Linear(s, pointer);
         var entry = Mmu.WriteEntry(s, stack);
-        if (Mmu.Misses(entry, stack, TStack.Bytes))
+        if (Mmu.Misses(entry, stack, TSize.Bytes) || !TStack.Allows(s, pointer, TSize.Bytes, true))
         {
-            CallAcross<TStack>(s, op);
+            CallAcross<TStack, TSize>(s, op);
             return;
         }
-        TStack.Store((byte*)(stack + entry->Addend), op->Rip + op->Length);
-        s->Gpr[4] = stack;
+        TSize.Store((byte*)(stack + entry->Addend), op->Rip + op->Length);
+        TStack.Set(s, pointer);
         var link = (Link*)(op + 1);
         long left = s->Budget - op->Count;
         s->Budget = left;
@@ -91,25 +102,27 @@ internal static unsafe class Jump
 
     /// <summary>CALL whose return address missed the TLB. It is followed by a link, so it cannot simply run again.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void CallAcross<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
+    private static void CallAcross<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
     {
-        ulong stack = TStack.Wrap(s->Gpr[4] - (ulong)TStack.Bytes);
-        if (!Mmu.Write<TStack>(s, op, stack, op->Rip + op->Length))
+        ulong pointer = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes);
+        if (!Stack<TStack>.Put<TSize>(s, op, pointer, op->Rip + op->Length))
             return;
-        s->Gpr[4] = stack;
+        TStack.Set(s, pointer);
         s->Budget -= op->Count;
         s->Rip = ((Link*)(op + 1))->Rip;
     }
 
-    public static void CallIndirect<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
+    public static void CallIndirect<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
     {
-        ulong rip = TStack.Load((byte*)s + op->Src);
-        ulong stack = TStack.Wrap(s->Gpr[4] - (ulong)TStack.Bytes);
-        if (!Mmu.Write<TStack>(s, op, stack, op->Rip + op->Length))
-            return;
-        s->Gpr[4] = stack;
-        s->Budget -= op->Count;
+        ulong rip = TSize.Load((byte*)s + op->Src);
+        ulong pointer = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes);
         var target = Find(s, rip);
+        if (target == null && !MayGoTo(s, op, rip))
+            return;
+        if (!Stack<TStack>.Put<TSize>(s, op, pointer, op->Rip + op->Length))
+            return;
+        TStack.Set(s, pointer);
+        s->Budget -= op->Count;
         if (target != null)
         {
             target->Handler(s, target);
@@ -119,36 +132,38 @@ internal static unsafe class Jump
     }
 
     /// <summary>RET; Imm more bytes leave the stack.</summary>
-    public static void Return<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
+    public static void Return<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
     {
-        ulong stack = TStack.Wrap(s->Gpr[4]);
+        ulong pointer = TStack.Wrap(s, s->Gpr[4]), stack = TStack.Linear(s, pointer);
         var entry = Mmu.ReadEntry(s, stack);
-        if (Mmu.Misses(entry, stack, TStack.Bytes))
+        if (Mmu.Misses(entry, stack, TSize.Bytes) || !TStack.Allows(s, pointer, TSize.Bytes, false))
         {
-            ReturnAcross<TStack>(s, op);
+            ReturnAcross<TStack, TSize>(s, op);
             return;
         }
-        ulong rip = TStack.Load((byte*)(stack + entry->Addend));
-        s->Gpr[4] = TStack.Wrap(stack + (ulong)TStack.Bytes + op->Imm);
+        var target = Find(s, TSize.Load((byte*)(stack + entry->Addend)));
+        if (target == null)
+        {
+            ReturnAcross<TStack, TSize>(s, op);
+            return;
+        }
+        TStack.Set(s, TStack.Wrap(s, pointer + (ulong)TSize.Bytes + op->Imm));
         s->Budget -= op->Count;
-        var target = Find(s, rip);
-        if (target != null)
-        {
-            target->Handler(s, target);
-            return;
-        }
-        s->Rip = rip;
+        target->Handler(s, target);
     }
 
+    /// <summary>RET that the TLB or the jump cache does not know the way of.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ReturnAcross<TStack>(CpuState* s, Op* op) where TStack : struct, IStack
+    private static void ReturnAcross<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
     {
-        ulong stack = TStack.Wrap(s->Gpr[4]);
-        byte* at = Mmu.Read(s, op, stack, TStack.Bytes);
+        byte* at = Stack<TStack>.At<TSize>(s, op, 0);
         if (at == null)
             return;
-        s->Rip = TStack.Load(at);
-        s->Gpr[4] = TStack.Wrap(stack + (ulong)TStack.Bytes + op->Imm);
+        ulong rip = TSize.Load(at);
+        if (!MayGoTo(s, op, rip))
+            return;
+        s->Rip = rip;
+        TStack.Set(s, TStack.Wrap(s, s->Gpr[4] + (ulong)TSize.Bytes + op->Imm));
         s->Budget -= op->Count;
     }
 

@@ -113,6 +113,13 @@ internal static unsafe class MoveMemory<TSize, TAddress> where TSize : struct, I
         TSize.SetRegister((byte*)s + op->Dst, (uint)TAddress.Of(s, op));
         op[1].Handler(s, op + 1);
     }
+
+    /// <summary>LEA with 16-bit addresses.</summary>
+    public static void LoadShortAddress(CpuState* s, Op* op)
+    {
+        TSize.SetRegister((byte*)s + op->Dst, (ushort)TAddress.Of(s, op));
+        op[1].Handler(s, op + 1);
+    }
 }
 
 /// <summary>Widening moves.</summary>
@@ -211,13 +218,4 @@ internal static unsafe class Move
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>XLAT: the address has been computed without AL.</summary>
-    public static void Translate(CpuState* s, Op* op)
-    {
-        byte* at = Mmu.Read(s, op, s->TempAddress + *(byte*)s, 1);
-        if (at == null)
-            return;
-        *(byte*)s = *at;
-        op[1].Handler(s, op + 1);
-    }
 }

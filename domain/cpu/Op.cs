@@ -33,15 +33,18 @@ internal unsafe struct Op
 
     public ulong Imm;
 
-    /// <summary>Linear address of the instruction.</summary>
+    /// <summary>Address of the instruction, an offset into the code segment.</summary>
     public ulong Rip;
 }
 
-/// <summary>A run of instructions within one page (or a single one across two), keyed by physical and linear address.</summary>
+/// <summary>A run of instructions within one page (or a single one across two), keyed by physical address and instruction pointer.</summary>
 internal unsafe struct Block
 {
     public ulong Physical;
     public ulong Rip;
+
+    /// <summary>Base and limit of the code segment, as <see cref="Cpu"/> packs them.</summary>
+    public ulong CodeBounds;
 
     /// <summary>Physical address of the second page, or all ones.</summary>
     public ulong SecondPage;

@@ -365,15 +365,15 @@ internal static unsafe partial class Sse128
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>MASKMOVDQU: bytes of the first operand (Dst) selected by the second, to DS:RDI. Base is the segment base.</summary>
+    /// <summary>MASKMOVDQU: bytes of the first operand (Dst) selected by the second, to TempAddress.</summary>
     public static void Maskmovdqu(CpuState* s, Op* op)
     {
-        ulong address = s->Gpr[7] + *(ulong*)((byte*)s + op->Base);
+        ulong address = s->TempAddress;
         byte* value = (byte*)s + op->Dst;
         byte* mask = (byte*)s + op->Src;
         for (int i = 0; i < 16; i++)
         {
-            if ((mask[i] & 0x80) != 0 && !Mmu.Write<Size8>(s, op, address + (ulong)i, value[i]))
+            if ((mask[i] & 0x80) != 0 && !Mmu.Write<Size8>(s, op, Mmu.Linear(s, address + (ulong)i), value[i]))
                 return;
         }
         op[1].Handler(s, op + 1);

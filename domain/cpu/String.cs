@@ -4,7 +4,8 @@ namespace Domain;
 
 /// <summary>String instructions, with REP page by page (SDM vol. 1, 7.3.9).</summary>
 /// <remarks>
-/// Src is the offset of the source's segment base. Scale 1 means 32-bit index registers. Imm: 0 once, 1 REP or REPE, 2 REPNE.
+/// Src and Base are the offsets of the source's and the destination's segment base; Index is the source's segment, and Disp 1 has
+/// segments checked. Scale is a <see cref="StringAddress"/>. Imm: 0 once, 1 REP or REPE, 2 REPNE.
 /// Registers advance as elements complete, so a fault, or giving way to interrupts, restarts in the middle.
 /// </remarks>
 internal static unsafe class String<TSize> where TSize : struct, ISize
@@ -20,9 +21,30 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
 
     private static int Cost(CpuState* s, byte* at) => at == (byte*)s->Scratch ? SlowCost : 1;
 
+    private static ulong Target(CpuState* s, Op* op) => Mmu.Linear(s, (s->Gpr[7] & Width(op)) + *(ulong*)((byte*)s + op->Base));
+
+    /// <summary>The checks of 32- and 16-bit code: true after a fault.</summary>
+    private static bool RefusesSource(CpuState* s, Op* op) => op->Disp != 0 && Refuses(s, op, op->Index, s->Gpr[6], false);
+
+    private static bool RefusesTarget(CpuState* s, Op* op, bool write) =>
+        op->Disp != 0 && Refuses(s, op, Cpu.SegmentEs, s->Gpr[7], write);
+
+    private static bool Refuses(CpuState* s, Op* op, int segment, ulong offset, bool write)
+    {
+        if (Segment.Allows(s, segment, offset & Width(op), TSize.Bytes, write))
+            return false;
+        Segment.Refuse(s, op, segment);
+        return true;
+    }
+
     private static ulong Source(CpuState* s, Op* op) => Mmu.Linear(s, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src));
 
-    private static ulong Width(Op* op) => op->Scale != 0 ? uint.MaxValue : ulong.MaxValue;
+    private static ulong Width(Op* op) => op->Scale switch
+    {
+        0 => ulong.MaxValue,
+        StringAddress.Narrow => uint.MaxValue,
+        _ => ushort.MaxValue,
+    };
 
     private static ulong Step(CpuState* s) => (s->SystemFlags & Flags.Direction) == 0 ? (ulong)TSize.Bytes : 0 - (ulong)TSize.Bytes;
 
@@ -30,10 +52,12 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
 
     private static void Advance(CpuState* s, Op* op, int register, ulong by)
     {
-        if (op->Scale != 0)
+        if (op->Scale == 0)
+            s->Gpr[register] += by;
+        else if (op->Scale == StringAddress.Narrow)
             s->Gpr[register] = (uint)(s->Gpr[register] + by);
         else
-            s->Gpr[register] += by;
+            *(ushort*)&s->Gpr[register] += (ushort)by;
     }
 
     private static void CountDown(CpuState* s, Op* op, ulong elements)
@@ -62,7 +86,9 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 Pause(s, op);
                 return;
             }
-            ulong from = Source(s, op), to = s->Gpr[7] & Width(op);
+            if (RefusesSource(s, op) || RefusesTarget(s, op, true))
+                return;
+            ulong from = Source(s, op), to = Target(s, op);
             byte* source = Mmu.Read(s, op, from, TSize.Bytes);
             if (source == null)
                 return;
@@ -74,7 +100,7 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                     return;
                 allowance -= SlowCost;
             }
-            else if ((long)step < 0 || source == (byte*)s->Scratch || left == 1 || s->Step)
+            else if ((long)step < 0 || source == (byte*)s->Scratch || left == 1 || s->Step || op->Disp != 0 || op->Scale == StringAddress.Short)
             {
                 TSize.Store(target, TSize.Load(source));
                 allowance -= Cost(s, source);
@@ -113,7 +139,9 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 Pause(s, op);
                 return;
             }
-            ulong to = s->Gpr[7] & Width(op);
+            if (RefusesTarget(s, op, true))
+                return;
+            ulong to = Target(s, op);
             ulong elements = 1;
             byte* target = Mmu.WriteHit(s, to, TSize.Bytes);
             if (target == null)
@@ -122,7 +150,7 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                     return;
                 allowance -= SlowCost;
             }
-            else if ((long)step < 0 || left == 1 || s->Step)
+            else if ((long)step < 0 || left == 1 || s->Step || op->Disp != 0 || op->Scale == StringAddress.Short)
             {
                 TSize.Store(target, value);
                 allowance--;
@@ -157,6 +185,8 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 Pause(s, op);
                 return;
             }
+            if (RefusesSource(s, op))
+                return;
             byte* at = Mmu.Read(s, op, Source(s, op), TSize.Bytes);
             if (at == null)
                 return;
@@ -180,7 +210,9 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 Pause(s, op);
                 return;
             }
-            byte* at = Mmu.Read(s, op, s->Gpr[7] & Width(op), TSize.Bytes);
+            if (RefusesTarget(s, op, false))
+                return;
+            byte* at = Mmu.Read(s, op, Target(s, op), TSize.Bytes);
             if (at == null)
                 return;
             ulong other = TSize.Load(at);
@@ -205,12 +237,14 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 Pause(s, op);
                 return;
             }
+            if (RefusesSource(s, op) || RefusesTarget(s, op, false))
+                return;
             byte* at = Mmu.Read(s, op, Source(s, op), TSize.Bytes);
             if (at == null)
                 return;
             ulong first = TSize.Load(at);
             allowance -= Cost(s, at);
-            at = Mmu.Read(s, op, s->Gpr[7] & Width(op), TSize.Bytes);
+            at = Mmu.Read(s, op, Target(s, op), TSize.Bytes);
             if (at == null)
                 return;
             ulong second = TSize.Load(at);
@@ -240,7 +274,9 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 return;
             }
             allowance -= PortCost;
-            ulong to = s->Gpr[7] & Width(op);
+            if (RefusesTarget(s, op, true))
+                return;
+            ulong to = Target(s, op);
             var owner = Mmu.Owner(s);
             // The port must not be read before it is certain that the value can be stored.
             if (!owner.ProbeWrite(op, to, TSize.Bytes))
@@ -267,6 +303,8 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 return;
             }
             allowance -= PortCost;
+            if (RefusesSource(s, op))
+                return;
             byte* at = Mmu.Read(s, op, Source(s, op), TSize.Bytes);
             if (at == null)
                 return;
@@ -276,4 +314,10 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
         }
         op[1].Handler(s, op + 1);
     }
+}
+
+/// <summary>Index registers and counts of 32 and of 16 bits.</summary>
+internal static class StringAddress
+{
+    public const byte Narrow = 1, Short = 2;
 }

@@ -76,6 +76,17 @@ internal static unsafe class SystemOps
         s->Exit = ExitReason.Halt;
     }
 
+    /// <summary>INTO: INT 4 when OF is set.</summary>
+    public static void InterruptOnOverflow(CpuState* s, Op* op)
+    {
+        if (!Flags.Overflow(s))
+        {
+            op[1].Handler(s, op + 1);
+            return;
+        }
+        Interrupt(s, op);
+    }
+
     /// <summary>INT n, INT3.</summary>
     public static void Interrupt(CpuState* s, Op* op)
     {
@@ -159,9 +170,10 @@ internal static unsafe class SystemOps
         Next(s, op);
     }
 
+    /// <summary>SMSW, to Temp.</summary>
     public static void StoreMachineStatus(CpuState* s, Op* op)
     {
-        *(ulong*)((byte*)s + op->Dst) = s->Cr0;
+        s->Temp = s->Cr0;
         op[1].Handler(s, op + 1);
     }
 
@@ -225,9 +237,10 @@ internal static unsafe class SystemOps
         op[1].Handler(s, op + 1);
     }
 
+    /// <summary>STR (Imm 0), SLDT (1), to Temp.</summary>
     public static void StoreTask(CpuState* s, Op* op)
     {
-        *(ulong*)((byte*)s + op->Dst) = op->Imm == 0 ? s->TssSelector : s->LdtSelector;
+        s->Temp = op->Imm == 0 ? s->TssSelector : s->LdtSelector;
         op[1].Handler(s, op + 1);
     }
 
@@ -348,10 +361,15 @@ internal static unsafe class SystemOps
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>IRETQ or IRETD in long mode; Imm is the word.</summary>
-    public static void InterruptReturn(CpuState* s, Op* op)
+    /// <summary>IRET; Imm is the word's size.</summary>
+    public static void InterruptReturn(CpuState* s, Op* op) =>
+        FarDone(s, op, Mmu.Owner(s).InterruptReturn((int)op->Imm));
+
+    private static void FarDone(CpuState* s, Op* op, bool done)
     {
-        if (!Mmu.Owner(s).InterruptReturn(op))
+        if (done)
+            s->Budget -= op->Count;
+        else
             Failed(s, op);
     }
 
@@ -363,30 +381,60 @@ internal static unsafe class SystemOps
     }
 
     /// <summary>MOV to segment register Imm.</summary>
-    public static void LoadSegment(CpuState* s, Op* op)
+    public static void LoadSegment(CpuState* s, Op* op) => TakeSegment(s, op, *(ushort*)((byte*)s + op->Src));
+
+    /// <summary>Loads segment register Imm and ends the block; false after a fault.</summary>
+    public static bool TakeSegment(CpuState* s, Op* op, ushort selector)
     {
-        if (!Mmu.Owner(s).LoadSegment((int)op->Imm, *(ushort*)((byte*)s + op->Src)))
+        if (!Mmu.Owner(s).LoadSegment((int)op->Imm, selector))
+        {
+            Failed(s, op);
+            return false;
+        }
+        if (op->Imm == Cpu.SegmentSs)
+            ShadowStack(s);
+        Next(s, op);
+        return true;
+    }
+
+    /// <summary>LSS, LDS, LES, LFS, LGS: an offset of TSize at TempAddress for register Dst, then a selector for segment Imm.</summary>
+    public static void LoadPointer<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
+    {
+        byte* at = Mmu.Read(s, op, s->TempAddress, TSize.Bytes);
+        if (at == null)
+            return;
+        ulong offset = TSize.Load(at);
+        at = Mmu.Read(s, op, Mmu.Linear(s, s->TempAddress + (ulong)TSize.Bytes), 2);
+        if (at == null)
+            return;
+        if (!Mmu.Owner(s).LoadSegment((int)op->Imm, *(ushort*)at))
         {
             Failed(s, op);
             return;
         }
-        if (op->Imm == Cpu.SegmentSs)
-            ShadowStack(s);
+        TSize.SetRegister((byte*)s + op->Dst, offset);
         Next(s, op);
     }
 
-    /// <summary>POP to FS or GS (or another, in 32-bit code): the value is in Temp, Dst grows by the word in Scale.</summary>
-    public static void PopSegment(CpuState* s, Op* op)
+    /// <summary>LAR (0), LSL (1) to register Dst, VERR (2), VERW (3): question Imm about the selector at Src.</summary>
+    public static void Inspect<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
-        if (!Mmu.Owner(s).LoadSegment((int)op->Imm, (ushort)s->Temp))
+        if (!InspectInto<TSize>(s, op))
         {
             Failed(s, op);
             return;
         }
-        s->Gpr[4] = s->Code64 ? s->Gpr[4] + op->Scale : (uint)(s->Gpr[4] + op->Scale);
-        if (op->Imm == Cpu.SegmentSs)
-            ShadowStack(s);
-        Next(s, op);
+        op[1].Handler(s, op + 1);
+    }
+
+    private static bool InspectInto<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
+    {
+        if (!Mmu.Owner(s).Inspect(*(ushort*)((byte*)s + op->Src), (int)op->Imm, out bool known, out uint value))
+            return false;
+        Flags.Change(s, Flags.Z, known ? Flags.Z : 0);
+        if (known && op->Imm < 2)
+            TSize.SetRegister((byte*)s + op->Dst, value);
+        return true;
     }
 
     /// <summary>Copies segment register Imm to Temp.</summary>
@@ -396,68 +444,58 @@ internal static unsafe class SystemOps
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>JMP ptr16:32, in 32-bit code: selector in Src, offset in Imm.</summary>
-    public static void FarJump(CpuState* s, Op* op)
-    {
-        if (!Mmu.Owner(s).FarTransfer(op->Src, op->Imm, false))
-            Failed(s, op);
-        else
-            s->Budget -= op->Count;
-    }
+    /// <summary>JMP ptr16:16/32: selector in Src, offset in Imm.</summary>
+    public static void FarJump(CpuState* s, Op* op) => FarDone(s, op, Mmu.Owner(s).FarTransfer(op->Src, op->Imm));
 
-    /// <summary>JMP m16:16/32/64: Imm bytes of offset at TempAddress, then the selector.</summary>
-    public static void FarJumpMemory(CpuState* s, Op* op)
+    /// <summary>Takes Imm bytes of offset and a selector from TempAddress to Temp and EaTemp, for what comes next.</summary>
+    public static void LoadFar(CpuState* s, Op* op)
     {
         int size = (int)op->Imm;
         byte* at = Mmu.Read(s, op, s->TempAddress, size);
         if (at == null)
             return;
-        ulong offset = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
+        s->Temp = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
         at = Mmu.Read(s, op, Mmu.Linear(s, s->TempAddress + (ulong)size), 2);
         if (at == null)
             return;
-        if (!Mmu.Owner(s).FarTransfer(*(ushort*)at, offset, false))
+        s->EaTemp = *(ushort*)at;
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>JMP m16:16/32/64 behind <see cref="LoadFar"/>.</summary>
+    public static void FarJumpLoaded(CpuState* s, Op* op) => FarDone(s, op, Mmu.Owner(s).FarTransfer((ushort)s->EaTemp, s->Temp));
+
+    /// <summary>CALL far, with the target in Temp and EaTemp: CS and the return address go to the stack as words of TSize.</summary>
+    public static void FarCall<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
+    {
+        var owner = Mmu.Owner(s);
+        if (!owner.CheckFar((ushort)s->EaTemp, s->Temp))
+        {
             Failed(s, op);
-        else
-            s->Budget -= op->Count;
+            return;
+        }
+        ulong upper = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes), lower = TStack.Wrap(s, upper - (ulong)TSize.Bytes);
+        if (!TStack.Allows(s, lower, TSize.Bytes, true))
+        {
+            Segment.Refuse(s, op, Cpu.SegmentSs);
+            return;
+        }
+        if (!owner.ProbeWrite(op, TStack.Linear(s, lower), TSize.Bytes)
+            || !Stack<TStack>.Put<TSize>(s, op, upper, s->Selector[Cpu.SegmentCs])
+            || !Stack<TStack>.Put<TSize>(s, op, lower, op->Rip + op->Length))
+            return;
+        TStack.Set(s, lower);
+        FarDone(s, op, owner.FarTransfer((ushort)s->EaTemp, s->Temp));
+    }
+
+    /// <summary>Sets the target of <see cref="FarCall"/>: selector in Src, offset in Imm.</summary>
+    public static void FarTarget(CpuState* s, Op* op)
+    {
+        s->Temp = op->Imm;
+        s->EaTemp = op->Src;
+        op[1].Handler(s, op + 1);
     }
 
     /// <summary>RETF with words of Scale bytes; Imm more bytes leave the stack.</summary>
-    public static void FarReturn(CpuState* s, Op* op)
-    {
-        ulong stack = s->Code64 ? s->Gpr[4] : (uint)s->Gpr[4];
-        int size = op->Scale;
-        byte* at = Mmu.Read(s, op, stack, size);
-        if (at == null)
-            return;
-        ulong offset = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
-        at = Mmu.Read(s, op, stack + (ulong)size, 2);
-        if (at == null)
-            return;
-        ushort selector = *(ushort*)at;
-        stack += 2 * (ulong)size + op->Imm;
-        ulong outerStack = 0;
-        ushort outerSelector = 0;
-        bool outward = (selector & 3) > s->Cpl;
-        if (outward)
-        {
-            at = Mmu.Read(s, op, stack, size);
-            if (at == null)
-                return;
-            outerStack = size == 8 ? *(ulong*)at : size == 4 ? *(uint*)at : *(ushort*)at;
-            at = Mmu.Read(s, op, stack + (ulong)size, 2);
-            if (at == null)
-                return;
-            outerSelector = *(ushort*)at;
-        }
-        if (!Mmu.Owner(s).FarTransfer(selector, offset, true))
-        {
-            Failed(s, op);
-            return;
-        }
-        s->Gpr[4] = outward ? outerStack + op->Imm : stack;
-        if (outward)
-            s->Selector[Cpu.SegmentSs] = outerSelector;
-        s->Budget -= op->Count;
-    }
+    public static void FarReturn(CpuState* s, Op* op) => FarDone(s, op, Mmu.Owner(s).FarReturn(op->Scale, op->Imm));
 }

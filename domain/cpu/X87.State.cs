@@ -6,12 +6,17 @@ namespace Domain;
 /// <summary>x87 control and status words, and the memory images of the whole state.</summary>
 internal static unsafe partial class X87
 {
-    public static void Initialize(CpuState* s, Op* op)
+    private static void Reset(CpuState* s)
     {
         s->FpuControl = 0x37f;
         s->FpuStatus = 0;
         s->FpuTop = 0;
         s->FpuValid = 0;
+    }
+
+    public static void Initialize(CpuState* s, Op* op)
+    {
+        Reset(s);
         op[1].Handler(s, op + 1);
     }
 
@@ -86,54 +91,75 @@ internal static unsafe partial class X87
         return (ushort)tags;
     }
 
-    /// <summary>FNSTENV (Imm 0), FNSAVE (Imm 1): 28 bytes, then 80 of registers.</summary>
+    // The environment is seven words of 4 or of 2 bytes; FNSAVE's 80 bytes of registers follow. Imm is the image's size.
+    private static bool IsHalf(Op* op) => op->Imm is 14 or 94;
+
+    private static bool HasRegisters(Op* op) => op->Imm > 28;
+
+    /// <summary>FNSTENV, FNSAVE.</summary>
     public static void StoreEnvironment(CpuState* s, Op* op)
     {
-        byte* image = stackalloc byte[108];
-        new Span<uint>(image, 7).Clear();
-        ((uint*)image)[0] = s->FpuControl | 0xffff_0000;
-        ((uint*)image)[1] = StatusWord(s) | 0xffff_0000;
-        ((uint*)image)[2] = Tags(s) | 0xffff_0000;
-        ((uint*)image)[6] = 0xffff_0000;
-        for (int i = 0; i < 8; i++)
-        {
-            var value = Raw(s, Physical(s, i));
-            *(ulong*)(image + 28 + 10 * i) = value.Significand;
-            *(ushort*)(image + 36 + 10 * i) = value.SignExponent;
-        }
-        if (!Copy(s, op, image, op->Imm == 0 ? 28 : 108, false))
+        if (!StoreEnvironmentBody(s, op))
             return;
-        if (op->Imm == 0)
-            s->FpuControl |= 0x3f;
-        else
-        {
-            s->FpuControl = 0x37f;
-            s->FpuStatus = 0;
-            s->FpuTop = 0;
-            s->FpuValid = 0;
-        }
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>FLDENV (Imm 0), FRSTOR (Imm 1).</summary>
-    public static void LoadEnvironment(CpuState* s, Op* op)
+    private static bool StoreEnvironmentBody(CpuState* s, Op* op)
     {
         byte* image = stackalloc byte[108];
-        if (!Copy(s, op, image, op->Imm == 0 ? 28 : 108, true))
+        new Span<byte>(image, 28).Clear();
+        int step = IsHalf(op) ? 1 : 2;
+        ushort* words = (ushort*)image;
+        words[0] = s->FpuControl;
+        words[step] = StatusWord(s);
+        words[2 * step] = Tags(s);
+        if (step == 2)
+            words[1] = words[3] = words[5] = words[13] = 0xffff;
+        byte* registers = image + 14 * step;
+        for (int i = 0; i < 8; i++)
+        {
+            var value = Raw(s, Physical(s, i));
+            *(ulong*)(registers + 10 * i) = value.Significand;
+            *(ushort*)(registers + 10 * i + 8) = value.SignExponent;
+        }
+        if (!Copy(s, op, image, (int)op->Imm, false))
+            return false;
+        if (!HasRegisters(op))
+            s->FpuControl |= 0x3f;
+        else
+            Reset(s);
+        return true;
+    }
+
+    /// <summary>FLDENV, FRSTOR.</summary>
+    public static void LoadEnvironment(CpuState* s, Op* op)
+    {
+        if (!LoadEnvironmentBody(s, op))
             return;
-        s->FpuControl = (ushort)(*(ushort*)image | 0x40);
-        s->FpuStatus = (ushort)(*(ushort*)(image + 4) & 0x477f);
-        s->FpuTop = *(ushort*)(image + 4) >> 11 & 7;
-        ushort tags = *(ushort*)(image + 8);
-        for (int i = 0; op->Imm != 0 && i < 8; i++)
-            SetRaw(s, Physical(s, i), new Float80(*(ulong*)(image + 28 + 10 * i), *(ushort*)(image + 36 + 10 * i)));
+        op[1].Handler(s, op + 1);
+    }
+
+    private static bool LoadEnvironmentBody(CpuState* s, Op* op)
+    {
+        byte* image = stackalloc byte[108];
+        if (!Copy(s, op, image, (int)op->Imm, true))
+            return false;
+        int step = IsHalf(op) ? 1 : 2;
+        ushort* words = (ushort*)image;
+        s->FpuControl = (ushort)(words[0] | 0x40);
+        s->FpuStatus = (ushort)(words[step] & 0x477f);
+        s->FpuTop = words[step] >> 11 & 7;
+        ushort tags = words[2 * step];
+        byte* registers = image + 14 * step;
+        for (int i = 0; HasRegisters(op) && i < 8; i++)
+            SetRaw(s, Physical(s, i), new Float80(*(ulong*)(registers + 10 * i), *(ushort*)(registers + 10 * i + 8)));
         s->FpuValid = 0;
         for (int i = 0; i < 8; i++)
         {
             if ((tags >> (2 * i) & 3) != 3)
                 s->FpuValid |= 1u << i;
         }
-        op[1].Handler(s, op + 1);
+        return true;
     }
 
     /// <summary>FXSAVE; Imm 1: the 64-bit form. 512 bytes at TempAddress, aligned to 16 (SDM vol. 1, 10.5.1).</summary>
