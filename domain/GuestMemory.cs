@@ -23,7 +23,8 @@ public sealed unsafe class GuestMemory
     /// <summary>Bytes of RAM; a multiple of the page size.</summary>
     public readonly ulong Size;
 
-    private GuestMemory(byte* @base, ulong size)
+    /// <summary>RAM that somebody else has mapped.</summary>
+    internal GuestMemory(byte* @base, ulong size)
     {
         Base = @base;
         Size = size;

@@ -39,14 +39,19 @@ internal static unsafe class HostComparison
 
     /// <summary>Runs <paramref name="code"/> on operands drawn from <paramref name="seed"/>.</summary>
     /// <returns>how the results differ, or null</returns>
-    public static string? Compare(TestMachine machine, Code code, int seed)
+    public static string? Compare(TestMachine machine, Code code, int seed, int bits = 64)
     {
         var random = new Random(seed);
         var registers = new ulong[16];
         for (int i = 0; i < 16; i++)
             registers[i] = Value(random);
         registers[4] = HostCpu.Data + 0x18000 + (ulong)random.Next(64) * 8;
-        var instruction = RandomInstruction.Create(code, random, registers);
+        var instruction = RandomInstruction.Create(code, random, registers, bits);
+        if (bits == 32)
+        {
+            for (int i = 0; i < 16; i++)
+                registers[i] = i < 8 ? (uint)registers[i] : 0;
+        }
         // Counts beyond 16 leave the result of 16-bit double shifts undefined.
         if (code is Code.Shld_rm16_r16_imm8 or Code.Shrd_rm16_r16_imm8 && (instruction.Immediate8 & 31) > 16)
             return null;
@@ -55,7 +60,7 @@ internal static unsafe class HostComparison
         byte[] bytes;
         try
         {
-            bytes = RandomInstruction.Encode(in instruction, HostCpu.Code);
+            bytes = RandomInstruction.Encode(in instruction, HostCpu.Code, bits);
         }
         catch (EncoderException)
         {
@@ -66,7 +71,7 @@ internal static unsafe class HostComparison
         if (!instruction.IsStringInstruction)
             flags &= ~Flags.Direction;
         var context = HostCpu.Context;
-        Host.Prepare(bytes);
+        Host.Prepare(bytes, bits);
         // Relative operands need the place; everything else does not mind.
         for (int i = 0; i < 16; i++)
             context->Gpr[i] = registers[i];
@@ -93,6 +98,7 @@ internal static unsafe class HostComparison
         data.CopyTo(new Span<ulong>(machine.Memory.Base + HostCpu.Data, data.Length));
 
         Load(machine, context);
+        Enter(machine, bits);
         machine.Place(HostCpu.Code, [.. bytes, 0xf4]);
         machine.S->Rip = HostCpu.Code;
         string text = $"{code} [{instruction}] seed {seed}";
@@ -102,6 +108,15 @@ internal static unsafe class HostComparison
         machine.S->Halted = false;
         Host.Run();
         return Difference(machine, context, in instruction, text, flags, registers);
+    }
+
+    private static void Enter(TestMachine machine, int bits)
+    {
+        bool entered = machine.Cpu.LoadCode(bits == 64 ? TestMachine.KernelCode : TestMachine.KernelCode32, 0);
+        foreach (int segment in new[] { Cpu.SegmentSs, Cpu.SegmentDs, Cpu.SegmentEs })
+            entered &= machine.Cpu.LoadSegment(segment, TestMachine.KernelData);
+        if (!entered)
+            throw new InvalidOperationException("the processor refused a segment");
     }
 
     private static bool IsDivide(Code code) => code.Mnemonic() is Mnemonic.Div or Mnemonic.Idiv;
@@ -115,7 +130,7 @@ internal static unsafe class HostComparison
         for (int i = 0; i < 16; i++)
             s->Gpr[i] = context->Gpr[i];
         Flags.Set(s, (uint)context->Flags & Flags.Arithmetic);
-        s->SystemFlags = context->Flags & Flags.Direction;
+        s->SystemFlags = context->Flags & Flags.Direction | Flags.Interrupt;
         s->FpuControl = *(ushort*)context->Fx;
         s->FpuStatus = 0;
         s->FpuTop = *(ushort*)(context->Fx + 2) >> 11 & 7;

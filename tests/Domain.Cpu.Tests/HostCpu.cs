@@ -49,7 +49,14 @@ internal sealed unsafe class HostCpu
     /// <summary>Where the instruction goes: behind what loads its registers. The same for every instruction.</summary>
     public ulong InstructionAt { get; private set; }
 
-    public void Prepare(byte[] instruction)
+    // Selectors of Linux on x86-64 (arch/x86/include/asm/segment.h): user code of both widths, user data.
+    private const ushort Code32 = 0x23, Code64 = 0x33, Data32 = 0x2b;
+
+    private const ulong FarPointer = ContextAt - 16;
+
+    /// <summary>Puts <paramref name="instruction"/> between what loads and what stores the registers.</summary>
+    /// <param name="bits">64, or 32: then the instruction runs in a 32-bit code segment</param>
+    public void Prepare(byte[] instruction, int bits = 64)
     {
         var context = Context;
         var registers = new[] { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 };
@@ -59,17 +66,31 @@ internal sealed unsafe class HostCpu
         before.pushfq();
         before.fxsave64(At(context->HostFx));
         before.mov(At(&context->HostStack), rsp);
+        if (bits == 32)
+        {
+            before.mov(eax, Data32);
+            before.mov(ds, eax);
+            before.mov(es, eax);
+        }
         before.fxrstor64(At(context->Fx));
         before.push(At(&context->Flags));
         before.popfq();
         for (int i = 0; i < 16; i++)
             before.mov(registers[i], At(&context->Gpr[i]));
+        if (bits == 32)
+            before.jmp(__fword_ptr[FarPointer]);
         var after = new Assembler(64);
         for (int i = 0; i < 16; i++)
             after.mov(At(&context->Gpr[i]), registers[i]);
         after.mov(rsp, At(&context->HostStack));
         after.pushfq();
         after.pop(At(&context->Flags));
+        if (bits == 32)
+        {
+            after.xor(eax, eax);
+            after.mov(ds, eax);
+            after.mov(es, eax);
+        }
         after.fxsave64(At(context->Fx));
         after.fxrstor64(At(context->HostFx));
         after.popfq();
@@ -79,7 +100,14 @@ internal sealed unsafe class HostCpu
         var stream = new MemoryStream();
         before.Assemble(new StreamCodeWriter(stream), Code);
         InstructionAt = Code + (ulong)stream.Length;
+        *(uint*)FarPointer = (uint)InstructionAt;
+        *(ushort*)(FarPointer + 4) = Code32;
         stream.Write(instruction);
+        if (bits == 32)
+        {
+            uint behind = (uint)(Code + (ulong)stream.Length) + 7;
+            stream.Write([0xea, .. BitConverter.GetBytes(behind), .. BitConverter.GetBytes(Code64)]);
+        }
         after.Assemble(new StreamCodeWriter(stream), Code + (ulong)stream.Length);
         stream.ToArray().CopyTo(new Span<byte>((byte*)Code, 0x8000));
     }

@@ -25,19 +25,26 @@ internal static class RandomInstruction
         Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, Mnemonic.Fptan, Mnemonic.Fpatan, Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos,
         Mnemonic.Sgdt, Mnemonic.Sidt, Mnemonic.Sldt, Mnemonic.Str, Mnemonic.Smsw, Mnemonic.Monitor, Mnemonic.Mwait,
         Mnemonic.Fnstenv, Mnemonic.Fldenv, Mnemonic.Fnsave, Mnemonic.Frstor, Mnemonic.Fstenv, Mnemonic.Fsave, Mnemonic.Fxsave, Mnemonic.Fxsave64,
-        Mnemonic.Fxrstor, Mnemonic.Fxrstor64, Mnemonic.Enter, Mnemonic.Popfq, Mnemonic.Popf, Mnemonic.Pushf, Mnemonic.Pushfq, Mnemonic.Xlatb, Mnemonic.Maskmovdqu, Mnemonic.Maskmovq,
-        Mnemonic.Fbld, Mnemonic.Ldmxcsr, Mnemonic.Leave, Mnemonic.Lss, Mnemonic.Lfs, Mnemonic.Lgs,
-        // What a debugger of 1989 needed.
-        Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Frstpm, Mnemonic.Fnsetpm, Mnemonic.Fsetpm, Mnemonic.Fndisi, Mnemonic.Fneni, Mnemonic.Fdisi, Mnemonic.Feni,
-        Mnemonic.Salc, Mnemonic.Int1, Mnemonic.Int3, Mnemonic.Int, Mnemonic.Into, Mnemonic.Cli, Mnemonic.Sti,
+        Mnemonic.Fxrstor, Mnemonic.Fxrstor64, Mnemonic.Popfq, Mnemonic.Popf, Mnemonic.Popfd,
+        Mnemonic.Fbld, Mnemonic.Ldmxcsr, Mnemonic.Lss, Mnemonic.Lfs, Mnemonic.Lgs, Mnemonic.Les, Mnemonic.Lds,
+        // What no processor of today decodes.
+        Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Frstpm, Mnemonic.Fsetpm, Mnemonic.Fdisi, Mnemonic.Feni, Mnemonic.Loadall, Mnemonic.Ibts,
+        Mnemonic.Xbts, Mnemonic.Umov, Mnemonic.Storeall,
+        Mnemonic.Int1, Mnemonic.Int3, Mnemonic.Int, Mnemonic.Into, Mnemonic.Cli, Mnemonic.Sti,
     ];
 
-    public static IEnumerable<Code> Codes() => Enum.GetValues<Code>().Where(IsCandidate);
+    public static IEnumerable<Code> Codes(int bits = 64) =>
+        Enum.GetValues<Code>().Where(code => IsCandidate(code) && (bits == 64 ? code.ToOpCode().Mode64 : IsInteger32(code)));
+
+    private static bool IsInteger32(Code code) => code.ToOpCode().Mode32
+        && new Instruction { Code = code }.CpuidFeatures[^1] is CpuidFeature.INTEL8086 or CpuidFeature.INTEL8086_ONLY or CpuidFeature.INTEL186
+            or CpuidFeature.INTEL286 or CpuidFeature.INTEL386 or CpuidFeature.INTEL486 or CpuidFeature.CMOV or CpuidFeature.CX8
+            or CpuidFeature.POPCNT or CpuidFeature.MULTIBYTENOP;
 
     private static bool IsCandidate(Code code)
     {
         var info = code.ToOpCode();
-        if (!info.IsInstruction || !info.Mode64 || info.IsPrivileged || info.Encoding != EncodingKind.Legacy || info.Fwait || Excluded.Contains(code.Mnemonic()))
+        if (!info.IsInstruction || info.IsPrivileged || info.Encoding != EncodingKind.Legacy || info.Fwait || Excluded.Contains(code.Mnemonic()))
             return false;
         var sample = new Instruction { Code = code };
         if (sample.CpuidFeatures.Any(feature => !Announced.Contains(feature)) || sample.FlowControl != FlowControl.Next)
@@ -54,9 +61,14 @@ internal static class RandomInstruction
             or Mnemonic.In or Mnemonic.Out) && !info.IsReservedNop && code != Code.Wbinvd && code != Code.DeclareByte;
     }
 
+    // Size of addresses.
+    [ThreadStatic]
+    private static int width;
+
     /// <summary>Operands for <paramref name="code"/>; sets up the registers that address memory.</summary>
-    public static Instruction Create(Code code, Random random, Span<ulong> registers)
+    public static Instruction Create(Code code, Random random, Span<ulong> registers, int bits = 64)
     {
+        width = bits / 8;
         var info = code.ToOpCode();
         var instruction = new Instruction { Code = code };
         ulong stack = registers[4];
@@ -89,10 +101,34 @@ internal static class RandomInstruction
                 registers[number] = (ulong)random.NextInt64(-0x10000, 0x10000) & (instruction.Op1Register.GetSize() == 4 ? 0xffff_ffffUL : ulong.MaxValue);
             else
             {
-                instruction.Op1Register = Register.R15 - (8 - instruction.Op1Register.GetSize() == 0 ? 0 : instruction.Op1Register.GetSize() == 4 ? 32 : 48) + 0;
-                instruction.Op1Register = instruction.Op1Register.GetSize() switch { 2 => Register.R15W, 4 => Register.R15D, _ => Register.R15 };
-                registers[15] = (ulong)random.Next(0x10000);
+                int free = 15;
+                if (width == 4)
+                {
+                    for (free = 0; free == 4 || instruction.MemoryBase.GetNumber() == free || instruction.MemoryIndex.GetNumber() == free; free++)
+                    {
+                    }
+                }
+                instruction.Op1Register = (instruction.Op1Register.GetSize() switch { 2 => Register.AX, 4 => Register.EAX, _ => Register.RAX }) + free;
+                registers[free] = (ulong)random.Next(0x10000);
             }
+        }
+        switch (code.Mnemonic())
+        {
+            case Mnemonic.Enter:
+                instruction.Immediate16 = (ushort)random.Next(0x4000);
+                instruction.SetOpKind(1, OpKind.Immediate8_2nd);
+                instruction.Immediate8_2nd = (byte)(random.Next(2) == 0 ? 0 : random.Next(256));
+                registers[5] = HostCpu.Data + 0x10000 + (ulong)random.Next(0x1000);
+                break;
+            case Mnemonic.Leave:
+                registers[5] = HostCpu.Data + 0x10000 + (ulong)random.Next(0x1000);
+                break;
+            case Mnemonic.Xlatb:
+                registers[3] = HostCpu.Data + 0x10000 + (ulong)random.Next(0x1000);
+                break;
+            case Mnemonic.Maskmovdqu or Mnemonic.Maskmovq:
+                registers[7] = HostCpu.Data + 0x10000 + (ulong)random.Next(0x1000);
+                break;
         }
         registers[4] = stack;
         return instruction;
@@ -101,9 +137,11 @@ internal static class RandomInstruction
     private static Register General(Random random, int size)
     {
         // RSP stays what it is.
-        int number = random.Next(15);
+        int number = random.Next(width == 8 ? 15 : 7);
         if (number >= 4)
             number++;
+        if (width == 4 && size == 1)
+            return Register.AL + random.Next(8);
         return size switch
         {
             1 => random.Next(4) == 0 ? Register.AL + random.Next(4) : number < 4 ? Register.AL + number : Register.SPL + (number - 4),
@@ -120,17 +158,17 @@ internal static class RandomInstruction
         ulong target = HostCpu.Data + 0x8000 + (ulong)random.Next(0x2000);
         if (size >= 16 || random.Next(2) == 0)
             target &= ~15UL;
-        var baseRegister = General(random, 8);
+        var baseRegister = General(random, width);
         int displacement = random.Next(3) switch { 0 => 0, 1 => random.Next(-128, 128), _ => random.Next(-0x100000, 0x100000) };
         instruction.MemoryBase = baseRegister;
-        instruction.MemoryDisplacement64 = (ulong)displacement;
-        instruction.MemoryDisplSize = displacement == 0 ? 0 : displacement is >= -128 and < 128 ? 1 : 8;
+        instruction.MemoryDisplacement64 = width == 8 ? (ulong)displacement : (uint)displacement;
+        instruction.MemoryDisplSize = displacement == 0 ? 0 : displacement is >= -128 and < 128 ? 1 : width;
         ulong offset = 0;
         if (random.Next(2) == 0)
         {
             Register index;
             do
-                index = General(random, 8);
+                index = General(random, width);
             while (index == baseRegister);
             instruction.MemoryIndex = index;
             instruction.MemoryIndexScale = 1 << random.Next(4);
@@ -185,16 +223,22 @@ internal static class RandomInstruction
             case OpCodeOperandKind.imm32: i.SetOpKind(n, OpKind.Immediate32); i.Immediate32 = (uint)random.NextInt64(1L << 32); break;
             case OpCodeOperandKind.imm32sex64: i.SetOpKind(n, OpKind.Immediate32to64); i.Immediate32to64 = (int)random.NextInt64(1L << 32); break;
             case OpCodeOperandKind.imm64: i.SetOpKind(n, OpKind.Immediate64); i.Immediate64 = (ulong)random.NextInt64(); break;
-            case OpCodeOperandKind.seg_rSI: i.SetOpKind(n, OpKind.MemorySegRSI); break;
-            case OpCodeOperandKind.es_rDI: i.SetOpKind(n, OpKind.MemoryESRDI); break;
+            case OpCodeOperandKind.seg_rDI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRDI : OpKind.MemorySegEDI); break;
+            case OpCodeOperandKind.seg_rBX_al:
+                i.SetOpKind(n, OpKind.Memory);
+                i.MemoryBase = width == 8 ? Register.RBX : Register.EBX;
+                i.MemoryIndex = Register.AL;
+                break;
+            case OpCodeOperandKind.seg_rSI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRSI : OpKind.MemorySegESI); break;
+            case OpCodeOperandKind.es_rDI: i.SetOpKind(n, width == 8 ? OpKind.MemoryESRDI : OpKind.MemoryESEDI); break;
             default: throw new NotSupportedException($"{i.Code}: operand kind {kind}");
         }
     }
 
-    public static byte[] Encode(in Instruction instruction, ulong at)
+    public static byte[] Encode(in Instruction instruction, ulong at, int bits = 64)
     {
         var stream = new MemoryStream();
-        var encoder = Encoder.Create(64, new StreamCodeWriter(stream));
+        var encoder = Encoder.Create(bits, new StreamCodeWriter(stream));
         encoder.Encode(in instruction, at);
         return stream.ToArray();
     }

@@ -19,7 +19,9 @@ internal sealed unsafe class TestMachine : IInterruptController
     /// <summary>First of four descriptors that are left to the test.</summary>
     public const ushort Spare = 0x58;
 
-    public GuestMemory Memory { get; } = GuestMemory.Allocate(16 << 20);
+    public const ulong Ram = 16 << 20;
+
+    public GuestMemory Memory { get; }
 
     public Bus Bus { get; } = new();
 
@@ -35,11 +37,26 @@ internal sealed unsafe class TestMachine : IInterruptController
 
     public int Acknowledge() => Interrupts.Dequeue();
 
-    public TestMachine()
+    public TestMachine() : this(GuestMemory.Allocate(Ram))
     {
+    }
+
+    public TestMachine(GuestMemory memory)
+    {
+        Memory = memory;
         Cpu = new Cpu(Memory, Bus, this);
         S = Cpu.State;
+        Reset();
+    }
+
+    /// <summary>Tables and registers as they were at first; the rest of memory stays.</summary>
+    public void Reset()
+    {
         Cpu.ResetToPvh(0, 0);
+        new Span<byte>(Memory.Base + 0x1000, 0x3000).Clear();
+        S->LdtSelector = 0;
+        S->LdtLimit = 0;
+        S->TscOffset = 0;
         Write(0x1000 + KernelCode, 0x00af9b000000ffff);
         Write(0x1000 + KernelData, 0x00cf93000000ffff);
         Write(0x1000 + (UserData & ~3u), 0x00cff3000000ffff);
