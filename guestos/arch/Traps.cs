@@ -27,7 +27,7 @@ internal static unsafe class Traps
             if (Checkpoint.Protects && (frame->ErrorCode & (ErrorPresent | ErrorWrite)) == (ErrorPresent | ErrorWrite)
                 && Checkpoint.HandleWriteFault(address, frame))
             {
-                if (!frame->FromUser || !RateLimit.Exceeded(Checkpoint.State))
+                if (!frame->FromUser || !RateLimit.MustWait(Checkpoint.State, Scheduler.Current))
                     return null;
                 frame->Vector = TooManyWrites;
             }
@@ -69,7 +69,9 @@ internal static unsafe class Traps
         if (frame->Vector == PageFault)
             HandlePageFault(frame, user);
         else if (frame->Vector == TooManyWrites)
-            RateLimit.Throttle();
+        {
+            // It waits on its way out.
+        }
         else if (frame->Vector >= Interrupts.FirstVector)
             Interrupts.Dispatch((int)frame->Vector);
         else if (!user)

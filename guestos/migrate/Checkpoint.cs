@@ -174,6 +174,7 @@ public static unsafe class Checkpoint
         state->UnprotectedCapacity = (uint)list;
         state->Unprotected = (ulong**)Place(memory, ref offset, list * 8);
         state->Renewed = (ulong**)Place(memory, ref offset, list * 8);
+        state->Debts = (WriteDebt*)Place(memory, ref offset, (ulong)(RateLimit.Accounts * sizeof(WriteDebt)));
         state->Scratch = Place(memory, ref offset, CheckpointRecord.PageSize + 64);
         state->Late = new LateFrames(Place(memory, ref offset, HandOver.LateCapacity));
         return offset;

@@ -41,12 +41,19 @@ public static unsafe class CheckpointDevice
     /// <summary>The guest goes on as if nothing had been.</summary>
     public static void Release(File* file) => Checkpoint.End();
 
+    private static void SetMover(CheckpointState* state)
+    {
+        state->Mover = Scheduler.Current->ThreadGroupId;
+        state->MoverGroup = Scheduler.Current->GroupId;
+    }
+
     /// <summary>The stream by copying: for a disk, a pipe, a program that wants to see it.</summary>
     public static long Read(File* file, ref Transfer to)
     {
         CheckpointState* state = Checkpoint.State;
         if (state == null)
             return Errno.Canceled;
+        SetMover(state);
         ulong done = 0;
         while (to.Count > 0)
         {
@@ -85,6 +92,7 @@ public static unsafe class CheckpointDevice
         if (!state->AddSocket(socket))
             return Errno.Invalid;
         state->PageSocket = socket;
+        SetMover(state);
         if (state->LastTaken == 0)
             state->LastTaken = Clock.Monotonic;
         Stack* stack = Network.Stack;
@@ -124,7 +132,6 @@ public static unsafe class CheckpointDevice
             Take(state, taken);
             state->LastTaken = Clock.Monotonic;
             done += (ulong)taken;
-            RateLimit.Progressed(state);
             if (state->Phase == CheckpointPhase.Rounds && Clock.Monotonic >= nextPause)
             {
                 LetOthersRun();
@@ -299,6 +306,7 @@ public static unsafe class CheckpointDevice
 
     private static void Take(CheckpointState* state, int taken)
     {
+        RateLimit.Progressed(state);
         if (state->RunLength > 0)
         {
             state->Run += taken;

@@ -62,6 +62,15 @@ internal unsafe struct CheckpointState
     public ulong WalkSpace;
     public ulong WalkAddress;
 
+    /// <summary>Process and process group of whoever uses the device.</summary>
+    public int Mover;
+    public int MoverGroup;
+
+    /// <summary>Accounts of <see cref="RateLimit"/>, how many processes owe much, and how far the cleaner is when they are looked at next.</summary>
+    public WriteDebt* Debts;
+    public uint HeavyWriters;
+    public ulong NextWake;
+
     /// <summary>Where the cleaner is in the round.</summary>
     public uint Cursor;
     public ulong Round;

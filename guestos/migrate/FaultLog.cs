@@ -27,7 +27,10 @@ internal static unsafe class FaultLog
     public static void Note(CheckpointState* state, uint frame)
     {
         if (state->Phase == CheckpointPhase.Rounds)
-            state->Dirty.Add(frame);
+        {
+            if (state->Dirty.Add(frame))
+                RateLimit.Charge(state);
+        }
         else
             SnapshotBuffer.Preserve(state, frame);
     }

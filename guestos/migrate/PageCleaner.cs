@@ -180,6 +180,7 @@ internal static unsafe class PageCleaner
     /// <summary>The dirty vector becomes the transmit vector; what was written meanwhile is to be protected again.</summary>
     public static void NextRound(CheckpointState* state)
     {
+        RateLimit.Settle(state);
         (state->Transmit, state->Dirty) = (state->Dirty, state->Transmit);
         state->Dirty.Clear();
         state->Cursor = 0;

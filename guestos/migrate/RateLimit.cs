@@ -1,45 +1,123 @@
+using System;
+
 namespace Guestos;
 
+/// <summary>What one process has written to, beyond what it was granted.</summary>
+internal struct WriteDebt
+{
+    public int Process;
+    public uint Pages;
+}
+
 /// <summary>
-/// Makes progress certain (thesis §6.6.6): a process that dirties pages faster than the page cleaner sends them sleeps in its own page fault
-/// until the cleaner has caught up. Never one that runs in the kernel: it might hold what the cleaner waits for.
+/// Makes progress certain (thesis §6.6.6): a process that dirties pages faster than the page cleaner sends them waits on its way back to user
+/// mode until the cleaner has caught up. Each process has its own account, so whoever writes little is not held up by whoever writes much;
+/// writes that the kernel does for a process are on its account too. Half of what the cleaner sends is granted to those who write
+/// much, so rounds become shorter, as slowly as need be, until the working set fits. The migration's own process always runs.
 /// </summary>
 internal static unsafe class RateLimit
 {
     /// <summary>The first rounds are for the working set to show itself.</summary>
     private const ulong FirstRound = 3;
 
-    /// <summary>Pages that may be dirtied in a round beyond those sent in it.</summary>
-    private const uint Credit = 32;
+    /// <summary>Pages that every process may dirty in a round at no charge; half of it after so many more rounds, and so on down to one.</summary>
+    private const int FreePages = 32, RoundsToHalf = 8;
+
+    /// <summary>Pages sent between two looks at who may go on.</summary>
+    private const ulong WakeStep = 64;
+
+    /// <summary>Nanoseconds without progress after which nobody is held any longer: the network stands still, the guest shall not.</summary>
+    private const ulong Stalled = 1_000_000_000;
+
+    /// <summary>Accounts; a power of two. Process numbers are given out one after another, so two processes seldom want the same.</summary>
+    public const int Accounts = 512;
 
     private static WaitQueue s_queue;
 
-    /// <summary>The calling process, about to return to user mode from a write fault, waits if it has outrun the cleaner.</summary>
-    public static void Throttle()
+    private static uint Free(CheckpointState* state) =>
+        state->Round < FirstRound ? FreePages : (uint)FreePages >> (int)Math.Min((state->Round - FirstRound) / RoundsToHalf, 5);
+
+    /// <summary>What a process may have written so far in this round.</summary>
+    private static ulong Granted(CheckpointState* state) => Free(state) + state->PagesInRound / (2 * Math.Max(state->HeavyWriters, 1));
+
+    /// <summary>The current process has dirtied a page. On the interrupt stack, as <see cref="FaultLog"/>.</summary>
+    public static void Charge(CheckpointState* state)
     {
-        while (Exceeded(Checkpoint.State))
+        Process* process = Scheduler.Current;
+        if (process == null || process->ThreadGroupId == state->Mover)
+            return;
+        WriteDebt* account = state->Debts + (process->ThreadGroupId & (Accounts - 1));
+        if (account->Process != process->ThreadGroupId)
         {
-            // SAFETY: a static; it does not move. The deadline keeps a stalled network from stopping the guest for good.
-            fixed (WaitQueue* queue = &s_queue)
-                if (Scheduler.Sleep(queue, Clock.Monotonic + 50_000_000) != WaitResult.Woken)
-                    return;
+            // Who owes much keeps the account.
+            if (account->Pages > Free(state))
+                return;
+            account->Process = process->ThreadGroupId;
+            account->Pages = 0;
         }
+        if (account->Pages++ == Free(state))
+            state->HeavyWriters++;
     }
 
-    /// <summary>True when the write that was just logged should make its process wait.</summary>
-    public static bool Exceeded(CheckpointState* state) =>
-        state != null && state->Phase == CheckpointPhase.Rounds && state->Round >= FirstRound
-        && state->Dirty.Count > state->PagesInRound + Credit;
+    /// <summary>At the end of a round, before its figures are gone: what was granted is paid.</summary>
+    public static void Settle(CheckpointState* state)
+    {
+        ulong granted = state->Round < FirstRound ? ulong.MaxValue : Granted(state);
+        uint heavy = 0;
+        for (int i = 0; i < Accounts; i++)
+        {
+            WriteDebt* account = state->Debts + i;
+            account->Pages -= (uint)Math.Min(granted, account->Pages);
+            if (account->Pages > Free(state))
+                heavy++;
+        }
+        state->HeavyWriters = heavy;
+        state->NextWake = 0;
+    }
+
+    /// <summary>
+    /// True when a process is to wait before it runs on: it has outrun the cleaner, or the fork has happened, after which only
+    /// the migration's process and those of its group have anything to do here.
+    /// </summary>
+    public static bool MustWait(CheckpointState* state, Process* process)
+    {
+        if (state == null || process == null || process->ThreadGroupId == state->Mover)
+            return false;
+        if (state->Phase != CheckpointPhase.Rounds)
+            return process->GroupId != state->MoverGroup;
+        WriteDebt* account = state->Debts + (process->ThreadGroupId & (Accounts - 1));
+        return state->Round >= FirstRound && account->Process == process->ThreadGroupId && account->Pages > Granted(state);
+    }
+
+    /// <summary>The calling process is about to return to user mode, where it holds nothing that the cleaner might wait for.</summary>
+    public static void Hold()
+    {
+        while (MustWait(Checkpoint.State, Scheduler.Current))
+        {
+            CheckpointState* state = Checkpoint.State;
+            ulong sent = state->PagesSent;
+            WaitResult result;
+            // SAFETY: a static; it does not move.
+            fixed (WaitQueue* queue = &s_queue)
+                result = Scheduler.Sleep(queue, Clock.Monotonic + Stalled);
+            if (result == WaitResult.Interrupted || result == WaitResult.TimedOut && Checkpoint.State == state && state->PagesSent == sent)
+                return;
+        }
+    }
 
     /// <summary>The cleaner has sent something.</summary>
     public static void Progressed(CheckpointState* state)
     {
-        if (!Exceeded(state))
-            WakeAll();
+        if (state->Phase != CheckpointPhase.Rounds || state->PagesInRound < state->NextWake)
+            return;
+        state->NextWake = state->PagesInRound + WakeStep;
+        WakeAll();
     }
 
+    /// <summary>Also at the end of a checkpoint, and in the copy.</summary>
     public static void WakeAll()
     {
+        // SAFETY: a static; it does not move.
         fixed (WaitQueue* queue = &s_queue)
             if (!queue->IsEmpty)
                 Scheduler.Wake(queue);

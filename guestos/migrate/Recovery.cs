@@ -24,6 +24,7 @@ internal static unsafe class Recovery
         ulong* lateFrames = (ulong*)DirectMap.At(late);
         // SAFETY: the loader laid the frames out in the firmware window, which the guest does not use.
         Network.OnArrival(information.CommandLine, CheckpointFork.ForkSockets, new ReadOnlySpan<byte>(lateFrames + 1, (int)Math.Min(*lateFrames, 1 << 20)));
+        RateLimit.WakeAll();
         Machine.Enter(CheckpointFork.ForkedProcess);
         return CheckpointFork.SavedContext;
     }

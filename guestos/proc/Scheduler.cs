@@ -294,6 +294,8 @@ public static unsafe class Scheduler
     internal static void LeaveKernel(TrapFrame* frame)
     {
         Process* process = Current;
+        if (Checkpoint.Active)
+            RateLimit.Hold();
         while (true)
         {
             if (s_reschedule)

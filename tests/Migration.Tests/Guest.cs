@@ -23,6 +23,7 @@ internal sealed class Guest : IDisposable
     private volatile bool stop;
     private volatile string? fault;
     private int echoes;
+    private long last, longest;
 
     /// <summary>Boots the guest on a new machine.</summary>
     public Guest(Space space, string monitor, int memory = 64)
@@ -67,6 +68,10 @@ internal sealed class Guest : IDisposable
                     return;
                 }
                 Interlocked.Increment(ref echoes);
+                long now = Stopwatch.GetTimestamp();
+                if (last != 0 && now - last > longest)
+                    longest = now - last;
+                last = now;
                 Thread.Sleep(1);
             }
         }
@@ -74,6 +79,14 @@ internal sealed class Guest : IDisposable
         {
             fault = exception.Message;
         }
+    }
+
+    /// <summary>The longest time without an echo since the last time this was asked, which has to be a quiet one.</summary>
+    public TimeSpan LongestSilence()
+    {
+        var silence = new TimeSpan(longest * TimeSpan.TicksPerSecond / Stopwatch.Frequency);
+        longest = 0;
+        return silence;
     }
 
     /// <summary>Waits for more echoes on the connection that has been open since the boot.</summary>

@@ -2,11 +2,12 @@ using System;
 using Cstrap.Tests;
 using Wire;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Migration.Tests;
 
 /// <summary>The guest moves itself, and its client notices nothing but a pause.</summary>
-public sealed class MoveTests
+public sealed class MoveTests(ITestOutputHelper output)
 {
     [RootTheory]
     [InlineData("domain", "domain")]
@@ -48,6 +49,29 @@ public sealed class MoveTests
             Move(guest, "domain", move, "--checksum");
             guest.CheckLoads();
         }
+    }
+
+    /// <summary>Processes that write faster than the network takes it are slowed until the move succeeds; a server beside them is not.</summary>
+    [RootTheory]
+    [InlineData("write", 3000, 64)]
+    [InlineData("rewrite", 4000, 256)]
+    public void Who_writes_much_is_slowed_alone(string kind, int pages, int memory)
+    {
+        using var space = new Space();
+        using var guest = new Guest(space, "domain", memory);
+        guest.Load(kind, pages);
+        guest.Load("touch", 16);
+        long before = guest.Passes(0);
+        for (int move = 0; move < 3; move++)
+        {
+            guest.LongestSilence();
+            Move(guest, "domain", move, "--checksum");
+            TimeSpan silence = guest.LongestSilence();
+            Assert.True(silence < TimeSpan.FromSeconds(2), $"a server was silent for {silence.TotalMilliseconds} ms");
+            output.WriteLine($"{kind} {pages} in {memory} MiB: silent for {silence.TotalMilliseconds:0} ms");
+            guest.CheckLoads();
+        }
+        Assert.True(guest.Passes(0) > before, "the writer has stopped");
     }
 
     private static void Move(Guest guest, string monitor, int number, params string[] options)
