@@ -28,15 +28,16 @@ internal static class MintCommand
         command.SetAction(result =>
         {
             var path = result.GetValue(file)!;
-            var (token, chain) = options.Mint(result, result.GetValue(node)!);
+            var (token, chain, machineKey) = options.Mint(result, result.GetValue(node)!);
             // The token comes last: where it is, what belongs to it is too.
-            var files = new List<(string Path, byte[] Bytes)> { (path, token) };
+            var files = new List<(string Path, byte[] Bytes)> { (path + ".machine-key", MachineKeyFile.Text(machineKey)), (path, token) };
             var begun = options.BeginsChain(result);
             if (begun)
                 files.Insert(0, (path + ".chain", chain.Text()));
             Secret.WriteAll(files, result.GetValue(force));
             Print(path, token);
             Say.Note("it is a bearer's: whoever reads it can spend it");
+            Say.Note($"what the machine does is commanded with {path}.machine-key, which never goes over the wire");
             if (begun)
                 Say.Note($"further payments come from {path}.chain");
             return ExitCode.Done;

@@ -44,12 +44,14 @@ internal sealed class TokenOptions
     readonly Option<string?> chainFile = Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
     readonly Option<Duration> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");
 
+    readonly Option<Duration> lease = Values.DurationOption("--lease", "How long the machine waits for its loader before it ends itself.", "60s");
+
     /// <summary>What the token allows to be loaded: hashed into it.</summary>
     internal Option<string?> Loader { get; } = Values.FileOption("--loader", "The only loader that the machine will start.");
 
     internal void AddTo(Command command)
     {
-        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile, expires, Loader])
+        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile, expires, lease, Loader])
             command.Options.Add(option);
     }
 
@@ -62,7 +64,7 @@ internal sealed class TokenOptions
     internal bool BeginsChain(ParseResult result) => result.GetValue(chainFile) is null;
 
     /// <param name="standardGuest">The guest address to permit when the user names none.</param>
-    internal (byte[] Token, Chain Chain) Mint(ParseResult result, IPAddress node, IPAddress? standardGuest = null)
+    internal (byte[] Token, Chain Chain, byte[] MachineKey) Mint(ParseResult result, IPAddress node, IPAddress? standardGuest = null)
     {
         var key = Secret.ReadKey(result.GetValue(keyFile) ?? throw Failure.Usage("--key-file is missing: the secret that signs the token"));
         var (address, length) = BootAddress(result);
@@ -77,9 +79,11 @@ internal sealed class TokenOptions
             MemoryBytes = result.GetValue(memory),
             Tokens = result.GetValue(tokens),
             Lifetime = result.GetValue(expires),
+            Lease = result.GetValue(lease),
             Loader = BootClient.ReadFile(result.GetValue(Loader) ?? throw Failure.Usage("--loader is missing: the file whose hash goes into the token")),
         };
         AddressRules.Demand(request);
-        return (Tokens.Mint.Token(request, key, chain), chain);
+        var token = Tokens.Mint.Token(request, key, chain);
+        return (token, chain, Tokens.Mint.MachineKeyOf(token, key));
     }
 }

@@ -8,10 +8,11 @@ namespace Evilman.Net;
 
 /// <summary>
 /// One request to a node, sent again and again until it is answered: a node under a flood loses most of what is for itself.
-/// The node honours a token once and calls every later copy replayed. So each copy is an Echo with a number of its own, and
+/// The node honours a token once and calls every later copy replayed, as it knows no machine that has been ended. So each copy is an Echo with a number of its own, and
 /// what an answer means depends on which copy it answers.
 /// </summary>
-internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] payload, TimeSpan patience)
+/// <param name="spent">What the node says of a request that it has honoured already.</param>
+internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] payload, Refusal spent, TimeSpan patience)
 {
     /// <summary>How far apart copies are: at first, when whoever waits would notice, and after that.</summary>
     static readonly TimeSpan s_brisk = TimeSpan.FromMilliseconds(25), s_calm = TimeSpan.FromMilliseconds(250), s_briskFor = TimeSpan.FromSeconds(1);
@@ -80,7 +81,7 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
         if (!MagicReply.TryParse(echo.Payload, out var reply))
             throw new Failure($"{node} answers pings, but not magic ones: it is not a node");
 
-        var replayed = reply.Refusal == Refusal.Replayed;
+        var replayed = reply.Refusal == spent;
         var answer = new NodeAnswer(reply.Refusal, Mint.Address(reply.BootAddress), DateTimeOffset.FromUnixTimeSeconds((long)reply.NodeTime),
             reply.Limit, echo.At - copy.Sent, Repeated: replayed && !copy.First);
         // Before the first copy was none of ours that the node could have honoured.

@@ -23,6 +23,7 @@ public class CommandLineTests
     [InlineData("lab", "up")]
     [InlineData("demo")]
     [InlineData("move")]
+    [InlineData("end")]
     [InlineData("completion")]
     public void Every_command_explains_itself_with_examples_and_exit_codes(params string[] command)
     {

@@ -56,6 +56,9 @@ sealed class FakeNode : IEchoWire
 
     internal static TimeSpan Ms(double milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
 
+    /// <summary>What it says of a request that it has honoured.</summary>
+    internal Refusal SaysOfSpent { get; set; } = Refusal.Replayed;
+
     /// <summary>The token has bought a machine before.</summary>
     internal void Knows(byte[] body) => honoured.Add(Convert.ToHexString(body));
 
@@ -78,7 +81,7 @@ sealed class FakeNode : IEchoWire
     void Answer(int copy, ushort echo, string name)
     {
         var at = Now > idle ? Now : idle;
-        var refusal = honoured.Contains(name) ? Refusal.Replayed : Says(at);
+        var refusal = honoured.Contains(name) ? SaysOfSpent : Says(at);
         if (refusal == Refusal.None)
         {
             honoured.Add(name);

@@ -186,6 +186,29 @@ public sealed class LabTests : IDisposable
     }
 
     [Fact]
+    public void Whoever_has_its_key_ends_a_machine_and_nobody_else()
+    {
+        var directory = Up("--nodes", "1");
+        var key = Secret.ReadKey(Path.Combine(directory, "node1.key"));
+        var token = Mint.Token(Request(), key, Chain.Fresh(50));
+        Assert.Equal(0, Spend(token).Code);
+        string right = Path.Combine(folder.FullName, "right"), wrong = Path.Combine(folder.FullName, "wrong");
+        File.WriteAllBytes(right, MachineKeyFile.Text(Mint.MachineKeyOf(token, key)));
+        File.WriteAllBytes(wrong, MachineKeyFile.Text(Mint.MachineKeyOf(token, new byte[20])));
+
+        var (code, output) = AtClient(s_evilman, "end", "10.77.0.1", "--machine-key", wrong);
+        Assert.Equal(3, code);
+        Assert.Contains("no machine with this key", output, StringComparison.Ordinal);
+        Assert.Contains("domains=1", Evilman("lab", "status").Output, StringComparison.Ordinal);
+
+        (code, output) = AtClient(s_evilman, "end", "10.77.0.1", "--machine-key", right);
+        Assert.Equal(0, code);
+        Assert.Contains("10.77.0.101", output, StringComparison.Ordinal);
+        Assert.Contains("domains=0", Evilman("lab", "status").Output, StringComparison.Ordinal);
+        Assert.Equal(3, AtClient(s_evilman, "end", "10.77.0.1", "--machine-key", right).Code);
+    }
+
+    [Fact]
     public void Of_several_labs_only_the_one_that_is_named_ends()
     {
         var first = Path.GetFileName(Up("--nodes", "1"));

@@ -45,6 +45,31 @@ public class MagicExchangeTests
         Assert.Equal(copies, node.Sent.Count);
     }
 
+    /// <summary>The machine of the first copy is gone when the second comes, and no machine with that key is what the node then knows.</summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public void A_machine_that_an_unanswered_copy_ended_has_been_ended(bool answerLost, bool repeated)
+    {
+        var node = At(10);
+        node.SaysOfSpent = Refusal.NoSuchDomain;
+        node.LosesAnswer = copy => answerLost && copy == 0;
+        var answer = MagicPinger.End(node, FakeNode.Address, new byte[MachineKey.Size], Ms(2000));
+        Assert.NotNull(answer);
+        Assert.Equal((true, repeated), (answer.Value.Accepted, answer.Value.Repeated));
+    }
+
+    [Fact]
+    public void A_machine_that_never_was_is_not_ended()
+    {
+        var node = At(10);
+        node.Says = _ => Refusal.NoSuchDomain;
+        node.SaysOfSpent = Refusal.NoSuchDomain;
+        var answer = MagicPinger.End(node, FakeNode.Address, new byte[MachineKey.Size], Ms(2000));
+        Assert.NotNull(answer);
+        Assert.False(answer.Value.Accepted);
+    }
+
     [Fact]
     public void A_node_that_takes_its_time_to_start_the_machine_has_accepted()
     {

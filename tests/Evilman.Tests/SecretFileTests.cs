@@ -46,11 +46,13 @@ public sealed class SecretFileTests : IDisposable
         foreach (var file in folder.GetFiles("a*"))
             Assert.Equal(OwnersAlone, file.UnixFileMode);
         Assert.True(File.Exists(At("a.chain")));
+        Assert.Equal(Mint.MachineKeyOf(File.ReadAllBytes(At("a")), Secret.ReadKey(At("node.key"))), MachineKeyFile.Read(At("a.machine-key")));
     }
 
     [Theory]
     [InlineData("a")]
     [InlineData("a.chain")]
+    [InlineData("a.machine-key")]
     public void Minting_over_any_of_them_changes_nothing_unless_it_is_told_to(string present)
     {
         File.WriteAllText(At(present), "mine");
