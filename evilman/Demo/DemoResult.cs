@@ -16,6 +16,11 @@ public sealed record DemoResult(double FreezeMilliseconds, double TotalMilliseco
 
     public bool Good => Complaints.Count == 0;
 
+    /// <summary>One sentence for the chart.</summary>
+    public string Verdict => Good
+        ? string.Create(CultureInfo.InvariantCulture, $"All well: median freeze {FreezeMilliseconds:0.0} ms, median move {TotalMilliseconds:0} ms; of {Requests} requests {Failed} failed, {Resets} connections were reset.")
+        : $"Failed: {string.Join("; ", Complaints)}.";
+
     public string LastLine => string.Create(CultureInfo.InvariantCulture,
         $"demo: {(Good ? "ok" : "failed")} freeze_ms={FreezeMilliseconds:0.0} total_ms={TotalMilliseconds:0} moved_mib={MovedMiB:0.0} requests={Requests} failed={Failed} resets={Resets} source_gone={(SourceGone ? "yes" : "no")} packetd_lines={PacketdLines} packetd_text_bytes={PacketdTextBytes}");
 }

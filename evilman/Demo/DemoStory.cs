@@ -68,8 +68,11 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
         var end = Stopwatch.GetTimestamp();
 
         Say.Title("What the client saw");
-        Chart(echo, records, begin, end);
-        return Judge(echo, http, records, stopped, packetdLines, packetdTextBytes);
+        var result = Judge(echo, http, records, stopped, packetdLines, packetdTextBytes);
+        Chart(echo, records, begin, end, result);
+        foreach (var line in result.Complaints)
+            Say.Warn(line);
+        return result;
     }
 
     DemoResult Judge(EchoProbe echo, HttpProbe http, List<MoveRecord> records, string? stopped, int packetdLines, long packetdTextBytes)
@@ -97,12 +100,10 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
             result.Complaints.Add("a node that the guest left still runs something");
         if (result.FreezeMilliseconds > maximumFreeze)
             result.Complaints.Add(string.Create(CultureInfo.InvariantCulture, $"the freeze of {result.FreezeMilliseconds:0.0} ms is longer than {maximumFreeze:0} ms"));
-        foreach (var line in result.Complaints)
-            Say.Warn(line);
         return result;
     }
 
-    void Chart(EchoProbe echo, List<MoveRecord> records, long begin, long end)
+    void Chart(EchoProbe echo, List<MoveRecord> records, long begin, long end, DemoResult result)
     {
         foreach (var line in TerminalChart.Draw(echo.Echoes, records, begin, end, Say.Interactive ? AnsiConsole.Profile.Width : 100))
             Say.Plain(line);
@@ -112,7 +113,7 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
         try
         {
             Directory.CreateDirectory(outFolder);
-            File.WriteAllText(file, SvgChart.Draw(echo.Echoes, records, begin, end));
+            File.WriteAllText(file, SvgChart.Draw(echo.Echoes, records, begin, end, result.Verdict));
             Say.Note($"drawn in {file}");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

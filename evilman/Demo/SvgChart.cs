@@ -12,8 +12,8 @@ namespace Evilman.Demo;
 /// </summary>
 public static class SvgChart
 {
-    const int Width = 1000, Height = 430;
-    const int Left = 70, Right = 24, Top = 92, Bottom = 56;
+    const int Width = 1000, Height = 486;
+    const int Left = 70, Right = 24, Top = 148, Bottom = 56;
     const int PlotWidth = Width - Left - Right, PlotHeight = Height - Top - Bottom;
 
     const string Style = """
@@ -25,17 +25,18 @@ public static class SvgChart
           .tick { font-size: 12px; fill: #697180; font-variant-numeric: tabular-nums; }
           .grid { stroke: #e4e7ec; } .axis { stroke: #9aa3b2; }
           .band { fill: #9ec5f4; } .median { stroke: #1d5fb8; stroke-width: 1.6; fill: none; stroke-linejoin: round; }
-          .move { stroke: #c2410c; stroke-dasharray: 3 3; } .freeze { fill: #fdba74; opacity: .55; }
+          .move { stroke: #c2410c; stroke-dasharray: 3 3; } .freeze { fill: #fb923c; opacity: .6; } .moving { fill: #fdba74; opacity: .28; }
           .name { font-weight: 600; fill: #9a3412; text-anchor: middle; } .value { font-size: 12px; fill: #9a3412; text-anchor: middle; }
           @media (prefers-color-scheme: dark) {
             svg { background: #14171c; } text { fill: #b6bdc9; } .title { fill: #f2f4f7; } .tick { fill: #8d95a3; }
             .grid { stroke: #262b33; } .axis { stroke: #59616e; } .band { fill: #24497a; } .median { stroke: #7db4f5; }
-            .move { stroke: #fb923c; } .freeze { fill: #7c2d12; } .name, .value { fill: #fdba74; }
+            .move { stroke: #fb923c; } .freeze { fill: #c2410c; opacity: .6; } .moving { fill: #7c2d12; opacity: .45; } .name, .value { fill: #fdba74; }
           }
         </style>
         """;
 
-    public static string Draw(ReadOnlySpan<Echo> echoes, IReadOnlyList<MoveRecord> moves, long begin, long end)
+    /// <param name="verdict">What the demo found, in a sentence.</param>
+    public static string Draw(ReadOnlySpan<Echo> echoes, IReadOnlyList<MoveRecord> moves, long begin, long end, string verdict)
     {
         const int Slices = PlotWidth / 2;
         var slices = LatencySeries.Cut(echoes, begin, end, Slices);
@@ -54,7 +55,9 @@ public static class SvgChart
         Add($"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {Height}" role="img" aria-labelledby="title note">""");
         svg.Append(Style).Append('\n');
         Add($"""<text id="title" class="title" x="{Left}" y="30">Echo latency seen by the client while the guest moves itself</text>""");
-        Add($"""<text id="note" x="{Left}" y="50">{echoes.Length} echoes, one every millisecond on one TCP connection; line: median, band: fastest to slowest</text>""");
+        Add($"""<text id="note" x="{Left}" y="50">{echoes.Length} echoes, one every millisecond on one TCP connection, and HTTP requests beside it, each on a connection of its own</text>""");
+        Add($"""<text x="{Left}" y="70">{System.Net.WebUtility.HtmlEncode(verdict)}</text>""");
+        AddKey();
 
         foreach (var tick in scale.Ticks(between: false))
             Add($"""<line class="grid" x1="{Left}" x2="{Width - Right}" y1="{Y(tick)}" y2="{Y(tick)}"/><text class="tick" x="{Left - 8}" y="{F(Down(tick) + 4)}" text-anchor="end">{LogScale.Label(tick)}</text>""");
@@ -63,6 +66,8 @@ public static class SvgChart
             Add($"""<text class="tick" x="{F(Left + second / seconds * PlotWidth)}" y="{Height - Bottom + 20}" text-anchor="middle">{second.ToString("0.##", CultureInfo.InvariantCulture)}</text>""");
         Add($"""<text class="tick" x="{Left + PlotWidth / 2}" y="{Height - 14}" text-anchor="middle">seconds</text>""");
 
+        foreach (var move in moves)
+            Add($"""<rect class="moving" x="{X(move.Asked)}" width="{F(Math.Max(1.5, Along(move.Done) - Along(move.Asked)))}" y="{Top}" height="{PlotHeight}"/>""");
         foreach (var move in moves)
             Add($"""<rect class="freeze" x="{X(move.Freeze.Begin)}" width="{F(Math.Max(1.5, Along(move.Freeze.End) - Along(move.Freeze.Begin)))}" y="{Top}" height="{PlotHeight}"/>""");
         AddBand();
@@ -77,6 +82,24 @@ public static class SvgChart
         double Down(double value) => Top + (1 - scale.Position(value)) * PlotHeight;
         string X(long time) => F(Along(time));
         string Y(double value) => F(Down(value));
+
+        void AddKey()
+        {
+            const int Y = 82;
+            var x = Left;
+            foreach (var (mark, text, width) in ((string, string, int)[])
+            [
+                ("""<path class="median" d="M{0} {1}h16"/>""", "median", 90),
+                ("""<rect class="band" x="{0}" y="{2}" width="16" height="10"/>""", "fastest to slowest", 152),
+                ("""<rect class="moving" x="{0}" y="{2}" width="16" height="10"/>""", "moving: from the request until the source is gone", 330),
+                ("""<rect class="freeze" x="{0}" y="{2}" width="16" height="10"/>""", "standing still: the longest silence", 0),
+            ])
+            {
+                Add(string.Format(CultureInfo.InvariantCulture, mark, x, Y + 5, Y));
+                Add($"""<text class="tick" x="{x + 22}" y="{Y + 9}">{text}</text>""");
+                x += width;
+            }
+        }
 
         void AddBand()
         {

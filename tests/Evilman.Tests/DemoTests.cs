@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
@@ -168,12 +169,19 @@ public class DemoTests
         for (var i = 0; i < echoes.Length; i++)
             echoes[i] = At(i * tick, i * tick + tick / 2);
         var move = new MoveRecord("A", "B", 500 * tick, 900 * tick, 100, true) { Freeze = new Silence(800 * tick, 840 * tick) };
-        var svg = SvgChart.Draw(echoes, [move], 0, 2000 * tick);
+        var svg = SvgChart.Draw(echoes, [move], 0, 2000 * tick, "all <well>");
         Assert.Contains("A → B", svg, StringComparison.Ordinal);
         Assert.Contains("40.0 ms", svg, StringComparison.Ordinal);
         System.Xml.Linq.XDocument.Parse(svg);
-        Assert.Contains(TerminalChart.Draw(echoes, [move], 0, 2000 * tick, 80), line => line.Contains("A→B", StringComparison.Ordinal));
+        foreach (var what in (string[])["class=\"moving\"", "class=\"freeze\"", "all &lt;well&gt;", "standing still"])
+            Assert.Contains(what, svg, StringComparison.Ordinal);
+
+        var lines = TerminalChart.Draw(echoes, [move], 0, 2000 * tick, 80);
+        Assert.Contains(lines, line => line.Contains("A→B", StringComparison.Ordinal));
+        Assert.All(lines, line => Assert.True(line.Length < 80, line));
+        var plot = string.Concat(lines.Take(7)); // its rows
+        Assert.True(plot.Contains('█') && plot.Contains('▒') && plot.Contains('·'), plot);
         Assert.Empty(TerminalChart.Draw([], [], 0, 1000, 80));
-        System.Xml.Linq.XDocument.Parse(SvgChart.Draw([], new List<MoveRecord>(), 0, 1000));
+        System.Xml.Linq.XDocument.Parse(SvgChart.Draw([], new List<MoveRecord>(), 0, 1000, ""));
     }
 }
