@@ -3,17 +3,43 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Text.Json;
 
 namespace Audit;
 
 /// <summary>What git knows of earlier trees. Without git, or outside a repository, there is no history and no baseline.</summary>
 internal static class History
 {
-    /// <summary>The last revisions that touched ring 0's folders, oldest first, with all code lines of their C# there.</summary>
-    public static IReadOnlyList<(string Revision, int Lines)> Read(string root, int count)
+    /// <summary>
+    /// The last revisions that changed the budget, oldest first, with the budget that each agreed on: the same units as what is measured
+    /// now. A revision whose budget cannot be read is left out.
+    /// </summary>
+    public static IReadOnlyList<(string Revision, int Lines, long TextBytes)> Read(string root, int count)
     {
-        string[] revisions = Git(root, ["log", $"-{count}", "--format=%h %s", "--", .. Measurement.RingZeroFolders]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        return [.. revisions.Reverse().Select(line => (line, CountLines(root, line.Split(' ')[0])))];
+        const string File = "audit/budget.json";
+        var found = new List<(string Revision, int Lines, long TextBytes)>();
+        string log = Git(root, "log", $"-{count}", "--format=%h %s", "--", File);
+        foreach (string line in log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Reverse())
+        {
+            if (TryRead(Git(root, "show", $"{line.Split(' ')[0]}:{File}"), out int lines, out long textBytes))
+                found.Add((line, lines, textBytes));
+        }
+        return found;
+    }
+
+    private static bool TryRead(string budget, out int lines, out long textBytes)
+    {
+        (lines, textBytes) = (0, 0);
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(budget);
+            return document.RootElement.TryGetProperty("lines", out JsonElement first) && first.TryGetInt32(out lines)
+                && document.RootElement.TryGetProperty("textBytes", out JsonElement second) && second.TryGetInt64(out textBytes);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     /// <summary>A revision's tree, in a folder of its own.</summary>
@@ -26,10 +52,6 @@ internal static class History
             throw new InvalidDataException($"There is no packetd in {revision}.");
         return folder;
     }
-
-    private static int CountLines(string root, string revision) =>
-        Git(root, ["ls-tree", "-r", "--name-only", revision, .. Measurement.RingZeroFolders]).Split('\n').Where(file => file.EndsWith(".cs", StringComparison.Ordinal))
-            .Sum(file => Git(root, "show", $"{revision}:{file}").Split('\n').Count(line => line.Trim() is { Length: > 0 } text && text is not ("{" or "}") && !text.StartsWith("//", StringComparison.Ordinal)));
 
     private static string Git(string root, params string[] arguments)
     {

@@ -10,16 +10,21 @@ namespace Audit;
 /// <summary>out/audit/report.html: one page without anything from elsewhere.</summary>
 internal static class HtmlReport
 {
-    private static readonly Dictionary<string, string> Colors = new() { ["packetd"] = "#c0392b", ["wire"] = "#2874a6", ["corelib"] = "#7d6608" };
+    /// <summary>Each with white text on it: at least 4.5 to 1 (WCAG 2.2, success criterion 1.4.3).</summary>
+    private static readonly Dictionary<string, string> Colors = new() { ["packetd"] = "#b03427", ["wire"] = "#23689b", ["corelib"] = "#7d6608" };
 
-    public static string Write(Measurement measured, Budget budget, IReadOnlyList<RingPart> rings, IReadOnlyList<(string Revision, int Lines)> history)
+    public static string Write(Measurement measured, Budget budget, IReadOnlyList<RingPart> rings,
+        IReadOnlyList<(string Revision, int Lines, long TextBytes)> history)
     {
         var page = new StringBuilder();
         page.Append("""
-            <!doctype html><html lang="en"><meta charset="utf-8"><title>Trusted computing base</title>
-            <style>body{font:15px/1.45 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}
-            table{border-collapse:collapse}td,th{padding:.25em .8em;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}
-            svg{width:100%;height:auto}.over{color:#c0392b;font-weight:bold}text{font:10px system-ui,sans-serif}</style>
+            <!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Trusted computing base</title>
+            <style>:root{color-scheme:light dark;--text:#222;--line:#ddd;--page:#fff;--over:#b03427;--ring1:#f9e79f;--ring2:#d6eaf8}
+            @media(prefers-color-scheme:dark){:root{--text:#e3e7ee;--line:#3a414c;--page:#14171c;--over:#ff8a7a;--ring1:#6b5a10;--ring2:#1f3d5c}}
+            body{font:15px/1.45 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:var(--text);background:var(--page)}
+            table{border-collapse:collapse}td,th{padding:.25em .8em;border-bottom:1px solid var(--line);text-align:right}td:first-child,th:first-child{text-align:left}
+            svg{width:100%;height:auto}.over{color:var(--over);font-weight:bold}text{font:10px system-ui,sans-serif;fill:var(--text)}.on{fill:#fff}
+            .key span{display:inline-block;width:.9em;height:.9em;margin:0 .4em 0 1em;vertical-align:-.1em}</style>
             <h1>The trusted computing base of a node</h1>
             <p>Ring 0 is <code>packetd</code> with what it links of <code>wire</code> and <code>corelib</code>. Measured from its sources and its binary.</p>
 
@@ -28,7 +33,7 @@ internal static class HtmlReport
             .Select(row => new[] { row.What, Number(row.Measured), Number(row.Allowed) }));
         page.Append(CultureInfo.InvariantCulture, $"<p>SHA-256 of the binary: <code id=\"sha256\">{measured.Sha256}</code></p>\n");
         page.Append("<h2>Rings, by bytes</h2>\n").Append(Rings(measured, rings));
-        page.Append("<h2>Methods of ring 0, by bytes</h2>\n").Append(Treemap(measured));
+        page.Append("<h2>Methods of ring 0, by bytes</h2>\n").Append(Key()).Append(Treemap(measured));
         page.Append("<h2>By folder</h2>\n");
         Table(page, "folders", ["folder", "code lines", "comment lines", "unsafe lines", "bytes"], Measurement.RingZeroFolders.Select(folder => new[]
         {
@@ -44,7 +49,8 @@ internal static class HtmlReport
             ["seL4", "9,300", "C and assembly, with proofs"],
         ]);
         page.Append("<h2>History</h2>\n");
-        Table(page, "history", ["revision", "lines of ring 0's folders"], history.Select(entry => new[] { entry.Revision, Number(entry.Lines) }));
+        page.Append("<p>What each revision that changed the budget agreed on.</p>\n");
+        Table(page, "history", ["revision", "code lines", "bytes of code"], history.Select(entry => new[] { entry.Revision, Number(entry.Lines), Number(entry.TextBytes) }));
         page.Append("<h2>System calls</h2>\n");
         Table(page, "calls", ["call", "number", "while serving"], measured.DeclaredCalls.All.OrderBy(call => call.Value)
             .Select(call => new[] { call.Key, Number(call.Value), measured.DeclaredCalls.Serving.Contains(call.Key) ? "yes" : "no" }));
@@ -71,16 +77,20 @@ internal static class HtmlReport
         // Nested squares whose areas are the bytes of each ring together with those inside it.
         double zero = measured.ImageSize, one = zero + rings.Where(r => r.Ring == 1).Sum(r => r.ImageBytes), two = one + rings.Where(r => r.Ring == 2).Sum(r => r.ImageBytes);
         var svg = new StringBuilder("<svg id=\"rings\" viewBox=\"0 0 620 220\">");
-        foreach ((string name, double size, string color) in new[] { ("ring 2", two, "#d6eaf8"), ("ring 1", one, "#f9e79f"), ("ring 0", zero, "#c0392b") })
+        foreach ((string name, double size, string color) in new[] { ("ring 2", two, "var(--ring2)"), ("ring 1", one, "var(--ring1)"), ("ring 0", zero, Colors["packetd"]) })
         {
             double side = 210 * Math.Sqrt(size / two);
-            svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"5\" y=\"{215 - side:0.0}\" width=\"{side:0.0}\" height=\"{side:0.0}\" fill=\"{color}\" stroke=\"#333\"><title>{name}</title></rect>");
+            svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"5\" y=\"{215 - side:0.0}\" width=\"{side:0.0}\" height=\"{side:0.0}\" style=\"fill:{color}\" stroke=\"#777\"><title>{name}</title></rect>");
         }
         int y = 30;
         foreach (string line in new[] { $"ring 0: packetd, {Number(measured.ImageSize)} bytes" }.Concat(rings.Select(r => $"ring {r.Ring}: {r.Folder}, {Number(r.Lines)} lines" + (r.ImageBytes > 0 ? $", {Number(r.ImageBytes)} bytes" : ""))))
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"240\" y=\"{y += 18}\" style=\"font-size:13px\">{WebUtility.HtmlEncode(line)}</text>");
         return svg.Append("</svg>\n").ToString();
     }
+
+    /// <summary>Which folder has which colour.</summary>
+    private static string Key() =>
+        "<p class=\"key\">" + string.Concat(Colors.Select(color => $"<span style=\"background:{color.Value}\"></span>{color.Key}")) + "</p>\n";
 
     private static string Treemap(Measurement measured)
     {
@@ -97,9 +107,9 @@ internal static class HtmlReport
         {
             Function f = functions[0];
             string name = f.Name.Split("__")[^1];
-            svg.Append(CultureInfo.InvariantCulture, $"<g><rect x=\"{x:0.0}\" y=\"{y:0.0}\" width=\"{width:0.0}\" height=\"{height:0.0}\" fill=\"{Colors.GetValueOrDefault(f.Folder, "#888")}\" fill-opacity=\".75\" stroke=\"#fff\"/><title>{WebUtility.HtmlEncode(f.Name)}: {f.Size} bytes</title>");
+            svg.Append(CultureInfo.InvariantCulture, $"<g><rect x=\"{x:0.0}\" y=\"{y:0.0}\" width=\"{width:0.0}\" height=\"{height:0.0}\" fill=\"{Colors.GetValueOrDefault(f.Folder, "#888")}\" stroke=\"#fff\"/><title>{WebUtility.HtmlEncode(f.Name)}: {f.Size} bytes</title>");
             if (width > 6 * name.Length && height > 12)
-                svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{x + 3:0.0}\" y=\"{y + 12:0.0}\" fill=\"#fff\">{WebUtility.HtmlEncode(name)}</text>");
+                svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{x + 3:0.0}\" y=\"{y + 12:0.0}\" class=\"on\">{WebUtility.HtmlEncode(name)}</text>");
             svg.Append("</g>");
             return;
         }

@@ -33,13 +33,25 @@ internal static class OtherReports
         return JsonSerializer.Serialize(log, Format) + "\n";
     }
 
-    public static string Badge(Measurement measured, bool ok) =>
-        $"""
-        <svg xmlns="http://www.w3.org/2000/svg" width="230" height="20" font-family="sans-serif" font-size="11" fill="#fff">
-        <rect width="110" height="20" fill="#555"/><rect x="110" width="120" height="20" fill="{(ok ? "#27803c" : "#c0392b")}"/>
-        <text x="6" y="14">trusted base</text><text x="116" y="14">{measured.Lines} lines, {measured.TextBytes} bytes</text></svg>
+    public static string Badge(Measurement measured, bool ok)
+    {
+        const string Name = "trusted base";
+        string value = $"{measured.Lines} lines, {measured.TextBytes} bytes";
+        int left = Width(Name), right = Width(value);
+        return $"""
+            <svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label="{Name}: {value}" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" fill="#fff">
+            <rect width="{left}" height="20" fill="#555"/><rect x="{left}" width="{right}" height="20" fill="{(ok ? "#27803c" : "#c0392b")}"/>
+            <text x="{left / 2}" y="14" text-anchor="middle" textLength="{left - Padding}">{Name}</text>
+            <text x="{left + right / 2}" y="14" text-anchor="middle" textLength="{right - Padding}">{value}</text></svg>
 
-        """;
+            """;
+
+        // textLength fits the text to the room, whatever font the reader has.
+        static int Width(string text) => 7 * text.Length + Padding;
+    }
+
+    /// <summary>On both sides of a badge's text together, in pixels.</summary>
+    private const int Padding = 12;
 
     /// <summary>CycloneDX 1.6 over every shipped binary that was built, with its ring.</summary>
     public static string Sbom(string images)
