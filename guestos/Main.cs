@@ -62,7 +62,10 @@ internal static unsafe class Kernel
             archive = DirectMap.At(start.ModuleAt(0).Address);
             archiveLength = start.ModuleAt(0).Length;
         }
-        Vfs.Init(archive, archiveLength);
+        if (!Vfs.Init(archive, archiveLength))
+            Panic.Stop("the initramfs cannot be used"u8);
+        if (archive != null && !InitialTree.KeepsArchive)
+            FreeModule(start.ModuleAt(0));
         Terminal.Init();
         ulong* secrets = stackalloc ulong[2];
         Randomness.Fill(new Span<byte>(secrets, 16));
@@ -74,6 +77,14 @@ internal static unsafe class Kernel
         Console.Write(" KiB free\n"u8);
         StartInit();
         Scheduler.Idle();
+    }
+
+    /// <summary>The whole pages of a module that nobody needs any more.</summary>
+    private static void FreeModule(in StartInfo.Module module)
+    {
+        ulong from = Math.Max((module.Address + Frames.Size - 1) / Frames.Size, Frames.FirstByte / Frames.Size);
+        for (ulong frame = from; frame < (module.Address + module.Length) / Frames.Size; frame++)
+            Frames.Release(frame * Frames.Size);
     }
 
     private static void KeepCommandLine(ReadOnlySpan<byte> line)

@@ -2,7 +2,7 @@ using System;
 
 namespace Guestos;
 
-/// <summary>One member of an archive. Pointers lead into the archive.</summary>
+/// <summary>One member of an archive. Pointers lead into it; <see cref="Data"/> is null where the content comes later.</summary>
 public unsafe struct CpioMember
 {
     public uint Number;
@@ -23,25 +23,28 @@ public unsafe struct CpioMember
     public int NameLength;
     public byte* Data;
     public uint DataLength;
+
+    public readonly bool IsTrailer => new ReadOnlySpan<byte>(Name, NameLength).SequenceEqual("TRAILER!!!"u8);
 }
 
 /// <summary>
 /// Reads a cpio archive in the "newc" format as it lies in memory (Linux Documentation/driver-api/early-userspace/buffer-format.rst):
-/// 110 bytes of ASCII header, name, data, each padded to 4. Several archives may follow each other, with zeros in between.
+/// 110 bytes of ASCII header, name, data, each padded to 4. Several archives may follow each other, with zeros in between; what begins with
+/// something else, such as a compressed archive, is the caller's.
 /// </summary>
 public unsafe struct CpioReader
 {
     public const int HeaderLength = 110;
-    private const int LongestName = Vfs.PathCapacity;
+    public const int LongestName = Vfs.PathCapacity;
 
     private readonly byte* _archive;
     private readonly ulong _length;
 
-    /// <summary>Where the next member begins; after a failure, where the damage is.</summary>
+    /// <summary>Where the next member begins; after a failure, where that one does.</summary>
     public ulong Offset;
 
-    /// <summary>The archive is not what it should be at <see cref="Offset"/>.</summary>
-    public bool Damaged;
+    /// <summary>What is at <see cref="Offset"/> is no member; <see cref="Cut"/> when it may be the beginning of one.</summary>
+    public bool Damaged, Cut;
 
     /// <summary>SAFETY: the caller vouches for <paramref name="length"/> bytes; nothing outside them is ever touched.</summary>
     public CpioReader(byte* archive, ulong length)
@@ -49,72 +52,95 @@ public unsafe struct CpioReader
         _archive = archive;
         _length = length;
         Offset = 0;
-        Damaged = false;
+        Damaged = Cut = false;
     }
 
-    /// <summary>The next member; false at the end or at damage. <paramref name="trailer"/>: an archive ended here (its link numbers end too).</summary>
+    /// <summary>Passes over zeros: false at the end. An archive, compressed or not, begins here.</summary>
+    public bool SkipZeros()
+    {
+        while (Offset < _length && _archive[Offset] == 0)
+            Offset++;
+        return Offset < _length;
+    }
+
+    /// <summary>There is a member here, whole or not.</summary>
+    public readonly bool IsMember => _length - Offset >= 6 && IsMagic(_archive + Offset);
+
+    /// <summary>The next member; false at damage. <paramref name="trailer"/>: an archive ended here (its link numbers end too).</summary>
     public bool Next(out CpioMember member, out bool trailer)
     {
         trailer = false;
-        member = default;
-        while (Offset < _length && _archive[Offset] == 0)
-            Offset++;
-        if (Offset >= _length)
-            return false;
-        if (!Parse(ref member, out ulong end))
+        if (!Parse(out member, out ulong end))
         {
-            Damaged = true;
+            Damaged = !Cut;
             return false;
         }
 
         Offset = end;
-        trailer = new ReadOnlySpan<byte>(member.Name, member.NameLength).SequenceEqual("TRAILER!!!"u8);
+        trailer = member.IsTrailer;
         return true;
     }
 
-    private readonly bool Parse(ref CpioMember member, out ulong end)
+    private bool Parse(out CpioMember member, out ulong end)
     {
         end = 0;
+        member = default;
         ulong left = _length - Offset;
-        if (left < HeaderLength)
-            return false;
         byte* header = _archive + Offset;
-        var magic = new ReadOnlySpan<byte>(header, 6);
-        if (!magic.SequenceEqual("070701"u8) && !magic.SequenceEqual("070702"u8))
+        Cut = left < HeaderLength;
+        if (Cut || !ParseHeader(header, out member, out uint nameSize))
+            return false;
+        Cut = nameSize > left - HeaderLength;
+        if (Cut || !ParseName(header + HeaderLength, nameSize, ref member))
+            return false;
+        ulong data = Pad(HeaderLength + (ulong)nameSize);
+        uint size = member.DataLength;
+        Cut = size != 0 && (data > left || size > left - data);
+        if (Cut)
+            return false;
+        member.Data = header + data;
+        end = Math.Min(Offset + Pad(data + size), _length);
+        return true;
+    }
+
+    private static bool IsMagic(byte* at) =>
+        new ReadOnlySpan<byte>(at, 5).SequenceEqual("07070"u8) && at[5] is (byte)'1' or (byte)'2';
+
+    /// <summary>The header's <see cref="HeaderLength"/> bytes. False: they are none.</summary>
+    public static bool ParseHeader(byte* header, out CpioMember member, out uint nameSize)
+    {
+        member = default;
+        nameSize = 0;
+        if (!IsMagic(header))
             return false;
         uint* fields = stackalloc uint[13];
         for (int i = 0; i < 13; i++)
             if (!Hex(header + 6 + 8 * i, out fields[i]))
                 return false;
-        uint nameSize = fields[11];
-        if (nameSize < 2 || nameSize > LongestName || nameSize > left - HeaderLength)
-            return false;
-        byte* name = header + HeaderLength;
-        if (name[nameSize - 1] != 0 || new ReadOnlySpan<byte>(name, (int)nameSize).IndexOf((byte)0) != (int)nameSize - 1)
-            return false;
-        ulong data = Pad(HeaderLength + (ulong)nameSize);
-        uint size = fields[6];
-        if (size != 0 && (data > left || size > left - data))
-            return false;
         member.Number = fields[0];
         member.Mode = fields[1];
         member.UserId = fields[2];
         member.GroupId = fields[3];
         member.Links = fields[4];
         member.ModifyTime = fields[5];
-        member.DataLength = size;
+        member.DataLength = fields[6];
         member.DeviceMajor = fields[7];
         member.DeviceMinor = fields[8];
         member.NodeMajor = fields[9];
         member.NodeMinor = fields[10];
-        member.Name = name;
-        member.NameLength = (int)nameSize - 1;
-        member.Data = header + data;
-        end = Math.Min(Offset + Pad(data + size), _length);
-        return true;
+        nameSize = fields[11];
+        return nameSize is >= 2 and <= LongestName;
     }
 
-    private static ulong Pad(ulong offset) => (offset + 3) & ~3UL;
+    /// <summary>The name, with its zero in the last byte and nowhere else.</summary>
+    public static bool ParseName(byte* name, uint nameSize, ref CpioMember member)
+    {
+        member.Name = name;
+        member.NameLength = (int)nameSize - 1;
+        return new ReadOnlySpan<byte>(name, (int)nameSize).IndexOf((byte)0) == member.NameLength;
+    }
+
+    public static ulong Pad(ulong offset) => (offset + 3) & ~3UL;
 
     private static bool Hex(byte* digits, out uint value)
     {

@@ -3,8 +3,9 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// Fills the root directory from the initial archive. File contents are not copied: inodes point into the archive. Members that
-/// cannot be (names with "..", no room) are left out and counted; damage ends the unpacking where it is, with one sentence.
+/// Fills the root directory from the initial archives (Linux Documentation/driver-api/early-userspace/buffer-format.rst): any number of cpio
+/// archives, plain or compressed by gzip or Zstandard, with zeros in between. Contents of plain ones are not copied: inodes point into the
+/// archive. Members that cannot be (names with "..") are left out and counted; what is damaged, cut or does not fit is told in one sentence.
 /// </summary>
 public static unsafe class InitialTree
 {
@@ -18,58 +19,147 @@ public static unsafe class InitialTree
         public uint Number, DeviceMajor, DeviceMinor;
     }
 
+    internal enum Outcome
+    {
+        Taken,
+
+        /// <summary>It cannot be in a tree of ours.</summary>
+        LeftOut,
+        NoRoom,
+    }
+
+    private static LinkRecord** s_links;
+
     /// <summary>Members taken and left out by the last unpacking.</summary>
     public static int Taken, LeftOut;
 
-    /// <summary>Unpacks into <see cref="Vfs.Root"/>. False when the archive is damaged.</summary>
+    /// <summary>Files point into the archives: they have to stay where they are.</summary>
+    public static bool KeepsArchive;
+
+    /// <summary>
+    /// Unpacks into <see cref="Vfs.Root"/>. False, and a sentence on the console, when not all of it could be: the guest is not what its maker
+    /// meant. What is no archive at all behind a whole one is told and passed over, as Linux does.
+    /// </summary>
     public static bool Unpack(byte* archive, ulong length)
     {
         Taken = LeftOut = 0;
-        if (length >= 2 && archive[0] == 0x1f && archive[1] == 0x8b)
+        s_links = (LinkRecord**)Objects.Allocate(Buckets * sizeof(LinkRecord*));
+        bool whole = s_links != null ? Archives(archive, length) : Fail("there is no memory to unpack it"u8, 0);
+        if (s_links != null)
         {
-            Console.Write("initramfs: the archive is compressed; only plain cpio (newc) is read\n"u8);
-            return false;
-        }
-
-        var reader = new CpioReader(archive, length);
-        var links = (LinkRecord**)Objects.Allocate(Buckets * sizeof(LinkRecord*));
-        while (links != null && reader.Next(out CpioMember member, out bool trailer))
-        {
-            if (trailer)
-            {
-                Forget(links);
-                continue;
-            }
-
-            if (Add(member, links))
-                Taken++;
-            else
-                LeftOut++;
-        }
-
-        if (links != null)
-        {
-            Forget(links);
-            Objects.Free(links, Buckets * sizeof(LinkRecord*));
+            ForgetLinks();
+            Objects.Free(s_links, Buckets * sizeof(LinkRecord*));
         }
 
         if (LeftOut > 0)
         {
-            Console.Write("initramfs: members left out: "u8);
+            Console.Write("initramfs: members left out because of their names or types: "u8);
             Console.WriteDecimal((ulong)LeftOut);
             Console.Write("\n"u8);
         }
 
-        if (!reader.Damaged)
-            return true;
-        Console.Write("initramfs: the archive is damaged at byte "u8);
-        Console.WriteDecimal(reader.Offset);
+        return whole;
+    }
+
+    private static bool Archives(byte* archive, ulong length)
+    {
+        var reader = new CpioReader(archive, length);
+        bool any = false;
+        while (reader.SkipZeros())
+        {
+            ulong at = reader.Offset;
+            // SAFETY: the caller vouches for the archive; compressed ones are looked at as far as a span reaches.
+            var rest = new ReadOnlySpan<byte>(archive + at, (int)Math.Min(length - at, int.MaxValue));
+            bool compressed = Gzip.Is(rest) || Zstandard.Is(rest);
+            if (!compressed && !reader.IsMember)
+                return any ? Pass(at) : Fail("it is neither a cpio (newc) archive nor one compressed by gzip or zstd"u8, at);
+            if (compressed ? !Compressed(rest, ref reader.Offset) : !Member(ref reader))
+                return false;
+            any = true;
+        }
+
+        return true;
+    }
+
+    /// <summary>Tells of what follows the archives and is none.</summary>
+    private static bool Pass(ulong at)
+    {
+        Console.Write("initramfs: what follows the last archive is none, and is not looked at, from byte "u8);
+        Console.WriteDecimal(at);
+        Console.Write("\n"u8);
+        return true;
+    }
+
+    private static bool Fail(ReadOnlySpan<byte> what, ulong at)
+    {
+        Console.Write("initramfs: "u8);
+        Console.Write(what);
+        Console.Write(", at byte "u8);
+        Console.WriteDecimal(at);
         Console.Write("\n"u8);
         return false;
     }
 
-    private static bool Add(in CpioMember member, LinkRecord** links)
+    private static bool Member(ref CpioReader reader)
     {
+        if (!reader.Next(out CpioMember member, out bool trailer))
+            return Fail(reader.Cut ? "the archive is cut off"u8 : "the archive is damaged"u8, reader.Offset);
+        if (trailer)
+        {
+            ForgetLinks();
+            return true;
+        }
+
+        Outcome outcome = Add(member, out Inode* inode);
+        Vfs.Release(inode);
+        return Count(outcome) || Fail("there is no memory for its files"u8, reader.Offset);
+    }
+
+    private static bool Compressed(ReadOnlySpan<byte> rest, ref ulong offset)
+    {
+        CpioStream stream = default;
+        if (!stream.Start())
+            return Fail("there is no memory to unpack it"u8, offset);
+        int at = 0;
+        UnpackResult result = Gzip.Is(rest) ? Gzip.Run(rest, ref at, ref stream) : Zstandard.Run(rest, ref at, ref stream);
+        CpioStream.Failure failure = result is UnpackResult.Done or UnpackResult.Refused ? stream.Result : CpioStream.Failure.None;
+        stream.End();
+        ulong start = offset;
+        offset += (ulong)at;
+        switch (result)
+        {
+            case UnpackResult.Cut: return Fail("the compressed archive is cut off"u8, start);
+            case UnpackResult.Damaged: return Fail("the compressed data are damaged"u8, start);
+            case UnpackResult.NotSupported: return Fail("the compressed data ask for a dictionary or a window above 8 MiB"u8, start);
+            case UnpackResult.NoMemory: return Fail("there is no memory to unpack it"u8, start);
+        }
+
+        return failure switch
+        {
+            CpioStream.Failure.None => true,
+            CpioStream.Failure.NoRoom => Fail("there is no memory for its files"u8, start),
+            CpioStream.Failure.Cut => Fail("the archive in the compressed data is cut off"u8, start),
+            _ => Fail("what is compressed is no cpio (newc) archive, or a damaged one"u8, start),
+        };
+    }
+
+    /// <summary>Counts a member; false when there was no room for it.</summary>
+    internal static bool Count(Outcome outcome)
+    {
+        if (outcome == Outcome.Taken)
+            Taken++;
+        else if (outcome == Outcome.LeftOut)
+            LeftOut++;
+        return outcome != Outcome.NoRoom;
+    }
+
+    /// <summary>
+    /// Makes what a member describes. <paramref name="inode"/>, with a reference, is what was made or described; its content is the member's data,
+    /// where there are any, or comes later.
+    /// </summary>
+    internal static Outcome Add(in CpioMember member, out Inode* inode)
+    {
+        inode = null;
         Inode* directory = Vfs.Root;
         byte* at = member.Name;
         byte* end = at + member.NameLength;
@@ -88,86 +178,98 @@ public static unsafe class InitialTree
             bool last = behind == end;
             if (length == 0 || length == 1 && name[0] == '.')
             {
-                if (last)
-                    return type == InodeType.Directory && Describe(directory, member);
-                continue;
+                if (!last)
+                    continue;
+                if (type != InodeType.Directory)
+                    return Outcome.LeftOut;
+                Describe(inode = Vfs.Hold(directory), member);
+                return Outcome.Taken;
             }
 
             if (length > Directories.LongestName || length == 2 && name[0] == '.' && name[1] == '.')
-                return false;
+                return Outcome.LeftOut;
             if (last)
-                return Place(directory, name, length, type, member, links);
+                return Place(directory, name, length, type, member, out inode);
             DirectoryEntry* entry = Directories.Find(directory, name, length);
             if (entry == null)
             {
                 Inode* made = Vfs.NewInode(InodeType.Directory, 0x1ed, Vfs.RootVolume);
                 entry = made != null ? Directories.Add(directory, name, length, made) : null;
                 Vfs.Release(made);
+                if (entry == null)
+                    return Outcome.NoRoom;
             }
 
-            if (entry == null || entry->Inode->Type != InodeType.Directory)
-                return false;
+            if (entry->Inode->Type != InodeType.Directory)
+                return Outcome.LeftOut;
             directory = entry->Inode;
         }
     }
 
-    private static bool Place(Inode* directory, byte* name, int length, InodeType type, in CpioMember member, LinkRecord** links)
+    private static Outcome Place(Inode* directory, byte* name, int length, InodeType type, in CpioMember member, out Inode* inode)
     {
+        inode = null;
         if (type is not (InodeType.Regular or InodeType.Directory or InodeType.Link or InodeType.Character or InodeType.Block or InodeType.Fifo or InodeType.Socket))
-            return false;
+            return Outcome.LeftOut;
         if (type == InodeType.Link && (member.DataLength == 0 || member.DataLength >= Vfs.PathCapacity))
-            return false;
+            return Outcome.LeftOut;
         if (FileContent.FreeFrames == 0)
-            return false;
+            return Outcome.NoRoom;
         DirectoryEntry* entry = Directories.Find(directory, name, length);
         if (entry != null && entry->Inode->Type == InodeType.Directory)
-            return type == InodeType.Directory && Describe(entry->Inode, member);
+        {
+            if (type != InodeType.Directory)
+                return Outcome.LeftOut;
+            Describe(inode = Vfs.Hold(entry->Inode), member);
+            return Outcome.Taken;
+        }
+
         if (entry != null)
             Directories.Remove(entry);
-
-        LinkRecord* record = type == InodeType.Regular && member.Links > 1 ? FindLink(links, member) : null;
-        Inode* inode = record != null ? Vfs.Hold(record->Inode) : Vfs.NewInode(type, 0, Vfs.RootVolume);
+        LinkRecord* record = type == InodeType.Regular && member.Links > 1 ? FindLink(member) : null;
+        inode = record != null ? Vfs.Hold(record->Inode) : Vfs.NewInode(type, 0, Vfs.RootVolume);
         if (inode == null)
-            return false;
+            return Outcome.NoRoom;
         if (record == null && type == InodeType.Regular && member.Links > 1)
-            Remember(links, member, inode);
-        bool done = Directories.Add(directory, name, length, inode) != null && Describe(inode, member);
-        if (done && member.DataLength > 0 && type is (InodeType.Regular or InodeType.Link))
+            Remember(member, inode);
+        if (Directories.Add(directory, name, length, inode) == null)
+            return Outcome.NoRoom;
+        Describe(inode, member);
+        if (member.Data != null && member.DataLength > 0 && type is (InodeType.Regular or InodeType.Link))
         {
             inode->Image = member.Data;
             inode->ImageLength = inode->Size = member.DataLength;
+            KeepsArchive = true;
         }
 
-        Vfs.Release(inode);
-        return done;
+        return Outcome.Taken;
     }
 
-    private static bool Describe(Inode* inode, in CpioMember member)
+    private static void Describe(Inode* inode, in CpioMember member)
     {
         inode->Permissions = (ushort)(member.Mode & 0xfff);
         inode->UserId = member.UserId;
         inode->GroupId = member.GroupId;
         inode->DeviceNumber = (member.NodeMajor & 0xfff) << 8 | member.NodeMinor & 0xff;
         inode->AccessTime = inode->ModifyTime = inode->ChangeTime = member.ModifyTime * 1_000_000_000UL;
-        return true;
     }
 
-    private static LinkRecord** BucketOf(LinkRecord** links, in CpioMember member) => &links[(member.Number ^ member.DeviceMinor) % Buckets];
+    private static LinkRecord** BucketOf(in CpioMember member) => &s_links[(member.Number ^ member.DeviceMinor) % Buckets];
 
-    private static LinkRecord* FindLink(LinkRecord** links, in CpioMember member)
+    private static LinkRecord* FindLink(in CpioMember member)
     {
-        for (LinkRecord* record = *BucketOf(links, member); record != null; record = record->Next)
+        for (LinkRecord* record = *BucketOf(member); record != null; record = record->Next)
             if (record->Number == member.Number && record->DeviceMajor == member.DeviceMajor && record->DeviceMinor == member.DeviceMinor)
                 return record;
         return null;
     }
 
-    private static void Remember(LinkRecord** links, in CpioMember member, Inode* inode)
+    private static void Remember(in CpioMember member, Inode* inode)
     {
         LinkRecord* record = Objects.Allocate<LinkRecord>();
         if (record == null)
             return;     // further names become files of their own
-        LinkRecord** bucket = BucketOf(links, member);
+        LinkRecord** bucket = BucketOf(member);
         record->Inode = Vfs.Hold(inode);
         record->Number = member.Number;
         record->DeviceMajor = member.DeviceMajor;
@@ -176,14 +278,15 @@ public static unsafe class InitialTree
         *bucket = record;
     }
 
-    private static void Forget(LinkRecord** links)
+    /// <summary>An archive has ended: its numbers mean nothing in the next one.</summary>
+    internal static void ForgetLinks()
     {
         for (int i = 0; i < Buckets; i++)
         {
-            while (links[i] != null)
+            while (s_links[i] != null)
             {
-                LinkRecord* record = links[i];
-                links[i] = record->Next;
+                LinkRecord* record = s_links[i];
+                s_links[i] = record->Next;
                 Vfs.Release(record->Inode);
                 Objects.Free(record);
             }

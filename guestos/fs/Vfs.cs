@@ -22,16 +22,18 @@ public static unsafe class Vfs
     public static int InodesInUse;
     private static ulong s_nextNumber;
 
-    /// <summary>Builds the root directory from a cpio "newc" archive, which stays where it is, and adds /dev. Called once, after Frames.</summary>
+    /// <summary>
+    /// Builds the root directory from the initial archives, and adds /dev. Called once, after Frames. False: not all of them could be unpacked
+    /// (<see cref="InitialTree"/> has said why).
+    /// </summary>
     /// <param name="archive">Kernel address; null for none.</param>
-    public static void Init(byte* archive, ulong length)
+    public static bool Init(byte* archive, ulong length)
     {
         PathWalk.Init();
         ProcTree.Init();
         Root = NewRoot(RootVolume);
         Root->Permissions = 0x1ed;  // 0755
-        if (archive != null)
-            InitialTree.Unpack(archive, length);
+        bool whole = archive == null || InitialTree.Unpack(archive, length);
         Devices.Init();
         Inode* dev = null;
         fixed (byte* name = "dev"u8)
@@ -48,6 +50,7 @@ public static unsafe class Vfs
 
         if (dev != null)
             Mounts.Add(dev, DeviceRoot, "devtmpfs"u8, "devtmpfs"u8, "/dev"u8, 0);
+        return whole;
     }
 
     /// <summary>

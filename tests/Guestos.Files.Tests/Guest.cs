@@ -10,6 +10,9 @@ internal static unsafe class Guest
 {
     public const ulong Here = unchecked((ulong)-100);
 
+    /// <summary>The archive of the last start was whole.</summary>
+    public static bool Whole;
+
     public static void Start(byte[]? archive = null, byte* placed = null)
     {
         Stop();
@@ -25,7 +28,9 @@ internal static unsafe class Guest
             archive.CopyTo(new Span<byte>(memory, archive.Length));
         }
 
-        Vfs.Init(memory, (ulong)(archive?.Length ?? 0));
+        Console.Text = "";
+        InitialTree.KeepsArchive = false;
+        Whole = Vfs.Init(memory, (ulong)(archive?.Length ?? 0));
         var process = (Process*)NativeMemory.AllocZeroed((nuint)sizeof(Process));
         process->Id = process->ThreadGroupId = process->GroupId = process->SessionId = 1;
         process->State = ProcessState.Runnable;

@@ -34,6 +34,10 @@ namespace Guestos
         public static ulong Free = 4096, Total = 4096;
         private static readonly Dictionary<ulong, int> s_references = [];
 
+        /// <summary>Frames of large blocks that are still held: these blocks go back to the C heap.</summary>
+        private static readonly Dictionary<ulong, (ulong Block, int[] Held)> s_blocks = [];
+        private const int LargeBlock = 8;
+
         public static int InUse => s_references.Count;
 
         public static ulong Allocate() => AllocateContiguous(1);
@@ -44,8 +48,14 @@ namespace Guestos
                 return 0;
             var block = (ulong)NativeMemory.AlignedAlloc((nuint)count * 4096, 4096);
             new Span<byte>((void*)block, count * 4096).Clear();
+            int[] held = [count];
             for (int i = 0; i < count; i++)
+            {
                 s_references[block + (ulong)i * 4096] = 1;
+                if (count >= LargeBlock)
+                    s_blocks[block + (ulong)i * 4096] = (block, held);
+            }
+
             Free -= (ulong)count;
             return block;
         }
@@ -58,6 +68,13 @@ namespace Guestos
                 return;
             s_references.Remove(frame);
             Free++;
+            if (s_blocks.Remove(frame, out (ulong Block, int[] Held) large))
+            {
+                if (--large.Held[0] == 0)
+                    NativeMemory.AlignedFree((void*)large.Block);
+                return;
+            }
+
             new Span<byte>((void*)frame, 4096).Fill(0xdd);  // nobody may look at it any more; never given back to the C heap
         }
     }
@@ -116,8 +133,9 @@ namespace Guestos
 
     public static class Console
     {
-        public static void Write(ReadOnlySpan<byte> text) { }
-        public static void WriteDecimal(ulong value) { }
+        public static string Text = "";
+        public static void Write(ReadOnlySpan<byte> text) => Text += System.Text.Encoding.ASCII.GetString(text);
+        public static void WriteDecimal(ulong value) => Text += value;
     }
 
     public static unsafe class Interrupts

@@ -1,0 +1,352 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>A canonical prefix code of RFC 1951 §3.2.2: codes of up to 10 bits by one look-up, longer ones bit by bit.</summary>
+public unsafe struct PrefixCode
+{
+    public const int MostSymbols = 288;
+    private const int LongestCode = 15;
+    private const int FastBits = 10;
+
+    /// <summary>By the next 10 bits: symbol · 16 + length, 0 for a longer code or none.</summary>
+    private fixed ushort _fast[1 << FastBits];
+
+    /// <summary>Codes by length, and the symbols in the order of their codes.</summary>
+    private fixed ushort _count[LongestCode + 1];
+    private fixed ushort _symbols[MostSymbols];
+
+    /// <summary>False when the lengths are no code: too many, or too few (but for the single code that RFC 1951 §3.2.7 allows).</summary>
+    public bool Build(ReadOnlySpan<byte> lengths)
+    {
+        for (int i = 0; i <= LongestCode; i++)
+            _count[i] = 0;
+        for (int i = 0; i < 1 << FastBits; i++)
+            _fast[i] = 0;
+        for (int i = 0; i < lengths.Length; i++)
+            _count[lengths[i]]++;
+        int used = lengths.Length - _count[0];
+        _count[0] = 0;
+        int left = 1;
+        for (int length = 1; length <= LongestCode; length++)
+        {
+            left = left * 2 - _count[length];
+            if (left < 0)
+                return false;
+        }
+
+        if (left > 0 && (used > 1 || used == 1 && _count[1] != 1))
+            return false;
+        ushort* next = stackalloc ushort[LongestCode + 2];
+        ushort* code = stackalloc ushort[LongestCode + 2];
+        next[1] = code[1] = 0;
+        for (int length = 1; length <= LongestCode; length++)
+        {
+            next[length + 1] = (ushort)(next[length] + _count[length]);
+            code[length + 1] = (ushort)(code[length] + _count[length] << 1);
+        }
+
+        for (int symbol = 0; symbol < lengths.Length; symbol++)
+        {
+            int length = lengths[symbol];
+            if (length == 0)
+                continue;
+            _symbols[next[length]++] = (ushort)symbol;
+            int bits = Reverse(code[length]++, length);
+            if (length <= FastBits)
+                for (; bits < 1 << FastBits; bits += 1 << length)
+                    _fast[bits] = (ushort)(symbol << 4 | length);
+        }
+
+        return true;
+    }
+
+    /// <summary>The symbol that the bits begin with, and its length; −1 when they are no code.</summary>
+    public readonly int Find(uint bits, out int length)
+    {
+        int fast = _fast[(int)(bits & (1 << FastBits) - 1)];
+        length = fast & 15;
+        if (fast != 0)
+            return fast >> 4;
+        int code = 0, first = 0, index = 0;
+        for (length = 1; length <= LongestCode; length++)
+        {
+            code |= (int)(bits & 1);
+            bits >>= 1;
+            int count = _count[length];
+            if (code - count < first)
+                return _symbols[index + (code - first)];
+            index += count;
+            first = first + count << 1;
+            code <<= 1;
+        }
+
+        return -1;
+    }
+
+    private static int Reverse(int code, int length)
+    {
+        int reversed = 0;
+        for (; length > 0; length--, code >>= 1)
+            reversed = reversed << 1 | code & 1;
+        return reversed;
+    }
+}
+
+/// <summary>Memory of one decompression: the last 32 KiB of output, and the codes.</summary>
+public unsafe struct InflateState
+{
+    public const int WindowSize = 32768;
+
+    internal fixed byte Window[WindowSize];
+    internal PrefixCode Literals, Distances, Lengths;
+}
+
+/// <summary>The DEFLATE format (RFC 1951), from memory to a sink.</summary>
+public unsafe ref struct Inflate
+{
+    private const int EndOfBlock = 256;
+
+    private readonly InflateState* _state;
+    private readonly Span<byte> _window;
+    private readonly ReadOnlySpan<byte> _input;
+    private ulong _bits;
+    private int _bitCount;
+
+    /// <summary>The next byte of the input that has not been looked at.</summary>
+    private int _at;
+
+    /// <summary>Where the next byte of output goes; what the sink has not been given begins at <see cref="_given"/>.</summary>
+    private int _to, _given;
+
+    /// <summary>Output so far, as far as distances may reach.</summary>
+    private int _reach;
+
+    private static ReadOnlySpan<ushort> LengthBase =>
+        [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
+
+    private static ReadOnlySpan<byte> LengthBits => [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+
+    private static ReadOnlySpan<ushort> DistanceBase =>
+    [
+        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
+    ];
+
+    private static ReadOnlySpan<byte> LengthOrder => [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+    private Inflate(InflateState* state, ReadOnlySpan<byte> input, int at)
+    {
+        _state = state;
+        // SAFETY: the state outlives this.
+        _window = new Span<byte>(state->Window, InflateState.WindowSize);
+        _input = input;
+        _at = at;
+    }
+
+    /// <summary>Decompresses from <paramref name="at"/> on, which is left behind the last byte of the stream.</summary>
+    public static UnpackResult Run<TSink>(InflateState* state, ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
+    {
+        var inflate = new Inflate(state, input, at);
+        UnpackResult result = inflate.Blocks(ref sink);
+        at = inflate._at - inflate._bitCount / 8;
+        return result;
+    }
+
+    private UnpackResult Blocks<TSink>(ref TSink sink) where TSink : struct, IByteSink
+    {
+        UnpackResult result = UnpackResult.Done;
+        bool last = false;
+        while (!last && result == UnpackResult.Done)
+        {
+            if (!Need(3))
+                return UnpackResult.Cut;
+            last = Bits(1) != 0;
+            result = Bits(2) switch
+            {
+                0 => Stored(ref sink),
+                1 => FixedCodes() ? Compressed(ref sink) : UnpackResult.Damaged,
+                2 => Dynamic(ref sink),
+                _ => UnpackResult.Damaged,
+            };
+        }
+
+        return result == UnpackResult.Done && !Flush(ref sink) ? UnpackResult.Refused : result;
+    }
+
+    private UnpackResult Stored<TSink>(ref TSink sink) where TSink : struct, IByteSink
+    {
+        _ = Bits(_bitCount & 7);
+        if (!Need(32))
+            return UnpackResult.Cut;
+        uint length = Bits(16);
+        if (Bits(16) != (~length & 0xffff))
+            return UnpackResult.Damaged;
+        for (; length > 0; length--)
+        {
+            if (!Need(8))
+                return UnpackResult.Cut;
+            if (!Put((byte)Bits(8), ref sink))
+                return UnpackResult.Refused;
+        }
+
+        return UnpackResult.Done;
+    }
+
+    private readonly bool FixedCodes()
+    {
+        Span<byte> lengths = stackalloc byte[288];
+        lengths.Slice(0, 144).Fill(8);
+        lengths.Slice(144, 112).Fill(9);
+        lengths.Slice(256, 24).Fill(7);
+        lengths.Slice(280).Fill(8);
+        bool built = _state->Literals.Build(lengths);
+        lengths.Slice(0, 32).Fill(5);
+        return built && _state->Distances.Build(lengths.Slice(0, 32));
+    }
+
+    private UnpackResult Dynamic<TSink>(ref TSink sink) where TSink : struct, IByteSink
+    {
+        const int mostLiterals = 286, mostDistances = 30;
+        if (!Need(14))
+            return UnpackResult.Cut;
+        int literals = (int)Bits(5) + 257, distances = (int)Bits(5) + 1, given = (int)Bits(4) + 4;
+        if (literals > mostLiterals || distances > mostDistances)
+            return UnpackResult.Damaged;
+        Span<byte> lengths = stackalloc byte[mostLiterals + mostDistances];
+        lengths.Slice(0, 19).Clear();
+        for (int i = 0; i < given; i++)
+        {
+            if (!Need(3))
+                return UnpackResult.Cut;
+            lengths[LengthOrder[i]] = (byte)Bits(3);
+        }
+
+        if (!_state->Lengths.Build(lengths.Slice(0, 19)))
+            return UnpackResult.Damaged;
+        UnpackResult result = CodeLengths(lengths.Slice(0, literals + distances));
+        if (result != UnpackResult.Done)
+            return result;
+        if (lengths[EndOfBlock] == 0 || !_state->Literals.Build(lengths.Slice(0, literals))
+            || !_state->Distances.Build(lengths.Slice(literals, distances)))
+            return UnpackResult.Damaged;
+        return Compressed(ref sink);
+    }
+
+    private UnpackResult CodeLengths(scoped Span<byte> lengths)
+    {
+        for (int i = 0; i < lengths.Length;)
+        {
+            UnpackResult result = Symbol(_state->Lengths, out int symbol);
+            if (result != UnpackResult.Done)
+                return result;
+            if (symbol < 16)
+            {
+                lengths[i++] = (byte)symbol;
+                continue;
+            }
+
+            int extra = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
+            if (!Need(extra))
+                return UnpackResult.Cut;
+            int repeat = (int)Bits(extra) + (symbol == 18 ? 11 : 3);
+            if (symbol == 16 && i == 0 || repeat > lengths.Length - i)
+                return UnpackResult.Damaged;
+            lengths.Slice(i, repeat).Fill(symbol == 16 ? lengths[i - 1] : (byte)0);
+            i += repeat;
+        }
+
+        return UnpackResult.Done;
+    }
+
+    private UnpackResult Compressed<TSink>(ref TSink sink) where TSink : struct, IByteSink
+    {
+        while (true)
+        {
+            UnpackResult result = Symbol(_state->Literals, out int symbol);
+            if (result != UnpackResult.Done)
+                return result;
+            if (symbol == EndOfBlock)
+                return UnpackResult.Done;
+            if (symbol < EndOfBlock)
+            {
+                if (!Put((byte)symbol, ref sink))
+                    return UnpackResult.Refused;
+                continue;
+            }
+
+            symbol -= EndOfBlock + 1;
+            if (symbol >= LengthBase.Length)
+                return UnpackResult.Damaged;
+            if (!Need(LengthBits[symbol]))
+                return UnpackResult.Cut;
+            int length = LengthBase[symbol] + (int)Bits(LengthBits[symbol]);
+            result = Symbol(_state->Distances, out symbol);
+            if (result != UnpackResult.Done)
+                return result;
+            if (symbol >= DistanceBase.Length)
+                return UnpackResult.Damaged;
+            int extra = symbol < 2 ? 0 : symbol / 2 - 1;
+            if (!Need(extra))
+                return UnpackResult.Cut;
+            int distance = DistanceBase[symbol] + (int)Bits(extra);
+            if (distance > _reach)
+                return UnpackResult.Damaged;
+            for (; length > 0; length--)
+                if (!Put(_window[_to - distance & InflateState.WindowSize - 1], ref sink))
+                    return UnpackResult.Refused;
+        }
+    }
+
+    private UnpackResult Symbol(in PrefixCode code, out int symbol)
+    {
+        Need(15);
+        symbol = code.Find((uint)_bits, out int length);
+        // Bits behind the end of the input are zeros: a code that needs them is cut, whatever it says.
+        if (length > _bitCount)
+            return UnpackResult.Cut;
+        if (symbol < 0)
+            return UnpackResult.Damaged;
+        _ = Bits(length);
+        return UnpackResult.Done;
+    }
+
+    private bool Put<TSink>(byte value, ref TSink sink) where TSink : struct, IByteSink
+    {
+        _window[_to++] = value;
+        if (_reach < InflateState.WindowSize)
+            _reach++;
+        if (_to < InflateState.WindowSize)
+            return true;
+        bool taken = Flush(ref sink);
+        _to = _given = 0;
+        return taken;
+    }
+
+    private bool Flush<TSink>(ref TSink sink) where TSink : struct, IByteSink
+    {
+        bool taken = _to == _given || sink.Take(_window.Slice(_given, _to - _given));
+        _given = _to;
+        return taken;
+    }
+
+    /// <summary>Makes at least so many bits (up to 32) present, if the input has them.</summary>
+    private bool Need(int count)
+    {
+        while (_bitCount < count && _at < _input.Length)
+        {
+            _bits |= (ulong)_input[_at++] << _bitCount;
+            _bitCount += 8;
+        }
+
+        return _bitCount >= count;
+    }
+
+    /// <summary>The next bits, which are present.</summary>
+    private uint Bits(int count)
+    {
+        uint value = (uint)(_bits & (1UL << count) - 1);
+        _bits >>= count;
+        _bitCount -= count;
+        return value;
+    }
+}

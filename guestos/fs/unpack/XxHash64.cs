@@ -1,0 +1,93 @@
+using System;
+using System.Buffers.Binary;
+using System.Numerics;
+
+namespace Guestos;
+
+/// <summary>XXH64 with seed 0 (xxHash fast digest algorithm, doc/xxhash_spec.md), as bytes come.</summary>
+public unsafe struct XxHash64
+{
+    private const ulong Prime1 = 0x9e3779b185ebca87, Prime2 = 0xc2b2ae3d27d4eb4f, Prime3 = 0x165667b19e3779f9, Prime4 = 0x85ebca77c2b2ae63,
+        Prime5 = 0x27d4eb2f165667c5;
+    private const int Stripe = 32;
+
+    private ulong _length;
+    private fixed ulong _lanes[4];
+    private fixed byte _rest[Stripe];
+
+    public void Start()
+    {
+        _length = 0;
+        _lanes[0] = unchecked(Prime1 + Prime2);
+        _lanes[1] = Prime2;
+        _lanes[2] = 0;
+        _lanes[3] = unchecked(0UL - Prime1);
+    }
+
+    public void Add(ReadOnlySpan<byte> bytes)
+    {
+        int held = (int)(_length % Stripe);
+        _length += (ulong)bytes.Length;
+        fixed (byte* rest = _rest)
+        {
+            var kept = new Span<byte>(rest, Stripe);
+            if (held > 0)
+            {
+                int more = Math.Min(Stripe - held, bytes.Length);
+                bytes.Slice(0, more).CopyTo(kept.Slice(held));
+                bytes = bytes.Slice(more);
+                if (held + more < Stripe)
+                    return;
+                TakeStripe(kept);
+            }
+
+            for (; bytes.Length >= Stripe; bytes = bytes.Slice(Stripe))
+                TakeStripe(bytes);
+            bytes.CopyTo(kept);
+        }
+    }
+
+    public ulong Finish()
+    {
+        ulong hash;
+        if (_length >= Stripe)
+        {
+            hash = BitOperations.RotateLeft(_lanes[0], 1) + BitOperations.RotateLeft(_lanes[1], 7) + BitOperations.RotateLeft(_lanes[2], 12)
+                + BitOperations.RotateLeft(_lanes[3], 18);
+            for (int i = 0; i < 4; i++)
+                hash = (hash ^ Round(0, _lanes[i])) * Prime1 + Prime4;
+        }
+        else
+        {
+            hash = Prime5;
+        }
+
+        hash += _length;
+        fixed (byte* rest = _rest)
+        {
+            var left = new ReadOnlySpan<byte>(rest, (int)(_length % Stripe));
+            for (; left.Length >= 8; left = left.Slice(8))
+                hash = BitOperations.RotateLeft(hash ^ Round(0, BinaryPrimitives.ReadUInt64LittleEndian(left)), 27) * Prime1 + Prime4;
+            if (left.Length >= 4)
+            {
+                hash = BitOperations.RotateLeft(hash ^ BinaryPrimitives.ReadUInt32LittleEndian(left) * Prime1, 23) * Prime2 + Prime3;
+                left = left.Slice(4);
+            }
+
+            for (int i = 0; i < left.Length; i++)
+                hash = BitOperations.RotateLeft(hash ^ left[i] * Prime5, 11) * Prime1;
+        }
+
+        hash = (hash ^ hash >> 33) * Prime2;
+        hash = (hash ^ hash >> 29) * Prime3;
+        return hash ^ hash >> 32;
+    }
+
+    private void TakeStripe(ReadOnlySpan<byte> stripe)
+    {
+        for (int i = 0; i < 4; i++)
+            _lanes[i] = Round(_lanes[i], BinaryPrimitives.ReadUInt64LittleEndian(stripe.Slice(i * 8)));
+    }
+
+    private static ulong Round(ulong lane, ulong value) => BitOperations.RotateLeft(lane + value * Prime2, 31) * Prime1;
+}

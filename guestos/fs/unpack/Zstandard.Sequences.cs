@@ -1,0 +1,157 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>Sequences of a block, and carrying them out (RFC 8878 §3.1.1.3.2 and §3.1.1.4).</summary>
+public unsafe ref partial struct Zstandard
+{
+    private static ReadOnlySpan<uint> LiteralLengthBase =>
+    [
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192,
+        16384, 32768, 65536,
+    ];
+
+    private static ReadOnlySpan<byte> LiteralLengthBits =>
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+
+    private static ReadOnlySpan<uint> MatchLengthBase =>
+    [
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39, 41,
+        43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771, 65539,
+    ];
+
+    private static ReadOnlySpan<byte> MatchLengthBits =>
+    [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9,
+        10, 11, 12, 13, 14, 15, 16,
+    ];
+
+    // The default distributions (RFC 8878 §3.1.1.3.2.2).
+    private static ReadOnlySpan<short> DefaultLiteralLengths =>
+        [4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1];
+
+    private static ReadOnlySpan<short> DefaultOffsets => [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1];
+
+    private static ReadOnlySpan<short> DefaultMatchLengths =>
+    [
+        1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1,
+        -1, -1, -1, -1, -1, -1,
+    ];
+
+    private const int MostOffsetCodes = 32;
+
+    /// <summary>False: damaged.</summary>
+    private bool CompressedBlock(ReadOnlySpan<byte> block)
+    {
+        if (!LiteralsOf(block, out int at, out ReadOnlySpan<byte> literals) || at == block.Length)
+            return false;
+        int count = block[at++];
+        if (count >= 128)
+        {
+            int more = count == 255 ? 2 : 1;
+            if (block.Length - at < more)
+                return false;
+            count = more == 2 ? block[at] + (block[at + 1] << 8) + 0x7f00 : (count - 128 << 8) + block[at];
+            at += more;
+        }
+
+        if (count == 0)
+        {
+            if (at != block.Length || !HasRoom(literals.Length))
+                return false;
+            Append(literals);
+            return true;
+        }
+
+        if (at == block.Length)
+            return false;
+        int modes = block[at++];
+        return (modes & 3) == 0
+            && TableOf(modes >> 6, ref _state->LiteralLengths, ref _state->HasLiteralLengths, DefaultLiteralLengths, 6, LiteralLengthBase.Length, 9, block, ref at)
+            && TableOf(modes >> 4 & 3, ref _state->Offsets, ref _state->HasOffsets, DefaultOffsets, 5, MostOffsetCodes, 8, block, ref at)
+            && TableOf(modes >> 2 & 3, ref _state->MatchLengths, ref _state->HasMatchLengths, DefaultMatchLengths, 6, MatchLengthBase.Length, 9, block, ref at)
+            && Execute(block.Slice(at), count, literals);
+    }
+
+    private static bool TableOf(int mode, ref FiniteStateTable table, ref bool has, ReadOnlySpan<short> standard, int standardLog, int symbols,
+        int largestLog, ReadOnlySpan<byte> block, ref int at)
+    {
+        const int predefined = 0, single = 1, repeat = 3;
+        switch (mode)
+        {
+            case predefined:
+                table.Build(standard, standardLog);
+                break;
+            case single:
+                if (at == block.Length || block[at] >= symbols)
+                    return false;
+                table.BuildSingle(block[at++]);
+                break;
+            case repeat:
+                return has;
+            default:
+                has = false;
+                if (!table.Read(block, ref at, symbols, largestLog))
+                    return false;
+                break;
+        }
+
+        has = true;
+        return true;
+    }
+
+    private bool Execute(ReadOnlySpan<byte> stream, int count, ReadOnlySpan<byte> literals)
+    {
+        if (!BackwardBits.TryStart(stream, out BackwardBits bits))
+            return false;
+        ref FiniteStateTable lengths = ref _state->LiteralLengths;
+        ref FiniteStateTable offsets = ref _state->Offsets;
+        ref FiniteStateTable matches = ref _state->MatchLengths;
+        uint lengthState = bits.Read(lengths.Log), offsetState = bits.Read(offsets.Log), matchState = bits.Read(matches.Log);
+        for (; count > 0; count--)
+        {
+            FiniteState length = lengths.At(lengthState), offset = offsets.At(offsetState), match = matches.At(matchState);
+            ulong distance = (1UL << offset.Symbol) + bits.Read(offset.Symbol);
+            int repeated = (int)(MatchLengthBase[match.Symbol] + bits.Read(MatchLengthBits[match.Symbol]));
+            int plain = (int)(LiteralLengthBase[length.Symbol] + bits.Read(LiteralLengthBits[length.Symbol]));
+            if (bits.Left < 0 || plain > literals.Length || !HasRoom(plain + repeated))
+                return false;
+            distance = OffsetOf(distance, plain == 0);
+            Append(literals.Slice(0, plain));
+            literals = literals.Slice(plain);
+            if (distance == 0 || distance > (ulong)_reach)
+                return false;
+            Repeat((int)distance, repeated);
+            if (count == 1)
+                break;
+            lengthState = length.Base + bits.Read(length.Bits);
+            matchState = match.Base + bits.Read(match.Bits);
+            offsetState = offset.Base + bits.Read(offset.Bits);
+        }
+
+        if (bits.Left != 0 || !HasRoom(literals.Length))
+            return false;
+        Append(literals);
+        return true;
+    }
+
+    /// <summary>What an offset value means: 1 to 3 are earlier offsets (RFC 8878 §3.1.1.5). 0: an offset that cannot be.</summary>
+    private readonly ulong OffsetOf(ulong value, bool noLiterals)
+    {
+        uint* repeated = _state->Repeated;
+        if (value > 3)
+        {
+            repeated[2] = repeated[1];
+            repeated[1] = repeated[0];
+            return repeated[0] = (uint)(value - 3);
+        }
+
+        int index = (int)value - 1 + (noLiterals ? 1 : 0);
+        uint offset = index == 3 ? repeated[0] - 1 : repeated[index];
+        if (index > 1)
+            repeated[2] = repeated[1];
+        if (index > 0)
+            repeated[1] = repeated[0];
+        return repeated[0] = offset;
+    }
+}

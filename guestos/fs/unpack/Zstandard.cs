@@ -1,0 +1,250 @@
+using System;
+using System.Buffers.Binary;
+
+namespace Guestos;
+
+/// <summary>
+/// What one frame needs to be decompressed besides its window: tables that blocks hand on to each other, and the literals of one block.
+/// </summary>
+public unsafe struct ZstandardState
+{
+    public const int LargestBlock = 128 * 1024;
+
+    internal FiniteStateTable LiteralLengths, Offsets, MatchLengths;
+    internal bool HasLiteralLengths, HasOffsets, HasMatchLengths;
+    internal HuffmanTable Huffman;
+    internal XxHash64 Hash;
+
+    /// <summary>The last three offsets (RFC 8878 §3.1.1.5).</summary>
+    internal fixed uint Repeated[3];
+
+    internal fixed byte Literals[LargestBlock];
+}
+
+/// <summary>The Zstandard format (RFC 8878), from memory to a sink: frames and blocks. No dictionaries.</summary>
+public unsafe ref partial struct Zstandard
+{
+    private const uint Magic = 0xfd2fb528, SkippableMagic = 0x184d2a50;
+
+    /// <summary>What RFC 8878 §3.1.1.1.2 asks decoders for at least.</summary>
+    public const ulong LargestWindow = 8 << 20;
+
+    private readonly ZstandardState* _state;
+    private readonly ReadOnlySpan<byte> _input;
+
+    /// <summary>The last bytes of output, as a ring.</summary>
+    private readonly Span<byte> _window;
+    private readonly int _largestBlock;
+    private int _at;
+
+    /// <summary>Where in the ring the next byte goes; what the sink has not been given; bytes in the ring.</summary>
+    private int _to, _pending, _reach;
+    private ulong _produced;
+
+    public static bool Is(ReadOnlySpan<byte> input) => input.Length >= 4
+        && (BinaryPrimitives.ReadUInt32LittleEndian(input) == Magic || (BinaryPrimitives.ReadUInt32LittleEndian(input) & ~15u) == SkippableMagic);
+
+    private Zstandard(ZstandardState* state, Span<byte> window, ReadOnlySpan<byte> input, int at, ulong windowSize)
+    {
+        _state = state;
+        _window = window;
+        _input = input;
+        _at = at;
+        _largestBlock = (int)Math.Min(windowSize, ZstandardState.LargestBlock);
+    }
+
+    /// <summary>Decompresses the frame at <paramref name="at"/>, which is left behind it.</summary>
+    public static UnpackResult Run<TSink>(ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
+    {
+        if (BinaryPrimitives.ReadUInt32LittleEndian(input.Slice(at)) != Magic)
+            return Skip(input, ref at);
+        UnpackResult result = Header(input, ref at, out ulong window, out ulong content, out bool knowsContent, out bool hasSum);
+        if (result != UnpackResult.Done)
+            return result;
+        int stateFrames = (sizeof(ZstandardState) + 4095) / 4096, windowFrames = (int)Math.Max((window + 4095) / 4096, 1);
+        ulong state = Frames.AllocateContiguous(stateFrames);
+        ulong ring = Frames.AllocateContiguous(windowFrames);
+        result = UnpackResult.NoMemory;
+        if (state != 0 && ring != 0)
+        {
+            // SAFETY: both blocks are large enough, zeroed, and ours until they are given back.
+            var span = new Span<byte>(DirectMap.At(ring), (int)Math.Max(window, 1));
+            var frame = new Zstandard((ZstandardState*)DirectMap.At(state), span, input, at, window);
+            result = frame.Blocks(ref sink);
+            at = frame._at;
+            if (result == UnpackResult.Done && knowsContent && frame._produced != content)
+                result = UnpackResult.Damaged;
+            if (result == UnpackResult.Done && hasSum)
+                result = frame.CheckSum(ref at);
+        }
+
+        Release(state, stateFrames);
+        Release(ring, windowFrames);
+        return result;
+    }
+
+    private static void Release(ulong block, int frames)
+    {
+        for (int i = 0; i < frames && block != 0; i++)
+            Frames.Release(block + (ulong)i * 4096);
+    }
+
+    private static UnpackResult Skip(ReadOnlySpan<byte> input, ref int at)
+    {
+        if (input.Length - at < 8)
+            return UnpackResult.Cut;
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(input.Slice(at + 4));
+        at += 8;
+        if (length > input.Length - at)
+            return UnpackResult.Cut;
+        at += (int)length;
+        return UnpackResult.Done;
+    }
+
+    /// <summary>RFC 8878 §3.1.1.1.</summary>
+    private static UnpackResult Header(ReadOnlySpan<byte> input, ref int at, out ulong window, out ulong content, out bool knowsContent, out bool hasSum)
+    {
+        window = content = 0;
+        knowsContent = hasSum = false;
+        if (input.Length - at < 5)
+            return UnpackResult.Cut;
+        byte descriptor = input[at + 4];
+        at += 5;
+        bool single = (descriptor & 0x20) != 0;
+        hasSum = (descriptor & 4) != 0;
+        if ((descriptor & 8) != 0)
+            return UnpackResult.Damaged;
+        int dictionaryLength = 1 << (descriptor & 3) >> 1;
+        int contentLength = descriptor >> 6 == 0 ? single ? 1 : 0 : 1 << (descriptor >> 6);
+        if (input.Length - at < (single ? 0 : 1) + dictionaryLength + contentLength)
+            return UnpackResult.Cut;
+        if (!single)
+        {
+            byte size = input[at++];
+            ulong unit = 1UL << 10 + (size >> 3);
+            window = unit + unit / 8 * (ulong)(size & 7);
+        }
+
+        for (int i = 0; i < dictionaryLength; i++)
+            if (input[at++] != 0)
+                return UnpackResult.NotSupported;
+        for (int i = 0; i < contentLength; i++)
+            content |= (ulong)input[at++] << 8 * i;
+        if (contentLength == 2)
+            content += 256;
+        knowsContent = contentLength > 0;
+        if (single)
+            window = content;
+        return window > LargestWindow ? UnpackResult.NotSupported : UnpackResult.Done;
+    }
+
+    /// <summary>RFC 8878 §3.1.1.2.</summary>
+    private UnpackResult Blocks<TSink>(ref TSink sink) where TSink : struct, IByteSink
+    {
+        _state->Hash.Start();
+        _state->Repeated[0] = 1;
+        _state->Repeated[1] = 4;
+        _state->Repeated[2] = 8;
+        bool last = false;
+        while (!last)
+        {
+            if (_input.Length - _at < 3)
+                return UnpackResult.Cut;
+            int header = _input[_at] | _input[_at + 1] << 8 | _input[_at + 2] << 16;
+            _at += 3;
+            last = (header & 1) != 0;
+            int kind = header >> 1 & 3, size = header >> 3;
+            if (size > (kind == 2 ? ZstandardState.LargestBlock : _largestBlock))
+                return UnpackResult.Damaged;
+            if ((kind == 1 ? 1 : size) > _input.Length - _at)
+                return UnpackResult.Cut;
+            switch (kind)
+            {
+                case 0:
+                    Append(_input.Slice(_at, size));
+                    _at += size;
+                    break;
+                case 1:
+                    for (int i = 0; i < size; i++)
+                        Append(_input.Slice(_at, 1));
+                    _at++;
+                    break;
+                case 2:
+                    if (!CompressedBlock(_input.Slice(_at, size)))
+                        return UnpackResult.Damaged;
+                    _at += size;
+                    break;
+                default:
+                    return UnpackResult.Damaged;
+            }
+
+            if (!Flush(ref sink))
+                return UnpackResult.Refused;
+        }
+
+        return UnpackResult.Done;
+    }
+
+    private readonly UnpackResult CheckSum(ref int at)
+    {
+        if (_input.Length - at < 4)
+            return UnpackResult.Cut;
+        uint sum = BinaryPrimitives.ReadUInt32LittleEndian(_input.Slice(at));
+        at += 4;
+        return sum == (uint)_state->Hash.Finish() ? UnpackResult.Done : UnpackResult.Damaged;
+    }
+
+    /// <summary>A block never makes more than the ring holds: what the sink has not been given is not overwritten.</summary>
+    private bool HasRoom(int count) => count <= _largestBlock - _pending;
+
+    /// <summary>Puts bytes behind the output. The caller has asked <see cref="HasRoom"/>.</summary>
+    private void Append(ReadOnlySpan<byte> bytes)
+    {
+        Advance(bytes.Length);
+        while (bytes.Length > 0)
+        {
+            int run = Math.Min(bytes.Length, _window.Length - _to);
+            bytes.Slice(0, run).CopyTo(_window.Slice(_to));
+            _to = _to + run == _window.Length ? 0 : _to + run;
+            bytes = bytes.Slice(run);
+        }
+    }
+
+    /// <summary>Repeats what lies <paramref name="offset"/> bytes back: at most what the ring holds, and the caller has asked <see cref="HasRoom"/>.</summary>
+    private void Repeat(int offset, int length)
+    {
+        int from = _to >= offset ? _to - offset : _to - offset + _window.Length;
+        Advance(length);
+        while (length > 0)
+        {
+            int run = Math.Min(length, _window.Length - Math.Max(from, _to));
+            for (int i = 0; i < run; i++)
+                _window[_to + i] = _window[from + i];
+            from = from + run == _window.Length ? 0 : from + run;
+            _to = _to + run == _window.Length ? 0 : _to + run;
+            length -= run;
+        }
+    }
+
+    private void Advance(int count)
+    {
+        _pending += count;
+        _reach = Math.Min(_reach + count, _window.Length);
+        _produced += (ulong)count;
+    }
+
+    private bool Flush<TSink>(ref TSink sink) where TSink : struct, IByteSink
+    {
+        while (_pending > 0)
+        {
+            int from = _to >= _pending ? _to - _pending : _to - _pending + _window.Length;
+            ReadOnlySpan<byte> run = _window.Slice(from, Math.Min(_pending, _window.Length - from));
+            _state->Hash.Add(run);
+            if (!sink.Take(run))
+                return false;
+            _pending -= run.Length;
+        }
+
+        return true;
+    }
+}
