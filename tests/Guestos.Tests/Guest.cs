@@ -22,9 +22,14 @@ internal sealed class Guest : IDisposable
 
     /// <param name="monitor">"qemu" or "domain".</param>
     public Guest(string monitor, Initramfs initramfs, string init = "/init", int memory = 64, string append = "")
+        : this(monitor, initramfs.ToArray(), init, memory, append)
+    {
+    }
+
+    public Guest(string monitor, byte[] initramfs, string init = "/init", int memory = 64, string append = "")
     {
         archive = Path.Combine(Programs.Scratch, $"initramfs-{Interlocked.Increment(ref count)}.cpio");
-        File.WriteAllBytes(archive, initramfs.ToArray());
+        File.WriteAllBytes(archive, initramfs);
         string image = Path.Combine(Programs.Root, "out", "images", "guestos");
         string line = $"init={init} {append}";
         List<string> command = monitor == "domain"
