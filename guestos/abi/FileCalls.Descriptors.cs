@@ -39,6 +39,9 @@ public static unsafe partial class FileCalls
                 return Errno.NotDirectory;
             if (walked.Inode->FileSystem != FileSystem.Ram)
                 return Errno.NotSupported;
+            long error = FileRights.Check(walked.Inode, FileRights.Write | FileRights.Execute);
+            if (error < 0)
+                return error;
             if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Scheduler.Current->Umask, walked.Inode->Volume)) == null)
                 return Errno.NoSpace;
         }
@@ -91,10 +94,12 @@ public static unsafe partial class FileCalls
                 break;
         }
 
+        long error = pathOnly || made ? 0 : MayOpen(inode, flags);
+        if (error < 0)
+            return error;
         file = Files.Allocate(pathOnly ? FileKind.Path : kind, flags);
         if (file == null)
             return Errno.TooManyFiles;
-        long error = 0;
         if (!pathOnly && inode->Type == InodeType.Fifo)
         {
             file->Kind = FileKind.Pipe;
@@ -114,6 +119,23 @@ public static unsafe partial class FileCalls
         Files.Release(file);
         file = null;
         return error;
+    }
+
+    /// <summary>EACCES; EPERM for O_NOATIME on another's file.</summary>
+    private static long MayOpen(Inode* inode, uint flags)
+    {
+        uint wanted = (flags & OpenFlags.AccessMode) switch
+        {
+            OpenFlags.ReadOnly => FileRights.Read,
+            OpenFlags.WriteOnly => FileRights.Write,
+            _ => FileRights.Read | FileRights.Write,
+        };
+        if ((flags & OpenFlags.Truncate) != 0)
+            wanted |= FileRights.Write;
+        long error = FileRights.Check(inode, wanted);
+        if (error < 0)
+            return error;
+        return (flags & OpenFlags.NoAccessTime) != 0 && !FileRights.Owns(inode) ? Errno.NotPermitted : 0;
     }
 
     public static long Close(ulong descriptor) =>

@@ -95,6 +95,8 @@ public static unsafe partial class FileCalls
         var type = (InodeType)(mode & 0xf000);
         if (type == 0)
             type = InodeType.Regular;
+        if (type is InodeType.Character or InodeType.Block && !FileRights.IsSuperuser)
+            return Errno.NotPermitted;
         if (type is not (InodeType.Regular or InodeType.Character or InodeType.Block or InodeType.Fifo or InodeType.Socket))
             return type == InodeType.Directory ? Errno.NotPermitted : Errno.Invalid;
         return Make(directory, path, type, mode, (uint)device);
@@ -141,16 +143,25 @@ public static unsafe partial class FileCalls
     public static long Chroot(ulong path)
     {
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
-        return error < 0 ? error : Enter(inode, ref Scheduler.Current->RootDirectory);
+        if (error < 0)
+            return error;
+        if (inode->Type == InodeType.Directory && FileRights.Check(inode, FileRights.Execute) == 0 && !FileRights.IsSuperuser)
+        {
+            Vfs.Release(inode);
+            return Errno.NotPermitted;
+        }
+
+        return Enter(inode, ref Scheduler.Current->RootDirectory);
     }
 
     /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>
     private static long Enter(Inode* inode, ref Inode* place)
     {
-        if (inode->Type != InodeType.Directory)
+        long error = inode->Type != InodeType.Directory ? Errno.NotDirectory : FileRights.Check(inode, FileRights.Execute);
+        if (error < 0)
         {
             Vfs.Release(inode);
-            return Errno.NotDirectory;
+            return error;
         }
 
         Vfs.Release(place);
@@ -187,6 +198,8 @@ public static unsafe partial class FileCalls
         byte* typeText = stackalloc byte[shortText];
         byte* sourceText = stackalloc byte[shortText];
         typeText[0] = sourceText[0] = 0;
+        if (!FileRights.IsSuperuser)
+            return Errno.NotPermitted;
         long error = type != 0 ? UserMemory.CopyString(type, typeText, shortText) : 0;
         if (error >= 0 && source != 0)
             error = UserMemory.CopyString(source, sourceText, shortText);
@@ -236,6 +249,8 @@ public static unsafe partial class FileCalls
     public static long Umount2(ulong target, ulong flags)
     {
         const ulong detach = 2, noFollow = 8;
+        if (!FileRights.IsSuperuser)
+            return Errno.NotPermitted;
         long error = UserPath.Find(Here, target, (flags & noFollow) != 0 ? WalkOptions.None : WalkOptions.Follow, out Inode* root);
         if (error < 0)
             return error;

@@ -94,19 +94,32 @@ public static unsafe partial class FileCalls
 
     public static long Faccessat(ulong directory, ulong path, ulong mode) => Faccessat2(directory, path, mode, 0);
 
-    /// <summary>The one user is root: everything may be read and written; executed, what has any x bit (and directories).</summary>
+    /// <summary>faccessat2(2): asked for the real user and group, with AT_EACCESS for the effective ones.</summary>
     public static long Faccessat2(ulong directory, ulong path, ulong mode, ulong flags)
     {
-        const ulong execute = 1, write = 2;
-        if ((mode & ~7UL) != 0)
+        const ulong effective = 0x200;
+        if ((mode & ~7UL) != 0 || (flags & ~(effective | UserPath.NoFollow | UserPath.EmptyPath)) != 0)
             return Errno.Invalid;
-        long error = StatusOf(directory, path, flags, out FileStatus status);
-        if (error < 0)
-            return error;
-        if ((mode & write) != 0 && Mounts.IsReadOnly((byte)status.Device))
-            return Errno.ReadOnly;
-        bool executable = (status.Mode & 0x49) != 0 || (status.Mode & 0xf000) == (uint)InodeType.Directory;
-        return (mode & execute) != 0 && !executable ? Errno.Access : 0;
+        Process* process = Scheduler.Current;
+        uint user = process->EffectiveUserId, group = process->EffectiveGroupId;
+        if ((flags & effective) == 0)
+        {
+            // The way there is walked as the real user, too.
+            process->EffectiveUserId = process->UserId;
+            process->EffectiveGroupId = process->GroupIdReal;
+        }
+
+        long error = UserPath.Find(directory, path, Options(flags), out Inode* inode);
+        if (error == 0)
+        {
+            bool readOnly = inode->Type is InodeType.Regular or InodeType.Directory or InodeType.Link && Mounts.IsReadOnly(inode->Volume);
+            error = readOnly && (mode & FileRights.Write) != 0 ? Errno.ReadOnly : FileRights.Check(inode, (uint)mode);
+            Vfs.Release(inode);
+        }
+
+        process->EffectiveUserId = user;
+        process->EffectiveGroupId = group;
+        return error;
     }
 
     public static long Getdents64(ulong descriptor, ulong buffer, ulong count) => DirectoryCalls.Read(Get(descriptor), buffer, count, false);
@@ -135,6 +148,8 @@ public static unsafe partial class FileCalls
         long length = (long)inode->ImageLength;
         if (inode->FileSystem == FileSystem.Proc)
         {
+            if (!ProcTree.MayFollow(inode))
+                return Errno.Access;
             byte* made = stackalloc byte[ProcTree.LongestPath];
             length = ProcTree.LinkText(inode, made, ProcTree.LongestPath);
             if (length < 0)
@@ -175,8 +190,12 @@ public static unsafe partial class FileCalls
     private static long ChangeMode(Inode* inode, ulong mode)
     {
         long error = MayDescribe(inode);
+        if (error == 0 && !FileRights.Owns(inode))
+            error = Errno.NotPermitted;
         if (error < 0)
             return error;
+        if (inode->Type != InodeType.Directory && !FileRights.IsMember(inode->GroupId))
+            mode &= ~(ulong)FileRights.SetGroup;
         inode->Permissions = (ushort)(mode & 0xfff);
         inode->ChangeTime = Clock.Realtime;
         return 0;
@@ -209,13 +228,15 @@ public static unsafe partial class FileCalls
         long error = MayDescribe(inode);
         if (error < 0)
             return error;
+        bool mayUser = user == uint.MaxValue || FileRights.IsSuperuser || FileRights.Owns(inode) && user == inode->UserId;
+        bool mayGroup = group == uint.MaxValue || FileRights.IsSuperuser || FileRights.Owns(inode) && (group == inode->GroupId || FileRights.IsMember(group));
+        if (!mayUser || !mayGroup)
+            return Errno.NotPermitted;
         if (user != uint.MaxValue)
             inode->UserId = user;
         if (group != uint.MaxValue)
             inode->GroupId = group;
-        const int setUser = 0x800, setGroup = 0x400, groupExecute = 0x8;
-        if (inode->Type != InodeType.Directory)     // chown(2): the owner's rights are not the new owner's to have
-            inode->Permissions = (ushort)(inode->Permissions & ~(setUser | ((inode->Permissions & groupExecute) != 0 ? setGroup : 0)));
+        FileRights.DropSetId(inode);
         inode->ChangeTime = Clock.Realtime;
         return 0;
     }
@@ -227,7 +248,7 @@ public static unsafe partial class FileCalls
             return Errno.Fault;
         ulong access = times == 0 ? Clock.Realtime : ((ulong*)times)[0] * 1_000_000_000;
         ulong modify = times == 0 ? Clock.Realtime : ((ulong*)times)[1] * 1_000_000_000;
-        return ChangeTimes(Here, path, access, modify, 0);
+        return ChangeTimes(Here, path, access, modify, 0, times == 0);
     }
 
     public static long Utimes(ulong path, ulong times) => Futimesat(Here, path, times);
@@ -242,7 +263,7 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         ulong access = times == 0 ? Clock.Realtime : t[0] * 1_000_000_000 + t[1] * 1000;
         ulong modify = times == 0 ? Clock.Realtime : t[2] * 1_000_000_000 + t[3] * 1000;
-        return ChangeTimes(directory, path, access, modify, 0);
+        return ChangeTimes(directory, path, access, modify, 0, times == 0);
     }
 
     /// <summary>utimensat(2): two struct timespec with UTIME_NOW and UTIME_OMIT, or null for now; a null path is the descriptor itself.</summary>
@@ -251,28 +272,32 @@ public static unsafe partial class FileCalls
         if (times != 0 && !UserMemory.Readable(times, 32))
             return Errno.Fault;
         ulong access = Clock.Realtime, modify = access;
+        bool now = times == 0;
         if (times != 0)
         {
             ulong* t = (ulong*)times;
+            now = t[1] == Now && t[3] == Now;
             if (!TimeOf(t[0], t[1], ref access) || !TimeOf(t[2], t[3], ref modify))
                 return Errno.Invalid;
         }
 
-        return ChangeTimes(directory, path, access, modify, flags);
+        return ChangeTimes(directory, path, access, modify, flags, now);
     }
 
-    private const ulong Omitted = ulong.MaxValue;
+    /// <summary>UTIME_NOW; and a time that is not to change.</summary>
+    private const ulong Now = 0x3fffffff, Omitted = ulong.MaxValue;
 
     private static bool TimeOf(ulong seconds, ulong nanoseconds, ref ulong time)
     {
-        const ulong now = 0x3fffffff, omit = 0x3ffffffe;
-        if (nanoseconds == now)
+        const ulong omit = 0x3ffffffe;
+        if (nanoseconds == Now)
             return true;
         time = nanoseconds == omit ? Omitted : seconds * 1_000_000_000 + nanoseconds;
         return nanoseconds is omit or < 1_000_000_000;
     }
 
-    private static long ChangeTimes(ulong directory, ulong path, ulong access, ulong modify, ulong flags)
+    /// <summary>The present may be set by whoever may write; any other time by the owner.</summary>
+    private static long ChangeTimes(ulong directory, ulong path, ulong access, ulong modify, ulong flags, bool now)
     {
         Inode* inode;
         if (path == 0)
@@ -292,6 +317,8 @@ public static unsafe partial class FileCalls
         }
 
         long error = MayDescribe(inode);
+        if (error == 0 && (access != Omitted || modify != Omitted) && !FileRights.Owns(inode))
+            error = now ? FileRights.Check(inode, FileRights.Write) : Errno.NotPermitted;
         if (error == 0)
         {
             if (access != Omitted)

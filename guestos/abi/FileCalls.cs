@@ -137,7 +137,9 @@ public static unsafe partial class FileCalls
         long error = UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), path, WalkOptions.Follow, out Inode* inode);
         if (error < 0)
             return error;
-        long result = Cut(inode, length);
+        long result = inode->Type == InodeType.Regular ? FileRights.Check(inode, FileRights.Write) : 0;
+        if (result == 0)
+            result = Cut(inode, length);
         Vfs.Release(inode);
         return result;
     }
@@ -163,6 +165,8 @@ public static unsafe partial class FileCalls
         long error = FileContent.Truncate(inode, length);
         if (error == 0)
             Directories.Touch(inode);
+        if (error == 0 && !FileRights.IsSuperuser)
+            FileRights.DropSetId(inode);
         return error;
     }
 

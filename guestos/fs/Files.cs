@@ -159,7 +159,12 @@ public static unsafe class Files
             offset = file->Inode->Size;
         long count = FileContent.Write(file->Inode, offset, ref from);
         if (count > 0)
+        {
             Directories.Touch(file->Inode);
+            if (!FileRights.IsSuperuser)
+                FileRights.DropSetId(file->Inode);
+        }
+
         return count;
     }
 

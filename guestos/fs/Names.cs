@@ -35,6 +35,7 @@ public static unsafe class Names
             return Errno.NoSpace;
         }
 
+        FileRights.Inherit(inode, walked.Parent);
         made = inode;
         return 0;
     }
@@ -87,11 +88,13 @@ public static unsafe class Names
     {
         if (walked.Inode == null)
             return Errno.NoEntry;
-        if (walked.Inode->Type == InodeType.Directory)
+        if (!walked.HasName)
             return Errno.IsDirectory;
-        long error = MayChange(walked.Parent);
+        long error = MayRemove(walked.Parent, walked.Inode);
         if (error < 0)
             return error;
+        if (walked.Inode->Type == InodeType.Directory)
+            return Errno.IsDirectory;
         Directories.Remove(walked.Entry);
         return 0;
     }
@@ -105,13 +108,15 @@ public static unsafe class Names
             return Errno.NotEmpty;
         if (walked.Inode == null)
             return Errno.NoEntry;
-        if (walked.Inode->Type != InodeType.Directory)
-            return Errno.NotDirectory;
-        if (!walked.HasName || walked.Inode->Covers != null)
+        if (!walked.HasName)
             return Errno.Busy;
-        long error = MayChange(walked.Parent);
+        long error = MayRemove(walked.Parent, walked.Inode);
         if (error < 0)
             return error;
+        if (walked.Inode->Type != InodeType.Directory)
+            return Errno.NotDirectory;
+        if (walked.Inode->Covers != null)
+            return Errno.Busy;
         if (walked.Inode->FirstEntry != null)
             return Errno.NotEmpty;
         Directories.Remove(walked.Entry);
@@ -141,6 +146,14 @@ public static unsafe class Names
             return Errno.NoEntry;
         if (to.Inode != null && noReplace)
             return Errno.Exists;
+        error = FileRights.CheckSticky(from.Parent, from.Inode);
+        if (error == 0 && to.Inode != null)
+            error = FileRights.CheckSticky(to.Parent, to.Inode);
+        // A directory that moves has another "..": it is written to.
+        if (error == 0 && directory && from.Parent != to.Parent)
+            error = FileRights.Check(from.Inode, FileRights.Write);
+        if (error < 0)
+            return error;
         if (directory && IsBelow(to.Parent, from.Inode) || exchange && to.Inode->Type == InodeType.Directory && IsBelow(from.Parent, to.Inode))
             return Errno.Invalid;
         if (from.Inode == to.Inode)
@@ -180,7 +193,14 @@ public static unsafe class Names
         return 0;
     }
 
-    /// <summary>Names may be made and removed in this directory: it is in memory and not itself removed.</summary>
+    /// <summary>This name may be taken away.</summary>
+    private static long MayRemove(Inode* directory, Inode* inode)
+    {
+        long error = MayChange(directory);
+        return error < 0 ? error : FileRights.CheckSticky(directory, inode);
+    }
+
+    /// <summary>Names may be made and removed in this directory: it is in memory, not itself removed, and the process has the right.</summary>
     private static long MayChange(Inode* directory)
     {
         if (directory == null)
@@ -189,7 +209,7 @@ public static unsafe class Names
             return Errno.Access;
         if (Mounts.IsReadOnly(directory->Volume))
             return Errno.ReadOnly;
-        return directory->Links == 0 ? Errno.NoEntry : 0;
+        return directory->Links == 0 ? Errno.NoEntry : FileRights.Check(directory, FileRights.Write | FileRights.Execute);
     }
 
     private static bool IsBelow(Inode* directory, Inode* top)

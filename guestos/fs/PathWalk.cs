@@ -56,7 +56,7 @@ public static unsafe class PathWalk
 
     /// <summary>
     /// Walks a zero-terminated path. Result 0 also when only the last name is missing (<see cref="Walked.Inode"/> null); else ENOENT,
-    /// ENOTDIR, ENAMETOOLONG, ELOOP, ENOMEM, and nothing is held.
+    /// ENOTDIR, EACCES, ENAMETOOLONG, ELOOP, ENOMEM, and nothing is held.
     /// </summary>
     public static long Walk(Inode* start, byte* path, WalkOptions options, out Walked walked)
     {
@@ -112,6 +112,8 @@ public static unsafe class PathWalk
             bool slash = *at == '/';
             if (current->Type != InodeType.Directory)
                 return Errno.NotDirectory;
+            if (FileRights.Check(current, FileRights.Execute) < 0)
+                return Errno.Access;
             if (nameLength > Directories.LongestName)
                 return Errno.NameTooLong;
 
@@ -181,6 +183,8 @@ public static unsafe class PathWalk
         jumped = false;
         if (link->FileSystem == FileSystem.Proc)
         {
+            if (!ProcTree.MayFollow(link))
+                return Errno.Access;
             Inode* target = ProcTree.Jump(link);
             if (target != null)
             {

@@ -249,6 +249,9 @@ public static unsafe class ProcTree
         return made != null ? made : Vfs.Hold(Root);
     }
 
+    /// <summary>What a process has open, runs and stands in is its own and the superuser's to see (proc(5)).</summary>
+    public static bool MayFollow(Inode* link) => link->ProcProcess == 0 || FileRights.Owns(link);
+
     /// <summary>Where a link leads when it stands for an object rather than a name: an inode with a reference, or null.</summary>
     public static Inode* Jump(Inode* link)
     {
@@ -386,11 +389,16 @@ public static unsafe class ProcTree
         inode->ProcNode = (int)node;
         inode->ProcProcess = process;
         inode->ProcDescriptor = descriptor;
+        Process* owner = process != 0 ? ProcessTable.Find(process) : null;
+        inode->UserId = owner != null ? owner->EffectiveUserId : 0;
+        inode->GroupId = owner != null ? owner->EffectiveGroupId : 0;
         return inode;
     }
 
     private static uint Permissions(ProcNode node) => TypeOf(node) switch
     {
+        _ when node == ProcNode.ProcessFiles => 0x140,          // 0500
+        _ when node == ProcNode.ProcessEnvironment => 0x100,    // 0400
         InodeType.Directory => 0x16d,   // 0555
         InodeType.Link => 0x1ff,
         _ => IsWritable(node) ? 0x1a4u : 0x124u,

@@ -93,6 +93,8 @@ public static unsafe class Vfs
         inode->Type = type;
         inode->Permissions = (ushort)(permissions & 0xfff);
         inode->Volume = volume;
+        inode->UserId = FileRights.CurrentUser;
+        inode->GroupId = FileRights.CurrentGroup;
         inode->AccessTime = inode->ModifyTime = inode->ChangeTime = Clock.Realtime;
         return inode;
     }

@@ -74,7 +74,7 @@ public static unsafe class Exec
             long result = Vfs.Lookup(process->WorkingDirectory, path, true, &file);
             if (result < 0)
                 return result;
-            result = file->Type != InodeType.Regular || (file->Permissions & 0x49) == 0 ? Errno.Access : Vfs.ReadInode(file, 0, head, 255);
+            result = file->Type != InodeType.Regular || FileRights.Check(file, FileRights.Execute) < 0 ? Errno.Access : Vfs.ReadInode(file, 0, head, 255);
             if (result < 0)
             {
                 Vfs.Release(file);
@@ -147,6 +147,7 @@ public static unsafe class Exec
         }
         FileTable.CloseOnExec(process->Files);
         SetName(process, path);
+        FileRights.TakeIds(process, file);
         process->HasExecuted = true;
         process->CurrentCall = -1;
         ulong rsp = BuildStack(space, ref block, path, program, interpreter);
@@ -306,7 +307,7 @@ public static unsafe class Exec
         Pair(ref word, AtPlatform, platform);
         Pair(ref word, AtHardware, leaf[3]);
         Pair(ref word, AtClockTick, 100);
-        Pair(ref word, AtSecure, 0);
+        Pair(ref word, AtSecure, process->UserId != process->EffectiveUserId || process->GroupIdReal != process->EffectiveGroupId ? 1ul : 0);
         Pair(ref word, AtRandom, random);
         Pair(ref word, AtHardware2, 0);
         Pair(ref word, AtFileName, fileName);

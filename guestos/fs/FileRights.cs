@@ -1,0 +1,83 @@
+namespace Guestos;
+
+/// <summary>
+/// Who may do what to a file: owner, group and others by its permission bits; the superuser everything but execute what nobody may
+/// (path_resolution(7), inode(7)). The kernel's own work before the first process is the superuser's.
+/// </summary>
+public static unsafe class FileRights
+{
+    public const uint Read = 4, Write = 2, Execute = 1;
+
+    public const ushort SetUser = 0x800, SetGroup = 0x400, Sticky = 0x200;
+    private const ushort GroupExecutes = 0x8, SomebodyExecutes = 0x49;
+
+    public static bool IsSuperuser => Scheduler.Current == null || Scheduler.Current->EffectiveUserId == 0;
+
+    /// <summary>What new files belong to.</summary>
+    public static uint CurrentUser => Scheduler.Current == null ? 0 : Scheduler.Current->EffectiveUserId;
+    public static uint CurrentGroup => Scheduler.Current == null ? 0 : Scheduler.Current->EffectiveGroupId;
+
+    /// <summary>0, or EACCES when the current process lacks one of the rights.</summary>
+    public static long Check(Inode* inode, uint wanted) => Check(inode, wanted, CurrentUser, CurrentGroup);
+
+    /// <summary>The same for another identity, with the current process's further groups (access(2)).</summary>
+    public static long Check(Inode* inode, uint wanted, uint user, uint group)
+    {
+        uint mode = inode->Permissions;
+        if (user == 0)
+        {
+            bool runs = inode->Type == InodeType.Directory || (mode & SomebodyExecutes) != 0;
+            return (wanted & Execute) != 0 && !runs ? Errno.Access : 0;
+        }
+
+        if (user == inode->UserId)
+            mode >>= 6;
+        else if (IsIn(inode->GroupId, group))
+            mode >>= 3;
+        return (wanted & ~mode & 7) != 0 ? Errno.Access : 0;
+    }
+
+    /// <summary>Modes, owners and times are the owner's to set.</summary>
+    public static bool Owns(Inode* inode) => IsSuperuser || CurrentUser == inode->UserId;
+
+    /// <summary>The current process belongs to the group, or is the superuser.</summary>
+    public static bool IsMember(uint group) => IsSuperuser || IsIn(group, CurrentGroup);
+
+    /// <summary>EPERM: in a sticky directory only its owner and the file's take names away.</summary>
+    public static long CheckSticky(Inode* directory, Inode* inode) =>
+        (directory->Permissions & Sticky) == 0 || Owns(inode) || Owns(directory) ? 0 : Errno.NotPermitted;
+
+    /// <summary>A new file's owner, group and bits in a directory: one with the set-group-id bit hands its group on, and to directories the bit.</summary>
+    public static void Inherit(Inode* inode, Inode* directory)
+    {
+        if ((directory->Permissions & SetGroup) == 0)
+            return;
+        inode->GroupId = directory->GroupId;
+        if (inode->Type == InodeType.Directory)
+            inode->Permissions |= SetGroup;
+        else if ((inode->Permissions & GroupExecutes) != 0 && !IsMember(inode->GroupId))
+            inode->Permissions &= unchecked((ushort)~SetGroup);
+    }
+
+    /// <summary>A file that changes its content or owner is not its owner's word any more: the set-id bits go (chown(2), write(2)).</summary>
+    public static void DropSetId(Inode* inode)
+    {
+        if (inode->Type == InodeType.Directory)
+            return;
+        uint gone = SetUser | ((inode->Permissions & GroupExecutes) != 0 ? SetGroup : 0u);
+        inode->Permissions &= (ushort)~gone;
+    }
+
+    /// <summary>execve(2): the program's set-id bits make its owner, its group the process's effective ones; what it is then is saved.</summary>
+    public static void TakeIds(Process* process, Inode* program)
+    {
+        if ((program->Permissions & SetUser) != 0)
+            process->EffectiveUserId = program->UserId;
+        if ((program->Permissions & SetGroup) != 0 && (program->Permissions & GroupExecutes) != 0)
+            process->EffectiveGroupId = program->GroupId;
+        process->SavedUserId = process->EffectiveUserId;
+        process->SavedGroupId = process->EffectiveGroupId;
+    }
+
+    private static bool IsIn(uint group, uint own) => group == own;
+}

@@ -1,0 +1,185 @@
+/* Who may do what to files: the answers for two users, printed. Run as root on the host and in the guest: both must print the same.
+   Works below the directory given as argument, which must be empty; it takes away what it made. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { first = 12001, second = 12002, third = 12003 };
+
+static void answer(const char *what, long result)
+{
+    if (result < 0)
+        printf("%s: -1 %s\n", what, strerrorname_np(errno));
+    else
+        printf("%s: %ld\n", what, result);
+    errno = 0;
+}
+
+#define ask(call) answer(#call, (long)(call))
+#define ask_close(call) do { int fd_ = (call); answer(#call, fd_ < 0 ? fd_ : 0); if (fd_ >= 0) close(fd_); } while (0)
+
+/* Runs questions in a child of its own, as another user. */
+#define as(user, group, ...) do { \
+        printf("-- as %d of %d\n", user, group), fflush(stdout); \
+        pid_t c_ = fork(); \
+        if (c_ == 0) { setgroups(0, NULL); setgid(group); setuid(user); __VA_ARGS__; fflush(stdout); _exit(0); } \
+        waitpid(c_, NULL, 0); } while (0)
+
+static void make(const char *path, mode_t mode, uid_t user, gid_t group)
+{
+    int fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0600);
+    write(fd, "content", 7);
+    fchown(fd, user, group);
+    fchmod(fd, mode);
+    close(fd);
+}
+
+static void describe(const char *path)
+{
+    struct stat s;
+    if (lstat(path, &s) < 0)
+        answer(path, -1);
+    else
+        printf("%s: mode %o user %d group %d\n", path, s.st_mode, s.st_uid, s.st_gid);
+}
+
+static void opening(void)
+{
+    make("own", 0600, first, first);
+    make("group", 0640, first, third);
+    make("open", 0644, first, first);
+    make("odd", 0077, first, first);
+    make("none", 0000, first, first);
+    for (int i = 0; i < 3; i++)
+    {
+        int user = i == 2 ? 0 : i == 0 ? first : second;
+        as(user, i == 1 ? third : user,
+           ask_close(open("own", O_RDONLY)); ask_close(open("own", O_WRONLY)); ask_close(open("group", O_RDONLY)); ask_close(open("group", O_RDWR));
+           ask_close(open("open", O_RDONLY)); ask_close(open("open", O_WRONLY | O_TRUNC)); ask_close(open("open", O_RDONLY | O_TRUNC));
+           ask_close(open("odd", O_RDONLY)); ask_close(open("none", O_RDONLY)); ask_close(open("none", O_PATH)); ask_close(open("open", O_RDONLY | O_NOATIME));
+           ask(truncate("own", 3)); ask(truncate("open", 3));
+           ask(access("own", R_OK)); ask(access("odd", X_OK)); ask(access("none", F_OK)); ask(access("none", X_OK)); ask(faccessat(AT_FDCWD, "group", R_OK, AT_EACCESS)));
+    }
+    /* access asks for the real user. */
+    as(0, 0, seteuid(second); ask_close(open("own", O_RDONLY)); ask(access("own", R_OK)); ask(syscall(SYS_faccessat2, AT_FDCWD, "own", R_OK, AT_EACCESS));
+       ask(syscall(SYS_faccessat2, AT_FDCWD, "own", R_OK, 0x800)));
+    unlink("own"), unlink("group"), unlink("open"), unlink("odd"), unlink("none");
+}
+
+static void walking(void)
+{
+    mkdir("closed", 0700), mkdir("through", 0711), mkdir("readable", 0744);
+    make("closed/f", 0666, 0, 0), make("through/f", 0666, 0, 0), make("readable/f", 0666, 0, 0);
+    symlink("closed/f", "link");
+    as(second, second,
+       struct stat s; ask(stat("closed/f", &s)); ask(stat("closed/none", &s)); ask(stat("closed", &s)); ask_close(open("link", O_RDONLY)); ask_close(open("through/f", O_RDWR));
+       ask(opendir("through") == NULL); ask(opendir("readable") != NULL); ask(stat("readable/f", &s)); ask(stat("through/..", &s)); ask(stat("closed/..", &s));
+       ask(chdir("closed")); ask(chdir("through")); ask(chdir("..")); ask(chroot("through")); ask(readlink("link", (char[9]){ 0 }, 9)); ask(chmod("link", 0777)));
+    unlink("closed/f"), unlink("through/f"), unlink("readable/f"), rmdir("closed"), rmdir("through"), rmdir("readable"), unlink("link");
+}
+
+static void making(void)
+{
+    mkdir("shared", 0777), chmod("shared", 01777);
+    mkdir("groups", 0777), chown("groups", 0, third), chmod("groups", 02777);
+    mkdir("plain", 0755);
+    as(first, first,
+       umask(027);
+       ask_close(open("shared/f", O_CREAT | O_WRONLY, 0666)); ask(mkdir("shared/d", 0777)); ask(symlink("f", "shared/l")); ask(mkfifo("shared/p", 0666));
+       ask(mknod("shared/null", S_IFCHR | 0666, 0x103)); ask(mknod("shared/file", S_IFREG | 04777, 0));
+       ask_close(open("plain/f", O_CREAT | O_WRONLY, 0666)); ask(mkdir("plain/d", 0777)); ask(link("shared/f", "plain/f")); ask(symlink("f", "plain/l"));
+       ask_close(open("groups/f", O_CREAT | O_WRONLY, 02775)); ask(mkdir("groups/d", 0700)); ask_close(open("plain", O_TMPFILE | O_RDWR, 0600)));
+    describe("shared/f"), describe("shared/d"), describe("shared/l"), describe("shared/p"), describe("shared/file"), describe("groups/f"), describe("groups/d");
+    as(second, second,
+       ask(unlink("shared/f")); ask(rmdir("shared/d")); ask(rename("shared/f", "shared/g")); ask_close(open("shared/mine", O_CREAT | O_WRONLY, 0666));
+       ask(rename("shared/mine", "shared/f")); ask(rename("shared/mine", "shared/yours")); ask(unlink("shared/yours")); ask(unlink("plain")); ask(rmdir("groups/d")));
+    as(first, first, ask(unlink("shared/p")); ask(unlink("shared/f")); ask(rmdir("shared/d")); ask(mkdir("groups/e", 0500)); ask(rename("groups/e", "shared/e")); ask(rmdir("groups/e")));
+    unlink("shared/l"), unlink("shared/file"), unlink("groups/f"), rmdir("groups/d"), rmdir("groups/e"), rmdir("shared/e"), rmdir("shared"), rmdir("groups"), rmdir("plain");
+}
+
+static void changing(void)
+{
+    struct timespec now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } }, then[2] = { { 5, 0 }, { 5, 0 } }, neither[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
+    make("f", 0666, first, first);
+    make("g", 0644, first, third);
+    as(second, second,
+       ask(chmod("f", 0777)); ask(chown("f", second, -1)); ask(chown("f", -1, second)); ask(chown("f", -1, -1)); ask(utimensat(AT_FDCWD, "f", NULL, 0)); ask(utimensat(AT_FDCWD, "f", now, 0));
+       ask(utimensat(AT_FDCWD, "f", then, 0)); ask(utimensat(AT_FDCWD, "g", now, 0)); ask(utimensat(AT_FDCWD, "g", neither, 0)));
+    as(first, first,
+       ask(chmod("f", 06755)); describe("f"); ask(chown("f", first, -1)); describe("f"); ask(chown("f", second, -1)); ask(chown("f", -1, second)); ask(chmod("f", 06745));
+       ask(chown("f", -1, first)); describe("f"); ask(chmod("g", 02755)); describe("g"); ask(utimensat(AT_FDCWD, "f", then, 0));
+       ask(chmod("f", 06777)); int fd = open("f", O_WRONLY); ask(write(fd, "x", 1)); describe("f"); ask(fchmod(fd, 04700)); ask(ftruncate(fd, 0)); describe("f"));
+    ask(chmod("f", 06755));
+    int fd = open("f", O_WRONLY);
+    ask(write(fd, "x", 1));
+    describe("f");
+    ask(chown("f", 0, 0));
+    describe("f");
+    close(fd), unlink("f"), unlink("g");
+    as(second, second, ask(mount("none", "/", "tmpfs", 0, NULL)); ask(umount("/")); ask(chroot("/")));
+}
+
+static void running(const char *self)
+{
+    char program[] = "program", buffer[65536];
+    int from = open(self, O_RDONLY), to = open(program, O_CREAT | O_WRONLY, 0700);
+    for (ssize_t count; (count = read(from, buffer, sizeof buffer)) > 0;)
+        write(to, buffer, count);
+    close(from), close(to);
+    chown(program, first, third);
+    chmod(program, 0700);
+    as(second, second, ask(execl(program, program, "ids", NULL)));
+    chmod(program, 0644);
+    as(0, 0, ask(execl(program, program, "ids", NULL)));
+    chmod(program, 0711);
+    as(second, second, ask(execl(program, program, "ids", NULL)));
+    chmod(program, 06755);
+    as(second, second, ask(execl(program, program, "ids", NULL)));
+    unlink(program);
+}
+
+static void looking(void)
+{
+    char path[64], buffer[64];
+    sprintf(path, "/proc/%d/fd/0", getpid());
+    as(second, second, ask(readlink(path, buffer, sizeof buffer) > 0); ask_close(open(path, O_RDONLY)); ask(readlink("/proc/self/fd/0", buffer, sizeof buffer) > 0));
+}
+
+int main(int count, char **arguments)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (count == 2 && strcmp(arguments[1], "ids") == 0)
+    {
+        uid_t r, e, s;
+        gid_t gr, ge, gs;
+        getresuid(&r, &e, &s), getresgid(&gr, &ge, &gs);
+        printf("users %d %d %d groups %d %d %d\n", r, e, s, gr, ge, gs);
+        return 0;
+    }
+    umask(022);
+    if (count != 2)
+        return 2;
+    char self[4096];
+    self[readlink("/proc/self/exe", self, sizeof self - 1)] = 0;
+    if (chdir(arguments[1]) < 0)
+        return 2;
+    chmod(".", 0755);
+    opening();
+    walking();
+    making();
+    changing();
+    running(self);
+    looking();
+    printf("all answers given\n");
+    return 0;
+}
