@@ -105,6 +105,15 @@ public unsafe partial struct Stack
         Gateway = gateway;
     }
 
+    /// <summary>Copies as many own addresses as there is room for, host order, and returns how many.</summary>
+    public readonly int CopyAddresses(System.Span<uint> to)
+    {
+        int count = System.Math.Min(AddressCount, to.Length);
+        for (int i = 0; i < count; i++)
+            to[i] = Addresses[i];
+        return count;
+    }
+
     /// <summary>Takes the MAC address of the machine it arrived on; <see cref="Announce"/> tells the others.</summary>
     public void ChangeHardwareAddress(ulong hardwareAddress)
     {

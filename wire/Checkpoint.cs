@@ -21,8 +21,8 @@ public enum CheckpointHash : byte
 {
     None = 0,
 
-    /// <summary>CRC-32C over the table of the frames' CRC-32C values, see <see cref="CheckpointTable"/>.</summary>
-    Crc32CTable = 1,
+    /// <summary>A sum over the frames' CRC-32C values, see <see cref="CheckpointSum"/>.</summary>
+    Crc32CSum = 1,
 }
 
 /// <summary>
@@ -33,7 +33,7 @@ public readonly ref struct CheckpointHeader
 {
     public const int Size = 64;
     public const uint Magic = 0x50435645; // "EVCP"
-    public const ushort Version = 1;
+    public const ushort Version = 2;
 
     /// <summary>The first frame that a checkpoint may name: what lies below 4 MiB belongs to the receiver.</summary>
     public const uint FirstFrame = 0x400;
@@ -55,8 +55,8 @@ public readonly ref struct CheckpointHeader
         if (Bytes.Le16(from, 4) != Version)
             return CheckpointRefusal.UnknownVersion;
         header = new CheckpointHeader(from);
-        if (from[7] != 0 || header.Hash > CheckpointHash.Crc32CTable || Bytes.Le32(from, 20) != 0
-            || Bytes.Le64(from, 40) != 0 || Bytes.Le64(from, 48) != 0 || Bytes.Le64(from, 56) != 0)
+        if (from[7] != 0 || header.Hash > CheckpointHash.Crc32CSum || Bytes.Le32(from, 20) != 0
+            || Bytes.Le64(from, 56) != 0)
             return CheckpointRefusal.BadHeader;
         if ((header.Features & ~features) != 0)
             return CheckpointRefusal.MissingFeatures;
@@ -69,7 +69,13 @@ public readonly ref struct CheckpointHeader
 
     public const ulong DirectMap = 0xFFFF_C000_0000_0000;
 
-    public static void Emit(Span<byte> to, CheckpointHash hash, MachineFeatures features, uint frames, ulong entry, ulong argument)
+    /// <summary>IPv4 addresses that a header names at most, as many as a boot token.</summary>
+    public const int MostAddresses = 4;
+
+    private const int AddressOffset = 40;
+
+    /// <param name="addresses">The guest's own, host order.</param>
+    public static void Emit(Span<byte> to, CheckpointHash hash, MachineFeatures features, uint frames, ulong entry, ulong argument, ReadOnlySpan<uint> addresses)
     {
         to.Slice(0, Size).Clear();
         Bytes.PutLe32(to, 0, Magic);
@@ -79,6 +85,8 @@ public readonly ref struct CheckpointHeader
         Bytes.PutLe32(to, 16, frames);
         Bytes.PutLe64(to, 24, entry);
         Bytes.PutLe64(to, 32, argument);
+        for (int i = 0; i < addresses.Length && i < MostAddresses; i++)
+            Bytes.PutBe32(to, AddressOffset + 4 * i, addresses[i]);
     }
 
     public CheckpointHash Hash => (CheckpointHash)bytes[6];
@@ -90,6 +98,9 @@ public readonly ref struct CheckpointHeader
 
     /// <summary>Kernel virtual address of the recovery code.</summary>
     public ulong RecoveryEntry => Bytes.Le64(bytes, 24);
+
+    /// <summary>An address of the guest's, host order; 0 for none.</summary>
+    public uint Address(int index) => Bytes.Be32(bytes, AddressOffset + 4 * index);
 
     /// <summary>What the recovery code finds in RSI.</summary>
     public ulong RecoveryArgument => Bytes.Le64(bytes, 32);
@@ -144,20 +155,19 @@ public static class CheckpointTrailer
 {
     public const int Size = 16;
 
-    public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, ulong records, uint hash, CheckpointHash kind)
+    public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, ulong records, ulong hash, CheckpointHash kind)
     {
-        if (from.Length != Size || Bytes.Le32(from, 12) != 0)
+        if (from.Length != Size)
             return CheckpointRefusal.BadRecord;
         if (Bytes.Le64(from, 0) != records)
             return CheckpointRefusal.WrongCount;
-        return kind == CheckpointHash.None || Bytes.Le32(from, 8) == hash ? CheckpointRefusal.None : CheckpointRefusal.WrongHash;
+        return kind == CheckpointHash.None || Bytes.Le64(from, 8) == hash ? CheckpointRefusal.None : CheckpointRefusal.WrongHash;
     }
 
     /// <param name="records">Records sent, the <see cref="RecordFlags.End"/> record not counted.</param>
-    public static void Emit(Span<byte> to, ulong records, uint hash)
+    public static void Emit(Span<byte> to, ulong records, ulong hash)
     {
         Bytes.PutLe64(to, 0, records);
-        Bytes.PutLe32(to, 8, hash);
-        Bytes.PutLe32(to, 12, 0);
+        Bytes.PutLe64(to, 8, hash);
     }
 }

@@ -39,6 +39,7 @@ public enum CheckpointRefusal : byte
     Truncated = 10,
     MissingFrames = 11,
     TooManyRecords = 12,
+    ForeignAddress = 13,
 }
 
 /// <summary>The 16-byte records that follow a checkpoint's trailer, in both directions (docs/protocols.md).</summary>
@@ -46,7 +47,7 @@ public static class HandOver
 {
     public const int Size = 16;
     public const uint Magic = 0x4F485645; // "EVHO"
-    public const ushort Version = 1;
+    public const ushort Version = 2;
 
     /// <summary>Longest frame in a LATE record: 14 bytes of Ethernet header and the longest IPv4 packet.</summary>
     public const int MaxLateFrame = 14 + 65535;
@@ -54,7 +55,10 @@ public static class HandOver
     /// <summary>What a receiver keeps of late frames, records and padding included; it drops what is over (they are only packets).</summary>
     public const int LateCapacity = 256 * 1024;
 
-    /// <param name="detail">With REFUSED: the frame, record or limit concerned. With LATE: the frame's length in bytes. Otherwise 0.</param>
+    /// <param name="detail">
+    /// With REFUSED: the frame, record, limit or address (IPv4, host order) concerned. With LATE: the frame's length in bytes. With COMMIT:
+    /// nanoseconds since the snapshot, half-way between VERIFIED's arrival and COMMIT. Otherwise 0.
+    /// </param>
     public static void Emit(Span<byte> to, HandOverKind kind, CheckpointRefusal reason = CheckpointRefusal.None, ulong detail = 0)
     {
         Bytes.PutLe32(to, 0, Magic);
@@ -93,6 +97,7 @@ public static class HandOver
         CheckpointRefusal.Truncated => "The checkpoint ended before its trailer.",
         CheckpointRefusal.MissingFrames => "The checkpoint leaves out a frame.",
         CheckpointRefusal.TooManyRecords => "The checkpoint holds more records than any guest sends.",
+        CheckpointRefusal.ForeignAddress => "The receiving machine's token does not name the guest's address.",
         _ => "Refused for a reason that this program does not know.",
     };
 }

@@ -148,11 +148,13 @@ public static unsafe class Checkpoint
 
     internal static long SetOptions(CheckpointState* state, uint options)
     {
+        if (options != 0 && state->Checksums == null)
+        {
+            state->Checksums = (uint*)CheckpointMemory.Take(state->Frames * 4UL);
+            if (state->Checksums == null)
+                return Errno.NoMemory;
+        }
         state->Options = options;
-        if (options == 0)
-            state->Checksums = null;
-        else
-            state->Checksums = state->ChecksumTable;
         return 0;
     }
 
@@ -169,7 +171,6 @@ public static unsafe class Checkpoint
         state->Dirty = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
         state->UseAtFork = Place(memory, ref offset, capacity);
         state->CopyOf = (ushort*)Place(memory, ref offset, frames * 2UL);
-        state->ChecksumTable = (uint*)Place(memory, ref offset, frames * 4UL);
         state->Buffer = (ulong*)Place(memory, ref offset, capacity * 8);
         state->UnprotectedCapacity = (uint)list;
         state->Unprotected = (ulong**)Place(memory, ref offset, list * 8);

@@ -18,7 +18,6 @@ internal static unsafe class CheckpointFork
     /// <summary>What the copy needs to know of the instant it was made at. Ordinary memory: it travels.</summary>
     public static Process* ForkedProcess;
     public static ulong ForkMonotonic;
-    public static ulong ForkRealtime;
 
     private struct SocketList
     {
@@ -61,7 +60,6 @@ internal static unsafe class CheckpointFork
     {
         ForkedProcess = Scheduler.Current;
         ForkMonotonic = Clock.Monotonic;
-        ForkRealtime = Clock.Realtime;
         s_socketCount = state->SocketCount;
         for (int i = 0; i < state->SocketCount; i++)
             s_sockets.Handles[i] = state->Sockets[i];

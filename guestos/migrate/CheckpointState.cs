@@ -43,9 +43,9 @@ internal unsafe struct CheckpointState
     /// <summary>The buffer's size as the algorithm sees it: 64 pages, growing linearly (thesis §6.6.5).</summary>
     public uint BufferPages;
 
-    /// <summary>CRC-32C per frame as last sent (wire: CheckpointTable), or null.</summary>
+    /// <summary>CRC-32C per frame as last sent, or null; and their sum (wire: CheckpointSum).</summary>
     public uint* Checksums;
-    public uint* ChecksumTable;
+    public ulong Sum;
 
     /// <summary>Page table entries made writable again since the last protection, so that the next one need not walk all, unless they were more than fit.</summary>
     public ulong** Unprotected;

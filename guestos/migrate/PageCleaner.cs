@@ -59,10 +59,12 @@ internal static unsafe class PageCleaner
 
     private static void Begin(CheckpointState* state)
     {
-        var kind = state->Options != 0 ? CheckpointHash.Crc32CTable : CheckpointHash.None;
+        var kind = state->Options != 0 ? CheckpointHash.Crc32CSum : CheckpointHash.None;
+        Span<uint> addresses = stackalloc uint[CheckpointHeader.MostAddresses];
+        int count = Network.Stack->CopyAddresses(addresses);
         CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), kind,
             MachineFeatures.X86_64_V2 | MachineFeatures.VirtioMmio | MachineFeatures.VirtioNet | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock,
-            state->Frames, CheckpointFork.RecoveryEntry, 0);
+            state->Frames, CheckpointFork.RecoveryEntry, 0, addresses.Slice(0, count));
         state->Run = state->Scratch;
         state->RunLength = CheckpointHeader.Size;
         for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)
@@ -107,7 +109,7 @@ internal static unsafe class PageCleaner
         if (zero)
         {
             if (state->Checksums != null)
-                state->Checksums[frame] = Crc32C.ZeroPage;
+                NoteChecksum(state, frame, Crc32C.ZeroPage);
             state->Transmit.Remove(frame);
             return;
         }
@@ -130,8 +132,15 @@ internal static unsafe class PageCleaner
             state->PageOffset = 0;
             state->Transmit.Remove(frame);
         }
-        if (state->Checksums != null && (state->Options & OptionVerify) == 0 || state->Checksums != null && state->Phase == CheckpointPhase.Rounds)
-            state->Checksums[frame] = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
+        // What is verified was hashed at the fork.
+        if (state->Checksums != null && ((state->Options & OptionVerify) == 0 || state->Phase == CheckpointPhase.Rounds))
+            NoteChecksum(state, frame, Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize)));
+    }
+
+    private static void NoteChecksum(CheckpointState* state, uint frame, uint checksum)
+    {
+        state->Sum += CheckpointSum.Term(frame, checksum) - CheckpointSum.Term(frame, state->Checksums[frame]);
+        state->Checksums[frame] = checksum;
     }
 
     /// <summary>What the checkpoint holds of a frame: its copy in the snapshot buffer where there is one (thesis §5.2.1), else the frame.</summary>
@@ -199,7 +208,7 @@ internal static unsafe class PageCleaner
             {
                 // Sent as zeros if it is sent again; otherwise what was sent before stands.
                 if (state->Transmit.Contains(frame))
-                    state->Checksums[frame] = Crc32C.ZeroPage;
+                    NoteChecksum(state, frame, Crc32C.ZeroPage);
                 continue;
             }
             byte* page = ContentOf(state, frame);
@@ -212,7 +221,7 @@ internal static unsafe class PageCleaner
             uint checksum = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
             if (!state->Transmit.Contains(frame) && state->Checksums[frame] != checksum)
                 Report(frame, kind);
-            state->Checksums[frame] = checksum;
+            NoteChecksum(state, frame, checksum);
         }
     }
 
@@ -230,8 +239,7 @@ internal static unsafe class PageCleaner
     {
         var to = new Span<byte>(state->Scratch, CheckpointRecord.Size + CheckpointTrailer.Size);
         CheckpointRecord.Emit(to.Slice(0, CheckpointRecord.Size), CheckpointRecord.EndFrame, RecordFlags.End);
-        uint hash = state->Checksums != null ? CheckpointTable.Hash(new ReadOnlySpan<uint>(state->Checksums, (int)state->Frames)) : 0;
-        CheckpointTrailer.Emit(to.Slice(CheckpointRecord.Size), state->Records, hash);
+        CheckpointTrailer.Emit(to.Slice(CheckpointRecord.Size), state->Records, state->Sum);
         state->Run = state->Scratch;
         state->RunLength = to.Length;
         state->Part = StreamPart.End;

@@ -12,18 +12,18 @@ internal static unsafe class Recovery
 {
     /// <summary>Called from Fork.S; returns the registers of the forked process, whose address space is then in force.</summary>
     /// <param name="startInfo">Physical address of the new machine's hvm_start_info.</param>
-    /// <param name="late">Physical address of the late frames: u64 bytes, then that many.</param>
+    /// <param name="block">Physical address of the arrival block (docs/architecture.md, "Checkpoint hand-over").</param>
     [RuntimeExport("checkpoint_arrive")]
-    private static void* Arrive(ulong startInfo, ulong argument, ulong late)
+    private static void* Arrive(ulong startInfo, ulong argument, ulong block)
     {
         // Page tables arrive clean (WriteProtection.CopyClean). From here on the kernel's own are in force.
         Machine.Resume();
         Checkpoint.Arrive();
-        Clock.Resume(CheckpointFork.ForkMonotonic, CheckpointFork.ForkRealtime);
+        ulong* arrival = (ulong*)DirectMap.At(block);
+        Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival[1], counter: arrival[2]);
         var information = new StartInfo(startInfo, DirectMap.Base);
-        ulong* lateFrames = (ulong*)DirectMap.At(late);
         // SAFETY: the loader laid the frames out in the firmware window, which the guest does not use.
-        Network.OnArrival(information.CommandLine, CheckpointFork.ForkSockets, new ReadOnlySpan<byte>(lateFrames + 1, (int)Math.Min(*lateFrames, 1 << 20)));
+        Network.OnArrival(information.CommandLine, CheckpointFork.ForkSockets, new ReadOnlySpan<byte>(arrival + 4, (int)Math.Min(arrival[0], 1 << 20)));
         RateLimit.WakeAll();
         Machine.Enter(CheckpointFork.ForkedProcess);
         return CheckpointFork.SavedContext;

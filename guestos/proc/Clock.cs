@@ -15,10 +15,21 @@ public static class Clock
     public static ulong Monotonic => s_base + s_source.Nanoseconds;
 
     /// <summary>Since 1970-01-01 UTC.</summary>
-    public static ulong Realtime => Monotonic + s_wallOffset;
+    public static ulong Realtime
+    {
+        get
+        {
+            ulong now = Monotonic;
+            return now + s_wallOffset + Slewed(now);
+        }
+    }
 
     /// <summary>clock_settime, settimeofday.</summary>
-    public static void SetRealtime(ulong nanoseconds) => s_wallOffset = nanoseconds - Monotonic;
+    public static void SetRealtime(ulong nanoseconds)
+    {
+        s_slewLeft = 0;
+        s_wallOffset = nanoseconds - Monotonic;
+    }
 
     /// <summary>At boot.</summary>
     internal static void Start()
@@ -28,17 +39,53 @@ public static class Clock
     }
 
     /// <summary>
-    /// After a move: the machine's clocks are others. Monotonic goes on from where it was; Realtime too, unless the new machine's clock differs by
-    /// more than two seconds: then that is the time.
+    /// After a move: the machine's clocks are others. Both clocks of the guest go on as if nothing had been: the time that it stood still is known,
+    /// up to the hand-over from the machine it left and from there on by the counter of this one. What this machine's wall clock says
+    /// differently is made up for slowly.
     /// </summary>
-    public static void Resume(ulong monotonic, ulong realtime)
+    /// <param name="monotonic">At the fork.</param>
+    /// <param name="sinceFork">Nanoseconds from the fork to the middle of the hand-over.</param>
+    /// <param name="counter">This machine's time stamp counter then.</param>
+    public static void Resume(ulong monotonic, ulong sinceFork, ulong counter)
     {
+        ulong offset = s_wallOffset + Slewed(monotonic);
         s_source = TimeSource.Measure(Interrupts.Local);
-        s_base = monotonic;
-        s_wallOffset = realtime - monotonic;
-        ulong machine = CmosClock.ReadUnixSeconds() * 1_000_000_000;
-        if ((machine > realtime ? machine - realtime : realtime - machine) > 2_000_000_000)
-            s_wallOffset = machine - monotonic;
+        s_base = monotonic + sinceFork + (s_source.Origin > counter ? s_source.ToNanoseconds(s_source.Origin - counter) : 0);
+        s_wallOffset = offset;
+        s_slewLeft = 0;
+        BeginSlew();
+    }
+
+    // ---- following the machine's wall clock ----
+
+    /// <summary>One nanosecond in so many, 500 in a million, as adjtime(3): nobody sees time go backwards or jump.</summary>
+    private const ulong SlewRate = 2000;
+
+    /// <summary>A difference that no drift explains: time has passed unseen, or a clock was set.</summary>
+    private const long Jump = 60_000_000_000;
+
+    private static long s_slewLeft;
+    private static ulong s_slewStart;
+
+    /// <summary>What of the difference has been made up for at a monotonic time, as a two's complement.</summary>
+    private static ulong Slewed(ulong monotonic)
+    {
+        long most = (long)((monotonic - s_slewStart) / SlewRate);
+        return (ulong)(s_slewLeft < 0 ? System.Math.Max(s_slewLeft, -most) : System.Math.Min(s_slewLeft, most));
+    }
+
+    /// <summary>The machine's clock shows whole seconds: what lies in the one that it shows is right.</summary>
+    private static void BeginSlew()
+    {
+        const long Second = 1_000_000_000;
+        ulong now = Monotonic;
+        long late = (long)(CmosClock.ReadUnixSeconds() * (ulong)Second - (now + s_wallOffset));
+        long difference = late > 0 ? late : System.Math.Min(late + Second, 0);
+        s_slewStart = now;
+        if (difference is > Jump or < -Jump)
+            s_wallOffset += (ulong)difference;
+        else
+            s_slewLeft = difference;
     }
 
     internal static uint ToTimerTicks(ulong nanoseconds) => s_source.ToTimerTicks(nanoseconds);

@@ -44,20 +44,26 @@ internal unsafe struct CheckpointReader(Peer peer)
         }
         RecoveryEntry = header.RecoveryEntry;
         RecoveryArgument = header.RecoveryArgument;
+        // Where the guest's packets would be dropped it had better not go.
+        for (int i = 0; i < CheckpointHeader.MostAddresses; i++)
+            if (header.Address(i) != 0 && !GrantedAddresses.Name(new StartInfo(peer.StartInfoPhysical, 0).CommandLine, header.Address(i)))
+            {
+                Detail = header.Address(i);
+                return CheckpointRefusal.ForeignAddress;
+            }
         uint frames = header.Frames;
         CheckpointHash kind = header.Hash;
-        FrameTable table = new(frames, kind == CheckpointHash.Crc32CTable);
-        refusal = ReceiveRecords(frames, table);
+        FrameTable table = new(kind == CheckpointHash.Crc32CSum);
+        refusal = ReceiveRecords(frames, ref table);
         if (refusal != CheckpointRefusal.None)
             return refusal;
 
         if (!Take(bytes, CheckpointTrailer.Size))
             return CheckpointRefusal.Truncated;
-        refusal = CheckpointTrailer.Parse(new ReadOnlySpan<byte>(bytes, CheckpointTrailer.Size), Records,
-            kind == CheckpointHash.None ? 0 : table.Hash(), kind);
+        refusal = CheckpointTrailer.Parse(new ReadOnlySpan<byte>(bytes, CheckpointTrailer.Size), Records, table.Hash, kind);
         Detail = refusal != CheckpointRefusal.None ? Records : 0;
         uint entryFrame = (uint)((RecoveryEntry - CheckpointHeader.DirectMap) >> 12);
-        if (refusal == CheckpointRefusal.None && !table.Has(entryFrame))
+        if (refusal == CheckpointRefusal.None && !FrameTable.Has(entryFrame))
         {
             Detail = entryFrame;
             return CheckpointRefusal.MissingFrames;
@@ -65,7 +71,7 @@ internal unsafe struct CheckpointReader(Peer peer)
         return refusal;
     }
 
-    private CheckpointRefusal ReceiveRecords(uint frames, FrameTable table)
+    private CheckpointRefusal ReceiveRecords(uint frames, ref FrameTable table)
     {
         byte* record = stackalloc byte[CheckpointRecord.Size];
         ulong most = frames * MostRounds;
@@ -88,6 +94,7 @@ internal unsafe struct CheckpointReader(Peer peer)
             }
             // SAFETY: Parse found the frame in [4 MiB, frames), and the machine has all of those.
             byte* page = (byte*)((ulong)frame << 12);
+            table.Begin(frame);
             if (flags == RecordFlags.Zero)
                 new Span<byte>(page, CheckpointRecord.PageSize).Clear();
             else if (!Take(page, CheckpointRecord.PageSize))

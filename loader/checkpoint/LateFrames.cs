@@ -4,8 +4,8 @@ using Wire;
 namespace Loader.Checkpoint;
 
 /// <summary>
-/// Frames that reached the sender after its snapshot, kept for the guest (docs/architecture.md, "Checkpoint hand-over"): u64 bytes, then
-/// that many bytes of {u64 length, frame, zeros to a multiple of 8}. What does not fit is dropped: it is only packets.
+/// Frames that reached the sender after its snapshot, kept for the guest (docs/architecture.md, "Checkpoint hand-over"):
+/// {u64 length, frame, zeros to a multiple of 8}, behind the arrival block. What does not fit is dropped: it is only packets.
 /// </summary>
 internal static unsafe class LateFrames
 {
@@ -15,15 +15,15 @@ internal static unsafe class LateFrames
         if (length is 0 or > HandOver.MaxLateFrame)
             return 2;
         ulong padded = (length + 7) & ~7UL;
-        ulong* used = (ulong*)Areas.LateFrames();
-        if (*used + 8 + padded > HandOver.LateCapacity)
+        Arrival* arrival = Areas.Arrival();
+        if (arrival->LateBytes + 8 + padded > HandOver.LateCapacity)
             return Skip(peer, padded);
-        // SAFETY: the area holds its length word and LateCapacity bytes.
-        byte* at = Areas.LateFrames() + 8 + *used;
+        // SAFETY: the area holds the block and LateCapacity bytes.
+        byte* at = (byte*)(arrival + 1) + arrival->LateBytes;
         *(ulong*)at = length;
         int result = peer.Receive(at + 8, padded);
         if (result == 0)
-            *used += 8 + padded;
+            arrival->LateBytes += 8 + padded;
         return result;
     }
 

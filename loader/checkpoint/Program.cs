@@ -1,4 +1,5 @@
 using System;
+using System.Machine;
 using System.Runtime;
 using Cstrap;
 using Wire;
@@ -29,8 +30,12 @@ internal static unsafe class Program
             Refuse(peer, refusal, reader.Detail);
             return;
         }
+        ulong verified = Processor.ReadTimeStampCounter();
         if (!Send(peer, HandOverKind.Verified, CheckpointRefusal.None, 0) || !AwaitCommit(peer))
             return;
+        // The sender's time is that of half-way between its hearing the one and saying the other.
+        ulong committed = Processor.ReadTimeStampCounter();
+        Areas.Arrival()->Counter = verified + (committed - verified) / 2;
         // If RUNNING is lost the sender learns of it by silence: it has committed and will not run again.
         Send(peer, HandOverKind.Running, CheckpointRefusal.None, 0);
         peer.Flush(0);
@@ -45,12 +50,15 @@ internal static unsafe class Program
         while (true)
         {
             int result = peer.Receive(record, HandOver.Size);
-            if (result == 0 && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out HandOverKind kind, out _, out ulong length))
+            if (result == 0 && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out HandOverKind kind, out _, out ulong detail))
             {
                 if (kind == HandOverKind.Commit)
+                {
+                    Areas.Arrival()->SinceSnapshot = detail;
                     return true;
+                }
                 if (kind == HandOverKind.Late)
-                    result = LateFrames.Take(peer, length);
+                    result = LateFrames.Take(peer, detail);
                 else
                     result = 2;
                 if (result == 0)

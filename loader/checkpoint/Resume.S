@@ -3,7 +3,7 @@
 
         .section .text.resume, "ax"
         .globl  resume_checkpoint
-resume_checkpoint:                      /* rdi = page tables, rsi = entry, rdx = hvm_start_info, rcx = argument, r8 = late frames */
+resume_checkpoint:                      /* rdi = page tables, rsi = entry, rdx = hvm_start_info, rcx = argument, r8 = arrival block */
         cli
         lea     gdt(%rip), %rax
         mov     %rax, gdt_pointer + 2(%rip)
@@ -50,6 +50,5 @@ gdt_pointer:
         ret
         .endm
         area    area_page_tables 6*4096
-        area    area_late_frames 256*1024+4096
-        area    area_checksums 384*1024
+        area    area_arrival 256*1024+4096
         area    area_received 0xC0000/8

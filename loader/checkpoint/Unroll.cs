@@ -10,9 +10,9 @@ internal static unsafe class Unroll
     private const ulong Present = 1, Writable = 2, Large = 1 << 7, LargePage = 0x200000;
 
     [RuntimeImport("*", "resume_checkpoint"), MethodImpl(MethodImplOptions.InternalCall)]
-    private static extern void Resume(ulong* tables, ulong entry, ulong startInfo, ulong argument, byte* lateFrames);
+    private static extern void Resume(ulong* tables, ulong entry, ulong startInfo, ulong argument, Arrival* arrival);
 
-    public static void Run(ulong entry, ulong startInfo, ulong argument) => Resume(BuildTables(), entry, startInfo, argument, Areas.LateFrames());
+    public static void Run(ulong entry, ulong startInfo, ulong argument) => Resume(BuildTables(), entry, startInfo, argument, Areas.Arrival());
 
     /// <summary>The first 4 GiB at 0 and again at the kernel's direct map, in pages of 2 MiB (Intel SDM vol. 3A §4.5).</summary>
     private static ulong* BuildTables()

@@ -17,19 +17,19 @@ internal sealed class CheckpointStream
     /// </summary>
     public static readonly byte[] RecoveryCode = Page(
         "4989f84989f14989d2488d353f000000baf8030000ac84c07403eeebf841813878c56e33b0217502b02bee4488c8ee498b0248c1e8030430ee"
-        + "418a4210eeb00aeeb0fee6646a006a000f011c240f0b617272697665642000");
+        + "418a4228eeb00aeeb0fee6646a006a000f011c240f0b617272697665642000");
 
     private readonly MemoryStream bytes = new();
     private readonly uint[] table;
     private readonly CheckpointHash hash;
 
-    public CheckpointStream(uint frames = 16384, CheckpointHash hash = CheckpointHash.Crc32CTable, MachineFeatures features = Common,
-        ulong entry = CheckpointHeader.DirectMap + 0x400000)
+    public CheckpointStream(uint frames = 16384, CheckpointHash hash = CheckpointHash.Crc32CSum, MachineFeatures features = Common,
+        ulong entry = CheckpointHeader.DirectMap + 0x400000, params uint[] addresses)
     {
         this.hash = hash;
         table = new uint[frames];
         byte[] header = new byte[CheckpointHeader.Size];
-        CheckpointHeader.Emit(header, hash, features, frames, entry, 'A');
+        CheckpointHeader.Emit(header, hash, features, frames, entry, 'A', addresses);
         bytes.Write(header);
     }
 
@@ -72,9 +72,17 @@ internal sealed class CheckpointStream
     {
         byte[] end = new byte[CheckpointRecord.Size + CheckpointTrailer.Size];
         CheckpointRecord.Emit(end, CheckpointRecord.EndFrame, RecordFlags.End);
-        CheckpointTrailer.Emit(end.AsSpan(CheckpointRecord.Size), Records, hash == CheckpointHash.None ? 0 : CheckpointTable.Hash(table) ^ damage);
+        CheckpointTrailer.Emit(end.AsSpan(CheckpointRecord.Size), Records, hash == CheckpointHash.None ? 0 : Sum() ^ damage);
         bytes.Write(end);
         return bytes.ToArray();
+    }
+
+    private ulong Sum()
+    {
+        ulong sum = 0;
+        for (uint frame = 0; frame < table.Length; frame++)
+            sum += CheckpointSum.Term(frame, table[frame]);
+        return sum;
     }
 
     public byte[] Unfinished() => bytes.ToArray();

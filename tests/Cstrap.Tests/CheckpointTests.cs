@@ -18,7 +18,7 @@ public sealed class CheckpointTests
         byte[] good = new CheckpointStream().Recovery().End();
 
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 0, 0));
-        Refused(CheckpointRefusal.UnknownVersion, 0, With(good, 4, 2));
+        Refused(CheckpointRefusal.UnknownVersion, 0, With(good, 4, 1));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 6, 2));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 7, 1));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 63, 1));
@@ -29,6 +29,9 @@ public sealed class CheckpointTests
         Refused(CheckpointRefusal.BadEntry, 0, new CheckpointStream(entry: 0x400000).End());
         Refused(CheckpointRefusal.BadEntry, 0, new CheckpointStream(entry: CheckpointHeader.DirectMap + 0x3fffff).End());
         Refused(CheckpointRefusal.BadEntry, 0, new CheckpointStream(entry: CheckpointHeader.DirectMap + 0x4000000).End());
+
+        Refused(CheckpointRefusal.ForeignAddress, 0x0a000004, new CheckpointStream(addresses: 0x0a000004).Recovery().End());
+        Refused(CheckpointRefusal.ForeignAddress, 0x0a000004, new CheckpointStream(addresses: [0x0a000003, 0x0a000004]).Recovery().End());
 
         Refused(CheckpointRefusal.FrameOutOfRange, 0x3ff, new CheckpointStream().Zero(0x3ff).End());
         Refused(CheckpointRefusal.FrameOutOfRange, 0x300, new CheckpointStream().Recovery().Page(0x300, CheckpointStream.RecoveryCode).End());
@@ -139,7 +142,7 @@ public sealed class CheckpointTests
         Assert.Contains("arrived +A0", Arrive(machine, new CheckpointStream(hash: CheckpointHash.None).Recovery().End()), StringComparison.Ordinal);
     }
 
-    /// <summary>A guest of more memory than the checksum table of the loader's window holds: the hash is computed at the end.</summary>
+    /// <summary>The hash takes no memory of the loader's, however large the guest is.</summary>
     [RootTheory, Monitors]
     public void A_large_machine_is_verified_too(string monitor)
     {

@@ -22,12 +22,12 @@ internal sealed class Machine : IDisposable
     /// <param name="loader">The image whose hash the boot token would carry.</param>
     public Machine(string monitor, byte[] loader, int memory = 64) : this(new Space(), monitor, loader, memory) => ownsSpace = true;
 
-    public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot)
+    public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot, string guests = "10.0.0.3")
     {
         this.space = space;
         Boot = boot;
         string tap = space.AddTap(), mac = "02:45:" + string.Join(':', boot.Split('.').Select(octet => int.Parse(octet).ToString("x2")));
-        string append = $"evilman.boot={boot}/24 evilman.gateway=10.0.0.1 evilman.loader={Convert.ToHexStringLower(SHA1.HashData(loader))} evilman.guests=10.0.0.3";
+        string append = $"evilman.boot={boot}/24 evilman.gateway=10.0.0.1 evilman.loader={Convert.ToHexStringLower(SHA1.HashData(loader))} evilman.guests={guests}";
         string[] command = monitor == "domain"
             ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--memory", $"{memory}", "--tap", tap,
                "--mac", mac, "--append", append]

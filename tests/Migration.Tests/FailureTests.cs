@@ -152,6 +152,21 @@ public sealed class FailureTests : IDisposable
         guest.Hear(50);
     }
 
+    /// <summary>A real destination whose token is for other guests: the node would drop every packet of this one.</summary>
+    [RootTheory, Monitors]
+    public void A_machine_for_others_refuses(string monitor)
+    {
+        guest = new Guest(space, "domain");
+        using (var foreign = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.22", guests: "10.0.0.30,10.0.0.31"))
+            Expect(6, "The receiving machine's token does not name the guest's address.", guest.Migrate(foreign.Boot));
+        guest.Hear(50);
+        var second = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.23", guests: "10.0.0.30,10.0.0.3");
+        using Machine source = guest.Source;
+        guest.Source = second;
+        Assert.Contains("we have arrived", guest.Migrate(second.Boot), StringComparison.Ordinal);
+        guest.Hear(50);
+    }
+
     private void Fails(int exit, string reason, Action<FakeDestination, Socket> behave, UploadRefusal answer = UploadRefusal.None)
     {
         using var fake = new FakeDestination(space, behave, answer);

@@ -141,6 +141,24 @@ internal sealed class Guest : IDisposable
     /// <summary>Passes that a load has made.</summary>
     public long Passes(int load) => long.Parse(Ask(loads[load].Port)["right ".Length..]);
 
+    /// <summary>By how much the guest's wall and monotonic clocks are ahead of this host's, by the exchange that took least time. Load "clock".</summary>
+    public (TimeSpan Wall, TimeSpan Monotonic) ClockOffsets(int load)
+    {
+        long least = long.MaxValue, wall = 0, monotonic = 0;
+        for (int i = 0; i < 30; i++)
+        {
+            long before = Stopwatch.GetTimestamp();
+            string[] said = Ask(loads[load].Port).Split(' ');
+            long took = Stopwatch.GetTimestamp() - before;
+            if (took >= least)
+                continue;
+            least = took;
+            wall = long.Parse(said[1]) - (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+            monotonic = long.Parse(said[2]) - Stopwatch.GetTimestamp();
+        }
+        return (TimeSpan.FromMicroseconds(wall / 1000), TimeSpan.FromMicroseconds(monotonic / 1000));
+    }
+
     private string Ask(int port)
     {
         using Socket socket = Space.Connect(port, Address);

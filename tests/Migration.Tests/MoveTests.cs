@@ -74,6 +74,22 @@ public sealed class MoveTests(ITestOutputHelper output)
         Assert.True(guest.Passes(0) > before, "the writer has stopped");
     }
 
+    /// <summary>The time that a guest stands still is part of its time: its clocks neither lose it nor jump.</summary>
+    [RootTheory, InlineData(7)]
+    public void The_clocks_go_on(int moves)
+    {
+        using var space = new Space();
+        using var guest = new Guest(space, "domain");
+        guest.Load("clock", 0);
+        (TimeSpan wall, TimeSpan monotonic) = guest.ClockOffsets(0);
+        for (int move = 0; move < moves; move++)
+            Move(guest, move % 3 == 1 ? "qemu" : "domain", move);
+        (TimeSpan wallThen, TimeSpan monotonicThen) = guest.ClockOffsets(0);
+        string lost = $"after {moves} moves the wall clock is off by {(wallThen - wall).TotalMilliseconds} ms, the monotonic one by {(monotonicThen - monotonic).TotalMilliseconds} ms";
+        output.WriteLine(lost);
+        Assert.True((wallThen - wall).Duration() < TimeSpan.FromMilliseconds(50) && (monotonicThen - monotonic).Duration() < TimeSpan.FromMilliseconds(50), lost);
+    }
+
     private static void Move(Guest guest, string monitor, int number, params string[] options)
     {
         var destination = new Machine(guest.Space, monitor, Machine.Bytes("loader-checkpoint"), guest.Memory, $"10.0.0.{10 + number}");

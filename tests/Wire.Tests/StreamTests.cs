@@ -83,20 +83,21 @@ public class StreamTests
         const ulong Entry = CheckpointHeader.DirectMap + 0x400_000;
         byte[] header = new byte[CheckpointHeader.Size];
         MachineFeatures all = MachineFeatures.Known;
-        CheckpointHeader.Emit(header, CheckpointHash.Crc32CTable, MachineFeatures.VirtioNet, 0x4000, Entry, 99);
+        CheckpointHeader.Emit(header, CheckpointHash.Crc32CSum, MachineFeatures.VirtioNet, 0x4000, Entry, 99, [0x0A000001, 0xC0A80001]);
         Assert.Equal(CheckpointRefusal.None, CheckpointHeader.Parse(header, all, 0x4000, out CheckpointHeader read));
-        Assert.Equal((CheckpointHash.Crc32CTable, MachineFeatures.VirtioNet, 0x4000u), (read.Hash, read.Features, read.Frames));
+        Assert.Equal((CheckpointHash.Crc32CSum, MachineFeatures.VirtioNet, 0x4000u), (read.Hash, read.Features, read.Frames));
         Assert.Equal((Entry, 99ul), (read.RecoveryEntry, read.RecoveryArgument));
+        Assert.Equal((0x0A000001u, 0xC0A80001u, 0u, 0u), (read.Address(0), read.Address(1), read.Address(2), read.Address(3)));
         Assert.Equal(CheckpointRefusal.NotEnoughMemory, CheckpointHeader.Parse(header, all, 0x3FFF, out _));
         Assert.Equal(CheckpointRefusal.MissingFeatures, CheckpointHeader.Parse(header, MachineFeatures.X86_64_V2, 0x4000, out _));
         foreach (ulong entry in new[] { 0ul, CheckpointHeader.DirectMap, Entry - 1, CheckpointHeader.DirectMap + 0x4000 * 4096ul, ulong.MaxValue })
         {
-            CheckpointHeader.Emit(header, CheckpointHash.None, 0, 0x4000, entry, 0);
+            CheckpointHeader.Emit(header, CheckpointHash.None, 0, 0x4000, entry, 0, []);
             Assert.Equal(CheckpointRefusal.BadEntry, CheckpointHeader.Parse(header, all, 0x4000, out _));
         }
-        CheckpointHeader.Emit(header, CheckpointHash.None, (MachineFeatures)(1UL << 63), 0x4000, Entry, 0);
+        CheckpointHeader.Emit(header, CheckpointHash.None, (MachineFeatures)(1UL << 63), 0x4000, Entry, 0, []);
         Assert.Equal(CheckpointRefusal.MissingFeatures, CheckpointHeader.Parse(header, all, 0x4000, out _));
-        CheckpointHeader.Emit(header, (CheckpointHash)2, 0, 0x4000, Entry, 0);
+        CheckpointHeader.Emit(header, (CheckpointHash)2, 0, 0x4000, Entry, 0, []);
         Assert.Equal(CheckpointRefusal.BadHeader, CheckpointHeader.Parse(header, all, 0x4000, out _));
     }
 
@@ -131,25 +132,20 @@ public class StreamTests
         byte[][] pages = new byte[4][];
         for (int i = 0; i < 4; i++)
             random.NextBytes(pages[i] = new byte[4096]);
-        uint[] sender = new uint[0x410], receiver = new uint[0x410];
-        CheckpointTable.Set(sender, 0x401, pages[0]);
-        CheckpointTable.Set(sender, 0x400, pages[1]);
-        CheckpointTable.Set(sender, 0x401, pages[2]);
-        CheckpointTable.Set(sender, 0x40F, new byte[4096]);
-        CheckpointTable.SetZero(receiver, 0x40F);
-        CheckpointTable.Set(receiver, 0x400, pages[1]);
-        CheckpointTable.Set(receiver, 0x401, pages[3]);
-        Assert.NotEqual(CheckpointTable.Hash(sender), CheckpointTable.Hash(receiver));
-        CheckpointTable.Set(receiver, 0x401, pages[2]);
-        Assert.Equal(CheckpointTable.Hash(sender), CheckpointTable.Hash(receiver));
-        Assert.Equal(Crc32C.Of(MemoryMarshal.AsBytes(sender.AsSpan())), CheckpointTable.Hash(sender));
+        ulong Term(uint frame, byte[] page) => CheckpointSum.Term(frame, Crc32C.Of(page));
+        // The first has sent frame 0x401 twice.
+        ulong sender = Term(0x401, pages[0]) + Term(0x400, pages[1]) - Term(0x401, pages[0]) + Term(0x401, pages[2]);
+        ulong receiver = Term(0x401, pages[2]) + Term(0x400, pages[1]);
+        Assert.Equal(sender, receiver);
+        Assert.NotEqual(sender, Term(0x401, pages[1]) + Term(0x400, pages[2]));
+        Assert.NotEqual(sender, Term(0x401, pages[2]) + Term(0x400, pages[3]));
 
         byte[] trailer = new byte[CheckpointTrailer.Size];
-        CheckpointTrailer.Emit(trailer, 4, CheckpointTable.Hash(sender));
-        uint hash = CheckpointTable.Hash(receiver);
-        Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(trailer, 4, hash, CheckpointHash.Crc32CTable));
-        Assert.Equal(CheckpointRefusal.WrongCount, CheckpointTrailer.Parse(trailer, 3, hash, CheckpointHash.Crc32CTable));
-        Assert.Equal(CheckpointRefusal.WrongHash, CheckpointTrailer.Parse(trailer, 4, hash + 1, CheckpointHash.Crc32CTable));
+        CheckpointTrailer.Emit(trailer, 4, sender);
+        ulong hash = receiver;
+        Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(trailer, 4, hash, CheckpointHash.Crc32CSum));
+        Assert.Equal(CheckpointRefusal.WrongCount, CheckpointTrailer.Parse(trailer, 3, hash, CheckpointHash.Crc32CSum));
+        Assert.Equal(CheckpointRefusal.WrongHash, CheckpointTrailer.Parse(trailer, 4, hash + 1, CheckpointHash.Crc32CSum));
         Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(trailer, 4, hash + 1, CheckpointHash.None));
         Assert.Equal(CheckpointRefusal.BadRecord, CheckpointTrailer.Parse(trailer.AsSpan(1), 4, hash, CheckpointHash.None));
     }
@@ -193,7 +189,7 @@ public class StreamTests
             KernelBundle.TryParse(some, out _);
             CheckpointHeader.Parse(some, MachineFeatures.Known, 0x1000, out _);
             CheckpointRecord.Parse(some, 0x1000, out _, out _);
-            CheckpointTrailer.Parse(some, 1, 1, CheckpointHash.Crc32CTable);
+            CheckpointTrailer.Parse(some, 1, 1, CheckpointHash.Crc32CSum);
             HandOver.TryParse(some, out _, out _, out _);
         }
     }

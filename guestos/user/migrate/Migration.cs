@@ -34,6 +34,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private ulong bytes;
     private Progress last;
     private bool verified;
+    private ulong verifiedSinceFork;
 
     /// <summary>Returns on the destination, with Arrived, or on the source when the migration failed.</summary>
     public ExitCode Run()
@@ -55,8 +56,12 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         // The point of no return, and the last frames that only the copy may answer. Who says VERIFIED and hangs up shall not have the machine.
         if (SendLateFrames() < 0 || destination.HasSpoken(0))
             return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
+        // The copy's clocks go on by what has passed here since the fork: half-way between the other's word and ours, as it takes its own time too,
+        // so that the way there and the way back cancel out (RFC 5905 §8).
+        Progress now = default;
+        Kernel.Control(device, GetProgress, &now);
         byte* record = stackalloc byte[HandOver.Size];
-        HandOver.Emit(new Span<byte>(record, HandOver.Size), HandOverKind.Commit);
+        HandOver.Emit(new Span<byte>(record, HandOver.Size), HandOverKind.Commit, CheckpointRefusal.None, (verifiedSinceFork + now.SinceFork) / 2);
         CommitRequest request = new() { Socket = destination.Socket, Length = HandOver.Size, Bytes = record };
         // Returns only when it failed: the kernel sends the record and ends the machine.
         nint error = Kernel.Control(device, Commit, &request);
@@ -120,6 +125,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         if (kind == HandOverKind.Verified && Kernel.Control(device, GetProgress, &now) == 0 && now.Phase == PhaseRounds)
             return Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8);
         verified = kind == HandOverKind.Verified;
+        verifiedSinceFork = now.SinceFork;
         return verified ? ExitCode.Arrived : Refused(kind, refusal, detail);
     }
 

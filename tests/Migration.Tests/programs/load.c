@@ -6,6 +6,7 @@
    write PAGES     writes a word of each of so many pages, over and over, as fast as it can
    rewrite PAGES   the same to a file of so many pages, by write(2) of all of it
    files COUNT     writes COUNT small files in /tmp and removes half of them at random
+   clock 0         answers with the nanoseconds of its wall clock and of its monotonic one
    touch PAGES     dirties so many pages once, then sleeps: a server's share of writing */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The stride is a prime: steps of it visit everything once, and neighbours far apart in time. */
@@ -58,6 +60,7 @@ static char *map(size_t count)
 static void file_name(char *to, size_t number) { sprintf(to, "/tmp/f%zu/%zu", number / 256, number); }
 
 static char *kept;
+static int is_clock;
 
 static void make_files(size_t count)
 {
@@ -89,6 +92,13 @@ static void make_files(size_t count)
 /* Everything is as it was written, or one line about what is not. */
 static void check(char *answer)
 {
+    if (is_clock) {
+        struct timespec wall, monotonic;
+        clock_gettime(CLOCK_REALTIME, &wall);
+        clock_gettime(CLOCK_MONOTONIC, &monotonic);
+        sprintf(answer, "right %lld %lld\n", wall.tv_sec * 1000000000ll + wall.tv_nsec, monotonic.tv_sec * 1000000000ll + monotonic.tv_nsec);
+        return;
+    }
     if (kept) {
         for (size_t i = 0; i < pages; i++) {
             char name[64], text[64] = "", right[64];
@@ -162,6 +172,8 @@ int main(int count, char **words)
         }
     } else if (!strcmp(kind, "files"))
         make_files(amount);
+    else if (!strcmp(kind, "clock"))
+        is_clock = 1;
     else {
         memory = map(amount);
         last_written = 0;
@@ -180,7 +192,7 @@ int main(int count, char **words)
     dup2(null, 1);
     dup2(null, 2);
     signal(SIGPIPE, SIG_IGN);
-    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch"))
+    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || is_clock)
         while (1)
             serve(listener, -1);
     while (1) {
