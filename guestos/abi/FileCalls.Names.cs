@@ -208,15 +208,37 @@ public static unsafe partial class FileCalls
         error = UserPath.Find(Here, target, WalkOptions.Follow, out Inode* point);
         if (error < 0)
             return error;
-        error = Mount(point, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(sourceText), MemoryMarshal.CreateReadOnlySpanFromNullTerminated(typeText), (uint)flags);
+        Volumes.Options options = Volumes.Standard;
+        error = TakeOptions(data, ref options);
+        if (error == 0)
+            error = Mount(point, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(sourceText),
+                MemoryMarshal.CreateReadOnlySpanFromNullTerminated(typeText), (uint)flags, options);
         Vfs.Release(point);
         return error;
     }
 
-    private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags)
+    /// <summary>EINVAL for an option that nobody knows.</summary>
+    private static long TakeOptions(ulong data, ref Volumes.Options options)
+    {
+        if (data == 0)
+            return 0;
+        byte* text = (byte*)Objects.Allocate(Vfs.PathCapacity);
+        if (text == null)
+            return Errno.NoMemory;
+        long length = UserMemory.CopyString(data, text, Vfs.PathCapacity);
+        bool known = length >= 0 && Volumes.Parse(new ReadOnlySpan<byte>(text, (int)length), ref options);
+        Objects.Free(text, Vfs.PathCapacity);
+        return length == Errno.Fault ? Errno.Fault : known ? 0 : Errno.Invalid;
+    }
+
+    private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags, in Volumes.Options options)
     {
         if ((flags & Mounts.Remount) != 0)
-            return Mounts.ChangeFlags(point, flags);
+        {
+            long limits = Mounts.ChangeLimits(point, options);
+            return limits < 0 ? limits : Mounts.ChangeFlags(point, flags);
+        }
+
         if ((flags & (Mounts.Bind | Mounts.Move)) != 0)
             return Errno.NotSupported;
         if (point->Type != InodeType.Directory)
@@ -227,13 +249,11 @@ public static unsafe partial class FileCalls
         else if (type.SequenceEqual("devtmpfs"u8))
             root = Vfs.Hold(Vfs.DeviceRoot);
         else if (type.SequenceEqual("tmpfs"u8) || type.SequenceEqual("ramfs"u8) || type.SequenceEqual("sysfs"u8))
-            root = Vfs.NewRoot(Mounts.NextVolume());
+            root = NewRoot(type.SequenceEqual("tmpfs"u8), options);
         else
             return Errno.NoSuchDevice;
         if (root == null)
             return Errno.NoMemory;
-        if (type.SequenceEqual("tmpfs"u8))
-            root->Permissions = 0x3ff;  // 01777
         byte* path = (byte*)Objects.Allocate(Vfs.PathCapacity);
         long error = path == null ? Errno.NoMemory : Vfs.PathOf(point, path, Vfs.PathCapacity);
         if (error >= 0)
@@ -244,6 +264,22 @@ public static unsafe partial class FileCalls
             root->Links = 0;
         Vfs.Release(root);
         return error;
+    }
+
+    private static Inode* NewRoot(bool limited, in Volumes.Options options)
+    {
+        byte volume = Mounts.NextVolume();
+        Inode* root = volume != 0 ? Vfs.NewRoot(volume) : null;
+        if (root == null || !limited)
+            return root;
+        Volumes.Of(volume).MostPages = options.MostPages;
+        Volumes.Of(volume).MostInodes = options.MostInodes;
+        root->Permissions = (ushort)options.Mode;
+        if (options.HasUser)
+            root->UserId = options.User;
+        if (options.HasGroup)
+            root->GroupId = options.Group;
+        return root;
     }
 
     public static long Umount2(ulong target, ulong flags)

@@ -371,10 +371,12 @@ public static unsafe partial class FileCalls
         else
         {
             at[0] = memoryMagic;
-            at[2] = Frames.Total;
-            at[3] = at[4] = FileContent.FreeFrames;
-            at[5] = Vfs.InodeCapacity;
-            at[6] = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
+            ref Volume volume = ref Volumes.Of(inode->Volume);
+            at[2] = volume.MostPages != 0 ? volume.MostPages : Frames.Total;
+            at[3] = at[4] = volume.Room;
+            ulong left = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
+            at[5] = volume.MostInodes != 0 ? volume.MostInodes : Vfs.InodeCapacity;
+            at[6] = volume.MostInodes != 0 ? Math.Min(volume.MostInodes - volume.Inodes, left) : left;
             at[10] = Mounts.IsReadOnly(inode->Volume) ? 1UL : 0;
         }
 

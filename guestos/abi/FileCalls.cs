@@ -170,7 +170,7 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    /// <summary>fallocate(2): space is not set aside, but the size and zeroing are as asked.</summary>
+    /// <summary>fallocate(2): page frames are taken now, so that a write finds them.</summary>
     public static long Fallocate(ulong descriptor, ulong mode, ulong offset, ulong length)
     {
         const ulong keepSize = 1, punchHole = 2, zeroRange = 16;
@@ -190,9 +190,11 @@ public static unsafe partial class FileCalls
             if (error < 0)
                 return error;
         }
-        else if ((length >> 12) > FileContent.FreeFrames)
+        else
         {
-            return Errno.NoSpace;
+            long error = FileContent.Allocate(inode, offset, length);
+            if (error < 0)
+                return error;
         }
 
         return (mode & keepSize) == 0 && offset + length > inode->Size ? FileContent.Truncate(inode, offset + length) : 0;

@@ -102,6 +102,22 @@ public static unsafe class FileContent
         return 0;
     }
 
+    /// <summary>Takes the page frames of a range, so that writing there finds them (fallocate(2)). ENOSPC: none was taken.</summary>
+    public static long Allocate(Inode* inode, ulong offset, ulong length)
+    {
+        ulong first = offset / PageSize, end = (offset + length + PageSize - 1) / PageSize;
+        ulong missing = 0;
+        for (ulong index = first; index < end; index++)
+            if (WrittenPage(inode, index) == null)
+                missing++;
+        if (missing > Volumes.Of(inode->Volume).Room)
+            return Errno.NoSpace;
+        for (ulong index = first; index < end; index++)
+            if (WritablePage(inode, index) == null)
+                return Errno.NoSpace;
+        return 0;
+    }
+
     /// <summary>Puts zeros over a range (FALLOC_FL_PUNCH_HOLE, ZERO_RANGE), inside the file only. ENOSPC.</summary>
     public static long Zero(Inode* inode, ulong offset, ulong length)
     {
@@ -164,7 +180,8 @@ public static unsafe class FileContent
         byte* page = WrittenPage(inode, index);
         if (page != null)
             return page;
-        if (Frames.Free <= Reserve)
+        ref Volume volume = ref Volumes.Of(inode->Volume);
+        if (volume.Room == 0)
             return null;
         if (inode->Pages == null && (inode->Pages = (ulong**)Objects.Allocate((int)PageSize)) == null)
             return null;
@@ -176,6 +193,7 @@ public static unsafe class FileContent
             return null;
         (*slot)[index % EntriesPerTable] = frame;
         inode->PageCount++;
+        volume.Pages++;
         page = DirectMap.At(frame);
         ulong start = index * PageSize;
         if (start < inode->ImageLength)
@@ -199,12 +217,12 @@ public static unsafe class FileContent
         Memory.Clear(to + fromImage, count - fromImage);
     }
 
+    /// <summary>From a page on, those behind the end of the file too (FALLOC_FL_KEEP_SIZE).</summary>
     private static void FreePages(Inode* inode, ulong first)
     {
         if (inode->Pages == null)
             return;
-        ulong last = (Math.Min(inode->Size, LargestSize) + PageSize - 1) / PageSize;
-        for (ulong index = first; index < last; index++)
+        for (ulong index = first; index < EntriesPerTable * EntriesPerTable; index++)
         {
             ulong* table = inode->Pages[index / EntriesPerTable];
             if (table == null)
@@ -218,6 +236,7 @@ public static unsafe class FileContent
                 continue;
             table[index % EntriesPerTable] = 0;
             inode->PageCount--;
+            Volumes.Of(inode->Volume).Pages--;
             Frames.Release(frame);
         }
     }

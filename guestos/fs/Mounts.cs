@@ -29,6 +29,24 @@ public static unsafe class Mounts
     /// <summary>Mount by index, null for a free place.</summary>
     public static Mount* At(int index) => s_table != null && s_table[index].Point != null ? &s_table[index] : null;
 
+    /// <summary>The limits of a mounted tmpfs are changed (remount). EINVAL: it holds more already, or has none.</summary>
+    public static long ChangeLimits(Inode* root, in Volumes.Options options)
+    {
+        if (!options.HasSize && !options.HasInodes)
+            return 0;
+        if (root->Covers == null || root->Volume < Vfs.FirstMountVolume)
+            return Errno.Invalid;
+        ref Volume volume = ref Volumes.Of(root->Volume);
+        if (options.HasSize && options.MostPages != 0 && volume.Pages > options.MostPages
+            || options.HasInodes && options.MostInodes != 0 && volume.Inodes > options.MostInodes)
+            return Errno.Invalid;
+        if (options.HasSize)
+            volume.MostPages = options.MostPages;
+        if (options.HasInodes)
+            volume.MostInodes = options.MostInodes;
+        return 0;
+    }
+
     public static bool IsReadOnly(byte volume)
     {
         if (volume == Vfs.RootVolume)
@@ -105,12 +123,21 @@ public static unsafe class Mounts
         return Errno.Invalid;
     }
 
-    /// <summary>A volume number for a new file system in memory; the 251 there are come round again.</summary>
+    /// <summary>A volume number for a new file system in memory, that no inode has any more; 0: all have.</summary>
     public static byte NextVolume()
     {
-        if (s_nextVolume < Vfs.FirstMountVolume)
-            s_nextVolume = Vfs.FirstMountVolume;
-        return s_nextVolume++;
+        for (int i = Vfs.FirstMountVolume; i <= byte.MaxValue; i++)
+        {
+            if (s_nextVolume < Vfs.FirstMountVolume)
+                s_nextVolume = Vfs.FirstMountVolume;
+            byte volume = s_nextVolume++;
+            if (Volumes.Of(volume).Inodes > 0)
+                continue;
+            Volumes.Of(volume) = default;
+            return volume;
+        }
+
+        return 0;
     }
 
     private static bool InUse(byte volume)

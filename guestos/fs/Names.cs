@@ -79,6 +79,8 @@ public static unsafe class Names
             return Errno.CrossDevice;
         if (inode->Links >= LinkMost)
             return Errno.TooManyLinks;
+        if (inode->Links > 0 && !Volumes.Of(inode->Volume).HasInode)
+            return Errno.NoSpace;
         fixed (byte* name = to.Name)
             return Directories.Add(to.Parent, name, to.NameLength, inode) == null ? Errno.NoSpace : 0;
     }

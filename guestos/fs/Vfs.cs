@@ -82,12 +82,14 @@ public static unsafe class Vfs
     /// <summary>A new inode with one reference and no name; null when there is no room.</summary>
     public static Inode* NewInode(InodeType type, uint permissions, byte volume)
     {
-        if (InodesInUse >= InodeCapacity)
+        ref Volume of = ref Volumes.Of(volume);
+        if (InodesInUse >= InodeCapacity || !of.HasInode)
             return null;
         Inode* inode = Objects.Allocate<Inode>();
         if (inode == null)
             return null;
         InodesInUse++;
+        of.Inodes++;
         inode->References = 1;
         inode->Number = ++s_nextNumber;
         inode->Type = type;
@@ -136,6 +138,7 @@ public static unsafe class Vfs
             Objects.Free(inode->Image, (int)inode->ImageLength + 1);
         FileContent.Release(inode);
         InodesInUse--;
+        Volumes.Of(inode->Volume).Inodes--;
         Objects.Free(inode);
     }
 

@@ -24,7 +24,7 @@ public class FilesTests
         Initramfs initramfs = Initramfs.WithBusybox("rm");
         string script = Prepare;
         // Only the superuser of the host can be several users there.
-        string[] programs = Environment.IsPrivilegedProcess ? ["files", "readiness", "locks", "rights"] : ["files", "readiness", "locks"];
+        string[] programs = Environment.IsPrivilegedProcess ? ["files", "readiness", "locks", "rights", "space"] : ["files", "readiness", "locks"];
         foreach (string program in programs)
         {
             string folder = Programs.Folder();

@@ -1,0 +1,110 @@
+/* A small file system in memory that becomes full, and attributes of files: the answers, printed. Run as root on the host and in the guest: both
+   must print the same. Works below the directory given as argument, which must be empty; it takes away what it made. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void answer(const char *what, long result)
+{
+    if (result < 0)
+        printf("%s: -1 %s\n", what, strerrorname_np(errno));
+    else
+        printf("%s: %ld\n", what, result);
+    errno = 0;
+}
+
+#define ask(call) answer(#call, (long)(call))
+#define ask_close(call) do { int fd_ = (call); answer(#call, fd_ < 0 ? fd_ : 0); if (fd_ >= 0) close(fd_); } while (0)
+
+static void space(const char *path)
+{
+    struct statfs s;
+    if (statfs(path, &s) < 0)
+        answer("statfs", -1);
+    else
+        printf("type %lx, %ld blocks, %ld free, %ld for all, %ld inodes\n", (long)s.f_type, (long)s.f_blocks, (long)s.f_bfree, (long)s.f_bavail, (long)s.f_files);
+}
+
+static void filling(void)
+{
+    static char block[100000];
+    struct stat s;
+    int fd = open("m/f", O_CREAT | O_RDWR, 0644);
+    space("m");
+    ask(write(fd, block, 30000));
+    ask(write(fd, block, sizeof block));
+    ask(write(fd, block, 1));
+    space("m");
+    ask(pwrite(fd, block, 10, 0));
+    ask(ftruncate(fd, 1 << 20));
+    ask(pwrite(fd, block, 1, 500000));
+    ask_close(open("m/empty", O_CREAT | O_RDWR, 0644));
+    ask(ftruncate(fd, 8192));
+    space("m");
+    ask(posix_fallocate(fd, 0, 16384));
+    ask(fallocate(fd, 0, 0, 1 << 20));
+    ask(fallocate(fd, FALLOC_FL_KEEP_SIZE, 32768, 4096));
+    space("m");
+    fstat(fd, &s);
+    printf("size %ld, %ld blocks\n", (long)s.st_size, (long)s.st_blocks);
+    close(fd);
+    ask(unlink("m/f"));
+    space("m");
+    unlink("m/empty");
+}
+
+static void naming(void)
+{
+    char path[32];
+    int made = 0;
+    for (; made < 100; made++)
+    {
+        sprintf(path, "m/%d", made);
+        int fd = open(path, O_CREAT | O_WRONLY, 0644);
+        if (fd < 0)
+            break;
+        close(fd);
+    }
+    answer("another name", -1);
+    printf("%d names\n", made);
+    ask(mkdir("m/d", 0755));
+    ask(symlink("x", "m/l"));
+    ask(link("m/0", "m/hard"));
+    unlink("m/hard"), unlink("m/0");
+    ask(mkdir("m/d", 0755));
+}
+
+int main(int count, char **arguments)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    umask(022);
+    if (count != 2 || chdir(arguments[1]) < 0)
+        return 2;
+    unshare(CLONE_NEWNS);
+    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    errno = 0;
+    mkdir("m", 0755);
+    ask(mount("none", "m", "tmpfs", 0, "size=64k,colour=blue"));
+    ask(mount("none", "m", "tmpfs", 0, "size=many"));
+    ask(mount("none", "m", "tmpfs", 0, "size=64k,nr_inodes=20,mode=0700,uid=5,gid=6"));
+    struct stat s;
+    stat("m", &s);
+    printf("mode %o user %d group %d\n", s.st_mode, s.st_uid, s.st_gid);
+    filling();
+    naming();
+    ask(mount("none", "m", "tmpfs", MS_REMOUNT, "size=128k"));
+    space("m");
+    ask(umount("m"));
+    rmdir("m");
+    printf("all answers given\n");
+    return 0;
+}
