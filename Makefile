@@ -31,7 +31,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz bench-wire bench-cpu lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls bench-wire bench-cpu lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -126,6 +126,10 @@ bench-wire: | deps
 ## fuzz: looks MINUTES long for packets and moments that break ring 0's decisions; KEEP=1 adds what is new to fuzz/corpus
 fuzz:
 	@KEEP=$(KEEP) fuzz/run $(MINUTES)
+
+## fuzz-syscalls: random system calls with hostile arguments in the guest, MINUTES long
+fuzz-syscalls: all
+	@fuzz/syscalls $(MINUTES)
 
 ## lab: two nodes and a client that stay up until "evilman lab down"
 lab: all

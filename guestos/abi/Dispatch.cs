@@ -55,7 +55,7 @@ public static unsafe class Dispatch
             15 => SignalCalls.RtSigreturn(),
             24 => ProcessCalls.SchedYield(),
             25 => MemoryCalls.Mremap(a, b, c, d, e),
-            26 => 0,                                        // msync: nothing to write back
+            26 => MemoryCalls.Msync(a, b, c),
             27 => MemoryCalls.Mincore(a, b, c),
             28 => MemoryCalls.Madvise(a, b, c),
             34 => SignalCalls.Pause(),
@@ -73,7 +73,7 @@ public static unsafe class Dispatch
             62 => SignalCalls.Kill(a, b),
             63 => ProcessCalls.Uname(a),
             96 => TimeCalls.Gettimeofday(a, b),
-            97 => ProcessCalls.Prlimit64(0, a, 0, b),       // getrlimit
+            97 => b == 0 ? Errno.Fault : ProcessCalls.Prlimit64(0, a, 0, b),      // getrlimit
             98 => TimeCalls.Getrusage(a, b),
             99 => ProcessCalls.Sysinfo(a),
             100 => TimeCalls.Times(a),
@@ -90,7 +90,7 @@ public static unsafe class Dispatch
             113 => ProcessCalls.Setresuid(a, b, uint.MaxValue),     // setreuid
             114 => ProcessCalls.Setresgid(a, b, uint.MaxValue),     // setregid
             115 => ProcessCalls.Getgroups(a, b),
-            116 => 0,                                       // setgroups
+            116 => ProcessCalls.Setgroups(a, b),
             117 => ProcessCalls.Setresuid(a, b, c),
             118 => ProcessCalls.PutThree(a, process->UserId, b, process->EffectiveUserId, c, process->SavedUserId),
             119 => ProcessCalls.Setresgid(a, b, c),
@@ -104,26 +104,31 @@ public static unsafe class Dispatch
             129 => SignalCalls.RtSigqueueinfo(a, b, c),
             130 => SignalCalls.RtSigsuspend(a, b),
             131 => SignalCalls.Sigaltstack(a, b),
-            140 => ProcessCalls.Getpriority(),
-            141 => 0,                                       // setpriority
-            142 or 144 => 0,                                // sched_setparam, sched_setscheduler
-            143 => UserMemory.Put(b, 0) ? 0 : Errno.Fault,  // sched_getparam
-            145 => 0,                                       // sched_getscheduler: SCHED_OTHER
-            146 or 147 => 0,                                // sched_get_priority_max, _min
-            149 or 150 or 151 or 152 => 0,                  // mlock and its kin: nothing is swapped
-            157 => ProcessCalls.Prctl(a, b),
+            140 => PriorityCalls.Getpriority(a, b),
+            141 => PriorityCalls.Setpriority(a, b, c),
+            142 => PriorityCalls.SchedSetparam(a, b),
+            143 => PriorityCalls.SchedGetparam(a, b),
+            144 => PriorityCalls.SchedSetscheduler(a, b, c),
+            145 => PriorityCalls.SchedGetscheduler(a),
+            146 => PriorityCalls.SchedGetPriorityMost(a),
+            147 => PriorityCalls.SchedGetPriorityLeast(a),
+            149 => MemoryCalls.Mlock(a, b, 0),
+            150 => MemoryCalls.Munlock(a, b),
+            151 => MemoryCalls.Mlockall(a),
+            152 => 0,                                       // munlockall: nothing is swapped
+            157 => ProcessCalls.Prctl(a, b, c, d, e),
             158 => ProcessCalls.ArchPrctl(a, b),
-            160 => a < 16 ? 0 : Errno.Invalid,              // setrlimit
+            160 => b == 0 ? Errno.Fault : ProcessCalls.Prlimit64(0, a, b, 0),     // setrlimit
             164 => TimeCalls.Settimeofday(a),
             169 => ProcessCalls.Reboot(a, b, c),
             170 => ProcessCalls.Sethostname(a, b),
-            171 => 0,                                       // setdomainname
+            171 => Errno.NotPermitted,                      // setdomainname
             186 => process->Id,
             200 => SignalCalls.Tkill(a, b),
             201 => TimeCalls.Time(a),
             202 => Futex.Call(a, b, c, d, e, f),
-            203 => 0,                                       // sched_setaffinity: one processor
-            204 => ProcessCalls.SchedGetaffinity(b, c),
+            203 => ProcessCalls.SchedSetaffinity(a, b, c),
+            204 => ProcessCalls.SchedGetaffinity(a, b, c),
             218 => ProcessCalls.SetTidAddress(a),
             227 => TimeCalls.ClockSettime(a, b),
             228 => TimeCalls.ClockGettime(a, b),
@@ -132,13 +137,12 @@ public static unsafe class Dispatch
             231 => ProcessCalls.Exit(a),                    // exit_group
             234 => SignalCalls.Tgkill(a, b, c),
             247 => WaitCalls.Waitid(a, b, c, d, e),
-            251 or 252 => 0,                                // ioprio_set, ioprio_get
-            273 => 0,                                       // set_robust_list: there are no shared mutexes to free
+            273 => Futex.SetRobustList(a, b),
             302 => ProcessCalls.Prlimit64(a, b, c, d),
             309 => ProcessCalls.Getcpu(a, b),
             318 => ProcessCalls.Getrandom(a, b, c),
-            324 => ProcessCalls.Membarrier(a),
-            325 => 0,                                       // mlock2
+            324 => ProcessCalls.Membarrier(a, b),
+            325 => MemoryCalls.Mlock(a, b, c),
             435 => ProcessCalls.Clone3(a, b),
             _ => Unknown,
         };

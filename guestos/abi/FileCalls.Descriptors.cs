@@ -91,6 +91,8 @@ public static unsafe partial class FileCalls
             case InodeType.Regular:
                 if (writes && Mounts.IsReadOnly(inode->Volume))
                     return Errno.ReadOnly;
+                if (writes && inode->Executions > 0)
+                    return Errno.TextBusy;
                 break;
         }
 
@@ -108,6 +110,8 @@ public static unsafe partial class FileCalls
         else
         {
             file->Inode = Vfs.Hold(inode);
+            if (writes && kind == FileKind.Regular)
+                Files.CountWriter(file);
             if (!pathOnly && inode->Type == InodeType.Character)
                 error = Devices.Open(file, inode);
             else if (kind == FileKind.Regular && !pathOnly && !made && (flags & OpenFlags.Truncate) != 0)
@@ -208,10 +212,10 @@ public static unsafe partial class FileCalls
         if (from == to || (flags & ~(ulong)OpenFlags.CloseOnExec) != 0)
             return Errno.Invalid;
         File* file = Get(from);
-        if (file == null || (uint)to >= FileTable.Capacity)
+        if (file == null || (uint)to >= FileTable.Limit)
             return Errno.BadDescriptor;
         FileTable.Put(Scheduler.Current->Files, (int)to, Files.Hold(file), flags != 0);
-        return (long)to;
+        return (uint)to;
     }
 
     private static long Duplicate(File* file, int lowest, bool closeOnExec)
@@ -238,7 +242,7 @@ public static unsafe partial class FileCalls
         switch (command)
         {
             case duplicate or duplicateCloseOnExec:
-                return argument >= FileTable.Capacity ? Errno.Invalid : Duplicate(file, (int)argument, command == duplicateCloseOnExec);
+                return argument >= FileTable.Limit ? Errno.Invalid : Duplicate(file, (int)argument, command == duplicateCloseOnExec);
             case getDescriptorFlags:
                 return FileTable.IsCloseOnExec(table, (int)descriptor) ? 1 : 0;
             case setDescriptorFlags:
@@ -296,6 +300,7 @@ public static unsafe partial class FileCalls
         }
 
         file->Inode = inode;
+        Files.CountWriter(file);
         long descriptor = FileTable.Install(Scheduler.Current->Files, file, (flags & closeOnExec) != 0);
         if (descriptor < 0)
             Files.Release(file);

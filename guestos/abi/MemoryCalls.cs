@@ -31,6 +31,8 @@ public static unsafe class MemoryCalls
         // What could never be touched without running out is refused at once, as Linux does (Documentation/mm/overcommit-accounting).
         if ((protection & Protection.Write) != 0 && length / Frames.Size > Frames.Total)
             return Errno.NoMemory;
+        if (!ResourceLimits.AllowsPages(space, length / Frames.Size, AddressSpace.IsData((uint)protection, shared)))
+            return Errno.NoMemory;
         PageRange range;
         if ((flags & (MapFixed | MapFixedNoReplace)) != 0)
         {
@@ -55,6 +57,7 @@ public static unsafe class MemoryCalls
             AddressSpace.Unmap(space, range);
             return Errno.NoMemory;
         }
+        AddressSpace.Join(space, range);
         return (long)range.Start;
     }
 
@@ -115,7 +118,8 @@ public static unsafe class MemoryCalls
             return (long)space->Break;
         if (newEnd > oldEnd)
         {
-            if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange taken) || !AddressSpace.IsFree(space, taken) || taken.Pages > Frames.Total)
+            if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange taken) || !AddressSpace.IsFree(space, taken) || taken.Pages > Frames.Total
+                || !ResourceLimits.AllowsPages(space, taken.Pages, data: true))
                 return (long)space->Break;
             Area* below = oldEnd > space->BreakStart ? AddressSpace.AreaAtOrAbove(space, oldEnd - 1) : null;
             if (below != null && below->Heap && below->End == oldEnd && below->Protection == (Protection.Read | Protection.Write))
@@ -157,10 +161,15 @@ public static unsafe class MemoryCalls
         if (!whole || area->End < old.End)
             return Errno.Fault;
         if (isFixed)
-            return AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.NoMemory;
+        {
+            ulong added = target.Pages > old.Pages ? target.Pages - old.Pages : 0;
+            return ResourceLimits.AllowsPages(space, added, AddressSpace.IsData(area->Protection, area->Shared))
+                && AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.NoMemory;
+        }
         if (size.Length <= old.Length)
             return !old.TryFrom(old.Start + size.Length, out PageRange cut) || AddressSpace.Unmap(space, cut) ? (long)address : Errno.NoMemory;
-        if (size.Pages > Frames.Total)
+        if (size.Pages > Frames.Total
+            || !ResourceLimits.AllowsPages(space, size.Pages - old.Pages, AddressSpace.IsData(area->Protection, area->Shared)))
             return Errno.NoMemory;
         if (area->End == old.End && !area->Shared && size.Length <= AddressSpace.MapTop - address
             && PageRange.TryMake(old.End, size.Length - old.Length, out PageRange more) && AddressSpace.IsFree(space, more))
@@ -174,6 +183,48 @@ public static unsafe class MemoryCalls
         if ((flags & MayMove) == 0 || !AddressSpace.FindRoom(space, size.Length, out target))
             return Errno.NoMemory;
         return AddressSpace.Move(space, old, target);
+    }
+
+    /// <summary>mlock2's only flag: pages are locked when they come.</summary>
+    private const ulong LockOnFault = 1;
+
+    /// <summary>Nothing is swapped here, so what is there stays; the pages of the range come now.</summary>
+    public static long Mlock(ulong address, ulong length, ulong flags)
+    {
+        if ((flags & ~LockOnFault) != 0)
+            return Errno.Invalid;
+        if (length == 0)
+            return 0;
+        AddressSpace* space = Scheduler.Current->Space;
+        if (!PageRange.TryMakeAround(address, length, out PageRange range) || !AddressSpace.IsMapped(space, range))
+            return Errno.NoMemory;
+        return flags != 0 || range.Pages <= Frames.Free && Touch(space, range) ? 0 : Errno.NoMemory;
+    }
+
+    private static bool Touch(AddressSpace* space, PageRange range)
+    {
+        for (ulong page = range.Start; page < range.End; page += Frames.Size)
+            if (AddressSpace.Resolve(space, page, Access.Read) is not (FaultResult.Resolved or FaultResult.FileEnded))
+                return false;
+        return true;
+    }
+
+    public static long Munlock(ulong address, ulong length) =>
+        length == 0 || PageRange.TryMakeAround(address, length, out PageRange range)
+            && AddressSpace.IsMapped(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
+
+    /// <summary>What is there stays anyway; what is to come, comes at its first touch.</summary>
+    public static long Mlockall(ulong flags) => flags is 0 or > 7 or 4 ? Errno.Invalid : 0;
+
+    /// <summary>There is nothing to write back: no file's pages differ from the file.</summary>
+    public static long Msync(ulong address, ulong length, ulong flags)
+    {
+        const ulong asynchronous = 1, invalidate = 2, synchronous = 4;
+        if ((address & InPage) != 0 || (flags & ~(asynchronous | invalidate | synchronous)) != 0
+            || (flags & (asynchronous | synchronous)) == (asynchronous | synchronous))
+            return Errno.Invalid;
+        return length == 0 || PageRange.TryMake(address, length, out PageRange range)
+            && AddressSpace.IsMapped(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
     }
 
     private const ulong DontNeed = 4, FreeLazily = 8;

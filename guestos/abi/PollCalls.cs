@@ -105,7 +105,7 @@ public static unsafe class PollCalls
             if (time[0] < 0 || time[1] < 0)
                 return Errno.Invalid;
             ulong nanoseconds = (ulong)Math.Min(time[0], 1L << 33) * 1_000_000_000 + (ulong)Math.Min(time[1], 1L << 40) * 1000;
-            deadline = nanoseconds == 0 ? 0 : Clock.Monotonic + nanoseconds;
+            deadline = nanoseconds == 0 ? 0 : Scheduler.DeadlineAfter(nanoseconds);
         }
 
         long result = Wait(count, read, write, except, deadline);
@@ -331,7 +331,7 @@ public static unsafe class PollCalls
 
     /// <summary>A deadline; 0 for "do not wait", negative for never.</summary>
     private static ulong AfterMilliseconds(int milliseconds) =>
-        milliseconds == 0 ? 0 : milliseconds < 0 ? Never : Clock.Monotonic + (ulong)milliseconds * 1_000_000;
+        milliseconds == 0 ? 0 : milliseconds < 0 ? Never : Scheduler.DeadlineAfter((ulong)milliseconds * 1_000_000);
 
     /// <summary>struct timespec, null for never.</summary>
     private static long AfterTime(ulong address, out ulong deadline)
@@ -345,7 +345,7 @@ public static unsafe class PollCalls
         if (time[0] < 0 || time[1] is < 0 or >= 1_000_000_000)
             return Errno.Invalid;
         ulong nanoseconds = (ulong)Math.Min(time[0], 1L << 33) * 1_000_000_000 + (ulong)time[1];
-        deadline = nanoseconds == 0 ? 0 : Clock.Monotonic + nanoseconds;
+        deadline = nanoseconds == 0 ? 0 : Scheduler.DeadlineAfter(nanoseconds);
         return 0;
     }
 

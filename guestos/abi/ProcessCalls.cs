@@ -58,24 +58,31 @@ public static unsafe class ProcessCalls
 
     public static long Getppid() => Scheduler.Current->ParentId;
 
-    /// <summary>Nothing is refused because of an identity here: they are kept for those who ask.</summary>
+    /// <summary>What a user may become who is not the superuser: one of those that he is already (setresuid(2)).</summary>
+    private static bool MayBecome(uint wanted, uint real, uint effective, uint saved) =>
+        Scheduler.Current->EffectiveUserId == 0 || wanted == uint.MaxValue || wanted == real || wanted == effective || wanted == saved;
+
     public static long Setuid(ulong id)
     {
         Process* process = Scheduler.Current;
-        process->UserId = process->EffectiveUserId = process->SavedUserId = (uint)id;
-        return 0;
+        if ((uint)id == uint.MaxValue)
+            return Errno.Invalid;
+        return process->EffectiveUserId == 0 ? Setresuid(id, id, id) : Setresuid(uint.MaxValue, id, uint.MaxValue);
     }
 
     public static long Setgid(ulong id)
     {
-        Process* process = Scheduler.Current;
-        process->GroupIdReal = process->EffectiveGroupId = process->SavedGroupId = (uint)id;
-        return 0;
+        if ((uint)id == uint.MaxValue)
+            return Errno.Invalid;
+        return Scheduler.Current->EffectiveUserId == 0 ? Setresgid(id, id, id) : Setresgid(uint.MaxValue, id, uint.MaxValue);
     }
 
     public static long Setresuid(ulong real, ulong effective, ulong saved)
     {
         Process* process = Scheduler.Current;
+        (uint r, uint e, uint s) = (process->UserId, process->EffectiveUserId, process->SavedUserId);
+        if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
+            return Errno.NotPermitted;
         SetUnlessAll(ref process->UserId, real);
         SetUnlessAll(ref process->EffectiveUserId, effective);
         SetUnlessAll(ref process->SavedUserId, saved);
@@ -85,6 +92,9 @@ public static unsafe class ProcessCalls
     public static long Setresgid(ulong real, ulong effective, ulong saved)
     {
         Process* process = Scheduler.Current;
+        (uint r, uint e, uint s) = (process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
+        if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
+            return Errno.NotPermitted;
         SetUnlessAll(ref process->GroupIdReal, real);
         SetUnlessAll(ref process->EffectiveGroupId, effective);
         SetUnlessAll(ref process->SavedGroupId, saved);
@@ -95,6 +105,36 @@ public static unsafe class ProcessCalls
     {
         if ((uint)value != uint.MaxValue)
             field = (uint)value;
+    }
+
+    public static long Getgroups(ulong size, ulong to)
+    {
+        Process* process = Scheduler.Current;
+        int count = process->Groups.Count;
+        if ((int)size < 0 || (int)size != 0 && (int)size < count)
+            return Errno.Invalid;
+        for (int i = 0; i < count && (int)size != 0; i++)
+            if (!UserMemory.Put(to + (ulong)i * 4, process->Groups.At(i)))
+                return Errno.Fault;
+        return count;
+    }
+
+    public static long Setgroups(ulong size, ulong from)
+    {
+        Process* process = Scheduler.Current;
+        if (process->EffectiveUserId != 0)
+            return Errno.NotPermitted;
+        if (size > SupplementaryGroups.Capacity)
+            return Errno.Invalid;
+        SupplementaryGroups groups = default;
+        for (ulong i = 0; i < size; i++)
+        {
+            if (!UserMemory.Get(from + i * 4, out uint group))
+                return Errno.Fault;
+            groups.Add(group);
+        }
+        process->Groups = groups;
+        return 0;
     }
 
     public static long PutThree(ulong a, uint first, ulong b, uint second, ulong c, uint third) =>
@@ -176,9 +216,11 @@ public static unsafe class ProcessCalls
         }
     }
 
-    private const ulong SetName = 15, GetName = 16, SetDeathSignal = 1, GetDumpable = 3, SetDumpable = 4, SetNoNewPrivileges = 38, GetNoNewPrivileges = 39;
+    // prctl(2) (include/uapi/linux/prctl.h)
+    private const ulong SetDeathSignal = 1, GetDeathSignal = 2, GetDumpable = 3, SetDumpable = 4, SetName = 15, GetName = 16,
+        SetNoNewPrivileges = 38, GetNoNewPrivileges = 39;
 
-    public static long Prctl(ulong option, ulong a)
+    public static long Prctl(ulong option, ulong a, ulong b, ulong c, ulong d)
     {
         Process* process = Scheduler.Current;
         switch (option)
@@ -196,10 +238,23 @@ public static unsafe class ProcessCalls
                     return Errno.Fault;
                 Unsafe.CopyBlock((void*)a, process->Name, Process.NameLength);
                 return 0;
-            case GetDumpable or GetNoNewPrivileges:
+            case SetDeathSignal:
+                if (!Signal.TryMakeOrNone(a, out Signal signal))
+                    return Errno.Invalid;
+                process->DeathSignal = signal;
                 return 0;
-            case SetDumpable or SetDeathSignal or SetNoNewPrivileges:
+            case GetDeathSignal:
+                return UserMemory.Put(a, process->DeathSignal.Number) ? 0 : Errno.Fault;
+            case GetDumpable:
+                return process->IsUndumpable ? 0 : 1;
+            case SetDumpable when a <= 1:
+                process->IsUndumpable = a == 0;
                 return 0;
+            case SetNoNewPrivileges when a == 1 && b == 0 && c == 0 && d == 0:
+                process->NoNewPrivileges = true;
+                return 0;
+            case GetNoNewPrivileges when a == 0 && b == 0 && c == 0 && d == 0:
+                return process->NoNewPrivileges ? 1 : 0;
             default:
                 return Errno.Invalid;
         }
@@ -233,26 +288,35 @@ public static unsafe class ProcessCalls
         return 0;
     }
 
-    private const ulong Infinity = ulong.MaxValue;
-    private const int Limits = 16;
-
-    /// <summary>The limits are what the kernel's tables are: they can be asked for, and setting them changes nothing.</summary>
-    public static long Prlimit64(ulong id, ulong resource, ulong wanted, ulong old)
+    /// <summary>struct rlimit.</summary>
+    private struct Limit
     {
-        if ((int)id != 0 && ProcessTable.Find((int)id) == null)
-            return Errno.NoProcess;
-        if (resource >= Limits)
+        public ulong Soft, Hard;
+    }
+
+    public static long Prlimit64(ulong id, ulong number, ulong wanted, ulong old)
+    {
+        Process* self = Scheduler.Current;
+        Limit limit = default;
+        if (wanted != 0 && !UserMemory.Get(wanted, out limit))
+            return Errno.Fault;
+        if (!ResourceLimits.TryMake(number, out Resource resource))
             return Errno.Invalid;
-        if (wanted != 0 && !UserMemory.Readable(wanted, 16))
-            return Errno.Fault;
-        if (old == 0)
-            return 0;
-        if (!UserMemory.Writable(old, 16))
-            return Errno.Fault;
-        ulong limit = resource switch { 3 => AddressSpace.StackLimit, 4 => 0, 6 => ProcessTable.Capacity, 7 => FileTable.Capacity, _ => Infinity };
-        // SAFETY: made writable just now.
-        ((ulong*)old)[0] = ((ulong*)old)[1] = limit;
-        return 0;
+        Process* process = (int)id == 0 ? self : ProcessTable.Find((int)id);
+        if (process == null)
+            return Errno.NoProcess;
+        if (process != self && !Permissions.MayControl(self, process))
+            return Errno.NotPermitted;
+        Limit before = new() { Soft = ResourceLimits.Of(process, resource), Hard = ResourceLimits.HardOf(process, resource) };
+        if (wanted != 0)
+        {
+            if (limit.Soft > limit.Hard)
+                return Errno.Invalid;
+            if (limit.Hard > before.Hard && self->EffectiveUserId != 0 || limit.Hard > ResourceLimits.MostOf(resource))
+                return Errno.NotPermitted;
+            ResourceLimits.Set(process, resource, limit.Soft, limit.Hard);
+        }
+        return old == 0 || UserMemory.Put(old, before) ? 0 : Errno.Fault;
     }
 
     public static long Getrandom(ulong to, ulong length, ulong flags)
@@ -285,11 +349,24 @@ public static unsafe class ProcessCalls
         return 0;
     }
 
-    public static long SchedGetaffinity(ulong length, ulong to)
+    public static long SchedGetaffinity(ulong id, ulong length, ulong to)
     {
         if (length < 8 || (length & 7) != 0)
             return Errno.Invalid;
+        if ((int)id != 0 && ProcessTable.Find((int)id) == null)
+            return Errno.NoProcess;
         return UserMemory.Put(to, 1UL) ? 8 : Errno.Fault;
+    }
+
+    /// <summary>One processor: a set without it is refused.</summary>
+    public static long SchedSetaffinity(ulong id, ulong length, ulong from)
+    {
+        byte first = 0;
+        if (length != 0 && !UserMemory.Get(from, out first))
+            return Errno.Fault;
+        if ((int)id != 0 && ProcessTable.Find((int)id) == null)
+            return Errno.NoProcess;
+        return (first & 1) != 0 ? 0 : Errno.Invalid;
     }
 
     public static long Getcpu(ulong cpu, ulong node) =>
@@ -319,11 +396,6 @@ public static unsafe class ProcessCalls
         }
     }
 
-    public static long Getgroups(ulong size, ulong to) => size == 0 ? 1 : UserMemory.Put(to, 0) ? 1 : Errno.Fault;
-
-    /// <summary>0 to 39 as 40 − nice: nobody is nicer than others here.</summary>
-    public static long Getpriority() => 20;
-
     public static long SchedYield()
     {
         Scheduler.Yield();
@@ -336,6 +408,12 @@ public static unsafe class ProcessCalls
         return Scheduler.Current->Id;
     }
 
-    /// <summary>membarrier: with one processor every command is done at once.</summary>
-    public static long Membarrier(ulong command) => command == 0 ? 0x7f : 0;
+    /// <summary>membarrier: with one processor every command is done at once; which there are is the answer to command 0.</summary>
+    public static long Membarrier(ulong command, ulong flags)
+    {
+        const ulong commands = 0x7f;
+        if (flags != 0 || command > commands || (command & (command - 1)) != 0)
+            return Errno.Invalid;
+        return command == 0 ? (long)commands : 0;
+    }
 }

@@ -90,7 +90,7 @@ public static unsafe class SignalCalls
         {
             if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
                 return Errno.Invalid;
-            deadline = Clock.Monotonic + nanoseconds;
+            deadline = Scheduler.DeadlineAfter(nanoseconds);
         }
         Process* process = Scheduler.Current;
         WaitQueue nobody = default;
@@ -168,6 +168,8 @@ public static unsafe class SignalCalls
     {
         if (process == null)
             return Errno.NoProcess;
+        if (!Permissions.MaySignal(Scheduler.Current, process))
+            return Errno.NotPermitted;
         Signals.Send(process, signal, code, Sender, 0);
         return 0;
     }
@@ -182,16 +184,19 @@ public static unsafe class SignalCalls
         if (id == int.MinValue)
             return Errno.NoProcess;
         int group = id == 0 ? Scheduler.Current->GroupId : -id, count = 0;
+        bool refused = false;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
             // −1: everybody but the first process and oneself.
             bool meant = id == -1 ? process->Id != 1 && process != Scheduler.Current : process->GroupId == group;
             if (!meant)
                 continue;
-            SendTo(process, signal, SignalCode.User);
-            count++;
+            if (SendTo(process, signal, SignalCode.User) == 0)
+                count++;
+            else
+                refused = true;
         }
-        return count > 0 ? 0 : Errno.NoProcess;
+        return count > 0 ? 0 : refused ? Errno.NotPermitted : Errno.NoProcess;
     }
 
     public static long Tkill(ulong id, ulong number) =>
@@ -225,6 +230,8 @@ public static unsafe class SignalCalls
         Process* process = ProcessTable.Find((int)id);
         if (process == null)
             return Errno.NoProcess;
+        if (!Permissions.MaySignal(Scheduler.Current, process))
+            return Errno.NotPermitted;
         return Signals.Send(process, signal, sent.Code, sent.Sender, sent.Value) ? 0 : Errno.TryAgain;
     }
 }

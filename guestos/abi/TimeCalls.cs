@@ -106,7 +106,7 @@ public static unsafe class TimeCalls
         if (!Read(clock, out _) || !ReadTime(request, out ulong time))
             return Errno.Invalid;
         bool absolute = (flags & AbsoluteTime) != 0;
-        ulong deadline = !absolute ? Clock.Monotonic + time : clock is RealtimeClock or RealtimeAlarm ? MonotonicOf(time) : time;
+        ulong deadline = !absolute ? Scheduler.DeadlineAfter(time) : clock is RealtimeClock or RealtimeAlarm ? MonotonicOf(time) : time;
         WaitQueue nobody = default;
         while (true)
         {

@@ -47,6 +47,9 @@ public unsafe struct File
     /// <summary>The entries of epoll sets that stand for it.</summary>
     public EpollEntry* Entries;
 
+    /// <summary>Counted in <see cref="Guestos.Inode.Writers"/>.</summary>
+    public bool CountedAsWriter;
+
     public readonly bool MayRead => (Flags & OpenFlags.AccessMode) != OpenFlags.WriteOnly && (Flags & OpenFlags.Path) == 0;
     public readonly bool MayWrite => (Flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly && (Flags & OpenFlags.Path) == 0;
     public readonly bool NonBlocking => (Flags & OpenFlags.NonBlocking) != 0;

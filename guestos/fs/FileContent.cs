@@ -98,7 +98,10 @@ public static unsafe class FileContent
                 Memory.Clear(last + tail, PageSize - tail);
         }
 
+        bool cut = size < inode->Size;
         inode->Size = size;
+        if (cut)
+            AddressSpace.FileCut(inode);
         return 0;
     }
 

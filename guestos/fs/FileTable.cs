@@ -62,10 +62,14 @@ public unsafe struct FileTable
     public static File* Get(FileTable* table, ulong descriptor) =>
         table != null && descriptor < Capacity ? (File*)table->_files[descriptor] : null;
 
+    /// <summary>Descriptors of the current process are below this (RLIMIT_NOFILE).</summary>
+    public static uint Limit => Scheduler.Current == null ? Capacity
+        : (uint)System.Math.Min(Capacity, ResourceLimits.Of(Scheduler.Current, Resource.OpenFiles));
+
     /// <summary>Gives a file, with the caller's reference, the lowest free descriptor from <paramref name="lowest"/> on. EMFILE: the reference stays the caller's.</summary>
     public static long Install(FileTable* table, File* file, bool closeOnExec, int lowest = 0)
     {
-        for (int i = lowest; i < Capacity; i++)
+        for (int i = lowest; (uint)i < Limit; i++)
         {
             if (table->_files[i] != 0)
                 continue;

@@ -32,6 +32,13 @@ public static unsafe class Files
         return file;
     }
 
+    /// <summary>Whoever has this file open may write to its inode, which no program can be made of meanwhile.</summary>
+    public static void CountWriter(File* file)
+    {
+        file->CountedAsWriter = true;
+        file->Inode->Writers++;
+    }
+
     /// <summary>Gives one reference up; the last closes the file.</summary>
     public static void Release(File* file)
     {
@@ -49,6 +56,8 @@ public static unsafe class Files
         }
 
         FileLocks.FileClosed(file);
+        if (file->CountedAsWriter)
+            file->Inode->Writers--;
         Vfs.Release(file->Inode);
         Forget(file);
     }
@@ -157,6 +166,10 @@ public static unsafe class Files
             return Errno.ReadOnly;
         if ((file->Flags & OpenFlags.Append) != 0)
             offset = file->Inode->Size;
+        ulong limit = ResourceLimits.Of(Scheduler.Current, Resource.FileSize);
+        if (offset >= limit && from.Count > 0)
+            return ResourceLimits.FileTooLarge();
+        from.Count = System.Math.Min(from.Count, limit - Math.Min(limit, offset));
         long count = FileContent.Write(file->Inode, offset, ref from);
         if (count > 0)
         {

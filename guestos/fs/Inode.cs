@@ -62,6 +62,12 @@ public unsafe struct Inode
     /// </summary>
     public DirectoryEntry* Home;
 
+    /// <summary>Open files that may write to it, and address spaces that run it as their program: not both at a time (ETXTBSY).</summary>
+    public int Writers, Executions;
+
+    /// <summary>Areas of address spaces that it is mapped into.</summary>
+    public int Mappings;
+
     /// <summary>Locks on it; null while there are none.</summary>
     public FileLockList* Locks;
 

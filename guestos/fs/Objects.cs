@@ -13,7 +13,20 @@ public static unsafe class Objects
     private struct FreeLists
     {
         public fixed ulong First[LargestShift - SmallestShift + 1];
+
+        /// <summary>Objects in use and frames held, by class; the last is that of whole frames.</summary>
+        public fixed ulong Active[Classes];
+        public fixed ulong Held[Classes];
     }
+
+    /// <summary>Size classes, that of whole frames included (/proc/slabinfo).</summary>
+    public const int Classes = LargestShift - SmallestShift + 2;
+
+    public static ulong SizeOf(int index) => index == Classes - 1 ? PageSize : 1UL << index + SmallestShift;
+
+    public static ulong ActiveIn(int index) => s_free.Active[index];
+
+    public static ulong FramesIn(int index) => s_free.Held[index];
 
     private static FreeLists s_free;
 
@@ -24,7 +37,12 @@ public static unsafe class Objects
     public static void* Allocate(int size)
     {
         if (size > 1 << LargestShift)
-            return AllocateFrame();
+        {
+            byte* frame = AllocateFrame(Classes - 1);
+            if (frame != null)
+                s_free.Active[Classes - 1]++;
+            return frame;
+        }
         int index = ClassOf(size);
         if (s_free.First[index] == 0 && !Refill(index))
             return null;
@@ -32,6 +50,7 @@ public static unsafe class Objects
         ulong* taken = (ulong*)s_free.First[index];
         s_free.First[index] = *taken;
         *taken = 0;
+        s_free.Active[index]++;
         return taken;
     }
 
@@ -41,6 +60,8 @@ public static unsafe class Objects
         {
             Frames.Release(DirectMap.PhysicalOf(item));
             FramesHeld--;
+            s_free.Held[Classes - 1]--;
+            s_free.Active[Classes - 1]--;
             return;
         }
 
@@ -49,24 +70,26 @@ public static unsafe class Objects
         Memory.Clear((byte*)item, 1UL << index + SmallestShift);
         *(ulong*)item = s_free.First[index];
         s_free.First[index] = (ulong)item;
+        s_free.Active[index]--;
     }
 
     public static T* Allocate<T>() where T : unmanaged => (T*)Allocate(sizeof(T));
 
     public static void Free<T>(T* item) where T : unmanaged => Free(item, sizeof(T));
 
-    private static byte* AllocateFrame()
+    private static byte* AllocateFrame(int index)
     {
         ulong frame = Frames.Allocate();
         if (frame == 0)
             return null;
         FramesHeld++;
+        s_free.Held[index]++;
         return DirectMap.At(frame);
     }
 
     private static bool Refill(int index)
     {
-        byte* frame = AllocateFrame();
+        byte* frame = AllocateFrame(index);
         if (frame == null)
             return false;
         int size = 1 << index + SmallestShift;

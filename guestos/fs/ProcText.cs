@@ -86,6 +86,7 @@ public static unsafe class ProcText
         {
             case ProcNode.Stat: Stat(text); break;
             case ProcNode.MemoryInformation: MemoryInformation(text); break;
+            case ProcNode.ObjectInformation: ObjectInformation(text); break;
             case ProcNode.Uptime:
                 text->AddHundredths(Clock.Monotonic / NanosecondsPerTick);
                 text->Add((byte)' ');
@@ -177,10 +178,11 @@ public static unsafe class ProcText
         Entry(text, "SwapFree:       "u8, 0);
         Entry(text, "Dirty:          "u8, 0);
         Entry(text, "Writeback:      "u8, 0);
-        Entry(text, "AnonPages:      "u8, 0);
+        Entry(text, "AnonPages:      "u8, Frames.CountOf(FrameState.User));
         Entry(text, "Mapped:         "u8, 0);
         Entry(text, "Shmem:          "u8, 0);
-        Entry(text, "Slab:           "u8, Objects.FramesHeld);
+        Entry(text, "Slab:           "u8, Objects.FramesHeld + SlabTotals.Frames);
+        Entry(text, "PageTables:     "u8, Frames.CountOf(FrameState.PageTable));
     }
 
     private static void Entry(TextBuffer* text, ReadOnlySpan<byte> name, ulong frames)
@@ -188,6 +190,37 @@ public static unsafe class ProcText
         text->Add(name);
         text->Add(frames * 4, 8);
         text->Add(" kB\n"u8);
+    }
+
+    /// <summary>
+    /// slabinfo(5), its first six columns: kernel objects in use, by size, and the frames that they hold. The last line is of the kernel's
+    /// own kinds together, in bytes.
+    /// </summary>
+    private static void ObjectInformation(TextBuffer* text)
+    {
+        text->Add("slabinfo - version: 2.1\n"u8);
+        for (int index = 0; index < Objects.Classes; index++)
+        {
+            ulong size = Objects.SizeOf(index), each = Frames.Size / size;
+            text->Add("size-"u8);
+            text->Add(size);
+            ObjectLine(text, Objects.ActiveIn(index), Objects.FramesIn(index) * each, size, each);
+        }
+        text->Add("slabs"u8);
+        ObjectLine(text, SlabTotals.BytesInUse, SlabTotals.Frames, Frames.Size, 1);
+    }
+
+    private static void ObjectLine(TextBuffer* text, ulong active, ulong total, ulong size, ulong each)
+    {
+        text->Add((byte)' ');
+        text->Add(active);
+        text->Add((byte)' ');
+        text->Add(total);
+        text->Add((byte)' ');
+        text->Add(size);
+        text->Add((byte)' ');
+        text->Add(each);
+        text->Add(" 1\n"u8);
     }
 
     private static void LoadAverage(TextBuffer* text)

@@ -5,16 +5,16 @@ namespace Guestos;
 /// <summary>One user address space: page tables and the areas in it.</summary>
 public unsafe partial struct AddressSpace
 {
-    /// <summary>Most areas of one address space (vm.max_map_count).</summary>
-    public const int MaximumAreas = 1024;
+    /// <summary>Most areas of one address space (vm.max_map_count); memory ends sooner on a small machine.</summary>
+    public const int MaximumAreas = 65530;
 
     public const ulong StackTop = UserMemory.End - 2 * Frames.Size;
 
-    /// <summary>RLIMIT_STACK.</summary>
-    public const ulong StackLimit = 8 << 20;
+    /// <summary>However high RLIMIT_STACK is.</summary>
+    public const ulong LargestStack = 64 << 20;
 
     /// <summary>mmap without an address goes below this, top down; the stack has the room above.</summary>
-    public const ulong MapTop = StackTop - (64 << 20);
+    public const ulong MapTop = StackTop - LargestStack;
     public const ulong MapBottom = 0x10000;
 
     /// <summary>Processes that share it.</summary>
@@ -36,8 +36,12 @@ public unsafe partial struct AddressSpace
     /// <summary>The program's inode, referenced: /proc/PID/exe.</summary>
     public Inode* Executable;
 
-    public Area* FirstArea;
+    public Area* FirstArea, LastArea;
     public int AreaCount;
+    private Area* areas;
+
+    /// <summary>Where the search for room goes on, downwards (0: at the top), and the largest hole that lies above.</summary>
+    private ulong roomTop, roomAbove;
 
     /// <summary>All address spaces, for those who must visit every page table.</summary>
     public AddressSpace* Next, Previous;
@@ -79,8 +83,7 @@ public unsafe partial struct AddressSpace
         if (--space->References > 0)
             return;
         Unmap(space, PageRange.All);
-        if (space->Executable != null)
-            Vfs.Release(space->Executable);
+        SetExecutable(space, null);
         PageTable.Destroy(space->Root);
         if (space->Previous != null)
             space->Previous->Next = space->Next;
@@ -91,14 +94,21 @@ public unsafe partial struct AddressSpace
         s_spaces.Free(space);
     }
 
-    /// <summary>The area that holds an address, or else the first one above it; null for none.</summary>
-    public static Area* AreaAtOrAbove(AddressSpace* space, ulong address)
+    /// <summary>Makes a file the program of an address space, or none. Nobody may write to it meanwhile (ETXTBSY).</summary>
+    public static void SetExecutable(AddressSpace* space, Inode* file)
     {
-        Area* area = space->FirstArea;
-        while (area != null && area->End <= address)
-            area = area->Next;
-        return area;
+        if (file != null)
+            Vfs.Hold(file)->Executions++;
+        if (space->Executable != null)
+        {
+            space->Executable->Executions--;
+            Vfs.Release(space->Executable);
+        }
+        space->Executable = file;
     }
+
+    /// <summary>The area that holds an address, or else the first one above it; null for none.</summary>
+    public static Area* AreaAtOrAbove(AddressSpace* space, ulong address) => AreaTree.AtOrAbove(space->areas, address);
 
     /// <summary>Adds an area where nothing is mapped. Takes its own reference on the file. Null without memory or when there are too many.</summary>
     public static Area* Add(AddressSpace* space, PageRange range, uint protection, Inode* file, ulong offset, ulong fileEnd)
@@ -111,7 +121,7 @@ public unsafe partial struct AddressSpace
         area->Start = range.Start;
         area->End = range.End;
         area->Protection = protection;
-        area->File = file != null ? Vfs.Hold(file) : null;
+        area->File = HoldMapped(file);
         area->Offset = offset;
         area->FileEnd = fileEnd;
         Link(space, area);
@@ -119,37 +129,89 @@ public unsafe partial struct AddressSpace
         return area;
     }
 
+    private static Inode* HoldMapped(Inode* file)
+    {
+        if (file != null)
+            Vfs.Hold(file)->Mappings++;
+        return file;
+    }
+
     private static void Link(AddressSpace* space, Area* area)
     {
-        Area* above = space->FirstArea, below = null;
-        while (above != null && above->Start < area->Start)
-        {
-            below = above;
-            above = above->Next;
-        }
+        Area* above = AreaAtOrAbove(space, area->Start);
+        Area* below = above != null ? above->Previous : space->LastArea;
         area->Next = above;
         area->Previous = below;
         if (above != null)
             above->Previous = area;
+        else
+            space->LastArea = area;
         if (below != null)
             below->Next = area;
         else
             space->FirstArea = area;
+        AreaTree.Insert(&space->areas, area);
         space->AreaCount++;
     }
 
     private static void Remove(AddressSpace* space, Area* area)
     {
+        AreaTree.Remove(&space->areas, area);
+        space->roomTop = System.Math.Max(space->roomTop, System.Math.Min(area->End, MapTop));
         if (area->Previous != null)
             area->Previous->Next = area->Next;
         else
             space->FirstArea = area->Next;
         if (area->Next != null)
             area->Next->Previous = area->Previous;
+        else
+            space->LastArea = area->Previous;
         space->AreaCount--;
         if (area->File != null)
+        {
+            area->File->Mappings--;
             Vfs.Release(area->File);
+        }
         s_areas.Free(area);
+    }
+
+    /// <summary>Makes one area of neighbours that are alike, in a range and at its borders.</summary>
+    public static void Join(AddressSpace* space, PageRange range)
+    {
+        Area* area = AreaAtOrAbove(space, range.Start);
+        if (area != null && area->Previous != null)
+            area = area->Previous;
+        while (area != null && area->Next != null && area->Start < range.End)
+        {
+            Area* next = area->Next;
+            if (!AreAlike(area, next))
+            {
+                area = next;
+                continue;
+            }
+            ulong end = next->End;
+            area->FileEnd = next->FileEnd;
+            Remove(space, next);
+            area->End = end;
+        }
+    }
+
+    private static bool AreAlike(Area* below, Area* above) =>
+        below->End == above->Start && below->Protection == above->Protection && below->Shared == above->Shared && below->Heap == above->Heap
+        && !below->GrowsDown && !above->GrowsDown && below->File == above->File
+        && (below->File == null || below->FileEnd == below->End && below->Offset + (below->End - below->Start) == above->Offset);
+
+    /// <summary>A file has been cut: what was mapped of it beyond its end is gone, private copies too (mmap(2): SIGBUS).</summary>
+    public static void FileCut(Inode* file)
+    {
+        if (file->Mappings == 0)
+            return;
+        ulong length = (file->Size + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
+        for (AddressSpace* space = First; space != null; space = space->Next)
+            for (Area* area = space->FirstArea; area != null; area = area->Next)
+                if (area->File == file && PageRange.Of(*area).TryBelow(area->FileEnd + Frames.Size - 1, out PageRange backed)
+                    && backed.TryFrom(length > area->Offset ? area->Start + (length - area->Offset) : area->Start, out PageRange gone))
+                    DropPages(space, gone);
     }
 
     /// <summary>Cuts an area in two at an address inside it. False without memory.</summary>
@@ -161,8 +223,7 @@ public unsafe partial struct AddressSpace
         if (upper == null)
             return false;
         *upper = *area;
-        if (upper->File != null)
-            Vfs.Hold(upper->File);
+        HoldMapped(upper->File);
         upper->Offset += at - area->Start;
         upper->Start = at;
         area->End = at;
@@ -244,6 +305,7 @@ public unsafe partial struct AddressSpace
                     Flush(address);
                 }
         }
+        Join(space, range);
         return 0;
     }
 
@@ -255,6 +317,18 @@ public unsafe partial struct AddressSpace
             reached = area->End;
         return reached >= range.End;
     }
+
+    /// <summary>Pages that only this address space writes: what RLIMIT_DATA counts (setrlimit(2)).</summary>
+    public static ulong DataPages(AddressSpace* space)
+    {
+        ulong pages = 0;
+        for (Area* area = space->FirstArea; area != null; area = area->Next)
+            if (IsData(area->Protection, area->Shared) && !area->GrowsDown)
+                pages += (area->End - area->Start) / Frames.Size;
+        return pages;
+    }
+
+    public static bool IsData(uint protection, bool shared) => !shared && (protection & Protection.Write) != 0;
 
     /// <summary>True when no area touches it.</summary>
     public static bool IsFree(AddressSpace* space, PageRange range)
@@ -310,20 +384,43 @@ public unsafe partial struct AddressSpace
         return (long)to.Start;
     }
 
-    /// <summary>Free pages for this many bytes, as high as possible below <see cref="MapTop"/>. False for none.</summary>
+    /// <summary>Free pages for this many bytes, below <see cref="MapTop"/> and high. False for none.</summary>
     public static bool FindRoom(AddressSpace* space, ulong length, out PageRange range)
     {
         range = default;
         if (length == 0 || length > MapTop - MapBottom)
             return false;
         length = (length + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
-        ulong top = MapTop;
-        Area* last = space->FirstArea;
-        while (last != null && last->Next != null)
-            last = last->Next;
-        for (Area* area = last; area != null && !(area->End <= top && top - area->End >= length); area = area->Previous)
+        if (space->roomTop == 0 || length <= space->roomAbove)
+            space->roomTop = space->roomAbove = 0;
+        return space->roomTop != 0 && SearchRoom(space, length, out range) || SearchAllRoom(space, length, out range);
+    }
+
+    private static bool SearchAllRoom(AddressSpace* space, ulong length, out PageRange range)
+    {
+        space->roomTop = MapTop;
+        space->roomAbove = 0;
+        return SearchRoom(space, length, out range);
+    }
+
+    /// <summary>From where the last search ended: what lies above is too small, or has been found to be since.</summary>
+    private static bool SearchRoom(AddressSpace* space, ulong length, out PageRange range)
+    {
+        ulong top = space->roomTop;
+        Area* above = AreaAtOrAbove(space, top);
+        for (Area* area = above != null ? above : space->LastArea; area != null; area = area->Previous)
+        {
+            if (area->End <= top && top - area->End >= length)
+                break;
+            if (area->End < top)
+                space->roomAbove = System.Math.Max(space->roomAbove, top - area->End);
             top = System.Math.Min(top, area->Start);
-        return top >= MapBottom + length && PageRange.TryMake(top - length, length, out range);
+        }
+        range = default;
+        if (top < MapBottom + length || !PageRange.TryMake(top - length, length, out range))
+            return false;
+        space->roomTop = range.Start;
+        return true;
     }
 
     /// <summary>A copy for fork: private pages are shared until somebody writes. Null without memory.</summary>
@@ -350,7 +447,7 @@ public unsafe partial struct AddressSpace
         to->EnvironmentEnd = from->EnvironmentEnd;
         to->BreakStart = from->BreakStart;
         to->Break = from->Break;
-        to->Executable = from->Executable != null ? Vfs.Hold(from->Executable) : null;
+        SetExecutable(to, from->Executable);
         System.Machine.Processor.WriteCr3(System.Machine.Processor.ReadCr3());  // the parent's pages are read-only now
         return to;
     }

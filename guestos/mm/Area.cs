@@ -35,4 +35,8 @@ public unsafe struct Area
 
     /// <summary>Ascending by address.</summary>
     public Area* Next, Previous;
+
+    /// <summary>In the tree by address (<see cref="AreaTree"/>).</summary>
+    internal Area* Left, Right;
+    internal uint Priority;
 }

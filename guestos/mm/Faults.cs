@@ -128,7 +128,9 @@ public unsafe partial struct AddressSpace
         if (above == null || !above->GrowsDown || address < MapBottom)
             return FaultResult.NoArea;
         ulong start = address & ~(ulong)(Frames.Size - 1);
-        if (above->End - start > StackLimit || (above->Previous != null && above->Previous->End + Frames.Size > start))
+        Process* process = Scheduler.Current;
+        if (above->End - start > System.Math.Min(ResourceLimits.Of(process, Resource.Stack), LargestStack)
+            || space->TotalPages + (above->Start - start) / Frames.Size > ResourceLimits.Of(process, Resource.AddressSpace) / Frames.Size || (above->Previous != null && above->Previous->End + Frames.Size > start))
             return FaultResult.NoArea;
         space->TotalPages += (above->Start - start) / Frames.Size;
         above->Start = start;

@@ -222,6 +222,16 @@ public static unsafe class Frames
             Checkpoint.FrameChanged(physical);
     }
 
+    /// <summary>Frames in use as this (/proc/meminfo). Walks all descriptors.</summary>
+    public static ulong CountOf(FrameState state)
+    {
+        ulong count = 0;
+        for (uint frame = 0; frame < Count; frame++)
+            if (Descriptors[frame].State == state && Descriptors[frame].References != 0)
+                count++;
+        return count;
+    }
+
     /// <summary><see cref="FrameState.Absent"/> outside RAM; <see cref="FrameState.Free"/> for every frame that nobody refers to.</summary>
     public static FrameState StateOf(ulong physical)
     {

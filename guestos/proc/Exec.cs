@@ -31,6 +31,9 @@ internal struct LoadedImage
 {
     public ulong Entry, Base, ProgramHeaders, End;
     public uint ProgramHeaderCount;
+
+    /// <summary>PT_GNU_STACK asks for code on the stack.</summary>
+    public bool ExecutableStack;
 }
 
 /// <summary>execve: replaces the memory of the current process by a program.</summary>
@@ -38,7 +41,7 @@ public static unsafe class Exec
 {
     private const uint ElfMagic = 0x464c457f;
     private const int MaximumProgramHeaders = 32;
-    private const uint SegmentLoad = 1, SegmentInterpreter = 3, SegmentProgramHeaders = 6;
+    private const uint SegmentLoad = 1, SegmentInterpreter = 3, SegmentProgramHeaders = 6, SegmentStack = 0x6474e551;
 
     /// <summary>Where position-independent programs go; their interpreter goes below <see cref="AddressSpace.MapTop"/>.</summary>
     private const ulong IndependentBase = 0x1555_5555_4000;
@@ -91,7 +94,7 @@ public static unsafe class Exec
                     return result;
                 continue;
             }
-            result = result < sizeof(ElfHeader) ? Errno.NotExecutable : Replace(file, path, ref block);
+            result = result < sizeof(ElfHeader) ? Errno.NotExecutable : file->Writers > 0 ? Errno.TextBusy : Replace(file, path, ref block);
             Vfs.Release(file);
             return result;
         }
@@ -112,7 +115,7 @@ public static unsafe class Exec
             result = LoadInterpreter(space, interpreterPath, ref interpreter);
         ulong stackStart = AddressSpace.StackTop - ((ulong)block.Length + (ulong)(block.ArgumentCount + block.EnvironmentCount) * 8 + 2 * Frames.Size & ~(ulong)(Frames.Size - 1));
         Area* stack = result == 0 && PageRange.TryMake(stackStart, AddressSpace.StackTop - stackStart, out PageRange pages)
-            ? AddressSpace.Add(space, pages, Protection.Read | Protection.Write, null, 0, 0) : null;
+            ? AddressSpace.Add(space, pages, Protection.Read | Protection.Write | (program.ExecutableStack ? Protection.Execute : 0), null, 0, 0) : null;
         if (result == 0 && stack == null)
             result = Errno.NoMemory;
         SignalActions* actions = null;
@@ -131,11 +134,12 @@ public static unsafe class Exec
         // From here on there is no way back.
         stack->GrowsDown = true;
         space->BreakStart = space->Break = (program.End + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
-        space->Executable = Vfs.Hold(file);
+        AddressSpace.SetExecutable(space, file);
         AddressSpace* old = process->Space;
         process->Space = space;
         process->FsBase = process->GsBase = default;
         process->ClearThreadId = 0;
+        process->RobustList = 0;
         Scheduler.LoadSpace(process);
         AddressSpace.Release(old);
         Processes.ReleaseVforkParent(process);
@@ -191,6 +195,8 @@ public static unsafe class Exec
             long result = 0;
             if (segment->Type == SegmentLoad)
                 result = Map(space, file, segment, header, bias, ref image);
+            else if (segment->Type == SegmentStack)
+                image.ExecutableStack = (segment->Flags & 1) != 0;
             else if (segment->Type == SegmentProgramHeaders)
                 image.ProgramHeaders = segment->Address + bias;
             else if (segment->Type == SegmentInterpreter)

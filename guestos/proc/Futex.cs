@@ -1,75 +1,122 @@
 namespace Guestos;
 
+/// <summary>
+/// Which word a futex is: of private memory an address in an address space, of shared memory the place of the word itself, whoever maps it
+/// where. All zeros is none.
+/// </summary>
+public unsafe readonly struct FutexKey
+{
+    private readonly AddressSpace* space;
+    private readonly ulong address;
+
+    private FutexKey(AddressSpace* space, ulong address)
+    {
+        this.space = space;
+        this.address = address;
+    }
+
+    /// <summary>False, EFAULT, for memory that cannot be read.</summary>
+    public static bool TryMake(AddressSpace* space, ulong address, bool isPrivate, out FutexKey key)
+    {
+        key = new FutexKey(space, address);
+        if (isPrivate)
+            return PageRange.TryMakeAround(address, 4, out _);
+        if (!UserMemory.Readable(address, 4))
+            return false;
+        Area* area = AddressSpace.AreaAtOrAbove(space, address);
+        if (area->Shared)
+            key = new FutexKey(null, (*PageTable.Find(space->Root, address, false) & PageTable.AddressMask) | address & (Frames.Size - 1));
+        return true;
+    }
+
+    public bool IsNone => address == 0;
+
+    public bool Is(FutexKey other) => space == other.space && address == other.address;
+}
+
 /// <summary>Waiting on a word of user memory (futex(2)). Waiters are found by walking the processes: few wait.</summary>
 public static unsafe class Futex
 {
     private const ulong WaitOperation = 0, WakeOperation = 1, Requeue = 3, CompareRequeue = 4, WakeWith = 5, WaitBitset = 9, WakeBitset = 10;
-    private const ulong CommandMask = 0x7f, RealtimeClock = 0x100;
+    private const ulong CommandMask = 0x7f, Private = 0x80, RealtimeClock = 0x100;
 
     public static long Call(ulong address, ulong operation, ulong value, ulong timeout, ulong second, ulong third)
     {
         if ((address & 3) != 0)
             return Errno.Invalid;
         Process* process = Scheduler.Current;
+        bool isPrivate = (operation & Private) != 0;
+        if (!FutexKey.TryMake(process->Space, address, isPrivate, out FutexKey key))
+            return Errno.Fault;
         switch (operation & CommandMask)
         {
             case WaitOperation:
             case WaitBitset:
-                return Wait(process, address, (uint)value, timeout, operation, (operation & CommandMask) == WaitBitset ? (uint)third : uint.MaxValue);
+                return Wait(process, address, key, (uint)value, timeout, operation, (operation & CommandMask) == WaitBitset ? (uint)third : uint.MaxValue);
             case WakeOperation:
-                return Wake(process->Space, address, (int)value, uint.MaxValue);
+                return Wake(key, (int)value, uint.MaxValue);
             case WakeBitset:
-                return (uint)third == 0 ? Errno.Invalid : Wake(process->Space, address, (int)value, (uint)third);
+                return (uint)third == 0 ? Errno.Invalid : Wake(key, (int)value, (uint)third);
             case Requeue:
             case CompareRequeue:
                 if ((operation & CommandMask) == CompareRequeue)
                 {
-                    if (!UserMemory.Readable(address, 4))
+                    if (!UserMemory.Get(address, out uint word))
                         return Errno.Fault;
-                    if (*(uint*)address != (uint)third)
+                    if (word != (uint)third)
                         return Errno.TryAgain;
                 }
-                return Move(process->Space, address, (int)value, second, (int)timeout);
+                if ((second & 3) != 0 || (int)value < 0 || (int)timeout < 0)
+                    return Errno.Invalid;
+                return FutexKey.TryMake(process->Space, second, isPrivate, out FutexKey target) ? Move(key, (int)value, target, (int)timeout) : Errno.Fault;
             default:
                 return Errno.NotImplemented;
         }
     }
 
-    private static long Wait(Process* process, ulong address, uint expected, ulong timeout, ulong operation, uint bits)
+    private static long Wait(Process* process, ulong address, FutexKey key, uint expected, ulong timeout, ulong operation, uint bits)
     {
         if (bits == 0)
             return Errno.Invalid;
         ulong deadline = ulong.MaxValue;
         if (timeout != 0)
         {
+            if (!UserMemory.Readable(timeout, 16))
+                return Errno.Fault;
             if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
                 return Errno.Invalid;
             bool absolute = (operation & CommandMask) == WaitBitset;
-            deadline = !absolute ? Clock.Monotonic + nanoseconds
+            deadline = !absolute ? Scheduler.DeadlineAfter(nanoseconds)
                 : (operation & RealtimeClock) != 0 ? TimeCalls.MonotonicOf(nanoseconds) : nanoseconds;
         }
-        if (!UserMemory.Readable(address, 4))
+        if (!UserMemory.Get(address, out uint word))
             return Errno.Fault;
-        if (*(uint*)address != expected)
+        if (word != expected)
             return Errno.TryAgain;
-        process->FutexAddress = address;
+        process->FutexKey = key;
         process->FutexBits = bits;
         process->FutexWoken = false;
         WaitResult result = WaitResult.Woken;
         while (!process->FutexWoken && result == WaitResult.Woken)
             result = Scheduler.Sleep(&process->FutexQueue, deadline);
-        process->FutexAddress = 0;
+        process->FutexKey = default;
         return process->FutexWoken ? 0 : result == WaitResult.TimedOut ? Errno.TimedOut : Errno.Interrupted;
     }
 
-    internal static long WakeAddress(AddressSpace* space, ulong address, int count) => Wake(space, address, count, uint.MaxValue);
+    /// <summary>Wakes who waits on a word of the current process's memory, which is writable.</summary>
+    internal static void WakeWord(AddressSpace* space, ulong address, int count)
+    {
+        for (int kind = 0; kind < 2; kind++)
+            if (FutexKey.TryMake(space, address, kind == 0, out FutexKey key))
+                Wake(key, count, uint.MaxValue);
+    }
 
-    private static long Wake(AddressSpace* space, ulong address, int count, uint bits)
+    private static long Wake(FutexKey key, int count, uint bits)
     {
         int woken = 0;
         for (Process* process = ProcessTable.First; process != null && woken < count; process = process->Next)
         {
-            if (process->FutexAddress != address || process->Space != space || process->FutexWoken || (process->FutexBits & bits) == 0)
+            if (process->FutexKey.IsNone || !process->FutexKey.Is(key) || process->FutexWoken || (process->FutexBits & bits) == 0)
                 continue;
             process->FutexWoken = true;
             Scheduler.Wake(&process->FutexQueue);
@@ -78,16 +125,67 @@ public static unsafe class Futex
         return woken;
     }
 
-    private static long Move(AddressSpace* space, ulong from, int wake, ulong to, int move)
+    private static long Move(FutexKey from, int wake, FutexKey to, int move)
     {
-        long woken = Wake(space, from, wake, uint.MaxValue);
+        long woken = Wake(from, wake, uint.MaxValue);
         int moved = 0;
         for (Process* process = ProcessTable.First; process != null && moved < move; process = process->Next)
-            if (process->FutexAddress == from && process->Space == space && !process->FutexWoken)
+            if (!process->FutexKey.IsNone && process->FutexKey.Is(from) && !process->FutexWoken)
             {
-                process->FutexAddress = to;
+                process->FutexKey = to;
                 moved++;
             }
         return woken + moved;
+    }
+
+    // ---- robust futexes (Documentation/locking/robust-futex-ABI.rst) ----
+
+    private const uint OwnerMask = 0x3fffffff, OwnerDied = 0x40000000, Waiters = 0x80000000;
+
+    /// <summary>Most locks that are looked at when their owner ends: the list is a program's, and may be a ring.</summary>
+    private const int MostLocks = 2048;
+
+    /// <summary>struct robust_list_head.</summary>
+    private struct RobustHead
+    {
+        public ulong Next;
+        public long Offset;
+        public ulong Pending;
+    }
+
+    public static long SetRobustList(ulong head, ulong length)
+    {
+        if (length != (ulong)sizeof(RobustHead))
+            return Errno.Invalid;
+        Scheduler.Current->RobustList = head;
+        return 0;
+    }
+
+    /// <summary>Marks the locks that the current process, which ends, still holds, and wakes one waiter of each.</summary>
+    internal static void FreeRobustLocks(Process* process)
+    {
+        ulong list = process->RobustList;
+        if (list == 0 || !UserMemory.Get(list, out RobustHead head))
+            return;
+        ulong entry = head.Next;
+        for (int i = 0; i < MostLocks && (entry & ~1UL) != list; i++)
+        {
+            if (!UserMemory.Get(entry & ~1UL, out ulong next))
+                break;
+            if (entry != head.Pending)
+                FreeLock(process, (entry & ~1UL) + (ulong)head.Offset);
+            entry = next;
+        }
+        if (head.Pending != 0)
+            FreeLock(process, (head.Pending & ~1UL) + (ulong)head.Offset);
+    }
+
+    private static void FreeLock(Process* process, ulong address)
+    {
+        if ((address & 3) != 0 || !UserMemory.Get(address, out uint word) || (word & OwnerMask) != (uint)process->Id
+            || !UserMemory.Put(address, word & Waiters | OwnerDied))
+            return;
+        if ((word & Waiters) != 0)
+            WakeWord(process->Space, address, 1);
     }
 }

@@ -8,6 +8,9 @@ public static class Nice
     /// <summary>The weight of nice 0.</summary>
     public const uint Normal = 1024;
 
+    /// <summary>SCHED_IDLE.</summary>
+    public const uint IdleWeight = 3;
+
     public static uint WeightOf(int nice)
     {
         uint weight = Normal;

@@ -57,8 +57,19 @@ public unsafe struct Process
     public Inode* RootDirectory;
     public uint Umask;
 
-    /// <summary>Real, effective and saved user and group. Nothing is refused because of them: one machine, one customer.</summary>
+    /// <summary>Real, effective and saved user and group. Files do not ask for them: one machine, one customer.</summary>
     public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
+
+    public SupplementaryGroups Groups;
+
+    /// <summary>PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS.</summary>
+    public bool IsUndumpable, NoNewPrivileges;
+
+    /// <summary>SCHED_OTHER, SCHED_BATCH or SCHED_IDLE.</summary>
+    public byte Policy;
+
+    /// <summary>set_robust_list(2): a user address; 0 for none.</summary>
+    public ulong RobustList;
 
     /// <summary>The last path component of the program, zero-terminated (PR_SET_NAME).</summary>
     public fixed byte Name[NameLength];
@@ -158,8 +169,8 @@ public unsafe struct Process
     /// <summary>Cleared and woken at exit (set_tid_address, CLONE_CHILD_CLEARTID).</summary>
     public ulong ClearThreadId;
 
-    /// <summary>User address this process sleeps on in futex; 0 for none.</summary>
-    public ulong FutexAddress;
+    /// <summary>The word that this process sleeps on in futex.</summary>
+    public FutexKey FutexKey;
     public uint FutexBits;
     public WaitQueue FutexQueue;
     public bool FutexWoken;

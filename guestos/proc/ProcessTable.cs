@@ -72,6 +72,16 @@ public static unsafe class ProcessTable
         return process;
     }
 
+    /// <summary>Processes of a user, zombies included (RLIMIT_NPROC).</summary>
+    public static int CountOf(uint user)
+    {
+        int count = 0;
+        for (Process* process = First; process != null; process = process->Next)
+            if (process->UserId == user)
+                count++;
+        return count;
+    }
+
     private static int FreeId()
     {
         int id = s_lastId;

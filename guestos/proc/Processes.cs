@@ -19,6 +19,8 @@ public static unsafe class Processes
         if ((flags & CloneSetTls) != 0 && !SegmentBase.TryMake(tls, out threadBase))
             return Errno.NotPermitted;
         Process* parent = Scheduler.Current;
+        if (parent->UserId != 0 && (ulong)ProcessTable.CountOf(parent->UserId) >= ResourceLimits.Of(parent, Resource.Processes))
+            return Errno.TryAgain;
         Process* child = ProcessTable.Create();
         if (child == null)
             return Errno.TryAgain;
@@ -74,6 +76,10 @@ public static unsafe class Processes
         child->SavedGroupId = parent->SavedGroupId;
         child->FsBase = parent->FsBase;
         child->GsBase = parent->GsBase;
+        child->Groups = parent->Groups;
+        child->IsUndumpable = parent->IsUndumpable;
+        child->NoNewPrivileges = parent->NoNewPrivileges;
+        child->Policy = parent->Policy;
         child->NiceValue = parent->NiceValue;
         child->Weight = parent->Weight;
         child->Limits = parent->Limits;
@@ -167,8 +173,9 @@ public static unsafe class Processes
         }
         process->Exiting = true;
         process->ExitStatus = status;
+        Futex.FreeRobustLocks(process);
         if (process->ClearThreadId != 0 && process->Space->References > 1 && UserMemory.Put(process->ClearThreadId, 0))
-            Futex.WakeAddress(process->Space, process->ClearThreadId, 1);
+            Futex.WakeWord(process->Space, process->ClearThreadId, 1);
         Timers.Cancel(&process->Alarm);
         FileTable* files = process->Files;
         process->Files = null;
@@ -214,16 +221,18 @@ public static unsafe class Processes
         {
             if (child->ParentId != parent->Id || child == parent)
                 continue;
+            bool mattered = WasHeldBy(child, parent);
             child->ParentId = 1;
             child->ExitSignal = Signal.Child;
+            Signals.Send(child, child->DeathSignal);
             if (child->State == ProcessState.Zombie)
                 zombies = true;
-            else if (child->State == ProcessState.Stopped && IsOrphanedGroup(child->GroupId))
-            {
-                Signals.SendGroup(child->GroupId, Signal.HangUp);
-                Signals.SendGroup(child->GroupId, Signal.Continue);
-            }
+            else if (mattered)
+                HangUpIfOrphaned(child->GroupId);
         }
+        Process* grandparent = ProcessTable.Find(parent->ParentId);
+        if (grandparent != null && WasHeldBy(parent, grandparent))
+            HangUpIfOrphaned(parent->GroupId);
         if (zombies && init != null)
         {
             Signals.Send(init, Signal.Child);
@@ -231,12 +240,29 @@ public static unsafe class Processes
         }
     }
 
+    /// <summary>True when the parent, of another group of the same session, could continue the group of the child.</summary>
+    private static bool WasHeldBy(Process* child, Process* parent) => parent->GroupId != child->GroupId && parent->SessionId == child->SessionId;
+
+    /// <summary>A group that nobody can continue any more, with stopped members, is hung up and continued (POSIX _exit); others are left alone.</summary>
+    private static void HangUpIfOrphaned(int groupId)
+    {
+        if (!IsOrphanedGroup(groupId))
+            return;
+        bool stopped = false;
+        for (Process* process = ProcessTable.First; process != null && !stopped; process = process->Next)
+            stopped = process->GroupId == groupId && process->State == ProcessState.Stopped;
+        if (!stopped)
+            return;
+        Signals.SendGroup(groupId, Signal.HangUp);
+        Signals.SendGroup(groupId, Signal.Continue);
+    }
+
     /// <summary>True when nobody in the session could continue a stopped member of the group: no member's parent is in another group of the same session.</summary>
     public static bool IsOrphanedGroup(int groupId)
     {
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
-            if (process->GroupId != groupId || process->State == ProcessState.Zombie)
+            if (process->GroupId != groupId || process->State == ProcessState.Zombie || process->Exiting)
                 continue;
             Process* parent = ProcessTable.Find(process->ParentId);
             if (parent != null && parent->GroupId != groupId && parent->SessionId == process->SessionId)

@@ -49,6 +49,26 @@ public unsafe struct ResourceLimits
         process->Limits.words[(int)resource * 2 + 1] = hard;
     }
 
+    /// <summary>What the kernel's own tables allow: no hard limit is set above.</summary>
+    public static ulong MostOf(Resource resource) => resource == Resource.OpenFiles ? FileTable.Capacity : Infinity;
+
+    /// <summary>RLIMIT_FSIZE is reached: SIGXFSZ, and EFBIG for whom that does not end.</summary>
+    public static long FileTooLarge()
+    {
+        Signals.Send(Scheduler.Current, Signal.FileSize);
+        return Errno.FileTooLarge;
+    }
+
+    /// <summary>True when the current process may map so many more pages (RLIMIT_AS), and write to them alone (RLIMIT_DATA).</summary>
+    public static bool AllowsPages(AddressSpace* space, ulong pages, bool data)
+    {
+        Process* process = Scheduler.Current;
+        if (space->TotalPages + pages > Of(process, Resource.AddressSpace) / Frames.Size)
+            return false;
+        ulong limit = Of(process, Resource.Data);
+        return !data || limit == Infinity || Guestos.AddressSpace.DataPages(space) + pages <= limit / Frames.Size;
+    }
+
     /// <summary>Those of the first process.</summary>
     public static void SetFirst(Process* process)
     {

@@ -59,6 +59,20 @@ public static unsafe class Scheduler
 
     // ---- waiting ----
 
+    /// <summary>
+    /// When the time limit of the system call in progress ends. A call that goes on after a signal without a handler (SIGSTOP and SIGCONT) keeps
+    /// the end that it had.
+    /// </summary>
+    public static ulong DeadlineAfter(ulong nanoseconds)
+    {
+        Process* process = Current;
+        ulong now = Clock.Monotonic;
+        if (!process->Restarted)
+            process->CallDeadline = nanoseconds < ulong.MaxValue - now ? now + nanoseconds : ulong.MaxValue;
+        process->Restarted = false;
+        return process->CallDeadline;
+    }
+
     /// <summary>Makes every process that sleeps on the queue runnable. Callable from interrupt handlers.</summary>
     public static void Wake(WaitQueue* queue)
     {

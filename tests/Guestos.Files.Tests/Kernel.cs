@@ -29,9 +29,19 @@ namespace System.Machine
 
 namespace Guestos
 {
+    public enum FrameState
+    {
+        User,
+        PageTable,
+    }
+
     public static unsafe class Frames
     {
+        public const int Size = 4096;
         public static ulong Free = 4096, Total = 4096;
+
+        public static ulong CountOf(FrameState state) => 0;
+
         private static readonly Dictionary<ulong, int> s_references = [];
 
         /// <summary>Frames of large blocks that are still held: these blocks go back to the C heap.</summary>
@@ -175,6 +185,10 @@ namespace Guestos
         public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd, ResidentPages;
         public Inode* Executable;
         public Area* FirstArea;
+        public static void FileCut(Inode* file)
+        {
+        }
+
         public static int Peek(AddressSpace* space, ulong address, byte* to, int count) => 0;
     }
 
@@ -224,6 +238,8 @@ namespace Guestos
         /// <summary>What others do while the process sleeps, one step for each sleep.</summary>
         public static readonly Queue<Func<WaitResult>> WhileAsleep = new();
 
+        public static ulong DeadlineAfter(ulong nanoseconds) => Clock.Monotonic + nanoseconds;
+
         public static void Wake(WaitQueue* queue) => queue->Woken++;
 
         public static WaitResult Sleep(WaitQueue* queue, ulong deadline)
@@ -249,6 +265,23 @@ namespace Guestos
         }
 
         public static bool IsBlockedOrIgnored(Process* process, Signal signal) => false;
+    }
+
+    public enum Resource
+    {
+        FileSize,
+        OpenFiles,
+    }
+
+    public static unsafe class ResourceLimits
+    {
+        public static ulong Of(Process* process, Resource resource) => ulong.MaxValue;
+        public static long FileTooLarge() => Errno.FileTooLarge;
+    }
+
+    public static class SlabTotals
+    {
+        public static ulong BytesInUse, Frames;
     }
 
     public static class Dispatch

@@ -125,7 +125,7 @@ static void many_programs(void)
 
 static void many_mappings(void)
 {
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 40000; i++) {
         char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) {
             printf("the limit is %s\n", errno == ENOMEM ? "ENOMEM" : strerrorname_np(errno));

@@ -208,9 +208,9 @@ static void whole(void)
     }
     usleep(50000);
     puts("let go"), fflush(stdout);
-    ask(flock(first, LOCK_UN));
-    fflush(stdout);
+    int unlocked = flock(first, LOCK_UN);
     waitpid(child, NULL, 0);
+    answer("flock(first, LOCK_UN)", unlocked);
     close(first), close(second), close(path);
 }
 

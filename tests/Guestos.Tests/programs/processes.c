@@ -1,0 +1,826 @@
+/* Asks the kernel about memory, signals, limits and priorities, and prints the answers. Run on the host and in the guest: both must print
+   the same. Nothing that differs between two correct kernels may be printed. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+
+static void answer(const char *what, long result)
+{
+    if (result < 0)
+        printf("%s: -1 %s\n", what, strerrorname_np(errno));
+    else
+        printf("%s: %ld\n", what, result);
+    errno = 0;
+}
+
+#define ask(call) answer(#call, (long)(call))
+
+static void show(const char *what, int status)
+{
+    if (WIFEXITED(status))
+        printf("%s: exit %d\n", what, WEXITSTATUS(status));
+    else if (WIFSIGNALED(status))
+        printf("%s: signal %d\n", what, WTERMSIG(status));
+    else
+        printf("%s: status %x\n", what, status);
+}
+
+static void apart(const char *what, void (*action)(void))
+{
+    printf("-- %s\n", what);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        action();
+        fflush(stdout);
+        _exit(0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    show(what, status);
+}
+
+static long milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void pause_for(long milliseconds)
+{
+    struct timespec time = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
+    nanosleep(&time, NULL);
+}
+
+static sigjmp_buf back;
+static volatile sig_atomic_t caught, code;
+
+static void on_fault(int signal, siginfo_t *information, void *context)
+{
+    caught = signal;
+    code = information->si_code;
+    siglongjmp(back, 1);
+}
+
+static void on_signal(int signal) { caught = signal; }
+
+/* ---- memory ---- */
+
+static int file_of(int pages)
+{
+    char page[PAGE];
+    int file = open("/tmp/mapped", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    for (int i = 0; i < pages; i++) {
+        memset(page, 'a' + i, sizeof page);
+        write(file, page, sizeof page);
+    }
+    return file;
+}
+
+static void growing_mapping(void)
+{
+    int file = file_of(8);
+    char *memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, PAGE);
+    answer("first page", memory[0]);
+    char *wall = mmap(memory + 2 * PAGE, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    memory[1] = 'W';
+    char *grown = mremap(memory, 2 * PAGE, 5 * PAGE, MREMAP_MAYMOVE);
+    answer("moved", grown != MAP_FAILED && grown != memory);
+    for (int i = 0; i < 5; i++)
+        answer("page", grown[i * PAGE]);
+    answer("what was written", grown[1]);
+    munmap(wall, PAGE);
+    char *more = mremap(grown, 5 * PAGE, 7 * PAGE, MREMAP_MAYMOVE);
+    answer("last page", more[6 * PAGE]);
+    munmap(more, 7 * PAGE);
+    close(file);
+}
+
+static void truncated_mapping(void)
+{
+    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    int file = file_of(4);
+    volatile char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    for (int i = 0; i < 4; i++)
+        answer("before", memory[i * PAGE]);
+    memory[2 * PAGE] = 'W';
+    ask(ftruncate(file, PAGE + 100));
+    for (int i = 0; i < 4; i++)
+        if (sigsetjmp(back, 1) == 0)
+            answer("after", memory[i * PAGE]);
+        else
+            printf("after: signal %d code %d\n", caught, code);
+    answer("cut page", memory[PAGE + 99]);
+    answer("its rest", memory[PAGE + 100]);
+    ask(ftruncate(file, 4 * PAGE));
+    answer("grown again", memory[3 * PAGE]);
+    char *beyond = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, file, 8 * PAGE);
+    if (sigsetjmp(back, 1) == 0)
+        answer("beyond", *(volatile char *)beyond);
+    else
+        printf("beyond: signal %d code %d\n", caught, code);
+    int pair[2];
+    pipe(pair);
+    ask(write(pair[1], beyond, 10));
+    close(file);
+}
+
+/* Thousands of neighbours that are alike are one area; pieces laid into a large one join it again. */
+static void many_mappings(void)
+{
+    enum { Count = 3000 };
+    static char *at[Count];
+    int made = 0;
+    for (; made < Count; made++)
+        if ((at[made] = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) == MAP_FAILED)
+            break;
+    answer("mappings", made);
+    for (int i = 0; i < made; i++)
+        at[i][0] = i;
+    int right = 0;
+    for (int i = 0; i < made; i++)
+        right += at[i][0] == (char)i;
+    answer("right", right);
+    for (int i = 0; i < made; i += 2)
+        mprotect(at[i], PAGE, PROT_READ);
+    answer("last mprotect", errno);
+    for (int i = 0; i < made; i += 2)
+        mprotect(at[i], PAGE, PROT_READ | PROT_WRITE);
+    char *large = mmap(NULL, 5000 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int laid = 0;
+    for (int i = 0; i < 5000; i++)
+        laid += mmap(large + i * PAGE, PAGE, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    answer("laid", laid);
+    ask(munmap(large, 5000 * PAGE));
+}
+
+static void running_program(void)
+{
+    char path[] = "/tmp/running", buffer[65536];
+    int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    ssize_t count;
+    while ((count = read(from, buffer, sizeof buffer)) > 0)
+        write(to, buffer, count);
+    close(from);
+    pid_t child = fork();
+    if (child == 0) {
+        execl(path, path, "pause", NULL);
+        _exit(errno == ETXTBSY ? 26 : 1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    show("execve while it is open for writing", status);
+    close(to);
+    int ready[2];
+    pipe(ready);
+    child = fork();
+    if (child == 0) {
+        dup2(ready[1], 1);
+        execl(path, path, "pause", NULL);
+        _exit(1);
+    }
+    read(ready[0], buffer, 1);
+    answer("open for writing", open(path, O_WRONLY));
+    answer("open for both", open(path, O_RDWR));
+    answer("open with truncation", open(path, O_RDONLY | O_TRUNC));
+    ask(truncate(path, 0));
+    answer("open for reading", open(path, O_RDONLY) >= 0);
+    ask(unlink(path));
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+}
+
+static void stack_of_program(void)
+{
+    /* Not asked for: code on the stack does not run. */
+    volatile unsigned char code[16] = { 0xc3 };
+    signal(SIGSEGV, SIG_DFL);
+    ((void (*)(void))code)();
+    printf("the stack is executable\n");
+}
+
+static void executable_stack(void)
+{
+    /* A copy of this program whose PT_GNU_STACK says RWE. */
+    static char image[4 << 20];
+    int from = open("/proc/self/exe", O_RDONLY), size = 0, count;
+    while ((count = read(from, image + size, sizeof image - size)) > 0)
+        size += count;
+    uint64_t headers = *(uint64_t *)(image + 32);
+    for (int i = 0; i < *(uint16_t *)(image + 56); i++) {
+        uint32_t *header = (uint32_t *)(image + headers + i * 56);
+        if (header[0] == 0x6474e551)
+            header[1] |= 1;
+    }
+    int to = open("/tmp/executable", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    write(to, image, size);
+    close(to);
+    execl("/tmp/executable", "executable", "stack", NULL);
+    _exit(1);
+}
+
+/* ---- signals and waiting ---- */
+
+static void waiting_for_children(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        pause_for(50);
+        _exit(7);
+    }
+    siginfo_t information;
+    struct timespec long_time = { 5, 0 };
+    answer("sigtimedwait", sigtimedwait(&set, &information, &long_time));
+    answer("its child", information.si_pid == child && information.si_status == 7);
+    waitpid(child, NULL, 0);
+}
+
+static void sleep_over_stop(void)
+{
+    int ends[2];
+    pipe(ends);
+    for (int kind = 0; kind < 4; kind++) {
+        pid_t child = fork();
+        if (child == 0) {
+            long start = milliseconds();
+            int word = 0;
+            struct timespec time = { 0, 400000000 };
+            struct timeval value = { 0, 400000 };
+            sigset_t none;
+            sigemptyset(&none);
+            sigaddset(&none, SIGUSR1);
+            if (kind == 0)
+                nanosleep(&time, NULL);
+            else if (kind == 1)
+                poll(NULL, 0, 400);
+            else if (kind == 2)
+                syscall(SYS_futex, &word, 0, 0, &time, NULL, 0);
+            else
+                select(0, NULL, NULL, NULL, &value);
+            long took = milliseconds() - start;
+            _exit(took >= 400 && took < 640 ? 0 : 1);
+        }
+        pause_for(100);
+        kill(child, SIGSTOP);
+        pause_for(50);
+        kill(child, SIGCONT);
+        pause_for(150);
+        kill(child, SIGSTOP);
+        pause_for(20);
+        kill(child, SIGCONT);
+        int status;
+        waitpid(child, &status, 0);
+        printf("%d: %s\n", kind, status == 0 ? "goes on" : "begins again");
+    }
+}
+
+static void real_time_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    sigaddset(&set, SIGRTMIN + 1);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    for (int i = 0; i < 3; i++) {
+        sigqueue(getpid(), SIGRTMIN + 1, (union sigval){ .sival_int = i });
+        sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = 10 + i });
+        sigqueue(getpid(), SIGUSR1, (union sigval){ .sival_int = 20 + i });
+    }
+    siginfo_t information;
+    struct timespec at_once = { 0, 0 };
+    int signal;
+    while ((signal = sigtimedwait(&set, &information, &at_once)) > 0)
+        printf("signal %s %d\n", signal == SIGUSR1 ? "user" : signal == SIGRTMIN ? "first" : "second", information.si_value.sival_int);
+}
+
+static void parent_death(void)
+{
+    int ends[2];
+    pipe(ends);
+    pid_t middle = fork();
+    if (middle == 0) {
+        pid_t child = fork();
+        if (child == 0) {
+            int signal = -1;
+            prctl(PR_SET_PDEATHSIG, SIGUSR2);
+            prctl(PR_GET_PDEATHSIG, &signal);
+            struct sigaction action = { .sa_handler = on_signal };
+            sigaction(SIGUSR2, &action, NULL);
+            write(ends[1], "r", 1);
+            while (!caught)
+                pause_for(20);
+            char told = caught == SIGUSR2 && signal == SIGUSR2 ? 'y' : 'n';
+            write(ends[1], &told, 1);
+            _exit(0);
+        }
+        char byte;
+        read(ends[0], &byte, 1);
+        _exit(0);
+    }
+    waitpid(middle, NULL, 0);
+    struct pollfd wait = { ends[0], POLLIN };
+    char told = 'n';
+    if (poll(&wait, 1, 3000) == 1)
+        read(ends[0], &told, 1);
+    answer("told of the parent's death", told == 'y');
+    answer("PR_SET_PDEATHSIG 65", prctl(PR_SET_PDEATHSIG, 65));
+}
+
+static void shared_futex(void)
+{
+    int *word = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct timespec time = { 3, 0 };
+        _exit(syscall(SYS_futex, word, 0, 0, &time, NULL, 0) == 0 ? 0 : errno);
+    }
+    pause_for(100);
+    *word = 1;
+    answer("woken", syscall(SYS_futex, word, 1, 1, NULL, NULL, 0));
+    int status;
+    waitpid(child, &status, 0);
+    show("waiter", status);
+    /* A private one is another's word. */
+    *word = 0;
+    child = fork();
+    if (child == 0) {
+        struct timespec time = { 0, 200000000 };
+        _exit(syscall(SYS_futex, word, 128, 0, &time, NULL, 0) == 0 ? 0 : errno);
+    }
+    pause_for(80);
+    answer("woken by private", syscall(SYS_futex, word, 129, 1, NULL, NULL, 0));
+    waitpid(child, &status, 0);
+    show("private waiter", status);
+}
+
+/* A stopped job of an ended leader is hung up; a server of the same session elsewhere is not. */
+static void orphaned_job(void)
+{
+    int ends[2], life[2];
+    pipe(ends);
+    pipe(life);
+    pid_t leader = fork();
+    if (leader == 0) {
+        setsid();
+        pid_t job = fork();
+        if (job == 0) {
+            setpgid(0, 0);
+            close(life[0]);
+            for (;;)
+                pause();
+        }
+        close(life[1]);
+        pid_t server = fork();
+        if (server == 0) {
+            setpgid(0, 0);
+            struct sigaction action = { .sa_handler = on_signal };
+            sigaction(SIGHUP, &action, NULL);
+            pause_for(700);
+            char told = caught ? 'h' : 'f';
+            write(ends[1], &told, 1);
+            _exit(0);
+        }
+        setpgid(job, job);
+        setpgid(server, server);
+        kill(job, SIGSTOP);
+        int status;
+        waitpid(job, &status, WUNTRACED);
+        write(ends[1], &job, sizeof job);
+        _exit(0);
+    }
+    pid_t job;
+    read(ends[0], &job, sizeof job);
+    waitpid(leader, NULL, 0);
+    close(life[1]);
+    struct pollfd alive = { life[0], POLLIN };
+    answer("the stopped job has ended", poll(&alive, 1, 600) == 1);
+    char told;
+    read(ends[0], &told, 1);
+    answer("the server was left alone", told == 'f');
+}
+
+/* The same where the stopped job's group has a member that runs. */
+static void orphaned_pipeline(void)
+{
+    int ends[2];
+    pipe(ends);
+    pid_t leader = fork();
+    if (leader == 0) {
+        setsid();
+        pid_t first = fork();
+        if (first == 0) {
+            setpgid(0, 0);
+            for (;;)
+                pause();
+        }
+        setpgid(first, first);
+        pid_t second = fork();
+        if (second == 0) {
+            setpgid(0, first);
+            struct sigaction action = { .sa_handler = on_signal };
+            sigaction(SIGHUP, &action, NULL);
+            for (int i = 0; i < 40 && !caught; i++)
+                pause_for(20);
+            char told = caught ? 'h' : 'f';
+            write(ends[1], &told, 1);
+            _exit(0);
+        }
+        setpgid(second, first);
+        kill(first, SIGSTOP);
+        int status;
+        waitpid(first, &status, WUNTRACED);
+        pause_for(50);
+        _exit(0);
+    }
+    waitpid(leader, NULL, 0);
+    char told = '?';
+    read(ends[0], &told, 1);
+    answer("the whole group is hung up", told == 'h');
+}
+
+/* ---- limits and priorities ---- */
+
+static void limit(int resource, rlim_t soft)
+{
+    struct rlimit now, wanted = { soft, 0 };
+    getrlimit(resource, &now);
+    wanted.rlim_max = now.rlim_max;
+    answer("setrlimit", setrlimit(resource, &wanted));
+    getrlimit(resource, &now);
+    answer("as set", now.rlim_cur == soft);
+}
+
+static void limit_files(void)
+{
+    limit(RLIMIT_NOFILE, 16);
+    int opened = 0, last;
+    while ((last = open("/dev/null", O_RDONLY)) >= 0)
+        opened = last;
+    answer("open", last);
+    answer("highest", opened);
+    answer("dup2 to the limit", dup2(0, 16));
+    answer("fcntl to the limit", fcntl(0, F_DUPFD, 16));
+    int pair[2];
+    answer("pipe", pipe(pair));
+}
+
+static void limit_file_size(void)
+{
+    char buffer[6000];
+    signal(SIGXFSZ, on_signal);
+    limit(RLIMIT_FSIZE, 10000);
+    int file = open("/tmp/limited", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ask(write(file, buffer, sizeof buffer));
+    ask(write(file, buffer, sizeof buffer));
+    answer("signal so far", caught);
+    ask(write(file, buffer, sizeof buffer));
+    answer("signal", caught);
+    caught = 0;
+    ask(ftruncate(file, 10001));
+    answer("signal", caught);
+    ask(ftruncate(file, 10000));
+    ask(pwrite(file, buffer, 10, 9995));
+    signal(SIGXFSZ, SIG_DFL);
+    write(file, buffer, 10);
+    pwrite(file, buffer, 10, 20000);
+}
+
+static int deeper(int depth)
+{
+    volatile char room[4096];
+    room[0] = depth;
+    return depth == 0 ? room[0] : deeper(depth - 1) + room[0];
+}
+
+static void limit_stack(void)
+{
+    limit(RLIMIT_STACK, 1 << 20);
+    deeper(150);
+    printf("deep\n");
+    fflush(stdout);
+    deeper(400);
+    printf("deeper\n");
+}
+
+static void limit_memory(void)
+{
+    limit(RLIMIT_AS, 64 << 20);
+    answer("little", mmap(NULL, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    answer("much", mmap(NULL, 64 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    answer("errno", errno);
+    answer("sbrk", (long)sbrk(64 << 20) == -1 ? -1 : 0);
+    char *small = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    answer("mremap", mremap(small, PAGE, 64 << 20, MREMAP_MAYMOVE) != MAP_FAILED);
+}
+
+static void limit_data(void)
+{
+    limit(RLIMIT_DATA, 8 << 20);
+    answer("readable", mmap(NULL, 16 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    answer("writable", mmap(NULL, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    answer("errno", errno);
+    errno = 0;
+    answer("sbrk", (long)sbrk(16 << 20) == -1 ? -1 : 0);
+}
+
+static void limit_processes(void)
+{
+    setgroups(0, NULL);
+    setresgid(4321, 4321, 4321);
+    setresuid(4321, 4321, 4321);
+    limit(RLIMIT_NPROC, 3);
+    int made = 0;
+    pid_t children[8];
+    for (int i = 0; i < 8; i++)
+        if ((children[made] = fork()) > 0)
+            made++;
+        else if (children[made] == 0)
+            for (;;)
+                pause();
+        else
+            break;
+    answer("children", made);
+    answer("errno", errno);
+    for (int i = 0; i < made; i++)
+        kill(children[i], SIGKILL);
+}
+
+static void limit_time(void)
+{
+    struct rlimit seconds = { 1, 2 };
+    signal(SIGXCPU, on_signal);
+    setrlimit(RLIMIT_CPU, &seconds);
+    for (int told = 0;;)
+        if (caught && !told) {
+            told = caught;
+            printf("told by %d\n", told);
+            fflush(stdout);
+        }
+}
+
+static void limit_rules(void)
+{
+    struct rlimit one = { 20, 10 }, lower = { 100, 100 };
+    ask(setrlimit(RLIMIT_NOFILE, &one));
+    ask(setrlimit(RLIMIT_NOFILE, &lower));
+    setgroups(0, NULL);
+    setresuid(4321, 4321, 4321);
+    struct rlimit highest = { 100, 201 };
+    ask(setrlimit(RLIMIT_NOFILE, &highest));
+    ask(setrlimit(99, &lower));
+    ask(setrlimit(RLIMIT_NOFILE, (void *)8));
+    pid_t child = fork();
+    if (child == 0) {
+        getrlimit(RLIMIT_NOFILE, &one);
+        _exit(one.rlim_cur);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    show("inherited", status);
+}
+
+static void priorities(void)
+{
+    ask(getpriority(PRIO_PROCESS, 0));
+    ask(setpriority(PRIO_PROCESS, 0, 7));
+    ask(getpriority(PRIO_PROCESS, 0));
+    ask(setpriority(PRIO_PROCESS, 0, 100));
+    ask(getpriority(PRIO_PROCESS, 0));
+    ask(setpriority(PRIO_PROCESS, 0, -3));
+    errno = 0;
+    answer("-3", getpriority(PRIO_PROCESS, 0) == -3);
+    ask(nice(5));
+    ask(setpriority(9, 0, 1));
+    ask(setpriority(PRIO_PROCESS, 1 << 22, 1));
+    ask(getpriority(PRIO_PROCESS, 1 << 22));
+    setresuid(4321, 4321, 4321);
+    ask(setpriority(PRIO_PROCESS, 0, 1));
+    ask(setpriority(PRIO_PROCESS, 0, 5));
+    answer("5", getpriority(PRIO_PROCESS, 0));
+}
+
+static void scheduling(void)
+{
+    struct sched_param parameters = { 0 };
+    ask(sched_getscheduler(0));
+    ask(sched_setscheduler(0, SCHED_BATCH, &parameters));
+    ask(sched_getscheduler(0));
+    ask(sched_setscheduler(0, SCHED_IDLE, &parameters));
+    ask(sched_setscheduler(0, SCHED_OTHER, &parameters));
+    parameters.sched_priority = 5;
+    ask(sched_setscheduler(0, SCHED_OTHER, &parameters));
+    ask(sched_setscheduler(0, 77, &parameters));
+    ask(sched_setparam(0, &parameters));
+    ask(sched_getparam(0, &parameters));
+    answer("priority", parameters.sched_priority);
+    ask(sched_get_priority_max(SCHED_OTHER));
+    ask(sched_get_priority_max(SCHED_FIFO));
+    ask(sched_get_priority_min(SCHED_RR));
+    ask(sched_get_priority_max(77));
+    ask(sched_getscheduler(1 << 22));
+    cpu_set_t none;
+    CPU_ZERO(&none);
+    ask(sched_setaffinity(0, sizeof none, &none));
+    CPU_SET(0, &none);
+    ask(sched_setaffinity(0, sizeof none, &none));
+    ask(sched_setaffinity(0, sizeof none, (void *)8));
+    ask(sched_setaffinity(1 << 22, sizeof none, &none));
+}
+
+static void locked_memory(void)
+{
+    char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char resident[4];
+    munmap(memory + 3 * PAGE, PAGE);
+    ask(mlock(memory, 3 * PAGE));
+    mincore(memory, 3 * PAGE, resident);
+    answer("resident", (resident[0] & 1) + (resident[1] & 1) + (resident[2] & 1));
+    answer("mlock of a hole", mlock(memory, 4 * PAGE));
+    answer("munlock of a hole", munlock(memory, 4 * PAGE));
+    ask(munlock(memory, 3 * PAGE));
+    ask(mlockall(0));
+    ask(mlockall(64));
+    answer("msync", msync(memory, 3 * PAGE, MS_SYNC));
+    answer("msync of a hole", msync(memory, 4 * PAGE, MS_SYNC));
+    answer("msync flags", msync(memory, PAGE, MS_SYNC | MS_ASYNC));
+    answer("msync unaligned", msync(memory + 1, PAGE, MS_SYNC));
+}
+
+static void groups(void)
+{
+    gid_t set[3] = { 5, 6, 7 }, got[8];
+    ask(setgroups(3, set));
+    answer("getgroups 0", getgroups(0, got));
+    answer("getgroups", getgroups(8, got));
+    answer("second", got[1]);
+    answer("too few", getgroups(2, got));
+    ask(setgroups(0, NULL));
+    ask(getgroups(8, got));
+    answer("bad", syscall(SYS_setgroups, 3, 8));
+    answer("too many", syscall(SYS_setgroups, 70000, set));
+    setresuid(4321, 4321, 4321);
+    ask(setgroups(1, set));
+    ask(setresuid(0, 0, 0));
+    ask(setuid(0));
+    ask(setuid(4321));
+    ask(setgid(0));
+    answer("kill init", kill(1, 0));
+}
+
+static void controls(void)
+{
+    ask(prctl(PR_GET_DUMPABLE));
+    ask(prctl(PR_SET_DUMPABLE, 0));
+    ask(prctl(PR_GET_DUMPABLE));
+    ask(prctl(PR_SET_DUMPABLE, 5));
+    ask(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    ask(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    ask(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    ask(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    ask(prctl(12345));
+    ask(syscall(324, 1 << 20, 0));
+}
+
+static void robust_lists(void)
+{
+    struct list { struct list *next; };
+    struct { struct list *next; long offset; struct list *pending; } *head;
+    struct { struct list link; int word; } *lock;
+    char *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    head = (void *)shared;
+    lock = (void *)(shared + 256);
+    pid_t child = fork();
+    if (child == 0) {
+        head->next = &lock->link;
+        head->offset = (char *)&lock->word - (char *)&lock->link;
+        head->pending = NULL;
+        lock->link.next = (void *)&head->next;
+        lock->word = getpid() | 0x80000000;
+        syscall(SYS_set_robust_list, head, 24);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    answer("owner died", (lock->word & 0x40000000) != 0);
+    answer("waiters kept", (lock->word & 0x80000000) != 0);
+    answer("set_robust_list size", syscall(SYS_set_robust_list, head, 8));
+}
+
+/* A busy process gets as much as its nice value says, and one that sleeps is served at once. */
+static void busy_neighbours(void)
+{
+    enum { Count = 12 };
+    volatile uint64_t *turns = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t children[Count];
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    for (int i = 0; i < Count; i++)
+        if ((children[i] = fork()) == 0)
+            for (;;)
+                turns[i]++;
+    pause_for(300);
+    long slowest = 0;
+    uint64_t begin[Count], least = UINT64_MAX, most = 0;
+    for (int i = 0; i < Count; i++)
+        begin[i] = turns[i];
+    for (int i = 0; i < 100; i++) {
+        long start = milliseconds();
+        pause_for(10);
+        long took = milliseconds() - start;
+        if (took > slowest)
+            slowest = took;
+    }
+    for (int i = 0; i < Count; i++) {
+        uint64_t done = turns[i] - begin[i];
+        if (done < least)
+            least = done;
+        if (done > most)
+            most = done;
+    }
+    for (int i = 0; i < Count; i++) {
+        kill(children[i], SIGKILL);
+        waitpid(children[i], NULL, 0);
+    }
+    answer("everybody has a share", least > most / 4);
+    answer("a sleeper wakes in time", slowest < 100);
+    if (slowest >= 100 || least <= most / 4)
+        fprintf(stderr, "slowest %ld, least %lu, most %lu\n", slowest, (unsigned long)least, (unsigned long)most);
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    if (argc > 1 && strcmp(argv[1], "pause") == 0) {
+        write(1, "r", 1);
+        pause();
+    }
+    if (argc > 1 && strcmp(argv[1], "stack") == 0) {
+        volatile unsigned char code[16] = { 0xc3 };
+        ((void (*)(void))code)();
+        printf("the stack is executable\n");
+        fflush(stdout);
+        return 0;
+    }
+#define try(action) apart(#action, action)
+    try(growing_mapping);
+    try(truncated_mapping);
+    try(many_mappings);
+    try(running_program);
+    try(stack_of_program);
+    try(executable_stack);
+    try(waiting_for_children);
+    try(sleep_over_stop);
+    try(real_time_signals);
+    try(parent_death);
+    try(shared_futex);
+    try(robust_lists);
+    try(orphaned_job);
+    try(orphaned_pipeline);
+    try(limit_files);
+    try(limit_file_size);
+    try(limit_stack);
+    try(limit_memory);
+    try(limit_data);
+    try(limit_processes);
+    try(limit_time);
+    try(limit_rules);
+    try(priorities);
+    try(scheduling);
+    try(locked_memory);
+    try(groups);
+    try(controls);
+    try(busy_neighbours);
+    unlink("/tmp/mapped");
+    unlink("/tmp/executable");
+    unlink("/tmp/limited");
+    printf("all answers given\n");
+    return 0;
+}
