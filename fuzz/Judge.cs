@@ -120,9 +120,13 @@ internal static class Judge
             return "is not good at this time";
         if (issued < started)
             return "was issued before the start";
-        foreach (uint address in Addresses(token))
-            if (!IsHost(address) || address == TestHost.Node)
+        uint[] addresses = Addresses(token);
+        uint mask = uint.MaxValue << (32 - token[40]), subnet = addresses[0] & mask, gateway = U32(token, 36);
+        foreach (uint address in addresses)
+            if (!IsHost(address) || address == TestHost.Node || address == subnet || address == (subnet | ~mask))
                 return "claims an address that no domain may have";
+        if (gateway != 0 && ((gateway & mask) != subnet || (gateway & ~mask) == 0 || (gateway | mask) == uint.MaxValue || Array.IndexOf(addresses, gateway) >= 0))
+            return "has a gateway that is no other host of its subnet";
         if (!HMACSHA1.HashData(TestHost.Key, token[..132]).AsSpan().SequenceEqual(token.Slice(132, 20)))
             return "has a wrong signature";
         Span<byte> element = stackalloc byte[20];

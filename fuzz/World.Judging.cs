@@ -75,21 +75,36 @@ internal sealed partial class World
             && Judge.Fault(token, Now, started) == null && !Conflicts(Judge.Addresses(token));
     }
 
-    /// <summary>Whether a packet carries nothing but the domain's own addresses, so that it may leave.</summary>
+    /// <summary>Whether docs/security.md, "What a domain may send", names it.</summary>
     private bool IsOwn(int slot, ReadOnlySpan<byte> packet)
     {
         uint[] own = live[slot]!.Addresses;
         if (packet.Length < Judge.Header + Judge.Ethernet || !Judge.HasMac(packet, Judge.Source, own[0]))
             return false;
         if (Judge.IsArp(packet))
-            return Judge.HasMac(packet, Judge.Ipv4 + 8, own[0]) && (Judge.U32(packet, Judge.Ipv4 + 14) is var sender) && (sender == 0 || Array.IndexOf(own, sender) >= 0);
-        return Judge.IsIpv4(packet) && Array.IndexOf(own, Judge.U32(packet, Judge.Ipv4 + 12)) >= 0;
+        {
+            uint sender = Judge.U32(packet, Judge.Ipv4 + 14), claimed = sender != 0 ? sender : Judge.U32(packet, Judge.Ipv4 + 24);
+            return Judge.HasMac(packet, Judge.Ipv4 + 8, own[0]) && Judge.U16(packet, Judge.Ipv4 + 6) is 1 or 2 && own.Contains(claimed);
+        }
+        if (!Judge.IsIpv4(packet) || packet[Judge.Ipv4] % 16 != 5 || Judge.IsGroup(packet) || !own.Contains(Judge.U32(packet, Judge.Ipv4 + 12))
+            || !Judge.IsHost(Judge.U32(packet, Judge.Ipv4 + 16)) || packet[Judge.Ipv4 + 9] is not (1 or 6 or 17))
+            return false;
+        bool first = Judge.U16(packet, Judge.Ipv4 + 6) % 0x2000 == 0;
+        ReadOnlySpan<byte> body = packet[Judge.Icmp..];
+        if (!first || body.Length < 8)
+            return !first;
+        return packet[Judge.Ipv4 + 9] switch
+        {
+            1 => body[0] is 0 or 8 || (body[0] is 3 or 11 or 12 && body.Length >= 28 && own.Contains(Judge.U32(body, 24))),
+            17 => Judge.U16(body, 2) != 68,
+            _ => true,
+        };
     }
 
     private bool Conflicts(uint[] addresses)
     {
         foreach (Expected? other in live)
-            if (other != null && (Array.IndexOf(other.Addresses, addresses[0]) >= 0 || Array.IndexOf(addresses, other.Addresses[0]) >= 0))
+            if (other != null && other.Addresses.Intersect(addresses).Any())
                 return true;
         return false;
     }

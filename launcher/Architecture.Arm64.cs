@@ -7,6 +7,10 @@ internal enum Call : ushort
     Close = 57,
     Dup3 = 24,
     MemfdCreate = 279,
+    Clone = 220,
+    Wait4 = 260,
+    ExitGroup = 94,
+    Ppoll = 73,
     Prctl = 167,
     SigProcMask = 135,
     RecvFrom = 207,
@@ -19,6 +23,8 @@ internal enum Call : ushort
     SetPgid = 154,
     SetSid = 157,
     IoUringSetup = 425,
+    SendMsg = 211,
+    SendMmsg = 269,
 }
 
 /// <summary>What else differs by architecture.</summary>

@@ -7,6 +7,10 @@ internal enum Call : ushort
     Close = 3,
     Dup3 = 292,
     MemfdCreate = 319,
+    Clone = 56,
+    Wait4 = 61,
+    ExitGroup = 231,
+    Ppoll = 271,
     Prctl = 157,
     SigProcMask = 14,
     RecvFrom = 45,
@@ -19,6 +23,8 @@ internal enum Call : ushort
     SetPgid = 109,
     SetSid = 112,
     IoUringSetup = 425,
+    SendMsg = 46,
+    SendMmsg = 307,
 }
 
 /// <summary>What else differs by architecture.</summary>

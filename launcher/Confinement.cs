@@ -14,12 +14,13 @@ internal static class Confinement
     private const ulong Load = 0x20, JumpIfEqual = 0x15, JumpIfAtLeast = 0x35, Return = 0x06;
     private const ulong NumberAt = 0, ArchitectureAt = 4, FirstArgumentAt = 16, Unix = 1, X32 = 0x40000000;
     private const ulong NotPermitted = 0x0005_0000 | 1, Allow = 0x7FFF_0000;
-    private const int Refusal = 10, Permission = 11;
+    private const int Refusal = 12, Permission = 13;
 
     /// <summary>
-    /// Refuses sockets other than AF_UNIX: the machine's network is descriptor 3, and what packetd is handed over that and closes
-    /// must not take its time, as a connection that lingers would. Refuses io_uring, which makes sockets past any filter. Refuses
-    /// to leave the session and the process group, by which packetd ends a machine. False when it cannot, and that has been said.
+    /// Refuses sockets other than AF_UNIX: the machine's network is descriptor 3. Refuses messages that could carry descriptors: packetd
+    /// takes none, so it would be packetd that closes them, and a file of gigabytes or a connection that lingers takes its time. Refuses
+    /// io_uring, which does both past any filter. Refuses to leave the session and the process group, by which packetd ends a machine.
+    /// False when it cannot, and that has been said.
     /// </summary>
     public static bool Enter()
     {
@@ -32,9 +33,11 @@ internal static class Confinement
             To(4, Refusal) | (ulong)Call.SetSid << 32,
             To(5, Refusal) | (ulong)Call.SetPgid << 32,
             To(6, Refusal) | (ulong)Call.IoUringSetup << 32,
-            Otherwise(7, Permission) | (ulong)Call.Socket << 32,
+            To(7, Refusal) | (ulong)Call.SendMsg << 32,
+            To(8, Refusal) | (ulong)Call.SendMmsg << 32,
+            Otherwise(9, Permission) | (ulong)Call.Socket << 32,
             Load | FirstArgumentAt << 32,
-            To(9, Permission) | Unix << 32,
+            To(11, Permission) | Unix << 32,
             Return | NotPermitted << 32,
             Return | Allow << 32,
         };

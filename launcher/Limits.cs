@@ -11,6 +11,8 @@ internal static class Limits
     /// <summary>What a monitor may need beside the guest's memory: its own code, heap and translated code, in MiB.</summary>
     private const ulong OwnMemory = 1024;
 
+    private const ulong MostProcesses = 64;
+
     /// <summary>In seconds; the kernel counts in nanoseconds and would begin anew beyond 2^64 of them.</summary>
     private const ulong MostCpu = 1_000_000_000;
 
@@ -22,8 +24,11 @@ internal static class Limits
         // Processes are counted by user: where packetd gives machines no users of their own, they are also root's.
         return Set("core dumps"u8, Core, 0, 0) && Set("descriptors"u8, Files, 64, 64) && Set("memory"u8, Data, memory, memory)
             && Set("CPU time"u8, Cpu, paid, paid + 1)
-            && (Kernel.Do(Call.GetUid) == 0 || Set("processes"u8, Processes, 64, 64));
+            && (Kernel.Do(Call.GetUid) == 0 || SetProcesses(MostProcesses));
     }
+
+    /// <summary>How many processes the user may have for now; it may never have more than 64.</summary>
+    public static bool SetProcesses(ulong now) => Set("processes"u8, Processes, now, MostProcesses);
 
     private static bool Set(ReadOnlySpan<byte> name, int resource, ulong soft, ulong hard)
     {

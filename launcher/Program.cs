@@ -36,7 +36,8 @@ internal static class Program
 
         Span<nint> vector = stackalloc nint[MonitorArguments.Count], nothing = stackalloc nint[1];
         MonitorArguments.Make(token, in options, stackalloc byte[MonitorArguments.TextSize], vector);
-        if (!KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size)) || !Limits.Set(token, options.TokenCpu) || !Confinement.Enter())
+        if (!KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size)) || !SoleUser.Await() || !Limits.Set(token, options.TokenCpu)
+            || !Confinement.Enter())
             return Failure.NotStarted;
         // packetd blocks SIGPIPE for itself, and a mask survives execve.
         Span<ulong> signals = stackalloc ulong[1];

@@ -7,10 +7,11 @@ public static class EndRequest
 {
     public const int Size = MachineKey.Size + 4;
 
+    /// <param name="bytes">Of <see cref="Size"/>, which <see cref="MagicPing.Parse"/> has seen.</param>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> proof)
     {
-        proof = bytes.Length == Size ? bytes.Slice(0, MachineKey.Size) : default;
-        return bytes.Length == Size && Bytes.Le32(bytes, MachineKey.Size) == 0;
+        proof = bytes.Slice(0, MachineKey.Size);
+        return Bytes.Le32(bytes, MachineKey.Size) == 0;
     }
 
     public static void Emit(Span<byte> to, ReadOnlySpan<byte> machineKey)

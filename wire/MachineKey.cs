@@ -13,11 +13,9 @@ public static class MachineKey
     /// <summary>The key of the machine that a token starts, and is used up by. The token is all of its bytes, signature included.</summary>
     public static void Derive(in HmacSha1 secret, ReadOnlySpan<byte> token, Span<byte> key)
     {
-        // No token begins like this, so no signature is a key.
-        ReadOnlySpan<byte> label = "EvilMKey"u8;
         Span<byte> message = stackalloc byte[8 + BootToken.Size];
-        label.CopyTo(message);
-        token.CopyTo(message.Slice(label.Length));
+        "EvilMKey"u8.CopyTo(message); // no token begins like this, so no signature is a key
+        token.CopyTo(message.Slice(8));
         secret.Sign(message, key);
     }
 

@@ -150,7 +150,7 @@ internal static class LabLauncher
     /// The accounts that machines run under. An unprivileged user has accounts to give away only with subordinate ids
     /// (newuidmap(1)); without them, machines in his lab run as himself.
     /// </summary>
-    static int UidBase => Native.geteuid() == 0 ? 200_000 : HasSubordinateIds ? 10_000 : 0;
+    static int UidBase => Native.geteuid() == 0 ? 200_000 + 4096 * (Environment.ProcessId % 1000) : HasSubordinateIds ? 10_000 : 0;
 
     static bool HasSubordinateIds
     {

@@ -11,6 +11,7 @@ internal static class Opening
     private const int SocketLevel = 1, AttachFilter = 26, SendBufferForce = 32, ReceiveBufferForce = 33;
     private const ulong Promiscuous = 1, AllProtocols = 0x0300; // ETH_P_ALL in network order
     private const ulong LoadWord = 0x20, LoadByte = 0x30, JumpIfEqual = 0x15, JumpIfSet = 0x45, Return = 0x06, All = 0xFFFFFFFFUL << 32;
+    private const ulong VlanTag = 0xFFFFF030UL << 32; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT
 
     /// <summary>The secret: the file up to its first newline.</summary>
     public static unsafe ReadOnlySpan<byte> ReadKey(byte* path, Span<byte> key)
@@ -47,12 +48,13 @@ internal static class Opening
         Set(link, SocketLevel, SendBufferForce, size);
         Set(link, SocketLevel, ReceiveBufferForce, size);
         Set(link, PacketLevel, IgnoreOutgoing, 1);
-        // Classic BPF (linux/filter.h) tells the two queues apart by the frame's target: a group, or the last four bytes of the node's MAC.
-        // What either queue takes is looked at again by Node.
+        // Classic BPF (linux/filter.h) takes no frame with a VLAN tag, which is not in the frame any more here, and tells the two queues
+        // apart by the frame's target: a group, or the last four bytes of the node's MAC. What either queue takes is looked at again by Node.
         Span<ulong> filter = stackalloc ulong[]
         {
+            LoadByte | VlanTag, JumpIfEqual | 6UL << 24,
             LoadByte, JumpIfSet | 2 << 16 | 1UL << 32, LoadWord | 2UL << 32, JumpIfEqual | 1UL << 24 | (ulong)address << 32,
-            Return | (own ? All : 0), Return | (own ? 0 : All),
+            Return | (own ? All : 0), Return | (own ? 0 : All), Return,
         };
         Span<ulong> place = stackalloc ulong[] { PacketFamily | AllProtocols << 16 | index << 32, 0, 0 };
         int error = Set(link, PacketLevel, VnetHeader, 1)

@@ -34,17 +34,22 @@ public struct Domain
 
     public readonly uint Boot => Addresses[0];
 
-    /// <summary>False when one of the addresses is no host's, or the node's own.</summary>
+    /// <summary>
+    /// False when one of the addresses is no host's, the node's own, or its subnet's first or last (RFC 1122 §3.2.1.3), or the gateway is no
+    /// other host of the subnet.
+    /// </summary>
     public static bool TryMake(BootToken token, uint node, out Domain domain)
     {
         domain = default;
+        uint hosts = uint.MaxValue >> token.PrefixLength, first = token.BootAddress & ~hosts, last = token.BootAddress | hosts;
         bool allowed = true;
         for (int i = 0; i <= token.GuestCount; i++)
         {
             domain.Addresses[i] = i == 0 ? token.BootAddress : token.Guest(i - 1);
-            allowed &= Packet.IsHost(domain.Addresses[i]) && domain.Addresses[i] != node;
+            allowed &= Packet.IsHost(domain.Addresses[i]) && domain.Addresses[i] != node && domain.Addresses[i] != first && domain.Addresses[i] != last;
         }
-        return allowed;
+        uint gateway = token.Gateway;
+        return allowed && (gateway == 0 || (gateway > first && gateway < last && !domain.Owns(gateway)));
     }
 
     public readonly bool Owns(uint address)

@@ -32,10 +32,12 @@ public ref partial struct Node<THost>
         : token.TokenCount > limits.ChainSteps ? Refusal.ChainTooLong
         : !token.SignedWith(in limits.Key) ? Refusal.BadSignature
         : used.Contains(token.ChainEnd) ? Refusal.Replayed
-        : !token.ChainHolds() ? Refusal.ChainBroken
         : Refusal.None;
 
-    /// <summary>Starts a domain for a good token, once.</summary>
+    /// <summary>
+    /// Starts a domain for a signed token, once. The chain comes last, because it costs most: whoever repeats a token that cannot start
+    /// anything does not make the node hash for it.
+    /// </summary>
     private Refusal Boot(BootToken token)
     {
         if (!Domain.TryMake(token, limits.Address, out Domain domain))
@@ -43,8 +45,9 @@ public ref partial struct Node<THost>
         int free = -1;
         for (int slot = Domains.Length - 1; slot >= 0; slot--)
         {
-            if (Domains[slot].Owns(domain.Boot) || domain.Owns(Domains[slot].Boot))
-                return Refusal.AddressInUse;
+            for (int i = 0; i <= BootToken.MaxGuests; i++)
+                if (Domains[slot].Owns(domain.Addresses[i]))
+                    return Refusal.AddressInUse;
             free = Domains[slot].Boot == 0 ? slot : free;
         }
         if (free < 0)
@@ -52,6 +55,8 @@ public ref partial struct Node<THost>
         int place = used.Reserve(Host.Now);
         if (place < 0)
             return Refusal.TooManyTokens;
+        if (!token.ChainHolds())
+            return Refusal.ChainBroken;
         Span<byte> record = stackalloc byte[BootToken.Size + MachineKey.Size], machineKey = record.Slice(BootToken.Size);
         token.AsSpan().CopyTo(record);
         MachineKey.Derive(in limits.Key, token.AsSpan(), machineKey);

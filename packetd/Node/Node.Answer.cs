@@ -28,8 +28,7 @@ public ref partial struct Node<THost>
     /// </summary>
     private void AnswerEcho(int port, Span<byte> packet)
     {
-        if (packet.Length < Headers || Bytes.Be16(packet, Packet.TypeAt) != Packet.TypeIpv4
-            || packet[Packet.Ipv4At] != 0x45 || packet[Packet.ProtocolAt] != Packet.ProtocolIcmp
+        if (packet.Length < Headers || !Packet.IsIpv4(packet) || packet[Packet.ProtocolAt] != Packet.ProtocolIcmp
             || (Bytes.Be16(packet, Packet.FragmentAt) & 0x3FFF) != 0 || packet[Packet.GsoAt] != 0)
             return;
         int total = Bytes.Be16(packet, Packet.TotalLengthAt);

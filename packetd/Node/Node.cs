@@ -37,34 +37,34 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
     private readonly Limits limits = limits;
     private UsedTokens used = used;
 
+    /// <summary>What a packet that is not only passed on counts, in packets that are.</summary>
+    public const int OwnWeight = 4;
+
     /// <summary>
     /// Takes a packet from a domain's slot or from <see cref="Port.Link"/>. The packet's memory may be written to: answers
     /// are made in place.
     /// </summary>
-    public void Receive(int port, Span<byte> packet)
+    /// <returns>What it counts in its port's share of a turn: 1, or <see cref="OwnWeight"/> when it was for the node itself or for all.</returns>
+    public int Receive(int port, Span<byte> packet)
     {
         if (packet.Length < Packet.HeaderSize + Packet.EthernetSize || (port != Port.Link && !MaySend(ref Domains[port], packet)))
-            return;
-
-        if ((packet[Packet.TargetAt] & 1) != 0)
-        {
-            if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(packet, Packet.SourceAt + 2)))
-                for (int to = Port.Link; to < Domains.Length; to++)
-                    if (to != port)
-                        Deliver(to, packet);
-            AnswerArp(port, packet);
-        }
-        else if (Packet.HasMac(packet, Packet.TargetAt, limits.Address))
-        {
-            AnswerArp(port, packet);
-            AnswerEcho(port, packet);
-        }
-        else
+            return 1;
+        bool group = (packet[Packet.TargetAt] & 1) != 0;
+        if (!group && !Packet.HasMac(packet, Packet.TargetAt, limits.Address))
         {
             int to = Bytes.Be16(packet, Packet.TargetAt) == Packet.MacPrefix ? Find(Bytes.Be32(packet, Packet.TargetAt + 2)) : Port.Link;
             if (to != port)
                 Deliver(to, packet);
+            return 1;
         }
+        if (!group)
+            AnswerEcho(port, packet);
+        else if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(packet, Packet.SourceAt + 2)))
+            for (int to = Port.Link; to < Domains.Length; to++)
+                if (to != port)
+                    Deliver(to, packet);
+        AnswerArp(port, packet);
+        return OwnWeight;
     }
 
     private static bool MaySend(ref Domain domain, ReadOnlySpan<byte> packet)

@@ -29,10 +29,14 @@ public static class Packet
     public const int Ipv4At = HeaderSize + EthernetSize, Ipv4Size = 20;
     public const int TotalLengthAt = Ipv4At + 2, IdentificationAt = Ipv4At + 4, FragmentAt = Ipv4At + 6, TtlAt = Ipv4At + 8,
         ProtocolAt = Ipv4At + 9, HeaderChecksumAt = Ipv4At + 10, Ipv4SourceAt = Ipv4At + 12, Ipv4TargetAt = Ipv4At + 16;
-    public const byte ProtocolIcmp = 1;
+    public const byte ProtocolIcmp = 1, ProtocolTcp = 6, ProtocolUdp = 17;
 
-    public const int IcmpAt = Ipv4At + Ipv4Size, IcmpSize = 8;
-    public const byte EchoRequest = 8, EchoReply = 0;
+    public const int IcmpAt = Ipv4At + Ipv4Size, IcmpSize = 8, IcmpQuotedAt = IcmpAt + IcmpSize, IcmpQuotedTargetAt = IcmpQuotedAt + 16;
+    public const byte EchoRequest = 8, EchoReply = 0, Unreachable = 3, TimeExceeded = 11, ParameterProblem = 12;
+
+    /// <summary>Where UDP (RFC 768) has its target's port, and DHCP clients theirs (RFC 2131 §4.1).</summary>
+    public const int UdpTargetAt = IcmpAt + 2;
+    public const ushort DhcpClient = 68;
 
     /// <summary>The largest: an Ethernet frame with the largest IPv4 datagram.</summary>
     public const int MaxSize = Ipv4At + 65535;
@@ -50,6 +54,9 @@ public static class Packet
     /// <summary>Whether frame bytes 12 to 19 are those of an Ethernet ARP packet for IPv4 (RFC 826).</summary>
     public static bool IsArp(ReadOnlySpan<byte> packet) =>
         packet.Length >= ArpEnd && Bytes.Be32(packet, TypeAt) == 0x0806_0001 && Bytes.Be32(packet, TypeAt + 4) == 0x0800_0604;
+
+    /// <summary>Whether a frame is IPv4 with a header that has no options, so that what it carries begins at <see cref="IcmpAt"/>.</summary>
+    public static bool IsIpv4(ReadOnlySpan<byte> packet) => packet.Length >= IcmpAt && Bytes.Be32(packet, TypeAt) >> 8 == 0x0800_45;
 
     /// <summary>Whether one host can have the address: not zero's, loopback's, multicast's or reserved networks.</summary>
     public static bool IsHost(uint address) => (address >> 24) is > 0 and < 224 and not 127;

@@ -20,7 +20,7 @@ public ref struct UsedTokens(Span<byte> ends, Span<ulong> expiries)
     public readonly bool Contains(ReadOnlySpan<byte> end)
     {
         for (int i = 0; i < expiries.Length; i++)
-            if (expiries[i] != 0 && Bytes.FixedTimeEquals(End(i), end))
+            if (expiries[i] != 0 && Bytes.Le32(End(i), 0) == Bytes.Le32(end, 0) && Bytes.FixedTimeEquals(End(i), end))
                 return true;
         return false;
     }

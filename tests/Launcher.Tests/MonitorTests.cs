@@ -126,7 +126,7 @@ public class MonitorTests
     [Fact]
     public void It_is_refused_what_would_reach_past_its_machine()
     {
-        const int Socket = 41, SocketPair = 53, GetPid = 39, SetPgid = 109, SetSid = 112, IoUringSetup = 425, X32 = 0x40000000, Stream = 1, NotPermitted = -1;
+        const int Socket = 41, SocketPair = 53, SendMsg = 46, SendMmsg = 307, GetPid = 39, SetPgid = 109, SetSid = 112, IoUringSetup = 425, X32 = 0x40000000, Stream = 1, NotPermitted = -1;
         using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
         string status = File.ReadAllText(launch.AwaitPuppet() + "status");
         Assert.Contains("Seccomp:\t2\n", status, StringComparison.Ordinal);
@@ -137,6 +137,7 @@ public class MonitorTests
         Assert.Equal(NotPermitted, Ask(Socket | X32, 1, Stream));
         Assert.Equal([NotPermitted, NotPermitted, NotPermitted], [Ask(SetSid), Ask(SetPgid), Ask(SetPgid, 0, 0)]);
         Assert.Equal([NotPermitted, NotPermitted], [Ask(IoUringSetup), Ask(IoUringSetup, 1, 1)]);
+        Assert.Equal([NotPermitted, NotPermitted], [Ask(SendMsg, 4, 0), Ask(SendMmsg, 4, 0)]);
         Assert.Equal(NotPermitted, Ask(GetPid | X32));
         Assert.True(Ask(Socket, 1, Stream) > 4);
         Assert.Equal(-14, Ask(SocketPair, 1, Stream)); // EFAULT: it got as far as its result

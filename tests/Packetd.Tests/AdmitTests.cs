@@ -84,6 +84,46 @@ public class AdmitTests
         AssertRefused(new Tokens { Seed = 2, Guests = [0x0A000040, address] }.Payload(), Refusal.AddressNotAllowed);
     }
 
+    /// <summary>RFC 1122 §3.2.1.3: a subnet's first and last address are nobody's.</summary>
+    [Theory]
+    [InlineData(0x0A000000u, 24)]
+    [InlineData(0x0A0000FFu, 24)]
+    [InlineData(0x0A00FFFFu, 16)]
+    [InlineData(0x0A000100u, 30)]
+    [InlineData(0x0A000103u, 30)]
+    [InlineData(0x0AFFFFFFu, 8)]
+    public void A_subnets_first_and_last_address(uint address, byte prefix)
+    {
+        AssertRefused(new Tokens { Seed = 2, Boot = address, Prefix = prefix }.Payload(), Refusal.AddressNotAllowed);
+        AssertRefused(new Tokens { Seed = 2, Boot = address ^ 2, Prefix = prefix, Guests = [0x0A000040, address] }.Payload(), Refusal.AddressNotAllowed);
+    }
+
+    [Theory]
+    [InlineData(0x0A000100u)] // outside
+    [InlineData(0x09FFFFFFu)]
+    [InlineData(0xFFFFFFFFu)]
+    [InlineData(1u)]
+    [InlineData(0x0A000000u)] // first and last
+    [InlineData(0x0A0000FFu)]
+    [InlineData(0x0A000032u)] // its own
+    [InlineData(0x0A000040u)]
+    public void Gateways_that_are_no_other_host_of_the_subnet(uint gateway) =>
+        AssertRefused(new Tokens { Seed = 2, Gateway = gateway, Guests = [0x0A000040] }.Payload(), Refusal.AddressNotAllowed);
+
+    [Theory]
+    [InlineData(0u, 24, 0x0A000032u, 0x0A0000FEu)]
+    [InlineData(0x0A000001u, 24, 0x0A0000FEu, 0x0A0000FDu)]
+    [InlineData(0x0A0000FEu, 24, 0x0A000001u, 0x0A0000FDu)]
+    [InlineData(0x0A000101u, 30, 0x0A000102u, 0x0A000041u)]
+    [InlineData(0u, 8, 0x0A0000FFu, 0x0A000100u)]
+    [InlineData(0u, 25, 0x0A00007Eu, 0x0A0000FFu)] // a guest of another subnet than the boot address's
+    public void Addresses_and_gateways_of_hosts(uint gateway, byte prefix, uint boot, uint guest)
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[1]);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Boot = boot, Prefix = prefix, Gateway = gateway, Guests = [guest] }.Payload()));
+    }
+
     [Fact]
     public void A_token_is_good_to_the_last_second_and_at_the_first()
     {
@@ -124,6 +164,7 @@ public class AdmitTests
         Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2 }.Payload()));
         Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000040 }.Payload()));
         Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000041, Guests = [0x0A000032] }.Payload()));
+        Assert.Equal(Refusal.AddressInUse, Send(ref node, new Tokens { Seed = 2, Boot = 0x0A000041, Guests = [0x0A000042, 0x0A000040] }.Payload()));
         node.Domains[0] = default;
         Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 2 }.Payload()));
     }
@@ -214,6 +255,42 @@ public class AdmitTests
         node.Receive(0, Frames.Echo(new Tokens { Seed = 2, Boot = 0x0A000033 }.Payload(), source: 0x0A000032, from: Frames.Mac(0x0A000032)));
         Assert.Equal(0, Assert.Single(host.Sent).Port);
         Assert.Equal(2, host.Starts.Count);
+    }
+
+    /// <summary>Whoever repeats a token that cannot start anything gets no chain hashed: each of these has a broken one.</summary>
+    [Fact]
+    public void The_chain_is_looked_at_last()
+    {
+        var host = new TestHost { CanStart = false };
+        var node = host.MakeNode(new Domain[2], tokens: 1);
+        Assert.Equal(Refusal.ChainBroken, Send(ref node, Broken(0x0A000031)));
+        Assert.Equal(Refusal.AddressNotAllowed, Send(ref node, Broken(TestHost.Node)));
+        host.CanStart = true;
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens { Boot = 0x0A000031 }.Payload()));
+        Assert.Equal(Refusal.AddressInUse, Send(ref node, Broken(0x0A000031)));
+        Assert.Equal(Refusal.TooManyTokens, Send(ref node, Broken(0x0A000032)));
+        node.Domains[1] = node.Domains[0];
+        Assert.Equal(Refusal.TooManyDomains, Send(ref node, Broken(0x0A000032)));
+
+        static byte[] Broken(uint boot) => new Tokens { Seed = 2, Boot = boot, BreakChain = true }.Payload();
+    }
+
+    [Fact]
+    public void What_is_not_only_passed_on_counts_more()
+    {
+        var host = new TestHost();
+        var domains = new Domain[2];
+        var node = host.MakeNode(domains);
+        Assert.Equal(Refusal.None, Send(ref node, new Tokens().Payload()));
+        byte[] mac = Frames.Mac(0x0A000032), bad = new Tokens { Key = new byte[16] }.Payload();
+        Assert.Equal(1, node.Receive(0, Frames.Ipv4(Frames.ClientMac, mac, 0x0A000032, TestHost.Client, 17, new byte[20])));
+        Assert.Equal(1, node.Receive(0, Frames.Ipv4(Frames.ClientMac, mac, 0x0A000033, TestHost.Client, 17, new byte[20])));
+        Assert.Equal(1, node.Receive(Port.Link, Frames.Ipv4(mac, Frames.ClientMac, TestHost.Client, 0x0A000032, 17, new byte[20])));
+        Assert.Equal(1, node.Receive(Port.Link, new byte[20]));
+        Assert.Equal(4, node.Receive(0, Frames.Echo(bad, source: 0x0A000032, from: mac)));
+        Assert.Equal(4, node.Receive(0, Frames.Arp(1, mac, 0x0A000032, TestHost.Client)));
+        Assert.Equal(4, node.Receive(Port.Link, Frames.Echo(bad)));
+        Assert.Equal(4, node.Receive(Port.Link, Frames.Arp(1, Frames.ClientMac, TestHost.Client, TestHost.Node)));
     }
 
     private static byte[] Proof(byte[] token)

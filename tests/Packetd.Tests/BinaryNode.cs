@@ -16,7 +16,7 @@ namespace Packetd.Tests;
 internal sealed class BinaryNode : INodeUnderTest
 {
     private const ushort SyncType = 0x88B6, PingMark = 0xBA44;
-    private const byte ReportProtocol = 253;
+    private const byte ReportProtocol = 6;
     private const byte SendPacket = 0, ExitWith = 1, Crash = 2, CloseFrames = 6, Report = 10;
 
     private sealed class Puppet(int slot, int pid)

@@ -157,7 +157,7 @@ public class BinaryTests
             Assert.Equal(body, back[34..]);
         }
         // One puppet sends to the other, which sends back; then the first tells the client nothing of it.
-        byte[] inner = Frames.Ipv4(Frames.Mac(Other), Frames.Mac(Boot), Boot, Other, 17, new byte[4]);
+        byte[] inner = Frames.Ipv4(Frames.Mac(Other), Frames.Mac(Boot), Boot, Other, 17, new byte[8]);
         lab.Order(Boot, 0, inner);
         Assert.Null(lab.Receive(frame => Packet.HasMac(frame, 6, Boot) || Packet.HasMac(frame, 6, Other)));
         lab.Order(Boot, 1, 0);

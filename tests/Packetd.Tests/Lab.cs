@@ -28,6 +28,7 @@ internal sealed class Lab : IDisposable
 {
     public const string NodeAddress = "10.0.0.2";
     private static int count;
+    private readonly int users;
     private readonly string node, client, key;
     private readonly List<string> log = [];
     private readonly string[] options, command;
@@ -56,7 +57,9 @@ internal sealed class Lab : IDisposable
         this.clock = clock;
         this.options = options;
         this.command = command ?? Puppets();
-        string name = $"pt{Environment.ProcessId}x{Interlocked.Increment(ref count)}";
+        int number = Interlocked.Increment(ref count);
+        string name = $"pt{Environment.ProcessId}x{number}";
+        users = 400_000 + Environment.ProcessId % 10_000 * 10_000 + number % 150 * 64;
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
         File.WriteAllBytes(key, TestHost.Key);
         Run("chmod", "777", ports.FullName); // packetd may be started as anybody
@@ -108,7 +111,7 @@ internal sealed class Lab : IDisposable
         string[] arguments =
         [
             "netns", "exec", node, "env", "--default-signal", .. through ?? clock?.Launcher ?? [], .. emulated, Platform.Packetd, "--link", "l0", "--address", NodeAddress, "--key-file", key,
-            .. options, .. command,
+            "--uid-base", $"{users}", .. options, .. command,
         ];
         packetd?.Dispose();
         log.Clear();

@@ -88,9 +88,8 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
             : token.Count > ChainSteps ? Refusal.ChainTooLong
             : token.Key != TestHost.Key ? Refusal.BadSignature
             : Remembers(token.Seed) ? Refusal.Replayed
-            : token.BreakChain ? Refusal.ChainBroken
             : addresses.Any(address => address == TestHost.Node || address >> 24 is 0 or 127 or >= 224) ? Refusal.AddressNotAllowed
-            : Domains.Any(other => other.Value.Addresses.Contains(token.Boot) || addresses.Contains(other.Key)) ? Refusal.AddressInUse
+            : Domains.Any(other => other.Value.Addresses.Intersect(addresses).Any()) ? Refusal.AddressInUse
             : Domains.Count == slots ? Refusal.TooManyDomains
             : Refusal.None;
         bool steppedBack = Now < latest, forgotten = steppedBack && token.Expires <= latest && first is not (Refusal.WrongNode or Refusal.TooEarly);
@@ -100,7 +99,7 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
             : full ? [Refusal.TooManyTokens, Start()] : [Start()];
         return forgotten ? [Refusal.Expired, .. all] : all;
 
-        Refusal Start() => monitorMissing ? Refusal.StartFailed : Refusal.None;
+        Refusal Start() => token.BreakChain ? Refusal.ChainBroken : monitorMissing ? Refusal.StartFailed : Refusal.None;
     }
 
     private Outcome Answer(Happening.Offer offer, Refusal refusal)

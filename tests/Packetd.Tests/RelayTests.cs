@@ -56,9 +56,9 @@ public class RelayTests
         Assert.Equal([Port.Link], Ports(0, Udp(Frames.ClientMac, Guest, First)));
         Assert.Equal([1], Ports(0, Udp(Frames.Mac(Second), First, First)));
         Assert.Equal([], Ports(0, Udp(Frames.Mac(First), First, First)));
-        Assert.Equal([Port.Link, 1], Ports(0, Udp(Broadcast, First, First)));
         Assert.Equal([Port.Link, 1], Ports(0, Frames.Arp(1, Frames.Mac(First), Guest, Guest)));
         Assert.Equal([Port.Link, 1], Ports(0, Frames.Arp(1, Frames.Mac(First), 0, Guest)));
+        Assert.Equal([Port.Link, 1], Ports(0, Frames.Arp(1, Frames.Mac(First), Guest, Second)));
         Assert.Equal([Port.Link], Ports(0, Frames.Arp(2, Frames.Mac(First), First, TestHost.Client, Frames.ClientMac)));
     }
 
@@ -107,6 +107,35 @@ public class RelayTests
         yield return ["arp sender's mac", With(Frames.Arp(1, Frames.Mac(First), First, 1), (10 + 27, 0x33))];
         yield return ["arp with offload", With(Frames.Arp(1, Frames.Mac(First), First, 1), (0, 1), (6, 14), (8, 20))];
         yield return ["arp of another kind", With(Frames.Arp(1, Frames.Mac(First), First, 1), (10 + 19, 8))];
+        yield return ["arp of operation 0", Frames.Arp(0, Frames.Mac(First), First, 1)];
+        yield return ["reverse arp's operation", Frames.Arp(3, Frames.Mac(First), First, 1)];
+        yield return ["inverse arp's operation", Frames.Arp(8, Frames.Mac(First), First, 1)];
+        yield return ["arp probe for a neighbour's address", Frames.Arp(1, Frames.Mac(First), 0, Second)];
+        yield return ["arp probe for the node's address", Frames.Arp(1, Frames.Mac(First), 0, TestHost.Node)];
+        yield return ["arp probe for nobody's address", Frames.Arp(1, Frames.Mac(First), 0, 0)];
+        yield return ["arp announcement of another's address", Frames.Arp(1, Frames.Mac(First), TestHost.Client, TestHost.Client)];
+        yield return ["ipv4 with a header of 16 bytes", With(good, (10 + 14, 0x44))];
+        yield return ["ipv4 with options: router alert", With(good, (10 + 14, 0x46), (10 + 34, 0x94), (10 + 35, 4))];
+        yield return ["ipv4 with options: loose source route", With(good, (10 + 14, 0x47), (10 + 34, 0x83), (10 + 35, 7), (10 + 36, 4))];
+        foreach (byte protocol in new byte[] { 0, 2, 4, 41, 47, 50, 51, 84, 89, 94, 97, 98, 103, 112, 115, 132, 137, 253, 255 })
+            yield return [$"protocol {protocol}", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, protocol, new byte[60])];
+        foreach (uint target in new uint[] { 0, 0x7F000001, 0xE0000001, 0xE00000FB, 0xEFFFFFFF, 0xF0000001, 0xFFFFFFFF })
+            yield return [$"ipv4 to {target:x8}", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, target, 17, new byte[20])];
+        yield return ["ipv4 in a frame to all", Udp(Broadcast, First, First)];
+        yield return ["ipv4 in a frame to a group", Udp([1, 0, 0x5E, 0, 0, 1], First, First)];
+        yield return ["DHCP offer to a host", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 17, Dhcp(67, 68))];
+        yield return ["DHCP offer from another port", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 17, Dhcp(5000, 68))];
+        yield return ["DHCP offer to all", Frames.Ipv4(Broadcast, Frames.Mac(First), First, 0xFFFFFFFF, 17, Dhcp(67, 68))];
+        yield return ["first fragment of a DHCP offer", With(Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, 1 << 24, 17, Dhcp(67, 68)), (10 + 20, 0x20))];
+        foreach (byte type in new byte[] { 1, 2, 4, 5, 6, 7, 9, 10, 13, 14, 15, 16, 17, 18, 30, 31, 37, 40, 42, 253, 255 })
+            yield return [$"ICMP type {type}", Icmp(type, First)];
+        foreach (byte type in new byte[] { 3, 11, 12 })
+        {
+            yield return [$"ICMP error {type} about what a neighbour sent", Icmp(type, Second)];
+            yield return [$"ICMP error {type} about nothing", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 1, [type, 0, .. new byte[25]])];
+        }
+        yield return ["ICMP without a header", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 1, new byte[7])];
+        yield return ["UDP without a header", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 17, new byte[7])];
         yield return ["ipv6", Frames.Ethernet(Frames.ClientMac, Frames.Mac(First), 0x86DD, new byte[60])];
         yield return ["vlan", Frames.Ethernet(Frames.ClientMac, Frames.Mac(First), 0x8100, new byte[60])];
         yield return ["802.3 length", Frames.Ethernet(Frames.ClientMac, Frames.Mac(First), 60, new byte[60])];
@@ -117,10 +146,67 @@ public class RelayTests
         yield return ["checksum over the source mac", With(good, (0, 1), (6, 0), (8, 10))];
         yield return ["checksum over the source address", With(good, (0, 1), (6, 14), (8, 12))];
         yield return ["checksum past the end", With(good, (0, 1), (6, 34), (8, 19))];
+        yield return ["checksum past the end of UDP", With(Udp(Frames.ClientMac, First, First, 8)[..^1], (0, 1), (6, 34), (8, 6))];
+        yield return ["checksum over the target's port", With(good, (0, 1), (6, 34), (8, 2))];
+        yield return ["checksum over the ICMP type", With(Icmp(8, First), (0, 1), (6, 34), (8, 0))];
+        yield return ["checksum over what an ICMP error quotes", With(Icmp(3, First), (0, 1), (6, 34), (8, 24))];
+        yield return ["checksum of TCP that is UDP's", With(good, (0, 1), (6, 34), (8, 16))];
+        yield return ["checksum of a part of UDP", With(good, (0, 1), (6, 36), (8, 4))];
         yield return ["unknown flag", With(good, (0, 4))];
         yield return ["segmentation without checksum", With(good, (1, 1), (4, 100))];
         yield return ["segmentation of size 0", With(good, (0, 1), (1, 1), (6, 34), (8, 6))];
         yield return ["segmentation of IPv6", With(good, (0, 1), (1, 4), (4, 100), (6, 34), (8, 6))];
+    }
+
+    private static byte[] Dhcp(ushort from, ushort to) => [(byte)(from >> 8), (byte)from, (byte)(to >> 8), (byte)to, 0, 28, 0, 0, 2, .. new byte[19]];
+
+    /// <summary>With a quoted datagram to that address.</summary>
+    private static byte[] Icmp(byte type, uint quoted) => Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 1,
+        [type, 0, 0, 0, 0, 0, 0, 0, .. Frames.Ipv4(Frames.ClientMac, Frames.ClientMac, TestHost.Client, quoted, 17, new byte[8])[24..]]);
+
+    /// <summary>docs/security.md, "What a domain may send", entry by entry.</summary>
+    public static IEnumerable<object[]> Allowed()
+    {
+        byte[] Plain(uint source, byte protocol, byte[] body, uint target = TestHost.Client) =>
+            Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), source, target, protocol, body);
+        byte[] Fragment(byte[] packet, ushort field)
+        {
+            Bytes.PutBe16(packet, Packet.FragmentAt, field);
+            return packet;
+        }
+        yield return ["arp request", Frames.Arp(1, Frames.Mac(First), First, TestHost.Client, Frames.ClientMac)];
+        yield return ["arp reply", Frames.Arp(2, Frames.Mac(First), Guest, TestHost.Client, Frames.ClientMac)];
+        yield return ["TCP", Plain(First, 6, new byte[20])];
+        yield return ["TCP from the guest's address", Plain(Guest, 6, new byte[20])];
+        yield return ["UDP", Plain(First, 17, new byte[8])];
+        yield return ["UDP to a DHCP server", Plain(First, 17, Dhcp(68, 67))];
+        foreach (byte type in new byte[] { 0, 8 })
+            yield return [$"ICMP type {type}", Plain(First, 1, [type, .. new byte[7]])];
+        foreach (byte type in new byte[] { 3, 11, 12 })
+        {
+            yield return [$"ICMP error {type} about what was sent to it", Icmp(type, First)];
+            yield return [$"ICMP error {type} about what was sent to its guest", Icmp(type, Guest)];
+        }
+        yield return ["a first fragment", Fragment(Plain(First, 17, new byte[8]), 0x2000)];
+        yield return ["a last fragment, of a byte", Fragment(Plain(First, 17, new byte[1]), 185)];
+        // What stands where a header would is data there.
+        yield return ["a later fragment that is like a DHCP offer", Fragment(Plain(First, 17, Dhcp(67, 68)), 0x2000 | 185)];
+        yield return ["a later fragment that is like a redirect", Fragment(Icmp(5, First), 185)];
+        foreach ((byte protocol, byte at) in new (byte, byte)[] { (1, 2), (6, 16), (17, 6) })
+        {
+            byte[] packet = Plain(First, protocol, [8, .. new byte[30]]);
+            (packet[0], packet[6], packet[8]) = (1, 34, at);
+            yield return [$"protocol {protocol} with an undone checksum", packet];
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Allowed))]
+    public void What_the_list_names_passes(string what, byte[] packet)
+    {
+        _ = what;
+        Assert.Equal([Port.Link], Ports(0, packet, out Domain[] domains));
+        Assert.Equal((1UL, 0UL), (domains[0].Sent, domains[0].Forged));
     }
 
     [Theory]
@@ -135,7 +221,7 @@ public class RelayTests
     [Fact]
     public void Sound_offload_passes()
     {
-        byte[] packet = Udp(Frames.ClientMac, First, First, 4000);
+        byte[] packet = Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, 0x0A000001, 6, new byte[4000]);
         packet[0] = 1;
         packet[1] = 1;
         packet[4] = 0xB4;

@@ -100,7 +100,7 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
     private Happening.Frame FromDomain(uint[] own)
     {
         uint boot = own[0], source = own[D % own.Length], foreign = Address(D);
-        bool isOwn = own.Contains(foreign);
+        bool isOwn = own.Contains(foreign), group = C is 1 or 2;
         byte[] mac = Frames.Mac(boot), to = Target(), body = new byte[20 + D];
         body[0] = (byte)B;
         byte[] good = Frames.Ipv4(to, mac, source, TestHost.Client, 17, body);
@@ -108,8 +108,8 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
         Happening.Frame Say(byte[] packet, bool forged, string what, byte[]? answer = null) => new(own, packet, forged, answer, what);
         return B switch
         {
-            0 => Say(Frames.Ipv4(to, mac, foreign, TestHost.Client, 17, body), !isOwn, "IPv4 with a neighbour's address"),
-            1 => Say(Frames.Ipv4(to, Frames.Mac(foreign), source, TestHost.Client, 17, body), foreign != boot, "IPv4 with a neighbour's MAC"),
+            0 => Say(Frames.Ipv4(to, mac, foreign, TestHost.Client, 17, body), !isOwn || group, "IPv4 with a neighbour's address"),
+            1 => Say(Frames.Ipv4(to, Frames.Mac(foreign), source, TestHost.Client, 17, body), foreign != boot || group, "IPv4 with a neighbour's MAC"),
             2 => Say(Frames.Ipv4(to, mac, TestHost.Node, TestHost.Client, 17, body), true, "IPv4 with the node's address"),
             3 => Say(Frames.Arp(1, mac, source, Address(C), to), false, "ARP request"),
             4 => Say(Frames.Arp(2, mac, foreign, Address(C), to), !isOwn, "ARP reply with a neighbour's address"),
@@ -122,7 +122,9 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
             10 => Say(Frames.Arp(1, mac, source, TestHost.Node, D % 2 == 0 ? Frames.Mac(TestHost.Node) : Frames.Broadcast), false, "ARP request for the node",
                 Frames.ArpReply(mac, source)),
             11 => Say(Frames.Echo(body, source, TestHost.Node, from: mac), false, "ping", Frames.EchoReply(body, mac, source)),
-            _ => Say(good, false, "IPv4"),
+            12 => Say(Frames.Ipv4(to, mac, source, TestHost.Client, 1, [(byte)(D % 2 == 0 ? 5 : 8), .. new byte[20]]), D % 2 == 0 || group, "ICMP redirect or Echo"),
+            13 => Say(Frames.Ipv4(to, mac, source, TestHost.Client, 17, [0, 67, 0, (byte)(67 + D % 2), .. new byte[20]]), D % 2 == 1 || group, "DHCP"),
+            _ => Say(good, group, "IPv4"),
         };
     }
 

@@ -9,6 +9,8 @@ internal sealed record Tokens
     public uint Node { get; init; } = TestHost.Node;
     public uint Boot { get; init; } = 0x0A000032;
     public uint[] Guests { get; init; } = [];
+    public byte Prefix { get; init; } = 24;
+    public uint Gateway { get; init; }
     public uint MemoryMiB { get; init; } = 64;
     public uint Count { get; init; } = 10;
     public ulong Issued { get; init; } = TestHost.Started + 50;
@@ -26,7 +28,7 @@ internal sealed record Tokens
         first[0] ^= BreakChain ? (byte)1 : (byte)0;
         var draft = new BootTokenDraft(bytes)
         {
-            Node = Node, BootAddress = Boot, PrefixLength = 24, MemoryMiB = MemoryMiB, CpuPercent = 100, Issued = Issued,
+            Node = Node, BootAddress = Boot, Gateway = Gateway, PrefixLength = Prefix, MemoryMiB = MemoryMiB, CpuPercent = 100, Issued = Issued,
             Expires = Expires, TokenCount = Count, Lease = 60, ChainEnd = end, First = first, Loader = new byte[20],
         };
         foreach (uint guest in Guests)

@@ -40,7 +40,7 @@ internal sealed class NodeLab : IDisposable
         string[] arguments =
         [
             "netns", "exec", node, "env", "--default-signal", Programs.Image("packetd"), "--link", "l0", "--address", Node, "--key-file", key,
-            Programs.Image("launcher"), Path.Combine(Programs.Root, "deploy", "qemu-monitor"), firmware,
+            "--uid-base", $"{300_000 + Environment.ProcessId % 1000 * 64}", Programs.Image("launcher"), Path.Combine(Programs.Root, "deploy", "qemu-monitor"), firmware,
         ];
         packetd = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         packetd.ErrorDataReceived += (_, line) =>
