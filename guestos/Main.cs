@@ -54,7 +54,7 @@ internal static unsafe class Kernel
             Panic.Stop("no memory for the interrupt stacks"u8);
         Interrupts.Start();
         Clock.Start();
-        Seed();
+        Entropy.Gather(CommandLine);
         byte* archive = null;
         ulong archiveLength = 0;
         if (start.ModuleCount > 0)
@@ -131,32 +131,5 @@ internal static unsafe class Kernel
             Panic.Stop("no init"u8);
         }
         Frames.Release(scratch);
-    }
-
-    /// <summary>Random numbers need something that nobody knows: the entropy device where there is one, and the clocks.</summary>
-    private static void Seed()
-    {
-        Randomness.Stir(Clock.Realtime);
-        Randomness.Stir(CommandLine);
-        ReadOnlySpan<byte> rest = CommandLine;
-        while (DeviceAnnouncement.TryNext(ref rest, out DeviceAnnouncement announced))
-        {
-            if (!PageTable.MapDevice(announced.Base, announced.Size))
-                continue;
-            var transport = new VirtioMmio(DirectMap.At(announced.Base));
-            if (transport.Kind != VirtioDeviceKind.Entropy)
-                continue;
-            ulong memory = Frames.Allocate();
-            EntropyDevice device = default;
-            if (memory != 0 && device.TryStart(transport, DirectMap.At(memory), Frames.Size, DirectMap.Base))
-            {
-                Span<byte> bytes = stackalloc byte[64];
-                Randomness.Stir(bytes.Slice(0, device.Read(bytes)));
-                device.Stop();
-            }
-            if (memory != 0)
-                Frames.Release(memory);
-        }
-        Randomness.Stir(Clock.Monotonic);
     }
 }

@@ -13,6 +13,9 @@ public unsafe struct Arp
     public ulong SenderHardware, TargetHardware;
     public uint SenderAddress, TargetAddress;
 
+    /// <summary>Asks whether an address is in use, without having one yet (RFC 5227 §1.1).</summary>
+    public readonly bool IsProbe => Operation == Request && SenderAddress == 0;
+
     /// <summary>True for a request or reply about IPv4 on Ethernet. Trailing bytes (padding) are allowed.</summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Arp packet)
     {

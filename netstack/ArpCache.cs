@@ -8,7 +8,7 @@ internal static unsafe class ArpCache
     private const ulong ReachableTime = 60 * Tcp.Second;
 
     /// <summary>
-    /// The entry of an address on our link. Asks when it is unknown: the state is then Incomplete. Null when all entries are being asked.
+    /// The entry of an address on our link. Asks when it is unknown: the state is then Incomplete.
     /// </summary>
     internal static Neighbour* Resolve(Stack* stack, uint address, ref short hint, ulong now)
     {
@@ -18,12 +18,7 @@ internal static unsafe class ArpCache
             neighbour = Find(stack, address);
             if (neighbour == null)
             {
-                neighbour = Allocate(stack, address, now);
-                if (neighbour == null)
-                {
-                    stack->Counters.NeighbourTableFull++;
-                    return null;
-                }
+                neighbour = Allocate(stack, address, asked: true, now);
                 neighbour->State = NeighbourState.Incomplete;
                 Ask(stack, neighbour, now);
             }
@@ -49,6 +44,20 @@ internal static unsafe class ArpCache
             neighbour->Attempts = 0;
         }
         Ask(stack, neighbour, now);
+    }
+
+    /// <summary>Asks all who are known, each at the address that he had.</summary>
+    internal static void DoubtAll(Stack* stack, ulong now)
+    {
+        for (int i = 0; i < stack->NeighbourCount; i++)
+        {
+            Neighbour* neighbour = stack->Neighbours + i;
+            if (neighbour->State is NeighbourState.Reachable or NeighbourState.Probing)
+            {
+                neighbour->State = NeighbourState.Reachable;
+                Doubt(stack, neighbour, now);
+            }
+        }
     }
 
     private static void Ask(Stack* stack, Neighbour* neighbour, ulong now)
@@ -80,16 +89,12 @@ internal static unsafe class ArpCache
     internal static void Receive(Stack* stack, in Arp packet, ulong now)
     {
         bool toUs = IsOwn(stack, packet.TargetAddress);
-        if (packet.SenderAddress != 0 && !IsOwn(stack, packet.SenderAddress) && !Ipv4.IsLoopback(packet.SenderAddress))
+        if (packet.SenderAddress != 0)
         {
             // RFC 826: merge what is known; learn only from those who talk to us.
             Neighbour* neighbour = Find(stack, packet.SenderAddress);
             if (neighbour == null && toUs)
-            {
-                neighbour = Allocate(stack, packet.SenderAddress, now);
-                if (neighbour != null)
-                    neighbour->LastUsed = now;
-            }
+                neighbour = Allocate(stack, packet.SenderAddress, asked: false, now);
             if (neighbour != null)
                 Learn(stack, neighbour, packet.SenderHardware, now);
         }
@@ -98,7 +103,7 @@ internal static unsafe class ArpCache
             stack->Counters.ArpNotForUs++;
             return;
         }
-        if (packet.Operation != Arp.Request || IsOwn(stack, packet.SenderAddress))
+        if (packet.Operation != Arp.Request)
             return;
         Arp reply = default;
         reply.Operation = Arp.Reply;
@@ -162,7 +167,7 @@ internal static unsafe class ArpCache
         for (int i = 0; i < stack->NeighbourCount; i++)
         {
             Neighbour* neighbour = stack->Neighbours + i;
-            if (neighbour->State != NeighbourState.Incomplete)
+            if (neighbour->State is not (NeighbourState.Incomplete or NeighbourState.Probing))
                 continue;
             if (now >= neighbour->Deadline)
             {
@@ -201,28 +206,40 @@ internal static unsafe class ArpCache
         return null;
     }
 
-    /// <summary>A free entry, or the one that was not used for longest; those being asked are never taken.</summary>
-    private static Neighbour* Allocate(Stack* stack, uint address, ulong now)
+    /// <summary>
+    /// A free entry, or one that gives way. Those who are only being asked share half of the table, so that addresses that do not exist cannot
+    /// push out who does; whoever has spoken takes the place of one of them first.
+    /// </summary>
+    private static Neighbour* Allocate(Stack* stack, uint address, bool asked, ulong now)
     {
-        Neighbour* oldest = null;
+        Neighbour* free = null, known = null, unknown = null;
+        int unknowns = 0;
         for (int i = 0; i < stack->NeighbourCount; i++)
         {
             Neighbour* neighbour = stack->Neighbours + i;
             if (neighbour->State == NeighbourState.Free)
             {
-                oldest = neighbour;
-                break;
+                free = neighbour;
             }
-            if (neighbour->State != NeighbourState.Incomplete && (oldest == null || neighbour->LastUsed < oldest->LastUsed))
-                oldest = neighbour;
+            else if (neighbour->State == NeighbourState.Incomplete)
+            {
+                unknowns++;
+                unknown = Older(unknown, neighbour);
+            }
+            else
+            {
+                known = Older(known, neighbour);
+            }
         }
-        if (oldest == null)
-            return null;
-        Forget(stack, oldest);
-        oldest->Address = address;
-        oldest->LastUsed = now;
-        return oldest;
+        bool takeUnknown = asked ? unknowns >= stack->NeighbourCount / 2 : free == null && unknown != null;
+        Neighbour* taken = takeUnknown ? unknown : free != null ? free : known;
+        Forget(stack, taken);
+        taken->Address = address;
+        taken->LastUsed = now;
+        return taken;
     }
+
+    private static Neighbour* Older(Neighbour* one, Neighbour* other) => one == null || other->LastUsed < one->LastUsed ? other : one;
 
     private static bool IsOwn(Stack* stack, uint address)
     {

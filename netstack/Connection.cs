@@ -29,8 +29,17 @@ internal unsafe struct Connection
     /// <summary>The listener whose backlog this counts in until it is accepted, or -1.</summary>
     public short Listener;
 
-    /// <summary>Next in the listener's queue of established connections, or -1.</summary>
-    public short QueueNext;
+    /// <summary>Neighbours in a <see cref="ConnectionList"/>, or the next free slot; -1 for none.</summary>
+    public short QueueNext, QueuePrevious;
+
+    /// <summary>May take the slots and rings that are kept for the owner's own purposes.</summary>
+    public bool Reserved;
+
+    /// <summary>Its port may be bound again while it lasts (SO_REUSEADDR).</summary>
+    public bool Reuse;
+
+    /// <summary>The user was told to wait because there was no ring for sending.</summary>
+    public bool WaitsForRing;
 
     /// <summary>True when it waits in the listener's queue.</summary>
     public bool Queued;

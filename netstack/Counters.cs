@@ -9,13 +9,13 @@ public struct Counters
 
     // Dropped on receive, below TCP.
     public ulong FrameTooShort, FrameNotForUs, UnknownEtherType, FirstFragmentTooShort;
-    public ulong ArpMalformed, ArpNotForUs;
+    public ulong ArpMalformed, ArpBadSender, ArpNotForUs;
     public ulong Ipv4Malformed, Ipv4BadChecksum, Ipv4Fragment, Ipv4NotForUs, Ipv4BadSource, UnknownProtocol;
     public ulong IcmpMalformed, IcmpBadChecksum, IcmpIgnored, IcmpRateLimited;
     public ulong UdpMalformed, UdpBadChecksum, UdpNoSocket, UdpQueueFull;
 
     // Dropped on transmit.
-    public ulong Filtered, NoRoute, NeighbourUnresolved, NeighbourTableFull, LinkBusy, LoopbackFull;
+    public ulong Filtered, NoRoute, NeighbourUnresolved, LinkBusy, LoopbackFull;
 
     // ARP and ICMP.
     public ulong ArpRequestsAnswered, ArpRequestsSent, EchoRequestsAnswered, UnreachablesSent, UnreachablesReceived;
@@ -25,6 +25,7 @@ public struct Counters
     public ulong TcpMalformed, TcpBadChecksum, TcpNoConnection, TcpOutsideWindow, TcpOldTimestamp, TcpBadAcknowledgement;
     public ulong TcpNoFlags, TcpDataAfterClose, TcpReceiveRingFull, TcpReassemblyFull;
     public ulong SynDroppedBacklog, SynDroppedTable, TimeWaitRecycled;
+    public ulong HalfOpenEvicted, CookiesSent, CookiesAccepted, RingsMissing;
     public ulong ResetsSent, ResetsReceived, ResetsIgnored, ChallengeAcknowledgements, ChallengesLimited;
     public ulong ConnectionsOpened, ConnectionsAccepted, ConnectionsFailed, TimedOut;
     public ulong Retransmissions, RetransmissionTimeouts, FastRetransmits, TailLossProbes, ZeroWindowProbes, KeepAliveProbes;

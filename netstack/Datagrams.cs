@@ -87,7 +87,7 @@ internal static unsafe class Datagrams
     private static void Append(Stack* stack, DatagramSocket* socket, in Ipv4 ip, ushort sourcePort, ushort destinationPort, Payload payload)
     {
         int need = sizeof(DatagramRecord) + ((payload.Length + 7) & ~7);
-        if (need > (int)socket->RingMask + 1 - socket->Count)
+        if (!Rings.HasQueue(stack, socket) || need > (int)socket->RingMask + 1 - socket->Count)
         {
             stack->Counters.UdpQueueFull++;
             return;
@@ -134,7 +134,8 @@ internal static unsafe class Datagrams
         Bytes.Copy(socket->Ring, bytes + first, length - first);
     }
 
-    internal static int Receive(DatagramSocket* socket, Span<byte> into, out Endpoints endpoints)
+    /// <summary>Copies of the oldest datagram from <paramref name="skip"/> on what fits; returns its full length, or an error.</summary>
+    internal static int Peek(DatagramSocket* socket, int skip, Span<byte> into, out Endpoints endpoints)
     {
         endpoints = default;
         if (socket->Error != 0)
@@ -147,20 +148,38 @@ internal static unsafe class Datagrams
             return SocketError.WouldBlock;
         DatagramRecord record;
         Get(socket, socket->Head, (byte*)&record, sizeof(DatagramRecord));
-        int length = record.Length < into.Length ? record.Length : into.Length;
-        // SAFETY: length is at most the record's, and at most the span's.
-        fixed (byte* to = into)
-            Get(socket, socket->Head + (uint)sizeof(DatagramRecord), to, length);
-        int taken = sizeof(DatagramRecord) + ((record.Length + 7) & ~7);
-        socket->Head += (uint)taken;
-        socket->Count -= taken;
-        if (socket->Count == 0)
-            socket->Head = 0;
+        int length = record.Length - skip < into.Length ? record.Length - skip : into.Length;
+        // SAFETY: length is at most what the record has behind skip, and at most the span's.
+        if (length > 0)
+            fixed (byte* to = into)
+                Get(socket, socket->Head + (uint)(sizeof(DatagramRecord) + skip), to, length);
         endpoints.RemoteAddress = record.Source;
         endpoints.RemotePort = record.SourcePort;
         endpoints.LocalAddress = record.Destination;
         endpoints.LocalPort = record.DestinationPort;
         return record.Length;
+    }
+
+    /// <summary>Takes the oldest datagram, if there is one.</summary>
+    internal static void Drop(Stack* stack, DatagramSocket* socket)
+    {
+        if (socket->Count == 0)
+            return;
+        int taken = sizeof(DatagramRecord) + ((NextLength(socket) + 7) & ~7);
+        socket->Head += (uint)taken;
+        socket->Count -= taken;
+        if (socket->Count > 0)
+            return;
+        socket->Head = 0;
+        Rings.GiveQueue(stack, socket);
+    }
+
+    internal static void Close(Stack* stack, DatagramSocket* socket)
+    {
+        socket->Count = 0;
+        Rings.GiveQueue(stack, socket);
+        socket->InUse = false;
+        socket->Generation++;
     }
 
     internal static int NextLength(DatagramSocket* socket)

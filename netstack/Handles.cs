@@ -1,15 +1,15 @@
 namespace Netstack;
 
 /// <summary>
-/// Handles: 11 bits of table index (connections from 0, listeners from 1024, datagram sockets from 1280), above them 20 bits of
+/// Handles: 15 bits of table index (connections from 0, listeners from 16,384, datagram sockets from 24,576), above them 16 bits of
 /// the slot's generation, which changes whenever the handle is given up.
 /// </summary>
-internal static unsafe class Handles
+public static unsafe class Handles
 {
-    private const int IndexBits = 11;
-    private const int FirstListener = 1024;
-    private const int FirstDatagram = 1280;
-    private const uint GenerationMask = 0xfffff;
+    internal const int IndexBits = 15;
+    internal const int FirstListener = 1 << 14;
+    internal const int FirstDatagram = FirstListener + (1 << 13);
+    private const uint GenerationMask = 0xffff;
 
     internal static int Of(Connection* connection) => Make(connection->Index, connection->Generation);
 
@@ -44,6 +44,9 @@ internal static unsafe class Handles
         DatagramSocket* socket = stack->Datagrams + index;
         return socket->InUse && (socket->Generation & GenerationMask) == (uint)handle >> IndexBits ? socket : null;
     }
+
+    /// <summary>Its place among all sockets of the stack: 0 to 2^15 - 1, another one's when the handle is stale.</summary>
+    public static int IndexOf(int handle) => handle & ((1 << IndexBits) - 1);
 
     private static int Make(int index, uint generation) => (int)((generation & GenerationMask) << IndexBits) | index;
 }

@@ -35,16 +35,26 @@ internal static unsafe class Input
                 break;
             case Ethernet.TypeArp when !isLoopback:
                 // RFC 826 trusts the packet, but a sender that disagrees with its frame is a forgery.
-                if (Arp.TryParse(bytes, out Arp arp) && arp.SenderHardware == ethernet.Source)
-                    ArpCache.Receive(stack, arp, now);
-                else
+                if (!Arp.TryParse(bytes, out Arp arp) || arp.SenderHardware != ethernet.Source)
                     stack->Counters.ArpMalformed++;
+                else if (!arp.IsProbe && IsNeverSource(stack, arp.SenderAddress))
+                    stack->Counters.ArpBadSender++;
+                else
+                    ArpCache.Receive(stack, arp, now);
                 break;
             default:
                 stack->Counters.UnknownEtherType++;
                 break;
         }
     }
+
+    /// <summary>
+    /// Addresses that no packet from the link comes from (RFC 1122 §3.2.1.3): 0/8, loopback, multicast, class E, limited broadcast, our own,
+    /// and those of our networks that mean the network or everybody on it.
+    /// </summary>
+    private static bool IsNeverSource(Stack* stack, uint address) =>
+        address >> 24 == 0 || Ipv4.IsBadSource(address) || stack->IsLocal(address) || Output.IsBroadcast(stack, address)
+        || Output.IsNetwork(stack, address);
 
     private static void ReceiveIpv4(
         Stack* stack, Fragment* fragments, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags, bool broadcast, bool isLoopback, ulong now)
@@ -61,8 +71,7 @@ internal static unsafe class Input
                 stack->Counters.Ipv4Fragment++;
                 return;
         }
-        if (!isLoopback
-            && (Ipv4.IsBadSource(ip.Source) || Ipv4.IsLoopback(ip.Source) || Ipv4.IsLoopback(ip.Destination) || stack->IsLocal(ip.Source)))
+        if (!isLoopback && (IsNeverSource(stack, ip.Source) || Ipv4.IsLoopback(ip.Destination)))
         {
             stack->Counters.Ipv4BadSource++;
             return;

@@ -108,6 +108,18 @@ public unsafe struct Link
     /// </summary>
     public delegate*<void*, int, Readiness, void> Changed;
 
+    /// <summary>
+    /// Memory for so many bytes of one connection's stream in one direction, held while there are some. The last argument: may be taken of
+    /// what is kept for reserved sockets. Null when there is none now. Where the function is null, the stack's own memory has all rings.
+    /// </summary>
+    public delegate*<void*, int, bool, byte*> TakeRing;
+
+    /// <summary>
+    /// Takes it back, with its length. The last argument: the link was given fragments of it, which the device may not have read yet; to others it is lent only
+    /// after that. Null where <see cref="TakeRing"/> is.
+    /// </summary>
+    public delegate*<void*, byte*, int, bool, void> GiveRing;
+
     /// <summary>What the device can do.</summary>
     public LinkCapabilities Capabilities;
 

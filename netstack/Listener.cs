@@ -1,19 +1,20 @@
 namespace Netstack;
 
-/// <summary>A listening socket and the queue of connections that wait to be accepted.</summary>
+/// <summary>A listening socket and its connections that are being opened or wait to be accepted.</summary>
 internal struct Listener
 {
     public uint Address;
     public ushort Port;
     public bool InUse;
+
     public uint Generation;
+
+    /// <summary>Most connections of either list.</summary>
     public int Backlog;
 
-    /// <summary>Connections in SYN-RECEIVED or in the queue.</summary>
-    public int Pending;
-    public short QueueHead, QueueTail;
+    public ConnectionList HalfOpen, Queue;
 
     // Inherited by accepted connections.
-    public bool NoDelay, KeepAlive;
+    public bool NoDelay, KeepAlive, Reserved, Reuse;
     public int KeepAliveIdle, KeepAliveInterval, KeepAliveCount, UserTimeout;
 }

@@ -55,8 +55,6 @@ internal static unsafe class Output
                 return SendResult.NoRoute;
             }
             Neighbour* neighbour = ArpCache.Resolve(stack, next, ref neighbourHint, now);
-            if (neighbour == null)
-                return SendResult.Unresolved;
             if (neighbour->State == NeighbourState.Incomplete)
             {
                 if (hold && frame->FragmentCount == 0)
@@ -97,15 +95,18 @@ internal static unsafe class Output
     }
 
     /// <summary>Limited broadcast, or that of one of our networks.</summary>
-    internal static bool IsBroadcast(Stack* stack, uint address)
+    internal static bool IsBroadcast(Stack* stack, uint address) => address == 0xffffffff || HasHost(stack, address, uint.MaxValue);
+
+    /// <summary>The address of one of our networks, which once was a broadcast too (RFC 1122 §3.3.6).</summary>
+    internal static bool IsNetwork(Stack* stack, uint address) => HasHost(stack, address, 0);
+
+    private static bool HasHost(Stack* stack, uint address, uint host)
     {
-        if (address == 0xffffffff)
-            return true;
         for (int i = 0; i < stack->AddressCount; i++)
         {
             uint mask = stack->Masks[i];
-            // A /31 or /32 has no broadcast address (RFC 3021).
-            if (mask < 0xfffffffe && (address | mask) == 0xffffffff && (address & mask) == (stack->Addresses[i] & mask))
+            // A /31 or /32 has neither (RFC 3021).
+            if (mask < 0xfffffffe && address == (stack->Addresses[i] & mask | host & ~mask))
                 return true;
         }
         return false;

@@ -43,9 +43,26 @@ public unsafe partial struct Stack
     /// <summary>Takes the oldest datagram, cut to fit. Returns its full length, or WouldBlock or a pending error (Refused, HostUnreachable).</summary>
     public int ReceiveFrom(int socket, Span<byte> into, out Endpoints endpoints)
     {
+        int length = PeekDatagram(socket, 0, into, out endpoints);
+        if (length >= 0)
+            DropDatagram(socket);
+        return length;
+    }
+
+    /// <summary>The same without taking it, and from <paramref name="skip"/> bytes on. A pending error is taken.</summary>
+    public int PeekDatagram(int socket, int skip, Span<byte> into, out Endpoints endpoints)
+    {
         endpoints = default;
         DatagramSocket* found = Handles.Datagram(Self, socket);
-        return found == null ? SocketError.BadSocket : Netstack.Datagrams.Receive(found, into, out endpoints);
+        return found == null ? SocketError.BadSocket : skip < 0 ? SocketError.Invalid : Netstack.Datagrams.Peek(found, skip, into, out endpoints);
+    }
+
+    /// <summary>Takes the oldest datagram, which <see cref="PeekDatagram"/> has shown.</summary>
+    public void DropDatagram(int socket)
+    {
+        DatagramSocket* found = Handles.Datagram(Self, socket);
+        if (found != null)
+            Netstack.Datagrams.Drop(Self, found);
     }
 
     /// <summary>Length of the oldest datagram, or WouldBlock.</summary>

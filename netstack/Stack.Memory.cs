@@ -9,7 +9,6 @@ public unsafe partial struct Stack
 {
     internal const int MostAddresses = 8;
     internal const int HeldDatagrams = 4;
-    internal const int HandleIndexBits = 11;
 
     /// <summary>What was received, sent and dropped, and why.</summary>
     public Counters Counters;
@@ -25,9 +24,34 @@ public unsafe partial struct Stack
     internal Connection* Connections;
     internal int ConnectionCount;
 
+    /// <summary>All slots from here on are free.</summary>
+    internal int ConnectionTop;
+
+    /// <summary>For each slot a time before which none of its timers is due.</summary>
+    internal ulong* Deadlines;
+
+    internal int FreeConnections, ReservedConnections;
+
+    /// <summary>In the order in which their time ends.</summary>
+    internal ConnectionList TimeWaiting;
+
+    /// <summary>Connections of all listeners in SYN-RECEIVED, and how many there may be.</summary>
+    internal int HalfOpen, MostHalfOpen;
+
+    /// <summary>When a half-open connection was last not kept, 0 for never: cookies are looked at for a while after that.</summary>
+    internal ulong CookiesUsed;
+
+    /// <summary>Two keys of two words, which of them makes cookies, since when, and the number of keys made.</summary>
+    internal fixed ulong CookieKeys[4];
+    internal int CookieKey;
+    internal ulong CookieTime, CookieCounter;
+
+    /// <summary>Some connection has <see cref="Connection.WaitsForRing"/>.</summary>
+    internal bool RingWaiters;
+
     /// <summary>Heads of the hash chains, -1 when empty.</summary>
     internal short* Buckets;
-    internal uint BucketMask;
+    internal uint BucketMask, BucketSecret;
     internal short FreeConnection;
 
     internal Listener* Listeners;
@@ -63,6 +87,10 @@ public unsafe partial struct Stack
 
     /// <summary>Some connection has <see cref="Connection.OutputPending"/>.</summary>
     internal bool OutputPending;
+
+    /// <summary>Announcements still to be sent, and when the next one is due.</summary>
+    internal int Announcements;
+    internal ulong AnnounceTime;
 
     /// <summary>The connections that <see cref="FilterOutgoing"/> lets through, when it is armed.</summary>
     internal bool FilterArmed;
@@ -114,6 +142,12 @@ public unsafe partial struct Stack
         stack->TimeWait = (ulong)full.TimeWaitMilliseconds * Tcp.Millisecond;
         stack->Deadline = ulong.MaxValue;
         stack->EphemeralCounter = (uint)(full.SecretLow ^ full.SecretHigh >> 32);
+        stack->BucketSecret = (uint)full.SecretLow;
+        stack->ReservedConnections = full.ReservedConnections;
+        stack->FreeConnections = full.Connections;
+        stack->MostHalfOpen = full.Connections / 4 < 4 ? 4 : full.Connections / 4;
+        SynCookies.Renew(stack, ulong.MaxValue);
+        stack->CookieTime = 0;
         if (full.Address != 0)
             stack->AddAddress(full.Address, full.PrefixLength);
 
@@ -126,8 +160,12 @@ public unsafe partial struct Stack
             Connection* c = stack->Connections + i;
             *c = default;
             c->Index = (short)i;
-            c->ReceiveRing = ring + (ulong)i * (stack->ReceiveBufferSize + stack->SendBufferSize);
-            c->SendRing = c->ReceiveRing + stack->ReceiveBufferSize;
+            stack->Deadlines[i] = ulong.MaxValue;
+            if (stack->Link.TakeRing == null)
+            {
+                c->ReceiveRing = ring + (ulong)i * (stack->ReceiveBufferSize + stack->SendBufferSize);
+                c->SendRing = c->ReceiveRing + stack->ReceiveBufferSize;
+            }
             c->QueueNext = stack->FreeConnection;
             stack->FreeConnection = (short)i;
         }
@@ -138,7 +176,8 @@ public unsafe partial struct Stack
         {
             stack->Datagrams[i] = default;
             stack->Datagrams[i].Index = (short)i;
-            stack->Datagrams[i].Ring = ring + (ulong)i * stack->DatagramBufferSize;
+            if (stack->Link.TakeRing == null)
+                stack->Datagrams[i].Ring = ring + (ulong)i * stack->DatagramBufferSize;
             stack->Datagrams[i].RingMask = stack->DatagramBufferSize - 1;
         }
         stack->FreeChunk = -1;
@@ -175,7 +214,8 @@ public unsafe partial struct Stack
             c.LoopbackBuffer = 0;
         if (!IsValid(c.Link) || Ethernet.IsGroup(c.HardwareAddress) || c.HardwareAddress >> 48 != 0
             || c.PrefixLength is < 0 or > 32
-            || c.Connections is < 1 or > 1024 || c.Listeners is < 1 or > 256 || c.DatagramSockets is < 0 or > 256
+            || c.Connections is < 1 or > Handles.FirstListener || c.ReservedConnections < 0 || c.ReservedConnections >= c.Connections
+            || c.Listeners is < 1 or > 1024 || c.DatagramSockets is < 0 or > 1024
             || c.ReceiveBuffer is < 4096 or > 1 << 24 || c.SendBuffer is < 4096 or > 1 << 24
             || c.DatagramBuffer is < 2048 or > 1 << 24 || c.SendChunks is < 0 or > 1 << 20
             || c.PageBytes is < 0 or > 1 << 28 || c.Neighbours is < 4 or > 256
@@ -189,7 +229,7 @@ public unsafe partial struct Stack
     }
 
     private static bool IsValid(in Link link) =>
-        link.Transmit != null && link.Mtu is >= 576 and <= 9000 && link.MaximumFragments is >= 1 and <= Link.MostFragments;
+        link.Transmit != null && (link.TakeRing == null) == (link.GiveRing == null) && link.Mtu is >= 576 and <= 9000 && link.MaximumFragments is >= 1 and <= Link.MostFragments;
 
     private static void Default(ref int field, int value)
     {
@@ -210,6 +250,8 @@ public unsafe partial struct Stack
         ulong at = Round((ulong)sizeof(Stack));
         ulong bucketsAt = at;
         at += Round(buckets * sizeof(short));
+        ulong deadlinesAt = at;
+        at += Round((ulong)c.Connections * sizeof(ulong));
         ulong listenersAt = at;
         at += Round((ulong)c.Listeners * (ulong)sizeof(Listener));
         ulong neighboursAt = at;
@@ -222,16 +264,19 @@ public unsafe partial struct Stack
         at += (ulong)c.LoopbackBuffer;
         ulong connectionsAt = at;
         at += Round((ulong)c.Connections * (ulong)sizeof(Connection));
-        at += (ulong)c.Connections * ((ulong)c.ReceiveBuffer + (ulong)c.SendBuffer);
+        if (c.Link.TakeRing == null)
+            at += (ulong)c.Connections * ((ulong)c.ReceiveBuffer + (ulong)c.SendBuffer);
         ulong datagramsAt = at;
         at += Round((ulong)c.DatagramSockets * (ulong)sizeof(DatagramSocket));
-        at += (ulong)c.DatagramSockets * (ulong)c.DatagramBuffer;
+        if (c.Link.TakeRing == null)
+            at += (ulong)c.DatagramSockets * (ulong)c.DatagramBuffer;
         if (stack == null)
             return at;
 
         byte* memory = (byte*)stack;
         stack->Buckets = (short*)(memory + bucketsAt);
         stack->BucketMask = buckets - 1;
+        stack->Deadlines = (ulong*)(memory + deadlinesAt);
         stack->Listeners = (Listener*)(memory + listenersAt);
         stack->ListenerCount = c.Listeners;
         stack->Neighbours = (Neighbour*)(memory + neighboursAt);
@@ -255,5 +300,13 @@ public unsafe partial struct Stack
     {
         if (deadline < Deadline)
             Deadline = deadline;
+    }
+
+    /// <summary>The same of a connection's timer.</summary>
+    internal void Schedule(Connection* c, ulong deadline)
+    {
+        if (deadline < Deadlines[c->Index])
+            Deadlines[c->Index] = deadline;
+        Schedule(deadline);
     }
 }

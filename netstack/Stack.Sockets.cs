@@ -12,7 +12,7 @@ public unsafe partial struct Stack
             return ReadinessOf(stack, c);
         Listener* listener = Handles.Listener(stack, socket);
         if (listener != null)
-            return listener->QueueHead >= 0 ? Readiness.Acceptable : Readiness.None;
+            return listener->Queue.Count > 0 ? Readiness.Acceptable : Readiness.None;
         DatagramSocket* datagram = Handles.Datagram(stack, socket);
         if (datagram == null)
             return Readiness.Error | Readiness.HangUp;
@@ -120,8 +120,11 @@ public unsafe partial struct Stack
         return c == null ? SocketError.BadSocket : (int)(c->QueueEnd - c->QueueStart);
     }
 
+    /// <summary>All connections lie in the first so many slots.</summary>
+    public readonly int ConnectionSlots => ConnectionTop;
+
     /// <summary>
-    /// For /proc/net/tcp: the index-th connection slot, with or without a handle. False when it is free; index from 0 to the configured count.
+    /// For /proc/net/tcp: the index-th connection slot, with or without a handle. False when it is free; index from 0 to <see cref="ConnectionSlots"/>.
     /// </summary>
     public bool ConnectionAt(int index, out ConnectionInformation information)
     {
@@ -145,8 +148,7 @@ public unsafe partial struct Stack
         DatagramSocket* datagram = Handles.Datagram(stack, socket);
         if (datagram == null)
             return SocketError.BadSocket;
-        datagram->InUse = false;
-        datagram->Generation++;
+        Netstack.Datagrams.Close(stack, datagram);
         return 0;
     }
 
@@ -163,7 +165,7 @@ public unsafe partial struct Stack
             ready |= Readiness.HangUp;
         // After our own FIN a write fails at once, which poll calls writable.
         if (c->State == TcpState.Closed || c->FinQueued
-            || (c->State >= TcpState.Established && TcpSendQueue.Free(c) > (int)(c->SendRingMask >> 2)
+            || (c->State >= TcpState.Established && !c->WaitsForRing && TcpSendQueue.Free(c) > (int)(c->SendRingMask >> 2)
                 && c->PageBytes <= stack->PageBytesLimit - stack->PageBytesLimit / 4 && TcpSendQueue.HasChunk(stack, c)))
             ready |= Readiness.Writable;
         return ready;

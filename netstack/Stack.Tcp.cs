@@ -5,29 +5,56 @@ namespace Netstack;
 /// <summary>TCP for users: listen, accept, connect, send, receive, end.</summary>
 public unsafe partial struct Stack
 {
-    /// <summary>Listens on a port of one own address, or of all (0).</summary>
-    /// <param name="backlog">Most connections that are being opened or wait to be accepted, 1 to 128.</param>
+    /// <summary>Linux's somaxconn, and the one more that listen(2) lets wait.</summary>
+    public const int MostBacklog = 4097;
+
+    /// <summary>Listens on a port of one own address, or of all (0). Port 0 is any that is free.</summary>
+    /// <param name="backlog">Most connections that wait to be accepted, and as many that are being opened, 1 to 4,097.</param>
+    /// <param name="reserved">Its connections may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).</param>
+    /// <param name="reuse">Its connections do not keep the port from being bound again (SO_REUSEADDR).</param>
     /// <returns>Handle, or NoRoom, AddressInUse, AddressNotAvailable, Invalid.</returns>
-    public int Listen(uint address, ushort port, int backlog)
+    public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false)
     {
-        if (port == 0 || backlog is < 1 or > 128)
+        if (backlog is < 1 or > MostBacklog)
             return SocketError.Invalid;
         if (address != 0 && !IsLocal(address))
             return SocketError.AddressNotAvailable;
+        if (port == 0)
+            port = FreePort(address);
         Listener* free = null;
         for (int i = 0; i < ListenerCount; i++)
         {
             Listener* listener = Listeners + i;
             if (!listener->InUse)
                 free = free == null ? listener : free;
-            else if (listener->Port == port && listener->Address == address)
+            else if (listener->Port == port && (listener->Address == address || listener->Address == 0 || address == 0))
                 return SocketError.AddressInUse;
         }
+        if (port == 0)
+            return SocketError.AddressInUse;
         if (free == null)
             return SocketError.NoRoom;
-        *free = new Listener { Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog, QueueHead = -1, QueueTail = -1 };
+        *free = new Listener { Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog, Reserved = reserved, Reuse = reuse };
         return Handles.Of(Self, free);
     }
+
+    /// <summary>A TCP port of an own address, or of all (0), that nobody uses; 0 when there is none.</summary>
+    public ushort FreePort(uint address)
+    {
+        for (int attempt = 0; attempt < Tcp.EphemeralPorts; attempt++)
+        {
+            ushort port = (ushort)(Tcp.FirstEphemeralPort + EphemeralCounter++ % Tcp.EphemeralPorts);
+            if (!TcpOpen.IsTaken(Self, address, port, reuse: false))
+                return port;
+        }
+        return 0;
+    }
+
+    /// <summary>
+    /// Whether bind(2) has to refuse a TCP port of an own address, or of all (0): somebody listens on it, or a connection has it and not both sides
+    /// allow that (SO_REUSEADDR).
+    /// </summary>
+    public bool IsPortTaken(uint address, ushort port, bool reuse) => TcpOpen.IsTaken(Self, address, port, reuse);
 
     /// <summary>The oldest established connection of a listener: a handle, or WouldBlock, BadSocket.</summary>
     public int Accept(int listener)
@@ -36,9 +63,9 @@ public unsafe partial struct Stack
         Listener* found = Handles.Listener(stack, listener);
         if (found == null)
             return SocketError.BadSocket;
-        if (found->QueueHead < 0)
+        Connection* c = found->Queue.First(stack);
+        if (c == null)
             return SocketError.WouldBlock;
-        Connection* c = Connections + found->QueueHead;
         TcpOpen.LeaveBacklog(stack, c);
         c->Owned = true;
         return Handles.Of(c);
@@ -48,7 +75,10 @@ public unsafe partial struct Stack
     /// <returns>
     /// Handle at once: it becomes Writable when connected, Error when not. Or NoRoom, AddressInUse, AddressNotAvailable, NetworkUnreachable, Invalid.
     /// </returns>
-    public int Connect(uint remoteAddress, ushort remotePort, uint localAddress, ushort localPort, ulong now)
+    /// <param name="reserved">It may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).</param>
+    /// <param name="reuse">It does not keep its port from being bound again (SO_REUSEADDR).</param>
+    public int Connect(
+        uint remoteAddress, ushort remotePort, uint localAddress, ushort localPort, ulong now, bool reserved = false, bool reuse = false)
     {
         Stack* stack = Self;
         if (remoteAddress == 0 || remotePort == 0 || Ipv4.IsBadSource(remoteAddress) || Output.IsBroadcast(stack, remoteAddress))
@@ -63,9 +93,10 @@ public unsafe partial struct Stack
             localPort = TcpOpen.EphemeralPort(stack, localAddress, remoteAddress, remotePort);
         if (localPort == 0 || Tcp.Find(stack, localAddress, localPort, remoteAddress, remotePort) != null)
             return SocketError.AddressInUse;
-        Connection* c = TcpOpen.Connect(stack, localAddress, localPort, remoteAddress, remotePort, now);
+        Connection* c = TcpOpen.Connect(stack, localAddress, localPort, remoteAddress, remotePort, reserved, now);
         if (c == null)
             return SocketError.NoRoom;
+        c->Reuse = reuse;
         int handle = Handles.Of(c);
         Loopback.Drain(stack, now);
         return handle;
@@ -81,7 +112,7 @@ public unsafe partial struct Stack
             return refusal;
         if (bytes.Length == 0)
             return 0;
-        int taken = TcpSendQueue.Append(stack, c, bytes);
+        int taken = TcpSendQueue.Append(stack, c, bytes, now);
         if (taken == 0)
             return SocketError.WouldBlock;
         if (Tcp.CanTransmitData(c->State))

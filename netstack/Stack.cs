@@ -6,6 +6,9 @@ namespace Netstack;
 /// </summary>
 public unsafe partial struct Stack
 {
+    private const int MostAnnouncements = 5;
+    private const ulong AnnounceInterval = Tcp.Second;
+
     // ---- the device's side ----
 
     /// <summary>Takes one received Ethernet frame (no FCS, no virtio header) of 14 to 65,549 bytes. Nothing of it is kept.</summary>
@@ -41,13 +44,23 @@ public unsafe partial struct Stack
             return;
         // Timers set meanwhile lower it again.
         Deadline = ulong.MaxValue;
-        for (int i = 0; i < ConnectionCount; i++)
+        for (int i = 0; i < ConnectionTop; i++)
         {
-            Connection* c = Connections + i;
-            if (c->InUse && c->State != TcpState.Closed)
-                Schedule(TcpTimers.Poll(stack, c, now));
+            if (Deadlines[i] <= now)
+            {
+                Connection* c = Connections + i;
+                Deadlines[i] = ulong.MaxValue;
+                if (c->InUse && c->State != TcpState.Closed)
+                    Schedule(c, TcpTimers.Poll(stack, c, now));
+            }
+            Schedule(Deadlines[i]);
         }
         Schedule(ArpCache.Poll(stack, now));
+        if (Announcements > 0 && now >= AnnounceTime)
+            AnnounceOnce(now);
+        else if (Announcements > 0)
+            Schedule(AnnounceTime);
+        Rings.Wake(stack);
         Loopback.Drain(stack, now);
     }
 
@@ -130,7 +143,7 @@ public unsafe partial struct Stack
         if (!IsValid(full) || full.Mtu + Ethernet.HeaderLength > FrameBufferSize)
             return false;
         Link = full;
-        for (int i = 0; i < ConnectionCount; i++)
+        for (int i = 0; i < ConnectionTop; i++)
         {
             Connection* c = Connections + i;
             int size = full.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0);
@@ -140,9 +153,23 @@ public unsafe partial struct Stack
         return true;
     }
 
-    /// <summary>Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3).</summary>
+    /// <summary>
+    /// Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3), now and four times more, a second apart: one may be
+    /// lost (RFC 5944 §4.6). Whom we know is asked too, which tells him our hardware address and is repeated until he answers.
+    /// </summary>
     public void Announce(ulong now)
     {
+        Announcements = MostAnnouncements;
+        ArpCache.DoubtAll(Self, now);
+        AnnounceOnce(now);
+    }
+
+    private void AnnounceOnce(ulong now)
+    {
+        Announcements--;
+        AnnounceTime = now + AnnounceInterval;
+        if (Announcements > 0)
+            Schedule(AnnounceTime);
         Stack* stack = Self;
         for (int i = 0; i < AddressCount; i++)
         {
@@ -161,7 +188,7 @@ public unsafe partial struct Stack
     public void Resume(ulong now)
     {
         Stack* stack = Self;
-        for (int i = 0; i < ConnectionCount; i++)
+        for (int i = 0; i < ConnectionTop; i++)
         {
             if (Connections[i].InUse)
                 TcpOutput.Resume(stack, Connections + i, now);
@@ -216,5 +243,18 @@ public unsafe partial struct Stack
     {
         FilterArmed = false;
         FilterCount = 0;
+    }
+
+    /// <summary>
+    /// Mixes random bits into the secrets: on arrival, where a copy must not go on with the numbers of what it was copied from. Connections
+    /// are not touched, and cookies that are on their way stay good.
+    /// </summary>
+    public void Stir(ulong low, ulong high, ulong now)
+    {
+        ulong stirred = KeyedHash.Of(SecretLow, SecretHigh, low, high, 1);
+        SecretHigh = KeyedHash.Of(SecretLow, SecretHigh, low, high, 2) ^ high;
+        SecretLow = stirred ^ low;
+        EphemeralCounter ^= (uint)KeyedHash.Of(SecretLow, SecretHigh, low, high, 3);
+        SynCookies.Renew(Self, now);
     }
 }

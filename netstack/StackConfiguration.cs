@@ -24,13 +24,16 @@ public struct StackConfiguration
     /// <summary>Secret key of the initial sequence numbers (RFC 6528) and ephemeral ports: 128 random bits.</summary>
     public ulong SecretLow, SecretHigh;
 
-    /// <summary>TCP connections, TIME-WAIT included, 1 to 1024. Default 16.</summary>
+    /// <summary>TCP connections, TIME-WAIT included, 1 to 16,384. Default 16.</summary>
     public int Connections;
 
-    /// <summary>Listening sockets, 1 to 256. Default 4.</summary>
+    /// <summary>How many of them only reserved sockets may take (<see cref="Stack.Listen"/>, <see cref="Stack.Connect"/>), less than all.</summary>
+    public int ReservedConnections;
+
+    /// <summary>Listening sockets, 1 to 1024. Default 4.</summary>
     public int Listeners;
 
-    /// <summary>UDP and ICMP Echo sockets, 0 to 256; -1 for none. Default 4.</summary>
+    /// <summary>UDP and ICMP Echo sockets, 0 to 1024; -1 for none. Default 4.</summary>
     public int DatagramSockets;
 
     /// <summary>Receive ring of each TCP connection in bytes, rounded up to a power of two, 4 KiB to 16 MiB. Default 64 KiB.</summary>
@@ -39,7 +42,7 @@ public struct StackConfiguration
     /// <summary>Send ring of each TCP connection in bytes, rounded up to a power of two, 4 KiB to 16 MiB. Default 64 KiB.</summary>
     public int SendBuffer;
 
-    /// <summary>Queue of each datagram socket in bytes, headers included. Default 16 KiB.</summary>
+    /// <summary>Queue of each datagram socket in bytes, headers included, rounded up to a power of two. Default 16 KiB.</summary>
     public int DatagramBuffer;
 
     /// <summary>

@@ -1,5 +1,3 @@
-using System;
-using System.Buffers.Binary;
 using System.Numerics;
 
 namespace Netstack;
@@ -47,7 +45,7 @@ internal static unsafe class Tcp
 
     private static uint Bucket(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
     {
-        uint hash = (remoteAddress ^ BitOperations.RotateLeft(localAddress, 16) ^ ((uint)remotePort << 16 | localPort)) * 0x9e3779b1 ^ (uint)stack->SecretLow;
+        uint hash = (remoteAddress ^ BitOperations.RotateLeft(localAddress, 16) ^ ((uint)remotePort << 16 | localPort)) * 0x9e3779b1 ^ stack->BucketSecret;
         return (hash ^ hash >> 15) & stack->BucketMask;
     }
 
@@ -64,16 +62,24 @@ internal static unsafe class Tcp
         return null;
     }
 
-    /// <summary>A fresh connection in state Closed, in the table under its four numbers; null when all slots are taken.</summary>
-    internal static Connection* Allocate(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
+    /// <summary>
+    /// A fresh connection in state Closed, in the table under its four numbers; null when all slots are taken, or all but the reserved ones.
+    /// </summary>
+    internal static Connection* Allocate(
+        Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort, bool reserved)
     {
-        if (stack->FreeConnection < 0)
+        int kept = reserved ? 0 : stack->ReservedConnections;
+        if (stack->FreeConnections <= kept)
             Recycle(stack);
-        short index = stack->FreeConnection;
-        if (index < 0)
+        if (stack->FreeConnections <= kept)
             return null;
+        short index = stack->FreeConnection;
         Connection* c = stack->Connections + index;
         stack->FreeConnection = c->QueueNext;
+        stack->FreeConnections--;
+        if (index >= stack->ConnectionTop)
+            stack->ConnectionTop = index + 1;
+        stack->Deadlines[index] = ulong.MaxValue;
         byte* sendRing = c->SendRing, receiveRing = c->ReceiveRing;
         uint generation = c->Generation;
         *c = default;
@@ -84,7 +90,8 @@ internal static unsafe class Tcp
         c->SendRingMask = stack->SendBufferSize - 1;
         c->ReceiveRingMask = stack->ReceiveBufferSize - 1;
         c->InUse = true;
-        c->Listener = c->QueueNext = c->NeighbourHint = -1;
+        c->Reserved = reserved;
+        c->Listener = c->QueueNext = c->QueuePrevious = c->NeighbourHint = -1;
         c->ChunkHead = c->ChunkTail = c->ChunkCursor = -1;
         c->LocalAddress = localAddress;
         c->LocalPort = localPort;
@@ -101,16 +108,12 @@ internal static unsafe class Tcp
         return c;
     }
 
-    /// <summary>Frees the connection in TIME-WAIT that is closest to its end.</summary>
+    /// <summary>Frees the connection that has been in TIME-WAIT for longest, unless its user still holds it.</summary>
     private static void Recycle(Stack* stack)
     {
-        Connection* oldest = null;
-        for (int i = 0; i < stack->ConnectionCount; i++)
-        {
-            Connection* c = stack->Connections + i;
-            if (c->State == TcpState.TimeWait && !c->Owned && (oldest == null || c->LingerDeadline < oldest->LingerDeadline))
-                oldest = c;
-        }
+        Connection* oldest = stack->TimeWaiting.First(stack);
+        while (oldest != null && oldest->Owned)
+            oldest = ConnectionList.Next(stack, oldest);
         if (oldest == null)
             return;
         stack->Counters.TimeWaitRecycled++;
@@ -139,12 +142,16 @@ internal static unsafe class Tcp
     {
         if (c->State == TcpState.Closed)
             return;
+        if (c->State == TcpState.TimeWait)
+            stack->TimeWaiting.Remove(stack, c);
         c->State = TcpState.Closed;
         Unlink(stack, c);
         TcpSendQueue.Clear(stack, c);
         TcpTimers.Stop(c);
         c->OutputPending = false;
         c->OutOfOrderCount = 0;
+        if (c->Readable == 0)
+            Rings.GiveReceive(stack, c);
         if (error != 0)
             c->Error = error;
         if (c->Listener >= 0)
@@ -158,11 +165,15 @@ internal static unsafe class Tcp
     /// <summary>Gives the slot of a closed connection back.</summary>
     internal static void Free(Stack* stack, Connection* c)
     {
+        Rings.GiveReceive(stack, c);
         c->InUse = false;
         c->Owned = false;
         c->Generation++;
         c->QueueNext = stack->FreeConnection;
         stack->FreeConnection = c->Index;
+        stack->FreeConnections++;
+        while (stack->ConnectionTop > 0 && !stack->Connections[stack->ConnectionTop - 1].InUse)
+            stack->ConnectionTop--;
     }
 
     internal static void Changed(Stack* stack, Connection* c, Readiness what = Readiness.None)
@@ -176,6 +187,7 @@ internal static unsafe class Tcp
     internal static void EnterTimeWait(Stack* stack, Connection* c, ulong now)
     {
         c->State = TcpState.TimeWait;
+        stack->TimeWaiting.Add(stack, c);
         TcpTimers.Stop(c);
         TcpTimers.Linger(stack, c, stack->TimeWait, now);
         Changed(stack, c);
@@ -186,7 +198,7 @@ internal static unsafe class Tcp
     /// <summary>No answer to ARP: connections being opened over it fail; others try again with their timers.</summary>
     internal static void NeighbourFailed(Stack* stack, uint neighbour, ulong now)
     {
-        for (int i = 0; i < stack->ConnectionCount; i++)
+        for (int i = 0; i < stack->ConnectionTop; i++)
         {
             Connection* c = stack->Connections + i;
             if (!c->InUse || c->State != TcpState.SynSent || Output.NextHop(stack, c->RemoteAddress) != neighbour)
@@ -226,43 +238,5 @@ internal static unsafe class Tcp
             stack->Counters.ConnectionsFailed++;
             Close(stack, c, code is Icmp.CodePort or Icmp.CodeProtocol ? SocketError.Refused : SocketError.HostUnreachable);
         }
-    }
-
-    /// <summary>
-    /// Keyed hash of the four numbers (SipHash-2-4 of two words, Aumasson and Bernstein 2012), for RFC 6528 and ephemeral ports.
-    /// </summary>
-    internal static ulong Hash(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
-    {
-        ulong v0 = stack->SecretLow ^ 0x736f6d6570736575, v1 = stack->SecretHigh ^ 0x646f72616e646f6d;
-        ulong v2 = stack->SecretLow ^ 0x6c7967656e657261, v3 = stack->SecretHigh ^ 0x7465646279746573;
-        ulong first = (ulong)localAddress << 32 | remoteAddress;
-        // The last word of a 12-byte message carries its length on top.
-        ulong last = 12ul << 56 | (ulong)localPort << 16 | remotePort;
-        v3 ^= first;
-        Round(ref v0, ref v1, ref v2, ref v3);
-        Round(ref v0, ref v1, ref v2, ref v3);
-        v0 ^= first;
-        v3 ^= last;
-        Round(ref v0, ref v1, ref v2, ref v3);
-        Round(ref v0, ref v1, ref v2, ref v3);
-        v0 ^= last;
-        v2 ^= 0xff;
-        for (int i = 0; i < 4; i++)
-            Round(ref v0, ref v1, ref v2, ref v3);
-        return v0 ^ v1 ^ v2 ^ v3;
-    }
-
-    private static void Round(ref ulong v0, ref ulong v1, ref ulong v2, ref ulong v3)
-    {
-        v0 += v1;
-        v1 = BitOperations.RotateLeft(v1, 13) ^ v0;
-        v0 = BitOperations.RotateLeft(v0, 32);
-        v2 += v3;
-        v3 = BitOperations.RotateLeft(v3, 16) ^ v2;
-        v0 += v3;
-        v3 = BitOperations.RotateLeft(v3, 21) ^ v0;
-        v2 += v1;
-        v1 = BitOperations.RotateLeft(v1, 17) ^ v2;
-        v2 = BitOperations.RotateLeft(v2, 32);
     }
 }

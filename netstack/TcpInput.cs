@@ -50,7 +50,9 @@ internal static unsafe class TcpInput
         Listener* listener = TcpOpen.FindListener(stack, ip.Destination, header.DestinationPort);
         if (listener != null)
         {
-            TcpOpen.Receive(stack, listener, ip, ref header, payload.Length, now);
+            c = TcpOpen.Receive(stack, listener, ip, ref header, payload.Length, now);
+            if (c != null)
+                Arrive(stack, c, ip, ref header, payload, now);
             return;
         }
         stack->Counters.TcpNoConnection++;
@@ -106,6 +108,12 @@ internal static unsafe class TcpInput
             {
                 stack->Counters.TcpBadAcknowledgement++;
                 TcpOutput.SendResetFor(stack, ip, header, payload.Length, now);
+                return;
+            }
+            if (c->Listener >= 0 && TcpOpen.IsFull(stack->Listeners + c->Listener))
+            {
+                // Our SYN comes again, and with it the acknowledgement.
+                stack->Counters.SynDroppedBacklog++;
                 return;
             }
             c->SendWindow = (uint)header.Window << c->SendShift;

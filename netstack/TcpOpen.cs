@@ -3,30 +3,25 @@ namespace Netstack;
 /// <summary>How connections come to be: active and passive open, the backlog, initial sequence numbers, negotiated options.</summary>
 internal static unsafe class TcpOpen
 {
-    /// <summary>RFC 6528 §3: a clock of 4 microseconds plus a keyed hash of the four numbers.</summary>
-    private static uint InitialSequence(Stack* stack, Connection* c, ulong now)
+    internal static Connection* Connect(
+        Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, bool reserved, ulong now)
     {
-        ulong hash = Tcp.Hash(stack, c->LocalAddress, c->LocalPort, c->RemoteAddress, c->RemotePort);
-        c->TimestampOffset = (uint)(hash >> 32);
-        return (uint)(now / 4000) + (uint)hash;
-    }
-
-    internal static Connection* Connect(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, ulong now)
-    {
-        Connection* c = Tcp.Allocate(stack, local, localPort, remote, remotePort);
+        Connection* c = Tcp.Allocate(stack, local, localPort, remote, remotePort, reserved);
         if (c == null)
             return null;
         c->Owned = true;
-        Begin(stack, c, TcpState.SynSent, now);
+        ulong hash = KeyedHash.Of(stack, local, localPort, remote, remotePort);
+        c->TimestampOffset = (uint)(hash >> 32);
+        // RFC 6528 §3: a clock of 4 microseconds plus a keyed hash of the four numbers.
+        Begin(c, TcpState.SynSent, (uint)(now / 4000) + (uint)hash, now);
         c->SegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
         TcpOutput.Run(stack, c, now);
         return c;
     }
 
-    private static void Begin(Stack* stack, Connection* c, TcpState state, ulong now)
+    private static void Begin(Connection* c, TcpState state, uint initial, ulong now)
     {
         c->State = state;
-        uint initial = InitialSequence(stack, c, now);
         c->InitialSend = c->SendUnacknowledged = c->SendNext = c->SendMaximum = initial;
         c->QueueStart = c->QueueEnd = initial + 1;
         c->RecoveryPoint = initial;
@@ -50,39 +45,97 @@ internal static unsafe class TcpOpen
         return any;
     }
 
-    /// <summary>A segment for a listener (RFC 9293 §3.10.7.2).</summary>
-    internal static void Receive(Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
+    /// <summary>
+    /// A half-open connection that was not answered for this long gives way to a new one when there are as many as there may be. Until then
+    /// new ones are answered without being kept (RFC 4987 §3.6): their acknowledgement opens them.
+    /// </summary>
+    private const ulong EvictionAge = Tcp.Second;
+
+    /// <summary>How long after the last one that was not kept acknowledgements are looked at for a cookie.</summary>
+    private const ulong CookieTime = 60 * Tcp.Second;
+
+    /// <summary>
+    /// A segment for a listener (RFC 9293 §3.10.7.2). Returns the connection, in SYN-RECEIVED, that its acknowledgement has brought back, for
+    /// the segment to arrive at; otherwise null.
+    /// </summary>
+    internal static Connection* Receive(
+        Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
     {
         if ((header.Flags & TcpFlags.Rst) != 0)
         {
             stack->Counters.ResetsIgnored++;
-            return;
+            return null;
         }
         if ((header.Flags & TcpFlags.Ack) != 0)
-        {
-            stack->Counters.TcpNoConnection++;
-            TcpOutput.SendResetFor(stack, ip, header, payloadLength, now);
-            return;
-        }
+            return ReceiveAcknowledgement(stack, listener, ip, ref header, payloadLength, now);
         if ((header.Flags & TcpFlags.Syn) == 0 || (header.Flags & TcpFlags.Fin) != 0)
         {
             stack->Counters.TcpNoFlags++;
-            return;
+            return null;
         }
         // Silence makes the peer try again, when there may be room.
-        if (listener->Pending >= listener->Backlog)
+        if (IsFull(listener))
         {
             stack->Counters.SynDroppedBacklog++;
-            return;
+            return null;
         }
-        Connection* c = Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort);
+        uint cookie = SynCookies.Make(stack, ip, header, now);
+        bool crowded = listener->HalfOpen.Count >= listener->Backlog || stack->HalfOpen >= stack->MostHalfOpen;
+        Connection* c = crowded && !Evict(stack, listener, now)
+            ? null
+            : Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort, listener->Reserved);
+        if (c == null)
+        {
+            stack->CookiesUsed = now;
+            stack->Counters.CookiesSent++;
+            TcpOutput.SendCookie(stack, ip, header, cookie, now);
+            return null;
+        }
+        Enter(stack, listener, c, cookie, ref header, now);
+        // Data on a SYN is left to the retransmission (RFC 9293 allows it; nobody sends it without Fast Open).
+        TcpOutput.Run(stack, c, now);
+        return null;
+    }
+
+    internal static bool IsFull(Listener* listener) => listener->Queue.Count >= listener->Backlog;
+
+    private static Connection* ReceiveAcknowledgement(
+        Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
+    {
+        bool expected = stack->CookiesUsed != 0 && now - stack->CookiesUsed < CookieTime && (header.Flags & TcpFlags.Syn) == 0;
+        if (!expected || !SynCookies.TryOpen(stack, ip, header, now, out TcpHeader syn))
+        {
+            stack->Counters.TcpNoConnection++;
+            TcpOutput.SendResetFor(stack, ip, header, payloadLength, now);
+            return null;
+        }
+        if (IsFull(listener))
+        {
+            stack->Counters.SynDroppedBacklog++;
+            return null;
+        }
+        Connection* c = Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort, listener->Reserved);
         if (c == null)
         {
             stack->Counters.SynDroppedTable++;
-            return;
+            return null;
         }
+        stack->Counters.CookiesAccepted++;
+        Enter(stack, listener, c, header.Acknowledgement - 1, ref syn, now);
+        c->SendNext = c->SendMaximum = header.Acknowledgement;
+        // Later than what we said in the SYN, whatever the secret was then.
+        if (header.HasTimestamps)
+            c->TimestampOffset = header.TimestampEcho + 1 - (uint)(now / Tcp.Millisecond);
+        return c;
+    }
+
+    /// <summary>A half-open connection with what it inherits from its listener.</summary>
+    private static void Enter(Stack* stack, Listener* listener, Connection* c, uint cookie, ref TcpHeader syn, ulong now)
+    {
         c->Listener = (short)(listener - stack->Listeners);
-        listener->Pending++;
+        listener->HalfOpen.Add(stack, c);
+        stack->HalfOpen++;
+        c->Reuse = listener->Reuse;
         c->NoDelay = listener->NoDelay;
         c->KeepAlive = listener->KeepAlive;
         if (listener->KeepAliveIdle != 0)
@@ -92,10 +145,24 @@ internal static unsafe class TcpOpen
         if (listener->KeepAliveCount != 0)
             c->KeepAliveCount = listener->KeepAliveCount;
         c->UserTimeout = (ulong)listener->UserTimeout * Tcp.Millisecond;
-        Begin(stack, c, TcpState.SynReceived, now);
-        Negotiate(stack, c, ref header, now);
-        // Data on a SYN is left to the retransmission (RFC 9293 allows it; nobody sends it without Fast Open).
-        TcpOutput.Run(stack, c, now);
+        c->TimestampOffset = TimestampOffset(stack, c->LocalAddress, c->LocalPort, c->RemoteAddress, c->RemotePort);
+        Begin(c, TcpState.SynReceived, cookie, now);
+        Negotiate(stack, c, ref syn, now);
+    }
+
+    internal static uint TimestampOffset(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort) =>
+        (uint)(KeyedHash.Of(stack, local, localPort, remote, remotePort) >> 32);
+
+    /// <summary>Makes room for one more half-open connection of this listener. False when all of its are young.</summary>
+    private static bool Evict(Stack* stack, Listener* listener, ulong now)
+    {
+        Connection* oldest = listener->HalfOpen.First(stack);
+        if (oldest == null || now - oldest->LastReceived < EvictionAge)
+            return false;
+        stack->CookiesUsed = now;
+        stack->Counters.HalfOpenEvicted++;
+        Tcp.Close(stack, oldest, 0);
+        return true;
     }
 
     /// <summary>Takes the peer's SYN: its sequence number, window and options (RFC 7323, 2018, 9293 §3.7.1).</summary>
@@ -108,7 +175,7 @@ internal static unsafe class TcpOpen
         c->WindowAcknowledgement = header.Acknowledgement;
         c->WindowScaling = header.HasWindowShift;
         c->SendShift = header.HasWindowShift ? header.WindowShift : (byte)0;
-        c->ReceiveShift = header.HasWindowShift ? TcpOutput.WindowShift(c) : (byte)0;
+        c->ReceiveShift = header.HasWindowShift ? TcpOutput.WindowShift(stack->ReceiveBufferSize) : (byte)0;
         c->SackPermitted = header.SackPermitted;
         c->TimestampsEnabled = header.HasTimestamps;
         if (header.HasTimestamps)
@@ -146,51 +213,35 @@ internal static unsafe class TcpOpen
         }
         stack->Counters.ConnectionsAccepted++;
         Listener* listener = stack->Listeners + c->Listener;
+        listener->HalfOpen.Remove(stack, c);
+        stack->HalfOpen--;
         c->Queued = true;
-        c->QueueNext = -1;
-        if (listener->QueueTail >= 0)
-            stack->Connections[listener->QueueTail].QueueNext = c->Index;
-        else
-            listener->QueueHead = c->Index;
-        listener->QueueTail = c->Index;
+        listener->Queue.Add(stack, c);
         if (stack->Link.Changed != null)
             stack->Link.Changed(stack->Link.Context, Handles.Of(stack, listener), Readiness.Acceptable);
     }
 
-    /// <summary>Takes the connection out of its listener's counts and queue.</summary>
+    /// <summary>Takes the connection out of its listener's lists.</summary>
     internal static void LeaveBacklog(Stack* stack, Connection* c)
     {
         Listener* listener = stack->Listeners + c->Listener;
-        listener->Pending--;
         c->Listener = -1;
-        if (!c->Queued)
-            return;
-        c->Queued = false;
-        short previous = -1;
-        for (short at = listener->QueueHead; at >= 0; previous = at, at = stack->Connections[at].QueueNext)
+        if (c->Queued)
         {
-            if (at != c->Index)
-                continue;
-            if (previous >= 0)
-                stack->Connections[previous].QueueNext = c->QueueNext;
-            else
-                listener->QueueHead = c->QueueNext;
-            if (listener->QueueTail == at)
-                listener->QueueTail = previous;
-            break;
+            c->Queued = false;
+            listener->Queue.Remove(stack, c);
+            return;
         }
-        c->QueueNext = -1;
+        listener->HalfOpen.Remove(stack, c);
+        stack->HalfOpen--;
     }
 
     /// <summary>Ends a listener: what it has not handed out is reset.</summary>
     internal static void CloseListener(Stack* stack, Listener* listener, ulong now)
     {
-        int index = (int)(listener - stack->Listeners);
-        for (int i = 0; i < stack->ConnectionCount; i++)
+        Connection* c;
+        while ((c = listener->Queue.First(stack)) != null || (c = listener->HalfOpen.First(stack)) != null)
         {
-            Connection* c = stack->Connections + i;
-            if (!c->InUse || c->Listener != index)
-                continue;
             TcpOutput.SendReset(stack, c, now);
             Tcp.Close(stack, c, 0);
         }
@@ -198,10 +249,33 @@ internal static unsafe class TcpOpen
         listener->Generation++;
     }
 
+    /// <summary>
+    /// Whether a port of an address (0: of all) is in use by a listener or a connection, other than by those that may share it: not by a listener,
+    /// and by connections only when both sides said so (SO_REUSEADDR as Linux has it).
+    /// </summary>
+    internal static bool IsTaken(Stack* stack, uint address, ushort port, bool reuse)
+    {
+        for (int i = 0; i < stack->ListenerCount; i++)
+        {
+            Listener* listener = stack->Listeners + i;
+            if (listener->InUse && listener->Port == port && Overlap(listener->Address, address))
+                return true;
+        }
+        for (int i = 0; i < stack->ConnectionTop; i++)
+        {
+            Connection* c = stack->Connections + i;
+            if (c->InUse && c->State != TcpState.Closed && c->LocalPort == port && Overlap(c->LocalAddress, address) && !(reuse && c->Reuse))
+                return true;
+        }
+        return false;
+    }
+
+    private static bool Overlap(uint one, uint other) => one == other || one == 0 || other == 0;
+
     /// <summary>A local port that makes the four numbers unique; 0 when there is none (RFC 6056 §3.3.3).</summary>
     internal static ushort EphemeralPort(Stack* stack, uint local, uint remote, ushort remotePort)
     {
-        uint offset = (uint)Tcp.Hash(stack, local, 0, remote, remotePort);
+        uint offset = (uint)KeyedHash.Of(stack, local, 0, remote, remotePort);
         for (uint i = 0; i < Tcp.EphemeralPorts; i++)
         {
             ushort port = (ushort)(Tcp.FirstEphemeralPort + (offset + stack->EphemeralCounter++) % Tcp.EphemeralPorts);

@@ -124,17 +124,17 @@ internal static unsafe partial class TcpOutput
         bool answer = (flags & TcpFlags.Ack) != 0;
         header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
         header.HasWindowShift = !answer || c->WindowScaling;
-        header.WindowShift = WindowShift(c);
+        header.WindowShift = WindowShift(stack->ReceiveBufferSize);
         header.SackPermitted = !answer || c->SackPermitted;
         header.HasTimestamps = !answer || c->TimestampsEnabled;
         header.SackCount = 0;
     }
 
     /// <summary>So that the whole ring can be offered in 16 bits (RFC 7323 §2.3).</summary>
-    internal static byte WindowShift(Connection* c)
+    internal static byte WindowShift(uint buffer)
     {
         byte shift = 0;
-        while ((c->ReceiveRingMask + 1) >> shift > 65535)
+        while (buffer >> shift > 65535)
             shift++;
         return shift;
     }
@@ -180,6 +180,29 @@ internal static unsafe partial class TcpOutput
         header.SackCount = filled;
     }
 
+    /// <summary>The answer to a SYN that is not kept: what a half-open connection would have sent.</summary>
+    internal static void SendCookie(Stack* stack, in Ipv4 ip, in TcpHeader syn, uint cookie, ulong now)
+    {
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
+        TcpHeader header = default;
+        header.SourcePort = syn.DestinationPort;
+        header.DestinationPort = syn.SourcePort;
+        header.Flags = TcpFlags.Syn | TcpFlags.Ack;
+        header.Sequence = cookie;
+        header.Acknowledgement = syn.Sequence + 1;
+        header.Window = (ushort)(stack->ReceiveBufferSize < 65535 ? stack->ReceiveBufferSize : 65535);
+        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
+        header.HasWindowShift = syn.HasWindowShift;
+        header.WindowShift = WindowShift(stack->ReceiveBufferSize);
+        header.SackPermitted = syn.SackPermitted;
+        header.HasTimestamps = syn.HasTimestamps;
+        header.TimestampEcho = syn.TimestampValue;
+        header.TimestampValue = (uint)(now / Tcp.Millisecond)
+            + TcpOpen.TimestampOffset(stack, ip.Destination, syn.DestinationPort, ip.Source, syn.SourcePort);
+        header.Emit(bytes + Output.TransportOffset);
+        SendAlone(stack, ip, bytes, header.Length, now);
+    }
+
     /// <summary>RST for a segment that belongs to no connection (RFC 9293 §3.5.2).</summary>
     internal static void SendResetFor(Stack* stack, in Ipv4 ip, in TcpHeader segment, int payloadLength, ulong now)
     {
@@ -201,11 +224,17 @@ internal static unsafe partial class TcpOutput
                 + ((segment.Flags & TcpFlags.Syn) != 0 ? 1u : 0) + ((segment.Flags & TcpFlags.Fin) != 0 ? 1u : 0);
         }
         header.Emit(bytes + Output.TransportOffset);
+        stack->Counters.ResetsSent++;
+        SendAlone(stack, ip, bytes, header.Length, now);
+    }
+
+    /// <summary>Answers a packet with a header that belongs to no connection.</summary>
+    private static void SendAlone(Stack* stack, in Ipv4 ip, byte* bytes, int length, ulong now)
+    {
         Transmission frame = default;
         frame.Header = bytes;
-        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + header.Length;
-        FinishChecksum(stack, ip.Destination, ip.Source, &frame, header.Length);
-        stack->Counters.ResetsSent++;
+        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
+        FinishChecksum(stack, ip.Destination, ip.Source, &frame, length);
         short hint = -1;
         Output.Send(stack, &frame, ip.Destination, ip.Source, Ipv4.ProtocolTcp, ref hint, hold: false, now);
     }

@@ -46,7 +46,7 @@ internal static unsafe partial class TcpOutput
     internal static void RunPending(Stack* stack, ulong now)
     {
         stack->OutputPending = false;
-        for (int i = 0; i < stack->ConnectionCount; i++)
+        for (int i = 0; i < stack->ConnectionTop; i++)
         {
             Connection* c = stack->Connections + i;
             if (c->InUse && c->OutputPending)

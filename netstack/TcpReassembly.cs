@@ -32,6 +32,9 @@ internal static unsafe class TcpReassembly
                 return false;
             payload.Truncate(room);
         }
+        // Without a ring it is as if the segment had been lost: it comes again.
+        if (payload.Length == 0 || !Rings.HasReceive(stack, c))
+            return false;
         uint length = (uint)payload.Length;
         if (sequence == c->ReceiveNext)
         {
@@ -124,6 +127,8 @@ internal static unsafe class TcpReassembly
     {
         c->ReceiveRingHead = (c->ReceiveRingHead + (uint)bytes) & c->ReceiveRingMask;
         c->Readable -= bytes;
+        if (c->Readable == 0 && c->OutOfOrderCount == 0)
+            Rings.GiveReceive(stack, c);
         if (!Tcp.CanReceiveData(c->State))
             return;
         uint size = c->ReceiveRingMask + 1;

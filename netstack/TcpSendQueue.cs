@@ -11,12 +11,12 @@ internal static unsafe class TcpSendQueue
     internal static int Free(Connection* c) => (int)c->SendRingMask + 1 - c->SendRingCount;
 
     /// <summary>Copies as many bytes as fit; 0 when none do.</summary>
-    internal static int Append(Stack* stack, Connection* c, ReadOnlySpan<byte> bytes)
+    internal static int Append(Stack* stack, Connection* c, ReadOnlySpan<byte> bytes, ulong now)
     {
         int length = Free(c);
         if (length > bytes.Length)
             length = bytes.Length;
-        if (length == 0)
+        if (length == 0 || !Rings.HasSend(stack, c, now))
             return 0;
         SendChunk* tail = c->ChunkTail >= 0 ? stack->Chunks + c->ChunkTail : null;
         if (tail == null || tail->IsPage)
@@ -109,6 +109,8 @@ internal static unsafe class TcpSendQueue
             if (chunk->Length == 0)
                 RemoveHead(stack, c);
         }
+        if (c->SendRingCount == 0)
+            Rings.GiveSend(stack, c);
         // The cursor may point at what is gone, or at a head that has become shorter.
         if (Tcp.Before(c->ChunkCursorSequence, c->QueueStart))
             c->ChunkCursor = -1;
@@ -119,6 +121,7 @@ internal static unsafe class TcpSendQueue
         while (c->ChunkHead >= 0)
             RemoveHead(stack, c);
         c->SendRingCount = 0;
+        Rings.GiveSend(stack, c);
         c->PageBytes = 0;
         c->QueueStart = c->QueueEnd;
     }

@@ -13,6 +13,9 @@ internal static unsafe class TcpTimers
     private const ulong FinWait2Time = 60 * Tcp.Second;
     private const int MostRetransmissions = 15, MostOrphanProbes = 8, MostSynRetransmissions = 6;
 
+    /// <summary>Linux's tcp_synack_retries: after 63 s a half-open connection is given up.</summary>
+    private const int MostSynAcknowledgementRetransmissions = 5;
+
     internal static void Stop(Connection* c)
     {
         c->RetransmitDeadline = c->ProbeDeadline = c->PersistDeadline = 0;
@@ -23,7 +26,7 @@ internal static unsafe class TcpTimers
     internal static void StartRetransmission(Stack* stack, Connection* c, ulong now)
     {
         c->RetransmitDeadline = now + c->RetransmissionTimeout;
-        stack->Schedule(c->RetransmitDeadline);
+        stack->Schedule(c, c->RetransmitDeadline);
     }
 
     internal static void StartPersist(Stack* stack, Connection* c, ulong now)
@@ -32,7 +35,7 @@ internal static unsafe class TcpTimers
             return;
         ulong interval = c->RetransmissionTimeout << (c->Backoff < 10 ? c->Backoff : 10);
         c->PersistDeadline = now + (interval < LargestTimeout ? interval : LargestTimeout);
-        stack->Schedule(c->PersistDeadline);
+        stack->Schedule(c, c->PersistDeadline);
     }
 
     /// <summary>Two round trips, plus the peer's delay when a single segment is out (RFC 8985 §7.2).</summary>
@@ -50,7 +53,7 @@ internal static unsafe class TcpTimers
         if (c->RetransmitDeadline != 0 && deadline >= c->RetransmitDeadline)
             return;
         c->ProbeDeadline = deadline;
-        stack->Schedule(deadline);
+        stack->Schedule(c, deadline);
     }
 
     internal static void DelayAcknowledgement(Stack* stack, Connection* c, ulong now)
@@ -58,13 +61,13 @@ internal static unsafe class TcpTimers
         if (c->AcknowledgeDeadline != 0)
             return;
         c->AcknowledgeDeadline = now + DelayedAcknowledgement;
-        stack->Schedule(c->AcknowledgeDeadline);
+        stack->Schedule(c, c->AcknowledgeDeadline);
     }
 
     internal static void Linger(Stack* stack, Connection* c, ulong time, ulong now)
     {
         c->LingerDeadline = now + time;
-        stack->Schedule(c->LingerDeadline);
+        stack->Schedule(c, c->LingerDeadline);
     }
 
     /// <summary>FIN-WAIT-2 without a user is not kept for ever.</summary>
@@ -77,7 +80,7 @@ internal static unsafe class TcpTimers
         if (!c->KeepAlive || !Tcp.IsSynchronized(c->State) || c->State == TcpState.TimeWait)
             return;
         c->KeepAliveDeadline = now + c->KeepAliveIdle;
-        stack->Schedule(c->KeepAliveDeadline);
+        stack->Schedule(c, c->KeepAliveDeadline);
     }
 
     /// <summary>A new measurement (RFC 6298 §2).</summary>
@@ -159,7 +162,8 @@ internal static unsafe class TcpTimers
         c->RetransmitDeadline = 0;
         if (c->SendMaximum == c->SendUnacknowledged && !c->OutputPending)
             return true;
-        int most = Tcp.IsSynchronized(c->State) ? MostRetransmissions : MostSynRetransmissions;
+        int most = Tcp.IsSynchronized(c->State) ? MostRetransmissions
+            : c->State == TcpState.SynReceived ? MostSynAcknowledgementRetransmissions : MostSynRetransmissions;
         if (c->Backoff >= most || IsGivenUp(c, now))
         {
             stack->Counters.TimedOut++;

@@ -71,10 +71,13 @@ public static unsafe partial class SocketCalls
             return 0;
         if (socket->Handle >= 0)
             return Errno.Invalid;
-        int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, (int)System.Math.Clamp(backlog, 1, 16));
+        // listen(2): as unsigned, at most somaxconn, and one more than it says may wait.
+        int most = (int)System.Math.Min((uint)backlog, Stack.MostBacklog - 1) + 1;
+        bool reserved = socket->LocalPort == Network.CommandPort;
+        int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved, socket->ReuseAddress);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
-        socket->Handle = handle;
+        Sockets.Attach(socket, handle);
         socket->Listening = true;
         return 0;
     }
@@ -115,7 +118,7 @@ public static unsafe partial class SocketCalls
             Network.Stack->Abort(handle, Clock.Monotonic);
             return Errno.TooManyFiles;
         }
-        accepted->Handle = handle;
+        Sockets.Attach(accepted, handle);
         accepted->NoDelay = socket->NoDelay;
         ApplyOptions(accepted);
         Network.Stack->GetEndpoints(handle, out Endpoints endpoints);
@@ -148,10 +151,11 @@ public static unsafe partial class SocketCalls
         if (socket->Handle < 0)
         {
             // 0.0.0.0 as a destination is this host (RFC 1122 §3.2.1.3 has it as a source only; Linux connects to itself).
-            int handle = Network.Stack->Connect(remote == 0 ? 0x7f000001 : remote, port, socket->LocalAddress, socket->LocalPort, Clock.Monotonic);
+            int handle = Network.Stack->Connect(remote == 0 ? 0x7f000001 : remote, port, socket->LocalAddress, socket->LocalPort,
+                Clock.Monotonic, reserved: Scheduler.Current->EffectiveUserId == 0, reuse: socket->ReuseAddress);
             if (handle < 0)
                 return Sockets.ErrnoOf(handle);
-            socket->Handle = handle;
+            Sockets.Attach(socket, handle);
             socket->Connecting = true;
             ApplyOptions(socket);
             if (file->NonBlocking)
@@ -186,8 +190,7 @@ public static unsafe partial class SocketCalls
         if (information.State != TcpState.Closed)
             return 0;
         int error = Network.Stack->TakeError(socket->Handle);
-        Network.Stack->Close(socket->Handle, Clock.Monotonic);
-        socket->Handle = -1;
+        Sockets.Leave(socket);
         return error < 0 ? Sockets.ErrnoOf(error) : Errno.ConnectionRefused;
     }
 

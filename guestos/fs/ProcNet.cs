@@ -6,9 +6,6 @@ namespace Guestos;
 /// <summary>/proc/net (proc(5)), out of the network stack's tables.</summary>
 public static unsafe class ProcNet
 {
-    /// <summary>More connection slots than any configuration has.</summary>
-    private const int MostConnections = 1024;
-
     public static void Make(ProcNode node, TextBuffer* text)
     {
         switch (node)
@@ -44,6 +41,12 @@ public static unsafe class ProcNet
         ProcText.Counter(text, "net_neighbour_unresolved"u8, counters.NeighbourUnresolved);
         ProcText.Counter(text, "tcp_segments_received"u8, counters.SegmentsReceived);
         ProcText.Counter(text, "tcp_segments_sent"u8, counters.SegmentsSent);
+        ProcText.Counter(text, "net_bad_source"u8, counters.Ipv4BadSource + counters.ArpBadSender);
+        ProcText.Counter(text, "tcp_cookies_sent"u8, counters.CookiesSent);
+        ProcText.Counter(text, "tcp_cookies_accepted"u8, counters.CookiesAccepted);
+        ProcText.Counter(text, "tcp_half_open_evicted"u8, counters.HalfOpenEvicted);
+        ProcText.Counter(text, "tcp_syn_dropped"u8, counters.SynDroppedBacklog + counters.SynDroppedTable);
+        ProcText.Counter(text, "tcp_rings_missing"u8, counters.RingsMissing);
         ProcText.Counter(text, "tcp_bad_checksum"u8, counters.TcpBadChecksum);
         ProcText.Counter(text, "tcp_outside_window"u8, counters.TcpOutsideWindow);
         ProcText.Counter(text, "tcp_resets_sent"u8, counters.ResetsSent);
@@ -77,7 +80,7 @@ public static unsafe class ProcNet
     {
         if (Network.Stack == null)
             return;
-        for (int index = 0; index < MostConnections; index++)
+        for (int index = 0; index < Network.Stack->ConnectionSlots; index++)
         {
             if (!Network.Stack->ConnectionAt(index, out ConnectionInformation information))
                 continue;

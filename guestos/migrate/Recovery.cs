@@ -22,6 +22,7 @@ internal static unsafe class Recovery
         ulong* arrival = (ulong*)DirectMap.At(block);
         Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival[1], counter: arrival[2]);
         var information = new StartInfo(startInfo, DirectMap.Base);
+        Entropy.Gather(information.CommandLine);
         // SAFETY: the loader laid the frames out in the firmware window, which the guest does not use.
         Network.OnArrival(information.CommandLine, CheckpointFork.ForkSockets, new ReadOnlySpan<byte>(arrival + 4, (int)Math.Min(arrival[0], 1 << 20)));
         RateLimit.WakeAll();

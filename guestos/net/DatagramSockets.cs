@@ -20,7 +20,7 @@ internal static unsafe class DatagramSockets
             : Network.Stack->OpenUdp(socket->LocalAddress, socket->LocalPort, Clock.Monotonic);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
-        socket->Handle = handle;
+        Sockets.Attach(socket, handle);
         return 0;
     }
 

@@ -13,7 +13,16 @@ namespace Guestos;
 /// </summary>
 public static unsafe class Network
 {
-    private const int Connections = 48;
+    /// <summary>
+    /// Connections by memory, one for so many frames: a table entry, since what they hold in buffers is lent while it is needed. A few are kept
+    /// for those that the guest needs to be ruled and to move: the command port's, and those that privileged programs open.
+    /// </summary>
+    private const ulong FramesPerConnection = 8, FewestConnections = 512, MostConnections = 8192;
+    private const int ReservedConnections = 32;
+
+    /// <summary>Where the guest is told to move (docs/protocols.md).</summary>
+    public const ushort CommandPort = 1708;
+
     private const int Mtu = 1500;
     private const int ReceiveBuffers = 96;
 
@@ -56,15 +65,19 @@ public static unsafe class Network
         Gateway = configuration.Gateway;
         configuration.SecretLow = secretLow;
         configuration.SecretHigh = secretHigh;
-        configuration.Connections = Connections;
-        configuration.Listeners = 16;
-        configuration.DatagramSockets = 12;
-        configuration.ReceiveBuffer = 32 * 1024;
-        configuration.SendBuffer = 32 * 1024;
+        ulong connections = Frames.Total / FramesPerConnection;
+        configuration.Connections = (int)Math.Clamp(connections, FewestConnections, MostConnections);
+        configuration.ReservedConnections = ReservedConnections;
+        configuration.Listeners = 256;
+        configuration.DatagramSockets = 256;
+        configuration.Neighbours = 128;
+        configuration.ReceiveBuffer = RingPool.Size;
+        configuration.SendBuffer = RingPool.Size;
+        configuration.DatagramBuffer = 128 * 1024;
         configuration.SendChunks = 640;
         ulong size = Netstack.Stack.RequiredMemory(configuration);
         ulong block = Frames.AllocateContiguous((int)((size + Frames.Size - 1) / Frames.Size));
-        if (size == 0 || block == 0)
+        if (size == 0 || block == 0 || !RingPool.Start() || !Sockets.Start(configuration))
             Panic.Stop("no memory for the network stack"u8);
         s_stack = Netstack.Stack.Init(DirectMap.At(block), size, configuration);
         if (s_stack == null)
@@ -74,6 +87,9 @@ public static unsafe class Network
         // What came before the device was asked for an interrupt will not interrupt.
         Poll();
     }
+
+    /// <summary>Nothing that was given to the device is still to be read by it.</summary>
+    public static bool IsTransmitted => !s_deviceUp || s_device.IsTransmitted();
 
     /// <summary>When <see cref="Tick"/> is needed next, on the clock of <see cref="Clock.Monotonic"/>.</summary>
     public static ulong NextDeadline => s_stack != null ? s_stack->NextDeadline() : ulong.MaxValue;
@@ -205,6 +221,8 @@ public static unsafe class Network
         Link link = default;
         link.Transmit = &Transmit;
         link.ResolveFrame = &ResolveFrame;
+        link.TakeRing = &RingPool.Take;
+        link.GiveRing = &RingPool.Give;
         link.Changed = &OnChanged;
         link.Mtu = Mtu;
         // Checksums are done below the stack in any case: by the device, or in the copy that the device is given.
@@ -295,6 +313,9 @@ public static unsafe class Network
         s_stack->ChangeLink(MakeLink());
         if (s_deviceUp)
             s_stack->ChangeHardwareAddress(s_device.HardwareAddress);
+        Span<ulong> secrets = stackalloc ulong[2];
+        Randomness.Fill(System.Runtime.InteropServices.MemoryMarshal.AsBytes(secrets));
+        s_stack->Stir(secrets[0], secrets[1], now);
         // The migration's connections end here without a word.
         foreach (int socket in migrationSockets)
             s_stack->Forget(socket);

@@ -21,8 +21,10 @@ internal enum SocketKind : byte
 /// </summary>
 internal unsafe struct Socket
 {
+    /// <summary>Neighbours in the list of all sockets.</summary>
+    public Socket* Next, Previous;
+
     public SocketKind Kind;
-    public bool InUse;
     public bool Bound;
     public bool Listening;
 
@@ -34,6 +36,19 @@ internal unsafe struct Socket
     public bool WantsRoom;
     public bool NoDelay;
     public bool KeepAlive;
+
+    // Options as they were set, for connections that are still to come and for those who ask.
+    public bool Corked, ReuseAddress, Broadcast, LingerOn;
+
+    /// <summary>IP_PMTUDISC_DO or PROBE: nothing is cut into fragments.</summary>
+    public bool DoNotFragment;
+    public int LingerSeconds, Priority, TypeOfService;
+
+    /// <summary>Bytes that SO_SNDBUF and SO_RCVBUF answer, 0 for what is so.</summary>
+    public int SendBuffer, ReceiveBuffer;
+
+    /// <summary>Seconds, and for TCP_USER_TIMEOUT milliseconds; 0 for the default.</summary>
+    public int KeepAliveIdle, KeepAliveInterval, KeepAliveCount, UserTimeout;
 
     /// <summary>Handle of the stack, or −1 while there is none.</summary>
     public int Handle;

@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.CompilerServices;
 using Netstack;
 
 namespace Guestos;
@@ -7,40 +6,103 @@ namespace Guestos;
 /// <summary>The table of sockets, and sleeping on them. Calls return a value or −errno.</summary>
 internal static unsafe class Sockets
 {
-    public const int Capacity = 96;
+    // By the place of their handle among the stack's sockets.
+    private static Socket** s_byHandle;
+    private static int s_connections, s_listeners, s_places;
 
-    [InlineArray(Capacity)]
-    private struct Table
+    /// <summary>All sockets, the newest first.</summary>
+    private static Socket* s_all;
+
+    /// <summary>Makes the table for a stack of this size. False without memory.</summary>
+    public static bool Start(in StackConfiguration stack)
     {
-        private Socket first;
+        s_connections = stack.Connections;
+        s_listeners = stack.Listeners;
+        s_places = s_connections + s_listeners + stack.DatagramSockets;
+        ulong table = Frames.AllocateContiguous((s_places * sizeof(Socket*) + Frames.Size - 1) / Frames.Size);
+        s_byHandle = (Socket**)DirectMap.At(table);
+        return table != 0;
     }
 
-    private static Table s_table;
-
-    // SAFETY: statics of the image never move; the index is below Capacity.
-    private static Socket* At(int index) => (Socket*)Unsafe.AsPointer(ref s_table) + index;
-
+    /// <summary>A socket that the stack knows nothing of yet; null without memory.</summary>
     public static Socket* Allocate(SocketKind kind)
     {
-        for (int i = 0; i < Capacity; i++)
-        {
-            Socket* socket = At(i);
-            if (socket->InUse)
-                continue;
-            *socket = default;
-            socket->InUse = true;
-            socket->Kind = kind;
-            socket->Handle = -1;
-            return socket;
-        }
-        return null;
+        Socket* socket = Objects.Allocate<Socket>();
+        if (socket == null)
+            return null;
+        socket->Kind = kind;
+        socket->Handle = -1;
+        socket->Next = s_all;
+        if (s_all != null)
+            s_all->Previous = socket;
+        s_all = socket;
+        return socket;
     }
 
     public static void Free(Socket* socket)
     {
-        if (socket->Handle >= 0)
-            Network.Stack->Close(socket->Handle, Clock.Monotonic);
-        *socket = default;
+        Leave(socket, socket->LingerOn && socket->LingerSeconds == 0);
+        if (socket->Previous != null)
+            socket->Previous->Next = socket->Next;
+        else
+            s_all = socket->Next;
+        if (socket->Next != null)
+            socket->Next->Previous = socket->Previous;
+        Objects.Free(socket);
+    }
+
+    /// <summary>The stack has made a handle for the socket.</summary>
+    public static void Attach(Socket* socket, int handle)
+    {
+        socket->Handle = handle;
+        s_byHandle[PlaceOf(handle)] = socket;
+    }
+
+    /// <summary>Gives the stack's handle up, if there is one; what the connection has not sent is lost if <paramref name="abort"/>.</summary>
+    public static void Leave(Socket* socket, bool abort = false)
+    {
+        int handle = socket->Handle;
+        if (handle < 0)
+            return;
+        socket->Handle = -1;
+        Socket** place = s_byHandle + PlaceOf(handle);
+        if (*place == socket)
+            *place = null;
+        if (abort)
+            Network.Stack->Abort(handle, Clock.Monotonic);
+        else
+            Network.Stack->Close(handle, Clock.Monotonic);
+    }
+
+    private static int PlaceOf(int handle)
+    {
+        int index = Handles.IndexOf(handle);
+        return index < Handles.FirstListener ? index
+            : index < Handles.FirstDatagram ? s_connections + index - Handles.FirstListener
+            : s_connections + s_listeners + index - Handles.FirstDatagram;
+    }
+
+    private static Socket* Find(int handle)
+    {
+        // SAFETY: handles are the stack's own, so the place is one of the table's.
+        Socket* socket = s_byHandle[PlaceOf(handle)];
+        return socket != null && socket->Handle == handle ? socket : null;
+    }
+
+    /// <summary>
+    /// Whether another TCP socket is in the way of binding this one (Linux, inet_csk_bind_conflict): same port, addresses that overlap, unless both
+    /// set SO_REUSEADDR and the other does not listen.
+    /// </summary>
+    public static bool IsPortTaken(Socket* socket, uint address, ushort port)
+    {
+        for (Socket* other = s_all; other != null; other = other->Next)
+        {
+            if (other != socket && other->Kind == SocketKind.Stream && other->Bound && other->LocalPort == port
+                && (other->LocalAddress == address || other->LocalAddress == 0 || address == 0)
+                && !(socket->ReuseAddress && other->ReuseAddress && !other->Listening))
+                return true;
+        }
+        return Network.Stack->IsPortTaken(address, port, socket->ReuseAddress);
     }
 
     /// <summary>The stack says that something about a handle has changed, and what may hold now; None: its state.</summary>
@@ -61,9 +123,8 @@ internal static unsafe class Sockets
     /// <summary>Everything may have changed: the machine did.</summary>
     public static void WakeAll()
     {
-        for (int i = 0; i < Capacity; i++)
-            if (At(i)->InUse)
-                Readiness.Changed(&At(i)->Queue, PollEvents.All);
+        for (Socket* socket = s_all; socket != null; socket = socket->Next)
+            Readiness.Changed(&socket->Queue, PollEvents.All);
     }
 
     /// <summary>Sleeps until something about the socket changes. 0, or -EAGAIN at the deadline, or -EINTR.</summary>
@@ -210,14 +271,6 @@ internal static unsafe class Sockets
         if (corked)
             Network.Stack->Cork(handle, true, Clock.Monotonic);
         return left < 0 ? ErrnoOf(left) : result;
-    }
-
-    private static Socket* Find(int handle)
-    {
-        for (int i = 0; i < Capacity; i++)
-            if (At(i)->InUse && At(i)->Handle == handle)
-                return At(i);
-        return null;
     }
 
     // ---- readiness ----

@@ -57,6 +57,37 @@ public sealed unsafe class Host : IDisposable
             throw new InvalidOperationException("the configuration is refused");
     }
 
+    /// <summary>Rings that are out, and the most that there may be.</summary>
+    public HashSet<IntPtr> Rings { get; } = [];
+
+    public int MostRings { get; set; } = int.MaxValue;
+
+    /// <summary>The same with rings that are lent while they are needed.</summary>
+    public static StackConfiguration WithRings(StackConfiguration configuration)
+    {
+        configuration.Link.TakeRing = &TakeRing;
+        configuration.Link.GiveRing = &GiveRing;
+        return configuration;
+    }
+
+    private static byte* TakeRing(void* context, int length, bool reserved)
+    {
+        Host host = Of(context);
+        if (host.Rings.Count >= host.MostRings && !reserved)
+            return null;
+        byte* ring = (byte*)NativeMemory.Alloc((nuint)length);
+        new Span<byte>(ring, length).Fill(0xa5);
+        host.Rings.Add((IntPtr)ring);
+        return ring;
+    }
+
+    private static void GiveRing(void* context, byte* ring, int length, bool sent)
+    {
+        if (!Of(context).Rings.Remove((IntPtr)ring))
+            throw new InvalidOperationException("a ring is given back that was not taken");
+        NativeMemory.Free(ring);
+    }
+
     public void Receive(byte[] frame, ulong now, FrameFlags flags = FrameFlags.None)
     {
         fixed (byte* at = frame)
@@ -106,6 +137,8 @@ public sealed unsafe class Host : IDisposable
 
     public void Dispose()
     {
+        foreach (IntPtr ring in Rings)
+            NativeMemory.Free((void*)ring);
         foreach (IntPtr page in Pages.Values)
             NativeMemory.Free((void*)page);
         NativeMemory.AlignedFree(_memory);

@@ -23,7 +23,7 @@ public sealed unsafe class HostileTests
             c.ReceiveBuffer = 8192;
             c.SendBuffer = 8192;
             c.TimeWaitMilliseconds = 100;
-            return c;
+            return seed % 2 == 0 ? Host.WithRings(c) : c;
         });
         List<byte[]> seen = [];
         pair.Inspect = (_, frame) =>
@@ -219,6 +219,7 @@ public sealed unsafe class HostileTests
             Connection* c = stack->Connections + i;
             if (!c->InUse)
                 continue;
+            Assert.True(i < stack->ConnectionTop);
             used++;
             Connection* found = Tcp.Find(stack, c->LocalAddress, c->LocalPort, c->RemoteAddress, c->RemotePort);
             Assert.True(c->State == TcpState.Closed ? found != c : found == c);
@@ -241,16 +242,44 @@ public sealed unsafe class HostileTests
             CheckRanges(c->SackedEdges, c->SackedCount, c->SendUnacknowledged, c->SendMaximum);
         }
         Assert.Equal(stack->ConnectionCount, free + used);
+        Assert.Equal(free, stack->FreeConnections);
         Assert.Equal(stack->ChunkCount, FreeChunks(stack) + chunks);
         Assert.Equal(stack->FreeChunks, FreeChunks(stack));
+        int allHalfOpen = 0;
         for (int i = 0; i < stack->ListenerCount; i++)
         {
-            int pending = 0;
+            if (!stack->Listeners[i].InUse)
+                continue;
+            int halfOpen = 0, queued = 0;
             for (int k = 0; k < stack->ConnectionCount; k++)
-                pending += stack->Connections[k].InUse && stack->Connections[k].Listener == i ? 1 : 0;
-            if (stack->Listeners[i].InUse)
-                Assert.Equal(pending, stack->Listeners[i].Pending);
+            {
+                Connection* c = stack->Connections + k;
+                if (c->InUse && c->Listener == i)
+                    _ = c->Queued ? queued++ : halfOpen++;
+            }
+            CheckList(stack, stack->Listeners[i].HalfOpen, halfOpen);
+            CheckList(stack, stack->Listeners[i].Queue, queued);
+            allHalfOpen += halfOpen;
         }
+        Assert.Equal(allHalfOpen, stack->HalfOpen);
+        int waiting = 0;
+        for (int k = 0; k < stack->ConnectionCount; k++)
+            waiting += stack->Connections[k].InUse && stack->Connections[k].State == TcpState.TimeWait ? 1 : 0;
+        CheckList(stack, stack->TimeWaiting, waiting);
+    }
+
+    private static void CheckList(Stack* stack, ConnectionList list, int expected)
+    {
+        Assert.Equal(expected, list.Count);
+        int count = 0;
+        short previous = -1;
+        for (Connection* c = list.First(stack); c != null; c = ConnectionList.Next(stack, c))
+        {
+            Assert.Equal(previous, c->QueuePrevious);
+            previous = c->Index;
+            count++;
+        }
+        Assert.Equal(expected, count);
     }
 
     private static int FreeChunks(Stack* stack)

@@ -1,0 +1,93 @@
+namespace Netstack;
+
+/// <summary>
+/// The rings of connections. They are part of the stack's memory, or, where the owner has some to lend (<see cref="Link.TakeRing"/>), held only
+/// while there are bytes in them: a connection that is idle costs its table entry.
+/// </summary>
+internal static unsafe class Rings
+{
+    /// <summary>How often those who wait for a ring look for one.</summary>
+    private const ulong RetryInterval = 10 * Tcp.Millisecond;
+
+    internal static bool HasSend(Stack* stack, Connection* c, ulong now)
+    {
+        if (c->SendRing != null)
+            return true;
+        c->SendRing = Take(stack, c->SendRingMask + 1, c->Reserved);
+        c->WaitsForRing = c->SendRing == null;
+        if (c->SendRing != null)
+            return true;
+        stack->RingWaiters = true;
+        stack->Schedule(now + RetryInterval);
+        return false;
+    }
+
+    internal static bool HasReceive(Stack* stack, Connection* c)
+    {
+        if (c->ReceiveRing == null)
+            c->ReceiveRing = Take(stack, c->ReceiveRingMask + 1, c->Reserved);
+        return c->ReceiveRing != null;
+    }
+
+    /// <summary>The ring is empty: everything in it was acknowledged, or nobody needs it any more.</summary>
+    internal static void GiveSend(Stack* stack, Connection* c)
+    {
+        if (stack->Link.GiveRing == null || c->SendRing == null)
+            return;
+        stack->Link.GiveRing(stack->Link.Context, c->SendRing, (int)c->SendRingMask + 1, true);
+        c->SendRing = null;
+    }
+
+    internal static void GiveReceive(Stack* stack, Connection* c)
+    {
+        if (stack->Link.GiveRing == null || c->ReceiveRing == null)
+            return;
+        stack->Link.GiveRing(stack->Link.Context, c->ReceiveRing, (int)c->ReceiveRingMask + 1, false);
+        c->ReceiveRing = null;
+    }
+
+    /// <summary>Those who had no ring may try again.</summary>
+    internal static void Wake(Stack* stack)
+    {
+        if (!stack->RingWaiters)
+            return;
+        stack->RingWaiters = false;
+        for (int i = 0; i < stack->ConnectionTop; i++)
+        {
+            Connection* c = stack->Connections + i;
+            if (!c->InUse || !c->WaitsForRing)
+                continue;
+            c->WaitsForRing = false;
+            Tcp.Changed(stack, c, Readiness.Writable);
+        }
+    }
+
+    /// <summary>The queue of a datagram socket: the whole, or what a connection has where there is not so much in one piece.</summary>
+    internal static bool HasQueue(Stack* stack, DatagramSocket* socket)
+    {
+        if (socket->Ring != null)
+            return true;
+        uint length = stack->DatagramBufferSize;
+        socket->Ring = Take(stack, length, reserved: false);
+        if (socket->Ring == null && length > stack->ReceiveBufferSize)
+            socket->Ring = Take(stack, length = stack->ReceiveBufferSize, reserved: false);
+        socket->RingMask = length - 1;
+        return socket->Ring != null;
+    }
+
+    internal static void GiveQueue(Stack* stack, DatagramSocket* socket)
+    {
+        if (stack->Link.GiveRing == null || socket->Ring == null)
+            return;
+        stack->Link.GiveRing(stack->Link.Context, socket->Ring, (int)socket->RingMask + 1, false);
+        socket->Ring = null;
+    }
+
+    private static byte* Take(Stack* stack, uint length, bool reserved)
+    {
+        byte* ring = stack->Link.TakeRing == null ? null : stack->Link.TakeRing(stack->Link.Context, (int)length, reserved);
+        if (ring == null)
+            stack->Counters.RingsMissing++;
+        return ring;
+    }
+}
