@@ -115,6 +115,19 @@ public sealed unsafe partial class Cpu
     /// <summary>Runs until something outside the processor is needed.</summary>
     public CpuExit Run()
     {
+        HostFloat.Enter(s);
+        try
+        {
+            return RunInside();
+        }
+        finally
+        {
+            HostFloat.Leave(s);
+        }
+    }
+
+    private CpuExit RunInside()
+    {
         for (; ; )
         {
             if (Volatile.Read(ref attention) != 0 && Interlocked.Exchange(ref attention, 0) != 0)

@@ -53,6 +53,7 @@ internal sealed unsafe partial class BlockBuilder
                 ref var op = ref Emit(&X87.StoreRegister);
                 op.Dst = (ushort)i.Op0Register.GetNumber();
                 op.Disp = i.Mnemonic == Mnemonic.Fst ? 0 : 1;
+                op.Imm = i.Mnemonic == Mnemonic.Fstpnce ? 1u : 0;
                 return false;
             }
             case Mnemonic.Fst or Mnemonic.Fstp or Mnemonic.Fist or Mnemonic.Fistp or Mnemonic.Fisttp:

@@ -169,6 +169,14 @@ internal sealed unsafe partial class BlockBuilder
     private bool MmxFromVector(in Instruction i, Handler handler)
     {
         ushort source = VectorSource(in i, 1);
+        if (i.Mnemonic is Mnemonic.Cvtps2pi or Mnemonic.Cvttps2pi)
+        {
+            // The upper half takes no part, so it must raise no flag.
+            ref var cut = ref Emit(&Sse128.MoveLowZero);
+            cut.Dst = xmmTempOffset;
+            cut.Src = source;
+            source = xmmTempOffset;
+        }
         ref var convert = ref Emit(handler);
         convert.Dst = mmxLeftOffset;
         convert.Src = source;
@@ -193,6 +201,8 @@ internal sealed unsafe partial class BlockBuilder
         op.Dst = Output(in i, 0);
         op.Src = MmxRegister(i.Op1Register);
         FinishOutput(in i, 0);
+        // After the store, which may fault.
+        Emit(&Mmx.Enter);
         return false;
     }
 }

@@ -212,8 +212,14 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Pmovmskb: return ToGeneral(in i, &Sse128.Pmovmskb);
             case Mnemonic.Movmskps: return ToGeneral(in i, &Sse128.Movmskps);
             case Mnemonic.Movmskpd: return ToGeneral(in i, &Sse128.Movmskpd);
-            case Mnemonic.Comiss or Mnemonic.Ucomiss: return VectorPair(in i, &Sse128.Comiss);
-            case Mnemonic.Comisd or Mnemonic.Ucomisd: return VectorPair(in i, &Sse128.Comisd);
+            case Mnemonic.Comiss or Mnemonic.Ucomiss:
+                VectorPair(in i, &Sse128.Comiss);
+                Slots[SlotCount - 1].Imm = i.Mnemonic == Mnemonic.Ucomiss ? 1u : 0;
+                return false;
+            case Mnemonic.Comisd or Mnemonic.Ucomisd:
+                VectorPair(in i, &Sse128.Comisd);
+                Slots[SlotCount - 1].Imm = i.Mnemonic == Mnemonic.Ucomisd ? 1u : 0;
+                return false;
             case Mnemonic.Ptest: return VectorPair(in i, &Sse128.Ptest);
             case Mnemonic.Cvtsi2ss: return FromGeneral(in i, &Sse128.Cvtsi2ss32, &Sse128.Cvtsi2ss64);
             case Mnemonic.Cvtsi2sd: return FromGeneral(in i, &Sse128.Cvtsi2sd32, &Sse128.Cvtsi2sd64);

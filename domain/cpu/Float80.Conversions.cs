@@ -81,7 +81,8 @@ internal ref partial struct Float80Math
             Exceptions |= Inexact;
             if (tiny)
                 Exceptions |= Underflow;
-            if (RoundsUp(a.Negative, (kept & 1) != 0, half, more))
+            Up = RoundsUp(a.Negative, (kept & 1) != 0, half, more);
+            if (Up)
                 kept++;
         }
         // kept carries the integer bit: adding it to the exponent field minus one also handles a carry out of the fraction.
@@ -90,6 +91,7 @@ internal ref partial struct Float80Math
         {
             Exceptions |= Overflow | Inexact;
             bool toInfinity = rounding == 0 || (rounding == 1 && a.Negative) || (rounding == 2 && !a.Negative);
+            Up = toInfinity;
             result = toInfinity ? infinity : infinity - 1;
         }
         return sign | result;
@@ -117,6 +119,7 @@ internal ref partial struct Float80Math
         if (right < 0 || whole.Significand >> right > limit)
         {
             Exceptions = (ushort)(before | Invalid);
+            Up = false;
             return indefinite;
         }
         ulong magnitude = whole.Significand >> right;
@@ -152,7 +155,8 @@ internal ref partial struct Float80Math
         if (!half && !more)
             return a;
         Exceptions |= Inexact;
-        if (!truncate && RoundsUp(a.Negative, (kept & 1) != 0, half, more))
+        Up = !truncate && RoundsUp(a.Negative, (kept & 1) != 0, half, more);
+        if (Up)
             kept++;
         if (kept == 0)
             return Float80.Zero(a.Negative);

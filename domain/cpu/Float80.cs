@@ -59,6 +59,9 @@ internal ref partial struct Float80Math(ushort control)
 
     public ushort Exceptions = 0;
 
+    /// <summary>The last rounding went away from zero: C1.</summary>
+    public bool Up = false;
+
     private readonly bool RoundsUp(bool negative, bool odd, bool half, bool more) => rounding switch
     {
         0 => half && (more || odd),
@@ -113,7 +116,8 @@ internal ref partial struct Float80Math(ushort control)
             Exceptions |= Inexact;
             if (tiny)
                 Exceptions |= Underflow;
-            if (RoundsUp(negative, (kept >> dropped & 1) != 0, half, more))
+            Up = RoundsUp(negative, (kept >> dropped & 1) != 0, half, more);
+            if (Up)
             {
                 ulong before = kept;
                 kept += mask + 1;
@@ -130,6 +134,7 @@ internal ref partial struct Float80Math(ushort control)
         {
             Exceptions |= Overflow | Inexact;
             bool toInfinity = rounding == 0 || (rounding == 1 && negative) || (rounding == 2 && !negative);
+            Up = toInfinity;
             return toInfinity ? Float80.Infinity(negative) : new Float80(ulong.MaxValue & ~mask, (ushort)(0x7ffe | (negative ? 0x8000 : 0)));
         }
         return new Float80(kept, (ushort)(exponent | (negative ? 0x8000 : 0)));
@@ -186,6 +191,9 @@ internal ref partial struct Float80Math(ushort control)
             return a.Significand > b.Significand ? a.Quieted : b.Quieted;
         return a.Negative ? b.Quieted : a.Quieted;
     }
+
+    /// <summary>The result of an invalid operation.</summary>
+    public Float80 Refuse() => NotANumber();
 
     private Float80 NotANumber()
     {

@@ -16,6 +16,13 @@ internal static unsafe class Mmx
         s->FpuValid = 0xff;
     }
 
+    /// <summary>What every MMX instruction does to the x87 state.</summary>
+    public static void Enter(CpuState* s, Op* op)
+    {
+        Enter(s);
+        op[1].Handler(s, op + 1);
+    }
+
     public static void Begin(CpuState* s, Op* op)
     {
         Enter(s);
@@ -61,10 +68,9 @@ internal static unsafe class Mmx
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>MOVQ, MOVD and MOVNTQ from an MMX register to a general one or Temp.</summary>
+    /// <summary>MOVQ, MOVD and MOVNTQ from an MMX register to a general one or Temp. <see cref="Enter(CpuState*, Op*)"/> must follow.</summary>
     public static void Store<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
-        Enter(s);
         TSize.SetRegister((byte*)s + op->Dst, *(ulong*)((byte*)s + op->Src));
         op[1].Handler(s, op + 1);
     }

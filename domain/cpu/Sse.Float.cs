@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Domain;
 
-/// <summary>Floating point operations. They run with the host's defaults: rounding to nearest, exceptions masked.</summary>
+/// <summary>Floating point operations. They run under the guest's MXCSR; see <see cref="HostFloat"/>.</summary>
 internal static unsafe partial class Sse128
 {
     public static void Addps(CpuState* s, Op* op)
@@ -327,13 +327,13 @@ internal static unsafe partial class Sse128
 
     public static void Cvtps2dq(CpuState* s, Op* op)
     {
-        D<int>(s, op) = Sse2.ConvertToVector128Int32(Rounded(s, S<float>(s, op)));
+        D<int>(s, op) = Sse2.ConvertToVector128Int32(S<float>(s, op));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtpd2dq(CpuState* s, Op* op)
     {
-        D<int>(s, op) = Sse2.ConvertToVector128Int32(Rounded(s, S<double>(s, op)));
+        D<int>(s, op) = Sse2.ConvertToVector128Int32(S<double>(s, op));
         op[1].Handler(s, op + 1);
     }
 

