@@ -319,7 +319,7 @@ public sealed unsafe partial class Cpu
             2 => !system && (!code || readable),
             _ => !system && !code && readable,
         };
-        value = question == 0 ? (uint)(descriptor >> 32) & 0x00f0_ff00 : Segment.LimitOf(descriptor);
+        value = question == 0 ? (uint)(descriptor >> 32) & 0x00ff_ff00 : Segment.LimitOf(descriptor);
         return true;
     }
 

@@ -64,7 +64,7 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Les: return LoadPointer(in i, Cpu.SegmentEs);
             case Mnemonic.Lfs: return LoadPointer(in i, Cpu.SegmentFs);
             case Mnemonic.Lgs: return LoadPointer(in i, Cpu.SegmentGs);
-            case Mnemonic.Into: Emit(&SystemOps.InterruptOnOverflow); return false;
+            case Mnemonic.Into: Emit(&SystemOps.InterruptOnOverflow).Imm = 4; return false;
             case Mnemonic.Invlpg: AtAddress(in i, &SystemOps.InvalidatePage, 0); return true;
             case Mnemonic.Invd or Mnemonic.Wbinvd: Emit(&SystemOps.PrivilegedNop); return false;
             case Mnemonic.Rdmsr: Emit(&SystemOps.ReadModelSpecific); return false;

@@ -76,7 +76,7 @@ internal static unsafe class SystemOps
         s->Exit = ExitReason.Halt;
     }
 
-    /// <summary>INTO: INT 4 when OF is set.</summary>
+    /// <summary>INTO: INT Imm when OF is set.</summary>
     public static void InterruptOnOverflow(CpuState* s, Op* op)
     {
         if (!Flags.Overflow(s))
