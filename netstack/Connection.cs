@@ -94,6 +94,9 @@ internal unsafe struct Connection
     public bool FinQueued;
 
     public bool NoDelay, Corked;
+
+    /// <summary>Of what was sent last more follows.</summary>
+    public bool MoreFollows;
     public byte SendShift, ReceiveShift;
 
     /// <summary>Stream bytes per segment, timestamps subtracted.</summary>

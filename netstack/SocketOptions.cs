@@ -9,6 +9,7 @@ internal static unsafe class SocketOptions
         {
             case SocketOption.NoDelay:
                 c->NoDelay = value != 0;
+                c->MoreFollows &= !c->NoDelay;
                 if (c->NoDelay && Tcp.CanTransmitData(c->State))
                     TcpOutput.Run(stack, c, now);
                 return 0;

@@ -38,6 +38,18 @@ public unsafe partial struct Stack
         return Handles.Of(Self, free);
     }
 
+    /// <summary>As in <see cref="Listen"/>, for a listener that listens already.</summary>
+    public int SetBacklog(int listener, int backlog)
+    {
+        Listener* found = Handles.Listener(Self, listener);
+        if (found == null)
+            return SocketError.BadSocket;
+        if (backlog is < 1 or > MostBacklog)
+            return SocketError.Invalid;
+        found->Backlog = backlog;
+        return 0;
+    }
+
     /// <summary>A TCP port of an own address, or of all (0), that nobody uses; 0 when there is none.</summary>
     public ushort FreePort(uint address)
     {
@@ -102,8 +114,10 @@ public unsafe partial struct Stack
         return handle;
     }
 
-    /// <summary>Queues bytes. Returns how many were taken (1 or more), or WouldBlock, NotConnected, ShutDown, or what broke the connection.</summary>
-    public int Send(int socket, ReadOnlySpan<byte> bytes, ulong now)
+    /// <summary>
+    /// Queues bytes; less than a segment of them waits for more when <paramref name="more"/> follows (MSG_MORE). Returns how many were taken (1 or more), or WouldBlock, NotConnected, ShutDown, or what broke the connection.
+    /// </summary>
+    public int Send(int socket, ReadOnlySpan<byte> bytes, ulong now, bool more = false)
     {
         Stack* stack = Self;
         Connection* c = Handles.Connection(stack, socket);
@@ -113,6 +127,7 @@ public unsafe partial struct Stack
         if (bytes.Length == 0)
             return 0;
         int taken = TcpSendQueue.Append(stack, c, bytes, now);
+        c->MoreFollows = more && taken == bytes.Length;
         if (taken == 0)
             return SocketError.WouldBlock;
         if (Tcp.CanTransmitData(c->State))
@@ -143,6 +158,22 @@ public unsafe partial struct Stack
         return length;
     }
 
+    /// <summary>Sends what waits for more that does not come (<see cref="Send"/>).</summary>
+    public int Push(int socket, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        if (!c->MoreFollows)
+            return 0;
+        c->MoreFollows = false;
+        if (Tcp.CanTransmitData(c->State))
+            TcpOutput.Run(stack, c, now);
+        Loopback.Drain(stack, now);
+        return 0;
+    }
+
     /// <summary>While on, only full segments leave (MSG_MORE, TCP_CORK); turning it off sends the rest.</summary>
     public int Cork(int socket, bool on, ulong now)
     {
@@ -151,6 +182,7 @@ public unsafe partial struct Stack
         if (c == null)
             return SocketError.BadSocket;
         c->Corked = on;
+        c->MoreFollows = false;
         if (!on && Tcp.CanTransmitData(c->State))
             TcpOutput.Run(stack, c, now);
         Loopback.Drain(stack, now);
@@ -169,6 +201,14 @@ public unsafe partial struct Stack
         TcpReassembly.Consume(stack, c, copied, now);
         Loopback.Drain(stack, now);
         return copied;
+    }
+
+    /// <summary>How many bytes Receive would give, at least 1; or as <see cref="Receive"/>.</summary>
+    public int Available(int socket)
+    {
+        Connection* c = Handles.Connection(Self, socket);
+        int end = MayReceive(c);
+        return end == 1 ? c->Readable : end;
     }
 
     /// <summary>

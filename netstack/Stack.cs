@@ -112,6 +112,9 @@ public unsafe partial struct Stack
         return Ipv4.IsLoopback(address);
     }
 
+    /// <summary>True for the limited broadcast address and those of our networks.</summary>
+    public bool IsBroadcast(uint address) => Output.IsBroadcast(Self, address);
+
     /// <summary>Default router, 0 for none.</summary>
     public void SetGateway(uint gateway)
     {

@@ -265,7 +265,13 @@ internal static unsafe class TcpInput
         bool done = c->State is TcpState.Closing or TcpState.LastAck;
         if (c->State == TcpState.SynReceived)
             stack->Counters.ConnectionsFailed++;
-        Tcp.Close(stack, c, done ? 0 : c->State == TcpState.SynReceived ? SocketError.Refused : SocketError.Reset);
+        Tcp.Close(stack, c, done ? 0 : c->State switch
+        {
+            TcpState.SynReceived => SocketError.Refused,
+            // Who has read the end of the stream and writes on is told that nobody reads, as Linux does.
+            TcpState.CloseWait => SocketError.ShutDown,
+            _ => SocketError.Reset,
+        });
     }
 
     /// <summary>What every acceptable segment tells: the peer lives, its clock (RFC 7323 §4.3).</summary>

@@ -157,9 +157,10 @@ internal static unsafe partial class TcpOutput
     /// </summary>
     private static bool MaySendShort(Connection* c, int length, int queued)
     {
-        if (length == queued && !c->Corked && (c->NoDelay || c->FinQueued || c->SendNext == c->SendUnacknowledged))
+        bool corked = c->Corked || c->MoreFollows;
+        if (length == queued && !corked && (c->NoDelay || c->FinQueued || c->SendNext == c->SendUnacknowledged))
             return true;
-        if (length == queued && c->Corked && c->FinQueued)
+        if (length == queued && corked && c->FinQueued)
             return true;
         return length < queued && (uint)length >= c->LargestSendWindow / 2 && c->SendNext == c->SendUnacknowledged;
     }

@@ -34,6 +34,7 @@ public static class Errno
     public const long ReadOnly = -30;               // EROFS
     public const long TooManyLinks = -31;           // EMLINK
     public const long BrokenPipe = -32;             // EPIPE
+    public const long Domain = -33;                 // EDOM
     public const long Range = -34;                  // ERANGE
     public const long Deadlock = -35;               // EDEADLK
     public const long NameTooLong = -36;            // ENAMETOOLONG

@@ -86,6 +86,8 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         if (write ? !file->MayWrite : !file->MayRead)
             return Errno.BadDescriptor;
+        if (file->Kind == FileKind.Socket && offset == ulong.MaxValue)
+            return SocketCalls.Vectored(file, vectors, count, write);
         Files.Hold(file);
         ulong done = 0;
         long result = 0;

@@ -5,12 +5,11 @@ namespace Guestos;
 
 /// <summary>
 /// sendmsg(2) and recvmsg(2). A stream's vectors go one after the other; a datagram's are one datagram, which is brought together in the
-/// kernel's memory, because the stack takes and gives datagrams in one piece.
+/// kernel's memory, because the stack takes datagrams in one piece.
 /// </summary>
 public static unsafe partial class SocketCalls
 {
-    private const ulong MostVectors = 1024, LargestDatagram = 65507, DatagramRoom = 65536;
-    private const int Truncated = 0x20;
+    private const ulong MostVectors = 1024;
 
     // struct msghdr: name, namelen, iov, iovlen, control, controllen, flags (recvmsg(2)); 56 bytes.
     private struct MessageHeader
@@ -28,19 +27,19 @@ public static unsafe partial class SocketCalls
 
     public static long SendMessage(ulong descriptor, ulong message, ulong flags)
     {
-        long result = ReadMessage(descriptor, message, out MessageHeader header, out bool stream);
+        long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
         if (result < 0)
             return result;
-        return stream || header.VectorCount == 1 ? SendPieces(descriptor, in header, flags) : SendDatagram(descriptor, in header, flags);
+        return stream ? SendPieces(file, in header, flags) : SendDatagram(file, in header, flags);
     }
 
     public static long ReceiveMessage(ulong descriptor, ulong message, ulong flags)
     {
-        long result = ReadMessage(descriptor, message, out MessageHeader header, out bool stream);
+        long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
         if (result < 0)
             return result;
         int said = 0;
-        result = stream ? ReceivePieces(descriptor, in header, flags, out Endpoints from) : ReceiveDatagram(descriptor, in header, flags, out from, out said);
+        result = stream ? ReceivePieces(file, in header, flags, out Endpoints from) : ReceiveDatagram(file, in header, flags, out from, out said);
         if (result < 0)
             return result;
         if (!UserMemory.Writable(message, (ulong)sizeof(MessageHeader)))
@@ -49,21 +48,20 @@ public static unsafe partial class SocketCalls
         var at = (MessageHeader*)message;
         at->ControlLength = 0;
         at->Flags = said;
-        if (header.Name != 0)
+        if (header.Name == 0 || stream)
         {
-            if (header.NameLength < SocketAddress.Size || !UserMemory.Writable(header.Name, SocketAddress.Size))
-                return Errno.Fault;
-            SocketAddress.Write((byte*)header.Name, from.RemoteAddress, from.RemotePort);
-            at->NameLength = SocketAddress.Size;
+            at->NameLength = 0;
+            return result;
         }
-        return result;
+        long told = SocketAddress.Answer(header.Name, message + 8, from.RemoteAddress, from.RemotePort);
+        return told < 0 ? told : result;
     }
 
-    private static long ReadMessage(ulong descriptor, ulong message, out MessageHeader header, out bool stream)
+    private static long ReadMessage(ulong descriptor, ulong message, out File* file, out MessageHeader header, out bool stream)
     {
         header = default;
         stream = false;
-        long result = Get(descriptor, out _, out Socket* socket);
+        long result = Get(descriptor, out file, out Socket* socket);
         if (result < 0)
             return result;
         stream = socket->Kind == SocketKind.Stream;
@@ -88,100 +86,131 @@ public static unsafe partial class SocketCalls
         return true;
     }
 
-    private static long SendPieces(ulong descriptor, in MessageHeader header, ulong flags)
+    /// <summary>writev(2) and readv(2) of a socket: one send, one receive.</summary>
+    internal static long Vectored(File* file, ulong vectors, ulong count, bool write)
+    {
+        MessageHeader header = default;
+        header.Vectors = vectors;
+        header.VectorCount = count;
+        if (write)
+            return SocketFile.Of(file)->Kind == SocketKind.Stream ? SendPieces(file, in header, 0) : SendDatagram(file, in header, 0);
+        return SocketFile.Of(file)->Kind == SocketKind.Stream
+            ? ReceivePieces(file, in header, 0, out _) : ReceiveDatagram(file, in header, 0, out _, out _);
+    }
+
+    /// <summary>A stream's pieces are one send: no segment ends with a piece.</summary>
+    private static long SendPieces(File* file, in MessageHeader header, ulong flags)
     {
         long result = 0, total = 0;
+        // Held while sleeping: another thread may close the descriptor.
+        Files.Hold(file);
         for (ulong i = 0; i < header.VectorCount && result >= 0; i++)
         {
             if (!TryGetVector(in header, i, out Vector vector))
-                return total > 0 ? total : Errno.Fault;
+            {
+                result = Errno.Fault;
+                break;
+            }
             Transfer from = Transfer.User(vector.Base, vector.Length);
             if (from.Count == 0 && header.VectorCount > 1)
                 continue;
-            result = SendOne(descriptor, ref from, flags, header.Name, header.NameLength);
+            result = SendOne(file, ref from, i + 1 < header.VectorCount ? flags | More : flags, header.Name, header.NameLength);
             total += Math.Max(result, 0);
             if (from.Count > 0)
                 break;
         }
+        // The last one may have been empty, or not all of it was taken.
+        Socket* socket = SocketFile.Of(file);
+        if ((flags & More) == 0 && total > 0 && socket->Handle >= 0)
+            Network.Stack->Push(socket->Handle, Clock.Monotonic);
+        SocketDescriptors.Release(file);
         return total > 0 ? total : result;
     }
 
-    private static long ReceivePieces(ulong descriptor, in MessageHeader header, ulong flags, out Endpoints from)
+    private static long ReceivePieces(File* file, in MessageHeader header, ulong flags, out Endpoints from)
     {
         from = default;
         long result = 0, total = 0;
+        Files.Hold(file);
         for (ulong i = 0; i < header.VectorCount; i++)
         {
             if (!TryGetVector(in header, i, out Vector vector))
-                return total > 0 ? total : Errno.Fault;
+            {
+                result = Errno.Fault;
+                break;
+            }
             if (vector.Length == 0)
                 continue;
             Transfer to = Transfer.User(vector.Base, vector.Length);
-            // What is here already is taken; only for the first byte does anybody wait.
-            result = ReceiveOne(descriptor, ref to, total > 0 ? flags | DontWait : flags, out from);
+            // What is here already is taken; only for the first byte does anybody wait, unless all is wanted.
+            ulong how = total > 0 && (flags & WaitAll) == 0 ? flags | DontWait : flags;
+            result = ReceiveOne(file, ref to, how, out from, (int)total);
             total += Math.Max(result, 0);
             if (result <= 0 || to.Count > 0)
                 break;
         }
+        SocketDescriptors.Release(file);
         return total > 0 ? total : result;
     }
 
-    private static long SendDatagram(ulong descriptor, in MessageHeader header, ulong flags)
+    private static long SendDatagram(File* file, in MessageHeader header, ulong flags)
     {
-        ulong room = Frames.AllocateContiguous((int)(DatagramRoom / Frames.Size)), filled = 0;
+        ulong length = 0;
+        for (ulong i = 0; i < header.VectorCount; i++)
+        {
+            if (!TryGetVector(in header, i, out Vector vector))
+                return Errno.Fault;
+            if (vector.Length > DatagramSockets.LargestDatagram - length)
+                return Errno.MessageTooLong;
+            length += vector.Length;
+        }
+        int frames = (int)(length / Frames.Size) + 1;
+        ulong room = Frames.AllocateContiguous(frames), filled = 0;
         if (room == 0)
             return Errno.NoBuffers;
         byte* memory = DirectMap.At(room);
         long result = 0;
         for (ulong i = 0; i < header.VectorCount && result >= 0; i++)
-            if (!TryGetVector(in header, i, out Vector vector))
-                result = Errno.Fault;
-            else if (vector.Length > LargestDatagram - filled)
-                result = Errno.MessageTooLong;
-            else if (!UserMemory.Readable(vector.Base, vector.Length))
-                result = Errno.Fault;
-            else
+        {
+            if (!TryGetVector(in header, i, out Vector vector) || vector.Length > length - filled
+                || !UserMemory.Readable(vector.Base, vector.Length))
             {
-                // SAFETY: made readable above; with what is there already it is no more than there is room for.
-                Buffer.MemoryCopy((void*)vector.Base, memory + filled, DatagramRoom - filled, vector.Length);
-                filled += vector.Length;
+                result = Errno.Fault;
+                break;
             }
+            // SAFETY: made readable above; with what is there already it is no more than there is room for.
+            Buffer.MemoryCopy((void*)vector.Base, memory + filled, length - filled, vector.Length);
+            filled += vector.Length;
+        }
         Transfer from = Transfer.Of(memory, filled);
         if (result >= 0)
-            result = SendOne(descriptor, ref from, flags, header.Name, header.NameLength);
-        Give(room);
+            result = SendOne(file, ref from, flags, header.Name, header.NameLength);
+        for (int i = 0; i < frames; i++)
+            Frames.Release(room + (ulong)i * Frames.Size);
         return result;
     }
 
-    private static long ReceiveDatagram(ulong descriptor, in MessageHeader header, ulong flags, out Endpoints from, out int said)
+    private static long ReceiveDatagram(File* file, in MessageHeader header, ulong flags, out Endpoints from, out int said)
     {
-        from = default;
         said = 0;
-        ulong room = Frames.AllocateContiguous((int)(DatagramRoom / Frames.Size)), taken = 0;
-        if (room == 0)
-            return Errno.NoBuffers;
-        byte* memory = DirectMap.At(room);
-        Transfer to = Transfer.Of(memory, DatagramRoom);
-        long result = ReceiveOne(descriptor, ref to, flags, out from);
-        ulong length = (ulong)Math.Max(result, 0);
-        for (ulong i = 0; i < header.VectorCount && taken < length && result >= 0; i++)
+        Socket* socket = SocketFile.Of(file);
+        Files.Hold(file);
+        long length = DatagramSockets.Await(socket, !file->NonBlocking && (flags & DontWait) == 0, out from), taken = 0, result = 0;
+        for (ulong i = 0; i < header.VectorCount && taken < length && result >= 0 && !socket->ReadShut; i++)
         {
-            ulong part = TryGetVector(in header, i, out Vector vector) ? Math.Min(vector.Length, length - taken) : 0;
-            if (!UserMemory.Writable(vector.Base, part))
+            if (!TryGetVector(in header, i, out Vector vector))
+            {
                 result = Errno.Fault;
-            else
-                // SAFETY: made writable above, and the datagram is that long.
-                Buffer.MemoryCopy(memory + taken, (void*)vector.Base, part, part);
-            taken += part;
+                break;
+            }
+            Transfer to = Transfer.User(vector.Base, vector.Length);
+            result = DatagramSockets.Copy(socket, (int)length, (int)taken, ref to);
+            taken += Math.Max(result, 0);
         }
-        said = taken < length ? Truncated : 0;
-        Give(room);
-        return result < 0 ? result : (long)taken;
-    }
-
-    private static void Give(ulong room)
-    {
-        for (ulong at = 0; at < DatagramRoom; at += Frames.Size)
-            Frames.Release(room + at);
+        said = taken < length ? (int)Truncated : 0;
+        if (length >= 0 && !socket->ReadShut && (flags & Peek) == 0)
+            DatagramSockets.Drop(socket);
+        SocketDescriptors.Release(file);
+        return length < 0 ? length : result < 0 ? result : (flags & Truncated) != 0 ? length : taken;
     }
 }

@@ -12,7 +12,8 @@ public static unsafe partial class SocketCalls
     private const ulong TypeStream = 1, TypeDatagram = 2, TypeRaw = 3, TypeMask = 0xf;
     private const ulong FlagNonBlocking = 0x800, FlagCloseOnExec = 0x80000;
     private const ulong ProtocolIcmp = 1, ProtocolTcp = 6, ProtocolUdp = 17;
-    private const ulong Peek = 0x2, WaitAll = 0x100, DontWait = 0x40, NoSignal = 0x4000;
+    private const ulong OutOfBand = 0x1, Peek = 0x2, Truncated = 0x20, DontWait = 0x40, WaitAll = 0x100, ErrorQueue = 0x2000,
+        NoSignal = 0x4000, More = 0x8000;
 
     public static long Socket(ulong family, ulong type, ulong protocol)
     {
@@ -56,8 +57,26 @@ public static unsafe partial class SocketCalls
             return Errno.AddressNotAvailable;
         socket->LocalAddress = local;
         socket->LocalPort = port;
-        socket->Bound = true;
-        return socket->Kind == SocketKind.Stream ? 0 : DatagramSockets.Open(socket);
+        socket->PortGiven = port != 0;
+        result = socket->Kind == SocketKind.Stream ? BindStream(socket) : DatagramSockets.Open(socket);
+        socket->Bound = result >= 0;
+        if (result < 0)
+            socket->LocalAddress = socket->LocalPort = 0;
+        return result;
+    }
+
+    private static long BindStream(Socket* socket)
+    {
+        if (socket->LocalPort != 0)
+            return Sockets.IsPortTaken(socket, socket->LocalAddress, socket->LocalPort) ? Errno.AddressInUse : 0;
+        // What the stack finds free may be bound by a socket that it does not know yet.
+        for (int attempt = 0; attempt < 1000; attempt++)
+        {
+            socket->LocalPort = Network.Stack->FreePort(socket->LocalAddress);
+            if (socket->LocalPort != 0 && !Sockets.IsPortTaken(socket, socket->LocalAddress, socket->LocalPort))
+                return 0;
+        }
+        return Errno.AddressInUse;
     }
 
     public static long Listen(ulong descriptor, ulong backlog)
@@ -67,12 +86,17 @@ public static unsafe partial class SocketCalls
             return result;
         if (socket->Kind != SocketKind.Stream)
             return Errno.NotSupported;
-        if (socket->Listening)
-            return 0;
-        if (socket->Handle >= 0)
-            return Errno.Invalid;
         // listen(2): as unsigned, at most somaxconn, and one more than it says may wait.
         int most = (int)System.Math.Min((uint)backlog, Stack.MostBacklog - 1) + 1;
+        if (socket->Listening)
+            return Sockets.ErrnoOf(Network.Stack->SetBacklog(socket->Handle, most));
+        if (socket->Handle >= 0)
+            return Errno.Invalid;
+        result = socket->Bound ? 0 : BindStream(socket);
+        // Others may have bound the same port with SO_REUSEADDR; one of them listens.
+        if (result < 0)
+            return result;
+        socket->Bound = true;
         bool reserved = socket->LocalPort == Network.CommandPort;
         int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved, socket->ReuseAddress);
         if (handle < 0)
@@ -109,6 +133,9 @@ public static unsafe partial class SocketCalls
             long result = Sockets.Wait(socket, deadline);
             if (result < 0)
                 return result;
+            // shutdown(2) meanwhile.
+            if (!socket->Listening)
+                return Errno.Invalid;
         }
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
@@ -119,7 +146,7 @@ public static unsafe partial class SocketCalls
             return Errno.TooManyFiles;
         }
         Sockets.Attach(accepted, handle);
-        accepted->NoDelay = socket->NoDelay;
+        InheritOptions(accepted, socket);
         ApplyOptions(accepted);
         Network.Stack->GetEndpoints(handle, out Endpoints endpoints);
         long told = SocketAddress.Answer(address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
@@ -141,7 +168,7 @@ public static unsafe partial class SocketCalls
             return result;
         if (socket->Kind != SocketKind.Stream)
         {
-            result = DatagramSockets.Open(socket);
+            result = !socket->Broadcast && Network.Stack->IsBroadcast(remote) ? Errno.Access : DatagramSockets.Open(socket);
             return result < 0 ? result : Sockets.ErrnoOf(Network.Stack->ConnectDatagram(socket->Handle, remote, port));
         }
         if (socket->Listening)
@@ -196,16 +223,21 @@ public static unsafe partial class SocketCalls
 
     public static long SendTo(ulong descriptor, ulong buffer, ulong length, ulong flags, ulong address, ulong addressLength)
     {
-        Transfer from = Transfer.User(buffer, length);
-        return SendOne(descriptor, ref from, flags, address, addressLength);
-    }
-
-    private static long SendOne(ulong descriptor, ref Transfer from, ulong flags, ulong address, ulong addressLength)
-    {
-        long result = Get(descriptor, out File* file, out Socket* socket);
+        long result = Get(descriptor, out File* file, out _);
         if (result < 0)
             return result;
+        Transfer from = Transfer.User(buffer, length);
+        return SendOne(file, ref from, flags, address, addressLength);
+    }
+
+    private static long SendOne(File* file, ref Transfer from, ulong flags, ulong address, ulong addressLength)
+    {
+        Socket* socket = SocketFile.Of(file);
         bool wait = !file->NonBlocking && (flags & DontWait) == 0;
+        // There is no urgent data (RFC 6093 advises against it).
+        if ((flags & OutOfBand) != 0)
+            return Errno.NotSupported;
+        long result = 0;
         if (socket->Kind != SocketKind.Stream)
         {
             uint remote = 0;
@@ -215,46 +247,48 @@ public static unsafe partial class SocketCalls
             return result < 0 ? result : DatagramSockets.Send(socket, ref from, remote, port, wait);
         }
         Files.Hold(file);
-        result = Sockets.Send(socket, ref from, wait, signal: (flags & NoSignal) == 0);
+        result = Sockets.Send(socket, ref from, wait, signal: (flags & NoSignal) == 0, more: (flags & More) != 0);
         SocketDescriptors.Release(file);
         return result;
     }
 
     public static long ReceiveFrom(ulong descriptor, ulong buffer, ulong length, ulong flags, ulong address, ulong lengthAt)
     {
-        Transfer to = Transfer.User(buffer, length);
-        long result = ReceiveOne(descriptor, ref to, flags, out Endpoints from);
-        if (result < 0 || address == 0)
-            return result;
-        long told = SocketAddress.Answer(address, lengthAt, from.RemoteAddress, from.RemotePort);
-        return told < 0 ? told : result;
-    }
-
-    private static long ReceiveOne(ulong descriptor, ref Transfer to, ulong flags, out Endpoints from)
-    {
-        from = default;
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
             return result;
-        bool wait = !file->NonBlocking && (flags & DontWait) == 0;
+        bool stream = socket->Kind == SocketKind.Stream;
+        Transfer to = Transfer.User(buffer, length);
+        result = ReceiveOne(file, ref to, flags, out Endpoints from);
+        // A stream names nobody: its length becomes 0 (tcp(7)).
+        if (result < 0 || address == 0 || lengthAt == 0)
+            return result;
+        long told = stream ? UserMemory.Put(lengthAt, 0) ? 0 : Errno.Fault
+            : SocketAddress.Answer(address, lengthAt, from.RemoteAddress, from.RemotePort);
+        return told < 0 ? told : result;
+    }
+
+    /// <param name="skip">Bytes that an earlier piece of the same call has peeked at.</param>
+    private static long ReceiveOne(File* file, ref Transfer to, ulong flags, out Endpoints from, int skip = 0)
+    {
+        from = default;
+        Socket* socket = SocketFile.Of(file);
+        bool stream = socket->Kind == SocketKind.Stream;
+        if ((flags & ErrorQueue) != 0)
+            return Errno.TryAgain;
+        if ((flags & OutOfBand) != 0 && stream)
+            return Errno.Invalid;
+        Sockets.ReceiveFlags how = 0;
+        if (!file->NonBlocking && (flags & DontWait) == 0)
+            how |= Sockets.ReceiveFlags.Wait;
+        if ((flags & Peek) != 0)
+            how |= Sockets.ReceiveFlags.Peek;
+        if ((flags & Truncated) != 0)
+            how |= Sockets.ReceiveFlags.Truncate;
+        if ((flags & WaitAll) != 0)
+            how |= Sockets.ReceiveFlags.All;
         Files.Hold(file);
-        if (socket->Kind != SocketKind.Stream)
-            result = DatagramSockets.Receive(socket, ref to, wait, out from);
-        else
-        {
-            if (socket->Handle >= 0)
-                Network.Stack->GetEndpoints(socket->Handle, out from);
-            long total = 0;
-            do
-            {
-                result = Sockets.Receive(socket, ref to, wait, (flags & Peek) != 0);
-                if (result > 0)
-                    total += result;
-            }
-            while (result > 0 && to.Count > 0 && (flags & WaitAll) != 0 && (flags & Peek) == 0);
-            if (total > 0)
-                result = total;
-        }
+        long result = stream ? Sockets.Receive(socket, ref to, how, skip) : DatagramSockets.Receive(socket, ref to, how, out from);
         SocketDescriptors.Release(file);
         return result;
     }
@@ -266,14 +300,28 @@ public static unsafe partial class SocketCalls
             return result;
         if (how > 2)
             return Errno.Invalid;
-        if (socket->Handle < 0)
+        bool stream = socket->Kind == SocketKind.Stream;
+        if (socket->Handle < 0 || !stream && !DatagramSockets.IsConnected(socket))
             return Errno.NotConnected;
+        if (socket->Listening)
+        {
+            // It keeps the port that it was given and may listen again; whoever waits for a connection is told.
+            if (how == 1)
+                return 0;
+            socket->Listening = false;
+            Sockets.Leave(socket);
+            if (!socket->PortGiven)
+                socket->LocalPort = 0;
+            socket->Bound = socket->PortGiven;
+            Readiness.Changed(&socket->Queue, PollEvents.All);
+            return 0;
+        }
         if (how is 0 or 2)
         {
             socket->ReadShut = true;
-            Sockets.Changed(socket->Handle, Netstack.Readiness.None);
+            Readiness.Changed(&socket->Queue, PollEvents.All);
         }
-        return how == 0 || socket->Kind != SocketKind.Stream ? 0 : Sockets.ErrnoOf(Network.Stack->Shutdown(socket->Handle, Clock.Monotonic));
+        return how == 0 || !stream ? 0 : Sockets.ErrnoOf(Network.Stack->Shutdown(socket->Handle, Clock.Monotonic));
     }
 
     public static long GetSocketName(ulong descriptor, ulong address, ulong lengthAt)
@@ -301,100 +349,6 @@ public static unsafe partial class SocketCalls
             return Errno.NotConnected;
         Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
         return endpoints.RemoteAddress == 0 ? Errno.NotConnected : SocketAddress.Answer(address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
-    }
-
-    private const ulong LevelSocket = 1, LevelTcp = 6;
-
-    public static long SetOption(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
-    {
-        long result = Get(descriptor, out _, out Socket* socket);
-        if (result < 0)
-            return result;
-        if (length < 4 || !UserMemory.Readable(value, length))
-            return length < 4 ? Errno.Invalid : Errno.Fault;
-        // SAFETY: made readable above.
-        int number = *(int*)value;
-        switch (level, name)
-        {
-            case (LevelSocket, 9): // SO_KEEPALIVE
-                socket->KeepAlive = number != 0;
-                ApplyOptions(socket);
-                return 0;
-            case (LevelSocket, 20) or (LevelSocket, 21): // SO_RCVTIMEO, SO_SNDTIMEO: struct timeval
-                if (length < 16)
-                    return Errno.Invalid;
-                ulong timeout = ((ulong*)value)[0] * 1_000_000_000 + ((ulong*)value)[1] * 1000;
-                if (name == 20)
-                    socket->ReceiveTimeout = timeout;
-                else
-                    socket->SendTimeout = timeout;
-                return 0;
-            case (LevelTcp, 1): // TCP_NODELAY
-                socket->NoDelay = number != 0;
-                ApplyOptions(socket);
-                return 0;
-            case (LevelTcp, 3) when socket->Handle >= 0: // TCP_CORK
-                return Sockets.ErrnoOf(Network.Stack->Cork(socket->Handle, number != 0, Clock.Monotonic));
-            case (LevelTcp, 4) when socket->Handle >= 0: // TCP_KEEPIDLE, seconds
-                return Sockets.ErrnoOf(Network.Stack->SetOption(socket->Handle, SocketOption.KeepAliveIdle, number * 1000, Clock.Monotonic));
-            case (LevelTcp, 5) when socket->Handle >= 0: // TCP_KEEPINTVL
-                return Sockets.ErrnoOf(Network.Stack->SetOption(socket->Handle, SocketOption.KeepAliveInterval, number * 1000, Clock.Monotonic));
-            case (LevelTcp, 6) when socket->Handle >= 0: // TCP_KEEPCNT
-                return Sockets.ErrnoOf(Network.Stack->SetOption(socket->Handle, SocketOption.KeepAliveCount, number, Clock.Monotonic));
-            default:
-                // Buffer sizes, address reuse, priorities, lingering: hints that the stack's fixed tables make moot.
-                return level is LevelSocket or LevelTcp or 0 ? 0 : Errno.NoProtocolOption;
-        }
-    }
-
-    public static long GetOption(ulong descriptor, ulong level, ulong name, ulong value, ulong lengthAt)
-    {
-        long result = Get(descriptor, out _, out Socket* socket);
-        if (result < 0)
-            return result;
-        if (!UserMemory.Writable(lengthAt, 4))
-            return Errno.Fault;
-        int answer;
-        switch (level, name)
-        {
-            case (LevelSocket, 3): // SO_TYPE
-                answer = socket->Kind == SocketKind.Stream ? 1 : 2;
-                break;
-            case (LevelSocket, 4): // SO_ERROR
-                answer = socket->Handle < 0 ? 0 : (int)-Sockets.ErrnoOf(Network.Stack->TakeError(socket->Handle));
-                break;
-            case (LevelSocket, 7) or (LevelSocket, 8): // SO_SNDBUF, SO_RCVBUF
-                answer = 32 * 1024;
-                break;
-            case (LevelSocket, 30): // SO_ACCEPTCONN
-                answer = socket->Listening ? 1 : 0;
-                break;
-            case (LevelTcp, 1):
-                answer = socket->NoDelay ? 1 : 0;
-                break;
-            case (LevelTcp, 2): // TCP_MAXSEG
-                answer = 1460;
-                break;
-            default:
-                answer = 0;
-                break;
-        }
-        // SAFETY: both were made writable.
-        if (*(uint*)lengthAt < 4)
-            return Errno.Invalid;
-        if (!UserMemory.Writable(value, 4))
-            return Errno.Fault;
-        *(int*)value = answer;
-        *(uint*)lengthAt = 4;
-        return 0;
-    }
-
-    private static void ApplyOptions(Socket* socket)
-    {
-        if (socket->Handle < 0 || socket->Listening || socket->Kind != SocketKind.Stream)
-            return;
-        Network.Stack->SetOption(socket->Handle, SocketOption.NoDelay, socket->NoDelay ? 1 : 0, Clock.Monotonic);
-        Network.Stack->SetOption(socket->Handle, SocketOption.KeepAlive, socket->KeepAlive ? 1 : 0, Clock.Monotonic);
     }
 
     private static long Get(ulong descriptor, out File* file, out Socket* socket)

@@ -10,6 +10,10 @@ internal static unsafe class DatagramSockets
     /// <summary>An IPv4 header without options (RFC 791 §3.1).</summary>
     private const int HeaderLength = 20;
 
+    /// <summary>UDP payload of the longest IPv4 packet, and of the longest that is not cut into fragments.</summary>
+    public const int LargestDatagram = 65507;
+    private const int LargestWhole = Network.Mtu - 28;
+
     /// <summary>Makes sure that the stack knows the socket; it is bound to an ephemeral port if nothing else was said.</summary>
     public static long Open(Socket* socket)
     {
@@ -25,10 +29,8 @@ internal static unsafe class DatagramSockets
     }
 
     /// <summary>A header as the kernel hands it to raw sockets: no options, what the stack does not tell left 0.</summary>
-    private static void PutHeader(byte* at, int payload, in Endpoints from)
+    private static void PutHeader(Span<byte> header, int payload, in Endpoints from)
     {
-        // SAFETY: the caller made HeaderLength bytes writable.
-        var header = new Span<byte>(at, HeaderLength);
         header.Clear();
         header[0] = 0x45;
         BinaryPrimitives.WriteUInt16BigEndian(header.Slice(2), (ushort)(HeaderLength + payload));
@@ -38,33 +40,66 @@ internal static unsafe class DatagramSockets
         BinaryPrimitives.WriteUInt32BigEndian(header.Slice(16), from.LocalAddress);
     }
 
-    public static long Receive(Socket* socket, ref Transfer to, bool wait, out Endpoints from)
+    /// <summary>Waits for a datagram if told to: its length, raw sockets' header included, or −errno. It stays where it is.</summary>
+    public static long Await(Socket* socket, bool wait, out Endpoints from)
     {
         from = default;
-        int header = socket->Kind == SocketKind.RawEcho ? HeaderLength : 0;
-        if (header > 0 && socket->Handle < 0)
+        if (socket->Kind == SocketKind.RawEcho && socket->Handle < 0)
             return wait ? Errno.Invalid : Errno.TryAgain;   // nothing has been asked, so nothing can come
-        if (to.Count < (ulong)header)
-            return Errno.Invalid;
         long result = Open(socket);
         ulong deadline = Sockets.Deadline(socket->ReceiveTimeout);
         while (result >= 0)
         {
-            if (!to.Fill(to.Count))
-                return Errno.Fault;
-            // SAFETY: Fill made the range writable, and nothing sleeps before it is written.
-            int got = Network.Stack->ReceiveFrom(socket->Handle, new Span<byte>(to.Address + header, (int)Math.Min(to.Count - (ulong)header, 65536)), out from);
-            if (got >= 0 && header > 0)
-                PutHeader(to.Address, got, from);
-            if (got >= 0)
-                return (long)Math.Min((ulong)(got + header), to.Count);
-            if (got != SocketError.WouldBlock)
-                return Sockets.ErrnoOf(got);
+            if (socket->ReadShut)
+                return 0;
+            int length = Network.Stack->PeekDatagram(socket->Handle, 0, default, out from);
+            if (length >= 0)
+                return length + (socket->Kind == SocketKind.RawEcho ? HeaderLength : 0);
+            if (length != SocketError.WouldBlock)
+                return Sockets.ErrnoOf(length);
             if (!wait)
                 return Errno.TryAgain;
             result = Sockets.Wait(socket, deadline);
         }
         return result;
+    }
+
+    /// <summary>Copies of the datagram that <see cref="Await"/> found, from <paramref name="skip"/> on, what fits: how much, or -EFAULT.</summary>
+    public static long Copy(Socket* socket, int length, int skip, ref Transfer to)
+    {
+        int part = (int)Math.Min(to.Count, (ulong)(length - skip));
+        if (part == 0)
+            return 0;
+        if (!to.Fill((ulong)part))
+            return Errno.Fault;
+        // SAFETY: Fill made the range writable, and nothing sleeps before it is written.
+        var into = new Span<byte>(to.Address, part);
+        int header = socket->Kind == SocketKind.RawEcho ? HeaderLength : 0, done = 0;
+        if (skip < header)
+        {
+            Span<byte> whole = stackalloc byte[HeaderLength];
+            Network.Stack->PeekDatagram(socket->Handle, 0, default, out Endpoints from);
+            PutHeader(whole, length - header, from);
+            done = Math.Min(part, header - skip);
+            whole.Slice(skip, done).CopyTo(into);
+        }
+        if (done < part)
+            Network.Stack->PeekDatagram(socket->Handle, skip + done - header, into.Slice(done), out _);
+        return part;
+    }
+
+    /// <summary>Takes the datagram that <see cref="Await"/> found.</summary>
+    public static void Drop(Socket* socket) => Network.Stack->DropDatagram(socket->Handle);
+
+    public static long Receive(Socket* socket, ref Transfer to, Sockets.ReceiveFlags flags, out Endpoints from)
+    {
+        long length = Await(socket, (flags & Sockets.ReceiveFlags.Wait) != 0, out from);
+        if (length < 0 || socket->ReadShut)
+            return length;
+        long result = Copy(socket, (int)length, 0, ref to);
+        if ((flags & Sockets.ReceiveFlags.Peek) == 0)
+            Drop(socket);
+        return result >= 0 && (flags & Sockets.ReceiveFlags.Truncate) != 0 ? length : result;
     }
 
     public static long Send(Socket* socket, ref Transfer from, uint address, ushort port, bool wait)
@@ -82,12 +117,22 @@ internal static unsafe class DatagramSockets
         long result = Open(socket);
         if (result < 0)
             return result;
-        if (from.Count > 65507)
+        if (from.Count > LargestDatagram || socket->DoNotFragment && from.Count > LargestWhole)
             return Errno.MessageTooLong;
+        int pending = Network.Stack->TakeError(socket->Handle);
+        if (pending < 0)
+            return Sockets.ErrnoOf(pending);
+        if (address == 0 && !IsConnected(socket))
+            return Errno.DestinationRequired;
+        if (!socket->Broadcast && Network.Stack->IsBroadcast(address))
+            return Errno.Access;
         if (!from.Take(from.Count))
             return Errno.Fault;
         // SAFETY: Take made the range readable.
         int sent = Network.Stack->SendTo(socket->Handle, new ReadOnlySpan<byte>(from.Address, (int)from.Count), address, port, Clock.Monotonic);
-        return sent == SocketError.NotConnected ? Errno.DestinationRequired : Sockets.ErrnoOf(sent);
+        return Sockets.ErrnoOf(sent);
     }
+
+    public static bool IsConnected(Socket* socket) =>
+        socket->Handle >= 0 && Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints) == 0 && endpoints.RemoteAddress != 0;
 }

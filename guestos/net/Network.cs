@@ -23,7 +23,7 @@ public static unsafe class Network
     /// <summary>Where the guest is told to move (docs/protocols.md).</summary>
     public const ushort CommandPort = 1708;
 
-    private const int Mtu = 1500;
+    public const int Mtu = 1500;
     private const int ReceiveBuffers = 96;
 
     private static Stack* s_stack;

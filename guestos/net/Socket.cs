@@ -26,6 +26,9 @@ internal unsafe struct Socket
 
     public SocketKind Kind;
     public bool Bound;
+
+    /// <summary>bind(2) named the port, so that it stays the socket's when it ceases to listen.</summary>
+    public bool PortGiven;
     public bool Listening;
 
     /// <summary>connect was called and its outcome has not been told yet.</summary>

@@ -9,9 +9,11 @@ public static unsafe class SocketFile
     {
         Socket* socket = Of(file);
         return socket->Kind == SocketKind.Stream
-            ? Sockets.Receive(socket, ref to, !file->NonBlocking, peek: false)
-            : DatagramSockets.Receive(socket, ref to, !file->NonBlocking, out _);
+            ? Sockets.Receive(socket, ref to, WaitOf(file))
+            : DatagramSockets.Receive(socket, ref to, WaitOf(file), out _);
     }
+
+    private static Sockets.ReceiveFlags WaitOf(File* file) => file->NonBlocking ? Sockets.ReceiveFlags.None : Sockets.ReceiveFlags.Wait;
 
     public static long Write(File* file, ref Transfer from)
     {

@@ -162,39 +162,88 @@ internal static unsafe class Sockets
 
     // ---- streams ----
 
-    /// <summary>Receives at least one byte unless told not to wait. 0 is the end of the stream.</summary>
-    public static long Receive(Socket* socket, ref Transfer to, bool wait, bool peek)
+    /// <summary>How a receive goes about it (recv(2)).</summary>
+    [Flags]
+    public enum ReceiveFlags
+    {
+        None = 0,
+        Wait = 1,
+
+        /// <summary>What is read stays.</summary>
+        Peek = 2,
+
+        /// <summary>Stream: what is read is thrown away instead of copied. Datagram: its whole length is the answer.</summary>
+        Truncate = 4,
+
+        /// <summary>Stream: until the buffer is full or the stream ends.</summary>
+        All = 8,
+    }
+
+    /// <summary>Receives what is there, after waiting for it if told to. 0 is the end of the stream.</summary>
+    /// <param name="skip">When peeking: so much of what is there is passed over.</param>
+    public static long Receive(Socket* socket, ref Transfer to, ReceiveFlags flags, int skip = 0)
     {
         if (socket->Handle < 0 || socket->Listening)
             return Errno.NotConnected;
+        bool peek = (flags & ReceiveFlags.Peek) != 0, all = (flags & ReceiveFlags.All) != 0, wait = (flags & ReceiveFlags.Wait) != 0;
         ulong deadline = Deadline(socket->ReceiveTimeout);
-        while (true)
+        long total = 0;
+        while (to.Count > 0 && !socket->ReadShut)
         {
-            if (to.Count == 0 || socket->ReadShut)
-                return 0;
-            int length = (int)Math.Min(to.Count, 1UL << 30);
-            if (!to.Fill((ulong)length))
-                return Errno.Fault;
-            // SAFETY: Fill made the range writable, and nothing sleeps before it is written.
-            var into = new Span<byte>(to.Address, length);
-            int got = peek ? Network.Stack->CopyReceived(socket->Handle, 0, into) : Network.Stack->Receive(socket->Handle, into, Clock.Monotonic);
-            if (got >= 0)
+            int there = Network.Stack->Available(socket->Handle);
+            if (there > 0 && !(peek && all && wait && MayStillCome(socket, there, skip, to.Count)))
             {
-                to.Advance((ulong)got);
-                return got;
+                long got = Take(socket, ref to, there, flags, skip);
+                total += Math.Max(got, 0);
+                if (got <= 0 || peek || !all)
+                    return total > 0 ? total : got;
+                continue;
             }
-            if (got != SocketError.WouldBlock)
-                return got == SocketError.BadSocket ? 0 : ErrnoOf(got);
+            if (there <= 0 && there != SocketError.WouldBlock)
+                return total > 0 ? total : there == SocketError.BadSocket ? 0 : ErrnoOf(there);
             if (!wait)
-                return Errno.TryAgain;
+                return total > 0 ? total : Errno.TryAgain;
             long result = Wait(socket, deadline);
             if (result < 0)
-                return result;
+                return total > 0 ? total : result;
         }
+        return total;
+    }
+
+    /// <summary>Whoever wants to see all of it waits for what can still come: no more than the ring has, and not behind the stream's end.</summary>
+    private static bool MayStillCome(Socket* socket, int there, int skip, ulong wanted) =>
+        there < RingPool.Size && (ulong)Math.Max(there - skip, 0) < wanted
+        && (Network.Stack->GetReadiness(socket->Handle) & (Netstack.Readiness.PeerClosed | Netstack.Readiness.HangUp)) == 0;
+
+    /// <summary>Only so much of the buffer is touched as there are bytes for.</summary>
+    private static long Take(Socket* socket, ref Transfer to, int there, ReceiveFlags flags, int skip)
+    {
+        bool peek = (flags & ReceiveFlags.Peek) != 0;
+        ulong length = Math.Min(to.Count, (ulong)Math.Max(peek ? there - skip : there, 0));
+        if (length == 0)
+            return 0;
+        if ((flags & ReceiveFlags.Truncate) != 0)
+        {
+            if (!peek)
+                Network.Stack->Consume(socket->Handle, (int)length, Clock.Monotonic);
+            to.Advance(length);
+            return (long)length;
+        }
+        length = to.Fillable(length);
+        if (length == 0)
+            return Errno.Fault;
+        // SAFETY: Fillable made the range writable, and nothing sleeps before it is written.
+        var into = new Span<byte>(to.Address, (int)length);
+        int got = peek ? Network.Stack->CopyReceived(socket->Handle, skip, into) : Network.Stack->Receive(socket->Handle, into, Clock.Monotonic);
+        if (got < 0)
+            return ErrnoOf(got);
+        to.Advance((ulong)got);
+        return got;
     }
 
     /// <summary>Queues all bytes, waiting for room, or what fits now.</summary>
-    public static long Send(Socket* socket, ref Transfer from, bool wait, bool signal = true)
+    /// <param name="more">More follows: less than a segment waits for it (MSG_MORE).</param>
+    public static long Send(Socket* socket, ref Transfer from, bool wait, bool signal = true, bool more = false)
     {
         if (socket->Handle < 0 || socket->Listening)
             return Errno.NotConnected;
@@ -202,11 +251,12 @@ internal static unsafe class Sockets
         long sent = 0;
         while (from.Count > 0)
         {
-            int length = (int)Math.Min(from.Count, 1UL << 16);
-            if (!from.Take((ulong)length))
+            ulong length = from.Takeable(Math.Min(from.Count, RingPool.Size));
+            if (length == 0)
                 return sent > 0 ? sent : Errno.Fault;
-            // SAFETY: Take made the range readable, and the stack copies it before anything sleeps.
-            int taken = Network.Stack->Send(socket->Handle, new ReadOnlySpan<byte>(from.Address, length), Clock.Monotonic);
+            // SAFETY: Takeable made the range readable, and the stack copies it before anything sleeps.
+            int taken = Network.Stack->Send(
+                socket->Handle, new ReadOnlySpan<byte>(from.Address, (int)length), Clock.Monotonic, more || length < from.Count);
             if (taken > 0)
             {
                 from.Advance((ulong)taken);

@@ -10,5 +10,7 @@ public class AnswersTests
     [InlineData("domain", "answers")]
     [InlineData("qemu", "processes")]
     [InlineData("domain", "processes")]
+    [InlineData("qemu", "sockets")]
+    [InlineData("domain", "sockets")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

@@ -1,0 +1,309 @@
+using System;
+using Netstack;
+
+namespace Guestos;
+
+/// <summary>
+/// setsockopt(2) and getsockopt(2) (socket(7), tcp(7), ip(7)). What is set is kept, for connections that are still to come and for those who
+/// ask. An option that would have no effect is refused with ENOPROTOOPT, as unknown ones are; buffer sizes, priority and type of service are
+/// taken as the hints that they are.
+/// </summary>
+public static unsafe partial class SocketCalls
+{
+    private const ulong LevelIp = 0, LevelSocket = 1, LevelTcp = 6;
+
+    // include/uapi/asm-generic/socket.h
+    private const ulong ReuseAddress = 2, Type = 3, Error = 4, Broadcast = 6, SendBuffer = 7, ReceiveBuffer = 8, KeepAlive = 9, InlineUrgent = 10,
+        Priority = 12, Linger = 13, ReceiveTimeout = 20, SendTimeout = 21, Accepting = 30, Protocol = 38, Domain = 39;
+
+    // include/uapi/linux/tcp.h
+    private const ulong NoDelay = 1, SegmentSize = 2, Cork = 3, KeepIdle = 4, KeepInterval = 5, KeepCount = 6, QuickAcknowledgement = 12, UserTimeout = 18;
+
+    // include/uapi/linux/in.h
+    private const ulong TypeOfService = 1, TimeToLive = 2, PathMtuDiscovery = 10;
+    private const int DefaultTimeToLive = 64, PathMtuWant = 1, PathMtuDo = 2, PathMtuProbe = 3;
+
+    // Linux's bounds of SO_SNDBUF and SO_RCVBUF: it doubles what it is told.
+    private const int SmallestSendBuffer = 4608, SmallestReceiveBuffer = 2304, LargestBuffer = 212992;
+
+    public static long SetOption(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
+    {
+        long result = Get(descriptor, out _, out Socket* socket);
+        if (result < 0)
+            return result;
+        if ((int)length < 0 || (uint)length < sizeof(int))
+            return Errno.Invalid;
+        if (!UserMemory.Get(value, out int number))
+            return Errno.Fault;
+        return level switch
+        {
+            LevelSocket when name is ReceiveTimeout or SendTimeout => SetTimeout(socket, name, value, length),
+            LevelSocket when name == Linger => SetLinger(socket, value, length),
+            LevelSocket => SetSocketOption(socket, name, number),
+            LevelTcp when socket->Kind == SocketKind.Stream => SetTcpOption(socket, name, number),
+            LevelIp => SetIpOption(socket, name, number),
+            _ => Errno.NoProtocolOption,
+        };
+    }
+
+    private static long SetTimeout(Socket* socket, ulong name, ulong value, ulong length)
+    {
+        const long million = 1_000_000;
+        if ((uint)length < 2 * sizeof(long))
+            return Errno.Invalid;
+        if (!UserMemory.Get(value, out long seconds) || !UserMemory.Get(value + sizeof(long), out long microseconds))
+            return Errno.Fault;
+        if (microseconds is < 0 or >= million)
+            return Errno.Domain;
+        ulong timeout = seconds < 0 ? 1 : seconds > int.MaxValue ? 0 : (ulong)(seconds * million + microseconds) * 1000;
+        if (name == ReceiveTimeout)
+            socket->ReceiveTimeout = timeout;
+        else
+            socket->SendTimeout = timeout;
+        return 0;
+    }
+
+    private static long SetLinger(Socket* socket, ulong value, ulong length)
+    {
+        if ((uint)length < 2 * sizeof(int))
+            return Errno.Invalid;
+        if (!UserMemory.Get(value, out int on) || !UserMemory.Get(value + sizeof(int), out int seconds))
+            return Errno.Fault;
+        socket->LingerOn = on != 0;
+        if (on != 0)
+            socket->LingerSeconds = seconds;
+        return 0;
+    }
+
+    private static long SetSocketOption(Socket* socket, ulong name, int number)
+    {
+        switch (name)
+        {
+            case ReuseAddress:
+                socket->ReuseAddress = number != 0;
+                return 0;
+            case Broadcast:
+                socket->Broadcast = number != 0;
+                return 0;
+            case SendBuffer:
+                socket->SendBuffer = Math.Max(2 * Math.Clamp(number, 0, LargestBuffer), SmallestSendBuffer);
+                return 0;
+            case ReceiveBuffer:
+                socket->ReceiveBuffer = Math.Max(2 * Math.Clamp(number, 0, LargestBuffer), SmallestReceiveBuffer);
+                return 0;
+            case KeepAlive:
+                socket->KeepAlive = number != 0;
+                ApplyOptions(socket);
+                return 0;
+            case InlineUrgent:
+                return 0;   // it always is
+            case Priority:
+                socket->Priority = number;
+                return 0;
+            default:
+                return Errno.NoProtocolOption;
+        }
+    }
+
+    private static long SetTcpOption(Socket* socket, ulong name, int number)
+    {
+        const int longest = 32767, mostProbes = 127;
+        switch (name)
+        {
+            case NoDelay:
+                socket->NoDelay = number != 0;
+                break;
+            case Cork:
+                socket->Corked = number != 0;
+                break;
+            case KeepIdle when number is >= 1 and <= longest:
+                socket->KeepAliveIdle = number;
+                break;
+            case KeepInterval when number is >= 1 and <= longest:
+                socket->KeepAliveInterval = number;
+                break;
+            case KeepCount when number is >= 1 and <= mostProbes:
+                socket->KeepAliveCount = number;
+                break;
+            case UserTimeout when number >= 0:
+                socket->UserTimeout = number;
+                break;
+            case KeepIdle or KeepInterval or KeepCount or UserTimeout:
+                return Errno.Invalid;
+            case QuickAcknowledgement:
+                return 0;   // a hint
+            default:
+                return Errno.NoProtocolOption;
+        }
+        ApplyOptions(socket);
+        return 0;
+    }
+
+    private static long SetIpOption(Socket* socket, ulong name, int number)
+    {
+        switch (name)
+        {
+            case TypeOfService:
+                socket->TypeOfService = number & 0xff;
+                return 0;
+            case TimeToLive when number == DefaultTimeToLive || number == -1:
+                return 0;
+            case PathMtuDiscovery when number is < 0 or > 5:
+                return Errno.Invalid;
+            case PathMtuDiscovery:
+                socket->DoNotFragment = number is PathMtuDo or PathMtuProbe;
+                return 0;
+            default:
+                return Errno.NoProtocolOption;
+        }
+    }
+
+    public static long GetOption(ulong descriptor, ulong level, ulong name, ulong value, ulong lengthAt)
+    {
+        long result = Get(descriptor, out _, out Socket* socket);
+        if (result < 0)
+            return result;
+        if (!UserMemory.Get(lengthAt, out int room))
+            return Errno.Fault;
+        if (room < 0)
+            return Errno.Invalid;
+        // Linux answers so for levels that the protocol does not have, other than in setting.
+        if (level is not (LevelSocket or LevelIp) && (level != LevelTcp || socket->Kind != SocketKind.Stream))
+            return Errno.NotSupported;
+        long* answer = stackalloc long[2];
+        int length = Read(socket, level, name, answer);
+        if (length == 0)
+            return Errno.NoProtocolOption;
+        length = Math.Min(length, room);
+        if (!UserMemory.Writable(value, (ulong)length))
+            return Errno.Fault;
+        // SAFETY: made writable above; the answer has at least that many bytes.
+        new ReadOnlySpan<byte>(answer, length).CopyTo(new Span<byte>((void*)value, length));
+        return UserMemory.Put(lengthAt, length) ? 0 : Errno.Fault;
+    }
+
+    /// <summary>The length of the answer, at most 16 bytes, or 0 for an option that is not known.</summary>
+    private static int Read(Socket* socket, ulong level, ulong name, long* answer)
+    {
+        int* pair = (int*)answer;
+        switch (level, name)
+        {
+            case (LevelSocket, Linger):
+                pair[0] = socket->LingerOn ? 1 : 0;
+                pair[1] = socket->LingerSeconds;
+                return 2 * sizeof(int);
+            case (LevelSocket, ReceiveTimeout) or (LevelSocket, SendTimeout):
+                ulong timeout = name == ReceiveTimeout ? socket->ReceiveTimeout : socket->SendTimeout;
+                answer[0] = (long)(timeout / 1_000_000_000);
+                answer[1] = (long)(timeout % 1_000_000_000 / 1000);
+                return 2 * sizeof(long);
+        }
+        bool known = level switch
+        {
+            LevelSocket => ReadSocketOption(socket, name, out *pair),
+            LevelTcp when socket->Kind == SocketKind.Stream => ReadTcpOption(socket, name, out *pair),
+            LevelIp => ReadIpOption(socket, name, out *pair),
+            _ => false,
+        };
+        return known ? sizeof(int) : 0;
+    }
+
+    private static bool ReadSocketOption(Socket* socket, ulong name, out int number)
+    {
+        bool stream = socket->Kind == SocketKind.Stream;
+        number = name switch
+        {
+            ReuseAddress => socket->ReuseAddress ? 1 : 0,
+            Type => (int)(stream ? TypeStream : socket->Kind == SocketKind.RawEcho ? TypeRaw : TypeDatagram),
+            Error => socket->Handle < 0 ? 0 : (int)-Sockets.ErrnoOf(Network.Stack->TakeError(socket->Handle)),
+            Broadcast => socket->Broadcast ? 1 : 0,
+            SendBuffer => socket->SendBuffer != 0 ? socket->SendBuffer : RingPool.Size,
+            ReceiveBuffer => socket->ReceiveBuffer != 0 ? socket->ReceiveBuffer : RingPool.Size,
+            KeepAlive => socket->KeepAlive ? 1 : 0,
+            InlineUrgent => 0,
+            Priority => socket->Priority,
+            Accepting => socket->Listening ? 1 : 0,
+            Protocol => (int)(stream ? ProtocolTcp : socket->Kind == SocketKind.Datagram ? ProtocolUdp : ProtocolIcmp),
+            Domain => (int)FamilyInet,
+            _ => -1,
+        };
+        return number >= 0 || name == Priority;
+    }
+
+    private static bool ReadTcpOption(Socket* socket, ulong name, out int number)
+    {
+        const int idle = 7200, interval = 75, probes = 9;
+        number = name switch
+        {
+            NoDelay => socket->NoDelay ? 1 : 0,
+            SegmentSize => SegmentSizeOf(socket),
+            Cork => socket->Corked ? 1 : 0,
+            KeepIdle => socket->KeepAliveIdle != 0 ? socket->KeepAliveIdle : idle,
+            KeepInterval => socket->KeepAliveInterval != 0 ? socket->KeepAliveInterval : interval,
+            KeepCount => socket->KeepAliveCount != 0 ? socket->KeepAliveCount : probes,
+            QuickAcknowledgement => 1,
+            UserTimeout => socket->UserTimeout,
+            _ => -1,
+        };
+        return number >= 0;
+    }
+
+    private static int SegmentSizeOf(Socket* socket)
+    {
+        const int unknown = 536;
+        return socket->Handle >= 0 && !socket->Listening && Network.Stack->GetInformation(socket->Handle, out ConnectionInformation information) == 0
+            ? information.MaximumSegmentSize : unknown;
+    }
+
+    private static bool ReadIpOption(Socket* socket, ulong name, out int number)
+    {
+        number = name switch
+        {
+            TypeOfService => socket->TypeOfService,
+            TimeToLive => DefaultTimeToLive,
+            PathMtuDiscovery => socket->DoNotFragment ? PathMtuDo : PathMtuWant,
+            _ => -1,
+        };
+        return number >= 0;
+    }
+
+    /// <summary>A connection has the options of the listener that it came through.</summary>
+    private static void InheritOptions(Socket* accepted, Socket* listener)
+    {
+        accepted->NoDelay = listener->NoDelay;
+        accepted->KeepAlive = listener->KeepAlive;
+        accepted->ReuseAddress = listener->ReuseAddress;
+        accepted->LingerOn = listener->LingerOn;
+        accepted->LingerSeconds = listener->LingerSeconds;
+        accepted->Priority = listener->Priority;
+        accepted->TypeOfService = listener->TypeOfService;
+        accepted->SendBuffer = listener->SendBuffer;
+        accepted->ReceiveBuffer = listener->ReceiveBuffer;
+        accepted->KeepAliveIdle = listener->KeepAliveIdle;
+        accepted->KeepAliveInterval = listener->KeepAliveInterval;
+        accepted->KeepAliveCount = listener->KeepAliveCount;
+        accepted->UserTimeout = listener->UserTimeout;
+        accepted->ReceiveTimeout = listener->ReceiveTimeout;
+        accepted->SendTimeout = listener->SendTimeout;
+    }
+
+    /// <summary>Tells the stack of those that it acts by.</summary>
+    private static void ApplyOptions(Socket* socket)
+    {
+        if (socket->Handle < 0 || socket->Listening || socket->Kind != SocketKind.Stream)
+            return;
+        Set(socket, SocketOption.NoDelay, socket->NoDelay ? 1 : 0);
+        if (socket->KeepAliveIdle != 0)
+            Set(socket, SocketOption.KeepAliveIdle, socket->KeepAliveIdle * 1000);
+        if (socket->KeepAliveInterval != 0)
+            Set(socket, SocketOption.KeepAliveInterval, socket->KeepAliveInterval * 1000);
+        if (socket->KeepAliveCount != 0)
+            Set(socket, SocketOption.KeepAliveCount, socket->KeepAliveCount);
+        Set(socket, SocketOption.KeepAlive, socket->KeepAlive ? 1 : 0);
+        Set(socket, SocketOption.UserTimeout, socket->UserTimeout);
+        Network.Stack->Cork(socket->Handle, socket->Corked, Clock.Monotonic);
+    }
+
+    private static void Set(Socket* socket, SocketOption option, int value) =>
+        Network.Stack->SetOption(socket->Handle, option, value, Clock.Monotonic);
+}
