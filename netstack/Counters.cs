@@ -11,6 +11,7 @@ public struct Counters
     public ulong FrameTooShort, FrameNotForUs, UnknownEtherType, FirstFragmentTooShort;
     public ulong ArpMalformed, ArpBadSender, ArpNotForUs;
     public ulong Ipv4Malformed, Ipv4BadChecksum, Ipv4Fragment, Ipv4NotForUs, Ipv4BadSource, UnknownProtocol;
+    public ulong FragmentsRefused, FragmentsWithoutRoom, FragmentsExpired, FragmentsSent, PacketsReassembled;
     public ulong IcmpMalformed, IcmpBadChecksum, IcmpIgnored, IcmpRateLimited;
     public ulong UdpMalformed, UdpBadChecksum, UdpNoSocket, UdpQueueFull;
 

@@ -205,38 +205,11 @@ internal static unsafe class Datagrams
             return SocketError.NetworkUnreachable;
         int header = socket->IsEcho ? 0 : Udp.HeaderLength;
         int length = header + payload.Length;
-        if (Ipv4.HeaderLength + length > stack->Link.Mtu)
+        if (Ipv4.HeaderLength + length > Ipv4.MaximumLength)
             return SocketError.MessageTooLong;
-        byte* at = stack->Scratch + Output.TransportOffset;
-        // SAFETY: the scratch buffer holds a frame of the MTU.
-        payload.CopyTo(new Span<byte>(at + header, payload.Length));
-        SendResult result;
-        if (socket->IsEcho)
-        {
-            Icmp.TryParse(payload, out Icmp icmp);
-            icmp.Type = Icmp.EchoRequest;
-            icmp.Code = 0;
-            icmp.Identifier = socket->LocalPort;
-            icmp.Emit(at);
-            result = IcmpMessages.Send(stack, length, source, remote, now);
-        }
-        else
-        {
-            Udp udp;
-            udp.SourcePort = socket->LocalPort;
-            udp.DestinationPort = remotePort;
-            udp.Length = length;
-            udp.HasChecksum = true;
-            udp.Emit(at);
-            uint sum = ~Checksum.Fold(Checksum.Sum(at, length) + Checksum.PseudoHeader(source, remote, Ipv4.ProtocolUdp, length)) & 0xffff;
-            // 0 would say "no checksum" (RFC 768).
-            Unsafe.WriteUnaligned(at + 6, (ushort)(sum == 0 ? 0xffff : sum));
-            Transmission frame = default;
-            frame.Header = stack->Scratch;
-            frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
-            short hint = -1;
-            result = Output.Send(stack, &frame, source, remote, Ipv4.ProtocolUdp, ref hint, hold: true, now);
-        }
+        SendResult result = Ipv4.HeaderLength + length > stack->Link.Mtu
+            ? SendLong(stack, socket, payload, source, remote, remotePort, now)
+            : SendShort(stack, socket, payload, source, remote, remotePort, now);
         return result switch
         {
             SendResult.Sent => payload.Length,
@@ -244,6 +217,64 @@ internal static unsafe class Datagrams
             SendResult.NoRoute => SocketError.NetworkUnreachable,
             _ => SocketError.HostUnreachable,
         };
+    }
+
+    private static SendResult SendShort(
+        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort, ulong now)
+    {
+        int header = socket->IsEcho ? 0 : Udp.HeaderLength, length = header + payload.Length;
+        byte* at = stack->Scratch + Output.TransportOffset;
+        // SAFETY: the scratch buffer holds a frame of the MTU.
+        payload.CopyTo(new Span<byte>(at + header, payload.Length));
+        if (socket->IsEcho)
+        {
+            RequestOf(socket, payload).Emit(at);
+            return IcmpMessages.Send(stack, length, source, remote, now);
+        }
+        HeaderOf(socket, remotePort, length).Emit(at);
+        PutChecksum(at, Checksum.Sum(at, length), source, remote, length);
+        Transmission frame = default;
+        frame.Header = stack->Scratch;
+        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
+        short hint = -1;
+        return Output.Send(stack, &frame, source, remote, Ipv4.ProtocolUdp, ref hint, hold: true, now);
+    }
+
+    private static SendResult SendLong(
+        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort, ulong now)
+    {
+        if (socket->IsEcho)
+            return IcmpMessages.SendLong(stack, RequestOf(socket, payload), payload.Slice(Icmp.HeaderLength), source, remote, now);
+        int length = Udp.HeaderLength + payload.Length;
+        byte* header = stackalloc byte[Udp.HeaderLength];
+        HeaderOf(socket, remotePort, length).Emit(header);
+        fixed (byte* bytes = payload)
+            PutChecksum(header, Checksum.Sum(header, Udp.HeaderLength) + Checksum.Sum(bytes, payload.Length), source, remote, length);
+        return Output.SendLong(stack, header, payload, source, remote, Ipv4.ProtocolUdp, now);
+    }
+
+    private static Icmp RequestOf(DatagramSocket* socket, ReadOnlySpan<byte> payload)
+    {
+        Icmp.TryParse(payload, out Icmp icmp);
+        icmp.Type = Icmp.EchoRequest;
+        icmp.Code = 0;
+        icmp.Identifier = socket->LocalPort;
+        return icmp;
+    }
+
+    private static Udp HeaderOf(DatagramSocket* socket, ushort remotePort, int length) => new()
+    {
+        SourcePort = socket->LocalPort,
+        DestinationPort = remotePort,
+        Length = length,
+        HasChecksum = true,
+    };
+
+    private static void PutChecksum(byte* header, uint sum, uint source, uint remote, int length)
+    {
+        sum = ~Checksum.Fold(sum + Checksum.PseudoHeader(source, remote, Ipv4.ProtocolUdp, length)) & 0xffff;
+        // 0 would say "no checksum" (RFC 768).
+        Unsafe.WriteUnaligned(header + 6, (ushort)(sum == 0 ? 0xffff : sum));
     }
 
     internal static int Open(Stack* stack, uint address, ushort port, bool isEcho)

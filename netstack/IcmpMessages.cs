@@ -43,18 +43,20 @@ internal static unsafe class IcmpMessages
     private static void Answer(Stack* stack, in Ipv4 ip, Icmp icmp, Payload payload, ulong now)
     {
         int length = payload.Length;
-        if (Output.TransportOffset + length > stack->FrameBufferSize || Ipv4.HeaderLength + length > stack->Link.Mtu)
+        stack->Counters.EchoRequestsAnswered++;
+        icmp.Type = Icmp.EchoReply;
+        if (Ipv4.HeaderLength + length > stack->Link.Mtu)
         {
-            // We do not fragment.
-            stack->Counters.IcmpIgnored++;
+            // It came in fragments, or through the loopback: then it lies in one piece.
+            payload.Skip(Icmp.HeaderLength);
+            if (payload.First.Length == payload.Length)
+                SendLong(stack, icmp, payload.First, ip.Destination, ip.Source, now);
             return;
         }
         byte* at = stack->Scratch + Output.TransportOffset;
-        // SAFETY: the length was compared with the scratch buffer.
+        // SAFETY: the length was compared with the MTU, for which the scratch buffer is made.
         payload.CopyTo(at, length);
-        icmp.Type = Icmp.EchoReply;
         icmp.Emit(at);
-        stack->Counters.EchoRequestsAnswered++;
         Send(stack, length, ip.Destination, ip.Source, now);
     }
 
@@ -94,6 +96,16 @@ internal static unsafe class IcmpMessages
         frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
         short hint = -1;
         return Output.Send(stack, &frame, source, destination, Ipv4.ProtocolIcmp, ref hint, hold: true, now);
+    }
+
+    /// <summary>Sends a message that is longer than the MTU.</summary>
+    internal static SendResult SendLong(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> rest, uint source, uint destination, ulong now)
+    {
+        byte* header = stackalloc byte[Icmp.HeaderLength];
+        icmp.Emit(header);
+        fixed (byte* bytes = rest)
+            Unsafe.WriteUnaligned(header + 2, (ushort)~Checksum.Fold(Checksum.Sum(header, Icmp.HeaderLength) + Checksum.Sum(bytes, rest.Length)));
+        return Output.SendLong(stack, header, rest, source, destination, Ipv4.ProtocolIcmp, now);
     }
 
     private static void ReceiveUnreachable(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> quoted, ulong now)

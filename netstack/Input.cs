@@ -59,16 +59,14 @@ internal static unsafe class Input
     private static void ReceiveIpv4(
         Stack* stack, Fragment* fragments, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags, bool broadcast, bool isLoopback, ulong now)
     {
-        switch (Ipv4.Parse(bytes, available, out Ipv4 ip))
+        Ipv4Error error = Ipv4.Parse(bytes, available, out Ipv4 ip);
+        switch (error)
         {
             case Ipv4Error.Malformed:
                 stack->Counters.Ipv4Malformed++;
                 return;
             case Ipv4Error.BadChecksum:
                 stack->Counters.Ipv4BadChecksum++;
-                return;
-            case Ipv4Error.Fragment:
-                stack->Counters.Ipv4Fragment++;
                 return;
         }
         if (!isLoopback && (IsNeverSource(stack, ip.Source) || Ipv4.IsLoopback(ip.Destination)))
@@ -84,14 +82,25 @@ internal static unsafe class Input
             return;
         }
         Payload payload = new(fragments, count, Ethernet.HeaderLength + ip.DataOffset, ip.TotalLength - ip.DataOffset);
-        bool valid = (flags & FrameFlags.ChecksumValid) != 0;
+        if (error == Ipv4Error.Fragment)
+        {
+            stack->Counters.Ipv4Fragment++;
+            Ipv4Fragments.Receive(stack, ip, payload, now);
+            return;
+        }
+        Deliver(stack, ip, payload, (flags & FrameFlags.ChecksumValid) != 0, now);
+    }
+
+    /// <summary>A whole packet for one of our addresses, or for everybody.</summary>
+    internal static void Deliver(Stack* stack, in Ipv4 ip, Payload payload, bool checksumValid, ulong now)
+    {
         switch (ip.Protocol)
         {
             case Ipv4.ProtocolTcp:
-                TcpInput.Receive(stack, ip, payload, valid, now);
+                TcpInput.Receive(stack, ip, payload, checksumValid, now);
                 break;
             case Ipv4.ProtocolUdp:
-                Datagrams.ReceiveUdp(stack, ip, payload, valid, toBroadcast, now);
+                Datagrams.ReceiveUdp(stack, ip, payload, checksumValid, Output.IsBroadcast(stack, ip.Destination), now);
                 break;
             case Ipv4.ProtocolIcmp:
                 IcmpMessages.Receive(stack, ip, payload, now);

@@ -14,7 +14,7 @@ public enum Ipv4Error
 
 /// <summary>
 /// IPv4 header (RFC 791 §3.1): version and length (0), total length (2), fragment word (6), TTL (8), protocol (9),
-/// checksum (10), source (12), destination (16). Options are skipped; fragments are not taken; DF is always set on what we send.
+/// checksum (10), source (12), destination (16). Options are skipped; DF is set on whatever we do not send in fragments.
 /// </summary>
 public unsafe struct Ipv4
 {
@@ -36,6 +36,16 @@ public unsafe struct Ipv4
     /// <summary>Header and data.</summary>
     public int TotalLength;
 
+    public ushort Identification;
+    public bool MoreFragments;
+
+    /// <summary>Of the data in its packet, in bytes, a multiple of 8.</summary>
+    public int FragmentOffset;
+
+    /// <summary>In the word of identification, flags and offset.</summary>
+    internal const uint DoNotFragmentBit = 0x4000, MoreFragmentsBit = 0x2000;
+
+    /// <summary>The header is filled in also where the answer is Fragment.</summary>
     /// <param name="bytes">From the header on; must hold the whole header, the data may be elsewhere.</param>
     /// <param name="available">Bytes of the packet in all, link padding included.</param>
     public static Ipv4Error Parse(ReadOnlySpan<byte> bytes, int available, out Ipv4 header)
@@ -53,21 +63,23 @@ public unsafe struct Ipv4
                 return Ipv4Error.Malformed;
             if (Checksum.Sum(at, header.DataOffset) != 0xffff)
                 return Ipv4Error.BadChecksum;
-            // More Fragments, or an offset.
-            if ((BigEndian.Load16(at + 6) & 0x3fff) != 0)
-                return Ipv4Error.Fragment;
             header.Protocol = at[9];
             header.Source = BigEndian.Load32(at + 12);
             header.Destination = BigEndian.Load32(at + 16);
+            header.Identification = BigEndian.Load16(at + 4);
+            uint word = BigEndian.Load16(at + 6);
+            header.MoreFragments = (word & MoreFragmentsBit) != 0;
+            header.FragmentOffset = (int)(word & 0x1fff) * 8;
         }
-        return Ipv4Error.None;
+        return header.MoreFragments || header.FragmentOffset != 0 ? Ipv4Error.Fragment : Ipv4Error.None;
     }
 
-    /// <summary>Writes <see cref="HeaderLength"/> bytes with a valid checksum. The identification is 0: DF makes it meaningless (RFC 6864).</summary>
-    public static void Emit(byte* at, uint source, uint destination, byte protocol, int totalLength)
+    /// <summary>Writes <see cref="HeaderLength"/> bytes with a valid checksum.</summary>
+    /// <param name="fragment">Identification, flags and offset; where DF is set the identification means nothing (RFC 6864).</param>
+    public static void Emit(byte* at, uint source, uint destination, byte protocol, int totalLength, uint fragment = DoNotFragmentBit)
     {
         BigEndian.Store32(at, 0x45000000 | (uint)totalLength);
-        BigEndian.Store32(at + 4, 0x00004000);
+        BigEndian.Store32(at + 4, fragment);
         BigEndian.Store32(at + 8, (uint)(TimeToLive << 24 | protocol << 16));
         BigEndian.Store32(at + 12, source);
         BigEndian.Store32(at + 16, destination);

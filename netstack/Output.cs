@@ -27,10 +27,12 @@ internal static unsafe class Output
     /// Sends what <paramref name="frame"/> describes. Its header has <see cref="TransportOffset"/> bytes free in front, which are filled in here.
     /// </summary>
     /// <param name="neighbourHint">Neighbour entry that was right last time; updated.</param>
+    /// <param name="fragment">As in <see cref="Ipv4.Emit"/>.</param>
     /// <param name="hold">Keep a copy of an unresolved frame without fragments until the neighbour answers.</param>
-    internal static SendResult Send(Stack* stack, Transmission* frame, uint source, uint destination, byte protocol, ref short neighbourHint, bool hold, ulong now)
+    internal static SendResult Send(Stack* stack, Transmission* frame, uint source, uint destination, byte protocol, ref short neighbourHint, bool hold, ulong now,
+        uint fragment = Ipv4.DoNotFragmentBit)
     {
-        Ipv4.Emit(frame->Header + Ethernet.HeaderLength, source, destination, protocol, frame->TotalLength - Ethernet.HeaderLength);
+        Ipv4.Emit(frame->Header + Ethernet.HeaderLength, source, destination, protocol, frame->TotalLength - Ethernet.HeaderLength, fragment);
         if (stack->IsLocal(destination))
         {
             Ethernet.Emit(frame->Header, stack->HardwareAddress, stack->HardwareAddress, Ethernet.TypeIpv4);
@@ -68,6 +70,31 @@ internal static unsafe class Output
         }
         Ethernet.Emit(frame->Header, hardware, stack->HardwareAddress, Ethernet.TypeIpv4);
         return Transmit(stack, frame);
+    }
+
+    /// <summary>A packet that is longer than the MTU: 8 bytes of header, and the rest. In fragments, or to ourselves in one piece.</summary>
+    internal static SendResult SendLong(
+        Stack* stack, byte* header, ReadOnlySpan<byte> rest, uint source, uint destination, byte protocol, ulong now)
+    {
+        const int headerLength = 8;
+        if (!stack->IsLocal(destination))
+            return Ipv4Fragments.Send(stack, new ReadOnlySpan<byte>(header, headerLength), rest, source, destination, protocol, now);
+        Bytes.Copy(header, stack->Scratch + TransportOffset, headerLength);
+        fixed (byte* bytes = rest)
+        {
+            // SAFETY: the loopback copies during the call.
+            Fragment fragment;
+            fragment.Address = bytes;
+            fragment.Length = rest.Length;
+            Transmission frame = default;
+            frame.Header = stack->Scratch;
+            frame.HeaderLength = TransportOffset + headerLength;
+            frame.Fragments = &fragment;
+            frame.FragmentCount = 1;
+            frame.TotalLength = frame.HeaderLength + rest.Length;
+            short hint = -1;
+            return Send(stack, &frame, source, destination, protocol, ref hint, hold: false, now);
+        }
     }
 
     internal static SendResult Transmit(Stack* stack, Transmission* frame)

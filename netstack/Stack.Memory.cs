@@ -80,7 +80,10 @@ public unsafe partial struct Stack
     internal uint ReceiveBufferSize, SendBufferSize, DatagramBufferSize;
     internal int PageBytesLimit;
     internal ulong TimeWait;
-    internal uint EphemeralCounter;
+    internal uint EphemeralCounter, FragmentCounter;
+
+    /// <summary>Packets of which fragments have come, <see cref="Ipv4Fragments.MostPackets"/>.</summary>
+    internal Ipv4Fragments.Packet* Reassembly;
 
     /// <summary>No timer is due before this.</summary>
     internal ulong Deadline;
@@ -258,6 +261,8 @@ public unsafe partial struct Stack
         at += Round((ulong)c.Neighbours * (ulong)sizeof(Neighbour));
         ulong chunksAt = at;
         at += Round((ulong)chunks * (ulong)sizeof(SendChunk));
+        ulong reassemblyAt = at;
+        at += Round((ulong)(Ipv4Fragments.MostPackets * sizeof(Ipv4Fragments.Packet)));
         ulong scratchAt = at;
         at += (ulong)frame * (HeldDatagrams + 1);
         ulong loopbackAt = at;
@@ -283,6 +288,9 @@ public unsafe partial struct Stack
         stack->NeighbourCount = c.Neighbours;
         stack->Chunks = (SendChunk*)(memory + chunksAt);
         stack->ChunkCount = chunks;
+        stack->Reassembly = (Ipv4Fragments.Packet*)(memory + reassemblyAt);
+        for (int i = 0; i < Ipv4Fragments.MostPackets; i++)
+            stack->Reassembly[i] = default;
         stack->FrameBufferSize = frame;
         stack->Scratch = memory + scratchAt;
         stack->HeldFrames = stack->Scratch + frame;

@@ -56,6 +56,7 @@ public unsafe partial struct Stack
             Schedule(Deadlines[i]);
         }
         Schedule(ArpCache.Poll(stack, now));
+        Schedule(Ipv4Fragments.Poll(stack, now));
         if (Announcements > 0 && now >= AnnounceTime)
             AnnounceOnce(now);
         else if (Announcements > 0)

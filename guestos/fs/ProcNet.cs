@@ -42,6 +42,9 @@ public static unsafe class ProcNet
         ProcText.Counter(text, "tcp_segments_received"u8, counters.SegmentsReceived);
         ProcText.Counter(text, "tcp_segments_sent"u8, counters.SegmentsSent);
         ProcText.Counter(text, "net_bad_source"u8, counters.Ipv4BadSource + counters.ArpBadSender);
+        ProcText.Counter(text, "net_packets_reassembled"u8, counters.PacketsReassembled);
+        ProcText.Counter(text, "net_fragments_refused"u8, counters.FragmentsRefused + counters.FragmentsWithoutRoom);
+        ProcText.Counter(text, "net_fragments_expired"u8, counters.FragmentsExpired);
         ProcText.Counter(text, "tcp_cookies_sent"u8, counters.CookiesSent);
         ProcText.Counter(text, "tcp_cookies_accepted"u8, counters.CookiesAccepted);
         ProcText.Counter(text, "tcp_half_open_evicted"u8, counters.HalfOpenEvicted);

@@ -74,6 +74,8 @@ public static unsafe class Network
         configuration.ReceiveBuffer = RingPool.Size;
         configuration.SendBuffer = RingPool.Size;
         configuration.DatagramBuffer = 128 * 1024;
+        // So that the longest packet goes through it whole.
+        configuration.LoopbackBuffer = 256 * 1024;
         configuration.SendChunks = 640;
         ulong size = Netstack.Stack.RequiredMemory(configuration);
         ulong block = Frames.AllocateContiguous((int)((size + Frames.Size - 1) / Frames.Size));

@@ -434,7 +434,15 @@ static void datagrams(void)
     printf("%.2s %.3s\n", buffer, other);
     ASK(recv(u, buffer, 64, MSG_DONTWAIT));
 
-    static char large[70000];
+    /* Larger than a frame, and larger than a packet. */
+    static char large[70000], back[70000];
+    memset(large, 7, sizeof large);
+    ASK(send(v, large, 8000, 0));
+    ASK(recv(u, back, sizeof back, 0));
+    ASK(memcmp(large, back, 8000));
+    ASK(send(v, large, 60000, 0));
+    ASK(recv(u, back, sizeof back, 0));
+    ASK(memcmp(large, back, 60000));
     ASK(send(v, large, 65508, 0));
     ASK(sendto(v, "x", 1, 0, (struct sockaddr *)&where, 3));
 

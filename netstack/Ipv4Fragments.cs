@@ -1,0 +1,253 @@
+using System;
+
+namespace Netstack;
+
+/// <summary>
+/// Reassembly of IPv4 packets (RFC 791 §3.2, RFC 815). A few packets at a time, each in a buffer of its own for as long as it is incomplete, at most
+/// <see cref="Lifetime"/>. What overlaps drops the packet (as RFC 5722 has it for IPv6, RFC 3128); a first fragment too small for its headers is
+/// not taken. Buffers are lent as rings are (<see cref="Link.TakeRing"/>): without that, fragments are dropped.
+/// </summary>
+internal static unsafe class Ipv4Fragments
+{
+    /// <summary>RFC 1122 §3.3.2 says 60 to 120 s, Linux and we 30.</summary>
+    private const ulong Lifetime = 30 * Tcp.Second;
+
+    /// <summary>Packets in reassembly; the oldest gives way. One sender has at most half.</summary>
+    internal const int MostPackets = 4;
+
+    /// <summary>Runs of a packet that have come and do not touch each other.</summary>
+    private const int MostRuns = 32;
+
+    /// <summary>The data of the longest packet.</summary>
+    private const int BufferLength = 1 << 16;
+
+    internal struct Packet
+    {
+        public byte* Buffer;
+        public uint Source, Destination;
+        public ushort Identification;
+        public byte Protocol;
+        public ulong Deadline;
+
+        /// <summary>Bytes of data in all, or -1 until the last fragment has come.</summary>
+        public int Length;
+
+        public int RunCount;
+
+        /// <summary>Start and end of each run, sorted.</summary>
+        public fixed ushort Runs[MostRuns * 2];
+    }
+
+    /// <summary>Takes a fragment. When its packet is complete, that arrives.</summary>
+    internal static void Receive(Stack* stack, in Ipv4 ip, Payload payload, ulong now)
+    {
+        if (IsHostile(ip, payload.Length))
+        {
+            stack->Counters.FragmentsRefused++;
+            return;
+        }
+        Packet* packet = Find(stack, ip, now);
+        if (packet == null)
+        {
+            stack->Counters.FragmentsWithoutRoom++;
+            return;
+        }
+        int end = ip.FragmentOffset + payload.Length;
+        bool last = !ip.MoreFragments;
+        if (last && (packet->Length >= 0 ? packet->Length != end : End(packet) > end) || packet->Length >= 0 && end > packet->Length
+            || !AddRun(packet, ip.FragmentOffset, end))
+        {
+            // A repeated fragment is taken for an overlap too: retransmissions have another identification.
+            stack->Counters.FragmentsRefused++;
+            Release(stack, packet);
+            return;
+        }
+        if (last)
+            packet->Length = end;
+        // SAFETY: end is at most what the buffer has (IsHostile).
+        payload.CopyTo(packet->Buffer + ip.FragmentOffset, payload.Length);
+        if (packet->RunCount == 1 && packet->Runs[0] == 0 && packet->Runs[1] == packet->Length)
+            Complete(stack, packet, now);
+    }
+
+    /// <summary>
+    /// Fragments that no sender makes: empty ones, ones that are not a multiple of 8 though more follow, that end behind the longest packet, or
+    /// that leave a part of the TCP or UDP header to the next (RFC 1858 §3).
+    /// </summary>
+    private static bool IsHostile(in Ipv4 ip, int length)
+    {
+        const int smallestTransport = 20, alignment = 7;
+        return length == 0 || ip.MoreFragments && (length & alignment) != 0
+            || ip.FragmentOffset + length > Ipv4.MaximumLength - Ipv4.HeaderLength
+            || ip.FragmentOffset == 0 && length < (ip.Protocol == Ipv4.ProtocolTcp ? smallestTransport : Udp.HeaderLength)
+            || ip.Protocol == Ipv4.ProtocolTcp && ip.FragmentOffset is > 0 and < smallestTransport;
+    }
+
+    private static int End(Packet* packet) => packet->RunCount == 0 ? 0 : packet->Runs[packet->RunCount * 2 - 1];
+
+    /// <summary>The packet that a fragment belongs to, with room for it; null when there is none.</summary>
+    private static Packet* Find(Stack* stack, in Ipv4 ip, ulong now)
+    {
+        Packet* free = null, oldest = null, own = null;
+        int ofSource = 0;
+        for (int i = 0; i < MostPackets; i++)
+        {
+            Packet* packet = stack->Reassembly + i;
+            if (packet->Buffer != null && packet->Source == ip.Source)
+            {
+                if (packet->Identification == ip.Identification && packet->Destination == ip.Destination && packet->Protocol == ip.Protocol)
+                    return packet;
+                ofSource++;
+                own = Older(own, packet);
+            }
+            if (packet->Buffer == null)
+                free = packet;
+            else
+                oldest = Older(oldest, packet);
+        }
+        Packet* taken = ofSource >= MostPackets / 2 ? own : free != null ? free : oldest;
+        if (taken->Buffer != null)
+        {
+            stack->Counters.FragmentsExpired++;
+            Release(stack, taken);
+        }
+        byte* buffer = stack->Link.TakeRing == null ? null : stack->Link.TakeRing(stack->Link.Context, BufferLength, false);
+        if (buffer == null)
+            return null;
+        *taken = default;
+        taken->Buffer = buffer;
+        taken->Source = ip.Source;
+        taken->Destination = ip.Destination;
+        taken->Identification = ip.Identification;
+        taken->Protocol = ip.Protocol;
+        taken->Length = -1;
+        taken->Deadline = now + Lifetime;
+        stack->Schedule(taken->Deadline);
+        return taken;
+    }
+
+    private static Packet* Older(Packet* one, Packet* other) => one == null || other->Deadline < one->Deadline ? other : one;
+
+    /// <summary>Adds [start, end). False when it overlaps what is there, or there are too many runs.</summary>
+    private static bool AddRun(Packet* packet, int start, int end)
+    {
+        int at = 0;
+        while (at < packet->RunCount && packet->Runs[at * 2 + 1] <= start)
+            at++;
+        if (at < packet->RunCount && packet->Runs[at * 2] < end)
+            return false;
+        bool joinsBefore = at > 0 && packet->Runs[at * 2 - 1] == start, joinsAfter = at < packet->RunCount && packet->Runs[at * 2] == end;
+        if (joinsBefore && joinsAfter)
+        {
+            packet->Runs[at * 2 - 1] = packet->Runs[at * 2 + 1];
+            packet->RunCount--;
+            for (int i = at * 2; i < packet->RunCount * 2; i++)
+                packet->Runs[i] = packet->Runs[i + 2];
+        }
+        else if (joinsBefore)
+        {
+            packet->Runs[at * 2 - 1] = (ushort)end;
+        }
+        else if (joinsAfter)
+        {
+            packet->Runs[at * 2] = (ushort)start;
+        }
+        else
+        {
+            if (packet->RunCount == MostRuns)
+                return false;
+            for (int i = packet->RunCount * 2 - 1; i >= at * 2; i--)
+                packet->Runs[i + 2] = packet->Runs[i];
+            packet->Runs[at * 2] = (ushort)start;
+            packet->Runs[at * 2 + 1] = (ushort)end;
+            packet->RunCount++;
+        }
+        return true;
+    }
+
+    private static void Complete(Stack* stack, Packet* packet, ulong now)
+    {
+        stack->Counters.PacketsReassembled++;
+        Packet whole = *packet;
+        // Nothing of it is left when it arrives: what it causes may bring more fragments.
+        packet->Buffer = null;
+        Ipv4 ip = default;
+        ip.Source = whole.Source;
+        ip.Destination = whole.Destination;
+        ip.Protocol = whole.Protocol;
+        ip.DataOffset = Ipv4.HeaderLength;
+        ip.TotalLength = Ipv4.HeaderLength + whole.Length;
+        Fragment fragment;
+        fragment.Address = whole.Buffer;
+        fragment.Length = whole.Length;
+        Input.Deliver(stack, ip, new Payload(&fragment, 1, 0, whole.Length), checksumValid: false, now);
+        GiveBuffer(stack, whole.Buffer);
+    }
+
+    /// <summary>Drops what has waited too long; returns when to look again.</summary>
+    internal static ulong Poll(Stack* stack, ulong now)
+    {
+        ulong next = ulong.MaxValue;
+        for (int i = 0; i < MostPackets; i++)
+        {
+            Packet* packet = stack->Reassembly + i;
+            if (packet->Buffer == null)
+                continue;
+            if (now >= packet->Deadline)
+            {
+                stack->Counters.FragmentsExpired++;
+                Release(stack, packet);
+            }
+            else if (packet->Deadline < next)
+            {
+                next = packet->Deadline;
+            }
+        }
+        return next;
+    }
+
+    private static void Release(Stack* stack, Packet* packet)
+    {
+        byte* buffer = packet->Buffer;
+        packet->Buffer = null;
+        GiveBuffer(stack, buffer);
+    }
+
+    private static void GiveBuffer(Stack* stack, byte* buffer) => stack->Link.GiveRing(stack->Link.Context, buffer, BufferLength, false);
+
+    /// <summary>Sends a packet that is longer than the MTU in fragments (RFC 791 §3.2): <paramref name="header"/> bytes, then the rest.</summary>
+    internal static SendResult Send(
+        Stack* stack, ReadOnlySpan<byte> header, ReadOnlySpan<byte> rest, uint source, uint destination, byte protocol, ulong now)
+    {
+        const int alignment = 8;
+        int most = (stack->Link.Mtu - Ipv4.HeaderLength) / alignment * alignment, length = header.Length + rest.Length;
+        // RFC 6864, RFC 7739: not used again soon, and not foreseen by others.
+        ushort identification = (ushort)(stack->FragmentCounter++ + KeyedHash.Of(stack, source, 0, destination, 0));
+        for (int offset = 0; offset < length; offset += most)
+        {
+            int part = length - offset < most ? length - offset : most;
+            // SAFETY: the scratch buffer holds a frame of the MTU.
+            var data = new Span<byte>(stack->Scratch + Output.TransportOffset, part);
+            if (offset == 0)
+            {
+                header.CopyTo(data);
+                rest.Slice(0, part - header.Length).CopyTo(data.Slice(header.Length));
+            }
+            else
+            {
+                rest.Slice(offset - header.Length, part).CopyTo(data);
+            }
+            Transmission frame = default;
+            frame.Header = stack->Scratch;
+            frame.HeaderLength = frame.TotalLength = Output.TransportOffset + part;
+            uint word = (uint)identification << 16 | (offset + part < length ? Ipv4.MoreFragmentsBit : 0) | (uint)(offset / alignment);
+            short hint = -1;
+            SendResult result = Output.Send(stack, &frame, source, destination, protocol, ref hint, hold: offset == 0, now, word);
+            // What a neighbour that has not answered yet does not get is lost, as on the wire.
+            if (result is SendResult.Busy or SendResult.NoRoute)
+                return result;
+            stack->Counters.FragmentsSent++;
+        }
+        return SendResult.Sent;
+    }
+}
