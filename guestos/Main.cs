@@ -97,39 +97,19 @@ internal static unsafe class Kernel
     /// <summary>init=PATH on the command line, else /init.</summary>
     private static void StartInit()
     {
-        ulong scratch = Frames.Allocate();
-        byte* path = DirectMap.At(scratch);
-        "/init"u8.CopyTo(new Span<byte>(path, Frames.Size));
-        ReadOnlySpan<byte> rest = CommandLine;
-        while (DeviceAnnouncement.TakeWord(ref rest, out ReadOnlySpan<byte> word))
-            if (word.StartsWith("init="u8) && word.Length < 256)
-            {
-                word.Slice(5).CopyTo(new Span<byte>(path, Frames.Size));
-                path[word.Length - 5] = 0;
-            }
-        // A script's interpreter takes the place of the path; the argument is to stay what it was.
-        byte* name = path + 1024;
-        Unsafe.CopyBlock(name, path, 256);
-        byte** arguments = stackalloc byte*[2];
-        arguments[0] = name;
-        arguments[1] = null;
-        byte** environment = stackalloc byte*[4];
-        environment[0] = path + 2048;
-        environment[1] = path + 2048 + 64;
-        environment[2] = path + 2048 + 128;
-        environment[3] = null;
-        "HOME=/\0"u8.CopyTo(new Span<byte>(environment[0], 64));
-        "TERM=vt100\0"u8.CopyTo(new Span<byte>(environment[1], 64));
-        "PATH=/bin:/sbin:/usr/bin:/usr/sbin\0"u8.CopyTo(new Span<byte>(environment[2], 64));
-        long result = Processes.StartFirst(path, arguments, environment);
+        InitArguments given = default;
+        if (!given.Begin(CommandLine))
+            Panic.Stop("no memory for the first program's arguments"u8);
+        // A script's interpreter takes the place of the path; the first argument stays what it was.
+        long result = Processes.StartFirst(given.Path, given.Arguments, given.Environment);
         if (result < 0)
         {
             Console.Write("guestos: the first program cannot be run: "u8);
-            Console.Write(System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name));
+            Console.Write(System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(given.Arguments[0]));
             Console.Write(", error "u8);
             Console.WriteDecimal((ulong)-result);
             Panic.Stop("no init"u8);
         }
-        Frames.Release(scratch);
+        given.Free();
     }
 }

@@ -122,4 +122,21 @@ public class ShellTests
         using var guest = new Guest("qemu", initramfs, memory: 24);
         Assert.Contains("here I am\n", guest.AwaitEnd(), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("qemu")]
+    [InlineData("domain")]
+    public void CommandLineReachesTheFirstProgram(string monitor)
+    {
+        Initramfs initramfs = Initramfs.WithBusybox("env").Script("start", "echo \"[$0] [$1] [$2] [$3]\"\nenv\nexec reboot -f\n");
+        using var guest = new Guest(monitor, initramfs, init: "/start",
+            append: "quiet console=ttyS0 some.part=3 single COLOR=blue \"TEXT=two words\" TERM=dumb -- last one=two");
+        string console = guest.AwaitEnd();
+        Assert.Contains("[/start] [single] [last] [one=two]\n", console, StringComparison.Ordinal);
+        Assert.Contains("COLOR=blue\n", console, StringComparison.Ordinal);
+        Assert.Contains("TEXT=two words\n", console, StringComparison.Ordinal);
+        Assert.Contains("TERM=dumb\n", console, StringComparison.Ordinal);
+        Assert.DoesNotContain("some.part", console, StringComparison.Ordinal);
+        Assert.DoesNotContain("console=", console, StringComparison.Ordinal);
+    }
 }
