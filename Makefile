@@ -31,7 +31,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls bench-wire bench-cpu lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls bench-wire bench-cpu soak lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -134,6 +134,11 @@ fuzz-syscalls: all
 ## lab: two nodes and a client that stay up until "evilman lab down"
 lab: all
 	@$(BIN)/evilman lab up --nodes $(NODES) --monitors $(MONITORS)
+
+## soak: fifty moves in a row of guests of every size, empty, full, scattered and busy, for MINUTES; every move is checked (root)
+soak: all
+	@SOAK_MINUTES=$(MINUTES) dotnet test tests/Migration.Tests -c Release -m:1 -v:q --nologo --logger "console;verbosity=detailed" --filter Moves_in_a_row \
+	    | grep --line-buffered -E 'soak: |Failed|Error|Assert|^ *(Passed|Total)'
 
 ## dist: what an operator installs, static and stripped, with SHA-256 sums, into dist/
 dist: all $(if $(shell command -v $(CROSS)ld),arm64)

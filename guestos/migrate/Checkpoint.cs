@@ -108,8 +108,6 @@ public static unsafe class Checkpoint
             Console.Write(" KiB and the snapshot buffer some more, and only "u8);
             Console.WriteDecimal(Frames.Free * Frames.Size >> 10);
             Console.Write(" KiB are free\n"u8);
-            if (state != null)
-                SnapshotBuffer.Free(state);
             CheckpointMemory.Give();
             return Errno.NoMemory;
         }
@@ -130,20 +128,16 @@ public static unsafe class Checkpoint
         s_state = null;
         if (forked)
             Network.OnResume(late);
-        SnapshotBuffer.Free(state);
         RateLimit.WakeAll();
         CheckpointMemory.Give();
     }
 
-    /// <summary>In the copy: what the pointer pointed to stayed behind; the frames that the checkpoint used are free.</summary>
+    /// <summary>In the copy: what the pointer pointed to stayed behind; the frames that the checkpoint used are given back.</summary>
     internal static void Arrive()
     {
         s_state = null;
         s_marked = false;
-        CheckpointMemory.Arrive();
-        for (ulong frame = 0; frame < Frames.End; frame += Frames.Size)
-            if (Frames.StateOf(frame) == FrameState.Checkpoint)
-                Frames.Release(frame);
+        CheckpointMemory.Give();
     }
 
     internal static long SetOptions(CheckpointState* state, uint options)

@@ -2,7 +2,7 @@ namespace Guestos;
 
 /// <summary>
 /// Memory of a checkpoint in progress: single frames, wherever they are free, mapped side by side in a window of the kernel's half. It is
-/// never part of a checkpoint and never write-protected. On arrival its frames are free and the window is empty.
+/// never part of a checkpoint and never write-protected. In the copy there is nothing in it, and it is given back at once.
 /// </summary>
 internal static unsafe class CheckpointMemory
 {
@@ -11,7 +11,7 @@ internal static unsafe class CheckpointMemory
 
     private const ulong Flags = PageTable.Present | PageTable.Writable | PageTable.Accessed | PageTable.Dirty | PageTable.NoExecute;
 
-    // Pages mapped in the window. Ordinary memory: the copy knows by it what to unmap.
+    // Pages mapped in the window. Ordinary memory: the copy knows by it what to give back.
     private static ulong s_pages;
 
     /// <summary>Adds zeroed bytes at the window's end, page-aligned; null, and nothing taken, when memory does not suffice.</summary>
@@ -40,7 +40,7 @@ internal static unsafe class CheckpointMemory
         return true;
     }
 
-    /// <summary>Gives everything back.</summary>
+    /// <summary>Gives everything back: at the end, and in the copy, where the window's page tables tell what was in use.</summary>
     public static void Give() => Give(0);
 
     private static void Give(ulong left)
@@ -50,13 +50,8 @@ internal static unsafe class CheckpointMemory
         PageTable.Flush();
     }
 
-    /// <summary>In the copy: the frames are given back with all others of the checkpoint's.</summary>
-    public static void Arrive()
-    {
-        while (s_pages > 0)
-            Unmap();
-        PageTable.Flush();
-    }
+    /// <summary>Physical address of the frame behind one of its pages.</summary>
+    public static ulong FrameOf(byte* page) => *PageTable.Find(PageTable.KernelRoot, (ulong)page, false) & PageTable.AddressMask;
 
     // The frame behind the last page.
     private static ulong Unmap()

@@ -39,6 +39,15 @@ internal unsafe struct FrameSet
         return true;
     }
 
+    /// <summary>Adds all from <paramref name="first"/>, a multiple of 64, on. The set is empty.</summary>
+    public void AddFrom(uint first)
+    {
+        new System.Span<ulong>(_words + (first >> 6), (int)((_frames >> 6) - (first >> 6))).Fill(ulong.MaxValue);
+        if ((_frames & 63) != 0)
+            _words[_frames >> 6] = (1UL << (int)(_frames & 63)) - 1;
+        Count = _frames - first;
+    }
+
     public void Remove(uint frame)
     {
         ulong bit = 1UL << (int)(frame & 63);

@@ -67,8 +67,7 @@ internal static unsafe class PageCleaner
             state->Frames, CheckpointFork.RecoveryEntry, 0, addresses.Slice(0, count));
         state->Run = state->Scratch;
         state->RunLength = CheckpointHeader.Size;
-        for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)
-            state->Transmit.Add(frame);
+        state->Transmit.AddFrom(CheckpointHeader.FirstFrame);
         WriteProtection.BeginWalk(state);
         state->Part = StreamPart.Protection;
     }

@@ -31,13 +31,13 @@ internal static unsafe class SnapshotBuffer
         state->BufferPages = System.Math.Min(state->BufferPages + Step, Limit(state->Frames));
         while (state->BufferCapacity < state->BufferPages + Slack && Frames.Free > Frames.KernelReserve)
         {
-            ulong page = Frames.Allocate();
-            if (page == 0)
+            byte* page = CheckpointMemory.Take(Frames.Size);
+            if (page == null)
                 break;
-            Frames.SetState(page, FrameState.Checkpoint);
+            ulong frame = CheckpointMemory.FrameOf(page);
             // Its content means nothing in the copy, where it is free.
-            state->Dirty.Remove((uint)(page >> 12));
-            state->Buffer[state->BufferCapacity++] = page;
+            state->Dirty.Remove((uint)(frame >> 12));
+            state->Buffer[state->BufferCapacity++] = frame;
         }
         return state->BufferCapacity >= Step;
     }
@@ -80,10 +80,4 @@ internal static unsafe class SnapshotBuffer
 
     /// <summary>What a page still to be sent was used for at the fork.</summary>
     public static FrameState UseAtFork(CheckpointState* state, uint frame) => (FrameState)(state->UseAtFork[state->CopyOf[frame] - 1] & ~Filled);
-
-    public static void Free(CheckpointState* state)
-    {
-        while (state->BufferCapacity > 0)
-            Frames.Release(state->Buffer[--state->BufferCapacity]);
-    }
 }

@@ -108,7 +108,7 @@ internal sealed class Guest : IDisposable
     public string Run(params string[] words)
     {
         using Socket socket = Space.Connect(80, Address);
-        socket.ReceiveTimeout = 120_000;
+        socket.ReceiveTimeout = 300_000; // a move of gigabytes takes its time
         socket.Send(Encoding.ASCII.GetBytes($"GET /cgi-bin/run?{string.Join('+', words)} HTTP/1.0\r\n\r\n"));
         var answer = new StringBuilder();
         byte[] buffer = new byte[4096];
