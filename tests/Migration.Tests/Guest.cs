@@ -38,10 +38,26 @@ internal sealed class Guest : IDisposable
             Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
         }
         Source.Await("init: ");
-        echo = space.Connect(7, Address);
+        echo = ConnectSoon(space);
         talker = new Thread(Talk) { IsBackground = true };
         talker.Start();
         Hear(20);
+    }
+
+    // It says that it serves a moment before it does.
+    private static Socket ConnectSoon(Space space)
+    {
+        for (int patience = 100; ; patience--)
+        {
+            try
+            {
+                return space.Connect(7, Address);
+            }
+            catch (Exception refusal) when (patience > 0 && refusal.GetBaseException() is SocketException)
+            {
+                Thread.Sleep(50);
+            }
+        }
     }
 
     public Space Space { get; }
@@ -178,7 +194,7 @@ internal sealed class Guest : IDisposable
         Source.Dispose();
     }
 
-    /// <summary>The guest's files, with programs/load.c and a page that runs any command.</summary>
+    /// <summary>The guest's files, with the programs of this folder and a page that runs any command.</summary>
     private static byte[] Pack()
     {
         string folder = Directory.CreateTempSubdirectory("rootfs").FullName;
@@ -195,8 +211,9 @@ internal sealed class Guest : IDisposable
 
                 """);
             Directory.CreateDirectory(Path.Combine(root, "bin"));
-            Space.Run("gcc", "-static", "-O1", "-w", "-o", Path.Combine(root, "bin", "load"),
-                Path.Combine(Machine.Root, "tests", "Migration.Tests", "programs", "load.c"));
+            foreach (string program in new[] { "load", "mover" })
+                Space.Run("gcc", "-static", "-O1", "-w", "-o", Path.Combine(root, "bin", program),
+                    Path.Combine(Machine.Root, "tests", "Migration.Tests", "programs", program + ".c"));
             Space.Run(Path.Combine(Machine.Root, "deploy", "pack-initramfs"), archive, root, Machine.Image("migrate"), Machine.Image("loader-checkpoint"));
             return File.ReadAllBytes(archive);
         }

@@ -1,0 +1,81 @@
+using System;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading;
+using Cstrap.Tests;
+using Wire;
+using Xunit;
+
+namespace Migration.Tests;
+
+/// <summary>/dev/checkpoint, for a program that reads the stream and sends it by itself.</summary>
+public sealed class DeviceTests
+{
+    private const int Port = 9000;
+
+    /// <summary>Its named connections go on speaking after the fork, the kernel says the last word on one of them, and the machine ends.</summary>
+    [RootTheory, Monitors]
+    public void Any_program_can_carry_the_checkpoint(string monitor)
+    {
+        using var space = new Space();
+        using var guest = new Guest(space, monitor);
+        using Socket listener = space.Open();
+        listener.Bind(new IPEndPoint(IPAddress.Any, Port));
+        listener.Listen();
+        string? said = null;
+        var mover = new Thread(() =>
+        {
+            try
+            {
+                said = guest.Run("/bin/mover", Space.Host, $"{Port}");
+            }
+            catch (Exception exception) when (exception is SocketException or Xunit.Sdk.XunitException)
+            {
+                // The machine is gone, which is what it should be.
+            }
+        }) { IsBackground = true };
+        mover.Start();
+        using Socket stream = Accept(), control = Accept();
+
+        Assert.Equal(CheckpointRefusal.None, CheckpointHeader.Parse(Read(stream, CheckpointHeader.Size), MachineFeatures.Known,
+            CheckpointHeader.MaxFrames, out CheckpointHeader header));
+        Assert.Equal(0x0A000003u, header.Address(0));
+        uint[] checksums = new uint[header.Frames];
+        ulong records = 0;
+        while (true)
+        {
+            Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(Read(stream, CheckpointRecord.Size), (uint)checksums.Length, out uint frame, out RecordFlags flags));
+            if (flags == RecordFlags.End)
+                break;
+            checksums[frame] = flags == RecordFlags.Zero ? Crc32C.ZeroPage : Crc32C.Of(Read(stream, CheckpointRecord.PageSize));
+            records++;
+        }
+        ulong sum = 0;
+        for (uint frame = 0; frame < checksums.Length; frame++)
+            sum += CheckpointSum.Term(frame, checksums[frame]);
+        Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(Read(stream, CheckpointTrailer.Size), records, sum, CheckpointHash.Crc32CSum));
+
+        FakeDestination.Say(control, HandOverKind.Verified);
+        Assert.True(HandOver.TryParse(Read(control, HandOver.Size), out HandOverKind kind, out _, out _), "no hand-over record comes");
+        Assert.Equal(HandOverKind.Commit, kind);
+        Assert.False(guest.Source.HasEnded(100), "the machine ends before it has been answered");
+        FakeDestination.Say(control, HandOverKind.Running);
+        Assert.True(guest.Source.HasEnded(5000), "the machine goes on after its commit");
+        Assert.Null(said);
+
+        Socket Accept()
+        {
+            Assert.True(listener.Poll(20_000_000, SelectMode.SelectRead), $"the mover does not come: {said}");
+            Socket socket = listener.Accept();
+            socket.ReceiveTimeout = 30_000;
+            return socket;
+        }
+    }
+
+    private static byte[] Read(Socket socket, int count)
+    {
+        byte[] bytes = Client.Read(socket, count);
+        Assert.Equal(count, bytes.Length);
+        return bytes;
+    }
+}
