@@ -31,7 +31,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls bench-wire bench-cpu soak lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices bench-wire bench-cpu soak lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -130,6 +130,10 @@ fuzz:
 ## fuzz-syscalls: random system calls with hostile arguments in the guest, MINUTES long
 fuzz-syscalls: all
 	@fuzz/syscalls $(MINUTES)
+
+## fuzz-devices: random drivers, peers and memory against the machine's devices for MINUTES; what breaks is told by its seed
+fuzz-devices: | deps
+	@DEVICE_FUZZ_MINUTES=$(MINUTES) dotnet test -c Release -m:1 -v:q --nologo tests/Domain.Tests --filter FullyQualifiedName~DeviceFuzz --logger "console;verbosity=detailed"
 
 ## lab: two nodes and a client that stay up until "evilman lab down"
 lab: all

@@ -23,14 +23,19 @@ public sealed unsafe class GuestMemory
     /// <summary>Bytes of RAM; a multiple of the page size.</summary>
     public readonly ulong Size;
 
-    /// <summary>RAM that somebody else has mapped.</summary>
+    /// <summary>Address space on both sides of RAM that nobody may touch: an address that was computed wrongly ends the monitor.</summary>
+    private const ulong GuardBytes = 16 << 20;
+
+    /// <summary>RAM that somebody else has mapped, for good.</summary>
     internal GuestMemory(byte* @base, ulong size)
     {
         Base = @base;
         Size = size;
     }
 
-    /// <summary>Maps zeroed RAM of <paramref name="bytes"/> (rounded up to whole pages, at most <see cref="MaximumBytes"/>).</summary>
+    /// <summary>
+    /// Maps zeroed RAM of <paramref name="bytes"/> (rounded up to whole pages, at most <see cref="MaximumBytes"/>) between two guards.
+    /// </summary>
     /// <exception cref="OutOfMemoryException">the host does not give that much address space</exception>
     public static GuestMemory Allocate(ulong bytes)
     {
@@ -38,11 +43,11 @@ public sealed unsafe class GuestMemory
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, MaximumBytes);
         bytes = (bytes + PageBytes - 1) & ~(PageBytes - 1);
         // SAFETY: a fresh anonymous mapping that nobody else knows; failure is checked before use.
-        void* at = Libc.mmap(null, (nuint)bytes, Libc.PROT_READ | Libc.PROT_WRITE,
+        byte* at = (byte*)Libc.mmap(null, (nuint)(GuardBytes + bytes + GuardBytes), Libc.PROT_NONE,
             Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
-        if (at == Libc.MAP_FAILED)
+        if (at == Libc.MAP_FAILED || Libc.mprotect(at + GuardBytes, (nuint)bytes, Libc.PROT_READ | Libc.PROT_WRITE) != 0)
             throw new OutOfMemoryException();
-        return new GuestMemory((byte*)at, bytes);
+        return new GuestMemory(at + GuardBytes, bytes);
     }
 
     /// <summary>Whether all of [<paramref name="physical"/>, +<paramref name="length"/>) is RAM. Never overflows.</summary>

@@ -189,7 +189,7 @@ internal sealed unsafe class Machine
         watcher.Pause();
         // Woken by a signal or by what the guest does not want: the processor is asked, it halts again if nothing is for it.
         ulong deadline = Deadline, now = Clock.Nanoseconds;
-        Poll(deadline <= now ? 0 : deadline == LocalApic.Never ? ulong.MaxValue : deadline - now);
+        Poll(deadline <= now || Backlog ? 0 : deadline == LocalApic.Never ? ulong.MaxValue : deadline - now);
         watcher.Resume();
     }
 
@@ -209,7 +209,26 @@ internal sealed unsafe class Machine
             Serve();
         if (console.FlushAt <= Clock.Nanoseconds)
             console.Flush();
+        foreach (var device in virtio)
+        {
+            if (device.Backlog)
+                device.Continue();
+        }
         UpdateWatch();
+    }
+
+    /// <summary>A device has stopped in the middle of its queue, so that timer and host had their turn.</summary>
+    private bool Backlog
+    {
+        get
+        {
+            foreach (var device in virtio)
+            {
+                if (device.Backlog)
+                    return true;
+            }
+            return false;
+        }
     }
 
     private void Serve()
@@ -242,9 +261,11 @@ internal sealed unsafe class Machine
             uart.Receive(typed);
     }
 
-    /// <summary>Tells the watcher what the devices wait for now.</summary>
+    /// <summary>Tells the watcher what the devices wait for now, and the processor to come back where they wait for nothing.</summary>
     private void UpdateWatch()
     {
+        if (Backlog)
+            cpu.RaiseAttention();
         bool more = false;
         if (net is not null)
             more |= list.Set(netSlot, (net.WantsInput ? Libc.POLLIN : 0) | (net.WantsOutput ? Libc.POLLOUT : 0));

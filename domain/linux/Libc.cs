@@ -5,7 +5,7 @@ namespace Domain.Linux;
 /// <summary>The few calls the monitor makes into the C library. Names, constants and layouts are Linux's, x86-64.</summary>
 internal static unsafe partial class Libc
 {
-    public const int PROT_READ = 1, PROT_WRITE = 2;
+    public const int PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2;
     public const int MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000;
     public static readonly void* MAP_FAILED = (void*)-1;
 
@@ -26,6 +26,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial void* mmap(void* address, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int mprotect(void* address, nuint length, int protection);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags, int mode);

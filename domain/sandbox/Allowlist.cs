@@ -13,7 +13,11 @@ internal static class Allowlist
         restart_syscall = 219, prctl = 157, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286,
         preadv = 295, pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
-    private const uint PROT_EXEC = 4, GRND_ANY = 0;
+    private const int GRND_ANY = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
+
+    // What RLIMIT_DATA does not count are mappings that are shared, grow by themselves, or cannot be written any more.
+    private const uint MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_STACK = 0x2_0000;
+    private const uint CountedMapping = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
 
     // The runtime names its threads and its memory, now and then only after the lock-in.
     private const int PR_SET_NAME = 15, PR_SET_VMA = 0x53564d41;
@@ -37,12 +41,12 @@ internal static class Allowlist
             .PermitWhen(preadv, 0, own.Disk)
             .PermitWhen(pread64, 0, own.Kernel, own.Initrd)
             // The entropy device.
-            .PermitWhen(getrandom, 2, (int)GRND_ANY)
-            // Threads and the collector of the runtime: memory, but none that executes.
+            .PermitWhen(getrandom, 2, GRND_ANY)
+            // Threads and the collector of the runtime: memory, but none that executes, and none that its limit does not count.
             .Permit(futex, sched_yield, sysinfo, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn, restart_syscall, clock_gettime)
             .PermitWhen(prctl, 0, PR_SET_NAME, PR_SET_VMA)
-            .PermitWithout(mmap, 2, PROT_EXEC, otherArgument: 4, otherValue: -1)
-            .PermitWithout(mprotect, 2, PROT_EXEC)
+            .PermitMapping(mmap, CountedMapping, PROT_NONE, PROT_READ_WRITE)
+            .PermitWhen(mprotect, 2, PROT_READ_WRITE)
             .PermitWhenZero(prlimit64, 0, 2)   // reads its own limits
             .PermitWhen(tgkill, 0, process)
             .Permit(exit_group);

@@ -137,11 +137,18 @@ internal static unsafe class Probe
         foreach (int request in (ReadOnlySpan<int>)[0x5412, 0x5413, 0x5414, 0x541C, 0x5421, 0x5423, 0x8913])
             Expect($"ioctl {request:x}", Allowlist.ioctl, 0, request, 0, 0, 0);
         Expect("signal a thread of the parent's", Allowlist.tgkill, Lockdown.Parent, Lockdown.Parent, 0, 0, 0);
-        foreach (int protection in (ReadOnlySpan<int>)[4, 5, 6, 7])
+        // Executable; or such that RLIMIT_DATA does not count what lies there: read-only after it was written, grown by PROT_GROWSDOWN.
+        foreach (int protection in (ReadOnlySpan<int>)[1, 2, 4, 5, 6, 7, 0x0100_0003, 0x0200_0003])
         {
-            Expect($"map with protection {protection}", Allowlist.mmap, 0, 4096, protection, 0x22, -1);
-            Expect($"protect with {protection}", Allowlist.mprotect, 0x1000, 4096, protection, 0, 0);
+            Expect($"map with protection {protection:x}", Allowlist.mmap, 0, 4096, protection, 0x22, -1);
+            Expect($"protect with {protection:x}", Allowlist.mprotect, 0x1000, 4096, protection, 0, 0);
         }
+        Expect("protect from everything", Allowlist.mprotect, 0x1000, 4096, 0, 0, 0);
+        // MAP_SHARED, MAP_SHARED_VALIDATE, MAP_GROWSDOWN, MAP_LOCKED, MAP_POPULATE, MAP_HUGETLB, MAP_SYNC, and one that is none yet.
+        foreach (int flag in (ReadOnlySpan<int>)[1, 3, 0x100, 0x2000, 0x8000, 0x4_0000, 0x8_0000, 1 << 27])
+            Expect($"map with flag {flag:x}", Allowlist.mmap, 0, 4096, 3, flag | 0x22, -1);
+        foreach (int number in (ReadOnlySpan<int>)[25, 29, 216, 240, 319, 447])
+            Expect($"memory by call {number}", number, 0, 4096, 0, 0, 0);
         Expect("map a descriptor of its own", Allowlist.mmap, 0, 4096, 1, 1, 1);
         Expect("the parent's limits", Allowlist.prlimit64, Lockdown.Parent, 7, 0, 0, 0);
     }

@@ -80,19 +80,18 @@ internal sealed unsafe class SeccompFilter
         return this;
     }
 
-    /// <summary>Permits one call when none of <paramref name="forbidden"/>'s bits is set in an argument, and optionally another has one value.</summary>
-    public SeccompFilter PermitWithout(int number, int argument, uint forbidden, int otherArgument = -1, int otherValue = 0)
+    /// <summary>Permits mmap(2) without a descriptor, with no flag but <paramref name="flags"/>, for one of two protections.</summary>
+    public SeccompFilter PermitMapping(int number, uint flags, int protection, int otherProtection)
     {
-        int length = 4 + (otherArgument >= 0 ? 3 : 0);
-        Add(JumpIfEqual, (uint)number, 0, (byte)length);
-        if (otherArgument >= 0)
-        {
-            Add(Load, ArgumentsOffset + 8 * (uint)otherArgument);
-            Add(JumpIfEqual, (uint)otherValue, 1, 0);
-            Add(Return, refused);
-        }
-        Add(Load, ArgumentsOffset + 8 * (uint)argument);
-        Add(JumpIfSet, forbidden, 1, 0);
+        const uint ProtectionArgument = 2, FlagsArgument = 3, DescriptorArgument = 4;
+        Add(JumpIfEqual, (uint)number, 0, 9);
+        Add(Load, ArgumentsOffset + 8 * DescriptorArgument);
+        Add(JumpIfEqual, uint.MaxValue, 0, 6);
+        Add(Load, ArgumentsOffset + 8 * FlagsArgument);
+        Add(JumpIfSet, ~flags, 4, 0);
+        Add(Load, ArgumentsOffset + 8 * ProtectionArgument);
+        Add(JumpIfEqual, (uint)protection, 1, 0);
+        Add(JumpIfEqual, (uint)otherProtection, 0, 1);
         Add(Return, Allow);
         Add(Return, refused);
         return this;

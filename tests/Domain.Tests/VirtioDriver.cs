@@ -21,8 +21,13 @@ internal sealed class VirtioDriver
     private readonly Dictionary<int, ushort> usedIndex = [];
 
     public VirtioDriver(Func<DmaMemory, VirtioDevice> create, ulong memoryBytes = 8 << 20)
+        : this(create, GuestMemory.Allocate(memoryBytes))
     {
-        Memory = GuestMemory.Allocate(memoryBytes);
+    }
+
+    public VirtioDriver(Func<DmaMemory, VirtioDevice> create, GuestMemory memory)
+    {
+        Memory = memory;
         Device = create(new DmaMemory(Memory, (physical, length) => Written.Add((physical, length))));
         Mmio = new VirtioMmio(Device, Line);
     }

@@ -363,6 +363,74 @@ public class VirtioNetTests
         Assert.True(driver.NeedsReset);
     }
 
+    [Theory]
+    [InlineData("queue")]
+    [InlineData("queue and size")]
+    [InlineData("features")]
+    [InlineData("driver")]
+    [InlineData("failed")]
+    [InlineData("broken")]
+    public void A_queue_that_was_taken_away_is_written_no_more(string how)
+    {
+        using var memory = new GuardedMemory(8 << 20);
+        var channel = new FakeChannel(offload: true);
+        var driver = new VirtioDriver(dma => new VirtioNet(dma, channel, [2, 0x45, 10, 0, 0, 1]), memory.Ram);
+        var net = (VirtioNet)driver.Device;
+        driver.Start(0);
+        // The used ring of a queue with one place ends where RAM ends.
+        driver.Set(0x30, Rx);
+        driver.Set(0x44, 0);
+        ulong used = memory.Ram.Size - 16;
+        driver.Place(Rx, 1, VirtioDriver.Descriptors(Rx), VirtioDriver.Available(Rx), used);
+        driver.Set(0x44, 1);
+        driver.Descriptor(Rx, 0, RxBuffers, 2048, VirtioDriver.Write, 0);
+        for (ushort i = 1; i <= 600; i++)
+        {
+            channel.Incoming.Enqueue([.. new byte[10], .. Frame(60)]);
+            driver.Put(VirtioDriver.Available(Rx) + 2, i);
+            net.Service();
+        }
+        Assert.Equal(600, driver.Get<ushort>(used + 2));
+        // One more buffer is there when the driver thinks better of it.
+        driver.Put(VirtioDriver.Available(Rx) + 2, (ushort)601);
+        driver.Notify(Rx);
+        switch (how)
+        {
+            case "queue":
+                driver.Set(0x44, 0);
+                break;
+            case "queue and size":
+                driver.Set(0x44, 0);
+                driver.Set(0x38, 0xffff);
+                break;
+            case "features":
+                driver.Set(0x70, 7);
+                driver.Set(0x70, 15);
+                break;
+            case "driver":
+                driver.Set(0x70, 11);
+                driver.Set(0x70, 15);
+                break;
+            case "failed":
+                driver.Set(0x70, 0x8f);
+                driver.Set(0x70, 15);
+                break;
+            case "broken":
+                driver.Set(0x44, 0);
+                driver.Place(Rx, 64, 0, 0, ulong.MaxValue);
+                driver.Set(0x44, 1);
+                break;
+        }
+        driver.Written.Clear();
+        channel.Incoming.Enqueue([.. new byte[10], .. Frame(60)]);
+        net.Service();
+        driver.Notify(Rx);
+        net.Service();
+        Assert.Empty(driver.Written);
+        Assert.Null(memory.Damage);
+        Assert.False(net.WantsInput);
+    }
+
     [Fact]
     public void Reset_forgets_buffers_and_held_frames()
     {

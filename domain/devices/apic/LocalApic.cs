@@ -232,7 +232,7 @@ public sealed partial class LocalApic : IDevice, IInterruptController
             return;
         foreach (ref uint vector in localVectors.AsSpan())
             vector |= Masked;
-        TimerChanged?.Invoke();
+        Schedule();
     }
 
     private static int Highest(ulong[] register)

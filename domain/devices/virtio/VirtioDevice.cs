@@ -6,6 +6,30 @@ namespace Domain.Devices;
 /// <remarks>All calls come from the CPU thread.</remarks>
 internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort queueSize)
 {
+    // A turn's share: a driver that offers without end, or whose buffers are its own rings, must not keep its processor from
+    // the timer and the host.
+    private const int ChainsAtOnce = 256;
+    protected const ulong BytesAtOnce = 16 << 20;
+
+    /// <summary>What became of a chain.</summary>
+    protected enum Served
+    {
+        /// <summary>It goes back to the driver.</summary>
+        Done,
+
+        /// <summary>It stays in the queue until the device is ready for it.</summary>
+        Later,
+
+        /// <summary>It stays in the queue until the next turn.</summary>
+        NextTurn,
+
+        /// <summary>The driver broke the rules.</summary>
+        Wrong,
+    }
+
+    private readonly DescriptorChain chain = new();
+    private uint backlog;   // a bit for each queue
+
     public readonly Virtqueue[] Queues = CreateQueues(memory, queueCount, queueSize);
 
     protected readonly DmaMemory Memory = memory;
@@ -42,13 +66,26 @@ internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort qu
     {
     }
 
-    /// <summary>Forgets everything but the host's side.</summary>
-    public virtual void Reset()
-    {
-    }
+    /// <summary>The queue is no longer the device's: forgets every chain that was taken from it.</summary>
+    public virtual void Forget(int queue) => backlog &= ~(1u << queue);
 
     /// <summary>The driver offered buffers in a queue.</summary>
     public abstract void Notify(int queue);
+
+    /// <summary>A turn's share was used up: call <see cref="Continue"/> once timer and host were looked after.</summary>
+    public bool Backlog => Running && backlog != 0;
+
+    /// <summary>The next turn.</summary>
+    public void Continue()
+    {
+        uint queues = backlog;
+        backlog = 0;
+        for (int i = 0; i < Queues.Length; i++)
+        {
+            if ((queues & 1u << i) != 0 && Running)
+                Notify(i);
+        }
+    }
 
     /// <summary>Device configuration space at <paramref name="offset"/>.</summary>
     public virtual byte ReadConfiguration(ulong offset) => 0;
@@ -61,6 +98,58 @@ internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort qu
     public abstract string Summary { get; }
 
     protected bool Has(ulong feature) => (Negotiated & feature) != 0;
+
+    /// <summary>The queue is notified again in the next turn.</summary>
+    protected void Postpone(int queue) => backlog |= 1u << queue;
+
+    /// <summary>Serves one chain for <see cref="ServeQueue"/>.</summary>
+    /// <param name="written">bytes written into guest memory</param>
+    protected virtual Served Serve(DescriptorChain request, out uint written)
+    {
+        written = 0;
+        return Served.Wrong;
+    }
+
+    /// <summary>Serves what a queue offers, in order, up to a turn's share.</summary>
+    protected void ServeQueue(int number)
+    {
+        var queue = Queues[number];
+        int chains = 0;
+        ulong bytes = 0;
+        var served = Served.Done;
+        while (served == Served.Done)
+        {
+            ushort before = queue.Position;
+            if (!queue.TryTake(chain))
+                break;
+            if (chains++ == ChainsAtOnce || bytes > BytesAtOnce)
+            {
+                served = Served.NextTurn;
+                queue.Rewind(before);
+                break;
+            }
+            bytes += chain.ReadableBytes + chain.WritableBytes;
+            served = Serve(chain, out uint written);
+            if (served == Served.Done)
+                queue.Return(chain.Head, written);
+            else if (served != Served.Wrong)
+                queue.Rewind(before);
+        }
+        if (served == Served.Done)
+            queue.WantNotification(true);
+        else if (served == Served.NextTurn)
+            Postpone(number);
+        Finish(queue, served == Served.Wrong);
+    }
+
+    /// <summary>Shows the driver what was returned; or that the device is broken.</summary>
+    protected void Finish(Virtqueue queue, bool wrong = false)
+    {
+        if (wrong || queue.Broken)
+            Fail();
+        else if (queue.Publish())
+            Interrupt();
+    }
 
     private static Virtqueue[] CreateQueues(DmaMemory memory, int count, ushort size)
     {

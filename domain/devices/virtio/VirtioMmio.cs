@@ -117,8 +117,7 @@ internal sealed class VirtioMmio : IDevice
             return;
         if (offset == 0x044)
         {
-            if ((data & 1) != 0 && (status & FeaturesOk) == 0 || !queue.Enable((data & 1) != 0))
-                Break();
+            SetReady((int)queueSelect, (data & 1) != 0);
             return;
         }
         // 4.2.2.2: a queue that is ready keeps its place.
@@ -150,6 +149,23 @@ internal sealed class VirtioMmio : IDevice
         }
     }
 
+    private void SetReady(int number, bool ready)
+    {
+        var queue = device.Queues[number];
+        if (!ready)
+        {
+            queue.Disable();
+            device.Forget(number);
+        }
+        else if (!queue.Ready && (status & NeedsReset) == 0)
+        {
+            bool enabled = (status & FeaturesOk) != 0
+                && queue.Enable((driverFeatures & IndirectDescriptors) != 0, (driverFeatures & EventIndex) != 0);
+            if (!enabled)
+                Break();
+        }
+    }
+
     private void AcceptFeatures(uint data)
     {
         // Fixed once FEATURES_OK stands (3.1.1).
@@ -174,18 +190,9 @@ internal sealed class VirtioMmio : IDevice
         {
             // Bits never offered, or a driver of the old interface: FEATURES_OK does not stick (3.1.1 step 6).
             if ((driverFeatures & ~offered) != 0 || (driverFeatures & Version1) == 0)
-            {
                 status &= ~FeaturesOk;
-            }
             else
-            {
                 device.Negotiated = driverFeatures;
-                foreach (var queue in device.Queues)
-                {
-                    queue.Indirect = (driverFeatures & IndirectDescriptors) != 0;
-                    queue.EventIndex = (driverFeatures & EventIndex) != 0;
-                }
-            }
         }
         bool run = (status & (DriverOk | FeaturesOk | NeedsReset | Failed)) == (DriverOk | FeaturesOk);
         if (run && !device.Running)
@@ -193,9 +200,21 @@ internal sealed class VirtioMmio : IDevice
             device.Running = true;
             device.Start();
         }
-        else if (!run)
+        else if (!run && (device.Running || (status & FeaturesOk) == 0))
         {
-            device.Running = false;
+            // A driver clears no bit but by a reset (2.1.1): whoever does has no queue any more.
+            Stop();
+        }
+    }
+
+    /// <summary>The rings are the driver's again, and the device has nothing of theirs.</summary>
+    private void Stop()
+    {
+        device.Running = false;
+        for (int i = 0; i < device.Queues.Length; i++)
+        {
+            device.Queues[i].Disable();
+            device.Forget(i);
         }
     }
 
@@ -204,11 +223,10 @@ internal sealed class VirtioMmio : IDevice
         status = interruptStatus = deviceFeaturesSelect = driverFeaturesSelect = queueSelect = 0;
         driverFeatures = 0;
         interrupt.Set(false);
-        device.Running = false;
+        Stop();
         device.Negotiated = 0;
         foreach (var queue in device.Queues)
             queue.Reset();
-        device.Reset();
     }
 
     // 2.1.2: says so and tells a driver that got as far as DRIVER_OK by a configuration change.
@@ -217,7 +235,7 @@ internal sealed class VirtioMmio : IDevice
         if ((status & NeedsReset) != 0)
             return;
         device.Failures++;
-        device.Running = false;
+        Stop();
         status |= NeedsReset;
         generation++;
         if ((status & DriverOk) != 0)

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Domain.Linux;
 
@@ -7,7 +6,8 @@ namespace Domain.Devices;
 /// <summary>A split virtqueue (virtio 1.2, 2.7), the device's side.</summary>
 /// <remarks>
 /// Everything in the three rings is the guest's word: indices, lengths and addresses are checked at the moment of use and
-/// copied out before they are believed. All accesses come from the CPU thread, which also executes the guest, so the
+/// copied out before they are believed. Where the rings lie and how long they are is latched when the driver enables the
+/// queue and holds until <see cref="Disable"/>. All accesses come from the CPU thread, which also executes the guest, so the
 /// rings need no barriers. A method that meets nonsense returns false once and <see cref="Broken"/> stays set until reset.
 /// </remarks>
 internal sealed unsafe class Virtqueue
@@ -15,10 +15,15 @@ internal sealed unsafe class Virtqueue
     private const ushort DescriptorNext = 1, DescriptorWrite = 2, DescriptorIndirect = 4;
     private const ushort AvailableNoInterrupt = 1, UsedNoNotify = 1;
 
+    // struct virtq_avail and virtq_used (2.7.6, 2.7.8): flags, index, the ring, then one index more.
+    private const ulong IndexOffset = 2, RingOffset = 4, AvailableElementBytes = 2, UsedElementBytes = 8, TrailerBytes = 2;
+
     /// <summary>struct virtq_desc (2.7.5).</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Descriptor
     {
+        public const ulong Bytes = 16;
+
         public ulong Address;
         public uint Length;
         public ushort Flags, Next;
@@ -32,9 +37,11 @@ internal sealed unsafe class Virtqueue
     }
 
     private readonly DmaMemory memory;
-    private Descriptor* descriptors;
-    private ushort* available;  // flags, index, ring[size], used_event
-    private ushort* used;       // flags, index, ring[size] of UsedElement, avail_event
+
+    // Latched by Enable: physical addresses of rings of `size` elements, all of them RAM, and the accepted features.
+    private ulong descriptors, available, used;
+    private ushort size;
+    private bool indirect, eventIndex;
     private ushort nextAvailable, nextUsed, signalled;
 
     /// <summary>Registers as the driver wrote them.</summary>
@@ -54,43 +61,33 @@ internal sealed unsafe class Virtqueue
     /// <summary>The driver broke the rules of the queue; nothing is done with it until reset.</summary>
     public bool Broken { get; private set; }
 
-    /// <summary>VIRTIO_F_EVENT_IDX was negotiated.</summary>
-    public bool EventIndex;
-
-    /// <summary>VIRTIO_F_INDIRECT_DESC was negotiated.</summary>
-    public bool Indirect;
-
     /// <summary>Back to the state after power-on.</summary>
     public void Reset()
     {
         Size = MaximumSize;
         DescriptorAddress = AvailableAddress = UsedAddress = 0;
-        nextAvailable = nextUsed = signalled = 0;
-        Ready = Broken = EventIndex = Indirect = false;
+        Ready = Broken = false;
     }
 
-    /// <summary>The driver writes QueueReady. False when the rings are not where rings can be.</summary>
-    public bool Enable(bool ready)
+    /// <summary>Latches the registers. False when the rings are not where rings can be.</summary>
+    /// <param name="indirect">VIRTIO_F_INDIRECT_DESC was negotiated</param>
+    /// <param name="eventIndex">VIRTIO_F_EVENT_IDX was negotiated</param>
+    public bool Enable(bool indirect, bool eventIndex)
     {
-        Ready = false;
-        if (!ready)
-            return true;
-        bool sizeGood = Size != 0 && Size <= MaximumSize && (Size & Size - 1) == 0;
-        bool aligned = (DescriptorAddress & 15) == 0 && (AvailableAddress & 1) == 0 && (UsedAddress & 3) == 0;
-        if (sizeGood && aligned)
-        {
-            descriptors = (Descriptor*)memory.Translate(DescriptorAddress, 16UL * Size);
-            available = (ushort*)memory.Translate(AvailableAddress, 6UL + 2UL * Size);
-            used = (ushort*)memory.Translate(UsedAddress, 6UL + 8UL * Size);
-            if (descriptors != null && available != null && used != null)
-            {
-                nextAvailable = nextUsed = signalled = 0;
-                Ready = true;
-                return true;
-            }
-        }
-        return Break();
+        (size, descriptors, available, used) = (Size, DescriptorAddress, AvailableAddress, UsedAddress);
+        (this.indirect, this.eventIndex) = (indirect, eventIndex);
+        nextAvailable = nextUsed = signalled = 0;
+        bool sizeGood = size != 0 && size <= MaximumSize && (size & size - 1) == 0;
+        bool aligned = (descriptors & 15) == 0 && (available & 1) == 0 && (used & 3) == 0;
+        Ready = sizeGood && aligned
+            && memory.Contains(descriptors, Descriptor.Bytes * size)
+            && memory.Contains(available, RingOffset + AvailableElementBytes * size + TrailerBytes)
+            && memory.Contains(used, RingOffset + UsedElementBytes * size + TrailerBytes);
+        return Ready || Break();
     }
+
+    /// <summary>From here on the rings are the driver's alone.</summary>
+    public void Disable() => Ready = false;
 
     /// <summary>Whether the driver has offered a chain that was not taken yet.</summary>
     public bool HasAvailable => Ready && !Broken && AvailableIndex != nextAvailable;
@@ -108,9 +105,9 @@ internal sealed unsafe class Virtqueue
         ushort waiting = (ushort)(AvailableIndex - nextAvailable);
         if (waiting == 0)
             return false;
-        if (waiting > Size)
+        if (waiting > size)
             return Break();
-        ushort head = Unsafe.ReadUnaligned<ushort>(available + 2 + (nextAvailable & (Size - 1)));
+        ushort head = memory.Read<ushort>(available + RingOffset + AvailableElementBytes * (uint)(nextAvailable & (size - 1)));
         if (!Walk(head, chain))
             return Break();
         nextAvailable++;
@@ -120,26 +117,25 @@ internal sealed unsafe class Virtqueue
     /// <summary>Gives a chain back with the number of bytes that the device wrote into it.</summary>
     public void Return(ushort head, uint written)
     {
-        ulong slot = 4 + 8UL * (uint)(nextUsed & (Size - 1));
-        // SAFETY: the used ring of Size elements was translated as a whole in Enable, and the slot is masked to it.
-        Unsafe.WriteUnaligned((byte*)used + slot, new UsedElement { Id = head, Length = written });
-        memory.Written(UsedAddress + slot, 8);
+        // A chain that was taken before the queue was taken away is nobody's.
+        if (!Ready)
+            return;
+        memory.Write(used + RingOffset + UsedElementBytes * (uint)(nextUsed & (size - 1)), new UsedElement { Id = head, Length = written });
         nextUsed++;
     }
 
     /// <summary>Shows the driver all chains that were returned. True when it wants an interrupt for them.</summary>
     public bool Publish()
     {
-        if (nextUsed == signalled)
+        if (!Ready || nextUsed == signalled)
             return false;
         ushort before = signalled;
         signalled = nextUsed;
-        Unsafe.WriteUnaligned(used + 1, nextUsed);
-        memory.Written(UsedAddress, 4);
-        if (!EventIndex)
-            return (Unsafe.ReadUnaligned<ushort>(available) & AvailableNoInterrupt) == 0;
+        memory.Write(used + IndexOffset, nextUsed);
+        if (!eventIndex)
+            return (memory.Read<ushort>(available) & AvailableNoInterrupt) == 0;
         // 2.7.10: the driver names the index after whose use it wants to be told.
-        ushort wanted = Unsafe.ReadUnaligned<ushort>(available + 2 + Size);
+        ushort wanted = memory.Read<ushort>(available + RingOffset + AvailableElementBytes * size);
         return (ushort)(nextUsed - wanted - 1) < (ushort)(nextUsed - before);
     }
 
@@ -148,44 +144,36 @@ internal sealed unsafe class Virtqueue
     {
         if (!Ready || Broken)
             return false;
-        if (!EventIndex)
-        {
-            Unsafe.WriteUnaligned(used, want ? (ushort)0 : UsedNoNotify);
-            memory.Written(UsedAddress, 2);
-        }
+        if (!eventIndex)
+            memory.Write(used, want ? (ushort)0 : UsedNoNotify);
         else if (want)
-        {
-            ulong at = 4 + 8UL * Size;
-            Unsafe.WriteUnaligned((byte*)used + at, nextAvailable);
-            memory.Written(UsedAddress + at, 2);
-        }
+            memory.Write(used + RingOffset + UsedElementBytes * size, nextAvailable);
         return want && HasAvailable;
     }
 
-    private ushort AvailableIndex => Unsafe.ReadUnaligned<ushort>(available + 1);
+    private ushort AvailableIndex => memory.Read<ushort>(available + IndexOffset);
 
     // 2.7.5. Bounded twice: a table of n descriptors has chains of at most n, and no chain has more than MaximumPieces.
     private bool Walk(ushort head, DescriptorChain chain)
     {
         chain.Clear(head);
-        var table = descriptors;
-        uint tableSize = Size, index = head, left = Size;
+        ulong table = descriptors;
+        uint tableSize = size, index = head, left = size;
         bool inIndirect = false;
         for (;;)
         {
             if (index >= tableSize || left-- == 0)
                 return false;
-            var descriptor = Unsafe.ReadUnaligned<Descriptor>(table + index);
+            var descriptor = memory.Read<Descriptor>(table + Descriptor.Bytes * index);
             if ((descriptor.Flags & DescriptorIndirect) != 0)
             {
                 // 2.7.5.3.1: not nested, not chained further, whole descriptors.
-                if (!Indirect || inIndirect || (descriptor.Flags & DescriptorNext) != 0 || descriptor.Length == 0 || (descriptor.Length & 15) != 0)
+                if (!indirect || inIndirect || (descriptor.Flags & DescriptorNext) != 0 || descriptor.Length == 0
+                    || descriptor.Length % Descriptor.Bytes != 0)
                     return false;
-                tableSize = left = descriptor.Length / 16;
-                if (tableSize > DescriptorChain.MaximumPieces)
-                    return false;
-                table = (Descriptor*)memory.Translate(descriptor.Address, descriptor.Length);
-                if (table == null)
+                tableSize = left = descriptor.Length / (uint)Descriptor.Bytes;
+                table = descriptor.Address;
+                if (tableSize > DescriptorChain.MaximumPieces || !memory.Contains(table, descriptor.Length))
                     return false;
                 inIndirect = true;
                 index = 0;
@@ -205,6 +193,9 @@ internal sealed unsafe class Virtqueue
         if (chain.Count == DescriptorChain.MaximumPieces || descriptor.Length == 0)
             return false;
         if (!writable && chain.ReadableCount != chain.Count)
+            return false;
+        // 2.7.5.2: no chain is longer than 2^32 bytes in all.
+        if (chain.ReadableBytes + chain.WritableBytes + descriptor.Length > 1UL << 32)
             return false;
         byte* at = memory.Translate(descriptor.Address, descriptor.Length);
         if (at == null)

@@ -16,7 +16,6 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
     private readonly int descriptor;
     private readonly bool readOnly;
     private readonly ulong sectors;
-    private readonly DescriptorChain chain = new();
     private readonly IoVector[] data = new IoVector[DescriptorChain.MaximumPieces];
 
     public ulong Reads, Writes, Flushes, Errors;
@@ -46,31 +45,20 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
         _ => 0,
     };
 
-    public override void Notify(int number)
+    public override void Notify(int number) => ServeQueue(number);
+
+    protected override Served Serve(DescriptorChain request, out uint written)
     {
-        var queue = Queues[number];
-        do
-        {
-            while (queue.TryTake(chain))
-            {
-                // 5.2.6: a header to read at the front, a status byte to write at the end.
-                if (chain.ReadableBytes < HeaderBytes || chain.WritableBytes < 1)
-                {
-                    Fail();
-                    return;
-                }
-                queue.Return(chain.Head, Serve());
-            }
-        }
-        while (queue.WantNotification(true));
-        if (queue.Broken)
-            Fail();
-        else if (queue.Publish())
-            Interrupt();
+        written = 0;
+        // 5.2.6: a header to read at the front, a status byte to write at the end.
+        if (request.ReadableBytes < HeaderBytes || request.WritableBytes < 1)
+            return Served.Wrong;
+        written = Serve(request);
+        return Served.Done;
     }
 
-    /// <summary>Serves the request in <see cref="chain"/>; returns the bytes written into guest memory.</summary>
-    private uint Serve()
+    /// <summary>Serves a request of the right form; returns the bytes written into guest memory.</summary>
+    private uint Serve(DescriptorChain chain)
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
         fixed (IoVector* pieces = chain.Pieces)

@@ -9,7 +9,10 @@ internal sealed unsafe class VirtioConsole(DmaMemory memory, IConsole console) :
     private const int ReceiveQueue = 0, TransmitQueue = 1;
     private const ulong EmergencyWrite = 1UL << 2;
 
-    private readonly DescriptorChain chain = new();
+    private readonly DescriptorChain input = new();
+
+    // What of the first chain in the queue has been written in earlier turns.
+    private ulong done;
 
     public ulong Transmitted, Received;
 
@@ -33,26 +36,36 @@ internal sealed unsafe class VirtioConsole(DmaMemory memory, IConsole console) :
 
     public override void Notify(int number)
     {
-        if (number != TransmitQueue)
-            return;
-        var queue = Queues[TransmitQueue];
-        do
+        if (number == TransmitQueue)
+            ServeQueue(TransmitQueue);
+    }
+
+    public override void Forget(int queue)
+    {
+        base.Forget(queue);
+        if (queue == TransmitQueue)
+            done = 0;
+    }
+
+    protected override Served Serve(DescriptorChain request, out uint written)
+    {
+        written = 0;
+        ulong skip = done, left = BytesAtOnce;
+        for (int i = 0; i < request.ReadableCount && left > 0; i++)
         {
-            while (queue.TryTake(chain))
-            {
-                for (int i = 0; i < chain.ReadableCount; i++)
-                {
-                    var piece = chain.Pieces[i];
-                    // SAFETY: the piece was translated for its whole length, which is less than 4 GiB of RAM: taken in parts of 64 KiB.
-                    for (ulong done = 0; done < piece.Length; done += 65536)
-                        console.Write(new ReadOnlySpan<byte>((byte*)piece.Start + done, (int)Math.Min(piece.Length - done, 65536)));
-                }
-                Transmitted += chain.ReadableBytes;
-                queue.Return(chain.Head, 0);
-            }
+            var piece = request.Pieces[i];
+            ulong skipped = Math.Min(skip, piece.Length), part = Math.Min(piece.Length - skipped, left);
+            skip -= skipped;
+            left -= part;
+            // SAFETY: the piece was translated for its whole length, and BytesAtOnce is far less than 2^31.
+            console.Write(new ReadOnlySpan<byte>((byte*)piece.Start + skipped, (int)part));
         }
-        while (queue.WantNotification(true));
-        Finish(queue);
+        Transmitted += BytesAtOnce - left;
+        done += BytesAtOnce - left;
+        if (done < request.ReadableBytes)
+            return Served.NextTurn;
+        done = 0;
+        return Served.Done;
     }
 
     /// <summary>Gives typed characters to the guest; returns how many it had room for.</summary>
@@ -60,29 +73,21 @@ internal sealed unsafe class VirtioConsole(DmaMemory memory, IConsole console) :
     {
         var queue = Queues[ReceiveQueue];
         int taken = 0;
-        while (Running && taken < text.Length && queue.TryTake(chain))
+        while (Running && taken < text.Length && queue.TryTake(input))
         {
             uint written = 0;
-            for (int i = chain.ReadableCount; i < chain.Count && taken < text.Length; i++)
+            for (int i = input.ReadableCount; i < input.Count && taken < text.Length; i++)
             {
-                int part = (int)Math.Min(chain.Pieces[i].Length, (ulong)(text.Length - taken));
-                text.Slice(taken, part).CopyTo(new Span<byte>(chain.Pieces[i].Start, part));
-                Memory.Written(chain.Pieces[i].Start, (ulong)part);
+                int part = (int)Math.Min(input.Pieces[i].Length, (ulong)(text.Length - taken));
+                text.Slice(taken, part).CopyTo(new Span<byte>(input.Pieces[i].Start, part));
+                Memory.Written(input.Pieces[i].Start, (ulong)part);
                 taken += part;
                 written += (uint)part;
             }
-            queue.Return(chain.Head, written);
+            queue.Return(input.Head, written);
         }
         Received += (ulong)taken;
         Finish(queue);
         return taken;
-    }
-
-    private void Finish(Virtqueue queue)
-    {
-        if (queue.Broken)
-            Fail();
-        else if (queue.Publish())
-            Interrupt();
     }
 }

@@ -9,8 +9,6 @@ internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memo
     /// <summary>At most so much a request: a driver that wants more asks again.</summary>
     private const ulong MaximumBytes = 4096;
 
-    private readonly DescriptorChain chain = new();
-
     public ulong Given;
 
     public override uint Kind => 4;
@@ -21,29 +19,15 @@ internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memo
 
     public override string Summary => $"entropy: {Given} bytes, failures {Failures}";
 
-    public override void Notify(int number)
+    public override void Notify(int number) => ServeQueue(number);
+
+    protected override Served Serve(DescriptorChain request, out uint written)
     {
-        var queue = Queues[number];
-        do
-        {
-            while (queue.TryTake(chain))
-            {
-                if (chain.WritableBytes == 0)
-                {
-                    Fail();
-                    return;
-                }
-                queue.Return(chain.Head, Fill());
-            }
-        }
-        while (queue.WantNotification(true));
-        if (queue.Broken)
-            Fail();
-        else if (queue.Publish())
-            Interrupt();
+        written = Fill(request);
+        return request.WritableBytes > 0 ? Served.Done : Served.Wrong;
     }
 
-    private uint Fill()
+    private uint Fill(DescriptorChain chain)
     {
         ulong left = MaximumBytes;
         for (int i = chain.ReadableCount; i < chain.Count && left > 0; i++)

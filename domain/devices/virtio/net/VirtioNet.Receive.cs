@@ -23,16 +23,24 @@ internal sealed unsafe partial class VirtioNet
 
     // Buffers taken from the queue and not yet used, oldest first; their pieces lie in the same order.
     private readonly Posted[] posted = new Posted[MaximumPosted];
-    private readonly IoVector* postedPieces = NativeArray<IoVector>(DescriptorChain.MaximumPieces);
+    private readonly PinnedArray<IoVector> postedArray = new(DescriptorChain.MaximumPieces);
     private int postedCount, postedPieceCount;
     private ulong postedBytes;
+    private bool outOfPieces;        // the next buffer in the queue has more pieces than there is place for
+    private readonly DescriptorChain buffer = new();
 
-    private readonly byte* held = NativeArray<byte>(LargestFrame);
-    private readonly byte* segment = NativeArray<byte>(LargestFrame);
+    private readonly PinnedArray<byte> heldArray = new(LargestFrame);
+    private readonly PinnedArray<byte> segmentArray = new(LargestFrame);
     private NetHeader heldHeader;
     private int heldLength;          // 0: none
     private int heldOffset, heldSegment;
     private SoftwareOffload.TcpLayout heldLayout;
+
+    private IoVector* PostedPieces => postedArray.Start;
+
+    private byte* Held => heldArray.Start;
+
+    private byte* Segment => segmentArray.Start;
 
     /// <summary>The guest has room: poll the descriptor for frames.</summary>
     public bool WantsInput => Running && heldLength == 0 && (postedCount > 0 || Queues[ReceiveQueue].HasAvailable);
@@ -46,22 +54,19 @@ internal sealed unsafe partial class VirtioNet
         if (channel is null || !Running)
             return;
         var queue = Queues[ReceiveQueue];
-        bool starved;
-        do
-            starved = ReceiveUntilStarved();
+        bool starved = ReceiveUntilStarved();
         // Only a starved queue needs to hear of new buffers; otherwise they are found at the next frame.
-        while (queue.WantNotification(starved));
-        if (queue.Broken)
-            Fail();
-        else if (queue.Publish())
-            Interrupt();
+        queue.WantNotification(starved);
+        // A frame that is held stops the descriptor from being polled.
+        if (heldLength > 0 && !starved)
+            Postpone(ReceiveQueue);
+        Finish(queue);
     }
 
     /// <summary>Moves frames to the guest. True when it stopped because the guest has no buffers left.</summary>
     private bool ReceiveUntilStarved()
     {
-        // A frame that is held stops the descriptor from being polled: it is delivered, or the queue is starved and says so.
-        for (int i = 0; i < FramesAtOnce || heldLength > 0; i++)
+        for (int i = 0; i < FramesAtOnce; i++)
         {
             if (!Post())
             {
@@ -100,23 +105,25 @@ internal sealed unsafe partial class VirtioNet
     private bool Post()
     {
         var queue = Queues[ReceiveQueue];
+        outOfPieces = false;
         while (postedCount < MaximumPosted && (Mergeable ? postedBytes < LargestPossible : postedCount == 0))
         {
             ushort before = queue.Position;
-            if (!queue.TryTake(chain))
+            if (!queue.TryTake(buffer))
                 return !queue.Broken;
             // 5.1.6.3.1: device-writable only, and never smaller than the header. The last piece slot is for our own header.
-            if (chain.ReadableCount != 0 || chain.WritableBytes < NetHeader.GuestBytes)
+            if (buffer.ReadableCount != 0 || buffer.WritableBytes < NetHeader.GuestBytes)
                 return false;
-            if (postedPieceCount + chain.Count > DescriptorChain.MaximumPieces - 1)
+            if (postedPieceCount + buffer.Count > DescriptorChain.MaximumPieces - 1)
             {
                 queue.Rewind(before);
+                outOfPieces = true;
                 return postedCount > 0;
             }
-            chain.Pieces.AsSpan(0, chain.Count).CopyTo(new Span<IoVector>(postedPieces + postedPieceCount, chain.Count));
-            posted[postedCount++] = new Posted { Head = chain.Head, Pieces = chain.Count, Bytes = chain.WritableBytes };
-            postedPieceCount += chain.Count;
-            postedBytes += chain.WritableBytes;
+            buffer.Pieces.AsSpan(0, buffer.Count).CopyTo(new Span<IoVector>(PostedPieces + postedPieceCount, buffer.Count));
+            posted[postedCount++] = new Posted { Head = buffer.Head, Pieces = buffer.Count, Bytes = buffer.WritableBytes };
+            postedPieceCount += buffer.Count;
+            postedBytes += buffer.WritableBytes;
         }
         return true;
     }
@@ -130,38 +137,38 @@ internal sealed unsafe partial class VirtioNet
 
     private int ReceiveInPlace()
     {
-        *header = default;
-        vectors[0] = new IoVector(header, NetHeader.Bytes);
-        int pieces = Skip(postedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes, vectors + 1);
-        int got = channel!.Offload ? channel.Receive(vectors, pieces + 1) : channel.Receive(vectors + 1, pieces);
+        *Header = default;
+        Vectors[0] = new IoVector(Header, NetHeader.Bytes);
+        int pieces = Skip(PostedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes, Vectors + 1);
+        int got = channel!.Offload ? channel.Receive(Vectors, pieces + 1) : channel.Receive(Vectors + 1, pieces);
         if (got <= 0)
             return got;
         int length = channel.Offload ? got - NetHeader.Bytes : got;
-        if (length < SmallestFrame || !header->IsSound(length))
+        if (length < SmallestFrame || !Header->IsSound(length))
             return FrameResult.Lost;
-        header->GsoType &= 0xff & ~NetHeader.GsoEcn;
-        Complete(*header, length);
+        Header->GsoType &= 0xff & ~NetHeader.GsoEcn;
+        Complete(*Header, length);
         return got;
     }
 
     private int ReceiveHeld()
     {
-        *header = default;
-        vectors[0] = new IoVector(header, NetHeader.Bytes);
-        vectors[1] = new IoVector(held, LargestFrame);
-        int got = channel!.Offload ? channel.Receive(vectors, 2) : channel.Receive(vectors + 1, 1);
+        *Header = default;
+        Vectors[0] = new IoVector(Header, NetHeader.Bytes);
+        Vectors[1] = new IoVector(Held, LargestFrame);
+        int got = channel!.Offload ? channel.Receive(Vectors, 2) : channel.Receive(Vectors + 1, 1);
         if (got <= 0)
             return got;
         int length = channel.Offload ? got - NetHeader.Bytes : got;
-        if (length < SmallestFrame || !header->IsSound(length))
+        if (length < SmallestFrame || !Header->IsSound(length))
             return FrameResult.Lost;
-        heldHeader = *header;
+        heldHeader = *Header;
         heldHeader.GsoType &= 0xff & ~NetHeader.GsoEcn;
         heldOffset = heldSegment = 0;
         heldLayout = default;
         if (heldHeader.IsGso)
         {
-            heldLayout = SoftwareOffload.Parse(new ReadOnlySpan<byte>(held, length));
+            heldLayout = SoftwareOffload.Parse(new ReadOnlySpan<byte>(Held, length));
             if (!heldLayout.Valid)
                 return FrameResult.Lost;
         }
@@ -172,7 +179,7 @@ internal sealed unsafe partial class VirtioNet
     /// <summary>Gives the held frame, or as many of its segments as fit, to the guest. False when it needs more buffers first.</summary>
     private bool DeliverHeld()
     {
-        var frame = new Span<byte>(held, heldLength);
+        var frame = new Span<byte>(Held, heldLength);
         bool whole = heldOffset == 0 && (!heldHeader.IsGso || (Has(GuestChecksum) && Has(GuestTso4) && Fits(heldLength)));
         if (whole)
         {
@@ -185,7 +192,7 @@ internal sealed unsafe partial class VirtioNet
                 SoftwareOffload.CompleteChecksum(frame, heldHeader);
                 heldHeader = default;
             }
-            Scatter(held, heldLength);
+            Scatter(Held, heldLength);
             Complete(heldHeader, heldLength);
             heldLength = 0;
             return true;
@@ -194,8 +201,8 @@ internal sealed unsafe partial class VirtioNet
         int size = Math.Min(heldHeader.GsoSize, heldLayout.PayloadLength - heldOffset);
         if (!Fits(heldLayout.PayloadStart + size))
             return !DropIfHopeless();
-        int length = SoftwareOffload.BuildSegment(frame, heldLayout, heldOffset, size, heldSegment++, new Span<byte>(segment, LargestFrame));
-        Scatter(segment, length);
+        int length = SoftwareOffload.BuildSegment(frame, heldLayout, heldOffset, size, heldSegment++, new Span<byte>(Segment, LargestFrame));
+        Scatter(Segment, length);
         Complete(new NetHeader { Flags = Has(GuestChecksum) ? NetHeader.DataValid : (byte)0 }, length);
         Metrics.Segmented++;
         heldOffset += size;
@@ -209,7 +216,7 @@ internal sealed unsafe partial class VirtioNet
     /// <summary>Drops the held frame when no number of further buffers could take it. True: it waits.</summary>
     private bool DropIfHopeless()
     {
-        bool full = Mergeable ? postedCount == MaximumPosted : postedCount > 0;
+        bool full = Mergeable ? postedCount == MaximumPosted || outOfPieces : postedCount > 0;
         if (!full)
             return true;
         Metrics.ReceiveLost++;
@@ -219,12 +226,12 @@ internal sealed unsafe partial class VirtioNet
 
     private void Scatter(byte* from, int length)
     {
-        int pieces = Skip(postedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes, vectors);
+        int pieces = Skip(PostedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes, Vectors);
         for (int i = 0; i < pieces && length > 0; i++)
         {
-            int part = (int)Math.Min((ulong)length, vectors[i].Length);
+            int part = (int)Math.Min((ulong)length, Vectors[i].Length);
             // SAFETY: the piece was translated for its whole length; Fits made sure that the pieces hold the frame.
-            Unsafe.CopyBlockUnaligned(vectors[i].Start, from, (uint)part);
+            Unsafe.CopyBlockUnaligned(Vectors[i].Start, from, (uint)part);
             from += part;
             length -= part;
         }
@@ -253,16 +260,16 @@ internal sealed unsafe partial class VirtioNet
             postedBytes -= posted[i].Bytes;
             for (int end = piece + posted[i].Pieces; piece < end; piece++)
             {
-                ulong inPiece = Math.Min(inBuffer, postedPieces[piece].Length);
+                ulong inPiece = Math.Min(inBuffer, PostedPieces[piece].Length);
                 inBuffer -= inPiece;
                 if (inPiece > 0)
-                    Memory.Written(postedPieces[piece].Start, inPiece);
+                    Memory.Written(PostedPieces[piece].Start, inPiece);
             }
         }
         postedCount -= buffers;
         postedPieceCount -= piece;
         Array.Copy(posted, buffers, posted, 0, postedCount);
-        Buffer.MemoryCopy(postedPieces + piece, postedPieces, (long)sizeof(IoVector) * DescriptorChain.MaximumPieces, (long)sizeof(IoVector) * postedPieceCount);
+        Buffer.MemoryCopy(PostedPieces + piece, PostedPieces, (long)sizeof(IoVector) * DescriptorChain.MaximumPieces, (long)sizeof(IoVector) * postedPieceCount);
         Metrics.ReceivedFrames++;
         Metrics.ReceivedBytes += (ulong)length;
     }
@@ -272,8 +279,8 @@ internal sealed unsafe partial class VirtioNet
         int left = NetHeader.GuestBytes;
         for (int i = 0; left > 0; i++)
         {
-            int part = (int)Math.Min((ulong)left, postedPieces[i].Length);
-            Unsafe.CopyBlockUnaligned(postedPieces[i].Start, from, (uint)part);
+            int part = (int)Math.Min((ulong)left, PostedPieces[i].Length);
+            Unsafe.CopyBlockUnaligned(PostedPieces[i].Start, from, (uint)part);
             from += part;
             left -= part;
         }

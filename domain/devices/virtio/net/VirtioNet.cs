@@ -18,11 +18,10 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
 
     private readonly IFrameChannel? channel;
     private readonly byte[] mac;
-    private readonly DescriptorChain chain = new();
 
-    // One header of our own, then everything that a chain may have. Allocated once: never moves.
-    private readonly IoVector* vectors = NativeArray<IoVector>(DescriptorChain.MaximumPieces + 1);
-    private readonly NetHeader* header = NativeArray<NetHeader>(1);
+    // One header of our own, then everything that a chain may have.
+    private readonly PinnedArray<IoVector> vectorArray = new(DescriptorChain.MaximumPieces + 1);
+    private readonly PinnedArray<NetHeader> headerArray = new(1);
     private bool transmitBlocked;
 
     public NetMetrics Metrics;
@@ -39,6 +38,10 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
 
     public override ulong Features => Mac | LinkStatus | MergeableBuffers
         | (channel is { Offload: true } ? Checksum | GuestChecksum | GuestTso4 | HostTso4 : 0);
+
+    private IoVector* Vectors => vectorArray.Start;
+
+    private NetHeader* Header => headerArray.Start;
 
     /// <summary>The other side of the descriptor is gone.</summary>
     public bool Gone { get; private set; }
@@ -60,10 +63,13 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
 
     public override void Start() => Receive();
 
-    public override void Reset()
+    public override void Forget(int queue)
     {
-        transmitBlocked = false;
-        ForgetPosted();
+        base.Forget(queue);
+        if (queue == TransmitQueue)
+            transmitBlocked = false;
+        else
+            ForgetPosted();
     }
 
     public override void Notify(int queue)
@@ -86,35 +92,21 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
 
     private void Transmit()
     {
-        var queue = Queues[TransmitQueue];
         transmitBlocked = false;
-        do
-        {
-            for (ushort before = queue.Position; queue.TryTake(chain); before = queue.Position)
-            {
-                if (chain.WritableCount != 0)
-                {
-                    Fail();
-                    return;
-                }
-                if (!Send())
-                {
-                    queue.Rewind(before);
-                    transmitBlocked = true;
-                    break;
-                }
-                queue.Return(chain.Head, 0);
-            }
-        }
-        while (!transmitBlocked && queue.WantNotification(true));
-        if (queue.Broken)
-            Fail();
-        else if (queue.Publish())
-            Interrupt();
+        ServeQueue(TransmitQueue);
     }
 
-    /// <summary>Sends the frame in <see cref="chain"/>; false when it must be tried again.</summary>
-    private bool Send()
+    protected override Served Serve(DescriptorChain request, out uint written)
+    {
+        written = 0;
+        if (request.WritableCount != 0)
+            return Served.Wrong;
+        transmitBlocked = !Send(request);
+        return transmitBlocked ? Served.Later : Served.Done;
+    }
+
+    /// <summary>Sends the frame in a chain; false when it must be tried again.</summary>
+    private bool Send(DescriptorChain chain)
     {
         ulong frameLength = chain.ReadableBytes - NetHeader.GuestBytes;
         if (chain.ReadableBytes < NetHeader.GuestBytes + SmallestFrame || frameLength > LargestFrame)
@@ -127,11 +119,11 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
         fixed (IoVector* pieces = chain.Pieces)
         {
             Gather(pieces, guestHeader, NetHeader.GuestBytes);
-            count = Skip(pieces, chain.ReadableCount, NetHeader.GuestBytes, vectors + 1);
+            count = Skip(pieces, chain.ReadableCount, NetHeader.GuestBytes, Vectors + 1);
         }
-        *header = *(NetHeader*)guestHeader;
-        if (!header->IsSound((int)frameLength) || !Permitted(*header)
-            || (!header->IsGso && frameLength > LargestPlainFrame))
+        *Header = *(NetHeader*)guestHeader;
+        if (!Header->IsSound((int)frameLength) || !Permitted(*Header)
+            || (!Header->IsGso && frameLength > LargestPlainFrame))
         {
             Metrics.BadFromGuest++;
             return true;
@@ -139,8 +131,8 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
         if (channel is null)
             return true;
         bool withHeader = channel.Offload;
-        vectors[0] = new IoVector(header, NetHeader.Bytes);
-        int sent = withHeader ? channel.Send(vectors, count + 1) : channel.Send(vectors + 1, count);
+        Vectors[0] = new IoVector(Header, NetHeader.Bytes);
+        int sent = withHeader ? channel.Send(Vectors, count + 1) : channel.Send(Vectors + 1, count);
         if (sent == FrameResult.Later)
             return false;
         if (sent > 0)
@@ -185,7 +177,4 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
         }
         return kept;
     }
-
-    private static T* NativeArray<T>(int count) where T : unmanaged =>
-        (T*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)count, (nuint)sizeof(T));
 }
