@@ -25,6 +25,12 @@ internal enum Call : ushort
     IoUringSetup = 425,
     SendMsg = 211,
     SendMmsg = 269,
+    Mmap = 222,
+    ShmGet = 194,
+    SemGet = 190,
+    MsgGet = 186,
+    MqOpen = 180,
+    MemfdSecret = 447,
 }
 
 /// <summary>What else differs by architecture.</summary>

@@ -25,6 +25,12 @@ internal enum Call : ushort
     IoUringSetup = 425,
     SendMsg = 46,
     SendMmsg = 307,
+    Mmap = 9,
+    ShmGet = 29,
+    SemGet = 64,
+    MsgGet = 68,
+    MqOpen = 240,
+    MemfdSecret = 447,
 }
 
 /// <summary>What else differs by architecture.</summary>

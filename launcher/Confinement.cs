@@ -11,16 +11,18 @@ internal static class Confinement
     private const int SetNoNewPrivileges = 38, SetSeccomp = 22, SeccompFilter = 2, Invalid = -22;
 
     // linux/filter.h, linux/seccomp.h
-    private const ulong Load = 0x20, JumpIfEqual = 0x15, JumpIfAtLeast = 0x35, Return = 0x06;
+    private const ulong Load = 0x20, JumpIfEqual = 0x15, JumpIfAtLeast = 0x35, JumpIfSet = 0x45, Return = 0x06;
     private const ulong NumberAt = 0, ArchitectureAt = 4, FirstArgumentAt = 16, Unix = 1, X32 = 0x40000000;
     private const ulong NotPermitted = 0x0005_0000 | 1, Allow = 0x7FFF_0000;
-    private const int Refusal = 12, Permission = 13;
+    private const ulong MappingFlagsAt = FirstArgumentAt + 3 * sizeof(ulong), Shared = 1, GrowsDown = 0x100; // asm-generic/mman.h
+    private const int Refusal = 21, Permission = 22;
 
     /// <summary>
     /// Refuses sockets other than AF_UNIX: the machine's network is descriptor 3. Refuses messages that could carry descriptors: packetd
     /// takes none, so it would be packetd that closes them, and a file of gigabytes or a connection that lingers takes its time. Refuses
     /// io_uring, which does both past any filter. Refuses to leave the session and the process group, by which packetd ends a machine.
-    /// False when it cannot, and that has been said.
+    /// Refuses memory that the limit of it does not count: mappings that are shared or grow downwards, files without a name, System V's
+    /// and POSIX's queues and segments, which also outlive their makers. False when it cannot, and that has been said.
     /// </summary>
     public static bool Enter()
     {
@@ -35,9 +37,18 @@ internal static class Confinement
             To(6, Refusal) | (ulong)Call.IoUringSetup << 32,
             To(7, Refusal) | (ulong)Call.SendMsg << 32,
             To(8, Refusal) | (ulong)Call.SendMmsg << 32,
-            Otherwise(9, Permission) | (ulong)Call.Socket << 32,
+            To(9, Refusal) | (ulong)Call.MemfdCreate << 32,
+            To(10, Refusal) | (ulong)Call.MemfdSecret << 32,
+            To(11, Refusal) | (ulong)Call.ShmGet << 32,
+            To(12, Refusal) | (ulong)Call.SemGet << 32,
+            To(13, Refusal) | (ulong)Call.MsgGet << 32,
+            To(14, Refusal) | (ulong)Call.MqOpen << 32,
+            Otherwise(15, 18) | (ulong)Call.Mmap << 32,
+            Load | MappingFlagsAt << 32,
+            To(17, Refusal, JumpIfSet) | Otherwise(17, Permission, 0) | (Shared | GrowsDown) << 32,
+            Otherwise(18, Permission) | (ulong)Call.Socket << 32,
             Load | FirstArgumentAt << 32,
-            To(11, Permission) | Unix << 32,
+            To(20, Permission) | Unix << 32,
             Return | NotPermitted << 32,
             Return | Allow << 32,
         };
@@ -54,5 +65,5 @@ internal static class Confinement
     private static ulong To(int from, int to, ulong jump = JumpIfEqual) => jump | (ulong)(to - from - 1) << 16;
 
     /// <summary>A jump if what was loaded is something else; otherwise to the next.</summary>
-    private static ulong Otherwise(int from, int to) => JumpIfEqual | (ulong)(to - from - 1) << 24;
+    private static ulong Otherwise(int from, int to, ulong jump = JumpIfEqual) => jump | (ulong)(to - from - 1) << 24;
 }

@@ -6,12 +6,18 @@ namespace Launcher;
 /// <summary>What the monitor and all that it may start can take at most, for good (setrlimit(2)).</summary>
 internal static class Limits
 {
-    private const int Cpu = 0, Data = 2, Core = 4, Processes = 6, Files = 7;
+    private const int Cpu = 0, Data = 2, Core = 4, Processes = 6, Files = 7, AddressSpace = 9;
 
     /// <summary>What a monitor may need beside the guest's memory: its own code, heap and translated code, in MiB.</summary>
     private const ulong OwnMemory = 1024;
 
     private const ulong MostProcesses = 64;
+
+    /// <summary>
+    /// What more of its address space a monitor may use, in bytes: for what cannot be written, which the limit of memory does not
+    /// count even where it could be written before.
+    /// </summary>
+    private const ulong ReadOnlyMemory = 1024UL << 20;
 
     /// <summary>In seconds; the kernel counts in nanoseconds and would begin anew beyond 2^64 of them.</summary>
     private const ulong MostCpu = 1_000_000_000;
@@ -23,6 +29,7 @@ internal static class Limits
         // Where the soft limit is the lower one, it is SIGXCPU that ends who has used up its CPU time, and not any SIGKILL.
         // Processes are counted by user: where packetd gives machines no users of their own, they are also root's.
         return Set("core dumps"u8, Core, 0, 0) && Set("descriptors"u8, Files, 64, 64) && Set("memory"u8, Data, memory, memory)
+            && Set("address space"u8, AddressSpace, memory + ReadOnlyMemory, memory + ReadOnlyMemory)
             && Set("CPU time"u8, Cpu, paid, paid + 1)
             && (Kernel.Do(Call.GetUid) == 0 || SetProcesses(MostProcesses));
     }

@@ -98,6 +98,7 @@ public class MonitorTests
         string limits = File.ReadAllText(launch.AwaitPuppet() + "limits");
         Assert.Matches($"Max cpu time +{seconds} +{seconds + 1} ", limits);
         Assert.Matches($"Max data size +{megabytes << 20} +{megabytes << 20} ", limits);
+        Assert.Matches($"Max address space +{megabytes + 1024 << 20} +{megabytes + 1024 << 20} ", limits);
         Assert.Matches("Max core file size +0 +0 ", limits);
         Assert.Matches("Max open files +64 +64 ", limits);
     }
@@ -116,9 +117,9 @@ public class MonitorTests
     [RootFact]
     public void Limits_that_are_lower_already_are_not_raised_and_nothing_runs()
     {
-        foreach ((string limit, string name) in new[] { ("nofile", "descriptors"), ("data", "memory"), ("cpu", "CPU time"), ("nproc", "processes") })
+        foreach ((string limit, string name) in new[] { ("nofile", "descriptors"), ("data", "memory"), ("cpu", "CPU time"), ("nproc", "processes"), ("as", "address space") })
         {
-            using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", $"--{limit}={(limit == "data" ? 1 << 30 : 40)}", .. Stranger]);
+            using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", $"--{limit}={(limit is "data" or "as" ? 1 << 30 : 40)}", .. Stranger]);
             Assert.Equal((4, "", $"launcher: cannot set the limit of {name}: error 1.\n"), launch.End());
         }
     }
@@ -126,7 +127,7 @@ public class MonitorTests
     [Fact]
     public void It_is_refused_what_would_reach_past_its_machine()
     {
-        const int Socket = 41, SocketPair = 53, SendMsg = 46, SendMmsg = 307, GetPid = 39, SetPgid = 109, SetSid = 112, IoUringSetup = 425, X32 = 0x40000000, Stream = 1, NotPermitted = -1;
+        const int Mmap = 9, Mprotect = 10, Socket = 41, SocketPair = 53, SendMsg = 46, SendMmsg = 307, GetPid = 39, SetPgid = 109, SetSid = 112, IoUringSetup = 425, X32 = 0x40000000, Stream = 1, NotPermitted = -1;
         using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
         string status = File.ReadAllText(launch.AwaitPuppet() + "status");
         Assert.Contains("Seccomp:\t2\n", status, StringComparison.Ordinal);
@@ -139,6 +140,17 @@ public class MonitorTests
         Assert.Equal([NotPermitted, NotPermitted], [Ask(IoUringSetup), Ask(IoUringSetup, 1, 1)]);
         Assert.Equal([NotPermitted, NotPermitted], [Ask(SendMsg, 4, 0), Ask(SendMmsg, 4, 0)]);
         Assert.Equal(NotPermitted, Ask(GetPid | X32));
+        // Memory that its limit does not count: shared, growing downwards, without an owner.
+        foreach (int flags in new[] { 0x21, 0x23, 0x122, 0x101 })
+            Assert.Equal(NotPermitted, Ask(Mmap, 0, 4096, 3, flags));
+        Assert.True(Ask(Mmap, 0, 4096, 3, 0x22) > 0);
+        foreach (int call in new[] { 29, 64, 68, 240, 319, 447 }) // shmget, semget, msgget, mq_open, memfd_create, memfd_secret
+            Assert.Equal(NotPermitted, Ask(call, 0, 4096, 0x3ff));
+        // What was written and cannot be any more is not counted as memory, and ends at the limit of the address space.
+        int pieces = 0;
+        while (Ask(Mmap, 0, 64 << 20, 3, 0x4022) is > 0 and long at && Ask(Mprotect, at, 64 << 20, 1) == 0)
+            pieces++;
+        Assert.InRange(pieces, 1, (64 + 1024 + 1024) / 64);
         Assert.True(Ask(Socket, 1, Stream) > 4);
         Assert.Equal(-14, Ask(SocketPair, 1, Stream)); // EFAULT: it got as far as its result
         Assert.True(Ask(GetPid) > 1);

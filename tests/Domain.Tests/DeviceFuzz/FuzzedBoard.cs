@@ -61,12 +61,12 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
         }
     }
 
-    public static (ulong Address, ulong Length)[] MmioWindows =>
+    public static readonly (ulong Address, ulong Length)[] MmioWindows =
     [
         (LocalApic.Address, LocalApic.Length), (IoApic.Address, IoApic.Length), (VirtioBase, 4 * VirtioMmio.Length),
     ];
 
-    public static (ushort Port, ushort Count)[] PortWindows =>
+    public static readonly (ushort Port, ushort Count)[] PortWindows =
     [
         (Uart.Port, Uart.PortCount), (Cmos.Port, Cmos.PortCount), (I8042.Port, I8042.PortCount),
         (Pvpanic.Port, Pvpanic.PortCount), (SleepRegisters.Port, SleepRegisters.PortCount),
