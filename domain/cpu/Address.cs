@@ -59,7 +59,8 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
     }
 
     /// <summary>
-    /// 32- and 16-bit code, through segment Src, for Dst bytes; Imm is the mask of the address size, with bit 32 set for a write.
+    /// 32- and 16-bit code, through segment Src, for Dst bytes; Imm is the mask of the address size, with bit 32 set
+    /// for a write.
     /// </summary>
     public static void Checked(CpuState* s, Op* op)
     {

@@ -10,9 +10,12 @@ namespace Domain;
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
-    internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeCode16 = 8, ModeSegmented = 0x10, ModeSingle = 0x80;
+    internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeCode16 = 8, ModeSegmented = 0x10,
+        ModeSingle = 0x80;
 
-    /// <summary>Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.</summary>
+    /// <summary>
+    /// Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.
+    /// </summary>
     internal const int ModeBits = 7;
     private const ulong ModeMask = ((1UL << ModeBits) - 1) << 1;
     internal const ulong NoPage = ulong.MaxValue;

@@ -3,7 +3,8 @@ namespace Domain;
 /// <summary>Exceptions and interrupts: delivery through the 64-bit IDT (SDM vol. 3, chapter 6).</summary>
 public sealed unsafe partial class Cpu
 {
-    internal const int ExceptionDivide = 0, ExceptionDebug = 1, ExceptionBreakpoint = 3, ExceptionBound = 5, ExceptionInvalidOpcode = 6;
+    internal const int ExceptionDivide = 0, ExceptionDebug = 1, ExceptionBreakpoint = 3, ExceptionBound = 5,
+        ExceptionInvalidOpcode = 6;
     internal const int ExceptionNoFpu = 7, ExceptionDoubleFault = 8, ExceptionInvalidTss = 10, ExceptionNotPresent = 11;
     internal const int ExceptionStack = 12, ExceptionGeneralProtection = 13, ExceptionPageFault = 14;
     internal const int ExceptionFpu = 16, ExceptionAlignment = 17, ExceptionSimd = 19;

@@ -21,7 +21,10 @@ public sealed unsafe partial class Cpu
 
     private static TlbEntry* Slot(TlbEntry* tlb, ulong address) => tlb + ((address >> 12) & (Mmu.TlbEntries - 1));
 
-    /// <summary>An instruction's linear address: 32 bits in 32-bit code. Accesses without an instruction are the processor's own.</summary>
+    /// <summary>
+    /// An instruction's linear address: 32 bits in 32-bit code. Accesses without an instruction are the processor's
+    /// own.
+    /// </summary>
     private ulong Linear(Op* op, ulong address) =>
         (op != null && !s->Code64) || (s->Cr0 & ControlPaging) == 0 ? (uint)address : address;
 
@@ -110,7 +113,8 @@ public sealed unsafe partial class Cpu
         byte* at = ReadSlow(op, address, size);
         if (at == null)
             return Prepared.Faulted;
-        // Only what the operation's own probe finds may run again: without this, an address that the fill changed would never end.
+        // Only what the operation's own probe finds may run again: without this, an address that the fill changed would
+        // never end.
         if (Mmu.ReadHit(s, address, size) != null)
             return Prepared.Mapped;
         CopyToScratch(at, size);
@@ -173,7 +177,8 @@ public sealed unsafe partial class Cpu
         if (Crosses(s->RmwAddress, size))
         {
             first = (int)(4096 - (s->RmwAddress & Mmu.OffsetMask));
-            Translate(s->Code64 ? s->RmwAddress + (ulong)first : (uint)(s->RmwAddress + (ulong)first), UserAccess | AccessWrite, out ulong second);
+            ulong rest = Mmu.Linear(s, s->RmwAddress + (ulong)first);
+            Translate(rest, UserAccess | AccessWrite, out ulong second);
             WritePhysical(second, scratch + first, size - first);
         }
         WritePhysical(physical, scratch, first);
@@ -184,7 +189,8 @@ public sealed unsafe partial class Cpu
     {
         address = Linear(op, address);
         if (Translate(address, UserAccess | AccessWrite, out _)
-            && (!Crosses(address, size) || Translate(Linear(op, (address & ~Mmu.OffsetMask) + 4096), UserAccess | AccessWrite, out _)))
+            && (!Crosses(address, size) || Translate(Linear(op, (address & ~Mmu.OffsetMask) + 4096),
+                UserAccess | AccessWrite, out _)))
             return true;
         Fault(s, op);
         return false;

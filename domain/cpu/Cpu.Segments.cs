@@ -52,7 +52,8 @@ public sealed unsafe partial class Cpu
         int level = Segment.LevelOf(descriptor);
         bool unreadable = (descriptor & (DescriptorCode | DescriptorReadable)) == DescriptorCode;
         bool guarded = !IsCode(descriptor) || (descriptor & DescriptorConforming) == 0;
-        if ((descriptor & DescriptorNotSystem) == 0 || unreadable || (guarded && ((selector & 3) > level || s->Cpl > level)))
+        if ((descriptor & DescriptorNotSystem) == 0 || unreadable || (guarded
+            && ((selector & 3) > level || s->Cpl > level)))
             return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
         if ((descriptor & DescriptorPresent) == 0)
             return Refuse(ExceptionNotPresent, selector & 0xfffcu);
@@ -60,7 +61,10 @@ public sealed unsafe partial class Cpu
         return true;
     }
 
-    /// <summary>The descriptor of a stack segment for privilege <paramref name="level"/>; 0 for the null one that 64-bit code may have.</summary>
+    /// <summary>
+    /// The descriptor of a stack segment for privilege <paramref name="level"/>; 0 for the null one that 64-bit code
+    /// may have.
+    /// </summary>
     private bool ReadStack(ushort selector, int level, bool wide, out ulong descriptor)
     {
         descriptor = 0;
@@ -69,7 +73,8 @@ public sealed unsafe partial class Cpu
         if (!ReadDescriptor(selector, out descriptor))
             return false;
         const ulong kind = DescriptorNotSystem | DescriptorCode | DescriptorReadable;
-        if ((descriptor & kind) != (DescriptorNotSystem | DescriptorReadable) || (selector & 3) != level || Segment.LevelOf(descriptor) != level)
+        if ((descriptor & kind) != (DescriptorNotSystem | DescriptorReadable) || (selector & 3) != level
+            || Segment.LevelOf(descriptor) != level)
             return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
         return (descriptor & DescriptorPresent) != 0 || Refuse(ExceptionStack, selector & 0xfffcu);
     }
@@ -90,7 +95,8 @@ public sealed unsafe partial class Cpu
     private bool IsWide(ulong codeDescriptor) => LongMode && (codeDescriptor & DescriptorLong) != 0;
 
     private bool MayGoTo(ulong target, ulong codeDescriptor) =>
-        (IsWide(codeDescriptor) ? IsCanonical(target) : target <= Segment.LimitOf(codeDescriptor)) || Refuse(ExceptionGeneralProtection, 0);
+        (IsWide(codeDescriptor) ? IsCanonical(target) : target <= Segment.LimitOf(codeDescriptor))
+            || Refuse(ExceptionGeneralProtection, 0);
 
     private void EnterCode(ushort selector, ulong descriptor, int level)
     {
@@ -100,7 +106,9 @@ public sealed unsafe partial class Cpu
         NoteCodeBounds();
     }
 
-    /// <summary>Links hold offsets into the code segment: they are void in another one, unless it begins and ends alike.</summary>
+    /// <summary>
+    /// Links hold offsets into the code segment: they are void in another one, unless it begins and ends alike.
+    /// </summary>
     private void NoteCodeBounds()
     {
         if (s->Code64 || CodeBounds == narrowBounds)
@@ -109,7 +117,9 @@ public sealed unsafe partial class Cpu
         NewGeneration();
     }
 
-    /// <summary>Loads CS at privilege <paramref name="level"/> and changes to it; on failure the exception is noted.</summary>
+    /// <summary>
+    /// Loads CS at privilege <paramref name="level"/> and changes to it; on failure the exception is noted.
+    /// </summary>
     internal bool LoadCode(ushort selector, int level)
     {
         if (!ReadCode(selector, level, out ulong descriptor))
@@ -151,7 +161,9 @@ public sealed unsafe partial class Cpu
     private ulong WrapStack(ulong pointer) =>
         s->Code64 ? pointer : (s->SegmentRights[SegmentSs] & Segment.Big) != 0 ? (uint)pointer : (ushort)pointer;
 
-    /// <summary>A word of the frame that a far return takes from the stack; on failure the exception is noted.</summary>
+    /// <summary>
+    /// A word of the frame that a far return takes from the stack; on failure the exception is noted.
+    /// </summary>
     private bool Peek(int index, int size, out ulong value)
     {
         value = 0;
@@ -174,7 +186,8 @@ public sealed unsafe partial class Cpu
             *(ushort*)&s->Gpr[RegisterRsp] = (ushort)value;
     }
 
-    // Segments of an inner privilege do not survive the way out (SDM vol. 2, RET). The bases stay: 64-bit code still uses them.
+    // Segments of an inner privilege do not survive the way out (SDM vol. 2, RET). The bases stay: 64-bit code still
+    // uses them.
     private void DropInnerSegments()
     {
         for (int segment = SegmentEs; segment <= SegmentGs; segment++)
@@ -188,7 +201,9 @@ public sealed unsafe partial class Cpu
         }
     }
 
-    /// <summary>RETF with words of <paramref name="size"/> bytes: everything is checked before anything changes.</summary>
+    /// <summary>
+    /// RETF with words of <paramref name="size"/> bytes: everything is checked before anything changes.
+    /// </summary>
     internal bool FarReturn(int size, ulong released)
     {
         if (!Peek(0, size, out ulong target) || !Peek(1, size, out ulong wide))
@@ -221,7 +236,9 @@ public sealed unsafe partial class Cpu
         return true;
     }
 
-    /// <summary>IRET with words of <paramref name="size"/> bytes: everything is checked before anything changes.</summary>
+    /// <summary>
+    /// IRET with words of <paramref name="size"/> bytes: everything is checked before anything changes.
+    /// </summary>
     internal bool InterruptReturn(int size)
     {
         // NT: a return to another task, which long mode refuses and which is not emulated before it.
@@ -293,7 +310,8 @@ public sealed unsafe partial class Cpu
     }
 
     /// <summary>
-    /// What LAR (0), LSL (1), VERR (2) and VERW (3) say of a selector. A selector that says nothing is no fault; a fault in
+    /// What LAR (0), LSL (1), VERR (2) and VERW (3) say of a selector. A selector that says nothing is no fault; a
+    /// fault in
     /// reading the table is, and then this is false.
     /// </summary>
     internal bool Inspect(ushort selector, int question, out bool known, out uint value)

@@ -16,13 +16,16 @@ public sealed unsafe partial class Cpu
     /// <summary>ES, CS, SS and DS.</summary>
     private const uint DefaultSegments = 15;
 
+    private int NarrowMode =>
+        ((s->SegmentRights[SegmentCs] & Segment.Big) == 0 ? ModeCode16 : 0)
+        | ((s->Unflat & DefaultSegments) != 0 ? ModeSegmented : 0);
+
     /// <summary>What decoding depends on.</summary>
     private int Mode
     {
         get
         {
-            int mode = s->Code64 ? ModeCode64
-                : ((s->SegmentRights[SegmentCs] & Segment.Big) == 0 ? ModeCode16 : 0) | ((s->Unflat & DefaultSegments) != 0 ? ModeSegmented : 0);
+            int mode = s->Code64 ? ModeCode64 : NarrowMode;
             if ((s->Cr0 & (ControlTaskSwitched | ControlEmulation)) != 0)
                 mode |= ModeNoFpu;
             if ((s->Cr0 & ControlEmulation) != 0 || (s->Cr4 & Control4Sse) == 0)

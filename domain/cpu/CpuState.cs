@@ -127,7 +127,10 @@ internal unsafe struct CpuState
     /// <summary>ES, CS, SS, DS, FS, GS selectors.</summary>
     public fixed ushort Selector[8];
 
-    /// <summary>Bases in the same order, and what else the descriptors say. Bases of ES, CS, SS and DS do not count in 64-bit mode.</summary>
+    /// <summary>
+    /// Bases in the same order, and what else the descriptors say. Bases of ES, CS, SS and DS do not count in 64-bit
+    /// mode.
+    /// </summary>
     public fixed ulong SegmentBase[8];
 
     public fixed uint SegmentLimit[8];

@@ -110,7 +110,8 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Fdecstp: return FpuSimple(&X87.Rotate, 7);
             case Mnemonic.Emms: return FpuSimple(&X87.EmptyAll);
             // What the 8087 and the 80287 needed, the 80387 ignores.
-            case Mnemonic.Fnop or Mnemonic.Wait or Mnemonic.Fneni or Mnemonic.Fndisi or Mnemonic.Fnsetpm: return FpuSimple(&Move.Nop);
+            case Mnemonic.Fnop or Mnemonic.Wait or Mnemonic.Fneni or Mnemonic.Fndisi or Mnemonic.Fnsetpm:
+                return FpuSimple(&Move.Nop);
             case Mnemonic.Ffree or Mnemonic.Ffreep:
             {
                 ref var op = ref Emit(&X87.Free);

@@ -74,8 +74,10 @@ internal sealed unsafe partial class BlockBuilder
             {
                 var address = Plain(in i);
                 int log = Log(in i, 0);
-                ref var op = ref Emit(!code64 && IsShort(in i) ? Pick.Memory<MoveMemoryLoadShortAddress>(log, address.Form)
-                    : IsNarrow(in i) && !i.IsIPRelativeMemoryOperand ? Pick.Memory<MoveMemoryLoadNarrowAddress>(log, address.Form)
+                ref var op = ref Emit(
+                    !code64 && IsShort(in i) ? Pick.Memory<MoveMemoryLoadShortAddress>(log, address.Form)
+                    : IsNarrow(in i) && !i.IsIPRelativeMemoryOperand
+                        ? Pick.Memory<MoveMemoryLoadNarrowAddress>(log, address.Form)
                     : Pick.Memory<MoveMemoryLoadAddress>(log, address.Form));
                 address.Apply(ref op);
                 op.Dst = Reg(i.Op0Register);
@@ -110,8 +112,8 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Cwd: Emit(&Move.Cwd); return false;
             case Mnemonic.Cdq: Emit(&Move.Cdq); return false;
             case Mnemonic.Cqo: Emit(&Move.Cqo); return false;
-            case Mnemonic.Nop or Mnemonic.Reservednop or Mnemonic.Pause or Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence
-                or Mnemonic.Clflush:
+            case Mnemonic.Nop or Mnemonic.Reservednop or Mnemonic.Pause or Mnemonic.Lfence or Mnemonic.Mfence
+                or Mnemonic.Sfence or Mnemonic.Clflush:
                 Emit(&Move.Nop);
                 return false;
 
@@ -188,8 +190,11 @@ internal sealed unsafe partial class BlockBuilder
                 Emit(&Legacy.AdjustDecimal).Imm = i.Mnemonic == Mnemonic.Das ? 1u : 0;
                 return false;
             case Mnemonic.Aam or Mnemonic.Aad:
-                Emit(i.Mnemonic == Mnemonic.Aam ? &Legacy.AdjustAsciiMultiply : &Legacy.AdjustAsciiDivide).Imm = i.Immediate8;
+            {
+                bool multiply = i.Mnemonic == Mnemonic.Aam;
+                Emit(multiply ? &Legacy.AdjustAsciiMultiply : &Legacy.AdjustAsciiDivide).Imm = i.Immediate8;
                 return false;
+            }
             case Mnemonic.Salc: Emit(&Legacy.SetLowOnCarry); return false;
             case Mnemonic.Arpl:
             {
@@ -209,12 +214,14 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Call: return TranslateCall(in i);
             case Mnemonic.Ret:
             {
-                int log = i.Code is Code.Retnw or Code.Retnw_imm16 ? 1 : i.Code is Code.Retnd or Code.Retnd_imm16 ? 2 : 3;
+                int log = i.Code is Code.Retnw or Code.Retnw_imm16 ? 1
+                    : i.Code is Code.Retnd or Code.Retnd_imm16 ? 2 : 3;
                 ref var op = ref Emit(Pick.Stack<JumpReturn>(stack, log));
                 op.Imm = i.OpCount == 1 ? i.Immediate16 : 0u;
                 return true;
             }
-            case Mnemonic.Loop or Mnemonic.Loope or Mnemonic.Loopne or Mnemonic.Jrcxz or Mnemonic.Jecxz or Mnemonic.Jcxz:
+            case Mnemonic.Loop or Mnemonic.Loope or Mnemonic.Loopne
+                or Mnemonic.Jrcxz or Mnemonic.Jecxz or Mnemonic.Jcxz:
             {
                 ref var op = ref Emit(Pick.Size<LoopBy>(CounterLog(i.Code)));
                 op.Imm = i.Mnemonic switch { Mnemonic.Loop => 0, Mnemonic.Loope => 1u, Mnemonic.Loopne => 2, _ => 3 };
@@ -259,7 +266,8 @@ internal sealed unsafe partial class BlockBuilder
     {
         Code.Jcxz_rel8_16 or Code.Jcxz_rel8_32 or Code.Loop_rel8_16_CX or Code.Loop_rel8_32_CX or Code.Loope_rel8_16_CX
             or Code.Loope_rel8_32_CX or Code.Loopne_rel8_16_CX or Code.Loopne_rel8_32_CX => 1,
-        Code.Jrcxz_rel8_64 or Code.Jrcxz_rel8_16 or Code.Loop_rel8_64_RCX or Code.Loop_rel8_16_RCX or Code.Loope_rel8_64_RCX
+        Code.Jrcxz_rel8_64 or Code.Jrcxz_rel8_16 or Code.Loop_rel8_64_RCX or Code.Loop_rel8_16_RCX
+            or Code.Loope_rel8_64_RCX
             or Code.Loope_rel8_16_RCX or Code.Loopne_rel8_64_RCX or Code.Loopne_rel8_16_RCX => 3,
         _ => 2,
     };

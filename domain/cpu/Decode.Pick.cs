@@ -80,7 +80,8 @@ internal static unsafe class Pick
         _ => Stack<TPick, StackSegmented>(log),
     };
 
-    private static Handler Stack<TPick, TStack>(int log) where TPick : struct, IStackPick where TStack : struct, IStack => log switch
+    private static Handler Stack<TPick, TStack>(int log)
+        where TPick : struct, IStackPick where TStack : struct, IStack => log switch
     {
         1 => TPick.Get<TStack, Size16>(),
         2 => TPick.Get<TStack, Size32>(),

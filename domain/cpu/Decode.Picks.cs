@@ -84,7 +84,8 @@ internal unsafe struct MoveMemoryLoadNarrowAddress : IMemoryPick
 
 internal unsafe struct MoveMemoryLoadShortAddress : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.LoadShortAddress;
+    public static Handler Get<TSize, TAddress>()
+        where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.LoadShortAddress;
 }
 
 internal unsafe struct ExtendZero<TFrom> : ISizePick where TFrom : struct, ISize
@@ -259,82 +260,98 @@ internal unsafe struct PortOut : ISizePick
 
 internal unsafe struct StackPush : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Push<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Push<TSize>;
 }
 
 internal unsafe struct StackPushImmediate : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushImmediate<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushImmediate<TSize>;
 }
 
 internal unsafe struct StackPop : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Pop<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Pop<TSize>;
 }
 
 internal unsafe struct StackPopTemp : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopTemp<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopTemp<TSize>;
 }
 
 internal unsafe struct StackPopStore : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopStore<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopStore<TSize>;
 }
 
 internal unsafe struct StackPopSegment : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopSegment<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopSegment<TSize>;
 }
 
 internal unsafe struct StackLeave : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Leave<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Leave<TSize>;
 }
 
 internal unsafe struct StackEnter : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Enter<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.Enter<TSize>;
 }
 
 internal unsafe struct StackPushFlags : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushFlags<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushFlags<TSize>;
 }
 
 internal unsafe struct StackPopFlags : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopFlags<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopFlags<TSize>;
 }
 
 internal unsafe struct StackPushAll : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushAll<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PushAll<TSize>;
 }
 
 internal unsafe struct StackPopAll : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopAll<TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Stack<TStack>.PopAll<TSize>;
 }
 
 internal unsafe struct JumpCall : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Jump.Call<TStack, TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Jump.Call<TStack, TSize>;
 }
 
 internal unsafe struct JumpCallIndirect : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Jump.CallIndirect<TStack, TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Jump.CallIndirect<TStack, TSize>;
 }
 
 internal unsafe struct JumpReturn : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &Jump.Return<TStack, TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &Jump.Return<TStack, TSize>;
 }
 
 internal unsafe struct SystemFarCall : IStackPick
 {
-    public static Handler Get<TStack, TSize>() where TStack : struct, IStack where TSize : struct, ISize => &SystemOps.FarCall<TStack, TSize>;
+    public static Handler Get<TStack, TSize>()
+        where TStack : struct, IStack where TSize : struct, ISize => &SystemOps.FarCall<TStack, TSize>;
 }
 
 internal unsafe struct LoopBy : ISizePick

@@ -85,7 +85,8 @@ internal sealed unsafe partial class BlockBuilder
             }
             case Mnemonic.Swapgs when code64: Emit(&SystemOps.SwapGs); return false;
             case Mnemonic.Iret or Mnemonic.Iretd or Mnemonic.Iretq:
-                Emit(&SystemOps.InterruptReturn).Imm = i.Mnemonic switch { Mnemonic.Iret => 2u, Mnemonic.Iretd => 4u, _ => 8u };
+                Emit(&SystemOps.InterruptReturn).Imm =
+                    i.Mnemonic == Mnemonic.Iret ? 2u : i.Mnemonic == Mnemonic.Iretd ? 4u : 8u;
                 return true;
             case Mnemonic.Retf:
             {

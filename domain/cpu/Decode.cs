@@ -53,7 +53,8 @@ internal sealed unsafe partial class BlockBuilder
         fpuOffset = Offset(s, s->Fpu);
         mmxLeftOffset = Offset(s, s->MmxLeft);
         Slots = (Op*)NativeMemory.AlignedAlloc((nuint)(MaxSlots * sizeof(Op)), 64);
-        // 0F 18 to 0F 1F are one space of no-operations; what CET and others made of some needs what CPUID does not announce.
+        // 0F 18 to 0F 1F are one space of no-operations; what CET and others made of some needs what CPUID does not
+        // announce.
         decoder64 = Decoder.Create(64, reader, DecoderOptions.ForceReservedNop);
         decoder32 = Decoder.Create(32, reader, DecoderOptions.ForceReservedNop);
         decoder16 = Decoder.Create(16, reader, DecoderOptions.ForceReservedNop);

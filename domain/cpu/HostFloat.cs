@@ -4,9 +4,9 @@ namespace Domain;
 
 /// <summary>The host thread's MXCSR, which the guest's SSE instructions run under.</summary>
 /// <remarks>
-/// While the guest runs it holds the guest's rounding mode, flush-to-zero and denormals-are-zero, and gathers the exception flags;
-/// all exceptions are masked in it. Outside it is what the runtime expects. fenv_t is the x87 environment and then MXCSR
-/// (System V ABI for x86-64, 3.2.3; glibc's and musl's fenv.h).
+/// While the guest runs it holds the guest's rounding mode, flush-to-zero and denormals-are-zero, and gathers the
+/// exception flags; all exceptions are masked in it. Outside it is what the runtime expects. fenv_t is the x87
+/// environment and then MXCSR (System V ABI for x86-64, 3.2.3; glibc's and musl's fenv.h).
 /// </remarks>
 internal static unsafe partial class HostFloat
 {

@@ -76,7 +76,8 @@ internal static unsafe class Jump
         s->Rip = rip;
     }
 
-    public static void Call<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
+    public static void Call<TStack, TSize>(CpuState* s, Op* op)
+        where TStack : struct, IStack where TSize : struct, ISize
     {
         ulong pointer = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes), stack = TStack.Linear(s, pointer);
         var entry = Mmu.WriteEntry(s, stack);
@@ -102,7 +103,8 @@ internal static unsafe class Jump
 
     /// <summary>CALL whose return address missed the TLB. It is followed by a link, so it cannot simply run again.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void CallAcross<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
+    private static void CallAcross<TStack, TSize>(CpuState* s, Op* op)
+        where TStack : struct, IStack where TSize : struct, ISize
     {
         ulong pointer = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes);
         if (!Stack<TStack>.Put<TSize>(s, op, pointer, op->Rip + op->Length))
@@ -112,7 +114,8 @@ internal static unsafe class Jump
         s->Rip = ((Link*)(op + 1))->Rip;
     }
 
-    public static void CallIndirect<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
+    public static void CallIndirect<TStack, TSize>(CpuState* s, Op* op)
+        where TStack : struct, IStack where TSize : struct, ISize
     {
         ulong rip = TSize.Load((byte*)s + op->Src);
         ulong pointer = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes);
@@ -132,7 +135,8 @@ internal static unsafe class Jump
     }
 
     /// <summary>RET; Imm more bytes leave the stack.</summary>
-    public static void Return<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
+    public static void Return<TStack, TSize>(CpuState* s, Op* op)
+        where TStack : struct, IStack where TSize : struct, ISize
     {
         ulong pointer = TStack.Wrap(s, s->Gpr[4]), stack = TStack.Linear(s, pointer);
         var entry = Mmu.ReadEntry(s, stack);
@@ -154,7 +158,8 @@ internal static unsafe class Jump
 
     /// <summary>RET that the TLB or the jump cache does not know the way of.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ReturnAcross<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
+    private static void ReturnAcross<TStack, TSize>(CpuState* s, Op* op)
+        where TStack : struct, IStack where TSize : struct, ISize
     {
         byte* at = Stack<TStack>.At<TSize>(s, op, 0);
         if (at == null)

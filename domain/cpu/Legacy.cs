@@ -94,7 +94,8 @@ internal static unsafe class Legacy
         at = Mmu.Read(s, op, Mmu.Linear(s, s->TempAddress + (ulong)TSize.Bytes), TSize.Bytes);
         if (at == null)
             return;
-        long upper = (long)TSize.SignExtend(TSize.Load(at)), index = (long)TSize.SignExtend(TSize.Load((byte*)s + op->Dst));
+        long upper = (long)TSize.SignExtend(TSize.Load(at)),
+            index = (long)TSize.SignExtend(TSize.Load((byte*)s + op->Dst));
         if (index < lower || index > upper)
         {
             Cpu.Raise(s, op, Cpu.ExceptionBound);

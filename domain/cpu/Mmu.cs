@@ -44,7 +44,9 @@ internal static unsafe class Mmu
         return ((address + (ulong)(size - 1)) & ~OffsetMask) == entry->Tag ? (byte*)(address + entry->Addend) : null;
     }
 
-    /// <summary>Linear address of a part of an operand, computed apart from the others: 32 bits in 32-bit code.</summary>
+    /// <summary>
+    /// Linear address of a part of an operand, computed apart from the others: 32 bits in 32-bit code.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Linear(CpuState* s, ulong address) => s->Code64 ? address : (uint)address;
 

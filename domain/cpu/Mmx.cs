@@ -68,7 +68,10 @@ internal static unsafe class Mmx
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>MOVQ, MOVD and MOVNTQ from an MMX register to a general one or Temp. <see cref="Enter(CpuState*, Op*)"/> must follow.</summary>
+    /// <summary>
+    /// MOVQ, MOVD and MOVNTQ from an MMX register to a general one or Temp. <see cref="Enter(CpuState*, Op*)"/> must
+    /// follow.
+    /// </summary>
     public static void Store<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         TSize.SetRegister((byte*)s + op->Dst, *(ulong*)((byte*)s + op->Src));

@@ -37,7 +37,10 @@ internal unsafe struct Op
     public ulong Rip;
 }
 
-/// <summary>A run of instructions within one page (or a single one across two), keyed by physical address and instruction pointer.</summary>
+/// <summary>
+/// A run of instructions within one page (or a single one across two), keyed by physical address and instruction
+/// pointer.
+/// </summary>
 internal unsafe struct Block
 {
     public ulong Physical;

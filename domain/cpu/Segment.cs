@@ -1,10 +1,13 @@
 namespace Domain;
 
-/// <summary>What 32- and 16-bit code may reach through a segment (SDM vol. 3, 5.3 and 5.4). 64-bit code is not checked.</summary>
+/// <summary>
+/// What 32- and 16-bit code may reach through a segment (SDM vol. 3, 5.3 and 5.4). 64-bit code is not checked.
+/// </summary>
 internal static unsafe class Segment
 {
     // Bits of a descriptor from 40 on, as CpuState.SegmentRights holds them.
-    public const uint Writable = 2, Readable = 2, ExpandDown = 4, Conforming = 4, Code = 8, NotSystem = 0x10, Present = 0x80;
+    public const uint Writable = 2, Readable = 2, ExpandDown = 4, Conforming = 4, Code = 8, NotSystem = 0x10,
+        Present = 0x80;
     public const uint Long = 0x2000, Big = 0x4000;
 
     private const uint FlatCode = Present | NotSystem | Code | Readable | 1 | Big | 0x8000;
@@ -22,7 +25,10 @@ internal static unsafe class Segment
 
     public static int LevelOf(ulong descriptor) => (int)(descriptor >> 45) & 3;
 
-    /// <summary>Whether <paramref name="size"/> bytes at <paramref name="offset"/> may be accessed through <paramref name="segment"/>.</summary>
+    /// <summary>
+    /// Whether <paramref name="size"/> bytes at <paramref name="offset"/> may be accessed through <paramref
+    /// name="segment"/>.
+    /// </summary>
     public static bool Allows(CpuState* s, int segment, ulong offset, int size, bool write)
     {
         uint rights = s->SegmentRights[segment];

@@ -1,6 +1,8 @@
 namespace Domain;
 
-/// <summary>ROUNDPS, ROUNDPD, ROUNDSS, ROUNDSD, on the bits: the host's raise a flag that the immediate may forbid.</summary>
+/// <summary>
+/// ROUNDPS, ROUNDPD, ROUNDSS, ROUNDSD, on the bits: the host's raise a flag that the immediate may forbid.
+/// </summary>
 internal static unsafe partial class Sse128
 {
     private const uint ImmediateFromControl = 4, ImmediateQuiet = 8;
@@ -32,12 +34,16 @@ internal static unsafe partial class Sse128
     }
 
     private static void RoundSingle(CpuState* s, Op* op, int element) =>
-        ((uint*)((byte*)s + op->Dst))[element] = (uint)Round(s, (uint)op->Imm, ((uint*)((byte*)s + op->Src))[element], 23, 8);
+        ((uint*)((byte*)s + op->Dst))[element] = (uint)Round(s, (uint)op->Imm, ((uint*)((byte*)s + op->Src))[element],
+            23, 8);
 
     private static void RoundDouble(CpuState* s, Op* op, int element) =>
-        ((ulong*)((byte*)s + op->Dst))[element] = Round(s, (uint)op->Imm, ((ulong*)((byte*)s + op->Src))[element], 52, 11);
+        ((ulong*)((byte*)s + op->Dst))[element] = Round(s, (uint)op->Imm, ((ulong*)((byte*)s + op->Src))[element], 52,
+            11);
 
-    /// <summary>A number of sign, <paramref name="exponentBits"/> and <paramref name="width"/> bits of fraction, to an integer.</summary>
+    /// <summary>
+    /// A number of sign, <paramref name="exponentBits"/> and <paramref name="width"/> bits of fraction, to an integer.
+    /// </summary>
     private static ulong Round(CpuState* s, uint immediate, ulong bits, int width, int exponentBits)
     {
         ulong sign = bits >> (width + exponentBits) << (width + exponentBits), magnitude = bits ^ sign;

@@ -11,7 +11,8 @@ namespace Domain;
 
 /// <summary>SSE to SSE4.2 on the host's own vector instructions: moves between registers, comparisons, conversions, immediates.</summary>
 /// <remarks>
-/// They run under the guest's rounding mode, FTZ and DAZ, and raise its flags: see <see cref="HostFloat"/>. Unmasked exceptions
+/// They run under the guest's rounding mode, FTZ and DAZ, and raise its flags: see <see cref="HostFloat"/>. Unmasked
+/// exceptions
 /// are not delivered.
 /// </remarks>
 internal static unsafe partial class Sse128
@@ -102,9 +103,12 @@ internal static unsafe partial class Sse128
     private static bool SetUnordered(CpuState* s, uint a, uint b, bool quiet) =>
         SetUnordered(s, (ulong)a << 32, (ulong)b << 32, 0xffUL << 56, 1UL << 54, quiet);
 
-    private static bool SetUnordered(CpuState* s, ulong a, ulong b, bool quiet) => SetUnordered(s, a, b, 0x7ffUL << 53, 1UL << 51, quiet);
+    private static bool SetUnordered(CpuState* s, ulong a, ulong b, bool quiet) =>
+        SetUnordered(s, a, b, 0x7ffUL << 53, 1UL << 51, quiet);
 
-    /// <summary>Sets the flags of a comparison with a NaN, if it is one. <paramref name="infinity"/> is without the sign.</summary>
+    /// <summary>
+    /// Sets the flags of a comparison with a NaN, if it is one. <paramref name="infinity"/> is without the sign.
+    /// </summary>
     private static bool SetUnordered(CpuState* s, ulong a, ulong b, ulong infinity, ulong quietBit, bool quiet)
     {
         bool left = a << 1 > infinity, right = b << 1 > infinity;
@@ -116,7 +120,8 @@ internal static unsafe partial class Sse128
         return true;
     }
 
-    private static void SetOrder(CpuState* s, bool equal, bool less) => Flags.Set(s, equal ? Flags.Z : less ? Flags.C : 0);
+    private static void SetOrder(CpuState* s, bool equal, bool less) =>
+        Flags.Set(s, equal ? Flags.Z : less ? Flags.C : 0);
 
     /// <summary>COMISS, and UCOMISS with Imm 1: they differ in the NaNs that are an invalid operand.</summary>
     public static void Comiss(CpuState* s, Op* op)
@@ -172,25 +177,29 @@ internal static unsafe partial class Sse128
     /// <summary>CVTSS2SI and, with Imm 1, CVTTSS2SI.</summary>
     public static void Cvtss2si32(CpuState* s, Op* op)
     {
-        *(ulong*)((byte*)s + op->Dst) = (uint)(op->Imm != 0 ? Sse.ConvertToInt32WithTruncation(S<float>(s, op)) : Sse.ConvertToInt32(S<float>(s, op)));
+        *(ulong*)((byte*)s + op->Dst) = (uint)(op->Imm != 0 ? Sse.ConvertToInt32WithTruncation(S<float>(s, op))
+            : Sse.ConvertToInt32(S<float>(s, op)));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtss2si64(CpuState* s, Op* op)
     {
-        *(ulong*)((byte*)s + op->Dst) = (ulong)(op->Imm != 0 ? Sse.X64.ConvertToInt64WithTruncation(S<float>(s, op)) : Sse.X64.ConvertToInt64(S<float>(s, op)));
+        *(ulong*)((byte*)s + op->Dst) = (ulong)(op->Imm != 0 ? Sse.X64.ConvertToInt64WithTruncation(S<float>(s, op))
+            : Sse.X64.ConvertToInt64(S<float>(s, op)));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtsd2si32(CpuState* s, Op* op)
     {
-        *(ulong*)((byte*)s + op->Dst) = (uint)(op->Imm != 0 ? Sse2.ConvertToInt32WithTruncation(S<double>(s, op)) : Sse2.ConvertToInt32(S<double>(s, op)));
+        *(ulong*)((byte*)s + op->Dst) = (uint)(op->Imm != 0 ? Sse2.ConvertToInt32WithTruncation(S<double>(s, op))
+            : Sse2.ConvertToInt32(S<double>(s, op)));
         op[1].Handler(s, op + 1);
     }
 
     public static void Cvtsd2si64(CpuState* s, Op* op)
     {
-        *(ulong*)((byte*)s + op->Dst) = (ulong)(op->Imm != 0 ? Sse2.X64.ConvertToInt64WithTruncation(S<double>(s, op)) : Sse2.X64.ConvertToInt64(S<double>(s, op)));
+        *(ulong*)((byte*)s + op->Dst) = (ulong)(op->Imm != 0 ? Sse2.X64.ConvertToInt64WithTruncation(S<double>(s, op))
+            : Sse2.X64.ConvertToInt64(S<double>(s, op)));
         op[1].Handler(s, op + 1);
     }
 

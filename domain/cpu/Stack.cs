@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace Domain;
 
-/// <summary>How the stack is addressed, as a type argument: by 64-bit code, by flat 32-bit code, through a segment that is not flat.</summary>
+/// <summary>
+/// How the stack is addressed, as a type argument: by 64-bit code, by flat 32-bit code, through a segment that is not
+/// flat.
+/// </summary>
 internal unsafe interface IStack
 {
     /// <summary>Cuts a pointer to the stack's width.</summary>
@@ -54,7 +57,8 @@ internal unsafe struct StackSegmented : IStack
 
     public static ulong Linear(CpuState* s, ulong pointer) => (uint)(pointer + s->SegmentBase[Cpu.SegmentSs]);
 
-    public static bool Allows(CpuState* s, ulong pointer, int size, bool write) => Segment.Allows(s, Cpu.SegmentSs, pointer, size, write);
+    public static bool Allows(CpuState* s, ulong pointer, int size, bool write) =>
+        Segment.Allows(s, Cpu.SegmentSs, pointer, size, write);
 
     public static void Set(CpuState* s, ulong pointer)
     {
@@ -165,7 +169,9 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>The end of POP to segment register Imm. It ends its block: what comes next may be decoded otherwise.</summary>
+    /// <summary>
+    /// The end of POP to segment register Imm. It ends its block: what comes next may be decoded otherwise.
+    /// </summary>
     public static void PopSegment<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         ulong pointer = TStack.Wrap(s, s->Gpr[4] + (ulong)TSize.Bytes);

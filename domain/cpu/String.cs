@@ -4,7 +4,8 @@ namespace Domain;
 
 /// <summary>String instructions, with REP page by page (SDM vol. 1, 7.3.9).</summary>
 /// <remarks>
-/// Src and Base are the offsets of the source's and the destination's segment base; Index is the source's segment, and Disp 1 has
+/// Src and Base are the offsets of the source's and the destination's segment base; Index is the source's segment, and
+/// Disp 1 has
 /// segments checked. Scale is a <see cref="StringAddress"/>. Imm: 0 once, 1 REP or REPE, 2 REPNE.
 /// Registers advance as elements complete, so a fault, or giving way to interrupts, restarts in the middle.
 /// </remarks>
@@ -13,7 +14,9 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
     /// <summary>What a repetition may spend before it lets the run loop look around: some 20 microseconds.</summary>
     private const int Slice = 1 << 13;
 
-    /// <summary>Cost of an element that takes the slow path, and of a port; one that does not is 1, and so are 16 bytes in bulk.</summary>
+    /// <summary>
+    /// Cost of an element that takes the slow path, and of a port; one that does not is 1, and so are 16 bytes in bulk.
+    /// </summary>
     private const int SlowCost = 32, PortCost = 128;
 
     /// <summary>Stepped, each element is followed by a trap (SDM vol. 3, 17.3.1.4).</summary>
@@ -21,10 +24,12 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
 
     private static int Cost(CpuState* s, byte* at) => at == (byte*)s->Scratch ? SlowCost : 1;
 
-    private static ulong Target(CpuState* s, Op* op) => Mmu.Linear(s, (s->Gpr[7] & Width(op)) + *(ulong*)((byte*)s + op->Base));
+    private static ulong Target(CpuState* s, Op* op) =>
+        Mmu.Linear(s, (s->Gpr[7] & Width(op)) + *(ulong*)((byte*)s + op->Base));
 
     /// <summary>The checks of 32- and 16-bit code: true after a fault.</summary>
-    private static bool RefusesSource(CpuState* s, Op* op) => op->Disp != 0 && Refuses(s, op, op->Index, s->Gpr[6], false);
+    private static bool RefusesSource(CpuState* s, Op* op) =>
+        op->Disp != 0 && Refuses(s, op, op->Index, s->Gpr[6], false);
 
     private static bool RefusesTarget(CpuState* s, Op* op, bool write) =>
         op->Disp != 0 && Refuses(s, op, Cpu.SegmentEs, s->Gpr[7], write);
@@ -37,7 +42,8 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
         return true;
     }
 
-    private static ulong Source(CpuState* s, Op* op) => Mmu.Linear(s, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src));
+    private static ulong Source(CpuState* s, Op* op) =>
+        Mmu.Linear(s, (s->Gpr[6] & Width(op)) + *(ulong*)((byte*)s + op->Src));
 
     private static ulong Width(Op* op) => op->Scale switch
     {
@@ -100,7 +106,8 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                     return;
                 allowance -= SlowCost;
             }
-            else if ((long)step < 0 || source == (byte*)s->Scratch || left == 1 || s->Step || op->Disp != 0 || op->Scale == StringAddress.Short)
+            else if ((long)step < 0 || source == (byte*)s->Scratch || left == 1 || s->Step || op->Disp != 0
+                || op->Scale == StringAddress.Short)
             {
                 TSize.Store(target, TSize.Load(source));
                 allowance -= Cost(s, source);

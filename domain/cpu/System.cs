@@ -317,7 +317,8 @@ internal static unsafe class SystemOps
     }
 
     /// <summary>
-    /// Other instructions trap when TF was set before them; SYSCALL and SYSRET when it is set after, so that a mask that
+    /// Other instructions trap when TF was set before them; SYSCALL and SYSRET when it is set after, so that a mask
+    /// that
     /// clears it keeps the trap out of the kernel.
     /// </summary>
     private static void StepByResult(CpuState* s) => s->Step = (s->SystemFlags & Flags.Trap) != 0;
@@ -373,7 +374,9 @@ internal static unsafe class SystemOps
             Failed(s, op);
     }
 
-    /// <summary>MOV SS and POP SS: neither interrupts nor a single-step trap before the next instruction (SDM vol. 3, 6.8.3).</summary>
+    /// <summary>
+    /// MOV SS and POP SS: neither interrupts nor a single-step trap before the next instruction (SDM vol. 3, 6.8.3).
+    /// </summary>
     private static void ShadowStack(CpuState* s)
     {
         s->Shadow = true;
@@ -397,7 +400,9 @@ internal static unsafe class SystemOps
         return true;
     }
 
-    /// <summary>LSS, LDS, LES, LFS, LGS: an offset of TSize at TempAddress for register Dst, then a selector for segment Imm.</summary>
+    /// <summary>
+    /// LSS, LDS, LES, LFS, LGS: an offset of TSize at TempAddress for register Dst, then a selector for segment Imm.
+    /// </summary>
     public static void LoadPointer<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         byte* at = Mmu.Read(s, op, s->TempAddress, TSize.Bytes);
@@ -447,7 +452,9 @@ internal static unsafe class SystemOps
     /// <summary>JMP ptr16:16/32: selector in Src, offset in Imm.</summary>
     public static void FarJump(CpuState* s, Op* op) => FarDone(s, op, Mmu.Owner(s).FarTransfer(op->Src, op->Imm));
 
-    /// <summary>Takes Imm bytes of offset and a selector from TempAddress to Temp and EaTemp, for what comes next.</summary>
+    /// <summary>
+    /// Takes Imm bytes of offset and a selector from TempAddress to Temp and EaTemp, for what comes next.
+    /// </summary>
     public static void LoadFar(CpuState* s, Op* op)
     {
         int size = (int)op->Imm;
@@ -463,10 +470,14 @@ internal static unsafe class SystemOps
     }
 
     /// <summary>JMP m16:16/32/64 behind <see cref="LoadFar"/>.</summary>
-    public static void FarJumpLoaded(CpuState* s, Op* op) => FarDone(s, op, Mmu.Owner(s).FarTransfer((ushort)s->EaTemp, s->Temp));
+    public static void FarJumpLoaded(CpuState* s, Op* op) =>
+        FarDone(s, op, Mmu.Owner(s).FarTransfer((ushort)s->EaTemp, s->Temp));
 
-    /// <summary>CALL far, with the target in Temp and EaTemp: CS and the return address go to the stack as words of TSize.</summary>
-    public static void FarCall<TStack, TSize>(CpuState* s, Op* op) where TStack : struct, IStack where TSize : struct, ISize
+    /// <summary>
+    /// CALL far, with the target in Temp and EaTemp: CS and the return address go to the stack as words of TSize.
+    /// </summary>
+    public static void FarCall<TStack, TSize>(CpuState* s, Op* op)
+        where TStack : struct, IStack where TSize : struct, ISize
     {
         var owner = Mmu.Owner(s);
         if (!owner.CheckFar((ushort)s->EaTemp, s->Temp))
@@ -474,7 +485,8 @@ internal static unsafe class SystemOps
             Failed(s, op);
             return;
         }
-        ulong upper = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes), lower = TStack.Wrap(s, upper - (ulong)TSize.Bytes);
+        ulong upper = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes), lower = TStack.Wrap(s,
+            upper - (ulong)TSize.Bytes);
         if (!TStack.Allows(s, lower, TSize.Bytes, true))
         {
             Segment.Refuse(s, op, Cpu.SegmentSs);

@@ -91,7 +91,8 @@ internal static unsafe partial class X87
         return (ushort)tags;
     }
 
-    // The environment is seven words of 4 or of 2 bytes; FNSAVE's 80 bytes of registers follow. Imm is the image's size.
+    // The environment is seven words of 4 or of 2 bytes; FNSAVE's 80 bytes of registers follow. Imm is the image's
+    // size.
     private static bool IsHalf(Op* op) => op->Imm is 14 or 94;
 
     private static bool HasRegisters(Op* op) => op->Imm > 28;

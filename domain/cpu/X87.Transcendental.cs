@@ -3,16 +3,23 @@ using System.Numerics;
 
 namespace Domain;
 
-/// <summary>F2XM1, FYL2X, FYL2XP1, FPTAN, FPATAN, FSIN, FCOS, FSINCOS (SDM vol. 1, 8.3.7 to 8.3.10 and the tables of vol. 2).</summary>
+/// <summary>
+/// F2XM1, FYL2X, FYL2XP1, FPTAN, FPATAN, FSIN, FCOS, FSINCOS (SDM vol. 1, 8.3.7 to 8.3.10 and the tables of vol. 2).
+/// </summary>
 /// <remarks>
-/// Special operands and results of any exponent are exact; others are as good as the host's double precision. Angles are
+/// Special operands and results of any exponent are exact; others are as good as the host's double precision. Angles
+/// are
 /// reduced by the 66-bit value of pi that processors use.
 /// </remarks>
 internal static unsafe partial class X87
 {
-    private const int TwoToX = 0, LogTimes = 1, Tangent = 2, Arctangent = 3, LogPlusOneTimes = 4, SineCosine = 5, Sine = 6;
+    private const int TwoToX = 0, LogTimes = 1, Tangent = 2, Arctangent = 3, LogPlusOneTimes = 4, SineCosine = 5,
+        Sine = 6;
 
-    /// <summary>Below these the next term of the series is beyond the significand: of sine, cosine and arctangent, of exponential and logarithm.</summary>
+    /// <summary>
+    /// Below these the next term of the series is beyond the significand: of sine, cosine and arctangent, of
+    /// exponential and logarithm.
+    /// </summary>
     private const int TinyExponent = Float80.Bias - 34, NegligibleExponent = Float80.Bias - 67;
 
     private static Float80 LogTwo => new(0xb17217f7d1cf79ac, 0x3ffe);
@@ -106,7 +113,8 @@ internal static unsafe partial class X87
         return new Float80Math(0x37f).FromDouble(BitConverter.DoubleToUInt64Bits(value));
     }
 
-    private static void Trigonometry(ref Float80Math math, Float80 x, out Float80 sine, out Float80 cosine, out Float80 tangent)
+    private static void Trigonometry(ref Float80Math math, Float80 x, out Float80 sine, out Float80 cosine,
+        out Float80 tangent)
     {
         math.NoteDenormal(x);
         if (IsTiny(x))
@@ -165,7 +173,8 @@ internal static unsafe partial class X87
             return math.Multiply(x, LogTwo);
         double value = ToDouble(x), power = value * Math.Log(2);
         // e^p − 1 loses digits near 0: its sinh form does not.
-        return FromDouble(ref math, Math.Abs(value) < 0.5 ? 2 * Math.Exp(power / 2) * Math.Sinh(power / 2) : Math.Pow(2, value) - 1);
+        return FromDouble(ref math, Math.Abs(value) < 0.5 ? 2 * Math.Exp(power / 2) * Math.Sinh(power / 2)
+            : Math.Pow(2, value) - 1);
     }
 
     /// <summary>y × log2 x.</summary>
@@ -195,7 +204,8 @@ internal static unsafe partial class X87
             fraction /= 2;
             whole++;
         }
-        var distance = math.Subtract(new Float80(bits, (ushort)(Float80.Bias + exponent - Float80.Bias - whole)), Float80Math.FromInteger(1));
+        var distance = math.Subtract(new Float80(bits, (ushort)(Float80.Bias + exponent - Float80.Bias - whole)),
+            Float80Math.FromInteger(1));
         if (distance.IsZero)
             return math.Multiply(Float80Math.FromInteger(whole), y);
         double log = LogOnePlus(ToDouble(distance)) / Math.Log(2);
@@ -232,11 +242,13 @@ internal static unsafe partial class X87
         math.NoteDenormal(y);
         if (y.IsZero && !x.Negative)
             return y;
-        int apart = y.IsZero || x.IsZero || y.IsInfinity || x.IsInfinity ? 0 : y.Normalized().Exponent - x.Normalized().Exponent;
+        int apart = y.IsZero || x.IsZero || y.IsInfinity
+            || x.IsInfinity ? 0 : y.Normalized().Exponent - x.Normalized().Exponent;
         if (apart < -34 && !x.Negative)
             return math.Divide(y, x);
         // Only the ratio counts: both are brought to exponents that a double has.
-        double a = y.IsZero ? 0 : y.IsInfinity ? double.PositiveInfinity : Math.ScaleB(ToDouble(Mantissa(y)), Math.Clamp(apart, -200, 200));
+        double a = y.IsZero ? 0 : y.IsInfinity ? double.PositiveInfinity
+            : Math.ScaleB(ToDouble(Mantissa(y)), Math.Clamp(apart, -200, 200));
         double b = x.IsZero ? 0 : x.IsInfinity ? double.PositiveInfinity : ToDouble(Mantissa(x));
         double angle = Math.Atan2(y.Negative ? -a : a, x.Negative ? -b : b);
         return FromDouble(ref math, y.Negative && angle > 0 ? -angle : angle);

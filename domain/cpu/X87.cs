@@ -50,14 +50,18 @@ internal static unsafe partial class X87
     private static void NoteUnderflow(CpuState* s) =>
         s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | Float80Math.Invalid | StackFault);
 
-    /// <summary>As <see cref="NoteUnderflow"/>, by an instruction that pushes: of the two stack faults, this is the one that is told.</summary>
+    /// <summary>
+    /// As <see cref="NoteUnderflow"/>, by an instruction that pushes: of the two stack faults, this is the one that is
+    /// told.
+    /// </summary>
     private static void PushUnderflow(CpuState* s)
     {
         Push(s, Float80.Indefinite);
         NoteUnderflow(s);
     }
 
-    private static bool NeedsEmpty(CpuState* s, Op* op) => IsEmpty(s, op->Dst) || ((FpuSource)op->Scale == FpuSource.Register && IsEmpty(s, op->Src));
+    private static bool NeedsEmpty(CpuState* s, Op* op) =>
+        IsEmpty(s, op->Dst) || ((FpuSource)op->Scale == FpuSource.Register && IsEmpty(s, op->Src));
 
     private static void Set(CpuState* s, int position, Float80 value) => SetRaw(s, Physical(s, position), value);
 

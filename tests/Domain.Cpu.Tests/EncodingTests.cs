@@ -21,7 +21,9 @@ public sealed unsafe class EncodingTests
         return machine;
     }
 
-    /// <summary>0F 18 to 0F 1F with any operand and prefix, RDSSP and ENDBR among them; FNENI, FNDISI, FNSETPM.</summary>
+    /// <summary>
+    /// 0F 18 to 0F 1F with any operand and prefix, RDSSP and ENDBR among them; FNENI, FNDISI, FNSETPM.
+    /// </summary>
     [Fact]
     public void NoOperationsChangeNothing()
     {
@@ -33,7 +35,8 @@ public sealed unsafe class EncodingTests
                 for (int operand = 0; operand < 256; operand++)
                 {
                     // Displacements and a SIB byte of zeros behind the operand byte.
-                    Check(machine, [.. prefix, 0x0f, (byte)opcode, (byte)operand, .. new byte[(operand >> 6) switch { 1 => 1, 2 => 4, 0 when (operand & 7) == 5 => 4, _ => 0 }
+                    Check(machine, [.. prefix, 0x0f, (byte)opcode, (byte)operand,
+                        .. new byte[(operand >> 6) switch { 1 => 1, 2 => 4, 0 when (operand & 7) == 5 => 4, _ => 0 }
                         + (operand < 0xc0 && (operand & 7) == 4 ? 1 : 0)]]);
                 }
             }

@@ -87,7 +87,8 @@ internal static unsafe class HostComparison
         if (random.Next(4) == 0)
             context->Fx[4] = (byte)random.Next(256);
         // Rounding, FTZ and DAZ; all exceptions masked.
-        *(uint*)(context->Fx + 24) = 0x1f80 | (uint)random.Next(4) << 13 | (random.Next(4) == 0 ? 0x8000u : 0) | (random.Next(4) == 0 ? 0x40u : 0);
+        *(uint*)(context->Fx + 24) = 0x1f80 | (uint)random.Next(4) << 13 | (random.Next(4) == 0 ? 0x8000u
+            : 0) | (random.Next(4) == 0 ? 0x40u : 0);
         uint control = *(uint*)(context->Fx + 24);
         for (int i = 0; i < 8; i++)
         {
@@ -218,7 +219,8 @@ internal static unsafe class HostComparison
         Mnemonic.Fcom or Mnemonic.Fcomp or Mnemonic.Fcompp or Mnemonic.Fucom or Mnemonic.Fucomp or Mnemonic.Fucompp or Mnemonic.Ficom or Mnemonic.Ficomp
             or Mnemonic.Ftst or Mnemonic.Fxam => 0x4700 | 0x7f,
         Mnemonic.Fprem or Mnemonic.Fprem1 => 0x4700 | 0x6f,
-        Mnemonic.Fnop or Mnemonic.Fninit or Mnemonic.Fnclex or Mnemonic.Ffree or Mnemonic.Ffreep or Mnemonic.Emms => 0x7f,
+        Mnemonic.Fnop or Mnemonic.Fninit or Mnemonic.Fnclex or Mnemonic.Ffree or Mnemonic.Ffreep or Mnemonic.Emms =>
+            0x7f,
         _ => 0x27f,
     };
 

@@ -19,9 +19,12 @@ public sealed class HostComparisonTests(ITestOutputHelper output)
     [Theory]
     [MemberData(nameof(Groups))]
     public void AgreesWithHost(string feature) =>
-        Compare(RandomInstruction.Codes().Where(code => new Instruction { Code = code }.CpuidFeatures[^1].ToString() == feature), 64);
+        Compare(RandomInstruction.Codes().Where(code =>
+            new Instruction { Code = code }.CpuidFeatures[^1].ToString() == feature), 64);
 
-    /// <summary>The same in a 32-bit code segment: integer instructions, with those that 64-bit code does not have.</summary>
+    /// <summary>
+    /// The same in a 32-bit code segment: integer instructions, with those that 64-bit code does not have.
+    /// </summary>
     [Fact]
     public void ThirtyTwoBitCodeAgreesWithHost() => Compare(RandomInstruction.Codes(32), 32);
 
@@ -35,8 +38,10 @@ public sealed class HostComparisonTests(ITestOutputHelper output)
             for (int round = 0; round < Rounds; round++)
             {
                 int seed = (int)code * 1000 + round;
-                // The just-in-time compiler works on this thread, inside the first run of a handler, and raises flags of its own.
-                string? difference = HostComparison.Compare(machine, code, seed, bits) == null ? null : HostComparison.Compare(machine, code, seed, bits);
+                // The just-in-time compiler works on this thread, inside the first run of a handler, and raises flags
+                // of its own.
+                string? difference = HostComparison.Compare(machine, code, seed, bits) == null ? null
+                    : HostComparison.Compare(machine, code, seed, bits);
                 compared++;
                 if (difference == null)
                     continue;

@@ -5,7 +5,9 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Domain.Tests;
 
-/// <summary>32-bit code: linear addresses have 32 bits, whatever base, index and segment add up to (SDM vol. 1, 3.3.7).</summary>
+/// <summary>
+/// 32-bit code: linear addresses have 32 bits, whatever base, index and segment add up to (SDM vol. 1, 3.3.7).
+/// </summary>
 public sealed unsafe class NarrowAddressTests
 {
     private const ulong Target = 0x2000fe;
@@ -13,7 +15,8 @@ public sealed unsafe class NarrowAddressTests
     public static TheoryData<string, bool> Accesses()
     {
         var data = new TheoryData<string, bool>();
-        foreach (string name in new[] { "load", "store", "modify", "exchange", "push", "call", "jump", "vector", "vector store", "string", "bit", "float", "table" })
+        foreach (string name in new[] { "load", "store", "modify", "exchange", "push", "call", "jump", "vector",
+            "vector store", "string", "bit", "float", "table" })
         {
             data.Add(name, true);
             data.Add(name, false);
@@ -64,17 +67,21 @@ public sealed unsafe class NarrowAddressTests
         ulong after = machine.Read(Target);
         switch (access)
         {
-            case "load" or "push" or "vector" or "string" or "float": Assert.Equal(0x200200UL, machine.S->Gpr[0]); break;
+            case "load" or "push" or "vector" or "string" or "float": Assert.Equal(0x200200UL,
+                machine.S->Gpr[0]); break;
             case "store" or "vector store": Assert.Equal(0x77U, (uint)after); break;
             case "modify": Assert.Equal(0x200277U, (uint)after); break;
             case "exchange": Assert.Equal((0x77U, 0x200200UL), ((uint)after, machine.S->Gpr[1])); break;
             case "bit": Assert.Equal(0x200201U, (uint)after); break;
             case "table": Assert.Equal((uint)(machine.S->GdtBase << 16 | machine.S->GdtLimit), (uint)after); break;
-            default: Assert.Equal(paging ? 0x200200UL : 0x200201UL, paging ? machine.Read(machine.S->Gpr[4] + 8) : machine.S->Rip); break;
+            default: Assert.Equal(paging ? 0x200200UL : 0x200201UL, paging ? machine.Read(machine.S->Gpr[4] + 8)
+                : machine.S->Rip); break;
         }
     }
 
-    /// <summary>An operand that runs over the end of the address space wraps, or faults; it neither hangs nor leaves RAM.</summary>
+    /// <summary>
+    /// An operand that runs over the end of the address space wraps, or faults; it neither hangs nor leaves RAM.
+    /// </summary>
     [Theory]
     [InlineData(0xffff_fffeU)]
     [InlineData(0xffff_ffffU)]

@@ -11,7 +11,10 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Domain.Tests;
 
-/// <summary>Random bytes as code, in every mode and at both privileges: the monitor neither crashes nor hangs nor leaves the guest's RAM.</summary>
+/// <summary>
+/// Random bytes as code, in every mode and at both privileges: the monitor neither crashes nor hangs nor leaves the
+/// guest's RAM.
+/// </summary>
 public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
 {
     private const int Seconds = 4;
@@ -69,7 +72,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
     private static readonly Code[] Codes = [.. Enum.GetValues<Code>().Where(code => code.ToOpCode().IsInstruction
         && code.ToOpCode().Encoding == EncodingKind.Legacy)];
 
-    private static readonly byte[] Prefixes = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x48, 0x41, 0x4f];
+    private static readonly byte[] Prefixes = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x48,
+        0x41, 0x4f];
 
     private static void FillWithCode(Random random, Span<byte> code)
     {
@@ -80,7 +84,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
                 code[at++] = Prefixes[random.Next(Prefixes.Length)];
             var opcode = Codes[random.Next(Codes.Length)].ToOpCode();
             if (opcode.MandatoryPrefix is MandatoryPrefix.P66 or MandatoryPrefix.PF3 or MandatoryPrefix.PF2)
-                code[at++] = opcode.MandatoryPrefix == MandatoryPrefix.P66 ? (byte)0x66 : opcode.MandatoryPrefix == MandatoryPrefix.PF3 ? (byte)0xf3 : (byte)0xf2;
+                code[at++] = opcode.MandatoryPrefix == MandatoryPrefix.P66 ? (byte)0x66
+                    : opcode.MandatoryPrefix == MandatoryPrefix.PF3 ? (byte)0xf3 : (byte)0xf2;
             if (opcode.Table != OpCodeTableKind.Normal)
                 code[at++] = 0x0f;
             if (opcode.Table is OpCodeTableKind.T0F38 or OpCodeTableKind.T0F3A)
@@ -96,7 +101,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
         machine.Reset();
         var s = machine.S;
         for (int vector = 0; vector < 256; vector++)
-            machine.Gate(vector, vector is 8 or >= 10 and <= 14 or 17 ? HandlerWithErrorAt : HandlerAt, level: random.Next(2) * 3);
+            machine.Gate(vector, vector is 8 or >= 10 and <= 14 or 17 ? HandlerWithErrorAt
+                : HandlerAt, level: random.Next(2) * 3);
         int bits = 16 << random.Next(3);
         bool paged = bits == 64 || random.Next(3) != 0, user = paged && random.Next(2) == 0;
         if (!paged)
@@ -117,20 +123,24 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
             if (segment == Cpu.SegmentCs)
                 start = bits == 64 ? 0 : (uint)random.Next(0x1000);
             if (bits != 64 || segment >= Cpu.SegmentFs)
-                Segment.Set(s, segment, s->Selector[segment], start, random.Next(2) == 0 ? uint.MaxValue : (uint)random.Next(),
-                    segment == Cpu.SegmentCs ? s->SegmentRights[segment] : s->SegmentRights[segment] ^ (uint)(random.Next(4) == 0 ? 1 << random.Next(16) : 0));
+                Segment.Set(s, segment, s->Selector[segment], start, random.Next(2) == 0 ? uint.MaxValue
+                    : (uint)random.Next(),
+                    segment == Cpu.SegmentCs ? s->SegmentRights[segment]
+                        : s->SegmentRights[segment] ^ (uint)(random.Next(4) == 0 ? 1 << random.Next(16) : 0));
         }
         for (int i = 0; i < 16; i++)
             s->Gpr[i] = Number(random);
         s->Gpr[4] = random.Next(4) != 0 ? TestMachine.StackTop - (ulong)random.Next(64) : s->Gpr[4];
-        Flags.LoadImage(s, (ulong)random.NextInt64(), random.Next(8) == 0 ? ulong.MaxValue : Flags.Arithmetic | Flags.Direction | Flags.Iopl);
+        Flags.LoadImage(s, (ulong)random.NextInt64(), random.Next(8) == 0 ? ulong.MaxValue
+            : Flags.Arithmetic | Flags.Direction | Flags.Iopl);
         s->Rip = CodeFirst + (ulong)random.Next((int)CodeBytes) - (bits == 64 ? 0 : s->SegmentBase[Cpu.SegmentCs]);
         if (bits == 16)
             s->Rip = (ushort)s->Rip;
         s->Halted = false;
         // 16-bit code cannot reach beyond 64 KiB: it begins where CS does.
         if (bits == 16)
-            Segment.Set(s, Cpu.SegmentCs, s->Selector[Cpu.SegmentCs], CodeFirst - (s->Rip & 0xc000), ushort.MaxValue, s->SegmentRights[Cpu.SegmentCs]);
+            Segment.Set(s, Cpu.SegmentCs, s->Selector[Cpu.SegmentCs], CodeFirst - (s->Rip & 0xc000), ushort.MaxValue,
+                s->SegmentRights[Cpu.SegmentCs]);
         machine.Cpu.FlushTranslations();
     }
 

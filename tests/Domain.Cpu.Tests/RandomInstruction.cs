@@ -28,13 +28,15 @@ internal static class RandomInstruction
         Mnemonic.Fxrstor, Mnemonic.Fxrstor64, Mnemonic.Popfq, Mnemonic.Popf, Mnemonic.Popfd,
         Mnemonic.Fbld, Mnemonic.Ldmxcsr, Mnemonic.Lss, Mnemonic.Lfs, Mnemonic.Lgs, Mnemonic.Les, Mnemonic.Lds,
         // What no processor of today decodes.
-        Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Frstpm, Mnemonic.Fsetpm, Mnemonic.Fdisi, Mnemonic.Feni, Mnemonic.Loadall, Mnemonic.Ibts,
+        Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Frstpm, Mnemonic.Fsetpm, Mnemonic.Fdisi, Mnemonic.Feni,
+            Mnemonic.Loadall, Mnemonic.Ibts,
         Mnemonic.Xbts, Mnemonic.Umov, Mnemonic.Storeall,
         Mnemonic.Int1, Mnemonic.Int3, Mnemonic.Int, Mnemonic.Into, Mnemonic.Cli, Mnemonic.Sti,
     ];
 
     public static IEnumerable<Code> Codes(int bits = 64) =>
-        Enum.GetValues<Code>().Where(code => IsCandidate(code) && (bits == 64 ? code.ToOpCode().Mode64 : IsInteger32(code)));
+        Enum.GetValues<Code>().Where(code =>
+            IsCandidate(code) && (bits == 64 ? code.ToOpCode().Mode64 : IsInteger32(code)));
 
     private static bool IsInteger32(Code code) => code.ToOpCode().Mode32
         && new Instruction { Code = code }.CpuidFeatures[^1] is CpuidFeature.INTEL8086 or CpuidFeature.INTEL8086_ONLY or CpuidFeature.INTEL186
@@ -44,7 +46,8 @@ internal static class RandomInstruction
     private static bool IsCandidate(Code code)
     {
         var info = code.ToOpCode();
-        if (!info.IsInstruction || info.IsPrivileged || info.Encoding != EncodingKind.Legacy || info.Fwait || Excluded.Contains(code.Mnemonic()))
+        if (!info.IsInstruction || info.IsPrivileged || info.Encoding != EncodingKind.Legacy || info.Fwait
+            || Excluded.Contains(code.Mnemonic()))
             return false;
         var sample = new Instruction { Code = code };
         if (sample.CpuidFeatures.Any(feature => !Announced.Contains(feature)) || sample.FlowControl != FlowControl.Next)
@@ -104,11 +107,13 @@ internal static class RandomInstruction
                 int free = 15;
                 if (width == 4)
                 {
-                    for (free = 0; free == 4 || instruction.MemoryBase.GetNumber() == free || instruction.MemoryIndex.GetNumber() == free; free++)
+                    for (free = 0; free == 4 || instruction.MemoryBase.GetNumber() == free
+                        || instruction.MemoryIndex.GetNumber() == free; free++)
                     {
                     }
                 }
-                instruction.Op1Register = (instruction.Op1Register.GetSize() switch { 2 => Register.AX, 4 => Register.EAX, _ => Register.RAX }) + free;
+                instruction.Op1Register = (instruction.Op1Register.GetSize() switch { 2 => Register.AX, 4 =>
+                    Register.EAX, _ => Register.RAX }) + free;
                 registers[free] = (ulong)random.Next(0x10000);
             }
         }
@@ -223,13 +228,15 @@ internal static class RandomInstruction
             case OpCodeOperandKind.imm32: i.SetOpKind(n, OpKind.Immediate32); i.Immediate32 = (uint)random.NextInt64(1L << 32); break;
             case OpCodeOperandKind.imm32sex64: i.SetOpKind(n, OpKind.Immediate32to64); i.Immediate32to64 = (int)random.NextInt64(1L << 32); break;
             case OpCodeOperandKind.imm64: i.SetOpKind(n, OpKind.Immediate64); i.Immediate64 = (ulong)random.NextInt64(); break;
-            case OpCodeOperandKind.seg_rDI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRDI : OpKind.MemorySegEDI); break;
+            case OpCodeOperandKind.seg_rDI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRDI
+                : OpKind.MemorySegEDI); break;
             case OpCodeOperandKind.seg_rBX_al:
                 i.SetOpKind(n, OpKind.Memory);
                 i.MemoryBase = width == 8 ? Register.RBX : Register.EBX;
                 i.MemoryIndex = Register.AL;
                 break;
-            case OpCodeOperandKind.seg_rSI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRSI : OpKind.MemorySegESI); break;
+            case OpCodeOperandKind.seg_rSI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRSI
+                : OpKind.MemorySegESI); break;
             case OpCodeOperandKind.es_rDI: i.SetOpKind(n, width == 8 ? OpKind.MemoryESRDI : OpKind.MemoryESEDI); break;
             default: throw new NotSupportedException($"{i.Code}: operand kind {kind}");
         }

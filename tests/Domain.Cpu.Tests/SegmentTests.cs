@@ -6,7 +6,10 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Domain.Tests;
 
-/// <summary>Segments, far transfers and system calls of 32- and 16-bit code (SDM vol. 3, chapters 3 and 5; AMD's APM vol. 2, 4 and 6).</summary>
+/// <summary>
+/// Segments, far transfers and system calls of 32- and 16-bit code (SDM vol. 3, chapters 3 and 5; AMD's APM vol. 2, 4
+/// and 6).
+/// </summary>
 [Collection("host")]
 public sealed unsafe class SegmentTests
 {
@@ -28,7 +31,8 @@ public sealed unsafe class SegmentTests
     private static int Vector(TestMachine machine) => (int)(machine.S->Rip - 1 - Handler) / 16;
 
     private static ulong Descriptor(uint start, uint limit, uint rights) =>
-        limit & 0xffff | (ulong)(start & 0xff_ffff) << 16 | (ulong)rights << 40 | (ulong)(limit >> 16 & 15) << 48 | (ulong)(start >> 24) << 56;
+        limit & 0xffff | (ulong)(start & 0xff_ffff) << 16 | (ulong)rights << 40 | (ulong)(limit >> 16 & 15) << 48
+            | (ulong)(start >> 24) << 56;
 
     // A segment of bytes, for user code: base, limit and rights as in the descriptor's second word from bit 8 on.
     private const uint UserWritable = 0x40f2, UserReadable = 0x40f0, UserExpandDown = 0x40f6;
@@ -75,7 +79,8 @@ public sealed unsafe class SegmentTests
             machine.RunToHalt();
             Assert.Equal(vector < 0 ? 3 : vector, Vector(machine));
             if (vector < 0)
-                Assert.Equal(write ? 0x5555U : 0x7777, write ? (uint)machine.Read(Data + offset) : (uint)machine.S->Gpr[1]);
+                Assert.Equal(write ? 0x5555U : 0x7777, write ? (uint)machine.Read(Data + offset)
+                    : (uint)machine.S->Gpr[1]);
         }
     }
 
@@ -93,7 +98,9 @@ public sealed unsafe class SegmentTests
         Assert.Equal(TestMachine.CodeAt + 4, machine.Read(machine.S->Gpr[4] + 8));
     }
 
-    /// <summary>A stack whose base is not 0: PUSH, POP, CALL, RET, ENTER, LEAVE, PUSHA and POPA all go through it.</summary>
+    /// <summary>
+    /// A stack whose base is not 0: PUSH, POP, CALL, RET, ENTER, LEAVE, PUSHA and POPA all go through it.
+    /// </summary>
     [Fact]
     public void StackSegmentHasABase()
     {
@@ -187,7 +194,10 @@ public sealed unsafe class SegmentTests
         Assert.Equal(2UL, machine.Read(machine.S->Gpr[4] + 8));
     }
 
-    /// <summary>SYSCALL from 32-bit code enters the kernel through CSTAR, as the vendor that CPUID names has it; SYSRET goes back.</summary>
+    /// <summary>
+    /// SYSCALL from 32-bit code enters the kernel through CSTAR, as the vendor that CPUID names has it; SYSRET goes
+    /// back.
+    /// </summary>
     [Fact]
     public void SystemCallFromThirtyTwoBitCode()
     {
@@ -236,7 +246,8 @@ public sealed unsafe class SegmentTests
         {
             a.call(__fword_ptr[Data]);
             // REX.W CALL m16:64
-            a.AddInstruction(Instruction.Create(Code.Call_m1664, new MemoryOperand(Register.None, (long)Data + 0x10, 8)));
+            a.AddInstruction(Instruction.Create(Code.Call_m1664, new MemoryOperand(Register.None, (long)Data + 0x10,
+                8)));
             a.hlt();
         });
         machine.Place(narrow, a =>
@@ -279,23 +290,30 @@ public sealed unsafe class SegmentTests
         });
         machine.RunToHalt();
         Assert.Equal((0x11223344UL, 0x11223344UL), (machine.S->Gpr[0], machine.S->Gpr[1]));
-        Assert.Equal((0x1234000UL, 0x1234000UL), (machine.S->SegmentBase[Cpu.SegmentFs], machine.S->SegmentBase[Cpu.SegmentGs]));
+        Assert.Equal((0x1234000UL, 0x1234000UL), (machine.S->SegmentBase[Cpu.SegmentFs],
+            machine.S->SegmentBase[Cpu.SegmentGs]));
         Assert.Equal(TestMachine.StackTop - 64, machine.S->Gpr[4]);
     }
 
-    /// <summary>LAR, LSL, VERR, VERW at user privilege: the host's own answers on its selectors, which the machine's table repeats.</summary>
+    /// <summary>
+    /// LAR, LSL, VERR, VERW at user privilege: the host's own answers on its selectors, which the machine's table
+    /// repeats.
+    /// </summary>
     [Fact]
     public void DescriptorsAreInspectedAsOnTheHost()
     {
-        // Linux's table: 0x10, 0x18 of the kernel; 0x20, 0x28, 0x30 of users; 0x33 … with their privilege (arch/x86/kernel/cpu/common.c).
+        // Linux's table: 0x10, 0x18 of the kernel; 0x20, 0x28, 0x30 of users; 0x33 … with their privilege
+        // (arch/x86/kernel/cpu/common.c).
         var descriptors = new Dictionary<ushort, ulong>
         {
-            [0x10] = 0x00af9b000000ffff, [0x18] = 0x00cf93000000ffff, [0x20] = 0x00cffb000000ffff, [0x28] = 0x00cff3000000ffff,
+            [0x10] = 0x00af9b000000ffff, [0x18] = 0x00cf93000000ffff, [0x20] = 0x00cffb000000ffff,
+                [0x28] = 0x00cff3000000ffff,
             [0x30] = 0x00affb000000ffff,
         };
         var code = new (string Name, Action<Assembler> Write)[]
         {
-            ("lar", a => a.lar(ebx, eax)), ("lar16", a => a.lar(bx, ax)), ("lsl", a => a.lsl(ebx, eax)), ("lsl16", a => a.lsl(bx, ax)),
+            ("lar", a => a.lar(ebx, eax)), ("lar16", a => a.lar(bx, ax)), ("lsl", a => a.lsl(ebx, eax)), ("lsl16", a =>
+                a.lsl(bx, ax)),
             ("lsl64", a => a.lsl(rbx, rax)), ("verr", a => a.verr(ax)), ("verw", a => a.verw(ax)),
         };
         var machine = new TestMachine();
@@ -318,7 +336,8 @@ public sealed unsafe class SegmentTests
                     *(uint*)(context->Fx + 24) = 0x1f80;
                     *(ushort*)context->Fx = 0x37f;
                     for (int i = 0; i < 16; i++)
-                        context->Gpr[i] = i == 4 ? HostCpu.Data + 0x8000 : i == 0 ? (ulong)table | privilege : 0x1111_1111_1111_1111;
+                        context->Gpr[i] = i == 4 ? HostCpu.Data + 0x8000 : i == 0 ? (ulong)table | privilege
+                            : 0x1111_1111_1111_1111;
                     context->Flags = 0x202;
                     HostComparison.Load(machine, context);
                     // What ends it needs no table that works.
@@ -330,7 +349,8 @@ public sealed unsafe class SegmentTests
                     Assert.Equal(CpuExit.TripleFault, machine.Cpu.Run());
                     HostComparison.Host.Run();
                     string text = $"{name} of {table | privilege:x}";
-                    Assert.Equal((text, context->Flags & Flags.Z, context->Gpr[3]), (text, Flags.Image(machine.S) & Flags.Z, machine.S->Gpr[3]));
+                    Assert.Equal((text, context->Flags & Flags.Z, context->Gpr[3]), (text,
+                        Flags.Image(machine.S) & Flags.Z, machine.S->Gpr[3]));
                 }
             }
         }

@@ -11,7 +11,10 @@ public sealed unsafe class SingleStepTests
 {
     private const ulong Handler = 0x110000, Log = 0x300000, User = 0x120000, Entry = 0x130000, TrapFlag = 0x100;
 
-    /// <summary>A machine whose #DB handler writes down where each trap came, and whose SYSCALL entry clears <paramref name="mask"/>.</summary>
+    /// <summary>
+    /// A machine whose #DB handler writes down where each trap came, and whose SYSCALL entry clears <paramref
+    /// name="mask"/>.
+    /// </summary>
     private static TestMachine Stepped(ulong mask)
     {
         var machine = new TestMachine();
@@ -180,7 +183,9 @@ public sealed unsafe class SingleStepTests
         Assert.Equal([TestMachine.CodeAt + 10, TestMachine.CodeAt + 12, TestMachine.CodeAt + 13], Traps(machine));
     }
 
-    /// <summary>An instruction that ran in the shadow of STI, where nothing traps, is decoded alone as a stepped one is.</summary>
+    /// <summary>
+    /// An instruction that ran in the shadow of STI, where nothing traps, is decoded alone as a stepped one is.
+    /// </summary>
     [Fact]
     public void WhatRanInAShadowStillTraps()
     {

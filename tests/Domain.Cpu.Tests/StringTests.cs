@@ -6,7 +6,9 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Domain.Tests;
 
-/// <summary>Repeated string instructions give way to the machine around them and resume where they were (SDM vol. 2, REP).</summary>
+/// <summary>
+/// Repeated string instructions give way to the machine around them and resume where they were (SDM vol. 2, REP).
+/// </summary>
 public sealed unsafe class StringTests
 {
     private const ulong Handler = 0x110000, Buffer = 0x400000;
@@ -42,14 +44,17 @@ public sealed unsafe class StringTests
         }
     }
 
-    /// <summary>The address space is one page, mapped everywhere in a window: a count of 2^38 never faults and never ends.</summary>
+    /// <summary>
+    /// The address space is one page, mapped everywhere in a window: a count of 2^38 never faults and never ends.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Families))]
     public void GivesWayAndKeepsItsPlace(string family)
     {
         var machine = new TestMachine();
         machine.Bus.MapPorts(0x80, 1, new Port());
-        // 512 GiB at 1 << 39, all of it one page of zeros: 1 GiB of it by each upper table, which all lead to the same one below.
+        // 512 GiB at 1 << 39, all of it one page of zeros: 1 GiB of it by each upper table, which all lead to the same
+        // one below.
         machine.Write(0x10008, 0x1d000 | 7);
         for (ulong i = 0; i < 512; i++)
         {
@@ -120,7 +125,9 @@ public sealed unsafe class StringTests
         public void Write(ulong offset, int size, ulong value) => Read(offset, size);
     }
 
-    /// <summary>A page fault in the middle leaves registers and memory as far as the repetition came; it then goes on.</summary>
+    /// <summary>
+    /// A page fault in the middle leaves registers and memory as far as the repetition came; it then goes on.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Families))]
     public void FaultInTheMiddleKeepsTheState(string family)

@@ -6,7 +6,9 @@ using Xunit.Abstractions;
 
 namespace Domain.Tests;
 
-/// <summary>x87's transcendental functions against the host's: exactly on special operands, to double precision on others.</summary>
+/// <summary>
+/// x87's transcendental functions against the host's: exactly on special operands, to double precision on others.
+/// </summary>
 [Collection("host")]
 public sealed unsafe class TranscendentalTests(ITestOutputHelper output)
 {
@@ -14,7 +16,8 @@ public sealed unsafe class TranscendentalTests(ITestOutputHelper output)
 
     private static readonly (string Name, byte[] Bytes)[] Functions =
     [
-        ("f2xm1", [0xd9, 0xf0]), ("fyl2x", [0xd9, 0xf1]), ("fptan", [0xd9, 0xf2]), ("fpatan", [0xd9, 0xf3]), ("fyl2xp1", [0xd9, 0xf9]),
+        ("f2xm1", [0xd9, 0xf0]), ("fyl2x", [0xd9, 0xf1]), ("fptan", [0xd9, 0xf2]), ("fpatan", [0xd9, 0xf3]),
+            ("fyl2xp1", [0xd9, 0xf9]),
         ("fsincos", [0xd9, 0xfb]), ("fsin", [0xd9, 0xfe]), ("fcos", [0xd9, 0xff]),
     ];
 
@@ -96,13 +99,15 @@ public sealed unsafe class TranscendentalTests(ITestOutputHelper output)
                 ushort status = X87.StatusWord(s), there = *(ushort*)(context->Fx + 2);
                 bool stackFault = (there & 0x40) != 0;
                 // Rounding is of the approximation: inexact is always told, its direction only by chance.
-                bool differs = ((status ^ there) & (stackFault ? 0x3e41 : 0x3c45)) != 0 || s->FpuValid != context->Fx[4];
+                bool differs = ((status ^ there) & (stackFault ? 0x3e41 : 0x3c45)) != 0
+                    || s->FpuValid != context->Fx[4];
                 for (int i = 0; i < 2 && !differs; i++)
                 {
                     int physical = (s->FpuTop + i) & 7;
                     if ((s->FpuValid >> physical & 1) == 0)
                         continue;
-                    differs = !Near(s->Fpu[physical * 2], (ushort)s->Fpu[physical * 2 + 1], *(ulong*)(context->Fx + 32 + 16 * i),
+                    differs = !Near(s->Fpu[physical * 2], (ushort)s->Fpu[physical * 2 + 1],
+                        *(ulong*)(context->Fx + 32 + 16 * i),
                         *(ushort*)(context->Fx + 40 + 16 * i));
                     if (differs)
                         text.Append($": st{i} is {s->Fpu[physical * 2 + 1]:x}:{s->Fpu[physical * 2]:x}, host "
