@@ -5,13 +5,13 @@ using Wire;
 namespace Guestos;
 
 /// <summary>
-/// Self-checkpointing, seen from the rest of the kernel (thesis chapters 5 and 6): whether one is in progress, and the hooks by which
-/// those who change memory behind the page tables' back say so.
+/// Self-checkpointing, seen from the rest of the kernel (thesis chapters 5 and 6): whether one is in progress, and the
+/// hooks by which those who change memory behind the page tables' back say so.
 /// </summary>
 public static unsafe class Checkpoint
 {
-    // The one pointer to what is never part of a checkpoint. It is itself ordinary memory: in the copy it points to nothing
-    // until Recovery has set it to null.
+    // The one pointer to what is never part of a checkpoint. It is itself ordinary memory: in the copy it points to
+    // nothing until Recovery has set it to null.
     private static CheckpointState* s_state;
 
     /// <summary>Null when no checkpoint is in progress.</summary>
@@ -25,7 +25,9 @@ public static unsafe class Checkpoint
     /// <summary>There may be mappings that are read-only just because of a checkpoint.</summary>
     public static bool Protects => s_marked;
 
-    /// <summary>In a page-table entry: read-only just because of a checkpoint, see <see cref="WriteProtection"/>.</summary>
+    /// <summary>
+    /// In a page-table entry: read-only just because of a checkpoint, see <see cref="WriteProtection"/>.
+    /// </summary>
     public const ulong EntryBit = WriteProtection.Mark;
 
     /// <summary>After the fork only the migration's own packets may leave and arrive here.</summary>
@@ -34,12 +36,15 @@ public static unsafe class Checkpoint
     // ---- hooks ----
 
     /// <summary>
-    /// First thing on a page fault with P and W set in its error code. True when the checkpoint's protection caused it, which is lifted now:
-    /// return to the instruction. Runs on the interrupt stack; see <see cref="FaultLog"/>.
+    /// First thing on a page fault with P and W set in its error code. True when the checkpoint's protection caused it,
+    /// which is lifted now: return to the instruction. Runs on the interrupt stack; see <see cref="FaultLog"/>.
     /// </summary>
-    public static bool HandleWriteFault(ulong address, void* frame) => s_marked && FaultLog.Handle(s_state, address, Processor.ReadCr3());
+    public static bool HandleWriteFault(ulong address, void* frame) =>
+        s_marked && FaultLog.Handle(s_state, address, Processor.ReadCr3());
 
-    /// <summary>Lifts protection from kernel memory that is about to be written where a fault cannot be taken.</summary>
+    /// <summary>
+    /// Lifts protection from kernel memory that is about to be written where a fault cannot be taken.
+    /// </summary>
     public static void MakeWritable(ulong address, ulong length)
     {
         if (!s_marked)
@@ -49,8 +54,8 @@ public static unsafe class Checkpoint
     }
 
     /// <summary>
-    /// A page-table entry is about to change (the table itself is never write-protected). Returns the value to store: while a checkpoint is
-    /// in progress no mapping is born writable. Entries that point to tables pass unchanged.
+    /// A page-table entry is about to change (the table itself is never write-protected). Returns the value to store:
+    /// while a checkpoint is in progress no mapping is born writable. Entries that point to tables pass unchanged.
     /// </summary>
     public static ulong BeforeEntryWrite(ulong* entry, ulong value)
     {
@@ -61,8 +66,8 @@ public static unsafe class Checkpoint
     }
 
     /// <summary>
-    /// A frame begins or ceases to be one that is not write-protected (page table, excluded, lent): call with the new state set. From here on its
-    /// writers tell, or are told, accordingly.
+    /// A frame begins or ceases to be one that is not write-protected (page table, excluded, lent): call with the new
+    /// state set. From here on its writers tell, or are told, accordingly.
     /// </summary>
     public static void FrameChanged(ulong physical)
     {
@@ -132,7 +137,9 @@ public static unsafe class Checkpoint
         CheckpointMemory.Give();
     }
 
-    /// <summary>In the copy: what the pointer pointed to stayed behind; the frames that the checkpoint used are given back.</summary>
+    /// <summary>
+    /// In the copy: what the pointer pointed to stayed behind; the frames that the checkpoint used are given back.
+    /// </summary>
     internal static void Arrive()
     {
         s_state = null;

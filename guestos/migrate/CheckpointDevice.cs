@@ -4,7 +4,9 @@ using Wire;
 
 namespace Guestos;
 
-/// <summary>/dev/checkpoint: user space decides where the checkpoint goes (thesis §6.3.2; contract in docs/architecture.md).</summary>
+/// <summary>
+/// /dev/checkpoint: user space decides where the checkpoint goes (thesis §6.3.2; contract in docs/architecture.md).
+/// </summary>
 public static unsafe class CheckpointDevice
 {
     private const uint IoctlOptions = 0x4501;
@@ -18,7 +20,9 @@ public static unsafe class CheckpointDevice
     /// <summary>How long the destination is listened to after it has the commit. Nanoseconds.</summary>
     private const ulong LastWait = 10_000_000_000;
 
-    /// <summary>The kernel is not preempted: while the guest still works, the cleaner lets others run this often. Nanoseconds.</summary>
+    /// <summary>
+    /// The kernel is not preempted: while the guest still works, the cleaner lets others run this often. Nanoseconds.
+    /// </summary>
     private const ulong LongestRun = 500_000;
 
     /// <summary>struct of CHECKPOINT_PROGRESS.</summary>
@@ -118,7 +122,8 @@ public static unsafe class CheckpointDevice
             }
             if (taken == SocketError.WouldBlock || taken == SocketError.NoRoom)
             {
-                // The guest is frozen after the fork: then all the rest together has the time that a silence has before.
+                // The guest is frozen after the fork: then all the rest together has the time that a silence has
+                // before.
                 result = Sockets.WaitChange(socket, state->Phase == CheckpointPhase.Rounds ? state->LastTaken : CheckpointFork.ForkMonotonic);
                 if (result < 0)
                     break;
@@ -169,12 +174,13 @@ public static unsafe class CheckpointDevice
                     return Errno.Invalid;
                 return Checkpoint.SetOptions(state, (uint)argument);
             case IoctlProgress:
+                bool rounds = state->Phase == CheckpointPhase.Rounds;
                 return UserMemory.Put(argument, new Progress
                 {
                     Phase = (ulong)state->Phase, Round = state->Round, PagesInRound = state->PagesInRound, PagesSent = state->PagesSent,
-                    WorkingSet = state->Phase == CheckpointPhase.Rounds ? state->Dirty.Count : state->Transmit.Count,
+                    WorkingSet = rounds ? state->Dirty.Count : state->Transmit.Count,
                     BufferPages = state->BufferPages, Postponed = state->Postponed, LateFrames = state->Late.Count,
-                    SinceFork = state->Phase == CheckpointPhase.Rounds ? 0 : Clock.Monotonic - CheckpointFork.ForkMonotonic,
+                    SinceFork = rounds ? 0 : Clock.Monotonic - CheckpointFork.ForkMonotonic,
                 }) ? 0 : Errno.Fault;
             case IoctlCommit:
                 return Commit(state, argument);
@@ -199,8 +205,9 @@ public static unsafe class CheckpointDevice
     }
 
     /// <summary>
-    /// The point of no return. The last words are queued in the same step in which this side falls silent for good, so that nobody's end can come
-    /// between the two. Does not return when it succeeds: once the destination has them the machine ends.
+    /// The point of no return. The last words are queued in the same step in which this side falls silent for good, so
+    /// that nobody's end can come between the two. Does not return when it succeeds: once the destination has them the
+    /// machine ends.
     /// </summary>
     private static long Commit(CheckpointState* state, ulong argument)
     {
@@ -231,8 +238,9 @@ public static unsafe class CheckpointDevice
         while (true)
         {
             // All of it or nothing: half a record would be worse than none.
-            int taken = stack->SendRoom(handle) < (int)request.Length
-                ? SocketError.WouldBlock : stack->Send(handle, new ReadOnlySpan<byte>(words, (int)request.Length), Clock.Monotonic);
+            int taken = SocketError.WouldBlock;
+            if (stack->SendRoom(handle) >= (int)request.Length)
+                taken = stack->Send(handle, new ReadOnlySpan<byte>(words, (int)request.Length), Clock.Monotonic);
             if (taken > 0)
                 break;
             if (taken is not (0 or SocketError.WouldBlock or SocketError.NoRoom))
@@ -242,7 +250,8 @@ public static unsafe class CheckpointDevice
                 return result;
         }
         state->Phase = CheckpointPhase.Committed;
-        // No signal ends this sleep: TCP repeats the words until the destination has them, or the connection is given up.
+        // No signal ends this sleep: TCP repeats the words until the destination has them, or the connection is given
+        // up.
         Scheduler.Current->Uninterruptible = true;
         while (stack->UnacknowledgedBytes(handle) > 0)
             Scheduler.Sleep(&socket->Queue, ulong.MaxValue);

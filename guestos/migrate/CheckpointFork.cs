@@ -4,10 +4,14 @@ using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
-/// <summary>Where execution forks (thesis §6.3.3): one side stays, the other wakes up wherever the checkpoint is resumed.</summary>
+/// <summary>
+/// Where execution forks (thesis §6.3.3): one side stays, the other wakes up wherever the checkpoint is resumed.
+/// </summary>
 internal static unsafe class CheckpointFork
 {
-    /// <summary>Callee-saved registers and the stack pointer (System V AMD64 ABI §3.2.1), in the order of Fork.S.</summary>
+    /// <summary>
+    /// Callee-saved registers and the stack pointer (System V AMD64 ABI §3.2.1), in the order of Fork.S.
+    /// </summary>
     private struct Context
     {
         public fixed ulong Registers[7];
@@ -69,7 +73,8 @@ internal static unsafe class CheckpointFork
             return (Outcome)ForkOnce(context->Registers);
     }
 
-    // Interrupts are off, as everywhere in the kernel: nobody writes between the count and the protection but this itself, on its own stack.
+    // Interrupts are off, as everywhere in the kernel: nobody writes between the count and the protection but this
+    // itself, on its own stack.
     [RuntimeExport("checkpoint_freeze")]
     private static Outcome Freeze()
     {

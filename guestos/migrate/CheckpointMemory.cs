@@ -1,20 +1,26 @@
 namespace Guestos;
 
 /// <summary>
-/// Memory of a checkpoint in progress: single frames, wherever they are free, mapped side by side in a window of the kernel's half. It is
-/// never part of a checkpoint and never write-protected. In the copy there is nothing in it, and it is given back at once.
+/// Memory of a checkpoint in progress: single frames, wherever they are free, mapped side by side in a window of the
+/// kernel's half. It is never part of a checkpoint and never write-protected. In the copy there is nothing in it, and
+/// it is given back at once.
 /// </summary>
 internal static unsafe class CheckpointMemory
 {
-    /// <summary>Behind all that the direct map can hold, and under the same top-level entry, which every address space has.</summary>
+    /// <summary>
+    /// Behind all that the direct map can hold, and under the same top-level entry, which every address space has.
+    /// </summary>
     private const ulong Window = DirectMap.Base + (1UL << 38);
 
-    private const ulong Flags = PageTable.Present | PageTable.Writable | PageTable.Accessed | PageTable.Dirty | PageTable.NoExecute;
+    private const ulong Flags =
+        PageTable.Present | PageTable.Writable | PageTable.Accessed | PageTable.Dirty | PageTable.NoExecute;
 
     // Pages mapped in the window. Ordinary memory: the copy knows by it what to give back.
     private static ulong s_pages;
 
-    /// <summary>Adds zeroed bytes at the window's end, page-aligned; null, and nothing taken, when memory does not suffice.</summary>
+    /// <summary>
+    /// Adds zeroed bytes at the window's end, page-aligned; null, and nothing taken, when memory does not suffice.
+    /// </summary>
     public static byte* Take(ulong bytes)
     {
         ulong first = s_pages;
@@ -40,7 +46,9 @@ internal static unsafe class CheckpointMemory
         return true;
     }
 
-    /// <summary>Gives everything back: at the end, and in the copy, where the window's page tables tell what was in use.</summary>
+    /// <summary>
+    /// Gives everything back: at the end, and in the copy, where the window's page tables tell what was in use.
+    /// </summary>
     public static void Give() => Give(0);
 
     private static void Give(ulong left)
@@ -51,7 +59,8 @@ internal static unsafe class CheckpointMemory
     }
 
     /// <summary>Physical address of the frame behind one of its pages.</summary>
-    public static ulong FrameOf(byte* page) => *PageTable.Find(PageTable.KernelRoot, (ulong)page, false) & PageTable.AddressMask;
+    public static ulong FrameOf(byte* page) =>
+        *PageTable.Find(PageTable.KernelRoot, (ulong)page, false) & PageTable.AddressMask;
 
     // The frame behind the last page.
     private static ulong Unmap()

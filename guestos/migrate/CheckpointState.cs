@@ -5,7 +5,9 @@ internal enum CheckpointPhase : uint
     /// <summary>Pages are sent while the guest changes them; what changes is logged (thesis §6.3.1).</summary>
     Rounds = 1,
 
-    /// <summary>The checkpoint is what memory was at the fork: a page still to be sent is copied before it changes (§6.3.3).</summary>
+    /// <summary>
+    /// The checkpoint is what memory was at the fork: a page still to be sent is copied before it changes (§6.3.3).
+    /// </summary>
     Forked = 2,
 
     /// <summary>The receiver may run: this side never speaks again.</summary>
@@ -30,10 +32,16 @@ internal unsafe struct CheckpointState
     public FrameSet Transmit;
     public FrameSet Dirty;
 
-    /// <summary>Per frame: index + 1 of its page in the snapshot buffer, 0 before the fork and for what is not to be sent any more then.</summary>
+    /// <summary>
+    /// Per frame: index + 1 of its page in the snapshot buffer, 0 before the fork and for what is not to be sent any
+    /// more then.
+    /// </summary>
     public ushort* CopyOf;
 
-    /// <summary>Per page of the buffer: what the frame it is for was used for at the fork (<see cref="FrameState"/>), and whether it holds the copy.</summary>
+    /// <summary>
+    /// Per page of the buffer: what the frame it is for was used for at the fork (<see cref="FrameState"/>), and
+    /// whether it holds the copy.
+    /// </summary>
     public byte* UseAtFork;
 
     /// <summary>Physical addresses of the buffer's pages, so many of them.</summary>
@@ -47,13 +55,18 @@ internal unsafe struct CheckpointState
     public uint* Checksums;
     public ulong Sum;
 
-    /// <summary>Page table entries made writable again since the last protection, so that the next one need not walk all, unless they were more than fit.</summary>
+    /// <summary>
+    /// Page table entries made writable again since the last protection, so that the next one need not walk all, unless
+    /// they were more than fit.
+    /// </summary>
     public ulong** Unprotected;
     public uint UnprotectedCount;
     public uint UnprotectedCapacity;
     public bool UnprotectedOverflow;
 
-    /// <summary>The list before that, of which the entries from <see cref="RenewNext"/> on are to be protected yet.</summary>
+    /// <summary>
+    /// The list before that, of which the entries from <see cref="RenewNext"/> on are to be protected yet.
+    /// </summary>
     public ulong** Renewed;
     public uint RenewCount;
     public uint RenewNext;
@@ -66,7 +79,10 @@ internal unsafe struct CheckpointState
     public int Mover;
     public int MoverGroup;
 
-    /// <summary>Accounts of <see cref="RateLimit"/>, how many processes owe much, and how far the cleaner is when they are looked at next.</summary>
+    /// <summary>
+    /// Accounts of <see cref="RateLimit"/>, how many processes owe much, and how far the cleaner is when they are
+    /// looked at next.
+    /// </summary>
     public WriteDebt* Debts;
     public uint HeavyWriters;
     public ulong NextWake;
@@ -79,7 +95,9 @@ internal unsafe struct CheckpointState
     public ulong PagesSent;
     public ulong Postponed;
 
-    /// <summary>The piece of the stream that waits to be taken: first a run of bytes, then perhaps a page by reference.</summary>
+    /// <summary>
+    /// The piece of the stream that waits to be taken: first a run of bytes, then perhaps a page by reference.
+    /// </summary>
     public byte* Run;
     public int RunLength;
 
@@ -87,13 +105,17 @@ internal unsafe struct CheckpointState
     public uint Page;
     public int PageOffset;
 
-    /// <summary>Where runs are made: a record header, and behind it the cleaned copy of a page table. One page and a bit.</summary>
+    /// <summary>
+    /// Where runs are made: a record header, and behind it the cleaned copy of a page table. One page and a bit.
+    /// </summary>
     public byte* Scratch;
 
     public StreamPart Part;
     public uint Options;
 
-    /// <summary>The TCP connections of the migration: they may still speak after the fork, and are gone in the copy.</summary>
+    /// <summary>
+    /// The TCP connections of the migration: they may still speak after the fork, and are gone in the copy.
+    /// </summary>
     public const int MostSockets = Netstack.Stack.MostFiltered;
     public fixed int Sockets[MostSockets];
     public int SocketCount;

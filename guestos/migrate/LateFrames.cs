@@ -4,8 +4,9 @@ using Wire;
 namespace Guestos;
 
 /// <summary>
-/// Frames that arrived after the fork: only the copy may answer them (external consistency, thesis §5.4). They follow it as LATE
-/// records, or are delivered here after all when the migration fails. Full means the rest is lost, as packets may be.
+/// Frames that arrived after the fork: only the copy may answer them (external consistency, thesis §5.4). They follow
+/// it as LATE records, or are delivered here after all when the migration fails. Full means the rest is lost, as
+/// packets may be.
 /// </summary>
 internal unsafe struct LateFrames
 {

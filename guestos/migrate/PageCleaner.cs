@@ -4,8 +4,8 @@ using Wire;
 namespace Guestos;
 
 /// <summary>
-/// The page cleaner (thesis §6.3.1): turns memory into the checkpoint stream, piece by piece, while the guest runs. Rounds until the
-/// writable working set fits the snapshot buffer, then the fork, then what is left.
+/// The page cleaner (thesis §6.3.1): turns memory into the checkpoint stream, piece by piece, while the guest runs.
+/// Rounds until the writable working set fits the snapshot buffer, then the fork, then what is left.
 /// </summary>
 internal static unsafe class PageCleaner
 {
@@ -23,7 +23,10 @@ internal static unsafe class PageCleaner
         /// <summary>Nothing yet, and nothing is being waited for: let others run, and ask again.</summary>
         Pause,
 
-        /// <summary>The working set fits the snapshot buffer: <see cref="TryFork"/> when nothing that was sent is unacknowledged.</summary>
+        /// <summary>
+        /// The working set fits the snapshot buffer: <see cref="TryFork"/> when nothing that was sent is
+        /// unacknowledged.
+        /// </summary>
         ForkDue,
 
         /// <summary>The trailer was given.</summary>
@@ -94,9 +97,11 @@ internal static unsafe class PageCleaner
 
     private static void Describe(CheckpointState* state, uint frame)
     {
-        FrameState kind = state->Phase == CheckpointPhase.Rounds ? Frames.StateOf((ulong)frame << 12) : SnapshotBuffer.UseAtFork(state, frame);
+        FrameState kind = state->Phase == CheckpointPhase.Rounds
+            ? Frames.StateOf((ulong)frame << 12) : SnapshotBuffer.UseAtFork(state, frame);
         byte* page = ContentOf(state, frame);
-        // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as zeros.
+        // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as
+        // zeros.
         bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent || IsZero(page);
         var header = new Span<byte>(state->Scratch, CheckpointRecord.Size);
         CheckpointRecord.Emit(header, frame, zero ? RecordFlags.Zero : RecordFlags.Page);
@@ -121,7 +126,8 @@ internal static unsafe class PageCleaner
         }
         else
         {
-            // After the fork a page is sent from the snapshot buffer, changed or not: the device reads it whenever it likes.
+            // After the fork a page is sent from the snapshot buffer, changed or not: the device reads it whenever it
+            // likes.
             if (state->Phase != CheckpointPhase.Rounds)
             {
                 SnapshotBuffer.Preserve(state, frame);
@@ -132,7 +138,8 @@ internal static unsafe class PageCleaner
             state->Transmit.Remove(frame);
         }
         // What is verified was hashed at the fork.
-        if (state->Checksums != null && ((state->Options & OptionVerify) == 0 || state->Phase == CheckpointPhase.Rounds))
+        bool hashed = state->Phase != CheckpointPhase.Rounds && (state->Options & OptionVerify) != 0;
+        if (state->Checksums != null && !hashed)
             NoteChecksum(state, frame, Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize)));
     }
 
@@ -142,7 +149,10 @@ internal static unsafe class PageCleaner
         state->Checksums[frame] = checksum;
     }
 
-    /// <summary>What the checkpoint holds of a frame: its copy in the snapshot buffer where there is one (thesis §5.2.1), else the frame.</summary>
+    /// <summary>
+    /// What the checkpoint holds of a frame: its copy in the snapshot buffer where there is one (thesis §5.2.1), else
+    /// the frame.
+    /// </summary>
     public static byte* ContentOf(CheckpointState* state, uint frame) =>
         SnapshotBuffer.CopyOf(state, frame) is var copy && copy != null ? copy : DirectMap.At((ulong)frame << 12);
 
@@ -172,8 +182,8 @@ internal static unsafe class PageCleaner
     }
 
     /// <summary>
-    /// The fork, if the working set has not outgrown the buffer meanwhile; else another round. Nothing may be on its way out: a device that reads a page late would read what this
-    /// side has made of it since.
+    /// The fork, if the working set has not outgrown the buffer meanwhile; else another round. Nothing may be on its
+    /// way out: a device that reads a page late would read what this side has made of it since.
     /// </summary>
     public static Step TryFork(CheckpointState* state)
     {
@@ -185,7 +195,9 @@ internal static unsafe class PageCleaner
         };
     }
 
-    /// <summary>The dirty vector becomes the transmit vector; what was written meanwhile is to be protected again.</summary>
+    /// <summary>
+    /// The dirty vector becomes the transmit vector; what was written meanwhile is to be protected again.
+    /// </summary>
     public static void NextRound(CheckpointState* state)
     {
         RateLimit.Settle(state);
@@ -197,7 +209,9 @@ internal static unsafe class PageCleaner
         WriteProtection.Renew(state);
     }
 
-    /// <summary>Checksums of every frame at the instant of the fork, against which the receiver's are held (thesis §6.6.4).</summary>
+    /// <summary>
+    /// Checksums of every frame at the instant of the fork, against which the receiver's are held (thesis §6.6.4).
+    /// </summary>
     public static void ChecksumAll(CheckpointState* state)
     {
         for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)

@@ -10,35 +10,51 @@ internal struct WriteDebt
 }
 
 /// <summary>
-/// Makes progress certain (thesis §6.6.6): a process that dirties pages faster than the page cleaner sends them waits on its way back to user
-/// mode until the cleaner has caught up. Each process has its own account, so whoever writes little is not held up by whoever writes much;
-/// writes that the kernel does for a process are on its account too. Half of what the cleaner sends is granted to those who write
-/// much, so rounds become shorter, as slowly as need be, until the working set fits. The migration's own process always runs.
+/// Makes progress certain (thesis §6.6.6): a process that dirties pages faster than the page cleaner sends them waits
+/// on its way back to user mode until the cleaner has caught up. Each process has its own account, so whoever writes
+/// little is not held up by whoever writes much; writes that the kernel does for a process are on its account too. Half
+/// of what the cleaner sends is granted to those who write much, so rounds become shorter, as slowly as need be, until
+/// the working set fits. The migration's own process always runs.
 /// </summary>
 internal static unsafe class RateLimit
 {
     /// <summary>The first rounds are for the working set to show itself.</summary>
     private const ulong FirstRound = 3;
 
-    /// <summary>Pages that every process may dirty in a round at no charge; half of it after so many more rounds, and so on down to one.</summary>
-    private const int FreePages = 32, RoundsToHalf = 8;
+    /// <summary>
+    /// Pages that every process may dirty in a round at no charge; half of it after so many more rounds, and so on down
+    /// to one.
+    /// </summary>
+    private const uint FreePages = 32;
+    private const ulong RoundsToHalf = 8;
 
     /// <summary>Pages sent between two looks at who may go on.</summary>
     private const ulong WakeStep = 64;
 
-    /// <summary>Nanoseconds without progress after which nobody is held any longer: the network stands still, the guest shall not.</summary>
+    /// <summary>
+    /// Nanoseconds without progress after which nobody is held any longer: the network stands still, the guest shall
+    /// not.
+    /// </summary>
     private const ulong Stalled = 1_000_000_000;
 
-    /// <summary>Accounts; a power of two. Process numbers are given out one after another, so two processes seldom want the same.</summary>
+    /// <summary>
+    /// Accounts; a power of two. Process numbers are given out one after another, so two processes seldom want the
+    /// same.
+    /// </summary>
     public const int Accounts = 512;
 
     private static WaitQueue s_queue;
 
-    private static uint Free(CheckpointState* state) =>
-        state->Round < FirstRound ? FreePages : (uint)FreePages >> (int)Math.Min((state->Round - FirstRound) / RoundsToHalf, 5);
+    private static uint Free(CheckpointState* state)
+    {
+        const int HalvesToOne = 5;
+        return state->Round < FirstRound
+            ? FreePages : FreePages >> (int)Math.Min((state->Round - FirstRound) / RoundsToHalf, HalvesToOne);
+    }
 
     /// <summary>What a process may have written so far in this round.</summary>
-    private static ulong Granted(CheckpointState* state) => Free(state) + state->PagesInRound / (2 * Math.Max(state->HeavyWriters, 1));
+    private static ulong Granted(CheckpointState* state) =>
+        Free(state) + state->PagesInRound / (2 * Math.Max(state->HeavyWriters, 1));
 
     /// <summary>The current process has dirtied a page. On the interrupt stack, as <see cref="FaultLog"/>.</summary>
     public static void Charge(CheckpointState* state)
@@ -76,8 +92,8 @@ internal static unsafe class RateLimit
     }
 
     /// <summary>
-    /// True when a process is to wait before it runs on: it has outrun the cleaner, or the fork has happened, after which only
-    /// the migration's process and those of its group have anything to do here.
+    /// True when a process is to wait before it runs on: it has outrun the cleaner, or the fork has happened, after
+    /// which only the migration's process and those of its group have anything to do here.
     /// </summary>
     public static bool MustWait(CheckpointState* state, Process* process)
     {
@@ -86,10 +102,13 @@ internal static unsafe class RateLimit
         if (state->Phase != CheckpointPhase.Rounds)
             return process->GroupId != state->MoverGroup;
         WriteDebt* account = state->Debts + (process->ThreadGroupId & (Accounts - 1));
-        return state->Round >= FirstRound && account->Process == process->ThreadGroupId && account->Pages > Granted(state);
+        return state->Round >= FirstRound && account->Process == process->ThreadGroupId
+            && account->Pages > Granted(state);
     }
 
-    /// <summary>The calling process is about to return to user mode, where it holds nothing that the cleaner might wait for.</summary>
+    /// <summary>
+    /// The calling process is about to return to user mode, where it holds nothing that the cleaner might wait for.
+    /// </summary>
     public static void Hold()
     {
         while (MustWait(Checkpoint.State, Scheduler.Current))
@@ -100,7 +119,8 @@ internal static unsafe class RateLimit
             // SAFETY: a static; it does not move.
             fixed (WaitQueue* queue = &s_queue)
                 result = Scheduler.Sleep(queue, Clock.Monotonic + Stalled);
-            if (result == WaitResult.Interrupted || result == WaitResult.TimedOut && Checkpoint.State == state && state->PagesSent == sent)
+            bool stalled = result == WaitResult.TimedOut && Checkpoint.State == state && state->PagesSent == sent;
+            if (stalled || result == WaitResult.Interrupted)
                 return;
         }
     }

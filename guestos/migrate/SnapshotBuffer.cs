@@ -1,22 +1,29 @@
 namespace Guestos;
 
 /// <summary>
-/// Memory for copies of pages that change after the fork (thesis §6.6.5): 64 pages at first, 64 more each round. It grows while the guest
-/// still works, because to take frames is to write to their descriptors, which may lie anywhere: what that dirties is sent in the next
-/// round. At the fork there must be a page for every page still to be sent (<see cref="Assign"/>); nothing is allocated then.
+/// Memory for copies of pages that change after the fork (thesis §6.6.5): 64 pages at first, 64 more each round. It
+/// grows while the guest still works, because to take frames is to write to their descriptors, which may lie anywhere:
+/// what that dirties is sent in the next round. At the fork there must be a page for every page still to be sent (<see
+/// cref="Assign"/>); nothing is allocated then.
 /// </summary>
 internal static unsafe class SnapshotBuffer
 {
     /// <summary>Pages by which it starts and grows every round.</summary>
     public const uint Step = 64;
 
-    /// <summary>Pages beyond what the algorithm counts with: for what is written between the end of the last round and the fork.</summary>
+    /// <summary>
+    /// Pages beyond what the algorithm counts with: for what is written between the end of the last round and the fork.
+    /// </summary>
     private const uint Slack = 64;
 
-    /// <summary>Set in <see cref="CheckpointState.UseAtFork"/> when the page holds its copy, or none is needed any more.</summary>
+    /// <summary>
+    /// Set in <see cref="CheckpointState.UseAtFork"/> when the page holds its copy, or none is needed any more.
+    /// </summary>
     private const byte Filled = 0x80;
 
-    /// <summary>A sixteenth of memory, and at least 512 pages: beyond it the guest would be starved of what it runs in.</summary>
+    /// <summary>
+    /// A sixteenth of memory, and at least 512 pages: beyond it the guest would be starved of what it runs in.
+    /// </summary>
     public static uint Limit(uint frames) => System.Math.Min(System.Math.Max(frames / 16, 512), Most - Slack);
 
     /// <summary>What an index of <see cref="CheckpointState.CopyOf"/> can say.</summary>
@@ -25,7 +32,9 @@ internal static unsafe class SnapshotBuffer
     /// <summary>Pages that there may be in all.</summary>
     public static uint Capacity(uint frames) => Limit(frames) + Slack;
 
-    /// <summary>A step more, if the limit and the guest's free memory allow. False when there is not even one step.</summary>
+    /// <summary>
+    /// A step more, if the limit and the guest's free memory allow. False when there is not even one step.
+    /// </summary>
     public static bool Grow(CheckpointState* state)
     {
         state->BufferPages = System.Math.Min(state->BufferPages + Step, Limit(state->Frames));
@@ -42,12 +51,16 @@ internal static unsafe class SnapshotBuffer
         return state->BufferCapacity >= Step;
     }
 
-    /// <summary>True when there is a page for each that was written to, and the list of what is to be protected again is whole.</summary>
-    public static bool Fits(CheckpointState* state) => state->Dirty.Count <= state->BufferCapacity && !state->UnprotectedOverflow;
+    /// <summary>
+    /// True when there is a page for each that was written to, and the list of what is to be protected again is whole.
+    /// </summary>
+    public static bool Fits(CheckpointState* state) =>
+        state->Dirty.Count <= state->BufferCapacity && !state->UnprotectedOverflow;
 
     /// <summary>
-    /// At the fork: gives each page that is still to be sent one of the buffer's for its copy, and notes what it was used for, since this side
-    /// goes on to free and take frames. The caller has counted: they are no more than the buffer has.
+    /// At the fork: gives each page that is still to be sent one of the buffer's for its copy, and notes what it was
+    /// used for, since this side goes on to free and take frames. The caller has counted: they are no more than the
+    /// buffer has.
     /// </summary>
     public static void Assign(CheckpointState* state)
     {
@@ -59,7 +72,9 @@ internal static unsafe class SnapshotBuffer
         }
     }
 
-    /// <summary>Copy on write: keeps what the page holds, unless it was kept, or sent, before, or was not to be sent.</summary>
+    /// <summary>
+    /// Copy on write: keeps what the page holds, unless it was kept, or sent, before, or was not to be sent.
+    /// </summary>
     public static void Preserve(CheckpointState* state, uint frame)
     {
         uint slot = frame < state->Frames ? state->CopyOf[frame] : 0u;
@@ -79,5 +94,6 @@ internal static unsafe class SnapshotBuffer
     }
 
     /// <summary>What a page still to be sent was used for at the fork.</summary>
-    public static FrameState UseAtFork(CheckpointState* state, uint frame) => (FrameState)(state->UseAtFork[state->CopyOf[frame] - 1] & ~Filled);
+    public static FrameState UseAtFork(CheckpointState* state, uint frame) =>
+        (FrameState)(state->UseAtFork[state->CopyOf[frame] - 1] & ~Filled);
 }

@@ -1,14 +1,18 @@
 namespace Guestos;
 
 /// <summary>
-/// Taking away write access to all of memory (thesis §6.2.1): every leaf entry of the direct map and of every address space that
-/// allows writing becomes read-only and carries a software mark, by which the fault log knows its own. It need not be atomic but at
-/// the fork: a page is sent only after all its mappings are protected. Nor is it given back when a checkpoint ends here: who
-/// writes to a marked page then makes it writable (<see cref="FaultLog.Handle"/>); in the copy tables arrive without marks.
+/// Taking away write access to all of memory (thesis §6.2.1): every leaf entry of the direct map and of every address
+/// space that allows writing becomes read-only and carries a software mark, by which the fault log knows its own. It
+/// need not be atomic but at the fork: a page is sent only after all its mappings are protected. Nor is it given back
+/// when a checkpoint ends here: who writes to a marked page then makes it writable (<see cref="FaultLog.Handle"/>); in
+/// the copy tables arrive without marks.
 /// </summary>
 internal static unsafe class WriteProtection
 {
-    /// <summary>Software bit 9 of a leaf entry (ignored by the processor, Intel SDM vol. 3 table 5-20): was writable before a checkpoint.</summary>
+    /// <summary>
+    /// Software bit 9 of a leaf entry (ignored by the processor, Intel SDM vol. 3 table 5-20): was writable before a
+    /// checkpoint.
+    /// </summary>
     public const ulong Mark = 1UL << 9;
 
     private const ulong Present = 1;
@@ -57,7 +61,9 @@ internal static unsafe class WriteProtection
 
     // ---- between rounds: piece by piece ----
 
-    /// <summary>Begins to protect everything: the first round, and where the list of what was written to has run over.</summary>
+    /// <summary>
+    /// Begins to protect everything: the first round, and where the list of what was written to has run over.
+    /// </summary>
     public static void BeginWalk(CheckpointState* state)
     {
         // Emptied first: whatever is made writable again from here on must be found the next time.
@@ -68,7 +74,9 @@ internal static unsafe class WriteProtection
         state->WalkAddress = DirectMap.Base;
     }
 
-    /// <summary>Begins to protect again what was written to since the last time: costs as much as the working set is large.</summary>
+    /// <summary>
+    /// Begins to protect again what was written to since the last time: costs as much as the working set is large.
+    /// </summary>
     public static void Renew(CheckpointState* state)
     {
         if (state->UnprotectedOverflow)
@@ -86,9 +94,10 @@ internal static unsafe class WriteProtection
     }
 
     /// <summary>
-    /// Does a piece of what was begun, of about a millisecond. True when all of it is done. Others may run between two pieces: nothing of the round
-    /// has been sent, so what they write meanwhile without being noticed is sent as they leave it, and every mapping that they make is
-    /// born protected (<see cref="Checkpoint.BeforeEntryWrite"/>), new address spaces therefore too.
+    /// Does a piece of what was begun, of about a millisecond. True when all of it is done. Others may run between two
+    /// pieces: nothing of the round has been sent, so what they write meanwhile without being noticed is sent as they
+    /// leave it, and every mapping that they make is born protected (<see cref="Checkpoint.BeforeEntryWrite"/>), new
+    /// address spaces therefore too.
     /// </summary>
     public static bool ProtectPiece(CheckpointState* state)
     {
@@ -116,14 +125,16 @@ internal static unsafe class WriteProtection
         while (state->RenewNext < end)
         {
             ulong* entry = state->Renewed[state->RenewNext++];
-            // A page table may have been given back since. Where it is one again, each writable entry in it is to be protected anyway.
+            // A page table may have been given back since. Where it is one again, each writable entry in it is to be
+            // protected anyway.
             if (Frames.StateOf(DirectMap.PhysicalOf(entry)) == FrameState.PageTable)
                 ProtectEntry(entry);
         }
         return end == state->RenewCount;
     }
 
-    // One table of leaf entries. Spaces are visited from the newest to the oldest, which serial numbers find again after others have run.
+    // One table of leaf entries. Spaces are visited from the newest to the oldest, which serial numbers find again
+    // after others have run.
     private static bool WalkSome(CheckpointState* state)
     {
         if (state->WalkSpace == 0)
@@ -165,7 +176,8 @@ internal static unsafe class WriteProtection
         return false;
     }
 
-    // The lowest-level table that maps an address or the first one above it, at whose begin the address is then; null for none before the end.
+    // The lowest-level table that maps an address or the first one above it, at whose begin the address is then; null
+    // for none before the end.
     private static ulong* TableAtOrAbove(ulong root, ref ulong address, ulong end)
     {
         while (address < end)
@@ -193,8 +205,8 @@ internal static unsafe class WriteProtection
     }
 
     /// <summary>
-    /// Copies a page table without what the checkpoint and the processor have scribbled into it (marks, accessed and dirty flags), so that
-    /// a table is the same bytes whenever it is sent, and arrives clean.
+    /// Copies a page table without what the checkpoint and the processor have scribbled into it (marks, accessed and
+    /// dirty flags), so that a table is the same bytes whenever it is sent, and arrives clean.
     /// </summary>
     public static void CopyClean(ulong* from, ulong* to)
     {
@@ -206,7 +218,8 @@ internal static unsafe class WriteProtection
         }
     }
 
-    // Page tables say themselves when they change (PageTable), the checkpoint's own pages and the devices' are not part of it.
+    // Page tables say themselves when they change (PageTable), the checkpoint's own pages and the devices' are not part
+    // of it.
     public static bool IsExempt(ulong entry) =>
         Frames.StateOf(entry & AddressBits) is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent;
 }

@@ -3,13 +3,17 @@ using Wire;
 
 namespace Loader.Checkpoint;
 
-/// <summary>Which frames have come, and their hash (docs/protocols.md, "Checkpoint"), kept up to date record by record.</summary>
+/// <summary>
+/// Which frames have come, and their hash (docs/protocols.md, "Checkpoint"), kept up to date record by record.
+/// </summary>
 internal unsafe struct FrameTable(bool hashed)
 {
     /// <summary>The hash of all that has come so far; 0 when there is none.</summary>
     public ulong Hash { get; private set; }
 
-    /// <summary>A page is about to come: what lies there will have been sent in vain. The frame is below the header's frames.</summary>
+    /// <summary>
+    /// A page is about to come: what lies there will have been sent in vain. The frame is below the header's frames.
+    /// </summary>
     public void Begin(uint frame)
     {
         if (hashed && Has(frame))

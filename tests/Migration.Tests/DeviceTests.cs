@@ -13,7 +13,10 @@ public sealed class DeviceTests
 {
     private const int Port = 9000;
 
-    /// <summary>Its named connections go on speaking after the fork, the kernel says the last word on one of them, and the machine ends.</summary>
+    /// <summary>
+    /// Its named connections go on speaking after the fork, the kernel says the last word on one of them, and the
+    /// machine ends.
+    /// </summary>
     [RootTheory, Monitors]
     public void Any_program_can_carry_the_checkpoint(string monitor)
     {

@@ -85,9 +85,11 @@ public sealed class MoveTests(ITestOutputHelper output)
         for (int move = 0; move < moves; move++)
             Move(guest, move % 3 == 1 ? "qemu" : "domain", move);
         (TimeSpan wallThen, TimeSpan monotonicThen) = guest.ClockOffsets(0);
-        string lost = $"after {moves} moves the wall clock is off by {(wallThen - wall).TotalMilliseconds} ms, the monotonic one by {(monotonicThen - monotonic).TotalMilliseconds} ms";
+        TimeSpan wallError = wallThen - wall, monotonicError = monotonicThen - monotonic, most = TimeSpan.FromMilliseconds(50);
+        string lost = $"after {moves} moves the wall clock is off by {wallError.TotalMilliseconds} ms, "
+            + $"the monotonic one by {monotonicError.TotalMilliseconds} ms";
         output.WriteLine(lost);
-        Assert.True((wallThen - wall).Duration() < TimeSpan.FromMilliseconds(50) && (monotonicThen - monotonic).Duration() < TimeSpan.FromMilliseconds(50), lost);
+        Assert.True(wallError.Duration() < most && monotonicError.Duration() < most, lost);
     }
 
     private static void Move(Guest guest, string monitor, int number, params string[] options)

@@ -10,8 +10,9 @@ using Xunit.Abstractions;
 namespace Migration.Tests;
 
 /// <summary>
-/// Moves in a row, every one checked: what is in memory and in files, the connection that has been open since the boot, and both consoles.
-/// Ordinarily a few of a small guest; with SOAK_MINUTES (make soak MINUTES=…) fifty of each kind, as long as the time lasts.
+/// Moves in a row, every one checked: what is in memory and in files, the connection that has been open since the boot,
+/// and both consoles. Ordinarily a few of a small guest; with SOAK_MINUTES (make soak MINUTES=…) fifty of each kind, as
+/// long as the time lasts.
 /// </summary>
 public sealed class SoakTests(ITestOutputHelper output)
 {
