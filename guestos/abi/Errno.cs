@@ -42,6 +42,7 @@ public static class Errno
     public const long NotImplemented = -38;         // ENOSYS
     public const long NotEmpty = -39;               // ENOTEMPTY
     public const long TooManySymbolicLinks = -40;   // ELOOP
+    public const long NoData = -61;                 // ENODATA
     public const long Overflow = -75;               // EOVERFLOW
     public const long NotSocket = -88;              // ENOTSOCK
     public const long DestinationRequired = -89;    // EDESTADDRREQ

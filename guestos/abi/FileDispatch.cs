@@ -58,6 +58,7 @@ public static class FileDispatch
         162 => FileCalls.Sync(),
         165 => FileCalls.Mount(a, b, c, d, e),
         166 => FileCalls.Umount2(a, b),
+        >= 188 and <= 199 => AttributeCalls.Call(number, a, b, c, d, e),
         213 => PollCalls.EpollCreate(a),
         217 => FileCalls.Getdents64(a, b, c),
         221 => FileCalls.Fadvise64(a, b, c, d),

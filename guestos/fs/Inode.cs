@@ -71,6 +71,9 @@ public unsafe struct Inode
     /// <summary>Locks on it; null while there are none.</summary>
     public FileLockList* Locks;
 
+    /// <summary>Extended attributes, by name.</summary>
+    public ExtendedAttribute* Attributes;
+
     // ---- directories ----
 
     public DirectoryEntry* FirstEntry;

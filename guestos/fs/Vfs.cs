@@ -137,6 +137,7 @@ public static unsafe class Vfs
         if (inode->ImageOwned)
             Objects.Free(inode->Image, (int)inode->ImageLength + 1);
         FileContent.Release(inode);
+        ExtendedAttributes.Release(inode);
         InodesInUse--;
         Volumes.Of(inode->Volume).Inodes--;
         Objects.Free(inode);

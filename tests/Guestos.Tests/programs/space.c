@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static void answer(const char *what, long result)
@@ -83,6 +84,96 @@ static void naming(void)
     ask(mkdir("m/d", 0755));
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void attributes(void)
+{
+    static char big[70000];
+    char buffer[100] = { 0 };
+    int p[2];
+    close(open("m/f", O_CREAT | O_WRONLY, 0644));
+    symlink("f", "m/l"), mkfifo("m/p", 0600), pipe(p);
+    ask(getxattr("m/f", "user.a", buffer, sizeof buffer));
+    ask(setxattr("m/f", "user.b", "value", 5, 0));
+    ask(setxattr("m/f", "user.b", "other", 5, XATTR_CREATE));
+    ask(setxattr("m/f", "user.a", "other", 5, XATTR_REPLACE));
+    ask(setxattr("m/l", "user.a", "longer value", 12, XATTR_CREATE));
+    ask(setxattr("m/f", "user.a", "", 0, 8));
+    ask(getxattr("m/f", "user.a", NULL, 0));
+    ask(getxattr("m/f", "user.a", buffer, 4));
+    ask(getxattr("m/f", "user.a", buffer, sizeof buffer));
+    printf("%s\n", buffer);
+    ask(setxattr("m/f", "user.a", "", 0, XATTR_REPLACE));
+    ask(getxattr("m/f", "user.a", buffer, sizeof buffer));
+    ask(lsetxattr("m/l", "user.a", "v", 1, 0));
+    ask(lgetxattr("m/l", "user.a", buffer, sizeof buffer));
+    ask(lsetxattr("m/l", "trusted.a", "v", 1, 0));
+    ask(setxattr("m/p", "user.a", "v", 1, 0));
+    ask(setxattr("m", "user.folder", "v", 1, 0));
+    ask(setxattr("m/f", "trusted.x", "v", 1, 0));
+    ask(setxattr("m/f", "other.x", "v", 1, 0));
+    ask(setxattr("m/f", "user.", "v", 1, 0));
+    ask(setxattr("m/f", "", "v", 1, 0));
+    ask(setxattr("m/f", "user.big", big, 65536, 0));
+    ask(setxattr("m/f", "user.big", big, 65537, 0));
+    ask(setxattr("m/f", "user.big", big, 5000, 0));
+    ask(getxattr("m/f", "user.big", big, sizeof big));
+    ask(listxattr("m/f", NULL, 0));
+    ask(listxattr("m/f", buffer, 3));
+    ssize_t length = listxattr("m/f", buffer, sizeof buffer);
+    char *names[8];
+    int listed = 0;
+    for (char *name = buffer; name < buffer + length && listed < 8; name += strlen(name) + 1)
+        names[listed++] = name;
+    qsort(names, listed, sizeof *names, by_name);
+    for (int i = 0; i < listed; i++)
+        printf(" %s\n", names[i]);
+    ask(removexattr("m/f", "user.b"));
+    ask(removexattr("m/f", "user.b"));
+    ask(listxattr("m/f", buffer, sizeof buffer));
+    ask(getxattr("/proc/self/stat", "user.a", buffer, sizeof buffer));
+    ask(setxattr("/proc/self/stat", "user.a", buffer, 1, 0));
+    ask(listxattr("/proc/self/stat", buffer, sizeof buffer));
+    ask(fgetxattr(p[0], "user.a", buffer, sizeof buffer));
+    ask(fsetxattr(p[0], "user.a", buffer, 1, 0));
+    ask(flistxattr(p[0], buffer, sizeof buffer));
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+    {
+        setgid(12001), setuid(12001);
+        ask(getxattr("m", "user.folder", buffer, sizeof buffer));
+        ask(setxattr("m/f", "user.c", "v", 1, 0));
+        chdir("m");
+        ask(getxattr("f", "trusted.x", buffer, sizeof buffer));
+        ask(setxattr("f", "trusted.x", "v", 1, 0));
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    chmod("m", 0755);
+    fflush(stdout);
+    child = fork();
+    if (child == 0)
+    {
+        setgid(12001), setuid(12001);
+        ask(getxattr("m/f", "user.a", buffer, sizeof buffer));
+        ask(setxattr("m/f", "user.c", "v", 1, 0));
+        ask(getxattr("m/f", "trusted.x", buffer, sizeof buffer));
+        ask(setxattr("m/f", "trusted.x", "v", 1, 0));
+        ask(setxattr("m/f", "security.x", "v", 1, 0));
+        ask(listxattr("m/f", NULL, 0));
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    close(p[0]), close(p[1]);
+    unlink("m/f"), unlink("m/l"), unlink("m/p");
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -101,8 +192,15 @@ int main(int count, char **arguments)
     printf("mode %o user %d group %d\n", s.st_mode, s.st_uid, s.st_gid);
     filling();
     naming();
-    ask(mount("none", "m", "tmpfs", MS_REMOUNT, "size=128k"));
+    ask(mount("none", "m", "tmpfs", MS_REMOUNT, "size=128k,nr_inodes=1000"));
     space("m");
+    for (int i = 0; i < 30; i++)
+    {
+        char path[32];
+        sprintf(path, "m/%d", i);
+        unlink(path);
+    }
+    attributes();
     ask(umount("m"));
     rmdir("m");
     printf("all answers given\n");
