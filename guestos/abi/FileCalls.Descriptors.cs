@@ -136,6 +136,8 @@ public static unsafe partial class FileCalls
         };
         if ((flags & OpenFlags.Truncate) != 0)
             wanted |= FileRights.Write;
+        if (inode->Type == InodeType.Character && Mounts.Has(inode->Volume, Mounts.NoDevices))
+            return Errno.Access;
         long error = FileRights.Check(inode, wanted);
         if (error < 0)
             return error;

@@ -24,9 +24,12 @@ public static unsafe class FileRights
     public static long Check(Inode* inode, uint wanted, uint user, uint group)
     {
         uint mode = inode->Permissions;
+        bool isDirectory = inode->Type == InodeType.Directory;
+        if ((wanted & Execute) != 0 && !isDirectory && Mounts.Has(inode->Volume, Mounts.NoExecute))
+            return Errno.Access;
         if (user == 0)
         {
-            bool runs = inode->Type == InodeType.Directory || (mode & SomebodyExecutes) != 0;
+            bool runs = isDirectory || (mode & SomebodyExecutes) != 0;
             return (wanted & Execute) != 0 && !runs ? Errno.Access : 0;
         }
 
@@ -71,13 +74,23 @@ public static unsafe class FileRights
     /// <summary>execve(2): the program's set-id bits make its owner, its group the process's effective ones; what it is then is saved.</summary>
     public static void TakeIds(Process* process, Inode* program)
     {
-        if ((program->Permissions & SetUser) != 0)
+        bool given = !process->NoNewPrivileges && !Mounts.Has(program->Volume, Mounts.NoSuid);
+        if (given && (program->Permissions & SetUser) != 0)
             process->EffectiveUserId = program->UserId;
-        if ((program->Permissions & SetGroup) != 0 && (program->Permissions & GroupExecutes) != 0)
+        if (given && (program->Permissions & SetGroup) != 0 && (program->Permissions & GroupExecutes) != 0)
             process->EffectiveGroupId = program->GroupId;
         process->SavedUserId = process->EffectiveUserId;
         process->SavedGroupId = process->EffectiveGroupId;
     }
 
-    private static bool IsIn(uint group, uint own) => group == own;
+    private static bool IsIn(uint group, uint own)
+    {
+        if (group == own)
+            return true;
+        Process* process = Scheduler.Current;
+        for (int i = 0; process != null && i < process->Groups.Count; i++)
+            if (process->Groups.At(i) == group)
+                return true;
+        return false;
+    }
 }

@@ -47,13 +47,14 @@ public static unsafe class Mounts
         return 0;
     }
 
-    public static bool IsReadOnly(byte volume)
+    public static bool IsReadOnly(byte volume) => volume == Vfs.RootVolume ? s_rootReadOnly : Has(volume, ReadOnlyFlag);
+
+    /// <summary>The file system is mounted with this flag.</summary>
+    public static bool Has(byte volume, uint flag)
     {
-        if (volume == Vfs.RootVolume)
-            return s_rootReadOnly;
         for (int i = 0; i < Capacity; i++)
             if (At(i) != null && s_table[i].Root->Volume == volume)
-                return (s_table[i].Flags & ReadOnlyFlag) != 0;
+                return (s_table[i].Flags & flag) != 0;
         return false;
     }
 

@@ -57,7 +57,7 @@ public unsafe struct Process
     public Inode* RootDirectory;
     public uint Umask;
 
-    /// <summary>Real, effective and saved user and group. Files do not ask for them: one machine, one customer.</summary>
+    /// <summary>Real, effective and saved user and group (credentials(7)); files ask for the effective ones (<see cref="FileRights"/>).</summary>
     public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
 
     public SupplementaryGroups Groups;

@@ -218,6 +218,8 @@ namespace Guestos
         public uint Umask;
         public fixed byte Name[NameLength];
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
+        public SupplementaryGroups Groups;
+        public bool NoNewPrivileges;
         public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
         public ulong PendingSignals, BlockedSignals, SavedMask;
         public bool RestoreMask;

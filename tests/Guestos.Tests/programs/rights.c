@@ -148,6 +148,28 @@ static void running(const char *self)
     unlink(program);
 }
 
+static void groups(void)
+{
+    make("theirs", 0060, first, third);
+    as(second, second, ask_close(open("theirs", O_RDWR)));
+    printf("-- with another group\n"), fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+    {
+        gid_t more[2] = { first, third };
+        ask(setgroups(2, more));
+        setgid(second), setuid(second);
+        ask(getgroups(0, NULL));
+        ask_close(open("theirs", O_RDWR));
+        ask(access("theirs", W_OK));
+        ask(chown("theirs", -1, third));
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    unlink("theirs");
+}
+
 static void looking(void)
 {
     char path[64], buffer[64];
@@ -179,6 +201,7 @@ int main(int count, char **arguments)
     making();
     changing();
     running(self);
+    groups();
     looking();
     printf("all answers given\n");
     return 0;

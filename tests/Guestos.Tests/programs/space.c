@@ -202,6 +202,13 @@ int main(int count, char **arguments)
     }
     attributes();
     ask(umount("m"));
+    ask(mount("none", "m", "tmpfs", MS_NOEXEC | MS_NODEV, "mode=755"));
+    close(open("m/f", O_CREAT | O_WRONLY, 0755));
+    ask(access("m/f", X_OK));
+    ask(execl("m/f", "f", NULL));
+    ask(mknod("m/null", S_IFCHR | 0666, 0x103));
+    ask(open("m/null", O_RDONLY));
+    ask(umount("m"));
     rmdir("m");
     printf("all answers given\n");
     return 0;
