@@ -115,6 +115,24 @@ static void records(void)
     close(reader), close(writer), close(path), close(fd);
 }
 
+/* Waits until a process sleeps in the kernel. */
+static void asleep(pid_t process)
+{
+    char path[32], text[256];
+    sprintf(path, "/proc/%d/stat", process);
+    for (int i = 0; i < 5000; i++)
+    {
+        int fd = open(path, O_RDONLY);
+        ssize_t count = read(fd, text, sizeof text - 1);
+        close(fd);
+        text[count < 0 ? 0 : count] = 0;
+        char *name = strrchr(text, ')');
+        if (name != NULL && name[2] == 'S')
+            return;
+        usleep(1000);
+    }
+}
+
 static void nothing(int signal)
 {
 }
@@ -122,8 +140,8 @@ static void nothing(int signal)
 static void waiting(void)
 {
     pid_t own = getpid();
-    int fd = open("f", O_RDWR), ready[2];
-    pipe(ready);
+    int fd = open("f", O_RDWR), ready[2], go[2];
+    pipe(ready), pipe(go);
     ask(lock(fd, F_SETLK, F_WRLCK, 0, 1));
     fflush(stdout);
     pid_t child = fork();
@@ -131,19 +149,22 @@ static void waiting(void)
     {
         lock(fd, F_SETLK, F_WRLCK, 1, 1);
         write(ready[1], "x", 1);
-        ask(lock(fd, F_SETLKW, F_WRLCK, 0, 1));     /* until the parent has met the deadlock and gone on */
+        int result = lock(fd, F_SETLKW, F_WRLCK, 0, 1);     /* until the parent has met the deadlock and gone on */
         write(ready[1], "x", 1);
-        usleep(50000);
+        read(go[0], (char[1]){ 0 }, 1);
+        answer("waited for", result);
         fflush(stdout);
         _exit(0);
     }
     char c;
     read(ready[0], &c, 1);
-    usleep(50000);
+    asleep(child);
     ask(lock(fd, F_SETLKW, F_WRLCK, 1, 1));
     ask(lock(fd, F_SETLK, F_UNLCK, 0, 1));
     read(ready[0], &c, 1);
     who(fd, F_GETLK, F_WRLCK, 0, 1, own);
+    fflush(stdout);
+    write(go[1], "x", 1);
     ask(lock(fd, F_SETLKW, F_WRLCK, 0, 2));         /* until the child has ended */
     waitpid(child, NULL, 0);
 
@@ -160,7 +181,7 @@ static void waiting(void)
         _exit(0);
     }
     waitpid(child, NULL, 0);
-    close(ready[0]), close(ready[1]), close(fd);
+    close(ready[0]), close(ready[1]), close(go[0]), close(go[1]), close(fd);
 }
 
 static void descriptions(void)
@@ -186,7 +207,8 @@ static void descriptions(void)
 
 static void whole(void)
 {
-    int first = open("f", O_RDWR), second = open("f", O_RDONLY), path = open("f", O_PATH);
+    int first = open("f", O_RDWR), second = open("f", O_RDONLY), path = open("f", O_PATH), go[2];
+    pipe(go);
     ask(flock(first, LOCK_SH));
     ask(flock(second, LOCK_SH));
     ask(flock(first, LOCK_EX | LOCK_NB));
@@ -202,16 +224,18 @@ static void whole(void)
     pid_t child = fork();
     if (child == 0)
     {
-        ask(flock(second, LOCK_EX));
+        int result = flock(second, LOCK_EX);
+        read(go[0], (char[1]){ 0 }, 1);
+        answer("waited for", result);
         fflush(stdout);
         _exit(0);
     }
-    usleep(50000);
-    puts("let go"), fflush(stdout);
-    int unlocked = flock(first, LOCK_UN);
+    asleep(child);
+    ask(flock(first, LOCK_UN));
+    fflush(stdout);
+    write(go[1], "x", 1);
     waitpid(child, NULL, 0);
-    answer("flock(first, LOCK_UN)", unlocked);
-    close(first), close(second), close(path);
+    close(first), close(second), close(path), close(go[0]), close(go[1]);
 }
 
 static void show(const char *path)
