@@ -33,7 +33,7 @@ public class CorpusTests
         var world = new World { Story = line => said.Add(line.Trim()) };
         foreach (byte[] script in corpus)
             AssertHolds(world, script);
-        string[] outcomes = ["a domain starts", "answered", "passed to the link", .. Enumerable.Range(0, World.Slots).Select(slot => $"passed to domain {slot}"),
+        string[] outcomes = ["a domain starts", "a domain is ended", "answered", "passed to the link", .. Enumerable.Range(0, World.Slots).Select(slot => $"passed to domain {slot}"),
             .. Enum.GetValues<Refusal>().Where(refusal => refusal != Refusal.None).Select(refusal => $"refused: {refusal}")];
         Assert.Empty(outcomes.Except(said));
     }

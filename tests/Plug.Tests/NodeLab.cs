@@ -25,6 +25,9 @@ internal sealed class NodeLab : IDisposable
     private readonly Process packetd;
     private readonly List<string> log = [];
 
+    /// <summary>Of its first machine, and of no other test's.</summary>
+    public static int User => 300_000 + Environment.ProcessId % 1000 * 64;
+
     /// <param name="firmware">Path of what each machine starts with.</param>
     public NodeLab(string firmware)
     {
@@ -40,7 +43,7 @@ internal sealed class NodeLab : IDisposable
         string[] arguments =
         [
             "netns", "exec", node, "env", "--default-signal", Programs.Image("packetd"), "--link", "l0", "--address", Node, "--key-file", key,
-            "--uid-base", $"{300_000 + Environment.ProcessId % 1000 * 64}", Programs.Image("launcher"), Path.Combine(Programs.Root, "deploy", "qemu-monitor"), firmware,
+            "--uid-base", $"{User}", Programs.Image("launcher"), Path.Combine(Programs.Root, "deploy", "qemu-monitor"), firmware,
         ];
         packetd = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         packetd.ErrorDataReceived += (_, line) =>

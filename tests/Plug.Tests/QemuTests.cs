@@ -59,7 +59,7 @@ public sealed class QemuTests
             foreach (int process in new[] { adapter, qemu })
             {
                 string status = File.ReadAllText($"/proc/{process}/status");
-                foreach (string part in new[] { "Uid:\t200000\t200000\t200000\t200000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1" })
+                foreach (string part in new[] { $"Uid:\t{NodeLab.User}\t{NodeLab.User}\t{NodeLab.User}\t{NodeLab.User}", "CapEff:\t0000000000000000", "NoNewPrivs:\t1" })
                     Assert.Contains(part, status, StringComparison.Ordinal);
             }
             Native.kill(itself ? qemu : adapter, signal);
