@@ -64,7 +64,7 @@ public sealed class SoakTests(ITestOutputHelper output)
                 guest.Load("fill", 80);
                 break;
             case "scattered":
-                guest.Load("scatter", guest.Memory * 6 / 10);
+                guest.Load("scatter", 98);
                 break;
             case "busy":
                 guest.Load("files", Math.Min(guest.Memory * 16, 8000));

@@ -1,7 +1,7 @@
 /* load PORT KIND AMOUNT: keeps a guest's memory in use and can say at any time whether it still holds what it should. Goes into the
    background when it is set up, and answers every connection to PORT by "right", the passes made so far, or by what is wrong.
 
-   scatter MIB     fills MIB of memory and frees every other page, in no order: the free list is in pieces of one page
+   scatter PERCENT fills memory up to PERCENT of all there is and frees every other page, in no order: no two free frames are neighbours
    fill PERCENT    fills memory up to PERCENT of all there is
    write PAGES     writes a word of each of so many pages, over and over, as fast as it can
    rewrite PAGES   the same to a file of so many pages, by write(2) of all of it
@@ -160,9 +160,7 @@ int main(int count, char **words)
     if (!strcmp(kind, "scatter") || !strcmp(kind, "fill")) {
         struct sysinfo info;
         sysinfo(&info);
-        size_t wanted = *kind == 's' ? amount << 8
-            : info.totalram / page * amount / 100 - (info.totalram - info.freeram) / page;
-        memory = map(wanted);
+        memory = map(info.totalram / page * amount / 100 - (info.totalram - info.freeram) / page & ~1ul);
         for (size_t i = 0; i < pages; i++)
             fill(i);
         if (*kind == 's') {
