@@ -8,13 +8,16 @@ public static unsafe class Files
     /// <summary>Open files in the whole system: beyond is ENFILE.</summary>
     public const int Capacity = 1024;
 
+    /// <summary>The last of them are for the superuser, as Linux lets CAP_SYS_ADMIN past its limit, so that a guest that is full obeys.</summary>
+    public const int Reserve = 64;
+
     private static File** s_all;
     public static int InUse;
 
     /// <summary>A new open file with one reference; null: ENFILE.</summary>
     public static File* Allocate(FileKind kind, uint flags)
     {
-        if (InUse >= Capacity || s_all == null && !AllocateTable())
+        if (InUse >= Limit || s_all == null && !AllocateTable())
             return null;
         File* file = Objects.Allocate<File>();
         if (file == null)
@@ -25,6 +28,8 @@ public static unsafe class Files
         s_all[InUse++] = file;
         return file;
     }
+
+    private static int Limit => Scheduler.Current == null || Scheduler.Current->EffectiveUserId == 0 ? Capacity : Capacity - Reserve;
 
     public static File* Hold(File* file)
     {

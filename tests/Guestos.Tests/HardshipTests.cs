@@ -17,6 +17,7 @@ public class HardshipTests
     [InlineData("qemu", "wild-bomb", "wild bomb: exited 0\nmemory is back\n", "")]
     [InlineData("domain", "programs", "programs: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "mappings", "the limit is ENOMEM\nmappings: exited 0\nmemory is back\n", "")]
+    [InlineData("domain", "files", "no more files, the superuser goes on\nfiles: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "orphans", "orphans: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]
     [InlineData("domain", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]

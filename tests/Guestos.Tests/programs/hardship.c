@@ -262,6 +262,32 @@ static void orphans(void)
         }
 }
 
+/* An ordinary user opens all files that there may be; the superuser can still open some. */
+static void many_files(void)
+{
+    int ready[2], done[2];
+    pipe(ready);
+    pipe(done);
+    for (int i = 0; i < 8; i++)
+        if (fork() == 0) {
+            setuid(1000);
+            int error = 0;
+            for (int opened = 0; opened < 200 && error == 0; opened++)
+                error = open("/", O_RDONLY) < 0 ? errno : 0;
+            write(ready[1], error == ENFILE ? "f" : ".", 1);
+            close(done[1]);
+            read(done[0], &error, 1);
+            _exit(0);
+        }
+    char said[8];
+    for (int i = 0; i < 8; i++)
+        read(ready[0], said + i, 1);
+    printf("%s, the superuser %s\n", memchr(said, 'f', 8) ? "no more files" : "files without end", open("/", O_RDONLY) < 0 ? "neither" : "goes on");
+    close(done[1]);
+    while (wait(NULL) > 0)
+        ;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -291,6 +317,8 @@ int main(int argc, char **argv)
         show("programs", in_child(many_programs));
     else if (strcmp(what, "mappings") == 0)
         show("mappings", in_child(many_mappings));
+    else if (strcmp(what, "files") == 0)
+        show("files", in_child(many_files));
     else if (strcmp(what, "orphans") == 0) {
         show("orphans", in_child(orphans));
         usleep(200000);
