@@ -254,8 +254,6 @@ public static unsafe class MemoryCalls
             return 0;
         if (!PageRange.TryMake(address, length, out PageRange range))
             return Errno.NoMemory;
-        if (!UserMemory.Writable(to, range.Pages))
-            return Errno.Fault;
         AddressSpace* space = Scheduler.Current->Space;
         for (ulong i = 0; i < range.Pages; i++)
         {
@@ -264,8 +262,8 @@ public static unsafe class MemoryCalls
             if (area == null || area->Start > page)
                 return Errno.NoMemory;
             ulong* entry = PageTable.Find(space->Root, page, false);
-            // SAFETY: made writable above; nothing has slept since.
-            ((byte*)to)[i] = (byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0);
+            if (!UserMemory.Put(to + i, (byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0)))
+                return Errno.Fault;
         }
         return 0;
     }

@@ -234,10 +234,7 @@ public static unsafe class ProcessCalls
                 Unsafe.CopyBlock(process->Name, name, Process.NameLength);
                 return 0;
             case GetName:
-                if (!UserMemory.Writable(a, Process.NameLength))
-                    return Errno.Fault;
-                Unsafe.CopyBlock((void*)a, process->Name, Process.NameLength);
-                return 0;
+                return UserMemory.PutBytes(a, new ReadOnlySpan<byte>(process->Name, Process.NameLength)) ? 0 : Errno.Fault;
             case SetDeathSignal:
                 if (!Signal.TryMakeOrNone(a, out Signal signal))
                     return Errno.Invalid;
@@ -264,10 +261,7 @@ public static unsafe class ProcessCalls
     public static long Uname(ulong to)
     {
         const int Field = 65;
-        if (!UserMemory.Writable(to, 6 * Field))
-            return Errno.Fault;
-        // SAFETY: made writable just now.
-        var all = new Span<byte>((void*)to, 6 * Field);
+        Span<byte> all = stackalloc byte[6 * Field];
         all.Clear();
         SystemNames.KernelType.CopyTo(all);
         HostName.Text.CopyTo(all.Slice(Field, Field));
@@ -275,16 +269,18 @@ public static unsafe class ProcessCalls
         SystemNames.KernelVersion.CopyTo(all.Slice(3 * Field, Field));
         SystemNames.Machine.CopyTo(all.Slice(4 * Field, Field));
         SystemNames.DomainName.CopyTo(all.Slice(5 * Field, Field));
-        return 0;
+        return UserMemory.PutBytes(to, all) ? 0 : Errno.Fault;
     }
 
     public static long Sethostname(ulong name, ulong length)
     {
         if (length > HostName.MaximumLength)
             return Errno.Invalid;
-        if (!UserMemory.Readable(name, length))
+        Span<byte> text = stackalloc byte[HostName.MaximumLength];
+        text = text.Slice(0, (int)length);
+        if (!UserMemory.GetBytes(name, text))
             return Errno.Fault;
-        HostName.Set(new ReadOnlySpan<byte>((void*)name, (int)length));
+        HostName.Set(text);
         return 0;
     }
 
@@ -324,20 +320,22 @@ public static unsafe class ProcessCalls
         if ((flags & ~7UL) != 0)
             return Errno.Invalid;
         length = Math.Min(length, 1 << 25);
-        if (!UserMemory.Writable(to, length))
-            return Errno.Fault;
-        Randomness.Fill(new Span<byte>((void*)to, (int)length));
+        Span<byte> piece = stackalloc byte[256];
+        for (ulong done = 0; done < length; done += (ulong)piece.Length)
+        {
+            piece = piece.Slice(0, (int)Math.Min((ulong)piece.Length, length - done));
+            Randomness.Fill(piece);
+            if (!UserMemory.PutBytes(to + done, piece))
+                return done > 0 ? (long)done : Errno.Fault;
+        }
         return (long)length;
     }
 
     /// <summary>struct sysinfo, 112 bytes.</summary>
     public static long Sysinfo(ulong to)
     {
-        if (!UserMemory.Writable(to, 112))
-            return Errno.Fault;
-        new Span<byte>((void*)to, 112).Clear();
-        // SAFETY: made writable just now.
-        ulong* words = (ulong*)to;
+        ulong* words = stackalloc ulong[14];
+        new Span<ulong>(words, 14).Clear();
         words[0] = Clock.Monotonic / 1_000_000_000;
         words[1] = Scheduler.Load1;
         words[2] = Scheduler.Load5;
@@ -346,7 +344,7 @@ public static unsafe class ProcessCalls
         words[5] = Frames.Free * Frames.Size;
         *(ushort*)(words + 10) = (ushort)ProcessTable.Count;
         *(uint*)(words + 13) = 1;
-        return 0;
+        return UserMemory.PutBytes(to, new ReadOnlySpan<byte>(words, 112)) ? 0 : Errno.Fault;
     }
 
     public static long SchedGetaffinity(ulong id, ulong length, ulong to)

@@ -102,13 +102,7 @@ public static unsafe class SignalCalls
                 Signal signal = Signal.LowestOf(ready);
                 byte* taken = stackalloc byte[128];
                 Signals.Take(process, signal, taken);
-                if (information != 0)
-                {
-                    if (!UserMemory.Writable(information, 128))
-                        return Errno.Fault;
-                    System.Runtime.CompilerServices.Unsafe.CopyBlock((void*)information, taken, 128);
-                }
-                return signal.Number;
+                return information == 0 || UserMemory.PutBytes(information, new System.ReadOnlySpan<byte>(taken, 128)) ? signal.Number : Errno.Fault;
             }
             process->AwaitedSignals = wanted;
             WaitResult result = Scheduler.Sleep(&nobody, deadline);

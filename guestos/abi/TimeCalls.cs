@@ -101,7 +101,7 @@ public static unsafe class TimeCalls
 
     public static long ClockNanosleep(ulong clock, ulong flags, ulong request, ulong remaining)
     {
-        if (!UserMemory.Readable(request, (ulong)sizeof(TimeSpec)))
+        if (!UserMemory.Get(request, out TimeSpec _))
             return Errno.Fault;
         if (!Read(clock, out _) || !ReadTime(request, out ulong time))
             return Errno.Invalid;
@@ -215,47 +215,55 @@ public static unsafe class TimeCalls
     public static long Times(ulong to)
     {
         Process* process = Scheduler.Current;
-        if (to != 0)
+        var times = new ProcessTimes
         {
-            if (!UserMemory.Writable(to, 32))
-                return Errno.Fault;
-            // SAFETY: made writable just now.
-            ulong* words = (ulong*)to;
-            words[0] = process->UserTime / ClockTick;
-            words[1] = process->KernelTime / ClockTick;
-            words[2] = process->ChildrenUserTime / ClockTick;
-            words[3] = process->ChildrenKernelTime / ClockTick;
-        }
-        return (long)(Clock.Monotonic / ClockTick);
+            User = process->UserTime / ClockTick, Kernel = process->KernelTime / ClockTick,
+            ChildrenUser = process->ChildrenUserTime / ClockTick, ChildrenKernel = process->ChildrenKernelTime / ClockTick,
+        };
+        return to == 0 || UserMemory.Put(to, times) ? (long)(Clock.Monotonic / ClockTick) : Errno.Fault;
     }
 
-    /// <summary>Writes a struct rusage (144 bytes) into kernel memory.</summary>
-    public static void WriteUsage(byte* to, ulong userTime, ulong kernelTime, ulong faults, ulong voluntary, ulong involuntary, ulong residentPages)
+    /// <summary>struct tms.</summary>
+    private struct ProcessTimes
     {
-        new Span<byte>(to, 144).Clear();
-        *(TimeSpec*)to = ValueOf(userTime);
-        *(TimeSpec*)(to + 16) = ValueOf(kernelTime);
-        *(ulong*)(to + 32) = residentPages * (Frames.Size / 1024);
-        *(ulong*)(to + 64) = faults;
-        *(ulong*)(to + 128) = voluntary;
-        *(ulong*)(to + 136) = involuntary;
+        public ulong User, Kernel, ChildrenUser, ChildrenKernel;
+    }
+
+    /// <summary>struct rusage.</summary>
+    public struct Usage
+    {
+        private TimeSpec user, kernel;
+        private ulong largestResidentSet, sharedSize, dataSize, stackSize, minorFaults, majorFaults, swaps, blocksIn, blocksOut, sent, received, signals;
+        private ulong voluntarySwitches, involuntarySwitches;
+
+        public Usage(ulong userTime, ulong kernelTime, ulong faults, ulong voluntary, ulong involuntary, ulong residentPages)
+        {
+            this = default;
+            user = ValueOf(userTime);
+            kernel = ValueOf(kernelTime);
+            largestResidentSet = residentPages * (Frames.Size / 1024);
+            minorFaults = faults;
+            voluntarySwitches = voluntary;
+            involuntarySwitches = involuntary;
+        }
     }
 
     public static long Getrusage(ulong who, ulong to)
     {
         Process* process = Scheduler.Current;
-        if (!UserMemory.Writable(to, 144))
-            return Errno.Fault;
+        Usage usage;
         switch ((int)who)
         {
             case 0 or 1:
-                WriteUsage((byte*)to, process->UserTime, process->KernelTime, process->Faults, process->VoluntarySwitches, process->InvoluntarySwitches, process->Space->ResidentPages);
-                return 0;
+                usage = new Usage(process->UserTime, process->KernelTime, process->Faults, process->VoluntarySwitches,
+                    process->InvoluntarySwitches, process->Space->ResidentPages);
+                break;
             case -1:
-                WriteUsage((byte*)to, process->ChildrenUserTime, process->ChildrenKernelTime, process->ChildrenFaults, 0, 0, 0);
-                return 0;
+                usage = new Usage(process->ChildrenUserTime, process->ChildrenKernelTime, process->ChildrenFaults, 0, 0, 0);
+                break;
             default:
                 return Errno.Invalid;
         }
+        return UserMemory.Put(to, usage) ? 0 : Errno.Fault;
     }
 }

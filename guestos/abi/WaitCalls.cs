@@ -75,15 +75,8 @@ public static unsafe class WaitCalls
         ProcessTable.Free(child);
     }
 
-    private static bool PutUsage(ulong to, in Found found)
-    {
-        if (to == 0)
-            return true;
-        if (!UserMemory.Writable(to, 144))
-            return false;
-        TimeCalls.WriteUsage((byte*)to, found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, 0);
-        return true;
-    }
+    private static bool PutUsage(ulong to, in Found found) =>
+        to == 0 || UserMemory.Put(to, new TimeCalls.Usage(found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, 0));
 
     public static long Wait4(ulong which, ulong status, ulong options, ulong usage)
     {
@@ -121,11 +114,9 @@ public static unsafe class WaitCalls
             return result;
         if (information != 0)
         {
-            if (!UserMemory.Writable(information, 128))
-                return Errno.Fault;
-            // SAFETY: made writable just now. siginfo_t: si_signo, si_errno, si_code, then si_pid, si_uid, si_status.
-            int* words = (int*)information;
-            new Span<byte>(words, 128).Clear();
+            // siginfo_t: si_signo, si_errno, si_code, then si_pid, si_uid, si_status.
+            int* words = stackalloc int[32];
+            new Span<int>(words, 32).Clear();
             if (result > 0)
             {
                 int status = found.Status;
@@ -137,6 +128,8 @@ public static unsafe class WaitCalls
                 words[5] = (int)found.UserId;
                 words[6] = status == 0xffff ? Signal.Continue.Number : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
             }
+            if (!UserMemory.PutBytes(information, new ReadOnlySpan<byte>(words, 128)))
+                return Errno.Fault;
         }
         return result == 0 || PutUsage(usage, found) ? 0 : Errno.Fault;
     }

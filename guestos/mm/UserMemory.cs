@@ -1,8 +1,9 @@
 namespace Guestos;
 
 /// <summary>
-/// Access to the memory of the current process. After <see cref="Readable"/> or <see cref="Writable"/> said true, the kernel
-/// may touch those bytes through the user address until it sleeps.
+/// Access to the memory of the current process. A user address is a number everywhere else: what copies between it and the kernel's memory is
+/// here, checks the whole range first, and is used at once. After <see cref="Readable"/> or <see cref="Writable"/> said true (those who move
+/// large things in pieces, <see cref="Transfer"/>), the kernel may touch those bytes through the user address until it sleeps.
 /// </summary>
 public static unsafe class UserMemory
 {
@@ -35,6 +36,26 @@ public static unsafe class UserMemory
             if (result != FaultResult.Resolved)
                 return false;
         }
+        return true;
+    }
+
+    /// <summary>Copies bytes to a user address. False: -EFAULT, and nothing is written.</summary>
+    public static bool PutBytes(ulong address, System.ReadOnlySpan<byte> bytes)
+    {
+        if (!Writable(address, (ulong)bytes.Length))
+            return false;
+        // SAFETY: the whole range was made writable just now.
+        bytes.CopyTo(new System.Span<byte>((void*)address, bytes.Length));
+        return true;
+    }
+
+    /// <summary>Copies bytes from a user address. False: -EFAULT, and nothing is read.</summary>
+    public static bool GetBytes(ulong address, System.Span<byte> bytes)
+    {
+        if (!Readable(address, (ulong)bytes.Length))
+            return false;
+        // SAFETY: the whole range was made readable just now.
+        new System.ReadOnlySpan<byte>((void*)address, bytes.Length).CopyTo(bytes);
         return true;
     }
 

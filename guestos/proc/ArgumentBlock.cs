@@ -41,12 +41,14 @@ internal unsafe struct ArgumentBlock
         {
             if (i == MaximumStrings)
                 return Errno.ArgumentsTooLong;
-            if (!fromKernel && !UserMemory.Readable((ulong)(strings + i), 8))
+            ulong text;
+            if (fromKernel)
+                text = (ulong)strings[i];
+            else if (!UserMemory.Get((ulong)(strings + i), out text))
                 return Errno.Fault;
-            byte* text = strings[i];
-            if (text == null)
+            if (text == 0)
                 break;
-            long length = fromKernel ? CopyFromKernel(text) : UserMemory.CopyString((ulong)text, Base + Length, Capacity - Length);
+            long length = fromKernel ? CopyFromKernel((byte*)text) : UserMemory.CopyString(text, Base + Length, Capacity - Length);
             if (length < 0)
                 return length == Errno.NameTooLong ? Errno.ArgumentsTooLong : length;
             Length += (int)length + 1;

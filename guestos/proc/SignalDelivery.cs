@@ -124,12 +124,10 @@ public static unsafe partial class Signals
             stack = process->AlternateStack + process->AlternateStackSize;
         ulong floats = (stack - 512) & ~63UL;
         ulong at = ((floats - (ulong)sizeof(SignalFrame)) & ~15UL) - 8;
-        if (at > floats || !UserMemory.Writable(at, floats + 512 - at) || (action.Flags & SignalAction.Restorer) == 0)
+        if (at > floats || (action.Flags & SignalAction.Restorer) == 0)
             return false;
-        // SAFETY: checked writable just now; frames of user mode live on the kernel stack.
-        Unsafe.CopyBlock((void*)floats, frame->Fx, 512);
-        SignalFrame* user = (SignalFrame*)at;
-        *user = default;
+        SignalFrame made = default;
+        SignalFrame* user = &made;
         user->ReturnAddress = action.RestorerAddress;
         user->ContextFlags = ContextFlags;
         user->StackAddress = process->AlternateStack;
@@ -140,6 +138,8 @@ public static unsafe partial class Signals
         user->Context.OldMask = process->RestoreMask ? process->SavedMask : process->BlockedSignals;
         user->Mask = user->Context.OldMask;
         Unsafe.CopyBlock(user->Information, information, 128);
+        if (!UserMemory.PutBytes(floats, new System.ReadOnlySpan<byte>(frame->Fx, 512)) || !UserMemory.Put(at, made))
+            return false;
 
         process->RestoreMask = false;
         process->BlockedSignals |= action.Mask & ~KillAndStop;
@@ -148,8 +148,8 @@ public static unsafe partial class Signals
         frame->Rip = action.Handler;
         frame->Rsp = at;
         frame->Rdi = (ulong)signal.Number;
-        frame->Rsi = (ulong)user->Information;
-        frame->Rdx = (ulong)&user->ContextFlags;
+        frame->Rsi = at + (ulong)(user->Information - (byte*)user);
+        frame->Rdx = at + (ulong)((byte*)&user->ContextFlags - (byte*)user);
         frame->Rax = 0;
         frame->Flags &= ~(FlagsRegister.Direction | FlagsRegister.Trap);
         frame->Cs = Descriptors.UserCode;
@@ -203,19 +203,18 @@ public static unsafe partial class Signals
     internal static bool Return(Process* process, TrapFrame* frame)
     {
         ulong at = frame->Rsp - 8;
-        if (!UserMemory.Readable(at, (ulong)sizeof(SignalFrame)))
+        if (!UserMemory.Get(at, out SignalFrame saved))
             return false;
-        SignalFrame* user = (SignalFrame*)at;
+        SignalFrame* user = &saved;
         SignalContext context = user->Context;
         process->BlockedSignals = user->Mask & ~KillAndStop;
         SetAlternateStack(process, user->StackAddress, user->StackFlags, user->StackSize);
         if (context.FloatState != 0)
         {
-            if (!UserMemory.Readable(context.FloatState, 512))
-                return false;
             // FXRSTOR faults on reserved bits of MXCSR: those missing in the mask that FXSAVE left (SDM vol. 1 §11.6.6).
             uint valid = *(uint*)(frame->Fx + 28);
-            Unsafe.CopyBlock(frame->Fx, (void*)context.FloatState, 512);
+            if (!UserMemory.GetBytes(context.FloatState, new System.Span<byte>(frame->Fx, 512)))
+                return false;
             *(uint*)(frame->Fx + 24) &= valid != 0 ? valid : 0xffbf;
         }
         frame->R8 = context.R8;
