@@ -292,6 +292,11 @@ namespace Guestos
         public static readonly uint[] UnknownCalls = new uint[CountedNumbers];
     }
 
+    public static unsafe class SocketCalls
+    {
+        public static long Vectored(File* file, ulong vectors, ulong count, bool write) => Errno.BadDescriptor;
+    }
+
     public static unsafe class SocketFile
     {
         public static long Read(File* file, ref Transfer to) => Errno.NotSocket;
