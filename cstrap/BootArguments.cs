@@ -11,6 +11,9 @@ internal unsafe struct BootArguments
 
     public int PrefixLength;
 
+    /// <summary>Seconds that the machine waits for its customer; 0 when the word is not there, for ever.</summary>
+    public int Lease;
+
     /// <summary>SHA-1 of the only loader that may run here.</summary>
     public fixed byte LoaderHash[20];
 
@@ -29,6 +32,11 @@ internal unsafe struct BootArguments
             else if (Take(ref word, "evilman.gateway="u8))
             {
                 if (!TryAddress(ref word, out arguments.Gateway) || word.Length != 0)
+                    return false;
+            }
+            else if (Take(ref word, "evilman.lease="u8))
+            {
+                if (!TryNumber(ref word, ushort.MaxValue, out arguments.Lease, skip: 0) || word.Length != 0 || arguments.Lease == 0)
                     return false;
             }
             else if (Take(ref word, "evilman.loader="u8))
@@ -66,8 +74,8 @@ internal unsafe struct BootArguments
     private static bool TryNumber(ref ReadOnlySpan<byte> text, int maximum, out int value, int skip = 1)
     {
         value = 0;
-        int at = skip;
-        while (at < text.Length && at < skip + 3 && text[at] is >= (byte)'0' and <= (byte)'9')
+        int at = skip, most = skip + (maximum > 999 ? 5 : 3);
+        while (at < text.Length && at < most && text[at] is >= (byte)'0' and <= (byte)'9')
             value = value * 10 + text[at++] - '0';
         if (at == skip)
             return false;

@@ -1,3 +1,7 @@
+using System;
+using Netstack;
+using Wire;
+
 namespace Cstrap;
 
 /// <summary>How far a connection to the upload port has come.</summary>
@@ -6,33 +10,75 @@ internal enum ClientState : byte
     /// <summary>No connection in this slot.</summary>
     None,
 
-    /// <summary>Its first bytes are still coming.</summary>
-    Header,
-
-    /// <summary>It sends the loader. At most one client is here.</summary>
-    Loader,
-
     /// <summary>It has had its answer; what it still sends is thrown away, so that no reset overtakes the answer.</summary>
     Leaving,
+
+    /// <summary>Its hello and the handshake's first message are still coming.</summary>
+    Hello,
+
+    /// <summary>
+    /// Its first message was made with the machine key, perhaps long ago: only its first record says that it was not repeated by
+    /// somebody who has seen it.
+    /// </summary>
+    Answered,
+
+    /// <summary>It has proved that it has the machine key now, and brings the loader. At most one client is here.</summary>
+    Owner,
 }
 
 /// <summary>One connection to the upload port.</summary>
 internal unsafe struct Client
 {
-    public const int MostHeader = 256;
-
     public ClientState State;
     public int Socket;
+
+    /// <summary>When it was accepted, in nanoseconds.</summary>
+    public ulong Since;
 
     /// <summary>When patience ends, in nanoseconds.</summary>
     public ulong Deadline;
 
-    /// <summary>When patience ends whatever happens.</summary>
-    public ulong FinalDeadline;
+    /// <summary>When something last came from it that could be believed.</summary>
+    public ulong Progress;
 
-    /// <summary>Bytes in <see cref="Header"/>.</summary>
-    public int HeaderLength;
+    /// <summary>Both directions, from <see cref="ClientState.Answered"/> on.</summary>
+    public SecureChannel Channel;
 
-    /// <summary>The upload header, or the beginning of an HTTP request.</summary>
-    public fixed byte Header[MostHeader];
+    /// <summary>
+    /// Takes the next record when all of it has come.
+    /// </summary>
+    /// <param name="record">Room for <see cref="SecureChannel.MaxRecord"/>; its text stands there from <see cref="SecureChannel.LengthSize"/> on.</param>
+    /// <returns>The text's length, 0 at the end of the stream, <see cref="SocketError.WouldBlock"/>, or less when the connection is of no more use.</returns>
+    public int TakeRecord(byte* record)
+    {
+        Stack* stack = Network.Stack;
+        int come = stack->CopyReceived(Socket, 0, new Span<byte>(record, SecureChannel.LengthSize));
+        if (come <= 0)
+            return come;
+        int size = SecureChannel.RecordSize(new ReadOnlySpan<byte>(record, come));
+        if (size < 0)
+            return SocketError.Invalid;
+        // The receive ring holds the largest record many times over, so that waiting for its last byte ends.
+        if (size == 0 || stack->CopyReceived(Socket, size - 1, new Span<byte>(record, 1)) != 1)
+            return HasEnded() ? 0 : SocketError.WouldBlock;
+        Span<byte> whole = new(record, size);
+        stack->Receive(Socket, whole, Idle.Now);
+        int length = Channel.Open(whole);
+        if (length < 0)
+            return SocketError.Invalid;
+        Progress = Idle.Now;
+        return length;
+    }
+
+    /// <summary>True when no more will come than what is there.</summary>
+    private readonly bool HasEnded() => (Network.Stack->GetReadiness(Socket) & (Readiness.PeerClosed | Readiness.HangUp | Readiness.Error)) != 0;
+
+    /// <summary>Sends an answer that fits the empty send ring of a connection that has only been spoken to.</summary>
+    public void Answer(ReadOnlySpan<byte> text)
+    {
+        Span<byte> record = stackalloc byte[SecureChannel.LengthSize + 16 + SecureChannel.TagSize];
+        text.CopyTo(record.Slice(SecureChannel.LengthSize));
+        int size = Channel.Seal(record, text.Length);
+        Network.Stack->Send(Socket, record.Slice(0, size), Idle.Now);
+    }
 }

@@ -37,7 +37,10 @@ internal static unsafe class Network
         // SAFETY: one stack for the life of the firmware; the hooks only touch this class's device.
         configuration.Link.Transmit = &Transmit;
         configuration.Link.Capabilities = (device.CanChecksum ? LinkCapabilities.TransmitChecksum : 0) | (device.CanSegment ? LinkCapabilities.Segmentation : 0);
-        GatherSecret(commandLine, out configuration.SecretLow, out configuration.SecretHigh);
+        Span<byte> secret = stackalloc byte[Bytes32.Size];
+        Entropy.Next(secret);
+        configuration.SecretLow = Bytes.Le64(secret, 0);
+        configuration.SecretHigh = Bytes.Le64(secret, 8);
         Stack = Netstack.Stack.Init(memory, length, configuration);
         if (Stack == null)
         {
@@ -61,31 +64,6 @@ internal static unsafe class Network
         }
         interrupt = 0;
         return false;
-    }
-
-    /// <summary>128 bits that peers cannot guess: from the entropy device, and whatever the clocks add.</summary>
-    private static void GatherSecret(ReadOnlySpan<byte> commandLine, out ulong low, out ulong high)
-    {
-        byte* seed = stackalloc byte[64];
-        Span<byte> bytes = new(seed, 64);
-        bytes.Clear();
-        EntropyDevice entropy = default;
-        byte* memory = stackalloc byte[(int)EntropyDevice.RequiredMemory + 16];
-        memory = (byte*)(((ulong)memory + 15) & ~15UL);
-        while (DeviceAnnouncement.TryNext(ref commandLine, out DeviceAnnouncement announced))
-        {
-            if (!entropy.TryStart(new VirtioMmio((byte*)announced.Base), memory, EntropyDevice.RequiredMemory, 0))
-                continue;
-            entropy.Read(bytes.Slice(0, 32));
-            entropy.Stop();
-            break;
-        }
-        Bytes.PutLe64(bytes, 32, Processor.ReadTimeStampCounter());
-        Bytes.PutLe64(bytes, 40, CmosClock.ReadUnixSeconds());
-        Bytes.PutLe64(bytes, 48, device.HardwareAddress);
-        Sha1.Hash(bytes, bytes.Slice(0, Sha1.DigestSize));
-        low = Bytes.Le64(bytes, 0);
-        high = Bytes.Le64(bytes, 8);
     }
 
     private static bool Transmit(void* context, Transmission* frame)

@@ -1,6 +1,7 @@
 using System;
 using System.Machine;
 using System.Runtime;
+using Wire;
 
 namespace Cstrap;
 
@@ -8,6 +9,9 @@ namespace Cstrap;
 internal static unsafe class Program
 {
     private const ulong PageSize = 4096;
+
+    /// <summary>For one record of the secure channel, whole pages.</summary>
+    private const ulong RecordRoom = (SecureChannel.MaxRecord + PageSize - 1) & ~(PageSize - 1);
 
     [RuntimeExport("kernel_main")]
     private static void Main(ulong monitorStartInfo)
@@ -22,10 +26,16 @@ internal static unsafe class Program
 
         if (!BootArguments.TryParse(kept.CommandLine, out BootArguments arguments))
             Stop("The command line lacks evilman.boot=A.B.C.D/LEN or evilman.loader=SHA-1, or holds one that is malformed."u8);
+        Span<byte> key = stackalloc byte[Sha1.DigestSize];
+        if (!TryTakeKey(given, key))
+            Stop("The monitor hands over no machine key: nobody could prove that the machine is his."u8);
         Idle.Init(free);
         free += PageSize;
         ServiceTable* table = (ServiceTable*)free;
         free += PageSize;
+        byte* inbox = free, outbox = inbox + RecordRoom, scratch = outbox + RecordRoom;
+        free = scratch + RecordRoom;
+        Entropy.Gather(kept.CommandLine, key);
         if (!Network.TryStart(kept.CommandLine, arguments, free, Layout.LoaderWindow - (ulong)free))
             Stop("The network does not start."u8);
 
@@ -34,15 +44,37 @@ internal static unsafe class Program
         Uart.Write(", MiB "u8);
         Uart.WriteDecimal(kept.MemoryEnd >> 20);
         Log.End();
+        Inbox.Begin(inbox);
+        UploadServer.Begin(key, scratch);
+        key.Clear();
+        Lease.Begin(arguments.Lease);
         while (true)
         {
-            int socket = UploadServer.Serve(arguments, kept.MemoryEnd);
-            Services.Fill(table, socket, kept, startInfo);
+            UploadServer.Serve(arguments);
+            Client* owner = UploadServer.Owner;
+            Services.Fill(table, owner, outbox, kept, startInfo);
             ((delegate*<ServiceTable*, void>)Layout.LoaderWindow)(table);
             // It came back: it refused what it was sent, and said so to the sender.
             Log.Line("the loader gave up; waiting for another"u8);
-            UploadServer.Dismiss(socket);
+            UploadServer.Dismiss(owner);
         }
+    }
+
+    /// <summary>Copies the machine key out of the first module and wipes the module: memory above the window is the guest's.</summary>
+    private static bool TryTakeKey(in StartInfo given, Span<byte> key)
+    {
+        if (given.ModuleCount == 0)
+            return false;
+        StartInfo.Module module = given.ModuleAt(0);
+        if (module.Length != KeyModule.Size || module.Address > given.MemoryEnd - KeyModule.Size)
+            return false;
+        // SAFETY: within RAM by the check above, identity mapped, and nobody else's.
+        Span<byte> bytes = new((byte*)module.Address, KeyModule.Size);
+        if (!KeyModule.TryParse(bytes, out ReadOnlySpan<byte> found))
+            return false;
+        found.CopyTo(key);
+        bytes.Clear();
+        return true;
     }
 
     /// <summary>

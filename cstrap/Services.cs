@@ -1,13 +1,18 @@
 using System;
 using System.Machine;
 using Netstack;
+using Wire;
 
 namespace Cstrap;
 
-/// <summary>The firmware's services for a loader, over the connection that brought it.</summary>
+/// <summary>
+/// The firmware's services for a loader, over the connection that brought it: what the loader reads and writes is plain, what is on
+/// the wire is not, unless the client asked for that.
+/// </summary>
 internal static unsafe class Services
 {
-    private static int socket;
+    private static Client* client;
+    private static byte* outbox;
     private static StartInfo startInfo;
 
     /// <summary>Longest wait for a peer that says nothing at all: it may be thinking, or gone without a word.</summary>
@@ -16,9 +21,11 @@ internal static unsafe class Services
     /// <summary>Longest wait for the device to send what it was given.</summary>
     private const ulong TransmitPatience = 100_000_000;
 
-    public static void Fill(ServiceTable* table, int connection, in StartInfo information, ulong startInfoPhysical)
+    /// <param name="record">Room for the record that is being sent.</param>
+    public static void Fill(ServiceTable* table, Client* owner, byte* record, in StartInfo information, ulong startInfoPhysical)
     {
-        socket = connection;
+        client = owner;
+        outbox = record;
         startInfo = information;
         *table = default;
         table->Magic = ServiceTable.ExpectedMagic;
@@ -31,17 +38,31 @@ internal static unsafe class Services
         table->Write = &Write;
         table->Quiesce = &Quiesce;
         table->Reset = &Reset;
-        Network.Stack->SetOption(connection, SocketOption.NoDelay, 1, Idle.Now);
+        Network.Stack->SetOption(owner->Socket, SocketOption.NoDelay, 1, Idle.Now);
     }
 
     private static long Receive(byte* to, ulong count)
     {
         ulong deadline = Idle.Now + Patience;
-        int length = (int)Math.Min(count, 0x40000000);
+        // SAFETY: the loader answers for count bytes at to.
+        Span<byte> room = new(to, (int)Math.Min(count, 0x40000000));
         while (true)
         {
-            // SAFETY: the loader answers for count bytes at to.
-            int received = Network.Stack->Receive(socket, new Span<byte>(to, length), Idle.Now);
+            if (UploadServer.Owner != client)
+                return -1;
+            int received;
+            if (UploadServer.IsPlain && Inbox.IsEmpty)
+            {
+                received = Network.Stack->Receive(client->Socket, room, Idle.Now);
+                if (received > 0)
+                    client->Progress = Idle.Now;
+            }
+            else
+            {
+                received = Inbox.Fill(client);
+                if (received > 0)
+                    received = Inbox.Take(room);
+            }
             if (received != SocketError.WouldBlock)
                 return received < 0 ? -1 : received;
             if (!AwaitProgress(deadline))
@@ -51,11 +72,31 @@ internal static unsafe class Services
 
     private static long Send(byte* from, ulong count)
     {
+        UploadServer.MayBeReplaced = false;
+        // SAFETY: the loader answers for count bytes at from; a record's text is never longer than its room.
+        if (UploadServer.IsPlain)
+            return Transmit(from, count);
+        while (count > 0)
+        {
+            int length = (int)Math.Min(count, SecureChannel.MaxText);
+            Span<byte> record = new(outbox, SecureChannel.MaxRecord);
+            new ReadOnlySpan<byte>(from, length).CopyTo(record.Slice(SecureChannel.LengthSize));
+            if (Transmit(outbox, (ulong)client->Channel.Seal(record, length)) < 0)
+                return -1;
+            from += length;
+            count -= (ulong)length;
+        }
+        return 0;
+    }
+
+    private static long Transmit(byte* from, ulong count)
+    {
         ulong deadline = Idle.Now + Patience;
         while (count > 0)
         {
-            // SAFETY: the loader answers for count bytes at from.
-            int sent = Network.Stack->Send(socket, new ReadOnlySpan<byte>(from, (int)Math.Min(count, 0x40000000)), Idle.Now);
+            if (UploadServer.Owner != client)
+                return -1;
+            int sent = Network.Stack->Send(client->Socket, new ReadOnlySpan<byte>(from, (int)Math.Min(count, 0x40000000)), Idle.Now);
             if (sent == SocketError.WouldBlock)
             {
                 if (!AwaitProgress(deadline))
@@ -81,18 +122,21 @@ internal static unsafe class Services
             return 0;
         }
         ulong deadline = Idle.Now + Math.Min(milliseconds, 1_000_000) * 1_000_000;
-        while (Network.Stack->UnacknowledgedBytes(socket) > 0)
+        while (Network.Stack->UnacknowledgedBytes(client->Socket) > 0)
             if (!AwaitProgress(deadline))
                 return -1;
-        return Network.Stack->TakeError(socket) == 0 ? 0 : -1;
+        return Network.Stack->TakeError(client->Socket) == 0 ? 0 : -1;
     }
 
+    /// <summary>Lets the network and other clients have their turn; one of them may take the owner's place.</summary>
     private static bool AwaitProgress(ulong deadline)
     {
         if (Idle.Now >= deadline)
             return false;
-        if (!Network.Poll())
-            Network.Wait(deadline);
+        bool busy = Network.Poll();
+        busy |= UploadServer.Attend(out ulong others);
+        if (!busy)
+            Network.Wait(Math.Min(deadline, others));
         return true;
     }
 

@@ -6,181 +6,254 @@ using Wire;
 namespace Cstrap;
 
 /// <summary>
-/// Takes the one loader that the boot token permits, from whoever brings it (docs/protocols.md, "Upload"; thesis §8.2.1 step 3).
-/// A bad, slow or silent client costs itself its connection and nobody else anything: the domain goes on waiting.
+/// Takes the one loader that the boot token permits, from whoever proves that he has the machine's key (docs/protocols.md, "Secure
+/// channel" and "Upload"; thesis §8.2.1 step 3). A stranger costs himself his connection and nobody else anything: his place goes to the
+/// next who comes, and he is never given the place of a client who has proved himself.
 /// </summary>
 internal static unsafe class UploadServer
 {
     private const ulong Second = 1_000_000_000;
-    private const ulong HeaderPatience = 5 * Second, LoaderPatience = 10 * Second, LoaderLimit = 120 * Second, LeavingPatience = 2 * Second;
-    private const int Clients = 4;
+    private const ulong HelloPatience = 5 * Second, RecordPatience = 10 * Second, LeavingPatience = 2 * Second;
+
+    /// <summary>How long an owner may be silent before another who has the key takes over.</summary>
+    private const ulong OwnerPatience = 2 * Second;
+
+    private const int Clients = 5;
 
     private static int listener;
-    private static Client first, second, third, fourth;
-    private static uint loaderLength, loaderReceived;
+    private static Client first, second, third, fourth, fifth;
+    private static Bytes32 preSharedKey;
+    private static byte* scratch;
 
-    /// <summary>Waits until a client has brought the right loader. It then lies in its window.</summary>
-    /// <returns>The socket, which the loader owns from now on.</returns>
-    public static int Serve(in BootArguments arguments, ulong memoryEnd)
+    // The owner's upload.
+    private static int headerReceived;
+    private static Bytes32 header;
+    private static uint loaderLength, loaderReceived, flags;
+
+    /// <summary>The client who has proved himself, or null.</summary>
+    public static Client* Owner { get; private set; }
+
+    /// <summary>False once the loader has answered: from there on, nobody takes the owner's place.</summary>
+    public static bool MayBeReplaced { get; set; }
+
+    /// <summary>Whether the owner wants the rest in plain.</summary>
+    public static bool IsPlain => (flags & Upload.Plain) != 0;
+
+    /// <param name="record">Room for the record of a client who has yet to prove himself.</param>
+    public static void Begin(ReadOnlySpan<byte> machineKey, byte* record)
     {
-        Stack* stack = Network.Stack;
-        if (listener == 0)
-            listener = stack->Listen(0, Upload.Port, Clients);
+        SecureChannel.PreSharedKey(machineKey, preSharedKey);
+        scratch = record;
+        listener = Network.Stack->Listen(0, Upload.Port, Clients);
+    }
+
+    /// <summary>Waits until the owner has brought the right loader. It then lies in its window.</summary>
+    public static void Serve(in BootArguments arguments)
+    {
         while (true)
         {
             bool busy = Network.Poll();
-            Accept();
-            ulong deadline = ulong.MaxValue;
-            for (int i = 0; i < Clients; i++)
+            busy |= Attend(out ulong deadline);
+            if (Owner != null)
             {
-                Client* client = ClientAt(i);
-                if (client->State == ClientState.None)
-                    continue;
-                busy |= Step(client, arguments, memoryEnd, out bool done);
+                busy |= StepOwner(arguments, out bool done);
                 if (done)
-                {
-                    int socket = client->Socket;
-                    client->State = ClientState.None;
-                    DropOthers();
-                    return socket;
-                }
-                deadline = Math.Min(deadline, client->Deadline);
+                    return;
             }
+            // A client that was dropped may have renewed the lease.
+            deadline = Math.Min(deadline, Owner == null ? Lease.Check() : Owner->Deadline);
             if (!busy)
                 Network.Wait(deadline);
         }
     }
 
+    /// <summary>Sees to everybody but the owner. True when there was something to do.</summary>
+    public static bool Attend(out ulong deadline)
+    {
+        bool busy = Accept();
+        deadline = ulong.MaxValue;
+        for (int i = 0; i < Clients; i++)
+        {
+            Client* client = ClientAt(i);
+            if (client->State is ClientState.None or ClientState.Owner)
+                continue;
+            busy |= Step(client);
+            if (client->State is not (ClientState.None or ClientState.Owner))
+                deadline = Math.Min(deadline, client->Deadline);
+        }
+        return busy;
+    }
+
     private static Client* ClientAt(int index)
     {
         // SAFETY: statics of an image without a collector do not move.
-        fixed (Client* a = &first, b = &second, c = &third, d = &fourth)
-            return index switch { 0 => a, 1 => b, 2 => c, _ => d };
+        fixed (Client* a = &first, b = &second, c = &third, d = &fourth, e = &fifth)
+            return index switch { 0 => a, 1 => b, 2 => c, 3 => d, _ => e };
     }
 
-    private static void Accept()
+    /// <summary>Gives a newcomer a free place, or that of the stranger who has come least far, and of these the one who came first.</summary>
+    private static bool Accept()
     {
+        if ((Network.Stack->GetReadiness(listener) & Readiness.Acceptable) == 0)
+            return false;
+        Client* place = null;
         for (int i = 0; i < Clients; i++)
         {
             Client* client = ClientAt(i);
-            if (client->State != ClientState.None)
+            if (client->State == ClientState.Owner)
                 continue;
-            int socket = Network.Stack->Accept(listener);
-            if (socket < 0)
-                return;
-            *client = default;
-            client->Socket = socket;
-            client->State = ClientState.Header;
-            client->Deadline = Idle.Now + HeaderPatience;
-            client->FinalDeadline = client->Deadline;
+            if (place == null || client->State < place->State || (client->State == place->State && client->Since < place->Since))
+                place = client;
         }
+        if (place->State != ClientState.None)
+            Network.Stack->Abort(place->Socket, Idle.Now);
+        place->State = ClientState.None;
+        int socket = Network.Stack->Accept(listener);
+        if (socket < 0)
+            return false;
+        *place = default;
+        place->Socket = socket;
+        place->State = ClientState.Hello;
+        place->Since = Idle.Now;
+        place->Deadline = place->Since + HelloPatience;
+        return true;
     }
 
-    private static void DropOthers()
+    /// <summary>Takes what a client has sent who has not proved himself. True when there was anything.</summary>
+    private static bool Step(Client* client)
     {
-        for (int i = 0; i < Clients; i++)
-        {
-            Client* client = ClientAt(i);
-            if (client->State == ClientState.Header)
-                Refuse(client, UploadRefusal.Busy, 0);
-            if (client->State != ClientState.None)
-                Network.Stack->Close(client->Socket, Idle.Now);
-            client->State = ClientState.None;
-        }
-    }
-
-    /// <summary>Takes what a client has sent. True when it sent something.</summary>
-    /// <param name="done">It sent the whole loader, and the right one.</param>
-    private static bool Step(Client* client, in BootArguments arguments, ulong memoryEnd, out bool done)
-    {
-        done = false;
         if (Idle.Now >= client->Deadline)
         {
-            Network.Stack->Abort(client->Socket, Idle.Now);
-            if (client->State != ClientState.Leaving)
-                Log.Line("a client was too slow"u8);
-            client->State = ClientState.None;
+            Drop(client);
             return true;
         }
-        int count;
-        switch (client->State)
+        int result = client->State switch
         {
-            case ClientState.Header:
-                // The upload header is taken exactly: what follows it belongs to the loader's window.
-                int wanted = IsHttp(client) ? Client.MostHeader : Upload.Size;
-                count = Network.Stack->Receive(client->Socket, new Span<byte>(client->Header + client->HeaderLength, wanted - client->HeaderLength), Idle.Now);
-                if (count > 0)
-                {
-                    client->HeaderLength += count;
-                    Judge(client, memoryEnd);
-                }
-                break;
-            case ClientState.Loader:
-                // SAFETY: loaderReceived < loaderLength <= MaxLoaderSize, and the window is larger and nobody else's.
-                count = Network.Stack->Receive(client->Socket, new Span<byte>((byte*)Layout.LoaderWindow + loaderReceived, (int)(loaderLength - loaderReceived)), Idle.Now);
-                if (count > 0)
-                {
-                    loaderReceived += (uint)count;
-                    client->Deadline = Math.Min(Idle.Now + LoaderPatience, client->FinalDeadline);
-                    done = loaderReceived == loaderLength && Verify(client, arguments);
-                }
-                break;
-            default:
-                byte* waste = stackalloc byte[2048];
-                count = Network.Stack->Receive(client->Socket, new Span<byte>(waste, 2048), Idle.Now);
-                break;
-        }
-        if (count > 0)
+            ClientState.Hello => HearHello(client),
+            ClientState.Answered => HearFirstRecord(client),
+            _ => Network.Stack->Receive(client->Socket, new Span<byte>(scratch, SecureChannel.MaxRecord), Idle.Now),
+        };
+        if (result > 0)
             return true;
-        if (count == SocketError.WouldBlock)
+        if (result == SocketError.WouldBlock)
             return false;
-        Network.Stack->Close(client->Socket, Idle.Now);
+        if (result == 0)
+            Network.Stack->Close(client->Socket, Idle.Now);
+        else
+            Network.Stack->Abort(client->Socket, Idle.Now);
         client->State = ClientState.None;
         return true;
     }
 
-    private static bool IsHttp(Client* client) => new ReadOnlySpan<byte>(client->Header, client->HeaderLength).StartsWith("GET "u8);
-
-    /// <summary>Looks at a client's first bytes.</summary>
-    private static void Judge(Client* client, ulong memoryEnd)
+    /// <summary>The hello and the first message, which costs hashes but no multiplication unless it was made with the key.</summary>
+    private static int HearHello(Client* client)
     {
-        ReadOnlySpan<byte> header = new(client->Header, client->HeaderLength);
-        if (IsHttp(client))
+        Span<byte> all = new(scratch, ChannelHello.MessageSize);
+        int come = Network.Stack->CopyReceived(client->Socket, 0, all);
+        if (come < ChannelHello.Size)
+            return come <= 0 ? come : WaitForMore(client);
+        ChannelStatus status = ChannelHello.Parse(all.Slice(0, ChannelHello.Size), Upload.Magic, Upload.Version);
+        if (status == ChannelStatus.Accepted && come < ChannelHello.MessageSize)
+            return WaitForMore(client);
+        Network.Stack->Consume(client->Socket, come, Idle.Now);
+        Span<byte> answer = stackalloc byte[ChannelHello.MessageSize];
+        if (status == ChannelStatus.Accepted)
         {
-            // One line of request is enough to answer: there is one resource.
-            if (header.IndexOf((byte)'\n') >= 0 || header.Length == Client.MostHeader)
-                AnswerHttp(client, memoryEnd);
-            return;
+            Span<byte> secret = stackalloc byte[Bytes32.Size];
+            Entropy.Next(secret);
+            NoiseHandshake handshake = NoiseHandshake.Start(all.Slice(0, ChannelHello.Size), preSharedKey, secret);
+            if (handshake.ReadFirst(all.Slice(ChannelHello.Size), default) && handshake.WriteSecond(default, answer.Slice(ChannelHello.Size)))
+                client->Channel = SecureChannel.OfResponder(ref handshake);
+            else
+                status = ChannelStatus.NotAuthenticated;
         }
-        if (header.Length < Upload.Size)
-            return;
-        UploadRefusal refusal = Upload.Parse(header, out uint length);
-        if (refusal == UploadRefusal.None && IsUploading())
-            refusal = UploadRefusal.Busy;
-        if (refusal != UploadRefusal.None)
+        ChannelHello.EmitAnswer(answer, status);
+        // A fresh connection's send ring has room for it.
+        Network.Stack->Send(client->Socket, status == ChannelStatus.Accepted ? answer : answer.Slice(0, ChannelHello.Size), Idle.Now);
+        if (status != ChannelStatus.Accepted)
         {
-            Refuse(client, refusal, refusal == UploadRefusal.BadLength ? Upload.MaxLoaderSize : 0);
-            return;
+            Leave(client);
+            return 1;
         }
-        loaderLength = length;
-        loaderReceived = 0;
-        client->State = ClientState.Loader;
-        client->FinalDeadline = Idle.Now + LoaderLimit;
-        client->Deadline = Idle.Now + LoaderPatience;
+        client->State = ClientState.Answered;
+        client->Deadline = Idle.Now + RecordPatience;
+        return 1;
     }
 
-    private static bool IsUploading()
+    private static int WaitForMore(Client* client) =>
+        (Network.Stack->GetReadiness(client->Socket) & (Readiness.PeerClosed | Readiness.HangUp | Readiness.Error)) != 0
+            ? SocketError.NotConnected : SocketError.WouldBlock;
+
+    /// <summary>A record that opens is the proof: its key is of this handshake.</summary>
+    private static int HearFirstRecord(Client* client)
     {
-        for (int i = 0; i < Clients; i++)
-            if (ClientAt(i)->State == ClientState.Loader)
+        int length = client->TakeRecord(scratch);
+        if (length <= 0)
+            return length;
+        if (Owner != null && (!MayBeReplaced || Idle.Now - Owner->Progress < OwnerPatience))
+        {
+            Refuse(client, UploadRefusal.Busy, 0);
+            return 1;
+        }
+        if (Owner != null)
+        {
+            Log.Line("a silent client gives way to another that has the key"u8);
+            Drop(Owner);
+        }
+        Owner = client;
+        MayBeReplaced = true;
+        client->State = ClientState.Owner;
+        client->Deadline = Idle.Now + RecordPatience;
+        headerReceived = 0;
+        loaderReceived = 0;
+        flags = 0;
+        Inbox.Put(new ReadOnlySpan<byte>(scratch + SecureChannel.LengthSize, length));
+        return 1;
+    }
+
+    /// <summary>Takes what the owner has sent of header and loader. True when there was anything.</summary>
+    /// <param name="done">It sent the whole loader, and the right one.</param>
+    private static bool StepOwner(in BootArguments arguments, out bool done)
+    {
+        done = false;
+        Client* owner = Owner;
+        if (Idle.Now >= owner->Deadline)
+        {
+            Log.Line("a client was too slow"u8);
+            Drop(owner);
+            return true;
+        }
+        int count = Inbox.Fill(owner);
+        if (count == SocketError.WouldBlock)
+            return false;
+        if (count <= 0)
+        {
+            Drop(owner);
+            return true;
+        }
+        owner->Deadline = Idle.Now + RecordPatience;
+        if (headerReceived < Upload.Size)
+        {
+            Span<byte> bytes = ((Span<byte>)header).Slice(0, Upload.Size);
+            headerReceived += Inbox.Take(bytes.Slice(headerReceived));
+            if (headerReceived < Upload.Size)
                 return true;
-        return false;
+            UploadRefusal refusal = Upload.Parse(bytes, out loaderLength, out flags);
+            if (refusal != UploadRefusal.None)
+            {
+                Refuse(owner, refusal, refusal == UploadRefusal.BadLength ? Upload.MaxLoaderSize : 0);
+                return true;
+            }
+        }
+        // SAFETY: loaderReceived <= loaderLength <= MaxLoaderSize, and the window is larger and nobody else's.
+        loaderReceived += (uint)Inbox.Take(new Span<byte>((byte*)Layout.LoaderWindow + loaderReceived, (int)(loaderLength - loaderReceived)));
+        done = loaderReceived == loaderLength && Verify(owner, arguments);
+        return true;
     }
 
     private static bool Verify(Client* client, in BootArguments arguments)
     {
-        byte* digest = stackalloc byte[Sha1.DigestSize];
-        Span<byte> hash = new(digest, Sha1.DigestSize);
+        Span<byte> hash = stackalloc byte[Sha1.DigestSize];
         Sha1.Hash(new ReadOnlySpan<byte>((byte*)Layout.LoaderWindow, (int)loaderLength), hash);
         fixed (byte* permitted = arguments.LoaderHash)
             if (!hash.SequenceEqual(new ReadOnlySpan<byte>(permitted, Sha1.DigestSize)))
@@ -204,37 +277,38 @@ internal static unsafe class UploadServer
 
     private static void Answer(Client* client, UploadRefusal refusal, ulong detail)
     {
-        byte* answer = stackalloc byte[UploadAnswer.Size];
-        UploadAnswer.Emit(new Span<byte>(answer, UploadAnswer.Size), UploadStage.Firmware, refusal, detail);
-        // A fresh connection's send ring has room for 16 bytes.
-        Network.Stack->Send(client->Socket, new ReadOnlySpan<byte>(answer, UploadAnswer.Size), Idle.Now);
+        Span<byte> answer = stackalloc byte[UploadAnswer.Size];
+        UploadAnswer.Emit(answer, UploadStage.Firmware, refusal, detail);
+        client->Answer(answer);
     }
 
-    private static void AnswerHttp(Client* client, ulong memoryEnd)
+    /// <summary>Takes the owner's connection back from a loader that refused what came: the refusal is to reach the client.</summary>
+    public static void Dismiss(Client* client)
     {
-        Network.Stack->Send(client->Socket,
-            "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nan empty domain, waiting for its loader on this port; MiB of memory: "u8, Idle.Now);
-        byte* digits = stackalloc byte[20];
-        int at = 20;
-        digits[--at] = (byte)'\n';
-        for (ulong left = memoryEnd >> 20; left != 0 || at == 19; left /= 10)
-            digits[--at] = (byte)('0' + left % 10);
-        Network.Stack->Send(client->Socket, new ReadOnlySpan<byte>(digits + at, 20 - at), Idle.Now);
-        Leave(client);
-    }
-
-    /// <summary>Takes a connection back from a loader that refused what came: the refusal is to reach the client.</summary>
-    public static void Dismiss(int socket)
-    {
-        Client* client = ClientAt(0);
-        client->Socket = socket;
-        Leave(client);
+        if (client == Owner)
+            Leave(client);
     }
 
     private static void Leave(Client* client)
     {
+        GiveUp(client);
         Network.Stack->Shutdown(client->Socket, Idle.Now);
         client->State = ClientState.Leaving;
         client->Deadline = Idle.Now + LeavingPatience;
+    }
+
+    private static void Drop(Client* client)
+    {
+        GiveUp(client);
+        Network.Stack->Abort(client->Socket, Idle.Now);
+        client->State = ClientState.None;
+    }
+
+    private static void GiveUp(Client* client)
+    {
+        if (client != Owner)
+            return;
+        Owner = null;
+        Lease.Renew();
     }
 }

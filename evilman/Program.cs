@@ -72,6 +72,7 @@ public static class Program
         root.Subcommands.Add(BootCommand.Create());
         root.Subcommands.Add(MoveCommand.Create());
         root.Subcommands.Add(EndCommand.Create());
+        root.Subcommands.Add(GuestKeyCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(LabCommand.CreateHolder());
         root.Subcommands.Add(LabCommand.CreateKeeper());

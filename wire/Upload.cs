@@ -3,37 +3,43 @@ using System;
 namespace Wire;
 
 /// <summary>
-/// What a client sends first to TCP port 1707 of a boot address (docs/protocols.md): this header, then the loader.
-/// Everything after the loader is the loader's own. A view over <see cref="Size"/> bytes.
+/// What a client sends first through the secure channel to TCP port 1707 of a boot address (docs/protocols.md): this header, then the
+/// loader. Everything after the loader is the loader's own. A view over <see cref="Size"/> bytes.
 /// </summary>
 public static class Upload
 {
     public const int Port = 1707;
     public const int Size = 16;
     public const uint Magic = 0x50555645; // "EVUP"
-    public const ushort Version = 1;
+    public const ushort Version = 2;
+
+    /// <summary>A flag: after the firmware's answer both directions go on without encryption.</summary>
+    public const uint Plain = 1;
 
     /// <summary>Half of the loader's window [0x300000, 0x400000); the rest is its stack and tables.</summary>
     public const uint MaxLoaderSize = 0x80000;
 
     /// <summary>Checks a header of exactly <see cref="Size"/> bytes.</summary>
-    public static UploadRefusal Parse(ReadOnlySpan<byte> header, out uint loaderLength)
+    public static UploadRefusal Parse(ReadOnlySpan<byte> header, out uint loaderLength, out uint flags)
     {
         loaderLength = 0;
-        if (header.Length != Size || Bytes.Le32(header, 0) != Magic || Bytes.Le16(header, 6) != 0 || Bytes.Le32(header, 12) != 0)
+        flags = 0;
+        if (header.Length != Size || Bytes.Le32(header, 0) != Magic || Bytes.Le16(header, 6) != 0 || (Bytes.Le32(header, 12) & ~Plain) != 0)
             return UploadRefusal.BadHeader;
         if (Bytes.Le16(header, 4) != Version)
             return UploadRefusal.UnknownVersion;
         loaderLength = Bytes.Le32(header, 8);
+        flags = Bytes.Le32(header, 12);
         return loaderLength is 0 or > MaxLoaderSize ? UploadRefusal.BadLength : UploadRefusal.None;
     }
 
-    public static void Emit(Span<byte> header, uint loaderLength)
+    public static void Emit(Span<byte> header, uint loaderLength, uint flags = 0)
     {
         header.Slice(0, Size).Clear();
         Bytes.PutLe32(header, 0, Magic);
         Bytes.PutLe16(header, 4, Version);
         Bytes.PutLe32(header, 8, loaderLength);
+        Bytes.PutLe32(header, 12, flags);
     }
 }
 
@@ -62,12 +68,13 @@ public static class UploadAnswer
 {
     public const int Size = 16;
     public const uint Magic = 0x41555645; // "EVUA"
+    public const ushort Version = 1;
 
     /// <param name="detail">The limit that was exceeded, otherwise 0.</param>
     public static void Emit(Span<byte> to, UploadStage stage, UploadRefusal refusal, ulong detail = 0)
     {
         Bytes.PutLe32(to, 0, Magic);
-        Bytes.PutLe16(to, 4, Upload.Version);
+        Bytes.PutLe16(to, 4, Version);
         to[6] = (byte)stage;
         to[7] = (byte)refusal;
         Bytes.PutLe64(to, 8, detail);
@@ -78,7 +85,7 @@ public static class UploadAnswer
         stage = 0;
         refusal = 0;
         detail = 0;
-        if (from.Length != Size || Bytes.Le32(from, 0) != Magic || Bytes.Le16(from, 4) != Upload.Version)
+        if (from.Length != Size || Bytes.Le32(from, 0) != Magic || Bytes.Le16(from, 4) != Version)
             return false;
         stage = (UploadStage)from[6];
         refusal = (UploadRefusal)from[7];

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.Net;
 using Evilman.Net;
@@ -20,8 +21,13 @@ internal static class BootCommand
         var append = new Option<string>("--append") { Description = "The guest's command line.", HelpName = "TEXT", DefaultValueFactory = _ => "" };
         var waitPort = Values.CountOption("--wait-port", "When the guest counts as up: a TCP port that must answer; 0 does not wait.", 80, 0, 65535);
         var timeout = Values.DurationOption("--timeout", "Patience with each step.", "30s");
+        var guestKeyOut = Values.FileOption("--guest-key-out", "Where to write the key that commands the guest; A.B.C.D.guest-key otherwise, of the guest's address.");
+        var noProbe = new Option<bool>("--no-probe") { Description = "Do not look first whether somebody has the machine's or the guest's address already." };
         var options = new TokenOptions();
-        var command = new Command("boot", "Starts a machine on a node and boots a guest in it.") { node, tokenFile, kernel, initramfs, append, waitPort, timeout };
+        var command = new Command("boot", "Starts a machine on a node and boots a guest in it.")
+        {
+            node, tokenFile, options.MachineKey, kernel, initramfs, append, waitPort, guestKeyOut, noProbe, timeout,
+        };
         options.AddTo(command);
         command.WithExamples("""
             evilman boot 10.0.0.1 --key-file node1.key --boot-address 10.0.0.101/24 --guest 10.0.0.50 \
@@ -33,34 +39,50 @@ internal static class BootCommand
             var loaderFile = result.GetValue(options.Loader) ?? throw Failure.Usage("--loader is missing: what the firmware shall start");
             var image = BootClient.Read(loaderFile, result.GetValue(kernel)!, result.GetValue(initramfs), result.GetValue(append)!);
             var to = result.GetValue(node)!;
-            var bytes = result.GetValue(tokenFile) is { } file ? BootClient.ReadFile(file) : options.Mint(result, to).Token;
+            var (bytes, machineKey) = options.TokenAndKey(result, result.GetValue(tokenFile), to);
             if (!BootToken.TryParse(bytes, out var token))
-                throw new Failure($"{result.GetValue(tokenFile)} is not a boot token");
+                throw new Failure("that is not a boot token");
             if (!token.Loader.SequenceEqual(Mint.LoaderHash(image.Loader)))
                 throw Failure.Usage($"the token permits another loader than {loaderFile}");
             var guest = token.GuestCount > 0 ? Mint.Address(token.Guest(0)) : null;
-            Run(to, bytes, image, guest, result.GetValue(waitPort), result.GetValue(timeout));
+            var guestKey = Mint.GuestKeyOf(machineKey);
+            if ((result.GetValue(guestKeyOut) ?? (guest is null ? null : GuestKeyName(guest))) is { } keyFile)
+            {
+                // Before anything is spent: a guest that nobody can command is not what was asked for.
+                Secret.Write(keyFile, MachineKeyFile.Text(guestKey), replace: true);
+                Say.Note($"the guest obeys who has {keyFile}");
+            }
+            Run(to, bytes, machineKey, image.With(guestKey), guest, !result.GetValue(noProbe), result.GetValue(waitPort), result.GetValue(timeout));
             return ExitCode.Done;
         });
         return command;
     }
 
-    static void Run(IPAddress node, byte[] token, BootImage image, IPAddress? guest, int waitPort, TimeSpan patience)
+    /// <summary>Where boot leaves the key of a guest, and move looks for it.</summary>
+    internal static string GuestKeyName(IPAddress guest) => $"{guest}.guest-key";
+
+    static void Run(IPAddress node, byte[] token, byte[] machineKey, BootImage image, IPAddress? guest, bool probe, int waitPort, TimeSpan patience)
     {
-        using (var echo = EchoSocket.Open())
+        var addresses = BootToken.TryParse(token, out var parsed) ? new List<IPAddress> { Mint.Address(parsed.BootAddress) } : [];
+        if (guest is not null)
+            addresses.Add(guest);
+        using var echo = EchoSocket.Open();
+        if (probe)
+            AddressProbe.DemandFree(echo, addresses);
+        var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
+        using var started = new StartedMachine(node, machineKey);
+        Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
+        var boot = addresses[0];
+        using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
         {
-            var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
-            Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
-        }
-        var boot = BootToken.TryParse(token, out var parsed) ? Mint.Address(parsed.BootAddress) : IPAddress.None;
-        using (var socket = BootClient.Connect(new IPEndPoint(boot, Upload.Port), patience))
-        {
-            Say.Step($"the firmware listens on {boot}:{Upload.Port}");
+            Say.Step($"the firmware on {boot}:{Upload.Port} has the machine's key");
             UploadBar.Show("loader, kernel and files uploaded", progress => BootClient.Upload(socket, image, progress, patience));
         }
-        if (guest is null || waitPort == 0)
-            return;
-        using (BootClient.Connect(new IPEndPoint(guest, waitPort), patience))
-            Say.Step($"the guest answers on {guest}:{waitPort}");
+        if (guest is not null && waitPort != 0)
+        {
+            using (BootClient.Connect(new IPEndPoint(guest, waitPort), patience))
+                Say.Step($"the guest answers on {guest}:{waitPort}");
+        }
+        started.Keep();
     }
 }

@@ -20,13 +20,14 @@ internal static class DemoCommand
         internal readonly Option<int> MaximumFreeze = Values.CountOption("--max-freeze", "The longest acceptable median freeze, in milliseconds.", 50, 1, 60_000);
         internal readonly Option<Duration> Patience = Values.DurationOption("--timeout", "Patience with each step.", "60s");
         internal readonly Option<string> OutFolder = new("--out") { Description = "Where to draw the chart.", HelpName = "FOLDER", DefaultValueFactory = _ => "out" };
+        internal readonly Option<bool> Plaintext = new("--plaintext") { Description = "Let the guest move unencrypted, to see what that costs." };
         internal readonly Option<string?> Rehearse = new("--rehearse") { Hidden = true };
 
         internal Options() => Rehearse.AcceptOnlyFromAmong(RehearsalStage.Faults);
 
         internal void AddTo(Command command)
         {
-            foreach (var option in (Option[])[Moves, Memory, MaximumFreeze, Patience, OutFolder, Rehearse])
+            foreach (var option in (Option[])[Moves, Memory, MaximumFreeze, Patience, OutFolder, Plaintext, Rehearse])
                 command.Options.Add(option);
         }
     }
@@ -55,6 +56,8 @@ internal static class DemoCommand
                 "--max-freeze", result.GetValue(options.MaximumFreeze).ToString(CultureInfo.InvariantCulture),
                 "--timeout", result.GetValue(options.Patience).ToString(),
                 "--out", Path.GetFullPath(result.GetValue(options.OutFolder)!)];
+            if (result.GetValue(options.Plaintext))
+                words.Add("--plaintext");
             if (rehearsal)
                 words.AddRange(["--rehearse", result.GetValue(options.Rehearse)!]);
             return LabLauncher.RunInside(plan, words);
@@ -77,7 +80,7 @@ internal static class DemoCommand
             Say.Title(plan.Rehearsal ? "A rehearsal: no nodes, no guest" : $"{plan.Nodes.Count} nodes and a client on one Ethernet");
             IStage stage = plan.Rehearsal
                 ? new RehearsalStage(result.GetValue(options.Rehearse) ?? "none")
-                : new LabStage(plan, result.GetValue(options.Memory), result.GetValue(options.Patience));
+                : new LabStage(plan, result.GetValue(options.Memory), result.GetValue(options.Patience), result.GetValue(options.Plaintext));
             var text = plan.Rehearsal ? 0 : Ring0.TextBytes(BootClient.ReadFile(plan.Packetd));
             var story = new DemoStory(stage, result.GetValue(options.Moves), result.GetValue(options.MaximumFreeze), result.GetValue(options.OutFolder)!);
             DemoResult outcome;

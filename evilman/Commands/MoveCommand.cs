@@ -6,6 +6,7 @@ using System.Threading;
 using Evilman.Demo;
 using Evilman.Net;
 using Evilman.Text;
+using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Commands;
@@ -19,8 +20,10 @@ internal static class MoveCommand
         var node = Values.Address("node", "The node it shall move to.");
         var tokenFile = Values.FileOption("--token", "Spend this boot token instead of minting one.");
         var timeout = Values.DurationOption("--timeout", "Patience with the whole move.", "60s");
+        var guestKeyFile = Values.FileOption("--guest-key", "The key that commands the guest; otherwise A.B.C.D.guest-key, of its address, as boot leaves it.");
+        var plaintext = new Option<bool>("--plaintext") { Description = "Send the guest's memory unencrypted: everybody on the way can read and change it." };
         var options = new TokenOptions();
-        var command = new Command("move", "Asks a guest to move itself to another node.") { guest, node, tokenFile, timeout };
+        var command = new Command("move", "Asks a guest to move itself to another node.") { guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, timeout };
         options.AddTo(command);
         command.WithExamples("""
             evilman move 10.0.0.50 10.0.0.2 --key-file node2.key --boot-address 10.0.0.121/24 --loader loader-checkpoint
@@ -28,22 +31,32 @@ internal static class MoveCommand
         command.SetAction(result =>
         {
             var to = result.GetValue(node)!;
-            var token = result.GetValue(tokenFile) is { } file ? BootClient.ReadFile(file) : options.Mint(result, to, result.GetValue(guest)).Token;
-            Move(result.GetValue(guest)!, to, token, result.GetValue(timeout));
+            var moved = result.GetValue(guest)!;
+            var guestKey = MachineKeyFile.Read(result.GetValue(guestKeyFile) ?? BootCommand.GuestKeyName(moved));
+            var (token, machineKey) = options.TokenAndKey(result, result.GetValue(tokenFile), to, moved);
+            if (!BootToken.TryParse(token, out var parsed))
+                throw new Failure("that is not a boot token");
+            var order = new MoveOrder(Tokens.Mint.Address(parsed.BootAddress), machineKey)
+            {
+                Flags = result.GetValue(plaintext) ? MoveFlags.Plaintext : MoveFlags.None,
+            };
+            if (result.GetValue(plaintext))
+                Say.Warn("not encrypted: everybody on the way can read and change the guest's memory");
+            Move(moved, guestKey, to, token, order, result.GetValue(timeout));
             return ExitCode.Done;
         });
         return command;
     }
 
-    static void Move(IPAddress guest, IPAddress node, byte[] token, TimeSpan patience)
+    static void Move(IPAddress guest, byte[] guestKey, IPAddress node, byte[] token, MoveOrder order, TimeSpan patience)
     {
-        if (!BootToken.TryParse(token, out var parsed))
-            throw new Failure("that is not a boot token");
-        var boot = Tokens.Mint.Address(parsed.BootAddress);
+        var boot = order.Destination;
         var start = Stopwatch.GetTimestamp();
         using (var echo = EchoSocket.Open())
-        {
             MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
+        using var started = new StartedMachine(node, order.MachineKey);
+        using (var echo = EchoSocket.Open())
+        {
             Say.Step($"{node} accepted the token; an empty machine starts at {boot}");
             while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
             {
@@ -52,31 +65,27 @@ internal static class MoveCommand
             }
         }
 
-        GuestControl.AskToMove(guest, boot);
-        var shown = 0;
-        while (true)
+        using var control = GuestControl.Move(guest, guestKey, order);
+        // From here on the guest may be there: a machine that it does not reach ends with its lease.
+        started.Keep();
+        Console.CancelKeyPress += (_, _) => Say.Complain("interrupted: the guest goes on moving");
+        for (var shown = 0; ; Thread.Sleep(20))
         {
-            Thread.Sleep(300);
-            string[] progress;
-            try
+            var ended = control.Ended;
+            var said = control.Lines;
+            for (; shown < said.Length; shown++)
+                Say.Note(said[shown]);
+            if (ended is 0)
             {
-                progress = GuestControl.Progress(guest);
-            }
-            catch (Failure) when (Stopwatch.GetElapsedTime(start) < patience)
-            {
-                continue; // it may be between two machines
-            }
-            for (; shown < progress.Length; shown++)
-                Say.Note(progress[shown]);
-            if (GuestControl.Ended(progress) is { } code)
-            {
-                if (code != 0)
-                    throw new Failure($"the guest stays where it is: {(progress.Length > 1 ? progress[^2] : "migrate ended")}");
                 Say.Step($"the guest is on {node}, {Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the token");
                 return;
             }
+            if (ended is not null)
+                throw new Failure($"the guest stays where it is: {said[^1]}");
+            if (control.Broken is { } why)
+                throw new Failure($"how the move ends is not known: {why}");
             if (Stopwatch.GetElapsedTime(start) > patience)
-                throw Failure.NoAnswer($"the move did not end within {patience.TotalSeconds:0} s: {(progress.Length == 0 ? "the guest says nothing" : progress[^1])}");
+                throw Failure.NoAnswer($"the move did not end within {patience.TotalSeconds:0} s: {(said.Length == 0 ? "the guest says nothing" : said[^1])}");
         }
     }
 }

@@ -46,6 +46,9 @@ internal sealed class TokenOptions
 
     readonly Option<Duration> lease = Values.DurationOption("--lease", "How long the machine waits for its loader before it ends itself.", "60s");
 
+    /// <summary>Only of commands that take a bought token.</summary>
+    internal Option<string?> MachineKey { get; } = Values.FileOption("--machine-key", "With --token: the key of the machine that it starts; otherwise it lies beside the token, with «.machine-key» after its name.");
+
     /// <summary>What the token allows to be loaded: hashed into it.</summary>
     internal Option<string?> Loader { get; } = Values.FileOption("--loader", "The only loader that the machine will start.");
 
@@ -62,6 +65,22 @@ internal sealed class TokenOptions
 
     /// <summary>Whether a chain is begun for the token, and none was given.</summary>
     internal bool BeginsChain(ParseResult result) => result.GetValue(chainFile) is null;
+
+    /// <summary>A token and the key of the machine that it will start: minted, or bought, which is a file of each.</summary>
+    /// <param name="tokenFile">The bought token, or null.</param>
+    internal (byte[] Token, byte[] MachineKey) TokenAndKey(ParseResult result, string? tokenFile, IPAddress node, IPAddress? standardGuest = null)
+    {
+        var machineKeyFile = result.GetValue(MachineKey);
+        if (tokenFile is null)
+        {
+            if (machineKeyFile is not null)
+                throw Failure.Usage("--machine-key belongs to --token: the key of a token that is minted here is derived from --key-file");
+            var (minted, _, key) = Mint(result, node, standardGuest);
+            return (minted, key);
+        }
+        // Beside the token, where mint puts it.
+        return (TokenFile.Read(tokenFile), MachineKeyFile.Read(machineKeyFile ?? tokenFile + ".machine-key"));
+    }
 
     /// <param name="standardGuest">The guest address to permit when the user names none.</param>
     internal (byte[] Token, Chain Chain, byte[] MachineKey) Mint(ParseResult result, IPAddress node, IPAddress? standardGuest = null)

@@ -14,12 +14,15 @@ using Wire;
 namespace Evilman.Demo;
 
 /// <summary>The real thing, from inside the client's namespace of a lab: tokens, magic pings, uploads, moves.</summary>
-internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience) : IStage
+/// <param name="plaintext">The guest's memory crosses the Ethernet as it is.</param>
+internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience, bool plaintext) : IStage
 {
     readonly int[] turns = new int[plan.Nodes.Count];
     readonly byte[] checkpointLoader = BootClient.ReadFile(Files.Image("loader-checkpoint", "run «make»"));
     int machine; // the process of the monitor that the guest runs in
-    string[] progress = [];
+    byte[] machineKey = []; // of the machine that was started last
+    byte[] guestKey = [];
+    GuestControl? control;
 
     public IPAddress Guest { get; } = IPAddress.Parse(LabPlan.GuestAddress);
 
@@ -41,12 +44,14 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         var image = BootClient.Read(Files.Image("loader-kernel", "run «make»"), Files.Image("guestos", "run «make»"),
             Files.Find("guest.cpio", "run «make»"), "");
         var boot = Inflate(0, image.Loader);
-        using (var socket = BootClient.Connect(new IPEndPoint(boot, Upload.Port), patience))
+        guestKey = Mint.GuestKeyOf(machineKey);
+        using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
         {
-            Say.Step($"its firmware listens on {boot}:{Upload.Port}");
-            UploadBar.Show("loader, kernel and files uploaded", report => BootClient.Upload(socket, image, report, patience));
+            Say.Step($"its firmware on {boot}:{Upload.Port} proves that it has the machine's key");
+            UploadBar.Show("loader, kernel and files uploaded, encrypted", report => BootClient.Upload(socket, image.With(guestKey), report, patience));
         }
         var start = Stopwatch.GetTimestamp();
+        using (BootClient.Connect(new IPEndPoint(Guest, MoveCommand.Port), patience))
         using (BootClient.Connect(new IPEndPoint(Guest, 80), patience))
             Say.Step($"the guest serves on {Guest}, {Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the upload");
     }
@@ -67,24 +72,17 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
 
         var bytesBefore = BytesTo(plan.Nodes[to]);
         var asked = Stopwatch.GetTimestamp();
-        GuestControl.AskToMove(Guest, boot);
-        progress = [];
-        var nextLook = TimeSpan.FromSeconds(1);
+        control?.Dispose();
+        control = GuestControl.Move(Guest, guestKey, new MoveOrder(boot, machineKey) { Flags = plaintext ? MoveFlags.Plaintext : MoveFlags.None });
         while (ProcessTable.Alive(source))
         {
             var elapsed = Stopwatch.GetElapsedTime(asked);
             if (broken() is { } why)
                 throw new Failure($"the move from {NameOf(from)} to {NameOf(to)} failed: {why}; node {NameOf(from)}: {Tool.LastLine(Log(plan.Nodes[from]))}; node {NameOf(to)}: {Tool.LastLine(Log(plan.Nodes[to]))}");
             if (elapsed > patience)
-                throw new Failure($"the guest did not leave {NameOf(from)} within {patience.TotalSeconds:0} s: {(progress.Length == 0 ? "it says nothing" : progress[^1])}");
-            if (elapsed > nextLook)
-            {
-                nextLook = elapsed + TimeSpan.FromSeconds(1);
-                Look();
-                // On the source migrate ends only when it failed; on the destination the source is gone in a moment.
-                if (GuestControl.Ended(progress) is > 0)
-                    throw new Failure($"the guest gave up moving to {NameOf(to)}: {(progress.Length > 1 ? progress[^2] : progress[^1])}");
-            }
+                throw new Failure($"the guest did not leave {NameOf(from)} within {patience.TotalSeconds:0} s: {(control.Lines is [.., var last] ? last : "it says nothing")}");
+            if (control.Ended is > 0)
+                throw new Failure($"the guest gave up moving to {NameOf(to)}: {control.Lines[^1]}");
             Thread.Sleep(2);
         }
         var done = Stopwatch.GetTimestamp();
@@ -95,8 +93,11 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
 
     public IReadOnlyList<string> Account()
     {
-        Look();
-        return progress;
+        // Its last word comes from the destination, in a moment.
+        var start = Stopwatch.GetTimestamp();
+        while (control is { Ended: null, Broken: null } && Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2))
+            Thread.Sleep(5);
+        return control?.Lines ?? [];
     }
 
     /// <summary>Bytes of all frames that the bridge has sent to a node (proc_net_dev: the ninth number of the link's line).</summary>
@@ -138,6 +139,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             MemoryBytes = memoryBytes,
             Loader = loader,
         }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(100));
+        machineKey = Mint.MachineKeyOf(token, Secret.ReadKey(plan.KeyFile(node)));
 
         var packetd = PacketdPid(node);
         var before = ProcessTable.Children(packetd);
@@ -158,18 +160,6 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         }
         Say.Step($"node {node.Letter} took a boot token in {Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}: an empty machine of {Quantity.Bytes(memoryBytes)} at {boot}");
         return boot;
-    }
-
-    void Look()
-    {
-        try
-        {
-            progress = GuestControl.Progress(Guest);
-        }
-        catch (Failure)
-        {
-            // The guest may be in the middle of its freeze; whoever waits for it has a patience of his own.
-        }
     }
 
     string Log(LabNode node) => File.Exists(plan.LogFile(node)) ? File.ReadAllText(plan.LogFile(node)) : "";

@@ -9,7 +9,11 @@ using Wire;
 namespace Evilman.Net;
 
 /// <summary>What is sent into an empty domain: a loader, and what loader/kernel makes a guest of.</summary>
-public sealed record BootImage(byte[] Loader, byte[] Kernel, byte[] Initramfs, string CommandLine);
+public sealed record BootImage(byte[] Loader, byte[] Kernel, byte[] Initramfs, string CommandLine)
+{
+    /// <summary>With the key that the guest will obey among its first files.</summary>
+    public BootImage With(ReadOnlySpan<byte> guestKey) => this with { Initramfs = GuestKeyArchive.Append(Initramfs, guestKey) };
+}
 
 /// <summary>The client's side of an upload to <c>cstrap</c> (thesis §8.2.1, steps 3 and 4; docs/protocols.md).</summary>
 public static class BootClient
@@ -38,8 +42,32 @@ public static class BootClient
         }
     }
 
+    /// <summary>
+    /// Connects to a machine's firmware and lets it prove that it has the machine's key, as this side does.
+    /// </summary>
+    public static SecureSocket Open(IPEndPoint to, ReadOnlySpan<byte> machineKey, TimeSpan patience) => Prove(Connect(to, patience), machineKey, patience);
+
+    /// <summary>The same over a connection that is there already.</summary>
+    public static SecureSocket Prove(Socket socket, ReadOnlySpan<byte> machineKey, TimeSpan patience)
+    {
+        socket.SendTimeout = socket.ReceiveTimeout = (int)patience.TotalMilliseconds;
+        var to = socket.RemoteEndPoint;
+        try
+        {
+            return SecureSocket.Connect(socket, Wire.Upload.Magic, Wire.Upload.Version, machineKey);
+        }
+        catch (ChannelException refused)
+        {
+            throw new Failure($"{to} is not the machine that the key is for: {refused.Message}");
+        }
+        catch (SocketException failure)
+        {
+            throw Failure.NoAnswer($"the machine at {to} does not finish the handshake: {failure.Message}");
+        }
+    }
+
     /// <summary>Sends loader and bundle; <paramref name="progress"/> hears (bytes sent, bytes in all).</summary>
-    public static void Upload(Socket socket, BootImage image, Action<long, long> progress, TimeSpan patience)
+    public static void Upload(SecureSocket socket, BootImage image, Action<long, long> progress, TimeSpan patience)
     {
         var commandLine = Encoding.ASCII.GetBytes(image.CommandLine);
         if (commandLine.Length > KernelBundle.MaxCommandLine)
@@ -57,7 +85,7 @@ public static class BootClient
         var bundle = new byte[KernelBundle.Size];
         KernelBundle.Emit(bundle, (uint)commandLine.Length, (uint)image.Kernel.Length, (uint)image.Initramfs.Length, hash);
 
-        socket.SendTimeout = socket.ReceiveTimeout = (int)patience.TotalMilliseconds;
+        socket.Socket.SendTimeout = socket.Socket.ReceiveTimeout = (int)patience.TotalMilliseconds;
         long sent = 0;
         var total = header.Length + image.Loader.Length + bundle.Length + (long)body.Length;
         try
@@ -73,7 +101,7 @@ public static class BootClient
         {
             throw Failure.NoAnswer($"the machine stopped taking the upload after {sent} of {total} bytes");
         }
-        catch (SocketException failure)
+        catch (Exception failure) when (failure is SocketException or ChannelException)
         {
             throw new Failure($"the connection broke after {sent} of {total} bytes: {failure.Message}");
         }
@@ -82,7 +110,8 @@ public static class BootClient
         {
             for (; bytes.Length > 0;)
             {
-                var count = socket.Send(bytes[..Math.Min(Chunk, bytes.Length)]);
+                var count = Math.Min(Chunk, bytes.Length);
+                socket.Send(bytes[..count]);
                 bytes = bytes[count..];
                 sent += count;
                 progress(sent, total);

@@ -99,6 +99,14 @@ public static class Mint
         return machineKey;
     }
 
+    /// <summary>The key that commands the guest whose first machine had this one: it can neither upload to a machine nor end one.</summary>
+    public static byte[] GuestKeyOf(ReadOnlySpan<byte> machineKey)
+    {
+        var key = new byte[MachineKey.Size];
+        MachineKey.GuestKey(machineKey, key);
+        return key;
+    }
+
     public static byte[] LoaderHash(ReadOnlySpan<byte> loader)
     {
         var hash = new byte[Sha1.DigestSize];

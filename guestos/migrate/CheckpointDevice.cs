@@ -63,7 +63,7 @@ public static unsafe class CheckpointDevice
         {
             long result = Prepare(state, done > 0);
             if (result <= 0)
-                return result < 0 && done == 0 ? result : (long)done;
+                return result == Errno.Canceled || (result < 0 && done == 0) ? result : (long)done; // in the copy, what came before the fork is of no use
             ReadOnlySpan<byte> piece = state->RunLength > 0
                 ? new(state->Run, state->RunLength)
                 : new(PageCleaner.ContentOf(state, state->Page) + state->PageOffset, CheckpointRecord.PageSize - state->PageOffset);

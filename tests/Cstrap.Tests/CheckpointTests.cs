@@ -59,9 +59,9 @@ public sealed class CheckpointTests
 
         void Refused(CheckpointRefusal reason, ulong detail, byte[] stream)
         {
-            using Socket socket = machine.UploadLoader(Loader);
+            using SecureSocket socket = machine.UploadLoader(Loader);
             socket.Send(stream);
-            socket.Shutdown(SocketShutdown.Send);
+            socket.Socket.Shutdown(SocketShutdown.Send);
             Assert.Equal((HandOverKind.Refused, reason, detail), Client.Verdict(socket));
         }
     }
@@ -71,27 +71,27 @@ public sealed class CheckpointTests
     {
         using var machine = new Machine(monitor, Loader);
         byte[] good = new CheckpointStream().Recovery().End();
-        using (Socket gone = machine.UploadLoader(Loader))
+        using (SecureSocket gone = machine.UploadLoader(Loader))
         {
             gone.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(gone).Kind);
-            gone.LingerState = new LingerOption(true, 0);
+            gone.Socket.LingerState = new LingerOption(true, 0);
         }
-        using (Socket left = machine.UploadLoader(Loader))
+        using (SecureSocket left = machine.UploadLoader(Loader))
         {
             left.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(left).Kind);
-            left.Shutdown(SocketShutdown.Send);
+            left.Socket.Shutdown(SocketShutdown.Send);
             Assert.Equal((HandOverKind.Refused, CheckpointRefusal.Truncated, 0ul), Client.Verdict(left));
         }
-        using (Socket wrong = machine.UploadLoader(Loader))
+        using (SecureSocket wrong = machine.UploadLoader(Loader))
         {
             wrong.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(wrong).Kind);
             wrong.Send(Client.Record(HandOverKind.Running));
             Assert.Equal((HandOverKind.Refused, CheckpointRefusal.BadRecord, 0ul), Client.Verdict(wrong));
         }
-        using (Socket late = machine.UploadLoader(Loader))
+        using (SecureSocket late = machine.UploadLoader(Loader))
         {
             late.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(late).Kind);
@@ -147,7 +147,7 @@ public sealed class CheckpointTests
     public void A_large_machine_is_verified_too(string monitor)
     {
         using var machine = new Machine(monitor, Loader, memory: 512);
-        using (Socket socket = machine.UploadLoader(Loader))
+        using (SecureSocket socket = machine.UploadLoader(Loader))
         {
             socket.Send(new CheckpointStream(frames: 131072).Recovery().Zero(131071).End(damage: 1));
             Assert.Equal((HandOverKind.Refused, CheckpointRefusal.WrongHash, 2ul), Client.Verdict(socket));
@@ -157,7 +157,7 @@ public sealed class CheckpointTests
 
     private static string Arrive(Machine machine, byte[] stream, params byte[] late)
     {
-        using Socket socket = machine.UploadLoader(Loader);
+        using SecureSocket socket = machine.UploadLoader(Loader);
         socket.Send(stream);
         Assert.Equal((HandOverKind.Verified, CheckpointRefusal.None, 0ul), Client.Verdict(socket));
         socket.Send([.. late, .. Client.Record(HandOverKind.Commit)]);

@@ -10,10 +10,42 @@ namespace Cstrap.Tests;
 /// <summary>What a client of an empty domain sends and reads.</summary>
 internal static class Client
 {
-    public static byte[] Upload(byte[] loader)
+    /// <summary>The key of every machine of these tests.</summary>
+    public static readonly byte[] Key = SHA1.HashData("a machine's key"u8);
+
+    /// <summary>What a client of the upload port says first.</summary>
+    public static SecureSocket Open(Socket socket, byte[]? key = null) => SecureSocket.Connect(socket, Wire.Upload.Magic, Wire.Upload.Version, key ?? Key);
+
+    /// <summary>Hello and first message of a handshake that nobody goes on with.</summary>
+    public static byte[] Hello(byte[] key)
+    {
+        byte[] hello = new byte[ChannelHello.MessageSize], preShared = new byte[32];
+        SecureChannel.PreSharedKey(key, preShared);
+        ChannelHello.Emit(hello, Wire.Upload.Magic, Wire.Upload.Version);
+        NoiseHandshake.Start(hello.AsSpan(0, ChannelHello.Size), preShared, RandomNumberGenerator.GetBytes(32)).WriteFirst(default, hello.AsSpan(ChannelHello.Size));
+        return hello;
+    }
+
+    /// <summary>What comes before the other side closes the connection; nothing when it resets it.</summary>
+    public static byte[] ReadRaw(Socket socket, int count)
+    {
+        byte[] buffer = new byte[count];
+        int have = 0;
+        try
+        {
+            while (have < count && socket.Receive(buffer, have, count - have, SocketFlags.None) is var got and > 0)
+                have += got;
+        }
+        catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
+        {
+        }
+        return buffer[..have];
+    }
+
+    public static byte[] Upload(byte[] loader, uint flags = 0)
     {
         byte[] all = new byte[Wire.Upload.Size + loader.Length];
-        Wire.Upload.Emit(all, (uint)loader.Length);
+        Wire.Upload.Emit(all, (uint)loader.Length, flags);
         loader.CopyTo(all, Wire.Upload.Size);
         return all;
     }
@@ -27,13 +59,13 @@ internal static class Client
     }
 
     /// <summary>Exactly so many bytes, or fewer when the stream ends first.</summary>
-    public static byte[] Read(Socket socket, int count)
+    public static byte[] Read(SecureSocket socket, int count)
     {
         byte[] buffer = new byte[count];
         int have = 0;
         while (have < count)
         {
-            int got = socket.Receive(buffer, have, count - have, SocketFlags.None);
+            int got = socket.Receive(buffer.AsSpan(have));
             if (got == 0)
                 break;
             have += got;
@@ -41,14 +73,14 @@ internal static class Client
         return buffer[..have];
     }
 
-    public static (UploadStage, UploadRefusal, ulong) Answer(Socket socket)
+    public static (UploadStage, UploadRefusal, ulong) Answer(SecureSocket socket)
     {
         byte[] answer = Read(socket, UploadAnswer.Size);
         Assert.True(UploadAnswer.TryParse(answer, out UploadStage stage, out UploadRefusal refusal, out ulong detail), $"no answer but {answer.Length} bytes");
         return (stage, refusal, detail);
     }
 
-    public static (HandOverKind Kind, CheckpointRefusal Reason, ulong Detail) Verdict(Socket socket)
+    public static (HandOverKind Kind, CheckpointRefusal Reason, ulong Detail) Verdict(SecureSocket socket)
     {
         byte[] record = Read(socket, HandOver.Size);
         Assert.True(HandOver.TryParse(record, out HandOverKind kind, out CheckpointRefusal reason, out ulong detail), $"no hand-over record but {record.Length} bytes");

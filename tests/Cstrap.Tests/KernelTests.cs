@@ -18,7 +18,7 @@ public sealed class KernelTests
         using var machine = new Machine(monitor, Loader);
         byte[] files = new byte[1_234_567];
         new Random(1).NextBytes(files);
-        using Socket socket = machine.UploadLoader(Loader);
+        using SecureSocket socket = machine.UploadLoader(Loader);
         socket.Send(Client.Bundle("quiet answer=42", Guest, files));
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
         uint sum = 0;
@@ -62,16 +62,16 @@ public sealed class KernelTests
         Expect(UploadRefusal.BadKernel, 0, Kernel(With64(Guest, 64 + 40, 62 << 20))); // over itself
         Expect(UploadRefusal.BadKernel, 0, Kernel(WithoutNote(Guest)));
 
-        using Socket last = machine.UploadLoader(Loader);
+        using SecureSocket last = machine.UploadLoader(Loader);
         last.Send(good);
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(last));
         machine.Await("guest: ");
 
         void Expect(UploadRefusal refusal, ulong detail, byte[] bundle)
         {
-            using Socket socket = machine.UploadLoader(Loader);
+            using SecureSocket socket = machine.UploadLoader(Loader);
             socket.Send(bundle);
-            socket.Shutdown(SocketShutdown.Send);
+            socket.Socket.Shutdown(SocketShutdown.Send);
             Assert.Equal((UploadStage.KernelLoader, refusal, detail), Client.Answer(socket));
         }
     }

@@ -18,21 +18,30 @@ internal sealed class Machine : IDisposable
     private readonly bool ownsSpace;
     private readonly Process process;
     private readonly StringBuilder console = new();
+    private readonly string keyFile = Path.GetTempFileName();
 
     /// <param name="loader">The image whose hash the boot token would carry.</param>
-    public Machine(string monitor, byte[] loader, int memory = 64) : this(new Space(), monitor, loader, memory) => ownsSpace = true;
+    /// <param name="lease">Seconds, 0 for none.</param>
+    /// <param name="module">What stands in the first module; otherwise the tests' key.</param>
+    public Machine(string monitor, byte[] loader, int memory = 64, int lease = 0, byte[]? module = null)
+        : this(new Space(), monitor, loader, memory, lease: lease, module: module) => ownsSpace = true;
 
-    public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot, string guests = "10.0.0.3")
+    public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot, string guests = "10.0.0.3", int lease = 0, byte[]? module = null)
     {
         this.space = space;
         Boot = boot;
         string tap = space.AddTap(), mac = "02:45:" + string.Join(':', boot.Split('.').Select(octet => int.Parse(octet).ToString("x2")));
         string append = $"evilman.boot={boot}/24 evilman.gateway=10.0.0.1 evilman.loader={Convert.ToHexStringLower(SHA1.HashData(loader))} evilman.guests={guests}";
+        if (lease > 0)
+            append += $" evilman.lease={lease}";
+        byte[] keyModule = new byte[KeyModule.Size];
+        KeyModule.Emit(keyModule, Client.Key);
+        File.WriteAllBytes(keyFile, module ?? keyModule);
         string[] command = monitor == "domain"
-            ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--memory", $"{memory}", "--tap", tap,
+            ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--initrd", keyFile, "--memory", $"{memory}", "--tap", tap,
                "--mac", mac, "--append", append]
             : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-smp", "1,maxcpus=2", "-nodefaults", "-no-user-config",
-               "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Image("cstrap"), "-append", append,
+               "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Image("cstrap"), "-initrd", keyFile, "-append", append,
                "-netdev", $"tap,id=n,ifname={tap},script=no,downscript=no", "-device", $"virtio-net-device,netdev=n,mac={mac}",
                "-object", "rng-random,filename=/dev/urandom,id=r", "-device", "virtio-rng-device,rng=r"];
         Assert.True(monitor != "domain" || File.Exists(command[0]), $"{command[0]} is not built: make programs");
@@ -44,7 +53,8 @@ internal sealed class Machine : IDisposable
         process.ErrorDataReceived += Note;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        Await("an empty domain at");
+        if (module == null)
+            Await("an empty domain at");
     }
 
     public Space Space => space;
@@ -106,10 +116,10 @@ internal sealed class Machine : IDisposable
     }
 
     /// <summary>A connection whose loader was accepted.</summary>
-    public Socket UploadLoader(byte[] loader)
+    public SecureSocket UploadLoader(byte[] loader, uint flags = 0)
     {
-        Socket socket = space.Connect(address: Boot);
-        socket.Send(Client.Upload(loader));
+        SecureSocket socket = Client.Open(space.Connect(address: Boot));
+        socket.Send(Client.Upload(loader, flags));
         Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Client.Answer(socket));
         return socket;
     }
@@ -120,6 +130,7 @@ internal sealed class Machine : IDisposable
             process.Kill();
         process.WaitForExit();
         process.Dispose();
+        File.Delete(keyFile);
         if (ownsSpace)
             space.Dispose();
     }

@@ -1,7 +1,7 @@
 using System;
 using System.Diagnostics;
+using System.Linq;
 using System.Net.Sockets;
-using System.Text;
 using System.Threading;
 using Wire;
 using Xunit;
@@ -11,44 +11,32 @@ namespace Cstrap.Tests;
 /// <summary>The firmware's TCP server: whatever a client sends, the next one finds an empty domain that waits.</summary>
 public sealed class UploadTests
 {
-    private static readonly byte[] Loader = Machine.Bytes("loader-kernel");
+    private static readonly byte[] Loader = Machine.Bytes("loader-kernel"), Guest = Machine.Bytes("hello-guest");
+    private static readonly byte[] WrongKey = new byte[20];
 
     [RootTheory, Monitors]
-    public void Answers_ping_and_says_over_http_what_it_is(string monitor)
+    public void Answers_ping_and_refuses_with_the_reason_and_goes_on(string monitor)
     {
         using var machine = new Machine(monitor, Loader);
         Assert.Contains(" 3 received", machine.Space.InSpace("ping", "-c3", "-i0.1", "-W2", Space.Boot), StringComparison.Ordinal);
         Assert.Contains(" 2 received", machine.Space.InSpace("ping", "-c2", "-i0.1", "-W2", "-s1472", Space.Boot), StringComparison.Ordinal);
-        using Socket socket = machine.Space.Connect();
-        socket.Send("GET / HTTP/1.0\r\nHost: x\r\n\r\n"u8);
-        string page = Encoding.ASCII.GetString(Client.Read(socket, 1000));
-        Assert.StartsWith("HTTP/1.0 200 OK\r\n", page, StringComparison.Ordinal);
-        Assert.EndsWith("MiB of memory: 64\n", page, StringComparison.Ordinal);
-    }
-
-    [RootTheory, Monitors]
-    public void Refuses_with_the_reason_and_goes_on(string monitor)
-    {
-        using var machine = new Machine(monitor, Loader);
         Expect(UploadRefusal.WrongHash, 0, Client.Upload([.. Loader[..^1], (byte)(Loader[^1] ^ 1)]));
         Expect(UploadRefusal.WrongHash, 0, Client.Upload(Loader[..^1]));
         Expect(UploadRefusal.BadHeader, 0, new byte[16]);
-        Expect(UploadRefusal.BadHeader, 0, "POST / HTTP/1.1\r\n\r\n"u8.ToArray());
-        byte[] version = Client.Upload(Loader), reserved = Client.Upload(Loader), empty = Client.Upload([]), large = Client.Upload(new byte[Upload.MaxLoaderSize + 1]);
-        version[4] = 2;
-        reserved[12] = 1;
+        byte[] version = Client.Upload(Loader), reserved = Client.Upload(Loader, 2), empty = Client.Upload([]), large = Client.Upload(new byte[Upload.MaxLoaderSize + 1]);
+        version[4] = 3;
         Expect(UploadRefusal.UnknownVersion, 0, version);
         Expect(UploadRefusal.BadHeader, 0, reserved);
         Expect(UploadRefusal.BadLength, Upload.MaxLoaderSize, empty);
         Expect(UploadRefusal.BadLength, Upload.MaxLoaderSize, large);
         // The largest loader that is allowed is taken, and then found to be another.
         Expect(UploadRefusal.WrongHash, 0, Client.Upload(new byte[Upload.MaxLoaderSize]));
-        using Socket last = machine.UploadLoader(Loader);
+        using SecureSocket last = machine.UploadLoader(Loader);
         Assert.False(machine.HasEnded(0));
 
         void Expect(UploadRefusal refusal, ulong detail, byte[] bytes)
         {
-            using Socket socket = machine.Space.Connect();
+            using SecureSocket socket = Client.Open(machine.Space.Connect());
             socket.Send(bytes);
             Assert.Equal((UploadStage.Firmware, refusal, detail), Client.Answer(socket));
             Assert.Empty(Client.Read(socket, 1));
@@ -56,43 +44,194 @@ public sealed class UploadTests
     }
 
     [RootTheory, Monitors]
-    public void One_upload_at_a_time_and_a_broken_one_frees_the_place(string monitor)
+    public void Who_does_not_have_the_key_is_told_so_and_nothing_else(string monitor)
     {
         using var machine = new Machine(monitor, Loader);
-        byte[] upload = Client.Upload(Loader);
-        using (Socket first = machine.Space.Connect(), second = machine.Space.Connect())
+        Assert.Equal(ChannelStatus.NotAuthenticated, Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), WrongKey)).Status);
+        Told(ChannelStatus.NotAuthenticated, Client.Hello(WrongKey));
+        Told(ChannelStatus.BadHello, "GET / HTTP/1.0\r\n\r\n"u8.ToArray());
+        Told(ChannelStatus.BadHello, Client.Upload(Loader)[..8].Select((b, i) => i == 6 ? (byte)1 : b).ToArray());
+        Told(ChannelStatus.UnknownVersion, Client.Upload(Loader)[..8].Select((b, i) => i == 4 ? (byte)1 : b).ToArray());
+        // Every bit of a good first message, flipped.
+        byte[] hello = Client.Hello(Client.Key);
+        for (int bit = 0; bit < 8 * hello.Length; bit += 7)
         {
-            first.Send(upload, 3000, SocketFlags.None);
-            Thread.Sleep(100);
-            second.Send(upload);
-            Assert.Equal((UploadStage.Firmware, UploadRefusal.Busy, 0ul), Client.Answer(second));
+            byte[] flipped = (byte[])hello.Clone();
+            flipped[bit / 8] ^= (byte)(1 << bit % 8);
+            Told(null, flipped);
         }
-        // The first one has gone in the middle: by FIN here, by reset below.
-        using (Socket third = machine.Space.Connect())
+        Assert.DoesNotContain("loader", machine.Console, StringComparison.Ordinal);
+        using SecureSocket last = machine.UploadLoader(Loader);
+
+        void Told(ChannelStatus? status, byte[] bytes)
         {
-            third.Send(upload, 5000, SocketFlags.None);
-            third.LingerState = new LingerOption(true, 0);
+            using Socket socket = machine.Space.Connect();
+            socket.Send(bytes);
+            byte[] answer = Client.ReadRaw(socket, 100);
+            Assert.True(ChannelHello.TryParseAnswer(answer, out var told), $"{answer.Length} bytes of answer");
+            Assert.NotEqual(ChannelStatus.Accepted, told);
+            if (status is { } right)
+                Assert.Equal(right, told);
         }
-        Thread.Sleep(100);
-        using Socket last = machine.UploadLoader(Loader);
     }
 
     [RootTheory, Monitors]
-    public void Silent_clients_lose_their_place_to_those_who_speak(string monitor)
+    public void A_repeated_handshake_is_answered_and_believed_nothing(string monitor)
     {
         using var machine = new Machine(monitor, Loader);
-        Socket[] silent = new Socket[4];
-        for (int i = 0; i < silent.Length; i++)
+        // What somebody on the wire saw: a customer's first message and his first record.
+        byte[] hello = Client.Hello(Client.Key), record = new byte[400];
+        Random.Shared.NextBytes(record);
+        record[0] = 398 - 256;
+        record[1] = 1;
+        for (int round = 0; round < 3; round++)
         {
-            silent[i] = machine.Space.Connect();
-            silent[i].Send(new byte[3]);
+            using Socket replayed = machine.Space.Connect();
+            replayed.Send(hello);
+            byte[] answer = new byte[ChannelHello.MessageSize];
+            for (int have = 0; have < answer.Length;)
+                have += replayed.Receive(answer, have, answer.Length - have, SocketFlags.None);
+            Assert.True(ChannelHello.TryParseAnswer(answer.AsSpan(0, 8), out var status));
+            Assert.Equal(ChannelStatus.Accepted, status);
+            replayed.Send(record);
+            Assert.Empty(Client.ReadRaw(replayed, 1));
         }
-        // All places are taken by clients that say nothing: within the time for a header they are free again.
-        var clock = Stopwatch.StartNew();
-        using Socket last = machine.UploadLoader(Loader);
-        Assert.InRange(clock.ElapsedMilliseconds, 0, 9000);
-        foreach (Socket socket in silent)
+        // The customer is not kept waiting by replays that stay.
+        Socket[] idle = [.. Enumerable.Range(0, 8).Select(_ => machine.Space.Connect())];
+        foreach (Socket socket in idle[3..]) // the others have lost their places already
+            socket.Send(hello);
+        using SecureSocket last = machine.UploadLoader(Loader);
+        foreach (Socket socket in idle)
             socket.Dispose();
+    }
+
+    [RootTheory, Monitors]
+    public void A_bit_flipped_anywhere_in_an_upload_ends_it_and_starts_nothing(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        Random random = new(1);
+        byte[] bytes = [.. Client.Upload(Loader), .. Client.Bundle("", Guest, [])];
+        for (int round = 0; round < 12; round++)
+        {
+            using Socket socket = machine.Space.Connect();
+            using var proxy = new FlippingPipe(socket, random.Next(8 * 56, 8 * bytes.Length));
+            try
+            {
+                using SecureSocket secure = Client.Open(proxy.Near);
+                secure.Send(bytes);
+                // At most the answer to the loader, when the bit was behind it.
+                Assert.InRange(Client.Read(secure, 2 * UploadAnswer.Size).Length, 0, UploadAnswer.Size);
+            }
+            catch (System.IO.IOException)
+            {
+            }
+            catch (SocketException)
+            {
+            }
+        }
+        Assert.DoesNotContain("starting the kernel", machine.Console, StringComparison.Ordinal);
+        using SecureSocket last = machine.UploadLoader(Loader);
+        last.Send(Client.Bundle("", Guest, []));
+        Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(last));
+        machine.Await("guest: ");
+    }
+
+    [RootTheory, Monitors]
+    public void A_customer_gets_in_at_once_among_many_strangers_who_are_silent_or_slow(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        Socket[] strangers = [.. Enumerable.Range(0, 24).Select(i =>
+        {
+            Socket socket = machine.Space.Connect();
+            socket.Send(i % 2 == 0 ? new byte[3] : Client.Hello(Client.Key)[..(1 + i)]);
+            return socket;
+        })];
+        var clock = Stopwatch.StartNew();
+        using SecureSocket customer = machine.UploadLoader(Loader);
+        Assert.InRange(clock.ElapsedMilliseconds, 0, 3000);
+        // The owner's place is nobody's who has no key, however many they are and whatever they send meanwhile.
+        for (int round = 0; round < 3; round++)
+        {
+            for (int i = 0; i < strangers.Length; i++)
+            {
+                strangers[i].Dispose();
+                strangers[i] = machine.Space.Connect();
+                strangers[i].Send(i % 3 == 0 ? Client.Hello(WrongKey) : new byte[1]);
+            }
+        }
+        customer.Send(Client.Bundle("", Guest, []));
+        Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(customer));
+        machine.Await("guest: ");
+        foreach (Socket socket in strangers)
+            socket.Dispose();
+    }
+
+    [RootTheory, Monitors]
+    public void One_byte_every_four_seconds_keeps_a_place_for_five(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        using Socket slow = machine.Space.Connect();
+        byte[] hello = Client.Hello(Client.Key);
+        slow.Send(hello, 1, SocketFlags.None);
+        Thread.Sleep(4000);
+        slow.Send(hello, 1, 1, SocketFlags.None);
+        using (SecureSocket other = machine.UploadLoader(Loader))
+            Assert.Equal(0, other.Socket.Available);
+        Thread.Sleep(1500);
+        Assert.Empty(Client.ReadRaw(slow, 1));
+    }
+
+    [RootTheory, Monitors]
+    public void A_customer_who_comes_again_takes_over_from_himself_when_he_was_silent(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        byte[] upload = Client.Upload(Loader);
+        // In the loader's upload.
+        using SecureSocket first = Client.Open(machine.Space.Connect());
+        first.Send(upload.AsSpan(0, 3000));
+        using (SecureSocket second = Client.Open(machine.Space.Connect()))
+        {
+            second.Send(upload.AsSpan(0, 16));
+            Assert.Equal((UploadStage.Firmware, UploadRefusal.Busy, 0ul), Client.Answer(second));
+        }
+        Thread.Sleep(2200);
+        using SecureSocket third = machine.UploadLoader(Loader);
+        Assert.Equal(0, Poll(first));
+        // In what the loader waits for.
+        Thread.Sleep(2200);
+        using SecureSocket fourth = machine.UploadLoader(Loader);
+        fourth.Send(Client.Bundle("", Guest, []));
+        Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(fourth));
+        machine.Await("guest: ");
+
+        static int Poll(SecureSocket socket)
+        {
+            try
+            {
+                return socket.Receive(new byte[1]);
+            }
+            catch (SocketException)
+            {
+                return 0;
+            }
+        }
+    }
+
+    [RootTheory, Monitors]
+    public void A_broken_upload_frees_the_place(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        byte[] upload = Client.Upload(Loader);
+        using (SecureSocket gone = Client.Open(machine.Space.Connect()))
+            gone.Send(upload.AsSpan(0, 3000));
+        using (SecureSocket reset = Client.Open(machine.Space.Connect()))
+        {
+            Thread.Sleep(100);
+            reset.Send(upload.AsSpan(0, 5000));
+            reset.Socket.LingerState = new LingerOption(true, 0);
+        }
+        Thread.Sleep(100);
+        using SecureSocket last = machine.UploadLoader(Loader);
     }
 
     [RootTheory, Monitors]
@@ -100,14 +239,52 @@ public sealed class UploadTests
     {
         using var machine = new Machine(monitor, Loader);
         byte[] upload = Client.Upload(Loader);
-        using Socket socket = machine.Space.Connect();
+        using SecureSocket socket = Client.Open(machine.Space.Connect());
         for (int at = 0; at < upload.Length; at += 97)
         {
-            socket.Send(upload, at, Math.Min(97, upload.Length - at), SocketFlags.None);
+            socket.Send(upload.AsSpan(at, Math.Min(97, upload.Length - at)));
             if (at < 970)
                 Thread.Sleep(20);
         }
         Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Client.Answer(socket));
+    }
+
+    [RootTheory, Monitors]
+    public void What_follows_the_loader_goes_in_plain_when_the_client_asks_for_it(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        using SecureSocket socket = machine.UploadLoader(Loader, Upload.Plain);
+        socket.GoPlain();
+        socket.Send(Client.Bundle("", Guest, new byte[300_000]));
+        Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
+        machine.Await("guest: ");
+    }
+
+    [RootTheory, Monitors]
+    public void A_machine_that_nobody_wants_ends_when_its_lease_does(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader, lease: 3);
+        var clock = Stopwatch.StartNew();
+        // Strangers do not renew it, a customer does when he is lost.
+        Thread.Sleep(1500);
+        Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), WrongKey));
+        using (SecureSocket customer = machine.UploadLoader(Loader))
+            Thread.Sleep(2500);
+        Assert.False(machine.HasEnded(500), "it ended while a customer was there");
+        Assert.True(machine.HasEnded(5000), "nobody wants it and it stays");
+        Assert.InRange(clock.ElapsedMilliseconds, 6500, 9500);
+        Assert.Contains("nobody came with the machine's key in time", machine.Console, StringComparison.Ordinal);
+    }
+
+    [RootTheory, Monitors]
+    public void Without_a_key_the_firmware_says_so_and_ends(string monitor)
+    {
+        byte[] module = new byte[KeyModule.Size];
+        KeyModule.Emit(module, Client.Key);
+        module[4] = 2;
+        using var machine = new Machine(monitor, Loader, module: module);
+        machine.Await("no machine key");
+        Assert.True(machine.HasEnded(5000));
     }
 
     [RootTheory, Monitors]

@@ -22,7 +22,7 @@ namespace Endtoend.Tests;
 public sealed class ClusterCollection : ICollectionFixture<Cluster>;
 
 /// <summary>An empty machine on a node: what it was ordered as, and the process that it is.</summary>
-public sealed record Machine(LabNode Node, IPAddress Boot, int Process);
+public sealed record Machine(LabNode Node, IPAddress Boot, int Process, byte[] Key);
 
 /// <summary>
 /// The published programs in a lab of their own: two nodes, a client, a guest that serves echo and HTTP. Needs what «make» builds, and
@@ -75,6 +75,9 @@ public sealed class Cluster : IDisposable
     /// <summary>Where the guest is.</summary>
     public Machine Home { get; private set; } = null!;
 
+    /// <summary>The key that the guest obeys.</summary>
+    public byte[] GuestKey { get; private set; } = [];
+
     /// <summary>The echo connection that has been open since the guest booted.</summary>
     public LongConnection Connection { get; private set; } = null!;
 
@@ -83,9 +86,11 @@ public sealed class Cluster : IDisposable
         var image = BootClient.Read(Path.Combine(s_tree, "out/images/loader-kernel"), Path.Combine(s_tree, "out/images/guestos"),
             Path.Combine(s_tree, "out/guest.cpio"), "");
         Home = Order(plan.Nodes[0], image.Loader);
-        using (var socket = Connect(Home.Boot, Upload.Port))
-            BootClient.Upload(socket, image, (_, _) => { }, Patience);
+        GuestKey = Mint.GuestKeyOf(Home.Key);
+        using (var socket = BootClient.Prove(Connect(Home.Boot, Upload.Port), Home.Key, Patience))
+            BootClient.Upload(socket, image.With(GuestKey), (_, _) => { }, Patience);
         Connect(Guest, 80).Dispose();
+        Connect(Guest, MoveCommand.Port).Dispose();
         Connection = new LongConnection(Connect(Guest, 7));
     }
 
@@ -151,12 +156,16 @@ public sealed class Cluster : IDisposable
     // ---- the client ----
 
     /// <summary>Does something in the client's network namespace.</summary>
-    public T AtClient<T>(Func<T> action)
+    public T AtClient<T>(Func<T> action) => inside ? action() : At("client", action);
+
+    /// <summary>Does something in the bridge's network namespace.</summary>
+    public T AtBridge<T>(Func<T> action) => At("lan", action);
+
+    private T At<T>(string part, Func<T> action)
     {
-        if (inside)
-            return action();
+        var root = inside ? "" : $"/proc/{ProcessTable.FirstChild(LabStore.Holder(plan.Directory))}/root";
         T result = default!;
-        NetworkNamespace.Run($"/proc/{ProcessTable.FirstChild(LabStore.Holder(plan.Directory))}/root{plan.NamespacePath("client")}", () => result = action());
+        NetworkNamespace.Run(root + plan.NamespacePath(part), () => result = action());
         return result;
     }
 
@@ -168,7 +177,9 @@ public sealed class Cluster : IDisposable
 
     public LabNode OtherNode => plan.Nodes[Home.Node.Number == 1 ? 1 : 0];
 
-    /// <summary>Spends a token and waits until the machine's firmware answers.</summary>
+    /// <summary>
+    /// Spends a token and waits until the machine's firmware answers. What an earlier test has left on the node has the guest's address, so it goes.
+    /// </summary>
     public Machine Order(LabNode node, byte[] loader, int memoryMiB = 64, int tokens = 10)
     {
         var boot = IPAddress.Parse($"10.77.0.{addresses++}");
@@ -181,6 +192,11 @@ public sealed class Cluster : IDisposable
             Tokens = tokens,
             Loader = loader,
         }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(tokens));
+        foreach (var left in Machines(node))
+        {
+            if (left != Home?.Process)
+                Kill(left);
+        }
         var before = Machines(node);
         AtClient(() =>
         {
@@ -194,7 +210,7 @@ public sealed class Cluster : IDisposable
             }
             return 0;
         });
-        return new Machine(node, boot, Assert.Single(Machines(node), pid => !before.Contains(pid)));
+        return new Machine(node, boot, Assert.Single(Machines(node), pid => !before.Contains(pid)), Mint.MachineKeyOf(token, Secret.ReadKey(plan.KeyFile(node))));
     }
 
     /// <summary>The processes of a node's machines.</summary>
@@ -275,38 +291,47 @@ public sealed class Cluster : IDisposable
 
     // ---- moves ----
 
-    /// <summary>Tells the guest to move, by its own web server.</summary>
-    public void AskToMove(IPAddress to, string options = "")
+    /// <summary>The move that was commanded last.</summary>
+    public GuestControl Moving { get; private set; } = null!;
+
+    /// <summary>Tells the guest to move.</summary>
+    public void AskToMove(Machine to, Func<MoveOrder, MoveOrder>? how = null)
     {
-        var answer = Get($"/cgi-bin/move?{to}{options}");
-        Assert.StartsWith("moving", answer.Body.Trim(), StringComparison.Ordinal);
+        Moving?.Dispose();
+        Moving = Command(to, how);
     }
 
-    public string[] Progress() => Get("/cgi-bin/progress").Body.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    /// <summary>A connection of its own to the guest's port for commands.</summary>
+    public GuestControl Command(Machine to, Func<MoveOrder, MoveOrder>? how = null)
+    {
+        var order = new MoveOrder(to.Boot, to.Key);
+        return GuestControl.Move(Connect(Guest, MoveCommand.Port), GuestKey, how is null ? order : how(order));
+    }
+
+    public string[] Progress() => Moving.Lines;
 
     /// <summary>Waits until migrate has ended: its exit code and what it said.</summary>
     public (int Code, string[] Said) AwaitEnd()
     {
-        string[] said = [];
-        int? code = null;
-        Until(() => (code = GuestControl.Ended(said = Progress())) is not null, "migrate does not end");
-        return (code!.Value, said);
+        Until(() => Moving.Ended is not null || Moving.Broken is not null, "migrate does not end");
+        Assert.True(Moving.Broken is null, Moving.Broken);
+        return (Moving.Ended!.Value, Moving.Lines);
     }
 
     /// <summary>Moves the guest into a new machine, and looks at everything that should be so afterwards.</summary>
-    public void Move(LabNode? to = null, string options = "") => MoveInto(Order(to ?? OtherNode, CheckpointLoader), options);
+    public void Move(LabNode? to = null, Func<MoveOrder, MoveOrder>? how = null) => MoveInto(Order(to ?? OtherNode, CheckpointLoader), how);
 
-    public void MoveInto(Machine target, string options = "")
+    public void MoveInto(Machine target, Func<MoveOrder, MoveOrder>? how = null)
     {
         var source = Home;
-        AskToMove(target.Boot, options);
+        AskToMove(target, how);
         Arrive(source, target);
     }
 
     /// <summary>The rest of a move that has been asked for.</summary>
     public void Arrive(Machine source, Machine target)
     {
-        Until(() => !Alive(source.Process) || GuestControl.Ended(Progress()) is > 0, "the guest does not leave");
+        Until(() => !Alive(source.Process) || Moving.Ended is > 0, "the guest does not leave");
         Assert.False(Alive(source.Process), string.Join("; ", Progress()));
         Home = target;
         var (code, said) = AwaitEnd();
@@ -341,6 +366,7 @@ public sealed class Cluster : IDisposable
     public void Dispose()
     {
         Connection?.Dispose();
+        Moving?.Dispose();
         if (folder is not null)
             DropLab(folder.FullName);
     }

@@ -19,8 +19,12 @@ internal sealed class FakeDestination : IDisposable
     private readonly Thread thread;
     private ExceptionDispatchInfo? failure;
 
+    /// <summary>The key of the machine that it poses as.</summary>
+    public static readonly byte[] Key = new byte[MachineKey.Size];
+
+    /// <param name="key">Another one than the guest expects.</param>
     /// <param name="buffer">Bytes that the kernel may keep of what the script has not read, roughly.</param>
-    public FakeDestination(Cluster cluster, Action<Caller> script, int buffer = 1 << 18)
+    public FakeDestination(Cluster cluster, Action<Caller> script, int buffer = 1 << 18, byte[]? key = null)
     {
         listener = cluster.AtClient(() =>
         {
@@ -33,11 +37,16 @@ internal sealed class FakeDestination : IDisposable
         {
             try
             {
-                using var connection = listener.Accept();
+                var connection = listener.Accept();
                 listener.Close();
                 connection.NoDelay = true;
                 connection.ReceiveTimeout = (int)Cluster.Patience.TotalMilliseconds;
-                script(new Caller(connection));
+                using var secure = SecureSocket.Accept(connection, Upload.Magic, Upload.Version, key ?? Key);
+                script(new Caller(secure));
+            }
+            catch (ChannelException) when (key is not null)
+            {
+                // The guest does not speak to it, as it should not.
             }
             catch (Exception exception)
             {
@@ -56,8 +65,9 @@ internal sealed class FakeDestination : IDisposable
 }
 
 /// <summary>A guest that sends itself, as its destination sees it.</summary>
-internal sealed class Caller(Socket socket)
+internal sealed class Caller(SecureSocket secure)
 {
+    private readonly Socket socket = secure.Socket;
     private readonly byte[] buffer = new byte[8192];
     private int begin, end;
     private uint lastFrame;
@@ -77,7 +87,7 @@ internal sealed class Caller(Socket socket)
             if (begin == end)
             {
                 begin = 0;
-                end = socket.Receive(buffer);
+                end = secure.Receive(buffer);
                 Assert.True(end > 0, "the guest closed the connection");
             }
             var piece = Math.Min(count - have, end - begin);
@@ -91,7 +101,7 @@ internal sealed class Caller(Socket socket)
     /// <summary>The upload, which must be the loader.</summary>
     public void ReadUpload()
     {
-        Assert.Equal(UploadRefusal.None, Upload.Parse(Read(Upload.Size), out var length));
+        Assert.Equal(UploadRefusal.None, Upload.Parse(Read(Upload.Size), out var length, out _));
         Assert.Equal(Cluster.CheckpointLoader, Read((int)length));
     }
 
@@ -99,7 +109,7 @@ internal sealed class Caller(Socket socket)
     {
         var answer = new byte[UploadAnswer.Size];
         UploadAnswer.Emit(answer, UploadStage.Firmware, refusal);
-        socket.Send(answer);
+        secure.Send(answer);
     }
 
     public void Accept()
@@ -172,7 +182,7 @@ internal sealed class Caller(Socket socket)
         Send(record);
     }
 
-    public void Send(byte[] bytes) => socket.Send(bytes);
+    public void Send(byte[] bytes) => secure.Send(bytes);
 
     /// <summary>The last words and the end of the stream in one segment (TCP_CORK, tcp(7)).</summary>
     public void TellAndHangUp(HandOverKind kind)

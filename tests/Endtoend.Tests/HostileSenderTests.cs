@@ -1,6 +1,7 @@
 using System;
 using System.Net.Sockets;
 using Cstrap.Tests;
+using Evilman.Net;
 using Wire;
 using Xunit;
 
@@ -22,7 +23,7 @@ public sealed class HostileSenderTests(Cluster shared)
         var good = new CheckpointStream().Recovery().End();
 
         Refused(CheckpointRefusal.BadHeader, [(byte)'X', .. good[1..]]);
-        Refused(CheckpointRefusal.UnknownVersion, [.. good[..4], 2, .. good[5..]]);
+        Refused(CheckpointRefusal.UnknownVersion, [.. good[..4], 9, .. good[5..]]);
         Refused(CheckpointRefusal.MissingFeatures, new CheckpointStream(features: CheckpointStream.Common | MachineFeatures.VirtioBlock).End());
         Refused(CheckpointRefusal.NotEnoughMemory, new CheckpointStream(frames: 16385).End());
         Refused(CheckpointRefusal.FrameOutOfRange, new CheckpointStream().Zero(0x3ff).End());
@@ -41,7 +42,7 @@ public sealed class HostileSenderTests(Cluster shared)
         {
             left.Send(good);
             Assert.Equal(HandOverKind.Verified, Hear(left).Kind);
-            left.LingerState = new LingerOption(true, 0);
+            left.Socket.LingerState = new LingerOption(true, 0);
         }
 
         Assert.True(Cluster.Alive(target.Process));
@@ -53,7 +54,7 @@ public sealed class HostileSenderTests(Cluster shared)
             try
             {
                 socket.Send(stream);
-                socket.Shutdown(SocketShutdown.Send);
+                socket.Socket.Shutdown(SocketShutdown.Send);
             }
             catch (SocketException)
             {
@@ -99,10 +100,9 @@ public sealed class HostileSenderTests(Cluster shared)
         cluster.AssertStayed();
     }
 
-    private Socket Upload(Machine target)
+    private SecureSocket Upload(Machine target)
     {
-        var socket = cluster.Connect(target.Boot, Wire.Upload.Port);
-        socket.ReceiveTimeout = socket.SendTimeout = (int)Cluster.Patience.TotalMilliseconds;
+        var socket = BootClient.Prove(cluster.Connect(target.Boot, Wire.Upload.Port), target.Key, Cluster.Patience);
         var header = new byte[Wire.Upload.Size];
         Wire.Upload.Emit(header, (uint)Cluster.CheckpointLoader.Length);
         socket.Send(header);
@@ -112,13 +112,13 @@ public sealed class HostileSenderTests(Cluster shared)
         return socket;
     }
 
-    private static (HandOverKind Kind, CheckpointRefusal Reason) Hear(Socket socket)
+    private static (HandOverKind Kind, CheckpointRefusal Reason) Hear(SecureSocket socket)
     {
         Assert.True(HandOver.TryParse(Read(socket, HandOver.Size), out var kind, out var reason, out _));
         return (kind, reason);
     }
 
-    private static byte[] Read(Socket socket, int count)
+    private static byte[] Read(SecureSocket socket, int count)
     {
         var bytes = new byte[count];
         for (var have = 0; have < count;)

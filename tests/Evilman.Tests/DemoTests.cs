@@ -52,16 +52,6 @@ public class DemoTests
     [InlineData(new double[0], 0.0)]
     public void The_median_is_the_middle(double[] values, double expected) => Assert.Equal(expected, LatencySeries.Median(values));
 
-    [Fact]
-    public void Progress_tells_the_end()
-    {
-        string[] lines = ["migrate: round 1: 16384 pages sent, working set 700, buffer 64 pages", "migrate: round 2: 617 pages sent, working set 40, buffer 128 pages", "exit 0"];
-        Assert.Equal(0, GuestControl.Ended(lines));
-        Assert.Equal(1, GuestControl.Ended(["refused", "exit 1"]));
-        Assert.Null(GuestControl.Ended(["migrate: round 1: 16384 pages sent"]));
-        Assert.Null(GuestControl.Ended([]));
-    }
-
     /// <summary>An echo server on loopback that may do something to the stream.</summary>
     static EchoProbe ProbeAgainst(Func<byte[], int, int> harm, out Thread server)
     {

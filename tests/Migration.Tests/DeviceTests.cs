@@ -58,11 +58,11 @@ public sealed class DeviceTests
             sum += CheckpointSum.Term(frame, checksums[frame]);
         Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(Read(stream, CheckpointTrailer.Size), records, sum, CheckpointHash.Crc32CSum));
 
-        FakeDestination.Say(control, HandOverKind.Verified);
+        control.Send(Client.Record(HandOverKind.Verified));
         Assert.True(HandOver.TryParse(Read(control, HandOver.Size), out HandOverKind kind, out _, out _), "no hand-over record comes");
         Assert.Equal(HandOverKind.Commit, kind);
         Assert.False(guest.Source.HasEnded(100), "the machine ends before it has been answered");
-        FakeDestination.Say(control, HandOverKind.Running);
+        control.Send(Client.Record(HandOverKind.Running));
         Assert.True(guest.Source.HasEnded(5000), "the machine goes on after its commit");
         Assert.Null(said);
 
@@ -77,7 +77,7 @@ public sealed class DeviceTests
 
     private static byte[] Read(Socket socket, int count)
     {
-        byte[] bytes = Client.Read(socket, count);
+        byte[] bytes = Client.ReadRaw(socket, count);
         Assert.Equal(count, bytes.Length);
         return bytes;
     }

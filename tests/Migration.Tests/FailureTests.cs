@@ -32,13 +32,13 @@ public sealed class FailureTests : IDisposable
             Expect(3, "its file cannot be opened.", guest.Migrate("--loader", "/lib/none", Space.Host));
 
         Fails(4, "The loader is not the one that the boot token permits.", (_, _) => { }, UploadRefusal.WrongHash);
-        Fails(7, "the destination closed it", (_, socket) => socket.Close());
+        Fails(7, "the destination closed it", (_, socket) => socket.Dispose());
         Fails(7, "the destination closed it", (_, socket) => FakeDestination.Reset(socket));
         Fails(7, "the destination closed it", (_, socket) => { FakeDestination.ReadRecords(socket, 1000); FakeDestination.Reset(socket); });
-        Fails(6, "The receiving machine has too little memory.", (fake, socket) =>
+        Fails(6, "the guest needs 64 MiB, the destination has 32 MiB.", (fake, socket) =>
         {
             FakeDestination.ReadRecords(socket, 0);
-            FakeDestination.Say(socket, HandOverKind.Refused, CheckpointRefusal.NotEnoughMemory, 100);
+            FakeDestination.Say(socket, HandOverKind.Refused, CheckpointRefusal.NotEnoughMemory, 32 << 8);
             fake.WatchForCommit(socket);
         });
         Fails(6, "The hash in the trailer is wrong.", (fake, socket) =>
@@ -83,7 +83,7 @@ public sealed class FailureTests : IDisposable
                 FakeDestination.ReadAll(socket);
             else
                 FakeDestination.ReadRecords(socket, 100);
-            for (int i = 0; i < 300 && !socket.Poll(0, SelectMode.SelectError); i++)
+            for (int i = 0; i < 300 && !socket.Socket.Poll(0, SelectMode.SelectError); i++)
                 Thread.Sleep(100);
         });
     }
@@ -148,7 +148,7 @@ public sealed class FailureTests : IDisposable
     {
         guest = new Guest(space, "domain");
         using var small = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), memory: 48, boot: "10.0.0.22");
-        Expect(6, "The receiving machine has too little memory.", guest.Migrate(small.Boot));
+        Expect(6, "the guest needs 64 MiB, the destination has 48 MiB.", guest.Migrate(small.Boot));
         guest.Hear(50);
     }
 
@@ -167,7 +167,7 @@ public sealed class FailureTests : IDisposable
         guest.Hear(50);
     }
 
-    private void Fails(int exit, string reason, Action<FakeDestination, Socket> behave, UploadRefusal answer = UploadRefusal.None)
+    private void Fails(int exit, string reason, Action<FakeDestination, SecureSocket> behave, UploadRefusal answer = UploadRefusal.None)
     {
         using var fake = new FakeDestination(space, behave, answer);
         Expect(exit, reason, guest!.Migrate(FakeDestination.Address));

@@ -16,7 +16,7 @@ internal sealed class FakeDestination : IDisposable
     private readonly Thread server;
 
     /// <param name="behave">Gets the connection after the loader was read and, unless it says otherwise, accepted.</param>
-    public FakeDestination(Space space, Action<FakeDestination, Socket> behave, UploadRefusal answer = UploadRefusal.None)
+    public FakeDestination(Space space, Action<FakeDestination, SecureSocket> behave, UploadRefusal answer = UploadRefusal.None)
     {
         listener = space.Open();
         // A whole checkpoint of a small guest would fit what the kernel lets a receive buffer grow to: then nobody who stops reading is noticed in time.
@@ -27,17 +27,20 @@ internal sealed class FakeDestination : IDisposable
         {
             try
             {
-                using Socket socket = listener.Accept();
-                socket.ReceiveTimeout = 30_000;
+                Socket connection = listener.Accept();
+                connection.ReceiveTimeout = 30_000;
+                using SecureSocket socket = SecureSocket.Accept(connection, Upload.Magic, Upload.Version, Client.Key);
                 byte[] header = Client.Read(socket, Upload.Size);
-                Upload.Parse(header, out uint length);
+                Upload.Parse(header, out uint length, out uint flags);
                 Client.Read(socket, (int)length);
                 byte[] record = new byte[UploadAnswer.Size];
                 UploadAnswer.Emit(record, UploadStage.Firmware, answer);
                 socket.Send(record);
+                if ((flags & Upload.Plain) != 0)
+                    socket.GoPlain();
                 behave(this, socket);
             }
-            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            catch (Exception exception) when (exception is SocketException or System.IO.IOException or ObjectDisposedException)
             {
                 // The guest has hung up, which some tests are about.
             }
@@ -49,7 +52,7 @@ internal sealed class FakeDestination : IDisposable
     public volatile bool Committed;
 
     /// <summary>Reads so many records of the checkpoint.</summary>
-    public static void ReadRecords(Socket socket, int count)
+    public static void ReadRecords(SecureSocket socket, int count)
     {
         Client.Read(socket, CheckpointHeader.Size);
         while (count-- > 0)
@@ -57,14 +60,14 @@ internal sealed class FakeDestination : IDisposable
     }
 
     /// <summary>Reads the stream up to its trailer.</summary>
-    public static void ReadAll(Socket socket)
+    public static void ReadAll(SecureSocket socket)
     {
         Client.Read(socket, CheckpointHeader.Size);
         while (ReadRecord(socket)) { }
         Client.Read(socket, CheckpointTrailer.Size);
     }
 
-    private static bool ReadRecord(Socket socket)
+    private static bool ReadRecord(SecureSocket socket)
     {
         byte[] record = Client.Read(socket, CheckpointRecord.Size);
         if (record.Length < CheckpointRecord.Size)
@@ -74,7 +77,7 @@ internal sealed class FakeDestination : IDisposable
         return Bytes.Le16(record, 4) != (ushort)RecordFlags.End;
     }
 
-    public static void Say(Socket socket, HandOverKind kind, CheckpointRefusal reason = CheckpointRefusal.None, ulong detail = 0)
+    public static void Say(SecureSocket socket, HandOverKind kind, CheckpointRefusal reason = CheckpointRefusal.None, ulong detail = 0)
     {
         byte[] record = new byte[HandOver.Size];
         HandOver.Emit(record, kind, reason, detail);
@@ -82,7 +85,7 @@ internal sealed class FakeDestination : IDisposable
     }
 
     /// <summary>Reads hand-over records until the connection ends, and notes whether one was COMMIT.</summary>
-    public void WatchForCommit(Socket socket)
+    public void WatchForCommit(SecureSocket socket)
     {
         while (Client.Read(socket, HandOver.Size) is { Length: HandOver.Size } record && HandOver.TryParse(record, out HandOverKind kind, out _, out ulong length))
         {
@@ -92,10 +95,10 @@ internal sealed class FakeDestination : IDisposable
         }
     }
 
-    public static void Reset(Socket socket)
+    public static void Reset(SecureSocket socket)
     {
-        socket.LingerState = new LingerOption(true, 0);
-        socket.Close();
+        socket.Socket.LingerState = new LingerOption(true, 0);
+        socket.Dispose();
     }
 
     public void Dispose()

@@ -32,7 +32,7 @@ internal sealed class Guest : IDisposable
         Memory = memory;
         byte[] loader = Machine.Bytes("loader-kernel");
         Source = new Machine(space, monitor, loader, memory);
-        using (Socket socket = Source.UploadLoader(loader))
+        using (SecureSocket socket = Source.UploadLoader(loader))
         {
             socket.Send(Client.Bundle("", Machine.Bytes("guestos"), Files.Value));
             Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
@@ -78,7 +78,7 @@ internal sealed class Guest : IDisposable
             {
                 Bytes.PutLe64(question, 0, number * 0x9E3779B97F4A7C15);
                 echo.Send(question);
-                if (!Client.Read(echo, 8).AsSpan().SequenceEqual(question))
+                if (!Client.ReadRaw(echo, 8).AsSpan().SequenceEqual(question))
                 {
                     fault = "a wrong echo";
                     return;
@@ -118,7 +118,7 @@ internal sealed class Guest : IDisposable
     }
 
     /// <summary>Runs /bin/migrate in the guest and returns what it said, its exit code last. The answer comes from wherever the guest is then.</summary>
-    public string Migrate(params string[] arguments) => Run(["/bin/migrate", .. arguments]);
+    public string Migrate(params string[] arguments) => Run(["/bin/migrate", "--key", "/etc/machine.key", .. arguments]);
 
     /// <summary>Runs a program in the guest: what it said, and "exit" and its code.</summary>
     public string Run(params string[] words)
@@ -202,7 +202,12 @@ internal sealed class Guest : IDisposable
         {
             string root = Path.Combine(folder, "root"), archive = Path.Combine(folder, "guest.cpio");
             Space.Run("cp", "-R", Path.Combine(Machine.Root, "guestos", "rootfs"), root);
-            File.WriteAllText(Path.Combine(root, "www", "cgi-bin", "run"), """
+            // All machines of these tests have the same key.
+            Directory.CreateDirectory(Path.Combine(root, "etc"));
+            File.WriteAllText(Path.Combine(root, "etc", "machine.key"), Convert.ToHexStringLower(Client.Key) + "\n");
+            string page = Path.Combine(root, "www", "cgi-bin", "run");
+            Directory.CreateDirectory(Path.GetDirectoryName(page)!);
+            File.WriteAllText(page, """
                 #!/bin/sh
                 echo "Content-Type: text/plain"
                 echo
@@ -210,6 +215,7 @@ internal sealed class Guest : IDisposable
                 echo "exit $?"
 
                 """);
+            Space.Run("chmod", "755", page);
             Directory.CreateDirectory(Path.Combine(root, "bin"));
             foreach (string program in new[] { "load", "mover" })
                 Space.Run("gcc", "-static", "-O1", "-w", "-o", Path.Combine(root, "bin", program),

@@ -34,18 +34,44 @@ public class StreamTests
     {
         byte[] header = new byte[Upload.Size];
         Upload.Emit(header, 12345);
-        Assert.Equal(UploadRefusal.None, Upload.Parse(header, out uint length));
-        Assert.Equal(12345u, length);
+        Assert.Equal(UploadRefusal.None, Upload.Parse(header, out uint length, out uint flags));
+        Assert.Equal((12345u, 0u), (length, flags));
+        Upload.Emit(header, 1, Upload.Plain);
+        Assert.Equal(UploadRefusal.None, Upload.Parse(header, out _, out flags));
+        Assert.Equal(Upload.Plain, flags);
+        header[12] |= 2; // a flag that nobody knows
+        Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header, out _, out _));
         Upload.Emit(header, Upload.MaxLoaderSize + 1);
-        Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _));
+        Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _, out _));
         Upload.Emit(header, 0);
-        Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _));
+        Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _, out _));
         header[4] = 9;
-        Assert.Equal(UploadRefusal.UnknownVersion, Upload.Parse(header, out _));
+        Assert.Equal(UploadRefusal.UnknownVersion, Upload.Parse(header, out _, out _));
         header[0] = 0;
-        Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header, out _));
+        Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header, out _, out _));
         for (int size = 0; size < Upload.Size; size++)
-            Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header.AsSpan(0, size), out _));
+            Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header.AsSpan(0, size), out _, out _));
+    }
+
+    [Fact]
+    public void A_command_and_its_events_are_read_back()
+    {
+        byte[] bytes = new byte[MoveCommand.Size], key = new byte[MachineKey.Size];
+        key[19] = 7;
+        new MoveCommand { Address = 0x0a000002, DestinationPort = 1707, Flags = MoveFlags.Verify | MoveFlags.Plaintext, Rate = 40, Patience = 2, GiveUp = 3 }.Emit(bytes, key);
+        Assert.True(MoveCommand.TryParse(bytes, out var read, out var readKey));
+        Assert.Equal((0x0a000002u, 1707, MoveFlags.Verify | MoveFlags.Plaintext, 40u, 2, 3),
+            (read.Address, read.DestinationPort, read.Flags, read.Rate, read.Patience, read.GiveUp));
+        Assert.True(readKey.SequenceEqual(key));
+        Assert.Equal("45564751010001000a000002ab0606002800000002000300", Convert.ToHexStringLower(bytes.AsSpan(0, 24)));
+        Assert.False(MoveCommand.TryParse(bytes.AsSpan(1), out _, out _));
+
+        byte[] header = new byte[GuestEvent.HeaderSize];
+        GuestEvent.Emit(header, GuestEventKind.Failed, 7, 33);
+        Assert.True(GuestEvent.TryParse(header, out var kind, out byte code, out int length));
+        Assert.Equal((GuestEventKind.Failed, 7, 33), (kind, code, length));
+        GuestEvent.Emit(header, GuestEventKind.Arrived, 7, 0); // who has arrived has no exit code
+        Assert.False(GuestEvent.TryParse(header, out _, out _, out _));
     }
 
     [Fact]
@@ -184,7 +210,12 @@ public class StreamTests
             MagicReply.TryParse(some, out _);
             if (MagicPing.IsMagic(some))
                 MagicPing.Parse(some, out _, out _);
-            Upload.Parse(some, out _);
+            Upload.Parse(some, out _, out _);
+            MoveCommand.TryParse(some, out _, out _);
+            GuestEvent.TryParse(some, out _, out _, out _);
+            KeyModule.TryParse(some, out _);
+            ChannelHello.TryParseAnswer(some, out _);
+            SecureChannel.RecordSize(some);
             UploadAnswer.TryParse(some, out _, out _, out _);
             KernelBundle.TryParse(some, out _);
             CheckpointHeader.Parse(some, MachineFeatures.Known, 0x1000, out _);

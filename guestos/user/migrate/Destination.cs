@@ -3,29 +3,45 @@ using Wire;
 
 namespace Migrate;
 
-/// <summary>The empty domain that the machine moves to: its <c>cstrap</c>, then the checkpoint loader that it was given.</summary>
+/// <summary>
+/// The empty machine that the guest moves to: its <c>cstrap</c>, then the checkpoint loader that it was given. It proves that it has its
+/// key before the first byte of the guest is sent, and only who has the key can read what follows (docs/protocols.md, "Secure channel").
+/// </summary>
 internal unsafe struct Destination
 {
     private const ulong Second = 1_000_000_000;
     private int patience;
+    private bool isPlain;
+    private SecureChannel channel;
+
+    /// <summary>Records in the making: of their own memory, since what is written after the fork has to be sent once more.</summary>
+    private byte* outgoing, incoming;
+
+    /// <summary>Text of the last record that nobody has taken yet.</summary>
+    private int at, end;
 
     public int Socket;
 
     /// <summary>How long its silence is borne.</summary>
     public readonly ulong Patience => (ulong)patience * 1_000_000;
 
-    /// <summary>Connects, for a few seconds if need be: the domain may be starting.</summary>
-    public static ExitCode Connect(in Options options, out Destination destination)
+    public readonly bool IsPlain => isPlain;
+
+    /// <summary>Connects, for a few seconds if need be, since the machine may be starting, and lets it prove who it is.</summary>
+    public static ExitCode Connect(in Options options, ReadOnlySpan<byte> key, out Destination destination)
     {
         destination = default;
         destination.patience = options.Patience;
+        destination.outgoing = Kernel.Allocate(2 * SecureChannel.MaxRecord);
+        if (destination.outgoing == null)
+            return Failure.Say(ExitCode.NoConnection, "there is no memory for it"u8);
+        destination.incoming = destination.outgoing + SecureChannel.MaxRecord;
         ulong end = Kernel.Now() + 5 * Second;
         while (true)
         {
             int error = TryConnect(options, out destination.Socket);
             if (error == 0)
-                return ExitCode.Arrived;
-            // It was there, took the connection, and reset it: waiting for it to start would be waiting for something else.
+                return destination.Authenticate(key);
             if (error == Kernel.ConnectionResetError)
                 return Failure.Say(ExitCode.Broken, "the destination does not answer the upload of the loader"u8);
             if (Kernel.Now() >= end)
@@ -54,8 +70,38 @@ internal unsafe struct Destination
         return 0;
     }
 
+    private ExitCode Authenticate(ReadOnlySpan<byte> key)
+    {
+        Span<byte> hello = stackalloc byte[ChannelHello.MessageSize], answer = stackalloc byte[ChannelHello.MessageSize];
+        Span<byte> preShared = stackalloc byte[Bytes32.Size], secret = stackalloc byte[Bytes32.Size];
+        SecureChannel.PreSharedKey(key, preShared);
+        Kernel.Random(secret);
+        ChannelHello.Emit(hello, Upload.Magic, Upload.Version);
+        NoiseHandshake handshake = NoiseHandshake.Start(hello.Slice(0, ChannelHello.Size), preShared, secret);
+        handshake.WriteFirst(default, hello.Slice(ChannelHello.Size));
+        fixed (byte* bytes = hello)
+            if (!SendRaw(bytes, hello.Length))
+                return Failure.Say(ExitCode.Broken, "the destination does not take the handshake"u8);
+        fixed (byte* bytes = answer)
+        {
+            if (!ReceiveRaw(bytes, ChannelHello.Size))
+                return Failure.Say(ExitCode.Broken, "the destination does not answer the handshake"u8);
+            if (!ChannelHello.TryParseAnswer(answer.Slice(0, ChannelHello.Size), out ChannelStatus status))
+                return Failure.Say(ExitCode.NotAuthenticated, "what answers is no empty machine"u8);
+            if (status != ChannelStatus.Accepted)
+                return Failure.Say(ExitCode.NotAuthenticated, ChannelHello.Sentence(status));
+            if (!ReceiveRaw(bytes + ChannelHello.Size, NoiseHandshake.Overhead))
+                return Failure.Say(ExitCode.Broken, "the destination does not finish the handshake"u8);
+        }
+        if (!handshake.ReadSecond(answer.Slice(ChannelHello.Size), default))
+            return Failure.Say(ExitCode.NotAuthenticated, "what answers does not have the key"u8);
+        channel = SecureChannel.OfInitiator(ref handshake);
+        return ExitCode.Arrived;
+    }
+
     /// <summary>Sends the loader and waits for the firmware's answer.</summary>
-    public readonly ExitCode SendLoader(byte* path)
+    /// <param name="plain">What follows the answer is not encrypted.</param>
+    public ExitCode SendLoader(byte* path, bool plain)
     {
         const int ReadOnly = 0;
         int file = Kernel.Open(path, ReadOnly);
@@ -70,20 +116,51 @@ internal unsafe struct Destination
         Kernel.Close(file);
         if (length is 0 || length > (nint)Upload.MaxLoaderSize)
             return Failure.Say(ExitCode.NoLoader, "its file is empty or too large"u8);
-        Upload.Emit(new Span<byte>(buffer, Upload.Size), (uint)length);
+        Upload.Emit(new Span<byte>(buffer, Upload.Size), (uint)length, plain ? Upload.Plain : 0);
         if (!Send(buffer, Upload.Size + length))
             return Failure.Say(ExitCode.Broken, "the destination does not take the whole loader"u8);
 
         byte* answer = stackalloc byte[UploadAnswer.Size];
-        if (!Receive(answer, UploadAnswer.Size, patience))
+        if (!Receive(answer, UploadAnswer.Size))
             return Failure.Say(ExitCode.Broken, "the destination does not answer the upload of the loader"u8);
         if (!UploadAnswer.TryParse(new ReadOnlySpan<byte>(answer, UploadAnswer.Size), out _, out UploadRefusal refusal, out _))
             return Failure.Say(ExitCode.LoaderRefused, "the answer is not one of an empty domain"u8);
+        isPlain = plain;
         return refusal == UploadRefusal.None ? ExitCode.Arrived : Failure.Say(ExitCode.LoaderRefused, UploadAnswer.Sentence(refusal));
     }
 
+    /// <summary>Where text for <see cref="SendText"/> is to stand: <see cref="SecureChannel.MaxText"/> bytes.</summary>
+    public readonly byte* Text => outgoing + SecureChannel.LengthSize;
+
+    /// <summary>Sends the first bytes of <see cref="Text"/>, in a record of their own. True when all of it was taken.</summary>
+    public bool SendText(int length) => isPlain ? SendRaw(Text, length) : SendRaw(outgoing, Seal(length));
+
+    private int Seal(int length) => channel.Seal(new Span<byte>(outgoing, SecureChannel.MaxRecord), length);
+
     /// <summary>True when all of it was taken.</summary>
-    public readonly bool Send(byte* from, nint count)
+    public bool Send(byte* from, nint count)
+    {
+        while (count > 0)
+        {
+            int length = (int)Math.Min(count, SecureChannel.MaxText);
+            new ReadOnlySpan<byte>(from, length).CopyTo(new Span<byte>(Text, length));
+            if (!SendText(length))
+                return false;
+            from += length;
+            count -= length;
+        }
+        return true;
+    }
+
+    /// <summary>The bytes on the wire of COMMIT, for the kernel to send.</summary>
+    /// <param name="sinceFork">Nanoseconds, for the copy's clocks.</param>
+    public ReadOnlySpan<byte> Commit(ulong sinceFork)
+    {
+        HandOver.Emit(new Span<byte>(Text, HandOver.Size), HandOverKind.Commit, CheckpointRefusal.None, sinceFork);
+        return isPlain ? new ReadOnlySpan<byte>(Text, HandOver.Size) : new ReadOnlySpan<byte>(outgoing, Seal(HandOver.Size));
+    }
+
+    private readonly bool SendRaw(byte* from, nint count)
     {
         while (count > 0)
         {
@@ -98,12 +175,11 @@ internal unsafe struct Destination
         return true;
     }
 
-    /// <summary>True when all of it came in time.</summary>
-    public readonly bool Receive(byte* to, nint count, int milliseconds)
+    private readonly bool ReceiveRaw(byte* to, nint count)
     {
         while (count > 0)
         {
-            if (Kernel.Poll(Socket, Kernel.PollIn, milliseconds) <= 0)
+            if (Kernel.Poll(Socket, Kernel.PollIn, patience) <= 0)
                 return false;
             nint received = Kernel.Read(Socket, to, count);
             if (received == -Kernel.InterruptedError)
@@ -116,16 +192,45 @@ internal unsafe struct Destination
         return true;
     }
 
-    /// <summary>True when the other side has said something, or closed the connection.</summary>
-    public readonly bool HasSpoken(int milliseconds) => Kernel.Poll(Socket, Kernel.PollIn, milliseconds) > 0;
+    /// <summary>True when all of it came in time, and nobody has changed it.</summary>
+    private bool Receive(byte* to, int count)
+    {
+        if (isPlain)
+            return ReceiveRaw(to, count);
+        while (count > 0)
+        {
+            if (at == end)
+            {
+                if (!ReceiveRaw(incoming, SecureChannel.LengthSize))
+                    return false;
+                int size = SecureChannel.RecordSize(new ReadOnlySpan<byte>(incoming, SecureChannel.LengthSize));
+                if (size < 0 || !ReceiveRaw(incoming + SecureChannel.LengthSize, size - SecureChannel.LengthSize))
+                    return false;
+                int length = channel.Open(new Span<byte>(incoming, size));
+                if (length < 0)
+                    return false;
+                at = SecureChannel.LengthSize;
+                end = at + length;
+            }
+            int piece = Math.Min(count, end - at);
+            new ReadOnlySpan<byte>(incoming + at, piece).CopyTo(new Span<byte>(to, piece));
+            at += piece;
+            to += piece;
+            count -= piece;
+        }
+        return true;
+    }
 
-    /// <summary>What the loader says. False when the connection ended or it makes no sense.</summary>
-    public readonly bool Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail)
+    /// <summary>True when the other side has said something, or closed the connection.</summary>
+    public readonly bool HasSpoken(int milliseconds) => at != end || Kernel.Poll(Socket, Kernel.PollIn, milliseconds) > 0;
+
+    /// <summary>What the loader says. False when the connection ended, what came was changed, or it makes no sense.</summary>
+    public bool Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail)
     {
         kind = 0;
         refusal = 0;
         detail = 0;
         byte* record = stackalloc byte[HandOver.Size];
-        return Receive(record, HandOver.Size, patience) && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out kind, out refusal, out detail);
+        return Receive(record, HandOver.Size) && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out kind, out refusal, out detail);
     }
 }

@@ -6,7 +6,7 @@ namespace Migrate;
 /// <summary>The system calls that a migration is made of (Linux x86-64). Negative results are -errno.</summary>
 internal static unsafe class Kernel
 {
-    public const int InterruptedError = 4, InvalidError = 22, AgainError = 11, BusyError = 16, NoMemoryError = 12, BrokenPipeError = 32, NoBuffersError = 105,
+    public const int InterruptedError = 4, InvalidError = 22, AgainError = 11, BusyError = 16, NoMemoryError = 12, BrokenPipeError = 32,
         ConnectionResetError = 104, TimedOutError = 110, ConnectionRefusedError = 111, HostUnreachableError = 113, InProgressError = 115, CanceledError = 125;
 
     public const short PollIn = 1, PollOut = 4, PollError = 8, PollHangUp = 16;
@@ -25,6 +25,16 @@ internal static unsafe class Kernel
     public static int Open(byte* path, int flags) => (int)Syscall.Invoke(2, (nint)path, flags);
 
     public static void Close(int descriptor) => Syscall.Invoke(3, descriptor);
+
+    /// <summary>An entry of <see cref="Poll(PollEntry*, int, int)"/>.</summary>
+    public struct PollEntry
+    {
+        public int Descriptor;
+        public short Events, Result;
+    }
+
+    /// <summary>How many have events, 0 when the time passed, or -errno. Negative milliseconds: for ever.</summary>
+    public static int Poll(PollEntry* entries, int count, int milliseconds) => (int)Syscall.Invoke(7, (nint)entries, count, milliseconds);
 
     /// <summary>Waits for one descriptor. Its events, 0 when the time passed, or -errno.</summary>
     public static int Poll(int descriptor, short events, int milliseconds)
@@ -67,18 +77,61 @@ internal static unsafe class Kernel
     /// <summary>A TCP socket whose calls do not block.</summary>
     public static int Socket() => (int)Syscall.Invoke(41, 2, 1 | 0x800, 0);
 
+    /// <summary>A socket for ICMP Echo whose calls do not block.</summary>
+    public static int EchoSocket() => (int)Syscall.Invoke(41, 2, 2 | 0x800, 1);
+
     /// <param name="address">Host order.</param>
-    public static int Connect(int socket, uint address, ushort port)
+    public static int Connect(int socket, uint address, ushort port) => Named(42, socket, address, port);
+
+    /// <summary>A socket that accepts connections to a port, or -errno.</summary>
+    public static int Listen(ushort port, int backlog)
+    {
+        int socket = Socket(), on = 1;
+        if (socket < 0)
+            return socket;
+        Syscall.Invoke(54, socket, 1, 2, (nint)(&on), 4); // SO_REUSEADDR
+        int error = Named(49, socket, 0, port);
+        return error < 0 ? error : Syscall.Invoke(50, socket, backlog) is < 0 and var failure ? (int)failure : socket;
+    }
+
+    /// <summary>The next connection, whose calls do not block, or -errno.</summary>
+    public static int Accept(int listener) => (int)Syscall.Invoke(288, listener, 0, 0, 0x800);
+
+    private static int Named(int call, int socket, uint address, ushort port)
     {
         byte* name = stackalloc byte[16];
         new Span<byte>(name, 16).Clear();
         name[0] = 2;
         Wire.Bytes.PutBe16(new Span<byte>(name, 16), 2, port);
         Wire.Bytes.PutBe32(new Span<byte>(name, 16), 4, address);
-        return (int)Syscall.Invoke(42, socket, (nint)name, 16);
+        return (int)Syscall.Invoke(call, socket, (nint)name, 16);
     }
 
     public static nint Send(int socket, byte* from, nint count) => Syscall.Invoke(44, socket, (nint)from, count, NoSignal, 0, 0);
+
+    /// <summary>A pipe's ends, first the one to read from, whose calls do not block. 0, or -errno.</summary>
+    public static int Pipe(int* ends)
+    {
+        int error = (int)Syscall.Invoke(293, (nint)ends, 0);
+        if (error == 0)
+            Syscall.Invoke(72, ends[0], 4, 0x800);
+        return error;
+    }
+
+    /// <summary>0 in the new process, its number in the old one, or -errno.</summary>
+    public static int Fork() => (int)Syscall.Invoke(57);
+
+    public static void Exit(int code) => Syscall.Invoke(231, code);
+
+    /// <summary>Waits for a child to end.</summary>
+    public static void Await(int child) => Syscall.Invoke(61, child, 0, 0, 0);
+
+    /// <summary>Bytes that nobody can guess.</summary>
+    public static void Random(Span<byte> to)
+    {
+        fixed (byte* bytes = to)
+            Syscall.Invoke(318, (nint)bytes, to.Length, 0);
+    }
 
     /// <summary>Sends small segments at once.</summary>
     public static void SetNoDelay(int socket)

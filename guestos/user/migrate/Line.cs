@@ -33,11 +33,31 @@ internal unsafe struct Line
         return Add(digits.Slice(at));
     }
 
-    public void Write(int descriptor)
+    public void Say()
     {
-        text[length++] = (byte)'\n';
         fixed (byte* bytes = text)
-            Kernel.Write(descriptor, new ReadOnlySpan<byte>(bytes, length));
+            Voice.Say(Ended(bytes));
+    }
+
+    /// <summary>The last line of a migration that failed.</summary>
+    public ExitCode Complain(ExitCode code)
+    {
+        fixed (byte* bytes = text)
+            Voice.Complain(code, Ended(bytes));
+        return code;
+    }
+
+    /// <summary>The last line of one that did not.</summary>
+    public void Arrive()
+    {
+        fixed (byte* bytes = text)
+            Voice.Arrive(Ended(bytes));
+    }
+
+    private ReadOnlySpan<byte> Ended(byte* bytes)
+    {
+        bytes[length++] = (byte)'\n';
+        return new ReadOnlySpan<byte>(bytes, length);
     }
 
     public static Line Of(ReadOnlySpan<byte> piece) => new Line().Add(piece);

@@ -9,10 +9,9 @@ namespace Migrate;
 /// </summary>
 internal unsafe struct Migration(Destination destination, int device, in Options options)
 {
-    private const uint SetOptions = 0x4501, GetProgress = 0x4502, Commit = 0x4503;
+    private const uint SetOptions = 0x4501, GetProgress = 0x4502, Commit = 0x4503, AddSocket = 0x4504;
     private const ulong ChecksumOption = 1, VerifyOption = 2, PhaseRounds = 1;
     private const nint MostAtOnce = 1 << 20;
-    private const int StandardOutput = 1;
 
     /// <summary>What CHECKPOINT_PROGRESS fills.</summary>
     private struct Progress
@@ -20,7 +19,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames, SinceFork;
     }
 
-    /// <summary>What CHECKPOINT_COMMIT takes.</summary>
+    /// <summary>What CHECKPOINT_COMMIT reads.</summary>
     private struct CommitRequest
     {
         public int Socket;
@@ -30,22 +29,28 @@ internal unsafe struct Migration(Destination destination, int device, in Options
 
     private readonly ulong rate = options.Rate;
     private readonly ulong checks = (options.Checksum ? ChecksumOption : 0) | (options.Verify ? VerifyOption : 0);
+    private readonly ulong giveUp = options.GiveUp * 1_000_000_000;
     private readonly ulong start = Kernel.Now();
     private ulong bytes;
     private Progress last;
     private bool verified;
     private ulong verifiedSinceFork;
 
+    /// <summary>Frames of the guest's memory, which its checkpoint's header names.</summary>
+    private uint frames;
+
     /// <summary>Returns on the destination, with Arrived, or on the source when the migration failed.</summary>
     public ExitCode Run()
     {
         if (checks != 0 && Kernel.Control(device, SetOptions, (void*)checks) < 0)
             return Failure.Say(ExitCode.NoCheckpoint, "it does not know these checks"u8);
+        if (Kernel.Control(device, AddSocket, (void*)destination.Socket) < 0)
+            return Failure.Say(ExitCode.NoCheckpoint, "it does not take the connection"u8);
         ExitCode code = SendStream(out bool arrived);
         if (arrived)
         {
             Line.Of("migrate: we have arrived, "u8).Add(bytes >> 20).Add(" MiB and "u8).Add((Kernel.Now() - start) / 1_000_000)
-                .Add(" ms after setting out"u8).Write(StandardOutput);
+                .Add(" ms after setting out"u8).Arrive();
             return ExitCode.Arrived;
         }
         if (code == ExitCode.Arrived && !verified)
@@ -53,21 +58,43 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         if (code != ExitCode.Arrived)
             return code;
 
-        // The point of no return, and the last frames that only the copy may answer. Who says VERIFIED and hangs up shall not have the machine.
+        // The last frames that only the copy may answer. Who says VERIFIED and hangs up shall not have the machine.
         if (SendLateFrames() < 0 || destination.HasSpoken(0))
             return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
         // The copy's clocks go on by what has passed here since the fork: half-way between the other's word and ours, as it takes its own time too,
         // so that the way there and the way back cancel out (RFC 5905 §8).
         Progress now = default;
         Kernel.Control(device, GetProgress, &now);
-        byte* record = stackalloc byte[HandOver.Size];
-        HandOver.Emit(new Span<byte>(record, HandOver.Size), HandOverKind.Commit, CheckpointRefusal.None, (verifiedSinceFork + now.SinceFork) / 2);
-        CommitRequest request = new() { Socket = destination.Socket, Length = HandOver.Size, Bytes = record };
-        // Returns only when it failed: the kernel sends the record and ends the machine.
-        nint error = Kernel.Control(device, Commit, &request);
-        return error == -Kernel.InvalidError
-            ? Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8)
-            : Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8);
+        // Returns only when it failed: the kernel sends the word and ends the machine, whether this process lives or not.
+        ReadOnlySpan<byte> word = destination.Commit((verifiedSinceFork + now.SinceFork) / 2);
+        fixed (byte* first = word)
+        {
+            CommitRequest request = new() { Socket = destination.Socket, Length = (uint)word.Length, Bytes = first };
+            return Kernel.Control(device, Commit, &request) == -Kernel.InvalidError
+                ? Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8)
+                : Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8);
+        }
+    }
+
+    /// <summary>
+    /// The next bytes of the stream onto the connection: what <c>sendfile</c> gives, in plain by <c>sendfile</c> itself, otherwise by reading and
+    /// sealing a record at a time.
+    /// </summary>
+    /// <returns>How many, 0 at the end, or -errno.</returns>
+    private nint SendSome(nint most)
+    {
+        // The header is read in either case: it says how much memory the guest has.
+        if (destination.IsPlain && frames != 0)
+            return Kernel.SendFile(destination.Socket, device, most);
+        nint count = Kernel.Read(device, destination.Text, frames == 0 ? CheckpointHeader.Size : (nint)Math.Min((long)most, SecureChannel.MaxText));
+        if (count <= 0)
+            return count;
+        if (frames == 0)
+        {
+            CheckpointHeader.Parse(new ReadOnlySpan<byte>(destination.Text, CheckpointHeader.Size), MachineFeatures.Known, CheckpointHeader.MaxFrames, out CheckpointHeader header);
+            frames = header.Frames;
+        }
+        return destination.SendText((int)count) ? count : -Kernel.BrokenPipeError;
     }
 
     /// <summary>All rounds, up to the trailer.</summary>
@@ -76,7 +103,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         arrived = false;
         while (true)
         {
-            nint sent = Kernel.SendFile(destination.Socket, device, rate == 0 ? MostAtOnce : PacedCount());
+            nint sent = SendSome(rate == 0 ? MostAtOnce : PacedCount());
             if (sent == 0)
                 return ExitCode.Arrived;
             if (sent == -Kernel.CanceledError)
@@ -86,18 +113,22 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             }
             if (sent == -Kernel.InterruptedError)
                 continue;
-            if (sent == -Kernel.NoBuffersError)
-            {
-                return Failure.Say(ExitCode.WorkingSetTooLarge,
-                    "The machine changes its memory faster than it can be sent: the working set does not fit the snapshot buffer"u8);
-            }
             if (sent < 0)
                 return HearRefusal(sent);
             bytes += (ulong)sent;
             // A refusal comes at any time; and where the trailer was among these bytes, the verdict may be here already.
             if (!verified && destination.HasSpoken(0) && HearVerdict() is var code and not ExitCode.Arrived)
                 return code;
-            if (Report() && rate != 0)
+            bool isRunning = Report();
+            if (isRunning && giveUp != 0 && Kernel.Now() - start >= giveUp)
+            {
+                return Failure.Say(ExitCode.GaveUp,
+                    "The snapshot did not come in time: the machine changes its memory faster than it can be sent"u8);
+            }
+            // From the fork on the guest stands still: all the rest together has the time that a silence has before.
+            if (!isRunning && last.SinceFork > destination.Patience)
+                return Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8);
+            if (isRunning && rate != 0)
                 Pace();
         }
     }
@@ -130,17 +161,17 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     }
 
     /// <summary>0, or -errno.</summary>
-    private readonly nint SendLateFrames()
+    private nint SendLateFrames()
     {
         nint sent;
         do
-            sent = Kernel.SendFile(destination.Socket, device, MostAtOnce);
+            sent = SendSome(MostAtOnce);
         while (sent > 0 || sent == -Kernel.InterruptedError);
         return sent;
     }
 
     /// <summary>The stream cannot go on: perhaps the loader has said why.</summary>
-    private readonly ExitCode HearRefusal(nint error)
+    private ExitCode HearRefusal(nint error)
     {
         if (destination.HasSpoken(1000) && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
             return Refused(kind, refusal, detail);
@@ -149,15 +180,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             : Failure.Say(ExitCode.Broken, "the destination closed it in the middle of the checkpoint"u8);
     }
 
-    private static ExitCode Refused(HandOverKind kind, CheckpointRefusal refusal, ulong detail)
-    {
-        if (kind != HandOverKind.Refused)
-            return Failure.Say(ExitCode.CheckpointRefused, "its answer makes no sense"u8);
-        Failure.Say(ExitCode.CheckpointRefused, HandOver.Sentence(refusal));
-        if (detail != 0)
-            Line.Of("migrate: (concerned: "u8).Add(detail).Add(")"u8).Write(2);
-        return ExitCode.CheckpointRefused;
-    }
+    private readonly ExitCode Refused(HandOverKind kind, CheckpointRefusal refusal, ulong detail) => kind == HandOverKind.Refused
+        ? Failure.Refused(refusal, detail, frames)
+        : Failure.Say(ExitCode.CheckpointRefused, "its answer makes no sense"u8);
 
     /// <summary>A line for each round that has ended. False after the fork, when every word would only change more pages.</summary>
     private bool Report()
@@ -165,14 +190,14 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         Progress now = default;
         if (Kernel.Control(device, GetProgress, &now) < 0 || now.Phase != PhaseRounds)
         {
-            if (last.Phase == PhaseRounds)
-                last.Phase = now.Phase;
+            last.Phase = now.Phase;
+            last.SinceFork = now.SinceFork;
             return false;
         }
         if (now.Round != last.Round)
         {
             Line.Of("migrate: round "u8).Add(last.Round + 1).Add(": "u8).Add(now.PagesSent - now.PagesInRound - sentBefore).Add(" pages sent, working set "u8)
-                .Add(last.WorkingSet).Add(", buffer "u8).Add(last.BufferPages).Add(" pages"u8).Write(StandardOutput);
+                .Add(last.WorkingSet).Add(", buffer "u8).Add(last.BufferPages).Add(" pages"u8).Say();
             sentBefore = now.PagesSent - now.PagesInRound;
         }
         last = now;

@@ -26,6 +26,21 @@ internal unsafe struct Options
     /// <summary>Path of the checkpoint loader, ending with a zero.</summary>
     public byte* Loader;
 
+    /// <summary>The guest's memory crosses the wire as it is.</summary>
+    public bool Plaintext;
+
+    /// <summary>Waits for commands to move instead of moving.</summary>
+    public bool Serve;
+
+    /// <summary>Seconds before a move that has not come to its snapshot is given up, 0 for never.</summary>
+    public ulong GiveUp;
+
+    /// <summary>Path of the destination's machine key, or, with <see cref="Serve"/>, of the guest's own; null when not named.</summary>
+    public byte* Key;
+
+    /// <summary>Path of a boot token for the node at <see cref="Address"/>, or null.</summary>
+    public byte* Token;
+
     public bool Help;
 
     /// <summary>False when it cannot be understood.</summary>
@@ -47,27 +62,59 @@ internal unsafe struct Options
                 options.Checksum = true;
             else if (word.SequenceEqual("--verify"u8))
                 options.Verify = true;
+            else if (word.SequenceEqual("--plaintext"u8))
+                options.Plaintext = true;
+            else if (word.SequenceEqual("--serve"u8))
+                options.Serve = true;
             else if (word.SequenceEqual("--rate"u8) && i + 1 < count)
             {
-                ReadOnlySpan<byte> value = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(words[++i]);
-                if (!TakeNumber(ref value, 1_000_000, out options.Rate) || value.Length > 0 || options.Rate == 0)
+                if (!TryNumber(words[++i], MoveCommand.MaxRate, out options.Rate))
                     return false;
             }
             else if (word.SequenceEqual("--patience"u8) && i + 1 < count)
             {
-                ReadOnlySpan<byte> value = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(words[++i]);
-                if (!TakeNumber(ref value, 3600, out ulong seconds) || value.Length > 0 || seconds == 0)
+                if (!TryNumber(words[++i], MoveCommand.MaxSeconds, out ulong seconds))
                     return false;
                 options.Patience = (int)seconds * 1000;
             }
+            else if (word.SequenceEqual("--give-up"u8) && i + 1 < count)
+            {
+                if (!TryNumber(words[++i], MoveCommand.MaxSeconds, out options.GiveUp))
+                    return false;
+            }
             else if (word.SequenceEqual("--loader"u8) && i + 1 < count)
                 options.Loader = words[++i];
+            else if (word.SequenceEqual("--key"u8) && i + 1 < count)
+                options.Key = words[++i];
+            else if (word.SequenceEqual("--token"u8) && i + 1 < count)
+                options.Token = words[++i];
             else if (!host && TryHost(word, out options.Address, ref options.Port))
                 host = true;
             else
                 return false;
         }
-        return host || options.Help;
+        return options.Help || (options.Serve ? !host && options.Token == null : host && options.Key != null);
+    }
+
+    /// <summary>What a command of the guest's key holder asks for, with this machine's own choices for the rest.</summary>
+    public void Take(in MoveCommand command)
+    {
+        Address = command.Address;
+        Port = command.DestinationPort;
+        Checksum = (command.Flags & MoveFlags.Checksum) != 0;
+        Verify = (command.Flags & MoveFlags.Verify) != 0;
+        Plaintext = (command.Flags & MoveFlags.Plaintext) != 0;
+        Rate = command.Rate;
+        GiveUp = command.GiveUp;
+        if (command.Patience != 0)
+            Patience = command.Patience * 1000;
+    }
+
+    /// <summary>A number from 1 on.</summary>
+    private static bool TryNumber(byte* word, ulong maximum, out ulong number)
+    {
+        ReadOnlySpan<byte> text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(word);
+        return TakeNumber(ref text, maximum, out number) && text.Length == 0 && number != 0;
     }
 
     private static bool TryHost(ReadOnlySpan<byte> text, out uint address, ref ushort port)

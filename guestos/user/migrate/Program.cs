@@ -1,9 +1,13 @@
 using System;
 using System.Runtime;
+using Wire;
 
 namespace Migrate;
 
-/// <summary><c>migrate HOST</c>: the machine that runs this moves itself to an empty domain (thesis figure 6.3).</summary>
+/// <summary>
+/// <c>migrate --key FILE HOST</c>: the machine that runs this moves itself to an empty one (thesis figure 6.3). With <c>--token</c> it
+/// has the machine started first, with <c>--serve</c> it waits to be told.
+/// </summary>
 internal static unsafe class Program
 {
     [RuntimeExport("freestanding_main")]
@@ -14,23 +18,46 @@ internal static unsafe class Program
         if (!Options.TryParse(argc, argv, out Options options) || options.Help)
         {
             Kernel.Write(options.Help ? 1 : 2, """
-                usage: migrate [--checksum] [--verify] [--rate MBIT] [--patience SECONDS] [--loader FILE] HOST[:PORT]
-                Moves this machine, running as it is, to the empty domain at HOST (an IPv4 address; port 1707).
+                usage: migrate --key FILE [options] HOST[:PORT]
+                       migrate --key FILE --token FILE [options] NODE
+                       migrate --serve [--key FILE] [--loader FILE]
+                Moves this machine, running as it is, to the empty machine at HOST (an IPv4 address; port 1707), or to the one that
+                NODE starts for a boot token. Or waits on port 1708 for who has the guest's key, and moves when he says so.
+                  --key FILE     the destination's machine key; with --serve the guest's own (default /etc/evilman/guest.key)
+                  --token FILE   spend this boot token at NODE, and move to the machine that it starts
+                  --plaintext    do not encrypt: everybody on the way can read and change this machine's memory
                   --checksum     let the destination check a hash over all pages
                   --verify       hash all pages at the instant of the snapshot too (slow)
                   --rate MBIT    send at most so many megabits a second before the snapshot
                   --patience S   give up when the destination is silent for so long, or the end takes longer (default 10)
+                  --give-up S    give up when the snapshot has not come after so long
                   --loader FILE  the loader to send first (default /lib/checkpoint-loader)
                 Exit: 0 arrived, 1 usage, 2 no connection, 3 no loader, 4 loader refused, 5 no checkpoint,
-                6 checkpoint refused, 7 connection broke, 8 working set too large. Unless it is 0 the machine has stayed.
+                6 checkpoint refused, 7 connection broke, 8 given up, 9 the destination has another key,
+                10 the node refuses the token. Unless it is 0 the machine has stayed.
 
                 """u8);
             return options.Help ? ExitCode.Arrived : ExitCode.Usage;
         }
         Kernel.IgnorePipeSignal();
-        ExitCode code = Destination.Connect(options, out Destination destination);
+        if (options.Serve)
+            return Server.Run(options);
+        Span<byte> key = stackalloc byte[MachineKey.Size];
+        if (!Keys.TryRead(options.Key, key))
+            return Line.Of("migrate: The key's file is not there, or does not hold 40 hexadecimal digits."u8).Complain(ExitCode.Usage);
+        if (options.Token != null && NodePing.Spend(ref options) is var refused and not ExitCode.Arrived)
+            return refused;
+        return Move(options, key);
+    }
+
+    /// <summary>Returns on the destination, with Arrived, or on the source when the move failed.</summary>
+    public static ExitCode Move(in Options options, ReadOnlySpan<byte> key)
+    {
+        if (options.Plaintext)
+            Line.Of("migrate: NOT ENCRYPTED: everybody on the way can read and change this machine's memory"u8).Say();
+        ExitCode code = Destination.Connect(options, key, out Destination destination);
         if (code == ExitCode.Arrived)
-            code = destination.SendLoader(options.Loader);
+            code = destination.SendLoader(options.Loader, options.Plaintext);
         if (code != ExitCode.Arrived)
             return code;
         int device;

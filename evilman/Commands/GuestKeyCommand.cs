@@ -1,0 +1,26 @@
+using System;
+using System.CommandLine;
+using System.Text;
+using Evilman.Text;
+using Evilman.Tokens;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman guest-key FILE</c>: the part of a machine's key that may be given to others.</summary>
+internal static class GuestKeyCommand
+{
+    internal static Command Create()
+    {
+        var file = new Argument<string>("file") { Description = "The key of the machine in which the guest was booted." };
+        var command = new Command("guest-key", "Prints the key that commands a guest: it can have it moved, and nothing else.") { file };
+        command.WithExamples("""
+            evilman guest-key job.token.machine-key >10.0.0.50.guest-key
+            """);
+        command.SetAction(result =>
+        {
+            Console.Out.Write(Encoding.ASCII.GetString(MachineKeyFile.Text(Mint.GuestKeyOf(MachineKeyFile.Read(result.GetValue(file)!)))));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

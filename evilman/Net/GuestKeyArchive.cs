@@ -1,0 +1,47 @@
+using System;
+using System.Globalization;
+using System.IO;
+using System.Text;
+using Evilman.Tokens;
+
+namespace Evilman.Net;
+
+/// <summary>
+/// A small cpio archive behind the guest's own, which puts the guest's key where <c>/bin/migrate --serve</c> looks for it. Kernels unpack
+/// archives that follow each other one after the other (Linux Documentation/driver-api/early-userspace/buffer-format.rst).
+/// </summary>
+internal static class GuestKeyArchive
+{
+    const int Directory = 0x41ED, OwnersDirectory = 0x41C0, OwnersFile = 0x8100; // drwxr-xr-x, drwx------, -r--------
+
+    internal static byte[] Append(byte[] initramfs, ReadOnlySpan<byte> guestKey)
+    {
+        var all = new MemoryStream();
+        all.Write(initramfs);
+        Pad(all);
+        Add(all, "etc", Directory, []);
+        Add(all, "etc/evilman", OwnersDirectory, []);
+        Add(all, "etc/evilman/guest.key", OwnersFile, MachineKeyFile.Text(guestKey));
+        Add(all, "TRAILER!!!", 0, []);
+        return all.ToArray();
+    }
+
+    /// <summary>One member in the "newc" format: 6 digits of magic, 13 fields of 8 digits, the name with its zero, the content.</summary>
+    static void Add(MemoryStream to, string name, int mode, ReadOnlySpan<byte> content)
+    {
+        ReadOnlySpan<int> fields = [0, mode, 0, 0, 1, 0, content.Length, 0, 0, 0, 0, name.Length + 1, 0];
+        to.Write("070701"u8);
+        foreach (var field in fields)
+            to.Write(Encoding.ASCII.GetBytes(field.ToString("X8", CultureInfo.InvariantCulture)));
+        to.Write(Encoding.ASCII.GetBytes(name + "\0"));
+        Pad(to);
+        to.Write(content);
+        Pad(to);
+    }
+
+    static void Pad(MemoryStream to)
+    {
+        while (to.Length % 4 != 0)
+            to.WriteByte(0);
+    }
+}

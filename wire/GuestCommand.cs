@@ -1,0 +1,140 @@
+using System;
+
+namespace Wire;
+
+[Flags]
+public enum MoveFlags : ushort
+{
+    None = 0,
+
+    /// <summary>The destination checks a hash over all pages.</summary>
+    Checksum = 1,
+
+    /// <summary>All pages are hashed at the instant of the snapshot, too.</summary>
+    Verify = 2,
+
+    /// <summary>The guest's memory crosses the wire readable.</summary>
+    Plaintext = 4,
+}
+
+/// <summary>
+/// What the holder of a guest's key asks of it through the secure channel on port 1708: to move (docs/protocols.md, "Guest
+/// commands"). 56 bytes.
+/// </summary>
+public struct MoveCommand
+{
+    /// <summary>The guest's port for commands.</summary>
+    public const int Port = 1708;
+
+    /// <summary>Of the secure channel's hello.</summary>
+    public const uint HelloMagic = 0x43475645; // "EVGC"
+    public const ushort HelloVersion = 1;
+
+    public const int Size = 56;
+    public const int MaxRate = 1_000_000, MaxSeconds = 3600;
+
+    private const uint Magic = 0x51475645; // "EVGQ"
+    private const ushort Version = 1, Move = 1;
+
+    /// <summary>IPv4 address and port of the empty machine, in host order.</summary>
+    public uint Address;
+    public ushort DestinationPort;
+
+    public MoveFlags Flags;
+
+    /// <summary>Megabits per second, 0 for as fast as it goes.</summary>
+    public uint Rate;
+
+    /// <summary>Seconds of a silence that are borne, 0 for the guest's own choice.</summary>
+    public ushort Patience;
+
+    /// <summary>Seconds after which a move that has not come to its snapshot is given up, 0 for the guest's own choice.</summary>
+    public ushort GiveUp;
+
+    /// <param name="destinationKey">20 bytes: the key of the machine at the address.</param>
+    public readonly void Emit(Span<byte> to, ReadOnlySpan<byte> destinationKey)
+    {
+        to.Slice(0, Size).Clear();
+        Bytes.PutLe32(to, 0, Magic);
+        Bytes.PutLe16(to, 4, Version);
+        Bytes.PutLe16(to, 6, Move);
+        Bytes.PutBe32(to, 8, Address);
+        Bytes.PutLe16(to, 12, DestinationPort);
+        Bytes.PutLe16(to, 14, (ushort)Flags);
+        Bytes.PutLe32(to, 16, Rate);
+        Bytes.PutLe16(to, 20, Patience);
+        Bytes.PutLe16(to, 22, GiveUp);
+        destinationKey.Slice(0, MachineKey.Size).CopyTo(to.Slice(24));
+    }
+
+    public static bool TryParse(ReadOnlySpan<byte> from, out MoveCommand command, out ReadOnlySpan<byte> destinationKey)
+    {
+        command = default;
+        destinationKey = default;
+        if (from.Length != Size || Bytes.Le32(from, 0) != Magic || Bytes.Le16(from, 4) != Version || Bytes.Le16(from, 6) != Move
+            || Bytes.Le64(from, 44) != 0 || Bytes.Le32(from, 52) != 0)
+            return false;
+        command.Address = Bytes.Be32(from, 8);
+        command.DestinationPort = Bytes.Le16(from, 12);
+        command.Flags = (MoveFlags)Bytes.Le16(from, 14);
+        command.Rate = Bytes.Le32(from, 16);
+        command.Patience = Bytes.Le16(from, 20);
+        command.GiveUp = Bytes.Le16(from, 22);
+        destinationKey = from.Slice(24, MachineKey.Size);
+        return command.Address != 0 && command.DestinationPort != 0 && command.Rate <= MaxRate && command.Patience <= MaxSeconds
+            && command.GiveUp <= MaxSeconds && (command.Flags & ~(MoveFlags.Checksum | MoveFlags.Verify | MoveFlags.Plaintext)) == 0;
+    }
+}
+
+public enum GuestEventKind : byte
+{
+    /// <summary>The move has begun.</summary>
+    Started = 1,
+
+    /// <summary>How far it is, in words.</summary>
+    Progress = 2,
+
+    /// <summary>It has failed; the guest stays. With exit code and sentence.</summary>
+    Failed = 3,
+
+    /// <summary>The guest runs on the destination, from where this comes.</summary>
+    Arrived = 4,
+
+    /// <summary>It was not begun, and why.</summary>
+    Refused = 5,
+}
+
+/// <summary>What a guest answers: 16 bytes and a text.</summary>
+public static class GuestEvent
+{
+    public const int HeaderSize = 16, MaxText = 256;
+
+    private const uint Magic = 0x45475645; // "EVGE"
+    private const ushort Version = 1;
+
+    public static void Emit(Span<byte> header, GuestEventKind kind, byte exitCode, int textLength)
+    {
+        header.Slice(0, HeaderSize).Clear();
+        Bytes.PutLe32(header, 0, Magic);
+        Bytes.PutLe16(header, 4, Version);
+        header[6] = (byte)kind;
+        header[7] = exitCode;
+        Bytes.PutLe16(header, 8, (ushort)textLength);
+    }
+
+    /// <param name="textLength">Bytes of text that follow, UTF-8 without an end.</param>
+    public static bool TryParse(ReadOnlySpan<byte> header, out GuestEventKind kind, out byte exitCode, out int textLength)
+    {
+        kind = 0;
+        exitCode = 0;
+        textLength = 0;
+        if (header.Length != HeaderSize || Bytes.Le32(header, 0) != Magic || Bytes.Le16(header, 4) != Version
+            || Bytes.Le16(header, 10) != 0 || Bytes.Le32(header, 12) != 0)
+            return false;
+        kind = (GuestEventKind)header[6];
+        exitCode = header[7];
+        textLength = Bytes.Le16(header, 8);
+        return kind is >= GuestEventKind.Started and <= GuestEventKind.Refused && textLength <= MaxText
+            && (exitCode != 0) == (kind == GuestEventKind.Failed);
+    }
+}
