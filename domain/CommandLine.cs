@@ -48,8 +48,9 @@ internal sealed class CommandLine
     public LogLevel LogLevel;
 
     /// <summary>Reads <c>--name value</c> and <c>--name=value</c>.</summary>
+    /// <param name="second">these are the words of <see cref="WithDescriptors"/></param>
     /// <exception cref="UsageError">anything that is not understood</exception>
-    public static CommandLine Parse(ReadOnlySpan<string> arguments)
+    public static CommandLine Parse(ReadOnlySpan<string> arguments, bool second = false)
     {
         var result = new CommandLine();
         while (arguments.Length > 0)
@@ -69,7 +70,7 @@ internal sealed class CommandLine
                     throw new UsageError($"{name} takes no value");
                 continue;
             }
-            if (!IsOption(name))
+            if (!IsOption(name) && !(second && IsOwnOption(name)))
                 throw new UsageError($"unknown argument \"{name}\"; see domain --help");
             if (value is null)
             {
@@ -147,8 +148,10 @@ internal sealed class CommandLine
     }
 
     private static bool IsOption(string name) => name is "--kernel" or "--initrd" or "--append" or "--memory" or "--disk" or "--tap"
-        or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level"
-        or ParentOption or KernelDescriptorOption or InitrdDescriptorOption or DiskDescriptorOption;
+        or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level";
+
+    private static bool IsOwnOption(string name) =>
+        name is ParentOption or KernelDescriptorOption or InitrdDescriptorOption or DiskDescriptorOption;
 
     private void Option(string name, string value)
     {

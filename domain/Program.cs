@@ -18,7 +18,7 @@ internal static class Program
 #endif
         try
         {
-            var options = CommandLine.Parse(arguments);
+            var options = CommandLine.Parse(arguments, Lockdown.IsSecondStart(Environment.GetCommandLineArgs()[0]));
             if (options.ShowHelp || options.ShowVersion)
             {
                 Log.Print(1, options.ShowHelp ? CommandLine.Help : "domain 0.1\n");
@@ -38,6 +38,13 @@ internal static class Program
     {
         // A reader of the console or of frames may go away at any time: that is an error value, not a signal.
         Libc.signal(Libc.SIGPIPE, Libc.SIG_IGN);
+        HostNetwork.CheckInherited(options.NetDescriptor, options.ControlDescriptor);
+        // A file of ours that became standard input would be the guest's keyboard.
+        for (int i = 0; i <= 2; i++)
+        {
+            if (Libc.fcntl(i, Libc.F_GETFD, 0) < 0)
+                Libc.open("/dev/null", Libc.O_RDWR, 0);
+        }
         Open(options);
         if (options.DeathSignal == 0)
             (options.DeathSignal, options.Parent) = (Lockdown.DeathSignal, Lockdown.Parent);

@@ -18,7 +18,8 @@ internal sealed class ImageFile(string name, int descriptor, long length)
     /// <exception cref="ImageError">it cannot be opened or is not a file</exception>
     public static ImageFile Open(string path)
     {
-        int descriptor = Libc.open(path, Libc.O_RDONLY, 0);
+        // Whoever names a FIFO is told so, and does not wait for a writer.
+        int descriptor = Libc.open(path, Libc.O_RDONLY | Libc.O_NONBLOCK, 0);
         if (descriptor < 0)
             throw new ImageError($"cannot open {path}: {LinuxError.Describe(Libc.Errno)}");
         return Use(path, descriptor);
@@ -28,10 +29,12 @@ internal sealed class ImageFile(string name, int descriptor, long length)
     /// <exception cref="ImageError">it is not a file</exception>
     public static ImageFile Use(string name, int descriptor)
     {
-        long length = Libc.lseek(descriptor, 0, Libc.SEEK_END);
-        // A directory can be opened too and ends at 2^63 - 1 or nowhere.
-        if (length is < 0 or long.MaxValue)
+        // Folders, devices and pipes can be opened, too.
+        if (!FileStatus.IsRegular(descriptor))
             throw new ImageError($"{name} is not a file");
+        long length = Libc.lseek(descriptor, 0, Libc.SEEK_END);
+        if (length <= 0)
+            throw new ImageError($"{name} is empty");
         return new ImageFile(name, descriptor, length);
     }
 

@@ -8,7 +8,7 @@ internal readonly record struct DiskFile(int Descriptor, ulong Bytes, bool ReadO
     /// <exception cref="UsageError">it cannot be opened or has no sector</exception>
     public static DiskFile Open(string path, bool readOnly)
     {
-        int descriptor = Libc.open(path, readOnly ? Libc.O_RDONLY : Libc.O_RDWR, 0);
+        int descriptor = Libc.open(path, (readOnly ? Libc.O_RDONLY : Libc.O_RDWR) | Libc.O_NONBLOCK, 0);
         if (descriptor < 0)
             throw new UsageError($"--disk: cannot open {path}: {LinuxError.Describe(Libc.Errno)}");
         return Use(path, descriptor, readOnly);

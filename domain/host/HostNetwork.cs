@@ -8,10 +8,12 @@ namespace Domain.Host;
 /// <summary>Opens the host's end of the guest's Ethernet (Linux: Documentation/networking/tuntap.rst).</summary>
 internal static unsafe class HostNetwork
 {
-    private const nuint TUNSETIFF = 0x4004_54ca, TUNSETOFFLOAD = 0x4004_54d0, TUNSETVNETHDRSZ = 0x4004_54d8;
+    private const nuint TUNSETIFF = 0x4004_54ca, TUNGETIFF = 0x8004_54d2, TUNSETOFFLOAD = 0x4004_54d0,
+        TUNSETVNETHDRSZ = 0x4004_54d8;
     private const short IFF_TAP = 2, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000;
     private const nuint TUN_F_CSUM = 1, TUN_F_TSO4 = 2;
-    private const int SOL_SOCKET = 1, SO_TYPE = 3, NameBytes = 16;
+    private const int SOL_SOCKET = 1, SO_TYPE = 3, SOCK_SEQPACKET = 5, NameBytes = 16;
+    private const string FramesOption = "--net-fd";
 
     /// <summary>Attaches to (or, with the right to, creates) the TAP device <paramref name="name"/>.</summary>
     /// <exception cref="UsageError">the kernel does not let us</exception>
@@ -37,14 +39,45 @@ internal static unsafe class HostNetwork
     }
 
     /// <summary>Uses an inherited descriptor: a sequenced-packet socket or a TAP device.</summary>
-    /// <exception cref="UsageError">it is not open</exception>
+    /// <exception cref="UsageError">it is neither</exception>
     public static FrameDescriptor Inherit(int descriptor, bool offload)
+    {
+        bool socket = IsPacketSocket(descriptor);
+        CheckFrames(descriptor, socket);
+        SetNonBlocking(descriptor, FramesOption);
+        return new FrameDescriptor(descriptor, offload, socket);
+    }
+
+    /// <summary>
+    /// Looks at what was inherited, before the monitor opens a file of its own, which could get the number of one that
+    /// is not there.
+    /// </summary>
+    /// <exception cref="UsageError">a descriptor is not open, or is not what it is said to be</exception>
+    public static void CheckInherited(int frames, int control)
+    {
+        if (frames >= 0)
+            CheckFrames(frames, IsPacketSocket(frames));
+        if (control >= 0 && !IsPacketSocket(control))
+            throw Wrong("--control-fd", control, "not a socket of sequenced packets");
+    }
+
+    private static void CheckFrames(int descriptor, bool socket)
+    {
+        byte* request = stackalloc byte[40];
+        if (!socket && Libc.ioctl(descriptor, TUNGETIFF, request) != 0)
+            throw Wrong(FramesOption, descriptor, "neither a socket of sequenced packets nor a TAP interface");
+    }
+
+    private static UsageError Wrong(string option, int descriptor, string problem) =>
+        Libc.fcntl(descriptor, Libc.F_GETFD, 0) < 0
+            ? new UsageError($"{option} {descriptor}: {LinuxError.Describe(Libc.Errno)}")
+            : new UsageError($"{option} {descriptor} is {problem}");
+
+    private static bool IsPacketSocket(int descriptor)
     {
         int type = 0;
         uint length = sizeof(int);
-        bool socket = Libc.getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
-        SetNonBlocking(descriptor, "--net-fd");
-        return new FrameDescriptor(descriptor, offload, socket);
+        return Libc.getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET;
     }
 
     /// <summary>Makes reads and writes return at once.</summary>

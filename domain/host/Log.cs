@@ -47,5 +47,11 @@ internal static class Log
         }
     }
 
-    private static void Write(string text) => Print(2, $"domain: {text}\n");
+    // What a user typed is repeated without its line breaks and other controls: one line is one event.
+    private static void Write(string text) =>
+        Print(2, $"domain: {string.Create(text.Length, text, static (line, from) =>
+        {
+            for (int i = 0; i < line.Length; i++)
+                line[i] = char.IsControl(from[i]) ? '?' : from[i];
+        })}\n");
 }

@@ -30,13 +30,16 @@ internal static unsafe class Lockdown
     private static bool finalizerLocked;
     private static string? finalizerProblem;
 
+    /// <summary>Whether the program was started by itself, to which its name is the witness.</summary>
+    public static bool IsSecondStart(string name) => name.StartsWith(SecondStart);
+
     /// <summary>
     /// Starts the program anew so that it can enter namespaces while it has one thread; returns when it has, or cannot.
     /// </summary>
     /// <param name="arguments">what the second start is told; open descriptors are inherited</param>
     public static void Reenter(string name, IReadOnlyList<string> arguments)
     {
-        if (name.StartsWith(SecondStart))
+        if (IsSecondStart(name))
             return;
         var texts = new byte*[arguments.Count + 2];
         texts[0] = CString(SecondStart + "domain");

@@ -1,3 +1,4 @@
+using System;
 using Domain.Host;
 using Xunit;
 
@@ -38,4 +39,73 @@ public class CommandLineTests
     [InlineData("needs --disk", "--kernel", "x", "--disk-read-only")]
     public void Refuses_with_a_sentence(string sentence, params string[] arguments) =>
         Assert.Contains(sentence, Assert.Throws<UsageError>(() => CommandLine.Parse(arguments)).Message);
+
+    private static readonly string[] Words =
+    [
+        "--kernel", "--initrd", "--append", "--memory", "--disk", "--disk-read-only", "--tap", "--net-fd", "--mac",
+        "--offload", "--console", "--control-fd", "--no-sandbox", "--log-level", "--parent", "--kernel-fd",
+        "--initrd-fd", "--disk-fd", "--", "-", "", "=", "--=", "on", "off", "stdio", "none", "error", "info", "3",
+        "4", "0", "-1", "1023", "64", "3072", "99999999999999999999", "02:45:00:00:00:01", ":", "3:x", "9:1",
+        "/nowhere/at/all", "/", "/dev/null", "/etc/passwd", "a\nb", "\u0007", "\ud800", "\u00e9", "--kernel=/",
+        "--memory=8", "%s%n",
+    ];
+
+    private static string[] Some(Random random)
+    {
+        string[] arguments = new string[random.Next(1, 8)];
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            string word = Words[random.Next(Words.Length)];
+            arguments[i] = random.Next(8) switch
+            {
+                0 => word + Words[random.Next(Words.Length)],
+                1 => word + "=" + Words[random.Next(Words.Length)],
+                2 => new string((char)random.Next(1, 0xd800), random.Next(1, 300)),
+                _ => word,
+            };
+        }
+        return arguments;
+    }
+
+    [Fact]
+    public void Ten_thousand_random_command_lines_are_understood_or_refused()
+    {
+        int seed = Environment.TickCount, refused = 0;
+        var random = new Random(seed);
+        for (int i = 0; i < 10_000; i++)
+        {
+            string[] arguments = Some(random);
+            try
+            {
+                CommandLine.Parse(arguments, second: random.Next(2) == 0);
+            }
+            catch (UsageError error)
+            {
+                Assert.NotEmpty(error.Message);
+                refused++;
+            }
+            catch (Exception error)
+            {
+                Assert.Fail($"seed {seed}, \"{string.Join("\" \"", arguments)}\": {error}");
+            }
+        }
+        Assert.InRange(refused, 5_000, 10_000);
+    }
+
+    [Fact]
+    public void The_program_says_one_sentence_whatever_is_typed()
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        for (int i = 0; i < 200; i++)
+        {
+            string[] arguments = Some(random);
+            var result = Monitor.Run(arguments);
+            string line = $"seed {seed}, \"{string.Join("\" \"", arguments)}\": {result}";
+            Assert.True(result.ExitCode == 1 && result.Output == "", line);
+            Assert.StartsWith("domain: ", result.Errors);
+            Assert.True(result.Errors.IndexOf('\n') == result.Errors.Length - 1, line);
+            Assert.False(result.Errors.Contains("   at ") || result.Errors.Contains("Exception"), line);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Iced.Intel;
@@ -81,8 +82,7 @@ public partial class MachineTests
     [InlineData(0x64, 0xfe, 0, 2, 0)]  // i8042: reset
     public void A_guest_ends_its_machine_in_its_own_words(int port, int value, int exitCode, int kind, int detail)
     {
-        int[] pair = new int[2];
-        Assert.Equal(0, socketpair(1, 5, 0, pair));
+        int[] pair = Sockets();
         var result = Run(c =>
         {
             c.mov(edx, port);
@@ -267,12 +267,11 @@ public partial class MachineTests
     [Fact]
     public void Tells_the_daemon_what_happens_and_goes_when_it_goes()
     {
-        int[] pair = new int[2];
-        Assert.Equal(0, socketpair(1, 5, 0, pair));
+        int[] pair = Sockets();
         using (var kernel = new Monitor.Kernel(Code(Reset)))
         {
             var result = Monitor.Run(["--kernel", kernel.Path, "--control-fd", $"{pair[1]}"]);
-            Assert.Equal(0, result.ExitCode);
+            Assert.Equal((0, ""), (result.ExitCode, result.Errors));
             byte[] record = new byte[64];
             Assert.Equal(16, read(pair[0], record, 64));
             Assert.Equal(1, record[0]);
@@ -297,8 +296,7 @@ public partial class MachineTests
     [Fact]
     public void Goes_when_the_other_end_of_its_network_goes()
     {
-        int[] pair = new int[2];
-        Assert.Equal(0, socketpair(1, 5, 0, pair));
+        int[] pair = Sockets();
         using var kernel = new Monitor.Kernel([0xfa, 0xf4]);   // cli; hlt: not even a driver is there
         using var process = Monitor.Start(["--kernel", kernel.Path, "--net-fd", $"{pair[1]}"]);
         close(pair[1]);
@@ -312,13 +310,34 @@ public partial class MachineTests
     [Theory]
     [InlineData("not an ELF image", "--kernel", "/etc/passwd")]
     [InlineData("is not a file", "--kernel", "/")]
+    [InlineData("is not a file", "--kernel", "/dev/zero")]
+    [InlineData("is empty", "--kernel", "/proc/self/status")]
+    [InlineData("not an open descriptor", "--kernel", "/etc/passwd", "--net-fd", "3")]
+    [InlineData("not an open descriptor", "--kernel", "/etc/passwd", "--control-fd", "4")]
+    [InlineData("neither a socket", "--kernel", "/etc/passwd", "--net-fd", "7", "<7 FIFO")]
+    [InlineData("not a socket", "--kernel", "/etc/passwd", "--control-fd", "7", "<7 FIFO")]
+    [InlineData("is not a file", "--kernel", "FIFO")]
+    [InlineData("is not a file", "--kernel", "/etc/passwd", "--initrd", "FIFO")]
+    [InlineData("not a file of at least", "--kernel", "/etc/passwd", "--disk-read-only", "--disk", "FIFO")]
+    [InlineData("is not an ELF image", "--kernel", "HUGE")]
+    [InlineData("unknown argument", "--kernel-fd", "0:x")]
     [InlineData("no such file", "--kernel", "/nowhere")]
     [InlineData("not an open descriptor", "--kernel", "/etc/passwd", "--net-fd", "900")]
     [InlineData("cannot attach", "--kernel", "/etc/passwd", "--tap", "a/b")]
     [InlineData("--disk", "--kernel", "/etc/passwd", "--disk", "/nowhere")]
     public void Refuses_with_one_sentence_and_status_1(string sentence, params string[] arguments)
     {
-        var result = Monitor.Run(arguments);
+        string fifo = Path.GetTempFileName(), huge = Path.GetTempFileName();
+        File.Delete(fifo);
+        Assert.Equal(0, mkfifo(fifo, 0x1b6));
+        using (var file = File.OpenWrite(huge))
+            file.SetLength(1L << 42);
+        bool foreign = arguments[^1].StartsWith('<');
+        string[] words = [.. (foreign ? arguments[..^1] : arguments)
+            .Select(word => word.Replace("FIFO", fifo).Replace("HUGE", huge))];
+        var result = foreign ? RunAfter("exec 7<>$0", fifo, words) : Monitor.Run(words);
+        File.Delete(fifo);
+        File.Delete(huge);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains(sentence, result.Errors);
         Assert.Single(result.Errors.TrimEnd('\n').Split('\n'));
@@ -331,6 +350,61 @@ public partial class MachineTests
         Assert.Equal(0, result.ExitCode);
         Assert.Contains("--kernel IMAGE", result.Output);
     }
+
+    /// <summary>Two ends of AF_UNIX/SOCK_SEQPACKET. Only the second is inherited: whoever holds the first keeps it open.</summary>
+    private static int[] Sockets()
+    {
+        int[] pair = new int[2];
+        Assert.Equal(0, socketpair(1, 5 | 0x8_0000, 0, pair));
+        Assert.Equal(0, fcntl(pair[1], 2, 0));   // F_SETFD without FD_CLOEXEC
+        return pair;
+    }
+
+    /// <summary>Runs the monitor with what a shell has done to its descriptors; $0 is <paramref name="file"/>.</summary>
+    private static Monitor.Result RunAfter(string redirection, string file, string[] arguments) =>
+        Monitor.Run(["-c", $"{redirection}; exec \"$@\"", file, Monitor.Path, .. arguments], program: "/bin/bash");
+
+    /// <summary>The kernel would else be the guest's keyboard, and the disk its screen.</summary>
+    [Fact]
+    public void Closed_standard_streams_do_not_become_files_of_the_machine()
+    {
+        using var kernel = new Monitor.Kernel(Code(c =>
+        {
+            var wait = c.CreateLabel();
+            c.mov(edx, 0x3f8);
+            c.mov(al, (byte)'x');
+            c.@out(dx, al);
+            c.xor(ebx, ebx);
+            c.mov(edx, 0x3fd);
+            c.mov(ecx, 1_000_000);
+            c.Label(ref wait);
+            c.@in(al, dx);
+            c.and(al, 1);
+            c.or(bl, al);
+            c.dec(ecx);
+            c.jne(wait);
+            c.test(bl, bl);
+            var quiet = c.CreateLabel();
+            c.je(quiet);
+            c.mov(edx, 0x505);
+            c.mov(al, 1);
+            c.@out(dx, al);
+            c.Label(ref quiet);
+            Reset(c);
+        }));
+        string disk = Path.GetTempFileName();
+        File.WriteAllBytes(disk, new byte[512]);
+        var result = RunAfter("exec 0<&- 1>&-", disk, ["--kernel", kernel.Path, "--disk", disk]);
+        Assert.Equal((0, ""), (result.ExitCode, result.Errors));
+        Assert.Equal(new byte[512], File.ReadAllBytes(disk));
+        File.Delete(disk);
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int mkfifo(string path, uint mode);
+
+    [LibraryImport("libc")]
+    private static partial int fcntl(int descriptor, int command, nint argument);
 
     [LibraryImport("libc")]
     private static partial int socketpair(int domain, int type, int protocol, [Out] int[] pair);

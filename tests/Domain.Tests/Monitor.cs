@@ -45,13 +45,19 @@ public static class Monitor
     public sealed record Result(int ExitCode, string Output, string Errors);
 
     /// <summary>Runs to the end, or kills it after <paramref name="seconds"/> and fails.</summary>
-    public static Result Run(IEnumerable<string> arguments, string input = "", string? probe = null, int seconds = 20, string? prefix = null, int port = 0)
+    public static Result Run(IEnumerable<string> arguments, string input = "", string? probe = null, int seconds = 20,
+        string? prefix = null, int port = 0, string? program = null)
     {
-        using var process = Start(arguments, probe, prefix, port);
-        var output = Task.Run(process.StandardOutput.ReadToEnd);
-        var errors = Task.Run(process.StandardError.ReadToEnd);
-        process.StandardInput.Write(input);
-        process.StandardInput.Flush();
+        using var process = Start(arguments, probe, prefix, port, program);
+        // Process.Dispose leaves the pipes to the garbage collector, and descriptors for the monitor have an end: 1023.
+        using var toInput = process.StandardInput;
+        using var fromOutput = process.StandardOutput;
+        using var fromErrors = process.StandardError;
+        var output = Task.Run(fromOutput.ReadToEnd);
+        var errors = Task.Run(fromErrors.ReadToEnd);
+        if (input.Length > 0)
+            toInput.Write(input);
+        toInput.Flush();
         bool ended = process.WaitForExit(seconds * 1000);
         if (!ended)
             process.Kill();
@@ -60,9 +66,13 @@ public static class Monitor
         return new Result(process.ExitCode, output.Result, errors.Result);
     }
 
-    public static Process Start(IEnumerable<string> arguments, string? probe = null, string? prefix = null, int port = 0)
+    public static Process Start(IEnumerable<string> arguments, string? probe = null, string? prefix = null, int port = 0,
+        string? program = null)
     {
-        var start = new ProcessStartInfo(prefix ?? Program.Value) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(prefix ?? program ?? Program.Value)
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         if (prefix is not null)
         {
             foreach (string word in (string[])["--reuid", "54321", "--regid", "54321", "--clear-groups", Program.Value])
