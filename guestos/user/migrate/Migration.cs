@@ -180,9 +180,12 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             : Failure.Say(ExitCode.Broken, "the destination closed it in the middle of the checkpoint"u8);
     }
 
-    private readonly ExitCode Refused(HandOverKind kind, CheckpointRefusal refusal, ulong detail) => kind == HandOverKind.Refused
-        ? Failure.Refused(refusal, detail, frames)
-        : Failure.Say(ExitCode.CheckpointRefused, "its answer makes no sense"u8);
+    private readonly ExitCode Refused(HandOverKind kind, CheckpointRefusal refusal, ulong detail) => kind switch
+    {
+        HandOverKind.Refused => Failure.Refused(refusal, detail, frames),
+        HandOverKind.Verified => Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8),
+        _ => Failure.Say(ExitCode.CheckpointRefused, "its answer makes no sense"u8),
+    };
 
     /// <summary>A line for each round that has ended. False after the fork, when every word would only change more pages.</summary>
     private bool Report()
