@@ -77,7 +77,7 @@ public static unsafe partial class FileCalls
 
     /// <summary>
     /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A source that
-    /// is a stream gives what it has; bytes read and not written are put back only where the source has a position.
+    /// is a stream gives what it has; bytes read and not written are put back only where the source has a position. A signal ends it early.
     /// </summary>
     private static long Pump(File* source, ulong sourceOffset, File* target, ulong targetOffset, ulong count)
     {
@@ -92,6 +92,7 @@ public static unsafe partial class FileCalls
         bool streams = source->Kind is FileKind.Pipe or FileKind.Socket or FileKind.Terminal or FileKind.Checkpoint;
         ulong done = 0;
         long error = 0;
+        count = Math.Min(count, LongestTransfer);
         while (done < count)
         {
             Transfer into = Transfer.Of(page, Math.Min(count - done, Piece));
@@ -118,6 +119,7 @@ public static unsafe partial class FileCalls
 
             if (streams && (Files.Poll(source) & PollEvents.In) == 0)
                 break;
+            Scheduler.Breathe();
             if (Signals.Pending)
                 break;
         }

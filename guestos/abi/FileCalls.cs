@@ -55,8 +55,11 @@ public static unsafe partial class FileCalls
             return Errno.BadDescriptor;
         if ((long)offset < 0)
             return Errno.Invalid;
+        Files.Hold(file);
         Transfer to = Transfer.User(buffer, Math.Min(count, LongestTransfer));
-        return Files.ReadAt(file, offset, ref to);
+        long result = Files.ReadAt(file, offset, ref to);
+        Files.Release(file);
+        return result;
     }
 
     public static long Pwrite64(ulong descriptor, ulong buffer, ulong count, ulong offset)

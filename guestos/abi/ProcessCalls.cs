@@ -327,6 +327,9 @@ public static unsafe class ProcessCalls
             Randomness.Fill(piece);
             if (!UserMemory.PutBytes(to + done, piece))
                 return done > 0 ? (long)done : Errno.Fault;
+            Scheduler.Breathe();
+            if (Signals.Pending)
+                return (long)done + piece.Length;
         }
         return (long)length;
     }

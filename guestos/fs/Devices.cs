@@ -80,6 +80,7 @@ public static unsafe class Devices
             else
                 Memory.Clear(to.Address, step);
             to.Advance(step);
+            Scheduler.Breathe();
             if (Signals.Pending)
                 break;
         }

@@ -171,9 +171,12 @@ public static unsafe class Terminal
 
             Uart.Write(new ReadOnlySpan<byte>(output.Bytes, output.Length));
             from.Advance(step);
+            Scheduler.Breathe();
+            if (Signals.Pending)
+                break;
         }
 
-        return (long)total;
+        return (long)(total - from.Count);
     }
 
     public static uint Poll()

@@ -210,13 +210,13 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// In the middle of long work on an address space: once a quantum has passed in the kernel, interrupts are served and others run, if nobody
-    /// but the current process could touch that memory meanwhile.
+    /// Between two steps of work whose length the caller of a system call chooses, where it could as well sleep: once a quantum has passed in
+    /// the kernel, interrupts are served and others run. Without it no signal could come that ends the work.
     /// </summary>
-    internal static void Breathe(AddressSpace* space)
+    public static void Breathe()
     {
         Process* process = Current;
-        if (process == null || space->References > (process->Space == space ? 1 : 0) || Clock.Monotonic - s_modeSince < Quantum)
+        if (process == null || Clock.Monotonic - s_modeSince < Quantum)
             return;
         AccountKernel(process);
         Symbols.ServeInterrupts();
@@ -225,6 +225,13 @@ public static unsafe class Scheduler
         process->InvoluntarySwitches++;
         Enqueue(process);
         Schedule();
+    }
+
+    /// <summary>The same in the middle of work on an address space, if nobody but the current process could touch that memory meanwhile.</summary>
+    internal static void Breathe(AddressSpace* space)
+    {
+        if (Current != null && space->References <= (Current->Space == space ? 1 : 0))
+            Breathe();
     }
 
     /// <summary>The running process has been put somewhere (a wait queue, the run queue, nowhere at its end): runs another one.</summary>

@@ -244,6 +244,9 @@ namespace Guestos
 
         public static void Wake(WaitQueue* queue) => queue->Woken++;
 
+        /// <summary>Nobody else is there to run.</summary>
+        public static void Breathe() { }
+
         public static WaitResult Sleep(WaitQueue* queue, ulong deadline)
         {
             if (WhileAsleep.Count > 0)

@@ -6,6 +6,10 @@ namespace Guestos.Tests;
 /// <summary>Hard times (programs/hardship.c): the program ends as it should, the kernel goes on, and all memory comes back.</summary>
 public class HardshipTests
 {
+    private const string LongCalls = "sendfile of zeros: others run, then: killed by 9\nsendfile of random bytes: others run, then: killed by 9\n"
+        + "readv of zeros: others run, then: killed by 9\npreadv of random bytes: others run, then: killed by 9\n"
+        + "getrandom: others run, then: killed by 9\nlong calls: exited 0\nmemory is back\n";
+
     [Theory]
     [InlineData("qemu", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
     [InlineData("domain", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
@@ -19,6 +23,8 @@ public class HardshipTests
     [InlineData("qemu", "mappings", "the limit is ENOMEM\nmappings: exited 0\nmemory is back\n", "")]
     [InlineData("domain", "files", "no more files, the superuser goes on\nfiles: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "orphans", "orphans: exited 0\nmemory is back\n", "")]
+    [InlineData("qemu", "long-calls", LongCalls, "")]
+    [InlineData("domain", "long-calls", LongCalls, "")]
     [InlineData("qemu", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]
     [InlineData("domain", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]
     public void KernelSurvives(string monitor, string what, string expected, string logged)

@@ -9,12 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define LARGE (8 << 20)
 
 static long free_kib(void)
 {
@@ -288,6 +292,62 @@ static void many_files(void)
         ;
 }
 
+static volatile int *in_call;
+static char *large;
+static struct iovec pieces[1024];
+static int null, zero, random_device;
+
+static void send_zeros(void) { sendfile(null, zero, NULL, 1ul << 43); }
+
+static void send_random(void) { sendfile(null, random_device, NULL, 1ul << 62); }
+
+static void read_zeros(void) { readv(zero, pieces, 1024); }
+
+static void read_random_at(void) { preadv(random_device, pieces, 1024, 0); }
+
+static void take_random(void) { syscall(SYS_getrandom, large, LARGE, 0); }
+
+/* Others run while a single call is at work, and SIGKILL ends it. */
+static void show_long_call(const char *what, void (*action)(void))
+{
+    int seen = 0;
+    *in_call = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        for (;;) {
+            *in_call = 1;
+            action();
+            *in_call = 0;
+        }
+    }
+    for (int i = 0; i < 1000 && seen < 5; i++) {
+        usleep(10000);
+        seen += *in_call;
+    }
+    kill(child, SIGKILL);
+    int status = -1;
+    waitpid(child, &status, 0);
+    printf("%s: %s, ", what, seen == 5 ? "others run" : "nobody else runs");
+    show("then", status);
+}
+
+static void long_calls(void)
+{
+    in_call = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(large, 1, LARGE);
+    for (int i = 0; i < 1024; i++)
+        pieces[i] = (struct iovec){ large, 2 << 20 };
+    null = open("/dev/null", O_WRONLY);
+    zero = open("/dev/zero", O_RDONLY);
+    random_device = open("/dev/urandom", O_RDONLY);
+    show_long_call("sendfile of zeros", send_zeros);
+    show_long_call("sendfile of random bytes", send_random);
+    show_long_call("readv of zeros", read_zeros);
+    show_long_call("preadv of random bytes", read_random_at);
+    show_long_call("getrandom", take_random);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -323,6 +383,8 @@ int main(int argc, char **argv)
         show("orphans", in_child(orphans));
         usleep(200000);
     }
+    else if (strcmp(what, "long-calls") == 0)
+        show("long calls", in_child(long_calls));
     else if (strcmp(what, "storm") == 0)
         storms();
     else
