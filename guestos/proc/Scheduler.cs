@@ -140,6 +140,7 @@ public static unsafe class Scheduler
     {
         process->State = ProcessState.Runnable;
         RunnableCount++;
+        AdvanceVirtualTime();
         if (process->VirtualTime + SleeperCredit < s_virtualNow)
             process->VirtualTime = s_virtualNow - SleeperCredit;
         Enqueue(process);
@@ -149,6 +150,17 @@ public static unsafe class Scheduler
             s_reschedule = true;
         else if (s_quantumEnd == ulong.MaxValue)
             s_quantumEnd = Clock.Monotonic + Quantum;
+    }
+
+    /// <summary>
+    /// It goes on while one process runs alone, too: whoever wakes then shares with that one from now on, and makes up for nothing.
+    /// </summary>
+    private static void AdvanceVirtualTime()
+    {
+        if (Current == null)
+            return;
+        ulong reached = s_first != null ? System.Math.Min(s_first->VirtualTime, Current->VirtualTime) : Current->VirtualTime;
+        s_virtualNow = System.Math.Max(s_virtualNow, reached);
     }
 
     /// <summary>

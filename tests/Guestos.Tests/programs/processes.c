@@ -789,6 +789,31 @@ static void busy_neighbours(void)
         fprintf(stderr, "wakes %ld, all %lu, least %lu, most %lu, in a millisecond %lu\n", wakes, all, least, most, millisecond);
 }
 
+/* Who had the processor to himself goes on with a share of it when another begins: he does not give back what nobody else wanted. */
+static void lonely_neighbour(void)
+{
+    volatile uint64_t *turns = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    uint64_t millisecond = turns_of_a_millisecond();
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            turns[0]++;
+    pause_for(1000);
+    uint64_t before = turns[0];
+    while (turns[64] < 400 * millisecond)
+        turns[64]++;
+    uint64_t done = turns[0] - before;
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    answer("who ran alone goes on", done > 40 * millisecond);
+    if (done <= 40 * millisecond)
+        fprintf(stderr, "%lu turns, in a millisecond %lu\n", done, millisecond);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
@@ -832,6 +857,7 @@ int main(int argc, char **argv)
     try(groups);
     try(controls);
     try(busy_neighbours);
+    try(lonely_neighbour);
     unlink("/tmp/mapped");
     unlink("/tmp/executable");
     unlink("/tmp/limited");
