@@ -533,7 +533,7 @@ int main(int argc, char **argv)
         if (strcmp(now.objects, first.objects) != 0)
             printf("HARM: objects: %s\n  not %s\n", now.objects, first.objects), harmed = 1;
         rounds++;
-        if (harmed || rounds == 1 || rounds % 100 == 0)
+        if (harmed || rounds == 1 || rounds % 20 == 0)
             printf("round %ld, seed %#lx, calls %lu\n", rounds, (unsigned long)start, (unsigned long)*calls);
         fflush(stdout);
         if (harmed)
