@@ -127,13 +127,17 @@ internal sealed unsafe class Machine
             module = new StartInfo.Module(at, initrd.Length);
         }
         var line = new StringBuilder(append);
+        var described = new AcpiTables.VirtioDevice[virtio.Count];
         for (int i = 0; i < virtio.Count; i++)
         {
+            ulong address = VirtioBase + (ulong)i * VirtioMmio.Length;
             if (line.Length > 0)
                 line.Append(' ');
-            line.Append(CultureInfo.InvariantCulture,
-                $"virtio_mmio.device={VirtioMmio.Length}@0x{VirtioBase + (ulong)i * VirtioMmio.Length:x}:{VirtioFirstPin + i}");
+            int input = VirtioFirstPin + i;
+            line.Append(CultureInfo.InvariantCulture, $"virtio_mmio.device={VirtioMmio.Length}@0x{address:x}:{input}");
+            described[i] = new AcpiTables.VirtioDevice((uint)address, (uint)VirtioMmio.Length, (uint)input);
         }
+        AcpiTables.Write(memory, described);
         cpu.ResetToPvh(loaded.Entry, StartInfo.Write(memory, line.ToString(), module));
     }
 

@@ -70,7 +70,9 @@ internal static class PvhLoader
             throw new ImageError($"{file.Name}: segment {index} is larger in the file than in memory");
         if (!memory.Contains(physical, memoryBytes))
             throw new ImageError($"{file.Name}: segment {index} at {physical:x} does not fit into {memory.Size >> 20} MiB of RAM");
-        if (physical < StartInfo.End && physical + memoryBytes > StartInfo.Start)
+        ulong end = physical + memoryBytes;
+        if ((physical < StartInfo.End && end > StartInfo.Start)
+            || (physical < AcpiTables.End && end > AcpiTables.RootPointer))
             throw new ImageError($"{file.Name}: segment {index} at {physical:x} lies where the boot information goes");
         for (ulong done = 0; done < fileBytes;)
         {

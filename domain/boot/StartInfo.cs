@@ -66,6 +66,7 @@ internal static class StartInfo
         BinaryPrimitives.WriteUInt32LittleEndian(info[12..], module is null ? 0u : 1u);
         BinaryPrimitives.WriteUInt64LittleEndian(info[16..], module is null ? 0 : Modules);
         BinaryPrimitives.WriteUInt64LittleEndian(info[24..], CommandLine);
+        BinaryPrimitives.WriteUInt64LittleEndian(info[32..], AcpiTables.RootPointer);
         BinaryPrimitives.WriteUInt64LittleEndian(info[40..], MemoryMap);
         BinaryPrimitives.WriteUInt32LittleEndian(info[48..], (uint)entries);
         return (uint)Start;

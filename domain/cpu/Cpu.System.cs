@@ -117,6 +117,8 @@ public sealed unsafe partial class Cpu
             case 0x176: value = s->SysenterEip; return true;
             case 0x1a0: value = s->MiscEnable; return true;
             case 0x277: value = s->Pat; return true;
+            case WallTimeRegister: value = wallTimeAt; return true;
+            case HostTimeRegister: value = hostTimeAt; return true;
             case 0xc000_0080: value = s->Efer; return true;
             case 0xc000_0081: value = s->Star; return true;
             case 0xc000_0082: value = s->Lstar; return true;
@@ -126,6 +128,8 @@ public sealed unsafe partial class Cpu
             case 0xc000_0101: value = s->SegmentBase[SegmentGs]; return true;
             case 0xc000_0102: value = s->KernelGsBase; return true;
             case 0xc000_0103: value = s->TscAux; return true;
+            // Interrupt Pending and CMP-Halt (AMD BKDG family 0Fh): a halt never goes deeper than C1.
+            case 0xc001_0055: return true;
             default: return false;
         }
     }
@@ -136,6 +140,7 @@ public sealed unsafe partial class Cpu
         {
             case 0x10:
                 s->TscOffset = value - Clock.Nanoseconds;
+                WriteHostTime();
                 return true;
             case 0x1b:
                 s->ApicBase = value;
@@ -150,6 +155,8 @@ public sealed unsafe partial class Cpu
                     return false;
                 s->Pat = value;
                 return true;
+            case WallTimeRegister: return ShareWallTime(value);
+            case HostTimeRegister: return ShareHostTime(value);
             case 0xc000_0080:
                 if ((value & ~(EferSyscall | EferLongEnable | EferLongActive | EferNoExecute)) != 0)
                     return false;

@@ -103,6 +103,7 @@ public sealed unsafe partial class Cpu
         s->ApicBase = 0xfee00900;
         s->Pat = 0x0007040600070406;
         s->MiscEnable = 1;
+        wallTimeAt = hostTimeAt = 0;
         s->GdtLimit = s->IdtLimit = 0xffff;
         s->Mxcsr = 0x1f80;
         s->FpuControl = 0x37f;

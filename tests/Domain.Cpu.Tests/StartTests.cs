@@ -72,4 +72,53 @@ public sealed unsafe class StartTests
             .. System.BitConverter.GetBytes((uint)machine.S->Gpr[2]),
         ]));
     }
+
+    private const uint WallTime = 0x4b564d00, HostTime = 0x4b564d01, Counter = 0x10;
+
+    [Fact]
+    public void SharesTheHostsClock()
+    {
+        var machine = new TestMachine();
+        byte* page = machine.Memory.Base + 0x50000;
+        Assert.True(machine.Cpu.WriteModelSpecific(Counter, 5_000));
+        ulong before = Clock.Nanoseconds;
+        Assert.True(machine.Cpu.WriteModelSpecific(HostTime, 0x50000 | 1));
+        ulong counted = *(ulong*)(page + 8), time = *(ulong*)(page + 16);
+        Assert.InRange(time, before, Clock.Nanoseconds);
+        Assert.Equal(machine.S->TscOffset, counted - time);
+        // What a kernel makes of it: a thousand ticks are a thousand nanoseconds.
+        Assert.Equal(1000UL, (1000UL << page[28]) * *(uint*)(page + 24) >> 32);
+        Assert.Equal(1, page[29]);
+
+        uint version = *(uint*)page;
+        Assert.True(machine.Cpu.WriteModelSpecific(Counter, 0));
+        Assert.NotEqual(version, *(uint*)page);
+        Assert.Equal(0U, *(uint*)page & 1);
+        Assert.Equal(machine.S->TscOffset, *(ulong*)(page + 8) - *(ulong*)(page + 16));
+
+        version = *(uint*)page;
+        Assert.True(machine.Cpu.WriteModelSpecific(HostTime, 0));
+        Assert.True(machine.Cpu.WriteModelSpecific(Counter, 0));
+        Assert.Equal(version, *(uint*)page);
+
+        Assert.True(machine.Cpu.WriteModelSpecific(WallTime, 0x50100));
+        double wall = *(uint*)(page + 0x104) + *(uint*)(page + 0x108) / 1e9 + Clock.Nanoseconds / 1e9;
+        Assert.InRange((System.DateTime.UtcNow - System.DateTime.UnixEpoch).TotalSeconds - wall, -1, 5);
+    }
+
+    [Theory]
+    [InlineData(HostTime, 0x50002 | 1)]
+    [InlineData(HostTime, TestMachine.Ram | 1)]
+    [InlineData(HostTime, TestMachine.Ram - 28 | 1)]
+    [InlineData(HostTime, ulong.MaxValue - 2)]
+    [InlineData(WallTime, 0x50001)]
+    [InlineData(WallTime, TestMachine.Ram - 8)]
+    [InlineData(WallTime, ulong.MaxValue - 3)]
+    public void AClockOutsideRamIsRefused(uint register, ulong value)
+    {
+        var machine = new TestMachine();
+        Assert.False(machine.Cpu.WriteModelSpecific(register, value));
+        Assert.True(machine.Cpu.ReadModelSpecific(register, out ulong kept));
+        Assert.Equal(0UL, kept);
+    }
 }

@@ -63,6 +63,19 @@ public partial class MachineTests
     }
 
     [Fact]
+    public void The_start_information_leads_to_the_ACPI_tables()
+    {
+        var result = Run(c =>
+        {
+            c.mov(esi, __dword_ptr[ebx + 32]);
+            Print(c);
+            Reset(c);
+        }, []);
+        Assert.StartsWith("RSD PTR ", result.Output);
+        Assert.Equal(0, result.ExitCode);
+    }
+
+    [Fact]
     public void A_triple_fault_is_told()
     {
         var result = Run(c =>

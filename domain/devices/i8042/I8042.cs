@@ -8,7 +8,9 @@ public sealed class I8042(Action reset) : IDevice
 {
     public const ushort Port = 0x60, PortCount = 5;
 
-    private const ulong CommandOffset = 4;
+    /// <summary>Of the command port.</summary>
+    public const ushort CommandOffset = 4;
+
     private const byte PulseReset = 0xfe;
 
     /// <summary>Both buffers are always empty: a driver that waits for the input buffer goes straight on.</summary>
