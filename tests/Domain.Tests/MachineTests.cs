@@ -325,10 +325,10 @@ public partial class MachineTests
     [InlineData("is not a file", "--kernel", "/")]
     [InlineData("is not a file", "--kernel", "/dev/zero")]
     [InlineData("is empty", "--kernel", "/proc/self/status")]
-    [InlineData("not an open descriptor", "--kernel", "/etc/passwd", "--net-fd", "3")]
-    [InlineData("not an open descriptor", "--kernel", "/etc/passwd", "--control-fd", "4")]
-    [InlineData("neither a socket", "--kernel", "/etc/passwd", "--net-fd", "7", "<7 FIFO")]
-    [InlineData("not a socket", "--kernel", "/etc/passwd", "--control-fd", "7", "<7 FIFO")]
+    [InlineData("not an open descriptor", "--kernel", "/etc/passwd", "--net-fd", "3", "exec 3>&-")]
+    [InlineData("not an open descriptor", "--kernel", "/etc/passwd", "--control-fd", "4", "exec 4>&-")]
+    [InlineData("neither a socket", "--kernel", "/etc/passwd", "--net-fd", "7", "exec 7<>$0")]
+    [InlineData("not a socket", "--kernel", "/etc/passwd", "--control-fd", "7", "exec 7<>$0")]
     [InlineData("is not a file", "--kernel", "FIFO")]
     [InlineData("is not a file", "--kernel", "/etc/passwd", "--initrd", "FIFO")]
     [InlineData("not a file of at least", "--kernel", "/etc/passwd", "--disk-read-only", "--disk", "FIFO")]
@@ -345,10 +345,10 @@ public partial class MachineTests
         Assert.Equal(0, mkfifo(fifo, 0x1b6));
         using (var file = File.OpenWrite(huge))
             file.SetLength(1L << 42);
-        bool foreign = arguments[^1].StartsWith('<');
-        string[] words = [.. (foreign ? arguments[..^1] : arguments)
+        bool redirected = arguments[^1].StartsWith("exec ");
+        string[] words = [.. (redirected ? arguments[..^1] : arguments)
             .Select(word => word.Replace("FIFO", fifo).Replace("HUGE", huge))];
-        var result = foreign ? RunAfter("exec 7<>$0", fifo, words) : Monitor.Run(words);
+        var result = redirected ? RunAfter(arguments[^1], fifo, words) : Monitor.Run(words);
         File.Delete(fifo);
         File.Delete(huge);
         Assert.Equal(1, result.ExitCode);
