@@ -1,7 +1,7 @@
 using System;
 using System.IO;
 using System.Net.Sockets;
-using System.Security.Cryptography;
+using System.Runtime.InteropServices;
 
 namespace Wire;
 
@@ -13,7 +13,7 @@ public sealed class ChannelException(string message, ChannelStatus status = Chan
 }
 
 /// <summary>The secure channel over a connected socket, either side of it. Calls block as the socket's do, and throw what they throw.</summary>
-public sealed class SecureSocket : IDisposable
+public sealed partial class SecureSocket : IDisposable
 {
     private readonly byte[] outgoing = new byte[SecureChannel.MaxRecord], incoming = new byte[SecureChannel.MaxRecord];
     private SecureChannel channel;
@@ -134,9 +134,26 @@ public sealed class SecureSocket : IDisposable
     {
         Span<byte> preShared = stackalloc byte[Bytes32.Size], secret = stackalloc byte[Bytes32.Size];
         SecureChannel.PreSharedKey(key, preShared);
-        RandomNumberGenerator.Fill(secret);
+        FillRandom(secret);
         return NoiseHandshake.Start(hello, preShared, secret);
     }
+
+    /// <summary>
+    /// Bytes that nobody can guess, from the kernel. Not from RandomNumberGenerator, which loads OpenSSL: a program that is linked
+    /// statically cannot do that safely.
+    /// </summary>
+    private static unsafe void FillRandom(Span<byte> into)
+    {
+        // SAFETY: the kernel writes at most so many bytes to where they lie. Up to 256 it never stops half way (getrandom(2)).
+        fixed (byte* start = into)
+        {
+            if (getrandom(start, (nuint)into.Length, 0) != into.Length)
+                throw new IOException("The kernel gives no random bytes.");
+        }
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial nint getrandom(byte* buffer, nuint length, uint flags);
 
     private static void SendAll(Socket socket, ReadOnlySpan<byte> bytes)
     {

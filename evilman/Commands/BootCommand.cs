@@ -45,14 +45,8 @@ internal static class BootCommand
             if (!token.Loader.SequenceEqual(Mint.LoaderHash(image.Loader)))
                 throw Failure.Usage($"the token permits another loader than {loaderFile}");
             var guest = token.GuestCount > 0 ? Mint.Address(token.Guest(0)) : null;
-            var guestKey = Mint.GuestKeyOf(machineKey);
-            if ((result.GetValue(guestKeyOut) ?? (guest is null ? null : GuestKeyName(guest))) is { } keyFile)
-            {
-                // Before anything is spent: a guest that nobody can command is not what was asked for.
-                Secret.Write(keyFile, MachineKeyFile.Text(guestKey), replace: true);
-                Say.Note($"the guest obeys who has {keyFile}");
-            }
-            Run(to, bytes, machineKey, image.With(guestKey), guest, !result.GetValue(noProbe), result.GetValue(waitPort), result.GetValue(timeout));
+            var keyFile = result.GetValue(guestKeyOut) ?? (guest is null ? null : GuestKeyName(guest));
+            Run(to, bytes, machineKey, image, guest, keyFile, !result.GetValue(noProbe), result.GetValue(waitPort), result.GetValue(timeout));
             return ExitCode.Done;
         });
         return command;
@@ -61,7 +55,8 @@ internal static class BootCommand
     /// <summary>Where boot leaves the key of a guest, and move looks for it.</summary>
     internal static string GuestKeyName(IPAddress guest) => $"{guest}.guest-key";
 
-    static void Run(IPAddress node, byte[] token, byte[] machineKey, BootImage image, IPAddress? guest, bool probe, int waitPort, TimeSpan patience)
+    static void Run(IPAddress node, byte[] token, byte[] machineKey, BootImage image, IPAddress? guest, string? keyFile, bool probe, int waitPort,
+        TimeSpan patience)
     {
         var addresses = BootToken.TryParse(token, out var parsed) ? new List<IPAddress> { Mint.Address(parsed.BootAddress) } : [];
         if (guest is not null)
@@ -72,11 +67,18 @@ internal static class BootCommand
         var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
         using var started = new StartedMachine(node, machineKey);
         Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
+        var guestKey = Mint.GuestKeyOf(machineKey);
+        if (keyFile is not null)
+        {
+            // Not earlier: the file may hold the key of a guest that still runs, and would if the address were in use or the token refused.
+            Secret.Write(keyFile, MachineKeyFile.Text(guestKey), replace: true);
+            Say.Note($"the guest obeys who has {keyFile}");
+        }
         var boot = addresses[0];
         using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
         {
             Say.Step($"the firmware on {boot}:{Upload.Port} has the machine's key");
-            UploadBar.Show("loader, kernel and files uploaded", progress => BootClient.Upload(socket, image, progress, patience));
+            UploadBar.Show("loader, kernel and files uploaded", progress => BootClient.Upload(socket, image.With(guestKey), progress, patience));
         }
         if (guest is not null && waitPort != 0)
         {

@@ -52,17 +52,14 @@ internal static class MoveCommand
     {
         var boot = order.Destination;
         var start = Stopwatch.GetTimestamp();
-        using (var echo = EchoSocket.Open())
-            MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
+        using var echo = EchoSocket.Open();
+        MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
         using var started = new StartedMachine(node, order.MachineKey);
-        using (var echo = EchoSocket.Open())
+        Say.Step($"{node} accepted the token; an empty machine starts at {boot}");
+        while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
         {
-            Say.Step($"{node} accepted the token; an empty machine starts at {boot}");
-            while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
-            {
-                if (Stopwatch.GetElapsedTime(start) > patience)
-                    throw Failure.NoAnswer($"the machine at {boot} does not answer");
-            }
+            if (Stopwatch.GetElapsedTime(start) > patience)
+                throw Failure.NoAnswer($"the machine at {boot} does not answer");
         }
 
         using var control = GuestControl.Move(guest, guestKey, order);
@@ -81,7 +78,10 @@ internal static class MoveCommand
                 return;
             }
             if (ended is not null)
-                throw new Failure($"the guest stays where it is: {said[^1]}");
+            {
+                MagicPinger.End(echo, node, order.MachineKey, MagicPinger.Patience);
+                throw new Failure($"the guest stays where it is, and the machine on {node} has been ended: {said[^1]}");
+            }
             if (control.Broken is { } why)
                 throw new Failure($"how the move ends is not known: {why}");
             if (Stopwatch.GetElapsedTime(start) > patience)

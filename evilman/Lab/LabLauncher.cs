@@ -111,6 +111,7 @@ internal static class LabLauncher
             throw new Failure($"lab {plan.Id} is dead: «evilman lab down» removes what is left");
         var start = new ProcessStartInfo(Tool.Need("nsenter", "util-linux"));
         start.ArgumentList.Add($"--target={inner}");
+        start.ArgumentList.Add("--wd=" + Environment.CurrentDirectory); // looked up before the namespaces are entered
         if (Native.geteuid() != 0)
         {
             start.ArgumentList.Add("--user");

@@ -97,6 +97,11 @@ public sealed class Cluster : IDisposable
     /// <summary>Each test begins with a guest that serves. One that broke it has failed; those after it get another.</summary>
     public Cluster Ready()
     {
+        foreach (var node in plan.Nodes)
+        {
+            if (Packetd(node) == 0)
+                RestartPacketd(node);
+        }
         if (Connection.Broken is null && Alive(Home.Process))
             return this;
         Connection.Dispose();
@@ -197,6 +202,7 @@ public sealed class Cluster : IDisposable
             if (left != Home?.Process)
                 Kill(left);
         }
+        Until(() => !HasUnburied(node), $"the node {node.Name} does not bury its dead");
         var before = Machines(node);
         AtClient(() =>
         {
@@ -215,6 +221,14 @@ public sealed class Cluster : IDisposable
 
     /// <summary>The processes of a node's machines.</summary>
     public List<int> Machines(LabNode node) => Packetd(node) is int pid and not 0 ? ProcessTable.Children(pid).ConvertAll(child => child.Pid) : [];
+
+    /// <summary>Whether a machine of the node has ended that packetd does not know of yet: until then its addresses are taken.</summary>
+    private bool HasUnburied(LabNode node)
+    {
+        var packetd = Packetd(node);
+        return Directory.EnumerateDirectories("/proc").Any(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid)
+            && ProcessTable.TryRead(pid, out var entry) && entry.State == 'Z' && entry.Parent == packetd);
+    }
 
     /// <summary>The process of a node's packetd, or 0.</summary>
     public int Packetd(LabNode node)

@@ -160,7 +160,10 @@ internal unsafe struct Destination
         return isPlain ? new ReadOnlySpan<byte>(Text, HandOver.Size) : new ReadOnlySpan<byte>(outgoing, Seal(HandOver.Size));
     }
 
-    private readonly bool SendRaw(byte* from, nint count)
+    /// <summary>Why the last thing that was to be sent was not taken: -errno; ETIMEDOUT when there was no room for as long as patience lasts.</summary>
+    public nint SendError { get; private set; }
+
+    private bool SendRaw(byte* from, nint count)
     {
         while (count > 0)
         {
@@ -168,7 +171,10 @@ internal unsafe struct Destination
             if (sent == -Kernel.InterruptedError)
                 continue;
             if (sent <= 0)
+            {
+                SendError = sent == -Kernel.AgainError ? -Kernel.TimedOutError : sent;
                 return false;
+            }
             from += sent;
             count -= sent;
         }
@@ -219,6 +225,13 @@ internal unsafe struct Destination
             count -= piece;
         }
         return true;
+    }
+
+    /// <summary>Resets the connection: a peer that takes nothing would otherwise not hear that it has ended.</summary>
+    public readonly void Abort()
+    {
+        Kernel.SetLinger(Socket, 0);
+        Kernel.Close(Socket);
     }
 
     /// <summary>True when the other side has said something, or closed the connection.</summary>

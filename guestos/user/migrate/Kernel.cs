@@ -140,6 +140,15 @@ internal static unsafe class Kernel
         Syscall.Invoke(54, socket, 6, 1, (nint)(&on), 4);
     }
 
+    /// <summary>SO_LINGER: with 0 seconds, closing resets the connection and forgets what was not sent.</summary>
+    public static void SetLinger(int socket, int seconds)
+    {
+        int* linger = stackalloc int[2];
+        linger[0] = 1;
+        linger[1] = seconds;
+        Syscall.Invoke(54, socket, 1, 13, (nint)linger, 8);
+    }
+
     /// <summary>SO_ERROR: why the connection broke, 0 when it did not.</summary>
     public static int SocketError(int socket)
     {

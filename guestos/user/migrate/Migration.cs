@@ -94,7 +94,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             CheckpointHeader.Parse(new ReadOnlySpan<byte>(destination.Text, CheckpointHeader.Size), MachineFeatures.Known, CheckpointHeader.MaxFrames, out CheckpointHeader header);
             frames = header.Frames;
         }
-        return destination.SendText((int)count) ? count : -Kernel.BrokenPipeError;
+        return destination.SendText((int)count) ? count : destination.SendError;
     }
 
     /// <summary>All rounds, up to the trailer.</summary>

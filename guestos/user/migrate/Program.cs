@@ -69,6 +69,8 @@ internal static unsafe class Program
         code = migration.Run();
         // Closing the device before a commit is what lets the machine go on as if nothing had been.
         Kernel.Close(device);
+        if (code != ExitCode.Arrived)
+            destination.Abort();
         return code;
     }
 }
