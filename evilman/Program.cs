@@ -22,7 +22,7 @@ public static class Program
 
     static int Run(string[] args)
     {
-        var result = Root().Parse(args);
+        var result = Parse(args);
         if (result.Errors.Count == 0 || result.Action is not System.CommandLine.Invocation.ParseErrorAction)
             return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         foreach (var error in result.Errors)
@@ -54,6 +54,9 @@ public static class Program
                 return ExitCode.Fault;
         }
     }
+
+    /// <summary>Words are taken as they are typed: none names a file with more of them.</summary>
+    internal static ParseResult Parse(string[] args) => Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     /// <summary>The whole command tree; tests parse with it.</summary>
     public static RootCommand Root()

@@ -20,7 +20,7 @@ public class RandomCommandLineTests
     [
         "10.0.0.1", "10.0.0.1/24", "10.0.0.1/33", "010.077.0.1", "1.2", "256.0.0.1", "::1", "abc", "", " ", "0", "1", "-1", "+1", "1e3", "0x10",
         "2147483648", "99999999999999999999999", "64M", "1G", "9223372036854775807T", "30s", "2147483647d", "00:00:30", "-", "--", "---", "--=", "=",
-        "@", "@/dev/null", "@/nonexistent", "/dev/zero", "/dev/full", "/proc/self/mem", "/nonexistent/x", ".", "\n", "\0", "\u001b[31m", "«»", "\uD800",
+        "@", "@/dev/null", "@/nonexistent", "@/", "/dev/zero", "/dev/full", "/proc/self/mem", "/nonexistent/x", ".", "\n", "\0", "\u001b[31m", "«»", "\uD800",
         "{", "}", "[", "]", "[/]", "[red]", "%s%n", "'", "\"", "\\", "$(x)", "a b", "ü", "🙂", "[suggest]", "[suggest:0]", "[suggest:-1]",
         "[suggest:99999999999]", "[diagram]", "[env:A=B]", new('x', 5000),
     ];
@@ -53,7 +53,7 @@ public class RandomCommandLineTests
         for (var started = 0; started < Started;)
         {
             var line = RandomLine(random);
-            if (Array.Exists(line, static word => word.Contains('\0')) || !IsRefused(Program.Root().Parse(line)))
+            if (Array.Exists(line, static word => word.Contains('\0')) || !IsRefused(Program.Parse(line)))
                 continue;
             started++;
             var (code, output, error) = Start(line);
@@ -123,7 +123,7 @@ public class RandomCommandLineTests
 
     static void Judge(string[] line)
     {
-        var result = Program.Root().Parse(line);
+        var result = Program.Parse(line);
         foreach (var error in result.Errors)
         {
             Assert.False(string.IsNullOrWhiteSpace(error.Message));
