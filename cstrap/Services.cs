@@ -72,6 +72,8 @@ internal static unsafe class Services
 
     private static long Send(byte* from, ulong count)
     {
+        if (UploadServer.Owner != client)
+            return -1;
         UploadServer.MayBeReplaced = false;
         // SAFETY: the loader answers for count bytes at from; a record's text is never longer than its room.
         if (UploadServer.IsPlain)

@@ -43,32 +43,46 @@ public static class Secret
     {
         if (!replace && Path.Exists(file))
             throw Exists(file);
-        var draft = $"{file}.{Convert.ToHexStringLower(Random(4))}";
+        string? draft = null;
         try
         {
-            using (var stream = new FileStream(draft, new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                BufferSize = 0,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            }))
-            {
-                stream.Write(bytes);
-                stream.Flush(flushToDisk: true);
-            }
+            draft = Draft(file, bytes);
             File.Move(draft, file, overwrite: replace);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             Remove(draft);
-            throw !replace && Path.Exists(file) ? Exists(file) : new Failure($"{file} cannot be written: {failure.Message}");
+            throw !replace && Path.Exists(file) ? Exists(file) : CannotWrite(file, failure);
+        }
+    }
+
+    /// <summary>Writes the bytes beside the file.</summary>
+    static string Draft(string file, ReadOnlySpan<byte> bytes)
+    {
+        var draft = $"{file}.{Convert.ToHexStringLower(Random(4))}";
+        try
+        {
+            using var stream = new FileStream(draft, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                BufferSize = 0,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+            stream.Write(bytes);
+            stream.Flush(flushToDisk: true);
+            return draft;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            Remove(draft);
+            throw CannotWrite(file, failure);
         }
     }
 
     /// <summary>
-    /// Writes all of the files or none: when one cannot be written, those written before it are removed. The last one is there only
-    /// when the others are.
+    /// Writes all of the files or none: nothing that was there before is touched until all of them are on the disk under other names.
+    /// The last one is there only when the others are.
     /// </summary>
     public static void WriteAll(IReadOnlyList<(string Path, byte[] Bytes)> files, bool replace)
     {
@@ -77,31 +91,38 @@ public static class Secret
             if (!replace && Path.Exists(path))
                 throw Exists(path);
         }
-        var written = 0;
+        var drafts = new List<string>();
+        var moved = 0;
         try
         {
-            for (; written < files.Count; written++)
-                Write(files[written].Path, files[written].Bytes, replace);
+            foreach (var (path, bytes) in files)
+                drafts.Add(Draft(path, bytes));
+            for (; moved < files.Count; moved++)
+                File.Move(drafts[moved], files[moved].Path, overwrite: replace);
         }
-        catch (Failure)
+        catch (Exception failure) when (failure is Failure or IOException or UnauthorizedAccessException)
         {
-            for (var i = 0; i < written; i++)
+            drafts.ForEach(Remove);
+            for (var i = 0; i < moved && !replace; i++)
                 Remove(files[i].Path);
-            throw;
+            throw failure is Failure ? failure : CannotWrite(files[moved].Path, failure);
         }
     }
 
-    static void Remove(string file)
+    static void Remove(string? file)
     {
         try
         {
-            File.Delete(file);
+            if (file is not null)
+                File.Delete(file);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             // What is told is why it could not be written.
         }
     }
+
+    static Failure CannotWrite(string file, Exception why) => new($"{file} cannot be written: {why.Message}");
 
     static Failure Exists(string file) => new($"{file} exists already, and a secret is not overwritten");
 

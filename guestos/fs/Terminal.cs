@@ -252,7 +252,7 @@ public static unsafe class Terminal
             case SetControlling:
                 if (Session == process->SessionId && Session == process->Id)
                     return 0;
-                if (process->SessionId != process->Id || Session != 0 && argument != 1)
+                if (process->SessionId != process->Id || Session != 0 && (argument != 1 || !FileRights.IsSuperuser))
                     return Errno.NotPermitted;
                 Take(process);
                 return 0;

@@ -150,4 +150,30 @@ public sealed class SecretFileTests : IDisposable
         Assert.Contains("cannot be written", failure.Message, StringComparison.Ordinal);
         Assert.Empty(folder.EnumerateFileSystemInfos());
     }
+
+    /// <summary>Chains are prepaid: what was there before is lost only to what takes its place.</summary>
+    [Fact]
+    public void Replacing_that_is_refused_half_way_leaves_what_was_there()
+    {
+        File.WriteAllText(At("one"), "mine");
+        Assert.Throws<Failure>(() => Secret.WriteAll([(At("one"), [1]), (At("no/such/folder"), [2])], replace: true));
+        Assert.Equal("mine", File.ReadAllText(At("one")));
+        Assert.Single(folder.EnumerateFileSystemInfos());
+    }
+
+    /// <summary>The guest that has the address already goes on obeying its key.</summary>
+    [Fact]
+    public void A_boot_that_fails_leaves_the_key_of_the_guest_before()
+    {
+        MintWords("a");
+        File.WriteAllText(At("guest-key"), "mine");
+        const string Script = "ip link set lo up && ip address add 10.0.0.50/24 dev lo && exec \"$@\"";
+        var (code, error) = Run("unshare", ["--user", "--map-root-user", "--net", "/bin/sh", "-c", Script, "sh", LabTests.Program,
+            "boot", "10.0.0.1", "--key-file", At("node.key"), "--boot-address", "10.0.0.101/24", "--guest", "10.0.0.50", "--loader", At("loader"),
+            "--kernel", At("loader"), "--guest-key-out", At("guest-key")]);
+        Assert.NotEqual(0, code);
+        Assert.Contains("is in use", error, StringComparison.Ordinal);
+        Assert.Equal("mine", File.ReadAllText(At("guest-key")));
+        Assert.Single(folder.GetFiles("guest-key*"));
+    }
 }

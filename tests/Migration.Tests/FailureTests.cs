@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
@@ -86,6 +87,30 @@ public sealed class FailureTests : IDisposable
             for (int i = 0; i < 300 && !socket.Socket.Poll(0, SelectMode.SelectError); i++)
                 Thread.Sleep(100);
         });
+    }
+
+    /// <summary>A verdict a byte at a time, in the largest record there is: the guest stands still only as long as it bears a silence.</summary>
+    [RootTheory]
+    [InlineData("domain")]
+    public void A_destination_that_speaks_too_slowly_is_left(string monitor)
+    {
+        guest = new Guest(space, monitor);
+        using var slow = new FakeDestination(space, (_, socket) =>
+        {
+            FakeDestination.ReadAll(socket);
+            byte[] length = new byte[SecureChannel.LengthSize];
+            Bytes.PutLe16(length, 0, SecureChannel.MaxText + SecureChannel.TagSize);
+            socket.Socket.Send(length);
+            for (int i = 0; i < 30; i++)
+            {
+                Thread.Sleep(1000);
+                socket.Socket.Send([0]);
+            }
+        });
+        var time = Stopwatch.StartNew();
+        Expect(7, "the destination closed it before it had the checkpoint", guest.Migrate("--patience", "3", FakeDestination.Address));
+        Assert.InRange(time.Elapsed.TotalSeconds, 2, 20);
+        guest.Hear(30);
     }
 
     /// <summary>

@@ -82,15 +82,16 @@ internal unsafe struct Destination
         fixed (byte* bytes = hello)
             if (!SendRaw(bytes, hello.Length))
                 return Failure.Say(ExitCode.Broken, "the destination does not take the handshake"u8);
+        ulong until = Kernel.Now() + Patience;
         fixed (byte* bytes = answer)
         {
-            if (!ReceiveRaw(bytes, ChannelHello.Size))
+            if (!ReceiveRaw(bytes, ChannelHello.Size, until))
                 return Failure.Say(ExitCode.Broken, "the destination does not answer the handshake"u8);
             if (!ChannelHello.TryParseAnswer(answer.Slice(0, ChannelHello.Size), out ChannelStatus status))
                 return Failure.Say(ExitCode.NotAuthenticated, "what answers is no empty machine"u8);
             if (status != ChannelStatus.Accepted)
                 return Failure.Say(ExitCode.NotAuthenticated, ChannelHello.Sentence(status));
-            if (!ReceiveRaw(bytes + ChannelHello.Size, NoiseHandshake.Overhead))
+            if (!ReceiveRaw(bytes + ChannelHello.Size, NoiseHandshake.Overhead, until))
                 return Failure.Say(ExitCode.Broken, "the destination does not finish the handshake"u8);
         }
         if (!handshake.ReadSecond(answer.Slice(ChannelHello.Size), default))
@@ -181,11 +182,13 @@ internal unsafe struct Destination
         return true;
     }
 
-    private readonly bool ReceiveRaw(byte* to, nint count)
+    /// <summary>True when all of it came until then: a byte now and then does not hold up a guest that stands still.</summary>
+    private readonly bool ReceiveRaw(byte* to, nint count, ulong until)
     {
         while (count > 0)
         {
-            if (Kernel.Poll(Socket, Kernel.PollIn, patience) <= 0)
+            ulong now = Kernel.Now();
+            if (now >= until || Kernel.Poll(Socket, Kernel.PollIn, (int)((until - now) / 1_000_000) + 1) <= 0)
                 return false;
             nint received = Kernel.Read(Socket, to, count);
             if (received == -Kernel.InterruptedError)
@@ -201,16 +204,17 @@ internal unsafe struct Destination
     /// <summary>True when all of it came in time, and nobody has changed it.</summary>
     private bool Receive(byte* to, int count)
     {
+        ulong until = Kernel.Now() + Patience;
         if (isPlain)
-            return ReceiveRaw(to, count);
+            return ReceiveRaw(to, count, until);
         while (count > 0)
         {
             if (at == end)
             {
-                if (!ReceiveRaw(incoming, SecureChannel.LengthSize))
+                if (!ReceiveRaw(incoming, SecureChannel.LengthSize, until))
                     return false;
                 int size = SecureChannel.RecordSize(new ReadOnlySpan<byte>(incoming, SecureChannel.LengthSize));
-                if (size < 0 || !ReceiveRaw(incoming + SecureChannel.LengthSize, size - SecureChannel.LengthSize))
+                if (size < 0 || !ReceiveRaw(incoming + SecureChannel.LengthSize, size - SecureChannel.LengthSize, until))
                     return false;
                 int length = channel.Open(new Span<byte>(incoming, size));
                 if (length < 0)
