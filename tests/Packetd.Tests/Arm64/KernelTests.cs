@@ -105,7 +105,7 @@ public class KernelTests
                 Assert.Contains("monitor status " + line, machine.Lines);
             foreach (string limit in new[] { "data size +1140850688 +1140850688", "open files +64 +64", "processes +64 +64", "core file size +0 +0" })
                 Assert.Single(machine.Lines, line => Regex.IsMatch(line, "monitor limit Max " + limit));
-            Assert.Equal(["0", "1", "2", "3", "4"], machine.Lines.Where(line => line.StartsWith("monitor file ", StringComparison.Ordinal)).Select(line => line[13..]));
+            Assert.Equal(["0", "1", "2", "3", "4", "5"], machine.Lines.Where(line => line.StartsWith("monitor file ", StringComparison.Ordinal)).Select(line => line[13..]));
         }
         finally
         {
