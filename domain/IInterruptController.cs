@@ -11,4 +11,10 @@ public interface IInterruptController
 
     /// <summary>CR8: bits 7–4 of the task priority register (SDM vol. 3, 12.8.6).</summary>
     uint TaskPriority { get; set; }
+
+    /// <summary>IA32_TSC_DEADLINE (SDM vol. 3, 12.5.4.1).</summary>
+    ulong TscDeadline { get; set; }
+
+    /// <summary>What the time stamp counter is ahead of <see cref="Clock"/>, modulo 2^64.</summary>
+    ulong TscOffset { set; }
 }

@@ -26,6 +26,10 @@ internal sealed unsafe class UserMachine : IInterruptController
 
     public uint TaskPriority { get; set; }
 
+    public ulong TscDeadline { get; set; }
+
+    public ulong TscOffset { get; set; }
+
     public int Acknowledge() => 0;
 
     [DllImport("libc", SetLastError = true)]

@@ -117,6 +117,7 @@ public sealed unsafe partial class Cpu
             case 0x176: value = s->SysenterEip; return true;
             case 0x1a0: value = s->MiscEnable; return true;
             case 0x277: value = s->Pat; return true;
+            case 0x6e0: value = interrupts.TscDeadline; return true;
             case WallTimeRegister: value = wallTimeAt; return true;
             case HostTimeRegister: value = hostTimeAt; return true;
             case 0xc000_0080: value = s->Efer; return true;
@@ -140,6 +141,7 @@ public sealed unsafe partial class Cpu
         {
             case 0x10:
                 s->TscOffset = value - Clock.Nanoseconds;
+                interrupts.TscOffset = s->TscOffset;
                 WriteHostTime();
                 return true;
             case 0x1b:
@@ -154,6 +156,9 @@ public sealed unsafe partial class Cpu
                 if (!IsPat(value))
                     return false;
                 s->Pat = value;
+                return true;
+            case 0x6e0:
+                interrupts.TscDeadline = value;
                 return true;
             case WallTimeRegister: return ShareWallTime(value);
             case HostTimeRegister: return ShareHostTime(value);

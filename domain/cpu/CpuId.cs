@@ -11,8 +11,8 @@ internal static unsafe class CpuId
     // CLFLUSH, SSE, SSE2.
     private const uint Basic = Shared | 1 << 19 | 1 << 25 | 1 << 26;
 
-    // SSE3, SSSE3, CX16, SSE4.1, SSE4.2, POPCNT, hypervisor present.
-    private const uint BasicMore = 1 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 23 | 1u << 31;
+    // SSE3, SSSE3, CX16, SSE4.1, SSE4.2, POPCNT, TSC deadline timer, hypervisor present.
+    private const uint BasicMore = 1 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 23 | 1 << 24 | 1u << 31;
 
     // SYSCALL, NX, 1 GiB pages, RDTSCP, long mode.
     private const uint Extended = Shared | 1 << 11 | 1 << 20 | 1 << 26 | 1 << 27 | 1 << 29;
@@ -26,6 +26,8 @@ internal static unsafe class CpuId
             // Family 15 of AMD: software expects SYSCALL and no Intel-only leaves there.
             0 => (7u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
             1 => (0x0006_0fb1u, 0x0001_0800u, BasicMore, Basic),
+            // ARAT: the local APIC timer goes on whatever the processor sleeps like.
+            6 => (1u << 2, 0u, 0u, 0u),
             0x8000_0000 => (0x8000_0008u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
             0x8000_0001 => (0x0006_0fb1u, 0u, 1u, Extended),
             0x8000_0002 => (Word("Emul"u8), Word("ated"u8), Word(" x86"u8), Word("-64 "u8)),

@@ -106,6 +106,37 @@ public sealed unsafe class StartTests
         Assert.InRange((System.DateTime.UtcNow - System.DateTime.UnixEpoch).TotalSeconds - wall, -1, 5);
     }
 
+    /// <summary>CPUID announces the deadline timer and that it never stops; its register and the counter reach the local APIC.</summary>
+    [Fact]
+    public void HasATimerWithDeadlines()
+    {
+        var machine = new TestMachine();
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(eax, 6);
+            a.cpuid();
+            a.mov(esi, eax);
+            a.mov(eax, 1);
+            a.cpuid();
+            a.mov(edi, ecx);
+            a.mov(ecx, 0x6e0);
+            a.mov(eax, 0x55667788);
+            a.mov(edx, 0x11223344);
+            a.wrmsr();
+            a.xor(eax, eax);
+            a.xor(edx, edx);
+            a.rdmsr();
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(1UL << 2, machine.S->Gpr[6]);
+        Assert.Equal(1UL << 24, machine.S->Gpr[7] & 1UL << 24);
+        Assert.Equal(0x1122334455667788UL, machine.TscDeadline);
+        Assert.Equal((0x55667788UL, 0x11223344UL), (machine.S->Gpr[0], machine.S->Gpr[2]));
+        Assert.True(machine.Cpu.WriteModelSpecific(Counter, 5_000));
+        Assert.Equal(machine.S->TscOffset, machine.TscOffset);
+    }
+
     [Theory]
     [InlineData(HostTime, 0x50002 | 1)]
     [InlineData(HostTime, TestMachine.Ram | 1)]

@@ -35,6 +35,10 @@ internal sealed unsafe class TestMachine : IInterruptController
 
     public uint TaskPriority { get; set; }
 
+    public ulong TscDeadline { get; set; }
+
+    public ulong TscOffset { get; set; }
+
     public int Acknowledge() => Interrupts.Dequeue();
 
     public TestMachine() : this(GuestMemory.Allocate(Ram))

@@ -54,7 +54,7 @@ public class ApicTests
         slow.Write(0x320, 4, 0x40);
         slow.Write(0x380, 4, 1);
         Assert.NotEqual(LocalApic.Never, slow.Deadline);
-        slow.Expire(ticking);
+        slow.Expire(ticking += 500);
         Assert.Equal(0x40, slow.Acknowledge());
         // Its vector written again does not bring it back.
         slow.Write(0x320, 4, 0x40);
@@ -186,6 +186,147 @@ public class ApicTests
         Assert.Equal(now + 750, apic.Deadline);
         apic.Write(0x380, 4, 0);
         Assert.Equal(LocalApic.Never, apic.Deadline);
+    }
+
+    // TSC-deadline mode (SDM vol. 3, 12.5.4.1): vector 0x30, not masked.
+    private const uint DeadlineMode = 0x4_0030;
+
+    private LocalApic WithDeadlines(ulong tscOffset = 0)
+    {
+        apic.TscOffset = tscOffset;
+        apic.Write(0x320, 4, DeadlineMode);
+        return apic;
+    }
+
+    [Theory]
+    [InlineData(0ul)]
+    [InlineData(5_000_000_000ul)]
+    [InlineData(ulong.MaxValue - 1_000_000_999)]   // the counter is 1,000 before its end
+    public void A_deadline_fires_once_when_the_counter_has_reached_it(ulong tscOffset)
+    {
+        ulong counter = now + tscOffset, deadline = unchecked(counter + 900);
+        WithDeadlines(tscOffset).TscDeadline = deadline;
+        Assert.Equal((now + 900, deadline), (apic.Deadline, apic.TscDeadline));
+        now += 899;
+        apic.Expire(now);
+        Assert.False(apic.Pending);
+        now++;
+        apic.Expire(now);
+        Assert.Equal(0x30, apic.Acknowledge());
+        Assert.Equal((LocalApic.Never, 0ul), (apic.Deadline, apic.TscDeadline));
+        apic.Write(0xb0, 4, 0);
+        now += 1_000_000;
+        apic.Expire(now);
+        Assert.False(apic.Pending);
+    }
+
+    [Theory]
+    [InlineData(1ul)]
+    [InlineData(999_999_999ul)]
+    [InlineData(1_000_000_000ul)]
+    public void A_deadline_in_the_past_fires_at_once(ulong deadline)
+    {
+        WithDeadlines().TscDeadline = deadline;
+        Assert.Equal(0x30, apic.Acknowledge());
+        Assert.Equal((LocalApic.Never, 0ul), (apic.Deadline, apic.TscDeadline));
+    }
+
+    [Fact]
+    public void A_deadline_moves_and_zero_takes_it_back()
+    {
+        WithDeadlines().TscDeadline = now + 1000;
+        apic.TscDeadline = now + 50;
+        Assert.Equal(now + 50, apic.Deadline);
+        apic.TscDeadline = ulong.MaxValue;
+        Assert.Equal((LocalApic.Never, ulong.MaxValue), (apic.Deadline, apic.TscDeadline));
+        apic.TscDeadline = now + 2000;
+        apic.TscDeadline = 0;
+        Assert.Equal((LocalApic.Never, 0ul), (apic.Deadline, apic.TscDeadline));
+        now += 5000;
+        apic.Expire(now);
+        Assert.False(apic.Pending);
+    }
+
+    [Fact]
+    public void A_deadline_that_has_come_reads_as_zero_and_has_raised_its_interrupt()
+    {
+        WithDeadlines().TscDeadline = now + 10;
+        now += 10;
+        Assert.Equal(0ul, apic.TscDeadline);
+        Assert.Equal(0x30, apic.Acknowledge());
+    }
+
+    [Theory]
+    [InlineData(0x0_0030u)]
+    [InlineData(0x2_0030u)]
+    public void A_change_of_mode_disarms_the_timer(uint other)
+    {
+        WithDeadlines().TscDeadline = now + 1000;
+        apic.Write(0x320, 4, other);
+        Assert.Equal((LocalApic.Never, 0ul), (apic.Deadline, apic.TscDeadline));
+        // Here the deadline register reads as zero and takes nothing.
+        apic.TscDeadline = now + 1000;
+        Assert.Equal((LocalApic.Never, 0ul), (apic.Deadline, apic.TscDeadline));
+        apic.Write(0x380, 4, 1000);
+        Assert.NotEqual(LocalApic.Never, apic.Deadline);
+        apic.Write(0x320, 4, DeadlineMode);
+        Assert.Equal((LocalApic.Never, 0ul), (apic.Deadline, apic.TscDeadline));
+        Assert.Equal((0ul, 0ul), (apic.Read(0x380, 4), apic.Read(0x390, 4)));
+    }
+
+    [Fact]
+    public void With_deadlines_the_initial_count_takes_nothing_and_the_current_count_is_zero()
+    {
+        WithDeadlines().Write(0x380, 4, 1000);
+        Assert.Equal((0ul, 0ul, LocalApic.Never), (apic.Read(0x380, 4), apic.Read(0x390, 4), apic.Deadline));
+        apic.TscDeadline = now + 1000;
+        apic.Write(0x380, 4, 0);
+        Assert.Equal((now + 1000, 0ul), (apic.Deadline, apic.Read(0x390, 4)));
+        apic.Write(0x3e0, 4, 0xa);
+        Assert.Equal(now + 1000, apic.Deadline);
+    }
+
+    [Fact]
+    public void The_mask_hides_a_deadline_without_disarming_it()
+    {
+        WithDeadlines().TscDeadline = now + 1000;
+        apic.Write(0x320, 4, DeadlineMode | 0x1_0000);
+        Assert.Equal((LocalApic.Never, now + 1000), (apic.Deadline, apic.TscDeadline));
+        apic.Write(0x320, 4, DeadlineMode);
+        Assert.Equal(now + 1000, apic.Deadline);
+        // One that comes while it is masked is gone.
+        apic.Write(0x320, 4, DeadlineMode | 0x1_0000);
+        now += 1000;
+        apic.Write(0x320, 4, DeadlineMode);
+        Assert.Equal((LocalApic.Never, 0ul), (apic.Deadline, apic.TscDeadline));
+        Assert.False(apic.Pending);
+    }
+
+    [Fact]
+    public void A_deadline_follows_the_counter_when_it_is_set()
+    {
+        WithDeadlines().TscDeadline = now + 1000;
+        apic.TscOffset = 400;
+        Assert.Equal(now + 600, apic.Deadline);
+        apic.TscOffset = 1000;
+        Assert.Equal(0x30, apic.Acknowledge());
+        Assert.Equal(0ul, apic.TscDeadline);
+    }
+
+    [Fact]
+    public void An_interrupt_that_was_due_survives_the_next_write_to_the_timer()
+    {
+        apic.Write(0x3e0, 4, 0xb);
+        apic.Write(0x320, 4, 0x30);
+        foreach (uint register in (uint[])[0x320, 0x380, 0x3e0])
+        {
+            apic.Write(0x380, 4, 1000);
+            now += 1000;
+            apic.Write(register, 4, register == 0x380 ? 0u : apic.Read(register, 4));
+            Assert.Equal(0x30, apic.Acknowledge());
+            apic.Write(0xb0, 4, 0);
+            Assert.False(apic.Pending);
+        }
     }
 
     [Fact]

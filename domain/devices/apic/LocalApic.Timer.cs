@@ -2,7 +2,7 @@ using System;
 
 namespace Domain.Devices;
 
-/// <summary>The APIC timer (SDM vol. 3, 12.5.4): counts at 1 GHz before the divider, one-shot or periodic.</summary>
+/// <summary>The APIC timer (SDM vol. 3, 12.5.4): counts at 1 GHz before the divider, one-shot or periodic, or waits for the TSC.</summary>
 public sealed partial class LocalApic
 {
     /// <summary>No timer is running.</summary>
@@ -11,11 +11,15 @@ public sealed partial class LocalApic
     // A shorter period than this would leave the guest no time between two interrupts.
     private const ulong ShortestPeriod = 20_000;
 
-    private const uint TimerPeriodic = 1 << 17;
+    // Bits 18 and 17 of the timer's vector: 0 one-shot, 1 periodic, 2 TSC deadline; with the higher bit the lower means nothing.
+    private const uint TimerPeriodic = 1 << 17, TimerDeadline = 1 << 18, TimerModes = TimerPeriodic | TimerDeadline;
 
     private readonly Func<ulong> clock;
     private uint initialCount, divideConfiguration;
-    private ulong started;
+    private ulong started, tscDeadline, tscOffset;
+
+    // The instant at which the count is zero or the counter at its deadline, masked or not.
+    private ulong due = Never;
 
     public LocalApic() : this(static () => Clock.Nanoseconds)
     {
@@ -27,7 +31,38 @@ public sealed partial class LocalApic
     public Action? TimerChanged { get; set; }
 
     /// <summary>The instant (<see cref="Clock"/>) at which the timer wants <see cref="Expire"/> to be called, or <see cref="Never"/>.</summary>
-    public ulong Deadline { get; private set; } = Never;
+    public ulong Deadline => (localVectors[0] & Masked) == 0 ? due : Never;
+
+    /// <summary>IA32_TSC_DEADLINE. In the other modes it reads as zero and takes nothing (12.5.4.1).</summary>
+    public ulong TscDeadline
+    {
+        get
+        {
+            Expire(clock());
+            return tscDeadline;
+        }
+        set
+        {
+            if (!WaitsForTsc)
+                return;
+            ulong now = clock();
+            Expire(now);
+            tscDeadline = value;
+            WaitForTsc(now);
+        }
+    }
+
+    public ulong TscOffset
+    {
+        set
+        {
+            ulong now = clock();
+            Expire(now);
+            tscOffset = value;
+            if (WaitsForTsc)
+                WaitForTsc(now);
+        }
+    }
 
     private int DivideShift
     {
@@ -39,7 +74,18 @@ public sealed partial class LocalApic
         }
     }
 
-    private bool Periodic => (localVectors[0] & TimerPeriodic) != 0;
+    private bool Periodic => (localVectors[0] & TimerModes) == TimerPeriodic;
+
+    private bool WaitsForTsc => (localVectors[0] & TimerDeadline) != 0;
+
+    private ulong Period
+    {
+        get
+        {
+            ulong period = (ulong)initialCount << DivideShift;
+            return Periodic ? Math.Max(period, ShortestPeriod) : period;
+        }
+    }
 
     private uint CurrentCount
     {
@@ -54,68 +100,73 @@ public sealed partial class LocalApic
         }
     }
 
-    /// <summary>Raises the timer's interrupt if its deadline has come.</summary>
+    /// <summary>Raises the timer's interrupt if its instant has come.</summary>
     public void Expire(ulong now)
     {
-        if (now < Deadline)
+        if (now < due)
             return;
-        Metrics.TimerInterrupts++;
-        Accept((int)(localVectors[0] & 0xff), false);
         if (Periodic)
         {
             // Interrupts that were due while the guest could not run are one interrupt, as on the real part.
-            ulong period = Math.Max((ulong)initialCount << DivideShift, ShortestPeriod);
-            Deadline += period * ((now - Deadline) / period + 1);
+            due += Period * ((now - due) / Period + 1);
         }
         else
         {
-            Deadline = Never;
+            due = Never;
+            tscDeadline = 0;
         }
+        if ((localVectors[0] & Masked) != 0)
+            return;
+        Metrics.TimerInterrupts++;
+        Accept((int)(localVectors[0] & 0xff), false);
     }
 
     private void StartTimer(uint count)
     {
+        if (WaitsForTsc)
+            return;
+        ulong now = clock();
+        Expire(now);
         initialCount = count;
-        started = clock();
-        Schedule();
-        // So short that it is over already: it is due, not past.
-        if (Deadline == Never && count != 0 && (localVectors[0] & Masked) == 0)
-        {
-            Deadline = started;
-            TimerChanged?.Invoke();
-        }
+        started = now;
+        due = count == 0 ? Never : now + Period;
+        TimerChanged?.Invoke();
     }
 
+    /// <remarks>A write that changes the mode disarms the timer (12.5.4.1).</remarks>
     private void WriteTimerVector(uint value)
     {
-        bool wasPeriodic = Periodic;
-        localVectors[0] = (value & 0x3_00ff) | ((spurious & SoftwareEnable) == 0 ? Masked : 0);
-        if (Periodic != wasPeriodic && initialCount != 0)
-            started = clock();
-        Schedule();
+        Expire(clock());
+        if (((value ^ localVectors[0]) & TimerModes) != 0)
+        {
+            initialCount = 0;
+            tscDeadline = 0;
+            due = Never;
+        }
+        localVectors[0] = (value & (TimerModes | Masked | 0xff)) | ((spurious & SoftwareEnable) == 0 ? Masked : 0);
+        TimerChanged?.Invoke();
     }
 
     private void WriteDivide(uint value)
     {
+        ulong now = clock();
+        Expire(now);
         uint remaining = CurrentCount;
         divideConfiguration = value & 0xb;
         // The count goes on from where it stands at the new rate.
-        if (initialCount != 0)
-            started = clock() - ((ulong)(initialCount - remaining) << DivideShift);
-        Schedule();
+        if (remaining == 0)
+            return;
+        started = now - ((ulong)(initialCount - remaining) << DivideShift);
+        due = started + Period;
+        TimerChanged?.Invoke();
     }
 
-    private void Schedule()
+    /// <summary>Finds the instant at which the counter will be at its deadline; one that has passed is now.</summary>
+    private void WaitForTsc(ulong now)
     {
-        Deadline = Never;
-        if (initialCount != 0 && (localVectors[0] & Masked) == 0)
-        {
-            ulong period = (ulong)initialCount << DivideShift, elapsed = clock() - started;
-            if (Periodic)
-                Deadline = started + Math.Max(period, ShortestPeriod) * (elapsed / Math.Max(period, ShortestPeriod) + 1);
-            else if (elapsed < period)
-                Deadline = started + period;
-        }
+        ulong counter = now + tscOffset, left = tscDeadline > counter ? tscDeadline - counter : 0;
+        due = tscDeadline == 0 || left >= Never - now ? Never : now + left;
+        Expire(now);
         TimerChanged?.Invoke();
     }
 }

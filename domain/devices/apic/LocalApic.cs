@@ -230,9 +230,10 @@ public sealed partial class LocalApic : IDevice, IInterruptController
     {
         if ((spurious & SoftwareEnable) != 0)
             return;
+        Expire(clock());
         foreach (ref uint vector in localVectors.AsSpan())
             vector |= Masked;
-        Schedule();
+        TimerChanged?.Invoke();
     }
 
     private static int Highest(ulong[] register)

@@ -419,6 +419,8 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
             board.Bus.WriteMmio(LocalApic.Address + 0xb0, 4, 0);
         if (Chance(1, 16))
             board.LocalApic.TaskPriority = (uint)random.Next(16);
+        if (Chance(1, 4))
+            Timer();
         if (Chance(3, 4))
             return;
         // An interrupt that arrives: the APIC on, an input with a vector.
@@ -428,6 +430,19 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         board.Bus.WriteMmio(IoApic.Address + 0x10, 4, 0);
         board.Bus.WriteMmio(IoApic.Address, 4, 0x10 + 2 * pin);
         board.Bus.WriteMmio(IoApic.Address + 0x10, 4, Pick(0, 0x8000) | 0x30 + (uint)random.Next(0xd0));
+    }
+
+    /// <summary>The timer in one of its modes, and the registers of the processor that reach it.</summary>
+    private void Timer()
+    {
+        if (Chance(1, 4))
+            board.Bus.WriteMmio(LocalApic.Address + 0x320, 4, Pick(0, 0x2_0000, 0x4_0000, 0x6_0000, 0x1_0000) | 0x30 + (uint)random.Next(0xd0));
+        if (Chance(1, 8))
+            board.LocalApic.TscOffset = AnyValue();
+        if (Chance(1, 2))
+            board.LocalApic.TscDeadline = Chance(1, 2) ? AnyValue() : board.Now + (ulong)random.NextInt64(1L << random.Next(1, 50));
+        if (board.LocalApic.TscDeadline != 0 && board.LocalApic.Deadline <= board.Now)
+            throw new InvalidOperationException("a deadline that has come is still armed");
     }
 
     private void Host()
