@@ -26,7 +26,9 @@ internal sealed class Machine : IDisposable
     public Machine(string monitor, byte[] loader, int memory = 64, int lease = 0, byte[]? module = null)
         : this(new Space(), monitor, loader, memory, lease: lease, module: module) => ownsSpace = true;
 
-    public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot, string guests = "10.0.0.3", int lease = 0, byte[]? module = null)
+    /// <param name="entropy">What QEMU's entropy device gives.</param>
+    public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot, string guests = "10.0.0.3", int lease = 0, byte[]? module = null,
+        string entropy = "/dev/urandom")
     {
         this.space = space;
         Boot = boot;
@@ -43,7 +45,7 @@ internal sealed class Machine : IDisposable
             : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-smp", "1,maxcpus=2", "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Image("cstrap"), "-initrd", keyFile, "-append", append,
                "-netdev", $"tap,id=n,ifname={tap},script=no,downscript=no", "-device", $"virtio-net-device,netdev=n,mac={mac}",
-               "-object", "rng-random,filename=/dev/urandom,id=r", "-device", "virtio-rng-device,rng=r"];
+               "-object", $"rng-random,filename={entropy},id=r", "-device", "virtio-rng-device,rng=r"];
         Assert.True(monitor != "domain" || File.Exists(command[0]), $"{command[0]} is not built: make programs");
         process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space.Name, .. command])
         {

@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
@@ -56,24 +57,26 @@ internal sealed class FakeDestination : IDisposable
     {
         Client.Read(socket, CheckpointHeader.Size);
         while (count-- > 0)
-            ReadRecord(socket);
+            ReadRecord(socket, Stream.Null);
     }
 
-    /// <summary>Reads the stream up to its trailer.</summary>
-    public static void ReadAll(SecureSocket socket)
+    /// <summary>Reads the stream up to its trailer, into <paramref name="copy"/> where there is one.</summary>
+    public static void ReadAll(SecureSocket socket, Stream? copy = null)
     {
-        Client.Read(socket, CheckpointHeader.Size);
-        while (ReadRecord(socket)) { }
-        Client.Read(socket, CheckpointTrailer.Size);
+        copy ??= Stream.Null;
+        copy.Write(Client.Read(socket, CheckpointHeader.Size));
+        while (ReadRecord(socket, copy)) { }
+        copy.Write(Client.Read(socket, CheckpointTrailer.Size));
     }
 
-    private static bool ReadRecord(SecureSocket socket)
+    private static bool ReadRecord(SecureSocket socket, Stream copy)
     {
         byte[] record = Client.Read(socket, CheckpointRecord.Size);
         if (record.Length < CheckpointRecord.Size)
             throw new SocketException();
+        copy.Write(record);
         if (Bytes.Le16(record, 4) == (ushort)RecordFlags.Page)
-            Client.Read(socket, CheckpointRecord.PageSize);
+            copy.Write(Client.Read(socket, CheckpointRecord.PageSize));
         return Bytes.Le16(record, 4) != (ushort)RecordFlags.End;
     }
 
