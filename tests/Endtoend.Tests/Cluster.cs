@@ -174,6 +174,9 @@ public sealed class Cluster : IDisposable
         return result;
     }
 
+    /// <summary>Runs a program at the client: its exit code, and what it wrote.</summary>
+    public (int Code, string Output) RunAtClient(params string[] command) => Finish(In("client", command), Patience);
+
     public Socket Connect(IPAddress to, int port) => AtClient(() => BootClient.Connect(new IPEndPoint(to, port), Patience));
 
     public HttpAnswer Get(string path) => AtClient(() => SmallHttp.Get(new IPEndPoint(Guest, 80), path, Patience));
