@@ -4,36 +4,15 @@ using Wire;
 
 namespace Cstrap;
 
-/// <summary>How far a connection to the upload port has come.</summary>
-internal enum ClientState : byte
-{
-    /// <summary>No connection in this slot.</summary>
-    None,
-
-    /// <summary>It has had its answer; what it still sends is thrown away, so that no reset overtakes the answer.</summary>
-    Leaving,
-
-    /// <summary>Its hello and the handshake's first message are still coming.</summary>
-    Hello,
-
-    /// <summary>
-    /// Its first message was made with the machine key, perhaps long ago: only its first record says that it was not repeated by
-    /// somebody who has seen it.
-    /// </summary>
-    Answered,
-
-    /// <summary>It has proved that it has the machine key now, and brings the loader. At most one client is here.</summary>
-    Owner,
-}
-
 /// <summary>One connection to the upload port.</summary>
 internal unsafe struct Client
 {
-    public ClientState State;
-    public int Socket;
+    /// <summary>
+    /// Leaving: what it still sends is thrown away, so that no reset overtakes its answer. Served: it brings the loader; at most one is.
+    /// </summary>
+    public Place Place;
 
-    /// <summary>When it was accepted, in nanoseconds.</summary>
-    public ulong Since;
+    public int Socket;
 
     /// <summary>When patience ends, in nanoseconds.</summary>
     public ulong Deadline;
@@ -41,8 +20,16 @@ internal unsafe struct Client
     /// <summary>When something last came from it that could be believed.</summary>
     public ulong Progress;
 
-    /// <summary>Both directions, from <see cref="ClientState.Answered"/> on.</summary>
+    /// <summary>Both directions, from <see cref="PlaceState.Answered"/> on.</summary>
     public SecureChannel Channel;
+
+    /// <param name="patience">Nanoseconds.</param>
+    public void Enter(PlaceState state, ulong patience)
+    {
+        Place.State = state;
+        Place.Since = Idle.Now;
+        Deadline = Place.Since + patience;
+    }
 
     /// <summary>
     /// Takes the next record when all of it has come.

@@ -7,13 +7,13 @@ namespace Cstrap;
 
 /// <summary>
 /// Takes the one loader that the boot token permits, from whoever proves that he has the machine's key (docs/protocols.md, "Secure
-/// channel" and "Upload"; thesis §8.2.1 step 3). A stranger costs himself his connection and nobody else anything: his place goes to the
-/// next who comes, and he is never given the place of a client who has proved himself.
+/// channel" and "Upload"; thesis §8.2.1 step 3). A stranger costs himself his connection and nobody else anything: who says nothing, or
+/// repeats what others have said, takes no place, and nobody is given the place of a client who has proved himself.
 /// </summary>
 internal static unsafe class UploadServer
 {
     private const ulong Second = 1_000_000_000;
-    private const ulong HelloPatience = 5 * Second, RecordPatience = 10 * Second, LeavingPatience = 2 * Second;
+    private const ulong RecordPatience = 10 * Second, LeavingPatience = 2 * Second;
 
     /// <summary>How long an owner may be silent before another who has the key takes over.</summary>
     private const ulong OwnerPatience = 2 * Second;
@@ -23,6 +23,7 @@ internal static unsafe class UploadServer
     private static int listener;
     private static Client first, second, third, fourth, fifth;
     private static Bytes32 preSharedKey;
+    private static RecentKeys recent;
     private static byte* scratch;
 
     // The owner's upload.
@@ -44,7 +45,7 @@ internal static unsafe class UploadServer
     {
         SecureChannel.PreSharedKey(machineKey, preSharedKey);
         scratch = record;
-        listener = Network.Stack->Listen(0, Upload.Port, Clients);
+        listener = Network.Stack->Listen(0, Upload.Port, Clients, firstBytes: ChannelHello.MessageSize);
     }
 
     /// <summary>Waits until the owner has brought the right loader. It then lies in its window.</summary>
@@ -70,18 +71,18 @@ internal static unsafe class UploadServer
     /// <summary>Sees to everybody but the owner. True when there was something to do.</summary>
     public static bool Attend(out ulong deadline)
     {
-        bool busy = Accept();
+        bool busy = false;
         deadline = ulong.MaxValue;
         for (int i = 0; i < Clients; i++)
         {
             Client* client = ClientAt(i);
-            if (client->State is ClientState.None or ClientState.Owner)
+            if (client->Place.State is PlaceState.Free or PlaceState.Served)
                 continue;
             busy |= Step(client);
-            if (client->State is not (ClientState.None or ClientState.Owner))
+            if (client->Place.State is not (PlaceState.Free or PlaceState.Served))
                 deadline = Math.Min(deadline, client->Deadline);
         }
-        return busy;
+        return busy | Accept(ref deadline);
     }
 
     private static Client* ClientAt(int index)
@@ -91,31 +92,34 @@ internal static unsafe class UploadServer
             return index switch { 0 => a, 1 => b, 2 => c, 3 => d, _ => e };
     }
 
-    /// <summary>Gives a newcomer a free place, or that of the stranger who has come least far, and of these the one who came first.</summary>
-    private static bool Accept()
+    /// <summary>Hears the first message of who comes next. Who has something new to say gets a place that is free or gives way.</summary>
+    /// <param name="deadline">Becomes earlier when there is somebody and no place yet.</param>
+    private static bool Accept(ref ulong deadline)
     {
         if ((Network.Stack->GetReadiness(listener) & Readiness.Acceptable) == 0)
             return false;
-        Client* place = null;
+        Span<Place> places = stackalloc Place[Clients];
         for (int i = 0; i < Clients; i++)
+            places[i] = ClientAt(i)->Place;
+        int choice = Places.Choose(places, Idle.Now, out ulong next);
+        if (choice < 0)
         {
-            Client* client = ClientAt(i);
-            if (client->State == ClientState.Owner)
-                continue;
-            if (place == null || client->State < place->State || (client->State == place->State && client->Since < place->Since))
-                place = client;
-        }
-        if (place->State != ClientState.None)
-            Network.Stack->Abort(place->Socket, Idle.Now);
-        place->State = ClientState.None;
-        int socket = Network.Stack->Accept(listener);
-        if (socket < 0)
+            deadline = Math.Min(deadline, next);
             return false;
-        *place = default;
-        place->Socket = socket;
-        place->State = ClientState.Hello;
-        place->Since = Idle.Now;
-        place->Deadline = place->Since + HelloPatience;
+        }
+        Client newcomer = default;
+        newcomer.Socket = Network.Stack->Accept(listener);
+        if (newcomer.Socket < 0)
+            return false;
+        if (!HearHello(&newcomer))
+        {
+            Network.Stack->Abort(newcomer.Socket, Idle.Now);
+            return true;
+        }
+        Client* place = ClientAt(choice);
+        if (place->Place.State != PlaceState.Free)
+            Drop(place);
+        *place = newcomer;
         return true;
     }
 
@@ -127,12 +131,9 @@ internal static unsafe class UploadServer
             Drop(client);
             return true;
         }
-        int result = client->State switch
-        {
-            ClientState.Hello => HearHello(client),
-            ClientState.Answered => HearFirstRecord(client),
-            _ => Network.Stack->Receive(client->Socket, new Span<byte>(scratch, SecureChannel.MaxRecord), Idle.Now),
-        };
+        int result = client->Place.State == PlaceState.Answered
+            ? HearFirstRecord(client)
+            : Network.Stack->Receive(client->Socket, new Span<byte>(scratch, SecureChannel.MaxRecord), Idle.Now);
         if (result > 0)
             return true;
         if (result == SocketError.WouldBlock)
@@ -141,28 +142,35 @@ internal static unsafe class UploadServer
             Network.Stack->Close(client->Socket, Idle.Now);
         else
             Network.Stack->Abort(client->Socket, Idle.Now);
-        client->State = ClientState.None;
+        client->Place = default;
         return true;
     }
 
-    /// <summary>The hello and the first message, which costs hashes but no multiplication unless it was made with the key.</summary>
-    private static int HearHello(Client* client)
+    /// <summary>
+    /// The hello and the first message, which are there (<see cref="Begin"/>). They cost hashes but no multiplication unless they were made
+    /// with the key, and not even hashes when they are a repetition. False when the connection gets no answer.
+    /// </summary>
+    private static bool HearHello(Client* client)
     {
         Span<byte> all = new(scratch, ChannelHello.MessageSize);
-        int come = Network.Stack->CopyReceived(client->Socket, 0, all);
-        if (come < ChannelHello.Size)
-            return come <= 0 ? come : WaitForMore(client);
-        ChannelStatus status = ChannelHello.Parse(all.Slice(0, ChannelHello.Size), Upload.Magic, Upload.Version);
-        if (status == ChannelStatus.Accepted && come < ChannelHello.MessageSize)
-            return WaitForMore(client);
-        Network.Stack->Consume(client->Socket, come, Idle.Now);
+        if (Network.Stack->CopyReceived(client->Socket, 0, all) < ChannelHello.MessageSize)
+            return false; // it has been reset meanwhile
+        ReadOnlySpan<byte> hello = all.Slice(0, ChannelHello.Size), message = all.Slice(ChannelHello.Size);
+        ReadOnlySpan<byte> key = message.Slice(0, X25519.KeySize);
+        if (recent.Contains(key))
+            return false;
+        Network.Stack->Consume(client->Socket, ChannelHello.MessageSize, Idle.Now);
+        ChannelStatus status = ChannelHello.Parse(hello, Upload.Magic, Upload.Version);
         Span<byte> answer = stackalloc byte[ChannelHello.MessageSize];
         if (status == ChannelStatus.Accepted)
         {
             Span<byte> secret = stackalloc byte[Bytes32.Size];
             Entropy.Next(secret);
-            NoiseHandshake handshake = NoiseHandshake.Start(all.Slice(0, ChannelHello.Size), preSharedKey, secret);
-            if (handshake.ReadFirst(all.Slice(ChannelHello.Size), default) && handshake.WriteSecond(default, answer.Slice(ChannelHello.Size)))
+            NoiseHandshake handshake = NoiseHandshake.Start(hello, preSharedKey, secret);
+            bool isGood = handshake.ReadFirst(message, default);
+            if (isGood)
+                recent.Add(key);
+            if (isGood && handshake.WriteSecond(default, answer.Slice(ChannelHello.Size)))
                 client->Channel = SecureChannel.OfResponder(ref handshake);
             else
                 status = ChannelStatus.NotAuthenticated;
@@ -170,19 +178,12 @@ internal static unsafe class UploadServer
         ChannelHello.EmitAnswer(answer, status);
         // A fresh connection's send ring has room for it.
         Network.Stack->Send(client->Socket, status == ChannelStatus.Accepted ? answer : answer.Slice(0, ChannelHello.Size), Idle.Now);
-        if (status != ChannelStatus.Accepted)
-        {
+        if (status == ChannelStatus.Accepted)
+            client->Enter(PlaceState.Answered, RecordPatience);
+        else
             Leave(client);
-            return 1;
-        }
-        client->State = ClientState.Answered;
-        client->Deadline = Idle.Now + RecordPatience;
-        return 1;
+        return true;
     }
-
-    private static int WaitForMore(Client* client) =>
-        (Network.Stack->GetReadiness(client->Socket) & (Readiness.PeerClosed | Readiness.HangUp | Readiness.Error)) != 0
-            ? SocketError.NotConnected : SocketError.WouldBlock;
 
     /// <summary>A record that opens is the proof: its key is of this handshake.</summary>
     private static int HearFirstRecord(Client* client)
@@ -202,8 +203,7 @@ internal static unsafe class UploadServer
         }
         Owner = client;
         MayBeReplaced = true;
-        client->State = ClientState.Owner;
-        client->Deadline = Idle.Now + RecordPatience;
+        client->Enter(PlaceState.Served, RecordPatience);
         headerReceived = 0;
         loaderReceived = 0;
         flags = 0;
@@ -293,15 +293,14 @@ internal static unsafe class UploadServer
     {
         GiveUp(client);
         Network.Stack->Shutdown(client->Socket, Idle.Now);
-        client->State = ClientState.Leaving;
-        client->Deadline = Idle.Now + LeavingPatience;
+        client->Enter(PlaceState.Leaving, LeavingPatience);
     }
 
     private static void Drop(Client* client)
     {
         GiveUp(client);
         Network.Stack->Abort(client->Socket, Idle.Now);
-        client->State = ClientState.None;
+        client->Place = default;
     }
 
     private static void GiveUp(Client* client)

@@ -26,7 +26,7 @@ public struct Counters
     public ulong TcpMalformed, TcpBadChecksum, TcpNoConnection, TcpOutsideWindow, TcpOldTimestamp, TcpBadAcknowledgement;
     public ulong TcpNoFlags, TcpDataAfterClose, TcpReceiveRingFull, TcpReassemblyFull;
     public ulong SynDroppedBacklog, SynDroppedTable, TimeWaitRecycled;
-    public ulong HalfOpenEvicted, CookiesSent, CookiesAccepted, RingsMissing;
+    public ulong HalfOpenEvicted, CookiesSent, CookiesAccepted, FirstBytesAwaited, RingsMissing;
     public ulong ResetsSent, ResetsReceived, ResetsIgnored, ChallengeAcknowledgements, ChallengesLimited;
     public ulong ConnectionsOpened, ConnectionsAccepted, ConnectionsFailed, TimedOut;
     public ulong Retransmissions, RetransmissionTimeouts, FastRetransmits, TailLossProbes, ZeroWindowProbes, KeepAliveProbes;

@@ -12,6 +12,11 @@ internal struct Listener
     /// <summary>Most connections of either list.</summary>
     public int Backlog;
 
+    /// <summary>
+    /// A connection is kept from the segment on that brings so many bytes, its first; until then the stack remembers nothing of it. 0: from the SYN on.
+    /// </summary>
+    public int FirstBytes;
+
     public ConnectionList HalfOpen, Queue;
 
     // Inherited by accepted connections.

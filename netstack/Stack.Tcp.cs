@@ -12,10 +12,14 @@ public unsafe partial struct Stack
     /// <param name="backlog">Most connections that wait to be accepted, and as many that are being opened, 1 to 4,097.</param>
     /// <param name="reserved">Its connections may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).</param>
     /// <param name="reuse">Its connections do not keep the port from being bound again (SO_REUSEADDR).</param>
+    /// <param name="firstBytes">
+    /// What a client says in its first segment at least, up to 536: who is silent, or says less at once, takes no place (RFC 4987 §3.6). 0 when it may
+    /// wait to be spoken to.
+    /// </param>
     /// <returns>Handle, or NoRoom, AddressInUse, AddressNotAvailable, Invalid.</returns>
-    public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false)
+    public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false, int firstBytes = 0)
     {
-        if (backlog is < 1 or > MostBacklog)
+        if (backlog is < 1 or > MostBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
         if (address != 0 && !IsLocal(address))
             return SocketError.AddressNotAvailable;
@@ -34,7 +38,11 @@ public unsafe partial struct Stack
             return SocketError.AddressInUse;
         if (free == null)
             return SocketError.NoRoom;
-        *free = new Listener { Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog, Reserved = reserved, Reuse = reuse };
+        *free = new Listener
+        {
+            Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog, Reserved = reserved, Reuse = reuse,
+            FirstBytes = firstBytes,
+        };
         return Handles.Of(Self, free);
     }
 

@@ -74,14 +74,15 @@ internal static unsafe class TcpOpen
             return null;
         }
         // Silence makes the peer try again, when there may be room.
-        if (IsFull(listener))
+        bool deferred = listener->FirstBytes > 0;
+        if (!deferred && IsFull(listener))
         {
             stack->Counters.SynDroppedBacklog++;
             return null;
         }
         uint cookie = SynCookies.Make(stack, ip, header, now);
         bool crowded = listener->HalfOpen.Count >= listener->Backlog || stack->HalfOpen >= stack->MostHalfOpen;
-        Connection* c = crowded && !Evict(stack, listener, now)
+        Connection* c = deferred || (crowded && !Evict(stack, listener, now))
             ? null
             : Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort, listener->Reserved);
         if (c == null)
@@ -105,8 +106,20 @@ internal static unsafe class TcpOpen
         bool expected = stack->CookiesUsed != 0 && now - stack->CookiesUsed < CookieTime && (header.Flags & TcpFlags.Syn) == 0;
         if (!expected || !SynCookies.TryOpen(stack, ip, header, now, out TcpHeader syn))
         {
+            // The rest of a first segment that came in pieces: the peer sends them again, as one.
+            if (expected && listener->FirstBytes > 0 && payloadLength > 0)
+            {
+                stack->Counters.FirstBytesAwaited++;
+                return null;
+            }
             stack->Counters.TcpNoConnection++;
             TcpOutput.SendResetFor(stack, ip, header, payloadLength, now);
+            return null;
+        }
+        // The peer repeats what is not acknowledged.
+        if (payloadLength < listener->FirstBytes)
+        {
+            stack->Counters.FirstBytesAwaited++;
             return null;
         }
         if (IsFull(listener))
@@ -123,6 +136,7 @@ internal static unsafe class TcpOpen
         stack->Counters.CookiesAccepted++;
         Enter(stack, listener, c, header.Acknowledgement - 1, ref syn, now);
         c->SendNext = c->SendMaximum = header.Acknowledgement;
+        c->ReceiveEdge = c->ReceiveNext + TcpOutput.FirstWindow(stack);
         // Later than what we said in the SYN, whatever the secret was then.
         if (header.HasTimestamps)
             c->TimestampOffset = header.TimestampEcho + 1 - (uint)(now / Tcp.Millisecond);

@@ -190,7 +190,7 @@ internal static unsafe partial class TcpOutput
         header.Flags = TcpFlags.Syn | TcpFlags.Ack;
         header.Sequence = cookie;
         header.Acknowledgement = syn.Sequence + 1;
-        header.Window = (ushort)(stack->ReceiveBufferSize < 65535 ? stack->ReceiveBufferSize : 65535);
+        header.Window = FirstWindow(stack);
         header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
         header.HasWindowShift = syn.HasWindowShift;
         header.WindowShift = WindowShift(stack->ReceiveBufferSize);
@@ -202,6 +202,9 @@ internal static unsafe partial class TcpOutput
         header.Emit(bytes + Output.TransportOffset);
         SendAlone(stack, ip, bytes, header.Length, now);
     }
+
+    /// <summary>What a SYN offers: windows of SYNs are not scaled (RFC 7323 §2.2).</summary>
+    internal static ushort FirstWindow(Stack* stack) => (ushort)(stack->ReceiveBufferSize < 65535 ? stack->ReceiveBufferSize : 65535);
 
     /// <summary>RST for a segment that belongs to no connection (RFC 9293 §3.5.2).</summary>
     internal static void SendResetFor(Stack* stack, in Ipv4 ip, in TcpHeader segment, int payloadLength, ulong now)

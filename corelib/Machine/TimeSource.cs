@@ -78,20 +78,40 @@ public unsafe struct TimeSource
     private bool MeasureAgainstTimer(LocalApic apic, uint timerKilohertz)
     {
         apic.StartCounting();
-        uint first = apic.TimerCount;
-        ulong start = Processor.ReadTimeStampCounter();
-        uint elapsed = 0;
-        for (uint patience = 0; elapsed < timerKilohertz * 10; patience++)
+        ReadBoth(apic, out uint first, out ulong start);
+        for (uint patience = 0; first - apic.TimerCount < timerKilohertz * 10; patience++)
         {
             if (patience == 100_000_000)
                 return false;
-            elapsed = first - apic.TimerCount;
         }
-        ulong ticks = Processor.ReadTimeStampCounter() - start;
+        ReadBoth(apic, out uint last, out ulong end);
         apic.StopTimer();
-        CounterKilohertz = (uint)(ticks * timerKilohertz / elapsed);
+        CounterKilohertz = (uint)((end - start) * timerKilohertz / (first - last));
         TimerKilohertz = timerKilohertz;
         return IsSane;
+    }
+
+    /// <summary>
+    /// Timer and counter at one instant. Whoever emulates the machine may be put aside by its host between the two: of several readings the
+    /// one that took least time is right.
+    /// </summary>
+    private static void ReadBoth(LocalApic apic, out uint timer, out ulong counter)
+    {
+        const int Readings = 8;
+        timer = 0;
+        counter = 0;
+        ulong least = ulong.MaxValue;
+        for (int i = 0; i < Readings; i++)
+        {
+            ulong before = Processor.ReadTimeStampCounter();
+            uint now = apic.TimerCount;
+            ulong took = Processor.ReadTimeStampCounter() - before;
+            if (took >= least)
+                continue;
+            least = took;
+            timer = now;
+            counter = before + took / 2;
+        }
     }
 
     /// <summary>Between two ticks of the seconds: takes up to two seconds, once.</summary>
@@ -100,15 +120,13 @@ public unsafe struct TimeSource
         if (!AwaitTick())
             return false;
         apic.StartCounting();
-        ulong start = Processor.ReadTimeStampCounter();
-        uint first = apic.TimerCount;
+        ReadBoth(apic, out uint first, out ulong start);
         if (!AwaitTick())
             return false;
-        uint timer = first - apic.TimerCount;
-        ulong ticks = Processor.ReadTimeStampCounter() - start;
+        ReadBoth(apic, out uint last, out ulong end);
         apic.StopTimer();
-        CounterKilohertz = (uint)Math.Min(ticks / 1000, uint.MaxValue);
-        TimerKilohertz = timer / 1000;
+        CounterKilohertz = (uint)Math.Min((end - start) / 1000, uint.MaxValue);
+        TimerKilohertz = (first - last) / 1000;
         return IsSane;
     }
 

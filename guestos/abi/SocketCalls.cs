@@ -97,8 +97,10 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         socket->Bound = true;
+        // Whoever has nothing to say there keeps no reserved place from those who have (docs/protocols.md, "Secure channel").
         bool reserved = socket->LocalPort == Network.CommandPort;
-        int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved, socket->ReuseAddress);
+        int firstBytes = reserved ? Wire.ChannelHello.MessageSize : 0;
+        int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved, socket->ReuseAddress, firstBytes);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         Sockets.Attach(socket, handle);

@@ -105,7 +105,14 @@ internal sealed class Machine : IDisposable
 
     public void Kill() => process.Kill();
 
-    public bool HasEnded(int milliseconds) => process.WaitForExit(milliseconds);
+    /// <summary>Whether the machine ends in time. What it had said on its console is then there.</summary>
+    public bool HasEnded(int milliseconds)
+    {
+        bool hasEnded = process.WaitForExit(milliseconds);
+        if (hasEnded)
+            process.WaitForExit(); // for the end of its output, too
+        return hasEnded;
+    }
 
     /// <summary>Processor time of the monitor.</summary>
     public TimeSpan ProcessorTime
@@ -120,10 +127,17 @@ internal sealed class Machine : IDisposable
     /// <summary>A connection whose loader was accepted.</summary>
     public SecureSocket UploadLoader(byte[] loader, uint flags = 0)
     {
-        SecureSocket socket = Client.Open(space.Connect(address: Boot));
-        socket.Send(Client.Upload(loader, flags));
-        Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Client.Answer(socket));
-        return socket;
+        try
+        {
+            SecureSocket socket = Client.Open(space.Connect(address: Boot));
+            socket.Send(Client.Upload(loader, flags));
+            Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Client.Answer(socket));
+            return socket;
+        }
+        catch (Exception failure) when (failure is SocketException or IOException)
+        {
+            throw new Xunit.Sdk.XunitException($"{failure.Message}; the machine says:\n{Console}");
+        }
     }
 
     public void Dispose()

@@ -70,17 +70,21 @@ internal sealed partial class Space : IDisposable
     {
         Socket? socket = null;
         // setns(2) moves one thread; the socket stays where it was made.
-        var thread = new Thread(() =>
-        {
-            int space = open("/run/netns/" + Name, 0);
-            if (setns(space, 0x4000_0000) == 0)
-                socket = new Socket(AddressFamily.InterNetwork, type, protocol) { ReceiveTimeout = 15_000, SendTimeout = 15_000 };
-            close(space);
-        });
+        var thread = new Thread(() => Enter(() => socket = new Socket(AddressFamily.InterNetwork, type, protocol) { ReceiveTimeout = 15_000, SendTimeout = 15_000 }));
         thread.Start();
         thread.Join();
         Assert.NotNull(socket);
         return socket;
+    }
+
+    /// <summary>Moves the calling thread into the namespace, for good, and goes on there.</summary>
+    public void Enter(Action action)
+    {
+        int space = open("/run/netns/" + Name, 0);
+        bool isThere = setns(space, 0x4000_0000) == 0;
+        close(space);
+        if (isThere)
+            action();
     }
 
     public string InSpace(params string[] command) => Run("ip", ["netns", "exec", Name, .. command]);

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Linq;
+using System.Net;
 using System.Net.Sockets;
 using System.Threading;
 using Wire;
@@ -49,9 +50,9 @@ public sealed class UploadTests
         using var machine = new Machine(monitor, Loader);
         Assert.Equal(ChannelStatus.NotAuthenticated, Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), WrongKey)).Status);
         Told(ChannelStatus.NotAuthenticated, Client.Hello(WrongKey));
-        Told(ChannelStatus.BadHello, "GET / HTTP/1.0\r\n\r\n"u8.ToArray());
-        Told(ChannelStatus.BadHello, Client.Upload(Loader)[..8].Select((b, i) => i == 6 ? (byte)1 : b).ToArray());
-        Told(ChannelStatus.UnknownVersion, Client.Upload(Loader)[..8].Select((b, i) => i == 4 ? (byte)1 : b).ToArray());
+        Told(ChannelStatus.BadHello, "GET / HTTP/1.0\r\nHost: an.empty.machine\r\nUser-Agent: none\r\n\r\n"u8.ToArray());
+        Told(ChannelStatus.BadHello, Client.Upload(Loader)[..ChannelHello.MessageSize].Select((b, i) => i == 6 ? (byte)1 : b).ToArray());
+        Told(ChannelStatus.UnknownVersion, Client.Upload(Loader)[..ChannelHello.MessageSize].Select((b, i) => i == 4 ? (byte)1 : b).ToArray());
         // Every bit of a good first message, flipped.
         byte[] hello = Client.Hello(Client.Key);
         for (int bit = 0; bit < 8 * hello.Length; bit += 7)
@@ -76,7 +77,7 @@ public sealed class UploadTests
     }
 
     [RootTheory, Monitors]
-    public void A_repeated_handshake_is_answered_and_believed_nothing(string monitor)
+    public void A_handshake_is_answered_once_and_believed_nothing(string monitor)
     {
         using var machine = new Machine(monitor, Loader);
         // What somebody on the wire saw: a customer's first message and his first record.
@@ -84,24 +85,64 @@ public sealed class UploadTests
         Random.Shared.NextBytes(record);
         record[0] = 398 - 256;
         record[1] = 1;
-        for (int round = 0; round < 3; round++)
+        using (Socket first = machine.Space.Connect())
         {
-            using Socket replayed = machine.Space.Connect();
-            replayed.Send(hello);
-            byte[] answer = new byte[ChannelHello.MessageSize];
-            for (int have = 0; have < answer.Length;)
-                have += replayed.Receive(answer, have, answer.Length - have, SocketFlags.None);
+            first.Send(hello);
+            byte[] answer = Client.ReadRaw(first, ChannelHello.MessageSize);
+            Assert.Equal(ChannelHello.MessageSize, answer.Length);
             Assert.True(ChannelHello.TryParseAnswer(answer.AsSpan(0, 8), out var status));
             Assert.Equal(ChannelStatus.Accepted, status);
-            replayed.Send(record);
-            Assert.Empty(Client.ReadRaw(replayed, 1));
+            first.Send(record);
+            Assert.Empty(Client.ReadRaw(first, 1));
         }
-        // The customer is not kept waiting by replays that stay.
-        Socket[] idle = [.. Enumerable.Range(0, 8).Select(_ => machine.Space.Connect())];
-        foreach (Socket socket in idle[3..]) // the others have lost their places already
-            socket.Send(hello);
+        for (int round = 0; round < 3; round++)
+        {
+            using Socket repeated = machine.Space.Connect();
+            repeated.Send(hello);
+            Assert.Empty(Client.ReadRaw(repeated, 1));
+        }
         using SecureSocket last = machine.UploadLoader(Loader);
-        foreach (Socket socket in idle)
+    }
+
+    /// <summary>Who has nothing new to say takes no place, as often as he comes.</summary>
+    [RootTheory, Monitors]
+    public void A_customer_gets_in_at_once_among_strangers_who_come_again_and_again(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        byte[] seen = Client.Hello(Client.Key);
+        using (Socket customer = machine.Space.Connect())
+        {
+            customer.Send(seen);
+            Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(customer, ChannelHello.MessageSize).Length);
+        }
+        using var crowd = new Crowd(new IPEndPoint(IPAddress.Parse(machine.Boot), Upload.Port), seen, machine.Space.Enter);
+        var begin = Stopwatch.StartNew();
+        for (int times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
+        {
+            var clock = Stopwatch.StartNew();
+            using (machine.UploadLoader(Loader))
+                Assert.True(clock.ElapsedMilliseconds < 2000, $"the customer got in after {clock.ElapsedMilliseconds} ms, at the {times}th time");
+            Thread.Sleep(300);
+        }
+    }
+
+    /// <summary>Customers who have the key and do not go on keep another one out for a second at most: so long an honest one may take.</summary>
+    [RootTheory, Monitors]
+    public void Who_was_answered_and_does_not_go_on_gives_way(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        Socket[] waiting = [.. Enumerable.Range(0, 5).Select(_ =>
+        {
+            Socket socket = machine.Space.Connect();
+            socket.Send(Client.Hello(Client.Key));
+            Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(socket, ChannelHello.MessageSize).Length);
+            return socket;
+        })];
+        var clock = Stopwatch.StartNew();
+        using (machine.UploadLoader(Loader))
+            Assert.InRange(clock.ElapsedMilliseconds, 0, 3000);
+        Assert.Empty(Client.ReadRaw(waiting[0], 1));
+        foreach (Socket socket in waiting)
             socket.Dispose();
     }
 
@@ -166,19 +207,17 @@ public sealed class UploadTests
             socket.Dispose();
     }
 
+    /// <summary>The firmware does not hear of a hello before all of it is there: TCP repeats what it had sent in pieces as one.</summary>
     [RootTheory, Monitors]
-    public void One_byte_every_four_seconds_keeps_a_place_for_five(string monitor)
+    public void A_hello_in_pieces_is_taken_when_it_is_whole(string monitor)
     {
         using var machine = new Machine(monitor, Loader);
         using Socket slow = machine.Space.Connect();
         byte[] hello = Client.Hello(Client.Key);
         slow.Send(hello, 1, SocketFlags.None);
-        Thread.Sleep(4000);
-        slow.Send(hello, 1, 1, SocketFlags.None);
-        using (SecureSocket other = machine.UploadLoader(Loader))
-            Assert.Equal(0, other.Socket.Available);
-        Thread.Sleep(1500);
-        Assert.Empty(Client.ReadRaw(slow, 1));
+        using (machine.UploadLoader(Loader))
+            slow.Send(hello, 1, hello.Length - 1, SocketFlags.None);
+        Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(slow, ChannelHello.MessageSize).Length);
     }
 
     [RootTheory, Monitors]

@@ -1,7 +1,11 @@
 using System;
+using System.Diagnostics;
 using System.Linq;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Threading;
+using Cstrap.Tests;
 using Evilman;
 using Evilman.Demo;
 using Evilman.Tokens;
@@ -27,20 +31,20 @@ public sealed class CommandTests(Cluster shared)
                 GuestControl.Move(cluster.Connect(Cluster.Guest, MoveCommand.Port), key, new MoveOrder(target.Boot, target.Key)).Dispose());
             Assert.Contains("does not obey", refused.Message, StringComparison.Ordinal);
         }
-        // And whoever saw the customer's first message and repeats it is answered, and believed nothing.
+        // Whoever makes a first message is believed nothing, and whoever saw it and repeats it is not even answered.
         var hello = Hello(cluster.GuestKey);
-        for (var round = 0; round < 2; round++)
+        using (var first = Answered(hello))
         {
-            using var replayed = cluster.Connect(Cluster.Guest, MoveCommand.Port);
-            replayed.ReceiveTimeout = 10_000;
-            replayed.Send(hello);
-            var answer = new byte[ChannelHello.MessageSize];
-            for (var have = 0; have < answer.Length;)
-                have += replayed.Receive(answer.AsSpan(have));
             var record = RandomNumberGenerator.GetBytes(2 + MoveCommand.Size + 16);
             Bytes.PutLe16(record, 0, MoveCommand.Size + 16);
-            replayed.Send(record);
-            Assert.Equal(0, Rest(replayed));
+            first.Send(record);
+            Assert.Equal(0, Rest(first));
+        }
+        using (var repeated = cluster.Connect(Cluster.Guest, MoveCommand.Port))
+        {
+            repeated.ReceiveTimeout = 10_000;
+            repeated.Send(hello);
+            Assert.Equal(0, Rest(repeated));
         }
         cluster.AssertStayed();
         cluster.MoveInto(target);
@@ -61,22 +65,63 @@ public sealed class CommandTests(Cluster shared)
     }
 
     [ClusterFact]
+    public void Strangers_who_come_again_and_again_keep_nobody_out()
+    {
+        var seen = Hello(cluster.GuestKey);
+        Answered(seen).Dispose();
+        using var crowd = new Crowd(new IPEndPoint(Cluster.Guest, MoveCommand.Port), seen, run => cluster.AtClient(() =>
+        {
+            run();
+            return 0;
+        }));
+        var begin = Stopwatch.StartNew();
+        for (var times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
+        {
+            var clock = Stopwatch.StartNew();
+            RefuseCommand(place: 0);
+            Assert.True(clock.ElapsedMilliseconds < 2000, $"the owner got in after {clock.ElapsedMilliseconds} ms, at the {times}th time");
+            Thread.Sleep(300);
+        }
+        cluster.Move();
+    }
+
+    [ClusterFact]
     public void Commands_that_make_no_sense_are_refused()
     {
         foreach (var place in (int[])[0, 4, 6, 15, 19, 23, 44, 55])
-        {
-            using var socket = SecureSocket.Connect(cluster.Connect(Cluster.Guest, MoveCommand.Port), MoveCommand.HelloMagic, MoveCommand.HelloVersion, cluster.GuestKey);
-            socket.Socket.ReceiveTimeout = 10_000;
-            var command = new byte[MoveCommand.Size];
-            new MoveCommand { Address = Mint.Number(Cluster.Client), DestinationPort = 1707 }.Emit(command, new byte[20]);
-            command[place] ^= 0x80;
-            socket.Send(command);
-            var header = new byte[GuestEvent.HeaderSize];
-            Assert.Equal(header.Length, socket.Receive(header));
-            Assert.True(GuestEvent.TryParse(header, out var kind, out _, out _));
-            Assert.Equal(GuestEventKind.Refused, kind);
-        }
+            RefuseCommand(place);
         cluster.AssertStayed();
+    }
+
+    /// <summary>Gives a command of which one byte is wrong, and hears that it is refused.</summary>
+    private void RefuseCommand(int place)
+    {
+        using var socket = SecureSocket.Connect(cluster.Connect(Cluster.Guest, MoveCommand.Port), MoveCommand.HelloMagic, MoveCommand.HelloVersion, cluster.GuestKey);
+        socket.Socket.ReceiveTimeout = 10_000;
+        var command = new byte[MoveCommand.Size];
+        new MoveCommand { Address = Mint.Number(Cluster.Client), DestinationPort = 1707 }.Emit(command, new byte[20]);
+        command[place] ^= 0x80;
+        socket.Send(command);
+        var header = new byte[GuestEvent.HeaderSize];
+        Assert.Equal(header.Length, socket.Receive(header));
+        Assert.True(GuestEvent.TryParse(header, out var kind, out _, out _));
+        Assert.Equal(GuestEventKind.Refused, kind);
+    }
+
+    /// <summary>A connection whose first message has been answered.</summary>
+    private Socket Answered(byte[] hello)
+    {
+        var socket = cluster.Connect(Cluster.Guest, MoveCommand.Port);
+        socket.ReceiveTimeout = 10_000;
+        socket.Send(hello);
+        var answer = new byte[ChannelHello.MessageSize];
+        for (var have = 0; have < answer.Length;)
+        {
+            var count = socket.Receive(answer.AsSpan(have));
+            Assert.True(count > 0, "the guest closed the connection");
+            have += count;
+        }
+        return socket;
     }
 
     private static byte[] Hello(byte[] key)

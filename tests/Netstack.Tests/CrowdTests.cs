@@ -84,6 +84,50 @@ public sealed unsafe class CrowdTests
         Assert.Equal(pair.B.Stack->ConnectionCount, pair.B.Stack->FreeConnections);
     }
 
+    /// <summary>Who speaks first at such a port is heard from his first segment on, and who does not is not even known.</summary>
+    [Fact]
+    public void WhoDoesNotSpeakFirstTakesNoPlaceWhereClientsDo()
+    {
+        const int FirstBytes = 56;
+        Random random = new(1);
+        using TwoHosts pair = new(new FaultRates(), 1, A, B, c =>
+        {
+            c.Connections = 40;
+            return c;
+        });
+        int listener = pair.B.Stack->Listen(0, 80, 2, firstBytes: FirstBytes);
+        Assert.Equal(SocketError.Invalid, pair.B.Stack->Listen(0, 81, 2, firstBytes: 537));
+        Flood(pair, random, 100);
+        List<int> silent = [];
+        for (int i = 0; i < 30; i++)
+            silent.Add(pair.A.Stack->Connect(B, 80, 0, 0, pair.Now));
+        Flood(pair, random, 100);
+        foreach (int socket in silent[..10])
+            Assert.Equal(FirstBytes - 1, pair.A.Stack->Send(socket, new byte[FirstBytes - 1], pair.Now));
+        int speaks = pair.A.Stack->Connect(B, 80, 0, 0, pair.Now);
+        Flood(pair, random, 100);
+        Assert.Equal(SocketError.WouldBlock, pair.B.Stack->Accept(listener));
+        Assert.Equal(40, pair.B.Stack->FreeConnections);
+        byte[] said = new byte[FirstBytes], heard = new byte[2 * FirstBytes];
+        random.NextBytes(said);
+        Assert.Equal(FirstBytes, pair.A.Stack->Send(speaks, said, pair.Now));
+        pair.Pass(0.01);
+        int accepted = pair.B.Stack->Accept(listener);
+        Assert.True(accepted >= 0, "who speaks is not heard at once");
+        Assert.Equal(FirstBytes, pair.B.Stack->Receive(accepted, heard, pair.Now));
+        Assert.Equal(said, heard[..FirstBytes]);
+        // What comes in pieces is taken when it has been sent again as one.
+        Assert.Equal(1, pair.A.Stack->Send(silent[0], new byte[1], pair.Now));
+        pair.Pass(10);
+        Assert.True(pair.B.Stack->Accept(listener) >= 0, "pieces are not put together");
+        Streamer sends = new(pair.A, speaks, 50_000), reads = new(pair.B, accepted, 50_000);
+        pair.Programs.Add(sends.Step);
+        pair.Programs.Add(reads.Step);
+        pair.Run(() => sends.Done && reads.Done, 60, "a stream goes both ways");
+        Assert.Equal((-1L, -1L), (sends.WrongAt, reads.WrongAt));
+        HostileTests.CheckTables(pair.B.Stack);
+    }
+
     [Fact]
     public void HalfOpenConnectionsAreForgottenAfterAMinute()
     {

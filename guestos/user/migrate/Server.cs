@@ -3,35 +3,30 @@ using Wire;
 
 namespace Migrate;
 
-/// <summary>How far a client of the command port has come.</summary>
-internal enum ServedState : byte
-{
-    None,
-
-    /// <summary>Hello and first message are still coming.</summary>
-    Hello,
-
-    /// <summary>Its first message was made with the guest's key, perhaps long ago.</summary>
-    Answered,
-
-    /// <summary>A record of it has opened: it has the key now.</summary>
-    Proved,
-}
-
 /// <summary>One connection to the command port.</summary>
 internal unsafe struct Served
 {
     /// <summary>The largest thing that a client says: one command in a record.</summary>
     public const int Room = SecureChannel.LengthSize + MoveCommand.Size + SecureChannel.TagSize;
 
-    public ServedState State;
+    /// <summary>Served: the move that is under way was commanded by it.</summary>
+    public Place Place;
+
     public int Socket, Received;
 
-    /// <summary>When it was accepted, and when patience with it ends.</summary>
-    public ulong Since, Deadline;
+    /// <summary>When patience with it ends, in nanoseconds.</summary>
+    public ulong Deadline;
 
     public SecureChannel Channel;
     public fixed byte Buffer[Room];
+
+    /// <param name="patience">Nanoseconds.</param>
+    public void Enter(PlaceState state, ulong patience)
+    {
+        Place.State = state;
+        Place.Since = Kernel.Now();
+        Deadline = patience == ulong.MaxValue ? patience : Place.Since + patience;
+    }
 }
 
 /// <summary>
@@ -39,8 +34,7 @@ internal unsafe struct Served
 /// for all clients, which lives through every move; a move is a child of it, so that its end is never this one's.
 /// </summary>
 /// <remarks>
-/// Constant memory. A place is taken from whoever has come least far, and of these from who came first; a client who has proved himself
-/// keeps his while strangers have any.
+/// Constant memory. Who is silent, or repeats what others have said, keeps no place from those who have the key.
 /// </remarks>
 internal static unsafe class Server
 {
@@ -50,6 +44,7 @@ internal static unsafe class Server
 
     private static Served* clients;
     private static Bytes32 preSharedKey;
+    private static RecentKeys recent;
     private static int listener;
 
     // The move that is under way.
@@ -74,56 +69,62 @@ internal static unsafe class Server
         Kernel.PollEntry* entries = stackalloc Kernel.PollEntry[Clients + 2];
         while (true)
         {
+            // Whoever waits at the door while there is no place for him is looked at again when one gives way.
+            int choice = Choose(out ulong next);
             for (int i = 0; i < Clients; i++)
-                entries[i] = new() { Descriptor = clients[i].State == ServedState.None ? -1 : clients[i].Socket, Events = Kernel.PollIn };
-            entries[Listener] = new() { Descriptor = listener, Events = Kernel.PollIn };
+                entries[i] = new() { Descriptor = clients[i].Place.State == PlaceState.Free ? -1 : clients[i].Socket, Events = Kernel.PollIn };
+            entries[Listener] = new() { Descriptor = choice < 0 ? -1 : listener, Events = Kernel.PollIn };
             entries[Mover] = new() { Descriptor = pipe, Events = Kernel.PollIn };
-            Kernel.Poll(entries, Clients + 2, NextDeadline());
+            Kernel.Poll(entries, Clients + 2, NextDeadline(choice < 0 ? next : ulong.MaxValue));
             if (entries[Mover].Result != 0)
                 HearMover();
             for (int i = 0; i < Clients; i++)
-                if (clients[i].State != ServedState.None)
+                if (clients[i].Place.State != PlaceState.Free)
                     Step(clients + i, entries[i].Result != 0, options);
             if (entries[Listener].Result != 0)
-                Accept();
+                Accept(options);
         }
     }
 
-    /// <summary>Milliseconds, or -1 for never.</summary>
-    private static int NextDeadline()
+    private static int Choose(out ulong next)
     {
-        ulong next = ulong.MaxValue, now = Kernel.Now();
+        Span<Place> places = stackalloc Place[Clients];
         for (int i = 0; i < Clients; i++)
-            if (clients[i].State != ServedState.None)
+            places[i] = clients[i].Place;
+        return Places.Choose(places, Kernel.Now(), out next);
+    }
+
+    /// <summary>Milliseconds, or -1 for never.</summary>
+    private static int NextDeadline(ulong next)
+    {
+        ulong now = Kernel.Now();
+        for (int i = 0; i < Clients; i++)
+            if (clients[i].Place.State != PlaceState.Free)
                 next = Math.Min(next, clients[i].Deadline);
         return next == ulong.MaxValue ? -1 : next <= now ? 0 : (int)((next - now) / 1_000_000) + 1;
     }
 
-    private static void Accept()
+    private static void Accept(in Options options)
     {
-        int socket = Kernel.Accept(listener);
+        int choice = Choose(out _);
+        int socket = choice < 0 ? choice : Kernel.Accept(listener);
         if (socket < 0)
             return;
-        Served* place = clients;
-        for (int i = 1; i < Clients; i++)
-        {
-            Served* client = clients + i;
-            if (client == commander || place == commander ? place == commander : Less(client, place))
-                place = client;
-        }
-        Drop(place);
-        place->State = ServedState.Hello;
-        place->Socket = socket;
-        place->Since = Kernel.Now();
-        place->Deadline = place->Since + HelloPatience;
+        // What he says is there already: who only repeats it is gone again before anybody gives way to him.
         Kernel.SetNoDelay(socket);
+        Served newcomer = default;
+        newcomer.Socket = socket;
+        newcomer.Enter(PlaceState.Silent, HelloPatience);
+        Step(&newcomer, true, options);
+        if (newcomer.Place.State == PlaceState.Free)
+            return;
+        Drop(clients + choice);
+        clients[choice] = newcomer;
     }
-
-    private static bool Less(Served* one, Served* other) => one->State < other->State || (one->State == other->State && one->Since < other->Since);
 
     private static void Drop(Served* client)
     {
-        if (client->State != ServedState.None)
+        if (client->Place.State != PlaceState.Free)
             Kernel.Close(client->Socket);
         if (commander == client)
             commander = null;
@@ -132,14 +133,14 @@ internal static unsafe class Server
 
     private static void Step(Served* client, bool isReady, in Options options)
     {
-        if (Kernel.Now() >= client->Deadline && client != commander)
+        if (Kernel.Now() >= client->Deadline)
         {
             Drop(client);
             return;
         }
         if (!isReady)
             return;
-        int wanted = client->State == ServedState.Hello ? ChannelHello.MessageSize : Served.Room;
+        int wanted = client->Place.State == PlaceState.Silent ? ChannelHello.MessageSize : Served.Room;
         nint count = Kernel.Read(client->Socket, client->Buffer + client->Received, wanted - client->Received);
         if (count == -Kernel.AgainError || count == -Kernel.InterruptedError)
             return;
@@ -149,7 +150,7 @@ internal static unsafe class Server
             return;
         }
         client->Received += (int)count;
-        if (client->State == ServedState.Hello)
+        if (client->Place.State == PlaceState.Silent)
             HearHello(client);
         else
             HearCommand(client, options);
@@ -166,10 +167,19 @@ internal static unsafe class Server
         Span<byte> answer = stackalloc byte[ChannelHello.MessageSize];
         if (status == ChannelStatus.Accepted)
         {
+            ReadOnlySpan<byte> message = all.Slice(ChannelHello.Size), key = message.Slice(0, X25519.KeySize);
+            if (recent.Contains(key))
+            {
+                Drop(client);
+                return;
+            }
             Span<byte> secret = stackalloc byte[Bytes32.Size];
             Kernel.Random(secret);
             NoiseHandshake handshake = NoiseHandshake.Start(all.Slice(0, ChannelHello.Size), preSharedKey, secret);
-            if (handshake.ReadFirst(all.Slice(ChannelHello.Size), default) && handshake.WriteSecond(default, answer.Slice(ChannelHello.Size)))
+            bool isGood = handshake.ReadFirst(message, default);
+            if (isGood)
+                recent.Add(key);
+            if (isGood && handshake.WriteSecond(default, answer.Slice(ChannelHello.Size)))
                 client->Channel = SecureChannel.OfResponder(ref handshake);
             else
                 status = ChannelStatus.NotAuthenticated;
@@ -182,9 +192,8 @@ internal static unsafe class Server
                 Drop(client);
                 return;
             }
-        client->State = ServedState.Answered;
+        client->Enter(PlaceState.Answered, HelloPatience);
         client->Received = 0;
-        client->Deadline = Kernel.Now() + HelloPatience;
     }
 
     private static void HearCommand(Served* client, in Options options)
@@ -198,8 +207,8 @@ internal static unsafe class Server
             Drop(client);
             return;
         }
-        client->State = ServedState.Proved;
-        client->Deadline = Kernel.Now() + CommandPatience;
+        if (client != commander)
+            client->Enter(PlaceState.Proved, CommandPatience);
         client->Received = 0; // a client waits for its answer before it says more
         if (!MoveCommand.TryParse(buffer.Slice(SecureChannel.LengthSize, size - SecureChannel.LengthSize - SecureChannel.TagSize), out MoveCommand command, out ReadOnlySpan<byte> key))
             Tell(client, GuestEventKind.Refused, "This guest does not know such a command."u8);
@@ -223,7 +232,7 @@ internal static unsafe class Server
             Kernel.Close(ends[0]);
             Kernel.Close(listener);
             for (int i = 0; i < Clients; i++)
-                if (clients[i].State != ServedState.None)
+                if (clients[i].Place.State != PlaceState.Free)
                     Kernel.Close(clients[i].Socket);
             Voice.Pipe = ends[1];
             Options asked = options;
@@ -240,6 +249,7 @@ internal static unsafe class Server
         child = process;
         pipe = ends[0];
         commander = client;
+        client->Enter(PlaceState.Served, ulong.MaxValue);
         hasEnded = false;
         Tell(client, GuestEventKind.Started, default);
     }
@@ -270,9 +280,9 @@ internal static unsafe class Server
         pipe = -1;
         child = 0;
         if (!hasEnded && commander != null)
-        {
             Tell(commander, GuestEventKind.Failed, "The move was killed."u8, (byte)ExitCode.Broken);
-        }
+        if (commander != null)
+            commander->Enter(PlaceState.Proved, CommandPatience);
         commander = null;
     }
 
