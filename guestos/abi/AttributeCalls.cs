@@ -5,7 +5,7 @@ namespace Guestos;
 /// <summary>Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2) and their kin.</summary>
 internal static unsafe class AttributeCalls
 {
-    private const ulong Create = 1, Replace = 2;
+    private const uint Create = 1, Replace = 2;
 
     /// <summary>Which file a call means.</summary>
     private enum By
@@ -44,19 +44,19 @@ internal static unsafe class AttributeCalls
         inode = null;
         if (by != By.Descriptor)
             return UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), file, by == By.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
-        File* open = FileTable.Get(Scheduler.Current->Files, (uint)file);
+        File* open = Descriptor.FileOf(file);
         if (open == null || open->Kind == FileKind.Path)
             return Errno.BadDescriptor;
         inode = open->Inode != null ? Vfs.Hold(open->Inode) : Vfs.NewAnonymousInode(open);
         return inode != null ? 0 : Errno.NoMemory;
     }
 
-    private static long TakeName(ulong address, Span<byte> buffer, out ReadOnlySpan<byte> name)
+    private static long TakeName(UserString from, Span<byte> buffer, out ReadOnlySpan<byte> name)
     {
         name = default;
         long length;
         fixed (byte* to = buffer)
-            length = UserMemory.CopyString(address, to, buffer.Length);
+            length = from.CopyTo(to, buffer.Length);
         if (length is 0 or Errno.NameTooLong)
             return Errno.Range;
         if (length < 0)
@@ -67,29 +67,30 @@ internal static unsafe class AttributeCalls
 
     private static long Set(Inode* inode, ReadOnlySpan<byte> name, ulong value, ulong size, ulong flags)
     {
-        if ((flags & ~(Create | Replace)) != 0)
+        if (!CallFlags.TryMake(flags, Create | Replace, out CallFlags how))
             return Errno.Invalid;
         if (size > ExtendedAttributes.LongestValue)
             return Errno.ArgumentsTooLong;
-        if (!UserMemory.Readable(value, size))
+        byte* content = null;
+        if (size > 0 && (!UserRange.TryMake(value, size, out UserRange range) || !range.TryBegin(Access.Read, out content)))
             return Errno.Fault;
         long error = ExtendedAttributes.Check(inode, name, write: true);
         if (error < 0)
             return error;
         bool exists = ExtendedAttributes.Find(inode, name) != null;
-        if (exists && (flags & Create) != 0)
+        if (exists && how.Has(Create))
             return Errno.Exists;
-        if (!exists && (flags & Replace) != 0)
+        if (!exists && how.Has(Replace))
             return Errno.NoData;
         ExtendedAttribute* attribute = ExtendedAttributes.Make(inode, name, (int)size);
         if (attribute == null)
             return Errno.NoSpace;
         // SAFETY: the range was made readable, and nothing has slept since.
-        Memory.Copy(attribute->Value, (byte*)value, size);
+        Memory.Copy(attribute->Value, content, size);
         return 0;
     }
 
-    private static long Get(Inode* inode, ReadOnlySpan<byte> name, ulong to, ulong size)
+    private static long Get(Inode* inode, ReadOnlySpan<byte> name, UserPointer<byte> to, ulong size)
     {
         long error = ExtendedAttributes.Check(inode, name, write: false);
         if (error < 0)
@@ -102,10 +103,7 @@ internal static unsafe class AttributeCalls
             return value.Length;
         if (size < (ulong)value.Length)
             return Errno.Range;
-        if (!UserMemory.Writable(to, (ulong)value.Length))
-            return Errno.Fault;
-        value.CopyTo(new Span<byte>((byte*)to, value.Length));
-        return value.Length;
+        return to.TryPutAll(value) ? value.Length : Errno.Fault;
     }
 
     private static long List(Inode* inode, ulong to, ulong size)
@@ -115,9 +113,10 @@ internal static unsafe class AttributeCalls
             return length;
         if (size < (ulong)length)
             return Errno.Range;
-        if (!UserMemory.Writable(to, (ulong)length))
+        if (!UserRange.TryMake(to, (ulong)length, out UserRange range) || !range.TryBegin(Access.Write, out byte* first))
             return Errno.Fault;
-        return ExtendedAttributes.List(inode, new Span<byte>((byte*)to, length));
+        // SAFETY: the range was made writable, and nothing has slept since.
+        return ExtendedAttributes.List(inode, new Span<byte>(first, length));
     }
 
     private static long Remove(Inode* inode, ReadOnlySpan<byte> name)

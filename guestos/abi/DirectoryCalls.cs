@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 
 namespace Guestos;
 
@@ -6,25 +7,25 @@ namespace Guestos;
 public static unsafe class DirectoryCalls
 {
     /// <summary>Bytes of both records around the name: struct linux_dirent64 has its type before, struct linux_dirent behind (getdents(2)).</summary>
-    private const int Head64 = 19, HeadOld = 18;
+    private const int Head64 = 19, HeadOld = 18, LongestRecord = Head64 + Directories.LongestName + 8;
 
     private struct Output
     {
-        public byte* At;
+        public UserPointer<byte> To;
         public ulong Left;
         public bool Old;
         public bool Fault;
     }
 
     /// <summary>Records from the file's position on; 0 at the end. EINVAL when not even one fits.</summary>
-    public static long Read(File* file, ulong buffer, ulong count, bool old)
+    public static long Read(File* file, UserPointer<byte> buffer, ulong count, bool old)
     {
         if (file == null)
             return Errno.BadDescriptor;
         if (file->Kind != FileKind.Directory)
             return Errno.NotDirectory;
         count = Math.Min(count, 1 << 20);
-        var output = new Output { At = (byte*)buffer, Left = count, Old = old };
+        var output = new Output { To = buffer, Left = count, Old = old };
         Inode* directory = file->Inode;
         bool more = true;
         if (file->Position == 0)
@@ -71,25 +72,22 @@ public static unsafe class DirectoryCalls
         int size = ((output.Old ? HeadOld : Head64) + length + (output.Old ? 2 : 1) + 7) & ~7;
         if ((ulong)size > output.Left)
             return false;
-        if (!UserMemory.Writable((ulong)output.At, (ulong)size))
+        byte kind = (byte)((int)type >> 12);    // DT_* are the type bits of the mode
+        Span<byte> room = stackalloc byte[LongestRecord];
+        Span<byte> record = room.Slice(0, size);
+        record.Clear();
+        BinaryPrimitives.WriteUInt64LittleEndian(record, number);
+        BinaryPrimitives.WriteUInt64LittleEndian(record.Slice(8), cookie);
+        BinaryPrimitives.WriteUInt16LittleEndian(record.Slice(16), (ushort)size);
+        record[output.Old ? size - 1 : 18] = kind;
+        new ReadOnlySpan<byte>(name, length).CopyTo(record.Slice(output.Old ? HeadOld : Head64));
+        if (!output.To.TryPutAll(record))
         {
             output.Fault = true;
             return false;
         }
 
-        // SAFETY: `size` bytes were made writable and hold the head, the name, its zero and the old record's type.
-        byte* at = output.At;
-        byte kind = (byte)((int)type >> 12);    // DT_* are the type bits of the mode
-        Memory.Clear(at, (ulong)size);
-        *(ulong*)at = number;
-        *(ulong*)(at + 8) = cookie;
-        *(ushort*)(at + 16) = (ushort)size;
-        if (output.Old)
-            at[size - 1] = kind;
-        else
-            at[18] = kind;
-        Memory.Copy(at + (output.Old ? HeadOld : Head64), name, (ulong)length);
-        output.At += size;
+        output.To = output.To.At((ulong)size);
         output.Left -= (ulong)size;
         return true;
     }

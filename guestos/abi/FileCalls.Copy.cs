@@ -7,10 +7,10 @@ public static unsafe partial class FileCalls
 {
     private const int Piece = 4096;
 
-    public static long Sendfile(ulong to, ulong from, ulong offset, ulong count)
+    public static long Sendfile(ulong to, ulong from, UserPointer<ulong> offset, ulong count)
     {
-        File* target = Get(to);
-        File* source = Get(from);
+        File* target = Descriptor.FileOf(to);
+        File* source = Descriptor.FileOf(from);
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
             return Errno.BadDescriptor;
         if (Appends(target))
@@ -19,7 +19,7 @@ public static unsafe partial class FileCalls
         Files.Hold(source);
         long result;
         if (source->Kind == FileKind.Checkpoint)
-            result = offset != 0 ? Errno.IllegalSeek
+            result = !offset.IsNull ? Errno.IllegalSeek
                 : target->Kind == FileKind.Socket ? CheckpointDevice.SpliceToSocket(source, target, count) : Pump(source, 0, target, 0, count);
         else
             result = source->Kind is FileKind.Regular or FileKind.Proc or FileKind.Device ? Pump(source, offset, target, 0, count) : Errno.Invalid;
@@ -29,11 +29,13 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>splice(2): at least one side is a pipe, or the checkpoint goes to a socket.</summary>
-    public static long Splice(ulong from, ulong fromOffset, ulong to, ulong toOffset, ulong count, ulong flags)
+    public static long Splice(ulong from, UserPointer<ulong> fromOffset, ulong to, UserPointer<ulong> toOffset, ulong count, ulong flags)
     {
-        const ulong nonBlocking = 2;
-        File* source = Get(from);
-        File* target = Get(to);
+        const uint move = 1, nonBlocking = 2, more = 4, gift = 8;
+        File* source = Descriptor.FileOf(from);
+        File* target = Descriptor.FileOf(to);
+        if (!CallFlags.TryMake(flags, move | nonBlocking | more | gift, out CallFlags how))
+            return Errno.Invalid;
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
             return Errno.BadDescriptor;
         if (source->Kind == FileKind.Checkpoint && target->Kind == FileKind.Socket)
@@ -42,9 +44,9 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         if (Appends(target))
             return Errno.Invalid;
-        if (source->Kind == FileKind.Pipe && fromOffset != 0 || target->Kind == FileKind.Pipe && toOffset != 0)
+        if (source->Kind == FileKind.Pipe && !fromOffset.IsNull || target->Kind == FileKind.Pipe && !toOffset.IsNull)
             return Errno.IllegalSeek;
-        if ((flags & nonBlocking) != 0 && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
+        if (how.Has(nonBlocking) && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
             return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.TryAgain;
         Files.Hold(target);
         Files.Hold(source);
@@ -54,15 +56,15 @@ public static unsafe partial class FileCalls
         return result;
     }
 
-    public static long CopyFileRange(ulong from, ulong fromOffset, ulong to, ulong toOffset, ulong count, ulong flags)
+    public static long CopyFileRange(ulong from, UserPointer<ulong> fromOffset, ulong to, UserPointer<ulong> toOffset, ulong count, ulong flags)
     {
-        File* source = Get(from);
-        File* target = Get(to);
+        File* source = Descriptor.FileOf(from);
+        File* target = Descriptor.FileOf(to);
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
             return Errno.BadDescriptor;
         if (Appends(target))
             return Errno.BadDescriptor;
-        if (flags != 0 || source->Kind != FileKind.Regular || target->Kind != FileKind.Regular)
+        if ((uint)flags != 0 || source->Kind != FileKind.Regular || target->Kind != FileKind.Regular)
             return Errno.Invalid;
         Files.Hold(target);
         Files.Hold(source);
@@ -79,10 +81,10 @@ public static unsafe partial class FileCalls
     /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A source that
     /// is a stream gives what it has; bytes read and not written are put back only where the source has a position. A signal ends it early.
     /// </summary>
-    private static long Pump(File* source, ulong sourceOffset, File* target, ulong targetOffset, ulong count)
+    private static long Pump(File* source, UserPointer<ulong> sourceOffset, File* target, UserPointer<ulong> targetOffset, ulong count)
     {
         ulong from = 0, to = 0;
-        if (sourceOffset != 0 && !TakeOffset(sourceOffset, out from) || targetOffset != 0 && !TakeOffset(targetOffset, out to))
+        if (!sourceOffset.IsNull && !sourceOffset.TryGet(out from) || !targetOffset.IsNull && !targetOffset.TryGet(out to))
             return Errno.Fault;
         if ((long)from < 0 || (long)to < 0)
             return Errno.Invalid;
@@ -96,7 +98,7 @@ public static unsafe partial class FileCalls
         while (done < count)
         {
             Transfer into = Transfer.Of(page, Math.Min(count - done, Piece));
-            long got = sourceOffset != 0 ? Files.ReadAt(source, from, ref into) : Files.Read(source, ref into);
+            long got = !sourceOffset.IsNull ? Files.ReadAt(source, from, ref into) : Files.Read(source, ref into);
             if (got <= 0)
             {
                 error = got;
@@ -104,12 +106,12 @@ public static unsafe partial class FileCalls
             }
 
             Transfer outOf = Transfer.Of(page, (ulong)got);
-            long put = targetOffset != 0 ? Files.WriteAt(target, to, ref outOf) : Files.Write(target, ref outOf);
+            long put = !targetOffset.IsNull ? Files.WriteAt(target, to, ref outOf) : Files.Write(target, ref outOf);
             long moved = Math.Max(put, 0);
             from += (ulong)moved;
             to += (ulong)moved;
             done += (ulong)moved;
-            if (moved < got && sourceOffset == 0 && !streams)
+            if (moved < got && sourceOffset.IsNull && !streams)
                 source->Position -= (ulong)(got - moved);
             if (put < got)
             {
@@ -127,25 +129,8 @@ public static unsafe partial class FileCalls
         Objects.Free(page, Piece);
         if (done == 0)
             return error;
-        if (sourceOffset != 0 && !GiveOffset(sourceOffset, from) || targetOffset != 0 && !GiveOffset(targetOffset, to))
+        if (!sourceOffset.TryPutIfAsked(from) || !targetOffset.TryPutIfAsked(to))
             return Errno.Fault;
         return (long)done;
-    }
-
-    private static bool TakeOffset(ulong address, out ulong offset)
-    {
-        offset = 0;
-        if (!UserMemory.Readable(address, 8))
-            return false;
-        offset = *(ulong*)address;
-        return true;
-    }
-
-    private static bool GiveOffset(ulong address, ulong offset)
-    {
-        if (!UserMemory.Writable(address, 8))
-            return false;
-        *(ulong*)address = offset;
-        return true;
     }
 }

@@ -3,11 +3,11 @@ namespace Guestos;
 /// <summary>Descriptors: open, close, dup, fcntl, ioctl, pipes.</summary>
 public static unsafe partial class FileCalls
 {
-    public static long Open(ulong path, ulong flags, ulong mode) => Openat(unchecked((ulong)UserPath.CurrentDirectory), path, flags, mode);
+    public static long Open(UserString path, ulong flags, ulong mode) => Openat(unchecked((ulong)UserPath.CurrentDirectory), path, flags, mode);
 
-    public static long Creat(ulong path, ulong mode) => Open(path, OpenFlags.Create | OpenFlags.WriteOnly | OpenFlags.Truncate, mode);
+    public static long Creat(UserString path, ulong mode) => Open(path, OpenFlags.Create | OpenFlags.WriteOnly | OpenFlags.Truncate, mode);
 
-    public static long Openat(ulong directory, ulong path, ulong flags, ulong mode)
+    public static long Openat(ulong directory, UserString path, ulong flags, ulong mode)
     {
         uint wanted = (uint)flags;
         long error = UserPath.Take(path, out byte* text);
@@ -144,41 +144,49 @@ public static unsafe partial class FileCalls
         return (flags & OpenFlags.NoAccessTime) != 0 && !FileRights.Owns(inode) ? Errno.NotPermitted : 0;
     }
 
-    public static long Close(ulong descriptor) =>
-        descriptor < FileTable.Capacity && FileTable.Close(Scheduler.Current->Files, (int)descriptor) ? 0 : Errno.BadDescriptor;
+    public static long Close(ulong number)
+    {
+        if (!Descriptor.TryFind(number, out Descriptor descriptor))
+            return Errno.BadDescriptor;
+        descriptor.Close();
+        return 0;
+    }
 
     public static long CloseRange(ulong first, ulong last, ulong flags)
     {
-        const ulong closeOnExec = 4;
-        if (first > last || (flags & ~(2 | closeOnExec)) != 0)
+        const uint unshare = 2, closeOnExec = 4;
+        if ((uint)first > (uint)last || !CallFlags.TryMake(flags, unshare | closeOnExec, out CallFlags how))
             return Errno.Invalid;
-        FileTable* table = Scheduler.Current->Files;
-        for (ulong i = first; i <= last && i < FileTable.Capacity; i++)
+        for (ulong i = (uint)first; i <= (uint)last && i < FileTable.Capacity; i++)
         {
-            if (FileTable.Get(table, i) == null)
+            if (!Descriptor.TryFind(i, out Descriptor descriptor))
                 continue;
-            if ((flags & closeOnExec) != 0)
-                FileTable.SetCloseOnExec(table, (int)i, true);
+            if (how.Has(closeOnExec))
+                descriptor.SetCloseOnExec(true);
             else
-                FileTable.Close(table, (int)i);
+                descriptor.Close();
         }
 
         return 0;
     }
 
-    public static long Pipe(ulong descriptors) => Pipe2(descriptors, 0);
-
-    public static long Pipe2(ulong descriptors, ulong flags)
+    /// <summary>What pipe(2) answers.</summary>
+    public struct PipeEnds
     {
-        if ((flags & ~(ulong)(OpenFlags.NonBlocking | OpenFlags.CloseOnExec | OpenFlags.Direct)) != 0)
+        public int Reader, Writer;
+    }
+
+    public static long Pipe(UserPointer<PipeEnds> ends) => Pipe2(ends, 0);
+
+    public static long Pipe2(UserPointer<PipeEnds> ends, ulong flags)
+    {
+        if (!CallFlags.TryMake(flags, OpenFlags.NonBlocking | OpenFlags.CloseOnExec | OpenFlags.Direct, out CallFlags how))
             return Errno.Invalid;
-        if (!UserMemory.Writable(descriptors, 8))
-            return Errno.Fault;
         long error = PipeFile.Create((uint)flags, out File* reader, out File* writer);
         if (error < 0)
             return error;
         FileTable* table = Scheduler.Current->Files;
-        bool closeOnExec = (flags & OpenFlags.CloseOnExec) != 0;
+        bool closeOnExec = how.Has(OpenFlags.CloseOnExec);
         long first = FileTable.Install(table, reader, closeOnExec);
         long second = first < 0 ? first : FileTable.Install(table, writer, closeOnExec);
         if (second < 0)
@@ -191,32 +199,34 @@ public static unsafe partial class FileCalls
             return second;
         }
 
-        ((int*)descriptors)[0] = (int)first;
-        ((int*)descriptors)[1] = (int)second;
-        return 0;
+        if (ends.TryPut(new PipeEnds { Reader = (int)first, Writer = (int)second }))
+            return 0;
+        FileTable.Close(table, (int)first);
+        FileTable.Close(table, (int)second);
+        return Errno.Fault;
     }
 
     public static long Dup(ulong descriptor)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         return file == null ? Errno.BadDescriptor : Duplicate(file, 0, false);
     }
 
     public static long Dup2(ulong from, ulong to)
     {
-        if (from != to)
+        if ((uint)from != (uint)to)
             return Dup3(from, to, 0);
-        return Get(from) == null ? Errno.BadDescriptor : (long)(uint)from;
+        return Descriptor.FileOf(from) == null ? Errno.BadDescriptor : (long)(uint)from;
     }
 
     public static long Dup3(ulong from, ulong to, ulong flags)
     {
-        if (from == to || (flags & ~(ulong)OpenFlags.CloseOnExec) != 0)
+        if ((uint)from == (uint)to || !CallFlags.TryMake(flags, OpenFlags.CloseOnExec, out CallFlags how))
             return Errno.Invalid;
-        File* file = Get(from);
+        File* file = Descriptor.FileOf(from);
         if (file == null || (uint)to >= FileTable.Limit)
             return Errno.BadDescriptor;
-        FileTable.Put(Scheduler.Current->Files, (int)to, Files.Hold(file), flags != 0);
+        FileTable.Put(Scheduler.Current->Files, (int)to, Files.Hold(file), how.Has(OpenFlags.CloseOnExec));
         return (uint)to;
     }
 
@@ -229,26 +239,25 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>fcntl(2). Numbers from include/uapi/asm-generic/fcntl.h and linux/fcntl.h.</summary>
-    public static long Fcntl(ulong descriptor, ulong command, ulong argument)
+    public static long Fcntl(ulong number, ulong command, ulong argument)
     {
         const ulong duplicate = 0, getDescriptorFlags = 1, setDescriptorFlags = 2, getFlags = 3, setFlags = 4,
             setOwner = 8, getOwner = 9, duplicateCloseOnExec = 1030, setPipeSize = 1031, getPipeSize = 1032;
-        File* file = Get(descriptor);
-        if (file == null)
+        if (!Descriptor.TryFind(number, out Descriptor descriptor))
             return Errno.BadDescriptor;
+        File* file = descriptor.File;
         if (file->Kind == FileKind.Path && command is not (duplicate or duplicateCloseOnExec or getDescriptorFlags or setDescriptorFlags or getFlags))
             return Errno.BadDescriptor;
         if (LockCalls.IsLockCommand(command))
-            return LockCalls.Fcntl(descriptor, file, command, argument);
-        FileTable* table = Scheduler.Current->Files;
+            return LockCalls.Fcntl(descriptor, command, argument);
         switch (command)
         {
             case duplicate or duplicateCloseOnExec:
                 return argument >= FileTable.Limit ? Errno.Invalid : Duplicate(file, (int)argument, command == duplicateCloseOnExec);
             case getDescriptorFlags:
-                return FileTable.IsCloseOnExec(table, (int)descriptor) ? 1 : 0;
+                return descriptor.IsCloseOnExec ? 1 : 0;
             case setDescriptorFlags:
-                FileTable.SetCloseOnExec(table, (int)descriptor, (argument & 1) != 0);
+                descriptor.SetCloseOnExec((argument & 1) != 0);
                 return 0;
             case getFlags:
                 return file->Flags | OpenFlags.LargeFile;
@@ -264,29 +273,28 @@ public static unsafe partial class FileCalls
         }
     }
 
-    public static long Ioctl(ulong descriptor, ulong request, ulong argument)
+    public static long Ioctl(ulong number, ulong request, ulong argument)
     {
         const uint closeOnExec = 0x5451, notCloseOnExec = 0x5450; // FIOCLEX, FIONCLEX
-        File* file = Get(descriptor);
-        if (file == null)
+        if (!Descriptor.TryFind(number, out Descriptor descriptor))
             return Errno.BadDescriptor;
         if ((uint)request is closeOnExec or notCloseOnExec)
         {
-            FileTable.SetCloseOnExec(Scheduler.Current->Files, (int)descriptor, (uint)request == closeOnExec);
+            descriptor.SetCloseOnExec((uint)request == closeOnExec);
             return 0;
         }
 
-        Files.Hold(file);
+        File* file = Files.Hold(descriptor.File);
         long result = Files.Ioctl(file, (uint)request, argument);
         Files.Release(file);
         return result;
     }
 
     /// <summary>memfd_create(2): a regular file without a name.</summary>
-    public static long MemfdCreate(ulong name, ulong flags)
+    public static long MemfdCreate(UserString name, ulong flags)
     {
-        const ulong closeOnExec = 1, sealing = 2;
-        if ((flags & ~(closeOnExec | sealing)) != 0)
+        const uint closeOnExec = 1, sealing = 2;
+        if (!CallFlags.TryMake(flags, closeOnExec | sealing, out CallFlags how))
             return Errno.Invalid;
         long error = UserPath.Take(name, out _);
         if (error < 0)
@@ -303,7 +311,7 @@ public static unsafe partial class FileCalls
 
         file->Inode = inode;
         Files.CountWriter(file);
-        long descriptor = FileTable.Install(Scheduler.Current->Files, file, (flags & closeOnExec) != 0);
+        long descriptor = FileTable.Install(Scheduler.Current->Files, file, how.Has(closeOnExec));
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;

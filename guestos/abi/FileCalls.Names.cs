@@ -6,9 +6,9 @@ namespace Guestos;
 /// <summary>Names: links, directories, renaming, working directory, mounts.</summary>
 public static unsafe partial class FileCalls
 {
-    public static long Symlink(ulong target, ulong path) => Symlinkat(target, Here, path);
+    public static long Symlink(UserString target, UserString path) => Symlinkat(target, Here, path);
 
-    public static long Symlinkat(ulong target, ulong directory, ulong path)
+    public static long Symlinkat(UserString target, ulong directory, UserString path)
     {
         long error = UserPath.TakeSecond(target, out byte* text);
         if (error < 0)
@@ -24,13 +24,14 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Link(ulong from, ulong to) => Linkat(Here, from, Here, to, 0);
+    public static long Link(UserString from, UserString to) => Linkat(Here, from, Here, to, 0);
 
-    public static long Linkat(ulong fromDirectory, ulong from, ulong toDirectory, ulong to, ulong flags)
+    public static long Linkat(ulong fromDirectory, UserString from, ulong toDirectory, UserString to, ulong flags)
     {
-        if ((flags & ~(ulong)(UserPath.Follow | UserPath.EmptyPath)) != 0)
+        if (!CallFlags.TryMake(flags, UserPath.Follow | UserPath.EmptyPath, out CallFlags how))
             return Errno.Invalid;
-        WalkOptions options = ((flags & UserPath.Follow) != 0 ? WalkOptions.Follow : WalkOptions.None) | ((flags & UserPath.EmptyPath) != 0 ? WalkOptions.AllowEmpty : WalkOptions.None);
+        WalkOptions options = (how.Has(UserPath.Follow) ? WalkOptions.Follow : WalkOptions.None)
+            | (how.Has(UserPath.EmptyPath) ? WalkOptions.AllowEmpty : WalkOptions.None);
         long error = UserPath.Find(fromDirectory, from, options, out Inode* inode);
         if (error < 0)
             return error;
@@ -45,30 +46,30 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Unlink(ulong path) => Unlinkat(Here, path, 0);
+    public static long Unlink(UserString path) => Unlinkat(Here, path, 0);
 
-    public static long Rmdir(ulong path) => Unlinkat(Here, path, UserPath.RemoveDirectory);
+    public static long Rmdir(UserString path) => Unlinkat(Here, path, UserPath.RemoveDirectory);
 
-    public static long Unlinkat(ulong directory, ulong path, ulong flags)
+    public static long Unlinkat(ulong directory, UserString path, ulong flags)
     {
-        if ((flags & ~(ulong)UserPath.RemoveDirectory) != 0)
+        if (!CallFlags.TryMake(flags, UserPath.RemoveDirectory, out CallFlags how))
             return Errno.Invalid;
         long error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
         if (error < 0)
             return error;
-        error = flags != 0 ? Names.RemoveDirectory(ref walked) : Names.Unlink(ref walked);
+        error = how.Has(UserPath.RemoveDirectory) ? Names.RemoveDirectory(ref walked) : Names.Unlink(ref walked);
         walked.Drop();
         return error;
     }
 
-    public static long Rename(ulong from, ulong to) => Renameat2(Here, from, Here, to, 0);
+    public static long Rename(UserString from, UserString to) => Renameat2(Here, from, Here, to, 0);
 
-    public static long Renameat(ulong fromDirectory, ulong from, ulong toDirectory, ulong to) => Renameat2(fromDirectory, from, toDirectory, to, 0);
+    public static long Renameat(ulong fromDirectory, UserString from, ulong toDirectory, UserString to) => Renameat2(fromDirectory, from, toDirectory, to, 0);
 
-    public static long Renameat2(ulong fromDirectory, ulong from, ulong toDirectory, ulong to, ulong flags)
+    public static long Renameat2(ulong fromDirectory, UserString from, ulong toDirectory, UserString to, ulong flags)
     {
-        const ulong noReplace = 1, exchange = 2;
-        if ((flags & ~(noReplace | exchange)) != 0 || flags == (noReplace | exchange))
+        const uint noReplace = 1, exchange = 2;
+        if (!CallFlags.TryMake(flags, noReplace | exchange, out CallFlags how) || how.HasAll(noReplace | exchange))
             return Errno.Invalid;
         long error = UserPath.Walk(fromDirectory, from, WalkOptions.None, out Walked source);
         if (error < 0)
@@ -76,7 +77,7 @@ public static unsafe partial class FileCalls
         error = UserPath.Walk(toDirectory, to, WalkOptions.None, out Walked target);
         if (error == 0)
         {
-            error = Names.Rename(ref source, ref target, (flags & noReplace) != 0, (flags & exchange) != 0);
+            error = Names.Rename(ref source, ref target, how.Has(noReplace), how.Has(exchange));
             target.Drop();
         }
 
@@ -84,13 +85,13 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Mkdir(ulong path, ulong mode) => Mkdirat(Here, path, mode);
+    public static long Mkdir(UserString path, ulong mode) => Mkdirat(Here, path, mode);
 
-    public static long Mkdirat(ulong directory, ulong path, ulong mode) => Make(directory, path, InodeType.Directory, mode, 0);
+    public static long Mkdirat(ulong directory, UserString path, ulong mode) => Make(directory, path, InodeType.Directory, mode, 0);
 
-    public static long Mknod(ulong path, ulong mode, ulong device) => Mknodat(Here, path, mode, device);
+    public static long Mknod(UserString path, ulong mode, ulong device) => Mknodat(Here, path, mode, device);
 
-    public static long Mknodat(ulong directory, ulong path, ulong mode, ulong device)
+    public static long Mknodat(ulong directory, UserString path, ulong mode, ulong device)
     {
         var type = (InodeType)(mode & 0xf000);
         if (type == 0)
@@ -102,7 +103,7 @@ public static unsafe partial class FileCalls
         return Make(directory, path, type, mode, (uint)device);
     }
 
-    private static long Make(ulong directory, ulong path, InodeType type, ulong mode, uint device)
+    private static long Make(ulong directory, UserString path, InodeType type, ulong mode, uint device)
     {
         long error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
         if (error < 0)
@@ -126,7 +127,7 @@ public static unsafe partial class FileCalls
         return before;
     }
 
-    public static long Chdir(ulong path)
+    public static long Chdir(UserString path)
     {
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
         return error < 0 ? error : Enter(inode, ref Scheduler.Current->WorkingDirectory);
@@ -134,13 +135,13 @@ public static unsafe partial class FileCalls
 
     public static long Fchdir(ulong descriptor)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         return file->Inode == null ? Errno.NotDirectory : Enter(Vfs.Hold(file->Inode), ref Scheduler.Current->WorkingDirectory);
     }
 
-    public static long Chroot(ulong path)
+    public static long Chroot(UserString path)
     {
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
         if (error < 0)
@@ -170,7 +171,7 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>getcwd(2): the length with its zero.</summary>
-    public static long Getcwd(ulong buffer, ulong size)
+    public static long Getcwd(UserPointer<byte> buffer, ulong size)
     {
         byte* path = (byte*)Objects.Allocate(Vfs.PathCapacity);
         if (path == null)
@@ -181,10 +182,8 @@ public static unsafe partial class FileCalls
             length++;
             if ((ulong)length > size)
                 length = Errno.Range;
-            else if (!UserMemory.Writable(buffer, (ulong)length))
+            else if (!buffer.TryPutAll(new ReadOnlySpan<byte>(path, (int)length)))
                 length = Errno.Fault;
-            else
-                Memory.Copy((byte*)buffer, path, (ulong)length);
         }
 
         Objects.Free(path, Vfs.PathCapacity);
@@ -192,7 +191,7 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>mount(2): proc, and memory file systems under the names programs ask for. A bind mount is not offered.</summary>
-    public static long Mount(ulong source, ulong target, ulong type, ulong flags, ulong data)
+    public static long Mount(UserString source, UserString target, UserString type, ulong flags, UserString data)
     {
         const int shortText = Mounts.TextCapacity;
         byte* typeText = stackalloc byte[shortText];
@@ -200,9 +199,9 @@ public static unsafe partial class FileCalls
         typeText[0] = sourceText[0] = 0;
         if (!FileRights.IsSuperuser)
             return Errno.NotPermitted;
-        long error = type != 0 ? UserMemory.CopyString(type, typeText, shortText) : 0;
-        if (error >= 0 && source != 0)
-            error = UserMemory.CopyString(source, sourceText, shortText);
+        long error = type.IsNull ? 0 : type.CopyTo(typeText, shortText);
+        if (error >= 0 && !source.IsNull)
+            error = source.CopyTo(sourceText, shortText);
         if (error < 0)
             return error;
         error = UserPath.Find(Here, target, WalkOptions.Follow, out Inode* point);
@@ -218,14 +217,14 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>EINVAL for an option that nobody knows.</summary>
-    private static long TakeOptions(ulong data, ref Volumes.Options options)
+    private static long TakeOptions(UserString data, ref Volumes.Options options)
     {
-        if (data == 0)
+        if (data.IsNull)
             return 0;
         byte* text = (byte*)Objects.Allocate(Vfs.PathCapacity);
         if (text == null)
             return Errno.NoMemory;
-        long length = UserMemory.CopyString(data, text, Vfs.PathCapacity);
+        long length = data.CopyTo(text, Vfs.PathCapacity);
         bool known = length >= 0 && Volumes.Parse(new ReadOnlySpan<byte>(text, (int)length), ref options);
         Objects.Free(text, Vfs.PathCapacity);
         return length == Errno.Fault ? Errno.Fault : known ? 0 : Errno.Invalid;
@@ -282,17 +281,19 @@ public static unsafe partial class FileCalls
         return root;
     }
 
-    public static long Umount2(ulong target, ulong flags)
+    public static long Umount2(UserString target, ulong flags)
     {
-        const ulong detach = 2, noFollow = 8;
+        const uint force = 1, detach = 2, expire = 4, noFollow = 8;
+        if (!CallFlags.TryMake(flags, force | detach | expire | noFollow, out CallFlags how))
+            return Errno.Invalid;
         if (!FileRights.IsSuperuser)
             return Errno.NotPermitted;
-        long error = UserPath.Find(Here, target, (flags & noFollow) != 0 ? WalkOptions.None : WalkOptions.Follow, out Inode* root);
+        long error = UserPath.Find(Here, target, how.Has(noFollow) ? WalkOptions.None : WalkOptions.Follow, out Inode* root);
         if (error < 0)
             return error;
         // This walk's own reference must not make it busy.
         Inode* kept = root;
         Vfs.Release(root);
-        return Mounts.Remove(kept, (flags & detach) != 0);
+        return Mounts.Remove(kept, how.Has(detach));
     }
 }

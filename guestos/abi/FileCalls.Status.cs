@@ -7,38 +7,40 @@ public static unsafe partial class FileCalls
 {
     private static ulong Here => unchecked((ulong)UserPath.CurrentDirectory);
 
-    public static long Stat(ulong path, ulong buffer) => Newfstatat(Here, path, buffer, 0);
+    public static long Stat(UserString path, UserPointer<FileStatus> buffer) => Newfstatat(Here, path, buffer, 0);
 
-    public static long Lstat(ulong path, ulong buffer) => Newfstatat(Here, path, buffer, UserPath.NoFollow);
+    public static long Lstat(UserString path, UserPointer<FileStatus> buffer) => Newfstatat(Here, path, buffer, UserPath.NoFollow);
 
-    public static long Fstat(ulong descriptor, ulong buffer)
+    public static long Fstat(ulong descriptor, UserPointer<FileStatus> buffer)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         FileStatus.Of(file, out FileStatus status);
-        return Give(buffer, status);
+        return buffer.TryPut(status) ? 0 : Errno.Fault;
     }
 
-    public static long Newfstatat(ulong directory, ulong path, ulong buffer, ulong flags)
+    public static long Newfstatat(ulong directory, UserString path, UserPointer<FileStatus> buffer, ulong flags)
     {
         long error = StatusOf(directory, path, flags, out FileStatus status);
-        return error < 0 ? error : Give(buffer, status);
+        return error < 0 ? error : buffer.TryPut(status) ? 0 : Errno.Fault;
     }
 
-    private static long StatusOf(ulong directory, ulong path, ulong flags, out FileStatus status)
+    private static long StatusOf(ulong directory, UserString path, ulong flags, out FileStatus status)
     {
         status = default;
-        if ((flags & UserPath.EmptyPath) != 0 && (path == 0 || UserMemory.Readable(path, 1) && *(byte*)path == 0) && (int)directory != UserPath.CurrentDirectory)
+        if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath | UserPath.OfStatus, out CallFlags how))
+            return Errno.Invalid;
+        if (how.Has(UserPath.EmptyPath) && path.IsNullOrEmpty && (int)directory != UserPath.CurrentDirectory)
         {
-            File* file = Get(directory);
+            File* file = Descriptor.FileOf(directory);
             if (file == null)
                 return Errno.BadDescriptor;
             FileStatus.Of(file, out status);
             return 0;
         }
 
-        long error = UserPath.Find(directory, path, Options(flags), out Inode* inode);
+        long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
         if (error < 0)
             return error;
         FileStatus.Of(inode, out status);
@@ -46,70 +48,37 @@ public static unsafe partial class FileCalls
         return 0;
     }
 
-    private static WalkOptions Options(ulong flags) =>
-        ((flags & UserPath.NoFollow) == 0 ? WalkOptions.Follow : WalkOptions.None) | ((flags & UserPath.EmptyPath) != 0 ? WalkOptions.AllowEmpty : WalkOptions.None);
+    private static WalkOptions Options(CallFlags flags) =>
+        (flags.Has(UserPath.NoFollow) ? WalkOptions.None : WalkOptions.Follow)
+        | (flags.Has(UserPath.EmptyPath) ? WalkOptions.AllowEmpty : WalkOptions.None);
 
-    private static long Give(ulong buffer, in FileStatus status)
+    /// <summary>statx(2).</summary>
+    public static long Statx(ulong directory, UserString path, ulong flags, ulong mask, UserPointer<ExtendedStatus> buffer)
     {
-        if (!UserMemory.Writable(buffer, FileStatus.Length))
-            return Errno.Fault;
-        *(FileStatus*)buffer = status;
-        return 0;
-    }
-
-    /// <summary>statx(2); struct statx of include/uapi/linux/stat.h, 256 bytes.</summary>
-    public static long Statx(ulong directory, ulong path, ulong flags, ulong mask, ulong buffer)
-    {
-        const uint basicStatistics = 0x7ff;
         long error = StatusOf(directory, path, flags, out FileStatus status);
-        if (error < 0)
-            return error;
-        if (!UserMemory.Writable(buffer, 256))
-            return Errno.Fault;
-        // SAFETY: 256 bytes were made writable; offsets are those of struct statx.
-        byte* at = (byte*)buffer;
-        Memory.Clear(at, 256);
-        *(uint*)at = basicStatistics;
-        *(uint*)(at + 4) = (uint)status.BlockSize;
-        *(uint*)(at + 16) = (uint)status.Links;
-        *(uint*)(at + 20) = status.UserId;
-        *(uint*)(at + 24) = status.GroupId;
-        *(ushort*)(at + 28) = (ushort)status.Mode;
-        *(ulong*)(at + 32) = status.Number;
-        *(long*)(at + 40) = status.Size;
-        *(long*)(at + 48) = status.Blocks;
-        *(ulong*)(at + 64) = status.AccessSeconds;
-        *(uint*)(at + 72) = (uint)status.AccessNanoseconds;
-        *(ulong*)(at + 96) = status.ChangeSeconds;
-        *(uint*)(at + 104) = (uint)status.ChangeNanoseconds;
-        *(ulong*)(at + 112) = status.ModifySeconds;
-        *(uint*)(at + 120) = (uint)status.ModifyNanoseconds;
-        *(uint*)(at + 128) = (uint)(status.DeviceNumber >> 8);
-        *(uint*)(at + 132) = (uint)status.DeviceNumber & 0xff;
-        *(uint*)(at + 140) = (uint)status.Device;
-        return 0;
+        return error < 0 ? error : buffer.TryPut(new ExtendedStatus(status)) ? 0 : Errno.Fault;
     }
 
-    public static long Access(ulong path, ulong mode) => Faccessat2(Here, path, mode, 0);
+    public static long Access(UserString path, ulong mode) => Faccessat2(Here, path, mode, 0);
 
-    public static long Faccessat(ulong directory, ulong path, ulong mode) => Faccessat2(directory, path, mode, 0);
+    public static long Faccessat(ulong directory, UserString path, ulong mode) => Faccessat2(directory, path, mode, 0);
 
     /// <summary>faccessat2(2): asked for the real user and group, with AT_EACCESS for the effective ones.</summary>
-    public static long Faccessat2(ulong directory, ulong path, ulong mode, ulong flags)
+    public static long Faccessat2(ulong directory, UserString path, ulong mode, ulong flags)
     {
-        const ulong effective = 0x200;
-        if ((mode & ~7UL) != 0 || (flags & ~(effective | UserPath.NoFollow | UserPath.EmptyPath)) != 0)
+        const uint effective = 0x200;
+        if ((mode & ~7UL) != 0 || !CallFlags.TryMake(flags, effective | UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.Invalid;
         Process* process = Scheduler.Current;
         uint user = process->EffectiveUserId, group = process->EffectiveGroupId;
-        if ((flags & effective) == 0)
+        if (!how.Has(effective))
         {
             // The way there is walked as the real user, too.
             process->EffectiveUserId = process->UserId;
             process->EffectiveGroupId = process->GroupIdReal;
         }
 
-        long error = UserPath.Find(directory, path, Options(flags), out Inode* inode);
+        long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
         if (error == 0)
         {
             bool readOnly = inode->Type is InodeType.Regular or InodeType.Directory or InodeType.Link && Mounts.IsReadOnly(inode->Volume);
@@ -122,13 +91,13 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Getdents64(ulong descriptor, ulong buffer, ulong count) => DirectoryCalls.Read(Get(descriptor), buffer, count, false);
+    public static long Getdents64(ulong descriptor, UserPointer<byte> buffer, ulong count) => DirectoryCalls.Read(Descriptor.FileOf(descriptor), buffer, count, false);
 
-    public static long Getdents(ulong descriptor, ulong buffer, ulong count) => DirectoryCalls.Read(Get(descriptor), buffer, count, true);
+    public static long Getdents(ulong descriptor, UserPointer<byte> buffer, ulong count) => DirectoryCalls.Read(Descriptor.FileOf(descriptor), buffer, count, true);
 
-    public static long Readlink(ulong path, ulong buffer, ulong size) => Readlinkat(Here, path, buffer, size);
+    public static long Readlink(UserString path, UserPointer<byte> buffer, ulong size) => Readlinkat(Here, path, buffer, size);
 
-    public static long Readlinkat(ulong directory, ulong path, ulong buffer, ulong size)
+    public static long Readlinkat(ulong directory, UserString path, UserPointer<byte> buffer, ulong size)
     {
         if ((long)size <= 0)
             return Errno.Invalid;
@@ -140,7 +109,7 @@ public static unsafe partial class FileCalls
         return result;
     }
 
-    private static long LinkText(Inode* inode, ulong buffer, ulong size)
+    private static long LinkText(Inode* inode, UserPointer<byte> buffer, ulong size)
     {
         if (inode->Type != InodeType.Link)
             return Errno.Invalid;
@@ -158,23 +127,20 @@ public static unsafe partial class FileCalls
         }
 
         length = Math.Min(length, (long)size);
-        if (!UserMemory.Writable(buffer, (ulong)length))
-            return Errno.Fault;
-        Memory.Copy((byte*)buffer, text, (ulong)length);
-        return length;
+        return buffer.TryPutAll(new ReadOnlySpan<byte>(text, (int)length)) ? length : Errno.Fault;
     }
 
-    public static long Chmod(ulong path, ulong mode) => Fchmodat(Here, path, mode);
+    public static long Chmod(UserString path, ulong mode) => Fchmodat(Here, path, mode);
 
     public static long Fchmod(ulong descriptor, ulong mode)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         return file->Inode == null ? Errno.Invalid : ChangeMode(file->Inode, mode);
     }
 
-    public static long Fchmodat(ulong directory, ulong path, ulong mode)
+    public static long Fchmodat(ulong directory, UserString path, ulong mode)
     {
         long error = UserPath.Find(directory, path, WalkOptions.Follow, out Inode* inode);
         if (error < 0)
@@ -201,21 +167,23 @@ public static unsafe partial class FileCalls
         return 0;
     }
 
-    public static long Chown(ulong path, ulong user, ulong group) => Fchownat(Here, path, user, group, 0);
+    public static long Chown(UserString path, ulong user, ulong group) => Fchownat(Here, path, user, group, 0);
 
-    public static long Lchown(ulong path, ulong user, ulong group) => Fchownat(Here, path, user, group, UserPath.NoFollow);
+    public static long Lchown(UserString path, ulong user, ulong group) => Fchownat(Here, path, user, group, UserPath.NoFollow);
 
     public static long Fchown(ulong descriptor, ulong user, ulong group)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         return file->Inode == null ? Errno.Invalid : ChangeOwner(file->Inode, (uint)user, (uint)group);
     }
 
-    public static long Fchownat(ulong directory, ulong path, ulong user, ulong group, ulong flags)
+    public static long Fchownat(ulong directory, UserString path, ulong user, ulong group, ulong flags)
     {
-        long error = UserPath.Find(directory, path, Options(flags), out Inode* inode);
+        if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
+            return Errno.Invalid;
+        long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
         if (error < 0)
             return error;
         error = ChangeOwner(inode, (uint)user, (uint)group);
@@ -241,43 +209,55 @@ public static unsafe partial class FileCalls
         return 0;
     }
 
-    /// <summary>utime(2): struct utimbuf, two times in seconds, or null for now.</summary>
-    public static long Utime(ulong path, ulong times)
+    /// <summary>Of access and of modification: seconds, as utime(2) has them, or seconds and a part of one.</summary>
+    public struct TwoSeconds
     {
-        if (times != 0 && !UserMemory.Readable(times, 16))
-            return Errno.Fault;
-        ulong access = times == 0 ? Clock.Realtime : ((ulong*)times)[0] * 1_000_000_000;
-        ulong modify = times == 0 ? Clock.Realtime : ((ulong*)times)[1] * 1_000_000_000;
-        return ChangeTimes(Here, path, access, modify, 0, times == 0);
+        public ulong Access, Modify;
     }
 
-    public static long Utimes(ulong path, ulong times) => Futimesat(Here, path, times);
+    public struct TwoTimes
+    {
+        public ulong AccessSeconds, AccessPart, ModifySeconds, ModifyPart;
+    }
+
+    /// <summary>utime(2): struct utimbuf, or null for now.</summary>
+    public static long Utime(UserString path, UserPointer<TwoSeconds> times)
+    {
+        TwoSeconds wanted = default;
+        if (!times.IsNull && !times.TryGet(out wanted))
+            return Errno.Fault;
+        ulong access = times.IsNull ? Clock.Realtime : wanted.Access * 1_000_000_000;
+        ulong modify = times.IsNull ? Clock.Realtime : wanted.Modify * 1_000_000_000;
+        return ChangeTimes(Here, path, access, modify, 0, times.IsNull);
+    }
+
+    public static long Utimes(UserString path, UserPointer<TwoTimes> times) => Futimesat(Here, path, times);
 
     /// <summary>futimesat(2): two struct timeval, or null for now.</summary>
-    public static long Futimesat(ulong directory, ulong path, ulong times)
+    public static long Futimesat(ulong directory, UserString path, UserPointer<TwoTimes> times)
     {
-        if (times != 0 && !UserMemory.Readable(times, 32))
+        TwoTimes wanted = default;
+        if (!times.IsNull && !times.TryGet(out wanted))
             return Errno.Fault;
-        ulong* t = (ulong*)times;
-        if (times != 0 && (t[1] >= 1_000_000 || t[3] >= 1_000_000))
+        if (wanted.AccessPart >= 1_000_000 || wanted.ModifyPart >= 1_000_000)
             return Errno.Invalid;
-        ulong access = times == 0 ? Clock.Realtime : t[0] * 1_000_000_000 + t[1] * 1000;
-        ulong modify = times == 0 ? Clock.Realtime : t[2] * 1_000_000_000 + t[3] * 1000;
-        return ChangeTimes(directory, path, access, modify, 0, times == 0);
+        ulong access = times.IsNull ? Clock.Realtime : wanted.AccessSeconds * 1_000_000_000 + wanted.AccessPart * 1000;
+        ulong modify = times.IsNull ? Clock.Realtime : wanted.ModifySeconds * 1_000_000_000 + wanted.ModifyPart * 1000;
+        return ChangeTimes(directory, path, access, modify, 0, times.IsNull);
     }
 
     /// <summary>utimensat(2): two struct timespec with UTIME_NOW and UTIME_OMIT, or null for now; a null path is the descriptor itself.</summary>
-    public static long Utimensat(ulong directory, ulong path, ulong times, ulong flags)
+    public static long Utimensat(ulong directory, UserString path, UserPointer<TwoTimes> times, ulong flags)
     {
-        if (times != 0 && !UserMemory.Readable(times, 32))
+        TwoTimes wanted = default;
+        if (!times.IsNull && !times.TryGet(out wanted))
             return Errno.Fault;
         ulong access = Clock.Realtime, modify = access;
-        bool now = times == 0;
-        if (times != 0)
+        bool now = times.IsNull;
+        if (!times.IsNull)
         {
-            ulong* t = (ulong*)times;
-            now = t[1] == Now && t[3] == Now;
-            if (!TimeOf(t[0], t[1], ref access) || !TimeOf(t[2], t[3], ref modify))
+            now = wanted.AccessPart == Now && wanted.ModifyPart == Now;
+            if (!TimeOf(wanted.AccessSeconds, wanted.AccessPart, ref access) || !TimeOf(wanted.ModifySeconds, wanted.ModifyPart, ref modify))
                 return Errno.Invalid;
         }
 
@@ -297,12 +277,14 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>The present may be set by whoever may write; any other time by the owner.</summary>
-    private static long ChangeTimes(ulong directory, ulong path, ulong access, ulong modify, ulong flags, bool now)
+    private static long ChangeTimes(ulong directory, UserString path, ulong access, ulong modify, ulong flags, bool now)
     {
         Inode* inode;
-        if (path == 0)
+        if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
+            return Errno.Invalid;
+        if (path.IsNull)
         {
-            File* file = Get(directory);
+            File* file = Descriptor.FileOf(directory);
             if (file == null)
                 return Errno.BadDescriptor;
             if (file->Inode == null)
@@ -311,7 +293,7 @@ public static unsafe partial class FileCalls
         }
         else
         {
-            long walked = UserPath.Find(directory, path, Options(flags), out inode);
+            long walked = UserPath.Find(directory, path, Options(how), out inode);
             if (walked < 0)
                 return walked;
         }
@@ -332,7 +314,7 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Statfs(ulong path, ulong buffer)
+    public static long Statfs(UserString path, UserPointer<FileSystemStatus> buffer)
     {
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
         if (error < 0)
@@ -342,44 +324,12 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Fstatfs(ulong descriptor, ulong buffer)
+    public static long Fstatfs(ulong descriptor, UserPointer<FileSystemStatus> buffer)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         return file == null ? Errno.BadDescriptor : GiveFileSystem(file->Inode, buffer);
     }
 
-    /// <summary>struct statfs (include/uapi/asm-generic/statfs.h), 120 bytes. Null inode: pipes, sockets and the like.</summary>
-    private static long GiveFileSystem(Inode* inode, ulong buffer)
-    {
-        const ulong memoryMagic = 0x01021994, procMagic = 0x9fa0, pipeMagic = 0x50495045;
-        if (!UserMemory.Writable(buffer, 120))
-            return Errno.Fault;
-        // SAFETY: 120 bytes were made writable.
-        ulong* at = (ulong*)buffer;
-        Memory.Clear((byte*)at, 120);
-        at[1] = 4096;
-        at[8] = Directories.LongestName;
-        at[9] = 4096;
-        if (inode == null || inode->FileSystem == FileSystem.Anonymous)
-        {
-            at[0] = pipeMagic;
-        }
-        else if (inode->FileSystem == FileSystem.Proc)
-        {
-            at[0] = procMagic;
-        }
-        else
-        {
-            at[0] = memoryMagic;
-            ref Volume volume = ref Volumes.Of(inode->Volume);
-            at[2] = volume.MostPages != 0 ? volume.MostPages : Frames.Total;
-            at[3] = at[4] = volume.Room;
-            ulong left = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
-            at[5] = volume.MostInodes != 0 ? volume.MostInodes : Vfs.InodeCapacity;
-            at[6] = volume.MostInodes != 0 ? Math.Min(volume.MostInodes - volume.Inodes, left) : left;
-            at[10] = Mounts.IsReadOnly(inode->Volume) ? 1UL : 0;
-        }
-
-        return 0;
-    }
+    private static long GiveFileSystem(Inode* inode, UserPointer<FileSystemStatus> buffer) =>
+        buffer.TryPut(new FileSystemStatus(inode)) ? 0 : Errno.Fault;
 }

@@ -11,22 +11,15 @@ public static unsafe partial class FileCalls
     /// <summary>What one read or write may move at most (MAX_RW_COUNT).</summary>
     private const ulong LongestTransfer = 0x7ffff000;
 
-    /// <summary>struct iovec.</summary>
-    private struct Vector
-    {
-        public ulong Address;
-        public ulong Length;
-    }
-
-    private static File* Get(ulong descriptor) => FileTable.Get(Scheduler.Current->Files, (uint)descriptor);
-
     public static long Read(ulong descriptor, ulong buffer, ulong count)
     {
-        File* file = Get(descriptor);
-        if (file == null)
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || !file->MayRead)
             return Errno.BadDescriptor;
+        if (!UserRange.TryMake(buffer, count, out UserRange range))
+            return Errno.Fault;
         Files.Hold(file);
-        Transfer to = Transfer.User(buffer, Math.Min(count, LongestTransfer));
+        Transfer to = Transfer.Of(range.To(LongestTransfer));
         long result = Files.Read(file, ref to);
         Files.Release(file);
         return result;
@@ -34,29 +27,35 @@ public static unsafe partial class FileCalls
 
     public static long Write(ulong descriptor, ulong buffer, ulong count)
     {
-        File* file = Get(descriptor);
-        if (file == null)
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || !file->MayWrite)
             return Errno.BadDescriptor;
+        if (!UserRange.TryMake(buffer, count, out UserRange range))
+            return Errno.Fault;
         Files.Hold(file);
-        Transfer from = Transfer.User(buffer, Math.Min(count, LongestTransfer));
+        Transfer from = Transfer.Of(range.To(LongestTransfer));
         long result = Files.Write(file, ref from);
         Files.Release(file);
         return result;
     }
 
-    public static long Readv(ulong descriptor, ulong vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, false);
+    public static long Readv(ulong descriptor, UserPointer<UserVector> vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, false);
 
-    public static long Writev(ulong descriptor, ulong vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, true);
+    public static long Writev(ulong descriptor, UserPointer<UserVector> vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, true);
 
     public static long Pread64(ulong descriptor, ulong buffer, ulong count, ulong offset)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         if ((long)offset < 0)
             return Errno.Invalid;
+        if (!file->MayRead)
+            return Errno.BadDescriptor;
+        if (!UserRange.TryMake(buffer, count, out UserRange range))
+            return Errno.Fault;
         Files.Hold(file);
-        Transfer to = Transfer.User(buffer, Math.Min(count, LongestTransfer));
+        Transfer to = Transfer.Of(range.To(LongestTransfer));
         long result = Files.ReadAt(file, offset, ref to);
         Files.Release(file);
         return result;
@@ -64,25 +63,32 @@ public static unsafe partial class FileCalls
 
     public static long Pwrite64(ulong descriptor, ulong buffer, ulong count, ulong offset)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         if ((long)offset < 0)
             return Errno.Invalid;
-        Transfer from = Transfer.User(buffer, Math.Min(count, LongestTransfer));
-        return Files.WriteAt(file, offset, ref from);
+        if (!file->MayWrite)
+            return Errno.BadDescriptor;
+        if (!UserRange.TryMake(buffer, count, out UserRange range))
+            return Errno.Fault;
+        Files.Hold(file);
+        Transfer from = Transfer.Of(range.To(LongestTransfer));
+        long result = Files.WriteAt(file, offset, ref from);
+        Files.Release(file);
+        return result;
     }
 
-    public static long Preadv(ulong descriptor, ulong vectors, ulong count, ulong offset) =>
+    public static long Preadv(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset) =>
         (long)offset < 0 ? Errno.Invalid : Vectored(descriptor, vectors, count, offset, false);
 
-    public static long Pwritev(ulong descriptor, ulong vectors, ulong count, ulong offset) =>
+    public static long Pwritev(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset) =>
         (long)offset < 0 ? Errno.Invalid : Vectored(descriptor, vectors, count, offset, true);
 
     /// <summary>Piece after piece; a short piece ends the call, an error only when nothing has moved. Offset ulong.MaxValue: the file's position.</summary>
-    private static long Vectored(ulong descriptor, ulong vectors, ulong count, ulong offset, bool write)
+    private static long Vectored(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset, bool write)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         if (count > MostVectors)
@@ -97,20 +103,10 @@ public static unsafe partial class FileCalls
         for (ulong i = 0; i < count; i++)
         {
             // Read anew each time: a sleep may have changed the memory under it.
-            if (!UserMemory.Readable(vectors + i * 16, 16))
-            {
-                result = Errno.Fault;
+            result = UserVector.Get(vectors.At(i), out UserRange range);
+            if (result < 0)
                 break;
-            }
-
-            Vector vector = *(Vector*)(vectors + i * 16);
-            if ((long)vector.Length < 0)
-            {
-                result = Errno.Invalid;
-                break;
-            }
-
-            Transfer transfer = Transfer.User(vector.Address, Math.Min(vector.Length, LongestTransfer - done));
+            Transfer transfer = Transfer.Of(range.To(LongestTransfer - done));
             if (transfer.Count == 0)
                 continue;
             if (done > 0 && !write && (file->Kind is FileKind.Pipe or FileKind.Terminal or FileKind.Socket) && (Files.Poll(file) & PollEvents.In) == 0)
@@ -121,7 +117,7 @@ public static unsafe partial class FileCalls
             if (result < 0)
                 break;
             done += (ulong)result;
-            if ((ulong)result < vector.Length)
+            if ((ulong)result < range.Length)
                 break;
         }
 
@@ -131,11 +127,11 @@ public static unsafe partial class FileCalls
 
     public static long Lseek(ulong descriptor, ulong offset, ulong whence)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         return file == null ? Errno.BadDescriptor : Files.Seek(file, (long)offset, (uint)whence);
     }
 
-    public static long Truncate(ulong path, ulong length)
+    public static long Truncate(UserString path, ulong length)
     {
         if ((long)length < 0)
             return Errno.Invalid;
@@ -151,7 +147,7 @@ public static unsafe partial class FileCalls
 
     public static long Ftruncate(ulong descriptor, ulong length)
     {
-        File* file = Get(descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         if ((long)length < 0 || !file->MayWrite || file->Kind != FileKind.Regular)
@@ -182,18 +178,20 @@ public static unsafe partial class FileCalls
     /// <summary>fallocate(2): page frames are taken now, so that a write finds them.</summary>
     public static long Fallocate(ulong descriptor, ulong mode, ulong offset, ulong length)
     {
-        const ulong keepSize = 1, punchHole = 2, zeroRange = 16;
-        File* file = Get(descriptor);
+        const uint keepSize = 1, punchHole = 2, zeroRange = 16;
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null || !file->MayWrite)
             return Errno.BadDescriptor;
         if (file->Kind != FileKind.Regular)
             return Errno.NoSuchDevice;
-        if ((long)offset < 0 || (long)length <= 0 || (mode & ~(keepSize | punchHole | zeroRange)) != 0)
-            return (mode & ~(keepSize | punchHole | zeroRange)) != 0 ? Errno.NotSupported : Errno.Invalid;
+        if (!CallFlags.TryMake(mode, keepSize | punchHole | zeroRange, out CallFlags flags))
+            return Errno.NotSupported;
+        if ((long)offset < 0 || (long)length <= 0)
+            return Errno.Invalid;
         if (offset + length > FileContent.LargestSize)
             return Errno.FileTooLarge;
         Inode* inode = file->Inode;
-        if ((mode & (punchHole | zeroRange)) != 0)
+        if (flags.Has(punchHole | zeroRange))
         {
             long error = FileContent.Zero(inode, offset, length);
             if (error < 0)
@@ -206,10 +204,10 @@ public static unsafe partial class FileCalls
                 return error;
         }
 
-        return (mode & keepSize) == 0 && offset + length > inode->Size ? FileContent.Truncate(inode, offset + length) : 0;
+        return !flags.Has(keepSize) && offset + length > inode->Size ? FileContent.Truncate(inode, offset + length) : 0;
     }
 
-    public static long Fsync(ulong descriptor) => Get(descriptor) == null ? Errno.BadDescriptor : 0;
+    public static long Fsync(ulong descriptor) => Descriptor.FileOf(descriptor) == null ? Errno.BadDescriptor : 0;
 
     public static long Fdatasync(ulong descriptor) => Fsync(descriptor);
 

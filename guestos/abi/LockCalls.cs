@@ -12,7 +12,7 @@ internal static unsafe class LockCalls
 
     /// <summary>struct flock.</summary>
     [StructLayout(LayoutKind.Sequential)]
-    private struct Request
+    internal struct Request
     {
         public short Type, Whence;
         public long Start, Length;
@@ -22,10 +22,11 @@ internal static unsafe class LockCalls
 
     public static bool IsLockCommand(ulong command) => command is Get or Set or SetWait or GetDescription or SetDescription or SetDescriptionWait;
 
-    public static long Fcntl(ulong descriptor, File* file, ulong command, ulong argument)
+    public static long Fcntl(Descriptor descriptor, ulong command, UserPointer<Request> argument)
     {
+        File* file = descriptor.File;
         bool ofDescription = command >= GetDescription;
-        if (!UserMemory.Get(argument, out Request request))
+        if (!argument.TryGet(out Request request))
             return Errno.Fault;
         if (ofDescription && request.ProcessId != 0)
             return Errno.Invalid;
@@ -34,9 +35,8 @@ internal static unsafe class LockCalls
         long error = RangeOf(file, request, out FileLock range);
         if (error < 0)
             return error;
-        FileTable* table = Scheduler.Current->Files;
         range.Kind = ofDescription ? LockKind.Description : LockKind.Record;
-        range.Owner = ofDescription ? file : table;
+        range.Owner = ofDescription ? file : Scheduler.Current->Files;
         range.ProcessId = ofDescription ? -1 : Scheduler.Current->ThreadGroupId;
         range.Exclusive = request.Type == WriteLock;
         if (file->Inode == null)
@@ -56,7 +56,7 @@ internal static unsafe class LockCalls
         Files.Hold(file);
         error = FileLocks.Take(file->Inode, range, command is SetWait or SetDescriptionWait);
         // Another thread may have closed the descriptor while this one slept: nobody would ever let go of the lock.
-        if (error == 0 && !ofDescription && FileTable.Get(table, descriptor) != file)
+        if (error == 0 && !ofDescription && !descriptor.IsStill)
         {
             FileLocks.Drop(file->Inode, range);
             error = Errno.BadDescriptor;
@@ -104,7 +104,7 @@ internal static unsafe class LockCalls
         return 0;
     }
 
-    private static long Tell(ulong argument, Request request, FileLock* held)
+    private static long Tell(UserPointer<Request> argument, Request request, FileLock* held)
     {
         if (held == null)
         {
@@ -119,17 +119,17 @@ internal static unsafe class LockCalls
             request.ProcessId = held->ProcessId;
         }
 
-        return UserMemory.Put(argument, request) ? 0 : Errno.Fault;
+        return argument.TryPut(request) ? 0 : Errno.Fault;
     }
 
     /// <summary>flock(2): belongs to the open file. A lock that becomes another one is let go of first.</summary>
     public static long Flock(ulong descriptor, ulong operation)
     {
-        const ulong shared = 1, exclusive = 2, nonBlocking = 4, unlock = 8;
-        ulong kind = operation & ~nonBlocking;
+        const uint shared = 1, exclusive = 2, nonBlocking = 4, unlock = 8;
+        uint kind = (uint)operation & ~nonBlocking;
         if (kind is not (shared or exclusive or unlock))
             return Errno.Invalid;
-        File* file = FileTable.Get(Scheduler.Current->Files, (uint)descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null || file->Kind == FileKind.Path)
             return Errno.BadDescriptor;
         if (file->Inode == null)

@@ -11,11 +11,10 @@ public static unsafe class MemoryCalls
 
     public static long Mmap(ulong address, ulong length, ulong protection, ulong flags, ulong descriptor, ulong offset)
     {
-        Process* process = Scheduler.Current;
-        AddressSpace* space = process->Space;
+        AddressSpace* space = Scheduler.Current->Space;
         if (length == 0 || (offset & InPage) != 0 || (protection & ~7UL) != 0 && (protection & ~0x0f000007UL) != 0)
             return Errno.Invalid;
-        if (length > UserMemory.End)
+        if (length > AddressSpace.End)
             return Errno.NoMemory;
         length = RoundUp(length);
         bool shared = (flags & MapType) is MapShared or MapSharedValidate;
@@ -24,7 +23,7 @@ public static unsafe class MemoryCalls
         Inode* file = null;
         if ((flags & MapAnonymous) == 0)
         {
-            long result = FileOf(process, descriptor, protection, shared, out file);
+            long result = FileOf(descriptor, protection, shared, out file);
             if (result < 0)
                 return result;
         }
@@ -62,10 +61,10 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>Shared file mappings that could be written are not supported (ENODEV); read-only ones see the file as it is at first touch.</summary>
-    private static long FileOf(Process* process, ulong descriptor, ulong protection, bool shared, out Inode* inode)
+    private static long FileOf(ulong descriptor, ulong protection, bool shared, out Inode* inode)
     {
         inode = null;
-        File* file = FileTable.Get(process->Files, descriptor);
+        File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         if (!file->MayRead)
@@ -186,19 +185,19 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>mlock2's only flag: pages are locked when they come.</summary>
-    private const ulong LockOnFault = 1;
+    private const uint LockOnFault = 1;
 
     /// <summary>Nothing is swapped here, so what is there stays; the pages of the range come now.</summary>
     public static long Mlock(ulong address, ulong length, ulong flags)
     {
-        if ((flags & ~LockOnFault) != 0)
+        if (!CallFlags.TryMake(flags, LockOnFault, out CallFlags how))
             return Errno.Invalid;
         if (length == 0)
             return 0;
         AddressSpace* space = Scheduler.Current->Space;
         if (!PageRange.TryMakeAround(address, length, out PageRange range) || !AddressSpace.IsMapped(space, range))
             return Errno.NoMemory;
-        return flags != 0 || range.Pages <= Frames.Free && Touch(space, range) ? 0 : Errno.NoMemory;
+        return how.Has(LockOnFault) || range.Pages <= Frames.Free && Touch(space, range) ? 0 : Errno.NoMemory;
     }
 
     private static bool Touch(AddressSpace* space, PageRange range)
@@ -219,9 +218,9 @@ public static unsafe class MemoryCalls
     /// <summary>There is nothing to write back: no file's pages differ from the file.</summary>
     public static long Msync(ulong address, ulong length, ulong flags)
     {
-        const ulong asynchronous = 1, invalidate = 2, synchronous = 4;
-        if ((address & InPage) != 0 || (flags & ~(asynchronous | invalidate | synchronous)) != 0
-            || (flags & (asynchronous | synchronous)) == (asynchronous | synchronous))
+        const uint asynchronous = 1, invalidate = 2, synchronous = 4;
+        if ((address & InPage) != 0 || !CallFlags.TryMake(flags, asynchronous | invalidate | synchronous, out CallFlags how)
+            || how.HasAll(asynchronous | synchronous))
             return Errno.Invalid;
         return length == 0 || PageRange.TryMake(address, length, out PageRange range)
             && AddressSpace.IsMapped(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
@@ -246,7 +245,7 @@ public static unsafe class MemoryCalls
         return AddressSpace.IsMapped(space, range) ? 0 : Errno.NoMemory;
     }
 
-    public static long Mincore(ulong address, ulong length, ulong to)
+    public static long Mincore(ulong address, ulong length, UserPointer<byte> to)
     {
         if ((address & InPage) != 0)
             return Errno.Invalid;
@@ -262,7 +261,7 @@ public static unsafe class MemoryCalls
             if (area == null || area->Start > page)
                 return Errno.NoMemory;
             ulong* entry = PageTable.Find(space->Root, page, false);
-            if (!UserMemory.Put(to + i, (byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0)))
+            if (!to.At(i).TryPut((byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0)))
                 return Errno.Fault;
         }
         return 0;

@@ -14,27 +14,32 @@ public static unsafe class PollCalls
 
     /// <summary>struct pollfd.</summary>
     [StructLayout(LayoutKind.Sequential)]
-    private struct PollDescriptor
+    public struct PollDescriptor
     {
         public int Descriptor;
         public ushort Events;
         public ushort Result;
     }
 
-    private static FileTable* Table => Scheduler.Current->Files;
+    /// <summary>struct timespec or struct timeval.</summary>
+    public struct Time
+    {
+        public long Seconds, Part;
+    }
 
-    public static long Poll(ulong descriptors, ulong count, ulong milliseconds) => Wait(descriptors, count, AfterMilliseconds((int)milliseconds));
+    public static long Poll(UserPointer<PollDescriptor> descriptors, ulong count, ulong milliseconds) =>
+        Wait(descriptors, (uint)count, AfterMilliseconds((int)milliseconds));
 
-    public static long Ppoll(ulong descriptors, ulong count, ulong timeout, ulong mask)
+    public static long Ppoll(UserPointer<PollDescriptor> descriptors, ulong count, UserPointer<Time> timeout, UserPointer<ulong> mask)
     {
         long error = AfterTime(timeout, out ulong deadline);
         if (error < 0)
             return error;
         error = SetMask(mask);
-        return error < 0 ? error : Wait(descriptors, count, deadline);
+        return error < 0 ? error : Wait(descriptors, (uint)count, deadline);
     }
 
-    private static long Wait(ulong descriptors, ulong count, ulong deadline)
+    private static long Wait(UserPointer<PollDescriptor> descriptors, ulong count, ulong deadline)
     {
         if (count > MostDescriptors)
             return Errno.Invalid;
@@ -52,19 +57,27 @@ public static unsafe class PollCalls
         return ready;
     }
 
-    /// <summary>How many are ready, or -errno. While none is, those looked at are watched by <paramref name="poller"/>, where there is one.</summary>
-    private static long Look(ulong descriptors, ulong count, Poller* poller)
+    private static bool TryBegin(UserPointer<PollDescriptor> descriptors, ulong count, out PollDescriptor* entries)
     {
-        if (!UserMemory.Writable(descriptors, count * (ulong)sizeof(PollDescriptor)))
+        bool present = UserRange.TryMake(descriptors.Address, count * (ulong)sizeof(PollDescriptor), out UserRange range)
+            & range.TryBegin(Access.Write, out byte* first);
+        // SAFETY: all of them are writable until the process sleeps.
+        entries = (PollDescriptor*)first;
+        return present;
+    }
+
+    /// <summary>How many are ready, or -errno. While none is, those looked at are watched by <paramref name="poller"/>, where there is one.</summary>
+    private static long Look(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
+    {
+        if (!TryBegin(descriptors, count, out PollDescriptor* entries))
             return Errno.Fault;
-        var entries = (PollDescriptor*)descriptors;
         long ready = 0;
         for (int i = 0; i < (int)count; i++)
         {
             entries[i].Result = 0;
             if (entries[i].Descriptor < 0)
                 continue;
-            File* file = FileTable.Get(Table, (uint)entries[i].Descriptor);
+            File* file = Descriptor.FileOf((uint)entries[i].Descriptor);
             uint asked = entries[i].Events | PollEvents.Error | PollEvents.HangUp | PollEvents.Invalid;
             uint events = file == null ? PollEvents.Invalid : Files.Poll(file) & asked;
             entries[i].Result = (ushort)events;
@@ -77,15 +90,15 @@ public static unsafe class PollCalls
         return ready;
     }
 
-    private static long LookAgain(ulong descriptors, ulong count, Poller* poller)
+    private static long LookAgain(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
     {
-        if (!UserMemory.Writable(descriptors, count * (ulong)sizeof(PollDescriptor)))
+        if (!TryBegin(descriptors, count, out PollDescriptor* entries))
             return Errno.Fault;
         long ready = 0;
         for (Poller.Item* item = poller->First; item != null; item = item->Next)
         {
             uint events = Files.Poll(item->File) & item->Events;
-            ((PollDescriptor*)descriptors)[item->Index].Result = (ushort)events;
+            entries[item->Index].Result = (ushort)events;
             if (events != 0)
                 ready++;
         }
@@ -94,43 +107,48 @@ public static unsafe class PollCalls
     }
 
     /// <summary>select(2): the time left is written back, as Linux does.</summary>
-    public static long Select(ulong count, ulong read, ulong write, ulong except, ulong timeout)
+    public static long Select(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except, UserPointer<Time> timeout)
     {
         ulong deadline = Never;
-        if (timeout != 0)
+        if (!timeout.IsNull)
         {
-            if (!UserMemory.Readable(timeout, 16))
+            if (!timeout.TryGet(out Time time))
                 return Errno.Fault;
-            long* time = (long*)timeout;
-            if (time[0] < 0 || time[1] < 0)
+            if (time.Seconds < 0 || time.Part < 0)
                 return Errno.Invalid;
-            ulong nanoseconds = (ulong)Math.Min(time[0], 1L << 33) * 1_000_000_000 + (ulong)Math.Min(time[1], 1L << 40) * 1000;
+            ulong nanoseconds = (ulong)Math.Min(time.Seconds, 1L << 33) * 1_000_000_000 + (ulong)Math.Min(time.Part, 1L << 40) * 1000;
             deadline = nanoseconds == 0 ? 0 : Scheduler.DeadlineAfter(nanoseconds);
         }
 
         long result = Wait(count, read, write, except, deadline);
-        if (timeout != 0 && UserMemory.Writable(timeout, 16))
+        if (!timeout.IsNull)
         {
             ulong now = Clock.Monotonic;
             ulong left = deadline > now ? deadline - now : 0;
-            ((ulong*)timeout)[0] = left / 1_000_000_000;
-            ((ulong*)timeout)[1] = left % 1_000_000_000 / 1000;
+            timeout.TryPut(new Time { Seconds = (long)(left / 1_000_000_000), Part = (long)(left % 1_000_000_000 / 1000) });
         }
 
         return result;
     }
 
-    /// <summary>pselect6(2): the last argument points to {mask address, mask size}.</summary>
-    public static long Pselect6(ulong count, ulong read, ulong write, ulong except, ulong timeout, ulong mask)
+    /// <summary>The last argument of pselect6(2).</summary>
+    public struct MaskArgument
+    {
+        public UserPointer<ulong> Mask;
+        public ulong Size;
+    }
+
+    public static long Pselect6(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except, UserPointer<Time> timeout,
+        UserPointer<MaskArgument> mask)
     {
         long error = AfterTime(timeout, out ulong deadline);
         if (error < 0)
             return error;
-        if (mask != 0)
+        if (!mask.IsNull)
         {
-            if (!UserMemory.Readable(mask, 16))
+            if (!mask.TryGet(out MaskArgument argument))
                 return Errno.Fault;
-            error = SetMask(*(ulong*)mask);
+            error = SetMask(argument.Mask);
             if (error < 0)
                 return error;
         }
@@ -148,14 +166,14 @@ public static unsafe class PollCalls
         _ => PollEvents.Priority,
     };
 
-    private static long Wait(ulong count, ulong read, ulong write, ulong except, ulong deadline)
+    private static long Wait(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except, ulong deadline)
     {
         if ((int)count < 0)
             return Errno.Invalid;
         count = Math.Min((uint)count, FileTable.Capacity);  // Linux: what lies beyond the table is not looked at
         int used = (int)(count + 63) / 64;
         ulong* sets = stackalloc ulong[6 * SetWords];  // three asked for, three answered
-        ulong* users = stackalloc ulong[3];
+        UserPointer<ulong>* users = stackalloc UserPointer<ulong>[3];
         users[0] = read;
         users[1] = write;
         users[2] = except;
@@ -163,12 +181,8 @@ public static unsafe class PollCalls
             sets[i] = 0;
         for (int set = 0; set < 3; set++)
         {
-            if (users[set] == 0)
-                continue;
-            if (!UserMemory.Readable(users[set], (ulong)used * 8))
+            if (!users[set].IsNull && !users[set].TryGetAll(new Span<ulong>(sets + set * SetWords, used)))
                 return Errno.Fault;
-            for (int i = 0; i < used; i++)
-                sets[set * SetWords + i] = ((ulong*)users[set])[i];
         }
 
         Poller poller = default;
@@ -191,12 +205,8 @@ public static unsafe class PollCalls
         Poller.End(&poller);
         for (int set = 0; set < 3 && ready >= 0; set++)
         {
-            if (users[set] == 0)
-                continue;
-            if (!UserMemory.Writable(users[set], (ulong)used * 8))
+            if (!users[set].IsNull && !users[set].TryPutAll(new ReadOnlySpan<ulong>(sets + (3 + set) * SetWords, used)))
                 return Errno.Fault;
-            for (int i = 0; i < used; i++)
-                ((ulong*)users[set])[i] = sets[(3 + set) * SetWords + i];
         }
 
         return ready;
@@ -211,7 +221,7 @@ public static unsafe class PollCalls
             int word = descriptor / 64;
             if (((sets[word] | sets[SetWords + word] | sets[2 * SetWords + word]) >> descriptor % 64 & 1) == 0)
                 continue;
-            File* file = FileTable.Get(Table, (ulong)descriptor);
+            File* file = Descriptor.FileOf((uint)descriptor);
             if (file == null)
                 return Errno.BadDescriptor;
             ready += Answer(sets, descriptor, Files.Poll(file));
@@ -243,31 +253,31 @@ public static unsafe class PollCalls
 
     public static long EpollCreate1(ulong flags)
     {
-        if ((flags & ~(ulong)OpenFlags.CloseOnExec) != 0)
+        if (!CallFlags.TryMake(flags, OpenFlags.CloseOnExec, out CallFlags how))
             return Errno.Invalid;
-        return Install(EpollSets.Create(), flags);
+        return Install(EpollSets.Create(), how);
     }
 
-    public static long EpollCtl(ulong epoll, ulong operation, ulong descriptor, ulong wanted)
+    public static long EpollCtl(ulong epoll, ulong operation, ulong descriptor, UserPointer<EpollEvent> wanted)
     {
         EpollEvent value = default;
-        if ((uint)operation != EpollSets.Delete && !UserMemory.Get(wanted, out value))
+        if ((uint)operation != EpollSets.Delete && !wanted.TryGet(out value))
             return Errno.Fault;
-        File* set = FileTable.Get(Table, (uint)epoll);
-        File* file = FileTable.Get(Table, (uint)descriptor);
+        File* set = Descriptor.FileOf(epoll);
+        File* file = Descriptor.FileOf(descriptor);
         if (set == null || file == null || set->Kind == FileKind.Path || file->Kind == FileKind.Path)
             return Errno.BadDescriptor;
         return EpollSets.Control(set, (uint)operation, (int)descriptor, file, value);
     }
 
-    public static long EpollWait(ulong epoll, ulong events, ulong most, ulong milliseconds) =>
+    public static long EpollWait(ulong epoll, UserPointer<EpollEvent> events, ulong most, ulong milliseconds) =>
         EpollWaitUntil(epoll, events, most, AfterMilliseconds((int)milliseconds));
 
-    private static long EpollWaitUntil(ulong epoll, ulong events, ulong most, ulong deadline)
+    private static long EpollWaitUntil(ulong epoll, UserPointer<EpollEvent> events, ulong most, ulong deadline)
     {
         if ((int)most is <= 0 or > int.MaxValue / EpollEvent.Length)
             return Errno.Invalid;
-        File* set = FileTable.Get(Table, (uint)epoll);
+        File* set = Descriptor.FileOf(epoll);
         if (set == null)
             return Errno.BadDescriptor;
         if (set->Kind != FileKind.Epoll)
@@ -294,14 +304,14 @@ public static unsafe class PollCalls
         return result;
     }
 
-    public static long EpollPwait(ulong epoll, ulong events, ulong most, ulong milliseconds, ulong mask)
+    public static long EpollPwait(ulong epoll, UserPointer<EpollEvent> events, ulong most, ulong milliseconds, UserPointer<ulong> mask)
     {
         long error = SetMask(mask);
         return error < 0 ? error : EpollWait(epoll, events, most, milliseconds);
     }
 
     /// <summary>epoll_pwait2(2): the time as a struct timespec.</summary>
-    public static long EpollPwait2(ulong epoll, ulong events, ulong most, ulong timeout, ulong mask)
+    public static long EpollPwait2(ulong epoll, UserPointer<EpollEvent> events, ulong most, UserPointer<Time> timeout, UserPointer<ulong> mask)
     {
         long error = AfterTime(timeout, out ulong deadline);
         if (error == 0)
@@ -313,17 +323,17 @@ public static unsafe class PollCalls
 
     public static long Eventfd2(ulong initial, ulong flags)
     {
-        const ulong semaphore = 1;
-        if ((flags & ~(semaphore | OpenFlags.NonBlocking | OpenFlags.CloseOnExec)) != 0)
+        const uint semaphore = 1;
+        if (!CallFlags.TryMake(flags, semaphore | OpenFlags.NonBlocking | OpenFlags.CloseOnExec, out CallFlags how))
             return Errno.Invalid;
-        return Install(EventCounter.Create((uint)initial, (uint)flags, (flags & semaphore) != 0), flags);
+        return Install(EventCounter.Create((uint)initial, (uint)flags, how.Has(semaphore)), how);
     }
 
-    private static long Install(File* file, ulong flags)
+    private static long Install(File* file, CallFlags flags)
     {
         if (file == null)
             return Errno.TooManyFiles;
-        long descriptor = FileTable.Install(Table, file, (flags & OpenFlags.CloseOnExec) != 0);
+        long descriptor = FileTable.Install(Scheduler.Current->Files, file, flags.Has(OpenFlags.CloseOnExec));
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -334,32 +344,31 @@ public static unsafe class PollCalls
         milliseconds == 0 ? 0 : milliseconds < 0 ? Never : Scheduler.DeadlineAfter((ulong)milliseconds * 1_000_000);
 
     /// <summary>struct timespec, null for never.</summary>
-    private static long AfterTime(ulong address, out ulong deadline)
+    private static long AfterTime(UserPointer<Time> timeout, out ulong deadline)
     {
         deadline = Never;
-        if (address == 0)
+        if (timeout.IsNull)
             return 0;
-        if (!UserMemory.Readable(address, 16))
+        if (!timeout.TryGet(out Time time))
             return Errno.Fault;
-        long* time = (long*)address;
-        if (time[0] < 0 || time[1] is < 0 or >= 1_000_000_000)
+        if (time.Seconds < 0 || time.Part is < 0 or >= 1_000_000_000)
             return Errno.Invalid;
-        ulong nanoseconds = (ulong)Math.Min(time[0], 1L << 33) * 1_000_000_000 + (ulong)time[1];
+        ulong nanoseconds = (ulong)Math.Min(time.Seconds, 1L << 33) * 1_000_000_000 + (ulong)time.Part;
         deadline = nanoseconds == 0 ? 0 : Scheduler.DeadlineAfter(nanoseconds);
         return 0;
     }
 
     /// <summary>The signal mask for the time of the call; the way back to user mode restores the old one.</summary>
-    private static long SetMask(ulong address)
+    private static long SetMask(UserPointer<ulong> wanted)
     {
-        if (address == 0)
+        if (wanted.IsNull)
             return 0;
-        if (!UserMemory.Readable(address, 8))
+        if (!wanted.TryGet(out ulong mask))
             return Errno.Fault;
         Process* process = Scheduler.Current;
         process->SavedMask = process->BlockedSignals;
         process->RestoreMask = true;
-        process->BlockedSignals = *(ulong*)address & ~(Signal.Kill.Bit | Signal.Stop.Bit);
+        process->BlockedSignals = mask & ~(Signal.Kill.Bit | Signal.Stop.Bit);
         return 0;
     }
 }

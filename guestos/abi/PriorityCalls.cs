@@ -63,11 +63,11 @@ public static unsafe class PriorityCalls
     private static Process* Find(ulong id) => (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
 
     /// <summary>The fair policies; real-time ones are refused as to a user who may have none (RLIMIT_RTPRIO is 0).</summary>
-    public static long SchedSetscheduler(ulong id, ulong policy, ulong parameters)
+    public static long SchedSetscheduler(ulong id, ulong policy, UserPointer<int> parameters)
     {
-        if ((int)id < 0 || parameters == 0)
+        if ((int)id < 0 || parameters.IsNull)
             return Errno.Invalid;
-        if (!UserMemory.Get(parameters, out int priority))
+        if (!parameters.TryGet(out int priority))
             return Errno.Fault;
         Process* process = Find(id);
         if (process == null)
@@ -87,17 +87,17 @@ public static unsafe class PriorityCalls
         }
     }
 
-    public static long SchedSetparam(ulong id, ulong parameters)
+    public static long SchedSetparam(ulong id, UserPointer<int> parameters)
     {
         Process* process = Find(id);
-        return (int)id < 0 || parameters == 0 ? Errno.Invalid : process == null ? Errno.NoProcess : SchedSetscheduler(id, process->Policy, parameters);
+        return (int)id < 0 || parameters.IsNull ? Errno.Invalid : process == null ? Errno.NoProcess : SchedSetscheduler(id, process->Policy, parameters);
     }
 
-    public static long SchedGetparam(ulong id, ulong parameters)
+    public static long SchedGetparam(ulong id, UserPointer<int> parameters)
     {
-        if ((int)id < 0 || parameters == 0)
+        if ((int)id < 0 || parameters.IsNull)
             return Errno.Invalid;
-        return Find(id) == null ? Errno.NoProcess : UserMemory.Put(parameters, 0) ? 0 : Errno.Fault;
+        return Find(id) == null ? Errno.NoProcess : parameters.TryPut(0) ? 0 : Errno.Fault;
     }
 
     public static long SchedGetscheduler(ulong id) => (int)id < 0 ? Errno.Invalid : Find(id) == null ? Errno.NoProcess : Find(id)->Policy;

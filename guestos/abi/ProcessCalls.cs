@@ -15,19 +15,19 @@ public static unsafe class ProcessCalls
 
     public static long Vfork() => Processes.Clone(CloneVm | CloneVfork | (ulong)Signal.Child.Number, 0, 0, 0, 0);
 
-    public static long Clone(ulong flags, ulong stack, ulong parentId, ulong childId, ulong tls) => Processes.Clone(flags, stack, parentId, childId, tls);
+    public static long Clone(ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls) => Processes.Clone(flags, stack, parentId, childId, tls);
 
     /// <summary>struct clone_args (include/uapi/linux/sched.h), the 64 bytes of its first version.</summary>
-    private struct CloneArguments
+    public struct CloneArguments
     {
         public ulong Flags, PidDescriptor, ChildId, ParentId, ExitSignal, Stack, StackSize, Tls;
     }
 
-    public static long Clone3(ulong address, ulong size)
+    public static long Clone3(UserPointer<CloneArguments> at, ulong size)
     {
         if (size < (ulong)sizeof(CloneArguments))
             return Errno.Invalid;
-        if (!UserMemory.Get(address, out CloneArguments arguments))
+        if (!at.TryGet(out CloneArguments arguments))
             return Errno.Fault;
         if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _) || (arguments.Flags & ~0xffffffffUL) != 0)
             return Errno.Invalid;
@@ -35,15 +35,15 @@ public static unsafe class ProcessCalls
             arguments.ParentId, arguments.ChildId, arguments.Tls);
     }
 
-    public static long Execve(ulong path, ulong arguments, ulong environment)
+    public static long Execve(UserString path, UserPointer<UserString> arguments, UserPointer<UserString> environment)
     {
         ulong scratch = Frames.Allocate();
         if (scratch == 0)
             return Errno.NoMemory;
         byte* name = DirectMap.At(scratch);
-        long result = UserMemory.CopyString(path, name, Vfs.PathCapacity);
+        long result = path.CopyTo(name, Vfs.PathCapacity);
         if (result >= 0)
-            result = Exec.Run(name, (byte**)arguments, (byte**)environment, fromKernel: false);
+            result = Exec.Run(name, arguments, environment);
         Frames.Release(scratch);
         return result;
     }
@@ -107,19 +107,19 @@ public static unsafe class ProcessCalls
             field = (uint)value;
     }
 
-    public static long Getgroups(ulong size, ulong to)
+    public static long Getgroups(ulong size, UserPointer<uint> to)
     {
         Process* process = Scheduler.Current;
         int count = process->Groups.Count;
         if ((int)size < 0 || (int)size != 0 && (int)size < count)
             return Errno.Invalid;
         for (int i = 0; i < count && (int)size != 0; i++)
-            if (!UserMemory.Put(to + (ulong)i * 4, process->Groups.At(i)))
+            if (!to.At((ulong)i).TryPut(process->Groups.At(i)))
                 return Errno.Fault;
         return count;
     }
 
-    public static long Setgroups(ulong size, ulong from)
+    public static long Setgroups(ulong size, UserPointer<uint> from)
     {
         Process* process = Scheduler.Current;
         if (process->EffectiveUserId != 0)
@@ -129,7 +129,7 @@ public static unsafe class ProcessCalls
         SupplementaryGroups groups = default;
         for (ulong i = 0; i < size; i++)
         {
-            if (!UserMemory.Get(from + i * 4, out uint group))
+            if (!from.At(i).TryGet(out uint group))
                 return Errno.Fault;
             groups.Add(group);
         }
@@ -137,8 +137,8 @@ public static unsafe class ProcessCalls
         return 0;
     }
 
-    public static long PutThree(ulong a, uint first, ulong b, uint second, ulong c, uint third) =>
-        UserMemory.Put(a, first) && UserMemory.Put(b, second) && UserMemory.Put(c, third) ? 0 : Errno.Fault;
+    public static long PutThree(UserPointer<uint> a, uint first, UserPointer<uint> b, uint second, UserPointer<uint> c, uint third) =>
+        a.TryPut(first) && b.TryPut(second) && c.TryPut(third) ? 0 : Errno.Fault;
 
     // ---- groups and sessions ----
 
@@ -208,9 +208,9 @@ public static unsafe class ProcessCalls
                 Scheduler.LoadSpace(process);
                 return 0;
             case GetFs:
-                return UserMemory.Put(address, process->FsBase.Address) ? 0 : Errno.Fault;
+                return ((UserPointer<ulong>)address).TryPut(process->FsBase.Address) ? 0 : Errno.Fault;
             case GetGs:
-                return UserMemory.Put(address, process->GsBase.Address) ? 0 : Errno.Fault;
+                return ((UserPointer<ulong>)address).TryPut(process->GsBase.Address) ? 0 : Errno.Fault;
             default:
                 return Errno.Invalid;
         }
@@ -227,21 +227,21 @@ public static unsafe class ProcessCalls
         {
             case SetName:
                 byte* name = stackalloc byte[Process.NameLength];
-                long length = UserMemory.CopyString(a, name, Process.NameLength);
+                long length = ((UserString)a).CopyTo(name, Process.NameLength);
                 if (length == Errno.Fault)
                     return length;
                 name[Process.NameLength - 1] = 0;
                 Unsafe.CopyBlock(process->Name, name, Process.NameLength);
                 return 0;
             case GetName:
-                return UserMemory.PutBytes(a, new ReadOnlySpan<byte>(process->Name, Process.NameLength)) ? 0 : Errno.Fault;
+                return ((UserPointer<byte>)a).TryPutAll(new ReadOnlySpan<byte>(process->Name, Process.NameLength)) ? 0 : Errno.Fault;
             case SetDeathSignal:
                 if (!Signal.TryMakeOrNone(a, out Signal signal))
                     return Errno.Invalid;
                 process->DeathSignal = signal;
                 return 0;
             case GetDeathSignal:
-                return UserMemory.Put(a, process->DeathSignal.Number) ? 0 : Errno.Fault;
+                return ((UserPointer<int>)a).TryPut(process->DeathSignal.Number) ? 0 : Errno.Fault;
             case GetDumpable:
                 return process->IsUndumpable ? 0 : 1;
             case SetDumpable when a <= 1:
@@ -258,7 +258,7 @@ public static unsafe class ProcessCalls
     }
 
     /// <summary>struct new_utsname: six fields of 65 bytes.</summary>
-    public static long Uname(ulong to)
+    public static long Uname(UserPointer<byte> to)
     {
         const int Field = 65;
         Span<byte> all = stackalloc byte[6 * Field];
@@ -269,32 +269,32 @@ public static unsafe class ProcessCalls
         SystemNames.KernelVersion.CopyTo(all.Slice(3 * Field, Field));
         SystemNames.Machine.CopyTo(all.Slice(4 * Field, Field));
         SystemNames.DomainName.CopyTo(all.Slice(5 * Field, Field));
-        return UserMemory.PutBytes(to, all) ? 0 : Errno.Fault;
+        return to.TryPutAll(all) ? 0 : Errno.Fault;
     }
 
-    public static long Sethostname(ulong name, ulong length)
+    public static long Sethostname(UserPointer<byte> name, ulong length)
     {
         if (length > HostName.MaximumLength)
             return Errno.Invalid;
         Span<byte> text = stackalloc byte[HostName.MaximumLength];
         text = text.Slice(0, (int)length);
-        if (!UserMemory.GetBytes(name, text))
+        if (!name.TryGetAll(text))
             return Errno.Fault;
         HostName.Set(text);
         return 0;
     }
 
     /// <summary>struct rlimit.</summary>
-    private struct Limit
+    public struct Limit
     {
         public ulong Soft, Hard;
     }
 
-    public static long Prlimit64(ulong id, ulong number, ulong wanted, ulong old)
+    public static long Prlimit64(ulong id, ulong number, UserPointer<Limit> wanted, UserPointer<Limit> old)
     {
         Process* self = Scheduler.Current;
         Limit limit = default;
-        if (wanted != 0 && !UserMemory.Get(wanted, out limit))
+        if (!wanted.IsNull && !wanted.TryGet(out limit))
             return Errno.Fault;
         if (!ResourceLimits.TryMake(number, out Resource resource))
             return Errno.Invalid;
@@ -304,7 +304,7 @@ public static unsafe class ProcessCalls
         if (process != self && !Permissions.MayControl(self, process))
             return Errno.NotPermitted;
         Limit before = new() { Soft = ResourceLimits.Of(process, resource), Hard = ResourceLimits.HardOf(process, resource) };
-        if (wanted != 0)
+        if (!wanted.IsNull)
         {
             if (limit.Soft > limit.Hard)
                 return Errno.Invalid;
@@ -312,12 +312,13 @@ public static unsafe class ProcessCalls
                 return Errno.NotPermitted;
             ResourceLimits.Set(process, resource, limit.Soft, limit.Hard);
         }
-        return old == 0 || UserMemory.Put(old, before) ? 0 : Errno.Fault;
+        return old.TryPutIfAsked(before) ? 0 : Errno.Fault;
     }
 
-    public static long Getrandom(ulong to, ulong length, ulong flags)
+    public static long Getrandom(UserPointer<byte> to, ulong length, ulong flags)
     {
-        if ((flags & ~7UL) != 0)
+        const uint nonBlocking = 1, random = 2, insecure = 4;
+        if (!CallFlags.TryMake(flags, nonBlocking | random | insecure, out CallFlags how) || how.HasAll(random | insecure))
             return Errno.Invalid;
         length = Math.Min(length, 1 << 25);
         Span<byte> piece = stackalloc byte[256];
@@ -325,7 +326,7 @@ public static unsafe class ProcessCalls
         {
             piece = piece.Slice(0, (int)Math.Min((ulong)piece.Length, length - done));
             Randomness.Fill(piece);
-            if (!UserMemory.PutBytes(to + done, piece))
+            if (!to.At(done).TryPutAll(piece))
                 return done > 0 ? (long)done : Errno.Fault;
             Scheduler.Breathe();
             if (Signals.Pending)
@@ -335,7 +336,7 @@ public static unsafe class ProcessCalls
     }
 
     /// <summary>struct sysinfo, 112 bytes.</summary>
-    public static long Sysinfo(ulong to)
+    public static long Sysinfo(UserPointer<byte> to)
     {
         ulong* words = stackalloc ulong[14];
         new Span<ulong>(words, 14).Clear();
@@ -347,31 +348,30 @@ public static unsafe class ProcessCalls
         words[5] = Frames.Free * Frames.Size;
         *(ushort*)(words + 10) = (ushort)ProcessTable.Count;
         *(uint*)(words + 13) = 1;
-        return UserMemory.PutBytes(to, new ReadOnlySpan<byte>(words, 112)) ? 0 : Errno.Fault;
+        return to.TryPutAll(new ReadOnlySpan<byte>(words, 112)) ? 0 : Errno.Fault;
     }
 
-    public static long SchedGetaffinity(ulong id, ulong length, ulong to)
+    public static long SchedGetaffinity(ulong id, ulong length, UserPointer<ulong> to)
     {
         if (length < 8 || (length & 7) != 0)
             return Errno.Invalid;
         if ((int)id != 0 && ProcessTable.Find((int)id) == null)
             return Errno.NoProcess;
-        return UserMemory.Put(to, 1UL) ? 8 : Errno.Fault;
+        return to.TryPut(1) ? 8 : Errno.Fault;
     }
 
     /// <summary>One processor: a set without it is refused.</summary>
-    public static long SchedSetaffinity(ulong id, ulong length, ulong from)
+    public static long SchedSetaffinity(ulong id, ulong length, UserPointer<byte> from)
     {
         byte first = 0;
-        if (length != 0 && !UserMemory.Get(from, out first))
+        if (length != 0 && !from.TryGet(out first))
             return Errno.Fault;
         if ((int)id != 0 && ProcessTable.Find((int)id) == null)
             return Errno.NoProcess;
         return (first & 1) != 0 ? 0 : Errno.Invalid;
     }
 
-    public static long Getcpu(ulong cpu, ulong node) =>
-        (cpu == 0 || UserMemory.Put(cpu, 0)) && (node == 0 || UserMemory.Put(node, 0)) ? 0 : Errno.Fault;
+    public static long Getcpu(UserPointer<int> cpu, UserPointer<int> node) => cpu.TryPutIfAsked(0) && node.TryPutIfAsked(0) ? 0 : Errno.Fault;
 
     private const uint RebootMagic = 0xfee1dead;
     private const ulong Restart = 0x01234567, Halt = 0xcdef0123, PowerOff = 0x4321fedc, CtrlAltDelOff = 0, CtrlAltDelOn = 0x89abcdef;
@@ -403,9 +403,9 @@ public static unsafe class ProcessCalls
         return 0;
     }
 
-    public static long SetTidAddress(ulong address)
+    public static long SetTidAddress(UserPointer<uint> word)
     {
-        Scheduler.Current->ClearThreadId = address;
+        Scheduler.Current->ClearThreadId = word;
         return Scheduler.Current->Id;
     }
 

@@ -5,18 +5,18 @@ public static unsafe class SignalCalls
 {
     private const ulong MaskSize = 8;
 
-    public static long RtSigaction(ulong number, ulong action, ulong old, ulong size)
+    public static long RtSigaction(ulong number, UserPointer<SignalAction> action, UserPointer<SignalAction> old, ulong size)
     {
-        if (size != MaskSize || !Signal.TryMake(number, out Signal signal) || action != 0 && signal.IsIn(Signals.KillAndStop))
+        if (size != MaskSize || !Signal.TryMake(number, out Signal signal) || !action.IsNull && signal.IsIn(Signals.KillAndStop))
             return Errno.Invalid;
         Process* process = Scheduler.Current;
         SignalAction* current = SignalActions.Of(process->Actions, signal);
         SignalAction wanted = default;
-        if (action != 0 && !UserMemory.Get(action, out wanted))
+        if (!action.IsNull && !action.TryGet(out wanted))
             return Errno.Fault;
-        if (old != 0 && !UserMemory.Put(old, *current))
+        if (!old.TryPutIfAsked(*current))
             return Errno.Fault;
-        if (action != 0)
+        if (!action.IsNull)
         {
             wanted.Mask &= ~Signals.KillAndStop;
             *current = wanted;
@@ -25,15 +25,15 @@ public static unsafe class SignalCalls
         return 0;
     }
 
-    public static long RtSigprocmask(ulong how, ulong set, ulong old, ulong size)
+    public static long RtSigprocmask(ulong how, UserPointer<ulong> set, UserPointer<ulong> old, ulong size)
     {
         if (size != MaskSize)
             return Errno.Invalid;
         Process* process = Scheduler.Current;
         ulong before = process->BlockedSignals;
-        if (set != 0)
+        if (!set.IsNull)
         {
-            if (!UserMemory.Get(set, out ulong mask))
+            if (!set.TryGet(out ulong mask))
                 return Errno.Fault;
             mask &= ~Signals.KillAndStop;
             switch (how)
@@ -51,20 +51,20 @@ public static unsafe class SignalCalls
                     return Errno.Invalid;
             }
         }
-        return old == 0 || UserMemory.Put(old, before) ? 0 : Errno.Fault;
+        return old.TryPutIfAsked(before) ? 0 : Errno.Fault;
     }
 
-    public static long RtSigpending(ulong to, ulong size)
+    public static long RtSigpending(UserPointer<ulong> to, ulong size)
     {
         Process* process = Scheduler.Current;
-        return size > MaskSize ? Errno.Invalid : UserMemory.Put(to, process->PendingSignals & process->BlockedSignals) ? 0 : Errno.Fault;
+        return size > MaskSize ? Errno.Invalid : to.TryPut(process->PendingSignals & process->BlockedSignals) ? 0 : Errno.Fault;
     }
 
-    public static long RtSigsuspend(ulong set, ulong size)
+    public static long RtSigsuspend(UserPointer<ulong> set, ulong size)
     {
         if (size != MaskSize)
             return Errno.Invalid;
-        if (!UserMemory.Get(set, out ulong mask))
+        if (!set.TryGet(out ulong mask))
             return Errno.Fault;
         Signals.ReplaceMask(mask);
         return Pause();
@@ -78,15 +78,15 @@ public static unsafe class SignalCalls
     }
 
     /// <summary>sigwait and friends: takes a pending signal of the set, or waits for one.</summary>
-    public static long RtSigtimedwait(ulong set, ulong information, ulong timeout, ulong size)
+    public static long RtSigtimedwait(UserPointer<ulong> set, UserPointer<byte> information, UserPointer<TimeCalls.TimeSpec> timeout, ulong size)
     {
         if (size != MaskSize)
             return Errno.Invalid;
-        if (!UserMemory.Get(set, out ulong wanted))
+        if (!set.TryGet(out ulong wanted))
             return Errno.Fault;
         wanted &= ~Signals.KillAndStop;
         ulong deadline = ulong.MaxValue;
-        if (timeout != 0)
+        if (!timeout.IsNull)
         {
             if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
                 return Errno.Invalid;
@@ -102,7 +102,7 @@ public static unsafe class SignalCalls
                 Signal signal = Signal.LowestOf(ready);
                 byte* taken = stackalloc byte[128];
                 Signals.Take(process, signal, taken);
-                return information == 0 || UserMemory.PutBytes(information, new System.ReadOnlySpan<byte>(taken, 128)) ? signal.Number : Errno.Fault;
+                return information.IsNull || information.TryPutAll(new System.ReadOnlySpan<byte>(taken, 128)) ? signal.Number : Errno.Fault;
             }
             process->AwaitedSignals = wanted;
             WaitResult result = Scheduler.Sleep(&nobody, deadline);
@@ -129,21 +129,21 @@ public static unsafe class SignalCalls
         return 0;
     }
 
-    private struct Stack
+    public struct Stack
     {
         public ulong Address;
         public uint Flags, Padding;
         public ulong Size;
     }
 
-    public static long Sigaltstack(ulong wanted, ulong old)
+    public static long Sigaltstack(UserPointer<Stack> wanted, UserPointer<Stack> old)
     {
         Process* process = Scheduler.Current;
         bool inUse = process->AlternateStackSize != 0 && process->UserFrame->Rsp - process->AlternateStack <= process->AlternateStackSize;
         Stack current = new() { Address = process->AlternateStack, Size = process->AlternateStackSize, Flags = process->AlternateStackSize == 0 ? 2u : inUse ? 1u : 0 };
-        if (wanted != 0)
+        if (!wanted.IsNull)
         {
-            if (!UserMemory.Get(wanted, out Stack stack))
+            if (!wanted.TryGet(out Stack stack))
                 return Errno.Fault;
             if (inUse)
                 return Errno.NotPermitted;
@@ -151,7 +151,7 @@ public static unsafe class SignalCalls
             if (result < 0)
                 return result;
         }
-        return old == 0 || UserMemory.Put(old, current) ? 0 : Errno.Fault;
+        return old.TryPutIfAsked(current) ? 0 : Errno.Fault;
     }
 
     // ---- sending ----
@@ -206,15 +206,15 @@ public static unsafe class SignalCalls
     }
 
     /// <summary>The parts of siginfo_t that a sender fills.</summary>
-    private struct QueuedInformation
+    public struct QueuedInformation
     {
         public int Number, Error, Code, Padding;
         public ulong Sender, Value;
     }
 
-    public static long RtSigqueueinfo(ulong id, ulong number, ulong information)
+    public static long RtSigqueueinfo(ulong id, ulong number, UserPointer<QueuedInformation> information)
     {
-        if (!UserMemory.Get(information, out QueuedInformation sent))
+        if (!information.TryGet(out QueuedInformation sent))
             return Errno.Fault;
         // Only to oneself may one say that the kernel or kill has sent it (rt_sigqueueinfo(2)).
         if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)id != Scheduler.Current->ThreadGroupId)

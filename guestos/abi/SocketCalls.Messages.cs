@@ -12,20 +12,16 @@ public static unsafe partial class SocketCalls
     private const ulong MostVectors = 1024;
 
     // struct msghdr: name, namelen, iov, iovlen, control, controllen, flags (recvmsg(2)); 56 bytes.
-    private struct MessageHeader
+    public struct MessageHeader
     {
-        public ulong Name;
-        public uint NameLength;
-        public ulong Vectors, VectorCount, Control, ControlLength;
+        public UserPointer<byte> Name;
+        public int NameLength;
+        public UserPointer<UserVector> Vectors;
+        public ulong VectorCount, Control, ControlLength;
         public int Flags;
     }
 
-    private struct Vector
-    {
-        public ulong Base, Length;
-    }
-
-    public static long SendMessage(ulong descriptor, ulong message, ulong flags)
+    public static long SendMessage(ulong descriptor, UserPointer<MessageHeader> message, ulong flags)
     {
         long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
         if (result < 0)
@@ -33,7 +29,7 @@ public static unsafe partial class SocketCalls
         return stream ? SendPieces(file, in header, flags) : SendDatagram(file, in header, flags);
     }
 
-    public static long ReceiveMessage(ulong descriptor, ulong message, ulong flags)
+    public static long ReceiveMessage(ulong descriptor, UserPointer<MessageHeader> message, ulong flags)
     {
         long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
         if (result < 0)
@@ -42,22 +38,17 @@ public static unsafe partial class SocketCalls
         result = stream ? ReceivePieces(file, in header, flags, out Endpoints from) : ReceiveDatagram(file, in header, flags, out from, out said);
         if (result < 0)
             return result;
-        if (!UserMemory.Writable(message, (ulong)sizeof(MessageHeader)))
-            return Errno.Fault;
-        // SAFETY: made writable above.
-        var at = (MessageHeader*)message;
-        at->ControlLength = 0;
-        at->Flags = said;
-        if (header.Name == 0 || stream)
-        {
-            at->NameLength = 0;
-            return result;
-        }
-        long told = SocketAddress.Answer(header.Name, message + 8, from.RemoteAddress, from.RemotePort);
-        return told < 0 ? told : result;
+        header.ControlLength = 0;
+        header.Flags = said;
+        long told = 0;
+        if (header.Name.IsNull || stream)
+            header.NameLength = 0;
+        else
+            told = SocketAddress.Answer(header.Name, ref header.NameLength, from.RemoteAddress, from.RemotePort);
+        return told < 0 ? told : message.TryPut(header) ? result : Errno.Fault;
     }
 
-    private static long ReadMessage(ulong descriptor, ulong message, out File* file, out MessageHeader header, out bool stream)
+    private static long ReadMessage(ulong descriptor, UserPointer<MessageHeader> message, out File* file, out MessageHeader header, out bool stream)
     {
         header = default;
         stream = false;
@@ -65,29 +56,21 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         stream = socket->Kind == SocketKind.Stream;
-        if (!UserMemory.Readable(message, (ulong)sizeof(MessageHeader)))
+        if (!message.TryGet(out header))
             return Errno.Fault;
-        // SAFETY: made readable above.
-        header = *(MessageHeader*)message;
         if (header.VectorCount > MostVectors)
             return Errno.MessageTooLong;
-        return UserMemory.Readable(header.Vectors, header.VectorCount * (ulong)sizeof(Vector)) ? 0 : Errno.Fault;
+        for (ulong i = 0; i < header.VectorCount; i++)
+            if ((result = GetVector(in header, i, out _)) < 0)
+                return result;
+        return 0;
     }
 
-    /// <summary>Read anew each time: a sleep may have changed the memory under it.</summary>
-    private static bool TryGetVector(in MessageHeader header, ulong index, out Vector vector)
-    {
-        vector = default;
-        ulong at = header.Vectors + index * (ulong)sizeof(Vector);
-        if (!UserMemory.Readable(at, (ulong)sizeof(Vector)))
-            return false;
-        // SAFETY: made readable above.
-        vector = *(Vector*)at;
-        return true;
-    }
+    /// <summary>Read anew each time: a sleep may have changed the memory under it. 0, or -EFAULT, -EINVAL.</summary>
+    private static long GetVector(in MessageHeader header, ulong index, out UserRange range) => UserVector.Get(header.Vectors.At(index), out range);
 
     /// <summary>writev(2) and readv(2) of a socket: one send, one receive.</summary>
-    internal static long Vectored(File* file, ulong vectors, ulong count, bool write)
+    internal static long Vectored(File* file, UserPointer<UserVector> vectors, ulong count, bool write)
     {
         MessageHeader header = default;
         header.Vectors = vectors;
@@ -106,15 +89,13 @@ public static unsafe partial class SocketCalls
         Files.Hold(file);
         for (ulong i = 0; i < header.VectorCount && result >= 0; i++)
         {
-            if (!TryGetVector(in header, i, out Vector vector))
-            {
-                result = Errno.Fault;
+            result = GetVector(in header, i, out UserRange range);
+            if (result < 0)
                 break;
-            }
-            Transfer from = Transfer.User(vector.Base, vector.Length);
+            Transfer from = Transfer.Of(range);
             if (from.Count == 0 && header.VectorCount > 1)
                 continue;
-            result = SendOne(file, ref from, i + 1 < header.VectorCount ? flags | More : flags, header.Name, header.NameLength);
+            result = SendOne(file, ref from, i + 1 < header.VectorCount ? flags | More : flags, header.Name, (uint)header.NameLength);
             total += Math.Max(result, 0);
             if (from.Count > 0)
                 break;
@@ -123,7 +104,7 @@ public static unsafe partial class SocketCalls
         Socket* socket = SocketFile.Of(file);
         if ((flags & More) == 0 && total > 0 && socket->Handle >= 0)
             Network.Stack->Push(socket->Handle, Clock.Monotonic);
-        SocketDescriptors.Release(file);
+        Files.Release(file);
         return total > 0 ? total : result;
     }
 
@@ -134,14 +115,12 @@ public static unsafe partial class SocketCalls
         Files.Hold(file);
         for (ulong i = 0; i < header.VectorCount; i++)
         {
-            if (!TryGetVector(in header, i, out Vector vector))
-            {
-                result = Errno.Fault;
+            result = GetVector(in header, i, out UserRange range);
+            if (result < 0)
                 break;
-            }
-            if (vector.Length == 0)
+            if (range.Length == 0)
                 continue;
-            Transfer to = Transfer.User(vector.Base, vector.Length);
+            Transfer to = Transfer.Of(range);
             // What is here already is taken; only for the first byte does anybody wait, unless all is wanted.
             ulong how = total > 0 && (flags & WaitAll) == 0 ? flags | DontWait : flags;
             result = ReceiveOne(file, ref to, how, out from, (int)total);
@@ -149,7 +128,7 @@ public static unsafe partial class SocketCalls
             if (result <= 0 || to.Count > 0)
                 break;
         }
-        SocketDescriptors.Release(file);
+        Files.Release(file);
         return total > 0 ? total : result;
     }
 
@@ -158,11 +137,12 @@ public static unsafe partial class SocketCalls
         ulong length = 0;
         for (ulong i = 0; i < header.VectorCount; i++)
         {
-            if (!TryGetVector(in header, i, out Vector vector))
-                return Errno.Fault;
-            if (vector.Length > DatagramSockets.LargestDatagram - length)
+            long error = GetVector(in header, i, out UserRange range);
+            if (error < 0)
+                return error;
+            if (range.Length > DatagramSockets.LargestDatagram - length)
                 return Errno.MessageTooLong;
-            length += vector.Length;
+            length += range.Length;
         }
         int frames = (int)(length / Frames.Size) + 1;
         ulong room = Frames.AllocateContiguous(frames), filled = 0;
@@ -172,19 +152,15 @@ public static unsafe partial class SocketCalls
         long result = 0;
         for (ulong i = 0; i < header.VectorCount && result >= 0; i++)
         {
-            if (!TryGetVector(in header, i, out Vector vector) || vector.Length > length - filled
-                || !UserMemory.Readable(vector.Base, vector.Length))
-            {
+            result = GetVector(in header, i, out UserRange range);
+            // SAFETY: with what is there already it is no more than there is room for.
+            if (result >= 0 && (range.Length > length - filled || !range.TryRead(new Span<byte>(memory + filled, (int)range.Length))))
                 result = Errno.Fault;
-                break;
-            }
-            // SAFETY: made readable above; with what is there already it is no more than there is room for.
-            Buffer.MemoryCopy((void*)vector.Base, memory + filled, length - filled, vector.Length);
-            filled += vector.Length;
+            filled += range.Length;
         }
         Transfer from = Transfer.Of(memory, filled);
         if (result >= 0)
-            result = SendOne(file, ref from, flags, header.Name, header.NameLength);
+            result = SendOne(file, ref from, flags, header.Name, (uint)header.NameLength);
         for (int i = 0; i < frames; i++)
             Frames.Release(room + (ulong)i * Frames.Size);
         return result;
@@ -198,19 +174,17 @@ public static unsafe partial class SocketCalls
         long length = DatagramSockets.Await(socket, !file->NonBlocking && (flags & DontWait) == 0, out from), taken = 0, result = 0;
         for (ulong i = 0; i < header.VectorCount && taken < length && result >= 0 && !socket->ReadShut; i++)
         {
-            if (!TryGetVector(in header, i, out Vector vector))
-            {
-                result = Errno.Fault;
+            result = GetVector(in header, i, out UserRange range);
+            if (result < 0)
                 break;
-            }
-            Transfer to = Transfer.User(vector.Base, vector.Length);
+            Transfer to = Transfer.Of(range);
             result = DatagramSockets.Copy(socket, (int)length, (int)taken, ref to);
             taken += Math.Max(result, 0);
         }
         said = taken < length ? (int)Truncated : 0;
         if (length >= 0 && !socket->ReadShut && (flags & Peek) == 0)
             DatagramSockets.Drop(socket);
-        SocketDescriptors.Release(file);
+        Files.Release(file);
         return length < 0 ? length : result < 0 ? result : (flags & Truncated) != 0 ? length : taken;
     }
 }

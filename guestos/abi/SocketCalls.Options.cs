@@ -33,7 +33,7 @@ public static unsafe partial class SocketCalls
             return result;
         if ((int)length < 0 || (uint)length < sizeof(int))
             return Errno.Invalid;
-        if (!UserMemory.Get(value, out int number))
+        if (!((UserPointer<int>)value).TryGet(out int number))
             return Errno.Fault;
         return level switch
         {
@@ -46,16 +46,16 @@ public static unsafe partial class SocketCalls
         };
     }
 
-    private static long SetTimeout(Socket* socket, ulong name, ulong value, ulong length)
+    private static long SetTimeout(Socket* socket, ulong name, UserPointer<PollCalls.Time> value, ulong length)
     {
         const long million = 1_000_000;
         if ((uint)length < 2 * sizeof(long))
             return Errno.Invalid;
-        if (!UserMemory.Get(value, out long seconds) || !UserMemory.Get(value + sizeof(long), out long microseconds))
+        if (!value.TryGet(out PollCalls.Time time))
             return Errno.Fault;
-        if (microseconds is < 0 or >= million)
+        if (time.Part is < 0 or >= million)
             return Errno.Domain;
-        ulong timeout = seconds < 0 ? 1 : seconds > int.MaxValue ? 0 : (ulong)(seconds * million + microseconds) * 1000;
+        ulong timeout = time.Seconds < 0 ? 1 : time.Seconds > int.MaxValue ? 0 : (ulong)(time.Seconds * million + time.Part) * 1000;
         if (name == ReceiveTimeout)
             socket->ReceiveTimeout = timeout;
         else
@@ -63,15 +63,21 @@ public static unsafe partial class SocketCalls
         return 0;
     }
 
-    private static long SetLinger(Socket* socket, ulong value, ulong length)
+    /// <summary>struct linger.</summary>
+    private struct LingerOption
+    {
+        public int On, Seconds;
+    }
+
+    private static long SetLinger(Socket* socket, UserPointer<LingerOption> value, ulong length)
     {
         if ((uint)length < 2 * sizeof(int))
             return Errno.Invalid;
-        if (!UserMemory.Get(value, out int on) || !UserMemory.Get(value + sizeof(int), out int seconds))
+        if (!value.TryGet(out LingerOption linger))
             return Errno.Fault;
-        socket->LingerOn = on != 0;
-        if (on != 0)
-            socket->LingerSeconds = seconds;
+        socket->LingerOn = linger.On != 0;
+        if (linger.On != 0)
+            socket->LingerSeconds = linger.Seconds;
         return 0;
     }
 
@@ -158,12 +164,12 @@ public static unsafe partial class SocketCalls
         }
     }
 
-    public static long GetOption(ulong descriptor, ulong level, ulong name, ulong value, ulong lengthAt)
+    public static long GetOption(ulong descriptor, ulong level, ulong name, UserPointer<byte> value, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
             return result;
-        if (!UserMemory.Get(lengthAt, out int room))
+        if (!lengthAt.TryGet(out int room))
             return Errno.Fault;
         if (room < 0)
             return Errno.Invalid;
@@ -175,11 +181,8 @@ public static unsafe partial class SocketCalls
         if (length == 0)
             return Errno.NoProtocolOption;
         length = Math.Min(length, room);
-        if (!UserMemory.Writable(value, (ulong)length))
-            return Errno.Fault;
-        // SAFETY: made writable above; the answer has at least that many bytes.
-        new ReadOnlySpan<byte>(answer, length).CopyTo(new Span<byte>((void*)value, length));
-        return UserMemory.Put(lengthAt, length) ? 0 : Errno.Fault;
+        // SAFETY: the answer has at least that many bytes.
+        return value.TryPutAll(new ReadOnlySpan<byte>(answer, length)) && lengthAt.TryPut(length) ? 0 : Errno.Fault;
     }
 
     /// <summary>The length of the answer, at most 16 bytes, or 0 for an option that is not known.</summary>

@@ -10,14 +10,16 @@ public static unsafe partial class SocketCalls
 {
     private const ulong FamilyInet = 2;
     private const ulong TypeStream = 1, TypeDatagram = 2, TypeRaw = 3, TypeMask = 0xf;
-    private const ulong FlagNonBlocking = 0x800, FlagCloseOnExec = 0x80000;
+    private const uint FlagNonBlocking = 0x800, FlagCloseOnExec = 0x80000;
     private const ulong ProtocolIcmp = 1, ProtocolTcp = 6, ProtocolUdp = 17;
-    private const ulong OutOfBand = 0x1, Peek = 0x2, Truncated = 0x20, DontWait = 0x40, WaitAll = 0x100, ErrorQueue = 0x2000,
+    private const uint OutOfBand = 0x1, Peek = 0x2, Truncated = 0x20, DontWait = 0x40, WaitAll = 0x100, ErrorQueue = 0x2000,
         NoSignal = 0x4000, More = 0x8000;
 
     public static long Socket(ulong family, ulong type, ulong protocol)
     {
-        if (family != FamilyInet)
+        if (!CallFlags.TryMake(type & ~TypeMask, FlagNonBlocking | FlagCloseOnExec, out CallFlags flags))
+            return Errno.Invalid;
+        if ((uint)family != FamilyInet)
             return Errno.AddressFamilyNotSupported;
         SocketKind kind;
         switch (type & TypeMask)
@@ -40,10 +42,10 @@ public static unsafe partial class SocketCalls
                 return Errno.SocketTypeNotSupported;
         }
         Socket* socket = Sockets.Allocate(kind);
-        return socket == null ? Errno.NoBuffers : Install(socket, type);
+        return socket == null ? Errno.NoBuffers : Install(socket, flags);
     }
 
-    public static long Bind(ulong descriptor, ulong address, ulong length)
+    public static long Bind(ulong descriptor, UserPointer<byte> address, ulong length)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
@@ -108,10 +110,12 @@ public static unsafe partial class SocketCalls
         return 0;
     }
 
-    public static long Accept(ulong descriptor, ulong address, ulong lengthAt) => Accept4(descriptor, address, lengthAt, 0);
+    public static long Accept(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt) => Accept4(descriptor, address, lengthAt, 0);
 
-    public static long Accept4(ulong descriptor, ulong address, ulong lengthAt, ulong flags)
+    public static long Accept4(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt, ulong flags)
     {
+        if (!CallFlags.TryMake(flags, FlagNonBlocking | FlagCloseOnExec, out CallFlags how))
+            return Errno.Invalid;
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
             return result;
@@ -119,12 +123,12 @@ public static unsafe partial class SocketCalls
             return socket->Kind == SocketKind.Stream ? Errno.Invalid : Errno.NotSupported;
         // The file is held while sleeping: another thread may close the descriptor.
         Files.Hold(file);
-        result = AcceptOne(file, socket, address, lengthAt, flags);
-        SocketDescriptors.Release(file);
+        result = AcceptOne(file, socket, address, lengthAt, how);
+        Files.Release(file);
         return result;
     }
 
-    private static long AcceptOne(File* file, Socket* socket, ulong address, ulong lengthAt, ulong flags)
+    private static long AcceptOne(File* file, Socket* socket, UserPointer<byte> address, UserPointer<int> lengthAt, CallFlags flags)
     {
         ulong deadline = Sockets.Deadline(socket->ReceiveTimeout);
         int handle;
@@ -160,7 +164,7 @@ public static unsafe partial class SocketCalls
         return Install(accepted, flags);
     }
 
-    public static long Connect(ulong descriptor, ulong address, ulong length)
+    public static long Connect(ulong descriptor, UserPointer<byte> address, ulong length)
     {
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
@@ -205,7 +209,7 @@ public static unsafe partial class SocketCalls
             if (wait < 0)
                 break;
         }
-        SocketDescriptors.Release(file);
+        Files.Release(file);
         return result;
     }
 
@@ -223,16 +227,18 @@ public static unsafe partial class SocketCalls
         return error < 0 ? Sockets.ErrnoOf(error) : Errno.ConnectionRefused;
     }
 
-    public static long SendTo(ulong descriptor, ulong buffer, ulong length, ulong flags, ulong address, ulong addressLength)
+    public static long SendTo(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, ulong addressLength)
     {
         long result = Get(descriptor, out File* file, out _);
         if (result < 0)
             return result;
-        Transfer from = Transfer.User(buffer, length);
+        if (!UserRange.TryMake(buffer, length, out UserRange range))
+            return Errno.Fault;
+        Transfer from = Transfer.Of(range);
         return SendOne(file, ref from, flags, address, addressLength);
     }
 
-    private static long SendOne(File* file, ref Transfer from, ulong flags, ulong address, ulong addressLength)
+    private static long SendOne(File* file, ref Transfer from, ulong flags, UserPointer<byte> address, ulong addressLength)
     {
         Socket* socket = SocketFile.Of(file);
         bool wait = !file->NonBlocking && (flags & DontWait) == 0;
@@ -244,28 +250,30 @@ public static unsafe partial class SocketCalls
         {
             uint remote = 0;
             ushort port = 0;
-            if (address != 0)
+            if (!address.IsNull)
                 result = SocketAddress.Read(address, addressLength, out remote, out port);
             return result < 0 ? result : DatagramSockets.Send(socket, ref from, remote, port, wait);
         }
         Files.Hold(file);
         result = Sockets.Send(socket, ref from, wait, signal: (flags & NoSignal) == 0, more: (flags & More) != 0);
-        SocketDescriptors.Release(file);
+        Files.Release(file);
         return result;
     }
 
-    public static long ReceiveFrom(ulong descriptor, ulong buffer, ulong length, ulong flags, ulong address, ulong lengthAt)
+    public static long ReceiveFrom(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
             return result;
+        if (!UserRange.TryMake(buffer, length, out UserRange range))
+            return Errno.Fault;
         bool stream = socket->Kind == SocketKind.Stream;
-        Transfer to = Transfer.User(buffer, length);
+        Transfer to = Transfer.Of(range);
         result = ReceiveOne(file, ref to, flags, out Endpoints from);
         // A stream names nobody: its length becomes 0 (tcp(7)).
-        if (result < 0 || address == 0 || lengthAt == 0)
+        if (result < 0 || address.IsNull || lengthAt.IsNull)
             return result;
-        long told = stream ? UserMemory.Put(lengthAt, 0) ? 0 : Errno.Fault
+        long told = stream ? lengthAt.TryPut(0) ? 0 : Errno.Fault
             : SocketAddress.Answer(address, lengthAt, from.RemoteAddress, from.RemotePort);
         return told < 0 ? told : result;
     }
@@ -291,7 +299,7 @@ public static unsafe partial class SocketCalls
             how |= Sockets.ReceiveFlags.All;
         Files.Hold(file);
         long result = stream ? Sockets.Receive(socket, ref to, how, skip) : DatagramSockets.Receive(socket, ref to, how, out from);
-        SocketDescriptors.Release(file);
+        Files.Release(file);
         return result;
     }
 
@@ -300,7 +308,7 @@ public static unsafe partial class SocketCalls
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
             return result;
-        if (how > 2)
+        if ((uint)how > 2)
             return Errno.Invalid;
         bool stream = socket->Kind == SocketKind.Stream;
         if (socket->Handle < 0 || !stream && !DatagramSockets.IsConnected(socket))
@@ -326,7 +334,7 @@ public static unsafe partial class SocketCalls
         return how == 0 || !stream ? 0 : Sockets.ErrnoOf(Network.Stack->Shutdown(socket->Handle, Clock.Monotonic));
     }
 
-    public static long GetSocketName(ulong descriptor, ulong address, ulong lengthAt)
+    public static long GetSocketName(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
@@ -342,7 +350,7 @@ public static unsafe partial class SocketCalls
         return SocketAddress.Answer(address, lengthAt, endpoints.LocalAddress, endpoints.LocalPort);
     }
 
-    public static long GetPeerName(ulong descriptor, ulong address, ulong lengthAt)
+    public static long GetPeerName(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
@@ -356,7 +364,7 @@ public static unsafe partial class SocketCalls
     private static long Get(ulong descriptor, out File* file, out Socket* socket)
     {
         socket = null;
-        file = SocketDescriptors.Get((int)descriptor);
+        file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
         if (file->Kind != FileKind.Socket)
@@ -365,10 +373,10 @@ public static unsafe partial class SocketCalls
         return 0;
     }
 
-    private static long Install(Socket* socket, ulong flags)
+    private static long Install(Socket* socket, CallFlags flags)
     {
-        uint open = OpenFlags.ReadWrite | ((flags & FlagNonBlocking) != 0 ? OpenFlags.NonBlocking : 0);
-        long descriptor = SocketDescriptors.Install(socket, open, (flags & FlagCloseOnExec) != 0);
+        uint open = OpenFlags.ReadWrite | (flags.Has(FlagNonBlocking) ? OpenFlags.NonBlocking : 0);
+        long descriptor = SocketDescriptors.Install(socket, open, flags.Has(FlagCloseOnExec));
         if (descriptor < 0)
             Sockets.Free(socket);
         return descriptor;

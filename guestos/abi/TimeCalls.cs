@@ -12,7 +12,7 @@ public static unsafe class TimeCalls
     private const ulong RealtimeClock = 0, MonotonicClock = 1, ProcessTime = 2, ThreadTime = 3, MonotonicRaw = 4, RealtimeCoarse = 5,
         MonotonicCoarse = 6, BootTime = 7, RealtimeAlarm = 8, BootTimeAlarm = 9, AtomicTime = 11;
 
-    private struct TimeSpec
+    public struct TimeSpec
     {
         public long Seconds, Nanoseconds;
     }
@@ -22,10 +22,10 @@ public static unsafe class TimeCalls
     private static TimeSpec ValueOf(ulong nanoseconds) => new() { Seconds = (long)(nanoseconds / Second), Nanoseconds = (long)(nanoseconds % Second / 1000) };
 
     /// <summary>A struct timespec as nanoseconds, at most 292 years. False: unreadable or not normal.</summary>
-    public static bool ReadTime(ulong address, out ulong nanoseconds)
+    public static bool ReadTime(UserPointer<TimeSpec> at, out ulong nanoseconds)
     {
         nanoseconds = 0;
-        if (!UserMemory.Get(address, out TimeSpec time) || time.Seconds < 0 || (ulong)time.Nanoseconds >= Second)
+        if (!at.TryGet(out TimeSpec time) || time.Seconds < 0 || (ulong)time.Nanoseconds >= Second)
             return false;
         nanoseconds = (ulong)time.Seconds > long.MaxValue / Second - 1 ? long.MaxValue : (ulong)time.Seconds * Second + (ulong)time.Nanoseconds;
         return true;
@@ -58,13 +58,13 @@ public static unsafe class TimeCalls
         }
     }
 
-    public static long ClockGettime(ulong clock, ulong to) =>
-        !Read(clock, out ulong now) ? Errno.Invalid : UserMemory.Put(to, SpecOf(now)) ? 0 : Errno.Fault;
+    public static long ClockGettime(ulong clock, UserPointer<TimeSpec> to) =>
+        !Read(clock, out ulong now) ? Errno.Invalid : to.TryPut(SpecOf(now)) ? 0 : Errno.Fault;
 
-    public static long ClockGetres(ulong clock, ulong to) =>
-        !Read(clock, out _) ? Errno.Invalid : to == 0 || UserMemory.Put(to, SpecOf(1)) ? 0 : Errno.Fault;
+    public static long ClockGetres(ulong clock, UserPointer<TimeSpec> to) =>
+        !Read(clock, out _) ? Errno.Invalid : to.TryPutIfAsked(SpecOf(1)) ? 0 : Errno.Fault;
 
-    public static long ClockSettime(ulong clock, ulong from)
+    public static long ClockSettime(ulong clock, UserPointer<TimeSpec> from)
     {
         if (clock != RealtimeClock || !ReadTime(from, out ulong time))
             return Errno.Invalid;
@@ -72,18 +72,16 @@ public static unsafe class TimeCalls
         return 0;
     }
 
-    public static long Gettimeofday(ulong to, ulong zone)
+    public static long Gettimeofday(UserPointer<TimeSpec> to, UserPointer<ulong> zone)
     {
-        if (to != 0 && !UserMemory.Put(to, ValueOf(Clock.Realtime)))
-            return Errno.Fault;
-        return zone == 0 || UserMemory.Put(zone, 0UL) ? 0 : Errno.Fault;
+        return to.TryPutIfAsked(ValueOf(Clock.Realtime)) && zone.TryPutIfAsked(0) ? 0 : Errno.Fault;
     }
 
-    public static long Settimeofday(ulong from)
+    public static long Settimeofday(UserPointer<TimeSpec> from)
     {
-        if (from == 0)
+        if (from.IsNull)
             return 0;
-        if (!UserMemory.Get(from, out TimeSpec time))
+        if (!from.TryGet(out TimeSpec time))
             return Errno.Fault;
         if (time.Seconds < 0 || (ulong)time.Nanoseconds >= 1_000_000)
             return Errno.Invalid;
@@ -91,17 +89,17 @@ public static unsafe class TimeCalls
         return 0;
     }
 
-    public static long Time(ulong to)
+    public static long Time(UserPointer<ulong> to)
     {
         ulong seconds = Clock.Realtime / Second;
-        return to == 0 || UserMemory.Put(to, seconds) ? (long)seconds : Errno.Fault;
+        return to.TryPutIfAsked(seconds) ? (long)seconds : Errno.Fault;
     }
 
-    public static long Nanosleep(ulong request, ulong remaining) => ClockNanosleep(MonotonicClock, 0, request, remaining);
+    public static long Nanosleep(UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining) => ClockNanosleep(MonotonicClock, 0, request, remaining);
 
-    public static long ClockNanosleep(ulong clock, ulong flags, ulong request, ulong remaining)
+    public static long ClockNanosleep(ulong clock, ulong flags, UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining)
     {
-        if (!UserMemory.Get(request, out TimeSpec _))
+        if (!request.TryGet(out TimeSpec _))
             return Errno.Fault;
         if (!Read(clock, out _) || !ReadTime(request, out ulong time))
             return Errno.Invalid;
@@ -116,7 +114,7 @@ public static unsafe class TimeCalls
             if (result != WaitResult.Interrupted)
                 continue;
             ulong now = Clock.Monotonic;
-            if (!absolute && remaining != 0 && !UserMemory.Put(remaining, SpecOf(deadline > now ? deadline - now : 0)))
+            if (!absolute && !remaining.TryPutIfAsked(SpecOf(deadline > now ? deadline - now : 0)))
                 return Errno.Fault;
             return Errno.Interrupted;
         }
@@ -168,34 +166,34 @@ public static unsafe class TimeCalls
 
     public static long Alarm(ulong seconds) => (long)((SetAlarm(Scheduler.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
 
-    private struct IntervalTimer
+    public struct IntervalTimer
     {
         public TimeSpec Interval, Value;
     }
 
-    public static long Getitimer(ulong which, ulong to)
+    public static long Getitimer(ulong which, UserPointer<IntervalTimer> to)
     {
         Process* process = Scheduler.Current;
         if (which != 0)
-            return which <= 2 ? UserMemory.Put<IntervalTimer>(to, default) ? 0 : Errno.Fault : Errno.Invalid;
+            return which <= 2 ? to.TryPut(default) ? 0 : Errno.Fault : Errno.Invalid;
         ulong now = Clock.Monotonic;
         IntervalTimer timer = default;
         timer.Interval = ValueOf(process->AlarmInterval);
         timer.Value = ValueOf(process->Alarm.Armed ? Math.Max(process->Alarm.Deadline, now + 1000) - now : 0);
-        return UserMemory.Put(to, timer) ? 0 : Errno.Fault;
+        return to.TryPut(timer) ? 0 : Errno.Fault;
     }
 
     /// <summary>ITIMER_REAL only.</summary>
-    public static long Setitimer(ulong which, ulong from, ulong old)
+    public static long Setitimer(ulong which, UserPointer<IntervalTimer> from, UserPointer<IntervalTimer> old)
     {
         if (which != 0)
             return Errno.Invalid;
         IntervalTimer timer = default;
-        if (from != 0 && !UserMemory.Get(from, out timer))
+        if (!from.IsNull && !from.TryGet(out timer))
             return Errno.Fault;
         if (timer.Value.Seconds < 0 || timer.Interval.Seconds < 0 || (ulong)timer.Value.Nanoseconds >= 1_000_000 || (ulong)timer.Interval.Nanoseconds >= 1_000_000)
             return Errno.Invalid;
-        if (old != 0)
+        if (!old.IsNull)
         {
             long result = Getitimer(0, old);
             if (result < 0)
@@ -212,7 +210,7 @@ public static unsafe class TimeCalls
 
     private const ulong ClockTick = Second / 100;
 
-    public static long Times(ulong to)
+    public static long Times(UserPointer<ProcessTimes> to)
     {
         Process* process = Scheduler.Current;
         var times = new ProcessTimes
@@ -220,11 +218,11 @@ public static unsafe class TimeCalls
             User = process->UserTime / ClockTick, Kernel = process->KernelTime / ClockTick,
             ChildrenUser = process->ChildrenUserTime / ClockTick, ChildrenKernel = process->ChildrenKernelTime / ClockTick,
         };
-        return to == 0 || UserMemory.Put(to, times) ? (long)(Clock.Monotonic / ClockTick) : Errno.Fault;
+        return to.TryPutIfAsked(times) ? (long)(Clock.Monotonic / ClockTick) : Errno.Fault;
     }
 
     /// <summary>struct tms.</summary>
-    private struct ProcessTimes
+    public struct ProcessTimes
     {
         public ulong User, Kernel, ChildrenUser, ChildrenKernel;
     }
@@ -248,7 +246,7 @@ public static unsafe class TimeCalls
         }
     }
 
-    public static long Getrusage(ulong who, ulong to)
+    public static long Getrusage(ulong who, UserPointer<Usage> to)
     {
         Process* process = Scheduler.Current;
         Usage usage;
@@ -264,6 +262,6 @@ public static unsafe class TimeCalls
             default:
                 return Errno.Invalid;
         }
-        return UserMemory.Put(to, usage) ? 0 : Errno.Fault;
+        return to.TryPut(usage) ? 0 : Errno.Fault;
     }
 }

@@ -5,7 +5,8 @@ namespace Guestos;
 /// <summary>System calls that wait for children. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
 public static unsafe class WaitCalls
 {
-    private const ulong NoHang = 1, Untraced = 2, Exited = 4, Continued = 8, NoWait = 0x1000000;
+    private const uint NoHang = 1, Untraced = 2, Exited = 4, Continued = 8, NoWait = 0x1000000,
+        ThreadsOfKinds = 0xe0000000;    // __WNOTHREAD, __WALL, __WCLONE: there are no threads
 
     /// <summary>What waiting has found.</summary>
     private struct Found
@@ -18,7 +19,7 @@ public static unsafe class WaitCalls
 
     /// <param name="which">wait4's first argument: above 0 an id, 0 the caller's group, −1 any, below a group.</param>
     /// <returns>1 found, 0 nothing yet (WNOHANG), or -errno.</returns>
-    private static long WaitFor(int which, ulong options, out Found found)
+    private static long WaitFor(int which, CallFlags options, bool exited, out Found found)
     {
         Process* self = Scheduler.Current;
         found = default;
@@ -33,17 +34,17 @@ public static unsafe class WaitCalls
                 any = true;
                 found.Id = child->Id;
                 found.UserId = child->UserId;
-                if (child->State == ProcessState.Zombie && (options & Exited) != 0)
+                if (child->State == ProcessState.Zombie && exited)
                 {
-                    Reap(self, child, ref found, (options & NoWait) == 0);
+                    Reap(self, child, ref found, !options.Has(NoWait));
                     return 1;
                 }
-                bool stopped = child->StopStatus != 0 && child->StopStatus != 0xffff && (options & Untraced) != 0;
-                bool continued = child->StopStatus == 0xffff && (options & Continued) != 0;
+                bool stopped = child->StopStatus != 0 && child->StopStatus != 0xffff && options.Has(Untraced);
+                bool continued = child->StopStatus == 0xffff && options.Has(Continued);
                 if (stopped || continued)
                 {
                     found.Status = child->StopStatus;
-                    if ((options & NoWait) == 0)
+                    if (!options.Has(NoWait))
                         child->StopStatus = 0;
                     return 1;
                 }
@@ -51,7 +52,7 @@ public static unsafe class WaitCalls
             found = default;
             if (!any)
                 return Errno.NoChild;
-            if ((options & NoHang) != 0)
+            if (options.Has(NoHang))
                 return 0;
             if (Scheduler.Sleep(&self->ChildChanged, ulong.MaxValue) == WaitResult.Interrupted)
                 return Errno.Interrupted;
@@ -75,24 +76,27 @@ public static unsafe class WaitCalls
         ProcessTable.Free(child);
     }
 
-    private static bool PutUsage(ulong to, in Found found) =>
-        to == 0 || UserMemory.Put(to, new TimeCalls.Usage(found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, 0));
+    private static bool PutUsage(UserPointer<TimeCalls.Usage> to, in Found found) =>
+        to.TryPutIfAsked(new TimeCalls.Usage(found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, 0));
 
-    public static long Wait4(ulong which, ulong status, ulong options, ulong usage)
+    public static long Wait4(ulong which, UserPointer<int> status, ulong options, UserPointer<TimeCalls.Usage> usage)
     {
-        if ((options & ~(NoHang | Untraced | Continued | 0xe0000000UL)) != 0 || (int)which == int.MinValue)
-            return (int)which == int.MinValue ? Errno.NoProcess : Errno.Invalid;
-        long result = WaitFor((int)which, options & (NoHang | Untraced | Continued) | Exited, out Found found);
+        if ((int)which == int.MinValue)
+            return Errno.NoProcess;
+        if (!CallFlags.TryMake(options, NoHang | Untraced | Continued | ThreadsOfKinds, out CallFlags how))
+            return Errno.Invalid;
+        long result = WaitFor((int)which, how, exited: true, out Found found);
         if (result <= 0)
             return result;
-        if (status != 0 && !UserMemory.Put(status, found.Status) || !PutUsage(usage, found))
+        if (!status.TryPutIfAsked(found.Status) || !PutUsage(usage, found))
             return Errno.Fault;
         return found.Id;
     }
 
-    public static long Waitid(ulong kind, ulong id, ulong information, ulong options, ulong usage)
+    public static long Waitid(ulong kind, ulong id, UserPointer<byte> information, ulong options, UserPointer<TimeCalls.Usage> usage)
     {
-        if ((options & ~(NoHang | Untraced | Exited | Continued | NoWait | 0xe0000000UL)) != 0 || (options & (Untraced | Exited | Continued)) == 0)
+        if (!CallFlags.TryMake(options, NoHang | Untraced | Exited | Continued | NoWait | ThreadsOfKinds, out CallFlags how)
+            || !how.Has(Untraced | Exited | Continued))
             return Errno.Invalid;
         int which;
         switch (kind)
@@ -109,10 +113,10 @@ public static unsafe class WaitCalls
             default:
                 return Errno.Invalid;
         }
-        long result = WaitFor(which, options, out Found found);
+        long result = WaitFor(which, how, how.Has(Exited), out Found found);
         if (result < 0)
             return result;
-        if (information != 0)
+        if (!information.IsNull)
         {
             // siginfo_t: si_signo, si_errno, si_code, then si_pid, si_uid, si_status.
             int* words = stackalloc int[32];
@@ -128,7 +132,7 @@ public static unsafe class WaitCalls
                 words[5] = (int)found.UserId;
                 words[6] = status == 0xffff ? Signal.Continue.Number : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
             }
-            if (!UserMemory.PutBytes(information, new ReadOnlySpan<byte>(words, 128)))
+            if (!information.TryPutAll(new ReadOnlySpan<byte>(words, 128)))
                 return Errno.Fault;
         }
         return result == 0 || PutUsage(usage, found) ? 0 : Errno.Fault;

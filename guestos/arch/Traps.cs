@@ -106,7 +106,7 @@ internal static unsafe class Traps
         ulong address = frame->FaultAddress;
         Process* process = Scheduler.Current;
         FaultResult result = FaultResult.NoArea;
-        if (process != null && process->Space != null && address < UserMemory.End)
+        if (process != null && process->Space != null && address < AddressSpace.End)
         {
             Access access = (frame->ErrorCode & ErrorFetch) != 0 ? Access.Execute : (frame->ErrorCode & ErrorWrite) != 0 ? Access.Write : Access.Read;
             process->Faults++;

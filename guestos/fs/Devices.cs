@@ -72,14 +72,14 @@ public static unsafe class Devices
             return 0;
         while (to.Count > 0)
         {
-            ulong step = to.Fillable(Math.Min(to.Count, 4096));
-            if (step == 0)
+            Span<byte> into = to.Fill(4096);
+            if (into.IsEmpty)
                 return to.Count < total ? (long)(total - to.Count) : Errno.Fault;
             if (0x100u + file->Minor is Random or UnpredictableRandom)
-                Randomness.Fill(new Span<byte>(to.Address, (int)step));
+                Randomness.Fill(into);
             else
-                Memory.Clear(to.Address, step);
-            to.Advance(step);
+                into.Clear();
+            to.Advance((ulong)into.Length);
             Scheduler.Breathe();
             if (Signals.Pending)
                 break;
@@ -94,10 +94,9 @@ public static unsafe class Devices
             return Errno.NoSpace;
         if (0x100u + file->Minor == KernelLog)
         {
-            ulong length = Math.Min(from.Count, 1024);
-            if (!from.Take(length))
+            if (!from.TryTake(Math.Min(from.Count, 1024), out ReadOnlySpan<byte> text))
                 return Errno.Fault;
-            Guestos.Console.Write(new ReadOnlySpan<byte>(from.Address, (int)length));
+            Guestos.Console.Write(text);
         }
 
         return (long)from.Count;

@@ -160,7 +160,7 @@ public static unsafe class EpollSets
     /// Reports up to <paramref name="most"/> noted entries that are ready, to user memory: how many, or EFAULT when the first could not be told.
     /// Whoever was not reached stays first in the list.
     /// </summary>
-    public static long Collect(File* epoll, ulong events, int most)
+    public static long Collect(File* epoll, UserPointer<EpollEvent> events, int most)
     {
         EpollSet* set = Of(epoll);
         long count = 0;
@@ -175,7 +175,7 @@ public static unsafe class EpollSets
             }
 
             var told = new EpollEvent { Events = ready, Data = entry->Data };
-            if (!UserMemory.Put(events + (ulong)(count * EpollEvent.Length), told))
+            if (!events.At((ulong)count).TryPut(told))
                 return count > 0 ? count : Errno.Fault;
             count++;
             Unlist(entry);

@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 
 namespace Guestos;
 
@@ -45,10 +46,10 @@ public static unsafe class EventCounter
                 return Errno.Interrupted;
         }
 
-        if (!to.Fill(8))
+        if (!to.TryFill(8, out Span<byte> into))
             return Errno.Fault;
         ulong value = counter->Semaphore ? 1 : counter->Value;
-        *(ulong*)to.Address = value;
+        BinaryPrimitives.WriteUInt64LittleEndian(into, value);
         counter->Value -= value;
         Readiness.Changed(&counter->Queue, PollEvents.Out);
         return 8;
@@ -59,9 +60,9 @@ public static unsafe class EventCounter
         var counter = (Counter*)file->Object;
         if (from.Count < 8)
             return Errno.Invalid;
-        if (!from.Take(8))
+        if (!from.TryTake(8, out ReadOnlySpan<byte> bytes))
             return Errno.Fault;
-        ulong value = *(ulong*)from.Address;
+        ulong value = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
         if (value == ulong.MaxValue)
             return Errno.Invalid;
         while (value > Highest - counter->Value)

@@ -31,13 +31,13 @@ public static unsafe class FileContent
         {
             ulong inPage = offset & PageSize - 1;
             ulong step = Math.Min(left - done, PageSize - inPage);
-            step = to.Fillable(step);
-            if (step == 0)
+            Span<byte> into = to.Fill(step);
+            if (into.IsEmpty)
                 return done > 0 ? (long)done : Errno.Fault;
-            CopyOut(inode, offset, to.Address, step);
-            to.Advance(step);
-            offset += step;
-            done += step;
+            CopyOut(inode, offset, into);
+            to.Advance((ulong)into.Length);
+            offset += (ulong)into.Length;
+            done += (ulong)into.Length;
         }
 
         return (long)done;
@@ -58,8 +58,8 @@ public static unsafe class FileContent
 
             ulong inPage = offset & PageSize - 1;
             ulong step = Math.Min(from.Count, PageSize - inPage);
-            step = from.Takeable(step);
-            if (step == 0)
+            ReadOnlySpan<byte> bytes = from.Take(step);
+            if (bytes.IsEmpty)
             {
                 error = Errno.Fault;
                 break;
@@ -72,10 +72,11 @@ public static unsafe class FileContent
                 break;
             }
 
-            Memory.Copy(page + inPage, from.Address, step);
-            from.Advance(step);
-            offset += step;
-            done += step;
+            // SAFETY: the step does not pass the page's end.
+            bytes.CopyTo(new Span<byte>(page + inPage, bytes.Length));
+            from.Advance((ulong)bytes.Length);
+            offset += (ulong)bytes.Length;
+            done += (ulong)bytes.Length;
             if (offset > inode->Size)
                 inode->Size = offset;
         }
@@ -204,20 +205,20 @@ public static unsafe class FileContent
         return page;
     }
 
-    // SAFETY: the range lies in one page and inside the file; the destination was made present by the caller.
-    private static void CopyOut(Inode* inode, ulong offset, byte* to, ulong count)
+    // SAFETY: the range lies in one page and inside the file.
+    private static void CopyOut(Inode* inode, ulong offset, Span<byte> to)
     {
         byte* page = WrittenPage(inode, offset / PageSize);
         if (page != null)
         {
-            Memory.Copy(to, page + (offset & PageSize - 1), count);
+            new ReadOnlySpan<byte>(page + (offset & PageSize - 1), to.Length).CopyTo(to);
             return;
         }
 
-        ulong fromImage = offset < inode->ImageLength ? Math.Min(count, inode->ImageLength - offset) : 0;
+        int fromImage = offset < inode->ImageLength ? (int)Math.Min((ulong)to.Length, inode->ImageLength - offset) : 0;
         if (fromImage > 0)
-            Memory.Copy(to, inode->Image + offset, fromImage);
-        Memory.Clear(to + fromImage, count - fromImage);
+            new ReadOnlySpan<byte>(inode->Image + offset, fromImage).CopyTo(to);
+        to.Slice(fromImage).Clear();
     }
 
     /// <summary>From a page on, those behind the end of the file too (FALLOC_FL_KEEP_SIZE).</summary>

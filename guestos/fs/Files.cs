@@ -174,7 +174,7 @@ public static unsafe class Files
         ulong limit = ResourceLimits.Of(Scheduler.Current, Resource.FileSize);
         if (offset >= limit && from.Count > 0)
             return ResourceLimits.FileTooLarge();
-        from.Count = System.Math.Min(from.Count, limit - Math.Min(limit, offset));
+        from.Limit(limit - Math.Min(limit, offset));
         long count = FileContent.Write(file->Inode, offset, ref from);
         if (count > 0)
         {
@@ -224,19 +224,17 @@ public static unsafe class Files
         switch (request)
         {
             case SetNonBlocking:
-                if (!UserMemory.Readable(argument, 4))
+                if (!((UserPointer<int>)argument).TryGet(out int on))
                     return Errno.Fault;
-                if (*(int*)argument != 0)
+                if (on != 0)
                     file->Flags |= OpenFlags.NonBlocking;
                 else
                     file->Flags &= ~OpenFlags.NonBlocking;
                 return 0;
             case BytesReadable when file->Kind is FileKind.Pipe or FileKind.Regular:
-                if (!UserMemory.Writable(argument, 4))
-                    return Errno.Fault;
-                *(int*)argument = (int)(file->Kind == FileKind.Pipe ? PipeFile.Available(file)
-                    : file->Inode->Size > file->Position ? Math.Min(file->Inode->Size - file->Position, int.MaxValue) : 0);
-                return 0;
+                ulong available = file->Kind == FileKind.Pipe ? PipeFile.Available(file)
+                    : file->Inode->Size > file->Position ? Math.Min(file->Inode->Size - file->Position, int.MaxValue) : 0;
+                return ((UserPointer<int>)argument).TryPut((int)available) ? 0 : Errno.Fault;
         }
 
         return file->Kind switch

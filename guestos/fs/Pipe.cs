@@ -39,11 +39,12 @@ public unsafe struct Pipe
             ulong inPage = _written % PageSize;
             ulong step = Math.Min(count - done, PageSize - inPage);
             int index = (int)(_written / PageSize % PageCount);
-            if (!from.Take(step))
+            if (!from.TryTake(step, out ReadOnlySpan<byte> bytes))
                 return done > 0 ? (long)done : Errno.Fault;
             if (_pages[index] == 0 && (_pages[index] = Frames.Allocate()) == 0)
                 return done > 0 ? (long)done : Errno.NoMemory;
-            Memory.Copy(DirectMap.At(_pages[index]) + inPage, from.Address, step);
+            // SAFETY: the step does not pass the page's end.
+            bytes.CopyTo(new Span<byte>(DirectMap.At(_pages[index]) + inPage, bytes.Length));
             from.Advance(step);
             _written += step;
             done += step;
@@ -62,9 +63,10 @@ public unsafe struct Pipe
             ulong inPage = _read % PageSize;
             ulong step = Math.Min(count - done, PageSize - inPage);
             int index = (int)(_read / PageSize % PageCount);
-            if (!to.Fill(step))
+            if (!to.TryFill(step, out Span<byte> into))
                 return done > 0 ? (long)done : Errno.Fault;
-            Memory.Copy(to.Address, DirectMap.At(_pages[index]) + inPage, step);
+            // SAFETY: the step does not pass the page's end.
+            new ReadOnlySpan<byte>(DirectMap.At(_pages[index]) + inPage, into.Length).CopyTo(into);
             to.Advance(step);
             _read += step;
             done += step;

@@ -32,9 +32,8 @@ public static unsafe class ProcText
     public static long Write(File* file, ref Transfer from)
     {
         int length = (int)Math.Min(from.Count, 256);
-        if (!from.Take((ulong)length))
+        if (!from.TryTake((ulong)length, out ReadOnlySpan<byte> value))
             return Errno.Fault;
-        var value = new ReadOnlySpan<byte>(from.Address, length);
         if (length > 0 && value[length - 1] == '\n')
             value = value.Slice(0, length - 1);
         switch ((ProcNode)file->Inode->ProcNode)

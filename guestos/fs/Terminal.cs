@@ -22,6 +22,19 @@ public static unsafe class Terminal
         public ushort Rows, Columns, Width, Height;
     }
 
+    /// <summary>struct serial_struct of x86-64 (include/uapi/linux/serial.h); what is not named is 0.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct SerialPort
+    {
+        /// <summary>PORT_16550A.</summary>
+        public const int Uart16550A = 4;
+
+        public int Type, Line;
+        public uint Port;
+        public int Interrupt;
+        private fixed byte _rest[56];
+    }
+
     private static LineDiscipline s_line;
     private static WaitQueue s_queue;
     private static WindowSize s_window;
@@ -119,11 +132,11 @@ public static unsafe class Terminal
         while (to.Count > 0 && Line->Waiting > 0)
         {
             int step = (int)Math.Min(to.Count, Piece);
-            if (!to.Fill((ulong)step))
+            if (!to.TryFill((ulong)step, out Span<byte> into))
                 return done > 0 ? (long)done : Errno.Fault;
             int lineLeft = Line->Available;
             int count = Line->Read(piece, step);
-            Memory.Copy(to.Address, piece, (ulong)count);
+            new ReadOnlySpan<byte>(piece, count).CopyTo(into);
             to.Advance((ulong)count);
             done += (ulong)count;
             bool canonical = (Line->Termios.Local & Termios.Canonical) != 0;
@@ -157,12 +170,12 @@ public static unsafe class Terminal
             }
 
             ulong step = Math.Min(from.Count, Piece);
-            if (!from.Take(step))
+            if (!from.TryTake(step, out ReadOnlySpan<byte> bytes))
                 return written > 0 ? (long)written : Errno.Fault;
             TerminalOutput output = default;
-            for (ulong i = 0; i < step; i++)
+            for (int i = 0; i < bytes.Length; i++)
             {
-                Line->Write(from.Address[i], ref output);
+                Line->Write(bytes[i], ref output);
                 if (output.Length < TerminalOutput.Capacity - 8)
                     continue;
                 Uart.Write(new ReadOnlySpan<byte>(output.Bytes, output.Length));
@@ -220,21 +233,18 @@ public static unsafe class Terminal
         switch (request)
         {
             case Get:
-                if (!UserMemory.Writable(argument, Termios.Length))
-                    return Errno.Fault;
-                *(Termios*)argument = Line->Termios;
-                return 0;
+                return Give(argument, Line->Termios);
             case Set:
             case SetWait:
             case SetFlush:
-                if (!UserMemory.Readable(argument, Termios.Length))
+                if (!((UserPointer<Termios>)argument).TryGet(out Termios termios))
                     return Errno.Fault;
                 long error = CheckForeground(Signal.TerminalOutput);
                 if (error < 0)
                     return error;
                 if (request == SetFlush)
                     Line->FlushInput();
-                Line->Change(*(Termios*)argument);
+                Line->Change(termios);
                 Readiness.Changed(Queue, PollEvents.All);
                 return 0;
             case SendBreak:
@@ -267,41 +277,30 @@ public static unsafe class Terminal
             case GetSession:
                 return BelongsToCurrent ? Give(argument, Session) : Errno.NotTerminal;
             case SetGroup:
-                if (!UserMemory.Readable(argument, 4))
+                if (!((UserPointer<int>)argument).TryGet(out int group))
                     return Errno.Fault;
                 if (!BelongsToCurrent)
                     return Errno.NotTerminal;
                 error = CheckForeground(Signal.TerminalOutput);
                 if (error < 0)
                     return error;
-                int group = *(int*)argument;
                 if (group <= 0)
                     return Errno.Invalid;
                 if (!GroupIsInSession(group, Session))
                     return Errno.NotPermitted;
                 ForegroundGroup = group;
                 return 0;
-            case GetSerial:     // struct serial_struct, 72 bytes: by its line programs find /dev/ttyS0
-                if (!UserMemory.Writable(argument, 72))
-                    return Errno.Fault;
-                Memory.Clear((byte*)argument, 72);
-                *(int*)argument = 4;    // PORT_16550A
-                *(uint*)(argument + 8) = Data;
-                *(int*)(argument + 12) = InterruptLine;
-                return 0;
+            case GetSerial:     // by its line programs find /dev/ttyS0
+                return Give(argument, new SerialPort { Type = SerialPort.Uart16550A, Port = Data, Interrupt = InterruptLine });
             case OutputQueue:
                 return Give(argument, 0);
             case InputQueue:
                 return Give(argument, Line->Available);
             case GetWindow:
-                if (!UserMemory.Writable(argument, 8))
-                    return Errno.Fault;
-                *(WindowSize*)argument = s_window;
-                return 0;
+                return Give(argument, s_window);
             case SetWindow:
-                if (!UserMemory.Readable(argument, 8))
+                if (!((UserPointer<WindowSize>)argument).TryGet(out WindowSize size))
                     return Errno.Fault;
-                WindowSize size = *(WindowSize*)argument;
                 bool changed = size.Rows != s_window.Rows || size.Columns != s_window.Columns;
                 s_window = size;
                 if (changed && ForegroundGroup != 0)
@@ -318,13 +317,7 @@ public static unsafe class Terminal
         ForegroundGroup = process->GroupId;
     }
 
-    private static long Give(ulong address, int value)
-    {
-        if (!UserMemory.Writable(address, 4))
-            return Errno.Fault;
-        *(int*)address = value;
-        return 0;
-    }
+    private static long Give<T>(UserPointer<T> to, in T value) where T : unmanaged => to.TryPut(value) ? 0 : Errno.Fault;
 
     private static bool GroupIsInSession(int group, int session)
     {

@@ -76,13 +76,14 @@ public unsafe struct TextBuffer
         {
             ulong inPage = offset % PageSize;
             ulong step = Math.Min(Math.Min(to.Count, PageSize - inPage), (ulong)Length - offset);
-            step = to.Fillable(step);
-            if (step == 0)
+            Span<byte> into = to.Fill(step);
+            if (into.IsEmpty)
                 return done > 0 ? (long)done : Errno.Fault;
-            Memory.Copy(to.Address, DirectMap.At(_pages[offset / PageSize]) + inPage, step);
-            to.Advance(step);
-            offset += step;
-            done += step;
+            // SAFETY: the step does not pass the page's end.
+            new ReadOnlySpan<byte>(DirectMap.At(_pages[offset / PageSize]) + inPage, into.Length).CopyTo(into);
+            to.Advance((ulong)into.Length);
+            offset += (ulong)into.Length;
+            done += (ulong)into.Length;
         }
 
         return (long)done;

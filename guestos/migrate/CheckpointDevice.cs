@@ -36,7 +36,7 @@ public static unsafe class CheckpointDevice
     {
         public int Socket;
         public uint Length;
-        public ulong Bytes;
+        public UserPointer<byte> Bytes;
     }
 
     /// <summary>0, or -EBUSY, -ENOMEM.</summary>
@@ -68,10 +68,9 @@ public static unsafe class CheckpointDevice
                 ? new(state->Run, state->RunLength)
                 : new(PageCleaner.ContentOf(state, state->Page) + state->PageOffset, CheckpointRecord.PageSize - state->PageOffset);
             int taken = (int)Math.Min((ulong)piece.Length, to.Count);
-            if (!to.Fill((ulong)taken))
+            if (!to.TryFill((ulong)taken, out Span<byte> into))
                 return done > 0 ? (long)done : Errno.Fault;
-            // SAFETY: the range was made writable above and nothing sleeps in between.
-            piece.Slice(0, taken).CopyTo(new Span<byte>(to.Address, taken));
+            piece.Slice(0, taken).CopyTo(into);
             to.Advance((ulong)taken);
             Take(state, taken);
             done += (ulong)taken;
@@ -175,7 +174,7 @@ public static unsafe class CheckpointDevice
                 return Checkpoint.SetOptions(state, (uint)argument);
             case IoctlProgress:
                 bool rounds = state->Phase == CheckpointPhase.Rounds;
-                return UserMemory.Put(argument, new Progress
+                return ((UserPointer<Progress>)argument).TryPut(new Progress
                 {
                     Phase = (ulong)state->Phase, Round = state->Round, PagesInRound = state->PagesInRound, PagesSent = state->PagesSent,
                     WorkingSet = rounds ? state->Dirty.Count : state->Transmit.Count,
@@ -197,7 +196,7 @@ public static unsafe class CheckpointDevice
     // The TCP connection behind a descriptor, or null.
     private static Socket* Connection(int descriptor)
     {
-        File* file = SocketDescriptors.Get(descriptor);
+        File* file = Descriptor.FileOf((uint)descriptor);
         if (file == null || file->Kind != FileKind.Socket)
             return null;
         Socket* socket = SocketFile.Of(file);
@@ -209,16 +208,16 @@ public static unsafe class CheckpointDevice
     /// that nobody's end can come between the two. Does not return when it succeeds: once the destination has them the
     /// machine ends.
     /// </summary>
-    private static long Commit(CheckpointState* state, ulong argument)
+    private static long Commit(CheckpointState* state, UserPointer<CommitRequest> argument)
     {
         if (state->Part != StreamPart.End || state->Phase != CheckpointPhase.Forked)
             return Errno.Invalid;
-        if (!UserMemory.Get(argument, out CommitRequest request))
+        if (!argument.TryGet(out CommitRequest request))
             return Errno.Fault;
         Socket* socket = Connection(request.Socket);
         if (request.Length is 0 or > LongestCommit || socket == null || !state->HasSocket(socket->Handle))
             return Errno.Invalid;
-        File* file = Files.Hold(SocketDescriptors.Get(request.Socket));
+        File* file = Files.Hold(Descriptor.FileOf((uint)request.Socket));
         long result = Commit(state, socket, request);
         Files.Release(file);
         return result;
@@ -226,11 +225,10 @@ public static unsafe class CheckpointDevice
 
     private static long Commit(CheckpointState* state, Socket* socket, in CommitRequest request)
     {
-        byte* words = stackalloc byte[(int)LongestCommit];
-        if (!UserMemory.Readable(request.Bytes, request.Length))
+        Span<byte> room = stackalloc byte[(int)LongestCommit];
+        Span<byte> words = room.Slice(0, (int)request.Length);
+        if (!request.Bytes.TryGetAll(words))
             return Errno.Fault;
-        // SAFETY: made readable above; nothing has slept since.
-        System.Buffer.MemoryCopy((void*)request.Bytes, words, LongestCommit, request.Length);
         int handle = socket->Handle;
         Stack* stack = Network.Stack;
         stack->Cork(handle, false, Clock.Monotonic);
@@ -240,7 +238,7 @@ public static unsafe class CheckpointDevice
             // All of it or nothing: half a record would be worse than none.
             int taken = SocketError.WouldBlock;
             if (stack->SendRoom(handle) >= (int)request.Length)
-                taken = stack->Send(handle, new ReadOnlySpan<byte>(words, (int)request.Length), Clock.Monotonic);
+                taken = stack->Send(handle, words, Clock.Monotonic);
             if (taken > 0)
                 break;
             if (taken is not (0 or SocketError.WouldBlock or SocketError.NoRoom))

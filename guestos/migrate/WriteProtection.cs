@@ -161,7 +161,7 @@ internal static unsafe class WriteProtection
                 state->WalkAddress = 0;
             }
             root = space->Root;
-            end = UserMemory.End;
+            end = AddressSpace.End;
         }
         ulong* table = TableAtOrAbove(root, ref state->WalkAddress, end);
         if (table == null)

@@ -8,7 +8,10 @@ public unsafe partial struct AddressSpace
     /// <summary>Most areas of one address space (vm.max_map_count); memory ends sooner on a small machine.</summary>
     public const int MaximumAreas = 65530;
 
-    public const ulong StackTop = UserMemory.End - 2 * Frames.Size;
+    /// <summary>User addresses are below.</summary>
+    public const ulong End = 1UL << 45;
+
+    public const ulong StackTop = End - 2 * Frames.Size;
 
     /// <summary>However high RLIMIT_STACK is.</summary>
     public const ulong LargestStack = 64 << 20;

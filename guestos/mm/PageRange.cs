@@ -1,7 +1,7 @@
 namespace Guestos;
 
 /// <summary>
-/// Whole pages of user addresses: not empty, inside [0, <see cref="UserMemory.End"/>), never wrapping. Only the functions here make one, so that
+/// Whole pages of user addresses: not empty, inside [0, <see cref="AddressSpace.End"/>), never wrapping. Only the functions here make one, so that
 /// whoever has one need not check it again: page tables and areas are changed by such ranges only.
 /// </summary>
 public readonly struct PageRange
@@ -24,13 +24,13 @@ public readonly struct PageRange
     }
 
     /// <summary>All user addresses.</summary>
-    public static PageRange All => new(0, UserMemory.End);
+    public static PageRange All => new(0, AddressSpace.End);
 
     /// <summary>The length is rounded up to whole pages. False when the start is not one's, and for what is empty, wraps or leaves user space.</summary>
     public static bool TryMake(ulong start, ulong length, out PageRange range)
     {
         range = default;
-        if ((start & InPage) != 0 || length == 0 || start >= UserMemory.End || length > UserMemory.End - start)
+        if ((start & InPage) != 0 || length == 0 || start >= AddressSpace.End || length > AddressSpace.End - start)
             return false;
         range = new PageRange(start, start + ((length + InPage) & ~InPage));
         return true;
@@ -41,7 +41,7 @@ public readonly struct PageRange
     {
         range = default;
         ulong lead = start & InPage;
-        return length <= UserMemory.End && TryMake(start - lead, length + lead, out range);
+        return length <= AddressSpace.End && TryMake(start - lead, length + lead, out range);
     }
 
     /// <summary>The pages of an area.</summary>
@@ -55,8 +55,8 @@ public readonly struct PageRange
     }
 
     /// <summary>The pages below an address that lies on a page border. False: none.</summary>
-    public bool TryBelow(ulong border, out PageRange part) => TryIntersect(new PageRange(0, System.Math.Min(border, UserMemory.End) & ~InPage), out part);
+    public bool TryBelow(ulong border, out PageRange part) => TryIntersect(new PageRange(0, System.Math.Min(border, AddressSpace.End) & ~InPage), out part);
 
     /// <summary>The pages from an address on that lies on a page border. False: none.</summary>
-    public bool TryFrom(ulong border, out PageRange part) => TryIntersect(new PageRange(System.Math.Min(border, UserMemory.End) & ~InPage, UserMemory.End), out part);
+    public bool TryFrom(ulong border, out PageRange part) => TryIntersect(new PageRange(System.Math.Min(border, AddressSpace.End) & ~InPage, AddressSpace.End), out part);
 }

@@ -57,11 +57,24 @@ public static unsafe class PageTable
                 ulong made = AllocateTable();
                 if (made == 0)
                     return null;
-                Set(entry, made | Present | Writable | (address < UserMemory.End ? User : 0) | Accessed);
+                Set(entry, made | Present | Writable | (address < AddressSpace.End ? User : 0) | Accessed);
             }
             table = *entry & AddressMask;
         }
         return (ulong*)DirectMap.At(table) + (address >> 12 & 511);
+    }
+
+    /// <summary>What the lowest-level entry for an address says; 0 where there is none.</summary>
+    public static ulong EntryOf(ulong root, ulong address)
+    {
+        ulong entry = ((ulong*)DirectMap.At(root))[address >> 39 & 511];
+        if ((entry & Present) == 0)
+            return 0;
+        entry = ((ulong*)DirectMap.At(entry & AddressMask))[address >> 30 & 511];
+        if ((entry & Present) == 0)
+            return 0;
+        entry = ((ulong*)DirectMap.At(entry & AddressMask))[address >> 21 & 511];
+        return (entry & Present) == 0 ? 0 : ((ulong*)DirectMap.At(entry & AddressMask))[address >> 12 & 511];
     }
 
     /// <summary>
@@ -95,7 +108,7 @@ public static unsafe class PageTable
     public static void Destroy(ulong root)
     {
         ulong* top = (ulong*)DirectMap.At(root);
-        for (int slot = 0; slot < (int)(UserMemory.End >> 39); slot++)
+        for (int slot = 0; slot < (int)(AddressSpace.End >> 39); slot++)
             if ((top[slot] & Present) != 0)
                 DestroyLevel(top[slot] & AddressMask, 2);
         Frames.Release(root);

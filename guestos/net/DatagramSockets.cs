@@ -70,10 +70,8 @@ internal static unsafe class DatagramSockets
         int part = (int)Math.Min(to.Count, (ulong)(length - skip));
         if (part == 0)
             return 0;
-        if (!to.Fill((ulong)part))
+        if (!to.TryFill((ulong)part, out Span<byte> into))
             return Errno.Fault;
-        // SAFETY: Fill made the range writable, and nothing sleeps before it is written.
-        var into = new Span<byte>(to.Address, part);
         int header = socket->Kind == SocketKind.RawEcho ? HeaderLength : 0, done = 0;
         if (skip < header)
         {
@@ -109,9 +107,9 @@ internal static unsafe class DatagramSockets
             const int identifier = 4;   // RFC 792: type, code, checksum, identifier, sequence number
             if (from.Count < 8)
                 return Errno.Invalid;
-            if (!from.Take(8))
+            if (!from.TryTake(8, out ReadOnlySpan<byte> message))
                 return Errno.Fault;
-            socket->LocalPort = BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(from.Address + identifier, 2));
+            socket->LocalPort = BinaryPrimitives.ReadUInt16BigEndian(message.Slice(identifier));
         }
 
         long result = Open(socket);
@@ -126,10 +124,9 @@ internal static unsafe class DatagramSockets
             return Errno.DestinationRequired;
         if (!socket->Broadcast && Network.Stack->IsBroadcast(address))
             return Errno.Access;
-        if (!from.Take(from.Count))
+        if (!from.TryTake(from.Count, out ReadOnlySpan<byte> datagram))
             return Errno.Fault;
-        // SAFETY: Take made the range readable.
-        int sent = Network.Stack->SendTo(socket->Handle, new ReadOnlySpan<byte>(from.Address, (int)from.Count), address, port, Clock.Monotonic);
+        int sent = Network.Stack->SendTo(socket->Handle, datagram, address, port, Clock.Monotonic);
         return Sockets.ErrnoOf(sent);
     }
 

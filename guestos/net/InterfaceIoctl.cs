@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 
 namespace Guestos;
 
@@ -20,11 +21,16 @@ internal static unsafe class InterfaceIoctl
         if (request is not (GetFlags or GetAddress or GetDestination or GetBroadcast or GetMask or GetMetric or GetMtu or GetHardwareAddress or GetIndex
             or GetQueueLength or GetMap))
             return Errno.NotTerminal;
-        if (!UserMemory.Writable(argument, RequestLength))
+        UserPointer<byte> at = argument;
+        Span<byte> whole = stackalloc byte[RequestLength];
+        if (!at.TryGetAll(whole))
             return Errno.Fault;
-        // SAFETY: 40 bytes were made writable; the name is in the first 16, the answer goes behind it.
-        var name = new ReadOnlySpan<byte>((byte*)argument, NameLength);
-        byte* answer = (byte*)argument + NameLength;
+        long result = Answer(request, whole.Slice(0, NameLength), whole.Slice(NameLength));
+        return result < 0 ? result : at.TryPutAll(whole) ? 0 : Errno.Fault;
+    }
+
+    private static long Answer(uint request, ReadOnlySpan<byte> name, Span<byte> answer)
+    {
         bool local = name.StartsWith("lo\0"u8);
         if (!local && !name.StartsWith("eth0\0"u8))
             return Errno.NoSuchDevice;
@@ -33,26 +39,26 @@ internal static unsafe class InterfaceIoctl
         switch (request)
         {
             case GetFlags:
-                *(ushort*)answer = (ushort)(local ? 0x49 : 0x1043); // UP, RUNNING, and LOOPBACK or BROADCAST, MULTICAST
+                BinaryPrimitives.WriteUInt16LittleEndian(answer, (ushort)(local ? 0x49 : 0x1043)); // UP, RUNNING, and LOOPBACK or BROADCAST, MULTICAST
                 return 0;
             case GetMtu:
-                *(int*)answer = local ? 65536 : 1500;
+                BinaryPrimitives.WriteInt32LittleEndian(answer, local ? 65536 : 1500);
                 return 0;
             case GetIndex:
-                *(int*)answer = local ? 1 : 2;
+                BinaryPrimitives.WriteInt32LittleEndian(answer, local ? 1 : 2);
                 return 0;
             case GetMetric:
-                *(int*)answer = 0;
+                BinaryPrimitives.WriteInt32LittleEndian(answer, 0);
                 return 0;
             case GetQueueLength:
-                *(int*)answer = 1000;
+                BinaryPrimitives.WriteInt32LittleEndian(answer, 1000);
                 return 0;
             case GetMap:
-                Memory.Clear(answer, RequestLength - NameLength);
+                answer.Clear();
                 return 0;
             case GetHardwareAddress:
-                Memory.Clear(answer, NameLength);
-                *(ushort*)answer = (ushort)(local ? 772 : 1); // ARPHRD_LOOPBACK, ARPHRD_ETHER
+                answer.Slice(0, SocketAddress.Size).Clear();
+                BinaryPrimitives.WriteUInt16LittleEndian(answer, (ushort)(local ? 772 : 1)); // ARPHRD_LOOPBACK, ARPHRD_ETHER
                 ulong hardware = !local && Network.Device != null ? Network.Device->HardwareAddress : 0;
                 for (int i = 0; i < 6; i++)
                     answer[2 + i] = (byte)(hardware >> (40 - 8 * i));
@@ -71,28 +77,31 @@ internal static unsafe class InterfaceIoctl
         }
     }
 
-    /// <summary>struct ifconf: an int of room, padding, the address of an array of struct ifreq.</summary>
-    private static long List(ulong argument)
+    /// <summary>struct ifconf.</summary>
+    private struct InterfaceList
     {
-        if (!UserMemory.Writable(argument, 16))
+        public int Length, Padding;
+        public UserPointer<byte> Requests;
+    }
+
+    private static long List(UserPointer<InterfaceList> argument)
+    {
+        if (!argument.TryGet(out InterfaceList list))
             return Errno.Fault;
-        int room = *(int*)argument;
-        ulong list = *(ulong*)(argument + 8);
         int count = Network.Address != 0 ? 2 : 1;
-        if (list != 0)
-            count = Math.Min(count, Math.Max(room, 0) / RequestLength);
-        if (list != 0 && !UserMemory.Writable(list, (ulong)(count * RequestLength)))
-            return Errno.Fault;
-        for (int i = 0; i < count && list != 0; i++)
+        if (!list.Requests.IsNull)
+            count = Math.Min(count, Math.Max(list.Length, 0) / RequestLength);
+        Span<byte> requests = stackalloc byte[2 * RequestLength];
+        requests.Clear();
+        for (int i = 0; i < count; i++)
         {
-            // SAFETY: made writable above.
-            byte* at = (byte*)list + i * RequestLength;
-            Memory.Clear(at, RequestLength);
-            (i == 0 ? "lo"u8 : "eth0"u8).CopyTo(new Span<byte>(at, NameLength));
-            SocketAddress.Write(at + NameLength, i == 0 ? Loopback : Network.Address, 0);
+            Span<byte> request = requests.Slice(i * RequestLength, RequestLength);
+            (i == 0 ? "lo"u8 : "eth0"u8).CopyTo(request);
+            SocketAddress.Write(request.Slice(NameLength), i == 0 ? Loopback : Network.Address, 0);
         }
 
-        *(int*)argument = count * RequestLength;
-        return 0;
+        list.Length = count * RequestLength;
+        bool told = list.Requests.IsNull || list.Requests.TryPutAll(requests.Slice(0, list.Length));
+        return told && argument.TryPut(list) ? 0 : Errno.Fault;
     }
 }

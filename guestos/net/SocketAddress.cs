@@ -1,60 +1,64 @@
+using System;
+using System.Buffers.Binary;
+
 namespace Guestos;
 
 /// <summary>struct sockaddr_in (ip(7)): family, port and address in network order, 16 bytes.</summary>
-internal static unsafe class SocketAddress
+internal static class SocketAddress
 {
     public const int Size = 16;
     public const ushort Inet = 2;
 
     /// <summary>0, or -EFAULT, -EINVAL, -EAFNOSUPPORT.</summary>
-    public static long Read(ulong from, ulong length, out uint address, out ushort port)
+    public static long Read(UserPointer<byte> from, ulong length, out uint address, out ushort port)
     {
         address = 0;
         port = 0;
         if (length < Size)
             return Errno.Invalid;
-        if (!UserMemory.Readable(from, Size))
+        Span<byte> at = stackalloc byte[Size];
+        if (!from.TryGetAll(at))
             return Errno.Fault;
-        // SAFETY: made readable above.
-        byte* at = (byte*)from;
-        ushort family = *(ushort*)at;
+        ushort family = BinaryPrimitives.ReadUInt16LittleEndian(at);
         if (family != Inet && family != 0)
             return Errno.AddressFamilyNotSupported;
-        port = (ushort)(at[2] << 8 | at[3]);
-        address = (uint)(at[4] << 24 | at[5] << 16 | at[6] << 8 | at[7]);
+        port = BinaryPrimitives.ReadUInt16BigEndian(at.Slice(2));
+        address = BinaryPrimitives.ReadUInt32BigEndian(at.Slice(4));
         return 0;
     }
 
-    /// <summary>SAFETY: the caller made 16 bytes writable.</summary>
-    public static void Write(byte* to, uint address, ushort port)
+    /// <param name="to">At least <see cref="Size"/> bytes.</param>
+    public static void Write(Span<byte> to, uint address, ushort port)
     {
-        *(ulong*)to = 0;
-        *(ulong*)(to + 8) = 0;
-        *(ushort*)to = Inet;
-        to[2] = (byte)(port >> 8);
-        to[3] = (byte)port;
-        to[4] = (byte)(address >> 24);
-        to[5] = (byte)(address >> 16);
-        to[6] = (byte)(address >> 8);
-        to[7] = (byte)address;
+        to.Slice(0, Size).Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(to, Inet);
+        BinaryPrimitives.WriteUInt16BigEndian(to.Slice(2), port);
+        BinaryPrimitives.WriteUInt32BigEndian(to.Slice(4), address);
     }
 
-    /// <summary>An answer by value-result length (getsockname and relatives): cut to what fits, the true length told.</summary>
-    public static long Answer(ulong to, ulong lengthAt, uint address, ushort port)
+    /// <summary>
+    /// An answer by value-result length (getsockname and relatives): cut to what fits, the true length told. 0, or -EFAULT, -EINVAL.
+    /// </summary>
+    public static long Answer(UserPointer<byte> to, UserPointer<int> lengthAt, uint address, ushort port)
     {
-        if (to == 0 || lengthAt == 0)
+        if (to.IsNull || lengthAt.IsNull)
             return 0;
-        if (!UserMemory.Writable(lengthAt, 4))
+        if (!lengthAt.TryGet(out int length))
             return Errno.Fault;
-        // SAFETY: made writable above, and below for the copy.
-        uint room = *(uint*)lengthAt;
-        uint count = room < Size ? room : Size;
-        if (!UserMemory.Writable(to, count))
-            return Errno.Fault;
-        byte* whole = stackalloc byte[Size];
+        long result = Answer(to, ref length, address, port);
+        return result < 0 ? result : lengthAt.TryPut(length) ? 0 : Errno.Fault;
+    }
+
+    /// <param name="length">What there is room for, then the true length.</param>
+    public static long Answer(UserPointer<byte> to, ref int length, uint address, ushort port)
+    {
+        if (length < 0)
+            return Errno.Invalid;
+        Span<byte> whole = stackalloc byte[Size];
         Write(whole, address, port);
-        System.Buffer.MemoryCopy(whole, (void*)to, count, count);
-        *(uint*)lengthAt = Size;
+        if (!to.TryPutAll(whole.Slice(0, Math.Min(length, Size))))
+            return Errno.Fault;
+        length = Size;
         return 0;
     }
 }

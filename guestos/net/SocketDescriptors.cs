@@ -3,9 +3,6 @@ namespace Guestos;
 /// <summary>Descriptors that are sockets: the meeting point of the file table and the sockets.</summary>
 internal static unsafe class SocketDescriptors
 {
-    /// <summary>The open file of a descriptor of the current process, or null. Whoever sleeps on it holds it first.</summary>
-    public static File* Get(int descriptor) => FileTable.Get(Scheduler.Current->Files, (uint)descriptor);
-
     /// <summary>Makes a descriptor for a socket: its number, or -EMFILE, -ENFILE (the socket is then still the caller's).</summary>
     public static long Install(Socket* socket, uint flags, bool closeOnExec)
     {
@@ -18,7 +15,4 @@ internal static unsafe class SocketDescriptors
             Files.Forget(file);
         return descriptor;
     }
-
-    /// <summary>Gives up a reference to an open file.</summary>
-    public static void Release(File* file) => Files.Release(file);
 }

@@ -34,8 +34,6 @@ public static unsafe class SocketFile
         Socket* socket = Of(file);
         if (request != BytesReadable)
             return InterfaceIoctl.Call(request, argument);
-        if (!UserMemory.Writable(argument, 4))
-            return Errno.Fault;
         int count = 0;
         if (socket->Handle >= 0 && socket->Kind == SocketKind.Stream)
         {
@@ -44,9 +42,7 @@ public static unsafe class SocketFile
         }
         else if (socket->Handle >= 0)
             count = System.Math.Max(0, Network.Stack->NextDatagramLength(socket->Handle));
-        // SAFETY: made writable above.
-        *(int*)argument = count;
-        return 0;
+        return ((UserPointer<int>)argument).TryPut(count) ? 0 : Errno.Fault;
     }
 
     /// <summary>The last reference is gone.</summary>

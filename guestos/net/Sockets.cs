@@ -229,11 +229,9 @@ internal static unsafe class Sockets
             to.Advance(length);
             return (long)length;
         }
-        length = to.Fillable(length);
-        if (length == 0)
+        Span<byte> into = to.Fill(length);
+        if (into.IsEmpty)
             return Errno.Fault;
-        // SAFETY: Fillable made the range writable, and nothing sleeps before it is written.
-        var into = new Span<byte>(to.Address, (int)length);
         int got = peek ? Network.Stack->CopyReceived(socket->Handle, skip, into) : Network.Stack->Receive(socket->Handle, into, Clock.Monotonic);
         if (got < 0)
             return ErrnoOf(got);
@@ -251,12 +249,10 @@ internal static unsafe class Sockets
         long sent = 0;
         while (from.Count > 0)
         {
-            ulong length = from.Takeable(Math.Min(from.Count, RingPool.Size));
-            if (length == 0)
+            ReadOnlySpan<byte> bytes = from.Take(RingPool.Size);
+            if (bytes.IsEmpty)
                 return sent > 0 ? sent : Errno.Fault;
-            // SAFETY: Takeable made the range readable, and the stack copies it before anything sleeps.
-            int taken = Network.Stack->Send(
-                socket->Handle, new ReadOnlySpan<byte>(from.Address, (int)length), Clock.Monotonic, more || length < from.Count);
+            int taken = Network.Stack->Send(socket->Handle, bytes, Clock.Monotonic, more || (ulong)bytes.Length < from.Count);
             if (taken > 0)
             {
                 from.Advance((ulong)taken);

@@ -35,30 +35,49 @@ internal unsafe struct ArgumentBlock
     }
 
     /// <summary>Appends the strings of a null-terminated array; null is an empty one. 0, E2BIG, EFAULT.</summary>
-    public long Add(byte** strings, bool fromKernel, bool isEnvironment)
+    public long Add(UserPointer<UserString> strings, bool isEnvironment)
     {
-        for (int i = 0; strings != null; i++)
+        for (ulong i = 0; !strings.IsNull; i++)
         {
             if (i == MaximumStrings)
                 return Errno.ArgumentsTooLong;
-            ulong text;
-            if (fromKernel)
-                text = (ulong)strings[i];
-            else if (!UserMemory.Get((ulong)(strings + i), out text))
+            if (!strings.At(i).TryGet(out UserString text))
                 return Errno.Fault;
-            if (text == 0)
+            if (text.IsNull)
                 break;
-            long length = fromKernel ? CopyFromKernel((byte*)text) : UserMemory.CopyString(text, Base + Length, Capacity - Length);
-            if (length < 0)
-                return length == Errno.NameTooLong ? Errno.ArgumentsTooLong : length;
-            Length += (int)length + 1;
-            if (isEnvironment)
-                EnvironmentCount++;
-            else
-                ArgumentCount++;
+            long error = Take(text.CopyTo(Base + Length, Capacity - Length), isEnvironment);
+            if (error < 0)
+                return error;
         }
         if (!isEnvironment)
             ArgumentBytes = Length;
+        return 0;
+    }
+
+    /// <summary>The same out of kernel memory.</summary>
+    public long AddFromKernel(byte** strings, bool isEnvironment)
+    {
+        for (; strings != null && *strings != null; strings++)
+        {
+            long error = Take(CopyFromKernel(*strings), isEnvironment);
+            if (error < 0)
+                return error;
+        }
+        if (!isEnvironment)
+            ArgumentBytes = Length;
+        return 0;
+    }
+
+    /// <summary>A string has been copied behind the others: its length, or why it was not.</summary>
+    private long Take(long length, bool isEnvironment)
+    {
+        if (length < 0)
+            return length == Errno.NameTooLong ? Errno.ArgumentsTooLong : length;
+        Length += (int)length + 1;
+        if (isEnvironment)
+            EnvironmentCount++;
+        else
+            ArgumentCount++;
         return 0;
     }
 

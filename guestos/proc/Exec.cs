@@ -48,18 +48,32 @@ public static unsafe class Exec
     private const int MaximumScriptDepth = 4;
 
     /// <param name="path">Kernel memory, zero-terminated; scratch for at least <see cref="Vfs.PathCapacity"/> bytes.</param>
-    /// <param name="arguments">Null-terminated pointers, in kernel memory if <paramref name="fromKernel"/>, else in user memory.</param>
     /// <returns>0: the registers are the new program's. Or -errno: nothing has changed.</returns>
-    public static long Run(byte* path, byte** arguments, byte** environment, bool fromKernel)
+    public static long Run(byte* path, UserPointer<UserString> arguments, UserPointer<UserString> environment)
     {
         ArgumentBlock block = default;
         if (!block.Begin())
             return Errno.NoMemory;
-        long result = block.Add(arguments, fromKernel, isEnvironment: false);
+        long result = block.Add(arguments, isEnvironment: false);
         if (result == 0 && block.ArgumentCount == 0)
             result = block.AddText(path);       // Linux too makes an empty argv[0] up
         if (result == 0)
-            result = block.Add(environment, fromKernel, isEnvironment: true);
+            result = block.Add(environment, isEnvironment: true);
+        if (result == 0)
+            result = Find(path, ref block);
+        block.Free();
+        return result;
+    }
+
+    /// <summary>The same for the first process, whose arguments and environment are null-terminated arrays in kernel memory.</summary>
+    public static long Run(byte* path, byte** arguments, byte** environment)
+    {
+        ArgumentBlock block = default;
+        if (!block.Begin())
+            return Errno.NoMemory;
+        long result = block.AddFromKernel(arguments, isEnvironment: false);
+        if (result == 0)
+            result = block.AddFromKernel(environment, isEnvironment: true);
         if (result == 0)
             result = Find(path, ref block);
         block.Free();
@@ -138,8 +152,8 @@ public static unsafe class Exec
         AddressSpace* old = process->Space;
         process->Space = space;
         process->FsBase = process->GsBase = default;
-        process->ClearThreadId = 0;
-        process->RobustList = 0;
+        process->ClearThreadId = default;
+        process->RobustList = default;
         Scheduler.LoadSpace(process);
         AddressSpace.Release(old);
         Processes.ReleaseVforkParent(process);
@@ -205,7 +219,7 @@ public static unsafe class Exec
             if (result < 0)
                 return result;
         }
-        return image.End != 0 && image.Entry < UserMemory.End ? 0 : Errno.NotExecutable;
+        return image.End != 0 && image.Entry < AddressSpace.End ? 0 : Errno.NotExecutable;
     }
 
     private static long Map(AddressSpace* space, Inode* file, ElfProgramHeader* segment, in ElfHeader header, ulong bias, ref LoadedImage image)
@@ -277,24 +291,24 @@ public static unsafe class Exec
         ulong random = platform - 16;
         int words = 1 + block.ArgumentCount + 1 + block.EnvironmentCount + 1 + 2 * 20;
         ulong at = (random - (ulong)words * 8) & ~15UL;
-        if (!UserMemory.Writable(at, AddressSpace.StackTop - at))
+        if (!UserRange.TryMake(at, AddressSpace.StackTop - at, out UserRange range) || !range.TryBegin(Access.Write, out byte* bottom))
             return 0;
-        // SAFETY: the whole range was made writable just now.
-        Unsafe.CopyBlock((void*)fileName, path, (uint)pathLength);
-        Unsafe.CopyBlock((void*)strings, block.Base, (uint)block.Length);
-        "x86_64\0"u8.CopyTo(new Span<byte>((void*)platform, 8));
-        Randomness.Fill(new Span<byte>((void*)random, 16));
+        // SAFETY: the whole range was made writable just now; all that follows lies in it.
+        Unsafe.CopyBlock(bottom + (fileName - at), path, (uint)pathLength);
+        Unsafe.CopyBlock(bottom + (strings - at), block.Base, (uint)block.Length);
+        "x86_64\0"u8.CopyTo(new Span<byte>(bottom + (platform - at), 8));
+        Randomness.Fill(new Span<byte>(bottom + (random - at), 16));
         space->ArgumentsStart = strings;
         space->ArgumentsEnd = space->EnvironmentStart = strings + (ulong)block.ArgumentBytes;
         space->EnvironmentEnd = strings + (ulong)block.Length;
-        ulong* word = (ulong*)at;
+        ulong* word = (ulong*)bottom;
         *word++ = (ulong)block.ArgumentCount;
-        ulong text = strings;
+        byte* text = block.Base;
         for (int i = 0; i < block.ArgumentCount; i++)
-            *word++ = NextString(ref text);
+            *word++ = strings + NextString(block.Base, ref text);
         *word++ = 0;
         for (int i = 0; i < block.EnvironmentCount; i++)
-            *word++ = NextString(ref text);
+            *word++ = strings + NextString(block.Base, ref text);
         *word++ = 0;
         Process* process = Scheduler.Current;
         uint* leaf = stackalloc uint[4];
@@ -328,10 +342,11 @@ public static unsafe class Exec
         *word++ = value;
     }
 
-    private static ulong NextString(ref ulong text)
+    /// <summary>How far behind the first string the next one begins; passes over it.</summary>
+    private static ulong NextString(byte* first, ref byte* text)
     {
-        ulong start = text;
-        while (*(byte*)text != 0)
+        ulong start = (ulong)(text - first);
+        while (*text != 0)
             text++;
         text++;
         return start;

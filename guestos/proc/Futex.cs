@@ -16,12 +16,13 @@ public unsafe readonly struct FutexKey
     }
 
     /// <summary>False, EFAULT, for memory that cannot be read.</summary>
-    public static bool TryMake(AddressSpace* space, ulong address, bool isPrivate, out FutexKey key)
+    public static bool TryMake(AddressSpace* space, UserPointer<uint> word, bool isPrivate, out FutexKey key)
     {
+        ulong address = word.Address;
         key = new FutexKey(space, address);
         if (isPrivate)
-            return PageRange.TryMakeAround(address, 4, out _);
-        if (!UserMemory.Readable(address, 4))
+            return UserRange.TryMake(address, 4, out _);
+        if (!word.TryGet(out _))
             return false;
         Area* area = AddressSpace.AreaAtOrAbove(space, address);
         if (area->Shared)
@@ -40,19 +41,19 @@ public static unsafe class Futex
     private const ulong WaitOperation = 0, WakeOperation = 1, Requeue = 3, CompareRequeue = 4, WakeWith = 5, WaitBitset = 9, WakeBitset = 10;
     private const ulong CommandMask = 0x7f, Private = 0x80, RealtimeClock = 0x100;
 
-    public static long Call(ulong address, ulong operation, ulong value, ulong timeout, ulong second, ulong third)
+    public static long Call(UserPointer<uint> word, ulong operation, ulong value, ulong timeout, UserPointer<uint> second, ulong third)
     {
-        if ((address & 3) != 0)
+        if ((word.Address & 3) != 0)
             return Errno.Invalid;
         Process* process = Scheduler.Current;
         bool isPrivate = (operation & Private) != 0;
-        if (!FutexKey.TryMake(process->Space, address, isPrivate, out FutexKey key))
+        if (!FutexKey.TryMake(process->Space, word, isPrivate, out FutexKey key))
             return Errno.Fault;
         switch (operation & CommandMask)
         {
             case WaitOperation:
             case WaitBitset:
-                return Wait(process, address, key, (uint)value, timeout, operation, (operation & CommandMask) == WaitBitset ? (uint)third : uint.MaxValue);
+                return Wait(process, word, key, (uint)value, timeout, operation, (operation & CommandMask) == WaitBitset ? (uint)third : uint.MaxValue);
             case WakeOperation:
                 return Wake(key, (int)value, uint.MaxValue);
             case WakeBitset:
@@ -61,12 +62,12 @@ public static unsafe class Futex
             case CompareRequeue:
                 if ((operation & CommandMask) == CompareRequeue)
                 {
-                    if (!UserMemory.Get(address, out uint word))
+                    if (!word.TryGet(out uint seen))
                         return Errno.Fault;
-                    if (word != (uint)third)
+                    if (seen != (uint)third)
                         return Errno.TryAgain;
                 }
-                if ((second & 3) != 0 || (int)value < 0 || (int)timeout < 0)
+                if ((second.Address & 3) != 0 || (int)value < 0 || (int)timeout < 0)
                     return Errno.Invalid;
                 return FutexKey.TryMake(process->Space, second, isPrivate, out FutexKey target) ? Move(key, (int)value, target, (int)timeout) : Errno.Fault;
             default:
@@ -74,14 +75,15 @@ public static unsafe class Futex
         }
     }
 
-    private static long Wait(Process* process, ulong address, FutexKey key, uint expected, ulong timeout, ulong operation, uint bits)
+    private static long Wait(Process* process, UserPointer<uint> word, FutexKey key, uint expected, UserPointer<TimeCalls.TimeSpec> timeout,
+        ulong operation, uint bits)
     {
         if (bits == 0)
             return Errno.Invalid;
         ulong deadline = ulong.MaxValue;
-        if (timeout != 0)
+        if (!timeout.IsNull)
         {
-            if (!UserMemory.Readable(timeout, 16))
+            if (!timeout.TryGet(out _))
                 return Errno.Fault;
             if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
                 return Errno.Invalid;
@@ -89,9 +91,9 @@ public static unsafe class Futex
             deadline = !absolute ? Scheduler.DeadlineAfter(nanoseconds)
                 : (operation & RealtimeClock) != 0 ? TimeCalls.MonotonicOf(nanoseconds) : nanoseconds;
         }
-        if (!UserMemory.Get(address, out uint word))
+        if (!word.TryGet(out uint seen))
             return Errno.Fault;
-        if (word != expected)
+        if (seen != expected)
             return Errno.TryAgain;
         process->FutexKey = key;
         process->FutexBits = bits;
@@ -104,10 +106,10 @@ public static unsafe class Futex
     }
 
     /// <summary>Wakes who waits on a word of the current process's memory, which is writable.</summary>
-    internal static void WakeWord(AddressSpace* space, ulong address, int count)
+    internal static void WakeWord(AddressSpace* space, UserPointer<uint> word, int count)
     {
         for (int kind = 0; kind < 2; kind++)
-            if (FutexKey.TryMake(space, address, kind == 0, out FutexKey key))
+            if (FutexKey.TryMake(space, word, kind == 0, out FutexKey key))
                 Wake(key, count, uint.MaxValue);
     }
 
@@ -146,14 +148,14 @@ public static unsafe class Futex
     private const int MostLocks = 2048;
 
     /// <summary>struct robust_list_head.</summary>
-    private struct RobustHead
+    public struct RobustHead
     {
         public ulong Next;
         public long Offset;
         public ulong Pending;
     }
 
-    public static long SetRobustList(ulong head, ulong length)
+    public static long SetRobustList(UserPointer<RobustHead> head, ulong length)
     {
         if (length != (ulong)sizeof(RobustHead))
             return Errno.Invalid;
@@ -164,13 +166,13 @@ public static unsafe class Futex
     /// <summary>Marks the locks that the current process, which ends, still holds, and wakes one waiter of each.</summary>
     internal static void FreeRobustLocks(Process* process)
     {
-        ulong list = process->RobustList;
-        if (list == 0 || !UserMemory.Get(list, out RobustHead head))
+        ulong list = process->RobustList.Address;
+        if (list == 0 || !process->RobustList.TryGet(out RobustHead head))
             return;
         ulong entry = head.Next;
         for (int i = 0; i < MostLocks && (entry & ~1UL) != list; i++)
         {
-            if (!UserMemory.Get(entry & ~1UL, out ulong next))
+            if (!((UserPointer<ulong>)(entry & ~1UL)).TryGet(out ulong next))
                 break;
             if (entry != head.Pending)
                 FreeLock(process, (entry & ~1UL) + (ulong)head.Offset);
@@ -180,12 +182,12 @@ public static unsafe class Futex
             FreeLock(process, (head.Pending & ~1UL) + (ulong)head.Offset);
     }
 
-    private static void FreeLock(Process* process, ulong address)
+    private static void FreeLock(Process* process, UserPointer<uint> word)
     {
-        if ((address & 3) != 0 || !UserMemory.Get(address, out uint word) || (word & OwnerMask) != (uint)process->Id
-            || !UserMemory.Put(address, word & Waiters | OwnerDied))
+        if ((word.Address & 3) != 0 || !word.TryGet(out uint held) || (held & OwnerMask) != (uint)process->Id
+            || !word.TryPut(held & Waiters | OwnerDied))
             return;
-        if ((word & Waiters) != 0)
-            WakeWord(process->Space, address, 1);
+        if ((held & Waiters) != 0)
+            WakeWord(process->Space, word, 1);
     }
 }

@@ -68,8 +68,8 @@ public unsafe struct Process
     /// <summary>SCHED_OTHER, SCHED_BATCH or SCHED_IDLE.</summary>
     public byte Policy;
 
-    /// <summary>set_robust_list(2): a user address; 0 for none.</summary>
-    public ulong RobustList;
+    /// <summary>set_robust_list(2); null for none.</summary>
+    public UserPointer<Futex.RobustHead> RobustList;
 
     /// <summary>The last path component of the program, zero-terminated (PR_SET_NAME).</summary>
     public fixed byte Name[NameLength];
@@ -167,7 +167,7 @@ public unsafe struct Process
     public ulong AlarmInterval;
 
     /// <summary>Cleared and woken at exit (set_tid_address, CLONE_CHILD_CLEARTID).</summary>
-    public ulong ClearThreadId;
+    public UserPointer<uint> ClearThreadId;
 
     /// <summary>The word that this process sleeps on in futex.</summary>
     public FutexKey FutexKey;

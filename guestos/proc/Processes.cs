@@ -11,7 +11,7 @@ public static unsafe class Processes
 
     /// <summary>fork, vfork and clone of processes. Returns the child's id or -errno.</summary>
     /// <param name="stack">The child's stack pointer; 0 for the parent's.</param>
-    public static long Clone(ulong flags, ulong stack, ulong parentId, ulong childId, ulong tls)
+    public static long Clone(ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls)
     {
         if ((flags & CloneThread) != 0 || (flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
             return Errno.Invalid;
@@ -38,11 +38,11 @@ public static unsafe class Processes
             child->FsBase = threadBase;
         PrepareFirstSwitch(child);
         if ((flags & CloneParentSetId) != 0)
-            UserMemory.Put(parentId, child->Id);
+            parentId.TryPut((uint)child->Id);
         if ((flags & CloneChildClearId) != 0)
             child->ClearThreadId = childId;
         if ((flags & CloneChildSetId) != 0)
-            PutInSpace(child->Space, childId, child->Id);
+            PutInSpace(child->Space, childId, (uint)child->Id);
         int id = child->Id;
         bool vfork = (flags & CloneVfork) != 0;
         child->SharesParentSpace = vfork;
@@ -139,12 +139,14 @@ public static unsafe class Processes
     }
 
     /// <summary>Stores a number in an address space that is not loaded, or shared with the one that is.</summary>
-    private static void PutInSpace(AddressSpace* space, ulong address, int value)
+    private static void PutInSpace(AddressSpace* space, UserPointer<uint> word, uint value)
     {
-        if ((address & 3) != 0 || address >= UserMemory.End || AddressSpace.Resolve(space, address, Access.Write) != FaultResult.Resolved)
+        ulong address = word.Address;
+        if ((address & 3) != 0 || address >= AddressSpace.End || AddressSpace.Resolve(space, address, Access.Write) != FaultResult.Resolved)
             return;
+        // SAFETY: an aligned word lies in one page, and that is there now.
         ulong* entry = PageTable.Find(space->Root, address, false);
-        *(int*)DirectMap.At((*entry & PageTable.AddressMask) + (address & (Frames.Size - 1))) = value;
+        *(uint*)DirectMap.At((*entry & PageTable.AddressMask) + (address & (Frames.Size - 1))) = value;
     }
 
     /// <summary>The memory is the parent's own again: execve and exit of a vfork child.</summary>
@@ -174,7 +176,7 @@ public static unsafe class Processes
         process->Exiting = true;
         process->ExitStatus = status;
         Futex.FreeRobustLocks(process);
-        if (process->ClearThreadId != 0 && process->Space->References > 1 && UserMemory.Put(process->ClearThreadId, 0))
+        if (!process->ClearThreadId.IsNull && process->Space->References > 1 && process->ClearThreadId.TryPut(0))
             Futex.WakeWord(process->Space, process->ClearThreadId, 1);
         Timers.Cancel(&process->Alarm);
         FileTable* files = process->Files;
@@ -310,7 +312,7 @@ public static unsafe class Processes
         Scheduler.Current = process;
         Scheduler.LoadSpace(process);
         Vfs.OpenConsole(process->Files);
-        long result = Exec.Run(path, arguments, environment, fromKernel: true);
+        long result = Exec.Run(path, arguments, environment);
         Scheduler.Current = null;
         if (result < 0)
             return result;

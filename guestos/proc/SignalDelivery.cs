@@ -138,7 +138,7 @@ public static unsafe partial class Signals
         user->Context.OldMask = process->RestoreMask ? process->SavedMask : process->BlockedSignals;
         user->Mask = user->Context.OldMask;
         Unsafe.CopyBlock(user->Information, information, 128);
-        if (!UserMemory.PutBytes(floats, new System.ReadOnlySpan<byte>(frame->Fx, 512)) || !UserMemory.Put(at, made))
+        if (!((UserPointer<byte>)floats).TryPutAll(new System.ReadOnlySpan<byte>(frame->Fx, 512)) || !((UserPointer<SignalFrame>)at).TryPut(made))
             return false;
 
         process->RestoreMask = false;
@@ -202,8 +202,8 @@ public static unsafe partial class Signals
     /// <summary>rt_sigreturn: the registers that the handler's frame holds, as far as user mode may set them. False: a bad frame.</summary>
     internal static bool Return(Process* process, TrapFrame* frame)
     {
-        ulong at = frame->Rsp - 8;
-        if (!UserMemory.Get(at, out SignalFrame saved))
+        UserPointer<SignalFrame> at = frame->Rsp - 8;
+        if (!at.TryGet(out SignalFrame saved))
             return false;
         SignalFrame* user = &saved;
         SignalContext context = user->Context;
@@ -213,7 +213,7 @@ public static unsafe partial class Signals
         {
             // FXRSTOR faults on reserved bits of MXCSR: those missing in the mask that FXSAVE left (SDM vol. 1 §11.6.6).
             uint valid = *(uint*)(frame->Fx + 28);
-            if (!UserMemory.GetBytes(context.FloatState, new System.Span<byte>(frame->Fx, 512)))
+            if (!((UserPointer<byte>)context.FloatState).TryGetAll(new System.Span<byte>(frame->Fx, 512)))
                 return false;
             *(uint*)(frame->Fx + 24) &= valid != 0 ? valid : 0xffbf;
         }

@@ -149,8 +149,8 @@ public sealed unsafe class ContentTests
         Guest.Put("/f", new string('x', 10_000));
         ulong descriptor = (ulong)Guest.Open("/f");
         ulong buffer = (Guest.Room(20_000) + 4095) & ~4095ul;
-        UserMemory.BadStart = buffer + 8192;
-        UserMemory.BadEnd = buffer + 12288;
+        UserRange.BadStart = buffer + 8192;
+        UserRange.BadEnd = buffer + 12288;
         Assert.Equal(8192, FileCalls.Read(descriptor, buffer, 10_000));
         Assert.Equal(Errno.Fault, FileCalls.Read(descriptor, buffer + 8192, 10));
         Guest.Stop();

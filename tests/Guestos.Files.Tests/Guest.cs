@@ -17,7 +17,7 @@ internal static unsafe class Guest
     {
         Stop();
         Frames.Free = Frames.Total = 8192;
-        UserMemory.BadStart = UserMemory.BadEnd = 0;
+        UserRange.BadStart = UserRange.BadEnd = 0;
         Scheduler.WhileAsleep.Clear();
         Signals.Sent.Clear();
         System.Machine.Uart.Written.Clear();

@@ -95,46 +95,16 @@ namespace Guestos
         public static ulong PhysicalOf(void* pointer) => (ulong)pointer;
     }
 
-    public static unsafe class UserMemory
+    /// <summary>What is in user memory: everything but what a test says.</summary>
+    public readonly unsafe partial struct UserRange
     {
         /// <summary>Addresses from here to <see cref="BadEnd"/> are not mapped; nor is the first page.</summary>
         public static ulong BadStart, BadEnd;
 
-        public static bool Readable(ulong address, ulong length) =>
-            length == 0 || address >= 4096 && address + length >= address && (address >= BadEnd || address + length <= BadStart);
-
-        public static bool Writable(ulong address, ulong length) => Readable(address, length);
-
-        public static bool Put<T>(ulong address, T value) where T : unmanaged
-        {
-            if (!Writable(address, (ulong)sizeof(T)))
-                return false;
-            *(T*)address = value;
-            return true;
-        }
-
-        public static bool Get<T>(ulong address, out T value) where T : unmanaged
-        {
-            value = default;
-            if (!Readable(address, (ulong)sizeof(T)))
-                return false;
-            value = *(T*)address;
-            return true;
-        }
-
-        public static long CopyString(ulong address, byte* to, int capacity)
-        {
-            for (int i = 0; i < capacity; i++)
-            {
-                if (!Readable(address + (ulong)i, 1))
-                    return Errno.Fault;
-                if ((to[i] = ((byte*)address)[i]) == 0)
-                    return i;
-            }
-
-            return Errno.NameTooLong;
-        }
+        private static bool MakePresent(ulong from, ulong to, Access access) => from >= 4096 && (from >= BadEnd || to <= BadStart);
     }
+
+    public enum Access { Read, Write, Execute }
 
     public static class Clock
     {
@@ -182,6 +152,7 @@ namespace Guestos
 
     public unsafe struct AddressSpace
     {
+        public const ulong End = 1UL << 47;
         public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd, ResidentPages;
         public Inode* Executable;
         public Area* FirstArea;
@@ -297,7 +268,7 @@ namespace Guestos
 
     public static unsafe class SocketCalls
     {
-        public static long Vectored(File* file, ulong vectors, ulong count, bool write) => Errno.BadDescriptor;
+        public static long Vectored(File* file, UserPointer<UserVector> vectors, ulong count, bool write) => Errno.BadDescriptor;
     }
 
     public static unsafe class SocketFile

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -552,6 +555,73 @@ static void messages(void)
     close(there);
 }
 
+/* What registers hold beyond what a call takes: descriptors and flags are 32 bits, unknown flags are refused, addresses end somewhere. */
+static void registers(void)
+{
+    const unsigned long above = 1ul << 32;
+    int ends[2], extra;
+    char byte = 0;
+    struct stat status;
+    struct sockaddr_in name;
+    void *kernel = (void *)0xffffc00000400000;
+    answer("pipe2, more bits", syscall(SYS_pipe2, ends, above | O_NONBLOCK));
+    answer("pipe2, unknown flag", syscall(SYS_pipe2, ends, 0x10));
+    answer("read, more bits", syscall(SYS_read, above | ends[0], &byte, 1));
+    answer("dup, more bits", (extra = syscall(SYS_dup, above | ends[0])) > 0);
+    answer("fcntl, more bits", syscall(SYS_fcntl, above | extra, F_SETFD, FD_CLOEXEC));
+    answer("fcntl asked", fcntl(extra, F_GETFD));
+    answer("close, more bits", syscall(SYS_close, above | extra));
+    answer("close again", close(extra));
+    answer("dup2 to itself, more bits", syscall(SYS_dup2, above | ends[0], ends[0]) == ends[0]);
+    answer("dup3 to itself, more bits", syscall(SYS_dup3, above | ends[0], ends[0], 0));
+    answer("close_range, more bits", syscall(SYS_close_range, above | 1000, above | 1001, above));
+    answer("write, kernel address", syscall(SYS_write, ends[1], kernel, 1));
+    answer("write, wrapping", syscall(SYS_write, ends[1], &byte, -1ul));
+    answer("write, to no address", syscall(SYS_write, ends[1], NULL, 0));
+    answer("read, kernel address", syscall(SYS_read, ends[0], kernel, 1));
+    answer("read from the wrong end", syscall(SYS_read, ends[1], kernel, 1));
+    answer("write to the wrong end", syscall(SYS_write, ends[0], kernel, 1));
+    answer("pread, negative", syscall(SYS_pread64, ends[0], &byte, 1, -1l));
+    answer("fstatat, unknown flag", syscall(SYS_newfstatat, AT_FDCWD, "/", &status, 1));
+    answer("fstatat, more bits", syscall(SYS_newfstatat, above | (unsigned)AT_FDCWD, "/", &status, above));
+    answer("fstatat, descriptor", syscall(SYS_newfstatat, ends[0], "", &status, AT_EMPTY_PATH));
+    answer("fstatat, no path", syscall(SYS_newfstatat, 99, "", &status, AT_EMPTY_PATH));
+    answer("fchownat, unknown flag", syscall(SYS_fchownat, AT_FDCWD, "/", -1, -1, 0x200));
+    answer("utimensat, unknown flag", syscall(SYS_utimensat, AT_FDCWD, "/", NULL, 0x200));
+    answer("faccessat2, unknown flag", syscall(SYS_faccessat2, AT_FDCWD, "/", R_OK, 0x400));
+    answer("unlinkat, unknown flag", syscall(SYS_unlinkat, AT_FDCWD, "/none", 1));
+    answer("renameat2, both flags", syscall(SYS_renameat2, AT_FDCWD, "/none", AT_FDCWD, "/none", 3));
+    answer("eventfd2, unknown flag", syscall(SYS_eventfd2, 0, 2));
+    answer("epoll_create1, unknown flag", syscall(SYS_epoll_create1, 1));
+    answer("getrandom, unknown flag", syscall(SYS_getrandom, &byte, 1, 8));
+    answer("getrandom, two sources", syscall(SYS_getrandom, &byte, 1, 6));
+    answer("getrandom, more bits", syscall(SYS_getrandom, &byte, 1, above));
+    answer("splice, unknown flag", syscall(SYS_splice, ends[0], NULL, ends[1], NULL, 1, 16));
+    answer("wait4, unknown option", syscall(SYS_wait4, -1, NULL, 16, NULL));
+    answer("wait4, more bits", syscall(SYS_wait4, -1, NULL, above, NULL));
+    answer("waitid, nothing asked", syscall(SYS_waitid, P_ALL, 0, NULL, WNOHANG, NULL));
+    int s = socket(AF_INET, SOCK_STREAM, 0), length = -1;
+    answer("socket, unknown flag", socket(AF_INET, SOCK_STREAM | 0x100, 0));
+    answer("accept4, unknown flag", syscall(SYS_accept4, s, NULL, NULL, 1));
+    answer("getsockname, negative length", getsockname(s, (struct sockaddr *)&name, (socklen_t *)&length));
+    answer("getsockname, more bits", (length = sizeof name, syscall(SYS_getsockname, above | s, &name, &length)));
+    answer("recvfrom, kernel address", syscall(SYS_recvfrom, s, kernel, 1, MSG_DONTWAIT, NULL, NULL));
+    struct iovec bad = { &byte, -1ul };
+    struct msghdr message = { .msg_iov = &bad, .msg_iovlen = 1 };
+    answer("sendmsg, negative length", sendmsg(s, &message, 0));
+    answer("writev, negative length", writev(ends[1], &bad, 1));
+    bad = (struct iovec){ kernel, 1 };
+    answer("writev, kernel address", writev(ends[1], &bad, 1));
+    struct pollfd one = { .fd = ends[0], .events = POLLIN };
+    answer("poll, nobody at no address", syscall(SYS_poll, kernel, 0, 0));
+    answer("poll, more bits", syscall(SYS_poll, &one, above | 1, 0));
+    answer("flock, more bits", syscall(SYS_flock, s, above | LOCK_UN));
+    answer("mmap, more bits", syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE, above | ends[0], 0));
+    close(s);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 4096);
@@ -568,6 +638,7 @@ int main(int argc, char **argv)
     signals();
     times_and_waiting();
     messages();
+    registers();
     printf("all answers given\n");
     return 0;
 }

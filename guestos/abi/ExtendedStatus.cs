@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>struct statx (include/uapi/linux/stat.h): 256 bytes, of which stat(2) knows these.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct ExtendedStatus
+{
+    /// <summary>STATX_BASIC_STATS.</summary>
+    private const uint BasicStatistics = 0x7ff;
+
+    public uint Mask, BlockSize;
+    public ulong Attributes;
+    public uint Links, UserId, GroupId;
+    public ushort Mode;
+    private ushort _pad;
+    public ulong Number;
+    public long Size, Blocks;
+    public ulong AttributesMask;
+    public Time Access, Birth, Change, Modify;
+    public uint DeviceNumberMajor, DeviceNumberMinor, DeviceMajor, DeviceMinor;
+    private fixed ulong _unused[14];
+
+    public struct Time
+    {
+        public ulong Seconds;
+        public uint Nanoseconds;
+        private uint _pad;
+    }
+
+    public ExtendedStatus(in FileStatus status)
+    {
+        this = default;
+        Mask = BasicStatistics;
+        BlockSize = (uint)status.BlockSize;
+        Links = (uint)status.Links;
+        UserId = status.UserId;
+        GroupId = status.GroupId;
+        Mode = (ushort)status.Mode;
+        Number = status.Number;
+        Size = status.Size;
+        Blocks = status.Blocks;
+        Access = new Time { Seconds = status.AccessSeconds, Nanoseconds = (uint)status.AccessNanoseconds };
+        Change = new Time { Seconds = status.ChangeSeconds, Nanoseconds = (uint)status.ChangeNanoseconds };
+        Modify = new Time { Seconds = status.ModifySeconds, Nanoseconds = (uint)status.ModifyNanoseconds };
+        DeviceNumberMajor = (uint)(status.DeviceNumber >> 8);
+        DeviceNumberMinor = (uint)status.DeviceNumber & 0xff;
+        DeviceMinor = (uint)status.Device;
+    }
+}

@@ -1,0 +1,40 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Guestos;
+
+/// <summary>struct statfs (include/uapi/asm-generic/statfs.h): 120 bytes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct FileSystemStatus
+{
+    private const ulong MemoryMagic = 0x01021994, ProcMagic = 0x9fa0, PipeMagic = 0x50495045;
+
+    public ulong Type;
+    public ulong BlockSize;
+    public ulong Blocks, FreeBlocks, AvailableBlocks;
+    public ulong Inodes, FreeInodes;
+    private ulong _id;
+    public ulong LongestName;
+    public ulong FragmentSize;
+    public ulong Flags;
+    private fixed ulong _unused[4];
+
+    /// <summary>Null: of pipes, sockets and the like.</summary>
+    public FileSystemStatus(Inode* inode)
+    {
+        this = default;
+        BlockSize = FragmentSize = 4096;
+        LongestName = Directories.LongestName;
+        Type = inode == null || inode->FileSystem == FileSystem.Anonymous ? PipeMagic
+            : inode->FileSystem == FileSystem.Proc ? ProcMagic : MemoryMagic;
+        if (Type != MemoryMagic)
+            return;
+        ref Volume volume = ref Volumes.Of(inode->Volume);
+        Blocks = volume.MostPages != 0 ? volume.MostPages : Frames.Total;
+        FreeBlocks = AvailableBlocks = volume.Room;
+        ulong left = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
+        Inodes = volume.MostInodes != 0 ? volume.MostInodes : Vfs.InodeCapacity;
+        FreeInodes = volume.MostInodes != 0 ? Math.Min(volume.MostInodes - volume.Inodes, left) : left;
+        Flags = Mounts.IsReadOnly(inode->Volume) ? 1UL : 0;
+    }
+}

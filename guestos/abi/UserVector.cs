@@ -1,0 +1,18 @@
+namespace Guestos;
+
+/// <summary>struct iovec, as it lies in user memory.</summary>
+public struct UserVector
+{
+    public ulong Address, Length;
+
+    /// <summary>The bytes that a vector means. 0, or -EFAULT, -EINVAL.</summary>
+    public static long Get(UserPointer<UserVector> at, out UserRange range)
+    {
+        range = default;
+        if (!at.TryGet(out UserVector vector))
+            return Errno.Fault;
+        if ((long)vector.Length < 0)
+            return Errno.Invalid;
+        return UserRange.TryMake(vector.Address, vector.Length, out range) ? 0 : Errno.Fault;
+    }
+}

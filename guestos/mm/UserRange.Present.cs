@@ -1,0 +1,22 @@
+namespace Guestos;
+
+public readonly unsafe partial struct UserRange
+{
+    private static bool MakePresent(ulong from, ulong to, Access access)
+    {
+        const ulong reachable = PageTable.Present | PageTable.User;
+        AddressSpace* space = Scheduler.Current->Space;
+        for (ulong page = from & ~(ulong)(Frames.Size - 1); page < to; page += Frames.Size)
+        {
+            ulong entry = PageTable.EntryOf(space->Root, page);
+            if ((entry & reachable) == reachable && (access == Access.Read || PageTable.IsWritable(entry)))
+                continue;
+            FaultResult result = AddressSpace.Resolve(space, page < from ? from : page, access);
+            if (result == FaultResult.NoMemory)
+                OutOfMemory.KillCurrent();
+            if (result != FaultResult.Resolved)
+                return false;
+        }
+        return true;
+    }
+}
