@@ -4,6 +4,8 @@ MOVES    ?= 5
 NODES    ?= 2
 MONITORS ?= domain
 MINUTES  ?= 10
+SIZES    ?= 64 256 1024 3000
+USES     ?= empty full scattered busy
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -38,8 +40,14 @@ all: images programs $(OUT)/guest.cpio
 
 help:
 	@echo "Targets:"
-	@sed -n 's/^## \([a-z0-9-]*\): \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-19s %s\n' "$$name" "$$text"; done
-	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MONITORS=$(MONITORS) (domain, qemu or both) MINUTES=$(MINUTES)"
+	@awk -F': ' '/^## [a-z0-9-]+: / { line = sprintf("  %-16s", substr($$1, 4)); count = split(substr($$0, length($$1) + 3), words, " "); \
+	    for (i = 1; i <= count; i++) { \
+	        if (length(line) + length(words[i]) > 78) { print line; line = sprintf("%18s", "") } \
+	        line = line " " words[i] } \
+	    print line }' Makefile
+	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MONITORS=$(MONITORS) (domain, qemu, or domain,qemu) MINUTES=$(MINUTES)"
+	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\""
+	@echo "  of fuzz:          KEEP=1; of fuzz-syscalls: SEED=1"
 
 images: $(OUT)/.images
 programs: $(OUT)/.programs
@@ -141,8 +149,10 @@ lab: all
 
 ## soak: fifty moves in a row of guests of every size, empty, full, scattered and busy, for MINUTES; every move is checked (root)
 soak: all
-	@SOAK_MINUTES=$(MINUTES) dotnet test tests/Migration.Tests -c Release -m:1 -v:q --nologo --logger "console;verbosity=detailed" --filter Moves_in_a_row \
-	    | grep --line-buffered -E 'soak: |Failed|Error|Assert|^ *(Passed|Total)'
+	@: >$(OUT)/soak.log; tail -n +1 -f $(OUT)/soak.log & tail=$$!; trap 'kill $$tail' EXIT; status=0; \
+	SOAK_MINUTES=$(MINUTES) SOAK_SIZES="$(SIZES)" SOAK_USES="$(USES)" SOAK_LOG=$(CURDIR)/$(OUT)/soak.log \
+	    dotnet test tests/Migration.Tests -c Release -m:1 -v:q --nologo --filter Moves_in_a_row >$(OUT)/soak-tests.log 2>&1 || status=$$?; \
+	sleep 1; [ $$status -eq 0 ] || { tail -n 30 $(OUT)/soak-tests.log >&2; exit $$status; }
 
 ## dist: what an operator installs, static and stripped, with SHA-256 sums, into dist/
 dist: all $(if $(shell command -v $(CROSS)ld),arm64)

@@ -179,6 +179,9 @@ internal sealed class Guest : IDisposable
         return (TimeSpan.FromMicroseconds(wall / 1000), TimeSpan.FromMicroseconds(monotonic / 1000));
     }
 
+    /// <summary>Load "wait": the longest time from one waking to the next since the last time this was asked.</summary>
+    public TimeSpan LongestWait(int load) => TimeSpan.FromMicroseconds(long.Parse(Ask(loads[load].Port).Split(' ')[1]));
+
     private string Ask(int port)
     {
         using Socket socket = Space.Connect(port, Address);

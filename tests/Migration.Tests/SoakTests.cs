@@ -1,59 +1,69 @@
 using System;
-using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
-using System.Linq;
 using Cstrap.Tests;
 using Xunit;
-using Xunit.Abstractions;
 
 namespace Migration.Tests;
 
 /// <summary>
 /// Moves in a row, every one checked: what is in memory and in files, the connection that has been open since the boot,
 /// and both consoles. Ordinarily a few of a small guest; with SOAK_MINUTES (make soak MINUTES=…) fifty of each kind, as
-/// long as the time lasts.
+/// long as the time lasts, of the sizes in SOAK_SIZES and the uses in SOAK_USES.
 /// </summary>
-public sealed class SoakTests(ITestOutputHelper output)
+public sealed class SoakTests(SoakReport report) : IClassFixture<SoakReport>
 {
     private const int MostMoves = 50, FewMoves = 3;
 
-    private static readonly double Minutes =
+    internal static readonly double Minutes =
         double.TryParse(Environment.GetEnvironmentVariable("SOAK_MINUTES"), CultureInfo.InvariantCulture, out double minutes) ? minutes : 0;
 
     /// <summary>Memory in MiB, and what of it is in use how.</summary>
     public static TheoryData<int, string> Kinds()
     {
         var kinds = new TheoryData<int, string>();
-        int[] sizes = Minutes > 0 ? [64, 256, 1024, 3000] : [64];
-        foreach (int size in sizes)
-            foreach (string use in Minutes > 0 ? (string[])["empty", "full", "scattered", "busy"] : ["busy"])
-                kinds.Add(size, use);
+        foreach (string size in Minutes > 0 ? Words("SOAK_SIZES", "64 256 1024 3000") : ["64"])
+            foreach (string use in Minutes > 0 ? Words("SOAK_USES", "empty full scattered busy") : ["busy"])
+                kinds.Add(int.Parse(size, CultureInfo.InvariantCulture), use);
         return kinds;
     }
+
+    private static string[] Words(string variable, string otherwise) =>
+        (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } given ? given : otherwise).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     [RootTheory, MemberData(nameof(Kinds))]
     public void Moves_in_a_row(int memory, string use)
     {
-        var clock = Stopwatch.StartNew();
-        TimeSpan share = TimeSpan.FromMinutes(Minutes / Kinds().Count());
+        report.Begin(memory, use);
+        try
+        {
+            MoveInARow(memory, use);
+        }
+        catch (Exception failure)
+        {
+            report.Failed(failure);
+            throw;
+        }
+    }
+
+    private void MoveInARow(int memory, string use)
+    {
         using var space = new Space();
         using var guest = new Guest(space, "domain", memory);
         Prepare(guest, use);
-        List<double> silences = [];
-        int moves = 0;
-        while (moves < (Minutes > 0 ? MostMoves : FewMoves) && (moves == 0 || Minutes == 0 || clock.Elapsed < share))
+        report.Ready();
+        int most = Minutes > 0 ? MostMoves : FewMoves;
+        for (int moves = 0; moves < most && (Minutes == 0 || report.HasTime); moves++)
         {
             guest.LongestSilence();
+            var clock = Stopwatch.StartNew();
             Move(guest, moves % 4 == 1 ? "qemu" : "domain", moves);
-            guest.CheckLoads();
+            TimeSpan took = clock.Elapsed;
             guest.Hear(20);
-            silences.Add(guest.LongestSilence().TotalMilliseconds);
-            moves++;
+            TimeSpan freeze = guest.LongestSilence();
+            guest.CheckLoads();
+            report.Moved(most, took, freeze);
         }
-        silences.Sort();
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"soak: {memory,4} MiB {use,-9} {moves,2} moves, silence median {silences[moves / 2],6:0} ms, longest {silences[^1],6:0} ms"));
     }
 
     private static void Prepare(Guest guest, string use)

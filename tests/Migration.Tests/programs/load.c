@@ -7,6 +7,8 @@
    rewrite PAGES   the same to a file of so many pages, by write(2) of all of it
    files COUNT     writes COUNT small files in /tmp and removes half of them at random
    clock 0         answers with the nanoseconds of its wall clock and of its monotonic one
+   wait 0          sleeps for a millisecond over and over; answers with the longest time in microseconds from one waking to the next since
+                   the last answer, and with how often it woke
    touch PAGES     dirties so many pages once, then sleeps: a server's share of writing */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -60,7 +62,15 @@ static char *map(size_t count)
 static void file_name(char *to, size_t number) { sprintf(to, "/tmp/f%zu/%zu", number / 256, number); }
 
 static char *kept;
-static int is_clock;
+static int is_clock, is_waiting;
+static long long longest_wait, woken;
+
+static long long now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000ll + time.tv_nsec;
+}
 
 static void make_files(size_t count)
 {
@@ -99,6 +109,10 @@ static void check(char *answer)
         sprintf(answer, "right %lld %lld\n", wall.tv_sec * 1000000000ll + wall.tv_nsec, monotonic.tv_sec * 1000000000ll + monotonic.tv_nsec);
         return;
     }
+    if (is_waiting) {
+        sprintf(answer, "right %lld %lld\n", longest_wait / 1000, woken);
+        return;
+    }
     if (kept) {
         for (size_t i = 0; i < pages; i++) {
             char name[64], text[64] = "", right[64];
@@ -131,18 +145,19 @@ static void check(char *answer)
     sprintf(answer, "right %llu\n", (unsigned long long)pass);
 }
 
-static void serve(int listener, int wait)
+static int serve(int listener, int wait)
 {
     struct pollfd entry = { listener, POLLIN };
     if (poll(&entry, 1, wait) <= 0)
-        return;
+        return 0;
     int client = accept(listener, 0, 0);
     if (client < 0)
-        return;
+        return 0;
     char answer[128];
     check(answer);
     write(client, answer, strlen(answer));
     close(client);
+    return 1;
 }
 
 int main(int count, char **words)
@@ -172,6 +187,8 @@ int main(int count, char **words)
         make_files(amount);
     else if (!strcmp(kind, "clock"))
         is_clock = 1;
+    else if (!strcmp(kind, "wait"))
+        is_waiting = 1;
     else {
         memory = map(amount);
         last_written = 0;
@@ -193,6 +210,20 @@ int main(int count, char **words)
     if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || is_clock)
         while (1)
             serve(listener, -1);
+    if (is_waiting)
+        for (long long last = now();;) {
+            struct timespec millisecond = { 0, 1000000 };
+            nanosleep(&millisecond, 0);
+            long long time = now();
+            if (time - last > longest_wait)
+                longest_wait = time - last;
+            last = time;
+            woken++;
+            if (serve(listener, 0)) {
+                longest_wait = woken = 0;
+                last = now();
+            }
+        }
     while (1) {
         pass++;
         for (size_t i = 0; i < pages; i++)
