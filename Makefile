@@ -6,6 +6,7 @@ MONITORS ?= domain
 MINUTES  ?= 10
 SIZES    ?= 64 256 1024 3000
 USES     ?= empty full scattered busy
+SUITE    ?= trixie
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -33,7 +34,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices bench-wire bench-cpu soak lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices kernels bench-wire bench-cpu soak lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -47,7 +48,7 @@ help:
 	    print line }' Makefile
 	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MONITORS=$(MONITORS) (domain, qemu, or domain,qemu) MINUTES=$(MINUTES)"
 	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\""
-	@echo "  of fuzz:          KEEP=1; of fuzz-syscalls: SEED=1"
+	@echo "  of fuzz:          KEEP=1; of fuzz-syscalls: SEED=1; of kernels: SUITE=$(SUITE)"
 
 images: $(OUT)/.images
 programs: $(OUT)/.programs
@@ -89,7 +90,8 @@ deps:
 
 ## test: the whole test suite; its last line is "N passed, N failed"
 test: all
-	@[ "$$(id -u)" -ne 0 ] || deploy/arm64-kernel $(OUT)/arm64-kernel || true
+	@[ "$$(id -u)" -ne 0 ] || deploy/debian-kernel $(OUT)/arm64-kernel arm64 linux-image-cloud-arm64 || true
+	@deploy/debian-kernel $(OUT)/kernels/cloud amd64 linux-image-cloud-amd64 || true
 	@tests/run
 
 ## demo: two nodes, a client, and a guest that moves itself while it is being used
@@ -142,6 +144,14 @@ fuzz-syscalls: all
 ## fuzz-devices: random drivers, peers and memory against the machine's devices for MINUTES; what breaks is told by its seed
 fuzz-devices: | deps
 	@DEVICE_FUZZ_MINUTES=$(MINUTES) dotnet test -c Release -m:1 -v:q --nologo tests/Domain.Tests --filter FullyQualifiedName~DeviceFuzz --logger "console;verbosity=detailed"
+
+## kernels: boots Debian's kernels on domain, the ordinary one, the one with PREEMPT_RT, and those of clouds, also a newer one
+kernels: | deps
+	@deploy/debian-kernel $(OUT)/kernels/cloud amd64 linux-image-cloud-amd64
+	@deploy/debian-kernel $(OUT)/kernels/ordinary amd64 linux-image-amd64
+	@deploy/debian-kernel $(OUT)/kernels/rt amd64 linux-image-rt-amd64
+	@deploy/debian-kernel $(OUT)/kernels/newer amd64 linux-image-cloud-amd64 $(SUITE)
+	@KERNELS=cloud,ordinary,rt,newer dotnet test -c Release -m:1 -v:q --nologo tests/Domain.Tests --filter FullyQualifiedName~KernelTests --logger "console;verbosity=normal"
 
 ## lab: two nodes and a client that stay up until "evilman lab down"
 lab: all

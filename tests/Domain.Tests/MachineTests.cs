@@ -365,7 +365,7 @@ public partial class MachineTests
     }
 
     /// <summary>Two ends of AF_UNIX/SOCK_SEQPACKET. Only the second is inherited: whoever holds the first keeps it open.</summary>
-    private static int[] Sockets()
+    internal static int[] Sockets()
     {
         int[] pair = new int[2];
         Assert.Equal(0, socketpair(1, 5 | 0x8_0000, 0, pair));

@@ -18,7 +18,7 @@ public static class Monitor
     /// <summary>The published program.</summary>
     public static string Path => Program.Value;
 
-    private static string Root([CallerFilePath] string file = "") =>
+    internal static string Root([CallerFilePath] string file = "") =>
         // Source paths are mapped for reproducibility, so the repository is looked for from where the test runs.
         FindUpwards(AppContext.BaseDirectory, "Minimal.sln") ?? FindUpwards(System.IO.Path.GetDirectoryName(file)!, "Minimal.sln")
             ?? throw new InvalidOperationException("the repository is not above the test");

@@ -18,7 +18,7 @@ public sealed class KernelFactAttribute : FactAttribute
         if (Native.geteuid() != 0)
             Skip = "needs root to make network namespaces";
         else if (!File.Exists("/usr/bin/qemu-system-aarch64") || !File.Exists(Path.Combine(KernelTests.Folder, "vmlinuz")))
-            Skip = "needs qemu-system-arm, and what deploy/arm64-kernel fetches";
+            Skip = "needs qemu-system-arm, and what deploy/debian-kernel fetches";
     }
 }
 
@@ -34,7 +34,7 @@ public class KernelTests
         /bin/busybox --install -s /bin
         mount -t proc proc /proc
         mount -t devtmpfs dev /dev
-        for module in virtio_ring virtio virtio_mmio failover net_failover virtio_net; do insmod /$module.ko; done
+        while read module; do insmod /$module.ko; done </modules
         date -s @2000000000
         ip link set eth0 up
         touch /tmp/log
@@ -121,7 +121,7 @@ public class KernelTests
         string root = Path.Combine(folder, "root"), archive = Path.Combine(folder, "archive");
         foreach (string inner in new[] { "bin", "proc", "dev", "tmp" })
             Directory.CreateDirectory(Path.Combine(root, inner));
-        foreach (string file in Directory.GetFiles(Folder, "*.ko"))
+        foreach (string file in Directory.GetFiles(Folder, "*.ko").Append(Path.Combine(Folder, "modules")))
             File.Copy(file, Path.Combine(root, Path.GetFileName(file)));
         File.Copy(Path.Combine(Folder, "busybox"), Path.Combine(root, "bin/busybox"));
         File.Copy(Lab.Image("arm64/packetd"), Path.Combine(root, "packetd"));
