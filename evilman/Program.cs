@@ -63,7 +63,7 @@ public static class Program
     {
         var root = new RootCommand("Evil Man: virtual machines that migrate themselves, on nodes that need not be trusted with it.");
         root.WithExamples("""
-            evilman demo                                   the whole story on this machine, in two minutes
+            evilman demo                                   the whole story on this machine, in a minute
             evilman keygen node1.key                       a secret that a node and its broker share
             evilman ping 10.0.0.1                          is the node there?
             evilman boot 10.0.0.1 --key-file node1.key …   a machine on that node, running your kernel

@@ -39,9 +39,14 @@ internal static class Program
             Console.Error.WriteLine("usage: bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MOVES LIMIT...");
             return ExitCode.Usage;
         }
+        int[] limits = Array.ConvertAll(words[6..], word => int.TryParse(word, CultureInfo.InvariantCulture, out int limit) ? limit : 0);
+        if (Array.Exists(limits, limit => limit < 1))
+        {
+            Console.Error.WriteLine("bench-live: a downtime limit is a number of milliseconds");
+            return ExitCode.Usage;
+        }
         try
         {
-            int[] limits = Array.ConvertAll(words[6..], word => int.Parse(word, CultureInfo.InvariantCulture));
             Native.RunBefore(Environment.ProcessId, -15); // as in the demo: what measures must not wait behind what it measures
             Run(new MachineKind(words[0], words[1], words[2]), words[3..5], moves, limits);
             return ExitCode.Done;
@@ -50,6 +55,11 @@ internal static class Program
         {
             Console.Error.WriteLine($"bench-live: {failure.Message}");
             return failure.ExitCode;
+        }
+        catch (Exception fault)
+        {
+            Console.Error.WriteLine($"bench-live: this is a fault in bench-live: {fault.GetType().Name}: {fault.Message}");
+            return ExitCode.Fault;
         }
     }
 

@@ -55,7 +55,14 @@ internal sealed class Qmp : IDisposable
     /// <summary>Sends a command and returns what it gives back; events before that are passed over.</summary>
     public JsonElement Execute(string command)
     {
-        socket.Send(Encoding.UTF8.GetBytes(command + "\n"));
+        try
+        {
+            socket.Send(Encoding.UTF8.GetBytes(command + "\n"));
+        }
+        catch (SocketException gone)
+        {
+            throw new Failure($"QEMU does not take {command}: {gone.Message}");
+        }
         while (true)
         {
             JsonElement answer = Next();

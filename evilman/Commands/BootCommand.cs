@@ -30,9 +30,11 @@ internal static class BootCommand
         };
         options.AddTo(command);
         command.WithExamples("""
-            evilman boot 10.0.0.1 --key-file node1.key --boot-address 10.0.0.101/24 --guest 10.0.0.50 \
-                    --loader loader-kernel --kernel guestos --initramfs guest.cpio
-            evilman boot 10.0.0.1 --token job.token --loader loader-kernel --kernel guestos     with a bought token
+            evilman boot 10.0.0.1 --key-file node1.key --boot-address 10.0.0.101/24 \
+                    --guest 10.0.0.50 --loader loader-kernel --kernel guestos \
+                    --initramfs guest.cpio
+            evilman boot 10.0.0.1 --token job.token --loader loader-kernel \
+                    --kernel guestos --initramfs guest.cpio      with a bought token
             """);
         command.SetAction(result =>
         {

@@ -94,7 +94,7 @@ internal static class DemoCommand
             }
             if (!outcome.Good && !plan.Rehearsal)
                 Say.Warn(KeepLogs(plan, result.GetValue(options.OutFolder)!));
-            Say.Plain(outcome.LastLine);
+            Say.Result(outcome.LastLine);
             return outcome.Good ? ExitCode.Done : ExitCode.Failed;
         });
         return command;

@@ -22,7 +22,8 @@ internal static class MintCommand
         options.AddTo(command);
         command.WithExamples("""
             evilman mint job.token --node 10.0.0.1 --key-file node1.key \
-                    --boot-address 10.0.0.101/24 --guest 10.0.0.50 --memory 64M --loader loader-kernel
+                    --boot-address 10.0.0.101/24 --guest 10.0.0.50 --memory 64M \
+                    --loader loader-kernel
             evilman ping 10.0.0.1 --token job.token        spend it
             """);
         command.SetAction(result =>

@@ -26,7 +26,8 @@ internal static class MoveCommand
         var command = new Command("move", "Asks a guest to move itself to another node.") { guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, timeout };
         options.AddTo(command);
         command.WithExamples("""
-            evilman move 10.0.0.50 10.0.0.2 --key-file node2.key --boot-address 10.0.0.121/24 --loader loader-checkpoint
+            evilman move 10.0.0.50 10.0.0.2 --key-file node2.key \
+                    --boot-address 10.0.0.121/24 --loader loader-checkpoint
             """);
         command.SetAction(result =>
         {

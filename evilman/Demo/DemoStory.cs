@@ -31,7 +31,8 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
         echo.Start();
         http.Start();
         Thread.Sleep(s_quiet);
-        Say.Step($"an echo every millisecond on one long TCP connection, HTTP requests beside it: {echo.Received} echoes, half of them within {Quantity.Milliseconds(LatencySeries.Percentile(echo.Echoes, 0.5))}");
+        Say.Step("an echo every millisecond on one long TCP connection, HTTP requests beside it");
+        Say.Note($"{echo.Received} echoes, half of them within {Quantity.Milliseconds(LatencySeries.Percentile(echo.Echoes, 0.5))}");
 
         Say.Title(moves == 1 ? "The guest moves itself" : $"The guest moves itself, {moves} times");
         var records = new List<MoveRecord>();

@@ -170,5 +170,5 @@ public sealed class EchoProbe : IDisposable
     }
 
     public static EchoProbe Connect(IPEndPoint server, TimeSpan patience, int capacity) =>
-        new(Net.BootClient.Connect(server, patience), capacity);
+        new(Net.Tcp.ConnectSoon(server, patience), capacity);
 }

@@ -1,9 +1,7 @@
 using System;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using System.Threading;
 using Wire;
 
 namespace Evilman.Net;
@@ -20,27 +18,8 @@ public static class BootClient
 {
     const int Chunk = 32 * 1024, LargestFile = 1 << 30;
 
-    /// <summary>
-    /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and the
-    /// kernel's own retransmission waits a second; so each attempt is short and there are many.
-    /// </summary>
-    public static Socket Connect(IPEndPoint to, TimeSpan patience)
-    {
-        var start = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                return Tcp.Connect(to, TimeSpan.FromMilliseconds(400));
-            }
-            catch (SocketException)
-            {
-                if (Stopwatch.GetElapsedTime(start) > patience)
-                    throw Failure.NoAnswer($"nobody listens on {to} after {patience.TotalSeconds:0.#} s");
-                Thread.Sleep(20);
-            }
-        }
-    }
+    /// <inheritdoc cref="Tcp.ConnectSoon"/>
+    public static Socket Connect(IPEndPoint to, TimeSpan patience) => Tcp.ConnectSoon(to, patience);
 
     /// <summary>
     /// Connects to a machine's firmware and lets it prove that it has the machine's key, as this side does.

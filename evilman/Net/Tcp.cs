@@ -1,6 +1,8 @@
 using System;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Threading;
 
 namespace Evilman.Net;
 
@@ -33,6 +35,28 @@ public static class Tcp
         {
             socket.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and the
+    /// kernel's own retransmission waits a second; so each attempt is short and there are many.
+    /// </summary>
+    public static Socket ConnectSoon(IPEndPoint to, TimeSpan patience)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return Connect(to, TimeSpan.FromMilliseconds(400));
+            }
+            catch (SocketException)
+            {
+                if (Stopwatch.GetElapsedTime(start) > patience)
+                    throw Failure.NoAnswer($"nobody listens on {to} after {patience.TotalSeconds:0.#} s");
+                Thread.Sleep(20);
+            }
         }
     }
 }

@@ -49,16 +49,26 @@ internal static class Help
             {
                 output.WriteLine("Examples:");
                 foreach (var line in examples.Split('\n', StringSplitOptions.RemoveEmptyEntries))
-                    output.WriteLine("  " + line.TrimEnd());
+                    output.WriteLine(Fitted(line.TrimEnd()));
                 output.WriteLine();
             }
             output.WriteLine("""
                 Exit codes:
-                  0  done                            3  a node refused the token
-                  1  a step failed                   4  nobody answered in time
-                  2  the arguments make no sense     5  a permission or a program is missing here
+                  0  done                          3  a node refused the token
+                  1  a step failed                 4  nobody answered in time
+                  2  the arguments make no sense   5  a permission or a program is missing here
                 """);
             return code;
+        }
+
+        /// <summary>An example; what it does is on a line of its own where both do not fit the terminal.</summary>
+        string Fitted(string example)
+        {
+            const string Between = "   ";
+            var does = example.LastIndexOf(Between, StringComparison.Ordinal) + Between.Length;
+            return example.Length + 2 <= inner.MaxWidth || example.AsSpan(0, does).IsWhiteSpace()
+                ? "  " + example
+                : $"  {example[..does].TrimEnd()}{Environment.NewLine}      {example[does..]}";
         }
     }
 }

@@ -32,6 +32,15 @@ internal static class Say
     /// <summary>One line for a machine or a person, as it is.</summary>
     internal static void Plain(string text) => Console.WriteLine(text);
 
+    /// <summary>What came of it, in one line for a machine; a terminal breaks it between words.</summary>
+    internal static void Result(string text)
+    {
+        if (Interactive)
+            AnsiConsole.MarkupLine(Markup.Escape(text));
+        else
+            Console.WriteLine(text);
+    }
+
     /// <summary>Why something was not done. Lost, and nothing else, where standard error is closed or full.</summary>
     internal static void Complain(string text)
     {

@@ -5,6 +5,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Text;
 using Xunit;
 
@@ -103,6 +104,24 @@ public class RandomCommandLineTests
             var configuration = new InvocationConfiguration { Output = output, EnableDefaultExceptionHandler = false };
             Assert.Equal(0, root.Parse(["boot", "--help"]).Invoke(configuration));
             Assert.Contains("--boot-address", output.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void No_line_of_help_is_wider_than_a_terminal_of_eighty_columns()
+    {
+        foreach (var command in Commands(Program.Root()))
+        {
+            var root = Program.Root();
+            foreach (var option in root.Options)
+            {
+                if (option is HelpOption { Action: Evilman.Text.Help.Action action })
+                    action.Width = 80;
+            }
+            var output = new StringWriter();
+            string[] path = [.. command.Parents.OfType<Command>().Where(parent => parent is not RootCommand).Select(parent => parent.Name), command.Name, "--help"];
+            Assert.Equal(0, root.Parse(command is RootCommand ? ["--help"] : path).Invoke(new InvocationConfiguration { Output = output }));
+            Assert.DoesNotContain(output.ToString().Split('\n'), line => line.TrimEnd().Length > 80);
         }
     }
 
