@@ -48,7 +48,7 @@ public struct MoveCommand
     /// <summary>Seconds of a silence that are borne, 0 for the guest's own choice.</summary>
     public ushort Patience;
 
-    /// <summary>Seconds after which a move that has not come to its snapshot is given up, 0 for the guest's own choice.</summary>
+    /// <summary>Seconds after which a move that has not come to its snapshot is given up, 0 for never.</summary>
     public ushort GiveUp;
 
     /// <param name="destinationKey">20 bytes: the key of the machine at the address.</param>

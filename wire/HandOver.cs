@@ -52,7 +52,7 @@ public static class HandOver
     /// <summary>Longest frame in a LATE record: 14 bytes of Ethernet header and the longest IPv4 packet.</summary>
     public const int MaxLateFrame = 14 + 65535;
 
-    /// <summary>What a receiver keeps of late frames, records and padding included; it drops what is over (they are only packets).</summary>
+    /// <summary>What a receiver keeps of late frames, padding and 8 bytes each included; it drops what is over (they are only packets).</summary>
     public const int LateCapacity = 256 * 1024;
 
     /// <param name="detail">
