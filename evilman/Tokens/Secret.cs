@@ -122,7 +122,13 @@ public static class Secret
         }
     }
 
-    static Failure CannotWrite(string file, Exception why) => new($"{file} cannot be written: {why.Message}");
+    /// <summary>The library's own words name the draft.</summary>
+    static Failure CannotWrite(string file, Exception why) => new($"{file} cannot be written: " + why switch
+    {
+        DirectoryNotFoundException => "its folder is not there",
+        UnauthorizedAccessException => "this account may not",
+        _ => why.Message,
+    });
 
     static Failure Exists(string file) => new($"{file} exists already, and a secret is not overwritten");
 

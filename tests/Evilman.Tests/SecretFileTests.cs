@@ -147,7 +147,7 @@ public sealed class SecretFileTests : IDisposable
     public void A_write_that_is_refused_half_way_takes_back_what_it_wrote()
     {
         var failure = Assert.Throws<Failure>(() => Secret.WriteAll([(At("one"), [1]), (At("no/such/folder"), [2])], replace: false));
-        Assert.Contains("cannot be written", failure.Message, StringComparison.Ordinal);
+        Assert.Equal($"{At("no/such/folder")} cannot be written: its folder is not there", failure.Message);
         Assert.Empty(folder.EnumerateFileSystemInfos());
     }
 
