@@ -66,7 +66,11 @@ internal static class LabCommand
             LabLauncher.StartDetached(plan);
             Say.Step($"lab {plan.Id} is up: {plan.Nodes.Count} nodes, client {LabPlan.ClientAddress}");
             foreach (var node in plan.Nodes)
-                Say.Note($"{node.Name}  {node.Address}  {node.MonitorName,-7} boot addresses from {node.BootAddress(0)}/24  key {plan.KeyFile(node)}  log {plan.LogFile(node)}");
+            {
+                Say.Note($"{node.Name}  {node.Address}  {node.MonitorName,-7} boot addresses from {node.BootAddress(0)}/24");
+                Say.Note($"  key {plan.KeyFile(node)}");
+                Say.Note($"  log {plan.LogFile(node)}");
+            }
             Say.Note("try: evilman lab exec client -- ping -c 3 10.77.0.1");
             return ExitCode.Done;
         });

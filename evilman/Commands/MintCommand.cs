@@ -38,7 +38,7 @@ internal static class MintCommand
             Secret.WriteAll(files, result.GetValue(force));
             Print(path, token);
             Say.Note("it is a bearer's: whoever reads it can spend it");
-            Say.Note($"what the machine does is commanded with {path}.machine-key, which never goes over the wire");
+            Say.Note($"{path}.machine-key commands the machine, and never goes over the wire");
             if (begun)
                 Say.Note($"further payments come from {path}.chain");
             return ExitCode.Done;

@@ -128,7 +128,7 @@ internal sealed class Guest : IDisposable
     public static string RunIn(Space space, params string[] words)
     {
         using Socket socket = space.Connect(80, Address);
-        socket.ReceiveTimeout = 300_000; // a move of gigabytes takes its time
+        socket.ReceiveTimeout = 1_200_000; // a move of gigabytes takes minutes on a machine that is busy
         socket.Send(Encoding.ASCII.GetBytes($"GET /cgi-bin/run?{string.Join('+', words)} HTTP/1.0\r\n\r\n"));
         var answer = new StringBuilder();
         byte[] buffer = new byte[4096];
