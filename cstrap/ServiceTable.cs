@@ -7,7 +7,7 @@ namespace Cstrap;
 public unsafe struct ServiceTable
 {
     public const uint ExpectedMagic = 0x52545343; // "CSTR"
-    public const uint ExpectedVersion = 1;
+    public const uint ExpectedVersion = 2;
 
     public uint Magic, Version;
 
@@ -34,4 +34,7 @@ public unsafe struct ServiceTable
 
     /// <summary>Ends the machine.</summary>
     public delegate*<void> Reset;
+
+    /// <summary>How fast this machine's time stamp counter and local APIC timer count, as the firmware found out. kHz.</summary>
+    public uint CounterKilohertz, TimerKilohertz;
 }

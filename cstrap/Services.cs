@@ -38,6 +38,8 @@ internal static unsafe class Services
         table->Write = &Write;
         table->Quiesce = &Quiesce;
         table->Reset = &Reset;
+        table->CounterKilohertz = Idle.Time.CounterKilohertz;
+        table->TimerKilohertz = Idle.Time.TimerKilohertz;
         Network.Stack->SetOption(owner->Socket, SocketOption.NoDelay, 1, Idle.Now);
     }
 

@@ -27,12 +27,24 @@ public unsafe struct TimeSource
         TimeSource source = default;
         if (!source.Ask() && !(IsTcg() && source.MeasureAgainstTimer(apic, Assumed)) && !source.MeasureAgainstCmos(apic))
             source.CounterKilohertz = source.TimerKilohertz = Assumed;
-        source.scale = (1_000_000UL << 32) / source.CounterKilohertz;
-        source.Origin = Processor.ReadTimeStampCounter();
+        source.Begin();
         return source;
     }
 
-    /// <summary>Nanoseconds since <see cref="Measure"/>.</summary>
+    /// <summary>With frequencies in kHz that somebody has measured on this machine. What is no frequency is measured again.</summary>
+    /// <param name="apic">As for <see cref="Measure"/>.</param>
+    public static TimeSource Of(uint counterKilohertz, uint timerKilohertz, LocalApic apic)
+    {
+        TimeSource source = default;
+        source.CounterKilohertz = counterKilohertz;
+        source.TimerKilohertz = timerKilohertz;
+        if (!source.IsSane)
+            return Measure(apic);
+        source.Begin();
+        return source;
+    }
+
+    /// <summary>Nanoseconds since <see cref="Measure"/> or <see cref="Of"/>.</summary>
     public readonly ulong Nanoseconds => ToNanoseconds(Processor.ReadTimeStampCounter() - Origin);
 
     /// <summary>A duration in counter ticks as nanoseconds.</summary>
@@ -44,6 +56,12 @@ public unsafe struct TimeSource
         // A longer sleep ends early and is gone to again.
         ulong ticks = Math.Min(nanoseconds, 1_000_000_000) * TimerKilohertz / 1_000_000 + 1;
         return (uint)Math.Min(ticks, uint.MaxValue);
+    }
+
+    private void Begin()
+    {
+        scale = (1_000_000UL << 32) / CounterKilohertz;
+        Origin = Processor.ReadTimeStampCounter();
     }
 
     /// <summary>The machine says so itself.</summary>

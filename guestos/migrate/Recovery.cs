@@ -25,7 +25,8 @@ internal static unsafe class Recovery
         Machine.Resume();
         Checkpoint.Arrive();
         ulong* arrival = (ulong*)DirectMap.At(block);
-        Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival[1], counter: arrival[2]);
+        Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival[1], counter: arrival[2],
+            counterKilohertz: (uint)arrival[3], timerKilohertz: (uint)(arrival[3] >> 32));
         var information = new StartInfo(startInfo, DirectMap.Base);
         Entropy.Gather(information.CommandLine);
         // SAFETY: the loader laid the frames out in the firmware window, which the guest does not use.

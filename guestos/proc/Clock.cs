@@ -46,10 +46,12 @@ public static class Clock
     /// <param name="monotonic">At the fork.</param>
     /// <param name="sinceFork">Nanoseconds from the fork to the middle of the hand-over.</param>
     /// <param name="counter">This machine's time stamp counter then.</param>
-    public static void Resume(ulong monotonic, ulong sinceFork, ulong counter)
+    /// <param name="counterKilohertz">How fast it counts, as the firmware says, and</param>
+    /// <param name="timerKilohertz">the local APIC timer.</param>
+    public static void Resume(ulong monotonic, ulong sinceFork, ulong counter, uint counterKilohertz, uint timerKilohertz)
     {
         ulong offset = s_wallOffset + Slewed(monotonic);
-        s_source = TimeSource.Measure(Interrupts.Local);
+        s_source = TimeSource.Of(counterKilohertz, timerKilohertz, Interrupts.Local);
         s_base = monotonic + sinceFork + (s_source.Origin > counter ? s_source.ToNanoseconds(s_source.Origin - counter) : 0);
         s_wallOffset = offset;
         s_slewLeft = 0;

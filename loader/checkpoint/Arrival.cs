@@ -14,4 +14,7 @@ internal struct Arrival
 
     /// <summary>This machine's time stamp counter half-way between VERIFIED and COMMIT.</summary>
     public ulong Counter;
+
+    /// <summary>How fast this machine's time stamp counter and local APIC timer count, so that nobody stands still to measure it again. kHz.</summary>
+    public uint CounterKilohertz, TimerKilohertz;
 }

@@ -36,6 +36,8 @@ internal static unsafe class Program
         // The sender's time is that of half-way between its hearing the one and saying the other.
         ulong committed = Processor.ReadTimeStampCounter();
         Areas.Arrival()->Counter = verified + (committed - verified) / 2;
+        Areas.Arrival()->CounterKilohertz = peer.CounterKilohertz;
+        Areas.Arrival()->TimerKilohertz = peer.TimerKilohertz;
         // If RUNNING is lost the sender learns of it by silence: it has committed and will not run again.
         Send(peer, HandOverKind.Running, CheckpointRefusal.None, 0);
         peer.Flush(0);

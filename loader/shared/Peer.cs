@@ -49,5 +49,9 @@ internal readonly unsafe struct Peer(ServiceTable* services)
 
     public ulong MemoryEnd => services->MemoryEnd;
 
+    public uint CounterKilohertz => services->CounterKilohertz;
+
+    public uint TimerKilohertz => services->TimerKilohertz;
+
     public bool IsKnown => services->Magic == ServiceTable.ExpectedMagic && services->Version == ServiceTable.ExpectedVersion;
 }
