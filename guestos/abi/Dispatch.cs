@@ -115,7 +115,7 @@ public static unsafe class Dispatch
             149 => MemoryCalls.Mlock(a, b, 0),
             150 => MemoryCalls.Munlock(a, b),
             151 => MemoryCalls.Mlockall(a),
-            152 => 0,                                       // munlockall: nothing is swapped
+            152 => MemoryCalls.Munlockall(),
             157 => ProcessCalls.Prctl(a, b, c, d, e),
             158 => ProcessCalls.ArchPrctl(a, b),
             160 => b == 0 ? Errno.Fault : ProcessCalls.Prlimit64(0, a, b, 0),     // setrlimit

@@ -1,3 +1,5 @@
+using System;
+
 namespace Guestos;
 
 /// <summary>Descriptors: open, close, dup, fcntl, ioctl, pipes.</summary>
@@ -157,10 +159,11 @@ public static unsafe partial class FileCalls
         const uint unshare = 2, closeOnExec = 4;
         if ((uint)first > (uint)last || !CallFlags.TryMake(flags, unshare | closeOnExec, out CallFlags how))
             return Errno.Invalid;
-        for (ulong i = (uint)first; i <= (uint)last && i < FileTable.Capacity; i++)
+        FileTable* table = Scheduler.Current->Files;
+        int most = (int)Math.Min((uint)last, FileTable.Capacity - 1);
+        for (int i = FileTable.Next(table, (int)Math.Min((uint)first, FileTable.Capacity)); i >= 0 && i <= most; i = FileTable.Next(table, i + 1))
         {
-            if (!Descriptor.TryFind(i, out Descriptor descriptor))
-                continue;
+            Descriptor.TryFind((uint)i, out Descriptor descriptor);
             if (how.Has(closeOnExec))
                 descriptor.SetCloseOnExec(true);
             else
@@ -226,8 +229,10 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(from);
         if (file == null || (uint)to >= FileTable.Limit)
             return Errno.BadDescriptor;
-        FileTable.Put(Scheduler.Current->Files, (int)to, Files.Hold(file), how.Has(OpenFlags.CloseOnExec));
-        return (uint)to;
+        if (FileTable.Put(Scheduler.Current->Files, (int)to, Files.Hold(file), how.Has(OpenFlags.CloseOnExec)))
+            return (uint)to;
+        Files.Release(file);
+        return Errno.NoMemory;
     }
 
     private static long Duplicate(File* file, int lowest, bool closeOnExec)

@@ -5,7 +5,7 @@ public static unsafe class MemoryCalls
 {
     private const ulong InPage = Frames.Size - 1;
     private const ulong MapShared = 1, MapPrivate = 2, MapSharedValidate = 3, MapType = 15, MapFixed = 0x10, MapAnonymous = 0x20, MapGrowsDown = 0x100,
-        MapPopulate = 0x8000, MapFixedNoReplace = 0x100000;
+        MapLocked = 0x2000, MapPopulate = 0x8000, MapFixedNoReplace = 0x100000;
 
     private static ulong RoundUp(ulong value) => (value + InPage) & ~InPage;
 
@@ -32,6 +32,13 @@ public static unsafe class MemoryCalls
             return Errno.NoMemory;
         if (!ResourceLimits.AllowsPages(space, length / Frames.Size, AddressSpace.IsData((uint)protection, shared)))
             return Errno.NoMemory;
+        bool locked = (flags & MapLocked) != 0 || space->LocksFuture;
+        if (locked)
+        {
+            long error = ResourceLimits.MayLock(AddressSpace.LockedPages(space), length / Frames.Size, Errno.TryAgain);
+            if (error < 0 && (error != Errno.NotPermitted || (flags & MapLocked) != 0))
+                return error;
+        }
         PageRange range;
         if ((flags & (MapFixed | MapFixedNoReplace)) != 0)
         {
@@ -51,11 +58,14 @@ public static unsafe class MemoryCalls
         if (area == null)
             return Errno.NoMemory;
         area->Shared = shared && file == null;
+        area->Locked = locked;
         if ((shared && file == null || (flags & MapPopulate) != 0) && !Populate(space, area))
         {
             AddressSpace.Unmap(space, range);
             return Errno.NoMemory;
         }
+        if (locked && !space->LocksOnFault)
+            Touch(space, range);
         AddressSpace.Join(space, range);
         return (long)range.Start;
     }
@@ -118,10 +128,12 @@ public static unsafe class MemoryCalls
         if (newEnd > oldEnd)
         {
             if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange taken) || !AddressSpace.IsFree(space, taken) || taken.Pages > Frames.Total
-                || !ResourceLimits.AllowsPages(space, taken.Pages, data: true))
+                || !ResourceLimits.AllowsPages(space, taken.Pages, data: true)
+                || space->LocksFuture && ResourceLimits.MayLock(AddressSpace.LockedPages(space), taken.Pages, Errno.TryAgain) < 0)
                 return (long)space->Break;
             Area* below = oldEnd > space->BreakStart ? AddressSpace.AreaAtOrAbove(space, oldEnd - 1) : null;
-            if (below != null && below->Heap && below->End == oldEnd && below->Protection == (Protection.Read | Protection.Write))
+            if (below != null && below->Heap && below->End == oldEnd && below->Protection == (Protection.Read | Protection.Write)
+                && below->Locked == space->LocksFuture)
             {
                 below->End = newEnd;
                 space->TotalPages += taken.Pages;
@@ -132,7 +144,10 @@ public static unsafe class MemoryCalls
                 if (heap == null)
                     return (long)space->Break;
                 heap->Heap = true;
+                heap->Locked = space->LocksFuture;
             }
+            if (space->LocksFuture && !space->LocksOnFault)
+                Touch(space, taken);
         }
         space->Break = wanted;
         return (long)wanted;
@@ -167,6 +182,8 @@ public static unsafe class MemoryCalls
         }
         if (size.Length <= old.Length)
             return !old.TryFrom(old.Start + size.Length, out PageRange cut) || AddressSpace.Unmap(space, cut) ? (long)address : Errno.NoMemory;
+        if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), size.Pages - old.Pages, Errno.TryAgain) < 0)
+            return Errno.TryAgain;
         if (size.Pages > Frames.Total
             || !ResourceLimits.AllowsPages(space, size.Pages - old.Pages, AddressSpace.IsData(area->Protection, area->Shared)))
             return Errno.NoMemory;
@@ -192,14 +209,21 @@ public static unsafe class MemoryCalls
     {
         if (!CallFlags.TryMake(flags, LockOnFault, out CallFlags how))
             return Errno.Invalid;
-        if (length == 0)
-            return 0;
         AddressSpace* space = Scheduler.Current->Space;
-        if (!PageRange.TryMakeAround(address, length, out PageRange range) || !AddressSpace.IsMapped(space, range))
+        long error = ResourceLimits.MayLock(0, 0, Errno.NoMemory);
+        if (error < 0 || length == 0)
+            return error;
+        if (!PageRange.TryMakeAround(address, length, out PageRange range))
             return Errno.NoMemory;
-        return how.Has(LockOnFault) || range.Pages <= Frames.Free && Touch(space, range) ? 0 : Errno.NoMemory;
+        error = ResourceLimits.MayLock(AddressSpace.LockedPages(space) - AddressSpace.LockedPages(space, range), range.Pages, Errno.NoMemory);
+        if (error < 0)
+            return error;
+        if (!AddressSpace.SetLocked(space, range, true) || !AddressSpace.IsMapped(space, range))
+            return Errno.NoMemory;
+        return how.Has(LockOnFault) || Touch(space, range) ? 0 : range.Pages > Frames.Free ? Errno.TryAgain : Errno.NoMemory;
     }
 
+    /// <summary>Makes the pages of a range come, as far as there is memory and permission: all of them, or false.</summary>
     private static bool Touch(AddressSpace* space, PageRange range)
     {
         for (ulong page = range.Start; page < range.End; page += Frames.Size)
@@ -208,12 +232,50 @@ public static unsafe class MemoryCalls
         return true;
     }
 
-    public static long Munlock(ulong address, ulong length) =>
-        length == 0 || PageRange.TryMakeAround(address, length, out PageRange range)
-            && AddressSpace.IsMapped(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
+    public static long Munlock(ulong address, ulong length)
+    {
+        AddressSpace* space = Scheduler.Current->Space;
+        if (length == 0)
+            return 0;
+        return PageRange.TryMakeAround(address, length, out PageRange range) && AddressSpace.SetLocked(space, range, false)
+            && AddressSpace.IsMapped(space, range) ? 0 : Errno.NoMemory;
+    }
 
-    /// <summary>What is there stays anyway; what is to come, comes at its first touch.</summary>
-    public static long Mlockall(ulong flags) => flags is 0 or > 7 or 4 ? Errno.Invalid : 0;
+    private const uint LockCurrent = 1, LockFuture = 2, LockAllOnFault = 4;
+
+    /// <summary>mlockall(2): what is mapped now, what will be, or both.</summary>
+    public static long Mlockall(ulong flags)
+    {
+        if (!CallFlags.TryMake(flags, LockCurrent | LockFuture | LockAllOnFault, out CallFlags how) || !how.Has(LockCurrent | LockFuture))
+            return Errno.Invalid;
+        AddressSpace* space = Scheduler.Current->Space;
+        long error = ResourceLimits.MayLock(0, how.Has(LockCurrent) ? space->TotalPages : 0, Errno.NoMemory);
+        if (error < 0)
+            return error;
+        space->LocksFuture = how.Has(LockFuture);
+        space->LocksOnFault = how.Has(LockFuture) && how.Has(LockAllOnFault);
+        if (!how.Has(LockCurrent))
+            return 0;
+        AddressSpace.SetLocked(space, PageRange.All, true);
+        if (how.Has(LockAllOnFault))
+            return 0;
+        // As on Linux, what cannot come now is no error.
+        ulong end = 0;
+        for (Area* area = space->FirstArea; area != null; area = AddressSpace.AreaAtOrAbove(space, end))
+        {
+            end = area->End;
+            Touch(space, PageRange.Of(*area));
+        }
+        return 0;
+    }
+
+    public static long Munlockall()
+    {
+        AddressSpace* space = Scheduler.Current->Space;
+        space->LocksFuture = space->LocksOnFault = false;
+        AddressSpace.SetLocked(space, PageRange.All, false);
+        return 0;
+    }
 
     /// <summary>There is nothing to write back: no file's pages differ from the file.</summary>
     public static long Msync(ulong address, ulong length, ulong flags)

@@ -9,7 +9,6 @@ namespace Guestos;
 /// </summary>
 public static unsafe class PollCalls
 {
-    private const ulong MostDescriptors = 1024;
     private const ulong Never = ulong.MaxValue;
 
     /// <summary>struct pollfd.</summary>
@@ -41,7 +40,7 @@ public static unsafe class PollCalls
 
     private static long Wait(UserPointer<PollDescriptor> descriptors, ulong count, ulong deadline)
     {
-        if (count > MostDescriptors)
+        if (count > FileTable.Limit)
             return Errno.Invalid;
         Poller poller = default;
         long ready = Look(descriptors, count, deadline == 0 ? null : &poller);

@@ -23,6 +23,9 @@ public enum FileKind : byte
 /// </summary>
 public unsafe struct File
 {
+    /// <summary>Neighbours among all open files.</summary>
+    internal File* Next, Previous;
+
     public int References;
     public FileKind Kind;
 

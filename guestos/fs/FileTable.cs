@@ -1,14 +1,30 @@
+using System.Numerics;
+
 namespace Guestos;
 
-/// <summary>The descriptors of a process, shared by processes made with CLONE_FILES.</summary>
+/// <summary>
+/// The descriptors of a process, shared by processes made with CLONE_FILES. The table grows by pieces, with its highest descriptor; which are
+/// in use, and which execve closes, is said by one bit each.
+/// </summary>
 public unsafe struct FileTable
 {
-    /// <summary>RLIMIT_NOFILE: descriptors are 0 to 255.</summary>
-    public const int Capacity = 256;
+    /// <summary>No RLIMIT_NOFILE is higher: descriptors are 0 to 4,095.</summary>
+    public const int Capacity = 4096;
+
+    private const int PieceLength = 128, Pieces = Capacity / PieceLength, Words = Capacity / 64;
 
     public int References;
-    private fixed ulong _files[Capacity];
-    private fixed ulong _closeOnExec[Capacity / 64];
+
+    /// <summary>All below are in use.</summary>
+    private int _lowestFree;
+    private fixed ulong _pieces[Pieces];
+    private fixed ulong _open[Words];
+    private fixed ulong _closeOnExec[Words];
+
+    private struct Piece
+    {
+        public fixed ulong Files[PieceLength];
+    }
 
     /// <summary>An empty table with one reference; null without memory.</summary>
     public static FileTable* Create()
@@ -25,11 +41,15 @@ public unsafe struct FileTable
         FileTable* copy = Create();
         if (copy == null)
             return null;
-        for (int i = 0; i < Capacity; i++)
-            if (table->_files[i] != 0)
-                copy->_files[i] = (ulong)Files.Hold((File*)table->_files[i]);
-        for (int i = 0; i < Capacity / 64; i++)
-            copy->_closeOnExec[i] = table->_closeOnExec[i];
+        for (int i = Next(table, 0); i >= 0; i = Next(table, i + 1))
+        {
+            File* file = Get(table, (ulong)i);
+            if (Put(copy, i, Files.Hold(file), IsCloseOnExec(table, i)))
+                continue;
+            Files.Release(file);
+            Release(copy);
+            return null;
+        }
         return copy;
     }
 
@@ -45,58 +65,92 @@ public unsafe struct FileTable
     {
         if (table == null || --table->References > 0)
             return;
-        for (int i = 0; i < Capacity; i++)
+        for (int i = Next(table, 0); i >= 0; i = Next(table, i + 1))
             Close(table, i);
+        for (int i = 0; i < Pieces; i++)
+            if (table->_pieces[i] != 0)
+                Objects.Free((Piece*)table->_pieces[i]);
         Objects.Free(table);
     }
 
     /// <summary>execve: closes what is marked. Un-share first when <see cref="References"/> is above 1.</summary>
     public static void CloseOnExec(FileTable* table)
     {
-        for (int i = 0; i < Capacity; i++)
+        for (int i = Next(table, 0); i >= 0; i = Next(table, i + 1))
             if (IsCloseOnExec(table, i))
                 Close(table, i);
     }
 
     /// <summary>The open file of a descriptor, without a reference of its own; null when there is none.</summary>
-    public static File* Get(FileTable* table, ulong descriptor) =>
-        table != null && descriptor < Capacity ? (File*)table->_files[descriptor] : null;
+    public static File* Get(FileTable* table, ulong descriptor)
+    {
+        if (table == null || descriptor >= Capacity)
+            return null;
+        var piece = (Piece*)table->_pieces[descriptor / PieceLength];
+        return piece != null ? (File*)piece->Files[descriptor % PieceLength] : null;
+    }
+
+    /// <summary>The first descriptor in use from one on; −1: none.</summary>
+    public static int Next(FileTable* table, int descriptor) => table != null ? Find(table, descriptor, 0) : -1;
+
+    /// <summary>The first from <paramref name="from"/> on that is in use, or, with all bits set in <paramref name="invert"/>, that is not; −1: none.</summary>
+    private static int Find(FileTable* table, int from, ulong invert)
+    {
+        if (from >= Capacity)
+            return -1;
+        int word = from / 64;
+        ulong bits = (table->_open[word] ^ invert) & ulong.MaxValue << from % 64;
+        while (bits == 0 && ++word < Words)
+            bits = table->_open[word] ^ invert;
+        return bits != 0 ? word * 64 + BitOperations.TrailingZeroCount(bits) : -1;
+    }
 
     /// <summary>Descriptors of the current process are below this (RLIMIT_NOFILE).</summary>
     public static uint Limit => Scheduler.Current == null ? Capacity
         : (uint)System.Math.Min(Capacity, ResourceLimits.Of(Scheduler.Current, Resource.OpenFiles));
 
-    /// <summary>Gives a file, with the caller's reference, the lowest free descriptor from <paramref name="lowest"/> on. EMFILE: the reference stays the caller's.</summary>
+    /// <summary>
+    /// Gives a file, with the caller's reference, the lowest free descriptor from <paramref name="lowest"/> on. EMFILE, ENOMEM: the reference
+    /// stays the caller's.
+    /// </summary>
     public static long Install(FileTable* table, File* file, bool closeOnExec, int lowest = 0)
     {
-        for (int i = lowest; (uint)i < Limit; i++)
-        {
-            if (table->_files[i] != 0)
-                continue;
-            Put(table, i, file, closeOnExec);
-            return i;
-        }
-
-        return Errno.TooManyDescriptors;
+        int descriptor = Find(table, System.Math.Max(lowest, table->_lowestFree), ulong.MaxValue);
+        if (descriptor < 0 || (uint)descriptor >= Limit)
+            return Errno.TooManyDescriptors;
+        return Put(table, descriptor, file, closeOnExec) ? descriptor : Errno.NoMemory;
     }
 
-    /// <summary>Gives a file, with the caller's reference, this descriptor; what it was before is closed.</summary>
-    public static void Put(FileTable* table, int descriptor, File* file, bool closeOnExec)
+    /// <summary>
+    /// Gives a file, with the caller's reference, this descriptor; what it was before is closed. False without memory, and nothing is changed.
+    /// </summary>
+    public static bool Put(FileTable* table, int descriptor, File* file, bool closeOnExec)
     {
-        File* before = (File*)table->_files[descriptor];
-        table->_files[descriptor] = (ulong)file;
+        ref ulong place = ref table->_pieces[descriptor / PieceLength];
+        if (place == 0 && (place = (ulong)Objects.Allocate<Piece>()) == 0)
+            return false;
+        // SAFETY: a piece is an object of this table until the table is released.
+        File** entry = (File**)((Piece*)place)->Files + descriptor % PieceLength;
+        File* before = *entry;
+        *entry = file;
+        table->_open[descriptor / 64] |= 1UL << descriptor % 64;
+        if (descriptor == table->_lowestFree)
+            table->_lowestFree = descriptor + 1;
         SetCloseOnExec(table, descriptor, closeOnExec);
         if (before != null)
             Release(table, before);
+        return true;
     }
 
     /// <summary>False when there was none (EBADF).</summary>
     public static bool Close(FileTable* table, int descriptor)
     {
-        File* file = (File*)table->_files[descriptor];
+        File* file = Get(table, (uint)descriptor);
         if (file == null)
             return false;
-        table->_files[descriptor] = 0;
+        ((Piece*)table->_pieces[descriptor / PieceLength])->Files[descriptor % PieceLength] = 0;
+        table->_open[descriptor / 64] &= ~(1UL << descriptor % 64);
+        table->_lowestFree = System.Math.Min(table->_lowestFree, descriptor);
         SetCloseOnExec(table, descriptor, false);
         Release(table, file);
         return true;

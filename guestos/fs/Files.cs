@@ -5,19 +5,19 @@ namespace Guestos;
 /// <summary>All open files, and what may be done to them: each operation goes to the file's kind.</summary>
 public static unsafe class Files
 {
-    /// <summary>Open files in the whole system: beyond is ENFILE.</summary>
-    public const int Capacity = 1024;
+    /// <summary>Open files in the whole system (fs.file-max): as many as a tenth of memory could hold at 1 KiB each. Beyond is ENFILE.</summary>
+    public static int Capacity => (int)Math.Max(Frames.Total * (Frames.Size / 1024) / 10, 1024);
 
     /// <summary>The last of them are for the superuser, as Linux lets CAP_SYS_ADMIN past its limit, so that a guest that is full obeys.</summary>
     public const int Reserve = 64;
 
-    private static File** s_all;
+    private static File* s_first;
     public static int InUse;
 
     /// <summary>A new open file with one reference; null: ENFILE.</summary>
     public static File* Allocate(FileKind kind, uint flags)
     {
-        if (InUse >= Limit || s_all == null && !AllocateTable())
+        if (InUse >= Limit)
             return null;
         File* file = Objects.Allocate<File>();
         if (file == null)
@@ -25,7 +25,11 @@ public static unsafe class Files
         file->References = 1;
         file->Kind = kind;
         file->Flags = flags & ~(OpenFlags.CloseOnExec | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.NoControllingTerminal);
-        s_all[InUse++] = file;
+        InUse++;
+        file->Next = s_first;
+        if (s_first != null)
+            s_first->Previous = file;
+        s_first = file;
         return file;
     }
 
@@ -72,24 +76,20 @@ public static unsafe class Files
     {
         if (file == null)
             return;
-        for (int i = 0; i < InUse; i++)
-        {
-            if (s_all[i] != file)
-                continue;
-            s_all[i] = s_all[--InUse];
-            break;
-        }
-
+        if (file->Previous != null)
+            file->Previous->Next = file->Next;
+        else
+            s_first = file->Next;
+        if (file->Next != null)
+            file->Next->Previous = file->Previous;
+        InUse--;
         Objects.Free(file);
     }
 
-    /// <summary>Open file by index below <see cref="InUse"/>.</summary>
-    public static File* At(int index) => s_all[index];
-
     public static bool AnyOpenOn(byte volume)
     {
-        for (int i = 0; i < InUse; i++)
-            if (s_all[i]->Inode != null && s_all[i]->Inode->Volume == volume)
+        for (File* file = s_first; file != null; file = file->Next)
+            if (file->Inode != null && file->Inode->Volume == volume)
                 return true;
         return false;
     }
@@ -280,12 +280,5 @@ public static unsafe class Files
             return Errno.Invalid;
         file->Position = (ulong)position;
         return position;
-    }
-
-    private static bool AllocateTable()
-    {
-        ulong block = Frames.AllocateContiguous(Capacity * sizeof(File*) / 4096);
-        s_all = block != 0 ? (File**)DirectMap.At(block) : null;
-        return s_all != null;
     }
 }

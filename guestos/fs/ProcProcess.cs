@@ -35,12 +35,66 @@ public static unsafe class ProcProcess
             case ProcNode.ProcessMounts: MountList(text); break;
             case ProcNode.ProcessLimits:
                 text->Add("Limit                     Soft Limit           Hard Limit           Units     \n"u8);
-                text->Add("Max stack size            8388608              8388608              bytes     \n"u8);
-                text->Add("Max processes             256                  256                  processes \n"u8);
-                text->Add("Max open files            256                  256                  files     \n"u8);
+                for (ulong number = 0; ResourceLimits.TryMake(number, out Resource resource); number++)
+                    LimitLine(text, process, resource);
                 break;
         }
     }
+
+    private static void LimitLine(TextBuffer* text, Process* process, Resource resource)
+    {
+        Padded(text, NameOf(resource), 26);
+        LimitValue(text, ResourceLimits.Of(process, resource));
+        LimitValue(text, ResourceLimits.HardOf(process, resource));
+        if (!UnitOf(resource).IsEmpty)
+            Padded(text, UnitOf(resource), 10);
+        text->Add((byte)'\n');
+    }
+
+    private static void LimitValue(TextBuffer* text, ulong value)
+    {
+        byte* digits = stackalloc byte[20];
+        Padded(text, value == ResourceLimits.Infinity ? "unlimited"u8 : new ReadOnlySpan<byte>(digits, ProcTree.Decimal(digits, value)), 21);
+    }
+
+    private static void Padded(TextBuffer* text, ReadOnlySpan<byte> value, int width)
+    {
+        text->Add(value);
+        for (int i = value.Length; i < width; i++)
+            text->Add((byte)' ');
+    }
+
+    private static ReadOnlySpan<byte> NameOf(Resource resource) => resource switch
+    {
+        Resource.ProcessorTime => "Max cpu time"u8,
+        Resource.FileSize => "Max file size"u8,
+        Resource.Data => "Max data size"u8,
+        Resource.Stack => "Max stack size"u8,
+        Resource.Core => "Max core file size"u8,
+        Resource.ResidentSet => "Max resident set"u8,
+        Resource.Processes => "Max processes"u8,
+        Resource.OpenFiles => "Max open files"u8,
+        Resource.LockedMemory => "Max locked memory"u8,
+        Resource.AddressSpace => "Max address space"u8,
+        Resource.Locks => "Max file locks"u8,
+        Resource.PendingSignals => "Max pending signals"u8,
+        Resource.MessageQueues => "Max msgqueue size"u8,
+        Resource.Nice => "Max nice priority"u8,
+        Resource.RealTimePriority => "Max realtime priority"u8,
+        _ => "Max realtime timeout"u8,
+    };
+
+    private static ReadOnlySpan<byte> UnitOf(Resource resource) => resource switch
+    {
+        Resource.ProcessorTime => "seconds"u8,
+        Resource.Processes => "processes"u8,
+        Resource.OpenFiles => "files"u8,
+        Resource.Locks => "locks"u8,
+        Resource.PendingSignals => "signals"u8,
+        Resource.Nice or Resource.RealTimePriority => default,
+        Resource.RealTimeRun => "us"u8,
+        _ => "bytes"u8,
+    };
 
     private static byte StateLetter(Process* process) => process->State switch
     {
@@ -136,6 +190,7 @@ public static unsafe class ProcProcess
         {
             Size(text, "\nVmPeak:\t"u8, VirtualPages(space));
             Size(text, "\nVmSize:\t"u8, VirtualPages(space));
+            Size(text, "\nVmLck:\t"u8, AddressSpace.LockedPages(space));
             Size(text, "\nVmRSS:\t"u8, space->ResidentPages);
         }
 

@@ -228,19 +228,14 @@ public static unsafe class ProcTree
 
         if (parent != ProcNode.ProcessFiles)
             return false;
-        FileTable* table = ProcessTable.Find(process)->Files;
-        for (int descriptor = after + 1; descriptor < FileTable.Capacity; descriptor++)
-        {
-            if (FileTable.Get(table, (ulong)descriptor) == null)
-                continue;
-            length = Decimal(name, (ulong)descriptor);
-            cookie = NumberCookie + (ulong)descriptor;
-            number = NumberOf(ProcNode.Descriptor, process, descriptor);
-            type = InodeType.Link;
-            return true;
-        }
-
-        return false;
+        int descriptor = FileTable.Next(ProcessTable.Find(process)->Files, after + 1);
+        if (descriptor < 0)
+            return false;
+        length = Decimal(name, (ulong)descriptor);
+        cookie = NumberCookie + (ulong)descriptor;
+        number = NumberOf(ProcNode.Descriptor, process, descriptor);
+        type = InodeType.Link;
+        return true;
     }
 
     /// <summary>The directory above, with a reference.</summary>

@@ -164,7 +164,8 @@ public static unsafe class Vfs
         }
 
         for (int descriptor = 0; descriptor < 3; descriptor++)
-            FileTable.Put(table, descriptor, Files.Hold(file), false);
+            if (!FileTable.Put(table, descriptor, Files.Hold(file), false))
+                Files.Release(file);
         Files.Release(file);
     }
 

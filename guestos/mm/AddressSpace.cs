@@ -36,6 +36,9 @@ public unsafe partial struct AddressSpace
     /// <summary>The heap begins and ends here (brk).</summary>
     public ulong BreakStart, Break;
 
+    /// <summary>mlockall(2), MCL_FUTURE: what is mapped from now on is locked, and its pages come at once, or with MCL_ONFAULT when touched.</summary>
+    public bool LocksFuture, LocksOnFault;
+
     /// <summary>The program's inode, referenced: /proc/PID/exe.</summary>
     public Inode* Executable;
 
@@ -200,7 +203,7 @@ public unsafe partial struct AddressSpace
     }
 
     private static bool AreAlike(Area* below, Area* above) =>
-        below->End == above->Start && below->Protection == above->Protection && below->Shared == above->Shared && below->Heap == above->Heap
+        below->End == above->Start && below->Protection == above->Protection && below->Shared == above->Shared && below->Heap == above->Heap && below->Locked == above->Locked
         && !below->GrowsDown && !above->GrowsDown && below->File == above->File
         && (below->File == null || below->FileEnd == below->End && below->Offset + (below->End - below->Start) == above->Offset);
 
@@ -331,6 +334,37 @@ public unsafe partial struct AddressSpace
         return pages;
     }
 
+    /// <summary>Pages of areas that are locked (mlock(2)).</summary>
+    public static ulong LockedPages(AddressSpace* space)
+    {
+        ulong pages = 0;
+        for (Area* area = space->FirstArea; area != null; area = area->Next)
+            if (area->Locked)
+                pages += (area->End - area->Start) / Frames.Size;
+        return pages;
+    }
+
+    /// <summary>Those of them that lie in a range.</summary>
+    public static ulong LockedPages(AddressSpace* space, PageRange range)
+    {
+        ulong pages = 0;
+        for (Area* area = AreaAtOrAbove(space, range.Start); area != null && area->Start < range.End; area = area->Next)
+            if (area->Locked && PageRange.Of(*area).TryIntersect(range, out PageRange part))
+                pages += part.Pages;
+        return pages;
+    }
+
+    /// <summary>Locks or unlocks what is mapped of a range. False without memory.</summary>
+    public static bool SetLocked(AddressSpace* space, PageRange range, bool locked)
+    {
+        if (!SplitAt(space, range))
+            return false;
+        for (Area* area = AreaAtOrAbove(space, range.Start); area != null && area->Start < range.End; area = area->Next)
+            area->Locked = locked;
+        Join(space, range);
+        return true;
+    }
+
     public static bool IsData(uint protection, bool shared) => !shared && (protection & Protection.Write) != 0;
 
     /// <summary>True when no area touches it.</summary>
@@ -362,6 +396,7 @@ public unsafe partial struct AddressSpace
         if (moved == null)
             return Errno.NoMemory;
         moved->Shared = area->Shared;
+        moved->Locked = area->Locked;
         ulong end = from.Start + System.Math.Min(from.Length, to.Length);
         ulong* entry;
         for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null;)

@@ -130,7 +130,9 @@ public unsafe partial struct AddressSpace
         ulong start = address & ~(ulong)(Frames.Size - 1);
         Process* process = Scheduler.Current;
         if (above->End - start > System.Math.Min(ResourceLimits.Of(process, Resource.Stack), LargestStack)
-            || space->TotalPages + (above->Start - start) / Frames.Size > ResourceLimits.Of(process, Resource.AddressSpace) / Frames.Size || (above->Previous != null && above->Previous->End + Frames.Size > start))
+            || space->TotalPages + (above->Start - start) / Frames.Size > ResourceLimits.Of(process, Resource.AddressSpace) / Frames.Size
+            || above->Locked && ResourceLimits.MayLock(LockedPages(space), (above->Start - start) / Frames.Size, Errno.NoMemory) < 0
+            || (above->Previous != null && above->Previous->End + Frames.Size > start))
             return FaultResult.NoArea;
         space->TotalPages += (above->Start - start) / Frames.Size;
         above->Start = start;

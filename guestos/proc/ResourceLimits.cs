@@ -69,6 +69,19 @@ public unsafe struct ResourceLimits
         return !data || limit == Infinity || Guestos.AddressSpace.DataPages(space) + pages <= limit / Frames.Size;
     }
 
+    /// <summary>
+    /// mlock(2): 0 when the current process may lock so many pages more, EPERM when it may lock none at all, <paramref name="error"/> beyond
+    /// RLIMIT_MEMLOCK. The superuser may lock everything.
+    /// </summary>
+    public static long MayLock(ulong locked, ulong pages, long error)
+    {
+        Process* process = Scheduler.Current;
+        ulong limit = Of(process, Resource.LockedMemory);
+        if (process->EffectiveUserId == 0)
+            return 0;
+        return limit == 0 ? Errno.NotPermitted : locked + pages <= limit / Frames.Size ? 0 : error;
+    }
+
     /// <summary>Those of the first process.</summary>
     public static void SetFirst(Process* process)
     {
@@ -77,7 +90,8 @@ public unsafe struct ResourceLimits
         Set(process, Resource.Stack, 8 << 20, Infinity);
         Set(process, Resource.Core, 0, 0);
         Set(process, Resource.Processes, ProcessTable.Capacity, ProcessTable.Capacity);
-        Set(process, Resource.OpenFiles, FileTable.Capacity, FileTable.Capacity);
+        Set(process, Resource.OpenFiles, 1024, FileTable.Capacity);
+        Set(process, Resource.LockedMemory, 8 << 20, 8 << 20);
         Set(process, Resource.PendingSignals, 1024, 1024);
         Set(process, Resource.MessageQueues, 0, 0);
         Set(process, Resource.Nice, 0, 0);

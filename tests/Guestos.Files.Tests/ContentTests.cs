@@ -91,16 +91,25 @@ public sealed unsafe class ContentTests
     public void Bounds_of_descriptors_and_open_files()
     {
         Guest.Start();
+        Frames.Free = Frames.Total = 32768;
         long last = 0;
         for (int i = 0; i < FileTable.Capacity; i++)
             last = Guest.Open("/");
-        Assert.Equal(255, last);
+        Assert.Equal(4095, last);
         Assert.Equal(Errno.TooManyDescriptors, Guest.Open("/"));
         Assert.Equal(Errno.TooManyDescriptors, FileCalls.Dup(0));
         Assert.Equal(Errno.TooManyDescriptors, FileCalls.Pipe(Guest.Room(8)));
         FileCalls.Close(7);
         Assert.Equal(Errno.TooManyDescriptors, FileCalls.Pipe(Guest.Room(8)));
         Assert.Equal(7, FileCalls.Dup(0));
+        FileCalls.Close(3000);
+        FileCalls.Close(129);
+        Assert.Equal(3000, FileCalls.Fcntl(5, 0, 130));
+        Assert.Equal(129, FileCalls.Dup(5));
+        FileTable* copy = FileTable.Fork(Scheduler.Current->Files);
+        for (ulong i = 0; i < FileTable.Capacity; i += 127)
+            Assert.Equal((nint)FileTable.Get(Scheduler.Current->Files, i), (nint)FileTable.Get(copy, i));
+        FileTable.Release(copy);
         FileTable* first = Scheduler.Current->Files;
         var tables = new List<nint>();
         for (int i = 0; i < 4; i++)

@@ -160,6 +160,8 @@ namespace Guestos
         {
         }
 
+        public static ulong LockedPages(AddressSpace* space) => 0;
+
         public static int Peek(AddressSpace* space, ulong address, byte* to, int count) => 0;
     }
 
@@ -245,13 +247,22 @@ namespace Guestos
 
     public enum Resource
     {
-        FileSize,
-        OpenFiles,
+        ProcessorTime, FileSize, Data, Stack, Core, ResidentSet, Processes, OpenFiles, LockedMemory, AddressSpace, Locks, PendingSignals,
+        MessageQueues, Nice, RealTimePriority, RealTimeRun,
     }
 
     public static unsafe class ResourceLimits
     {
-        public static ulong Of(Process* process, Resource resource) => ulong.MaxValue;
+        public const ulong Infinity = ulong.MaxValue;
+
+        public static bool TryMake(ulong number, out Resource resource)
+        {
+            resource = (Resource)number;
+            return number < 16;
+        }
+
+        public static ulong Of(Process* process, Resource resource) => Infinity;
+        public static ulong HardOf(Process* process, Resource resource) => Infinity;
         public static long FileTooLarge() => Errno.FileTooLarge;
     }
 
