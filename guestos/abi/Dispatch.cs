@@ -34,6 +34,8 @@ public static unsafe class Dispatch
             result = SocketDispatch.Call(number, a, b, c, d, e, f);
         if (result == Unknown)
             result = CallCore(number, a, b, c, d, e, f);
+        if (Vfs.AnyDead)
+            Vfs.FreeDead();
         if (result != Unknown)
             return result;
         int index = number < CountedNumbers ? (int)number : CountedNumbers - 1;
@@ -46,18 +48,13 @@ public static unsafe class Dispatch
         Process* process = Scheduler.Current;
         return number switch
         {
-            9 => MemoryCalls.Mmap(a, b, c, d, e, f),
-            10 => MemoryCalls.Mprotect(a, b, c),
-            11 => MemoryCalls.Munmap(a, b),
-            12 => MemoryCalls.Brk(a),
+            9 or 10 or 11 or 12 or 25 or 28 or 149 or 150 or 151 or 152 or 325 => MemoryCalls.Change(number, a, b, c, d, e, f),
             13 => SignalCalls.RtSigaction(a, b, c, d),
             14 => SignalCalls.RtSigprocmask(a, b, c, d),
             15 => SignalCalls.RtSigreturn(),
             24 => ProcessCalls.SchedYield(),
-            25 => MemoryCalls.Mremap(a, b, c, d, e),
             26 => MemoryCalls.Msync(a, b, c),
             27 => MemoryCalls.Mincore(a, b, c),
-            28 => MemoryCalls.Madvise(a, b, c),
             34 => SignalCalls.Pause(),
             35 => TimeCalls.Nanosleep(a, b),
             36 => TimeCalls.Getitimer(a, b),
@@ -112,10 +109,6 @@ public static unsafe class Dispatch
             145 => PriorityCalls.SchedGetscheduler(a),
             146 => PriorityCalls.SchedGetPriorityMost(a),
             147 => PriorityCalls.SchedGetPriorityLeast(a),
-            149 => MemoryCalls.Mlock(a, b, 0),
-            150 => MemoryCalls.Munlock(a, b),
-            151 => MemoryCalls.Mlockall(a),
-            152 => MemoryCalls.Munlockall(),
             157 => ProcessCalls.Prctl(a, b, c, d, e),
             158 => ProcessCalls.ArchPrctl(a, b),
             160 => b == 0 ? Errno.Fault : ProcessCalls.Prlimit64(0, a, b, 0),     // setrlimit
@@ -142,7 +135,6 @@ public static unsafe class Dispatch
             309 => ProcessCalls.Getcpu(a, b),
             318 => ProcessCalls.Getrandom(a, b, c),
             324 => ProcessCalls.Membarrier(a, b),
-            325 => MemoryCalls.Mlock(a, b, c),
             435 => ProcessCalls.Clone3(a, b),
             _ => Unknown,
         };

@@ -128,7 +128,14 @@ public static unsafe partial class FileCalls
     public static long Lseek(ulong descriptor, ulong offset, ulong whence)
     {
         File* file = Descriptor.FileOf(descriptor);
-        return file == null ? Errno.BadDescriptor : Files.Seek(file, (long)offset, (uint)whence);
+        if (file == null)
+            return Errno.BadDescriptor;
+        Files.Hold(file);
+        SleepLock.Take(&file->PositionLock);
+        long result = Files.Seek(file, (long)offset, (uint)whence);
+        SleepLock.Release(&file->PositionLock);
+        Files.Release(file);
+        return result;
     }
 
     public static long Truncate(UserString path, ulong length)
@@ -152,7 +159,10 @@ public static unsafe partial class FileCalls
             return Errno.BadDescriptor;
         if ((long)length < 0 || !file->MayWrite || file->Kind != FileKind.Regular)
             return Errno.Invalid;
-        return Cut(file->Inode, length);
+        Files.Hold(file);
+        long result = Cut(file->Inode, length);
+        Files.Release(file);
+        return result;
     }
 
     private static long Cut(Inode* inode, ulong length)
@@ -167,7 +177,9 @@ public static unsafe partial class FileCalls
             return Errno.TextBusy;
         if (length > inode->Size && length > ResourceLimits.Of(Scheduler.Current, Resource.FileSize))
             return ResourceLimits.FileTooLarge();
+        SleepLock.Take(&inode->ContentLock);
         long error = FileContent.Truncate(inode, length);
+        SleepLock.Release(&inode->ContentLock);
         if (error == 0)
             Directories.Touch(inode);
         if (error == 0 && !FileRights.IsSuperuser)
@@ -190,21 +202,15 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         if (offset + length > FileContent.LargestSize)
             return Errno.FileTooLarge;
+        Files.Hold(file);
         Inode* inode = file->Inode;
-        if (flags.Has(punchHole | zeroRange))
-        {
-            long error = FileContent.Zero(inode, offset, length);
-            if (error < 0)
-                return error;
-        }
-        else
-        {
-            long error = FileContent.Allocate(inode, offset, length);
-            if (error < 0)
-                return error;
-        }
-
-        return !flags.Has(keepSize) && offset + length > inode->Size ? FileContent.Truncate(inode, offset + length) : 0;
+        SleepLock.Take(&inode->ContentLock);
+        long error = flags.Has(punchHole | zeroRange) ? FileContent.Zero(inode, offset, length) : FileContent.Allocate(inode, offset, length);
+        if (error == 0 && !flags.Has(keepSize) && offset + length > inode->Size)
+            error = FileContent.Truncate(inode, offset + length);
+        SleepLock.Release(&inode->ContentLock);
+        Files.Release(file);
+        return error;
     }
 
     public static long Fsync(ulong descriptor) => Descriptor.FileOf(descriptor) == null ? Errno.BadDescriptor : 0;

@@ -9,7 +9,32 @@ public static unsafe class MemoryCalls
 
     private static ulong RoundUp(ulong value) => (value + InPage) & ~InPage;
 
-    public static long Mmap(ulong address, ulong length, ulong protection, ulong flags, ulong descriptor, ulong offset)
+    /// <summary>
+    /// The calls that change areas, or go through many pages of them: one at a time in an address space, since they give way in the middle.
+    /// </summary>
+    public static long Change(ulong number, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
+    {
+        AddressSpace* space = Scheduler.Current->Space;
+        SleepLock.Take(&space->Lock);
+        long result = number switch
+        {
+            9 => Mmap(a, b, c, d, e, f),
+            10 => Mprotect(a, b, c),
+            11 => Munmap(a, b),
+            12 => Brk(a),
+            25 => Mremap(a, b, c, d, e),
+            28 => Madvise(a, b, c),
+            149 => Mlock(a, b, 0),
+            150 => Munlock(a, b),
+            151 => Mlockall(a),
+            152 => Munlockall(),
+            _ => Mlock(a, b, c),        // mlock2
+        };
+        SleepLock.Release(&space->Lock);
+        return result;
+    }
+
+    private static long Mmap(ulong address, ulong length, ulong protection, ulong flags, ulong descriptor, ulong offset)
     {
         AddressSpace* space = Scheduler.Current->Space;
         if (length == 0 || (offset & InPage) != 0 || (protection & ~7UL) != 0 && (protection & ~0x0f000007UL) != 0)
@@ -27,6 +52,13 @@ public static unsafe class MemoryCalls
             if (result < 0)
                 return result;
         }
+        long mapped = Map(space, address, length, protection, flags, shared, file, offset);
+        Vfs.Release(file);
+        return mapped;
+    }
+
+    private static long Map(AddressSpace* space, ulong address, ulong length, ulong protection, ulong flags, bool shared, Inode* file, ulong offset)
+    {
         // What could never be touched without running out is refused at once, as Linux does (Documentation/mm/overcommit-accounting).
         if ((protection & Protection.Write) != 0 && length / Frames.Size > Frames.Total)
             return Errno.NoMemory;
@@ -70,7 +102,10 @@ public static unsafe class MemoryCalls
         return (long)range.Start;
     }
 
-    /// <summary>Shared file mappings that could be written are not supported (ENODEV); read-only ones see the file as it is at first touch.</summary>
+    /// <summary>
+    /// The file to be mapped, held. Shared file mappings that could be written are not supported (ENODEV); read-only ones see the file as it is at
+    /// first touch.
+    /// </summary>
     private static long FileOf(ulong descriptor, ulong protection, bool shared, out Inode* inode)
     {
         inode = null;
@@ -81,7 +116,7 @@ public static unsafe class MemoryCalls
             return Errno.Access;
         if (file->Kind != FileKind.Regular || file->Inode == null || shared && (protection & Protection.Write) != 0)
             return Errno.NoSuchDevice;
-        inode = file->Inode;
+        inode = Vfs.Hold(file->Inode);
         return 0;
     }
 
@@ -96,17 +131,18 @@ public static unsafe class MemoryCalls
         for (ulong page = area->Start; page < area->End && done; page += Frames.Size)
         {
             FaultResult result = AddressSpace.Resolve(space, page, Access.Read);
-            done = result is FaultResult.Resolved or FaultResult.FileEnded;
+            Scheduler.Breathe();
+            done = result is FaultResult.Resolved or FaultResult.FileEnded && !Signals.Killed;
         }
         area->Protection = protection;
         return done && (protection == (protection | Protection.Read) || AddressSpace.Protect(space, PageRange.Of(*area), protection) == 0);
     }
 
-    public static long Munmap(ulong address, ulong length) =>
+    private static long Munmap(ulong address, ulong length) =>
         !PageRange.TryMake(address, length, out PageRange range) ? Errno.Invalid
             : AddressSpace.Unmap(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
 
-    public static long Mprotect(ulong address, ulong length, ulong protection)
+    private static long Mprotect(ulong address, ulong length, ulong protection)
     {
         if ((address & InPage) != 0 || (protection & ~0x0f000007UL) != 0)
             return Errno.Invalid;
@@ -117,7 +153,7 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>Returns the break as it is then: an unchanged one says that it could not be moved.</summary>
-    public static long Brk(ulong wanted)
+    private static long Brk(ulong wanted)
     {
         AddressSpace* space = Scheduler.Current->Space;
         if (wanted < space->BreakStart || wanted >= AddressSpace.MapTop)
@@ -155,7 +191,7 @@ public static unsafe class MemoryCalls
 
     private const ulong MayMove = 1, RemapFixed = 2;
 
-    public static long Mremap(ulong address, ulong oldLength, ulong newLength, ulong flags, ulong newAddress)
+    private static long Mremap(ulong address, ulong oldLength, ulong newLength, ulong flags, ulong newAddress)
     {
         AddressSpace* space = Scheduler.Current->Space;
         if ((address & InPage) != 0 || (flags & ~3UL) != 0 || flags == RemapFixed || !PageRange.TryMake(0, newLength, out PageRange size))
@@ -205,7 +241,7 @@ public static unsafe class MemoryCalls
     private const uint LockOnFault = 1;
 
     /// <summary>Nothing is swapped here, so what is there stays; the pages of the range come now.</summary>
-    public static long Mlock(ulong address, ulong length, ulong flags)
+    private static long Mlock(ulong address, ulong length, ulong flags)
     {
         if (!CallFlags.TryMake(flags, LockOnFault, out CallFlags how))
             return Errno.Invalid;
@@ -227,12 +263,17 @@ public static unsafe class MemoryCalls
     private static bool Touch(AddressSpace* space, PageRange range)
     {
         for (ulong page = range.Start; page < range.End; page += Frames.Size)
+        {
             if (AddressSpace.Resolve(space, page, Access.Read) is not (FaultResult.Resolved or FaultResult.FileEnded))
                 return false;
+            Scheduler.Breathe();
+            if (Signals.Killed)
+                return false;
+        }
         return true;
     }
 
-    public static long Munlock(ulong address, ulong length)
+    private static long Munlock(ulong address, ulong length)
     {
         AddressSpace* space = Scheduler.Current->Space;
         if (length == 0)
@@ -244,7 +285,7 @@ public static unsafe class MemoryCalls
     private const uint LockCurrent = 1, LockFuture = 2, LockAllOnFault = 4;
 
     /// <summary>mlockall(2): what is mapped now, what will be, or both.</summary>
-    public static long Mlockall(ulong flags)
+    private static long Mlockall(ulong flags)
     {
         if (!CallFlags.TryMake(flags, LockCurrent | LockFuture | LockAllOnFault, out CallFlags how) || !how.Has(LockCurrent | LockFuture))
             return Errno.Invalid;
@@ -269,7 +310,7 @@ public static unsafe class MemoryCalls
         return 0;
     }
 
-    public static long Munlockall()
+    private static long Munlockall()
     {
         AddressSpace* space = Scheduler.Current->Space;
         space->LocksFuture = space->LocksOnFault = false;
@@ -290,7 +331,7 @@ public static unsafe class MemoryCalls
 
     private const ulong DontNeed = 4, FreeLazily = 8;
 
-    public static long Madvise(ulong address, ulong length, ulong advice)
+    private static long Madvise(ulong address, ulong length, ulong advice)
     {
         if ((address & InPage) != 0 || address + length < address || advice > 25 && advice is not (100 or 101) || length != 0 && RoundUp(length) == 0
             || address + RoundUp(length) < address)
@@ -325,6 +366,9 @@ public static unsafe class MemoryCalls
             ulong* entry = PageTable.Find(space->Root, page, false);
             if (!to.At(i).TryPut((byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0)))
                 return Errno.Fault;
+            Scheduler.Breathe();
+            if (Signals.Killed)
+                return Errno.Interrupted;
         }
         return 0;
     }

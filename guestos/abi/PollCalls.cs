@@ -169,7 +169,7 @@ public static unsafe class PollCalls
     {
         if ((int)count < 0)
             return Errno.Invalid;
-        count = Math.Min((uint)count, FileTable.Capacity);  // Linux: what lies beyond the table is not looked at
+        count = Math.Min((uint)count, Scheduler.Current->Files->Size);
         int used = (int)(count + 63) / 64;
         ulong* sets = stackalloc ulong[6 * SetWords];  // three asked for, three answered
         UserPointer<ulong>* users = stackalloc UserPointer<ulong>[3];

@@ -35,6 +35,9 @@ public unsafe struct File
     /// <summary>Open flags as Linux numbers them (<see cref="OpenFlags"/>): access mode, O_APPEND, O_NONBLOCK, …</summary>
     public uint Flags;
 
+    /// <summary>Taken by calls that use <see cref="Position"/> and give way meanwhile.</summary>
+    public SleepLock PositionLock;
+
     /// <summary>Offset of the next byte; of a directory, the cookie of the last entry delivered.</summary>
     public ulong Position;
 

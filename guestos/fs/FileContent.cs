@@ -20,17 +20,13 @@ public static unsafe class FileContent
     /// <summary>Frames that files may still take.</summary>
     public static ulong FreeFrames => Frames.Free > Reserve ? Frames.Free - Reserve : 0;
 
-    /// <summary>Copies from <paramref name="offset"/>: bytes copied (0 at the end), or EFAULT when nothing was.</summary>
+    /// <summary>Copies from <paramref name="offset"/>: bytes copied (0 at the end), or EFAULT when nothing was. Gives way.</summary>
     public static long Read(Inode* inode, ulong offset, ref Transfer to)
     {
-        if (offset >= inode->Size)
-            return 0;
-        ulong left = Math.Min(to.Count, inode->Size - offset);
         ulong done = 0;
-        while (done < left)
+        while (to.Count > 0 && offset < inode->Size)
         {
-            ulong inPage = offset & PageSize - 1;
-            ulong step = Math.Min(left - done, PageSize - inPage);
+            ulong step = Math.Min(Math.Min(to.Count, inode->Size - offset), PageSize - (offset & PageSize - 1));
             Span<byte> into = to.Fill(step);
             if (into.IsEmpty)
                 return done > 0 ? (long)done : Errno.Fault;
@@ -38,12 +34,24 @@ public static unsafe class FileContent
             to.Advance((ulong)into.Length);
             offset += (ulong)into.Length;
             done += (ulong)into.Length;
+            if (to.Count > 0 && GiveWay())
+                break;
         }
 
         return (long)done;
     }
 
-    /// <summary>Copies in at <paramref name="offset"/>, growing the file: bytes copied, or when nothing was EFAULT, ENOSPC, EFBIG.</summary>
+    /// <summary>Between two pages. True when the current process has been killed meanwhile.</summary>
+    private static bool GiveWay()
+    {
+        Scheduler.Breathe();
+        return Signals.Killed;
+    }
+
+    /// <summary>
+    /// Copies in at <paramref name="offset"/>, growing the file: bytes copied, or when nothing was EFAULT, ENOSPC, EFBIG. Gives way: the caller has
+    /// <see cref="Inode.ContentLock"/>, as for all that follows.
+    /// </summary>
     public static long Write(Inode* inode, ulong offset, ref Transfer from)
     {
         ulong done = 0;
@@ -79,6 +87,8 @@ public static unsafe class FileContent
             done += (ulong)bytes.Length;
             if (offset > inode->Size)
                 inode->Size = offset;
+            if (from.Count > 0 && GiveWay())
+                break;
         }
 
         return done > 0 ? (long)done : error;
@@ -89,20 +99,17 @@ public static unsafe class FileContent
     {
         if (size > LargestSize)
             return Errno.FileTooLarge;
-        if (size < inode->Size)
-        {
-            inode->ImageLength = Math.Min(inode->ImageLength, size);
-            FreePages(inode, (size + PageSize - 1) / PageSize);
-            ulong tail = size & PageSize - 1;
-            byte* last = tail != 0 ? WrittenPage(inode, size / PageSize) : null;
-            if (last != null)
-                Memory.Clear(last + tail, PageSize - tail);
-        }
-
         bool cut = size < inode->Size;
         inode->Size = size;
-        if (cut)
-            AddressSpace.FileCut(inode);
+        if (!cut)
+            return 0;
+        inode->ImageLength = Math.Min(inode->ImageLength, size);
+        ulong tail = size & PageSize - 1;
+        byte* last = tail != 0 ? WrittenPage(inode, size / PageSize) : null;
+        if (last != null)
+            Memory.Clear(last + tail, PageSize - tail);
+        AddressSpace.FileCut(inode);
+        FreePages(inode, (size + PageSize - 1) / PageSize, counted: true, giveWay: true);
         return 0;
     }
 
@@ -112,13 +119,23 @@ public static unsafe class FileContent
         ulong first = offset / PageSize, end = (offset + length + PageSize - 1) / PageSize;
         ulong missing = 0;
         for (ulong index = first; index < end; index++)
+        {
             if (WrittenPage(inode, index) == null)
                 missing++;
+            if (index % EntriesPerTable == 0)
+                Scheduler.Breathe();
+        }
+
         if (missing > Volumes.Of(inode->Volume).Room)
             return Errno.NoSpace;
         for (ulong index = first; index < end; index++)
+        {
             if (WritablePage(inode, index) == null)
                 return Errno.NoSpace;
+            if (GiveWay())
+                return Errno.Interrupted;
+        }
+
         return 0;
     }
 
@@ -138,18 +155,30 @@ public static unsafe class FileContent
                 Memory.Clear(page + inPage, step);
             }
 
+            if (GiveWay())
+                return Errno.Interrupted;
             offset += step;
         }
 
         return 0;
     }
 
-    /// <summary>The inode dies: every page goes.</summary>
-    public static void Release(Inode* inode)
+    /// <summary>There is more of it than one table of pages: what goes through all of them takes long.</summary>
+    public static bool IsLarge(Inode* inode)
+    {
+        int tables = 0;
+        for (ulong i = 0; inode->Pages != null && i < EntriesPerTable; i++)
+            if (inode->Pages[i] != null)
+                tables++;
+        return tables > 1;
+    }
+
+    /// <summary>The inode dies: every page goes, which its volume has forgotten already.</summary>
+    public static void Release(Inode* inode, bool giveWay)
     {
         if (inode->Pages == null)
             return;
-        FreePages(inode, 0);
+        FreePages(inode, 0, counted: false, giveWay);
         for (ulong i = 0; i < EntriesPerTable; i++)
             if (inode->Pages[i] != null)
                 Objects.Free(inode->Pages[i], (int)PageSize);
@@ -222,12 +251,14 @@ public static unsafe class FileContent
     }
 
     /// <summary>From a page on, those behind the end of the file too (FALLOC_FL_KEEP_SIZE).</summary>
-    private static void FreePages(Inode* inode, ulong first)
+    private static void FreePages(Inode* inode, ulong first, bool counted, bool giveWay)
     {
         if (inode->Pages == null)
             return;
         for (ulong index = first; index < EntriesPerTable * EntriesPerTable; index++)
         {
+            if (giveWay && index % EntriesPerTable == 0)
+                Scheduler.Breathe();
             ulong* table = inode->Pages[index / EntriesPerTable];
             if (table == null)
             {
@@ -240,7 +271,8 @@ public static unsafe class FileContent
                 continue;
             table[index % EntriesPerTable] = 0;
             inode->PageCount--;
-            Volumes.Of(inode->Volume).Pages--;
+            if (counted)
+                Volumes.Of(inode->Volume).Pages--;
             Frames.Release(frame);
         }
     }

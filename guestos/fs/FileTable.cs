@@ -12,8 +12,14 @@ public unsafe struct FileTable
     public const int Capacity = 4096;
 
     private const int PieceLength = 128, Pieces = Capacity / PieceLength, Words = Capacity / 64;
+    private const uint SmallestSize = 64;
 
     public int References;
+
+    /// <summary>
+    /// What Linux makes room for: a power of two above every descriptor there has been. select(2) does not look at what is beyond.
+    /// </summary>
+    public uint Size;
 
     /// <summary>All below are in use.</summary>
     private int _lowestFree;
@@ -30,8 +36,10 @@ public unsafe struct FileTable
     public static FileTable* Create()
     {
         FileTable* table = Objects.Allocate<FileTable>();
-        if (table != null)
-            table->References = 1;
+        if (table == null)
+            return null;
+        table->References = 1;
+        table->Size = SmallestSize;
         return table;
     }
 
@@ -66,7 +74,10 @@ public unsafe struct FileTable
         if (table == null || --table->References > 0)
             return;
         for (int i = Next(table, 0); i >= 0; i = Next(table, i + 1))
+        {
             Close(table, i);
+            Scheduler.Breathe();
+        }
         for (int i = 0; i < Pieces; i++)
             if (table->_pieces[i] != 0)
                 Objects.Free((Piece*)table->_pieces[i]);
@@ -98,8 +109,8 @@ public unsafe struct FileTable
     {
         if (from >= Capacity)
             return -1;
-        int word = from / 64;
-        ulong bits = (table->_open[word] ^ invert) & ulong.MaxValue << from % 64;
+        int word = (int)((uint)from / 64);
+        ulong bits = (table->_open[word] ^ invert) & ulong.MaxValue << from;
         while (bits == 0 && ++word < Words)
             bits = table->_open[word] ^ invert;
         return bits != 0 ? word * 64 + BitOperations.TrailingZeroCount(bits) : -1;
@@ -126,14 +137,16 @@ public unsafe struct FileTable
     /// </summary>
     public static bool Put(FileTable* table, int descriptor, File* file, bool closeOnExec)
     {
-        ref ulong place = ref table->_pieces[descriptor / PieceLength];
+        ref ulong place = ref table->_pieces[(uint)descriptor / PieceLength];
         if (place == 0 && (place = (ulong)Objects.Allocate<Piece>()) == 0)
             return false;
         // SAFETY: a piece is an object of this table until the table is released.
-        File** entry = (File**)((Piece*)place)->Files + descriptor % PieceLength;
+        File** entry = (File**)((Piece*)place)->Files + (uint)descriptor % PieceLength;
         File* before = *entry;
         *entry = file;
-        table->_open[descriptor / 64] |= 1UL << descriptor % 64;
+        table->_open[(uint)descriptor / 64] |= 1UL << descriptor;
+        while ((uint)descriptor >= table->Size)
+            table->Size = System.Math.Max(table->Size * 2, 256);
         if (descriptor == table->_lowestFree)
             table->_lowestFree = descriptor + 1;
         SetCloseOnExec(table, descriptor, closeOnExec);
@@ -148,8 +161,8 @@ public unsafe struct FileTable
         File* file = Get(table, (uint)descriptor);
         if (file == null)
             return false;
-        ((Piece*)table->_pieces[descriptor / PieceLength])->Files[descriptor % PieceLength] = 0;
-        table->_open[descriptor / 64] &= ~(1UL << descriptor % 64);
+        ((Piece*)table->_pieces[(uint)descriptor / PieceLength])->Files[(uint)descriptor % PieceLength] = 0;
+        table->_open[(uint)descriptor / 64] &= ~(1UL << descriptor);
         table->_lowestFree = System.Math.Min(table->_lowestFree, descriptor);
         SetCloseOnExec(table, descriptor, false);
         Release(table, file);
@@ -163,14 +176,14 @@ public unsafe struct FileTable
     }
 
     public static bool IsCloseOnExec(FileTable* table, int descriptor) =>
-        (table->_closeOnExec[descriptor / 64] >> descriptor % 64 & 1) != 0;
+        (table->_closeOnExec[(uint)descriptor / 64] >> descriptor & 1) != 0;
 
     public static void SetCloseOnExec(FileTable* table, int descriptor, bool on)
     {
-        ulong bit = 1UL << descriptor % 64;
+        ulong bit = 1UL << descriptor;
         if (on)
-            table->_closeOnExec[descriptor / 64] |= bit;
+            table->_closeOnExec[(uint)descriptor / 64] |= bit;
         else
-            table->_closeOnExec[descriptor / 64] &= ~bit;
+            table->_closeOnExec[(uint)descriptor / 64] &= ~bit;
     }
 }

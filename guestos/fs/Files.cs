@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
@@ -12,6 +13,7 @@ public static unsafe class Files
     public const int Reserve = 64;
 
     private static File* s_first;
+    private static Slab<File> s_slab;
     public static int InUse;
 
     /// <summary>A new open file with one reference; null: ENFILE.</summary>
@@ -19,7 +21,7 @@ public static unsafe class Files
     {
         if (InUse >= Limit)
             return null;
-        File* file = Objects.Allocate<File>();
+        File* file = s_slab.Allocate();
         if (file == null)
             return null;
         file->References = 1;
@@ -49,10 +51,15 @@ public static unsafe class Files
     }
 
     /// <summary>Gives one reference up; the last closes the file.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Release(File* file)
     {
-        if (file == null || --file->References > 0)
-            return;
+        if (file != null && --file->References == 0)
+            Close(file);
+    }
+
+    private static void Close(File* file)
+    {
         EpollSets.Forget(file);
         switch (file->Kind)
         {
@@ -83,7 +90,7 @@ public static unsafe class Files
         if (file->Next != null)
             file->Next->Previous = file->Previous;
         InUse--;
-        Objects.Free(file);
+        s_slab.Free(file);
     }
 
     public static bool AnyOpenOn(byte volume)
@@ -103,9 +110,11 @@ public static unsafe class Files
         {
             case FileKind.Regular:
             case FileKind.Proc:
+                SleepLock.Take(&file->PositionLock);
                 long count = ReadAt(file, file->Position, ref to);
                 if (count > 0)
                     file->Position += (ulong)count;
+                SleepLock.Release(&file->PositionLock);
                 return count;
             case FileKind.Directory: return Errno.IsDirectory;
             case FileKind.Pipe: return PipeFile.Read(file, ref to);
@@ -126,11 +135,12 @@ public static unsafe class Files
         switch (file->Kind)
         {
             case FileKind.Regular:
-                if ((file->Flags & OpenFlags.Append) != 0)
-                    file->Position = file->Inode->Size;
-                long count = WriteAt(file, file->Position, ref from);
+                SleepLock.Take(&file->PositionLock);
+                ulong position = file->Position;
+                long count = WriteContent(file, ref position, ref from);
                 if (count > 0)
-                    file->Position += (ulong)count;
+                    file->Position = position + (ulong)count;
+                SleepLock.Release(&file->PositionLock);
                 return count;
             case FileKind.Pipe: return PipeFile.Write(file, ref from);
             case FileKind.Terminal: return Terminal.Write(file, ref from);
@@ -165,12 +175,24 @@ public static unsafe class Files
             return Errno.BadDescriptor;
         if (file->Kind == FileKind.Device)
             return Devices.Write(file, ref from);
-        if (file->Kind != FileKind.Regular)
-            return Errno.IllegalSeek;
-        if (Mounts.IsReadOnly(file->Inode->Volume))
-            return Errno.ReadOnly;
+        return file->Kind != FileKind.Regular ? Errno.IllegalSeek : WriteContent(file, ref offset, ref from);
+    }
+
+    /// <summary>One write at a time, so that one goes behind the other with O_APPEND, where <paramref name="offset"/> becomes the end.</summary>
+    private static long WriteContent(File* file, ref ulong offset, ref Transfer from)
+    {
+        SleepLock.Take(&file->Inode->ContentLock);
         if ((file->Flags & OpenFlags.Append) != 0)
             offset = file->Inode->Size;
+        long count = WriteContent(file, offset, ref from);
+        SleepLock.Release(&file->Inode->ContentLock);
+        return count;
+    }
+
+    private static long WriteContent(File* file, ulong offset, ref Transfer from)
+    {
+        if (Mounts.IsReadOnly(file->Inode->Volume))
+            return Errno.ReadOnly;
         ulong limit = ResourceLimits.Of(Scheduler.Current, Resource.FileSize);
         if (offset >= limit && from.Count > 0)
             return ResourceLimits.FileTooLarge();

@@ -62,6 +62,12 @@ public unsafe struct Inode
     /// </summary>
     public DirectoryEntry* Home;
 
+    /// <summary>Taken by whoever changes its contents or size, and gives way meanwhile.</summary>
+    public SleepLock ContentLock;
+
+    /// <summary>Of one that nobody knows any more: the next whose content is still to be freed.</summary>
+    internal Inode* NextDead;
+
     /// <summary>Open files that may write to it, and address spaces that run it as their program: not both at a time (ETXTBSY).</summary>
     public int Writers, Executions;
 

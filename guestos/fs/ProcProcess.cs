@@ -185,7 +185,7 @@ public static unsafe class ProcProcess
         Entry(text, "\nTracerPid:\t"u8, 0);
         Four(text, "\nUid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId);
         Four(text, "\nGid:"u8, process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
-        Entry(text, "\nFDSize:\t"u8, FileTable.Capacity);
+        Entry(text, "\nFDSize:\t"u8, process->Files != null ? process->Files->Size : 0);
         if (space != null)
         {
             Size(text, "\nVmPeak:\t"u8, VirtualPages(space));

@@ -76,6 +76,6 @@ public unsafe struct Transfer
     private readonly bool TryNext(ulong count, Access access, out byte* first)
     {
         first = kernel;
-        return count <= Math.Min(Count, int.MaxValue) && (kernel != null || user.To(count).TryBegin(access, out first));
+        return count <= Count && count <= int.MaxValue && (kernel != null || user.To(count).TryBegin(access, out first));
     }
 }

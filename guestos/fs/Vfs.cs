@@ -136,11 +136,36 @@ public static unsafe class Vfs
             return;
         if (inode->ImageOwned)
             Objects.Free(inode->Image, (int)inode->ImageLength + 1);
-        FileContent.Release(inode);
         ExtendedAttributes.Release(inode);
         InodesInUse--;
-        Volumes.Of(inode->Volume).Inodes--;
+        ref Volume volume = ref Volumes.Of(inode->Volume);
+        volume.Inodes--;
+        volume.Pages -= inode->PageCount;
+        if (FileContent.IsLarge(inode))
+        {
+            inode->NextDead = s_dead;
+            s_dead = inode;
+            return;
+        }
+        FileContent.Release(inode, giveWay: false);
         Objects.Free(inode);
+    }
+
+    /// <summary>Inodes that nobody knows any more and whose content takes long to free: that is done at the end of the system call.</summary>
+    private static Inode* s_dead;
+
+    public static bool AnyDead => s_dead != null;
+
+    /// <summary>Frees what <see cref="Release"/> has left. Gives way: the current process holds nothing.</summary>
+    public static void FreeDead()
+    {
+        while (s_dead != null)
+        {
+            Inode* inode = s_dead;
+            s_dead = inode->NextDead;
+            FileContent.Release(inode, giveWay: true);
+            Objects.Free(inode);
+        }
     }
 
     /// <summary>The root directory of the current process.</summary>

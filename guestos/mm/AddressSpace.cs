@@ -23,6 +23,12 @@ public unsafe partial struct AddressSpace
     /// <summary>Processes that share it.</summary>
     public int References;
 
+    /// <summary>
+    /// Taken by whoever changes areas, or goes through all of them, and gives way meanwhile. Faults do not take it: they change no border but
+    /// that of a stack, downwards.
+    /// </summary>
+    public SleepLock Lock;
+
     /// <summary>Physical address of the top-level page table.</summary>
     public ulong Root;
 
@@ -90,13 +96,13 @@ public unsafe partial struct AddressSpace
             return;
         Unmap(space, PageRange.All);
         SetExecutable(space, null);
-        PageTable.Destroy(space->Root);
         if (space->Previous != null)
             space->Previous->Next = space->Next;
         else
             First = space->Next;
         if (space->Next != null)
             space->Next->Previous = space->Previous;
+        PageTable.Destroy(space->Root);
         s_spaces.Free(space);
     }
 
@@ -207,17 +213,45 @@ public unsafe partial struct AddressSpace
         && !below->GrowsDown && !above->GrowsDown && below->File == above->File
         && (below->File == null || below->FileEnd == below->End && below->Offset + (below->End - below->Start) == above->Offset);
 
-    /// <summary>A file has been cut: what was mapped of it beyond its end is gone, private copies too (mmap(2): SIGBUS).</summary>
+    /// <summary>
+    /// A file has been cut: what was mapped of it beyond its end is gone, private copies too (mmap(2): SIGBUS). The oldest address space comes
+    /// first: what is forked meanwhile is younger, and copied from where nothing is left, or is still to come. Gives way.
+    /// </summary>
     public static void FileCut(Inode* file)
     {
         if (file->Mappings == 0)
             return;
+        AddressSpace* space = First;
+        while (space != null && space->Next != null)
+            space = space->Next;
+        for (space = HoldAlive(space); space != null;)
+        {
+            SleepLock.Take(&space->Lock);
+            FileCut(space, file);
+            SleepLock.Release(&space->Lock);
+            AddressSpace* younger = HoldAlive(space->Previous);
+            Release(space);
+            space = younger;
+        }
+    }
+
+    /// <summary>A reference to this one, or to the next younger that is not going already; null: there is none.</summary>
+    private static AddressSpace* HoldAlive(AddressSpace* space)
+    {
+        while (space != null && space->References == 0)
+            space = space->Previous;
+        if (space != null)
+            space->References++;
+        return space;
+    }
+
+    private static void FileCut(AddressSpace* space, Inode* file)
+    {
         ulong length = (file->Size + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
-        for (AddressSpace* space = First; space != null; space = space->Next)
-            for (Area* area = space->FirstArea; area != null; area = area->Next)
-                if (area->File == file && PageRange.Of(*area).TryBelow(area->FileEnd + Frames.Size - 1, out PageRange backed)
-                    && backed.TryFrom(length > area->Offset ? area->Start + (length - area->Offset) : area->Start, out PageRange gone))
-                    DropPages(space, gone);
+        for (Area* area = space->FirstArea; area != null; area = area->Next)
+            if (area->File == file && PageRange.Of(*area).TryBelow(area->FileEnd + Frames.Size - 1, out PageRange backed)
+                && backed.TryFrom(length > area->Offset ? area->Start + (length - area->Offset) : area->Start, out PageRange gone))
+                DropPages(space, gone);
     }
 
     /// <summary>Cuts an area in two at an address inside it. False without memory.</summary>
@@ -249,41 +283,58 @@ public unsafe partial struct AddressSpace
         return area == null || area->Start >= end || Split(space, area, end);
     }
 
-    /// <summary>Unmaps every page in a range. False, and nothing done, without memory for a split.</summary>
+    /// <summary>
+    /// Unmaps every page in a range. False, and nothing done, without memory for a split. Gives way: what has lost its pages has left its area
+    /// by then, so that nobody gets new ones there.
+    /// </summary>
     public static bool Unmap(AddressSpace* space, PageRange range)
     {
         if (!SplitAt(space, range))
             return false;
-        Area* area = AreaAtOrAbove(space, range.Start);
-        while (area != null && area->Start < range.End)
+        Area* area;
+        while ((area = AreaAtOrAbove(space, range.Start)) != null && area->Start < range.End)
         {
-            Area* next = area->Next;
-            PageRange pages = PageRange.Of(*area);
-            DropPages(space, pages);
-            space->TotalPages -= pages.Pages;
-            Remove(space, area);
-            area = next;
+            ulong address = area->Start, stop = area->End;
+            ulong* entry = PageTable.Next(space->Root, ref address, stop);
+            if (entry != null)
+                DropEntries(space, entry, address, stop = EndOfTable(address, stop));
+            space->TotalPages -= (stop - area->Start) / Frames.Size;
+            if (stop == area->End)
+                Remove(space, area);
+            else
+            {
+                area->Offset += stop - area->Start;
+                area->Start = stop;
+            }
+            Scheduler.Breathe();
         }
         return true;
     }
 
-    /// <summary>Frees the frames behind a range of one or more areas.</summary>
+    /// <summary>Frees the frames behind a range of one or more areas, which stay. Gives way.</summary>
     public static void DropPages(AddressSpace* space, PageRange range)
     {
         ulong* entry;
         for (ulong address = range.Start; (entry = PageTable.Next(space->Root, ref address, range.End)) != null;)
         {
-            for (ulong stop = EndOfTable(address, range.End); address < stop; address += Frames.Size, entry++)
-            {
-                if ((*entry & PageTable.Present) == 0)
-                    continue;
-                ulong frame = *entry & PageTable.AddressMask;
-                PageTable.Set(entry, 0);
-                Flush(address);
-                Frames.Release(frame);
-                space->ResidentPages--;
-            }
-            Scheduler.Breathe(space);
+            ulong stop = EndOfTable(address, range.End);
+            DropEntries(space, entry, address, stop);
+            address = stop;
+            Scheduler.Breathe();
+        }
+    }
+
+    private static void DropEntries(AddressSpace* space, ulong* entry, ulong address, ulong stop)
+    {
+        for (; address < stop; address += Frames.Size, entry++)
+        {
+            if ((*entry & PageTable.Present) == 0)
+                continue;
+            ulong frame = *entry & PageTable.AddressMask;
+            PageTable.Set(entry, 0);
+            Flush(address);
+            Frames.Release(frame);
+            space->ResidentPages--;
         }
     }
 
@@ -292,7 +343,7 @@ public unsafe partial struct AddressSpace
 
     private static void Flush(ulong address) => System.Machine.Processor.InvalidatePage(address);
 
-    /// <summary>Changes the protection of a range that is mapped throughout. Returns 0, ENOMEM.</summary>
+    /// <summary>Changes the protection of a range that is mapped throughout. Returns 0, ENOMEM. Gives way.</summary>
     public static long Protect(AddressSpace* space, PageRange range, uint protection)
     {
         if (!IsMapped(space, range) || !SplitAt(space, range))
@@ -302,6 +353,7 @@ public unsafe partial struct AddressSpace
             area->Protection = protection;
             ulong* entry;
             for (ulong address = area->Start; (entry = PageTable.Next(space->Root, ref address, area->End)) != null;)
+            {
                 for (ulong stop = EndOfTable(address, area->End); address < stop; address += Frames.Size, entry++)
                 {
                     if ((*entry & PageTable.Present) == 0)
@@ -310,6 +362,8 @@ public unsafe partial struct AddressSpace
                     PageTable.Set(entry, Entry(area, *entry & PageTable.AddressMask, area->Shared));
                     Flush(address);
                 }
+                Scheduler.Breathe();
+            }
         }
         Join(space, range);
         return 0;
@@ -383,7 +437,7 @@ public unsafe partial struct AddressSpace
 
     /// <summary>
     /// mremap to a free place: pages go along as far as both ranges reach, the old range is unmapped. <paramref name="from"/> lies in one area.
-    /// Returns the new address, or ENOMEM with nothing done.
+    /// Returns the new address, or ENOMEM with nothing done. Gives way.
     /// </summary>
     public static long Move(AddressSpace* space, PageRange from, PageRange to)
     {
@@ -399,14 +453,14 @@ public unsafe partial struct AddressSpace
         moved->Locked = area->Locked;
         ulong end = from.Start + System.Math.Min(from.Length, to.Length);
         ulong* entry;
-        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null;)
+        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null; Scheduler.Breathe())
             for (ulong stop = EndOfTable(address, end); address < stop; address += Frames.Size, entry++)
                 if ((*entry & PageTable.Present) != 0 && PageTable.Find(space->Root, to.Start + (address - from.Start), true) == null)
                 {
                     Unmap(space, to);
                     return Errno.NoMemory;
                 }
-        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null;)
+        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null; Scheduler.Breathe())
             for (ulong stop = EndOfTable(address, end); address < stop; address += Frames.Size, entry++)
             {
                 if ((*entry & PageTable.Present) == 0)
@@ -414,7 +468,13 @@ public unsafe partial struct AddressSpace
                 ulong value = *entry;
                 if ((value & Checkpoint.EntryBit) != 0)
                     value = value & ~Checkpoint.EntryBit | PageTable.Writable;
-                PageTable.Set(PageTable.Find(space->Root, to.Start + (address - from.Start), false), value);
+                ulong* target = PageTable.Find(space->Root, to.Start + (address - from.Start), true);
+                if (target == null)
+                    break;
+                // Somebody who shares the memory has been here while others ran.
+                if ((*target & PageTable.Present) != 0)
+                    DropEntries(space, target, to.Start + (address - from.Start), to.Start + (address - from.Start) + Frames.Size);
+                PageTable.Set(target, value);
                 PageTable.Set(entry, 0);
                 Flush(address);
             }
@@ -461,8 +521,16 @@ public unsafe partial struct AddressSpace
         return true;
     }
 
-    /// <summary>A copy for fork: private pages are shared until somebody writes. Null without memory.</summary>
+    /// <summary>A copy for fork: private pages are shared until somebody writes. Null without memory. Gives way.</summary>
     public static AddressSpace* Fork(AddressSpace* from)
+    {
+        SleepLock.Take(&from->Lock);
+        AddressSpace* to = ForkAreas(from);
+        SleepLock.Release(&from->Lock);
+        return to;
+    }
+
+    private static AddressSpace* ForkAreas(AddressSpace* from)
     {
         AddressSpace* to = Create();
         if (to == null)
@@ -486,7 +554,7 @@ public unsafe partial struct AddressSpace
         to->BreakStart = from->BreakStart;
         to->Break = from->Break;
         SetExecutable(to, from->Executable);
-        System.Machine.Processor.WriteCr3(System.Machine.Processor.ReadCr3());  // the parent's pages are read-only now
+        PageTable.Flush();   // the parent's pages are read-only now
         return to;
     }
 
@@ -514,6 +582,10 @@ public unsafe partial struct AddressSpace
                 PageTable.Set(target++, value);
                 to->ResidentPages++;
             }
+            if (!Scheduler.IsOverdue)
+                continue;
+            PageTable.Flush();      // whoever shares the parent's memory may run next
+            Scheduler.Breathe();
         }
         return true;
     }

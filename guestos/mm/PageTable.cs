@@ -104,7 +104,7 @@ public static unsafe class PageTable
     /// <summary>True when the mapping may be written, or could if it were not for a checkpoint.</summary>
     public static bool IsWritable(ulong entry) => (entry & (Writable | Checkpoint.EntryBit)) != 0;
 
-    /// <summary>Gives back every table of the user half; the pages are gone already.</summary>
+    /// <summary>Gives back every table of the user half, of which nobody else knows any more; the pages are gone already. Gives way.</summary>
     public static void Destroy(ulong root)
     {
         ulong* top = (ulong*)DirectMap.At(root);
@@ -121,6 +121,7 @@ public static unsafe class PageTable
             for (int i = 0; i < Entries; i++)
                 if ((entries[i] & Present) != 0)
                     DestroyLevel(entries[i] & AddressMask, below - 1);
+        Scheduler.Breathe();
         Frames.Release(table);
     }
 

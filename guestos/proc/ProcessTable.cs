@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Guestos;
 
 /// <summary>All processes, by ascending id. /proc walks it.</summary>
@@ -135,7 +137,14 @@ public static unsafe class ProcessTable
     }
 
     /// <summary>Frees what <see cref="FreeLater"/> has left, when somebody else runs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FreeDead()
+    {
+        if (s_dead != null)
+            FreeAllDead();
+    }
+
+    private static void FreeAllDead()
     {
         while (s_dead != null && s_dead != Scheduler.Current)
         {

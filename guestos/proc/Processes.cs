@@ -49,15 +49,13 @@ public static unsafe class Processes
         Scheduler.RunFirst(child);
         if (vfork)
         {
-            parent->Uninterruptible = true;
             while (true)
             {
                 Process* running = ProcessTable.Find(id);
                 if (running != child || !child->SharesParentSpace || child->ParentId != parent->Id)
                     break;
-                Scheduler.Sleep(&parent->VforkDone, ulong.MaxValue);
+                Scheduler.SleepOn(&parent->VforkDone);
             }
-            parent->Uninterruptible = false;
         }
         return id;
     }
@@ -99,6 +97,8 @@ public static unsafe class Processes
         }
         else if ((child->Actions = SignalActions.Fork(parent->Actions)) == null)
             return false;
+        child->WorkingDirectory = parent->WorkingDirectory != null ? Vfs.Hold(parent->WorkingDirectory) : null;
+        child->RootDirectory = parent->RootDirectory != null ? Vfs.Hold(parent->RootDirectory) : null;
         child->Files = (flags & CloneFiles) != 0 ? FileTable.Share(parent->Files) : FileTable.Fork(parent->Files);
         if (child->Files == null)
             return false;
@@ -109,8 +109,6 @@ public static unsafe class Processes
         }
         else if ((child->Space = AddressSpace.Fork(parent->Space)) == null)
             return false;
-        child->WorkingDirectory = parent->WorkingDirectory != null ? Vfs.Hold(parent->WorkingDirectory) : null;
-        child->RootDirectory = parent->RootDirectory != null ? Vfs.Hold(parent->RootDirectory) : null;
         return true;
     }
 
@@ -119,8 +117,9 @@ public static unsafe class Processes
     {
         if (child->Space != null)
             AddressSpace.Release(child->Space);
-        if (child->Files != null)
-            FileTable.Release(child->Files);
+        FileTable* files = child->Files;
+        child->Files = null;
+        FileTable.Release(files);
         Vfs.Release(child->WorkingDirectory);
         Vfs.Release(child->RootDirectory);
         if (child->Actions != null)
@@ -189,6 +188,7 @@ public static unsafe class Processes
         process->Space = null;
         System.Machine.Processor.WriteCr3(PageTable.KernelRoot);
         AddressSpace.Release(space);
+        Vfs.FreeDead();
         ReleaseVforkParent(process);
         SignalActions* actions = process->Actions;
         OrphanChildren(process);

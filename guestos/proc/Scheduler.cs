@@ -111,6 +111,15 @@ public static unsafe class Scheduler
         return process->WaitResult;
     }
 
+    /// <summary>Sleeps until the queue is woken; signals wait until then.</summary>
+    internal static void SleepOn(WaitQueue* queue)
+    {
+        Process* process = Current;
+        process->Uninterruptible = true;
+        Sleep(queue, ulong.MaxValue);
+        process->Uninterruptible = false;
+    }
+
     private static void SleepExpired(Timer* timer) => EndSleep((Process*)timer->Owner, WaitResult.TimedOut);
 
     /// <summary>Takes a sleeping process off its queue and makes it runnable.</summary>
@@ -221,29 +230,30 @@ public static unsafe class Scheduler
         Schedule();
     }
 
+    /// <summary>A system call that takes longer looks after others this often. Nanoseconds.</summary>
+    private const ulong LongestRun = 500_000;
+
+    /// <summary>The current process has been in the kernel so long that it is time to <see cref="Breathe"/>.</summary>
+    internal static bool IsOverdue => Current != null && Clock.Monotonic - s_modeSince >= LongestRun;
+
     /// <summary>
-    /// Between two steps of work whose length the caller of a system call chooses, where it could as well sleep: once a quantum has passed in
-    /// the kernel, interrupts are served and others run. Without it no signal could come that ends the work.
+    /// Between two steps of work whose length the caller of a system call chooses, where it could as well sleep: once a while has passed in the
+    /// kernel, interrupts and timers are served, and whoever's turn it is runs. Without it no signal could come that ends the work.
     /// </summary>
     public static void Breathe()
     {
-        Process* process = Current;
-        if (process == null || Clock.Monotonic - s_modeSince < Quantum)
+        if (!IsOverdue)
             return;
+        Process* process = Current;
         AccountKernel(process);
         Symbols.ServeInterrupts();
-        if (!AnyoneWaits)
+        Timers.RunDue();
+        bool isTurnOver = s_reschedule || Clock.Monotonic >= s_quantumEnd;
+        if (!AnyoneWaits || !isTurnOver && s_first->VirtualTime + Granularity >= process->VirtualTime)
             return;
         process->InvoluntarySwitches++;
         Enqueue(process);
         Schedule();
-    }
-
-    /// <summary>The same in the middle of work on an address space, if nobody but the current process could touch that memory meanwhile.</summary>
-    internal static void Breathe(AddressSpace* space)
-    {
-        if (Current != null && space->References <= (Current->Space == space ? 1 : 0))
-            Breathe();
     }
 
     /// <summary>The running process has been put somewhere (a wait queue, the run queue, nowhere at its end): runs another one.</summary>

@@ -169,6 +169,9 @@ public static unsafe partial class Signals
         Send(process, signal, code, address, 0);
     }
 
+    /// <summary>The current process has been killed: it need not finish what it does.</summary>
+    public static bool Killed => Scheduler.Current != null && Signal.Kill.IsIn(Scheduler.Current->PendingSignals);
+
     /// <summary>True for the signals that the process has blocked or ignores: the terminal asks before it stops a background process.</summary>
     public static bool IsBlockedOrIgnored(Process* process, Signal signal) =>
         signal.IsIn(process->BlockedSignals) || SignalActions.Of(process->Actions, signal)->Handler == SignalAction.Ignore;

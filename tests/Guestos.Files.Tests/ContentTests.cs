@@ -82,6 +82,7 @@ public sealed unsafe class ContentTests
         Assert.Equal(Errno.NoSpace, Guest.Mkdir("/d"));
         FileCalls.Close((ulong)descriptor);
         FileCalls.Unlink(Guest.Text("/f"));
+        Vfs.FreeDead();
         Assert.Equal(0, Guest.Mkdir("/d"));
         Assert.Equal(4, Guest.Put("/g", "fits"));
         Guest.Stop();

@@ -61,6 +61,7 @@ internal static unsafe class Guest
             Vfs.Release((Inode*)root);
         }
 
+        Vfs.FreeDead();
         Vfs.Root = null;
         int inodes = Vfs.InodesInUse, files = Files.InUse;
         Vfs.InodesInUse = 0;

@@ -144,6 +144,7 @@ namespace Guestos
     {
         public int Woken;
         internal Watch* Watches;
+        public readonly bool IsEmpty => true;
     }
 
     public enum WaitResult { Woken, TimedOut, Interrupted }
@@ -220,6 +221,8 @@ namespace Guestos
         /// <summary>Nobody else is there to run.</summary>
         public static void Breathe() { }
 
+        public static void SleepOn(WaitQueue* queue) => throw new InvalidOperationException("sleeps for ever");
+
         public static WaitResult Sleep(WaitQueue* queue, ulong deadline)
         {
             if (WhileAsleep.Count > 0)
@@ -235,6 +238,7 @@ namespace Guestos
     {
         public static readonly List<Signal> Sent = [];
         public static bool Pending => false;
+        public static bool Killed => false;
         public static void Send(Process* process, Signal signal) => Sent.Add(signal);
         public static int SendGroup(int group, Signal signal)
         {
@@ -266,9 +270,9 @@ namespace Guestos
         public static long FileTooLarge() => Errno.FileTooLarge;
     }
 
-    public static class SlabTotals
+    internal static class Panic
     {
-        public static ulong BytesInUse, Frames;
+        public static void Stop(ReadOnlySpan<byte> why) => throw new InvalidOperationException(System.Text.Encoding.ASCII.GetString(why));
     }
 
     public static class Dispatch

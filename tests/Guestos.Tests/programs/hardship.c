@@ -276,7 +276,7 @@ static void many_files(void)
         if (fork() == 0) {
             setuid(1000);
             int error = 0;
-            for (int opened = 0; opened < 200 && error == 0; opened++)
+            for (int opened = 0; opened < 1000 && error == 0; opened++)
                 error = open("/", O_RDONLY) < 0 ? errno : 0;
             write(ready[1], error == ENFILE ? "f" : ".", 1);
             close(done[1]);

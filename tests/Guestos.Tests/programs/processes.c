@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -632,6 +631,7 @@ static void many_files(void)
 {
     enum { Many = 4096 };
     static struct pollfd watched[Many];
+    syscall(SYS_close_range, 3, ~0u, 0);
     limit(RLIMIT_NOFILE, Many);
     int last, highest = 0;
     while ((last = open("/dev/null", O_RDONLY)) >= 0)
@@ -868,89 +868,6 @@ static void robust_lists(void)
     answer("set_robust_list size", syscall(SYS_set_robust_list, head, 8));
 }
 
-/* Milliseconds of processor time that a process has had, in the ticks of /proc. */
-static long processor_time(pid_t pid)
-{
-    char path[64], text[512] = "";
-    unsigned long user = 0, kernel = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    int file = open(path, O_RDONLY);
-    read(file, text, sizeof text - 1);
-    close(file);
-    char *rest = strrchr(text, ')');
-    if (rest)
-        sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel);
-    return (user + kernel) * 10;
-}
-
-static long own_processor_time(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-/* Of busy processes each has its share, and one that sleeps is served at once: others run for less than four turns of 10 ms meanwhile. Measured
-   by what the scheduler itself has given out, since the machine's processor may be taken away for a while by its own neighbours. */
-static void busy_neighbours(void)
-{
-    enum { Count = 12, Wakes = 100 };
-    pid_t children[Count];
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(0, &one);
-    sched_setaffinity(0, sizeof one, &one);
-    for (int i = 0; i < Count; i++)
-        if ((children[i] = fork()) == 0)
-            for (;;)
-                ;
-    long wakes = 0, turns = 0, all = 0, least = LONG_MAX, most = 0;
-    for (long start = milliseconds(); wakes < Wakes && milliseconds() - start < 15000; wakes++)
-        pause_for(10);
-    for (int i = 0; i < Count; i++) {
-        struct rusage usage;
-        kill(children[i], SIGKILL);
-        wait4(children[i], NULL, 0, &usage);
-        long time = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-        all += time;
-        turns += usage.ru_nivcsw;
-        if (time < least)
-            least = time;
-        if (time > most)
-            most = time;
-    }
-    /* A kernel whose turns are shorter gives more of them; one whose processor is taken away counts that as time. */
-    int shared = least > most / 10, served = wakes == Wakes && (all < wakes * 40000 || turns < wakes * 4);
-    answer("everybody has a share", shared);
-    answer("a sleeper wakes in time", served);
-    if (!shared || !served)
-        fprintf(stderr, "wakes %ld, turns %ld, microseconds: all %ld, least %ld, most %ld\n", wakes, turns, all, least, most);
-}
-
-/* Who had the processor to himself goes on with a share of it when another begins: he does not give back what nobody else wanted. */
-static void lonely_neighbour(void)
-{
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(0, &one);
-    sched_setaffinity(0, sizeof one, &one);
-    pid_t child = fork();
-    if (child == 0)
-        for (;;)
-            ;
-    pause_for(1000);
-    long before = processor_time(child);
-    for (long end = own_processor_time() + 400; own_processor_time() < end;)
-        for (volatile int i = 0; i < 100000; i++)
-            ;
-    long done = processor_time(child) - before;
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-    answer("who ran alone goes on", done > 40);
-    if (done <= 40)
-        fprintf(stderr, "%ld ms\n", done);
-}
-
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
@@ -996,8 +913,6 @@ int main(int argc, char **argv)
     try(locked_memory);
     try(groups);
     try(controls);
-    try(busy_neighbours);
-    try(lonely_neighbour);
     unlink("/tmp/mapped");
     unlink("/tmp/executable");
     unlink("/tmp/limited");

@@ -1,0 +1,21 @@
+using System;
+using System.Linq;
+using Xunit;
+
+namespace Guestos.Tests;
+
+/// <summary>How processes share the processor, and how long a system call of one keeps the others waiting.</summary>
+public class TurnsTests
+{
+    [Fact]
+    public void NobodyIsKeptWaiting()
+    {
+        Initramfs initramfs = Initramfs.WithBusybox().File("bin/neighbours", Programs.Bytes("neighbours"))
+            .Script("init", "/bin/neighbours; echo \"status $?\"; exec reboot -f\n");
+        using var guest = new Guest("counted", initramfs, memory: 256);
+        string[] lines = guest.AwaitEnd(120).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["all was measured", "status 0"], lines.Where(line => !line.EndsWith(": well", StringComparison.Ordinal)
+            && !line.StartsWith("net:", StringComparison.Ordinal) && !line.StartsWith("guestos:", StringComparison.Ordinal)));
+        Assert.Equal(23, lines.Count(line => line.EndsWith(": well", StringComparison.Ordinal)));
+    }
+}

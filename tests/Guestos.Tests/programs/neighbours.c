@@ -1,0 +1,228 @@
+/* How processes share the processor, and how long one that sleeps waits for others: for a machine whose clock counts instructions, so that the
+   figures are the kernel's alone. Prints one line for each, "well" or what was measured. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define LARGE (40ul << 20)
+
+static long microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void pause_for(long microseconds)
+{
+    struct timespec time = { microseconds / 1000000, microseconds % 1000000 * 1000 };
+    nanosleep(&time, NULL);
+}
+
+static void judge(const char *what, int good, const char *unit, long measured)
+{
+    if (good)
+        printf("%s: well\n", what);
+    else
+        printf("%s: %ld %s\n", what, measured, unit);
+    fflush(stdout);
+}
+
+static long time_of(const struct rusage *usage)
+{
+    return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000 + usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
+}
+
+static pid_t begin_busy(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            ;
+    return child;
+}
+
+static long end_busy(pid_t child)
+{
+    struct rusage usage;
+    kill(child, SIGKILL);
+    wait4(child, NULL, 0, &usage);
+    return time_of(&usage);
+}
+
+/* Of busy processes each has its share, and one that sleeps is served at once. */
+static void busy_neighbours(void)
+{
+    enum { Count = 12, Wakes = 50 };
+    pid_t children[Count];
+    for (int i = 0; i < Count; i++)
+        children[i] = begin_busy();
+    long wakes = 0, all = 0, least = LONG_MAX, most = 0;
+    for (long start = microseconds(); wakes < Wakes && microseconds() - start < 5000000; wakes++)
+        pause_for(10000);
+    for (int i = 0; i < Count; i++) {
+        long time = end_busy(children[i]);
+        all += time;
+        least = time < least ? time : least;
+        most = time > most ? time : most;
+    }
+    judge("everybody has a share", least > most / 10, "us at least", least);
+    judge("a sleeper wakes in time", all / (wakes + 1) < 40000, "us for others each time", all / (wakes + 1));
+}
+
+/* Who had the processor to himself goes on with a share of it when another begins: he does not give back what nobody else wanted. */
+static void lonely_neighbour(void)
+{
+    pid_t child = begin_busy();
+    pause_for(1000000);
+    struct rusage own;
+    do
+        getrusage(RUSAGE_SELF, &own);
+    while (time_of(&own) < 400000);
+    long done = end_busy(child) - 1000000;
+    judge("who ran alone goes on", done > 40000, "us", done);
+}
+
+/* ---- a sleeper, and what others do meanwhile ---- */
+
+static volatile long *worst;
+
+/* Sleeps for a millisecond again and again, and notes by how much more it was away. */
+static void sleep_and_note(void)
+{
+    for (long before = microseconds();;) {
+        pause_for(1000);
+        long now = microseconds(), late = now - before - 1000;
+        if (late > *worst)
+            *worst = late;
+        before = microseconds();
+    }
+}
+
+static void during(const char *what, void (*action)(void))
+{
+    pause_for(5000);
+    /* Whoever has slept more has the better claim to the processor. */
+    long start = microseconds();
+    while (microseconds() - start < 20000)
+        ;
+    *worst = 0;
+    start = microseconds();
+    action();
+    long took = microseconds() - start;
+    pause_for(3000);
+    /* A millisecond until others are looked after, and as much for the piece of work that is not divided. */
+    judge(what, *worst < 2000, "us late", *worst);
+    if (took < 4000)
+        printf("  took only %ld us\n", took);
+}
+
+static char *memory;
+static int file;
+
+static void fill(char *at)
+{
+    for (unsigned long i = 0; i < LARGE; i += PAGE)
+        at[i] = 1;
+}
+
+static void map_shared(void) { munmap(mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), LARGE); }
+static void populate(void) { memory = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0); fill(memory); }
+static void protect(void) { mprotect(memory, LARGE, PROT_READ); mprotect(memory, LARGE, PROT_READ | PROT_WRITE); }
+static void lock(void) { mlock(memory, LARGE); munlock(memory, LARGE); }
+static void fork_and_exit(void) { pid_t child = fork(); if (child == 0) _exit(0); waitpid(child, NULL, 0); }
+static void fork_fill_and_exit(void) { pid_t child = fork(); if (child == 0) { fill(memory); _exit(0); } waitpid(child, NULL, 0); }
+static void fork_and_execute(void) { pid_t child = fork(); if (child == 0) { execl("/bin/true", "true", NULL); _exit(1); } waitpid(child, NULL, 0); }
+static void move(void) { memory = mremap(memory, LARGE, LARGE, MREMAP_MAYMOVE | MREMAP_FIXED, 0x200000000); }
+static void forget(void) { madvise(memory, LARGE, MADV_DONTNEED); }
+static void unmap(void) { munmap(memory, LARGE); }
+
+static int share_and_sleep(void *seconds)
+{
+    pause_for((long)seconds);
+    _exit(0);
+}
+
+/* The same while another process shares the memory. */
+static void unmap_shared(void)
+{
+    static char stack[16384];
+    memory = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    fill(memory);
+    pid_t child = clone(share_and_sleep, stack + sizeof stack, CLONE_VM | SIGCHLD, (void *)3000000);
+    munmap(memory, LARGE);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+static void write_all(void) { pwrite(file, memory, LARGE, 0); }
+static void read_all(void) { pread(file, memory, LARGE, 0); }
+static void read_in_pieces(void) { struct { void *at; unsigned long length; } v[2] = { { memory, LARGE / 2 }, { memory + LARGE / 2, LARGE / 2 } }; syscall(SYS_preadv, file, v, 2, 0, 0); }
+static void truncate_all(void) { ftruncate(file, 0); }
+static void allocate(void) { posix_fallocate(file, 0, LARGE); }
+static void punch(void) { fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, LARGE); }
+static void truncate_mapped(void)
+{
+    char *mapped = mmap(NULL, LARGE, PROT_READ, MAP_PRIVATE, file, 0);
+    volatile char sum = 0;
+    for (unsigned long i = 0; i < LARGE; i += PAGE)
+        sum += mapped[i];
+    ftruncate(file, 0);
+    munmap(mapped, LARGE);
+}
+static void close_unlinked(void) { unlink("/tmp/large"); close(file); }
+static void remove_named(void) { unlink("/tmp/large"); }
+
+int main(void)
+{
+    busy_neighbours();
+    lonely_neighbour();
+    worst = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t sleeper = fork();
+    if (sleeper == 0)
+        sleep_and_note();
+    during("mapping of shared memory", map_shared);
+    during("populated mapping", populate);
+    during("mprotect", protect);
+    during("mlock", lock);
+    during("fork and exit", fork_and_exit);
+    during("fork, copy and exit", fork_fill_and_exit);
+    during("fork and execve", fork_and_execute);
+    during("mremap", move);
+    during("madvise", forget);
+    fill(memory);
+    during("munmap", unmap);
+    during("munmap of memory that is shared", unmap_shared);
+    memory = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    fill(memory);
+    file = open("/tmp/large", O_RDWR | O_CREAT, 0600);
+    during("write", write_all);
+    during("read", read_all);
+    during("readv", read_in_pieces);
+    during("ftruncate", truncate_all);
+    during("fallocate", allocate);
+    during("punching of holes", punch);
+    during("truncation of what is mapped", truncate_mapped);
+    write_all();
+    during("close of a file without a name", close_unlinked);
+    file = open("/tmp/large", O_RDWR | O_CREAT, 0600);
+    write_all();
+    close(file);
+    during("unlink", remove_named);
+    kill(sleeper, SIGKILL);
+    printf("all was measured\n");
+    return 0;
+}
