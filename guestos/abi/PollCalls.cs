@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Guestos;
@@ -56,6 +57,7 @@ public static unsafe class PollCalls
         return ready;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool TryBegin(UserPointer<PollDescriptor> descriptors, ulong count, out PollDescriptor* entries)
     {
         bool present = UserRange.TryMake(descriptors.Address, count * (ulong)sizeof(PollDescriptor), out UserRange range)

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Guestos;
 
 /// <summary>
@@ -25,6 +27,7 @@ public readonly unsafe struct Descriptor
     }
 
     /// <summary>The open file alone; null: EBADF.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static File* FileOf(ulong register) => FileTable.Get(Scheduler.Current->Files, (uint)register);
 
     /// <summary>The number has not been closed, nor made to mean another file, since it was looked up.</summary>

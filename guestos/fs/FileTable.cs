@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
@@ -93,6 +94,7 @@ public unsafe struct FileTable
     }
 
     /// <summary>The open file of a descriptor, without a reference of its own; null when there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static File* Get(FileTable* table, ulong descriptor)
     {
         if (table == null || descriptor >= Capacity)

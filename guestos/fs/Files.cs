@@ -189,6 +189,7 @@ public static unsafe class Files
         return count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long WriteContent(File* file, ulong offset, ref Transfer from)
     {
         if (Mounts.IsReadOnly(file->Inode->Volume))

@@ -160,6 +160,7 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_rt_sigpending, "pn" }, { SYS_rt_sigtimedwait, "uptn" }, { SYS_rt_sigqueueinfo, "kiu" }, { SYS_rt_sigsuspend, "un" },
     { SYS_sigaltstack, "up" }, { SYS_utime, "su" }, { SYS_mknod, "snn" }, { SYS_statfs, "sp" }, { SYS_fstatfs, "fp" },
     { SYS_sched_setparam, "kp" }, { SYS_sched_getparam, "kp" }, { SYS_sched_setscheduler, "knp" }, { SYS_mlock, "pn" }, { SYS_munlock, "pn" },
+    { SYS_mlock2, "png" }, { SYS_mlockall, "g" }, { SYS_munlockall, "" }, { SYS_setxattr, "sspng" }, { SYS_fremovexattr, "fs" },
     { SYS_prctl, "nunnn" }, { SYS_arch_prctl, "np" }, { SYS_sync, "" }, { SYS_chroot, "s" }, { SYS_mount, "ppppp" }, { SYS_umount2, "pn" },
     { SYS_tkill, "ki" }, { SYS_tgkill, "kki" }, { SYS_time, "p" }, { SYS_futex, "ugntun" }, { SYS_futex, "ugnnun" }, { SYS_sched_setaffinity, "knp" },
     { SYS_sched_getaffinity, "knp" }, { SYS_epoll_create, "n" }, { SYS_epoll_create1, "g" }, { SYS_epoll_wait, "fpnn" }, { SYS_epoll_ctl, "fnfu" },
