@@ -34,7 +34,10 @@ internal static unsafe class Entropy
         Bytes.PutLe64(pool, DeviceBytes + 8, CmosClock.ReadUnixSeconds());
         machineKey.CopyTo(pool.Slice(DeviceBytes + 16));
         Sha256.Hash(pool, seed);
+        pool.Clear();
     }
+
+    public static void Wipe() => ((Span<byte>)seed).Clear();
 
     /// <summary>32 bytes.</summary>
     public static void Next(Span<byte> to)

@@ -21,6 +21,8 @@ internal static unsafe class Inbox
         end = at + text.Length;
     }
 
+    public static void Wipe() => new Span<byte>(record, SecureChannel.MaxRecord).Clear();
+
     public static bool IsEmpty => at == end;
 
     /// <summary>Takes a record when there is no text. More than 0 when there is text now; otherwise as <see cref="Client.TakeRecord"/>.</summary>

@@ -10,4 +10,7 @@ internal static class Layout
     public const ulong DeviceMemory = 0x10000, DeviceMemoryEnd = 0x9f000;
 
     public const ulong LoaderWindow = 0x300000, LoaderWindowEnd = 0x400000;
+
+    /// <summary>How far down the stack, the firmware's or a loader's, what serves clients leaves keys behind. Each has 32 KiB.</summary>
+    public const ulong StackResidue = 24 * 1024;
 }

@@ -53,6 +53,7 @@ internal static unsafe class Program
             UploadServer.Serve(arguments);
             Client* owner = UploadServer.Owner;
             Services.Fill(table, owner, outbox, kept, startInfo);
+            Native.WipeStack(Layout.StackResidue);
             ((delegate*<ServiceTable*, void>)Layout.LoaderWindow)(table);
             // It came back: it refused what it was sent, and said so to the sender.
             Log.Line("the loader gave up; waiting for another"u8);

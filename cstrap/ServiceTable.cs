@@ -29,7 +29,7 @@ public unsafe struct ServiceTable
     /// <summary>Text for the console.</summary>
     public delegate*<byte*, ulong, void> Write;
 
-    /// <summary>Resets every virtio device and stops the timer: only memory and processor are left. No other service works afterwards but Write and Reset.</summary>
+    /// <summary>Resets every virtio device, stops the timer, and clears all keys and the 24 KiB below the caller's stack pointer: only memory and processor are left. No other service works afterwards but Write and Reset.</summary>
     public delegate*<void> Quiesce;
 
     /// <summary>Ends the machine.</summary>

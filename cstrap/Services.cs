@@ -150,6 +150,12 @@ internal static unsafe class Services
     {
         Network.Stop(startInfo.CommandLine);
         Idle.Stop();
+        // What runs from here on reads all of memory, and does not need to know how it came here.
+        UploadServer.Wipe();
+        Entropy.Wipe();
+        Inbox.Wipe();
+        new Span<byte>(outbox, SecureChannel.MaxRecord).Clear();
+        Native.WipeStack(Layout.StackResidue);
     }
 
     private static void Reset() => Processor.Reset();

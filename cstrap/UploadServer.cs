@@ -48,6 +48,16 @@ internal static unsafe class UploadServer
         listener = Network.Stack->Listen(0, Upload.Port, Clients, firstBytes: ChannelHello.MessageSize);
     }
 
+    /// <summary>Clears all keys. Nobody can be served any more.</summary>
+    public static void Wipe()
+    {
+        ((Span<byte>)preSharedKey).Clear();
+        for (int i = 0; i < Clients; i++)
+            *ClientAt(i) = default;
+        recent = default;
+        new Span<byte>(scratch, SecureChannel.MaxRecord).Clear();
+    }
+
     /// <summary>Waits until the owner has brought the right loader. It then lies in its window.</summary>
     public static void Serve(in BootArguments arguments)
     {

@@ -12,21 +12,23 @@ namespace Cstrap.Tests;
 /// </summary>
 internal sealed class Crowd : IDisposable
 {
-    private const int Replaying = 7, Silent = 20;
+    private const int Silent = 20;
 
     private static readonly TimeSpan Stay = TimeSpan.FromMilliseconds(400), Pause = TimeSpan.FromMilliseconds(20);
 
     private readonly IPEndPoint port;
     private readonly byte[] message;
+    private readonly int replaying;
     private readonly Thread thread;
     private volatile bool stop;
     private volatile Exception? failure;
 
     /// <param name="message">A customer's hello and first message, which the server has answered already.</param>
     /// <param name="enter">Puts the calling thread where its sockets shall belong.</param>
-    public Crowd(IPEndPoint port, byte[] message, Action<Action> enter)
+    /// <param name="replaying">How many repeat the message: more than the server has places.</param>
+    public Crowd(IPEndPoint port, byte[] message, Action<Action> enter, int replaying)
     {
-        (this.port, this.message) = (port, message);
+        (this.port, this.message, this.replaying) = (port, message, replaying);
         thread = new Thread(() =>
         {
             try
@@ -51,9 +53,9 @@ internal sealed class Crowd : IDisposable
 
     private void Run()
     {
-        var strangers = new Stranger[Replaying + Silent];
+        var strangers = new Stranger[replaying + Silent];
         for (int i = 0; i < strangers.Length; i++)
-            strangers[i] = new Stranger(i < Replaying);
+            strangers[i] = new Stranger(i < replaying);
         while (!stop)
         {
             foreach (Stranger stranger in strangers)

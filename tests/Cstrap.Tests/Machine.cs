@@ -114,6 +114,25 @@ internal sealed class Machine : IDisposable
         return hasEnded;
     }
 
+    /// <summary>All of the machine's memory, as its monitor has it mapped.</summary>
+    public byte[] ReadMemory(int size)
+    {
+        foreach (string line in File.ReadLines($"/proc/{process.Id}/maps"))
+        {
+            string[] words = line.Split(' ', 3);
+            long[] ends = [.. words[0].Split('-').Select(end => Convert.ToInt64(end, 16))];
+            if (ends[1] - ends[0] != size || !words[1].StartsWith("rw", StringComparison.Ordinal))
+                continue;
+            using FileStream memory = new($"/proc/{process.Id}/mem", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            memory.Position = ends[0];
+            byte[] bytes = new byte[size];
+            memory.ReadExactly(bytes);
+            return bytes;
+        }
+        Assert.Fail($"the monitor maps no {size} bytes:\n{File.ReadAllText($"/proc/{process.Id}/maps")}");
+        return [];
+    }
+
     /// <summary>Processor time of the monitor.</summary>
     public TimeSpan ProcessorTime
     {

@@ -115,7 +115,7 @@ public sealed class UploadTests
             customer.Send(seen);
             Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(customer, ChannelHello.MessageSize).Length);
         }
-        using var crowd = new Crowd(new IPEndPoint(IPAddress.Parse(machine.Boot), Upload.Port), seen, machine.Space.Enter);
+        using var crowd = new Crowd(new IPEndPoint(IPAddress.Parse(machine.Boot), Upload.Port), seen, machine.Space.Enter, replaying: 7);
         var begin = Stopwatch.StartNew();
         for (int times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
         {
