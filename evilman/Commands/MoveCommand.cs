@@ -22,8 +22,17 @@ internal static class MoveCommand
         var timeout = Values.DurationOption("--timeout", "Patience with the whole move.", "60s");
         var guestKeyFile = Values.FileOption("--guest-key", "The key that commands the guest; otherwise A.B.C.D.guest-key, of its address, as boot leaves it.");
         var plaintext = new Option<bool>("--plaintext") { Description = "Send the guest's memory unencrypted: everybody on the way can read and change it." };
+        var giveUp = Values.CountOption("--give-up",
+            "Have the guest give up, and stay, when its snapshot has not come after so many seconds; 0 for never.",
+            0, 0, Wire.MoveCommand.MaxSeconds);
+        var rate = Values.CountOption("--rate",
+            "Most megabits a second that the guest sends before its snapshot; 0 for as fast as it goes.",
+            0, 0, Wire.MoveCommand.MaxRate);
         var options = new TokenOptions();
-        var command = new Command("move", "Asks a guest to move itself to another node.") { guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, timeout };
+        var command = new Command("move", "Asks a guest to move itself to another node.") 
+        {
+            guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, timeout,
+        };
         options.AddTo(command);
         command.WithExamples("""
             evilman move 10.0.0.50 10.0.0.2 --key-file node2.key \
@@ -40,6 +49,8 @@ internal static class MoveCommand
             var order = new MoveOrder(Tokens.Mint.Address(parsed.BootAddress), machineKey)
             {
                 Flags = result.GetValue(plaintext) ? MoveFlags.Plaintext : MoveFlags.None,
+                Rate = result.GetValue(rate),
+                GiveUp = result.GetValue(giveUp),
             };
             if (result.GetValue(plaintext))
                 Say.Warn("not encrypted: everybody on the way can read and change the guest's memory");

@@ -21,6 +21,9 @@ public sealed record MoveOrder(IPAddress Destination, byte[] MachineKey)
 
     /// <summary>Seconds of silence that the guest bears, 0 for its own choice.</summary>
     public int Patience { get; init; }
+
+    /// <summary>Seconds after which a move that has not come to its snapshot is given up, 0 for never.</summary>
+    public int GiveUp { get; init; }
 }
 
 /// <summary>
@@ -65,7 +68,7 @@ public sealed class GuestControl : IDisposable
             new MoveCommand
             {
                 Address = Tokens.Mint.Number(order.Destination), DestinationPort = Upload.Port, Flags = order.Flags,
-                Rate = (uint)order.Rate, Patience = (ushort)order.Patience,
+                Rate = (uint)order.Rate, Patience = (ushort)order.Patience, GiveUp = (ushort)order.GiveUp,
             }.Emit(command, order.MachineKey);
             socket.Send(command);
             var (kind, _, text) = Hear(socket);

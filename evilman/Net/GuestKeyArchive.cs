@@ -14,14 +14,17 @@ internal static class GuestKeyArchive
 {
     const int Directory = 0x41ED, OwnersDirectory = 0x41C0, OwnersFile = 0x8100; // drwxr-xr-x, drwx------, -r--------
 
-    internal static byte[] Append(byte[] initramfs, ReadOnlySpan<byte> guestKey)
+    internal static byte[] Append(byte[] initramfs, ReadOnlySpan<byte> guestKey) => Append(initramfs,
+        ("etc", Directory, []), ("etc/evilman", OwnersDirectory, []), ("etc/evilman/guest.key", OwnersFile, MachineKeyFile.Text(guestKey)));
+
+    /// <summary>With these files and folders, each after the one that it lies in, of type and mode as inode(7) has them.</summary>
+    internal static byte[] Append(byte[] initramfs, params (string Name, int Mode, byte[] Content)[] members)
     {
         var all = new MemoryStream();
         all.Write(initramfs);
         Pad(all);
-        Add(all, "etc", Directory, []);
-        Add(all, "etc/evilman", OwnersDirectory, []);
-        Add(all, "etc/evilman/guest.key", OwnersFile, MachineKeyFile.Text(guestKey));
+        foreach (var (name, mode, content) in members)
+            Add(all, name, mode, content);
         Add(all, "TRAILER!!!", 0, []);
         return all.ToArray();
     }

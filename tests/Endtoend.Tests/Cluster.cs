@@ -41,7 +41,7 @@ public sealed class Cluster : IDisposable
     private readonly LabPlan plan;
     private readonly bool inside;
     private readonly string space; // of processes, as /proc/PID/ns/pid names it
-    private int addresses = 100;
+    private int addresses = 100; // the last number of the next boot address
 
     public static byte[] CheckpointLoader { get; } = BootClient.ReadFile(Path.Combine(s_tree, "out/images/loader-checkpoint"));
 
@@ -81,10 +81,30 @@ public sealed class Cluster : IDisposable
     /// <summary>The echo connection that has been open since the guest booted.</summary>
     public LongConnection Connection { get; private set; } = null!;
 
+    /// <summary>Pages that run any command in the guest, and that write a file in its /tmp.</summary>
+    private static readonly (string Name, int Mode, byte[] Content)[] s_pages =
+    [
+        ("www/cgi-bin", 0x41ED, []), // a folder, drwxr-xr-x, and programs, -rwxr-xr-x
+        ("www/cgi-bin/run", 0x81ED, """
+            #!/bin/sh
+            printf 'Content-Type: text/plain\n\n'
+            $(echo "$QUERY_STRING" | tr '+' ' ') 2>&1
+            echo "exit $?"
+
+            """u8.ToArray()),
+        ("www/cgi-bin/put", 0x81ED, """
+            #!/bin/sh
+            head -c "$CONTENT_LENGTH" >"/tmp/$QUERY_STRING"
+            printf 'Content-Type: text/plain\n\nexit %s\n' $?
+
+            """u8.ToArray()),
+    ];
+
     private void Boot()
     {
         var image = BootClient.Read(Path.Combine(s_tree, "out/images/loader-kernel"), Path.Combine(s_tree, "out/images/guestos"),
             Path.Combine(s_tree, "out/guest.cpio"), "");
+        image = image with { Initramfs = GuestKeyArchive.Append(image.Initramfs, s_pages) };
         Home = Order(plan.Nodes[0], image.Loader);
         GuestKey = Mint.GuestKeyOf(Home.Key);
         using (var socket = BootClient.Prove(Connect(Home.Boot, Upload.Port), Home.Key, Patience))
@@ -181,6 +201,41 @@ public sealed class Cluster : IDisposable
 
     public HttpAnswer Get(string path) => AtClient(() => SmallHttp.Get(new IPEndPoint(Guest, 80), path, Patience));
 
+    /// <summary>Runs a program in the guest: what it said, and "exit" and its code. The answer comes from wherever the guest is then.</summary>
+    public string Run(params string[] words) => Ask($"GET /cgi-bin/run?{string.Join('+', words)} HTTP/1.0\r\n\r\n", []);
+
+    /// <summary>Writes a file in the guest's /tmp.</summary>
+    public void Put(string name, byte[] content) =>
+        Assert.Equal("exit 0", Ask($"POST /cgi-bin/put?{name} HTTP/1.0\r\nContent-Length: {content.Length}\r\n\r\n", content));
+
+    private string Ask(string head, byte[] body)
+    {
+        using var socket = Connect(Guest, 80);
+        socket.ReceiveTimeout = 120_000;
+        socket.Send([.. System.Text.Encoding.ASCII.GetBytes(head), .. body]);
+        var answer = new System.Text.StringBuilder();
+        var buffer = new byte[4096];
+        while (socket.Receive(buffer) is var count and > 0)
+            answer.Append(System.Text.Encoding.ASCII.GetString(buffer, 0, count));
+        var text = answer.ToString();
+        Assert.StartsWith("HTTP/1.1 200 OK", text, StringComparison.Ordinal);
+        return text[(text.IndexOf("\n\n", StringComparison.Ordinal) + 2)..].Trim();
+    }
+
+    /// <summary>Starts a program of the tree in the client's namespace.</summary>
+    public Process StartAtClient(params string[] words)
+    {
+        var start = In("client", [Path.Combine(s_tree, words[0]), .. words[1..]]);
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>The file of a node's secret.</summary>
+    public string KeyFile(LabNode node) => plan.KeyFile(node);
+
+    /// <summary>A file that «make» builds.</summary>
+    public static string Built(string name) => Path.Combine(s_tree, "out", name);
+
     // ---- nodes and machines ----
 
     public LabNode OtherNode => plan.Nodes[Home.Node.Number == 1 ? 1 : 0];
@@ -190,22 +245,8 @@ public sealed class Cluster : IDisposable
     /// </summary>
     public Machine Order(LabNode node, byte[] loader, int memoryMiB = 64, int tokens = 10)
     {
-        var boot = IPAddress.Parse($"10.77.0.{addresses++}");
-        var token = Mint.Token(new MintRequest
-        {
-            Node = IPAddress.Parse(node.Address),
-            BootAddress = boot,
-            Guests = [Guest],
-            MemoryBytes = (long)memoryMiB << 20,
-            Tokens = tokens,
-            Loader = loader,
-        }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(tokens));
-        foreach (var left in Machines(node))
-        {
-            if (left != Home?.Process)
-                Kill(left);
-        }
-        Until(() => !HasUnburied(node), $"the node {node.Name} does not bury its dead");
+        var (token, boot, key) = Buy(node, loader, memoryMiB, tokens);
+        Clear(node);
         var before = Machines(node);
         AtClient(() =>
         {
@@ -219,7 +260,41 @@ public sealed class Cluster : IDisposable
             }
             return 0;
         });
-        return new Machine(node, boot, Assert.Single(Machines(node), pid => !before.Contains(pid)), Mint.MachineKeyOf(token, Secret.ReadKey(plan.KeyFile(node))));
+        return new Machine(node, boot, Assert.Single(Machines(node), pid => !before.Contains(pid)), key);
+    }
+
+    /// <summary>A token that nobody has spent, where its machine will be, and its key.</summary>
+    /// <param name="forGuest">The machine may have the guest's address.</param>
+    public (byte[] Token, IPAddress Boot, byte[] Key) Buy(
+        LabNode node, byte[] loader, int memoryMiB = 64, int tokens = 10, TimeSpan? lease = null, bool forGuest = true)
+    {
+        var boot = IPAddress.Parse($"10.77.0.{addresses}");
+        addresses = addresses == 240 ? 100 : addresses + 1;
+        var request = new MintRequest
+        {
+            Node = IPAddress.Parse(node.Address),
+            BootAddress = boot,
+            Guests = forGuest ? [Guest] : [],
+            MemoryBytes = (long)memoryMiB << 20,
+            Tokens = tokens,
+            Loader = loader,
+        };
+        if (lease is { } given)
+            request = request with { Lease = given };
+        var secret = Secret.ReadKey(plan.KeyFile(node));
+        var token = Mint.Token(request, secret, Chain.Fresh(tokens));
+        return (token, boot, Mint.MachineKeyOf(token, secret));
+    }
+
+    /// <summary>Kills whatever machines of the node have not got the guest.</summary>
+    public void Clear(LabNode node)
+    {
+        foreach (var left in Machines(node))
+        {
+            if (left != Home?.Process)
+                Kill(left);
+        }
+        Until(() => !HasUnburied(node), $"the node {node.Name} does not bury its dead");
     }
 
     /// <summary>The processes of a node's machines.</summary>
@@ -344,6 +419,9 @@ public sealed class Cluster : IDisposable
         AskToMove(target, how);
         Arrive(source, target);
     }
+
+    /// <summary>The guest has moved without having been asked.</summary>
+    public void Take(Machine target) => Home = target;
 
     /// <summary>The rest of a move that has been asked for.</summary>
     public void Arrive(Machine source, Machine target)

@@ -73,7 +73,7 @@ public sealed class CommandTests(Cluster shared)
         {
             run();
             return 0;
-        }));
+        }), replaying: 16);
         var begin = Stopwatch.StartNew();
         for (var times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
         {

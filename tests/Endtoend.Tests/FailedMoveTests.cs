@@ -19,7 +19,7 @@ public sealed class FailedMoveTests(Cluster shared)
     private static readonly Machine s_fake = new(null!, Cluster.Client, 0, FakeDestination.Key);
 
     /// <summary>How /bin/migrate ends (its help).</summary>
-    private const int NoConnection = 2, LoaderRefused = 4, CheckpointRefused = 6, Broken = 7, NotAuthenticated = 9;
+    private const int NoConnection = 2, LoaderRefused = 4, CheckpointRefused = 6, Broken = 7, NotAuthenticated = 9, Busy = 11;
 
     /// <summary>What a destination does, how migrate ends then, and what its sentence contains.</summary>
     private sealed record Stage(int Code, string Sentence, Action<Caller, Cluster> Script)
@@ -176,7 +176,7 @@ public sealed class FailedMoveTests(Cluster shared)
     {
         foreach (var refusal in Enum.GetValues<UploadRefusal>().Where(refusal => refusal != UploadRefusal.None))
         {
-            Fail(LoaderRefused, UploadAnswer.Sentence(refusal), caller =>
+            Fail(refusal == UploadRefusal.Busy ? Busy : LoaderRefused, UploadAnswer.Sentence(refusal), caller =>
             {
                 caller.ReadUpload();
                 caller.Answer(refusal);
@@ -227,21 +227,21 @@ public sealed class FailedMoveTests(Cluster shared)
         Answers("does not have the key", [.. Status(0), .. RandomNumberGenerator.GetBytes(NoiseHandshake.Overhead)]);
         Answers("no empty machine", "HTTP/1.1 200 OK\r\n"u8.ToArray());
         foreach (var status in Enum.GetValues<ChannelStatus>().Where(status => status != ChannelStatus.Accepted))
-            Answers(ChannelHello.Sentence(status), Status((byte)status));
+            Answers(ChannelHello.Sentence(status), Status((byte)status), status == ChannelStatus.Busy ? Busy : NotAuthenticated);
         cluster.Move();
 
-        void Answers(string sentence, byte[] answer)
+        void Answers(string sentence, byte[] answer, int code = NotAuthenticated)
         {
             using (new RawDestination(cluster, answer))
-                Refused(sentence);
+                Refused(sentence, code);
         }
 
-        void Refused(string sentence)
+        void Refused(string sentence, int expected = NotAuthenticated)
         {
             cluster.AskToMove(s_fake, order => order with { Patience = 2 });
             var (code, said) = cluster.AwaitEnd();
             Assert.Contains(sentence, Assert.Single(said, IsSentence), StringComparison.Ordinal);
-            Assert.Equal(NotAuthenticated, code);
+            Assert.Equal(expected, code);
             cluster.AssertStayed();
         }
 

@@ -74,6 +74,18 @@ public sealed class LostDestinationTests(Cluster shared)
         cluster.Arrive(source, target);
     }
 
+    /// <summary>A guest that has not come to its snapshot in time gives up when it was told to, and goes on when it was not.</summary>
+    [ClusterFact]
+    public void A_move_that_takes_too_long()
+    {
+        const int GaveUp = 8;
+        var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader);
+        cluster.AskToMove(target, order => order with { Rate = 20, GiveUp = 1 });
+        Expect(GaveUp, "The snapshot did not come in time");
+        // The same machine takes it afterwards.
+        cluster.MoveInto(target, order => order with { Rate = 20 });
+    }
+
     [ClusterFact]
     public void A_machine_that_is_too_small()
     {

@@ -167,6 +167,28 @@ public sealed class FailureTests : IDisposable
         guest.Hear(100);
     }
 
+    /// <summary>Memory that changes faster than it may be sent: the move is given up in time, and without a time it ends well.</summary>
+    [RootTheory]
+    [InlineData("domain")]
+    public void A_move_that_does_not_come_to_its_snapshot_is_given_up_when_it_shall_be(string monitor)
+    {
+        guest = new Guest(space, monitor);
+        guest.Load("rewrite", 2000);
+        var destination = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.24");
+        var time = Stopwatch.StartNew();
+        const string TooLate = "The snapshot did not come in time: the machine changes its memory faster than it can be sent";
+        Expect(8, TooLate, guest.Migrate("--rate", "50", "--give-up", "2", destination.Boot));
+        Assert.InRange(time.Elapsed.TotalSeconds, 2, 20);
+        guest.Hear(50);
+        guest.CheckLoads();
+        using Machine source = guest.Source;
+        guest.Source = destination;
+        Assert.Contains("we have arrived", guest.Migrate("--rate", "50", destination.Boot), StringComparison.Ordinal);
+        Assert.True(source.HasEnded(5000), "the source goes on running");
+        guest.Hear(50);
+        guest.CheckLoads();
+    }
+
     /// <summary>A real destination that is too small.</summary>
     [RootTheory, Monitors]
     public void A_machine_with_less_memory_refuses(string monitor)

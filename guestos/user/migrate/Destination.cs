@@ -90,7 +90,7 @@ internal unsafe struct Destination
             if (!ChannelHello.TryParseAnswer(answer.Slice(0, ChannelHello.Size), out ChannelStatus status))
                 return Failure.Say(ExitCode.NotAuthenticated, "what answers is no empty machine"u8);
             if (status != ChannelStatus.Accepted)
-                return Failure.Say(ExitCode.NotAuthenticated, ChannelHello.Sentence(status));
+                return Failure.Say(status == ChannelStatus.Busy ? ExitCode.Busy : ExitCode.NotAuthenticated, ChannelHello.Sentence(status));
             if (!ReceiveRaw(bytes + ChannelHello.Size, NoiseHandshake.Overhead, until))
                 return Failure.Say(ExitCode.Broken, "the destination does not finish the handshake"u8);
         }
@@ -127,7 +127,12 @@ internal unsafe struct Destination
         if (!UploadAnswer.TryParse(new ReadOnlySpan<byte>(answer, UploadAnswer.Size), out _, out UploadRefusal refusal, out _))
             return Failure.Say(ExitCode.LoaderRefused, "the answer is not one of an empty domain"u8);
         isPlain = plain;
-        return refusal == UploadRefusal.None ? ExitCode.Arrived : Failure.Say(ExitCode.LoaderRefused, UploadAnswer.Sentence(refusal));
+        return refusal switch
+        {
+            UploadRefusal.None => ExitCode.Arrived,
+            UploadRefusal.Busy => Failure.Say(ExitCode.Busy, UploadAnswer.Sentence(refusal)),
+            _ => Failure.Say(ExitCode.LoaderRefused, UploadAnswer.Sentence(refusal)),
+        };
     }
 
     /// <summary>Where text for <see cref="SendText"/> is to stand: <see cref="SecureChannel.MaxText"/> bytes.</summary>

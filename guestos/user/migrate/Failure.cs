@@ -17,6 +17,7 @@ internal enum ExitCode
     GaveUp = 8,
     NotAuthenticated = 9,
     NodeRefused = 10,
+    Busy = 11,
 }
 
 /// <summary>One sentence for each way in which a migration fails. The machine stays where it is.</summary>
@@ -37,6 +38,7 @@ internal static class Failure
         ExitCode.Broken => "The connection broke: "u8,
         ExitCode.NotAuthenticated => "The destination is not the machine that the key is for: "u8,
         ExitCode.NodeRefused => "There is no machine to move to: "u8,
+        ExitCode.Busy => "The destination is taken: "u8,
         _ => default,
     });
 

@@ -34,7 +34,8 @@ internal static unsafe class Program
                   --loader FILE  the loader to send first (default /lib/checkpoint-loader)
                 Exit: 0 arrived, 1 usage, 2 no connection, 3 no loader, 4 loader refused, 5 no checkpoint,
                 6 checkpoint refused, 7 connection broke, 8 given up, 9 the destination has another key,
-                10 the node refuses the token. Unless it is 0 the machine has stayed.
+                10 the node refuses the token, 11 the destination is busy with another. Unless it is 0 the machine has stayed, and what
+                was started for the token has been ended.
 
                 """u8);
             return options.Help ? ExitCode.Arrived : ExitCode.Usage;
@@ -45,9 +46,14 @@ internal static unsafe class Program
         Span<byte> key = stackalloc byte[MachineKey.Size];
         if (!Keys.TryRead(options.Key, key))
             return Line.Of("migrate: The key's file is not there, or does not hold 40 hexadecimal digits."u8).Complain(ExitCode.Usage);
+        uint node = options.Address;
         if (options.Token != null && NodePing.Spend(ref options) is var refused and not ExitCode.Arrived)
             return refused;
-        return Move(options, key);
+        ExitCode code = Move(options, key);
+        // Whoever has paid for a machine that nobody moves to pays no longer.
+        if (options.Token != null && code != ExitCode.Arrived)
+            NodePing.End(node, key);
+        return code;
     }
 
     /// <summary>Returns on the destination, with Arrived, or on the source when the move failed.</summary>
