@@ -66,26 +66,29 @@ internal static class BootCommand
         using var echo = EchoSocket.Open();
         if (probe)
             AddressProbe.DemandFree(echo, addresses);
-        var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
-        using var started = new StartedMachine(node, machineKey);
-        Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
         var guestKey = Mint.GuestKeyOf(machineKey);
-        if (keyFile is not null)
-        {
-            // Not earlier: the file may hold the key of a guest that still runs, and would if the address were in use or the token refused.
-            Secret.Write(keyFile, MachineKeyFile.Text(guestKey), replace: true);
-            Say.Note($"the guest obeys who has {keyFile}");
-        }
+        // On the disk before there is a machine, and in its place once there is a guest: the file may hold the key of one that still runs, and
+        // goes on running if this step fails.
+        using var key = keyFile is null ? null : new GuestKeyFile(keyFile, guestKey);
+        var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
+        using var started = new StartedMachine(node, machineKey, ended: () => key?.Forget());
+        Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
         var boot = addresses[0];
         using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
         {
             Say.Step($"the firmware on {boot}:{Upload.Port} has the machine's key");
+            key?.Need();
             UploadBar.Show("loader, kernel and files uploaded", progress => BootClient.Upload(socket, image.With(guestKey), progress, patience));
         }
         if (guest is not null && waitPort != 0)
         {
             using (BootClient.Connect(new IPEndPoint(guest, waitPort), patience))
                 Say.Step($"the guest answers on {guest}:{waitPort}");
+        }
+        if (key is not null)
+        {
+            key.Keep();
+            Say.Note($"the guest obeys who has {keyFile}");
         }
         started.Keep();
     }

@@ -1,3 +1,5 @@
+using System;
+using System.Collections.Generic;
 using System.IO;
 
 namespace Evilman.Lab;
@@ -10,28 +12,72 @@ internal static class OwnFolder
 {
     const int CurrentFolder = -100, DoNotFollow = 0x100; // AT_FDCWD, AT_SYMLINK_NOFOLLOW
     const uint TypeModeAndUser = 0x1 | 0x2 | 0x8; // STATX_TYPE, STATX_MODE, STATX_UID
-    const int TypeMask = 0xF000, FolderType = 0x4000, Sticky = 0x200, WritableByOthers = 0x12; // inode(7)
+    const int TypeMask = 0xF000, FolderType = 0x4000, LinkType = 0xA000, Sticky = 0x200, WritableByOthers = 0x12; // inode(7)
+
+    /// <summary>As many links as the kernel follows on one path (path_resolution(7)).</summary>
+    const int MostLinks = 40;
 
     /// <summary>
-    /// Fails unless <paramref name="path"/> is a folder, no link, of this user, which nobody else can write, and lies in a folder where
-    /// nobody else can put another one in its place: one of this user's or root's that is not writable for others, or sticky.
+    /// Fails unless <paramref name="path"/> is a folder, no link, of this user, which nobody else can write, and nobody else can put another
+    /// one in its place: everything on the way to it, links included, is this user's or root's, and every folder on the way is not
+    /// writable for others, or sticky.
     /// </summary>
     internal static void Demand(string path)
     {
         var user = Native.geteuid();
-        if (!TryLook(path, DoNotFollow, out var folder) || folder.User != user || (folder.Mode & WritableByOthers) != 0)
+        path = Path.GetFullPath(path);
+        if (!TryLook(path, out var folder) || (folder.Mode & TypeMask) != FolderType || folder.User != user
+            || (folder.Mode & WritableByOthers) != 0)
             throw new Failure($"{path} is not a folder that only this user can write: remove it, or set TMPDIR to a folder of your own");
-        var parent = Path.GetDirectoryName(path)!;
-        if (!TryLook(parent, 0, out var outer) || (outer.User != user && outer.User != 0)
-            || (outer.Mode & (WritableByOthers | Sticky)) is not 0 and var bits && (bits & Sticky) == 0)
+        if (FirstReplaceable(path, user) is { } parent)
             throw new Failure($"{parent} lets other users replace what lies in it: set TMPDIR to a folder of your own");
     }
 
-    /// <summary>False when there is no folder at that path.</summary>
-    static unsafe bool TryLook(string path, int flags, out Native.FileStatus status)
+    /// <summary>The first on the way from the root to <paramref name="path"/> that somebody else may change; null when there is none.</summary>
+    static string? FirstReplaceable(string path, uint user)
+    {
+        var at = "/";
+        var links = 0;
+        var rest = new Stack<string>();
+        Push(rest, path);
+        while (true)
+        {
+            if (!TryLook(at, out var found) || (found.User != user && found.User != 0))
+                return at;
+            if ((found.Mode & TypeMask) == LinkType)
+            {
+                if (links++ == MostLinks)
+                    return at;
+                var target = new FileInfo(at).LinkTarget ?? "";
+                Push(rest, target);
+                at = target.StartsWith('/') ? "/" : Path.GetDirectoryName(at)!;
+                continue;
+            }
+            if (rest.Count == 0)
+                return null;
+            if ((found.Mode & TypeMask) != FolderType || ((found.Mode & WritableByOthers) != 0 && (found.Mode & Sticky) == 0))
+                return at;
+            var name = rest.Pop();
+            at = name == ".." ? Path.GetDirectoryName(at) ?? "/" : Path.Combine(at, name);
+        }
+    }
+
+    static void Push(Stack<string> rest, string path)
+    {
+        var names = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        Array.Reverse(names);
+        foreach (var name in names)
+        {
+            if (name != ".")
+                rest.Push(name);
+        }
+    }
+
+    /// <summary>What lies there, links not followed. False when there is nothing.</summary>
+    static unsafe bool TryLook(string path, out Native.FileStatus status)
     {
         // SAFETY: the kernel fills the 256 bytes of struct statx, which FileStatus has.
         fixed (Native.FileStatus* at = &status)
-            return Native.statx(CurrentFolder, path, flags, TypeModeAndUser, at) == 0 && (status.Mode & TypeMask) == FolderType;
+            return Native.statx(CurrentFolder, path, DoNotFollow, TypeModeAndUser, at) == 0;
     }
 }

@@ -17,14 +17,16 @@ internal sealed class StartedMachine : IDisposable
 
     readonly IPAddress node;
     readonly byte[] machineKey;
+    readonly Action? ended;
     readonly PosixSignalRegistration[] signals;
     readonly object gate = new();
     bool settled;
 
     /// <param name="interrupted">What else an interruption ends or says, before the machine is ended; may be null.</param>
-    internal StartedMachine(IPAddress node, byte[] machineKey, Action? interrupted = null)
+    /// <param name="ended">What is to be done when the machine is known to have ended; may be null.</param>
+    internal StartedMachine(IPAddress node, byte[] machineKey, Action? interrupted = null, Action? ended = null)
     {
-        (this.node, this.machineKey) = (node, machineKey);
+        (this.node, this.machineKey, this.ended) = (node, machineKey, ended);
         signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
             signal => PosixSignalRegistration.Create(signal, _ =>
             {
@@ -60,6 +62,8 @@ internal sealed class StartedMachine : IDisposable
         {
             using var socket = EchoSocket.Open();
             var answer = MagicPinger.End(socket, node, machineKey, s_patience);
+            if (answer is not null)
+                ended?.Invoke();
             Say.Complain(answer switch
             {
                 { Accepted: true } => $"{why}: the machine on {node} has been ended",

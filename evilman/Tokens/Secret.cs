@@ -14,6 +14,9 @@ public static class Secret
     /// <summary>Behind the key's newline a file may have remarks.</summary>
     const int LongestKeyFile = 4096;
 
+    /// <summary>What is replaced is a secret too, or something that small: anything else is there by mistake.</summary>
+    const int LongestFormer = 65536;
+
     /// <summary>
     /// A new node secret as its file holds it: 160 random bits, as long as the hash, which is what RFC 2104 section 3 advises;
     /// written as 40 hexadecimal digits, because a file that people copy around had better be text. The digits are the secret.
@@ -81,7 +84,8 @@ public static class Secret
     }
 
     /// <summary>
-    /// Writes all of the files or none: nothing that was there before is touched until all of them are on the disk under other names.
+    /// Writes all of the files or none: nothing that was there before is touched until all of them, and all that they replace, are on the
+    /// disk under other names; when a file cannot be put in its place after all, those before it get back what they were.
     /// The last one is there only when the others are.
     /// </summary>
     public static void WriteAll(IReadOnlyList<(string Path, byte[] Bytes)> files, bool replace)
@@ -92,20 +96,51 @@ public static class Secret
                 throw Exists(path);
         }
         var drafts = new List<string>();
+        var former = new List<string?>();
         var moved = 0;
         try
         {
             foreach (var (path, bytes) in files)
+            {
                 drafts.Add(Draft(path, bytes));
+                former.Add(File.Exists(path)
+                    ? Draft(path, Files.Read(path, LongestFormer, "what a secret may replace"))
+                    : null);
+            }
             for (; moved < files.Count; moved++)
                 File.Move(drafts[moved], files[moved].Path, overwrite: replace);
         }
         catch (Exception failure) when (failure is Failure or IOException or UnauthorizedAccessException)
         {
+            var stopped = files[Math.Min(moved, files.Count - 1)].Path;
             drafts.ForEach(Remove);
-            for (var i = 0; i < moved && !replace; i++)
-                Remove(files[i].Path);
-            throw failure is Failure ? failure : CannotWrite(files[moved].Path, failure);
+            var left = new List<string>();
+            while (moved-- > 0)
+            {
+                if (!TryRestore(former[moved], files[moved].Path))
+                    left.Add(files[moved].Path);
+            }
+            former.ForEach(Remove);
+            var why = failure as Failure ?? CannotWrite(stopped, failure);
+            throw left.Count == 0 ? why : new Failure($"{why.Message}; and these are new already: {string.Join(", ", left)}");
+        }
+        former.ForEach(Remove);
+    }
+
+    /// <summary>Puts back what a file was, or takes it away again.</summary>
+    static bool TryRestore(string? former, string path)
+    {
+        try
+        {
+            if (former is null)
+                File.Delete(path);
+            else
+                File.Move(former, path, overwrite: true);
+            return true;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

@@ -161,6 +161,22 @@ public sealed class SecretFileTests : IDisposable
         Assert.Single(folder.EnumerateFileSystemInfos());
     }
 
+    /// <summary>A file that cannot be replaced, since it is mounted, comes last: those before it get back what they were.</summary>
+    [Fact]
+    public void Replacing_that_fails_at_the_last_file_gives_the_others_back()
+    {
+        string[] words = [.. MintWords("a"), "--force"];
+        foreach (var name in (string[])["a", "a.chain", "a.machine-key"])
+            File.WriteAllText(At(name), $"my {name}");
+        const string Script = "mount --bind \"$1\" \"$1\" && shift && exec \"$@\"";
+        var (code, error) = Run("unshare", ["--user", "--map-root-user", "--mount", "/bin/sh", "-c", Script, "sh", At("a"), LabTests.Program, .. words]);
+        Assert.Equal(1, code);
+        Assert.Contains($"{At("a")} cannot be written", error, StringComparison.Ordinal);
+        foreach (var name in (string[])["a", "a.chain", "a.machine-key"])
+            Assert.Equal($"my {name}", File.ReadAllText(At(name)));
+        Assert.Equal(3, folder.GetFiles("a*").Length);
+    }
+
     /// <summary>The guest that has the address already goes on obeying its key.</summary>
     [Fact]
     public void A_boot_that_fails_leaves_the_key_of_the_guest_before()
