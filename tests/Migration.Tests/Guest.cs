@@ -224,7 +224,7 @@ internal sealed class Guest : IDisposable
                 """);
             Space.Run("chmod", "755", page);
             Directory.CreateDirectory(Path.Combine(root, "bin"));
-            foreach (string program in new[] { "load", "mover" })
+            foreach (string program in new[] { "load", "mover", "killer" })
                 Space.Run("gcc", "-static", "-O1", "-w", "-o", Path.Combine(root, "bin", program),
                     Path.Combine(Machine.Root, "tests", "Migration.Tests", "programs", program + ".c"));
             Space.Run(Path.Combine(Machine.Root, "deploy", "pack-initramfs"), archive, root, Machine.Image("migrate"), Machine.Image("loader-checkpoint"));
