@@ -11,7 +11,7 @@ namespace Domain;
 public sealed unsafe partial class Cpu
 {
     internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeCode16 = 8, ModeSegmented = 0x10,
-        ModeSingle = 0x80;
+        ModeNoMmx = 0x20, ModeNoWait = 0x40, ModeSingle = 0x80;
 
     /// <summary>
     /// Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.

@@ -9,6 +9,7 @@ public sealed unsafe partial class Cpu
     internal const int ExceptionStack = 12, ExceptionGeneralProtection = 13, ExceptionPageFault = 14;
     internal const int ExceptionFpu = 16, ExceptionAlignment = 17, ExceptionSimd = 19;
     private const uint ErrorPresent = 1, ErrorWrite = 2, ErrorUser = 4, ErrorReserved = 8, ErrorFetch = 16;
+    private const ulong FrameBytes = 48;
     private const uint ErrorExternal = 1, ErrorIdt = 2;
 
     private enum EventKind
@@ -71,6 +72,10 @@ public sealed unsafe partial class Cpu
         return true;
     }
 
+    // SDM vol. 3, 18.3.1.1: a fault's frame resumes without meeting the same instruction breakpoint; traps, aborts and INT n are none.
+    private static bool IsFault(int vector, EventKind kind) =>
+        kind == EventKind.Exception && vector is not (ExceptionDebug or ExceptionBreakpoint or ExceptionDoubleFault);
+
     private bool TryDeliver(int vector, uint error, EventKind kind)
     {
         uint selfError = (uint)vector * 8 + ErrorIdt;
@@ -94,7 +99,7 @@ public sealed unsafe partial class Cpu
             return false;
         int level = Segment.LevelOf(code);
         bool conforming = (code & DescriptorConforming) != 0;
-        if (!IsCode(code) || level > s->Cpl || (code & DescriptorLong) == 0)
+        if (!IsCode(code) || level > s->Cpl || (code & (DescriptorLong | DescriptorBig)) != DescriptorLong)
             return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
         if ((code & DescriptorPresent) == 0)
             return Refuse(ExceptionNotPresent, selector & 0xfffcu);
@@ -113,9 +118,11 @@ public sealed unsafe partial class Cpu
         }
         stack &= ~15UL;
         ulong frame = stack;
+        if (!IsCanonical(stack - 8) || !IsCanonical(stack - FrameBytes))
+            return Refuse(ExceptionStack, 0);
         if (!WriteSystem(frame -= 8, s->Selector[SegmentSs])
             || !WriteSystem(frame -= 8, s->Gpr[RegisterRsp])
-            || !WriteSystem(frame -= 8, Flags.Image(s))
+            || !WriteSystem(frame -= 8, Flags.Image(s) | (IsFault(vector, kind) ? Flags.Resume : 0))
             || !WriteSystem(frame -= 8, s->Selector[SegmentCs])
             || !WriteSystem(frame -= 8, s->Rip))
             return false;

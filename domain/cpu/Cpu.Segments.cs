@@ -87,7 +87,7 @@ public sealed unsafe partial class Cpu
         int own = Segment.LevelOf(descriptor);
         bool conforming = (descriptor & DescriptorConforming) != 0;
         bool both = LongMode && (descriptor & (DescriptorLong | DescriptorBig)) == (DescriptorLong | DescriptorBig);
-        if (!IsCode(descriptor) || both || (conforming ? own > level : own != level))
+        if (!IsCode(descriptor) || both || (conforming ? own > level : own != level || (selector & 3) > level))
             return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
         return (descriptor & DescriptorPresent) != 0 || Refuse(ExceptionNotPresent, selector & 0xfffcu);
     }
@@ -141,14 +141,8 @@ public sealed unsafe partial class Cpu
     /// <summary>Whether <see cref="FarTransfer"/> would go; notes the exception when not.</summary>
     internal bool CheckFar(ushort selector, ulong target) => ReadFarTarget(selector, target, out _);
 
-    private bool ReadFarTarget(ushort selector, ulong target, out ulong descriptor)
-    {
-        if (!ReadCode(selector, s->Cpl, out descriptor))
-            return false;
-        if ((descriptor & DescriptorConforming) == 0 && (selector & 3) > s->Cpl)
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
-        return MayGoTo(target, descriptor);
-    }
+    private bool ReadFarTarget(ushort selector, ulong target, out ulong descriptor) =>
+        ReadCode(selector, s->Cpl, out descriptor) && MayGoTo(target, descriptor);
 
     /// <summary>Where the stack is at <paramref name="offset"/> bytes above its pointer.</summary>
     internal ulong StackAt(ulong offset)

@@ -4,7 +4,7 @@ namespace Domain;
 public sealed unsafe partial class Cpu
 {
     internal const int RegisterRsp = 4;
-    internal const ulong ControlProtection = 1, ControlEmulation = 4, ControlTaskSwitched = 8, ControlExtensionType = 0x10;
+    internal const ulong ControlProtection = 1, ControlMonitor = 2, ControlEmulation = 4, ControlTaskSwitched = 8, ControlExtensionType = 0x10;
     internal const ulong ControlWriteProtect = 0x1_0000, ControlPaging = 0x8000_0000;
     internal const ulong Control4Pae = 0x20, Control4Sse = 0x200;
     internal const ulong EferSyscall = 1, EferLongEnable = 0x100, EferLongActive = 0x400, EferNoExecute = 0x800;
@@ -28,6 +28,10 @@ public sealed unsafe partial class Cpu
             int mode = s->Code64 ? ModeCode64 : NarrowMode;
             if ((s->Cr0 & (ControlTaskSwitched | ControlEmulation)) != 0)
                 mode |= ModeNoFpu;
+            if ((s->Cr0 & ControlEmulation) != 0)
+                mode |= ModeNoMmx;
+            if ((s->Cr0 & (ControlTaskSwitched | ControlMonitor)) == (ControlTaskSwitched | ControlMonitor))
+                mode |= ModeNoWait;
             if ((s->Cr0 & ControlEmulation) != 0 || (s->Cr4 & Control4Sse) == 0)
                 mode |= ModeNoSse;
             return mode;

@@ -7,9 +7,13 @@ internal sealed unsafe partial class BlockBuilder
 {
     private bool TranslateFpu(in Instruction i)
     {
+        // SDM vol. 3, 2.5, tables 2-2 and 2-3: what is MMX's or SSE's is unknown under CR0.EM, and WAIT looks at CR0.MP.
+        if (i.Mnemonic == Mnemonic.Emms && (mode & Cpu.ModeNoMmx) != 0
+            || i.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr && (mode & Cpu.ModeNoSse) != 0)
+            return RaiseAlways(Cpu.ExceptionInvalidOpcode);
         int start = SlotCount;
         bool unknown = TranslateFpuBody(in i);
-        if (unknown || (mode & Cpu.ModeNoFpu) == 0)
+        if (unknown || (mode & (i.Mnemonic == Mnemonic.Wait ? Cpu.ModeNoWait : Cpu.ModeNoFpu)) == 0)
             return unknown;
         // Known, but switched off: lazy state switching wants to hear of it.
         SlotCount = start;

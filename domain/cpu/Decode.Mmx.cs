@@ -21,6 +21,8 @@ internal sealed unsafe partial class BlockBuilder
 
     private bool TranslateMmx(in Instruction i)
     {
+        if ((mode & Cpu.ModeNoMmx) != 0)
+            return RaiseAlways(Cpu.ExceptionInvalidOpcode);
         if ((mode & Cpu.ModeNoFpu) != 0)
             return RaiseAlways(Cpu.ExceptionNoFpu);
         switch (i.Mnemonic)

@@ -378,4 +378,129 @@ public sealed unsafe class ExceptionTests
         machine.RunToHalt();
         Assert.Equal(400UL << 32 | 200, machine.S->Fpu[0]);
     }
+
+    /// <summary>The frame of a fault has RF set, that of a trap or of INT n has not (SDM vol. 3, 18.3.1.1).</summary>
+    [Theory]
+    [InlineData("ud2", 6, true)]
+    [InlineData("int", 0x40, false)]
+    [InlineData("int3", 3, false)]
+    [InlineData("step", 1, false)]
+    public void FramesOfFaultsResume(string kind, int vector, bool resumes)
+    {
+        var machine = new TestMachine();
+        machine.Gate(vector, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.mov(r14, __[rsp + 16]);
+            a.hlt();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            if (kind == "step")
+            {
+                a.push(0x102);
+                a.popfq();
+                a.nop();
+            }
+            else if (kind == "int3")
+                a.int3();
+            else if (kind == "int")
+                a.@int(0x40);
+            else
+                a.ud2();
+        });
+        machine.RunToHalt();
+        Assert.Equal(resumes ? Flags.Resume : 0, machine.S->Gpr[14] & Flags.Resume);
+    }
+
+    /// <summary>A gate leads to 64-bit code only, and not to what calls itself 32-bit code as well.</summary>
+    [Fact]
+    public void AGateToCodeOfTwoSizesIsRefused()
+    {
+        var machine = new TestMachine();
+        machine.Write(0x1000 + TestMachine.Spare, 0x00ef9b000000ffff);
+        machine.Gate(0x40, Handler);
+        machine.Write(0x2000 + 0x40 * 16, machine.Read(0x2000 + 0x40 * 16) & ~0xffff0000UL | (ulong)TestMachine.Spare << 16);
+        machine.Gate(13, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.pop(rbx);
+            a.hlt();
+        });
+        machine.S->GdtLimit = TestMachine.Spare + 7;
+        machine.Place(TestMachine.CodeAt, a => a.@int(0x40));
+        machine.RunToHalt();
+        Assert.Equal(TestMachine.Spare, machine.S->Gpr[3]);
+    }
+
+    /// <summary>A stack pointer that is no address is the stack's fault, met on the way to a handler (SDM vol. 2, INT n).</summary>
+    [Fact]
+    public void AStackOutsideTheAddressesIsAStackFault()
+    {
+        var machine = new TestMachine();
+        machine.Gate(0x40, Handler);
+        machine.Gate(12, Handler, stackTable: 1);
+        machine.Write(0x3000 + 0x24, TestMachine.InterruptStackTop);
+        machine.Place(Handler, a => a.hlt());
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(rsp, 0x0000_9000_0000_0000);
+            a.@int(0x40);
+        });
+        machine.RunToHalt();
+        Assert.Equal(0UL, machine.Read(machine.S->Gpr[4]));
+        Assert.Equal(TestMachine.CodeAt + 10, machine.Read(machine.S->Gpr[4] + 8));
+    }
+
+    /// <summary>Far transfers look at privileges before they look whether the segment is there (SDM vol. 2, CALL).</summary>
+    [Theory]
+    [InlineData(0, 11)]
+    [InlineData(3, 13)]
+    public void PrivilegeComesBeforePresence(int requested, int vector)
+    {
+        var machine = new TestMachine();
+        machine.Write(0x1000 + TestMachine.Spare, 0x00af1b000000ffff);
+        machine.S->GdtLimit = TestMachine.Spare + 7;
+        machine.Gate(vector, Handler);
+        machine.Place(Handler, a => a.hlt());
+        machine.Write(0x200000, Handler | (ulong)(TestMachine.Spare | requested) << 32);
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(ebx, 0x200000);
+            a.jmp(__fword_ptr[rbx]);
+        });
+        machine.RunToHalt();
+        Assert.Equal(TestMachine.Spare, machine.Read(machine.S->Gpr[4]));
+    }
+
+    /// <summary>What CR0.EM, MP and TS do to each kind of instruction (SDM vol. 3, 2.5, tables 2-2 and 2-3).</summary>
+    [Theory]
+    [InlineData(Cpu.ControlEmulation | Cpu.ControlMonitor, new byte[] { 0x9b }, 0)]
+    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x9b }, 0)]
+    [InlineData(Cpu.ControlTaskSwitched | Cpu.ControlMonitor, new byte[] { 0x9b }, 7)]
+    [InlineData(Cpu.ControlEmulation, new byte[] { 0xd9, 0xe8 }, 7)]
+    [InlineData(Cpu.ControlEmulation, new byte[] { 0x0f, 0x77 }, 6)]
+    [InlineData(Cpu.ControlEmulation | Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0x77 }, 6)]
+    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0x77 }, 7)]
+    [InlineData(Cpu.ControlEmulation, new byte[] { 0x0f, 0xfc, 0xc0 }, 6)]
+    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0xfc, 0xc0 }, 7)]
+    [InlineData(Cpu.ControlEmulation, new byte[] { 0x0f, 0xae, 0x1c, 0x24 }, 6)]
+    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0xae, 0x1c, 0x24 }, 7)]
+    public void ControlBitsRefuseTheFpu(ulong control, byte[] code, int vector)
+    {
+        var machine = new TestMachine();
+        machine.S->Cr0 = machine.S->Cr0 & ~(Cpu.ControlEmulation | Cpu.ControlMonitor | Cpu.ControlTaskSwitched) | control;
+        foreach (int each in new[] { 6, 7 })
+        {
+            machine.Gate(each, Handler + 0x100 * (ulong)each);
+            machine.Place(Handler + 0x100 * (ulong)each, a =>
+            {
+                a.mov(ebx, each);
+                a.hlt();
+            });
+        }
+        machine.Place(TestMachine.CodeAt, [.. code, 0xf4]);
+        machine.RunToHalt();
+        Assert.Equal((ulong)vector, machine.S->Gpr[3]);
+    }
 }
