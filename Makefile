@@ -34,7 +34,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices kernels bench-wire bench-cpu soak lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices system-programs kernels bench-wire bench-cpu soak lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -144,6 +144,10 @@ fuzz-syscalls: all
 ## fuzz-devices: random drivers, peers and memory against the machine's devices for MINUTES; what breaks is told by its seed
 fuzz-devices: | deps
 	@DEVICE_FUZZ_MINUTES=$(MINUTES) dotnet test -c Release -m:1 -v:q --nologo tests/Domain.Tests --filter FullyQualifiedName~DeviceFuzz --logger "console;verbosity=detailed"
+
+## system-programs: page walks, gates, segments and privileges, case by case on domain and on QEMU, for MINUTES
+system-programs: | deps
+	@SYSTEM_PROGRAM_MINUTES=$(MINUTES) SYSTEM_PROGRAM_SEED=$(or $(SEED),1) dotnet test -c Release -m:1 -v:q --nologo tests/Domain.Tests --filter FullyQualifiedName~SystemProgram --logger "console;verbosity=detailed"
 
 ## kernels: boots Debian's kernels on domain, the ordinary one, the one with PREEMPT_RT, and those of clouds, also a newer one
 kernels: | deps

@@ -10,7 +10,7 @@ internal static class TinyKernel
 
     private const int ProgramHeaders = 64, Notes = ProgramHeaders + 2 * 56, Code = Notes + 32;
 
-    /// <summary>An image whose only segment, one page in memory, begins with <paramref name="code"/>, which is also its entry.</summary>
+    /// <summary>An image whose only segment, a page or more in memory, begins with <paramref name="code"/>, which is also its entry.</summary>
     public static byte[] Image(ReadOnlySpan<byte> code)
     {
         byte[] image = new byte[Code + code.Length];
@@ -29,7 +29,7 @@ internal static class TinyKernel
         Put64(load, 8, Code);
         Put64(load, 24, LoadAddress);
         Put64(load, 32, (ulong)code.Length);
-        Put64(load, 40, 4096);
+        Put64(load, 40, (ulong)Math.Max(code.Length, 4096));
 
         var note = header[(ProgramHeaders + 56)..];
         Put32(note, 0, 4);

@@ -15,9 +15,11 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
     // Rings below, buffers above, where a driver keeps them apart.
     private const int BuffersFrom = 512 * 1024;
 
-    // The most processor time that so many steps may take, in nanoseconds, and the most of the heap that a life may.
+    // The most processor time that so many steps may take, in nanoseconds.
     private const ulong Longest = 2_000_000_000;
-    private const long MostAllocated = 256 * 1024;
+
+    // The most of the heap that a life may take: one object in each look would be 1.5 KiB, one in each step 96. What is found is 376 bytes.
+    private const long MostAllocated = 1024;
 
     private readonly GuardedMemory memory = new(FuzzedBoard.RamBytes);
     private readonly int disk;
@@ -78,9 +80,19 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
     /// <summary>One machine's life. What it must not do is an exception that names the number and the step.</summary>
     public void Run(int seed, int steps)
     {
+        // A collection that another thread causes counts the rest of this thread's buffer; what a device allocates it allocates again.
+        long allocated = Live(seed, steps);
+        if (allocated > MostAllocated)
+            allocated = Live(seed, steps);
+        if (allocated > MostAllocated)
+            throw new InvalidOperationException($"seed {seed}: {allocated} bytes were allocated");
+    }
+
+    private long Live(int seed, int steps)
+    {
         random = new Random(seed);
         wildness = 1 << random.Next(3, 14);
-        kinds = new Weights(random, 9, rare: 0);
+        kinds = new Weights(random, 10, rare: 0);
         devices = new Weights(random, 4);
         registers = new Weights(random, 9);
         random.NextBytes(memory.Ram.Slice(0, (int)memory.Ram.Size));
@@ -104,8 +116,6 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
                     continue;
                 if (memory.Damage is { } at)
                     throw new InvalidOperationException($"memory at {at:x} was written, RAM ends at {memory.Ram.Size:x}");
-                if (GC.GetAllocatedBytesForCurrentThread() - allocated > MostAllocated)
-                    throw new InvalidOperationException($"{GC.GetAllocatedBytesForCurrentThread() - allocated} bytes were allocated");
                 ulong now = ProcessorTime;
                 if (now - began > Longest)
                     throw new InvalidOperationException($"{LookEvery} steps took {(now - began) / 1_000_000} ms");
@@ -116,6 +126,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         {
             throw new InvalidOperationException($"seed {seed}, step {step}: {error.Message}", error);
         }
+        allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
         fixed (byte* bytes = content)
             Assert.Equal(DiskBytes, Libc.pread(disk, bytes, DiskBytes, 0));
         if (content.AsSpan().IndexOf(BitConverter.GetBytes(GuardedMemory.Mark)) >= 0)
@@ -123,6 +134,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         Frames += board.Frames + board.Net.Metrics.ReceivedFrames;
         ConsoleBytes += board.ConsoleBytes;
         Interrupts += board.LocalApic.Metrics.Delivered;
+        return allocated;
     }
 
     /// <summary>What this thread has had of its processor, in nanoseconds.</summary>
@@ -163,6 +175,9 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
                 break;
             case 7:
                 Host();
+                break;
+            case 8:
+                TakeBack(AnyDevice());
                 break;
             default:
                 AnyFrame();
@@ -361,6 +376,55 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
             default:
                 Set(device, 0x50, Pick(0, 0, 0, 1, 1, 1, 2, uint.MaxValue));
                 break;
+        }
+    }
+
+    /// <summary>A device at work loses a queue to its driver, in each of the ways that there are, and is asked for what it had of it.</summary>
+    private void TakeBack(int device)
+    {
+        if (!board.Virtio[device].Running)
+            StartDevice(device);
+        for (int rounds = 1 << random.Next(6); rounds > 0; rounds--)
+        {
+            Offer(device);
+            Ask(device);
+        }
+        uint queue = (uint)random.Next(board.Virtio[device].Queues.Length);
+        Set(device, 0x30, queue);
+        switch (random.Next(4))
+        {
+            case 0:
+                Set(device, 0x70, 0);
+                break;
+            case 1:
+                Set(device, 0x70, Pick(3, 7, 11, 0x8f));
+                break;
+            default:
+                Set(device, 0x44, 0);
+                break;
+        }
+        if (Chance(3, 4))
+            Set(device, 0x38, Pick(0, 1, 2, 64, 256, 0x8000, 0xffff, uint.MaxValue));
+        if (Chance(1, 2))
+            Set(device, 0x80 + 16 * (ulong)random.Next(3), (uint)AnyAddress());
+        if (Chance(1, 4))
+            Set(device, 0x44, 1);
+        Ask(device);
+        Set(device, 0x50, queue);
+        board.Virtio[device].Continue();
+    }
+
+    /// <summary>The host has something for a device that it can only give into buffers which the driver has offered before.</summary>
+    private void Ask(int device)
+    {
+        if (device == 0)
+        {
+            AnyFrame();
+            board.Net.Service();
+        }
+        else if (device == 2)
+        {
+            board.Console.Receive("typed"u8);
         }
     }
 
