@@ -73,6 +73,7 @@ public static unsafe class WaitCalls
         self->ChildrenUserTime += found.UserTime;
         self->ChildrenKernelTime += found.KernelTime;
         self->ChildrenFaults += found.Faults;
+        Scheduler.TakeOver(child);
         ProcessTable.Free(child);
     }
 

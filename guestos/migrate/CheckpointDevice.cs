@@ -149,12 +149,12 @@ public static unsafe class CheckpointDevice
         return done > 0 ? (long)done : result;
     }
 
-    // A call may take long, and no interrupt reaches the kernel meanwhile.
+    // A call may take long, and no interrupt reaches the kernel meanwhile. The mover keeps the share of the processor that it has a right to: who
+    // gave up his turn each time would be left with a small part of it beside one process that always runs.
     private static void LetOthersRun()
     {
         Network.Poll();
-        Timers.RunDue();
-        Scheduler.Yield();
+        Scheduler.Breathe();
     }
 
     public static long Write(File* file, ref Transfer from) => Errno.Invalid;

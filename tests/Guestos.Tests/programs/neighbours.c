@@ -96,6 +96,32 @@ static void lonely_neighbour(void)
     judge("who ran alone goes on", done > 40000, "us", done);
 }
 
+/* Runs so long, sleeping after every 8 ms of work that a child did for it: each child is a new process, and its parent has slept. */
+static void start_one_after_the_other(long duration)
+{
+    for (long start = microseconds(); microseconds() - start < duration;) {
+        pid_t child = fork();
+        if (child == 0) {
+            struct rusage own;
+            do
+                getrusage(RUSAGE_SELF, &own);
+            while (time_of(&own) < 8000);
+            _exit(0);
+        }
+        waitpid(child, NULL, 0);
+    }
+}
+
+/* Who starts one process after the other has no more of the processor than one that always runs. */
+static void starting_neighbour(void)
+{
+    enum { Duration = 1000000 };
+    pid_t child = begin_busy();
+    start_one_after_the_other(Duration);
+    long done = end_busy(child);
+    judge("who starts processes shares", done > Duration / 3, "us", done);
+}
+
 /* ---- a sleeper, and what others do meanwhile ---- */
 
 static volatile long *worst;
@@ -190,6 +216,7 @@ int main(void)
 {
     busy_neighbours();
     lonely_neighbour();
+    starting_neighbour();
     worst = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t sleeper = fork();
     if (sleeper == 0)
