@@ -24,15 +24,15 @@ internal sealed class Comparison(Func<IEnumerable<Next>, List<Happening>, string
     public int Played { get; private set; }
 
     /// <returns>Nothing, or what happened in the shortest failing sequence, a line each, and what was wrong in the end.</returns>
-    /// <param name="limit">No sequence begins after this time.</param>
-    public string? Search(int sequences, int most, TimeSpan limit)
+    /// <param name="limit">No sequence begins after this time, except for the first <paramref name="least"/>.</param>
+    public string? Search(int sequences, int most, TimeSpan limit, int least = 0)
     {
         var clock = System.Diagnostics.Stopwatch.StartNew();
         try
         {
             Step.Sequences(most).Sample(steps =>
             {
-                if (clock.Elapsed >= limit)
+                if (clock.Elapsed >= limit && Played >= least)
                     return;
                 Played++;
                 var offered = new List<Happening.Offer>();

@@ -57,9 +57,10 @@ public class ModelTests
 
     private static void AssertNoDifference(Comparison comparison, int sequences, int most)
     {
-        string? story = comparison.Search(sequences, most, TimeSpan.FromSeconds(30));
+        // A tenth of them on a machine that is busy with other work, however long it takes.
+        string? story = comparison.Search(sequences, most, TimeSpan.FromSeconds(30), least: sequences / 10);
         Assert.True(story == null, story);
-        Assert.True(comparison.Played >= sequences / 10, $"only {comparison.Played} sequences in the time");
+        Assert.InRange(comparison.Played, sequences / 10, sequences);
     }
 
     private static void AssertFoundOut(Comparison comparison)
