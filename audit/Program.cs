@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
@@ -10,11 +11,13 @@ internal static class Program
     private const string Help =
         """
         Usage: audit [--root DIR] [--baseline REV] [--raise]
+               audit [--root DIR] --layout
         Measures ring 0 (packetd and what it links) from its sources and binary, and compares with audit/budget.json.
 
           --root DIR       the source tree; its out/images/packetd must be built (the current directory)
           --baseline REV   also builds and measures a git revision, and tells what changed since
           --raise          writes what was measured into audit/budget.json: for the person who agrees to it
+          --layout         lists where freestanding code breaks the layout rule (docs/contributing.md), and lowers audit/layout.json
 
         Reports: out/audit/report.html, audit.sarif, badge.svg, sbom.json. Exit codes: 0 ok, 1 over budget or forbidden, 2 wrong use.
         """;
@@ -23,25 +26,40 @@ internal static class Program
     {
         string root = Directory.GetCurrentDirectory();
         string? baseline = null;
-        bool raise = false;
+        bool raise = false, layout = false;
         for (int i = 0; i < arguments.Length; i++)
             switch (arguments[i])
             {
                 case "--root" when i + 1 < arguments.Length: root = Path.GetFullPath(arguments[++i]); break;
                 case "--baseline" when i + 1 < arguments.Length: baseline = arguments[++i]; break;
                 case "--raise": raise = true; break;
+                case "--layout": layout = true; break;
                 case "--help": Console.WriteLine(Help); return 0;
                 default: Console.Error.WriteLine($"audit: {arguments[i]} is not an option; --help lists them."); return 2;
             }
         try
         {
-            return Run(root, baseline, raise);
+            return layout ? CheckLayout(root) : Run(root, baseline, raise);
         }
         catch (Exception problem) when (problem is IOException or InvalidDataException or InvalidOperationException)
         {
             Console.Error.WriteLine($"audit: {problem.Message}");
             return 2;
         }
+    }
+
+    private static int CheckLayout(string root)
+    {
+        IReadOnlyList<Violation> violations = Layout.CheckTree(root);
+        foreach (Violation violation in violations)
+            Console.WriteLine($"{violation.File}:{violation.Line}: {violation.Rule}: {violation.Message}");
+        SortedDictionary<string, int> before = LayoutAllowance.Load(root), now = LayoutAllowance.Of(violations);
+        foreach (string difference in LayoutAllowance.Differences(before, now))
+            Console.WriteLine($"layout: {difference}");
+        bool lowered = LayoutAllowance.TryLower(root, now);
+        Console.WriteLine(lowered ? $"layout: ok violations={now.Values.Sum()}, before {before.Values.Sum()}"
+            : $"layout: failed violations={now.Values.Sum()}, of {before.Values.Sum()} that are allowed");
+        return lowered ? 0 : 1;
     }
 
     private static int Run(string root, string? baseline, bool raise)
