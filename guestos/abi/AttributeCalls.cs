@@ -2,48 +2,82 @@ using System;
 
 namespace Guestos;
 
-/// <summary>Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2) and their kin.</summary>
+/// <summary>How a call names the file that it means.</summary>
+internal enum FileBy
+{
+    Path,
+
+    /// <summary>By its path; of a symbolic link, the link itself.</summary>
+    Link,
+    Descriptor,
+}
+
+/// <summary>Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2), and those by link and by descriptor.</summary>
 internal static unsafe class AttributeCalls
 {
     private const uint Create = 1, Replace = 2;
 
-    /// <summary>Which file a call means.</summary>
-    private enum By
+    public static long Set(FileBy by, ulong file, ulong name, ulong value, ulong size, ulong flags)
     {
-        Path,
-
-        /// <summary>A link itself.</summary>
-        Link,
-        Descriptor,
-    }
-
-    /// <summary>Numbers 188 to 199: four calls, each by path, by link and by descriptor.</summary>
-    public static long Call(ulong number, ulong file, ulong a, ulong b, ulong c, ulong d)
-    {
-        long error = Find((By)((number - 188) % 3), file, out Inode* inode);
+        Span<byte> buffer = stackalloc byte[ExtendedAttributes.LongestName + 1];
+        long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
         if (error < 0)
             return error;
-        Span<byte> buffer = stackalloc byte[ExtendedAttributes.LongestName + 1];
-        scoped ReadOnlySpan<byte> name = default;
-        bool lists = number is >= 194 and <= 196;
-        if (!lists)
-            error = TakeName(a, buffer, out name);
-        long result = error < 0 ? error : number switch
-        {
-            <= 190 => Set(inode, name, b, c, d),
-            <= 193 => Get(inode, name, b, c),
-            <= 196 => List(inode, a, b),
-            _ => Remove(inode, name),
-        };
+        long result = Set(inode, taken, value, size, flags);
         Vfs.Release(inode);
         return result;
     }
 
-    private static long Find(By by, ulong file, out Inode* inode)
+    public static long Get(FileBy by, ulong file, ulong name, ulong value, ulong size)
+    {
+        Span<byte> buffer = stackalloc byte[ExtendedAttributes.LongestName + 1];
+        long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
+        if (error < 0)
+            return error;
+        long result = Get(inode, taken, value, size);
+        Vfs.Release(inode);
+        return result;
+    }
+
+    public static long List(FileBy by, ulong file, ulong list, ulong size)
+    {
+        long error = Find(by, file, out Inode* inode);
+        if (error < 0)
+            return error;
+        long result = List(inode, list, size);
+        Vfs.Release(inode);
+        return result;
+    }
+
+    public static long Remove(FileBy by, ulong file, ulong name)
+    {
+        Span<byte> buffer = stackalloc byte[ExtendedAttributes.LongestName + 1];
+        long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
+        if (error < 0)
+            return error;
+        long result = Remove(inode, taken);
+        Vfs.Release(inode);
+        return result;
+    }
+
+    /// <summary>The file, held, and the attribute's name. On failure nothing is held.</summary>
+    private static long Find(FileBy by, ulong file, UserString name, Span<byte> buffer, out Inode* inode, out ReadOnlySpan<byte> taken)
+    {
+        taken = default;
+        long error = Find(by, file, out inode);
+        if (error < 0)
+            return error;
+        error = TakeName(name, buffer, out taken);
+        if (error < 0)
+            Vfs.Release(inode);
+        return error;
+    }
+
+    private static long Find(FileBy by, ulong file, out Inode* inode)
     {
         inode = null;
-        if (by != By.Descriptor)
-            return UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), file, by == By.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
+        if (by != FileBy.Descriptor)
+            return UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), file, by == FileBy.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
         File* open = Descriptor.FileOf(file);
         if (open == null || open->Kind == FileKind.Path)
             return Errno.BadDescriptor;

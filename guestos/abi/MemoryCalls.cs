@@ -12,23 +12,23 @@ public static unsafe class MemoryCalls
     /// <summary>
     /// The calls that change areas, or go through many pages of them: one at a time in an address space, since they give way in the middle.
     /// </summary>
-    public static long Change(ulong number, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
+    public static long Change(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
     {
         AddressSpace* space = Scheduler.Current->Space;
         SleepLock.Take(&space->Lock);
-        long result = number switch
+        long result = call switch
         {
-            9 => Mmap(a, b, c, d, e, f),
-            10 => Mprotect(a, b, c),
-            11 => Munmap(a, b),
-            12 => Brk(a),
-            25 => Mremap(a, b, c, d, e),
-            28 => Madvise(a, b, c),
-            149 => Mlock(a, b, 0),
-            150 => Munlock(a, b),
-            151 => Mlockall(a),
-            152 => Munlockall(),
-            _ => Mlock(a, b, c),        // mlock2
+            SystemCall.Mmap => Mmap(a, b, c, d, e, f),
+            SystemCall.Mprotect => Mprotect(a, b, c),
+            SystemCall.Munmap => Munmap(a, b),
+            SystemCall.Brk => Brk(a),
+            SystemCall.Mremap => Mremap(a, b, c, d, e),
+            SystemCall.Madvise => Madvise(a, b, c),
+            SystemCall.Mlock => Mlock(a, b, 0),
+            SystemCall.Munlock => Munlock(a, b),
+            SystemCall.Mlockall => Mlockall(a),
+            SystemCall.Munlockall => Munlockall(),
+            _ => Mlock(a, b, c),        // SystemCall.Mlock2
         };
         SleepLock.Release(&space->Lock);
         return result;

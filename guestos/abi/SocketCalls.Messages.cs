@@ -21,7 +21,7 @@ public static unsafe partial class SocketCalls
         public int Flags;
     }
 
-    public static long SendMessage(ulong descriptor, UserPointer<MessageHeader> message, ulong flags)
+    public static long Sendmsg(ulong descriptor, UserPointer<MessageHeader> message, ulong flags)
     {
         long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
         if (result < 0)
@@ -29,7 +29,7 @@ public static unsafe partial class SocketCalls
         return stream ? SendPieces(file, in header, flags) : SendDatagram(file, in header, flags);
     }
 
-    public static long ReceiveMessage(ulong descriptor, UserPointer<MessageHeader> message, ulong flags)
+    public static long Recvmsg(ulong descriptor, UserPointer<MessageHeader> message, ulong flags)
     {
         long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
         if (result < 0)

@@ -26,7 +26,7 @@ public static unsafe partial class SocketCalls
     // Linux's bounds of SO_SNDBUF and SO_RCVBUF: it doubles what it is told.
     private const int SmallestSendBuffer = 4608, SmallestReceiveBuffer = 2304, LargestBuffer = 212992;
 
-    public static long SetOption(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
+    public static long Setsockopt(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
@@ -164,7 +164,7 @@ public static unsafe partial class SocketCalls
         }
     }
 
-    public static long GetOption(ulong descriptor, ulong level, ulong name, UserPointer<byte> value, UserPointer<int> lengthAt)
+    public static long Getsockopt(ulong descriptor, ulong level, ulong name, UserPointer<byte> value, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)

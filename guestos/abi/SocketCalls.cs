@@ -227,7 +227,7 @@ public static unsafe partial class SocketCalls
         return error < 0 ? Sockets.ErrnoOf(error) : Errno.ConnectionRefused;
     }
 
-    public static long SendTo(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, ulong addressLength)
+    public static long Sendto(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, ulong addressLength)
     {
         long result = Get(descriptor, out File* file, out _);
         if (result < 0)
@@ -260,7 +260,7 @@ public static unsafe partial class SocketCalls
         return result;
     }
 
-    public static long ReceiveFrom(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, UserPointer<int> lengthAt)
+    public static long Recvfrom(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
@@ -334,7 +334,7 @@ public static unsafe partial class SocketCalls
         return how == 0 || !stream ? 0 : Sockets.ErrnoOf(Network.Stack->Shutdown(socket->Handle, Clock.Monotonic));
     }
 
-    public static long GetSocketName(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
+    public static long Getsockname(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
@@ -350,7 +350,7 @@ public static unsafe partial class SocketCalls
         return SocketAddress.Answer(address, lengthAt, endpoints.LocalAddress, endpoints.LocalPort);
     }
 
-    public static long GetPeerName(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
+    public static long Getpeername(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)

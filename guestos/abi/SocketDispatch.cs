@@ -1,27 +1,27 @@
 namespace Guestos;
 
-/// <summary>System calls on sockets, by number (arch/x86/entry/syscalls/syscall_64.tbl).</summary>
+/// <summary>System calls on sockets, by number.</summary>
 public static class SocketDispatch
 {
-    /// <summary>The result, or <see cref="Dispatch.Unknown"/> when the number is not one of a socket call.</summary>
-    public static long Call(ulong number, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f) => number switch
+    /// <summary>The result, or <see cref="Dispatch.Unknown"/> when it is none of them.</summary>
+    public static long Call(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f) => call switch
     {
-        41 => SocketCalls.Socket(a, b, c),
-        42 => SocketCalls.Connect(a, b, c),
-        43 => SocketCalls.Accept(a, b, c),
-        44 => SocketCalls.SendTo(a, b, c, d, e, f),
-        45 => SocketCalls.ReceiveFrom(a, b, c, d, e, f),
-        46 => SocketCalls.SendMessage(a, b, c),
-        47 => SocketCalls.ReceiveMessage(a, b, c),
-        48 => SocketCalls.Shutdown(a, b),
-        49 => SocketCalls.Bind(a, b, c),
-        50 => SocketCalls.Listen(a, b),
-        51 => SocketCalls.GetSocketName(a, b, c),
-        52 => SocketCalls.GetPeerName(a, b, c),
-        53 => Errno.AddressFamilyNotSupported, // socketpair: there are no local sockets
-        54 => SocketCalls.SetOption(a, b, c, d, e),
-        55 => SocketCalls.GetOption(a, b, c, d, e),
-        288 => SocketCalls.Accept4(a, b, c, d),
+        SystemCall.Socket => SocketCalls.Socket(a, b, c),
+        SystemCall.Connect => SocketCalls.Connect(a, b, c),
+        SystemCall.Accept => SocketCalls.Accept(a, b, c),
+        SystemCall.Sendto => SocketCalls.Sendto(a, b, c, d, e, f),
+        SystemCall.Recvfrom => SocketCalls.Recvfrom(a, b, c, d, e, f),
+        SystemCall.Sendmsg => SocketCalls.Sendmsg(a, b, c),
+        SystemCall.Recvmsg => SocketCalls.Recvmsg(a, b, c),
+        SystemCall.Shutdown => SocketCalls.Shutdown(a, b),
+        SystemCall.Bind => SocketCalls.Bind(a, b, c),
+        SystemCall.Listen => SocketCalls.Listen(a, b),
+        SystemCall.Getsockname => SocketCalls.Getsockname(a, b, c),
+        SystemCall.Getpeername => SocketCalls.Getpeername(a, b, c),
+        SystemCall.Socketpair => Errno.AddressFamilyNotSupported,     // there are no local sockets
+        SystemCall.Setsockopt => SocketCalls.Setsockopt(a, b, c, d, e),
+        SystemCall.Getsockopt => SocketCalls.Getsockopt(a, b, c, d, e),
+        SystemCall.Accept4 => SocketCalls.Accept4(a, b, c, d),
         _ => Dispatch.Unknown,
     };
 }

@@ -115,7 +115,7 @@ public static unsafe class ProcText
             case ProcNode.EntropyAvailable: Line(text, "256"u8); break;
             case ProcNode.Overcommit: Line(text, "0"u8); break;
             case ProcNode.BootId or ProcNode.Uuid: Uuid(text); break;
-            case ProcNode.UnknownCalls: UnknownCalls(text); break;
+            case ProcNode.UnknownCalls: UnknownCallCounts(text); break;
             case ProcNode.Counters: Counters(text); break;
             case >= ProcNode.NetDevices and <= ProcNode.NetArp: ProcNet.Make(node, text); break;
         }
@@ -296,15 +296,16 @@ public static unsafe class ProcText
     }
 
     /// <summary>Number and count of every system call that was asked for and is not there.</summary>
-    private static void UnknownCalls(TextBuffer* text)
+    private static void UnknownCallCounts(TextBuffer* text)
     {
-        for (int number = 0; number < Dispatch.CountedNumbers; number++)
+        for (int number = 0; number < UnknownCalls.MaxNumbers; number++)
         {
-            if (Dispatch.UnknownCalls[number] == 0)
+            uint count = UnknownCalls.Of(number);
+            if (count == 0)
                 continue;
             text->Add((ulong)number);
             text->Add((byte)' ');
-            text->Add(Dispatch.UnknownCalls[number]);
+            text->Add(count);
             text->Add((byte)'\n');
         }
     }

@@ -106,8 +106,12 @@ public static unsafe partial class Signals
     }
 
     /// <summary>System calls that SA_RESTART begins anew (signal(7)); the others, among them all with a time limit, return EINTR.</summary>
-    private static bool IsRestartable(long number) => number is 0 or 1 or 2 or 16 or 17 or 18 or 19 or 20 or 40 or 42 or 43 or 44 or 45 or 46 or 47
-        or 56 or 61 or 72 or 73 or 202 or 247 or 257 or 275 or 288 or 295 or 296 or 318;
+    private static bool IsRestartable(long number) => (SystemCall)number
+        is SystemCall.Read or SystemCall.Write or SystemCall.Readv or SystemCall.Writev or SystemCall.Pread64 or SystemCall.Pwrite64
+        or SystemCall.Preadv or SystemCall.Pwritev or SystemCall.Sendfile or SystemCall.Splice or SystemCall.Ioctl or SystemCall.Fcntl
+        or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Connect or SystemCall.Accept or SystemCall.Accept4
+        or SystemCall.Sendto or SystemCall.Recvfrom or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Clone or SystemCall.Wait4
+        or SystemCall.Waitid or SystemCall.Futex or SystemCall.Getrandom;
 
     private static bool PushFrame(Process* process, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)
     {

@@ -275,12 +275,6 @@ namespace Guestos
         public static void Stop(ReadOnlySpan<byte> why) => throw new InvalidOperationException(System.Text.Encoding.ASCII.GetString(why));
     }
 
-    public static class Dispatch
-    {
-        public const int CountedNumbers = 512;
-        public static readonly uint[] UnknownCalls = new uint[CountedNumbers];
-    }
-
     public static unsafe class SocketCalls
     {
         public static long Vectored(File* file, UserPointer<UserVector> vectors, ulong count, bool write) => Errno.BadDescriptor;
