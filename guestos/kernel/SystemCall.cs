@@ -1,8 +1,9 @@
 namespace Guestos;
 
 /// <summary>
-/// The system calls that this kernel has, under Linux's names and numbers for x86-64 (arch/x86/entry/syscalls/syscall_64.tbl). A new one is
-/// named here and gets its line in <c>Dispatch</c>, <c>FileDispatch</c> or <c>SocketDispatch</c>; what has none is ENOSYS.
+/// The system calls that this kernel has, under Linux's names and numbers for x86-64
+/// (arch/x86/entry/syscalls/syscall_64.tbl). A new one is named here and gets its line in <c>Dispatch</c>,
+/// <c>FileDispatch</c> or <c>SocketDispatch</c>; what has none is ENOSYS.
 /// </summary>
 public enum SystemCall : ulong
 {

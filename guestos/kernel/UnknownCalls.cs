@@ -1,6 +1,8 @@
 namespace Guestos;
 
-/// <summary>How often each system call was asked for that this kernel does not have (/proc/evilman/unknown_syscalls).</summary>
+/// <summary>
+/// How often each system call was asked for that this kernel does not have (/proc/evilman/unknown_syscalls).
+/// </summary>
 public static unsafe class UnknownCalls
 {
     /// <summary>Numbers that are counted one by one; higher ones share the last counter.</summary>

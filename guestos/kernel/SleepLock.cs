@@ -3,8 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// One at a time: whoever comes meanwhile sleeps until it is let go. The kernel is not preempted, so this is only for work that gives way in the
-/// middle (<see cref="Scheduler.Breathe"/>). Signals do not end the sleep, because who holds it waits for nothing else.
+/// One at a time: whoever comes meanwhile sleeps until it is let go. The kernel is not preempted, so this is only for
+/// work that gives way in the middle (<see cref="Scheduler.Breathe"/>). Signals do not end the sleep, because who holds
+/// it waits for nothing else.
 /// </summary>
 public unsafe struct SleepLock
 {

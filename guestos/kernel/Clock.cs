@@ -7,7 +7,9 @@ public static class Clock
 {
     private static TimeSource s_source;
 
-    /// <summary>Monotonic time at the time source's origin, and the distance of wall time from monotonic time.</summary>
+    /// <summary>
+    /// Monotonic time at the time source's origin, and the distance of wall time from monotonic time.
+    /// </summary>
     private static ulong s_base;
     private static ulong s_wallOffset;
 
@@ -39,9 +41,9 @@ public static class Clock
     }
 
     /// <summary>
-    /// After a move: the machine's clocks are others. Both clocks of the guest go on as if nothing had been: the time that it stood still is known,
-    /// up to the hand-over from the machine it left and from there on by the counter of this one. What this machine's wall clock says
-    /// differently is made up for slowly.
+    /// After a move: the machine's clocks are others. Both clocks of the guest go on as if nothing had been: the time
+    /// that it stood still is known, up to the hand-over from the machine it left and from there on by the counter of
+    /// this one. What this machine's wall clock says differently is made up for slowly.
     /// </summary>
     /// <param name="monotonic">At the fork.</param>
     /// <param name="sinceFork">Nanoseconds from the fork to the middle of the hand-over.</param>
@@ -60,7 +62,9 @@ public static class Clock
 
     // ---- following the machine's wall clock ----
 
-    /// <summary>One nanosecond in so many, 500 in a million, as adjtime(3): nobody sees time go backwards or jump.</summary>
+    /// <summary>
+    /// One nanosecond in so many, 500 in a million, as adjtime(3): nobody sees time go backwards or jump.
+    /// </summary>
     private const ulong SlewRate = 2000;
 
     /// <summary>A difference that no drift explains: time has passed unseen, or a clock was set.</summary>

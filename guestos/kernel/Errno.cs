@@ -1,6 +1,8 @@
 namespace Guestos;
 
-/// <summary>Linux error numbers (include/uapi/asm-generic/errno-base.h, errno.h). System calls return them negated.</summary>
+/// <summary>
+/// Linux error numbers (include/uapi/asm-generic/errno-base.h, errno.h). System calls return them negated.
+/// </summary>
 public static class Errno
 {
     public const long NotPermitted = -1;            // EPERM

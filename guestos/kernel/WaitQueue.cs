@@ -1,6 +1,8 @@
 namespace Guestos;
 
-/// <summary>Processes that sleep until something happens. Embedded in the object they wait for; all zeros is an empty queue.</summary>
+/// <summary>
+/// Processes that sleep until something happens. Embedded in the object they wait for; all zeros is an empty queue.
+/// </summary>
 public unsafe struct WaitQueue
 {
     internal Process* First;

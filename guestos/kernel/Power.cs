@@ -3,7 +3,9 @@ using System.Machine;
 
 namespace Guestos;
 
-/// <summary>How the guest ends its machine (docs/architecture.md, "How a guest ends its machine"). None of these returns.</summary>
+/// <summary>
+/// How the guest ends its machine (docs/architecture.md, "How a guest ends its machine"). None of these returns.
+/// </summary>
 internal static class Power
 {
     /// <summary>pvpanic: the port, what it reads as where there is none, and the events.</summary>
