@@ -33,7 +33,7 @@ public readonly ref struct CheckpointHeader
 {
     public const int Size = 64;
     public const uint Magic = 0x50435645; // "EVCP"
-    public const ushort Version = 2;
+    public const ushort Version = 3;
 
     /// <summary>The first frame that a checkpoint may name: what lies below 4 MiB belongs to the receiver.</summary>
     public const uint FirstFrame = 0x400;
@@ -115,11 +115,16 @@ public enum RecordFlags : ushort
     /// <summary>The page is all zeros and does not follow.</summary>
     Zero = 1,
 
+    /// <summary>
+    /// Only the lines follow that have changed since the frame was sent before, see <see cref="CheckpointLines"/>.
+    /// </summary>
+    Lines = 2,
+
     /// <summary>Not a frame: the trailer's second part follows, and the frame number is all ones.</summary>
     End = 0x8000,
 }
 
-/// <summary>The 8 bytes before each page of a checkpoint.</summary>
+/// <summary>The 8 bytes before each page, or its lines, in a checkpoint.</summary>
 public static class CheckpointRecord
 {
     public const int Size = 8;
@@ -137,7 +142,7 @@ public static class CheckpointRecord
         flags = (RecordFlags)Bytes.Le16(from, 4);
         if (flags == RecordFlags.End)
             return frame == EndFrame ? CheckpointRefusal.None : CheckpointRefusal.BadRecord;
-        if (flags is not (RecordFlags.Page or RecordFlags.Zero))
+        if (flags is not (RecordFlags.Page or RecordFlags.Zero or RecordFlags.Lines))
             return CheckpointRefusal.BadRecord;
         return frame >= CheckpointHeader.FirstFrame && frame < frames ? CheckpointRefusal.None : CheckpointRefusal.FrameOutOfRange;
     }

@@ -94,13 +94,50 @@ internal unsafe struct CheckpointReader(Peer peer)
             }
             // SAFETY: Parse found the frame in [4 MiB, frames), and the machine has all of those.
             byte* page = (byte*)((ulong)frame << 12);
+            if (flags == RecordFlags.Lines && !FrameTable.Has(frame))
+            {
+                Detail = frame;
+                return CheckpointRefusal.MissingFrames;
+            }
             table.Begin(frame);
-            if (flags == RecordFlags.Zero)
-                new Span<byte>(page, CheckpointRecord.PageSize).Clear();
-            else if (!Take(page, CheckpointRecord.PageSize))
-                return CheckpointRefusal.Truncated;
+            refusal = ReceivePage(page, flags);
+            if (refusal != CheckpointRefusal.None)
+                return refusal;
             table.Set(frame, flags == RecordFlags.Zero);
         }
+    }
+
+    private CheckpointRefusal ReceivePage(byte* page, RecordFlags flags)
+    {
+        switch (flags)
+        {
+            case RecordFlags.Zero:
+                new Span<byte>(page, CheckpointRecord.PageSize).Clear();
+                return CheckpointRefusal.None;
+            case RecordFlags.Lines:
+                return ReceiveLines(page);
+            default:
+                return Take(page, CheckpointRecord.PageSize) ? CheckpointRefusal.None : CheckpointRefusal.Truncated;
+        }
+    }
+
+    /// <summary>Puts lines over those of a page that came before.</summary>
+    private CheckpointRefusal ReceiveLines(byte* page)
+    {
+        byte* mask = stackalloc byte[CheckpointLines.MaskSize];
+        if (!Take(mask, CheckpointLines.MaskSize))
+            return CheckpointRefusal.Truncated;
+        CheckpointRefusal refusal = CheckpointLines.Parse(new ReadOnlySpan<byte>(mask, CheckpointLines.MaskSize), out ulong lines);
+        if (refusal != CheckpointRefusal.None)
+        {
+            Detail = Records;
+            return refusal;
+        }
+        // SAFETY: a run lies within its page.
+        while (CheckpointLines.TakeRun(ref lines, out int offset, out int length))
+            if (!Take(page + offset, (ulong)length))
+                return CheckpointRefusal.Truncated;
+        return CheckpointRefusal.None;
     }
 
     private bool Take(byte* to, ulong count)

@@ -52,6 +52,20 @@ internal sealed class CheckpointStream
         return this;
     }
 
+    /// <summary>The lines in which a page differs from what the frame was before.</summary>
+    public CheckpointStream Lines(uint frame, byte[] page, byte[] before) => Lines(frame, page, CheckpointLines.Changed(page, before));
+
+    public CheckpointStream Lines(uint frame, byte[] page, ulong lines)
+    {
+        Record(frame, RecordFlags.Lines);
+        byte[] changed = new byte[CheckpointLines.Size(lines)];
+        CheckpointLines.Emit(changed, page, lines);
+        bytes.Write(changed);
+        if (frame < table.Length)
+            table[frame] = Crc32C.Of(page);
+        return this;
+    }
+
     public CheckpointStream Recovery() => Page(0x400, RecoveryCode);
 
     private void Record(uint frame, RecordFlags flags)

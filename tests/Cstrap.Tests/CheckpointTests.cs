@@ -18,7 +18,7 @@ public sealed class CheckpointTests
         byte[] good = new CheckpointStream().Recovery().End();
 
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 0, 0));
-        Refused(CheckpointRefusal.UnknownVersion, 0, With(good, 4, 1));
+        Refused(CheckpointRefusal.UnknownVersion, 0, With(good, 4, CheckpointHeader.Version ^ 1));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 6, 2));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 7, 1));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 63, 1));
@@ -38,7 +38,8 @@ public sealed class CheckpointTests
         Refused(CheckpointRefusal.FrameOutOfRange, 16384, new CheckpointStream().Zero(16384).End());
         Refused(CheckpointRefusal.FrameOutOfRange, 4000, new CheckpointStream(frames: 4000).Zero(4000).End());
         Refused(CheckpointRefusal.FrameOutOfRange, uint.MaxValue, new CheckpointStream().Zero(uint.MaxValue).End());
-        Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 4, 0, 0, 2, 0, 0, 0).End());
+        Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 4, 0, 0, 4, 0, 0, 0).End());
+        Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 4, 0, 0, 3, 0, 0, 0).End());
         Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 4, 0, 0, 0, 0, 1, 0).End());
         Refused(CheckpointRefusal.BadRecord, 0, new CheckpointStream().Raw(0, 4, 0, 0, 0, 0x80, 0, 0).End());
 
@@ -53,6 +54,19 @@ public sealed class CheckpointTests
         Refused(CheckpointRefusal.Truncated, 0, good[..64]);
         Refused(CheckpointRefusal.Truncated, 1, good[..(64 + 8 + 1000)]);
         Refused(CheckpointRefusal.Truncated, 1, good[..^1]);
+
+        // Lines of a page: of one that has not come, none, of a frame that is none, too few, wrong ones.
+        byte[] page = new byte[4096], zeros = new byte[4096];
+        Array.Fill(page, (byte)1, 60, 200);
+        Refused(CheckpointRefusal.MissingFrames, 0x501, new CheckpointStream().Recovery().Zero(0x500).Lines(0x501, page, zeros).End());
+        Refused(CheckpointRefusal.BadRecord, 2, new CheckpointStream().Recovery().Lines(0x400, page, 0).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 0x3ff, new CheckpointStream().Recovery().Lines(0x3ff, page, ulong.MaxValue).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 16384, new CheckpointStream().Recovery().Lines(16384, page, 1).End());
+        byte[] cut = new CheckpointStream().Recovery().Zero(0x500).Lines(0x500, page, zeros).Unfinished();
+        Refused(CheckpointRefusal.Truncated, 3, cut[..^1]);
+        Refused(CheckpointRefusal.Truncated, 3, cut[..^(5 * CheckpointLines.LineSize + 1)]);
+        Refused(CheckpointRefusal.WrongHash, 3, With(new CheckpointStream().Recovery().Zero(0x500).Lines(0x500, page, zeros).End(),
+            cut.Length - CheckpointLines.LineSize, 2));
 
         // And none of that keeps a right one out.
         Assert.Contains("arrived +A0", Arrive(machine, good), StringComparison.Ordinal);
@@ -121,6 +135,15 @@ public sealed class CheckpointTests
         }
         for (int i = 0; i < order.Length; i += 2)
             stream.Zero(order[i]);
+        // Of some of those that are not zeros lines follow: the first, and any others.
+        for (int i = 1; i < order.Length; i += 32)
+        {
+            ulong lines = (ulong)random.NextInt64() << random.Next(2) | 1;
+            page.AsSpan().Clear();
+            for (ulong left = lines; CheckpointLines.TakeRun(ref left, out int offset, out int length);)
+                random.NextBytes(page.AsSpan(offset, length));
+            stream.Lines(order[i], page, lines);
+        }
         byte[] bytes = stream.Recovery().End();
         byte[] frameA = [.. Client.Record(HandOverKind.Late, 3), .. "xyz"u8, 0, 0, 0, 0, 0];
         Assert.Contains("arrived +A2x", Arrive(machine, bytes, frameA), StringComparison.Ordinal);

@@ -132,6 +132,8 @@ internal sealed class Caller(SecureSocket secure)
             return false;
         if (flags == RecordFlags.Page)
             Read(CheckpointRecord.PageSize);
+        if (flags == RecordFlags.Lines)
+            Read(CheckpointLines.Size(Bytes.Le64(Read(CheckpointLines.MaskSize), 0)) - CheckpointLines.MaskSize);
         if (Records++ > 0 && frame <= lastFrame)
             Round++;
         lastFrame = frame;

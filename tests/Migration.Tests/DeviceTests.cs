@@ -44,13 +44,16 @@ public sealed class DeviceTests
             CheckpointHeader.MaxFrames, out CheckpointHeader header));
         Assert.Equal(0x0A000003u, header.Address(0));
         uint[] checksums = new uint[header.Frames];
+        byte[] memory = new byte[header.Frames * (long)CheckpointRecord.PageSize];
         ulong records = 0;
         while (true)
         {
             Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(Read(stream, CheckpointRecord.Size), (uint)checksums.Length, out uint frame, out RecordFlags flags));
             if (flags == RecordFlags.End)
                 break;
-            checksums[frame] = flags == RecordFlags.Zero ? Crc32C.ZeroPage : Crc32C.Of(Read(stream, CheckpointRecord.PageSize));
+            Span<byte> page = memory.AsSpan((int)frame * CheckpointRecord.PageSize, CheckpointRecord.PageSize);
+            ReadPage(stream, flags, page);
+            checksums[frame] = Crc32C.Of(page);
             records++;
         }
         ulong sum = 0;
@@ -73,6 +76,19 @@ public sealed class DeviceTests
             socket.ReceiveTimeout = 30_000;
             return socket;
         }
+    }
+
+    private static void ReadPage(Socket stream, RecordFlags flags, Span<byte> page)
+    {
+        if (flags == RecordFlags.Zero)
+            page.Clear();
+        if (flags == RecordFlags.Page)
+            Read(stream, CheckpointRecord.PageSize).CopyTo(page);
+        if (flags != RecordFlags.Lines)
+            return;
+        Assert.Equal(CheckpointRefusal.None, CheckpointLines.Parse(Read(stream, CheckpointLines.MaskSize), out ulong lines));
+        while (CheckpointLines.TakeRun(ref lines, out int offset, out int length))
+            Read(stream, length).CopyTo(page.Slice(offset));
     }
 
     private static byte[] Read(Socket socket, int count)

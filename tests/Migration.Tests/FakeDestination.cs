@@ -77,6 +77,12 @@ internal sealed class FakeDestination : IDisposable
         copy.Write(record);
         if (Bytes.Le16(record, 4) == (ushort)RecordFlags.Page)
             copy.Write(Client.Read(socket, CheckpointRecord.PageSize));
+        if (Bytes.Le16(record, 4) == (ushort)RecordFlags.Lines)
+        {
+            byte[] mask = Client.Read(socket, CheckpointLines.MaskSize);
+            copy.Write(mask);
+            copy.Write(Client.Read(socket, CheckpointLines.Size(Bytes.Le64(mask, 0)) - CheckpointLines.MaskSize));
+        }
         return Bytes.Le16(record, 4) != (ushort)RecordFlags.End;
     }
 

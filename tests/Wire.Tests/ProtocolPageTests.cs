@@ -251,6 +251,8 @@ public sealed partial class ProtocolPageTests
             { "Header", Say($"0x{CheckpointHeader.DirectMap:x} + physical") },
             { "Record", Say($"at least 0x{CheckpointHeader.FirstFrame:x} (4 MiB") },
             { "Record", Say($"frame number 0x{CheckpointRecord.EndFrame:X}") },
+            { "Record", Say($"a mask of {CheckpointLines.MaskSize} bytes, bit n for the bytes from {CheckpointLines.LineSize} × n to {CheckpointLines.LineSize} × n + {CheckpointLines.LineSize - 1} of") },
+            { "Record", Say($"and then {CheckpointLines.LineSize} bytes for each bit that is set") },
             { "Trailer", Say($"a page of zeros 0x{Crc32C.ZeroPage:X}") },
             { "Hand-over", Say($"with LATE the length of the frame that follows, 1 to {HandOver.MaxLateFrame:N0}") },
             { "Hand-over", Say($"up to {HandOver.LateCapacity / 1024} KiB of them") },

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using System.Runtime.InteropServices;
 using Xunit;
 
@@ -146,9 +147,70 @@ public class StreamTests
         Assert.Equal(RecordFlags.End, flags);
         CheckpointRecord.Emit(record, 0x500, RecordFlags.End);
         Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
-        CheckpointRecord.Emit(record, 0x500, (RecordFlags)2);
+        foreach (int unknown in new[] { 3, 4, 0x7FFF, 0x8001, 0x8002 })
+        {
+            CheckpointRecord.Emit(record, 0x500, (RecordFlags)unknown);
+            Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
+        }
+        CheckpointRecord.Emit(record, 0x500, RecordFlags.Lines);
+        record[6] = 1;
         Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
         Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record.AsSpan(0, 7), 0x1000, out _, out _));
+    }
+
+    [Fact]
+    public void Changed_lines_put_over_the_page_before_give_the_page_after()
+    {
+        var random = new Random(8);
+        byte[] before = new byte[CheckpointRecord.PageSize], record = new byte[CheckpointLines.MaskSize + CheckpointRecord.PageSize];
+        ulong[] masks = [1, 1UL << 63, 3UL << 62, ulong.MaxValue, ulong.MaxValue - 1, ulong.MaxValue >> 1, 0x5555_5555_5555_5555, 0x8000_0000_0000_0001];
+        for (int round = 0; round < 500; round++)
+        {
+            random.NextBytes(before);
+            byte[] after = [.. before];
+            ulong lines = round < masks.Length ? masks[round] : (ulong)random.NextInt64() & (ulong)random.NextInt64();
+            for (int line = 0; line < 64; line++)
+                if ((lines >> line & 1) != 0)
+                    after[line * CheckpointLines.LineSize + random.Next(CheckpointLines.LineSize)] ^= (byte)(1 << random.Next(8));
+            Assert.Equal(lines, CheckpointLines.Changed(after, before));
+            int size = CheckpointLines.Emit(record, after, lines);
+            Assert.Equal(CheckpointLines.Size(lines), size);
+            Assert.Equal(lines == 0 ? CheckpointRefusal.BadRecord : CheckpointRefusal.None,
+                CheckpointLines.Parse(record.AsSpan(0, CheckpointLines.MaskSize), out ulong read));
+            int at = CheckpointLines.MaskSize;
+            while (CheckpointLines.TakeRun(ref read, out int offset, out int length))
+            {
+                record.AsSpan(at, length).CopyTo(before.AsSpan(offset));
+                at += length;
+            }
+            Assert.Equal(size, at);
+            Assert.Equal(after, before);
+        }
+        Assert.Equal(0UL, CheckpointLines.Changed(before, before));
+    }
+
+    /// <summary>Whatever the mask: its runs are those of its bits, each within the page, and there is an end to them.</summary>
+    [Fact]
+    public void No_mask_leads_out_of_a_page()
+    {
+        var random = new Random(9);
+        for (int round = 0; round < 10_000; round++)
+        {
+            ulong mask = (ulong)random.NextInt64() << random.Next(64) | (ulong)random.NextInt64() >> random.Next(64), left = mask, seen = 0;
+            int last = -1;
+            while (CheckpointLines.TakeRun(ref left, out int offset, out int length))
+            {
+                Assert.True(offset > last && length > 0 && offset % CheckpointLines.LineSize == 0 && length % CheckpointLines.LineSize == 0
+                    && offset + length <= CheckpointRecord.PageSize, $"{mask:x}: {offset} {length}");
+                last = offset + length;
+                for (int line = offset / CheckpointLines.LineSize; line < last / CheckpointLines.LineSize; line++)
+                    seen |= 1UL << line;
+            }
+            Assert.Equal(mask, seen);
+        }
+        for (int size = 0; size < 20; size++)
+            if (size != CheckpointLines.MaskSize)
+                Assert.Equal(CheckpointRefusal.BadRecord, CheckpointLines.Parse(Enumerable.Repeat((byte)1, size).ToArray(), out _));
     }
 
     [Fact]
@@ -220,6 +282,7 @@ public class StreamTests
             KernelBundle.TryParse(some, out _);
             CheckpointHeader.Parse(some, MachineFeatures.Known, 0x1000, out _);
             CheckpointRecord.Parse(some, 0x1000, out _, out _);
+            CheckpointLines.Parse(some, out _);
             CheckpointTrailer.Parse(some, 1, 1, CheckpointHash.Crc32CSum);
             HandOver.TryParse(some, out _, out _, out _);
         }
