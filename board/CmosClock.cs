@@ -1,4 +1,6 @@
-namespace System.Machine;
+using System;
+
+namespace Board;
 
 /// <summary>The wall clock at ports 0x70 and 0x71 (Motorola MC146818A), read as UTC.</summary>
 public static class CmosClock

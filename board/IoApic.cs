@@ -1,4 +1,6 @@
-namespace System.Machine;
+using System;
+
+namespace Board;
 
 /// <summary>The I/O APIC (Intel 82093AA data sheet §3): which device line becomes which vector.</summary>
 /// <param name="registers">Where its window is mapped; physically at <see cref="Physical"/>.</param>

@@ -1,4 +1,6 @@
-namespace System.Machine;
+using System;
+
+namespace Board;
 
 /// <summary>The local APIC in xAPIC mode (Intel SDM vol. 3A chapter 11): interrupts in, timer, end of interrupt.</summary>
 /// <param name="registers">Where its page is mapped; physically at <see cref="Physical"/>.</param>

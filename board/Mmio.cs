@@ -1,7 +1,8 @@
+using System;
 using System.Runtime;
 using System.Runtime.CompilerServices;
 
-namespace System.Machine;
+namespace Board;
 
 /// <summary>
 /// Device registers in memory. Devices answer accesses of exactly one width, and the compiler narrows even volatile

@@ -1,7 +1,8 @@
+using System;
 using System.Runtime;
 using System.Runtime.CompilerServices;
 
-namespace System.Machine;
+namespace Board;
 
 /// <summary>I/O ports (Intel SDM vol. 1 §19).</summary>
 public static class Port

@@ -1,7 +1,8 @@
+using System;
 using System.Runtime;
 using System.Runtime.CompilerServices;
 
-namespace System.Machine;
+namespace Board;
 
 /// <summary>Privileged instructions (Intel SDM vol. 2), one method each.</summary>
 public static unsafe class Processor

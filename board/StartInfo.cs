@@ -1,4 +1,6 @@
-namespace System.Machine;
+using System;
+
+namespace Board;
 
 /// <summary>
 /// What a PVH monitor hands over: <c>struct hvm_start_info</c>, version 1 (Xen, public/arch-x86/hvm/start_info.h). Reading it and

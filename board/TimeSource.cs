@@ -1,4 +1,6 @@
-namespace System.Machine;
+using System;
+
+namespace Board;
 
 /// <summary>
 /// How fast the machine's clocks run, found out as docs/architecture.md, "Time inside a machine", says; and the time stamp counter as

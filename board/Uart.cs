@@ -1,4 +1,6 @@
-namespace System.Machine;
+using System;
+
+namespace Board;
 
 /// <summary>16550 UART at 0x3f8, polled: the console before there is one.</summary>
 public static class Uart

@@ -1,6 +1,5 @@
 using System;
-using System.Machine;
-using System.Virtio;
+using Board;
 using Wire;
 
 namespace Cstrap;

@@ -1,6 +1,5 @@
 using System;
-using System.Machine;
-using System.Virtio;
+using Board;
 using Netstack;
 using Wire;
 using Bytes = Wire.Bytes;

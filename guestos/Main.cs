@@ -1,12 +1,11 @@
 using System;
-using System.Machine;
 using System.Runtime;
 using System.Runtime.CompilerServices;
-using System.Virtio;
+using Board;
 
 namespace Guestos;
 
-/// <summary>Where the kernel begins: long mode, boot page tables, boot stack (corelib/Machine/Pvh.S).</summary>
+/// <summary>Where the kernel begins: long mode, boot page tables, boot stack (board/boot/Pvh.S).</summary>
 internal static unsafe class Kernel
 {
     private const int MaximumCommandLine = StartInfo.MaximumCommandLine;

@@ -1,4 +1,6 @@
-namespace System.Virtio;
+using System;
+
+namespace Board;
 
 /// <summary>A virtio block device (virtio 1.2 §5.2), one request at a time, polled.</summary>
 public unsafe struct BlockDevice
@@ -64,7 +66,7 @@ public unsafe struct BlockDevice
         {
             if (patience == 100_000_000 || requests.Broken)
                 return false;
-            System.Machine.Processor.Pause();
+            Processor.Pause();
         }
         return System.Threading.Volatile.Read(ref header[16]) == 0;
     }

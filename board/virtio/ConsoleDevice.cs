@@ -1,4 +1,6 @@
-namespace System.Virtio;
+using System;
+
+namespace Board;
 
 /// <summary>Port 0 of a virtio console (virtio 1.2 §5.3). Polled; input may interrupt.</summary>
 public unsafe struct ConsoleDevice

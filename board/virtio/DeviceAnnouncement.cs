@@ -1,4 +1,6 @@
-namespace System.Virtio;
+using System;
+
+namespace Board;
 
 /// <summary>
 /// One virtio-mmio device as a monitor announces it on the kernel command line:

@@ -1,4 +1,6 @@
-namespace System.Virtio;
+using System;
+
+namespace Board;
 
 /// <summary>A virtio entropy device (virtio 1.2 §5.4), polled.</summary>
 public unsafe struct EntropyDevice
@@ -44,7 +46,7 @@ public unsafe struct EntropyDevice
         {
             if (patience == 10_000_000 || requests.Broken)
                 return 0;
-            System.Machine.Processor.Pause();
+            Processor.Pause();
         }
         // SAFETY: Take bounds length by the segment's.
         new ReadOnlySpan<byte>(buffer, (int)length).CopyTo(into);

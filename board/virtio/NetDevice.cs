@@ -1,4 +1,6 @@
-namespace System.Virtio;
+using System;
+
+namespace Board;
 
 /// <summary>How big a network device's rings and buffers are. Fields that are 0 take the default in their comment.</summary>
 public struct NetOptions

@@ -1,6 +1,7 @@
-using System.Machine;
+using System;
 
-namespace System.Virtio;
+
+namespace Board;
 
 /// <summary>Device types (virtio 1.2 §5).</summary>
 public enum VirtioDeviceKind : uint

@@ -1,7 +1,7 @@
-using System.Machine;
+using System;
 using System.Threading;
 
-namespace System.Virtio;
+namespace Board;
 
 /// <summary>A run of bytes for a device, at an address that the queue's translation turns into a physical one.</summary>
 public unsafe struct Segment

@@ -1,6 +1,6 @@
 using System;
-using System.Machine;
 using System.Runtime.CompilerServices;
+using Board;
 
 namespace Guestos;
 

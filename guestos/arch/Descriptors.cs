@@ -1,6 +1,6 @@
-using System.Machine;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Board;
 
 namespace Guestos;
 

@@ -1,4 +1,4 @@
-using System.Machine;
+using Board;
 
 namespace Guestos;
 

@@ -252,13 +252,13 @@ public static unsafe class ProcText
     {
         uint* r = stackalloc uint[4];
         text->Add("processor\t: 0\nvendor_id\t: "u8);
-        System.Machine.Processor.CpuId(0, 0, r);
+        Board.Processor.CpuId(0, 0, r);
         uint* vendor = stackalloc uint[3];
         vendor[0] = r[1];
         vendor[1] = r[3];
         vendor[2] = r[2];
         text->Add((byte*)vendor, 12);
-        System.Machine.Processor.CpuId(1, 0, r);
+        Board.Processor.CpuId(1, 0, r);
         uint signature = r[0];
         uint family = signature >> 8 & 15;
         text->Add("\ncpu family\t: "u8);
@@ -266,12 +266,12 @@ public static unsafe class ProcText
         text->Add("\nmodel\t\t: "u8);
         text->Add((signature >> 4 & 15) | (family >= 6 ? signature >> 12 & 0xf0 : 0));
         text->Add("\nmodel name\t: "u8);
-        System.Machine.Processor.CpuId(0x80000000, 0, r);
+        Board.Processor.CpuId(0x80000000, 0, r);
         if (r[0] >= 0x80000004)
         {
             for (uint leaf = 0x80000002; leaf <= 0x80000004; leaf++)
             {
-                System.Machine.Processor.CpuId(leaf, 0, r);
+                Board.Processor.CpuId(leaf, 0, r);
                 text->Add((byte*)r, 16);
             }
         }

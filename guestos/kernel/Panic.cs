@@ -1,7 +1,7 @@
 using System;
 using System.Diagnostics.CodeAnalysis;
-using System.Machine;
 using System.Runtime;
+using Board;
 
 namespace Guestos;
 

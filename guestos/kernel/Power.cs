@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Machine;
+using Board;
 
 namespace Guestos;
 

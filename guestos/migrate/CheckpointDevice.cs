@@ -256,7 +256,7 @@ public static unsafe class CheckpointDevice
         ulong end = Clock.Monotonic + LastWait;
         while ((Sockets.Poll(socket) & (PollEvents.In | PollEvents.HangUp)) == 0 && Clock.Monotonic < end)
             Scheduler.Sleep(&socket->Queue, end);
-        System.Machine.Processor.Reset();
+        Board.Processor.Reset();
         return 0;
     }
 

@@ -21,7 +21,7 @@ internal static unsafe class FaultLog
         if (state != null)
             Note(state, WriteProtection.FrameOf(*entry));
         WriteProtection.Lift(state, entry);
-        System.Machine.Processor.InvalidatePage(address);
+        Board.Processor.InvalidatePage(address);
         return true;
     }
 

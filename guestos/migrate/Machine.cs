@@ -1,5 +1,5 @@
 using System;
-using System.Machine;
+using Board;
 
 namespace Guestos;
 

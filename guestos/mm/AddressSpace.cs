@@ -341,7 +341,7 @@ public unsafe partial struct AddressSpace
     /// <summary>Where the lowest-level table that holds an address ends, or the range does: up to there entries lie side by side.</summary>
     private static ulong EndOfTable(ulong address, ulong end) => System.Math.Min((address | 0x1fffff) + 1, end);
 
-    private static void Flush(ulong address) => System.Machine.Processor.InvalidatePage(address);
+    private static void Flush(ulong address) => Board.Processor.InvalidatePage(address);
 
     /// <summary>Changes the protection of a range that is mapped throughout. Returns 0, ENOMEM. Gives way.</summary>
     public static long Protect(AddressSpace* space, PageRange range, uint protection)

@@ -77,7 +77,7 @@ public static unsafe class Frames
     /// <summary>Takes over the RAM of the machine. The boot page tables are still in force.</summary>
     /// <param name="end">End of RAM.</param>
     /// <param name="kernelEnd">Physical end of the kernel's image, which begins at 4 MiB.</param>
-    internal static bool Init(in System.Machine.StartInfo start, ulong end, ulong kernelEnd)
+    internal static bool Init(in Board.StartInfo start, ulong end, ulong kernelEnd)
     {
         Count = (uint)(end / Size);
         End = (ulong)Count * Size;
@@ -96,7 +96,7 @@ public static unsafe class Frames
         for (int i = 0; i < start.MemoryRangeCount; i++)
         {
             var range = start.MemoryRangeAt(i);
-            if (range.Kind != System.Machine.StartInfo.Ram)
+            if (range.Kind != Board.StartInfo.Ram)
                 Mark(range.Address, range.Address + range.Length, FrameState.Absent);
         }
         for (uint frame = (uint)(FirstByte / Size); frame < Count; frame++)
@@ -111,7 +111,7 @@ public static unsafe class Frames
     }
 
     /// <summary>The first address behind the kernel where <paramref name="bytes"/> fit without touching a module.</summary>
-    private static ulong FindRoom(in System.Machine.StartInfo start, ulong from, ulong bytes)
+    private static ulong FindRoom(in Board.StartInfo start, ulong from, ulong bytes)
     {
         ulong at = (from + Size - 1) & ~(ulong)(Size - 1);
         for (int i = 0; i < start.ModuleCount; i++)

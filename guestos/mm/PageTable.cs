@@ -1,4 +1,4 @@
-using System.Machine;
+using Board;
 
 namespace Guestos;
 
@@ -150,7 +150,7 @@ public static unsafe class PageTable
 
     /// <summary>virtio-mmio windows (0xfeb00000 on every monitor that we know), the I/O APIC, the local APIC.</summary>
     private static bool MapDevices() =>
-        MapDevice(0xfeb00000, 0x40000) && MapDevice(System.Machine.IoApic.Physical, Frames.Size) && MapDevice(System.Machine.LocalApic.Physical, Frames.Size);
+        MapDevice(0xfeb00000, 0x40000) && MapDevice(Board.IoApic.Physical, Frames.Size) && MapDevice(Board.LocalApic.Physical, Frames.Size);
 
     /// <summary>Maps a device's registers into the direct map, uncached. False without memory.</summary>
     public static bool MapDevice(ulong physical, ulong length)

@@ -1,8 +1,7 @@
 using System;
 using System.Buffers.Binary;
-using System.Machine;
 using System.Runtime.CompilerServices;
-using System.Virtio;
+using Board;
 using Netstack;
 
 namespace Guestos;

@@ -1,5 +1,5 @@
 using System;
-using System.Virtio;
+using Board;
 
 namespace Guestos;
 

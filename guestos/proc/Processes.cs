@@ -186,7 +186,7 @@ public static unsafe class Processes
         process->WorkingDirectory = process->RootDirectory = null;
         AddressSpace* space = process->Space;
         process->Space = null;
-        System.Machine.Processor.WriteCr3(PageTable.KernelRoot);
+        Board.Processor.WriteCr3(PageTable.KernelRoot);
         AddressSpace.Release(space);
         Vfs.FreeDead();
         ReleaseVforkParent(process);

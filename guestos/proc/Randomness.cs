@@ -1,7 +1,7 @@
 using System;
-using System.Machine;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Board;
 
 namespace Guestos;
 

@@ -1,6 +1,6 @@
 using System;
-using System.Machine;
 using System.Runtime;
+using Board;
 using Cstrap;
 using Wire;
 

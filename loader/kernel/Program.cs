@@ -1,7 +1,7 @@
 using System;
-using System.Machine;
 using System.Runtime;
 using System.Runtime.CompilerServices;
+using Board;
 using Cstrap;
 using Wire;
 

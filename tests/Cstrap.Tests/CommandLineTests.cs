@@ -1,6 +1,6 @@
 using System;
 using System.Text;
-using System.Virtio;
+using Board;
 using Xunit;
 
 namespace Cstrap.Tests;

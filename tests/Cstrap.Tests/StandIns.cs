@@ -3,7 +3,7 @@ using System.Threading;
 
 // What corelib's drivers and clocks use of corelib, for ordinary .NET.
 
-namespace System.Machine;
+namespace Board;
 
 internal static unsafe class Processor
 {

@@ -1,5 +1,5 @@
 using System;
-using System.Machine;
+using Board;
 using Xunit;
 
 namespace Cstrap.Tests;

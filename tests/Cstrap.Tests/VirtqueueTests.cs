@@ -1,6 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
-using System.Virtio;
+using Board;
 using Xunit;
 
 namespace Cstrap.Tests;

@@ -20,7 +20,7 @@ internal static unsafe class Guest
         UserRange.BadStart = UserRange.BadEnd = 0;
         Scheduler.WhileAsleep.Clear();
         Signals.Sent.Clear();
-        System.Machine.Uart.Written.Clear();
+        Board.Uart.Written.Clear();
         byte* memory = placed;
         if (archive != null && placed == null)
         {

@@ -7,7 +7,7 @@ using System.Runtime.InteropServices;
 
 #pragma warning disable CS8500
 
-namespace System.Machine
+namespace Board
 {
     internal static unsafe class Processor
     {

@@ -1,7 +1,7 @@
 using System;
-using System.Machine;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Board;
 
 namespace Guestos;
 

@@ -1,5 +1,5 @@
-using System.Machine;
 using System.Runtime;
+using Board;
 
 namespace HelloGuest;
 
