@@ -10,7 +10,7 @@ internal sealed record RingPart(int Ring, string Folder, int Lines, long ImageBy
 {
     private static readonly (int Ring, string Folder, string? Image)[] Parts =
     [
-        (1, "launcher", "launcher"), (1, "domain", "../bin/domain"), (1, "plug", "plug"), (2, "cstrap", "cstrap"), (2, "loader", "loader-checkpoint"), (2, "netstack", null), (2, "guestos", "guestos"),
+        (1, "launcher", "launcher"), (1, "domain", "../bin/domain"), (1, "plug", "plug"), (2, "cstrap", "cstrap"), (2, "loader", "loader-checkpoint"), (2, "board", null), (2, "netstack", null), (2, "guestos", "guestos"),
     ];
 
     public static IReadOnlyList<RingPart> Read(string root, string images) =>
