@@ -4,9 +4,9 @@ using System.Numerics;
 namespace Wire;
 
 /// <summary>
-/// What follows a record with <see cref="RecordFlags.Lines"/>: a mask of 64 bits, one for each 64-byte line of the page,
-/// the lowest for the first line, and then the lines whose bit is set, in ascending order (docs/protocols.md). The
-/// other lines are as the frame was sent before.
+/// What follows a record with <see cref="RecordFlags.Lines"/>: a mask of 64 bits, one for each 64-byte line of the
+/// page, the lowest for the first line, and then the lines whose bit is set, in ascending order (docs/protocols.md).
+/// The other lines are as the frame was sent before.
 /// </summary>
 public static class CheckpointLines
 {
@@ -21,14 +21,17 @@ public static class CheckpointLines
             return ulong.MaxValue;
         ulong lines = 0;
         // SAFETY: both are whole pages, which is what the loop reads.
-        fixed (byte* pageBytes = page, beforeBytes = before)
+        fixed (byte* pageBytes = page)
+        fixed (byte* beforeBytes = before)
         {
             ulong* left = (ulong*)pageBytes;
             ulong* right = (ulong*)beforeBytes;
             for (int line = 0; line < 64; line++)
             {
-                ulong difference = (left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) | (left[3] ^ right[3])
-                    | (left[4] ^ right[4]) | (left[5] ^ right[5]) | (left[6] ^ right[6]) | (left[7] ^ right[7]);
+                ulong difference = (left[0] ^ right[0]) | (left[1] ^ right[1])
+                    | (left[2] ^ right[2]) | (left[3] ^ right[3])
+                    | (left[4] ^ right[4]) | (left[5] ^ right[5])
+                    | (left[6] ^ right[6]) | (left[7] ^ right[7]);
                 if (difference != 0)
                     lines |= 1UL << line;
                 left += WordsPerLine;

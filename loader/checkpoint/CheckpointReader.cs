@@ -5,15 +5,18 @@ using Wire;
 namespace Loader.Checkpoint;
 
 /// <summary>
-/// Takes a checkpoint stream in and puts every page directly at its place (thesis §6.4). Each field is the sender's and is checked
-/// before it is used: a page lands only in a frame of guest memory that this machine has.
+/// Takes a checkpoint stream in and puts every page directly at its place (thesis §6.4). Each field is the sender's and
+/// is checked before it is used: a page lands only in a frame of guest memory that this machine has.
 /// </summary>
 internal unsafe struct CheckpointReader(Peer peer)
 {
-    /// <summary>A frame is sent once a round: more records than this many rounds of everything are no guest's.</summary>
+    /// <summary>
+    /// A frame is sent once a round: more records than this many rounds of everything are no guest's.
+    /// </summary>
     private const ulong MostRounds = 256;
 
-    public ulong RecoveryEntry, RecoveryArgument;
+    public ulong RecoveryEntry;
+    public ulong RecoveryArgument;
 
     /// <summary>With a refusal: the frame, record or limit concerned.</summary>
     public ulong Detail;
@@ -31,7 +34,8 @@ internal unsafe struct CheckpointReader(Peer peer)
             return CheckpointRefusal.Truncated;
         MachineFeatures features = Features.Find(new StartInfo(peer.StartInfoPhysical, 0).CommandLine);
         uint available = (uint)Math.Min(peer.MemoryEnd >> 12, CheckpointHeader.MaxFrames);
-        CheckpointRefusal refusal = CheckpointHeader.Parse(new ReadOnlySpan<byte>(bytes, CheckpointHeader.Size), features, available, out CheckpointHeader header);
+        var received = new ReadOnlySpan<byte>(bytes, CheckpointHeader.Size);
+        CheckpointRefusal refusal = CheckpointHeader.Parse(received, features, available, out CheckpointHeader header);
         if (refusal != CheckpointRefusal.None)
         {
             Detail = refusal switch
@@ -45,8 +49,9 @@ internal unsafe struct CheckpointReader(Peer peer)
         RecoveryEntry = header.RecoveryEntry;
         RecoveryArgument = header.RecoveryArgument;
         // Where the guest's packets would be dropped it had better not go.
+        ReadOnlySpan<byte> commandLine = new StartInfo(peer.StartInfoPhysical, 0).CommandLine;
         for (int i = 0; i < CheckpointHeader.MostAddresses; i++)
-            if (header.Address(i) != 0 && !GrantedAddresses.Name(new StartInfo(peer.StartInfoPhysical, 0).CommandLine, header.Address(i)))
+            if (header.Address(i) != 0 && !GrantedAddresses.Name(commandLine, header.Address(i)))
             {
                 Detail = header.Address(i);
                 return CheckpointRefusal.ForeignAddress;
@@ -60,7 +65,8 @@ internal unsafe struct CheckpointReader(Peer peer)
 
         if (!Take(bytes, CheckpointTrailer.Size))
             return CheckpointRefusal.Truncated;
-        refusal = CheckpointTrailer.Parse(new ReadOnlySpan<byte>(bytes, CheckpointTrailer.Size), Records, table.Hash, kind);
+        var trailer = new ReadOnlySpan<byte>(bytes, CheckpointTrailer.Size);
+        refusal = CheckpointTrailer.Parse(trailer, Records, table.Hash, kind);
         Detail = refusal != CheckpointRefusal.None ? Records : 0;
         uint entryFrame = (uint)((RecoveryEntry - CheckpointHeader.DirectMap) >> 12);
         if (refusal == CheckpointRefusal.None && !FrameTable.Has(entryFrame))
@@ -79,7 +85,9 @@ internal unsafe struct CheckpointReader(Peer peer)
         {
             if (!Take(record, CheckpointRecord.Size))
                 return CheckpointRefusal.Truncated;
-            CheckpointRefusal refusal = CheckpointRecord.Parse(new ReadOnlySpan<byte>(record, CheckpointRecord.Size), frames, out uint frame, out RecordFlags flags);
+            var received = new ReadOnlySpan<byte>(record, CheckpointRecord.Size);
+            CheckpointRefusal refusal =
+                CheckpointRecord.Parse(received, frames, out uint frame, out RecordFlags flags);
             if (refusal != CheckpointRefusal.None)
             {
                 Detail = refusal == CheckpointRefusal.FrameOutOfRange ? frame : Records;
@@ -87,7 +95,8 @@ internal unsafe struct CheckpointReader(Peer peer)
             }
             if (flags == RecordFlags.End)
                 return CheckpointRefusal.None;
-            if (++Records > most)
+            Records++;
+            if (Records > most)
             {
                 Detail = most;
                 return CheckpointRefusal.TooManyRecords;
@@ -127,7 +136,8 @@ internal unsafe struct CheckpointReader(Peer peer)
         byte* mask = stackalloc byte[CheckpointLines.MaskSize];
         if (!Take(mask, CheckpointLines.MaskSize))
             return CheckpointRefusal.Truncated;
-        CheckpointRefusal refusal = CheckpointLines.Parse(new ReadOnlySpan<byte>(mask, CheckpointLines.MaskSize), out ulong lines);
+        var received = new ReadOnlySpan<byte>(mask, CheckpointLines.MaskSize);
+        CheckpointRefusal refusal = CheckpointLines.Parse(received, out ulong lines);
         if (refusal != CheckpointRefusal.None)
         {
             Detail = Records;
