@@ -10,7 +10,7 @@ namespace Audit;
 /// audit/budget.json: what ring 0 may measure, and what each method measured when a person last agreed to it. Raising a number
 /// there is the reviewed act by which the trusted computing base grows.
 /// </summary>
-internal sealed record Budget(int Lines, int UnsafeLines, int HashLines, int TextBytes, int ImageBytes, int SystemCalls, int Bounds, Dictionary<string, int> Methods)
+internal sealed record Budget(int Lines, int UnsafeLines, int HashLines, int Tokens, int Branches, int TextBytes, int ImageBytes, int SystemCalls, int Bounds, Dictionary<string, int> Methods)
 {
     private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
@@ -20,8 +20,8 @@ internal sealed record Budget(int Lines, int UnsafeLines, int HashLines, int Tex
     private const int PageSize = 4096;
 
     /// <summary>A budget of exactly what was measured, but for the image, which counts in whole pages: one linker pads more than another.</summary>
-    public static Budget Of(Measurement measured) => new(measured.Lines, measured.UnsafeLines, measured.HashLines, measured.TextBytes,
-        (measured.ImageSize + PageSize - 1) / PageSize * PageSize, measured.CallCount, measured.Bounds.Count, ByMethod(measured));
+    public static Budget Of(Measurement measured) => new(measured.Lines, measured.UnsafeLines, measured.HashLines, measured.Tokens, measured.Branches,
+        measured.TextBytes, (measured.ImageSize + PageSize - 1) / PageSize * PageSize, measured.CallCount, measured.Bounds.Count, ByMethod(measured));
 
     public void Save(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, Format) + "\n");
 
@@ -30,6 +30,8 @@ internal sealed record Budget(int Lines, int UnsafeLines, int HashLines, int Tex
         ("code lines", measured.Lines, Lines),
         ("unsafe lines", measured.UnsafeLines, UnsafeLines),
         ("lines of SHA-1 and HMAC", measured.HashLines, HashLines),
+        ("tokens", measured.Tokens, Tokens),
+        ("conditional jumps", measured.Branches, Branches),
         ("bytes of machine code", measured.TextBytes, TextBytes),
         ("bytes of image", measured.ImageSize, ImageBytes),
         ("system calls", measured.CallCount, SystemCalls),

@@ -35,11 +35,11 @@ internal static class HtmlReport
         page.Append("<h2>Rings, by bytes</h2>\n").Append(Rings(measured, rings));
         page.Append("<h2>Methods of ring 0, by bytes</h2>\n").Append(Key()).Append(Treemap(measured));
         page.Append("<h2>By folder</h2>\n");
-        Table(page, "folders", ["folder", "code lines", "comment lines", "unsafe lines", "bytes"], Measurement.RingZeroFolders.Select(folder => new[]
-        {
-            folder, Number(measured.Methods.Where(m => m.Folder == folder).Sum(m => m.Code)), Number(measured.Methods.Where(m => m.Folder == folder).Sum(m => m.Comment)),
-            Number(measured.Methods.Where(m => m.Folder == folder).Sum(m => m.Unsafe)), Number(measured.Code.Functions.Where(f => f.Folder == folder).Sum(f => f.Size + f.Padding)),
-        }));
+        Table(page, "folders", ["folder", "code lines", "comment lines", "unsafe lines", "tokens", "conditional jumps", "bytes"],
+            Measurement.RingZeroFolders.Select(folder => (Name: folder, Sums: measured.Sums(folder))).Select(folder => new[]
+            {
+                folder.Name, Number(folder.Sums.Code), Number(folder.Sums.Comment), Number(folder.Sums.Unsafe), Number(folder.Sums.Tokens), Number(folder.Sums.Branches), Number(folder.Sums.Bytes),
+            }));
         page.Append("<h2>Privileged, network-facing code elsewhere</h2>\n");
         Table(page, "comparison", ["system", "lines", "language"],
         [
@@ -57,8 +57,8 @@ internal static class HtmlReport
         page.Append("<h2>Bounds checks that the compiler could not prove unneeded</h2>\n<p id=\"bounds\">");
         page.AppendJoin(", ", measured.Bounds.Select(place => $"<code>{WebUtility.HtmlEncode(place.File)}:{place.Line}</code>"));
         page.Append("</p>\n<h2>Methods</h2>\n");
-        Table(page, "methods", ["method", "code lines", "comment lines", "unsafe lines"], measured.Methods.OrderByDescending(m => m.Code)
-            .Select(m => new[] { $"{m.File}: {m.Name}", Number(m.Code), Number(m.Comment), Number(m.Unsafe) }));
+        Table(page, "methods", ["method", "code lines", "comment lines", "unsafe lines", "tokens"], measured.Methods.OrderByDescending(m => m.Code)
+            .Select(m => new[] { $"{m.File}: {m.Name}", Number(m.Code), Number(m.Comment), Number(m.Unsafe), Number(m.Tokens) }));
         return page.Append("</html>\n").ToString();
     }
 

@@ -61,6 +61,12 @@ internal sealed class MachineCode
         instruction.FlowControl is FlowControl.Call or FlowControl.UnconditionalBranch or FlowControl.ConditionalBranch && instruction.Op0Kind == OpKind.NearBranch64
         && byAddress.TryGetValue(instruction.NearBranch64, out Function? target) ? target : null;
 
+    /// <summary>
+    /// Conditional jumps: the places where it is decided what is done next. Counted in machine code and not in the sources, so that no way of
+    /// writing a decision hides it, and the checks of bounds are among them.
+    /// </summary>
+    public int Branches(Function function) => Code[function].Count(instruction => instruction.FlowControl == FlowControl.ConditionalBranch);
+
     /// <summary>Calls and jumps whose target is computed. A function pointer is data; a jump table of this function's own is not.</summary>
     public IEnumerable<(Function, Instruction)> IndirectCalls() =>
         from function in Functions

@@ -11,6 +11,9 @@ namespace Audit;
 /// <summary>A finding that makes the audit fail, and where it is.</summary>
 internal sealed record Violation(string Rule, string Message, string? File = null, int Line = 0);
 
+/// <summary>Lines, tokens, conditional jumps and bytes of machine code.</summary>
+internal sealed record FolderSums(int Code, int Comment, int Unsafe, int Tokens, int Branches, int Bytes);
+
 /// <summary>Everything that is known about ring 0 of one tree and its binary.</summary>
 internal sealed class Measurement
 {
@@ -53,12 +56,23 @@ internal sealed class Measurement
 
     public int Lines => Methods.Sum(method => method.Code);
     public int UnsafeLines => Methods.Sum(method => method.Unsafe);
+    public int Tokens => Methods.Sum(method => method.Tokens);
+    public int Branches => Code.Functions.Sum(Code.Branches);
     public int CommentLines => Methods.Sum(method => method.Comment);
     public int HashLines => Methods.Where(method => method.File is "wire/Sha1.cs" or "wire/HmacSha1.cs").Sum(method => method.Code);
     public int TextBytes => (int)(Elf.Find(".text")?.Size ?? 0);
     public int DataBytes => (int)Elf.Sections.Where(section => section.Name is ".rodata" or ".data" or ".bss").Aggregate(0UL, (sum, section) => sum + section.Size);
     public int CallCount => SystemCalls.Select(call => call.Number).Distinct().Count();
     public int Relocations => (int)Elf.Sections.Where(section => section.Type == 4).Aggregate(0UL, (sum, section) => sum + section.Size / 24);
+
+    /// <summary>The sums of a folder, or of all.</summary>
+    public FolderSums Sums(string? folder = null)
+    {
+        Method[] methods = [.. Methods.Where(method => folder == null || method.Folder == folder)];
+        Function[] functions = [.. Code.Functions.Where(function => folder == null || function.Folder == folder)];
+        return new(methods.Sum(method => method.Code), methods.Sum(method => method.Comment), methods.Sum(method => method.Unsafe), methods.Sum(method => method.Tokens),
+            functions.Sum(Code.Branches), functions.Sum(function => function.Size + function.Padding));
+    }
 
     /// <summary>
     /// What is linked: <see cref="Linked"/> methods, and the assembly routines whose names the binary has. Two names for one place are

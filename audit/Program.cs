@@ -81,18 +81,17 @@ internal static class Program
             Console.WriteLine($"audit: {violation.Rule}: {violation.Message}{(violation.File == null ? "" : $" ({violation.File}:{violation.Line})")}");
         if (over.Count > 0)
             ExplainGrowth(measured, budget);
-        Console.WriteLine($"audit: {(violations.Length == 0 ? "ok" : "failed")} ring0_lines={measured.Lines} ring0_unsafe_lines={measured.UnsafeLines} ring0_text_bytes={measured.TextBytes} ring0_syscalls={measured.CallCount} sha256={measured.Sha256}");
+        Console.WriteLine($"audit: {(violations.Length == 0 ? "ok" : "failed")} ring0_lines={measured.Lines} ring0_unsafe_lines={measured.UnsafeLines} ring0_tokens={measured.Tokens} ring0_branches={measured.Branches} ring0_text_bytes={measured.TextBytes} ring0_syscalls={measured.CallCount} sha256={measured.Sha256}");
         return violations.Length == 0 ? 0 : 1;
     }
 
     private static void PrintTables(Measurement measured, Budget budget)
     {
-        Console.WriteLine("Ring 0, what is linked        code  comment  unsafe      bytes");
+        Console.WriteLine("Ring 0, what is linked        code  comment  unsafe  tokens  jumps    bytes");
         foreach (string folder in Measurement.RingZeroFolders)
         {
-            var methods = measured.Methods.Where(method => method.Folder == folder).ToArray();
-            int bytes = measured.Code.Functions.Where(function => function.Folder == folder).Sum(function => function.Size + function.Padding);
-            Console.WriteLine($"  {folder,-24} {methods.Sum(m => m.Code),7} {methods.Sum(m => m.Comment),8} {methods.Sum(m => m.Unsafe),7} {bytes,10:N0}");
+            FolderSums sums = measured.Sums(folder);
+            Console.WriteLine($"  {folder,-24} {sums.Code,7} {sums.Comment,8} {sums.Unsafe,7} {sums.Tokens,7:N0} {sums.Branches,6:N0} {sums.Bytes,8:N0}");
         }
         Console.WriteLine($"  data {measured.DataBytes:N0} bytes, padding {measured.Code.Functions.Sum(f => f.Padding):N0}, relocations {measured.Relocations}");
         string other = Path.Combine(measured.Root, "out/images/arm64/packetd.debug");
@@ -130,7 +129,13 @@ internal static class Program
                 build.WaitForExit();
             }
             var before = new Measurement(folder, Path.Combine(folder, "out/images/packetd"));
-            Console.WriteLine($"Since {revision}: lines {before.Lines} -> {measured.Lines}, bytes {before.TextBytes} -> {measured.TextBytes}, system calls {before.CallCount} -> {measured.CallCount}");
+            Console.WriteLine($"Since {revision}                    lines          unsafe           tokens          jumps            bytes");
+            foreach (string? part in Measurement.RingZeroFolders.Append(null))
+            {
+                FolderSums then = before.Sums(part), now = measured.Sums(part);
+                Console.WriteLine($"  {part ?? "all",-24} {Change(then.Code, now.Code)} {Change(then.Unsafe, now.Unsafe)} {Change(then.Tokens, now.Tokens)} {Change(then.Branches, now.Branches)} {Change(then.Bytes, now.Bytes)}");
+            }
+            Console.WriteLine($"  system calls {before.CallCount} -> {measured.CallCount}, bounds checks left {before.Bounds.Count} -> {measured.Bounds.Count}; methods with more lines:");
             foreach (var (method, then, now) in Budget.Of(before).Grown(measured).Take(12))
                 Console.WriteLine($"  {method}: {then} -> {now} lines");
             Console.WriteLine();
@@ -140,6 +145,8 @@ internal static class Program
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    private static string Change(int before, int now) => $"{before,6} -> {now,-6}";
 
     private static void WriteReports(string root, string images, Measurement measured, Budget budget, Violation[] violations)
     {

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -9,7 +10,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Audit;
 
 /// <summary>A method, accessor, operator, constructor or assembly routine, with its lines counted.</summary>
-internal sealed record Method(string File, string Name, int First, int Last, int Code, int Comment, int Unsafe)
+internal sealed record Method(string File, string Name, int First, int Last, int Code, int Comment, int Unsafe, int Tokens)
 {
     public string Folder => File[..File.IndexOf('/')];
 }
@@ -18,10 +19,12 @@ internal sealed record Method(string File, string Name, int First, int Last, int
 /// The counting rule: a code line of a method is a line, from its first token (attributes and modifiers included) to its last,
 /// on which a token other than a brace begins. So neither blank lines nor lines of braces nor the inner lines of a long string
 /// count, and where braces are put changes nothing. A comment line holds only comment, documentation above the method included.
+/// Tokens are those of C# other than braces, from the first to the last of a method, a string being one; what is written on one line or
+/// on several, in one statement or in several, changes nothing or hardly anything. Of assembly each word and number is one.
 /// An unsafe line is a code line inside an unsafe block, member or type. Declarations outside of methods (types, fields, constants,
 /// enum members) make no code and are not counted.
 /// </summary>
-internal static class Sources
+internal static partial class Sources
 {
     public static readonly CSharpParseOptions Options = new(LanguageVersion.Preview, preprocessorSymbols: ["FREESTANDING"]);
 
@@ -43,7 +46,7 @@ internal static class Sources
             bool all = node.AncestorsAndSelf().OfType<MemberDeclarationSyntax>().Any(member => member.Modifiers.Any(SyntaxKind.UnsafeKeyword));
             return (node, new Method(file, Name(node), first, last, own.Length,
                 Enumerable.Range(full.StartLinePosition.Line + 1, last - full.StartLinePosition.Line).Count(comment.Contains),
-                own.Count(line => all || blocks.Contains(line))));
+                own.Count(line => all || blocks.Contains(line)), node.DescendantTokens().Count(IsCounted)));
         });
     }
 
@@ -54,8 +57,9 @@ internal static class Sources
         return CodeLines(tree).Distinct().Count();
     }
 
-    private static IEnumerable<int> CodeLines(SyntaxTree tree) => tree.GetRoot().DescendantTokens()
-        .Where(token => token.Span.Length > 0 && !token.IsKind(SyntaxKind.OpenBraceToken) && !token.IsKind(SyntaxKind.CloseBraceToken))
+    private static bool IsCounted(SyntaxToken token) => token.Span.Length > 0 && !token.IsKind(SyntaxKind.OpenBraceToken) && !token.IsKind(SyntaxKind.CloseBraceToken);
+
+    private static IEnumerable<int> CodeLines(SyntaxTree tree) => tree.GetRoot().DescendantTokens().Where(IsCounted)
         .Select(token => tree.GetLineSpan(token.Span).StartLinePosition.Line + 1);
 
     private static bool IsMethod(SyntaxNode node) => node switch
@@ -90,7 +94,7 @@ internal static class Sources
     public static IEnumerable<Method> Routines(string file, string[] lines)
     {
         string name = "";
-        int first = 1, code = 0, comment = 0, before = 0;
+        int first = 1, code = 0, comment = 0, before = 0, tokens = 0;
         bool labelled = false;
         for (int i = 0; i < lines.Length; i++)
         {
@@ -100,8 +104,8 @@ internal static class Sources
             if (label && !labelled)
             {
                 if (name.Length > 0)
-                    yield return new Method(file, name, first, i, code, comment, code);
-                (name, first, code, comment, before) = ("", i + 1, before, 0, 0);
+                    yield return new Method(file, name, first, i, code, comment, code, tokens);
+                (name, first, code, comment, before, tokens) = ("", i + 1, before, 0, 0, 0);
             }
             if (label)
                 name += (name.Length > 0 ? "," : "") + line[..line.IndexOf(':')];
@@ -110,12 +114,15 @@ internal static class Sources
             else if (directive)
                 before++;
             else if (line.Length > 0)
-                code++;
+                (code, tokens) = (code + 1, tokens + Words().Count(line.Split("/*")[0]));
             labelled = label;
         }
         if (name.Length > 0)
-            yield return new Method(file, name, first, lines.Length, code + before, comment, code + before);
+            yield return new Method(file, name, first, lines.Length, code + before, comment, code + before, tokens);
     }
+
+    [GeneratedRegex(@"[\w.%$]+")]
+    private static partial Regex Words();
 
     private static IEnumerable<int> Range(FileLinePositionSpan span, bool endsBefore = false)
     {
