@@ -1,0 +1,179 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Xunit;
+
+namespace Audit.Tests.Layers;
+
+/// <summary>The map at the head of docs/architecture.md is what the sources are.</summary>
+public sealed class LayerTests
+{
+    private static readonly string s_root = FindRoot();
+
+    /// <summary>
+    /// What the map does not allow and is still there. An edge that is gone is taken out of here, and none is added.
+    /// </summary>
+    private static readonly string[] s_known =
+    [
+        "guestos/abi/FileCalls.Copy.cs -> guestos/migrate: CheckpointDevice",
+        "guestos/arch/Descriptors.cs -> guestos/mm: FrameState",
+        "guestos/arch/Descriptors.cs -> guestos/mm: Frames",
+        "guestos/arch/Interrupts.cs -> guestos/proc: Timers",
+        "guestos/arch/Traps.cs -> guestos/abi: Dispatch",
+        "guestos/arch/Traps.cs -> guestos/migrate: Checkpoint",
+        "guestos/arch/Traps.cs -> guestos/migrate: RateLimit",
+        "guestos/arch/Traps.cs -> guestos/mm: Access",
+        "guestos/arch/Traps.cs -> guestos/mm: AddressSpace",
+        "guestos/arch/Traps.cs -> guestos/mm: FaultResult",
+        "guestos/arch/Traps.cs -> guestos/mm: OutOfMemory",
+        "guestos/arch/Traps.cs -> guestos/proc: Process",
+        "guestos/arch/Traps.cs -> guestos/proc: Scheduler",
+        "guestos/arch/Traps.cs -> guestos/proc: Signal",
+        "guestos/arch/Traps.cs -> guestos/proc: SignalAction",
+        "guestos/arch/Traps.cs -> guestos/proc: SignalActions",
+        "guestos/arch/Traps.cs -> guestos/proc: SignalCode",
+        "guestos/arch/Traps.cs -> guestos/proc: Signals",
+        "guestos/fs/Devices.cs -> guestos/migrate: CheckpointDevice",
+        "guestos/fs/Files.cs -> guestos/migrate: CheckpointDevice",
+        "guestos/fs/Files.cs -> guestos/net: SocketFile",
+        "guestos/fs/ProcText.cs -> guestos/net: ProcNet",
+        "guestos/fs/ProcText.cs -> guestos: Kernel",
+        "guestos/kernel/Clock.cs -> guestos/arch: Interrupts",
+        "guestos/kernel/Panic.cs -> guestos/arch: Symbols",
+        "guestos/kernel/Panic.cs -> guestos/arch: TrapFrame",
+        "guestos/kernel/Panic.cs -> guestos/mm: Frames",
+        "guestos/kernel/Panic.cs -> guestos/proc: Process",
+        "guestos/kernel/Panic.cs -> guestos/proc: Scheduler",
+        "guestos/kernel/SleepLock.cs -> guestos/proc: Scheduler",
+        "guestos/kernel/WaitQueue.cs -> guestos/fs: Watch",
+        "guestos/kernel/WaitQueue.cs -> guestos/proc: Process",
+        "guestos/mm/AddressSpace.cs -> guestos/fs: Inode",
+        "guestos/mm/AddressSpace.cs -> guestos/fs: Vfs",
+        "guestos/mm/AddressSpace.cs -> guestos/migrate: Checkpoint",
+        "guestos/mm/AddressSpace.cs -> guestos/proc: Scheduler",
+        "guestos/mm/Area.cs -> guestos/fs: Inode",
+        "guestos/mm/Faults.cs -> guestos/fs: FileContent",
+        "guestos/mm/Faults.cs -> guestos/fs: Vfs",
+        "guestos/mm/Faults.cs -> guestos/proc: Process",
+        "guestos/mm/Faults.cs -> guestos/proc: Resource",
+        "guestos/mm/Faults.cs -> guestos/proc: ResourceLimits",
+        "guestos/mm/Faults.cs -> guestos/proc: Scheduler",
+        "guestos/mm/Frames.cs -> guestos/migrate: Checkpoint",
+        "guestos/mm/OutOfMemory.cs -> guestos/proc: Process",
+        "guestos/mm/OutOfMemory.cs -> guestos/proc: Scheduler",
+        "guestos/mm/OutOfMemory.cs -> guestos/proc: Signal",
+        "guestos/mm/OutOfMemory.cs -> guestos/proc: Signals",
+        "guestos/mm/PageTable.cs -> guestos/migrate: Checkpoint",
+        "guestos/mm/PageTable.cs -> guestos/proc: Scheduler",
+        "guestos/mm/UserRange.Present.cs -> guestos/proc: Scheduler",
+        "guestos/net/Network.cs -> guestos/migrate: Checkpoint",
+        "guestos/net/Network.cs -> guestos/migrate: LateFrames",
+        "guestos/proc/Futex.cs -> guestos/abi: TimeCalls",
+        "guestos/proc/Futex.cs -> guestos/abi: TimeSpec",
+        "guestos/proc/Process.cs -> guestos/fs: FileTable",
+        "guestos/proc/Process.cs -> guestos/fs: Inode",
+        "guestos/proc/Processes.cs -> guestos/fs: Exec",
+        "guestos/proc/Processes.cs -> guestos/fs: FileTable",
+        "guestos/proc/Processes.cs -> guestos/fs: Terminal",
+        "guestos/proc/Processes.cs -> guestos/fs: Vfs",
+        "guestos/proc/ResourceLimits.cs -> guestos/fs: FileTable",
+        "guestos/proc/Scheduler.cs -> guestos/migrate: Checkpoint",
+        "guestos/proc/Scheduler.cs -> guestos/migrate: RateLimit",
+        "guestos/proc/Signals.cs -> guestos/abi: TimeCalls",
+        "guestos/proc/Timers.cs -> guestos/net: Network",
+    ];
+
+    private static string FindRoot()
+    {
+        string folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "global.json")))
+            folder = Path.GetDirectoryName(folder)!;
+        return folder;
+    }
+
+    private static Map ReadMap() => Map.Read(File.ReadAllText(Path.Combine(s_root, "docs/architecture.md")));
+
+    [Fact]
+    public void Every_folder_of_sources_has_a_row_and_every_row_a_folder()
+    {
+        Map map = ReadMap();
+        Assert.Equal([], map.Folders.Where(folder => !Directory.Exists(Path.Combine(s_root, folder))));
+        Assert.Equal([], Project.Files(s_root, "", "*").Where(file => Path.GetExtension(file) is ".cs" or ".S" && map.FolderOf(file) == null));
+        IEnumerable<string> folders = Directory.GetDirectories(s_root).Select(folder => Path.GetFileName(folder))
+            .Where(folder => !folder.StartsWith('.') && folder != "out");
+        Assert.Equal([], folders.Where(folder => !map.Folders.Any(row => row == folder || row.StartsWith(folder + "/", StringComparison.Ordinal))));
+    }
+
+    [Fact]
+    public void No_folder_names_a_type_of_one_that_it_may_not_use()
+    {
+        ForbiddenReference[] found = [.. Forbidden(s_root, ReadMap())];
+        string[] unknown = [.. found.Where(reference => !s_known.Contains(reference.Edge)).Select(reference => reference.ToString())];
+        string[] gone = [.. s_known.Except(found.Select(reference => reference.Edge)).Select(edge => $"no longer there, and still in the list: {edge}")];
+        Assert.True(unknown.Length + gone.Length == 0, string.Join('\n', unknown.Concat(gone)));
+    }
+
+    private static IEnumerable<ForbiddenReference> Forbidden(string root, Map map) =>
+        References.Forbidden(Project.ReadAll(root, file => map.FolderOf(file) is not string folder || !map.AllowsAll(folder)), map);
+
+    /// <summary>A repository of two layers, in every way in which the lower could name a type of the upper.</summary>
+    [Fact]
+    public void A_name_of_a_layer_above_is_found_with_its_place()
+    {
+        string root = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(root, "lower"));
+            Directory.CreateDirectory(Path.Combine(root, "upper"));
+            File.WriteAllText(Path.Combine(root, "House.csproj"), "<Project Sdk=\"Microsoft.NET.Sdk\" />");
+            File.WriteAllText(Path.Combine(root, "upper/Upper.cs"), """
+                namespace House;
+                public class Roof { public static Roof Tile; public class Gutter { } }
+                public enum Slope { Steep }
+                public sealed class MarkAttribute : System.Attribute { }
+                """);
+            File.WriteAllText(Path.Combine(root, "lower/Lower.cs"), """
+                using Alias = House.Roof.Gutter;
+                namespace House;
+                public class Cellar
+                {
+                    /// <summary>Below a <see cref="Roof"/>, which is no code.</summary>
+                    private System.Collections.Generic.List<Roof> _above;
+                    private static object Build() => Roof.Tile;
+                    private static object Slide() => House.Slope.Steep;
+                    [Mark] private int _roof;
+                    private static int Depth(int Slope, string mark) => Slope;
+                }
+                """);
+            Map map = Map.Read("| folder | what | may use |\n| --- | --- | --- |\n| `lower` | | |\n| `upper` | | `lower` |\n");
+            Assert.Equal(["1 Gutter", "1 Roof", "6 Roof", "7 Roof", "8 Slope", "9 MarkAttribute"],
+                Forbidden(root, map).Select(reference => $"{reference.Line} {reference.Type}").Order());
+        }
+        finally
+        {
+            Directory.Delete(root, true);
+        }
+    }
+
+    [Theory]
+    [InlineData("| `a` | | `b` |")]
+    [InlineData("| `a` | | |\n| `a` | | |")]
+    [InlineData("| a | | |")]
+    [InlineData("")]
+    public void A_map_that_contradicts_itself_is_no_map(string rows) =>
+        Assert.Throws<InvalidDataException>(() => Map.Read("| folder | what | may use |\n| --- | --- | --- |\n" + rows));
+
+    [Fact]
+    public void A_row_holds_for_what_lies_below_unless_something_below_has_a_row()
+    {
+        Map map = Map.Read("| folder | what | may use |\n| --- | --- | --- |\n| `a` | | `b` |\n| `b` | | |\n| `b/c` | | everything |\n");
+        Assert.Equal("a", map.FolderOf("a/deep/File.cs"));
+        Assert.Equal("b", map.FolderOf("b/File.cs"));
+        Assert.Equal("b/c", map.FolderOf("b/c/File.cs"));
+        Assert.Null(map.FolderOf("b/other/File.cs"));
+        Assert.True(map.Allows("a", "b/c"));
+        Assert.True(map.Allows("b/c", "a"));
+        Assert.False(map.Allows("b", "a"));
+    }
+}

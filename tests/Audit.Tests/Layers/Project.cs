@@ -1,0 +1,142 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+namespace Audit.Tests.Layers;
+
+/// <summary>
+/// A project as the compiler sees it, of what this repository's project files say: sources, projects whose types it sees, and whether it is
+/// compiled against corelib or the framework. Types of packages stay unknown: no folder declares them.
+/// </summary>
+internal sealed partial class Project
+{
+    private static readonly MetadataReference[] s_framework =
+        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':').Select(file => MetadataReference.CreateFromFile(file))];
+
+    private readonly string _root, _folder;
+    private readonly XDocument _file;
+    private readonly bool _isFreestanding;
+
+    private Project(string root, string path)
+    {
+        _root = root;
+        Path = path;
+        _folder = System.IO.Path.GetDirectoryName(path)!;
+        _file = XDocument.Load(System.IO.Path.Combine(root, path));
+        _isFreestanding = _file.Descendants("Import").Any(import => Value(import, "Project").Contains("corelib/Freestanding.props", StringComparison.Ordinal)
+            || Value(import, "Project") == "NoFramework.props");
+    }
+
+    /// <summary>From the repository's root.</summary>
+    public string Path { get; }
+
+    public CSharpCompilation Compilation { get; private set; } = null!;
+
+    /// <summary>Its sources, and those of the projects whose types it sees.</summary>
+    public IEnumerable<SyntaxTree> Visible => Compilation.References.OfType<CompilationReference>()
+        .SelectMany(reference => reference.Compilation.SyntaxTrees).Concat(Compilation.SyntaxTrees);
+
+    /// <summary>The projects of the repository whose folder is of interest, compiled, each syntax tree with its path from the root.</summary>
+    public static List<Project> ReadAll(string root, Func<string, bool> isOfInterest)
+    {
+        Dictionary<string, Project> projects = Files(root, "", "*.csproj").Where(isOfInterest)
+            .Select(path => new Project(root, path)).ToDictionary(project => project.Path);
+        Dictionary<(string, bool), SyntaxTree> trees = [];
+        foreach (Project project in projects.Values)
+            project.Compile(projects, trees);
+        return [.. projects.Values];
+    }
+
+    private void Compile(Dictionary<string, Project> projects, Dictionary<(string, bool), SyntaxTree> trees)
+    {
+        if (Compilation != null)
+            return;
+        List<MetadataReference> references = _isFreestanding ? [] : [.. s_framework];
+        foreach (string path in References())
+        {
+            projects[path].Compile(projects, trees);
+            references.Add(projects[path].Compilation.ToMetadataReference());
+        }
+        CSharpCompilationOptions options = new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, metadataImportOptions: MetadataImportOptions.All);
+        Compilation = CSharpCompilation.Create(Path, Sources().Select(file => Parse(file, trees)), references, options);
+    }
+
+    private SyntaxTree Parse(string file, Dictionary<(string, bool), SyntaxTree> trees)
+    {
+        if (!trees.TryGetValue((file, _isFreestanding), out SyntaxTree? tree))
+        {
+            CSharpParseOptions options = new(LanguageVersion.Preview, preprocessorSymbols: _isFreestanding ? ["FREESTANDING"] : []);
+            tree = CSharpSyntaxTree.ParseText(File.ReadAllText(System.IO.Path.Combine(_root, file)), options, file);
+            trees.Add((file, _isFreestanding), tree);
+        }
+        return tree;
+    }
+
+    /// <summary>The projects whose types it sees, those among them that are seen through others included.</summary>
+    private IEnumerable<string> References()
+    {
+        IEnumerable<string> direct = _file.Descendants("ProjectReference").Where(reference => Value(reference, "ReferenceOutputAssembly") != "false")
+            .SelectMany(reference => Value(reference, "Include").Split(';')).Select(FromRoot);
+        if (_isFreestanding && _folder != "corelib")
+            direct = direct.Append("corelib/Corelib.csproj");
+        return direct.SelectMany(path => new Project(_root, path).References().Append(path)).Distinct();
+    }
+
+    private HashSet<string> Sources()
+    {
+        HashSet<string> sources = [];
+        if (!_file.Descendants("EnableDefaultCompileItems").Any(element => element.Value == "false"))
+        {
+            sources.UnionWith(Files(_root, _folder, "*.cs"));
+            foreach (string excluded in _file.Descendants("DefaultItemExcludes").SelectMany(element => element.Value.Split(';')).Where(item => !item.StartsWith('$')))
+                sources.ExceptWith(Matching(excluded));
+        }
+        foreach (XElement item in _file.Descendants("Compile"))
+        {
+            HashSet<string> files = [.. Value(item, "Include").Split(';').SelectMany(Matching)];
+            foreach (string excluded in Value(item, "Exclude").Split(';'))
+                files.ExceptWith(Matching(excluded));
+            sources.UnionWith(files);
+        }
+        foreach (string layer in _file.Descendants("FreestandingLayer").SelectMany(item => Value(item, "Include").Split(';')))
+            sources.UnionWith(Files(_root, layer, "*.cs").Where(file => !file.EndsWith(".Hosted.cs", StringComparison.Ordinal)));
+        if (_isFreestanding)
+            sources.RemoveWhere(file => file.EndsWith(".Arm64.cs", StringComparison.Ordinal));
+        return sources;
+    }
+
+    /// <summary>The files that an item of a project file means.</summary>
+    private IEnumerable<string> Matching(string item)
+    {
+        if (item.Length == 0)
+            return [];
+        string path = FromRoot(item);
+        string folder = path[..(path.IndexOf('*') < 0 ? path.LastIndexOf('/') : path[..path.IndexOf('*')].LastIndexOf('/'))];
+        string pattern = Regex.Escape(path).Replace(@"\*\*/", "(.*/)?").Replace(@"\*\*", ".*").Replace(@"\*", "[^/]*");
+        return Files(_root, folder, "*.cs").Where(file => Regex.IsMatch(file, $"^{pattern}$"));
+    }
+
+    private string FromRoot(string path) =>
+        System.IO.Path.GetRelativePath("/", System.IO.Path.Combine("/", path.Contains("$(MSBuild") ? path : _folder, Own().Replace(path, "")));
+
+    /// <summary>Files below a folder, from the root, but for what the build has made.</summary>
+    public static IEnumerable<string> Files(string root, string folder, string pattern)
+    {
+        string at = System.IO.Path.Combine(root, folder);
+        return !Directory.Exists(at) ? [] : Directory.EnumerateFiles(at, pattern, SearchOption.AllDirectories)
+            .Select(file => System.IO.Path.GetRelativePath(root, file)).Where(file => !Built().IsMatch(file));
+    }
+
+    private static string Value(XElement element, string attribute) => (string?)element.Attribute(attribute) ?? "";
+
+    [GeneratedRegex("(^|/)(obj|bin|out)/")]
+    private static partial Regex Built();
+
+    [GeneratedRegex(@"^\$\(MSBuild\w+\)")]
+    private static partial Regex Own();
+}
