@@ -65,7 +65,8 @@ internal static unsafe class Kernel
             Panic.Stop("the initramfs cannot be used"u8);
         if (archive != null && !InitialTree.KeepsArchive)
             FreeModule(start.ModuleAt(0));
-        Terminal.Init();
+        Terminal.Begin();
+        CheckpointDevice.Register();
         ulong* secrets = stackalloc ulong[2];
         Randomness.Fill(new Span<byte>(secrets, 16));
         Network.Start(CommandLine, secrets[0], secrets[1]);

@@ -79,7 +79,7 @@ internal static unsafe class AttributeCalls
         if (by != FileBy.Descriptor)
             return UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), file, by == FileBy.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
         File* open = Descriptor.FileOf(file);
-        if (open == null || open->Kind == FileKind.Path)
+        if (open == null || open->IsPath)
             return Errno.BadDescriptor;
         inode = open->Inode != null ? Vfs.Hold(open->Inode) : Vfs.NewAnonymousInode(open);
         return inode != null ? 0 : Errno.NoMemory;

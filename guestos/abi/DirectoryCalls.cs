@@ -22,7 +22,7 @@ public static unsafe class DirectoryCalls
     {
         if (file == null)
             return Errno.BadDescriptor;
-        if (file->Kind != FileKind.Directory)
+        if (!DirectoryFile.Is(file))
             return Errno.NotDirectory;
         count = Math.Min(count, 1 << 20);
         var output = new Output { To = buffer, Left = count, Old = old };

@@ -18,11 +18,12 @@ public static unsafe partial class FileCalls
         Files.Hold(target);
         Files.Hold(source);
         long result;
-        if (source->Kind == FileKind.Checkpoint)
-            result = !offset.IsNull ? Errno.IllegalSeek
-                : target->Kind == FileKind.Socket ? CheckpointDevice.SpliceToSocket(source, target, count) : Pump(source, 0, target, 0, count);
+        if (HandsOver(source, target))
+            result = offset.IsNull ? source->Operations->SendTo(source, target, count) : Errno.IllegalSeek;
+        else if ((source->Operations->Traits & FileTraits.Sendable) != 0)
+            result = Pump(source, offset, target, 0, count);
         else
-            result = source->Kind is FileKind.Regular or FileKind.Proc or FileKind.Device ? Pump(source, offset, target, 0, count) : Errno.Invalid;
+            result = Errno.Invalid;
         Files.Release(source);
         Files.Release(target);
         return result;
@@ -38,13 +39,13 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
             return Errno.BadDescriptor;
-        if (source->Kind == FileKind.Checkpoint && target->Kind == FileKind.Socket)
+        if (HandsOver(source, target))
             return Sendfile(to, from, fromOffset, count);
-        if (source->Kind != FileKind.Pipe && target->Kind != FileKind.Pipe)
+        if (!PipeFile.Is(source) && !PipeFile.Is(target))
             return Errno.Invalid;
         if (Appends(target))
             return Errno.Invalid;
-        if (source->Kind == FileKind.Pipe && !fromOffset.IsNull || target->Kind == FileKind.Pipe && !toOffset.IsNull)
+        if (PipeFile.Is(source) && !fromOffset.IsNull || PipeFile.Is(target) && !toOffset.IsNull)
             return Errno.IllegalSeek;
         if (how.Has(nonBlocking) && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
             return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.TryAgain;
@@ -64,7 +65,7 @@ public static unsafe partial class FileCalls
             return Errno.BadDescriptor;
         if (Appends(target))
             return Errno.BadDescriptor;
-        if ((uint)flags != 0 || source->Kind != FileKind.Regular || target->Kind != FileKind.Regular)
+        if ((uint)flags != 0 || !RegularFile.Is(source) || !RegularFile.Is(target))
             return Errno.Invalid;
         Files.Hold(target);
         Files.Hold(source);
@@ -75,7 +76,12 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>These calls name a place in the target, which O_APPEND takes away.</summary>
-    private static bool Appends(File* target) => target->Kind == FileKind.Regular && (target->Flags & OpenFlags.Append) != 0;
+    private static bool Appends(File* target) => RegularFile.Is(target) && (target->Flags & OpenFlags.Append) != 0;
+
+    /// <summary>The source gives its bytes to the target's connection without copying.</summary>
+    private static bool HandsOver(File* source, File* target) => source->Operations->SendTo != null && SocketFile.Is(target);
+
+    private static bool IsStream(File* file) => (file->Operations->Traits & FileTraits.Stream) != 0;
 
     /// <summary>
     /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A source that
@@ -91,7 +97,7 @@ public static unsafe partial class FileCalls
         byte* page = (byte*)Objects.Allocate(Piece);
         if (page == null)
             return Errno.NoMemory;
-        bool streams = source->Kind is FileKind.Pipe or FileKind.Socket or FileKind.Terminal or FileKind.Checkpoint;
+        bool streams = IsStream(source);
         ulong done = 0;
         long error = 0;
         count = Math.Min(count, LongestTransfer);

@@ -75,25 +75,18 @@ public static unsafe partial class FileCalls
         bool writes = !pathOnly && (flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly;
         if ((flags & OpenFlags.Directory) != 0 && inode->Type != InodeType.Directory && !made)
             return Errno.NotDirectory;
-        FileKind kind = FileKind.Regular;
         switch (inode->Type)
         {
-            case InodeType.Directory:
-                if (writes || !pathOnly && (flags & OpenFlags.Create) != 0)
-                    return Errno.IsDirectory;
-                kind = FileKind.Directory;
-                break;
+            case InodeType.Directory when writes || !pathOnly && (flags & OpenFlags.Create) != 0:
+                return Errno.IsDirectory;
             case InodeType.Link when !pathOnly:
                 return Errno.TooManySymbolicLinks;
             case InodeType.Socket or InodeType.Block or InodeType.None when !pathOnly:
                 return Errno.NoDevice;
-            case InodeType.Regular when inode->FileSystem == FileSystem.Proc:
-                kind = FileKind.Proc;
-                break;
-            case InodeType.Regular:
-                if (writes && Mounts.IsReadOnly(inode->Volume))
+            case InodeType.Regular when inode->FileSystem == FileSystem.Ram && writes:
+                if (Mounts.IsReadOnly(inode->Volume))
                     return Errno.ReadOnly;
-                if (writes && inode->Executions > 0)
+                if (inode->Executions > 0)
                     return Errno.TextBusy;
                 break;
         }
@@ -101,22 +94,16 @@ public static unsafe partial class FileCalls
         long error = pathOnly || made ? 0 : MayOpen(inode, flags);
         if (error < 0)
             return error;
-        file = Files.Allocate(pathOnly ? FileKind.Path : kind, flags);
+        file = Files.Allocate(Files.None, flags);
         if (file == null)
             return Errno.TooManyFiles;
-        if (!pathOnly && inode->Type == InodeType.Fifo)
+        file->Inode = Vfs.Hold(inode);
+        error = BeginOperations(file, pathOnly);
+        if (error == 0 && RegularFile.Is(file))
         {
-            file->Kind = FileKind.Pipe;
-            error = PipeFile.Open(file, inode);
-        }
-        else
-        {
-            file->Inode = Vfs.Hold(inode);
-            if (writes && kind == FileKind.Regular)
+            if (writes)
                 Files.CountWriter(file);
-            if (!pathOnly && inode->Type == InodeType.Character)
-                error = Devices.Open(file, inode);
-            else if (kind == FileKind.Regular && !pathOnly && !made && (flags & OpenFlags.Truncate) != 0)
+            if (!made && (flags & OpenFlags.Truncate) != 0)
                 error = Cut(inode, 0);
         }
 
@@ -126,6 +113,27 @@ public static unsafe partial class FileCalls
         file = null;
         return error;
     }
+
+    /// <summary>The file becomes one of its inode's kind. ENXIO: nobody answers to the device's number; and what the kind's own open says.</summary>
+    private static long BeginOperations(File* file, bool pathOnly)
+    {
+        FileOperations* operations = pathOnly ? PathFile.Operations : OperationsOf(file->Inode);
+        if (operations == null)
+            return Errno.NoDevice;
+        file->Operations = operations;
+        long error = operations->Open != null ? operations->Open(file) : 0;
+        if (error < 0)
+            file->Operations = Files.None;
+        return error;
+    }
+
+    private static FileOperations* OperationsOf(Inode* inode) => inode->Type switch
+    {
+        InodeType.Directory => DirectoryFile.Operations,
+        InodeType.Fifo => PipeFile.Operations,
+        InodeType.Character => Devices.OperationsOf(inode->DeviceNumber),
+        _ => inode->FileSystem == FileSystem.Proc ? ProcText.Operations : RegularFile.Operations,
+    };
 
     /// <summary>EACCES; EPERM for O_NOATIME on another's file.</summary>
     private static long MayOpen(Inode* inode, uint flags)
@@ -251,7 +259,7 @@ public static unsafe partial class FileCalls
         if (!Descriptor.TryFind(number, out Descriptor descriptor))
             return Errno.BadDescriptor;
         File* file = descriptor.File;
-        if (file->Kind == FileKind.Path && command is not (duplicate or duplicateCloseOnExec or getDescriptorFlags or setDescriptorFlags or getFlags))
+        if (file->IsPath && command is not (duplicate or duplicateCloseOnExec or getDescriptorFlags or setDescriptorFlags or getFlags))
             return Errno.BadDescriptor;
         if (LockCalls.IsLockCommand(command))
             return LockCalls.Fcntl(descriptor, command, argument);
@@ -272,7 +280,7 @@ public static unsafe partial class FileCalls
             case setOwner or getOwner:
                 return 0;
             case setPipeSize or getPipeSize:
-                return file->Kind == FileKind.Pipe ? (long)Guestos.Pipe.Capacity : Errno.BadDescriptor;
+                return PipeFile.Is(file) ? (long)Guestos.Pipe.Capacity : Errno.BadDescriptor;
             default:
                 return Errno.Invalid;
         }
@@ -307,7 +315,7 @@ public static unsafe partial class FileCalls
         Inode* inode = Vfs.NewInode(InodeType.Regular, 0x1ff, Vfs.RootVolume);
         if (inode == null)
             return Errno.NoMemory;
-        File* file = Files.Allocate(FileKind.Regular, OpenFlags.ReadWrite);
+        File* file = Files.Allocate(RegularFile.Operations, OpenFlags.ReadWrite);
         if (file == null)
         {
             Vfs.Release(inode);

@@ -95,7 +95,7 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         if (write ? !file->MayWrite : !file->MayRead)
             return Errno.BadDescriptor;
-        if (file->Kind == FileKind.Socket && offset == ulong.MaxValue)
+        if (SocketFile.Is(file) && offset == ulong.MaxValue)
             return SocketCalls.Vectored(file, vectors, count, write);
         Files.Hold(file);
         ulong done = 0;
@@ -109,7 +109,7 @@ public static unsafe partial class FileCalls
             Transfer transfer = Transfer.Of(range.To(LongestTransfer - done));
             if (transfer.Count == 0)
                 continue;
-            if (done > 0 && !write && (file->Kind is FileKind.Pipe or FileKind.Terminal or FileKind.Socket) && (Files.Poll(file) & PollEvents.In) == 0)
+            if (done > 0 && !write && IsStream(file) && (Files.Poll(file) & PollEvents.In) == 0)
                 break;  // what has come is delivered; a further piece must not wait
             result = offset == ulong.MaxValue
                 ? write ? Files.Write(file, ref transfer) : Files.Read(file, ref transfer)
@@ -157,7 +157,7 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
-        if ((long)length < 0 || !file->MayWrite || file->Kind != FileKind.Regular)
+        if ((long)length < 0 || !file->MayWrite || !RegularFile.Is(file))
             return Errno.Invalid;
         Files.Hold(file);
         long result = Cut(file->Inode, length);
@@ -194,7 +194,7 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || !file->MayWrite)
             return Errno.BadDescriptor;
-        if (file->Kind != FileKind.Regular)
+        if (!RegularFile.Is(file))
             return Errno.NoSuchDevice;
         if (!CallFlags.TryMake(mode, keepSize | punchHole | zeroRange, out CallFlags flags))
             return Errno.NotSupported;

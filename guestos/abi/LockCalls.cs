@@ -130,7 +130,7 @@ internal static unsafe class LockCalls
         if (kind is not (shared or exclusive or unlock))
             return Errno.Invalid;
         File* file = Descriptor.FileOf(descriptor);
-        if (file == null || file->Kind == FileKind.Path)
+        if (file == null || file->IsPath)
             return Errno.BadDescriptor;
         if (file->Inode == null)
             return kind == unlock ? 0 : Errno.NoLocks;

@@ -114,7 +114,7 @@ public static unsafe class MemoryCalls
             return Errno.BadDescriptor;
         if (!file->MayRead)
             return Errno.Access;
-        if (file->Kind != FileKind.Regular || file->Inode == null || shared && (protection & Protection.Write) != 0)
+        if (!RegularFile.Is(file) || shared && (protection & Protection.Write) != 0)
             return Errno.NoSuchDevice;
         inode = Vfs.Hold(file->Inode);
         return 0;

@@ -266,7 +266,7 @@ public static unsafe class PollCalls
             return Errno.Fault;
         File* set = Descriptor.FileOf(epoll);
         File* file = Descriptor.FileOf(descriptor);
-        if (set == null || file == null || set->Kind == FileKind.Path || file->Kind == FileKind.Path)
+        if (set == null || file == null || set->IsPath || file->IsPath)
             return Errno.BadDescriptor;
         return EpollSets.Control(set, (uint)operation, (int)descriptor, file, value);
     }
@@ -281,7 +281,7 @@ public static unsafe class PollCalls
         File* set = Descriptor.FileOf(epoll);
         if (set == null)
             return Errno.BadDescriptor;
-        if (set->Kind != FileKind.Epoll)
+        if (!EpollSets.Is(set))
             return Errno.Invalid;
         Files.Hold(set);
         bool timedOut = false;

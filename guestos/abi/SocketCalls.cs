@@ -367,7 +367,7 @@ public static unsafe partial class SocketCalls
         file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
-        if (file->Kind != FileKind.Socket)
+        if (!SocketFile.Is(file))
             return Errno.NotSocket;
         socket = SocketFile.Of(file);
         return 0;

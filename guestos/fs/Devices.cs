@@ -2,29 +2,46 @@ using System;
 
 namespace Guestos;
 
-/// <summary>The nodes of /dev, and the character devices that need no more than a few lines (Linux Documentation/admin-guide/devices.txt).</summary>
+/// <summary>
+/// The character devices: who answers to which number (Linux Documentation/admin-guide/devices.txt), the nodes of /dev, and those devices that
+/// need no more than a few lines.
+/// </summary>
 public static unsafe class Devices
 {
-    private const uint Null = 0x103, Zero = 0x105, Full = 0x107, Random = 0x108, UnpredictableRandom = 0x109, KernelLog = 0x10b;
-    private const uint CurrentTerminal = 0x500, Console = 0x501, Serial = 0x440;
+    private const uint NullNumber = 0x103, ZeroNumber = 0x105, FullNumber = 0x107, RandomNumber = 0x108, UrandomNumber = 0x109, KmsgNumber = 0x10b;
+    private const uint ReadableByAll = 0x1b6;
+    private const int MaxDevices = 16;
 
-    /// <summary>Major 10 (miscellaneous), a minor of the local range.</summary>
-    private const uint CheckpointNumber = 0xaf0;
+    private struct Numbers
+    {
+        public fixed uint Of[MaxDevices];
+        public fixed ulong Operations[MaxDevices];
+    }
+
+    private static Numbers s_numbers;
+    private static int s_count;
+    private static FileOperations s_null, s_zero, s_full, s_random, s_urandom, s_kmsg;
 
     /// <summary>Builds the device file system.</summary>
     public static void Init()
     {
+        s_count = 0;
         Vfs.DeviceRoot = Vfs.NewRoot(Vfs.DeviceVolume);
-        Node("null"u8, Null, 0x1b6);
-        Node("zero"u8, Zero, 0x1b6);
-        Node("full"u8, Full, 0x1b6);
-        Node("random"u8, Random, 0x1b6);
-        Node("urandom"u8, UnpredictableRandom, 0x1b6);
-        Node("kmsg"u8, KernelLog, 0x1b6);
-        Node("tty"u8, CurrentTerminal, 0x1b6);
-        Node("console"u8, Console, 0x180);
-        Node("ttyS0"u8, Serial, 0x180);
-        Node("checkpoint"u8, CheckpointNumber, 0x180);
+        s_null = new FileOperations { Read = &ReadNothing, ReadAt = &ReadNothingAt, Write = &Discard, WriteAt = &DiscardAt };
+        s_zero = new FileOperations { Read = &ReadZeros, ReadAt = &ReadZerosAt, Write = &Discard, WriteAt = &DiscardAt };
+        s_full = new FileOperations { Read = &ReadZeros, ReadAt = &ReadZerosAt, Write = &Refuse, WriteAt = &RefuseAt };
+        s_random = new FileOperations { Read = &ReadRandom, ReadAt = &ReadRandomAt, Write = &Discard, WriteAt = &DiscardAt };
+        s_urandom = s_random;
+        s_random.Traits = FileTraits.Watchable;
+        s_kmsg = new FileOperations { Read = &ReadNothing, ReadAt = &ReadNothingAt, Write = &Log, WriteAt = &LogAt };
+        s_kmsg.Traits = FileTraits.Watchable;
+        RegisterOwn(NullNumber, "null"u8, ref s_null);
+        RegisterOwn(ZeroNumber, "zero"u8, ref s_zero);
+        RegisterOwn(FullNumber, "full"u8, ref s_full);
+        RegisterOwn(RandomNumber, "random"u8, ref s_random);
+        RegisterOwn(UrandomNumber, "urandom"u8, ref s_urandom);
+        RegisterOwn(KmsgNumber, "kmsg"u8, ref s_kmsg);
+        Terminal.Register();
         Link("fd"u8, "/proc/self/fd"u8);
         Link("stdin"u8, "/proc/self/fd/0"u8);
         Link("stdout"u8, "/proc/self/fd/1"u8);
@@ -32,50 +49,58 @@ public static unsafe class Devices
         Directory("shm"u8);
     }
 
-    /// <summary>open(2) of a character device: sets the file's kind. ENXIO for a number nobody answers to.</summary>
-    public static long Open(File* file, Inode* inode)
+    private static void RegisterOwn(uint number, ReadOnlySpan<byte> name, ref FileOperations operations)
     {
-        uint number = inode->Type == InodeType.Character ? inode->DeviceNumber : 0;
-        file->Kind = FileKind.Device;
-        file->Minor = (byte)number;
-        switch (number)
-        {
-            case Null or Zero or Full or Random or UnpredictableRandom or KernelLog:
-                return 0;
-            case CurrentTerminal:
-                if (!Terminal.BelongsToCurrent)
-                    return Errno.NoDevice;
-                file->Kind = FileKind.Terminal;
-                return 0;
-            case Console or Serial:
-                file->Kind = FileKind.Terminal;
-                Terminal.Opened(file->Flags, number == Console);
-                return 0;
-            case CheckpointNumber:
-                file->Kind = FileKind.None;     // nothing to release when it fails
-                long error = CheckpointDevice.Open(file);
-                if (error == 0)
-                    file->Kind = FileKind.Checkpoint;
-                return error;
-            default:
-                return Errno.NoDevice;
-        }
+        operations.Traits |= FileTraits.Sendable;
+        operations.Seek = &Stay;
+        Register(number, name, ReadableByAll, FileOperations.At(ref operations));
     }
 
-    /// <summary>Those that Linux lets be polled at all.</summary>
-    public static bool CanWatch(File* file) => 0x100u + file->Minor is Random or KernelLog;
+    /// <summary>Device nodes with this number are opened as this kind of file from now on; makes one in /dev. At boot, once for each number.</summary>
+    public static void Register(uint number, ReadOnlySpan<byte> name, uint permissions, FileOperations* operations)
+    {
+        if (s_count == MaxDevices)
+            Panic.Stop("too many devices"u8);
+        s_numbers.Of[s_count] = number;
+        s_numbers.Operations[s_count] = (ulong)operations;
+        s_count++;
+        Inode* inode = Add(name, InodeType.Character, permissions);
+        if (inode != null)
+            inode->DeviceNumber = number;
+    }
 
-    public static long Read(File* file, ref Transfer to)
+    /// <summary>How a character device is opened; null: nobody answers to its number (ENXIO).</summary>
+    public static FileOperations* OperationsOf(uint number)
+    {
+        for (int i = 0; i < s_count; i++)
+            if (s_numbers.Of[i] == number)
+                return (FileOperations*)s_numbers.Operations[i];
+        return null;
+    }
+
+    private static long Stay(File* file, long offset, uint whence) => 0;
+
+    private static long ReadNothing(File* file, ref Transfer to) => 0;
+
+    private static long ReadNothingAt(File* file, ulong offset, ref Transfer to) => 0;
+
+    private static long ReadZeros(File* file, ref Transfer to) => Fill(ref to, random: false);
+
+    private static long ReadZerosAt(File* file, ulong offset, ref Transfer to) => Fill(ref to, random: false);
+
+    private static long ReadRandom(File* file, ref Transfer to) => Fill(ref to, random: true);
+
+    private static long ReadRandomAt(File* file, ulong offset, ref Transfer to) => Fill(ref to, random: true);
+
+    private static long Fill(ref Transfer to, bool random)
     {
         ulong total = to.Count;
-        if (0x100u + file->Minor is Null or KernelLog)
-            return 0;
         while (to.Count > 0)
         {
             Span<byte> into = to.Fill(4096);
             if (into.IsEmpty)
                 return to.Count < total ? (long)(total - to.Count) : Errno.Fault;
-            if (0x100u + file->Minor is Random or UnpredictableRandom)
+            if (random)
                 Randomness.Fill(into);
             else
                 into.Clear();
@@ -88,25 +113,22 @@ public static unsafe class Devices
         return (long)(total - to.Count);
     }
 
-    public static long Write(File* file, ref Transfer from)
-    {
-        if (0x100u + file->Minor == Full)
-            return Errno.NoSpace;
-        if (0x100u + file->Minor == KernelLog)
-        {
-            if (!from.TryTake(Math.Min(from.Count, 1024), out ReadOnlySpan<byte> text))
-                return Errno.Fault;
-            Guestos.Console.Write(text);
-        }
+    private static long Discard(File* file, ref Transfer from) => (long)from.Count;
 
+    private static long DiscardAt(File* file, ulong offset, ref Transfer from) => (long)from.Count;
+
+    private static long Refuse(File* file, ref Transfer from) => Errno.NoSpace;
+
+    private static long RefuseAt(File* file, ulong offset, ref Transfer from) => Errno.NoSpace;
+
+    private static long LogAt(File* file, ulong offset, ref Transfer from) => Log(file, ref from);
+
+    private static long Log(File* file, ref Transfer from)
+    {
+        if (!from.TryTake(Math.Min(from.Count, 1024), out ReadOnlySpan<byte> text))
+            return Errno.Fault;
+        Console.Write(text);
         return (long)from.Count;
-    }
-
-    private static void Node(ReadOnlySpan<byte> name, uint number, uint permissions)
-    {
-        Inode* inode = Add(name, InodeType.Character, permissions);
-        if (inode != null)
-            inode->DeviceNumber = number;
     }
 
     private static void Directory(ReadOnlySpan<byte> name) => Add(name, InodeType.Directory, 0x1ff);

@@ -80,13 +80,29 @@ public static unsafe class EpollSets
     /// <summary>What may stand beside EPOLLEXCLUSIVE.</summary>
     private const uint WithExclusive = PollEvents.In | PollEvents.Out | Always | WakeUp | EdgeTriggered | Exclusive;
 
+    private static FileOperations s_operations;
+
+    private static FileOperations* Operations => FileOperations.At(ref s_operations);
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Name = &Name,
+        Release = &Release,
+        Poll = &Poll,
+        QueueOf = &QueueOf,
+    };
+
+    public static bool Is(File* file) => file->Operations == Operations;
+
+    private static ReadOnlySpan<byte> Name() => "anon_inode:[eventpoll]"u8;
+
     private static int s_entries;
     private static ulong s_change, s_walk;
 
     public static File* Create()
     {
         EpollSet* set = Objects.Allocate<EpollSet>();
-        File* file = set != null ? Files.Allocate(FileKind.Epoll, OpenFlags.ReadWrite) : null;
+        File* file = set != null ? Files.Allocate(Operations, OpenFlags.ReadWrite) : null;
         if (file == null)
         {
             if (set != null)
@@ -108,10 +124,10 @@ public static unsafe class EpollSets
     {
         if (!Files.CanWatch(file))
             return Errno.NotPermitted;
-        if (file == epoll || epoll->Kind != FileKind.Epoll)
+        if (file == epoll || !Is(epoll))
             return Errno.Invalid;
         bool exclusive = operation != Delete && (wanted.Events & Exclusive) != 0;
-        if (exclusive && (operation == Modify || file->Kind == FileKind.Epoll || (wanted.Events & ~WithExclusive) != 0))
+        if (exclusive && (operation == Modify || Is(file) || (wanted.Events & ~WithExclusive) != 0))
             return Errno.Invalid;
         EpollSet* set = Of(epoll);
         EpollEntry* entry = file->Entries;
@@ -122,7 +138,7 @@ public static unsafe class EpollSets
             case Add:
                 if (entry != null)
                     return Errno.Exists;
-                if (file->Kind == FileKind.Epoll && !MayNest(Of(file), set))
+                if (Is(file) && !MayNest(Of(file), set))
                     return Errno.TooManySymbolicLinks;
                 if (s_entries >= MostEntries)
                     return Errno.NoSpace;
@@ -189,7 +205,7 @@ public static unsafe class EpollSets
     }
 
     /// <summary>A set is readable while an entry is ready. Entries that turn out not to be leave the list.</summary>
-    public static uint Poll(File* file)
+    private static uint Poll(File* file)
     {
         EpollSet* set = Of(file);
         while (set->FirstNoted != null)
@@ -227,7 +243,7 @@ public static unsafe class EpollSets
             Remove(file->Entries);
     }
 
-    public static void Release(File* file)
+    private static void Release(File* file)
     {
         EpollSet* set = Of(file);
         while (set->First != null)
@@ -330,7 +346,7 @@ public static unsafe class EpollSets
             return depth;
         int deepest = 0;
         for (EpollEntry* entry = set->First; entry != null; entry = entry->Next)
-            if (entry->File->Kind == FileKind.Epoll)
+            if (Is(entry->File))
                 deepest = Math.Max(deepest, DepthBelow(Of(entry->File), depth + 1) + 1);
         set->Walk = s_walk;
         set->Depth = deepest;

@@ -8,6 +8,22 @@ public static unsafe class EventCounter
 {
     private const ulong Highest = ulong.MaxValue - 1;
 
+    private static FileOperations s_operations;
+
+    private static FileOperations* Operations => FileOperations.At(ref s_operations);
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Name = &Name,
+        Release = &Release,
+        Read = &Read,
+        Write = &Write,
+        Poll = &Poll,
+        QueueOf = &QueueOf,
+    };
+
+    private static ReadOnlySpan<byte> Name() => "anon_inode:[eventfd]"u8;
+
     private struct Counter
     {
         public WaitQueue Queue;
@@ -19,7 +35,7 @@ public static unsafe class EventCounter
     public static File* Create(ulong initial, uint flags, bool semaphore)
     {
         Counter* counter = Objects.Allocate<Counter>();
-        File* file = counter != null ? Files.Allocate(FileKind.Event, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking) : null;
+        File* file = counter != null ? Files.Allocate(Operations, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking) : null;
         if (file == null)
         {
             if (counter != null)
@@ -33,7 +49,7 @@ public static unsafe class EventCounter
         return file;
     }
 
-    public static long Read(File* file, ref Transfer to)
+    private static long Read(File* file, ref Transfer to)
     {
         var counter = (Counter*)file->Object;
         if (to.Count < 8)
@@ -55,7 +71,7 @@ public static unsafe class EventCounter
         return 8;
     }
 
-    public static long Write(File* file, ref Transfer from)
+    private static long Write(File* file, ref Transfer from)
     {
         var counter = (Counter*)file->Object;
         if (from.Count < 8)
@@ -79,13 +95,13 @@ public static unsafe class EventCounter
     }
 
     /// <summary>As eventfd(2) has it: without the "normal" bits.</summary>
-    public static uint Poll(File* file)
+    private static uint Poll(File* file)
     {
         var counter = (Counter*)file->Object;
         return (counter->Value > 0 ? PollEvents.In : 0) | (counter->Value < Highest ? PollEvents.Out : 0);
     }
 
-    public static WaitQueue* QueueOf(File* file) => &((Counter*)file->Object)->Queue;
+    private static WaitQueue* QueueOf(File* file) => &((Counter*)file->Object)->Queue;
 
-    public static void Release(File* file) => Objects.Free((Counter*)file->Object);
+    private static void Release(File* file) => Objects.Free((Counter*)file->Object);
 }

@@ -1,22 +1,5 @@
 namespace Guestos;
 
-/// <summary>What an open file is; every operation switches on it.</summary>
-public enum FileKind : byte
-{
-    None,
-    Regular,
-    Directory,
-    Pipe,
-    Terminal,
-    Device,
-    Proc,
-    Epoll,
-    Event,
-    Socket,
-    Checkpoint,
-    Path,
-}
-
 /// <summary>
 /// An open file description (POSIX "open file description"): what descriptors of one or several processes point to.
 /// Lives in <see cref="Files"/>' pool; <see cref="References"/> counts descriptors and calls in progress.
@@ -27,10 +10,9 @@ public unsafe struct File
     internal File* Next, Previous;
 
     public int References;
-    public FileKind Kind;
 
-    /// <summary>For <see cref="FileKind.Device"/>: which one. For others free for the owner.</summary>
-    public byte Minor;
+    /// <summary>Its kind. Never null.</summary>
+    public FileOperations* Operations;
 
     /// <summary>Open flags as Linux numbers them (<see cref="OpenFlags"/>): access mode, O_APPEND, O_NONBLOCK, …</summary>
     public uint Flags;
@@ -41,7 +23,10 @@ public unsafe struct File
     /// <summary>Offset of the next byte; of a directory, the cookie of the last entry delivered.</summary>
     public ulong Position;
 
-    /// <summary>The object behind a file that is not in a file system (pipe, epoll set, event counter, socket…), or what its kind keeps per open.</summary>
+    /// <summary>
+    /// The object behind a file that is not in a file system (pipe, epoll set, event counter, socket…), or what its
+    /// kind keeps per open.
+    /// </summary>
     public void* Object;
 
     /// <summary>The inode that was opened; null for anonymous objects.</summary>
@@ -56,7 +41,10 @@ public unsafe struct File
     /// <summary>Counted in <see cref="Guestos.Inode.Writers"/>.</summary>
     public bool CountedAsWriter;
 
-    public readonly bool MayRead => (Flags & OpenFlags.AccessMode) != OpenFlags.WriteOnly && (Flags & OpenFlags.Path) == 0;
-    public readonly bool MayWrite => (Flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly && (Flags & OpenFlags.Path) == 0;
+    /// <summary>Opened with O_PATH: a place in the tree, nothing to read or write.</summary>
+    public readonly bool IsPath => (Flags & OpenFlags.Path) != 0;
+
+    public readonly bool MayRead => (Flags & OpenFlags.AccessMode) != OpenFlags.WriteOnly && !IsPath;
+    public readonly bool MayWrite => (Flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly && !IsPath;
     public readonly bool NonBlocking => (Flags & OpenFlags.NonBlocking) != 0;
 }

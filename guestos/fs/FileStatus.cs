@@ -57,9 +57,9 @@ public unsafe struct FileStatus
 
         status = default;
         status.Device = Vfs.AnonymousVolume;
-        status.Number = (ulong)file->Object >> 4;
+        status.Number = Vfs.NumberOf(file);
         status.Links = 1;
-        status.Mode = file->Kind == FileKind.Socket ? (uint)InodeType.Socket | 0x1ff : 0x180;
+        status.Mode = file->Operations->Mode != 0 ? file->Operations->Mode : FileOperations.StandardMode;
         status.BlockSize = 4096;
     }
 }

@@ -12,12 +12,16 @@ public static unsafe class Files
     /// <summary>The last of them are for the superuser, as Linux lets CAP_SYS_ADMIN past its limit, so that a guest that is full obeys.</summary>
     public const int Reserve = 64;
 
+    private static FileOperations s_none;
     private static File* s_first;
     private static Slab<File> s_slab;
     public static int InUse;
 
+    /// <summary>Of a file that has not been opened yet: it does nothing.</summary>
+    internal static FileOperations* None => FileOperations.At(ref s_none);
+
     /// <summary>A new open file with one reference; null: ENFILE.</summary>
-    public static File* Allocate(FileKind kind, uint flags)
+    public static File* Allocate(FileOperations* operations, uint flags)
     {
         if (InUse >= Limit)
             return null;
@@ -25,8 +29,8 @@ public static unsafe class Files
         if (file == null)
             return null;
         file->References = 1;
-        file->Kind = kind;
-        file->Flags = flags & ~(OpenFlags.CloseOnExec | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.NoControllingTerminal);
+        file->Operations = operations;
+        file->Flags = flags & ~OpenFlags.OfOpenOnly;
         InUse++;
         file->Next = s_first;
         if (s_first != null)
@@ -50,6 +54,19 @@ public static unsafe class Files
         file->Inode->Writers++;
     }
 
+    /// <summary>Fills the tables of the kinds of files that are the kernel's own, before the first is opened.</summary>
+    internal static void Init()
+    {
+        RegularFile.Init();
+        DirectoryFile.Init();
+        PathFile.Init();
+        PipeFile.Init();
+        EventCounter.Init();
+        EpollSets.Init();
+        ProcText.Init();
+        Terminal.Init();
+    }
+
     /// <summary>Gives one reference up; the last closes the file.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Release(File* file)
@@ -61,16 +78,8 @@ public static unsafe class Files
     private static void Close(File* file)
     {
         EpollSets.Forget(file);
-        switch (file->Kind)
-        {
-            case FileKind.Pipe: PipeFile.Release(file); break;
-            case FileKind.Proc: ProcText.Release(file); break;
-            case FileKind.Epoll: EpollSets.Release(file); break;
-            case FileKind.Event: EventCounter.Release(file); break;
-            case FileKind.Socket: SocketFile.Release(file); break;
-            case FileKind.Checkpoint: CheckpointDevice.Release(file); break;
-        }
-
+        if (file->Operations->Release != null)
+            file->Operations->Release(file);
         FileLocks.FileClosed(file);
         if (file->CountedAsWriter)
             file->Inode->Writers--;
@@ -101,184 +110,53 @@ public static unsafe class Files
         return false;
     }
 
-    /// <summary>read(2) at the file's position.</summary>
-    public static long Read(File* file, ref Transfer to)
-    {
-        if (!file->MayRead)
-            return Errno.BadDescriptor;
-        switch (file->Kind)
-        {
-            case FileKind.Regular:
-            case FileKind.Proc:
-                SleepLock.Take(&file->PositionLock);
-                long count = ReadAt(file, file->Position, ref to);
-                if (count > 0)
-                    file->Position += (ulong)count;
-                SleepLock.Release(&file->PositionLock);
-                return count;
-            case FileKind.Directory: return Errno.IsDirectory;
-            case FileKind.Pipe: return PipeFile.Read(file, ref to);
-            case FileKind.Terminal: return Terminal.Read(file, ref to);
-            case FileKind.Device: return Devices.Read(file, ref to);
-            case FileKind.Event: return EventCounter.Read(file, ref to);
-            case FileKind.Socket: return SocketFile.Read(file, ref to);
-            case FileKind.Checkpoint: return CheckpointDevice.Read(file, ref to);
-            default: return Errno.Invalid;
-        }
-    }
+    /// <summary>read(2) at the file's position. As for the next three, the caller has looked at the access mode (EBADF).</summary>
+    public static long Read(File* file, ref Transfer to) =>
+        file->Operations->Read != null ? file->Operations->Read(file, ref to) : Errno.Invalid;
 
     /// <summary>write(2) at the file's position, or at the end with O_APPEND.</summary>
-    public static long Write(File* file, ref Transfer from)
-    {
-        if (!file->MayWrite)
-            return Errno.BadDescriptor;
-        switch (file->Kind)
-        {
-            case FileKind.Regular:
-                SleepLock.Take(&file->PositionLock);
-                ulong position = file->Position;
-                long count = WriteContent(file, ref position, ref from);
-                if (count > 0)
-                    file->Position = position + (ulong)count;
-                SleepLock.Release(&file->PositionLock);
-                return count;
-            case FileKind.Pipe: return PipeFile.Write(file, ref from);
-            case FileKind.Terminal: return Terminal.Write(file, ref from);
-            case FileKind.Device: return Devices.Write(file, ref from);
-            case FileKind.Proc: return ProcText.Write(file, ref from);
-            case FileKind.Event: return EventCounter.Write(file, ref from);
-            case FileKind.Socket: return SocketFile.Write(file, ref from);
-            case FileKind.Checkpoint: return CheckpointDevice.Write(file, ref from);
-            default: return Errno.Invalid;
-        }
-    }
+    public static long Write(File* file, ref Transfer from) =>
+        file->Operations->Write != null ? file->Operations->Write(file, ref from) : Errno.Invalid;
 
     /// <summary>pread(2): files with positions only, else ESPIPE.</summary>
-    public static long ReadAt(File* file, ulong offset, ref Transfer to)
-    {
-        if (!file->MayRead)
-            return Errno.BadDescriptor;
-        switch (file->Kind)
-        {
-            case FileKind.Regular: return FileContent.Read(file->Inode, offset, ref to);
-            case FileKind.Proc: return ProcText.Read(file, offset, ref to);
-            case FileKind.Directory: return Errno.IsDirectory;
-            case FileKind.Device: return Devices.Read(file, ref to);
-            default: return Errno.IllegalSeek;
-        }
-    }
+    public static long ReadAt(File* file, ulong offset, ref Transfer to) =>
+        file->Operations->ReadAt != null ? file->Operations->ReadAt(file, offset, ref to) : Errno.IllegalSeek;
 
     /// <summary>pwrite(2). With O_APPEND the offset does not count (pwrite(2), "Bugs").</summary>
-    public static long WriteAt(File* file, ulong offset, ref Transfer from)
-    {
-        if (!file->MayWrite)
-            return Errno.BadDescriptor;
-        if (file->Kind == FileKind.Device)
-            return Devices.Write(file, ref from);
-        return file->Kind != FileKind.Regular ? Errno.IllegalSeek : WriteContent(file, ref offset, ref from);
-    }
-
-    /// <summary>One write at a time, so that one goes behind the other with O_APPEND, where <paramref name="offset"/> becomes the end.</summary>
-    private static long WriteContent(File* file, ref ulong offset, ref Transfer from)
-    {
-        SleepLock.Take(&file->Inode->ContentLock);
-        if ((file->Flags & OpenFlags.Append) != 0)
-            offset = file->Inode->Size;
-        long count = WriteContent(file, offset, ref from);
-        SleepLock.Release(&file->Inode->ContentLock);
-        return count;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static long WriteContent(File* file, ulong offset, ref Transfer from)
-    {
-        if (Mounts.IsReadOnly(file->Inode->Volume))
-            return Errno.ReadOnly;
-        ulong limit = ResourceLimits.Of(Scheduler.Current, Resource.FileSize);
-        if (offset >= limit && from.Count > 0)
-            return ResourceLimits.FileTooLarge();
-        from.Limit(limit - Math.Min(limit, offset));
-        long count = FileContent.Write(file->Inode, offset, ref from);
-        if (count > 0)
-        {
-            Directories.Touch(file->Inode);
-            if (!FileRights.IsSuperuser)
-                FileRights.DropSetId(file->Inode);
-        }
-
-        return count;
-    }
+    public static long WriteAt(File* file, ulong offset, ref Transfer from) =>
+        file->Operations->WriteAt != null ? file->Operations->WriteAt(file, offset, ref from) : Errno.IllegalSeek;
 
     /// <summary><see cref="PollEvents"/> that hold now.</summary>
-    public static uint Poll(File* file)
-    {
-        switch (file->Kind)
-        {
-            case FileKind.Pipe: return PipeFile.Poll(file);
-            case FileKind.Terminal: return Terminal.Poll();
-            case FileKind.Epoll: return EpollSets.Poll(file);
-            case FileKind.Event: return EventCounter.Poll(file);
-            case FileKind.Socket: return SocketFile.Poll(file);
-            case FileKind.Checkpoint: return CheckpointDevice.Poll(file);
-            case FileKind.Path: return PollEvents.Invalid;
-            default: return PollEvents.In | PollEvents.Out | PollEvents.ReadNormal | PollEvents.WriteNormal;
-        }
-    }
+    public static uint Poll(File* file) =>
+        file->Operations->Poll != null ? file->Operations->Poll(file) : PollEvents.Readable | PollEvents.Writable;
 
     /// <summary>Its readiness comes and goes, so that epoll takes it; the rest is always ready (EPERM).</summary>
     public static bool CanWatch(File* file) =>
-        file->Kind == FileKind.Checkpoint || QueueOf(file) != null || file->Kind == FileKind.Device && Devices.CanWatch(file);
+        file->Operations->QueueOf != null || (file->Operations->Traits & FileTraits.Watchable) != 0;
 
     /// <summary>The queue that <see cref="Readiness.Changed"/> is called with when its readiness changes; null when it never does.</summary>
-    public static WaitQueue* QueueOf(File* file) => file->Kind switch
-    {
-        FileKind.Pipe => PipeFile.QueueOf(file),
-        FileKind.Terminal => Terminal.Queue,
-        FileKind.Epoll => EpollSets.QueueOf(file),
-        FileKind.Event => EventCounter.QueueOf(file),
-        FileKind.Socket => SocketFile.QueueOf(file),
-        _ => null,
-    };
+    public static WaitQueue* QueueOf(File* file) => file->Operations->QueueOf != null ? file->Operations->QueueOf(file) : null;
 
     public static long Ioctl(File* file, uint request, ulong argument)
     {
-        const uint BytesReadable = 0x541b; // FIONREAD
-        const uint SetNonBlocking = 0x5421; // FIONBIO
-        switch (request)
-        {
-            case SetNonBlocking:
-                if (!((UserPointer<int>)argument).TryGet(out int on))
-                    return Errno.Fault;
-                if (on != 0)
-                    file->Flags |= OpenFlags.NonBlocking;
-                else
-                    file->Flags &= ~OpenFlags.NonBlocking;
-                return 0;
-            case BytesReadable when file->Kind is FileKind.Pipe or FileKind.Regular:
-                ulong available = file->Kind == FileKind.Pipe ? PipeFile.Available(file)
-                    : file->Inode->Size > file->Position ? Math.Min(file->Inode->Size - file->Position, int.MaxValue) : 0;
-                return ((UserPointer<int>)argument).TryPut((int)available) ? 0 : Errno.Fault;
-        }
-
-        return file->Kind switch
-        {
-            FileKind.Terminal => Terminal.Ioctl(file, request, argument),
-            FileKind.Socket => SocketFile.Ioctl(file, request, argument),
-            FileKind.Checkpoint => CheckpointDevice.Ioctl(file, request, argument),
-            FileKind.Path => Errno.BadDescriptor,
-            _ => Errno.NotTerminal,
-        };
+        if (request != FileIoctl.SetNonBlocking)
+            return file->Operations->Ioctl != null ? file->Operations->Ioctl(file, request, argument) : Errno.NotTerminal;
+        if (!((UserPointer<int>)argument).TryGet(out int on))
+            return Errno.Fault;
+        if (on != 0)
+            file->Flags |= OpenFlags.NonBlocking;
+        else
+            file->Flags &= ~OpenFlags.NonBlocking;
+        return 0;
     }
 
-    /// <summary>lseek(2) for kinds that have a position.</summary>
-    public static long Seek(File* file, long offset, uint whence)
+    /// <summary>lseek(2). The caller has the position lock.</summary>
+    public static long Seek(File* file, long offset, uint whence) =>
+        file->Operations->Seek != null ? file->Operations->Seek(file, offset, whence) : Errno.IllegalSeek;
+
+    /// <summary>What lseek(2) answers for files whose inode has a size.</summary>
+    internal static long SeekInside(File* file, long offset, uint whence)
     {
-        if (file->Kind is FileKind.Pipe or FileKind.Socket or FileKind.Terminal or FileKind.Epoll or FileKind.Event or FileKind.Checkpoint)
-            return Errno.IllegalSeek;
-        if (file->Kind == FileKind.Path)
-            return Errno.BadDescriptor;
-        if (file->Kind == FileKind.Device)
-            return 0;
         long size = (long)file->Inode->Size;
         long position;
         switch (whence)

@@ -5,6 +5,27 @@ namespace Guestos;
 /// <summary>Pipes and FIFOs as open files.</summary>
 public static unsafe class PipeFile
 {
+    private static FileOperations s_operations;
+
+    public static FileOperations* Operations => FileOperations.At(ref s_operations);
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Traits = FileTraits.Stream | FileTraits.Numbered,
+        Name = &Name,
+        Open = &Open,
+        Release = &Release,
+        Read = &Read,
+        Write = &Write,
+        Poll = &Poll,
+        QueueOf = &QueueOf,
+        Ioctl = &Ioctl,
+    };
+
+    public static bool Is(File* file) => file->Operations == Operations;
+
+    private static ReadOnlySpan<byte> Name() => "pipe"u8;
+
     private static Pipe* Of(File* file) => (Pipe*)file->Object;
 
     /// <summary>pipe2(2): two open files of a new pipe. ENFILE, ENOMEM.</summary>
@@ -21,8 +42,8 @@ public static unsafe class PipeFile
 
         inode->FileSystem = FileSystem.Anonymous;
         inode->Pipe = pipe;
-        reader = Files.Allocate(FileKind.Pipe, flags & OpenFlags.NonBlocking | OpenFlags.ReadOnly);
-        writer = Files.Allocate(FileKind.Pipe, flags & OpenFlags.NonBlocking | OpenFlags.WriteOnly);
+        reader = Files.Allocate(Operations, flags & OpenFlags.NonBlocking | OpenFlags.ReadOnly);
+        writer = Files.Allocate(Operations, flags & OpenFlags.NonBlocking | OpenFlags.WriteOnly);
         if (reader == null || writer == null)
         {
             Files.Forget(reader);
@@ -32,18 +53,20 @@ public static unsafe class PipeFile
             return Errno.TooManyFiles;
         }
 
-        Attach(reader, inode);
-        Attach(writer, inode);
-        Vfs.Release(inode);
+        reader->Inode = Vfs.Hold(inode);
+        writer->Inode = inode;
+        Attach(reader);
+        Attach(writer);
         return 0;
     }
 
     /// <summary>
-    /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; on failure the file is not attached. A pipe without a name,
+    /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; then the file is not attached. A pipe without a name,
     /// opened once more by way of /proc, has had both sides: nobody waits.
     /// </summary>
-    public static long Open(File* file, Inode* inode)
+    private static long Open(File* file)
     {
+        Inode* inode = file->Inode;
         bool named = inode->FileSystem != FileSystem.Anonymous;
         if (inode->Pipe == null && (inode->Pipe = Pipe.Create()) == null)
             return Errno.NoMemory;
@@ -55,7 +78,7 @@ public static unsafe class PipeFile
             return Errno.NoDevice;
         }
 
-        Attach(file, inode);
+        Attach(file);
         Pipe* pipe = inode->Pipe;
         Readiness.Changed(&pipe->Queue, PollEvents.All);
         if (!named || reads && writes)
@@ -69,12 +92,17 @@ public static unsafe class PipeFile
 
         uint opens = reads ? pipe->WriterOpens : pipe->ReaderOpens;
         while ((reads ? pipe->Writers : pipe->Readers) == 0 && opens == (reads ? pipe->WriterOpens : pipe->ReaderOpens))
-            if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) == WaitResult.Interrupted)
-                return Errno.Interrupted;   // releasing the file detaches it
+        {
+            if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) != WaitResult.Interrupted)
+                continue;
+            Release(file);
+            return Errno.Interrupted;
+        }
+
         return 0;
     }
 
-    public static long Read(File* file, ref Transfer to)
+    private static long Read(File* file, ref Transfer to)
     {
         Pipe* pipe = Of(file);
         if (to.Count == 0)
@@ -95,7 +123,7 @@ public static unsafe class PipeFile
         return count;
     }
 
-    public static long Write(File* file, ref Transfer from)
+    private static long Write(File* file, ref Transfer from)
     {
         Pipe* pipe = Of(file);
         ulong total = from.Count;
@@ -127,7 +155,7 @@ public static unsafe class PipeFile
         return (long)total;
     }
 
-    public static uint Poll(File* file)
+    private static uint Poll(File* file)
     {
         Pipe* pipe = Of(file);
         uint events = 0;
@@ -156,13 +184,17 @@ public static unsafe class PipeFile
     /// <summary>A pipe is writable while a whole atomic write fits.</summary>
     private static bool HasRoom(Pipe* pipe) => pipe->Room >= Pipe.AtomicLength;
 
-    public static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
+    private static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
 
-    /// <summary>FIONREAD.</summary>
-    public static ulong Available(File* file) => Of(file)->Count;
+    private static long Ioctl(File* file, uint request, ulong argument)
+    {
+        if (request != FileIoctl.BytesReadable)
+            return Errno.NotTerminal;
+        return ((UserPointer<int>)argument).TryPut((int)Of(file)->Count) ? 0 : Errno.Fault;
+    }
 
     /// <summary>The last reference to the open file is gone.</summary>
-    public static void Release(File* file)
+    private static void Release(File* file)
     {
         Pipe* pipe = Of(file);
         if (pipe == null)
@@ -178,11 +210,10 @@ public static unsafe class PipeFile
             Readiness.Changed(&pipe->Queue, PollEvents.All);
     }
 
-    private static void Attach(File* file, Inode* inode)
+    private static void Attach(File* file)
     {
-        Pipe* pipe = inode->Pipe;
+        Pipe* pipe = file->Inode->Pipe;
         file->Object = pipe;
-        file->Inode = Vfs.Hold(inode);
         if (file->MayRead)
         {
             pipe->Readers++;

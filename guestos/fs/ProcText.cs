@@ -11,7 +11,35 @@ public static unsafe class ProcText
 {
     private const ulong NanosecondsPerTick = 10_000_000;     // USER_HZ is 100
 
-    public static long Read(File* file, ulong offset, ref Transfer to)
+    private static FileOperations s_operations;
+
+    /// <summary>What the files of /proc/net say, and the network's lines of /proc/evilman/counters: the network's to set, at boot.</summary>
+    public static delegate*<ProcNode, TextBuffer*, void> NetworkText;
+    public static delegate*<TextBuffer*, void> NetworkCounters;
+
+    public static FileOperations* Operations => FileOperations.At(ref s_operations);
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Traits = FileTraits.Sendable,
+        Release = &Release,
+        Read = &Read,
+        Write = &Write,
+        ReadAt = &ReadAt,
+        Seek = &Files.SeekInside,
+    };
+
+    private static long Read(File* file, ref Transfer to)
+    {
+        SleepLock.Take(&file->PositionLock);
+        long count = ReadAt(file, file->Position, ref to);
+        if (count > 0)
+            file->Position += (ulong)count;
+        SleepLock.Release(&file->PositionLock);
+        return count;
+    }
+
+    private static long ReadAt(File* file, ulong offset, ref Transfer to)
     {
         var text = (TextBuffer*)file->Object;
         if (text == null)
@@ -29,7 +57,7 @@ public static unsafe class ProcText
     }
 
     /// <summary>The few files that may be written: names. A trailing newline does not count.</summary>
-    public static long Write(File* file, ref Transfer from)
+    private static long Write(File* file, ref Transfer from)
     {
         int length = (int)Math.Min(from.Count, 256);
         if (!from.TryTake((ulong)length, out ReadOnlySpan<byte> value))
@@ -59,7 +87,7 @@ public static unsafe class ProcText
         return (long)from.Count;
     }
 
-    public static void Release(File* file)
+    private static void Release(File* file)
     {
         var text = (TextBuffer*)file->Object;
         if (text == null)
@@ -117,7 +145,10 @@ public static unsafe class ProcText
             case ProcNode.BootId or ProcNode.Uuid: Uuid(text); break;
             case ProcNode.UnknownCalls: UnknownCallCounts(text); break;
             case ProcNode.Counters: Counters(text); break;
-            case >= ProcNode.NetDevices and <= ProcNode.NetArp: ProcNet.Make(node, text); break;
+            case >= ProcNode.NetDevices and <= ProcNode.NetArp:
+                if (NetworkText != null)
+                    NetworkText(node, text);
+                break;
         }
 
         return true;
@@ -322,7 +353,8 @@ public static unsafe class ProcText
         Counter(text, "idle_nanoseconds"u8, Scheduler.IdleTime);
         Counter(text, "initramfs_members"u8, (ulong)InitialTree.Taken);
         Counter(text, "initramfs_left_out"u8, (ulong)InitialTree.LeftOut);
-        ProcNet.Counters(text);
+        if (NetworkCounters != null)
+            NetworkCounters(text);
     }
 
     internal static void Counter(TextBuffer* text, ReadOnlySpan<byte> name, ulong value)

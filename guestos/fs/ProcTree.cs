@@ -286,22 +286,15 @@ public static unsafe class ProcTree
         File* file = FileOf(link);
         if (file == null)
             return Errno.NoEntry;
-        ReadOnlySpan<byte> kind = file->Kind switch
-        {
-            FileKind.Pipe => "pipe:["u8,
-            FileKind.Socket => "socket:["u8,
-            FileKind.Epoll => "anon_inode:[eventpoll"u8,
-            FileKind.Event => "anon_inode:[eventfd"u8,
-            _ => "anon_inode:["u8,
-        };
-        kind.CopyTo(new Span<byte>(to, capacity));
-        int end = kind.Length;
-        if (file->Kind is FileKind.Pipe or FileKind.Socket)
-        {
-            FileStatus.Of(file, out FileStatus status);
-            end += Decimal(to + end, status.Number);
-        }
-
+        FileOperations* operations = file->Operations;
+        ReadOnlySpan<byte> name = operations->Name != null ? operations->Name() : "anon_inode:[]"u8;
+        name.CopyTo(new Span<byte>(to, capacity));
+        int end = name.Length;
+        if ((operations->Traits & FileTraits.Numbered) == 0)
+            return end;
+        to[end++] = (byte)':';
+        to[end++] = (byte)'[';
+        end += Decimal(to + end, Vfs.NumberOf(file));
         to[end++] = (byte)']';
         return end;
     }

@@ -35,6 +35,9 @@ public static unsafe class Terminal
         private fixed byte _rest[56];
     }
 
+    private const uint CurrentNumber = 0x500, ConsoleNumber = 0x501, SerialNumber = 0x440;
+
+    private static FileOperations s_operations;
     private static LineDiscipline s_line;
     private static WaitQueue s_queue;
     private static WindowSize s_window;
@@ -61,7 +64,29 @@ public static unsafe class Terminal
         }
     }
 
-    public static void Init()
+    public static FileOperations* Operations => FileOperations.At(ref s_operations);
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Traits = FileTraits.Stream,
+        Open = &Open,
+        Read = &Read,
+        Write = &Write,
+        Poll = &Poll,
+        QueueOf = &QueueOf,
+        Ioctl = &Ioctl,
+    };
+
+    /// <summary>Its nodes in /dev.</summary>
+    internal static void Register()
+    {
+        Devices.Register(CurrentNumber, "tty"u8, 0x1b6, Operations);
+        Devices.Register(ConsoleNumber, "console"u8, 0x180, Operations);
+        Devices.Register(SerialNumber, "ttyS0"u8, 0x180, Operations);
+    }
+
+    /// <summary>At boot: a terminal as it is when nobody has said anything.</summary>
+    public static void Begin()
     {
         Line->Termios = Termios.Standard;
         s_window = new WindowSize { Rows = 24, Columns = 80 };
@@ -99,7 +124,7 @@ public static unsafe class Terminal
             Signals.SendGroup(ForegroundGroup, signal);
     }
 
-    public static long Read(File* file, ref Transfer to)
+    private static long Read(File* file, ref Transfer to)
     {
         if (to.Count == 0)
             return 0;
@@ -147,7 +172,7 @@ public static unsafe class Terminal
         return (long)done;
     }
 
-    public static long Write(File* file, ref Transfer from)
+    private static long Write(File* file, ref Transfer from)
     {
         ulong total = from.Count;
         while (from.Count > 0)
@@ -192,18 +217,28 @@ public static unsafe class Terminal
         return (long)(total - from.Count);
     }
 
-    public static uint Poll()
+    private static WaitQueue* QueueOf(File* file) => Queue;
+
+    private static uint Poll(File* file)
     {
         uint events = Line->Stopped ? 0 : PollEvents.Out | PollEvents.WriteNormal;
         return Line->Readable ? events | PollEvents.In | PollEvents.ReadNormal : events;
     }
 
-    /// <summary>open(2): a session leader without a terminal gets this one, unless it says O_NOCTTY or opens /dev/console.</summary>
-    public static void Opened(uint flags, bool console)
+    /// <summary>
+    /// open(2): a session leader without a terminal gets this one, unless it says O_NOCTTY or opens /dev/console. ENXIO: /dev/tty of a process
+    /// whose session has no terminal.
+    /// </summary>
+    private static long Open(File* file)
     {
+        uint number = file->Inode->DeviceNumber;
+        if (number == CurrentNumber)
+            return BelongsToCurrent ? 0 : Errno.NoDevice;
         Process* process = Scheduler.Current;
-        if (process != null && !console && (flags & OpenFlags.NoControllingTerminal) == 0 && process->SessionId == process->Id && Session == 0)
+        bool mayControl = number != ConsoleNumber && (file->Flags & OpenFlags.NoControllingTerminal) == 0;
+        if (process != null && mayControl && process->SessionId == process->Id && Session == 0)
             Take(process);
+        return 0;
     }
 
     /// <summary>/dev/tty exists for those whose session has it.</summary>
@@ -224,7 +259,7 @@ public static unsafe class Terminal
     }
 
     /// <summary>ioctl_tty(2). Numbers from include/uapi/asm-generic/ioctls.h.</summary>
-    public static long Ioctl(File* file, uint request, ulong argument)
+    private static long Ioctl(File* file, uint request, ulong argument)
     {
         const uint Get = 0x5401, Set = 0x5402, SetWait = 0x5403, SetFlush = 0x5404, SendBreak = 0x5409, Flow = 0x540a, Flush = 0x540b,
             Exclusive = 0x540c, NotExclusive = 0x540d, SetControlling = 0x540e, GetGroup = 0x540f, SetGroup = 0x5410, OutputQueue = 0x5411,

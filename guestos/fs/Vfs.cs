@@ -29,6 +29,7 @@ public static unsafe class Vfs
     /// <param name="archive">Kernel address; null for none.</param>
     public static bool Init(byte* archive, ulong length)
     {
+        Files.Init();
         PathWalk.Init();
         ProcTree.Init();
         Root = NewRoot(RootVolume);
@@ -105,14 +106,16 @@ public static unsafe class Vfs
     public static Inode* NewAnonymousInode(File* file)
     {
         FileStatus.Of(file, out FileStatus status);
-        InodeType type = file->Kind == FileKind.Socket ? InodeType.Socket : InodeType.None;
-        Inode* inode = NewInode(type, status.Mode, AnonymousVolume);
+        Inode* inode = NewInode((InodeType)(status.Mode & 0xf000), status.Mode, AnonymousVolume);
         if (inode == null)
             return null;
         inode->FileSystem = FileSystem.Anonymous;
         inode->Number = status.Number;
         return inode;
     }
+
+    /// <summary>st_ino of an open file.</summary>
+    public static ulong NumberOf(File* file) => file->Inode != null ? file->Inode->Number : (ulong)file->Object >> 4;
 
     /// <summary>The root directory of a new file system in memory: its links keep it alive until it is unmounted.</summary>
     public static Inode* NewRoot(byte volume)
@@ -179,7 +182,7 @@ public static unsafe class Vfs
     /// <summary>Opens /dev/console as descriptors 0, 1 and 2 of the first process.</summary>
     public static void OpenConsole(FileTable* table)
     {
-        File* file = Files.Allocate(FileKind.Terminal, OpenFlags.ReadWrite);
+        File* file = Files.Allocate(Terminal.Operations, OpenFlags.ReadWrite);
         if (file == null)
             return;
         fixed (byte* name = "console"u8)

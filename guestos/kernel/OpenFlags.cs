@@ -23,6 +23,9 @@ public static class OpenFlags
     public const uint Path = 0x200000;
     public const uint TemporaryFile = 0x400000 | Directory;
 
+    /// <summary>What open(2) alone looks at: the open file does not keep it.</summary>
+    public const uint OfOpenOnly = CloseOnExec | Create | Exclusive | Truncate | NoControllingTerminal;
+
     /// <summary>What F_SETFL may change (fcntl(2)).</summary>
     public const uint Settable = Append | NonBlocking | Direct | NoAccessTime;
 }

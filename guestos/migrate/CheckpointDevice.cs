@@ -39,11 +39,32 @@ public static unsafe class CheckpointDevice
         public UserPointer<byte> Bytes;
     }
 
+    /// <summary>Major 10 (miscellaneous), a minor of the local range.</summary>
+    private const uint DeviceNumber = 0xaf0;
+
+    private static FileOperations s_operations;
+
+    /// <summary>Makes the device and its node. At boot, once there is a tree.</summary>
+    internal static void Register()
+    {
+        s_operations = new FileOperations
+        {
+            Traits = FileTraits.Stream | FileTraits.Watchable | FileTraits.Sendable,
+            Open = &Open,
+            Release = &Release,
+            Read = &Read,
+            Poll = &Poll,
+            Ioctl = &Ioctl,
+            SendTo = &SendTo,
+        };
+        Devices.Register(DeviceNumber, "checkpoint"u8, 0x180, FileOperations.At(ref s_operations));
+    }
+
     /// <summary>0, or -EBUSY, -ENOMEM.</summary>
-    public static long Open(File* file) => Checkpoint.Begin();
+    private static long Open(File* file) => Checkpoint.Begin();
 
     /// <summary>The guest goes on as if nothing had been.</summary>
-    public static void Release(File* file) => Checkpoint.End();
+    private static void Release(File* file) => Checkpoint.End();
 
     private static void SetMover(CheckpointState* state)
     {
@@ -52,7 +73,7 @@ public static unsafe class CheckpointDevice
     }
 
     /// <summary>The stream by copying: for a disk, a pipe, a program that wants to see it.</summary>
-    public static long Read(File* file, ref Transfer to)
+    private static long Read(File* file, ref Transfer to)
     {
         CheckpointState* state = Checkpoint.State;
         if (state == null)
@@ -79,7 +100,7 @@ public static unsafe class CheckpointDevice
     }
 
     /// <summary>The stream onto a TCP connection: page frames go to the device from where they lie.</summary>
-    public static long SpliceToSocket(File* file, File* socket, ulong count)
+    private static long SendTo(File* file, File* socket, ulong count)
     {
         Socket* connection = SocketFile.Of(socket);
         if (connection->Kind != SocketKind.Stream || connection->Handle < 0 || connection->Listening)
@@ -157,11 +178,9 @@ public static unsafe class CheckpointDevice
         Scheduler.Breathe();
     }
 
-    public static long Write(File* file, ref Transfer from) => Errno.Invalid;
+    private static uint Poll(File* file) => PollEvents.In | PollEvents.ReadNormal;
 
-    public static uint Poll(File* file) => PollEvents.In | PollEvents.ReadNormal;
-
-    public static long Ioctl(File* file, uint request, ulong argument)
+    private static long Ioctl(File* file, uint request, ulong argument)
     {
         CheckpointState* state = Checkpoint.State;
         if (state == null)
@@ -197,7 +216,7 @@ public static unsafe class CheckpointDevice
     private static Socket* Connection(int descriptor)
     {
         File* file = Descriptor.FileOf((uint)descriptor);
-        if (file == null || file->Kind != FileKind.Socket)
+        if (file == null || !SocketFile.Is(file))
             return null;
         Socket* socket = SocketFile.Of(file);
         return socket->Kind == SocketKind.Stream && socket->Handle >= 0 && !socket->Listening ? socket : null;

@@ -49,6 +49,8 @@ public static unsafe class Network
     /// </summary>
     public static void Start(ReadOnlySpan<byte> commandLine, ulong secretLow, ulong secretHigh)
     {
+        SocketFile.Init();
+        ProcNet.Register();
         NetOptions options = default;
         options.ReceiveBuffers = ReceiveBuffers;
         s_deviceMemoryLength = NetDevice.RequiredMemory(options);

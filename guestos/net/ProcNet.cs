@@ -6,7 +6,13 @@ namespace Guestos;
 /// <summary>/proc/net (proc(5)), out of the network stack's tables.</summary>
 public static unsafe class ProcNet
 {
-    public static void Make(ProcNode node, TextBuffer* text)
+    internal static void Register()
+    {
+        ProcText.NetworkText = &Make;
+        ProcText.NetworkCounters = &Counters;
+    }
+
+    private static void Make(ProcNode node, TextBuffer* text)
     {
         switch (node)
         {
@@ -29,7 +35,7 @@ public static unsafe class ProcNet
     }
 
     /// <summary>What of the network belongs in /proc/evilman/counters: every drop has its line.</summary>
-    public static void Counters(TextBuffer* text)
+    private static void Counters(TextBuffer* text)
     {
         if (Network.Stack == null)
             return;

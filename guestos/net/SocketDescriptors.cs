@@ -6,7 +6,7 @@ internal static unsafe class SocketDescriptors
     /// <summary>Makes a descriptor for a socket: its number, or -EMFILE, -ENFILE (the socket is then still the caller's).</summary>
     public static long Install(Socket* socket, uint flags, bool closeOnExec)
     {
-        File* file = Files.Allocate(FileKind.Socket, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking);
+        File* file = Files.Allocate(SocketFile.Operations, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking);
         if (file == null)
             return Errno.TooManyFiles;
         file->Object = socket;

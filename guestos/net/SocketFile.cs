@@ -3,9 +3,30 @@ namespace Guestos;
 /// <summary>The file side of a socket: read, write, poll, ioctl, the last close.</summary>
 public static unsafe class SocketFile
 {
+    private static FileOperations s_operations;
+
+    public static FileOperations* Operations => FileOperations.At(ref s_operations);
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Traits = FileTraits.Stream | FileTraits.Numbered,
+        Mode = (uint)InodeType.Socket | 0x1ff,
+        Name = &Name,
+        Release = &Release,
+        Read = &Read,
+        Write = &Write,
+        Poll = &Poll,
+        QueueOf = &QueueOf,
+        Ioctl = &Ioctl,
+    };
+
+    public static bool Is(File* file) => file->Operations == Operations;
+
+    private static System.ReadOnlySpan<byte> Name() => "socket"u8;
+
     internal static Socket* Of(File* file) => (Socket*)file->Object;
 
-    public static long Read(File* file, ref Transfer to)
+    private static long Read(File* file, ref Transfer to)
     {
         Socket* socket = Of(file);
         return socket->Kind == SocketKind.Stream
@@ -15,7 +36,7 @@ public static unsafe class SocketFile
 
     private static Sockets.ReceiveFlags WaitOf(File* file) => file->NonBlocking ? Sockets.ReceiveFlags.None : Sockets.ReceiveFlags.Wait;
 
-    public static long Write(File* file, ref Transfer from)
+    private static long Write(File* file, ref Transfer from)
     {
         Socket* socket = Of(file);
         return socket->Kind == SocketKind.Stream
@@ -24,15 +45,14 @@ public static unsafe class SocketFile
     }
 
     /// <summary><see cref="PollEvents"/> that hold now.</summary>
-    public static uint Poll(File* file) => Sockets.Poll(Of(file));
+    private static uint Poll(File* file) => Sockets.Poll(Of(file));
 
-    public static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
+    private static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
 
-    public static long Ioctl(File* file, uint request, ulong argument)
+    private static long Ioctl(File* file, uint request, ulong argument)
     {
-        const uint BytesReadable = 0x541b; // FIONREAD
         Socket* socket = Of(file);
-        if (request != BytesReadable)
+        if (request != FileIoctl.BytesReadable)
             return InterfaceIoctl.Call(request, argument);
         int count = 0;
         if (socket->Handle >= 0 && socket->Kind == SocketKind.Stream)
@@ -46,7 +66,7 @@ public static unsafe class SocketFile
     }
 
     /// <summary>The last reference is gone.</summary>
-    public static void Release(File* file)
+    private static void Release(File* file)
     {
         Sockets.Free(Of(file));
         file->Object = null;

@@ -282,28 +282,6 @@ namespace Guestos
 
     public static unsafe class SocketFile
     {
-        public static long Read(File* file, ref Transfer to) => Errno.NotSocket;
-        public static long Write(File* file, ref Transfer from) => Errno.NotSocket;
-        public static WaitQueue* QueueOf(File* file) => null;
-        public static uint Poll(File* file) => 0;
-        public static long Ioctl(File* file, uint request, ulong argument) => Errno.NotTerminal;
-        public static void Release(File* file) { }
-    }
-
-    public static unsafe class CheckpointDevice
-    {
-        public static long Open(File* file) => 0;
-        public static long Read(File* file, ref Transfer to) => 0;
-        public static long Write(File* file, ref Transfer from) => Errno.Invalid;
-        public static uint Poll(File* file) => 0;
-        public static long Ioctl(File* file, uint request, ulong argument) => 0;
-        public static void Release(File* file) { }
-        public static long SpliceToSocket(File* file, File* socket, ulong count) => 0;
-    }
-
-    public static unsafe class ProcNet
-    {
-        public static void Make(ProcNode node, TextBuffer* text) { }
-        public static void Counters(TextBuffer* text) { }
+        public static bool Is(File* file) => false;
     }
 }

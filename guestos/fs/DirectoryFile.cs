@@ -1,0 +1,22 @@
+namespace Guestos;
+
+/// <summary>Directories as open files: they are read by getdents(2) only.</summary>
+public static unsafe class DirectoryFile
+{
+    private static FileOperations s_operations;
+
+    public static FileOperations* Operations => FileOperations.At(ref s_operations);
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Read = &Read,
+        ReadAt = &ReadAt,
+        Seek = &Files.SeekInside,
+    };
+
+    public static bool Is(File* file) => file->Operations == Operations;
+
+    private static long Read(File* file, ref Transfer to) => Errno.IsDirectory;
+
+    private static long ReadAt(File* file, ulong offset, ref Transfer to) => Errno.IsDirectory;
+}
