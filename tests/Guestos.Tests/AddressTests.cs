@@ -14,11 +14,11 @@ namespace Guestos.Tests;
 public partial class AddressTests
 {
     /// <summary>Where numbers are kernel addresses, and the one place where they are a process's.</summary>
-    private static readonly string[] MakesPointers = ["arch/", "mm/", "fs/Objects.cs", "migrate/CheckpointMemory.cs", "proc/Process.cs"];
+    private static readonly string[] MakesPointers = ["arch/", "kernel/DirectMap.cs", "kernel/Panic.cs", "mm/", "migrate/CheckpointMemory.cs", "proc/Process.cs"];
 
     /// <summary>Where user memory is touched in place instead of being copied: until the process sleeps.</summary>
     private static readonly string[] TouchesInPlace =
-        ["mm/UserRange.cs", "mm/UserPointer.cs", "mm/UserString.cs", "fs/Transfer.cs", "abi/AttributeCalls.cs", "abi/PollCalls.cs", "proc/Exec.cs"];
+        ["mm/UserRange.cs", "mm/UserPointer.cs", "mm/UserString.cs", "fs/Transfer.cs", "abi/AttributeCalls.cs", "abi/PollCalls.cs", "fs/exec/Exec.cs"];
 
     /// <summary>Where the table of descriptors is asked by number: for the caller of a system call, and for /proc.</summary>
     private static readonly string[] LooksUpDescriptors = ["fs/Descriptor.cs", "fs/FileTable.cs", "fs/ProcTree.cs"];
