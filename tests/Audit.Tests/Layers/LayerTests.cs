@@ -16,7 +16,6 @@ public sealed class LayerTests
     /// </summary>
     private static readonly string[] s_known =
     [
-        "guestos/abi/FileCalls.Copy.cs -> guestos/migrate: CheckpointDevice",
         "guestos/arch/Descriptors.cs -> guestos/mm: FrameState",
         "guestos/arch/Descriptors.cs -> guestos/mm: Frames",
         "guestos/arch/Interrupts.cs -> guestos/proc: Timers",
@@ -34,10 +33,6 @@ public sealed class LayerTests
         "guestos/arch/Traps.cs -> guestos/proc: SignalActions",
         "guestos/arch/Traps.cs -> guestos/proc: SignalCode",
         "guestos/arch/Traps.cs -> guestos/proc: Signals",
-        "guestos/fs/Devices.cs -> guestos/migrate: CheckpointDevice",
-        "guestos/fs/Files.cs -> guestos/migrate: CheckpointDevice",
-        "guestos/fs/Files.cs -> guestos/net: SocketFile",
-        "guestos/fs/ProcText.cs -> guestos/net: ProcNet",
         "guestos/fs/ProcText.cs -> guestos: Kernel",
         "guestos/kernel/Clock.cs -> guestos/arch: Interrupts",
         "guestos/kernel/Panic.cs -> guestos/arch: Symbols",
