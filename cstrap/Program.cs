@@ -18,7 +18,7 @@ internal static unsafe class Program
     {
         byte* free = Native.ImageEnd();
         StartInfo given = new(monitorStartInfo, 0);
-        if (!given.IsValid || given.MemoryEnd <= Layout.LoaderWindowEnd)
+        if (!given.IsValid || given.MemoryEnd <= GuestPhysical.LoaderEnd)
             Stop("The monitor hands over no memory map, or less than 4 MiB of memory."u8);
         ulong startInfo = (ulong)free;
         free += Keep(given, free);
@@ -36,7 +36,7 @@ internal static unsafe class Program
         byte* inbox = free, outbox = inbox + RecordRoom, scratch = outbox + RecordRoom;
         free = scratch + RecordRoom;
         Entropy.Gather(kept.CommandLine, key);
-        if (!Network.TryStart(kept.CommandLine, arguments, free, Layout.LoaderWindow - (ulong)free))
+        if (!Network.TryStart(kept.CommandLine, arguments, free, GuestPhysical.Loader - (ulong)free))
             Stop("The network does not start."u8);
 
         Log.Begin("an empty domain at "u8);
@@ -54,7 +54,7 @@ internal static unsafe class Program
             Client* owner = UploadServer.Owner;
             Services.Fill(table, owner, outbox, kept, startInfo);
             Native.WipeStack(Layout.StackResidue);
-            ((delegate*<ServiceTable*, void>)Layout.LoaderWindow)(table);
+            ((delegate*<ServiceTable*, void>)GuestPhysical.Loader)(table);
             // It came back: it refused what it was sent, and said so to the sender.
             Log.Line("the loader gave up; waiting for another"u8);
             UploadServer.Dismiss(owner);

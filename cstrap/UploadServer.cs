@@ -256,7 +256,7 @@ internal static unsafe class UploadServer
             }
         }
         // SAFETY: loaderReceived <= loaderLength <= MaxLoaderSize, and the window is larger and nobody else's.
-        loaderReceived += (uint)Inbox.Take(new Span<byte>((byte*)Layout.LoaderWindow + loaderReceived, (int)(loaderLength - loaderReceived)));
+        loaderReceived += (uint)Inbox.Take(new Span<byte>((byte*)GuestPhysical.Loader + loaderReceived, (int)(loaderLength - loaderReceived)));
         done = loaderReceived == loaderLength && Verify(owner, arguments);
         return true;
     }
@@ -264,7 +264,7 @@ internal static unsafe class UploadServer
     private static bool Verify(Client* client, in BootArguments arguments)
     {
         Span<byte> hash = stackalloc byte[Sha1.DigestSize];
-        Sha1.Hash(new ReadOnlySpan<byte>((byte*)Layout.LoaderWindow, (int)loaderLength), hash);
+        Sha1.Hash(new ReadOnlySpan<byte>((byte*)GuestPhysical.Loader, (int)loaderLength), hash);
         fixed (byte* permitted = arguments.LoaderHash)
             if (!hash.SequenceEqual(new ReadOnlySpan<byte>(permitted, Sha1.DigestSize)))
             {

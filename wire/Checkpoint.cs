@@ -36,7 +36,7 @@ public readonly ref struct CheckpointHeader
     public const ushort Version = 3;
 
     /// <summary>The first frame that a checkpoint may name: what lies below 4 MiB belongs to the receiver.</summary>
-    public const uint FirstFrame = 0x400;
+    public const uint FirstFrame = (uint)(GuestPhysical.Guest >> 12);
 
     /// <summary>RAM ends below 3 GiB, so frames do too.</summary>
     public const uint MaxFrames = 0xC0000;

@@ -1,6 +1,7 @@
 using System;
 using System.Runtime;
 using Board;
+using Wire;
 
 namespace Guestos;
 
@@ -24,13 +25,13 @@ internal static unsafe class Recovery
         // Page tables arrive clean (WriteProtection.CopyClean). From here on the kernel's own are in force.
         Machine.Resume();
         Checkpoint.Arrive();
-        ulong* arrival = (ulong*)DirectMap.At(block);
-        Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival[1], counter: arrival[2],
-            counterKilohertz: (uint)arrival[3], timerKilohertz: (uint)(arrival[3] >> 32));
+        var arrival = (ArrivalBlock*)DirectMap.At(block);
+        Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival->SinceSnapshot, counter: arrival->Counter,
+            counterKilohertz: arrival->CounterKilohertz, timerKilohertz: arrival->TimerKilohertz);
         var information = new StartInfo(startInfo, DirectMap.Base);
         Entropy.Gather(information.CommandLine);
         // SAFETY: the loader laid the frames out in the firmware window, which the guest does not use.
-        var late = new ReadOnlySpan<byte>(arrival + 4, (int)Math.Min(arrival[0], 1 << 20));
+        var late = new ReadOnlySpan<byte>(arrival + 1, (int)Math.Min(arrival->LateBytes, 1 << 20));
         Network.OnArrival(information.CommandLine, CheckpointFork.ForkSockets, late);
         RateLimit.WakeAll();
         Machine.Enter(CheckpointFork.ForkedProcess);

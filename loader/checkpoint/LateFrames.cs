@@ -15,7 +15,7 @@ internal static unsafe class LateFrames
         if (length is 0 or > HandOver.MaxLateFrame)
             return 2;
         ulong padded = (length + 7) & ~7UL;
-        Arrival* arrival = Areas.Arrival();
+        ArrivalBlock* arrival = Areas.Arrival();
         if (arrival->LateBytes + 8 + padded > HandOver.LateCapacity)
             return Skip(peer, padded);
         // SAFETY: the area holds the block and LateCapacity bytes.

@@ -1,7 +1,6 @@
 using System;
 using System.Runtime;
 using Board;
-using Cstrap;
 using Wire;
 
 namespace Loader.Checkpoint;

@@ -10,7 +10,7 @@ internal static unsafe class Unroll
     private const ulong Present = 1, Writable = 2, Large = 1 << 7, LargePage = 0x200000;
 
     [RuntimeImport("*", "resume_checkpoint"), MethodImpl(MethodImplOptions.InternalCall)]
-    private static extern void Resume(ulong* tables, ulong entry, ulong startInfo, ulong argument, Arrival* arrival);
+    private static extern void Resume(ulong* tables, ulong entry, ulong startInfo, ulong argument, ArrivalBlock* arrival);
 
     public static void Run(ulong entry, ulong startInfo, ulong argument) => Resume(BuildTables(), entry, startInfo, argument, Areas.Arrival());
 

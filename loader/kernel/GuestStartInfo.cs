@@ -8,9 +8,6 @@ internal static unsafe class GuestStartInfo
 {
     public const ulong Physical = 0x1000;
 
-    /// <summary>Where the guest's memory begins (docs/architecture.md, "Guest-physical memory").</summary>
-    public const ulong FirstByte = 0x400000;
-
     public const int MaximumCommandLine = 4095;
 
     private const ulong ModuleList = Physical + StartInfo.Size, MemoryMap = 0x2000, CommandLine = 0x4000;

@@ -2,7 +2,6 @@ using System;
 using System.Runtime;
 using System.Runtime.CompilerServices;
 using Board;
-using Cstrap;
 using Wire;
 
 namespace Loader.Kernel;
@@ -65,7 +64,7 @@ internal static unsafe class Program
         if (bundle.InitramfsLength > memoryEnd || total > int.MaxValue)
             return UploadRefusal.NotEnoughMemory;
         ulong initramfs = (memoryEnd - bundle.InitramfsLength) & ~4095UL, before = bundle.CommandLineLength + (ulong)bundle.KernelLength;
-        if (initramfs < GuestStartInfo.FirstByte + before)
+        if (initramfs < GuestPhysical.Guest + before)
             return UploadRefusal.NotEnoughMemory;
         byte* commandLine = (byte*)(initramfs - before), kernel = commandLine + bundle.CommandLineLength;
         // SAFETY: [commandLine, commandLine + total) lies in RAM above the firmware window, which nobody uses yet.
@@ -89,7 +88,7 @@ internal static unsafe class Program
             detail = GuestStartInfo.MaximumCommandLine;
             return UploadRefusal.BadBundle;
         }
-        return new Elf(kernel, bundle.KernelLength, GuestStartInfo.FirstByte, (ulong)commandLine).TryLoad(out entry)
+        return new Elf(kernel, bundle.KernelLength, GuestPhysical.Guest, (ulong)commandLine).TryLoad(out entry)
             ? UploadRefusal.None : UploadRefusal.BadKernel;
     }
 }

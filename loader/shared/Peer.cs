@@ -1,5 +1,5 @@
 using System;
-using Cstrap;
+using Wire;
 
 namespace Loader;
 
