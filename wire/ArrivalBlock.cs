@@ -18,7 +18,10 @@ public struct ArrivalBlock
     /// <summary>This machine's time stamp counter half-way between VERIFIED and COMMIT.</summary>
     public ulong Counter;
 
-    /// <summary>How fast this machine's time stamp counter counts, so that nobody stands still to measure it again. kHz.</summary>
+    /// <summary>
+    /// How fast this machine's time stamp counter counts, as the firmware found out: the guest does not measure it
+    /// again. kHz.
+    /// </summary>
     public uint CounterKilohertz;
 
     /// <summary>How fast this machine's local APIC timer counts. kHz.</summary>

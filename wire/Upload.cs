@@ -16,7 +16,9 @@ public static class Upload
     /// <summary>A flag: after the firmware's answer both directions go on without encryption.</summary>
     public const uint Plain = 1;
 
-    /// <summary>Half of the loader's memory (<see cref="GuestPhysical.Loader"/>); the rest is its stack and tables.</summary>
+    /// <summary>
+    /// Half of the loader's memory (<see cref="GuestPhysical.Loader"/>); the rest is its stack and tables.
+    /// </summary>
     public const uint MaxLoaderSize = 0x80000;
 
     /// <summary>Checks a header of exactly <see cref="Size"/> bytes.</summary>

@@ -44,6 +44,9 @@ public class LayoutTests
                 File.WriteAllText(Path.Combine(folder, "Long.cs"), tooLong);
                 File.WriteAllText(Path.Combine(folder, "Long.Hosted.cs"), tooLong);
             }
+            // A layer without a project of its own.
+            Directory.CreateDirectory(Path.Combine(copy, "board"));
+            File.WriteAllText(Path.Combine(copy, "board/Long.cs"), tooLong);
             string[] files = [.. Layout.CheckTree(copy).Select(violation => violation.File!)];
             Assert.All(files, file => Assert.EndsWith("/Long.cs", file, StringComparison.Ordinal));
             HashSet<string> folders = [.. files.Select(file => file.Split('/')[0])];
