@@ -1,7 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using Packetd.Tests;
+using Testing.Nodes;
 
 namespace Fuzz;
 

@@ -1,7 +1,7 @@
 using System;
 using System.Linq;
 using Packetd;
-using Packetd.Tests;
+using Testing.Nodes;
 using Wire;
 
 namespace Fuzz;

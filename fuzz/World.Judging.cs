@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Packetd;
-using Packetd.Tests;
+using Testing.Nodes;
 using Wire;
 
 namespace Fuzz;

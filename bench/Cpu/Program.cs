@@ -2,8 +2,8 @@ using System;
 using System.Diagnostics;
 using System.Linq;
 using System.Runtime.InteropServices;
-using Domain.Tests;
 using Iced.Intel;
+using Testing.Processor;
 using static Iced.Intel.AssemblerRegisters;
 
 namespace Domain.Bench;

@@ -3,10 +3,10 @@ using System.Collections.Generic;
 using System.IO;
 using Wire;
 
-namespace Cstrap.Tests;
+namespace Testing.Machines;
 
 /// <summary>Makes checkpoint streams, right ones and others.</summary>
-internal sealed class CheckpointStream
+public sealed class CheckpointStream
 {
     public const MachineFeatures Common = MachineFeatures.X86_64_V2 | MachineFeatures.VirtioMmio | MachineFeatures.VirtioNet
         | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock;

@@ -5,10 +5,10 @@ using System.Text;
 using Wire;
 using Xunit;
 
-namespace Cstrap.Tests;
+namespace Testing.Machines;
 
 /// <summary>What a client of an empty domain sends and reads.</summary>
-internal static class Client
+public static class Client
 {
     /// <summary>The key of every machine of these tests.</summary>
     public static readonly byte[] Key = SHA1.HashData("a machine's key"u8);

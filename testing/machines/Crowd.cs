@@ -4,13 +4,13 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading;
 
-namespace Cstrap.Tests;
+namespace Testing.Machines;
 
 /// <summary>
 /// Strangers at a port of the secure channel: some repeat a first message that they have seen, and then say nothing more, others only connect.
 /// Each comes again as soon as he is refused, the silent ones also when they have been borne for a while.
 /// </summary>
-internal sealed class Crowd : IDisposable
+public sealed class Crowd : IDisposable
 {
     private const int Silent = 20;
 

@@ -5,14 +5,13 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
-using System.Threading;
 using Wire;
 using Xunit;
 
-namespace Cstrap.Tests;
+namespace Testing.Machines;
 
 /// <summary>An empty domain: cstrap on a monitor, in a namespace of its own. Everything is gone when it is disposed.</summary>
-internal sealed class Machine : IDisposable
+public sealed class Machine : IDisposable
 {
     private readonly Space space;
     private readonly bool ownsSpace;
@@ -40,10 +39,10 @@ internal sealed class Machine : IDisposable
         KeyModule.Emit(keyModule, Client.Key);
         File.WriteAllBytes(keyFile, module ?? keyModule);
         string[] command = monitor == "domain"
-            ? [Path.Combine(Root, "out", "bin", "domain"), "--kernel", Image("cstrap"), "--initrd", keyFile, "--memory", $"{memory}", "--tap", tap,
+            ? [Repository.Program("domain"), "--kernel", Repository.Image("cstrap"), "--initrd", keyFile, "--memory", $"{memory}", "--tap", tap,
                "--mac", mac, "--append", append]
             : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-smp", "1,maxcpus=2", "-nodefaults", "-no-user-config",
-               "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Image("cstrap"), "-initrd", keyFile, "-append", append,
+               "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Repository.Image("cstrap"), "-initrd", keyFile, "-append", append,
                "-netdev", $"tap,id=n,ifname={tap},script=no,downscript=no", "-device", $"virtio-net-device,netdev=n,mac={mac}",
                "-object", $"rng-random,filename={entropy},id=r", "-device", "virtio-rng-device,rng=r"];
         Assert.True(monitor != "domain" || File.Exists(command[0]), $"{command[0]} is not built: make programs");
@@ -63,21 +62,6 @@ internal sealed class Machine : IDisposable
 
     public string Boot { get; }
 
-    public static string Root
-    {
-        get
-        {
-            string folder = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(folder, "global.json")))
-                folder = Path.GetDirectoryName(folder)!;
-            return folder;
-        }
-    }
-
-    public static string Image(string name) => Path.Combine(Root, "out", "images", name);
-
-    public static byte[] Bytes(string image) => File.ReadAllBytes(Image(image));
-
     private void Note(object sender, DataReceivedEventArgs line)
     {
         lock (console)
@@ -96,11 +80,8 @@ internal sealed class Machine : IDisposable
     /// <summary>Waits until the console has shown a text, and returns all of it.</summary>
     public string Await(string text, int milliseconds = 15_000)
     {
-        for (var clock = Stopwatch.StartNew(); clock.ElapsedMilliseconds < milliseconds; Thread.Sleep(5))
-            if (Console.Contains(text, StringComparison.Ordinal))
-                return Console;
-        Assert.Fail($"the console never showed \"{text}\" but:\n{Console}");
-        return "";
+        Wait.Until(() => Console.Contains(text, StringComparison.Ordinal), () => $"the console never showed \"{text}\" but:\n{Console}", milliseconds / 1000.0);
+        return Console;
     }
 
     public void Kill() => process.Kill();

@@ -1,10 +1,10 @@
 using System;
 using System.Buffers.Binary;
 
-namespace Domain.Tests;
+namespace Testing.Machines;
 
 /// <summary>The smallest ELF image with a PVH entry point around a few bytes of 32-bit code.</summary>
-internal static class TinyKernel
+public static class TinyKernel
 {
     public const uint LoadAddress = 0x10_0000;
 

@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Testing;
 using Xunit;
 
 namespace Audit.Tests;
@@ -13,19 +14,14 @@ public sealed class Copy : IDisposable
 {
     public Copy()
     {
-        Root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(Root, "global.json")))
-            Root = Path.GetDirectoryName(Root)!;
         Folder = Directory.CreateTempSubdirectory("auditcopy").FullName;
-        Run("sh", "-c", $"cd '{Root}' && tar -c --exclude=bin --exclude=obj Directory.* global.json .editorconfig corelib wire packetd audit | tar -x -C '{Folder}'");
+        Run("sh", "-c", $"cd '{Repository.Root}' && tar -c --exclude=bin --exclude=obj Directory.* global.json .editorconfig corelib wire packetd audit | tar -x -C '{Folder}'");
         Build();
         WithinBudget = Audit(out string found) == 0;
         Found = found;
         Assert.Equal(0, Audit(out string raised, "--raise"));
         Raised = raised;
     }
-
-    public string Root { get; }
 
     public string Folder { get; }
 
@@ -89,7 +85,7 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
     [Fact]
     public void The_lines_that_the_page_on_security_lists_are_those_that_there_are()
     {
-        string table = File.ReadAllText(Path.Combine(copy.Root, "docs/security.md")).Split("| lines | where | what for |")[1].Split("\n\n")[0];
+        string table = File.ReadAllText(Path.Combine(Repository.Root, "docs/security.md")).Split("| lines | where | what for |")[1].Split("\n\n")[0];
         int listed = Regex.Matches(table, @"^\| (\d+) \|", RegexOptions.Multiline).Sum(row => int.Parse(row.Groups[1].Value));
         Assert.Contains($" ring0_lines={listed} ", copy.Raised, StringComparison.Ordinal);
     }
@@ -97,7 +93,7 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
     [Fact]
     public void The_sums_of_folders_that_the_page_on_security_lists_are_those_that_there_are()
     {
-        string table = File.ReadAllText(Path.Combine(copy.Root, "docs/security.md")).Split("| folder | lines | unsafe | tokens | jumps | bytes |")[1].Split("\n\n")[0];
+        string table = File.ReadAllText(Path.Combine(Repository.Root, "docs/security.md")).Split("| folder | lines | unsafe | tokens | jumps | bytes |")[1].Split("\n\n")[0];
         string[] listed = [.. Regex.Matches(table, @"^\| `(\w+)` ((?:\| [\d,]+ )+)\|$", RegexOptions.Multiline)
             .Select(row => $"{row.Groups[1].Value} {row.Groups[2].Value.Replace("| ", "")}".TrimEnd())];
         // The audit's own table has the lines of comment too, behind those of code.

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
+using Testing;
 using Xunit;
 
 namespace Audit.Tests;
@@ -10,17 +11,7 @@ namespace Audit.Tests;
 /// <summary>What README.md and docs/ name is there: tests, files, targets of make, pages and their sections.</summary>
 public sealed partial class DocumentTests
 {
-    private static readonly string s_root = FindRoot();
-
-    private static string FindRoot()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "global.json")))
-            folder = Path.GetDirectoryName(folder)!;
-        return folder;
-    }
-
-    private static IEnumerable<string> Pages() => Directory.GetFiles(Path.Combine(s_root, "docs"), "*.md").Append(Path.Combine(s_root, "README.md"));
+    private static IEnumerable<string> Pages() => Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md").Append(Path.Combine(Repository.Root, "README.md"));
 
     /// <summary>What stands between backquotes, with the page's name.</summary>
     private static IEnumerable<(string Page, string Word)> Quoted() =>
@@ -35,7 +26,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void Every_test_that_a_page_names_is_there()
     {
-        string[] sources = [.. Directory.GetFiles(Path.Combine(s_root, "tests"), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/"))];
+        string[] sources = [.. Directory.GetFiles(Path.Combine(Repository.Root, "tests"), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/"))];
         string all = string.Join('\n', sources.Select(File.ReadAllText));
         List<string> missing = [];
         int seen = 0;
@@ -46,7 +37,7 @@ public sealed partial class DocumentTests
                 continue;
             seen++;
             (string project, string kind, string method) = (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value + match.Groups[4].Value);
-            bool isThere = (project.Length == 0 || Directory.Exists(Path.Combine(s_root, "tests", project)))
+            bool isThere = (project.Length == 0 || Directory.Exists(Path.Combine(Repository.Root, "tests", project)))
                 && (kind.Length == 0 || sources.Any(file => Path.GetFileNameWithoutExtension(file) == kind && (project.Length == 0 || file.Contains($"/{project}/"))))
                 && (method.Length == 0 || Regex.IsMatch(all, $@"public void {method}\w*\("));
             if (!isThere)
@@ -67,11 +58,11 @@ public sealed partial class DocumentTests
         {
             // What begins with a folder of the tree; "A, B" and "A/B.C" of a program are no paths.
             Match match = FileName().Match(word);
-            if (!match.Success || !Directory.Exists(Path.Combine(s_root, match.Groups[1].Value)) || word.StartsWith("out/", StringComparison.Ordinal))
+            if (!match.Success || !Directory.Exists(Path.Combine(Repository.Root, match.Groups[1].Value)) || word.StartsWith("out/", StringComparison.Ordinal))
                 continue;
-            string path = Path.Combine(s_root, word);
+            string path = Path.Combine(Repository.Root, word);
             // A type's name stands for its file, and a project's test class for its.
-            if (!Directory.Exists(path) && !File.Exists(path) && !File.Exists(path + ".cs") && !Directory.Exists(Path.Combine(s_root, "tests", match.Groups[1].Value)))
+            if (!Directory.Exists(path) && !File.Exists(path) && !File.Exists(path + ".cs") && !Directory.Exists(Path.Combine(Repository.Root, "tests", match.Groups[1].Value)))
                 missing.Add($"{page}: {word}");
         }
         Assert.Empty(missing);
@@ -83,7 +74,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void Every_target_that_a_page_names_is_there()
     {
-        string makefile = File.ReadAllText(Path.Combine(s_root, "Makefile"));
+        string makefile = File.ReadAllText(Path.Combine(Repository.Root, "Makefile"));
         List<string> missing = [];
         foreach (string page in Pages())
             foreach (Match match in Target().Matches(File.ReadAllText(page)))

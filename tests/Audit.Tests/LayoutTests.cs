@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Testing;
 using Xunit;
 
 namespace Audit.Tests;
@@ -9,21 +10,11 @@ namespace Audit.Tests;
 /// <summary>The layout rule of freestanding code (docs/contributing.md), and the list of folders that still break it.</summary>
 public class LayoutTests
 {
-    private static readonly string s_root = FindRoot();
-
-    private static string FindRoot()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "global.json")))
-            folder = Path.GetDirectoryName(folder)!;
-        return folder;
-    }
-
     [Fact]
     public void Each_folder_breaks_the_rule_in_as_many_places_as_the_list_says()
     {
-        IReadOnlyList<Violation> violations = Layout.CheckTree(s_root);
-        string[] differences = [.. LayoutAllowance.Differences(LayoutAllowance.Load(s_root), LayoutAllowance.Of(violations))];
+        IReadOnlyList<Violation> violations = Layout.CheckTree(Repository.Root);
+        string[] differences = [.. LayoutAllowance.Differences(LayoutAllowance.Load(Repository.Root), LayoutAllowance.Of(violations))];
         Assert.True(differences.Length == 0, string.Join('\n', differences) + "\n`make layout` lists the places.");
     }
 
@@ -35,10 +26,10 @@ public class LayoutTests
         try
         {
             string tooLong = "//" + new string(' ', Layout.MaxColumns);
-            foreach (string project in Directory.GetDirectories(s_root).Where(path => Path.GetFileName(path) != "out")
+            foreach (string project in Directory.GetDirectories(Repository.Root).Where(path => Path.GetFileName(path) != "out")
                 .SelectMany(path => Directory.GetFiles(path, "*.csproj", SearchOption.AllDirectories)))
             {
-                string folder = Path.Combine(copy, Path.GetRelativePath(s_root, Path.GetDirectoryName(project)!));
+                string folder = Path.Combine(copy, Path.GetRelativePath(Repository.Root, Path.GetDirectoryName(project)!));
                 Directory.CreateDirectory(folder);
                 File.Copy(project, Path.Combine(folder, Path.GetFileName(project)));
                 File.WriteAllText(Path.Combine(folder, "Long.cs"), tooLong);

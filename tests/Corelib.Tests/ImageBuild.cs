@@ -1,16 +1,13 @@
 using System;
 using System.Diagnostics;
 using System.IO;
+using Testing;
 
 namespace Corelib.Tests;
 
 /// <summary>Builds the small images under tests/images and runs programs, with a limit on time.</summary>
 internal static class ImageBuild
 {
-    public static readonly string Root = FindRoot();
-
-    public static string Image(string name) => Path.Combine(Root, "out", "images", name);
-
     /// <summary>Exit code and everything that was printed.</summary>
     public static (int Code, string Output) Build(string project, string? sin = null)
     {
@@ -22,7 +19,7 @@ internal static class ImageBuild
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments)
         {
-            WorkingDirectory = Root,
+            WorkingDirectory = Repository.Root,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
@@ -36,13 +33,5 @@ internal static class ImageBuild
             return (-1, output.Result + errors.Result + $"\nnot finished within {seconds} s");
         }
         return (process.ExitCode, output.Result + errors.Result);
-    }
-
-    private static string FindRoot()
-    {
-        string? directory = AppContext.BaseDirectory;
-        while (directory != null && !File.Exists(Path.Combine(directory, "global.json")))
-            directory = Path.GetDirectoryName(directory);
-        return directory ?? throw new InvalidOperationException("The tests must run inside the repository.");
     }
 }

@@ -1,6 +1,7 @@
 using System.IO;
 using System.Linq;
 using Selftest;
+using Testing;
 using Xunit;
 
 namespace Corelib.Tests;
@@ -11,8 +12,8 @@ public class ImageTests
     public void AStaticLinuxProgramSaysHelloAndIsSmall()
     {
         Build("Hello");
-        Assert.Equal((0, "hello from freestanding C#\n"), ImageBuild.Run(ImageBuild.Image("hello"), "", 10));
-        Assert.InRange(new FileInfo(ImageBuild.Image("hello")).Length, 1, 16 * 1024);
+        Assert.Equal((0, "hello from freestanding C#\n"), ImageBuild.Run(Repository.Image("hello"), "", 10));
+        Assert.InRange(new FileInfo(Repository.Image("hello")).Length, 1, 16 * 1024);
     }
 
     [Fact]
@@ -20,7 +21,7 @@ public class ImageTests
     {
         Build("HelloPvh");
         var (_, output) = ImageBuild.Run("qemu-system-x86_64", "-M microvm,acpi=off,pit=off,pic=off,rtc=on,isa-serial=on -accel tcg -cpu Nehalem-v1 -m 64 "
-            + $"-kernel {ImageBuild.Image("hello-pvh")} -nodefaults -serial stdio -display none -no-reboot", 60);
+            + $"-kernel {Repository.Image("hello-pvh")} -nodefaults -serial stdio -display none -no-reboot", 60);
         Assert.Contains("hello from a machine of freestanding C#, start info 00000000336ec578", output);
     }
 
@@ -28,7 +29,7 @@ public class ImageTests
     public void TheCoreLibraryMeansWhatTheRealOneMeans()
     {
         Build("Selftest");
-        var (code, output) = ImageBuild.Run(ImageBuild.Image("selftest"), "", 30);
+        var (code, output) = ImageBuild.Run(Repository.Image("selftest"), "", 30);
         var expected = Enumerable.Range(0, Checks.Groups).Select(group => Checks.Run(group).ToString("x16"));
         Assert.Equal(expected, output.TrimEnd('\n').Split('\n'));
         Assert.Equal(0, code);
@@ -38,7 +39,7 @@ public class ImageTests
     public void AnIndexOutsideASpanEndsTheProgram()
     {
         Build("Selftest");
-        var (code, output) = ImageBuild.Run(ImageBuild.Image("selftest"), "break", 10);
+        var (code, output) = ImageBuild.Run(Repository.Image("selftest"), "break", 10);
         Assert.Equal(128 + 4, code); // SIGILL
         Assert.Equal("", output);
     }
@@ -66,7 +67,7 @@ public class ImageTests
     public void NothingWritableIsExecutable()
     {
         Build("Hello");
-        var (_, output) = ImageBuild.Run("readelf", $"-lW {ImageBuild.Image("hello")}", 10);
+        var (_, output) = ImageBuild.Run("readelf", $"-lW {Repository.Image("hello")}", 10);
         Assert.DoesNotContain("RWE", output);
         Assert.DoesNotContain("DYNAMIC", output);
         Assert.DoesNotContain("INTERP", output);

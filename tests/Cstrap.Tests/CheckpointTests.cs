@@ -1,6 +1,8 @@
 using System;
 using System.Net.Sockets;
 using System.Threading;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -9,7 +11,7 @@ namespace Cstrap.Tests;
 /// <summary>loader/checkpoint: each lie is refused with its reason, and a right checkpoint runs once, and only after COMMIT.</summary>
 public sealed class CheckpointTests
 {
-    private static readonly byte[] Loader = Machine.Bytes("loader-checkpoint");
+    private static readonly byte[] Loader = Repository.ReadImage("loader-checkpoint");
 
     [RootTheory, Monitors]
     public void Hostile_streams_are_refused_with_their_reason(string monitor)

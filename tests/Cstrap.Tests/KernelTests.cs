@@ -2,6 +2,8 @@ using System;
 using System.Buffers.Binary;
 using System.Linq;
 using System.Net.Sockets;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -10,7 +12,7 @@ namespace Cstrap.Tests;
 /// <summary>loader/kernel: boots what is a kernel, refuses what is none.</summary>
 public sealed class KernelTests
 {
-    private static readonly byte[] Loader = Machine.Bytes("loader-kernel"), Guest = Machine.Bytes("hello-guest");
+    private static readonly byte[] Loader = Repository.ReadImage("loader-kernel"), Guest = Repository.ReadImage("hello-guest");
 
     [RootTheory, Monitors]
     public void Boots_a_kernel_with_its_command_line_and_files(string monitor)
@@ -49,7 +51,7 @@ public sealed class KernelTests
 
         Expect(UploadRefusal.BadKernel, 0, Kernel(new byte[100]));
         Expect(UploadRefusal.BadKernel, 0, Kernel(Guest[..63]));
-        Expect(UploadRefusal.BadKernel, 0, Kernel(Machine.Bytes("hello-pvh"))); // linked into the firmware's window
+        Expect(UploadRefusal.BadKernel, 0, Kernel(Repository.ReadImage("hello-pvh"))); // linked into the firmware's window
         Expect(UploadRefusal.BadKernel, 0, Kernel(With(Guest, 4, 1))); // 32 bits
         Expect(UploadRefusal.BadKernel, 0, Kernel(With(Guest, 18, 3))); // another processor
         Expect(UploadRefusal.BadKernel, 0, Kernel(With64(Guest, 32, ulong.MaxValue - 20))); // program headers

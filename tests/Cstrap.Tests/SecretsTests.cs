@@ -4,6 +4,8 @@ using System.Collections.Generic;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -17,7 +19,7 @@ public sealed class SecretsTests
     [RootTheory, Monitors]
     public void A_guest_that_arrives_finds_no_keys(string monitor)
     {
-        byte[] loader = Machine.Bytes("loader-checkpoint");
+        byte[] loader = Repository.ReadImage("loader-checkpoint");
         using var machine = new Machine(monitor, loader);
         Stranger(machine);
         using SecureSocket socket = machine.UploadLoader(loader);
@@ -41,12 +43,12 @@ public sealed class SecretsTests
     [RootTheory, Monitors]
     public void A_guest_that_is_booted_finds_no_keys(string monitor)
     {
-        byte[] loader = Machine.Bytes("loader-kernel");
+        byte[] loader = Repository.ReadImage("loader-kernel");
         using var machine = new Machine(monitor, loader);
         Stranger(machine);
         using SecureSocket socket = machine.UploadLoader(loader);
         var keys = Keys(socket);
-        socket.Send(Client.Bundle("", Looping(Machine.Bytes("hello-guest")), new byte[300_000]));
+        socket.Send(Client.Bundle("", Looping(Repository.ReadImage("hello-guest")), new byte[300_000]));
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
         machine.Await("starting the kernel");
         Thread.Sleep(500);

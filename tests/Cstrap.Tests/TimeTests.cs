@@ -1,5 +1,6 @@
 using System;
 using Board;
+using Testing.Machines;
 using Xunit;
 
 namespace Cstrap.Tests;

@@ -4,6 +4,8 @@ using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -12,7 +14,7 @@ namespace Cstrap.Tests;
 /// <summary>The firmware's TCP server: whatever a client sends, the next one finds an empty domain that waits.</summary>
 public sealed class UploadTests
 {
-    private static readonly byte[] Loader = Machine.Bytes("loader-kernel"), Guest = Machine.Bytes("hello-guest");
+    private static readonly byte[] Loader = Repository.ReadImage("loader-kernel"), Guest = Repository.ReadImage("hello-guest");
     private static readonly byte[] WrongKey = new byte[20];
 
     [RootTheory, Monitors]

@@ -1,3 +1,4 @@
+using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

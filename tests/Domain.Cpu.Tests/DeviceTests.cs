@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -1,5 +1,6 @@
 using System;
 using Iced.Intel;
+using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using Iced.Intel;
+using Testing.Processor;
 using Xunit;
 using Xunit.Abstractions;
 

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using Iced.Intel;
+using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -1,6 +1,7 @@
 using System;
 using System.Text;
 using Iced.Intel;
+using Testing.Processor;
 using Xunit;
 using Xunit.Abstractions;
 

@@ -8,6 +8,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using System.Threading.Tasks;
+using Testing;
 using Xunit;
 
 namespace Domain.Tests;
@@ -56,7 +57,7 @@ public partial class KernelTests
     // One record of the control channel: kind 2, the guest has asked for its end, value 1, by switching off.
     private const int RecordBytes = 16;
 
-    private static string Folder => Path.Combine(Monitor.Root(), "out/kernels");
+    private static string Folder => Path.Combine(Repository.Root, "out/kernels");
 
     /// <summary>Those that are there of the ones that were asked for.</summary>
     public static IEnumerable<object[]> Kernels() => (Environment.GetEnvironmentVariable("KERNELS") ?? "cloud").Split(',')

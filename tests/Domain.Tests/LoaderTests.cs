@@ -4,6 +4,7 @@ using System.IO;
 using System.Text;
 using CsCheck;
 using Domain.Boot;
+using Testing.Machines;
 using Xunit;
 
 namespace Domain.Tests;

@@ -5,6 +5,7 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Iced.Intel;
+using Testing.Machines;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -2,8 +2,9 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
-using System.Runtime.CompilerServices;
 using System.Threading.Tasks;
+using Testing;
+using Testing.Machines;
 using Xunit;
 
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
@@ -18,21 +19,9 @@ public static class Monitor
     /// <summary>The published program.</summary>
     public static string Path => Program.Value;
 
-    internal static string Root([CallerFilePath] string file = "") =>
-        // Source paths are mapped for reproducibility, so the repository is looked for from where the test runs.
-        FindUpwards(AppContext.BaseDirectory, "Minimal.sln") ?? FindUpwards(System.IO.Path.GetDirectoryName(file)!, "Minimal.sln")
-            ?? throw new InvalidOperationException("the repository is not above the test");
-
-    private static string? FindUpwards(string? from, string name)
-    {
-        while (from is not null && !File.Exists(System.IO.Path.Combine(from, name)))
-            from = System.IO.Path.GetDirectoryName(from);
-        return from;
-    }
-
     private static string Publish()
     {
-        string root = Root(), output = System.IO.Path.Combine(root, "out", "test", "domain-probe");
+        string root = Repository.Root, output = System.IO.Path.Combine(root, "out", "test", "domain-probe");
         var build = Process.Start(new ProcessStartInfo("dotnet",
             ["publish", "-c", "Release", "-p:SandboxProbe=true", "-p:IntermediateOutputPath=obj/probe/", "-m:1", "-v:q", "-nologo", "-o", output, System.IO.Path.Combine(root, "domain", "Domain.csproj")])
         { RedirectStandardOutput = true, Environment = { ["MSBUILDDISABLENODEREUSE"] = "1" } })!;

@@ -12,6 +12,7 @@ using Evilman.Demo;
 using Evilman.Lab;
 using Evilman.Net;
 using Evilman.Tokens;
+using Testing;
 using Wire;
 using Xunit;
 
@@ -36,14 +37,13 @@ public sealed class Cluster : IDisposable
     /// <summary>Names the folder of a lab whose client's namespace this process is already in.</summary>
     internal const string InsideVariable = "ENDTOEND_LAB";
 
-    private static readonly string s_tree = FindTree();
     private readonly DirectoryInfo? folder;
     private readonly LabPlan plan;
     private readonly bool inside;
     private readonly string space; // of processes, as /proc/PID/ns/pid names it
     private int addresses = 100; // the last number of the next boot address
 
-    public static byte[] CheckpointLoader { get; } = BootClient.ReadFile(Path.Combine(s_tree, "out/images/loader-checkpoint"));
+    public static byte[] CheckpointLoader { get; } = BootClient.ReadFile(Path.Combine(Repository.Root, "out/images/loader-checkpoint"));
 
     public Cluster()
     {
@@ -102,8 +102,8 @@ public sealed class Cluster : IDisposable
 
     private void Boot()
     {
-        var image = BootClient.Read(Path.Combine(s_tree, "out/images/loader-kernel"), Path.Combine(s_tree, "out/images/guestos"),
-            Path.Combine(s_tree, "out/guest.cpio"), "");
+        var image = BootClient.Read(Path.Combine(Repository.Root, "out/images/loader-kernel"), Path.Combine(Repository.Root, "out/images/guestos"),
+            Path.Combine(Repository.Root, "out/guest.cpio"), "");
         image = image with { Initramfs = GuestKeyArchive.Append(image.Initramfs, s_pages) };
         Home = Order(plan.Nodes[0], image.Loader);
         GuestKey = Mint.GuestKeyOf(Home.Key);
@@ -133,7 +133,7 @@ public sealed class Cluster : IDisposable
 
     internal static LabPlan RaiseLab(string folder)
     {
-        var evilman = Path.Combine(s_tree, "out/bin/evilman");
+        var evilman = Path.Combine(Repository.Root, "out/bin/evilman");
         Assert.True(File.Exists(evilman), $"{evilman} is missing: run «make» first");
         var (code, output) = Run(evilman, ["lab", "up", "--nodes", "2", "--lifetime", "15m"], folder);
         Assert.True(code == 0, $"no lab, so nothing can be tested: {output}");
@@ -142,7 +142,7 @@ public sealed class Cluster : IDisposable
 
     internal static void DropLab(string folder)
     {
-        Run(Path.Combine(s_tree, "out/bin/evilman"), ["lab", "down", "--all"], folder);
+        Run(Path.Combine(Repository.Root, "out/bin/evilman"), ["lab", "down", "--all"], folder);
         Directory.Delete(folder, recursive: true);
     }
 
@@ -166,16 +166,6 @@ public sealed class Cluster : IDisposable
             Assert.Fail($"{start.FileName} did not end within {limit.TotalSeconds} s");
         }
         return (process.ExitCode, output.Result + error.Result);
-    }
-
-    private static string FindTree()
-    {
-        for (var path = AppContext.BaseDirectory; path is not null; path = Path.GetDirectoryName(path))
-        {
-            if (File.Exists(Path.Combine(path, "Directory.Build.props")))
-                return path;
-        }
-        throw new InvalidOperationException("the tests do not lie in a work tree");
     }
 
     // ---- the client ----
@@ -225,7 +215,7 @@ public sealed class Cluster : IDisposable
     /// <summary>Starts a program of the tree in the client's namespace.</summary>
     public Process StartAtClient(params string[] words)
     {
-        var start = In("client", [Path.Combine(s_tree, words[0]), .. words[1..]]);
+        var start = In("client", [Path.Combine(Repository.Root, words[0]), .. words[1..]]);
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         return Process.Start(start)!;
     }
@@ -234,7 +224,7 @@ public sealed class Cluster : IDisposable
     public string KeyFile(LabNode node) => plan.KeyFile(node);
 
     /// <summary>A file that «make» builds.</summary>
-    public static string Built(string name) => Path.Combine(s_tree, "out", name);
+    public static string Built(string name) => Path.Combine(Repository.Root, "out", name);
 
     // ---- nodes and machines ----
 

@@ -5,10 +5,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Threading;
-using Cstrap.Tests;
 using Evilman;
 using Evilman.Demo;
 using Evilman.Tokens;
+using Testing.Machines;
 using Wire;
 using Xunit;
 

@@ -1,7 +1,7 @@
 using System;
 using System.Net.Sockets;
-using Cstrap.Tests;
 using Evilman.Net;
+using Testing.Machines;
 using Wire;
 using Xunit;
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Text.RegularExpressions;
+using Testing;
 using Xunit;
 
 namespace Evilman.Tests;
@@ -14,7 +15,7 @@ public partial class PagesTests
     {
         var seen = 0;
         List<string> wrong = [];
-        foreach (var page in (string[])[Path.Combine(Root, "README.md"), .. Directory.GetFiles(Path.Combine(Root, "docs"), "*.md")])
+        foreach (var page in (string[])[Path.Combine(Repository.Root, "README.md"), .. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md")])
         {
             foreach (var command in Commands(File.ReadAllText(page)))
             {
@@ -25,17 +26,6 @@ public partial class PagesTests
         }
         Assert.Empty(wrong);
         Assert.True(seen > 12, $"the pages hold {seen} commands");
-    }
-
-    static string Root
-    {
-        get
-        {
-            var folder = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(folder, "global.json")))
-                folder = Path.GetDirectoryName(folder)!;
-            return folder;
-        }
     }
 
     /// <summary>What follows <c>evilman</c> in a block of code or between backquotes, with the lines that a backslash joins, without its comment.</summary>

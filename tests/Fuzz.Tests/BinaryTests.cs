@@ -4,7 +4,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using Packetd;
-using Packetd.Tests;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -16,7 +17,7 @@ namespace Fuzz.Tests;
 /// </summary>
 public class BinaryTests
 {
-    private const int Frames = 60_000, Batch = 100;
+    private const int FrameCount = 60_000, Batch = 100;
     private const uint Mark = 0xF0220000;
 
     private readonly List<(uint Sender, byte[] Packet)> batch = [];
@@ -36,7 +37,7 @@ public class BinaryTests
         int before = honoured;
 
         byte[] memory = new byte[Mutator.MaxSize];
-        for (int i = 0; sent < Frames; i++)
+        for (int i = 0; sent < FrameCount; i++)
         {
             byte[] script = corpus[i % corpus.Length];
             script.CopyTo(memory, 0);
@@ -60,8 +61,8 @@ public class BinaryTests
         foreach ((uint sender, byte[] packet) in world.Taken)
         {
             // A domain's packet goes to its puppet, which sends it.
-            byte[] framed = sender == 0 ? packet : Packetd.Tests.Frames.Ethernet(Packetd.Tests.Frames.Mac(sender), Packetd.Tests.Frames.ClientMac, 0x88B5, [0, .. packet]);
-            if (!Native.Send(lab.Socket, framed.AsSpan(Math.Min(10, framed.Length))))
+            byte[] framed = sender == 0 ? packet : Frames.Ethernet(Frames.Mac(sender), Frames.ClientMac, 0x88B5, [0, .. packet]);
+            if (!PacketSocket.Send(lab.Socket, framed.AsSpan(Math.Min(10, framed.Length))))
                 continue; // shorter or longer than a frame can be
             if (++sent % Batch == 0)
                 AwaitPing(lab);
@@ -72,19 +73,16 @@ public class BinaryTests
     {
         byte[] payload = new byte[4];
         Bytes.PutBe32(payload, 0, Mark + ++number % 0x10000);
-        lab.Send(Packetd.Tests.Frames.Echo(payload));
+        lab.Send(Frames.Echo(payload));
         Assert.True(lab.Await(frame =>
         {
             if (frame.Length == 42 + MagicReply.Size && frame[34] == 0 && MagicReply.TryParse(frame.AsSpan(42), out MagicReply reply) && reply.Refusal == Refusal.None)
                 honoured++;
             return frame.Length == 46 && frame[34] == 0 && frame.AsSpan(42).SequenceEqual(payload);
         }) != null, $"packetd does not answer after {sent} frames; its log ends: {string.Join(" / ", lab.Log.TakeLast(3))}");
-        if (Children(lab).Length == World.Slots)
+        if (Programs.Children(lab.Pid).Length == World.Slots)
             EndDomains(lab);
     }
-
-    private static int[] Children(Lab lab) =>
-        File.ReadAllText($"/proc/{lab.Pid}/task/{lab.Pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).ToArray();
 
     /// <summary>Until packetd has been through everything, what the ends of its machines bring included.</summary>
     private void EndAll(Lab lab)
@@ -94,16 +92,16 @@ public class BinaryTests
             EndDomains(lab);
             AwaitPing(lab);
         }
-        while (Children(lab).Length > 0);
+        while (Programs.Children(lab.Pid).Length > 0);
     }
 
     private static void EndDomains(Lab lab)
     {
-        for (int[] running; (running = Children(lab)).Length > 0;)
+        for (int[] running; (running = Programs.Children(lab.Pid)).Length > 0;)
             foreach (int pid in running)
             {
-                Native.kill(pid, 9);
-                Lab.AssertEnds(pid);
+                PacketSocket.kill(pid, 9);
+                Programs.AssertEnds(pid);
             }
     }
 

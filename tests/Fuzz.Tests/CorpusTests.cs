@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Testing;
 using Wire;
 using Xunit;
 
@@ -12,16 +13,7 @@ public class CorpusTests
 {
     private const int Mutations = 60_000;
 
-    public static string Folder
-    {
-        get
-        {
-            string root = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(root, "global.json")))
-                root = Path.GetDirectoryName(root)!;
-            return Path.Combine(root, "fuzz", "corpus");
-        }
-    }
+    public static string Folder => Path.Combine(Repository.Root, "fuzz", "corpus");
 
     [Fact]
     public void The_corpus_is_small_holds_and_reaches_every_refusal()

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
+using Testing;
 using Xunit;
 
 namespace Guestos.Tests;
@@ -37,7 +38,7 @@ public partial class AddressTests
 
     private static IEnumerable<(string Name, string Text)> Sources()
     {
-        string kernel = Path.Combine(Programs.Root, "guestos");
+        string kernel = Path.Combine(Repository.Root, "guestos");
         return Directory.EnumerateFiles(kernel, "*.cs", SearchOption.AllDirectories)
             .Select(path => (Path.GetRelativePath(kernel, path), File.ReadAllText(path)))
             .Where(source => !source.Item1.StartsWith("obj/", StringComparison.Ordinal) && !source.Item1.StartsWith("user/", StringComparison.Ordinal)

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using Testing;
 using Xunit;
 
 namespace Guestos.Tests;
@@ -44,7 +45,7 @@ public class FilesTests
     [InlineData("domain")]
     public void AppletsDoAsTheyDoOnTheHost(string monitor)
     {
-        string script = Path.Combine(Programs.Root, "tests", "Guestos.Tests", "programs", "applets.sh");
+        string script = Path.Combine(Repository.Root, "tests", "Guestos.Tests", "programs", "applets.sh");
         string[] applets = Applets();
         string[] expected = OnHost(script, applets);
         Assert.Equal("all applets done", expected[^1]);

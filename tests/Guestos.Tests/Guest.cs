@@ -5,6 +5,7 @@ using System.IO;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
+using Testing;
 using Xunit;
 
 namespace Guestos.Tests;
@@ -30,10 +31,10 @@ internal sealed class Guest : IDisposable
     {
         archive = Path.Combine(Programs.Scratch, $"initramfs-{Interlocked.Increment(ref count)}.cpio");
         File.WriteAllBytes(archive, initramfs);
-        string image = Path.Combine(Programs.Root, "out", "images", "guestos");
+        string image = Repository.Image("guestos");
         string line = $"init={init} {append}";
         List<string> command = monitor == "domain"
-            ? [Path.Combine(Programs.Root, "out", "bin", "domain"), "--kernel", image, "--initrd", archive, "--memory", $"{memory}", "--append", line]
+            ? [Repository.Program("domain"), "--kernel", image, "--initrd", archive, "--memory", $"{memory}", "--append", line]
             : ["qemu-system-x86_64", "-M", "microvm,acpi=off,pit=off,pic=off,rtc=on,isa-serial=on", "-accel", "tcg", "-cpu", "Nehalem-v1", "-m", $"{memory}",
                "-kernel", image, "-initrd", archive, "-append", line, "-nodefaults", "-serial", "stdio", "-display", "none", "-no-reboot"];
         if (monitor == "counted")

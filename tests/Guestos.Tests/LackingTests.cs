@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using Testing;
 using Xunit;
 
 namespace Guestos.Tests;
@@ -17,7 +18,7 @@ public class LackingTests
             .Script("init", "mkdir -p /tmp; /bin/lacking; exec reboot -f\n");
         using var guest = new Guest("domain", initramfs);
         string[] answers = Rows(guest.AwaitEnd(60));
-        string readme = File.ReadAllText(Path.Combine(Programs.Root, "README.md"));
+        string readme = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
         Assert.Equal(Rows(readme[readme.IndexOf(Title, StringComparison.Ordinal)..]), answers);
 
         string[] here = Rows(Programs.RunOnHost("lacking"));

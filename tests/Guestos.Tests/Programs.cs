@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using Testing;
 using Xunit;
 
 namespace Guestos.Tests;
@@ -11,8 +12,6 @@ namespace Guestos.Tests;
 internal static class Programs
 {
     private static readonly ConcurrentDictionary<string, string> built = new();
-
-    public static readonly string Root = FindRoot();
 
     /// <summary>A folder of this run for what tests make, which goes with it.</summary>
     public static readonly string Scratch = MakeScratch();
@@ -38,7 +37,7 @@ internal static class Programs
     {
         string program = System.IO.Path.Combine(Scratch, name);
         using Process process = Process.Start(new ProcessStartInfo("gcc",
-            ["-static", "-O1", "-w", "-o", program, System.IO.Path.Combine(Root, "tests", "Guestos.Tests", "programs", name + ".c")])
+            ["-static", "-O1", "-w", "-o", program, System.IO.Path.Combine(Repository.Root, "tests", "Guestos.Tests", "programs", name + ".c")])
         { RedirectStandardError = true })!;
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
@@ -51,13 +50,5 @@ internal static class Programs
         string folder = Directory.CreateTempSubdirectory("guestos-tests-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         return folder;
-    }
-
-    private static string FindRoot()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder != null && !File.Exists(System.IO.Path.Combine(folder, "global.json")))
-            folder = System.IO.Path.GetDirectoryName(folder);
-        return folder ?? throw new InvalidOperationException("The tests must run inside the repository.");
     }
 }

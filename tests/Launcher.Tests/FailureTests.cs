@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using Plug.Tests;
+using Testing;
 using Wire;
 using Xunit;
 
@@ -12,7 +12,7 @@ namespace Launcher.Tests;
 public class FailureTests
 {
     private const int BadArguments = 1, NotStarted = 4;
-    private static readonly string Puppet = Programs.Image("puppet");
+    private static readonly string Puppet = Repository.Image("puppet");
 
     private static IEnumerable<bool> Images => Launch.CanEmulate ? [false, true] : [false];
 
@@ -128,7 +128,7 @@ public class FailureTests
     [Fact]
     public void The_image_is_static_and_has_nothing_writable_that_is_executable()
     {
-        byte[] elf = File.ReadAllBytes(Programs.Image("launcher"));
+        byte[] elf = File.ReadAllBytes(Repository.Image("launcher"));
         int headers = (int)Bytes.Le64(elf, 32);
         for (int i = 0; i < Bytes.Le16(elf, 56); i++)
         {
@@ -136,6 +136,6 @@ public class FailureTests
             Assert.DoesNotContain(type, new uint[] { 2, 3 }); // PT_DYNAMIC, PT_INTERP
             Assert.NotEqual(3u, flags & 3); // PF_W | PF_X
         }
-        Assert.Contains("freestanding_main", Programs.Run("nm", Programs.Image("launcher.debug")).Split('\n').Select(line => line.Split(' ')[^1]));
+        Assert.Contains("freestanding_main", Programs.Run("nm", Repository.Image("launcher.debug")).Split('\n').Select(line => line.Split(' ')[^1]));
     }
 }

@@ -2,9 +2,12 @@ using System;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
-using Plug.Tests;
+using Testing;
 using Wire;
 using Xunit;
+
+// Descriptors that one test's children inherit would keep another's sockets open.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace Launcher.Tests;
 
@@ -22,27 +25,27 @@ internal sealed class Launch : IDisposable
     /// <param name="arm64">The image for arm64, under qemu-user.</param>
     public Launch(string[] arguments, byte[][]? records = null, bool hungUp = false, string redirect = "", string[]? through = null, bool arm64 = false)
     {
-        (Frames, int frames) = Native.Pair();
-        (Control, int control) = Native.Pair();
+        (Frames, int frames) = Descriptors.Pair();
+        (Control, int control) = Descriptors.Pair();
         foreach (byte[] record in records ?? [])
-            Assert.True(Native.TrySend(Control, record));
+            Assert.True(Descriptors.TrySend(Control, record));
         if (hungUp)
         {
-            Native.close(Control);
+            Descriptors.close(Control);
             Control = -1;
         }
         const string Close = "for other in /proc/$$/fd/*; do other=${other##*/}; [ $other -le 4 ] || eval \"exec $other<&-\"; done; ";
-        string[] image = arm64 ? [.. Emulator, Programs.Image("arm64/launcher")] : [Programs.Image("launcher")];
+        string[] image = arm64 ? [.. Emulator, Repository.Image("arm64/launcher")] : [Repository.Image("launcher")];
         string[] command =
         [
             "-c", $"exec 3<&{frames} 4<&{control} {redirect}; {Close} exec env --default-signal --block-signal \"$@\"", "bash", .. through ?? [], .. image, .. arguments,
         ];
         process = Process.Start(new ProcessStartInfo("bash", command) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Native.close(frames);
-        Native.close(control);
+        Descriptors.close(frames);
+        Descriptors.close(control);
     }
 
-    public static bool CanEmulate => File.Exists(Emulator[0]) && File.Exists(Programs.Image("arm64/launcher"));
+    public static bool CanEmulate => File.Exists(Emulator[0]) && File.Exists(Repository.Image("arm64/launcher"));
 
     /// <summary>A machine key like any other.</summary>
     public static byte[] Key => [.. Enumerable.Range(0, MachineKey.Size).Select(i => (byte)(i * 11))];
@@ -70,7 +73,7 @@ internal sealed class Launch : IDisposable
     /// <summary>Waits until the puppet runs, which then sends its first record; what is in its folder of /proc.</summary>
     public string AwaitPuppet()
     {
-        byte[]? record = Native.Read(Control, 20_000);
+        byte[]? record = Descriptors.Read(Control, 20_000);
         Assert.True(record is { Length: 16 }, $"no puppet but: {(process.HasExited ? process.StandardError.ReadToEnd() : "nothing")}");
         return $"/proc/{process.Id}/";
     }
@@ -88,8 +91,8 @@ internal sealed class Launch : IDisposable
             process.Kill();
         process.WaitForExit();
         process.Dispose();
-        Native.close(Frames);
+        Descriptors.close(Frames);
         if (Control >= 0)
-            Native.close(Control);
+            Descriptors.close(Control);
     }
 }

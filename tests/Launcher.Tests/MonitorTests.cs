@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using Plug.Tests;
+using Testing;
 using Wire;
 using Xunit;
 
@@ -11,7 +11,7 @@ namespace Launcher.Tests;
 /// <summary>What a monitor finds when it begins.</summary>
 public class MonitorTests
 {
-    private static readonly string Puppet = Programs.Image("puppet");
+    private static readonly string Puppet = Repository.Image("puppet");
     private const string Loader = "000d1a2734414e5b6875828f9ca9b6c3d0ddeaf7";
 
     public static IEnumerable<object[]> Tokens()
@@ -48,8 +48,8 @@ public class MonitorTests
         Assert.Equal(["0", "1", "2", "3", "4", "5"], Directory.GetFiles(folder + "fd").Select(Path.GetFileName).Order());
         // A puppet exchanges the addresses of what comes on descriptor 3.
         byte[] packet = [.. new byte[10], 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 8, 0, .. new byte[20]];
-        Assert.True(Native.TrySend(launch.Frames, packet));
-        Assert.Equal([.. new byte[10], 4, 4, 4, 4, 4, 4, 2, 2, 2, 2, 2, 2, 8, 0, .. new byte[20]], Native.Read(launch.Frames) ?? []);
+        Assert.True(Descriptors.TrySend(launch.Frames, packet));
+        Assert.Equal([.. new byte[10], 4, 4, 4, 4, 4, 4, 2, 2, 2, 2, 2, 2, 8, 0, .. new byte[20]], Descriptors.Read(launch.Frames) ?? []);
     }
 
     [Fact]
@@ -158,8 +158,8 @@ public class MonitorTests
         long Ask(params long[] call)
         {
             byte[] order = [.. new byte[10], .. new byte[12], 0x88, 0xB5, 12, .. call.Concat(new long[5]).Take(5).SelectMany(BitConverter.GetBytes)];
-            Assert.True(Native.TrySend(launch.Frames, order));
-            byte[]? record = Native.Read(launch.Control, 10_000);
+            Assert.True(Descriptors.TrySend(launch.Frames, order));
+            byte[]? record = Descriptors.Read(launch.Control, 10_000);
             Assert.True(record is { Length: 16 } && BitConverter.ToInt64(record) == 12, "the puppet does not answer");
             return BitConverter.ToInt64(record, 8);
         }

@@ -2,7 +2,8 @@ using System;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
-using Cstrap.Tests;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 

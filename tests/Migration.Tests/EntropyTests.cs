@@ -2,7 +2,8 @@ using System;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Cstrap.Tests;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -32,7 +33,7 @@ public sealed partial class EntropyTests
         int atStart = first.Read;
         Assert.True(atStart >= 2 * least, $"firmware and guest have read {atStart} bytes");
 
-        var destination = new Machine(space, "qemu", Machine.Bytes("loader-checkpoint"), boot: "10.0.0.20", entropy: second.Path); // the guest ends it
+        var destination = new Machine(space, "qemu", Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.20", entropy: second.Path); // the guest ends it
         int byFirmware = second.Read;
         Assert.True(byFirmware >= least, $"the firmware has read {byFirmware} bytes");
         using Machine source = guest.Source;
@@ -80,7 +81,7 @@ public sealed partial class EntropyTests
     private static string Draw(string monitor, byte[] checkpoint)
     {
         using var space = new Space();
-        byte[] loader = Machine.Bytes("loader-checkpoint");
+        byte[] loader = Repository.ReadImage("loader-checkpoint");
         using var machine = new Machine(space, monitor, loader);
         using (SecureSocket socket = machine.UploadLoader(loader))
         {
@@ -102,7 +103,7 @@ public sealed partial class EntropyTests
         public Source()
         {
             Path = System.IO.Path.Combine(folder, "source");
-            Space.Run("mkfifo", Path);
+            Programs.Run("mkfifo", Path);
             // For reading too, so that it opens at once and its bytes stay.
             pipe = new FileStream(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0);
             byte[] bytes = new byte[Full];

@@ -3,7 +3,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
-using Cstrap.Tests;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -62,7 +63,7 @@ public sealed class FailureTests : IDisposable
             fake.WatchForCommit(socket);
         });
 
-        var destination = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.20");
+        var destination = new Machine(space, monitor, Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.20");
         using Machine source = guest.Source;
         guest.Source = destination;
         string said = guest.Migrate("--checksum", destination.Boot);
@@ -159,7 +160,7 @@ public sealed class FailureTests : IDisposable
     public void The_destination_is_killed(int milliseconds)
     {
         guest = new Guest(space, "domain");
-        using var destination = new Machine(space, "domain", Machine.Bytes("loader-checkpoint"), boot: "10.0.0.21");
+        using var destination = new Machine(space, "domain", Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.21");
         using var killer = new Timer(_ => destination.Kill(), null, milliseconds, Timeout.Infinite);
         string said = guest.Migrate("--rate", "200", destination.Boot);
         // Killed before anybody connected, or later.
@@ -174,7 +175,7 @@ public sealed class FailureTests : IDisposable
     {
         guest = new Guest(space, monitor);
         guest.Load("rewrite", 2000);
-        var destination = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.24");
+        var destination = new Machine(space, monitor, Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.24");
         var time = Stopwatch.StartNew();
         const string TooLate = "The snapshot did not come in time: the machine changes its memory faster than it can be sent";
         Expect(8, TooLate, guest.Migrate("--rate", "50", "--give-up", "2", destination.Boot));
@@ -194,7 +195,7 @@ public sealed class FailureTests : IDisposable
     public void A_machine_with_less_memory_refuses(string monitor)
     {
         guest = new Guest(space, "domain");
-        using var small = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), memory: 48, boot: "10.0.0.22");
+        using var small = new Machine(space, monitor, Repository.ReadImage("loader-checkpoint"), memory: 48, boot: "10.0.0.22");
         Expect(6, "the guest needs 64 MiB, the destination has 48 MiB.", guest.Migrate(small.Boot));
         guest.Hear(50);
     }
@@ -204,10 +205,10 @@ public sealed class FailureTests : IDisposable
     public void A_machine_for_others_refuses(string monitor)
     {
         guest = new Guest(space, "domain");
-        using (var foreign = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.22", guests: "10.0.0.30,10.0.0.31"))
+        using (var foreign = new Machine(space, monitor, Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.22", guests: "10.0.0.30,10.0.0.31"))
             Expect(6, "The receiving machine's token does not name the guest's address.", guest.Migrate(foreign.Boot));
         guest.Hear(50);
-        var second = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: "10.0.0.23", guests: "10.0.0.30,10.0.0.3");
+        var second = new Machine(space, monitor, Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.23", guests: "10.0.0.30,10.0.0.3");
         using Machine source = guest.Source;
         guest.Source = second;
         Assert.Contains("we have arrived", guest.Migrate(second.Boot), StringComparison.Ordinal);

@@ -3,7 +3,7 @@ using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
-using Cstrap.Tests;
+using Testing.Machines;
 using Wire;
 
 namespace Migration.Tests;

@@ -5,7 +5,8 @@ using System.IO;
 using System.Net.Sockets;
 using System.Text;
 using System.Threading;
-using Cstrap.Tests;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -31,11 +32,11 @@ internal sealed class Guest : IDisposable
     {
         Space = space;
         Memory = memory;
-        byte[] loader = Machine.Bytes("loader-kernel");
+        byte[] loader = Repository.ReadImage("loader-kernel");
         Source = new Machine(space, monitor, loader, memory, entropy: entropy);
         using (SecureSocket socket = Source.UploadLoader(loader))
         {
-            socket.Send(Client.Bundle("", Machine.Bytes("guestos"), Files.Value));
+            socket.Send(Client.Bundle("", Repository.ReadImage("guestos"), Files.Value));
             Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
         }
         Source.Await("init: ");
@@ -208,7 +209,7 @@ internal sealed class Guest : IDisposable
         try
         {
             string root = Path.Combine(folder, "root"), archive = Path.Combine(folder, "guest.cpio");
-            Space.Run("cp", "-R", Path.Combine(Machine.Root, "guestos", "rootfs"), root);
+            Programs.Run("cp", "-R", Path.Combine(Repository.Root, "guestos", "rootfs"), root);
             // All machines of these tests have the same key.
             Directory.CreateDirectory(Path.Combine(root, "etc"));
             File.WriteAllText(Path.Combine(root, "etc", "machine.key"), Convert.ToHexStringLower(Client.Key) + "\n");
@@ -222,12 +223,12 @@ internal sealed class Guest : IDisposable
                 echo "exit $?"
 
                 """);
-            Space.Run("chmod", "755", page);
+            Programs.Run("chmod", "755", page);
             Directory.CreateDirectory(Path.Combine(root, "bin"));
             foreach (string program in new[] { "load", "mover", "killer" })
-                Space.Run("gcc", "-static", "-O1", "-w", "-o", Path.Combine(root, "bin", program),
-                    Path.Combine(Machine.Root, "tests", "Migration.Tests", "programs", program + ".c"));
-            Space.Run(Path.Combine(Machine.Root, "deploy", "pack-initramfs"), archive, root, Machine.Image("migrate"), Machine.Image("loader-checkpoint"));
+                Programs.Run("gcc", "-static", "-O1", "-w", "-o", Path.Combine(root, "bin", program),
+                    Path.Combine(Repository.Root, "tests", "Migration.Tests", "programs", program + ".c"));
+            Programs.Run(Path.Combine(Repository.Root, "deploy", "pack-initramfs"), archive, root, Repository.Image("migrate"), Repository.Image("loader-checkpoint"));
             return File.ReadAllBytes(archive);
         }
         finally

@@ -3,7 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
-using Cstrap.Tests;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 using Xunit.Abstractions;
@@ -76,7 +77,7 @@ public sealed class KilledMoverTests(ITestOutputHelper output) : IDisposable
         {
             // Twice as long as a whole move, which is measured first, is never.
             double share = move == 0 ? 2 : move % 4 == 0 ? Random.Shared.NextDouble() : 0.8 + 0.3 * move / moves;
-            var destination = new Machine(space, monitor, Machine.Bytes("loader-checkpoint"), boot: $"10.0.0.{30 + move}");
+            var destination = new Machine(space, monitor, Repository.ReadImage("loader-checkpoint"), boot: $"10.0.0.{30 + move}");
             Machine source = guest.Source, gone = destination;
             try
             {

@@ -1,5 +1,6 @@
 using System;
-using Cstrap.Tests;
+using Testing;
+using Testing.Machines;
 using Wire;
 using Xunit;
 using Xunit.Abstractions;
@@ -128,7 +129,7 @@ public sealed class MoveTests(ITestOutputHelper output)
 
     private static void Move(Guest guest, string monitor, int number, params string[] options)
     {
-        var destination = new Machine(guest.Space, monitor, Machine.Bytes("loader-checkpoint"), guest.Memory, $"10.0.0.{10 + number}");
+        var destination = new Machine(guest.Space, monitor, Repository.ReadImage("loader-checkpoint"), guest.Memory, $"10.0.0.{10 + number}");
         Machine source = guest.Source;
         try
         {

@@ -1,7 +1,8 @@
 using System;
 using System.Diagnostics;
 using System.Globalization;
-using Cstrap.Tests;
+using Testing;
+using Testing.Machines;
 using Xunit;
 
 namespace Migration.Tests;
@@ -89,7 +90,7 @@ public sealed class SoakTests(SoakReport report) : IClassFixture<SoakReport>
     private static void Move(Guest guest, string monitor, int number)
     {
         Machine source = guest.Source;
-        var destination = new Machine(guest.Space, monitor, Machine.Bytes("loader-checkpoint"), guest.Memory, $"10.0.0.{10 + number}");
+        var destination = new Machine(guest.Space, monitor, Repository.ReadImage("loader-checkpoint"), guest.Memory, $"10.0.0.{10 + number}");
         try
         {
             string said = guest.Migrate("--checksum", destination.Boot);

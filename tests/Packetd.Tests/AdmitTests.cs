@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Security.Cryptography;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 

@@ -1,6 +1,7 @@
 using System;
 using System.Linq;
 using PacketDotNet;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 

@@ -4,6 +4,8 @@ using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
 using System.Threading;
+using Testing;
+using Testing.Nodes;
 using Wire;
 
 namespace Packetd.Tests;
@@ -38,7 +40,7 @@ internal sealed class BinaryNode : INodeUnderTest
     {
         HideProgram(false);
         clock.Time = (TestHost.Started - 1, 0);
-        lab = new Lab(clock, [launcher, Lab.Image("puppet"), "/dev/null"], "--max-domains", $"{slots}", "--max-memory", $"{ReferenceNode.MaxMemory}", "--chain-steps", $"{ReferenceNode.ChainSteps}");
+        lab = new Lab(clock, [launcher, Repository.Image("puppet"), "/dev/null"], "--max-domains", $"{slots}", "--max-memory", $"{ReferenceNode.MaxMemory}", "--chain-steps", $"{ReferenceNode.ChainSteps}");
     }
 
     public int TokenRoom => 4096;
@@ -85,7 +87,7 @@ internal sealed class BinaryNode : INodeUnderTest
         switch (how)
         {
             case Ending.Killed:
-                Native.kill(puppet.Pid, 9);
+                PacketSocket.kill(puppet.Pid, 9);
                 break;
             case Ending.ExitCode:
                 Order(boot, ExitWith, 3);
@@ -103,7 +105,7 @@ internal sealed class BinaryNode : INodeUnderTest
         if (!counted.Success)
             throw new SilentException($"packetd said \"{said}\" of a machine that ended by {expected}");
         ulong[] numbers = [.. counted.Groups.Values.Skip(1).Select(group => ulong.Parse(group.Value))];
-        Lab.AssertEnds(puppet.Pid);
+        Programs.AssertEnds(puppet.Pid);
         puppets.Remove(boot);
         // Whatever is sent to a puppet is received, and whatever it reports is sent.
         return new Counters(numbers[0] - puppet.Reports, numbers[1] - puppet.Orders, numbers[2], numbers[3]);
@@ -111,10 +113,10 @@ internal sealed class BinaryNode : INodeUnderTest
 
     public ulong Restart(bool politely)
     {
-        Native.kill(lab.Pid, politely ? 15 : 9);
+        PacketSocket.kill(lab.Pid, politely ? 15 : 9);
         lab.WaitForEnd();
         foreach (Puppet puppet in puppets.Values)
-            Lab.AssertEnds(puppet.Pid);
+            Programs.AssertEnds(puppet.Pid);
         puppets.Clear();
         clock.Time = (now, 0);
         lab.Start();
@@ -126,7 +128,7 @@ internal sealed class BinaryNode : INodeUnderTest
     {
         File.Delete(launcher);
         if (!hidden)
-            File.CreateSymbolicLink(launcher, Lab.Image("launcher"));
+            File.CreateSymbolicLink(launcher, Repository.Image("launcher"));
     }
 
     public void Dispose()
@@ -200,9 +202,9 @@ internal sealed class BinaryNode : INodeUnderTest
     {
         for (long until = Environment.TickCount64 + 10_000; Environment.TickCount64 < until;)
         {
-            if (Native.Receive(lab.Socket) is not { } frame)
+            if (PacketSocket.Receive(lab.Socket) is not { } frame)
             {
-                if (!Lab.Runs(lab.Pid))
+                if (!Programs.Runs(lab.Pid))
                     throw new SilentException("packetd has ended");
                 continue;
             }

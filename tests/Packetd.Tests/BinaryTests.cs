@@ -4,6 +4,8 @@ using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
 using System.Threading;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -27,7 +29,7 @@ public class BinaryTests
             Assert.NotEqual(3u, type); // PT_INTERP
             Assert.NotEqual(3u, flags & 3); // PF_W | PF_X
         }
-        string symbols = Lab.Run("nm", Platform.Packetd + ".debug");
+        string symbols = Programs.Run("nm", Platform.Packetd + ".debug");
         Assert.Contains("Packetd_Node", symbols, StringComparison.Ordinal);
         foreach (string allocator in new[] { "RhpNew", "RhNew", "malloc", "RhpGcAlloc", "BoxedBy" })
             Assert.DoesNotContain(allocator, symbols, StringComparison.OrdinalIgnoreCase);
@@ -100,9 +102,9 @@ public class BinaryTests
             Assert.Equal(3, frames);
         }
         string[] check = ["-r", file, "-o", "ip.check_checksum:TRUE"];
-        string wrong = Lab.Run("tshark", [.. check, "-Y", "_ws.malformed or ip.checksum.status == 0 or icmp.checksum.status == 0 or _ws.expert.severity >= 6291456"]);
+        string wrong = Programs.Run("tshark", [.. check, "-Y", "_ws.malformed or ip.checksum.status == 0 or icmp.checksum.status == 0 or _ws.expert.severity >= 6291456"]);
         Assert.DoesNotContain("→", wrong, StringComparison.Ordinal);
-        string all = Lab.Run("tshark", check);
+        string all = Programs.Run("tshark", check);
         Assert.Equal(3, all.Split('\n').Count(line => line.Contains("10.0.0.2", StringComparison.Ordinal)));
         File.Delete(file);
     }
@@ -125,7 +127,7 @@ public class BinaryTests
         Assert.Matches("Max data size +1140850688 +1140850688", limits);
         Assert.Matches("Max cpu time +36000 +36001", limits); // ten tokens of an hour each
         string[] command = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0');
-        Assert.Equal([Lab.Image("puppet"), "--net-fd", "3", "--control-fd", "4", "--memory", "64", "--mac", "02:45:0a:00:00:32", "--append",
+        Assert.Equal([Repository.Image("puppet"), "--net-fd", "3", "--control-fd", "4", "--memory", "64", "--mac", "02:45:0a:00:00:32", "--append",
             $"evilman.boot=10.0.0.50/24 evilman.gateway=0.0.0.0 evilman.lease=60 evilman.loader={new string('0', 40)} evilman.guests=10.0.0.51",
             "--initrd", "/proc/self/fd/5", "--kernel", "/dev/null", ""], command);
 
@@ -194,7 +196,7 @@ public class BinaryTests
         [
             ("ended: exit code 3;", _ => lab.Order(Boot, 1, 3)),
             ("ended: signal 4;", _ => lab.Order(Boot, 2)),
-            ("ended: signal 9;", pid => Native.kill(pid, 9)),
+            ("ended: signal 9;", pid => PacketSocket.kill(pid, 9)),
             ("ended: signal 9;", _ => lab.Order(Boot, 6)), // closed its frames, and sleeps
             ("ended: exit code 2;", _ => { lab.Order(Boot, 4, new byte[16]); lab.Order(Boot, 9); lab.Order(Boot, 1, 2); }), // after words that nobody reads
         ];
@@ -203,7 +205,7 @@ public class BinaryTests
         {
             int lines = lab.Log.Length, pid = lab.StartDomain(seed++);
             end(pid);
-            Lab.AssertEnds(pid);
+            Programs.AssertEnds(pid);
             for (int i = 0; i < 2000 && lab.Log.Length < lines + 2; i++)
                 Thread.Sleep(5);
             Assert.Contains(line, Assert.Single(lab.Log[(lines + 1)..]), StringComparison.Ordinal);
@@ -221,17 +223,17 @@ public class BinaryTests
         using var lab = new Lab();
         int looping = lab.StartDomain(20, Boot), stopped = lab.StartDomain(21, Other);
         lab.Order(Boot, 3);
-        Native.kill(stopped, 19);
+        PacketSocket.kill(stopped, 19);
         for (int i = 0; i < 5000; i++)
         {
             lab.Send(Frames.Ipv4(Frames.Mac(Boot), Frames.ClientMac, TestHost.Client, Boot, 17, new byte[1000]));
             lab.Send(Frames.Ipv4(Frames.Mac(Other), Frames.ClientMac, TestHost.Client, Other, 17, new byte[1000]));
         }
         Assert.Contains("1 received", lab.InClient("ping", "-c", "1", "-W", "1", Lab.NodeAddress), StringComparison.Ordinal);
-        Native.kill(lab.Pid, 15);
+        PacketSocket.kill(lab.Pid, 15);
         Assert.Equal(128 + 15, lab.WaitForEnd());
-        Lab.AssertEnds(looping);
-        Lab.AssertEnds(stopped);
+        Programs.AssertEnds(looping);
+        Programs.AssertEnds(stopped);
     }
 
     [RootFact]
@@ -246,13 +248,13 @@ public class BinaryTests
         byte[] bytes = token[^BootToken.Size..], key = HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. bytes]);
         Assert.Equal(string.Concat(bytes.Concat(key).Select(value => $" {value:x2}")), lab.Output.ReadLine());
         Lab.AwaitProgram(pid, "cat");
-        Native.kill(pid, 9);
+        PacketSocket.kill(pid, 9);
         lab.WaitForLine("ended: signal 9");
 
-        using var other = new Lab(null, [Lab.Image("puppet"), "--link", "--log-level", "0", "--frob"]);
+        using var other = new Lab(null, [Repository.Image("puppet"), "--link", "--log-level", "0", "--frob"]);
         pid = other.StartDomain(42);
         Lab.AwaitProgram(pid, "puppet");
-        Assert.Equal([Lab.Image("puppet"), "--link", "--log-level", "0", "--frob", ""], File.ReadAllText($"/proc/{pid}/cmdline").Split('\0'));
+        Assert.Equal([Repository.Image("puppet"), "--link", "--log-level", "0", "--frob", ""], File.ReadAllText($"/proc/{pid}/cmdline").Split('\0'));
         Assert.Equal(5, other.RoundTrips(Boot, 5));
     }
 
@@ -269,7 +271,7 @@ public class BinaryTests
     [RootFact]
     public void A_monitor_that_cannot_start_is_a_sentence_of_the_launchers_and_an_end_or_a_refusal()
     {
-        using var lab = new Lab(null, [Lab.Image("launcher"), "/nonexistent", "/dev/null"]);
+        using var lab = new Lab(null, [Repository.Image("launcher"), "/nonexistent", "/dev/null"]);
         int before = lab.Descriptors;
         for (int i = 0; i < 8; i++) // fewer than there are refusals in a tenth of a second
         {
@@ -304,7 +306,7 @@ public class BinaryTests
         for (int i = 0; i < 200; i++)
             lab.Order(Boot, 5, new byte[1000]);
         Assert.Equal(Refusal.None, lab.Ping(Lab.Token(51, Other).Payload()));
-        Native.kill(pid, 9);
+        PacketSocket.kill(pid, 9);
         lab.WaitForLine("ended: signal 9");
     }
 
@@ -327,7 +329,7 @@ public class BinaryTests
             byte[] packet = seeds[random.Next(seeds.Length)].ToArray();
             for (int changes = random.Next(3); changes > 0; changes--)
                 packet[random.Next(10, packet.Length)] = (byte)random.Next(256);
-            sent += Native.Send(lab.Socket, packet.AsSpan(10, random.Next(8) == 0 ? random.Next(14, packet.Length - 10) : packet.Length - 10)) ? 1 : 0;
+            sent += PacketSocket.Send(lab.Socket, packet.AsSpan(10, random.Next(8) == 0 ? random.Next(14, packet.Length - 10) : packet.Length - 10)) ? 1 : 0;
             if (sent % 20_000 == 10_000)
             {
                 var answer = Stopwatch.StartNew();
@@ -336,12 +338,12 @@ public class BinaryTests
             }
         }
         Assert.True(sent > 10_000, $"only {sent} frames in 4 s");
-        Assert.True(Lab.Runs(lab.Pid));
+        Assert.True(Programs.Runs(lab.Pid));
         while (lab.Receive(_ => true) != null)
             continue;
         int pid = lab.StartDomain(70);
         lab.Order(Boot, 1, 0);
-        Lab.AssertEnds(pid);
+        Programs.AssertEnds(pid);
         lab.WaitForLine("domain 0: ended");
         Assert.Equal(descriptors, lab.Descriptors);
         Assert.Equal(memory.Length, Resident(lab.Pid).Length);

@@ -1,5 +1,7 @@
 using System;
 using System.Linq;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 

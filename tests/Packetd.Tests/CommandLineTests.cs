@@ -4,6 +4,8 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
+using Testing;
+using Testing.Nodes;
 using Xunit;
 
 namespace Packetd.Tests;
@@ -52,7 +54,7 @@ public sealed partial class CommandLineTests : IDisposable
         for (int run = 0; run < Runs; run++)
         {
             byte[][] line = [.. Enumerable.Range(0, random.Next(1, random.Next(2, 14))).Select(_ => Word(random))];
-            (int status, string said, string complained) = Run(Lab.Image(program), line);
+            (int status, string said, string complained) = Run(Repository.Image(program), line);
             string shown = $"{program} {string.Join(' ', line.Select(Convert.ToHexString))}: status {status:x}, said \"{said}\", \"{complained}\"";
             Assert.True((status & 0x7F) == 0, shown);
             int exit = status >> 8;
@@ -119,7 +121,7 @@ public sealed partial class CommandLineTests : IDisposable
     public void Dispose()
     {
         foreach (int end in output.Concat(error))
-            Native.close(end);
+            PacketSocket.close(end);
         posix_spawn_file_actions_destroy(actions);
         Marshal.FreeHGlobal(actions);
     }

@@ -4,6 +4,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -54,8 +56,8 @@ public class ContainmentTests
     public void A_machine_reads_nothing_from_where_packetd_was_started()
     {
         // The program is no launcher: what it finds is packetd's doing.
-        using var lab = new Lab(null, [Lab.Image("puppet")]);
-        Native.kill(lab.Pid, 9);
+        using var lab = new Lab(null, [Repository.Image("puppet")]);
+        PacketSocket.kill(lab.Pid, 9);
         lab.WaitForEnd();
         lab.Start(["bash", "-c", "exec \"$0\" \"$@\" </etc/passwd"]);
         int pid = lab.StartDomain(610);
@@ -70,10 +72,10 @@ public class ContainmentTests
         int pid = lab.StartDomain(620, Boot);
         for (int i = 0; i < 3; i++)
         {
-            Native.kill(lab.Pid, 1);
+            PacketSocket.kill(lab.Pid, 1);
             Assert.Equal(2, lab.RoundTrips(Boot, 2));
         }
-        Assert.True(Lab.Runs(pid) && Lab.Runs(lab.Pid));
+        Assert.True(Programs.Runs(pid) && Programs.Runs(lab.Pid));
         // For its machines the signal is what it always was.
         Assert.Contains("SigBlk:\t0000000000000000", File.ReadAllText($"/proc/{pid}/status"), StringComparison.Ordinal);
     }
@@ -89,10 +91,10 @@ public class ContainmentTests
         byte[] key = HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token[^BootToken.Size..]]);
         byte[] proof = HMACSHA1.HashData(key, "EvilEnd1"u8.ToArray()), wrong = [.. proof[..^1], (byte)(proof[^1] ^ 1)];
         Assert.Equal(Refusal.NoSuchDomain, lab.Ping(Tokens.Payload(MagicKind.End, [.. wrong, 0, 0, 0, 0])));
-        Assert.True(Lab.Runs(pid));
+        Assert.True(Programs.Runs(pid));
         Assert.Equal(Refusal.None, lab.Ping(Tokens.Payload(MagicKind.End, [.. proof, 0, 0, 0, 0])));
         lab.WaitForLine("domain 0: ended: signal 9");
-        Lab.AssertEnds(pid);
+        Programs.AssertEnds(pid);
         Assert.Equal(Refusal.NoSuchDomain, lab.Ping(Tokens.Payload(MagicKind.End, [.. proof, 0, 0, 0, 0])));
         Assert.Equal(Refusal.Replayed, lab.Ping(token));
         lab.ForgetLog();

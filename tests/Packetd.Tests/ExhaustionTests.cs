@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -25,7 +27,7 @@ public class ExhaustionTests
         try
         {
             using var lab = new Lab();
-            Native.kill(lab.Pid, 9);
+            PacketSocket.kill(lab.Pid, 9);
             lab.WaitForEnd();
             // Two pages: the log has 96 bytes left in one, what machines write 96 in the other. "ip netns exec" has mounts of its own.
             string fill = $"cd {folder.FullName} && mount -t tmpfs -o size=8k none . && cd {folder.FullName} && printf '%4000s' >log && cp log out";
@@ -68,7 +70,7 @@ public class ExhaustionTests
     {
         int users = NextUsers();
         using var lab = new Lab("--uid-base", $"{users}");
-        Native.kill(lab.Pid, 9);
+        PacketSocket.kill(lab.Pid, 9);
         lab.WaitForEnd();
         // The limit is on a user, and not on root.
         const string Needed = "+net_raw,+net_admin,+setuid,+setgid,+kill";
@@ -77,12 +79,12 @@ public class ExhaustionTests
         lab.StartDomain(510, Other);
         int descriptors = lab.Descriptors;
         byte[] token = Lab.Token(511).Payload();
-        Lab.Run("setpriv", [.. user, "prlimit", "--pid", $"{lab.Pid}", "--nproc=1:100"]);
+        Programs.Run("setpriv", [.. user, "prlimit", "--pid", $"{lab.Pid}", "--nproc=1:100"]);
         for (int i = 0; i < 5; i++)
             Assert.Equal(Refusal.StartFailed, lab.Ping(token));
         Assert.Equal(descriptors, lab.Descriptors);
         Assert.Equal(10, lab.RoundTrips(Other, 10));
-        Lab.Run("setpriv", [.. user, "prlimit", "--pid", $"{lab.Pid}", "--nproc=100:100"]);
+        Programs.Run("setpriv", [.. user, "prlimit", "--pid", $"{lab.Pid}", "--nproc=100:100"]);
         Assert.Equal((Refusal.None, Refusal.Replayed), (lab.Ping(token), lab.Ping(token)));
         lab.Order(Other, 1, 0);
         Assert.Equal(new Counters(10, 11, 0, 0), lab.Ended(0, "exit code 0"));

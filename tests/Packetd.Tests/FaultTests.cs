@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -27,10 +29,10 @@ public class FaultTests
         ulong trips = 0;
         for (; clock.ElapsedMilliseconds < 500 || (Writes(flooder) < 1000 && clock.ElapsedMilliseconds < 20_000); trips += 50)
             Assert.Equal(50, lab.RoundTrips(Other, 50));
-        Native.kill(flooder, SigStop);
+        PacketSocket.kill(flooder, SigStop);
         Assert.Equal(1, lab.RoundTrips(Other, 1));
         ulong written = Writes(flooder);
-        Native.kill(flooder, SigKill);
+        PacketSocket.kill(flooder, SigKill);
         Counters counted = lab.Ended(0, "signal 9");
         Assert.Equal((0UL, 1UL, 0UL), (counted.Sent, counted.Received, counted.Dropped));
         // One was its first record; some are lost that were in its queue when it died.
@@ -40,8 +42,8 @@ public class FaultTests
         flooder = lab.StartDomain(202, Boot);
         lab.Order(Boot, 8, new byte[16]);
         Assert.Equal(50, lab.RoundTrips(Other, 50));
-        Native.kill(flooder, 9);
-        Lab.AssertEnds(flooder);
+        PacketSocket.kill(flooder, 9);
+        Programs.AssertEnds(flooder);
         Assert.Equal(5, lab.RoundTrips(Other, 5));
         lab.Order(Other, 1, 0);
         Assert.Equal(new Counters(trips + 56, trips + 57, 0, 0), lab.Ended(1, "exit code 0"));
@@ -58,18 +60,18 @@ public class FaultTests
             lab.Order(Boot, 6);
             for (int i = 0; i < 300; i++)
                 lab.Send(Lab.ToDomain(Boot));
-            Lab.AssertEnds(pid);
+            Programs.AssertEnds(pid);
             lab.WaitForLine("domain 0: ended: signal 9");
             lab.ForgetLog();
         }
-        Assert.True(Lab.Runs(lab.Pid));
+        Assert.True(Programs.Runs(lab.Pid));
     }
 
     [RootFact]
     public void A_log_that_nobody_reads_any_more_is_no_reason_to_end()
     {
         using var lab = new Lab();
-        Native.kill(lab.Pid, 9);
+        PacketSocket.kill(lab.Pid, 9);
         lab.WaitForEnd();
         lab.Start(Lab.LogReaderLeaves);
         Thread.Sleep(50);
@@ -89,7 +91,7 @@ public class FaultTests
         lab.StartDomain(211, Other);
         lab.Order(Boot, 3);
         Assert.Contains("ended: signal 24, its CPU time is spent; frames sent 0", lab.WaitForLine("domain 0: ended", seconds: 60), StringComparison.Ordinal);
-        Lab.AssertEnds(looping);
+        Programs.AssertEnds(looping);
         Assert.Equal(5, lab.RoundTrips(Other, 5));
     }
 
@@ -101,14 +103,14 @@ public class FaultTests
         lab.StartDomain(221, Other);
         Assert.Equal(10, lab.RoundTrips(Boot, 10));
         // Seven frames wait in the machine, which will send them back when there is no link.
-        Native.kill(pid, SigStop);
+        PacketSocket.kill(pid, SigStop);
         for (int i = 0; i < 7; i++)
             lab.Send(Lab.ToDomain(Boot));
         Assert.Equal(1, lab.RoundTrips(Other, 1));
         lab.InNode("ip", "link", "set", "l0", "down");
-        Native.kill(pid, SigCont);
+        PacketSocket.kill(pid, SigCont);
         for (int i = 0; i < 5; i++)
-            Native.Send(lab.Socket, Lab.ToDomain(Boot).AsSpan(10));
+            PacketSocket.Send(lab.Socket, Lab.ToDomain(Boot).AsSpan(10));
         WaitUntilAsleep(pid, lab.Pid);
         long before = CpuTicks(lab.Pid);
         Thread.Sleep(500);
@@ -118,7 +120,7 @@ public class FaultTests
         byte[]? pong = null;
         for (int i = 0; i < 20 && pong == null; i++)
         {
-            Native.Send(lab.Socket, Frames.Echo([7]).AsSpan(10));
+            PacketSocket.Send(lab.Socket, Frames.Echo([7]).AsSpan(10));
             pong = lab.Receive(frame => frame.Length == 43);
         }
         Assert.NotNull(pong);
@@ -136,11 +138,11 @@ public class FaultTests
         int pid = lab.StartDomain(225);
         lab.StartDomain(226, Other);
         Assert.Equal(60, lab.RoundTrips(Boot, 60));
-        Native.kill(pid, SigStop);
+        PacketSocket.kill(pid, SigStop);
         for (int i = 0; i < 20; i++)
             lab.Send(Lab.ToDomain(Boot));
         Assert.Equal(1, lab.RoundTrips(Other, 1)); // behind them in packetd's queue
-        Native.kill(pid, SigKill);
+        PacketSocket.kill(pid, SigKill);
         Assert.Equal(new Counters(60, 80, 0, 0), lab.Ended(0, "signal 9"));
         for (int i = 0; i < 20; i++)
             lab.Send(Lab.ToDomain(Boot));
@@ -156,7 +158,7 @@ public class FaultTests
         using var lab = new Lab();
         int stopped = lab.StartDomain(410, Boot);
         lab.StartDomain(411, Other);
-        Native.kill(stopped, SigStop);
+        PacketSocket.kill(stopped, SigStop);
         const int Batch = 100, Batches = 100;
         int neighbours = 0;
         for (int i = 0; i < Batches; i++)
@@ -167,7 +169,7 @@ public class FaultTests
             neighbours += lab.RoundTrips(Other, 1);
         }
         Assert.Equal((Batches, 0), (neighbours, lab.LinkDrops));
-        Native.kill(stopped, SigCont);
+        PacketSocket.kill(stopped, SigCont);
         Assert.Equal(1, lab.RoundTrips(Other, 1));
         while (lab.Receive(_ => true) != null)
             continue; // as above
@@ -188,8 +190,8 @@ public class FaultTests
         Assert.All(used, token => Assert.Equal(Refusal.None, lab.Ping(token)));
         int[] pids = [.. boots.Select((_, i) => int.Parse(lab.WaitForLine($"domain {i}: started").Split("process ")[1]))];
         Assert.All(used, token => Assert.Equal(Refusal.Replayed, lab.Ping(token)));
-        Native.kill(lab.Pid, SigKill);
-        Assert.All(pids, Lab.AssertEnds);
+        PacketSocket.kill(lab.Pid, SigKill);
+        Assert.All(pids, Programs.AssertEnds);
         lab.WaitForEnd();
         // Nobody is there for these, and nothing keeps them.
         foreach (uint boot in boots)
@@ -217,13 +219,13 @@ public class FaultTests
         foreach (int room in new[] { 0, 1, 2, 3 })
         {
             int limit = FirstFree(lab.Pid, room);
-            Lab.Run("prlimit", "--pid", $"{lab.Pid}", $"--nofile={limit}:1024");
+            Programs.Run("prlimit", "--pid", $"{lab.Pid}", $"--nofile={limit}:1024");
             Assert.Equal(Refusal.StartFailed, lab.Ping(token));
             Assert.Equal(open, lab.Descriptors);
             Assert.Equal(5, lab.RoundTrips(Other, 5));
         }
         Assert.True(highest < 1024);
-        Lab.Run("prlimit", "--pid", $"{lab.Pid}", "--nofile=1024:1024");
+        Programs.Run("prlimit", "--pid", $"{lab.Pid}", "--nofile=1024:1024");
         Assert.Equal((Refusal.None, Refusal.Replayed), (lab.Ping(token), lab.Ping(token)));
         lab.Order(Other, 1, 0);
         Assert.Equal(new Counters(20, 21, 0, 0), lab.Ended(0, "exit code 0"));
@@ -234,7 +236,7 @@ public class FaultTests
     {
         using var lab = new Lab("--max-domains", "64");
         lab.StartDomain(245);
-        Lab.Run("prlimit", "--pid", $"{lab.Pid}", $"--nofile={FirstFree(lab.Pid, 0)}:1024");
+        Programs.Run("prlimit", "--pid", $"{lab.Pid}", $"--nofile={FirstFree(lab.Pid, 0)}:1024");
         Assert.Equal(5, lab.RoundTrips(Boot, 5));
         long before = CpuTicks(lab.Pid);
         Thread.Sleep(500);
@@ -247,7 +249,7 @@ public class FaultTests
     public void Whoever_started_packetd_without_caring_for_its_childrens_ends_hears_of_them_none_the_less()
     {
         using var lab = new Lab();
-        Native.kill(lab.Pid, 9);
+        PacketSocket.kill(lab.Pid, 9);
         lab.WaitForEnd();
         lab.Start(["bash", "-c", "trap '' CHLD; exec \"$0\" \"$@\""]);
         for (int seed = 270; seed < 273; seed++)
@@ -279,13 +281,13 @@ public class FaultTests
         using var lab = new Lab();
         byte[][] bad = Enumerable.Range(0, 200).Select(i => Frames.Echo((Lab.Token(i) with { Key = new byte[16] }).Payload(), source: 0x0A000100u + (uint)i)).ToArray();
         using var stop = new CancellationTokenSource();
-        int flood = Native.OpenLink(lab.ClientSpace, "l1", 10);
+        int flood = PacketSocket.OpenLink(lab.ClientSpace, "l1", 10);
         var flooder = new Thread(() =>
         {
             // Now and then a frame for somebody else, which is no reason to have less time for the node.
             byte[] foreign = Frames.Ipv4(Frames.Mac(0x0A000077), Frames.ClientMac, TestHost.Client, 0x0A000077, 17, new byte[20]);
             for (int i = 0; !stop.IsCancellationRequested; i++)
-                Native.Send(flood, (i % 50 == 0 ? foreign : bad[i % bad.Length]).AsSpan(10));
+                PacketSocket.Send(flood, (i % 50 == 0 ? foreign : bad[i % bad.Length]).AsSpan(10));
         });
         flooder.Start();
         Thread.Sleep(300);
@@ -308,7 +310,7 @@ public class FaultTests
         }
         stop.Cancel();
         flooder.Join();
-        Native.close(flood);
+        PacketSocket.close(flood);
         Assert.InRange(took.Order().ElementAt(1), 0, 1000);
         Assert.Equal(size, VirtualSize(lab.Pid));
         Assert.Equal(took.Length, Started());

@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using Testing;
+using Testing.Nodes;
 using Xunit;
 
 namespace Packetd.Tests;
@@ -20,14 +22,14 @@ public class FloodedCustomerTests
     [RootFact]
     public void Through_a_flood_of_bad_tokens_the_command_spends_a_good_one()
     {
-        string command = Path.GetFullPath(Lab.Image("../bin/evilman")), file = Path.GetTempFileName();
+        string command = Path.GetFullPath(Repository.Image("../bin/evilman")), file = Path.GetTempFileName();
         Assert.True(File.Exists(command), $"{command} is missing: run «make» first");
         using var lab = new Lab();
         lab.InClient("sh", "-c", "echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range"); // sockets as customers have them
         lab.InClient(command, "ping", Lab.NodeAddress);
         byte[][] bad = [.. Enumerable.Range(0, 200).Select(i => Frames.Echo((Lab.Token(i) with { Key = new byte[16] }).Payload(), source: 0x0A000100u + (uint)i))];
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(40));
-        int flood = Native.OpenLink(lab.ClientSpace, "l1", 10), quiet = lab.LinkDrops, lost;
+        int flood = PacketSocket.OpenLink(lab.ClientSpace, "l1", 10), quiet = lab.LinkDrops, lost;
         Thread[] flooders = [.. Enumerable.Range(0, 2 * Math.Min(Environment.ProcessorCount, 4)).Select(_ => new Thread(Flood))];
         string[] said = new string[9];
         Array.ForEach(flooders, flooder => flooder.Start());
@@ -46,7 +48,7 @@ public class FloodedCustomerTests
         {
             stop.Cancel();
             Array.ForEach(flooders, flooder => flooder.Join());
-            Native.close(flood);
+            PacketSocket.close(flood);
             File.Delete(file);
         }
         Assert.True(lost > 1000, $"the flood was none: {lost} frames were lost");
@@ -60,7 +62,7 @@ public class FloodedCustomerTests
         void Flood()
         {
             for (int i = 0; !stop.IsCancellationRequested; i++)
-                Native.Send(flood, bad[i % bad.Length].AsSpan(10));
+                PacketSocket.Send(flood, bad[i % bad.Length].AsSpan(10));
         }
     }
 

@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 

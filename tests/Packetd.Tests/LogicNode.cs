@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using System.Linq;
+using Testing.Nodes;
 using Wire;
 
 namespace Packetd.Tests;

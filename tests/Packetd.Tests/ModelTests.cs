@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Testing.Nodes;
 using Wire;
 
 namespace Packetd.Tests;

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using CsCheck;
+using Testing.Nodes;
 using Wire;
 
 namespace Packetd.Tests;

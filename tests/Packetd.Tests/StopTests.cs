@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Threading.Tasks;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -19,15 +21,15 @@ public class StopTests
         byte[] Long(int seed, uint boot) => (Lab.Token(seed, boot) with { Expires = Lab.Token(seed).Expires + 600 }).Payload();
         byte[] token = Long(400, Boot), other = Long(401, Other);
         Assert.Equal(Refusal.None, lab.Ping(token));
-        Native.kill(lab.Pid, SigStop);
+        PacketSocket.kill(lab.Pid, SigStop);
         // The queue for domains has 32 MiB at most, and a frame takes more than its own size in it: the first fit, the rest cannot.
         const int First = 10_000, Rest = 60_000, Size = 1000;
         int sent = 0;
         for (int i = 0; i < First; i++)
-            sent += Native.Send(lab.Socket, Lab.ToDomain(Boot, Size).AsSpan(10)) ? 1 : 0;
+            sent += PacketSocket.Send(lab.Socket, Lab.ToDomain(Boot, Size).AsSpan(10)) ? 1 : 0;
         Assert.Equal((First, 0), (sent, lab.LinkDrops));
         for (int i = 0; i < Rest; i++)
-            sent += Native.Send(lab.Socket, Lab.ToDomain(Boot, Size).AsSpan(10)) ? 1 : 0;
+            sent += PacketSocket.Send(lab.Socket, Lab.ToDomain(Boot, Size).AsSpan(10)) ? 1 : 0;
         int lost = lab.LinkDrops;
         Assert.Equal(First + Rest, sent);
         Assert.InRange(lost, 1, Rest);
@@ -35,7 +37,7 @@ public class StopTests
         for (int i = 0; i < 5; i++)
             lab.Send(Frames.Echo(other));
         await Task.Delay(TimeSpan.FromMinutes(1));
-        Native.kill(lab.Pid, SigCont);
+        PacketSocket.kill(lab.Pid, SigCont);
 
         var answers = new List<Refusal>();
         while (answers.Count < 5 && lab.Await(IsReply) is { } reply)

@@ -4,7 +4,11 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using Testing;
 using Xunit;
+
+// Descriptors that one test's children inherit would keep another's sockets open.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace Plug.Tests;
 
@@ -15,17 +19,17 @@ internal sealed class Adapter : IDisposable
 
     public Adapter(params string[] program)
     {
-        (Frames, int frames) = Native.Pair();
-        (Control, int control) = Native.Pair();
+        (Frames, int frames) = Descriptors.Pair();
+        (Control, int control) = Descriptors.Pair();
         // The shell puts the descriptors where they belong, closes all others and is then replaced; what .NET ignores is not inherited.
         const string Close = "for other in /proc/$$/fd/*; do other=${other##*/}; [ $other -le 4 ] || eval \"exec $other<&-\"; done; ";
         string[] command =
         [
-            "-c", $"exec 3<&{frames} 4<&{control}; {Close} exec env --default-signal \"$@\"", "bash", Programs.Image("plug"), .. program,
+            "-c", $"exec 3<&{frames} 4<&{control}; {Close} exec env --default-signal \"$@\"", "bash", Repository.Image("plug"), .. program,
         ];
         process = Process.Start(new ProcessStartInfo("bash", command) { RedirectStandardError = true, RedirectStandardInput = true })!;
-        Native.close(frames);
-        Native.close(control);
+        Descriptors.close(frames);
+        Descriptors.close(control);
         Pid = process.Id;
         Assert.Equal((1u, 0u), Record());
         // A program that cannot be run is gone by now.
@@ -44,7 +48,7 @@ internal sealed class Adapter : IDisposable
     /// <summary>The next control record: kind and value; nothing when there is no other.</summary>
     public (uint Kind, uint Value)? Record()
     {
-        byte[] record = Native.Read(Control) ?? throw new TimeoutException("no record");
+        byte[] record = Descriptors.Read(Control) ?? throw new TimeoutException("no record");
         Assert.True(record.Length is 0 or 16);
         return record.Length == 0 ? null : (BinaryPrimitives.ReadUInt32LittleEndian(record), BinaryPrimitives.ReadUInt32LittleEndian(record.AsSpan(4)));
     }
@@ -54,7 +58,7 @@ internal sealed class Adapter : IDisposable
 
     public void Close(bool frames)
     {
-        Native.close(frames ? Frames : Control);
+        Descriptors.close(frames ? Frames : Control);
         _ = frames ? Frames = -1 : Control = -1;
     }
 
@@ -62,7 +66,7 @@ internal sealed class Adapter : IDisposable
     public int End()
     {
         Assert.True(process.WaitForExit(20_000), "plug goes on running");
-        Programs.Await(() => Child == 0 || !Programs.Runs(Child), "the monitor's end");
+        Wait.Until(() => Child == 0 || !Programs.Runs(Child), "the monitor's end");
         Said = process.StandardError.ReadToEnd();
         return process.ExitCode;
     }
@@ -73,7 +77,7 @@ internal sealed class Adapter : IDisposable
     public void AssertSleeps()
     {
         int asleep = 0;
-        Programs.Await(() =>
+        Wait.Until(() =>
         {
             Thread.Sleep(8);
             asleep = File.ReadAllText($"/proc/{Pid}/stat").Contains(") S ", StringComparison.Ordinal) ? asleep + 1 : 0;
@@ -87,9 +91,9 @@ internal sealed class Adapter : IDisposable
             process.Kill();
         process.WaitForExit();
         if (Child != 0 && Programs.Runs(Child))
-            Native.kill(Child, 9);
+            Descriptors.kill(Child, 9);
         process.Dispose();
         foreach (int descriptor in new[] { Frames, Control }.Where(descriptor => descriptor >= 0))
-            Native.close(descriptor);
+            Descriptors.close(descriptor);
     }
 }

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using Testing;
 using Xunit;
 
 namespace Plug.Tests;
@@ -22,13 +23,13 @@ public sealed class AdapterTests
         for (int i = 0; i < 50; i++)
         {
             byte[] packet = new Packets { Data = i * 1200, SegmentSize = 1200, Seed = i }.Make();
-            Programs.Await(() => Native.TrySend(adapter.Frames, packet), "room for a packet");
+            Wait.Until(() => Descriptors.TrySend(adapter.Frames, packet), "room for a packet");
             List<byte[]> frames = [];
             Packets.Cut(packet, frames);
             foreach (byte[] frame in frames)
-                Assert.Equal([.. new byte[10], .. frame], Native.Read(adapter.Frames) ?? []);
+                Assert.Equal([.. new byte[10], .. frame], Descriptors.Read(adapter.Frames) ?? []);
         }
-        Native.kill(adapter.Child, 15);
+        Descriptors.kill(adapter.Child, 15);
         Assert.Null(adapter.Record());
         Assert.Equal(128 + 15, adapter.End());
         Assert.Equal("", adapter.Said);
@@ -39,12 +40,12 @@ public sealed class AdapterTests
     {
         using Adapter adapter = RunEcho();
         foreach (object[] lie in SegmenterTests.Lies())
-            Programs.Await(() => Native.TrySend(adapter.Frames, (byte[])lie[2]), "room for a packet");
+            Wait.Until(() => Descriptors.TrySend(adapter.Frames, (byte[])lie[2]), "room for a packet");
         byte[] packet = [.. new byte[10], .. new byte[1514]];
-        Programs.Await(() => Native.TrySend(adapter.Frames, packet), "room for a packet");
-        Assert.Equal(packet, Native.Read(adapter.Frames) ?? []);
+        Wait.Until(() => Descriptors.TrySend(adapter.Frames, packet), "room for a packet");
+        Assert.Equal(packet, Descriptors.Read(adapter.Frames) ?? []);
         int Count(Verdict verdict) => SegmenterTests.Lies().Count(lie => (Verdict)lie[0] == verdict);
-        Native.kill(adapter.Child, 9);
+        Descriptors.kill(adapter.Child, 9);
         Assert.Equal(128 + 9, adapter.End());
         Assert.Equal($"plug: frames dropped: malformed {Count(Verdict.Malformed)}, unsupported {Count(Verdict.Unsupported)}, too large {Count(Verdict.TooLarge)}\n", adapter.Said);
     }
@@ -53,7 +54,7 @@ public sealed class AdapterTests
     public void A_monitor_that_sends_giants_is_not_believed()
     {
         using Adapter adapter = Run("head -c 1515 /dev/zero | dd bs=70000 iflag=fullblock >&3 2>/dev/null; head -c 60 /dev/zero | dd bs=60 iflag=fullblock >&3 2>/dev/null");
-        Assert.Equal(new byte[70], Native.Read(adapter.Frames) ?? []);
+        Assert.Equal(new byte[70], Descriptors.Read(adapter.Frames) ?? []);
         Assert.Equal((2u, 0u), adapter.Record());
         Assert.Equal(0, adapter.End());
         Assert.Contains("too large 1", adapter.Said, StringComparison.Ordinal);
@@ -67,7 +68,7 @@ public sealed class AdapterTests
         int taken = 0;
         // Full is full: it stays so however often one asks.
         for (int quiet = 0; quiet < 50; quiet++, Thread.Sleep(1))
-            while (Native.TrySend(adapter.Frames, packet))
+            while (Descriptors.TrySend(adapter.Frames, packet))
                 (taken, quiet) = (taken + 1, 0);
         Assert.InRange(taken, 2, 200);
         adapter.AssertSleeps();
@@ -75,8 +76,8 @@ public sealed class AdapterTests
         // It loses nothing of what it has taken.
         adapter.Tell();
         for (int i = 0; i < taken * 60; i++)
-            Assert.NotNull(Native.Read(adapter.Frames));
-        Native.kill(adapter.Pid, 9);
+            Assert.NotNull(Descriptors.Read(adapter.Frames));
+        Descriptors.kill(adapter.Pid, 9);
         adapter.End();
     }
 
@@ -87,11 +88,11 @@ public sealed class AdapterTests
     public void A_node_that_does_not_read_stops_the_monitor_and_costs_nothing(int count)
     {
         using Adapter adapter = Run($"dd if=/dev/zero bs=1000 count={count} >&3 2>/dev/null; exit 7");
-        Native.TrySend(adapter.Frames, new byte[10 + 60]);
-        Programs.Await(() => count > 1000 || !Programs.Runs(adapter.Child), "the monitor's end");
+        Descriptors.TrySend(adapter.Frames, new byte[10 + 60]);
+        Wait.Until(() => count > 1000 || !Programs.Runs(adapter.Child), "the monitor's end");
         adapter.AssertSleeps();
         for (int i = 0; i < count; i++)
-            Assert.Equal(1010, Native.Read(adapter.Frames)!.Length);
+            Assert.Equal(1010, Descriptors.Read(adapter.Frames)!.Length);
         Assert.Equal((4u, 7u), adapter.Record());
         Assert.Equal(7, adapter.End());
     }
@@ -100,11 +101,11 @@ public sealed class AdapterTests
     public void A_monitor_without_a_network_costs_nothing()
     {
         using Adapter adapter = Run("exec 3<&- 4<&-; exec sleep 60");
-        Programs.Await(() => !File.Exists($"/proc/{adapter.Child}/fd/3"), "closed");
+        Wait.Until(() => !File.Exists($"/proc/{adapter.Child}/fd/3"), "closed");
         for (int i = 0; i < 100; i++)
-            Programs.Await(() => Native.TrySend(adapter.Frames, new byte[10 + 60]), "room for a packet");
+            Wait.Until(() => Descriptors.TrySend(adapter.Frames, new byte[10 + 60]), "room for a packet");
         adapter.AssertSleeps();
-        Native.kill(adapter.Child, 9);
+        Descriptors.kill(adapter.Child, 9);
         Assert.Equal(128 + 9, adapter.End());
     }
 
@@ -141,8 +142,8 @@ public sealed class AdapterTests
         using Adapter adapter = Run("dd if=/dev/zero bs=100 count=80 >&3 2>/dev/null");
         Assert.Equal(0, adapter.End());
         for (int i = 0; i < 80; i++)
-            Assert.Equal(110, Native.Read(adapter.Frames)!.Length);
-        Assert.Empty(Native.Read(adapter.Frames)!);
+            Assert.Equal(110, Descriptors.Read(adapter.Frames)!.Length);
+        Assert.Empty(Descriptors.Read(adapter.Frames)!);
     }
 
     [Fact]
@@ -171,7 +172,7 @@ public sealed class AdapterTests
     public void When_it_is_killed_the_monitor_dies_too(int signal)
     {
         using Adapter adapter = Run("trap '' TERM XCPU; while :; do sleep 1; done");
-        Native.kill(adapter.Pid, signal);
+        Descriptors.kill(adapter.Pid, signal);
         Assert.Equal(128 + signal, adapter.End());
     }
 
@@ -179,19 +180,19 @@ public sealed class AdapterTests
     public void Stopped_and_continued_it_goes_on()
     {
         using Adapter adapter = RunEcho();
-        Native.kill(adapter.Pid, 19);
-        Programs.Await(() => File.ReadAllText($"/proc/{adapter.Pid}/stat").Contains(") T ", StringComparison.Ordinal), "stopped");
-        Native.kill(adapter.Pid, 18);
-        Assert.True(Native.TrySend(adapter.Frames, new byte[10 + 60]));
-        Assert.Equal(70, Native.Read(adapter.Frames)!.Length);
+        Descriptors.kill(adapter.Pid, 19);
+        Wait.Until(() => File.ReadAllText($"/proc/{adapter.Pid}/stat").Contains(") T ", StringComparison.Ordinal), "stopped");
+        Descriptors.kill(adapter.Pid, 18);
+        Assert.True(Descriptors.TrySend(adapter.Frames, new byte[10 + 60]));
+        Assert.Equal(70, Descriptors.Read(adapter.Frames)!.Length);
     }
 
     [Fact]
     public void It_has_locked_itself_in_and_the_monitor_has_its_own_descriptors_only()
     {
         using Adapter adapter = RunEcho();
-        Assert.True(Native.TrySend(adapter.Frames, new byte[10 + 60]));
-        Assert.Equal(70, Native.Read(adapter.Frames)!.Length);
+        Assert.True(Descriptors.TrySend(adapter.Frames, new byte[10 + 60]));
+        Assert.Equal(70, Descriptors.Read(adapter.Frames)!.Length);
         string own = File.ReadAllText($"/proc/{adapter.Pid}/status"), its = File.ReadAllText($"/proc/{adapter.Child}/status");
         Assert.Contains("Seccomp:\t2", own, StringComparison.Ordinal);
         Assert.Contains("NoNewPrivs:\t1", own, StringComparison.Ordinal);

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
+using Testing;
 using Xunit;
 
 namespace Plug.Tests;
@@ -33,8 +34,8 @@ public sealed class KernelWitnessTests
 
     private static void Compare()
     {
-        Native.LeaveNetwork();
-        int from = Native.OpenTap("from0", header: true), to = Native.OpenTap("to0", header: false);
+        Descriptors.LeaveNetwork();
+        int from = Descriptors.OpenTap("from0", header: true), to = Descriptors.OpenTap("to0", header: false);
         Programs.Run("ip", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0");
         foreach (string link in new[] { "br0", "from0", "to0" })
         {
@@ -53,14 +54,14 @@ public sealed class KernelWitnessTests
                 IpOptions = random.Next(11) * 4, TcpOptions = random.Next(11) * 4, Flags = (byte)(random.Next(256) & ~0x26 | 0x10),
                 Identification = (ushort)random.Next(65536), Sequence = (uint)random.NextInt64(1L << 32), Seed = i,
             }.Make();
-            Native.Write(from, packet);
+            Descriptors.Write(from, packet);
             List<byte[]> frames = [];
             Assert.Equal(Verdict.Frames, Packets.Cut(packet, frames));
             foreach (byte[] frame in frames)
                 Assert.Equal(Convert.ToHexString(Next(to)), Convert.ToHexString(frame));
         }
-        Native.close(from);
-        Native.close(to);
+        Descriptors.close(from);
+        Descriptors.close(to);
     }
 
     /// <summary>The next IPv4 frame.</summary>
@@ -68,7 +69,7 @@ public sealed class KernelWitnessTests
     {
         while (true)
         {
-            byte[] frame = Native.Read(tap) ?? throw new TimeoutException("the kernel forwards nothing more");
+            byte[] frame = Descriptors.Read(tap) ?? throw new TimeoutException("the kernel forwards nothing more");
             if (frame.Length > 34 && frame[12] == 8 && frame[13] == 0)
                 return frame;
         }

@@ -7,6 +7,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Text.RegularExpressions;
 using System.Threading;
+using Testing;
 using Wire;
 using Xunit;
 
@@ -42,8 +43,8 @@ internal sealed class NodeLab : IDisposable
         Programs.Run("ip", "-n", client, "link", "set", "l1", "up");
         string[] arguments =
         [
-            "netns", "exec", node, "env", "--default-signal", Programs.Image("packetd"), "--link", "l0", "--address", Node, "--key-file", key,
-            "--uid-base", $"{User}", Programs.Image("launcher"), Path.Combine(Programs.Root, "deploy", "qemu-monitor"), firmware,
+            "netns", "exec", node, "env", "--default-signal", Repository.Image("packetd"), "--link", "l0", "--address", Node, "--key-file", key,
+            "--uid-base", $"{User}", Repository.Image("launcher"), Path.Combine(Repository.Root, "deploy", "qemu-monitor"), firmware,
         ];
         packetd = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         packetd.ErrorDataReceived += (_, line) =>
@@ -65,7 +66,7 @@ internal sealed class NodeLab : IDisposable
     public string WaitForLine(string part)
     {
         string? found = null;
-        Programs.Await(() =>
+        Wait.Until(() =>
         {
             lock (log)
             {
@@ -87,7 +88,7 @@ internal sealed class NodeLab : IDisposable
         byte[] payload = Token();
         Thread thread = new(() =>
         {
-            Native.EnterNetwork("/run/netns/" + client);
+            Descriptors.EnterNetwork("/run/netns/" + client);
             using Ping ping = new();
             Assert.Equal(IPStatus.Success, ping.Send(IPAddress.Parse(Node), 10_000, payload).Status);
         });
@@ -104,7 +105,7 @@ internal sealed class NodeLab : IDisposable
         return (adapter, Programs.Child(adapter));
     }
 
-    public static void AssertEnds(params int[] processes) => Programs.Await(() => !processes.Any(Programs.Runs), "the end of all processes");
+    public static void AssertEnds(params int[] processes) => Wait.Until(() => !processes.Any(Programs.Runs), "the end of all processes");
 
     private static byte[] Token()
     {

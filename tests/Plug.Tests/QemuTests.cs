@@ -1,6 +1,7 @@
 using System;
 using System.IO;
-using Domain.Tests;
+using Testing;
+using Testing.Machines;
 using Xunit;
 
 namespace Plug.Tests;
@@ -12,7 +13,7 @@ public sealed class QemuTests
     [RootFact]
     public void A_guest_that_asks_for_its_end_gets_a_reset()
     {
-        using NodeLab lab = new(Programs.Image("hello-pvh"));
+        using NodeLab lab = new(Repository.Image("hello-pvh"));
         lab.Start();
         lab.WaitForLine("domain 0: ended: exit code 0;");
         Assert.StartsWith("hello from a machine", lab.Output.ReadLine(), StringComparison.Ordinal);
@@ -21,7 +22,7 @@ public sealed class QemuTests
     [RootFact]
     public void A_guest_that_crashes_is_told_from_that()
     {
-        using NodeLab lab = new(Programs.Image("fault"));
+        using NodeLab lab = new(Repository.Image("fault"));
         lab.Start();
         lab.WaitForLine("domain 0: ended: exit code 2;");
     }
@@ -44,7 +45,7 @@ public sealed class QemuTests
     [RootFact]
     public void A_firmware_that_is_none_is_an_error_of_the_monitor()
     {
-        using NodeLab lab = new(Path.Combine(Programs.Root, "global.json"));
+        using NodeLab lab = new(Path.Combine(Repository.Root, "global.json"));
         lab.Start();
         lab.WaitForLine("domain 0: ended: exit code 1;");
     }
@@ -52,7 +53,7 @@ public sealed class QemuTests
     [RootFact]
     public void Adapter_and_machine_end_together_and_the_log_says_how()
     {
-        using NodeLab lab = new(Programs.Image("cstrap"));
+        using NodeLab lab = new(Repository.Image("cstrap"));
         foreach ((bool itself, int signal) in new[] { (true, 9), (true, 6), (true, 24), (false, 9), (false, 15) })
         {
             (int adapter, int qemu) = lab.StartAnswering();
@@ -62,7 +63,7 @@ public sealed class QemuTests
                 foreach (string part in new[] { $"Uid:\t{NodeLab.User}\t{NodeLab.User}\t{NodeLab.User}\t{NodeLab.User}", "CapEff:\t0000000000000000", "NoNewPrivs:\t1" })
                     Assert.Contains(part, status, StringComparison.Ordinal);
             }
-            Native.kill(itself ? qemu : adapter, signal);
+            Descriptors.kill(itself ? qemu : adapter, signal);
             lab.WaitForLine($"domain 0: ended: signal {signal}{(signal == 24 ? ", its CPU time is spent" : "")};");
             NodeLab.AssertEnds(adapter, qemu);
         }
@@ -71,9 +72,9 @@ public sealed class QemuTests
     [RootFact]
     public void Killed_outright_packetd_takes_adapter_and_machine_along()
     {
-        using NodeLab lab = new(Programs.Image("cstrap"));
+        using NodeLab lab = new(Repository.Image("cstrap"));
         (int adapter, int qemu) = lab.StartAnswering();
-        Native.kill(lab.Packetd, 9);
+        Descriptors.kill(lab.Packetd, 9);
         NodeLab.AssertEnds(adapter, qemu);
     }
 }

@@ -5,6 +5,7 @@ using System.Text;
 using Org.BouncyCastle.Crypto.Digests;
 using Org.BouncyCastle.Crypto.Macs;
 using Org.BouncyCastle.Crypto.Parameters;
+using Testing;
 using Xunit;
 
 namespace Wire.Tests;
@@ -62,9 +63,7 @@ public class FreestandingTests
     /// <summary>What a program writes to its standard output; it must end well.</summary>
     private static byte[] Run(string program, string arguments, int seconds)
     {
-        string root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "global.json")))
-            root = Path.GetDirectoryName(root) ?? throw new InvalidOperationException("The tests must run inside the repository.");
+        string root = Repository.Root;
         using var process = Process.Start(new ProcessStartInfo(program.Contains('/') ? Path.Combine(root, program) : program, arguments)
         {
             WorkingDirectory = root, RedirectStandardOutput = true,

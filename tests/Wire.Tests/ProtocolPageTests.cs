@@ -5,6 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Text;
 using System.Text.RegularExpressions;
+using Testing;
 using Xunit;
 
 namespace Wire.Tests;
@@ -23,13 +24,7 @@ public sealed partial class ProtocolPageTests
     /// <summary>A record as the code makes it, and what stands in each field, by the first words of the field on the page.</summary>
     private sealed record Sample(string Heading, byte[] Bytes, Dictionary<string, byte[]> Fields, int Table = 0);
 
-    private static string FindPage()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "global.json")))
-            folder = Path.GetDirectoryName(folder)!;
-        return Path.Combine(folder, "docs", "protocols.md");
-    }
+    private static string FindPage() => Path.Combine(Repository.Root, "docs", "protocols.md");
 
     private static string Section(string heading)
     {

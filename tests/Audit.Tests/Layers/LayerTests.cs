@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Testing;
 using Xunit;
 
 namespace Audit.Tests.Layers;
@@ -9,8 +10,6 @@ namespace Audit.Tests.Layers;
 /// <summary>The map at the head of docs/architecture.md is what the sources are.</summary>
 public sealed class LayerTests
 {
-    private static readonly string s_root = FindRoot();
-
     /// <summary>
     /// What the map does not allow and is still there. An edge that is gone is taken out of here, and none is added.
     /// </summary>
@@ -79,23 +78,15 @@ public sealed class LayerTests
         "guestos/proc/Timers.cs -> guestos/net: Network",
     ];
 
-    private static string FindRoot()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "global.json")))
-            folder = Path.GetDirectoryName(folder)!;
-        return folder;
-    }
-
-    private static Map ReadMap() => Map.Read(File.ReadAllText(Path.Combine(s_root, "docs/architecture.md")));
+    private static Map ReadMap() => Map.Read(File.ReadAllText(Path.Combine(Repository.Root, "docs/architecture.md")));
 
     [Fact]
     public void Every_folder_of_sources_has_a_row_and_every_row_a_folder()
     {
         Map map = ReadMap();
-        Assert.Equal([], map.Folders.Where(folder => !Directory.Exists(Path.Combine(s_root, folder))));
-        Assert.Equal([], Project.Files(s_root, "", "*").Where(file => Path.GetExtension(file) is ".cs" or ".S" && map.FolderOf(file) == null));
-        IEnumerable<string> folders = Directory.GetDirectories(s_root).Select(folder => Path.GetFileName(folder))
+        Assert.Equal([], map.Folders.Where(folder => !Directory.Exists(Path.Combine(Repository.Root, folder))));
+        Assert.Equal([], Project.Files(Repository.Root, "", "*").Where(file => Path.GetExtension(file) is ".cs" or ".S" && map.FolderOf(file) == null));
+        IEnumerable<string> folders = Directory.GetDirectories(Repository.Root).Select(folder => Path.GetFileName(folder))
             .Where(folder => !folder.StartsWith('.') && folder != "out");
         Assert.Equal([], folders.Where(folder => !map.Folders.Any(row => row == folder || row.StartsWith(folder + "/", StringComparison.Ordinal))));
     }
@@ -103,7 +94,7 @@ public sealed class LayerTests
     [Fact]
     public void No_folder_names_a_type_of_one_that_it_may_not_use()
     {
-        ForbiddenReference[] found = [.. Forbidden(s_root, ReadMap())];
+        ForbiddenReference[] found = [.. Forbidden(Repository.Root, ReadMap())];
         string[] unknown = [.. found.Where(reference => !s_known.Contains(reference.Edge)).Select(reference => reference.ToString())];
         string[] gone = [.. s_known.Except(found.Select(reference => reference.Edge)).Select(edge => $"no longer there, and still in the list: {edge}")];
         Assert.True(unknown.Length + gone.Length == 0, string.Join('\n', unknown.Concat(gone)));

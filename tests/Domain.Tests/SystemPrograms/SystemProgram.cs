@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.IO;
 using Iced.Intel;
+using Testing.Machines;
 using static Iced.Intel.AssemblerRegisters;
 
 namespace Domain.Tests.SystemPrograms;

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
+using Testing.Machines;
 using Xunit;
 
 namespace Domain.Tests.SystemPrograms;

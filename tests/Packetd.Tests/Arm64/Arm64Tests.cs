@@ -3,6 +3,8 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
+using Testing;
+using Testing.Nodes;
 using Xunit;
 
 namespace Packetd.Tests;
@@ -39,7 +41,7 @@ public class Arm64Tests
     {
         using var lab = new Lab();
         Assert.Contains("qemu-aarch64", new FileInfo($"/proc/{lab.Pid}/exe").LinkTarget, StringComparison.Ordinal);
-        Assert.Contains(Lab.Image("arm64/packetd"), File.ReadAllText($"/proc/{lab.Pid}/cmdline"), StringComparison.Ordinal);
+        Assert.Contains(Repository.Image("arm64/packetd"), File.ReadAllText($"/proc/{lab.Pid}/cmdline"), StringComparison.Ordinal);
         Assert.Equal(183, File.ReadAllBytes(Platform.Packetd)[18]); // EM_AARCH64
     }
 
@@ -74,7 +76,7 @@ public class Arm64Tests
     public void Where_the_filter_is_refused_packetd_does_not_serve()
     {
         using var lab = new Lab();
-        Native.kill(lab.Pid, 9);
+        PacketSocket.kill(lab.Pid, 9);
         lab.WaitForEnd();
         Platform.FilterRefused = true;
         lab.Start(logged: false);
@@ -113,5 +115,5 @@ public class Arm64Tests
         Regex.Matches(File.ReadAllText(header), @"#define __NR(?:3264)?_(\w+)\s+([0-9]+)\s").GroupBy(match => int.Parse(match.Groups[2].Value))
             .ToDictionary(group => group.Key, group => group.First().Groups[1].Value);
 
-    private static string Source(string file) => File.ReadAllText(Path.Combine(Lab.Image(""), "../../packetd/Linux", file));
+    private static string Source(string file) => File.ReadAllText(Path.Combine(Repository.Image(""), "../../packetd/Linux", file));
 }

@@ -5,6 +5,8 @@ using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
 using System.Threading;
+using Testing;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -15,7 +17,7 @@ public sealed class KernelFactAttribute : FactAttribute
 {
     public KernelFactAttribute()
     {
-        if (Native.geteuid() != 0)
+        if (!Environment.IsPrivilegedProcess)
             Skip = "needs root to make network namespaces";
         else if (!File.Exists("/usr/bin/qemu-system-aarch64") || !File.Exists(Path.Combine(KernelTests.Folder, "vmlinuz")))
             Skip = "needs qemu-system-arm, and what deploy/debian-kernel fetches";
@@ -66,22 +68,22 @@ public class KernelTests
 
         """;
 
-    public static string Folder => Path.Combine(Lab.Image(""), "../arm64-kernel");
+    public static string Folder => Path.Combine(Repository.Image(""), "../arm64-kernel");
 
     [KernelFact]
     public void Under_a_kernel_of_its_own_it_confines_itself_and_serves()
     {
         string space = $"pt{Environment.ProcessId % 100_000}k";
         DirectoryInfo work = Directory.CreateTempSubdirectory();
-        Lab.Run("ip", "netns", "add", space);
+        Programs.Run("ip", "netns", "add", space);
         int socket = -1;
         try
         {
             string archive = Pack(work.FullName);
-            Lab.Run("ip", "-n", space, "tuntap", "add", "l1", "mode", "tap");
-            Lab.Run("ip", "-n", space, "addr", "add", "10.0.0.1/24", "dev", "l1");
-            Lab.Run("ip", "-n", space, "link", "set", "l1", "address", "52:54:00:12:34:56", "addrgenmode", "none", "up");
-            socket = Native.OpenLink(space, "l1", 300);
+            Programs.Run("ip", "-n", space, "tuntap", "add", "l1", "mode", "tap");
+            Programs.Run("ip", "-n", space, "addr", "add", "10.0.0.1/24", "dev", "l1");
+            Programs.Run("ip", "-n", space, "link", "set", "l1", "address", "52:54:00:12:34:56", "addrgenmode", "none", "up");
+            socket = PacketSocket.OpenLink(space, "l1", 300);
             using var machine = new Machine(space, archive);
 
             machine.WaitFor("packetd: ready as 10.0.0.2");
@@ -92,12 +94,12 @@ public class KernelTests
             Assert.Contains(maps, line => line.Contains("r-xp", StringComparison.Ordinal) && line.EndsWith("/packetd", StringComparison.Ordinal));
             Assert.DoesNotContain(maps, line => line.Contains("[vdso]", StringComparison.Ordinal) || line.Contains(" rwx", StringComparison.Ordinal));
 
-            Assert.Contains(" 0% packet loss", Lab.Run("ip", "netns", "exec", space, "ping", "-c", "3", "-i", "0.2", "-W", "5", Lab.NodeAddress), StringComparison.Ordinal);
+            Assert.Contains(" 0% packet loss", Programs.Run("ip", "netns", "exec", space, "ping", "-c", "3", "-i", "0.2", "-W", "5", Lab.NodeAddress), StringComparison.Ordinal);
             byte[] token = new Tokens { Seed = 600, Boot = 0x0A000032, Issued = now, Expires = now + 600 }.Payload();
             Assert.Equal(Refusal.None, Ping(socket, token));
             Assert.Equal(Refusal.Replayed, Ping(socket, token));
             machine.WaitFor("packetd: domain 0: started for 10.0.0.50, 64 MiB");
-            Native.Send(socket, Lab.ToDomain(0x0A000032).AsSpan(10));
+            PacketSocket.Send(socket, Lab.ToDomain(0x0A000032).AsSpan(10));
             machine.WaitFor("monitor runs: yes"); // since that frame
             machine.WaitFor("monitor runs: no");
             foreach (string line in new[] { "Uid:\t200000\t200000\t200000\t200000", "Gid:\t200000\t200000\t200000\t200000", "Groups:\t ", "SigBlk:\t0000000000000000",
@@ -110,8 +112,8 @@ public class KernelTests
         finally
         {
             if (socket >= 0)
-                Native.close(socket);
-            Lab.Run("ip", "netns", "del", space);
+                PacketSocket.close(socket);
+            Programs.Run("ip", "netns", "del", space);
             work.Delete(recursive: true);
         }
     }
@@ -124,23 +126,23 @@ public class KernelTests
         foreach (string file in Directory.GetFiles(Folder, "*.ko").Append(Path.Combine(Folder, "modules")))
             File.Copy(file, Path.Combine(root, Path.GetFileName(file)));
         File.Copy(Path.Combine(Folder, "busybox"), Path.Combine(root, "bin/busybox"));
-        File.Copy(Lab.Image("arm64/packetd"), Path.Combine(root, "packetd"));
-        File.Copy(Lab.Image("arm64/launcher"), Path.Combine(root, "launcher"));
+        File.Copy(Repository.Image("arm64/packetd"), Path.Combine(root, "packetd"));
+        File.Copy(Repository.Image("arm64/launcher"), Path.Combine(root, "launcher"));
         File.WriteAllText(Path.Combine(root, "init"), Init);
         File.WriteAllText(Path.Combine(root, "monitor"), Monitor);
         File.WriteAllBytes(Path.Combine(root, "key"), TestHost.Key);
-        Lab.Run("chmod", "-R", "a+rX", root);
-        Lab.Run("chmod", "a+x", root + "/init", root + "/monitor");
-        Lab.Run("chmod", "a+rwx", root + "/tmp");
-        Lab.Run("sh", "-c", $"cd '{root}' && find . | cpio -o -H newc --quiet >'{archive}'");
+        Programs.Run("chmod", "-R", "a+rX", root);
+        Programs.Run("chmod", "a+x", root + "/init", root + "/monitor");
+        Programs.Run("chmod", "a+rwx", root + "/tmp");
+        Programs.Run("sh", "-c", $"cd '{root}' && find . | cpio -o -H newc --quiet >'{archive}'");
         return archive;
     }
 
     private static Refusal? Ping(int socket, byte[] payload)
     {
-        Native.Send(socket, Frames.Echo(payload).AsSpan(10));
+        PacketSocket.Send(socket, Frames.Echo(payload).AsSpan(10));
         for (long until = Environment.TickCount64 + 30_000; Environment.TickCount64 < until;)
-            if (Native.Receive(socket) is { } frame && frame.Length == 42 + MagicReply.Size && frame[34] == 0 && MagicReply.TryParse(frame.AsSpan(42), out MagicReply reply))
+            if (PacketSocket.Receive(socket) is { } frame && frame.Length == 42 + MagicReply.Size && frame[34] == 0 && MagicReply.TryParse(frame.AsSpan(42), out MagicReply reply))
                 return reply.Refusal;
         return null;
     }

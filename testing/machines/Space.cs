@@ -1,15 +1,14 @@
 using System;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Xunit;
 
-namespace Cstrap.Tests;
+namespace Testing.Machines;
 
 /// <summary>A network namespace with a bridge, 10.0.0.1/24, that machines are plugged into: the client's end of the wire.</summary>
-internal sealed partial class Space : IDisposable
+public sealed partial class Space : IDisposable
 {
     public const string Host = "10.0.0.1", Boot = "10.0.0.2";
     private static int count;
@@ -24,25 +23,22 @@ internal sealed partial class Space : IDisposable
     [LibraryImport("libc")]
     private static partial int close(int descriptor);
 
-    [LibraryImport("libc")]
-    public static partial uint geteuid();
-
     public Space()
     {
         Name = $"cs{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref count)}";
-        Run("ip", "netns", "add", Name);
-        Run("ip", "-n", Name, "link", "set", "lo", "up");
-        Run("ip", "-n", Name, "link", "add", "br0", "type", "bridge");
-        Run("ip", "-n", Name, "addr", "add", Host + "/24", "dev", "br0");
-        Run("ip", "-n", Name, "link", "set", "br0", "addrgenmode", "none", "up");
+        Programs.Run("ip", "netns", "add", Name);
+        Programs.Run("ip", "-n", Name, "link", "set", "lo", "up");
+        Programs.Run("ip", "-n", Name, "link", "add", "br0", "type", "bridge");
+        Programs.Run("ip", "-n", Name, "addr", "add", Host + "/24", "dev", "br0");
+        Programs.Run("ip", "-n", Name, "link", "set", "br0", "addrgenmode", "none", "up");
     }
 
     /// <summary>A port of the bridge for one machine.</summary>
     public string AddTap()
     {
         string tap = $"tap{taps++}";
-        Run("ip", "-n", Name, "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
-        Run("ip", "-n", Name, "link", "set", tap, "addrgenmode", "none", "master", "br0", "up");
+        Programs.Run("ip", "-n", Name, "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
+        Programs.Run("ip", "-n", Name, "link", "set", tap, "addrgenmode", "none", "master", "br0", "up");
         return tap;
     }
 
@@ -87,31 +83,13 @@ internal sealed partial class Space : IDisposable
             action();
     }
 
-    public string InSpace(params string[] command) => Run("ip", ["netns", "exec", Name, .. command]);
+    public string InSpace(params string[] command) => Programs.Run("ip", ["netns", "exec", Name, .. command]);
 
-    public static string Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
-        Assert.True(process.WaitForExit(20_000), $"{program} never ends");
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {output}");
-        return output;
-    }
-
-    public void Dispose() => Run("ip", "netns", "del", Name);
+    public void Dispose() => Programs.Run("ip", "netns", "del", Name);
 }
 
 /// <summary>A test with a machine on a TAP interface of its own, once on each monitor.</summary>
 public sealed class MonitorsAttribute : Xunit.Sdk.DataAttribute
 {
     public override System.Collections.Generic.IEnumerable<object[]> GetData(System.Reflection.MethodInfo method) => [["qemu"], ["domain"]];
-}
-
-public sealed class RootTheoryAttribute : TheoryAttribute
-{
-    public RootTheoryAttribute()
-    {
-        if (Space.geteuid() != 0)
-            Skip = "needs root to make network namespaces";
-    }
 }

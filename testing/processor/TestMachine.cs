@@ -1,9 +1,10 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using Domain;
 using Iced.Intel;
 
-namespace Domain.Tests;
+namespace Testing.Processor;
 
 /// <summary>A processor with a little RAM and nothing else: page tables, descriptor tables and a page of code.</summary>
 /// <remarks>

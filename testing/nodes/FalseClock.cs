@@ -1,18 +1,19 @@
 using System;
 using System.IO;
+using Packetd;
 using Wire;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>A clock for the shipped binary that only a test moves, by tests/images/FalseClock; the machine's own is never touched.</summary>
-internal sealed class FalseClock : IDisposable
+public sealed class FalseClock : IDisposable
 {
     private readonly FileStream file = new(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), new FileStreamOptions
     {
         Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite, BufferSize = 0, Options = FileOptions.DeleteOnClose,
     });
 
-    public string[] Launcher => [Lab.Image("false-clock"), file.Name];
+    public string[] Launcher => [Repository.Image("false-clock"), file.Name];
 
     /// <summary>What whoever asks next is told.</summary>
     public (ulong Seconds, ulong Nanoseconds) Time

@@ -1,10 +1,11 @@
 using System;
+using Packetd;
 using Wire;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>Mints tokens that a test may then spoil.</summary>
-internal sealed record Tokens
+public sealed record Tokens
 {
     public uint Node { get; init; } = TestHost.Node;
     public uint Boot { get; init; } = 0x0A000032;

@@ -4,13 +4,14 @@ using System.IO;
 using System.Net.Sockets;
 using System.Text;
 using System.Threading;
+using Packetd;
 using Wire;
 using Xunit;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>The debugger's port of qemu-user (the GDB manual, appendix "Remote Protocol"), for a program of one thread.</summary>
-internal sealed class DebugPort : IDisposable
+public sealed class DebugPort : IDisposable
 {
     public const int Stack = 31, Counter = 32;
     private readonly Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

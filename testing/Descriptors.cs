@@ -2,10 +2,10 @@ using System;
 using System.IO;
 using System.Runtime.InteropServices;
 
-namespace Plug.Tests;
+namespace Testing;
 
 /// <summary>The few calls of libc that .NET does not wrap. Failures are exceptions.</summary>
-internal static partial class Native
+public static partial class Descriptors
 {
     private const int CloneNewNet = 0x40000000, DontWait = 0x40, Again = 11, Interrupted = 4;
 
@@ -41,9 +41,6 @@ internal static partial class Native
 
     [LibraryImport("libc")]
     public static partial int kill(int pid, int signal);
-
-    [LibraryImport("libc")]
-    public static partial uint geteuid();
 
     [StructLayout(LayoutKind.Sequential)]
     private struct PollDescriptor

@@ -4,10 +4,11 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
 using System.Threading;
+using Packetd;
 using Wire;
 using Xunit;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>
 /// Answers for qemu-user what a kernel would and it does not: the options of packet sockets, of which it knows none
@@ -15,7 +16,7 @@ namespace Packetd.Tests;
 /// serves nowhere where it is refused); and that a parent waits for its child, which it leaves out of vfork (tests/images/Forks).
 /// All else is between packetd and the host's kernel.
 /// </summary>
-internal sealed class Emulation : IDisposable
+public sealed class Emulation : IDisposable
 {
     private const ulong SetSockOpt = 208, Prctl = 167, SetSeccomp = 22, PacketLevel = 263;
     private const uint SupervisorCall = 0xD4000001;
@@ -32,7 +33,7 @@ internal sealed class Emulation : IDisposable
     {
         ulong stub = Stub.Value;
         port = new DebugPort(path);
-        forks = Process.Start(new ProcessStartInfo(Lab.Image("forks"), [$"{pid}"]) { RedirectStandardOutput = true })!;
+        forks = Process.Start(new ProcessStartInfo(Repository.Image("forks"), [$"{pid}"]) { RedirectStandardOutput = true })!;
         Assert.Equal('.', forks.StandardOutput.Read());
         while (Bytes.Le32(port.Memory(stub, 4), 0) != SupervisorCall)
             stub += 4;
@@ -50,7 +51,7 @@ internal sealed class Emulation : IDisposable
                 break; // packetd has ended
             }
             int result = registers[8] == Prctl ? 0
-                : Native.SetOption(pid, (int)registers[0], (int)registers[1], (int)registers[2], port.Memory(registers[3], (int)registers[4]));
+                : PacketSocket.SetOption(pid, (int)registers[0], (int)registers[1], (int)registers[2], port.Memory(registers[3], (int)registers[4]));
             port.SetRegister(0, (ulong)result);
             port.SetRegister(DebugPort.Counter, registers[DebugPort.Counter] + 4);
         }
@@ -65,7 +66,7 @@ internal sealed class Emulation : IDisposable
 
     private static ulong FindStub()
     {
-        string line = Lab.Run("aarch64-linux-gnu-nm", Platform.Packetd + ".debug").Split('\n').Single(line => line.EndsWith(" packetd_syscall", StringComparison.Ordinal));
+        string line = Programs.Run("aarch64-linux-gnu-nm", Platform.Packetd + ".debug").Split('\n').Single(line => line.EndsWith(" packetd_syscall", StringComparison.Ordinal));
         return ulong.Parse(line.AsSpan(0, 16), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
     }
 

@@ -1,13 +1,14 @@
 using System;
 using System.Collections.Generic;
+using Packetd;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>What a node counted for one domain.</summary>
-internal sealed record Counters(ulong Sent, ulong Received, ulong Dropped, ulong Forged);
+public sealed record Counters(ulong Sent, ulong Received, ulong Dropped, ulong Forged);
 
 /// <summary>A node that the same sequence of happenings is played to, and what it does. 0 stands for the link.</summary>
-internal interface INodeUnderTest : IDisposable
+public interface INodeUnderTest : IDisposable
 {
     /// <summary>How many honoured tokens it can remember.</summary>
     int TokenRoom { get; }
@@ -29,4 +30,4 @@ internal interface INodeUnderTest : IDisposable
 }
 
 /// <summary>The node said nothing where it always says something, or ended.</summary>
-internal sealed class SilentException(string message) : Exception(message);
+public sealed class SilentException(string message) : Exception(message);

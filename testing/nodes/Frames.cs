@@ -1,10 +1,11 @@
 using System;
+using Packetd;
 using Wire;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>Frames as a correct peer would send them, with their virtio-net header in front.</summary>
-internal static class Frames
+public static class Frames
 {
     public static readonly byte[] ClientMac = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 

@@ -1,7 +1,8 @@
 using System;
+using Domain;
 using Iced.Intel;
 
-namespace Domain.Tests;
+namespace Testing.Processor;
 
 
 /// <summary>One instruction on random operands, here and on the host's own processor.</summary>

@@ -1,11 +1,12 @@
 using System;
 using System.Collections.Generic;
+using Packetd;
 using Wire;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>A host that takes notes instead of making system calls.</summary>
-internal sealed class TestHost : IHost
+public sealed class TestHost : IHost
 {
     public const uint Node = 0x0A000002, Client = 0x0A000001;
     public static readonly byte[] Key = "0123456789abcdef"u8.ToArray();
@@ -40,7 +41,7 @@ internal sealed class TestHost : IHost
     public void Refused(uint source, Refusal refusal) => Refusals.Add(refusal);
 
     /// <summary>A node whose memory is the given arrays, small so that limits are met.</summary>
-    public Node<TestHost> MakeNode(Domain[] domains, int tokens = 8, ulong started = Started)
+    public Node<TestHost> MakeNode(Packetd.Domain[] domains, int tokens = 8, ulong started = Started)
     {
         Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = started, MaxMemoryMiB = 256, ChainSteps = 100 };
         return new Node<TestHost>(this, limits, domains, new UsedTokens(new byte[tokens * 20], new ulong[tokens]), new Limiter(new ushort[Limiter.Size]));

@@ -2,9 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Domain;
 using Iced.Intel;
 
-namespace Domain.Tests;
+namespace Testing.Processor;
 
 /// <summary>Random operands for any user-mode instruction of the announced feature set.</summary>
 internal static class RandomInstruction

@@ -5,26 +5,17 @@ using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
 using System.Threading;
+using Packetd;
 using Wire;
 using Xunit;
 
-namespace Packetd.Tests;
-
-/// <summary>A test that needs to make network namespaces.</summary>
-public sealed class RootFactAttribute : FactAttribute
-{
-    public RootFactAttribute()
-    {
-        if (Native.geteuid() != 0)
-            Skip = "needs root to make network namespaces";
-    }
-}
+namespace Testing.Nodes;
 
 /// <summary>
 /// The shipped binary on a veth pair: packetd in one network namespace, the test's packet socket and ordinary programs in
 /// the other. Everything is gone when it is disposed.
 /// </summary>
-internal sealed class Lab : IDisposable
+public sealed class Lab : IDisposable
 {
     public const string NodeAddress = "10.0.0.2";
     private static int count;
@@ -62,17 +53,17 @@ internal sealed class Lab : IDisposable
         users = 400_000 + Environment.ProcessId % 10_000 * 10_000 + number % 150 * 64;
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
         File.WriteAllBytes(key, TestHost.Key);
-        Run("chmod", "777", ports.FullName); // packetd may be started as anybody
-        Run("ip", "netns", "add", node);
-        Run("ip", "netns", "add", client);
-        Run("ip", "link", "add", "l0", "netns", node, "type", "veth", "peer", "name", "l1", "netns", client);
-        Run("ip", "-n", node, "link", "set", "l0", "addrgenmode", "none", "up");
-        Run("ip", "-n", client, "link", "set", "l1", "address", "52:54:00:12:34:56");
+        Programs.Run("chmod", "777", ports.FullName); // packetd may be started as anybody
+        Programs.Run("ip", "netns", "add", node);
+        Programs.Run("ip", "netns", "add", client);
+        Programs.Run("ip", "link", "add", "l0", "netns", node, "type", "veth", "peer", "name", "l1", "netns", client);
+        Programs.Run("ip", "-n", node, "link", "set", "l0", "addrgenmode", "none", "up");
+        Programs.Run("ip", "-n", client, "link", "set", "l1", "address", "52:54:00:12:34:56");
         if (clock == null)
-            Run("ip", "-n", client, "addr", "add", "10.0.0.1/24", "dev", "l1");
+            Programs.Run("ip", "-n", client, "addr", "add", "10.0.0.1/24", "dev", "l1");
         // No IPv6: the kernel's own neighbour discovery would mix with what is counted.
-        Run("ip", "-n", client, "link", "set", "l1", "addrgenmode", "none", "up");
-        Socket = Native.OpenLink(client, "l1", 300);
+        Programs.Run("ip", "-n", client, "link", "set", "l1", "addrgenmode", "none", "up");
+        Socket = PacketSocket.OpenLink(client, "l1", 300);
         Start();
     }
 
@@ -84,20 +75,7 @@ internal sealed class Lab : IDisposable
     public string ClientSpace => client;
 
     /// <summary>The command that starts puppets, with options of the launcher's.</summary>
-    public static string[] Puppets(params string[] options) => [Image("launcher"), .. options, Image("puppet"), "/dev/null"];
-
-    public static string Image(string name) => Path.Combine(Root, "out", "images", name);
-
-    private static string Root
-    {
-        get
-        {
-            string folder = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(folder, "global.json")))
-                folder = Path.GetDirectoryName(folder)!;
-            return folder;
-        }
-    }
+    public static string[] Puppets(params string[] options) => [Repository.Image("launcher"), .. options, Repository.Image("puppet"), "/dev/null"];
 
     /// <summary>A way of starting whose log nobody reads after its first line.</summary>
     public static string[] LogReaderLeaves => ["bash", "-c", "exec \"$0\" \"$@\" 2> >(head -n 1 >&2)"];
@@ -132,7 +110,7 @@ internal sealed class Lab : IDisposable
         if (logged)
             WaitForLine("ready as");
         if (clock != null)
-            Pid = int.Parse(File.ReadAllText($"/proc/{Pid}/task/{Pid}/children"));
+            Pid = Programs.Child(Pid);
     }
 
     /// <summary>Waits for packetd's end; its exit code.</summary>
@@ -166,36 +144,22 @@ internal sealed class Lab : IDisposable
 
     public string WaitForLine(string part, int seconds = 5)
     {
-        for (long until = Environment.TickCount64 + seconds * 1000; ; Thread.Sleep(5))
-        {
-            string? line = Log.FirstOrDefault(line => line.Contains(part, StringComparison.Ordinal));
-            if (line != null)
-                return line;
-            Assert.True(Environment.TickCount64 < until, $"packetd never said \"{part}\" but: {string.Join(" / ", Log)}");
-        }
+        return Wait.For(() => Log.FirstOrDefault(line => line.Contains(part, StringComparison.Ordinal)),
+            () => $"packetd never said \"{part}\" but: {string.Join(" / ", Log)}", seconds);
     }
 
     /// <summary>A program's output, run in the client's namespace.</summary>
-    public string InClient(params string[] command) => Run("ip", ["netns", "exec", client, .. command]);
+    public string InClient(params string[] command) => Programs.Run("ip", ["netns", "exec", client, .. command]);
 
-    public string InNode(params string[] command) => Run("ip", ["netns", "exec", node, .. command]);
-
-    public static string Run(string program, params string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
-        Assert.True(process.WaitForExit(20_000), $"{program} never ends");
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {output}");
-        return output;
-    }
+    public string InNode(params string[] command) => Programs.Run("ip", ["netns", "exec", node, .. command]);
 
     /// <summary>Sends a packet of <see cref="Frames"/> onto the wire, without its header.</summary>
-    public void Send(byte[] packet) => Assert.True(Native.Send(Socket, packet.AsSpan(10)));
+    public void Send(byte[] packet) => Assert.True(PacketSocket.Send(Socket, packet.AsSpan(10)));
 
     /// <summary>The first frame that fits, of those that come before the socket's time is over.</summary>
     public byte[]? Receive(Predicate<byte[]> fits)
     {
-        while (Native.Receive(Socket) is { } frame)
+        while (PacketSocket.Receive(Socket) is { } frame)
             if (fits(frame))
                 return frame;
         return null;
@@ -287,34 +251,13 @@ internal sealed class Lab : IDisposable
     /// </summary>
     public static void AwaitProgram(int pid, string name)
     {
-        for (int i = 0; !Has(); i++, Thread.Sleep(5))
-            Assert.True(i < 2000, $"process {pid} does not become {name}");
+        Wait.Until(Has, $"process {pid} becomes {name}", seconds: 10);
 
         bool Has() => Path.GetFileName(new FileInfo($"/proc/{pid}/exe").LinkTarget) == name && File.ReadAllText($"/proc/{pid}/cmdline").Length > 0;
     }
 
     public void Order(uint boot, byte order, params byte[] rest) =>
         Send(Frames.Ethernet(Frames.Mac(boot), Frames.ClientMac, 0x88B5, [order, .. rest]));
-
-    public static bool Runs(int pid)
-    {
-        try
-        {
-            // Z: dead, X: dead and being buried, which a busy machine takes its time for.
-            return !Regex.IsMatch(File.ReadAllText($"/proc/{pid}/stat"), @"\) [ZX] ");
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    public static void AssertEnds(int pid)
-    {
-        for (int i = 0; i < 400 && Runs(pid); i++)
-            Thread.Sleep(5);
-        Assert.False(Runs(pid), $"process {pid} goes on running");
-    }
 
     public int Descriptors => Directory.GetFiles($"/proc/{Pid}/fd").Length;
 
@@ -327,9 +270,9 @@ internal sealed class Lab : IDisposable
         }
         packetd?.Dispose();
         emulation?.Dispose();
-        Native.close(Socket);
-        Run("ip", "netns", "del", node);
-        Run("ip", "netns", "del", client);
+        PacketSocket.close(Socket);
+        Programs.Run("ip", "netns", "del", node);
+        Programs.Run("ip", "netns", "del", client);
         File.Delete(key);
         ports.Delete(recursive: true);
     }

@@ -1,10 +1,11 @@
 using System;
 using System.IO;
 using System.Runtime.InteropServices;
+using Domain;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace Domain.Tests;
+namespace Testing.Processor;
 
 /// <summary>Registers, flags and the FXSAVE image around one instruction.</summary>
 [StructLayout(LayoutKind.Sequential)]

@@ -1,12 +1,13 @@
 using System;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Packetd;
 using Wire;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>The few calls of libc that .NET does not wrap, and a raw packet socket inside a network namespace.</summary>
-internal static partial class Native
+public static partial class PacketSocket
 {
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(int fd, int type);
@@ -40,9 +41,6 @@ internal static partial class Native
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int kill(int pid, int signal);
-
-    [LibraryImport("libc")]
-    public static partial uint geteuid();
 
     [ThreadStatic]
     private static byte[]? memory;

@@ -1,15 +1,16 @@
 using System.Threading;
+using Packetd;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>The packetd that labs run: the host's, or in a test that says so the one for arm64, under qemu-user.</summary>
-internal static class Platform
+public static class Platform
 {
     private static readonly AsyncLocal<bool> Arm64 = new(), WithoutFilter = new();
 
     public static bool Emulated => Arm64.Value;
 
-    public static string Packetd => Lab.Image(Emulated ? "arm64/packetd" : "packetd");
+    public static string Packetd => Repository.Image(Emulated ? "arm64/packetd" : "packetd");
 
     public static string[] Emulator => Emulated ? ["qemu-aarch64-static"] : [];
 

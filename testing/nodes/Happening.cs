@@ -1,10 +1,11 @@
 using System.Linq;
+using Packetd;
 using Wire;
 
-namespace Packetd.Tests;
+namespace Testing.Nodes;
 
 /// <summary>How a domain comes to its end.</summary>
-internal enum Ending
+public enum Ending
 {
     Killed,
     ExitCode,
@@ -13,7 +14,7 @@ internal enum Ending
 }
 
 /// <summary>One thing that happens to a node. 0 stands for the link where a domain would be named by its boot address.</summary>
-internal abstract record Happening
+public abstract record Happening
 {
     /// <summary>A magic ping from the link.</summary>
     /// <param name="Token">Null when the ping has no token that can be read.</param>

@@ -1,0 +1,22 @@
+using System;
+using Xunit;
+
+namespace Testing;
+
+/// <summary>A test that makes network namespaces, or starts machines under accounts of their own; otherwise it is skipped, and counted as that.</summary>
+public sealed class RootFactAttribute : FactAttribute
+{
+    public RootFactAttribute() => Skip = RootReason.Refusal;
+}
+
+/// <inheritdoc cref="RootFactAttribute"/>
+public sealed class RootTheoryAttribute : TheoryAttribute
+{
+    public RootTheoryAttribute() => Skip = RootReason.Refusal;
+}
+
+internal static class RootReason
+{
+    /// <summary>Why such tests do not run here; null when they do.</summary>
+    public static string? Refusal => Environment.IsPrivilegedProcess ? null : "needs root to make network namespaces";
+}
