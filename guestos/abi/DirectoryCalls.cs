@@ -47,24 +47,41 @@ public static unsafe class DirectoryCalls
                 file->Position = 2;
         }
 
-        if (directory->FileSystem == FileSystem.Proc)
-        {
-            byte* name = stackalloc byte[ProcTree.LongestName];
-            while (more && ProcTree.NextEntry(directory, file->Position, name, out int length, out ulong cookie, out ulong number, out InodeType type))
-                if (more = Add(ref output, number, cookie, type, name, length))
-                    file->Position = cookie;
-        }
-        else
-        {
-            for (DirectoryEntry* entry = Directories.After(directory, file->Position); more && entry != null; entry = entry->Next)
-                if (more = Add(ref output, entry->Inode->Number, entry->Cookie, entry->Inode->Type, entry->Name, entry->NameLength))
-                    file->Position = entry->Cookie;
-        }
+        if (more)
+            more = directory->Operations->NextEntry != null ? AddMade(ref output, file) : AddNames(ref output, file);
 
         ulong used = count - output.Left;
         if (used == 0 && output.Fault)
             return Errno.Fault;
         return used == 0 && !more ? Errno.Invalid : (long)used;
+    }
+
+    /// <summary>Names that are made when they are asked for. False: not all of them fit.</summary>
+    private static bool AddMade(ref Output output, File* file)
+    {
+        DirectoryRecord record = default;
+        while (file->Inode->Operations->NextEntry(file->Inode, file->Position, &record))
+        {
+            if (!Add(ref output, record.Number, record.Cookie, record.Type, record.Name, record.NameLength))
+                return false;
+            file->Position = record.Cookie;
+        }
+
+        return true;
+    }
+
+    /// <summary>Names that are kept in memory. False: not all of them fit.</summary>
+    private static bool AddNames(ref Output output, File* file)
+    {
+        DirectoryEntry* entry = Directories.After(file->Inode, file->Position);
+        for (; entry != null; entry = entry->Next)
+        {
+            if (!Add(ref output, entry->Inode->Number, entry->Cookie, entry->Inode->Type, entry->Name, entry->NameLength))
+                return false;
+            file->Position = entry->Cookie;
+        }
+
+        return true;
     }
 
     private static bool Add(ref Output output, ulong number, ulong cookie, InodeType type, byte* name, int length)

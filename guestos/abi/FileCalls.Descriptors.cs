@@ -12,11 +12,8 @@ public static unsafe partial class FileCalls
     public static long Openat(ulong directory, UserString path, ulong flags, ulong mode)
     {
         uint wanted = (uint)flags;
-        long error = UserPath.Take(path, out byte* text);
-        if (error < 0)
-            return error;
         bool follow = (wanted & OpenFlags.NoFollow) == 0 && (wanted & (OpenFlags.Create | OpenFlags.Exclusive)) != (OpenFlags.Create | OpenFlags.Exclusive);
-        error = UserPath.Walk(directory, text, follow ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
+        long error = UserPath.Walk(directory, path, follow ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
         if (error < 0)
             return error;
         File* file = null;
@@ -39,7 +36,7 @@ public static unsafe partial class FileCalls
         {
             if (walked.Inode->Type != InodeType.Directory)
                 return Errno.NotDirectory;
-            if (walked.Inode->FileSystem != FileSystem.Ram)
+            if (!walked.Inode->IsInMemory)
                 return Errno.NotSupported;
             long error = FileRights.Check(walked.Inode, FileRights.Write | FileRights.Execute);
             if (error < 0)
@@ -83,7 +80,7 @@ public static unsafe partial class FileCalls
                 return Errno.TooManySymbolicLinks;
             case InodeType.Socket or InodeType.Block or InodeType.None when !pathOnly:
                 return Errno.NoDevice;
-            case InodeType.Regular when inode->FileSystem == FileSystem.Ram && writes:
+            case InodeType.Regular when inode->IsInMemory && writes:
                 if (Mounts.IsReadOnly(inode->Volume))
                     return Errno.ReadOnly;
                 if (inode->Executions > 0)
@@ -132,7 +129,7 @@ public static unsafe partial class FileCalls
         InodeType.Directory => DirectoryFile.Operations,
         InodeType.Fifo => PipeFile.Operations,
         InodeType.Character => Devices.OperationsOf(inode->DeviceNumber),
-        _ => inode->FileSystem == FileSystem.Proc ? ProcText.Operations : RegularFile.Operations,
+        _ => inode->Operations->RegularFile,
     };
 
     /// <summary>EACCES; EPERM for O_NOATIME on another's file.</summary>
@@ -309,9 +306,10 @@ public static unsafe partial class FileCalls
         const uint closeOnExec = 1, sealing = 2;
         if (!CallFlags.TryMake(flags, closeOnExec | sealing, out CallFlags how))
             return Errno.Invalid;
-        long error = UserPath.Take(name, out _);
+        long error = UserPath.Take(name, out byte* text);
         if (error < 0)
             return error;
+        PathBuffers.Give(text);
         Inode* inode = Vfs.NewInode(InodeType.Regular, 0x1ff, Vfs.RootVolume);
         if (inode == null)
             return Errno.NoMemory;

@@ -10,16 +10,20 @@ public static unsafe partial class FileCalls
 
     public static long Symlinkat(UserString target, ulong directory, UserString path)
     {
-        long error = UserPath.TakeSecond(target, out byte* text);
+        long error = UserPath.Take(target, out byte* text);
         if (error < 0)
             return error;
-        int length = Memory.StringLength(text);
-        if (length == 0)
-            return Errno.NoEntry;
-        error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
+        error = text[0] != 0 ? MakeLink(text, directory, path) : Errno.NoEntry;
+        PathBuffers.Give(text);
+        return error;
+    }
+
+    private static long MakeLink(byte* target, ulong directory, UserString path)
+    {
+        long error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
         if (error < 0)
             return error;
-        error = Names.MakeLink(ref walked, text, length);
+        error = Names.MakeLink(ref walked, target, Memory.StringLength(target));
         walked.Drop();
         return error;
     }
@@ -173,7 +177,7 @@ public static unsafe partial class FileCalls
     /// <summary>getcwd(2): the length with its zero.</summary>
     public static long Getcwd(UserPointer<byte> buffer, ulong size)
     {
-        byte* path = (byte*)Objects.Allocate(Vfs.PathCapacity);
+        byte* path = PathBuffers.Take();
         if (path == null)
             return Errno.NoMemory;
         long length = Vfs.PathOf(Vfs.CurrentDirectory, path, Vfs.PathCapacity);
@@ -186,7 +190,7 @@ public static unsafe partial class FileCalls
                 length = Errno.Fault;
         }
 
-        Objects.Free(path, Vfs.PathCapacity);
+        PathBuffers.Give(path);
         return length;
     }
 
@@ -221,12 +225,12 @@ public static unsafe partial class FileCalls
     {
         if (data.IsNull)
             return 0;
-        byte* text = (byte*)Objects.Allocate(Vfs.PathCapacity);
+        byte* text = PathBuffers.Take();
         if (text == null)
             return Errno.NoMemory;
         long length = data.CopyTo(text, Vfs.PathCapacity);
         bool known = length >= 0 && Volumes.Parse(new ReadOnlySpan<byte>(text, (int)length), ref options);
-        Objects.Free(text, Vfs.PathCapacity);
+        PathBuffers.Give(text);
         return length == Errno.Fault ? Errno.Fault : known ? 0 : Errno.Invalid;
     }
 
@@ -253,12 +257,11 @@ public static unsafe partial class FileCalls
             return Errno.NoSuchDevice;
         if (root == null)
             return Errno.NoMemory;
-        byte* path = (byte*)Objects.Allocate(Vfs.PathCapacity);
+        byte* path = PathBuffers.Take();
         long error = path == null ? Errno.NoMemory : Vfs.PathOf(point, path, Vfs.PathCapacity);
         if (error >= 0)
             error = Mounts.Add(point, root, source, type, new ReadOnlySpan<byte>(path, (int)error), flags);
-        if (path != null)
-            Objects.Free(path, Vfs.PathCapacity);
+        PathBuffers.Give(path);
         if (error < 0 && root->Covers == null && root != Vfs.DeviceRoot && root != ProcTree.Root)
             root->Links = 0;
         Vfs.Release(root);

@@ -115,12 +115,13 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         byte* text = inode->Image;
         long length = (long)inode->ImageLength;
-        if (inode->FileSystem == FileSystem.Proc)
+        InodeOperations* operations = inode->Operations;
+        if (operations->MayFollow != null && !operations->MayFollow(inode))
+            return Errno.Access;
+        byte* made = stackalloc byte[InodeOperations.MaxText];
+        if (operations->LinkText != null)
         {
-            if (!ProcTree.MayFollow(inode))
-                return Errno.Access;
-            byte* made = stackalloc byte[ProcTree.LongestPath];
-            length = ProcTree.LinkText(inode, made, ProcTree.LongestPath);
+            length = operations->LinkText(inode, made, InodeOperations.MaxText);
             if (length < 0)
                 return length;
             text = made;
@@ -150,8 +151,12 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    private static long MayDescribe(Inode* inode) =>
-        inode->FileSystem == FileSystem.Proc ? Errno.NotPermitted : Mounts.IsReadOnly(inode->Volume) ? Errno.ReadOnly : 0;
+    private static long MayDescribe(Inode* inode)
+    {
+        if ((inode->Operations->Traits & InodeTraits.Fixed) != 0)
+            return Errno.NotPermitted;
+        return Mounts.IsReadOnly(inode->Volume) ? Errno.ReadOnly : 0;
+    }
 
     private static long ChangeMode(Inode* inode, ulong mode)
     {

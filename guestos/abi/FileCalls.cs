@@ -169,7 +169,7 @@ public static unsafe partial class FileCalls
     {
         if (inode->Type == InodeType.Directory)
             return Errno.IsDirectory;
-        if (inode->Type != InodeType.Regular || inode->FileSystem != FileSystem.Ram)
+        if (inode->Type != InodeType.Regular || !inode->IsInMemory)
             return Errno.Invalid;
         if (Mounts.IsReadOnly(inode->Volume))
             return Errno.ReadOnly;

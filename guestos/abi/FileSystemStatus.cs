@@ -7,8 +7,6 @@ namespace Guestos;
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct FileSystemStatus
 {
-    private const ulong MemoryMagic = 0x01021994, ProcMagic = 0x9fa0, PipeMagic = 0x50495045;
-
     public ulong Type;
     public ulong BlockSize;
     public ulong Blocks, FreeBlocks, AvailableBlocks;
@@ -25,9 +23,8 @@ public unsafe struct FileSystemStatus
         this = default;
         BlockSize = FragmentSize = 4096;
         LongestName = Directories.LongestName;
-        Type = inode == null || inode->FileSystem == FileSystem.Anonymous ? PipeMagic
-            : inode->FileSystem == FileSystem.Proc ? ProcMagic : MemoryMagic;
-        if (Type != MemoryMagic)
+        Type = inode != null ? inode->Operations->Magic : MemoryFileSystem.Nameless->Magic;
+        if (inode == null || !inode->IsInMemory)
             return;
         ref Volume volume = ref Volumes.Of(inode->Volume);
         Blocks = volume.MostPages != 0 ? volume.MostPages : Frames.Total;

@@ -1,6 +1,6 @@
 namespace Guestos;
 
-/// <summary>Paths out of user memory. Two buffers serve every call: between taking a path and having walked it nobody sleeps.</summary>
+/// <summary>Paths out of user memory.</summary>
 internal static unsafe class UserPath
 {
     /// <summary>AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH (include/uapi/linux/fcntl.h).</summary>
@@ -10,41 +10,50 @@ internal static unsafe class UserPath
 
     public const uint NoFollow = 0x100, RemoveDirectory = 0x200, Follow = 0x400, EmptyPath = 0x1000;
 
-    private static byte* s_first, s_second;
-
-    /// <summary>Copies the path in. 0, EFAULT, ENAMETOOLONG, ENOMEM.</summary>
-    public static long Take(UserString from, out byte* path) => Take(from, ref s_first, out path);
-
-    /// <summary>The other buffer, for calls with two paths.</summary>
-    public static long TakeSecond(UserString from, out byte* path) => Take(from, ref s_second, out path);
+    /// <summary>Copies the path into a buffer, which the caller gives back (<see cref="PathBuffers"/>). EFAULT, ENAMETOOLONG, ENOMEM: there is none.</summary>
+    public static long Take(UserString from, out byte* path)
+    {
+        path = PathBuffers.Take();
+        if (path == null)
+            return Errno.NoMemory;
+        long length = from.CopyTo(path, Vfs.PathCapacity);
+        if (length >= 0)
+            return 0;
+        PathBuffers.Give(path);
+        path = null;
+        return length;
+    }
 
     /// <summary>Takes a path and walks it from a directory descriptor (or AT_FDCWD).</summary>
     public static long Walk(ulong directory, UserString from, WalkOptions options, out Walked walked)
     {
-        walked = default;
         long error = Take(from, out byte* path);
-        return error < 0 ? error : Walk(directory, path, options, out walked);
+        if (error < 0)
+        {
+            walked = default;
+            return error;
+        }
+
+        error = StartOf(directory, path, out Inode* start);
+        if (error == 0)
+            error = PathWalk.Walk(start, path, options, out walked);
+        else
+            walked = default;
+        PathBuffers.Give(path);
+        return error;
     }
 
-    public static long Walk(ulong directory, byte* path, WalkOptions options, out Walked walked)
+    /// <summary>Where a path begins that is not absolute; no reference is taken. EBADF, ENOTDIR.</summary>
+    private static long StartOf(ulong directory, byte* path, out Inode* start)
     {
-        walked = default;
-        Inode* start;
+        start = Vfs.CurrentDirectory;
         if (path[0] == '/' || (int)directory == CurrentDirectory)
-        {
-            start = Vfs.CurrentDirectory;
-        }
-        else
-        {
-            File* file = Descriptor.FileOf(directory);
-            if (file == null)
-                return Errno.BadDescriptor;
-            start = file->Inode;
-            if (start == null || start->Type != InodeType.Directory && path[0] != 0)
-                return Errno.NotDirectory;
-        }
-
-        return PathWalk.Walk(start, path, options, out walked);
+            return 0;
+        File* file = Descriptor.FileOf(directory);
+        if (file == null)
+            return Errno.BadDescriptor;
+        start = file->Inode;
+        return start == null || start->Type != InodeType.Directory && path[0] != 0 ? Errno.NotDirectory : 0;
     }
 
     /// <summary>Walks to something that must exist: one reference in <paramref name="inode"/>.</summary>
@@ -57,17 +66,5 @@ internal static unsafe class UserPath
         Vfs.Release(walked.Parent);
         inode = walked.Inode;
         return inode == null ? Errno.NoEntry : 0;
-    }
-
-    private static long Take(UserString from, ref byte* buffer, out byte* path)
-    {
-        path = null;
-        if (buffer == null && (buffer = (byte*)Objects.Allocate(Vfs.PathCapacity)) == null)
-            return Errno.NoMemory;
-        long length = from.CopyTo(buffer, Vfs.PathCapacity);
-        if (length < 0)
-            return length;
-        path = buffer;
-        return 0;
     }
 }

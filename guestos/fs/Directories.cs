@@ -2,13 +2,16 @@ using System;
 
 namespace Guestos;
 
-/// <summary>Directories of <see cref="FileSystem.Ram"/>: names in, names out. Checks of what may be done belong to <see cref="Vfs"/>.</summary>
+/// <summary>Directories of file systems in memory: names in, names out. Checks of what may be done belong to <see cref="Vfs"/>.</summary>
 public static unsafe class Directories
 {
     public const int LongestName = 255;
 
     /// <summary>Cookies 1 and 2 are "." and ".."; 0 is "nothing read yet".</summary>
     public const ulong FirstCookie = 3;
+
+    /// <summary>How often a name has been made, has gone or has got another meaning, in any directory.</summary>
+    public static ulong Changes;
 
     public static DirectoryEntry* Find(Inode* directory, byte* name, int length)
     {
@@ -29,6 +32,7 @@ public static unsafe class Directories
         entry->Hash = Hash(name, length);
         entry->NameLength = (ushort)length;
         Memory.Copy(entry->Name, name, (ulong)length);
+        Changes++;
         Append(directory, entry);
         Point(entry, inode);
         Touch(directory);
@@ -39,6 +43,7 @@ public static unsafe class Directories
     public static void Remove(DirectoryEntry* entry)
     {
         Inode* directory = entry->Directory;
+        Changes++;
         Unlink(entry);
         if (entry->Previous != null)
             entry->Previous->Next = entry->Next;
@@ -55,6 +60,7 @@ public static unsafe class Directories
     /// <summary>Makes an existing name mean another inode (rename over it): the old one loses a link.</summary>
     public static void Repoint(DirectoryEntry* entry, Inode* inode)
     {
+        Changes++;
         Vfs.Hold(inode);
         Unlink(entry);
         Point(entry, inode);

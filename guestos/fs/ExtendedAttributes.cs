@@ -51,7 +51,7 @@ public static unsafe class ExtendedAttributes
         long error = security ? 0 : FileRights.Check(inode, write ? FileRights.Write : FileRights.Read);
         if (error < 0)
             return error;
-        if (inode->FileSystem != FileSystem.Ram || !user && !trusted && !security)
+        if (!inode->IsInMemory || !user && !trusted && !security)
             return Errno.NotSupported;
         return name[name.Length - 1] == '.' && name.IndexOf((byte)'.') == name.Length - 1 ? Errno.Invalid : 0;
     }

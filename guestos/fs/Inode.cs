@@ -16,19 +16,6 @@ public enum InodeType : ushort
     Socket = 0xc000,
 }
 
-/// <summary>Who answers for an inode.</summary>
-public enum FileSystem : byte
-{
-    /// <summary>Everything in memory: the root, tmpfs, /dev, /sys.</summary>
-    Ram,
-
-    /// <summary>/proc: inodes are made by lookup and go with their last reference.</summary>
-    Proc,
-
-    /// <summary>Pipes, sockets, epoll sets…: an inode only for fstat.</summary>
-    Anonymous,
-}
-
 /// <summary>
 /// A file, whatever its names. It lives while it has names (<see cref="Links"/>) or users (<see cref="References"/>: open files,
 /// working directories, mounts, mappings, path walks in progress). Times are nanoseconds since 1970.
@@ -39,11 +26,13 @@ public unsafe struct Inode
     public int References;
     public uint Links;
     public ulong Number;
+
+    /// <summary>Its file system. Never null.</summary>
+    public InodeOperations* Operations;
     public InodeType Type;
 
     /// <summary>Permission bits and set-id bits (07777).</summary>
     public ushort Permissions;
-    public FileSystem FileSystem;
 
     /// <summary>Which mount it lies in, as st_dev shows it.</summary>
     public byte Volume;
@@ -79,6 +68,12 @@ public unsafe struct Inode
 
     /// <summary>Extended attributes, by name.</summary>
     public ExtendedAttribute* Attributes;
+
+    /// <summary>It lies in a file system in memory: its content, its names, its attributes may be changed.</summary>
+    public readonly bool IsInMemory => (Operations->Traits & InodeTraits.Memory) != 0;
+
+    /// <summary>It was never in a tree.</summary>
+    public readonly bool IsNameless => (Operations->Traits & InodeTraits.Nameless) != 0;
 
     // ---- directories ----
 

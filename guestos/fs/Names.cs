@@ -75,7 +75,7 @@ public static unsafe class Names
         long error = MayChange(to.Parent);
         if (error < 0)
             return error;
-        if (inode->FileSystem != FileSystem.Ram || inode->Volume != to.Parent->Volume)
+        if (!inode->IsInMemory || inode->Volume != to.Parent->Volume)
             return Errno.CrossDevice;
         if (inode->Links >= LinkMost)
             return Errno.TooManyLinks;
@@ -128,6 +128,7 @@ public static unsafe class Names
     /// <summary>renameat2(2) with neither flag, RENAME_NOREPLACE or RENAME_EXCHANGE.</summary>
     public static long Rename(ref Walked from, ref Walked to, bool noReplace, bool exchange)
     {
+        from.LookAgain();
         if (!from.HasName || !to.HasName)
             return Errno.Busy;
         if (from.Inode == null)
@@ -207,7 +208,7 @@ public static unsafe class Names
     {
         if (directory == null)
             return Errno.Busy;
-        if (directory->FileSystem != FileSystem.Ram)
+        if (!directory->IsInMemory)
             return Errno.Access;
         if (Mounts.IsReadOnly(directory->Volume))
             return Errno.ReadOnly;

@@ -23,8 +23,11 @@ public unsafe struct Walked
     /// <summary>What the path names, mounts crossed; null when the last name does not exist.</summary>
     public Inode* Inode;
 
-    /// <summary>The last name's entry, where the directory has entries; valid until the directory changes.</summary>
+    /// <summary>The last name's entry, where the directory has entries; valid until the caller sleeps.</summary>
     public DirectoryEntry* Entry;
+
+    /// <summary><see cref="Directories.Changes"/> when <see cref="Entry"/> was found.</summary>
+    public ulong Changes;
 
     /// <summary>Length of the last name; 0 for "/", -1 for ".", -2 for "..".</summary>
     public int NameLength;
@@ -36,6 +39,19 @@ public unsafe struct Walked
 
     public readonly bool HasName => NameLength > 0;
 
+    /// <summary>
+    /// Looks the last name up once more, in a directory in memory, where names have changed since: another walk may have slept, and the name may
+    /// mean something else by now, or nothing.
+    /// </summary>
+    public void LookAgain()
+    {
+        if (Changes == Directories.Changes || !HasName || !Parent->IsInMemory)
+            return;
+        Vfs.Release(Inode);
+        fixed (byte* name = Name)
+            Inode = PathWalk.ChildOf(Parent, name, NameLength, out Entry);
+    }
+
     public void Drop()
     {
         Vfs.Release(Parent);
@@ -44,27 +60,37 @@ public unsafe struct Walked
     }
 }
 
-/// <summary>From a path to an inode (path_resolution(7)). Walks never sleep, so one buffer serves them all.</summary>
+/// <summary>
+/// From a path to an inode (path_resolution(7)). A walk may sleep: it has references to the inodes that it stands on, and a buffer of its own
+/// for what links say.
+/// </summary>
 public static unsafe class PathWalk
 {
     /// <summary>Links followed in one walk before it is ELOOP.</summary>
-    public const int MostLinks = 40;
+    public const int MaxLinks = 40;
 
-    private static byte* s_rest;
+    /// <summary>A walk in progress.</summary>
+    private ref struct Progress
+    {
+        /// <summary>Where it stands, with a reference.</summary>
+        public Inode* Current;
 
-    public static void Init() => s_rest = (byte*)Objects.Allocate(Vfs.PathCapacity);
+        /// <summary>What is left of the path when a link is to be followed: the caller's text, or <see cref="Buffer"/> once a link has been followed.</summary>
+        public byte* At;
+
+        /// <summary>Null until a link has been followed.</summary>
+        public byte* Buffer;
+        public int Links;
+    }
 
     /// <summary>
-    /// Walks a zero-terminated path. Result 0 also when only the last name is missing (<see cref="Walked.Inode"/> null); else ENOENT,
-    /// ENOTDIR, EACCES, ENAMETOOLONG, ELOOP, ENOMEM, and nothing is held.
+    /// Walks a zero-terminated path of less than <see cref="Vfs.PathCapacity"/> bytes, which stays as it is meanwhile. Result 0 also when only the last name is missing
+    /// (<see cref="Walked.Inode"/> null); else ENOENT, ENOTDIR, EACCES, ENAMETOOLONG, ELOOP, ENOMEM, and nothing is held.
     /// </summary>
     public static long Walk(Inode* start, byte* path, WalkOptions options, out Walked walked)
     {
         walked = default;
-        int length = Memory.StringLength(path);
-        if (length >= Vfs.PathCapacity)
-            return Errno.NameTooLong;
-        if (length == 0)
+        if (path[0] == 0)
         {
             if ((options & WalkOptions.AllowEmpty) == 0)
                 return Errno.NoEntry;
@@ -72,33 +98,31 @@ public static unsafe class PathWalk
             return 0;
         }
 
-        Memory.Copy(s_rest, path, (ulong)length + 1);
-        Inode* current = Vfs.Hold(s_rest[0] == '/' ? Vfs.CurrentRoot : start);
-        long error = Walk(ref current, options, ref walked);
+        var walk = new Progress { Current = Vfs.Hold(path[0] == '/' ? Vfs.CurrentRoot : start), At = path };
+        long error = Walk(ref walk, options, ref walked);
+        PathBuffers.Give(walk.Buffer);
         if (error < 0)
         {
-            Vfs.Release(current);
+            Vfs.Release(walk.Current);
             walked = default;
-            return error;
         }
 
-        return 0;
+        return error;
     }
 
-    // `current` holds one reference throughout; on success it has become walked.Parent or walked.Inode.
-    private static long Walk(ref Inode* current, WalkOptions options, ref Walked walked)
+    // On success the walk's reference has become walked.Parent or walked.Inode.
+    private static long Walk(ref Progress walk, WalkOptions options, ref Walked walked)
     {
-        byte* at = s_rest;
-        int links = 0;
+        byte* at = walk.At;
         while (true)
         {
             while (*at == '/')
                 at++;
             if (*at == 0)
             {
-                walked.Inode = current;
+                walked.Inode = walk.Current;
                 walked.TrailingSlash = true;
-                return current->Type == InodeType.Directory ? 0 : Errno.NotDirectory;
+                return walk.Current->Type == InodeType.Directory ? 0 : Errno.NotDirectory;
             }
 
             byte* name = at;
@@ -110,21 +134,21 @@ public static unsafe class PathWalk
                 behind++;
             bool last = *behind == 0;
             bool slash = *at == '/';
-            if (current->Type != InodeType.Directory)
+            if (walk.Current->Type != InodeType.Directory)
                 return Errno.NotDirectory;
-            if (FileRights.Check(current, FileRights.Execute) < 0)
+            if (FileRights.Check(walk.Current, FileRights.Execute) < 0)
                 return Errno.Access;
             if (nameLength > Directories.LongestName)
                 return Errno.NameTooLong;
 
-            int dots = nameLength == 1 && name[0] == '.' ? 1 : nameLength == 2 && name[0] == '.' && name[1] == '.' ? 2 : 0;
+            int dots = DotsOf(name, nameLength);
             if (dots > 0)
             {
                 if (dots == 2)
-                    current = Step(current, ParentOf(current));
+                    walk.Current = Step(walk.Current, ParentOf(walk.Current));
                 if (last)
                 {
-                    walked.Inode = current;
+                    walked.Inode = walk.Current;
                     walked.NameLength = -dots;
                     walked.TrailingSlash = slash;
                     return 0;
@@ -134,88 +158,106 @@ public static unsafe class PathWalk
                 continue;
             }
 
-            Inode* child = ChildOf(current, name, nameLength, out DirectoryEntry* entry);
+            Inode* child = ChildOf(walk.Current, name, nameLength, out DirectoryEntry* entry);
             if (child != null && child->Type == InodeType.Link && (!last || slash || (options & WalkOptions.Follow) != 0))
             {
-                bool jumped = false;
-                long error = ++links > MostLinks ? Errno.TooManySymbolicLinks : Follow(ref current, child, ref at, out jumped);
+                walk.At = at;
+                long error = Follow(ref walk, child, out bool jumped);
+                at = walk.At;
                 Vfs.Release(child);
                 if (error < 0)
                     return error;
                 if (!jumped || !last)
                     continue;
-                walked.Inode = current;
+                walked.Inode = walk.Current;
                 walked.TrailingSlash = slash;
-                return slash && current->Type != InodeType.Directory ? Errno.NotDirectory : 0;
+                return slash && walk.Current->Type != InodeType.Directory ? Errno.NotDirectory : 0;
             }
 
             if (last)
             {
-                walked.Parent = current;
-                walked.Inode = child;
-                walked.Entry = entry;
-                walked.NameLength = nameLength;
-                walked.TrailingSlash = slash;
-                fixed (byte* to = walked.Name)
-                    Memory.Copy(to, name, (ulong)nameLength);
                 if (child != null && slash && child->Type != InodeType.Directory)
                 {
                     Vfs.Release(child);
                     return Errno.NotDirectory;
                 }
 
+                walked.Parent = walk.Current;
+                walked.Inode = child;
+                walked.Entry = entry;
+                walked.Changes = Directories.Changes;
+                walked.NameLength = nameLength;
+                walked.TrailingSlash = slash;
+                fixed (byte* to = walked.Name)
+                    Memory.Copy(to, name, (ulong)nameLength);
                 return 0;
             }
 
             if (child == null)
                 return Errno.NoEntry;
-            current = Step(current, child);
+            walk.Current = Step(walk.Current, child);
             at = behind;
         }
     }
 
+    /// <summary>1 for ".", 2 for "..", else 0.</summary>
+    private static int DotsOf(byte* name, int length)
+    {
+        if (name[0] != '.' || length > 2)
+            return 0;
+        if (length == 1)
+            return 1;
+        return name[1] == '.' ? 2 : 0;
+    }
+
     /// <summary>
-    /// Goes where a link points: what is left of the path becomes target + rest, read from the link's directory or the root.
-    /// Links of /proc that stand for an open object lead to it at once.
+    /// Goes where a link points: what is left of the path becomes target + rest, read from the link's directory or the root. Links that stand
+    /// for an inode (/proc/PID/fd) lead to it at once.
     /// </summary>
-    private static long Follow(ref Inode* current, Inode* link, ref byte* at, out bool jumped)
+    private static long Follow(ref Progress walk, Inode* link, out bool jumped)
     {
         jumped = false;
-        if (link->FileSystem == FileSystem.Proc)
+        walk.Links++;
+        if (walk.Links > MaxLinks)
+            return Errno.TooManySymbolicLinks;
+        InodeOperations* operations = link->Operations;
+        if (operations->MayFollow != null && !operations->MayFollow(link))
+            return Errno.Access;
+        Inode* target = operations->Jump != null ? operations->Jump(link) : null;
+        if (target != null)
         {
-            if (!ProcTree.MayFollow(link))
-                return Errno.Access;
-            Inode* target = ProcTree.Jump(link);
-            if (target != null)
-            {
-                current = Step(current, target);
-                jumped = true;
-                return 0;
-            }
+            walk.Current = Step(walk.Current, target);
+            jumped = true;
+            return 0;
         }
 
-        byte* text = link->Image;
-        ulong length = link->ImageLength;
-        byte* scratch = stackalloc byte[ProcTree.LongestPath];
-        if (link->FileSystem == FileSystem.Proc)
-        {
-            long made = ProcTree.LinkText(link, scratch, ProcTree.LongestPath);
-            if (made < 0)
-                return made;
-            text = scratch;
-            length = (ulong)made;
-        }
+        return operations->LinkText != null ? FollowMade(ref walk, link) : FollowText(ref walk, link->Image, link->ImageLength);
+    }
 
+    private static long FollowMade(ref Progress walk, Inode* link)
+    {
+        byte* text = stackalloc byte[InodeOperations.MaxText];
+        long length = link->Operations->LinkText(link, text, InodeOperations.MaxText);
+        return length < 0 ? length : FollowText(ref walk, text, (ulong)length);
+    }
+
+    private static long FollowText(ref Progress walk, byte* text, ulong length)
+    {
         if (length == 0)
             return Errno.NoEntry;
-        int rest = Memory.StringLength(at);
-        if (length + (ulong)rest + 1 > Vfs.PathCapacity)
+        ulong rest = (ulong)Memory.StringLength(walk.At);
+        if (length + rest + 1 > Vfs.PathCapacity)
             return Errno.NameTooLong;
-        Memory.Copy(s_rest + length, at, (ulong)rest + 1);
-        Memory.Copy(s_rest, text, length);
-        at = s_rest;
-        if (*at == '/')
-            current = Step(current, Vfs.Hold(Vfs.CurrentRoot));
+        if (walk.Buffer == null)
+            walk.Buffer = PathBuffers.Take();
+        if (walk.Buffer == null)
+            return Errno.NoMemory;
+        // What is left may lie in the buffer already, further back or further on: it is moved first.
+        Memory.Copy(walk.Buffer + length, walk.At, rest + 1);
+        Memory.Copy(walk.Buffer, text, length);
+        walk.At = walk.Buffer;
+        if (walk.Buffer[0] == '/')
+            walk.Current = Step(walk.Current, Vfs.Hold(Vfs.CurrentRoot));
         return 0;
     }
 
@@ -224,9 +266,9 @@ public static unsafe class PathWalk
     {
         entry = null;
         Inode* child;
-        if (directory->FileSystem == FileSystem.Proc)
+        if (directory->Operations->Lookup != null)
         {
-            child = ProcTree.Lookup(directory, name, length);
+            child = directory->Operations->Lookup(directory, name, length);
         }
         else
         {
@@ -247,8 +289,8 @@ public static unsafe class PathWalk
             directory = directory->Covers;
         if (directory == root)
             return Vfs.Hold(directory);
-        if (directory->FileSystem == FileSystem.Proc)
-            return ProcTree.ParentOf(directory);
+        if (directory->Operations->ParentOf != null)
+            return directory->Operations->ParentOf(directory);
         if (directory->Home == null)
             return Vfs.Hold(directory);
         Inode* parent = Vfs.Hold(directory->Home->Directory);

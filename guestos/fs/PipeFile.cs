@@ -40,7 +40,7 @@ public static unsafe class PipeFile
             return Errno.NoMemory;
         }
 
-        inode->FileSystem = FileSystem.Anonymous;
+        inode->Operations = MemoryFileSystem.Nameless;
         inode->Pipe = pipe;
         reader = Files.Allocate(Operations, flags & OpenFlags.NonBlocking | OpenFlags.ReadOnly);
         writer = Files.Allocate(Operations, flags & OpenFlags.NonBlocking | OpenFlags.WriteOnly);
@@ -67,7 +67,7 @@ public static unsafe class PipeFile
     private static long Open(File* file)
     {
         Inode* inode = file->Inode;
-        bool named = inode->FileSystem != FileSystem.Anonymous;
+        bool named = !inode->IsNameless;
         if (inode->Pipe == null && (inode->Pipe = Pipe.Create()) == null)
             return Errno.NoMemory;
         bool reads = file->MayRead, writes = file->MayWrite;

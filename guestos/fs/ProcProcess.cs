@@ -253,7 +253,7 @@ public static unsafe class ProcProcess
 
     private static void Maps(AddressSpace* space, TextBuffer* text)
     {
-        byte* path = stackalloc byte[ProcTree.LongestPath];
+        byte* path = stackalloc byte[InodeOperations.MaxText];
         for (Area* area = space->FirstArea; area != null; area = area->Next)
         {
             text->AddHex(area->Start, 8);
@@ -270,10 +270,10 @@ public static unsafe class ProcProcess
             text->AddHex(area->File != null ? area->File->Volume : 0u, 2);
             text->Add((byte)' ');
             text->Add(area->File != null ? area->File->Number : 0);
-            if (area->File != null && Vfs.PathOf(area->File, path, ProcTree.LongestPath) > 0)
+            if (area->File != null && Vfs.PathOf(area->File, path, InodeOperations.MaxText) > 0)
             {
                 text->Add("                  "u8);
-                text->Add(path, ProcTree.LongestPath);
+                text->Add(path, InodeOperations.MaxText);
             }
             else if (area->Heap || area->GrowsDown)
             {

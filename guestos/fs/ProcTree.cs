@@ -69,22 +69,38 @@ public enum ProcNode
 /// </summary>
 public static unsafe class ProcTree
 {
-    public const int LongestName = 32;
-
-    /// <summary>Room for the text of a link and for a path inside /proc.</summary>
-    public const int LongestPath = 512;
+    /// <summary>PROC_SUPER_MAGIC.</summary>
+    private const ulong Magic = 0x9fa0;
 
     /// <summary>Cookies of processes and descriptors in their directories: behind those of fixed names.</summary>
     private const ulong NumberCookie = 1000;
+
+    private static InodeOperations s_operations;
 
     /// <summary>The root directory, wherever it is mounted.</summary>
     public static Inode* Root;
 
     public static void Init()
     {
+        s_operations = new InodeOperations
+        {
+            Traits = InodeTraits.Fixed,
+            Magic = Magic,
+            RegularFile = ProcText.Operations,
+            Lookup = &Lookup,
+            ParentOf = &ParentOf,
+            NextEntry = &NextEntry,
+            MayFollow = &MayFollow,
+            Jump = &Jump,
+            LinkText = &LinkText,
+            PathInside = &PathInside,
+            Root = &GetRoot,
+        };
         Root = Make(ProcNode.Root, 0, 0);
         Root->Links = 2;
     }
+
+    private static Inode* GetRoot() => Root;
 
     private static ReadOnlySpan<byte> NameOf(ProcNode node) => node switch
     {
@@ -165,7 +181,7 @@ public static unsafe class ProcTree
     private static bool IsWritable(ProcNode node) => node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName;
 
     /// <summary>One name in a directory of /proc: an inode with a reference, or null.</summary>
-    public static Inode* Lookup(Inode* directory, byte* name, int length)
+    private static Inode* Lookup(Inode* directory, byte* name, int length)
     {
         var parent = (ProcNode)directory->ProcNode;
         int process = directory->ProcProcess;
@@ -186,17 +202,11 @@ public static unsafe class ProcTree
         return null;
     }
 
-    /// <summary>
-    /// The entry behind a cookie: fixed names first, then processes or descriptors by number. False at the end.
-    /// <paramref name="name"/> has room for <see cref="LongestName"/> bytes.
-    /// </summary>
-    public static bool NextEntry(Inode* directory, ulong position, byte* name, out int length, out ulong cookie, out ulong number, out InodeType type)
+    /// <summary>The entry behind a cookie: fixed names first, then processes or descriptors by number. False at the end.</summary>
+    private static bool NextEntry(Inode* directory, ulong position, DirectoryRecord* entry)
     {
         var parent = (ProcNode)directory->ProcNode;
         int process = directory->ProcProcess;
-        length = 0;
-        cookie = number = 0;
-        type = 0;
         if (process != 0 && ProcessTable.Find(process) == null)
             return false;
         for (ulong at = Math.Max(position + 1, Directories.FirstCookie); at < Directories.FirstCookie + (ulong)ProcNode.Count; at++)
@@ -205,11 +215,11 @@ public static unsafe class ProcTree
             if (node is ProcNode.Root or ProcNode.Process or ProcNode.Descriptor || ParentOf(node) != parent)
                 continue;
             ReadOnlySpan<byte> text = NameOf(node);
-            text.CopyTo(new Span<byte>(name, LongestName));
-            length = text.Length;
-            cookie = at;
-            number = NumberOf(node, process, 0);
-            type = TypeOf(node);
+            text.CopyTo(new Span<byte>(entry->Name, DirectoryRecord.MaxName));
+            entry->NameLength = text.Length;
+            entry->Cookie = at;
+            entry->Number = NumberOf(node, process, 0);
+            entry->Type = TypeOf(node);
             return true;
         }
 
@@ -219,10 +229,9 @@ public static unsafe class ProcTree
             Process* next = ProcessTable.FirstAfter(Math.Max(after, 0));
             if (next == null)
                 return false;
-            length = Decimal(name, (ulong)next->Id);
-            cookie = NumberCookie + (ulong)next->Id;
-            number = NumberOf(ProcNode.Process, next->Id, 0);
-            type = InodeType.Directory;
+            Number(entry, (ulong)next->Id);
+            entry->Number = NumberOf(ProcNode.Process, next->Id, 0);
+            entry->Type = InodeType.Directory;
             return true;
         }
 
@@ -231,15 +240,21 @@ public static unsafe class ProcTree
         int descriptor = FileTable.Next(ProcessTable.Find(process)->Files, after + 1);
         if (descriptor < 0)
             return false;
-        length = Decimal(name, (ulong)descriptor);
-        cookie = NumberCookie + (ulong)descriptor;
-        number = NumberOf(ProcNode.Descriptor, process, descriptor);
-        type = InodeType.Link;
+        Number(entry, (ulong)descriptor);
+        entry->Number = NumberOf(ProcNode.Descriptor, process, descriptor);
+        entry->Type = InodeType.Link;
         return true;
     }
 
+    /// <summary>An entry named by a number, and its cookie.</summary>
+    private static void Number(DirectoryRecord* entry, ulong value)
+    {
+        entry->NameLength = Decimal(entry->Name, value);
+        entry->Cookie = NumberCookie + value;
+    }
+
     /// <summary>The directory above, with a reference.</summary>
-    public static Inode* ParentOf(Inode* directory)
+    private static Inode* ParentOf(Inode* directory)
     {
         ProcNode parent = ParentOf((ProcNode)directory->ProcNode);
         Inode* made = parent == ProcNode.Root ? null : Make(parent, directory->ProcProcess, 0);
@@ -247,10 +262,10 @@ public static unsafe class ProcTree
     }
 
     /// <summary>What a process has open, runs and stands in is its own and the superuser's to see (proc(5)).</summary>
-    public static bool MayFollow(Inode* link) => link->ProcProcess == 0 || FileRights.Owns(link);
+    private static bool MayFollow(Inode* link) => link->ProcProcess == 0 || FileRights.Owns(link);
 
     /// <summary>Where a link leads when it stands for an object rather than a name: an inode with a reference, or null.</summary>
-    public static Inode* Jump(Inode* link)
+    private static Inode* Jump(Inode* link)
     {
         Inode* target = TargetOf(link);
         if (target != null)
@@ -260,7 +275,7 @@ public static unsafe class ProcTree
     }
 
     /// <summary>What readlink says. Length, or -errno (ENOENT: the process is gone; ENAMETOOLONG).</summary>
-    public static long LinkText(Inode* link, byte* to, int capacity)
+    private static long LinkText(Inode* link, byte* to, int capacity)
     {
         switch ((ProcNode)link->ProcNode)
         {
@@ -272,7 +287,7 @@ public static unsafe class ProcTree
         }
 
         Inode* target = TargetOf(link);
-        if (target != null && target->FileSystem != FileSystem.Anonymous)
+        if (target != null && !target->IsNameless)
         {
             long length = Vfs.PathOf(target, to, capacity);
             if (length != Errno.NoEntry)
@@ -299,8 +314,8 @@ public static unsafe class ProcTree
         return end;
     }
 
-    /// <summary>The path below /proc, without a leading slash. <paramref name="to"/> has room for <see cref="LongestPath"/> bytes.</summary>
-    public static int PathInside(Inode* inode, byte* to)
+    /// <summary>The path below /proc, without a leading slash. <paramref name="to"/> has room for <see cref="InodeOperations.MaxText"/> bytes.</summary>
+    private static int PathInside(Inode* inode, byte* to)
     {
         ProcNode* chain = stackalloc ProcNode[8];
         int depth = 0;
@@ -322,7 +337,7 @@ public static unsafe class ProcTree
             else
             {
                 ReadOnlySpan<byte> name = NameOf(chain[depth]);
-                name.CopyTo(new Span<byte>(to + length, LongestName));
+                name.CopyTo(new Span<byte>(to + length, DirectoryRecord.MaxName));
                 length += name.Length;
             }
         }
@@ -374,7 +389,7 @@ public static unsafe class ProcTree
         Inode* inode = Vfs.NewInode(TypeOf(node), Permissions(node), Vfs.ProcVolume);
         if (inode == null)
             return null;
-        inode->FileSystem = FileSystem.Proc;
+        inode->Operations = InodeOperations.At(ref s_operations);
         inode->Number = NumberOf(node, process, descriptor);
         inode->ProcNode = (int)node;
         inode->ProcProcess = process;

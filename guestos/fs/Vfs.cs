@@ -30,7 +30,7 @@ public static unsafe class Vfs
     public static bool Init(byte* archive, ulong length)
     {
         Files.Init();
-        PathWalk.Init();
+        MemoryFileSystem.Init();
         ProcTree.Init();
         Root = NewRoot(RootVolume);
         Root->Permissions = 0x1ed;  // 0755
@@ -74,7 +74,7 @@ public static unsafe class Vfs
     {
         if (inode->Type != InodeType.Regular)
             return inode->Type == InodeType.Directory ? Errno.IsDirectory : Errno.Invalid;
-        if (inode->FileSystem != FileSystem.Ram)
+        if (!inode->IsInMemory)
             return Errno.Invalid;
         Transfer transfer = Transfer.Of(to, count);
         return FileContent.Read(inode, offset, ref transfer);
@@ -92,6 +92,7 @@ public static unsafe class Vfs
         InodesInUse++;
         of.Inodes++;
         inode->References = 1;
+        inode->Operations = MemoryFileSystem.Operations;
         inode->Number = ++s_nextNumber;
         inode->Type = type;
         inode->Permissions = (ushort)(permissions & 0xfff);
@@ -109,7 +110,7 @@ public static unsafe class Vfs
         Inode* inode = NewInode((InodeType)(status.Mode & 0xf000), status.Mode, AnonymousVolume);
         if (inode == null)
             return null;
-        inode->FileSystem = FileSystem.Anonymous;
+        inode->Operations = MemoryFileSystem.Nameless;
         inode->Number = status.Number;
         return inode;
     }
@@ -200,12 +201,14 @@ public static unsafe class Vfs
     /// <summary>The path of an inode as the current process sees it, zero-terminated: its length without the zero, or -errno (ERANGE, ENOENT).</summary>
     public static long PathOf(Inode* inode, byte* to, int capacity)
     {
-        if (inode->FileSystem == FileSystem.Anonymous || capacity < 2)
-            return inode->FileSystem == FileSystem.Anonymous ? Errno.NoEntry : Errno.Range;
+        if (inode->IsNameless)
+            return Errno.NoEntry;
+        if (capacity < 2)
+            return Errno.Range;
         Inode* root = CurrentRoot;
         int at = capacity - 1;
         to[at] = 0;
-        byte* procPath = stackalloc byte[ProcTree.LongestPath];
+        byte* inside = stackalloc byte[InodeOperations.MaxText];
         while (inode != root && inode != Root)
         {
             byte* name;
@@ -216,13 +219,15 @@ public static unsafe class Vfs
                 continue;
             }
 
-            if (inode->FileSystem == FileSystem.Proc)
+            InodeOperations* operations = inode->Operations;
+            if (operations->PathInside != null)
             {
-                if (inode == ProcTree.Root)
+                Inode* top = operations->Root();
+                if (inode == top)
                     return Errno.NoEntry;
-                length = ProcTree.PathInside(inode, procPath);
-                name = procPath;
-                inode = ProcTree.Root;
+                length = operations->PathInside(inode, inside);
+                name = inside;
+                inode = top;
             }
             else
             {

@@ -122,6 +122,13 @@ internal static unsafe class Guest
         return result;
     }
 
+    public static string LinkText(string path)
+    {
+        ulong buffer = Room(5000);
+        long length = FileCalls.Readlink(Text(path), buffer, 5000);
+        return length < 0 ? $"{length}" : Encoding.UTF8.GetString(new Span<byte>((void*)buffer, (int)length));
+    }
+
     public static List<string> List(string path, int bufferSize = 4096)
     {
         long descriptor = Open(path, OpenFlags.Directory);
