@@ -34,11 +34,12 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices system-programs kernels bench-wire bench-cpu soak lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-commands system-programs kernels bench-wire bench-cpu soak lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
 
+## help: this list
 help:
 	@echo "Targets:"
 	@awk -F': ' '/^## [a-z0-9-]+: / { line = sprintf("  %-16s", substr($$1, 4)); count = split(substr($$0, length($$1) + 3), words, " "); \
@@ -48,9 +49,12 @@ help:
 	    print line }' Makefile
 	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MONITORS=$(MONITORS) (domain, qemu, or domain,qemu) MINUTES=$(MINUTES)"
 	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\""
-	@echo "  of fuzz:          KEEP=1; of fuzz-syscalls: SEED=1; of kernels: SUITE=$(SUITE)"
+	@echo "  of fuzz: KEEP=1; of fuzz-syscalls, fuzz-commands, system-programs: SEED=N; of kernels: SUITE=$(SUITE)"
 
+## images: the freestanding images: packetd, launcher, plug, firmware, loaders, guest
 images: $(OUT)/.images
+
+## programs: domain and evilman, compiled ahead of time
 programs: $(OUT)/.programs
 
 $(OUT)/.images: $(SOURCES) | deps
@@ -85,6 +89,7 @@ $(OUT)/guest.cpio: $(OUT)/.images $(wildcard guestos/rootfs/* guestos/rootfs/*/*
 	@echo "archive  $@"
 	@deploy/pack-initramfs $@ guestos/rootfs $(IMAGES)/migrate $(IMAGES)/loader-checkpoint
 
+## deps: installs what building and testing take, as root; otherwise says what is missing
 deps:
 	@deploy/dependencies
 
@@ -148,6 +153,13 @@ fuzz-syscalls: all
 ## fuzz-devices: random drivers, peers and memory against the machine's devices for MINUTES; what breaks is told by its seed
 fuzz-devices: | deps
 	@DEVICE_FUZZ_MINUTES=$(MINUTES) dotnet test -c Release -m:1 -v:q --nologo tests/Domain.Tests --filter FullyQualifiedName~DeviceFuzz --logger "console;verbosity=detailed"
+
+## fuzz-commands: random command lines for evilman, domain, packetd and the launcher, MINUTES long each; SEED=N plays a run again
+fuzz-commands: all
+	@for project in Evilman Domain Packetd; do \
+	    RANDOM_MINUTES=$(MINUTES) RANDOM_SEED=$(SEED) dotnet test -c Release -m:1 -v:q --nologo tests/$$project.Tests \
+	        --filter 'FullyQualifiedName~Ten_thousand_random|FullyQualifiedName~Packetd.Tests.CommandLineTests' --logger "console;verbosity=detailed"; \
+	done
 
 ## system-programs: page walks, gates, segments and privileges, case by case on domain and on QEMU, for MINUTES
 system-programs: | deps

@@ -7,12 +7,14 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text;
+using Testing;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Evilman.Tests;
 
 /// <summary>Whatever is typed, the answer is a sentence and an exit code, never a stack trace.</summary>
-public class RandomCommandLineTests
+public class RandomCommandLineTests(ITestOutputHelper output)
 {
     const int Lines = 10_000, Started = 100;
 
@@ -29,20 +31,20 @@ public class RandomCommandLineTests
     [Fact]
     public void Ten_thousand_random_lines_are_taken_or_refused_in_sentences()
     {
-        var seed = Environment.TickCount;
-        var random = new Random(seed);
-        for (var i = 0; i < Lines; i++)
+        var run = new RandomRun(Lines);
+        while (run.Next())
         {
-            var line = RandomLine(random);
+            var line = RandomLine(run.Random);
             try
             {
                 Judge(line);
             }
             catch (Exception any)
             {
-                Assert.Fail($"seed {seed}, line {i}, «{string.Join("» «", line)}»: {any}");
+                Assert.Fail($"{run}, «{string.Join("» «", line)}»: {any}");
             }
         }
+        output.WriteLine($"evilman: {run}");
     }
 
     /// <summary>The shipped binary, with lines that it must refuse: what it would do with the others is not for a test's machine.</summary>

@@ -7,10 +7,11 @@ using System.Text.RegularExpressions;
 using Testing;
 using Testing.Nodes;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Packetd.Tests;
 
-/// <summary>Ten thousand random command lines at each of the node's programs: always one sentence and a documented exit code.</summary>
+/// <summary>Random command lines at each of the node's programs: always one sentence and a documented exit code.</summary>
 public sealed partial class CommandLineTests : IDisposable
 {
     private const int Runs = 10_000;
@@ -24,11 +25,13 @@ public sealed partial class CommandLineTests : IDisposable
         "/bin/true", "launcher", "-", "--", "---", "--link=eth0", "--LINK", "-h", "%", "@", "%%@@%", "", "ü", "--max-domains\0"
     ];
 
+    private readonly ITestOutputHelper log;
     private readonly int[] output = Pipe(), error = Pipe();
     private readonly nint actions = Marshal.AllocHGlobal(512);
 
-    public CommandLineTests()
+    public CommandLineTests(ITestOutputHelper log)
     {
+        this.log = log;
         posix_spawn_file_actions_init(actions);
         posix_spawn_file_actions_adddup2(actions, output[1], 1);
         posix_spawn_file_actions_adddup2(actions, error[1], 2);
@@ -49,13 +52,13 @@ public sealed partial class CommandLineTests : IDisposable
     /// <param name="notStarted">Those that go with exit code 4, where the arguments are right.</param>
     private void AssertAlwaysSaysWhatIsWrong(string program, int code, string wrong, string notStarted = "(?!)")
     {
-        var random = new Random(8);
+        var run = new RandomRun(Runs);
         var seen = new Dictionary<int, int>();
-        for (int run = 0; run < Runs; run++)
+        while (run.Next())
         {
-            byte[][] line = [.. Enumerable.Range(0, random.Next(1, random.Next(2, 14))).Select(_ => Word(random))];
+            byte[][] line = [.. Enumerable.Range(0, run.Random.Next(1, run.Random.Next(2, 14))).Select(_ => Word(run.Random))];
             (int status, string said, string complained) = Run(Repository.Image(program), line);
-            string shown = $"{program} {string.Join(' ', line.Select(Convert.ToHexString))}: status {status:x}, said \"{said}\", \"{complained}\"";
+            string shown = $"{run}, {program} {string.Join(' ', line.Select(Convert.ToHexString))}: status {status:x}, said \"{said}\", \"{complained}\"";
             Assert.True((status & 0x7F) == 0, shown);
             int exit = status >> 8;
             seen[exit] = seen.GetValueOrDefault(exit) + 1;
@@ -66,7 +69,8 @@ public sealed partial class CommandLineTests : IDisposable
             else
                 Assert.True(said == "" && complained.Length <= 400 && complained.StartsWith(program, StringComparison.Ordinal) && complained.EndsWith('\n'), shown);
         }
-        Assert.True(seen[0] > 10 && seen[code] > Runs / 2, string.Join(", ", seen));
+        log.WriteLine($"{program}: {run}");
+        Assert.True(seen[0] > 10 && seen[code] > run.Begun / 2, $"{run}: {string.Join(", ", seen)}");
     }
 
     private static byte[] Word(Random random)

@@ -1,0 +1,78 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using Testing;
+using Xunit;
+
+namespace Audit.Tests;
+
+/// <summary>What lists parts of the repository lists all of them: the solution its projects, "make help" its targets.</summary>
+public sealed partial class RepositoryTests
+{
+    /// <summary>The solution folder of each project, by the first folder of its path.</summary>
+    private static readonly Dictionary<string, string> s_rooms = new()
+    {
+        ["corelib"] = "shared", ["board"] = "shared", ["wire"] = "shared", ["netstack"] = "shared", ["packetd"] = "ring 0", ["launcher"] = "ring 1",
+        ["plug"] = "ring 1", ["domain"] = "ring 1", ["cstrap"] = "ring 2", ["loader"] = "ring 2", ["guestos"] = "ring 2", ["evilman"] = "operators",
+    };
+
+    [Fact]
+    public void The_solution_holds_every_project_in_the_folder_of_its_ring()
+    {
+        string[] projects = Programs.Run("git", "-C", Repository.Root, "ls-files", "*.csproj").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(projects.Length > 50, $"git knows of {projects.Length} projects");
+        Assert.Equal(projects.Select(path => $"{RoomOf(path)}: {path}").Order(), ReadSolution().Order());
+    }
+
+    private static string RoomOf(string path)
+    {
+        if (path.StartsWith("tests/images/", StringComparison.Ordinal))
+            return "images";
+        string top = path.Split('/')[0];
+        return s_rooms.GetValueOrDefault(top, top);
+    }
+
+    /// <summary>"folder: path" for each project of the solution.</summary>
+    private static IEnumerable<string> ReadSolution()
+    {
+        string text = File.ReadAllText(Path.Combine(Repository.Root, "Minimal.sln"));
+        Dictionary<string, string> names = [], parents = [];
+        List<(string Path, string Identity)> projects = [];
+        foreach (Match entry in Entry().Matches(text))
+        {
+            string name = entry.Groups[1].Value, path = entry.Groups[2].Value, identity = entry.Groups[3].Value;
+            names.Add(identity, name);
+            if (path.EndsWith(".csproj", StringComparison.Ordinal))
+                projects.Add((path.Replace('\\', '/'), identity));
+        }
+        foreach (Match nesting in Nesting().Matches(text))
+            parents.Add(nesting.Groups[1].Value, nesting.Groups[2].Value);
+        return projects.Select(project => $"{(parents.TryGetValue(project.Identity, out string? parent) ? names[parent] : "no folder")}: {project.Path}");
+    }
+
+    [Fact]
+    public void Make_help_has_a_line_for_every_target()
+    {
+        string makefile = File.ReadAllText(Path.Combine(Repository.Root, "Makefile"));
+        IEnumerable<string> targets = Phony().Match(makefile).Groups[1].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        IEnumerable<string> lines = Help().Matches(makefile).Select(line => line.Groups[1].Value);
+        Assert.NotEmpty(targets);
+        Assert.Equal(targets.Order(), lines.Order());
+        string help = Programs.Run("make", "-s", "-C", Repository.Root, "help");
+        Assert.All(targets, target => Assert.Contains($"\n  {target} ", help, StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex("""^Project\("\{[^"]*"\) = "([^"]*)", "([^"]*)", "\{([^}]*)\}"$""", RegexOptions.Multiline)]
+    private static partial Regex Entry();
+
+    [GeneratedRegex(@"^\t\t\{([0-9A-F-]{36})\} = \{([0-9A-F-]{36})\}$", RegexOptions.Multiline)]
+    private static partial Regex Nesting();
+
+    [GeneratedRegex("^\\.PHONY:(.*)$", RegexOptions.Multiline)]
+    private static partial Regex Phony();
+
+    [GeneratedRegex("^## ([a-z0-9-]+): ", RegexOptions.Multiline)]
+    private static partial Regex Help();
+}
