@@ -178,6 +178,11 @@ public static unsafe class Checkpoint
         state->Renewed = (ulong**)Place(memory, ref offset, list * 8);
         state->Debts = (WriteDebt*)Place(memory, ref offset, (ulong)(RateLimit.Accounts * sizeof(WriteDebt)));
         state->Scratch = Place(memory, ref offset, CheckpointRecord.PageSize + 64);
+        state->Clean = Place(memory, ref offset, CheckpointRecord.PageSize);
+        state->SentOf = (ushort*)Place(memory, ref offset, frames * 2UL);
+        state->Sent = (SentPage*)Place(memory, ref offset, SentPages.Limit(frames) * (ulong)sizeof(SentPage));
+        ulong scratches = DeadMemory.MostRanges * (ulong)sizeof(ScratchRange);
+        state->Scratches = (ScratchRange*)Place(memory, ref offset, scratches);
         state->Late = new LateFrames(Place(memory, ref offset, HandOver.LateCapacity));
         return offset;
     }

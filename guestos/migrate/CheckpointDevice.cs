@@ -13,6 +13,7 @@ public static unsafe class CheckpointDevice
     private const uint IoctlProgress = 0x4502;
     private const uint IoctlCommit = 0x4503;
     private const uint IoctlSocket = 0x4504;
+    private const uint IoctlScratch = 0x4505;
 
     /// <summary>What the last words to the destination may be long, <see cref="IoctlCommit"/>.</summary>
     private const uint LongestCommit = 256;
@@ -37,6 +38,13 @@ public static unsafe class CheckpointDevice
         public int Socket;
         public uint Length;
         public UserPointer<byte> Bytes;
+    }
+
+    /// <summary>struct of CHECKPOINT_SCRATCH.</summary>
+    private struct ScratchRequest
+    {
+        public ulong Address;
+        public ulong Length;
     }
 
     /// <summary>Major 10 (miscellaneous), a minor of the local range.</summary>
@@ -207,9 +215,33 @@ public static unsafe class CheckpointDevice
                     return Errno.Invalid;
                 Socket* socket = Connection((int)argument);
                 return socket == null ? Errno.NotConnected : state->AddSocket(socket->Handle) ? 0 : Errno.NoSpace;
+            case IoctlScratch:
+                return state->Phase == CheckpointPhase.Rounds ? AddScratch(state, argument) : Errno.Invalid;
             default:
                 return Errno.NotTerminal;
         }
+    }
+
+    // Whole pages of the caller's memory that the copy does without.
+    private static long AddScratch(CheckpointState* state, UserPointer<ScratchRequest> argument)
+    {
+        if (!argument.TryGet(out ScratchRequest request))
+            return Errno.Fault;
+        const ulong InPage = Frames.Size - 1;
+        bool isRange = ((request.Address | request.Length) & InPage) == 0 && request.Length != 0
+            && request.Address < AddressSpace.End && request.Length <= AddressSpace.End - request.Address;
+        if (!isRange)
+            return Errno.Invalid;
+        if (state->ScratchCount == DeadMemory.MostRanges)
+            return Errno.NoSpace;
+        state->Scratches[state->ScratchCount] = new ScratchRange
+        {
+            Space = Scheduler.Current->Space->Serial,
+            Address = request.Address,
+            Length = request.Length,
+        };
+        state->ScratchCount++;
+        return 0;
     }
 
     // The TCP connection behind a descriptor, or null.
@@ -333,6 +365,8 @@ public static unsafe class CheckpointDevice
     private static void Take(CheckpointState* state, int taken)
     {
         RateLimit.Progressed(state);
+        if (state->Phase == CheckpointPhase.Rounds)
+            ForkThreshold.Taken(state, taken);
         if (state->RunLength > 0)
         {
             state->Run += taken;

@@ -84,6 +84,7 @@ internal static unsafe class CheckpointFork
         // The dirty vector is the last one to transmit; with the next instruction that writes anywhere, copying begins.
         PageCleaner.NextRound(state);
         SnapshotBuffer.Assign(state);
+        DeadMemory.Discard(state);
         state->Phase = CheckpointPhase.Forked;
         state->Part = StreamPart.Final;
         WriteProtection.RenewAll(state);

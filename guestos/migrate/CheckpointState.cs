@@ -51,6 +51,32 @@ internal unsafe struct CheckpointState
     /// <summary>The buffer's size as the algorithm sees it: 64 pages, growing linearly (thesis §6.6.5).</summary>
     public uint BufferPages;
 
+    /// <summary>
+    /// Per frame: index + 1 of its copy among <see cref="Sent"/>, 0 for none. See <see cref="SentPages"/>.
+    /// </summary>
+    public ushort* SentOf;
+    public SentPage* Sent;
+    public uint SentCount;
+
+    /// <summary>The copies before this one have been looked at in this round.</summary>
+    public uint SentHand;
+
+    /// <summary>What programs have said that the copy does without, see <see cref="DeadMemory"/>.</summary>
+    public ScratchRange* Scratches;
+    public int ScratchCount;
+
+    /// <summary>
+    /// Of the stream, see <see cref="ForkThreshold"/>: the least time that a stretch of it took (nanoseconds, 0 while
+    /// it is not known), and the stretch that is measured now.
+    /// </summary>
+    public ulong Pace;
+    public ulong StretchBytes;
+    public ulong StretchStart;
+
+    /// <summary>Pages of which only lines were due in this round, and the bytes of them.</summary>
+    public ulong LinePages;
+    public ulong LineBytes;
+
     /// <summary>CRC-32C per frame as last sent, or null; and their sum (wire: CheckpointSum).</summary>
     public uint* Checksums;
     public ulong Sum;
@@ -106,9 +132,12 @@ internal unsafe struct CheckpointState
     public int PageOffset;
 
     /// <summary>
-    /// Where runs are made: a record header, and behind it the cleaned copy of a page table. One page and a bit.
+    /// Where runs are made: a record header, and behind it a page or lines of it. One page and a bit.
     /// </summary>
     public byte* Scratch;
+
+    /// <summary>The cleaned copy of a page table. One page.</summary>
+    public byte* Clean;
 
     public StreamPart Part;
     public uint Options;

@@ -75,6 +75,9 @@ internal static unsafe class PageCleaner
         state->Part = StreamPart.Protection;
     }
 
+    // A page written again before it was sent will be sent in the next round anyway (thesis §6.3.1). What is written to
+    // all the time would then be sent after the fork for the first time, as a whole: it is sent once before, so that
+    // its lines suffice.
     private static bool NextPage(CheckpointState* state)
     {
         while (true)
@@ -83,19 +86,21 @@ internal static unsafe class PageCleaner
             if (frame == uint.MaxValue)
                 return false;
             state->Cursor = frame + 1;
-            // A page written again before it was sent will be sent in the next round anyway (thesis §6.3.1).
-            if (state->Phase == CheckpointPhase.Rounds && state->Dirty.Contains(frame))
+            bool postponed = state->Phase == CheckpointPhase.Rounds && state->Dirty.Contains(frame)
+                && !SentPages.WantsBase(state, frame);
+            if (postponed)
             {
                 state->Transmit.Remove(frame);
                 state->Postponed++;
                 continue;
             }
-            Describe(state, frame);
-            return true;
+            if (Describe(state, frame))
+                return true;
         }
     }
 
-    private static void Describe(CheckpointState* state, uint frame)
+    // False when there is nothing to say: the page is as it was sent before.
+    private static bool Describe(CheckpointState* state, uint frame)
     {
         FrameState kind = state->Phase == CheckpointPhase.Rounds
             ? Frames.StateOf((ulong)frame << 12) : SnapshotBuffer.UseAtFork(state, frame);
@@ -103,44 +108,111 @@ internal static unsafe class PageCleaner
         // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as
         // zeros.
         bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent || IsZero(page);
-        var header = new Span<byte>(state->Scratch, CheckpointRecord.Size);
-        CheckpointRecord.Emit(header, frame, zero ? RecordFlags.Zero : RecordFlags.Page);
-        state->Run = state->Scratch;
-        state->RunLength = CheckpointRecord.Size;
-        state->Records++;
+        state->Transmit.Remove(frame);
         state->PagesSent++;
         state->PagesInRound++;
         if (zero)
         {
             if (state->Checksums != null)
                 NoteChecksum(state, frame, Crc32C.ZeroPage);
-            state->Transmit.Remove(frame);
-            return;
+            SentPages.Forget(state, frame);
+            MakeRun(state, frame, RecordFlags.Zero, null);
+            return true;
         }
-        if (kind == FrameState.PageTable)
-        {
-            page = state->Scratch + CheckpointRecord.Size;
-            WriteProtection.CopyClean((ulong*)ContentOf(state, frame), (ulong*)page);
-            state->RunLength += CheckpointRecord.PageSize;
-            state->Transmit.Remove(frame);
-        }
-        else
-        {
-            // After the fork a page is sent from the snapshot buffer, changed or not: the device reads it whenever it
-            // likes.
-            if (state->Phase != CheckpointPhase.Rounds)
-            {
-                SnapshotBuffer.Preserve(state, frame);
-                page = ContentOf(state, frame);
-            }
-            state->Page = frame;
-            state->PageOffset = 0;
-            state->Transmit.Remove(frame);
-        }
+        bool rounds = state->Phase == CheckpointPhase.Rounds;
+        byte* before = SentPages.Of(state, frame);
+        byte* kept = before == null && rounds && state->Round > 0 ? SentPages.Take(state, frame) : before;
+        page = Stable(state, frame, kind, kept != null);
         // What is verified was hashed at the fork.
-        bool hashed = state->Phase != CheckpointPhase.Rounds && (state->Options & OptionVerify) != 0;
+        bool hashed = !rounds && (state->Options & OptionVerify) != 0;
         if (state->Checksums != null && !hashed)
             NoteChecksum(state, frame, Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize)));
+        if (before != null)
+            return DescribeChanges(state, frame, page, before);
+        if (kept != null)
+            Buffer.MemoryCopy(page, kept, CheckpointRecord.PageSize, CheckpointRecord.PageSize);
+        if (kept != null || kind == FrameState.PageTable)
+            MakeRun(state, frame, RecordFlags.Page, page);
+        else
+        {
+            MakeHeader(state, frame, RecordFlags.Page);
+            state->Page = frame;
+            state->PageOffset = 0;
+        }
+        return true;
+    }
+
+    // The content of a page, which may be this code's own stack, in a place where nobody writes to it while it is
+    // described. In a round that is done only for what is also kept: the rest is handed over by reference, and read, as
+    // often as TCP sends it, as it is then; who has changed it meanwhile has made it due once more. After the fork it
+    // is always the snapshot buffer, since the page must be sent as it was.
+    private static byte* Stable(CheckpointState* state, uint frame, FrameState kind, bool kept)
+    {
+        if (kind == FrameState.PageTable)
+        {
+            WriteProtection.CopyClean((ulong*)ContentOf(state, frame), (ulong*)state->Clean);
+            return state->Clean;
+        }
+        if (state->Phase != CheckpointPhase.Rounds)
+            SnapshotBuffer.Preserve(state, frame);
+        byte* page = ContentOf(state, frame);
+        if (state->Phase != CheckpointPhase.Rounds || !kept)
+            return page;
+        Buffer.MemoryCopy(page, state->Clean, CheckpointRecord.PageSize, CheckpointRecord.PageSize);
+        return state->Clean;
+    }
+
+    private static bool DescribeChanges(CheckpointState* state, uint frame, byte* page, byte* before)
+    {
+        ulong lines = CheckpointLines.Changed(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize),
+            new ReadOnlySpan<byte>(before, CheckpointRecord.PageSize));
+        state->LinePages++;
+        if (lines == 0)
+        {
+            if (state->Phase != CheckpointPhase.Rounds)
+                SnapshotBuffer.Forget(state, frame);
+            return false;
+        }
+        if (CheckpointLines.Size(lines) < CheckpointRecord.PageSize)
+            MakeLines(state, frame, page, lines);
+        else
+            MakeRun(state, frame, RecordFlags.Page, page);
+        state->LineBytes += (ulong)state->RunLength;
+        SentPages.Update(state, frame, page, lines);
+        return true;
+    }
+
+    private static void MakeHeader(CheckpointState* state, uint frame, RecordFlags flags)
+    {
+        CheckpointRecord.Emit(new Span<byte>(state->Scratch, CheckpointRecord.Size), frame, flags);
+        state->Run = state->Scratch;
+        state->RunLength = CheckpointRecord.Size;
+        state->Records++;
+    }
+
+    /// <summary>A record by copying.</summary>
+    /// <param name="page">Null when the record has none.</param>
+    private static void MakeRun(CheckpointState* state, uint frame, RecordFlags flags, byte* page)
+    {
+        MakeHeader(state, frame, flags);
+        if (page != null)
+        {
+            // SAFETY: the scratch memory holds a record with its page.
+            byte* to = state->Scratch + CheckpointRecord.Size;
+            Buffer.MemoryCopy(page, to, CheckpointRecord.PageSize, CheckpointRecord.PageSize);
+            state->RunLength += CheckpointRecord.PageSize;
+        }
+        if (state->Phase != CheckpointPhase.Rounds)
+            SnapshotBuffer.Forget(state, frame);
+    }
+
+    private static void MakeLines(CheckpointState* state, uint frame, byte* page, ulong lines)
+    {
+        MakeHeader(state, frame, RecordFlags.Lines);
+        var to = new Span<byte>(state->Scratch + CheckpointRecord.Size, CheckpointRecord.PageSize);
+        state->RunLength += CheckpointLines.Emit(to, new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize), lines);
+        if (state->Phase != CheckpointPhase.Rounds)
+            SnapshotBuffer.Forget(state, frame);
     }
 
     private static void NoteChecksum(CheckpointState* state, uint frame, uint checksum)
@@ -168,14 +240,13 @@ internal static unsafe class PageCleaner
 
     private static Step EndRound(CheckpointState* state)
     {
-        if (state->Dirty.Count <= state->BufferPages && SnapshotBuffer.Fits(state))
-            return Step.ForkDue;
-        return AnotherRound(state);
+        return ForkThreshold.IsReached(state) ? Step.ForkDue : AnotherRound(state);
     }
 
     private static Step AnotherRound(CheckpointState* state)
     {
         SnapshotBuffer.Grow(state);
+        SentPages.Grow(state);
         NextRound(state);
         state->Part = StreamPart.Protection;
         return Step.RoundEnd;
@@ -206,6 +277,8 @@ internal static unsafe class PageCleaner
         state->Cursor = 0;
         state->Round++;
         state->PagesInRound = 0;
+        state->LinePages = 0;
+        state->LineBytes = 0;
         WriteProtection.Renew(state);
     }
 
@@ -227,9 +300,8 @@ internal static unsafe class PageCleaner
             byte* page = ContentOf(state, frame);
             if (kind == FrameState.PageTable)
             {
-                byte* clean = state->Scratch + CheckpointRecord.Size;
-                WriteProtection.CopyClean((ulong*)page, (ulong*)clean);
-                page = clean;
+                WriteProtection.CopyClean((ulong*)page, (ulong*)state->Clean);
+                page = state->Clean;
             }
             uint checksum = Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize));
             if (!state->Transmit.Contains(frame) && state->Checksums[frame] != checksum)

@@ -72,6 +72,17 @@ internal static unsafe class SnapshotBuffer
         }
     }
 
+    /// <summary>At the fork: a page that the copy does without, which is sent as zeros and need not be kept.</summary>
+    public static void Discard(CheckpointState* state, uint frame)
+    {
+        uint slot = frame < state->Frames ? state->CopyOf[frame] : 0u;
+        if (slot != 0)
+            state->UseAtFork[slot - 1] = (byte)FrameState.Excluded | Filled;
+    }
+
+    /// <summary>After the fork: what there was to send of a page has been copied, or is not needed.</summary>
+    public static void Forget(CheckpointState* state, uint frame) => state->CopyOf[frame] = 0;
+
     /// <summary>
     /// Copy on write: keeps what the page holds, unless it was kept, or sent, before, or was not to be sent.
     /// </summary>

@@ -83,6 +83,14 @@ internal static unsafe class RingPool
             Keep(ring);
     }
 
+    /// <summary>
+    /// Rings that nobody holds now: their content means nothing, though a device may still read the last of them.
+    /// </summary>
+    public static int Idle => s_free + s_resting;
+
+    public static byte* IdleRing(int index) =>
+        index < s_free ? s_rings[index] : s_rings[s_capacity - 1 - (index - s_free)];
+
     private static void Keep(byte* ring)
     {
         if (s_free < Kept)

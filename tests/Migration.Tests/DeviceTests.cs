@@ -57,6 +57,8 @@ public sealed class DeviceTests
             checksums[frame] = Crc32C.Of(page);
             records++;
         }
+        Assert.True(memory.AsSpan().IndexOf(Pattern(7, 1)) >= 0, "what the mover has written does not arrive");
+        Assert.True(memory.AsSpan().IndexOf(Pattern(11, 5)) < 0, "what the mover has given up arrives");
         ulong sum = 0;
         for (uint frame = 0; frame < checksums.Length; frame++)
             sum += CheckpointSum.Term(frame, checksums[frame]);
@@ -77,6 +79,15 @@ public sealed class DeviceTests
             socket.ReceiveTimeout = 30_000;
             return socket;
         }
+    }
+
+    /// <summary>What programs/mover.c writes.</summary>
+    private static byte[] Pattern(int factor, int first)
+    {
+        byte[] bytes = new byte[64];
+        for (int i = 0; i < bytes.Length; i++)
+            bytes[i] = (byte)(i * factor + first);
+        return bytes;
     }
 
     private static void ReadPage(Socket stream, RecordFlags flags, Span<byte> page)

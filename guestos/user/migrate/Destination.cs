@@ -17,6 +17,13 @@ internal unsafe struct Destination
     /// <summary>Records in the making: of their own memory, since what is written after the fork has to be sent once more.</summary>
     private byte* outgoing, incoming;
 
+    /// <summary>Where records are made and read: whole pages, of nothing else.</summary>
+    public readonly byte* Buffers => outgoing;
+
+    public const ulong BuffersSize = (2UL * SecureChannel.MaxRecord + PageSize - 1) & ~(PageSize - 1);
+
+    private const ulong PageSize = 4096;
+
     /// <summary>Text of the last record that nobody has taken yet.</summary>
     private int at, end;
 
@@ -32,7 +39,7 @@ internal unsafe struct Destination
     {
         destination = default;
         destination.patience = options.Patience;
-        destination.outgoing = Kernel.Allocate(2 * SecureChannel.MaxRecord);
+        destination.outgoing = Kernel.Allocate((nint)BuffersSize);
         if (destination.outgoing == null)
             return Failure.Say(ExitCode.NoConnection, "there is no memory for it"u8);
         destination.incoming = destination.outgoing + SecureChannel.MaxRecord;

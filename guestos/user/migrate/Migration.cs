@@ -9,7 +9,11 @@ namespace Migrate;
 /// </summary>
 internal unsafe struct Migration(Destination destination, int device, in Options options)
 {
-    private const uint SetOptions = 0x4501, GetProgress = 0x4502, Commit = 0x4503, AddSocket = 0x4504;
+    private const uint SetOptions = 0x4501;
+    private const uint GetProgress = 0x4502;
+    private const uint Commit = 0x4503;
+    private const uint AddSocket = 0x4504;
+    private const uint AddScratch = 0x4505;
     private const ulong ChecksumOption = 1, VerifyOption = 2, PhaseRounds = 1;
     private const nint MostAtOnce = 1 << 20;
 
@@ -25,6 +29,13 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         public int Socket;
         public uint Length;
         public byte* Bytes;
+    }
+
+    /// <summary>What CHECKPOINT_SCRATCH reads.</summary>
+    private struct ScratchRequest
+    {
+        public byte* Address;
+        public ulong Length;
     }
 
     private readonly ulong rate = options.Rate;
@@ -46,6 +57,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             return Failure.Say(ExitCode.NoCheckpoint, "it does not know these checks"u8);
         if (Kernel.Control(device, AddSocket, (void*)destination.Socket) < 0)
             return Failure.Say(ExitCode.NoCheckpoint, "it does not take the connection"u8);
+        // The copy has no use for records that were being made here. Without this they are sent, too, after the fork.
+        ScratchRequest scratch = new() { Address = destination.Buffers, Length = Destination.BuffersSize };
+        Kernel.Control(device, AddScratch, &scratch);
         ExitCode code = SendStream(out bool arrived);
         if (arrived)
         {

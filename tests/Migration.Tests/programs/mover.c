@@ -11,7 +11,35 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { set_options = 0x4501, commit = 0x4503, name_socket = 0x4504, record = 16 };
+enum { set_options = 0x4501, commit = 0x4503, name_socket = 0x4504, scratch = 0x4505, record = 16, page = 4096, places = 4 };
+
+/* Written to all the time; the copy finds the first as it was at the fork, and zeros in the second (DeviceTests). */
+static unsigned char kept[page] __attribute__((aligned(page))), thrown[page] __attribute__((aligned(page)));
+
+static void touch(void)
+{
+    for (int i = 0; i < 64; i++) {
+        kept[i] = i * 7 + 1;
+        thrown[i] = i * 11 + 5;
+    }
+}
+
+/* 0 when the kernel takes the page, and nothing that is none. */
+static int name_scratch(int device)
+{
+    struct { uint64_t address, length; } range = { (uintptr_t)thrown, page };
+    if (ioctl(device, scratch, &range))
+        return 1;
+    uint64_t wrong[][2] = { { (uintptr_t)thrown + 8, page }, { (uintptr_t)thrown, 8 }, { (uintptr_t)thrown, 0 }, { -(uint64_t)page, page },
+        { page, -(uint64_t)page }, { (uintptr_t)kept, (uint64_t)1 << 63 } };
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (!ioctl(device, scratch, wrong[i]))
+            return 2;
+    for (int i = 1; i < places; i++)
+        if (ioctl(device, scratch, &range))
+            return 3;
+    return !ioctl(device, scratch, &range) || !ioctl(device, scratch, 8) ? 4 : 0;
+}
 
 static int dial(char **words)
 {
@@ -40,8 +68,10 @@ int main(int count, char **words)
     int stream = dial(words), control = dial(words), stranger = dial(words), device = open("/dev/checkpoint", O_RDONLY);
     if (device < 0 || ioctl(device, set_options, 1) || ioctl(device, name_socket, stream) || ioctl(device, name_socket, control))
         return 4;
+    if (name_scratch(device))
+        return 9;
     ssize_t length;
-    while ((length = read(device, buffer, sizeof buffer)) > 0)
+    while (touch(), (length = read(device, buffer, sizeof buffer)) > 0)
         all(stream, buffer, length);
     if (length < 0 || read(control, buffer, record) != record)
         return 5;
