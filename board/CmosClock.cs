@@ -5,7 +5,12 @@ namespace Board;
 /// <summary>The wall clock at ports 0x70 and 0x71 (Motorola MC146818A), read as UTC.</summary>
 public static class CmosClock
 {
-    private const byte StatusA = 0x0a, StatusB = 0x0b, UpdateInProgress = 0x80, Binary = 0x04, TwentyFourHours = 0x02, AfterNoon = 0x80;
+    private const byte StatusA = 0x0a;
+    private const byte StatusB = 0x0b;
+    private const byte UpdateInProgress = 0x80;
+    private const byte Binary = 0x04;
+    private const byte TwentyFourHours = 0x02;
+    private const byte AfterNoon = 0x80;
 
     private static byte Read(byte register)
     {
@@ -37,16 +42,23 @@ public static class CmosClock
             Processor.Pause();
         byte form = Read(StatusB);
         byte rawHour = Read(4);
-        uint second = Number(Read(0), form), minute = Number(Read(2), form), hour = Number((byte)(rawHour & ~AfterNoon), form);
-        uint day = Number(Read(7), form), month = Number(Read(8), form), year = 2000 + Number(Read(9), form);
+        uint second = Number(Read(0), form);
+        uint minute = Number(Read(2), form);
+        uint hour = Number((byte)(rawHour & ~AfterNoon), form);
+        uint day = Number(Read(7), form);
+        uint month = Number(Read(8), form);
+        uint year = 2000 + Number(Read(9), form);
         if ((form & TwentyFourHours) == 0)
             hour = hour % 12 + ((rawHour & AfterNoon) != 0 ? 12u : 0);
         return DaysSince1970(year, month, day) * 86400UL + hour * 3600 + minute * 60 + second;
     }
 
-    private static uint Number(byte value, byte form) => (form & Binary) != 0 ? value : (uint)((value >> 4) * 10 + (value & 15));
+    private static uint Number(byte value, byte form) =>
+        (form & Binary) != 0 ? value : (uint)((value >> 4) * 10 + (value & 15));
 
-    /// <summary>Days of the Gregorian calendar, counted in years that begin in March so that the leap day comes last.</summary>
+    /// <summary>
+    /// Days of the Gregorian calendar, counted in years that begin in March so that the leap day comes last.
+    /// </summary>
     private static uint DaysSince1970(uint year, uint month, uint day)
     {
         if (month < 3)

@@ -9,8 +9,10 @@ public readonly unsafe struct IoApic(byte* registers)
     public const ulong Physical = 0xfec00000;
 
     private const int Window = 0x10;
-    private const uint VersionRegister = 1, FirstRedirection = 0x10;
-    private const uint Masked = 1 << 16, LevelTriggered = 1 << 15;
+    private const uint VersionRegister = 1;
+    private const uint FirstRedirection = 0x10;
+    private const uint Masked = 1 << 16;
+    private const uint LevelTriggered = 1 << 15;
 
     private uint Read(uint index)
     {

@@ -2,19 +2,32 @@ using System;
 
 namespace Board;
 
-/// <summary>The local APIC in xAPIC mode (Intel SDM vol. 3A chapter 11): interrupts in, timer, end of interrupt.</summary>
+/// <summary>
+/// The local APIC in xAPIC mode (Intel SDM vol. 3A chapter 11): interrupts in, timer, end of interrupt.
+/// </summary>
 /// <param name="registers">Where its page is mapped; physically at <see cref="Physical"/>.</param>
 public readonly unsafe struct LocalApic(byte* registers)
 {
     public const ulong Physical = 0xfee00000;
 
     // Register offsets, table 11-1.
-    private const int Id = 0x020, TaskPriority = 0x080, EndOfInterruptRegister = 0x0b0, SpuriousVector = 0x0f0;
-    private const int TimerVector = 0x320, Lint0 = 0x350, Lint1 = 0x360, InitialCount = 0x380, CurrentCount = 0x390, DivideConfiguration = 0x3e0;
+    private const int Id = 0x020;
+    private const int TaskPriority = 0x080;
+    private const int EndOfInterruptRegister = 0x0b0;
+    private const int SpuriousVector = 0x0f0;
+    private const int TimerVector = 0x320;
+    private const int Lint0 = 0x350;
+    private const int Lint1 = 0x360;
+    private const int InitialCount = 0x380;
+    private const int CurrentCount = 0x390;
+    private const int DivideConfiguration = 0x3e0;
 
-    private const uint Masked = 1 << 16, SoftwareEnable = 1 << 8, DivideBy1 = 0b1011;
+    private const uint Masked = 1 << 16;
+    private const uint SoftwareEnable = 1 << 8;
+    private const uint DivideBy1 = 0b1011;
     private const uint BaseRegister = 0x1b;     // IA32_APIC_BASE
-    private const ulong GlobalEnable = 1 << 11, X2Apic = 1 << 10;
+    private const ulong GlobalEnable = 1 << 11;
+    private const ulong X2Apic = 1 << 10;
 
     private uint Read(int offset) => Mmio.Read32(registers + offset);
 
@@ -37,7 +50,9 @@ public readonly unsafe struct LocalApic(byte* registers)
     /// <summary>The identity that the I/O APIC sends to.</summary>
     public byte Identity => (byte)(Read(Id) >> 24);
 
-    /// <summary>One interrupt at <paramref name="vector"/> after <paramref name="ticks"/> of the timer's clock; 0 ticks stop it.</summary>
+    /// <summary>
+    /// One interrupt at <paramref name="vector"/> after <paramref name="ticks"/> of the timer's clock; 0 ticks stop it.
+    /// </summary>
     public void StartTimer(byte vector, uint ticks)
     {
         Write(TimerVector, vector);

@@ -10,7 +10,12 @@ namespace Board;
 /// </summary>
 public static unsafe class Mmio
 {
-    [RuntimeImport("*", "mmio_read8"), MethodImpl(MethodImplOptions.InternalCall)] public static extern byte Read8(void* register);
-    [RuntimeImport("*", "mmio_read32"), MethodImpl(MethodImplOptions.InternalCall)] public static extern uint Read32(void* register);
-    [RuntimeImport("*", "mmio_write32"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void Write32(void* register, uint value);
+    [RuntimeImport("*", "mmio_read8"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern byte Read8(void* register);
+
+    [RuntimeImport("*", "mmio_read32"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern uint Read32(void* register);
+
+    [RuntimeImport("*", "mmio_write32"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void Write32(void* register, uint value);
 }

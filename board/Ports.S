@@ -131,8 +131,8 @@ function memory_fence
         mfence
         ret
 
-/* The end of the machine: the keyboard controller's reset line, and where there is none a triple fault. Chips and emulators take a
-   moment for the first, in which the second would look like a crash. */
+/* The end of the machine: the keyboard controller's reset line, and where there is none a triple fault. Chips and
+   emulators take a moment for the first, in which the second would look like a crash. */
 function machine_reset
         cli
         mov     $0xfe, %al

@@ -7,31 +7,76 @@ namespace Board;
 /// <summary>Privileged instructions (Intel SDM vol. 2), one method each.</summary>
 public static unsafe class Processor
 {
-    [RuntimeImport("*", "cpu_rdmsr"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReadMsr(uint register);
-    [RuntimeImport("*", "cpu_wrmsr"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void WriteMsr(uint register, ulong value);
-    [RuntimeImport("*", "cpu_rdtsc"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReadTimeStampCounter();
+    [RuntimeImport("*", "cpu_rdmsr"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong ReadMsr(uint register);
+
+    [RuntimeImport("*", "cpu_wrmsr"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void WriteMsr(uint register, ulong value);
+
+    [RuntimeImport("*", "cpu_rdtsc"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong ReadTimeStampCounter();
 
     /// <summary>EAX, EBX, ECX, EDX of a leaf into <paramref name="result"/>[0..3].</summary>
-    [RuntimeImport("*", "cpu_cpuid"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void CpuId(uint leaf, uint subleaf, uint* result);
-    [RuntimeImport("*", "cpu_read_cr0"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReadCr0();
-    [RuntimeImport("*", "cpu_write_cr0"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void WriteCr0(ulong value);
-    [RuntimeImport("*", "cpu_read_cr2"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReadCr2();
-    [RuntimeImport("*", "cpu_read_cr3"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReadCr3();
-    [RuntimeImport("*", "cpu_write_cr3"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void WriteCr3(ulong value);
-    [RuntimeImport("*", "cpu_read_cr4"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReadCr4();
-    [RuntimeImport("*", "cpu_write_cr4"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void WriteCr4(ulong value);
-    [RuntimeImport("*", "cpu_invlpg"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void InvalidatePage(ulong virtualAddress);
-    [RuntimeImport("*", "cpu_cli"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void DisableInterrupts();
-    [RuntimeImport("*", "cpu_sti"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void EnableInterrupts();
-    [RuntimeImport("*", "cpu_sti_hlt"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void EnableInterruptsAndHalt();
-    [RuntimeImport("*", "cpu_hlt"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void Halt();
-    [RuntimeImport("*", "cpu_pause"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void Pause();
-    [RuntimeImport("*", "cpu_lgdt"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void LoadGdt(void* descriptor);
-    [RuntimeImport("*", "cpu_lidt"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void LoadIdt(void* descriptor);
-    [RuntimeImport("*", "cpu_ltr"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void LoadTaskRegister(ushort selector);
-    [RuntimeImport("*", "cpu_read_flags"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong ReadFlags();
+    [RuntimeImport("*", "cpu_cpuid"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void CpuId(uint leaf, uint subleaf, uint* result);
 
-    /// <summary>Ends the machine: the i8042 reset line, and where there is none a triple fault. Does not return.</summary>
-    [RuntimeImport("*", "machine_reset"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void Reset();
-    [RuntimeImport("*", "memory_fence"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void Fence();
+    [RuntimeImport("*", "cpu_read_cr0"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong ReadCr0();
+
+    [RuntimeImport("*", "cpu_write_cr0"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void WriteCr0(ulong value);
+
+    [RuntimeImport("*", "cpu_read_cr2"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong ReadCr2();
+
+    [RuntimeImport("*", "cpu_read_cr3"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong ReadCr3();
+
+    [RuntimeImport("*", "cpu_write_cr3"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void WriteCr3(ulong value);
+
+    [RuntimeImport("*", "cpu_read_cr4"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong ReadCr4();
+
+    [RuntimeImport("*", "cpu_write_cr4"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void WriteCr4(ulong value);
+
+    [RuntimeImport("*", "cpu_invlpg"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void InvalidatePage(ulong virtualAddress);
+
+    [RuntimeImport("*", "cpu_cli"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void DisableInterrupts();
+
+    [RuntimeImport("*", "cpu_sti"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void EnableInterrupts();
+
+    [RuntimeImport("*", "cpu_sti_hlt"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void EnableInterruptsAndHalt();
+
+    [RuntimeImport("*", "cpu_hlt"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void Halt();
+
+    [RuntimeImport("*", "cpu_pause"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void Pause();
+
+    [RuntimeImport("*", "cpu_lgdt"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void LoadGdt(void* descriptor);
+
+    [RuntimeImport("*", "cpu_lidt"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void LoadIdt(void* descriptor);
+
+    [RuntimeImport("*", "cpu_ltr"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void LoadTaskRegister(ushort selector);
+
+    [RuntimeImport("*", "cpu_read_flags"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong ReadFlags();
+
+    /// <summary>
+    /// Ends the machine: the i8042 reset line, and where there is none a triple fault. Does not return.
+    /// </summary>
+    [RuntimeImport("*", "machine_reset"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void Reset();
+
+    [RuntimeImport("*", "memory_fence"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void Fence();
 }

@@ -3,22 +3,28 @@ using System;
 namespace Board;
 
 /// <summary>
-/// What a PVH monitor hands over: <c>struct hvm_start_info</c>, version 1 (Xen, public/arch-x86/hvm/start_info.h). Reading it and
-/// writing one for a guest. The structures lie in RAM; every length in them is bounded here.
+/// What a PVH monitor hands over: <c>struct hvm_start_info</c>, version 1 (Xen, public/arch-x86/hvm/start_info.h).
+/// Reading it and writing one for a guest. The structures lie in RAM; every length in them is bounded here.
 /// </summary>
 /// <param name="physical">Physical address of the structure.</param>
 /// <param name="virtualBase">Where physical address 0 is mapped.</param>
 public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
 {
     public const uint Magic = 0x336ec578;
-    public const int Size = 56, ModuleSize = 32, MemoryEntrySize = 24;
-    public const uint Ram = 1, Reserved = 2;
-    public const int MaximumCommandLine = 4096, MaximumMemoryEntries = 128, MaximumModules = 16;
+    public const int Size = 56;
+    public const int ModuleSize = 32;
+    public const int MemoryEntrySize = 24;
+    public const uint Ram = 1;
+    public const uint Reserved = 2;
+    public const int MaximumCommandLine = 4096;
+    public const int MaximumMemoryEntries = 128;
+    public const int MaximumModules = 16;
 
     /// <summary>One range of the memory map.</summary>
     public struct MemoryRange
     {
-        public ulong Address, Length;
+        public ulong Address;
+        public ulong Length;
 
         /// <summary>1 is RAM (the numbers of E820).</summary>
         public uint Kind;
@@ -27,7 +33,8 @@ public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
     /// <summary>One file that came along.</summary>
     public struct Module
     {
-        public ulong Address, Length;
+        public ulong Address;
+        public ulong Length;
     }
 
     private readonly byte* at = (byte*)(virtualBase + physical);
@@ -72,7 +79,10 @@ public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
         return new MemoryRange { Address = entry[0], Length = entry[1], Kind = (uint)entry[2] };
     }
 
-    /// <summary>End of the RAM range that holds 1 MiB: one past the last byte that firmware, loader and guest may use. At most 3 GiB.</summary>
+    /// <summary>
+    /// End of the RAM range that holds 1 MiB: one past the last byte that firmware, loader and guest may use. At most 3
+    /// GiB.
+    /// </summary>
     public ulong MemoryEnd
     {
         get
@@ -88,7 +98,8 @@ public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
     }
 
     /// <summary>Writes the fixed part; the lists are the caller's.</summary>
-    public static void Write(byte* to, ulong commandLine, ulong modules, uint moduleCount, ulong memoryMap, uint memoryRanges)
+    public static void Write(byte* to, ulong commandLine, ulong modules, uint moduleCount, ulong memoryMap,
+        uint memoryRanges)
     {
         new Span<byte>(to, Size).Clear();
         *(uint*)to = Magic;

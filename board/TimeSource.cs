@@ -3,12 +3,13 @@ using System;
 namespace Board;
 
 /// <summary>
-/// How fast the machine's clocks run, found out as docs/architecture.md, "Time inside a machine", says; and the time stamp counter as
-/// nanoseconds. Differs from machine to machine: a guest that arrives somewhere asks anew.
+/// How fast the machine's clocks run, found out as docs/architecture.md, "Time inside a machine", says; and the time
+/// stamp counter as nanoseconds. Differs from machine to machine: a guest that arrives somewhere asks anew.
 /// </summary>
 public unsafe struct TimeSource
 {
-    private const uint HypervisorLeaf = 0x40000000, FrequencyLeaf = 0x40000010;
+    private const uint HypervisorLeaf = 0x40000000;
+    private const uint FrequencyLeaf = 0x40000010;
     private const uint Assumed = 1_000_000;
 
     /// <summary>Time stamp counter, in kHz.</summary>
@@ -27,13 +28,19 @@ public unsafe struct TimeSource
     public static TimeSource Measure(LocalApic apic)
     {
         TimeSource source = default;
-        if (!source.Ask() && !(IsTcg() && source.MeasureAgainstTimer(apic, Assumed)) && !source.MeasureAgainstCmos(apic))
-            source.CounterKilohertz = source.TimerKilohertz = Assumed;
+        if (!source.Ask() && !(IsTcg() && source.MeasureAgainstTimer(apic, Assumed))
+            && !source.MeasureAgainstCmos(apic))
+        {
+            source.CounterKilohertz = Assumed;
+            source.TimerKilohertz = Assumed;
+        }
         source.Begin();
         return source;
     }
 
-    /// <summary>With frequencies in kHz that somebody has measured on this machine. What is no frequency is measured again.</summary>
+    /// <summary>
+    /// With frequencies in kHz that somebody has measured on this machine. What is no frequency is measured again.
+    /// </summary>
     /// <param name="apic">As for <see cref="Measure"/>.</param>
     public static TimeSource Of(uint counterKilohertz, uint timerKilohertz, LocalApic apic)
     {
@@ -50,9 +57,13 @@ public unsafe struct TimeSource
     public readonly ulong Nanoseconds => ToNanoseconds(Processor.ReadTimeStampCounter() - Origin);
 
     /// <summary>A duration in counter ticks as nanoseconds.</summary>
-    public readonly ulong ToNanoseconds(ulong ticks) => (ticks >> 32) * scale + ((ticks & uint.MaxValue) * (scale >> 32) + ((ticks & uint.MaxValue) * (scale & uint.MaxValue) >> 32));
+    public readonly ulong ToNanoseconds(ulong ticks) =>
+        (ticks >> 32) * scale
+        + ((ticks & uint.MaxValue) * (scale >> 32) + ((ticks & uint.MaxValue) * (scale & uint.MaxValue) >> 32));
 
-    /// <summary>A duration in nanoseconds as ticks of the local APIC timer, rounded up, 1 to the most that it holds.</summary>
+    /// <summary>
+    /// A duration in nanoseconds as ticks of the local APIC timer, rounded up, 1 to the most that it holds.
+    /// </summary>
     public readonly uint ToTimerTicks(ulong nanoseconds)
     {
         // A longer sleep ends early and is gone to again.
@@ -83,7 +94,8 @@ public unsafe struct TimeSource
     }
 
     /// <summary>100 kHz to 20 GHz: outside it a leaf or a measurement is no frequency.</summary>
-    private readonly bool IsSane => CounterKilohertz is >= 100 and <= 20_000_000 && TimerKilohertz is >= 100 and <= 20_000_000;
+    private readonly bool IsSane =>
+        CounterKilohertz is >= 100 and <= 20_000_000 && TimerKilohertz is >= 100 and <= 20_000_000;
 
     private static bool IsTcg()
     {
@@ -112,8 +124,8 @@ public unsafe struct TimeSource
     }
 
     /// <summary>
-    /// Timer and counter at one instant. Whoever emulates the machine may be put aside by its host between the two: of several readings the
-    /// one that took least time is right.
+    /// Timer and counter at one instant. Whoever emulates the machine may be put aside by its host between the two: of
+    /// several readings the one that took least time is right.
     /// </summary>
     private static void ReadBoth(LocalApic apic, out uint timer, out ulong counter)
     {

@@ -7,7 +7,8 @@ namespace Cstrap;
 internal unsafe struct BootArguments
 {
     /// <summary>IPv4 addresses in host order.</summary>
-    public uint BootAddress, Gateway;
+    public uint BootAddress;
+    public uint Gateway;
 
     public int PrefixLength;
 
@@ -21,7 +22,8 @@ internal unsafe struct BootArguments
     public static bool TryParse(ReadOnlySpan<byte> line, out BootArguments arguments)
     {
         arguments = default;
-        bool boot = false, loader = false;
+        bool boot = false;
+        bool loader = false;
         while (DeviceAnnouncement.TakeWord(ref line, out ReadOnlySpan<byte> word))
         {
             if (Take(ref word, "evilman.boot="u8))
@@ -36,7 +38,8 @@ internal unsafe struct BootArguments
             }
             else if (Take(ref word, "evilman.lease="u8))
             {
-                if (!TryNumber(ref word, ushort.MaxValue, out arguments.Lease, skip: 0) || word.Length != 0 || arguments.Lease == 0)
+                if (!TryNumber(ref word, ushort.MaxValue, out arguments.Lease, skip: 0) || word.Length != 0
+                    || arguments.Lease == 0)
                     return false;
             }
             else if (Take(ref word, "evilman.loader="u8))
@@ -70,13 +73,19 @@ internal unsafe struct BootArguments
         return true;
     }
 
-    /// <summary>A decimal number up to <paramref name="maximum"/>, after <paramref name="skip"/> characters of punctuation.</summary>
+    /// <summary>
+    /// A decimal number up to <paramref name="maximum"/>, after <paramref name="skip"/> characters of punctuation.
+    /// </summary>
     private static bool TryNumber(ref ReadOnlySpan<byte> text, int maximum, out int value, int skip = 1)
     {
         value = 0;
-        int at = skip, most = skip + (maximum > 999 ? 5 : 3);
+        int at = skip;
+        int most = skip + (maximum > 999 ? 5 : 3);
         while (at < text.Length && at < most && text[at] is >= (byte)'0' and <= (byte)'9')
-            value = value * 10 + text[at++] - '0';
+        {
+            value = value * 10 + text[at] - '0';
+            at++;
+        }
         if (at == skip)
             return false;
         text = text.Slice(at);
@@ -90,7 +99,12 @@ internal unsafe struct BootArguments
         for (int i = 0; i < text.Length; i++)
         {
             int character = text[i] | 0x20;
-            int digit = character is >= '0' and <= '9' ? character - '0' : character is >= 'a' and <= 'f' ? character - 'a' + 10 : -1;
+            int digit = character switch
+            {
+                >= '0' and <= '9' => character - '0',
+                >= 'a' and <= 'f' => character - 'a' + 10,
+                _ => -1,
+            };
             if (digit < 0)
                 return false;
             into[i / 2] = (byte)(into[i / 2] << 4 | digit);

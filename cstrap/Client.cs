@@ -8,7 +8,8 @@ namespace Cstrap;
 internal unsafe struct Client
 {
     /// <summary>
-    /// Leaving: what it still sends is thrown away, so that no reset overtakes its answer. Served: it brings the loader; at most one is.
+    /// Leaving: what it still sends is thrown away, so that no reset overtakes its answer. Served: it brings the
+    /// loader; at most one is.
     /// </summary>
     public Place Place;
 
@@ -34,8 +35,14 @@ internal unsafe struct Client
     /// <summary>
     /// Takes the next record when all of it has come.
     /// </summary>
-    /// <param name="record">Room for <see cref="SecureChannel.MaxRecord"/>; its text stands there from <see cref="SecureChannel.LengthSize"/> on.</param>
-    /// <returns>The text's length, 0 at the end of the stream, <see cref="SocketError.WouldBlock"/>, or less when the connection is of no more use.</returns>
+    /// <param name="record">
+    /// Room for <see cref="SecureChannel.MaxRecord"/>; its text stands there from
+    /// <see cref="SecureChannel.LengthSize"/> on.
+    /// </param>
+    /// <returns>
+    /// The text's length, 0 at the end of the stream, <see cref="SocketError.WouldBlock"/>, or less when the connection
+    /// is of no more use.
+    /// </returns>
     public int TakeRecord(byte* record)
     {
         Stack* stack = Network.Stack;
@@ -58,7 +65,8 @@ internal unsafe struct Client
     }
 
     /// <summary>True when no more will come than what is there.</summary>
-    private readonly bool HasEnded() => (Network.Stack->GetReadiness(Socket) & (Readiness.PeerClosed | Readiness.HangUp | Readiness.Error)) != 0;
+    private readonly bool HasEnded() =>
+        (Network.Stack->GetReadiness(Socket) & (Readiness.PeerClosed | Readiness.HangUp | Readiness.Error)) != 0;
 
     /// <summary>Sends an answer that fits the empty send ring of a connection that has only been spoken to.</summary>
     public void Answer(ReadOnlySpan<byte> text)

@@ -5,8 +5,8 @@ using Wire;
 namespace Cstrap;
 
 /// <summary>
-/// Bytes that peers cannot guess: HMAC-SHA-256 of a count under a seed from the entropy device, the machine key and the clocks. A machine
-/// without the device still has what its key's holders alone know.
+/// Bytes that peers cannot guess: HMAC-SHA-256 of a count under a seed from the entropy device, the machine key and the
+/// clocks. A machine without the device still has what its key's holders alone know.
 /// </summary>
 internal static unsafe class Entropy
 {
@@ -42,7 +42,8 @@ internal static unsafe class Entropy
     public static void Next(Span<byte> to)
     {
         Span<byte> message = stackalloc byte[16];
-        Bytes.PutLe64(message, 0, ++count);
+        count++;
+        Bytes.PutLe64(message, 0, count);
         Bytes.PutLe64(message, 8, Processor.ReadTimeStampCounter());
         HmacSha256.Sign(seed, message, to);
     }

@@ -6,8 +6,11 @@ namespace Cstrap;
 /// <summary>Sleeping without losing a wake-up: interrupts are on only inside <see cref="Sleep"/>.</summary>
 internal static unsafe class Idle
 {
-    private const byte WakeVector = 0x40, SpuriousVector = 0xff;
-    private const int Vectors = 256, GateSize = 16, CodeSelector = 8;
+    private const byte WakeVector = 0x40;
+    private const byte SpuriousVector = 0xff;
+    private const int Vectors = 256;
+    private const int GateSize = 16;
+    private const int CodeSelector = 8;
 
     public static LocalApic Apic;
     public static TimeSource Time;
@@ -20,7 +23,12 @@ internal static unsafe class Idle
         ulong* gates = (ulong*)table;
         for (int vector = 0; vector < Vectors; vector++)
         {
-            ulong handler = vector < 32 ? Native.ExceptionHandler() : vector == SpuriousVector ? Native.SpuriousHandler() : Native.WakeHandler();
+            ulong handler = vector switch
+            {
+                < 32 => Native.ExceptionHandler(),
+                SpuriousVector => Native.SpuriousHandler(),
+                _ => Native.WakeHandler(),
+            };
             // 64-bit interrupt gate, present, ring 0 (Intel SDM vol. 3A §6.14.1).
             gates[2 * vector] = handler & 0xffff | CodeSelector << 16 | 0x8e00UL << 32 | (handler & 0xffff0000) << 32;
             gates[2 * vector + 1] = handler >> 32;
@@ -37,9 +45,12 @@ internal static unsafe class Idle
     }
 
     /// <summary>Lets a device line end sleeps.</summary>
-    public static bool WakeOn(int input) => new IoApic((byte*)IoApic.Physical).Route(input, WakeVector, Apic.Identity, level: false);
+    public static bool WakeOn(int input) =>
+        new IoApic((byte*)IoApic.Physical).Route(input, WakeVector, Apic.Identity, level: false);
 
-    /// <summary>Sleeps until an interrupt, at the latest at <paramref name="deadline"/> (or earlier: look again).</summary>
+    /// <summary>
+    /// Sleeps until an interrupt, at the latest at <paramref name="deadline"/> (or earlier: look again).
+    /// </summary>
     public static void Sleep(ulong deadline)
     {
         ulong now = Now;

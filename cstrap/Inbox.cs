@@ -8,7 +8,8 @@ namespace Cstrap;
 internal static unsafe class Inbox
 {
     private static byte* record;
-    private static int at, end;
+    private static int at;
+    private static int end;
 
     /// <param name="memory">Room for <see cref="SecureChannel.MaxRecord"/> bytes.</param>
     public static void Begin(byte* memory) => record = memory;
@@ -25,7 +26,10 @@ internal static unsafe class Inbox
 
     public static bool IsEmpty => at == end;
 
-    /// <summary>Takes a record when there is no text. More than 0 when there is text now; otherwise as <see cref="Client.TakeRecord"/>.</summary>
+    /// <summary>
+    /// Takes a record when there is no text. More than 0 when there is text now; otherwise as
+    /// <see cref="Client.TakeRecord"/>.
+    /// </summary>
     public static int Fill(Client* owner)
     {
         if (!IsEmpty)

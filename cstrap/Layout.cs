@@ -6,8 +6,8 @@ namespace Cstrap;
 internal static class Layout
 {
     /// <summary>
-    /// The network device's rings and buffers lie in low memory, where the monitor's start-of-day structures were: those are
-    /// copied into the window first.
+    /// The network device's rings and buffers lie in low memory, where the monitor's start-of-day structures were:
+    /// those are copied into the window first.
     /// </summary>
     public const ulong DeviceMemory = 0x10000;
 

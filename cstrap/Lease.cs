@@ -4,12 +4,13 @@ using Board;
 namespace Cstrap;
 
 /// <summary>
-/// How long the machine waits for its customer (docs/protocols.md, "Boot token"): so many seconds from its start, or from the loss of a
-/// client who had proved himself. A machine that nobody wants ends by itself.
+/// How long the machine waits for its customer (docs/protocols.md, "Boot token"): so many seconds from its start, or
+/// from the loss of a client who had proved himself. A machine that nobody wants ends by itself.
 /// </summary>
 internal static class Lease
 {
-    private static ulong length, end = ulong.MaxValue;
+    private static ulong length;
+    private static ulong end = ulong.MaxValue;
 
     /// <param name="seconds">0: for as long as it takes.</param>
     public static void Begin(int seconds)

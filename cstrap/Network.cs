@@ -9,10 +9,14 @@ namespace Cstrap;
 /// <summary>The one network device, the stack on it, and the loop that drives both by polling.</summary>
 internal static unsafe class Network
 {
-    /// <summary>Frames that one <see cref="Poll"/> takes at most, so that whoever polls gets to look at what came.</summary>
+    /// <summary>
+    /// Frames that one <see cref="Poll"/> takes at most, so that whoever polls gets to look at what came.
+    /// </summary>
     private const int Burst = 16;
 
-    private const int ReceiveBuffer = 256 * 1024, SendBuffer = 16 * 1024, Connections = 6;
+    private const int ReceiveBuffer = 256 * 1024;
+    private const int SendBuffer = 16 * 1024;
+    private const int Connections = 6;
 
     private static NetDevice device;
 
@@ -29,13 +33,25 @@ internal static unsafe class Network
         }
         StackConfiguration configuration = new()
         {
-            HardwareAddress = device.HardwareAddress, Address = arguments.BootAddress, PrefixLength = arguments.PrefixLength,
-            Gateway = arguments.Gateway, Connections = Connections, Listeners = 1, DatagramSockets = -1, LoopbackBuffer = -1,
-            ReceiveBuffer = ReceiveBuffer, SendBuffer = SendBuffer, SendChunks = 1, TimeWaitMilliseconds = 5000,
+            HardwareAddress = device.HardwareAddress,
+            Address = arguments.BootAddress,
+            PrefixLength = arguments.PrefixLength,
+            Gateway = arguments.Gateway,
+            Connections = Connections,
+            Listeners = 1,
+            DatagramSockets = -1,
+            LoopbackBuffer = -1,
+            ReceiveBuffer = ReceiveBuffer,
+            SendBuffer = SendBuffer,
+            SendChunks = 1,
+            TimeWaitMilliseconds = 5000,
         };
         // SAFETY: one stack for the life of the firmware; the hooks only touch this class's device.
         configuration.Link.Transmit = &Transmit;
-        configuration.Link.Capabilities = (device.CanChecksum ? LinkCapabilities.TransmitChecksum : 0) | (device.CanSegment ? LinkCapabilities.Segmentation : 0);
+        if (device.CanChecksum)
+            configuration.Link.Capabilities |= LinkCapabilities.TransmitChecksum;
+        if (device.CanSegment)
+            configuration.Link.Capabilities |= LinkCapabilities.Segmentation;
         Span<byte> secret = stackalloc byte[Bytes32.Size];
         Entropy.Next(secret);
         configuration.SecretLow = Bytes.Le64(secret, 0);
@@ -54,11 +70,13 @@ internal static unsafe class Network
 
     private static bool TryStartDevice(ReadOnlySpan<byte> commandLine, out int interrupt)
     {
-        NetOptions options = new() { QueueSize = 256, ReceiveBuffers = 104, ReceiveBufferSize = 4096, TransmitSlots = 32 };
+        NetOptions options =
+            new() { QueueSize = 256, ReceiveBuffers = 104, ReceiveBufferSize = 4096, TransmitSlots = 32 };
         while (DeviceAnnouncement.TryNext(ref commandLine, out DeviceAnnouncement announced))
         {
             interrupt = announced.Interrupt;
-            if (device.TryStart(new VirtioMmio((byte*)announced.Base), (byte*)Layout.DeviceMemory, Layout.DeviceMemoryEnd - Layout.DeviceMemory, 0, options))
+            if (device.TryStart(new VirtioMmio((byte*)announced.Base), (byte*)Layout.DeviceMemory,
+                Layout.DeviceMemoryEnd - Layout.DeviceMemory, 0, options))
                 return true;
         }
         interrupt = 0;

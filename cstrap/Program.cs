@@ -25,7 +25,9 @@ internal static unsafe class Program
         StartInfo kept = new(startInfo, 0);
 
         if (!BootArguments.TryParse(kept.CommandLine, out BootArguments arguments))
-            Stop("The command line lacks evilman.boot=A.B.C.D/LEN or evilman.loader=SHA-1, or holds one that is malformed."u8);
+            Stop("""
+                The command line lacks evilman.boot=A.B.C.D/LEN or evilman.loader=SHA-1, or holds one that is malformed.
+                """u8);
         Span<byte> key = stackalloc byte[Sha1.DigestSize];
         if (!TryTakeKey(given, key))
             Stop("The monitor hands over no machine key: nobody could prove that the machine is his."u8);
@@ -33,7 +35,9 @@ internal static unsafe class Program
         free += PageSize;
         ServiceTable* table = (ServiceTable*)free;
         free += PageSize;
-        byte* inbox = free, outbox = inbox + RecordRoom, scratch = outbox + RecordRoom;
+        byte* inbox = free;
+        byte* outbox = inbox + RecordRoom;
+        byte* scratch = outbox + RecordRoom;
         free = scratch + RecordRoom;
         Entropy.Gather(kept.CommandLine, key);
         if (!Network.TryStart(kept.CommandLine, arguments, free, GuestPhysical.Loader - (ulong)free))
@@ -61,7 +65,9 @@ internal static unsafe class Program
         }
     }
 
-    /// <summary>Copies the machine key out of the first module and wipes the module: memory above the window is the guest's.</summary>
+    /// <summary>
+    /// Copies the machine key out of the first module and wipes the module: memory above the window is the guest's.
+    /// </summary>
     private static bool TryTakeKey(in StartInfo given, Span<byte> key)
     {
         if (given.ModuleCount == 0)
@@ -79,8 +85,8 @@ internal static unsafe class Program
     }
 
     /// <summary>
-    /// Copies the start info, its memory map and its command line into the window: low memory becomes the network device's, and what a
-    /// guest is given has to outlive that. Returns the bytes used, whole pages.
+    /// Copies the start info, its memory map and its command line into the window: low memory becomes the network
+    /// device's, and what a guest is given has to outlive that. Returns the bytes used, whole pages.
     /// </summary>
     private static ulong Keep(in StartInfo given, byte* to)
     {

@@ -6,8 +6,8 @@ using Wire;
 namespace Cstrap;
 
 /// <summary>
-/// The firmware's services for a loader, over the connection that brought it: what the loader reads and writes is plain, what is on
-/// the wire is not, unless the client asked for that.
+/// The firmware's services for a loader, over the connection that brought it: what the loader reads and writes is
+/// plain, what is on the wire is not, unless the client asked for that.
 /// </summary>
 internal static unsafe class Services
 {
@@ -22,7 +22,8 @@ internal static unsafe class Services
     private const ulong TransmitPatience = 100_000_000;
 
     /// <param name="record">Room for the record that is being sent.</param>
-    public static void Fill(ServiceTable* table, Client* owner, byte* record, in StartInfo information, ulong startInfoPhysical)
+    public static void Fill(ServiceTable* table, Client* owner, byte* record, in StartInfo information,
+        ulong startInfoPhysical)
     {
         client = owner;
         outbox = record;
@@ -100,7 +101,8 @@ internal static unsafe class Services
         {
             if (UploadServer.Owner != client)
                 return -1;
-            int sent = Network.Stack->Send(client->Socket, new ReadOnlySpan<byte>(from, (int)Math.Min(count, 0x40000000)), Idle.Now);
+            int sent = Network.Stack->Send(client->Socket,
+                new ReadOnlySpan<byte>(from, (int)Math.Min(count, 0x40000000)), Idle.Now);
             if (sent == SocketError.WouldBlock)
             {
                 if (!AwaitProgress(deadline))
@@ -144,7 +146,8 @@ internal static unsafe class Services
         return true;
     }
 
-    private static void Write(byte* text, ulong count) => Uart.Write(new ReadOnlySpan<byte>(text, (int)Math.Min(count, 4096)));
+    private static void Write(byte* text, ulong count) =>
+        Uart.Write(new ReadOnlySpan<byte>(text, (int)Math.Min(count, 4096)));
 
     private static void Quiesce()
     {

@@ -6,14 +6,16 @@ using Wire;
 namespace Cstrap;
 
 /// <summary>
-/// Takes the one loader that the boot token permits, from whoever proves that he has the machine's key (docs/protocols.md, "Secure
-/// channel" and "Upload"; thesis §8.2.1 step 3). A stranger costs himself his connection and nobody else anything: who says nothing, or
-/// repeats what others have said, takes no place, and nobody is given the place of a client who has proved himself.
+/// Takes the one loader that the boot token permits, from whoever proves that he has the machine's key
+/// (docs/protocols.md, "Secure channel" and "Upload"; thesis §8.2.1 step 3). A stranger costs himself his connection
+/// and nobody else anything: who says nothing, or repeats what others have said, takes no place, and nobody is given
+/// the place of a client who has proved himself.
 /// </summary>
 internal static unsafe class UploadServer
 {
     private const ulong Second = 1_000_000_000;
-    private const ulong RecordPatience = 10 * Second, LeavingPatience = 2 * Second;
+    private const ulong RecordPatience = 10 * Second;
+    private const ulong LeavingPatience = 2 * Second;
 
     /// <summary>How long an owner may be silent before another who has the key takes over.</summary>
     private const ulong OwnerPatience = 2 * Second;
@@ -21,7 +23,11 @@ internal static unsafe class UploadServer
     private const int Clients = 5;
 
     private static int listener;
-    private static Client first, second, third, fourth, fifth;
+    private static Client first;
+    private static Client second;
+    private static Client third;
+    private static Client fourth;
+    private static Client fifth;
     private static Bytes32 preSharedKey;
     private static RecentKeys recent;
     private static byte* scratch;
@@ -29,7 +35,9 @@ internal static unsafe class UploadServer
     // The owner's upload.
     private static int headerReceived;
     private static Bytes32 header;
-    private static uint loaderLength, loaderReceived, flags;
+    private static uint loaderLength;
+    private static uint loaderReceived;
+    private static uint flags;
 
     /// <summary>The client who has proved himself, or null.</summary>
     public static Client* Owner { get; private set; }
@@ -98,11 +106,24 @@ internal static unsafe class UploadServer
     private static Client* ClientAt(int index)
     {
         // SAFETY: statics of an image without a collector do not move.
-        fixed (Client* a = &first, b = &second, c = &third, d = &fourth, e = &fifth)
-            return index switch { 0 => a, 1 => b, 2 => c, 3 => d, _ => e };
+        fixed (Client* a = &first,
+            b = &second,
+            c = &third,
+            d = &fourth,
+            e = &fifth)
+            return index switch
+            {
+                0 => a,
+                1 => b,
+                2 => c,
+                3 => d,
+                _ => e,
+            };
     }
 
-    /// <summary>Hears the first message of who comes next. Who has something new to say gets a place that is free or gives way.</summary>
+    /// <summary>
+    /// Hears the first message of who comes next. Who has something new to say gets a place that is free or gives way.
+    /// </summary>
     /// <param name="deadline">Becomes earlier when there is somebody and no place yet.</param>
     private static bool Accept(ref ulong deadline)
     {
@@ -157,15 +178,17 @@ internal static unsafe class UploadServer
     }
 
     /// <summary>
-    /// The hello and the first message, which are there (<see cref="Begin"/>). They cost hashes but no multiplication unless they were made
-    /// with the key, and not even hashes when they are a repetition. False when the connection gets no answer.
+    /// The hello and the first message, which are there (<see cref="Begin"/>). They cost hashes but no multiplication
+    /// unless they were made with the key, and not even hashes when they are a repetition. False when the connection
+    /// gets no answer.
     /// </summary>
     private static bool HearHello(Client* client)
     {
         Span<byte> all = new(scratch, ChannelHello.MessageSize);
         if (Network.Stack->CopyReceived(client->Socket, 0, all) < ChannelHello.MessageSize)
             return false; // it has been reset meanwhile
-        ReadOnlySpan<byte> hello = all.Slice(0, ChannelHello.Size), message = all.Slice(ChannelHello.Size);
+        ReadOnlySpan<byte> hello = all.Slice(0, ChannelHello.Size);
+        ReadOnlySpan<byte> message = all.Slice(ChannelHello.Size);
         ReadOnlySpan<byte> key = message.Slice(0, X25519.KeySize);
         if (recent.Contains(key))
             return false;
@@ -187,7 +210,8 @@ internal static unsafe class UploadServer
         }
         ChannelHello.EmitAnswer(answer, status);
         // A fresh connection's send ring has room for it.
-        Network.Stack->Send(client->Socket, status == ChannelStatus.Accepted ? answer : answer.Slice(0, ChannelHello.Size), Idle.Now);
+        Network.Stack->Send(client->Socket,
+            status == ChannelStatus.Accepted ? answer : answer.Slice(0, ChannelHello.Size), Idle.Now);
         if (status == ChannelStatus.Accepted)
             client->Enter(PlaceState.Answered, RecordPatience);
         else
@@ -256,7 +280,8 @@ internal static unsafe class UploadServer
             }
         }
         // SAFETY: loaderReceived <= loaderLength <= MaxLoaderSize, and the window is larger and nobody else's.
-        loaderReceived += (uint)Inbox.Take(new Span<byte>((byte*)GuestPhysical.Loader + loaderReceived, (int)(loaderLength - loaderReceived)));
+        loaderReceived += (uint)Inbox.Take(new Span<byte>((byte*)GuestPhysical.Loader + loaderReceived,
+            (int)(loaderLength - loaderReceived)));
         done = loaderReceived == loaderLength && Verify(owner, arguments);
         return true;
     }
@@ -292,7 +317,9 @@ internal static unsafe class UploadServer
         client->Answer(answer);
     }
 
-    /// <summary>Takes the owner's connection back from a loader that refused what came: the refusal is to reach the client.</summary>
+    /// <summary>
+    /// Takes the owner's connection back from a loader that refused what came: the refusal is to reach the client.
+    /// </summary>
     public static void Dismiss(Client* client)
     {
         if (client == Owner)

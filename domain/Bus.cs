@@ -5,15 +5,21 @@ namespace Domain;
 /// <summary>A device's register window. All accesses come from the CPU thread.</summary>
 public interface IDevice
 {
-    /// <summary>Reads <paramref name="size"/> bytes (1, 2, 4 or 8) at <paramref name="offset"/> into the window.</summary>
+    /// <summary>
+    /// Reads <paramref name="size"/> bytes (1, 2, 4 or 8) at <paramref name="offset"/> into the window.
+    /// </summary>
     ulong Read(ulong offset, int size);
 
-    /// <summary>Writes <paramref name="size"/> bytes (1, 2, 4 or 8) at <paramref name="offset"/> into the window.</summary>
+    /// <summary>
+    /// Writes <paramref name="size"/> bytes (1, 2, 4 or 8) at <paramref name="offset"/> into the window.
+    /// </summary>
     void Write(ulong offset, int size, ulong value);
 }
 
 /// <summary>Who answers at which physical address and at which port.</summary>
-/// <remarks>What nobody answers reads as all ones and swallows writes, as on a PC. Maps are made before the machine runs.</remarks>
+/// <remarks>
+/// What nobody answers reads as all ones and swallows writes, as on a PC. Maps are made before the machine runs.
+/// </remarks>
 public sealed class Bus
 {
     private readonly record struct Window(ulong Start, ulong Length, IDevice Device);
@@ -24,12 +30,15 @@ public sealed class Bus
     /// <summary>Accesses that no device answered.</summary>
     public ulong Unclaimed { get; private set; }
 
-    public void MapMmio(ulong address, ulong length, IDevice device) => mmio = Insert(mmio, new Window(address, length, device));
+    public void MapMmio(ulong address, ulong length, IDevice device) =>
+        mmio = Insert(mmio, new Window(address, length, device));
 
-    public void MapPorts(ushort port, ushort count, IDevice device) => ports = Insert(ports, new Window(port, count, device));
+    public void MapPorts(ushort port, ushort count, IDevice device) =>
+        ports = Insert(ports, new Window(port, count, device));
 
     public ulong ReadMmio(ulong address, int size) =>
-        Find(mmio, address, size, out var window) ? window.Device.Read(address - window.Start, size) & Mask(size) : AllOnes(size);
+        Find(mmio, address, size, out var window) ? window.Device.Read(address - window.Start, size) & Mask(size)
+            : AllOnes(size);
 
     public void WriteMmio(ulong address, int size, ulong value)
     {
@@ -40,7 +49,8 @@ public sealed class Bus
     }
 
     public uint In(ushort port, int size) =>
-        Find(ports, port, size, out var window) ? (uint)(window.Device.Read(port - window.Start, size) & Mask(size)) : (uint)AllOnes(size);
+        Find(ports, port, size, out var window) ? (uint)(window.Device.Read(port - window.Start, size) & Mask(size))
+            : (uint)AllOnes(size);
 
     public void Out(ushort port, int size, uint value)
     {

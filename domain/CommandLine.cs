@@ -86,7 +86,8 @@ internal sealed class CommandLine
     }
 
     // The second start (Lockdown.Reenter) is handed what the first has opened: "N:name" behind these words.
-    private const string ParentOption = "--parent", KernelDescriptorOption = "--kernel-fd", InitrdDescriptorOption = "--initrd-fd", DiskDescriptorOption = "--disk-fd";
+    private const string ParentOption = "--parent", KernelDescriptorOption = "--kernel-fd",
+        InitrdDescriptorOption = "--initrd-fd", DiskDescriptorOption = "--disk-fd";
 
     /// <summary>Descriptors of the files named above, once open.</summary>
     public int KernelDescriptor = -1, InitrdDescriptor = -1, DiskDescriptor = -1;
@@ -102,7 +103,8 @@ internal sealed class CommandLine
             KernelDescriptorOption, $"{KernelDescriptor}:{Kernel}",
             "--append", Append,
             "--memory", MemoryMib.ToString(CultureInfo.InvariantCulture),
-            "--mac", Convert.ToHexStringLower(Mac.AsSpan(0, 1)) + string.Concat(Array.ConvertAll(Mac[1..], static part => $":{part:x2}")),
+            "--mac", Convert.ToHexStringLower(Mac.AsSpan(0, 1))
+                + string.Concat(Array.ConvertAll(Mac[1..], static part => $":{part:x2}")),
             "--offload", Offload ? "on" : "off",
             "--console", ConsoleStdio ? "stdio" : "none",
             "--log-level", LogLevelNames[(int)LogLevel],
@@ -127,7 +129,8 @@ internal sealed class CommandLine
     private static (int, string) Inherited(string name, string value)
     {
         int colon = value.IndexOf(':');
-        return colon > 0 ? (Number(name, value[..colon], 1, 1023), value[(colon + 1)..]) : throw new UsageError($"{name} must be a number and a name");
+        return colon > 0 ? (Number(name, value[..colon], 1, 1023), value[(colon + 1)..])
+            : throw new UsageError($"{name} must be a number and a name");
     }
 
     private bool Flag(string name)
@@ -147,7 +150,8 @@ internal sealed class CommandLine
         }
     }
 
-    private static bool IsOption(string name) => name is "--kernel" or "--initrd" or "--append" or "--memory" or "--disk" or "--tap"
+    private static bool IsOption(string name) =>
+        name is "--kernel" or "--initrd" or "--append" or "--memory" or "--disk" or "--tap"
         or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level";
 
     private static bool IsOwnOption(string name) =>
@@ -224,14 +228,16 @@ internal sealed class CommandLine
     }
 
     private static int Number(string name, string value, int least, int most) =>
-        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least
+            && number <= most
             ? number
             : throw new UsageError($"{name} must be a number from {least} to {most}, not \"{value}\"");
 
     private static int Choice(string name, string value, params ReadOnlySpan<string> choices)
     {
         int index = choices.IndexOf(value);
-        return index >= 0 ? index : throw new UsageError($"{name} must be {string.Join(" or ", choices!)}, not \"{value}\"");
+        return index >= 0 ? index
+            : throw new UsageError($"{name} must be {string.Join(" or ", choices!)}, not \"{value}\"");
     }
 
     private static byte[] HardwareAddress(string value)
@@ -240,7 +246,9 @@ internal sealed class CommandLine
         var address = new byte[6];
         bool good = parts.Length == 6;
         for (int i = 0; good && i < 6; i++)
-            good = parts[i].Length == 2 && byte.TryParse(parts[i], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out address[i]);
+            good = parts[i].Length == 2
+                && byte.TryParse(parts[i], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                    out address[i]);
         if (!good)
             throw new UsageError($"--mac must look like 02:45:0a:00:00:01, not \"{value}\"");
         if ((address[0] & 1) != 0)

@@ -4,7 +4,9 @@ using Domain.Linux;
 
 namespace Domain;
 
-/// <summary>The guest's RAM: guest-physical addresses 0 to <see cref="Size"/> in one private anonymous mapping.</summary>
+/// <summary>
+/// The guest's RAM: guest-physical addresses 0 to <see cref="Size"/> in one private anonymous mapping.
+/// </summary>
 /// <remarks>
 /// Pages cost host memory only once the guest touches them. The mapping is never moved or unmapped while the machine
 /// lives, so <see cref="Base"/> may be cached.
@@ -23,7 +25,9 @@ public sealed unsafe class GuestMemory
     /// <summary>Bytes of RAM; a multiple of the page size.</summary>
     public readonly ulong Size;
 
-    /// <summary>Address space on both sides of RAM that nobody may touch: an address that was computed wrongly ends the monitor.</summary>
+    /// <summary>
+    /// Address space on both sides of RAM that nobody may touch: an address that was computed wrongly ends the monitor.
+    /// </summary>
     private const ulong GuardBytes = 16 << 20;
 
     /// <summary>RAM that somebody else has mapped, for good.</summary>
@@ -34,7 +38,8 @@ public sealed unsafe class GuestMemory
     }
 
     /// <summary>
-    /// Maps zeroed RAM of <paramref name="bytes"/> (rounded up to whole pages, at most <see cref="MaximumBytes"/>) between two guards.
+    /// Maps zeroed RAM of <paramref name="bytes"/> (rounded up to whole pages, at most <see cref="MaximumBytes"/>)
+    /// between two guards.
     /// </summary>
     /// <exception cref="OutOfMemoryException">the host does not give that much address space</exception>
     public static GuestMemory Allocate(ulong bytes)
@@ -45,12 +50,15 @@ public sealed unsafe class GuestMemory
         // SAFETY: a fresh anonymous mapping that nobody else knows; failure is checked before use.
         byte* at = (byte*)Libc.mmap(null, (nuint)(GuardBytes + bytes + GuardBytes), Libc.PROT_NONE,
             Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
-        if (at == Libc.MAP_FAILED || Libc.mprotect(at + GuardBytes, (nuint)bytes, Libc.PROT_READ | Libc.PROT_WRITE) != 0)
+        if (at == Libc.MAP_FAILED
+            || Libc.mprotect(at + GuardBytes, (nuint)bytes, Libc.PROT_READ | Libc.PROT_WRITE) != 0)
             throw new OutOfMemoryException();
         return new GuestMemory(at + GuardBytes, bytes);
     }
 
-    /// <summary>Whether all of [<paramref name="physical"/>, +<paramref name="length"/>) is RAM. Never overflows.</summary>
+    /// <summary>
+    /// Whether all of [<paramref name="physical"/>, +<paramref name="length"/>) is RAM. Never overflows.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Contains(ulong physical, ulong length) => physical <= Size && length <= Size - physical;
 

@@ -6,7 +6,9 @@ public interface IInterruptController
     /// <summary>An interrupt above the processor priority waits to be acknowledged.</summary>
     bool Pending { get; }
 
-    /// <summary>Takes the highest pending interrupt into service and returns its vector (the spurious vector when none is left).</summary>
+    /// <summary>
+    /// Takes the highest pending interrupt into service and returns its vector (the spurious vector when none is left).
+    /// </summary>
     int Acknowledge();
 
     /// <summary>CR8: bits 7–4 of the task priority register (SDM vol. 3, 12.8.6).</summary>

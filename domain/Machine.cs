@@ -54,7 +54,8 @@ internal sealed unsafe class Machine
     private MachineEnd end;
 
     /// <summary>Wires a machine up. Nothing of the guest's is looked at yet.</summary>
-    public Machine(GuestMemory memory, HostConsole console, FrameDescriptor? channel, ReadOnlySpan<byte> mac, ControlChannel? control, DiskFile? disk)
+    public Machine(GuestMemory memory, HostConsole console, FrameDescriptor? channel, ReadOnlySpan<byte> mac,
+        ControlChannel? control, DiskFile? disk)
     {
         this.memory = memory;
         this.console = console;
@@ -72,8 +73,10 @@ internal sealed unsafe class Machine
         bus.MapPorts(Uart.Port, Uart.PortCount, uart);
         bus.MapPorts(Cmos.Port, Cmos.PortCount, new Cmos());
         bus.MapPorts(I8042.Port, I8042.PortCount, new I8042(() => Finish(MachineEnd.Reset)));
-        bus.MapPorts(Pvpanic.Port, Pvpanic.PortCount, new Pvpanic(() => Finish(MachineEnd.Panic), () => Finish(MachineEnd.PowerOff)));
-        bus.MapPorts(SleepRegisters.Port, SleepRegisters.PortCount, new SleepRegisters(() => Finish(MachineEnd.PowerOff)));
+        bus.MapPorts(Pvpanic.Port, Pvpanic.PortCount,
+            new Pvpanic(() => Finish(MachineEnd.Panic), () => Finish(MachineEnd.PowerOff)));
+        bus.MapPorts(SleepRegisters.Port, SleepRegisters.PortCount,
+            new SleepRegisters(() => Finish(MachineEnd.PowerOff)));
 
         var dma = new DmaMemory(memory, cpu.InvalidateCode);
         if (channel is not null)
@@ -90,7 +93,8 @@ internal sealed unsafe class Machine
         for (int i = 0; i < virtio.Count; i++)
         {
             virtio[i].Notified = UpdateWatch;
-            bus.MapMmio(VirtioBase + (ulong)i * VirtioMmio.Length, VirtioMmio.Length, new VirtioMmio(virtio[i], ioApic.Line(VirtioFirstPin + i)));
+            bus.MapMmio(VirtioBase + (ulong)i * VirtioMmio.Length, VirtioMmio.Length,
+                new VirtioMmio(virtio[i], ioApic.Line(VirtioFirstPin + i)));
         }
 
         if (control is not null)
@@ -119,7 +123,8 @@ internal sealed unsafe class Machine
             // At the top of RAM, where it is in the way of nobody.
             ulong length = (initrd.Length + GuestMemory.PageBytes - 1) & ~(GuestMemory.PageBytes - 1);
             if (length > memory.Size || memory.Size - length < Math.Max(loaded.End, StartInfo.End))
-                throw new ImageError($"{initrd.Name} does not fit into {memory.Size >> 20} MiB of RAM beside the kernel");
+                throw new ImageError(
+                    $"{initrd.Name} does not fit into {memory.Size >> 20} MiB of RAM beside the kernel");
             ulong at = memory.Size - length;
             if (initrd.Length > int.MaxValue)
                 throw new ImageError($"{initrd.Name} is larger than 2 GiB");
@@ -170,8 +175,10 @@ internal sealed unsafe class Machine
     public void Summarise(Action<string> write)
     {
         write($"cpu: {cpu.InstructionsRetired} instructions");
-        write($"interrupts: {localApic.Metrics.Delivered} delivered, {localApic.Metrics.TimerInterrupts} by the timer, {localApic.Metrics.Errors} errors");
-        write($"uart: sent {uart.Metrics.Transmitted}, received {uart.Metrics.Received}, overruns {uart.Metrics.Overruns}; console dropped {console.Dropped}");
+        write($"interrupts: {localApic.Metrics.Delivered} delivered, "
+            + $"{localApic.Metrics.TimerInterrupts} by the timer, {localApic.Metrics.Errors} errors");
+        write($"uart: sent {uart.Metrics.Transmitted}, received {uart.Metrics.Received}, "
+            + $"overruns {uart.Metrics.Overruns}; console dropped {console.Dropped}");
         foreach (var device in virtio)
             write(device.Summary);
         write($"bus: {bus.Unclaimed} unclaimed accesses");
@@ -191,7 +198,8 @@ internal sealed unsafe class Machine
     {
         console.Flush();
         watcher.Pause();
-        // Woken by a signal or by what the guest does not want: the processor is asked, it halts again if nothing is for it.
+        // Woken by a signal or by what the guest does not want: the processor is asked, it halts again if nothing is
+        // for it.
         ulong deadline = Deadline, now = Clock.Nanoseconds;
         Poll(deadline <= now || Backlog ? 0 : deadline == LocalApic.Never ? ulong.MaxValue : deadline - now);
         watcher.Resume();
@@ -265,7 +273,9 @@ internal sealed unsafe class Machine
             uart.Receive(typed);
     }
 
-    /// <summary>Tells the watcher what the devices wait for now, and the processor to come back where they wait for nothing.</summary>
+    /// <summary>
+    /// Tells the watcher what the devices wait for now, and the processor to come back where they wait for nothing.
+    /// </summary>
     private void UpdateWatch()
     {
         if (Backlog)

@@ -53,7 +53,8 @@ internal static class Program
 
         var kernel = ImageFile.Use(options.Kernel!, options.KernelDescriptor);
         var initrd = options.Initrd is null ? null : ImageFile.Use(options.Initrd, options.InitrdDescriptor);
-        DiskFile? disk = options.Disk is null ? null : DiskFile.Use(options.Disk, options.DiskDescriptor, options.DiskReadOnly);
+        DiskFile? disk = options.Disk is null ? null
+            : DiskFile.Use(options.Disk, options.DiskDescriptor, options.DiskReadOnly);
         var channel = options.NetDescriptor < 0 ? null : HostNetwork.Inherit(options.NetDescriptor, options.Offload);
         ControlChannel? control = null;
         if (options.ControlDescriptor >= 0)
@@ -128,7 +129,8 @@ internal static class Program
         Lockdown.LockThreads();
         Lockdown.DieWith(options.Parent, options.DeathSignal);
         machine.StartWatcher();
-        var own = new OwnDescriptors(options.NetDescriptor, options.ControlDescriptor, options.DiskDescriptor, options.KernelDescriptor,
+        var own = new OwnDescriptors(options.NetDescriptor, options.ControlDescriptor, options.DiskDescriptor,
+            options.KernelDescriptor,
             options.InitrdDescriptor, machine.WatcherDescriptor, console.OwnsTerminal, options.DiskReadOnly);
 #if SANDBOX_PROBE
         if (Probe.What is not null)

@@ -1,6 +1,8 @@
 namespace Netstack;
 
-/// <summary>Who has which MAC address: a small table, asked on demand, bounded in entries, attempts and held frames.</summary>
+/// <summary>
+/// Who has which MAC address: a small table, asked on demand, bounded in entries, attempts and held frames.
+/// </summary>
 internal static unsafe class ArpCache
 {
     private const ulong RetryInterval = Tcp.Second;
@@ -30,7 +32,9 @@ internal static unsafe class ArpCache
         return neighbour;
     }
 
-    /// <summary>The answer is old: ask the neighbour itself, and everybody when it does not reply; go on using it meanwhile.</summary>
+    /// <summary>
+    /// The answer is old: ask the neighbour itself, and everybody when it does not reply; go on using it meanwhile.
+    /// </summary>
     private static void Doubt(Stack* stack, Neighbour* neighbour, ulong now)
     {
         if (neighbour->State == NeighbourState.Reachable)
@@ -82,7 +86,8 @@ internal static unsafe class ArpCache
         packet.Emit(bytes + Ethernet.HeaderLength);
         Transmission frame = default;
         frame.Header = bytes;
-        frame.HeaderLength = frame.TotalLength = Ethernet.HeaderLength + Arp.Length;
+        frame.TotalLength = Ethernet.HeaderLength + Arp.Length;
+        frame.HeaderLength = frame.TotalLength;
         Output.Transmit(stack, &frame);
     }
 
@@ -130,7 +135,8 @@ internal static unsafe class ArpCache
             neighbour->Held = -1;
             Transmission frame = default;
             frame.Header = stack->HeldFrames + held * stack->FrameBufferSize;
-            frame.HeaderLength = frame.TotalLength = stack->HeldLength[held];
+            frame.TotalLength = stack->HeldLength[held];
+            frame.HeaderLength = frame.TotalLength;
             stack->HeldLength[held] = 0;
             Ethernet.Emit(frame.Header, hardware, stack->HardwareAddress, Ethernet.TypeIpv4);
             Output.Transmit(stack, &frame);
@@ -207,12 +213,14 @@ internal static unsafe class ArpCache
     }
 
     /// <summary>
-    /// A free entry, or one that gives way. Those who are only being asked share half of the table, so that addresses that do not exist cannot
-    /// push out who does; whoever has spoken takes the place of one of them first.
+    /// A free entry, or one that gives way. Those who are only being asked share half of the table, so that addresses
+    /// that do not exist cannot push out who does; whoever has spoken takes the place of one of them first.
     /// </summary>
     private static Neighbour* Allocate(Stack* stack, uint address, bool asked, ulong now)
     {
-        Neighbour* free = null, known = null, unknown = null;
+        Neighbour* free = null;
+        Neighbour* known = null;
+        Neighbour* unknown = null;
         int unknowns = 0;
         for (int i = 0; i < stack->NeighbourCount; i++)
         {
@@ -232,14 +240,16 @@ internal static unsafe class ArpCache
             }
         }
         bool takeUnknown = asked ? unknowns >= stack->NeighbourCount / 2 : free == null && unknown != null;
-        Neighbour* taken = takeUnknown ? unknown : free != null ? free : known;
+        Neighbour* unasked = free != null ? free : known;
+        Neighbour* taken = takeUnknown ? unknown : unasked;
         Forget(stack, taken);
         taken->Address = address;
         taken->LastUsed = now;
         return taken;
     }
 
-    private static Neighbour* Older(Neighbour* one, Neighbour* other) => one == null || other->LastUsed < one->LastUsed ? other : one;
+    private static Neighbour* Older(Neighbour* one, Neighbour* other) =>
+        one == null || other->LastUsed < one->LastUsed ? other : one;
 
     private static bool IsOwn(Stack* stack, uint address)
     {

@@ -1,18 +1,23 @@
 namespace Netstack;
 
-/// <summary>A UDP or ICMP Echo socket with its queue: a ring of records, each a <see cref="DatagramRecord"/> and the payload.</summary>
+/// <summary>
+/// A UDP or ICMP Echo socket with its queue: a ring of records, each a <see cref="DatagramRecord"/> and the payload.
+/// </summary>
 internal unsafe struct DatagramSocket
 {
-    public bool InUse, IsEcho;
+    public bool InUse;
+    public bool IsEcho;
     public uint Generation;
-    public uint LocalAddress, RemoteAddress;
+    public uint LocalAddress;
+    public uint RemoteAddress;
 
     /// <summary>Local port; for ICMP Echo the identifier.</summary>
     public ushort LocalPort;
     public ushort RemotePort;
     public int Error;
     public byte* Ring;
-    public uint RingMask, Head;
+    public uint RingMask;
+    public uint Head;
     public int Count;
     public short Index;
 }
@@ -20,7 +25,9 @@ internal unsafe struct DatagramSocket
 /// <summary>What precedes each queued payload.</summary>
 internal struct DatagramRecord
 {
-    public uint Source, Destination;
-    public ushort SourcePort, DestinationPort;
+    public uint Source;
+    public uint Destination;
+    public ushort SourcePort;
+    public ushort DestinationPort;
     public int Length;
 }

@@ -6,7 +6,8 @@ namespace Netstack;
 /// <summary>UDP and ICMP Echo sockets: demultiplexing, bounded queues, sending.</summary>
 internal static unsafe class Datagrams
 {
-    internal static void ReceiveUdp(Stack* stack, in Ipv4 ip, Payload payload, bool checksumValid, bool toBroadcast, ulong now)
+    internal static void ReceiveUdp(Stack* stack, in Ipv4 ip, Payload payload, bool checksumValid, bool toBroadcast,
+        ulong now)
     {
         ReadOnlySpan<byte> transport = payload.First;
         if (!Udp.TryParse(transport, payload.Length, out Udp udp))
@@ -16,12 +17,14 @@ internal static unsafe class Datagrams
         }
         payload.Truncate(udp.Length);
         if (udp.HasChecksum && !checksumValid
-            && Checksum.Fold(payload.Sum() + Checksum.PseudoHeader(ip.Source, ip.Destination, Ipv4.ProtocolUdp, udp.Length)) != 0xffff)
+            && Checksum.Fold(payload.Sum()
+                + Checksum.PseudoHeader(ip.Source, ip.Destination, Ipv4.ProtocolUdp, udp.Length)) != 0xffff)
         {
             stack->Counters.UdpBadChecksum++;
             return;
         }
-        DatagramSocket* socket = Find(stack, ip.Destination, udp.DestinationPort, ip.Source, udp.SourcePort, isEcho: false, toBroadcast);
+        DatagramSocket* socket =
+            Find(stack, ip.Destination, udp.DestinationPort, ip.Source, udp.SourcePort, isEcho: false, toBroadcast);
         if (socket == null)
         {
             stack->Counters.UdpNoSocket++;
@@ -42,7 +45,8 @@ internal static unsafe class Datagrams
             Append(stack, socket, ip, 0, icmp.Identifier, payload);
     }
 
-    internal static void Unreachable(Stack* stack, uint source, ushort sourcePort, uint destination, ushort destinationPort, byte code)
+    internal static void Unreachable(Stack* stack, uint source, ushort sourcePort, uint destination,
+        ushort destinationPort, byte code)
     {
         DatagramSocket* socket = Find(stack, source, sourcePort, destination, destinationPort, isEcho: false, false);
         // Only a connected socket can know which datagram it was (RFC 1122 §4.1.3.3 in Linux's reading).
@@ -52,8 +56,11 @@ internal static unsafe class Datagrams
         Changed(stack, socket, Readiness.None);
     }
 
-    /// <summary>The most particular socket: a connected one before one bound to an address before one bound to all.</summary>
-    private static DatagramSocket* Find(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, bool isEcho, bool toBroadcast)
+    /// <summary>
+    /// The most particular socket: a connected one before one bound to an address before one bound to all.
+    /// </summary>
+    private static DatagramSocket* Find(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort,
+        bool isEcho, bool toBroadcast)
     {
         DatagramSocket* best = null;
         int bestScore = -1;
@@ -84,7 +91,8 @@ internal static unsafe class Datagrams
         return best;
     }
 
-    private static void Append(Stack* stack, DatagramSocket* socket, in Ipv4 ip, ushort sourcePort, ushort destinationPort, Payload payload)
+    private static void Append(Stack* stack, DatagramSocket* socket, in Ipv4 ip, ushort sourcePort,
+        ushort destinationPort, Payload payload)
     {
         int need = sizeof(DatagramRecord) + ((payload.Length + 7) & ~7);
         if (!Rings.HasQueue(stack, socket) || need > (int)socket->RingMask + 1 - socket->Count)
@@ -134,7 +142,9 @@ internal static unsafe class Datagrams
         Bytes.Copy(socket->Ring, bytes + first, length - first);
     }
 
-    /// <summary>Copies of the oldest datagram from <paramref name="skip"/> on what fits; returns its full length, or an error.</summary>
+    /// <summary>
+    /// Copies of the oldest datagram from <paramref name="skip"/> on what fits; returns its full length, or an error.
+    /// </summary>
     internal static int Peek(DatagramSocket* socket, int skip, Span<byte> into, out Endpoints endpoints)
     {
         endpoints = default;
@@ -191,14 +201,16 @@ internal static unsafe class Datagrams
         return record.Length;
     }
 
-    internal static int Send(Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint remote, ushort remotePort, ulong now)
+    internal static int Send(Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint remote,
+        ushort remotePort, ulong now)
     {
         if (remote == 0)
         {
             remote = socket->RemoteAddress;
             remotePort = socket->RemotePort;
         }
-        if (remote == 0 || (!socket->IsEcho && remotePort == 0) || (socket->IsEcho && payload.Length < Icmp.HeaderLength))
+        if (remote == 0 || (!socket->IsEcho && remotePort == 0)
+            || (socket->IsEcho && payload.Length < Icmp.HeaderLength))
             return SocketError.Invalid;
         uint source = socket->LocalAddress != 0 ? socket->LocalAddress : Output.SourceFor(stack, remote);
         if (source == 0)
@@ -220,9 +232,11 @@ internal static unsafe class Datagrams
     }
 
     private static SendResult SendShort(
-        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort, ulong now)
+        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort,
+        ulong now)
     {
-        int header = socket->IsEcho ? 0 : Udp.HeaderLength, length = header + payload.Length;
+        int header = socket->IsEcho ? 0 : Udp.HeaderLength;
+        int length = header + payload.Length;
         byte* at = stack->Scratch + Output.TransportOffset;
         // SAFETY: the scratch buffer holds a frame of the MTU.
         payload.CopyTo(new Span<byte>(at + header, payload.Length));
@@ -235,21 +249,25 @@ internal static unsafe class Datagrams
         PutChecksum(at, Checksum.Sum(at, length), source, remote, length);
         Transmission frame = default;
         frame.Header = stack->Scratch;
-        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
+        frame.TotalLength = Output.TransportOffset + length;
+        frame.HeaderLength = frame.TotalLength;
         short hint = -1;
         return Output.Send(stack, &frame, source, remote, Ipv4.ProtocolUdp, ref hint, hold: true, now);
     }
 
     private static SendResult SendLong(
-        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort, ulong now)
+        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort,
+        ulong now)
     {
         if (socket->IsEcho)
-            return IcmpMessages.SendLong(stack, RequestOf(socket, payload), payload.Slice(Icmp.HeaderLength), source, remote, now);
+            return IcmpMessages.SendLong(stack, RequestOf(socket, payload), payload.Slice(Icmp.HeaderLength), source,
+                remote, now);
         int length = Udp.HeaderLength + payload.Length;
         byte* header = stackalloc byte[Udp.HeaderLength];
         HeaderOf(socket, remotePort, length).Emit(header);
         fixed (byte* bytes = payload)
-            PutChecksum(header, Checksum.Sum(header, Udp.HeaderLength) + Checksum.Sum(bytes, payload.Length), source, remote, length);
+            PutChecksum(header, Checksum.Sum(header, Udp.HeaderLength) + Checksum.Sum(bytes, payload.Length), source,
+                remote, length);
         return Output.SendLong(stack, header, payload, source, remote, Ipv4.ProtocolUdp, now);
     }
 
@@ -285,7 +303,8 @@ internal static unsafe class Datagrams
         {
             for (int attempt = 0; attempt < 1000 && port == 0; attempt++)
             {
-                ushort candidate = (ushort)(Tcp.FirstEphemeralPort + stack->EphemeralCounter++ % Tcp.EphemeralPorts);
+                ushort candidate = (ushort)(Tcp.FirstEphemeralPort + stack->EphemeralCounter % Tcp.EphemeralPorts);
+                stack->EphemeralCounter++;
                 if (!IsTaken(stack, address, candidate, isEcho))
                     port = candidate;
             }

@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace Netstack;
 
-/// <summary>Answers Echo Requests, gives Echo Replies and unreachable messages to whom they concern, and sends port unreachable.</summary>
+/// <summary>
+/// Answers Echo Requests, gives Echo Replies and unreachable messages to whom they concern, and sends port unreachable.
+/// </summary>
 internal static unsafe class IcmpMessages
 {
     /// <summary>Errors sent per second at most (RFC 1812 §4.3.2.8).</summary>
@@ -93,18 +95,21 @@ internal static unsafe class IcmpMessages
         Unsafe.WriteUnaligned(at + 2, (ushort)~Checksum.Sum(at, length));
         Transmission frame = default;
         frame.Header = stack->Scratch;
-        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
+        frame.TotalLength = Output.TransportOffset + length;
+        frame.HeaderLength = frame.TotalLength;
         short hint = -1;
         return Output.Send(stack, &frame, source, destination, Ipv4.ProtocolIcmp, ref hint, hold: true, now);
     }
 
     /// <summary>Sends a message that is longer than the MTU.</summary>
-    internal static SendResult SendLong(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> rest, uint source, uint destination, ulong now)
+    internal static SendResult SendLong(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> rest, uint source,
+        uint destination, ulong now)
     {
         byte* header = stackalloc byte[Icmp.HeaderLength];
         icmp.Emit(header);
         fixed (byte* bytes = rest)
-            Unsafe.WriteUnaligned(header + 2, (ushort)~Checksum.Fold(Checksum.Sum(header, Icmp.HeaderLength) + Checksum.Sum(bytes, rest.Length)));
+            Unsafe.WriteUnaligned(header + 2,
+                (ushort)~Checksum.Fold(Checksum.Sum(header, Icmp.HeaderLength) + Checksum.Sum(bytes, rest.Length)));
         return Output.SendLong(stack, header, rest, source, destination, Ipv4.ProtocolIcmp, now);
     }
 
@@ -125,10 +130,13 @@ internal static unsafe class IcmpMessages
                 return;
             }
             // SAFETY: offset + 8 bytes are there.
-            uint source = BigEndian.Load32(at + 12), destination = BigEndian.Load32(at + 16);
-            ushort sourcePort = BigEndian.Load16(at + offset), destinationPort = BigEndian.Load16(at + offset + 2);
+            uint source = BigEndian.Load32(at + 12);
+            uint destination = BigEndian.Load32(at + 16);
+            ushort sourcePort = BigEndian.Load16(at + offset);
+            ushort destinationPort = BigEndian.Load16(at + offset + 2);
             if (at[9] == Ipv4.ProtocolTcp)
-                Tcp.Unreachable(stack, source, sourcePort, destination, destinationPort, BigEndian.Load32(at + offset + 4), icmp.Code, icmp.Sequence, now);
+                Tcp.Unreachable(stack, source, sourcePort, destination, destinationPort,
+                    BigEndian.Load32(at + offset + 4), icmp.Code, icmp.Sequence, now);
             else if (at[9] == Ipv4.ProtocolUdp)
                 Datagrams.Unreachable(stack, source, sourcePort, destination, destinationPort, icmp.Code);
         }

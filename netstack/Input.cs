@@ -5,7 +5,8 @@ namespace Netstack;
 /// <summary>From a received frame to its protocol: Ethernet and IPv4 checks, each with its counter.</summary>
 internal static unsafe class Input
 {
-    internal static void Receive(Stack* stack, Fragment* fragments, int count, FrameFlags flags, bool isLoopback, ulong now)
+    internal static void Receive(Stack* stack, Fragment* fragments, int count, FrameFlags flags, bool isLoopback,
+        ulong now)
     {
         int total = 0;
         for (int i = 0; i < count; i++)
@@ -15,7 +16,8 @@ internal static unsafe class Input
             stack->Counters.FramesReceived++;
             stack->Counters.BytesReceived += (uint)total;
         }
-        if (count < 1 || !Ethernet.TryParse(new ReadOnlySpan<byte>(fragments->Address, fragments->Length), out Ethernet ethernet))
+        if (count < 1 || !Ethernet.TryParse(new ReadOnlySpan<byte>(fragments->Address, fragments->Length),
+            out Ethernet ethernet))
         {
             stack->Counters.FrameTooShort++;
             return;
@@ -27,11 +29,13 @@ internal static unsafe class Input
             return;
         }
         // SAFETY: TryParse found at least HeaderLength bytes in the first fragment.
-        ReadOnlySpan<byte> bytes = new(fragments->Address + Ethernet.HeaderLength, fragments->Length - Ethernet.HeaderLength);
+        ReadOnlySpan<byte> bytes =
+            new(fragments->Address + Ethernet.HeaderLength, fragments->Length - Ethernet.HeaderLength);
         switch (ethernet.Type)
         {
             case Ethernet.TypeIpv4:
-                ReceiveIpv4(stack, fragments, count, bytes, total - Ethernet.HeaderLength, flags, broadcast, isLoopback, now);
+                ReceiveIpv4(stack, fragments, count, bytes, total - Ethernet.HeaderLength, flags, broadcast, isLoopback,
+                    now);
                 break;
             case Ethernet.TypeArp when !isLoopback:
                 // RFC 826 trusts the packet, but a sender that disagrees with its frame is a forgery.
@@ -49,15 +53,16 @@ internal static unsafe class Input
     }
 
     /// <summary>
-    /// Addresses that no packet from the link comes from (RFC 1122 §3.2.1.3): 0/8, loopback, multicast, class E, limited broadcast, our own,
-    /// and those of our networks that mean the network or everybody on it.
+    /// Addresses that no packet from the link comes from (RFC 1122 §3.2.1.3): 0/8, loopback, multicast, class E,
+    /// limited broadcast, our own, and those of our networks that mean the network or everybody on it.
     /// </summary>
     private static bool IsNeverSource(Stack* stack, uint address) =>
         address >> 24 == 0 || Ipv4.IsBadSource(address) || stack->IsLocal(address) || Output.IsBroadcast(stack, address)
         || Output.IsNetwork(stack, address);
 
     private static void ReceiveIpv4(
-        Stack* stack, Fragment* fragments, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags, bool broadcast, bool isLoopback, ulong now)
+        Stack* stack, Fragment* fragments, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags,
+        bool broadcast, bool isLoopback, ulong now)
     {
         Ipv4Error error = Ipv4.Parse(bytes, available, out Ipv4 ip);
         switch (error)
@@ -76,7 +81,8 @@ internal static unsafe class Input
         }
         // RFC 1122 §3.3.6: a unicast packet in a broadcast frame is not for us.
         bool toBroadcast = Output.IsBroadcast(stack, ip.Destination);
-        if (!toBroadcast && (broadcast || !stack->IsLocal(ip.Destination)) || toBroadcast && ip.Protocol != Ipv4.ProtocolUdp)
+        if (!toBroadcast && (broadcast || !stack->IsLocal(ip.Destination))
+            || toBroadcast && ip.Protocol != Ipv4.ProtocolUdp)
         {
             stack->Counters.Ipv4NotForUs++;
             return;

@@ -3,9 +3,10 @@ using System;
 namespace Netstack;
 
 /// <summary>
-/// Reassembly of IPv4 packets (RFC 791 §3.2, RFC 815). A few packets at a time, each in a buffer of its own for as long as it is incomplete, at most
-/// <see cref="Lifetime"/>. What overlaps drops the packet (as RFC 5722 has it for IPv6, RFC 3128); a first fragment too small for its headers is
-/// not taken. Buffers are lent as rings are (<see cref="Link.TakeRing"/>): without that, fragments are dropped.
+/// Reassembly of IPv4 packets (RFC 791 §3.2, RFC 815). A few packets at a time, each in a buffer of its own for as long
+/// as it is incomplete, at most <see cref="Lifetime"/>. What overlaps drops the packet (as RFC 5722 has it for IPv6,
+/// RFC 3128); a first fragment too small for its headers is not taken. Buffers are lent as rings are
+/// (<see cref="Link.TakeRing"/>): without that, fragments are dropped.
 /// </summary>
 internal static unsafe class Ipv4Fragments
 {
@@ -24,7 +25,8 @@ internal static unsafe class Ipv4Fragments
     internal struct Packet
     {
         public byte* Buffer;
-        public uint Source, Destination;
+        public uint Source;
+        public uint Destination;
         public ushort Identification;
         public byte Protocol;
         public ulong Deadline;
@@ -54,7 +56,8 @@ internal static unsafe class Ipv4Fragments
         }
         int end = ip.FragmentOffset + payload.Length;
         bool last = !ip.MoreFragments;
-        if (last && (packet->Length >= 0 ? packet->Length != end : End(packet) > end) || packet->Length >= 0 && end > packet->Length
+        if (last && (packet->Length >= 0 ? packet->Length != end : End(packet) > end)
+            || packet->Length >= 0 && end > packet->Length
             || !AddRun(packet, ip.FragmentOffset, end))
         {
             // A repeated fragment is taken for an overlap too: retransmissions have another identification.
@@ -71,15 +74,17 @@ internal static unsafe class Ipv4Fragments
     }
 
     /// <summary>
-    /// Fragments that no sender makes: empty ones, ones that are not a multiple of 8 though more follow, that end behind the longest packet, or
-    /// that leave a part of the TCP or UDP header to the next (RFC 1858 §3).
+    /// Fragments that no sender makes: empty ones, ones that are not a multiple of 8 though more follow, that end
+    /// behind the longest packet, or that leave a part of the TCP or UDP header to the next (RFC 1858 §3).
     /// </summary>
     private static bool IsHostile(in Ipv4 ip, int length)
     {
-        const int smallestTransport = 20, alignment = 7;
+        const int smallestTransport = 20;
+        const int alignment = 7;
         return length == 0 || ip.MoreFragments && (length & alignment) != 0
             || ip.FragmentOffset + length > Ipv4.MaximumLength - Ipv4.HeaderLength
-            || ip.FragmentOffset == 0 && length < (ip.Protocol == Ipv4.ProtocolTcp ? smallestTransport : Udp.HeaderLength)
+            || ip.FragmentOffset == 0
+            && length < (ip.Protocol == Ipv4.ProtocolTcp ? smallestTransport : Udp.HeaderLength)
             || ip.Protocol == Ipv4.ProtocolTcp && ip.FragmentOffset is > 0 and < smallestTransport;
     }
 
@@ -88,14 +93,17 @@ internal static unsafe class Ipv4Fragments
     /// <summary>The packet that a fragment belongs to, with room for it; null when there is none.</summary>
     private static Packet* Find(Stack* stack, in Ipv4 ip, ulong now)
     {
-        Packet* free = null, oldest = null, own = null;
+        Packet* free = null;
+        Packet* oldest = null;
+        Packet* own = null;
         int ofSource = 0;
         for (int i = 0; i < MostPackets; i++)
         {
             Packet* packet = stack->Reassembly + i;
             if (packet->Buffer != null && packet->Source == ip.Source)
             {
-                if (packet->Identification == ip.Identification && packet->Destination == ip.Destination && packet->Protocol == ip.Protocol)
+                if (packet->Identification == ip.Identification && packet->Destination == ip.Destination
+                    && packet->Protocol == ip.Protocol)
                     return packet;
                 ofSource++;
                 own = Older(own, packet);
@@ -105,13 +113,15 @@ internal static unsafe class Ipv4Fragments
             else
                 oldest = Older(oldest, packet);
         }
-        Packet* taken = ofSource >= MostPackets / 2 ? own : free != null ? free : oldest;
+        Packet* any = free != null ? free : oldest;
+        Packet* taken = ofSource >= MostPackets / 2 ? own : any;
         if (taken->Buffer != null)
         {
             stack->Counters.FragmentsExpired++;
             Release(stack, taken);
         }
-        byte* buffer = stack->Link.TakeRing == null ? null : stack->Link.TakeRing(stack->Link.Context, BufferLength, false);
+        byte* buffer = stack->Link.TakeRing == null ? null
+            : stack->Link.TakeRing(stack->Link.Context, BufferLength, false);
         if (buffer == null)
             return null;
         *taken = default;
@@ -126,7 +136,8 @@ internal static unsafe class Ipv4Fragments
         return taken;
     }
 
-    private static Packet* Older(Packet* one, Packet* other) => one == null || other->Deadline < one->Deadline ? other : one;
+    private static Packet* Older(Packet* one, Packet* other) =>
+        one == null || other->Deadline < one->Deadline ? other : one;
 
     /// <summary>Adds [start, end). False when it overlaps what is there, or there are too many runs.</summary>
     private static bool AddRun(Packet* packet, int start, int end)
@@ -136,7 +147,8 @@ internal static unsafe class Ipv4Fragments
             at++;
         if (at < packet->RunCount && packet->Runs[at * 2] < end)
             return false;
-        bool joinsBefore = at > 0 && packet->Runs[at * 2 - 1] == start, joinsAfter = at < packet->RunCount && packet->Runs[at * 2] == end;
+        bool joinsBefore = at > 0 && packet->Runs[at * 2 - 1] == start;
+        bool joinsAfter = at < packet->RunCount && packet->Runs[at * 2] == end;
         if (joinsBefore && joinsAfter)
         {
             packet->Runs[at * 2 - 1] = packet->Runs[at * 2 + 1];
@@ -213,16 +225,23 @@ internal static unsafe class Ipv4Fragments
         GiveBuffer(stack, buffer);
     }
 
-    private static void GiveBuffer(Stack* stack, byte* buffer) => stack->Link.GiveRing(stack->Link.Context, buffer, BufferLength, false);
+    private static void GiveBuffer(Stack* stack, byte* buffer) =>
+        stack->Link.GiveRing(stack->Link.Context, buffer, BufferLength, false);
 
-    /// <summary>Sends a packet that is longer than the MTU in fragments (RFC 791 §3.2): <paramref name="header"/> bytes, then the rest.</summary>
+    /// <summary>
+    /// Sends a packet that is longer than the MTU in fragments (RFC 791 §3.2): <paramref name="header"/> bytes, then
+    /// the rest.
+    /// </summary>
     internal static SendResult Send(
-        Stack* stack, ReadOnlySpan<byte> header, ReadOnlySpan<byte> rest, uint source, uint destination, byte protocol, ulong now)
+        Stack* stack, ReadOnlySpan<byte> header, ReadOnlySpan<byte> rest, uint source, uint destination, byte protocol,
+        ulong now)
     {
         const int alignment = 8;
-        int most = (stack->Link.Mtu - Ipv4.HeaderLength) / alignment * alignment, length = header.Length + rest.Length;
+        int most = (stack->Link.Mtu - Ipv4.HeaderLength) / alignment * alignment;
+        int length = header.Length + rest.Length;
         // RFC 6864, RFC 7739: not used again soon, and not foreseen by others.
-        ushort identification = (ushort)(stack->FragmentCounter++ + KeyedHash.Of(stack, source, 0, destination, 0));
+        ushort identification = (ushort)(stack->FragmentCounter + KeyedHash.Of(stack, source, 0, destination, 0));
+        stack->FragmentCounter++;
         for (int offset = 0; offset < length; offset += most)
         {
             int part = length - offset < most ? length - offset : most;
@@ -239,10 +258,13 @@ internal static unsafe class Ipv4Fragments
             }
             Transmission frame = default;
             frame.Header = stack->Scratch;
-            frame.HeaderLength = frame.TotalLength = Output.TransportOffset + part;
-            uint word = (uint)identification << 16 | (offset + part < length ? Ipv4.MoreFragmentsBit : 0) | (uint)(offset / alignment);
+            frame.TotalLength = Output.TransportOffset + part;
+            frame.HeaderLength = frame.TotalLength;
+            uint word = (uint)identification << 16 | (offset + part < length ? Ipv4.MoreFragmentsBit : 0)
+                | (uint)(offset / alignment);
             short hint = -1;
-            SendResult result = Output.Send(stack, &frame, source, destination, protocol, ref hint, hold: offset == 0, now, word);
+            SendResult result = Output.Send(stack, &frame, source, destination, protocol, ref hint, hold: offset == 0,
+                now, word);
             // What a neighbour that has not answered yet does not get is lost, as on the wire.
             if (result is SendResult.Busy or SendResult.NoRoute)
                 return result;

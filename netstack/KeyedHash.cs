@@ -3,13 +3,17 @@ using System.Numerics;
 namespace Netstack;
 
 /// <summary>
-/// SipHash-2-4 (Aumasson and Bernstein 2012) of whole words: for initial sequence numbers (RFC 6528), SYN cookies and ephemeral ports.
+/// SipHash-2-4 (Aumasson and Bernstein 2012) of whole words: for initial sequence numbers (RFC 6528), SYN cookies and
+/// ephemeral ports.
 /// </summary>
 internal static class KeyedHash
 {
     private struct State
     {
-        public ulong V0, V1, V2, V3;
+        public ulong V0;
+        public ulong V1;
+        public ulong V2;
+        public ulong V3;
 
         public State(ulong low, ulong high)
         {
@@ -50,7 +54,9 @@ internal static class KeyedHash
         }
     }
 
-    /// <summary>Of the 20 bytes <paramref name="first"/>, <paramref name="second"/>, <paramref name="third"/>.</summary>
+    /// <summary>
+    /// Of the 20 bytes <paramref name="first"/>, <paramref name="second"/>, <paramref name="third"/>.
+    /// </summary>
     internal static ulong Of(ulong keyLow, ulong keyHigh, ulong first, ulong second, uint third = 0)
     {
         // The last word of a message carries its length on top.
@@ -63,6 +69,8 @@ internal static class KeyedHash
     }
 
     /// <summary>Of the four numbers of a connection, with the stack's secret.</summary>
-    internal static unsafe ulong Of(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort) =>
-        Of(stack->SecretLow, stack->SecretHigh, (ulong)localAddress << 32 | remoteAddress, (ulong)localPort << 16 | remotePort);
+    internal static unsafe ulong Of(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress,
+        ushort remotePort) =>
+        Of(stack->SecretLow, stack->SecretHigh, (ulong)localAddress << 32 | remoteAddress,
+            (ulong)localPort << 16 | remotePort);
 }

@@ -21,7 +21,10 @@ public enum LinkCapabilities : uint
     /// <summary>The device completes TCP and UDP checksums (VIRTIO_NET_F_CSUM).</summary>
     TransmitChecksum = 1,
 
-    /// <summary>The device cuts TCP segments of up to 64 KiB into MSS-sized ones (VIRTIO_NET_F_HOST_TSO4). Needs <see cref="TransmitChecksum"/>.</summary>
+    /// <summary>
+    /// The device cuts TCP segments of up to 64 KiB into MSS-sized ones (VIRTIO_NET_F_HOST_TSO4). Needs
+    /// <see cref="TransmitChecksum"/>.
+    /// </summary>
     Segmentation = 2,
 }
 
@@ -42,10 +45,10 @@ public enum FrameFlags : uint
 /// One frame on its way out: a header, then fragments in order.
 /// </summary>
 /// <remarks>
-/// The header bytes (everything that is not stream data; at most MTU + 14) are valid only during the call: the link copies them.
-/// Fragments hold TCP stream data and stay where they are until the peer has acknowledged them; when a device reads one
-/// later than that, it sends bytes that the peer already has and ignores, so a link need not copy fragments or wait.
-/// The fields follow <c>struct virtio_net_hdr</c> (virtio 1.2 §5.1.6).
+/// The header bytes (everything that is not stream data; at most MTU + 14) are valid only during the call: the link
+/// copies them. Fragments hold TCP stream data and stay where they are until the peer has acknowledged them; when a
+/// device reads one later than that, it sends bytes that the peer already has and ignores, so a link need not copy
+/// fragments or wait. The fields follow <c>struct virtio_net_hdr</c> (virtio 1.2 §5.1.6).
 /// </remarks>
 public unsafe struct Transmission
 {
@@ -76,7 +79,9 @@ public unsafe struct Transmission
     /// <summary>Offset of the checksum field in the transport header.</summary>
     public ushort ChecksumOffset;
 
-    /// <summary>0, or the bytes of stream data per segment for TCP segmentation offload (VIRTIO_NET_HDR_GSO_TCPV4).</summary>
+    /// <summary>
+    /// 0, or the bytes of stream data per segment for TCP segmentation offload (VIRTIO_NET_HDR_GSO_TCPV4).
+    /// </summary>
     public ushort SegmentSize;
 }
 
@@ -90,33 +95,40 @@ public unsafe struct Link
     public void* Context;
 
     /// <summary>
-    /// Sends a frame. False when the device has no room: nothing was taken, and <see cref="Stack.LinkReady"/> is to be called when there is room again.
+    /// Sends a frame. False when the device has no room: nothing was taken, and <see cref="Stack.LinkReady"/> is to be
+    /// called when there is room again.
     /// </summary>
     public delegate*<void*, Transmission*, bool> Transmit;
 
     /// <summary>
-    /// Address of a page frame queued by <see cref="Stack.SendPage"/>, asked at every (re)transmission. May be null when SendPage is not used.
+    /// Address of a page frame queued by <see cref="Stack.SendPage"/>, asked at every (re)transmission. May be null
+    /// when SendPage is not used.
     /// </summary>
     public delegate*<void*, ulong, byte*> ResolveFrame;
 
-    /// <summary>Every byte of one SendPage was acknowledged, or the connection ended: called exactly once per successful SendPage. May be null.</summary>
+    /// <summary>
+    /// Every byte of one SendPage was acknowledged, or the connection ended: called exactly once per successful
+    /// SendPage. May be null.
+    /// </summary>
     public delegate*<void*, ulong, void> ReleaseFrame;
 
     /// <summary>
-    /// The readiness of a socket (the first argument is its handle) may have changed: wake who sleeps on it. The second says what came:
-    /// Readable (bytes, a datagram), Acceptable (one more connection), Writable (room), None (another state: any of it may hold). May be null.
+    /// The readiness of a socket (the first argument is its handle) may have changed: wake who sleeps on it. The second
+    /// says what came: Readable (bytes, a datagram), Acceptable (one more connection), Writable (room), None (another
+    /// state: any of it may hold). May be null.
     /// </summary>
     public delegate*<void*, int, Readiness, void> Changed;
 
     /// <summary>
-    /// Memory for so many bytes of one connection's stream in one direction, held while there are some. The last argument: may be taken of
-    /// what is kept for reserved sockets. Null when there is none now. Where the function is null, the stack's own memory has all rings.
+    /// Memory for so many bytes of one connection's stream in one direction, held while there are some. The last
+    /// argument: may be taken of what is kept for reserved sockets. Null when there is none now. Where the function is
+    /// null, the stack's own memory has all rings.
     /// </summary>
     public delegate*<void*, int, bool, byte*> TakeRing;
 
     /// <summary>
-    /// Takes it back, with its length. The last argument: the link was given fragments of it, which the device may not have read yet; to others it is lent only
-    /// after that. Null where <see cref="TakeRing"/> is.
+    /// Takes it back, with its length. The last argument: the link was given fragments of it, which the device may not
+    /// have read yet; to others it is lent only after that. Null where <see cref="TakeRing"/> is.
     /// </summary>
     public delegate*<void*, byte*, int, bool, void> GiveRing;
 
@@ -129,6 +141,8 @@ public unsafe struct Link
     /// <summary>Most fragments in one transmission, 1 to <see cref="MostFragments"/>. 0 means the most.</summary>
     public int MaximumFragments;
 
-    /// <summary>Upper bound of <see cref="MaximumFragments"/>: 64 KiB of pages, each with a record header before it, fit.</summary>
+    /// <summary>
+    /// Upper bound of <see cref="MaximumFragments"/>: 64 KiB of pages, each with a record header before it, fit.
+    /// </summary>
     public const int MostFragments = 36;
 }

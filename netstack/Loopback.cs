@@ -1,12 +1,14 @@
 namespace Netstack;
 
 /// <summary>
-/// Frames to ourselves: a ring of records (8-byte length, frame) that never wrap; a length of 0 sends the reader to the start.
-/// Drained at the end of each entry, so sending never recurses into receiving.
+/// Frames to ourselves: a ring of records (8-byte length, frame) that never wrap; a length of 0 sends the reader to the
+/// start. Drained at the end of each entry, so sending never recurses into receiving.
 /// </summary>
 internal static unsafe class Loopback
 {
-    /// <summary>More than this many in one entry wait for the next, so that two ends that always answer cannot hold the caller.</summary>
+    /// <summary>
+    /// More than this many in one entry wait for the next, so that two ends that always answer cannot hold the caller.
+    /// </summary>
     private const int MostPerDrain = 256;
 
     private const int RecordHeader = 8;
@@ -17,7 +19,8 @@ internal static unsafe class Loopback
     internal static SendResult Send(Stack* stack, Transmission* frame)
     {
         int need = (RecordHeader + frame->TotalLength + 7) & ~7;
-        int tail = stack->LoopbackTail, head = stack->LoopbackHead;
+        int tail = stack->LoopbackTail;
+        int head = stack->LoopbackHead;
         // One byte always stays free: head == tail is empty.
         bool fits;
         if (tail >= head)
@@ -76,7 +79,10 @@ internal static unsafe class Loopback
             stack->LoopbackHead += (RecordHeader + length + 7) & ~7;
         }
         if (stack->LoopbackHead == stack->LoopbackTail)
-            stack->LoopbackHead = stack->LoopbackTail = 0;
+        {
+            stack->LoopbackHead = 0;
+            stack->LoopbackTail = 0;
+        }
         if (stack->OutputPending)
             TcpOutput.RunPending(stack, now);
         stack->LoopbackDraining = false;

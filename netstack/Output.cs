@@ -5,7 +5,9 @@ namespace Netstack;
 /// <summary>What became of a packet.</summary>
 internal enum SendResult
 {
-    /// <summary>The link, the loopback ring or the held frames have it; or the filter dropped it (as the wire may).</summary>
+    /// <summary>
+    /// The link, the loopback ring or the held frames have it; or the filter dropped it (as the wire may).
+    /// </summary>
     Sent,
 
     /// <summary>The device has no room; <see cref="Stack.LinkReady"/> follows.</summary>
@@ -24,15 +26,18 @@ internal static unsafe class Output
     internal const int TransportOffset = Ethernet.HeaderLength + Ipv4.HeaderLength;
 
     /// <summary>
-    /// Sends what <paramref name="frame"/> describes. Its header has <see cref="TransportOffset"/> bytes free in front, which are filled in here.
+    /// Sends what <paramref name="frame"/> describes. Its header has <see cref="TransportOffset"/> bytes free in front,
+    /// which are filled in here.
     /// </summary>
     /// <param name="neighbourHint">Neighbour entry that was right last time; updated.</param>
     /// <param name="fragment">As in <see cref="Ipv4.Emit"/>.</param>
     /// <param name="hold">Keep a copy of an unresolved frame without fragments until the neighbour answers.</param>
-    internal static SendResult Send(Stack* stack, Transmission* frame, uint source, uint destination, byte protocol, ref short neighbourHint, bool hold, ulong now,
+    internal static SendResult Send(Stack* stack, Transmission* frame, uint source, uint destination, byte protocol,
+        ref short neighbourHint, bool hold, ulong now,
         uint fragment = Ipv4.DoNotFragmentBit)
     {
-        Ipv4.Emit(frame->Header + Ethernet.HeaderLength, source, destination, protocol, frame->TotalLength - Ethernet.HeaderLength, fragment);
+        Ipv4.Emit(frame->Header + Ethernet.HeaderLength, source, destination, protocol,
+            frame->TotalLength - Ethernet.HeaderLength, fragment);
         if (stack->IsLocal(destination))
         {
             Ethernet.Emit(frame->Header, stack->HardwareAddress, stack->HardwareAddress, Ethernet.TypeIpv4);
@@ -72,13 +77,17 @@ internal static unsafe class Output
         return Transmit(stack, frame);
     }
 
-    /// <summary>A packet that is longer than the MTU: 8 bytes of header, and the rest. In fragments, or to ourselves in one piece.</summary>
+    /// <summary>
+    /// A packet that is longer than the MTU: 8 bytes of header, and the rest. In fragments, or to ourselves in one
+    /// piece.
+    /// </summary>
     internal static SendResult SendLong(
         Stack* stack, byte* header, ReadOnlySpan<byte> rest, uint source, uint destination, byte protocol, ulong now)
     {
         const int headerLength = 8;
         if (!stack->IsLocal(destination))
-            return Ipv4Fragments.Send(stack, new ReadOnlySpan<byte>(header, headerLength), rest, source, destination, protocol, now);
+            return Ipv4Fragments.Send(stack, new ReadOnlySpan<byte>(header, headerLength), rest, source, destination,
+                protocol, now);
         Bytes.Copy(header, stack->Scratch + TransportOffset, headerLength);
         fixed (byte* bytes = rest)
         {
@@ -122,7 +131,8 @@ internal static unsafe class Output
     }
 
     /// <summary>Limited broadcast, or that of one of our networks.</summary>
-    internal static bool IsBroadcast(Stack* stack, uint address) => address == 0xffffffff || HasHost(stack, address, uint.MaxValue);
+    internal static bool IsBroadcast(Stack* stack, uint address) =>
+        address == 0xffffffff || HasHost(stack, address, uint.MaxValue);
 
     /// <summary>The address of one of our networks, which once was a broadcast too (RFC 1122 §3.3.6).</summary>
     internal static bool IsNetwork(Stack* stack, uint address) => HasHost(stack, address, 0);
@@ -139,7 +149,9 @@ internal static unsafe class Output
         return false;
     }
 
-    /// <summary>The destination itself when it is on one of our networks, else the gateway; 0 when there is none.</summary>
+    /// <summary>
+    /// The destination itself when it is on one of our networks, else the gateway; 0 when there is none.
+    /// </summary>
     internal static uint NextHop(Stack* stack, uint destination)
     {
         for (int i = 0; i < stack->AddressCount; i++)

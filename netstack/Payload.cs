@@ -2,7 +2,9 @@ using System;
 
 namespace Netstack;
 
-/// <summary>A run of bytes inside a received frame that may lie in several fragments. Valid while the frame is being received.</summary>
+/// <summary>
+/// A run of bytes inside a received frame that may lie in several fragments. Valid while the frame is being received.
+/// </summary>
 internal unsafe struct Payload
 {
     private Fragment* _fragments;

@@ -19,7 +19,8 @@ public unsafe partial struct Stack
     internal int AddressCount;
     internal fixed uint Addresses[MostAddresses];
     internal fixed uint Masks[MostAddresses];
-    internal ulong SecretLow, SecretHigh;
+    internal ulong SecretLow;
+    internal ulong SecretHigh;
 
     internal Connection* Connections;
     internal int ConnectionCount;
@@ -30,28 +31,34 @@ public unsafe partial struct Stack
     /// <summary>For each slot a time before which none of its timers is due.</summary>
     internal ulong* Deadlines;
 
-    internal int FreeConnections, ReservedConnections;
+    internal int FreeConnections;
+    internal int ReservedConnections;
 
     /// <summary>In the order in which their time ends.</summary>
     internal ConnectionList TimeWaiting;
 
     /// <summary>Connections of all listeners in SYN-RECEIVED, and how many there may be.</summary>
-    internal int HalfOpen, MostHalfOpen;
+    internal int HalfOpen;
+    internal int MostHalfOpen;
 
-    /// <summary>When a half-open connection was last not kept, 0 for never: cookies are looked at for a while after that.</summary>
+    /// <summary>
+    /// When a half-open connection was last not kept, 0 for never: cookies are looked at for a while after that.
+    /// </summary>
     internal ulong CookiesUsed;
 
     /// <summary>Two keys of two words, which of them makes cookies, since when, and the number of keys made.</summary>
     internal fixed ulong CookieKeys[4];
     internal int CookieKey;
-    internal ulong CookieTime, CookieCounter;
+    internal ulong CookieTime;
+    internal ulong CookieCounter;
 
     /// <summary>Some connection has <see cref="Connection.WaitsForRing"/>.</summary>
     internal bool RingWaiters;
 
     /// <summary>Heads of the hash chains, -1 when empty.</summary>
     internal short* Buckets;
-    internal uint BucketMask, BucketSecret;
+    internal uint BucketMask;
+    internal uint BucketSecret;
     internal short FreeConnection;
 
     internal Listener* Listeners;
@@ -60,12 +67,16 @@ public unsafe partial struct Stack
     internal int DatagramCount;
 
     internal SendChunk* Chunks;
-    internal int ChunkCount, FreeChunk, FreeChunks;
+    internal int ChunkCount;
+    internal int FreeChunk;
+    internal int FreeChunks;
 
     internal Neighbour* Neighbours;
     internal int NeighbourCount;
 
-    /// <summary>Frames held while their neighbour is being asked: lengths, and buffers of <see cref="FrameBufferSize"/>.</summary>
+    /// <summary>
+    /// Frames held while their neighbour is being asked: lengths, and buffers of <see cref="FrameBufferSize"/>.
+    /// </summary>
     internal fixed int HeldLength[HeldDatagrams];
     internal byte* HeldFrames;
 
@@ -74,13 +85,18 @@ public unsafe partial struct Stack
     internal int FrameBufferSize;
 
     internal byte* LoopbackRing;
-    internal int LoopbackSize, LoopbackHead, LoopbackTail;
+    internal int LoopbackSize;
+    internal int LoopbackHead;
+    internal int LoopbackTail;
     internal bool LoopbackDraining;
 
-    internal uint ReceiveBufferSize, SendBufferSize, DatagramBufferSize;
+    internal uint ReceiveBufferSize;
+    internal uint SendBufferSize;
+    internal uint DatagramBufferSize;
     internal int PageBytesLimit;
     internal ulong TimeWait;
-    internal uint EphemeralCounter, FragmentCounter;
+    internal uint EphemeralCounter;
+    internal uint FragmentCounter;
 
     /// <summary>Packets of which fragments have come, <see cref="Ipv4Fragments.MostPackets"/>.</summary>
     internal Ipv4Fragments.Packet* Reassembly;
@@ -102,8 +118,10 @@ public unsafe partial struct Stack
     internal fixed uint FilterPorts[MostFiltered];
 
     /// <summary>Token buckets: start of the present interval, and how many were sent in it.</summary>
-    internal ulong ErrorInterval, ChallengeInterval;
-    internal int ErrorsInInterval, ChallengesInInterval;
+    internal ulong ErrorInterval;
+    internal ulong ChallengeInterval;
+    internal int ErrorsInInterval;
+    internal int ChallengesInInterval;
 
     // SAFETY: a stack lies in the caller's memory, which does not move: its address is the pointer it was created with.
     internal Stack* Self => (Stack*)Unsafe.AsPointer(ref this);
@@ -217,7 +235,8 @@ public unsafe partial struct Stack
             c.LoopbackBuffer = 0;
         if (!IsValid(c.Link) || Ethernet.IsGroup(c.HardwareAddress) || c.HardwareAddress >> 48 != 0
             || c.PrefixLength is < 0 or > 32
-            || c.Connections is < 1 or > Handles.FirstListener || c.ReservedConnections < 0 || c.ReservedConnections >= c.Connections
+            || c.Connections is < 1 or > Handles.FirstListener || c.ReservedConnections < 0
+            || c.ReservedConnections >= c.Connections
             || c.Listeners is < 1 or > 1024 || c.DatagramSockets is < 0 or > 1024
             || c.ReceiveBuffer is < 4096 or > 1 << 24 || c.SendBuffer is < 4096 or > 1 << 24
             || c.DatagramBuffer is < 2048 or > 1 << 24 || c.SendChunks is < 0 or > 1 << 20
@@ -232,7 +251,8 @@ public unsafe partial struct Stack
     }
 
     private static bool IsValid(in Link link) =>
-        link.Transmit != null && (link.TakeRing == null) == (link.GiveRing == null) && link.Mtu is >= 576 and <= 9000 && link.MaximumFragments is >= 1 and <= Link.MostFragments;
+        link.Transmit != null && (link.TakeRing == null) == (link.GiveRing == null) && link.Mtu is >= 576 and <= 9000
+            && link.MaximumFragments is >= 1 and <= Link.MostFragments;
 
     private static void Default(ref int field, int value)
     {
@@ -242,7 +262,9 @@ public unsafe partial struct Stack
 
     private static ulong Round(ulong length) => (length + 63) & ~63ul;
 
-    /// <summary>Lays the tables behind the stack, each on its own cache line, and returns the end. Null only measures.</summary>
+    /// <summary>
+    /// Lays the tables behind the stack, each on its own cache line, and returns the end. Null only measures.
+    /// </summary>
     private static ulong Lay(Stack* stack, in StackConfiguration c)
     {
         // Twice the connections, so that hash chains are short.

@@ -11,7 +11,9 @@ public unsafe partial struct Stack
 
     // ---- the device's side ----
 
-    /// <summary>Takes one received Ethernet frame (no FCS, no virtio header) of 14 to 65,549 bytes. Nothing of it is kept.</summary>
+    /// <summary>
+    /// Takes one received Ethernet frame (no FCS, no virtio header) of 14 to 65,549 bytes. Nothing of it is kept.
+    /// </summary>
     /// <param name="fragments">Its pieces in order; the first holds all headers.</param>
     public void ReceiveFrame(Fragment* fragments, int count, FrameFlags flags, ulong now)
     {
@@ -65,7 +67,10 @@ public unsafe partial struct Stack
         Loopback.Drain(stack, now);
     }
 
-    /// <summary>When <see cref="Poll"/> is needed next; ulong.MaxValue for never. May be earlier than strictly needed, never later.</summary>
+    /// <summary>
+    /// When <see cref="Poll"/> is needed next; ulong.MaxValue for never. May be earlier than strictly needed, never
+    /// later.
+    /// </summary>
     public ulong NextDeadline()
     {
         return Deadline;
@@ -138,7 +143,9 @@ public unsafe partial struct Stack
     }
 
     /// <summary>Takes another device (and owner's hooks), for instance on arrival on another machine.</summary>
-    /// <returns>False, and nothing changed, when its fields are out of range or its MTU is larger than at <see cref="Init"/>.</returns>
+    /// <returns>
+    /// False, and nothing changed, when its fields are out of range or its MTU is larger than at <see cref="Init"/>.
+    /// </returns>
     public bool ChangeLink(in Link link)
     {
         Link full = link;
@@ -150,7 +157,8 @@ public unsafe partial struct Stack
         for (int i = 0; i < ConnectionTop; i++)
         {
             Connection* c = Connections + i;
-            int size = full.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0);
+            int size = full.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength
+                - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0);
             if (c->InUse && c->SegmentSize > size)
                 c->SegmentSize = (ushort)size;
         }
@@ -158,8 +166,9 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3), now and four times more, a second apart: one may be
-    /// lost (RFC 5944 §4.6). Whom we know is asked too, which tells him our hardware address and is repeated until he answers.
+    /// Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3), now and four times more, a
+    /// second apart: one may be lost (RFC 5944 §4.6). Whom we know is asked too, which tells him our hardware address
+    /// and is repeated until he answers.
     /// </summary>
     public void Announce(ulong now)
     {
@@ -180,7 +189,8 @@ public unsafe partial struct Stack
             Arp packet = default;
             packet.Operation = Arp.Request;
             packet.SenderHardware = HardwareAddress;
-            packet.SenderAddress = packet.TargetAddress = Addresses[i];
+            packet.TargetAddress = Addresses[i];
+            packet.SenderAddress = packet.TargetAddress;
             ArpCache.Send(stack, packet, Ethernet.Broadcast);
             packet.Operation = Arp.Reply;
             packet.TargetHardware = HardwareAddress;
@@ -188,7 +198,10 @@ public unsafe partial struct Stack
         }
     }
 
-    /// <summary>After a silence on our side: sends again what is unacknowledged and an acknowledgement to every peer, without waiting for timers.</summary>
+    /// <summary>
+    /// After a silence on our side: sends again what is unacknowledged and an acknowledgement to every peer, without
+    /// waiting for timers.
+    /// </summary>
     public void Resume(ulong now)
     {
         Stack* stack = Self;
@@ -204,8 +217,8 @@ public unsafe partial struct Stack
     public const int MostFiltered = 8;
 
     /// <summary>
-    /// From now on only the segments of these TCP connections, at most <see cref="MostFiltered"/>, and ARP leave; everything else is
-    /// dropped and counted.
+    /// From now on only the segments of these TCP connections, at most <see cref="MostFiltered"/>, and ARP leave;
+    /// everything else is dropped and counted.
     /// </summary>
     public void FilterOutgoing(System.ReadOnlySpan<Endpoints> connections)
     {
@@ -216,7 +229,8 @@ public unsafe partial struct Stack
                 break;
             FilterAddresses[2 * FilterCount] = connection.LocalAddress;
             FilterAddresses[2 * FilterCount + 1] = connection.RemoteAddress;
-            FilterPorts[FilterCount++] = Ports(connection);
+            FilterPorts[FilterCount] = Ports(connection);
+            FilterCount++;
         }
         FilterArmed = true;
     }
@@ -227,7 +241,8 @@ public unsafe partial struct Stack
     public readonly bool PassesFilter(in Endpoints connection)
     {
         for (int i = 0; i < FilterCount; i++)
-            if (FilterAddresses[2 * i] == connection.LocalAddress && FilterAddresses[2 * i + 1] == connection.RemoteAddress
+            if (FilterAddresses[2 * i] == connection.LocalAddress
+                && FilterAddresses[2 * i + 1] == connection.RemoteAddress
                 && FilterPorts[i] == Ports(connection))
                 return true;
         return false;
@@ -250,8 +265,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Mixes random bits into the secrets: on arrival, where a copy must not go on with the numbers of what it was copied from. Connections
-    /// are not touched, and cookies that are on their way stay good.
+    /// Mixes random bits into the secrets: on arrival, where a copy must not go on with the numbers of what it was
+    /// copied from. Connections are not touched, and cookies that are on their way stay good.
     /// </summary>
     public void Stir(ulong low, ulong high, ulong now)
     {

@@ -8,7 +8,8 @@ public unsafe struct BlockDevice
     public const int SectorSize = 512;
 
     private const int QueueSize = 8;
-    private const uint In = 0, Out = 1;
+    private const uint In = 0;
+    private const uint Out = 1;
     private const ulong ReadOnlyFeature = 1UL << 5;
 
     private VirtioMmio transport;
@@ -27,10 +28,12 @@ public unsafe struct BlockDevice
     public bool TryStart(VirtioMmio device, byte* memory, ulong length, ulong virtualBase)
     {
         this = default;
-        if (length < RequiredMemory || device.Kind != VirtioDeviceKind.Block || !device.Begin(ReadOnlyFeature, out ulong features))
+        if (length < RequiredMemory || device.Kind != VirtioDeviceKind.Block
+            || !device.Begin(ReadOnlyFeature, out ulong features))
             return false;
         transport = device;
-        if (!requests.TryInit(memory, Virtqueue.RequiredMemory(QueueSize), QueueSize, virtualBase, features) || !device.AddQueue(0, requests))
+        if (!requests.TryInit(memory, Virtqueue.RequiredMemory(QueueSize), QueueSize, virtualBase, features)
+            || !device.AddQueue(0, requests))
             return device.Fail();
         header = memory + Virtqueue.RequiredMemory(QueueSize);
         Sectors = device.ReadConfiguration32(0) | (ulong)device.ReadConfiguration32(4) << 32;
@@ -58,7 +61,8 @@ public unsafe struct BlockDevice
         segments[0] = new Segment { Address = header, Length = 16 };
         segments[1] = new Segment { Address = data, Length = sectors * SectorSize };
         segments[2] = new Segment { Address = header + 16, Length = 1 };
-        if (!requests.Add(segments, kind == In ? 1 : 2, kind == In ? 2 : 1, 0))
+        int readable = kind == In ? 1 : 2;
+        if (!requests.Add(segments, readable, 3 - readable, 0))
             return false;
         if (requests.Publish())
             transport.Notify(0);

@@ -5,12 +5,20 @@ namespace Board;
 /// <summary>Port 0 of a virtio console (virtio 1.2 §5.3). Polled; input may interrupt.</summary>
 public unsafe struct ConsoleDevice
 {
-    private const int ReceiveQueue = 0, TransmitQueue = 1, QueueSize = 16, BufferSize = 256;
+    private const int ReceiveQueue = 0;
+    private const int TransmitQueue = 1;
+    private const int QueueSize = 16;
+    private const int BufferSize = 256;
 
     private VirtioMmio transport;
-    private Virtqueue receive, transmit;
+    private Virtqueue receive;
+    private Virtqueue transmit;
     private byte* buffers;          // QueueSize for input, then QueueSize for output
-    private int outputsLent, nextOutput, inputAt, inputLength, inputBuffer;
+    private int outputsLent;
+    private int nextOutput;
+    private int inputAt;
+    private int inputLength;
+    private int inputBuffer;
 
     public static ulong RequiredMemory => 2 * Virtqueue.RequiredMemory(QueueSize) + 2 * QueueSize * BufferSize;
 
@@ -19,7 +27,8 @@ public unsafe struct ConsoleDevice
     public bool TryStart(VirtioMmio device, byte* memory, ulong length, ulong virtualBase)
     {
         this = default;
-        if (length < RequiredMemory || device.Kind != VirtioDeviceKind.Console || !device.Begin(VirtioMmio.RingEventIndex, out ulong features))
+        if (length < RequiredMemory || device.Kind != VirtioDeviceKind.Console
+            || !device.Begin(VirtioMmio.RingEventIndex, out ulong features))
             return false;
         transport = device;
         ulong ring = Virtqueue.RequiredMemory(QueueSize);
@@ -78,7 +87,8 @@ public unsafe struct ConsoleDevice
             }
         }
         // SAFETY: inputAt < inputLength, which Take bounded by the buffer's size.
-        byte value = buffers[inputBuffer * BufferSize + inputAt++];
+        byte value = buffers[inputBuffer * BufferSize + inputAt];
+        inputAt++;
         if (inputAt == inputLength)
             Return();
         return value;

@@ -20,8 +20,9 @@ public struct DeviceAnnouncement
     private static ReadOnlySpan<byte> Key => "virtio_mmio.device="u8;
 
     /// <summary>
-    /// Takes words off the front of <paramref name="line"/> up to and with the next announcement. False when there is no more.
-    /// A malformed announcement is skipped: a device that cannot be found is the same as one that is not there.
+    /// Takes words off the front of <paramref name="line"/> up to and with the next announcement. False when there is
+    /// no more. A malformed announcement is skipped: a device that cannot be found is the same as one that is not
+    /// there.
     /// </summary>
     public static bool TryNext(ref ReadOnlySpan<byte> line, out DeviceAnnouncement device)
     {
@@ -87,8 +88,12 @@ public struct DeviceAnnouncement
         while (digits < text.Length && digits < 17)
         {
             int character = text[digits] | 0x20;
-            uint digit = character is >= '0' and <= '9' ? (uint)(character - '0')
-                : character is >= 'a' and <= 'f' ? (uint)(character - 'a' + 10) : 16;
+            uint digit = character switch
+            {
+                >= '0' and <= '9' => (uint)(character - '0'),
+                >= 'a' and <= 'f' => (uint)(character - 'a' + 10),
+                _ => 16,
+            };
             if (digit >= radix)
                 break;
             value = value * radix + digit;

@@ -24,14 +24,17 @@ public unsafe struct EntropyDevice
         if (length < RequiredMemory || device.Kind != VirtioDeviceKind.Entropy || !device.Begin(0, out ulong features))
             return false;
         transport = device;
-        if (!requests.TryInit(memory, Virtqueue.RequiredMemory(QueueSize), QueueSize, virtualBase, features) || !device.AddQueue(0, requests))
+        if (!requests.TryInit(memory, Virtqueue.RequiredMemory(QueueSize), QueueSize, virtualBase, features)
+            || !device.AddQueue(0, requests))
             return false;
         buffer = memory + Virtqueue.RequiredMemory(QueueSize);
         device.Start();
         return true;
     }
 
-    /// <summary>Fills the front of <paramref name="into"/> and returns how many bytes; 0 when the device stays silent.</summary>
+    /// <summary>
+    /// Fills the front of <paramref name="into"/> and returns how many bytes; 0 when the device stays silent.
+    /// </summary>
     public int Read(Span<byte> into)
     {
         Segment segment;

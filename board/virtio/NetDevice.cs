@@ -2,7 +2,9 @@ using System;
 
 namespace Board;
 
-/// <summary>How big a network device's rings and buffers are. Fields that are 0 take the default in their comment.</summary>
+/// <summary>
+/// How big a network device's rings and buffers are. Fields that are 0 take the default in their comment.
+/// </summary>
 public struct NetOptions
 {
     /// <summary>Descriptors of each ring, a power of two. Default 256; less when the device has less.</summary>
@@ -30,7 +32,8 @@ public unsafe struct NetTransmission
     public int FragmentCount;
 
     public bool NeedsChecksum;
-    public ushort ChecksumStart, ChecksumOffset;
+    public ushort ChecksumStart;
+    public ushort ChecksumOffset;
 
     /// <summary>Payload bytes per segment for TCP segmentation by the device, 0 for none.</summary>
     public ushort SegmentSize;
@@ -43,12 +46,19 @@ public unsafe struct NetTransmission
 public unsafe struct NetDevice
 {
     // Feature bits, §5.1.3.
-    private const ulong Checksum = 1UL << 0, GuestChecksum = 1UL << 1, Mac = 1UL << 5, GuestTso4 = 1UL << 7, HostTso4 = 1UL << 11,
-        MergeableReceive = 1UL << 15;
+    private const ulong Checksum = 1UL << 0;
+    private const ulong GuestChecksum = 1UL << 1;
+    private const ulong Mac = 1UL << 5;
+    private const ulong GuestTso4 = 1UL << 7;
+    private const ulong HostTso4 = 1UL << 11;
+    private const ulong MergeableReceive = 1UL << 15;
 
     /// <summary><c>struct virtio_net_hdr</c> with num_buffers, always 12 bytes since version 1 (§5.1.6.1).</summary>
     private const int DeviceHeaderSize = 12;
-    private const byte NeedsChecksumFlag = 1, DataValidFlag = 2, SegmentationNone = 0, SegmentationTcp4 = 1;
+    private const byte NeedsChecksumFlag = 1;
+    private const byte DataValidFlag = 2;
+    private const byte SegmentationNone = 0;
+    private const byte SegmentationTcp4 = 1;
 
     private const int SlotSize = 2048;
     public const int MaximumHeader = SlotSize - DeviceHeaderSize;
@@ -57,14 +67,18 @@ public unsafe struct NetDevice
     /// <summary>Most pieces that one received frame has: 64 KiB and headers in buffers of 4 KiB.</summary>
     public const int MaximumPieces = 32;
 
-    private const int ReceiveQueue = 0, TransmitQueue = 1;
+    private const int ReceiveQueue = 0;
+    private const int TransmitQueue = 1;
 
     private VirtioMmio transport;
-    private Virtqueue receive, transmit;
+    private Virtqueue receive;
+    private Virtqueue transmit;
     private byte* buffers;
     private byte* slots;
     private ushort* freeSlots;
-    private int freeSlotCount, bufferSize, heldCount;
+    private int freeSlotCount;
+    private int bufferSize;
+    private int heldCount;
     private bool wantsRoom;
     private fixed ushort held[MaximumPieces];
 
@@ -78,8 +92,8 @@ public unsafe struct NetDevice
     public readonly bool CanSegment => (Features & HostTso4) != 0;
 
     /// <summary>
-    /// Of the frame that <see cref="Receive"/> gave last: VIRTIO_NET_HDR_F_NEEDS_CSUM, where the bytes that its sum covers begin, and where from
-    /// there the field lies that holds only the pseudo-header's sum so far (§5.1.6.4).
+    /// Of the frame that <see cref="Receive"/> gave last: VIRTIO_NET_HDR_F_NEEDS_CSUM, where the bytes that its sum
+    /// covers begin, and where from there the field lies that holds only the pseudo-header's sum so far (§5.1.6.4).
     /// </summary>
     public bool IsUnfinished { get; private set; }
     public ushort UnfinishedStart { get; private set; }
@@ -109,8 +123,10 @@ public unsafe struct NetDevice
     public static ulong RequiredMemory(in NetOptions options)
     {
         NetOptions o = WithDefaults(options);
-        if (o.QueueSize is < 4 or > Virtqueue.MaximumSize || (o.QueueSize & (o.QueueSize - 1)) != 0 || o.ReceiveBuffers < 1
-            || o.ReceiveBuffers > o.QueueSize || o.ReceiveBufferSize is < 2048 or > 65536 || (o.ReceiveBufferSize & 63) != 0
+        if (o.QueueSize is < 4 or > Virtqueue.MaximumSize || (o.QueueSize & (o.QueueSize - 1)) != 0
+            || o.ReceiveBuffers < 1
+            || o.ReceiveBuffers > o.QueueSize || o.ReceiveBufferSize is < 2048 or > 65536
+            || (o.ReceiveBufferSize & 63) != 0
             || o.TransmitSlots < 1 || o.TransmitSlots > o.QueueSize)
             return 0;
         return (ulong)o.ReceiveBuffers * (uint)o.ReceiveBufferSize + (ulong)o.TransmitSlots * SlotSize
@@ -118,10 +134,13 @@ public unsafe struct NetDevice
     }
 
     /// <summary>
-    /// Brings the device up. False when there is none, when it refuses, or when the memory is too small; it is then reset.
+    /// Brings the device up. False when there is none, when it refuses, or when the memory is too small; it is then
+    /// reset.
     /// </summary>
     /// <param name="memory">Contiguous for the device, aligned to 4,096, its own until <see cref="Stop"/>.</param>
-    /// <param name="virtualBase">Subtracted from an address to make it physical: memory's, and those of all fragments.</param>
+    /// <param name="virtualBase">
+    /// Subtracted from an address to make it physical: memory's, and those of all fragments.
+    /// </param>
     public bool TryStart(VirtioMmio device, byte* memory, ulong length, ulong virtualBase, in NetOptions options)
     {
         this = default;
@@ -130,9 +149,11 @@ public unsafe struct NetDevice
         if (needed == 0 || length < needed || ((ulong)memory & 4095) != 0 || device.Kind != VirtioDeviceKind.Network)
             return false;
         transport = device;
-        if (!device.Begin(Checksum | GuestChecksum | Mac | GuestTso4 | HostTso4 | MergeableReceive | VirtioMmio.RingEventIndex, out ulong features))
+        if (!device.Begin(Checksum | GuestChecksum | Mac | GuestTso4 | HostTso4 | MergeableReceive
+            | VirtioMmio.RingEventIndex, out ulong features))
             return false;
-        // Frames of 64 KiB come only where they may be spread over several buffers. Features depend on each other, §5.1.3.1.
+        // Frames of 64 KiB come only where they may be spread over several buffers. Features depend on each other,
+        // §5.1.3.1.
         ulong wanted = features;
         if ((wanted & MergeableReceive) == 0 || (wanted & GuestChecksum) == 0)
             wanted &= ~GuestTso4;
@@ -184,7 +205,9 @@ public unsafe struct NetDevice
 
     // ---- transmit ----
 
-    /// <summary>Hands a frame to the device. False when there is no room now: <see cref="Reclaim"/> tells when there is.</summary>
+    /// <summary>
+    /// Hands a frame to the device. False when there is no room now: <see cref="Reclaim"/> tells when there is.
+    /// </summary>
     public bool Transmit(NetTransmission* frame)
     {
         if (frame->HeaderLength > MaximumHeader || frame->FragmentCount > MaximumFragments)
@@ -203,7 +226,8 @@ public unsafe struct NetDevice
                 wantsRoom = false;
             }
         }
-        ushort number = freeSlots[--freeSlotCount];
+        freeSlotCount--;
+        ushort number = freeSlots[freeSlotCount];
         // SAFETY: slots were handed out by number, each SlotSize long; HeaderLength was checked above.
         byte* slot = slots + number * SlotSize;
         slot[0] = frame->NeedsChecksum ? NeedsChecksumFlag : (byte)0;
@@ -213,7 +237,8 @@ public unsafe struct NetDevice
         *(ushort*)(slot + 6) = frame->NeedsChecksum ? frame->ChecksumStart : (ushort)0;
         *(ushort*)(slot + 8) = frame->NeedsChecksum ? frame->ChecksumOffset : (ushort)0;
         *(ushort*)(slot + 10) = 0;
-        new ReadOnlySpan<byte>(frame->Header, frame->HeaderLength).CopyTo(new Span<byte>(slot + DeviceHeaderSize, MaximumHeader));
+        new ReadOnlySpan<byte>(frame->Header, frame->HeaderLength)
+            .CopyTo(new Span<byte>(slot + DeviceHeaderSize, MaximumHeader));
 
         Segment* segments = stackalloc Segment[MaximumFragments + 1];
         segments[0].Address = slot;
@@ -222,7 +247,8 @@ public unsafe struct NetDevice
             segments[i + 1] = frame->Fragments[i];
         if (!transmit.Add(segments, frame->FragmentCount + 1, 0, number))
         {
-            freeSlots[freeSlotCount++] = number;
+            freeSlots[freeSlotCount] = number;
+            freeSlotCount++;
             return false;
         }
         if (transmit.Publish())
@@ -232,7 +258,9 @@ public unsafe struct NetDevice
 
     private readonly bool HasRoom(int descriptors) => freeSlotCount > 0 && transmit.FreeDescriptors >= descriptors;
 
-    /// <summary>Takes back what the device has sent. True when a refused <see cref="Transmit"/> may be tried again.</summary>
+    /// <summary>
+    /// Takes back what the device has sent. True when a refused <see cref="Transmit"/> may be tried again.
+    /// </summary>
     public bool Reclaim()
     {
         TakeTransmitted();
@@ -256,7 +284,8 @@ public unsafe struct NetDevice
         bool any = false;
         while (transmit.Take(out ulong number, out _))
         {
-            freeSlots[freeSlotCount++] = (ushort)number;
+            freeSlots[freeSlotCount] = (ushort)number;
+            freeSlotCount++;
             any = true;
         }
         return any;
@@ -268,7 +297,9 @@ public unsafe struct NetDevice
     /// The next frame, in pieces that stay as they are until <see cref="ReturnFrame"/>. 0 when there is none.
     /// </summary>
     /// <param name="pieces">Room for <see cref="MaximumPieces"/>.</param>
-    /// <param name="checksumValid">The transport checksum was verified, or never left the host: do not look at it.</param>
+    /// <param name="checksumValid">
+    /// The transport checksum was verified, or never left the host: do not look at it.
+    /// </param>
     public int Receive(Segment* pieces, out bool checksumValid)
     {
         checksumValid = false;
@@ -314,7 +345,10 @@ public unsafe struct NetDevice
         address = buffers + (long)number * bufferSize;
         length = (int)written;
         if (any)
-            held[heldCount++] = (ushort)number;
+        {
+            held[heldCount] = (ushort)number;
+            heldCount++;
+        }
         return any;
     }
 
@@ -340,12 +374,16 @@ public unsafe struct NetDevice
 
     // ---- interrupts ----
 
-    /// <summary>Asks for an interrupt when the next frame comes. True when one is here already: receive it first.</summary>
+    /// <summary>
+    /// Asks for an interrupt when the next frame comes. True when one is here already: receive it first.
+    /// </summary>
     public readonly bool RequestInterrupt() => receive.RequestInterrupt();
 
     /// <summary>No interrupts for received frames, as after <see cref="TryStart"/>.</summary>
     public readonly void StopInterrupts() => receive.StopInterrupts();
 
-    /// <summary>To be called by the interrupt handler, or before sleeping where interrupts only wake: silences the line.</summary>
+    /// <summary>
+    /// To be called by the interrupt handler, or before sleeping where interrupts only wake: silences the line.
+    /// </summary>
     public readonly uint TakeInterrupt() => transport.TakeInterrupt();
 }

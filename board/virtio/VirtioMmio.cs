@@ -20,25 +20,47 @@ public enum VirtioDeviceKind : uint
 public readonly unsafe struct VirtioMmio(byte* registers)
 {
     // Register offsets, §4.2.2 table 4.1.
-    private const int MagicValue = 0x000, Version = 0x004, DeviceId = 0x008;
-    private const int DeviceFeatures = 0x010, DeviceFeaturesSelect = 0x014, DriverFeatures = 0x020, DriverFeaturesSelect = 0x024;
-    private const int QueueSelect = 0x030, QueueSizeMax = 0x034, QueueSize = 0x038, QueueReady = 0x044, QueueNotify = 0x050;
-    private const int InterruptStatus = 0x060, InterruptAcknowledge = 0x064, Status = 0x070;
-    private const int QueueDescriptors = 0x080, QueueDriver = 0x090, QueueDevice = 0x0a0, Configuration = 0x100;
+    private const int MagicValue = 0x000;
+    private const int Version = 0x004;
+    private const int DeviceId = 0x008;
+    private const int DeviceFeatures = 0x010;
+    private const int DeviceFeaturesSelect = 0x014;
+    private const int DriverFeatures = 0x020;
+    private const int DriverFeaturesSelect = 0x024;
+    private const int QueueSelect = 0x030;
+    private const int QueueSizeMax = 0x034;
+    private const int QueueSize = 0x038;
+    private const int QueueReady = 0x044;
+    private const int QueueNotify = 0x050;
+    private const int InterruptStatus = 0x060;
+    private const int InterruptAcknowledge = 0x064;
+    private const int Status = 0x070;
+    private const int QueueDescriptors = 0x080;
+    private const int QueueDriver = 0x090;
+    private const int QueueDevice = 0x0a0;
+    private const int Configuration = 0x100;
 
     // Device status bits, §2.1.
-    private const uint Acknowledge = 1, Driver = 2, DriverOk = 4, FeaturesOk = 8, Failed = 128;
+    private const uint Acknowledge = 1;
+    private const uint Driver = 2;
+    private const uint DriverOk = 4;
+    private const uint FeaturesOk = 8;
+    private const uint Failed = 128;
 
-    public const ulong RingEventIndex = 1UL << 29, Version1 = 1UL << 32;
+    public const ulong RingEventIndex = 1UL << 29;
+    public const ulong Version1 = 1UL << 32;
 
     private uint Read(int offset) => Mmio.Read32(registers + offset);
 
     private void Write(int offset, uint value) => Mmio.Write32(registers + offset, value);
 
     /// <summary>What is behind the window; None when nothing is, or a transport of another version.</summary>
-    public VirtioDeviceKind Kind => Read(MagicValue) == 0x74726976 && Read(Version) == 2 ? (VirtioDeviceKind)Read(DeviceId) : VirtioDeviceKind.None;
+    public VirtioDeviceKind Kind =>
+        Read(MagicValue) == 0x74726976 && Read(Version) == 2 ? (VirtioDeviceKind)Read(DeviceId) : VirtioDeviceKind.None;
 
-    /// <summary>Takes the device from whatever it was doing to its initial state. It touches no memory afterwards.</summary>
+    /// <summary>
+    /// Takes the device from whatever it was doing to its initial state. It touches no memory afterwards.
+    /// </summary>
     public void Reset()
     {
         Write(Status, 0);
@@ -46,7 +68,9 @@ public readonly unsafe struct VirtioMmio(byte* registers)
             Processor.Pause();
     }
 
-    /// <summary>Resets the device and agrees on features (§3.1.1 steps 1 to 6). False when it will not have them.</summary>
+    /// <summary>
+    /// Resets the device and agrees on features (§3.1.1 steps 1 to 6). False when it will not have them.
+    /// </summary>
     /// <param name="wanted">Features that the driver can use; Version1 is always among them.</param>
     /// <param name="features">Those that the device has too.</param>
     public bool Begin(ulong wanted, out ulong features)
@@ -77,7 +101,9 @@ public readonly unsafe struct VirtioMmio(byte* registers)
         return size > 32768 ? 0 : (int)size;
     }
 
-    /// <summary>Gives an initialised queue to the device (§4.2.3.2). False when it is not available or too large.</summary>
+    /// <summary>
+    /// Gives an initialised queue to the device (§4.2.3.2). False when it is not available or too large.
+    /// </summary>
     public bool AddQueue(int index, in Virtqueue queue)
     {
         if (queue.Size == 0 || queue.Size > MaximumQueueSize(index) || Read(QueueReady) != 0)
@@ -102,7 +128,9 @@ public readonly unsafe struct VirtioMmio(byte* registers)
 
     public void Notify(int queue) => Write(QueueNotify, (uint)queue);
 
-    /// <summary>Reads and acknowledges why the device interrupted: bit 0 used buffers, bit 1 configuration (§4.2.2).</summary>
+    /// <summary>
+    /// Reads and acknowledges why the device interrupted: bit 0 used buffers, bit 1 configuration (§4.2.2).
+    /// </summary>
     public uint TakeInterrupt()
     {
         uint status = Read(InterruptStatus);

@@ -3,7 +3,9 @@ using System.Threading;
 
 namespace Board;
 
-/// <summary>A run of bytes for a device, at an address that the queue's translation turns into a physical one.</summary>
+/// <summary>
+/// A run of bytes for a device, at an address that the queue's translation turns into a physical one.
+/// </summary>
 public unsafe struct Segment
 {
     public byte* Address;
@@ -11,16 +13,18 @@ public unsafe struct Segment
 }
 
 /// <summary>
-/// A split virtqueue (virtio 1.2 §2.7) in memory that the caller gives. What the device wrote is never trusted: an element
-/// that names no buffer in flight, or more bytes than were lent, breaks the queue (<see cref="Broken"/>) instead of being used.
-/// The state that decisions rest on is kept beside the rings, never read back from them.
+/// A split virtqueue (virtio 1.2 §2.7) in memory that the caller gives. What the device wrote is never trusted: an
+/// element that names no buffer in flight, or more bytes than were lent, breaks the queue (<see cref="Broken"/>)
+/// instead of being used. The state that decisions rest on is kept beside the rings, never read back from them.
 /// </summary>
 public unsafe struct Virtqueue
 {
     public const int MaximumSize = 1024;
 
-    private const ushort DescriptorNext = 1, DescriptorWrite = 2;
-    private const ushort NoInterrupt = 1, NoNotify = 1;
+    private const ushort DescriptorNext = 1;
+    private const ushort DescriptorWrite = 2;
+    private const ushort NoInterrupt = 1;
+    private const ushort NoNotify = 1;
 
     /// <summary>§2.7.5.</summary>
     private struct Descriptor
@@ -52,7 +56,10 @@ public unsafe struct Virtqueue
     private ushort* used;           // flags, index, elements of 8 bytes[size], avail_event
     private Shadow* shadows;
     private ulong translation;
-    private ushort freeHead, published, notified, taken;
+    private ushort freeHead;
+    private ushort published;
+    private ushort notified;
+    private ushort taken;
     private bool eventIndex;
 
     /// <summary>Number of descriptors, a power of two; 0 before <see cref="TryInit"/>.</summary>
@@ -60,7 +67,9 @@ public unsafe struct Virtqueue
 
     public int FreeDescriptors { get; private set; }
 
-    /// <summary>True when the device broke the rules; nothing is taken from it any more until it is started anew.</summary>
+    /// <summary>
+    /// True when the device broke the rules; nothing is taken from it any more until it is started anew.
+    /// </summary>
     public bool Broken { get; private set; }
 
     public readonly ulong DescriptorsPhysical => (ulong)descriptors - translation;
@@ -76,7 +85,8 @@ public unsafe struct Virtqueue
     public bool TryInit(byte* memory, ulong length, int size, ulong virtualBase, ulong features)
     {
         this = default;
-        if (size is < 2 or > MaximumSize || (size & (size - 1)) != 0 || length < RequiredMemory(size) || ((ulong)memory & 15) != 0)
+        if (size is < 2 or > MaximumSize || (size & (size - 1)) != 0 || length < RequiredMemory(size)
+            || ((ulong)memory & 15) != 0)
             return false;
         // SAFETY: RequiredMemory(size) bytes at memory are the caller's to give.
         new Span<byte>(memory, (int)RequiredMemory(size)).Clear();
@@ -85,7 +95,8 @@ public unsafe struct Virtqueue
         used = (ushort*)((byte*)available + Align16(6 + 2 * (ulong)size));
         shadows = (Shadow*)((byte*)used + Align16(6 + 8 * (ulong)size));
         translation = virtualBase;
-        Size = FreeDescriptors = size;
+        Size = size;
+        FreeDescriptors = size;
         eventIndex = (features & VirtioMmio.RingEventIndex) != 0;
         for (int i = 0; i < size; i++)
             shadows[i].Next = (ushort)(i + 1);
@@ -96,8 +107,9 @@ public unsafe struct Virtqueue
     private static ulong Align16(ulong value) => (value + 15) & ~15UL;
 
     /// <summary>
-    /// Lends a chain to the device: <paramref name="readable"/> segments that it reads, then <paramref name="writable"/> that it
-    /// writes. The device learns of it at <see cref="Publish"/>. False when there are too few free descriptors.
+    /// Lends a chain to the device: <paramref name="readable"/> segments that it reads, then
+    /// <paramref name="writable"/> that it writes. The device learns of it at <see cref="Publish"/>. False when there
+    /// are too few free descriptors.
     /// </summary>
     /// <param name="tag">Comes back from <see cref="Take"/>.</param>
     public bool Add(Segment* segments, int readable, int writable, ulong tag)
@@ -106,7 +118,8 @@ public unsafe struct Virtqueue
         if (count <= 0 || count > FreeDescriptors || Broken)
             return false;
         // SAFETY: freeHead and the links are ours alone, and count of them are free, so every index is below Size.
-        ushort head = freeHead, at = head;
+        ushort head = freeHead;
+        ushort at = head;
         uint lent = 0;
         for (int i = 0; i < count; i++)
         {
@@ -115,10 +128,14 @@ public unsafe struct Virtqueue
             bool last = i == count - 1;
             descriptor->Address = (ulong)segments[i].Address - translation;
             descriptor->Length = (uint)segments[i].Length;
-            descriptor->Flags = (ushort)((last ? 0 : DescriptorNext) | (i >= readable ? DescriptorWrite : 0));
+            int flags = last ? 0 : DescriptorNext;
             descriptor->Next = last ? (ushort)0 : next;
             if (i >= readable)
+            {
+                flags |= DescriptorWrite;
                 lent += (uint)segments[i].Length;
+            }
+            descriptor->Flags = (ushort)flags;
             at = next;
         }
         freeHead = at;
@@ -166,7 +183,8 @@ public unsafe struct Virtqueue
         uint* element = (uint*)(used + 2) + 2 * (taken & (Size - 1));
         uint head = Volatile.Read(ref element[0]);
         length = Volatile.Read(ref element[1]);
-        if (waiting > Size || head >= (uint)Size || shadows[head].Count == 0 || (length > shadows[head].Writable && shadows[head].Writable != 0))
+        if (waiting > Size || head >= (uint)Size || shadows[head].Count == 0
+            || (length > shadows[head].Writable && shadows[head].Writable != 0))
         {
             Broken = true;
             return false;
@@ -189,12 +207,14 @@ public unsafe struct Virtqueue
     public readonly void StopInterrupts()
     {
         available[0] = NoInterrupt;
-        // With event indices the flag does not count (§2.7.7): an index that was just passed is half a ring of 65,536 away.
+        // With event indices the flag does not count (§2.7.7): an index that was just passed is half a ring of 65,536
+        // away.
         available[2 + Size] = (ushort)(taken - 1);
     }
 
     /// <summary>
-    /// Asks for an interrupt once <paramref name="after"/> more chains than now are given back. True when it may be too late: look again.
+    /// Asks for an interrupt once <paramref name="after"/> more chains than now are given back. True when it may be too
+    /// late: look again.
     /// </summary>
     public readonly bool RequestInterrupt(int after = 0)
     {

@@ -11,7 +11,9 @@ namespace Domain.Boot;
 /// </summary>
 internal static class AcpiTables
 {
-    /// <summary>Where the root pointer lies: hvm_start_info.rsdp_paddr, and where systems look for it (5.2.5.1).</summary>
+    /// <summary>
+    /// Where the root pointer lies: hvm_start_info.rsdp_paddr, and where systems look for it (5.2.5.1).
+    /// </summary>
     public const ulong RootPointer = 0xe_0000;
 
     /// <summary>Behind the last of them.</summary>

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Domain.Boot;
 
-/// <summary>ACPI machine language (ACPI 6.5, chapter 20): each method gives one term's bytes, to be put into another.</summary>
+/// <summary>
+/// ACPI machine language (ACPI 6.5, chapter 20): each method gives one term's bytes, to be put into another.
+/// </summary>
 internal static class Aml
 {
     private const byte NameOp = 0x08, BytePrefix = 0x0a, DWordPrefix = 0x0c, StringPrefix = 0x0d, ScopeOp = 0x10,

@@ -3,7 +3,10 @@ using System.Buffers.Binary;
 
 namespace Domain.Boot;
 
-/// <summary>Loads an ELF64 image that says where it starts in the PVH note (Xen "x86/HVM direct boot ABI"; ELF-64 object file format 1.5).</summary>
+/// <summary>
+/// Loads an ELF64 image that says where it starts in the PVH note (Xen "x86/HVM direct boot ABI"; ELF-64 object file
+/// format 1.5).
+/// </summary>
 internal static class PvhLoader
 {
     /// <summary>XEN_ELFNOTE_PHYS32_ENTRY: the 32-bit physical address of the first instruction.</summary>
@@ -64,12 +67,14 @@ internal static class PvhLoader
         return new Loaded(entry.Value, end);
     }
 
-    private static ulong LoadSegmentInto(ImageFile file, GuestMemory memory, int index, ulong offset, ulong physical, ulong fileBytes, ulong memoryBytes)
+    private static ulong LoadSegmentInto(ImageFile file, GuestMemory memory, int index, ulong offset, ulong physical,
+        ulong fileBytes, ulong memoryBytes)
     {
         if (fileBytes > memoryBytes)
             throw new ImageError($"{file.Name}: segment {index} is larger in the file than in memory");
         if (!memory.Contains(physical, memoryBytes))
-            throw new ImageError($"{file.Name}: segment {index} at {physical:x} does not fit into {memory.Size >> 20} MiB of RAM");
+            throw new ImageError(
+                $"{file.Name}: segment {index} at {physical:x} does not fit into {memory.Size >> 20} MiB of RAM");
         ulong end = physical + memoryBytes;
         if ((physical < StartInfo.End && end > StartInfo.Start)
             || (physical < AcpiTables.End && end > AcpiTables.RootPointer))
@@ -90,7 +95,8 @@ internal static class PvhLoader
         return physical + memoryBytes;
     }
 
-    // A note: name size, descriptor size, type, then name and descriptor, each padded to four bytes (gABI, "Note Section").
+    // A note: name size, descriptor size, type, then name and descriptor, each padded to four bytes (gABI, "Note
+    // Section").
     private static uint? FindEntry(ImageFile file, ulong offset, int length)
     {
         var notes = new byte[length].AsSpan();
@@ -100,7 +106,8 @@ internal static class PvhLoader
             uint nameBytes = BinaryPrimitives.ReadUInt32LittleEndian(notes);
             uint descriptorBytes = BinaryPrimitives.ReadUInt32LittleEndian(notes[4..]);
             uint type = BinaryPrimitives.ReadUInt32LittleEndian(notes[8..]);
-            ulong nameEnd = 12 + (((ulong)nameBytes + 3) & ~3UL), descriptorEnd = nameEnd + (((ulong)descriptorBytes + 3) & ~3UL);
+            ulong nameEnd = 12 + (((ulong)nameBytes + 3) & ~3UL),
+                descriptorEnd = nameEnd + (((ulong)descriptorBytes + 3) & ~3UL);
             if (nameEnd + descriptorBytes > (ulong)notes.Length)
                 return null;
             if (type == PhysicalEntryNote && nameBytes == 4 && notes.Slice(12, 4).SequenceEqual("Xen\0"u8))
@@ -119,5 +126,6 @@ internal static class PvhLoader
         return null;
     }
 
-    private static bool Within(ImageFile file, ulong offset, ulong length) => offset <= file.Length && length <= file.Length - offset;
+    private static bool Within(ImageFile file, ulong offset, ulong length) =>
+        offset <= file.Length && length <= file.Length - offset;
 }

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Domain.Boot;
 
-/// <summary>hvm_start_info, version 1 (Xen public headers, arch-x86/hvm/start_info.h): what a PVH guest finds at EBX.</summary>
+/// <summary>
+/// hvm_start_info, version 1 (Xen public headers, arch-x86/hvm/start_info.h): what a PVH guest finds at EBX.
+/// </summary>
 /// <remarks>
 /// Everything lies between <see cref="Start"/> and <see cref="End"/>, below the 640 KiB line where no image goes:
 /// the structure, one module entry, the memory map, then the command line.

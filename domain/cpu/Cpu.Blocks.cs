@@ -5,8 +5,9 @@ namespace Domain;
 
 /// <summary>The store of decoded code: found by address, dropped when the bytes change.</summary>
 /// <remarks>
-/// Dropping a block only replaces its handlers by <see cref="Jump.Stale"/>, which goes back to the run loop; so links to it,
-/// and a block that overwrites itself, need no search. Its memory comes back when the arena is full and everything goes.
+/// Dropping a block only replaces its handlers by <see cref="Jump.Stale"/>, which goes back to the run loop; so links
+/// to it, and a block that overwrites itself, need no search. Its memory comes back when the arena is full and
+/// everything goes.
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
@@ -117,7 +118,8 @@ public sealed unsafe partial class Cpu
         block->Mode = mode;
         block->Bytes = bytes;
         block->OpCount = builder.OpCount;
-        Buffer.MemoryCopy(builder.Slots, Block.Ops(block), builder.SlotCount * sizeof(Op), builder.SlotCount * sizeof(Op));
+        Buffer.MemoryCopy(builder.Slots, Block.Ops(block), builder.SlotCount * sizeof(Op),
+            builder.SlotCount * sizeof(Op));
         ref var bucket = ref buckets[Bucket(physical, rip)];
         block->NextInBucket = bucket;
         bucket = block;

@@ -7,7 +7,9 @@ namespace Domain;
 /// <summary>Why <see cref="Cpu.Run"/> returned.</summary>
 public enum CpuExit
 {
-    /// <summary>HLT with interrupts enabled and none waiting (or disabled: then nothing will wake it but a reset).</summary>
+    /// <summary>
+    /// HLT with interrupts enabled and none waiting (or disabled: then nothing will wake it but a reset).
+    /// </summary>
     Halted,
 
     /// <summary><see cref="Cpu.RaiseAttention"/> was called.</summary>
@@ -19,8 +21,8 @@ public enum CpuExit
 
 /// <summary>One emulated x86-64 processor: the run loop and what the machine around it may ask.</summary>
 /// <remarks>
-/// Guest code is decoded once into <see cref="Block"/>s of <see cref="Op"/>s whose handlers call one another; the run loop
-/// is entered only for what handlers leave to it: new code, exceptions, interrupts, and a look around every
+/// Guest code is decoded once into <see cref="Block"/>s of <see cref="Op"/>s whose handlers call one another; the run
+/// loop is entered only for what handlers leave to it: new code, exceptions, interrupts, and a look around every
 /// <see cref="Quantum"/> instructions. Everything but <see cref="RaiseAttention"/> belongs to one thread.
 /// </remarks>
 public sealed unsafe partial class Cpu
@@ -71,10 +73,15 @@ public sealed unsafe partial class Cpu
 
     internal CpuState* State => s;
 
-    /// <summary>The last instruction that the decoder did not translate, for whoever looks for the reason of a crash; or empty.</summary>
+    /// <summary>
+    /// The last instruction that the decoder did not translate, for whoever looks for the reason of a crash; or empty.
+    /// </summary>
     public string LastUnknown => builder.LastUnknown;
 
-    /// <summary>PVH start state: 32-bit protected mode, paging off, EBX = start information (Xen public/arch-x86/hvm/start_info.h).</summary>
+    /// <summary>
+    /// PVH start state: 32-bit protected mode, paging off, EBX = start information (Xen
+    /// public/arch-x86/hvm/start_info.h).
+    /// </summary>
     public void ResetToPvh(uint entry, uint startInfo)
     {
         ResetRegisters();
@@ -194,7 +201,10 @@ public sealed unsafe partial class Cpu
         return Deliver(ExceptionDebug, 0, EventKind.Exception);
     }
 
-    /// <summary>Makes <see cref="Run"/> return <see cref="CpuExit.Attention"/> within a few microseconds. Any thread may call it.</summary>
+    /// <summary>
+    /// Makes <see cref="Run"/> return <see cref="CpuExit.Attention"/> within a few microseconds. Any thread may call
+    /// it.
+    /// </summary>
     public void RaiseAttention() => Volatile.Write(ref attention, 1);
 
     private void Remember(ulong rip, Op* target)

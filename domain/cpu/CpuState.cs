@@ -2,10 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Domain;
 
-/// <summary>Everything the handlers of decoded operations touch, in one unmanaged block whose address never changes.</summary>
+/// <summary>
+/// Everything the handlers of decoded operations touch, in one unmanaged block whose address never changes.
+/// </summary>
 /// <remarks>
-/// Operand fields of <see cref="Op"/> are byte offsets into this structure, so a register, a temporary and the high byte
-/// of a legacy register (offset + 1) are all reached the same way. <see cref="Gpr"/> must stay first.
+/// Operand fields of <see cref="Op"/> are byte offsets into this structure, so a register, a temporary and the high
+/// byte of a legacy register (offset + 1) are all reached the same way. <see cref="Gpr"/> must stay first.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct CpuState
@@ -28,7 +30,9 @@ internal unsafe struct CpuState
     /// <summary>Always zero: the base or index of an address that has none.</summary>
     public ulong Zero;
 
-    /// <summary>An address that the plain forms cannot express (segment base, 32-bit wrap), computed one operation earlier.</summary>
+    /// <summary>
+    /// An address that the plain forms cannot express (segment base, 32-bit wrap), computed one operation earlier.
+    /// </summary>
     public ulong EaTemp;
 
     /// <summary>An integer memory operand on its way in or out.</summary>
@@ -40,7 +44,9 @@ internal unsafe struct CpuState
     /// <summary>Who produced the arithmetic flags; see <see cref="Flags"/>.</summary>
     public int FlagKind;
 
-    /// <summary>CF, PF, AF, ZF, SF, OF at their RFLAGS places, as far as <see cref="FlagKind"/> says they are valid.</summary>
+    /// <summary>
+    /// CF, PF, AF, ZF, SF, OF at their RFLAGS places, as far as <see cref="FlagKind"/> says they are valid.
+    /// </summary>
     public uint FlagBits;
 
     /// <summary>Last result, sign-extended to 64 bits.</summary>
@@ -61,7 +67,9 @@ internal unsafe struct CpuState
     /// <summary>TLB of the current privilege for data reads.</summary>
     public TlbEntry* ReadTlb;
 
-    /// <summary>TLB of the current privilege for data writes; entries here are dirty, writable and free of code.</summary>
+    /// <summary>
+    /// TLB of the current privilege for data writes; entries here are dirty, writable and free of code.
+    /// </summary>
     public TlbEntry* WriteTlb;
 
     /// <summary>Recently reached code addresses.</summary>
@@ -178,7 +186,8 @@ internal unsafe struct CpuState
     public bool Stopped;
 
     /// <summary>
-    /// Span of linear addresses whose TLB entries may be pieces of pages larger than 4 KiB: INVLPG in it flushes everything.
+    /// Span of linear addresses whose TLB entries may be pieces of pages larger than 4 KiB: INVLPG in it flushes
+    /// everything.
     /// </summary>
     public ulong LargeFirst, LargeLast;
 
@@ -194,10 +203,14 @@ internal enum ExitReason
     /// <summary>Go on at <see cref="CpuState.Rip"/>.</summary>
     None,
 
-    /// <summary>Deliver exception <see cref="CpuState.Vector"/> for the instruction at <see cref="CpuState.Rip"/>.</summary>
+    /// <summary>
+    /// Deliver exception <see cref="CpuState.Vector"/> for the instruction at <see cref="CpuState.Rip"/>.
+    /// </summary>
     Exception,
 
-    /// <summary>Deliver software interrupt <see cref="CpuState.Vector"/>; <see cref="CpuState.Rip"/> is behind it.</summary>
+    /// <summary>
+    /// Deliver software interrupt <see cref="CpuState.Vector"/>; <see cref="CpuState.Rip"/> is behind it.
+    /// </summary>
     SoftwareInterrupt,
 
     /// <summary>HLT.</summary>

@@ -2,7 +2,9 @@ global using unsafe Handler = delegate*<Domain.CpuState*, Domain.Op*, void>;
 
 namespace Domain;
 
-/// <summary>A decoded operation: most instructions are one, those with awkward memory operands are two or three.</summary>
+/// <summary>
+/// A decoded operation: most instructions are one, those with awkward memory operands are two or three.
+/// </summary>
 /// <remarks>
 /// Handlers are static methods that end by calling the next operation's handler. The compiler turns that last call
 /// into a jump as long as no local's address is taken, so a block runs without returning. Where it does not (debug

@@ -92,7 +92,8 @@ internal sealed unsafe class HostConsole : IConsole
         nint wrote = 0;
         if (Libc.ppoll(&poll, 1, &now, null) > 0)
         {
-            // SAFETY: pinned while the kernel reads; a pipe that polls writable takes PIPE_BUF (4096) bytes without blocking.
+            // SAFETY: pinned while the kernel reads; a pipe that polls writable takes PIPE_BUF (4096) bytes without
+            // blocking.
             fixed (byte* start = buffer)
                 wrote = Libc.write(Output, start, (nuint)used);
             if (wrote < 0 && Libc.Errno != Libc.EAGAIN)
@@ -106,7 +107,9 @@ internal sealed unsafe class HostConsole : IConsole
         FlushAt = used == 0 ? ulong.MaxValue : Clock.Nanoseconds + GatherNanoseconds;
     }
 
-    /// <summary>Reads up to the span's length of typed characters; the caller has polled. Returns how many are for the guest.</summary>
+    /// <summary>
+    /// Reads up to the span's length of typed characters; the caller has polled. Returns how many are for the guest.
+    /// </summary>
     public int Read(Span<byte> into)
     {
         nint got;

@@ -34,7 +34,8 @@ internal static unsafe class HostNetwork
         int headerBytes = NetHeader.Bytes;
         if (offload && (Libc.ioctl(descriptor, TUNSETVNETHDRSZ, &headerBytes) != 0
             || Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)(TUN_F_CSUM | TUN_F_TSO4)) != 0))
-            throw new UsageError($"--tap: {name} does not offload: {LinuxError.Describe(Libc.Errno)}; try --offload off");
+            throw new UsageError(
+                $"--tap: {name} does not offload: {LinuxError.Describe(Libc.Errno)}; try --offload off");
         return descriptor;
     }
 

@@ -20,7 +20,9 @@ internal sealed class WatchList
         return count++;
     }
 
-    /// <summary>Waits for these events; 0 still hears of a hang-up, -1 of nothing. True when there is now more to wait for.</summary>
+    /// <summary>
+    /// Waits for these events; 0 still hears of a hang-up, -1 of nothing. True when there is now more to wait for.
+    /// </summary>
     public bool Set(int slot, int wanted)
     {
         int before = events[slot];
@@ -36,7 +38,8 @@ internal sealed class WatchList
         for (int i = 0; i < count; i++)
         {
             int wanted = Volatile.Read(ref events[i]);
-            into[i] = new PollDescriptor { Descriptor = wanted < 0 ? -1 : descriptors[i], Events = (short)Math.Max(wanted, 0) };
+            into[i] = new PollDescriptor { Descriptor = wanted < 0 ? -1 : descriptors[i],
+                Events = (short)Math.Max(wanted, 0) };
         }
         return count;
     }

@@ -21,7 +21,8 @@ internal sealed unsafe class Watcher
     private readonly int kick;
     private readonly PollDescriptor[] polled = GC.AllocateArray<PollDescriptor>(WatchList.Maximum + 1, pinned: true);
 
-    // Written by one thread, read by the other, with full barriers between (a store here must be seen before the load there).
+    // Written by one thread, read by the other, with full barriers between (a store here must be seen before the load
+    // there).
     private volatile bool parked = true, halted;
     private ulong deadline = ulong.MaxValue;
     private bool armed, stale;

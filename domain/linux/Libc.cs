@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Domain.Linux;
 
-/// <summary>The few calls the monitor makes into the C library. Names, constants and layouts are Linux's, x86-64.</summary>
+/// <summary>
+/// The few calls the monitor makes into the C library. Names, constants and layouts are Linux's, x86-64.
+/// </summary>
 internal static unsafe partial class Libc
 {
     public const int PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2;
@@ -25,7 +27,8 @@ internal static unsafe partial class Libc
     public static int Errno => Marshal.GetLastPInvokeError();
 
     [LibraryImport("libc", SetLastError = true)]
-    public static partial void* mmap(void* address, nuint length, int protection, int flags, int descriptor, long offset);
+    public static partial void* mmap(void* address, nuint length, int protection, int flags, int descriptor,
+        long offset);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int mprotect(void* address, nuint length, int protection);
@@ -76,13 +79,15 @@ internal static unsafe partial class Libc
     public static partial nint getrandom(void* buffer, nuint count, uint flags);
 
     [LibraryImport("libc", SetLastError = true)]
-    public static partial int ppoll(PollDescriptor* descriptors, nuint count, TimeSpecification* timeout, void* signalMask);
+    public static partial int ppoll(PollDescriptor* descriptors, nuint count, TimeSpecification* timeout,
+        void* signalMask);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int timerfd_create(int clock, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
-    public static partial int timerfd_settime(int descriptor, int flags, TimerSpecification* value, TimerSpecification* old);
+    public static partial int timerfd_settime(int descriptor, int flags, TimerSpecification* value,
+        TimerSpecification* old);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int getsockopt(int descriptor, int level, int option, void* value, uint* length);

@@ -3,20 +3,27 @@ using Domain.Linux;
 namespace Domain.Sandbox;
 
 /// <summary>Descriptors that the running machine uses, -1 where it has none.</summary>
-internal record struct OwnDescriptors(int Net, int Control, int Disk, int Kernel, int Initrd, int Timer, bool Terminal, bool DiskReadOnly);
+internal record struct OwnDescriptors(int Net, int Control, int Disk, int Kernel, int Initrd, int Timer, bool Terminal,
+    bool DiskReadOnly);
 
-/// <summary>Every system call that a running machine makes, and with which descriptors. What is not here kills the process.</summary>
+/// <summary>
+/// Every system call that a running machine makes, and with which descriptors. What is not here kills the process.
+/// </summary>
 internal static class Allowlist
 {
-    public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, rt_sigprocmask = 14, rt_sigreturn = 15, ioctl = 16,
-        pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, recvmsg = 47, fdatasync = 75, sysinfo = 99, futex = 202,
-        restart_syscall = 219, prctl = 157, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286,
+    public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, rt_sigprocmask = 14, rt_sigreturn = 15,
+        ioctl = 16,
+        pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, recvmsg = 47, fdatasync = 75,
+        sysinfo = 99, futex = 202,
+        restart_syscall = 219, prctl = 157, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271,
+        timerfd_settime = 286,
         preadv = 295, pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
     private const int GRND_ANY = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
 
     // What RLIMIT_DATA does not count are mappings that are shared, grow by themselves, or cannot be written any more.
-    private const uint MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_STACK = 0x2_0000;
+    private const uint MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
+        MAP_STACK = 0x2_0000;
     private const uint CountedMapping = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
 
     // The runtime names its threads and its memory, now and then only after the lock-in.
@@ -42,8 +49,10 @@ internal static class Allowlist
             .PermitWhen(pread64, 0, own.Kernel, own.Initrd)
             // The entropy device.
             .PermitWhen(getrandom, 2, GRND_ANY)
-            // Threads and the collector of the runtime: memory, but none that executes, and none that its limit does not count.
-            .Permit(futex, sched_yield, sysinfo, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn, restart_syscall, clock_gettime)
+            // Threads and the collector of the runtime: memory, but none that executes, and none that its limit does
+            // not count.
+            .Permit(futex, sched_yield, sysinfo, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn,
+                restart_syscall, clock_gettime)
             .PermitWhen(prctl, 0, PR_SET_NAME, PR_SET_VMA)
             .PermitMapping(mmap, CountedMapping, PROT_NONE, PROT_READ_WRITE)
             .PermitWhen(mprotect, 2, PROT_READ_WRITE)

@@ -11,19 +11,23 @@ namespace Domain.Sandbox;
 /// <summary>Something without which a sandbox is none failed.</summary>
 internal sealed class SandboxError(string message) : Exception(message);
 
-/// <summary>Locks the process in before it looks at anything of the guest's: afterwards it reaches its own descriptors and nothing else.</summary>
+/// <summary>
+/// Locks the process in before it looks at anything of the guest's: afterwards it reaches its own descriptors and
+/// nothing else.
+/// </summary>
 /// <remarks>
-/// Layers, from the outside in: namespaces of its own (no network, no other processes' IPC), an empty root, Landlock with no
-/// rule, no capabilities, no new privileges, resource limits, no descriptor that is not listed, and the system call
-/// allowlist. Where the kernel refuses an outer layer it is left out and said at log level info; no_new_privs and the
-/// allowlist are never optional.
+/// Layers, from the outside in: namespaces of its own (no network, no other processes' IPC), an empty root, Landlock
+/// with no rule, no capabilities, no new privileges, resource limits, no descriptor that is not listed, and the system
+/// call allowlist. Where the kernel refuses an outer layer it is left out and said at log level info; no_new_privs and
+/// the allowlist are never optional.
 /// </remarks>
 internal static unsafe class Lockdown
 {
     /// <summary>First character of argv[0] in the second start.</summary>
     private const char SecondStart = '+';
 
-    private const int PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_SET_NAME = 15, PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4;
+    private const int PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_SET_NAME = 15, PR_SET_DUMPABLE = 4,
+        PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4;
     private const int SYS_getppid = 110, SYS_capset = 126, SYS_pivot_root = 155, SYS_close_range = 436,
         SYS_landlock_create_ruleset = 444, SYS_landlock_restrict_self = 446;
 
@@ -65,7 +69,10 @@ internal static unsafe class Lockdown
     /// <summary>The parent of this process.</summary>
     public static int Parent => (int)Libc.syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
 
-    /// <summary>Sets the signal again that a change of credentials took away. The parent may have died meanwhile: then this ends, too.</summary>
+    /// <summary>
+    /// Sets the signal again that a change of credentials took away. The parent may have died meanwhile: then this
+    /// ends, too.
+    /// </summary>
     public static void DieWith(int parent, int signal)
     {
         if (signal == 0)
@@ -137,12 +144,15 @@ internal static unsafe class Lockdown
     // A read-only file system without a single file becomes the root (pivot_root(2), "pivot_root(".", ".")").
     private static void EmptyRoot()
     {
-        const nuint MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_REC = 0x4000, MS_PRIVATE = 1 << 18;
+        const nuint MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_REC = 0x4000,
+            MS_PRIVATE = 1 << 18;
         const int MNT_DETACH = 2;
         string place = "/tmp";
         bool done = Libc.mount("none", "/", null, MS_REC | MS_PRIVATE, null) == 0
-            && (Libc.mount("empty", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555") == 0
-                || Libc.mount("empty", place = "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555") == 0)
+            && (Libc.mount("empty", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                "size=4k,nr_inodes=2,mode=0555") == 0
+                || Libc.mount("empty", place = "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                    "size=4k,nr_inodes=2,mode=0555") == 0)
             && Libc.chdir(place) == 0;
         if (done)
         {
@@ -155,7 +165,8 @@ internal static unsafe class Lockdown
             Log.Info($"no empty root: {LinuxError.Describe(Libc.Errno)}");
     }
 
-    // landlock(7): every right handled, none granted. Versions differ in how many rights there are; the most that is known is asked for.
+    // landlock(7): every right handled, none granted. Versions differ in how many rights there are; the most that is
+    // known is asked for.
     private static void LandlockAll()
     {
         nint version = Libc.syscall(SYS_landlock_create_ruleset, 0, 0, 1, 0, 0, 0);
@@ -213,7 +224,8 @@ internal static unsafe class Lockdown
     private static void Limit(in OwnDescriptors own)
     {
         const int RLIMIT_CORE = 4, RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7, RLIMIT_MEMLOCK = 8, RLIMIT_MSGQUEUE = 12;
-        int highest = Math.Max(Math.Max(Math.Max(own.Net, own.Control), Math.Max(own.Disk, own.Timer)), Math.Max(own.Kernel, own.Initrd));
+        int highest = Math.Max(Math.Max(Math.Max(own.Net, own.Control), Math.Max(own.Disk, own.Timer)),
+            Math.Max(own.Kernel, own.Initrd));
         Limit(RLIMIT_NOFILE, (ulong)Math.Max(highest, 2) + 1);   // ppoll refuses more descriptors than this
         Limit(RLIMIT_CORE, 0);                                   // guest memory does not end in files
         Limit(RLIMIT_NPROC, 0);

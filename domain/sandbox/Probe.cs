@@ -6,14 +6,16 @@ using Domain.Linux;
 
 namespace Domain.Sandbox;
 
-/// <summary>The test build's attempts to get out, made from inside after the lock-in, where guest code would run if it broke the monitor.</summary>
+/// <summary>
+/// The test build's attempts to get out, made from inside after the lock-in, where guest code would run if it broke the
+/// monitor.
+/// </summary>
 /// <remarks>
-/// <c>calls</c>: the filter answers instead of killing, so that one process can try everything.
-/// <c>layers</c>: no filter at all; what the other layers refuse by themselves.
-/// <c>collect</c>: the filter as shipped; garbage is made and collected in every way the runtime knows, which must work.
-/// <c>kill:N</c>: the filter as shipped; system call N must be the last thing the process does.
-/// <c>compat:N</c>: the same by the door of 32-bit programs.
-/// One line an attempt; the last line counts those that were not refused.
+/// <c>calls</c>: the filter answers instead of killing, so that one process can try everything. <c>layers</c>: no
+/// filter at all; what the other layers refuse by themselves. <c>collect</c>: the filter as shipped; garbage is made
+/// and collected in every way the runtime knows, which must work. <c>kill:N</c>: the filter as shipped; system call N
+/// must be the last thing the process does. <c>compat:N</c>: the same by the door of 32-bit programs. One line an
+/// attempt; the last line counts those that were not refused.
 /// </remarks>
 internal static unsafe class Probe
 {
@@ -32,7 +34,9 @@ internal static unsafe class Probe
     [System.Runtime.InteropServices.DllImport("early")]
     private static extern int probe_compat_call(int number);
 
-    public static uint Action => What == "calls" ? SeccompFilter.ErrnoAction | Refused : What == "layers" ? SeccompFilter.Allow : SeccompFilter.KillProcess;
+    public static uint Action =>
+        What == "calls" ? SeccompFilter.ErrnoAction | Refused : What == "layers" ? SeccompFilter.Allow
+            : SeccompFilter.KillProcess;
 
     public static int Run()
     {
@@ -62,14 +66,18 @@ internal static unsafe class Probe
         // Those that the machine makes are judged by their arguments below.
         ReadOnlySpan<int> used =
         [
-            Allowlist.read, Allowlist.write, Allowlist.mprotect, Allowlist.mmap, Allowlist.munmap, Allowlist.rt_sigprocmask, Allowlist.rt_sigreturn,
-            Allowlist.pread64, Allowlist.readv, Allowlist.writev, Allowlist.sched_yield, Allowlist.madvise, Allowlist.recvmsg, Allowlist.sysinfo, Allowlist.futex,
-            Allowlist.restart_syscall, Allowlist.clock_gettime, Allowlist.exit_group, Allowlist.tgkill, Allowlist.ppoll, Allowlist.timerfd_settime,
+            Allowlist.read, Allowlist.write, Allowlist.mprotect, Allowlist.mmap, Allowlist.munmap,
+                Allowlist.rt_sigprocmask, Allowlist.rt_sigreturn,
+            Allowlist.pread64, Allowlist.readv, Allowlist.writev, Allowlist.sched_yield, Allowlist.madvise,
+            Allowlist.recvmsg, Allowlist.sysinfo, Allowlist.futex,
+            Allowlist.restart_syscall, Allowlist.clock_gettime, Allowlist.exit_group, Allowlist.tgkill, Allowlist.ppoll,
+            Allowlist.timerfd_settime,
             Allowlist.preadv, Allowlist.prlimit64, Allowlist.getrandom, Allowlist.membarrier,
         ];
         for (int number = 0; number <= HighestCall; number++)
         {
-            // 335 and 336 (uretprobe, uprobe) pass every filter by the kernel's own rule and can only stop the caller with a signal.
+            // 335 and 336 (uretprobe, uprobe) pass every filter by the kernel's own rule and can only stop the caller
+            // with a signal.
             if (!used.Contains(number) && number is not (335 or 336))
                 Expect($"call {number}", number, 0, 0, 0, 0, 0);
             Expect($"x32 call {number}", OtherNumbering | number, 0, 0, 0, 0, 0);
@@ -117,17 +125,22 @@ internal static unsafe class Probe
         Expect("seccomp", 317, 0, 0, 0, 0, 0);
     }
 
-    /// <summary>The calls that the machine makes, in ways in which it never makes them: by other descriptors, on other processes, for more.</summary>
+    /// <summary>
+    /// The calls that the machine makes, in ways in which it never makes them: by other descriptors, on other
+    /// processes, for more.
+    /// </summary>
     private static void TryArguments()
     {
         const int Foreign = 77;
-        foreach (int number in (ReadOnlySpan<int>)[Allowlist.read, Allowlist.write, Allowlist.readv, Allowlist.writev, Allowlist.preadv, Allowlist.pread64,
+        foreach (int number in (ReadOnlySpan<int>)[Allowlist.read, Allowlist.write, Allowlist.readv, Allowlist.writev,
+            Allowlist.preadv, Allowlist.pread64,
             Allowlist.pwritev, Allowlist.recvmsg, Allowlist.timerfd_settime, Allowlist.fdatasync])
         {
             Expect($"call {number} on a descriptor that is not its own", number, Foreign, 0, 0, 0, 0);
             Expect($"call {number} on the descriptor -1", number, -1, 0, 0, 0, 0);
             // The kernel reads the low half: what stands above must not make another descriptor of it for the filter.
-            Expect($"call {number} on a descriptor in 64 bits", number, unchecked((nint)0xFFFF_FFFF_0000_0000) + Foreign, 0, 0, 0, 0);
+            Expect($"call {number} on a descriptor in 64 bits", number,
+                unchecked((nint)0xFFFF_FFFF_0000_0000) + Foreign, 0, 0, 0, 0);
         }
         Expect("write to standard input", Allowlist.write, 0, 0, 0, 0, 0);
         Expect("read standard output", Allowlist.read, 1, 0, 0, 0, 0);
@@ -137,14 +150,16 @@ internal static unsafe class Probe
         foreach (int request in (ReadOnlySpan<int>)[0x5412, 0x5413, 0x5414, 0x541C, 0x5421, 0x5423, 0x8913])
             Expect($"ioctl {request:x}", Allowlist.ioctl, 0, request, 0, 0, 0);
         Expect("signal a thread of the parent's", Allowlist.tgkill, Lockdown.Parent, Lockdown.Parent, 0, 0, 0);
-        // Executable; or such that RLIMIT_DATA does not count what lies there: read-only after it was written, grown by PROT_GROWSDOWN.
+        // Executable; or such that RLIMIT_DATA does not count what lies there: read-only after it was written, grown by
+        // PROT_GROWSDOWN.
         foreach (int protection in (ReadOnlySpan<int>)[1, 2, 4, 5, 6, 7, 0x0100_0003, 0x0200_0003])
         {
             Expect($"map with protection {protection:x}", Allowlist.mmap, 0, 4096, protection, 0x22, -1);
             Expect($"protect with {protection:x}", Allowlist.mprotect, 0x1000, 4096, protection, 0, 0);
         }
         Expect("protect from everything", Allowlist.mprotect, 0x1000, 4096, 0, 0, 0);
-        // MAP_SHARED, MAP_SHARED_VALIDATE, MAP_GROWSDOWN, MAP_LOCKED, MAP_POPULATE, MAP_HUGETLB, MAP_SYNC, and one that is none yet.
+        // MAP_SHARED, MAP_SHARED_VALIDATE, MAP_GROWSDOWN, MAP_LOCKED, MAP_POPULATE, MAP_HUGETLB, MAP_SYNC, and one that
+        // is none yet.
         foreach (int flag in (ReadOnlySpan<int>)[1, 3, 0x100, 0x2000, 0x8000, 0x4_0000, 0x8_0000, 1 << 27])
             Expect($"map with flag {flag:x}", Allowlist.mmap, 0, 4096, 3, flag | 0x22, -1);
         foreach (int number in (ReadOnlySpan<int>)[25, 29, 216, 240, 319, 447])
@@ -170,12 +185,14 @@ internal static unsafe class Probe
 
     private static void TryFiles()
     {
-        foreach (string path in (ReadOnlySpan<string>)["/etc/passwd", "/etc/shadow", "/proc/self/status", "/proc/self/mem", "/proc/1/environ", "/sys/kernel",
+        foreach (string path in (ReadOnlySpan<string>)["/etc/passwd", "/etc/shadow", "/proc/self/status",
+            "/proc/self/mem", "/proc/1/environ", "/sys/kernel",
             "/dev/null", "/dev/mem", "/", ".", "/bin/sh", "../../../etc/passwd"])
             Judge($"open {path}", Libc.open(path, 0, 0) < 0);
         const int O_WRONLY_CREAT = 0x41;
         Judge("create a file", Libc.open("/file", O_WRONLY_CREAT, 0x1b6) < 0);
-        fixed (byte* root = "/\0"u8, name = "/x\0"u8, shell = "/bin/sh\0"u8, self = "/proc/self/exe\0"u8, empty = "\0"u8)
+        fixed (byte* root = "/\0"u8, name = "/x\0"u8, shell = "/bin/sh\0"u8, self = "/proc/self/exe\0"u8,
+            empty = "\0"u8)
         {
             nint at = (nint)name;
             Fails("make a folder", 83, at, 0x1ff, 0, 0, 0);
@@ -206,7 +223,8 @@ internal static unsafe class Probe
         Judge("a network", socket < 0 || Libc.ioctl(socket, 0x8913, name) != 0 || (*(short*)(name + 16) & 1) == 0);
         Libc.close(socket);
         // Whoever runs the probe listens at a port of 127.0.0.1 and at an abstract address of that name.
-        ushort port = ushort.Parse(Environment.GetEnvironmentVariable("DOMAIN_PROBE_PORT")!, CultureInfo.InvariantCulture);
+        ushort port = ushort.Parse(Environment.GetEnvironmentVariable("DOMAIN_PROBE_PORT")!,
+            CultureInfo.InvariantCulture);
         byte* address = stackalloc byte[] { 2, 0, (byte)(port >> 8), (byte)port, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0 };
         Fails("connect to the host by TCP", 42, Socket(2, 1), (nint)address, 16, 0, 0);
         Fails("send to the host by UDP", 44, Socket(2, 2), (nint)name, 1, 0, (nint)address, 16);
@@ -219,12 +237,14 @@ internal static unsafe class Probe
         Judge("a raw socket", Socket(2, 3, 1) < 0);
 
         // Where there is no number left for a socket, none can be used.
-        static int Socket(int family, int type, int protocol = 0) => (int)Libc.syscall(41, family, type, protocol, 0, 0, 0);
+        static int Socket(int family, int type, int protocol = 0) =>
+            (int)Libc.syscall(41, family, type, protocol, 0, 0, 0);
     }
 
     private static void TrySignals()
     {
-        // Landlock keeps signals in since its version 6; before, only other users' processes are safe, and the filter protects the rest.
+        // Landlock keeps signals in since its version 6; before, only other users' processes are safe, and the filter
+        // protects the rest.
         nint landlock = Libc.syscall(444, 0, 0, 1, 0, 0, 0);
         byte* word = stackalloc byte[8];
         nint* here = stackalloc nint[] { (nint)word, 8 }, there = stackalloc nint[] { 0x40_0000, 8 };

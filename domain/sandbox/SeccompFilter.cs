@@ -5,7 +5,9 @@ using Domain.Linux;
 
 namespace Domain.Sandbox;
 
-/// <summary>Builds and installs a seccomp filter in classic BPF (Linux: Documentation/userspace-api/seccomp_filter.rst).</summary>
+/// <summary>
+/// Builds and installs a seccomp filter in classic BPF (Linux: Documentation/userspace-api/seccomp_filter.rst).
+/// </summary>
 /// <remarks>An allowlist: a call that no rule names, or whose arguments no rule permits, kills the process.</remarks>
 internal sealed unsafe class SeccompFilter
 {
@@ -60,7 +62,10 @@ internal sealed unsafe class SeccompFilter
         return this;
     }
 
-    /// <summary>Permits one call when an argument (0 to 5) has one of these values in its low 32 bits, as the kernel reads an int.</summary>
+    /// <summary>
+    /// Permits one call when an argument (0 to 5) has one of these values in its low 32 bits, as the kernel reads an
+    /// int.
+    /// </summary>
     /// <param name="values">-1 stands for a descriptor that does not exist and permits nothing</param>
     public SeccompFilter PermitWhen(int number, int argument, params ReadOnlySpan<int> values)
     {
@@ -80,7 +85,9 @@ internal sealed unsafe class SeccompFilter
         return this;
     }
 
-    /// <summary>Permits mmap(2) without a descriptor, with no flag but <paramref name="flags"/>, for one of two protections.</summary>
+    /// <summary>
+    /// Permits mmap(2) without a descriptor, with no flag but <paramref name="flags"/>, for one of two protections.
+    /// </summary>
     public SeccompFilter PermitMapping(int number, uint flags, int protection, int otherProtection)
     {
         const uint ProtectionArgument = 2, FlagsArgument = 3, DescriptorArgument = 4;

@@ -8,11 +8,14 @@ namespace Loader.Checkpoint;
 internal static unsafe class Areas
 {
     /// <summary>Six page frames.</summary>
-    [RuntimeImport("*", "area_page_tables"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong* PageTables();
+    [RuntimeImport("*", "area_page_tables"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong* PageTables();
 
     /// <summary>What the guest is given on arrival: <see cref="ArrivalBlock"/>, then the late frames.</summary>
-    [RuntimeImport("*", "area_arrival"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ArrivalBlock* Arrival();
+    [RuntimeImport("*", "area_arrival"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ArrivalBlock* Arrival();
 
     /// <summary>One bit for each frame.</summary>
-    [RuntimeImport("*", "area_received"), MethodImpl(MethodImplOptions.InternalCall)] public static extern byte* Received();
+    [RuntimeImport("*", "area_received"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern byte* Received();
 }

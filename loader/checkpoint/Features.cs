@@ -7,9 +7,11 @@ namespace Loader.Checkpoint;
 /// <summary>What this machine has, in the terms of a checkpoint's header.</summary>
 internal static unsafe class Features
 {
-    // CPUID.1:ECX of x86-64-v2: SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT (System V AMD64 psABI, "Micro-Architecture Levels").
+    // CPUID.1:ECX of x86-64-v2: SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT (System V AMD64 psABI,
+    // "Micro-Architecture Levels").
     private const uint LevelTwo = 1 << 0 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 23;
-    private const uint LahfInLongMode = 1 << 0, LocalApicBit = 1 << 9;
+    private const uint LahfInLongMode = 1 << 0;
+    private const uint LocalApicBit = 1 << 9;
 
     public static MachineFeatures Find(ReadOnlySpan<byte> commandLine)
     {

@@ -31,5 +31,6 @@ internal unsafe struct FrameTable(bool hashed)
     public static bool Has(uint frame) => (Areas.Received()[frame >> 3] & 1 << (int)(frame & 7)) != 0;
 
     // SAFETY: the frame is RAM of this machine: the header was checked against its size.
-    private static uint Checksum(uint frame) => Crc32C.Of(new ReadOnlySpan<byte>((byte*)((ulong)frame << 12), CheckpointRecord.PageSize));
+    private static uint Checksum(uint frame) =>
+        Crc32C.Of(new ReadOnlySpan<byte>((byte*)((ulong)frame << 12), CheckpointRecord.PageSize));
 }

@@ -3,7 +3,9 @@ using Board;
 
 namespace Loader.Checkpoint;
 
-/// <summary>The guest addresses that this machine's token names: evilman.guests=A.B.C.D,… on its command line.</summary>
+/// <summary>
+/// The guest addresses that this machine's token names: evilman.guests=A.B.C.D,… on its command line.
+/// </summary>
 internal static class GrantedAddresses
 {
     /// <param name="address">Host order.</param>
@@ -25,8 +27,10 @@ internal static class GrantedAddresses
     // Up to the next comma; 0, which is nobody's, when it is no address.
     private static uint TakeAddress(ref ReadOnlySpan<byte> list)
     {
-        uint address = 0, octet = 0;
-        int dots = 0, at = 0;
+        uint address = 0;
+        uint octet = 0;
+        int dots = 0;
+        int at = 0;
         bool valid = true;
         for (; at < list.Length && list[at] != ','; at++)
         {

@@ -4,12 +4,15 @@ using Wire;
 namespace Loader.Checkpoint;
 
 /// <summary>
-/// Frames that reached the sender after its snapshot, kept for the guest (docs/architecture.md, "Checkpoint hand-over"):
-/// {u64 length, frame, zeros to a multiple of 8}, behind the arrival block. What does not fit is dropped: it is only packets.
+/// Frames that reached the sender after its snapshot, kept for the guest (docs/architecture.md, "Checkpoint
+/// hand-over"): {u64 length, frame, zeros to a multiple of 8}, behind the arrival block. What does not fit is dropped:
+/// it is only packets.
 /// </summary>
 internal static unsafe class LateFrames
 {
-    /// <summary>Takes the body of one LATE record. As <see cref="Peer.Receive"/>; 2 when its length is no frame's.</summary>
+    /// <summary>
+    /// Takes the body of one LATE record. As <see cref="Peer.Receive"/>; 2 when its length is no frame's.
+    /// </summary>
     public static int Take(Peer peer, ulong length)
     {
         if (length is 0 or > HandOver.MaxLateFrame)

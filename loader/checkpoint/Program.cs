@@ -6,8 +6,9 @@ using Wire;
 namespace Loader.Checkpoint;
 
 /// <summary>
-/// Receives a guest that migrates itself here. Exactly one side runs: this one only after it has the whole checkpoint, has said so, and
-/// the sender has committed (docs/protocols.md, "Hand-over"). Whatever goes wrong before that ends with the firmware waiting again.
+/// Receives a guest that migrates itself here. Exactly one side runs: this one only after it has the whole checkpoint,
+/// has said so, and the sender has committed (docs/protocols.md, "Hand-over"). Whatever goes wrong before that ends
+/// with the firmware waiting again.
 /// </summary>
 internal static unsafe class Program
 {
@@ -51,7 +52,8 @@ internal static unsafe class Program
         while (true)
         {
             int result = peer.Receive(record, HandOver.Size);
-            if (result == 0 && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out HandOverKind kind, out _, out ulong detail))
+            if (result == 0 && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out HandOverKind kind,
+                out _, out ulong detail))
             {
                 if (kind == HandOverKind.Commit)
                 {

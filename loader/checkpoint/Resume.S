@@ -1,9 +1,10 @@
-/* The last step of the unroll phase (thesis §6.5.1): into the checkpoint. This code, its stack and its tables lie in the firmware window,
-   which the new page tables map where the old ones did. */
+/* The last step of the unroll phase (thesis §6.5.1): into the checkpoint. This code, its stack and its tables lie below
+   4 MiB, which the new page tables map where the old ones did. */
 
         .section .text.resume, "ax"
         .globl  resume_checkpoint
-resume_checkpoint:                      /* rdi = page tables, rsi = entry, rdx = hvm_start_info, rcx = argument, r8 = arrival block */
+/* rdi = page tables, rsi = entry, rdx = hvm_start_info, rcx = argument, r8 = arrival block */
+resume_checkpoint:
         cli
         lea     gdt(%rip), %rax
         mov     %rax, gdt_pointer + 2(%rip)

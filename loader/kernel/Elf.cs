@@ -3,8 +3,8 @@ using System;
 namespace Loader.Kernel;
 
 /// <summary>
-/// An ELF64 image with the PVH entry note (System V ABI, "Object Files"; Xen "x86/HVM direct boot ABI"): every offset, count and
-/// address in it is the client's and is checked against the file and against the memory that it may have.
+/// An ELF64 image with the PVH entry note (System V ABI, "Object Files"; Xen "x86/HVM direct boot ABI"): every offset,
+/// count and address in it is the client's and is checked against the file and against the memory that it may have.
 /// </summary>
 /// <param name="file">The file.</param>
 /// <param name="length">Its length, below 2^31.</param>
@@ -12,8 +12,12 @@ namespace Loader.Kernel;
 /// <param name="end">One past the last.</param>
 internal readonly unsafe struct Elf(byte* file, ulong length, ulong lowest, ulong end)
 {
-    private const int HeaderSize = 64, ProgramHeaderSize = 56, MostProgramHeaders = 64;
-    private const uint Load = 1, Note = 4, PhysicalEntry = 18;
+    private const int HeaderSize = 64;
+    private const int ProgramHeaderSize = 56;
+    private const int MostProgramHeaders = 64;
+    private const uint Load = 1;
+    private const uint Note = 4;
+    private const uint PhysicalEntry = 18;
 
     private ulong Word(ulong offset) => *(ulong*)(file + offset);
 
@@ -21,7 +25,9 @@ internal readonly unsafe struct Elf(byte* file, ulong length, ulong lowest, ulon
 
     private ushort Quarter(ulong offset) => *(ushort*)(file + offset);
 
-    /// <summary>Loads all segments, zeroes what the file leaves out, finds the entry. False when the image breaks a rule.</summary>
+    /// <summary>
+    /// Loads all segments, zeroes what the file leaves out, finds the entry. False when the image breaks a rule.
+    /// </summary>
     public bool TryLoad(out uint entry)
     {
         entry = 0;
@@ -30,19 +36,25 @@ internal readonly unsafe struct Elf(byte* file, ulong length, ulong lowest, ulon
             return false;
         ulong table = Word(32);
         int count = Quarter(56);
-        if (Quarter(54) != ProgramHeaderSize || count is 0 or > MostProgramHeaders || !InFile(table, (ulong)count * ProgramHeaderSize))
+        if (Quarter(54) != ProgramHeaderSize || count is 0 or > MostProgramHeaders
+            || !InFile(table, (ulong)count * ProgramHeaderSize))
             return false;
         for (int i = 0; i < count; i++)
         {
             ulong header = table + (ulong)i * ProgramHeaderSize;
-            ulong offset = Word(header + 8), physical = Word(header + 24), inFile = Word(header + 32), inMemory = Word(header + 40);
+            ulong offset = Word(header + 8);
+            ulong physical = Word(header + 24);
+            ulong inFile = Word(header + 32);
+            ulong inMemory = Word(header + 40);
             switch (Half(header))
             {
                 case Load when inMemory > 0:
-                    if (!InFile(offset, inFile) || inFile > inMemory || !InMemory(physical, inMemory) || inMemory > int.MaxValue)
+                    if (!InFile(offset, inFile) || inFile > inMemory || !InMemory(physical, inMemory)
+                        || inMemory > int.MaxValue)
                         return false;
                     // SAFETY: both ranges were checked; the file lies outside [lowest, end).
-                    new ReadOnlySpan<byte>(file + offset, (int)inFile).CopyTo(new Span<byte>((byte*)physical, (int)inMemory));
+                    new ReadOnlySpan<byte>(file + offset, (int)inFile)
+                        .CopyTo(new Span<byte>((byte*)physical, (int)inMemory));
                     new Span<byte>((byte*)physical + inFile, (int)(inMemory - inFile)).Clear();
                     break;
                 case Note:
@@ -65,7 +77,10 @@ internal readonly unsafe struct Elf(byte* file, ulong length, ulong lowest, ulon
     {
         while (notesEnd - at >= 12)
         {
-            ulong name = (Half(at) + 3UL) & ~3UL, size = Half(at + 4), body = at + 12 + name, next = body + ((size + 3) & ~3UL);
+            ulong name = (Half(at) + 3UL) & ~3UL;
+            ulong size = Half(at + 4);
+            ulong body = at + 12 + name;
+            ulong next = body + ((size + 3) & ~3UL);
             // Lengths are 32 bits wide, so the sums do not overflow. The last note's padding may be missing.
             if (body > notesEnd || size > notesEnd - body)
                 return 0;

@@ -1,5 +1,6 @@
-/* Back to the state in which a PVH monitor starts a kernel: 32-bit protected mode, paging off, flat segments, ebx = hvm_start_info
-   (Xen "x86/HVM direct boot ABI"). Loaded and run below 4 GiB, identity mapped, with the processor's own tables. */
+/* Back to the state in which a PVH monitor starts a kernel: 32-bit protected mode, paging off, flat segments,
+   ebx = hvm_start_info (Xen "x86/HVM direct boot ABI"). Loaded and run below 4 GiB, identity mapped, with the
+   processor's own tables. */
 
         .section .text.enter, "ax"
         .globl  enter_pvh

@@ -7,12 +7,13 @@ using Wire;
 namespace Loader.Kernel;
 
 /// <summary>
-/// Receives a kernel bundle and starts the kernel as a PVH monitor would. Whatever the bundle breaks is refused with a reason, and the
-/// firmware waits for the next client.
+/// Receives a kernel bundle and starts the kernel as a PVH monitor would. Whatever the bundle breaks is refused with a
+/// reason, and the firmware waits for the next client.
 /// </summary>
 internal static unsafe class Program
 {
-    [RuntimeImport("*", "enter_pvh"), MethodImpl(MethodImplOptions.InternalCall)] private static extern void EnterPvh(uint entry, ulong startInfo);
+    [RuntimeImport("*", "enter_pvh"), MethodImpl(MethodImplOptions.InternalCall)]
+    private static extern void EnterPvh(uint entry, ulong startInfo);
 
     [RuntimeExport("loader_main")]
     private static void Main(ServiceTable* services)
@@ -57,16 +58,19 @@ internal static unsafe class Program
         if (!KernelBundle.TryParse(new ReadOnlySpan<byte>(header, KernelBundle.Size), out KernelBundle bundle))
             return UploadRefusal.BadBundle;
 
-        // The bundle goes to the end of memory, the initramfs to the start of a page; the kernel is loaded below all of it.
+        // The bundle goes to the end of memory, the initramfs to the start of a page; the kernel is loaded below all of
+        // it.
         ulong total = (ulong)bundle.CommandLineLength + bundle.KernelLength + bundle.InitramfsLength;
         ulong memoryEnd = peer.MemoryEnd & ~4095UL;
         detail = memoryEnd >> 20;
         if (bundle.InitramfsLength > memoryEnd || total > int.MaxValue)
             return UploadRefusal.NotEnoughMemory;
-        ulong initramfs = (memoryEnd - bundle.InitramfsLength) & ~4095UL, before = bundle.CommandLineLength + (ulong)bundle.KernelLength;
+        ulong initramfs = (memoryEnd - bundle.InitramfsLength) & ~4095UL;
+        ulong before = bundle.CommandLineLength + (ulong)bundle.KernelLength;
         if (initramfs < GuestPhysical.Guest + before)
             return UploadRefusal.NotEnoughMemory;
-        byte* commandLine = (byte*)(initramfs - before), kernel = commandLine + bundle.CommandLineLength;
+        byte* commandLine = (byte*)(initramfs - before);
+        byte* kernel = commandLine + bundle.CommandLineLength;
         // SAFETY: [commandLine, commandLine + total) lies in RAM above the firmware window, which nobody uses yet.
         result = peer.Receive(commandLine, total);
         detail = 0;
@@ -83,7 +87,8 @@ internal static unsafe class Program
                 return UploadRefusal.BadBundle;
         }
         StartInfo monitor = new(peer.StartInfoPhysical, 0);
-        if (!GuestStartInfo.TryWrite(monitor, new ReadOnlySpan<byte>(commandLine, (int)bundle.CommandLineLength), initramfs, bundle.InitramfsLength))
+        if (!GuestStartInfo.TryWrite(monitor, new ReadOnlySpan<byte>(commandLine, (int)bundle.CommandLineLength),
+            initramfs, bundle.InitramfsLength))
         {
             detail = GuestStartInfo.MaximumCommandLine;
             return UploadRefusal.BadBundle;

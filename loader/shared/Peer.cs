@@ -3,7 +3,9 @@ using Wire;
 
 namespace Loader;
 
-/// <summary>The client at the other end of the connection that brought the loader, and the firmware's other services.</summary>
+/// <summary>
+/// The client at the other end of the connection that brought the loader, and the firmware's other services.
+/// </summary>
 /// <param name="services">Identity mapped, valid as long as the loader runs.</param>
 internal readonly unsafe struct Peer(ServiceTable* services)
 {
@@ -24,7 +26,9 @@ internal readonly unsafe struct Peer(ServiceTable* services)
 
     public bool Send(byte* from, int count) => services->Send(from, (ulong)count) == 0;
 
-    /// <summary>Waits until the peer has acknowledged everything; with 0 milliseconds, until the device has sent it.</summary>
+    /// <summary>
+    /// Waits until the peer has acknowledged everything; with 0 milliseconds, until the device has sent it.
+    /// </summary>
     public void Flush(ulong milliseconds) => services->Flush(milliseconds);
 
     public void Say(ReadOnlySpan<byte> text)
@@ -38,8 +42,12 @@ internal readonly unsafe struct Peer(ServiceTable* services)
         byte* digits = stackalloc byte[20];
         int at = 20;
         do
-            digits[--at] = (byte)('0' + value % 10);
-        while ((value /= 10) != 0);
+        {
+            at--;
+            digits[at] = (byte)('0' + value % 10);
+            value /= 10;
+        }
+        while (value != 0);
         services->Write(digits + at, (ulong)(20 - at));
     }
 
@@ -53,5 +61,6 @@ internal readonly unsafe struct Peer(ServiceTable* services)
 
     public uint TimerKilohertz => services->TimerKilohertz;
 
-    public bool IsKnown => services->Magic == ServiceTable.ExpectedMagic && services->Version == ServiceTable.ExpectedVersion;
+    public bool IsKnown =>
+        services->Magic == ServiceTable.ExpectedMagic && services->Version == ServiceTable.ExpectedVersion;
 }

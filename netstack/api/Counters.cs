@@ -5,30 +5,93 @@ namespace Netstack;
 /// </summary>
 public struct Counters
 {
-    public ulong FramesReceived, FramesSent, BytesReceived, BytesSent;
+    public ulong FramesReceived;
+    public ulong FramesSent;
+    public ulong BytesReceived;
+    public ulong BytesSent;
 
     // Dropped on receive, below TCP.
-    public ulong FrameTooShort, FrameNotForUs, UnknownEtherType, FirstFragmentTooShort;
-    public ulong ArpMalformed, ArpBadSender, ArpNotForUs;
-    public ulong Ipv4Malformed, Ipv4BadChecksum, Ipv4Fragment, Ipv4NotForUs, Ipv4BadSource, UnknownProtocol;
-    public ulong FragmentsRefused, FragmentsWithoutRoom, FragmentsExpired, FragmentsSent, PacketsReassembled;
-    public ulong IcmpMalformed, IcmpBadChecksum, IcmpIgnored, IcmpRateLimited;
-    public ulong UdpMalformed, UdpBadChecksum, UdpNoSocket, UdpQueueFull;
+    public ulong FrameTooShort;
+    public ulong FrameNotForUs;
+    public ulong UnknownEtherType;
+    public ulong FirstFragmentTooShort;
+    public ulong ArpMalformed;
+    public ulong ArpBadSender;
+    public ulong ArpNotForUs;
+    public ulong Ipv4Malformed;
+    public ulong Ipv4BadChecksum;
+    public ulong Ipv4Fragment;
+    public ulong Ipv4NotForUs;
+    public ulong Ipv4BadSource;
+    public ulong UnknownProtocol;
+    public ulong FragmentsRefused;
+    public ulong FragmentsWithoutRoom;
+    public ulong FragmentsExpired;
+    public ulong FragmentsSent;
+    public ulong PacketsReassembled;
+    public ulong IcmpMalformed;
+    public ulong IcmpBadChecksum;
+    public ulong IcmpIgnored;
+    public ulong IcmpRateLimited;
+    public ulong UdpMalformed;
+    public ulong UdpBadChecksum;
+    public ulong UdpNoSocket;
+    public ulong UdpQueueFull;
 
     // Dropped on transmit.
-    public ulong Filtered, NoRoute, NeighbourUnresolved, LinkBusy, LoopbackFull;
+    public ulong Filtered;
+    public ulong NoRoute;
+    public ulong NeighbourUnresolved;
+    public ulong LinkBusy;
+    public ulong LoopbackFull;
 
     // ARP and ICMP.
-    public ulong ArpRequestsAnswered, ArpRequestsSent, EchoRequestsAnswered, UnreachablesSent, UnreachablesReceived;
+    public ulong ArpRequestsAnswered;
+    public ulong ArpRequestsSent;
+    public ulong EchoRequestsAnswered;
+    public ulong UnreachablesSent;
+    public ulong UnreachablesReceived;
 
     // TCP.
-    public ulong SegmentsReceived, SegmentsSent, FastPathData, FastPathAcknowledgements;
-    public ulong TcpMalformed, TcpBadChecksum, TcpNoConnection, TcpOutsideWindow, TcpOldTimestamp, TcpBadAcknowledgement;
-    public ulong TcpNoFlags, TcpDataAfterClose, TcpReceiveRingFull, TcpReassemblyFull;
-    public ulong SynDroppedBacklog, SynDroppedTable, TimeWaitRecycled;
-    public ulong HalfOpenEvicted, CookiesSent, CookiesAccepted, FirstBytesAwaited, RingsMissing;
-    public ulong ResetsSent, ResetsReceived, ResetsIgnored, ChallengeAcknowledgements, ChallengesLimited;
-    public ulong ConnectionsOpened, ConnectionsAccepted, ConnectionsFailed, TimedOut;
-    public ulong Retransmissions, RetransmissionTimeouts, FastRetransmits, TailLossProbes, ZeroWindowProbes, KeepAliveProbes;
-    public ulong DuplicateAcknowledgements, OutOfOrderSegments, DuplicateSegments, DelayedAcknowledgements;
+    public ulong SegmentsReceived;
+    public ulong SegmentsSent;
+    public ulong FastPathData;
+    public ulong FastPathAcknowledgements;
+    public ulong TcpMalformed;
+    public ulong TcpBadChecksum;
+    public ulong TcpNoConnection;
+    public ulong TcpOutsideWindow;
+    public ulong TcpOldTimestamp;
+    public ulong TcpBadAcknowledgement;
+    public ulong TcpNoFlags;
+    public ulong TcpDataAfterClose;
+    public ulong TcpReceiveRingFull;
+    public ulong TcpReassemblyFull;
+    public ulong SynDroppedBacklog;
+    public ulong SynDroppedTable;
+    public ulong TimeWaitRecycled;
+    public ulong HalfOpenEvicted;
+    public ulong CookiesSent;
+    public ulong CookiesAccepted;
+    public ulong FirstBytesAwaited;
+    public ulong RingsMissing;
+    public ulong ResetsSent;
+    public ulong ResetsReceived;
+    public ulong ResetsIgnored;
+    public ulong ChallengeAcknowledgements;
+    public ulong ChallengesLimited;
+    public ulong ConnectionsOpened;
+    public ulong ConnectionsAccepted;
+    public ulong ConnectionsFailed;
+    public ulong TimedOut;
+    public ulong Retransmissions;
+    public ulong RetransmissionTimeouts;
+    public ulong FastRetransmits;
+    public ulong TailLossProbes;
+    public ulong ZeroWindowProbes;
+    public ulong KeepAliveProbes;
+    public ulong DuplicateAcknowledgements;
+    public ulong OutOfOrderSegments;
+    public ulong DuplicateSegments;
+    public ulong DelayedAcknowledgements;
 }

@@ -1,8 +1,8 @@
 namespace Netstack;
 
 /// <summary>
-/// Handles: 15 bits of table index (connections from 0, listeners from 16,384, datagram sockets from 24,576), above them 16 bits of
-/// the slot's generation, which changes whenever the handle is given up.
+/// Handles: 15 bits of table index (connections from 0, listeners from 16,384, datagram sockets from 24,576), above
+/// them 16 bits of the slot's generation, which changes whenever the handle is given up.
 /// </summary>
 public static unsafe class Handles
 {
@@ -13,7 +13,8 @@ public static unsafe class Handles
 
     internal static int Of(Connection* connection) => Make(connection->Index, connection->Generation);
 
-    internal static int Of(Stack* stack, Listener* listener) => Make(FirstListener + (int)(listener - stack->Listeners), listener->Generation);
+    internal static int Of(Stack* stack, Listener* listener) =>
+        Make(FirstListener + (int)(listener - stack->Listeners), listener->Generation);
 
     internal static int Of(DatagramSocket* socket) => Make(FirstDatagram + socket->Index, socket->Generation);
 
@@ -24,7 +25,8 @@ public static unsafe class Handles
         if (handle < 0 || index >= stack->ConnectionCount)
             return null;
         Connection* connection = stack->Connections + index;
-        return connection->Owned && (connection->Generation & GenerationMask) == (uint)handle >> IndexBits ? connection : null;
+        return connection->Owned
+            && (connection->Generation & GenerationMask) == (uint)handle >> IndexBits ? connection : null;
     }
 
     internal static Listener* Listener(Stack* stack, int handle)
@@ -33,7 +35,8 @@ public static unsafe class Handles
         if (handle < 0 || index < 0 || index >= stack->ListenerCount)
             return null;
         Listener* listener = stack->Listeners + index;
-        return listener->InUse && (listener->Generation & GenerationMask) == (uint)handle >> IndexBits ? listener : null;
+        return listener->InUse
+            && (listener->Generation & GenerationMask) == (uint)handle >> IndexBits ? listener : null;
     }
 
     internal static DatagramSocket* Datagram(Stack* stack, int handle)
@@ -45,7 +48,9 @@ public static unsafe class Handles
         return socket->InUse && (socket->Generation & GenerationMask) == (uint)handle >> IndexBits ? socket : null;
     }
 
-    /// <summary>Its place among all sockets of the stack: 0 to 2^15 - 1, another one's when the handle is stale.</summary>
+    /// <summary>
+    /// Its place among all sockets of the stack: 0 to 2^15 - 1, another one's when the handle is stale.
+    /// </summary>
     public static int IndexOf(int handle) => handle & ((1 << IndexBits) - 1);
 
     private static int Make(int index, uint generation) => (int)((generation & GenerationMask) << IndexBits) | index;

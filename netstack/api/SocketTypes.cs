@@ -118,11 +118,16 @@ public enum SocketOption
     /// <summary>Unanswered probes before the connection is given up (TCP_KEEPCNT). Default 9.</summary>
     KeepAliveCount,
 
-    /// <summary>Milliseconds that data may stay unacknowledged before the connection is given up (TCP_USER_TIMEOUT). Default 0: 15 retransmissions.</summary>
+    /// <summary>
+    /// Milliseconds that data may stay unacknowledged before the connection is given up (TCP_USER_TIMEOUT). Default 0:
+    /// 15 retransmissions.
+    /// </summary>
     UserTimeout,
 }
 
-/// <summary>A snapshot of one connection for /proc, tests and progress lines. Sizes in bytes, times in microseconds.</summary>
+/// <summary>
+/// A snapshot of one connection for /proc, tests and progress lines. Sizes in bytes, times in microseconds.
+/// </summary>
 public struct ConnectionInformation
 {
     public Endpoints Endpoints;

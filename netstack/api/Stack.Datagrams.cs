@@ -11,13 +11,18 @@ public unsafe partial struct Stack
         return Netstack.Datagrams.Open(Self, address, port, isEcho: false);
     }
 
-    /// <summary>Opens an ICMP Echo socket (Linux's ping socket): sends Echo Requests with this identifier (0: any free), receives their replies.</summary>
+    /// <summary>
+    /// Opens an ICMP Echo socket (Linux's ping socket): sends Echo Requests with this identifier (0: any free),
+    /// receives their replies.
+    /// </summary>
     public int OpenEcho(ushort identifier, ulong now)
     {
         return Netstack.Datagrams.Open(Self, 0, identifier, isEcho: true);
     }
 
-    /// <summary>Remembers a peer: only its datagrams are received; SendTo with remote address 0 goes there. Address 0 forgets.</summary>
+    /// <summary>
+    /// Remembers a peer: only its datagrams are received; SendTo with remote address 0 goes there. Address 0 forgets.
+    /// </summary>
     public int ConnectDatagram(int socket, uint remoteAddress, ushort remotePort)
     {
         DatagramSocket* found = Handles.Datagram(Self, socket);
@@ -28,7 +33,10 @@ public unsafe partial struct Stack
         return 0;
     }
 
-    /// <summary>Sends one datagram (ICMP Echo: header and payload, type, code, checksum and identifier are filled in). Returns its length or an error.</summary>
+    /// <summary>
+    /// Sends one datagram (ICMP Echo: header and payload, type, code, checksum and identifier are filled in). Returns
+    /// its length or an error.
+    /// </summary>
     public int SendTo(int socket, ReadOnlySpan<byte> payload, uint remoteAddress, ushort remotePort, ulong now)
     {
         Stack* stack = Self;
@@ -40,7 +48,10 @@ public unsafe partial struct Stack
         return sent;
     }
 
-    /// <summary>Takes the oldest datagram, cut to fit. Returns its full length, or WouldBlock or a pending error (Refused, HostUnreachable).</summary>
+    /// <summary>
+    /// Takes the oldest datagram, cut to fit. Returns its full length, or WouldBlock or a pending error (Refused,
+    /// HostUnreachable).
+    /// </summary>
     public int ReceiveFrom(int socket, Span<byte> into, out Endpoints endpoints)
     {
         int length = PeekDatagram(socket, 0, into, out endpoints);
@@ -49,12 +60,16 @@ public unsafe partial struct Stack
         return length;
     }
 
-    /// <summary>The same without taking it, and from <paramref name="skip"/> bytes on. A pending error is taken.</summary>
+    /// <summary>
+    /// The same without taking it, and from <paramref name="skip"/> bytes on. A pending error is taken.
+    /// </summary>
     public int PeekDatagram(int socket, int skip, Span<byte> into, out Endpoints endpoints)
     {
         endpoints = default;
         DatagramSocket* found = Handles.Datagram(Self, socket);
-        return found == null ? SocketError.BadSocket : skip < 0 ? SocketError.Invalid : Netstack.Datagrams.Peek(found, skip, into, out endpoints);
+        if (found == null)
+            return SocketError.BadSocket;
+        return skip < 0 ? SocketError.Invalid : Netstack.Datagrams.Peek(found, skip, into, out endpoints);
     }
 
     /// <summary>Takes the oldest datagram, which <see cref="PeekDatagram"/> has shown.</summary>

@@ -3,7 +3,10 @@ namespace Netstack;
 /// <summary>What sockets of every kind have: readiness, errors, options, names.</summary>
 public unsafe partial struct Stack
 {
-    /// <summary>What is ready now. A handle that names nothing is <see cref="Readiness.Error"/> | <see cref="Readiness.HangUp"/>.</summary>
+    /// <summary>
+    /// What is ready now. A handle that names nothing is <see cref="Readiness.Error"/> |
+    /// <see cref="Readiness.HangUp"/>.
+    /// </summary>
     public Readiness GetReadiness(int socket)
     {
         Stack* stack = Self;
@@ -16,7 +19,12 @@ public unsafe partial struct Stack
         DatagramSocket* datagram = Handles.Datagram(stack, socket);
         if (datagram == null)
             return Readiness.Error | Readiness.HangUp;
-        return Readiness.Writable | (datagram->Count > 0 ? Readiness.Readable : 0) | (datagram->Error != 0 ? Readiness.Error | Readiness.Readable : 0);
+        Readiness ready = Readiness.Writable;
+        if (datagram->Count > 0)
+            ready |= Readiness.Readable;
+        if (datagram->Error != 0)
+            ready |= Readiness.Error | Readiness.Readable;
+        return ready;
     }
 
     /// <summary>Why the connection broke, once (SO_ERROR): 0 or a SocketError.</summary>
@@ -106,14 +114,19 @@ public unsafe partial struct Stack
         return 0;
     }
 
-    /// <summary>Bytes that <c>Send</c> of a connection would copy now, if there is a place in the queue for them.</summary>
+    /// <summary>
+    /// Bytes that <c>Send</c> of a connection would copy now, if there is a place in the queue for them.
+    /// </summary>
     public int SendRoom(int socket)
     {
         Connection* c = Handles.Connection(Self, socket);
         return c == null ? SocketError.BadSocket : TcpSendQueue.Free(c);
     }
 
-    /// <summary>Queued bytes that the peer has not acknowledged, FIN not counted; 0 also when the connection is over (see <see cref="TakeError"/>).</summary>
+    /// <summary>
+    /// Queued bytes that the peer has not acknowledged, FIN not counted; 0 also when the connection is over (see
+    /// <see cref="TakeError"/>).
+    /// </summary>
     public int UnacknowledgedBytes(int socket)
     {
         Connection* c = Handles.Connection(Self, socket);
@@ -124,7 +137,8 @@ public unsafe partial struct Stack
     public readonly int ConnectionSlots => ConnectionTop;
 
     /// <summary>
-    /// For /proc/net/tcp: the index-th connection slot, with or without a handle. False when it is free; index from 0 to <see cref="ConnectionSlots"/>.
+    /// For /proc/net/tcp: the index-th connection slot, with or without a handle. False when it is free; index from 0
+    /// to <see cref="ConnectionSlots"/>.
     /// </summary>
     public bool ConnectionAt(int index, out ConnectionInformation information)
     {
@@ -165,8 +179,10 @@ public unsafe partial struct Stack
             ready |= Readiness.HangUp;
         // After our own FIN a write fails at once, which poll calls writable.
         if (c->State == TcpState.Closed || c->FinQueued
-            || (c->State >= TcpState.Established && !c->WaitsForRing && TcpSendQueue.Free(c) > (int)(c->SendRingMask >> 2)
-                && c->PageBytes <= stack->PageBytesLimit - stack->PageBytesLimit / 4 && TcpSendQueue.HasChunk(stack, c)))
+            || (c->State >= TcpState.Established && !c->WaitsForRing
+                && TcpSendQueue.Free(c) > (int)(c->SendRingMask >> 2)
+                && c->PageBytes <= stack->PageBytesLimit - stack->PageBytesLimit / 4
+                && TcpSendQueue.HasChunk(stack, c)))
             ready |= Readiness.Writable;
         return ready;
     }

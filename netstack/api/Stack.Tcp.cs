@@ -9,15 +9,20 @@ public unsafe partial struct Stack
     public const int MostBacklog = 4097;
 
     /// <summary>Listens on a port of one own address, or of all (0). Port 0 is any that is free.</summary>
-    /// <param name="backlog">Most connections that wait to be accepted, and as many that are being opened, 1 to 4,097.</param>
-    /// <param name="reserved">Its connections may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).</param>
+    /// <param name="backlog">
+    /// Most connections that wait to be accepted, and as many that are being opened, 1 to 4,097.
+    /// </param>
+    /// <param name="reserved">
+    /// Its connections may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).
+    /// </param>
     /// <param name="reuse">Its connections do not keep the port from being bound again (SO_REUSEADDR).</param>
     /// <param name="firstBytes">
-    /// What a client says in its first segment at least, up to 536: who is silent, or says less at once, takes no place (RFC 4987 §3.6). 0 when it may
-    /// wait to be spoken to.
+    /// What a client says in its first segment at least, up to 536: who is silent, or says less at once, takes no place
+    /// (RFC 4987 §3.6). 0 when it may wait to be spoken to.
     /// </param>
     /// <returns>Handle, or NoRoom, AddressInUse, AddressNotAvailable, Invalid.</returns>
-    public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false, int firstBytes = 0)
+    public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false,
+        int firstBytes = 0)
     {
         if (backlog is < 1 or > MostBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
@@ -40,7 +45,8 @@ public unsafe partial struct Stack
             return SocketError.NoRoom;
         *free = new Listener
         {
-            Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog, Reserved = reserved, Reuse = reuse,
+            Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog,
+                Reserved = reserved, Reuse = reuse,
             FirstBytes = firstBytes,
         };
         return Handles.Of(Self, free);
@@ -63,7 +69,8 @@ public unsafe partial struct Stack
     {
         for (int attempt = 0; attempt < Tcp.EphemeralPorts; attempt++)
         {
-            ushort port = (ushort)(Tcp.FirstEphemeralPort + EphemeralCounter++ % Tcp.EphemeralPorts);
+            ushort port = (ushort)(Tcp.FirstEphemeralPort + EphemeralCounter % Tcp.EphemeralPorts);
+            EphemeralCounter++;
             if (!TcpOpen.IsTaken(Self, address, port, reuse: false))
                 return port;
         }
@@ -71,8 +78,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Whether bind(2) has to refuse a TCP port of an own address, or of all (0): somebody listens on it, or a connection has it and not both sides
-    /// allow that (SO_REUSEADDR).
+    /// Whether bind(2) has to refuse a TCP port of an own address, or of all (0): somebody listens on it, or a
+    /// connection has it and not both sides allow that (SO_REUSEADDR).
     /// </summary>
     public bool IsPortTaken(uint address, ushort port, bool reuse) => TcpOpen.IsTaken(Self, address, port, reuse);
 
@@ -91,17 +98,22 @@ public unsafe partial struct Stack
         return Handles.Of(c);
     }
 
-    /// <summary>Starts to connect. Local address 0 is the one nearest to the remote one, local port 0 an ephemeral one.</summary>
+    /// <summary>
+    /// Starts to connect. Local address 0 is the one nearest to the remote one, local port 0 an ephemeral one.
+    /// </summary>
     /// <returns>
-    /// Handle at once: it becomes Writable when connected, Error when not. Or NoRoom, AddressInUse, AddressNotAvailable, NetworkUnreachable, Invalid.
+    /// Handle at once: it becomes Writable when connected, Error when not. Or NoRoom, AddressInUse,
+    /// AddressNotAvailable, NetworkUnreachable, Invalid.
     /// </returns>
     /// <param name="reserved">It may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).</param>
     /// <param name="reuse">It does not keep its port from being bound again (SO_REUSEADDR).</param>
     public int Connect(
-        uint remoteAddress, ushort remotePort, uint localAddress, ushort localPort, ulong now, bool reserved = false, bool reuse = false)
+        uint remoteAddress, ushort remotePort, uint localAddress, ushort localPort, ulong now, bool reserved = false,
+        bool reuse = false)
     {
         Stack* stack = Self;
-        if (remoteAddress == 0 || remotePort == 0 || Ipv4.IsBadSource(remoteAddress) || Output.IsBroadcast(stack, remoteAddress))
+        if (remoteAddress == 0 || remotePort == 0 || Ipv4.IsBadSource(remoteAddress)
+            || Output.IsBroadcast(stack, remoteAddress))
             return SocketError.Invalid;
         if (localAddress == 0)
             localAddress = Output.SourceFor(stack, remoteAddress);
@@ -123,7 +135,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Queues bytes; less than a segment of them waits for more when <paramref name="more"/> follows (MSG_MORE). Returns how many were taken (1 or more), or WouldBlock, NotConnected, ShutDown, or what broke the connection.
+    /// Queues bytes; less than a segment of them waits for more when <paramref name="more"/> follows (MSG_MORE).
+    /// Returns how many were taken (1 or more), or WouldBlock, NotConnected, ShutDown, or what broke the connection.
     /// </summary>
     public int Send(int socket, ReadOnlySpan<byte> bytes, ulong now, bool more = false)
     {
@@ -145,10 +158,13 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Queues <paramref name="length"/> bytes from <paramref name="offset"/> of a page frame by reference, without copying:
-    /// see <see cref="Link.ResolveFrame"/> and <see cref="Link.ReleaseFrame"/>.
+    /// Queues <paramref name="length"/> bytes from <paramref name="offset"/> of a page frame by reference, without
+    /// copying: see <see cref="Link.ResolveFrame"/> and <see cref="Link.ReleaseFrame"/>.
     /// </summary>
-    /// <returns><paramref name="length"/>, or as <see cref="Send"/>; on an error nothing was queued and ReleaseFrame is not called.</returns>
+    /// <returns>
+    /// <paramref name="length"/>, or as <see cref="Send"/>; on an error nothing was queued and ReleaseFrame is not
+    /// called.
+    /// </returns>
     public int SendPage(int socket, ulong reference, int offset, int length, ulong now)
     {
         Stack* stack = Self;
@@ -197,7 +213,9 @@ public unsafe partial struct Stack
         return 0;
     }
 
-    /// <summary>Takes received bytes: > 0 count, 0 end of stream, or WouldBlock, NotConnected, or what broke the connection.</summary>
+    /// <summary>
+    /// Takes received bytes: > 0 count, 0 end of stream, or WouldBlock, NotConnected, or what broke the connection.
+    /// </summary>
     public int Receive(int socket, Span<byte> into, ulong now)
     {
         Stack* stack = Self;
@@ -220,8 +238,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Shows received bytes where they lie (one contiguous run, maybe not all). Returns as <see cref="Receive"/>; valid until the next call
-    /// that is given this socket's frames or consumes. Follow with <see cref="Consume"/>.
+    /// Shows received bytes where they lie (one contiguous run, maybe not all). Returns as <see cref="Receive"/>; valid
+    /// until the next call that is given this socket's frames or consumes. Follow with <see cref="Consume"/>.
     /// </summary>
     public int PeekReceive(int socket, out ReadOnlySpan<byte> bytes)
     {
@@ -234,7 +252,10 @@ public unsafe partial struct Stack
         return bytes.Length;
     }
 
-    /// <summary>Copies received bytes without taking them, from <paramref name="skip"/> on (MSG_PEEK). Returns as <see cref="Receive"/>.</summary>
+    /// <summary>
+    /// Copies received bytes without taking them, from <paramref name="skip"/> on (MSG_PEEK). Returns as
+    /// <see cref="Receive"/>.
+    /// </summary>
     public int CopyReceived(int socket, int skip, Span<byte> into)
     {
         Connection* c = Handles.Connection(Self, socket);
@@ -246,7 +267,9 @@ public unsafe partial struct Stack
         return skip >= c->Readable ? 0 : TcpReassembly.Copy(c, skip, into);
     }
 
-    /// <summary>Takes <paramref name="count"/> bytes that <see cref="PeekReceive"/> has shown. Returns 0 or an error.</summary>
+    /// <summary>
+    /// Takes <paramref name="count"/> bytes that <see cref="PeekReceive"/> has shown. Returns 0 or an error.
+    /// </summary>
     public int Consume(int socket, int count, ulong now)
     {
         Stack* stack = Self;
@@ -279,7 +302,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Gives the handle up, of any kind. What is queued is still delivered; unread received data makes it a reset (RFC 2525 §2.17). Returns 0 or BadSocket.
+    /// Gives the handle up, of any kind. What is queued is still delivered; unread received data makes it a reset (RFC
+    /// 2525 §2.17). Returns 0 or BadSocket.
     /// </summary>
     public int Close(int socket, ulong now)
     {
@@ -342,8 +366,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Gives up the handle and the connection without a word to the peer: for the copy of a migration's own connection on arrival,
-    /// which still belongs to the source. Returns 0 or BadSocket.
+    /// Gives up the handle and the connection without a word to the peer: for the copy of a migration's own connection
+    /// on arrival, which still belongs to the source. Returns 0 or BadSocket.
     /// </summary>
     public int Forget(int socket)
     {

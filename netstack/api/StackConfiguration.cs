@@ -9,7 +9,9 @@ public struct StackConfiguration
     /// <summary>The owner and its device.</summary>
     public Link Link;
 
-    /// <summary>MAC address, its six bytes in the low 48 bits, first byte highest: 02:45:0a:00:00:01 is 0x02450a000001.</summary>
+    /// <summary>
+    /// MAC address, its six bytes in the low 48 bits, first byte highest: 02:45:0a:00:00:01 is 0x02450a000001.
+    /// </summary>
     public ulong HardwareAddress;
 
     /// <summary>The first own address; more by <see cref="Stack.AddAddress"/>. May be 0 (none yet).</summary>
@@ -22,12 +24,16 @@ public struct StackConfiguration
     public uint Gateway;
 
     /// <summary>Secret key of the initial sequence numbers (RFC 6528) and ephemeral ports: 128 random bits.</summary>
-    public ulong SecretLow, SecretHigh;
+    public ulong SecretLow;
+    public ulong SecretHigh;
 
     /// <summary>TCP connections, TIME-WAIT included, 1 to 16,384. Default 16.</summary>
     public int Connections;
 
-    /// <summary>How many of them only reserved sockets may take (<see cref="Stack.Listen"/>, <see cref="Stack.Connect"/>), less than all.</summary>
+    /// <summary>
+    /// How many of them only reserved sockets may take (<see cref="Stack.Listen"/>, <see cref="Stack.Connect"/>), less
+    /// than all.
+    /// </summary>
     public int ReservedConnections;
 
     /// <summary>Listening sockets, 1 to 1024. Default 4.</summary>
@@ -36,13 +42,19 @@ public struct StackConfiguration
     /// <summary>UDP and ICMP Echo sockets, 0 to 1024; -1 for none. Default 4.</summary>
     public int DatagramSockets;
 
-    /// <summary>Receive ring of each TCP connection in bytes, rounded up to a power of two, 4 KiB to 16 MiB. Default 64 KiB.</summary>
+    /// <summary>
+    /// Receive ring of each TCP connection in bytes, rounded up to a power of two, 4 KiB to 16 MiB. Default 64 KiB.
+    /// </summary>
     public int ReceiveBuffer;
 
-    /// <summary>Send ring of each TCP connection in bytes, rounded up to a power of two, 4 KiB to 16 MiB. Default 64 KiB.</summary>
+    /// <summary>
+    /// Send ring of each TCP connection in bytes, rounded up to a power of two, 4 KiB to 16 MiB. Default 64 KiB.
+    /// </summary>
     public int SendBuffer;
 
-    /// <summary>Queue of each datagram socket in bytes, headers included, rounded up to a power of two. Default 16 KiB.</summary>
+    /// <summary>
+    /// Queue of each datagram socket in bytes, headers included, rounded up to a power of two. Default 16 KiB.
+    /// </summary>
     public int DatagramBuffer;
 
     /// <summary>
@@ -60,6 +72,8 @@ public struct StackConfiguration
     /// <summary>Ring of frames to ourselves (127/8 and own addresses) in bytes; -1 for none. Default 64 KiB.</summary>
     public int LoopbackBuffer;
 
-    /// <summary>2·MSL in milliseconds: how long TIME-WAIT lasts. Default 60,000. The oldest gives way when the table is full.</summary>
+    /// <summary>
+    /// 2·MSL in milliseconds: how long TIME-WAIT lasts. Default 60,000. The oldest gives way when the table is full.
+    /// </summary>
     public int TimeWaitMilliseconds;
 }

@@ -1,8 +1,8 @@
 namespace Netstack;
 
 /// <summary>
-/// The transmission control block (RFC 9293 §3.3.1), with its rings and timers. Written by the Tcp* classes, each its own part.
-/// Sequence numbers are compared modulo 2^32 (<see cref="Tcp.Before"/>).
+/// The transmission control block (RFC 9293 §3.3.1), with its rings and timers. Written by the Tcp* classes, each its
+/// own part. Sequence numbers are compared modulo 2^32 (<see cref="Tcp.Before"/>).
 /// </summary>
 internal unsafe struct Connection
 {
@@ -10,8 +10,10 @@ internal unsafe struct Connection
     public const int MostRanges = 16;
 
     // ---- identity ----
-    public uint LocalAddress, RemoteAddress;
-    public ushort LocalPort, RemotePort;
+    public uint LocalAddress;
+    public uint RemoteAddress;
+    public ushort LocalPort;
+    public ushort RemotePort;
     public TcpState State;
 
     /// <summary>The slot is taken.</summary>
@@ -30,7 +32,8 @@ internal unsafe struct Connection
     public short Listener;
 
     /// <summary>Neighbours in a <see cref="ConnectionList"/>, or the next free slot; -1 for none.</summary>
-    public short QueueNext, QueuePrevious;
+    public short QueueNext;
+    public short QueuePrevious;
 
     /// <summary>May take the slots and rings that are kept for the owner's own purposes.</summary>
     public bool Reserved;
@@ -68,13 +71,17 @@ internal unsafe struct Connection
     public uint LargestSendWindow;
 
     /// <summary>SND.WL1, SND.WL2</summary>
-    public uint WindowSequence, WindowAcknowledgement;
+    public uint WindowSequence;
+    public uint WindowAcknowledgement;
 
     /// <summary>ISS</summary>
     public uint InitialSend;
 
-    /// <summary>Sequence number of the first queued byte, and of the first free one after the last (where FIN goes).</summary>
-    public uint QueueStart, QueueEnd;
+    /// <summary>
+    /// Sequence number of the first queued byte, and of the first free one after the last (where FIN goes).
+    /// </summary>
+    public uint QueueStart;
+    public uint QueueEnd;
 
     public byte* SendRing;
     public uint SendRingMask;
@@ -84,7 +91,9 @@ internal unsafe struct Connection
     public int SendRingCount;
 
     /// <summary>Chunk list, -1 when empty; and where the last look-up ended.</summary>
-    public int ChunkHead, ChunkTail, ChunkCursor;
+    public int ChunkHead;
+    public int ChunkTail;
+    public int ChunkCursor;
     public uint ChunkCursorSequence;
 
     /// <summary>Bytes queued by reference.</summary>
@@ -93,11 +102,13 @@ internal unsafe struct Connection
     /// <summary>The user has shut our direction down; FIN follows the queue.</summary>
     public bool FinQueued;
 
-    public bool NoDelay, Corked;
+    public bool NoDelay;
+    public bool Corked;
 
     /// <summary>Of what was sent last more follows.</summary>
     public bool MoreFollows;
-    public byte SendShift, ReceiveShift;
+    public byte SendShift;
+    public byte ReceiveShift;
 
     /// <summary>Stream bytes per segment, timestamps subtracted.</summary>
     public ushort SegmentSize;
@@ -149,15 +160,19 @@ internal unsafe struct Connection
     public uint PeerPayload;
 
     // ---- options ----
-    public bool SackPermitted, TimestampsEnabled, WindowScaling;
+    public bool SackPermitted;
+    public bool TimestampsEnabled;
+    public bool WindowScaling;
     public uint TimestampOffset;
 
     /// <summary>TS.Recent, Last.ACK.sent (RFC 7323 §4.3)</summary>
-    public uint TimestampRecent, LastAcknowledgementSent;
+    public uint TimestampRecent;
+    public uint LastAcknowledgementSent;
     public ulong TimestampRecentTime;
 
     // ---- congestion (RFC 5681, 6582, 6675) ----
-    public uint CongestionWindow, SlowStartThreshold;
+    public uint CongestionWindow;
+    public uint SlowStartThreshold;
 
     /// <summary>Bytes acknowledged towards the next increase in congestion avoidance.</summary>
     public uint CongestionCredit;
@@ -180,8 +195,15 @@ internal unsafe struct Connection
     public bool ProbeSent;
 
     // ---- time, in nanoseconds; deadlines of 0 are off ----
-    public ulong RetransmitDeadline, ProbeDeadline, PersistDeadline, AcknowledgeDeadline, KeepAliveDeadline, LingerDeadline;
-    public ulong SmoothedRoundTrip, RoundTripVariation, RetransmissionTimeout;
+    public ulong RetransmitDeadline;
+    public ulong ProbeDeadline;
+    public ulong PersistDeadline;
+    public ulong AcknowledgeDeadline;
+    public ulong KeepAliveDeadline;
+    public ulong LingerDeadline;
+    public ulong SmoothedRoundTrip;
+    public ulong RoundTripVariation;
+    public ulong RetransmissionTimeout;
     public int Backoff;
     public bool RoundTripTiming;
     public uint RoundTripSequence;
@@ -189,10 +211,15 @@ internal unsafe struct Connection
 
     /// <summary>When the oldest unacknowledged byte was first found unanswered; for the user timeout.</summary>
     public ulong LastProgress;
-    public ulong LastReceived, LastSent, LastChallenge;
+    public ulong LastReceived;
+    public ulong LastSent;
+    public ulong LastChallenge;
     public bool KeepAlive;
-    public int KeepAliveProbes, KeepAliveCount;
-    public ulong KeepAliveIdle, KeepAliveInterval, UserTimeout;
+    public int KeepAliveProbes;
+    public int KeepAliveCount;
+    public ulong KeepAliveIdle;
+    public ulong KeepAliveInterval;
+    public ulong UserTimeout;
     public uint Retransmissions;
 
     // ---- tables at the end, so that what is used together lies together ----

@@ -1,12 +1,14 @@
 namespace Netstack;
 
 /// <summary>
-/// Connections in the order in which they came: half-open or waiting for accept at a listener, or in TIME-WAIT. A connection is in one list at
-/// most (<see cref="Connection.QueueNext"/>). All zeros is an empty list: what is kept is the index and one.
+/// Connections in the order in which they came: half-open or waiting for accept at a listener, or in TIME-WAIT. A
+/// connection is in one list at most (<see cref="Connection.QueueNext"/>). All zeros is an empty list: what is kept is
+/// the index and one.
 /// </summary>
 internal unsafe struct ConnectionList
 {
-    private ushort _head, _tail;
+    private ushort _head;
+    private ushort _tail;
 
     public int Count;
 
@@ -14,7 +16,8 @@ internal unsafe struct ConnectionList
     public readonly Connection* First(Stack* stack) => _head == 0 ? null : stack->Connections + (_head - 1);
 
     /// <summary>The one that came after it, or null.</summary>
-    public static Connection* Next(Stack* stack, Connection* c) => c->QueueNext < 0 ? null : stack->Connections + c->QueueNext;
+    public static Connection* Next(Stack* stack, Connection* c) =>
+        c->QueueNext < 0 ? null : stack->Connections + c->QueueNext;
 
     public void Add(Stack* stack, Connection* c)
     {
@@ -38,7 +41,8 @@ internal unsafe struct ConnectionList
             stack->Connections[c->QueueNext].QueuePrevious = c->QueuePrevious;
         else
             _tail = (ushort)(c->QueuePrevious + 1);
-        c->QueueNext = c->QueuePrevious = -1;
+        c->QueueNext = -1;
+        c->QueuePrevious = -1;
         Count--;
     }
 }

@@ -13,13 +13,21 @@ internal struct Listener
     public int Backlog;
 
     /// <summary>
-    /// A connection is kept from the segment on that brings so many bytes, its first; until then the stack remembers nothing of it. 0: from the SYN on.
+    /// A connection is kept from the segment on that brings so many bytes, its first; until then the stack remembers
+    /// nothing of it. 0: from the SYN on.
     /// </summary>
     public int FirstBytes;
 
-    public ConnectionList HalfOpen, Queue;
+    public ConnectionList HalfOpen;
+    public ConnectionList Queue;
 
     // Inherited by accepted connections.
-    public bool NoDelay, KeepAlive, Reserved, Reuse;
-    public int KeepAliveIdle, KeepAliveInterval, KeepAliveCount, UserTimeout;
+    public bool NoDelay;
+    public bool KeepAlive;
+    public bool Reserved;
+    public bool Reuse;
+    public int KeepAliveIdle;
+    public int KeepAliveInterval;
+    public int KeepAliveCount;
+    public int UserTimeout;
 }

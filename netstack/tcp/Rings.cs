@@ -1,8 +1,9 @@
 namespace Netstack;
 
 /// <summary>
-/// The rings of connections. They are part of the stack's memory, or, where the owner has some to lend (<see cref="Link.TakeRing"/>), held only
-/// while there are bytes in them: a connection that is idle costs its table entry.
+/// The rings of connections. They are part of the stack's memory, or, where the owner has some to lend
+/// (<see cref="Link.TakeRing"/>), held only while there are bytes in them: a connection that is idle costs its table
+/// entry.
 /// </summary>
 internal static unsafe class Rings
 {
@@ -62,7 +63,9 @@ internal static unsafe class Rings
         }
     }
 
-    /// <summary>The queue of a datagram socket: the whole, or what a connection has where there is not so much in one piece.</summary>
+    /// <summary>
+    /// The queue of a datagram socket: the whole, or what a connection has where there is not so much in one piece.
+    /// </summary>
     internal static bool HasQueue(Stack* stack, DatagramSocket* socket)
     {
         if (socket->Ring != null)
@@ -70,7 +73,10 @@ internal static unsafe class Rings
         uint length = stack->DatagramBufferSize;
         socket->Ring = Take(stack, length, reserved: false);
         if (socket->Ring == null && length > stack->ReceiveBufferSize)
-            socket->Ring = Take(stack, length = stack->ReceiveBufferSize, reserved: false);
+        {
+            length = stack->ReceiveBufferSize;
+            socket->Ring = Take(stack, length, reserved: false);
+        }
         socket->RingMask = length - 1;
         return socket->Ring != null;
     }
@@ -85,7 +91,8 @@ internal static unsafe class Rings
 
     private static byte* Take(Stack* stack, uint length, bool reserved)
     {
-        byte* ring = stack->Link.TakeRing == null ? null : stack->Link.TakeRing(stack->Link.Context, (int)length, reserved);
+        byte* ring = stack->Link.TakeRing == null ? null
+            : stack->Link.TakeRing(stack->Link.Context, (int)length, reserved);
         if (ring == null)
             stack->Counters.RingsMissing++;
         return ring;

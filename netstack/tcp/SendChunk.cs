@@ -1,6 +1,8 @@
 namespace Netstack;
 
-/// <summary>A run of a connection's send queue: bytes in its ring, or part of a page frame. Linked in stream order.</summary>
+/// <summary>
+/// A run of a connection's send queue: bytes in its ring, or part of a page frame. Linked in stream order.
+/// </summary>
 internal struct SendChunk
 {
     /// <summary>The owner's name of the page frame.</summary>

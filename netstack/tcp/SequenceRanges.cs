@@ -64,7 +64,8 @@ internal static unsafe class SequenceRanges
         uint sum = 0;
         for (int i = 0; i < count; i++)
         {
-            uint from = Tcp.Later(start, edges[i * 2]), to = Tcp.Earlier(end, edges[i * 2 + 1]);
+            uint from = Tcp.Later(start, edges[i * 2]);
+            uint to = Tcp.Earlier(end, edges[i * 2 + 1]);
             if (Tcp.Before(from, to))
                 sum += to - from;
         }

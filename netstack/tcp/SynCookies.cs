@@ -1,18 +1,22 @@
 namespace Netstack;
 
 /// <summary>
-/// The initial sequence number of every passive open: a keyed hash over the four numbers and the peer's sequence number, with what the peer's
-/// SYN offered in its low byte (RFC 4987 §3.6). So a half-open connection can be forgotten, or never be kept: the acknowledgement brings
-/// back all of it. Two keys alternate; a cookie is good for one to two lifetimes.
+/// The initial sequence number of every passive open: a keyed hash over the four numbers and the peer's sequence
+/// number, with what the peer's SYN offered in its low byte (RFC 4987 §3.6). So a half-open connection can be
+/// forgotten, or never be kept: the acknowledgement brings back all of it. Two keys alternate; a cookie is good for one
+/// to two lifetimes.
 /// </summary>
 internal static unsafe class SynCookies
 {
     private const ulong Lifetime = 30 * Tcp.Second;
 
     // The low byte: 3 bits of segment size, 3 of window scale, SACK permitted, which key; hidden by the highest byte.
-    private const uint SackBit = 0x40, KeyBit = 0x80;
+    private const uint SackBit = 0x40;
+    private const uint KeyBit = 0x80;
 
-    /// <summary>Each size is taken down to the next one here: common links, tunnels, RFC 9293's default, and what is left.</summary>
+    /// <summary>
+    /// Each size is taken down to the next one here: common links, tunnels, RFC 9293's default, and what is left.
+    /// </summary>
     private static System.ReadOnlySpan<ushort> Sizes => [216, 536, 1220, 1360, 1400, 1440, 1452, 1460];
 
     /// <summary>Window scales, taken down as well; the first entry is "not offered".</summary>
@@ -28,12 +32,17 @@ internal static unsafe class SynCookies
         int shift = syn.HasWindowShift ? 1 : 0;
         while (shift > 0 && shift < Shifts.Length - 1 && Shifts[shift + 1] <= syn.WindowShift)
             shift++;
-        uint bits = (uint)(size | shift << 3) | (syn.SackPermitted ? SackBit : 0) | (stack->CookieKey != 0 ? KeyBit : 0);
+        uint bits = (uint)(size | shift << 3);
+        if (syn.SackPermitted)
+            bits |= SackBit;
+        if (stack->CookieKey != 0)
+            bits |= KeyBit;
         return Hide(Hash(stack, ip, syn, syn.Sequence, bits), bits);
     }
 
     /// <summary>
-    /// Whether an acknowledgement answers a cookie of ours; <paramref name="syn"/> is then the SYN that it was made for, as far as it is known.
+    /// Whether an acknowledgement answers a cookie of ours; <paramref name="syn"/> is then the SYN that it was made
+    /// for, as far as it is known.
     /// </summary>
     internal static bool TryOpen(Stack* stack, in Ipv4 ip, in TcpHeader segment, ulong now, out TcpHeader syn)
     {
@@ -62,7 +71,8 @@ internal static unsafe class SynCookies
             stack->CookieKey ^= 1;
             stack->CookieCounter++;
             for (uint half = 0; half < 2; half++)
-                stack->CookieKeys[stack->CookieKey * 2 + half] = KeyedHash.Of(stack->SecretLow, stack->SecretHigh, stack->CookieCounter, ulong.MaxValue, half);
+                stack->CookieKeys[stack->CookieKey * 2 + half] =
+                    KeyedHash.Of(stack->SecretLow, stack->SecretHigh, stack->CookieCounter, ulong.MaxValue, half);
         }
         stack->CookieTime = now;
     }

@@ -3,9 +3,10 @@ using System.Numerics;
 namespace Netstack;
 
 /// <summary>
-/// What all parts of TCP share: sequence arithmetic, the connection table, state changes and their consequences.
-/// The other parts: <see cref="TcpInput"/> (segment arrives), <see cref="TcpAcknowledgement"/>, <see cref="TcpCongestion"/>,
-/// <see cref="TcpReassembly"/>, <see cref="TcpSendQueue"/>, <see cref="TcpOutput"/>, <see cref="TcpTimers"/>, <see cref="TcpOpen"/>.
+/// What all parts of TCP share: sequence arithmetic, the connection table, state changes and their consequences. The
+/// other parts: <see cref="TcpInput"/> (segment arrives), <see cref="TcpAcknowledgement"/>,
+/// <see cref="TcpCongestion"/>, <see cref="TcpReassembly"/>, <see cref="TcpSendQueue"/>, <see cref="TcpOutput"/>,
+/// <see cref="TcpTimers"/>, <see cref="TcpOpen"/>.
 /// </summary>
 internal static unsafe class Tcp
 {
@@ -13,7 +14,8 @@ internal static unsafe class Tcp
     internal const ulong Second = 1_000_000_000;
 
     /// <summary>Linux's range; RFC 6056 asks for as many as possible above 1023.</summary>
-    internal const uint FirstEphemeralPort = 32768, EphemeralPorts = 28232;
+    internal const uint FirstEphemeralPort = 32768;
+    internal const uint EphemeralPorts = 28232;
 
     /// <summary>RFC 9293 §3.7.1: what a peer takes that says nothing.</summary>
     internal const ushort DefaultSegmentSize = 536;
@@ -33,7 +35,8 @@ internal static unsafe class Tcp
 
     /// <summary>States in which data may be sent or sent again.</summary>
     internal static bool CanTransmitData(TcpState state) =>
-        state is TcpState.Established or TcpState.CloseWait or TcpState.FinWait1 or TcpState.Closing or TcpState.LastAck;
+        state is TcpState.Established or TcpState.CloseWait or TcpState.FinWait1 or TcpState.Closing
+            or TcpState.LastAck;
 
     internal static bool CanReceiveData(TcpState state) =>
         state is TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2;
@@ -45,17 +48,20 @@ internal static unsafe class Tcp
 
     private static uint Bucket(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
     {
-        uint hash = (remoteAddress ^ BitOperations.RotateLeft(localAddress, 16) ^ ((uint)remotePort << 16 | localPort)) * 0x9e3779b1 ^ stack->BucketSecret;
+        uint hash = (remoteAddress ^ BitOperations.RotateLeft(localAddress, 16)
+            ^ ((uint)remotePort << 16 | localPort)) * 0x9e3779b1 ^ stack->BucketSecret;
         return (hash ^ hash >> 15) & stack->BucketMask;
     }
 
-    internal static Connection* Find(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
+    internal static Connection* Find(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress,
+        ushort remotePort)
     {
         short index = stack->Buckets[Bucket(stack, localAddress, localPort, remoteAddress, remotePort)];
         while (index >= 0)
         {
             Connection* c = stack->Connections + index;
-            if (c->RemotePort == remotePort && c->LocalPort == localPort && c->RemoteAddress == remoteAddress && c->LocalAddress == localAddress)
+            if (c->RemotePort == remotePort && c->LocalPort == localPort && c->RemoteAddress == remoteAddress
+                && c->LocalAddress == localAddress)
                 return c;
             index = c->HashNext;
         }
@@ -63,7 +69,8 @@ internal static unsafe class Tcp
     }
 
     /// <summary>
-    /// A fresh connection in state Closed, in the table under its four numbers; null when all slots are taken, or all but the reserved ones.
+    /// A fresh connection in state Closed, in the table under its four numbers; null when all slots are taken, or all
+    /// but the reserved ones.
     /// </summary>
     internal static Connection* Allocate(
         Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort, bool reserved)
@@ -80,7 +87,8 @@ internal static unsafe class Tcp
         if (index >= stack->ConnectionTop)
             stack->ConnectionTop = index + 1;
         stack->Deadlines[index] = ulong.MaxValue;
-        byte* sendRing = c->SendRing, receiveRing = c->ReceiveRing;
+        byte* sendRing = c->SendRing;
+        byte* receiveRing = c->ReceiveRing;
         uint generation = c->Generation;
         *c = default;
         c->Index = index;
@@ -91,8 +99,13 @@ internal static unsafe class Tcp
         c->ReceiveRingMask = stack->ReceiveBufferSize - 1;
         c->InUse = true;
         c->Reserved = reserved;
-        c->Listener = c->QueueNext = c->QueuePrevious = c->NeighbourHint = -1;
-        c->ChunkHead = c->ChunkTail = c->ChunkCursor = -1;
+        c->Listener = -1;
+        c->QueueNext = -1;
+        c->QueuePrevious = -1;
+        c->NeighbourHint = -1;
+        c->ChunkHead = -1;
+        c->ChunkTail = -1;
+        c->ChunkCursor = -1;
         c->LocalAddress = localAddress;
         c->LocalPort = localPort;
         c->RemoteAddress = remoteAddress;
@@ -135,8 +148,8 @@ internal static unsafe class Tcp
     }
 
     /// <summary>
-    /// The connection is over, for <paramref name="error"/> or 0: out of the table, timers off, queues released. The slot stays with the user
-    /// who holds the handle, for the error and for unread data; else it is free.
+    /// The connection is over, for <paramref name="error"/> or 0: out of the table, timers off, queues released. The
+    /// slot stays with the user who holds the handle, for the error and for unread data; else it is free.
     /// </summary>
     internal static void Close(Stack* stack, Connection* c, int error)
     {
@@ -209,11 +222,13 @@ internal static unsafe class Tcp
     }
 
     /// <summary>
-    /// An ICMP error about a segment of ours. It counts only when the quoted sequence number is in flight (RFC 5927 §4.1);
-    /// it then ends a connection that is being opened and is otherwise soft (RFC 1122 §4.2.3.9), except for the path MTU.
+    /// An ICMP error about a segment of ours. It counts only when the quoted sequence number is in flight (RFC 5927
+    /// §4.1); it then ends a connection that is being opened and is otherwise soft (RFC 1122 §4.2.3.9), except for the
+    /// path MTU.
     /// </summary>
     internal static void Unreachable(
-        Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, uint sequence, byte code, ushort mtu, ulong now)
+        Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, uint sequence, byte code,
+        ushort mtu, ulong now)
     {
         Connection* c = Find(stack, local, localPort, remote, remotePort);
         if (c == null || Before(sequence, c->SendUnacknowledged) || !Before(sequence, c->SendMaximum))
@@ -221,7 +236,9 @@ internal static unsafe class Tcp
         if (code == Icmp.CodeFragmentationNeeded)
         {
             // RFC 1191 §3. Below 576 only an attacker goes.
-            int size = (mtu < 576 ? 576 : mtu) - Ipv4.HeaderLength - TcpHeader.MinimumLength - (c->TimestampsEnabled ? TimestampOptionLength : 0);
+            int size = (mtu < 576 ? 576 : mtu) - Ipv4.HeaderLength - TcpHeader.MinimumLength;
+            if (c->TimestampsEnabled)
+                size -= TimestampOptionLength;
             if (size < c->SegmentSize)
             {
                 c->SegmentSize = (ushort)size;
@@ -236,7 +253,8 @@ internal static unsafe class Tcp
         if (c->State == TcpState.SynSent)
         {
             stack->Counters.ConnectionsFailed++;
-            Close(stack, c, code is Icmp.CodePort or Icmp.CodeProtocol ? SocketError.Refused : SocketError.HostUnreachable);
+            Close(stack, c, code is Icmp.CodePort or Icmp.CodeProtocol ? SocketError.Refused
+                : SocketError.HostUnreachable);
         }
     }
 }

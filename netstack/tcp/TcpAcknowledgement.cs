@@ -1,6 +1,8 @@
 namespace Netstack;
 
-/// <summary>What an arriving acknowledgement means: the send queue, the send window, round trips, SACK blocks.</summary>
+/// <summary>
+/// What an arriving acknowledgement means: the send queue, the send window, round trips, SACK blocks.
+/// </summary>
 internal static unsafe class TcpAcknowledgement
 {
     /// <summary>
@@ -92,8 +94,12 @@ internal static unsafe class TcpAcknowledgement
         if (c->PersistDeadline != 0)
         {
             if (window != 0)
+            {
                 c->PersistDeadline = 0;
-            c->Backoff = window != 0 ? 0 : c->Backoff < 8 ? c->Backoff : 8;
+                c->Backoff = 0;
+            }
+            else if (c->Backoff > 8)
+                c->Backoff = 8;
         }
     }
 
@@ -103,7 +109,8 @@ internal static unsafe class TcpAcknowledgement
         bool news = false;
         for (int i = 0; i < header.SackCount; i++)
         {
-            uint start = header.SackEdges[i * 2], end = header.SackEdges[i * 2 + 1];
+            uint start = header.SackEdges[i * 2];
+            uint end = header.SackEdges[i * 2 + 1];
             // D-SACK (RFC 2883) lies below the acknowledgement and tells us nothing that we use.
             if (!Tcp.Before(start, end) || Tcp.After(end, c->SendMaximum) || !Tcp.After(start, header.Acknowledgement)
                 || !Tcp.After(start, c->SendUnacknowledged))

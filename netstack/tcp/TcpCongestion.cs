@@ -32,7 +32,8 @@ internal static unsafe class TcpCongestion
     }
 
     /// <summary>
-    /// Bytes that are thought to be in the network (RFC 6675 §4, SetPipe): sent, not SACKed, and not lost unless sent again.
+    /// Bytes that are thought to be in the network (RFC 6675 §4, SetPipe): sent, not SACKed, and not lost unless sent
+    /// again.
     /// </summary>
     internal static uint Pipe(Connection* c)
     {
@@ -62,8 +63,9 @@ internal static unsafe class TcpCongestion
     }
 
     /// <summary>
-    /// RFC 6675 IsLost: three ranges, or more than two segments, were SACKed above the hole in front of range <paramref name="index"/>.
-    /// The first hole is what recovery is about, and after a tail probe any SACK is proof enough.
+    /// RFC 6675 IsLost: three ranges, or more than two segments, were SACKed above the hole in front of range
+    /// <paramref name="index"/>. The first hole is what recovery is about, and after a tail probe any SACK is proof
+    /// enough.
     /// </summary>
     internal static bool IsLost(Connection* c, uint hole, int index)
     {
@@ -95,8 +97,10 @@ internal static unsafe class TcpCongestion
         bool proven = c->DuplicateAcknowledgements >= DuplicateThreshold;
         if (c->SackedCount > 0 && !proven)
         {
-            uint above = SequenceRanges.CountBetween(c->SackedEdges, c->SackedCount, c->SendUnacknowledged, c->SendMaximum);
-            proven = c->ProbeSent || c->SackedCount >= DuplicateThreshold || above > (DuplicateThreshold - 1) * (uint)c->SegmentSize;
+            uint above = SequenceRanges.CountBetween(c->SackedEdges, c->SackedCount, c->SendUnacknowledged,
+                c->SendMaximum);
+            proven = c->ProbeSent || c->SackedCount >= DuplicateThreshold
+                || above > (DuplicateThreshold - 1) * (uint)c->SegmentSize;
         }
         // RFC 6582 §3.2: not again for what a timeout or an earlier recovery has already covered.
         if (!proven || Tcp.Before(c->SendUnacknowledged, c->RecoveryPoint))

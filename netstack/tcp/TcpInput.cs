@@ -1,12 +1,18 @@
 namespace Netstack;
 
-/// <summary>A segment arrives: RFC 9293 §3.10.7 in its order, with the checks of RFC 5961 and RFC 7323 and a fast path for the usual case.</summary>
+/// <summary>
+/// A segment arrives: RFC 9293 §3.10.7 in its order, with the checks of RFC 5961 and RFC 7323 and a fast path for the
+/// usual case.
+/// </summary>
 internal static unsafe class TcpInput
 {
     /// <summary>Challenge acknowledgements of the whole stack per second (RFC 5961 §7).</summary>
     private const int ChallengesPerSecond = 1000;
 
-    /// <summary>Least time between two answers to unacceptable segments without data of one connection, so that two stacks cannot answer each other for ever.</summary>
+    /// <summary>
+    /// Least time between two answers to unacceptable segments without data of one connection, so that two stacks
+    /// cannot answer each other for ever.
+    /// </summary>
     private const ulong ChallengeInterval = 20 * Tcp.Millisecond;
 
     /// <summary>After 24 days a timestamp may have wrapped and says nothing (RFC 7323 §5.5).</summary>
@@ -24,7 +30,8 @@ internal static unsafe class TcpInput
             return;
         }
         if (!checksumValid
-            && Checksum.Fold(payload.Sum() + Checksum.PseudoHeader(ip.Source, ip.Destination, Ipv4.ProtocolTcp, payload.Length)) != 0xffff)
+            && Checksum.Fold(payload.Sum()
+                + Checksum.PseudoHeader(ip.Source, ip.Destination, Ipv4.ProtocolTcp, payload.Length)) != 0xffff)
         {
             stack->Counters.TcpBadChecksum++;
             return;
@@ -64,7 +71,8 @@ internal static unsafe class TcpInput
         && (Tcp.After(header.Sequence, c->ReceiveNext)
             || (c->TimestampsEnabled && header.HasTimestamps && Tcp.After(header.TimestampValue, c->TimestampRecent)));
 
-    private static void Arrive(Stack* stack, Connection* c, in Ipv4 ip, ref TcpHeader header, Payload payload, ulong now)
+    private static void Arrive(Stack* stack, Connection* c, in Ipv4 ip, ref TcpHeader header, Payload payload,
+        ulong now)
     {
         if (c->State == TcpState.Established && IsUsual(c, ref header))
         {
@@ -104,7 +112,8 @@ internal static unsafe class TcpInput
         }
         if (c->State == TcpState.SynReceived)
         {
-            if (!Tcp.After(header.Acknowledgement, c->SendUnacknowledged) || Tcp.After(header.Acknowledgement, c->SendMaximum))
+            if (!Tcp.After(header.Acknowledgement, c->SendUnacknowledged)
+                || Tcp.After(header.Acknowledgement, c->SendMaximum))
             {
                 stack->Counters.TcpBadAcknowledgement++;
                 TcpOutput.SendResetFor(stack, ip, header, payload.Length, now);
@@ -164,27 +173,33 @@ internal static unsafe class TcpInput
 
     // ---- checks ----
 
-    /// <summary>PAWS, then the window (RFC 9293 §3.10.7.4, first check). Unacceptable segments are answered with an acknowledgement.</summary>
+    /// <summary>
+    /// PAWS, then the window (RFC 9293 §3.10.7.4, first check). Unacceptable segments are answered with an
+    /// acknowledgement.
+    /// </summary>
     private static bool IsAcceptable(Stack* stack, Connection* c, ref TcpHeader header, int payloadLength, ulong now)
     {
         bool reset = (header.Flags & TcpFlags.Rst) != 0;
         if (c->TimestampsEnabled && header.HasTimestamps && !reset
-            && Tcp.Before(header.TimestampValue, c->TimestampRecent) && now - c->TimestampRecentTime < TimestampLifetime)
+            && Tcp.Before(header.TimestampValue, c->TimestampRecent)
+            && now - c->TimestampRecentTime < TimestampLifetime)
         {
             stack->Counters.TcpOldTimestamp++;
             Answer(stack, c, ref header, payloadLength, now);
             return false;
         }
-        uint length = (uint)payloadLength + ((header.Flags & TcpFlags.Fin) != 0 ? 1u : 0) + ((header.Flags & TcpFlags.Syn) != 0 ? 1u : 0);
+        uint length = (uint)payloadLength + header.ControlLength;
         uint window = c->ReceiveEdge - c->ReceiveNext;
-        uint start = header.Sequence - c->ReceiveNext, last = start + length - 1;
+        uint start = header.Sequence - c->ReceiveNext;
+        uint last = start + length - 1;
         // A FIN lies behind the data and takes no room in the ring: one more number is accepted for it.
         bool acceptable = length == 0
             ? start < window || start == 0
             : start <= window || last <= window;
         // A segment that begins before the window and ends in it, or covers it.
         if (!acceptable && length > 0)
-            acceptable = Tcp.Before(header.Sequence, c->ReceiveNext) && Tcp.After(header.Sequence + length, c->ReceiveNext);
+            acceptable = Tcp.Before(header.Sequence, c->ReceiveNext)
+                && Tcp.After(header.Sequence + length, c->ReceiveNext);
         if (acceptable)
             return true;
         stack->Counters.TcpOutsideWindow++;
@@ -193,7 +208,8 @@ internal static unsafe class TcpInput
             stack->Counters.ResetsIgnored++;
             return false;
         }
-        if (c->State == TcpState.SynReceived && (header.Flags & (TcpFlags.Syn | TcpFlags.Ack)) == TcpFlags.Syn && header.Sequence == c->InitialReceive)
+        if (c->State == TcpState.SynReceived && (header.Flags & (TcpFlags.Syn | TcpFlags.Ack)) == TcpFlags.Syn
+            && header.Sequence == c->InitialReceive)
         {
             // Our SYN-ACK was lost.
             c->SendNext = c->InitialSend;
@@ -234,7 +250,8 @@ internal static unsafe class TcpInput
             stack->ChallengeInterval = now;
             stack->ChallengesInInterval = 0;
         }
-        if (stack->ChallengesInInterval >= ChallengesPerSecond || (c->LastChallenge != 0 && now - c->LastChallenge < ChallengeInterval))
+        if (stack->ChallengesInInterval >= ChallengesPerSecond
+            || (c->LastChallenge != 0 && now - c->LastChallenge < ChallengeInterval))
         {
             stack->Counters.ChallengesLimited++;
             return;
@@ -291,10 +308,12 @@ internal static unsafe class TcpInput
     // ---- states ----
 
     /// <summary>RFC 9293 §3.10.7.3.</summary>
-    private static void ArriveSynSent(Stack* stack, Connection* c, in Ipv4 ip, ref TcpHeader header, Payload payload, ulong now)
+    private static void ArriveSynSent(Stack* stack, Connection* c, in Ipv4 ip, ref TcpHeader header, Payload payload,
+        ulong now)
     {
         bool acknowledges = (header.Flags & TcpFlags.Ack) != 0;
-        if (acknowledges && (!Tcp.After(header.Acknowledgement, c->InitialSend) || Tcp.After(header.Acknowledgement, c->SendMaximum)))
+        if (acknowledges && (!Tcp.After(header.Acknowledgement, c->InitialSend)
+            || Tcp.After(header.Acknowledgement, c->SendMaximum)))
         {
             stack->Counters.TcpBadAcknowledgement++;
             TcpOutput.SendResetFor(stack, ip, header, payload.Length, now);
@@ -320,7 +339,8 @@ internal static unsafe class TcpInput
         TcpOpen.Negotiate(stack, c, ref header, now);
         if (acknowledges)
         {
-            c->SendUnacknowledged = c->SendNext = header.Acknowledgement;
+            c->SendUnacknowledged = header.Acknowledgement;
+            c->SendNext = header.Acknowledgement;
             if (c->RoundTripTiming)
                 TcpTimers.Measure(c, now - c->RoundTripStart);
             c->RoundTripTiming = false;
@@ -369,7 +389,8 @@ internal static unsafe class TcpInput
         uint sequence = header.Sequence + ((header.Flags & TcpFlags.Syn) != 0 ? 1u : 0);
         if (!Tcp.CanReceiveData(c->State) || c->FinReceived)
         {
-            c->AcknowledgeNow |= c->State is TcpState.TimeWait or TcpState.CloseWait or TcpState.LastAck or TcpState.Closing;
+            c->AcknowledgeNow |= c->State is TcpState.TimeWait or TcpState.CloseWait or TcpState.LastAck
+                or TcpState.Closing;
             return true;
         }
         if (!c->Owned && !c->Queued && Tcp.After(sequence + (uint)payload.Length, c->ReceiveNext))

@@ -1,6 +1,8 @@
 namespace Netstack;
 
-/// <summary>How connections come to be: active and passive open, the backlog, initial sequence numbers, negotiated options.</summary>
+/// <summary>
+/// How connections come to be: active and passive open, the backlog, initial sequence numbers, negotiated options.
+/// </summary>
 internal static unsafe class TcpOpen
 {
     internal static Connection* Connect(
@@ -22,10 +24,16 @@ internal static unsafe class TcpOpen
     private static void Begin(Connection* c, TcpState state, uint initial, ulong now)
     {
         c->State = state;
-        c->InitialSend = c->SendUnacknowledged = c->SendNext = c->SendMaximum = initial;
-        c->QueueStart = c->QueueEnd = initial + 1;
+        c->InitialSend = initial;
+        c->SendUnacknowledged = initial;
+        c->SendNext = initial;
+        c->SendMaximum = initial;
+        c->QueueStart = initial + 1;
+        c->QueueEnd = initial + 1;
         c->RecoveryPoint = initial;
-        c->LastReceived = c->LastProgress = c->LastSent = now;
+        c->LastReceived = now;
+        c->LastProgress = now;
+        c->LastSent = now;
         TcpCongestion.Start(c);
     }
 
@@ -46,8 +54,9 @@ internal static unsafe class TcpOpen
     }
 
     /// <summary>
-    /// A half-open connection that was not answered for this long gives way to a new one when there are as many as there may be. Until then
-    /// new ones are answered without being kept (RFC 4987 §3.6): their acknowledgement opens them.
+    /// A half-open connection that was not answered for this long gives way to a new one when there are as many as
+    /// there may be. Until then new ones are answered without being kept (RFC 4987 §3.6): their acknowledgement opens
+    /// them.
     /// </summary>
     private const ulong EvictionAge = Tcp.Second;
 
@@ -55,8 +64,8 @@ internal static unsafe class TcpOpen
     private const ulong CookieTime = 60 * Tcp.Second;
 
     /// <summary>
-    /// A segment for a listener (RFC 9293 §3.10.7.2). Returns the connection, in SYN-RECEIVED, that its acknowledgement has brought back, for
-    /// the segment to arrive at; otherwise null.
+    /// A segment for a listener (RFC 9293 §3.10.7.2). Returns the connection, in SYN-RECEIVED, that its acknowledgement
+    /// has brought back, for the segment to arrive at; otherwise null.
     /// </summary>
     internal static Connection* Receive(
         Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
@@ -84,7 +93,8 @@ internal static unsafe class TcpOpen
         bool crowded = listener->HalfOpen.Count >= listener->Backlog || stack->HalfOpen >= stack->MostHalfOpen;
         Connection* c = deferred || (crowded && !Evict(stack, listener, now))
             ? null
-            : Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort, listener->Reserved);
+            : Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort,
+                listener->Reserved);
         if (c == null)
         {
             stack->CookiesUsed = now;
@@ -103,7 +113,8 @@ internal static unsafe class TcpOpen
     private static Connection* ReceiveAcknowledgement(
         Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
     {
-        bool expected = stack->CookiesUsed != 0 && now - stack->CookiesUsed < CookieTime && (header.Flags & TcpFlags.Syn) == 0;
+        bool expected = stack->CookiesUsed != 0 && now - stack->CookiesUsed < CookieTime
+            && (header.Flags & TcpFlags.Syn) == 0;
         if (!expected || !SynCookies.TryOpen(stack, ip, header, now, out TcpHeader syn))
         {
             // The rest of a first segment that came in pieces: the peer sends them again, as one.
@@ -127,7 +138,8 @@ internal static unsafe class TcpOpen
             stack->Counters.SynDroppedBacklog++;
             return null;
         }
-        Connection* c = Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort, listener->Reserved);
+        Connection* c = Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort,
+            listener->Reserved);
         if (c == null)
         {
             stack->Counters.SynDroppedTable++;
@@ -135,7 +147,8 @@ internal static unsafe class TcpOpen
         }
         stack->Counters.CookiesAccepted++;
         Enter(stack, listener, c, header.Acknowledgement - 1, ref syn, now);
-        c->SendNext = c->SendMaximum = header.Acknowledgement;
+        c->SendNext = header.Acknowledgement;
+        c->SendMaximum = header.Acknowledgement;
         c->ReceiveEdge = c->ReceiveNext + TcpOutput.FirstWindow(stack);
         // Later than what we said in the SYN, whatever the secret was then.
         if (header.HasTimestamps)
@@ -144,7 +157,8 @@ internal static unsafe class TcpOpen
     }
 
     /// <summary>A half-open connection with what it inherits from its listener.</summary>
-    private static void Enter(Stack* stack, Listener* listener, Connection* c, uint cookie, ref TcpHeader syn, ulong now)
+    private static void Enter(Stack* stack, Listener* listener, Connection* c, uint cookie, ref TcpHeader syn,
+        ulong now)
     {
         c->Listener = (short)(listener - stack->Listeners);
         listener->HalfOpen.Add(stack, c);
@@ -167,7 +181,9 @@ internal static unsafe class TcpOpen
     internal static uint TimestampOffset(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort) =>
         (uint)(KeyedHash.Of(stack, local, localPort, remote, remotePort) >> 32);
 
-    /// <summary>Makes room for one more half-open connection of this listener. False when all of its are young.</summary>
+    /// <summary>
+    /// Makes room for one more half-open connection of this listener. False when all of its are young.
+    /// </summary>
     private static bool Evict(Stack* stack, Listener* listener, ulong now)
     {
         Connection* oldest = listener->HalfOpen.First(stack);
@@ -183,8 +199,11 @@ internal static unsafe class TcpOpen
     internal static void Negotiate(Stack* stack, Connection* c, ref TcpHeader header, ulong now)
     {
         c->InitialReceive = header.Sequence;
-        c->ReceiveNext = c->ReceiveEdge = c->LastAcknowledgementSent = header.Sequence + 1;
-        c->SendWindow = c->LargestSendWindow = header.Window;
+        c->ReceiveNext = header.Sequence + 1;
+        c->ReceiveEdge = header.Sequence + 1;
+        c->LastAcknowledgementSent = header.Sequence + 1;
+        c->SendWindow = header.Window;
+        c->LargestSendWindow = header.Window;
         c->WindowSequence = header.Sequence;
         c->WindowAcknowledgement = header.Acknowledgement;
         c->WindowScaling = header.HasWindowShift;
@@ -253,19 +272,24 @@ internal static unsafe class TcpOpen
     /// <summary>Ends a listener: what it has not handed out is reset.</summary>
     internal static void CloseListener(Stack* stack, Listener* listener, ulong now)
     {
-        Connection* c;
-        while ((c = listener->Queue.First(stack)) != null || (c = listener->HalfOpen.First(stack)) != null)
-        {
-            TcpOutput.SendReset(stack, c, now);
-            Tcp.Close(stack, c, 0);
-        }
+        ResetAll(stack, ref listener->Queue, now);
+        ResetAll(stack, ref listener->HalfOpen, now);
         listener->InUse = false;
         listener->Generation++;
     }
 
+    private static void ResetAll(Stack* stack, ref ConnectionList list, ulong now)
+    {
+        for (Connection* c = list.First(stack); c != null; c = list.First(stack))
+        {
+            TcpOutput.SendReset(stack, c, now);
+            Tcp.Close(stack, c, 0);
+        }
+    }
+
     /// <summary>
-    /// Whether a port of an address (0: of all) is in use by a listener or a connection, other than by those that may share it: not by a listener,
-    /// and by connections only when both sides said so (SO_REUSEADDR as Linux has it).
+    /// Whether a port of an address (0: of all) is in use by a listener or a connection, other than by those that may
+    /// share it: not by a listener, and by connections only when both sides said so (SO_REUSEADDR as Linux has it).
     /// </summary>
     internal static bool IsTaken(Stack* stack, uint address, ushort port, bool reuse)
     {
@@ -278,7 +302,8 @@ internal static unsafe class TcpOpen
         for (int i = 0; i < stack->ConnectionTop; i++)
         {
             Connection* c = stack->Connections + i;
-            if (c->InUse && c->State != TcpState.Closed && c->LocalPort == port && Overlap(c->LocalAddress, address) && !(reuse && c->Reuse))
+            if (c->InUse && c->State != TcpState.Closed && c->LocalPort == port && Overlap(c->LocalAddress, address)
+                && !(reuse && c->Reuse))
                 return true;
         }
         return false;
@@ -292,7 +317,8 @@ internal static unsafe class TcpOpen
         uint offset = (uint)KeyedHash.Of(stack, local, 0, remote, remotePort);
         for (uint i = 0; i < Tcp.EphemeralPorts; i++)
         {
-            ushort port = (ushort)(Tcp.FirstEphemeralPort + (offset + stack->EphemeralCounter++) % Tcp.EphemeralPorts);
+            ushort port = (ushort)(Tcp.FirstEphemeralPort + (offset + stack->EphemeralCounter) % Tcp.EphemeralPorts);
+            stack->EphemeralCounter++;
             if (Tcp.Find(stack, local, port, remote, remotePort) == null && FindListener(stack, local, port) == null)
                 return port;
         }

@@ -5,16 +5,19 @@ namespace Netstack;
 /// <summary>Builds single segments: header, options, window, SACK blocks, checksum.</summary>
 internal static unsafe partial class TcpOutput
 {
-    /// <summary>A segment without data. False when the link is busy or the neighbour unknown; the connection is then pending.</summary>
+    /// <summary>
+    /// A segment without data. False when the link is busy or the neighbour unknown; the connection is then pending.
+    /// </summary>
     private static bool Emit(Stack* stack, Connection* c, uint sequence, int length, TcpFlags flags, ulong now) =>
         EmitData(stack, c, sequence, ref length, flags, c->SegmentSize, now);
 
     /// <summary>
-    /// A segment with queued bytes from <paramref name="sequence"/> on, or several of <paramref name="size"/> bytes each as one transmission.
-    /// <paramref name="length"/> becomes what went: less when the link takes fewer fragments.
+    /// A segment with queued bytes from <paramref name="sequence"/> on, or several of <paramref name="size"/> bytes
+    /// each as one transmission. <paramref name="length"/> becomes what went: less when the link takes fewer fragments.
     /// </summary>
     [SkipLocalsInit]
-    private static bool EmitData(Stack* stack, Connection* c, uint sequence, ref int length, TcpFlags flags, int size, ulong now)
+    private static bool EmitData(Stack* stack, Connection* c, uint sequence, ref int length, TcpFlags flags, int size,
+        ulong now)
     {
         byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
         Fragment* fragments = stackalloc Fragment[Link.MostFragments];
@@ -26,7 +29,8 @@ internal static unsafe partial class TcpOutput
         header.Acknowledgement = (flags & TcpFlags.Ack) != 0 ? c->ReceiveNext : 0;
         header.Flags = flags;
         header.MaximumSegmentSize = 0;
-        header.HasWindowShift = header.SackPermitted = false;
+        header.HasWindowShift = false;
+        header.SackPermitted = false;
         header.SackCount = 0;
         uint edge = WindowEdge(c);
         uint window = edge - c->ReceiveNext;
@@ -75,7 +79,8 @@ internal static unsafe partial class TcpOutput
             frame.SegmentSize = (ushort)size;
         FinishChecksum(stack, c->LocalAddress, c->RemoteAddress, &frame, header.Length + length);
 
-        SendResult result = Output.Send(stack, &frame, c->LocalAddress, c->RemoteAddress, Ipv4.ProtocolTcp, ref c->NeighbourHint, hold: false, now);
+        SendResult result = Output.Send(stack, &frame, c->LocalAddress, c->RemoteAddress, Ipv4.ProtocolTcp,
+            ref c->NeighbourHint, hold: false, now);
         if (result == SendResult.Sent)
         {
             stack->Counters.SegmentsSent++;
@@ -139,7 +144,9 @@ internal static unsafe partial class TcpOutput
         return shift;
     }
 
-    /// <summary>The receive window's new right edge: moved only when the ring has opened by a segment or half of itself.</summary>
+    /// <summary>
+    /// The receive window's new right edge: moved only when the ring has opened by a segment or half of itself.
+    /// </summary>
     private static uint WindowEdge(Connection* c)
     {
         uint size = c->ReceiveRingMask + 1;
@@ -160,10 +167,12 @@ internal static unsafe partial class TcpOutput
     /// <summary>The range with the newest segment first, then the others (RFC 2018 §4).</summary>
     private static void FillSack(Connection* c, ref TcpHeader header)
     {
-        int most = SackBlocks(c), newest = 0;
+        int most = SackBlocks(c);
+        int newest = 0;
         for (int i = 0; i < c->OutOfOrderCount; i++)
         {
-            if (!Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2]) && Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2 + 1]))
+            if (!Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2])
+                && Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2 + 1]))
                 newest = i;
         }
         header.SackEdges[0] = c->OutOfOrderEdges[newest * 2];
@@ -204,7 +213,8 @@ internal static unsafe partial class TcpOutput
     }
 
     /// <summary>What a SYN offers: windows of SYNs are not scaled (RFC 7323 §2.2).</summary>
-    internal static ushort FirstWindow(Stack* stack) => (ushort)(stack->ReceiveBufferSize < 65535 ? stack->ReceiveBufferSize : 65535);
+    internal static ushort FirstWindow(Stack* stack) =>
+        (ushort)(stack->ReceiveBufferSize < 65535 ? stack->ReceiveBufferSize : 65535);
 
     /// <summary>RST for a segment that belongs to no connection (RFC 9293 §3.5.2).</summary>
     internal static void SendResetFor(Stack* stack, in Ipv4 ip, in TcpHeader segment, int payloadLength, ulong now)
@@ -223,8 +233,7 @@ internal static unsafe partial class TcpOutput
         else
         {
             header.Flags = TcpFlags.Rst | TcpFlags.Ack;
-            header.Acknowledgement = segment.Sequence + (uint)payloadLength
-                + ((segment.Flags & TcpFlags.Syn) != 0 ? 1u : 0) + ((segment.Flags & TcpFlags.Fin) != 0 ? 1u : 0);
+            header.Acknowledgement = segment.Sequence + (uint)payloadLength + segment.ControlLength;
         }
         header.Emit(bytes + Output.TransportOffset);
         stack->Counters.ResetsSent++;
@@ -236,7 +245,8 @@ internal static unsafe partial class TcpOutput
     {
         Transmission frame = default;
         frame.Header = bytes;
-        frame.HeaderLength = frame.TotalLength = Output.TransportOffset + length;
+        frame.TotalLength = Output.TransportOffset + length;
+        frame.HeaderLength = frame.TotalLength;
         FinishChecksum(stack, ip.Destination, ip.Source, &frame, length);
         short hint = -1;
         Output.Send(stack, &frame, ip.Destination, ip.Source, Ipv4.ProtocolTcp, ref hint, hold: false, now);

@@ -1,12 +1,14 @@
 namespace Netstack;
 
 /// <summary>
-/// Decides what leaves and when (RFC 9293 §3.7.4, §3.8.6; Nagle; congestion and peer's window), builds segments, and hands them to the link:
-/// one call for up to 64 KiB where the device segments.
+/// Decides what leaves and when (RFC 9293 §3.7.4, §3.8.6; Nagle; congestion and peer's window), builds segments, and
+/// hands them to the link: one call for up to 64 KiB where the device segments.
 /// </summary>
 internal static unsafe partial class TcpOutput
 {
-    /// <summary>Largest stream part of one transmission: the IPv4 length field, less room for headers with options.</summary>
+    /// <summary>
+    /// Largest stream part of one transmission: the IPv4 length field, less room for headers with options.
+    /// </summary>
     private const int MostPerTransmission = Ipv4.MaximumLength - Ipv4.HeaderLength - TcpHeader.MaximumLength;
 
     /// <summary>Length of the SACK option with its alignment, for this many blocks.</summary>
@@ -15,7 +17,9 @@ internal static unsafe partial class TcpOutput
     /// <summary>Milliseconds, from a point of the connection's own (RFC 7323 §5.4).</summary>
     internal static uint Timestamp(Connection* c, ulong now) => (uint)(now / Tcp.Millisecond) + c->TimestampOffset;
 
-    /// <summary>Sends everything that may be sent now, and an acknowledgement if one is owed and nothing carried it.</summary>
+    /// <summary>
+    /// Sends everything that may be sent now, and an acknowledgement if one is owed and nothing carried it.
+    /// </summary>
     internal static void Run(Stack* stack, Connection* c, ulong now)
     {
         c->OutputPending = false;
@@ -78,10 +82,14 @@ internal static unsafe partial class TcpOutput
             TcpTimers.StartRetransmission(stack, c, now);
     }
 
-    /// <summary>New data, and after a timeout everything from SendNext on again, less what was SACKed. False when the link is busy.</summary>
+    /// <summary>
+    /// New data, and after a timeout everything from SendNext on again, less what was SACKed. False when the link is
+    /// busy.
+    /// </summary>
     private static bool SendNew(Stack* stack, Connection* c, ulong now)
     {
-        if (c->SendNext == c->SendMaximum && c->SendNext == c->SendUnacknowledged && now - c->LastSent > c->RetransmissionTimeout)
+        if (c->SendNext == c->SendMaximum && c->SendNext == c->SendUnacknowledged
+            && now - c->LastSent > c->RetransmissionTimeout)
             TcpCongestion.RestartAfterIdle(c);
         bool sentSomething = false;
         while (true)
@@ -170,7 +178,8 @@ internal static unsafe partial class TcpOutput
     {
         for (int i = 0; i < c->SackedCount; i++)
         {
-            uint start = c->SackedEdges[i * 2], end = c->SackedEdges[i * 2 + 1];
+            uint start = c->SackedEdges[i * 2];
+            uint end = c->SackedEdges[i * 2 + 1];
             if (Tcp.Before(c->SendNext, start))
                 return (int)(start - c->SendNext);
             if (Tcp.Before(c->SendNext, end))
@@ -203,7 +212,9 @@ internal static unsafe partial class TcpOutput
             TcpTimers.StartRetransmission(stack, c, now);
     }
 
-    /// <summary>The holes that are thought lost (RFC 6675 §5 step 4.1, NextSeg rule 1). False when the link is busy.</summary>
+    /// <summary>
+    /// The holes that are thought lost (RFC 6675 §5 step 4.1, NextSeg rule 1). False when the link is busy.
+    /// </summary>
     private static bool RetransmitHoles(Stack* stack, Connection* c, ulong now)
     {
         for (int range = 0; ; range++)
@@ -252,9 +263,11 @@ internal static unsafe partial class TcpOutput
         }
         else
         {
-            bool fin = data < length || (c->FinQueued && sequence + (uint)data == c->QueueEnd && c->SendMaximum == c->QueueEnd + 1);
+            bool fin = data < length
+                || (c->FinQueued && sequence + (uint)data == c->QueueEnd && c->SendMaximum == c->QueueEnd + 1);
             int carried = data;
-            sent = EmitData(stack, c, sequence, ref carried, fin ? TcpFlags.Ack | TcpFlags.Psh | TcpFlags.Fin : TcpFlags.Ack, size, now);
+            sent = EmitData(stack, c, sequence, ref carried,
+                fin ? TcpFlags.Ack | TcpFlags.Psh | TcpFlags.Fin : TcpFlags.Ack, size, now);
             length = carried + (fin && carried == data ? 1 : 0);
         }
         if (!sent)
@@ -267,7 +280,9 @@ internal static unsafe partial class TcpOutput
         return true;
     }
 
-    /// <summary>One more segment when the tail stays unanswered: new data if there is some, else the last segment again.</summary>
+    /// <summary>
+    /// One more segment when the tail stays unanswered: new data if there is some, else the last segment again.
+    /// </summary>
     internal static void SendTailProbe(Stack* stack, Connection* c, ulong now)
     {
         if (c->SendMaximum == c->SendUnacknowledged || !Tcp.CanTransmitData(c->State) || c->SendNext != c->SendMaximum)
@@ -281,7 +296,9 @@ internal static unsafe partial class TcpOutput
             c->ProbeSent = true;
     }
 
-    /// <summary>What the peer's small window allows, or a probe that makes it answer when it is shut (RFC 9293 §3.8.6.1).</summary>
+    /// <summary>
+    /// What the peer's small window allows, or a probe that makes it answer when it is shut (RFC 9293 §3.8.6.1).
+    /// </summary>
     internal static void SendWindowProbe(Stack* stack, Connection* c, ulong now)
     {
         int window = (int)(c->SendUnacknowledged + c->SendWindow - c->SendNext);
@@ -299,7 +316,10 @@ internal static unsafe partial class TcpOutput
             Sent(stack, c, length, fin: false, now);
     }
 
-    /// <summary>A segment without data below the window, which must be answered: keep-alive and zero window probe (RFC 9293 §3.8.4).</summary>
+    /// <summary>
+    /// A segment without data below the window, which must be answered: keep-alive and zero window probe (RFC 9293
+    /// §3.8.4).
+    /// </summary>
     internal static void SendProbe(Stack* stack, Connection* c, ulong now) =>
         Emit(stack, c, c->SendUnacknowledged - 1, 0, TcpFlags.Ack, now);
 

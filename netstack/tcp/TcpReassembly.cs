@@ -3,8 +3,9 @@ using System;
 namespace Netstack;
 
 /// <summary>
-/// Received stream data: straight into the connection's ring, in order or not, with the runs that came too early kept as ranges.
-/// The ring always has room up to the window's edge, so nothing inside the window is turned away for lack of memory.
+/// Received stream data: straight into the connection's ring, in order or not, with the runs that came too early kept
+/// as ranges. The ring always has room up to the window's edge, so nothing inside the window is turned away for lack of
+/// memory.
 /// </summary>
 internal static unsafe class TcpReassembly
 {
@@ -65,7 +66,9 @@ internal static unsafe class TcpReassembly
         c->UnansweredBytes += length;
     }
 
-    /// <summary>Takes over the ranges that the in-order data has reached. RFC 5681 §4.2: filling a gap is acknowledged at once.</summary>
+    /// <summary>
+    /// Takes over the ranges that the in-order data has reached. RFC 5681 §4.2: filling a gap is acknowledged at once.
+    /// </summary>
     private static void Join(Connection* c)
     {
         c->AcknowledgeNow = true;
@@ -122,7 +125,9 @@ internal static unsafe class TcpReassembly
         return copied;
     }
 
-    /// <summary>Takes unread bytes, and tells the peer of the room when that is worth a segment (RFC 9293 §3.8.6.2.2).</summary>
+    /// <summary>
+    /// Takes unread bytes, and tells the peer of the room when that is worth a segment (RFC 9293 §3.8.6.2.2).
+    /// </summary>
     internal static void Consume(Stack* stack, Connection* c, int bytes, ulong now)
     {
         c->ReceiveRingHead = (c->ReceiveRingHead + (uint)bytes) & c->ReceiveRingMask;

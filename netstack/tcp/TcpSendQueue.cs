@@ -3,8 +3,8 @@ using System;
 namespace Netstack;
 
 /// <summary>
-/// What the user has sent and the peer has not acknowledged: a list of chunks, each a run of the connection's ring or of a page frame.
-/// Bytes of page frames are found only when a segment is gathered.
+/// What the user has sent and the peer has not acknowledged: a list of chunks, each a run of the connection's ring or
+/// of a page frame. Bytes of page frames are found only when a segment is gathered.
 /// </summary>
 internal static unsafe class TcpSendQueue
 {
@@ -60,7 +60,10 @@ internal static unsafe class TcpSendQueue
         return true;
     }
 
-    /// <summary>A new chunk at the tail. The last ones are kept for connections that have none, so that pages cannot silence others.</summary>
+    /// <summary>
+    /// A new chunk at the tail. The last ones are kept for connections that have none, so that pages cannot silence
+    /// others.
+    /// </summary>
     private static SendChunk* Add(Stack* stack, Connection* c)
     {
         if (stack->FreeChunks == 0 || (c->ChunkHead >= 0 && stack->FreeChunks <= stack->ConnectionCount))
@@ -81,7 +84,8 @@ internal static unsafe class TcpSendQueue
 
     /// <summary>Room for one more chunk, for readiness.</summary>
     internal static bool HasChunk(Stack* stack, Connection* c) =>
-        c->ChunkHead < 0 ? stack->FreeChunks > 0 : !stack->Chunks[c->ChunkTail].IsPage || stack->FreeChunks > stack->ConnectionCount;
+        c->ChunkHead < 0 ? stack->FreeChunks > 0 : !stack->Chunks[c->ChunkTail].IsPage
+            || stack->FreeChunks > stack->ConnectionCount;
 
     /// <summary>Takes acknowledged bytes off the front, and gives finished page frames back.</summary>
     internal static void Acknowledge(Stack* stack, Connection* c, uint bytes)
@@ -145,10 +149,11 @@ internal static unsafe class TcpSendQueue
     }
 
     /// <summary>
-    /// Describes queued bytes from <paramref name="sequence"/> on as fragments: as many as fit, at most <paramref name="length"/> bytes.
-    /// Returns how many bytes they hold.
+    /// Describes queued bytes from <paramref name="sequence"/> on as fragments: as many as fit, at most
+    /// <paramref name="length"/> bytes. Returns how many bytes they hold.
     /// </summary>
-    internal static int Gather(Stack* stack, Connection* c, uint sequence, int length, Fragment* fragments, out int count)
+    internal static int Gather(Stack* stack, Connection* c, uint sequence, int length, Fragment* fragments,
+        out int count)
     {
         count = 0;
         int most = stack->Link.MaximumFragments;
@@ -172,11 +177,14 @@ internal static unsafe class TcpSendQueue
             int part = chunk->Length - (int)skip;
             if (part > length - gathered)
                 part = length - gathered;
-            // SAFETY: chunks describe bytes of the ring that are in use, or of a page frame that the owner holds for us.
+            // SAFETY: chunks describe bytes of the ring that are in use, or of a page frame that the owner holds for
+            // us.
             if (chunk->IsPage)
             {
-                fragments[count].Address = stack->Link.ResolveFrame(stack->Link.Context, chunk->Reference) + chunk->Offset + skip;
-                fragments[count++].Length = part;
+                fragments[count].Address = stack->Link.ResolveFrame(stack->Link.Context, chunk->Reference)
+                    + chunk->Offset + skip;
+                fragments[count].Length = part;
+                count++;
             }
             else
             {
@@ -185,19 +193,22 @@ internal static unsafe class TcpSendQueue
                 if (straight >= part)
                 {
                     fragments[count].Address = c->SendRing + offset;
-                    fragments[count++].Length = part;
+                    fragments[count].Length = part;
+                    count++;
                 }
                 else
                 {
                     fragments[count].Address = c->SendRing + offset;
-                    fragments[count++].Length = straight;
+                    fragments[count].Length = straight;
+                    count++;
                     if (count == most)
                     {
                         gathered += straight;
                         break;
                     }
                     fragments[count].Address = c->SendRing;
-                    fragments[count++].Length = part - straight;
+                    fragments[count].Length = part - straight;
+                    count++;
                 }
             }
             gathered += part;

@@ -1,8 +1,9 @@
 namespace Netstack;
 
 /// <summary>
-/// Retransmission (RFC 6298), tail loss probe (RFC 8985 §7), persist, delayed acknowledgement (RFC 9293 §3.8.6.3), keep-alive
-/// (§3.8.4) and the waiting states. A deadline of 0 is off. The stack's own deadline is a lower bound of them all.
+/// Retransmission (RFC 6298), tail loss probe (RFC 8985 §7), persist, delayed acknowledgement (RFC 9293 §3.8.6.3),
+/// keep-alive (§3.8.4) and the waiting states. A deadline of 0 is off. The stack's own deadline is a lower bound of
+/// them all.
 /// </summary>
 internal static unsafe class TcpTimers
 {
@@ -11,15 +12,21 @@ internal static unsafe class TcpTimers
     internal const ulong LargestTimeout = 60 * Tcp.Second;
     private const ulong DelayedAcknowledgement = 40 * Tcp.Millisecond;
     private const ulong FinWait2Time = 60 * Tcp.Second;
-    private const int MostRetransmissions = 15, MostOrphanProbes = 8, MostSynRetransmissions = 6;
+    private const int MostRetransmissions = 15;
+    private const int MostOrphanProbes = 8;
+    private const int MostSynRetransmissions = 6;
 
     /// <summary>Linux's tcp_synack_retries: after 63 s a half-open connection is given up.</summary>
     private const int MostSynAcknowledgementRetransmissions = 5;
 
     internal static void Stop(Connection* c)
     {
-        c->RetransmitDeadline = c->ProbeDeadline = c->PersistDeadline = 0;
-        c->AcknowledgeDeadline = c->KeepAliveDeadline = c->LingerDeadline = 0;
+        c->RetransmitDeadline = 0;
+        c->ProbeDeadline = 0;
+        c->PersistDeadline = 0;
+        c->AcknowledgeDeadline = 0;
+        c->KeepAliveDeadline = 0;
+        c->LingerDeadline = 0;
         c->AcknowledgeNow = false;
     }
 
@@ -95,7 +102,8 @@ internal static unsafe class TcpTimers
         }
         else
         {
-            ulong difference = c->SmoothedRoundTrip > roundTrip ? c->SmoothedRoundTrip - roundTrip : roundTrip - c->SmoothedRoundTrip;
+            ulong difference = c->SmoothedRoundTrip > roundTrip ? c->SmoothedRoundTrip - roundTrip
+                : roundTrip - c->SmoothedRoundTrip;
             c->RoundTripVariation = c->RoundTripVariation - c->RoundTripVariation / 4 + difference / 4;
             c->SmoothedRoundTrip = c->SmoothedRoundTrip - c->SmoothedRoundTrip / 8 + roundTrip / 8;
         }
@@ -106,7 +114,8 @@ internal static unsafe class TcpTimers
     {
         if (c->SmoothedRoundTrip == 0)
             return;
-        // The floor is put under the variation, as Linux does, so that a delayed acknowledgement on a slow path is no timeout.
+        // The floor is put under the variation, as Linux does, so that a delayed acknowledgement on a slow path is no
+        // timeout.
         ulong variation = 4 * c->RoundTripVariation;
         ulong timeout = c->SmoothedRoundTrip + (variation < SmallestTimeout ? SmallestTimeout : variation);
         c->RetransmissionTimeout = timeout < LargestTimeout ? timeout : LargestTimeout;
@@ -157,14 +166,19 @@ internal static unsafe class TcpTimers
             next = deadline;
     }
 
+    private static int MaxRetransmissionsOf(TcpState state)
+    {
+        if (Tcp.IsSynchronized(state))
+            return MostRetransmissions;
+        return state == TcpState.SynReceived ? MostSynAcknowledgementRetransmissions : MostSynRetransmissions;
+    }
+
     private static bool Retransmit(Stack* stack, Connection* c, ulong now)
     {
         c->RetransmitDeadline = 0;
         if (c->SendMaximum == c->SendUnacknowledged && !c->OutputPending)
             return true;
-        int most = Tcp.IsSynchronized(c->State) ? MostRetransmissions
-            : c->State == TcpState.SynReceived ? MostSynAcknowledgementRetransmissions : MostSynRetransmissions;
-        if (c->Backoff >= most || IsGivenUp(c, now))
+        if (c->Backoff >= MaxRetransmissionsOf(c->State) || IsGivenUp(c, now))
         {
             stack->Counters.TimedOut++;
             if (!Tcp.IsSynchronized(c->State))
@@ -198,9 +212,10 @@ internal static unsafe class TcpTimers
         c->PersistDeadline = 0;
         if (c->QueueEnd == c->SendNext && !c->FinQueued)
             return true;
-        // A peer that answers may keep its window closed as long as it likes (RFC 9293 §3.8.6.1); silence counts as with data.
-        // Without a user behind it nobody waits for ever (RFC 9293 §3.8.3 leaves that to us).
-        if (c->Backoff >= (c->Owned || c->Queued ? MostRetransmissions : MostOrphanProbes) || (c->Backoff > 0 && IsGivenUp(c, now)))
+        // A peer that answers may keep its window closed as long as it likes (RFC 9293 §3.8.6.1); silence counts as
+        // with data. Without a user behind it nobody waits for ever (RFC 9293 §3.8.3 leaves that to us).
+        if (c->Backoff >= (c->Owned || c->Queued ? MostRetransmissions : MostOrphanProbes)
+            || (c->Backoff > 0 && IsGivenUp(c, now)))
         {
             stack->Counters.TimedOut++;
             Tcp.Close(stack, c, SocketError.TimedOut);

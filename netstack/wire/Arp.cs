@@ -2,7 +2,10 @@ using System;
 
 namespace Netstack;
 
-/// <summary>ARP for IPv4 over Ethernet (RFC 826): types (0..6), operation (6), sender MAC (8), IP (14), target MAC (18), IP (24).</summary>
+/// <summary>
+/// ARP for IPv4 over Ethernet (RFC 826): types (0..6), operation (6), sender MAC (8), IP (14), target MAC (18), IP
+/// (24).
+/// </summary>
 public unsafe struct Arp
 {
     public const int Length = 28;
@@ -10,8 +13,10 @@ public unsafe struct Arp
     public const ushort Reply = 2;
 
     public ushort Operation;
-    public ulong SenderHardware, TargetHardware;
-    public uint SenderAddress, TargetAddress;
+    public ulong SenderHardware;
+    public ulong TargetHardware;
+    public uint SenderAddress;
+    public uint TargetAddress;
 
     /// <summary>Asks whether an address is in use, without having one yet (RFC 5227 §1.1).</summary>
     public readonly bool IsProbe => Operation == Request && SenderAddress == 0;

@@ -4,12 +4,14 @@ using System.Runtime.CompilerServices;
 namespace Netstack;
 
 /// <summary>
-/// The Internet checksum (RFC 1071). Sums are kept as 16-bit words in memory order, which makes them independent of the machine's
-/// byte order: a finished checksum is stored as it is, without a swap.
+/// The Internet checksum (RFC 1071). Sums are kept as 16-bit words in memory order, which makes them independent of the
+/// machine's byte order: a finished checksum is stored as it is, without a swap.
 /// </summary>
 public static unsafe class Checksum
 {
-    /// <summary>One's complement sum, folded to 16 bits, of a run that starts at an even offset of its packet.</summary>
+    /// <summary>
+    /// One's complement sum, folded to 16 bits, of a run that starts at an even offset of its packet.
+    /// </summary>
     public static uint Sum(byte* bytes, int length)
     {
         // SAFETY: reads stay inside [bytes, bytes + length).
@@ -46,7 +48,9 @@ public static unsafe class Checksum
         return (uint)((sum & 0xffff) + (sum >> 16));
     }
 
-    /// <summary>A folded sum of a run that starts at an odd offset of its packet: its bytes count in the other halves.</summary>
+    /// <summary>
+    /// A folded sum of a run that starts at an odd offset of its packet: its bytes count in the other halves.
+    /// </summary>
     public static uint AtOddOffset(uint folded) => BinaryPrimitives.ReverseEndianness((ushort)folded);
 
     /// <summary>Sum of the pseudo-header (RFC 9293 §3.1) of TCP or UDP.</summary>

@@ -11,7 +11,8 @@ public unsafe struct Ethernet
     public const ulong Broadcast = 0xffffffffffff;
 
     /// <summary>MAC addresses, first byte highest of the low 48 bits.</summary>
-    public ulong Destination, Source;
+    public ulong Destination;
+    public ulong Source;
 
     public ushort Type;
 

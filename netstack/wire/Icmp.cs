@@ -9,14 +9,24 @@ public unsafe struct Icmp
     public const byte EchoReply = 0;
     public const byte DestinationUnreachable = 3;
     public const byte EchoRequest = 8;
-    public const byte CodeNetwork = 0, CodeHost = 1, CodeProtocol = 2, CodePort = 3, CodeFragmentationNeeded = 4;
+    public const byte CodeNetwork = 0;
+    public const byte CodeHost = 1;
+    public const byte CodeProtocol = 2;
+    public const byte CodePort = 3;
+    public const byte CodeFragmentationNeeded = 4;
 
-    public byte Type, Code;
+    public byte Type;
+    public byte Code;
 
-    /// <summary>Echo: identifier and sequence number. Fragmentation needed: unused and next-hop MTU (RFC 1191 §4).</summary>
-    public ushort Identifier, Sequence;
+    /// <summary>
+    /// Echo: identifier and sequence number. Fragmentation needed: unused and next-hop MTU (RFC 1191 §4).
+    /// </summary>
+    public ushort Identifier;
+    public ushort Sequence;
 
-    /// <summary>The checksum, over all of the message, is the caller's to verify: it may be in several pieces.</summary>
+    /// <summary>
+    /// The checksum, over all of the message, is the caller's to verify: it may be in several pieces.
+    /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Icmp header)
     {
         header = default;

@@ -14,7 +14,8 @@ public enum Ipv4Error
 
 /// <summary>
 /// IPv4 header (RFC 791 §3.1): version and length (0), total length (2), fragment word (6), TTL (8), protocol (9),
-/// checksum (10), source (12), destination (16). Options are skipped; DF is set on whatever we do not send in fragments.
+/// checksum (10), source (12), destination (16). Options are skipped; DF is set on whatever we do not send in
+/// fragments.
 /// </summary>
 public unsafe struct Ipv4
 {
@@ -27,7 +28,8 @@ public unsafe struct Ipv4
     public const int MaximumLength = 65535;
     private const byte TimeToLive = 64;
 
-    public uint Source, Destination;
+    public uint Source;
+    public uint Destination;
     public byte Protocol;
 
     /// <summary>20 to 60.</summary>
@@ -43,7 +45,8 @@ public unsafe struct Ipv4
     public int FragmentOffset;
 
     /// <summary>In the word of identification, flags and offset.</summary>
-    internal const uint DoNotFragmentBit = 0x4000, MoreFragmentsBit = 0x2000;
+    internal const uint DoNotFragmentBit = 0x4000;
+    internal const uint MoreFragmentsBit = 0x2000;
 
     /// <summary>The header is filled in also where the answer is Fragment.</summary>
     /// <param name="bytes">From the header on; must hold the whole header, the data may be elsewhere.</param>
@@ -75,8 +78,11 @@ public unsafe struct Ipv4
     }
 
     /// <summary>Writes <see cref="HeaderLength"/> bytes with a valid checksum.</summary>
-    /// <param name="fragment">Identification, flags and offset; where DF is set the identification means nothing (RFC 6864).</param>
-    public static void Emit(byte* at, uint source, uint destination, byte protocol, int totalLength, uint fragment = DoNotFragmentBit)
+    /// <param name="fragment">
+    /// Identification, flags and offset; where DF is set the identification means nothing (RFC 6864).
+    /// </param>
+    public static void Emit(byte* at, uint source, uint destination, byte protocol, int totalLength,
+        uint fragment = DoNotFragmentBit)
     {
         BigEndian.Store32(at, 0x45000000 | (uint)totalLength);
         BigEndian.Store32(at + 4, fragment);

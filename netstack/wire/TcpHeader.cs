@@ -17,21 +17,29 @@ public enum TcpFlags : byte
 
 /// <summary>
 /// TCP header (RFC 9293 §3.1): ports (0, 2), sequence (4), acknowledgement (8), offset and flags (12), window (14),
-/// checksum (16), urgent pointer (18), options (20). Options: MSS, window scale and timestamps (RFC 7323), SACK (RFC 2018).
-/// The urgent pointer is ignored: urgent data stays in line (RFC 6093).
+/// checksum (16), urgent pointer (18), options (20). Options: MSS, window scale and timestamps (RFC 7323), SACK (RFC
+/// 2018). The urgent pointer is ignored: urgent data stays in line (RFC 6093).
 /// </summary>
 public unsafe struct TcpHeader
 {
     public const int MinimumLength = 20;
     public const int MaximumLength = 60;
     public const int ChecksumOffset = 16;
-    private const byte OptionEnd = 0, OptionNothing = 1, OptionMss = 2, OptionWindow = 3, OptionSackPermitted = 4, OptionSack = 5, OptionTimestamps = 8;
+    private const byte OptionEnd = 0;
+    private const byte OptionNothing = 1;
+    private const byte OptionMss = 2;
+    private const byte OptionWindow = 3;
+    private const byte OptionSackPermitted = 4;
+    private const byte OptionSack = 5;
+    private const byte OptionTimestamps = 8;
 
     /// <summary>NOP, NOP, timestamps, 10: the form that everybody sends, as one little-endian word.</summary>
     private const uint UsualTimestamps = 0x0a080101;
 
-    public ushort SourcePort, DestinationPort;
-    public uint Sequence, Acknowledgement;
+    public ushort SourcePort;
+    public ushort DestinationPort;
+    public uint Sequence;
+    public uint Acknowledgement;
     public TcpFlags Flags;
 
     /// <summary>As on the wire, not scaled.</summary>
@@ -46,8 +54,11 @@ public unsafe struct TcpHeader
     /// <summary>0 to 14, when <see cref="HasWindowShift"/>.</summary>
     public byte WindowShift;
 
-    public bool HasWindowShift, SackPermitted, HasTimestamps;
-    public uint TimestampValue, TimestampEcho;
+    public bool HasWindowShift;
+    public bool SackPermitted;
+    public bool HasTimestamps;
+    public uint TimestampValue;
+    public uint TimestampEcho;
 
     /// <summary>Number of SACK blocks, 0 to 4.</summary>
     public int SackCount;
@@ -55,7 +66,20 @@ public unsafe struct TcpHeader
     /// <summary>Left and right edges of the SACK blocks.</summary>
     public fixed uint SackEdges[8];
 
-    /// <summary>False when the header is cut short or its offset is wrong. An option that is wrong ends the options (RFC 9293 §3.1: MUST-7).</summary>
+    /// <summary>How many sequence numbers SYN and FIN take (RFC 9293 §3.4).</summary>
+    public readonly uint ControlLength
+    {
+        get
+        {
+            uint length = (Flags & TcpFlags.Fin) != 0 ? 1u : 0;
+            return (Flags & TcpFlags.Syn) != 0 ? length + 1 : length;
+        }
+    }
+
+    /// <summary>
+    /// False when the header is cut short or its offset is wrong. An option that is wrong ends the options (RFC 9293
+    /// §3.1: MUST-7).
+    /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out TcpHeader header)
     {
         Unsafe.SkipInit(out header);
@@ -72,13 +96,17 @@ public unsafe struct TcpHeader
             header.Flags = (TcpFlags)(at[13] & 0x3f);
             header.Window = BigEndian.Load16(at + 14);
             header.MaximumSegmentSize = 0;
-            header.HasWindowShift = header.SackPermitted = header.HasTimestamps = false;
+            header.HasWindowShift = false;
+            header.SackPermitted = false;
+            header.HasTimestamps = false;
             header.WindowShift = 0;
             header.SackCount = 0;
-            header.TimestampValue = header.TimestampEcho = 0;
+            header.TimestampValue = 0;
+            header.TimestampEcho = 0;
             if (header.Length < MinimumLength || header.Length > bytes.Length)
                 return false;
-            if (header.Length == MinimumLength + 12 && Unsafe.ReadUnaligned<uint>(at + MinimumLength) == UsualTimestamps)
+            if (header.Length == MinimumLength + 12
+                && Unsafe.ReadUnaligned<uint>(at + MinimumLength) == UsualTimestamps)
             {
                 header.HasTimestamps = true;
                 header.TimestampValue = BigEndian.Load32(at + 24);
@@ -139,8 +167,8 @@ public unsafe struct TcpHeader
     }
 
     /// <summary>
-    /// Writes the header with its options and checksum 0, at most <see cref="MaximumLength"/> bytes, and sets <see cref="Length"/>.
-    /// SACK blocks that do not fit beside the other options are left out.
+    /// Writes the header with its options and checksum 0, at most <see cref="MaximumLength"/> bytes, and sets
+    /// <see cref="Length"/>. SACK blocks that do not fit beside the other options are left out.
     /// </summary>
     public void Emit(byte* at)
     {
@@ -171,7 +199,8 @@ public unsafe struct TcpHeader
         int blocks = SackCount < room ? SackCount : room;
         if (blocks > 0)
         {
-            BigEndian.Store32(option, (uint)(OptionNothing << 24 | OptionNothing << 16 | OptionSack << 8 | (2 + blocks * 8)));
+            BigEndian.Store32(option,
+                (uint)(OptionNothing << 24 | OptionNothing << 16 | OptionSack << 8 | (2 + blocks * 8)));
             option += 4;
             for (int i = 0; i < blocks * 2; i++, option += 4)
                 BigEndian.Store32(option, SackEdges[i]);

@@ -7,7 +7,8 @@ public unsafe struct Udp
 {
     public const int HeaderLength = 8;
 
-    public ushort SourcePort, DestinationPort;
+    public ushort SourcePort;
+    public ushort DestinationPort;
 
     /// <summary>Header and data.</summary>
     public int Length;

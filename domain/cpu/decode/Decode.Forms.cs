@@ -17,7 +17,8 @@ internal sealed unsafe partial class BlockBuilder
                 return false;
             }
             bool register = IsRegister(in i, 1);
-            ref var op = ref Emit(register ? Pick.Size<AluRegisterRegister<TRegister>>(log) : Pick.Size<AluRegisterImmediate<TRegister>>(log));
+            ref var op = ref Emit(register ? Pick.Size<AluRegisterRegister<TRegister>>(log)
+                : Pick.Size<AluRegisterImmediate<TRegister>>(log));
             op.Dst = Reg(i.Op0Register);
             if (register)
                 op.Src = Reg(i.Op1Register);
@@ -51,7 +52,10 @@ internal sealed unsafe partial class BlockBuilder
         return false;
     }
 
-    /// <summary>Any destination, by way of the temporary when it is memory; the second operand is a register, memory, an immediate or missing.</summary>
+    /// <summary>
+    /// Any destination, by way of the temporary when it is memory; the second operand is a register, memory, an
+    /// immediate or missing.
+    /// </summary>
     private bool Through<TOp>(in Instruction i) where TOp : struct, IAlu
     {
         int log = Log(in i, 0);
@@ -65,7 +69,8 @@ internal sealed unsafe partial class BlockBuilder
         }
         ushort target = Target(in i, 0);
         bool register = i.OpCount == 2 && IsRegister(in i, 1);
-        ref var op = ref Emit(register ? Pick.Size<AluRegisterRegister<TOp>>(log) : Pick.Size<AluRegisterImmediate<TOp>>(log));
+        ref var op = ref Emit(register ? Pick.Size<AluRegisterRegister<TOp>>(log)
+            : Pick.Size<AluRegisterImmediate<TOp>>(log));
         op.Dst = target;
         if (register)
             op.Src = Reg(i.Op1Register);
@@ -75,7 +80,8 @@ internal sealed unsafe partial class BlockBuilder
         return false;
     }
 
-    private bool ShiftDouble<TImmediate, TCl>(in Instruction i) where TImmediate : struct, ISizePick where TCl : struct, ISizePick
+    private bool ShiftDouble<TImmediate, TCl>(in Instruction i) where TImmediate : struct, ISizePick
+        where TCl : struct, ISizePick
     {
         int log = Log(in i, 0);
         ushort target = Target(in i, 0);
@@ -103,7 +109,8 @@ internal sealed unsafe partial class BlockBuilder
                 return false;
             }
             bool register = IsRegister(in i, 1);
-            ref var op = ref Emit(register ? Pick.Size<MoveRegisterRegister>(log) : Pick.Size<MoveRegisterImmediate>(log));
+            ref var op = ref Emit(register ? Pick.Size<MoveRegisterRegister>(log)
+                : Pick.Size<MoveRegisterImmediate>(log));
             op.Dst = Reg(i.Op0Register);
             if (register)
                 op.Src = Reg(i.Op1Register);
@@ -124,7 +131,8 @@ internal sealed unsafe partial class BlockBuilder
         return false;
     }
 
-    private bool Widen<TRegister, TMemory>(in Instruction i) where TRegister : struct, ISizePick where TMemory : struct, IMemoryPick
+    private bool Widen<TRegister, TMemory>(in Instruction i) where TRegister : struct, ISizePick
+        where TMemory : struct, IMemoryPick
     {
         int log = Log(in i, 0);
         if (IsMemory(in i, 1))

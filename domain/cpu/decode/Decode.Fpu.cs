@@ -7,7 +7,8 @@ internal sealed unsafe partial class BlockBuilder
 {
     private bool TranslateFpu(in Instruction i)
     {
-        // SDM vol. 3, 2.5, tables 2-2 and 2-3: what is MMX's or SSE's is unknown under CR0.EM, and WAIT looks at CR0.MP.
+        // SDM vol. 3, 2.5, tables 2-2 and 2-3: what is MMX's or SSE's is unknown under CR0.EM, and WAIT looks at
+        // CR0.MP.
         if (i.Mnemonic == Mnemonic.Emms && (mode & Cpu.ModeNoMmx) != 0
             || i.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr && (mode & Cpu.ModeNoSse) != 0)
             return RaiseAlways(Cpu.ExceptionInvalidOpcode);
@@ -24,8 +25,10 @@ internal sealed unsafe partial class BlockBuilder
     {
         switch (i.Mnemonic)
         {
-            case Mnemonic.Fxsave or Mnemonic.Fxsave64: return FpuAt(in i, &X87.SaveExtended, i.Mnemonic == Mnemonic.Fxsave64 ? 1u : 0);
-            case Mnemonic.Fxrstor or Mnemonic.Fxrstor64: return FpuAt(in i, &X87.RestoreExtended, i.Mnemonic == Mnemonic.Fxrstor64 ? 1u : 0);
+            case Mnemonic.Fxsave or Mnemonic.Fxsave64:
+                return FpuAt(in i, &X87.SaveExtended, i.Mnemonic == Mnemonic.Fxsave64 ? 1u : 0);
+            case Mnemonic.Fxrstor or Mnemonic.Fxrstor64:
+                return FpuAt(in i, &X87.RestoreExtended, i.Mnemonic == Mnemonic.Fxrstor64 ? 1u : 0);
             case Mnemonic.Fadd or Mnemonic.Faddp or Mnemonic.Fiadd: return FpuArithmetic(in i, 0);
             case Mnemonic.Fmul or Mnemonic.Fmulp or Mnemonic.Fimul: return FpuArithmetic(in i, 1);
             case Mnemonic.Fsub or Mnemonic.Fsubp or Mnemonic.Fisub: return FpuArithmetic(in i, 4);
@@ -42,7 +45,8 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Fcomip: return FpuCompare(in i, 2, 1);
             case Mnemonic.Fucomi: return FpuCompare(in i, 3, 0);
             case Mnemonic.Fucomip: return FpuCompare(in i, 3, 1);
-            case Mnemonic.Fld when IsMemory(in i, 0) && i.MemorySize == MemorySize.Float80: return FpuAt(in i, &X87.LoadExtended);
+            case Mnemonic.Fld when IsMemory(in i, 0) && i.MemorySize == MemorySize.Float80:
+                return FpuAt(in i, &X87.LoadExtended);
             case Mnemonic.Fld or Mnemonic.Fild:
             {
                 var source = FpuOperand(in i, i.OpCount - 1, out ushort position);
@@ -51,7 +55,8 @@ internal sealed unsafe partial class BlockBuilder
                 op.Src = position;
                 return false;
             }
-            case Mnemonic.Fstp when IsMemory(in i, 0) && i.MemorySize == MemorySize.Float80: return FpuAt(in i, &X87.StoreExtended);
+            case Mnemonic.Fstp when IsMemory(in i, 0) && i.MemorySize == MemorySize.Float80:
+                return FpuAt(in i, &X87.StoreExtended);
             case Mnemonic.Fst or Mnemonic.Fstp or Mnemonic.Fstpnce when IsRegister(in i, 0):
             {
                 ref var op = ref Emit(&X87.StoreRegister);
@@ -164,7 +169,8 @@ internal sealed unsafe partial class BlockBuilder
 
     private bool FpuArithmetic(in Instruction i, uint operation)
     {
-        bool pops = i.Mnemonic is Mnemonic.Faddp or Mnemonic.Fmulp or Mnemonic.Fsubp or Mnemonic.Fsubrp or Mnemonic.Fdivp or Mnemonic.Fdivrp;
+        bool pops = i.Mnemonic is Mnemonic.Faddp or Mnemonic.Fmulp or Mnemonic.Fsubp or Mnemonic.Fsubrp
+            or Mnemonic.Fdivp or Mnemonic.Fdivrp;
         var source = FpuOperand(in i, i.OpCount - 1, out ushort position);
         ref var op = ref Emit(&X87.Arithmetic);
         op.Imm = operation;

@@ -127,7 +127,8 @@ internal sealed unsafe partial class BlockBuilder
                 {
                     ushort source = Source(in i, 1);
                     int log = Log(in i, 0);
-                    ref var op = ref Emit(i.OpCount == 2 ? Pick.Size<DivMulMultiplyTwo>(log) : Pick.Size<DivMulMultiplyThree>(log));
+                    ref var op = ref Emit(i.OpCount == 2 ? Pick.Size<DivMulMultiplyTwo>(log)
+                        : Pick.Size<DivMulMultiplyThree>(log));
                     op.Dst = Reg(i.Op0Register);
                     op.Src = source;
                     if (i.OpCount == 3)
@@ -149,10 +150,14 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Cmpxchg16b: EmitAddress<OperandCompute>(in i); Emit(&Bits.CompareExchange16); return false;
 
             case Mnemonic.Movsb or Mnemonic.Movsw or Mnemonic.Movsq: return StringOp<StringMove>(in i);
-            case Mnemonic.Movsd when i.Op0Kind != OpKind.Register && i.Op0Kind != OpKind.Memory: return StringOp<StringMove>(in i);
-            case Mnemonic.Stosb or Mnemonic.Stosw or Mnemonic.Stosd or Mnemonic.Stosq: return StringOp<StringStore>(in i);
-            case Mnemonic.Lodsb or Mnemonic.Lodsw or Mnemonic.Lodsd or Mnemonic.Lodsq: return StringOp<StringLoad>(in i);
-            case Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd or Mnemonic.Scasq: return StringOp<StringScan>(in i);
+            case Mnemonic.Movsd when i.Op0Kind != OpKind.Register && i.Op0Kind != OpKind.Memory:
+                return StringOp<StringMove>(in i);
+            case Mnemonic.Stosb or Mnemonic.Stosw or Mnemonic.Stosd or Mnemonic.Stosq:
+                return StringOp<StringStore>(in i);
+            case Mnemonic.Lodsb or Mnemonic.Lodsw or Mnemonic.Lodsd or Mnemonic.Lodsq:
+                return StringOp<StringLoad>(in i);
+            case Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd or Mnemonic.Scasq:
+                return StringOp<StringScan>(in i);
             case Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsq: return StringOp<StringCompare>(in i);
             case Mnemonic.Cmpsd when i.Op0Kind != OpKind.Register: return StringOp<StringCompare>(in i);
             case Mnemonic.Insb or Mnemonic.Insw or Mnemonic.Insd: return StringOp<StringInput>(in i);

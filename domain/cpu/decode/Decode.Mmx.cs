@@ -5,7 +5,8 @@ namespace Domain;
 /// <summary>MMX instructions, put together from SSE's operations.</summary>
 internal sealed unsafe partial class BlockBuilder
 {
-    private static bool IsMmx(in Instruction i, int operand) => i.GetOpKind(operand) == OpKind.Register && i.GetOpRegister(operand).IsMM();
+    private static bool IsMmx(in Instruction i, int operand) =>
+        i.GetOpKind(operand) == OpKind.Register && i.GetOpRegister(operand).IsMM();
 
     private static bool UsesMmx(in Instruction i)
     {
@@ -74,7 +75,8 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Pshufw: return MmxBinary(in i, &Sse128.Pshuflw, Mmx.Apart);
             case Mnemonic.Palignr: return MmxBinary(in i, &Sse128.Psrldq, Mmx.Aligned);
             case Mnemonic.Pshufb: return MmxBinary(in i, &Sse128.Pshufb, Mmx.Shuffled);
-            case Mnemonic.Packsswb or Mnemonic.Packssdw or Mnemonic.Packuswb or Mnemonic.Phaddw or Mnemonic.Phaddd or Mnemonic.Phaddsw
+            case Mnemonic.Packsswb or Mnemonic.Packssdw or Mnemonic.Packuswb or Mnemonic.Phaddw or Mnemonic.Phaddd
+                or Mnemonic.Phaddsw
                 or Mnemonic.Phsubw or Mnemonic.Phsubd or Mnemonic.Phsubsw:
                 return MmxBinary(in i, PlainVector(i.Mnemonic), Mmx.Joined);
             // The upper halves interleaved are what the low interleaving leaves in its upper word.

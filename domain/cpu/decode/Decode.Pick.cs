@@ -65,7 +65,8 @@ internal static unsafe class Pick
         _ => Memory<TPick, AddressRip>(log),
     };
 
-    private static Handler Memory<TPick, TAddress>(int log) where TPick : struct, IMemoryPick where TAddress : struct, IAddress => log switch
+    private static Handler Memory<TPick, TAddress>(int log) where TPick : struct, IMemoryPick
+        where TAddress : struct, IAddress => log switch
     {
         0 => TPick.Get<Size8, TAddress>(),
         1 => TPick.Get<Size16, TAddress>(),

@@ -14,17 +14,20 @@ internal unsafe struct AluRegisterImmediate<TOp> : ISizePick where TOp : struct,
 
 internal unsafe struct AluRegisterMemory<TOp> : IMemoryPick where TOp : struct, IAlu
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &AluMemory<TOp, TSize, TAddress>.RegisterMemory;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &AluMemory<TOp, TSize, TAddress>.RegisterMemory;
 }
 
 internal unsafe struct AluMemoryRegister<TOp> : IMemoryPick where TOp : struct, IAlu
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &AluMemory<TOp, TSize, TAddress>.MemoryRegister;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &AluMemory<TOp, TSize, TAddress>.MemoryRegister;
 }
 
 internal unsafe struct AluMemoryImmediate<TOp> : IMemoryPick where TOp : struct, IAlu
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &AluMemory<TOp, TSize, TAddress>.MemoryImmediate;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &AluMemory<TOp, TSize, TAddress>.MemoryImmediate;
 }
 
 internal unsafe struct MoveRegisterRegister : ISizePick
@@ -54,32 +57,38 @@ internal unsafe struct MoveConditional : ISizePick
 
 internal unsafe struct MoveMemoryRegisterMemory : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.RegisterMemory;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &MoveMemory<TSize, TAddress>.RegisterMemory;
 }
 
 internal unsafe struct MoveMemoryMemoryRegister : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.MemoryRegister;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &MoveMemory<TSize, TAddress>.MemoryRegister;
 }
 
 internal unsafe struct MoveMemoryMemoryImmediate : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.MemoryImmediate;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &MoveMemory<TSize, TAddress>.MemoryImmediate;
 }
 
 internal unsafe struct MoveMemoryExchange : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.Exchange;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &MoveMemory<TSize, TAddress>.Exchange;
 }
 
 internal unsafe struct MoveMemoryLoadAddress : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.LoadAddress;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &MoveMemory<TSize, TAddress>.LoadAddress;
 }
 
 internal unsafe struct MoveMemoryLoadNarrowAddress : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &MoveMemory<TSize, TAddress>.LoadNarrowAddress;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &MoveMemory<TSize, TAddress>.LoadNarrowAddress;
 }
 
 internal unsafe struct MoveMemoryLoadShortAddress : IMemoryPick
@@ -95,7 +104,8 @@ internal unsafe struct ExtendZero<TFrom> : ISizePick where TFrom : struct, ISize
 
 internal unsafe struct ExtendMemoryZero<TFrom> : IMemoryPick where TFrom : struct, ISize
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &ExtendMemory<TSize, TFrom, TAddress>.Zero;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &ExtendMemory<TSize, TFrom, TAddress>.Zero;
 }
 
 internal unsafe struct ExtendSign<TFrom> : ISizePick where TFrom : struct, ISize
@@ -105,7 +115,8 @@ internal unsafe struct ExtendSign<TFrom> : ISizePick where TFrom : struct, ISize
 
 internal unsafe struct ExtendMemorySign<TFrom> : IMemoryPick where TFrom : struct, ISize
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &ExtendMemory<TSize, TFrom, TAddress>.Sign;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &ExtendMemory<TSize, TFrom, TAddress>.Sign;
 }
 
 internal unsafe struct DoubleShiftLeft : ISizePick
@@ -366,17 +377,20 @@ internal unsafe struct OperandStoreBack : ISizePick
 
 internal unsafe struct OperandLoad : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &Operand<TAddress>.Load<TSize>;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &Operand<TAddress>.Load<TSize>;
 }
 
 internal unsafe struct OperandLoadForWrite : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &Operand<TAddress>.LoadForWrite<TSize>;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &Operand<TAddress>.LoadForWrite<TSize>;
 }
 
 internal unsafe struct OperandStore : IMemoryPick
 {
-    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress => &Operand<TAddress>.Store<TSize>;
+    public static Handler Get<TSize, TAddress>() where TSize : struct, ISize where TAddress : struct, IAddress =>
+        &Operand<TAddress>.Store<TSize>;
 }
 
 internal unsafe struct OperandSegmented : IAddressPick
@@ -431,20 +445,24 @@ internal unsafe struct JumpConditional : IConditionPick
 
 internal unsafe struct CompareJumpRegisterRegister<TSize> : IConditionPick where TSize : struct, ISize
 {
-    public static Handler Get<TCondition>() where TCondition : struct, ICondition => &CompareJump<TCondition, TSize>.RegisterRegister;
+    public static Handler Get<TCondition>() where TCondition : struct, ICondition =>
+        &CompareJump<TCondition, TSize>.RegisterRegister;
 }
 
 internal unsafe struct CompareJumpRegisterImmediate<TSize> : IConditionPick where TSize : struct, ISize
 {
-    public static Handler Get<TCondition>() where TCondition : struct, ICondition => &CompareJump<TCondition, TSize>.RegisterImmediate;
+    public static Handler Get<TCondition>() where TCondition : struct, ICondition =>
+        &CompareJump<TCondition, TSize>.RegisterImmediate;
 }
 
 internal unsafe struct CompareJumpTestRegister<TSize> : IConditionPick where TSize : struct, ISize
 {
-    public static Handler Get<TCondition>() where TCondition : struct, ICondition => &CompareJump<TCondition, TSize>.TestRegister;
+    public static Handler Get<TCondition>() where TCondition : struct, ICondition =>
+        &CompareJump<TCondition, TSize>.TestRegister;
 }
 
 internal unsafe struct CompareJumpTestImmediate<TSize> : IConditionPick where TSize : struct, ISize
 {
-    public static Handler Get<TCondition>() where TCondition : struct, ICondition => &CompareJump<TCondition, TSize>.TestImmediate;
+    public static Handler Get<TCondition>() where TCondition : struct, ICondition =>
+        &CompareJump<TCondition, TSize>.TestImmediate;
 }

@@ -91,7 +91,8 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Retf:
             {
                 ref var op = ref Emit(&SystemOps.FarReturn);
-                op.Scale = i.Code is Code.Retfq or Code.Retfq_imm16 ? (byte)8 : i.Code is Code.Retfd or Code.Retfd_imm16 ? (byte)4 : (byte)2;
+                op.Scale = i.Code is Code.Retfq or Code.Retfq_imm16 ? (byte)8 : i.Code is Code.Retfd or Code.Retfd_imm16
+                    ? (byte)4 : (byte)2;
                 op.Imm = i.OpCount == 1 ? i.Immediate16 : 0u;
                 return true;
             }
@@ -188,7 +189,8 @@ internal sealed unsafe partial class BlockBuilder
             return FromTemp(in i);
         }
         var special = to.IsCR() || to.IsDR() ? to : from;
-        if (special.IsCR() ? special is not (Register.CR0 or Register.CR2 or Register.CR3 or Register.CR4 or Register.CR8) : special.GetNumber() > 7)
+        if (special.IsCR() ? special is not (Register.CR0 or Register.CR2 or Register.CR3 or Register.CR4
+            or Register.CR8) : special.GetNumber() > 7)
             return RaiseAlways(Cpu.ExceptionInvalidOpcode);
         if (to.IsCR())
         {

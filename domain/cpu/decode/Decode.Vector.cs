@@ -15,7 +15,8 @@ internal sealed unsafe partial class BlockBuilder
                 return RaiseAlways(Cpu.ExceptionInvalidOpcode);
             if ((mode & Cpu.ModeNoFpu) != 0)
                 return RaiseAlways(Cpu.ExceptionNoFpu);
-            var plain = i.OpCount >= 2 && IsVector(in i, 0) && (IsVector(in i, 1) || IsMemory(in i, 1)) ? PlainVector(i.Mnemonic) : null;
+            var plain = i.OpCount >= 2 && IsVector(in i, 0)
+                && (IsVector(in i, 1) || IsMemory(in i, 1)) ? PlainVector(i.Mnemonic) : null;
             return plain != null ? VectorPair(in i, plain) : VectorOther(in i);
         }
         if (i.Mnemonic == Mnemonic.Crc32)
@@ -29,7 +30,8 @@ internal sealed unsafe partial class BlockBuilder
         return TranslateFpu(in i);
     }
 
-    private static bool IsVector(in Instruction i, int operand) => i.GetOpKind(operand) == OpKind.Register && i.GetOpRegister(operand).IsXMM();
+    private static bool IsVector(in Instruction i, int operand) =>
+        i.GetOpKind(operand) == OpKind.Register && i.GetOpRegister(operand).IsXMM();
 
     private static bool UsesVectors(in Instruction i)
     {
@@ -176,14 +178,18 @@ internal sealed unsafe partial class BlockBuilder
         switch (i.Mnemonic)
         {
             case Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu or Mnemonic.Lddqu:
-                return IsMemory(in i, 0) ? VectorStore<SseStore16>(in i) : load ? VectorLoad<SseLoad16>(in i) : VectorPair(in i, &Sse128.Move);
-            case Mnemonic.Movaps or Mnemonic.Movapd or Mnemonic.Movdqa or Mnemonic.Movntdqa or Mnemonic.Movntps or Mnemonic.Movntpd or Mnemonic.Movntdq:
+                return IsMemory(in i, 0) ? VectorStore<SseStore16>(in i) : load ? VectorLoad<SseLoad16>(in i)
+                    : VectorPair(in i, &Sse128.Move);
+            case Mnemonic.Movaps or Mnemonic.Movapd or Mnemonic.Movdqa or Mnemonic.Movntdqa or Mnemonic.Movntps
+                or Mnemonic.Movntpd or Mnemonic.Movntdq:
                 return IsMemory(in i, 0) ? VectorStore<SseStore16Aligned>(in i)
                     : load ? VectorLoad<SseLoad16Aligned>(in i) : VectorPair(in i, &Sse128.Move);
             case Mnemonic.Movss:
-                return IsMemory(in i, 0) ? VectorStoreScalar(in i, 2) : load ? VectorLoad<SseLoad4>(in i) : VectorPair(in i, &Sse128.MoveLow4);
+                return IsMemory(in i, 0) ? VectorStoreScalar(in i, 2) : load ? VectorLoad<SseLoad4>(in i)
+                    : VectorPair(in i, &Sse128.MoveLow4);
             case Mnemonic.Movsd:
-                return IsMemory(in i, 0) ? VectorStoreScalar(in i, 3) : load ? VectorLoad<SseLoad8>(in i) : MoveWord(in i, 0, 0);
+                return IsMemory(in i, 0) ? VectorStoreScalar(in i, 3) : load ? VectorLoad<SseLoad8>(in i)
+                    : MoveWord(in i, 0, 0);
             case Mnemonic.Movlps or Mnemonic.Movlpd:
                 return IsMemory(in i, 0) ? VectorStoreScalar(in i, 3) : VectorLoad<SseLoadWord>(in i);
             case Mnemonic.Movhps or Mnemonic.Movhpd:
@@ -197,7 +203,8 @@ internal sealed unsafe partial class BlockBuilder
                 {
                     if (load)
                         return log == 3 ? VectorLoad<SseLoad8>(in i) : VectorLoad<SseLoad4>(in i);
-                    return IsVector(in i, 1) ? VectorPair(in i, &Sse128.MoveLowZero) : FromGeneral(in i, &Sse128.FromInt32, &Sse128.FromInt64);
+                    return IsVector(in i, 1) ? VectorPair(in i, &Sse128.MoveLowZero)
+                        : FromGeneral(in i, &Sse128.FromInt32, &Sse128.FromInt64);
                 }
                 if (IsMemory(in i, 0))
                     return VectorStoreScalar(in i, log);
@@ -224,9 +231,11 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Cvtsi2ss: return FromGeneral(in i, &Sse128.Cvtsi2ss32, &Sse128.Cvtsi2ss64);
             case Mnemonic.Cvtsi2sd: return FromGeneral(in i, &Sse128.Cvtsi2sd32, &Sse128.Cvtsi2sd64);
             case Mnemonic.Cvtss2si or Mnemonic.Cvttss2si:
-                return ToGeneral(in i, Log(in i, 0) == 3 ? &Sse128.Cvtss2si64 : &Sse128.Cvtss2si32, i.Mnemonic == Mnemonic.Cvttss2si ? 1u : 0);
+                return ToGeneral(in i, Log(in i, 0) == 3 ? &Sse128.Cvtss2si64 : &Sse128.Cvtss2si32,
+                    i.Mnemonic == Mnemonic.Cvttss2si ? 1u : 0);
             case Mnemonic.Cvtsd2si or Mnemonic.Cvttsd2si:
-                return ToGeneral(in i, Log(in i, 0) == 3 ? &Sse128.Cvtsd2si64 : &Sse128.Cvtsd2si32, i.Mnemonic == Mnemonic.Cvttsd2si ? 1u : 0);
+                return ToGeneral(in i, Log(in i, 0) == 3 ? &Sse128.Cvtsd2si64 : &Sse128.Cvtsd2si32,
+                    i.Mnemonic == Mnemonic.Cvttsd2si ? 1u : 0);
             case Mnemonic.Roundps: return VectorPair(in i, &Sse128.Roundps);
             case Mnemonic.Roundpd: return VectorPair(in i, &Sse128.Roundpd);
             case Mnemonic.Roundss: return VectorPair(in i, &Sse128.Roundss);

@@ -2,7 +2,9 @@ using Iced.Intel;
 
 namespace Domain;
 
-/// <summary>SSE instructions of the plain kind: destination register, source register or memory, nothing else.</summary>
+/// <summary>
+/// SSE instructions of the plain kind: destination register, source register or memory, nothing else.
+/// </summary>
 internal sealed unsafe partial class BlockBuilder
 {
     private static Handler PlainVector(Mnemonic mnemonic) => mnemonic switch

@@ -3,7 +3,9 @@ using Iced.Intel;
 
 namespace Domain;
 
-/// <summary>Turns guest code into operations, a block at a time. This file: the frame; the families follow in their own.</summary>
+/// <summary>
+/// Turns guest code into operations, a block at a time. This file: the frame; the families follow in their own.
+/// </summary>
 internal sealed unsafe partial class BlockBuilder
 {
     /// <summary>Instructions in a block at most.</summary>
@@ -69,7 +71,10 @@ internal sealed unsafe partial class BlockBuilder
         public override int ReadByte() => At < End ? *At++ : -1;
     }
 
-    /// <summary>Decodes from <paramref name="code"/>, at most <paramref name="available"/> bytes, as running at <paramref name="rip"/>.</summary>
+    /// <summary>
+    /// Decodes from <paramref name="code"/>, at most <paramref name="available"/> bytes, as running at
+    /// <paramref name="rip"/>.
+    /// </summary>
     /// <returns>bytes decoded; 0 when not even one instruction ends within what is available</returns>
     public int Build(byte* code, int available, ulong rip, int mode)
     {
@@ -128,18 +133,20 @@ internal sealed unsafe partial class BlockBuilder
         return bytes;
     }
 
-    // A flag is dead where a later instruction of the block writes it before any reads it. A fault in between pushes the
-    // stale value, which the same later instruction overwrites after the return.
+    // A flag is dead where a later instruction of the block writes it before any reads it. A fault in between pushes
+    // the stale value, which the same later instruction overwrites after the return.
     private void FindDeadFlags()
     {
-        const RflagsBits arithmetic = RflagsBits.OF | RflagsBits.SF | RflagsBits.ZF | RflagsBits.AF | RflagsBits.CF | RflagsBits.PF;
+        const RflagsBits arithmetic = RflagsBits.OF | RflagsBits.SF | RflagsBits.ZF | RflagsBits.AF | RflagsBits.CF
+            | RflagsBits.PF;
         var live = arithmetic;
         for (int at = count - 1; at >= 0; at--)
         {
             ref readonly var i = ref instructions[at];
             var written = i.RflagsModified & arithmetic;
             flagsDead[at] = written != 0 && (live & written) == 0;
-            bool always = !(i.HasRepPrefix || i.HasRepnePrefix) && !(i.OpCount > 0 && i.GetOpRegister(i.OpCount - 1) == Register.CL);
+            bool always = !(i.HasRepPrefix || i.HasRepnePrefix)
+                && !(i.OpCount > 0 && i.GetOpRegister(i.OpCount - 1) == Register.CL);
             if (always)
                 live &= ~written;
             live |= i.RflagsRead & arithmetic;
@@ -171,7 +178,8 @@ internal sealed unsafe partial class BlockBuilder
 
     // ---- operands
 
-    private readonly ushort zeroOffset, eaTempOffset, tempOffset, tempAddressOffset, xmmOffset, xmmTempOffset, segmentBaseOffset, fpuOffset, mmxLeftOffset;
+    private readonly ushort zeroOffset, eaTempOffset, tempOffset, tempAddressOffset, xmmOffset, xmmTempOffset,
+        segmentBaseOffset, fpuOffset, mmxLeftOffset;
 
     private static ushort Offset(CpuState* s, void* field) => (ushort)((byte*)field - (byte*)s);
 
@@ -204,8 +212,8 @@ internal sealed unsafe partial class BlockBuilder
         return LogOf(bytes);
     }
 
-    // Not BitOperations.Log2: without LZCNT the 10.0 compiler turns "Log2(x) == 0" into a test of BSR's zero flag, which tells
-    // whether x was zero.
+    // Not BitOperations.Log2: without LZCNT the 10.0 compiler turns "Log2(x) == 0" into a test of BSR's zero flag,
+    // which tells whether x was zero.
     private static int LogOf(int bytes) => bytes switch
     {
         1 => 0,
@@ -215,7 +223,8 @@ internal sealed unsafe partial class BlockBuilder
         _ => 3,
     };
 
-    private static ulong Immediate(in Instruction i, int operand, int log) => i.GetImmediate(operand) & (ulong.MaxValue >> (64 - (8 << log)));
+    private static ulong Immediate(in Instruction i, int operand, int log) =>
+        i.GetImmediate(operand) & (ulong.MaxValue >> (64 - (8 << log)));
 
     private struct Address
     {
@@ -272,7 +281,8 @@ internal sealed unsafe partial class BlockBuilder
         bool based = segment is Register.FS or Register.GS;
         bool narrow = IsNarrow(in i);
         // moffs with a 64-bit address.
-        bool far = code64 && i.MemoryBase == Register.None && i.MemoryIndex == Register.None && (ulong)(int)i.MemoryDisplacement64 != i.MemoryDisplacement64
+        bool far = code64 && i.MemoryBase == Register.None && i.MemoryIndex == Register.None
+            && (ulong)(int)i.MemoryDisplacement64 != i.MemoryDisplacement64
             && !i.IsIPRelativeMemoryOperand;
         if (far)
         {
@@ -288,7 +298,8 @@ internal sealed unsafe partial class BlockBuilder
         ref var op = ref Emit(!code64 ? Pick.Address<OperandWrapped>(plain.Form)
             : narrow ? Pick.Address<OperandNarrow>(plain.Form) : Pick.Address<OperandSegmented>(plain.Form));
         plain.Apply(ref op);
-        op.Src = based ? (ushort)(segmentBaseOffset + 8 * (segment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs)) : zeroOffset;
+        op.Src = based ? (ushort)(segmentBaseOffset + 8 * (segment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs))
+            : zeroOffset;
         return new Address { Base = eaTempOffset, Index = zeroOffset };
     }
 
@@ -339,7 +350,9 @@ internal sealed unsafe partial class BlockBuilder
         return tempOffset;
     }
 
-    /// <summary>As <see cref="Source"/>, for an operand that is also written: <see cref="Finish"/> must follow.</summary>
+    /// <summary>
+    /// As <see cref="Source"/>, for an operand that is also written: <see cref="Finish"/> must follow.
+    /// </summary>
     private ushort Target(in Instruction i, int operand)
     {
         if (!IsMemory(in i, operand))

@@ -16,9 +16,11 @@ internal ref partial struct Float80Math
         return new Float80(magnitude << shift, (ushort)(Float80.Bias + 63 - shift | (negative ? 0x8000 : 0)));
     }
 
-    public Float80 FromDouble(ulong bits) => FromIeee(bits >> 63 != 0, (int)(bits >> 52) & 0x7ff, bits & ((1UL << 52) - 1), 52, 1023);
+    public Float80 FromDouble(ulong bits) =>
+        FromIeee(bits >> 63 != 0, (int)(bits >> 52) & 0x7ff, bits & ((1UL << 52) - 1), 52, 1023);
 
-    public Float80 FromSingle(uint bits) => FromIeee(bits >> 31 != 0, (int)(bits >> 23) & 0xff, bits & ((1UL << 23) - 1), 23, 127);
+    public Float80 FromSingle(uint bits) =>
+        FromIeee(bits >> 31 != 0, (int)(bits >> 23) & 0xff, bits & ((1UL << 23) - 1), 23, 127);
 
     private Float80 FromIeee(bool negative, int exponent, ulong fraction, int width, int bias)
     {
@@ -32,7 +34,8 @@ internal ref partial struct Float80Math
             return value.Quieted;
         }
         if (exponent != 0)
-            return new Float80(Float80.IntegerBit | fraction << (63 - width), (ushort)(sign | (exponent - bias + Float80.Bias)));
+            return new Float80(Float80.IntegerBit | fraction << (63 - width),
+                (ushort)(sign | (exponent - bias + Float80.Bias)));
         if (fraction == 0)
             return new Float80(0, sign);
         Exceptions |= Denormal;
@@ -85,7 +88,8 @@ internal ref partial struct Float80Math
             if (Up)
                 kept++;
         }
-        // kept carries the integer bit: adding it to the exponent field minus one also handles a carry out of the fraction.
+        // kept carries the integer bit: adding it to the exponent field minus one also handles a carry out of the
+        // fraction.
         ulong result = tiny ? kept : ((ulong)unbiased << width) + kept - (1UL << width);
         if (unbiased > 2 * bias || result >= infinity)
         {
@@ -97,7 +101,9 @@ internal ref partial struct Float80Math
         return sign | result;
     }
 
-    /// <summary>To a signed integer of <paramref name="bits"/> bits; the indefinite value (smallest) when it does not fit.</summary>
+    /// <summary>
+    /// To a signed integer of <paramref name="bits"/> bits; the indefinite value (smallest) when it does not fit.
+    /// </summary>
     public long ToInteger(Float80 a, int bits, bool truncate)
     {
         long indefinite = long.MinValue >> (64 - bits);
@@ -180,14 +186,17 @@ internal ref partial struct Float80Math
         if (a.IsInfinity || a.IsZero)
             return a;
         var saved = Exceptions;
-        long by = b.IsZero ? 0 : b.Exponent > Float80.Bias + 20 ? (b.Negative ? -0x10000 : 0x10000) : ToInteger(b, 64, true);
+        long by = b.IsZero ? 0 : b.Exponent > Float80.Bias + 20 ? (b.Negative ? -0x10000 : 0x10000)
+            : ToInteger(b, 64, true);
         Exceptions = saved;
         var (exponent, x) = a.Normalized();
         // Scaling is rounded to the full significand whatever the precision control says.
         return Round(a.Negative, exponent + (int)Math.Clamp(by, -0x10000, 0x10000), x, 0, 0);
     }
 
-    /// <summary>One step of FPREM (truncating) or FPREM1 (to nearest). <paramref name="complete"/>: the remainder is final.</summary>
+    /// <summary>
+    /// One step of FPREM (truncating) or FPREM1 (to nearest). <paramref name="complete"/>: the remainder is final.
+    /// </summary>
     public Float80 Remainder(Float80 a, Float80 b, bool nearest, out ulong quotient, out bool complete)
     {
         quotient = 0;

@@ -3,7 +3,9 @@ using System.Numerics;
 
 namespace Domain;
 
-/// <summary>A value in x87 double extended format: explicit integer bit, 15-bit exponent biased by 16383 (SDM vol. 1, 4.2.2).</summary>
+/// <summary>
+/// A value in x87 double extended format: explicit integer bit, 15-bit exponent biased by 16383 (SDM vol. 1, 4.2.2).
+/// </summary>
 internal readonly struct Float80(ulong significand, ushort signExponent)
 {
     public const int Bias = 16383, MaxExponent = 0x7fff;
@@ -71,7 +73,8 @@ internal ref partial struct Float80Math(ushort control)
     };
 
     /// <summary>Value high:low / 2^127 × 2^(exponent − bias), to the nearest representable one.</summary>
-    private Float80 Round(bool negative, int exponent, ulong high, ulong low) => Round(negative, exponent, high, low, spare);
+    private Float80 Round(bool negative, int exponent, ulong high, ulong low) =>
+        Round(negative, exponent, high, low, spare);
 
     private Float80 Round(bool negative, int exponent, ulong high, ulong low, int dropped)
     {
@@ -135,7 +138,8 @@ internal ref partial struct Float80Math(ushort control)
             Exceptions |= Overflow | Inexact;
             bool toInfinity = rounding == 0 || (rounding == 1 && negative) || (rounding == 2 && !negative);
             Up = toInfinity;
-            return toInfinity ? Float80.Infinity(negative) : new Float80(ulong.MaxValue & ~mask, (ushort)(0x7ffe | (negative ? 0x8000 : 0)));
+            return toInfinity ? Float80.Infinity(negative)
+                : new Float80(ulong.MaxValue & ~mask, (ushort)(0x7ffe | (negative ? 0x8000 : 0)));
         }
         return new Float80(kept, (ushort)(exponent | (negative ? 0x8000 : 0)));
     }
@@ -253,7 +257,8 @@ internal ref partial struct Float80Math(ushort control)
         return Round(negativeA, exponentA, (ulong)(difference >> 64), (ulong)difference);
     }
 
-    public Float80 Subtract(Float80 a, Float80 b) => b.IsNaN || b.IsUnsupported ? Propagate(a, b) : Add(a, b.WithSign(!b.Negative));
+    public Float80 Subtract(Float80 a, Float80 b) =>
+        b.IsNaN || b.IsUnsupported ? Propagate(a, b) : Add(a, b.WithSign(!b.Negative));
 
     public Float80 Multiply(Float80 a, Float80 b)
     {

@@ -16,18 +16,20 @@ internal enum FpuSource
 
 /// <summary>x87: the register stack and the instructions on it (SDM vol. 1, chapter 8).</summary>
 /// <remarks>
-/// Exceptions set their status bits and deliver their masked response; unmasked ones are not delivered.
-/// Integer and floating memory operands come through <see cref="CpuState.Temp"/>; Scale holds the <see cref="FpuSource"/>,
-/// Imm the operation, Dst and Src stack positions, Disp the number of pops afterwards.
+/// Exceptions set their status bits and deliver their masked response; unmasked ones are not delivered. Integer and
+/// floating memory operands come through <see cref="CpuState.Temp"/>; Scale holds the <see cref="FpuSource"/>, Imm the
+/// operation, Dst and Src stack positions, Disp the number of pops afterwards.
 /// </remarks>
 internal static unsafe partial class X87
 {
-    private const ushort StackFault = 0x40, ConditionC0 = 0x100, ConditionC1 = 0x200, ConditionC2 = 0x400, ConditionC3 = 0x4000;
+    private const ushort StackFault = 0x40, ConditionC0 = 0x100, ConditionC1 = 0x200, ConditionC2 = 0x400,
+        ConditionC3 = 0x4000;
     private const ushort Conditions = ConditionC0 | ConditionC1 | ConditionC2 | ConditionC3;
 
     private static int Physical(CpuState* s, int position) => (s->FpuTop + position) & 7;
 
-    private static Float80 Raw(CpuState* s, int physical) => new(s->Fpu[physical * 2], (ushort)s->Fpu[physical * 2 + 1]);
+    private static Float80 Raw(CpuState* s, int physical) =>
+        new(s->Fpu[physical * 2], (ushort)s->Fpu[physical * 2 + 1]);
 
     private static void SetRaw(CpuState* s, int physical, Float80 value)
     {
@@ -93,7 +95,8 @@ internal static unsafe partial class X87
     private static void Note(CpuState* s, Float80Math math) =>
         s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | math.Exceptions | (math.Up ? ConditionC1 : 0));
 
-    private static void SetConditions(CpuState* s, int bits) => s->FpuStatus = (ushort)(s->FpuStatus & ~Conditions | bits);
+    private static void SetConditions(CpuState* s, int bits) =>
+        s->FpuStatus = (ushort)(s->FpuStatus & ~Conditions | bits);
 
     private static Float80 Operand(CpuState* s, Op* op, ref Float80Math math) => (FpuSource)op->Scale switch
     {
@@ -161,7 +164,8 @@ internal static unsafe partial class X87
         if (op->Imm >= 2)
             Flags.Set(s, order switch { 2 => Flags.Z | Flags.P | Flags.C, 0 => Flags.Z, < 0 => Flags.C, _ => 0 });
         else
-            SetConditions(s, order switch { 2 => ConditionC0 | ConditionC2 | ConditionC3, 0 => ConditionC3, < 0 => ConditionC0, _ => 0 });
+            SetConditions(s, order switch { 2 => ConditionC0 | ConditionC2 | ConditionC3, 0 => ConditionC3, < 0 =>
+                ConditionC0, _ => 0 });
         Pop(s, op->Disp);
     }
 
@@ -211,7 +215,9 @@ internal static unsafe partial class X87
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>FST and FIST: converts to Temp. The store comes next, and only then <see cref="PopAfterStore"/>.</summary>
+    /// <summary>
+    /// FST and FIST: converts to Temp. The store comes next, and only then <see cref="PopAfterStore"/>.
+    /// </summary>
     public static void Convert(CpuState* s, Op* op)
     {
         ConvertBody(s, op);
@@ -342,7 +348,8 @@ internal static unsafe partial class X87
         var math = Math80(s);
         int order = math.Compare(Get(s, 0), Float80.Zero(false), false);
         Note(s, math);
-        SetConditions(s, order switch { 2 => ConditionC0 | ConditionC2 | ConditionC3, 0 => ConditionC3, < 0 => ConditionC0, _ => 0 });
+        SetConditions(s, order switch { 2 => ConditionC0 | ConditionC2 | ConditionC3, 0 => ConditionC3, < 0 =>
+            ConditionC0, _ => 0 });
     }
 
     /// <summary>FRNDINT (0), FSQRT (1), FSCALE (2), FPREM (3), FPREM1 (4), FXTRACT (5).</summary>
@@ -381,7 +388,8 @@ internal static unsafe partial class X87
                 Set(s, 0, rest);
                 Note(s, math);
                 SetConditions(s, !complete ? ConditionC2
-                    : ((quotient & 1) != 0 ? ConditionC1 : 0) | ((quotient & 2) != 0 ? ConditionC3 : 0) | ((quotient & 4) != 0 ? ConditionC0 : 0));
+                    : ((quotient & 1) != 0 ? ConditionC1 : 0) | ((quotient & 2) != 0 ? ConditionC3 : 0)
+                    | ((quotient & 4) != 0 ? ConditionC0 : 0));
                 return;
             }
             default:

@@ -8,7 +8,9 @@ internal unsafe interface IAddress
     static abstract ulong Of(CpuState* s, Op* op);
 }
 
-/// <summary>Base + displacement; the base may be <see cref="CpuState.Zero"/> or <see cref="CpuState.EaTemp"/>.</summary>
+/// <summary>
+/// Base + displacement; the base may be <see cref="CpuState.Zero"/> or <see cref="CpuState.EaTemp"/>.
+/// </summary>
 internal unsafe struct AddressBase : IAddress
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -30,10 +32,13 @@ internal unsafe struct AddressRip : IAddress
     public static ulong Of(CpuState* s, Op* op) => op->Rip + (ulong)op->Disp;
 }
 
-/// <summary>Operations that compute addresses and move memory operands through temporaries, for instructions without a memory form of their own.</summary>
+/// <summary>
+/// Operations that compute addresses and move memory operands through temporaries, for instructions without a memory
+/// form of their own.
+/// </summary>
 /// <remarks>
-/// An instruction that writes memory is load-for-write, compute, store: the first probes for writing, so the store cannot
-/// fault and nothing needs undoing.
+/// An instruction that writes memory is load-for-write, compute, store: the first probes for writing, so the store
+/// cannot fault and nothing needs undoing.
 /// </remarks>
 internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
 {
@@ -119,7 +124,9 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>Loads 4, 8 or 16 bytes into <see cref="CpuState.XmmTemp"/>; 17 stands for 16 that must be aligned.</summary>
+    /// <summary>
+    /// Loads 4, 8 or 16 bytes into <see cref="CpuState.XmmTemp"/>; 17 stands for 16 that must be aligned.
+    /// </summary>
     public static void LoadVector4(CpuState* s, Op* op)
     {
         ulong address = TAddress.Of(s, op);

@@ -47,7 +47,8 @@ internal unsafe struct AluCmp : IAlu
     public static bool Writes => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize => AluSub.Apply<TSize>(s, a, b);
+    public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize =>
+        AluSub.Apply<TSize>(s, a, b);
 }
 
 internal unsafe struct AluAdc : IAlu
@@ -104,7 +105,8 @@ internal unsafe struct AluTest : IAlu
     public static bool Writes => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize => AluAnd.Apply<TSize>(s, a, b);
+    public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize =>
+        AluAnd.Apply<TSize>(s, a, b);
 }
 
 internal unsafe struct AluOr : IAlu
@@ -174,7 +176,8 @@ internal unsafe struct AluNeg : IAlu
     public static bool Writes => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize => AluSub.Apply<TSize>(s, 0, a);
+    public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize =>
+        AluSub.Apply<TSize>(s, 0, a);
 }
 
 internal unsafe struct AluNot : IAlu

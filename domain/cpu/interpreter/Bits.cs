@@ -35,7 +35,9 @@ internal static unsafe class Bits<TSize> where TSize : struct, ISize
         _ => value ^ 1UL << bit,
     };
 
-    /// <summary>A bit string in memory at <see cref="CpuState.TempAddress"/>: the register offset reaches beyond the operand.</summary>
+    /// <summary>
+    /// A bit string in memory at <see cref="CpuState.TempAddress"/>: the register offset reaches beyond the operand.
+    /// </summary>
     public static void TestMemory(CpuState* s, Op* op)
     {
         long offset = (long)TSize.SignExtend(TSize.Load((byte*)s + op->Src));

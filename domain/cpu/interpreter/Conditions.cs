@@ -69,7 +69,8 @@ internal unsafe struct Sign : ICondition
     public static bool Test(CpuState* s) => Flags.Sign(s);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Compare<TSize>(ulong a, ulong b) where TSize : struct, ISize => (long)TSize.SignExtend(a - b) < 0;
+    public static bool Compare<TSize>(ulong a, ulong b) where TSize : struct, ISize =>
+        (long)TSize.SignExtend(a - b) < 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Logic(ulong result) => (long)result < 0;
@@ -81,7 +82,8 @@ internal unsafe struct Less : ICondition
     public static bool Test(CpuState* s) => Flags.Sign(s) != Flags.Overflow(s);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Compare<TSize>(ulong a, ulong b) where TSize : struct, ISize => (long)TSize.SignExtend(a) < (long)TSize.SignExtend(b);
+    public static bool Compare<TSize>(ulong a, ulong b) where TSize : struct, ISize =>
+        (long)TSize.SignExtend(a) < (long)TSize.SignExtend(b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Logic(ulong result) => (long)result < 0;
@@ -93,7 +95,8 @@ internal unsafe struct LessOrEqual : ICondition
     public static bool Test(CpuState* s) => Flags.Zero(s) || Flags.Sign(s) != Flags.Overflow(s);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Compare<TSize>(ulong a, ulong b) where TSize : struct, ISize => (long)TSize.SignExtend(a) <= (long)TSize.SignExtend(b);
+    public static bool Compare<TSize>(ulong a, ulong b) where TSize : struct, ISize =>
+        (long)TSize.SignExtend(a) <= (long)TSize.SignExtend(b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Logic(ulong result) => (long)result <= 0;

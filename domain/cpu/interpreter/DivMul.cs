@@ -35,7 +35,8 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
 
     public static void MultiplySigned(CpuState* s, Op* op)
     {
-        long a = (long)TSize.SignExtend(TSize.Load((byte*)s)), b = (long)TSize.SignExtend(TSize.Load((byte*)s + op->Src));
+        long a = (long)TSize.SignExtend(TSize.Load((byte*)s)),
+            b = (long)TSize.SignExtend(TSize.Load((byte*)s + op->Src));
         long high = Math.BigMul(a, b, out long low);
         if (TSize.Bytes != 8)
             high = low >> (TSize.Bytes * 8);
@@ -101,7 +102,8 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
         ulong high = TSize.Bytes == 1 ? *((byte*)s + 1) : TSize.Load((byte*)&s->Gpr[2]);
         Int128 dividend = TSize.Bytes == 8
             ? new Int128(high, low)
-            : (long)(high << (TSize.Bytes * 8 & 63) | low) << (64 - TSize.Bytes * 16 & 63) >> (64 - TSize.Bytes * 16 & 63);
+            : (long)(high << (TSize.Bytes * 8 & 63) | low) << (64 - TSize.Bytes * 16 & 63) >> (64 - TSize.Bytes * 16
+                & 63);
         if (divisor == 0)
         {
             Cpu.Raise(s, op, Cpu.ExceptionDivide);
@@ -128,7 +130,8 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
             Cpu.Raise(s, op, Cpu.ExceptionDivide);
             return;
         }
-        SetProduct(s, (negativeQuotient ? 0 - quotient : quotient) & TSize.Mask, (negative ? 0 - remainder : remainder) & TSize.Mask);
+        SetProduct(s, (negativeQuotient ? 0 - quotient : quotient) & TSize.Mask,
+            (negative ? 0 - remainder : remainder) & TSize.Mask);
         op[1].Handler(s, op + 1);
     }
 

@@ -4,8 +4,8 @@ namespace Domain;
 
 /// <summary>Branches: how control passes from block to block.</summary>
 /// <remarks>
-/// A direct branch is followed by one or two slots that hold <see cref="Link"/>s. A link is taken when its generation is
-/// current; otherwise the run loop finds the successor and fills it. Indirect branches look into the jump cache.
+/// A direct branch is followed by one or two slots that hold <see cref="Link"/>s. A link is taken when its generation
+/// is current; otherwise the run loop finds the successor and fills it. Indirect branches look into the jump cache.
 /// </remarks>
 internal static unsafe class Jump
 {
@@ -101,7 +101,9 @@ internal static unsafe class Jump
         s->PendingLink = link;
     }
 
-    /// <summary>CALL whose return address missed the TLB. It is followed by a link, so it cannot simply run again.</summary>
+    /// <summary>
+    /// CALL whose return address missed the TLB. It is followed by a link, so it cannot simply run again.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void CallAcross<TStack, TSize>(CpuState* s, Op* op)
         where TStack : struct, IStack where TSize : struct, ISize
@@ -209,7 +211,8 @@ internal static unsafe class Jump<TCondition> where TCondition : struct, ICondit
 }
 
 /// <summary>A comparison and the branch on it in one operation.</summary>
-internal static unsafe class CompareJump<TCondition, TSize> where TCondition : struct, ICondition where TSize : struct, ISize
+internal static unsafe class CompareJump<TCondition, TSize> where TCondition : struct, ICondition
+    where TSize : struct, ISize
 {
     public static void RegisterRegister(CpuState* s, Op* op)
     {

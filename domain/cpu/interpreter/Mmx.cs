@@ -1,9 +1,13 @@
 namespace Domain;
 
-/// <summary>MMX: its registers are the significands of R0–R7. The arithmetic is SSE's on vectors whose upper half does not count.</summary>
+/// <summary>
+/// MMX: its registers are the significands of R0–R7. The arithmetic is SSE's on vectors whose upper half does not
+/// count.
+/// </summary>
 /// <remarks>
-/// An instruction is Begin (operands to <see cref="CpuState.MmxLeft"/> and <see cref="CpuState.XmmTemp"/>), an SSE operation on
-/// those, End (the result's low word back). Every MMX instruction resets TOP and marks all registers valid (SDM vol. 1, 9.5).
+/// An instruction is Begin (operands to <see cref="CpuState.MmxLeft"/> and <see cref="CpuState.XmmTemp"/>), an SSE
+/// operation on those, End (the result's low word back). Every MMX instruction resets TOP and marks all registers valid
+/// (SDM vol. 1, 9.5).
 /// </remarks>
 internal static unsafe class Mmx
 {

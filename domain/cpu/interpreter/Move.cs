@@ -29,12 +29,15 @@ internal static unsafe class Move<TSize> where TSize : struct, ISize
     public static void ByteSwap(CpuState* s, Op* op)
     {
         ulong value = TSize.Load((byte*)s + op->Dst);
-        value = TSize.Bytes == 8 ? BinaryPrimitives.ReverseEndianness(value) : BinaryPrimitives.ReverseEndianness((uint)value);
+        value = TSize.Bytes == 8 ? BinaryPrimitives.ReverseEndianness(value)
+            : BinaryPrimitives.ReverseEndianness((uint)value);
         TSize.SetRegister((byte*)s + op->Dst, value);
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>CMOVcc with any condition (in Imm). A 32-bit move clears the upper half even when it does not happen.</summary>
+    /// <summary>
+    /// CMOVcc with any condition (in Imm). A 32-bit move clears the upper half even when it does not happen.
+    /// </summary>
     public static void Conditional(CpuState* s, Op* op)
     {
         byte* to = (byte*)s + op->Dst;

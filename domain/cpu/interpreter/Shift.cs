@@ -34,7 +34,8 @@ internal unsafe struct ShiftRight : IAlu
         if (count == 0)
             return a;
         ulong r = a >> count;
-        Flags.SetResult(s, TSize.SignExtend(r), ((a >> (count - 1) & 1) != 0 ? Flags.C : 0) | ((long)TSize.SignExtend(a) < 0 ? Flags.O : 0));
+        Flags.SetResult(s, TSize.SignExtend(r),
+            ((a >> (count - 1) & 1) != 0 ? Flags.C : 0) | ((long)TSize.SignExtend(a) < 0 ? Flags.O : 0));
         return r;
     }
 }
@@ -183,7 +184,8 @@ internal static unsafe class DoubleShift<TSize> where TSize : struct, ISize
             TSize.SetRegister(to, a);
             return;
         }
-        // Counts above 16 on 16-bit operands are undefined; processors rotate through the source and the destination again.
+        // Counts above 16 on 16-bit operands are undefined; processors rotate through the source and the destination
+        // again.
         UInt128 joined;
         ulong r;
         bool carry;

@@ -627,7 +627,8 @@ internal static unsafe partial class Sse128
 
     public static void PsrawImmediate(CpuState* s, Op* op)
     {
-        D<short>(s, op) = Sse2.ShiftRightArithmetic(D<short>(s, op), Vector128.CreateScalar(op->Imm).As<ulong, short>());
+        D<short>(s, op) = Sse2.ShiftRightArithmetic(D<short>(s, op),
+            Vector128.CreateScalar(op->Imm).As<ulong, short>());
         op[1].Handler(s, op + 1);
     }
 

@@ -14,8 +14,10 @@ internal static unsafe class SseStrings
         byte* a = (byte*)s + op->Dst;
         byte* b = (byte*)s + op->Src;
         bool explicitLengths = (op->Scale & 2) != 0;
-        int lengthA = explicitLengths ? Length(s->Gpr[0], (op->Scale & 4) != 0, elements) : Terminated(a, words, elements);
-        int lengthB = explicitLengths ? Length(s->Gpr[2], (op->Scale & 4) != 0, elements) : Terminated(b, words, elements);
+        int lengthA = explicitLengths ? Length(s->Gpr[0], (op->Scale & 4) != 0, elements)
+            : Terminated(a, words, elements);
+        int lengthB = explicitLengths ? Length(s->Gpr[2], (op->Scale & 4) != 0, elements)
+            : Terminated(b, words, elements);
         bool signed = (control & 2) != 0;
 
         uint result = 0;
@@ -32,7 +34,8 @@ internal static unsafe class SseStrings
                     for (int i = 0; i + 1 < lengthA && !hit; i += 2)
                     {
                         int value = Element(b, j, words, signed);
-                        hit = j < lengthB && value >= Element(a, i, words, signed) && value <= Element(a, i + 1, words, signed);
+                        hit = j < lengthB && value >= Element(a, i, words, signed)
+                            && value <= Element(a, i + 1, words, signed);
                     }
                     break;
                 case 2: // equal each
@@ -55,7 +58,8 @@ internal static unsafe class SseStrings
         if ((op->Scale & 1) == 0)
         {
             s->Gpr[1] = result == 0 ? (uint)elements
-                : (control & 0x40) != 0 ? (uint)BitOperations.Log2(result) : (uint)BitOperations.TrailingZeroCount(result);
+                : (control & 0x40) != 0 ? (uint)BitOperations.Log2(result)
+                    : (uint)BitOperations.TrailingZeroCount(result);
         }
         else if ((control & 0x40) == 0)
         {
@@ -73,7 +77,8 @@ internal static unsafe class SseStrings
                     ((sbyte*)s->Xmm)[i] = (sbyte)value;
             }
         }
-        Flags.Set(s, (result != 0 ? Flags.C : 0) | (lengthB < elements ? Flags.Z : 0) | (lengthA < elements ? Flags.S : 0)
+        Flags.Set(s, (result != 0 ? Flags.C : 0) | (lengthB < elements ? Flags.Z : 0)
+            | (lengthA < elements ? Flags.S : 0)
             | ((result & 1) != 0 ? Flags.O : 0));
         op[1].Handler(s, op + 1);
     }

@@ -9,7 +9,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Domain;
 
-/// <summary>SSE to SSE4.2 on the host's own vector instructions: moves between registers, comparisons, conversions, immediates.</summary>
+/// <summary>
+/// SSE to SSE4.2 on the host's own vector instructions: moves between registers, comparisons, conversions, immediates.
+/// </summary>
 /// <remarks>
 /// They run under the guest's rounding mode, FTZ and DAZ, and raise its flags: see <see cref="HostFloat"/>. Unmasked
 /// exceptions
@@ -17,7 +19,8 @@ namespace Domain;
 /// </remarks>
 internal static unsafe partial class Sse128
 {
-    // SAFETY: operand offsets always name a 16-byte-aligned vector inside the state, or a temporary followed by enough of it.
+    // SAFETY: operand offsets always name a 16-byte-aligned vector inside the state, or a temporary followed by enough
+    // of it.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ref Vector128<T> D<T>(CpuState* s, Op* op) => ref *(Vector128<T>*)((byte*)s + op->Dst);
 
@@ -209,7 +212,8 @@ internal static unsafe partial class Sse128
     {
         uint* from = (uint*)((byte*)s + op->Src);
         int order = (int)op->Imm;
-        D<uint>(s, op) = Vector128.Create(from[order & 3], from[order >> 2 & 3], from[order >> 4 & 3], from[order >> 6 & 3]);
+        D<uint>(s, op) = Vector128.Create(from[order & 3], from[order >> 2 & 3], from[order >> 4 & 3],
+            from[order >> 6 & 3]);
         op[1].Handler(s, op + 1);
     }
 
@@ -217,7 +221,8 @@ internal static unsafe partial class Sse128
     {
         ushort* from = (ushort*)((byte*)s + op->Src);
         int order = (int)op->Imm;
-        ulong low = from[order & 3] | (ulong)from[order >> 2 & 3] << 16 | (ulong)from[order >> 4 & 3] << 32 | (ulong)from[order >> 6 & 3] << 48;
+        ulong low = from[order & 3] | (ulong)from[order >> 2 & 3] << 16 | (ulong)from[order >> 4 & 3] << 32
+            | (ulong)from[order >> 6 & 3] << 48;
         D<ulong>(s, op) = Vector128.Create(low, ((ulong*)from)[1]);
         op[1].Handler(s, op + 1);
     }
@@ -226,7 +231,8 @@ internal static unsafe partial class Sse128
     {
         ushort* from = (ushort*)((byte*)s + op->Src) + 4;
         int order = (int)op->Imm;
-        ulong high = from[order & 3] | (ulong)from[order >> 2 & 3] << 16 | (ulong)from[order >> 4 & 3] << 32 | (ulong)from[order >> 6 & 3] << 48;
+        ulong high = from[order & 3] | (ulong)from[order >> 2 & 3] << 16 | (ulong)from[order >> 4 & 3] << 32
+            | (ulong)from[order >> 6 & 3] << 48;
         D<ulong>(s, op) = Vector128.Create(*((ulong*)from - 1), high);
         op[1].Handler(s, op + 1);
     }

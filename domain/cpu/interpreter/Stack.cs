@@ -150,7 +150,9 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
         return false;
     }
 
-    /// <summary>POP to memory, whose address counts RSP already raised: first the load, then the address, then the store.</summary>
+    /// <summary>
+    /// POP to memory, whose address counts RSP already raised: first the load, then the address, then the store.
+    /// </summary>
     public static void PopTemp<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         byte* at = At<TSize>(s, op, 0);

@@ -52,7 +52,8 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
         _ => ushort.MaxValue,
     };
 
-    private static ulong Step(CpuState* s) => (s->SystemFlags & Flags.Direction) == 0 ? (ulong)TSize.Bytes : 0 - (ulong)TSize.Bytes;
+    private static ulong Step(CpuState* s) =>
+        (s->SystemFlags & Flags.Direction) == 0 ? (ulong)TSize.Bytes : 0 - (ulong)TSize.Bytes;
 
     private static ulong Remaining(CpuState* s, Op* op) => op->Imm == 0 ? 1 : s->Gpr[1] & Width(op);
 
@@ -119,7 +120,8 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
                 allowance -= (int)bytes / 16 + 1;
                 if (target > source && target < source + bytes)
                 {
-                    // Overlapping upwards, each element is seen by the next: the idiom that fills memory with a pattern.
+                    // Overlapping upwards, each element is seen by the next: the idiom that fills memory with a
+                    // pattern.
                     for (ulong i = 0; i < bytes; i += (ulong)TSize.Bytes)
                         TSize.Store(target + i, TSize.Load(source + i));
                 }

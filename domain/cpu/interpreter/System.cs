@@ -27,15 +27,35 @@ internal static unsafe class SystemOps
     /// <summary>Exception Imm, for what the decoder refuses.</summary>
     public static void RaiseException(CpuState* s, Op* op) => Cpu.Raise(s, op, (int)op->Imm);
 
-    public static void ClearCarry(CpuState* s, Op* op) { Flags.Change(s, Flags.C, 0); op[1].Handler(s, op + 1); }
+    public static void ClearCarry(CpuState* s, Op* op)
+    {
+        Flags.Change(s, Flags.C, 0);
+        op[1].Handler(s, op + 1);
+    }
 
-    public static void SetCarry(CpuState* s, Op* op) { Flags.Change(s, Flags.C, Flags.C); op[1].Handler(s, op + 1); }
+    public static void SetCarry(CpuState* s, Op* op)
+    {
+        Flags.Change(s, Flags.C, Flags.C);
+        op[1].Handler(s, op + 1);
+    }
 
-    public static void ComplementCarry(CpuState* s, Op* op) { Flags.Set(s, Flags.Get(s) ^ Flags.C); op[1].Handler(s, op + 1); }
+    public static void ComplementCarry(CpuState* s, Op* op)
+    {
+        Flags.Set(s, Flags.Get(s) ^ Flags.C);
+        op[1].Handler(s, op + 1);
+    }
 
-    public static void ClearDirection(CpuState* s, Op* op) { s->SystemFlags &= ~Flags.Direction; op[1].Handler(s, op + 1); }
+    public static void ClearDirection(CpuState* s, Op* op)
+    {
+        s->SystemFlags &= ~Flags.Direction;
+        op[1].Handler(s, op + 1);
+    }
 
-    public static void SetDirection(CpuState* s, Op* op) { s->SystemFlags |= Flags.Direction; op[1].Handler(s, op + 1); }
+    public static void SetDirection(CpuState* s, Op* op)
+    {
+        s->SystemFlags |= Flags.Direction;
+        op[1].Handler(s, op + 1);
+    }
 
     public static void LoadAh(CpuState* s, Op* op)
     {
@@ -264,7 +284,8 @@ internal static unsafe class SystemOps
     {
         if (!Privileged(s, op))
             return;
-        // The count of what follows must not see a value by reference: a local's address would cost the jump at the end.
+        // The count of what follows must not see a value by reference: a local's address would cost the jump at the
+        // end.
         if (!ReadModelSpecificInto(s))
         {
             Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);

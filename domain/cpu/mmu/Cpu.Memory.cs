@@ -148,7 +148,9 @@ public sealed unsafe partial class Cpu
         return Prepared.Copied;
     }
 
-    /// <summary>Runs one operation with a TLB entry that leads it to <see cref="CpuState.Scratch"/>, then writes that back.</summary>
+    /// <summary>
+    /// Runs one operation with a TLB entry that leads it to <see cref="CpuState.Scratch"/>, then writes that back.
+    /// </summary>
     /// <returns>whether the operation completed</returns>
     internal bool RunOnCopy(Op* op, ulong address, int size, bool write)
     {
@@ -184,7 +186,9 @@ public sealed unsafe partial class Cpu
         WritePhysical(physical, scratch, first);
     }
 
-    /// <summary>Whether <paramref name="size"/> bytes can be written; notes the fault when not. Nothing is written.</summary>
+    /// <summary>
+    /// Whether <paramref name="size"/> bytes can be written; notes the fault when not. Nothing is written.
+    /// </summary>
     internal bool ProbeWrite(Op* op, ulong address, int size)
     {
         address = Linear(op, address);

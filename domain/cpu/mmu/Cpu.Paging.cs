@@ -7,7 +7,8 @@ namespace Domain;
 public sealed unsafe partial class Cpu
 {
     private const int AccessWrite = 1, AccessUser = 2, AccessExecute = 4;
-    private const ulong PagePresent = 1, PageWritable = 2, PageUser = 4, PageAccessed = 0x20, PageDirty = 0x40, PageLarge = 0x80;
+    private const ulong PagePresent = 1, PageWritable = 2, PageUser = 4, PageAccessed = 0x20, PageDirty = 0x40,
+        PageLarge = 0x80;
     private const ulong PageNoExecute = 1UL << 63;
     private const ulong PageAddress = 0x000f_ffff_ffff_f000;
 
@@ -17,7 +18,10 @@ public sealed unsafe partial class Cpu
 
     private readonly TlbEntry* kernelRead, kernelWrite, kernelExecute, userRead, userWrite, userExecute;
 
-    /// <summary>Linear to physical with permission checks; sets accessed and dirty bits. On failure the fault is noted in the state.</summary>
+    /// <summary>
+    /// Linear to physical with permission checks; sets accessed and dirty bits. On failure the fault is noted in the
+    /// state.
+    /// </summary>
     private bool Translate(ulong linear, int access, out ulong physical)
     {
         if ((s->Cr0 & ControlPaging) == 0)
@@ -64,7 +68,8 @@ public sealed unsafe partial class Cpu
             }
             bool user = (access & AccessUser) != 0;
             if ((user && (rights & PageUser) == 0)
-                || ((access & AccessWrite) != 0 && (rights & PageWritable) == 0 && (user || (s->Cr0 & ControlWriteProtect) != 0))
+                || ((access & AccessWrite) != 0 && (rights & PageWritable) == 0
+                    && (user || (s->Cr0 & ControlWriteProtect) != 0))
                 || ((access & AccessExecute) != 0 && noExecute != 0))
                 return PageFault(linear, access, ErrorPresent);
             for (int above = 3; above > level; above--)

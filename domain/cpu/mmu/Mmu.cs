@@ -11,7 +11,9 @@ internal enum Prepared
     /// <summary>The TLB has it now.</summary>
     Mapped,
 
-    /// <summary>It is in <see cref="CpuState.Scratch"/>: a device register, bytes of two pages, or a page with code.</summary>
+    /// <summary>
+    /// It is in <see cref="CpuState.Scratch"/>: a device register, bytes of two pages, or a page with code.
+    /// </summary>
     Copied,
 }
 
@@ -28,7 +30,9 @@ internal static unsafe class Mmu
     public const ulong Empty = ulong.MaxValue;
 
     /// <summary>Host address for reading, or null when the slow path is needed.</summary>
-    /// <remarks>The page of the last byte is compared, so that an operand that crosses into the next page never hits.</remarks>
+    /// <remarks>
+    /// The page of the last byte is compared, so that an operand that crosses into the next page never hits.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte* ReadHit(CpuState* s, ulong address, int size)
     {
@@ -61,12 +65,13 @@ internal static unsafe class Mmu
         (TlbEntry*)((byte*)s->WriteTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Misses(TlbEntry* entry, ulong address, int size) => ((address + (ulong)(size - 1)) & ~OffsetMask) != entry->Tag;
+    public static bool Misses(TlbEntry* entry, ulong address, int size) =>
+        ((address + (ulong)(size - 1)) & ~OffsetMask) != entry->Tag;
 
     /// <summary>
-    /// What a handler calls, last of all, when its read missed: fills the TLB and runs the operation again, or runs it on a
-    /// copy of the operand in <see cref="CpuState.Scratch"/>, or faults. The operation must do nothing before the access
-    /// and may not be followed by links.
+    /// What a handler calls, last of all, when its read missed: fills the TLB and runs the operation again, or runs it
+    /// on a copy of the operand in <see cref="CpuState.Scratch"/>, or faults. The operation must do nothing before the
+    /// access and may not be followed by links.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void ReadAgain(CpuState* s, Op* op, ulong address, int size)
@@ -85,11 +90,13 @@ internal static unsafe class Mmu
 
     /// <summary>As <see cref="ReadAgain"/>, for an operand that is written without being read.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void WriteAgain(CpuState* s, Op* op, ulong address, int size) => WriteAgain(s, op, address, size, false);
+    public static void WriteAgain(CpuState* s, Op* op, ulong address, int size) =>
+        WriteAgain(s, op, address, size, false);
 
     /// <summary>As <see cref="ReadAgain"/>, for a read-modify-write.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void ModifyAgain(CpuState* s, Op* op, ulong address, int size) => WriteAgain(s, op, address, size, true);
+    public static void ModifyAgain(CpuState* s, Op* op, ulong address, int size) =>
+        WriteAgain(s, op, address, size, true);
 
     private static void WriteAgain(CpuState* s, Op* op, ulong address, int size, bool modify)
     {
@@ -145,7 +152,8 @@ internal static unsafe class Mmu
     private static byte* ReadMiss(CpuState* s, Op* op, ulong address, int size) => Owner(s).ReadSlow(op, address, size);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static byte* ModifyMiss(CpuState* s, Op* op, ulong address, int size) => Owner(s).ModifySlow(op, address, size);
+    private static byte* ModifyMiss(CpuState* s, Op* op, ulong address, int size) =>
+        Owner(s).ModifySlow(op, address, size);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool WriteMiss(CpuState* s, Op* op, ulong address, int size, ulong value) =>

@@ -40,7 +40,9 @@ public sealed unsafe partial class Cpu
 
     private static bool IsContributory(int vector) => vector is 0 or >= 10 and <= 13;
 
-    /// <summary>Enters the handler of an event; an exception on the way becomes the next one or a double fault.</summary>
+    /// <summary>
+    /// Enters the handler of an event; an exception on the way becomes the next one or a double fault.
+    /// </summary>
     /// <returns>false: triple fault</returns>
     private bool Deliver(int vector, uint error, EventKind kind)
     {
@@ -72,7 +74,8 @@ public sealed unsafe partial class Cpu
         return true;
     }
 
-    // SDM vol. 3, 18.3.1.1: a fault's frame resumes without meeting the same instruction breakpoint; traps, aborts and INT n are none.
+    // SDM vol. 3, 18.3.1.1: a fault's frame resumes without meeting the same instruction breakpoint; traps, aborts and
+    // INT n are none.
     private static bool IsFault(int vector, EventKind kind) =>
         kind == EventKind.Exception && vector is not (ExceptionDebug or ExceptionBreakpoint or ExceptionDoubleFault);
 
@@ -84,7 +87,8 @@ public sealed unsafe partial class Cpu
             return Refuse(ExceptionDoubleFault, 0);
         if ((uint)vector * 16 + 15 > s->IdtLimit)
             return Refuse(ExceptionGeneralProtection, selfError);
-        if (!ReadSystem(s->IdtBase + (ulong)vector * 16, 8, out ulong low) || !ReadSystem(s->IdtBase + (ulong)vector * 16 + 8, 8, out ulong high))
+        if (!ReadSystem(s->IdtBase + (ulong)vector * 16, 8, out ulong low)
+            || !ReadSystem(s->IdtBase + (ulong)vector * 16 + 8, 8, out ulong high))
             return false;
         int type = (int)(low >> 40) & 0x1f;
         if (type is not (0xe or 0xf))

@@ -4,7 +4,8 @@ namespace Domain;
 public sealed unsafe partial class Cpu
 {
     internal const int RegisterRsp = 4;
-    internal const ulong ControlProtection = 1, ControlMonitor = 2, ControlEmulation = 4, ControlTaskSwitched = 8, ControlExtensionType = 0x10;
+    internal const ulong ControlProtection = 1, ControlMonitor = 2, ControlEmulation = 4, ControlTaskSwitched = 8,
+        ControlExtensionType = 0x10;
     internal const ulong ControlWriteProtect = 0x1_0000, ControlPaging = 0x8000_0000;
     internal const ulong Control4Pae = 0x20, Control4Sse = 0x200;
     internal const ulong EferSyscall = 1, EferLongEnable = 0x100, EferLongActive = 0x400, EferNoExecute = 0x800;
@@ -45,7 +46,8 @@ public sealed unsafe partial class Cpu
             case 0:
                 value |= ControlExtensionType;
                 ulong old = s->Cr0;
-                if ((value & ~Control0Allowed) != 0 || ((value & ControlPaging) != 0 && (value & ControlProtection) == 0))
+                if ((value & ~Control0Allowed) != 0
+                    || ((value & ControlPaging) != 0 && (value & ControlProtection) == 0))
                     return false;
                 if (((value ^ old) & ControlPaging) != 0)
                 {

@@ -6,7 +6,8 @@ namespace Domain;
 internal static unsafe class CpuId
 {
     // Leaf 1 EDX and 0x80000001 EDX share these: FPU, DE, PSE, TSC, MSR, PAE, CX8, APIC, PGE, CMOV, PAT, MMX, FXSR.
-    private const uint Shared = 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 13 | 1 << 15 | 1 << 16 | 1 << 23 | 1 << 24;
+    private const uint Shared = 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 13 | 1 << 15
+        | 1 << 16 | 1 << 23 | 1 << 24;
 
     // CLFLUSH, SSE, SSE2.
     private const uint Basic = Shared | 1 << 19 | 1 << 25 | 1 << 26;

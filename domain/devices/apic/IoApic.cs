@@ -1,6 +1,8 @@
 namespace Domain.Devices;
 
-/// <summary>The I/O APIC at 0xfec00000: 24 inputs, each with a redirection entry (Intel 82093AA data sheet, §3).</summary>
+/// <summary>
+/// The I/O APIC at 0xfec00000: 24 inputs, each with a redirection entry (Intel 82093AA data sheet, §3).
+/// </summary>
 public sealed class IoApic : IDevice
 {
     public const ulong Address = 0xfec0_0000, Length = 0x1000;
@@ -8,7 +10,8 @@ public sealed class IoApic : IDevice
 
     // Version 0x20 has the EOI register at 0x40.
     private const uint VersionRegister = (PinCount - 1) << 16 | 0x20;
-    private const uint LogicalDestination = 1 << 11, RemoteRequest = 1 << 14, LevelTriggered = 1 << 15, Masked = 1 << 16;
+    private const uint LogicalDestination = 1 << 11, RemoteRequest = 1 << 14, LevelTriggered = 1 << 15,
+        Masked = 1 << 16;
     private const uint ReadOnlyBits = 1 << 12 | RemoteRequest;
 
     private readonly LocalApic processor;
@@ -16,8 +19,8 @@ public sealed class IoApic : IDevice
     private readonly uint[] high = new uint[PinCount];
     private readonly bool[] asserted = new bool[PinCount];
 
-    // An edge that comes while its input is masked is kept, as other monitors do (the original part forgets it): a driver
-    // that starts its device before it routes the interrupt would otherwise wait for ever.
+    // An edge that comes while its input is masked is kept, as other monitors do (the original part forgets it): a
+    // driver that starts its device before it routes the interrupt would otherwise wait for ever.
     private readonly bool[] latched = new bool[PinCount];
     private uint select, identifier;
 
@@ -111,7 +114,8 @@ public sealed class IoApic : IDevice
     private bool Deliver(int pin, bool level)
     {
         const uint LowestPriority = 1;
-        if (((low[pin] >> 8) & 7) > LowestPriority || !processor.Matches(high[pin] >> 24, (low[pin] & LogicalDestination) != 0))
+        if (((low[pin] >> 8) & 7) > LowestPriority
+            || !processor.Matches(high[pin] >> 24, (low[pin] & LogicalDestination) != 0))
             return false;
         processor.Accept((int)(low[pin] & 0xff), level);
         return true;

@@ -2,7 +2,9 @@ using System;
 
 namespace Domain.Devices;
 
-/// <summary>The APIC timer (SDM vol. 3, 12.5.4): counts at 1 GHz before the divider, one-shot or periodic, or waits for the TSC.</summary>
+/// <summary>
+/// The APIC timer (SDM vol. 3, 12.5.4): counts at 1 GHz before the divider, one-shot or periodic, or waits for the TSC.
+/// </summary>
 public sealed partial class LocalApic
 {
     /// <summary>No timer is running.</summary>
@@ -11,7 +13,8 @@ public sealed partial class LocalApic
     // A shorter period than this would leave the guest no time between two interrupts.
     private const ulong ShortestPeriod = 20_000;
 
-    // Bits 18 and 17 of the timer's vector: 0 one-shot, 1 periodic, 2 TSC deadline; with the higher bit the lower means nothing.
+    // Bits 18 and 17 of the timer's vector: 0 one-shot, 1 periodic, 2 TSC deadline; with the higher bit the lower means
+    // nothing.
     private const uint TimerPeriodic = 1 << 17, TimerDeadline = 1 << 18, TimerModes = TimerPeriodic | TimerDeadline;
 
     private readonly Func<ulong> clock;
@@ -30,7 +33,10 @@ public sealed partial class LocalApic
     /// <summary>Called when <see cref="Deadline"/> may have moved.</summary>
     public Action? TimerChanged { get; set; }
 
-    /// <summary>The instant (<see cref="Clock"/>) at which the timer wants <see cref="Expire"/> to be called, or <see cref="Never"/>.</summary>
+    /// <summary>
+    /// The instant (<see cref="Clock"/>) at which the timer wants <see cref="Expire"/> to be called, or
+    /// <see cref="Never"/>.
+    /// </summary>
     public ulong Deadline => (localVectors[0] & Masked) == 0 ? due : Never;
 
     /// <summary>IA32_TSC_DEADLINE. In the other modes it reads as zero and takes nothing (12.5.4.1).</summary>

@@ -4,7 +4,9 @@ using System.Numerics;
 namespace Domain.Devices;
 
 /// <summary>The processor's local APIC in xAPIC mode at 0xfee00000 (SDM vol. 3, chapter 12 "APIC").</summary>
-/// <remarks>One processor, APIC identifier 0. Interrupts are accepted, prioritised and acknowledged on the CPU thread.</remarks>
+/// <remarks>
+/// One processor, APIC identifier 0. Interrupts are accepted, prioritised and acknowledged on the CPU thread.
+/// </remarks>
 public sealed partial class LocalApic : IDevice, IInterruptController
 {
     public const ulong Address = 0xfee0_0000, Length = 0x1000;
@@ -20,7 +22,8 @@ public sealed partial class LocalApic : IDevice, IInterruptController
 
     private uint taskPriority, logicalDestination, destinationFormat = uint.MaxValue, spurious = 0xff;
     private uint errorStatus, errorLatch, commandLow, commandHigh;
-    private readonly uint[] localVectors = [Masked, Masked, Masked, Masked, Masked, Masked];   // timer, thermal, performance, LINT0, LINT1, error
+    // timer, thermal, performance, LINT0, LINT1, error
+    private readonly uint[] localVectors = [Masked, Masked, Masked, Masked, Masked, Masked];
     private uint identifier;
     private bool pending;
 
@@ -156,7 +159,8 @@ public sealed partial class LocalApic : IDevice, IInterruptController
                 WriteTimerVector(data);
                 break;
             case >= 0x330 and <= 0x370:
-                localVectors[(offset - 0x320) >> 4] = (data & 0x1_a7ff) | ((spurious & SoftwareEnable) == 0 ? Masked : 0);
+                localVectors[(offset - 0x320) >> 4] = (data & 0x1_a7ff)
+                    | ((spurious & SoftwareEnable) == 0 ? Masked : 0);
                 break;
             case 0x380:
                 StartTimer(data);
@@ -180,7 +184,8 @@ public sealed partial class LocalApic : IDevice, IInterruptController
     private void Update()
     {
         int vector = Highest(requested);
-        bool now = vector >= 0 && (spurious & SoftwareEnable) != 0 && ((uint)vector & 0xf0) > (ProcessorPriority & 0xf0);
+        bool now = vector >= 0 && (spurious & SoftwareEnable) != 0
+            && ((uint)vector & 0xf0) > (ProcessorPriority & 0xf0);
         bool rose = now && !pending;
         pending = now;
         if (rose)

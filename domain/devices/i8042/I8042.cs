@@ -3,7 +3,10 @@ using System;
 namespace Domain.Devices;
 
 /// <summary>The part of the keyboard controller that a PC without a keyboard still has: the reset line.</summary>
-/// <remarks>Command 0xfe at port 0x64 pulses output line 0, which is wired to the processor's reset (IBM PC AT technical reference).</remarks>
+/// <remarks>
+/// Command 0xfe at port 0x64 pulses output line 0, which is wired to the processor's reset (IBM PC AT technical
+/// reference).
+/// </remarks>
 public sealed class I8042(Action reset) : IDevice
 {
     public const ushort Port = 0x60, PortCount = 5;

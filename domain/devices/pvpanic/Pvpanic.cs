@@ -2,7 +2,9 @@ using System;
 
 namespace Domain.Devices;
 
-/// <summary>The port by which a guest tells its end to the host (QEMU: docs/specs/pvpanic.rst, the ISA device).</summary>
+/// <summary>
+/// The port by which a guest tells its end to the host (QEMU: docs/specs/pvpanic.rst, the ISA device).
+/// </summary>
 /// <remarks>Reading gives the events that the device knows; the guest writes the one that has happened.</remarks>
 internal sealed class Pvpanic(Action panicked, Action poweredOff) : IDevice
 {

@@ -2,10 +2,12 @@ using System;
 
 namespace Domain.Devices;
 
-/// <summary>A 16550A serial port at I/O port 0x3f8, interrupt 4 (National Semiconductor PC16550D data sheet, §8).</summary>
+/// <summary>
+/// A 16550A serial port at I/O port 0x3f8, interrupt 4 (National Semiconductor PC16550D data sheet, §8).
+/// </summary>
 /// <remarks>
-/// Transmission takes no time, so the transmit holding register is always empty. Modem lines say that a terminal is there.
-/// The baud rate is remembered and means nothing.
+/// Transmission takes no time, so the transmit holding register is always empty. Modem lines say that a terminal is
+/// there. The baud rate is remembered and means nothing.
 /// </remarks>
 public sealed class Uart(IConsole console, IInterruptLine interrupt) : IDevice
 {
@@ -13,7 +15,8 @@ public sealed class Uart(IConsole console, IInterruptLine interrupt) : IDevice
     public const int Irq = 4;
 
     private const byte InterruptOnReceive = 1, InterruptOnTransmit = 2;
-    private const byte NoInterrupt = 0x01, TransmitEmptyInterrupt = 0x02, ReceivedDataInterrupt = 0x04, FifosEnabled = 0xc0;
+    private const byte NoInterrupt = 0x01, TransmitEmptyInterrupt = 0x02, ReceivedDataInterrupt = 0x04,
+        FifosEnabled = 0xc0;
     private const byte DivisorLatch = 0x80, Loopback = 0x10;
     private const byte DataReady = 0x01, Overrun = 0x02, TransmitHoldingEmpty = 0x20, TransmitterEmpty = 0x40;
     private const byte ClearToSend = 0x10, DataSetReady = 0x20, CarrierDetect = 0x80;
@@ -64,7 +67,8 @@ public sealed class Uart(IConsole console, IInterruptLine interrupt) : IDevice
             case 4:
                 return modemControl;
             case 5:
-                byte status = (byte)(TransmitHoldingEmpty | TransmitterEmpty | lineErrors | (count > 0 ? DataReady : 0));
+                byte status = (byte)(TransmitHoldingEmpty | TransmitterEmpty | lineErrors
+                    | (count > 0 ? DataReady : 0));
                 lineErrors = 0;
                 return status;
             case 6:
@@ -172,12 +176,14 @@ public sealed class Uart(IConsole console, IInterruptLine interrupt) : IDevice
         if ((modemControl & Loopback) == 0)
             return ClearToSend | DataSetReady | CarrierDetect;
         // In loopback the outputs DTR, RTS, OUT1 and OUT2 come back as DSR, CTS, RI and DCD (§8.6.7).
-        return (byte)((modemControl & 1) << 5 | (modemControl & 2) << 3 | (modemControl & 4) << 4 | (modemControl & 8) << 4);
+        return (byte)((modemControl & 1) << 5 | (modemControl & 2) << 3 | (modemControl & 4) << 4
+            | (modemControl & 8) << 4);
     }
 
     private void Update()
     {
-        bool high = ((interruptEnable & InterruptOnReceive) != 0 && count > 0) || ((interruptEnable & InterruptOnTransmit) != 0 && transmitInterrupt);
+        bool high = ((interruptEnable & InterruptOnReceive) != 0 && count > 0)
+            || ((interruptEnable & InterruptOnTransmit) != 0 && transmitInterrupt);
         if (high == asserted)
             return;
         asserted = high;

@@ -4,8 +4,8 @@ namespace Domain.Devices;
 
 /// <summary>One request: a chain of guest buffers, already translated and checked.</summary>
 /// <remarks>
-/// The device-readable pieces come first, then the device-writable ones (virtio 1.2, 2.7.4.2). Translated once: what the
-/// guest does to its descriptors afterwards changes nothing here.
+/// The device-readable pieces come first, then the device-writable ones (virtio 1.2, 2.7.4.2). Translated once: what
+/// the guest does to its descriptors afterwards changes nothing here.
 /// </remarks>
 internal sealed class DescriptorChain
 {

@@ -1,6 +1,8 @@
 namespace Domain.Devices;
 
-/// <summary>The virtio-mmio transport, version 2 (virtio 1.2, 4.2): one device's register window of 512 bytes.</summary>
+/// <summary>
+/// The virtio-mmio transport, version 2 (virtio 1.2, 4.2): one device's register window of 512 bytes.
+/// </summary>
 internal sealed class VirtioMmio : IDevice
 {
     public const ulong Length = 0x200;

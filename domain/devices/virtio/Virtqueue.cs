@@ -5,10 +5,11 @@ namespace Domain.Devices;
 
 /// <summary>A split virtqueue (virtio 1.2, 2.7), the device's side.</summary>
 /// <remarks>
-/// Everything in the three rings is the guest's word: indices, lengths and addresses are checked at the moment of use and
-/// copied out before they are believed. Where the rings lie and how long they are is latched when the driver enables the
-/// queue and holds until <see cref="Disable"/>. All accesses come from the CPU thread, which also executes the guest, so the
-/// rings need no barriers. A method that meets nonsense returns false once and <see cref="Broken"/> stays set until reset.
+/// Everything in the three rings is the guest's word: indices, lengths and addresses are checked at the moment of use
+/// and copied out before they are believed. Where the rings lie and how long they are is latched when the driver
+/// enables the queue and holds until <see cref="Disable"/>. All accesses come from the CPU thread, which also executes
+/// the guest, so the rings need no barriers. A method that meets nonsense returns false once and <see cref="Broken"/>
+/// stays set until reset.
 /// </remarks>
 internal sealed unsafe class Virtqueue
 {
@@ -16,7 +17,8 @@ internal sealed unsafe class Virtqueue
     private const ushort AvailableNoInterrupt = 1, UsedNoNotify = 1;
 
     // struct virtq_avail and virtq_used (2.7.6, 2.7.8): flags, index, the ring, then one index more.
-    private const ulong IndexOffset = 2, RingOffset = 4, AvailableElementBytes = 2, UsedElementBytes = 8, TrailerBytes = 2;
+    private const ulong IndexOffset = 2, RingOffset = 4, AvailableElementBytes = 2, UsedElementBytes = 8,
+        TrailerBytes = 2;
 
     /// <summary>struct virtq_desc (2.7.5).</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -97,7 +99,9 @@ internal sealed unsafe class Virtqueue
 
     public void Rewind(ushort position) => nextAvailable = position;
 
-    /// <summary>Takes the next offered chain. False when there is none or the queue is (now) <see cref="Broken"/>.</summary>
+    /// <summary>
+    /// Takes the next offered chain. False when there is none or the queue is (now) <see cref="Broken"/>.
+    /// </summary>
     public bool TryTake(DescriptorChain chain)
     {
         if (!Ready || Broken)
@@ -107,7 +111,8 @@ internal sealed unsafe class Virtqueue
             return false;
         if (waiting > size)
             return Break();
-        ushort head = memory.Read<ushort>(available + RingOffset + AvailableElementBytes * (uint)(nextAvailable & (size - 1)));
+        ushort head = memory.Read<ushort>(available + RingOffset
+            + AvailableElementBytes * (uint)(nextAvailable & (size - 1)));
         if (!Walk(head, chain))
             return Break();
         nextAvailable++;
@@ -120,7 +125,8 @@ internal sealed unsafe class Virtqueue
         // A chain that was taken before the queue was taken away is nobody's.
         if (!Ready)
             return;
-        memory.Write(used + RingOffset + UsedElementBytes * (uint)(nextUsed & (size - 1)), new UsedElement { Id = head, Length = written });
+        memory.Write(used + RingOffset + UsedElementBytes * (uint)(nextUsed & (size - 1)),
+            new UsedElement { Id = head, Length = written });
         nextUsed++;
     }
 
@@ -139,7 +145,9 @@ internal sealed unsafe class Virtqueue
         return (ushort)(nextUsed - wanted - 1) < (ushort)(nextUsed - before);
     }
 
-    /// <summary>Asks the driver to notify (or not to) when it offers more. True when it has already offered more meanwhile.</summary>
+    /// <summary>
+    /// Asks the driver to notify (or not to) when it offers more. True when it has already offered more meanwhile.
+    /// </summary>
     public bool WantNotification(bool want)
     {
         if (!Ready || Broken)

@@ -34,7 +34,8 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
 
     public override ulong Features => SegmentsMax | BlockSize | Flush | (readOnly ? ReadOnlyDisk : 0);
 
-    public override string Summary => $"block: {Reads} reads, {Writes} writes, {Flushes} flushes, {Errors} errors, failures {Failures}";
+    public override string Summary =>
+        $"block: {Reads} reads, {Writes} writes, {Flushes} flushes, {Errors} errors, failures {Failures}";
 
     // struct virtio_blk_config (5.2.4): capacity at 0, seg_max at 12, blk_size at 20.
     public override byte ReadConfiguration(ulong offset) => offset switch
@@ -106,7 +107,8 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
     }
 
     private bool Inside(ulong sector, ulong bytes) =>
-        bytes % SectorBytes == 0 && bytes > 0 && bytes / SectorBytes <= sectors && sector <= sectors - bytes / SectorBytes;
+        bytes % SectorBytes == 0 && bytes > 0 && bytes / SectorBytes <= sectors
+            && sector <= sectors - bytes / SectorBytes;
 
     private byte Read(IoVector* vectors, int count, ulong bytes, ulong sector, out ulong written)
     {

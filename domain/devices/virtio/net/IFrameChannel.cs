@@ -5,7 +5,9 @@ namespace Domain.Devices;
 /// <summary>The host's end of the guest's Ethernet: whole frames, without their check sequence.</summary>
 internal unsafe interface IFrameChannel
 {
-    /// <summary>A frame is preceded by the 10-byte <see cref="NetHeader"/>: checksums and segmentation may be left undone.</summary>
+    /// <summary>
+    /// A frame is preceded by the 10-byte <see cref="NetHeader"/>: checksums and segmentation may be left undone.
+    /// </summary>
     bool Offload { get; }
 
     /// <summary>Receives one frame into the pieces: its length with header, or a <see cref="FrameResult"/>.</summary>

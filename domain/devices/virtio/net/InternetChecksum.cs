@@ -6,7 +6,9 @@ namespace Domain.Devices;
 /// <summary>The ones' complement sum of RFC 1071.</summary>
 internal static class InternetChecksum
 {
-    /// <summary>Sum of big-endian 16-bit words, an odd last byte padded with zero; fold with <see cref="Finish"/>.</summary>
+    /// <summary>
+    /// Sum of big-endian 16-bit words, an odd last byte padded with zero; fold with <see cref="Finish"/>.
+    /// </summary>
     public static ulong Add(ReadOnlySpan<byte> data, ulong sum)
     {
         while (data.Length >= 4)

@@ -9,7 +9,9 @@ internal static class SoftwareOffload
     private const int EthernetBytes = 14;
     private const byte Fin = 1, Push = 8, CongestionWindowReduced = 0x80;
 
-    /// <summary>Completes the checksum that <paramref name="header"/> asks for. The header must be sound for the frame.</summary>
+    /// <summary>
+    /// Completes the checksum that <paramref name="header"/> asks for. The header must be sound for the frame.
+    /// </summary>
     public static void CompleteChecksum(Span<byte> frame, in NetHeader header)
     {
         if ((header.Flags & NetHeader.NeedsChecksum) == 0)
@@ -17,7 +19,8 @@ internal static class SoftwareOffload
         // The field holds the sum of the pseudo-header, so it is part of what is added up.
         ushort sum = InternetChecksum.Finish(InternetChecksum.Add(frame[header.ChecksumStart..], 0));
         // Zero means "no checksum" in UDP; all ones is the same number (RFC 768).
-        BinaryPrimitives.WriteUInt16BigEndian(frame[(header.ChecksumStart + header.ChecksumOffset)..], sum == 0 ? (ushort)0xffff : sum);
+        BinaryPrimitives.WriteUInt16BigEndian(frame[(header.ChecksumStart + header.ChecksumOffset)..],
+            sum == 0 ? (ushort)0xffff : sum);
     }
 
     /// <summary>Where the pieces of a TCP segment over IPv4 lie; all zero when it is not one.</summary>
@@ -43,9 +46,13 @@ internal static class SoftwareOffload
         return new TcpLayout(EthernetBytes + ipBytes, EthernetBytes + ipBytes + tcpBytes, EthernetBytes + total);
     }
 
-    /// <summary>Builds the finished segment that carries <paramref name="size"/> payload bytes from <paramref name="offset"/> on.</summary>
+    /// <summary>
+    /// Builds the finished segment that carries <paramref name="size"/> payload bytes from <paramref name="offset"/>
+    /// on.
+    /// </summary>
     /// <returns>length of the frame in <paramref name="into"/>, which must hold headers and payload</returns>
-    public static int BuildSegment(ReadOnlySpan<byte> frame, TcpLayout layout, int offset, int size, int number, Span<byte> into)
+    public static int BuildSegment(ReadOnlySpan<byte> frame, TcpLayout layout, int offset, int size, int number,
+        Span<byte> into)
     {
         int length = layout.PayloadStart + size;
         frame[..layout.PayloadStart].CopyTo(into);
@@ -53,7 +60,8 @@ internal static class SoftwareOffload
 
         var ip = into[EthernetBytes..layout.TcpStart];
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)(length - EthernetBytes));
-        BinaryPrimitives.WriteUInt16BigEndian(ip[4..], (ushort)(BinaryPrimitives.ReadUInt16BigEndian(ip[4..]) + number));
+        BinaryPrimitives.WriteUInt16BigEndian(ip[4..],
+            (ushort)(BinaryPrimitives.ReadUInt16BigEndian(ip[4..]) + number));
         BinaryPrimitives.WriteUInt16BigEndian(ip[10..], 0);
         BinaryPrimitives.WriteUInt16BigEndian(ip[10..], InternetChecksum.Finish(InternetChecksum.Add(ip, 0)));
 

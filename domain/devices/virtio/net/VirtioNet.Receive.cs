@@ -6,9 +6,9 @@ namespace Domain.Devices;
 
 /// <summary>Frames for the guest.</summary>
 /// <remarks>
-/// The usual way has no copy: one recvmsg scatters the frame over the buffers the guest has offered. When the guest does
-/// not take unfinished frames, or has less room than the largest frame needs, the frame is <em>held</em> here, finished in
-/// software, and copied as buffers appear.
+/// The usual way has no copy: one recvmsg scatters the frame over the buffers the guest has offered. When the guest
+/// does not take unfinished frames, or has less room than the largest frame needs, the frame is <em>held</em> here,
+/// finished in software, and copied as buffers appear.
 /// </remarks>
 internal sealed unsafe partial class VirtioNet
 {
@@ -47,7 +47,8 @@ internal sealed unsafe partial class VirtioNet
 
     private bool Mergeable => Has(MergeableBuffers);
 
-    private ulong LargestPossible => NetHeader.GuestBytes + (ulong)(channel is { Offload: true } ? LargestFrame : LargestPlainFrame);
+    private ulong LargestPossible =>
+        NetHeader.GuestBytes + (ulong)(channel is { Offload: true } ? LargestFrame : LargestPlainFrame);
 
     private void Receive()
     {
@@ -101,7 +102,9 @@ internal sealed unsafe partial class VirtioNet
         }
     }
 
-    /// <summary>Takes buffers from the queue until the largest frame fits. False when the driver broke the rules.</summary>
+    /// <summary>
+    /// Takes buffers from the queue until the largest frame fits. False when the driver broke the rules.
+    /// </summary>
     private bool Post()
     {
         var queue = Queues[ReceiveQueue];
@@ -111,7 +114,8 @@ internal sealed unsafe partial class VirtioNet
             ushort before = queue.Position;
             if (!queue.TryTake(buffer))
                 return !queue.Broken;
-            // 5.1.6.3.1: device-writable only, and never smaller than the header. The last piece slot is for our own header.
+            // 5.1.6.3.1: device-writable only, and never smaller than the header. The last piece slot is for our own
+            // header.
             if (buffer.ReadableCount != 0 || buffer.WritableBytes < NetHeader.GuestBytes)
                 return false;
             if (postedPieceCount + buffer.Count > DescriptorChain.MaximumPieces - 1)
@@ -120,8 +124,10 @@ internal sealed unsafe partial class VirtioNet
                 outOfPieces = true;
                 return postedCount > 0;
             }
-            buffer.Pieces.AsSpan(0, buffer.Count).CopyTo(new Span<IoVector>(PostedPieces + postedPieceCount, buffer.Count));
-            posted[postedCount++] = new Posted { Head = buffer.Head, Pieces = buffer.Count, Bytes = buffer.WritableBytes };
+            buffer.Pieces.AsSpan(0, buffer.Count)
+                .CopyTo(new Span<IoVector>(PostedPieces + postedPieceCount, buffer.Count));
+            posted[postedCount++] =
+                new Posted { Head = buffer.Head, Pieces = buffer.Count, Bytes = buffer.WritableBytes };
             postedPieceCount += buffer.Count;
             postedBytes += buffer.WritableBytes;
         }
@@ -139,7 +145,8 @@ internal sealed unsafe partial class VirtioNet
     {
         *Header = default;
         Vectors[0] = new IoVector(Header, NetHeader.Bytes);
-        int pieces = Skip(PostedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes, Vectors + 1);
+        int pieces = Skip(PostedPieces, Mergeable ? postedPieceCount : posted[0].Pieces, NetHeader.GuestBytes,
+            Vectors + 1);
         int got = channel!.Offload ? channel.Receive(Vectors, pieces + 1) : channel.Receive(Vectors + 1, pieces);
         if (got <= 0)
             return got;
@@ -176,11 +183,14 @@ internal sealed unsafe partial class VirtioNet
         return got;
     }
 
-    /// <summary>Gives the held frame, or as many of its segments as fit, to the guest. False when it needs more buffers first.</summary>
+    /// <summary>
+    /// Gives the held frame, or as many of its segments as fit, to the guest. False when it needs more buffers first.
+    /// </summary>
     private bool DeliverHeld()
     {
         var frame = new Span<byte>(Held, heldLength);
-        bool whole = heldOffset == 0 && (!heldHeader.IsGso || (Has(GuestChecksum) && Has(GuestTso4) && Fits(heldLength)));
+        bool whole = heldOffset == 0
+            && (!heldHeader.IsGso || (Has(GuestChecksum) && Has(GuestTso4) && Fits(heldLength)));
         if (whole)
         {
             if (!Fits(heldLength))
@@ -201,7 +211,8 @@ internal sealed unsafe partial class VirtioNet
         int size = Math.Min(heldHeader.GsoSize, heldLayout.PayloadLength - heldOffset);
         if (!Fits(heldLayout.PayloadStart + size))
             return !DropIfHopeless();
-        int length = SoftwareOffload.BuildSegment(frame, heldLayout, heldOffset, size, heldSegment++, new Span<byte>(Segment, LargestFrame));
+        int length = SoftwareOffload.BuildSegment(frame, heldLayout, heldOffset, size, heldSegment++,
+            new Span<byte>(Segment, LargestFrame));
         Scatter(Segment, length);
         Complete(new NetHeader { Flags = Has(GuestChecksum) ? NetHeader.DataValid : (byte)0 }, length);
         Metrics.Segmented++;
@@ -211,7 +222,8 @@ internal sealed unsafe partial class VirtioNet
         return true;
     }
 
-    private bool Fits(int length) => postedCount > 0 && (Mergeable ? postedBytes : posted[0].Bytes) >= (ulong)length + NetHeader.GuestBytes;
+    private bool Fits(int length) =>
+        postedCount > 0 && (Mergeable ? postedBytes : posted[0].Bytes) >= (ulong)length + NetHeader.GuestBytes;
 
     /// <summary>Drops the held frame when no number of further buffers could take it. True: it waits.</summary>
     private bool DropIfHopeless()
@@ -237,7 +249,9 @@ internal sealed unsafe partial class VirtioNet
         }
     }
 
-    /// <summary>A frame of <paramref name="length"/> bytes lies behind the header space of the first buffers: hands them over.</summary>
+    /// <summary>
+    /// A frame of <paramref name="length"/> bytes lies behind the header space of the first buffers: hands them over.
+    /// </summary>
     private void Complete(in NetHeader finished, int length)
     {
         ulong left = (ulong)length + NetHeader.GuestBytes;
@@ -269,7 +283,8 @@ internal sealed unsafe partial class VirtioNet
         postedCount -= buffers;
         postedPieceCount -= piece;
         Array.Copy(posted, buffers, posted, 0, postedCount);
-        Buffer.MemoryCopy(PostedPieces + piece, PostedPieces, (long)sizeof(IoVector) * DescriptorChain.MaximumPieces, (long)sizeof(IoVector) * postedPieceCount);
+        Buffer.MemoryCopy(PostedPieces + piece, PostedPieces, (long)sizeof(IoVector) * DescriptorChain.MaximumPieces,
+            (long)sizeof(IoVector) * postedPieceCount);
         Metrics.ReceivedFrames++;
         Metrics.ReceivedBytes += (ulong)length;
     }

@@ -3,7 +3,9 @@ using Domain.Linux;
 
 namespace Domain.Devices;
 
-/// <summary>The network device (virtio 1.2, 5.1): queue 0 receives, queue 1 transmits. Frames are not copied on the way.</summary>
+/// <summary>
+/// The network device (virtio 1.2, 5.1): queue 0 receives, queue 1 transmits. Frames are not copied on the way.
+/// </summary>
 internal sealed unsafe partial class VirtioNet : VirtioDevice
 {
     private const ulong Checksum = 1UL << 0, GuestChecksum = 1UL << 1, Mac = 1UL << 5, GuestTso4 = 1UL << 7,
@@ -50,9 +52,10 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
     public bool WantsOutput => Running && transmitBlocked;
 
     public override string Summary =>
-        $"net: sent {Metrics.SentFrames} frames {Metrics.SentBytes} bytes, received {Metrics.ReceivedFrames} frames {Metrics.ReceivedBytes} bytes, " +
-        $"bad {Metrics.BadFromGuest}, lost {Metrics.SendLost} out {Metrics.ReceiveLost} in, " +
-        $"finished {Metrics.Checksummed} checksums {Metrics.Segmented} segments, failures {Failures}";
+        $"net: sent {Metrics.SentFrames} frames {Metrics.SentBytes} bytes, "
+        + $"received {Metrics.ReceivedFrames} frames {Metrics.ReceivedBytes} bytes, "
+        + $"bad {Metrics.BadFromGuest}, lost {Metrics.SendLost} out {Metrics.ReceiveLost} in, "
+        + $"finished {Metrics.Checksummed} checksums {Metrics.Segmented} segments, failures {Failures}";
 
     public override byte ReadConfiguration(ulong offset) => offset switch
     {
@@ -164,7 +167,9 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
         }
     }
 
-    /// <summary>The pieces without their first <paramref name="skip"/> bytes; returns how many pieces are left.</summary>
+    /// <summary>
+    /// The pieces without their first <paramref name="skip"/> bytes; returns how many pieces are left.
+    /// </summary>
     private static int Skip(IoVector* pieces, int count, ulong skip, IoVector* into)
     {
         int kept = 0;
