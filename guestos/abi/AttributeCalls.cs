@@ -12,10 +12,13 @@ internal enum FileBy
     Descriptor,
 }
 
-/// <summary>Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2), and those by link and by descriptor.</summary>
+/// <summary>
+/// Extended attributes: setxattr(2), getxattr(2), listxattr(2), removexattr(2), and those by link and by descriptor.
+/// </summary>
 internal static unsafe class AttributeCalls
 {
-    private const uint Create = 1, Replace = 2;
+    private const uint Create = 1;
+    private const uint Replace = 2;
 
     public static long Set(FileBy by, ulong file, ulong name, ulong value, ulong size, ulong flags)
     {
@@ -61,7 +64,8 @@ internal static unsafe class AttributeCalls
     }
 
     /// <summary>The file, held, and the attribute's name. On failure nothing is held.</summary>
-    private static long Find(FileBy by, ulong file, UserString name, Span<byte> buffer, out Inode* inode, out ReadOnlySpan<byte> taken)
+    private static long Find(FileBy by, ulong file, UserString name, Span<byte> buffer, out Inode* inode,
+        out ReadOnlySpan<byte> taken)
     {
         taken = default;
         long error = Find(by, file, out inode);
@@ -77,7 +81,8 @@ internal static unsafe class AttributeCalls
     {
         inode = null;
         if (by != FileBy.Descriptor)
-            return UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), file, by == FileBy.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
+            return UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), file,
+                by == FileBy.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
         File* open = Descriptor.FileOf(file);
         if (open == null || open->IsPath)
             return Errno.BadDescriptor;
@@ -106,7 +111,8 @@ internal static unsafe class AttributeCalls
         if (size > ExtendedAttributes.LongestValue)
             return Errno.ArgumentsTooLong;
         byte* content = null;
-        if (size > 0 && (!UserRange.TryMake(value, size, out UserRange range) || !range.TryBegin(Access.Read, out content)))
+        if (size > 0
+            && (!UserRange.TryMake(value, size, out UserRange range) || !range.TryBegin(Access.Read, out content)))
             return Errno.Fault;
         long error = ExtendedAttributes.Check(inode, name, write: true);
         if (error < 0)
@@ -147,7 +153,8 @@ internal static unsafe class AttributeCalls
             return length;
         if (size < (ulong)length)
             return Errno.Range;
-        if (!UserRange.TryMake(to, (ulong)length, out UserRange range) || !range.TryBegin(Access.Write, out byte* first))
+        if (!UserRange.TryMake(to, (ulong)length, out UserRange range)
+            || !range.TryBegin(Access.Write, out byte* first))
             return Errno.Fault;
         // SAFETY: the range was made writable, and nothing has slept since.
         return ExtendedAttributes.List(inode, new Span<byte>(first, length));

@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// The flags of a system call, none but those that the call knows. The system call interface has them as 32 bits: what a register holds above
-/// does not count.
+/// The flags of a system call, none but those that the call knows. The system call interface has them as 32 bits: what
+/// a register holds above does not count.
 /// </summary>
 public readonly struct CallFlags
 {

@@ -6,8 +6,13 @@ namespace Guestos;
 /// <summary>getdents(2) and getdents64(2).</summary>
 public static unsafe class DirectoryCalls
 {
-    /// <summary>Bytes of both records around the name: struct linux_dirent64 has its type before, struct linux_dirent behind (getdents(2)).</summary>
-    private const int Head64 = 19, HeadOld = 18, LongestRecord = Head64 + Directories.LongestName + 8;
+    /// <summary>
+    /// Bytes of both records around the name: struct linux_dirent64 has its type before, struct linux_dirent behind
+    /// (getdents(2)).
+    /// </summary>
+    private const int Head64 = 19;
+    private const int HeadOld = 18;
+    private const int LongestRecord = Head64 + Directories.LongestName + 8;
 
     private struct Output
     {
@@ -76,7 +81,8 @@ public static unsafe class DirectoryCalls
         DirectoryEntry* entry = Directories.After(file->Inode, file->Position);
         for (; entry != null; entry = entry->Next)
         {
-            if (!Add(ref output, entry->Inode->Number, entry->Cookie, entry->Inode->Type, entry->Name, entry->NameLength))
+            if (!Add(ref output, entry->Inode->Number, entry->Cookie, entry->Inode->Type, entry->Name,
+                entry->NameLength))
                 return false;
             file->Position = entry->Cookie;
         }

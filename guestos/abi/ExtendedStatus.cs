@@ -9,16 +9,26 @@ public unsafe struct ExtendedStatus
     /// <summary>STATX_BASIC_STATS.</summary>
     private const uint BasicStatistics = 0x7ff;
 
-    public uint Mask, BlockSize;
+    public uint Mask;
+    public uint BlockSize;
     public ulong Attributes;
-    public uint Links, UserId, GroupId;
+    public uint Links;
+    public uint UserId;
+    public uint GroupId;
     public ushort Mode;
     private ushort _pad;
     public ulong Number;
-    public long Size, Blocks;
+    public long Size;
+    public long Blocks;
     public ulong AttributesMask;
-    public Time Access, Birth, Change, Modify;
-    public uint DeviceNumberMajor, DeviceNumberMinor, DeviceMajor, DeviceMinor;
+    public Time Access;
+    public Time Birth;
+    public Time Change;
+    public Time Modify;
+    public uint DeviceNumberMajor;
+    public uint DeviceNumberMinor;
+    public uint DeviceMajor;
+    public uint DeviceMinor;
     private fixed ulong _unused[14];
 
     public struct Time

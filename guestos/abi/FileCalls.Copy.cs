@@ -30,9 +30,13 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>splice(2): at least one side is a pipe, or the checkpoint goes to a socket.</summary>
-    public static long Splice(ulong from, UserPointer<ulong> fromOffset, ulong to, UserPointer<ulong> toOffset, ulong count, ulong flags)
+    public static long Splice(ulong from, UserPointer<ulong> fromOffset, ulong to, UserPointer<ulong> toOffset,
+        ulong count, ulong flags)
     {
-        const uint move = 1, nonBlocking = 2, more = 4, gift = 8;
+        const uint move = 1;
+        const uint nonBlocking = 2;
+        const uint more = 4;
+        const uint gift = 8;
         File* source = Descriptor.FileOf(from);
         File* target = Descriptor.FileOf(to);
         if (!CallFlags.TryMake(flags, move | nonBlocking | more | gift, out CallFlags how))
@@ -47,7 +51,8 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         if (PipeFile.Is(source) && !fromOffset.IsNull || PipeFile.Is(target) && !toOffset.IsNull)
             return Errno.IllegalSeek;
-        if (how.Has(nonBlocking) && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
+        if (how.Has(nonBlocking)
+            && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
             return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.TryAgain;
         Files.Hold(target);
         Files.Hold(source);
@@ -57,7 +62,8 @@ public static unsafe partial class FileCalls
         return result;
     }
 
-    public static long CopyFileRange(ulong from, UserPointer<ulong> fromOffset, ulong to, UserPointer<ulong> toOffset, ulong count, ulong flags)
+    public static long CopyFileRange(ulong from, UserPointer<ulong> fromOffset, ulong to, UserPointer<ulong> toOffset,
+        ulong count, ulong flags)
     {
         File* source = Descriptor.FileOf(from);
         File* target = Descriptor.FileOf(to);
@@ -69,7 +75,9 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         Files.Hold(target);
         Files.Hold(source);
-        long result = source->Inode == target->Inode ? Errno.Invalid : Pump(source, fromOffset, target, toOffset, count);
+        long result = source->Inode == target->Inode
+            ? Errno.Invalid
+            : Pump(source, fromOffset, target, toOffset, count);
         Files.Release(source);
         Files.Release(target);
         return result;
@@ -79,18 +87,23 @@ public static unsafe partial class FileCalls
     private static bool Appends(File* target) => RegularFile.Is(target) && (target->Flags & OpenFlags.Append) != 0;
 
     /// <summary>The source gives its bytes to the target's connection without copying.</summary>
-    private static bool HandsOver(File* source, File* target) => source->Operations->SendTo != null && SocketFile.Is(target);
+    private static bool HandsOver(File* source, File* target) =>
+        source->Operations->SendTo != null && SocketFile.Is(target);
 
     private static bool IsStream(File* file) => (file->Operations->Traits & FileTraits.Stream) != 0;
 
     /// <summary>
-    /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A source that
-    /// is a stream gives what it has; bytes read and not written are put back only where the source has a position. A signal ends it early.
+    /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A
+    /// source that is a stream gives what it has; bytes read and not written are put back only where the source has a
+    /// position. A signal ends it early.
     /// </summary>
-    private static long Pump(File* source, UserPointer<ulong> sourceOffset, File* target, UserPointer<ulong> targetOffset, ulong count)
+    private static long Pump(File* source, UserPointer<ulong> sourceOffset, File* target,
+        UserPointer<ulong> targetOffset, ulong count)
     {
-        ulong from = 0, to = 0;
-        if (!sourceOffset.IsNull && !sourceOffset.TryGet(out from) || !targetOffset.IsNull && !targetOffset.TryGet(out to))
+        ulong from = 0;
+        ulong to = 0;
+        if (!sourceOffset.IsNull && !sourceOffset.TryGet(out from)
+            || !targetOffset.IsNull && !targetOffset.TryGet(out to))
             return Errno.Fault;
         if ((long)from < 0 || (long)to < 0)
             return Errno.Invalid;

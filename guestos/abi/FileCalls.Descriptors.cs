@@ -5,14 +5,17 @@ namespace Guestos;
 /// <summary>Descriptors: open, close, dup, fcntl, ioctl, pipes.</summary>
 public static unsafe partial class FileCalls
 {
-    public static long Open(UserString path, ulong flags, ulong mode) => Openat(unchecked((ulong)UserPath.CurrentDirectory), path, flags, mode);
+    public static long Open(UserString path, ulong flags, ulong mode) =>
+        Openat(unchecked((ulong)UserPath.CurrentDirectory), path, flags, mode);
 
-    public static long Creat(UserString path, ulong mode) => Open(path, OpenFlags.Create | OpenFlags.WriteOnly | OpenFlags.Truncate, mode);
+    public static long Creat(UserString path, ulong mode) =>
+        Open(path, OpenFlags.Create | OpenFlags.WriteOnly | OpenFlags.Truncate, mode);
 
     public static long Openat(ulong directory, UserString path, ulong flags, ulong mode)
     {
         uint wanted = (uint)flags;
-        bool follow = (wanted & OpenFlags.NoFollow) == 0 && (wanted & (OpenFlags.Create | OpenFlags.Exclusive)) != (OpenFlags.Create | OpenFlags.Exclusive);
+        bool follow = (wanted & OpenFlags.NoFollow) == 0
+            && (wanted & (OpenFlags.Create | OpenFlags.Exclusive)) != (OpenFlags.Create | OpenFlags.Exclusive);
         long error = UserPath.Walk(directory, path, follow ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
         if (error < 0)
             return error;
@@ -41,7 +44,8 @@ public static unsafe partial class FileCalls
             long error = FileRights.Check(walked.Inode, FileRights.Write | FileRights.Execute);
             if (error < 0)
                 return error;
-            if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Scheduler.Current->Umask, walked.Inode->Volume)) == null)
+            if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Scheduler.Current->Umask,
+                walked.Inode->Volume)) == null)
                 return Errno.NoSpace;
         }
         else if (walked.Inode == null)
@@ -111,7 +115,10 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    /// <summary>The file becomes one of its inode's kind. ENXIO: nobody answers to the device's number; and what the kind's own open says.</summary>
+    /// <summary>
+    /// The file becomes one of its inode's kind. ENXIO: nobody answers to the device's number; and what the kind's own
+    /// open says.
+    /// </summary>
     private static long BeginOperations(File* file, bool pathOnly)
     {
         FileOperations* operations = pathOnly ? PathFile.Operations : OperationsOf(file->Inode);
@@ -161,12 +168,14 @@ public static unsafe partial class FileCalls
 
     public static long CloseRange(ulong first, ulong last, ulong flags)
     {
-        const uint unshare = 2, closeOnExec = 4;
+        const uint unshare = 2;
+        const uint closeOnExec = 4;
         if ((uint)first > (uint)last || !CallFlags.TryMake(flags, unshare | closeOnExec, out CallFlags how))
             return Errno.Invalid;
         FileTable* table = Scheduler.Current->Files;
         int most = (int)Math.Min((uint)last, FileTable.Capacity - 1);
-        for (int i = FileTable.Next(table, (int)Math.Min((uint)first, FileTable.Capacity)); i >= 0 && i <= most; i = FileTable.Next(table, i + 1))
+        for (int i = FileTable.Next(table, (int)Math.Min((uint)first, FileTable.Capacity)); i >= 0
+            && i <= most; i = FileTable.Next(table, i + 1))
         {
             Descriptor.TryFind((uint)i, out Descriptor descriptor);
             if (how.Has(closeOnExec))
@@ -181,14 +190,16 @@ public static unsafe partial class FileCalls
     /// <summary>What pipe(2) answers.</summary>
     public struct PipeEnds
     {
-        public int Reader, Writer;
+        public int Reader;
+        public int Writer;
     }
 
     public static long Pipe(UserPointer<PipeEnds> ends) => Pipe2(ends, 0);
 
     public static long Pipe2(UserPointer<PipeEnds> ends, ulong flags)
     {
-        if (!CallFlags.TryMake(flags, OpenFlags.NonBlocking | OpenFlags.CloseOnExec | OpenFlags.Direct, out CallFlags how))
+        if (!CallFlags.TryMake(flags, OpenFlags.NonBlocking | OpenFlags.CloseOnExec | OpenFlags.Direct,
+            out CallFlags how))
             return Errno.Invalid;
         long error = PipeFile.Create((uint)flags, out File* reader, out File* writer);
         if (error < 0)
@@ -251,19 +262,31 @@ public static unsafe partial class FileCalls
     /// <summary>fcntl(2). Numbers from include/uapi/asm-generic/fcntl.h and linux/fcntl.h.</summary>
     public static long Fcntl(ulong number, ulong command, ulong argument)
     {
-        const ulong duplicate = 0, getDescriptorFlags = 1, setDescriptorFlags = 2, getFlags = 3, setFlags = 4,
-            setOwner = 8, getOwner = 9, duplicateCloseOnExec = 1030, setPipeSize = 1031, getPipeSize = 1032;
+        const ulong duplicate = 0;
+        const ulong getDescriptorFlags = 1;
+        const ulong setDescriptorFlags = 2;
+        const ulong getFlags = 3;
+        const ulong setFlags = 4;
+        const ulong setOwner = 8;
+        const ulong getOwner = 9;
+        const ulong duplicateCloseOnExec = 1030;
+        const ulong setPipeSize = 1031;
+        const ulong getPipeSize = 1032;
         if (!Descriptor.TryFind(number, out Descriptor descriptor))
             return Errno.BadDescriptor;
         File* file = descriptor.File;
-        if (file->IsPath && command is not (duplicate or duplicateCloseOnExec or getDescriptorFlags or setDescriptorFlags or getFlags))
+        if (file->IsPath
+            && command is not (duplicate or duplicateCloseOnExec or getDescriptorFlags or setDescriptorFlags
+                or getFlags))
             return Errno.BadDescriptor;
         if (LockCalls.IsLockCommand(command))
             return LockCalls.Fcntl(descriptor, command, argument);
         switch (command)
         {
             case duplicate or duplicateCloseOnExec:
-                return argument >= FileTable.Limit ? Errno.Invalid : Duplicate(file, (int)argument, command == duplicateCloseOnExec);
+                return argument >= FileTable.Limit
+                    ? Errno.Invalid
+                    : Duplicate(file, (int)argument, command == duplicateCloseOnExec);
             case getDescriptorFlags:
                 return descriptor.IsCloseOnExec ? 1 : 0;
             case setDescriptorFlags:
@@ -285,7 +308,8 @@ public static unsafe partial class FileCalls
 
     public static long Ioctl(ulong number, ulong request, ulong argument)
     {
-        const uint closeOnExec = 0x5451, notCloseOnExec = 0x5450; // FIOCLEX, FIONCLEX
+        const uint closeOnExec = 0x5451;
+        const uint notCloseOnExec = 0x5450;     // FIOCLEX, FIONCLEX
         if (!Descriptor.TryFind(number, out Descriptor descriptor))
             return Errno.BadDescriptor;
         if ((uint)request is closeOnExec or notCloseOnExec)
@@ -303,7 +327,8 @@ public static unsafe partial class FileCalls
     /// <summary>memfd_create(2): a regular file without a name.</summary>
     public static long MemfdCreate(UserString name, ulong flags)
     {
-        const uint closeOnExec = 1, sealing = 2;
+        const uint closeOnExec = 1;
+        const uint sealing = 2;
         if (!CallFlags.TryMake(flags, closeOnExec | sealing, out CallFlags how))
             return Errno.Invalid;
         long error = UserPath.Take(name, out byte* text);

@@ -68,11 +68,13 @@ public static unsafe partial class FileCalls
 
     public static long Rename(UserString from, UserString to) => Renameat2(Here, from, Here, to, 0);
 
-    public static long Renameat(ulong fromDirectory, UserString from, ulong toDirectory, UserString to) => Renameat2(fromDirectory, from, toDirectory, to, 0);
+    public static long Renameat(ulong fromDirectory, UserString from, ulong toDirectory, UserString to) =>
+        Renameat2(fromDirectory, from, toDirectory, to, 0);
 
     public static long Renameat2(ulong fromDirectory, UserString from, ulong toDirectory, UserString to, ulong flags)
     {
-        const uint noReplace = 1, exchange = 2;
+        const uint noReplace = 1;
+        const uint exchange = 2;
         if (!CallFlags.TryMake(flags, noReplace | exchange, out CallFlags how) || how.HasAll(noReplace | exchange))
             return Errno.Invalid;
         long error = UserPath.Walk(fromDirectory, from, WalkOptions.None, out Walked source);
@@ -91,7 +93,8 @@ public static unsafe partial class FileCalls
 
     public static long Mkdir(UserString path, ulong mode) => Mkdirat(Here, path, mode);
 
-    public static long Mkdirat(ulong directory, UserString path, ulong mode) => Make(directory, path, InodeType.Directory, mode, 0);
+    public static long Mkdirat(ulong directory, UserString path, ulong mode) =>
+        Make(directory, path, InodeType.Directory, mode, 0);
 
     public static long Mknod(UserString path, ulong mode, ulong device) => Mknodat(Here, path, mode, device);
 
@@ -102,7 +105,8 @@ public static unsafe partial class FileCalls
             type = InodeType.Regular;
         if (type is InodeType.Character or InodeType.Block && !FileRights.IsSuperuser)
             return Errno.NotPermitted;
-        if (type is not (InodeType.Regular or InodeType.Character or InodeType.Block or InodeType.Fifo or InodeType.Socket))
+        if (type is not (InodeType.Regular or InodeType.Character or InodeType.Block or InodeType.Fifo
+            or InodeType.Socket))
             return type == InodeType.Directory ? Errno.NotPermitted : Errno.Invalid;
         return Make(directory, path, type, mode, (uint)device);
     }
@@ -142,7 +146,9 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.BadDescriptor;
-        return file->Inode == null ? Errno.NotDirectory : Enter(Vfs.Hold(file->Inode), ref Scheduler.Current->WorkingDirectory);
+        return file->Inode == null
+            ? Errno.NotDirectory
+            : Enter(Vfs.Hold(file->Inode), ref Scheduler.Current->WorkingDirectory);
     }
 
     public static long Chroot(UserString path)
@@ -150,7 +156,8 @@ public static unsafe partial class FileCalls
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
         if (error < 0)
             return error;
-        if (inode->Type == InodeType.Directory && FileRights.Check(inode, FileRights.Execute) == 0 && !FileRights.IsSuperuser)
+        if (inode->Type == InodeType.Directory && FileRights.Check(inode, FileRights.Execute) == 0
+            && !FileRights.IsSuperuser)
         {
             Vfs.Release(inode);
             return Errno.NotPermitted;
@@ -162,7 +169,9 @@ public static unsafe partial class FileCalls
     /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>
     private static long Enter(Inode* inode, ref Inode* place)
     {
-        long error = inode->Type != InodeType.Directory ? Errno.NotDirectory : FileRights.Check(inode, FileRights.Execute);
+        long error = inode->Type != InodeType.Directory
+            ? Errno.NotDirectory
+            : FileRights.Check(inode, FileRights.Execute);
         if (error < 0)
         {
             Vfs.Release(inode);
@@ -194,7 +203,9 @@ public static unsafe partial class FileCalls
         return length;
     }
 
-    /// <summary>mount(2): proc, and memory file systems under the names programs ask for. A bind mount is not offered.</summary>
+    /// <summary>
+    /// mount(2): proc, and memory file systems under the names programs ask for. A bind mount is not offered.
+    /// </summary>
     public static long Mount(UserString source, UserString target, UserString type, ulong flags, UserString data)
     {
         const int shortText = Mounts.TextCapacity;
@@ -234,7 +245,8 @@ public static unsafe partial class FileCalls
         return length == Errno.Fault ? Errno.Fault : known ? 0 : Errno.Invalid;
     }
 
-    private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags, in Volumes.Options options)
+    private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags,
+        in Volumes.Options options)
     {
         if ((flags & Mounts.Remount) != 0)
         {
@@ -286,12 +298,16 @@ public static unsafe partial class FileCalls
 
     public static long Umount2(UserString target, ulong flags)
     {
-        const uint force = 1, detach = 2, expire = 4, noFollow = 8;
+        const uint force = 1;
+        const uint detach = 2;
+        const uint expire = 4;
+        const uint noFollow = 8;
         if (!CallFlags.TryMake(flags, force | detach | expire | noFollow, out CallFlags how))
             return Errno.Invalid;
         if (!FileRights.IsSuperuser)
             return Errno.NotPermitted;
-        long error = UserPath.Find(Here, target, how.Has(noFollow) ? WalkOptions.None : WalkOptions.Follow, out Inode* root);
+        long error = UserPath.Find(Here, target, how.Has(noFollow) ? WalkOptions.None : WalkOptions.Follow,
+            out Inode* root);
         if (error < 0)
             return error;
         // This walk's own reference must not make it busy.

@@ -2,14 +2,18 @@ using System;
 
 namespace Guestos;
 
-/// <summary>What is known about files: stat, access, directories, links, file system sizes; and changing it: modes, owners, times.</summary>
+/// <summary>
+/// What is known about files: stat, access, directories, links, file system sizes; and changing it: modes, owners,
+/// times.
+/// </summary>
 public static unsafe partial class FileCalls
 {
     private static ulong Here => unchecked((ulong)UserPath.CurrentDirectory);
 
     public static long Stat(UserString path, UserPointer<FileStatus> buffer) => Newfstatat(Here, path, buffer, 0);
 
-    public static long Lstat(UserString path, UserPointer<FileStatus> buffer) => Newfstatat(Here, path, buffer, UserPath.NoFollow);
+    public static long Lstat(UserString path, UserPointer<FileStatus> buffer) =>
+        Newfstatat(Here, path, buffer, UserPath.NoFollow);
 
     public static long Fstat(ulong descriptor, UserPointer<FileStatus> buffer)
     {
@@ -53,7 +57,8 @@ public static unsafe partial class FileCalls
         | (flags.Has(UserPath.EmptyPath) ? WalkOptions.AllowEmpty : WalkOptions.None);
 
     /// <summary>statx(2).</summary>
-    public static long Statx(ulong directory, UserString path, ulong flags, ulong mask, UserPointer<ExtendedStatus> buffer)
+    public static long Statx(ulong directory, UserString path, ulong flags, ulong mask,
+        UserPointer<ExtendedStatus> buffer)
     {
         long error = StatusOf(directory, path, flags, out FileStatus status);
         return error < 0 ? error : buffer.TryPut(new ExtendedStatus(status)) ? 0 : Errno.Fault;
@@ -67,10 +72,12 @@ public static unsafe partial class FileCalls
     public static long Faccessat2(ulong directory, UserString path, ulong mode, ulong flags)
     {
         const uint effective = 0x200;
-        if ((mode & ~7UL) != 0 || !CallFlags.TryMake(flags, effective | UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
+        if ((mode & ~7UL) != 0
+            || !CallFlags.TryMake(flags, effective | UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.Invalid;
         Process* process = Scheduler.Current;
-        uint user = process->EffectiveUserId, group = process->EffectiveGroupId;
+        uint user = process->EffectiveUserId;
+        uint group = process->EffectiveGroupId;
         if (!how.Has(effective))
         {
             // The way there is walked as the real user, too.
@@ -81,7 +88,8 @@ public static unsafe partial class FileCalls
         long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
         if (error == 0)
         {
-            bool readOnly = inode->Type is InodeType.Regular or InodeType.Directory or InodeType.Link && Mounts.IsReadOnly(inode->Volume);
+            bool readOnly = inode->Type is InodeType.Regular or InodeType.Directory or InodeType.Link
+                && Mounts.IsReadOnly(inode->Volume);
             error = readOnly && (mode & FileRights.Write) != 0 ? Errno.ReadOnly : FileRights.Check(inode, (uint)mode);
             Vfs.Release(inode);
         }
@@ -91,11 +99,14 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Getdents64(ulong descriptor, UserPointer<byte> buffer, ulong count) => DirectoryCalls.Read(Descriptor.FileOf(descriptor), buffer, count, false);
+    public static long Getdents64(ulong descriptor, UserPointer<byte> buffer, ulong count) =>
+        DirectoryCalls.Read(Descriptor.FileOf(descriptor), buffer, count, false);
 
-    public static long Getdents(ulong descriptor, UserPointer<byte> buffer, ulong count) => DirectoryCalls.Read(Descriptor.FileOf(descriptor), buffer, count, true);
+    public static long Getdents(ulong descriptor, UserPointer<byte> buffer, ulong count) =>
+        DirectoryCalls.Read(Descriptor.FileOf(descriptor), buffer, count, true);
 
-    public static long Readlink(UserString path, UserPointer<byte> buffer, ulong size) => Readlinkat(Here, path, buffer, size);
+    public static long Readlink(UserString path, UserPointer<byte> buffer, ulong size) =>
+        Readlinkat(Here, path, buffer, size);
 
     public static long Readlinkat(ulong directory, UserString path, UserPointer<byte> buffer, ulong size)
     {
@@ -174,7 +185,8 @@ public static unsafe partial class FileCalls
 
     public static long Chown(UserString path, ulong user, ulong group) => Fchownat(Here, path, user, group, 0);
 
-    public static long Lchown(UserString path, ulong user, ulong group) => Fchownat(Here, path, user, group, UserPath.NoFollow);
+    public static long Lchown(UserString path, ulong user, ulong group) =>
+        Fchownat(Here, path, user, group, UserPath.NoFollow);
 
     public static long Fchown(ulong descriptor, ulong user, ulong group)
     {
@@ -201,8 +213,10 @@ public static unsafe partial class FileCalls
         long error = MayDescribe(inode);
         if (error < 0)
             return error;
-        bool mayUser = user == uint.MaxValue || FileRights.IsSuperuser || FileRights.Owns(inode) && user == inode->UserId;
-        bool mayGroup = group == uint.MaxValue || FileRights.IsSuperuser || FileRights.Owns(inode) && (group == inode->GroupId || FileRights.IsMember(group));
+        bool mayUser = user == uint.MaxValue || FileRights.IsSuperuser
+            || FileRights.Owns(inode) && user == inode->UserId;
+        bool mayGroup = group == uint.MaxValue || FileRights.IsSuperuser
+            || FileRights.Owns(inode) && (group == inode->GroupId || FileRights.IsMember(group));
         if (!mayUser || !mayGroup)
             return Errno.NotPermitted;
         if (user != uint.MaxValue)
@@ -217,12 +231,16 @@ public static unsafe partial class FileCalls
     /// <summary>Of access and of modification: seconds, as utime(2) has them, or seconds and a part of one.</summary>
     public struct TwoSeconds
     {
-        public ulong Access, Modify;
+        public ulong Access;
+        public ulong Modify;
     }
 
     public struct TwoTimes
     {
-        public ulong AccessSeconds, AccessPart, ModifySeconds, ModifyPart;
+        public ulong AccessSeconds;
+        public ulong AccessPart;
+        public ulong ModifySeconds;
+        public ulong ModifyPart;
     }
 
     /// <summary>utime(2): struct utimbuf, or null for now.</summary>
@@ -251,18 +269,23 @@ public static unsafe partial class FileCalls
         return ChangeTimes(directory, path, access, modify, 0, times.IsNull);
     }
 
-    /// <summary>utimensat(2): two struct timespec with UTIME_NOW and UTIME_OMIT, or null for now; a null path is the descriptor itself.</summary>
+    /// <summary>
+    /// utimensat(2): two struct timespec with UTIME_NOW and UTIME_OMIT, or null for now; a null path is the descriptor
+    /// itself.
+    /// </summary>
     public static long Utimensat(ulong directory, UserString path, UserPointer<TwoTimes> times, ulong flags)
     {
         TwoTimes wanted = default;
         if (!times.IsNull && !times.TryGet(out wanted))
             return Errno.Fault;
-        ulong access = Clock.Realtime, modify = access;
+        ulong access = Clock.Realtime;
+        ulong modify = access;
         bool now = times.IsNull;
         if (!times.IsNull)
         {
             now = wanted.AccessPart == Now && wanted.ModifyPart == Now;
-            if (!TimeOf(wanted.AccessSeconds, wanted.AccessPart, ref access) || !TimeOf(wanted.ModifySeconds, wanted.ModifyPart, ref modify))
+            if (!TimeOf(wanted.AccessSeconds, wanted.AccessPart, ref access)
+                || !TimeOf(wanted.ModifySeconds, wanted.ModifyPart, ref modify))
                 return Errno.Invalid;
         }
 
@@ -270,7 +293,8 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>UTIME_NOW; and a time that is not to change.</summary>
-    private const ulong Now = 0x3fffffff, Omitted = ulong.MaxValue;
+    private const ulong Now = 0x3fffffff;
+    private const ulong Omitted = ulong.MaxValue;
 
     private static bool TimeOf(ulong seconds, ulong nanoseconds, ref ulong time)
     {

@@ -2,7 +2,10 @@ using System;
 
 namespace Guestos;
 
-/// <summary>System calls on files and names. Arguments as user mode passed them; results 0 or more, or -errno. Here: moving bytes.</summary>
+/// <summary>
+/// System calls on files and names. Arguments as user mode passed them; results 0 or more, or -errno. Here: moving
+/// bytes.
+/// </summary>
 public static unsafe partial class FileCalls
 {
     /// <summary>UIO_MAXIOV.</summary>
@@ -39,9 +42,11 @@ public static unsafe partial class FileCalls
         return result;
     }
 
-    public static long Readv(ulong descriptor, UserPointer<UserVector> vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, false);
+    public static long Readv(ulong descriptor, UserPointer<UserVector> vectors, ulong count) =>
+        Vectored(descriptor, vectors, count, ulong.MaxValue, false);
 
-    public static long Writev(ulong descriptor, UserPointer<UserVector> vectors, ulong count) => Vectored(descriptor, vectors, count, ulong.MaxValue, true);
+    public static long Writev(ulong descriptor, UserPointer<UserVector> vectors, ulong count) =>
+        Vectored(descriptor, vectors, count, ulong.MaxValue, true);
 
     public static long Pread64(ulong descriptor, ulong buffer, ulong count, ulong offset)
     {
@@ -85,8 +90,12 @@ public static unsafe partial class FileCalls
     public static long Pwritev(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset) =>
         (long)offset < 0 ? Errno.Invalid : Vectored(descriptor, vectors, count, offset, true);
 
-    /// <summary>Piece after piece; a short piece ends the call, an error only when nothing has moved. Offset ulong.MaxValue: the file's position.</summary>
-    private static long Vectored(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset, bool write)
+    /// <summary>
+    /// Piece after piece; a short piece ends the call, an error only when nothing has moved. Offset ulong.MaxValue: the
+    /// file's position.
+    /// </summary>
+    private static long Vectored(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset,
+        bool write)
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
@@ -113,7 +122,8 @@ public static unsafe partial class FileCalls
                 break;  // what has come is delivered; a further piece must not wait
             result = offset == ulong.MaxValue
                 ? write ? Files.Write(file, ref transfer) : Files.Read(file, ref transfer)
-                : write ? Files.WriteAt(file, offset + done, ref transfer) : Files.ReadAt(file, offset + done, ref transfer);
+                : write ? Files.WriteAt(file, offset + done, ref transfer) : Files.ReadAt(file, offset + done,
+                    ref transfer);
             if (result < 0)
                 break;
             done += (ulong)result;
@@ -142,7 +152,8 @@ public static unsafe partial class FileCalls
     {
         if ((long)length < 0)
             return Errno.Invalid;
-        long error = UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), path, WalkOptions.Follow, out Inode* inode);
+        long error = UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), path, WalkOptions.Follow,
+            out Inode* inode);
         if (error < 0)
             return error;
         long result = inode->Type == InodeType.Regular ? FileRights.Check(inode, FileRights.Write) : 0;
@@ -190,7 +201,9 @@ public static unsafe partial class FileCalls
     /// <summary>fallocate(2): page frames are taken now, so that a write finds them.</summary>
     public static long Fallocate(ulong descriptor, ulong mode, ulong offset, ulong length)
     {
-        const uint keepSize = 1, punchHole = 2, zeroRange = 16;
+        const uint keepSize = 1;
+        const uint punchHole = 2;
+        const uint zeroRange = 16;
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || !file->MayWrite)
             return Errno.BadDescriptor;
@@ -205,7 +218,9 @@ public static unsafe partial class FileCalls
         Files.Hold(file);
         Inode* inode = file->Inode;
         SleepLock.Take(&inode->ContentLock);
-        long error = flags.Has(punchHole | zeroRange) ? FileContent.Zero(inode, offset, length) : FileContent.Allocate(inode, offset, length);
+        long error = flags.Has(punchHole | zeroRange)
+            ? FileContent.Zero(inode, offset, length)
+            : FileContent.Allocate(inode, offset, length);
         if (error == 0 && !flags.Has(keepSize) && offset + length > inode->Size)
             error = FileContent.Truncate(inode, offset + length);
         SleepLock.Release(&inode->ContentLock);

@@ -9,8 +9,11 @@ public unsafe struct FileSystemStatus
 {
     public ulong Type;
     public ulong BlockSize;
-    public ulong Blocks, FreeBlocks, AvailableBlocks;
-    public ulong Inodes, FreeInodes;
+    public ulong Blocks;
+    public ulong FreeBlocks;
+    public ulong AvailableBlocks;
+    public ulong Inodes;
+    public ulong FreeInodes;
     private ulong _id;
     public ulong LongestName;
     public ulong FragmentSize;

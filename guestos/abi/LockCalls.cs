@@ -5,22 +5,34 @@ namespace Guestos;
 /// <summary>Locks on files: flock(2), and the lock commands of fcntl(2).</summary>
 internal static unsafe class LockCalls
 {
-    /// <summary>F_GETLK, F_SETLK, F_SETLKW, and the same for open file descriptions (include/uapi/asm-generic/fcntl.h).</summary>
-    public const ulong Get = 5, Set = 6, SetWait = 7, GetDescription = 36, SetDescription = 37, SetDescriptionWait = 38;
+    /// <summary>
+    /// F_GETLK, F_SETLK, F_SETLKW, and the same for open file descriptions (include/uapi/asm-generic/fcntl.h).
+    /// </summary>
+    public const ulong Get = 5;
+    public const ulong Set = 6;
+    public const ulong SetWait = 7;
+    public const ulong GetDescription = 36;
+    public const ulong SetDescription = 37;
+    public const ulong SetDescriptionWait = 38;
 
-    private const short ReadLock = 0, WriteLock = 1, Unlock = 2;
+    private const short ReadLock = 0;
+    private const short WriteLock = 1;
+    private const short Unlock = 2;
 
     /// <summary>struct flock.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct Request
     {
-        public short Type, Whence;
-        public long Start, Length;
+        public short Type;
+        public short Whence;
+        public long Start;
+        public long Length;
         public int ProcessId;
         private int _pad;
     }
 
-    public static bool IsLockCommand(ulong command) => command is Get or Set or SetWait or GetDescription or SetDescription or SetDescriptionWait;
+    public static bool IsLockCommand(ulong command) =>
+        command is Get or Set or SetWait or GetDescription or SetDescription or SetDescriptionWait;
 
     public static long Fcntl(Descriptor descriptor, ulong command, UserPointer<Request> argument)
     {
@@ -66,7 +78,9 @@ internal static unsafe class LockCalls
         return error;
     }
 
-    /// <summary>EINVAL for a range that begins before the file, EOVERFLOW for one that passes the last byte there can be.</summary>
+    /// <summary>
+    /// EINVAL for a range that begins before the file, EOVERFLOW for one that passes the last byte there can be.
+    /// </summary>
     private static long RangeOf(File* file, in Request request, out FileLock range)
     {
         range = default;
@@ -125,7 +139,10 @@ internal static unsafe class LockCalls
     /// <summary>flock(2): belongs to the open file. A lock that becomes another one is let go of first.</summary>
     public static long Flock(ulong descriptor, ulong operation)
     {
-        const uint shared = 1, exclusive = 2, nonBlocking = 4, unlock = 8;
+        const uint shared = 1;
+        const uint exclusive = 2;
+        const uint nonBlocking = 4;
+        const uint unlock = 8;
         uint kind = (uint)operation & ~nonBlocking;
         if (kind is not (shared or exclusive or unlock))
             return Errno.Invalid;
@@ -134,7 +151,8 @@ internal static unsafe class LockCalls
             return Errno.BadDescriptor;
         if (file->Inode == null)
             return kind == unlock ? 0 : Errno.NoLocks;
-        var whole = new FileLock { Kind = LockKind.Whole, Owner = file, End = FileLock.LastByte, Exclusive = kind == exclusive, ProcessId = -1 };
+        var whole = new FileLock { Kind = LockKind.Whole, Owner = file, End = FileLock.LastByte,
+            Exclusive = kind == exclusive, ProcessId = -1 };
         if (kind == unlock)
             return FileLocks.Drop(file->Inode, whole);
         if (FileLocks.Holds(file->Inode, whole))

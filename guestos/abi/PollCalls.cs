@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace Guestos;
 
 /// <summary>
-/// System calls that wait for several files. poll and select look at all they were given, and then sleep until one of those changes
-/// (<see cref="Poller"/>); epoll keeps watching between the calls (<see cref="EpollSets"/>).
+/// System calls that wait for several files. poll and select look at all they were given, and then sleep until one of
+/// those changes (<see cref="Poller"/>); epoll keeps watching between the calls (<see cref="EpollSets"/>).
 /// </summary>
 public static unsafe class PollCalls
 {
@@ -24,13 +24,15 @@ public static unsafe class PollCalls
     /// <summary>struct timespec or struct timeval.</summary>
     public struct Time
     {
-        public long Seconds, Part;
+        public long Seconds;
+        public long Part;
     }
 
     public static long Poll(UserPointer<PollDescriptor> descriptors, ulong count, ulong milliseconds) =>
         Wait(descriptors, (uint)count, AfterMilliseconds((int)milliseconds));
 
-    public static long Ppoll(UserPointer<PollDescriptor> descriptors, ulong count, UserPointer<Time> timeout, UserPointer<ulong> mask)
+    public static long Ppoll(UserPointer<PollDescriptor> descriptors, ulong count, UserPointer<Time> timeout,
+        UserPointer<ulong> mask)
     {
         long error = AfterTime(timeout, out ulong deadline);
         if (error < 0)
@@ -60,14 +62,18 @@ public static unsafe class PollCalls
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool TryBegin(UserPointer<PollDescriptor> descriptors, ulong count, out PollDescriptor* entries)
     {
-        bool present = UserRange.TryMake(descriptors.Address, count * (ulong)sizeof(PollDescriptor), out UserRange range)
+        bool present = UserRange.TryMake(descriptors.Address, count * (ulong)sizeof(PollDescriptor),
+            out UserRange range)
             & range.TryBegin(Access.Write, out byte* first);
         // SAFETY: all of them are writable until the process sleeps.
         entries = (PollDescriptor*)first;
         return present;
     }
 
-    /// <summary>How many are ready, or -errno. While none is, those looked at are watched by <paramref name="poller"/>, where there is one.</summary>
+    /// <summary>
+    /// How many are ready, or -errno. While none is, those looked at are watched by <paramref name="poller"/>, where
+    /// there is one.
+    /// </summary>
     private static long Look(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
     {
         if (!TryBegin(descriptors, count, out PollDescriptor* entries))
@@ -108,7 +114,8 @@ public static unsafe class PollCalls
     }
 
     /// <summary>select(2): the time left is written back, as Linux does.</summary>
-    public static long Select(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except, UserPointer<Time> timeout)
+    public static long Select(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except,
+        UserPointer<Time> timeout)
     {
         ulong deadline = Never;
         if (!timeout.IsNull)
@@ -117,7 +124,8 @@ public static unsafe class PollCalls
                 return Errno.Fault;
             if (time.Seconds < 0 || time.Part < 0)
                 return Errno.Invalid;
-            ulong nanoseconds = (ulong)Math.Min(time.Seconds, 1L << 33) * 1_000_000_000 + (ulong)Math.Min(time.Part, 1L << 40) * 1000;
+            ulong nanoseconds = (ulong)Math.Min(time.Seconds, 1L << 33) * 1_000_000_000 + (ulong)Math.Min(time.Part,
+                1L << 40) * 1000;
             deadline = nanoseconds == 0 ? 0 : Scheduler.DeadlineAfter(nanoseconds);
         }
 
@@ -126,7 +134,8 @@ public static unsafe class PollCalls
         {
             ulong now = Clock.Monotonic;
             ulong left = deadline > now ? deadline - now : 0;
-            timeout.TryPut(new Time { Seconds = (long)(left / 1_000_000_000), Part = (long)(left % 1_000_000_000 / 1000) });
+            timeout.TryPut(new Time { Seconds = (long)(left / 1_000_000_000),
+                Part = (long)(left % 1_000_000_000 / 1000) });
         }
 
         return result;
@@ -139,7 +148,8 @@ public static unsafe class PollCalls
         public ulong Size;
     }
 
-    public static long Pselect6(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except, UserPointer<Time> timeout,
+    public static long Pselect6(ulong count, UserPointer<ulong> read, UserPointer<ulong> write,
+        UserPointer<ulong> except, UserPointer<Time> timeout,
         UserPointer<MaskArgument> mask)
     {
         long error = AfterTime(timeout, out ulong deadline);
@@ -167,7 +177,8 @@ public static unsafe class PollCalls
         _ => PollEvents.Priority,
     };
 
-    private static long Wait(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except, ulong deadline)
+    private static long Wait(ulong count, UserPointer<ulong> read, UserPointer<ulong> write, UserPointer<ulong> except,
+        ulong deadline)
     {
         if ((int)count < 0)
             return Errno.Invalid;
@@ -213,7 +224,9 @@ public static unsafe class PollCalls
         return ready;
     }
 
-    /// <summary>How many of the bits asked for hold, or -errno. While none does, what was looked at is watched.</summary>
+    /// <summary>
+    /// How many of the bits asked for hold, or -errno. While none does, what was looked at is watched.
+    /// </summary>
     private static long Look(ulong* sets, int count, Poller* poller)
     {
         long ready = 0;
@@ -305,14 +318,16 @@ public static unsafe class PollCalls
         return result;
     }
 
-    public static long EpollPwait(ulong epoll, UserPointer<EpollEvent> events, ulong most, ulong milliseconds, UserPointer<ulong> mask)
+    public static long EpollPwait(ulong epoll, UserPointer<EpollEvent> events, ulong most, ulong milliseconds,
+        UserPointer<ulong> mask)
     {
         long error = SetMask(mask);
         return error < 0 ? error : EpollWait(epoll, events, most, milliseconds);
     }
 
     /// <summary>epoll_pwait2(2): the time as a struct timespec.</summary>
-    public static long EpollPwait2(ulong epoll, UserPointer<EpollEvent> events, ulong most, UserPointer<Time> timeout, UserPointer<ulong> mask)
+    public static long EpollPwait2(ulong epoll, UserPointer<EpollEvent> events, ulong most, UserPointer<Time> timeout,
+        UserPointer<ulong> mask)
     {
         long error = AfterTime(timeout, out ulong deadline);
         if (error == 0)

@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// A poll or select that has found nothing ready: it watches each of its files, which it holds, and sleeps until one of them changes. Lives on
-/// the caller's stack; <see cref="End"/> lets go of everything.
+/// A poll or select that has found nothing ready: it watches each of its files, which it holds, and sleeps until one of
+/// them changes. Lives on the caller's stack; <see cref="End"/> lets go of everything.
 /// </summary>
 internal unsafe struct Poller
 {

@@ -4,8 +4,8 @@ using Netstack;
 namespace Guestos;
 
 /// <summary>
-/// sendmsg(2) and recvmsg(2). A stream's vectors go one after the other; a datagram's are one datagram, which is brought together in the
-/// kernel's memory, because the stack takes datagrams in one piece.
+/// sendmsg(2) and recvmsg(2). A stream's vectors go one after the other; a datagram's are one datagram, which is
+/// brought together in the kernel's memory, because the stack takes datagrams in one piece.
 /// </summary>
 public static unsafe partial class SocketCalls
 {
@@ -17,7 +17,9 @@ public static unsafe partial class SocketCalls
         public UserPointer<byte> Name;
         public int NameLength;
         public UserPointer<UserVector> Vectors;
-        public ulong VectorCount, Control, ControlLength;
+        public ulong VectorCount;
+        public ulong Control;
+        public ulong ControlLength;
         public int Flags;
     }
 
@@ -35,7 +37,9 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         int said = 0;
-        result = stream ? ReceivePieces(file, in header, flags, out Endpoints from) : ReceiveDatagram(file, in header, flags, out from, out said);
+        result = stream
+            ? ReceivePieces(file, in header, flags, out Endpoints from)
+            : ReceiveDatagram(file, in header, flags, out from, out said);
         if (result < 0)
             return result;
         header.ControlLength = 0;
@@ -48,7 +52,8 @@ public static unsafe partial class SocketCalls
         return told < 0 ? told : message.TryPut(header) ? result : Errno.Fault;
     }
 
-    private static long ReadMessage(ulong descriptor, UserPointer<MessageHeader> message, out File* file, out MessageHeader header, out bool stream)
+    private static long ReadMessage(ulong descriptor, UserPointer<MessageHeader> message, out File* file,
+        out MessageHeader header, out bool stream)
     {
         header = default;
         stream = false;
@@ -67,7 +72,8 @@ public static unsafe partial class SocketCalls
     }
 
     /// <summary>Read anew each time: a sleep may have changed the memory under it. 0, or -EFAULT, -EINVAL.</summary>
-    private static long GetVector(in MessageHeader header, ulong index, out UserRange range) => UserVector.Get(header.Vectors.At(index), out range);
+    private static long GetVector(in MessageHeader header, ulong index, out UserRange range) =>
+        UserVector.Get(header.Vectors.At(index), out range);
 
     /// <summary>writev(2) and readv(2) of a socket: one send, one receive.</summary>
     internal static long Vectored(File* file, UserPointer<UserVector> vectors, ulong count, bool write)
@@ -76,7 +82,9 @@ public static unsafe partial class SocketCalls
         header.Vectors = vectors;
         header.VectorCount = count;
         if (write)
-            return SocketFile.Of(file)->Kind == SocketKind.Stream ? SendPieces(file, in header, 0) : SendDatagram(file, in header, 0);
+            return SocketFile.Of(file)->Kind == SocketKind.Stream
+                ? SendPieces(file, in header, 0)
+                : SendDatagram(file, in header, 0);
         return SocketFile.Of(file)->Kind == SocketKind.Stream
             ? ReceivePieces(file, in header, 0, out _) : ReceiveDatagram(file, in header, 0, out _, out _);
     }
@@ -84,7 +92,8 @@ public static unsafe partial class SocketCalls
     /// <summary>A stream's pieces are one send: no segment ends with a piece.</summary>
     private static long SendPieces(File* file, in MessageHeader header, ulong flags)
     {
-        long result = 0, total = 0;
+        long result = 0;
+        long total = 0;
         // Held while sleeping: another thread may close the descriptor.
         Files.Hold(file);
         for (ulong i = 0; i < header.VectorCount && result >= 0; i++)
@@ -95,7 +104,8 @@ public static unsafe partial class SocketCalls
             Transfer from = Transfer.Of(range);
             if (from.Count == 0 && header.VectorCount > 1)
                 continue;
-            result = SendOne(file, ref from, i + 1 < header.VectorCount ? flags | More : flags, header.Name, (uint)header.NameLength);
+            result = SendOne(file, ref from, i + 1 < header.VectorCount ? flags | More : flags, header.Name,
+                (uint)header.NameLength);
             total += Math.Max(result, 0);
             if (from.Count > 0)
                 break;
@@ -111,7 +121,8 @@ public static unsafe partial class SocketCalls
     private static long ReceivePieces(File* file, in MessageHeader header, ulong flags, out Endpoints from)
     {
         from = default;
-        long result = 0, total = 0;
+        long result = 0;
+        long total = 0;
         Files.Hold(file);
         for (ulong i = 0; i < header.VectorCount; i++)
         {
@@ -145,7 +156,8 @@ public static unsafe partial class SocketCalls
             length += range.Length;
         }
         int frames = (int)(length / Frames.Size) + 1;
-        ulong room = Frames.AllocateContiguous(frames), filled = 0;
+        ulong room = Frames.AllocateContiguous(frames);
+        ulong filled = 0;
         if (room == 0)
             return Errno.NoBuffers;
         byte* memory = DirectMap.At(room);
@@ -154,7 +166,9 @@ public static unsafe partial class SocketCalls
         {
             result = GetVector(in header, i, out UserRange range);
             // SAFETY: with what is there already it is no more than there is room for.
-            if (result >= 0 && (range.Length > length - filled || !range.TryRead(new Span<byte>(memory + filled, (int)range.Length))))
+            if (result >= 0
+                && (range.Length > length - filled
+                    || !range.TryRead(new Span<byte>(memory + filled, (int)range.Length))))
                 result = Errno.Fault;
             filled += range.Length;
         }
@@ -166,12 +180,15 @@ public static unsafe partial class SocketCalls
         return result;
     }
 
-    private static long ReceiveDatagram(File* file, in MessageHeader header, ulong flags, out Endpoints from, out int said)
+    private static long ReceiveDatagram(File* file, in MessageHeader header, ulong flags, out Endpoints from,
+        out int said)
     {
         said = 0;
         Socket* socket = SocketFile.Of(file);
         Files.Hold(file);
-        long length = DatagramSockets.Await(socket, !file->NonBlocking && (flags & DontWait) == 0, out from), taken = 0, result = 0;
+        long length = DatagramSockets.Await(socket, !file->NonBlocking && (flags & DontWait) == 0, out from);
+        long taken = 0;
+        long result = 0;
         for (ulong i = 0; i < header.VectorCount && taken < length && result >= 0 && !socket->ReadShut; i++)
         {
             result = GetVector(in header, i, out UserRange range);

@@ -4,27 +4,56 @@ using Netstack;
 namespace Guestos;
 
 /// <summary>
-/// setsockopt(2) and getsockopt(2) (socket(7), tcp(7), ip(7)). What is set is kept, for connections that are still to come and for those who
-/// ask. An option that would have no effect is refused with ENOPROTOOPT, as unknown ones are; buffer sizes, priority and type of service are
-/// taken as the hints that they are.
+/// setsockopt(2) and getsockopt(2) (socket(7), tcp(7), ip(7)). What is set is kept, for connections that are still to
+/// come and for those who ask. An option that would have no effect is refused with ENOPROTOOPT, as unknown ones are;
+/// buffer sizes, priority and type of service are taken as the hints that they are.
 /// </summary>
 public static unsafe partial class SocketCalls
 {
-    private const ulong LevelIp = 0, LevelSocket = 1, LevelTcp = 6;
+    private const ulong LevelIp = 0;
+    private const ulong LevelSocket = 1;
+    private const ulong LevelTcp = 6;
 
     // include/uapi/asm-generic/socket.h
-    private const ulong ReuseAddress = 2, Type = 3, Error = 4, Broadcast = 6, SendBuffer = 7, ReceiveBuffer = 8, KeepAlive = 9, InlineUrgent = 10,
-        Priority = 12, Linger = 13, ReceiveTimeout = 20, SendTimeout = 21, Accepting = 30, Protocol = 38, Domain = 39;
+    private const ulong ReuseAddress = 2;
+    private const ulong Type = 3;
+    private const ulong Error = 4;
+    private const ulong Broadcast = 6;
+    private const ulong SendBuffer = 7;
+    private const ulong ReceiveBuffer = 8;
+    private const ulong KeepAlive = 9;
+    private const ulong InlineUrgent = 10;
+    private const ulong Priority = 12;
+    private const ulong Linger = 13;
+    private const ulong ReceiveTimeout = 20;
+    private const ulong SendTimeout = 21;
+    private const ulong Accepting = 30;
+    private const ulong Protocol = 38;
+    private const ulong Domain = 39;
 
     // include/uapi/linux/tcp.h
-    private const ulong NoDelay = 1, SegmentSize = 2, Cork = 3, KeepIdle = 4, KeepInterval = 5, KeepCount = 6, QuickAcknowledgement = 12, UserTimeout = 18;
+    private const ulong NoDelay = 1;
+    private const ulong SegmentSize = 2;
+    private const ulong Cork = 3;
+    private const ulong KeepIdle = 4;
+    private const ulong KeepInterval = 5;
+    private const ulong KeepCount = 6;
+    private const ulong QuickAcknowledgement = 12;
+    private const ulong UserTimeout = 18;
 
     // include/uapi/linux/in.h
-    private const ulong TypeOfService = 1, TimeToLive = 2, PathMtuDiscovery = 10;
-    private const int DefaultTimeToLive = 64, PathMtuWant = 1, PathMtuDo = 2, PathMtuProbe = 3;
+    private const ulong TypeOfService = 1;
+    private const ulong TimeToLive = 2;
+    private const ulong PathMtuDiscovery = 10;
+    private const int DefaultTimeToLive = 64;
+    private const int PathMtuWant = 1;
+    private const int PathMtuDo = 2;
+    private const int PathMtuProbe = 3;
 
     // Linux's bounds of SO_SNDBUF and SO_RCVBUF: it doubles what it is told.
-    private const int SmallestSendBuffer = 4608, SmallestReceiveBuffer = 2304, LargestBuffer = 212992;
+    private const int SmallestSendBuffer = 4608;
+    private const int SmallestReceiveBuffer = 2304;
+    private const int LargestBuffer = 212992;
 
     public static long Setsockopt(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
     {
@@ -55,7 +84,11 @@ public static unsafe partial class SocketCalls
             return Errno.Fault;
         if (time.Part is < 0 or >= million)
             return Errno.Domain;
-        ulong timeout = time.Seconds < 0 ? 1 : time.Seconds > int.MaxValue ? 0 : (ulong)(time.Seconds * million + time.Part) * 1000;
+        ulong timeout = (ulong)(time.Seconds * million + time.Part) * 1000;
+        if (time.Seconds < 0)
+            timeout = 1;
+        else if (time.Seconds > int.MaxValue)
+            timeout = 0;
         if (name == ReceiveTimeout)
             socket->ReceiveTimeout = timeout;
         else
@@ -66,7 +99,8 @@ public static unsafe partial class SocketCalls
     /// <summary>struct linger.</summary>
     private struct LingerOption
     {
-        public int On, Seconds;
+        public int On;
+        public int Seconds;
     }
 
     private static long SetLinger(Socket* socket, UserPointer<LingerOption> value, ulong length)
@@ -113,7 +147,8 @@ public static unsafe partial class SocketCalls
 
     private static long SetTcpOption(Socket* socket, ulong name, int number)
     {
-        const int longest = 32767, mostProbes = 127;
+        const int longest = 32767;
+        const int mostProbes = 127;
         switch (name)
         {
             case NoDelay:
@@ -164,7 +199,8 @@ public static unsafe partial class SocketCalls
         }
     }
 
-    public static long Getsockopt(ulong descriptor, ulong level, ulong name, UserPointer<byte> value, UserPointer<int> lengthAt)
+    public static long Getsockopt(ulong descriptor, ulong level, ulong name, UserPointer<byte> value,
+        UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
@@ -235,7 +271,9 @@ public static unsafe partial class SocketCalls
 
     private static bool ReadTcpOption(Socket* socket, ulong name, out int number)
     {
-        const int idle = 7200, interval = 75, probes = 9;
+        const int idle = 7200;
+        const int interval = 75;
+        const int probes = 9;
         number = name switch
         {
             NoDelay => socket->NoDelay ? 1 : 0,
@@ -254,7 +292,8 @@ public static unsafe partial class SocketCalls
     private static int SegmentSizeOf(Socket* socket)
     {
         const int unknown = 536;
-        return socket->Handle >= 0 && !socket->Listening && Network.Stack->GetInformation(socket->Handle, out ConnectionInformation information) == 0
+        return socket->Handle >= 0 && !socket->Listening
+            && Network.Stack->GetInformation(socket->Handle, out ConnectionInformation information) == 0
             ? information.MaximumSegmentSize : unknown;
     }
 

@@ -3,17 +3,29 @@ using Netstack;
 namespace Guestos;
 
 /// <summary>
-/// System calls on sockets (socket(2), ip(7), tcp(7), udp(7), icmp(7)): IPv4 streams, datagrams and ICMP Echo. Other families are refused
-/// with EAFNOSUPPORT, at which programs fall back to IPv4.
+/// System calls on sockets (socket(2), ip(7), tcp(7), udp(7), icmp(7)): IPv4 streams, datagrams and ICMP Echo. Other
+/// families are refused with EAFNOSUPPORT, at which programs fall back to IPv4.
 /// </summary>
 public static unsafe partial class SocketCalls
 {
     private const ulong FamilyInet = 2;
-    private const ulong TypeStream = 1, TypeDatagram = 2, TypeRaw = 3, TypeMask = 0xf;
-    private const uint FlagNonBlocking = 0x800, FlagCloseOnExec = 0x80000;
-    private const ulong ProtocolIcmp = 1, ProtocolTcp = 6, ProtocolUdp = 17;
-    private const uint OutOfBand = 0x1, Peek = 0x2, Truncated = 0x20, DontWait = 0x40, WaitAll = 0x100, ErrorQueue = 0x2000,
-        NoSignal = 0x4000, More = 0x8000;
+    private const ulong TypeStream = 1;
+    private const ulong TypeDatagram = 2;
+    private const ulong TypeRaw = 3;
+    private const ulong TypeMask = 0xf;
+    private const uint FlagNonBlocking = 0x800;
+    private const uint FlagCloseOnExec = 0x80000;
+    private const ulong ProtocolIcmp = 1;
+    private const ulong ProtocolTcp = 6;
+    private const ulong ProtocolUdp = 17;
+    private const uint OutOfBand = 0x1;
+    private const uint Peek = 0x2;
+    private const uint Truncated = 0x20;
+    private const uint DontWait = 0x40;
+    private const uint WaitAll = 0x100;
+    private const uint ErrorQueue = 0x2000;
+    private const uint NoSignal = 0x4000;
+    private const uint More = 0x8000;
 
     public static long Socket(ulong family, ulong type, ulong protocol)
     {
@@ -99,10 +111,12 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         socket->Bound = true;
-        // Whoever has nothing to say there keeps no reserved place from those who have (docs/protocols.md, "Secure channel").
+        // Whoever has nothing to say there keeps no reserved place from those who have (docs/protocols.md, "Secure
+        // channel").
         bool reserved = socket->LocalPort == Network.CommandPort;
         int firstBytes = reserved ? Wire.ChannelHello.MessageSize : 0;
-        int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved, socket->ReuseAddress, firstBytes);
+        int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved,
+            socket->ReuseAddress, firstBytes);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         Sockets.Attach(socket, handle);
@@ -110,7 +124,8 @@ public static unsafe partial class SocketCalls
         return 0;
     }
 
-    public static long Accept(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt) => Accept4(descriptor, address, lengthAt, 0);
+    public static long Accept(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt) =>
+        Accept4(descriptor, address, lengthAt, 0);
 
     public static long Accept4(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt, ulong flags)
     {
@@ -128,7 +143,8 @@ public static unsafe partial class SocketCalls
         return result;
     }
 
-    private static long AcceptOne(File* file, Socket* socket, UserPointer<byte> address, UserPointer<int> lengthAt, CallFlags flags)
+    private static long AcceptOne(File* file, Socket* socket, UserPointer<byte> address, UserPointer<int> lengthAt,
+        CallFlags flags)
     {
         ulong deadline = Sockets.Deadline(socket->ReceiveTimeout);
         int handle;
@@ -174,7 +190,9 @@ public static unsafe partial class SocketCalls
             return result;
         if (socket->Kind != SocketKind.Stream)
         {
-            result = !socket->Broadcast && Network.Stack->IsBroadcast(remote) ? Errno.Access : DatagramSockets.Open(socket);
+            result = !socket->Broadcast && Network.Stack->IsBroadcast(remote)
+                ? Errno.Access
+                : DatagramSockets.Open(socket);
             return result < 0 ? result : Sockets.ErrnoOf(Network.Stack->ConnectDatagram(socket->Handle, remote, port));
         }
         if (socket->Listening)
@@ -183,8 +201,10 @@ public static unsafe partial class SocketCalls
             return Errno.IsConnected;
         if (socket->Handle < 0)
         {
-            // 0.0.0.0 as a destination is this host (RFC 1122 §3.2.1.3 has it as a source only; Linux connects to itself).
-            int handle = Network.Stack->Connect(remote == 0 ? 0x7f000001 : remote, port, socket->LocalAddress, socket->LocalPort,
+            // 0.0.0.0 as a destination is this host (RFC 1122 §3.2.1.3 has it as a source only; Linux connects to
+            // itself).
+            int handle = Network.Stack->Connect(remote == 0 ? 0x7f000001 : remote, port, socket->LocalAddress,
+                socket->LocalPort,
                 Clock.Monotonic, reserved: Scheduler.Current->EffectiveUserId == 0, reuse: socket->ReuseAddress);
             if (handle < 0)
                 return Sockets.ErrnoOf(handle);
@@ -227,7 +247,8 @@ public static unsafe partial class SocketCalls
         return error < 0 ? Sockets.ErrnoOf(error) : Errno.ConnectionRefused;
     }
 
-    public static long Sendto(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, ulong addressLength)
+    public static long Sendto(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address,
+        ulong addressLength)
     {
         long result = Get(descriptor, out File* file, out _);
         if (result < 0)
@@ -238,7 +259,8 @@ public static unsafe partial class SocketCalls
         return SendOne(file, ref from, flags, address, addressLength);
     }
 
-    private static long SendOne(File* file, ref Transfer from, ulong flags, UserPointer<byte> address, ulong addressLength)
+    private static long SendOne(File* file, ref Transfer from, ulong flags, UserPointer<byte> address,
+        ulong addressLength)
     {
         Socket* socket = SocketFile.Of(file);
         bool wait = !file->NonBlocking && (flags & DontWait) == 0;
@@ -260,7 +282,8 @@ public static unsafe partial class SocketCalls
         return result;
     }
 
-    public static long Recvfrom(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address, UserPointer<int> lengthAt)
+    public static long Recvfrom(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address,
+        UserPointer<int> lengthAt)
     {
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
@@ -298,7 +321,9 @@ public static unsafe partial class SocketCalls
         if ((flags & WaitAll) != 0)
             how |= Sockets.ReceiveFlags.All;
         Files.Hold(file);
-        long result = stream ? Sockets.Receive(socket, ref to, how, skip) : DatagramSockets.Receive(socket, ref to, how, out from);
+        long result = stream
+            ? Sockets.Receive(socket, ref to, how, skip)
+            : DatagramSockets.Receive(socket, ref to, how, out from);
         Files.Release(file);
         return result;
     }
@@ -358,7 +383,9 @@ public static unsafe partial class SocketCalls
         if (socket->Handle < 0 || socket->Listening)
             return Errno.NotConnected;
         Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
-        return endpoints.RemoteAddress == 0 ? Errno.NotConnected : SocketAddress.Answer(address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
+        return endpoints.RemoteAddress == 0
+            ? Errno.NotConnected
+            : SocketAddress.Answer(address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
     }
 
     private static long Get(ulong descriptor, out File* file, out Socket* socket)

@@ -3,14 +3,25 @@ namespace Guestos;
 /// <summary>Paths out of user memory.</summary>
 internal static unsafe class UserPath
 {
-    /// <summary>AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH (include/uapi/linux/fcntl.h).</summary>
+    /// <summary>
+    /// AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH (include/uapi/linux/fcntl.h).
+    /// </summary>
     public const int CurrentDirectory = -100;
-    /// <summary>What stat(2) and statx(2) take besides, and what changes nothing here: AT_NO_AUTOMOUNT, AT_STATX_FORCE_SYNC and DONT_SYNC.</summary>
+    /// <summary>
+    /// What stat(2) and statx(2) take besides, and what changes nothing here: AT_NO_AUTOMOUNT, AT_STATX_FORCE_SYNC and
+    /// DONT_SYNC.
+    /// </summary>
     public const uint OfStatus = 0x6800;
 
-    public const uint NoFollow = 0x100, RemoveDirectory = 0x200, Follow = 0x400, EmptyPath = 0x1000;
+    public const uint NoFollow = 0x100;
+    public const uint RemoveDirectory = 0x200;
+    public const uint Follow = 0x400;
+    public const uint EmptyPath = 0x1000;
 
-    /// <summary>Copies the path into a buffer, which the caller gives back (<see cref="PathBuffers"/>). EFAULT, ENAMETOOLONG, ENOMEM: there is none.</summary>
+    /// <summary>
+    /// Copies the path into a buffer, which the caller gives back (<see cref="PathBuffers"/>). EFAULT, ENAMETOOLONG,
+    /// ENOMEM: there is none.
+    /// </summary>
     public static long Take(UserString from, out byte* path)
     {
         path = PathBuffers.Take();

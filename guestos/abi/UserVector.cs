@@ -3,7 +3,8 @@ namespace Guestos;
 /// <summary>struct iovec, as it lies in user memory.</summary>
 public struct UserVector
 {
-    public ulong Address, Length;
+    public ulong Address;
+    public ulong Length;
 
     /// <summary>The bytes that a vector means. 0, or -EFAULT, -EINVAL.</summary>
     public static long Get(UserPointer<UserVector> at, out UserRange range)

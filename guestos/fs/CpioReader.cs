@@ -2,7 +2,9 @@ using System;
 
 namespace Guestos;
 
-/// <summary>One member of an archive. Pointers lead into it; <see cref="Data"/> is null where the content comes later.</summary>
+/// <summary>
+/// One member of an archive. Pointers lead into it; <see cref="Data"/> is null where the content comes later.
+/// </summary>
 public unsafe struct CpioMember
 {
     public uint Number;
@@ -28,9 +30,10 @@ public unsafe struct CpioMember
 }
 
 /// <summary>
-/// Reads a cpio archive in the "newc" format as it lies in memory (Linux Documentation/driver-api/early-userspace/buffer-format.rst):
-/// 110 bytes of ASCII header, name, data, each padded to 4. Several archives may follow each other, with zeros in between; what begins with
-/// something else, such as a compressed archive, is the caller's.
+/// Reads a cpio archive in the "newc" format as it lies in memory (Linux
+/// Documentation/driver-api/early-userspace/buffer-format.rst): 110 bytes of ASCII header, name, data, each padded to
+/// 4. Several archives may follow each other, with zeros in between; what begins with something else, such as a
+/// compressed archive, is the caller's.
 /// </summary>
 public unsafe struct CpioReader
 {
@@ -43,10 +46,15 @@ public unsafe struct CpioReader
     /// <summary>Where the next member begins; after a failure, where that one does.</summary>
     public ulong Offset;
 
-    /// <summary>What is at <see cref="Offset"/> is no member; <see cref="Cut"/> when it may be the beginning of one.</summary>
-    public bool Damaged, Cut;
+    /// <summary>
+    /// What is at <see cref="Offset"/> is no member; <see cref="Cut"/> when it may be the beginning of one.
+    /// </summary>
+    public bool Damaged;
+    public bool Cut;
 
-    /// <summary>SAFETY: the caller vouches for <paramref name="length"/> bytes; nothing outside them is ever touched.</summary>
+    /// <summary>
+    /// SAFETY: the caller vouches for <paramref name="length"/> bytes; nothing outside them is ever touched.
+    /// </summary>
     public CpioReader(byte* archive, ulong length)
     {
         _archive = archive;
@@ -66,7 +74,9 @@ public unsafe struct CpioReader
     /// <summary>There is a member here, whole or not.</summary>
     public readonly bool IsMember => _length - Offset >= 6 && IsMagic(_archive + Offset);
 
-    /// <summary>The next member; false at damage. <paramref name="trailer"/>: an archive ended here (its link numbers end too).</summary>
+    /// <summary>
+    /// The next member; false at damage. <paramref name="trailer"/>: an archive ended here (its link numbers end too).
+    /// </summary>
     public bool Next(out CpioMember member, out bool trailer)
     {
         trailer = false;

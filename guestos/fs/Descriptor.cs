@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// A number by which the current process has a file open, and that file. Only the look-up here makes one. The file is not held: whoever is
-/// going to sleep holds it first (<see cref="Files.Hold"/>).
+/// A number by which the current process has a file open, and that file. Only the look-up here makes one. The file is
+/// not held: whoever is going to sleep holds it first (<see cref="Files.Hold"/>).
 /// </summary>
 public readonly unsafe struct Descriptor
 {
@@ -18,7 +18,9 @@ public readonly unsafe struct Descriptor
 
     public File* File { get; }
 
-    /// <summary>The system call interface has descriptors as 32 bits: what a register holds above does not count. False: EBADF.</summary>
+    /// <summary>
+    /// The system call interface has descriptors as 32 bits: what a register holds above does not count. False: EBADF.
+    /// </summary>
     public static bool TryFind(ulong register, out Descriptor descriptor)
     {
         File* file = FileOf(register);

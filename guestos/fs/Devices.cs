@@ -3,12 +3,17 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// The character devices: who answers to which number (Linux Documentation/admin-guide/devices.txt), the nodes of /dev, and those devices that
-/// need no more than a few lines.
+/// The character devices: who answers to which number (Linux Documentation/admin-guide/devices.txt), the nodes of /dev,
+/// and those devices that need no more than a few lines.
 /// </summary>
 public static unsafe class Devices
 {
-    private const uint NullNumber = 0x103, ZeroNumber = 0x105, FullNumber = 0x107, RandomNumber = 0x108, UrandomNumber = 0x109, KmsgNumber = 0x10b;
+    private const uint NullNumber = 0x103;
+    private const uint ZeroNumber = 0x105;
+    private const uint FullNumber = 0x107;
+    private const uint RandomNumber = 0x108;
+    private const uint UrandomNumber = 0x109;
+    private const uint KmsgNumber = 0x10b;
     private const uint ReadableByAll = 0x1b6;
     private const int MaxDevices = 16;
 
@@ -20,20 +25,55 @@ public static unsafe class Devices
 
     private static Numbers s_numbers;
     private static int s_count;
-    private static FileOperations s_null, s_zero, s_full, s_random, s_urandom, s_kmsg;
+    private static FileOperations s_null;
+    private static FileOperations s_zero;
+    private static FileOperations s_full;
+    private static FileOperations s_random;
+    private static FileOperations s_urandom;
+    private static FileOperations s_kmsg;
 
     /// <summary>Builds the device file system.</summary>
     public static void Init()
     {
         s_count = 0;
         Vfs.DeviceRoot = Vfs.NewRoot(Vfs.DeviceVolume);
-        s_null = new FileOperations { Read = &ReadNothing, ReadAt = &ReadNothingAt, Write = &Discard, WriteAt = &DiscardAt };
-        s_zero = new FileOperations { Read = &ReadZeros, ReadAt = &ReadZerosAt, Write = &Discard, WriteAt = &DiscardAt };
-        s_full = new FileOperations { Read = &ReadZeros, ReadAt = &ReadZerosAt, Write = &Refuse, WriteAt = &RefuseAt };
-        s_random = new FileOperations { Read = &ReadRandom, ReadAt = &ReadRandomAt, Write = &Discard, WriteAt = &DiscardAt };
+        s_null = new FileOperations
+        {
+            Read = &ReadNothing,
+            ReadAt = &ReadNothingAt,
+            Write = &Discard,
+            WriteAt = &DiscardAt,
+        };
+        s_zero = new FileOperations
+        {
+            Read = &ReadZeros,
+            ReadAt = &ReadZerosAt,
+            Write = &Discard,
+            WriteAt = &DiscardAt,
+        };
+        s_full = new FileOperations
+        {
+            Read = &ReadZeros,
+            ReadAt = &ReadZerosAt,
+            Write = &Refuse,
+            WriteAt = &RefuseAt,
+        };
+        s_random = new FileOperations
+        {
+            Read = &ReadRandom,
+            ReadAt = &ReadRandomAt,
+            Write = &Discard,
+            WriteAt = &DiscardAt,
+        };
         s_urandom = s_random;
         s_random.Traits = FileTraits.Watchable;
-        s_kmsg = new FileOperations { Read = &ReadNothing, ReadAt = &ReadNothingAt, Write = &Log, WriteAt = &LogAt };
+        s_kmsg = new FileOperations
+        {
+            Read = &ReadNothing,
+            ReadAt = &ReadNothingAt,
+            Write = &Log,
+            WriteAt = &LogAt,
+        };
         s_kmsg.Traits = FileTraits.Watchable;
         RegisterOwn(NullNumber, "null"u8, ref s_null);
         RegisterOwn(ZeroNumber, "zero"u8, ref s_zero);
@@ -56,7 +96,10 @@ public static unsafe class Devices
         Register(number, name, ReadableByAll, FileOperations.At(ref operations));
     }
 
-    /// <summary>Device nodes with this number are opened as this kind of file from now on; makes one in /dev. At boot, once for each number.</summary>
+    /// <summary>
+    /// Device nodes with this number are opened as this kind of file from now on; makes one in /dev. At boot, once for
+    /// each number.
+    /// </summary>
     public static void Register(uint number, ReadOnlySpan<byte> name, uint permissions, FileOperations* operations)
     {
         if (s_count == MaxDevices)

@@ -2,7 +2,9 @@ using System;
 
 namespace Guestos;
 
-/// <summary>Directories of file systems in memory: names in, names out. Checks of what may be done belong to <see cref="Vfs"/>.</summary>
+/// <summary>
+/// Directories of file systems in memory: names in, names out. Checks of what may be done belong to <see cref="Vfs"/>.
+/// </summary>
 public static unsafe class Directories
 {
     public const int LongestName = 255;
@@ -22,7 +24,9 @@ public static unsafe class Directories
         return null;
     }
 
-    /// <summary>Adds a name for an inode and counts the link (and the parent's for a directory). Null without memory: ENOSPC.</summary>
+    /// <summary>
+    /// Adds a name for an inode and counts the link (and the parent's for a directory). Null without memory: ENOSPC.
+    /// </summary>
     public static DirectoryEntry* Add(Inode* directory, byte* name, int length, Inode* inode)
     {
         var entry = (DirectoryEntry*)Objects.Allocate(EntrySize(length));

@@ -19,12 +19,16 @@ public unsafe struct EpollEntry
     internal EpollSet* Set;
 
     /// <summary>Neighbours among all entries of the set.</summary>
-    internal EpollEntry* Next, Previous;
+    internal EpollEntry* Next;
+    internal EpollEntry* Previous;
 
     /// <summary>Neighbours among those that have been noted (<see cref="Noted"/>).</summary>
-    internal EpollEntry* NextNoted, PreviousNoted;
+    internal EpollEntry* NextNoted;
+    internal EpollEntry* PreviousNoted;
 
-    /// <summary>The next entry, of whatever set, that stands for the same open file (<see cref="File.Entries"/>).</summary>
+    /// <summary>
+    /// The next entry, of whatever set, that stands for the same open file (<see cref="File.Entries"/>).
+    /// </summary>
     internal EpollEntry* NextOfFile;
 
     internal File* File;
@@ -46,10 +50,13 @@ public unsafe struct EpollSet
 
     internal File* File;
     internal EpollEntry* First;
-    internal EpollEntry* FirstNoted, LastNoted;
+    internal EpollEntry* FirstNoted;
+    internal EpollEntry* LastNoted;
     internal int NotedCount;
 
-    /// <summary>The change that was last told upwards, so that one change passes each set once, however many ways lead here.</summary>
+    /// <summary>
+    /// The change that was last told upwards, so that one change passes each set once, however many ways lead here.
+    /// </summary>
     internal ulong Change;
 
     /// <summary>The walk that last measured the depth, and what it found.</summary>
@@ -58,12 +65,15 @@ public unsafe struct EpollSet
 }
 
 /// <summary>
-/// epoll(7). Each entry watches its object; a change that it asks for puts it on the set's list of noted entries, and waiting looks at those
-/// only. An edge-triggered entry leaves the list when it is reported, any other stays on it until it is found not to be ready.
+/// epoll(7). Each entry watches its object; a change that it asks for puts it on the set's list of noted entries, and
+/// waiting looks at those only. An edge-triggered entry leaves the list when it is reported, any other stays on it
+/// until it is found not to be ready.
 /// </summary>
 public static unsafe class EpollSets
 {
-    public const uint Add = 1, Delete = 2, Modify = 3;
+    public const uint Add = 1;
+    public const uint Delete = 2;
+    public const uint Modify = 3;
 
     /// <summary>Entries in all sets of the system (Linux: fs.epoll.max_user_watches).</summary>
     public const int MostEntries = 16384;
@@ -71,7 +81,10 @@ public static unsafe class EpollSets
     /// <summary>Sets in sets in sets (EP_MAX_NESTS).</summary>
     private const int DeepestNest = 4;
 
-    private const uint EdgeTriggered = 1u << 31, OneShot = 1u << 30, WakeUp = 1u << 29, Exclusive = 1u << 28;
+    private const uint EdgeTriggered = 1u << 31;
+    private const uint OneShot = 1u << 30;
+    private const uint WakeUp = 1u << 29;
+    private const uint Exclusive = 1u << 28;
     private const uint Flags = EdgeTriggered | OneShot | WakeUp | Exclusive;
 
     /// <summary>Reported whether asked for or not.</summary>
@@ -97,7 +110,8 @@ public static unsafe class EpollSets
     private static ReadOnlySpan<byte> Name() => "anon_inode:[eventpoll]"u8;
 
     private static int s_entries;
-    private static ulong s_change, s_walk;
+    private static ulong s_change;
+    private static ulong s_walk;
 
     public static File* Create()
     {
@@ -119,7 +133,9 @@ public static unsafe class EpollSets
 
     public static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
 
-    /// <summary>epoll_ctl(2): EEXIST, ENOENT, ENOSPC, ENOMEM, EPERM (a kind that is always ready), EINVAL, ELOOP.</summary>
+    /// <summary>
+    /// epoll_ctl(2): EEXIST, ENOENT, ENOSPC, ENOMEM, EPERM (a kind that is always ready), EINVAL, ELOOP.
+    /// </summary>
     public static long Control(File* epoll, uint operation, int descriptor, File* file, in EpollEvent wanted)
     {
         if (!Files.CanWatch(file))
@@ -173,8 +189,8 @@ public static unsafe class EpollSets
     }
 
     /// <summary>
-    /// Reports up to <paramref name="most"/> noted entries that are ready, to user memory: how many, or EFAULT when the first could not be told.
-    /// Whoever was not reached stays first in the list.
+    /// Reports up to <paramref name="most"/> noted entries that are ready, to user memory: how many, or EFAULT when the
+    /// first could not be told. Whoever was not reached stays first in the list.
     /// </summary>
     public static long Collect(File* epoll, UserPointer<EpollEvent> events, int most)
     {
@@ -325,7 +341,10 @@ public static unsafe class EpollSets
         set->NotedCount--;
     }
 
-    /// <summary>No set may reach itself, and no chain of sets may be longer than <see cref="DeepestNest"/>: telling goes through them on one stack.</summary>
+    /// <summary>
+    /// No set may reach itself, and no chain of sets may be longer than <see cref="DeepestNest"/>: telling goes through
+    /// them on one stack.
+    /// </summary>
     private static bool MayNest(EpollSet* inner, EpollSet* outer)
     {
         s_walk++;

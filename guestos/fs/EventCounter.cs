@@ -35,7 +35,9 @@ public static unsafe class EventCounter
     public static File* Create(ulong initial, uint flags, bool semaphore)
     {
         Counter* counter = Objects.Allocate<Counter>();
-        File* file = counter != null ? Files.Allocate(Operations, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking) : null;
+        File* file = counter != null
+            ? Files.Allocate(Operations, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking)
+            : null;
         if (file == null)
         {
             if (counter != null)

@@ -15,12 +15,13 @@ public unsafe struct ExtendedAttribute
 }
 
 /// <summary>
-/// Extended attributes (xattr(7)) of files in memory: user.* for regular files and directories, trusted.* for the superuser, security.* for
-/// everybody to read. Access control lists are not kept.
+/// Extended attributes (xattr(7)) of files in memory: user.* for regular files and directories, trusted.* for the
+/// superuser, security.* for everybody to read. Access control lists are not kept.
 /// </summary>
 public static unsafe class ExtendedAttributes
 {
-    public const int LongestName = 255, LongestValue = 65536;
+    public const int LongestName = 255;
+    public const int LongestValue = 65536;
 
     /// <summary>Bytes of names and values that one file may have.</summary>
     private const int MostBytes = 2 * LongestValue;
@@ -29,20 +30,24 @@ public static unsafe class ExtendedAttributes
     private static ReadOnlySpan<byte> Of(ExtendedAttribute* attribute) => new(attribute->Name, attribute->NameLength);
 
     /// <summary>
-    /// 0 when the current process may read, or write, an attribute of this name: EPERM, ENODATA, EACCES, EROFS, EOPNOTSUPP, EINVAL.
+    /// 0 when the current process may read, or write, an attribute of this name: EPERM, ENODATA, EACCES, EROFS,
+    /// EOPNOTSUPP, EINVAL.
     /// </summary>
     public static long Check(Inode* inode, ReadOnlySpan<byte> name, bool write)
     {
         if (write && Mounts.IsReadOnly(inode->Volume))
             return Errno.ReadOnly;
-        bool user = name.StartsWith("user."u8), trusted = name.StartsWith("trusted."u8), security = name.StartsWith("security."u8);
+        bool user = name.StartsWith("user."u8);
+        bool trusted = name.StartsWith("trusted."u8);
+        bool security = name.StartsWith("security."u8);
         if (trusted && !FileRights.IsSuperuser)
             return write ? Errno.NotPermitted : Errno.NoData;
         if (user)
         {
             if (inode->Type is not (InodeType.Regular or InodeType.Directory))
                 return write ? Errno.NotPermitted : Errno.NoData;
-            if (write && inode->Type == InodeType.Directory && (inode->Permissions & FileRights.Sticky) != 0 && !FileRights.Owns(inode))
+            if (write && inode->Type == InodeType.Directory && (inode->Permissions & FileRights.Sticky) != 0
+                && !FileRights.Owns(inode))
                 return Errno.NotPermitted;
         }
 
@@ -65,10 +70,12 @@ public static unsafe class ExtendedAttributes
         return attribute;
     }
 
-    public static ReadOnlySpan<byte> ValueOf(ExtendedAttribute* attribute) => new(attribute->Value, attribute->ValueLength);
+    public static ReadOnlySpan<byte> ValueOf(ExtendedAttribute* attribute) =>
+        new(attribute->Value, attribute->ValueLength);
 
     /// <summary>
-    /// Makes room for a value of an attribute, new or not, which the caller fills at once; null: ENOSPC. What it was before is gone.
+    /// Makes room for a value of an attribute, new or not, which the caller fills at once; null: ENOSPC. What it was
+    /// before is gone.
     /// </summary>
     public static ExtendedAttribute* Make(Inode* inode, ReadOnlySpan<byte> name, int length)
     {
@@ -126,7 +133,9 @@ public static unsafe class ExtendedAttributes
         }
     }
 
-    /// <summary>The names, each with a zero behind it, into the buffer as far as it goes: how long they are in all.</summary>
+    /// <summary>
+    /// The names, each with a zero behind it, into the buffer as far as it goes: how long they are in all.
+    /// </summary>
     public static int List(Inode* inode, Span<byte> to)
     {
         int length = 0;

@@ -7,14 +7,17 @@ namespace Guestos;
 public unsafe struct File
 {
     /// <summary>Neighbours among all open files.</summary>
-    internal File* Next, Previous;
+    internal File* Next;
+    internal File* Previous;
 
     public int References;
 
     /// <summary>Its kind. Never null.</summary>
     public FileOperations* Operations;
 
-    /// <summary>Open flags as Linux numbers them (<see cref="OpenFlags"/>): access mode, O_APPEND, O_NONBLOCK, …</summary>
+    /// <summary>
+    /// Open flags as Linux numbers them (<see cref="OpenFlags"/>): access mode, O_APPEND, O_NONBLOCK, …
+    /// </summary>
     public uint Flags;
 
     /// <summary>Taken by calls that use <see cref="Position"/> and give way meanwhile.</summary>

@@ -3,8 +3,9 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// The bytes of a regular file: pages that were written lie in a two-level table of frames; where there is none, the bytes are
-/// those of the initial archive (<see cref="Inode.Image"/>), and zeros behind it. Copy on write by page, holes cost nothing.
+/// The bytes of a regular file: pages that were written lie in a two-level table of frames; where there is none, the
+/// bytes are those of the initial archive (<see cref="Inode.Image"/>), and zeros behind it. Copy on write by page,
+/// holes cost nothing.
 /// </summary>
 public static unsafe class FileContent
 {
@@ -14,13 +15,17 @@ public static unsafe class FileContent
     /// <summary>What two levels hold: 1 GiB.</summary>
     public const ulong LargestSize = EntriesPerTable * EntriesPerTable * PageSize;
 
-    /// <summary>Frames that files leave to everything else, so that a full disk is ENOSPC and not a dead machine.</summary>
+    /// <summary>
+    /// Frames that files leave to everything else, so that a full disk is ENOSPC and not a dead machine.
+    /// </summary>
     private static ulong Reserve => Frames.Total / 32 + 64;
 
     /// <summary>Frames that files may still take.</summary>
     public static ulong FreeFrames => Frames.Free > Reserve ? Frames.Free - Reserve : 0;
 
-    /// <summary>Copies from <paramref name="offset"/>: bytes copied (0 at the end), or EFAULT when nothing was. Gives way.</summary>
+    /// <summary>
+    /// Copies from <paramref name="offset"/>: bytes copied (0 at the end), or EFAULT when nothing was. Gives way.
+    /// </summary>
     public static long Read(Inode* inode, ulong offset, ref Transfer to)
     {
         ulong done = 0;
@@ -49,8 +54,8 @@ public static unsafe class FileContent
     }
 
     /// <summary>
-    /// Copies in at <paramref name="offset"/>, growing the file: bytes copied, or when nothing was EFAULT, ENOSPC, EFBIG. Gives way: the caller has
-    /// <see cref="Inode.ContentLock"/>, as for all that follows.
+    /// Copies in at <paramref name="offset"/>, growing the file: bytes copied, or when nothing was EFAULT, ENOSPC,
+    /// EFBIG. Gives way: the caller has <see cref="Inode.ContentLock"/>, as for all that follows.
     /// </summary>
     public static long Write(Inode* inode, ulong offset, ref Transfer from)
     {
@@ -113,10 +118,13 @@ public static unsafe class FileContent
         return 0;
     }
 
-    /// <summary>Takes the page frames of a range, so that writing there finds them (fallocate(2)). ENOSPC: none was taken.</summary>
+    /// <summary>
+    /// Takes the page frames of a range, so that writing there finds them (fallocate(2)). ENOSPC: none was taken.
+    /// </summary>
     public static long Allocate(Inode* inode, ulong offset, ulong length)
     {
-        ulong first = offset / PageSize, end = (offset + length + PageSize - 1) / PageSize;
+        ulong first = offset / PageSize;
+        ulong end = (offset + length + PageSize - 1) / PageSize;
         ulong missing = 0;
         for (ulong index = first; index < end; index++)
         {
@@ -187,8 +195,9 @@ public static unsafe class FileContent
     }
 
     /// <summary>
-    /// The frame that holds a page of the file, to be mapped read-only: programs share it. Made from the archive when <paramref name="make"/>.
-    /// 0 when there is none, beyond the end, or without memory. The file keeps its own reference.
+    /// The frame that holds a page of the file, to be mapped read-only: programs share it. Made from the archive when
+    /// <paramref name="make"/>. 0 when there is none, beyond the end, or without memory. The file keeps its own
+    /// reference.
     /// </summary>
     public static ulong PageFrame(Inode* inode, ulong index, bool make)
     {

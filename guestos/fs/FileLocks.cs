@@ -3,10 +3,15 @@ namespace Guestos;
 /// <summary>Whose locks exclude whose, and what lets go of them.</summary>
 public enum LockKind : byte
 {
-    /// <summary>POSIX record locks (fcntl(2), F_SETLK): of a table of descriptors, until it closes any descriptor of the file.</summary>
+    /// <summary>
+    /// POSIX record locks (fcntl(2), F_SETLK): of a table of descriptors, until it closes any descriptor of the file.
+    /// </summary>
     Record,
 
-    /// <summary>Open file description locks (F_OFD_SETLK): of an open file, until it is closed for good. They exclude record locks.</summary>
+    /// <summary>
+    /// Open file description locks (F_OFD_SETLK): of an open file, until it is closed for good. They exclude record
+    /// locks.
+    /// </summary>
     Description,
 
     /// <summary>flock(2): the whole file, of an open file. They and the others do not see each other.</summary>
@@ -29,7 +34,8 @@ public unsafe struct FileLock
     public int ProcessId;
 
     /// <summary>First and last byte.</summary>
-    public ulong Start, End;
+    public ulong Start;
+    public ulong End;
 
     public readonly bool ConflictsWith(in FileLock other) =>
         (Exclusive || other.Exclusive) && Start <= other.End && other.Start <= End
@@ -58,21 +64,23 @@ public static unsafe class FileLocks
     private static Waiter* s_waiters;
 
     /// <summary>The first lock that stands in the way; null: none.</summary>
-    public static FileLock* Conflict(Inode* inode, in FileLock wanted) => inode->Locks != null ? Conflict(inode->Locks, wanted) : null;
+    public static FileLock* Conflict(Inode* inode, in FileLock wanted) =>
+        inode->Locks != null ? Conflict(inode->Locks, wanted) : null;
 
     /// <summary>The owner has exactly this lock already.</summary>
     public static bool Holds(Inode* inode, in FileLock wanted)
     {
         FileLock* held = inode->Locks != null ? inode->Locks->First : null;
-        while (held != null && (held->Owner != wanted.Owner || held->Kind != wanted.Kind || held->Exclusive != wanted.Exclusive
+        while (held != null
+            && (held->Owner != wanted.Owner || held->Kind != wanted.Kind || held->Exclusive != wanted.Exclusive
             || held->Start != wanted.Start || held->End != wanted.End))
             held = held->Next;
         return held != null;
     }
 
     /// <summary>
-    /// Takes a lock in place of what its owner had in the range. EAGAIN, or with <paramref name="wait"/> EINTR, EDEADLK; ENOLCK without memory.
-    /// The caller holds the open file.
+    /// Takes a lock in place of what its owner had in the range. EAGAIN, or with <paramref name="wait"/> EINTR,
+    /// EDEADLK; ENOLCK without memory. The caller holds the open file.
     /// </summary>
     public static long Take(Inode* inode, in FileLock wanted, bool wait)
     {
@@ -106,7 +114,9 @@ public static unsafe class FileLocks
         return error;
     }
 
-    /// <summary>A process closes a descriptor of the file: its record locks go, whichever descriptor made them.</summary>
+    /// <summary>
+    /// A process closes a descriptor of the file: its record locks go, whichever descriptor made them.
+    /// </summary>
     public static void DescriptorClosed(File* file, FileTable* table)
     {
         if (file->Inode != null && file->Inode->Locks != null)
@@ -175,8 +185,8 @@ public static unsafe class FileLocks
     }
 
     /// <summary>
-    /// Gives the range to the owner as <paramref name="wanted"/> says, or to nobody. What the owner had there is cut or goes; neighbours of the
-    /// same kind become one. An owner's locks stand together, by their first bytes.
+    /// Gives the range to the owner as <paramref name="wanted"/> says, or to nobody. What the owner had there is cut or
+    /// goes; neighbours of the same kind become one. An owner's locks stand together, by their first bytes.
     /// </summary>
     private static long Replace(FileLockList* list, FileLock wanted, bool take)
     {

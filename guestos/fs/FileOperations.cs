@@ -23,8 +23,9 @@ public enum FileTraits : byte
 }
 
 /// <summary>
-/// What a kind of file does. Each kind is one file of code that fills its table at boot; then it does not change. An entry that is null means
-/// what is said beside it. Who calls an entry has a reference to the open file, and has looked at its access mode.
+/// What a kind of file does. Each kind is one file of code that fills its table at boot; then it does not change. An
+/// entry that is null means what is said beside it. Who calls an entry has a reference to the open file, and has looked
+/// at its access mode.
 /// </summary>
 public unsafe struct FileOperations
 {
@@ -39,7 +40,10 @@ public unsafe struct FileOperations
     /// <summary>What /proc/PID/fd says of one that has no name; null: "anon_inode:[]".</summary>
     public delegate*<ReadOnlySpan<byte>> Name;
 
-    /// <summary>An inode is opened as this kind: 0, or −errno, and then nothing is left of it to release. May sleep. Null: nothing to do.</summary>
+    /// <summary>
+    /// An inode is opened as this kind: 0, or −errno, and then nothing is left of it to release. May sleep. Null:
+    /// nothing to do.
+    /// </summary>
     public delegate*<File*, long> Open;
 
     /// <summary>The last reference is gone. Null: nothing to do.</summary>
@@ -63,13 +67,17 @@ public unsafe struct FileOperations
     /// <summary><see cref="PollEvents"/> that hold now. Null: always readable and writable.</summary>
     public delegate*<File*, uint> Poll;
 
-    /// <summary>The queue that <see cref="Readiness.Changed"/> is called with when what Poll says changes. Null: it never does.</summary>
+    /// <summary>
+    /// The queue that <see cref="Readiness.Changed"/> is called with when what Poll says changes. Null: it never does.
+    /// </summary>
     public delegate*<File*, WaitQueue*> QueueOf;
 
     /// <summary>ioctl(2), but for the requests that every file answers. Null: ENOTTY.</summary>
     public delegate*<File*, uint, ulong, long> Ioctl;
 
-    /// <summary>sendfile(2) and splice(2) to a socket without copying: source, socket, count. Null: through a page.</summary>
+    /// <summary>
+    /// sendfile(2) and splice(2) to a socket without copying: source, socket, count. Null: through a page.
+    /// </summary>
     public delegate*<File*, File*, ulong, long> SendTo;
 
     /// <summary>The address by which open files know a table.</summary>

@@ -1,15 +1,20 @@
 namespace Guestos;
 
 /// <summary>
-/// Who may do what to a file: owner, group and others by its permission bits; the superuser everything but execute what nobody may
-/// (path_resolution(7), inode(7)). The kernel's own work before the first process is the superuser's.
+/// Who may do what to a file: owner, group and others by its permission bits; the superuser everything but execute what
+/// nobody may (path_resolution(7), inode(7)). The kernel's own work before the first process is the superuser's.
 /// </summary>
 public static unsafe class FileRights
 {
-    public const uint Read = 4, Write = 2, Execute = 1;
+    public const uint Read = 4;
+    public const uint Write = 2;
+    public const uint Execute = 1;
 
-    public const ushort SetUser = 0x800, SetGroup = 0x400, Sticky = 0x200;
-    private const ushort GroupExecutes = 0x8, SomebodyExecutes = 0x49;
+    public const ushort SetUser = 0x800;
+    public const ushort SetGroup = 0x400;
+    public const ushort Sticky = 0x200;
+    private const ushort GroupExecutes = 0x8;
+    private const ushort SomebodyExecutes = 0x49;
 
     public static bool IsSuperuser => Scheduler.Current == null || Scheduler.Current->EffectiveUserId == 0;
 
@@ -50,7 +55,10 @@ public static unsafe class FileRights
     public static long CheckSticky(Inode* directory, Inode* inode) =>
         (directory->Permissions & Sticky) == 0 || Owns(inode) || Owns(directory) ? 0 : Errno.NotPermitted;
 
-    /// <summary>A new file's owner, group and bits in a directory: one with the set-group-id bit hands its group on, and to directories the bit.</summary>
+    /// <summary>
+    /// A new file's owner, group and bits in a directory: one with the set-group-id bit hands its group on, and to
+    /// directories the bit.
+    /// </summary>
     public static void Inherit(Inode* inode, Inode* directory)
     {
         if ((directory->Permissions & SetGroup) == 0)
@@ -62,7 +70,10 @@ public static unsafe class FileRights
             inode->Permissions &= unchecked((ushort)~SetGroup);
     }
 
-    /// <summary>A file that changes its content or owner is not its owner's word any more: the set-id bits go (chown(2), write(2)).</summary>
+    /// <summary>
+    /// A file that changes its content or owner is not its owner's word any more: the set-id bits go (chown(2),
+    /// write(2)).
+    /// </summary>
     public static void DropSetId(Inode* inode)
     {
         if (inode->Type == InodeType.Directory)
@@ -71,7 +82,10 @@ public static unsafe class FileRights
         inode->Permissions &= (ushort)~gone;
     }
 
-    /// <summary>execve(2): the program's set-id bits make its owner, its group the process's effective ones; what it is then is saved.</summary>
+    /// <summary>
+    /// execve(2): the program's set-id bits make its owner, its group the process's effective ones; what it is then is
+    /// saved.
+    /// </summary>
     public static void TakeIds(Process* process, Inode* program)
     {
         bool given = !process->NoNewPrivileges && !Mounts.Has(program->Volume, Mounts.NoSuid);

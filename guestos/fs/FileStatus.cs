@@ -19,7 +19,12 @@ public unsafe struct FileStatus
     public long Size;
     public long BlockSize;
     public long Blocks;
-    public ulong AccessSeconds, AccessNanoseconds, ModifySeconds, ModifyNanoseconds, ChangeSeconds, ChangeNanoseconds;
+    public ulong AccessSeconds;
+    public ulong AccessNanoseconds;
+    public ulong ModifySeconds;
+    public ulong ModifyNanoseconds;
+    public ulong ChangeSeconds;
+    public ulong ChangeNanoseconds;
     private fixed ulong _unused[3];
 
     private const ulong Second = 1_000_000_000;

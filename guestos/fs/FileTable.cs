@@ -4,21 +4,24 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// The descriptors of a process, shared by processes made with CLONE_FILES. The table grows by pieces, with its highest descriptor; which are
-/// in use, and which execve closes, is said by one bit each.
+/// The descriptors of a process, shared by processes made with CLONE_FILES. The table grows by pieces, with its highest
+/// descriptor; which are in use, and which execve closes, is said by one bit each.
 /// </summary>
 public unsafe struct FileTable
 {
     /// <summary>No RLIMIT_NOFILE is higher: descriptors are 0 to 4,095.</summary>
     public const int Capacity = 4096;
 
-    private const int PieceLength = 128, Pieces = Capacity / PieceLength, Words = Capacity / 64;
+    private const int PieceLength = 128;
+    private const int Pieces = Capacity / PieceLength;
+    private const int Words = Capacity / 64;
     private const uint SmallestSize = 64;
 
     public int References;
 
     /// <summary>
-    /// What Linux makes room for: a power of two above every descriptor there has been. select(2) does not look at what is beyond.
+    /// What Linux makes room for: a power of two above every descriptor there has been. select(2) does not look at what
+    /// is beyond.
     /// </summary>
     public uint Size;
 
@@ -106,7 +109,10 @@ public unsafe struct FileTable
     /// <summary>The first descriptor in use from one on; −1: none.</summary>
     public static int Next(FileTable* table, int descriptor) => table != null ? Find(table, descriptor, 0) : -1;
 
-    /// <summary>The first from <paramref name="from"/> on that is in use, or, with all bits set in <paramref name="invert"/>, that is not; −1: none.</summary>
+    /// <summary>
+    /// The first from <paramref name="from"/> on that is in use, or, with all bits set in <paramref name="invert"/>,
+    /// that is not; −1: none.
+    /// </summary>
     private static int Find(FileTable* table, int from, ulong invert)
     {
         if (from >= Capacity)
@@ -123,8 +129,8 @@ public unsafe struct FileTable
         : (uint)System.Math.Min(Capacity, ResourceLimits.Of(Scheduler.Current, Resource.OpenFiles));
 
     /// <summary>
-    /// Gives a file, with the caller's reference, the lowest free descriptor from <paramref name="lowest"/> on. EMFILE, ENOMEM: the reference
-    /// stays the caller's.
+    /// Gives a file, with the caller's reference, the lowest free descriptor from <paramref name="lowest"/> on. EMFILE,
+    /// ENOMEM: the reference stays the caller's.
     /// </summary>
     public static long Install(FileTable* table, File* file, bool closeOnExec, int lowest = 0)
     {
@@ -135,7 +141,8 @@ public unsafe struct FileTable
     }
 
     /// <summary>
-    /// Gives a file, with the caller's reference, this descriptor; what it was before is closed. False without memory, and nothing is changed.
+    /// Gives a file, with the caller's reference, this descriptor; what it was before is closed. False without memory,
+    /// and nothing is changed.
     /// </summary>
     public static bool Put(FileTable* table, int descriptor, File* file, bool closeOnExec)
     {

@@ -6,10 +6,16 @@ namespace Guestos;
 /// <summary>All open files, and what may be done to them: each operation goes to the file's kind.</summary>
 public static unsafe class Files
 {
-    /// <summary>Open files in the whole system (fs.file-max): as many as a tenth of memory could hold at 1 KiB each. Beyond is ENFILE.</summary>
+    /// <summary>
+    /// Open files in the whole system (fs.file-max): as many as a tenth of memory could hold at 1 KiB each. Beyond is
+    /// ENFILE.
+    /// </summary>
     public static int Capacity => (int)Math.Max(Frames.Total * (Frames.Size / 1024) / 10, 1024);
 
-    /// <summary>The last of them are for the superuser, as Linux lets CAP_SYS_ADMIN past its limit, so that a guest that is full obeys.</summary>
+    /// <summary>
+    /// The last of them are for the superuser, as Linux lets CAP_SYS_ADMIN past its limit, so that a guest that is full
+    /// obeys.
+    /// </summary>
     public const int Reserve = 64;
 
     private static FileOperations s_none;
@@ -39,7 +45,8 @@ public static unsafe class Files
         return file;
     }
 
-    private static int Limit => Scheduler.Current == null || Scheduler.Current->EffectiveUserId == 0 ? Capacity : Capacity - Reserve;
+    private static int Limit =>
+        Scheduler.Current == null || Scheduler.Current->EffectiveUserId == 0 ? Capacity : Capacity - Reserve;
 
     public static File* Hold(File* file)
     {
@@ -110,7 +117,9 @@ public static unsafe class Files
         return false;
     }
 
-    /// <summary>read(2) at the file's position. As for the next three, the caller has looked at the access mode (EBADF).</summary>
+    /// <summary>
+    /// read(2) at the file's position. As for the next three, the caller has looked at the access mode (EBADF).
+    /// </summary>
     public static long Read(File* file, ref Transfer to) =>
         file->Operations->Read != null ? file->Operations->Read(file, ref to) : Errno.Invalid;
 
@@ -134,13 +143,19 @@ public static unsafe class Files
     public static bool CanWatch(File* file) =>
         file->Operations->QueueOf != null || (file->Operations->Traits & FileTraits.Watchable) != 0;
 
-    /// <summary>The queue that <see cref="Readiness.Changed"/> is called with when its readiness changes; null when it never does.</summary>
-    public static WaitQueue* QueueOf(File* file) => file->Operations->QueueOf != null ? file->Operations->QueueOf(file) : null;
+    /// <summary>
+    /// The queue that <see cref="Readiness.Changed"/> is called with when its readiness changes; null when it never
+    /// does.
+    /// </summary>
+    public static WaitQueue* QueueOf(File* file) =>
+        file->Operations->QueueOf != null ? file->Operations->QueueOf(file) : null;
 
     public static long Ioctl(File* file, uint request, ulong argument)
     {
         if (request != FileIoctl.SetNonBlocking)
-            return file->Operations->Ioctl != null ? file->Operations->Ioctl(file, request, argument) : Errno.NotTerminal;
+            return file->Operations->Ioctl != null
+                ? file->Operations->Ioctl(file, request, argument)
+                : Errno.NotTerminal;
         if (!((UserPointer<int>)argument).TryGet(out int on))
             return Errno.Fault;
         if (on != 0)

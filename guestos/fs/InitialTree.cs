@@ -3,20 +3,26 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// Fills the root directory from the initial archives (Linux Documentation/driver-api/early-userspace/buffer-format.rst): any number of cpio
-/// archives, plain or compressed by gzip or Zstandard, with zeros in between. Contents of plain ones are not copied: inodes point into the
-/// archive. Members that cannot be (names with "..") are left out and counted; what is damaged, cut or does not fit is told in one sentence.
+/// Fills the root directory from the initial archives (Linux
+/// Documentation/driver-api/early-userspace/buffer-format.rst): any number of cpio archives, plain or compressed by
+/// gzip or Zstandard, with zeros in between. Contents of plain ones are not copied: inodes point into the archive.
+/// Members that cannot be (names with "..") are left out and counted; what is damaged, cut or does not fit is told in
+/// one sentence.
 /// </summary>
 public static unsafe class InitialTree
 {
     private const int Buckets = 256;
 
-    /// <summary>Hard links in newc share an inode number; the content comes with any one of them (usually the last).</summary>
+    /// <summary>
+    /// Hard links in newc share an inode number; the content comes with any one of them (usually the last).
+    /// </summary>
     private struct LinkRecord
     {
         public LinkRecord* Next;
         public Inode* Inode;
-        public uint Number, DeviceMajor, DeviceMinor;
+        public uint Number;
+        public uint DeviceMajor;
+        public uint DeviceMinor;
     }
 
     internal enum Outcome
@@ -31,14 +37,16 @@ public static unsafe class InitialTree
     private static LinkRecord** s_links;
 
     /// <summary>Members taken and left out by the last unpacking.</summary>
-    public static int Taken, LeftOut;
+    public static int Taken;
+    public static int LeftOut;
 
     /// <summary>Files point into the archives: they have to stay where they are.</summary>
     public static bool KeepsArchive;
 
     /// <summary>
-    /// Unpacks into <see cref="Vfs.Root"/>. False, and a sentence on the console, when not all of it could be: the guest is not what its maker
-    /// meant. What is no archive at all behind a whole one is told and passed over, as Linux does.
+    /// Unpacks into <see cref="Vfs.Root"/>. False, and a sentence on the console, when not all of it could be: the
+    /// guest is not what its maker meant. What is no archive at all behind a whole one is told and passed over, as
+    /// Linux does.
     /// </summary>
     public static bool Unpack(byte* archive, ulong length)
     {
@@ -72,7 +80,9 @@ public static unsafe class InitialTree
             var rest = new ReadOnlySpan<byte>(archive + at, (int)Math.Min(length - at, int.MaxValue));
             bool compressed = Gzip.Is(rest) || Zstandard.Is(rest);
             if (!compressed && !reader.IsMember)
-                return any ? Pass(at) : Fail("it is neither a cpio (newc) archive nor one compressed by gzip or zstd"u8, at);
+                return any
+                    ? Pass(at)
+                    : Fail("it is neither a cpio (newc) archive nor one compressed by gzip or zstd"u8, at);
             if (compressed ? !Compressed(rest, ref reader.Offset) : !Member(ref reader))
                 return false;
             any = true;
@@ -121,8 +131,12 @@ public static unsafe class InitialTree
         if (!stream.Start())
             return Fail("there is no memory to unpack it"u8, offset);
         int at = 0;
-        UnpackResult result = Gzip.Is(rest) ? Gzip.Run(rest, ref at, ref stream) : Zstandard.Run(rest, ref at, ref stream);
-        CpioStream.Failure failure = result is UnpackResult.Done or UnpackResult.Refused ? stream.Result : CpioStream.Failure.None;
+        UnpackResult result = Gzip.Is(rest)
+            ? Gzip.Run(rest, ref at, ref stream)
+            : Zstandard.Run(rest, ref at, ref stream);
+        CpioStream.Failure failure = result is UnpackResult.Done or UnpackResult.Refused
+            ? stream.Result
+            : CpioStream.Failure.None;
         stream.End();
         ulong start = offset;
         offset += (ulong)at;
@@ -130,7 +144,8 @@ public static unsafe class InitialTree
         {
             case UnpackResult.Cut: return Fail("the compressed archive is cut off"u8, start);
             case UnpackResult.Damaged: return Fail("the compressed data are damaged"u8, start);
-            case UnpackResult.NotSupported: return Fail("the compressed data ask for a dictionary or a window above 8 MiB"u8, start);
+            case UnpackResult.NotSupported:
+                return Fail("the compressed data ask for a dictionary or a window above 8 MiB"u8, start);
             case UnpackResult.NoMemory: return Fail("there is no memory to unpack it"u8, start);
         }
 
@@ -154,8 +169,8 @@ public static unsafe class InitialTree
     }
 
     /// <summary>
-    /// Makes what a member describes. <paramref name="inode"/>, with a reference, is what was made or described; its content is the member's data,
-    /// where there are any, or comes later.
+    /// Makes what a member describes. <paramref name="inode"/>, with a reference, is what was made or described; its
+    /// content is the member's data, where there are any, or comes later.
     /// </summary>
     internal static Outcome Add(in CpioMember member, out Inode* inode)
     {
@@ -206,10 +221,12 @@ public static unsafe class InitialTree
         }
     }
 
-    private static Outcome Place(Inode* directory, byte* name, int length, InodeType type, in CpioMember member, out Inode* inode)
+    private static Outcome Place(Inode* directory, byte* name, int length, InodeType type, in CpioMember member,
+        out Inode* inode)
     {
         inode = null;
-        if (type is not (InodeType.Regular or InodeType.Directory or InodeType.Link or InodeType.Character or InodeType.Block or InodeType.Fifo or InodeType.Socket))
+        if (type is not (InodeType.Regular or InodeType.Directory or InodeType.Link or InodeType.Character
+            or InodeType.Block or InodeType.Fifo or InodeType.Socket))
             return Outcome.LeftOut;
         if (type == InodeType.Link && (member.DataLength == 0 || member.DataLength >= Vfs.PathCapacity))
             return Outcome.LeftOut;
@@ -254,12 +271,14 @@ public static unsafe class InitialTree
         inode->AccessTime = inode->ModifyTime = inode->ChangeTime = member.ModifyTime * 1_000_000_000UL;
     }
 
-    private static LinkRecord** BucketOf(in CpioMember member) => &s_links[(member.Number ^ member.DeviceMinor) % Buckets];
+    private static LinkRecord** BucketOf(in CpioMember member) =>
+        &s_links[(member.Number ^ member.DeviceMinor) % Buckets];
 
     private static LinkRecord* FindLink(in CpioMember member)
     {
         for (LinkRecord* record = *BucketOf(member); record != null; record = record->Next)
-            if (record->Number == member.Number && record->DeviceMajor == member.DeviceMajor && record->DeviceMinor == member.DeviceMinor)
+            if (record->Number == member.Number && record->DeviceMajor == member.DeviceMajor
+                && record->DeviceMinor == member.DeviceMinor)
                 return record;
         return null;
     }

@@ -17,8 +17,8 @@ public enum InodeType : ushort
 }
 
 /// <summary>
-/// A file, whatever its names. It lives while it has names (<see cref="Links"/>) or users (<see cref="References"/>: open files,
-/// working directories, mounts, mappings, path walks in progress). Times are nanoseconds since 1970.
+/// A file, whatever its names. It lives while it has names (<see cref="Links"/>) or users (<see cref="References"/>:
+/// open files, working directories, mounts, mappings, path walks in progress). Times are nanoseconds since 1970.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct Inode
@@ -47,7 +47,8 @@ public unsafe struct Inode
     public ulong ChangeTime;
 
     /// <summary>
-    /// The name it was reached by last, for /proc and getcwd: of a directory its only one, null for a root and for what has been unlinked.
+    /// The name it was reached by last, for /proc and getcwd: of a directory its only one, null for a root and for what
+    /// has been unlinked.
     /// </summary>
     public DirectoryEntry* Home;
 
@@ -57,8 +58,11 @@ public unsafe struct Inode
     /// <summary>Of one that nobody knows any more: the next whose content is still to be freed.</summary>
     internal Inode* NextDead;
 
-    /// <summary>Open files that may write to it, and address spaces that run it as their program: not both at a time (ETXTBSY).</summary>
-    public int Writers, Executions;
+    /// <summary>
+    /// Open files that may write to it, and address spaces that run it as their program: not both at a time (ETXTBSY).
+    /// </summary>
+    public int Writers;
+    public int Executions;
 
     /// <summary>Areas of address spaces that it is mapped into.</summary>
     public int Mappings;
@@ -91,14 +95,19 @@ public unsafe struct Inode
 
     // ---- regular files, symbolic links ----
 
-    /// <summary>Content that lies in the initial archive and has not been written: the first <see cref="ImageLength"/> bytes. A link's target, always.</summary>
+    /// <summary>
+    /// Content that lies in the initial archive and has not been written: the first <see cref="ImageLength"/> bytes. A
+    /// link's target, always.
+    /// </summary>
     public byte* Image;
     public ulong ImageLength;
 
     /// <summary><see cref="Image"/> is an object of ours (a link made later), not part of the archive.</summary>
     public bool ImageOwned;
 
-    /// <summary>Written content: a two-level table of page frames, null until the first write. See <see cref="FileContent"/>.</summary>
+    /// <summary>
+    /// Written content: a two-level table of page frames, null until the first write. See <see cref="FileContent"/>.
+    /// </summary>
     public ulong** Pages;
 
     /// <summary>Page frames in <see cref="Pages"/>, tables included (st_blocks).</summary>
@@ -116,8 +125,8 @@ public unsafe struct Inode
 }
 
 /// <summary>
-/// A name in a directory. Entries form a list in the order of their cookies, which are never used again: a directory that is
-/// read while names come and go shows every name that stays exactly once.
+/// A name in a directory. Entries form a list in the order of their cookies, which are never used again: a directory
+/// that is read while names come and go shows every name that stays exactly once.
 /// </summary>
 public unsafe struct DirectoryEntry
 {

@@ -9,7 +9,10 @@ public enum InodeTraits : byte
 {
     None = 0,
 
-    /// <summary>Names, contents and attributes are kept in memory (<see cref="Directories"/>, <see cref="FileContent"/>) and may be changed.</summary>
+    /// <summary>
+    /// Names, contents and attributes are kept in memory (<see cref="Directories"/>, <see cref="FileContent"/>) and may
+    /// be changed.
+    /// </summary>
     Memory = 1,
 
     /// <summary>Modes, owners and times are the file system's to say: changing them is EPERM.</summary>
@@ -35,8 +38,9 @@ public unsafe struct DirectoryRecord
 }
 
 /// <summary>
-/// How the inodes of a file system are found and shown. Each file system is one file of code that fills its table at boot; then it does not
-/// change. An entry that is null means what file systems in memory do. Who calls an entry has a reference to the inode.
+/// How the inodes of a file system are found and shown. Each file system is one file of code that fills its table at
+/// boot; then it does not change. An entry that is null means what file systems in memory do. Who calls an entry has a
+/// reference to the inode.
 /// </summary>
 public unsafe struct InodeOperations
 {
@@ -59,13 +63,17 @@ public unsafe struct InodeOperations
     /// <summary>The directory above, with a reference. Null: <see cref="Inode.Home"/> says it.</summary>
     public delegate*<Inode*, Inode*> ParentOf;
 
-    /// <summary>The entry of a directory behind a cookie; false at the end. Null: <see cref="Directories.After"/>.</summary>
+    /// <summary>
+    /// The entry of a directory behind a cookie; false at the end. Null: <see cref="Directories.After"/>.
+    /// </summary>
     public delegate*<Inode*, ulong, DirectoryRecord*, bool> NextEntry;
 
     /// <summary>The current process may read a link and follow it (EACCES). Null: it may.</summary>
     public delegate*<Inode*, bool> MayFollow;
 
-    /// <summary>The inode that a link stands for, with a reference; null when it stands for a path. Null: it stands for a path.</summary>
+    /// <summary>
+    /// The inode that a link stands for, with a reference; null when it stands for a path. Null: it stands for a path.
+    /// </summary>
     public delegate*<Inode*, Inode*> Jump;
 
     /// <summary>
@@ -73,7 +81,10 @@ public unsafe struct InodeOperations
     /// </summary>
     public delegate*<Inode*, byte*, int, long> LinkText;
 
-    /// <summary>The path below the root of the file system, without a slash before it: its length. Null: by <see cref="Inode.Home"/>.</summary>
+    /// <summary>
+    /// The path below the root of the file system, without a slash before it: its length. Null: by
+    /// <see cref="Inode.Home"/>.
+    /// </summary>
     public delegate*<Inode*, byte*, int> PathInside;
 
     /// <summary>The root directory, where there is <see cref="PathInside"/>.</summary>

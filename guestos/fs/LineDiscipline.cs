@@ -18,8 +18,8 @@ public unsafe struct TerminalOutput
 }
 
 /// <summary>
-/// Linux's N_TTY over memory alone (termios(3)): typed bytes in, editing, echo, lines or raw bytes out. Knows no process and no
-/// device: signals and echo are results.
+/// Linux's N_TTY over memory alone (termios(3)): typed bytes in, editing, echo, lines or raw bytes out. Knows no
+/// process and no device: signals and echo are results.
 /// </summary>
 public unsafe struct LineDiscipline
 {
@@ -32,10 +32,13 @@ public unsafe struct LineDiscipline
     public bool Stopped;
 
     // Ring positions count up for ever: [_read, _committed) can be read, [_committed, _end) is the line being edited.
-    private ulong _read, _committed, _end;
+    private ulong _read;
+    private ulong _committed;
+    private ulong _end;
     private int _lines;
     private bool _literal;
-    private int _column, _lineColumn;
+    private int _column;
+    private int _lineColumn;
     private fixed byte _bytes[Capacity];
 
     /// <summary>One bit per byte: it ends a line. A byte 0 with the bit set is an end of file.</summary>
@@ -47,7 +50,11 @@ public unsafe struct LineDiscipline
     public readonly int Available => Canonical ? (_lines > 0 ? LineLength() : 0) : (int)(_end - _read);
 
     /// <summary>A read would not wait.</summary>
-    public readonly bool Readable => Canonical ? _lines > 0 : _end - _read >= (Termios.Characters[Termios.Time] == 0 ? Math.Max(1UL, Termios.Characters[Termios.Minimum]) : 1);
+    public readonly bool Readable =>
+        Canonical
+            ? _lines > 0
+            : _end - _read >= (Termios.Characters[Termios.Time] == 0 ? Math.Max(1UL,
+                Termios.Characters[Termios.Minimum]) : 1);
 
     /// <summary>Bytes waiting, whatever the mode.</summary>
     public readonly int Waiting => (int)(_end - _read);
@@ -153,8 +160,8 @@ public unsafe struct LineDiscipline
     }
 
     /// <summary>
-    /// Takes what is typed: in canonical mode at most one line (0 is an end of file), else up to <paramref name="count"/> bytes.
-    /// Call when <see cref="Readable"/>.
+    /// Takes what is typed: in canonical mode at most one line (0 is an end of file), else up to <paramref
+    /// name="count"/> bytes. Call when <see cref="Readable"/>.
     /// </summary>
     public int Read(byte* to, int count)
     {
@@ -252,7 +259,8 @@ public unsafe struct LineDiscipline
 
         if (Is(value, Termios.Kill))
         {
-            bool visibly = (Termios.Local & (Termios.EchoKill | Termios.EchoKillErase | Termios.EchoErase)) == (Termios.EchoKill | Termios.EchoKillErase | Termios.EchoErase);
+            const uint all = Termios.EchoKill | Termios.EchoKillErase | Termios.EchoErase;
+            bool visibly = (Termios.Local & all) == all;
             if (visibly)
                 while (_end > _committed)
                     EraseOne(ref echo);
@@ -391,7 +399,11 @@ public unsafe struct LineDiscipline
             return;
         }
 
-        int width = value == '\t' ? TabWidth() : IsControl(value) ? ((Termios.Local & Termios.EchoControl) != 0 ? 2 : 0) : 1;
+        int width = 1;
+        if (value == '\t')
+            width = TabWidth();
+        else if (IsControl(value))
+            width = (Termios.Local & Termios.EchoControl) != 0 ? 2 : 0;
         for (; width > 0; width--)
         {
             Write((byte)'\b', ref echo);
@@ -443,7 +455,8 @@ public unsafe struct LineDiscipline
     private static bool IsControl(byte value) => value < 0x20 || value == 0x7f;
 
     private static bool IsWord(byte value) =>
-        value is >= (byte)'a' and <= (byte)'z' or >= (byte)'A' and <= (byte)'Z' or >= (byte)'0' and <= (byte)'9' or (byte)'_' or >= 0x80;
+        value is >= (byte)'a' and <= (byte)'z' or >= (byte)'A' and <= (byte)'Z' or >= (byte)'0' and <= (byte)'9'
+            or (byte)'_' or >= 0x80;
 
     private readonly bool IsEnd(ulong position) => (_ends[position % Capacity / 64] >> (int)(position % 64) & 1) != 0;
 

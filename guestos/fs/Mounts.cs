@@ -2,14 +2,23 @@ using System;
 
 namespace Guestos;
 
-/// <summary>What is mounted where. A mounted root covers a directory: <see cref="Inode.Mounted"/> and <see cref="Inode.Covers"/>.</summary>
+/// <summary>
+/// What is mounted where. A mounted root covers a directory: <see cref="Inode.Mounted"/> and
+/// <see cref="Inode.Covers"/>.
+/// </summary>
 public static unsafe class Mounts
 {
     public const int Capacity = 16;
     public const int TextCapacity = 64;
 
     /// <summary>mount(2) flags (include/uapi/linux/mount.h).</summary>
-    public const uint ReadOnlyFlag = 1, NoSuid = 2, NoDevices = 4, NoExecute = 8, Remount = 32, Bind = 4096, Move = 8192;
+    public const uint ReadOnlyFlag = 1;
+    public const uint NoSuid = 2;
+    public const uint NoDevices = 4;
+    public const uint NoExecute = 8;
+    public const uint Remount = 32;
+    public const uint Bind = 4096;
+    public const uint Move = 8192;
 
     public struct Mount
     {
@@ -29,7 +38,9 @@ public static unsafe class Mounts
     /// <summary>Mount by index, null for a free place.</summary>
     public static Mount* At(int index) => s_table != null && s_table[index].Point != null ? &s_table[index] : null;
 
-    /// <summary>The limits of a mounted tmpfs are changed (remount). EINVAL: it holds more already, or has none.</summary>
+    /// <summary>
+    /// The limits of a mounted tmpfs are changed (remount). EINVAL: it holds more already, or has none.
+    /// </summary>
     public static long ChangeLimits(Inode* root, in Volumes.Options options)
     {
         if (!options.HasSize && !options.HasInodes)
@@ -58,8 +69,12 @@ public static unsafe class Mounts
         return false;
     }
 
-    /// <summary>Mounts a root over a directory. EBUSY (covered already, or that root is in use elsewhere), ENOMEM (no place left).</summary>
-    public static long Add(Inode* point, Inode* root, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, ReadOnlySpan<byte> target, uint flags)
+    /// <summary>
+    /// Mounts a root over a directory. EBUSY (covered already, or that root is in use elsewhere), ENOMEM (no place
+    /// left).
+    /// </summary>
+    public static long Add(Inode* point, Inode* root, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type,
+        ReadOnlySpan<byte> target, uint flags)
     {
         if (s_table == null && (s_table = (Mount*)Objects.Allocate(4096)) == null)
             return Errno.NoMemory;
@@ -82,7 +97,10 @@ public static unsafe class Mounts
         return 0;
     }
 
-    /// <summary>Takes the mount away whose root this is. EINVAL when it is none, EBUSY while it is in use and <paramref name="lazy"/> is false.</summary>
+    /// <summary>
+    /// Takes the mount away whose root this is. EINVAL when it is none, EBUSY while it is in use and <paramref
+    /// name="lazy"/> is false.
+    /// </summary>
     public static long Remove(Inode* root, bool lazy)
     {
         for (int i = 0; i < Capacity; i++)
@@ -143,7 +161,8 @@ public static unsafe class Mounts
 
     private static bool InUse(byte volume)
     {
-        for (Process* process = ProcessTable.FirstAfter(0); process != null; process = ProcessTable.FirstAfter(process->Id))
+        Process* process = ProcessTable.FirstAfter(0);
+        for (; process != null; process = ProcessTable.FirstAfter(process->Id))
             if (process->WorkingDirectory != null && process->WorkingDirectory->Volume == volume)
                 return true;
         for (int i = 0; i < Capacity; i++)
@@ -152,7 +171,9 @@ public static unsafe class Mounts
         return Files.AnyOpenOn(volume);
     }
 
-    /// <summary>The tree of an unmounted file system goes: all names, deepest first; what is open lives on until it is closed.</summary>
+    /// <summary>
+    /// The tree of an unmounted file system goes: all names, deepest first; what is open lives on until it is closed.
+    /// </summary>
     internal static void Dissolve(Inode* root)
     {
         Inode* directory = root;

@@ -2,14 +2,17 @@ using System;
 
 namespace Guestos;
 
-/// <summary>Changes to the tree: making, linking, removing and renaming names. Results 0 or -errno; walks come from <see cref="PathWalk"/>.</summary>
+/// <summary>
+/// Changes to the tree: making, linking, removing and renaming names. Results 0 or -errno; walks come from
+/// <see cref="PathWalk"/>.
+/// </summary>
 public static unsafe class Names
 {
     public const uint LinkMost = 65000;
 
     /// <summary>
-    /// Makes a new inode under the missing last name of a walk. On success it holds one reference in <paramref name="made"/>.
-    /// EEXIST, ENOENT (the directory is gone, or the path ends in a slash), EACCES (/proc), ENOSPC.
+    /// Makes a new inode under the missing last name of a walk. On success it holds one reference in <paramref
+    /// name="made"/>. EEXIST, ENOENT (the directory is gone, or the path ends in a slash), EACCES (/proc), ENOSPC.
     /// </summary>
     public static long Make(ref Walked walked, InodeType type, uint permissions, out Inode* made)
     {
@@ -157,7 +160,8 @@ public static unsafe class Names
             error = FileRights.Check(from.Inode, FileRights.Write);
         if (error < 0)
             return error;
-        if (directory && IsBelow(to.Parent, from.Inode) || exchange && to.Inode->Type == InodeType.Directory && IsBelow(from.Parent, to.Inode))
+        if (directory && IsBelow(to.Parent, from.Inode)
+            || exchange && to.Inode->Type == InodeType.Directory && IsBelow(from.Parent, to.Inode))
             return Errno.Invalid;
         if (from.Inode == to.Inode)
             return 0;
@@ -203,7 +207,10 @@ public static unsafe class Names
         return error < 0 ? error : FileRights.CheckSticky(directory, inode);
     }
 
-    /// <summary>Names may be made and removed in this directory: it is in memory, not itself removed, and the process has the right.</summary>
+    /// <summary>
+    /// Names may be made and removed in this directory: it is in memory, not itself removed, and the process has the
+    /// right.
+    /// </summary>
     private static long MayChange(Inode* directory)
     {
         if (directory == null)
@@ -212,7 +219,9 @@ public static unsafe class Names
             return Errno.Access;
         if (Mounts.IsReadOnly(directory->Volume))
             return Errno.ReadOnly;
-        return directory->Links == 0 ? Errno.NoEntry : FileRights.Check(directory, FileRights.Write | FileRights.Execute);
+        return directory->Links == 0
+            ? Errno.NoEntry
+            : FileRights.Check(directory, FileRights.Write | FileRights.Execute);
     }
 
     private static bool IsBelow(Inode* directory, Inode* top)

@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// Room for paths of <see cref="Vfs.PathCapacity"/> bytes. Whoever takes one has it to himself until he gives it back, and may sleep meanwhile.
-/// A few that are free are kept.
+/// Room for paths of <see cref="Vfs.PathCapacity"/> bytes. Whoever takes one has it to himself until he gives it back,
+/// and may sleep meanwhile. A few that are free are kept.
 /// </summary>
 public static unsafe class PathBuffers
 {

@@ -1,6 +1,8 @@
 namespace Guestos;
 
-/// <summary>Files opened with O_PATH: a place in the tree of names, by which calls that take a directory find it.</summary>
+/// <summary>
+/// Files opened with O_PATH: a place in the tree of names, by which calls that take a directory find it.
+/// </summary>
 public static unsafe class PathFile
 {
     private static FileOperations s_operations;

@@ -40,8 +40,8 @@ public unsafe struct Walked
     public readonly bool HasName => NameLength > 0;
 
     /// <summary>
-    /// Looks the last name up once more, in a directory in memory, where names have changed since: another walk may have slept, and the name may
-    /// mean something else by now, or nothing.
+    /// Looks the last name up once more, in a directory in memory, where names have changed since: another walk may
+    /// have slept, and the name may mean something else by now, or nothing.
     /// </summary>
     public void LookAgain()
     {
@@ -61,8 +61,8 @@ public unsafe struct Walked
 }
 
 /// <summary>
-/// From a path to an inode (path_resolution(7)). A walk may sleep: it has references to the inodes that it stands on, and a buffer of its own
-/// for what links say.
+/// From a path to an inode (path_resolution(7)). A walk may sleep: it has references to the inodes that it stands on,
+/// and a buffer of its own for what links say.
 /// </summary>
 public static unsafe class PathWalk
 {
@@ -75,7 +75,10 @@ public static unsafe class PathWalk
         /// <summary>Where it stands, with a reference.</summary>
         public Inode* Current;
 
-        /// <summary>What is left of the path when a link is to be followed: the caller's text, or <see cref="Buffer"/> once a link has been followed.</summary>
+        /// <summary>
+        /// What is left of the path when a link is to be followed: the caller's text, or <see cref="Buffer"/> once a
+        /// link has been followed.
+        /// </summary>
         public byte* At;
 
         /// <summary>Null until a link has been followed.</summary>
@@ -84,8 +87,9 @@ public static unsafe class PathWalk
     }
 
     /// <summary>
-    /// Walks a zero-terminated path of less than <see cref="Vfs.PathCapacity"/> bytes, which stays as it is meanwhile. Result 0 also when only the last name is missing
-    /// (<see cref="Walked.Inode"/> null); else ENOENT, ENOTDIR, EACCES, ENAMETOOLONG, ELOOP, ENOMEM, and nothing is held.
+    /// Walks a zero-terminated path of less than <see cref="Vfs.PathCapacity"/> bytes, which stays as it is meanwhile.
+    /// Result 0 also when only the last name is missing (<see cref="Walked.Inode"/> null); else ENOENT, ENOTDIR,
+    /// EACCES, ENAMETOOLONG, ELOOP, ENOMEM, and nothing is held.
     /// </summary>
     public static long Walk(Inode* start, byte* path, WalkOptions options, out Walked walked)
     {
@@ -159,7 +163,8 @@ public static unsafe class PathWalk
             }
 
             Inode* child = ChildOf(walk.Current, name, nameLength, out DirectoryEntry* entry);
-            if (child != null && child->Type == InodeType.Link && (!last || slash || (options & WalkOptions.Follow) != 0))
+            if (child != null && child->Type == InodeType.Link
+                && (!last || slash || (options & WalkOptions.Follow) != 0))
             {
                 walk.At = at;
                 long error = Follow(ref walk, child, out bool jumped);
@@ -211,8 +216,8 @@ public static unsafe class PathWalk
     }
 
     /// <summary>
-    /// Goes where a link points: what is left of the path becomes target + rest, read from the link's directory or the root. Links that stand
-    /// for an inode (/proc/PID/fd) lead to it at once.
+    /// Goes where a link points: what is left of the path becomes target + rest, read from the link's directory or the
+    /// root. Links that stand for an inode (/proc/PID/fd) lead to it at once.
     /// </summary>
     private static long Follow(ref Progress walk, Inode* link, out bool jumped)
     {
@@ -231,7 +236,9 @@ public static unsafe class PathWalk
             return 0;
         }
 
-        return operations->LinkText != null ? FollowMade(ref walk, link) : FollowText(ref walk, link->Image, link->ImageLength);
+        return operations->LinkText != null
+            ? FollowMade(ref walk, link)
+            : FollowText(ref walk, link->Image, link->ImageLength);
     }
 
     private static long FollowMade(ref Progress walk, Inode* link)
@@ -281,7 +288,10 @@ public static unsafe class PathWalk
         return child;
     }
 
-    /// <summary>The directory above, with a reference: of the process's root itself, of a mounted root what is above its mount point.</summary>
+    /// <summary>
+    /// The directory above, with a reference: of the process's root itself, of a mounted root what is above its mount
+    /// point.
+    /// </summary>
     public static Inode* ParentOf(Inode* directory)
     {
         Inode* root = Vfs.CurrentRoot;

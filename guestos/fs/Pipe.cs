@@ -3,8 +3,8 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// A pipe or FIFO: a ring of 16 pages, each there only while it holds bytes (one is kept). Writes up to <see cref="AtomicLength"/>
-/// go in whole or wait (pipe(7)). The last reader and writer take it along.
+/// A pipe or FIFO: a ring of 16 pages, each there only while it holds bytes (one is kept). Writes up to
+/// <see cref="AtomicLength"/> go in whole or wait (pipe(7)). The last reader and writer take it along.
 /// </summary>
 public unsafe struct Pipe
 {
@@ -18,18 +18,24 @@ public unsafe struct Pipe
     public WaitQueue Queue;
 
     /// <summary>Open files that may read, and that may write.</summary>
-    public int Readers, Writers;
+    public int Readers;
+    public int Writers;
 
     /// <summary>How many there have ever been: who opens a FIFO waits until the other number moves.</summary>
-    public uint ReaderOpens, WriterOpens;
+    public uint ReaderOpens;
+    public uint WriterOpens;
 
-    private ulong _read, _written;
+    private ulong _read;
+    private ulong _written;
     private fixed ulong _pages[PageCount];
 
     public readonly ulong Count => _written - _read;
     public readonly ulong Room => Capacity - Count;
 
-    /// <summary>Moves up to <paramref name="count"/> bytes in, as many as there is room: the number moved, EFAULT or ENOMEM when none.</summary>
+    /// <summary>
+    /// Moves up to <paramref name="count"/> bytes in, as many as there is room: the number moved, EFAULT or ENOMEM when
+    /// none.
+    /// </summary>
     public long Put(ref Transfer from, ulong count)
     {
         count = Math.Min(Math.Min(count, from.Count), Room);
@@ -53,7 +59,9 @@ public unsafe struct Pipe
         return (long)done;
     }
 
-    /// <summary>Moves up to <paramref name="count"/> bytes out: the number moved, 0 when empty, EFAULT when none could be.</summary>
+    /// <summary>
+    /// Moves up to <paramref name="count"/> bytes out: the number moved, 0 when empty, EFAULT when none could be.
+    /// </summary>
     public long Get(ref Transfer to, ulong count)
     {
         count = Math.Min(Math.Min(count, to.Count), Count);

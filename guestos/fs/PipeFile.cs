@@ -61,8 +61,8 @@ public static unsafe class PipeFile
     }
 
     /// <summary>
-    /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; then the file is not attached. A pipe without a name,
-    /// opened once more by way of /proc, has had both sides: nobody waits.
+    /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; then the file is not attached. A
+    /// pipe without a name, opened once more by way of /proc, has had both sides: nobody waits.
     /// </summary>
     private static long Open(File* file)
     {
@@ -70,7 +70,8 @@ public static unsafe class PipeFile
         bool named = !inode->IsNameless;
         if (inode->Pipe == null && (inode->Pipe = Pipe.Create()) == null)
             return Errno.NoMemory;
-        bool reads = file->MayRead, writes = file->MayWrite;
+        bool reads = file->MayRead;
+        bool writes = file->MayWrite;
         if (named && writes && !reads && file->NonBlocking && inode->Pipe->Readers == 0)
         {
             if (inode->Pipe->Writers == 0)

@@ -54,7 +54,10 @@ public static unsafe class ProcProcess
     private static void LimitValue(TextBuffer* text, ulong value)
     {
         byte* digits = stackalloc byte[20];
-        Padded(text, value == ResourceLimits.Infinity ? "unlimited"u8 : new ReadOnlySpan<byte>(digits, ProcTree.Decimal(digits, value)), 21);
+        Padded(text,
+            value == ResourceLimits.Infinity
+                ? "unlimited"u8
+                : new ReadOnlySpan<byte>(digits, ProcTree.Decimal(digits, value)), 21);
     }
 
     private static void Padded(TextBuffer* text, ReadOnlySpan<byte> value, int width)

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Guestos;
 
 /// <summary>
-/// What the files of /proc say (proc(5)): made whole at a read from the beginning, and kept for the reads that follow, so that a
-/// reader sees one moment. Here the system's; a process's are in <see cref="ProcProcess"/>.
+/// What the files of /proc say (proc(5)): made whole at a read from the beginning, and kept for the reads that follow,
+/// so that a reader sees one moment. Here the system's; a process's are in <see cref="ProcProcess"/>.
 /// </summary>
 public static unsafe class ProcText
 {
@@ -13,7 +13,10 @@ public static unsafe class ProcText
 
     private static FileOperations s_operations;
 
-    /// <summary>What the files of /proc/net say, and the network's lines of /proc/evilman/counters: the network's to set, at boot.</summary>
+    /// <summary>
+    /// What the files of /proc/net say, and the network's lines of /proc/evilman/counters: the network's to set, at
+    /// boot.
+    /// </summary>
     public static delegate*<ProcNode, TextBuffer*, void> NetworkText;
     public static delegate*<TextBuffer*, void> NetworkCounters;
 
@@ -167,7 +170,8 @@ public static unsafe class ProcText
         ulong all = Clock.Monotonic / NanosecondsPerTick;
         ulong idle = all > user + kernel ? all - user - kernel : 0;     // what interrupts take counts as idle
         ulong running = 0;
-        for (Process* process = ProcessTable.FirstAfter(0); process != null; process = ProcessTable.FirstAfter(process->Id))
+        Process* process = ProcessTable.FirstAfter(0);
+        for (; process != null; process = ProcessTable.FirstAfter(process->Id))
             if (process->State == ProcessState.Runnable)
                 running++;
         for (int i = 0; i < 2; i++)
@@ -223,15 +227,16 @@ public static unsafe class ProcText
     }
 
     /// <summary>
-    /// slabinfo(5), its first six columns: kernel objects in use, by size, and the frames that they hold. The last line is of the kernel's
-    /// own kinds together, in bytes.
+    /// slabinfo(5), its first six columns: kernel objects in use, by size, and the frames that they hold. The last line
+    /// is of the kernel's own kinds together, in bytes.
     /// </summary>
     private static void ObjectInformation(TextBuffer* text)
     {
         text->Add("slabinfo - version: 2.1\n"u8);
         for (int index = 0; index < Objects.Classes; index++)
         {
-            ulong size = Objects.SizeOf(index), each = Frames.Size / size;
+            ulong size = Objects.SizeOf(index);
+            ulong each = Frames.Size / size;
             text->Add("size-"u8);
             text->Add(size);
             ObjectLine(text, Objects.ActiveIn(index), Objects.FramesIn(index) * each, size, each);
@@ -261,8 +266,11 @@ public static unsafe class ProcText
         text->Add((byte)' ');
         text->AddHundredths(Scheduler.Load15 * 100 >> 16);
         text->Add((byte)' ');
-        ulong running = 0, all = 0, last = 0;
-        for (Process* process = ProcessTable.FirstAfter(0); process != null; process = ProcessTable.FirstAfter(process->Id))
+        ulong running = 0;
+        ulong all = 0;
+        ulong last = 0;
+        Process* process = ProcessTable.FirstAfter(0);
+        for (; process != null; process = ProcessTable.FirstAfter(process->Id))
         {
             all++;
             last = (ulong)process->Id;
@@ -278,7 +286,9 @@ public static unsafe class ProcText
         text->Add((byte)'\n');
     }
 
-    /// <summary>As much of it as programs look at: vendor and brand from CPUID (SDM vol. 2A, CPUID leaves 0 and 0x80000002).</summary>
+    /// <summary>
+    /// As much of it as programs look at: vendor and brand from CPUID (SDM vol. 2A, CPUID leaves 0 and 0x80000002).
+    /// </summary>
     private static void ProcessorInformation(TextBuffer* text)
     {
         uint* r = stackalloc uint[4];

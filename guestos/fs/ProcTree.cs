@@ -65,7 +65,8 @@ public enum ProcNode
 }
 
 /// <summary>
-/// /proc as a tree: inodes are made by lookup and die with their last user; only the root stays. What files say is in <see cref="ProcText"/>.
+/// /proc as a tree: inodes are made by lookup and die with their last user; only the root stays. What files say is in
+/// <see cref="ProcText"/>.
 /// </summary>
 public static unsafe class ProcTree
 {
@@ -171,14 +172,17 @@ public static unsafe class ProcTree
 
     private static InodeType TypeOf(ProcNode node) => node switch
     {
-        ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory or ProcNode.Random
+        ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
+            or ProcNode.Random
             or ProcNode.Process or ProcNode.ProcessFiles => InodeType.Directory,
-        ProcNode.Self or ProcNode.Mounts or ProcNode.ProcessExecutable or ProcNode.ProcessDirectory or ProcNode.ProcessRoot or ProcNode.Descriptor
+        ProcNode.Self or ProcNode.Mounts or ProcNode.ProcessExecutable or ProcNode.ProcessDirectory
+            or ProcNode.ProcessRoot or ProcNode.Descriptor
             => InodeType.Link,
         _ => InodeType.Regular,
     };
 
-    private static bool IsWritable(ProcNode node) => node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName;
+    private static bool IsWritable(ProcNode node) =>
+        node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName;
 
     /// <summary>One name in a directory of /proc: an inode with a reference, or null.</summary>
     private static Inode* Lookup(Inode* directory, byte* name, int length)
@@ -190,26 +194,32 @@ public static unsafe class ProcTree
             if (parent == ProcNode.Root)
                 return ProcessTable.Find(number) != null ? Make(ProcNode.Process, number, 0) : null;
             Process* owner = ProcessTable.Find(process);
-            return owner != null && FileTable.Get(owner->Files, (ulong)number) != null ? Make(ProcNode.Descriptor, process, number) : null;
+            return owner != null && FileTable.Get(owner->Files, (ulong)number) != null
+                ? Make(ProcNode.Descriptor, process, number)
+                : null;
         }
 
         if (process != 0 && ProcessTable.Find(process) == null)
             return null;
         var wanted = new ReadOnlySpan<byte>(name, length);
         for (ProcNode node = ProcNode.Self; node < ProcNode.Count; node++)
-            if (node != ProcNode.Process && node != ProcNode.Descriptor && ParentOf(node) == parent && NameOf(node).SequenceEqual(wanted))
+            if (node != ProcNode.Process && node != ProcNode.Descriptor && ParentOf(node) == parent
+                && NameOf(node).SequenceEqual(wanted))
                 return Make(node, process, 0);
         return null;
     }
 
-    /// <summary>The entry behind a cookie: fixed names first, then processes or descriptors by number. False at the end.</summary>
+    /// <summary>
+    /// The entry behind a cookie: fixed names first, then processes or descriptors by number. False at the end.
+    /// </summary>
     private static bool NextEntry(Inode* directory, ulong position, DirectoryRecord* entry)
     {
         var parent = (ProcNode)directory->ProcNode;
         int process = directory->ProcProcess;
         if (process != 0 && ProcessTable.Find(process) == null)
             return false;
-        for (ulong at = Math.Max(position + 1, Directories.FirstCookie); at < Directories.FirstCookie + (ulong)ProcNode.Count; at++)
+        const ulong end = Directories.FirstCookie + (ulong)ProcNode.Count;
+        for (ulong at = Math.Max(position + 1, Directories.FirstCookie); at < end; at++)
         {
             var node = (ProcNode)(at - Directories.FirstCookie);
             if (node is ProcNode.Root or ProcNode.Process or ProcNode.Descriptor || ParentOf(node) != parent)
@@ -264,7 +274,9 @@ public static unsafe class ProcTree
     /// <summary>What a process has open, runs and stands in is its own and the superuser's to see (proc(5)).</summary>
     private static bool MayFollow(Inode* link) => link->ProcProcess == 0 || FileRights.Owns(link);
 
-    /// <summary>Where a link leads when it stands for an object rather than a name: an inode with a reference, or null.</summary>
+    /// <summary>
+    /// Where a link leads when it stands for an object rather than a name: an inode with a reference, or null.
+    /// </summary>
     private static Inode* Jump(Inode* link)
     {
         Inode* target = TargetOf(link);
@@ -314,7 +326,10 @@ public static unsafe class ProcTree
         return end;
     }
 
-    /// <summary>The path below /proc, without a leading slash. <paramref name="to"/> has room for <see cref="InodeOperations.MaxText"/> bytes.</summary>
+    /// <summary>
+    /// The path below /proc, without a leading slash. <paramref name="to"/> has room for
+    /// <see cref="InodeOperations.MaxText"/> bytes.
+    /// </summary>
     private static int PathInside(Inode* inode, byte* to)
     {
         ProcNode* chain = stackalloc ProcNode[8];
@@ -409,7 +424,8 @@ public static unsafe class ProcTree
         _ => IsWritable(node) ? 0x1a4u : 0x124u,
     };
 
-    private static ulong NumberOf(ProcNode node, int process, int descriptor) => (ulong)process << 24 | (ulong)descriptor << 8 | (uint)node + 1;
+    private static ulong NumberOf(ProcNode node, int process, int descriptor) =>
+        (ulong)process << 24 | (ulong)descriptor << 8 | (uint)node + 1;
 
     private static bool Number(byte* name, int length, out int number)
     {

@@ -1,12 +1,14 @@
 namespace Guestos;
 
 /// <summary>
-/// Somebody who is told when the readiness of an object changes: a poll or select that sleeps, or an entry of an epoll set. It stands in the
-/// list of the object's queue (<see cref="WaitQueue.Watches"/>) and holds nothing: its owner keeps the open file alive for as long.
+/// Somebody who is told when the readiness of an object changes: a poll or select that sleeps, or an entry of an epoll
+/// set. It stands in the list of the object's queue (<see cref="WaitQueue.Watches"/>) and holds nothing: its owner
+/// keeps the open file alive for as long.
 /// </summary>
 public unsafe struct Watch
 {
-    internal Watch* Next, Previous;
+    internal Watch* Next;
+    internal Watch* Previous;
 
     /// <summary>The queue of the object; null while it watches nothing.</summary>
     internal WaitQueue* Object;
@@ -42,12 +44,16 @@ public unsafe struct Watch
     }
 }
 
-/// <summary>Tells of changes. Whatever may make an object ready calls it, each time: an edge is what happens, not what somebody finds later.</summary>
+/// <summary>
+/// Tells of changes. Whatever may make an object ready calls it, each time: an edge is what happens, not what somebody
+/// finds later.
+/// </summary>
 public static unsafe class Readiness
 {
     /// <summary>
-    /// Something about the object has changed: <paramref name="events"/> (<see cref="PollEvents"/>) may hold now. Wakes who sleeps on the object
-    /// itself and who waits for it among others; epoll entries that ask for one of the events note it. Callable from interrupt handlers.
+    /// Something about the object has changed: <paramref name="events"/> (<see cref="PollEvents"/>) may hold now. Wakes
+    /// who sleeps on the object itself and who waits for it among others; epoll entries that ask for one of the events
+    /// note it. Callable from interrupt handlers.
     /// </summary>
     public static void Changed(WaitQueue* own, uint events)
     {
@@ -69,7 +75,9 @@ public static unsafe class Readiness
     }
 }
 
-/// <summary>poll(2) event bits (include/uapi/asm-generic/poll.h); epoll uses the same (include/uapi/linux/eventpoll.h).</summary>
+/// <summary>
+/// poll(2) event bits (include/uapi/asm-generic/poll.h); epoll uses the same (include/uapi/linux/eventpoll.h).
+/// </summary>
 public static class PollEvents
 {
     public const uint In = 0x001;

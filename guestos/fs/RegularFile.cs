@@ -44,11 +44,16 @@ public static unsafe class RegularFile
         return count;
     }
 
-    private static long ReadAt(File* file, ulong offset, ref Transfer to) => FileContent.Read(file->Inode, offset, ref to);
+    private static long ReadAt(File* file, ulong offset, ref Transfer to) =>
+        FileContent.Read(file->Inode, offset, ref to);
 
-    private static long WriteAt(File* file, ulong offset, ref Transfer from) => WriteContent(file, ref offset, ref from);
+    private static long WriteAt(File* file, ulong offset, ref Transfer from) =>
+        WriteContent(file, ref offset, ref from);
 
-    /// <summary>One write at a time, so that one goes behind the other with O_APPEND, where <paramref name="offset"/> becomes the end.</summary>
+    /// <summary>
+    /// One write at a time, so that one goes behind the other with O_APPEND, where <paramref name="offset"/> becomes
+    /// the end.
+    /// </summary>
     private static long WriteContent(File* file, ref ulong offset, ref Transfer from)
     {
         SleepLock.Take(&file->Inode->ContentLock);

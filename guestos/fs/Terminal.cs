@@ -5,13 +5,17 @@ using Board;
 namespace Guestos;
 
 /// <summary>
-/// The console: the 16550 at 0x3f8 with a line discipline over it. /dev/console, /dev/ttyS0 and /dev/tty are all this one.
-/// Input comes by interrupt, output is written at once.
+/// The console: the 16550 at 0x3f8 with a line discipline over it. /dev/console, /dev/ttyS0 and /dev/tty are all this
+/// one. Input comes by interrupt, output is written at once.
 /// </summary>
 public static unsafe class Terminal
 {
     private const int InterruptLine = 4;
-    private const ushort Data = 0x3f8, InterruptEnable = 0x3f9, FifoControl = 0x3fa, ModemControl = 0x3fc, LineStatus = 0x3fd;
+    private const ushort Data = 0x3f8;
+    private const ushort InterruptEnable = 0x3f9;
+    private const ushort FifoControl = 0x3fa;
+    private const ushort ModemControl = 0x3fc;
+    private const ushort LineStatus = 0x3fd;
 
     /// <summary>Bytes moved between user memory and the terminal at a time.</summary>
     private const int Piece = 256;
@@ -19,7 +23,10 @@ public static unsafe class Terminal
     [StructLayout(LayoutKind.Sequential)]
     private struct WindowSize
     {
-        public ushort Rows, Columns, Width, Height;
+        public ushort Rows;
+        public ushort Columns;
+        public ushort Width;
+        public ushort Height;
     }
 
     /// <summary>struct serial_struct of x86-64 (include/uapi/linux/serial.h); what is not named is 0.</summary>
@@ -29,13 +36,16 @@ public static unsafe class Terminal
         /// <summary>PORT_16550A.</summary>
         public const int Uart16550A = 4;
 
-        public int Type, Line;
+        public int Type;
+        public int Line;
         public uint Port;
         public int Interrupt;
         private fixed byte _rest[56];
     }
 
-    private const uint CurrentNumber = 0x500, ConsoleNumber = 0x501, SerialNumber = 0x440;
+    private const uint CurrentNumber = 0x500;
+    private const uint ConsoleNumber = 0x501;
+    private const uint SerialNumber = 0x440;
 
     private static FileOperations s_operations;
     private static LineDiscipline s_line;
@@ -43,7 +53,8 @@ public static unsafe class Terminal
     private static WindowSize s_window;
 
     /// <summary>The session whose controlling terminal this is, 0 for none, and its foreground process group.</summary>
-    public static int Session, ForegroundGroup;
+    public static int Session;
+    public static int ForegroundGroup;
 
     // SAFETY (both): non-collected statics never move.
     private static LineDiscipline* Line
@@ -93,7 +104,9 @@ public static unsafe class Terminal
         Start();
     }
 
-    /// <summary>Makes the UART interrupt when a byte arrives: at boot, and again on a machine just arrived at.</summary>
+    /// <summary>
+    /// Makes the UART interrupt when a byte arrives: at boot, and again on a machine just arrived at.
+    /// </summary>
     public static void Start()
     {
         Interrupts.Register(InterruptLine, &Interrupt);
@@ -139,7 +152,10 @@ public static unsafe class Terminal
             int minimum = Line->Termios.Characters[Termios.Minimum];
             uint tenths = Line->Termios.Characters[Termios.Time];
             // A raw read waits for VMIN bytes, but not for more than it asked for; VTIME without VMIN is a deadline.
-            bool enough = canonical ? Line->Readable : (ulong)Line->Waiting >= Math.Min(to.Count, (ulong)Math.Max(minimum, minimum == 0 && tenths == 0 ? 0 : 1));
+            bool enough = canonical
+                ? Line->Readable
+                : (ulong)Line->Waiting >= Math.Min(to.Count,
+                    (ulong)Math.Max(minimum, minimum == 0 && tenths == 0 ? 0 : 1));
             if (enough)
                 break;
             if (file->NonBlocking)
@@ -226,8 +242,8 @@ public static unsafe class Terminal
     }
 
     /// <summary>
-    /// open(2): a session leader without a terminal gets this one, unless it says O_NOCTTY or opens /dev/console. ENXIO: /dev/tty of a process
-    /// whose session has no terminal.
+    /// open(2): a session leader without a terminal gets this one, unless it says O_NOCTTY or opens /dev/console.
+    /// ENXIO: /dev/tty of a process whose session has no terminal.
     /// </summary>
     private static long Open(File* file)
     {
@@ -242,9 +258,13 @@ public static unsafe class Terminal
     }
 
     /// <summary>/dev/tty exists for those whose session has it.</summary>
-    public static bool BelongsToCurrent => Scheduler.Current != null && Session != 0 && Scheduler.Current->SessionId == Session;
+    public static bool BelongsToCurrent =>
+        Scheduler.Current != null && Session != 0 && Scheduler.Current->SessionId == Session;
 
-    /// <summary>A session's leader has ended: its foreground group hears SIGHUP, and the terminal is free (POSIX "modem disconnect").</summary>
+    /// <summary>
+    /// A session's leader has ended: its foreground group hears SIGHUP, and the terminal is free (POSIX "modem
+    /// disconnect").
+    /// </summary>
     public static void SessionEnded(int session)
     {
         if (session == 0 || session != Session)
@@ -261,9 +281,25 @@ public static unsafe class Terminal
     /// <summary>ioctl_tty(2). Numbers from include/uapi/asm-generic/ioctls.h.</summary>
     private static long Ioctl(File* file, uint request, ulong argument)
     {
-        const uint Get = 0x5401, Set = 0x5402, SetWait = 0x5403, SetFlush = 0x5404, SendBreak = 0x5409, Flow = 0x540a, Flush = 0x540b,
-            Exclusive = 0x540c, NotExclusive = 0x540d, SetControlling = 0x540e, GetGroup = 0x540f, SetGroup = 0x5410, OutputQueue = 0x5411,
-            GetWindow = 0x5413, SetWindow = 0x5414, InputQueue = 0x541b, NotControlling = 0x5422, GetSession = 0x5429, GetSerial = 0x541e;
+        const uint Get = 0x5401;
+        const uint Set = 0x5402;
+        const uint SetWait = 0x5403;
+        const uint SetFlush = 0x5404;
+        const uint SendBreak = 0x5409;
+        const uint Flow = 0x540a;
+        const uint Flush = 0x540b;
+        const uint Exclusive = 0x540c;
+        const uint NotExclusive = 0x540d;
+        const uint SetControlling = 0x540e;
+        const uint GetGroup = 0x540f;
+        const uint SetGroup = 0x5410;
+        const uint OutputQueue = 0x5411;
+        const uint GetWindow = 0x5413;
+        const uint SetWindow = 0x5414;
+        const uint InputQueue = 0x541b;
+        const uint NotControlling = 0x5422;
+        const uint GetSession = 0x5429;
+        const uint GetSerial = 0x541e;
         Process* process = Scheduler.Current;
         switch (request)
         {
@@ -326,7 +362,8 @@ public static unsafe class Terminal
                 ForegroundGroup = group;
                 return 0;
             case GetSerial:     // by its line programs find /dev/ttyS0
-                return Give(argument, new SerialPort { Type = SerialPort.Uart16550A, Port = Data, Interrupt = InterruptLine });
+                return Give(argument,
+                    new SerialPort { Type = SerialPort.Uart16550A, Port = Data, Interrupt = InterruptLine });
             case OutputQueue:
                 return Give(argument, 0);
             case InputQueue:
@@ -352,7 +389,8 @@ public static unsafe class Terminal
         ForegroundGroup = process->GroupId;
     }
 
-    private static long Give<T>(UserPointer<T> to, in T value) where T : unmanaged => to.TryPut(value) ? 0 : Errno.Fault;
+    private static long Give<T>(UserPointer<T> to, in T value) where T : unmanaged =>
+        to.TryPut(value) ? 0 : Errno.Fault;
 
     private static bool GroupIsInSession(int group, int session)
     {
@@ -363,8 +401,8 @@ public static unsafe class Terminal
     }
 
     /// <summary>
-    /// Job control: a background process of the terminal's session is stopped by SIGTTIN or SIGTTOU, unless it does not listen to it:
-    /// then it may write, and reading is EIO. 0: go on.
+    /// Job control: a background process of the terminal's session is stopped by SIGTTIN or SIGTTOU, unless it does not
+    /// listen to it: then it may write, and reading is EIO. 0: go on.
     /// </summary>
     private static long CheckForeground(Signal signal)
     {

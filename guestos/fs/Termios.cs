@@ -16,20 +16,54 @@ public unsafe struct Termios
     public fixed byte Characters[19];
 
     // c_iflag
-    public const uint IgnoreBreak = 0x1, StripHigh = 0x20, NewlineToReturn = 0x40, IgnoreReturn = 0x80, ReturnToNewline = 0x100,
-        FlowOut = 0x400, FlowAny = 0x800, FlowIn = 0x1000, BellWhenFull = 0x2000, Utf8 = 0x4000;
+    public const uint IgnoreBreak = 0x1;
+    public const uint StripHigh = 0x20;
+    public const uint NewlineToReturn = 0x40;
+    public const uint IgnoreReturn = 0x80;
+    public const uint ReturnToNewline = 0x100;
+    public const uint FlowOut = 0x400;
+    public const uint FlowAny = 0x800;
+    public const uint FlowIn = 0x1000;
+    public const uint BellWhenFull = 0x2000;
+    public const uint Utf8 = 0x4000;
 
     // c_oflag
-    public const uint Process = 0x1, NewlineToReturnNewline = 0x4, OutReturnToNewline = 0x8, NoReturnAtStart = 0x10, NewlineReturns = 0x20,
-        ExpandTabs = 0x1800;
+    public const uint Process = 0x1;
+    public const uint NewlineToReturnNewline = 0x4;
+    public const uint OutReturnToNewline = 0x8;
+    public const uint NoReturnAtStart = 0x10;
+    public const uint NewlineReturns = 0x20;
+    public const uint ExpandTabs = 0x1800;
 
     // c_lflag
-    public const uint Signals = 0x1, Canonical = 0x2, Echo = 0x8, EchoErase = 0x10, EchoKill = 0x20, EchoNewline = 0x40, NoFlush = 0x80,
-        StopBackground = 0x100, EchoControl = 0x200, EchoKillErase = 0x800, Extended = 0x8000;
+    public const uint Signals = 0x1;
+    public const uint Canonical = 0x2;
+    public const uint Echo = 0x8;
+    public const uint EchoErase = 0x10;
+    public const uint EchoKill = 0x20;
+    public const uint EchoNewline = 0x40;
+    public const uint NoFlush = 0x80;
+    public const uint StopBackground = 0x100;
+    public const uint EchoControl = 0x200;
+    public const uint EchoKillErase = 0x800;
+    public const uint Extended = 0x8000;
 
     // c_cc
-    public const int Interrupt = 0, Quit = 1, Erase = 2, Kill = 3, EndOfFile = 4, Time = 5, Minimum = 6, Start = 8, Stop = 9, Suspend = 10,
-        EndOfLine = 11, Reprint = 12, WordErase = 14, LiteralNext = 15, EndOfLine2 = 16;
+    public const int Interrupt = 0;
+    public const int Quit = 1;
+    public const int Erase = 2;
+    public const int Kill = 3;
+    public const int EndOfFile = 4;
+    public const int Time = 5;
+    public const int Minimum = 6;
+    public const int Start = 8;
+    public const int Stop = 9;
+    public const int Suspend = 10;
+    public const int EndOfLine = 11;
+    public const int Reprint = 12;
+    public const int WordErase = 14;
+    public const int LiteralNext = 15;
+    public const int EndOfLine2 = 16;
 
     /// <summary>What Linux gives a new terminal (tty_std_termios), at 115200 baud, 8 bits.</summary>
     public static Termios Standard

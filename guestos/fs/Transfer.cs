@@ -4,8 +4,9 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// The memory of one read or write: what is still to be filled or taken, of the process's or of the kernel's own. User memory is made present
-/// just before each piece is touched, because whoever sleeps in between may find it unmapped or shared again.
+/// The memory of one read or write: what is still to be filled or taken, of the process's or of the kernel's own. User
+/// memory is made present just before each piece is touched, because whoever sleeps in between may find it unmapped or
+/// shared again.
 /// </summary>
 public unsafe struct Transfer
 {
@@ -21,15 +22,23 @@ public unsafe struct Transfer
 
     public ulong Count { get; private set; }
 
-    /// <summary>The next bytes for the kernel to fill, as many of <paramref name="most"/> as can be written, from the first on. None: EFAULT.</summary>
+    /// <summary>
+    /// The next bytes for the kernel to fill, as many of <paramref name="most"/> as can be written, from the first on.
+    /// None: EFAULT.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Span<byte> Fill(ulong most) => new(Next(most, Access.Write, out ulong count), (int)count);
 
-    /// <summary>The next bytes for the kernel to take, as many of <paramref name="most"/> as can be read, from the first on. None: EFAULT.</summary>
+    /// <summary>
+    /// The next bytes for the kernel to take, as many of <paramref name="most"/> as can be read, from the first on.
+    /// None: EFAULT.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly ReadOnlySpan<byte> Take(ulong most) => new(Next(most, Access.Read, out ulong count), (int)count);
 
-    /// <summary>The same for all of <paramref name="count"/> bytes. False, EFAULT, when one of them cannot be written.</summary>
+    /// <summary>
+    /// The same for all of <paramref name="count"/> bytes. False, EFAULT, when one of them cannot be written.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly bool TryFill(ulong count, out Span<byte> bytes)
     {
@@ -38,7 +47,9 @@ public unsafe struct Transfer
         return present;
     }
 
-    /// <summary>The same for all of <paramref name="count"/> bytes. False, EFAULT, when one of them cannot be read.</summary>
+    /// <summary>
+    /// The same for all of <paramref name="count"/> bytes. False, EFAULT, when one of them cannot be read.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly bool TryTake(ulong count, out ReadOnlySpan<byte> bytes)
     {
@@ -76,6 +87,7 @@ public unsafe struct Transfer
     private readonly bool TryNext(ulong count, Access access, out byte* first)
     {
         first = kernel;
-        return count <= Count && count <= int.MaxValue && (kernel != null || user.To(count).TryBegin(access, out first));
+        return count <= Count && count <= int.MaxValue
+            && (kernel != null || user.To(count).TryBegin(access, out first));
     }
 }

@@ -2,7 +2,9 @@ using System;
 
 namespace Guestos;
 
-/// <summary>The tree of names, from the root down. Walking it is in <see cref="PathWalk"/>, changing it in <see cref="Names"/>.</summary>
+/// <summary>
+/// The tree of names, from the root down. Walking it is in <see cref="PathWalk"/>, changing it in <see cref="Names"/>.
+/// </summary>
 public static unsafe class Vfs
 {
     /// <summary>PATH_MAX, terminating zero included.</summary>
@@ -11,8 +13,14 @@ public static unsafe class Vfs
     /// <summary>Inodes in all file systems: beyond is ENOSPC.</summary>
     public const int InodeCapacity = 65536;
 
-    /// <summary>Volume numbers (st_dev): 1 is the root, 2 /dev, 3 /proc, 4 what has no name; mounts take further ones.</summary>
-    public const byte RootVolume = 1, DeviceVolume = 2, ProcVolume = 3, AnonymousVolume = 4, FirstMountVolume = 5;
+    /// <summary>
+    /// Volume numbers (st_dev): 1 is the root, 2 /dev, 3 /proc, 4 what has no name; mounts take further ones.
+    /// </summary>
+    public const byte RootVolume = 1;
+    public const byte DeviceVolume = 2;
+    public const byte ProcVolume = 3;
+    public const byte AnonymousVolume = 4;
+    public const byte FirstMountVolume = 5;
 
     public static Inode* Root;
 
@@ -23,8 +31,8 @@ public static unsafe class Vfs
     private static ulong s_nextNumber;
 
     /// <summary>
-    /// Builds the root directory from the initial archives, and adds /dev. Called once, after Frames. False: not all of them could be unpacked
-    /// (<see cref="InitialTree"/> has said why).
+    /// Builds the root directory from the initial archives, and adds /dev. Called once, after Frames. False: not all of
+    /// them could be unpacked (<see cref="InitialTree"/> has said why).
     /// </summary>
     /// <param name="archive">Kernel address; null for none.</param>
     public static bool Init(byte* archive, ulong length)
@@ -56,7 +64,8 @@ public static unsafe class Vfs
 
     /// <summary>
     /// Walks a zero-terminated path from <paramref name="start"/> (the current process's root when it begins with '/').
-    /// On success 0 and one reference in <paramref name="result"/>, which the caller gives up with <see cref="Release"/>; else -errno.
+    /// On success 0 and one reference in <paramref name="result"/>, which the caller gives up with
+    /// <see cref="Release"/>; else -errno.
     /// </summary>
     public static long Lookup(Inode* start, byte* path, bool followLast, Inode** result)
     {
@@ -103,7 +112,10 @@ public static unsafe class Vfs
         return inode;
     }
 
-    /// <summary>An inode for an open object that has none (a socket, an epoll set): what stat says of it. It cannot be opened. Null without room.</summary>
+    /// <summary>
+    /// An inode for an open object that has none (a socket, an epoll set): what stat says of it. It cannot be opened.
+    /// Null without room.
+    /// </summary>
     public static Inode* NewAnonymousInode(File* file)
     {
         FileStatus.Of(file, out FileStatus status);
@@ -118,7 +130,9 @@ public static unsafe class Vfs
     /// <summary>st_ino of an open file.</summary>
     public static ulong NumberOf(File* file) => file->Inode != null ? file->Inode->Number : (ulong)file->Object >> 4;
 
-    /// <summary>The root directory of a new file system in memory: its links keep it alive until it is unmounted.</summary>
+    /// <summary>
+    /// The root directory of a new file system in memory: its links keep it alive until it is unmounted.
+    /// </summary>
     public static Inode* NewRoot(byte volume)
     {
         Inode* root = NewInode(InodeType.Directory, 0x1ed, volume);
@@ -155,7 +169,10 @@ public static unsafe class Vfs
         Objects.Free(inode);
     }
 
-    /// <summary>Inodes that nobody knows any more and whose content takes long to free: that is done at the end of the system call.</summary>
+    /// <summary>
+    /// Inodes that nobody knows any more and whose content takes long to free: that is done at the end of the system
+    /// call.
+    /// </summary>
     private static Inode* s_dead;
 
     public static bool AnyDead => s_dead != null;
@@ -178,7 +195,9 @@ public static unsafe class Vfs
 
     /// <summary>The working directory of the current process.</summary>
     public static Inode* CurrentDirectory =>
-        Scheduler.Current != null && Scheduler.Current->WorkingDirectory != null ? Scheduler.Current->WorkingDirectory : CurrentRoot;
+        Scheduler.Current != null && Scheduler.Current->WorkingDirectory != null
+            ? Scheduler.Current->WorkingDirectory
+            : CurrentRoot;
 
     /// <summary>Opens /dev/console as descriptors 0, 1 and 2 of the first process.</summary>
     public static void OpenConsole(FileTable* table)
@@ -198,7 +217,10 @@ public static unsafe class Vfs
         Files.Release(file);
     }
 
-    /// <summary>The path of an inode as the current process sees it, zero-terminated: its length without the zero, or -errno (ERANGE, ENOENT).</summary>
+    /// <summary>
+    /// The path of an inode as the current process sees it, zero-terminated: its length without the zero, or -errno
+    /// (ERANGE, ENOENT).
+    /// </summary>
     public static long PathOf(Inode* inode, byte* to, int capacity)
     {
         if (inode->IsNameless)

@@ -7,18 +7,24 @@ namespace Guestos;
 public struct Volume
 {
     /// <summary>Page frames of contents.</summary>
-    public ulong Pages, MostPages;
-    public ulong Inodes, MostInodes;
+    public ulong Pages;
+    public ulong MostPages;
+    public ulong Inodes;
+    public ulong MostInodes;
 
     /// <summary>One more inode, or one more name of one, may be.</summary>
     public readonly bool HasInode => MostInodes == 0 || Inodes < MostInodes;
 
     /// <summary>Page frames that contents may still take.</summary>
     public readonly ulong Room =>
-        MostPages == 0 ? FileContent.FreeFrames : Math.Min(MostPages - Math.Min(Pages, MostPages), FileContent.FreeFrames);
+        MostPages == 0
+            ? FileContent.FreeFrames
+            : Math.Min(MostPages - Math.Min(Pages, MostPages), FileContent.FreeFrames);
 }
 
-/// <summary>File systems by their numbers, and the options of tmpfs (Linux Documentation/filesystems/tmpfs.rst).</summary>
+/// <summary>
+/// File systems by their numbers, and the options of tmpfs (Linux Documentation/filesystems/tmpfs.rst).
+/// </summary>
 public static unsafe class Volumes
 {
     private const int Count = 256;
@@ -36,13 +42,20 @@ public static unsafe class Volumes
     /// <summary>What is asked for by mount(2): sizes, and the root directory's mode and owners.</summary>
     public struct Options
     {
-        public ulong MostPages, MostInodes;
-        public uint Mode, User, Group;
-        public bool HasSize, HasInodes, HasUser, HasGroup;
+        public ulong MostPages;
+        public ulong MostInodes;
+        public uint Mode;
+        public uint User;
+        public uint Group;
+        public bool HasSize;
+        public bool HasInodes;
+        public bool HasUser;
+        public bool HasGroup;
     }
 
     /// <summary>tmpfs takes half of memory where nothing is said.</summary>
-    public static Options Standard => new() { MostPages = Frames.Total / 2, MostInodes = Frames.Total / 2, Mode = 0x3ff };
+    public static Options Standard =>
+        new() { MostPages = Frames.Total / 2, MostInodes = Frames.Total / 2, Mode = 0x3ff };
 
     /// <summary>Reads "size=16m,mode=700" and the like; false: EINVAL.</summary>
     public static bool Parse(ReadOnlySpan<byte> text, ref Options options)
@@ -68,7 +81,9 @@ public static unsafe class Volumes
             bool ofMemory = text.Length > 1 && text[text.Length - 1] == '%';
             if (!Number(ofMemory ? text.Slice(0, text.Length - 1) : text, 10, out value))
                 return false;
-            options.MostPages = ofMemory ? Frames.Total * value / 100 : (value + FileContent.PageSize - 1) / FileContent.PageSize;
+            options.MostPages = ofMemory
+                ? Frames.Total * value / 100
+                : (value + FileContent.PageSize - 1) / FileContent.PageSize;
             return true;
         }
 

@@ -14,7 +14,9 @@ internal static unsafe class DatagramSockets
     public const int LargestDatagram = 65507;
     private const int LargestWhole = Network.Mtu - 28;
 
-    /// <summary>Makes sure that the stack knows the socket; it is bound to an ephemeral port if nothing else was said.</summary>
+    /// <summary>
+    /// Makes sure that the stack knows the socket; it is bound to an ephemeral port if nothing else was said.
+    /// </summary>
     public static long Open(Socket* socket)
     {
         if (socket->Handle >= 0)
@@ -28,7 +30,9 @@ internal static unsafe class DatagramSockets
         return 0;
     }
 
-    /// <summary>A header as the kernel hands it to raw sockets: no options, what the stack does not tell left 0.</summary>
+    /// <summary>
+    /// A header as the kernel hands it to raw sockets: no options, what the stack does not tell left 0.
+    /// </summary>
     private static void PutHeader(Span<byte> header, int payload, in Endpoints from)
     {
         header.Clear();
@@ -40,7 +44,9 @@ internal static unsafe class DatagramSockets
         BinaryPrimitives.WriteUInt32BigEndian(header.Slice(16), from.LocalAddress);
     }
 
-    /// <summary>Waits for a datagram if told to: its length, raw sockets' header included, or −errno. It stays where it is.</summary>
+    /// <summary>
+    /// Waits for a datagram if told to: its length, raw sockets' header included, or −errno. It stays where it is.
+    /// </summary>
     public static long Await(Socket* socket, bool wait, out Endpoints from)
     {
         from = default;
@@ -64,7 +70,10 @@ internal static unsafe class DatagramSockets
         return result;
     }
 
-    /// <summary>Copies of the datagram that <see cref="Await"/> found, from <paramref name="skip"/> on, what fits: how much, or -EFAULT.</summary>
+    /// <summary>
+    /// Copies of the datagram that <see cref="Await"/> found, from <paramref name="skip"/> on, what fits: how much, or
+    /// -EFAULT.
+    /// </summary>
     public static long Copy(Socket* socket, int length, int skip, ref Transfer to)
     {
         int part = (int)Math.Min(to.Count, (ulong)(length - skip));
@@ -72,7 +81,8 @@ internal static unsafe class DatagramSockets
             return 0;
         if (!to.TryFill((ulong)part, out Span<byte> into))
             return Errno.Fault;
-        int header = socket->Kind == SocketKind.RawEcho ? HeaderLength : 0, done = 0;
+        int header = socket->Kind == SocketKind.RawEcho ? HeaderLength : 0;
+        int done = 0;
         if (skip < header)
         {
             Span<byte> whole = stackalloc byte[HeaderLength];
@@ -131,5 +141,6 @@ internal static unsafe class DatagramSockets
     }
 
     public static bool IsConnected(Socket* socket) =>
-        socket->Handle >= 0 && Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints) == 0 && endpoints.RemoteAddress != 0;
+        socket->Handle >= 0 && Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints) == 0
+            && endpoints.RemoteAddress != 0;
 }

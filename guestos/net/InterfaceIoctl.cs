@@ -4,22 +4,34 @@ using System.Buffers.Binary;
 namespace Guestos;
 
 /// <summary>
-/// The SIOCGIF… requests by which ifconfig and ping ask for the interfaces lo and eth0 (include/uapi/linux/sockios.h; struct ifreq is a
-/// name of 16 bytes and an answer of 24, netdevice(7)). Setting is refused: the machine says what the interface is.
+/// The SIOCGIF… requests by which ifconfig and ping ask for the interfaces lo and eth0 (include/uapi/linux/sockios.h;
+/// struct ifreq is a name of 16 bytes and an answer of 24, netdevice(7)). Setting is refused: the machine says what the
+/// interface is.
 /// </summary>
 internal static unsafe class InterfaceIoctl
 {
-    private const uint GetList = 0x8912, GetFlags = 0x8913, GetAddress = 0x8915, GetDestination = 0x8917, GetBroadcast = 0x8919, GetMask = 0x891b,
-        GetMetric = 0x891d, GetMtu = 0x8921, GetHardwareAddress = 0x8927, GetIndex = 0x8933, GetQueueLength = 0x8942, GetMap = 0x8970;
-    private const int NameLength = 16, RequestLength = 40;
+    private const uint GetList = 0x8912;
+    private const uint GetFlags = 0x8913;
+    private const uint GetAddress = 0x8915;
+    private const uint GetDestination = 0x8917;
+    private const uint GetBroadcast = 0x8919;
+    private const uint GetMask = 0x891b;
+    private const uint GetMetric = 0x891d;
+    private const uint GetMtu = 0x8921;
+    private const uint GetHardwareAddress = 0x8927;
+    private const uint GetIndex = 0x8933;
+    private const uint GetQueueLength = 0x8942;
+    private const uint GetMap = 0x8970;
+    private const int NameLength = 16;
+    private const int RequestLength = 40;
     private const uint Loopback = 0x7f000001;
 
     public static long Call(uint request, ulong argument)
     {
         if (request == GetList)
             return List(argument);
-        if (request is not (GetFlags or GetAddress or GetDestination or GetBroadcast or GetMask or GetMetric or GetMtu or GetHardwareAddress or GetIndex
-            or GetQueueLength or GetMap))
+        if (request is not (GetFlags or GetAddress or GetDestination or GetBroadcast or GetMask or GetMetric or GetMtu
+            or GetHardwareAddress or GetIndex or GetQueueLength or GetMap))
             return Errno.NotTerminal;
         UserPointer<byte> at = argument;
         Span<byte> whole = stackalloc byte[RequestLength];
@@ -39,7 +51,8 @@ internal static unsafe class InterfaceIoctl
         switch (request)
         {
             case GetFlags:
-                BinaryPrimitives.WriteUInt16LittleEndian(answer, (ushort)(local ? 0x49 : 0x1043)); // UP, RUNNING, and LOOPBACK or BROADCAST, MULTICAST
+                // UP, RUNNING, and LOOPBACK or BROADCAST, MULTICAST
+                BinaryPrimitives.WriteUInt16LittleEndian(answer, (ushort)(local ? 0x49 : 0x1043));
                 return 0;
             case GetMtu:
                 BinaryPrimitives.WriteInt32LittleEndian(answer, local ? 65536 : 1500);
@@ -58,7 +71,8 @@ internal static unsafe class InterfaceIoctl
                 return 0;
             case GetHardwareAddress:
                 answer.Slice(0, SocketAddress.Size).Clear();
-                BinaryPrimitives.WriteUInt16LittleEndian(answer, (ushort)(local ? 772 : 1)); // ARPHRD_LOOPBACK, ARPHRD_ETHER
+                // ARPHRD_LOOPBACK, ARPHRD_ETHER
+                BinaryPrimitives.WriteUInt16LittleEndian(answer, (ushort)(local ? 772 : 1));
                 ulong hardware = !local && Network.Device != null ? Network.Device->HardwareAddress : 0;
                 for (int i = 0; i < 6; i++)
                     answer[2 + i] = (byte)(hardware >> (40 - 8 * i));
@@ -80,7 +94,8 @@ internal static unsafe class InterfaceIoctl
     /// <summary>struct ifconf.</summary>
     private struct InterfaceList
     {
-        public int Length, Padding;
+        public int Length;
+        public int Padding;
         public UserPointer<byte> Requests;
     }
 

@@ -7,16 +7,20 @@ using Netstack;
 namespace Guestos;
 
 /// <summary>
-/// The guest's place on the network: one virtio network device, one stack. The stack is ordinary memory and migrates as it is; the device's
-/// rings and buffers stay behind (excluded frames) and are set up anew on arrival, on whatever device is there.
+/// The guest's place on the network: one virtio network device, one stack. The stack is ordinary memory and migrates as
+/// it is; the device's rings and buffers stay behind (excluded frames) and are set up anew on arrival, on whatever
+/// device is there.
 /// </summary>
 public static unsafe class Network
 {
     /// <summary>
-    /// Connections by memory, one for so many frames: a table entry, since what they hold in buffers is lent while it is needed. A few are kept
-    /// for those that the guest needs to be ruled and to move: the command port's, and those that privileged programs open.
+    /// Connections by memory, one for so many frames: a table entry, since what they hold in buffers is lent while it
+    /// is needed. A few are kept for those that the guest needs to be ruled and to move: the command port's, and those
+    /// that privileged programs open.
     /// </summary>
-    private const ulong FramesPerConnection = 8, FewestConnections = 512, MostConnections = 8192;
+    private const ulong FramesPerConnection = 8;
+    private const ulong FewestConnections = 512;
+    private const ulong MostConnections = 8192;
     private const int ReservedConnections = 32;
 
     /// <summary>Where the guest is told to move (docs/protocols.md).</summary>
@@ -44,8 +48,9 @@ public static unsafe class Network
     public static NetDevice* Device => s_deviceUp ? (NetDevice*)Unsafe.AsPointer(ref s_device) : null;
 
     /// <summary>
-    /// Finds the device, takes the addresses from the command line (guest.address=A.B.C.D/LEN guest.gateway=A.B.C.D, else the first of
-    /// evilman.guests with the prefix of evilman.boot) and builds the stack. Without a device only loopback works.
+    /// Finds the device, takes the addresses from the command line (guest.address=A.B.C.D/LEN guest.gateway=A.B.C.D,
+    /// else the first of evilman.guests with the prefix of evilman.boot) and builds the stack. Without a device only
+    /// loopback works.
     /// </summary>
     public static void Start(ReadOnlySpan<byte> commandLine, ulong secretLow, ulong secretHigh)
     {
@@ -60,7 +65,8 @@ public static unsafe class Network
         StackConfiguration configuration = default;
         configuration.Link = MakeLink();
         configuration.HardwareAddress = s_deviceUp ? s_device.HardwareAddress : 0x020000000001;
-        NetworkAddress.Read(commandLine, out configuration.Address, out configuration.PrefixLength, out configuration.Gateway);
+        NetworkAddress.Read(commandLine, out configuration.Address, out configuration.PrefixLength,
+            out configuration.Gateway);
         Address = configuration.Address;
         Mask = configuration.PrefixLength > 0 ? uint.MaxValue << 32 - configuration.PrefixLength : 0;
         Gateway = configuration.Gateway;
@@ -104,7 +110,9 @@ public static unsafe class Network
             s_stack->Poll(Clock.Monotonic);
     }
 
-    /// <summary>Takes what the device has received. Also of use in a long run in the kernel, which no interrupt reaches.</summary>
+    /// <summary>
+    /// Takes what the device has received. Also of use in a long run in the kernel, which no interrupt reaches.
+    /// </summary>
     public static void Poll()
     {
         if (!s_deviceUp)
@@ -137,9 +145,11 @@ public static unsafe class Network
             // SAFETY: a piece and a fragment are the same two fields, an address and a length.
             var fragments = (Fragment*)pieces;
             bool late = Checkpoint.HasForked && !IsMigrationTraffic(fragments);
-            // What the device says of a frame is not kept with it: a late one is whole, and verified where it is delivered.
+            // What the device says of a frame is not kept with it: a late one is whole, and verified where it is
+            // delivered.
             if (s_device.IsUnfinished
-                && (late || !ReceivedChecksum.IsTransport(fragments, s_device.UnfinishedStart, s_device.UnfinishedOffset)))
+                && (late
+                    || !ReceivedChecksum.IsTransport(fragments, s_device.UnfinishedStart, s_device.UnfinishedOffset)))
             {
                 if (!ReceivedChecksum.Finish(fragments, count, s_device.UnfinishedStart, s_device.UnfinishedOffset))
                     continue;
@@ -148,14 +158,22 @@ public static unsafe class Network
             if (late)
                 Checkpoint.CaptureLate(fragments, count);
             else
-                s_stack->ReceiveFrame(fragments, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None, Clock.Monotonic);
+                s_stack->ReceiveFrame(fragments, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None,
+                    Clock.Monotonic);
         }
     }
 
-    // After the fork this side hears only the migration's connections, and their peers' ARP: everything else belongs to the copy.
+    // After the fork this side hears only the migration's connections, and their peers' ARP: everything else belongs to
+    // the copy.
     private static bool IsMigrationTraffic(Fragment* first)
     {
-        const int ArpType = 0x0806, Ipv4Type = 0x0800, Ethernet = 14, ArpSender = 14, Source = 12, Destination = 16, Ports = 20;
+        const int ArpType = 0x0806;
+        const int Ipv4Type = 0x0800;
+        const int Ethernet = 14;
+        const int ArpSender = 14;
+        const int Source = 12;
+        const int Destination = 16;
+        const int Ports = 20;
         if (first->Length < Ethernet + Ports + 4)
             return false;
         // SAFETY: the length was checked; options make the ports lie further on, but the connection's peers send none.
@@ -193,8 +211,9 @@ public static unsafe class Network
     }
 
     /// <summary>
-    /// For a device without checksums: the frame is copied and summed as it is in the copy. The pages of a checkpoint go on changing
-    /// while they are sent, some by the very sending, and a sum over the page itself would be wrong by the time the device reads it.
+    /// For a device without checksums: the frame is copied and summed as it is in the copy. The pages of a checkpoint
+    /// go on changing while they are sent, some by the very sending, and a sum over the page itself would be wrong by
+    /// the time the device reads it.
     /// </summary>
     private static bool TransmitFinished(Transmission* frame)
     {
@@ -205,7 +224,8 @@ public static unsafe class Network
         Buffer.MemoryCopy(frame->Header, copy, Capacity, frame->HeaderLength);
         int length = frame->HeaderLength;
         for (int i = 0; i < frame->FragmentCount; length += frame->Fragments[i++].Length)
-            Buffer.MemoryCopy(frame->Fragments[i].Address, copy + length, Capacity - length, frame->Fragments[i].Length);
+            Buffer.MemoryCopy(frame->Fragments[i].Address, copy + length, Capacity - length,
+                frame->Fragments[i].Length);
         // The field holds the pseudo-header's sum already. A sum of zero would mean "none" in UDP (RFC 768).
         ushort sum = (ushort)~Checksum.Fold(Checksum.Sum(copy + frame->ChecksumStart, length - frame->ChecksumStart));
         *(ushort*)(copy + frame->ChecksumStart + frame->ChecksumOffset) = sum == 0 ? (ushort)0xffff : sum;
@@ -229,7 +249,9 @@ public static unsafe class Network
         link.Changed = &OnChanged;
         link.Mtu = Mtu;
         // Checksums are done below the stack in any case: by the device, or in the copy that the device is given.
-        link.Capabilities = s_deviceUp && s_device.CanSegment ? LinkCapabilities.TransmitChecksum | LinkCapabilities.Segmentation : LinkCapabilities.TransmitChecksum;
+        link.Capabilities = s_deviceUp && s_device.CanSegment
+            ? LinkCapabilities.TransmitChecksum | LinkCapabilities.Segmentation
+            : LinkCapabilities.TransmitChecksum;
         return link;
     }
 
@@ -243,7 +265,8 @@ public static unsafe class Network
             var transport = new VirtioMmio(DirectMap.At(announced.Base));
             if (transport.Kind != VirtioDeviceKind.Network)
                 continue;
-            if (s_deviceMemory == null || !s_device.TryStart(transport, s_deviceMemory, s_deviceMemoryLength, DirectMap.Base, options))
+            if (s_deviceMemory == null
+                || !s_device.TryStart(transport, s_deviceMemory, s_deviceMemoryLength, DirectMap.Base, options))
             {
                 Console.Write("net: the device refuses to start\n"u8);
                 continue;
@@ -269,7 +292,10 @@ public static unsafe class Network
 
     // ---- migration ----
 
-    /// <summary>The fork has happened: from now on only the migration's connections leave (thesis §5.4). Without any, nothing does.</summary>
+    /// <summary>
+    /// The fork has happened: from now on only the migration's connections leave (thesis §5.4). Without any, nothing
+    /// does.
+    /// </summary>
     internal static void OnFork(ReadOnlySpan<int> sockets)
     {
         Span<Endpoints> connections = stackalloc Endpoints[Netstack.Stack.MostFiltered];
@@ -280,14 +306,18 @@ public static unsafe class Network
         s_stack->FilterOutgoing(connections.Slice(0, count));
     }
 
-    /// <summary>The migration is over before its commit: the connection holds references to pages that go on changing now.</summary>
+    /// <summary>
+    /// The migration is over before its commit: the connection holds references to pages that go on changing now.
+    /// </summary>
     internal static void AbandonStream(int socket)
     {
         if (socket >= 0)
             s_stack->Abort(socket, Clock.Monotonic);
     }
 
-    /// <summary>It did not happen after all: packets leave again, and those that came meanwhile are delivered.</summary>
+    /// <summary>
+    /// It did not happen after all: packets leave again, and those that came meanwhile are delivered.
+    /// </summary>
     internal static void OnResume(in LateFrames late)
     {
         s_stack->StopFiltering();
@@ -308,8 +338,10 @@ public static unsafe class Network
     }
 
     /// <summary>In the copy: a new device, its address, the old connections.</summary>
-    /// <param name="late">Late frames as docs/architecture.md, "Checkpoint hand-over", lays them out: u64 length, frame, padding to 8.</param>
-    internal static void OnArrival(ReadOnlySpan<byte> commandLine, ReadOnlySpan<int> migrationSockets, ReadOnlySpan<byte> late)
+    /// <param name="late">Late frames as docs/architecture.md, "Checkpoint hand-over", lays them out: u64 length,
+    /// frame, padding to 8.</param>
+    internal static void OnArrival(ReadOnlySpan<byte> commandLine, ReadOnlySpan<int> migrationSockets,
+        ReadOnlySpan<byte> late)
     {
         StartDevice(commandLine);
         ulong now = Clock.Monotonic;

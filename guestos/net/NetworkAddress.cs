@@ -7,15 +7,17 @@ namespace Guestos;
 internal static class NetworkAddress
 {
     /// <summary>
-    /// guest.address=A.B.C.D/LEN and guest.gateway=A.B.C.D; where they are missing, the first of evilman.guests=A.B.C.D,… with the prefix
-    /// length of evilman.boot=A.B.C.D/LEN and evilman.gateway. Zeros when nothing is said.
+    /// guest.address=A.B.C.D/LEN and guest.gateway=A.B.C.D; where they are missing, the first of
+    /// evilman.guests=A.B.C.D,… with the prefix length of evilman.boot=A.B.C.D/LEN and evilman.gateway. Zeros when
+    /// nothing is said.
     /// </summary>
     public static void Read(ReadOnlySpan<byte> line, out uint address, out int prefixLength, out uint gateway)
     {
         address = 0;
         gateway = 0;
         prefixLength = 24;
-        uint granted = 0, nodeGateway = 0;
+        uint granted = 0;
+        uint nodeGateway = 0;
         int bootPrefix = 24;
         while (DeviceAnnouncement.TakeWord(ref line, out ReadOnlySpan<byte> word))
         {

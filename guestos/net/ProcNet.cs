@@ -18,7 +18,8 @@ public static unsafe class ProcNet
         {
             case ProcNode.NetDevices: Devices(text); break;
             case ProcNode.NetTcp:
-                text->Add("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"u8);
+                text->Add("  sl  local_address rem_address   st tx_queue rx_queue"u8);
+                text->Add(" tr tm->when retrnsmt   uid  timeout inode\n"u8);
                 Tcp(text);
                 break;
             case ProcNode.NetTcp6:
@@ -26,10 +27,13 @@ public static unsafe class ProcNet
             case ProcNode.NetUdp6:
             case ProcNode.NetRaw:
             case ProcNode.NetRaw6:
-                text->Add("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"u8);
+                text->Add("  sl  local_address rem_address   st tx_queue rx_queue"u8);
+                text->Add(" tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"u8);
                 break;
             case ProcNode.NetUnix: text->Add("Num       RefCount Protocol Flags    Type St Inode Path\n"u8); break;
-            case ProcNode.NetArp: text->Add("IP address       HW type     Flags       HW address            Mask     Device\n"u8); break;
+            case ProcNode.NetArp:
+                text->Add("IP address       HW type     Flags       HW address            Mask     Device\n"u8);
+                break;
             case ProcNode.NetRoute: Routes(text); break;
         }
     }
@@ -69,7 +73,8 @@ public static unsafe class ProcNet
     private static void Devices(TextBuffer* text)
     {
         text->Add("Inter-|   Receive                                                |  Transmit\n"u8);
-        text->Add(" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"u8);
+        text->Add(" face |bytes    packets errs drop fifo frame compressed multicast"u8);
+        text->Add("|bytes    packets errs drop fifo colls carrier compressed\n"u8);
         text->Add("    lo: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"u8);
         if (Network.Stack == null)
             return;
@@ -155,5 +160,6 @@ public static unsafe class ProcNet
     }
 
     /// <summary>An address as a little-endian machine prints its bytes in memory.</summary>
-    private static uint Reversed(uint address) => address << 24 | (address & 0xff00) << 8 | address >> 8 & 0xff00 | address >> 24;
+    private static uint Reversed(uint address) =>
+        address << 24 | (address & 0xff00) << 8 | address >> 8 & 0xff00 | address >> 24;
 }

@@ -3,12 +3,20 @@ using Netstack;
 
 namespace Guestos;
 
-/// <summary>The transport checksum of a received frame that its sender left undone (VIRTIO_NET_HDR_F_NEEDS_CSUM, virtio 1.2 §5.1.6.4).</summary>
+/// <summary>
+/// The transport checksum of a received frame that its sender left undone (VIRTIO_NET_HDR_F_NEEDS_CSUM, virtio 1.2
+/// §5.1.6.4).
+/// </summary>
 internal static unsafe class ReceivedChecksum
 {
-    private const int EthernetLength = 14, SmallestHeader = 20, TcpField = 16, UdpField = 6;
+    private const int EthernetLength = 14;
+    private const int SmallestHeader = 20;
+    private const int TcpField = 16;
+    private const int UdpField = 6;
 
-    /// <summary>True when the field left undone is the TCP or UDP checksum of the packet: the one that a receiver would look at.</summary>
+    /// <summary>
+    /// True when the field left undone is the TCP or UDP checksum of the packet: the one that a receiver would look at.
+    /// </summary>
     public static bool IsTransport(Fragment* first, int start, int offset)
     {
         if (first->Length < EthernetLength + SmallestHeader)
@@ -19,13 +27,17 @@ internal static unsafe class ReceivedChecksum
             && offset == (ip[9] == Ipv4.ProtocolTcp ? TcpField : ip[9] == Ipv4.ProtocolUdp ? UdpField : -1);
     }
 
-    /// <summary>Does it. False when the field is not in the frame's first piece, where all headers are: the frame is not to be believed.</summary>
+    /// <summary>
+    /// Does it. False when the field is not in the frame's first piece, where all headers are: the frame is not to be
+    /// believed.
+    /// </summary>
     public static bool Finish(Fragment* pieces, int count, int start, int offset)
     {
         if (start + offset + 2 > pieces->Length)
             return false;
         ulong sum = 0;
-        int covered = 0, skip = start;
+        int covered = 0;
+        int skip = start;
         for (int i = 0; i < count; i++, skip = 0)
         {
             int length = pieces[i].Length - skip;

@@ -3,9 +3,9 @@ using Netstack;
 namespace Guestos;
 
 /// <summary>
-/// Memory for what connections have sent or received and nobody has taken yet: a ring is lent while there are bytes in it. The first ones are
-/// taken at the start and kept, some of them for the guest's own connections, so that these need no memory when there is none; the rest comes
-/// from the page frames and goes back there, at most a quarter of them.
+/// Memory for what connections have sent or received and nobody has taken yet: a ring is lent while there are bytes in
+/// it. The first ones are taken at the start and kept, some of them for the guest's own connections, so that these need
+/// no memory when there is none; the rest comes from the page frames and goes back there, at most a quarter of them.
 /// </summary>
 internal static unsafe class RingPool
 {
@@ -15,14 +15,23 @@ internal static unsafe class RingPool
     private const int FramesPerRing = Size / Frames.Size;
 
     /// <summary>Rings that are never given back, and those of them that only reserved connections take.</summary>
-    private const int Kept = 24, Reserved = 12;
+    private const int Kept = 24;
+    private const int Reserved = 12;
 
-    /// <summary>Of the memory one byte in so many may be in rings; and there may be a long one for so many of these.</summary>
-    private const int Share = 4, QueueShare = 16;
+    /// <summary>
+    /// Of the memory one byte in so many may be in rings; and there may be a long one for so many of these.
+    /// </summary>
+    private const int Share = 4;
+    private const int QueueShare = 16;
 
-    // Free rings from the front; from the back those that a device may still read. As many places as there may be rings.
+    // Free rings from the front; from the back those that a device may still read. As many places as there may be
+    // rings.
     private static byte** s_rings;
-    private static int s_capacity, s_free, s_resting, s_lent, s_queues;
+    private static int s_capacity;
+    private static int s_free;
+    private static int s_resting;
+    private static int s_lent;
+    private static int s_queues;
 
     /// <summary>False when there is not enough memory for the first rings.</summary>
     public static bool Start()
@@ -42,7 +51,9 @@ internal static unsafe class RingPool
         return true;
     }
 
-    /// <summary><see cref="Link.TakeRing"/>. Longer ones, the queues of datagram sockets, come from the page frames.</summary>
+    /// <summary>
+    /// <see cref="Link.TakeRing"/>. Longer ones, the queues of datagram sockets, come from the page frames.
+    /// </summary>
     public static byte* Take(void* context, int length, bool reserved)
     {
         if (length > Size)

@@ -9,20 +9,21 @@ internal enum SocketKind : byte
     Echo,
 
     /// <summary>
-    /// SOCK_RAW, IPPROTO_ICMP as ping uses it: an Echo socket whose identifier is that of the first request, and whose replies come with
-    /// their IPv4 header (raw(7)).
+    /// SOCK_RAW, IPPROTO_ICMP as ping uses it: an Echo socket whose identifier is that of the first request, and whose
+    /// replies come with their IPv4 header (raw(7)).
     /// </summary>
     RawEcho,
 }
 
 /// <summary>
-/// What a socket descriptor points to. The protocol's state is the stack's; here is what the stack does not know: an address bound
-/// but not yet used, options set before there is a connection, who sleeps.
+/// What a socket descriptor points to. The protocol's state is the stack's; here is what the stack does not know: an
+/// address bound but not yet used, options set before there is a connection, who sleeps.
 /// </summary>
 internal unsafe struct Socket
 {
     /// <summary>Neighbours in the list of all sockets.</summary>
-    public Socket* Next, Previous;
+    public Socket* Next;
+    public Socket* Previous;
 
     public SocketKind Kind;
     public bool Bound;
@@ -35,23 +36,34 @@ internal unsafe struct Socket
     public bool Connecting;
     public bool ReadShut;
 
-    /// <summary>Whoever sent or looked last found no room: only then is room news (EPOLLOUT), not with each acknowledgement.</summary>
+    /// <summary>
+    /// Whoever sent or looked last found no room: only then is room news (EPOLLOUT), not with each acknowledgement.
+    /// </summary>
     public bool WantsRoom;
     public bool NoDelay;
     public bool KeepAlive;
 
     // Options as they were set, for connections that are still to come and for those who ask.
-    public bool Corked, ReuseAddress, Broadcast, LingerOn;
+    public bool Corked;
+    public bool ReuseAddress;
+    public bool Broadcast;
+    public bool LingerOn;
 
     /// <summary>IP_PMTUDISC_DO or PROBE: nothing is cut into fragments.</summary>
     public bool DoNotFragment;
-    public int LingerSeconds, Priority, TypeOfService;
+    public int LingerSeconds;
+    public int Priority;
+    public int TypeOfService;
 
     /// <summary>Bytes that SO_SNDBUF and SO_RCVBUF answer, 0 for what is so.</summary>
-    public int SendBuffer, ReceiveBuffer;
+    public int SendBuffer;
+    public int ReceiveBuffer;
 
     /// <summary>Seconds, and for TCP_USER_TIMEOUT milliseconds; 0 for the default.</summary>
-    public int KeepAliveIdle, KeepAliveInterval, KeepAliveCount, UserTimeout;
+    public int KeepAliveIdle;
+    public int KeepAliveInterval;
+    public int KeepAliveCount;
+    public int UserTimeout;
 
     /// <summary>Handle of the stack, or −1 while there is none.</summary>
     public int Handle;

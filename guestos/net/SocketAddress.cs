@@ -37,7 +37,8 @@ internal static class SocketAddress
     }
 
     /// <summary>
-    /// An answer by value-result length (getsockname and relatives): cut to what fits, the true length told. 0, or -EFAULT, -EINVAL.
+    /// An answer by value-result length (getsockname and relatives): cut to what fits, the true length told. 0, or
+    /// -EFAULT, -EINVAL.
     /// </summary>
     public static long Answer(UserPointer<byte> to, UserPointer<int> lengthAt, uint address, ushort port)
     {

@@ -3,7 +3,9 @@ namespace Guestos;
 /// <summary>Descriptors that are sockets: the meeting point of the file table and the sockets.</summary>
 internal static unsafe class SocketDescriptors
 {
-    /// <summary>Makes a descriptor for a socket: its number, or -EMFILE, -ENFILE (the socket is then still the caller's).</summary>
+    /// <summary>
+    /// Makes a descriptor for a socket: its number, or -EMFILE, -ENFILE (the socket is then still the caller's).
+    /// </summary>
     public static long Install(Socket* socket, uint flags, bool closeOnExec)
     {
         File* file = Files.Allocate(SocketFile.Operations, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking);

@@ -34,7 +34,8 @@ public static unsafe class SocketFile
             : DatagramSockets.Receive(socket, ref to, WaitOf(file), out _);
     }
 
-    private static Sockets.ReceiveFlags WaitOf(File* file) => file->NonBlocking ? Sockets.ReceiveFlags.None : Sockets.ReceiveFlags.Wait;
+    private static Sockets.ReceiveFlags WaitOf(File* file) =>
+        file->NonBlocking ? Sockets.ReceiveFlags.None : Sockets.ReceiveFlags.Wait;
 
     private static long Write(File* file, ref Transfer from)
     {

@@ -8,7 +8,9 @@ internal static unsafe class Sockets
 {
     // By the place of their handle among the stack's sockets.
     private static Socket** s_byHandle;
-    private static int s_connections, s_listeners, s_places;
+    private static int s_connections;
+    private static int s_listeners;
+    private static int s_places;
 
     /// <summary>All sockets, the newest first.</summary>
     private static Socket* s_all;
@@ -58,7 +60,10 @@ internal static unsafe class Sockets
         s_byHandle[PlaceOf(handle)] = socket;
     }
 
-    /// <summary>Gives the stack's handle up, if there is one; what the connection has not sent is lost if <paramref name="abort"/>.</summary>
+    /// <summary>
+    /// Gives the stack's handle up, if there is one; what the connection has not sent is lost if <paramref
+    /// name="abort"/>.
+    /// </summary>
     public static void Leave(Socket* socket, bool abort = false)
     {
         int handle = socket->Handle;
@@ -90,8 +95,8 @@ internal static unsafe class Sockets
     }
 
     /// <summary>
-    /// Whether another TCP socket is in the way of binding this one (Linux, inet_csk_bind_conflict): same port, addresses that overlap, unless both
-    /// set SO_REUSEADDR and the other does not listen.
+    /// Whether another TCP socket is in the way of binding this one (Linux, inet_csk_bind_conflict): same port,
+    /// addresses that overlap, unless both set SO_REUSEADDR and the other does not listen.
     /// </summary>
     public static bool IsPortTaken(Socket* socket, uint address, ushort port)
     {
@@ -105,7 +110,9 @@ internal static unsafe class Sockets
         return Network.Stack->IsPortTaken(address, port, socket->ReuseAddress);
     }
 
-    /// <summary>The stack says that something about a handle has changed, and what may hold now; None: its state.</summary>
+    /// <summary>
+    /// The stack says that something about a handle has changed, and what may hold now; None: its state.
+    /// </summary>
     public static void Changed(int handle, Netstack.Readiness what)
     {
         Socket* socket = Find(handle);
@@ -172,7 +179,9 @@ internal static unsafe class Sockets
         /// <summary>What is read stays.</summary>
         Peek = 2,
 
-        /// <summary>Stream: what is read is thrown away instead of copied. Datagram: its whole length is the answer.</summary>
+        /// <summary>
+        /// Stream: what is read is thrown away instead of copied. Datagram: its whole length is the answer.
+        /// </summary>
         Truncate = 4,
 
         /// <summary>Stream: until the buffer is full or the stream ends.</summary>
@@ -185,7 +194,9 @@ internal static unsafe class Sockets
     {
         if (socket->Handle < 0 || socket->Listening)
             return Errno.NotConnected;
-        bool peek = (flags & ReceiveFlags.Peek) != 0, all = (flags & ReceiveFlags.All) != 0, wait = (flags & ReceiveFlags.Wait) != 0;
+        bool peek = (flags & ReceiveFlags.Peek) != 0;
+        bool all = (flags & ReceiveFlags.All) != 0;
+        bool wait = (flags & ReceiveFlags.Wait) != 0;
         ulong deadline = Deadline(socket->ReceiveTimeout);
         long total = 0;
         while (to.Count > 0 && !socket->ReadShut)
@@ -210,10 +221,14 @@ internal static unsafe class Sockets
         return total;
     }
 
-    /// <summary>Whoever wants to see all of it waits for what can still come: no more than the ring has, and not behind the stream's end.</summary>
+    /// <summary>
+    /// Whoever wants to see all of it waits for what can still come: no more than the ring has, and not behind the
+    /// stream's end.
+    /// </summary>
     private static bool MayStillCome(Socket* socket, int there, int skip, ulong wanted) =>
         there < RingPool.Size && (ulong)Math.Max(there - skip, 0) < wanted
-        && (Network.Stack->GetReadiness(socket->Handle) & (Netstack.Readiness.PeerClosed | Netstack.Readiness.HangUp)) == 0;
+        && (Network.Stack->GetReadiness(socket->Handle)
+            & (Netstack.Readiness.PeerClosed | Netstack.Readiness.HangUp)) == 0;
 
     /// <summary>Only so much of the buffer is touched as there are bytes for.</summary>
     private static long Take(Socket* socket, ref Transfer to, int there, ReceiveFlags flags, int skip)
@@ -232,7 +247,9 @@ internal static unsafe class Sockets
         Span<byte> into = to.Fill(length);
         if (into.IsEmpty)
             return Errno.Fault;
-        int got = peek ? Network.Stack->CopyReceived(socket->Handle, skip, into) : Network.Stack->Receive(socket->Handle, into, Clock.Monotonic);
+        int got = peek
+            ? Network.Stack->CopyReceived(socket->Handle, skip, into)
+            : Network.Stack->Receive(socket->Handle, into, Clock.Monotonic);
         if (got < 0)
             return ErrnoOf(got);
         to.Advance((ulong)got);
@@ -252,7 +269,8 @@ internal static unsafe class Sockets
             ReadOnlySpan<byte> bytes = from.Take(RingPool.Size);
             if (bytes.IsEmpty)
                 return sent > 0 ? sent : Errno.Fault;
-            int taken = Network.Stack->Send(socket->Handle, bytes, Clock.Monotonic, more || (ulong)bytes.Length < from.Count);
+            int taken = Network.Stack->Send(socket->Handle, bytes, Clock.Monotonic, more
+                || (ulong)bytes.Length < from.Count);
             if (taken > 0)
             {
                 from.Advance((ulong)taken);
@@ -282,8 +300,8 @@ internal static unsafe class Sockets
     }
 
     /// <summary>
-    /// Sleeps until something changes about the connection with this stack handle, until its SO_SNDTIMEO (10 s when there is none) has passed
-    /// since <paramref name="since"/>: 0, or −errno. Used by the checkpoint device.
+    /// Sleeps until something changes about the connection with this stack handle, until its SO_SNDTIMEO (10 s when
+    /// there is none) has passed since <paramref name="since"/>: 0, or −errno. Used by the checkpoint device.
     /// </summary>
     public static long WaitChange(int handle, ulong since)
     {
@@ -305,7 +323,8 @@ internal static unsafe class Sockets
         // What was held back to fill a segment would wait for ever.
         Network.Stack->Cork(handle, false, Clock.Monotonic);
         long result = 0;
-        int left, before = int.MaxValue;
+        int left;
+        int before = int.MaxValue;
         ulong progress = 0;
         while ((left = Network.Stack->UnacknowledgedBytes(handle)) > 0 && result >= 0)
         {
