@@ -8,8 +8,8 @@ namespace Cstrap;
 internal unsafe struct Client
 {
     /// <summary>
-    /// Leaving: what it still sends is thrown away, so that no reset overtakes its answer. Served: it brings the
-    /// loader; at most one is.
+    /// Leaving: it has had its last answer through the channel, and what it still sends is thrown away, so that no
+    /// reset overtakes that answer. Served: it brings the loader; at most one is.
     /// </summary>
     public Place Place;
 

@@ -169,18 +169,24 @@ internal static unsafe class UploadServer
             return true;
         if (result == SocketError.WouldBlock)
             return false;
-        if (result == 0)
-            Network.Stack->Close(client->Socket, Idle.Now);
-        else
-            Network.Stack->Abort(client->Socket, Idle.Now);
-        client->Place = default;
+        // The end of what he says is not yet the end of what he is told.
+        if (result == 0 && client->Place.State == PlaceState.Leaving && !HasFinished(client))
+            return false;
+        Drop(client);
         return true;
+    }
+
+    /// <summary>Whether the client has acknowledged everything, to the end of the stream.</summary>
+    private static bool HasFinished(Client* client)
+    {
+        Network.Stack->GetInformation(client->Socket, out ConnectionInformation information);
+        return information.State is TcpState.TimeWait or TcpState.Closed;
     }
 
     /// <summary>
     /// The hello and the first message, which are there (<see cref="Begin"/>). They cost hashes but no multiplication
     /// unless they were made with the key, and not even hashes when they are a repetition. False when the connection
-    /// gets no answer.
+    /// is to be reset: the refusal is on its way, and nothing is kept until the client has acknowledged it.
     /// </summary>
     private static bool HearHello(Client* client)
     {
@@ -212,10 +218,9 @@ internal static unsafe class UploadServer
         // A fresh connection's send ring has room for it.
         Network.Stack->Send(client->Socket,
             status == ChannelStatus.Accepted ? answer : answer.Slice(0, ChannelHello.Size), Idle.Now);
-        if (status == ChannelStatus.Accepted)
-            client->Enter(PlaceState.Answered, RecordPatience);
-        else
-            Leave(client);
+        if (status != ChannelStatus.Accepted)
+            return false;
+        client->Enter(PlaceState.Answered, RecordPatience);
         return true;
     }
 

@@ -8,7 +8,12 @@ namespace Netstack;
 /// </summary>
 internal static unsafe class IcmpMessages
 {
-    /// <summary>Errors sent per second at most (RFC 1812 §4.3.2.8).</summary>
+    /// <summary>
+    /// Errors sent per second at most (RFC 1812 §4.3.2.8). The limit of each second is drawn between half of it and
+    /// all of it: with a known limit, a sender could tell by the errors that are left for him whether a datagram sent
+    /// in another's name was answered with one, and so find open ports (Man and others, "DNS Cache Poisoning Attack
+    /// Reloaded", CCS 2020).
+    /// </summary>
     private const int ErrorsPerSecond = 100;
 
     internal static void Receive(Stack* stack, in Ipv4 ip, Payload payload, ulong now)
@@ -65,17 +70,18 @@ internal static unsafe class IcmpMessages
     /// <summary>Port unreachable, with the header and the first 8 bytes of what it answers.</summary>
     internal static void SendUnreachable(Stack* stack, in Ipv4 ip, ReadOnlySpan<byte> transport, byte code, ulong now)
     {
-        if (now - stack->ErrorInterval >= Tcp.Second)
+        if (stack->ErrorInterval == 0 || now - stack->ErrorInterval >= Tcp.Second)
         {
             stack->ErrorInterval = now;
-            stack->ErrorsInInterval = 0;
+            ulong random = KeyedHash.Of(stack->SecretLow, stack->SecretHigh, now, ip.Source);
+            stack->ErrorsLeft = ErrorsPerSecond / 2 + (int)(random % (ErrorsPerSecond / 2 + 1));
         }
-        if (stack->ErrorsInInterval >= ErrorsPerSecond)
+        if (stack->ErrorsLeft == 0)
         {
             stack->Counters.IcmpRateLimited++;
             return;
         }
-        stack->ErrorsInInterval++;
+        stack->ErrorsLeft--;
         byte* at = stack->Scratch + Output.TransportOffset;
         Icmp icmp = default;
         icmp.Type = Icmp.DestinationUnreachable;

@@ -37,6 +37,12 @@ public unsafe partial struct Stack
     /// <summary>In the order in which their time ends.</summary>
     internal ConnectionList TimeWaiting;
 
+    /// <summary>
+    /// Connections that their users have closed and that are not finished, except those in TIME-WAIT. The first is the
+    /// one whose peer has acknowledged nothing new for longest.
+    /// </summary>
+    internal ConnectionList Orphans;
+
     /// <summary>Connections of all listeners in SYN-RECEIVED, and how many there may be.</summary>
     internal int HalfOpen;
     internal int MostHalfOpen;
@@ -117,11 +123,12 @@ public unsafe partial struct Stack
     internal fixed uint FilterAddresses[2 * MostFiltered];
     internal fixed uint FilterPorts[MostFiltered];
 
-    /// <summary>Token buckets: start of the present interval, and how many were sent in it.</summary>
+    /// <summary>ICMP errors: start of the present interval, and how many may still be sent in it.</summary>
     internal ulong ErrorInterval;
-    internal ulong ChallengeInterval;
-    internal int ErrorsInInterval;
-    internal int ChallengesInInterval;
+    internal int ErrorsLeft;
+
+    /// <summary>When rings were last reclaimed (<see cref="Rings"/>), 0 for never.</summary>
+    internal ulong RingsReclaimed;
 
     // SAFETY: a stack lies in the caller's memory, which does not move: its address is the pointer it was created with.
     internal Stack* Self => (Stack*)Unsafe.AsPointer(ref this);

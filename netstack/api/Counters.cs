@@ -70,6 +70,7 @@ public struct Counters
     public ulong SynDroppedBacklog;
     public ulong SynDroppedTable;
     public ulong TimeWaitRecycled;
+    public ulong OrphansEnded;
     public ulong HalfOpenEvicted;
     public ulong CookiesSent;
     public ulong CookiesAccepted;

@@ -339,6 +339,7 @@ public unsafe partial struct Stack
             }
             if (c->State == TcpState.FinWait2)
                 TcpTimers.LingerFinWait2(stack, c, now);
+            Tcp.Orphan(stack, c);
         }
         Loopback.Drain(stack, now);
         return 0;

@@ -47,6 +47,9 @@ internal unsafe struct Connection
     /// <summary>True when it waits in the listener's queue.</summary>
     public bool Queued;
 
+    /// <summary>In <see cref="Stack.Orphans"/>.</summary>
+    public bool Orphan;
+
     public uint Generation;
 
     /// <summary>A <see cref="SocketError"/> that the user has not been told, or 0.</summary>

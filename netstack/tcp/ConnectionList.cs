@@ -1,9 +1,9 @@
 namespace Netstack;
 
 /// <summary>
-/// Connections in the order in which they came: half-open or waiting for accept at a listener, or in TIME-WAIT. A
-/// connection is in one list at most (<see cref="Connection.QueueNext"/>). All zeros is an empty list: what is kept is
-/// the index and one.
+/// Connections in the order in which they came: half-open or waiting for accept at a listener, orphans, or in
+/// TIME-WAIT. A connection is in one list at most (<see cref="Connection.QueueNext"/>). All zeros is an empty list:
+/// what is kept is the index and one.
 /// </summary>
 internal unsafe struct ConnectionList
 {

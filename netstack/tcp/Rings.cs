@@ -10,11 +10,17 @@ internal static unsafe class Rings
     /// <summary>How often those who wait for a ring look for one.</summary>
     private const ulong RetryInterval = 10 * Tcp.Millisecond;
 
+    /// <summary>When there are no rings left, a connection whose peer was silent for so long loses its own.</summary>
+    private const ulong Silence = Tcp.Second;
+
+    /// <summary>Least time between two searches for such connections, which look at all of them.</summary>
+    private const ulong ReclaimInterval = 100 * Tcp.Millisecond;
+
     internal static bool HasSend(Stack* stack, Connection* c, ulong now)
     {
         if (c->SendRing != null)
             return true;
-        c->SendRing = Take(stack, c->SendRingMask + 1, c->Reserved);
+        c->SendRing = Take(stack, c->SendRingMask + 1, c->Reserved, now);
         c->WaitsForRing = c->SendRing == null;
         if (c->SendRing != null)
             return true;
@@ -23,10 +29,10 @@ internal static unsafe class Rings
         return false;
     }
 
-    internal static bool HasReceive(Stack* stack, Connection* c)
+    internal static bool HasReceive(Stack* stack, Connection* c, ulong now)
     {
         if (c->ReceiveRing == null)
-            c->ReceiveRing = Take(stack, c->ReceiveRingMask + 1, c->Reserved);
+            c->ReceiveRing = Take(stack, c->ReceiveRingMask + 1, c->Reserved, now);
         return c->ReceiveRing != null;
     }
 
@@ -89,6 +95,14 @@ internal static unsafe class Rings
         socket->Ring = null;
     }
 
+    private static byte* Take(Stack* stack, uint length, bool reserved, ulong now)
+    {
+        byte* ring = Take(stack, length, reserved);
+        if (ring != null || stack->Link.TakeRing == null || !Reclaim(stack, now))
+            return ring;
+        return Take(stack, length, reserved);
+    }
+
     private static byte* Take(Stack* stack, uint length, bool reserved)
     {
         byte* ring = stack->Link.TakeRing == null ? null
@@ -96,5 +110,28 @@ internal static unsafe class Rings
         if (ring == null)
             stack->Counters.RingsMissing++;
         return ring;
+    }
+
+    /// <summary>
+    /// Takes back the rings that a silent peer can make the stack hold: an orphan of which nothing new has been
+    /// acknowledged is ended, and a ring with nothing in it but data that came too early is emptied. False when that
+    /// was done less than <see cref="ReclaimInterval"/> ago.
+    /// </summary>
+    private static bool Reclaim(Stack* stack, ulong now)
+    {
+        if (stack->RingsReclaimed != 0 && now - stack->RingsReclaimed < ReclaimInterval)
+            return false;
+        stack->RingsReclaimed = now;
+        for (int i = 0; i < stack->ConnectionTop; i++)
+        {
+            Connection* c = stack->Connections + i;
+            if (!c->InUse)
+                continue;
+            if (now - c->LastReceived >= Silence)
+                TcpReassembly.ForgetOutOfOrder(stack, c);
+            if (c->Orphan && c->SendRing != null && now - c->LastProgress >= Silence)
+                Tcp.EndOrphan(stack, c, now);
+        }
+        return true;
     }
 }

@@ -72,12 +72,18 @@ internal static unsafe class Tcp
     /// A fresh connection in state Closed, in the table under its four numbers; null when all slots are taken, or all
     /// but the reserved ones.
     /// </summary>
+    /// <param name="overOrphans">
+    /// An orphan may be ended for it. Not for a SYN: its source may be forged.
+    /// </param>
     internal static Connection* Allocate(
-        Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort, bool reserved)
+        Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort, bool reserved,
+        bool overOrphans, ulong now)
     {
         int kept = reserved ? 0 : stack->ReservedConnections;
         if (stack->FreeConnections <= kept)
-            Recycle(stack);
+            RecycleTimeWait(stack);
+        if (stack->FreeConnections <= kept && overOrphans)
+            RecycleOrphan(stack, now);
         if (stack->FreeConnections <= kept)
             return null;
         short index = stack->FreeConnection;
@@ -122,7 +128,7 @@ internal static unsafe class Tcp
     }
 
     /// <summary>Frees the connection that has been in TIME-WAIT for longest, unless its user still holds it.</summary>
-    private static void Recycle(Stack* stack)
+    private static void RecycleTimeWait(Stack* stack)
     {
         Connection* oldest = stack->TimeWaiting.First(stack);
         while (oldest != null && oldest->Owned)
@@ -131,6 +137,44 @@ internal static unsafe class Tcp
             return;
         stack->Counters.TimeWaitRecycled++;
         Close(stack, oldest, 0);
+    }
+
+    /// <summary>Resets the orphan whose peer has acknowledged nothing new for longest.</summary>
+    private static void RecycleOrphan(Stack* stack, ulong now)
+    {
+        Connection* orphan = stack->Orphans.First(stack);
+        if (orphan != null)
+            EndOrphan(stack, orphan, now);
+    }
+
+    /// <summary>Ends an orphan because its slot or its ring is needed. The peer is told by a reset.</summary>
+    internal static void EndOrphan(Stack* stack, Connection* orphan, ulong now)
+    {
+        stack->Counters.OrphansEnded++;
+        TcpOutput.SendReset(stack, orphan, now);
+        Close(stack, orphan, 0);
+    }
+
+    /// <summary>The user has closed the connection. Does nothing when it is in TIME-WAIT or closed already.</summary>
+    internal static void Orphan(Stack* stack, Connection* c)
+    {
+        if (c->State is TcpState.TimeWait or TcpState.Closed)
+            return;
+        c->Orphan = true;
+        stack->Orphans.Add(stack, c);
+    }
+
+    /// <summary>The peer has acknowledged something new: the orphan goes to the end of the list.</summary>
+    internal static void NoteOrphanProgress(Stack* stack, Connection* c)
+    {
+        stack->Orphans.Remove(stack, c);
+        stack->Orphans.Add(stack, c);
+    }
+
+    private static void LeaveOrphans(Stack* stack, Connection* c)
+    {
+        c->Orphan = false;
+        stack->Orphans.Remove(stack, c);
     }
 
     private static void Unlink(Stack* stack, Connection* c)
@@ -157,6 +201,8 @@ internal static unsafe class Tcp
             return;
         if (c->State == TcpState.TimeWait)
             stack->TimeWaiting.Remove(stack, c);
+        if (c->Orphan)
+            LeaveOrphans(stack, c);
         c->State = TcpState.Closed;
         Unlink(stack, c);
         TcpSendQueue.Clear(stack, c);
@@ -199,6 +245,8 @@ internal static unsafe class Tcp
 
     internal static void EnterTimeWait(Stack* stack, Connection* c, ulong now)
     {
+        if (c->Orphan)
+            LeaveOrphans(stack, c);
         c->State = TcpState.TimeWait;
         stack->TimeWaiting.Add(stack, c);
         TcpTimers.Stop(c);

@@ -60,6 +60,8 @@ internal static unsafe class TcpAcknowledgement
         if (c->SackedCount > 0)
             SequenceRanges.TrimBefore(c->SackedEdges, ref c->SackedCount, ack);
         c->LastProgress = now;
+        if (c->Orphan)
+            Tcp.NoteOrphanProgress(stack, c);
         c->Backoff = 0;
         TcpTimers.Recompute(c);
         TcpCongestion.OnAcknowledged(c, bytes, wasLimited);

@@ -8,7 +8,7 @@ internal static unsafe class TcpOpen
     internal static Connection* Connect(
         Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, bool reserved, ulong now)
     {
-        Connection* c = Tcp.Allocate(stack, local, localPort, remote, remotePort, reserved);
+        Connection* c = Tcp.Allocate(stack, local, localPort, remote, remotePort, reserved, overOrphans: true, now);
         if (c == null)
             return null;
         c->Owned = true;
@@ -93,8 +93,9 @@ internal static unsafe class TcpOpen
         bool crowded = listener->HalfOpen.Count >= listener->Backlog || stack->HalfOpen >= stack->MostHalfOpen;
         Connection* c = deferred || (crowded && !Evict(stack, listener, now))
             ? null
-            : Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort,
-                listener->Reserved);
+            : Tcp.Allocate(
+                stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort, listener->Reserved,
+                overOrphans: false, now);
         if (c == null)
         {
             stack->CookiesUsed = now;
@@ -138,8 +139,9 @@ internal static unsafe class TcpOpen
             stack->Counters.SynDroppedBacklog++;
             return null;
         }
-        Connection* c = Tcp.Allocate(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort,
-            listener->Reserved);
+        Connection* c = Tcp.Allocate(
+            stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort, listener->Reserved,
+            overOrphans: true, now);
         if (c == null)
         {
             stack->Counters.SynDroppedTable++;

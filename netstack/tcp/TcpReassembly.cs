@@ -12,7 +12,7 @@ internal static unsafe class TcpReassembly
     /// <summary>
     /// Takes the part of [sequence, sequence + payload) that lies in the window. True when something new could be read.
     /// </summary>
-    internal static bool Accept(Stack* stack, Connection* c, uint sequence, Payload payload)
+    internal static bool Accept(Stack* stack, Connection* c, uint sequence, Payload payload, ulong now)
     {
         if (Tcp.Before(sequence, c->ReceiveNext))
         {
@@ -34,7 +34,7 @@ internal static unsafe class TcpReassembly
             payload.Truncate(room);
         }
         // Without a ring it is as if the segment had been lost: it comes again.
-        if (payload.Length == 0 || !Rings.HasReceive(stack, c))
+        if (payload.Length == 0 || !Rings.HasReceive(stack, c, now))
             return false;
         uint length = (uint)payload.Length;
         if (sequence == c->ReceiveNext)
@@ -57,6 +57,18 @@ internal static unsafe class TcpReassembly
         c->LastOutOfOrder = sequence;
         Put(c, (uint)c->Readable + (sequence - c->ReceiveNext), payload);
         return false;
+    }
+
+    /// <summary>
+    /// Gives the ring up when nothing lies in it but data that came too early. The peer has to send that again
+    /// (RFC 2018 §8 allows it).
+    /// </summary>
+    internal static void ForgetOutOfOrder(Stack* stack, Connection* c)
+    {
+        if (c->ReceiveRing == null || c->Readable > 0 || c->OutOfOrderCount == 0)
+            return;
+        c->OutOfOrderCount = 0;
+        Rings.GiveReceive(stack, c);
     }
 
     private static void Advance(Connection* c, uint length)

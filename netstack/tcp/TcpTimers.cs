@@ -13,7 +13,9 @@ internal static unsafe class TcpTimers
     private const ulong DelayedAcknowledgement = 40 * Tcp.Millisecond;
     private const ulong FinWait2Time = 60 * Tcp.Second;
     private const int MostRetransmissions = 15;
-    private const int MostOrphanProbes = 8;
+
+    /// <summary>The same of an orphan, window probes included (Linux's tcp_orphan_retries).</summary>
+    private const int MostOrphanRetransmissions = 8;
     private const int MostSynRetransmissions = 6;
 
     /// <summary>Linux's tcp_synack_retries: after 63 s a half-open connection is given up.</summary>
@@ -166,19 +168,19 @@ internal static unsafe class TcpTimers
             next = deadline;
     }
 
-    private static int MaxRetransmissionsOf(TcpState state)
+    private static int MaxRetransmissionsOf(Connection* c) => c->State switch
     {
-        if (Tcp.IsSynchronized(state))
-            return MostRetransmissions;
-        return state == TcpState.SynReceived ? MostSynAcknowledgementRetransmissions : MostSynRetransmissions;
-    }
+        TcpState.SynSent => MostSynRetransmissions,
+        TcpState.SynReceived => MostSynAcknowledgementRetransmissions,
+        _ => c->Orphan ? MostOrphanRetransmissions : MostRetransmissions,
+    };
 
     private static bool Retransmit(Stack* stack, Connection* c, ulong now)
     {
         c->RetransmitDeadline = 0;
         if (c->SendMaximum == c->SendUnacknowledged && !c->OutputPending)
             return true;
-        if (c->Backoff >= MaxRetransmissionsOf(c->State) || IsGivenUp(c, now))
+        if (c->Backoff >= MaxRetransmissionsOf(c) || IsGivenUp(c, now))
         {
             stack->Counters.TimedOut++;
             if (!Tcp.IsSynchronized(c->State))
@@ -214,8 +216,7 @@ internal static unsafe class TcpTimers
             return true;
         // A peer that answers may keep its window closed as long as it likes (RFC 9293 §3.8.6.1); silence counts as
         // with data. Without a user behind it nobody waits for ever (RFC 9293 §3.8.3 leaves that to us).
-        if (c->Backoff >= (c->Owned || c->Queued ? MostRetransmissions : MostOrphanProbes)
-            || (c->Backoff > 0 && IsGivenUp(c, now)))
+        if (c->Backoff >= MaxRetransmissionsOf(c) || (c->Backoff > 0 && IsGivenUp(c, now)))
         {
             stack->Counters.TimedOut++;
             Tcp.Close(stack, c, SocketError.TimedOut);

@@ -262,10 +262,17 @@ public sealed unsafe class HostileTests
             allHalfOpen += halfOpen;
         }
         Assert.Equal(allHalfOpen, stack->HalfOpen);
-        int waiting = 0;
+        int waiting = 0, orphans = 0;
         for (int k = 0; k < stack->ConnectionCount; k++)
-            waiting += stack->Connections[k].InUse && stack->Connections[k].State == TcpState.TimeWait ? 1 : 0;
+        {
+            Connection* c = stack->Connections + k;
+            waiting += c->InUse && c->State == TcpState.TimeWait ? 1 : 0;
+            bool orphan = c->InUse && !c->Owned && c->Listener < 0 && c->State != TcpState.TimeWait;
+            Assert.Equal(orphan, c->InUse && c->Orphan);
+            orphans += orphan ? 1 : 0;
+        }
         CheckList(stack, stack->TimeWaiting, waiting);
+        CheckList(stack, stack->Orphans, orphans);
     }
 
     private static void CheckList(Stack* stack, ConnectionList list, int expected)

@@ -122,8 +122,14 @@ internal static unsafe class Server
         clients[choice] = newcomer;
     }
 
+    /// <summary>
+    /// Ends the connection. That of a client who has not proved himself is reset: the refusal, if there was one, is on
+    /// its way, and the kernel keeps nothing until the client has acknowledged it.
+    /// </summary>
     private static void Drop(Served* client)
     {
+        if (client->Place.State is PlaceState.Silent or PlaceState.Answered)
+            Kernel.SetLinger(client->Socket, 0);
         if (client->Place.State != PlaceState.Free)
             Kernel.Close(client->Socket);
         if (commander == client)
