@@ -8,14 +8,17 @@ namespace Audit;
 /// <summary>A function of the binary. <see cref="Padding"/> is what lies between its last byte and the next function.</summary>
 internal sealed record Function(string Name, ulong Address, int Size, int Padding)
 {
-    /// <summary>The one routine of packetd that enters the kernel. It takes the call's number as its sixth argument.</summary>
-    public const string Stub = "packetd_syscall";
+    /// <summary>
+    /// Whether this is the one routine that enters the kernel, in packetd/Runtime.S. It takes the call's number as its sixth argument.
+    /// The second name is that of an earlier revision, to compare with.
+    /// </summary>
+    public bool IsStub => Name is "linux_syscall" or "packetd_syscall";
 
     /// <summary>By the compiler's name: assembly and namespace. What the C# compiler adds has none, and stands where it is used.</summary>
     public string Folder => Name.StartsWith("packetd_Packetd_", StringComparison.Ordinal) || Name.StartsWith("packetd__PrivateImplementationDetails_", StringComparison.Ordinal)
-            || Name == Stub ? "packetd"
+            || IsStub ? "packetd"
         : Name.StartsWith("packetd_Wire_", StringComparison.Ordinal) ? "wire"
-        : Name.StartsWith("corelib_", StringComparison.Ordinal) || !Name.Contains('_') || Routine ? "corelib" : "?";
+        : Name.StartsWith("packetd_System_Linux_", StringComparison.Ordinal) || Name.StartsWith("corelib_", StringComparison.Ordinal) || !Name.Contains('_') || Routine ? "corelib" : "?";
 
     private bool Routine => Name.StartsWith("_start", StringComparison.Ordinal) || Name.StartsWith("linux_", StringComparison.Ordinal)
         || Name.StartsWith("freestanding_", StringComparison.Ordinal) || Name.StartsWith("Rh", StringComparison.Ordinal) || Name.StartsWith("__", StringComparison.Ordinal);
@@ -96,13 +99,13 @@ internal sealed class MachineCode
     /// </summary>
     public IEnumerable<(Function Caller, int? Number)> SystemCalls()
     {
-        Dictionary<Function, Register> sinks = Functions.Where(function => function.Name == Function.Stub).ToDictionary(function => function, _ => Register.R9);
+        Dictionary<Function, Register> sinks = Functions.Where(function => function.IsStub).ToDictionary(function => function, _ => Register.R9);
         var found = new List<(Function, int?)>();
         for (bool grew = true; grew;)
         {
             grew = false;
             found.Clear();
-            foreach (Function function in Functions.Where(function => function.Name != Function.Stub))
+            foreach (Function function in Functions.Where(function => !function.IsStub))
                 for (int i = 0; i < Code[function].Length; i++)
                     if (Target(Code[function][i]) is { } target && target != function && sinks.TryGetValue(target, out Register number))
                     {

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
+using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 
@@ -19,8 +20,8 @@ internal sealed class Measurement
 {
     public static readonly string[] RingZeroFolders = ["packetd", "wire", "corelib"];
 
-    /// <summary>Where the numbers of packetd's system calls are.</summary>
-    public const string CallNumbers = "packetd/Linux/Architecture.X64.cs";
+    /// <summary>Where packetd lists its system calls, and where their numbers are.</summary>
+    public const string CallLists = "packetd/Linux/Calls.cs", CallNumbers = "corelib/Linux/SystemCall.X64.cs";
 
     public Measurement(string root, string image)
     {
@@ -47,7 +48,7 @@ internal sealed class Measurement
     public IReadOnlyList<(string File, int Line)> Bounds { get; }
     public IReadOnlyList<(Function Caller, int? Number)> SystemCalls { get; }
 
-    /// <summary>enum Call of packetd, for this architecture: name and number; and the names in Kernel.WhileServing.</summary>
+    /// <summary>All system calls that packetd lists, with their numbers on this architecture, and the names in Calls.WhileServing.</summary>
     public (IReadOnlyDictionary<string, int> All, IReadOnlyList<string> Serving) DeclaredCalls { get; }
 
     public IReadOnlyList<Violation> Violations { get; }
@@ -92,14 +93,16 @@ internal sealed class Measurement
 
     private (IReadOnlyDictionary<string, int>, IReadOnlyList<string>) ReadDeclaredCalls()
     {
-        var tree = CSharpSyntaxTree.ParseText(File.ReadAllText(Path.Combine(Root, "packetd/Linux/Call.cs")));
-        // An earlier revision, to compare with, had them in Call.cs.
-        string path = Path.Combine(Root, CallNumbers);
-        var numbers = File.Exists(path) ? CSharpSyntaxTree.ParseText(File.ReadAllText(path)) : tree;
-        var calls = numbers.GetRoot().DescendantNodes().OfType<EnumDeclarationSyntax>().Single(type => type.Identifier.Text == "Call").Members
+        // Earlier revisions, to compare with, had one list in Call.cs, and an enumeration of packetd's own.
+        string lists = new[] { CallLists, "packetd/Linux/Call.cs" }.First(file => File.Exists(Path.Combine(Root, file)));
+        string numbers = new[] { CallNumbers, "packetd/Linux/Architecture.X64.cs", lists }.First(file => File.Exists(Path.Combine(Root, file)));
+        var calls = Parse(numbers).OfType<EnumDeclarationSyntax>().Single(type => type.Identifier.Text is "SystemCall" or "Call").Members
             .ToDictionary(member => member.Identifier.Text, member => int.Parse(member.EqualsValue!.Value.ToString()));
-        var serving = tree.GetRoot().DescendantNodes().OfType<PropertyDeclarationSyntax>().Single(property => property.Identifier.Text == "WhileServing")
-            .DescendantNodes().OfType<MemberAccessExpressionSyntax>().Select(access => access.Name.Identifier.Text).ToArray();
-        return (calls, serving);
+        string[]? Listed(string name) => Parse(lists).OfType<PropertyDeclarationSyntax>().SingleOrDefault(property => property.Identifier.Text == name)?
+            .DescendantNodes().OfType<ExpressionElementSyntax>().Select(element => element.Expression.ToString().Split('.')[^1]).ToArray();
+        string[] serving = Listed("WhileServing") ?? throw new InvalidDataException($"{lists} has no list WhileServing.");
+        return (Listed("WhileOpening") is { } opening ? opening.Concat(serving).ToDictionary(name => name, name => calls[name]) : calls, serving);
     }
+
+    private IEnumerable<SyntaxNode> Parse(string file) => CSharpSyntaxTree.ParseText(File.ReadAllText(Path.Combine(Root, file))).GetRoot().DescendantNodes();
 }

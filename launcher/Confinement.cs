@@ -1,69 +1,82 @@
 using System;
+using System.Linux;
+using static System.Linux.Bpf;
+using static System.Linux.Uapi;
 
 namespace Launcher;
 
 /// <summary>
-/// What no monitor needs and what would reach past its machine (seccomp(2)). It passes on to every program and child; a monitor's own
-/// filter, which is narrower, comes on top of it.
+/// What no monitor needs and what would reach past its machine (seccomp(2)). It passes on to every program and child; a
+/// monitor's own filter, which is narrower, comes on top of it.
 /// </summary>
 internal static class Confinement
 {
-    private const int SetNoNewPrivileges = 38, SetSeccomp = 22, SeccompFilter = 2, Invalid = -22;
+    /// <summary>EPERM, as the number that a filter returns.</summary>
+    private const uint NotPermitted = SECCOMP_RET_ERRNO | 1;
 
-    // linux/filter.h, linux/seccomp.h
-    private const ulong Load = 0x20, JumpIfEqual = 0x15, JumpIfAtLeast = 0x35, JumpIfSet = 0x45, Return = 0x06;
-    private const ulong NumberAt = 0, ArchitectureAt = 4, FirstArgumentAt = 16, Unix = 1, X32 = 0x40000000;
-    private const ulong NotPermitted = 0x0005_0000 | 1, Allow = 0x7FFF_0000;
-    private const ulong MappingFlagsAt = FirstArgumentAt + 3 * sizeof(ulong), Shared = 1, GrowsDown = 0x100; // asm-generic/mman.h
-    private const int Refusal = 21, Permission = 22;
+    /// <summary>__X32_SYSCALL_BIT (asm/unistd.h): such numbers are calls by another numbering of x86-64.</summary>
+    private const uint X32 = 0x4000_0000;
+
+    private const uint MappingFlagsAt = Seccomp.ArgumentsAt + 3 * sizeof(ulong);
+
+    // Places in the filter.
+    private const int Refusal = 21;
+    private const int Permission = 22;
 
     /// <summary>
-    /// Refuses sockets other than AF_UNIX: the machine's network is descriptor 3. Refuses messages that could carry descriptors: packetd
-    /// takes none, so it would be packetd that closes them, and a file of gigabytes or a connection that lingers takes its time. Refuses
-    /// io_uring, which does both past any filter. Refuses to leave the session and the process group, by which packetd ends a machine.
-    /// Refuses memory that the limit of it does not count: mappings that are shared or grow downwards, files without a name, System V's
-    /// and POSIX's queues and segments, which also outlive their makers. False when it cannot, and that has been said.
+    /// Refuses sockets other than AF_UNIX: the machine's network is descriptor 3. Refuses messages that could carry
+    /// descriptors: packetd takes none, so it would be packetd that closes them, and a file of gigabytes or a
+    /// connection that lingers takes its time. Refuses io_uring, which does both past any filter. Refuses to leave the
+    /// session and the process group, by which packetd ends a machine. Refuses memory that the limit of it does not
+    /// count: mappings that are shared or grow downwards, files without a name, System V's and POSIX's queues and
+    /// segments, which also outlive their makers. False when it cannot, and that has been said.
     /// </summary>
     public static bool Enter()
     {
-        Span<ulong> program = stackalloc ulong[]
+        Span<SockFilter> filter = stackalloc SockFilter[]
         {
-            Load | ArchitectureAt << 32,
-            Otherwise(1, Refusal) | Architecture.Audit << 32,
-            Load | NumberAt << 32,
-            To(3, Refusal, JumpIfAtLeast) | X32 << 32,
-            To(4, Refusal) | (ulong)Call.SetSid << 32,
-            To(5, Refusal) | (ulong)Call.SetPgid << 32,
-            To(6, Refusal) | (ulong)Call.IoUringSetup << 32,
-            To(7, Refusal) | (ulong)Call.SendMsg << 32,
-            To(8, Refusal) | (ulong)Call.SendMmsg << 32,
-            To(9, Refusal) | (ulong)Call.MemfdCreate << 32,
-            To(10, Refusal) | (ulong)Call.MemfdSecret << 32,
-            To(11, Refusal) | (ulong)Call.ShmGet << 32,
-            To(12, Refusal) | (ulong)Call.SemGet << 32,
-            To(13, Refusal) | (ulong)Call.MsgGet << 32,
-            To(14, Refusal) | (ulong)Call.MqOpen << 32,
-            Otherwise(15, 18) | (ulong)Call.Mmap << 32,
-            Load | MappingFlagsAt << 32,
-            To(17, Refusal, JumpIfSet) | Otherwise(17, Permission, 0) | (Shared | GrowsDown) << 32,
-            Otherwise(18, Permission) | (ulong)Call.Socket << 32,
-            Load | FirstArgumentAt << 32,
-            To(20, Permission) | Unix << 32,
-            Return | NotPermitted << 32,
-            Return | Allow << 32,
+            new(LoadWord, Seccomp.ArchitectureAt),
+            JumpUnlessEqual(1, Refusal, Architecture.Audit),
+            new(LoadWord, Seccomp.NumberAt),
+            Jump(JumpIfAtLeast, 3, Refusal, X32),
+            Refuse(4, SystemCall.SetSid),
+            Refuse(5, SystemCall.SetPgid),
+            Refuse(6, SystemCall.IoUringSetup),
+            Refuse(7, SystemCall.SendMsg),
+            Refuse(8, SystemCall.SendMmsg),
+            Refuse(9, SystemCall.MemfdCreate),
+            Refuse(10, SystemCall.MemfdSecret),
+            Refuse(11, SystemCall.ShmGet),
+            Refuse(12, SystemCall.SemGet),
+            Refuse(13, SystemCall.MsgGet),
+            Refuse(14, SystemCall.MqOpen),
+            JumpUnlessEqual(15, 18, (uint)SystemCall.Mmap),
+            new(LoadWord, MappingFlagsAt),
+            new(JumpIfSet, Refusal - 18, Permission - 18, MAP_SHARED | MAP_GROWSDOWN),
+            JumpUnlessEqual(18, Permission, (uint)SystemCall.Socket),
+            new(LoadWord, Seccomp.ArgumentsAt),
+            Jump(JumpIfEqual, 20, Permission, AF_UNIX),
+            new(Return, NotPermitted),
+            new(Return, SECCOMP_RET_ALLOW),
         };
-        Span<ulong> described = stackalloc ulong[] { (ulong)program.Length, (ulong)Kernel.At(program) }; // struct sock_fprog
         // packetd has done the first already; a person who starts this by hand may not have.
-        int code = Kernel.Do(Call.Prctl, SetNoNewPrivileges, 1);
-        code = code < 0 ? code : Kernel.Do(Call.Prctl, SetSeccomp, SeccompFilter, Kernel.At(described));
-        if (code is < 0 and not Invalid) // a kernel without filters, where monitors have none of their own either
+        int code = Syscall.Call(SystemCall.Prctl, PR_SET_NO_NEW_PRIVS, 1);
+        if (code == 0)
+            code = Seccomp.Install(filter);
+        // A kernel without filters says EINVAL; there monitors have none of their own either.
+        if (code is < 0 and not EINVAL)
             Failure.Say(Failure.NotStarted, "cannot install a filter of system calls"u8, ""u8, code);
-        return code is 0 or Invalid;
+        return code is 0 or EINVAL;
     }
 
-    /// <summary>A jump from one place of the program to another, if what was loaded is equal; otherwise to the next.</summary>
-    private static ulong To(int from, int to, ulong jump = JumpIfEqual) => jump | (ulong)(to - from - 1) << 16;
+    /// <summary>
+    /// A jump from one place of the filter to another, if what was loaded is as k says; otherwise to the next.
+    /// </summary>
+    private static SockFilter Jump(ushort jump, int from, int to, uint k) => new(jump, (byte)(to - from - 1), 0, k);
 
     /// <summary>A jump if what was loaded is something else; otherwise to the next.</summary>
-    private static ulong Otherwise(int from, int to, ulong jump = JumpIfEqual) => jump | (ulong)(to - from - 1) << 24;
+    private static SockFilter JumpUnlessEqual(int from, int to, uint k) =>
+        new(JumpIfEqual, 0, (byte)(to - from - 1), k);
+
+    private static SockFilter Refuse(int place, SystemCall call) => Jump(JumpIfEqual, place, Refusal, (uint)call);
 }

@@ -1,15 +1,17 @@
 using System;
+using System.Linux;
 using Wire;
+using static System.Linux.Uapi;
 
 namespace Launcher;
 
 /// <summary>
-/// The machine key for the firmware, in a file without a name: the monitor opens descriptor 5 by its path, so the key is in no argument
-/// and in no folder.
+/// The machine key for the firmware, in a file without a name: the monitor opens descriptor 5 by its path, so the key
+/// is in no argument and in no folder.
 /// </summary>
 internal static class KeyFile
 {
-    private const int Descriptor = 5, NoExecution = 8, Invalid = -22;
+    private const int Descriptor = 5;
 
     /// <summary>False when it cannot be made, and that has been said.</summary>
     public static bool Make(ReadOnlySpan<byte> machineKey)
@@ -17,14 +19,14 @@ internal static class KeyFile
         Span<byte> module = stackalloc byte[KeyModule.Size];
         KeyModule.Emit(module, machineKey);
         ReadOnlySpan<byte> name = "machine-key"u8; // for people who look at descriptors
-        int file = Kernel.Do(Call.MemfdCreate, Kernel.At(name), NoExecution);
-        if (file == Invalid) // before Linux 6.3
-            file = Kernel.Do(Call.MemfdCreate, Kernel.At(name));
-        int code = file < 0 ? file : Kernel.Write(file, module);
+        int file = Syscall.Call(SystemCall.MemfdCreate, Syscall.AddressOf(name), MFD_NOEXEC_SEAL);
+        if (file == EINVAL) // before Linux 6.3
+            file = Syscall.Call(SystemCall.MemfdCreate, Syscall.AddressOf(name));
+        int code = file < 0 ? file : Syscall.Write(file, module);
         if (code > 0 && file != Descriptor)
         {
-            code = Kernel.Do(Call.Dup3, file, Descriptor);
-            Kernel.Do(Call.Close, file);
+            code = Syscall.Call(SystemCall.Dup3, file, Descriptor);
+            Syscall.Close(file);
         }
         if (code < 0)
             Failure.Say(Failure.NotStarted, "cannot pass the machine key on"u8, ""u8, code);

@@ -1,21 +1,24 @@
 using System;
+using System.Linux;
 using Wire;
+using static System.Linux.Uapi;
 
 namespace Launcher;
 
 /// <summary>What the monitor and all that it may start can take at most, for good (setrlimit(2)).</summary>
 internal static class Limits
 {
-    private const int Cpu = 0, Data = 2, Core = 4, Processes = 6, Files = 7, AddressSpace = 9;
-
-    /// <summary>What a monitor may need beside the guest's memory: its own code, heap and translated code, in MiB.</summary>
+    /// <summary>
+    /// What a monitor may need beside the guest's memory: its own code, heap and translated code, in MiB.
+    /// </summary>
     private const ulong OwnMemory = 1024;
 
     private const ulong MostProcesses = 64;
+    private const ulong MostDescriptors = 64;
 
     /// <summary>
-    /// What more of its address space a monitor may use, in bytes: for what cannot be written, which the limit of memory does not
-    /// count even where it could be written before.
+    /// What more of its address space a monitor may use, in bytes: for what cannot be written, which the limit of
+    /// memory does not count even where it could be written before.
     /// </summary>
     private const ulong ReadOnlyMemory = 1024UL << 20;
 
@@ -25,23 +28,35 @@ internal static class Limits
     /// <summary>False when one of them cannot be set, and it has been said which.</summary>
     public static bool Set(BootToken token, uint tokenCpu)
     {
-        ulong paid = Math.Min((ulong)token.TokenCount * tokenCpu, MostCpu), memory = (token.MemoryMiB + OwnMemory) << 20;
-        // Where the soft limit is the lower one, it is SIGXCPU that ends who has used up its CPU time, and not any SIGKILL.
-        // Processes are counted by user: where packetd gives machines no users of their own, they are also root's.
-        return Set("core dumps"u8, Core, 0, 0) && Set("descriptors"u8, Files, 64, 64) && Set("memory"u8, Data, memory, memory)
-            && Set("address space"u8, AddressSpace, memory + ReadOnlyMemory, memory + ReadOnlyMemory)
-            && Set("CPU time"u8, Cpu, paid, paid + 1)
-            && (Kernel.Do(Call.GetUid) == 0 || SetProcesses(MostProcesses));
+        ulong paid = Math.Min((ulong)token.TokenCount * tokenCpu, MostCpu);
+        ulong memory = (token.MemoryMiB + OwnMemory) << 20;
+        // Where the soft limit is the lower one, a process that has used up its CPU time is ended by SIGXCPU, which
+        // packetd tells from any SIGKILL. Processes are counted by user: where packetd gives machines no users of their
+        // own, they are also root's.
+        return Set("core dumps"u8, RLIMIT_CORE, 0, 0)
+            && Set("descriptors"u8, RLIMIT_NOFILE, MostDescriptors, MostDescriptors)
+            && Set("memory"u8, RLIMIT_DATA, memory, memory)
+            && Set("address space"u8, RLIMIT_AS, memory + ReadOnlyMemory, memory + ReadOnlyMemory)
+            && Set("CPU time"u8, RLIMIT_CPU, paid, paid + 1)
+            && (Syscall.Call(SystemCall.GetUid) == 0 || SetProcesses(MostProcesses));
     }
 
     /// <summary>How many processes the user may have for now; it may never have more than 64.</summary>
-    public static bool SetProcesses(ulong now) => Set("processes"u8, Processes, now, MostProcesses);
+    public static bool SetProcesses(ulong now) => Set("processes"u8, RLIMIT_NPROC, now, MostProcesses);
 
     private static bool Set(ReadOnlySpan<byte> name, int resource, ulong soft, ulong hard)
     {
-        int code = Kernel.Do(Call.Prlimit, 0, resource, Kernel.At(stackalloc ulong[] { soft, hard })); // struct rlimit64
+        ResourceLimit limit = new() { Soft = soft, Hard = hard };
+        int code = Syscall.Call(SystemCall.Prlimit, 0, resource, Syscall.AddressOf(ref limit));
         if (code < 0)
             Failure.Say(Failure.NotStarted, "cannot set the limit of "u8, name, code);
         return code == 0;
     }
+}
+
+/// <summary>struct rlimit64 (linux/resource.h).</summary>
+internal struct ResourceLimit
+{
+    public ulong Soft;
+    public ulong Hard;
 }

@@ -9,18 +9,21 @@ internal unsafe struct Options
     /// <summary>Seconds, 1 to 1,000,000.</summary>
     public uint TokenCpu;
 
-    public byte* Monitor, Firmware;
+    public byte* Monitor;
+    public byte* Firmware;
 
     public static ReadOnlySpan<byte> Help =>
         """
         Usage: launcher [--token-cpu SECONDS] MONITOR FIRMWARE
-        What packetd runs for a machine: reads the boot token from descriptor 4, sets the limits of what it pays for, and becomes MONITOR
-        with the options that the token says. Descriptor 3 and what follows on 4 are the monitor's.
+        What packetd runs for a machine: reads the boot token from descriptor 4, sets the limits of what it pays for,
+        and becomes MONITOR with the options that the token says. Descriptor 3 and what follows on 4 are the monitor's.
 
-          --token-cpu SECONDS   CPU time that one token pays for, 1 to 1000000 (3600); a machine that has used up its tokens' ends
+          --token-cpu SECONDS   CPU time that one token pays for, 1 to 1000000 (3600); a machine that has used up its
+                                tokens' ends
 
         MONITOR is the path of a program that emulates a machine, FIRMWARE what each machine starts with.
-        Exit codes: those of MONITOR, and 1 bad arguments, 4 no token, a limit that cannot be set or a MONITOR that cannot be run.
+        Exit codes: those of MONITOR, and 1 bad arguments, 4 no token, a limit that cannot be set or a MONITOR that
+        cannot be run.
 
         """u8;
 
@@ -49,17 +52,22 @@ internal unsafe struct Options
         return true;
     }
 
-    public static bool AskForHelp(int count, byte** arguments) => count > 1 && At(arguments[1]).SequenceEqual("--help"u8);
+    public static bool AskForHelp(int count, byte** arguments) =>
+        count > 1 && At(arguments[1]).SequenceEqual("--help"u8);
 
     // SAFETY: the kernel terminates every argument and keeps it for as long as the program runs.
-    private static ReadOnlySpan<byte> At(byte* argument) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument);
+    private static ReadOnlySpan<byte> At(byte* argument) =>
+        MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument);
 
     private static bool TryParse(ReadOnlySpan<byte> text, uint most, out uint number)
     {
         number = 0;
         for (int i = 0; i < text.Length; i++)
         {
-            if (text[i] is < (byte)'0' or > (byte)'9' || (number = number * 10 + text[i] - '0') > most)
+            if (text[i] is < (byte)'0' or > (byte)'9')
+                return false;
+            number = number * 10 + text[i] - '0';
+            if (number > most)
                 return false;
         }
         return number > 0;

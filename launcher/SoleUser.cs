@@ -1,40 +1,50 @@
-using System;
+using System.Linux;
+using static System.Linux.Uapi;
 
 namespace Launcher;
 
 /// <summary>
-/// A machine's user has no process but the machine's: one that has could end this one and look into it. Two nodes of one host whose
-/// ranges of users overlap would run such machines.
+/// A machine's user has no process but the machine's: one that has could end this one and look into it. Two nodes of
+/// one host whose ranges of users overlap would run such machines.
 /// </summary>
 internal static class SoleUser
 {
-    private const int CloneVfork = 0x4000, SigChild = 17, Again = -11, Attempts = 200;
-    private const ulong Pause = 10_000_000; // nanoseconds
+    private const int Attempts = 200;
+
+    /// <summary>Nanoseconds between two of them.</summary>
+    private const ulong Pause = 10_000_000;
 
     /// <summary>
-    /// False when another process of this user goes on running, and that has been said. What is left of a machine that has just been
-    /// killed gets two seconds to go. Root's processes are not counted (setrlimit(2)), and are more than machines.
+    /// False when another process of this user goes on running, and that has been said. What is left of a machine that
+    /// has just been killed gets two seconds to go. Root's processes are not counted (setrlimit(2)), and are more than
+    /// machines.
     /// </summary>
     public static bool Await()
     {
-        if (Kernel.Do(Call.GetUid) == 0)
+        if (Syscall.Call(SystemCall.GetUid) == 0)
             return true;
-        // The kernel counts by user and over all namespaces: with room for this process and one more, a third keeps the one more away.
+        // The kernel counts by user and over all namespaces: with room for this process and one more, a third keeps the
+        // one more away.
         if (!Limits.SetProcesses(2))
             return false;
-        int child = Again;
-        for (int attempt = 0; attempt < Attempts && child == Again; attempt++)
+        int child = EAGAIN;
+        for (int attempt = 0; attempt < Attempts && child == EAGAIN; attempt++)
         {
+            Timespec pause = new() { Nanoseconds = Pause };
             if (attempt > 0)
-                Kernel.Do(Call.Ppoll, 0, 0, Kernel.At(stackalloc ulong[] { 0, Pause })); // struct timespec
-            child = Kernel.Do(Call.Clone, CloneVfork | SigChild);
+                Syscall.Call(SystemCall.Ppoll, 0, 0, Syscall.AddressOf(ref pause));
+            child = Syscall.Call(SystemCall.Clone, CLONE_VFORK | SIGCHLD);
             if (child == 0)
-                Kernel.Do(Call.ExitGroup);
+                Syscall.Exit(0);
         }
         if (child < 0)
-            Failure.Say(Failure.NotStarted, "another process of this user goes on running"u8, ""u8, child == Again ? 0 : child);
+            Failure.Say(
+                Failure.NotStarted,
+                "another process of this user goes on running"u8,
+                ""u8,
+                child == EAGAIN ? 0 : child);
         else
-            Kernel.Do(Call.Wait4, child);
+            Syscall.Call(SystemCall.Wait4, child);
         return child > 0;
     }
 }

@@ -1,8 +1,8 @@
-/* corelib's Start.S and Runtime.S for a program that never returns and values its size over its speed: the moves are the
-   processor's own. System V AMD64 calling convention throughout. */
+/* corelib's Start.S and Runtime.S for a program that never returns and whose size matters more than its speed: memory
+   is moved and set by string instructions. System V AMD64 calling convention throughout. */
 
         .text
-        .globl  _start, freestanding_fail, packetd_syscall, memmove, memset, __security_cookie
+        .globl  _start, freestanding_fail, linux_syscall, memmove, memset, __security_cookie
 
 _start:                                 /* rsp points at argc, argv, 0, envp, 0, auxv */
         mov     (%rsp), %rdi
@@ -11,7 +11,7 @@ _start:                                 /* rsp points at argc, argv, 0, envp, 0,
 freestanding_fail:
         ud2                             /* SIGILL: a broken invariant ends the process at once */
 
-packetd_syscall:                        /* (a, b, c, d, e, number) */
+linux_syscall:                          /* (a, b, c, d, e, number) */
         mov     %rcx, %r10
         mov     %r9, %rax
         syscall
@@ -34,4 +34,5 @@ memset:                                 /* rdi = destination, esi = value, rdx =
 
         .section .rodata.cookie, "a"
 __security_cookie:
-        .quad   0x5bd1e995c6a4a793      /* guards buffers on the stack against overruns, which bounds checks should have caught; fixed, so no secret */
+        /* Guards buffers on the stack against overruns, which bounds checks should have caught. Fixed, so no secret. */
+        .quad   0x5bd1e995c6a4a793

@@ -1,16 +1,18 @@
 using System;
+using System.Linux;
 
 namespace Plug;
 
 /// <summary>
-/// Reads what the monitor logs (QEMU: <c>-d cpu_reset,guest_errors</c>) for the two lines that tell a crash from a guest that asked for
-/// its end. Nothing of it is kept.
+/// Reads what the monitor logs (QEMU: <c>-d cpu_reset,guest_errors</c>) for the two lines that tell a crash from a
+/// guest that asked for its end. Nothing of it is kept.
 /// </summary>
 internal struct FaultLog(int descriptor)
 {
-    private int faultMatched, panicMatched;
+    // How many bytes of each line have come. Its first letter comes only once in it, so a mismatch can only begin anew.
+    private int faultMatched;
+    private int panicMatched;
 
-    // The first letter of each comes only once in it, so a mismatch can only begin anew.
     private static ReadOnlySpan<byte> FaultLine => "Triple fault\n"u8;
 
     /// <summary>What QEMU's pvpanic device says; no newline follows.</summary>
@@ -24,7 +26,7 @@ internal struct FaultLog(int descriptor)
     public bool Read()
     {
         Span<byte> text = stackalloc byte[1024];
-        int length = Kernel.Read(descriptor, text);
+        int length = Syscall.Read(descriptor, text);
         for (int i = 0; i < length; i++)
         {
             Match(FaultLine, text[i], ref faultMatched);
@@ -35,7 +37,11 @@ internal struct FaultLog(int descriptor)
 
     private static void Match(ReadOnlySpan<byte> line, byte next, ref int matched)
     {
-        if (matched < line.Length)
-            matched = next == line[matched] ? matched + 1 : next == line[0] ? 1 : 0;
+        if (matched == line.Length)
+            return;
+        if (next == line[matched])
+            matched++;
+        else
+            matched = next == line[0] ? 1 : 0;
     }
 }

@@ -1,22 +1,34 @@
 using System;
+using System.Linux;
+using static System.Linux.Uapi;
 
 namespace Plug;
 
 /// <summary>
-/// Frames on their way between the node (headers in front, work left undone) and the monitor (neither). At most one packet of each
-/// direction is here; while it waits for room, no other is taken, so queues fill where they would without this program.
+/// Frames on their way between the node (headers in front, work left undone) and the monitor (neither). At most one
+/// packet of each direction is here; while it waits for room, no other is taken, so queues fill where they would
+/// without this program.
 /// </summary>
 internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> frame)
 {
     /// <summary>Packets of one direction in a row.</summary>
     private const int Batch = 64;
 
-    /// <summary>What <see cref="Relay"/> needs for a packet of the node and for one of the monitor, and a byte to see more in.</summary>
-    public const int PacketSize = Segmenter.MaxPacket + 1, FrameSize = Segmenter.HeaderSize + Segmenter.MaxFrame + 1;
+    /// <summary>
+    /// What <see cref="Relay"/> needs for a packet of the node and for one of the monitor, and a byte to see more in.
+    /// </summary>
+    public const int PacketSize = Segmenter.MaxPacket + 1;
+    public const int FrameSize = Segmenter.HeaderSize + Segmenter.MaxFrame + 1;
 
-    private readonly Span<byte> packet = packet, frame = frame;
+    private readonly Span<byte> packet = packet;
+    private readonly Span<byte> frame = frame;
+
+    /// <summary>Of the node's packet that is here.</summary>
     private Segmenter frames;
-    private Span<byte> toMonitor, toNode;
+
+    /// <summary>What waits for room, or nothing.</summary>
+    private Span<byte> toMonitor;
+    private Span<byte> toNode;
 
     public ulong Malformed { get; private set; }
     public ulong Unsupported { get; private set; }
@@ -36,17 +48,17 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
         {
             if (toMonitor.Length == 0 && !frames.Next(out toMonitor))
             {
-                int length = Kernel.Receive(node, packet);
-                if (length == Kernel.Again)
+                int length = Syscall.Receive(node, packet);
+                if (length == EAGAIN)
                     return true;
                 if (length <= 0)
                     return false;
                 Count(Segmenter.Open(packet.Slice(0, length), out frames));
                 continue;
             }
-            if (Kernel.Send(monitor, toMonitor) == Kernel.Again)
+            if (Syscall.Send(monitor, toMonitor) == EAGAIN)
                 return true;
-            // Sent, or there is nobody any more who would take it.
+            // Sent, or the monitor has closed its end.
             toMonitor = default;
         }
         return true;
@@ -59,12 +71,12 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
         {
             if (toNode.Length == 0)
             {
-                int length = Kernel.Receive(monitor, frame.Slice(Segmenter.HeaderSize));
-                Drained = length is 0 or Kernel.Again;
-                if (length == Kernel.Again)
+                int length = Syscall.Receive(monitor, frame.Slice(Segmenter.HeaderSize));
+                Drained = length is 0 or EAGAIN;
+                if (length == EAGAIN)
                     return true;
                 // It ended with frames unread: the error comes before what it sent itself.
-                if (length == Kernel.ConnectionReset)
+                if (length == ECONNRESET)
                     continue;
                 if (length <= 0)
                     return false;
@@ -76,7 +88,7 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
                 // The header stays as it was made: zero, since nothing is left undone.
                 toNode = frame.Slice(0, Segmenter.HeaderSize + length);
             }
-            if (Kernel.Send(node, toNode) == Kernel.Again)
+            if (Syscall.Send(node, toNode) == EAGAIN)
                 return true;
             toNode = default;
         }
@@ -85,9 +97,12 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
 
     private void Count(Verdict verdict)
     {
-        Malformed += verdict == Verdict.Malformed ? 1UL : 0;
-        Unsupported += verdict == Verdict.Unsupported ? 1UL : 0;
-        TooLarge += verdict == Verdict.TooLarge ? 1UL : 0;
+        if (verdict == Verdict.Malformed)
+            Malformed++;
+        else if (verdict == Verdict.Unsupported)
+            Unsupported++;
+        else if (verdict == Verdict.TooLarge)
+            TooLarge++;
     }
 
     /// <summary>Says what was dropped, if anything was.</summary>
@@ -95,14 +110,9 @@ internal ref struct Relay(int node, int monitor, Span<byte> packet, Span<byte> f
     {
         if (Malformed + Unsupported + TooLarge == 0)
             return;
-        Line line = new(stackalloc byte[160]);
-        line.Add("plug: frames dropped: malformed "u8);
-        line.Add(Malformed);
-        line.Add(", unsupported "u8);
-        line.Add(Unsupported);
-        line.Add(", too large "u8);
-        line.Add(TooLarge);
-        line.Add("\n"u8);
-        line.Write();
+        TextBuffer line = new(stackalloc byte[160]);
+        ReadOnlySpan<byte> text = "plug: frames dropped: malformed %, unsupported %, too large %\n"u8;
+        line.Add(text, Malformed, Unsupported, TooLarge);
+        Syscall.Write(2, line.Text);
     }
 }

@@ -14,9 +14,27 @@ public readonly ref struct BootToken
     public const ushort Version = 2;
     public const int MaxGuests = 4;
 
-    internal const int MagicAt = 0, VersionAt = 4, ReservedAt = 6, NodeAt = 8, MemoryAt = 12, IssuedAt = 16, ExpiresAt = 24,
-        BootAt = 32, GatewayAt = 36, PrefixAt = 40, GuestCountAt = 41, CpuAt = 42, DiskAt = 44, GuestsAt = 48,
-        CountAt = 64, LeaseAt = 68, Reserved2At = 70, ChainEndAt = 72, FirstAt = 92, LoaderAt = 112, SignatureAt = 132;
+    internal const int MagicAt = 0;
+    internal const int VersionAt = 4;
+    internal const int ReservedAt = 6;
+    internal const int NodeAt = 8;
+    internal const int MemoryAt = 12;
+    internal const int IssuedAt = 16;
+    internal const int ExpiresAt = 24;
+    internal const int BootAt = 32;
+    internal const int GatewayAt = 36;
+    internal const int PrefixAt = 40;
+    internal const int GuestCountAt = 41;
+    internal const int CpuAt = 42;
+    internal const int DiskAt = 44;
+    internal const int GuestsAt = 48;
+    internal const int CountAt = 64;
+    internal const int LeaseAt = 68;
+    internal const int Reserved2At = 70;
+    internal const int ChainEndAt = 72;
+    internal const int FirstAt = 92;
+    internal const int LoaderAt = 112;
+    internal const int SignatureAt = 132;
 
     private readonly ReadOnlySpan<byte> bytes;
 
@@ -32,9 +50,15 @@ public readonly ref struct BootToken
         if (bytes.Length != Size || Bytes.Le32(bytes, MagicAt) != Magic || Bytes.Le16(bytes, VersionAt) != Version)
             return false;
         token = new BootToken(bytes);
-        return Bytes.Le16(bytes, ReservedAt) == 0 && Bytes.Le16(bytes, Reserved2At) == 0
-            && token.PrefixLength is >= 8 and <= 30 && token.GuestCount <= MaxGuests
-            && token.TokenCount > 0 && token.MemoryMiB > 0 && token.CpuPercent > 0 && token.Lease > 0 && token.Expires > token.Issued;
+        return Bytes.Le16(bytes, ReservedAt) == 0
+            && Bytes.Le16(bytes, Reserved2At) == 0
+            && token.PrefixLength is >= 8 and <= 30
+            && token.GuestCount <= MaxGuests
+            && token.TokenCount > 0
+            && token.MemoryMiB > 0
+            && token.CpuPercent > 0
+            && token.Lease > 0
+            && token.Expires > token.Issued;
     }
 
     /// <summary>All of its bytes, the signature included.</summary>
@@ -45,7 +69,9 @@ public readonly ref struct BootToken
 
     public uint MemoryMiB => Bytes.Le32(bytes, MemoryAt);
 
-    /// <summary>Unix seconds; the token is good from <see cref="Issued"/> until just before <see cref="Expires"/>.</summary>
+    /// <summary>
+    /// Unix seconds; the token is good from <see cref="Issued"/> until just before <see cref="Expires"/>.
+    /// </summary>
     public ulong Issued => Bytes.Le64(bytes, IssuedAt);
 
     public ulong Expires => Bytes.Le64(bytes, ExpiresAt);
@@ -65,7 +91,9 @@ public readonly ref struct BootToken
 
     public uint DiskMiB => Bytes.Le32(bytes, DiskAt);
 
-    /// <summary>The k of the thesis: how many elements of the chain the token carries, s_n back to <see cref="First"/>.</summary>
+    /// <summary>
+    /// The k of the thesis: how many elements of the chain the token carries, s_n back to <see cref="First"/>.
+    /// </summary>
     public uint TokenCount => Bytes.Le32(bytes, CountAt);
 
     /// <summary>Seconds that the firmware waits for whoever bought the machine before it ends it.</summary>
@@ -85,6 +113,8 @@ public readonly ref struct BootToken
 
     public bool SignedWith(in HmacSha1 key) => key.Verify(bytes.Slice(0, SignatureAt), bytes.Slice(SignatureAt));
 
-    /// <summary>Whether hashing <see cref="First"/> k - 1 times gives <see cref="ChainEnd"/>. Costs k - 1 hashes.</summary>
+    /// <summary>
+    /// Whether hashing <see cref="First"/> k - 1 times gives <see cref="ChainEnd"/>. Costs k - 1 hashes.
+    /// </summary>
     public bool ChainHolds() => HashChain.Leads(First, ChainEnd, TokenCount - 1);
 }

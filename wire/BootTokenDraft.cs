@@ -10,7 +10,9 @@ public readonly ref struct BootTokenDraft
 {
     private readonly Span<byte> bytes;
 
-    /// <summary>Starts an empty token in the first <see cref="BootToken.Size"/> bytes of <paramref name="buffer"/>.</summary>
+    /// <summary>
+    /// Starts an empty token in the first <see cref="BootToken.Size"/> bytes of <paramref name="buffer"/>.
+    /// </summary>
     public BootTokenDraft(Span<byte> buffer)
     {
         bytes = buffer.Slice(0, BootToken.Size);

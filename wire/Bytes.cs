@@ -6,12 +6,14 @@ namespace Wire;
 
 /// <summary>
 /// Integers in spans: <c>Le</c> little-endian (our own formats), <c>Be</c> big-endian (the network's, RFC 1700).
-/// An offset outside the span fails the bounds check; callers check lengths once, where they parse. And the one comparison of spans.
-/// Each is one load or store: the machines that all of this is for are little-endian and read at any address.
+/// An offset outside the span fails the bounds check; callers check lengths once, where they parse. And the one
+/// comparison of spans. Each is one load or store: the machines that all of this is for are little-endian and read at
+/// any address.
 /// </summary>
 public static class Bytes
 {
-    public static ushort Le16(ReadOnlySpan<byte> from, int at) => MemoryMarshal.Cast<byte, ushort>(from.Slice(at, 2))[0];
+    public static ushort Le16(ReadOnlySpan<byte> from, int at) =>
+        MemoryMarshal.Cast<byte, ushort>(from.Slice(at, 2))[0];
 
     public static uint Le32(ReadOnlySpan<byte> from, int at) => MemoryMarshal.Cast<byte, uint>(from.Slice(at, 4))[0];
 
@@ -32,13 +34,18 @@ public static class Bytes
         return difference == 0;
     }
 
-    public static void PutLe16(Span<byte> to, int at, ushort value) => MemoryMarshal.Cast<byte, ushort>(to.Slice(at, 2))[0] = value;
+    public static void PutLe16(Span<byte> to, int at, ushort value) =>
+        MemoryMarshal.Cast<byte, ushort>(to.Slice(at, 2))[0] = value;
 
-    public static void PutLe32(Span<byte> to, int at, uint value) => MemoryMarshal.Cast<byte, uint>(to.Slice(at, 4))[0] = value;
+    public static void PutLe32(Span<byte> to, int at, uint value) =>
+        MemoryMarshal.Cast<byte, uint>(to.Slice(at, 4))[0] = value;
 
-    public static void PutLe64(Span<byte> to, int at, ulong value) => MemoryMarshal.Cast<byte, ulong>(to.Slice(at, 8))[0] = value;
+    public static void PutLe64(Span<byte> to, int at, ulong value) =>
+        MemoryMarshal.Cast<byte, ulong>(to.Slice(at, 8))[0] = value;
 
-    public static void PutBe16(Span<byte> to, int at, ushort value) => PutLe16(to, at, BinaryPrimitives.ReverseEndianness(value));
+    public static void PutBe16(Span<byte> to, int at, ushort value) =>
+        PutLe16(to, at, BinaryPrimitives.ReverseEndianness(value));
 
-    public static void PutBe32(Span<byte> to, int at, uint value) => PutLe32(to, at, BinaryPrimitives.ReverseEndianness(value));
+    public static void PutBe32(Span<byte> to, int at, uint value) =>
+        PutLe32(to, at, BinaryPrimitives.ReverseEndianness(value));
 }

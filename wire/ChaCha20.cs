@@ -6,15 +6,20 @@ using System.Runtime.Intrinsics;
 namespace Wire;
 
 /// <summary>
-/// ChaCha20 (RFC 8439 §2.3, §2.4). The state's four rows are four vectors, so that a quarter round of each column is one sequence of
-/// instructions. Nothing in it depends on the key or the text but the values that are computed.
+/// ChaCha20 (RFC 8439 §2.3, §2.4). The state's four rows are four vectors, so that a quarter round of each column is
+/// one sequence of instructions. Nothing in it depends on the key or the text but the values that are computed.
 /// </summary>
 public readonly struct ChaCha20
 {
-    public const int KeySize = 32, NonceSize = 12, BlockSize = 64;
+    public const int KeySize = 32;
+    public const int NonceSize = 12;
+    public const int BlockSize = 64;
 
-    private readonly Vector128<uint> upperKey, lowerKey;
-    private readonly uint nonce0, nonce1, nonce2;
+    private readonly Vector128<uint> upperKey;
+    private readonly Vector128<uint> lowerKey;
+    private readonly uint nonce0;
+    private readonly uint nonce1;
+    private readonly uint nonce2;
 
     public ChaCha20(ReadOnlySpan<byte> key, ReadOnlySpan<byte> nonce)
     {
@@ -25,7 +30,9 @@ public readonly struct ChaCha20
         nonce2 = Bytes.Le32(nonce, 8);
     }
 
-    /// <summary>Combines <paramref name="text"/> in place with the key stream from block <paramref name="counter"/> on.</summary>
+    /// <summary>
+    /// Combines <paramref name="text"/> in place with the key stream from block <paramref name="counter"/> on.
+    /// </summary>
     public void Apply(Span<byte> text, uint counter)
     {
         int whole = text.Length & ~(BlockSize - 1);
@@ -42,14 +49,20 @@ public readonly struct ChaCha20
     /// <param name="rows">Four for each block.</param>
     private void Blocks(Span<Vector128<uint>> rows, uint counter)
     {
-        Vector128<uint> constant = Vector128.Create(0x61707865u, 0x3320646e, 0x79622d32, 0x6b206574); // "expand 32-byte k"
+        // "expand 32-byte k"
+        Vector128<uint> constant = Vector128.Create(0x61707865u, 0x3320646e, 0x79622d32, 0x6b206574);
         for (int at = 0; at + 3 < rows.Length; at += 4)
         {
-            Vector128<uint> last = Vector128.Create(counter++, nonce0, nonce1, nonce2);
-            Vector128<uint> a = constant, b = upperKey, c = lowerKey, d = last;
+            Vector128<uint> last = Vector128.Create(counter, nonce0, nonce1, nonce2);
+            counter++;
+            Vector128<uint> a = constant;
+            Vector128<uint> b = upperKey;
+            Vector128<uint> c = lowerKey;
+            Vector128<uint> d = last;
             for (int doubleRound = 0; doubleRound < 10; doubleRound++)
             {
-                // A quarter round (§2.1) of all columns. It stands here twice: called by reference its variables would live in memory.
+                // A quarter round (§2.1) of all columns. It stands here twice: called by reference its variables would
+                // live in memory.
                 a += b;
                 d = Rotated16(d ^ a);
                 c += d;

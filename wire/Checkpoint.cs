@@ -47,7 +47,8 @@ public readonly ref struct CheckpointHeader
 
     /// <param name="features">What this machine has.</param>
     /// <param name="frames">Frames of RAM in this machine, counted from address 0.</param>
-    public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, MachineFeatures features, uint frames, out CheckpointHeader header)
+    public static CheckpointRefusal Parse(
+        ReadOnlySpan<byte> from, MachineFeatures features, uint frames, out CheckpointHeader header)
     {
         header = default;
         if (from.Length != Size || Bytes.Le32(from, 0) != Magic)
@@ -64,7 +65,8 @@ public readonly ref struct CheckpointHeader
             return CheckpointRefusal.NotEnoughMemory;
         // The entry is an address in the kernel's direct map of guest memory, which starts at 0xffffc00000000000.
         ulong physical = header.RecoveryEntry - DirectMap;
-        return physical >= FirstFrame * 4096UL && physical < header.Frames * 4096UL ? CheckpointRefusal.None : CheckpointRefusal.BadEntry;
+        bool isInside = physical >= FirstFrame * 4096UL && physical < header.Frames * 4096UL;
+        return isInside ? CheckpointRefusal.None : CheckpointRefusal.BadEntry;
     }
 
     public const ulong DirectMap = 0xFFFF_C000_0000_0000;
@@ -75,7 +77,14 @@ public readonly ref struct CheckpointHeader
     private const int AddressOffset = 40;
 
     /// <param name="addresses">The guest's own, host order.</param>
-    public static void Emit(Span<byte> to, CheckpointHash hash, MachineFeatures features, uint frames, ulong entry, ulong argument, ReadOnlySpan<uint> addresses)
+    public static void Emit(
+        Span<byte> to,
+        CheckpointHash hash,
+        MachineFeatures features,
+        uint frames,
+        ulong entry,
+        ulong argument,
+        ReadOnlySpan<uint> addresses)
     {
         to.Slice(0, Size).Clear();
         Bytes.PutLe32(to, 0, Magic);
@@ -144,7 +153,8 @@ public static class CheckpointRecord
             return frame == EndFrame ? CheckpointRefusal.None : CheckpointRefusal.BadRecord;
         if (flags is not (RecordFlags.Page or RecordFlags.Zero or RecordFlags.Lines))
             return CheckpointRefusal.BadRecord;
-        return frame >= CheckpointHeader.FirstFrame && frame < frames ? CheckpointRefusal.None : CheckpointRefusal.FrameOutOfRange;
+        bool isInside = frame >= CheckpointHeader.FirstFrame && frame < frames;
+        return isInside ? CheckpointRefusal.None : CheckpointRefusal.FrameOutOfRange;
     }
 
     public static void Emit(Span<byte> to, uint frame, RecordFlags flags)
@@ -166,7 +176,8 @@ public static class CheckpointTrailer
             return CheckpointRefusal.BadRecord;
         if (Bytes.Le64(from, 0) != records)
             return CheckpointRefusal.WrongCount;
-        return kind == CheckpointHash.None || Bytes.Le64(from, 8) == hash ? CheckpointRefusal.None : CheckpointRefusal.WrongHash;
+        bool isRight = kind == CheckpointHash.None || Bytes.Le64(from, 8) == hash;
+        return isRight ? CheckpointRefusal.None : CheckpointRefusal.WrongHash;
     }
 
     /// <param name="records">Records sent, the <see cref="RecordFlags.End"/> record not counted.</param>

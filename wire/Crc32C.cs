@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Wire;
 
-/// <summary>CRC-32C (Castagnoli; RFC 3720 §12.1, appendix B.4): reflected, initial value and final xor all ones.</summary>
+/// <summary>
+/// CRC-32C (Castagnoli; RFC 3720 §12.1, appendix B.4): reflected, initial value and final xor all ones.
+/// </summary>
 public static class Crc32C
 {
     /// <summary>The CRC of 4,096 zero bytes.</summary>

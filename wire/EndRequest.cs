@@ -2,7 +2,10 @@ using System;
 
 namespace Wire;
 
-/// <summary>The body of a magic ping that ends a machine: a proof that whoever sent it knew the machine's key (docs/protocols.md).</summary>
+/// <summary>
+/// The body of a magic ping that ends a machine: a proof that whoever sent it knew the machine's key
+/// (docs/protocols.md).
+/// </summary>
 public static class EndRequest
 {
     public const int Size = MachineKey.Size + 4;

@@ -18,8 +18,8 @@ public enum MoveFlags : ushort
 }
 
 /// <summary>
-/// What the holder of a guest's key asks of it through the secure channel on port 1708: to move (docs/protocols.md, "Guest
-/// commands"). 56 bytes.
+/// What the holder of a guest's key asks of it through the secure channel on port 1708: to move (docs/protocols.md,
+/// "Guest commands"). 56 bytes.
 /// </summary>
 public struct MoveCommand
 {
@@ -31,10 +31,12 @@ public struct MoveCommand
     public const ushort HelloVersion = 1;
 
     public const int Size = 56;
-    public const int MaxRate = 1_000_000, MaxSeconds = 3600;
+    public const int MaxRate = 1_000_000;
+    public const int MaxSeconds = 3600;
 
     private const uint Magic = 0x51475645; // "EVGQ"
-    private const ushort Version = 1, Move = 1;
+    private const ushort Version = 1;
+    private const ushort Move = 1;
 
     /// <summary>IPv4 address and port of the empty machine, in host order.</summary>
     public uint Address;
@@ -71,8 +73,12 @@ public struct MoveCommand
     {
         command = default;
         destinationKey = default;
-        if (from.Length != Size || Bytes.Le32(from, 0) != Magic || Bytes.Le16(from, 4) != Version || Bytes.Le16(from, 6) != Move
-            || Bytes.Le64(from, 44) != 0 || Bytes.Le32(from, 52) != 0)
+        if (from.Length != Size
+            || Bytes.Le32(from, 0) != Magic
+            || Bytes.Le16(from, 4) != Version
+            || Bytes.Le16(from, 6) != Move
+            || Bytes.Le64(from, 44) != 0
+            || Bytes.Le32(from, 52) != 0)
             return false;
         command.Address = Bytes.Be32(from, 8);
         command.DestinationPort = Bytes.Le16(from, 12);
@@ -81,8 +87,12 @@ public struct MoveCommand
         command.Patience = Bytes.Le16(from, 20);
         command.GiveUp = Bytes.Le16(from, 22);
         destinationKey = from.Slice(24, MachineKey.Size);
-        return command.Address != 0 && command.DestinationPort != 0 && command.Rate <= MaxRate && command.Patience <= MaxSeconds
-            && command.GiveUp <= MaxSeconds && (command.Flags & ~(MoveFlags.Checksum | MoveFlags.Verify | MoveFlags.Plaintext)) == 0;
+        return command.Address != 0
+            && command.DestinationPort != 0
+            && command.Rate <= MaxRate
+            && command.Patience <= MaxSeconds
+            && command.GiveUp <= MaxSeconds
+            && (command.Flags & ~(MoveFlags.Checksum | MoveFlags.Verify | MoveFlags.Plaintext)) == 0;
     }
 }
 
@@ -107,7 +117,8 @@ public enum GuestEventKind : byte
 /// <summary>What a guest answers: 16 bytes and a text.</summary>
 public static class GuestEvent
 {
-    public const int HeaderSize = 16, MaxText = 256;
+    public const int HeaderSize = 16;
+    public const int MaxText = 256;
 
     private const uint Magic = 0x45475645; // "EVGE"
     private const ushort Version = 1;
@@ -123,7 +134,8 @@ public static class GuestEvent
     }
 
     /// <param name="textLength">Bytes of text that follow, UTF-8 without an end.</param>
-    public static bool TryParse(ReadOnlySpan<byte> header, out GuestEventKind kind, out byte exitCode, out int textLength)
+    public static bool TryParse(
+        ReadOnlySpan<byte> header, out GuestEventKind kind, out byte exitCode, out int textLength)
     {
         kind = 0;
         exitCode = 0;

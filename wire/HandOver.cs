@@ -17,8 +17,8 @@ public enum HandOverKind : byte
     Running = 4,
 
     /// <summary>
-    /// Sender, between its trailer and COMMIT: a frame that reached it after the snapshot and that only the copy may answer.
-    /// The detail is its length; its bytes follow, padded with zeros to a multiple of 8.
+    /// Sender, between its trailer and COMMIT: a frame that reached it after the snapshot and that only the copy may
+    /// answer. The detail is its length; its bytes follow, padded with zeros to a multiple of 8.
     /// </summary>
     Late = 5,
 }
@@ -52,14 +52,18 @@ public static class HandOver
     /// <summary>Longest frame in a LATE record: 14 bytes of Ethernet header and the longest IPv4 packet.</summary>
     public const int MaxLateFrame = 14 + 65535;
 
-    /// <summary>What a receiver keeps of late frames, padding and 8 bytes each included; it drops what is over (they are only packets).</summary>
+    /// <summary>
+    /// What a receiver keeps of late frames, padding and 8 bytes each included; it drops what is over (they are only
+    /// packets).
+    /// </summary>
     public const int LateCapacity = 256 * 1024;
 
     /// <param name="detail">
-    /// With REFUSED: the frame, record, limit or address (IPv4, host order) concerned. With LATE: the frame's length in bytes. With COMMIT:
-    /// nanoseconds since the snapshot, half-way between VERIFIED's arrival and COMMIT. Otherwise 0.
+    /// With REFUSED: the frame, record, limit or address (IPv4, host order) concerned. With LATE: the frame's length in
+    /// bytes. With COMMIT: nanoseconds since the snapshot, half-way between VERIFIED's arrival and COMMIT. Otherwise 0.
     /// </param>
-    public static void Emit(Span<byte> to, HandOverKind kind, CheckpointRefusal reason = CheckpointRefusal.None, ulong detail = 0)
+    public static void Emit(
+        Span<byte> to, HandOverKind kind, CheckpointRefusal reason = CheckpointRefusal.None, ulong detail = 0)
     {
         Bytes.PutLe32(to, 0, Magic);
         Bytes.PutLe16(to, 4, Version);
@@ -68,7 +72,8 @@ public static class HandOver
         Bytes.PutLe64(to, 8, detail);
     }
 
-    public static bool TryParse(ReadOnlySpan<byte> from, out HandOverKind kind, out CheckpointRefusal reason, out ulong detail)
+    public static bool TryParse(
+        ReadOnlySpan<byte> from, out HandOverKind kind, out CheckpointRefusal reason, out ulong detail)
     {
         kind = 0;
         reason = 0;

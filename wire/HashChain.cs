@@ -17,7 +17,9 @@ public static class HashChain
             Sha1.Hash(element, element);
     }
 
-    /// <summary>Whether <paramref name="known"/> lies exactly <paramref name="steps"/> after <paramref name="element"/>.</summary>
+    /// <summary>
+    /// Whether <paramref name="known"/> lies exactly <paramref name="steps"/> after <paramref name="element"/>.
+    /// </summary>
     public static bool Leads(ReadOnlySpan<byte> element, ReadOnlySpan<byte> known, uint steps)
     {
         Span<byte> at = stackalloc byte[ElementSize];

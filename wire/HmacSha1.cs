@@ -3,18 +3,19 @@ using System;
 namespace Wire;
 
 /// <summary>
-/// A key of HMAC-SHA1 (RFC 2104) with 1 to 64 bytes, as the two states that hashing its padded block leaves behind: what
-/// remains to be done for each message does not depend on the key (RFC 2104 §4).
+/// A key of HMAC-SHA1 (RFC 2104) with 1 to 64 bytes, as the two states that hashing its padded block leaves behind:
+/// what remains to be done for each message does not depend on the key (RFC 2104 §4).
 /// </summary>
 public readonly struct HmacSha1
 {
     public const int MaxKeySize = Sha1.BlockSize;
 
-    private readonly Sha1 inner, outer;
+    private readonly Sha1 inner;
+    private readonly Sha1 outer;
 
     /// <summary>
-    /// A key longer than <see cref="MaxKeySize"/> fails its bounds check: RFC 2104 would hash it first, and whoever reads
-    /// key files refuses it.
+    /// A key longer than <see cref="MaxKeySize"/> fails its bounds check: RFC 2104 would hash it first, and whoever
+    /// reads key files refuses it.
     /// </summary>
     public HmacSha1(ReadOnlySpan<byte> key)
     {

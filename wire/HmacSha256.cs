@@ -2,7 +2,10 @@ using System;
 
 namespace Wire;
 
-/// <summary>HMAC-SHA-256 (RFC 2104) with a key of at most a block, and the HKDF of Noise (revision 34, §4.3; RFC 5869 with an empty info).</summary>
+/// <summary>
+/// HMAC-SHA-256 (RFC 2104) with a key of at most a block, and the HKDF of Noise (revision 34, §4.3; RFC 5869 with an
+/// empty info).
+/// </summary>
 public static class HmacSha256
 {
     /// <summary>Writes the 32-byte tag of <paramref name="message"/>. The tag may take the message's place.</summary>
@@ -12,7 +15,8 @@ public static class HmacSha256
         key.CopyTo(block);
         for (int i = 0; i < block.Length; i++)
             block[i] ^= 0x36;
-        Sha256 inner = Sha256.Start(), outer = inner;
+        Sha256 inner = Sha256.Start();
+        Sha256 outer = inner;
         inner.Append(block);
         inner.Finish(message, tag);
         for (int i = 0; i < block.Length; i++)
@@ -26,7 +30,8 @@ public static class HmacSha256
     /// </summary>
     public static void Derive(ReadOnlySpan<byte> chainingKey, ReadOnlySpan<byte> input, Span<byte> keys)
     {
-        Span<byte> secret = stackalloc byte[Sha256.DigestSize], message = stackalloc byte[Sha256.DigestSize + 1];
+        Span<byte> secret = stackalloc byte[Sha256.DigestSize];
+        Span<byte> message = stackalloc byte[Sha256.DigestSize + 1];
         Sign(chainingKey, input, secret);
         int length = 0; // of the key before, which is part of what the next is made of
         for (byte number = 1; keys.Length > 0; number++)

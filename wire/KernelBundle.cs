@@ -25,8 +25,11 @@ public readonly ref struct KernelBundle
         if (header.Length != Size || Bytes.Le32(header, 0) != Magic || Bytes.Le16(header, 4) != Version)
             return false;
         bundle = new KernelBundle(header);
-        return Bytes.Le16(header, 6) <= HasHash && Bytes.Le64(header, 20) == 0 && bundle.KernelLength is > 0 and <= MaxPart
-            && bundle.InitramfsLength <= MaxPart && bundle.CommandLineLength <= MaxCommandLine;
+        return Bytes.Le16(header, 6) <= HasHash
+            && Bytes.Le64(header, 20) == 0
+            && bundle.KernelLength is > 0 and <= MaxPart
+            && bundle.InitramfsLength <= MaxPart
+            && bundle.CommandLineLength <= MaxCommandLine;
     }
 
     /// <param name="hash">SHA-1 over all that follows the header, or empty for none.</param>

@@ -23,24 +23,38 @@ public static class MagicPing
     public const int PaymentSize = HeaderSize + Payment.Size;
     public const int EndSize = HeaderSize + EndRequest.Size;
 
-    private const int VersionAt = 8, KindAt = 10, LengthAt = 12;
+    private const int VersionAt = 8;
+    private const int KindAt = 10;
+    private const int LengthAt = 12;
 
     public static bool IsMagic(ReadOnlySpan<byte> payload) => payload.Length >= 8 && Bytes.Le64(payload, 0) == Magic;
 
     /// <summary>Checks the header of a magic payload and finds the body, whose size is then the kind's own.</summary>
     public static Refusal Parse(ReadOnlySpan<byte> payload, out MagicKind kind, out ReadOnlySpan<byte> body)
     {
-        bool headed = payload.Length >= HeaderSize && Bytes.Le16(payload, VersionAt) == Version;
-        kind = headed ? (MagicKind)Bytes.Le16(payload, KindAt) : 0;
-        int size = kind == MagicKind.Boot ? BootToken.Size : kind == MagicKind.End ? EndRequest.Size : Payment.Size;
-        body = headed ? payload.Slice(HeaderSize) : default;
-        return payload.Length < HeaderSize ? Refusal.Truncated
-            : !headed ? Refusal.UnknownVersion
-            : kind is not (MagicKind.Boot or MagicKind.Payment or MagicKind.End) ? Refusal.UnknownKind
-            : body.Length < size ? Refusal.Truncated
-            : body.Length > size ? Refusal.TrailingBytes
-            : Bytes.Le32(payload, LengthAt) != (uint)size ? Refusal.Malformed
-            : Refusal.None;
+        kind = 0;
+        body = default;
+        if (payload.Length < HeaderSize)
+            return Refusal.Truncated;
+        if (Bytes.Le16(payload, VersionAt) != Version)
+            return Refusal.UnknownVersion;
+        kind = (MagicKind)Bytes.Le16(payload, KindAt);
+        body = payload.Slice(HeaderSize);
+        // No switch: it would be compiled to a jump to an address out of a table.
+        int size = 0;
+        if (kind == MagicKind.Boot)
+            size = BootToken.Size;
+        else if (kind == MagicKind.Payment)
+            size = Payment.Size;
+        else if (kind == MagicKind.End)
+            size = EndRequest.Size;
+        if (size == 0)
+            return Refusal.UnknownKind;
+        if (body.Length < size)
+            return Refusal.Truncated;
+        if (body.Length > size)
+            return Refusal.TrailingBytes;
+        return Bytes.Le32(payload, LengthAt) == (uint)size ? Refusal.None : Refusal.Malformed;
     }
 
     /// <summary>Writes the header in front of a body that is already at <see cref="HeaderSize"/>.</summary>
@@ -59,7 +73,13 @@ public readonly ref struct MagicReply
     public const int Size = 40;
     public const ulong Magic = 0x676E6F506C697645; // "EvilPong"
 
-    private const int VersionAt = 8, KindAt = 10, RefusalAt = 12, NodeAt = 16, BootAt = 20, TimeAt = 24, LimitAt = 32;
+    private const int VersionAt = 8;
+    private const int KindAt = 10;
+    private const int RefusalAt = 12;
+    private const int NodeAt = 16;
+    private const int BootAt = 20;
+    private const int TimeAt = 24;
+    private const int LimitAt = 32;
 
     private readonly ReadOnlySpan<byte> bytes;
 
@@ -68,13 +88,16 @@ public readonly ref struct MagicReply
     public static bool TryParse(ReadOnlySpan<byte> payload, out MagicReply reply)
     {
         reply = default;
-        if (payload.Length != Size || Bytes.Le64(payload, 0) != Magic || Bytes.Le16(payload, VersionAt) != MagicPing.Version)
+        if (payload.Length != Size
+            || Bytes.Le64(payload, 0) != Magic
+            || Bytes.Le16(payload, VersionAt) != MagicPing.Version)
             return false;
         reply = new MagicReply(payload);
         return true;
     }
 
-    public static void Emit(Span<byte> to, MagicKind kind, Refusal refusal, uint node, uint boot, ulong time, uint limit)
+    public static void Emit(
+        Span<byte> to, MagicKind kind, Refusal refusal, uint node, uint boot, ulong time, uint limit)
     {
         Bytes.PutLe64(to, 0, Magic);
         Bytes.PutLe32(to, VersionAt, MagicPing.Version | (uint)kind << 16); // and the kind after it
@@ -92,7 +115,9 @@ public readonly ref struct MagicReply
 
     public uint Node => Bytes.Be32(bytes, NodeAt);
 
-    /// <summary>Where the new domain's firmware listens; 0 when the request was refused before the token was read.</summary>
+    /// <summary>
+    /// Where the new domain's firmware listens; 0 when the request was refused before the token was read.
+    /// </summary>
     public uint BootAddress => Bytes.Be32(bytes, BootAt);
 
     /// <summary>The node's clock, Unix seconds: explains tokens that are too early or too late.</summary>

@@ -14,21 +14,26 @@ public struct Bytes32
 }
 
 /// <summary>
-/// The handshake <c>Noise_NNpsk0_25519_ChaChaPoly_SHA256</c> (Noise, revision 34): two messages of an ephemeral key and an encrypted
-/// payload each, between two who know the same 32-byte key. Who does not know it cannot make either message; who records them and
-/// learns it later cannot read what followed.
+/// The handshake <c>Noise_NNpsk0_25519_ChaChaPoly_SHA256</c> (Noise, revision 34): two messages of an ephemeral key and
+/// an encrypted payload each, between two who know the same 32-byte key. Who does not know it cannot make either
+/// message; who records them and learns it later cannot read what followed.
 /// </summary>
 public struct NoiseHandshake
 {
     /// <summary>A message without its payload: key and tag.</summary>
     public const int Overhead = X25519.KeySize + ChaCha20Poly1305.TagSize;
 
-    private Bytes32 chainingKey, hash, cipherKey, ephemeral, remote;
+    private Bytes32 chainingKey;
+    private Bytes32 hash;
+    private Bytes32 cipherKey;
+    private Bytes32 ephemeral;
+    private Bytes32 remote;
     private ulong nonce;
 
     /// <param name="prologue">What both sides know to have been said before.</param>
     /// <param name="ephemeralSecret">32 bytes that nobody can guess, for this handshake only.</param>
-    public static NoiseHandshake Start(ReadOnlySpan<byte> prologue, ReadOnlySpan<byte> preSharedKey, ReadOnlySpan<byte> ephemeralSecret)
+    public static NoiseHandshake Start(
+        ReadOnlySpan<byte> prologue, ReadOnlySpan<byte> preSharedKey, ReadOnlySpan<byte> ephemeralSecret)
     {
         NoiseHandshake state = default;
         Sha256.Hash("Noise_NNpsk0_25519_ChaChaPoly_SHA256"u8, state.hash);
@@ -51,7 +56,9 @@ public struct NoiseHandshake
         WritePayload(payload, message.Slice(X25519.KeySize));
     }
 
-    /// <summary>False when the sender does not know the key, or the message was changed. Costs no multiplication.</summary>
+    /// <summary>
+    /// False when the sender does not know the key, or the message was changed. Costs no multiplication.
+    /// </summary>
     public bool ReadFirst(ReadOnlySpan<byte> message, Span<byte> payload)
     {
         if (message.Length < Overhead)
@@ -60,7 +67,9 @@ public struct NoiseHandshake
         return ReadPayload(message.Slice(X25519.KeySize), payload);
     }
 
-    /// <summary>The responder's message, &lt;- e, ee. False when the initiator's key is one that nobody sends in earnest.</summary>
+    /// <summary>
+    /// The responder's message, &lt;- e, ee. False when the initiator's key is one that nobody sends in earnest.
+    /// </summary>
     public bool WriteSecond(ReadOnlySpan<byte> payload, Span<byte> message)
     {
         WriteKey(message);
@@ -119,9 +128,11 @@ public struct NoiseHandshake
 
     private void WritePayload(ReadOnlySpan<byte> payload, Span<byte> to)
     {
-        Span<byte> text = to.Slice(0, payload.Length), tag = to.Slice(payload.Length, ChaCha20Poly1305.TagSize);
+        Span<byte> text = to.Slice(0, payload.Length);
+        Span<byte> tag = to.Slice(payload.Length, ChaCha20Poly1305.TagSize);
         payload.CopyTo(text);
-        ChaCha20Poly1305.Seal(cipherKey, nonce++, hash, text, tag);
+        ChaCha20Poly1305.Seal(cipherKey, nonce, hash, text, tag);
+        nonce++;
         MixHash(to.Slice(0, payload.Length + ChaCha20Poly1305.TagSize));
     }
 
@@ -132,7 +143,9 @@ public struct NoiseHandshake
         Bytes32 before = hash;
         MixHash(from);
         from.Slice(0, length).CopyTo(text);
-        return ChaCha20Poly1305.Open(cipherKey, nonce++, before, text, from.Slice(length));
+        bool isGood = ChaCha20Poly1305.Open(cipherKey, nonce, before, text, from.Slice(length));
+        nonce++;
+        return isGood;
     }
 
     private void MixKey(ReadOnlySpan<byte> input)

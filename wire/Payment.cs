@@ -2,7 +2,10 @@ using System;
 
 namespace Wire;
 
-/// <summary>A payment token (thesis §8.2, figure 8.2): further elements of a domain's chain. A view over <see cref="Size"/> bytes.</summary>
+/// <summary>
+/// A payment token (thesis §8.2, figure 8.2): further elements of a domain's chain. A view over <see cref="Size"/>
+/// bytes.
+/// </summary>
 public readonly ref struct Payment
 {
     public const int Size = 48;
@@ -25,7 +28,9 @@ public readonly ref struct Payment
         element.Slice(0, HashChain.ElementSize).CopyTo(to.Slice(28));
     }
 
-    /// <summary>How many elements this pays: steps from <see cref="Element"/> to the last element paid before.</summary>
+    /// <summary>
+    /// How many elements this pays: steps from <see cref="Element"/> to the last element paid before.
+    /// </summary>
     public uint TokenCount => Bytes.Le32(bytes, 0);
 
     /// <summary>s_n of the boot token that started the domain.</summary>

@@ -33,7 +33,10 @@ public struct Place
     /// <summary>When it came into this state, in nanoseconds.</summary>
     public ulong Since;
 
-    /// <summary>From when on a newcomer may have it. Each state has the time that an honest client on a slow link needs to leave it.</summary>
+    /// <summary>
+    /// From when on a newcomer may have it. Each state has the time that an honest client on a slow link needs to leave
+    /// it.
+    /// </summary>
     public readonly ulong GivesWayAt => State switch
     {
         PlaceState.Free or PlaceState.Leaving => 0,

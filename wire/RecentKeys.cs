@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Wire;
 
 /// <summary>
-/// The ephemeral keys of the first messages that were answered last. Who has recorded a message and repeats it is known by its key, which an
-/// honest client uses once.
+/// The ephemeral keys of the first messages that were answered last. Who has recorded a message and repeats it is known
+/// by its key, which an honest client uses once.
 /// </summary>
 public struct RecentKeys
 {
@@ -18,7 +18,8 @@ public struct RecentKeys
     }
 
     private Ring ring;
-    private int count, next;
+    private int count;
+    private int next;
 
     public bool Contains(ReadOnlySpan<byte> key)
     {
@@ -31,7 +32,10 @@ public struct RecentKeys
         return false;
     }
 
-    /// <summary>Takes the place of the oldest. Only of a message that was made with the key: strangers would fill it with others.</summary>
+    /// <summary>
+    /// Takes the place of the oldest. Only of a message that was made with the key: strangers would fill it with
+    /// others.
+    /// </summary>
     public void Add(ReadOnlySpan<byte> key)
     {
         Span<byte> keys = ring;

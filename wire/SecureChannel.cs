@@ -2,7 +2,10 @@ using System;
 
 namespace Wire;
 
-/// <summary>Why a server ends a connection before it has proved anything. Not authenticated: a sentence to show, nothing to act on.</summary>
+/// <summary>
+/// Why a server ends a connection before it has proved anything. Not authenticated: a sentence to show, nothing to act
+/// on.
+/// </summary>
 public enum ChannelStatus : byte
 {
     /// <summary>The second message of the handshake follows.</summary>
@@ -14,8 +17,8 @@ public enum ChannelStatus : byte
 }
 
 /// <summary>
-/// What a client sends first, and what a server answers (docs/protocols.md, "Secure channel"): 8 bytes each, followed by a message of
-/// the handshake. The hello is the handshake's prologue, so it cannot be changed on the way.
+/// What a client sends first, and what a server answers (docs/protocols.md, "Secure channel"): 8 bytes each, followed
+/// by a message of the handshake. The hello is the handshake's prologue, so it cannot be changed on the way.
 /// </summary>
 public static class ChannelHello
 {
@@ -54,7 +57,10 @@ public static class ChannelHello
     public static bool TryParseAnswer(ReadOnlySpan<byte> from, out ChannelStatus status)
     {
         status = 0;
-        if (from.Length != Size || Bytes.Le32(from, 0) != AnswerMagic || Bytes.Le16(from, 4) != AnswerVersion || from[7] != 0)
+        if (from.Length != Size
+            || Bytes.Le32(from, 0) != AnswerMagic
+            || Bytes.Le16(from, 4) != AnswerVersion
+            || from[7] != 0)
             return false;
         status = (ChannelStatus)from[6];
         return status <= ChannelStatus.BadHello;
@@ -63,7 +69,8 @@ public static class ChannelHello
     public static string Sentence(ChannelStatus status) => status switch
     {
         ChannelStatus.Accepted => "Accepted.",
-        ChannelStatus.NotAuthenticated => "It does not take this key: it is another machine's, or the hello was changed on the way.",
+        ChannelStatus.NotAuthenticated =>
+            "It does not take this key: it is another machine's, or the hello was changed on the way.",
         ChannelStatus.UnknownVersion => "It does not know this version of the protocol.",
         ChannelStatus.Busy => "It is busy with another client.",
         ChannelStatus.BadHello => "It expects another protocol.",
@@ -72,19 +79,22 @@ public static class ChannelHello
 }
 
 /// <summary>
-/// A connection after its handshake: records of at most 16 KiB, each a Noise transport message with its length before it. Both ends hold
-/// one, with the keys exchanged.
+/// A connection after its handshake: records of at most 16 KiB, each a Noise transport message with its length before
+/// it. Both ends hold one, with the keys exchanged.
 /// </summary>
 public struct SecureChannel
 {
-    public const int LengthSize = 2, TagSize = ChaCha20Poly1305.TagSize;
+    public const int LengthSize = 2;
+    public const int TagSize = ChaCha20Poly1305.TagSize;
     public const int MaxText = 16384;
 
     /// <summary>The whole of the largest record.</summary>
     public const int MaxRecord = LengthSize + MaxText + TagSize;
 
-    private Bytes32 sendingKey, receivingKey;
-    private ulong sent, received;
+    private Bytes32 sendingKey;
+    private Bytes32 receivingKey;
+    private ulong sent;
+    private ulong received;
 
     /// <summary>The pre-shared key of the handshake, of the 20-byte key of machine or guest.</summary>
     public static void PreSharedKey(ReadOnlySpan<byte> key, Span<byte> preShared)
@@ -110,17 +120,23 @@ public struct SecureChannel
     }
 
     /// <summary>
-    /// Makes a record of <paramref name="length"/> bytes of text that stand in it from <see cref="LengthSize"/> on, in place.
+    /// Makes a record of <paramref name="length"/> bytes of text that stand in it from <see cref="LengthSize"/> on, in
+    /// place.
     /// </summary>
     /// <returns>The record's size.</returns>
     public int Seal(Span<byte> record, int length)
     {
         Bytes.PutLe16(record, 0, (ushort)(length + TagSize));
-        ChaCha20Poly1305.Seal(sendingKey, sent++, default, record.Slice(LengthSize, length), record.Slice(LengthSize + length, TagSize));
+        Span<byte> text = record.Slice(LengthSize, length);
+        ChaCha20Poly1305.Seal(sendingKey, sent, default, text, record.Slice(LengthSize + length, TagSize));
+        sent++;
         return LengthSize + length + TagSize;
     }
 
-    /// <summary>The size of the record that begins with these bytes, 0 while they are too few to say, less when no record begins so.</summary>
+    /// <summary>
+    /// The size of the record that begins with these bytes, 0 while they are too few to say, less when no record begins
+    /// so.
+    /// </summary>
     public static int RecordSize(ReadOnlySpan<byte> begin)
     {
         if (begin.Length < LengthSize)
@@ -130,8 +146,8 @@ public struct SecureChannel
     }
 
     /// <summary>
-    /// Opens a whole record in place: its text stands from <see cref="LengthSize"/> on. Less than 0 when it is not the next one that
-    /// the other side sent: then nothing of the connection is to be believed any more.
+    /// Opens a whole record in place: its text stands from <see cref="LengthSize"/> on. Less than 0 when it is not the
+    /// next one that the other side sent: then nothing of the connection is to be believed any more.
     /// </summary>
     public int Open(Span<byte> record)
     {
@@ -139,6 +155,8 @@ public struct SecureChannel
         if (length <= 0 || RecordSize(record) != record.Length)
             return -1;
         Span<byte> text = record.Slice(LengthSize, length);
-        return ChaCha20Poly1305.Open(receivingKey, received++, default, text, record.Slice(LengthSize + length)) ? length : -1;
+        bool isGood = ChaCha20Poly1305.Open(receivingKey, received, default, text, record.Slice(LengthSize + length));
+        received++;
+        return isGood ? length : -1;
     }
 }

@@ -15,9 +15,11 @@ public sealed class ChannelException(string message, ChannelStatus status = Chan
 /// <summary>The secure channel over a connected socket, either side of it. Calls block as the socket's do, and throw what they throw.</summary>
 public sealed partial class SecureSocket : IDisposable
 {
-    private readonly byte[] outgoing = new byte[SecureChannel.MaxRecord], incoming = new byte[SecureChannel.MaxRecord];
+    private readonly byte[] outgoing = new byte[SecureChannel.MaxRecord];
+    private readonly byte[] incoming = new byte[SecureChannel.MaxRecord];
     private SecureChannel channel;
-    private int at, end;
+    private int at;
+    private int end;
     private bool isPlain;
 
     private SecureSocket(Socket socket, SecureChannel channel)
@@ -62,7 +64,8 @@ public sealed partial class SecureSocket : IDisposable
     {
         try
         {
-            Span<byte> hello = stackalloc byte[ChannelHello.MessageSize], answer = stackalloc byte[ChannelHello.MessageSize];
+            Span<byte> hello = stackalloc byte[ChannelHello.MessageSize];
+            Span<byte> answer = stackalloc byte[ChannelHello.MessageSize];
             if (!ReceiveAll(socket, hello))
                 throw new ChannelException("The client went away before its hello.");
             var status = ChannelHello.Parse(hello[..ChannelHello.Size], magic, version);
@@ -132,7 +135,8 @@ public sealed partial class SecureSocket : IDisposable
 
     private static NoiseHandshake Start(ReadOnlySpan<byte> hello, ReadOnlySpan<byte> key)
     {
-        Span<byte> preShared = stackalloc byte[Bytes32.Size], secret = stackalloc byte[Bytes32.Size];
+        Span<byte> preShared = stackalloc byte[Bytes32.Size];
+        Span<byte> secret = stackalloc byte[Bytes32.Size];
         SecureChannel.PreSharedKey(key, preShared);
         FillRandom(secret);
         return NoiseHandshake.Start(hello, preShared, secret);

@@ -16,7 +16,11 @@ public struct Sha1
     public const int BlockSize = 64;
     public const int DigestSize = 20;
 
-    private uint a, b, c, d, e;
+    private uint a;
+    private uint b;
+    private uint c;
+    private uint d;
+    private uint e;
     private ulong length;
 
     public static Sha1 Start() => new()
@@ -27,7 +31,9 @@ public struct Sha1
     /// <summary>The digest of one message. <paramref name="digest"/> may overlap <paramref name="message"/>.</summary>
     public static void Hash(ReadOnlySpan<byte> message, Span<byte> digest) => Start().Finish(message, digest);
 
-    /// <summary>Takes in <paramref name="blocks"/>, whose length must be a multiple of <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Takes in <paramref name="blocks"/>, whose length must be a multiple of <see cref="BlockSize"/>.
+    /// </summary>
     public void Append(ReadOnlySpan<byte> blocks)
     {
         for (length += (uint)blocks.Length; blocks.Length >= BlockSize; blocks = blocks.Slice(BlockSize))
@@ -37,7 +43,8 @@ public struct Sha1
     /// <summary>Takes in the rest of the message and writes the 20-byte digest (padding: FIPS 180-4 §5.1.1).</summary>
     public void Finish(ReadOnlySpan<byte> rest, Span<byte> digest)
     {
-        int whole = rest.Length & ~(BlockSize - 1), left = rest.Length - whole;
+        int whole = rest.Length & ~(BlockSize - 1);
+        int left = rest.Length - whole;
         Append(rest.Slice(0, whole));
         length += (uint)left;
 
@@ -80,16 +87,18 @@ public struct Sha1
     }
 
     /// <summary>
-    /// Twenty rounds (FIPS 180-4 §6.1.2), five at a time: after five, each variable has its own name again, and none was moved.
-    /// <paramref name="w"/> begins with the next round's word, and has room for the twenty after these, of which each round makes one,
-    /// so that five rounds touch <paramref name="reach"/> words: 25, or 5 when no more are to come.
+    /// Twenty rounds (FIPS 180-4 §6.1.2), five at a time: after five, each variable has its own name again, and none
+    /// was moved. <paramref name="w"/> begins with the next round's word, and has room for the twenty after these, of
+    /// which each round makes one, so that five rounds touch <paramref name="reach"/> words: 25, or 5 when no more are
+    /// to come.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Rounds<TFunction>(Span<uint> w, int reach, uint k) where TFunction : IFunction
     {
         for (; w.Length >= reach; w = w.Slice(5))
         {
-            Span<uint> near = w.Slice(0, reach); // of a length known when compiling, so that no index below needs a check
+            // of a length known when compiling, so that no index below needs a check
+            Span<uint> near = w.Slice(0, reach);
             Round<TFunction>(a, ref b, c, d, ref e, near, 0, k);
             Round<TFunction>(e, ref a, b, c, ref d, near, 1, k);
             Round<TFunction>(d, ref e, a, b, ref c, near, 2, k);
@@ -98,9 +107,13 @@ public struct Sha1
         }
     }
 
-    /// <summary>Adds last what the round before yields last: rounds wait for each other more than for anything else.</summary>
+    /// <summary>
+    /// Adds last what the round before yields last: rounds wait for each other more than for anything else.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Round<TFunction>(uint a, ref uint b, uint c, uint d, ref uint e, Span<uint> w, int t, uint k) where TFunction : IFunction
+    private static void Round<TFunction>(
+        uint a, ref uint b, uint c, uint d, ref uint e, Span<uint> w, int t, uint k)
+        where TFunction : IFunction
     {
         if (w.Length > 20)
         {
@@ -111,7 +124,9 @@ public struct Sha1
         b = BitOperations.RotateLeft(b, 30);
     }
 
-    /// <summary>The logical functions of FIPS 180-4 §4.1.1, with as few operations after b as there can be: it is the youngest.</summary>
+    /// <summary>
+    /// The logical functions of FIPS 180-4 §4.1.1, with as few operations after b as there can be: it is the youngest.
+    /// </summary>
     private interface IFunction
     {
         static abstract uint Of(uint b, uint c, uint d);

@@ -14,18 +14,28 @@ public struct Sha256
     public const int BlockSize = 64;
     public const int DigestSize = 32;
 
-    private uint a, b, c, d, e, f, g, h;
+    private uint a;
+    private uint b;
+    private uint c;
+    private uint d;
+    private uint e;
+    private uint f;
+    private uint g;
+    private uint h;
     private ulong length;
 
     public static Sha256 Start() => new()
     {
-        a = 0x6a09e667, b = 0xbb67ae85, c = 0x3c6ef372, d = 0xa54ff53a, e = 0x510e527f, f = 0x9b05688c, g = 0x1f83d9ab, h = 0x5be0cd19,
+        a = 0x6a09e667, b = 0xbb67ae85, c = 0x3c6ef372, d = 0xa54ff53a,
+        e = 0x510e527f, f = 0x9b05688c, g = 0x1f83d9ab, h = 0x5be0cd19,
     };
 
     /// <summary>The digest of one message. <paramref name="digest"/> may overlap <paramref name="message"/>.</summary>
     public static void Hash(ReadOnlySpan<byte> message, Span<byte> digest) => Start().Finish(message, digest);
 
-    /// <summary>Takes in <paramref name="blocks"/>, whose length must be a multiple of <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Takes in <paramref name="blocks"/>, whose length must be a multiple of <see cref="BlockSize"/>.
+    /// </summary>
     public void Append(ReadOnlySpan<byte> blocks)
     {
         for (length += (uint)blocks.Length; blocks.Length >= BlockSize; blocks = blocks.Slice(BlockSize))
@@ -35,7 +45,8 @@ public struct Sha256
     /// <summary>Takes in the rest of the message and writes the 32-byte digest (padding: FIPS 180-4 §5.1.1).</summary>
     public void Finish(ReadOnlySpan<byte> rest, Span<byte> digest)
     {
-        int whole = rest.Length & ~(BlockSize - 1), left = rest.Length - whole;
+        int whole = rest.Length & ~(BlockSize - 1);
+        int left = rest.Length - whole;
         Append(rest.Slice(0, whole));
         length += (uint)left;
 
@@ -83,7 +94,8 @@ public struct Sha256
         ReadOnlySpan<uint> constants = Constants;
         for (int t = 0; t < 64; t++)
         {
-            uint t1 = next.h + Rotations(next.e, 6, 11, 25) + (next.g ^ (next.e & (next.f ^ next.g))) + constants[t] + w[t];
+            uint t1 = next.h + Rotations(next.e, 6, 11, 25) + (next.g ^ (next.e & (next.f ^ next.g)))
+                + constants[t] + w[t];
             uint t2 = Rotations(next.a, 2, 13, 22) + ((next.a & next.b) | (next.c & (next.a | next.b)));
             next.h = next.g;
             next.g = next.f;
@@ -105,7 +117,9 @@ public struct Sha256
     }
 
     private static uint Rotations(uint x, int first, int second, int third) =>
-        BitOperations.RotateRight(x, first) ^ BitOperations.RotateRight(x, second) ^ BitOperations.RotateRight(x, third);
+        BitOperations.RotateRight(x, first)
+        ^ BitOperations.RotateRight(x, second)
+        ^ BitOperations.RotateRight(x, third);
 
     private static uint Sigma(uint x, int first, int second, int shift) =>
         BitOperations.RotateRight(x, first) ^ BitOperations.RotateRight(x, second) ^ x >> shift;

@@ -3,8 +3,8 @@ using System;
 namespace Wire;
 
 /// <summary>
-/// What a client sends first through the secure channel to TCP port 1707 of a boot address (docs/protocols.md): this header, then the
-/// loader. Everything after the loader is the loader's own. A view over <see cref="Size"/> bytes.
+/// What a client sends first through the secure channel to TCP port 1707 of a boot address (docs/protocols.md): this
+/// header, then the loader. Everything after the loader is the loader's own. A view over <see cref="Size"/> bytes.
 /// </summary>
 public static class Upload
 {
@@ -26,7 +26,10 @@ public static class Upload
     {
         loaderLength = 0;
         flags = 0;
-        if (header.Length != Size || Bytes.Le32(header, 0) != Magic || Bytes.Le16(header, 6) != 0 || (Bytes.Le32(header, 12) & ~Plain) != 0)
+        if (header.Length != Size
+            || Bytes.Le32(header, 0) != Magic
+            || Bytes.Le16(header, 6) != 0
+            || (Bytes.Le32(header, 12) & ~Plain) != 0)
             return UploadRefusal.BadHeader;
         if (Bytes.Le16(header, 4) != Version)
             return UploadRefusal.UnknownVersion;
@@ -82,7 +85,8 @@ public static class UploadAnswer
         Bytes.PutLe64(to, 8, detail);
     }
 
-    public static bool TryParse(ReadOnlySpan<byte> from, out UploadStage stage, out UploadRefusal refusal, out ulong detail)
+    public static bool TryParse(
+        ReadOnlySpan<byte> from, out UploadStage stage, out UploadRefusal refusal, out ulong detail)
     {
         stage = 0;
         refusal = 0;

@@ -4,8 +4,9 @@ using System.Runtime.CompilerServices;
 namespace Wire;
 
 /// <summary>
-/// X25519 (RFC 7748 §5): the Montgomery ladder over numbers modulo 2^255 - 19, each eight words of 32 bits, the least significant
-/// first, anything below 2^256. The same instructions run whatever the scalar is: no branch and no address depends on a number.
+/// X25519 (RFC 7748 §5): the Montgomery ladder over numbers modulo 2^255 - 19, each eight words of 32 bits, the least
+/// significant first, anything below 2^256. The same instructions run whatever the scalar is: no branch and no address
+/// depends on a number.
 /// </summary>
 public static unsafe class X25519
 {
@@ -25,8 +26,8 @@ public static unsafe class X25519
     }
 
     /// <summary>
-    /// What both sides share. False when it is zero whatever the secret is, because the other side sent a point of small order
-    /// (§6.1).
+    /// What both sides share. False when it is zero whatever the secret is, because the other side sent a point of
+    /// small order (§6.1).
     /// </summary>
     public static bool Agree(ReadOnlySpan<byte> secret, ReadOnlySpan<byte> publicKey, Span<byte> shared)
     {
@@ -41,19 +42,29 @@ public static unsafe class X25519
     {
         // SAFETY: every number is Words words of this frame; all functions below touch exactly those.
         uint* x1 = stackalloc uint[8 * Words];
-        uint* x2 = x1 + Words, z2 = x2 + Words, x3 = z2 + Words, z3 = x3 + Words, a = z3 + Words, b = a + Words, c = b + Words;
+        uint* x2 = x1 + Words;
+        uint* z2 = x2 + Words;
+        uint* x3 = z2 + Words;
+        uint* z3 = x3 + Words;
+        uint* a = z3 + Words;
+        uint* b = a + Words;
+        uint* c = b + Words;
         byte* k = stackalloc byte[KeySize];
         scalar.Slice(0, KeySize).CopyTo(new Span<byte>(k, KeySize));
         k[0] &= 248;
         k[31] = (byte)((k[31] & 127) | 64);
         for (int i = 0; i < Words; i++)
         {
-            x1[i] = x3[i] = Bytes.Le32(point, 4 * i);
-            x2[i] = z2[i] = z3[i] = 0;
+            x1[i] = Bytes.Le32(point, 4 * i);
+            x3[i] = x1[i];
+            x2[i] = 0;
+            z2[i] = 0;
+            z3[i] = 0;
         }
         x1[7] &= 0x7fffffff; // the topmost bit is not a number's (§5)
         x3[7] = x1[7];
-        x2[0] = z3[0] = 1;
+        x2[0] = 1;
+        z3[0] = 1;
 
         uint swapped = 0;
         for (int t = 254; t >= 0; t--)
@@ -124,7 +135,8 @@ public static unsafe class X25519
             difference[i] = (uint)carry;
             carry >>= 32;
         }
-        // A borrow is 2^256 too much, which is 38. When taking that away borrows again, the number ends so high that the last one does not.
+        // A borrow is 2^256 too much, which is 38. When taking that away borrows again, the number ends so high that
+        // the last one does not.
         carry *= 38;
         for (int i = 0; i < Words; i++)
         {
@@ -141,7 +153,8 @@ public static unsafe class X25519
         uint* wide = stackalloc uint[2 * Words]; // zeros
         for (int i = 0; i < Words; i++)
         {
-            ulong factor = left[i], carry = 0;
+            ulong factor = left[i];
+            ulong carry = 0;
             uint* row = wide + i;
             // In full length: an emulated processor pays for the counting of a loop as for the multiplying.
             Step(row, 0, factor, right, ref carry);
@@ -197,7 +210,9 @@ public static unsafe class X25519
         number[0] += (uint)(38 * above); // when 1 is left above, so little is below that no word carries
     }
 
-    /// <summary>number^(p - 2) = 1/number (Fermat). The exponent 2^255 - 21 is public: its bits but 2 and 4 are ones.</summary>
+    /// <summary>
+    /// number^(p - 2) = 1/number (Fermat). The exponent 2^255 - 21 is public: its bits but 2 and 4 are ones.
+    /// </summary>
     private static void Invert(uint* inverse, uint* number)
     {
         for (int i = 0; i < Words; i++)

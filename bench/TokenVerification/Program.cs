@@ -1,6 +1,6 @@
 using System;
+using System.Linux;
 using System.Runtime;
-using System.Runtime.CompilerServices;
 using Wire;
 
 namespace TokenVerification;
@@ -8,8 +8,6 @@ namespace TokenVerification;
 /// <summary>Verifies the signature of one token a million times. Whoever starts it measures the time.</summary>
 internal static unsafe class Program
 {
-    private const int ExitGroup = 231;
-
     [RuntimeExport("freestanding_main")]
     private static void Main(int argc, byte** argv, byte** envp)
     {
@@ -21,11 +19,6 @@ internal static unsafe class Program
         for (int i = 0; i < 1_000_000; i++)
             if (BootToken.TryParse(token, out BootToken parsed) && parsed.SignedWith(in known))
                 good++;
-        Enter(good == 1_000_000 ? 0 : 1, 0, 0, 0, 0, ExitGroup);
+        Syscall.Exit(good == 1_000_000 ? 0 : 1);
     }
-
-    /// <summary>packetd's way into the kernel: its start, which this program has too, is for programs that never return.</summary>
-    [RuntimeImport("*", "packetd_syscall")]
-    [MethodImpl(MethodImplOptions.InternalCall)]
-    private static extern int Enter(nint a, nint b, nint c, nint d, nint e, ushort call);
 }

@@ -17,7 +17,15 @@ freestanding_fail:
 
         .globl  linux_syscall
         .section .text.syscall, "ax"
-linux_syscall:                          /* (number, a, b, c, d, e, f) */
+linux_syscall:                          /* (a, b, c, d, e, number) */
+        mov     %rcx, %r10
+        mov     %r9, %rax
+        syscall
+        ret
+
+        .globl  linux_syscall6
+        .section .text.syscall6, "ax"
+linux_syscall6:                         /* (number, a, b, c, d, e, f) */
         mov     %rdi, %rax
         mov     %rsi, %rdi
         mov     %rdx, %rsi

@@ -1,4 +1,4 @@
-/* A Linux process begins here: sp points at argc, argv, 0, envp, 0, auxv (as on every architecture). AAPCS64 throughout. */
+/* A Linux process begins here: sp points at argc, argv, 0, envp, 0, auxv. AAPCS64 throughout. */
 
         .section .text.start, "ax"
         .globl  _start
@@ -16,7 +16,14 @@ _start:
 
         .globl  linux_syscall
         .section .text.syscall, "ax"
-linux_syscall:                          /* (number, a, b, c, d, e, f) */
+linux_syscall:                          /* (a, b, c, d, e, number) */
+        mov     x8, x5
+        svc     #0
+        ret
+
+        .globl  linux_syscall6
+        .section .text.syscall6, "ax"
+linux_syscall6:                         /* (number, a, b, c, d, e, f) */
         mov     x8, x0
         mov     x0, x1
         mov     x1, x2

@@ -29,7 +29,8 @@ namespace System.Runtime.InteropServices
         bool IsInterfaceImplemented(RuntimeTypeHandle interfaceType, bool throwIfNotImplemented);
         RuntimeTypeHandle GetInterfaceImplementation(RuntimeTypeHandle interfaceType);
 
-        internal static unsafe nint GetDynamicInterfaceImplementation(IDynamicInterfaceCastable instance, MethodTable* interfaceType, ushort slot)
+        internal static unsafe nint GetDynamicInterfaceImplementation(
+            IDynamicInterfaceCastable instance, MethodTable* interfaceType, ushort slot)
         {
             Environment.FailFast();
             return 0;

@@ -2,5 +2,5 @@
 
 namespace System.Runtime;
 
-/// <summary>Described by the compiler, looked into by nobody here.</summary>
+/// <summary>The compiler describes a type by it; nothing here reads it.</summary>
 internal struct MethodTable;

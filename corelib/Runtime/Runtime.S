@@ -14,8 +14,10 @@ memmove:                                /* rdi = destination, rsi = source, rdx 
         mov     %rdx, %rcx
         cmp     $32, %rdx
         jbe     2f
-        mov     -8(%rsi,%rdx), %r8      /* the last word first: where the ranges overlap the stores reach it. An emulator moves */
-        lea     -8(%rdi,%rdx), %r9      /* one element after the other: words are eight times as fast there as bytes. */
+        /* The last word first: where the ranges overlap the stores reach it. An emulator moves one element after the
+           other: words are eight times as fast there as bytes. */
+        mov     -8(%rsi,%rdx), %r8
+        lea     -8(%rdi,%rdx), %r9
         shr     $3, %rcx
         rep     movsq
         mov     %r8, (%r9)

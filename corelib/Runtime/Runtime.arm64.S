@@ -1,4 +1,5 @@
-/* What compiled C# calls by symbol, as Runtime.S has it for x86-64; the compiler probes its stack itself here. AAPCS64 throughout. */
+/* What compiled C# calls by symbol, as Runtime.S has it for x86-64; the compiler probes its stack itself here. AAPCS64
+   throughout. */
 
         .section .text.memmove, "ax"
         .globl  memmove
@@ -63,4 +64,5 @@ RhpFallbackFailFast:
         .globl  __security_cookie
         .balign 8
 __security_cookie:
-        .quad   0x5bd1e995c6a4a793      /* guards buffers on the stack against overruns, which bounds checks should have caught; fixed, so no secret */
+        /* Guards buffers on the stack against overruns, which bounds checks should have caught. Fixed, so no secret. */
+        .quad   0x5bd1e995c6a4a793

@@ -6,9 +6,22 @@ namespace System
 {
     public enum AttributeTargets
     {
-        Assembly = 1, Module = 2, Class = 4, Struct = 8, Enum = 16, Constructor = 32, Method = 64, Property = 128,
-        Field = 256, Event = 512, Interface = 1024, Parameter = 2048, Delegate = 4096, ReturnValue = 8192,
-        GenericParameter = 16384, All = 32767,
+        Assembly = 1,
+        Module = 2,
+        Class = 4,
+        Struct = 8,
+        Enum = 16,
+        Constructor = 32,
+        Method = 64,
+        Property = 128,
+        Field = 256,
+        Event = 512,
+        Interface = 1024,
+        Parameter = 2048,
+        Delegate = 4096,
+        ReturnValue = 8192,
+        GenericParameter = 16384,
+        All = 32767,
     }
 
     public sealed class AttributeUsageAttribute(AttributeTargets validOn) : Attribute
@@ -75,7 +88,12 @@ namespace System.Reflection
 
 namespace System.ComponentModel
 {
-    public enum EditorBrowsableState { Always, Never, Advanced }
+    public enum EditorBrowsableState
+    {
+        Always,
+        Never,
+        Advanced,
+    }
 
     public sealed class EditorBrowsableAttribute(EditorBrowsableState state) : Attribute
     {
@@ -111,8 +129,15 @@ namespace System.Runtime.CompilerServices
 {
     public enum MethodImplOptions
     {
-        Unmanaged = 4, NoInlining = 8, ForwardRef = 16, Synchronized = 32, NoOptimization = 64, PreserveSig = 128,
-        AggressiveInlining = 256, AggressiveOptimization = 512, InternalCall = 4096,
+        Unmanaged = 4,
+        NoInlining = 8,
+        ForwardRef = 16,
+        Synchronized = 32,
+        NoOptimization = 64,
+        PreserveSig = 128,
+        AggressiveInlining = 256,
+        AggressiveOptimization = 512,
+        InternalCall = 4096,
     }
 
     public sealed class MethodImplAttribute(MethodImplOptions options) : Attribute
@@ -177,11 +202,25 @@ namespace System.Runtime.CompilerServices
 
 namespace System.Runtime.InteropServices
 {
-    public enum LayoutKind { Sequential = 0, Explicit = 2, Auto = 3 }
+    public enum LayoutKind
+    {
+        Sequential = 0,
+        Explicit = 2,
+        Auto = 3,
+    }
 
-    public enum CharSet { None = 1, Ansi = 2, Unicode = 3, Auto = 4 }
+    public enum CharSet
+    {
+        None = 1,
+        Ansi = 2,
+        Unicode = 3,
+        Auto = 4,
+    }
 
-    public enum UnmanagedType { Bool = 2 }
+    public enum UnmanagedType
+    {
+        Bool = 2,
+    }
 
     public sealed class StructLayoutAttribute(LayoutKind layoutKind) : Attribute
     {

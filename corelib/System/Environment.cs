@@ -7,8 +7,8 @@ namespace System;
 public static class Environment
 {
     /// <summary>
-    /// Ends the program or the machine: the broken invariant that led here must not be computed with. Each kind of image
-    /// supplies it: the Linux one aborts, a machine's prints and resets.
+    /// Ends the program or the machine: the broken invariant that led here must not be computed with. Each kind of
+    /// image supplies it: the Linux one aborts, a machine's prints and resets.
     /// </summary>
     [DoesNotReturn]
     [RuntimeImport("*", "freestanding_fail")]

@@ -14,8 +14,20 @@ namespace System
         public static ulong Max(ulong a, ulong b) => a > b ? a : b;
         public static int Abs(int value) => value < 0 ? -value : value;
         public static long Abs(long value) => value < 0 ? -value : value;
-        public static int Clamp(int value, int min, int max) => value < min ? min : value > max ? max : value;
-        public static ulong Clamp(ulong value, ulong min, ulong max) => value < min ? min : value > max ? max : value;
+
+        public static int Clamp(int value, int min, int max)
+        {
+            if (value < min)
+                return min;
+            return value > max ? max : value;
+        }
+
+        public static ulong Clamp(ulong value, ulong min, ulong max)
+        {
+            if (value < min)
+                return min;
+            return value > max ? max : value;
+        }
     }
 }
 
@@ -55,9 +67,11 @@ namespace System.Numerics
 
         public static int LeadingZeroCount(ulong value) => value == 0 ? 64 : 63 - Log2(value);
         public static int LeadingZeroCount(uint value) => value == 0 ? 32 : 31 - Log2(value);
-        public static uint RoundUpToPowerOf2(uint value) => value <= 1 ? value : (uint)(1UL << (64 - LeadingZeroCount((ulong)value - 1)));
+        public static uint RoundUpToPowerOf2(uint value) =>
+            value <= 1 ? value : (uint)(1UL << (64 - LeadingZeroCount((ulong)value - 1)));
 
-        public static ulong RoundUpToPowerOf2(ulong value) => value <= 1 ? value : 1UL << (64 - LeadingZeroCount(value - 1));
+        public static ulong RoundUpToPowerOf2(ulong value) =>
+            value <= 1 ? value : 1UL << (64 - LeadingZeroCount(value - 1));
     }
 }
 

@@ -14,12 +14,14 @@ public static class MemoryExtensions
         return true;
     }
 
-    public static bool SequenceEqual(this Span<byte> span, ReadOnlySpan<byte> other) => SequenceEqual((ReadOnlySpan<byte>)span, other);
+    public static bool SequenceEqual(this Span<byte> span, ReadOnlySpan<byte> other) =>
+        SequenceEqual((ReadOnlySpan<byte>)span, other);
 
     public static bool StartsWith(this ReadOnlySpan<byte> span, ReadOnlySpan<byte> value) =>
         value.Length <= span.Length && SequenceEqual(span.Slice(0, value.Length), value);
 
-    public static bool StartsWith(this Span<byte> span, ReadOnlySpan<byte> value) => StartsWith((ReadOnlySpan<byte>)span, value);
+    public static bool StartsWith(this Span<byte> span, ReadOnlySpan<byte> value) =>
+        StartsWith((ReadOnlySpan<byte>)span, value);
 
     public static bool EndsWith(this ReadOnlySpan<byte> span, ReadOnlySpan<byte> value) =>
         value.Length <= span.Length && SequenceEqual(span.Slice(span.Length - value.Length), value);

@@ -9,7 +9,9 @@ public readonly ref struct ReadOnlySpan<T>
 
     internal ReadOnlySpan(Span<T> span) => _span = span;
 
-    /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements at <paramref name="pointer"/>.</summary>
+    /// <summary>
+    /// SAFETY: the caller answers for <paramref name="length"/> elements at <paramref name="pointer"/>.
+    /// </summary>
     public unsafe ReadOnlySpan(void* pointer, int length) => _span = new Span<T>(pointer, length);
 
     public ReadOnlySpan(ref readonly T reference) => _span = new Span<T>(ref Unsafe.AsRef(in reference));
@@ -52,7 +54,15 @@ public readonly ref struct ReadOnlySpan<T>
             _index = -1;
         }
 
-        public bool MoveNext() => ++_index < _span.Length;
+        public bool MoveNext()
+
+        {
+
+            _index++;
+
+            return _index < _span.Length;
+
+        }
         public ref readonly T Current => ref _span[_index];
     }
 }

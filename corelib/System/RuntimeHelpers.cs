@@ -17,11 +17,15 @@ namespace System.Runtime.CompilerServices
     public static unsafe class RuntimeHelpers
     {
         /// <summary>The data of a static initialiser as a span; the compiler replaces the body.</summary>
-        [Intrinsic] public static ReadOnlySpan<T> CreateSpan<T>(RuntimeFieldHandle fieldHandle) => CreateSpan<T>(fieldHandle);
+        [Intrinsic]
+        public static ReadOnlySpan<T> CreateSpan<T>(RuntimeFieldHandle fieldHandle) => CreateSpan<T>(fieldHandle);
 
-        [Intrinsic] public static bool IsReferenceOrContainsReferences<T>() where T : allows ref struct => IsReferenceOrContainsReferences<T>();
+        [Intrinsic]
+        public static bool IsReferenceOrContainsReferences<T>() where T : allows ref struct =>
+            IsReferenceOrContainsReferences<T>();
 
-        [Intrinsic] public static void InitializeArray(Array array, RuntimeFieldHandle fieldHandle) => Environment.FailFast();
+        [Intrinsic]
+        public static void InitializeArray(Array array, RuntimeFieldHandle fieldHandle) => Environment.FailFast();
 
         public static int OffsetToStringData => sizeof(nint) + sizeof(int);
     }
@@ -37,10 +41,12 @@ namespace System.Runtime.InteropServices
         public static ref T GetReference<T>(ReadOnlySpan<T> span) => ref span._span._reference;
 
         /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements.</summary>
-        public static Span<T> CreateSpan<T>(scoped ref T reference, int length) => new(Unsafe.AsPointer(ref reference), length);
+        public static Span<T> CreateSpan<T>(scoped ref T reference, int length) =>
+            new(Unsafe.AsPointer(ref reference), length);
 
         /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements.</summary>
-        public static ReadOnlySpan<T> CreateReadOnlySpan<T>(scoped ref readonly T reference, int length) => new(Unsafe.AsPointer(ref Unsafe.AsRef(in reference)), length);
+        public static ReadOnlySpan<T> CreateReadOnlySpan<T>(scoped ref readonly T reference, int length) =>
+            new(Unsafe.AsPointer(ref Unsafe.AsRef(in reference)), length);
 
         /// <summary>The span up to the terminating zero of a C string.</summary>
         public static ReadOnlySpan<byte> CreateReadOnlySpanFromNullTerminated(byte* value)
@@ -58,9 +64,14 @@ namespace System.Runtime.InteropServices
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Span<TTo> Cast<TFrom, TTo>(Span<TFrom> span) where TFrom : struct where TTo : struct =>
-            new(ref Unsafe.As<TFrom, TTo>(ref span._reference), (int)((long)span.Length * Unsafe.SizeOf<TFrom>() / Unsafe.SizeOf<TTo>()));
+            new(
+                ref Unsafe.As<TFrom, TTo>(ref span._reference),
+                (int)((long)span.Length * Unsafe.SizeOf<TFrom>() / Unsafe.SizeOf<TTo>()));
 
-        public static ReadOnlySpan<TTo> Cast<TFrom, TTo>(ReadOnlySpan<TFrom> span) where TFrom : struct where TTo : struct => Cast<TFrom, TTo>(span._span);
+        public static ReadOnlySpan<TTo> Cast<TFrom, TTo>(ReadOnlySpan<TFrom> span)
+            where TFrom : struct
+            where TTo : struct =>
+            Cast<TFrom, TTo>(span._span);
 
         public static T Read<T>(ReadOnlySpan<byte> source) where T : struct
         {

@@ -3,14 +3,20 @@ using System.Runtime.CompilerServices;
 
 namespace System;
 
-/// <summary>A bounds-checked window over memory: an index outside it ends the program (<see cref="Environment.FailFast"/>).</summary>
-/// <param name="reference">SAFETY: the caller answers for <paramref name="length"/> elements, none or more, from this one on.</param>
+/// <summary>
+/// A bounds-checked window over memory: an index outside it ends the program (<see cref="Environment.FailFast"/>).
+/// </summary>
+/// <param name="reference">
+/// SAFETY: the caller answers for <paramref name="length"/> elements, none or more, from this one on.
+/// </param>
 public readonly ref struct Span<T>(ref T reference, int length)
 {
     internal readonly ref T _reference = ref reference;
     private readonly int _length = length;
 
-    /// <summary>SAFETY: the caller answers for <paramref name="length"/> elements, none or more, at <paramref name="pointer"/>.</summary>
+    /// <summary>
+    /// SAFETY: the caller answers for <paramref name="length"/> elements, none or more, at <paramref name="pointer"/>.
+    /// </summary>
     public unsafe Span(void* pointer, int length) : this(ref Unsafe.AsRef<T>(pointer), length) { }
 
     public Span(ref T reference) : this(ref reference, 1) { }
@@ -19,7 +25,9 @@ public readonly ref struct Span<T>(ref T reference, int length)
     public bool IsEmpty => _length == 0;
     public static Span<T> Empty => default;
 
-    /// <summary>The compiler puts a checked access in its place, or an unchecked one where it can prove the index.</summary>
+    /// <summary>
+    /// The compiler puts a checked access in its place, or an unchecked one where it can prove the index.
+    /// </summary>
     public extern ref T this[int index]
     {
         [Intrinsic]
@@ -41,7 +49,10 @@ public readonly ref struct Span<T>(ref T reference, int length)
     {
         if ((uint)_length > (uint)destination._length)
             Environment.FailFast();
-        SpanHelpers.Memmove(ref Unsafe.As<T, byte>(ref destination._reference), ref Unsafe.As<T, byte>(ref _reference), (nuint)(uint)_length * (nuint)Unsafe.SizeOf<T>());
+        SpanHelpers.Memmove(
+            ref Unsafe.As<T, byte>(ref destination._reference),
+            ref Unsafe.As<T, byte>(ref _reference),
+            (nuint)(uint)_length * (nuint)Unsafe.SizeOf<T>());
     }
 
     public bool TryCopyTo(Span<T> destination)
@@ -52,13 +63,15 @@ public readonly ref struct Span<T>(ref T reference, int length)
         return true;
     }
 
-    public void Clear() => SpanHelpers.Fill(ref Unsafe.As<T, byte>(ref _reference), 0, (nuint)(uint)_length * (nuint)Unsafe.SizeOf<T>());
+    public void Clear() =>
+        SpanHelpers.Fill(ref Unsafe.As<T, byte>(ref _reference), 0, (nuint)(uint)_length * (nuint)Unsafe.SizeOf<T>());
 
     public void Fill(T value)
     {
         if (Unsafe.SizeOf<T>() == 1)
         {
-            SpanHelpers.Fill(ref Unsafe.As<T, byte>(ref _reference), Unsafe.As<T, byte>(ref value), (nuint)(uint)_length);
+            SpanHelpers.Fill(
+                ref Unsafe.As<T, byte>(ref _reference), Unsafe.As<T, byte>(ref value), (nuint)(uint)_length);
             return;
         }
         for (int i = 0; i < _length; i++)
@@ -87,7 +100,15 @@ public readonly ref struct Span<T>(ref T reference, int length)
             _index = -1;
         }
 
-        public bool MoveNext() => ++_index < _span.Length;
+        public bool MoveNext()
+
+        {
+
+            _index++;
+
+            return _index < _span.Length;
+
+        }
         public ref T Current => ref _span[_index];
     }
 }

@@ -26,13 +26,15 @@ public static unsafe class Buffer
         SpanHelpers.Memmove(ref destination, ref source, length);
 
     /// <summary>Copies bytes; the ranges may overlap. A size over the destination's ends the program.</summary>
-    public static void MemoryCopy(void* source, void* destination, ulong destinationSizeInBytes, ulong sourceBytesToCopy)
+    public static void MemoryCopy(
+        void* source, void* destination, ulong destinationSizeInBytes, ulong sourceBytesToCopy)
     {
         if (sourceBytesToCopy > destinationSizeInBytes)
             Environment.FailFast();
         SpanHelpers.Memmove(ref *(byte*)destination, ref *(byte*)source, (nuint)sourceBytesToCopy);
     }
 
-    public static void MemoryCopy(void* source, void* destination, long destinationSizeInBytes, long sourceBytesToCopy) =>
+    public static void MemoryCopy(
+        void* source, void* destination, long destinationSizeInBytes, long sourceBytesToCopy) =>
         MemoryCopy(source, destination, (ulong)destinationSizeInBytes, (ulong)sourceBytesToCopy);
 }

@@ -5,7 +5,9 @@ using System.Runtime.InteropServices;
 
 namespace System;
 
-/// <summary>A string literal: frozen UTF-16 data in the image. Prefer UTF-8 literals (<c>"…"u8</c>), which are spans.</summary>
+/// <summary>
+/// A string literal: frozen UTF-16 data in the image. Prefer UTF-8 literals (<c>"…"u8</c>), which are spans.
+/// </summary>
 public sealed class String
 {
     private readonly int _length;

@@ -1,19 +1,21 @@
 using System;
+using System.Linux;
 using System.Runtime.InteropServices;
 using Wire;
+using static System.Linux.Syscall;
 
 namespace Packetd;
 
 /// <summary>
-/// The argument vector: options, each a name and its value, then a command. A name that was asked for is taken out, so that a name
-/// that is left in the end is no option. Whatever is wrong ends the program with one sentence.
+/// The argument vector: options, each a name and its value, then a command. A name that was asked for is taken out, so
+/// that a name that is left in the end is no option. Whatever is wrong ends the program with one sentence.
 /// </summary>
 internal readonly unsafe struct Arguments(int count, byte** vector)
 {
     /// <summary>The value of an option: the last one if it is given twice, the usual one if it is not given.</summary>
     public byte* Text(ReadOnlySpan<byte> name, ReadOnlySpan<byte> usual = default)
     {
-        byte* value = (byte*)Kernel.At(usual);
+        byte* value = (byte*)AddressOf(usual);
         for (int i = 1; i < count && (vector[i] == null || *vector[i] == '-'); i += 2)
             if (Is(vector[i], name))
             {
@@ -49,23 +51,30 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
         if (i >= count)
             Log.Fail("PROGRAM"u8, " is needed; --help explains it."u8);
         if (*vector[i] == '-')
-            Log.Fail(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(vector[i]), " is not an option; --help lists them."u8);
+            Log.Fail(At(vector[i]), " is not an option; --help lists them."u8);
         return vector + i;
     }
 
-    /// <summary>A number, and what has to follow it. SAFETY: whatever it is, a terminated text is not read past its zero.</summary>
+    /// <summary>
+    /// A number, and the character that has to follow it. SAFETY: a text that ends with a zero is not read past it,
+    /// whatever it holds.
+    /// </summary>
     private static uint Parse(ReadOnlySpan<byte> name, ref byte* text, int end, uint least, uint most)
     {
         byte* begin = text;
         ulong value = 0;
         for (; *text is >= (byte)'0' and <= (byte)'9' && value <= most; text++)
             value = value * 10 + *text - '0';
-        if (text == begin || *text++ != end || value < least || value > most)
+        if (text == begin || *text != end || value < least || value > most)
             Log.Fail(name, " is not of the form and in the range that --help tells."u8);
+        text++;
         return (uint)value;
     }
 
-    // SAFETY: the kernel terminates every argument, keeps it for as long as the program runs, and ends the vector with null.
-    public static bool Is(byte* argument, ReadOnlySpan<byte> text) =>
-        Bytes.FixedTimeEquals(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument), text);
+    public static bool Is(byte* argument, ReadOnlySpan<byte> text) => Bytes.FixedTimeEquals(At(argument), text);
+
+    // SAFETY: the kernel ends every argument with a zero, keeps it for as long as the program runs, and ends the vector
+    // with null.
+    public static ReadOnlySpan<byte> At(byte* argument) =>
+        MemoryMarshal.CreateReadOnlySpanFromNullTerminated(argument);
 }

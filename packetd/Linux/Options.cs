@@ -1,13 +1,20 @@
 using System;
+using System.Linux;
 
 namespace Packetd;
 
 /// <summary>The command line. Texts stay where the kernel put them, terminated by zero.</summary>
 internal unsafe struct Options
 {
-    public byte* Link, KeyFile;
+    public byte* Link;
+    public byte* KeyFile;
+    public uint Address;
     public int MaxDomains;
-    public uint Address, MaxMemory, ChainSteps, UidBase;
+
+    /// <summary>In MiB.</summary>
+    public uint MaxMemory;
+    public uint ChainSteps;
+    public uint UidBase;
 
     /// <summary>What starts a machine: the program and its arguments, ended by null.</summary>
     public byte** Command;
@@ -17,8 +24,9 @@ internal unsafe struct Options
     private static ReadOnlySpan<byte> Help =>
         """
         Usage: packetd --link IFACE --address A.B.C.D --key-file FILE [options] PROGRAM [ARGUMENT...]
-        Answers ARP and ping for an address that the host does not have, and runs PROGRAM for each valid boot token: a machine. It finds
-        frames on descriptor 3, and token and machine key, 172 bytes, on 4. "launcher MONITOR FIRMWARE" makes a monitor's options of them.
+        Answers ARP and ping for an address that the host does not have, and runs PROGRAM for each valid boot token:
+        a machine. It finds frames on descriptor 3, and token and machine key, 172 bytes, on 4. "launcher MONITOR
+        FIRMWARE" makes a monitor's options of them.
 
           --link IFACE          network interface that frames come and go through
           --address A.B.C.D     the node's own address, 1.0.0.0 to 223.255.255.255
@@ -26,21 +34,25 @@ internal unsafe struct Options
           --max-domains N       machines at a time, 1 to 64 (16)
           --max-memory MIB      memory of one machine at most, 1 to 3071 (1024)
           --chain-steps N       tokens verified in one packet at most, 1 to 100000 (1000)
-          --uid-base N          machine n runs as user and group N + n, up to 2000000000 (200000); 0: as packetd's own, for laboratories only
+          --uid-base N          machine n runs as user and group N + n, up to 2000000000 (200000); 0: as packetd's own,
+                                for laboratories only
           --log-level N         0 errors, 1 events (1)
 
-        SIGTERM ends packetd and its machines. Its log is its standard error; what monitors write is its standard output.
-        The log tells a machine's end by its monitor's exit code: 0 reset or powered off, 2 crashed, 3 not locked in, 4 monitor failed.
+        SIGTERM ends packetd and its machines. Its log is its standard error; what monitors write is its standard
+        output. The log tells a machine's end by its monitor's exit code: 0 reset or powered off, 2 crashed, 3 not
+        locked in, 4 monitor failed.
 
         """u8;
 
-    /// <summary>Reads the arguments; says in one sentence what is wrong and ends the program when something is.</summary>
+    /// <summary>
+    /// Reads the arguments; says in one sentence what is wrong and ends the program when something is.
+    /// </summary>
     public static Options Parse(int count, byte** vector)
     {
         if (Arguments.Is(vector[1], "--help"u8)) // null where there is none
         {
-            Kernel.Write(1, Help);
-            Kernel.Exit(0);
+            Syscall.Write(1, Help);
+            Syscall.Exit(0);
         }
         Arguments arguments = new(count, vector);
         Log.Level = arguments.Number("--log-level"u8, 0, 1, "1"u8);

@@ -1,41 +1,58 @@
 using System;
+using System.Linux;
 using System.Runtime;
 using Wire;
+using static System.Linux.Syscall;
+using static System.Linux.Uapi;
 
 namespace Packetd;
 
 internal static class Program
 {
-    private const int UsedTokensLimit = 4096, Batch = 64, SigHangUp = 1, SigPipe = 13, SigChild = 17;
+    private const int UsedTokensLimit = 4096;
+
+    /// <summary>The share that a port has of a turn of the event loop, in frames.</summary>
+    private const int Batch = 64;
 
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments)
     {
         Options options = Options.Parse(count, arguments);
         Confinement.UnmapVdso((ulong*)options.Command);
-        // A log whose reader is gone ends nobody, nor does a terminal that is: lines are lost, no more. And whoever started packetd may
-        // have ignored its children's ends, which the kernel would then tell nobody.
-        Kernel.Do(Call.SigAction, SigChild, Kernel.At<ulong>(stackalloc ulong[4]), 0, 8); // struct kernel_sigaction: SIG_DFL
-        Kernel.Do(Call.SigProcMask, 0, Kernel.At<ulong>(stackalloc ulong[] { 1UL << (SigPipe - 1) | 1UL << (SigHangUp - 1) }), 0, 8);
-        HmacSha1 key = new(Opening.ReadKey(options.KeyFile, stackalloc byte[HmacSha1.MaxKeySize + 1]));
-        int own = Opening.Link(options.Link, options.Address, own: true), link = Opening.Link(options.Link, options.Address, own: false);
+        SetSignals();
+        HmacSha1 key = new(Opening.ReadKey(Arguments.At(options.KeyFile), stackalloc byte[HmacSha1.MaxKeySize + 1]));
+        ReadOnlySpan<byte> name = Arguments.At(options.Link);
+        int own = Opening.Link(name, options.Address, own: true);
+        int link = Opening.Link(name, options.Address, own: false);
         // Nor has a machine anything to read where packetd was started from.
-        Kernel.Do(Call.Dup3, Kernel.Must(Call.OpenAt, "cannot open /dev/null"u8, 0, Kernel.At("/dev/null"u8)), 0);
+        int nothing = Call(SystemCall.OpenAt, 0, AddressOf("/dev/null"u8));
+        Call(SystemCall.Dup3, Log.Require(nothing, "cannot open /dev/null"u8), 0);
         Confinement.Enter(options.UidBase != 0);
 
         // All the memory that there will ever be.
-        Span<Poll> polls = stackalloc Poll[2 + options.MaxDomains];
-        for (int i = 0; i < polls.Length; i++)
-            polls[i] = Poll.On(i == 0 ? own : i == 1 ? link : -1);
-        LinuxHost host = new(options, polls, stackalloc Machine[options.MaxDomains]);
-        Limits limits = new() { Address = options.Address, Key = key, MaxMemoryMiB = options.MaxMemory, ChainSteps = options.ChainSteps };
-        UsedTokens used = new(stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
-        // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd may have
-        // honoured was issued in this one or later.
-        Kernel.Do(Call.Ppoll, 0, 0, Kernel.At<ulong>(stackalloc ulong[] { 1, 0 }));
+        LinuxHost host = new(
+            options, stackalloc PollDescriptor[2 + options.MaxDomains], stackalloc MachineProcess[options.MaxDomains]);
+        host.SetPort(LinuxHost.OwnPort, own);
+        host.SetPort(Port.Link, link);
+        for (int slot = 0; slot < options.MaxDomains; slot++)
+            host.SetPort(slot, -1);
+        UsedTokens used = new(
+            stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
+        Limits limits = new()
+        {
+            Address = options.Address,
+            Key = key,
+            MaxMemoryMiB = options.MaxMemory,
+            ChainSteps = options.ChainSteps,
+        };
+        // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd
+        // may have honoured was issued in this one or later.
+        Timespec second = new() { Seconds = 1 };
+        Call(SystemCall.Ppoll, 0, 0, AddressOf(ref second));
         host.Wait();
         limits.Started = host.Now;
-        Node<LinuxHost> node = new(host, limits, stackalloc Domain[options.MaxDomains], used, new Limiter(stackalloc ushort[Limiter.Size]));
+        Limiter limiter = new(stackalloc ushort[Limiter.Size]);
+        Node<LinuxHost> node = new(host, limits, stackalloc Domain[options.MaxDomains], used, limiter);
         Log.Say("ready as @"u8, options.Address);
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
         while (true)
@@ -43,30 +60,54 @@ internal static class Program
     }
 
     /// <summary>
-    /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another. What is for the node
-    /// itself takes more of a share wherever it comes from, and comes last from the link: so long, and no longer, does a domain's frame
-    /// wait behind a flood of it. When a domain has sent something too and the link's share was not enough, the rest waits for the
-    /// next millisecond: the processor is the domains' meanwhile.
+    /// Blocks SIGPIPE, so that a log without a reader loses lines and no more, and SIGHUP. Sets SIGCHLD to its default:
+    /// where the parent of packetd has ignored it, the kernel would not tell how machines ended.
+    /// </summary>
+    private static void SetSignals()
+    {
+        Span<ulong> action = stackalloc ulong[4]; // struct kernel_sigaction: SIG_DFL
+        Call(SystemCall.SigAction, SIGCHLD, AddressOf(action), 0, sizeof(ulong));
+        ulong blocked = 1UL << (SIGPIPE - 1) | 1UL << (SIGHUP - 1);
+        Call(SystemCall.SigProcMask, SIG_BLOCK, AddressOf(ref blocked), 0, sizeof(ulong));
+    }
+
+    /// <summary>
+    /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another. What is for
+    /// the node itself takes more of a share wherever it comes from, and comes last from the link: so long, and no
+    /// longer, does a domain's frame wait behind a flood of it. When a domain has sent something too and the link's
+    /// share was not enough, the rest waits for the next millisecond: the processor is the domains' meanwhile.
     /// </summary>
     private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {
         node.Host.Wait();
         node.Limiter.Tick(node.Host.Milliseconds / 100);
+        Drain(ref node, Port.Link, buffer);
         bool relayed = false;
-        for (int port = Port.Link; port < domains; port++)
-            relayed |= Drain(ref node, port, buffer) < Batch && port > Port.Link;
-        node.Host.Open = node.Host.Open && (Drain(ref node, LinuxHost.OwnPort, buffer) > 0 || !relayed);
+        for (int slot = 0; slot < domains; slot++)
+            relayed |= Drain(ref node, slot, buffer) < Batch;
+        if (node.Host.OwnPortOpen)
+        {
+            int left = Drain(ref node, LinuxHost.OwnPort, buffer);
+            node.Host.OwnPortOpen = left > 0 || !relayed;
+        }
         node.Host.Reap(node.Domains);
     }
 
-    /// <summary>Takes what a port has, but no more than its share. What is left of that; finding nothing counts as one frame.</summary>
+    /// <summary>
+    /// Takes what a port has, but no more than its share. What is left of that; finding nothing counts as one frame.
+    /// </summary>
     private static int Drain(ref Node<LinuxHost> node, int port, Span<byte> buffer)
     {
         int share = Batch;
-        for (int length = node.Host.Ready(port) ? 1 : 0; length > 0 && share > 0;)
+        bool more = node.Host.Ready(port);
+        while (more && share > 0)
         {
-            length = node.Host.Receive(port, buffer);
-            share -= length is > 0 and <= Packet.MaxSize ? node.Receive(port < Port.Link ? Port.Link : port, buffer.Slice(0, length)) : 1;
+            int length = node.Host.Receive(port, buffer);
+            more = length > 0;
+            if (more && length <= Packet.MaxSize)
+                share -= node.Receive(port < Port.Link ? Port.Link : port, buffer.Slice(0, length));
+            else
+                share--;
         }
         return share;
     }

@@ -3,7 +3,9 @@ using Wire;
 
 namespace Packetd;
 
-/// <summary>The addresses of a domain: the boot address, then the guest addresses of its token; unused ones are 0.</summary>
+/// <summary>
+/// The addresses of a domain: the boot address, then the guest addresses of its token; unused ones are 0.
+/// </summary>
 [InlineArray(1 + BootToken.MaxGuests)]
 public struct Addresses
 {
@@ -23,8 +25,11 @@ public struct Domain
     public Addresses Addresses;
     public EndProof EndProof;
 
-    /// <summary>Frames that the domain sent and the node passed on, and those that it received.</summary>
-    public ulong Sent, Received;
+    /// <summary>Frames that the domain sent and the node passed on.</summary>
+    public ulong Sent;
+
+    /// <summary>Frames that went into the domain's queue.</summary>
+    public ulong Received;
 
     /// <summary>Frames refused because they carried an address that is not the domain's.</summary>
     public ulong Forged;
@@ -35,18 +40,21 @@ public struct Domain
     public readonly uint Boot => Addresses[0];
 
     /// <summary>
-    /// False when one of the addresses is no host's, the node's own, or its subnet's first or last (RFC 1122 §3.2.1.3), or the gateway is no
-    /// other host of the subnet.
+    /// False when one of the addresses is no host's, the node's own, or its subnet's first or last (RFC 1122 §3.2.1.3),
+    /// or the gateway is no other host of the subnet.
     /// </summary>
     public static bool TryMake(BootToken token, uint node, out Domain domain)
     {
         domain = default;
-        uint hosts = uint.MaxValue >> token.PrefixLength, first = token.BootAddress & ~hosts, last = token.BootAddress | hosts;
+        uint hosts = uint.MaxValue >> token.PrefixLength;
+        uint first = token.BootAddress & ~hosts;
+        uint last = token.BootAddress | hosts;
         bool allowed = true;
         for (int i = 0; i <= token.GuestCount; i++)
         {
-            domain.Addresses[i] = i == 0 ? token.BootAddress : token.Guest(i - 1);
-            allowed &= Packet.IsHost(domain.Addresses[i]) && domain.Addresses[i] != node && domain.Addresses[i] != first && domain.Addresses[i] != last;
+            uint address = i == 0 ? token.BootAddress : token.Guest(i - 1);
+            allowed &= Packet.IsHost(address) && address != node && address != first && address != last;
+            domain.Addresses[i] = address;
         }
         uint gateway = token.Gateway;
         return allowed && (gateway == 0 || (gateway > first && gateway < last && !domain.Owns(gateway)));

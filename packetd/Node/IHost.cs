@@ -3,15 +3,18 @@ using Wire;
 
 namespace Packetd;
 
-/// <summary>All that the node's decisions may do to the world. The real one makes system calls, the tests' one takes notes.</summary>
+/// <summary>
+/// All that the node's decisions may do outside of their own memory. packetd's makes system calls, that of tests
+/// records.
+/// </summary>
 public interface IHost
 {
     /// <summary>Unix seconds.</summary>
     ulong Now { get; }
 
     /// <summary>
-    /// Sends a packet (virtio-net header, then the frame) to a domain's slot or to <see cref="Port.Link"/>, at once or never.
-    /// False when it was dropped.
+    /// Sends a packet (virtio-net header, then the frame) to a domain's slot or to <see cref="Port.Link"/>, at once or
+    /// never. False when it was dropped.
     /// </summary>
     bool Send(int port, scoped Span<byte> packet);
 
@@ -19,7 +22,7 @@ public interface IHost
     /// <param name="record">What the machine is told: the token's bytes, then its machine key.</param>
     bool Start(int slot, BootToken token, scoped ReadOnlySpan<byte> record);
 
-    /// <summary>Ends a machine. Whoever sees its end empties its slot.</summary>
+    /// <summary>Ends a machine. Its slot is emptied when its end is seen, by the host.</summary>
     void Kill(int slot);
 
     /// <summary>Notes that a magic ping was refused.</summary>

@@ -10,20 +10,23 @@ public enum AnswerKind
     Refusal,
     Group,
 
-    /// <summary>A line in the log about a refusal, whoever was refused.</summary>
+    /// <summary>A line in the log about a refusal; one allowance for all sources.</summary>
     Line,
 }
 
 /// <summary>
-/// Bounds the answers per source and kind in each tenth of a second. It never stands between a token and its check: who
-/// floods in the name of a customer cannot keep the customer out. Sources that share a bucket share the allowance.
+/// Bounds the answers per source and kind in each tenth of a second. No token is kept from its check by it: a flood in
+/// the name of a customer does not keep the customer out. Sources that share a bucket share the allowance.
 /// </summary>
 /// <param name="spent"><see cref="Size"/> zeros.</param>
 public ref struct Limiter(Span<ushort> spent)
 {
-    public const int Buckets = 256, Kinds = 5, Size = Buckets * Kinds;
+    public const int Buckets = 256;
+    public const int Kinds = 5;
+    public const int Size = Buckets * Kinds;
 
-    private static ReadOnlySpan<ushort> Allowances => [100, 50_000, 10, 10, 10]; // in the order of AnswerKind
+    /// <summary>In the order of <see cref="AnswerKind"/>.</summary>
+    private static ReadOnlySpan<ushort> Allowances => [100, 50_000, 10, 10, 10];
 
     private readonly Span<ushort> spent = spent;
     private ulong tenth;
@@ -38,9 +41,11 @@ public ref struct Limiter(Span<ushort> spent)
 
     public readonly bool Allows(AnswerKind kind, uint source)
     {
+        // Fibonacci hashing: the upper bits of a product with 2^32 divided by the golden ratio.
         ref ushort bucket = ref spent[(int)kind * Buckets + (int)(source * 0x9E3779B1 >> 24)];
-        bool allowed = bucket < Allowances[(int)kind];
-        bucket += (ushort)(allowed ? 1 : 0);
-        return allowed;
+        if (bucket >= Allowances[(int)kind])
+            return false;
+        bucket++;
+        return true;
     }
 }

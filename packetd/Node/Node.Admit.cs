@@ -3,7 +3,9 @@ using Wire;
 
 namespace Packetd;
 
-/// <summary>Whether a magic ping gets what it asks for (thesis §8.2). The order of the checks is that of <see cref="Refusal"/>.</summary>
+/// <summary>
+/// Whether a magic ping gets what it asks for (thesis §8.2). The order of the checks is that of <see cref="Refusal"/>.
+/// </summary>
 public ref partial struct Node<THost>
 {
     /// <param name="boot">The token's boot address, once it could be read.</param>
@@ -22,21 +24,31 @@ public ref partial struct Node<THost>
         return refusal == Refusal.None ? Boot(token) : refusal;
     }
 
-    /// <summary>Whether the token is good: the signature comes last of what everybody can try, because it costs most.</summary>
-    private readonly Refusal Check(BootToken token) =>
-        token.Node != limits.Address ? Refusal.WrongNode
-        : token.Issued > Host.Now ? Refusal.TooEarly
-        : token.Expires <= Host.Now || token.Expires <= used.Forgotten ? Refusal.Expired
-        : token.Issued < limits.Started ? Refusal.IssuedBeforeStart
-        : token.MemoryMiB > limits.MaxMemoryMiB ? Refusal.MemoryTooLarge
-        : token.TokenCount > limits.ChainSteps ? Refusal.ChainTooLong
-        : !token.SignedWith(in limits.Key) ? Refusal.BadSignature
-        : used.Contains(token.ChainEnd) ? Refusal.Replayed
-        : Refusal.None;
+    /// <summary>
+    /// Whether the token is good: the signature comes last of what everybody can try, because it costs most.
+    /// </summary>
+    private readonly Refusal Check(BootToken token)
+    {
+        if (token.Node != limits.Address)
+            return Refusal.WrongNode;
+        if (token.Issued > Host.Now)
+            return Refusal.TooEarly;
+        if (token.Expires <= Host.Now || token.Expires <= used.Forgotten)
+            return Refusal.Expired;
+        if (token.Issued < limits.Started)
+            return Refusal.IssuedBeforeStart;
+        if (token.MemoryMiB > limits.MaxMemoryMiB)
+            return Refusal.MemoryTooLarge;
+        if (token.TokenCount > limits.ChainSteps)
+            return Refusal.ChainTooLong;
+        if (!token.SignedWith(in limits.Key))
+            return Refusal.BadSignature;
+        return used.Contains(token.ChainEnd) ? Refusal.Replayed : Refusal.None;
+    }
 
     /// <summary>
-    /// Starts a domain for a signed token, once. The chain comes last, because it costs most: whoever repeats a token that cannot start
-    /// anything does not make the node hash for it.
+    /// Starts a domain for a signed token, once. The chain comes last, because it costs most: a token that cannot start
+    /// anything, however often it is repeated, makes the node hash nothing.
     /// </summary>
     private Refusal Boot(BootToken token)
     {
@@ -48,7 +60,8 @@ public ref partial struct Node<THost>
             for (int i = 0; i <= BootToken.MaxGuests; i++)
                 if (Domains[slot].Owns(domain.Addresses[i]))
                     return Refusal.AddressInUse;
-            free = Domains[slot].Boot == 0 ? slot : free;
+            if (Domains[slot].Boot == 0)
+                free = slot;
         }
         if (free < 0)
             return Refusal.TooManyDomains;
@@ -57,7 +70,8 @@ public ref partial struct Node<THost>
             return Refusal.TooManyTokens;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
-        Span<byte> record = stackalloc byte[BootToken.Size + MachineKey.Size], machineKey = record.Slice(BootToken.Size);
+        Span<byte> record = stackalloc byte[BootToken.Size + MachineKey.Size];
+        Span<byte> machineKey = record.Slice(BootToken.Size);
         token.AsSpan().CopyTo(record);
         MachineKey.Derive(in limits.Key, token.AsSpan(), machineKey);
         MachineKey.EndProof(machineKey, domain.EndProof);

@@ -1,5 +1,6 @@
 using System;
 using Wire;
+using static Packetd.Packet;
 
 namespace Packetd;
 
@@ -7,52 +8,66 @@ namespace Packetd;
 public ref partial struct Node<THost>
 {
     /// <summary>What is before an Echo's payload.</summary>
-    private const int Headers = Packet.IcmpAt + Packet.IcmpSize;
+    private const int Headers = IcmpAt + IcmpSize;
 
     private void AnswerArp(int port, Span<byte> packet)
     {
-        if (!Packet.IsArp(packet) || Bytes.Be16(packet, Packet.ArpOperationAt) != 1
-            || Bytes.Be32(packet, Packet.ArpTargetAt) != limits.Address || (packet[Packet.ArpSenderMacAt] & 1) != 0
-            || !Limiter.Allows(AnswerKind.Arp, Bytes.Be32(packet, Packet.ArpSenderAt)))
+        if (!IsArp(packet)
+            || Bytes.Be16(packet, ArpOperationAt) != ArpRequest
+            || Bytes.Be32(packet, ArpTargetAt) != limits.Address
+            || (packet[ArpSenderMacAt] & 1) != 0
+            || !Limiter.Allows(AnswerKind.Arp, Bytes.Be32(packet, ArpSenderAt)))
             return;
-        Bytes.PutBe16(packet, Packet.ArpOperationAt, 2);
-        packet.Slice(Packet.ArpSenderMacAt, 10).CopyTo(packet.Slice(Packet.ArpTargetMacAt));
-        Packet.PutMac(packet, Packet.ArpSenderMacAt, limits.Address);
-        Bytes.PutBe32(packet, Packet.ArpSenderAt, limits.Address);
-        Reply(port, packet.Slice(0, Packet.ArpEnd), packet.Slice(Packet.ArpTargetMacAt, 6));
+        Bytes.PutBe16(packet, ArpOperationAt, ArpReply);
+        packet.Slice(ArpSenderMacAt, 10).CopyTo(packet.Slice(ArpTargetMacAt));
+        PutMac(packet, ArpSenderMacAt, limits.Address);
+        Bytes.PutBe32(packet, ArpSenderAt, limits.Address);
+        Reply(port, packet.Slice(0, ArpEnd), packet.Slice(ArpTargetMacAt, 6));
     }
 
     /// <summary>
-    /// Answers an Echo Request to the node's own MAC and address. Fragments, IPv4 options, wrong lengths and checksums and
-    /// sources that are no host get no answer; a checksum that the sender's card was to complete is taken as right.
+    /// Answers an Echo Request to the node's own MAC and address. Fragments, IPv4 options, wrong lengths and checksums
+    /// and sources that are no host get no answer; a checksum that the sender's card was to complete is taken as right.
     /// </summary>
     private void AnswerEcho(int port, Span<byte> packet)
     {
-        if (packet.Length < Headers || !Packet.IsIpv4(packet) || packet[Packet.ProtocolAt] != Packet.ProtocolIcmp
-            || (Bytes.Be16(packet, Packet.FragmentAt) & 0x3FFF) != 0 || packet[Packet.GsoAt] != 0)
+        if (packet.Length < Headers
+            || !IsIpv4(packet)
+            || packet[ProtocolAt] != ProtocolIcmp
+            || (Bytes.Be16(packet, FragmentAt) & (MoreFragments | FragmentOffset)) != 0
+            || packet[GsoAt] != 0)
             return;
-        int total = Bytes.Be16(packet, Packet.TotalLengthAt);
-        uint source = Bytes.Be32(packet, Packet.Ipv4SourceAt);
-        if (total < Packet.Ipv4Size + Packet.IcmpSize || total > packet.Length - Packet.Ipv4At
-            || Bytes.Be32(packet, Packet.Ipv4TargetAt) != limits.Address || !Packet.IsHost(source) || source == limits.Address
-            || (packet[Packet.SourceAt] & 1) != 0 || Packet.Checksum(packet.Slice(Packet.Ipv4At, Packet.Ipv4Size)) != 0)
+        int total = Bytes.Be16(packet, TotalLengthAt);
+        uint source = Bytes.Be32(packet, Ipv4SourceAt);
+        if (total < Ipv4Size + IcmpSize
+            || total > packet.Length - Ipv4At
+            || Bytes.Be32(packet, Ipv4TargetAt) != limits.Address
+            || !IsHost(source)
+            || source == limits.Address
+            || (packet[SourceAt] & 1) != 0
+            || Checksum(packet.Slice(Ipv4At, Ipv4Size)) != 0)
             return;
-        Span<byte> icmp = packet.Slice(Packet.IcmpAt, total - Packet.Ipv4Size);
-        if (Bytes.Be16(icmp, 0) != Packet.EchoRequest << 8
-            || ((packet[Packet.FlagsAt] & Packet.NeedsChecksum) == 0 && Packet.Checksum(icmp) != 0))
+        Span<byte> icmp = packet.Slice(IcmpAt, total - Ipv4Size);
+        if (Bytes.Be16(icmp, 0) != EchoRequest << 8
+            || ((packet[FlagsAt] & NeedsChecksum) == 0 && Checksum(icmp) != 0))
             return;
 
-        if (MagicPing.IsMagic(icmp.Slice(Packet.IcmpSize)))
-            AnswerMagic(port, packet, icmp.Slice(Packet.IcmpSize), source);
+        if (MagicPing.IsMagic(icmp.Slice(IcmpSize)))
+            AnswerMagic(port, packet, icmp.Slice(IcmpSize), source);
         else if (Limiter.Allows(AnswerKind.Echo, source))
-            ReplyEcho(port, packet.Slice(0, Packet.Ipv4At + total));
+            ReplyEcho(port, packet.Slice(0, Ipv4At + total));
     }
 
     private void AnswerMagic(int port, Span<byte> packet, ReadOnlySpan<byte> payload, uint source)
     {
         Refusal refusal = Admit(payload, out MagicKind kind, out uint boot);
-        uint limit = refusal == Refusal.MemoryTooLarge ? limits.MaxMemoryMiB : refusal == Refusal.ChainTooLong ? limits.ChainSteps
-            : refusal == Refusal.TooManyDomains ? (uint)Domains.Length : 0;
+        uint limit = refusal switch
+        {
+            Refusal.MemoryTooLarge => limits.MaxMemoryMiB,
+            Refusal.ChainTooLong => limits.ChainSteps,
+            Refusal.TooManyDomains => (uint)Domains.Length,
+            _ => 0,
+        };
         if (refusal != Refusal.None)
         {
             if (!Limiter.Allows(AnswerKind.Refusal, source))
@@ -66,28 +81,30 @@ public ref partial struct Node<THost>
         ReplyEcho(port, reply);
     }
 
-    /// <summary>Turns the request's headers round and sends the packet, whose payload is already the reply's.</summary>
+    /// <summary>
+    /// Makes the request's headers the reply's and sends the packet, whose payload is the reply's already.
+    /// </summary>
     private void ReplyEcho(int port, scoped Span<byte> packet)
     {
-        Bytes.PutBe16(packet, Packet.TotalLengthAt, (ushort)(packet.Length - Packet.Ipv4At));
-        Bytes.PutBe32(packet, Packet.IdentificationAt, 0x4000); // Don't Fragment: an atomic datagram (RFC 6864)
-        packet[Packet.TtlAt] = 64;
-        Bytes.PutBe32(packet, Packet.Ipv4TargetAt, Bytes.Be32(packet, Packet.Ipv4SourceAt));
-        Bytes.PutBe32(packet, Packet.Ipv4SourceAt, limits.Address);
-        Bytes.PutBe16(packet, Packet.HeaderChecksumAt, 0);
-        Bytes.PutBe16(packet, Packet.HeaderChecksumAt, Packet.Checksum(packet.Slice(Packet.Ipv4At, Packet.Ipv4Size)));
+        Bytes.PutBe16(packet, TotalLengthAt, (ushort)(packet.Length - Ipv4At));
+        Bytes.PutBe32(packet, IdentificationAt, DontFragment); // an atomic datagram (RFC 6864 §4)
+        packet[TtlAt] = 64;
+        Bytes.PutBe32(packet, Ipv4TargetAt, Bytes.Be32(packet, Ipv4SourceAt));
+        Bytes.PutBe32(packet, Ipv4SourceAt, limits.Address);
+        Bytes.PutBe16(packet, HeaderChecksumAt, 0);
+        Bytes.PutBe16(packet, HeaderChecksumAt, Checksum(packet.Slice(Ipv4At, Ipv4Size)));
 
-        Span<byte> icmp = packet.Slice(Packet.IcmpAt);
-        Bytes.PutBe32(icmp, 0, Packet.EchoReply << 24);
-        Bytes.PutBe16(icmp, 2, Packet.Checksum(icmp));
-        Reply(port, packet, packet.Slice(Packet.SourceAt, 6));
+        Span<byte> icmp = packet.Slice(IcmpAt);
+        Bytes.PutBe32(icmp, 0, EchoReply << 24);
+        Bytes.PutBe16(icmp, 2, Checksum(icmp));
+        Reply(port, packet, packet.Slice(SourceAt, 6));
     }
 
     private void Reply(int port, scoped Span<byte> packet, scoped ReadOnlySpan<byte> to)
     {
-        packet.Slice(0, Packet.HeaderSize).Clear();
-        to.CopyTo(packet.Slice(Packet.TargetAt));
-        Packet.PutMac(packet, Packet.SourceAt, limits.Address);
+        packet.Slice(0, HeaderSize).Clear();
+        to.CopyTo(packet.Slice(TargetAt));
+        PutMac(packet, SourceAt, limits.Address);
         Host.Send(port, packet);
     }
 }

@@ -1,5 +1,6 @@
 using System;
 using Wire;
+using static Packetd.Packet;
 
 namespace Packetd;
 
@@ -23,7 +24,8 @@ public struct Limits
 
 /// <summary>
 /// The node: every packet comes in here, and every decision about it is made here and in the other files of this type,
-/// without a system call, a heap or a clock of its own. All memory belongs to the caller and is as large as it will ever be.
+/// without a system call, a heap or a clock of its own. All memory belongs to the caller and is as large as it will
+/// ever be.
 /// </summary>
 public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> domains, UsedTokens used, Limiter limiter)
     where THost : IHost, allows ref struct
@@ -31,7 +33,7 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
     public THost Host = host;
     public Limiter Limiter = limiter;
 
-    /// <summary>By slot. Whoever sees a machine's end empties its slot, and so frees its addresses.</summary>
+    /// <summary>By slot. The host empties a slot when it sees the machine's end, which frees the addresses.</summary>
     public readonly Span<Domain> Domains = domains;
 
     private readonly Limits limits = limits;
@@ -41,25 +43,32 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
     public const int OwnWeight = 4;
 
     /// <summary>
-    /// Takes a packet from a domain's slot or from <see cref="Port.Link"/>. The packet's memory may be written to: answers
-    /// are made in place.
+    /// Takes a packet from a domain's slot or from <see cref="Port.Link"/>. The packet's memory may be written to:
+    /// answers are made in place.
     /// </summary>
-    /// <returns>What it counts in its port's share of a turn: 1, or <see cref="OwnWeight"/> when it was for the node itself or for all.</returns>
+    /// <returns>
+    /// What it counts in its port's share of a turn: 1, or <see cref="OwnWeight"/> when it was for the node itself or
+    /// for all.
+    /// </returns>
     public int Receive(int port, Span<byte> packet)
     {
-        if (packet.Length < Packet.HeaderSize + Packet.EthernetSize || (port != Port.Link && !MaySend(ref Domains[port], packet)))
+        if (packet.Length < HeaderSize + EthernetSize)
             return 1;
-        bool group = (packet[Packet.TargetAt] & 1) != 0;
-        if (!group && !Packet.HasMac(packet, Packet.TargetAt, limits.Address))
+        if (port != Port.Link && !MaySend(ref Domains[port], packet))
+            return 1;
+        bool group = IsToGroup(packet);
+        if (!group && !HasMac(packet, TargetAt, limits.Address))
         {
-            int to = Bytes.Be16(packet, Packet.TargetAt) == Packet.MacPrefix ? Find(Bytes.Be32(packet, Packet.TargetAt + 2)) : Port.Link;
+            int to = Port.Link;
+            if (Bytes.Be16(packet, TargetAt) == MacPrefix)
+                to = Find(Bytes.Be32(packet, TargetAt + 2));
             if (to != port)
                 Deliver(to, packet);
             return 1;
         }
         if (!group)
             AnswerEcho(port, packet);
-        else if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(packet, Packet.SourceAt + 2)))
+        else if (Limiter.Allows(AnswerKind.Group, Bytes.Be32(packet, SourceAt + 2)))
             for (int to = Port.Link; to < Domains.Length; to++)
                 if (to != port)
                     Deliver(to, packet);
@@ -70,19 +79,32 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
     private static bool MaySend(ref Domain domain, ReadOnlySpan<byte> packet)
     {
         bool allowed = Filter.Allows(in domain, packet);
-        (allowed ? ref domain.Sent : ref domain.Forged)++;
+        if (allowed)
+            domain.Sent++;
+        else
+            domain.Forged++;
         return allowed;
     }
 
     private void Deliver(int port, Span<byte> packet)
     {
         if (port == Port.Link)
+        {
             Host.Send(port, packet);
-        else if (Domains[port].Boot != 0)
-            (Host.Send(port, packet) ? ref Domains[port].Received : ref Domains[port].Dropped)++;
+            return;
+        }
+        ref Domain domain = ref Domains[port];
+        if (domain.Boot == 0)
+            return;
+        if (Host.Send(port, packet))
+            domain.Received++;
+        else
+            domain.Dropped++;
     }
 
-    /// <summary>The slot of the domain with this boot address; the link when no domain has it, or when it is 0.</summary>
+    /// <summary>
+    /// The slot of the domain with this boot address; the link when no domain has it, or when it is 0.
+    /// </summary>
     private readonly int Find(uint boot)
     {
         for (int slot = 0; slot < Domains.Length; slot++)

@@ -6,42 +6,96 @@ namespace Packetd;
 
 /// <summary>
 /// A packet as it passes through the node: the 10-byte virtio-net header (virtio 1.2 §5.1.6, legacy layout), then an
-/// Ethernet frame without FCS. Offsets are from the beginning of that; in the frame they are those of Ethernet II, RFC 826,
-/// RFC 791 and RFC 792.
+/// Ethernet frame without FCS. Offsets are from the beginning of that; in the frame they are those of Ethernet II, RFC
+/// 826, RFC 791 and RFC 792.
 /// </summary>
 public static class Packet
 {
     public const int HeaderSize = 10;
-    public const int FlagsAt = 0, GsoAt = 1, GsoSizeAt = 4, ChecksumStartAt = 6, ChecksumOffsetAt = 8;
-    public const byte NeedsChecksum = 1, GsoTcp4 = 1, GsoUdp = 5, GsoEcn = 0x80;
+    public const int FlagsAt = 0;
+    public const int GsoAt = 1;
+    public const int GsoSizeAt = 4;
+    public const int ChecksumStartAt = 6;
+    public const int ChecksumOffsetAt = 8;
+
+    // VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, _UDP and _ECN.
+    public const byte NeedsChecksum = 1;
+    public const byte GsoTcp4 = 1;
+    public const byte GsoUdp = 5;
+    public const byte GsoEcn = 0x80;
 
     public const int EthernetSize = 14;
-    public const int TargetAt = HeaderSize, SourceAt = HeaderSize + 6, TypeAt = HeaderSize + 12;
-    public const ushort TypeArp = 0x0806, TypeIpv4 = 0x0800;
+    public const int TargetAt = HeaderSize;
+    public const int SourceAt = HeaderSize + 6;
+    public const int TypeAt = HeaderSize + 12;
+    public const ushort TypeArp = 0x0806;
+    public const ushort TypeIpv4 = 0x0800;
 
-    /// <summary>The first two bytes of every MAC address of a node or domain; the other four are its IPv4 address.</summary>
+    /// <summary>
+    /// The first two bytes of every MAC address of a node or domain; the other four are its IPv4 address.
+    /// </summary>
     public const ushort MacPrefix = 0x0245;
 
-    public const int ArpAt = HeaderSize + EthernetSize, ArpEnd = ArpAt + 28;
-    public const int ArpOperationAt = ArpAt + 6, ArpSenderMacAt = ArpAt + 8, ArpSenderAt = ArpAt + 14,
-        ArpTargetMacAt = ArpAt + 18, ArpTargetAt = ArpAt + 24;
+    public const int ArpAt = HeaderSize + EthernetSize;
+    public const int ArpEnd = ArpAt + 28;
+    public const int ArpOperationAt = ArpAt + 6;
+    public const int ArpSenderMacAt = ArpAt + 8;
+    public const int ArpSenderAt = ArpAt + 14;
+    public const int ArpTargetMacAt = ArpAt + 18;
+    public const int ArpTargetAt = ArpAt + 24;
+    public const ushort ArpRequest = 1;
+    public const ushort ArpReply = 2;
 
-    public const int Ipv4At = HeaderSize + EthernetSize, Ipv4Size = 20;
-    public const int TotalLengthAt = Ipv4At + 2, IdentificationAt = Ipv4At + 4, FragmentAt = Ipv4At + 6, TtlAt = Ipv4At + 8,
-        ProtocolAt = Ipv4At + 9, HeaderChecksumAt = Ipv4At + 10, Ipv4SourceAt = Ipv4At + 12, Ipv4TargetAt = Ipv4At + 16;
-    public const byte ProtocolIcmp = 1, ProtocolTcp = 6, ProtocolUdp = 17;
+    public const int Ipv4At = HeaderSize + EthernetSize;
+    public const int Ipv4Size = 20;
+    public const int TotalLengthAt = Ipv4At + 2;
+    public const int IdentificationAt = Ipv4At + 4;
+    public const int FragmentAt = Ipv4At + 6;
+    public const int TtlAt = Ipv4At + 8;
+    public const int ProtocolAt = Ipv4At + 9;
+    public const int HeaderChecksumAt = Ipv4At + 10;
+    public const int Ipv4SourceAt = Ipv4At + 12;
+    public const int Ipv4TargetAt = Ipv4At + 16;
 
-    public const int IcmpAt = Ipv4At + Ipv4Size, IcmpSize = 8, IcmpQuotedAt = IcmpAt + IcmpSize, IcmpQuotedTargetAt = IcmpQuotedAt + 16;
-    public const byte EchoRequest = 8, EchoReply = 0, Unreachable = 3, TimeExceeded = 11, ParameterProblem = 12;
+    // In the word at FragmentAt: Don't Fragment, More Fragments, and the fragment's offset.
+    public const ushort DontFragment = 0x4000;
+    public const ushort MoreFragments = 0x2000;
+    public const ushort FragmentOffset = 0x1FFF;
 
-    /// <summary>Where UDP (RFC 768) has its target's port, and DHCP clients theirs (RFC 2131 §4.1).</summary>
+    public const byte ProtocolIcmp = 1;
+    public const byte ProtocolTcp = 6;
+    public const byte ProtocolUdp = 17;
+
+    // Where the checksum is in each header (RFC 792, RFC 9293 §3.1, RFC 768).
+    public const int IcmpChecksumOffset = 2;
+    public const int TcpChecksumOffset = 16;
+    public const int UdpChecksumOffset = 6;
+
+    public const int IcmpAt = Ipv4At + Ipv4Size;
+    public const int IcmpSize = 8;
+
+    /// <summary>The header that an ICMP error quotes, and the target in it.</summary>
+    public const int IcmpQuotedAt = IcmpAt + IcmpSize;
+    public const int IcmpQuotedTargetAt = IcmpQuotedAt + 16;
+    public const byte EchoReply = 0;
+    public const byte Unreachable = 3;
+    public const byte EchoRequest = 8;
+    public const byte TimeExceeded = 11;
+    public const byte ParameterProblem = 12;
+
+    /// <summary>Where UDP (RFC 768) has its target's port.</summary>
     public const int UdpTargetAt = IcmpAt + 2;
+
+    /// <summary>RFC 2131 §4.1.</summary>
     public const ushort DhcpClient = 68;
 
     /// <summary>The largest: an Ethernet frame with the largest IPv4 datagram.</summary>
     public const int MaxSize = Ipv4At + 65535;
 
-    /// <summary>Whether there is this node-style MAC at the offset.</summary>
+    /// <summary>Whether the frame is for a group, or all (IEEE 802.3 §3.2.3: the I/G bit).</summary>
+    public static bool IsToGroup(ReadOnlySpan<byte> packet) => (packet[TargetAt] & 1) != 0;
+
+    /// <summary>Whether the MAC at the offset is that of the node or domain with the address.</summary>
     public static bool HasMac(ReadOnlySpan<byte> packet, int at, uint address) =>
         Bytes.Be16(packet, at) == MacPrefix && Bytes.Be32(packet, at + 2) == address;
 
@@ -53,15 +107,25 @@ public static class Packet
 
     /// <summary>Whether frame bytes 12 to 19 are those of an Ethernet ARP packet for IPv4 (RFC 826).</summary>
     public static bool IsArp(ReadOnlySpan<byte> packet) =>
-        packet.Length >= ArpEnd && Bytes.Be32(packet, TypeAt) == 0x0806_0001 && Bytes.Be32(packet, TypeAt + 4) == 0x0800_0604;
+        packet.Length >= ArpEnd
+        && Bytes.Be32(packet, TypeAt) == 0x0806_0001
+        && Bytes.Be32(packet, TypeAt + 4) == 0x0800_0604;
 
-    /// <summary>Whether a frame is IPv4 with a header that has no options, so that what it carries begins at <see cref="IcmpAt"/>.</summary>
-    public static bool IsIpv4(ReadOnlySpan<byte> packet) => packet.Length >= IcmpAt && Bytes.Be32(packet, TypeAt) >> 8 == 0x0800_45;
+    /// <summary>
+    /// Whether a frame is IPv4 with a header that has no options, so that what it carries begins at <see
+    /// cref="IcmpAt"/>.
+    /// </summary>
+    public static bool IsIpv4(ReadOnlySpan<byte> packet) =>
+        packet.Length >= IcmpAt && Bytes.Be32(packet, TypeAt) >> 8 == 0x0800_45;
 
-    /// <summary>Whether one host can have the address: not zero's, loopback's, multicast's or reserved networks.</summary>
+    /// <summary>
+    /// Whether one host can have the address: not zero's, loopback's, multicast's or reserved networks.
+    /// </summary>
     public static bool IsHost(uint address) => (address >> 24) is > 0 and < 224 and not 127;
 
-    /// <summary>The Internet checksum (RFC 1071): the complement of the one's complement sum, 0 over correct data.</summary>
+    /// <summary>
+    /// The Internet checksum (RFC 1071): the complement of the one's complement sum, 0 over correct data.
+    /// </summary>
     public static ushort Checksum(ReadOnlySpan<byte> bytes)
     {
         // The sum is the same in either byte order, but for its own (RFC 1071 §2B), so machine words will do.

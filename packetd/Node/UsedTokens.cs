@@ -4,8 +4,8 @@ using Wire;
 namespace Packetd;
 
 /// <summary>
-/// The tokens that were honoured, by chain end, until they expire: each buys one domain. Forgetting follows the clock, and
-/// clocks step back; so a token that expires no later than one that was forgotten counts as expired for good.
+/// The tokens that were honoured, by chain end, until they expire: each buys one domain. Forgetting follows the clock,
+/// and clocks step back; so a token that expires no later than one that was forgotten counts as expired for good.
 /// </summary>
 /// <param name="ends">Room for as many chain ends as there are <paramref name="expiries"/>.</param>
 /// <param name="expiries">All zero: free.</param>
@@ -31,7 +31,8 @@ public ref struct UsedTokens(Span<byte> ends, Span<ulong> expiries)
         for (int i = 0; i < expiries.Length; i++)
             if (expiries[i] <= now)
             {
-                Forgotten = expiries[i] > Forgotten ? expiries[i] : Forgotten;
+                if (expiries[i] > Forgotten)
+                    Forgotten = expiries[i];
                 return i;
             }
         return -1;

@@ -66,7 +66,7 @@ public sealed class Emulation : IDisposable
 
     private static ulong FindStub()
     {
-        string line = Programs.Run("aarch64-linux-gnu-nm", Platform.Packetd + ".debug").Split('\n').Single(line => line.EndsWith(" packetd_syscall", StringComparison.Ordinal));
+        string line = Programs.Run("aarch64-linux-gnu-nm", Platform.Packetd + ".debug").Split('\n').Single(line => line.EndsWith(" linux_syscall", StringComparison.Ordinal));
         return ulong.Parse(line.AsSpan(0, 16), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
     }
 

@@ -18,6 +18,10 @@ public class LayoutTests
         Assert.True(differences.Length == 0, string.Join('\n', differences) + "\n`make layout` lists the places.");
     }
 
+    [Fact]
+    public void The_trusted_base_and_what_is_compiled_into_it_break_it_nowhere() =>
+        Assert.DoesNotContain(LayoutAllowance.Load(s_root).Keys, folder => folder.Split('/')[0] is "packetd" or "launcher" or "plug" or "corelib" or "wire");
+
     /// <summary>A line is too long in the folder of each project of the tree, and each that is freestanding is told.</summary>
     [Fact]
     public void All_freestanding_folders_are_looked_at()

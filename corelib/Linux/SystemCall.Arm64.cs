@@ -1,0 +1,63 @@
+namespace System.Linux;
+
+/// <summary>
+/// The numbers of Linux's system calls on arm64 (include/uapi/asm-generic/unistd.h):
+/// those that our programs make, or refuse to others. Each architecture's file has the same names.
+/// </summary>
+internal enum SystemCall : ushort
+{
+    Dup3 = 24,
+    Ioctl = 29,
+    OpenAt = 56,
+    Close = 57,
+    Pipe2 = 59,
+    Read = 63,
+    Write = 64,
+    Ppoll = 73,
+    CapSet = 91,
+    ExitGroup = 94,
+    ClockGetTime = 113,
+    Kill = 129,
+    SigAction = 134,
+    SigProcMask = 135,
+    SetResUid = 147,
+    SetResGid = 149,
+    SetPgid = 154,
+    SetSid = 157,
+    SetGroups = 159,
+    Prctl = 167,
+    GetPid = 172,
+    GetPpid = 173,
+    GetUid = 174,
+    MqOpen = 180,
+    MsgGet = 186,
+    SemGet = 190,
+    ShmGet = 194,
+    Socket = 198,
+    SocketPair = 199,
+    Bind = 200,
+    SendTo = 206,
+    RecvFrom = 207,
+    SetSockOpt = 208,
+    SendMsg = 211,
+    Munmap = 215,
+    Clone = 220,
+    Execve = 221,
+    Mmap = 222,
+    Wait4 = 260,
+    Prlimit = 261,
+    SendMmsg = 269,
+    MemfdCreate = 279,
+    IoUringSetup = 425,
+    CloseRange = 436,
+    MemfdSecret = 447,
+}
+
+/// <summary>What else differs by architecture.</summary>
+internal static class Architecture
+{
+    /// <summary>
+    /// AUDIT_ARCH_AARCH64 (linux/audit.h): what struct seccomp_data says of calls by the numbers above.
+    /// </summary>
+    public const uint Audit = 0xC00000B7;
+}

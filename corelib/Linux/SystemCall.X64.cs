@@ -1,0 +1,63 @@
+namespace System.Linux;
+
+/// <summary>
+/// The numbers of Linux's system calls on x86-64 (arch/x86/entry/syscalls/syscall_64.tbl):
+/// those that our programs make, or refuse to others. Each architecture's file has the same names.
+/// </summary>
+internal enum SystemCall : ushort
+{
+    Read = 0,
+    Write = 1,
+    Close = 3,
+    Mmap = 9,
+    Munmap = 11,
+    SigAction = 13,
+    SigProcMask = 14,
+    Ioctl = 16,
+    ShmGet = 29,
+    GetPid = 39,
+    Socket = 41,
+    SendTo = 44,
+    RecvFrom = 45,
+    SendMsg = 46,
+    Bind = 49,
+    SocketPair = 53,
+    SetSockOpt = 54,
+    Clone = 56,
+    Execve = 59,
+    Wait4 = 61,
+    Kill = 62,
+    SemGet = 64,
+    MsgGet = 68,
+    GetUid = 102,
+    SetPgid = 109,
+    GetPpid = 110,
+    SetSid = 112,
+    SetGroups = 116,
+    SetResUid = 117,
+    SetResGid = 119,
+    CapSet = 126,
+    Prctl = 157,
+    ClockGetTime = 228,
+    ExitGroup = 231,
+    MqOpen = 240,
+    OpenAt = 257,
+    Ppoll = 271,
+    Dup3 = 292,
+    Pipe2 = 293,
+    Prlimit = 302,
+    SendMmsg = 307,
+    MemfdCreate = 319,
+    IoUringSetup = 425,
+    CloseRange = 436,
+    MemfdSecret = 447,
+}
+
+/// <summary>What else differs by architecture.</summary>
+internal static class Architecture
+{
+    /// <summary>
+    /// AUDIT_ARCH_X86_64 (linux/audit.h): what struct seccomp_data says of calls by the numbers above.
+    /// </summary>
+    public const uint Audit = 0xC000003E;
+}
