@@ -66,14 +66,7 @@ internal static unsafe class LockCalls
         }
 
         Files.Hold(file);
-        error = FileLocks.Take(file->Inode, range, command is SetWait or SetDescriptionWait);
-        // Another thread may have closed the descriptor while this one slept: nobody would ever let go of the lock.
-        if (error == 0 && !ofDescription && !descriptor.IsStill)
-        {
-            FileLocks.Drop(file->Inode, range);
-            error = Errno.BadDescriptor;
-        }
-
+        error = FileLocks.Take(file->Inode, range, command is SetWait or SetDescriptionWait, descriptor);
         Files.Release(file);
         return error;
     }
@@ -161,7 +154,7 @@ internal static unsafe class LockCalls
         if (error < 0)
             return error;
         Files.Hold(file);
-        error = FileLocks.Take(file->Inode, whole, (operation & nonBlocking) == 0);
+        error = FileLocks.Take(file->Inode, whole, (operation & nonBlocking) == 0, default);
         Files.Release(file);
         return error;
     }

@@ -80,9 +80,10 @@ public static unsafe class FileLocks
 
     /// <summary>
     /// Takes a lock in place of what its owner had in the range. EAGAIN, or with <paramref name="wait"/> EINTR,
-    /// EDEADLK; ENOLCK without memory. The caller holds the open file.
+    /// EDEADLK; ENOLCK without memory. The caller holds the open file. A record lock is not taken when its descriptor
+    /// has been closed during the wait (EBADF): nobody would ever let go of it.
     /// </summary>
-    public static long Take(Inode* inode, in FileLock wanted, bool wait)
+    public static long Take(Inode* inode, in FileLock wanted, bool wait, in Descriptor descriptor)
     {
         FileLockList* list = inode->Locks;
         if (list == null && (list = inode->Locks = Objects.Allocate<FileLockList>()) == null)
@@ -96,6 +97,8 @@ public static unsafe class FileLocks
                 error = Errno.Deadlock;
             else
                 error = Sleep(list, wanted);
+            if (error == 0 && wanted.Kind == LockKind.Record && !descriptor.IsStill)
+                error = Errno.BadDescriptor;
         }
 
         if (error == 0)
@@ -104,7 +107,9 @@ public static unsafe class FileLocks
         return error;
     }
 
-    /// <summary>Lets go of the range. ENOLCK when a lock would have to be cut in two and there is no memory.</summary>
+    /// <summary>
+    /// Lets go of the range. Takes memory only when a lock is cut in two: ENOLCK without, and then it stays as it was.
+    /// </summary>
     public static long Drop(Inode* inode, in FileLock range)
     {
         if (inode->Locks == null)
@@ -191,8 +196,10 @@ public static unsafe class FileLocks
     private static long Replace(FileLockList* list, FileLock wanted, bool take)
     {
         FileLock* added = take ? Objects.Allocate<FileLock>() : null;
-        FileLock* rest = Objects.Allocate<FileLock>();
-        if (take && added == null || rest == null)
+        bool cuts = Cuts(list, wanted, take);
+        FileLock* rest = cuts ? Objects.Allocate<FileLock>() : null;
+        bool lacks = (take && added == null) || (cuts && rest == null);
+        if (lacks)
         {
             if (added != null)
                 Objects.Free(added);
@@ -230,7 +237,6 @@ public static unsafe class FileLocks
                 rest->Start = wanted.End + 1;
                 own->End = wanted.Start - 1;
                 own->Next = rest;
-                rest = null;
             }
             else if (meets && own->Start < wanted.Start)
             {
@@ -262,10 +268,25 @@ public static unsafe class FileLocks
             *place = added;
         }
 
-        if (rest != null)
-            Objects.Free(rest);
         Scheduler.Wake(&list->Queue);
         return 0;
+    }
+
+    /// <summary>
+    /// The range lies within a lock of its owner's that reaches beyond it at both ends and is not of the same kind.
+    /// Locks of one owner do not overlap, so that it is one at most.
+    /// </summary>
+    private static bool Cuts(FileLockList* list, in FileLock wanted, bool take)
+    {
+        for (FileLock* own = list->First; own != null; own = own->Next)
+        {
+            bool around = own->Owner == wanted.Owner && own->Kind == wanted.Kind
+                && own->Start < wanted.Start && own->End > wanted.End;
+            if (around)
+                return !take || own->Exclusive != wanted.Exclusive;
+        }
+
+        return false;
     }
 
     private static void DropAll(Inode* inode, LockKind kind, void* owner)
