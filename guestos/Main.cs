@@ -8,38 +8,17 @@ namespace Guestos;
 /// <summary>Where the kernel begins: long mode, boot page tables, boot stack (board/boot/Pvh.S).</summary>
 internal static unsafe class Kernel
 {
-    private const int MaximumCommandLine = StartInfo.MaximumCommandLine;
-
-    private struct CommandLineBuffer
-    {
-        public fixed byte Bytes[MaximumCommandLine];
-    }
-
-    private static CommandLineBuffer s_commandLine;
-    private static int s_commandLineLength;
-
-    /// <summary>What the machine was started with (/proc/cmdline).</summary>
-    public static ReadOnlySpan<byte> CommandLine
-    {
-        get
-        {
-            // SAFETY: a static of the image does not move.
-            fixed (byte* bytes = s_commandLine.Bytes)
-                return new ReadOnlySpan<byte>(bytes, s_commandLineLength);
-        }
-    }
-
     [RuntimeExport("kernel_main")]
     private static void Main(ulong startInfo)
     {
         var start = new StartInfo(startInfo, DirectMap.Base);
         if (!start.IsValid)
             Panic.Stop("no PVH start info"u8);
-        KeepCommandLine(start.CommandLine);
+        CommandLine.Keep(start.CommandLine);
         ulong end = start.MemoryEnd;
         if (end < 16 << 20)
             Panic.Stop("less than 16 MiB of memory"u8);
-        if (!Frames.Init(start, end, Symbols.KernelEnd() - DirectMap.Base) || !PageTable.BuildKernel(end))
+        if (!Frames.Init(start, end, KernelImage.End() - DirectMap.Base) || !PageTable.BuildKernel(end))
             Panic.Stop("no memory for the kernel's tables"u8);
         Symbols.EnterKernelTables(PageTable.KernelRoot, startInfo);
     }
@@ -49,11 +28,14 @@ internal static unsafe class Kernel
     private static void Start(ulong startInfo)
     {
         var start = new StartInfo(startInfo, DirectMap.Base);
-        if (!Descriptors.Build())
+        Connect();
+        ulong stacks = Frames.AllocateExcluded(Descriptors.InterruptStackPages);
+        if (stacks == 0)
             Panic.Stop("no memory for the interrupt stacks"u8);
+        Descriptors.Build(stacks);
         Interrupts.Start();
-        Clock.Start();
-        Entropy.Gather(CommandLine);
+        Clock.Start(Interrupts.Local);
+        Entropy.Gather(CommandLine.Text);
         byte* archive = null;
         ulong archiveLength = 0;
         if (start.ModuleCount > 0)
@@ -69,7 +51,7 @@ internal static unsafe class Kernel
         CheckpointDevice.Register();
         ulong* secrets = stackalloc ulong[2];
         Randomness.Fill(new Span<byte>(secrets, 16));
-        Network.Start(CommandLine, secrets[0], secrets[1]);
+        Network.Start(CommandLine.Text, secrets[0], secrets[1]);
         Console.Write("guestos: "u8);
         Console.WriteDecimal(Frames.End >> 20);
         Console.Write(" MiB, "u8);
@@ -79,6 +61,17 @@ internal static unsafe class Kernel
         Scheduler.Idle();
     }
 
+    /// <summary>Tells lower layers what of the upper ones they are to call.</summary>
+    private static void Connect()
+    {
+        Scheduler.Register();
+        Interrupts.TimerHandler = &Timers.Expired;
+        Timers.NetworkDeadline = &NextNetworkDeadline;
+        Timers.NetworkDue = &Network.Tick;
+    }
+
+    private static ulong NextNetworkDeadline() => Network.NextDeadline;
+
     /// <summary>The whole pages of a module that nobody needs any more.</summary>
     private static void FreeModule(in StartInfo.Module module)
     {
@@ -87,21 +80,14 @@ internal static unsafe class Kernel
             Frames.Release(frame * Frames.Size);
     }
 
-    private static void KeepCommandLine(ReadOnlySpan<byte> line)
-    {
-        s_commandLineLength = Math.Min(line.Length, MaximumCommandLine);
-        fixed (byte* bytes = s_commandLine.Bytes)
-            line.Slice(0, s_commandLineLength).CopyTo(new Span<byte>(bytes, MaximumCommandLine));
-    }
-
     /// <summary>init=PATH on the command line, else /init.</summary>
     private static void StartInit()
     {
         InitArguments given = default;
-        if (!given.Begin(CommandLine))
+        if (!given.Begin(CommandLine.Text))
             Panic.Stop("no memory for the first program's arguments"u8);
         // A script's interpreter takes the place of the path; the first argument stays what it was.
-        long result = Processes.StartFirst(given.Path, given.Arguments, given.Environment);
+        long result = FirstProcess.Start(given.Path, given.Arguments, given.Environment);
         if (result < 0)
         {
             Console.Write("guestos: the first program cannot be run: "u8);

@@ -1,6 +1,9 @@
 namespace Guestos;
 
-/// <summary>System calls by number: those of files, of sockets, and the rest here. What none of the three has is ENOSYS and counted.</summary>
+/// <summary>
+/// System calls by number: those of files, of sockets, and the rest here. What none of the three has is ENOSYS and
+/// counted.
+/// </summary>
 public static unsafe class Dispatch
 {
     /// <summary>What a dispatcher returns for a call that is not its own. No system call returns it.</summary>
@@ -100,7 +103,7 @@ public static unsafe class Dispatch
             SystemCall.Gettid => process->Id,
             SystemCall.Tkill => SignalCalls.Tkill(a, b),
             SystemCall.Time => TimeCalls.Time(a),
-            SystemCall.Futex => Futex.Call(a, b, c, d, e, f),
+            SystemCall.Futex => FutexCalls.Call(a, b, c, d, e, f),
             SystemCall.SchedSetaffinity => ProcessCalls.SchedSetaffinity(a, b, c),
             SystemCall.SchedGetaffinity => ProcessCalls.SchedGetaffinity(a, b, c),
             SystemCall.SetTidAddress => ProcessCalls.SetTidAddress(a),

@@ -140,7 +140,7 @@ public static unsafe partial class FileCalls
 
             if (streams && (Files.Poll(source) & PollEvents.In) == 0)
                 break;
-            Scheduler.Breathe();
+            Preemption.Point();
             if (Signals.Pending)
                 break;
         }

@@ -24,7 +24,7 @@ public static unsafe partial class FileCalls
         walked.Drop();
         if (error < 0)
             return error;
-        long descriptor = FileTable.Install(Scheduler.Current->Files, file, (wanted & OpenFlags.CloseOnExec) != 0);
+        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, (wanted & OpenFlags.CloseOnExec) != 0);
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -87,7 +87,7 @@ public static unsafe partial class FileCalls
             case InodeType.Regular when inode->IsInMemory && writes:
                 if (Mounts.IsReadOnly(inode->Volume))
                     return Errno.ReadOnly;
-                if (inode->Executions > 0)
+                if (inode->Object.Executions > 0)
                     return Errno.TextBusy;
                 break;
         }
@@ -172,7 +172,7 @@ public static unsafe partial class FileCalls
         const uint closeOnExec = 4;
         if ((uint)first > (uint)last || !CallFlags.TryMake(flags, unshare | closeOnExec, out CallFlags how))
             return Errno.Invalid;
-        FileTable* table = Scheduler.Current->Files;
+        FileTable* table = FileContext.TableOf(Scheduler.Current);
         int most = (int)Math.Min((uint)last, FileTable.Capacity - 1);
         for (int i = FileTable.Next(table, (int)Math.Min((uint)first, FileTable.Capacity)); i >= 0
             && i <= most; i = FileTable.Next(table, i + 1))
@@ -204,7 +204,7 @@ public static unsafe partial class FileCalls
         long error = PipeFile.Create((uint)flags, out File* reader, out File* writer);
         if (error < 0)
             return error;
-        FileTable* table = Scheduler.Current->Files;
+        FileTable* table = FileContext.TableOf(Scheduler.Current);
         bool closeOnExec = how.Has(OpenFlags.CloseOnExec);
         long first = FileTable.Install(table, reader, closeOnExec);
         long second = first < 0 ? first : FileTable.Install(table, writer, closeOnExec);
@@ -245,7 +245,7 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(from);
         if (file == null || (uint)to >= FileTable.Limit)
             return Errno.BadDescriptor;
-        if (FileTable.Put(Scheduler.Current->Files, (int)to, Files.Hold(file), how.Has(OpenFlags.CloseOnExec)))
+        if (FileTable.Put(FileContext.TableOf(Scheduler.Current), (int)to, Files.Hold(file), how.Has(OpenFlags.CloseOnExec)))
             return (uint)to;
         Files.Release(file);
         return Errno.NoMemory;
@@ -253,7 +253,7 @@ public static unsafe partial class FileCalls
 
     private static long Duplicate(File* file, int lowest, bool closeOnExec)
     {
-        long descriptor = FileTable.Install(Scheduler.Current->Files, Files.Hold(file), closeOnExec, lowest);
+        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), Files.Hold(file), closeOnExec, lowest);
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -347,7 +347,7 @@ public static unsafe partial class FileCalls
 
         file->Inode = inode;
         Files.CountWriter(file);
-        long descriptor = FileTable.Install(Scheduler.Current->Files, file, how.Has(closeOnExec));
+        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, how.Has(closeOnExec));
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;

@@ -138,7 +138,7 @@ public static unsafe partial class FileCalls
     public static long Chdir(UserString path)
     {
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
-        return error < 0 ? error : Enter(inode, ref Scheduler.Current->WorkingDirectory);
+        return error < 0 ? error : Enter(inode, &Scheduler.Current->Files.WorkingDirectory);
     }
 
     public static long Fchdir(ulong descriptor)
@@ -148,7 +148,7 @@ public static unsafe partial class FileCalls
             return Errno.BadDescriptor;
         return file->Inode == null
             ? Errno.NotDirectory
-            : Enter(Vfs.Hold(file->Inode), ref Scheduler.Current->WorkingDirectory);
+            : Enter(Vfs.Hold(file->Inode), &Scheduler.Current->Files.WorkingDirectory);
     }
 
     public static long Chroot(UserString path)
@@ -163,11 +163,11 @@ public static unsafe partial class FileCalls
             return Errno.NotPermitted;
         }
 
-        return Enter(inode, ref Scheduler.Current->RootDirectory);
+        return Enter(inode, &Scheduler.Current->Files.RootDirectory);
     }
 
     /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>
-    private static long Enter(Inode* inode, ref Inode* place)
+    private static long Enter(Inode* inode, void** place)
     {
         long error = inode->Type != InodeType.Directory
             ? Errno.NotDirectory
@@ -178,8 +178,8 @@ public static unsafe partial class FileCalls
             return error;
         }
 
-        Vfs.Release(place);
-        place = inode;
+        Vfs.Release((Inode*)*place);
+        *place = inode;
         return 0;
     }
 

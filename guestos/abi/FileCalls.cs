@@ -184,7 +184,7 @@ public static unsafe partial class FileCalls
             return Errno.Invalid;
         if (Mounts.IsReadOnly(inode->Volume))
             return Errno.ReadOnly;
-        if (inode->Executions > 0)
+        if (inode->Object.Executions > 0)
             return Errno.TextBusy;
         if (length > inode->Size && length > ResourceLimits.Of(Scheduler.Current, Resource.FileSize))
             return ResourceLimits.FileTooLarge();

@@ -10,7 +10,8 @@ public static unsafe class MemoryCalls
     private static ulong RoundUp(ulong value) => (value + InPage) & ~InPage;
 
     /// <summary>
-    /// The calls that change areas, or go through many pages of them: one at a time in an address space, since they give way in the middle.
+    /// The calls that change areas, or go through many pages of them: one at a time in an address space, since they
+    /// give way in the middle.
     /// </summary>
     public static long Change(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
     {
@@ -59,7 +60,8 @@ public static unsafe class MemoryCalls
 
     private static long Map(AddressSpace* space, ulong address, ulong length, ulong protection, ulong flags, bool shared, Inode* file, ulong offset)
     {
-        // What could never be touched without running out is refused at once, as Linux does (Documentation/mm/overcommit-accounting).
+        // What could never be touched without running out is refused at once, as Linux does
+        // (Documentation/mm/overcommit-accounting).
         if ((protection & Protection.Write) != 0 && length / Frames.Size > Frames.Total)
             return Errno.NoMemory;
         if (!ResourceLimits.AllowsPages(space, length / Frames.Size, AddressSpace.IsData((uint)protection, shared)))
@@ -86,7 +88,8 @@ public static unsafe class MemoryCalls
         else if ((address < AddressSpace.MapBottom || !PageRange.TryMake(address & ~InPage, length, out range) || !AddressSpace.IsFree(space, range))
             && !AddressSpace.FindRoom(space, length, out range))
             return Errno.NoMemory;
-        Area* area = AddressSpace.Add(space, range, (uint)protection & 7, file, offset, file != null ? range.End : 0);
+        MemoryObject* mapped = file != null ? &file->Object : null;
+        Area* area = AddressSpace.Add(space, range, (uint)protection & 7, mapped, offset, file != null ? range.End : 0);
         if (area == null)
             return Errno.NoMemory;
         area->Shared = shared && file == null;
@@ -103,8 +106,8 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>
-    /// The file to be mapped, held. Shared file mappings that could be written are not supported (ENODEV); read-only ones see the file as it is at
-    /// first touch.
+    /// The file to be mapped, held. Shared file mappings that could be written are not supported (ENODEV); read-only
+    /// ones see the file as it is at first touch.
     /// </summary>
     private static long FileOf(ulong descriptor, ulong protection, bool shared, out Inode* inode)
     {
@@ -131,7 +134,7 @@ public static unsafe class MemoryCalls
         for (ulong page = area->Start; page < area->End && done; page += Frames.Size)
         {
             FaultResult result = AddressSpace.Resolve(space, page, Access.Read);
-            Scheduler.Breathe();
+            Preemption.Point();
             done = result is FaultResult.Resolved or FaultResult.FileEnded && !Signals.Killed;
         }
         area->Protection = protection;
@@ -259,14 +262,16 @@ public static unsafe class MemoryCalls
         return how.Has(LockOnFault) || Touch(space, range) ? 0 : range.Pages > Frames.Free ? Errno.TryAgain : Errno.NoMemory;
     }
 
-    /// <summary>Makes the pages of a range come, as far as there is memory and permission: all of them, or false.</summary>
+    /// <summary>
+    /// Makes the pages of a range come, as far as there is memory and permission: all of them, or false.
+    /// </summary>
     private static bool Touch(AddressSpace* space, PageRange range)
     {
         for (ulong page = range.Start; page < range.End; page += Frames.Size)
         {
             if (AddressSpace.Resolve(space, page, Access.Read) is not (FaultResult.Resolved or FaultResult.FileEnded))
                 return false;
-            Scheduler.Breathe();
+            Preemption.Point();
             if (Signals.Killed)
                 return false;
         }
@@ -366,7 +371,7 @@ public static unsafe class MemoryCalls
             ulong* entry = PageTable.Find(space->Root, page, false);
             if (!to.At(i).TryPut((byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0)))
                 return Errno.Fault;
-            Scheduler.Breathe();
+            Preemption.Point();
             if (Signals.Killed)
                 return Errno.Interrupted;
         }

@@ -182,7 +182,7 @@ public static unsafe class PollCalls
     {
         if ((int)count < 0)
             return Errno.Invalid;
-        count = Math.Min((uint)count, Scheduler.Current->Files->Size);
+        count = Math.Min((uint)count, FileContext.TableOf(Scheduler.Current)->Size);
         int used = (int)(count + 63) / 64;
         ulong* sets = stackalloc ulong[6 * SetWords];  // three asked for, three answered
         UserPointer<ulong>* users = stackalloc UserPointer<ulong>[3];
@@ -349,7 +349,7 @@ public static unsafe class PollCalls
     {
         if (file == null)
             return Errno.TooManyFiles;
-        long descriptor = FileTable.Install(Scheduler.Current->Files, file, flags.Has(OpenFlags.CloseOnExec));
+        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, flags.Has(OpenFlags.CloseOnExec));
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;

@@ -58,7 +58,9 @@ public static unsafe class ProcessCalls
 
     public static long Getppid() => Scheduler.Current->ParentId;
 
-    /// <summary>What a user may become who is not the superuser: one of those that he is already (setresuid(2)).</summary>
+    /// <summary>
+    /// What a user may become who is not the superuser: one of those that he is already (setresuid(2)).
+    /// </summary>
     private static bool MayBecome(uint wanted, uint real, uint effective, uint saved) =>
         Scheduler.Current->EffectiveUserId == 0 || wanted == uint.MaxValue || wanted == real || wanted == effective || wanted == saved;
 
@@ -328,7 +330,7 @@ public static unsafe class ProcessCalls
             Randomness.Fill(piece);
             if (!to.At(done).TryPutAll(piece))
                 return done > 0 ? (long)done : Errno.Fault;
-            Scheduler.Breathe();
+            Preemption.Point();
             if (Signals.Pending)
                 return (long)done + piece.Length;
         }
@@ -409,7 +411,9 @@ public static unsafe class ProcessCalls
         return Scheduler.Current->Id;
     }
 
-    /// <summary>membarrier: with one processor every command is done at once; which there are is the answer to command 0.</summary>
+    /// <summary>
+    /// membarrier: with one processor every command is done at once; which there are is the answer to command 0.
+    /// </summary>
     public static long Membarrier(ulong command, ulong flags)
     {
         const ulong commands = 0x7f;

@@ -122,49 +122,7 @@ public static unsafe class TimeCalls
 
     // ---- alarms ----
 
-    /// <summary>
-    /// The next expiration is armed when the signal is taken (as Linux does, kernel/time/itimer.c): a signal that still waits would not be sent
-    /// twice, so a period too short to be served costs nothing.
-    /// </summary>
-    private static void AlarmExpired(Timer* timer)
-    {
-        var process = (Process*)timer->Owner;
-        Signals.Send(process, Signal.Alarm);
-        if (process->AlarmInterval != 0 && !Signal.Alarm.IsIn(process->PendingSignals))
-            RenewAlarm(process, Clock.Monotonic + IgnoredAlarmPause);
-    }
-
-    /// <summary>Nobody listens: looked at again this much later.</summary>
-    private const ulong IgnoredAlarmPause = Second / 100;
-
-    /// <summary>SIGALRM has left the pending signals.</summary>
-    internal static void AlarmTaken(Process* process)
-    {
-        if (process->AlarmInterval != 0 && !process->Alarm.Armed && process->Alarm.Owner != null)
-            RenewAlarm(process, Clock.Monotonic);
-    }
-
-    private static void RenewAlarm(Process* process, ulong now) =>
-        Timers.Arm(&process->Alarm, Timers.NextOf(process->Alarm.Deadline, process->AlarmInterval, now, out _));
-
-    private static ulong SetAlarm(Process* process, ulong after, ulong interval)
-    {
-        ulong now = Clock.Monotonic;
-        ulong left = process->Alarm.Armed ? Math.Max(process->Alarm.Deadline, now + 1) - now : 0;
-        Timers.Cancel(&process->Alarm);
-        process->AlarmInterval = interval;
-        if (after != 0)
-        {
-            process->Alarm.Callback = &AlarmExpired;
-            process->Alarm.Owner = process;
-            Timers.Arm(&process->Alarm, now + after);
-        }
-        else
-            process->AlarmInterval = 0;
-        return left;
-    }
-
-    public static long Alarm(ulong seconds) => (long)((SetAlarm(Scheduler.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
+    public static long Alarm(ulong seconds) => (long)((AlarmTimer.Set(Scheduler.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
 
     public struct IntervalTimer
     {
@@ -199,7 +157,7 @@ public static unsafe class TimeCalls
             if (result < 0)
                 return result;
         }
-        SetAlarm(Scheduler.Current, Nanoseconds(timer.Value), Nanoseconds(timer.Interval));
+        AlarmTimer.Set(Scheduler.Current, Nanoseconds(timer.Value), Nanoseconds(timer.Interval));
         return 0;
     }
 

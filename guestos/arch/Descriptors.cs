@@ -5,17 +5,19 @@ using Board;
 namespace Guestos;
 
 /// <summary>
-/// Segments, the task state with its interrupt stacks, the interrupt table and the SYSCALL registers (SDM vol. 3A chapters 3, 5, 6).
-/// The selectors are those of Linux, because signal frames show them.
+/// Segments, the task state with its interrupt stacks, the interrupt table and the SYSCALL registers (SDM vol. 3A
+/// chapters 3, 5, 6). The selectors are those of Linux, because signal frames show them.
 /// </summary>
 public static unsafe class Descriptors
 {
     public const ushort KernelCode = 0x10, KernelData = 0x18, UserCode = 0x33, UserData = 0x2b;
     private const ushort UserCode32 = 0x23, TaskState = 0x40;
 
-    /// <summary>Interrupt stacks: page faults may come while another trap is being built, double faults and NMIs at any time.</summary>
+    /// <summary>
+    /// Interrupt stacks: page faults may come while another trap is being built, double faults and NMIs at any time.
+    /// </summary>
     private const int StackForTraps = 1, StackForPageFaults = 2, StackForDisasters = 3;
-    private const int StackFrames = 4;
+    private const int StackPages = 4;
 
     private const uint Efer = 0xc0000080, Star = 0xc0000081, LStar = 0xc0000082, CStar = 0xc0000083, FMask = 0xc0000084;
 
@@ -35,19 +37,21 @@ public static unsafe class Descriptors
     /// <summary>The three interrupt stacks, lowest first; physical, contiguous, excluded from checkpoints.</summary>
     public static ulong InterruptStacks;
 
-    /// <summary>Builds everything once. False when there is no memory for the stacks.</summary>
-    public static bool Build()
+    /// <summary>Pages of the three interrupt stacks.</summary>
+    public const int InterruptStackPages = 3 * StackPages;
+
+    /// <summary>Builds everything once, at boot.</summary>
+    /// <param name="stacks">Physical address of <see cref="InterruptStackPages"/> pages, no part of
+    /// checkpoints.</param>
+    public static void Build(ulong stacks)
     {
-        InterruptStacks = Frames.AllocateContiguous(3 * StackFrames);
-        if (InterruptStacks == 0)
-            return false;
-        for (int i = 0; i < 3 * StackFrames; i++)
-            Frames.SetState(InterruptStacks + (ulong)(i * Frames.Size), FrameState.Excluded);
+        InterruptStacks = stacks;
         Load();
-        return true;
     }
 
-    /// <summary>Fills the tables and loads every register that points to them: at boot, and again on arrival on another machine.</summary>
+    /// <summary>
+    /// Fills the tables and loads every register that points to them: at boot, and again on arrival on another machine.
+    /// </summary>
     public static void Load()
     {
         // SAFETY: statics of the image do not move.
@@ -62,7 +66,7 @@ public static unsafe class Descriptors
         table->Segments[8] = 0x0000890000000000 | 103 | (task & 0xffffff) << 16 | (task >> 24 & 0xff) << 56;
         table->Segments[9] = task >> 32;
         for (int stack = 1; stack <= 3; stack++)
-            *(ulong*)(table->Task + 7 + 2 * stack) = (ulong)DirectMap.At(InterruptStacks) + (ulong)(stack * StackFrames * Frames.Size);
+            *(ulong*)(table->Task + 7 + 2 * stack) = (ulong)DirectMap.At(InterruptStacks) + (ulong)(stack * StackPages * DirectMap.PageSize);
         table->Task[25] = 104 << 16;                // no I/O permission map
         for (int vector = 0; vector < 256; vector++)
         {

@@ -21,10 +21,16 @@ public static unsafe class Interrupts
 
     private static HandlerTable s_handlers;
 
+    /// <summary>The local APIC's timer has come. Registered at boot, as the inputs' handlers are.</summary>
+    public static delegate*<void> TimerHandler;
+
     internal static LocalApic Local;
     private static IoApic s_io;
 
-    /// <summary>Turns the controllers on, everything masked; on arrival on another machine too, followed by <see cref="KeepOnly"/>.</summary>
+    /// <summary>
+    /// Turns the controllers on, everything masked; on arrival on another machine too, followed by <see
+    /// cref="KeepOnly"/>.
+    /// </summary>
     internal static void Start()
     {
         Local = new LocalApic(DirectMap.At(LocalApic.Physical));
@@ -33,7 +39,9 @@ public static unsafe class Interrupts
         s_io.MaskAll();
     }
 
-    /// <summary>Routes an input (level-triggered, active high) to a handler, which runs with interrupts off and must not sleep.</summary>
+    /// <summary>
+    /// Routes an input (level-triggered, active high) to a handler, which runs with interrupts off and must not sleep.
+    /// </summary>
     public static void Register(int gsi, delegate*<void> handler)
     {
         if ((uint)gsi >= Inputs)
@@ -42,7 +50,9 @@ public static unsafe class Interrupts
         s_io.Route(gsi, (byte)(FirstVector + gsi), Local.Identity, level: true);
     }
 
-    /// <summary>Forgets every handler but one input's, which is routed again: what was registered belonged to another machine.</summary>
+    /// <summary>
+    /// Forgets every handler but one input's, which is routed again: what was registered belonged to another machine.
+    /// </summary>
     internal static void KeepOnly(int input)
     {
         for (int gsi = 0; gsi < Inputs; gsi++)
@@ -59,7 +69,7 @@ public static unsafe class Interrupts
         if (vector == SpuriousVector)
             return;
         if (vector == TimerVector)
-            Timers.Expired();
+            TimerHandler();
         else if (vector - FirstVector < Inputs && s_handlers.Entries[vector - FirstVector] != 0)
             ((delegate*<void>)s_handlers.Entries[vector - FirstVector])();
         Local.EndOfInterrupt();

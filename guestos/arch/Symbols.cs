@@ -3,26 +3,39 @@ using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
-/// <summary>Addresses and routines of Traps.S and kernel.ld.</summary>
+/// <summary>Addresses and routines of Traps.S.</summary>
 internal static unsafe class Symbols
 {
-    [RuntimeImport("*", "symbol_trap_stubs"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapStubs();
-    [RuntimeImport("*", "symbol_first_return"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong FirstReturn();
-    [RuntimeImport("*", "symbol_syscall_entry"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong SyscallEntry();
-    [RuntimeImport("*", "symbol_syscall_entry_32"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong SyscallEntry32();
+    [RuntimeImport("*", "symbol_trap_stubs"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong TrapStubs();
+
+    [RuntimeImport("*", "symbol_first_return"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong FirstReturn();
+
+    [RuntimeImport("*", "symbol_syscall_entry"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong SyscallEntry();
+
+    [RuntimeImport("*", "symbol_syscall_entry_32"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong SyscallEntry32();
 
     /// <summary>The instruction that goes back to what was interrupted.</summary>
-    [RuntimeImport("*", "symbol_trap_iret"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong TrapIret();
-    [RuntimeImport("*", "serve_interrupts"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void ServeInterrupts();
+    [RuntimeImport("*", "symbol_trap_iret"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong TrapIret();
+
+    [RuntimeImport("*", "serve_interrupts"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void ServeInterrupts();
 
     /// <summary>Where system calls and traps from user mode find the stack of the current process.</summary>
-    [RuntimeImport("*", "symbol_kernel_stack_top"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong* KernelStackTop();
-    [RuntimeImport("*", "symbol_kernel_text_start"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelTextStart();
-    [RuntimeImport("*", "symbol_kernel_rodata_start"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelRodataStart();
-    [RuntimeImport("*", "symbol_kernel_data_start"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelDataStart();
-    [RuntimeImport("*", "symbol_kernel_end"), MethodImpl(MethodImplOptions.InternalCall)] public static extern ulong KernelEnd();
-    [RuntimeImport("*", "switch_context"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void SwitchContext(ulong* save, ulong load);
+    [RuntimeImport("*", "symbol_kernel_stack_top"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern ulong* KernelStackTop();
+
+    [RuntimeImport("*", "switch_context"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void SwitchContext(ulong* save, ulong load);
+
     /// <summary>Loads a page-table root and calls kernel_start on the empty boot stack. Does not return.</summary>
-    [RuntimeImport("*", "enter_kernel_tables"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void EnterKernelTables(ulong root, ulong argument);
-    [RuntimeImport("*", "load_segments"), MethodImpl(MethodImplOptions.InternalCall)] public static extern void LoadSegments(void* descriptor);
+    [RuntimeImport("*", "enter_kernel_tables"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void EnterKernelTables(ulong root, ulong argument);
+
+    [RuntimeImport("*", "load_segments"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void LoadSegments(void* descriptor);
 }

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Guestos;
 
-/// <summary>The state of what was interrupted, as Traps.S leaves it: on top of the kernel stack when that was user mode.</summary>
+/// <summary>
+/// The state of what was interrupted, as Traps.S leaves it: on top of the kernel stack when that was user mode.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct TrapFrame
 {
@@ -23,7 +25,9 @@ public unsafe struct TrapFrame
 
     public readonly bool FromUser => (Cs & 3) != 0;
 
-    /// <summary>As a new program finds it (System V AMD64 ABI §3.4.1): all zero, x87 control word 0x37f, MXCSR 0x1f80.</summary>
+    /// <summary>
+    /// As a new program finds it (System V AMD64 ABI §3.4.1): all zero, x87 control word 0x37f, MXCSR 0x1f80.
+    /// </summary>
     public static void ResetForProgram(TrapFrame* frame, ulong entry, ulong stack)
     {
         *frame = default;

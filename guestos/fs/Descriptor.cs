@@ -30,14 +30,14 @@ public readonly unsafe struct Descriptor
 
     /// <summary>The open file alone; null: EBADF.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static File* FileOf(ulong register) => FileTable.Get(Scheduler.Current->Files, (uint)register);
+    public static File* FileOf(ulong register) => FileTable.Get(FileContext.TableOf(Scheduler.Current), (uint)register);
 
     /// <summary>The number has not been closed, nor made to mean another file, since it was looked up.</summary>
-    public bool IsStill => FileTable.Get(Scheduler.Current->Files, (uint)Number) == File;
+    public bool IsStill => FileTable.Get(FileContext.TableOf(Scheduler.Current), (uint)Number) == File;
 
-    public bool IsCloseOnExec => FileTable.IsCloseOnExec(Scheduler.Current->Files, Number);
+    public bool IsCloseOnExec => FileTable.IsCloseOnExec(FileContext.TableOf(Scheduler.Current), Number);
 
-    public void SetCloseOnExec(bool on) => FileTable.SetCloseOnExec(Scheduler.Current->Files, Number, on);
+    public void SetCloseOnExec(bool on) => FileTable.SetCloseOnExec(FileContext.TableOf(Scheduler.Current), Number, on);
 
-    public void Close() => FileTable.Close(Scheduler.Current->Files, Number);
+    public void Close() => FileTable.Close(FileContext.TableOf(Scheduler.Current), Number);
 }

@@ -148,7 +148,7 @@ public static unsafe class Devices
             else
                 into.Clear();
             to.Advance((ulong)into.Length);
-            Scheduler.Breathe();
+            Preemption.Point();
             if (Signals.Pending)
                 break;
         }

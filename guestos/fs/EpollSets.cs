@@ -16,6 +16,8 @@ public struct EpollEvent
 /// <summary>One open file, by one descriptor, in a set. It goes when the open file is closed for good.</summary>
 public unsafe struct EpollEntry
 {
+    /// <summary>Comes first: <see cref="Readiness.Tell"/> knows the entry by it.</summary>
+    internal Watch Watch;
     internal EpollSet* Set;
 
     /// <summary>Neighbours among all entries of the set.</summary>
@@ -40,7 +42,6 @@ public unsafe struct EpollEntry
 
     /// <summary>Something has happened since it was last looked at, or its level has to be looked at again.</summary>
     internal bool Noted;
-    internal Watch Watch;
 }
 
 public unsafe struct EpollSet
@@ -285,7 +286,6 @@ public static unsafe class EpollSets
         if (set->First != null)
             set->First->Previous = entry;
         set->First = entry;
-        entry->Watch.Entry = entry;
         WaitQueue* queue = Files.QueueOf(file);
         if (queue != null)
             Watch.Begin(&entry->Watch, queue);

@@ -49,7 +49,7 @@ public static unsafe class FileContent
     /// <summary>Between two pages. True when the current process has been killed meanwhile.</summary>
     private static bool GiveWay()
     {
-        Scheduler.Breathe();
+        Preemption.Point();
         return Signals.Killed;
     }
 
@@ -113,7 +113,7 @@ public static unsafe class FileContent
         byte* last = tail != 0 ? WrittenPage(inode, size / PageSize) : null;
         if (last != null)
             Memory.Clear(last + tail, PageSize - tail);
-        AddressSpace.FileCut(inode);
+        AddressSpace.FileCut(&inode->Object);
         FreePages(inode, (size + PageSize - 1) / PageSize, counted: true, giveWay: true);
         return 0;
     }
@@ -131,7 +131,7 @@ public static unsafe class FileContent
             if (WrittenPage(inode, index) == null)
                 missing++;
             if (index % EntriesPerTable == 0)
-                Scheduler.Breathe();
+                Preemption.Point();
         }
 
         if (missing > Volumes.Of(inode->Volume).Room)
@@ -267,7 +267,7 @@ public static unsafe class FileContent
         for (ulong index = first; index < EntriesPerTable * EntriesPerTable; index++)
         {
             if (giveWay && index % EntriesPerTable == 0)
-                Scheduler.Breathe();
+                Preemption.Point();
             ulong* table = inode->Pages[index / EntriesPerTable];
             if (table == null)
             {

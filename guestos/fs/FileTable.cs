@@ -9,8 +9,7 @@ namespace Guestos;
 /// </summary>
 public unsafe struct FileTable
 {
-    /// <summary>No RLIMIT_NOFILE is higher: descriptors are 0 to 4,095.</summary>
-    public const int Capacity = 4096;
+    public const int Capacity = ResourceLimits.MaxOpenFiles;
 
     private const int PieceLength = 128;
     private const int Pieces = Capacity / PieceLength;
@@ -80,7 +79,7 @@ public unsafe struct FileTable
         for (int i = Next(table, 0); i >= 0; i = Next(table, i + 1))
         {
             Close(table, i);
-            Scheduler.Breathe();
+            Preemption.Point();
         }
         for (int i = 0; i < Pieces; i++)
             if (table->_pieces[i] != 0)

@@ -23,6 +23,8 @@ public enum InodeType : ushort
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct Inode
 {
+    /// <summary>What address spaces know of it. Comes first: by it they name the inode.</summary>
+    public MemoryObject Object;
     public int References;
     public uint Links;
     public ulong Number;
@@ -41,7 +43,6 @@ public unsafe struct Inode
 
     /// <summary>Device number of a device node, major &lt;&lt; 8 | minor.</summary>
     public uint DeviceNumber;
-    public ulong Size;
     public ulong AccessTime;
     public ulong ModifyTime;
     public ulong ChangeTime;
@@ -58,14 +59,8 @@ public unsafe struct Inode
     /// <summary>Of one that nobody knows any more: the next whose content is still to be freed.</summary>
     internal Inode* NextDead;
 
-    /// <summary>
-    /// Open files that may write to it, and address spaces that run it as their program: not both at a time (ETXTBSY).
-    /// </summary>
+    /// <summary>Open files that may write to it: none while it is some process's program (ETXTBSY).</summary>
     public int Writers;
-    public int Executions;
-
-    /// <summary>Areas of address spaces that it is mapped into.</summary>
-    public int Mappings;
 
     /// <summary>Locks on it; null while there are none.</summary>
     public FileLockList* Locks;
@@ -122,6 +117,13 @@ public unsafe struct Inode
     public int ProcNode;
     public int ProcProcess;
     public int ProcDescriptor;
+
+    /// <summary>Bytes.</summary>
+    public ulong Size
+    {
+        readonly get => Object.Size;
+        set => Object.Size = value;
+    }
 }
 
 /// <summary>

@@ -163,8 +163,11 @@ public static unsafe class Mounts
     {
         Process* process = ProcessTable.FirstAfter(0);
         for (; process != null; process = ProcessTable.FirstAfter(process->Id))
-            if (process->WorkingDirectory != null && process->WorkingDirectory->Volume == volume)
+        {
+            Inode* directory = FileContext.WorkingDirectoryOf(process);
+            if (directory != null && directory->Volume == volume)
                 return true;
+        }
         for (int i = 0; i < Capacity; i++)
             if (At(i) != null && s_table[i].Point->Volume == volume)
                 return true;

@@ -188,7 +188,7 @@ public static unsafe class ProcProcess
         Entry(text, "\nTracerPid:\t"u8, 0);
         Four(text, "\nUid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId);
         Four(text, "\nGid:"u8, process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
-        Entry(text, "\nFDSize:\t"u8, process->Files != null ? process->Files->Size : 0);
+        Entry(text, "\nFDSize:\t"u8, FileContext.TableOf(process) != null ? FileContext.TableOf(process)->Size : 0);
         if (space != null)
         {
             Size(text, "\nVmPeak:\t"u8, VirtualPages(space));
@@ -268,12 +268,13 @@ public static unsafe class ProcProcess
             text->Add((area->Protection & Protection.Execute) != 0 ? (byte)'x' : (byte)'-');
             text->Add(area->Shared ? (byte)'s' : (byte)'p');
             text->Add((byte)' ');
-            text->AddHex(area->File != null ? area->Offset : 0, 8);
+            Inode* file = (Inode*)area->File;
+            text->AddHex(file != null ? area->Offset : 0, 8);
             text->Add(" 00:"u8);
-            text->AddHex(area->File != null ? area->File->Volume : 0u, 2);
+            text->AddHex(file != null ? file->Volume : 0u, 2);
             text->Add((byte)' ');
-            text->Add(area->File != null ? area->File->Number : 0);
-            if (area->File != null && Vfs.PathOf(area->File, path, InodeOperations.MaxText) > 0)
+            text->Add(file != null ? file->Number : 0);
+            if (file != null && Vfs.PathOf(file, path, InodeOperations.MaxText) > 0)
             {
                 text->Add("                  "u8);
                 text->Add(path, InodeOperations.MaxText);

@@ -135,7 +135,7 @@ public static unsafe class ProcText
             case ProcNode.FileSystems:
                 text->Add("nodev\tramfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\n"u8);
                 break;
-            case ProcNode.CommandLine: Line(text, Kernel.CommandLine); break;
+            case ProcNode.CommandLine: Line(text, CommandLine.Text); break;
             case ProcNode.Interrupts: text->Add("           CPU0\n"u8); break;
             case ProcNode.HostName: Line(text, HostName.Text); break;
             case ProcNode.DomainName: Line(text, SystemNames.DomainName); break;

@@ -194,7 +194,7 @@ public static unsafe class ProcTree
             if (parent == ProcNode.Root)
                 return ProcessTable.Find(number) != null ? Make(ProcNode.Process, number, 0) : null;
             Process* owner = ProcessTable.Find(process);
-            return owner != null && FileTable.Get(owner->Files, (ulong)number) != null
+            return owner != null && FileTable.Get(FileContext.TableOf(owner), (ulong)number) != null
                 ? Make(ProcNode.Descriptor, process, number)
                 : null;
         }
@@ -247,7 +247,7 @@ public static unsafe class ProcTree
 
         if (parent != ProcNode.ProcessFiles)
             return false;
-        int descriptor = FileTable.Next(ProcessTable.Find(process)->Files, after + 1);
+        int descriptor = FileTable.Next(FileContext.TableOf(ProcessTable.Find(process)), after + 1);
         if (descriptor < 0)
             return false;
         Number(entry, (ulong)descriptor);
@@ -379,7 +379,7 @@ public static unsafe class ProcTree
     private static File* FileOf(Inode* link)
     {
         Process* process = ProcessTable.Find(link->ProcProcess);
-        return process != null ? FileTable.Get(process->Files, (ulong)link->ProcDescriptor) : null;
+        return process != null ? FileTable.Get(FileContext.TableOf(process), (ulong)link->ProcDescriptor) : null;
     }
 
     private static Inode* TargetOf(Inode* link)
@@ -389,9 +389,9 @@ public static unsafe class ProcTree
             return null;
         switch ((ProcNode)link->ProcNode)
         {
-            case ProcNode.ProcessExecutable: return process->Space != null ? process->Space->Executable : null;
-            case ProcNode.ProcessDirectory: return process->WorkingDirectory;
-            case ProcNode.ProcessRoot: return process->RootDirectory != null ? process->RootDirectory : Vfs.Root;
+            case ProcNode.ProcessExecutable: return process->Space != null ? (Inode*)process->Space->Executable : null;
+            case ProcNode.ProcessDirectory: return FileContext.WorkingDirectoryOf(process);
+            case ProcNode.ProcessRoot: return FileContext.RootDirectoryOf(process) != null ? FileContext.RootDirectoryOf(process) : Vfs.Root;
             case ProcNode.Descriptor:
                 File* file = FileOf(link);
                 return file != null ? file->Inode : null;

@@ -1,50 +1,6 @@
 namespace Guestos;
 
 /// <summary>
-/// Somebody who is told when the readiness of an object changes: a poll or select that sleeps, or an entry of an epoll
-/// set. It stands in the list of the object's queue (<see cref="WaitQueue.Watches"/>) and holds nothing: its owner
-/// keeps the open file alive for as long.
-/// </summary>
-public unsafe struct Watch
-{
-    internal Watch* Next;
-    internal Watch* Previous;
-
-    /// <summary>The queue of the object; null while it watches nothing.</summary>
-    internal WaitQueue* Object;
-
-    /// <summary>poll and select: who sleeps.</summary>
-    public WaitQueue* Sleeper;
-
-    /// <summary>epoll: the entry that is to note the change.</summary>
-    public EpollEntry* Entry;
-
-    /// <summary>Begins to watch. Nothing is told of what is ready already.</summary>
-    public static void Begin(Watch* watch, WaitQueue* queue)
-    {
-        watch->Object = queue;
-        watch->Previous = null;
-        watch->Next = queue->Watches;
-        if (watch->Next != null)
-            watch->Next->Previous = watch;
-        queue->Watches = watch;
-    }
-
-    public static void End(Watch* watch)
-    {
-        if (watch->Object == null)
-            return;
-        if (watch->Previous != null)
-            watch->Previous->Next = watch->Next;
-        else
-            watch->Object->Watches = watch->Next;
-        if (watch->Next != null)
-            watch->Next->Previous = watch->Previous;
-        watch->Object = null;
-    }
-}
-
-/// <summary>
 /// Tells of changes. Whatever may make an object ready calls it, each time: an edge is what happens, not what somebody
 /// finds later.
 /// </summary>
@@ -67,10 +23,10 @@ public static unsafe class Readiness
     {
         for (Watch* watch = own->Watches; watch != null; watch = watch->Next)
         {
-            if (watch->Entry != null)
-                EpollSets.Note(watch->Entry, events);
-            else
+            if (watch->Sleeper != null)
                 Scheduler.Wake(watch->Sleeper);
+            else
+                EpollSets.Note((EpollEntry*)watch, events);
         }
     }
 }

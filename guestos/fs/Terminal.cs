@@ -225,7 +225,7 @@ public static unsafe class Terminal
 
             Uart.Write(new ReadOnlySpan<byte>(output.Bytes, output.Length));
             from.Advance(step);
-            Scheduler.Breathe();
+            Preemption.Point();
             if (Signals.Pending)
                 break;
         }

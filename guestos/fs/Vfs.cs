@@ -37,6 +37,8 @@ public static unsafe class Vfs
     /// <param name="archive">Kernel address; null for none.</param>
     public static bool Init(byte* archive, ulong length)
     {
+        InodeMemory.Register();
+        FileContext.Register();
         Files.Init();
         MemoryFileSystem.Init();
         ProcTree.Init();
@@ -191,12 +193,12 @@ public static unsafe class Vfs
 
     /// <summary>The root directory of the current process.</summary>
     public static Inode* CurrentRoot =>
-        Scheduler.Current != null && Scheduler.Current->RootDirectory != null ? Scheduler.Current->RootDirectory : Root;
+        Scheduler.Current != null && FileContext.RootDirectoryOf(Scheduler.Current) != null ? FileContext.RootDirectoryOf(Scheduler.Current) : Root;
 
     /// <summary>The working directory of the current process.</summary>
     public static Inode* CurrentDirectory =>
-        Scheduler.Current != null && Scheduler.Current->WorkingDirectory != null
-            ? Scheduler.Current->WorkingDirectory
+        Scheduler.Current != null && FileContext.WorkingDirectoryOf(Scheduler.Current) != null
+            ? FileContext.WorkingDirectoryOf(Scheduler.Current)
             : CurrentRoot;
 
     /// <summary>Opens /dev/console as descriptors 0, 1 and 2 of the first process.</summary>

@@ -33,10 +33,10 @@ public static class Clock
         s_wallOffset = nanoseconds - Monotonic;
     }
 
-    /// <summary>At boot.</summary>
-    internal static void Start()
+    /// <summary>At boot. The local APIC's timer is measured, too.</summary>
+    internal static void Start(LocalApic local)
     {
-        s_source = TimeSource.Measure(Interrupts.Local);
+        s_source = TimeSource.Measure(local);
         s_wallOffset = CmosClock.ReadUnixSeconds() * 1_000_000_000 - Monotonic;
     }
 
@@ -50,10 +50,12 @@ public static class Clock
     /// <param name="counter">This machine's time stamp counter then.</param>
     /// <param name="counterKilohertz">How fast it counts, as the firmware says, and</param>
     /// <param name="timerKilohertz">the local APIC timer.</param>
-    public static void Resume(ulong monotonic, ulong sinceFork, ulong counter, uint counterKilohertz, uint timerKilohertz)
+    /// <param name="local">This machine's local APIC.</param>
+    public static void Resume(
+        ulong monotonic, ulong sinceFork, ulong counter, uint counterKilohertz, uint timerKilohertz, LocalApic local)
     {
         ulong offset = s_wallOffset + Slewed(monotonic);
-        s_source = TimeSource.Of(counterKilohertz, timerKilohertz, Interrupts.Local);
+        s_source = TimeSource.Of(counterKilohertz, timerKilohertz, local);
         s_base = monotonic + sinceFork + (s_source.Origin > counter ? s_source.ToNanoseconds(s_source.Origin - counter) : 0);
         s_wallOffset = offset;
         s_slewLeft = 0;

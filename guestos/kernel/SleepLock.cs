@@ -4,11 +4,17 @@ namespace Guestos;
 
 /// <summary>
 /// One at a time: whoever comes meanwhile sleeps until it is let go. The kernel is not preempted, so this is only for
-/// work that gives way in the middle (<see cref="Scheduler.Breathe"/>). Signals do not end the sleep, because who holds
+/// work with preemption points in it (<see cref="Preemption.Point"/>). Signals do not end the sleep, because who holds
 /// it waits for nothing else.
 /// </summary>
 public unsafe struct SleepLock
 {
+    /// <summary>Sleeps until the queue is woken; signals wait until then. Registered by the scheduler.</summary>
+    public static delegate*<WaitQueue*, void> Sleep;
+
+    /// <summary>Wakes all that sleep on the queue. Registered by the scheduler.</summary>
+    public static delegate*<WaitQueue*, void> Wake;
+
     private bool held;
     private WaitQueue queue;
 
@@ -16,7 +22,7 @@ public unsafe struct SleepLock
     public static void Take(SleepLock* mutex)
     {
         while (mutex->held)
-            Scheduler.SleepOn(&mutex->queue);
+            Sleep(&mutex->queue);
         mutex->held = true;
     }
 
@@ -25,6 +31,6 @@ public unsafe struct SleepLock
     {
         mutex->held = false;
         if (!mutex->queue.IsEmpty)
-            Scheduler.Wake(&mutex->queue);
+            Wake(&mutex->queue);
     }
 }

@@ -1,17 +1,57 @@
 namespace Guestos;
 
 /// <summary>
-/// Processes that sleep until something happens. Embedded in the object they wait for; all zeros is an empty queue.
+/// Those that sleep until something happens. Embedded in the object that they wait for; all zeros is an empty queue.
 /// </summary>
 public unsafe struct WaitQueue
 {
-    internal Process* First;
-    internal Process* Last;
+    internal Waiter* First;
+    internal Waiter* Last;
 
-    /// <summary>Those who are told of the object's readiness without sleeping here (<see cref="Readiness"/>).</summary>
+    /// <summary>
+    /// Those who are told of the object's readiness without sleeping here.
+    /// </summary>
     internal Watch* Watches;
 
     public readonly bool IsEmpty => First == null;
+
+    /// <summary>Puts one at the end.</summary>
+    internal static void Append(WaitQueue* queue, Waiter* waiter)
+    {
+        waiter->Queue = queue;
+        waiter->Next = null;
+        waiter->Previous = queue->Last;
+        if (queue->Last != null)
+            queue->Last->Next = waiter;
+        else
+            queue->First = waiter;
+        queue->Last = waiter;
+    }
+
+    /// <summary>Takes one off its queue.</summary>
+    internal static void Remove(Waiter* waiter)
+    {
+        WaitQueue* queue = waiter->Queue;
+        if (waiter->Previous != null)
+            waiter->Previous->Next = waiter->Next;
+        else
+            queue->First = waiter->Next;
+        if (waiter->Next != null)
+            waiter->Next->Previous = waiter->Previous;
+        else
+            queue->Last = waiter->Previous;
+        waiter->Queue = null;
+    }
+}
+
+/// <summary>What stands in a wait queue: the first field of whatever sleeps.</summary>
+public unsafe struct Waiter
+{
+    internal Waiter* Next;
+    internal Waiter* Previous;
+
+    /// <summary>Null while it is awake.</summary>
+    internal WaitQueue* Queue;
 }
 
 /// <summary>Why a sleep ended.</summary>

@@ -5,8 +5,8 @@ using Wire;
 namespace Guestos;
 
 /// <summary>
-/// Self-checkpointing, seen from the rest of the kernel (thesis chapters 5 and 6): whether one is in progress, and the
-/// hooks by which those who change memory behind the page tables' back say so.
+/// Self-checkpointing, seen from the rest of the kernel (thesis chapters 5 and 6): whether one is in progress, and what
+/// the layers below call meanwhile.
 /// </summary>
 public static unsafe class Checkpoint
 {
@@ -17,38 +17,47 @@ public static unsafe class Checkpoint
     /// <summary>Null when no checkpoint is in progress.</summary>
     internal static CheckpointState* State => s_state;
 
-    public static bool Active => s_state != null;
-
-    // Set by the first checkpoint: its marks stay in the page tables where nobody has written since.
-    private static bool s_marked;
-
-    /// <summary>There may be mappings that are read-only just because of a checkpoint.</summary>
-    public static bool Protects => s_marked;
-
-    /// <summary>
-    /// In a page-table entry: read-only just because of a checkpoint, see <see cref="WriteProtection"/>.
-    /// </summary>
-    public const ulong EntryBit = WriteProtection.Mark;
-
-    /// <summary>After the fork only the migration's own packets may leave and arrive here.</summary>
-    public static bool HasForked => s_state != null && s_state->Phase != CheckpointPhase.Rounds;
-
     // ---- hooks ----
 
     /// <summary>
-    /// First thing on a page fault with P and W set in its error code. True when the checkpoint's protection caused it,
-    /// which is lifted now: return to the instruction. Runs on the interrupt stack; see <see cref="FaultLog"/>.
+    /// Tells the layers below. Those of write faults stay when a checkpoint has ended: its marks are in the page tables
+    /// where nobody has written since.
     /// </summary>
-    public static bool HandleWriteFault(ulong address, void* frame) =>
-        s_marked && FaultLog.Handle(s_state, address, Processor.ReadCr3());
+    private static void Hook()
+    {
+        Traps.OnWriteFault = &HandleWriteFault;
+        Traps.MakeWritable = &MakeWritable;
+        MmuNotifier.EntryChanges = &BeforeEntryWrite;
+        MmuNotifier.FrameChanged = &FrameChanged;
+        Scheduler.BeforeUserMode = &RateLimit.Hold;
+        Network.ResolvePage = &ResolvePage;
+    }
+
+    private static void Unhook()
+    {
+        MmuNotifier.EntryChanges = null;
+        MmuNotifier.FrameChanged = null;
+        Scheduler.BeforeUserMode = null;
+        Network.ResolvePage = null;
+    }
+
+    /// <summary>
+    /// First thing on a page fault with P and W set in its error code: whether the checkpoint's protection caused it,
+    /// which is lifted now. Runs on the interrupt stack; see <see cref="FaultLog"/>.
+    /// </summary>
+    private static WriteFault HandleWriteFault(TrapFrame* frame)
+    {
+        if (!FaultLog.Handle(s_state, frame->FaultAddress, Processor.ReadCr3()))
+            return WriteFault.Other;
+        bool mustWait = frame->FromUser && RateLimit.MustWait(s_state, Scheduler.Current);
+        return mustWait ? WriteFault.LiftedMustWait : WriteFault.Lifted;
+    }
 
     /// <summary>
     /// Lifts protection from kernel memory that is about to be written where a fault cannot be taken.
     /// </summary>
-    public static void MakeWritable(ulong address, ulong length)
+    private static void MakeWritable(ulong address, ulong length)
     {
-        if (!s_marked)
-            return;
         for (ulong page = address & ~4095UL; page < address + length; page += 4096)
             FaultLog.Handle(s_state, page, Processor.ReadCr3());
     }
@@ -57,10 +66,8 @@ public static unsafe class Checkpoint
     /// A page-table entry is about to change (the table itself is never write-protected). Returns the value to store:
     /// while a checkpoint is in progress no mapping is born writable. Entries that point to tables pass unchanged.
     /// </summary>
-    public static ulong BeforeEntryWrite(ulong* entry, ulong value)
+    private static ulong BeforeEntryWrite(ulong* entry, ulong value)
     {
-        if (s_state == null)
-            return value;
         FaultLog.Note(s_state, (uint)(DirectMap.PhysicalOf(entry) >> 12));
         return (value & 3) == 3 && !WriteProtection.IsExempt(value) ? (value & ~2UL) | WriteProtection.Mark : value;
     }
@@ -69,11 +76,9 @@ public static unsafe class Checkpoint
     /// A frame begins or ceases to be one that is not write-protected (page table, excluded, lent): call with the new
     /// state set. From here on its writers tell, or are told, accordingly.
     /// </summary>
-    public static void FrameChanged(ulong physical)
+    private static void FrameChanged(ulong physical)
     {
         CheckpointState* state = s_state;
-        if (state == null)
-            return;
         FaultLog.Note(state, (uint)(physical >> 12));
         ulong* entry = WriteProtection.LeafOf(PageTable.KernelRoot, (ulong)DirectMap.At(physical));
         if (entry != null)
@@ -81,11 +86,10 @@ public static unsafe class Checkpoint
     }
 
     /// <summary>Where the bytes of a page queued to the network are now (netstack: Link.ResolveFrame).</summary>
-    public static byte* ResolveFrame(ulong reference) =>
-        s_state != null ? PageCleaner.ContentOf(s_state, (uint)(reference >> 12)) : DirectMap.At(reference);
+    private static byte* ResolvePage(ulong reference) => PageCleaner.ContentOf(s_state, (uint)(reference >> 12));
 
     /// <summary>A received frame that this side of the fork must not answer.</summary>
-    public static void CaptureLate(Netstack.Fragment* pieces, int count) => s_state->Late.Capture(pieces, count);
+    internal static void CaptureLate(Netstack.Fragment* pieces, int count) => s_state->Late.Capture(pieces, count);
 
     // ---- life ----
 
@@ -116,8 +120,8 @@ public static unsafe class Checkpoint
             CheckpointMemory.Give();
             return Errno.NoMemory;
         }
-        s_marked = true;
         s_state = state;
+        Hook();
         return 0;
     }
 
@@ -130,9 +134,10 @@ public static unsafe class Checkpoint
         bool forked = state->Phase == CheckpointPhase.Forked;
         Network.AbandonStream(state->PageSocket);
         LateFrames late = state->Late;
+        Unhook();
         s_state = null;
         if (forked)
-            Network.OnResume(late);
+            Resume(late);
         RateLimit.WakeAll();
         CheckpointMemory.Give();
     }
@@ -142,9 +147,21 @@ public static unsafe class Checkpoint
     /// </summary>
     internal static void Arrive()
     {
+        Unhook();
+        Traps.OnWriteFault = null;
+        Traps.MakeWritable = null;
         s_state = null;
-        s_marked = false;
         CheckpointMemory.Give();
+    }
+
+    /// <summary>The network goes on as if nothing had been, and hears what came meanwhile.</summary>
+    private static void Resume(in LateFrames late)
+    {
+        Network.StopFiltering();
+        int cursor = 0;
+        while (late.Next(ref cursor, out byte* frame, out int length))
+            Network.Deliver(frame, length);
+        Network.Resume();
     }
 
     internal static long SetOptions(CheckpointState* state, uint options)

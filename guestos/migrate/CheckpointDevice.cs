@@ -178,12 +178,13 @@ public static unsafe class CheckpointDevice
         return done > 0 ? (long)done : result;
     }
 
-    // A call may take long, and no interrupt reaches the kernel meanwhile. The mover keeps the share of the processor that it has a right to: who
-    // gave up his turn each time would be left with a small part of it beside one process that always runs.
+    // A call may take long, and no interrupt reaches the kernel meanwhile. The mover keeps the share of the processor
+    // that it has a right to: who gave up his turn each time would be left with a small part of it beside one process
+    // that always runs.
     private static void LetOthersRun()
     {
         Network.Poll();
-        Scheduler.Breathe();
+        Preemption.Point();
     }
 
     private static uint Poll(File* file) => PollEvents.In | PollEvents.ReadNormal;
@@ -345,7 +346,7 @@ public static unsafe class CheckpointDevice
                     return 1;
                 case PageCleaner.Step.RoundEnd:
                     if (state->Phase == CheckpointPhase.Forked)
-                        Network.OnFork(new ReadOnlySpan<int>(state->Sockets, state->SocketCount));
+                        Network.OnFork(new ReadOnlySpan<int>(state->Sockets, state->SocketCount), &Checkpoint.CaptureLate);
                     if (mayStop)
                         return 0;
                     break;

@@ -27,7 +27,8 @@ internal static unsafe class Recovery
         Checkpoint.Arrive();
         var arrival = (ArrivalBlock*)DirectMap.At(block);
         Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival->SinceSnapshot, counter: arrival->Counter,
-            counterKilohertz: arrival->CounterKilohertz, timerKilohertz: arrival->TimerKilohertz);
+            counterKilohertz: arrival->CounterKilohertz, timerKilohertz: arrival->TimerKilohertz,
+            Interrupts.Local);
         var information = new StartInfo(startInfo, DirectMap.Base);
         Entropy.Gather(information.CommandLine);
         // SAFETY: the loader laid the frames out in the firmware window, which the guest does not use.

@@ -13,7 +13,7 @@ internal static unsafe class WriteProtection
     /// Software bit 9 of a leaf entry (ignored by the processor, Intel SDM vol. 3 table 5-20): was writable before a
     /// checkpoint.
     /// </summary>
-    public const ulong Mark = 1UL << 9;
+    public const ulong Mark = PageTable.WasWritable;
 
     private const ulong Present = 1;
     private const ulong Writable = 2;

@@ -24,8 +24,8 @@ public unsafe partial struct AddressSpace
     public int References;
 
     /// <summary>
-    /// Taken by whoever changes areas, or goes through all of them, and gives way meanwhile. Faults do not take it: they change no border but
-    /// that of a stack, downwards.
+    /// Taken by whoever changes areas, or goes through all of them, and gives way meanwhile. Faults do not take it:
+    /// they change no border but that of a stack, downwards.
     /// </summary>
     public SleepLock Lock;
 
@@ -42,26 +42,36 @@ public unsafe partial struct AddressSpace
     /// <summary>The heap begins and ends here (brk).</summary>
     public ulong BreakStart, Break;
 
-    /// <summary>mlockall(2), MCL_FUTURE: what is mapped from now on is locked, and its pages come at once, or with MCL_ONFAULT when touched.</summary>
+    /// <summary>
+    /// mlockall(2), MCL_FUTURE: what is mapped from now on is locked, and its pages come at once, or with MCL_ONFAULT
+    /// when touched.
+    /// </summary>
     public bool LocksFuture, LocksOnFault;
 
-    /// <summary>The program's inode, referenced: /proc/PID/exe.</summary>
-    public Inode* Executable;
+    /// <summary>The program, referenced: /proc/PID/exe.</summary>
+    public MemoryObject* Executable;
 
     public Area* FirstArea, LastArea;
     public int AreaCount;
     private Area* areas;
 
-    /// <summary>Where the search for room goes on, downwards (0: at the top), and the largest hole that lies above.</summary>
+    /// <summary>
+    /// Where the search for room goes on, downwards (0: at the top), and the largest hole that lies above.
+    /// </summary>
     private ulong roomTop, roomAbove;
 
     /// <summary>All address spaces, for those who must visit every page table.</summary>
     public AddressSpace* Next, Previous;
 
+    /// <summary>The current process's, which is loaded. The scheduler's to set; null while there is none.</summary>
+    public static AddressSpace* Current;
+
     /// <summary>Head of the list of all address spaces, the newest first.</summary>
     public static AddressSpace* First;
 
-    /// <summary>Grows with every address space: whoever visits them and lets others run meanwhile finds its place again.</summary>
+    /// <summary>
+    /// Grows with every address space: whoever visits them and lets others run meanwhile finds its place again.
+    /// </summary>
     public ulong Serial;
     public static ulong NewestSerial;
 
@@ -106,15 +116,20 @@ public unsafe partial struct AddressSpace
         s_spaces.Free(space);
     }
 
-    /// <summary>Makes a file the program of an address space, or none. Nobody may write to it meanwhile (ETXTBSY).</summary>
-    public static void SetExecutable(AddressSpace* space, Inode* file)
+    /// <summary>
+    /// Makes a file the program of an address space, or none. Nobody may write to it meanwhile (ETXTBSY).
+    /// </summary>
+    public static void SetExecutable(AddressSpace* space, MemoryObject* file)
     {
         if (file != null)
-            Vfs.Hold(file)->Executions++;
+        {
+            MemoryObject.Operations.Hold(file);
+            file->Executions++;
+        }
         if (space->Executable != null)
         {
             space->Executable->Executions--;
-            Vfs.Release(space->Executable);
+            MemoryObject.Operations.Release(space->Executable);
         }
         space->Executable = file;
     }
@@ -122,8 +137,12 @@ public unsafe partial struct AddressSpace
     /// <summary>The area that holds an address, or else the first one above it; null for none.</summary>
     public static Area* AreaAtOrAbove(AddressSpace* space, ulong address) => AreaTree.AtOrAbove(space->areas, address);
 
-    /// <summary>Adds an area where nothing is mapped. Takes its own reference on the file. Null without memory or when there are too many.</summary>
-    public static Area* Add(AddressSpace* space, PageRange range, uint protection, Inode* file, ulong offset, ulong fileEnd)
+    /// <summary>
+    /// Adds an area where nothing is mapped. Takes its own reference on the file. Null without memory or when there are
+    /// too many.
+    /// </summary>
+    public static Area* Add(
+        AddressSpace* space, PageRange range, uint protection, MemoryObject* file, ulong offset, ulong fileEnd)
     {
         if (space->AreaCount >= MaximumAreas)
             return null;
@@ -141,10 +160,13 @@ public unsafe partial struct AddressSpace
         return area;
     }
 
-    private static Inode* HoldMapped(Inode* file)
+    private static MemoryObject* HoldMapped(MemoryObject* file)
     {
         if (file != null)
-            Vfs.Hold(file)->Mappings++;
+        {
+            MemoryObject.Operations.Hold(file);
+            file->Mappings++;
+        }
         return file;
     }
 
@@ -182,7 +204,7 @@ public unsafe partial struct AddressSpace
         if (area->File != null)
         {
             area->File->Mappings--;
-            Vfs.Release(area->File);
+            MemoryObject.Operations.Release(area->File);
         }
         s_areas.Free(area);
     }
@@ -214,10 +236,11 @@ public unsafe partial struct AddressSpace
         && (below->File == null || below->FileEnd == below->End && below->Offset + (below->End - below->Start) == above->Offset);
 
     /// <summary>
-    /// A file has been cut: what was mapped of it beyond its end is gone, private copies too (mmap(2): SIGBUS). The oldest address space comes
-    /// first: what is forked meanwhile is younger, and copied from where nothing is left, or is still to come. Gives way.
+    /// A file has been cut: what was mapped of it beyond its end is gone, private copies too (mmap(2): SIGBUS). The
+    /// oldest address space comes first: what is forked meanwhile is younger, and copied from where nothing is left, or
+    /// is still to come. Gives way.
     /// </summary>
-    public static void FileCut(Inode* file)
+    public static void FileCut(MemoryObject* file)
     {
         if (file->Mappings == 0)
             return;
@@ -235,7 +258,9 @@ public unsafe partial struct AddressSpace
         }
     }
 
-    /// <summary>A reference to this one, or to the next younger that is not going already; null: there is none.</summary>
+    /// <summary>
+    /// A reference to this one, or to the next younger that is not going already; null: there is none.
+    /// </summary>
     private static AddressSpace* HoldAlive(AddressSpace* space)
     {
         while (space != null && space->References == 0)
@@ -245,7 +270,7 @@ public unsafe partial struct AddressSpace
         return space;
     }
 
-    private static void FileCut(AddressSpace* space, Inode* file)
+    private static void FileCut(AddressSpace* space, MemoryObject* file)
     {
         ulong length = (file->Size + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
         for (Area* area = space->FirstArea; area != null; area = area->Next)
@@ -284,8 +309,8 @@ public unsafe partial struct AddressSpace
     }
 
     /// <summary>
-    /// Unmaps every page in a range. False, and nothing done, without memory for a split. Gives way: what has lost its pages has left its area
-    /// by then, so that nobody gets new ones there.
+    /// Unmaps every page in a range. False, and nothing done, without memory for a split. Gives way: what has lost its
+    /// pages has left its area by then, so that nobody gets new ones there.
     /// </summary>
     public static bool Unmap(AddressSpace* space, PageRange range)
     {
@@ -306,7 +331,7 @@ public unsafe partial struct AddressSpace
                 area->Offset += stop - area->Start;
                 area->Start = stop;
             }
-            Scheduler.Breathe();
+            Preemption.Point();
         }
         return true;
     }
@@ -320,7 +345,7 @@ public unsafe partial struct AddressSpace
             ulong stop = EndOfTable(address, range.End);
             DropEntries(space, entry, address, stop);
             address = stop;
-            Scheduler.Breathe();
+            Preemption.Point();
         }
     }
 
@@ -338,7 +363,10 @@ public unsafe partial struct AddressSpace
         }
     }
 
-    /// <summary>Where the lowest-level table that holds an address ends, or the range does: up to there entries lie side by side.</summary>
+    /// <summary>
+    /// Where the lowest-level table that holds an address ends, or the range does: up to there entries lie side by
+    /// side.
+    /// </summary>
     private static ulong EndOfTable(ulong address, ulong end) => System.Math.Min((address | 0x1fffff) + 1, end);
 
     private static void Flush(ulong address) => Board.Processor.InvalidatePage(address);
@@ -362,7 +390,7 @@ public unsafe partial struct AddressSpace
                     PageTable.Set(entry, Entry(area, *entry & PageTable.AddressMask, area->Shared));
                     Flush(address);
                 }
-                Scheduler.Breathe();
+                Preemption.Point();
             }
         }
         Join(space, range);
@@ -428,7 +456,9 @@ public unsafe partial struct AddressSpace
         return area == null || area->Start >= range.End;
     }
 
-    /// <summary>The page-table entry for a frame of an area. Without any permission the page stays, out of user mode's reach.</summary>
+    /// <summary>
+    /// The page-table entry for a frame of an area. Without any permission the page stays, out of user mode's reach.
+    /// </summary>
     private static ulong Entry(Area* area, ulong frame, bool writable) =>
         frame | PageTable.Present | PageTable.Accessed | PageTable.Dirty
         | (area->Protection != Protection.None ? PageTable.User : 0)
@@ -436,8 +466,8 @@ public unsafe partial struct AddressSpace
         | ((area->Protection & Protection.Execute) == 0 ? PageTable.NoExecute : 0);
 
     /// <summary>
-    /// mremap to a free place: pages go along as far as both ranges reach, the old range is unmapped. <paramref name="from"/> lies in one area.
-    /// Returns the new address, or ENOMEM with nothing done. Gives way.
+    /// mremap to a free place: pages go along as far as both ranges reach, the old range is unmapped. <paramref
+    /// name="from"/> lies in one area. Returns the new address, or ENOMEM with nothing done. Gives way.
     /// </summary>
     public static long Move(AddressSpace* space, PageRange from, PageRange to)
     {
@@ -453,21 +483,21 @@ public unsafe partial struct AddressSpace
         moved->Locked = area->Locked;
         ulong end = from.Start + System.Math.Min(from.Length, to.Length);
         ulong* entry;
-        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null; Scheduler.Breathe())
+        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null; Preemption.Point())
             for (ulong stop = EndOfTable(address, end); address < stop; address += Frames.Size, entry++)
                 if ((*entry & PageTable.Present) != 0 && PageTable.Find(space->Root, to.Start + (address - from.Start), true) == null)
                 {
                     Unmap(space, to);
                     return Errno.NoMemory;
                 }
-        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null; Scheduler.Breathe())
+        for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null; Preemption.Point())
             for (ulong stop = EndOfTable(address, end); address < stop; address += Frames.Size, entry++)
             {
                 if ((*entry & PageTable.Present) == 0)
                     continue;
                 ulong value = *entry;
-                if ((value & Checkpoint.EntryBit) != 0)
-                    value = value & ~Checkpoint.EntryBit | PageTable.Writable;
+                if ((value & PageTable.WasWritable) != 0)
+                    value = value & ~PageTable.WasWritable | PageTable.Writable;
                 ulong* target = PageTable.Find(space->Root, to.Start + (address - from.Start), true);
                 if (target == null)
                     break;
@@ -501,7 +531,9 @@ public unsafe partial struct AddressSpace
         return SearchRoom(space, length, out range);
     }
 
-    /// <summary>From where the last search ended: what lies above is too small, or has been found to be since.</summary>
+    /// <summary>
+    /// From where the last search ended: what lies above is too small, or has been found to be since.
+    /// </summary>
     private static bool SearchRoom(AddressSpace* space, ulong length, out PageRange range)
     {
         ulong top = space->roomTop;
@@ -521,7 +553,9 @@ public unsafe partial struct AddressSpace
         return true;
     }
 
-    /// <summary>A copy for fork: private pages are shared until somebody writes. Null without memory. Gives way.</summary>
+    /// <summary>
+    /// A copy for fork: private pages are shared until somebody writes. Null without memory. Gives way.
+    /// </summary>
     public static AddressSpace* Fork(AddressSpace* from)
     {
         SleepLock.Take(&from->Lock);
@@ -582,10 +616,10 @@ public unsafe partial struct AddressSpace
                 PageTable.Set(target++, value);
                 to->ResidentPages++;
             }
-            if (!Scheduler.IsOverdue)
+            if (!Preemption.IsDue)
                 continue;
             PageTable.Flush();      // whoever shares the parent's memory may run next
-            Scheduler.Breathe();
+            Preemption.Point();
         }
         return true;
     }

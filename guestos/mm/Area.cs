@@ -21,14 +21,17 @@ public unsafe struct Area
     /// <summary>The stack: grows downwards by itself.</summary>
     public bool GrowsDown;
 
-    /// <summary>mlock(2). Nothing is ever taken from memory here: it counts against RLIMIT_MEMLOCK, and pages came when it was locked.</summary>
+    /// <summary>
+    /// mlock(2). Nothing is ever taken from memory here: it counts against RLIMIT_MEMLOCK, and pages came when it was
+    /// locked.
+    /// </summary>
     public bool Locked;
 
     /// <summary>The area of brk.</summary>
     public bool Heap;
 
     /// <summary>Where pages come from at first touch; null for zeros. Referenced.</summary>
-    public Inode* File;
+    public MemoryObject* File;
 
     /// <summary>File offset of <see cref="Start"/>.</summary>
     public ulong Offset;

@@ -1,8 +1,9 @@
 namespace Guestos;
 
 /// <summary>
-/// The areas of an address space by address: a treap (Seidel and Aragon, "Randomized Search Trees", 1996), whose random priorities keep its
-/// depth logarithmic. Areas do not overlap, so the order of their starts is that of their ends, and stays when a border moves.
+/// The areas of an address space by address: a treap (Seidel and Aragon, "Randomized Search Trees", 1996), whose random
+/// priorities keep its depth logarithmic. Areas do not overlap, so the order of their starts is that of their ends, and
+/// stays when a border moves.
 /// </summary>
 internal static unsafe class AreaTree
 {

@@ -52,10 +52,15 @@ public unsafe partial struct AddressSpace
         return FaultResult.Resolved;
     }
 
-    /// <summary>Pages that are looked at around a fault in a file, so that one fault brings what is at hand already.</summary>
+    /// <summary>
+    /// Pages that are looked at around a fault in a file, so that one fault brings what is at hand already.
+    /// </summary>
     private const ulong FaultAround = 16 * Frames.Size;
 
-    /// <summary>Maps a whole page of a file read-only, shared with the file and everybody who maps it; and its neighbours, if they are in memory.</summary>
+    /// <summary>
+    /// Maps a whole page of a file read-only, shared with the file and everybody who maps it; and its neighbours, if
+    /// they are in memory.
+    /// </summary>
     private static bool PopulateShared(AddressSpace* space, Area* area, ulong page)
     {
         if (area->File == null || area->Shared || !MapShared(space, area, page, make: true))
@@ -75,7 +80,7 @@ public unsafe partial struct AddressSpace
         ulong* entry = PageTable.Find(space->Root, page, true);
         if (entry == null || (*entry & PageTable.Present) != 0)
             return false;
-        ulong frame = FileContent.PageFrame(area->File, (area->Offset + (page - area->Start)) / Frames.Size, make);
+        ulong frame = MemoryObject.Operations.PageFrame(area->File, (area->Offset + (page - area->Start)) / Frames.Size, make);
         if (frame == 0)
             return false;
         Frames.AddReference(frame);
@@ -93,7 +98,7 @@ public unsafe partial struct AddressSpace
         {
             ulong offset = area->Offset + (page - area->Start);
             ulong length = System.Math.Min(Frames.Size, area->FileEnd - page);
-            long read = Vfs.ReadInode(area->File, offset, DirectMap.At(frame), length);
+            long read = MemoryObject.Operations.Read(area->File, offset, DirectMap.At(frame), length);
             if (read < 0 || read == 0)
             {
                 Frames.Release(frame);
@@ -122,19 +127,19 @@ public unsafe partial struct AddressSpace
         return FaultResult.Resolved;
     }
 
-    /// <summary>Extends the stack area down to an address, if it is the next one above and stays within its limit.</summary>
+    /// <summary>
+    /// Extends the stack area down to an address, if it is the next one above and stays within its limit.
+    /// </summary>
     private static FaultResult GrowStack(AddressSpace* space, Area* above, ulong address)
     {
         if (above == null || !above->GrowsDown || address < MapBottom)
             return FaultResult.NoArea;
         ulong start = address & ~(ulong)(Frames.Size - 1);
-        Process* process = Scheduler.Current;
-        if (above->End - start > System.Math.Min(ResourceLimits.Of(process, Resource.Stack), LargestStack)
-            || space->TotalPages + (above->Start - start) / Frames.Size > ResourceLimits.Of(process, Resource.AddressSpace) / Frames.Size
-            || above->Locked && ResourceLimits.MayLock(LockedPages(space), (above->Start - start) / Frames.Size, Errno.NoMemory) < 0
-            || (above->Previous != null && above->Previous->End + Frames.Size > start))
+        ulong pages = (above->Start - start) / Frames.Size;
+        if (above->End - start > LargestStack || above->Previous != null && above->Previous->End + Frames.Size > start
+            || !MemoryPolicy.MayGrowStack(space, above->End - start, pages, above->Locked))
             return FaultResult.NoArea;
-        space->TotalPages += (above->Start - start) / Frames.Size;
+        space->TotalPages += pages;
         above->Start = start;
         return FaultResult.Resolved;
     }

@@ -16,7 +16,10 @@ public enum FrameState : byte
     /// <summary>Mapped into address spaces.</summary>
     User,
 
-    /// <summary>Not part of a checkpoint: its contents mean nothing after arrival (interrupt stacks, virtqueues, receive buffers).</summary>
+    /// <summary>
+    /// Not part of a checkpoint: its contents mean nothing after arrival (interrupt stacks, virtqueues, receive
+    /// buffers).
+    /// </summary>
     Excluded,
 
     /// <summary>Used by a checkpoint in progress only: excluded from it, and free again on arrival.</summary>
@@ -46,11 +49,13 @@ public struct FrameDescriptor
 /// </summary>
 public static unsafe class Frames
 {
-    public const int Size = 4096;
+    public const int Size = DirectMap.PageSize;
     public const ulong FirstByte = 0x400000;
     private const int Orders = 13;
 
-    /// <summary>Frames that only the kernel itself may still take: user pages are refused before, so that the kernel can go on.</summary>
+    /// <summary>
+    /// Frames that only the kernel itself may still take: user pages are refused before, so that the kernel can go on.
+    /// </summary>
     public const ulong KernelReserve = 128;
 
     private struct FreeLists
@@ -110,7 +115,9 @@ public static unsafe class Frames
         return true;
     }
 
-    /// <summary>The first address behind the kernel where <paramref name="bytes"/> fit without touching a module.</summary>
+    /// <summary>
+    /// The first address behind the kernel where <paramref name="bytes"/> fit without touching a module.
+    /// </summary>
     private static ulong FindRoom(in Board.StartInfo start, ulong from, ulong bytes)
     {
         ulong at = (from + Size - 1) & ~(ulong)(Size - 1);
@@ -155,7 +162,9 @@ public static unsafe class Frames
         return physical;
     }
 
-    /// <summary>As <see cref="Allocate"/>, <paramref name="count"/> (1 to 4096) neighbours; each is released by itself.</summary>
+    /// <summary>
+    /// As <see cref="Allocate"/>, <paramref name="count"/> (1 to 4096) neighbours; each is released by itself.
+    /// </summary>
     public static ulong AllocateContiguous(int count)
     {
         int wanted = 0;
@@ -188,6 +197,15 @@ public static unsafe class Frames
         return (ulong)frame * Size;
     }
 
+    /// <summary>As <see cref="AllocateContiguous"/>, frames that no checkpoint has.</summary>
+    public static ulong AllocateExcluded(int count)
+    {
+        ulong block = AllocateContiguous(count);
+        for (int i = 0; block != 0 && i < count; i++)
+            SetState(block + (ulong)i * Size, FrameState.Excluded);
+        return block;
+    }
+
     public static void AddReference(ulong physical) => Descriptors[physical / Size].References++;
 
     public static uint References(ulong physical) => Descriptors[physical / Size].References;
@@ -200,26 +218,28 @@ public static unsafe class Frames
             Panic.Stop("released a frame that is free"u8);
         if (--Descriptors[frame].References > 0)
             return;
-        if (IsTracked(Descriptors[frame].State))
-            Insert(frame, 0);
-        else
-        {
-            Insert(frame, 0);
-            Checkpoint.FrameChanged(physical);
-        }
+        bool changes = !IsTracked(Descriptors[frame].State);
+        Insert(frame, 0);
+        if (changes && MmuNotifier.FrameChanged != null)
+            MmuNotifier.FrameChanged(physical);
     }
 
-    /// <summary>True for frames whose writes a checkpoint sees by protecting them; the others' owners tell it.</summary>
+    /// <summary>
+    /// True for frames whose writes a checkpoint sees by protecting them; the others' owners tell it.
+    /// </summary>
     private static bool IsTracked(FrameState state) => state is FrameState.Free or FrameState.Kernel or FrameState.User;
 
-    /// <summary>Says what a frame is for, and tells <see cref="Checkpoint.FrameChanged"/> when write protection begins or ceases to matter for it.</summary>
+    /// <summary>
+    /// Says what a frame is for, and tells <see cref="MmuNotifier.FrameChanged"/> when write protection begins or
+    /// ceases to matter for it.
+    /// </summary>
     public static void SetState(ulong physical, FrameState state)
     {
         FrameDescriptor* descriptor = Descriptors + physical / Size;
         bool changes = IsTracked(descriptor->State) != IsTracked(state);
         descriptor->State = state;
-        if (changes)
-            Checkpoint.FrameChanged(physical);
+        if (changes && MmuNotifier.FrameChanged != null)
+            MmuNotifier.FrameChanged(physical);
     }
 
     /// <summary>Frames in use as this (/proc/meminfo). Walks all descriptors.</summary>
@@ -232,7 +252,10 @@ public static unsafe class Frames
         return count;
     }
 
-    /// <summary><see cref="FrameState.Absent"/> outside RAM; <see cref="FrameState.Free"/> for every frame that nobody refers to.</summary>
+    /// <summary>
+    /// <see cref="FrameState.Absent"/> outside RAM; <see cref="FrameState.Free"/> for every frame that nobody refers
+    /// to.
+    /// </summary>
     public static FrameState StateOf(ulong physical)
     {
         if (physical >= End)

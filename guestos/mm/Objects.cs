@@ -1,8 +1,9 @@
 namespace Guestos;
 
 /// <summary>
-/// Small kernel objects (inodes, names, open files, pipes) in size classes, carved from page frames. Objects come zeroed; the
-/// caller names the same size when it gives one back. Frames stay with their class: what was once a name may become a name again.
+/// Small kernel objects (inodes, names, open files, pipes) in size classes, carved from page frames. Objects come
+/// zeroed; the caller names the same size when it gives one back. Frames stay with their class: what was once a name
+/// may become a name again.
 /// </summary>
 public static unsafe class Objects
 {

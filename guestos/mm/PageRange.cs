@@ -1,8 +1,9 @@
 namespace Guestos;
 
 /// <summary>
-/// Whole pages of user addresses: not empty, inside [0, <see cref="AddressSpace.End"/>), never wrapping. Only the functions here make one, so that
-/// whoever has one need not check it again: page tables and areas are changed by such ranges only.
+/// Whole pages of user addresses: not empty, inside [0, <see cref="AddressSpace.End"/>), never wrapping. Only the
+/// functions here make one, so that whoever has one need not check it again: page tables and areas are changed by such
+/// ranges only.
 /// </summary>
 public readonly struct PageRange
 {
@@ -26,7 +27,10 @@ public readonly struct PageRange
     /// <summary>All user addresses.</summary>
     public static PageRange All => new(0, AddressSpace.End);
 
-    /// <summary>The length is rounded up to whole pages. False when the start is not one's, and for what is empty, wraps or leaves user space.</summary>
+    /// <summary>
+    /// The length is rounded up to whole pages. False when the start is not one's, and for what is empty, wraps or
+    /// leaves user space.
+    /// </summary>
     public static bool TryMake(ulong start, ulong length, out PageRange range)
     {
         range = default;

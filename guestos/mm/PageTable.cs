@@ -3,13 +3,18 @@ using Board;
 namespace Guestos;
 
 /// <summary>
-/// Four-level page tables (SDM vol. 3A §4.5). The only place that writes an entry. Accessed and dirty are always set, so that the
-/// processor never writes a table behind a checkpoint's back.
+/// Four-level page tables (SDM vol. 3A §4.5). The only place that writes an entry. Accessed and dirty are always set,
+/// so that the processor never writes a table behind a checkpoint's back.
 /// </summary>
 public static unsafe class PageTable
 {
     public const ulong Present = 1, Writable = 2, User = 4, WriteThrough = 8, CacheDisable = 16, Accessed = 32, Dirty = 64;
     public const ulong NoExecute = 1UL << 63;
+
+    /// <summary>
+    /// A bit that the processor leaves to software: writable, but for somebody who wants to see the next write.
+    /// </summary>
+    public const ulong WasWritable = 1UL << 9;
     public const ulong AddressMask = 0x000f_ffff_ffff_f000;
     public const int Entries = 512;
 
@@ -38,12 +43,15 @@ public static unsafe class PageTable
 
     public static void Set(ulong* entry, ulong value)
     {
-        if (Checkpoint.Active)
-            value = Checkpoint.BeforeEntryWrite(entry, value);
+        if (MmuNotifier.EntryChanges != null)
+            value = MmuNotifier.EntryChanges(entry, value);
         *entry = value;
     }
 
-    /// <summary>The lowest-level entry for an address; with <paramref name="create"/> tables are made on the way. Null when there is none or no memory.</summary>
+    /// <summary>
+    /// The lowest-level entry for an address; with <paramref name="create"/> tables are made on the way. Null when
+    /// there is none or no memory.
+    /// </summary>
     public static ulong* Find(ulong root, ulong address, bool create)
     {
         ulong table = root;
@@ -78,8 +86,8 @@ public static unsafe class PageTable
     }
 
     /// <summary>
-    /// The entry of the first page from <paramref name="address"/> on, and below <paramref name="end"/>, that has a lowest-level table;
-    /// null when there is none. What a higher table lacks is passed over at once.
+    /// The entry of the first page from <paramref name="address"/> on, and below <paramref name="end"/>, that has a
+    /// lowest-level table; null when there is none. What a higher table lacks is passed over at once.
     /// </summary>
     public static ulong* Next(ulong root, ref ulong address, ulong end)
     {
@@ -101,10 +109,13 @@ public static unsafe class PageTable
         return null;
     }
 
-    /// <summary>True when the mapping may be written, or could if it were not for a checkpoint.</summary>
-    public static bool IsWritable(ulong entry) => (entry & (Writable | Checkpoint.EntryBit)) != 0;
+    /// <summary>True when the mapping may be written, or could if nobody wanted to see it.</summary>
+    public static bool IsWritable(ulong entry) => (entry & (Writable | WasWritable)) != 0;
 
-    /// <summary>Gives back every table of the user half, of which nobody else knows any more; the pages are gone already. Gives way.</summary>
+    /// <summary>
+    /// Gives back every table of the user half, of which nobody else knows any more; the pages are gone already. Gives
+    /// way.
+    /// </summary>
     public static void Destroy(ulong root)
     {
         ulong* top = (ulong*)DirectMap.At(root);
@@ -121,20 +132,22 @@ public static unsafe class PageTable
             for (int i = 0; i < Entries; i++)
                 if ((entries[i] & Present) != 0)
                     DestroyLevel(entries[i] & AddressMask, below - 1);
-        Scheduler.Breathe();
+        Preemption.Point();
         Frames.Release(table);
     }
 
     /// <summary>
-    /// Builds the kernel's own tables: all RAM at the direct map in 4 KiB pages (code read-only and executable, constants read-only,
-    /// the rest writable), the device windows uncached. False without memory.
+    /// Builds the kernel's own tables: all RAM at the direct map in 4 KiB pages (code read-only and executable,
+    /// constants read-only, the rest writable), the device windows uncached. False without memory.
     /// </summary>
     internal static bool BuildKernel(ulong memoryEnd)
     {
         KernelRoot = AllocateTable();
         if (KernelRoot == 0)
             return false;
-        ulong text = Symbols.KernelTextStart(), constants = Symbols.KernelRodataStart(), data = Symbols.KernelDataStart();
+        ulong text = KernelImage.TextStart();
+        ulong constants = KernelImage.RodataStart();
+        ulong data = KernelImage.DataStart();
         for (ulong physical = 0; physical < memoryEnd; physical += Frames.Size)
         {
             ulong address = DirectMap.Base + physical;

@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// Kernel objects of one size, several to a page frame. A frame whose last object is freed is given back, but for one that is kept for the
-/// next. All zeros is an empty slab; lives in a static.
+/// Kernel objects of one size, several to a page frame. A frame whose last object is freed is given back, but for one
+/// that is kept for the next. All zeros is an empty slab; lives in a static.
 /// </summary>
 public unsafe struct Slab<T> where T : unmanaged
 {

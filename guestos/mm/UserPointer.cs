@@ -3,8 +3,8 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// A register's value that is meant as the address of a <typeparamref name="T"/> in the current process's memory: nothing but a number until
-/// something is copied, and that is checked.
+/// A register's value that is meant as the address of a <typeparamref name="T"/> in the current process's memory:
+/// nothing but a number until something is copied, and that is checked.
 /// </summary>
 public readonly unsafe struct UserPointer<T> where T : unmanaged
 {
@@ -50,7 +50,9 @@ public readonly unsafe struct UserPointer<T> where T : unmanaged
         values.IsEmpty || UserRange.TryMake(Address, (ulong)values.Length * (ulong)sizeof(T), out UserRange range)
         && range.TryRead(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values));
 
-    /// <summary>Stores so many of them, one behind the other; false: none. Of none the address does not count.</summary>
+    /// <summary>
+    /// Stores so many of them, one behind the other; false: none. Of none the address does not count.
+    /// </summary>
     public bool TryPutAll(ReadOnlySpan<T> values) =>
         values.IsEmpty || UserRange.TryMake(Address, (ulong)values.Length * (ulong)sizeof(T), out UserRange range)
         && range.TryWrite(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values));

@@ -5,7 +5,7 @@ public readonly unsafe partial struct UserRange
     private static bool MakePresent(ulong from, ulong to, Access access)
     {
         const ulong reachable = PageTable.Present | PageTable.User;
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = AddressSpace.Current;
         for (ulong page = from & ~(ulong)(Frames.Size - 1); page < to; page += Frames.Size)
         {
             ulong entry = PageTable.EntryOf(space->Root, page);
@@ -13,7 +13,7 @@ public readonly unsafe partial struct UserRange
                 continue;
             FaultResult result = AddressSpace.Resolve(space, page < from ? from : page, access);
             if (result == FaultResult.NoMemory)
-                OutOfMemory.KillCurrent();
+                MemoryPolicy.OutOfMemory();
             if (result != FaultResult.Resolved)
                 return false;
         }

@@ -4,8 +4,10 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// Bytes of the current process's memory: inside [0, <see cref="AddressSpace.End"/>), never wrapping; none of them is a range too. Only <see cref="TryMake"/> makes one, so no number out of a register becomes a pointer but here. Whether the bytes may
-/// be read or written is found out each time: what <see cref="TryBegin"/> has made present stays so until the process sleeps.
+/// Bytes of the current process's memory: inside [0, <see cref="AddressSpace.End"/>), never wrapping; none of them is a
+/// range too. Only <see cref="TryMake"/> makes one, so no number out of a register becomes a pointer but here. Whether
+/// the bytes may be read or written is found out each time: what <see cref="TryBegin"/> has made present stays so until
+/// the process sleeps.
 /// </summary>
 public readonly unsafe partial struct UserRange
 {
@@ -41,8 +43,8 @@ public readonly unsafe partial struct UserRange
     public UserRange To(ulong most) => new(start, Math.Min(most, Length));
 
     /// <summary>
-    /// Makes all of it readable or writable: faults are resolved (demand zero, file contents, copy on write), a process for which there is no
-    /// memory is killed. False: EFAULT.
+    /// Makes all of it readable or writable: faults are resolved (demand zero, file contents, copy on write), a process
+    /// for which there is no memory is killed. False: EFAULT.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryBegin(Access access, out byte* first)

@@ -14,7 +14,9 @@ public readonly unsafe struct UserString
 
     public static implicit operator UserString(ulong register) => new(register);
 
-    /// <summary>Copies it with its zero. Returns its length without the zero, -EFAULT, or -ENAMETOOLONG when it does not fit.</summary>
+    /// <summary>
+    /// Copies it with its zero. Returns its length without the zero, -EFAULT, or -ENAMETOOLONG when it does not fit.
+    /// </summary>
     public long CopyTo(byte* to, int capacity)
     {
         int length = 0;

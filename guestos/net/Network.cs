@@ -35,6 +35,9 @@ public static unsafe class Network
     private static ulong s_deviceMemoryLength;
     private static bool s_deviceUp;
 
+    /// <summary>From a fork until it is undone: what takes the frames that this side must not answer.</summary>
+    private static delegate*<Fragment*, int, void> s_captureLate;
+
     public static Stack* Stack => s_stack;
 
     /// <summary>The guest's own address, host order; 0 for none.</summary>
@@ -59,7 +62,9 @@ public static unsafe class Network
         NetOptions options = default;
         options.ReceiveBuffers = ReceiveBuffers;
         s_deviceMemoryLength = NetDevice.RequiredMemory(options);
-        s_deviceMemory = AllocateExcluded(s_deviceMemoryLength);
+        ulong memory = Frames.AllocateExcluded((int)((s_deviceMemoryLength + Frames.Size - 1) / Frames.Size));
+        if (memory != 0)
+            s_deviceMemory = DirectMap.At(memory);
         StartDevice(commandLine);
 
         StackConfiguration configuration = default;
@@ -144,7 +149,7 @@ public static unsafe class Network
                 return;
             // SAFETY: a piece and a fragment are the same two fields, an address and a length.
             var fragments = (Fragment*)pieces;
-            bool late = Checkpoint.HasForked && !IsMigrationTraffic(fragments);
+            bool late = s_captureLate != null && !IsMigrationTraffic(fragments);
             // What the device says of a frame is not kept with it: a late one is whole, and verified where it is
             // delivered.
             if (s_device.IsUnfinished
@@ -156,7 +161,7 @@ public static unsafe class Network
                 checksumValid = false;
             }
             if (late)
-                Checkpoint.CaptureLate(fragments, count);
+                s_captureLate(fragments, count);
             else
                 s_stack->ReceiveFrame(fragments, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None,
                     Clock.Monotonic);
@@ -235,7 +240,13 @@ public static unsafe class Network
         return s_device.Transmit(&transmission);
     }
 
-    private static byte* ResolveFrame(void* context, ulong reference) => Checkpoint.ResolveFrame(reference);
+    /// <summary>
+    /// Where the bytes of a page are that was queued by its physical address. Null while that is where it lies.
+    /// </summary>
+    public static delegate*<ulong, byte*> ResolvePage;
+
+    private static byte* ResolveFrame(void* context, ulong reference) =>
+        ResolvePage != null ? ResolvePage(reference) : DirectMap.At(reference);
 
     private static void OnChanged(void* context, int handle, Netstack.Readiness what) => Sockets.Changed(handle, what);
 
@@ -279,25 +290,16 @@ public static unsafe class Network
         Console.Write("net: no device\n"u8);
     }
 
-    private static byte* AllocateExcluded(ulong size)
-    {
-        int count = (int)((size + Frames.Size - 1) / Frames.Size);
-        ulong block = Frames.AllocateContiguous(count);
-        if (block == 0)
-            return null;
-        for (int i = 0; i < count; i++)
-            Frames.SetState(block + (ulong)i * Frames.Size, FrameState.Excluded);
-        return DirectMap.At(block);
-    }
-
     // ---- migration ----
 
     /// <summary>
     /// The fork has happened: from now on only the migration's connections leave (thesis §5.4). Without any, nothing
     /// does.
     /// </summary>
-    internal static void OnFork(ReadOnlySpan<int> sockets)
+    /// <param name="captureLate">Takes what arrives for anybody else, in pieces.</param>
+    internal static void OnFork(ReadOnlySpan<int> sockets, delegate*<Fragment*, int, void> captureLate)
     {
+        s_captureLate = captureLate;
         Span<Endpoints> connections = stackalloc Endpoints[Netstack.Stack.MostFiltered];
         int count = 0;
         foreach (int socket in sockets)
@@ -315,18 +317,19 @@ public static unsafe class Network
             s_stack->Abort(socket, Clock.Monotonic);
     }
 
-    /// <summary>
-    /// It did not happen after all: packets leave again, and those that came meanwhile are delivered.
-    /// </summary>
-    internal static void OnResume(in LateFrames late)
+    /// <summary>The fork is undone: packets leave again.</summary>
+    internal static void StopFiltering()
     {
+        s_captureLate = null;
         s_stack->StopFiltering();
-        ulong now = Clock.Monotonic;
-        int cursor = 0;
-        while (late.Next(ref cursor, out byte* frame, out int length))
-            s_stack->ReceiveFrame(frame, length, FrameFlags.None, now);
-        s_stack->Resume(now);
     }
+
+    /// <summary>A frame that came before, and is delivered only now.</summary>
+    internal static void Deliver(byte* frame, int length) =>
+        s_stack->ReceiveFrame(frame, length, FrameFlags.None, Clock.Monotonic);
+
+    /// <summary>After <see cref="StopFiltering"/>, when all frames of the time between are delivered.</summary>
+    internal static void Resume() => s_stack->Resume(Clock.Monotonic);
 
     // A late frame was sent to the address of the machine left behind.
     private static void ReaddressLate(byte* frame, int length)

@@ -12,7 +12,7 @@ internal static unsafe class SocketDescriptors
         if (file == null)
             return Errno.TooManyFiles;
         file->Object = socket;
-        long descriptor = FileTable.Install(Scheduler.Current->Files, file, closeOnExec);
+        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, closeOnExec);
         if (descriptor < 0)
             Files.Forget(file);
         return descriptor;

@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// Which word a futex is: of private memory an address in an address space, of shared memory the place of the word itself, whoever maps it
-/// where. All zeros is none.
+/// Which word a futex is: of private memory an address in an address space, of shared memory the place of the word
+/// itself, whoever maps it where. All zeros is none.
 /// </summary>
 public unsafe readonly struct FutexKey
 {
@@ -35,62 +35,18 @@ public unsafe readonly struct FutexKey
     public bool Is(FutexKey other) => space == other.space && address == other.address;
 }
 
-/// <summary>Waiting on a word of user memory (futex(2)). Waiters are found by walking the processes: few wait.</summary>
+/// <summary>
+/// Waiting on a word of user memory (futex(2)). Waiters are found by walking the processes: few wait.
+/// </summary>
 public static unsafe class Futex
 {
-    private const ulong WaitOperation = 0, WakeOperation = 1, Requeue = 3, CompareRequeue = 4, WakeWith = 5, WaitBitset = 9, WakeBitset = 10;
-    private const ulong CommandMask = 0x7f, Private = 0x80, RealtimeClock = 0x100;
-
-    public static long Call(UserPointer<uint> word, ulong operation, ulong value, ulong timeout, UserPointer<uint> second, ulong third)
+    /// <summary>
+    /// Sleeps while a word has a value, until it is woken with one of the bits or the deadline has passed. 0, EFAULT,
+    /// EAGAIN, ETIMEDOUT, EINTR.
+    /// </summary>
+    public static long Wait(UserPointer<uint> word, FutexKey key, uint expected, ulong deadline, uint bits)
     {
-        if ((word.Address & 3) != 0)
-            return Errno.Invalid;
         Process* process = Scheduler.Current;
-        bool isPrivate = (operation & Private) != 0;
-        if (!FutexKey.TryMake(process->Space, word, isPrivate, out FutexKey key))
-            return Errno.Fault;
-        switch (operation & CommandMask)
-        {
-            case WaitOperation:
-            case WaitBitset:
-                return Wait(process, word, key, (uint)value, timeout, operation, (operation & CommandMask) == WaitBitset ? (uint)third : uint.MaxValue);
-            case WakeOperation:
-                return Wake(key, (int)value, uint.MaxValue);
-            case WakeBitset:
-                return (uint)third == 0 ? Errno.Invalid : Wake(key, (int)value, (uint)third);
-            case Requeue:
-            case CompareRequeue:
-                if ((operation & CommandMask) == CompareRequeue)
-                {
-                    if (!word.TryGet(out uint seen))
-                        return Errno.Fault;
-                    if (seen != (uint)third)
-                        return Errno.TryAgain;
-                }
-                if ((second.Address & 3) != 0 || (int)value < 0 || (int)timeout < 0)
-                    return Errno.Invalid;
-                return FutexKey.TryMake(process->Space, second, isPrivate, out FutexKey target) ? Move(key, (int)value, target, (int)timeout) : Errno.Fault;
-            default:
-                return Errno.NotImplemented;
-        }
-    }
-
-    private static long Wait(Process* process, UserPointer<uint> word, FutexKey key, uint expected, UserPointer<TimeCalls.TimeSpec> timeout,
-        ulong operation, uint bits)
-    {
-        if (bits == 0)
-            return Errno.Invalid;
-        ulong deadline = ulong.MaxValue;
-        if (!timeout.IsNull)
-        {
-            if (!timeout.TryGet(out _))
-                return Errno.Fault;
-            if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
-                return Errno.Invalid;
-            bool absolute = (operation & CommandMask) == WaitBitset;
-            deadline = !absolute ? Scheduler.DeadlineAfter(nanoseconds)
-                : (operation & RealtimeClock) != 0 ? TimeCalls.MonotonicOf(nanoseconds) : nanoseconds;
-        }
         if (!word.TryGet(out uint seen))
             return Errno.Fault;
         if (seen != expected)
@@ -102,7 +58,9 @@ public static unsafe class Futex
         while (!process->FutexWoken && result == WaitResult.Woken)
             result = Scheduler.Sleep(&process->FutexQueue, deadline);
         process->FutexKey = default;
-        return process->FutexWoken ? 0 : result == WaitResult.TimedOut ? Errno.TimedOut : Errno.Interrupted;
+        if (process->FutexWoken)
+            return 0;
+        return result == WaitResult.TimedOut ? Errno.TimedOut : Errno.Interrupted;
     }
 
     /// <summary>Wakes who waits on a word of the current process's memory, which is writable.</summary>
@@ -113,7 +71,8 @@ public static unsafe class Futex
                 Wake(key, count, uint.MaxValue);
     }
 
-    private static long Wake(FutexKey key, int count, uint bits)
+    /// <summary>Wakes some that wait with one of the bits; how many they were.</summary>
+    public static long Wake(FutexKey key, int count, uint bits)
     {
         int woken = 0;
         for (Process* process = ProcessTable.First; process != null && woken < count; process = process->Next)
@@ -127,7 +86,8 @@ public static unsafe class Futex
         return woken;
     }
 
-    private static long Move(FutexKey from, int wake, FutexKey to, int move)
+    /// <summary>Wakes some, and makes more of them wait for another word; how many they were.</summary>
+    public static long Move(FutexKey from, int wake, FutexKey to, int move)
     {
         long woken = Wake(from, wake, uint.MaxValue);
         int moved = 0;
@@ -144,7 +104,9 @@ public static unsafe class Futex
 
     private const uint OwnerMask = 0x3fffffff, OwnerDied = 0x40000000, Waiters = 0x80000000;
 
-    /// <summary>Most locks that are looked at when their owner ends: the list is a program's, and may be a ring.</summary>
+    /// <summary>
+    /// Most locks that are looked at when their owner ends: the list is a program's, and may be a ring.
+    /// </summary>
     private const int MostLocks = 2048;
 
     /// <summary>struct robust_list_head.</summary>
@@ -163,7 +125,9 @@ public static unsafe class Futex
         return 0;
     }
 
-    /// <summary>Marks the locks that the current process, which ends, still holds, and wakes one waiter of each.</summary>
+    /// <summary>
+    /// Marks the locks that the current process, which ends, still holds, and wakes one waiter of each.
+    /// </summary>
     internal static void FreeRobustLocks(Process* process)
     {
         ulong list = process->RobustList.Address;

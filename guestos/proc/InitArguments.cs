@@ -5,8 +5,9 @@ namespace Guestos;
 
 /// <summary>
 /// Path, arguments and environment of the first process, out of the machine's command line as Linux passes them on
-/// (Documentation/admin-guide/kernel-parameters.rst): words that mean something to a kernel stay, further ones with "=" are the environment,
-/// those without are arguments, and so is all behind "--". Words may hold blanks between double quotes.
+/// (Documentation/admin-guide/kernel-parameters.rst): words that mean something to a kernel stay, further ones with "="
+/// are the environment, those without are arguments, and so is all behind "--". Words may hold blanks between double
+/// quotes.
 /// </summary>
 internal unsafe struct InitArguments
 {
@@ -100,7 +101,10 @@ internal unsafe struct InitArguments
         }
     }
 
-    /// <summary>The word without its quotes, zero-terminated. The text has room for a whole command line and the words made up here.</summary>
+    /// <summary>
+    /// The word without its quotes, zero-terminated. The text has room for a whole command line and the words made up
+    /// here.
+    /// </summary>
     private byte* Keep(ReadOnlySpan<byte> word)
     {
         byte* start = text;
@@ -126,8 +130,8 @@ internal unsafe struct InitArguments
     }
 
     /// <summary>
-    /// A parameter of this kernel or of a part of it ("part.parameter"), or one that boot loaders give to every Linux kernel and that means
-    /// nothing here.
+    /// A parameter of this kernel or of a part of it ("part.parameter"), or one that boot loaders give to every Linux
+    /// kernel and that means nothing here.
     /// </summary>
     private static bool IsKernels(ReadOnlySpan<byte> word)
     {

@@ -1,6 +1,9 @@
 namespace Guestos;
 
-/// <summary>Nice values, −20 to 19, and what they weigh: each step is a quarter more or less of the processor (nice(2), sched(7)).</summary>
+/// <summary>
+/// Nice values, −20 to 19, and what they weigh: each step is a quarter more or less of the processor (nice(2),
+/// sched(7)).
+/// </summary>
 public static class Nice
 {
     public const int Lowest = -20, Highest = 19;

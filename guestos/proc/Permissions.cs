@@ -15,7 +15,9 @@ public static unsafe class Permissions
         || caller->UserId == target->UserId && caller->UserId == target->EffectiveUserId && caller->UserId == target->SavedUserId
         && caller->GroupIdReal == target->GroupIdReal && caller->GroupIdReal == target->EffectiveGroupId && caller->GroupIdReal == target->SavedGroupId;
 
-    /// <summary>setpriority(2), sched_setscheduler(2): the caller's effective user is the other's real or effective one.</summary>
+    /// <summary>
+    /// setpriority(2), sched_setscheduler(2): the caller's effective user is the other's real or effective one.
+    /// </summary>
     public static bool MaySchedule(Process* caller, Process* target) =>
         caller->EffectiveUserId == 0 || caller->EffectiveUserId == target->UserId || caller->EffectiveUserId == target->EffectiveUserId;
 }

@@ -24,6 +24,11 @@ public unsafe struct Process
     public const int NameLength = 16;
     public const int KernelStackFrames = 4;
 
+    /// <summary>
+    /// Its place in a wait queue while it sleeps. Comes first: the scheduler knows the process by it.
+    /// </summary>
+    internal Waiter Waiter;
+
     public int Id;
 
     /// <summary>Equal to <see cref="Id"/> except in further threads.</summary>
@@ -49,15 +54,13 @@ public unsafe struct Process
     /// <summary>Null in a zombie.</summary>
     public AddressSpace* Space;
 
-    /// <summary>Null in a zombie.</summary>
-    public FileTable* Files;
-    public Inode* WorkingDirectory;
-
-    /// <summary>chroot(2); null for the root of all.</summary>
-    public Inode* RootDirectory;
+    public ProcessFiles Files;
     public uint Umask;
 
-    /// <summary>Real, effective and saved user and group (credentials(7)); files ask for the effective ones (<see cref="FileRights"/>).</summary>
+    /// <summary>
+    /// Real, effective and saved user and group (credentials(7)); files ask for the effective ones (<see
+    /// cref="FileRights"/>).
+    /// </summary>
     public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
 
     public SupplementaryGroups Groups;
@@ -93,16 +96,23 @@ public unsafe struct Process
     /// <summary>Sent to this process when its parent ends (PR_SET_PDEATHSIG).</summary>
     public Signal DeathSignal;
 
-    /// <summary>Of a stopped or continued process: what the parent has not been told yet (wait4 status), 0 for nothing.</summary>
+    /// <summary>
+    /// Of a stopped or continued process: what the parent has not been told yet (wait4 status), 0 for nothing.
+    /// </summary>
     public int StopStatus;
 
-    /// <summary>The system call in progress; negative when it has replaced the registers (execve, rt_sigreturn) or there is none.</summary>
+    /// <summary>
+    /// The system call in progress; negative when it has replaced the registers (execve, rt_sigreturn) or there is
+    /// none.
+    /// </summary>
     public long CurrentCall;
 
     /// <summary>When the time limit of the call in progress ends.</summary>
     public ulong CallDeadline;
 
-    /// <summary>The next system call is the last one again, which a signal without a handler had ended: its time limit goes on.</summary>
+    /// <summary>
+    /// The next system call is the last one again, which a signal without a handler had ended: its time limit goes on.
+    /// </summary>
     public bool Restarted;
 
     // ---- scheduling ----
@@ -128,8 +138,6 @@ public unsafe struct Process
     public Process* RunNext, RunPrevious;
 
     /// <summary>The queue it sleeps on, and its neighbours there.</summary>
-    public WaitQueue* Waiting;
-    public Process* WaitNext, WaitPrevious;
     public WaitResult WaitResult;
     public Timer SleepTimer;
 

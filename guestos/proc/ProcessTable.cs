@@ -21,7 +21,9 @@ public static unsafe class ProcessTable
     private static Slab<Process> s_processes;
     private static Slab<SignalInformation> s_information;
 
-    /// <summary>Ended processes nobody waits for, whose stack was still in use when they ended. Linked by RunNext.</summary>
+    /// <summary>
+    /// Ended processes nobody waits for, whose stack was still in use when they ended. Linked by RunNext.
+    /// </summary>
     private static Process* s_dead;
 
     /// <summary>The process with this id, zombies included, or null.</summary>
@@ -33,7 +35,10 @@ public static unsafe class ProcessTable
         return null;
     }
 
-    /// <summary>The process with the lowest id above <paramref name="id"/>, or null: FirstAfter(0) begins a walk that survives changes.</summary>
+    /// <summary>
+    /// The process with the lowest id above <paramref name="id"/>, or null: FirstAfter(0) begins a walk that survives
+    /// changes.
+    /// </summary>
     public static Process* FirstAfter(int id)
     {
         Process* process = First;
@@ -42,7 +47,9 @@ public static unsafe class ProcessTable
         return process;
     }
 
-    /// <summary>A new process with a kernel stack and an id, nothing else. Null when there are too many or no memory.</summary>
+    /// <summary>
+    /// A new process with a kernel stack and an id, nothing else. Null when there are too many or no memory.
+    /// </summary>
     public static Process* Create()
     {
         FreeDead();

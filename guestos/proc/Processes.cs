@@ -97,10 +97,7 @@ public static unsafe class Processes
         }
         else if ((child->Actions = SignalActions.Fork(parent->Actions)) == null)
             return false;
-        child->WorkingDirectory = parent->WorkingDirectory != null ? Vfs.Hold(parent->WorkingDirectory) : null;
-        child->RootDirectory = parent->RootDirectory != null ? Vfs.Hold(parent->RootDirectory) : null;
-        child->Files = (flags & CloneFiles) != 0 ? FileTable.Share(parent->Files) : FileTable.Fork(parent->Files);
-        if (child->Files == null)
+        if (!ProcessFiles.Operations.Inherit(parent, child, (flags & CloneFiles) != 0))
             return false;
         if ((flags & CloneVm) != 0)
         {
@@ -117,17 +114,15 @@ public static unsafe class Processes
     {
         if (child->Space != null)
             AddressSpace.Release(child->Space);
-        FileTable* files = child->Files;
-        child->Files = null;
-        FileTable.Release(files);
-        Vfs.Release(child->WorkingDirectory);
-        Vfs.Release(child->RootDirectory);
+        ProcessFiles.Operations.Release(child);
         if (child->Actions != null)
             SignalActions.Release(child->Actions);
         ProcessTable.Free(child);
     }
 
-    /// <summary>Lays out the kernel stack so that the first switch to the process leaves the kernel through its user frame.</summary>
+    /// <summary>
+    /// Lays out the kernel stack so that the first switch to the process leaves the kernel through its user frame.
+    /// </summary>
     internal static void PrepareFirstSwitch(Process* process)
     {
         ulong* stack = (ulong*)process->UserFrame;
@@ -178,22 +173,17 @@ public static unsafe class Processes
         if (!process->ClearThreadId.IsNull && process->Space->References > 1 && process->ClearThreadId.TryPut(0))
             Futex.WakeWord(process->Space, process->ClearThreadId, 1);
         Timers.Cancel(&process->Alarm);
-        FileTable* files = process->Files;
-        process->Files = null;
-        FileTable.Release(files);
-        Vfs.Release(process->WorkingDirectory);
-        Vfs.Release(process->RootDirectory);
-        process->WorkingDirectory = process->RootDirectory = null;
+        ProcessFiles.Operations.Release(process);
         AddressSpace* space = process->Space;
         process->Space = null;
-        Board.Processor.WriteCr3(PageTable.KernelRoot);
+        Scheduler.LoadSpace(process);
         AddressSpace.Release(space);
-        Vfs.FreeDead();
+        ProcessFiles.Operations.SpaceReleased();
         ReleaseVforkParent(process);
         SignalActions* actions = process->Actions;
         OrphanChildren(process);
         if (process->SessionId == process->Id)
-            Terminal.SessionEnded(process->SessionId);
+            ProcessFiles.Operations.SessionEnded(process->SessionId);
         process->State = ProcessState.Zombie;
         Process* parent = ProcessTable.Find(process->ParentId);
         SignalAction* onChild = parent != null && parent->Actions != null ? SignalActions.Of(parent->Actions, Signal.Child) : null;
@@ -214,7 +204,9 @@ public static unsafe class Processes
         Panic.Stop("an ended process ran"u8);
     }
 
-    /// <summary>Children of an ending process become those of the first process; stopped orphans are told (POSIX _exit).</summary>
+    /// <summary>
+    /// Children of an ending process become those of the first process; stopped orphans are told (POSIX _exit).
+    /// </summary>
     private static void OrphanChildren(Process* parent)
     {
         Process* init = ProcessTable.Find(1);
@@ -242,10 +234,15 @@ public static unsafe class Processes
         }
     }
 
-    /// <summary>True when the parent, of another group of the same session, could continue the group of the child.</summary>
+    /// <summary>
+    /// True when the parent, of another group of the same session, could continue the group of the child.
+    /// </summary>
     private static bool WasHeldBy(Process* child, Process* parent) => parent->GroupId != child->GroupId && parent->SessionId == child->SessionId;
 
-    /// <summary>A group that nobody can continue any more, with stopped members, is hung up and continued (POSIX _exit); others are left alone.</summary>
+    /// <summary>
+    /// A group that nobody can continue any more, with stopped members, is hung up and continued (POSIX _exit); others
+    /// are left alone.
+    /// </summary>
     private static void HangUpIfOrphaned(int groupId)
     {
         if (!IsOrphanedGroup(groupId))
@@ -259,7 +256,10 @@ public static unsafe class Processes
         Signals.SendGroup(groupId, Signal.Continue);
     }
 
-    /// <summary>True when nobody in the session could continue a stopped member of the group: no member's parent is in another group of the same session.</summary>
+    /// <summary>
+    /// True when nobody in the session could continue a stopped member of the group: no member's parent is in another
+    /// group of the same session.
+    /// </summary>
     public static bool IsOrphanedGroup(int groupId)
     {
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
@@ -294,30 +294,31 @@ public static unsafe class Processes
         Scheduler.Wake(&parent->ChildChanged);
     }
 
-    /// <summary>Makes the first process and runs a program in it. Returns 0 or -errno.</summary>
-    internal static long StartFirst(byte* path, byte** arguments, byte** environment)
+    /// <summary>
+    /// The first process, current while its program is found: without files, and not yet to be run. Null without
+    /// memory.
+    /// </summary>
+    internal static Process* CreateFirst()
     {
         Process* process = ProcessTable.Create();
         if (process == null)
-            return Errno.NoMemory;
+            return null;
         process->SessionId = process->GroupId = process->Id;
         process->Umask = 0x12;      // 022
         ResourceLimits.SetFirst(process);
         process->Actions = SignalActions.Create();
-        process->Files = FileTable.Create();
         process->Space = AddressSpace.Create();
-        if (process->Actions == null || process->Files == null || process->Space == null)
-            return Errno.NoMemory;
-        process->WorkingDirectory = Vfs.Root != null ? Vfs.Hold(Vfs.Root) : null;
+        if (process->Actions == null || process->Space == null)
+            return null;
         Scheduler.Current = process;
         Scheduler.LoadSpace(process);
-        Vfs.OpenConsole(process->Files);
-        long result = Exec.Run(path, arguments, environment);
-        Scheduler.Current = null;
-        if (result < 0)
-            return result;
+        return process;
+    }
+
+    /// <summary>Its user frame is a program's: it may run.</summary>
+    internal static void Begin(Process* process)
+    {
         PrepareFirstSwitch(process);
         Scheduler.MakeRunnable(process);
-        return 0;
     }
 }

@@ -1,6 +1,8 @@
 namespace Guestos;
 
-/// <summary>RLIMIT_CPU: SIGXCPU at the soft limit and each second behind it, SIGKILL at the hard one (setrlimit(2)).</summary>
+/// <summary>
+/// RLIMIT_CPU: SIGXCPU at the soft limit and each second behind it, SIGKILL at the hard one (setrlimit(2)).
+/// </summary>
 public static unsafe class ProcessorLimit
 {
     private const ulong Second = 1_000_000_000;

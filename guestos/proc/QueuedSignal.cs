@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// A real-time signal behind another of its number (POSIX.1 §2.4.1: each one sent is delivered, in order). The oldest of a number lies in
-/// <see cref="SignalInformation"/>; the queue holds the others.
+/// A real-time signal behind another of its number (POSIX.1 §2.4.1: each one sent is delivered, in order). The oldest
+/// of a number lies in <see cref="SignalInformation"/>; the queue holds the others.
 /// </summary>
 public unsafe struct QueuedSignal
 {

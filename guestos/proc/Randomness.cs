@@ -6,8 +6,8 @@ using Board;
 namespace Guestos;
 
 /// <summary>
-/// Random bytes: ChaCha20 (RFC 8439 §2.3) whose key is replaced by its own output after every use. Seeded by the entropy device, where there
-/// is one, and by clocks.
+/// Random bytes: ChaCha20 (RFC 8439 §2.3) whose key is replaced by its own output after every use. Seeded by the
+/// entropy device, where there is one, and by clocks.
 /// </summary>
 public static unsafe class Randomness
 {

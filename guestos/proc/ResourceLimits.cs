@@ -22,13 +22,17 @@ public enum Resource
 }
 
 /// <summary>
-/// What a process may use, a soft and a hard limit of each resource; fork and execve keep them. Those that mean something here are looked at
-/// where the resource is taken: what nothing here takes (core dumps, message queues, real-time priorities) is at most what Linux gives, or zero.
+/// What a process may use, a soft and a hard limit of each resource; fork and execve keep them. Those that mean
+/// something here are looked at where the resource is taken: what nothing here takes (core dumps, message queues,
+/// real-time priorities) is at most what Linux gives, or zero.
 /// </summary>
 public unsafe struct ResourceLimits
 {
     public const int Count = 16;
     public const ulong Infinity = ulong.MaxValue;
+
+    /// <summary>No RLIMIT_NOFILE is higher: descriptors are 0 to 4,095.</summary>
+    public const int MaxOpenFiles = 4096;
 
     private fixed ulong words[Count * 2];
 
@@ -50,7 +54,7 @@ public unsafe struct ResourceLimits
     }
 
     /// <summary>What the kernel's own tables allow: no hard limit is set above.</summary>
-    public static ulong MostOf(Resource resource) => resource == Resource.OpenFiles ? FileTable.Capacity : Infinity;
+    public static ulong MostOf(Resource resource) => resource == Resource.OpenFiles ? MaxOpenFiles : Infinity;
 
     /// <summary>RLIMIT_FSIZE is reached: SIGXFSZ, and EFBIG for whom that does not end.</summary>
     public static long FileTooLarge()
@@ -59,7 +63,9 @@ public unsafe struct ResourceLimits
         return Errno.FileTooLarge;
     }
 
-    /// <summary>True when the current process may map so many more pages (RLIMIT_AS), and write to them alone (RLIMIT_DATA).</summary>
+    /// <summary>
+    /// True when the current process may map so many more pages (RLIMIT_AS), and write to them alone (RLIMIT_DATA).
+    /// </summary>
     public static bool AllowsPages(AddressSpace* space, ulong pages, bool data)
     {
         Process* process = Scheduler.Current;
@@ -70,8 +76,8 @@ public unsafe struct ResourceLimits
     }
 
     /// <summary>
-    /// mlock(2): 0 when the current process may lock so many pages more, EPERM when it may lock none at all, <paramref name="error"/> beyond
-    /// RLIMIT_MEMLOCK. The superuser may lock everything.
+    /// mlock(2): 0 when the current process may lock so many pages more, EPERM when it may lock none at all, <paramref
+    /// name="error"/> beyond RLIMIT_MEMLOCK. The superuser may lock everything.
     /// </summary>
     public static long MayLock(ulong locked, ulong pages, long error)
     {
@@ -82,6 +88,15 @@ public unsafe struct ResourceLimits
         return limit == 0 ? Errno.NotPermitted : locked + pages <= limit / Frames.Size ? 0 : error;
     }
 
+    /// <summary>For <see cref="MemoryPolicy.MayGrowStack"/>: RLIMIT_STACK, RLIMIT_AS and RLIMIT_MEMLOCK.</summary>
+    internal static bool MayGrowStack(AddressSpace* space, ulong bytes, ulong pages, bool locked)
+    {
+        Process* process = Scheduler.Current;
+        return bytes <= Of(process, Resource.Stack)
+            && space->TotalPages + pages <= Of(process, Resource.AddressSpace) / Frames.Size
+            && (!locked || MayLock(Guestos.AddressSpace.LockedPages(space), pages, Errno.NoMemory) == 0);
+    }
+
     /// <summary>Those of the first process.</summary>
     public static void SetFirst(Process* process)
     {
@@ -90,7 +105,7 @@ public unsafe struct ResourceLimits
         Set(process, Resource.Stack, 8 << 20, Infinity);
         Set(process, Resource.Core, 0, 0);
         Set(process, Resource.Processes, ProcessTable.Capacity, ProcessTable.Capacity);
-        Set(process, Resource.OpenFiles, 1024, FileTable.Capacity);
+        Set(process, Resource.OpenFiles, 1024, MaxOpenFiles);
         Set(process, Resource.LockedMemory, 8 << 20, 8 << 20);
         Set(process, Resource.PendingSignals, 1024, 1024);
         Set(process, Resource.MessageQueues, 0, 0);

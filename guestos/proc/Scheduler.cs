@@ -4,14 +4,18 @@ using Board;
 namespace Guestos;
 
 /// <summary>
-/// Who runs. One processor; the kernel is never preempted, user mode is, by the timer. A process's virtual time is the processor time that it
-/// had, divided by its weight; whoever has the least runs next, for a quantum. So everybody gets his share, and who has slept is served at once.
+/// Who runs. One processor; the kernel is never preempted, user mode is, by the timer. A process's virtual time is the
+/// processor time that it had, divided by its weight; whoever has the least runs next, for a quantum. So everybody gets
+/// his share, and who has slept is served at once.
 /// </summary>
 public static unsafe class Scheduler
 {
     public const ulong Quantum = 10_000_000;
 
-    /// <summary>How far behind the others a process may be when it wakes: what it may run at once, before it takes turns with them.</summary>
+    /// <summary>
+    /// How far behind the others a process may be when it wakes: what it may run at once, before it takes turns with
+    /// them.
+    /// </summary>
     private const ulong SleeperCredit = Quantum;
 
     /// <summary>A process that wakes takes the processor from one that is ahead of it by this much.</summary>
@@ -30,8 +34,7 @@ public static unsafe class Scheduler
     private static ulong s_quantumEnd = ulong.MaxValue;
     private static ulong s_idleStackPointer;
 
-    /// <summary>When the mode was last changed, to account for processor time; and idle time in all.</summary>
-    private static ulong s_modeSince;
+    /// <summary>Nanoseconds in which no process ran.</summary>
     public static ulong IdleTime;
 
     /// <summary>Processor time of all processes that ever ran.</summary>
@@ -48,6 +51,34 @@ public static unsafe class Scheduler
     private const ulong LoadPeriod = 5_000_000_000, LoadOne = 2048, LoadKeep1 = 1884, LoadKeep5 = 2014, LoadKeep15 = 2037;
     private static Timer s_loadTimer;
 
+    /// <summary>
+    /// Called before each return to user mode, where the process holds nothing that others might wait for; it may
+    /// sleep. Null while nobody wants it.
+    /// </summary>
+    public static delegate*<void> BeforeUserMode;
+
+    /// <summary>Offers the scheduler to the layers below it. At boot.</summary>
+    internal static void Register()
+    {
+        SleepLock.Sleep = &SleepOn;
+        SleepLock.Wake = &Wake;
+        Preemption.Yield = &Preempt;
+        Panic.Context = &ShowCurrent;
+        MemoryPolicy.MayGrowStack = &ResourceLimits.MayGrowStack;
+        MemoryPolicy.OutOfMemory = &OutOfMemory.KillCurrent;
+    }
+
+    /// <summary>In a panic: whose system call was being served.</summary>
+    private static void ShowCurrent()
+    {
+        if (Current == null)
+            return;
+        Console.Write("\nprocess "u8);
+        Console.WriteDecimal((ulong)Current->Id);
+        Console.Write(" system call "u8);
+        Console.WriteDecimal((ulong)Current->CurrentCall);
+    }
+
     private static void UpdateLoad(Timer* timer)
     {
         ulong running = (ulong)RunnableCount << 16;
@@ -60,8 +91,8 @@ public static unsafe class Scheduler
     // ---- waiting ----
 
     /// <summary>
-    /// When the time limit of the system call in progress ends. A call that goes on after a signal without a handler (SIGSTOP and SIGCONT) keeps
-    /// the end that it had.
+    /// When the time limit of the system call in progress ends. A call that goes on after a signal without a handler
+    /// (SIGSTOP and SIGCONT) keeps the end that it had.
     /// </summary>
     public static ulong DeadlineAfter(ulong nanoseconds)
     {
@@ -77,12 +108,12 @@ public static unsafe class Scheduler
     public static void Wake(WaitQueue* queue)
     {
         while (queue->First != null)
-            EndSleep(queue->First, WaitResult.Woken);
+            EndSleep((Process*)queue->First, WaitResult.Woken);
     }
 
     /// <summary>
-    /// Sleeps until the queue is woken, <see cref="Clock.Monotonic"/> reaches the deadline (ulong.MaxValue: never), or a signal arrives.
-    /// Callers loop on their condition.
+    /// Sleeps until the queue is woken, <see cref="Clock.Monotonic"/> reaches the deadline (ulong.MaxValue: never), or
+    /// a signal arrives. Callers loop on their condition.
     /// </summary>
     public static WaitResult Sleep(WaitQueue* queue, ulong deadlineNanoseconds)
     {
@@ -97,14 +128,7 @@ public static unsafe class Scheduler
             process->SleepTimer.Owner = process;
             Timers.Arm(&process->SleepTimer, deadlineNanoseconds);
         }
-        process->Waiting = queue;
-        process->WaitNext = null;
-        process->WaitPrevious = queue->Last;
-        if (queue->Last != null)
-            queue->Last->WaitNext = process;
-        else
-            queue->First = process;
-        queue->Last = process;
+        WaitQueue.Append(queue, &process->Waiter);
         process->State = ProcessState.Sleeping;
         process->VoluntarySwitches++;
         Schedule();
@@ -127,16 +151,7 @@ public static unsafe class Scheduler
     {
         if (process->State != ProcessState.Sleeping)
             return;
-        WaitQueue* queue = process->Waiting;
-        if (process->WaitPrevious != null)
-            process->WaitPrevious->WaitNext = process->WaitNext;
-        else
-            queue->First = process->WaitNext;
-        if (process->WaitNext != null)
-            process->WaitNext->WaitPrevious = process->WaitPrevious;
-        else
-            queue->Last = process->WaitPrevious;
-        process->Waiting = null;
+        WaitQueue.Remove(&process->Waiter);
         Timers.Cancel(&process->SleepTimer);
         process->WaitResult = result;
         MakeRunnable(process);
@@ -162,7 +177,8 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// It goes on while one process runs alone, too: whoever wakes then shares with that one from now on, and makes up for nothing.
+    /// It goes on while one process runs alone, too: whoever wakes then shares with that one from now on, and makes up
+    /// for nothing.
     /// </summary>
     private static void AdvanceVirtualTime()
     {
@@ -173,9 +189,9 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// Makes a new process run before its parent goes on: it most often calls execve at once, and then the parent need not copy the pages
-    /// that both share. What the parent was owed for having slept ends here: otherwise one that starts a process after the other would have them all
-    /// served before everybody else.
+    /// Makes a new process run before its parent goes on: it most often calls execve at once, and then the parent need
+    /// not copy the pages that both share. What the parent was owed for having slept ends here: otherwise one that
+    /// starts a process after the other would have them all served before everybody else.
     /// </summary>
     internal static void RunFirst(Process* child)
     {
@@ -187,8 +203,8 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// The current process goes on where its child, which has ended, has come to: whoever has his work done by one process after the other has no
-    /// more of the processor than if he did it himself.
+    /// The current process goes on where its child, which has ended, has come to: whoever has his work done by one
+    /// process after the other has no more of the processor than if he did it himself.
     /// </summary>
     internal static void TakeOver(Process* child) => Current->VirtualTime = System.Math.Max(Current->VirtualTime, child->VirtualTime);
 
@@ -238,21 +254,15 @@ public static unsafe class Scheduler
         Schedule();
     }
 
-    /// <summary>A system call that takes longer looks after others this often. Nanoseconds.</summary>
-    private const ulong LongestRun = 500_000;
-
-    /// <summary>The current process has been in the kernel so long that it is time to <see cref="Breathe"/>.</summary>
-    internal static bool IsOverdue => Current != null && Clock.Monotonic - s_modeSince >= LongestRun;
-
     /// <summary>
-    /// Between two steps of work whose length the caller of a system call chooses, where it could as well sleep: once a while has passed in the
-    /// kernel, interrupts and timers are served, and whoever's turn it is runs. Without it no signal could come that ends the work.
+    /// At a preemption point that is due (<see cref="Preemption"/>): interrupts and timers are served, and whoever's
+    /// turn it is runs.
     /// </summary>
-    public static void Breathe()
+    private static void Preempt()
     {
-        if (!IsOverdue)
-            return;
         Process* process = Current;
+        if (process == null)
+            return;
         AccountKernel(process);
         Symbols.ServeInterrupts();
         Timers.RunDue();
@@ -264,7 +274,9 @@ public static unsafe class Scheduler
         Schedule();
     }
 
-    /// <summary>The running process has been put somewhere (a wait queue, the run queue, nowhere at its end): runs another one.</summary>
+    /// <summary>
+    /// The running process has been put somewhere (a wait queue, the run queue, nowhere at its end): runs another one.
+    /// </summary>
     internal static void Schedule()
     {
         Process* previous = Current;
@@ -282,7 +294,9 @@ public static unsafe class Scheduler
         SwitchTo(&previous->SavedStackPointer, next);
     }
 
-    /// <summary>Leaves the current stack for a process, or for the idle loop when <paramref name="next"/> is null.</summary>
+    /// <summary>
+    /// Leaves the current stack for a process, or for the idle loop when <paramref name="next"/> is null.
+    /// </summary>
     private static void SwitchTo(ulong* save, Process* next)
     {
         Current = next;
@@ -300,6 +314,7 @@ public static unsafe class Scheduler
     /// <summary>Loads a process's address space and segment bases.</summary>
     internal static void LoadSpace(Process* process)
     {
+        AddressSpace.Current = process->Space;
         ulong root = process->Space != null ? process->Space->Root : PageTable.KernelRoot;
         if (Processor.ReadCr3() != root)
             Processor.WriteCr3(root);
@@ -326,27 +341,27 @@ public static unsafe class Scheduler
     internal static void EnterKernel()
     {
         ulong now = Clock.Monotonic;
-        Current->UserTime += now - s_modeSince;
-        UserTime += now - s_modeSince;
-        Current->VirtualTime += Nice.Scale(now - s_modeSince, Current->Weight);
-        s_modeSince = now;
+        Current->UserTime += now - Preemption.Since;
+        UserTime += now - Preemption.Since;
+        Current->VirtualTime += Nice.Scale(now - Preemption.Since, Current->Weight);
+        Preemption.Since = now;
     }
 
     private static void AccountKernel(Process* process)
     {
         ulong now = Clock.Monotonic;
-        process->KernelTime += now - s_modeSince;
-        KernelTime += now - s_modeSince;
-        process->VirtualTime += Nice.Scale(now - s_modeSince, process->Weight);
-        s_modeSince = now;
+        process->KernelTime += now - Preemption.Since;
+        KernelTime += now - Preemption.Since;
+        process->VirtualTime += Nice.Scale(now - Preemption.Since, process->Weight);
+        Preemption.Since = now;
     }
 
     /// <summary>The last thing before user mode: others whose turn it is, signals, the timer.</summary>
     internal static void LeaveKernel(TrapFrame* frame)
     {
         Process* process = Current;
-        if (Checkpoint.Active)
-            RateLimit.Hold();
+        if (BeforeUserMode != null)
+            BeforeUserMode();
         while (true)
         {
             if (s_reschedule)
@@ -368,16 +383,16 @@ public static unsafe class Scheduler
         ProcessTable.FreeDead();
         process->CurrentCall = -1;
         AccountKernel(process);
-        Timers.Program(s_quantumEnd, s_modeSince);
+        Timers.Program(s_quantumEnd, Preemption.Since);
     }
 
     /// <summary>Runs processes for ever; called once, on the boot stack, with interrupts off.</summary>
     internal static void Idle()
     {
-        s_modeSince = Clock.Monotonic;
+        Preemption.Since = Clock.Monotonic;
         s_loadTimer.Callback = &UpdateLoad;
         // SAFETY: a static of the image does not move.
-        Timers.Arm((Timer*)Unsafe.AsPointer(ref s_loadTimer), s_modeSince + LoadPeriod);
+        Timers.Arm((Timer*)Unsafe.AsPointer(ref s_loadTimer), Preemption.Since + LoadPeriod);
         while (true)
         {
             Timers.RunDue();
@@ -385,8 +400,8 @@ public static unsafe class Scheduler
             if (next != null)
             {
                 ulong idleUntil = Clock.Monotonic;
-                IdleTime += idleUntil - s_modeSince;
-                s_modeSince = idleUntil;
+                IdleTime += idleUntil - Preemption.Since;
+                Preemption.Since = idleUntil;
                 // SAFETY: a static of the image does not move.
                 SwitchTo((ulong*)Unsafe.AsPointer(ref s_idleStackPointer), next);
                 ProcessTable.FreeDead();

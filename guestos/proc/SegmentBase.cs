@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// The base of FS or GS in user mode: a user address, so canonical. Loading another value into its register would fault in the kernel
-/// (SDM vol. 2 WRMSR). Zero is the default.
+/// The base of FS or GS in user mode: a user address, so canonical. Loading another value into its register would fault
+/// in the kernel (SDM vol. 2 WRMSR). Zero is the default.
 /// </summary>
 public readonly struct SegmentBase
 {

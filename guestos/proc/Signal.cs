@@ -4,8 +4,8 @@ namespace Guestos;
 #pragma warning disable CS0660, CS0661
 
 /// <summary>
-/// The number of a signal, 1 to 64 (signal(7), Linux x86-64), or <see cref="None"/>. Only this file makes one: whoever has one may index
-/// with it.
+/// The number of a signal, 1 to 64 (signal(7), Linux x86-64), or <see cref="None"/>. Only this file makes one: whoever
+/// has one may index with it.
 /// </summary>
 public readonly struct Signal
 {
@@ -23,7 +23,10 @@ public readonly struct Signal
         return valid;
     }
 
-    /// <summary>As <see cref="TryMake"/>, and 0, which asks only whether a signal could be sent, is <see cref="None"/> (kill(2)).</summary>
+    /// <summary>
+    /// As <see cref="TryMake"/>, and 0, which asks only whether a signal could be sent, is <see cref="None"/>
+    /// (kill(2)).
+    /// </summary>
     public static bool TryMakeOrNone(ulong number, out Signal signal) => TryMake(number, out signal) || number == 0;
 
     /// <summary>The lowest of a set that is not empty.</summary>

@@ -41,8 +41,8 @@ public static unsafe partial class Signals
     private const uint StackDisabled = 2, StackInUse = 1;
 
     /// <summary>
-    /// Delivers one pending signal of the current process, on the way to user mode: runs its handler, ends or stops the process, or does
-    /// nothing. Restarts the interrupted system call where nothing but the signal says that it ended.
+    /// Delivers one pending signal of the current process, on the way to user mode: runs its handler, ends or stops the
+    /// process, or does nothing. Restarts the interrupted system call where nothing but the signal says that it ended.
     /// </summary>
     internal static void Deliver(TrapFrame* frame)
     {
@@ -105,7 +105,10 @@ public static unsafe partial class Signals
         process->CurrentCall = -1;
     }
 
-    /// <summary>System calls that SA_RESTART begins anew (signal(7)); the others, among them all with a time limit, return EINTR.</summary>
+    /// <summary>
+    /// System calls that SA_RESTART begins anew (signal(7)); the others, among them all with a time limit, return
+    /// EINTR.
+    /// </summary>
     private static bool IsRestartable(long number) => (SystemCall)number
         is SystemCall.Read or SystemCall.Write or SystemCall.Readv or SystemCall.Writev or SystemCall.Pread64 or SystemCall.Pwrite64
         or SystemCall.Preadv or SystemCall.Pwritev or SystemCall.Sendfile or SystemCall.Splice or SystemCall.Ioctl or SystemCall.Fcntl
@@ -203,7 +206,10 @@ public static unsafe partial class Signals
         to->Cr2 = from->FaultAddress;
     }
 
-    /// <summary>rt_sigreturn: the registers that the handler's frame holds, as far as user mode may set them. False: a bad frame.</summary>
+    /// <summary>
+    /// rt_sigreturn: the registers that the handler's frame holds, as far as user mode may set them. False: a bad
+    /// frame.
+    /// </summary>
     internal static bool Return(Process* process, TrapFrame* frame)
     {
         UserPointer<SignalFrame> at = frame->Rsp - 8;
@@ -215,7 +221,8 @@ public static unsafe partial class Signals
         SetAlternateStack(process, user->StackAddress, user->StackFlags, user->StackSize);
         if (context.FloatState != 0)
         {
-            // FXRSTOR faults on reserved bits of MXCSR: those missing in the mask that FXSAVE left (SDM vol. 1 §11.6.6).
+            // FXRSTOR faults on reserved bits of MXCSR: those missing in the mask that FXSAVE left (SDM vol. 1
+            // §11.6.6).
             uint valid = *(uint*)(frame->Fx + 28);
             if (!((UserPointer<byte>)context.FloatState).TryGetAll(new System.Span<byte>(frame->Fx, 512)))
                 return false;

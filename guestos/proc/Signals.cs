@@ -51,7 +51,10 @@ public unsafe struct SignalActions
     }
 }
 
-/// <summary>siginfo_t of each pending signal (include/uapi/asm-generic/siginfo.h): two words of the union are enough for all that is sent here.</summary>
+/// <summary>
+/// siginfo_t of each pending signal (include/uapi/asm-generic/siginfo.h): two words of the union are enough for all
+/// that is sent here.
+/// </summary>
 public unsafe struct SignalInformation
 {
     private fixed ulong words[Signal.Count * 3];
@@ -86,7 +89,9 @@ public static unsafe partial class Signals
     private static ulong Dumping => Signal.Quit.Bit | Signal.IllegalInstruction.Bit | Signal.Trap.Bit | Signal.Abort.Bit | Signal.Bus.Bit
         | Signal.FloatingPoint.Bit | Signal.SegmentationFault.Bit | Signal.CpuLimit.Bit | Signal.FileSize.Bit | Signal.BadCall.Bit;
 
-    /// <summary>True when the current process has a signal to be delivered: a long loop in the kernel should end with -EINTR.</summary>
+    /// <summary>
+    /// True when the current process has a signal to be delivered: a long loop in the kernel should end with -EINTR.
+    /// </summary>
     public static bool Pending => (Scheduler.Current->PendingSignals & ~Scheduler.Current->BlockedSignals) != 0;
 
     /// <summary>Sends from the kernel to one process.</summary>
@@ -138,10 +143,12 @@ public static unsafe partial class Signals
         if (!QueuedSignal.Next(process, signal))
             process->PendingSignals &= ~signal.Bit;
         if (signal == Signal.Alarm)
-            TimeCalls.AlarmTaken(process);
+            AlarmTimer.SignalTaken(process);
     }
 
-    /// <summary>Sends from the kernel to every process of a group (the terminal's ^C). Returns how many there were.</summary>
+    /// <summary>
+    /// Sends from the kernel to every process of a group (the terminal's ^C). Returns how many there were.
+    /// </summary>
     public static int SendGroup(int groupId, Signal signal)
     {
         int count = 0;
@@ -172,7 +179,10 @@ public static unsafe partial class Signals
     /// <summary>The current process has been killed: it need not finish what it does.</summary>
     public static bool Killed => Scheduler.Current != null && Signal.Kill.IsIn(Scheduler.Current->PendingSignals);
 
-    /// <summary>True for the signals that the process has blocked or ignores: the terminal asks before it stops a background process.</summary>
+    /// <summary>
+    /// True for the signals that the process has blocked or ignores: the terminal asks before it stops a background
+    /// process.
+    /// </summary>
     public static bool IsBlockedOrIgnored(Process* process, Signal signal) =>
         signal.IsIn(process->BlockedSignals) || SignalActions.Of(process->Actions, signal)->Handler == SignalAction.Ignore;
 
@@ -186,8 +196,8 @@ public static unsafe partial class Signals
     }
 
     /// <summary>
-    /// Blocks another set until the system call in progress is over and its signals are delivered (sigsuspend, ppoll, pselect, epoll_pwait):
-    /// the old mask comes back when user mode is entered, after a handler if there is one.
+    /// Blocks another set until the system call in progress is over and its signals are delivered (sigsuspend, ppoll,
+    /// pselect, epoll_pwait): the old mask comes back when user mode is entered, after a handler if there is one.
     /// </summary>
     public static void ReplaceMask(ulong mask)
     {

@@ -8,18 +8,31 @@ public unsafe struct Timer
     public Timer* Next, Previous;
     public bool Armed;
 
-    /// <summary>Called once with interrupts off, from the timer interrupt or the idle loop; must not sleep. May arm the timer again.</summary>
+    /// <summary>
+    /// Called once with interrupts off, from the timer interrupt or the idle loop; must not sleep. May arm the timer
+    /// again.
+    /// </summary>
     public delegate*<Timer*, void> Callback;
     public void* Owner;
 }
 
-/// <summary>All armed timers by deadline, and the local APIC's one-shot timer that serves the first of them and the running quantum.</summary>
+/// <summary>
+/// All armed timers by deadline, and the local APIC's one-shot timer that serves the first of them and the running
+/// quantum.
+/// </summary>
 public static unsafe class Timers
 {
     private static Timer* s_first;
 
     /// <summary>What the hardware timer is set to; ulong.MaxValue while it is off.</summary>
     private static ulong s_programmed = ulong.MaxValue;
+
+    /// <summary>
+    /// The network stack keeps timers of its own: when the first of them is due, and what serves those that are.
+    /// Registered at boot.
+    /// </summary>
+    public static delegate*<ulong> NetworkDeadline;
+    public static delegate*<void> NetworkDue;
 
     /// <summary>Sets a timer, again if it was armed already.</summary>
     public static void Arm(Timer* timer, ulong deadline)
@@ -58,8 +71,8 @@ public static unsafe class Timers
     }
 
     /// <summary>
-    /// The first moment after now of a period that began at <paramref name="deadline"/>, and how many passed unserved in between: they are
-    /// counted, not run, however short the period is.
+    /// The first moment after now of a period that began at <paramref name="deadline"/>, and how many passed unserved
+    /// in between: they are counted, not run, however short the period is.
     /// </summary>
     public static ulong NextOf(ulong deadline, ulong interval, ulong now, out ulong missed)
     {
@@ -71,8 +84,8 @@ public static unsafe class Timers
     public static void RunDue()
     {
         ulong now = Clock.Monotonic;
-        if (Network.NextDeadline <= now)
-            Network.Tick();
+        if (NetworkDeadline() <= now)
+            NetworkDue();
         // What is armed again is due after now: each timer is called once.
         while (s_first != null && s_first->Deadline <= now)
         {
@@ -96,10 +109,13 @@ public static unsafe class Timers
     /// <summary>The hardware timer may be this late before it is taken for lost and set again.</summary>
     private const ulong Tolerance = 5_000_000;
 
-    /// <summary>Makes the hardware timer come in time for the first timer, the network's, and for <paramref name="quantumEnd"/>. Coming early does no harm.</summary>
+    /// <summary>
+    /// Makes the hardware timer come in time for the first timer, the network's, and for <paramref name="quantumEnd"/>.
+    /// Coming early does no harm.
+    /// </summary>
     internal static void Program(ulong quantumEnd, ulong now)
     {
-        ulong next = System.Math.Min(quantumEnd, Network.NextDeadline);
+        ulong next = System.Math.Min(quantumEnd, NetworkDeadline());
         if (s_first != null)
             next = System.Math.Min(next, s_first->Deadline);
         if (next >= s_programmed && (s_programmed == ulong.MaxValue || now < s_programmed + Tolerance))

@@ -34,8 +34,8 @@ internal static unsafe class Guest
         var process = (Process*)NativeMemory.AllocZeroed((nuint)sizeof(Process));
         process->Id = process->ThreadGroupId = process->GroupId = process->SessionId = 1;
         process->State = ProcessState.Runnable;
-        process->Files = FileTable.Create();
-        process->WorkingDirectory = Vfs.Hold(Vfs.Root);
+        process->Files.Table = FileTable.Create();
+        process->Files.WorkingDirectory = Vfs.Hold(Vfs.Root);
         Scheduler.Current = process;
     }
 
@@ -46,9 +46,9 @@ internal static unsafe class Guest
             return;
         if (Scheduler.Current != null)
         {
-            FileTable.Release(Scheduler.Current->Files);
-            Vfs.Release(Scheduler.Current->WorkingDirectory);
-            Vfs.Release(Scheduler.Current->RootDirectory);
+            FileTable.Release(FileContext.TableOf(Scheduler.Current));
+            Vfs.Release(FileContext.WorkingDirectoryOf(Scheduler.Current));
+            Vfs.Release(FileContext.RootDirectoryOf(Scheduler.Current));
             Scheduler.Current = null;
         }
 

@@ -130,9 +130,9 @@ namespace Guestos
         public static void Set(ReadOnlySpan<byte> name) { }
     }
 
-    internal static class Kernel
+    internal static class CommandLine
     {
-        public static ReadOnlySpan<byte> CommandLine => "words"u8;
+        public static ReadOnlySpan<byte> Text => "words"u8;
     }
 
     public static class Randomness
@@ -155,9 +155,9 @@ namespace Guestos
     {
         public const ulong End = 1UL << 47;
         public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd, ResidentPages;
-        public Inode* Executable;
+        public MemoryObject* Executable;
         public Area* FirstArea;
-        public static void FileCut(Inode* file)
+        public static void FileCut(MemoryObject* file)
         {
         }
 
@@ -176,7 +176,7 @@ namespace Guestos
         public ulong Start, End, Offset;
         public uint Protection;
         public bool Shared, GrowsDown, Heap;
-        public Inode* File;
+        public MemoryObject* File;
         public Area* Next;
     }
 
@@ -187,8 +187,7 @@ namespace Guestos
         public Signal ExitSignal;
         public ProcessState State;
         public AddressSpace* Space;
-        public FileTable* Files;
-        public Inode* WorkingDirectory, RootDirectory;
+        public ProcessFiles Files;
         public uint Umask;
         public fixed byte Name[NameLength];
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
@@ -219,7 +218,16 @@ namespace Guestos
         public static void Wake(WaitQueue* queue) => queue->Woken++;
 
         /// <summary>Nobody else is there to run.</summary>
-        public static void Breathe() { }
+        static Scheduler()
+        {
+            Preemption.Yield = &Stay;
+            SleepLock.Sleep = &SleepOn;
+            SleepLock.Wake = &Wake;
+        }
+
+        private static void Stay()
+        {
+        }
 
         public static void SleepOn(WaitQueue* queue) => throw new InvalidOperationException("sleeps for ever");
 
@@ -258,6 +266,7 @@ namespace Guestos
     public static unsafe class ResourceLimits
     {
         public const ulong Infinity = ulong.MaxValue;
+        public const int MaxOpenFiles = 4096;
 
         public static bool TryMake(ulong number, out Resource resource)
         {

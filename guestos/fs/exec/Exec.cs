@@ -43,11 +43,14 @@ public static unsafe class Exec
     private const int MaximumProgramHeaders = 32;
     private const uint SegmentLoad = 1, SegmentInterpreter = 3, SegmentProgramHeaders = 6, SegmentStack = 0x6474e551;
 
-    /// <summary>Where position-independent programs go; their interpreter goes below <see cref="AddressSpace.MapTop"/>.</summary>
+    /// <summary>
+    /// Where position-independent programs go; their interpreter goes below <see cref="AddressSpace.MapTop"/>.
+    /// </summary>
     private const ulong IndependentBase = 0x1555_5555_4000;
     private const int MaximumScriptDepth = 4;
 
-    /// <param name="path">Kernel memory, zero-terminated; scratch for at least <see cref="Vfs.PathCapacity"/> bytes.</param>
+    /// <param name="path">Kernel memory, zero-terminated; scratch for at least <see cref="Vfs.PathCapacity"/>
+    /// bytes.</param>
     /// <returns>0: the registers are the new program's. Or -errno: nothing has changed.</returns>
     public static long Run(byte* path, UserPointer<UserString> arguments, UserPointer<UserString> environment)
     {
@@ -65,7 +68,9 @@ public static unsafe class Exec
         return result;
     }
 
-    /// <summary>The same for the first process, whose arguments and environment are null-terminated arrays in kernel memory.</summary>
+    /// <summary>
+    /// The same for the first process, whose arguments and environment are null-terminated arrays in kernel memory.
+    /// </summary>
     public static long Run(byte* path, byte** arguments, byte** environment)
     {
         ArgumentBlock block = default;
@@ -88,7 +93,7 @@ public static unsafe class Exec
         for (int depth = 0; ; depth++)
         {
             Inode* file;
-            long result = Vfs.Lookup(process->WorkingDirectory, path, true, &file);
+            long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(process), path, true, &file);
             if (result < 0)
                 return result;
             result = file->Type != InodeType.Regular || FileRights.Check(file, FileRights.Execute) < 0 ? Errno.Access : Vfs.ReadInode(file, 0, head, 255);
@@ -136,7 +141,7 @@ public static unsafe class Exec
         FileTable* files = null;
         if (result == 0 && process->Actions->References > 1 && (actions = SignalActions.Fork(process->Actions)) == null)
             result = Errno.NoMemory;
-        if (result == 0 && process->Files->References > 1 && (files = FileTable.Fork(process->Files)) == null)
+        if (result == 0 && FileContext.TableOf(process)->References > 1 && (files = FileTable.Fork(FileContext.TableOf(process))) == null)
             result = Errno.NoMemory;
         if (result < 0)
         {
@@ -148,7 +153,7 @@ public static unsafe class Exec
         // From here on there is no way back.
         stack->GrowsDown = true;
         space->BreakStart = space->Break = (program.End + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
-        AddressSpace.SetExecutable(space, file);
+        AddressSpace.SetExecutable(space, &file->Object);
         AddressSpace* old = process->Space;
         process->Space = space;
         process->FsBase = process->GsBase = default;
@@ -160,10 +165,10 @@ public static unsafe class Exec
         ResetSignals(process, actions);
         if (files != null)
         {
-            FileTable.Release(process->Files);
-            process->Files = files;
+            FileTable.Release(FileContext.TableOf(process));
+            process->Files.Table = files;
         }
-        FileTable.CloseOnExec(process->Files);
+        FileTable.CloseOnExec(FileContext.TableOf(process));
         SetName(process, path);
         FileRights.TakeIds(process, file);
         process->HasExecuted = true;
@@ -179,7 +184,7 @@ public static unsafe class Exec
     private static long LoadInterpreter(AddressSpace* space, byte* path, ref LoadedImage image)
     {
         Inode* file;
-        long result = Vfs.Lookup(Scheduler.Current->WorkingDirectory, path, true, &file);
+        long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(Scheduler.Current), path, true, &file);
         if (result < 0)
             return result;
         result = file->Type == InodeType.Regular ? Load(space, file, AddressSpace.MapTop - (16 << 20), null, ref image) : Errno.Access;
@@ -187,7 +192,8 @@ public static unsafe class Exec
         return result;
     }
 
-    /// <param name="interpreterPath">Receives PT_INTERP (255 bytes and a zero at most); null: there must be none.</param>
+    /// <param name="interpreterPath">Receives PT_INTERP (255 bytes and a zero at most); null: there must be
+    /// none.</param>
     private static long Load(AddressSpace* space, Inode* file, ulong independentBase, byte* interpreterPath, ref LoadedImage image)
     {
         ElfHeader header;
@@ -238,7 +244,7 @@ public static unsafe class Exec
         uint protection = ((segment->Flags & 4) != 0 ? Protection.Read : 0) | ((segment->Flags & 2) != 0 ? Protection.Write : 0)
             | ((segment->Flags & 1) != 0 ? Protection.Execute : 0);
         if (!AddressSpace.Unmap(space, range)
-            || AddressSpace.Add(space, range, protection, segment->FileSize != 0 ? file : null, segment->Offset & ~InPage, address + segment->FileSize) == null)
+            || AddressSpace.Add(space, range, protection, segment->FileSize != 0 ? &file->Object : null, segment->Offset & ~InPage, address + segment->FileSize) == null)
             return Errno.NoMemory;
         image.End = Math.Max(image.End, range.End);
         return 0;
@@ -281,7 +287,10 @@ public static unsafe class Exec
         AtEffectiveUser = 12, AtGroup = 13, AtEffectiveGroup = 14, AtPlatform = 15, AtHardware = 16, AtClockTick = 17, AtSecure = 23,
         AtRandom = 25, AtHardware2 = 26, AtFileName = 31, AtMinimumSignalStack = 51;
 
-    /// <summary>Strings, random bytes, auxiliary vector, environment and argument pointers, count (psABI §3.4.1). 0 without memory.</summary>
+    /// <summary>
+    /// Strings, random bytes, auxiliary vector, environment and argument pointers, count (psABI §3.4.1). 0 without
+    /// memory.
+    /// </summary>
     private static ulong BuildStack(AddressSpace* space, ref ArgumentBlock block, byte* path, in LoadedImage program, in LoadedImage interpreter)
     {
         int pathLength = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(path).Length + 1;

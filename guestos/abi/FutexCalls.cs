@@ -1,0 +1,75 @@
+namespace Guestos;
+
+/// <summary>futex(2): from registers to <see cref="Futex"/>.</summary>
+internal static unsafe class FutexCalls
+{
+    // include/uapi/linux/futex.h
+    private const ulong WaitOperation = 0;
+    private const ulong WakeOperation = 1;
+    private const ulong Requeue = 3;
+    private const ulong CompareRequeue = 4;
+    private const ulong WaitBitset = 9;
+    private const ulong WakeBitset = 10;
+    private const ulong CommandMask = 0x7f;
+    private const ulong Private = 0x80;
+    private const ulong RealtimeClock = 0x100;
+
+    public static long Call(
+        UserPointer<uint> word, ulong operation, ulong value, ulong timeout, UserPointer<uint> second, ulong third)
+    {
+        if ((word.Address & 3) != 0)
+            return Errno.Invalid;
+        AddressSpace* space = Scheduler.Current->Space;
+        bool isPrivate = (operation & Private) != 0;
+        if (!FutexKey.TryMake(space, word, isPrivate, out FutexKey key))
+            return Errno.Fault;
+        switch (operation & CommandMask)
+        {
+            case WaitOperation:
+                return Wait(word, key, (uint)value, timeout, operation, uint.MaxValue);
+            case WaitBitset:
+                return Wait(word, key, (uint)value, timeout, operation, (uint)third);
+            case WakeOperation:
+                return Futex.Wake(key, (int)value, uint.MaxValue);
+            case WakeBitset:
+                return (uint)third == 0 ? Errno.Invalid : Futex.Wake(key, (int)value, (uint)third);
+            case Requeue:
+            case CompareRequeue:
+                if ((operation & CommandMask) == CompareRequeue)
+                {
+                    if (!word.TryGet(out uint seen))
+                        return Errno.Fault;
+                    if (seen != (uint)third)
+                        return Errno.TryAgain;
+                }
+                if ((second.Address & 3) != 0 || (int)value < 0 || (int)timeout < 0)
+                    return Errno.Invalid;
+                if (!FutexKey.TryMake(space, second, isPrivate, out FutexKey target))
+                    return Errno.Fault;
+                return Futex.Move(key, (int)value, target, (int)timeout);
+            default:
+                return Errno.NotImplemented;
+        }
+    }
+
+    private static long Wait(
+        UserPointer<uint> word, FutexKey key, uint expected, UserPointer<TimeCalls.TimeSpec> timeout, ulong operation,
+        uint bits)
+    {
+        if (bits == 0)
+            return Errno.Invalid;
+        ulong deadline = ulong.MaxValue;
+        if (!timeout.IsNull)
+        {
+            if (!timeout.TryGet(out _))
+                return Errno.Fault;
+            if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
+                return Errno.Invalid;
+            if ((operation & CommandMask) != WaitBitset)
+                deadline = Scheduler.DeadlineAfter(nanoseconds);
+            else
+                deadline = (operation & RealtimeClock) != 0 ? TimeCalls.MonotonicOf(nanoseconds) : nanoseconds;
+        }
+        return Futex.Wait(word, key, expected, deadline, bits);
+    }
+}

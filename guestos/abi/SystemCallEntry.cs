@@ -1,0 +1,22 @@
+using System.Runtime;
+
+namespace Guestos;
+
+/// <summary>Where Traps.S brings system calls: on the kernel stack, interrupts off.</summary>
+internal static unsafe class SystemCallEntry
+{
+    [RuntimeExport("syscall_handle")]
+    private static void HandleSyscall(TrapFrame* frame)
+    {
+        Scheduler.EnterKernel();
+        Process* process = Scheduler.Current;
+        process->CurrentCall = (long)frame->Rax;
+        ulong number = frame->Rax;
+        long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
+        process->Restarted = false;
+        // execve and rt_sigreturn have replaced the frame's registers: they say so.
+        if (process->CurrentCall >= 0)
+            frame->Rax = (ulong)result;
+        Scheduler.LeaveKernel(frame);
+    }
+}

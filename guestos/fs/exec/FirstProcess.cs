@@ -1,0 +1,23 @@
+namespace Guestos;
+
+/// <summary>How the first process begins.</summary>
+internal static unsafe class FirstProcess
+{
+    /// <summary>Makes it, and has it run a program. Returns 0 or -errno.</summary>
+    /// <param name="path">As for <see cref="Exec.Run(byte*, byte**, byte**)"/>.</param>
+    public static long Start(byte* path, byte** arguments, byte** environment)
+    {
+        Process* process = Processes.CreateFirst();
+        FileTable* files = FileTable.Create();
+        if (process == null || files == null)
+            return Errno.NoMemory;
+        process->Files.Table = files;
+        process->Files.WorkingDirectory = Vfs.Root != null ? Vfs.Hold(Vfs.Root) : null;
+        Vfs.OpenConsole(files);
+        long result = Exec.Run(path, arguments, environment);
+        Scheduler.Current = null;
+        if (result == 0)
+            Processes.Begin(process);
+        return result;
+    }
+}

@@ -1,0 +1,35 @@
+namespace Guestos;
+
+/// <summary>
+/// What a process has of the file layer, which alone knows what the pointers mean (fs/FileContext.cs).
+/// </summary>
+public unsafe struct ProcessFiles
+{
+    /// <summary>Its descriptors; null in a zombie.</summary>
+    public void* Table;
+    public void* WorkingDirectory;
+
+    /// <summary>chroot(2); null for the root of all.</summary>
+    public void* RootDirectory;
+
+    /// <summary>Registered by the file layer at boot.</summary>
+    public static ProcessFilesOperations Operations;
+}
+
+public unsafe struct ProcessFilesOperations
+{
+    /// <summary>
+    /// Gives a new process what its parent has: a copy of the table, or the same. False without memory; then
+    /// <see cref="Release"/> is called, too.
+    /// </summary>
+    public delegate*<Process*, Process*, bool, bool> Inherit;
+
+    /// <summary>A process gives up all that it has.</summary>
+    public delegate*<Process*, void> Release;
+
+    /// <summary>An address space may be gone, and with it the last that knew of a file.</summary>
+    public delegate*<void> SpaceReleased;
+
+    /// <summary>The leader of a session has ended.</summary>
+    public delegate*<int, void> SessionEnded;
+}
