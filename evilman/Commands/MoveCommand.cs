@@ -42,7 +42,7 @@ internal static class MoveCommand
         {
             var to = result.GetValue(node)!;
             var moved = result.GetValue(guest)!;
-            var guestKey = MachineKeyFile.Read(result.GetValue(guestKeyFile) ?? BootCommand.GuestKeyName(moved));
+            var guestKey = GuestKeyFile.Read(result.GetValue(guestKeyFile) ?? BootCommand.GuestKeyName(moved), key => GuestControl.Obeys(moved, key));
             var (token, machineKey) = options.TokenAndKey(result, result.GetValue(tokenFile), to, moved);
             if (!BootToken.TryParse(token, out var parsed))
                 throw new Failure("that is not a boot token");

@@ -41,6 +41,22 @@ public sealed class GuestControl : IDisposable
     int? exitCode;
     string? broken;
 
+    /// <summary>Whether the guest takes a key; false too when nothing answers there. It is asked for nothing.</summary>
+    public static bool Obeys(IPAddress guest, ReadOnlySpan<byte> guestKey)
+    {
+        try
+        {
+            var connection = Tcp.Connect(new IPEndPoint(guest, MoveCommand.Port), s_patience);
+            connection.SendTimeout = connection.ReceiveTimeout = (int)s_patience.TotalMilliseconds;
+            using var socket = SecureSocket.Connect(connection, MoveCommand.HelloMagic, MoveCommand.HelloVersion, guestKey);
+            return true;
+        }
+        catch (Exception failure) when (failure is ChannelException or SocketException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Connects, proves the guest's key, and gives the order. Fails when the guest refuses it.</summary>
     public static GuestControl Move(IPAddress guest, ReadOnlySpan<byte> guestKey, MoveOrder order)
     {

@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using System.Runtime.InteropServices;
+using Evilman.Text;
 
 namespace Evilman.Tokens;
 
@@ -16,19 +17,41 @@ internal sealed class GuestKeyFile : IDisposable
 
     internal GuestKeyFile(string file, ReadOnlySpan<byte> guestKey)
     {
-        (this.file, draft) = (file, file + ".new");
+        (this.file, draft) = (file, DraftOf(file));
         if (Path.Exists(draft))
-            throw new Failure($"{draft} is there from a boot that was cut off, and may be the key of a guest that runs: move it, or remove it");
+            throw new Failure($"{draft} is there from a boot that was cut off: if its guest runs, evilman move keeps the key as {file}; otherwise remove it");
         Secret.Write(draft, MachineKeyFile.Text(guestKey), replace: false);
         signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
             signal => PosixSignalRegistration.Create(signal, _ => ForgetUnneeded()));
+    }
+
+    static string DraftOf(string file) => file + ".new";
+
+    /// <summary>
+    /// The guest's key. When a boot was cut off in the instant between the guest's start and <see cref="Keep"/>, that is the one beside the
+    /// file: it takes the place of the one before if the guest obeys it, and stays where it is otherwise.
+    /// </summary>
+    /// <param name="obeys">Whether the guest takes a key.</param>
+    internal static byte[] Read(string file, Func<byte[], bool> obeys)
+    {
+        var draft = DraftOf(file);
+        if (!File.Exists(draft))
+            return MachineKeyFile.Read(file);
+        var key = MachineKeyFile.Read(draft);
+        if (!obeys(key))
+            return MachineKeyFile.Read(file);
+        Replace(file, draft);
+        Say.Note($"the guest obeys the key in {draft}, which a boot that was cut off has left: it is in {file} now");
+        return key;
     }
 
     /// <summary>From now on there may be a guest that obeys the key: it is forgotten only when the machine is known to have ended.</summary>
     internal void Need() => isNeeded = true;
 
     /// <summary>The guest runs: the key takes the place of the one before.</summary>
-    internal void Keep()
+    internal void Keep() => Replace(file, draft);
+
+    static void Replace(string file, string draft)
     {
         try
         {
