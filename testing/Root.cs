@@ -15,6 +15,16 @@ public sealed class RootTheoryAttribute : TheoryAttribute
     public RootTheoryAttribute() => Skip = RootReason.Refusal;
 }
 
+/// <summary>A test for those who are not root, for whom it does what others do as root.</summary>
+public sealed class NotRootFactAttribute : FactAttribute
+{
+    public NotRootFactAttribute()
+    {
+        if (Environment.IsPrivilegedProcess)
+            Skip = "not needed by root, for whom the same tests run as they are";
+    }
+}
+
 internal static class RootReason
 {
     /// <summary>Why such tests do not run here; null when they do.</summary>

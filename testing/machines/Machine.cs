@@ -16,6 +16,7 @@ public sealed class Machine : IDisposable
     private readonly Space space;
     private readonly bool ownsSpace;
     private readonly Process process;
+    private readonly string tap;
     private readonly StringBuilder console = new();
     private readonly string keyFile = Path.GetTempFileName();
 
@@ -31,7 +32,8 @@ public sealed class Machine : IDisposable
     {
         this.space = space;
         Boot = boot;
-        string tap = space.AddTap(), mac = "02:45:" + string.Join(':', boot.Split('.').Select(octet => int.Parse(octet).ToString("x2")));
+        tap = space.AddTap();
+        string mac = "02:45:" + string.Join(':', boot.Split('.').Select(octet => int.Parse(octet).ToString("x2")));
         string append = $"evilman.boot={boot}/24 evilman.gateway=10.0.0.1 evilman.loader={Convert.ToHexStringLower(SHA1.HashData(loader))} evilman.guests={guests}";
         if (lease > 0)
             append += $" evilman.lease={lease}";
@@ -112,6 +114,18 @@ public sealed class Machine : IDisposable
         }
         Assert.Fail($"the monitor maps no {size} bytes:\n{File.ReadAllText($"/proc/{process.Id}/maps")}");
         return [];
+    }
+
+    /// <summary>Bytes that have gone to the machine over its network device: what its TAP interface has transmitted (proc_pid_net(5)).</summary>
+    public long BytesReceived
+    {
+        get
+        {
+            const int TransmittedBytes = 9;
+            // A monitor may have left the namespace for one of its own.
+            string line = space.InSpace("cat", "/proc/net/dev").Split('\n').Single(line => line.TrimStart().StartsWith(tap + ":", StringComparison.Ordinal));
+            return long.Parse(line.Replace(":", " ", StringComparison.Ordinal).Split(' ', StringSplitOptions.RemoveEmptyEntries)[TransmittedBytes]);
+        }
     }
 
     /// <summary>Processor time of the monitor.</summary>

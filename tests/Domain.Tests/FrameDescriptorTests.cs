@@ -4,6 +4,7 @@ using System.Threading;
 using Domain.Devices;
 using Domain.Host;
 using Domain.Linux;
+using Testing;
 using Xunit;
 
 namespace Domain.Tests;
@@ -86,8 +87,7 @@ public sealed unsafe partial class FrameDescriptorTests : IDisposable
         Assert.Equal(FrameResult.Later, Send(60_000));
         Libc.close(pair[1]);
         // A process that another test is just starting has a copy of it until it runs.
-        for (int tries = 0; tries < 1000 && Send(100) == FrameResult.Later; tries++)
-            Thread.Sleep(5);
+        Wait.Until(() => Send(100) != FrameResult.Later, "the other end is closed everywhere", seconds: 5);
         Assert.Equal(FrameResult.Gone, Send(100));
         Assert.Equal(FrameResult.Gone, Receive(new byte[10], new byte[10]));
         pair[1] = -1;

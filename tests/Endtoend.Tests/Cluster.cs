@@ -55,7 +55,7 @@ public sealed class Cluster : IDisposable
         }
         else
         {
-            if (!UserNamespaceTests.IsRoot)
+            if (!Environment.IsPrivilegedProcess)
                 throw new InvalidOperationException("these tests run as root, or inside a lab: UserNamespaceTests takes them there");
             folder = Directory.CreateTempSubdirectory("endtoend-tests-");
             plan = RaiseLab(folder.FullName);

@@ -8,7 +8,7 @@ public sealed class ClusterFactAttribute : FactAttribute
 {
     public ClusterFactAttribute() => Skip = Refusal;
 
-    internal static string? Refusal => UserNamespaceTests.IsRoot ? null : "runs inside a user namespace (UserNamespaceTests)";
+    internal static string? Refusal => Environment.IsPrivilegedProcess ? null : "runs inside a user namespace (UserNamespaceTests)";
 }
 
 /// <inheritdoc cref="ClusterFactAttribute"/>

@@ -1,8 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
-using System.Runtime.InteropServices;
 using Evilman.Lab;
+using Testing;
 using Xunit;
 
 namespace Endtoend.Tests;
@@ -13,16 +13,9 @@ namespace Endtoend.Tests;
 /// </summary>
 public sealed class UserNamespaceTests
 {
-    [DllImport("libc")]
-    private static extern uint geteuid();
-
-    internal static bool IsRoot => geteuid() == 0;
-
-    [Fact]
+    [NotRootFact]
     public void Everything_as_root_of_a_user_namespace()
     {
-        if (IsRoot)
-            return; // the tests run as they are
         var folder = Directory.CreateTempSubdirectory("endtoend-tests-");
         try
         {

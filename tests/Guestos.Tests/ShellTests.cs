@@ -1,6 +1,5 @@
 using System;
 using System.Globalization;
-using System.Threading;
 using Xunit;
 
 namespace Guestos.Tests;
@@ -30,6 +29,13 @@ public class ShellTests
         return status == "0" ? output : $"{output}[{status}]";
     }
 
+    /// <summary>Starts a program and waits until its process is the terminal's foreground: it says so itself before it becomes the program.</summary>
+    private static void TypeForeground(Guest guest, string program)
+    {
+        guest.Type($"sh -c 'echo in\"\"front; exec {program}'\n");
+        guest.Await("infront\n");
+    }
+
     [Theory]
     [InlineData("qemu")]
     [InlineData("domain")]
@@ -56,13 +62,11 @@ public class ShellTests
     public void TerminalKeysSendSignals(string monitor)
     {
         using Guest guest = Start(monitor);
-        guest.Type("sleep 1000\n");
-        Thread.Sleep(300);
+        TypeForeground(guest, "sleep 1000");
         guest.Type("\u0003");
         guest.Await("/ # ");
         Assert.Equal("130\n", Run(guest, "echo $?"));
-        guest.Type("sleep 1000\n");
-        Thread.Sleep(300);
+        TypeForeground(guest, "sleep 1000");
         guest.Type("\u001a");
         guest.Await("Stopped");
         guest.Await("/ # ");
@@ -70,8 +74,7 @@ public class ShellTests
         Run(guest, "kill %1; kill -CONT %1; wait %1 2>/dev/null; true");
         Assert.DoesNotContain("Stopped", Run(guest, "jobs"), StringComparison.Ordinal);
         Assert.Equal("", Run(guest, "jobs"));
-        guest.Type("cat\n");
-        Thread.Sleep(300);
+        TypeForeground(guest, "cat");
         guest.Type("some words\n");
         guest.Await("some words\nsome words\n");
         guest.Type("\u0004");

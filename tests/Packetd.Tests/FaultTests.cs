@@ -268,11 +268,7 @@ public class FaultTests
         for (int seed = 280; seed < 330; seed++)
             lab.Send(Frames.Echo(Lab.Token(seed).Payload(), source: 0x0A000100u + (uint)seed));
         lab.InClient("ping", "-c", "3", "-i", "0.2", "-W", "5", Lab.NodeAddress);
-        for (int tries = 0; Children() is not "" && tries < 400; tries++)
-            Thread.Sleep(5);
-        Assert.Equal("", Children());
-
-        string Children() => File.ReadAllText($"/proc/{lab.Pid}/task/{lab.Pid}/children");
+        Wait.Until(() => Programs.Children(lab.Pid) is [], () => $"left: {string.Join(' ', Programs.Children(lab.Pid))}", seconds: 5);
     }
 
     [RootFact]
