@@ -20,7 +20,7 @@ public class LayoutTests
 
     [Fact]
     public void The_trusted_base_and_what_is_compiled_into_it_break_it_nowhere() =>
-        Assert.DoesNotContain(LayoutAllowance.Load(s_root).Keys, folder => folder.Split('/')[0] is "packetd" or "launcher" or "plug" or "corelib" or "wire");
+        Assert.DoesNotContain(LayoutAllowance.Load(Repository.Root).Keys, folder => folder.Split('/')[0] is "packetd" or "launcher" or "plug" or "corelib" or "wire");
 
     /// <summary>A line is too long in the folder of each project of the tree, and each that is freestanding is told.</summary>
     [Fact]
