@@ -1,0 +1,222 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Xunit;
+
+namespace Guestos.Mm.Tests;
+
+public sealed unsafe class AddressSpaceTests
+{
+    private const ulong Base = 0x4000_0000;
+    private const uint ReadWrite = Protection.Read | Protection.Write;
+
+    public AddressSpaceTests() => Machine.Require();
+
+    private static PageRange Range(ulong page, ulong pages)
+    {
+        Assert.True(PageRange.TryMake(Base + page * Frames.Size, pages * Frames.Size, out PageRange range));
+        return range;
+    }
+
+    /// <summary>What one address space should be: of each mapped page its protection and the byte at its begin.</summary>
+    private sealed class Model(nint space)
+    {
+        public readonly nint Space = space;
+        public readonly SortedDictionary<ulong, (uint Protection, byte Content)> Pages = [];
+
+        public AddressSpace* At => (AddressSpace*)Space;
+    }
+
+    /// <summary>Mapping, protecting, touching, unmapping and forking at random, beside a model, down to the last frame.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Spaces_hold_what_was_written_to_them_and_give_everything_back(int seed)
+    {
+        const ulong Pages = 1500;       // three tables of the lowest level
+        AddressSpace.Release(AddressSpace.Create());
+        ulong before = Frames.Free;
+        Random random = new(seed);
+        List<Model> models = [new((nint)AddressSpace.Create())];
+        for (int step = 0; step < 3000; step++)
+        {
+            Model model = models[random.Next(models.Count)];
+            ulong page = (ulong)random.Next((int)Pages), count = (ulong)random.Next(1, random.Next(2) == 0 ? 6 : 90);
+            uint protection = (uint)random.Next(8);
+            switch (random.Next(12))
+            {
+                case 0:
+                    Assert.True(AddressSpace.Unmap(model.At, Range(page, count)));
+                    for (ulong i = page; i < page + count; i++)
+                        model.Pages.Remove(i);
+                    break;
+                case 1 or 2:
+                    bool isFree = Enumerable.Range((int)page, (int)count).All(i => !model.Pages.ContainsKey((ulong)i));
+                    Assert.Equal(isFree, AddressSpace.IsFree(model.At, Range(page, count)));
+                    if (!isFree)
+                        break;
+                    Assert.True(AddressSpace.Add(model.At, Range(page, count), protection, null, 0, 0) != null);
+                    for (ulong i = page; i < page + count; i++)
+                        model.Pages[i] = (protection, 0);
+                    break;
+                case 3:
+                    bool isMapped = Enumerable.Range((int)page, (int)count).All(i => model.Pages.ContainsKey((ulong)i));
+                    Assert.Equal(isMapped ? 0 : Errno.NoMemory, AddressSpace.Protect(model.At, Range(page, count), protection));
+                    for (ulong i = page; isMapped && i < page + count; i++)
+                        model.Pages[i] = (protection, model.Pages[i].Content);
+                    break;
+                case 4 when models.Count < 4:
+                    Model child = new((nint)AddressSpace.Fork(model.At));
+                    foreach ((ulong key, (uint, byte) value) in model.Pages)
+                        child.Pages[key] = value;
+                    models.Add(child);
+                    break;
+                case 5 when models.Count > 1:
+                    AddressSpace.Release(model.At);
+                    models.Remove(model);
+                    continue;
+                default:
+                    Touch(model, model.Pages.Count > 0 && random.Next(8) > 0 ? model.Pages.Keys.ElementAt(random.Next(model.Pages.Count)) : page, (Access)random.Next(3), (byte)step);
+                    break;
+            }
+            Check(model);
+        }
+        foreach (Model model in models)
+            AddressSpace.Release(model.At);
+        Assert.Equal(before, Frames.Free);
+    }
+
+    private static void Touch(Model model, ulong page, Access access, byte value)
+    {
+        FaultResult result = AddressSpace.Resolve(model.At, Base + page * Frames.Size + 5, access);
+        if (!model.Pages.TryGetValue(page, out (uint Protection, byte Content) known))
+        {
+            Assert.Equal(FaultResult.NoArea, result);
+            return;
+        }
+        uint needed = access == Access.Write ? Protection.Write : access == Access.Execute ? Protection.Execute : 7;
+        Assert.Equal((known.Protection & needed) != 0 ? FaultResult.Resolved : FaultResult.NoPermission, result);
+        if (result != FaultResult.Resolved)
+            return;
+        ulong entry = PageTable.EntryOf(model.At->Root, Base + page * Frames.Size);
+        Assert.Equal(entry, *PageTable.Find(model.At->Root, Base + page * Frames.Size, false));
+        Assert.Equal((known.Protection & Protection.Execute) == 0, (entry & PageTable.NoExecute) != 0);
+        byte* content = DirectMap.At(entry & PageTable.AddressMask);
+        Assert.Equal(known.Content, *content);
+        if (access != Access.Write)
+            return;
+        Assert.NotEqual(0ul, entry & PageTable.Writable);
+        *content = value;
+        model.Pages[page] = (known.Protection, value);
+    }
+
+    private static void Check(Model model)
+    {
+        AddressSpace* space = model.At;
+        Assert.Equal((ulong)model.Pages.Count, space->TotalPages);
+        ulong covered = 0;
+        int areas = 0;
+        for (Area* area = space->FirstArea; area != null; area = area->Next)
+        {
+            Assert.True(area->Next == null || area->End <= area->Next->Start && area->Next->Previous == area);
+            Assert.True(AddressSpace.AreaAtOrAbove(space, area->Start) == area && AddressSpace.AreaAtOrAbove(space, area->End - 1) == area);
+            Assert.Equal(area->Protection, model.Pages[(area->Start - Base) / Frames.Size].Protection);
+            covered += (area->End - area->Start) / Frames.Size;
+            areas++;
+        }
+        Assert.Equal((ulong)model.Pages.Count, covered);
+        Assert.Equal(space->AreaCount, areas);
+    }
+
+    [Fact]
+    public void Pages_of_a_file_are_shared_until_they_are_written_and_gone_when_it_is_cut()
+    {
+        MemoryObject file = new() { Size = 3 * Frames.Size + 100 };
+        AddressSpace* space = AddressSpace.Create();
+        ulong end = Base + 4 * Frames.Size;
+        Assert.True(AddressSpace.Add(space, Range(0, 4), ReadWrite, &file, 0, end) != null);
+        Assert.Equal((1, 1), (File.References, file.Mappings));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Read));
+        ulong entry = PageTable.EntryOf(space->Root, Base + Frames.Size);
+        Assert.Equal((File.PageFrame(&file, 1, false), 0ul), (entry & PageTable.AddressMask, entry & PageTable.Writable));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Write));
+        ulong copy = PageTable.EntryOf(space->Root, Base + Frames.Size) & PageTable.AddressMask;
+        Assert.NotEqual(entry & PageTable.AddressMask, copy);
+        Assert.Equal(File.ByteAt(Frames.Size + 9), DirectMap.At(copy)[9]);
+        // The last page is the file's for 100 bytes, zeros behind.
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 3 * Frames.Size, Access.Read));
+        byte* last = DirectMap.At(PageTable.EntryOf(space->Root, Base + 3 * Frames.Size) & PageTable.AddressMask);
+        Assert.Equal((File.ByteAt(3 * Frames.Size + 99), (byte)0), (last[99], last[100]));
+        file.Size = Frames.Size;
+        AddressSpace.FileCut(&file);
+        Assert.Equal(0ul, PageTable.EntryOf(space->Root, Base + Frames.Size));
+        Assert.Equal(FaultResult.FileEnded, AddressSpace.Resolve(space, Base + 2 * Frames.Size, Access.Read));
+        AddressSpace.SetExecutable(space, &file);
+        Assert.Equal((2, 1), (File.References, file.Executions));
+        AddressSpace.Release(space);
+        Assert.Equal((0, 0, 0), (File.References, file.Mappings, file.Executions));
+        File.FreeFrames();
+    }
+
+    [Fact]
+    public void A_stack_grows_to_its_limit_and_not_into_its_neighbour()
+    {
+        AddressSpace* space = AddressSpace.Create();
+        Area* stack = AddressSpace.Add(space, Range(1000, 1), ReadWrite, null, 0, 0);
+        stack->GrowsDown = true;
+        Machine.StackLimit = 100 * Frames.Size;
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 901 * Frames.Size, Access.Write));
+        Assert.Equal((Base + 901 * Frames.Size, 100ul), (stack->Start, space->TotalPages));
+        Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 900 * Frames.Size, Access.Write));
+        Machine.StackLimit = ulong.MaxValue;
+        AddressSpace.Add(space, Range(850, 1), ReadWrite, null, 0, 0);
+        Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 851 * Frames.Size, Access.Write));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 852 * Frames.Size, Access.Write));
+        AddressSpace.Release(space);
+    }
+
+    [Fact]
+    public void What_moves_keeps_its_bytes_and_what_is_found_is_free()
+    {
+        AddressSpace* space = AddressSpace.Create();
+        AddressSpace.Add(space, Range(0, 4), ReadWrite, null, 0, 0);
+        AddressSpace.Resolve(space, Base + Frames.Size, Access.Write);
+        ulong frame = PageTable.EntryOf(space->Root, Base + Frames.Size) & PageTable.AddressMask;
+        Assert.True(AddressSpace.FindRoom(space, 6 * Frames.Size, out PageRange room));
+        Assert.True(AddressSpace.IsFree(space, room) && room.End == AddressSpace.MapTop);
+        Assert.Equal((long)room.Start, AddressSpace.Move(space, Range(0, 4), room));
+        Assert.Equal(frame, PageTable.EntryOf(space->Root, room.Start + Frames.Size) & PageTable.AddressMask);
+        Assert.True(AddressSpace.IsFree(space, Range(0, 4)));
+        Assert.True(AddressSpace.FindRoom(space, Frames.Size, out PageRange below) && below.End == room.Start);
+        AddressSpace.Release(space);
+    }
+
+    private static ulong Mark(ulong* entry, ulong value) =>
+        (value & PageTable.Writable) != 0 ? value & ~PageTable.Writable | PageTable.WasWritable : value;
+
+    [Fact]
+    public void Whoever_wants_to_see_writes_has_a_word_in_every_entry()
+    {
+        AddressSpace* space = AddressSpace.Create();
+        AddressSpace.Add(space, Range(0, 2), ReadWrite, null, 0, 0);
+        MmuNotifier.EntryChanges = &Mark;
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base, Access.Write));
+        ulong entry = PageTable.EntryOf(space->Root, Base);
+        Assert.Equal(PageTable.WasWritable, entry & (PageTable.Writable | PageTable.WasWritable));
+        Assert.True(PageTable.IsWritable(entry));
+        MmuNotifier.EntryChanges = null;
+        AddressSpace.Release(space);
+    }
+
+    [Fact]
+    public void The_kernels_tables_map_code_read_only_and_data_without_execution()
+    {
+        ulong Bits(ulong address) => PageTable.EntryOf(PageTable.KernelRoot, address) & (PageTable.Present | PageTable.Writable | PageTable.NoExecute | PageTable.User);
+        Assert.Equal(PageTable.Present, Bits(KernelImage.TextStart()));
+        Assert.Equal(PageTable.Present | PageTable.NoExecute, Bits(KernelImage.RodataStart()));
+        Assert.Equal(PageTable.Present | PageTable.NoExecute | PageTable.Writable, Bits(KernelImage.DataStart()));
+        Assert.Equal(PageTable.Present | PageTable.NoExecute | PageTable.Writable, Bits(DirectMap.Base + Board.IoApic.Physical));
+        Assert.Equal(0ul, Bits(DirectMap.Base + Machine.Size));
+    }
+}

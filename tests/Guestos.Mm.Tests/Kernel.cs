@@ -1,0 +1,83 @@
+// What guestos/mm stands on, as ordinary .NET: physical memory is a block of the C heap, translations are not cached, and a panic is an
+// exception.
+
+using System;
+using System.Runtime.InteropServices;
+
+#pragma warning disable CS8500
+
+namespace Board
+{
+    internal static class Processor
+    {
+        public static ulong Root;
+
+        public static void InvalidatePage(ulong address)
+        {
+        }
+
+        public static ulong ReadCr3() => Root;
+
+        public static void WriteCr3(ulong root) => Root = root;
+    }
+
+    internal static class IoApic
+    {
+        public const ulong Physical = 0xfec00000;
+    }
+
+    internal static class LocalApic
+    {
+        public const ulong Physical = 0xfee00000;
+    }
+
+    internal readonly struct StartInfo
+    {
+        public const uint Ram = 1;
+
+        public record struct Piece(ulong Address, ulong Length, uint Kind);
+
+        public int ModuleCount => 1;
+
+        public int MemoryRangeCount => 2;
+
+        /// <summary>Behind the kernel's image, with room for the descriptors before it.</summary>
+        public Piece ModuleAt(int index) => new(Guestos.Mm.Tests.Machine.Module, Guestos.Mm.Tests.Machine.ModuleLength, 0);
+
+        public Piece MemoryRangeAt(int index) => index == 0 ? new(0, Guestos.Mm.Tests.Machine.Size, Ram)
+            : new(Guestos.Mm.Tests.Machine.Hole, Guestos.Mm.Tests.Machine.HoleLength, 2);
+    }
+}
+
+namespace Guestos
+{
+    public static unsafe class DirectMap
+    {
+        public const int PageSize = 4096;
+        public const ulong Base = 0xffff_c000_0000_0000;
+
+        private static readonly byte* s_memory = (byte*)NativeMemory.AlignedAlloc((nuint)Mm.Tests.Machine.Size, PageSize);
+
+        public static byte* At(ulong physical) => s_memory + physical;
+
+        public static ulong PhysicalOf(void* pointer) => (ulong)((byte*)pointer - s_memory);
+    }
+
+    internal static class KernelImage
+    {
+        public static ulong TextStart() => DirectMap.Base + Frames.FirstByte;
+        public static ulong RodataStart() => TextStart() + 0x40000;
+        public static ulong DataStart() => TextStart() + 0x60000;
+        public static ulong End() => TextStart() + 0x80000;
+    }
+
+    public static class Clock
+    {
+        public static ulong Monotonic => 0;
+    }
+
+    internal static class Panic
+    {
+        public static void Stop(ReadOnlySpan<byte> why) => throw new InvalidOperationException(System.Text.Encoding.ASCII.GetString(why));
+    }
+}
