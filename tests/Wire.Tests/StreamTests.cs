@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Xunit;
 
@@ -19,6 +20,22 @@ public class StreamTests
         Assert.Equal(0x62A8AB43u, Crc32C.Of(ones));
         Assert.Equal(0x46DD794Eu, Crc32C.Of(rising));
         Assert.Equal(Crc32C.ZeroPage, Crc32C.Of(new byte[4096]));
+    }
+
+    /// <summary>The framework's own takes a byte at a time; System.IO.Hashing has no CRC-32C.</summary>
+    [Fact]
+    public void Crc32C_is_the_frameworks()
+    {
+        byte[] bytes = new byte[300];
+        new Random(6).NextBytes(bytes);
+        for (int length = 0; length + 8 <= bytes.Length; length++)
+        {
+            ReadOnlySpan<byte> part = bytes.AsSpan(length % 8, length);
+            uint expected = ~0u;
+            foreach (byte one in part)
+                expected = BitOperations.Crc32C(expected, one);
+            Assert.Equal(~expected, Crc32C.Of(part));
+        }
     }
 
     [Fact]
