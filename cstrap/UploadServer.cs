@@ -230,6 +230,11 @@ internal static unsafe class UploadServer
         int length = client->TakeRecord(scratch);
         if (length <= 0)
             return length;
+        if (IsWithdrawal(new ReadOnlySpan<byte>(scratch + SecureChannel.LengthSize, length)))
+        {
+            Withdraw(client);
+            return 1;
+        }
         if (Owner != null && (!MayBeReplaced || Idle.Now - Owner->Progress < OwnerPatience))
         {
             Refuse(client, UploadRefusal.Busy, 0);
@@ -248,6 +253,24 @@ internal static unsafe class UploadServer
         flags = 0;
         Inbox.Put(new ReadOnlySpan<byte>(scratch + SecureChannel.LengthSize, length));
         return 1;
+    }
+
+    private static bool IsWithdrawal(ReadOnlySpan<byte> text) =>
+        Upload.Parse(text, out _, out uint flags) == UploadRefusal.None && flags == Upload.Withdraw;
+
+    /// <summary>
+    /// Ends what the owner has begun, even when a loader has answered him: it finds him gone before it takes another
+    /// byte (<see cref="Services"/>). Never called once a loader has said its last word.
+    /// </summary>
+    private static void Withdraw(Client* client)
+    {
+        if (Owner != null)
+        {
+            Log.Line("a client that has the key has withdrawn what was begun"u8);
+            Drop(Owner);
+        }
+        Answer(client, UploadRefusal.None, 0);
+        Leave(client);
     }
 
     /// <summary>Takes what the owner has sent of header and loader. True when there was anything.</summary>
@@ -278,6 +301,8 @@ internal static unsafe class UploadServer
             if (headerReceived < Upload.Size)
                 return true;
             UploadRefusal refusal = Upload.Parse(bytes, out loaderLength, out flags);
+            if (flags == Upload.Withdraw)
+                refusal = UploadRefusal.BadHeader; // it was not a record of its own
             if (refusal != UploadRefusal.None)
             {
                 Refuse(owner, refusal, refusal == UploadRefusal.BadLength ? Upload.MaxLoaderSize : 0);

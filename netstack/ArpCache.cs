@@ -27,7 +27,7 @@ internal static unsafe class ArpCache
             hint = (short)(neighbour - stack->Neighbours);
         }
         neighbour->LastUsed = now;
-        if (neighbour->State != NeighbourState.Incomplete && now >= neighbour->Deadline)
+        if (neighbour->State != NeighbourState.Incomplete && now >= neighbour->Deadline && !stack->FilterPeersOnly)
             Doubt(stack, neighbour, now);
         return neighbour;
     }
@@ -64,12 +64,24 @@ internal static unsafe class ArpCache
         }
     }
 
+    /// <summary>Who is being asked again is believed to be where he was.</summary>
+    internal static void TrustAll(Stack* stack)
+    {
+        for (int i = 0; i < stack->NeighbourCount; i++)
+        {
+            if (stack->Neighbours[i].State == NeighbourState.Probing)
+                stack->Neighbours[i].State = NeighbourState.Reachable;
+        }
+    }
+
     private static void Ask(Stack* stack, Neighbour* neighbour, ulong now)
     {
         bool unicast = neighbour->State == NeighbourState.Probing && neighbour->Attempts < MostAttempts - 1;
         neighbour->Attempts++;
         neighbour->Deadline = now + RetryInterval;
         stack->Schedule(neighbour->Deadline);
+        if (stack->FilterPeersOnly)
+            return;
         stack->Counters.ArpRequestsSent++;
         Arp packet = default;
         packet.Operation = Arp.Request;
@@ -108,7 +120,7 @@ internal static unsafe class ArpCache
             stack->Counters.ArpNotForUs++;
             return;
         }
-        if (packet.Operation != Arp.Request)
+        if (packet.Operation != Arp.Request || (stack->FilterPeersOnly && !stack->PassesFilter(packet.SenderAddress)))
             return;
         Arp reply = default;
         reply.Operation = Arp.Reply;

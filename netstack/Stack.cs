@@ -235,32 +235,54 @@ public unsafe partial struct Stack
         FilterArmed = true;
     }
 
+    /// <summary>
+    /// From now on only the peers that are let through hear of this host, whose address another may have by now: TCP
+    /// connections to their addresses and ports, new ones too, and answers to their own ARP requests. Nobody else is
+    /// answered, no ARP request and no announcement leaves, and the hardware addresses that are known stay good. The
+    /// peers have to be on the link.
+    /// </summary>
+    public void FilterAllButPeers()
+    {
+        FilterPeersOnly = true;
+        Announcements = 0;
+        ArpCache.TrustAll(Self);
+    }
+
     private static uint Ports(in Endpoints connection) => (uint)connection.LocalPort << 16 | connection.RemotePort;
 
     /// <summary>True for the connections that are let through.</summary>
     public readonly bool PassesFilter(in Endpoints connection)
     {
+        uint compared = FilterPeersOnly ? (uint)ushort.MaxValue : uint.MaxValue;
         for (int i = 0; i < FilterCount; i++)
+        {
             if (FilterAddresses[2 * i] == connection.LocalAddress
                 && FilterAddresses[2 * i + 1] == connection.RemoteAddress
-                && FilterPorts[i] == Ports(connection))
+                && ((FilterPorts[i] ^ Ports(connection)) & compared) == 0)
                 return true;
+        }
         return false;
     }
 
-    /// <summary>True for whoever is needed to reach their peers: the peers, and the router.</summary>
+    /// <summary>
+    /// True for whoever is needed to reach the peers that are let through: themselves, and the router unless only they
+    /// may hear of this host.
+    /// </summary>
     public readonly bool PassesFilter(uint neighbour)
     {
         for (int i = 0; i < FilterCount; i++)
-            if (FilterAddresses[2 * i + 1] == neighbour || neighbour == Gateway)
+        {
+            if (FilterAddresses[2 * i + 1] == neighbour)
                 return true;
-        return false;
+        }
+        return FilterCount > 0 && !FilterPeersOnly && neighbour == Gateway;
     }
 
-    /// <summary>Ends <see cref="FilterOutgoing"/>.</summary>
+    /// <summary>Ends <see cref="FilterOutgoing"/> and <see cref="FilterAllButPeers"/>.</summary>
     public void StopFiltering()
     {
         FilterArmed = false;
+        FilterPeersOnly = false;
         FilterCount = 0;
     }
 

@@ -17,6 +17,12 @@ public static class Upload
     public const uint Plain = 1;
 
     /// <summary>
+    /// A flag, alone and with length 0: no loader follows; whatever another client has begun and the machine has not
+    /// gone on from is ended. The answer, accepted, proves that nothing of it will be taken any more.
+    /// </summary>
+    public const uint Withdraw = 2;
+
+    /// <summary>
     /// Half of the loader's memory (<see cref="GuestPhysical.Loader"/>); the rest is its stack and tables.
     /// </summary>
     public const uint MaxLoaderSize = 0x80000;
@@ -29,13 +35,14 @@ public static class Upload
         if (header.Length != Size
             || Bytes.Le32(header, 0) != Magic
             || Bytes.Le16(header, 6) != 0
-            || (Bytes.Le32(header, 12) & ~Plain) != 0)
+            || Bytes.Le32(header, 12) is not (0 or Plain or Withdraw))
             return UploadRefusal.BadHeader;
         if (Bytes.Le16(header, 4) != Version)
             return UploadRefusal.UnknownVersion;
         loaderLength = Bytes.Le32(header, 8);
         flags = Bytes.Le32(header, 12);
-        return loaderLength is 0 or > MaxLoaderSize ? UploadRefusal.BadLength : UploadRefusal.None;
+        bool isGood = flags == Withdraw ? loaderLength == 0 : loaderLength is not (0 or > MaxLoaderSize);
+        return isGood ? UploadRefusal.None : UploadRefusal.BadLength;
     }
 
     public static void Emit(Span<byte> header, uint loaderLength, uint flags = 0)

@@ -125,12 +125,21 @@ public static unsafe class Checkpoint
         return 0;
     }
 
-    /// <summary>Closing before the commit: back to normal operation.</summary>
+    /// <summary>
+    /// The device is closed: back to normal operation. After a commit of which it is not proved what became, the copy
+    /// may run: then this machine does nothing more.
+    /// </summary>
     internal static void End()
     {
         CheckpointState* state = s_state;
         if (state == null)
             return;
+        if (state->Phase == CheckpointPhase.Committed)
+        {
+            Console.Write("checkpoint: the program that committed it has ended and does not know "u8);
+            Console.Write("whether the copy runs: this machine stays silent\n"u8);
+            return;
+        }
         bool forked = state->Phase == CheckpointPhase.Forked;
         Network.AbandonStream(state->PageSocket);
         LateFrames late = state->Late;

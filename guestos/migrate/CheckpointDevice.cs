@@ -14,12 +14,11 @@ public static unsafe class CheckpointDevice
     private const uint IoctlCommit = 0x4503;
     private const uint IoctlSocket = 0x4504;
     private const uint IoctlScratch = 0x4505;
+    private const uint IoctlLeave = 0x4506;
+    private const uint IoctlStay = 0x4507;
 
-    /// <summary>What the last words to the destination may be long, <see cref="IoctlCommit"/>.</summary>
+    /// <summary>What COMMIT may be long, <see cref="IoctlCommit"/>.</summary>
     private const uint LongestCommit = 256;
-
-    /// <summary>How long the destination is listened to after it has the commit. Nanoseconds.</summary>
-    private const ulong LastWait = 10_000_000_000;
 
     /// <summary>
     /// The kernel is not preempted: while the guest still works, the cleaner lets others run this often. Nanoseconds.
@@ -218,6 +217,10 @@ public static unsafe class CheckpointDevice
                 return socket == null ? Errno.NotConnected : state->AddSocket(socket->Handle) ? 0 : Errno.NoSpace;
             case IoctlScratch:
                 return state->Phase == CheckpointPhase.Rounds ? AddScratch(state, argument) : Errno.Invalid;
+            case IoctlLeave:
+                return Leave(state);
+            case IoctlStay:
+                return Stay(state);
             default:
                 return Errno.NotTerminal;
         }
@@ -256,9 +259,10 @@ public static unsafe class CheckpointDevice
     }
 
     /// <summary>
-    /// The point of no return. The last words are queued in the same step in which this side falls silent for good, so
-    /// that nobody's end can come between the two. Does not return when it succeeds: once the destination has them the
-    /// machine ends.
+    /// The destination may run from here on. COMMIT is queued in the same step in which this side falls silent, except
+    /// towards the destination, so that nobody's end can come between the two. What became of it is for the caller to
+    /// find out: 0 says that it is to end with <see cref="Leave"/> or <see cref="Stay"/>, and no signal, not even
+    /// SIGKILL, reaches it before. An error says that nothing has happened.
     /// </summary>
     private static long Commit(CheckpointState* state, UserPointer<CommitRequest> argument)
     {
@@ -300,15 +304,32 @@ public static unsafe class CheckpointDevice
                 return result;
         }
         state->Phase = CheckpointPhase.Committed;
-        // No signal ends this sleep: TCP repeats the words until the destination has them, or the connection is given
-        // up.
-        Scheduler.Current->Uninterruptible = true;
-        while (stack->UnacknowledgedBytes(handle) > 0)
-            Scheduler.Sleep(&socket->Queue, ulong.MaxValue);
-        ulong end = Clock.Monotonic + LastWait;
-        while ((Sockets.Poll(socket) & (PollEvents.In | PollEvents.HangUp)) == 0 && Clock.Monotonic < end)
-            Scheduler.Sleep(&socket->Queue, end);
+        SetMover(state);
+        Network.OnCommit();
+        state->MoverMask = Scheduler.Current->BlockedSignals;
+        Scheduler.Current->BlockedSignals = ulong.MaxValue;
+        return 0;
+    }
+
+    private static bool HasCommitted(CheckpointState* state) =>
+        state->Phase == CheckpointPhase.Committed && state->Mover == Scheduler.Current->ThreadGroupId;
+
+    /// <summary>The copy runs: the machine ends.</summary>
+    private static long Leave(CheckpointState* state)
+    {
+        if (!HasCommitted(state))
+            return Errno.Invalid;
         Board.Processor.Reset();
+        return 0;
+    }
+
+    /// <summary>The commit was not taken and cannot be any more: all is as before it.</summary>
+    private static long Stay(CheckpointState* state)
+    {
+        if (!HasCommitted(state))
+            return Errno.Invalid;
+        state->Phase = CheckpointPhase.Forked;
+        Scheduler.Current->BlockedSignals = state->MoverMask;
         return 0;
     }
 

@@ -10,7 +10,9 @@ internal enum CheckpointPhase : uint
     /// </summary>
     Forked = 2,
 
-    /// <summary>The receiver may run: this side never speaks again.</summary>
+    /// <summary>
+    /// The receiver may run: this side speaks to nobody but the receiver, until it is proved which of the two runs on.
+    /// </summary>
     Committed = 3,
 }
 
@@ -104,6 +106,9 @@ internal unsafe struct CheckpointState
     /// <summary>Process and process group of whoever uses the device.</summary>
     public int Mover;
     public int MoverGroup;
+
+    /// <summary>What the mover had blocked before the commit, since when it has all signals blocked.</summary>
+    public ulong MoverMask;
 
     /// <summary>
     /// Accounts of <see cref="RateLimit"/>, how many processes owe much, and how far the cleaner is when they are

@@ -309,6 +309,11 @@ public static unsafe class Network
     }
 
     /// <summary>
+    /// The copy may run from now on, with the same addresses: nobody but the migration's peers may hear of this side.
+    /// </summary>
+    internal static void OnCommit() => s_stack->FilterAllButPeers();
+
+    /// <summary>
     /// The migration is over before its commit: the connection holds references to pages that go on changing now.
     /// </summary>
     internal static void AbandonStream(int socket)

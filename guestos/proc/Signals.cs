@@ -92,7 +92,7 @@ public static unsafe partial class Signals
     /// <summary>
     /// True when the current process has a signal to be delivered: a long loop in the kernel should end with -EINTR.
     /// </summary>
-    public static bool Pending => (Scheduler.Current->PendingSignals & ~Scheduler.Current->BlockedSignals) != 0;
+    public static bool Pending => Ready(Scheduler.Current) != 0;
 
     /// <summary>Sends from the kernel to one process.</summary>
     public static void Send(Process* process, Signal signal) => Send(process, signal, SignalCode.Kernel, 0, 0);
@@ -177,7 +177,9 @@ public static unsafe partial class Signals
     }
 
     /// <summary>The current process has been killed: it need not finish what it does.</summary>
-    public static bool Killed => Scheduler.Current != null && Signal.Kill.IsIn(Scheduler.Current->PendingSignals);
+    public static bool Killed => Scheduler.Current != null && Signal.Kill.IsIn(Ready(Scheduler.Current));
+
+    private static ulong Ready(Process* process) => process->PendingSignals & ~process->BlockedSignals;
 
     /// <summary>
     /// True for the signals that the process has blocked or ignores: the terminal asks before it stops a background

@@ -7,8 +7,8 @@ namespace Loader.Checkpoint;
 
 /// <summary>
 /// Receives a guest that migrates itself here. Exactly one side runs: this one only after it has the whole checkpoint,
-/// has said so, and the sender has committed (docs/protocols.md, "Hand-over"). Whatever goes wrong before that ends
-/// with the firmware waiting again.
+/// has said so, the sender has committed, and the answer RUNNING is queued (docs/protocols.md, "Hand-over"). Whatever
+/// goes wrong before that ends with the firmware waiting again.
 /// </summary>
 internal static unsafe class Program
 {
@@ -38,8 +38,13 @@ internal static unsafe class Program
         Areas.Arrival()->Counter = verified + (committed - verified) / 2;
         Areas.Arrival()->CounterKilohertz = peer.CounterKilohertz;
         Areas.Arrival()->TimerKilohertz = peer.TimerKilohertz;
-        // If RUNNING is lost the sender learns of it by silence: it has committed and will not run again.
-        Send(peer, HandOverKind.Running, CheckpointRefusal.None, 0);
+        // Once RUNNING is queued the firmware hears nobody any more. Unless all of it is, the sender may have had an
+        // answer by now that its COMMIT is not taken (Upload.Withdraw).
+        if (!Send(peer, HandOverKind.Running, CheckpointRefusal.None, 0))
+        {
+            peer.Say("loader: the sender went away as it committed\n"u8);
+            return;
+        }
         peer.Flush(0);
         peer.Quiesce();
         Unroll.Run(reader.RecoveryEntry, peer.StartInfoPhysical, reader.RecoveryArgument);

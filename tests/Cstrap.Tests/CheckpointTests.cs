@@ -180,6 +180,85 @@ public sealed class CheckpointTests
         Assert.Contains("arrived +A0", Arrive(machine, new CheckpointStream(frames: 131072).Recovery().Zero(131071).End()), StringComparison.Ordinal);
     }
 
+    [RootTheory, Monitors]
+    public void What_was_verified_can_be_withdrawn_before_its_commit(string monitor)
+    {
+        using var machine = new Machine(monitor, Loader);
+        using (SecureSocket socket = machine.UploadLoader(Loader))
+        {
+            socket.Send(new CheckpointStream().Recovery().End());
+            Assert.Equal(HandOverKind.Verified, Client.Verdict(socket).Kind);
+            Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Withdraw(machine));
+            machine.Await("the sender went away before it committed");
+            Assert.False(IsAnswered(socket), "a commit is taken after it was withdrawn");
+        }
+        // The machine is empty, which is no reason to refuse.
+        Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Withdraw(machine));
+        Assert.Contains("arrived +A0", Arrive(machine, new CheckpointStream().Recovery().End()), StringComparison.Ordinal);
+    }
+
+    /// <summary>At the same moment: either the commit is taken or its withdrawal is.</summary>
+    [RootTheory]
+    [InlineData("domain", 4)]
+    public void A_commit_and_its_withdrawal_are_never_both_taken(string monitor, int rounds)
+    {
+        for (int round = 0; round < rounds; round++)
+        {
+            using var machine = new Machine(monitor, Loader);
+            using SecureSocket socket = machine.UploadLoader(Loader);
+            socket.Send(new CheckpointStream().Recovery().End());
+            Assert.Equal(HandOverKind.Verified, Client.Verdict(socket).Kind);
+            using SecureSocket other = Client.Open(machine.Space.Connect());
+            bool isWithdrawn = false;
+            var withdrawing = new Thread(() => isWithdrawn = IsWithdrawn(other));
+            withdrawing.Start();
+            bool isTaken = IsAnswered(socket);
+            if (isTaken)
+                machine.Kill(); // so that the other one need not wait
+            withdrawing.Join();
+            Assert.NotEqual(isTaken, isWithdrawn);
+        }
+    }
+
+    private static bool IsAnswered(SecureSocket socket)
+    {
+        try
+        {
+            socket.Send(Client.Record(HandOverKind.Commit));
+            return Client.Read(socket, HandOver.Size).Length == HandOver.Size;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsWithdrawn(SecureSocket socket)
+    {
+        try
+        {
+            return Withdraw(socket).Refusal == UploadRefusal.None;
+        }
+        catch (Exception gone) when (gone is SocketException or Xunit.Sdk.XunitException)
+        {
+            return false;
+        }
+    }
+
+    private static (UploadStage Stage, UploadRefusal Refusal, ulong Detail) Withdraw(Machine machine)
+    {
+        using SecureSocket socket = Client.Open(machine.Space.Connect());
+        return Withdraw(socket);
+    }
+
+    private static (UploadStage Stage, UploadRefusal Refusal, ulong Detail) Withdraw(SecureSocket socket)
+    {
+        byte[] header = new byte[Upload.Size];
+        Upload.Emit(header, 0, Upload.Withdraw);
+        socket.Send(header);
+        return Client.Answer(socket);
+    }
+
     private static string Arrive(Machine machine, byte[] stream, params byte[] late)
     {
         using SecureSocket socket = machine.UploadLoader(Loader);

@@ -41,7 +41,7 @@ internal sealed class FakeDestination : IDisposable
                     socket.GoPlain();
                 behave(this, socket);
             }
-            catch (Exception exception) when (exception is SocketException or System.IO.IOException or ObjectDisposedException)
+            catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException)
             {
                 // The guest has hung up, which some tests are about.
             }
@@ -96,12 +96,19 @@ internal sealed class FakeDestination : IDisposable
     /// <summary>Reads hand-over records until the connection ends, and notes whether one was COMMIT.</summary>
     public void WatchForCommit(SecureSocket socket)
     {
-        while (Client.Read(socket, HandOver.Size) is { Length: HandOver.Size } record && HandOver.TryParse(record, out HandOverKind kind, out _, out ulong length))
-        {
-            Committed |= kind == HandOverKind.Commit;
-            if (kind == HandOverKind.Late)
-                Client.Read(socket, (int)(length + 7) & ~7);
-        }
+        while (ReadHandOver(socket)) { }
+    }
+
+    /// <summary>Reads one hand-over record, and notes whether it is COMMIT. False at the end.</summary>
+    public bool ReadHandOver(SecureSocket socket)
+    {
+        byte[] record = Client.Read(socket, HandOver.Size);
+        if (!HandOver.TryParse(record, out HandOverKind kind, out _, out ulong length))
+            return false;
+        Committed |= kind == HandOverKind.Commit;
+        if (kind == HandOverKind.Late)
+            Client.Read(socket, (int)(length + 7) & ~7);
+        return true;
     }
 
     public static void Reset(SecureSocket socket)

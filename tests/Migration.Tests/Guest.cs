@@ -18,6 +18,10 @@ internal sealed class Guest : IDisposable
     public const string Address = "10.0.0.3";
 
     private static readonly Lazy<byte[]> Files = new(Pack);
+
+    /// <summary>Milliseconds that the client bears when a test makes the guest stand still.</summary>
+    private const int LongestFreeze = 120_000;
+
     private readonly List<(int Port, string What)> loads = [];
     private readonly Thread talker;
     private readonly Socket echo;
@@ -41,6 +45,7 @@ internal sealed class Guest : IDisposable
         }
         Source.Await("init: ");
         echo = ConnectSoon(space);
+        echo.ReceiveTimeout = echo.SendTimeout = LongestFreeze;
         talker = new Thread(Talk) { IsBackground = true };
         talker.Start();
         Hear(20);

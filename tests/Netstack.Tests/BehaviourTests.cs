@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
 using Xunit;
@@ -100,6 +101,75 @@ public sealed unsafe class BehaviourTests
         pair.A.Stack->StopFiltering();
         pair.Pass(1);
         Assert.Equal(6, pair.B.Stack->Receive(secondB, into, pair.Now));
+    }
+
+    /// <summary>
+    /// For an hour, with all that would speak: a connection that sends, one of another port, an announcement that has
+    /// begun, and strangers who ask for the address.
+    /// </summary>
+    [Fact]
+    public void OnlyThePeerHearsOfAHostThatMayHaveBeenReplaced()
+    {
+        const uint Stranger = B + 7;
+        using TwoHosts pair = NewPair();
+        (int atA, _) = pair.Connect(80);
+        pair.Connect(81);
+        pair.A.Stack->GetEndpoints(atA, out Endpoints endpoints);
+        pair.A.Stack->Announce(pair.Now);
+        pair.A.Stack->FilterOutgoing([endpoints]);
+        pair.A.Stack->FilterAllButPeers();
+        ulong asked = pair.A.Stack->Counters.ArpRequestsSent, toB = 0x024500000000UL | B;
+        List<byte[]> overheard = [];
+        bool isDeaf = true;
+        pair.Inspect = (fromA, frame) =>
+        {
+            if (fromA && (BinaryPrimitives.ReadUInt64BigEndian(frame) >> 16) != toB)
+                overheard.Add(frame);
+            return !isDeaf;
+        };
+        // The peer does not answer at first: what is sent is repeated, and connections are tried again.
+        pair.A.Stack->Send(atA, Pattern.Make(0, 5), pair.Now);
+        for (int minute = 0; minute < 60; minute++)
+        {
+            int attempt = pair.A.Stack->Connect(B, 80, 0, 0, pair.Now);
+            pair.Pass(60);
+            pair.A.Receive(Ask(Stranger), pair.Now);
+            pair.A.Stack->Abort(attempt, pair.Now);
+        }
+        Assert.Empty(overheard);
+        Assert.Equal(asked, pair.A.Stack->Counters.ArpRequestsSent);
+
+        // Then it does: to new connections of its port, and to no others.
+        isDeaf = false;
+        int again = pair.A.Stack->Connect(B, 80, 0, 0, pair.Now), other = pair.A.Stack->Connect(B, 81, 0, 0, pair.Now);
+        pair.A.Receive(Ask(B), pair.Now);
+        pair.Pass(1);
+        Assert.Equal(Readiness.Writable, pair.A.Stack->GetReadiness(again) & Readiness.Writable);
+        Assert.Equal(Readiness.None, pair.A.Stack->GetReadiness(other) & Readiness.Writable);
+        Assert.Empty(overheard);
+
+        pair.A.Stack->StopFiltering();
+        pair.A.Receive(Ask(Stranger), pair.Now);
+        Assert.Single(overheard);
+        pair.Pass(10);
+        Assert.Equal(Readiness.Writable, pair.A.Stack->GetReadiness(other) & Readiness.Writable);
+    }
+
+    /// <summary>A request for A's hardware address, to everybody.</summary>
+    private static byte[] Ask(uint sender)
+    {
+        byte[] frame = new byte[14 + Arp.Length];
+        fixed (byte* at = frame)
+        {
+            Ethernet.Emit(at, Ethernet.Broadcast, 0x024500000000UL | sender, Ethernet.TypeArp);
+            Arp packet = default;
+            packet.Operation = Arp.Request;
+            packet.SenderHardware = 0x024500000000UL | sender;
+            packet.SenderAddress = sender;
+            packet.TargetAddress = A;
+            packet.Emit(at + 14);
+        }
+        return frame;
     }
 
     [Fact]

@@ -57,7 +57,14 @@ public class StreamTests
         Upload.Emit(header, 1, Upload.Plain);
         Assert.Equal(UploadRefusal.None, Upload.Parse(header, out _, out flags));
         Assert.Equal(Upload.Plain, flags);
-        header[12] |= 2; // a flag that nobody knows
+        header[12] = 4; // a flag that nobody knows
+        Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header, out _, out _));
+        Upload.Emit(header, 0, Upload.Withdraw);
+        Assert.Equal(UploadRefusal.None, Upload.Parse(header, out length, out flags));
+        Assert.Equal((0u, Upload.Withdraw), (length, flags));
+        Upload.Emit(header, 1, Upload.Withdraw);
+        Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _, out _));
+        Upload.Emit(header, 0, Upload.Withdraw | Upload.Plain);
         Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header, out _, out _));
         Upload.Emit(header, Upload.MaxLoaderSize + 1);
         Assert.Equal(UploadRefusal.BadLength, Upload.Parse(header, out _, out _));

@@ -10,8 +10,19 @@ namespace Migrate;
 internal unsafe struct Destination
 {
     private const ulong Second = 1_000_000_000;
+
+    /// <summary>Milliseconds: how long the rest of an answer may take once COMMIT has been sent.</summary>
+    private const int LastPatience = 5000;
+
     private int patience;
+    private uint address;
+    private ushort port;
+    private fixed byte machineKey[MachineKey.Size];
     private bool isPlain;
+
+    /// <summary>Nothing more is to be expected of the connection.</summary>
+    private bool isBroken;
+
     private SecureChannel channel;
 
     /// <summary>Records in the making: of their own memory, since what is written after the fork has to be sent once more.</summary>
@@ -40,15 +51,19 @@ internal unsafe struct Destination
         destination = default;
         destination.patience = options.Patience;
         destination.outgoing = Kernel.Allocate((nint)BuffersSize);
+        destination.address = options.Address;
+        destination.port = options.Port;
+        fixed (byte* kept = destination.machineKey)
+            key.Slice(0, MachineKey.Size).CopyTo(new Span<byte>(kept, MachineKey.Size));
         if (destination.outgoing == null)
             return Failure.Say(ExitCode.NoConnection, "there is no memory for it"u8);
         destination.incoming = destination.outgoing + SecureChannel.MaxRecord;
         ulong end = Kernel.Now() + 5 * Second;
         while (true)
         {
-            int error = TryConnect(options, out destination.Socket);
+            int error = destination.TryConnect();
             if (error == 0)
-                return destination.Authenticate(key);
+                return destination.Authenticate();
             if (error == Kernel.ConnectionResetError)
                 return Failure.Say(ExitCode.Broken, "the destination does not answer the upload of the loader"u8);
             if (Kernel.Now() >= end)
@@ -58,12 +73,12 @@ internal unsafe struct Destination
     }
 
     /// <summary>0, or the error.</summary>
-    private static int TryConnect(in Options options, out int socket)
+    private int TryConnect()
     {
-        socket = Kernel.Socket();
+        int socket = Kernel.Socket();
         if (socket < 0)
             return -socket;
-        int error = -Kernel.Connect(socket, options.Address, options.Port);
+        int error = -Kernel.Connect(socket, address, port);
         if (error == Kernel.InProgressError)
             error = Kernel.Poll(socket, Kernel.PollOut, 3000) > 0 ? Kernel.SocketError(socket) : Kernel.TimedOutError;
         if (error != 0)
@@ -73,38 +88,67 @@ internal unsafe struct Destination
         }
         Kernel.SetBlocking(socket);
         Kernel.SetNoDelay(socket);
-        Kernel.SetSendTimeout(socket, options.Patience);
+        Kernel.SetSendTimeout(socket, patience);
+        Socket = socket;
         return 0;
     }
 
-    private ExitCode Authenticate(ReadOnlySpan<byte> key)
+    private ExitCode Authenticate() => Shake(out ChannelStatus status) switch
     {
-        Span<byte> hello = stackalloc byte[ChannelHello.MessageSize], answer = stackalloc byte[ChannelHello.MessageSize];
-        Span<byte> preShared = stackalloc byte[Bytes32.Size], secret = stackalloc byte[Bytes32.Size];
-        SecureChannel.PreSharedKey(key, preShared);
+        HandshakeEnd.Done => ExitCode.Arrived,
+        HandshakeEnd.NotTaken => Failure.Say(ExitCode.Broken, "the destination does not take the handshake"u8),
+        HandshakeEnd.NotAnswered => Failure.Say(ExitCode.Broken, "the destination does not answer the handshake"u8),
+        HandshakeEnd.NotFinished => Failure.Say(ExitCode.Broken, "the destination does not finish the handshake"u8),
+        HandshakeEnd.OtherProtocol => Failure.Say(ExitCode.NotAuthenticated, "what answers is no empty machine"u8),
+        HandshakeEnd.NoKey => Failure.Say(ExitCode.NotAuthenticated, "what answers does not have the key"u8),
+        _ => Failure.Say(
+            status == ChannelStatus.Busy ? ExitCode.Busy : ExitCode.NotAuthenticated, ChannelHello.Sentence(status)),
+    };
+
+    private enum HandshakeEnd
+    {
+        Done,
+        NotTaken,
+        NotAnswered,
+        NotFinished,
+        OtherProtocol,
+        NoKey,
+        Refused,
+    }
+
+    /// <param name="status">Why, when it was refused.</param>
+    private HandshakeEnd Shake(out ChannelStatus status)
+    {
+        Span<byte> hello = stackalloc byte[ChannelHello.MessageSize];
+        Span<byte> answer = stackalloc byte[ChannelHello.MessageSize];
+        Span<byte> preShared = stackalloc byte[Bytes32.Size];
+        Span<byte> secret = stackalloc byte[Bytes32.Size];
+        status = ChannelStatus.Accepted;
+        fixed (byte* key = machineKey)
+            SecureChannel.PreSharedKey(new ReadOnlySpan<byte>(key, MachineKey.Size), preShared);
         Kernel.Random(secret);
         ChannelHello.Emit(hello, Upload.Magic, Upload.Version);
         NoiseHandshake handshake = NoiseHandshake.Start(hello.Slice(0, ChannelHello.Size), preShared, secret);
         handshake.WriteFirst(default, hello.Slice(ChannelHello.Size));
         fixed (byte* bytes = hello)
             if (!SendRaw(bytes, hello.Length))
-                return Failure.Say(ExitCode.Broken, "the destination does not take the handshake"u8);
+                return HandshakeEnd.NotTaken;
         ulong until = Kernel.Now() + Patience;
         fixed (byte* bytes = answer)
         {
             if (!ReceiveRaw(bytes, ChannelHello.Size, until))
-                return Failure.Say(ExitCode.Broken, "the destination does not answer the handshake"u8);
-            if (!ChannelHello.TryParseAnswer(answer.Slice(0, ChannelHello.Size), out ChannelStatus status))
-                return Failure.Say(ExitCode.NotAuthenticated, "what answers is no empty machine"u8);
+                return HandshakeEnd.NotAnswered;
+            if (!ChannelHello.TryParseAnswer(answer.Slice(0, ChannelHello.Size), out status))
+                return HandshakeEnd.OtherProtocol;
             if (status != ChannelStatus.Accepted)
-                return Failure.Say(status == ChannelStatus.Busy ? ExitCode.Busy : ExitCode.NotAuthenticated, ChannelHello.Sentence(status));
+                return HandshakeEnd.Refused;
             if (!ReceiveRaw(bytes + ChannelHello.Size, NoiseHandshake.Overhead, until))
-                return Failure.Say(ExitCode.Broken, "the destination does not finish the handshake"u8);
+                return HandshakeEnd.NotFinished;
         }
         if (!handshake.ReadSecond(answer.Slice(ChannelHello.Size), default))
-            return Failure.Say(ExitCode.NotAuthenticated, "what answers does not have the key"u8);
+            return HandshakeEnd.NoKey;
         channel = SecureChannel.OfInitiator(ref handshake);
-        return ExitCode.Arrived;
+        return HandshakeEnd.Done;
     }
 
     /// <summary>Sends the loader and waits for the firmware's answer.</summary>
@@ -241,6 +285,52 @@ internal unsafe struct Destination
             count -= piece;
         }
         return true;
+    }
+
+    /// <summary>
+    /// Waits until the destination says that the guest runs there. False when the time has passed, or at once when the
+    /// connection is of no more use.
+    /// </summary>
+    /// <param name="milliseconds">How long its silence is borne.</param>
+    public bool HearRunning(int milliseconds)
+    {
+        if (isBroken || !HasSpoken(milliseconds))
+            return false;
+        patience = Math.Min(patience, LastPatience);
+        if (Hear(out HandOverKind kind, out _, out _) && kind == HandOverKind.Running)
+            return true;
+        isBroken = true;
+        return false;
+    }
+
+    /// <summary>
+    /// Asks the destination's firmware, over a connection of its own, to give up what was begun here. True when it has:
+    /// what was sent before is not taken any more. False when it is not known whether it has.
+    /// </summary>
+    public readonly bool Withdraw()
+    {
+        Destination again = this;
+        again.patience = LastPatience;
+        again.isPlain = false;
+        again.at = 0;
+        again.end = 0;
+        if (again.TryConnect() != 0)
+            return false;
+        bool isWithdrawn = again.Shake(out _) == HandshakeEnd.Done && again.SendWithdrawal();
+        again.Abort();
+        return isWithdrawn;
+    }
+
+    private bool SendWithdrawal()
+    {
+        byte* header = stackalloc byte[Upload.Size];
+        byte* answer = stackalloc byte[UploadAnswer.Size];
+        Upload.Emit(new Span<byte>(header, Upload.Size), 0, Upload.Withdraw);
+        return Send(header, Upload.Size)
+            && Receive(answer, UploadAnswer.Size)
+            && UploadAnswer.TryParse(
+                new ReadOnlySpan<byte>(answer, UploadAnswer.Size), out UploadStage stage, out UploadRefusal refusal, out _)
+            && stage == UploadStage.Firmware && refusal == UploadRefusal.None;
     }
 
     /// <summary>Resets the connection: a peer that takes nothing would otherwise not hear that it has ended.</summary>

@@ -21,6 +21,16 @@ internal static unsafe class Kernel
             Syscall.Invoke(1, descriptor, (nint)bytes, text.Length);
     }
 
+    /// <summary>A line on the machine's console, whatever standard output is: it waits for nobody.</summary>
+    public static void Log(ReadOnlySpan<byte> text)
+    {
+        int log;
+        fixed (byte* path = "/dev/kmsg\0"u8)
+            log = Open(path, 1);
+        Write(log, text);
+        Close(log);
+    }
+
     /// <param name="path">Ends with a zero.</param>
     public static int Open(byte* path, int flags) => (int)Syscall.Invoke(2, (nint)path, flags);
 

@@ -14,6 +14,8 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private const uint Commit = 0x4503;
     private const uint AddSocket = 0x4504;
     private const uint AddScratch = 0x4505;
+    private const uint Leave = 0x4506;
+    private const uint Stay = 0x4507;
     private const ulong ChecksumOption = 1, VerifyOption = 2, PhaseRounds = 1;
     private const nint MostAtOnce = 1 << 20;
 
@@ -79,15 +81,53 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         // so that the way there and the way back cancel out (RFC 5905 §8).
         Progress now = default;
         Kernel.Control(device, GetProgress, &now);
-        // Returns only when it failed: the kernel sends the word and ends the machine, whether this process lives or not.
         ReadOnlySpan<byte> word = destination.Commit((verifiedSinceFork + now.SinceFork) / 2);
         fixed (byte* first = word)
         {
             CommitRequest request = new() { Socket = destination.Socket, Length = (uint)word.Length, Bytes = first };
-            return Kernel.Control(device, Commit, &request) == -Kernel.InvalidError
-                ? Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8)
-                : Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8);
+            int error = -Kernel.Control(device, Commit, &request);
+            if (error != 0)
+            {
+                return error == Kernel.InvalidError
+                    ? Failure.Say(ExitCode.CheckpointRefused, "it confirms a checkpoint that it cannot have"u8)
+                    : Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8);
+            }
         }
+        return AwaitOutcome();
+    }
+
+    /// <summary>
+    /// After COMMIT, with everything else silent, until it is proved where the guest runs. Ends the machine when the
+    /// destination says that it runs there. Returns when the destination's firmware says that it does not and will not:
+    /// the guest goes on here, as after any move that failed. How a connection ends proves nothing: anybody can end it.
+    /// </summary>
+    private ExitCode AwaitOutcome()
+    {
+        const int FirstWait = 5_000;
+        const int ShortestPause = 1_000;
+        const int LongestPause = 60_000;
+        bool isRunning = destination.HearRunning(FirstWait);
+        for (int pause = ShortestPause; !isRunning; pause = Math.Min(2 * pause, LongestPause))
+        {
+            if (destination.Withdraw())
+            {
+                Kernel.Control(device, Stay, null);
+                return Failure.Say(ExitCode.Broken, "the destination has not taken the guest and no longer can"u8);
+            }
+            if (pause == ShortestPause)
+            {
+                Kernel.Log("migrate: The destination does not say whether the guest runs there. "u8);
+                Kernel.Log("Until it does, the guest stands still here.\n"u8);
+            }
+            ulong until = Kernel.Now() + (ulong)pause * 1_000_000;
+            isRunning = destination.HearRunning(pause);
+            ulong now = Kernel.Now();
+            if (!isRunning && now < until)
+                Kernel.Sleep(until - now);
+        }
+        // Does not return.
+        Kernel.Control(device, Leave, null);
+        return ExitCode.Broken;
     }
 
     /// <summary>

@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { set_options = 0x4501, commit = 0x4503, name_socket = 0x4504, scratch = 0x4505, record = 16, page = 4096, places = 4 };
+enum { set_options = 0x4501, commit = 0x4503, name_socket = 0x4504, scratch = 0x4505, leave = 0x4506, stay = 0x4507,
+    record = 16, page = 4096, places = 4 };
 
 /* Written to all the time; the copy finds the first as it was at the fork, and zeros in the second (DeviceTests). */
 static unsigned char kept[page] __attribute__((aligned(page))), thrown[page] __attribute__((aligned(page)));
@@ -87,6 +88,11 @@ int main(int count, char **words)
     if (ioctl(device, commit, &request) == 0)
         return 7;
     request.length = record;
-    ioctl(device, commit, &request);
-    return 8;
+    /* Nothing is to be decided before the commit, and nothing is sent twice after it. */
+    if (ioctl(device, leave, 0) == 0 || ioctl(device, stay, 0) == 0 || ioctl(device, commit, &request) || ioctl(device, commit, &request) == 0)
+        return 8;
+    if (read(control, buffer, record) != record || buffer[6] != 4)
+        return 9;
+    ioctl(device, leave, 0);
+    return 10;
 }

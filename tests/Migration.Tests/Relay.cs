@@ -1,0 +1,178 @@
+using System;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading;
+using Testing.Machines;
+using Wire;
+
+namespace Migration.Tests;
+
+/// <summary>
+/// Somebody on the way between a guest and the machine that it moves to: every connection to the upload port of the
+/// client's host is led on to that machine, until COMMIT comes. It cannot read what passes, but knows it by its length.
+/// </summary>
+internal sealed class Relay : IDisposable
+{
+    public const string Address = Space.Host;
+
+    /// <summary>A hand-over record, sealed.</summary>
+    private const int Sealed = SecureChannel.LengthSize + HandOver.Size + SecureChannel.TagSize;
+
+    private readonly Space space;
+    private readonly string destination;
+    private readonly Action<Passage> onCommit;
+    private readonly Socket listener;
+    private readonly ManualResetEventSlim open = new(true);
+    private volatile bool isDisposed;
+
+    /// <param name="onCommit">What is done with COMMIT, which is whole and has not been passed on.</param>
+    public Relay(Space space, string destination, Action<Passage> onCommit)
+    {
+        (this.space, this.destination, this.onCommit) = (space, destination, onCommit);
+        listener = space.Open();
+        listener.Bind(new IPEndPoint(IPAddress.Any, Upload.Port));
+        listener.Listen();
+        Start(Accept);
+    }
+
+    /// <summary>Nothing passes any more in either direction, of old connections or new ones, before <see cref="Mend"/>.</summary>
+    public void Cut() => open.Reset();
+
+    public void Mend() => open.Set();
+
+    /// <summary>Connections that have come.</summary>
+    public int Connections => Volatile.Read(ref connections);
+
+    private int connections;
+
+    /// <summary>The two halves of one connection, and COMMIT between them.</summary>
+    public sealed class Passage(Socket source, Socket target, Func<byte[]?> commit)
+    {
+        private int heard;
+
+        /// <summary>Sealed records of 16 bytes that the destination has sent.</summary>
+        public int Heard => Volatile.Read(ref heard);
+
+        public Thread? Back { get; set; }
+
+        public void Hear() => Interlocked.Increment(ref heard);
+
+        /// <summary>Resets the source's half, as a forged segment would.</summary>
+        public void ResetSource()
+        {
+            source.LingerState = new LingerOption(true, 0);
+            source.Dispose();
+        }
+
+        /// <summary>Passes COMMIT on. False when the destination has left the connection.</summary>
+        public bool TryCommit()
+        {
+            try
+            {
+                return target.Send(commit()!) == Sealed;
+            }
+            catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+
+        /// <summary>True when the destination says no more.</summary>
+        public bool IsLeft(int milliseconds) => Back!.Join(milliseconds);
+    }
+
+    private void Accept()
+    {
+        while (!isDisposed)
+        {
+            Socket source = listener.Accept();
+            Interlocked.Increment(ref connections);
+            source.NoDelay = true;
+            Start(() => Lead(source));
+        }
+    }
+
+    private void Lead(Socket source)
+    {
+        using Socket near = source, far = space.Open();
+        open.Wait();
+        far.ReceiveTimeout = near.ReceiveTimeout = 0;
+        if (!far.ConnectAsync(IPAddress.Parse(destination), Upload.Port).Wait(3000))
+            return;
+        byte[]? hello = Read(near, ChannelHello.MessageSize);
+        if (hello == null)
+            return;
+        far.Send(hello);
+        byte[]? commit = null;
+        var passage = new Passage(near, far, () => commit);
+        passage.Back = Start(() => LeadBack(passage, near, far));
+        while (Record(near) is { } piece)
+        {
+            open.Wait();
+            // After the answer to the upload and VERIFIED.
+            if (piece.Length == Sealed && passage.Heard == 2)
+            {
+                commit = piece;
+                onCommit(passage);
+                break;
+            }
+            far.Send(piece);
+        }
+        passage.Back.Join();
+    }
+
+    private void LeadBack(Passage passage, Socket near, Socket far)
+    {
+        for (byte[]? piece = Read(far, ChannelHello.MessageSize); piece != null; piece = Record(far))
+        {
+            if (piece.Length == Sealed)
+                passage.Hear();
+            open.Wait();
+            near.Send(piece);
+        }
+        open.Wait();
+        near.Dispose();
+    }
+
+    private static byte[]? Record(Socket from) =>
+        Read(from, SecureChannel.LengthSize) is { } length
+        && Read(from, Bytes.Le16(length, 0)) is { } rest ? [.. length, .. rest] : null;
+
+    /// <summary>Exactly so many bytes, or null when the stream ends before.</summary>
+    private static byte[]? Read(Socket from, int count)
+    {
+        byte[] bytes = new byte[count];
+        for (int have = 0; have < count;)
+        {
+            int got = from.Receive(bytes, have, count - have, SocketFlags.None);
+            if (got == 0)
+                return null;
+            have += got;
+        }
+        return bytes;
+    }
+
+    private static Thread Start(Action action)
+    {
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception gone) when (gone is SocketException or AggregateException or ObjectDisposedException)
+            {
+                // One side or the other has hung up, or the test is over.
+            }
+        }) { IsBackground = true };
+        thread.Start();
+        return thread;
+    }
+
+    public void Dispose()
+    {
+        isDisposed = true;
+        open.Set();
+        listener.Dispose();
+    }
+}
