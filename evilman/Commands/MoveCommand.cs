@@ -28,15 +28,24 @@ internal static class MoveCommand
         var rate = Values.CountOption("--rate",
             "Most megabits a second that the guest sends before its snapshot; 0 for as fast as it goes.",
             0, 0, Wire.MoveCommand.MaxRate);
+        var left = Values.AddressOption("--leave", "The node that the guest leaves: its machine there is ended once the guest has arrived, should it not have heard so.");
+        var leftKeyFile = Values.FileOption("--leave-key", "With --leave: the key of that machine, which «evilman mint» wrote beside its token.");
         var options = new TokenOptions();
         var command = new Command("move", "Asks a guest to move itself to another node.") 
         {
-            guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, timeout,
+            guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, left, leftKeyFile, timeout,
         };
         options.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            if ((result.GetResult(left) is null) != (result.GetResult(leftKeyFile) is null))
+                result.AddError("--leave and --leave-key belong together: a node, and the key of the guest's machine there");
+        });
         command.WithExamples("""
             evilman move 10.0.0.50 10.0.0.2 --key-file node2.key \
                     --boot-address 10.0.0.121/24 --loader loader-checkpoint
+            evilman move 10.0.0.50 10.0.0.2 --token move.token \
+                    --leave 10.0.0.1 --leave-key job.token.machine-key
             """);
         command.SetAction(result =>
         {
@@ -52,9 +61,13 @@ internal static class MoveCommand
                 Rate = result.GetValue(rate),
                 GiveUp = result.GetValue(giveUp),
             };
+            var leaving = result.GetValue(left);
+            var leavingKey = result.GetValue(leftKeyFile);
+            var old = leaving is null ? null : new LeftMachine(leaving, MachineKeyFile.Read(leavingKey!));
             if (result.GetValue(plaintext))
                 Say.Warn("not encrypted: everybody on the way can read and change the guest's memory");
             Move(moved, guestKey, to, token, order, result.GetValue(timeout));
+            old?.End();
             return ExitCode.Done;
         });
         return command;

@@ -42,6 +42,8 @@ public class CommandLineTests
     [InlineData("mint", "x")]
     [InlineData("boot", "10.0.0.1", "--kernel", "k", "--memory", "lots")]
     [InlineData("lab", "up", "--nodes", "7")]
+    [InlineData("move", "10.0.0.50", "10.0.0.2", "--leave", "10.0.0.1")]
+    [InlineData("move", "10.0.0.50", "10.0.0.2", "--leave-key", "job.machine-key")]
     [InlineData("completion", "tcsh")]
     public void Arguments_that_make_no_sense_are_refused_while_parsing(params string[] words) =>
         Assert.NotEmpty(Program.Root().Parse(words).Errors);
