@@ -11,29 +11,10 @@ function port_in8
         xor     %eax, %eax
         in      %dx, %al
         ret
-function port_in16
-        mov     %edi, %edx
-        xor     %eax, %eax
-        in      %dx, %ax
-        ret
-function port_in32
-        mov     %edi, %edx
-        in      %dx, %eax
-        ret
 function port_out8
         mov     %edi, %edx
         mov     %esi, %eax
         out     %al, %dx
-        ret
-function port_out16
-        mov     %edi, %edx
-        mov     %esi, %eax
-        out     %ax, %dx
-        ret
-function port_out32
-        mov     %edi, %edx
-        mov     %esi, %eax
-        out     %eax, %dx
         ret
 function mmio_read8
         movzbl  (%rdi), %eax
@@ -74,9 +55,6 @@ function cpu_cpuid                      /* (leaf, subleaf, uint[4] result) */
         mov     %edx, 12(%r9)
         mov     %r8, %rbx
         ret
-function cpu_read_cr0
-        mov     %cr0, %rax
-        ret
 function cpu_write_cr0
         mov     %rdi, %cr0
         ret
@@ -89,9 +67,6 @@ function cpu_read_cr3
 function cpu_write_cr3
         mov     %rdi, %cr3
         ret
-function cpu_read_cr4
-        mov     %cr4, %rax
-        ret
 function cpu_write_cr4
         mov     %rdi, %cr4
         ret
@@ -100,9 +75,6 @@ function cpu_invlpg
         ret
 function cpu_cli
         cli
-        ret
-function cpu_sti
-        sti
         ret
 function cpu_sti_hlt                    /* sti shadows one instruction: no interrupt is lost between the two */
         sti
@@ -114,18 +86,11 @@ function cpu_hlt
 function cpu_pause
         pause
         ret
-function cpu_lgdt
-        lgdt    (%rdi)
-        ret
 function cpu_lidt
         lidt    (%rdi)
         ret
 function cpu_ltr
         ltr     %di
-        ret
-function cpu_read_flags
-        pushfq
-        pop     %rax
         ret
 function memory_fence
         mfence

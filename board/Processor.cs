@@ -20,9 +20,6 @@ public static unsafe class Processor
     [RuntimeImport("*", "cpu_cpuid"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void CpuId(uint leaf, uint subleaf, uint* result);
 
-    [RuntimeImport("*", "cpu_read_cr0"), MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern ulong ReadCr0();
-
     [RuntimeImport("*", "cpu_write_cr0"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void WriteCr0(ulong value);
 
@@ -35,9 +32,6 @@ public static unsafe class Processor
     [RuntimeImport("*", "cpu_write_cr3"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void WriteCr3(ulong value);
 
-    [RuntimeImport("*", "cpu_read_cr4"), MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern ulong ReadCr4();
-
     [RuntimeImport("*", "cpu_write_cr4"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void WriteCr4(ulong value);
 
@@ -46,9 +40,6 @@ public static unsafe class Processor
 
     [RuntimeImport("*", "cpu_cli"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void DisableInterrupts();
-
-    [RuntimeImport("*", "cpu_sti"), MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern void EnableInterrupts();
 
     [RuntimeImport("*", "cpu_sti_hlt"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void EnableInterruptsAndHalt();
@@ -59,17 +50,11 @@ public static unsafe class Processor
     [RuntimeImport("*", "cpu_pause"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void Pause();
 
-    [RuntimeImport("*", "cpu_lgdt"), MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern void LoadGdt(void* descriptor);
-
     [RuntimeImport("*", "cpu_lidt"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void LoadIdt(void* descriptor);
 
     [RuntimeImport("*", "cpu_ltr"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void LoadTaskRegister(ushort selector);
-
-    [RuntimeImport("*", "cpu_read_flags"), MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern ulong ReadFlags();
 
     /// <summary>
     /// Ends the machine: the i8042 reset line, and where there is none a triple fault. Does not return.

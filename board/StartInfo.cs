@@ -16,9 +16,9 @@ public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
     public const int MemoryEntrySize = 24;
     public const uint Ram = 1;
     public const uint Reserved = 2;
-    public const int MaximumCommandLine = 4096;
-    public const int MaximumMemoryEntries = 128;
-    public const int MaximumModules = 16;
+    public const int MaxCommandLine = 4096;
+    public const int MaxMemoryEntries = 128;
+    public const int MaxModules = 16;
 
     /// <summary>One range of the memory map.</summary>
     public struct MemoryRange
@@ -54,13 +54,13 @@ public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
                 return default;
             byte* text = (byte*)(virtualBase + Word(24));
             int length = 0;
-            while (length < MaximumCommandLine && text[length] != 0)
+            while (length < MaxCommandLine && text[length] != 0)
                 length++;
             return new ReadOnlySpan<byte>(text, length);
         }
     }
 
-    public int ModuleCount => (int)Math.Min(Half(12), MaximumModules);
+    public int ModuleCount => (int)Math.Min(Half(12), MaxModules);
 
     public Module ModuleAt(int index)
     {
@@ -70,7 +70,7 @@ public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
     }
 
     /// <summary>0 before version 1, which had no memory map.</summary>
-    public int MemoryRangeCount => Half(4) < 1 || Word(40) == 0 ? 0 : (int)Math.Min(Half(48), MaximumMemoryEntries);
+    public int MemoryRangeCount => Half(4) < 1 || Word(40) == 0 ? 0 : (int)Math.Min(Half(48), MaxMemoryEntries);
 
     public MemoryRange MemoryRangeAt(int index)
     {

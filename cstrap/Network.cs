@@ -101,7 +101,7 @@ internal static unsafe class Network
     public static bool Poll()
     {
         ulong now = Idle.Now;
-        Fragment* pieces = stackalloc Fragment[NetDevice.MaximumPieces];
+        Fragment* pieces = stackalloc Fragment[NetDevice.MaxPieces];
         int frames = 0;
         while (frames < Burst)
         {

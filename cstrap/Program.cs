@@ -102,7 +102,7 @@ internal static unsafe class Program
         }
         byte* line = map + ranges * StartInfo.MemoryEntrySize;
         ReadOnlySpan<byte> text = given.CommandLine;
-        text.CopyTo(new Span<byte>(line, StartInfo.MaximumCommandLine));
+        text.CopyTo(new Span<byte>(line, StartInfo.MaxCommandLine));
         line[text.Length] = 0;
         StartInfo.Write(to, (ulong)line, 0, 0, (ulong)map, (uint)ranges);
         return ((ulong)(line + text.Length + 1 - to) + PageSize - 1) & ~(PageSize - 1);

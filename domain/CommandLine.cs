@@ -171,7 +171,7 @@ internal sealed class CommandLine
                 Append = value;
                 break;
             case "--memory":
-                MemoryMib = (ulong)Number(name, value, 8, (int)(GuestMemory.MaximumBytes >> 20));
+                MemoryMib = (ulong)Number(name, value, 8, (int)(GuestMemory.MaxBytes >> 20));
                 break;
             case "--disk":
                 Disk = value;

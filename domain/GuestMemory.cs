@@ -14,7 +14,7 @@ namespace Domain;
 public sealed unsafe class GuestMemory
 {
     /// <summary>Largest RAM a machine may have: device windows begin at 3 GiB.</summary>
-    public const ulong MaximumBytes = 0xC000_0000;
+    public const ulong MaxBytes = 0xC000_0000;
 
     /// <summary>A page frame.</summary>
     public const ulong PageBytes = 4096;
@@ -38,14 +38,14 @@ public sealed unsafe class GuestMemory
     }
 
     /// <summary>
-    /// Maps zeroed RAM of <paramref name="bytes"/> (rounded up to whole pages, at most <see cref="MaximumBytes"/>)
+    /// Maps zeroed RAM of <paramref name="bytes"/> (rounded up to whole pages, at most <see cref="MaxBytes"/>)
     /// between two guards.
     /// </summary>
     /// <exception cref="OutOfMemoryException">the host does not give that much address space</exception>
     public static GuestMemory Allocate(ulong bytes)
     {
         ArgumentOutOfRangeException.ThrowIfZero(bytes);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, MaximumBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, MaxBytes);
         bytes = (bytes + PageBytes - 1) & ~(PageBytes - 1);
         // SAFETY: a fresh anonymous mapping that nobody else knows; failure is checked before use.
         byte* at = (byte*)Libc.mmap(null, (nuint)(GuardBytes + bytes + GuardBytes), Libc.PROT_NONE,

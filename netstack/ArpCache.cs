@@ -6,7 +6,7 @@ namespace Netstack;
 internal static unsafe class ArpCache
 {
     private const ulong RetryInterval = Tcp.Second;
-    private const int MostAttempts = 4;
+    private const int MaxAttempts = 4;
     private const ulong ReachableTime = 60 * Tcp.Second;
 
     /// <summary>
@@ -42,7 +42,7 @@ internal static unsafe class ArpCache
             neighbour->State = NeighbourState.Probing;
             neighbour->Attempts = 0;
         }
-        if (neighbour->Attempts >= MostAttempts)
+        if (neighbour->Attempts >= MaxAttempts)
         {
             neighbour->State = NeighbourState.Incomplete;
             neighbour->Attempts = 0;
@@ -76,7 +76,7 @@ internal static unsafe class ArpCache
 
     private static void Ask(Stack* stack, Neighbour* neighbour, ulong now)
     {
-        bool unicast = neighbour->State == NeighbourState.Probing && neighbour->Attempts < MostAttempts - 1;
+        bool unicast = neighbour->State == NeighbourState.Probing && neighbour->Attempts < MaxAttempts - 1;
         neighbour->Attempts++;
         neighbour->Deadline = now + RetryInterval;
         stack->Schedule(neighbour->Deadline);
@@ -189,7 +189,7 @@ internal static unsafe class ArpCache
                 continue;
             if (now >= neighbour->Deadline)
             {
-                if (neighbour->Attempts >= MostAttempts)
+                if (neighbour->Attempts >= MaxAttempts)
                 {
                     uint address = neighbour->Address;
                     Forget(stack, neighbour);

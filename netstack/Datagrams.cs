@@ -217,7 +217,7 @@ internal static unsafe class Datagrams
             return SocketError.NetworkUnreachable;
         int header = socket->IsEcho ? 0 : Udp.HeaderLength;
         int length = header + payload.Length;
-        if (Ipv4.HeaderLength + length > Ipv4.MaximumLength)
+        if (Ipv4.HeaderLength + length > Ipv4.MaxLength)
             return SocketError.MessageTooLong;
         SendResult result = Ipv4.HeaderLength + length > stack->Link.Mtu
             ? SendLong(stack, socket, payload, source, remote, remotePort, now)

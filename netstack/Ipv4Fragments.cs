@@ -14,10 +14,10 @@ internal static unsafe class Ipv4Fragments
     private const ulong Lifetime = 30 * Tcp.Second;
 
     /// <summary>Packets in reassembly; the oldest gives way. One sender has at most half.</summary>
-    internal const int MostPackets = 4;
+    internal const int MaxPackets = 4;
 
     /// <summary>Runs of a packet that have come and do not touch each other.</summary>
-    private const int MostRuns = 32;
+    private const int MaxRuns = 32;
 
     /// <summary>The data of the longest packet.</summary>
     private const int BufferLength = 1 << 16;
@@ -37,7 +37,7 @@ internal static unsafe class Ipv4Fragments
         public int RunCount;
 
         /// <summary>Start and end of each run, sorted.</summary>
-        public fixed ushort Runs[MostRuns * 2];
+        public fixed ushort Runs[MaxRuns * 2];
     }
 
     /// <summary>Takes a fragment. When its packet is complete, that arrives.</summary>
@@ -82,7 +82,7 @@ internal static unsafe class Ipv4Fragments
         const int smallestTransport = 20;
         const int alignment = 7;
         return length == 0 || ip.MoreFragments && (length & alignment) != 0
-            || ip.FragmentOffset + length > Ipv4.MaximumLength - Ipv4.HeaderLength
+            || ip.FragmentOffset + length > Ipv4.MaxLength - Ipv4.HeaderLength
             || ip.FragmentOffset == 0
             && length < (ip.Protocol == Ipv4.ProtocolTcp ? smallestTransport : Udp.HeaderLength)
             || ip.Protocol == Ipv4.ProtocolTcp && ip.FragmentOffset is > 0 and < smallestTransport;
@@ -97,7 +97,7 @@ internal static unsafe class Ipv4Fragments
         Packet* oldest = null;
         Packet* own = null;
         int ofSource = 0;
-        for (int i = 0; i < MostPackets; i++)
+        for (int i = 0; i < MaxPackets; i++)
         {
             Packet* packet = stack->Reassembly + i;
             if (packet->Buffer != null && packet->Source == ip.Source)
@@ -114,7 +114,7 @@ internal static unsafe class Ipv4Fragments
                 oldest = Older(oldest, packet);
         }
         Packet* any = free != null ? free : oldest;
-        Packet* taken = ofSource >= MostPackets / 2 ? own : any;
+        Packet* taken = ofSource >= MaxPackets / 2 ? own : any;
         if (taken->Buffer != null)
         {
             stack->Counters.FragmentsExpired++;
@@ -166,7 +166,7 @@ internal static unsafe class Ipv4Fragments
         }
         else
         {
-            if (packet->RunCount == MostRuns)
+            if (packet->RunCount == MaxRuns)
                 return false;
             for (int i = packet->RunCount * 2 - 1; i >= at * 2; i--)
                 packet->Runs[i + 2] = packet->Runs[i];
@@ -200,7 +200,7 @@ internal static unsafe class Ipv4Fragments
     internal static ulong Poll(Stack* stack, ulong now)
     {
         ulong next = ulong.MaxValue;
-        for (int i = 0; i < MostPackets; i++)
+        for (int i = 0; i < MaxPackets; i++)
         {
             Packet* packet = stack->Reassembly + i;
             if (packet->Buffer == null)

@@ -58,7 +58,7 @@ public unsafe struct Transmission
     /// <summary>Bytes at <see cref="Header"/>.</summary>
     public int HeaderLength;
 
-    /// <summary>Number of fragments, at most the configured <see cref="Link.MaximumFragments"/>.</summary>
+    /// <summary>Number of fragments, at most the configured <see cref="Link.MaxFragments"/>.</summary>
     public int FragmentCount;
 
     /// <summary>The fragments; null when there are none.</summary>
@@ -138,11 +138,13 @@ public unsafe struct Link
     /// <summary>Largest IPv4 packet on the wire, 576 to 9000; 1500 on Ethernet. 0 means 1500.</summary>
     public int Mtu;
 
-    /// <summary>Most fragments in one transmission, 1 to <see cref="MostFragments"/>. 0 means the most.</summary>
-    public int MaximumFragments;
+    /// <summary>
+    /// Most fragments in one transmission, 1 to <see cref="MaxFragmentsOfAnyLink"/>. 0 means the most.
+    /// </summary>
+    public int MaxFragments;
 
     /// <summary>
-    /// Upper bound of <see cref="MaximumFragments"/>: 64 KiB of pages, each with a record header before it, fit.
+    /// Upper bound of <see cref="MaxFragments"/>: 64 KiB of pages, each with a record header before it, fit.
     /// </summary>
-    public const int MostFragments = 36;
+    public const int MaxFragmentsOfAnyLink = 36;
 }

@@ -9,12 +9,12 @@ internal static unsafe class Loopback
     /// <summary>
     /// More than this many in one entry wait for the next, so that two ends that always answer cannot hold the caller.
     /// </summary>
-    private const int MostPerDrain = 256;
+    private const int MaxPerDrain = 256;
 
     private const int RecordHeader = 8;
 
     /// <summary>So that a sender can always have a few in the ring.</summary>
-    internal static int LargestFrame(Stack* stack) => stack->LoopbackSize / 4 < 32768 ? stack->LoopbackSize / 4 : 32768;
+    internal static int MaxFrame(Stack* stack) => stack->LoopbackSize / 4 < 32768 ? stack->LoopbackSize / 4 : 32768;
 
     internal static SendResult Send(Stack* stack, Transmission* frame)
     {
@@ -63,7 +63,7 @@ internal static unsafe class Loopback
         if (stack->LoopbackHead == stack->LoopbackTail || stack->LoopbackDraining)
             return;
         stack->LoopbackDraining = true;
-        for (int i = 0; i < MostPerDrain && stack->LoopbackHead != stack->LoopbackTail; i++)
+        for (int i = 0; i < MaxPerDrain && stack->LoopbackHead != stack->LoopbackTail; i++)
         {
             byte* at = stack->LoopbackRing + stack->LoopbackHead;
             int length = (int)*(ulong*)at;

@@ -7,7 +7,7 @@ namespace Netstack;
 /// <summary>The fields of a stack, and how its tables and rings lie in the caller's memory.</summary>
 public unsafe partial struct Stack
 {
-    internal const int MostAddresses = 8;
+    internal const int MaxAddresses = 8;
     internal const int HeldDatagrams = 4;
 
     /// <summary>What was received, sent and dropped, and why.</summary>
@@ -17,8 +17,8 @@ public unsafe partial struct Stack
     internal ulong HardwareAddress;
     internal uint Gateway;
     internal int AddressCount;
-    internal fixed uint Addresses[MostAddresses];
-    internal fixed uint Masks[MostAddresses];
+    internal fixed uint Addresses[MaxAddresses];
+    internal fixed uint Masks[MaxAddresses];
     internal ulong SecretLow;
     internal ulong SecretHigh;
 
@@ -45,7 +45,7 @@ public unsafe partial struct Stack
 
     /// <summary>Connections of all listeners in SYN-RECEIVED, and how many there may be.</summary>
     internal int HalfOpen;
-    internal int MostHalfOpen;
+    internal int MaxHalfOpen;
 
     /// <summary>
     /// When a half-open connection was last not kept, 0 for never: cookies are looked at for a while after that.
@@ -104,7 +104,7 @@ public unsafe partial struct Stack
     internal uint EphemeralCounter;
     internal uint FragmentCounter;
 
-    /// <summary>Packets of which fragments have come, <see cref="Ipv4Fragments.MostPackets"/>.</summary>
+    /// <summary>Packets of which fragments have come, <see cref="Ipv4Fragments.MaxPackets"/>.</summary>
     internal Ipv4Fragments.Packet* Reassembly;
 
     /// <summary>No timer is due before this.</summary>
@@ -123,8 +123,8 @@ public unsafe partial struct Stack
     /// <summary>Only the peers of these connections hear of this host, see <see cref="FilterAllButPeers"/>.</summary>
     internal bool FilterPeersOnly;
     internal int FilterCount;
-    internal fixed uint FilterAddresses[2 * MostFiltered];
-    internal fixed uint FilterPorts[MostFiltered];
+    internal fixed uint FilterAddresses[2 * MaxFiltered];
+    internal fixed uint FilterPorts[MaxFiltered];
 
     /// <summary>ICMP errors: start of the present interval, and how many may still be sent in it.</summary>
     internal ulong ErrorInterval;
@@ -176,7 +176,7 @@ public unsafe partial struct Stack
         stack->BucketSecret = (uint)full.SecretLow;
         stack->ReservedConnections = full.ReservedConnections;
         stack->FreeConnections = full.Connections;
-        stack->MostHalfOpen = full.Connections / 4 < 4 ? 4 : full.Connections / 4;
+        stack->MaxHalfOpen = full.Connections / 4 < 4 ? 4 : full.Connections / 4;
         SynCookies.Renew(stack, ulong.MaxValue);
         stack->CookieTime = 0;
         if (full.Address != 0)
@@ -238,7 +238,7 @@ public unsafe partial struct Stack
         Default(ref c.LoopbackBuffer, 65536);
         Default(ref c.TimeWaitMilliseconds, 60000);
         Default(ref c.Link.Mtu, 1500);
-        Default(ref c.Link.MaximumFragments, Link.MostFragments);
+        Default(ref c.Link.MaxFragments, Link.MaxFragmentsOfAnyLink);
         if (c.DatagramSockets == -1)
             c.DatagramSockets = 0;
         if (c.LoopbackBuffer == -1)
@@ -262,7 +262,7 @@ public unsafe partial struct Stack
 
     private static bool IsValid(in Link link) =>
         link.Transmit != null && (link.TakeRing == null) == (link.GiveRing == null) && link.Mtu is >= 576 and <= 9000
-            && link.MaximumFragments is >= 1 and <= Link.MostFragments;
+            && link.MaxFragments is >= 1 and <= Link.MaxFragmentsOfAnyLink;
 
     private static void Default(ref int field, int value)
     {
@@ -294,7 +294,7 @@ public unsafe partial struct Stack
         ulong chunksAt = at;
         at += Round((ulong)chunks * (ulong)sizeof(SendChunk));
         ulong reassemblyAt = at;
-        at += Round((ulong)(Ipv4Fragments.MostPackets * sizeof(Ipv4Fragments.Packet)));
+        at += Round((ulong)(Ipv4Fragments.MaxPackets * sizeof(Ipv4Fragments.Packet)));
         ulong scratchAt = at;
         at += (ulong)frame * (HeldDatagrams + 1);
         ulong loopbackAt = at;
@@ -321,7 +321,7 @@ public unsafe partial struct Stack
         stack->Chunks = (SendChunk*)(memory + chunksAt);
         stack->ChunkCount = chunks;
         stack->Reassembly = (Ipv4Fragments.Packet*)(memory + reassemblyAt);
-        for (int i = 0; i < Ipv4Fragments.MostPackets; i++)
+        for (int i = 0; i < Ipv4Fragments.MaxPackets; i++)
             stack->Reassembly[i] = default;
         stack->FrameBufferSize = frame;
         stack->Scratch = memory + scratchAt;

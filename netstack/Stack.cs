@@ -6,7 +6,7 @@ namespace Netstack;
 /// </summary>
 public unsafe partial struct Stack
 {
-    private const int MostAnnouncements = 5;
+    private const int MaxAnnouncements = 5;
     private const ulong AnnounceInterval = Tcp.Second;
 
     // ---- the device's side ----
@@ -81,30 +81,12 @@ public unsafe partial struct Stack
     /// <summary>Adds an own address (at most 8). False when the table is full.</summary>
     public bool AddAddress(uint address, int prefixLength)
     {
-        if (address == 0 || prefixLength is < 0 or > 32 || AddressCount == MostAddresses)
+        if (address == 0 || prefixLength is < 0 or > 32 || AddressCount == MaxAddresses)
             return false;
         Addresses[AddressCount] = address;
         Masks[AddressCount] = prefixLength == 0 ? 0 : uint.MaxValue << (32 - prefixLength);
         AddressCount++;
         return true;
-    }
-
-    /// <summary>Removes an own address; connections that use it fail by themselves.</summary>
-    public bool RemoveAddress(uint address)
-    {
-        for (int i = 0; i < AddressCount; i++)
-        {
-            if (Addresses[i] != address)
-                continue;
-            AddressCount--;
-            for (; i < AddressCount; i++)
-            {
-                Addresses[i] = Addresses[i + 1];
-                Masks[i] = Masks[i + 1];
-            }
-            return true;
-        }
-        return false;
     }
 
     /// <summary>True for own addresses and 127/8.</summary>
@@ -120,12 +102,6 @@ public unsafe partial struct Stack
 
     /// <summary>True for the limited broadcast address and those of our networks.</summary>
     public bool IsBroadcast(uint address) => Output.IsBroadcast(Self, address);
-
-    /// <summary>Default router, 0 for none.</summary>
-    public void SetGateway(uint gateway)
-    {
-        Gateway = gateway;
-    }
 
     /// <summary>Copies as many own addresses as there is room for, host order, and returns how many.</summary>
     public readonly int CopyAddresses(System.Span<uint> to)
@@ -150,14 +126,14 @@ public unsafe partial struct Stack
     {
         Link full = link;
         Default(ref full.Mtu, 1500);
-        Default(ref full.MaximumFragments, Link.MostFragments);
+        Default(ref full.MaxFragments, Link.MaxFragmentsOfAnyLink);
         if (!IsValid(full) || full.Mtu + Ethernet.HeaderLength > FrameBufferSize)
             return false;
         Link = full;
         for (int i = 0; i < ConnectionTop; i++)
         {
             Connection* c = Connections + i;
-            int size = full.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength
+            int size = full.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength
                 - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0);
             if (c->InUse && c->SegmentSize > size)
                 c->SegmentSize = (ushort)size;
@@ -172,7 +148,7 @@ public unsafe partial struct Stack
     /// </summary>
     public void Announce(ulong now)
     {
-        Announcements = MostAnnouncements;
+        Announcements = MaxAnnouncements;
         ArpCache.DoubtAll(Self, now);
         AnnounceOnce(now);
     }
@@ -214,10 +190,10 @@ public unsafe partial struct Stack
     }
 
     /// <summary>Most connections that can be let through.</summary>
-    public const int MostFiltered = 8;
+    public const int MaxFiltered = 8;
 
     /// <summary>
-    /// From now on only the segments of these TCP connections, at most <see cref="MostFiltered"/>, and ARP leave;
+    /// From now on only the segments of these TCP connections, at most <see cref="MaxFiltered"/>, and ARP leave;
     /// everything else is dropped and counted.
     /// </summary>
     public void FilterOutgoing(System.ReadOnlySpan<Endpoints> connections)
@@ -225,7 +201,7 @@ public unsafe partial struct Stack
         FilterCount = 0;
         foreach (ref readonly Endpoints connection in connections)
         {
-            if (FilterCount == MostFiltered)
+            if (FilterCount == MaxFiltered)
                 break;
             FilterAddresses[2 * FilterCount] = connection.LocalAddress;
             FilterAddresses[2 * FilterCount + 1] = connection.RemoteAddress;

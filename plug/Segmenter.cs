@@ -176,13 +176,13 @@ public ref struct Segmenter
             || frame[ProtocolAt] != ProtocolTcp
             || (Bytes.Be16(frame, FragmentAt) & MoreFragmentsOrOffset) != 0
             || Bytes.Be16(frame, TotalLengthAt) != frame.Length - IpAt
-            || frame.Length < start + TcpHeader.MinimumLength
+            || frame.Length < start + TcpHeader.MinLength
             || size < MinSegment)
             return false;
         int length = frame[start + DataOffsetAt] >> 4 << 2;
         flags = frame[start + TcpFlagsAt];
         // Data that opens or resets a connection is never more than a segment: repeated flags would say something else.
-        if (length < TcpHeader.MinimumLength
+        if (length < TcpHeader.MinLength
             || start + length > frame.Length
             || (flags & (int)(TcpFlags.Syn | TcpFlags.Rst)) != 0)
             return false;

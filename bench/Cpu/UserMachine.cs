@@ -66,9 +66,9 @@ internal sealed unsafe class UserMachine : IInterruptController
         s->TssBase = 0x3000;
         s->TssLimit = 0x67;
         s->Cr3 = Tables;
-        s->Cr4 = Cpu.Control4Pae | Cpu.Control4Sse;
-        s->Efer = Cpu.EferLongEnable | Cpu.EferLongActive | Cpu.EferSyscall | Cpu.EferNoExecute;
-        s->Cr0 |= Cpu.ControlPaging | Cpu.ControlWriteProtect;
+        s->Cr4 = Cr4.PAE | Cr4.OSFXSR;
+        s->Efer = Efer.LME | Efer.LMA | Efer.SCE | Efer.NXE;
+        s->Cr0 |= Cr0.PG | Cr0.WP;
         s->Star = 8UL << 32 | 0x10UL << 48;
         s->Lstar = Stub;
         s->Code64 = true;

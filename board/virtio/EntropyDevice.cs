@@ -12,9 +12,9 @@ public unsafe struct EntropyDevice
     private byte* buffer;
 
     /// <summary>Most bytes that one <see cref="Read"/> brings.</summary>
-    public const int MaximumRead = 256;
+    public const int MaxRead = 256;
 
-    public static ulong RequiredMemory => Virtqueue.RequiredMemory(QueueSize) + MaximumRead;
+    public static ulong RequiredMemory => Virtqueue.RequiredMemory(QueueSize) + MaxRead;
 
     /// <param name="memory">Contiguous for the device, 16-byte aligned.</param>
     /// <param name="virtualBase">Subtracted from an address to make it physical.</param>
@@ -39,7 +39,7 @@ public unsafe struct EntropyDevice
     {
         Segment segment;
         segment.Address = buffer;
-        segment.Length = Math.Min(into.Length, MaximumRead);
+        segment.Length = Math.Min(into.Length, MaxRead);
         if (segment.Length == 0 || !requests.Add(&segment, 0, 1, 0))
             return 0;
         if (requests.Publish())

@@ -23,7 +23,7 @@ public struct NetOptions
 /// <summary>One frame on its way out; the fields follow <c>struct virtio_net_hdr</c> (virtio 1.2 §5.1.6).</summary>
 public unsafe struct NetTransmission
 {
-    /// <summary>Copied during the call; at most <see cref="NetDevice.MaximumHeader"/> bytes.</summary>
+    /// <summary>Copied during the call; at most <see cref="NetDevice.MaxHeader"/> bytes.</summary>
     public byte* Header;
     public int HeaderLength;
 
@@ -46,26 +46,26 @@ public unsafe struct NetTransmission
 public unsafe struct NetDevice
 {
     // Feature bits, §5.1.3.
-    private const ulong Checksum = 1UL << 0;
-    private const ulong GuestChecksum = 1UL << 1;
-    private const ulong Mac = 1UL << 5;
-    private const ulong GuestTso4 = 1UL << 7;
-    private const ulong HostTso4 = 1UL << 11;
-    private const ulong MergeableReceive = 1UL << 15;
+    private const ulong VirtioNetFCsum = 1UL << 0;
+    private const ulong VirtioNetFGuestCsum = 1UL << 1;
+    private const ulong VirtioNetFMac = 1UL << 5;
+    private const ulong VirtioNetFGuestTso4 = 1UL << 7;
+    private const ulong VirtioNetFHostTso4 = 1UL << 11;
+    private const ulong VirtioNetFMrgRxbuf = 1UL << 15;
 
     /// <summary><c>struct virtio_net_hdr</c> with num_buffers, always 12 bytes since version 1 (§5.1.6.1).</summary>
     private const int DeviceHeaderSize = 12;
-    private const byte NeedsChecksumFlag = 1;
-    private const byte DataValidFlag = 2;
-    private const byte SegmentationNone = 0;
-    private const byte SegmentationTcp4 = 1;
+    private const byte VirtioNetHdrFNeedsCsum = 1;
+    private const byte VirtioNetHdrFDataValid = 2;
+    private const byte VirtioNetHdrGsoNone = 0;
+    private const byte VirtioNetHdrGsoTcpv4 = 1;
 
     private const int SlotSize = 2048;
-    public const int MaximumHeader = SlotSize - DeviceHeaderSize;
-    public const int MaximumFragments = 64;
+    public const int MaxHeader = SlotSize - DeviceHeaderSize;
+    public const int MaxFragments = 64;
 
     /// <summary>Most pieces that one received frame has: 64 KiB and headers in buffers of 4 KiB.</summary>
-    public const int MaximumPieces = 32;
+    public const int MaxPieces = 32;
 
     private const int ReceiveQueue = 0;
     private const int TransmitQueue = 1;
@@ -80,7 +80,7 @@ public unsafe struct NetDevice
     private int bufferSize;
     private int heldCount;
     private bool wantsRoom;
-    private fixed ushort held[MaximumPieces];
+    private fixed ushort held[MaxPieces];
 
     /// <summary>What driver and device agreed on.</summary>
     public ulong Features { get; private set; }
@@ -88,8 +88,8 @@ public unsafe struct NetDevice
     /// <summary>Six bytes in the low 48 bits, the first byte highest.</summary>
     public ulong HardwareAddress { get; private set; }
 
-    public readonly bool CanChecksum => (Features & Checksum) != 0;
-    public readonly bool CanSegment => (Features & HostTso4) != 0;
+    public readonly bool CanChecksum => (Features & VirtioNetFCsum) != 0;
+    public readonly bool CanSegment => (Features & VirtioNetFHostTso4) != 0;
 
     /// <summary>
     /// Of the frame that <see cref="Receive"/> gave last: VIRTIO_NET_HDR_F_NEEDS_CSUM, where the bytes that its sum
@@ -123,7 +123,7 @@ public unsafe struct NetDevice
     public static ulong RequiredMemory(in NetOptions options)
     {
         NetOptions o = WithDefaults(options);
-        if (o.QueueSize is < 4 or > Virtqueue.MaximumSize || (o.QueueSize & (o.QueueSize - 1)) != 0
+        if (o.QueueSize is < 4 or > Virtqueue.MaxSize || (o.QueueSize & (o.QueueSize - 1)) != 0
             || o.ReceiveBuffers < 1
             || o.ReceiveBuffers > o.QueueSize || o.ReceiveBufferSize is < 2048 or > 65536
             || (o.ReceiveBufferSize & 63) != 0
@@ -149,16 +149,17 @@ public unsafe struct NetDevice
         if (needed == 0 || length < needed || ((ulong)memory & 4095) != 0 || device.Kind != VirtioDeviceKind.Network)
             return false;
         transport = device;
-        if (!device.Begin(Checksum | GuestChecksum | Mac | GuestTso4 | HostTso4 | MergeableReceive
-            | VirtioMmio.RingEventIndex, out ulong features))
+        if (!device.Begin(VirtioNetFCsum | VirtioNetFGuestCsum | VirtioNetFMac | VirtioNetFGuestTso4
+            | VirtioNetFHostTso4 | VirtioNetFMrgRxbuf
+            | VirtioMmio.VirtioFEventIdx, out ulong features))
             return false;
         // Frames of 64 KiB come only where they may be spread over several buffers. Features depend on each other,
         // §5.1.3.1.
         ulong wanted = features;
-        if ((wanted & MergeableReceive) == 0 || (wanted & GuestChecksum) == 0)
-            wanted &= ~GuestTso4;
-        if ((wanted & Checksum) == 0)
-            wanted &= ~HostTso4;
+        if ((wanted & VirtioNetFMrgRxbuf) == 0 || (wanted & VirtioNetFGuestCsum) == 0)
+            wanted &= ~VirtioNetFGuestTso4;
+        if ((wanted & VirtioNetFCsum) == 0)
+            wanted &= ~VirtioNetFHostTso4;
         if (wanted != features && !device.Begin(wanted, out features))
             return false;
         Features = features;
@@ -168,8 +169,8 @@ public unsafe struct NetDevice
         at += o.ReceiveBuffers * o.ReceiveBufferSize;
         slots = at;
         at += o.TransmitSlots * SlotSize;
-        int receiveSize = FittingSize(o.QueueSize, device.MaximumQueueSize(ReceiveQueue));
-        int transmitSize = FittingSize(o.QueueSize, device.MaximumQueueSize(TransmitQueue));
+        int receiveSize = FittingSize(o.QueueSize, device.MaxQueueSize(ReceiveQueue));
+        int transmitSize = FittingSize(o.QueueSize, device.MaxQueueSize(TransmitQueue));
         if (!receive.TryInit(at, Virtqueue.RequiredMemory(o.QueueSize), receiveSize, virtualBase, features))
             return device.Fail();
         at += Virtqueue.RequiredMemory(o.QueueSize);
@@ -182,7 +183,7 @@ public unsafe struct NetDevice
         if (!device.AddQueue(ReceiveQueue, receive) || !device.AddQueue(TransmitQueue, transmit))
             return false;
 
-        for (int i = 0; i < 6 && (features & Mac) != 0; i++)
+        for (int i = 0; i < 6 && (features & VirtioNetFMac) != 0; i++)
             HardwareAddress = HardwareAddress << 8 | device.ReadConfiguration8(i);
         bufferSize = o.ReceiveBufferSize;
         device.Start();
@@ -210,7 +211,7 @@ public unsafe struct NetDevice
     /// </summary>
     public bool Transmit(NetTransmission* frame)
     {
-        if (frame->HeaderLength > MaximumHeader || frame->FragmentCount > MaximumFragments)
+        if (frame->HeaderLength > MaxHeader || frame->FragmentCount > MaxFragments)
         {
             Malformed++;
             return true;
@@ -230,17 +231,17 @@ public unsafe struct NetDevice
         ushort number = freeSlots[freeSlotCount];
         // SAFETY: slots were handed out by number, each SlotSize long; HeaderLength was checked above.
         byte* slot = slots + number * SlotSize;
-        slot[0] = frame->NeedsChecksum ? NeedsChecksumFlag : (byte)0;
-        slot[1] = frame->SegmentSize != 0 ? SegmentationTcp4 : SegmentationNone;
+        slot[0] = frame->NeedsChecksum ? VirtioNetHdrFNeedsCsum : (byte)0;
+        slot[1] = frame->SegmentSize != 0 ? VirtioNetHdrGsoTcpv4 : VirtioNetHdrGsoNone;
         *(ushort*)(slot + 2) = frame->SegmentSize != 0 ? (ushort)frame->HeaderLength : (ushort)0;
         *(ushort*)(slot + 4) = frame->SegmentSize;
         *(ushort*)(slot + 6) = frame->NeedsChecksum ? frame->ChecksumStart : (ushort)0;
         *(ushort*)(slot + 8) = frame->NeedsChecksum ? frame->ChecksumOffset : (ushort)0;
         *(ushort*)(slot + 10) = 0;
         new ReadOnlySpan<byte>(frame->Header, frame->HeaderLength)
-            .CopyTo(new Span<byte>(slot + DeviceHeaderSize, MaximumHeader));
+            .CopyTo(new Span<byte>(slot + DeviceHeaderSize, MaxHeader));
 
-        Segment* segments = stackalloc Segment[MaximumFragments + 1];
+        Segment* segments = stackalloc Segment[MaxFragments + 1];
         segments[0].Address = slot;
         segments[0].Length = DeviceHeaderSize + frame->HeaderLength;
         for (int i = 0; i < frame->FragmentCount; i++)
@@ -296,7 +297,7 @@ public unsafe struct NetDevice
     /// <summary>
     /// The next frame, in pieces that stay as they are until <see cref="ReturnFrame"/>. 0 when there is none.
     /// </summary>
-    /// <param name="pieces">Room for <see cref="MaximumPieces"/>.</param>
+    /// <param name="pieces">Room for <see cref="MaxPieces"/>.</param>
     /// <param name="checksumValid">
     /// The transport checksum was verified, or never left the host: do not look at it.
     /// </param>
@@ -321,13 +322,13 @@ public unsafe struct NetDevice
         checksumValid = false;
         if (!TakeBuffer(out byte* header, out int length))
             return 0;
-        int count = (Features & MergeableReceive) != 0 ? *(ushort*)(header + 10) : 1;
-        if (length <= DeviceHeaderSize || count < 1 || count > MaximumPieces || count > 1 + receive.UsedCount)
+        int count = (Features & VirtioNetFMrgRxbuf) != 0 ? *(ushort*)(header + 10) : 1;
+        if (length <= DeviceHeaderSize || count < 1 || count > MaxPieces || count > 1 + receive.UsedCount)
             return -1;
         // Without the feature the device has nothing to say about checksums (§5.1.6.4.1).
-        int flags = (Features & GuestChecksum) != 0 ? header[0] : 0;
-        checksumValid = (flags & (NeedsChecksumFlag | DataValidFlag)) != 0;
-        IsUnfinished = (flags & NeedsChecksumFlag) != 0;
+        int flags = (Features & VirtioNetFGuestCsum) != 0 ? header[0] : 0;
+        checksumValid = (flags & (VirtioNetHdrFNeedsCsum | VirtioNetHdrFDataValid)) != 0;
+        IsUnfinished = (flags & VirtioNetHdrFNeedsCsum) != 0;
         UnfinishedStart = *(ushort*)(header + 6);
         UnfinishedOffset = *(ushort*)(header + 8);
         pieces[0].Address = header + DeviceHeaderSize;

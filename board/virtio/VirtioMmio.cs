@@ -47,8 +47,8 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     private const uint FeaturesOk = 8;
     private const uint Failed = 128;
 
-    public const ulong RingEventIndex = 1UL << 29;
-    public const ulong Version1 = 1UL << 32;
+    public const ulong VirtioFEventIdx = 1UL << 29;
+    public const ulong VirtioFVersion1 = 1UL << 32;
 
     private uint Read(int offset) => Mmio.Read32(registers + offset);
 
@@ -71,7 +71,7 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     /// <summary>
     /// Resets the device and agrees on features (§3.1.1 steps 1 to 6). False when it will not have them.
     /// </summary>
-    /// <param name="wanted">Features that the driver can use; Version1 is always among them.</param>
+    /// <param name="wanted">Features that the driver can use; VirtioFVersion1 is always among them.</param>
     /// <param name="features">Those that the device has too.</param>
     public bool Begin(ulong wanted, out ulong features)
     {
@@ -82,8 +82,8 @@ public readonly unsafe struct VirtioMmio(byte* registers)
         ulong offered = Read(DeviceFeatures);
         Write(DeviceFeaturesSelect, 1);
         offered |= (ulong)Read(DeviceFeatures) << 32;
-        features = offered & (wanted | Version1);
-        if ((features & Version1) == 0)
+        features = offered & (wanted | VirtioFVersion1);
+        if ((features & VirtioFVersion1) == 0)
             return Fail();
         Write(DriverFeaturesSelect, 0);
         Write(DriverFeatures, (uint)features);
@@ -94,7 +94,7 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     }
 
     /// <summary>The largest size that queue <paramref name="index"/> may have, 0 when it is not there.</summary>
-    public int MaximumQueueSize(int index)
+    public int MaxQueueSize(int index)
     {
         Write(QueueSelect, (uint)index);
         uint size = Read(QueueSizeMax);
@@ -106,7 +106,7 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     /// </summary>
     public bool AddQueue(int index, in Virtqueue queue)
     {
-        if (queue.Size == 0 || queue.Size > MaximumQueueSize(index) || Read(QueueReady) != 0)
+        if (queue.Size == 0 || queue.Size > MaxQueueSize(index) || Read(QueueReady) != 0)
             return Fail();
         Write(QueueSize, (uint)queue.Size);
         WritePair(QueueDescriptors, queue.DescriptorsPhysical);

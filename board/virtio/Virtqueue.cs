@@ -19,12 +19,12 @@ public unsafe struct Segment
 /// </summary>
 public unsafe struct Virtqueue
 {
-    public const int MaximumSize = 1024;
+    public const int MaxSize = 1024;
 
-    private const ushort DescriptorNext = 1;
-    private const ushort DescriptorWrite = 2;
-    private const ushort NoInterrupt = 1;
-    private const ushort NoNotify = 1;
+    private const ushort VirtqDescFNext = 1;
+    private const ushort VirtqDescFWrite = 2;
+    private const ushort VirtqAvailFNoInterrupt = 1;
+    private const ushort VirtqUsedFNoNotify = 1;
 
     /// <summary>§2.7.5.</summary>
     private struct Descriptor
@@ -85,7 +85,7 @@ public unsafe struct Virtqueue
     public bool TryInit(byte* memory, ulong length, int size, ulong virtualBase, ulong features)
     {
         this = default;
-        if (size is < 2 or > MaximumSize || (size & (size - 1)) != 0 || length < RequiredMemory(size)
+        if (size is < 2 or > MaxSize || (size & (size - 1)) != 0 || length < RequiredMemory(size)
             || ((ulong)memory & 15) != 0)
             return false;
         // SAFETY: RequiredMemory(size) bytes at memory are the caller's to give.
@@ -97,7 +97,7 @@ public unsafe struct Virtqueue
         translation = virtualBase;
         Size = size;
         FreeDescriptors = size;
-        eventIndex = (features & VirtioMmio.RingEventIndex) != 0;
+        eventIndex = (features & VirtioMmio.VirtioFEventIdx) != 0;
         for (int i = 0; i < size; i++)
             shadows[i].Next = (ushort)(i + 1);
         StopInterrupts();
@@ -128,11 +128,11 @@ public unsafe struct Virtqueue
             bool last = i == count - 1;
             descriptor->Address = (ulong)segments[i].Address - translation;
             descriptor->Length = (uint)segments[i].Length;
-            int flags = last ? 0 : DescriptorNext;
+            int flags = last ? 0 : VirtqDescFNext;
             descriptor->Next = last ? (ushort)0 : next;
             if (i >= readable)
             {
-                flags |= DescriptorWrite;
+                flags |= VirtqDescFWrite;
                 lent += (uint)segments[i].Length;
             }
             descriptor->Flags = (ushort)flags;
@@ -160,7 +160,7 @@ public unsafe struct Virtqueue
         ushort before = notified;
         notified = published;
         if (!eventIndex)
-            return (Volatile.Read(ref used[0]) & NoNotify) == 0;
+            return (Volatile.Read(ref used[0]) & VirtqUsedFNoNotify) == 0;
         ushort wish = Volatile.Read(ref used[2 + 4 * Size]);
         return (ushort)(published - wish - 1) < (ushort)(published - before);
     }
@@ -206,7 +206,7 @@ public unsafe struct Virtqueue
     /// <summary>Asks the device not to interrupt for this queue. A wish: it may still do so.</summary>
     public readonly void StopInterrupts()
     {
-        available[0] = NoInterrupt;
+        available[0] = VirtqAvailFNoInterrupt;
         // With event indices the flag does not count (§2.7.7): an index that was just passed is half a ring of 65,536
         // away.
         available[2 + Size] = (ushort)(taken - 1);

@@ -15,7 +15,6 @@ public static class BinaryPrimitives
     public static uint ReadUInt32LittleEndian(ReadOnlySpan<byte> source) => MemoryMarshal.Read<uint>(source);
     public static ulong ReadUInt64LittleEndian(ReadOnlySpan<byte> source) => MemoryMarshal.Read<ulong>(source);
     public static int ReadInt32LittleEndian(ReadOnlySpan<byte> source) => MemoryMarshal.Read<int>(source);
-    public static long ReadInt64LittleEndian(ReadOnlySpan<byte> source) => MemoryMarshal.Read<long>(source);
 
     public static ushort ReadUInt16BigEndian(ReadOnlySpan<byte> source) =>
         ReverseEndianness(MemoryMarshal.Read<ushort>(source));

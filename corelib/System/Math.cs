@@ -39,7 +39,6 @@ namespace System.Numerics
         public static ulong RotateLeft(ulong value, int offset) => (value << offset) | (value >> (64 - offset));
         public static uint RotateRight(uint value, int offset) => (value >> offset) | (value << (32 - offset));
         public static ulong RotateRight(ulong value, int offset) => (value >> offset) | (value << (64 - offset));
-        public static bool IsPow2(ulong value) => (value & (value - 1)) == 0 && value != 0;
 
         public static int PopCount(ulong value)
         {

@@ -23,17 +23,7 @@ public static unsafe class Unsafe
     [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
     public static extern ref T Add<T>(ref T source, nuint elementOffset) where T : allows ref struct;
     [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern ref T AddByteOffset<T>(ref T source, nint byteOffset) where T : allows ref struct;
-    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern ref T AddByteOffset<T>(ref T source, nuint byteOffset) where T : allows ref struct;
-    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern nint ByteOffset<T>(ref readonly T origin, ref readonly T target) where T : allows ref struct;
-    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
     public static extern bool AreSame<T>(ref readonly T left, ref readonly T right) where T : allows ref struct;
-    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern bool IsNullRef<T>(ref readonly T source) where T : allows ref struct;
-    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern ref T NullRef<T>() where T : allows ref struct;
     [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
     public static extern T ReadUnaligned<T>(ref readonly byte source) where T : allows ref struct;
     [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
@@ -44,10 +34,6 @@ public static unsafe class Unsafe
     public static extern void WriteUnaligned<T>(void* destination, T value) where T : allows ref struct;
     [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void SkipInit<T>(out T value) where T : allows ref struct;
-    [Intrinsic, MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern TTo BitCast<TFrom, TTo>(TFrom source)
-        where TFrom : allows ref struct
-        where TTo : allows ref struct;
 
     public static void CopyBlock(void* destination, void* source, uint byteCount) =>
         SpanHelpers.Memmove(ref *(byte*)destination, ref *(byte*)source, byteCount);

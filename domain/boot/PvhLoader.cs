@@ -12,8 +12,8 @@ internal static class PvhLoader
     /// <summary>XEN_ELFNOTE_PHYS32_ENTRY: the 32-bit physical address of the first instruction.</summary>
     private const uint PhysicalEntryNote = 18;
 
-    private const int HeaderBytes = 64, ProgramHeaderBytes = 56, MaximumProgramHeaders = 64;
-    private const ulong MaximumNoteBytes = 64 * 1024;
+    private const int HeaderBytes = 64, ProgramHeaderBytes = 56, MaxProgramHeaders = 64;
+    private const ulong MaxNoteBytes = 64 * 1024;
     private const uint LoadSegment = 1, NoteSegment = 4;
     private const ushort MachineX64 = 62, Executable = 2, SharedObject = 3;
 
@@ -37,7 +37,7 @@ internal static class PvhLoader
         ulong table = BinaryPrimitives.ReadUInt64LittleEndian(header[32..]);
         int entryBytes = BinaryPrimitives.ReadUInt16LittleEndian(header[54..]);
         int count = BinaryPrimitives.ReadUInt16LittleEndian(header[56..]);
-        if (entryBytes != ProgramHeaderBytes || count is 0 or > MaximumProgramHeaders)
+        if (entryBytes != ProgramHeaderBytes || count is 0 or > MaxProgramHeaders)
             throw new ImageError($"{file.Name} has a broken program header table");
 
         uint? entry = null;
@@ -57,7 +57,7 @@ internal static class PvhLoader
                 throw new ImageError($"{file.Name} ends before segment {i} does");
             if (type == LoadSegment && (memoryBytes | fileBytes) != 0)
                 end = Math.Max(end, LoadSegmentInto(file, memory, i, offset, physical, fileBytes, memoryBytes));
-            else if (type == NoteSegment && fileBytes <= MaximumNoteBytes)
+            else if (type == NoteSegment && fileBytes <= MaxNoteBytes)
                 entry = FindEntry(file, offset, (int)fileBytes) ?? entry;
         }
         if (entry is null)

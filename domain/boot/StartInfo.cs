@@ -16,7 +16,7 @@ internal static class StartInfo
     public const ulong Start = 0x9_0000, End = 0x9_fc00;
 
     /// <summary>Longest command line in bytes without its terminating zero.</summary>
-    public const int MaximumCommandLine = 8191;
+    public const int MaxCommandLine = 8191;
 
     private const uint Magic = 0x336e_c578, Version = 1;
     private const uint Ram = 1, Reserved = 2;
@@ -31,8 +31,8 @@ internal static class StartInfo
     public static uint Write(GuestMemory memory, string commandLine, Module? module)
     {
         int length = Encoding.UTF8.GetByteCount(commandLine);
-        if (length > MaximumCommandLine)
-            throw new ImageError($"the kernel's command line has {length} bytes, more than {MaximumCommandLine}");
+        if (length > MaxCommandLine)
+            throw new ImageError($"the kernel's command line has {length} bytes, more than {MaxCommandLine}");
         Encoding.UTF8.GetBytes(commandLine, memory.Slice(CommandLine, length));
         memory.Slice(CommandLine + (ulong)length, 1)[0] = 0;
 

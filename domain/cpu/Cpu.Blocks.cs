@@ -11,14 +11,6 @@ namespace Domain;
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
-    internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeCode16 = 8, ModeSegmented = 0x10,
-        ModeNoMmx = 0x20, ModeNoWait = 0x40, ModeSingle = 0x80;
-
-    /// <summary>
-    /// Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.
-    /// </summary>
-    internal const int ModeBits = 7;
-    private const ulong ModeMask = ((1UL << ModeBits) - 1) << 1;
     internal const ulong NoPage = ulong.MaxValue;
     private const nuint ArenaBytes = 16 << 20;
     private const int BucketCount = 1 << 15;
@@ -49,7 +41,7 @@ public sealed unsafe partial class Cpu
         ulong bounds = CodeBounds, linear = s->Code64 ? rip : (uint)(rip + bounds);
         if (!s->Code64 && rip > bounds >> 32)
         {
-            NoteException(ExceptionGeneralProtection, 0);
+            NoteException(ExceptionVector.GP, 0);
             return null;
         }
         if (!TranslateCode(linear, out ulong physical))
@@ -75,7 +67,7 @@ public sealed unsafe partial class Cpu
     {
         if (!memory.Contains(physical, 1))
         {
-            NoteException(ExceptionGeneralProtection, 0);
+            NoteException(ExceptionVector.GP, 0);
             return null;
         }
         int inPage = (int)(4096 - (physical & Mmu.OffsetMask));
@@ -85,7 +77,7 @@ public sealed unsafe partial class Cpu
         int bytes = builder.Build(memory.Base + physical, (int)Math.Min((ulong)inPage, inSegment), rip, mode);
         if (bytes == 0 && inSegment <= (ulong)inPage)
         {
-            NoteException(ExceptionGeneralProtection, 0);
+            NoteException(ExceptionVector.GP, 0);
             return null;
         }
         if (bytes == 0)
@@ -101,7 +93,7 @@ public sealed unsafe partial class Cpu
             bytes = builder.Build(joined, (int)Math.Min((ulong)(inPage + 16), inSegment), rip, mode | ModeSingle);
             if (bytes == 0)
             {
-                NoteException(ExceptionGeneralProtection, 0);
+                NoteException(ExceptionVector.GP, 0);
                 return null;
             }
         }

@@ -30,6 +30,9 @@ public sealed unsafe partial class Cpu
     /// <summary>Instructions between two looks at interrupts: a few microseconds.</summary>
     private const int Quantum = 1024;
 
+    /// <summary>Index of RSP in <see cref="CpuState.Gpr"/>.</summary>
+    internal const int RegisterRsp = 4;
+
     /// <summary>DR6.BS.</summary>
     private const ulong DebugSingleStep = 1 << 14;
 
@@ -85,7 +88,7 @@ public sealed unsafe partial class Cpu
     public void ResetToPvh(uint entry, uint startInfo)
     {
         ResetRegisters();
-        s->Cr0 = ControlProtection | ControlExtensionType;
+        s->Cr0 = Cr0.PE | Cr0.ET;
         s->Gpr[3] = startInfo;
         s->Rip = entry;
         for (int segment = SegmentEs; segment <= SegmentDs; segment++)
@@ -140,7 +143,7 @@ public sealed unsafe partial class Cpu
         {
             if (Volatile.Read(ref attention) != 0 && Interlocked.Exchange(ref attention, 0) != 0)
                 return CpuExit.Attention;
-            if ((s->SystemFlags & Flags.Interrupt) != 0 && !s->Shadow && interrupts.Pending)
+            if ((s->SystemFlags & Flags.IF) != 0 && !s->Shadow && interrupts.Pending)
             {
                 s->Halted = false;
                 if (!Deliver(interrupts.Acknowledge(), 0, EventKind.External))
@@ -149,7 +152,7 @@ public sealed unsafe partial class Cpu
             if (s->Halted)
                 return CpuExit.Halted;
 
-            s->Step = (s->SystemFlags & Flags.Trap) != 0;
+            s->Step = (s->SystemFlags & Flags.TF) != 0;
             bool single = s->Step || s->Shadow;
             s->Shadow = false;
             s->Exit = ExitReason.None;
@@ -198,7 +201,7 @@ public sealed unsafe partial class Cpu
     private bool DeliverStep()
     {
         s->Dr[6] |= DebugSingleStep;
-        return Deliver(ExceptionDebug, 0, EventKind.Exception);
+        return Deliver(ExceptionVector.DB, 0, EventKind.Exception);
     }
 
     /// <summary>

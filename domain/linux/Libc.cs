@@ -12,16 +12,16 @@ internal static unsafe partial class Libc
     public static readonly void* MAP_FAILED = (void*)-1;
 
     public const int O_RDONLY = 0, O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
-    public const int F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4;
+    public const int F_GETFD = 1, F_GETFL = 3, F_SETFL = 4;
     public const int SEEK_END = 2;
     public const short POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32;
     public const int CLOCK_MONOTONIC = 1;
-    public const int TFD_NONBLOCK = O_NONBLOCK, TFD_TIMER_ABSTIME = 1;
-    public const int MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, MSG_TRUNC = 0x20;
+    public const int TFD_NONBLOCK = O_NONBLOCK;
+    public const int MSG_DONTWAIT = 0x40, MSG_TRUNC = 0x20;
     public const int SIGPIPE = 13;
     public static readonly nint SIG_IGN = 1;
 
-    public const int EINTR = 4, EAGAIN = 11, EPIPE = 32, EMSGSIZE = 90, ENOBUFS = 105, ECONNRESET = 104, ENOTCONN = 107;
+    public const int EINTR = 4, EAGAIN = 11, EPIPE = 32, ECONNRESET = 104, ENOTCONN = 107;
 
     /// <summary>The error of the last call made here on this thread.</summary>
     public static int Errno => Marshal.GetLastPInvokeError();

@@ -101,7 +101,7 @@ public static unsafe partial class SocketCalls
         if (socket->Kind != SocketKind.Stream)
             return Errno.NotSupported;
         // listen(2): as unsigned, at most somaxconn, and one more than it says may wait.
-        int most = (int)System.Math.Min((uint)backlog, Stack.MostBacklog - 1) + 1;
+        int most = (int)System.Math.Min((uint)backlog, Stack.MaxBacklog - 1) + 1;
         if (socket->Listening)
             return Sockets.ErrnoOf(Network.Stack->SetBacklog(socket->Handle, most));
         if (socket->Handle >= 0)

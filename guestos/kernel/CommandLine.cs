@@ -6,7 +6,7 @@ namespace Guestos;
 /// <summary>What the machine was started with (/proc/cmdline).</summary>
 public static unsafe class CommandLine
 {
-    private const int Capacity = StartInfo.MaximumCommandLine;
+    private const int Capacity = StartInfo.MaxCommandLine;
 
     private struct Buffer
     {

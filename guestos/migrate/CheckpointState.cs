@@ -150,7 +150,7 @@ internal unsafe struct CheckpointState
     /// <summary>
     /// The TCP connections of the migration: they may still speak after the fork, and are gone in the copy.
     /// </summary>
-    public const int MostSockets = Netstack.Stack.MostFiltered;
+    public const int MostSockets = Netstack.Stack.MaxFiltered;
     public fixed int Sockets[MostSockets];
     public int SocketCount;
 

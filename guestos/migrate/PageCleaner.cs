@@ -107,7 +107,7 @@ internal static unsafe class PageCleaner
         byte* page = ContentOf(state, frame);
         // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as
         // zeros.
-        bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent || IsZero(page);
+        bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent || IsZero(page);
         state->Transmit.Remove(frame);
         state->PagesSent++;
         state->PagesInRound++;
@@ -290,7 +290,7 @@ internal static unsafe class PageCleaner
         for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)
         {
             FrameState kind = Frames.StateOf((ulong)frame << 12);
-            if (kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent)
+            if (kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent)
             {
                 // Sent as zeros if it is sent again; otherwise what was sent before stands.
                 if (state->Transmit.Contains(frame))

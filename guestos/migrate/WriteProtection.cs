@@ -221,5 +221,5 @@ internal static unsafe class WriteProtection
     // Page tables say themselves when they change (PageTable), the checkpoint's own pages and the devices' are not part
     // of it.
     public static bool IsExempt(ulong entry) =>
-        Frames.StateOf(entry & AddressBits) is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Lent or FrameState.Absent;
+        Frames.StateOf(entry & AddressBits) is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent;
 }

@@ -24,9 +24,6 @@ public enum FrameState : byte
 
     /// <summary>Used by a checkpoint in progress only: excluded from it, and free again on arrival.</summary>
     Checkpoint,
-
-    /// <summary>A device writes it: it leaves the checkpoint until it comes back.</summary>
-    Lent,
 }
 
 /// <summary>What is known of one page frame.</summary>

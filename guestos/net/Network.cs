@@ -141,7 +141,7 @@ public static unsafe class Network
 
     private static void ReceiveAll()
     {
-        Segment* pieces = stackalloc Segment[NetDevice.MaximumPieces];
+        Segment* pieces = stackalloc Segment[NetDevice.MaxPieces];
         while (true)
         {
             int count = s_device.Receive(pieces, out bool checksumValid);
@@ -300,7 +300,7 @@ public static unsafe class Network
     internal static void OnFork(ReadOnlySpan<int> sockets, delegate*<Fragment*, int, void> captureLate)
     {
         s_captureLate = captureLate;
-        Span<Endpoints> connections = stackalloc Endpoints[Netstack.Stack.MostFiltered];
+        Span<Endpoints> connections = stackalloc Endpoints[Netstack.Stack.MaxFiltered];
         int count = 0;
         foreach (int socket in sockets)
             if (count < connections.Length && s_stack->GetEndpoints(socket, out connections[count]) == 0)

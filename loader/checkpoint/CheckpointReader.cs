@@ -13,7 +13,7 @@ internal unsafe struct CheckpointReader(Peer peer)
     /// <summary>
     /// A frame is sent once a round: more records than this many rounds of everything are no guest's.
     /// </summary>
-    private const ulong MostRounds = 256;
+    private const ulong MaxRounds = 256;
 
     public ulong RecoveryEntry;
     public ulong RecoveryArgument;
@@ -80,7 +80,7 @@ internal unsafe struct CheckpointReader(Peer peer)
     private CheckpointRefusal ReceiveRecords(uint frames, ref FrameTable table)
     {
         byte* record = stackalloc byte[CheckpointRecord.Size];
-        ulong most = frames * MostRounds;
+        ulong most = frames * MaxRounds;
         while (true)
         {
             if (!Take(record, CheckpointRecord.Size))

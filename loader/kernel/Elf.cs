@@ -14,7 +14,7 @@ internal readonly unsafe struct Elf(byte* file, ulong length, ulong lowest, ulon
 {
     private const int HeaderSize = 64;
     private const int ProgramHeaderSize = 56;
-    private const int MostProgramHeaders = 64;
+    private const int MaxProgramHeaders = 64;
     private const uint Load = 1;
     private const uint Note = 4;
     private const uint PhysicalEntry = 18;
@@ -36,7 +36,7 @@ internal readonly unsafe struct Elf(byte* file, ulong length, ulong lowest, ulon
             return false;
         ulong table = Word(32);
         int count = Quarter(56);
-        if (Quarter(54) != ProgramHeaderSize || count is 0 or > MostProgramHeaders
+        if (Quarter(54) != ProgramHeaderSize || count is 0 or > MaxProgramHeaders
             || !InFile(table, (ulong)count * ProgramHeaderSize))
             return false;
         for (int i = 0; i < count; i++)

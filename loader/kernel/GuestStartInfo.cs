@@ -10,7 +10,7 @@ internal static unsafe class GuestStartInfo
 {
     public const ulong Physical = 0x1000;
 
-    public const int MaximumCommandLine = 4095;
+    public const int MaxCommandLine = 4095;
 
     private const ulong ModuleList = Physical + StartInfo.Size;
     private const ulong MemoryMap = 0x2000;
@@ -56,7 +56,7 @@ internal static unsafe class GuestStartInfo
     private static bool TryAppend(byte* line, ref int length, ReadOnlySpan<byte> text)
     {
         int space = length > 0 ? 1 : 0;
-        if (length + space + text.Length > MaximumCommandLine)
+        if (length + space + text.Length > MaxCommandLine)
             return false;
         line[length] = (byte)' ';
         text.CopyTo(new Span<byte>(line + length + space, text.Length));

@@ -90,7 +90,7 @@ internal static unsafe class Program
         if (!GuestStartInfo.TryWrite(monitor, new ReadOnlySpan<byte>(commandLine, (int)bundle.CommandLineLength),
             initramfs, bundle.InitramfsLength))
         {
-            detail = GuestStartInfo.MaximumCommandLine;
+            detail = GuestStartInfo.MaxCommandLine;
             return UploadRefusal.BadBundle;
         }
         return new Elf(kernel, bundle.KernelLength, GuestPhysical.Guest, (ulong)commandLine).TryLoad(out entry)

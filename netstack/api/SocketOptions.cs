@@ -1,6 +1,6 @@
 namespace Netstack;
 
-/// <summary>Reading and setting the options of connections and listeners (which their connections inherit).</summary>
+/// <summary>Setting the options of connections and listeners (which their connections inherit).</summary>
 internal static unsafe class SocketOptions
 {
     internal static int Set(Stack* stack, Connection* c, SocketOption option, int value, ulong now)
@@ -35,17 +35,6 @@ internal static unsafe class SocketOptions
         return 0;
     }
 
-    internal static int Get(Connection* c, SocketOption option) => option switch
-    {
-        SocketOption.NoDelay => c->NoDelay ? 1 : 0,
-        SocketOption.KeepAlive => c->KeepAlive ? 1 : 0,
-        SocketOption.KeepAliveIdle => (int)(c->KeepAliveIdle / Tcp.Millisecond),
-        SocketOption.KeepAliveInterval => (int)(c->KeepAliveInterval / Tcp.Millisecond),
-        SocketOption.KeepAliveCount => c->KeepAliveCount,
-        SocketOption.UserTimeout => (int)(c->UserTimeout / Tcp.Millisecond),
-        _ => SocketError.Invalid,
-    };
-
     internal static int Set(Listener* listener, SocketOption option, int value)
     {
         switch (option)
@@ -72,15 +61,4 @@ internal static unsafe class SocketOptions
                 return SocketError.Invalid;
         }
     }
-
-    internal static int Get(Listener* listener, SocketOption option) => option switch
-    {
-        SocketOption.NoDelay => listener->NoDelay ? 1 : 0,
-        SocketOption.KeepAlive => listener->KeepAlive ? 1 : 0,
-        SocketOption.KeepAliveIdle => listener->KeepAliveIdle != 0 ? listener->KeepAliveIdle : 7_200_000,
-        SocketOption.KeepAliveInterval => listener->KeepAliveInterval != 0 ? listener->KeepAliveInterval : 75_000,
-        SocketOption.KeepAliveCount => listener->KeepAliveCount != 0 ? listener->KeepAliveCount : 9,
-        SocketOption.UserTimeout => listener->UserTimeout,
-        _ => SocketError.Invalid,
-    };
 }

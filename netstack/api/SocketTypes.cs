@@ -126,7 +126,7 @@ public enum SocketOption
 }
 
 /// <summary>
-/// A snapshot of one connection for /proc, tests and progress lines. Sizes in bytes, times in microseconds.
+/// A snapshot of one connection for /proc, tests and progress lines. Sizes in bytes.
 /// </summary>
 public struct ConnectionInformation
 {
@@ -143,7 +143,5 @@ public struct ConnectionInformation
     public int UnacknowledgedBytes;
     public int QueuedBytes;
     public int ReadableBytes;
-    public uint RoundTripMicroseconds;
-    public uint RetransmissionTimeoutMicroseconds;
     public uint Retransmissions;
 }

@@ -65,16 +65,6 @@ public unsafe partial struct Stack
         return result;
     }
 
-    public int GetOption(int socket, SocketOption option)
-    {
-        Stack* stack = Self;
-        Listener* listener = Handles.Listener(stack, socket);
-        if (listener != null)
-            return SocketOptions.Get(listener, option);
-        Connection* c = Handles.Connection(stack, socket);
-        return c == null ? SocketError.BadSocket : SocketOptions.Get(c, option);
-    }
-
     /// <summary>Addresses and ports of a socket. Returns 0 or BadSocket.</summary>
     public int GetEndpoints(int socket, out Endpoints endpoints)
     {
@@ -211,8 +201,6 @@ public unsafe partial struct Stack
         information.UnacknowledgedBytes = (int)(c->SendMaximum - c->SendUnacknowledged);
         information.QueuedBytes = (int)(c->QueueEnd - c->QueueStart);
         information.ReadableBytes = c->Readable;
-        information.RoundTripMicroseconds = (uint)(c->SmoothedRoundTrip / 1000);
-        information.RetransmissionTimeoutMicroseconds = (uint)(c->RetransmissionTimeout / 1000);
         information.Retransmissions = c->Retransmissions;
     }
 }

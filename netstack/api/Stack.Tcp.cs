@@ -6,7 +6,7 @@ namespace Netstack;
 public unsafe partial struct Stack
 {
     /// <summary>Linux's somaxconn, and the one more that listen(2) lets wait.</summary>
-    public const int MostBacklog = 4097;
+    public const int MaxBacklog = 4097;
 
     /// <summary>Listens on a port of one own address, or of all (0). Port 0 is any that is free.</summary>
     /// <param name="backlog">
@@ -24,7 +24,7 @@ public unsafe partial struct Stack
     public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false,
         int firstBytes = 0)
     {
-        if (backlog is < 1 or > MostBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
+        if (backlog is < 1 or > MaxBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
         if (address != 0 && !IsLocal(address))
             return SocketError.AddressNotAvailable;
@@ -58,7 +58,7 @@ public unsafe partial struct Stack
         Listener* found = Handles.Listener(Self, listener);
         if (found == null)
             return SocketError.BadSocket;
-        if (backlog is < 1 or > MostBacklog)
+        if (backlog is < 1 or > MaxBacklog)
             return SocketError.Invalid;
         found->Backlog = backlog;
         return 0;

@@ -7,7 +7,7 @@ namespace Netstack;
 internal unsafe struct Connection
 {
     /// <summary>Disjoint ranges kept on each side: out-of-order data received, and the peer's SACK blocks.</summary>
-    public const int MostRanges = 16;
+    public const int MaxRanges = 16;
 
     // ---- identity ----
     public uint LocalAddress;
@@ -71,7 +71,7 @@ internal unsafe struct Connection
     /// <summary>SND.WND, scaled.</summary>
     public uint SendWindow;
 
-    public uint LargestSendWindow;
+    public uint MaxSendWindow;
 
     /// <summary>SND.WL1, SND.WL2</summary>
     public uint WindowSequence;
@@ -115,9 +115,6 @@ internal unsafe struct Connection
 
     /// <summary>Stream bytes per segment, timestamps subtracted.</summary>
     public ushort SegmentSize;
-
-    /// <summary>What the peer's SYN announced, or 536.</summary>
-    public ushort PeerSegmentSize;
 
     /// <summary>Output is to be tried again when the link or the neighbour is ready.</summary>
     public bool OutputPending;
@@ -226,6 +223,6 @@ internal unsafe struct Connection
     public uint Retransmissions;
 
     // ---- tables at the end, so that what is used together lies together ----
-    public fixed uint OutOfOrderEdges[MostRanges * 2];
-    public fixed uint SackedEdges[MostRanges * 2];
+    public fixed uint OutOfOrderEdges[MaxRanges * 2];
+    public fixed uint SackedEdges[MaxRanges * 2];
 }

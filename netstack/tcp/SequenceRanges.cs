@@ -25,7 +25,7 @@ internal static unsafe class SequenceRanges
         int merged = last - first;
         if (merged == 0)
         {
-            if (count == Connection.MostRanges)
+            if (count == Connection.MaxRanges)
                 return false;
             for (int i = count; i > first; i--)
                 Move(edges, i - 1, i);

@@ -21,7 +21,7 @@ internal static unsafe class Tcp
     internal const ushort DefaultSegmentSize = 536;
 
     /// <summary>Less than this and options could eat the whole segment.</summary>
-    internal const ushort SmallestSegmentSize = 88;
+    internal const ushort MinSegmentSize = 88;
 
     internal const int TimestampOptionLength = 12;
 
@@ -116,7 +116,6 @@ internal static unsafe class Tcp
         c->LocalPort = localPort;
         c->RemoteAddress = remoteAddress;
         c->RemotePort = remotePort;
-        c->PeerSegmentSize = DefaultSegmentSize;
         c->RetransmissionTimeout = Second;
         c->KeepAliveIdle = 7200 * Second;
         c->KeepAliveInterval = 75 * Second;
@@ -284,7 +283,7 @@ internal static unsafe class Tcp
         if (code == Icmp.CodeFragmentationNeeded)
         {
             // RFC 1191 §3. Below 576 only an attacker goes.
-            int size = (mtu < 576 ? 576 : mtu) - Ipv4.HeaderLength - TcpHeader.MinimumLength;
+            int size = (mtu < 576 ? 576 : mtu) - Ipv4.HeaderLength - TcpHeader.MinLength;
             if (c->TimestampsEnabled)
                 size -= TimestampOptionLength;
             if (size < c->SegmentSize)

@@ -12,7 +12,7 @@ internal static unsafe class TcpAcknowledgement
     internal static bool Process(Stack* stack, Connection* c, ref TcpHeader header, int payloadLength, ulong now)
     {
         uint ack = header.Acknowledgement;
-        if (Tcp.After(ack, c->SendMaximum) || Tcp.Before(ack, c->SendUnacknowledged - c->LargestSendWindow))
+        if (Tcp.After(ack, c->SendMaximum) || Tcp.Before(ack, c->SendUnacknowledged - c->MaxSendWindow))
         {
             stack->Counters.TcpBadAcknowledgement++;
             TcpInput.Challenge(stack, c, now);
@@ -90,8 +90,8 @@ internal static unsafe class TcpAcknowledgement
         c->WindowSequence = header.Sequence;
         c->WindowAcknowledgement = header.Acknowledgement;
         c->SendWindow = window;
-        if (window > c->LargestSendWindow)
-            c->LargestSendWindow = window;
+        if (window > c->MaxSendWindow)
+            c->MaxSendWindow = window;
         // Whoever answers is alive; output starts the persist timer again if the window is still too small.
         if (c->PersistDeadline != 0)
         {

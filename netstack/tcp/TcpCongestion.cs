@@ -7,7 +7,7 @@ namespace Netstack;
 internal static unsafe class TcpCongestion
 {
     private const int DuplicateThreshold = 3;
-    private const uint LargestWindow = 1 << 26;
+    private const uint MaxWindow = 1 << 26;
 
     internal static void Start(Connection* c)
     {
@@ -149,7 +149,7 @@ internal static unsafe class TcpCongestion
         // Keeps the point comparable however long nothing is lost.
         if (Tcp.After(c->SendUnacknowledged, c->RecoveryPoint))
             c->RecoveryPoint = c->SendUnacknowledged;
-        if (!wasLimited || c->CongestionWindow >= LargestWindow)
+        if (!wasLimited || c->CongestionWindow >= MaxWindow)
             return;
         if (c->CongestionWindow < c->SlowStartThreshold)
         {

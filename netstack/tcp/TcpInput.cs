@@ -22,7 +22,7 @@ internal static unsafe class TcpInput
         stack->Counters.SegmentsReceived++;
         if (!TcpHeader.TryParse(payload.First, out TcpHeader header))
         {
-            if (payload.First.Length < payload.Length && payload.First.Length < TcpHeader.MaximumLength)
+            if (payload.First.Length < payload.Length && payload.First.Length < TcpHeader.MaxLength)
                 stack->Counters.FirstFragmentTooShort++;
             else
                 stack->Counters.TcpMalformed++;
@@ -125,7 +125,7 @@ internal static unsafe class TcpInput
                 return;
             }
             c->SendWindow = (uint)header.Window << c->SendShift;
-            c->LargestSendWindow = c->SendWindow > c->LargestSendWindow ? c->SendWindow : c->LargestSendWindow;
+            c->MaxSendWindow = c->SendWindow > c->MaxSendWindow ? c->SendWindow : c->MaxSendWindow;
             TcpOpen.Established(stack, c, now);
         }
         NoteArrival(stack, c, ref header, now);

@@ -16,7 +16,7 @@ internal static unsafe class TcpOpen
         c->TimestampOffset = (uint)(hash >> 32);
         // RFC 6528 §3: a clock of 4 microseconds plus a keyed hash of the four numbers.
         Begin(c, TcpState.SynSent, (uint)(now / 4000) + (uint)hash, now);
-        c->SegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
+        c->SegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength);
         TcpOutput.Run(stack, c, now);
         return c;
     }
@@ -90,7 +90,7 @@ internal static unsafe class TcpOpen
             return null;
         }
         uint cookie = SynCookies.Make(stack, ip, header, now);
-        bool crowded = listener->HalfOpen.Count >= listener->Backlog || stack->HalfOpen >= stack->MostHalfOpen;
+        bool crowded = listener->HalfOpen.Count >= listener->Backlog || stack->HalfOpen >= stack->MaxHalfOpen;
         Connection* c = deferred || (crowded && !Evict(stack, listener, now))
             ? null
             : Tcp.Allocate(
@@ -205,7 +205,7 @@ internal static unsafe class TcpOpen
         c->ReceiveEdge = header.Sequence + 1;
         c->LastAcknowledgementSent = header.Sequence + 1;
         c->SendWindow = header.Window;
-        c->LargestSendWindow = header.Window;
+        c->MaxSendWindow = header.Window;
         c->WindowSequence = header.Sequence;
         c->WindowAcknowledgement = header.Acknowledgement;
         c->WindowScaling = header.HasWindowShift;
@@ -219,10 +219,9 @@ internal static unsafe class TcpOpen
             c->TimestampRecentTime = now;
         }
         int size = header.MaximumSegmentSize != 0 ? header.MaximumSegmentSize : Tcp.DefaultSegmentSize;
-        if (size < Tcp.SmallestSegmentSize)
-            size = Tcp.SmallestSegmentSize;
-        c->PeerSegmentSize = (ushort)size;
-        int own = stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength;
+        if (size < Tcp.MinSegmentSize)
+            size = Tcp.MinSegmentSize;
+        int own = stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength;
         if (size > own)
             size = own;
         c->SegmentSize = (ushort)(size - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0));

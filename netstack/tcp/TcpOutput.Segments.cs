@@ -19,8 +19,8 @@ internal static unsafe partial class TcpOutput
     private static bool EmitData(Stack* stack, Connection* c, uint sequence, ref int length, TcpFlags flags, int size,
         ulong now)
     {
-        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
-        Fragment* fragments = stackalloc Fragment[Link.MostFragments];
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaxLength];
+        Fragment* fragments = stackalloc Fragment[Link.MaxFragmentsOfAnyLink];
         TcpHeader header;
         Unsafe.SkipInit(out header);
         header.SourcePort = c->LocalPort;
@@ -127,7 +127,7 @@ internal static unsafe partial class TcpOutput
     {
         // An answer offers only what the SYN offered.
         bool answer = (flags & TcpFlags.Ack) != 0;
-        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
+        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength);
         header.HasWindowShift = !answer || c->WindowScaling;
         header.WindowShift = WindowShift(stack->ReceiveBufferSize);
         header.SackPermitted = !answer || c->SackPermitted;
@@ -192,7 +192,7 @@ internal static unsafe partial class TcpOutput
     /// <summary>The answer to a SYN that is not kept: what a half-open connection would have sent.</summary>
     internal static void SendCookie(Stack* stack, in Ipv4 ip, in TcpHeader syn, uint cookie, ulong now)
     {
-        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaxLength];
         TcpHeader header = default;
         header.SourcePort = syn.DestinationPort;
         header.DestinationPort = syn.SourcePort;
@@ -200,7 +200,7 @@ internal static unsafe partial class TcpOutput
         header.Sequence = cookie;
         header.Acknowledgement = syn.Sequence + 1;
         header.Window = FirstWindow(stack);
-        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinimumLength);
+        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength);
         header.HasWindowShift = syn.HasWindowShift;
         header.WindowShift = WindowShift(stack->ReceiveBufferSize);
         header.SackPermitted = syn.SackPermitted;
@@ -221,7 +221,7 @@ internal static unsafe partial class TcpOutput
     {
         if ((segment.Flags & TcpFlags.Rst) != 0)
             return;
-        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaximumLength];
+        byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaxLength];
         TcpHeader header = default;
         header.SourcePort = segment.DestinationPort;
         header.DestinationPort = segment.SourcePort;

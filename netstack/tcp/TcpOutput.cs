@@ -9,7 +9,7 @@ internal static unsafe partial class TcpOutput
     /// <summary>
     /// Largest stream part of one transmission: the IPv4 length field, less room for headers with options.
     /// </summary>
-    private const int MostPerTransmission = Ipv4.MaximumLength - Ipv4.HeaderLength - TcpHeader.MaximumLength;
+    private const int MaxPerTransmission = Ipv4.MaxLength - Ipv4.HeaderLength - TcpHeader.MaxLength;
 
     /// <summary>Length of the SACK option with its alignment, for this many blocks.</summary>
     private static int SackLength(int blocks) => blocks == 0 ? 0 : 4 + 8 * blocks;
@@ -128,9 +128,9 @@ internal static unsafe partial class TcpOutput
             }
             int most = size;
             if (stack->IsLocal(c->RemoteAddress))
-                most = Loopback.LargestFrame(stack) / size * size;
+                most = Loopback.MaxFrame(stack) / size * size;
             else if ((stack->Link.Capabilities & LinkCapabilities.Segmentation) != 0)
-                most = MostPerTransmission / size * size;
+                most = MaxPerTransmission / size * size;
             if (most < size)
                 most = size;
             if (length > most)
@@ -170,7 +170,7 @@ internal static unsafe partial class TcpOutput
             return true;
         if (length == queued && corked && c->FinQueued)
             return true;
-        return length < queued && (uint)length >= c->LargestSendWindow / 2 && c->SendNext == c->SendUnacknowledged;
+        return length < queued && (uint)length >= c->MaxSendWindow / 2 && c->SendNext == c->SendUnacknowledged;
     }
 
     /// <summary>Moves SendNext over SACKed ranges; returns how many bytes may be sent before the next one.</summary>

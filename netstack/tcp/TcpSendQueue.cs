@@ -156,7 +156,7 @@ internal static unsafe class TcpSendQueue
         out int count)
     {
         count = 0;
-        int most = stack->Link.MaximumFragments;
+        int most = stack->Link.MaxFragments;
         int index = c->ChunkCursor;
         uint at = c->ChunkCursorSequence;
         if (index < 0 || Tcp.Before(sequence, at))

@@ -8,18 +8,18 @@ namespace Netstack;
 internal static unsafe class TcpTimers
 {
     /// <summary>Linux's floor: RFC 6298 says one second, which no peer on a LAN deserves.</summary>
-    internal const ulong SmallestTimeout = 200 * Tcp.Millisecond;
-    internal const ulong LargestTimeout = 60 * Tcp.Second;
+    internal const ulong MinTimeout = 200 * Tcp.Millisecond;
+    internal const ulong MaxTimeout = 60 * Tcp.Second;
     private const ulong DelayedAcknowledgement = 40 * Tcp.Millisecond;
     private const ulong FinWait2Time = 60 * Tcp.Second;
-    private const int MostRetransmissions = 15;
+    private const int MaxRetransmissions = 15;
 
     /// <summary>The same of an orphan, window probes included (Linux's tcp_orphan_retries).</summary>
     private const int MostOrphanRetransmissions = 8;
-    private const int MostSynRetransmissions = 6;
+    private const int MaxSynRetransmissions = 6;
 
     /// <summary>Linux's tcp_synack_retries: after 63 s a half-open connection is given up.</summary>
-    private const int MostSynAcknowledgementRetransmissions = 5;
+    private const int MaxSynAcknowledgementRetransmissions = 5;
 
     internal static void Stop(Connection* c)
     {
@@ -43,7 +43,7 @@ internal static unsafe class TcpTimers
         if (c->PersistDeadline != 0)
             return;
         ulong interval = c->RetransmissionTimeout << (c->Backoff < 10 ? c->Backoff : 10);
-        c->PersistDeadline = now + (interval < LargestTimeout ? interval : LargestTimeout);
+        c->PersistDeadline = now + (interval < MaxTimeout ? interval : MaxTimeout);
         stack->Schedule(c, c->PersistDeadline);
     }
 
@@ -119,8 +119,8 @@ internal static unsafe class TcpTimers
         // The floor is put under the variation, as Linux does, so that a delayed acknowledgement on a slow path is no
         // timeout.
         ulong variation = 4 * c->RoundTripVariation;
-        ulong timeout = c->SmoothedRoundTrip + (variation < SmallestTimeout ? SmallestTimeout : variation);
-        c->RetransmissionTimeout = timeout < LargestTimeout ? timeout : LargestTimeout;
+        ulong timeout = c->SmoothedRoundTrip + (variation < MinTimeout ? MinTimeout : variation);
+        c->RetransmissionTimeout = timeout < MaxTimeout ? timeout : MaxTimeout;
     }
 
     /// <summary>Runs what is due; returns the earliest deadline that is left.</summary>
@@ -170,9 +170,9 @@ internal static unsafe class TcpTimers
 
     private static int MaxRetransmissionsOf(Connection* c) => c->State switch
     {
-        TcpState.SynSent => MostSynRetransmissions,
-        TcpState.SynReceived => MostSynAcknowledgementRetransmissions,
-        _ => c->Orphan ? MostOrphanRetransmissions : MostRetransmissions,
+        TcpState.SynSent => MaxSynRetransmissions,
+        TcpState.SynReceived => MaxSynAcknowledgementRetransmissions,
+        _ => c->Orphan ? MostOrphanRetransmissions : MaxRetransmissions,
     };
 
     private static bool Retransmit(Stack* stack, Connection* c, ulong now)
@@ -190,8 +190,8 @@ internal static unsafe class TcpTimers
         }
         c->Backoff++;
         c->RetransmissionTimeout *= 2;
-        if (c->RetransmissionTimeout > LargestTimeout)
-            c->RetransmissionTimeout = LargestTimeout;
+        if (c->RetransmissionTimeout > MaxTimeout)
+            c->RetransmissionTimeout = MaxTimeout;
         c->RoundTripTiming = false;
         c->ProbeDeadline = 0;
         if (c->SendMaximum != c->SendUnacknowledged)

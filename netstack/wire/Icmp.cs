@@ -9,8 +9,6 @@ public unsafe struct Icmp
     public const byte EchoReply = 0;
     public const byte DestinationUnreachable = 3;
     public const byte EchoRequest = 8;
-    public const byte CodeNetwork = 0;
-    public const byte CodeHost = 1;
     public const byte CodeProtocol = 2;
     public const byte CodePort = 3;
     public const byte CodeFragmentationNeeded = 4;

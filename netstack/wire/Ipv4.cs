@@ -25,7 +25,7 @@ public unsafe struct Ipv4
     public const byte ProtocolIcmp = 1;
     public const byte ProtocolTcp = 6;
     public const byte ProtocolUdp = 17;
-    public const int MaximumLength = 65535;
+    public const int MaxLength = 65535;
     private const byte TimeToLive = 64;
 
     public uint Source;

@@ -22,8 +22,8 @@ public enum TcpFlags : byte
 /// </summary>
 public unsafe struct TcpHeader
 {
-    public const int MinimumLength = 20;
-    public const int MaximumLength = 60;
+    public const int MinLength = 20;
+    public const int MaxLength = 60;
     public const int ChecksumOffset = 16;
     private const byte OptionEnd = 0;
     private const byte OptionNothing = 1;
@@ -83,9 +83,9 @@ public unsafe struct TcpHeader
     public static bool TryParse(ReadOnlySpan<byte> bytes, out TcpHeader header)
     {
         Unsafe.SkipInit(out header);
-        if (bytes.Length < MinimumLength)
+        if (bytes.Length < MinLength)
             return false;
-        // SAFETY: MinimumLength bytes are there; Length is compared with the span before the options are read.
+        // SAFETY: MinLength bytes are there; Length is compared with the span before the options are read.
         fixed (byte* at = bytes)
         {
             header.SourcePort = BigEndian.Load16(at);
@@ -103,18 +103,18 @@ public unsafe struct TcpHeader
             header.SackCount = 0;
             header.TimestampValue = 0;
             header.TimestampEcho = 0;
-            if (header.Length < MinimumLength || header.Length > bytes.Length)
+            if (header.Length < MinLength || header.Length > bytes.Length)
                 return false;
-            if (header.Length == MinimumLength + 12
-                && Unsafe.ReadUnaligned<uint>(at + MinimumLength) == UsualTimestamps)
+            if (header.Length == MinLength + 12
+                && Unsafe.ReadUnaligned<uint>(at + MinLength) == UsualTimestamps)
             {
                 header.HasTimestamps = true;
                 header.TimestampValue = BigEndian.Load32(at + 24);
                 header.TimestampEcho = BigEndian.Load32(at + 28);
             }
-            else if (header.Length > MinimumLength)
+            else if (header.Length > MinLength)
             {
-                ParseOptions(at + MinimumLength, at + header.Length, ref header);
+                ParseOptions(at + MinLength, at + header.Length, ref header);
             }
         }
         return true;
@@ -167,12 +167,12 @@ public unsafe struct TcpHeader
     }
 
     /// <summary>
-    /// Writes the header with its options and checksum 0, at most <see cref="MaximumLength"/> bytes, and sets
+    /// Writes the header with its options and checksum 0, at most <see cref="MaxLength"/> bytes, and sets
     /// <see cref="Length"/>. SACK blocks that do not fit beside the other options are left out.
     /// </summary>
     public void Emit(byte* at)
     {
-        byte* option = at + MinimumLength;
+        byte* option = at + MinLength;
         if (MaximumSegmentSize != 0)
         {
             BigEndian.Store32(option, (uint)(OptionMss << 24 | 4 << 16 | MaximumSegmentSize));
@@ -195,7 +195,7 @@ public unsafe struct TcpHeader
             BigEndian.Store32(option + 8, TimestampEcho);
             option += 12;
         }
-        int room = (int)(at + MaximumLength - option - 4) / 8;
+        int room = (int)(at + MaxLength - option - 4) / 8;
         int blocks = SackCount < room ? SackCount : room;
         if (blocks > 0)
         {

@@ -69,9 +69,9 @@ internal static unsafe class HostComparison
             // AH–BH together with REX: no such encoding.
             return null;
         }
-        ulong flags = (ulong)random.Next() & (Flags.Arithmetic | Flags.Direction) | 0x202;
+        ulong flags = (ulong)random.Next() & (Flags.Arithmetic | Flags.DF) | 0x202;
         if (!instruction.IsStringInstruction)
-            flags &= ~Flags.Direction;
+            flags &= ~Flags.DF;
         var context = HostCpu.Context;
         Host.Prepare(bytes, bits);
         // Relative operands need the place; everything else does not mind.
@@ -138,7 +138,7 @@ internal static unsafe class HostComparison
         for (int i = 0; i < 16; i++)
             s->Gpr[i] = context->Gpr[i];
         Flags.Set(s, (uint)context->Flags & Flags.Arithmetic);
-        s->SystemFlags = context->Flags & Flags.Direction | Flags.Interrupt;
+        s->SystemFlags = context->Flags & Flags.DF | Flags.IF;
         s->FpuControl = *(ushort*)context->Fx;
         s->FpuStatus = 0;
         s->FpuTop = *(ushort*)(context->Fx + 2) >> 11 & 7;
@@ -164,7 +164,7 @@ internal static unsafe class HostComparison
             if (s->Gpr[i] != host->Gpr[i])
                 return $"{text}: register {i} is {s->Gpr[i]:x}, host {host->Gpr[i]:x}, before {before[i]:x}, rax {before[0]:x} rcx {before[1]:x} rdx {before[2]:x}";
         }
-        ulong compared = (Flags.Arithmetic | Flags.Direction) & ~Undefined(in instruction, before);
+        ulong compared = (Flags.Arithmetic | Flags.DF) & ~Undefined(in instruction, before);
         ulong image = Flags.Image(s);
         if (((image ^ host->Flags) & compared) != 0)
             return $"{text}: flags {image & compared:x}, host {host->Flags & compared:x}, before {flags:x}, rax {before[0]:x} rcx {before[1]:x}";
@@ -230,17 +230,17 @@ internal static unsafe class HostComparison
         var bits = instruction.RflagsUndefined;
         ulong mask = 0;
         if ((bits & RflagsBits.CF) != 0)
-            mask |= Flags.C;
+            mask |= Flags.CF;
         if ((bits & RflagsBits.PF) != 0)
-            mask |= Flags.P;
+            mask |= Flags.PF;
         if ((bits & RflagsBits.AF) != 0)
-            mask |= Flags.A;
+            mask |= Flags.AF;
         if ((bits & RflagsBits.ZF) != 0)
-            mask |= Flags.Z;
+            mask |= Flags.ZF;
         if ((bits & RflagsBits.SF) != 0)
-            mask |= Flags.S;
+            mask |= Flags.SF;
         if ((bits & RflagsBits.OF) != 0)
-            mask |= Flags.O;
+            mask |= Flags.OF;
         if (instruction.Mnemonic is Mnemonic.Shl or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Sal or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr
             or Mnemonic.Shld or Mnemonic.Shrd)
         {
@@ -248,11 +248,11 @@ internal static unsafe class HostComparison
             int width = instruction.Op0Kind == OpKind.Register ? instruction.Op0Register.GetSize() : instruction.MemorySize.GetSize();
             int count = (instruction.GetOpKind(last) == OpKind.Register ? (int)before[1] : instruction.GetOpKind(last) == OpKind.Immediate8 ? instruction.Immediate8 : 1)
                 & (width == 8 ? 63 : 31);
-            mask |= count == 0 ? 0 : Flags.A;
+            mask |= count == 0 ? 0 : Flags.AF;
             if (count != 1)
-                mask |= Flags.O;
+                mask |= Flags.OF;
             if (count >= width * 8)
-                mask |= Flags.C;
+                mask |= Flags.CF;
             if (count > width * 8 && instruction.Mnemonic is Mnemonic.Shld or Mnemonic.Shrd)
                 mask |= Flags.Arithmetic;
         }

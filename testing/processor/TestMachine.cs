@@ -88,9 +88,9 @@ internal sealed unsafe class TestMachine : IInterruptController
         S->TssBase = 0x3000;
         S->TssLimit = 0x67;
         S->Cr3 = 0x10000;
-        S->Cr4 = Cpu.Control4Pae | Cpu.Control4Sse;
-        S->Efer = Cpu.EferLongEnable | Cpu.EferLongActive | Cpu.EferSyscall | Cpu.EferNoExecute;
-        S->Cr0 |= Cpu.ControlPaging | Cpu.ControlWriteProtect;
+        S->Cr4 = Cr4.PAE | Cr4.OSFXSR;
+        S->Efer = Efer.LME | Efer.LMA | Efer.SCE | Efer.NXE;
+        S->Cr0 |= Cr0.PG | Cr0.WP;
         S->Code64 = true;
         S->Selector[1] = KernelCode;
         S->Selector[2] = KernelData;
@@ -134,7 +134,7 @@ internal sealed unsafe class TestMachine : IInterruptController
     {
         Cpu.ResetToPvh((uint)CodeAt, 0);
         S->Gpr[4] = StackTop;
-        S->Cr4 = Cpu.Control4Sse;
+        S->Cr4 = Cr4.OSFXSR;
     }
 
     private static void Assert(bool done)

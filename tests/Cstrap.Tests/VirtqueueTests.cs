@@ -154,7 +154,7 @@ public sealed unsafe class VirtqueueTests : IDisposable
         Add(1, 0, 2);
         Assert.False(queue.Publish());
 
-        Assert.True(queue.TryInit(memory, Virtqueue.RequiredMemory(Size), Size, 0, VirtioMmio.RingEventIndex));
+        Assert.True(queue.TryInit(memory, Virtqueue.RequiredMemory(Size), Size, 0, VirtioMmio.VirtioFEventIdx));
         ushort* wish = Used + 2 + 4 * Size;
         *wish = 1;
         Add(1, 0, 1);

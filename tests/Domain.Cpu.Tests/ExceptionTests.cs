@@ -100,7 +100,7 @@ public sealed unsafe class ExceptionTests
         machine.RunToHalt();
         // The instruction behind STI still ran before the interrupt.
         Assert.Equal(TestMachine.CodeAt + 5 + 1 + 5, machine.S->Gpr[15]);
-        Assert.Equal(Flags.Interrupt, machine.S->Gpr[14] & Flags.Interrupt);
+        Assert.Equal(Flags.IF, machine.S->Gpr[14] & Flags.IF);
         Assert.Equal(3UL, machine.S->Gpr[1]);
     }
 
@@ -411,7 +411,7 @@ public sealed unsafe class ExceptionTests
                 a.ud2();
         });
         machine.RunToHalt();
-        Assert.Equal(resumes ? Flags.Resume : 0, machine.S->Gpr[14] & Flags.Resume);
+        Assert.Equal(resumes ? Flags.RF : 0, machine.S->Gpr[14] & Flags.RF);
     }
 
     /// <summary>A gate leads to 64-bit code only, and not to what calls itself 32-bit code as well.</summary>
@@ -476,21 +476,21 @@ public sealed unsafe class ExceptionTests
 
     /// <summary>What CR0.EM, MP and TS do to each kind of instruction (SDM vol. 3, 2.5, tables 2-2 and 2-3).</summary>
     [Theory]
-    [InlineData(Cpu.ControlEmulation | Cpu.ControlMonitor, new byte[] { 0x9b }, 0)]
-    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x9b }, 0)]
-    [InlineData(Cpu.ControlTaskSwitched | Cpu.ControlMonitor, new byte[] { 0x9b }, 7)]
-    [InlineData(Cpu.ControlEmulation, new byte[] { 0xd9, 0xe8 }, 7)]
-    [InlineData(Cpu.ControlEmulation, new byte[] { 0x0f, 0x77 }, 6)]
-    [InlineData(Cpu.ControlEmulation | Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0x77 }, 6)]
-    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0x77 }, 7)]
-    [InlineData(Cpu.ControlEmulation, new byte[] { 0x0f, 0xfc, 0xc0 }, 6)]
-    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0xfc, 0xc0 }, 7)]
-    [InlineData(Cpu.ControlEmulation, new byte[] { 0x0f, 0xae, 0x1c, 0x24 }, 6)]
-    [InlineData(Cpu.ControlTaskSwitched, new byte[] { 0x0f, 0xae, 0x1c, 0x24 }, 7)]
+    [InlineData(Cr0.EM | Cr0.MP, new byte[] { 0x9b }, 0)]
+    [InlineData(Cr0.TS, new byte[] { 0x9b }, 0)]
+    [InlineData(Cr0.TS | Cr0.MP, new byte[] { 0x9b }, 7)]
+    [InlineData(Cr0.EM, new byte[] { 0xd9, 0xe8 }, 7)]
+    [InlineData(Cr0.EM, new byte[] { 0x0f, 0x77 }, 6)]
+    [InlineData(Cr0.EM | Cr0.TS, new byte[] { 0x0f, 0x77 }, 6)]
+    [InlineData(Cr0.TS, new byte[] { 0x0f, 0x77 }, 7)]
+    [InlineData(Cr0.EM, new byte[] { 0x0f, 0xfc, 0xc0 }, 6)]
+    [InlineData(Cr0.TS, new byte[] { 0x0f, 0xfc, 0xc0 }, 7)]
+    [InlineData(Cr0.EM, new byte[] { 0x0f, 0xae, 0x1c, 0x24 }, 6)]
+    [InlineData(Cr0.TS, new byte[] { 0x0f, 0xae, 0x1c, 0x24 }, 7)]
     public void ControlBitsRefuseTheFpu(ulong control, byte[] code, int vector)
     {
         var machine = new TestMachine();
-        machine.S->Cr0 = machine.S->Cr0 & ~(Cpu.ControlEmulation | Cpu.ControlMonitor | Cpu.ControlTaskSwitched) | control;
+        machine.S->Cr0 = machine.S->Cr0 & ~(Cr0.EM | Cr0.MP | Cr0.TS) | control;
         foreach (int each in new[] { 6, 7 })
         {
             machine.Gate(each, Handler + 0x100 * (ulong)each);

@@ -77,7 +77,7 @@ public sealed unsafe class PagingTests
         machine.Write(Page, 5);
         machine.S->Gpr[0] = 7;
         if (withoutWp)
-            machine.S->Cr0 &= ~Cpu.ControlWriteProtect;
+            machine.S->Cr0 &= ~Cr0.WP;
         machine.Cpu.FlushTranslations();
         if (user)
             machine.ToUser();

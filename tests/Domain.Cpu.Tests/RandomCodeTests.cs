@@ -133,7 +133,7 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
             s->Gpr[i] = Number(random);
         s->Gpr[4] = random.Next(4) != 0 ? TestMachine.StackTop - (ulong)random.Next(64) : s->Gpr[4];
         Flags.LoadImage(s, (ulong)random.NextInt64(), random.Next(8) == 0 ? ulong.MaxValue
-            : Flags.Arithmetic | Flags.Direction | Flags.Iopl);
+            : Flags.Arithmetic | Flags.DF | Flags.IOPL);
         s->Rip = CodeFirst + (ulong)random.Next((int)CodeBytes) - (bits == 64 ? 0 : s->SegmentBase[Cpu.SegmentCs]);
         if (bits == 16)
             s->Rip = (ushort)s->Rip;

@@ -344,14 +344,14 @@ public sealed unsafe class SegmentTests
                     // What ends it needs no table that works.
                     machine.Place(HostCpu.Code, bytes);
                     machine.S->Rip = HostCpu.Code;
-                    machine.S->SystemFlags |= Flags.Trap;
+                    machine.S->SystemFlags |= Flags.TF;
                     machine.S->IdtLimit = 0;
                     machine.Cpu.SetPrivilege(3);
                     Assert.Equal(CpuExit.TripleFault, machine.Cpu.Run());
                     HostComparison.Host.Run();
                     string text = $"{name} of {table | privilege:x}";
-                    Assert.Equal((text, context->Flags & Flags.Z, context->Gpr[3]), (text,
-                        Flags.Image(machine.S) & Flags.Z, machine.S->Gpr[3]));
+                    Assert.Equal((text, context->Flags & Flags.ZF, context->Gpr[3]), (text,
+                        Flags.Image(machine.S) & Flags.ZF, machine.S->Gpr[3]));
                 }
             }
         }

@@ -52,7 +52,7 @@ public sealed unsafe class StartTests
         machine.RunToHalt();
         Assert.Equal(0x7000UL, machine.S->Gpr[7]);
         Assert.Equal(0x123456789abcdef0UL, machine.S->Xmm[0]);
-        Assert.Equal(Cpu.EferLongActive, machine.S->Efer & Cpu.EferLongActive);
+        Assert.Equal(Efer.LMA, machine.S->Efer & Efer.LMA);
         Assert.Equal(0x3000UL, machine.S->TssBase);
     }
 

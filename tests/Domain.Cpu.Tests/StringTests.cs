@@ -70,7 +70,7 @@ public sealed unsafe class StringTests
         machine.S->Gpr[1] = 1UL << 38;
         machine.S->Gpr[2] = 0x80;
         machine.S->Gpr[6] = machine.S->Gpr[7] = 1UL << 39;
-        machine.S->SystemFlags = Flags.Interrupt;
+        machine.S->SystemFlags = Flags.IF;
         var clock = Stopwatch.StartNew();
         ulong before = machine.S->Gpr[1];
         for (int round = 0; round < 20; round++)
@@ -156,7 +156,7 @@ public sealed unsafe class StringTests
             machine.S->Gpr[1] = 150;
             machine.S->Gpr[2] = 0x80;
             machine.S->Gpr[6] = machine.S->Gpr[7] = first;
-            machine.S->SystemFlags = down ? Flags.Direction : 0;
+            machine.S->SystemFlags = down ? Flags.DF : 0;
             machine.RunToHalt();
             ulong step = down ? ulong.MaxValue : 1;
             ulong expected = first + 100 * step;

@@ -112,7 +112,7 @@ public sealed class LoaderTests : IDisposable
     [Fact]
     public void A_command_line_that_is_too_long_is_refused()
     {
-        StartInfo.Write(memory, new string('x', StartInfo.MaximumCommandLine), null);
-        Assert.Throws<ImageError>(() => StartInfo.Write(memory, new string('x', StartInfo.MaximumCommandLine + 1), null));
+        StartInfo.Write(memory, new string('x', StartInfo.MaxCommandLine), null);
+        Assert.Throws<ImageError>(() => StartInfo.Write(memory, new string('x', StartInfo.MaxCommandLine + 1), null));
     }
 }

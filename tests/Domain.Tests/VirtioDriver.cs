@@ -8,7 +8,7 @@ namespace Domain.Tests;
 /// <summary>A driver for one virtio-mmio device, in as few lines as the specification allows; it can also misbehave.</summary>
 internal sealed class VirtioDriver
 {
-    public const ulong IndirectDescriptors = VirtioMmio.IndirectDescriptors, EventIndex = VirtioMmio.EventIndex, Version1 = VirtioMmio.Version1;
+    public const ulong IndirectDescriptors = VirtioMmio.VirtioFIndirectDesc, EventIndex = VirtioMmio.VirtioFEventIdx, Version1 = VirtioMmio.VirtioFVersion1;
     public const ushort Next = 1, Write = 2, Indirect = 4;
 
     public readonly GuestMemory Memory;

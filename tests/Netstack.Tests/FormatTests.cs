@@ -161,7 +161,7 @@ public sealed unsafe class FormatTests
     [Fact]
     public void RangesAreASet() => Gen.Select(Gen.UInt, Gen.Select(Gen.Int[0, 250], Gen.Int[1, 40]).Array[1, 60]).Sample((start, runs) =>
     {
-        uint* edges = stackalloc uint[Connection.MostRanges * 2];
+        uint* edges = stackalloc uint[Connection.MaxRanges * 2];
         int count = 0;
         bool[] model = new bool[300];
         foreach ((int from, int length) in runs)
@@ -170,7 +170,7 @@ public sealed unsafe class FormatTests
             if (added)
                 Array.Fill(model, true, from, length);
             else
-                Assert.Equal(Connection.MostRanges, count);
+                Assert.Equal(Connection.MaxRanges, count);
             if (length % 7 == 0)
             {
                 SequenceRanges.TrimBefore(edges, ref count, start + (uint)(from / 4));

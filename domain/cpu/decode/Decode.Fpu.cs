@@ -11,14 +11,14 @@ internal sealed unsafe partial class BlockBuilder
         // CR0.MP.
         if (i.Mnemonic == Mnemonic.Emms && (mode & Cpu.ModeNoMmx) != 0
             || i.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr && (mode & Cpu.ModeNoSse) != 0)
-            return RaiseAlways(Cpu.ExceptionInvalidOpcode);
+            return RaiseAlways(ExceptionVector.UD);
         int start = SlotCount;
         bool unknown = TranslateFpuBody(in i);
         if (unknown || (mode & (i.Mnemonic == Mnemonic.Wait ? Cpu.ModeNoWait : Cpu.ModeNoFpu)) == 0)
             return unknown;
         // Known, but switched off: lazy state switching wants to hear of it.
         SlotCount = start;
-        return RaiseAlways(Cpu.ExceptionNoFpu);
+        return RaiseAlways(ExceptionVector.NM);
     }
 
     private bool TranslateFpuBody(in Instruction i)

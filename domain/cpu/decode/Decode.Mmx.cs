@@ -23,9 +23,9 @@ internal sealed unsafe partial class BlockBuilder
     private bool TranslateMmx(in Instruction i)
     {
         if ((mode & Cpu.ModeNoMmx) != 0)
-            return RaiseAlways(Cpu.ExceptionInvalidOpcode);
+            return RaiseAlways(ExceptionVector.UD);
         if ((mode & Cpu.ModeNoFpu) != 0)
-            return RaiseAlways(Cpu.ExceptionNoFpu);
+            return RaiseAlways(ExceptionVector.NM);
         switch (i.Mnemonic)
         {
             case Mnemonic.Movq or Mnemonic.Movd or Mnemonic.Movntq or Mnemonic.Movdq2q:

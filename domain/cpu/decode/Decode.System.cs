@@ -106,7 +106,7 @@ internal sealed unsafe partial class BlockBuilder
                 return false;
             }
             case Mnemonic.Rdpmc:
-                return RaiseAlways(Cpu.ExceptionGeneralProtection);
+                return RaiseAlways(ExceptionVector.GP);
         }
         return TranslateVector(in i);
     }
@@ -191,7 +191,7 @@ internal sealed unsafe partial class BlockBuilder
         var special = to.IsCR() || to.IsDR() ? to : from;
         if (special.IsCR() ? special is not (Register.CR0 or Register.CR2 or Register.CR3 or Register.CR4
             or Register.CR8) : special.GetNumber() > 7)
-            return RaiseAlways(Cpu.ExceptionInvalidOpcode);
+            return RaiseAlways(ExceptionVector.UD);
         if (to.IsCR())
         {
             ref var op = ref Emit(&SystemOps.WriteControl);

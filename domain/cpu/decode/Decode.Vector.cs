@@ -12,9 +12,9 @@ internal sealed unsafe partial class BlockBuilder
         if (UsesVectors(in i))
         {
             if ((mode & Cpu.ModeNoSse) != 0)
-                return RaiseAlways(Cpu.ExceptionInvalidOpcode);
+                return RaiseAlways(ExceptionVector.UD);
             if ((mode & Cpu.ModeNoFpu) != 0)
-                return RaiseAlways(Cpu.ExceptionNoFpu);
+                return RaiseAlways(ExceptionVector.NM);
             var plain = i.OpCount >= 2 && IsVector(in i, 0)
                 && (IsVector(in i, 1) || IsMemory(in i, 1)) ? PlainVector(i.Mnemonic) : null;
             return plain != null ? VectorPair(in i, plain) : VectorOther(in i);

@@ -48,7 +48,6 @@ internal sealed unsafe partial class BlockBuilder
         zeroOffset = Offset(s, &s->Zero);
         eaTempOffset = Offset(s, &s->EaTemp);
         tempOffset = Offset(s, &s->Temp);
-        tempAddressOffset = Offset(s, &s->TempAddress);
         xmmOffset = Offset(s, s->Xmm);
         xmmTempOffset = Offset(s, s->XmmTemp);
         segmentBaseOffset = Offset(s, s->SegmentBase);
@@ -121,7 +120,7 @@ internal sealed unsafe partial class BlockBuilder
             }
             // More than 15 bytes: the decoder stops there (SDM vol. 2, 2.3.11).
             ended = i.Code == Code.INVALID && bytes - (int)(i.IP - rip) >= MaxInstructionBytes
-                ? RaiseAlways(Cpu.ExceptionGeneralProtection) : Translate(in i);
+                ? RaiseAlways(ExceptionVector.GP) : Translate(in i);
         }
         if (!ended)
         {
@@ -178,7 +177,7 @@ internal sealed unsafe partial class BlockBuilder
 
     // ---- operands
 
-    private readonly ushort zeroOffset, eaTempOffset, tempOffset, tempAddressOffset, xmmOffset, xmmTempOffset,
+    private readonly ushort zeroOffset, eaTempOffset, tempOffset, xmmOffset, xmmTempOffset,
         segmentBaseOffset, fpuOffset, mmxLeftOffset;
 
     private static ushort Offset(CpuState* s, void* field) => (ushort)((byte*)field - (byte*)s);
@@ -391,6 +390,6 @@ internal sealed unsafe partial class BlockBuilder
             Unknown++;
             LastUnknown = $"{i.Code} at {i.IP:x}";
         }
-        return RaiseAlways(Cpu.ExceptionInvalidOpcode);
+        return RaiseAlways(ExceptionVector.UD);
     }
 }

@@ -168,7 +168,7 @@ internal static unsafe partial class X87
     {
         if ((s->TempAddress & 15) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         // The last 96 bytes belong to software.
@@ -199,7 +199,7 @@ internal static unsafe partial class X87
     {
         if ((s->TempAddress & 15) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         byte* image = stackalloc byte[416];
@@ -208,7 +208,7 @@ internal static unsafe partial class X87
         uint mxcsr = *(uint*)(image + 24);
         if ((mxcsr & 0xffff_0000) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         s->FpuControl = (ushort)(*(ushort*)image | 0x40);

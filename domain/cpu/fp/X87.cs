@@ -162,7 +162,7 @@ internal static unsafe partial class X87
             Note(s, math);
         }
         if (op->Imm >= 2)
-            Flags.Set(s, order switch { 2 => Flags.Z | Flags.P | Flags.C, 0 => Flags.Z, < 0 => Flags.C, _ => 0 });
+            Flags.Set(s, order switch { 2 => Flags.ZF | Flags.PF | Flags.CF, 0 => Flags.ZF, < 0 => Flags.CF, _ => 0 });
         else
             SetConditions(s, order switch { 2 => ConditionC0 | ConditionC2 | ConditionC3, 0 => ConditionC3, < 0 =>
                 ConditionC0, _ => 0 });

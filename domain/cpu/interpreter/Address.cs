@@ -177,7 +177,7 @@ internal static unsafe class Operand<TAddress> where TAddress : struct, IAddress
         ulong address = TAddress.Of(s, op);
         if ((address & 15) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         var entry = Mmu.ReadEntry(s, address);

@@ -59,11 +59,11 @@ internal unsafe struct AluAdc : IAlu
     {
         ulong carry = Flags.Carry(s) ? 1UL : 0;
         ulong r = (a + b + carry) & TSize.Mask;
-        uint bits = r < a || (carry != 0 && r == a) ? Flags.C : 0;
-        bits |= (uint)(a ^ b ^ r) & Flags.A;
+        uint bits = r < a || (carry != 0 && r == a) ? Flags.CF : 0;
+        bits |= (uint)(a ^ b ^ r) & Flags.AF;
         ulong signed = TSize.SignExtend(r);
         if ((long)TSize.SignExtend((a ^ r) & (b ^ r)) < 0)
-            bits |= Flags.O;
+            bits |= Flags.OF;
         Flags.SetResult(s, signed, bits);
         return r;
     }
@@ -77,10 +77,10 @@ internal unsafe struct AluSbb : IAlu
     {
         ulong carry = Flags.Carry(s) ? 1UL : 0;
         ulong r = (a - b - carry) & TSize.Mask;
-        uint bits = a < b || (carry != 0 && a == b) ? Flags.C : 0;
-        bits |= (uint)(a ^ b ^ r) & Flags.A;
+        uint bits = a < b || (carry != 0 && a == b) ? Flags.CF : 0;
+        bits |= (uint)(a ^ b ^ r) & Flags.AF;
         if ((long)TSize.SignExtend((a ^ b) & (a ^ r)) < 0)
-            bits |= Flags.O;
+            bits |= Flags.OF;
         Flags.SetResult(s, TSize.SignExtend(r), bits);
         return r;
     }
@@ -146,9 +146,9 @@ internal unsafe struct AluInc : IAlu
     public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize
     {
         ulong r = TSize.SignExtend(a + 1);
-        uint bits = Flags.Carry(s) ? Flags.C : 0;
-        bits |= (r & 15) == 0 ? Flags.A : 0;
-        bits |= (r & TSize.Mask) == (TSize.Mask >> 1) + 1 ? Flags.O : 0;
+        uint bits = Flags.Carry(s) ? Flags.CF : 0;
+        bits |= (r & 15) == 0 ? Flags.AF : 0;
+        bits |= (r & TSize.Mask) == (TSize.Mask >> 1) + 1 ? Flags.OF : 0;
         Flags.SetResult(s, r, bits);
         return r;
     }
@@ -163,9 +163,9 @@ internal unsafe struct AluDec : IAlu
     public static ulong Apply<TSize>(CpuState* s, ulong a, ulong b) where TSize : struct, ISize
     {
         ulong r = TSize.SignExtend(a - 1);
-        uint bits = Flags.Carry(s) ? Flags.C : 0;
-        bits |= (r & 15) == 15 ? Flags.A : 0;
-        bits |= (r & TSize.Mask) == TSize.Mask >> 1 ? Flags.O : 0;
+        uint bits = Flags.Carry(s) ? Flags.CF : 0;
+        bits |= (r & 15) == 15 ? Flags.AF : 0;
+        bits |= (r & TSize.Mask) == TSize.Mask >> 1 ? Flags.OF : 0;
         Flags.SetResult(s, r, bits);
         return r;
     }

@@ -23,7 +23,7 @@ internal static unsafe class Bits<TSize> where TSize : struct, ISize
         byte* to = (byte*)s + op->Dst;
         ulong value = TSize.Load(to);
         int bit = (int)offset & (TSize.Bytes * 8 - 1);
-        Flags.Change(s, Flags.C, (uint)(value >> bit & 1));
+        Flags.Change(s, Flags.CF, (uint)(value >> bit & 1));
         if (op->Scale != 0)
             TSize.SetRegister(to, Changed(value, bit, op->Scale));
     }
@@ -52,7 +52,7 @@ internal static unsafe class Bits<TSize> where TSize : struct, ISize
             TSize.Store(at, Changed(value, bit, op->Scale));
             Mmu.Commit(s);
         }
-        Flags.Change(s, Flags.C, (uint)(value >> bit & 1));
+        Flags.Change(s, Flags.CF, (uint)(value >> bit & 1));
         op[1].Handler(s, op + 1);
     }
 
@@ -79,7 +79,7 @@ internal static unsafe class Bits<TSize> where TSize : struct, ISize
     {
         ulong value = TSize.Load((byte*)s + op->Src);
         TSize.SetRegister((byte*)s + op->Dst, (ulong)BitOperations.PopCount(value));
-        Flags.Set(s, value == 0 ? Flags.Z : 0);
+        Flags.Set(s, value == 0 ? Flags.ZF : 0);
         op[1].Handler(s, op + 1);
     }
 
@@ -124,7 +124,7 @@ internal static unsafe class Bits
             s->Gpr[2] = value >> 32;
         }
         Mmu.Commit(s);
-        Flags.Change(s, Flags.Z, equal ? Flags.Z : 0);
+        Flags.Change(s, Flags.ZF, equal ? Flags.ZF : 0);
         op[1].Handler(s, op + 1);
     }
 
@@ -132,7 +132,7 @@ internal static unsafe class Bits
     {
         if ((s->TempAddress & 15) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         ulong* at = (ulong*)Mmu.Modify(s, op, s->TempAddress, 16);
@@ -150,7 +150,7 @@ internal static unsafe class Bits
             s->Gpr[2] = at[1];
         }
         Mmu.Commit(s);
-        Flags.Change(s, Flags.Z, equal ? Flags.Z : 0);
+        Flags.Change(s, Flags.ZF, equal ? Flags.ZF : 0);
         op[1].Handler(s, op + 1);
     }
 }

@@ -29,7 +29,7 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
             high = low >> (TSize.Bytes * 8) & TSize.Mask;
         }
         SetProduct(s, low & TSize.Mask, high);
-        Flags.SetResult(s, TSize.SignExtend(low), high != 0 ? Flags.C | Flags.O : 0);
+        Flags.SetResult(s, TSize.SignExtend(low), high != 0 ? Flags.CF | Flags.OF : 0);
         op[1].Handler(s, op + 1);
     }
 
@@ -42,7 +42,7 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
             high = low >> (TSize.Bytes * 8);
         SetProduct(s, (ulong)low & TSize.Mask, (ulong)high & TSize.Mask);
         bool fits = TSize.Bytes == 8 ? high == low >> 63 : (long)TSize.SignExtend((ulong)low) == low;
-        Flags.SetResult(s, TSize.SignExtend((ulong)low), fits ? 0 : Flags.C | Flags.O);
+        Flags.SetResult(s, TSize.SignExtend((ulong)low), fits ? 0 : Flags.CF | Flags.OF);
         op[1].Handler(s, op + 1);
     }
 
@@ -66,7 +66,7 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
         bool fits = TSize.Bytes == 8
             ? Math.BigMul(a, b, out long same) == same >> 63
             : (long)TSize.SignExtend((ulong)low) == low;
-        Flags.SetResult(s, TSize.SignExtend((ulong)low), fits ? 0 : Flags.C | Flags.O);
+        Flags.SetResult(s, TSize.SignExtend((ulong)low), fits ? 0 : Flags.CF | Flags.OF);
         return (ulong)low;
     }
 
@@ -78,7 +78,7 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
         if (high >= divisor)
         {
             // Also when the divisor is zero.
-            Cpu.Raise(s, op, Cpu.ExceptionDivide);
+            Cpu.Raise(s, op, ExceptionVector.DE);
             return;
         }
         ulong quotient, remainder;
@@ -106,7 +106,7 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
                 & 63);
         if (divisor == 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionDivide);
+            Cpu.Raise(s, op, ExceptionVector.DE);
             return;
         }
         bool negative = Int128.IsNegative(dividend);
@@ -116,7 +116,7 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
         ulong top = (ulong)(magnitude >> 64);
         if (top >= by)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionDivide);
+            Cpu.Raise(s, op, ExceptionVector.DE);
             return;
         }
         if (top == 0)
@@ -127,7 +127,7 @@ internal static unsafe class DivMul<TSize> where TSize : struct, ISize
         ulong limit = (TSize.Mask >> 1) + (negativeQuotient ? 1UL : 0);
         if (quotient > limit)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionDivide);
+            Cpu.Raise(s, op, ExceptionVector.DE);
             return;
         }
         SetProduct(s, (negativeQuotient ? 0 - quotient : quotient) & TSize.Mask,

@@ -6,10 +6,10 @@ namespace Domain;
 /// <summary>Lazy arithmetic flags: operations leave their operands, readers compute the flag they want.</summary>
 internal static unsafe class Flags
 {
-    public const uint C = 1, P = 4, A = 0x10, Z = 0x40, S = 0x80, O = 0x800;
-    public const uint Arithmetic = C | P | A | Z | S | O;
-    public const ulong Trap = 0x100, Interrupt = 0x200, Direction = 0x400, Iopl = 0x3000, Nested = 0x4000;
-    public const ulong Resume = 0x1_0000, AlignmentCheck = 0x4_0000, Identification = 0x20_0000;
+    public const uint CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800;
+    public const uint Arithmetic = CF | PF | AF | ZF | SF | OF;
+    public const ulong TF = 0x100, IF = 0x200, DF = 0x400, IOPL = 0x3000, NT = 0x4000;
+    public const ulong RF = 0x1_0000, AC = 0x4_0000, ID = 0x20_0000;
 
     /// <summary>All six are in <see cref="CpuState.FlagBits"/>.</summary>
     public const int Explicit = 0;
@@ -35,14 +35,14 @@ internal static unsafe class Flags
         }
         if (kind >= Add)
             return (s->FlagResult & MaskOf(kind - Add)) < s->FlagSource;
-        return kind != Logic && (s->FlagBits & C) != 0;
+        return kind != Logic && (s->FlagBits & CF) != 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Zero(CpuState* s) => s->FlagKind == Explicit ? (s->FlagBits & Z) != 0 : s->FlagResult == 0;
+    public static bool Zero(CpuState* s) => s->FlagKind == Explicit ? (s->FlagBits & ZF) != 0 : s->FlagResult == 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Sign(CpuState* s) => s->FlagKind == Explicit ? (s->FlagBits & S) != 0 : (long)s->FlagResult < 0;
+    public static bool Sign(CpuState* s) => s->FlagKind == Explicit ? (s->FlagBits & SF) != 0 : (long)s->FlagResult < 0;
 
     public static bool Overflow(CpuState* s)
     {
@@ -57,11 +57,11 @@ internal static unsafe class Flags
             ulong a = s->FlagSource, b = s->FlagResult - a;
             return (((a ^ s->FlagResult) & (b ^ s->FlagResult)) >> ((8 << (kind - Add)) - 1) & 1) != 0;
         }
-        return kind != Logic && (s->FlagBits & O) != 0;
+        return kind != Logic && (s->FlagBits & OF) != 0;
     }
 
     public static bool Parity(CpuState* s) =>
-        s->FlagKind == Explicit ? (s->FlagBits & P) != 0 : (BitOperations.PopCount((byte)s->FlagResult) & 1) == 0;
+        s->FlagKind == Explicit ? (s->FlagBits & PF) != 0 : (BitOperations.PopCount((byte)s->FlagResult) & 1) == 0;
 
     /// <summary>The six flags as RFLAGS bits.</summary>
     public static uint Get(CpuState* s)
@@ -71,25 +71,25 @@ internal static unsafe class Flags
             return s->FlagBits;
         uint bits = OfResult(s->FlagResult);
         if (kind == Result)
-            return bits | s->FlagBits & (C | A | O);
+            return bits | s->FlagBits & (CF | AF | OF);
         if (kind == Logic)
             return bits;
         if (Carry(s))
-            bits |= C;
+            bits |= CF;
         if (Overflow(s))
-            bits |= O;
+            bits |= OF;
         ulong second = kind >= Sub ? s->FlagSource - s->FlagResult : s->FlagResult - s->FlagSource;
-        return bits | (uint)(s->FlagSource ^ second ^ s->FlagResult) & A;
+        return bits | (uint)(s->FlagSource ^ second ^ s->FlagResult) & AF;
     }
 
     /// <summary>SF, ZF, PF of a sign-extended result.</summary>
     public static uint OfResult(ulong result)
     {
-        uint bits = result == 0 ? Z : 0;
+        uint bits = result == 0 ? ZF : 0;
         if ((long)result < 0)
-            bits |= S;
+            bits |= SF;
         if ((BitOperations.PopCount((byte)result) & 1) == 0)
-            bits |= P;
+            bits |= PF;
         return bits;
     }
 
@@ -119,7 +119,7 @@ internal static unsafe class Flags
     public static void LoadImage(CpuState* s, ulong image, ulong mask)
     {
         Change(s, (uint)mask & Arithmetic, (uint)image);
-        ulong system = mask & (Trap | Interrupt | Direction | Iopl | Nested | Resume | AlignmentCheck | Identification);
+        ulong system = mask & (TF | IF | DF | IOPL | NT | RF | AC | ID);
         s->SystemFlags = s->SystemFlags & ~system | image & system;
     }
 

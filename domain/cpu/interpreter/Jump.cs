@@ -57,7 +57,7 @@ internal static unsafe class Jump
     {
         bool may = s->Code64 ? (ulong)((long)rip << 16 >> 16) == rip : rip <= s->SegmentLimit[Cpu.SegmentCs];
         if (!may)
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
         return may;
     }
 

@@ -8,11 +8,11 @@ internal static unsafe class Legacy
     {
         uint flags = Flags.Get(s);
         ushort* ax = (ushort*)s;
-        bool adjusts = (*ax & 15) > 9 || (flags & Flags.A) != 0;
+        bool adjusts = (*ax & 15) > 9 || (flags & Flags.AF) != 0;
         if (adjusts)
             *ax = (ushort)(op->Imm == 0 ? *ax + 0x106 : *ax - 0x106);
         *(byte*)s &= 15;
-        SetByLow(s, adjusts ? Flags.A | Flags.C : 0);
+        SetByLow(s, adjusts ? Flags.AF | Flags.CF : 0);
         op[1].Handler(s, op + 1);
     }
 
@@ -21,7 +21,7 @@ internal static unsafe class Legacy
     {
         if (op->Imm == 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionDivide);
+            Cpu.Raise(s, op, ExceptionVector.DE);
             return;
         }
         uint low = *(byte*)s;
@@ -44,18 +44,18 @@ internal static unsafe class Legacy
         uint flags = Flags.Get(s), result = 0;
         byte old = *(byte*)s;
         int value = old, sign = op->Imm == 0 ? 1 : -1;
-        if ((old & 15) > 9 || (flags & Flags.A) != 0)
+        if ((old & 15) > 9 || (flags & Flags.AF) != 0)
         {
             value += 6 * sign;
-            result |= Flags.A;
+            result |= Flags.AF;
             // A borrow of the low digit counts only when subtracting.
             if (sign < 0 && value < 0)
-                result |= Flags.C;
+                result |= Flags.CF;
         }
-        if (old > 0x99 || (flags & Flags.C) != 0)
+        if (old > 0x99 || (flags & Flags.CF) != 0)
         {
             value += 0x60 * sign;
-            result |= Flags.C;
+            result |= Flags.CF;
         }
         *(byte*)s = (byte)value;
         SetByLow(s, result);
@@ -80,7 +80,7 @@ internal static unsafe class Legacy
         bool raises = (*selector & 3) < wanted;
         if (raises)
             *selector = (ushort)(*selector & ~3 | wanted);
-        Flags.Change(s, Flags.Z, raises ? Flags.Z : 0);
+        Flags.Change(s, Flags.ZF, raises ? Flags.ZF : 0);
         op[1].Handler(s, op + 1);
     }
 
@@ -98,7 +98,7 @@ internal static unsafe class Legacy
             index = (long)TSize.SignExtend(TSize.Load((byte*)s + op->Dst));
         if (index < lower || index > upper)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionBound);
+            Cpu.Raise(s, op, ExceptionVector.BR);
             return;
         }
         op[1].Handler(s, op + 1);

@@ -19,7 +19,7 @@ internal unsafe struct ShiftLeft : IAlu
         int bits = TSize.Bytes * 8;
         ulong r = TSize.SignExtend(a << count);
         bool carry = count <= bits && (a >> (bits - count) & 1) != 0;
-        Flags.SetResult(s, r, (carry ? Flags.C : 0) | ((long)r < 0 != carry ? Flags.O : 0));
+        Flags.SetResult(s, r, (carry ? Flags.CF : 0) | ((long)r < 0 != carry ? Flags.OF : 0));
         return r;
     }
 }
@@ -35,7 +35,7 @@ internal unsafe struct ShiftRight : IAlu
             return a;
         ulong r = a >> count;
         Flags.SetResult(s, TSize.SignExtend(r),
-            ((a >> (count - 1) & 1) != 0 ? Flags.C : 0) | ((long)TSize.SignExtend(a) < 0 ? Flags.O : 0));
+            ((a >> (count - 1) & 1) != 0 ? Flags.CF : 0) | ((long)TSize.SignExtend(a) < 0 ? Flags.OF : 0));
         return r;
     }
 }
@@ -51,7 +51,7 @@ internal unsafe struct ShiftArithmetic : IAlu
             return a;
         long value = (long)TSize.SignExtend(a);
         long r = value >> count;
-        Flags.SetResult(s, (ulong)r, (value >> (count - 1) & 1) != 0 ? Flags.C : 0);
+        Flags.SetResult(s, (ulong)r, (value >> (count - 1) & 1) != 0 ? Flags.CF : 0);
         return (ulong)r;
     }
 }
@@ -96,7 +96,8 @@ internal unsafe struct RotateLeft : IAlu
         int turn = count & (bits - 1);
         ulong r = turn == 0 ? a : (a << turn | a >> (bits - turn)) & TSize.Mask;
         bool carry = (r & 1) != 0;
-        Flags.Change(s, Flags.C | Flags.O, (carry ? Flags.C : 0) | ((r >> (bits - 1) & 1) != 0 != carry ? Flags.O : 0));
+        Flags.Change(s, Flags.CF | Flags.OF,
+            (carry ? Flags.CF : 0) | ((r >> (bits - 1) & 1) != 0 != carry ? Flags.OF : 0));
         return r;
     }
 }
@@ -114,7 +115,7 @@ internal unsafe struct RotateRight : IAlu
         int turn = count & (bits - 1);
         ulong r = turn == 0 ? a : (a >> turn | a << (bits - turn)) & TSize.Mask;
         ulong top = r >> (bits - 1) & 1, next = r >> (bits - 2) & 1;
-        Flags.Change(s, Flags.C | Flags.O, (top != 0 ? Flags.C : 0) | (top != next ? Flags.O : 0));
+        Flags.Change(s, Flags.CF | Flags.OF, (top != 0 ? Flags.CF : 0) | (top != next ? Flags.OF : 0));
         return r;
     }
 }
@@ -135,7 +136,8 @@ internal unsafe struct RotateCarryLeft : IAlu
             r |= a >> (bits + 1 - count);
         r &= TSize.Mask;
         bool out1 = (a >> (bits - count) & 1) != 0;
-        Flags.Change(s, Flags.C | Flags.O, (out1 ? Flags.C : 0) | ((r >> (bits - 1) & 1) != 0 != out1 ? Flags.O : 0));
+        Flags.Change(s, Flags.CF | Flags.OF,
+            (out1 ? Flags.CF : 0) | ((r >> (bits - 1) & 1) != 0 != out1 ? Flags.OF : 0));
         return r;
     }
 }
@@ -157,7 +159,7 @@ internal unsafe struct RotateCarryRight : IAlu
         r &= TSize.Mask;
         bool out1 = (a >> (count - 1) & 1) != 0;
         ulong top = r >> (bits - 1) & 1, next = r >> (bits - 2) & 1;
-        Flags.Change(s, Flags.C | Flags.O, (out1 ? Flags.C : 0) | (top != next ? Flags.O : 0));
+        Flags.Change(s, Flags.CF | Flags.OF, (out1 ? Flags.CF : 0) | (top != next ? Flags.OF : 0));
         return r;
     }
 }
@@ -203,7 +205,7 @@ internal static unsafe class DoubleShift<TSize> where TSize : struct, ISize
             carry = ((ulong)(joined >> (count - 1)) & 1) != 0;
         }
         bool signChanged = ((r ^ a) >> (bits - 1) & 1) != 0;
-        Flags.SetResult(s, TSize.SignExtend(r), (carry ? Flags.C : 0) | (signChanged ? Flags.O : 0));
+        Flags.SetResult(s, TSize.SignExtend(r), (carry ? Flags.CF : 0) | (signChanged ? Flags.OF : 0));
         TSize.SetRegister(to, r);
     }
 }

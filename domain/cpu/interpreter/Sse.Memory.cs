@@ -55,7 +55,7 @@ internal static unsafe class SseMemory<TAddress> where TAddress : struct, IAddre
         ulong address = TAddress.Of(s, op);
         if ((address & 15) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         var entry = Mmu.ReadEntry(s, address);
@@ -87,7 +87,7 @@ internal static unsafe class SseMemory<TAddress> where TAddress : struct, IAddre
         ulong address = TAddress.Of(s, op);
         if ((address & 15) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         var entry = Mmu.WriteEntry(s, address);

@@ -77,9 +77,9 @@ internal static unsafe class SseStrings
                     ((sbyte*)s->Xmm)[i] = (sbyte)value;
             }
         }
-        Flags.Set(s, (result != 0 ? Flags.C : 0) | (lengthB < elements ? Flags.Z : 0)
-            | (lengthA < elements ? Flags.S : 0)
-            | ((result & 1) != 0 ? Flags.O : 0));
+        Flags.Set(s, (result != 0 ? Flags.CF : 0) | (lengthB < elements ? Flags.ZF : 0)
+            | (lengthA < elements ? Flags.SF : 0)
+            | ((result & 1) != 0 ? Flags.OF : 0));
         op[1].Handler(s, op + 1);
     }
 

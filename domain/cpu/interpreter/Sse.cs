@@ -119,12 +119,12 @@ internal static unsafe partial class Sse128
             return false;
         if (!quiet || (left && (a & quietBit) == 0) || (right && (b & quietBit) == 0))
             s->Mxcsr |= HostFloat.Invalid;
-        Flags.Set(s, Flags.Z | Flags.P | Flags.C);
+        Flags.Set(s, Flags.ZF | Flags.PF | Flags.CF);
         return true;
     }
 
     private static void SetOrder(CpuState* s, bool equal, bool less) =>
-        Flags.Set(s, equal ? Flags.Z : less ? Flags.C : 0);
+        Flags.Set(s, equal ? Flags.ZF : less ? Flags.CF : 0);
 
     /// <summary>COMISS, and UCOMISS with Imm 1: they differ in the NaNs that are an invalid operand.</summary>
     public static void Comiss(CpuState* s, Op* op)
@@ -147,7 +147,7 @@ internal static unsafe partial class Sse128
     public static void Ptest(CpuState* s, Op* op)
     {
         Vector128<byte> a = D<byte>(s, op), b = S<byte>(s, op);
-        Flags.Set(s, (Sse41.TestZ(a, b) ? Flags.Z : 0) | (Sse41.TestC(a, b) ? Flags.C : 0));
+        Flags.Set(s, (Sse41.TestZ(a, b) ? Flags.ZF : 0) | (Sse41.TestC(a, b) ? Flags.CF : 0));
         op[1].Handler(s, op + 1);
     }
 
@@ -353,7 +353,7 @@ internal static unsafe partial class Sse128
         uint value = *(uint*)((byte*)s + op->Src);
         if ((value & 0xffff_0000) != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         HostFloat.Set(s, value);

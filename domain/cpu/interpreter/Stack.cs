@@ -259,7 +259,7 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
     public static void PushFlags<TSize>(CpuState* s, Op* op) where TSize : struct, ISize
     {
         ulong pointer = TStack.Wrap(s, s->Gpr[4] - (ulong)TSize.Bytes);
-        if (!Put<TSize>(s, op, pointer, Flags.Image(s) & ~Flags.Resume))
+        if (!Put<TSize>(s, op, pointer, Flags.Image(s) & ~Flags.RF))
             return;
         TStack.Set(s, pointer);
         op[1].Handler(s, op + 1);
@@ -271,13 +271,13 @@ internal static unsafe class Stack<TStack> where TStack : struct, IStack
         byte* at = At<TSize>(s, op, 0);
         if (at == null)
             return;
-        ulong mask = Flags.Arithmetic | Flags.Trap | Flags.Direction | Flags.Nested;
+        ulong mask = Flags.Arithmetic | Flags.TF | Flags.DF | Flags.NT;
         if (TSize.Bytes != 2)
-            mask |= Flags.AlignmentCheck | Flags.Identification;
+            mask |= Flags.AC | Flags.ID;
         if (s->Cpl == 0)
-            mask |= Flags.Iopl;
+            mask |= Flags.IOPL;
         if (s->Cpl <= (int)(s->SystemFlags >> 12 & 3))
-            mask |= Flags.Interrupt;
+            mask |= Flags.IF;
         Flags.LoadImage(s, TSize.Load(at), mask);
         TStack.Set(s, TStack.Wrap(s, s->Gpr[4] + (ulong)TSize.Bytes));
         s->Budget -= op->Count;

@@ -53,7 +53,7 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
     };
 
     private static ulong Step(CpuState* s) =>
-        (s->SystemFlags & Flags.Direction) == 0 ? (ulong)TSize.Bytes : 0 - (ulong)TSize.Bytes;
+        (s->SystemFlags & Flags.DF) == 0 ? (ulong)TSize.Bytes : 0 - (ulong)TSize.Bytes;
 
     private static ulong Remaining(CpuState* s, Op* op) => op->Imm == 0 ? 1 : s->Gpr[1] & Width(op);
 

@@ -20,7 +20,7 @@ internal static unsafe class SystemOps
     {
         if (s->Cpl == 0)
             return true;
-        Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+        Cpu.Raise(s, op, ExceptionVector.GP);
         return false;
     }
 
@@ -29,31 +29,31 @@ internal static unsafe class SystemOps
 
     public static void ClearCarry(CpuState* s, Op* op)
     {
-        Flags.Change(s, Flags.C, 0);
+        Flags.Change(s, Flags.CF, 0);
         op[1].Handler(s, op + 1);
     }
 
     public static void SetCarry(CpuState* s, Op* op)
     {
-        Flags.Change(s, Flags.C, Flags.C);
+        Flags.Change(s, Flags.CF, Flags.CF);
         op[1].Handler(s, op + 1);
     }
 
     public static void ComplementCarry(CpuState* s, Op* op)
     {
-        Flags.Set(s, Flags.Get(s) ^ Flags.C);
+        Flags.Set(s, Flags.Get(s) ^ Flags.CF);
         op[1].Handler(s, op + 1);
     }
 
     public static void ClearDirection(CpuState* s, Op* op)
     {
-        s->SystemFlags &= ~Flags.Direction;
+        s->SystemFlags &= ~Flags.DF;
         op[1].Handler(s, op + 1);
     }
 
     public static void SetDirection(CpuState* s, Op* op)
     {
-        s->SystemFlags |= Flags.Direction;
+        s->SystemFlags |= Flags.DF;
         op[1].Handler(s, op + 1);
     }
 
@@ -65,7 +65,7 @@ internal static unsafe class SystemOps
 
     public static void StoreAh(CpuState* s, Op* op)
     {
-        Flags.Change(s, Flags.C | Flags.P | Flags.A | Flags.Z | Flags.S, *((byte*)s + 1));
+        Flags.Change(s, Flags.CF | Flags.PF | Flags.AF | Flags.ZF | Flags.SF, *((byte*)s + 1));
         op[1].Handler(s, op + 1);
     }
 
@@ -75,7 +75,7 @@ internal static unsafe class SystemOps
     {
         if (!MaySwitchInterrupts(s, op))
             return;
-        s->SystemFlags &= ~Flags.Interrupt;
+        s->SystemFlags &= ~Flags.IF;
         op[1].Handler(s, op + 1);
     }
 
@@ -83,8 +83,8 @@ internal static unsafe class SystemOps
     {
         if (!MaySwitchInterrupts(s, op))
             return;
-        s->Shadow = (s->SystemFlags & Flags.Interrupt) == 0;
-        s->SystemFlags |= Flags.Interrupt;
+        s->Shadow = (s->SystemFlags & Flags.IF) == 0;
+        s->SystemFlags |= Flags.IF;
         Next(s, op);
     }
 
@@ -121,7 +121,7 @@ internal static unsafe class SystemOps
     {
         Next(s, op);
         s->Exit = ExitReason.Exception;
-        s->Vector = Cpu.ExceptionDebug;
+        s->Vector = ExceptionVector.DB;
     }
 
     /// <summary>IN; the port is Imm, or DX when Scale is 1. Dst takes the value.</summary>
@@ -159,7 +159,7 @@ internal static unsafe class SystemOps
         ulong value = *(ulong*)((byte*)s + op->Src);
         if (!Mmu.Owner(s).WriteControl((int)op->Imm, s->Code64 ? value : (uint)value))
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         Next(s, op);
@@ -186,7 +186,7 @@ internal static unsafe class SystemOps
     {
         if (!Privileged(s, op))
             return;
-        Mmu.Owner(s).WriteControl(0, s->Cr0 & ~Cpu.ControlTaskSwitched);
+        Mmu.Owner(s).WriteControl(0, s->Cr0 & ~Cr0.TS);
         Next(s, op);
     }
 
@@ -288,7 +288,7 @@ internal static unsafe class SystemOps
         // end.
         if (!ReadModelSpecificInto(s))
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         op[1].Handler(s, op + 1);
@@ -309,7 +309,7 @@ internal static unsafe class SystemOps
             return;
         if (!Mmu.Owner(s).WriteModelSpecific((uint)s->Gpr[1], s->Gpr[2] << 32 | (uint)s->Gpr[0]))
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         Next(s, op);
@@ -320,7 +320,7 @@ internal static unsafe class SystemOps
     {
         if ((s->Cr4 & 4) != 0 && s->Cpl != 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionGeneralProtection);
+            Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
         ulong now = Mmu.Owner(s).TimeStamp;
@@ -342,13 +342,13 @@ internal static unsafe class SystemOps
     /// that
     /// clears it keeps the trap out of the kernel.
     /// </summary>
-    private static void StepByResult(CpuState* s) => s->Step = (s->SystemFlags & Flags.Trap) != 0;
+    private static void StepByResult(CpuState* s) => s->Step = (s->SystemFlags & Flags.TF) != 0;
 
     public static void SystemCall(CpuState* s, Op* op)
     {
-        if ((s->Efer & Cpu.EferSyscall) == 0)
+        if ((s->Efer & Efer.SCE) == 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionInvalidOpcode);
+            Cpu.Raise(s, op, ExceptionVector.UD);
             return;
         }
         Mmu.Owner(s).EnterSystemCall(op->Rip + op->Length);
@@ -361,9 +361,9 @@ internal static unsafe class SystemOps
     /// <summary>SYSRET; Imm 1: to 64-bit code.</summary>
     public static void SystemReturn(CpuState* s, Op* op)
     {
-        if ((s->Efer & Cpu.EferSyscall) == 0)
+        if ((s->Efer & Efer.SCE) == 0)
         {
-            Cpu.Raise(s, op, Cpu.ExceptionInvalidOpcode);
+            Cpu.Raise(s, op, ExceptionVector.UD);
             return;
         }
         if (!Privileged(s, op))
@@ -457,7 +457,7 @@ internal static unsafe class SystemOps
     {
         if (!Mmu.Owner(s).Inspect(*(ushort*)((byte*)s + op->Src), (int)op->Imm, out bool known, out uint value))
             return false;
-        Flags.Change(s, Flags.Z, known ? Flags.Z : 0);
+        Flags.Change(s, Flags.ZF, known ? Flags.ZF : 0);
         if (known && op->Imm < 2)
             TSize.SetRegister((byte*)s + op->Dst, value);
         return true;

@@ -26,7 +26,7 @@ public sealed unsafe partial class Cpu
     /// own.
     /// </summary>
     private ulong Linear(Op* op, ulong address) =>
-        (op != null && !s->Code64) || (s->Cr0 & ControlPaging) == 0 ? (uint)address : address;
+        (op != null && !s->Code64) || (s->Cr0 & Cr0.PG) == 0 ? (uint)address : address;
 
     internal byte* ReadSlow(Op* op, ulong address, int size)
     {

@@ -24,7 +24,7 @@ public sealed unsafe partial class Cpu
     /// </summary>
     private bool Translate(ulong linear, int access, out ulong physical)
     {
-        if ((s->Cr0 & ControlPaging) == 0)
+        if ((s->Cr0 & Cr0.PG) == 0)
         {
             physical = (uint)linear;
             return true;
@@ -32,12 +32,12 @@ public sealed unsafe partial class Cpu
         physical = 0;
         if ((ulong)((long)linear << 16 >> 16) != linear)
         {
-            NoteException(ExceptionGeneralProtection, 0);
+            NoteException(ExceptionVector.GP, 0);
             return false;
         }
         ulong table = s->Cr3 & PageAddress;
         ulong rights = PageWritable | PageUser, noExecute = 0;
-        bool nxEnabled = (s->Efer & EferNoExecute) != 0;
+        bool nxEnabled = (s->Efer & Efer.NXE) != 0;
         ulong** path = stackalloc ulong*[4];
         for (int level = 3; ; level--)
         {
@@ -69,7 +69,7 @@ public sealed unsafe partial class Cpu
             bool user = (access & AccessUser) != 0;
             if ((user && (rights & PageUser) == 0)
                 || ((access & AccessWrite) != 0 && (rights & PageWritable) == 0
-                    && (user || (s->Cr0 & ControlWriteProtect) != 0))
+                    && (user || (s->Cr0 & Cr0.WP) != 0))
                 || ((access & AccessExecute) != 0 && noExecute != 0))
                 return PageFault(linear, access, ErrorPresent);
             for (int above = 3; above > level; above--)
@@ -95,10 +95,10 @@ public sealed unsafe partial class Cpu
     {
         error |= (access & AccessWrite) != 0 ? ErrorWrite : 0;
         error |= (access & AccessUser) != 0 ? ErrorUser : 0;
-        if ((access & AccessExecute) != 0 && (s->Efer & EferNoExecute) != 0)
+        if ((access & AccessExecute) != 0 && (s->Efer & Efer.NXE) != 0)
             error |= ErrorFetch;
         s->Cr2 = linear;
-        NoteException(ExceptionPageFault, error);
+        NoteException(ExceptionVector.PF, error);
         return false;
     }
 

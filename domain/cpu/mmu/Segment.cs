@@ -47,7 +47,7 @@ internal static unsafe class Segment
     }
 
     public static void Refuse(CpuState* s, Op* op, int segment) =>
-        Cpu.Raise(s, op, segment == Cpu.SegmentSs ? Cpu.ExceptionStack : Cpu.ExceptionGeneralProtection);
+        Cpu.Raise(s, op, segment == Cpu.SegmentSs ? ExceptionVector.SS : ExceptionVector.GP);
 
     /// <summary>Loads a segment register's hidden part.</summary>
     public static void Set(CpuState* s, int segment, ushort selector, ulong start, uint limit, uint rights)

@@ -3,11 +3,6 @@ namespace Domain;
 /// <summary>Exceptions and interrupts: delivery through the 64-bit IDT (SDM vol. 3, chapter 6).</summary>
 public sealed unsafe partial class Cpu
 {
-    internal const int ExceptionDivide = 0, ExceptionDebug = 1, ExceptionBreakpoint = 3, ExceptionBound = 5,
-        ExceptionInvalidOpcode = 6;
-    internal const int ExceptionNoFpu = 7, ExceptionDoubleFault = 8, ExceptionInvalidTss = 10, ExceptionNotPresent = 11;
-    internal const int ExceptionStack = 12, ExceptionGeneralProtection = 13, ExceptionPageFault = 14;
-    internal const int ExceptionFpu = 16, ExceptionAlignment = 17, ExceptionSimd = 19;
     private const uint ErrorPresent = 1, ErrorWrite = 2, ErrorUser = 4, ErrorReserved = 8, ErrorFetch = 16;
     private const ulong FrameBytes = 48;
     private const uint ErrorExternal = 1, ErrorIdt = 2;
@@ -50,15 +45,15 @@ public sealed unsafe partial class Cpu
         {
             int second = s->Vector;
             // EXT: the fault is not the program's own, but met on the way to a handler.
-            if (kind != EventKind.Software && second is >= ExceptionInvalidTss and <= ExceptionGeneralProtection)
+            if (kind != EventKind.Software && second is >= ExceptionVector.TS and <= ExceptionVector.GP)
                 s->ErrorCode |= ErrorExternal;
             if (kind == EventKind.Exception)
             {
-                if (vector == ExceptionDoubleFault)
+                if (vector == ExceptionVector.DF)
                     return false;
                 bool both = IsContributory(vector) && IsContributory(second)
-                    || vector == ExceptionPageFault && (second == ExceptionPageFault || IsContributory(second));
-                vector = both ? ExceptionDoubleFault : second;
+                    || vector == ExceptionVector.PF && (second == ExceptionVector.PF || IsContributory(second));
+                vector = both ? ExceptionVector.DF : second;
                 error = both ? 0 : s->ErrorCode;
             }
             else
@@ -77,26 +72,26 @@ public sealed unsafe partial class Cpu
     // SDM vol. 3, 18.3.1.1: a fault's frame resumes without meeting the same instruction breakpoint; traps, aborts and
     // INT n are none.
     private static bool IsFault(int vector, EventKind kind) =>
-        kind == EventKind.Exception && vector is not (ExceptionDebug or ExceptionBreakpoint or ExceptionDoubleFault);
+        kind == EventKind.Exception && vector is not (ExceptionVector.DB or ExceptionVector.BP or ExceptionVector.DF);
 
     private bool TryDeliver(int vector, uint error, EventKind kind)
     {
         uint selfError = (uint)vector * 8 + ErrorIdt;
         // Before long mode nothing of this machine takes an interrupt; what fails there ends in a shutdown.
-        if ((s->Efer & EferLongActive) == 0)
-            return Refuse(ExceptionDoubleFault, 0);
+        if ((s->Efer & Efer.LMA) == 0)
+            return Refuse(ExceptionVector.DF, 0);
         if ((uint)vector * 16 + 15 > s->IdtLimit)
-            return Refuse(ExceptionGeneralProtection, selfError);
+            return Refuse(ExceptionVector.GP, selfError);
         if (!ReadSystem(s->IdtBase + (ulong)vector * 16, 8, out ulong low)
             || !ReadSystem(s->IdtBase + (ulong)vector * 16 + 8, 8, out ulong high))
             return false;
         int type = (int)(low >> 40) & 0x1f;
         if (type is not (0xe or 0xf))
-            return Refuse(ExceptionGeneralProtection, selfError);
+            return Refuse(ExceptionVector.GP, selfError);
         if (kind == EventKind.Software && ((int)(low >> 45) & 3) < s->Cpl)
-            return Refuse(ExceptionGeneralProtection, selfError);
+            return Refuse(ExceptionVector.GP, selfError);
         if ((low >> 47 & 1) == 0)
-            return Refuse(ExceptionNotPresent, selfError);
+            return Refuse(ExceptionVector.NP, selfError);
         ushort selector = (ushort)(low >> 16);
         ulong target = low & 0xffff | low >> 32 & 0xffff_0000 | high << 32;
         if (!ReadDescriptor(selector, out ulong code))
@@ -104,9 +99,9 @@ public sealed unsafe partial class Cpu
         int level = Segment.LevelOf(code);
         bool conforming = (code & DescriptorConforming) != 0;
         if (!IsCode(code) || level > s->Cpl || (code & (DescriptorLong | DescriptorBig)) != DescriptorLong)
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
         if ((code & DescriptorPresent) == 0)
-            return Refuse(ExceptionNotPresent, selector & 0xfffcu);
+            return Refuse(ExceptionVector.NP, selector & 0xfffcu);
         if (conforming)
             level = s->Cpl;
 
@@ -116,17 +111,17 @@ public sealed unsafe partial class Cpu
         {
             ulong offset = stackTable != 0 ? 0x24 + 8 * (ulong)(stackTable - 1) : 4 + 8 * (ulong)level;
             if (offset + 7 > s->TssLimit)
-                return Refuse(ExceptionInvalidTss, s->TssSelector & 0xfffcu);
+                return Refuse(ExceptionVector.TS, s->TssSelector & 0xfffcu);
             if (!ReadSystem(s->TssBase + offset, 8, out stack))
                 return false;
         }
         stack &= ~15UL;
         ulong frame = stack;
         if (!IsCanonical(stack - 8) || !IsCanonical(stack - FrameBytes))
-            return Refuse(ExceptionStack, 0);
+            return Refuse(ExceptionVector.SS, 0);
         if (!WriteSystem(frame -= 8, s->Selector[SegmentSs])
             || !WriteSystem(frame -= 8, s->Gpr[RegisterRsp])
-            || !WriteSystem(frame -= 8, Flags.Image(s) | (IsFault(vector, kind) ? Flags.Resume : 0))
+            || !WriteSystem(frame -= 8, Flags.Image(s) | (IsFault(vector, kind) ? Flags.RF : 0))
             || !WriteSystem(frame -= 8, s->Selector[SegmentCs])
             || !WriteSystem(frame -= 8, s->Rip))
             return false;
@@ -137,7 +132,7 @@ public sealed unsafe partial class Cpu
             Segment.Set(s, SegmentSs, (ushort)level, 0);
         s->Gpr[RegisterRsp] = frame;
         EnterCode(selector, code, level);
-        s->SystemFlags &= ~(Flags.Trap | Flags.Nested | Flags.Resume | (type == 0xe ? Flags.Interrupt : 0));
+        s->SystemFlags &= ~(Flags.TF | Flags.NT | Flags.RF | (type == 0xe ? Flags.IF : 0));
         s->Rip = target;
         return true;
     }

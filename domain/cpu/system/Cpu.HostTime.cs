@@ -13,7 +13,6 @@ namespace Domain;
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
-    private const uint WallTimeRegister = 0x4b56_4d00, HostTimeRegister = 0x4b56_4d01;
     private const int WallTimeBytes = 12, HostTimeBytes = 32;
     private const ulong HostTimeEnabled = 1, TimeAlignment = 3;
 
@@ -27,7 +26,9 @@ public sealed unsafe partial class Cpu
     private ulong wallTimeAt, hostTimeAt;
     private uint timeVersion;
 
-    /// <summary>WALL_CLOCK_NEW: the wall time at zero of the monotonic time is written once, now.</summary>
+    /// <summary>
+    /// <see cref="Msr.KvmWallClockNew"/>: the wall time at zero of the monotonic time is written once, now.
+    /// </summary>
     private bool ShareWallTime(ulong at)
     {
         if ((at & TimeAlignment) != 0 || !memory.Contains(at, WallTimeBytes))
@@ -42,7 +43,7 @@ public sealed unsafe partial class Cpu
         return true;
     }
 
-    /// <summary>SYSTEM_TIME_NEW: bit 0 shares the monotonic time from now on.</summary>
+    /// <summary><see cref="Msr.KvmSystemTimeNew"/>: bit 0 shares the monotonic time from now on.</summary>
     private bool ShareHostTime(ulong value)
     {
         ulong at = value & ~HostTimeEnabled;

@@ -14,7 +14,7 @@ public sealed unsafe partial class Cpu
     /// <summary><see cref="CodeBounds"/> of the last 32- or 16-bit code.</summary>
     private ulong narrowBounds;
 
-    private bool LongMode => (s->Efer & EferLongActive) != 0;
+    private bool LongMode => (s->Efer & Efer.LMA) != 0;
 
     private static int TypeOf(ulong descriptor) => (int)(descriptor >> 40) & 0x1f;
 
@@ -28,7 +28,7 @@ public sealed unsafe partial class Cpu
     {
         descriptor = 0;
         if (!InTable(selector))
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
         return ReadSystem(((selector & 4) != 0 ? s->LdtBase : s->GdtBase) + (selector & ~7UL), 8, out descriptor);
     }
 
@@ -54,9 +54,9 @@ public sealed unsafe partial class Cpu
         bool guarded = !IsCode(descriptor) || (descriptor & DescriptorConforming) == 0;
         if ((descriptor & DescriptorNotSystem) == 0 || unreadable || (guarded
             && ((selector & 3) > level || s->Cpl > level)))
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
         if ((descriptor & DescriptorPresent) == 0)
-            return Refuse(ExceptionNotPresent, selector & 0xfffcu);
+            return Refuse(ExceptionVector.NP, selector & 0xfffcu);
         Segment.Set(s, segment, selector, descriptor);
         return true;
     }
@@ -69,14 +69,14 @@ public sealed unsafe partial class Cpu
     {
         descriptor = 0;
         if ((selector & ~3) == 0)
-            return (wide && level != 3 && (selector & 3) == level) || Refuse(ExceptionGeneralProtection, 0);
+            return (wide && level != 3 && (selector & 3) == level) || Refuse(ExceptionVector.GP, 0);
         if (!ReadDescriptor(selector, out descriptor))
             return false;
         const ulong kind = DescriptorNotSystem | DescriptorCode | DescriptorReadable;
         if ((descriptor & kind) != (DescriptorNotSystem | DescriptorReadable) || (selector & 3) != level
             || Segment.LevelOf(descriptor) != level)
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
-        return (descriptor & DescriptorPresent) != 0 || Refuse(ExceptionStack, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
+        return (descriptor & DescriptorPresent) != 0 || Refuse(ExceptionVector.SS, selector & 0xfffcu);
     }
 
     /// <summary>The descriptor of a code segment that will run at <paramref name="level"/>.</summary>
@@ -88,15 +88,15 @@ public sealed unsafe partial class Cpu
         bool conforming = (descriptor & DescriptorConforming) != 0;
         bool both = LongMode && (descriptor & (DescriptorLong | DescriptorBig)) == (DescriptorLong | DescriptorBig);
         if (!IsCode(descriptor) || both || (conforming ? own > level : own != level || (selector & 3) > level))
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
-        return (descriptor & DescriptorPresent) != 0 || Refuse(ExceptionNotPresent, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
+        return (descriptor & DescriptorPresent) != 0 || Refuse(ExceptionVector.NP, selector & 0xfffcu);
     }
 
     private bool IsWide(ulong codeDescriptor) => LongMode && (codeDescriptor & DescriptorLong) != 0;
 
     private bool MayGoTo(ulong target, ulong codeDescriptor) =>
         (IsWide(codeDescriptor) ? IsCanonical(target) : target <= Segment.LimitOf(codeDescriptor))
-            || Refuse(ExceptionGeneralProtection, 0);
+            || Refuse(ExceptionVector.GP, 0);
 
     private void EnterCode(ushort selector, ulong descriptor, int level)
     {
@@ -163,7 +163,7 @@ public sealed unsafe partial class Cpu
         value = 0;
         ulong offset = (ulong)(index * size);
         if (!s->Code64 && !Segment.Allows(s, SegmentSs, WrapStack(s->Gpr[RegisterRsp] + offset), size, false))
-            return Refuse(ExceptionStack, 0);
+            return Refuse(ExceptionVector.SS, 0);
         byte* at = Mmu.Read(s, null, Mmu.Linear(s, StackAt(offset)), size);
         if (at == null)
             return false;
@@ -205,7 +205,7 @@ public sealed unsafe partial class Cpu
         ushort selector = (ushort)wide;
         int level = selector & 3;
         if (level < s->Cpl)
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
         if (!ReadCode(selector, level, out ulong code) || !MayGoTo(target, code))
             return false;
         ulong pointer = WrapStack(s->Gpr[RegisterRsp] + 2 * (ulong)size + released);
@@ -236,14 +236,14 @@ public sealed unsafe partial class Cpu
     internal bool InterruptReturn(int size)
     {
         // NT: a return to another task, which long mode refuses and which is not emulated before it.
-        if ((s->SystemFlags & Flags.Nested) != 0)
-            return Refuse(ExceptionGeneralProtection, 0);
+        if ((s->SystemFlags & Flags.NT) != 0)
+            return Refuse(ExceptionVector.GP, 0);
         if (!Peek(0, size, out ulong target) || !Peek(1, size, out ulong wide) || !Peek(2, size, out ulong image))
             return false;
         ushort selector = (ushort)wide;
         int level = selector & 3, old = s->Cpl;
         if (level < old)
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
         if (!ReadCode(selector, level, out ulong code) || !MayGoTo(target, code))
             return false;
         // 64-bit code always takes a stack from the frame, other code on the way outwards.
@@ -257,13 +257,13 @@ public sealed unsafe partial class Cpu
             Segment.Set(s, SegmentSs, (ushort)wide, stack);
         SetStackPointer(pointer);
         s->Rip = target;
-        ulong mask = Flags.Arithmetic | Flags.Trap | Flags.Direction | Flags.Nested;
+        ulong mask = Flags.Arithmetic | Flags.TF | Flags.DF | Flags.NT;
         if (size != 2)
-            mask |= Flags.Resume | Flags.AlignmentCheck | Flags.Identification;
+            mask |= Flags.RF | Flags.AC | Flags.ID;
         if (old == 0)
-            mask |= Flags.Iopl;
+            mask |= Flags.IOPL;
         if (old <= (int)(s->SystemFlags >> 12 & 3))
-            mask |= Flags.Interrupt;
+            mask |= Flags.IF;
         Flags.LoadImage(s, image, mask);
         if (level != old)
             DropInnerSegments();
@@ -279,14 +279,14 @@ public sealed unsafe partial class Cpu
             return true;
         }
         if ((selector & 4) != 0 || !ReadDescriptor(selector, out ulong descriptor))
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
         ulong high = 0;
         if (LongMode && !ReadSystem(s->GdtBase + (selector & ~7UL) + 8, 8, out high))
             return false;
         if (TypeOf(descriptor) != (local ? TypeLocalTable : TypeTask))
-            return Refuse(ExceptionGeneralProtection, selector & 0xfffcu);
+            return Refuse(ExceptionVector.GP, selector & 0xfffcu);
         if ((descriptor & DescriptorPresent) == 0)
-            return Refuse(ExceptionNotPresent, selector & 0xfffcu);
+            return Refuse(ExceptionVector.NP, selector & 0xfffcu);
         ulong at = Segment.BaseOf(descriptor) | high << 32;
         if (local)
         {
@@ -342,14 +342,14 @@ public sealed unsafe partial class Cpu
         s->Gpr[1] = s->Code64 ? next : (uint)next;
         if (LongMode)
         {
-            s->Gpr[11] = Flags.Image(s) & ~Flags.Resume;
+            s->Gpr[11] = Flags.Image(s) & ~Flags.RF;
             Flags.Set(s, Flags.Get(s) & ~(uint)s->Fmask);
-            s->SystemFlags &= ~(s->Fmask | Flags.Resume);
+            s->SystemFlags &= ~(s->Fmask | Flags.RF);
             s->Rip = s->Code64 ? s->Lstar : s->Cstar;
         }
         else
         {
-            s->SystemFlags &= ~(Flags.Interrupt | Flags.Resume);
+            s->SystemFlags &= ~(Flags.IF | Flags.RF);
             s->Rip = (uint)s->Star;
         }
         Segment.SetFlat(s, SegmentCs, (ushort)(selector & ~3));
@@ -369,7 +369,7 @@ public sealed unsafe partial class Cpu
         if (LongMode)
             Flags.LoadImage(s, s->Gpr[11], 0x3c7fd7);
         else
-            s->SystemFlags |= Flags.Interrupt;
+            s->SystemFlags |= Flags.IF;
         s->Rip = wide ? s->Gpr[1] : (uint)s->Gpr[1];
         SetPrivilege(3);
         NoteCodeBounds();

@@ -10,9 +10,9 @@ namespace Domain.Devices;
 internal sealed class DescriptorChain
 {
     /// <summary>Longest chain that is accepted. Also the most that one readv or writev takes (IOV_MAX).</summary>
-    public const int MaximumPieces = 1024;
+    public const int MaxPieces = 1024;
 
-    public readonly IoVector[] Pieces = new IoVector[MaximumPieces];
+    public readonly IoVector[] Pieces = new IoVector[MaxPieces];
 
     /// <summary>How many pieces the device reads; the others, up to <see cref="Count"/>, it writes.</summary>
     public int ReadableCount;

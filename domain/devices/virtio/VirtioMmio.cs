@@ -18,7 +18,7 @@ internal sealed class VirtioMmio : IDevice
     private const uint UsedBuffer = 1, ConfigurationChange = 2;
 
     /// <summary>Features of the ring and the transport (chapter 6).</summary>
-    public const ulong IndirectDescriptors = 1UL << 28, EventIndex = 1UL << 29, Version1 = 1UL << 32;
+    public const ulong VirtioFIndirectDesc = 1UL << 28, VirtioFEventIdx = 1UL << 29, VirtioFVersion1 = 1UL << 32;
 
     private readonly VirtioDevice device;
     private readonly IInterruptLine interrupt;
@@ -30,7 +30,7 @@ internal sealed class VirtioMmio : IDevice
     {
         this.device = device;
         this.interrupt = interrupt;
-        offered = device.Features | IndirectDescriptors | EventIndex | Version1;
+        offered = device.Features | VirtioFIndirectDesc | VirtioFEventIdx | VirtioFVersion1;
         device.Interrupt = () => Signal(UsedBuffer);
         device.Fail = Break;
     }
@@ -54,7 +54,7 @@ internal sealed class VirtioMmio : IDevice
             0x008 => device.Kind,
             0x00c => Vendor,
             0x010 => deviceFeaturesSelect < 2 ? (uint)(offered >> (int)(deviceFeaturesSelect * 32)) : 0,
-            0x034 => Selected?.MaximumSize ?? 0u,
+            0x034 => Selected?.MaxSize ?? 0u,
             0x044 => Selected is { Ready: true } ? 1u : 0u,
             0x060 => interruptStatus,
             0x070 => status,
@@ -128,7 +128,7 @@ internal sealed class VirtioMmio : IDevice
         switch (offset)
         {
             case 0x038:
-                queue.Size = data > queue.MaximumSize ? (ushort)0 : (ushort)data;
+                queue.Size = data > queue.MaxSize ? (ushort)0 : (ushort)data;
                 break;
             case 0x080:
                 queue.DescriptorAddress = Low(queue.DescriptorAddress, data);
@@ -162,7 +162,7 @@ internal sealed class VirtioMmio : IDevice
         else if (!queue.Ready && (status & NeedsReset) == 0)
         {
             bool enabled = (status & FeaturesOk) != 0
-                && queue.Enable((driverFeatures & IndirectDescriptors) != 0, (driverFeatures & EventIndex) != 0);
+                && queue.Enable((driverFeatures & VirtioFIndirectDesc) != 0, (driverFeatures & VirtioFEventIdx) != 0);
             if (!enabled)
                 Break();
         }
@@ -191,7 +191,7 @@ internal sealed class VirtioMmio : IDevice
         if ((status & ~before & FeaturesOk) != 0)
         {
             // Bits never offered, or a driver of the old interface: FEATURES_OK does not stick (3.1.1 step 6).
-            if ((driverFeatures & ~offered) != 0 || (driverFeatures & Version1) == 0)
+            if ((driverFeatures & ~offered) != 0 || (driverFeatures & VirtioFVersion1) == 0)
                 status &= ~FeaturesOk;
             else
                 device.Negotiated = driverFeatures;

@@ -13,8 +13,8 @@ namespace Domain.Devices;
 /// </remarks>
 internal sealed unsafe class Virtqueue
 {
-    private const ushort DescriptorNext = 1, DescriptorWrite = 2, DescriptorIndirect = 4;
-    private const ushort AvailableNoInterrupt = 1, UsedNoNotify = 1;
+    private const ushort VirtqDescFNext = 1, VirtqDescFWrite = 2, VirtqDescFIndirect = 4;
+    private const ushort VirtqAvailFNoInterrupt = 1, VirtqUsedFNoNotify = 1;
 
     // struct virtq_avail and virtq_used (2.7.6, 2.7.8): flags, index, the ring, then one index more.
     private const ulong IndexOffset = 2, RingOffset = 4, AvailableElementBytes = 2, UsedElementBytes = 8,
@@ -50,12 +50,12 @@ internal sealed unsafe class Virtqueue
     public ushort Size;
     public ulong DescriptorAddress, AvailableAddress, UsedAddress;
 
-    public readonly ushort MaximumSize;
+    public readonly ushort MaxSize;
 
     public Virtqueue(DmaMemory memory, ushort maximumSize)
     {
         this.memory = memory;
-        Size = MaximumSize = maximumSize;
+        Size = MaxSize = maximumSize;
     }
 
     public bool Ready { get; private set; }
@@ -66,7 +66,7 @@ internal sealed unsafe class Virtqueue
     /// <summary>Back to the state after power-on.</summary>
     public void Reset()
     {
-        Size = MaximumSize;
+        Size = MaxSize;
         DescriptorAddress = AvailableAddress = UsedAddress = 0;
         Ready = Broken = false;
     }
@@ -79,7 +79,7 @@ internal sealed unsafe class Virtqueue
         (size, descriptors, available, used) = (Size, DescriptorAddress, AvailableAddress, UsedAddress);
         (this.indirect, this.eventIndex) = (indirect, eventIndex);
         nextAvailable = nextUsed = signalled = 0;
-        bool sizeGood = size != 0 && size <= MaximumSize && (size & size - 1) == 0;
+        bool sizeGood = size != 0 && size <= MaxSize && (size & size - 1) == 0;
         bool aligned = (descriptors & 15) == 0 && (available & 1) == 0 && (used & 3) == 0;
         Ready = sizeGood && aligned
             && memory.Contains(descriptors, Descriptor.Bytes * size)
@@ -139,7 +139,7 @@ internal sealed unsafe class Virtqueue
         signalled = nextUsed;
         memory.Write(used + IndexOffset, nextUsed);
         if (!eventIndex)
-            return (memory.Read<ushort>(available) & AvailableNoInterrupt) == 0;
+            return (memory.Read<ushort>(available) & VirtqAvailFNoInterrupt) == 0;
         // 2.7.10: the driver names the index after whose use it wants to be told.
         ushort wanted = memory.Read<ushort>(available + RingOffset + AvailableElementBytes * size);
         return (ushort)(nextUsed - wanted - 1) < (ushort)(nextUsed - before);
@@ -153,7 +153,7 @@ internal sealed unsafe class Virtqueue
         if (!Ready || Broken)
             return false;
         if (!eventIndex)
-            memory.Write(used, want ? (ushort)0 : UsedNoNotify);
+            memory.Write(used, want ? (ushort)0 : VirtqUsedFNoNotify);
         else if (want)
             memory.Write(used + RingOffset + UsedElementBytes * size, nextAvailable);
         return want && HasAvailable;
@@ -161,7 +161,7 @@ internal sealed unsafe class Virtqueue
 
     private ushort AvailableIndex => memory.Read<ushort>(available + IndexOffset);
 
-    // 2.7.5. Bounded twice: a table of n descriptors has chains of at most n, and no chain has more than MaximumPieces.
+    // 2.7.5. Bounded twice: a table of n descriptors has chains of at most n, and no chain has more than MaxPieces.
     private bool Walk(ushort head, DescriptorChain chain)
     {
         chain.Clear(head);
@@ -173,15 +173,15 @@ internal sealed unsafe class Virtqueue
             if (index >= tableSize || left-- == 0)
                 return false;
             var descriptor = memory.Read<Descriptor>(table + Descriptor.Bytes * index);
-            if ((descriptor.Flags & DescriptorIndirect) != 0)
+            if ((descriptor.Flags & VirtqDescFIndirect) != 0)
             {
                 // 2.7.5.3.1: not nested, not chained further, whole descriptors.
-                if (!indirect || inIndirect || (descriptor.Flags & DescriptorNext) != 0 || descriptor.Length == 0
+                if (!indirect || inIndirect || (descriptor.Flags & VirtqDescFNext) != 0 || descriptor.Length == 0
                     || descriptor.Length % Descriptor.Bytes != 0)
                     return false;
                 tableSize = left = descriptor.Length / (uint)Descriptor.Bytes;
                 table = descriptor.Address;
-                if (tableSize > DescriptorChain.MaximumPieces || !memory.Contains(table, descriptor.Length))
+                if (tableSize > DescriptorChain.MaxPieces || !memory.Contains(table, descriptor.Length))
                     return false;
                 inIndirect = true;
                 index = 0;
@@ -189,7 +189,7 @@ internal sealed unsafe class Virtqueue
             }
             if (!Append(chain, descriptor))
                 return false;
-            if ((descriptor.Flags & DescriptorNext) == 0)
+            if ((descriptor.Flags & VirtqDescFNext) == 0)
                 return true;
             index = descriptor.Next;
         }
@@ -197,8 +197,8 @@ internal sealed unsafe class Virtqueue
 
     private bool Append(DescriptorChain chain, in Descriptor descriptor)
     {
-        bool writable = (descriptor.Flags & DescriptorWrite) != 0;
-        if (chain.Count == DescriptorChain.MaximumPieces || descriptor.Length == 0)
+        bool writable = (descriptor.Flags & VirtqDescFWrite) != 0;
+        if (chain.Count == DescriptorChain.MaxPieces || descriptor.Length == 0)
             return false;
         if (!writable && chain.ReadableCount != chain.Count)
             return false;

@@ -195,8 +195,8 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
     private void StartDevice(int device)
     {
         Starts++;
-        ulong features = (ulong)random.NextInt64() & (board.Virtio[device].Features | VirtioMmio.IndirectDescriptors | VirtioMmio.EventIndex)
-            | VirtioMmio.Version1;
+        ulong features = (ulong)random.NextInt64() & (board.Virtio[device].Features | VirtioMmio.VirtioFIndirectDesc | VirtioMmio.VirtioFEventIdx)
+            | VirtioMmio.VirtioFVersion1;
         if (Chance(1, 2))
             features |= board.Virtio[device].Features;
         Set(device, 0x70, 0);

@@ -58,7 +58,7 @@ internal unsafe struct PacketLink
     public static bool Transmit(void* context, Transmission* frame)
     {
         PacketLink* self = (PacketLink*)context;
-        ulong* pieces = stackalloc ulong[2 * (Link.MostFragments + 1)]; // struct iovec
+        ulong* pieces = stackalloc ulong[2 * (Link.MaxFragmentsOfAnyLink + 1)]; // struct iovec
         pieces[0] = (ulong)frame->Header;
         pieces[1] = (ulong)frame->HeaderLength;
         for (int i = 0; i < frame->FragmentCount; i++)

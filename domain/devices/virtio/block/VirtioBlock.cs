@@ -7,16 +7,17 @@ namespace Domain.Devices;
 /// <summary>The block device (virtio 1.2, 5.2) over a file: one request queue, requests served at once.</summary>
 internal sealed unsafe class VirtioBlock : VirtioDevice
 {
-    private const ulong SegmentsMax = 1UL << 2, ReadOnlyDisk = 1UL << 5, BlockSize = 1UL << 6, Flush = 1UL << 9;
+    private const ulong VirtioBlkFSegMax = 1UL << 2, VirtioBlkFRo = 1UL << 5, VirtioBlkFBlkSize = 1UL << 6,
+        VirtioBlkFFlush = 1UL << 9;
     private const int SectorBytes = 512, HeaderBytes = 16, IdentifierBytes = 20;
-    private const uint In = 0, Out = 1, FlushRequest = 4, GetIdentifier = 8;
-    private const byte Good = 0, IoError = 1, Unsupported = 2;
+    private const uint VirtioBlkTIn = 0, VirtioBlkTOut = 1, VirtioBlkTFlush = 4, VirtioBlkTGetId = 8;
+    private const byte VirtioBlkSOk = 0, VirtioBlkSIoerr = 1, VirtioBlkSUnsupp = 2;
     private const ushort QueueSize = 128;
 
     private readonly int descriptor;
     private readonly bool readOnly;
     private readonly ulong sectors;
-    private readonly IoVector[] data = new IoVector[DescriptorChain.MaximumPieces];
+    private readonly IoVector[] data = new IoVector[DescriptorChain.MaxPieces];
 
     public ulong Reads, Writes, Flushes, Errors;
 
@@ -32,7 +33,8 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
 
     public override string Name => "block";
 
-    public override ulong Features => SegmentsMax | BlockSize | Flush | (readOnly ? ReadOnlyDisk : 0);
+    public override ulong Features =>
+        VirtioBlkFSegMax | VirtioBlkFBlkSize | VirtioBlkFFlush | (readOnly ? VirtioBlkFRo : 0);
 
     public override string Summary =>
         $"block: {Reads} reads, {Writes} writes, {Flushes} flushes, {Errors} errors, failures {Failures}";
@@ -89,14 +91,15 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
             ulong sector = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
             byte result = type switch
             {
-                In when readable == 0 => Read(vectors, count, chain.WritableBytes - 1, sector, out written),
-                Out when readable == count => Write(vectors, readable, chain.ReadableBytes - HeaderBytes, sector),
-                In or Out => IoError,
-                FlushRequest => Synchronise(),
-                GetIdentifier when count > readable => Identify(vectors[readable], out written),
-                _ => Unsupported,
+                VirtioBlkTIn when readable == 0 => Read(vectors, count, chain.WritableBytes - 1, sector, out written),
+                VirtioBlkTOut when readable == count =>
+                    Write(vectors, readable, chain.ReadableBytes - HeaderBytes, sector),
+                VirtioBlkTIn or VirtioBlkTOut => VirtioBlkSIoerr,
+                VirtioBlkTFlush => Synchronise(),
+                VirtioBlkTGetId when count > readable => Identify(vectors[readable], out written),
+                _ => VirtioBlkSUnsupp,
             };
-            if (result != Good)
+            if (result != VirtioBlkSOk)
                 Errors++;
             for (int i = readable; i < count && written > 0; i++)
                 Memory.Written(vectors[i].Start, vectors[i].Length);
@@ -115,24 +118,26 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
         Reads++;
         written = 0;
         if (!Inside(sector, bytes))
-            return IoError;
+            return VirtioBlkSIoerr;
         // The driver may be told of more bytes than came, but never of none that came.
         written = bytes;
-        return Libc.preadv(descriptor, vectors, count, (long)(sector * SectorBytes)) == (nint)bytes ? Good : IoError;
+        return Libc.preadv(descriptor, vectors, count, (long)(sector * SectorBytes)) == (nint)bytes ? VirtioBlkSOk
+            : VirtioBlkSIoerr;
     }
 
     private byte Write(IoVector* vectors, int count, ulong bytes, ulong sector)
     {
         Writes++;
         if (readOnly || !Inside(sector, bytes))
-            return IoError;
-        return Libc.pwritev(descriptor, vectors, count, (long)(sector * SectorBytes)) == (nint)bytes ? Good : IoError;
+            return VirtioBlkSIoerr;
+        return Libc.pwritev(descriptor, vectors, count, (long)(sector * SectorBytes)) == (nint)bytes ? VirtioBlkSOk
+            : VirtioBlkSIoerr;
     }
 
     private byte Synchronise()
     {
         Flushes++;
-        return readOnly || Libc.fdatasync(descriptor) == 0 ? Good : IoError;
+        return readOnly || Libc.fdatasync(descriptor) == 0 ? VirtioBlkSOk : VirtioBlkSIoerr;
     }
 
     private static byte Identify(IoVector into, out ulong written)
@@ -143,6 +148,6 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
         ReadOnlySpan<byte> name = "domain-disk"u8;
         name[..Math.Min(name.Length, length)].CopyTo(text);
         written = (ulong)length;
-        return Good;
+        return VirtioBlkSOk;
     }
 }

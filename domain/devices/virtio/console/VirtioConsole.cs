@@ -7,7 +7,7 @@ namespace Domain.Devices;
 internal sealed unsafe class VirtioConsole(DmaMemory memory, IConsole console) : VirtioDevice(memory, 2, 64)
 {
     private const int ReceiveQueue = 0, TransmitQueue = 1;
-    private const ulong EmergencyWrite = 1UL << 2;
+    private const ulong VirtioConsoleFEmergWrite = 1UL << 2;
 
     private readonly DescriptorChain input = new();
 
@@ -20,7 +20,7 @@ internal sealed unsafe class VirtioConsole(DmaMemory memory, IConsole console) :
 
     public override string Name => "console";
 
-    public override ulong Features => EmergencyWrite;
+    public override ulong Features => VirtioConsoleFEmergWrite;
 
     public override string Summary => $"console: sent {Transmitted} bytes, received {Received}, failures {Failures}";
 

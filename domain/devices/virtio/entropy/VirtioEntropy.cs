@@ -7,7 +7,7 @@ namespace Domain.Devices;
 internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memory, 1, 64)
 {
     /// <summary>At most so much a request: a driver that wants more asks again.</summary>
-    private const ulong MaximumBytes = 4096;
+    private const ulong MaxBytes = 4096;
 
     public ulong Given;
 
@@ -29,7 +29,7 @@ internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memo
 
     private uint Fill(DescriptorChain chain)
     {
-        ulong left = MaximumBytes;
+        ulong left = MaxBytes;
         for (int i = chain.ReadableCount; i < chain.Count && left > 0; i++)
         {
             ulong part = Math.Min(left, chain.Pieces[i].Length);
@@ -43,7 +43,7 @@ internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memo
             if ((ulong)got < part)
                 break;
         }
-        Given += MaximumBytes - left;
-        return (uint)(MaximumBytes - left);
+        Given += MaxBytes - left;
+        return (uint)(MaxBytes - left);
     }
 }

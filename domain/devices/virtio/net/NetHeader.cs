@@ -12,8 +12,8 @@ internal struct NetHeader
     /// <summary>Bytes towards the guest: num_buffers follows.</summary>
     public const int GuestBytes = 12;
 
-    public const byte NeedsChecksum = 1, DataValid = 2;
-    public const byte GsoNone = 0, GsoTcp4 = 1, GsoEcn = 0x80;
+    public const byte VirtioNetHdrFNeedsCsum = 1, VirtioNetHdrFDataValid = 2;
+    public const byte VirtioNetHdrGsoNone = 0, VirtioNetHdrGsoTcpv4 = 1, VirtioNetHdrGsoEcn = 0x80;
 
     public byte Flags;
     public byte GsoType;
@@ -22,14 +22,14 @@ internal struct NetHeader
     public ushort ChecksumStart;
     public ushort ChecksumOffset;
 
-    public readonly bool IsGso => GsoType != GsoNone;
+    public readonly bool IsGso => GsoType != VirtioNetHdrGsoNone;
 
-    public readonly bool IsPlain => Flags == 0 && GsoType == GsoNone;
+    public readonly bool IsPlain => Flags == 0 && GsoType == VirtioNetHdrGsoNone;
 
     /// <summary>Only what the offered features know, and a checksum field inside the frame.</summary>
     public readonly bool IsSound(int frameLength) =>
-        (Flags & ~(NeedsChecksum | DataValid)) == 0
-        && (GsoType & ~GsoEcn) is GsoNone or GsoTcp4
-        && (!IsGso || (GsoSize > 0 && (Flags & NeedsChecksum) != 0))
-        && ((Flags & NeedsChecksum) == 0 || ChecksumStart + ChecksumOffset + 2 <= frameLength);
+        (Flags & ~(VirtioNetHdrFNeedsCsum | VirtioNetHdrFDataValid)) == 0
+        && (GsoType & ~VirtioNetHdrGsoEcn) is VirtioNetHdrGsoNone or VirtioNetHdrGsoTcpv4
+        && (!IsGso || (GsoSize > 0 && (Flags & VirtioNetHdrFNeedsCsum) != 0))
+        && ((Flags & VirtioNetHdrFNeedsCsum) == 0 || ChecksumStart + ChecksumOffset + 2 <= frameLength);
 }

@@ -14,7 +14,7 @@ internal static class SoftwareOffload
     /// </summary>
     public static void CompleteChecksum(Span<byte> frame, in NetHeader header)
     {
-        if ((header.Flags & NetHeader.NeedsChecksum) == 0)
+        if ((header.Flags & NetHeader.VirtioNetHdrFNeedsCsum) == 0)
             return;
         // The field holds the sum of the pseudo-header, so it is part of what is added up.
         ushort sum = InternetChecksum.Finish(InternetChecksum.Add(frame[header.ChecksumStart..], 0));

@@ -19,18 +19,18 @@ internal sealed unsafe partial class VirtioNet
         public ulong Bytes;
     }
 
-    private const int MaximumPosted = QueueSize;
+    private const int MaxPosted = QueueSize;
 
     // Buffers taken from the queue and not yet used, oldest first; their pieces lie in the same order.
-    private readonly Posted[] posted = new Posted[MaximumPosted];
-    private readonly PinnedArray<IoVector> postedArray = new(DescriptorChain.MaximumPieces);
+    private readonly Posted[] posted = new Posted[MaxPosted];
+    private readonly PinnedArray<IoVector> postedArray = new(DescriptorChain.MaxPieces);
     private int postedCount, postedPieceCount;
     private ulong postedBytes;
     private bool outOfPieces;        // the next buffer in the queue has more pieces than there is place for
     private readonly DescriptorChain buffer = new();
 
-    private readonly PinnedArray<byte> heldArray = new(LargestFrame);
-    private readonly PinnedArray<byte> segmentArray = new(LargestFrame);
+    private readonly PinnedArray<byte> heldArray = new(MaxFrame);
+    private readonly PinnedArray<byte> segmentArray = new(MaxFrame);
     private NetHeader heldHeader;
     private int heldLength;          // 0: none
     private int heldOffset, heldSegment;
@@ -45,10 +45,10 @@ internal sealed unsafe partial class VirtioNet
     /// <summary>The guest has room: poll the descriptor for frames.</summary>
     public bool WantsInput => Running && heldLength == 0 && (postedCount > 0 || Queues[ReceiveQueue].HasAvailable);
 
-    private bool Mergeable => Has(MergeableBuffers);
+    private bool Mergeable => Has(VirtioNetFMrgRxbuf);
 
-    private ulong LargestPossible =>
-        NetHeader.GuestBytes + (ulong)(channel is { Offload: true } ? LargestFrame : LargestPlainFrame);
+    private ulong MaxPossible =>
+        NetHeader.GuestBytes + (ulong)(channel is { Offload: true } ? MaxFrame : MaxPlainFrame);
 
     private void Receive()
     {
@@ -97,8 +97,8 @@ internal sealed unsafe partial class VirtioNet
     {
         get
         {
-            bool finished = !channel!.Offload || (Has(GuestChecksum) && Has(GuestTso4));
-            return finished && (Mergeable ? postedBytes : posted[0].Bytes) >= LargestPossible;
+            bool finished = !channel!.Offload || (Has(VirtioNetFGuestCsum) && Has(VirtioNetFGuestTso4));
+            return finished && (Mergeable ? postedBytes : posted[0].Bytes) >= MaxPossible;
         }
     }
 
@@ -109,7 +109,7 @@ internal sealed unsafe partial class VirtioNet
     {
         var queue = Queues[ReceiveQueue];
         outOfPieces = false;
-        while (postedCount < MaximumPosted && (Mergeable ? postedBytes < LargestPossible : postedCount == 0))
+        while (postedCount < MaxPosted && (Mergeable ? postedBytes < MaxPossible : postedCount == 0))
         {
             ushort before = queue.Position;
             if (!queue.TryTake(buffer))
@@ -118,7 +118,7 @@ internal sealed unsafe partial class VirtioNet
             // header.
             if (buffer.ReadableCount != 0 || buffer.WritableBytes < NetHeader.GuestBytes)
                 return false;
-            if (postedPieceCount + buffer.Count > DescriptorChain.MaximumPieces - 1)
+            if (postedPieceCount + buffer.Count > DescriptorChain.MaxPieces - 1)
             {
                 queue.Rewind(before);
                 outOfPieces = true;
@@ -151,9 +151,9 @@ internal sealed unsafe partial class VirtioNet
         if (got <= 0)
             return got;
         int length = channel.Offload ? got - NetHeader.Bytes : got;
-        if (length < SmallestFrame || !Header->IsSound(length))
+        if (length < MinFrame || !Header->IsSound(length))
             return FrameResult.Lost;
-        Header->GsoType &= 0xff & ~NetHeader.GsoEcn;
+        Header->GsoType &= 0xff & ~NetHeader.VirtioNetHdrGsoEcn;
         Complete(*Header, length);
         return got;
     }
@@ -162,15 +162,15 @@ internal sealed unsafe partial class VirtioNet
     {
         *Header = default;
         Vectors[0] = new IoVector(Header, NetHeader.Bytes);
-        Vectors[1] = new IoVector(Held, LargestFrame);
+        Vectors[1] = new IoVector(Held, MaxFrame);
         int got = channel!.Offload ? channel.Receive(Vectors, 2) : channel.Receive(Vectors + 1, 1);
         if (got <= 0)
             return got;
         int length = channel.Offload ? got - NetHeader.Bytes : got;
-        if (length < SmallestFrame || !Header->IsSound(length))
+        if (length < MinFrame || !Header->IsSound(length))
             return FrameResult.Lost;
         heldHeader = *Header;
-        heldHeader.GsoType &= 0xff & ~NetHeader.GsoEcn;
+        heldHeader.GsoType &= 0xff & ~NetHeader.VirtioNetHdrGsoEcn;
         heldOffset = heldSegment = 0;
         heldLayout = default;
         if (heldHeader.IsGso)
@@ -190,14 +190,14 @@ internal sealed unsafe partial class VirtioNet
     {
         var frame = new Span<byte>(Held, heldLength);
         bool whole = heldOffset == 0
-            && (!heldHeader.IsGso || (Has(GuestChecksum) && Has(GuestTso4) && Fits(heldLength)));
+            && (!heldHeader.IsGso || (Has(VirtioNetFGuestCsum) && Has(VirtioNetFGuestTso4) && Fits(heldLength)));
         if (whole)
         {
             if (!Fits(heldLength))
                 return !DropIfHopeless();
-            if (!Has(GuestChecksum))
+            if (!Has(VirtioNetFGuestCsum))
             {
-                if ((heldHeader.Flags & NetHeader.NeedsChecksum) != 0)
+                if ((heldHeader.Flags & NetHeader.VirtioNetHdrFNeedsCsum) != 0)
                     Metrics.Checksummed++;
                 SoftwareOffload.CompleteChecksum(frame, heldHeader);
                 heldHeader = default;
@@ -212,9 +212,10 @@ internal sealed unsafe partial class VirtioNet
         if (!Fits(heldLayout.PayloadStart + size))
             return !DropIfHopeless();
         int length = SoftwareOffload.BuildSegment(frame, heldLayout, heldOffset, size, heldSegment++,
-            new Span<byte>(Segment, LargestFrame));
+            new Span<byte>(Segment, MaxFrame));
         Scatter(Segment, length);
-        Complete(new NetHeader { Flags = Has(GuestChecksum) ? NetHeader.DataValid : (byte)0 }, length);
+        Complete(new NetHeader { Flags = Has(VirtioNetFGuestCsum) ? NetHeader.VirtioNetHdrFDataValid : (byte)0 },
+            length);
         Metrics.Segmented++;
         heldOffset += size;
         if (heldOffset >= heldLayout.PayloadLength)
@@ -228,7 +229,7 @@ internal sealed unsafe partial class VirtioNet
     /// <summary>Drops the held frame when no number of further buffers could take it. True: it waits.</summary>
     private bool DropIfHopeless()
     {
-        bool full = Mergeable ? postedCount == MaximumPosted || outOfPieces : postedCount > 0;
+        bool full = Mergeable ? postedCount == MaxPosted || outOfPieces : postedCount > 0;
         if (!full)
             return true;
         Metrics.ReceiveLost++;
@@ -283,7 +284,7 @@ internal sealed unsafe partial class VirtioNet
         postedCount -= buffers;
         postedPieceCount -= piece;
         Array.Copy(posted, buffers, posted, 0, postedCount);
-        Buffer.MemoryCopy(PostedPieces + piece, PostedPieces, (long)sizeof(IoVector) * DescriptorChain.MaximumPieces,
+        Buffer.MemoryCopy(PostedPieces + piece, PostedPieces, (long)sizeof(IoVector) * DescriptorChain.MaxPieces,
             (long)sizeof(IoVector) * postedPieceCount);
         Metrics.ReceivedFrames++;
         Metrics.ReceivedBytes += (ulong)length;

@@ -8,12 +8,13 @@ namespace Domain.Devices;
 /// </summary>
 internal sealed unsafe partial class VirtioNet : VirtioDevice
 {
-    private const ulong Checksum = 1UL << 0, GuestChecksum = 1UL << 1, Mac = 1UL << 5, GuestTso4 = 1UL << 7,
-        HostTso4 = 1UL << 11, MergeableBuffers = 1UL << 15, LinkStatus = 1UL << 16;
+    private const ulong VirtioNetFCsum = 1UL << 0, VirtioNetFGuestCsum = 1UL << 1, VirtioNetFMac = 1UL << 5,
+        VirtioNetFGuestTso4 = 1UL << 7,
+        VirtioNetFHostTso4 = 1UL << 11, VirtioNetFMrgRxbuf = 1UL << 15, VirtioNetFStatus = 1UL << 16;
 
     private const int ReceiveQueue = 0, TransmitQueue = 1;
     private const ushort QueueSize = 256;
-    private const int SmallestFrame = 14, LargestPlainFrame = 1514, LargestFrame = 65535 + 14;
+    private const int MinFrame = 14, MaxPlainFrame = 1514, MaxFrame = 65535 + 14;
 
     // A guest that sends without end must not keep its own processor from its timer.
     private const int FramesAtOnce = 64;
@@ -22,7 +23,7 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
     private readonly byte[] mac;
 
     // One header of our own, then everything that a chain may have.
-    private readonly PinnedArray<IoVector> vectorArray = new(DescriptorChain.MaximumPieces + 1);
+    private readonly PinnedArray<IoVector> vectorArray = new(DescriptorChain.MaxPieces + 1);
     private readonly PinnedArray<NetHeader> headerArray = new(1);
     private bool transmitBlocked;
 
@@ -38,8 +39,9 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
 
     public override string Name => "net";
 
-    public override ulong Features => Mac | LinkStatus | MergeableBuffers
-        | (channel is { Offload: true } ? Checksum | GuestChecksum | GuestTso4 | HostTso4 : 0);
+    public override ulong Features => VirtioNetFMac | VirtioNetFStatus | VirtioNetFMrgRxbuf
+        | (channel is { Offload: true }
+            ? VirtioNetFCsum | VirtioNetFGuestCsum | VirtioNetFGuestTso4 | VirtioNetFHostTso4 : 0);
 
     private IoVector* Vectors => vectorArray.Start;
 
@@ -112,7 +114,7 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
     private bool Send(DescriptorChain chain)
     {
         ulong frameLength = chain.ReadableBytes - NetHeader.GuestBytes;
-        if (chain.ReadableBytes < NetHeader.GuestBytes + SmallestFrame || frameLength > LargestFrame)
+        if (chain.ReadableBytes < NetHeader.GuestBytes + MinFrame || frameLength > MaxFrame)
         {
             Metrics.BadFromGuest++;
             return true;
@@ -126,7 +128,7 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
         }
         *Header = *(NetHeader*)guestHeader;
         if (!Header->IsSound((int)frameLength) || !Permitted(*Header)
-            || (!Header->IsGso && frameLength > LargestPlainFrame))
+            || (!Header->IsGso && frameLength > MaxPlainFrame))
         {
             Metrics.BadFromGuest++;
             return true;
@@ -152,7 +154,8 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
     }
 
     private bool Permitted(in NetHeader asked) =>
-        (!asked.IsGso || Has(HostTso4)) && ((asked.Flags & NetHeader.NeedsChecksum) == 0 || Has(Checksum));
+        (!asked.IsGso || Has(VirtioNetFHostTso4))
+            && ((asked.Flags & NetHeader.VirtioNetHdrFNeedsCsum) == 0 || Has(VirtioNetFCsum));
 
     /// <summary>Copies the first <paramref name="count"/> bytes of the pieces, which have at least that many.</summary>
     private static void Gather(IoVector* pieces, byte* into, ulong count)

@@ -1,0 +1,18 @@
+namespace Domain;
+
+/// <summary>IN and OUT (SDM vol. 1, chapter 19): from the handlers to the bus.</summary>
+public sealed unsafe partial class Cpu
+{
+    internal uint PortIn(ushort port, int size) => bus.In(port, size);
+
+    internal void PortOut(ushort port, int size, uint value) => bus.Out(port, size, value);
+
+    /// <summary>Port access: IOPL only; the TSS's bitmap is taken as denying everything.</summary>
+    internal static bool MayUsePorts(CpuState* s, Op* op)
+    {
+        if (s->Cpl <= (int)(s->SystemFlags >> 12 & 3))
+            return true;
+        Raise(s, op, ExceptionVector.GP);
+        return false;
+    }
+}
