@@ -7,6 +7,9 @@ internal unsafe struct DatagramSocket
 {
     public bool InUse;
     public bool IsEcho;
+
+    /// <summary>Its owner is privileged, and may have one of the last queues.</summary>
+    public bool Reserved;
     public uint Generation;
     public uint LocalAddress;
     public uint RemoteAddress;

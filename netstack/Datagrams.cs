@@ -295,7 +295,7 @@ internal static unsafe class Datagrams
         Unsafe.WriteUnaligned(header + 6, (ushort)(sum == 0 ? 0xffff : sum));
     }
 
-    internal static int Open(Stack* stack, uint address, ushort port, bool isEcho)
+    internal static int Open(Stack* stack, uint address, ushort port, bool isEcho, bool privileged)
     {
         if (address != 0 && !stack->IsLocal(address))
             return SocketError.AddressNotAvailable;
@@ -311,23 +311,29 @@ internal static unsafe class Datagrams
         }
         if (port == 0 || IsTaken(stack, address, port, isEcho))
             return SocketError.AddressInUse;
+        DatagramSocket* free = null;
+        int freeCount = 0;
         for (int i = 0; i < stack->DatagramCount; i++)
         {
             DatagramSocket* socket = stack->Datagrams + i;
             if (socket->InUse)
                 continue;
-            socket->InUse = true;
-            socket->IsEcho = isEcho;
-            socket->LocalAddress = address;
-            socket->LocalPort = port;
-            socket->RemoteAddress = 0;
-            socket->RemotePort = 0;
-            socket->Error = 0;
-            socket->Head = 0;
-            socket->Count = 0;
-            return Handles.Of(socket);
+            free = free == null ? socket : free;
+            freeCount++;
         }
-        return SocketError.NoRoom;
+        if (freeCount <= (privileged ? 0 : stack->ReservedDatagrams))
+            return SocketError.NoRoom;
+        free->InUse = true;
+        free->IsEcho = isEcho;
+        free->Reserved = privileged;
+        free->LocalAddress = address;
+        free->LocalPort = port;
+        free->RemoteAddress = 0;
+        free->RemotePort = 0;
+        free->Error = 0;
+        free->Head = 0;
+        free->Count = 0;
+        return Handles.Of(free);
     }
 
     private static bool IsTaken(Stack* stack, uint address, ushort port, bool isEcho)

@@ -69,8 +69,10 @@ public unsafe partial struct Stack
 
     internal Listener* Listeners;
     internal int ListenerCount;
+    internal int ReservedListeners;
     internal DatagramSocket* Datagrams;
     internal int DatagramCount;
+    internal int ReservedDatagrams;
 
     internal SendChunk* Chunks;
     internal int ChunkCount;
@@ -175,6 +177,8 @@ public unsafe partial struct Stack
         stack->EphemeralCounter = (uint)(full.SecretLow ^ full.SecretHigh >> 32);
         stack->BucketSecret = (uint)full.SecretLow;
         stack->ReservedConnections = full.ReservedConnections;
+        stack->ReservedListeners = full.ReservedListeners;
+        stack->ReservedDatagrams = full.ReservedDatagramSockets;
         stack->FreeConnections = full.Connections;
         stack->MaxHalfOpen = full.Connections / 4 < 4 ? 4 : full.Connections / 4;
         SynCookies.Renew(stack, ulong.MaxValue);
@@ -247,6 +251,8 @@ public unsafe partial struct Stack
             || c.PrefixLength is < 0 or > 32
             || c.Connections is < 1 or > Handles.FirstListener || c.ReservedConnections < 0
             || c.ReservedConnections >= c.Connections
+            || c.ReservedListeners < 0 || c.ReservedListeners >= c.Listeners
+            || c.ReservedDatagramSockets < 0 || c.ReservedDatagramSockets > c.DatagramSockets
             || c.Listeners is < 1 or > 1024 || c.DatagramSockets is < 0 or > 1024
             || c.ReceiveBuffer is < 4096 or > 1 << 24 || c.SendBuffer is < 4096 or > 1 << 24
             || c.DatagramBuffer is < 2048 or > 1 << 24 || c.SendChunks is < 0 or > 1 << 20

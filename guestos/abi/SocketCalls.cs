@@ -113,10 +113,11 @@ public static unsafe partial class SocketCalls
         socket->Bound = true;
         // Whoever has nothing to say there keeps no reserved place from those who have (docs/protocols.md, "Secure
         // channel").
-        bool reserved = socket->LocalPort == Network.CommandPort;
+        bool privileged = FileRights.IsSuperuser;
+        bool reserved = privileged && socket->LocalPort == Network.CommandPort;
         int firstBytes = reserved ? Wire.ChannelHello.MessageSize : 0;
         int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved,
-            socket->ReuseAddress, firstBytes);
+            socket->ReuseAddress, firstBytes, privileged);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         Sockets.Attach(socket, handle);

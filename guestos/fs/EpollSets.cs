@@ -79,6 +79,9 @@ public static unsafe class EpollSets
     /// <summary>Entries in all sets of the system (Linux: fs.epoll.max_user_watches).</summary>
     public const int MostEntries = 16384;
 
+    /// <summary>The last of them are the superuser's.</summary>
+    private const int Reserve = 1024;
+
     /// <summary>Sets in sets in sets (EP_MAX_NESTS).</summary>
     private const int DeepestNest = 4;
 
@@ -157,7 +160,7 @@ public static unsafe class EpollSets
                     return Errno.Exists;
                 if (Is(file) && !MayNest(Of(file), set))
                     return Errno.TooManySymbolicLinks;
-                if (s_entries >= MostEntries)
+                if (s_entries >= (FileRights.IsSuperuser ? MostEntries : MostEntries - Reserve))
                     return Errno.NoSpace;
                 entry = Insert(set, file, descriptor);
                 if (entry == null)

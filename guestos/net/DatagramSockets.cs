@@ -22,8 +22,8 @@ internal static unsafe class DatagramSockets
         if (socket->Handle >= 0)
             return 0;
         int handle = socket->Kind is SocketKind.Echo or SocketKind.RawEcho
-            ? Network.Stack->OpenEcho(socket->LocalPort, Clock.Monotonic)
-            : Network.Stack->OpenUdp(socket->LocalAddress, socket->LocalPort, Clock.Monotonic);
+            ? Network.Stack->OpenEcho(socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser)
+            : Network.Stack->OpenUdp(socket->LocalAddress, socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         Sockets.Attach(socket, handle);

@@ -23,6 +23,9 @@ public static unsafe class Network
     private const ulong MostConnections = 8192;
     private const int ReservedConnections = 32;
 
+    /// <summary>Of the listeners, and of the datagram sockets, the last are the superuser's.</summary>
+    private const int ReservedSockets = 16;
+
     /// <summary>Where the guest is told to move (docs/protocols.md).</summary>
     public const ushort CommandPort = 1708;
 
@@ -81,7 +84,9 @@ public static unsafe class Network
         configuration.Connections = (int)Math.Clamp(connections, FewestConnections, MostConnections);
         configuration.ReservedConnections = ReservedConnections;
         configuration.Listeners = 256;
+        configuration.ReservedListeners = ReservedSockets;
         configuration.DatagramSockets = 256;
+        configuration.ReservedDatagramSockets = ReservedSockets;
         configuration.Neighbours = 128;
         configuration.ReceiveBuffer = RingPool.Size;
         configuration.SendBuffer = RingPool.Size;

@@ -24,6 +24,9 @@ internal static unsafe class RingPool
     private const int Share = 4;
     private const int QueueShare = 16;
 
+    /// <summary>The last of the long ones are for the superuser's sockets.</summary>
+    private const int ReservedQueues = 2;
+
     // Free rings from the front; from the back those that a device may still read. As many places as there may be
     // rings.
     private static byte** s_rings;
@@ -58,7 +61,8 @@ internal static unsafe class RingPool
     {
         if (length > Size)
         {
-            byte* queue = s_queues < s_capacity / QueueShare && HasFrames(length) ? Allocate(length) : null;
+            int most = s_capacity / QueueShare - (reserved ? 0 : ReservedQueues);
+            byte* queue = s_queues < most && HasFrames(length) ? Allocate(length) : null;
             s_queues += queue != null ? 1 : 0;
             return queue;
         }

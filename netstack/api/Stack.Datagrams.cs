@@ -6,18 +6,23 @@ namespace Netstack;
 public unsafe partial struct Stack
 {
     /// <summary>Opens a UDP socket. Address 0 is all own ones, port 0 an ephemeral one.</summary>
-    public int OpenUdp(uint address, ushort port, ulong now)
+    /// <param name="privileged">
+    /// It may take one of the last sockets (<see cref="StackConfiguration.ReservedDatagramSockets"/>), and its queue is
+    /// asked for as reserved (<see cref="Link.TakeRing"/>).
+    /// </param>
+    public int OpenUdp(uint address, ushort port, ulong now, bool privileged = false)
     {
-        return Netstack.Datagrams.Open(Self, address, port, isEcho: false);
+        return Netstack.Datagrams.Open(Self, address, port, isEcho: false, privileged);
     }
 
     /// <summary>
     /// Opens an ICMP Echo socket (Linux's ping socket): sends Echo Requests with this identifier (0: any free),
     /// receives their replies.
     /// </summary>
-    public int OpenEcho(ushort identifier, ulong now)
+    /// <param name="privileged">As in <see cref="OpenUdp"/>.</param>
+    public int OpenEcho(ushort identifier, ulong now, bool privileged = false)
     {
-        return Netstack.Datagrams.Open(Self, 0, identifier, isEcho: true);
+        return Netstack.Datagrams.Open(Self, 0, identifier, isEcho: true, privileged);
     }
 
     /// <summary>

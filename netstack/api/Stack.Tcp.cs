@@ -20,9 +20,12 @@ public unsafe partial struct Stack
     /// What a client says in its first segment at least, up to 536: who is silent, or says less at once, takes no place
     /// (RFC 4987 §3.6). 0 when it may wait to be spoken to.
     /// </param>
+    /// <param name="privileged">
+    /// It may take one of the last listeners (<see cref="StackConfiguration.ReservedListeners"/>).
+    /// </param>
     /// <returns>Handle, or NoRoom, AddressInUse, AddressNotAvailable, Invalid.</returns>
     public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false,
-        int firstBytes = 0)
+        int firstBytes = 0, bool privileged = false)
     {
         if (backlog is < 1 or > MaxBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
@@ -31,17 +34,21 @@ public unsafe partial struct Stack
         if (port == 0)
             port = FreePort(address);
         Listener* free = null;
+        int freeCount = 0;
         for (int i = 0; i < ListenerCount; i++)
         {
             Listener* listener = Listeners + i;
             if (!listener->InUse)
+            {
                 free = free == null ? listener : free;
+                freeCount++;
+            }
             else if (listener->Port == port && (listener->Address == address || listener->Address == 0 || address == 0))
                 return SocketError.AddressInUse;
         }
         if (port == 0)
             return SocketError.AddressInUse;
-        if (free == null)
+        if (freeCount <= (privileged ? 0 : ReservedListeners))
             return SocketError.NoRoom;
         *free = new Listener
         {

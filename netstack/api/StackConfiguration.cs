@@ -39,8 +39,14 @@ public struct StackConfiguration
     /// <summary>Listening sockets, 1 to 1024. Default 4.</summary>
     public int Listeners;
 
+    /// <summary>How many of them only privileged callers may take (<see cref="Stack.Listen"/>), less than all.</summary>
+    public int ReservedListeners;
+
     /// <summary>UDP and ICMP Echo sockets, 0 to 1024; -1 for none. Default 4.</summary>
     public int DatagramSockets;
+
+    /// <summary>How many of them only privileged callers may take (<see cref="Stack.OpenUdp"/>), at most all.</summary>
+    public int ReservedDatagramSockets;
 
     /// <summary>
     /// Receive ring of each TCP connection in bytes, rounded up to a power of two, 4 KiB to 16 MiB. Default 64 KiB.

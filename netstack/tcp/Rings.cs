@@ -77,7 +77,7 @@ internal static unsafe class Rings
         if (socket->Ring != null)
             return true;
         uint length = stack->DatagramBufferSize;
-        socket->Ring = Take(stack, length, reserved: false);
+        socket->Ring = Take(stack, length, socket->Reserved);
         if (socket->Ring == null && length > stack->ReceiveBufferSize)
         {
             length = stack->ReceiveBufferSize;

@@ -272,4 +272,33 @@ public sealed unsafe class CrowdTests
         }
         Assert.NotEqual(numbers[0], numbers[1]);
     }
+
+    [Fact]
+    public void TheLastListenersAndDatagramSocketsAreForThePrivileged()
+    {
+        using TwoHosts pair = new(new FaultRates(), 1, A, B, c =>
+        {
+            c.Listeners = c.DatagramSockets = 4;
+            c.ReservedListeners = c.ReservedDatagramSockets = 1;
+            return c;
+        });
+        Stack* stack = pair.B.Stack;
+        for (ushort port = 1; port <= 3; port++)
+        {
+            Assert.True(stack->Listen(0, port, 1) >= 0);
+            Assert.True(stack->OpenUdp(0, port, pair.Now) >= 0);
+        }
+        Assert.Equal(SocketError.NoRoom, stack->Listen(0, 4, 1));
+        Assert.Equal(SocketError.NoRoom, stack->OpenUdp(0, 4, pair.Now));
+        Assert.Equal(SocketError.NoRoom, stack->OpenEcho(4, pair.Now));
+        int listener = stack->Listen(0, 4, 1, privileged: true), socket = stack->OpenEcho(4, pair.Now, privileged: true);
+        Assert.True(listener >= 0 && socket >= 0);
+        Assert.Equal(SocketError.NoRoom, stack->Listen(0, 5, 1, privileged: true));
+        Assert.Equal(SocketError.NoRoom, stack->OpenUdp(0, 5, pair.Now, privileged: true));
+        // What is given back is the privileged's again.
+        stack->Close(listener, pair.Now);
+        stack->Close(socket, pair.Now);
+        Assert.Equal(SocketError.NoRoom, stack->Listen(0, 4, 1));
+        Assert.Equal(SocketError.NoRoom, stack->OpenUdp(0, 4, pair.Now));
+    }
 }

@@ -2,14 +2,19 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/time.h>
@@ -292,6 +297,70 @@ static void many_files(void)
         ;
 }
 
+static int bound(int type)
+{
+    int descriptor = socket(AF_INET, type, 0);
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    if (descriptor < 0 || bind(descriptor, (void *)&any, sizeof any) < 0)
+        return -1;
+    return type == SOCK_STREAM && listen(descriptor, 1) < 0 ? -1 : descriptor;
+}
+
+static int listener(void) { return bound(SOCK_STREAM); }
+static int datagram(void) { return bound(SOCK_DGRAM); }
+
+/* One more descriptor in a set; in another set when all are in this one. An open file is watched a few dozen times. */
+static int watch(void)
+{
+    enum { FILES = 500, FIRST = 600, END = 4000 };
+    static int set = -1, file, next = END;
+    if (next == END) {
+        if (set < 0)
+            file = eventfd(0, 0);
+        for (int made = file; set < 0 && made < file + FILES - 1;)
+            made = eventfd(0, 0);
+        set = epoll_create1(0);
+        next = FIRST;
+    }
+    struct epoll_event event = {.events = EPOLLIN};
+    int descriptor = fcntl(next, F_GETFD) < 0 ? dup2(file + next % FILES, next) : next;
+    next++;
+    return set < 0 || descriptor < 0 ? -1 : epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+/* Whether the superuser still gets one of what an ordinary user has taken all of. */
+static void exhaust(const char *what, int (*take)(void))
+{
+    int ready[2], done[2], error = 0;
+    pipe(ready);
+    pipe(done);
+    if (fork() == 0) {
+        struct rlimit files = {4096, 4096};
+        setrlimit(RLIMIT_NOFILE, &files);
+        setuid(1000);
+        while (take() >= 0)
+            ;
+        error = errno;
+        write(ready[1], &error, sizeof error);
+        close(done[1]);
+        read(done[0], &error, 1);
+        _exit(0);
+    }
+    read(ready[0], &error, sizeof error);
+    printf("%s: %s for others, ", what, error == ENOBUFS ? "ENOBUFS" : error == ENOSPC ? "ENOSPC" : strerror(error));
+    printf("%s for the superuser\n", take() < 0 ? strerror(errno) : "one");
+    fflush(stdout);
+    close(done[1]);
+    wait(NULL);
+}
+
+static void network_tables(void)
+{
+    exhaust("listeners", listener);
+    exhaust("datagram sockets", datagram);
+    exhaust("watched files", watch);
+}
+
 static volatile int *in_call;
 static char *large;
 static struct iovec pieces[1024];
@@ -353,10 +422,11 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
     setvbuf(stdout, NULL, _IOLBF, 4096);
     in_child(many_programs);
-    if (strstr(what, "bomb")) {         /* tables grow to their size, and keep it */
+    void (*fill)(void) = strstr(what, "bomb") ? bomb : strcmp(what, "tables") == 0 ? network_tables : NULL;
+    if (fill != NULL) {         /* tables grow to their size, and keep it */
         int console = dup(1);
         freopen("/dev/null", "w", stdout);
-        in_child(bomb);
+        in_child(fill);
         fflush(stdout);
         dup2(console, 1);
     }
@@ -377,6 +447,8 @@ int main(int argc, char **argv)
         show("programs", in_child(many_programs));
     else if (strcmp(what, "mappings") == 0)
         show("mappings", in_child(many_mappings));
+    else if (strcmp(what, "tables") == 0)
+        show("tables", in_child(network_tables));
     else if (strcmp(what, "files") == 0)
         show("files", in_child(many_files));
     else if (strcmp(what, "orphans") == 0) {

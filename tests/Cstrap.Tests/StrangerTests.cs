@@ -1,0 +1,92 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Net.Sockets;
+using System.Text;
+using Testing;
+using Testing.Machines;
+using Wire;
+using Xunit;
+
+namespace Cstrap.Tests;
+
+/// <summary>
+/// Strangers who leave their connections unfinished, three segments on each, close neither the firmware's port nor a guest's.
+/// </summary>
+public sealed class StrangerTests
+{
+    private static readonly byte[] Loader = Repository.ReadImage("loader-kernel"), Kernel = Repository.ReadImage("guestos");
+
+    [RootFact]
+    public void Who_acknowledges_no_refusal_keeps_nobody_out_of_the_firmware()
+    {
+        using var machine = new Machine("domain", Loader);
+        using var strangers = new RawPeer(machine.Space, Space.Boot, Space.Boot);
+        Assert.Equal(12, strangers.OpenAndLeave(12, Upload.Port, ChannelHello.MessageSize));
+        var clock = Stopwatch.StartNew();
+        using SecureSocket customer = machine.UploadLoader(Loader);
+        Assert.InRange(clock.ElapsedMilliseconds, 0, 3000);
+    }
+
+    /// <summary>More of them than there are rings for what is sent (docs/architecture.md, "The guest's network").</summary>
+    [RootFact]
+    public void Who_acknowledges_no_refusal_keeps_nobody_out_of_a_guest()
+    {
+        const string Guest = "10.0.0.3";
+        const int Strangers = 320;
+        using var machine = new Machine("domain", Loader, memory: 32);
+        using SecureSocket customer = machine.UploadLoader(Loader);
+        byte[] files = File.ReadAllBytes(Path.Combine(Repository.Root, "out/guest.cpio"));
+        customer.Send(Client.Bundle("init=/init", Kernel, [.. files, .. WithKey()]));
+        Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(customer));
+        // The command port is the last to be opened, at some time after that.
+        machine.Await("init: echo on port 7");
+        Wait.Until(Listens, () => $"nobody listens on port {MoveCommand.Port}:\n{machine.Console}", 15);
+        AssertBothAnswer();
+        using var strangers = new RawPeer(machine.Space, Space.Boot, Guest);
+        Assert.InRange(strangers.OpenAndLeave(Strangers, MoveCommand.Port, ChannelHello.MessageSize), Strangers - 20, Strangers);
+        AssertBothAnswer();
+
+        bool Listens()
+        {
+            try
+            {
+                machine.Space.Connect(MoveCommand.Port, Guest).Dispose();
+                return true;
+            }
+            catch (AggregateException refused) when (refused.InnerException is SocketException)
+            {
+                return false;
+            }
+        }
+
+        void AssertBothAnswer()
+        {
+            using (Socket owner = machine.Space.Connect(MoveCommand.Port, Guest))
+            {
+                owner.Send(new byte[ChannelHello.MessageSize]);
+                Assert.Equal(ChannelHello.Size, Client.ReadRaw(owner, ChannelHello.MessageSize).Length);
+            }
+            using Socket reader = machine.Space.Connect(80, Guest);
+            reader.Send("GET / HTTP/1.0\r\n\r\n"u8);
+            Assert.StartsWith("HTTP/1", Encoding.ASCII.GetString(Client.ReadRaw(reader, 10)), StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>An archive (cpio -H newc) with a guest key, for nobody.</summary>
+    private static byte[] WithKey() =>
+    [
+        .. Entry("etc/evilman", 0x41c0, []), .. Entry("etc/evilman/guest.key", 0x8100, Encoding.ASCII.GetBytes(new string('4', 40) + "\n")),
+        .. Entry("TRAILER!!!", 0, []),
+    ];
+
+    private static byte[] Entry(string name, int mode, byte[] content)
+    {
+        string header = $"070701{0:x8}{mode:x8}{0:x8}{0:x8}{1:x8}{0:x8}{content.Length:x8}{0:x8}{0:x8}{0:x8}{0:x8}{name.Length + 1:x8}{0:x8}";
+        byte[] head = Encoding.ASCII.GetBytes(header + name + "\0");
+        return [.. Padded(head), .. Padded(content)];
+
+        static byte[] Padded(byte[] bytes) => [.. bytes, .. Enumerable.Repeat((byte)0, -bytes.Length & 3)];
+    }
+}
