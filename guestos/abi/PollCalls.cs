@@ -12,6 +12,9 @@ public static unsafe class PollCalls
 {
     private const ulong Never = ulong.MaxValue;
 
+    /// <summary>What poll(2) tells of whether it was asked for or not.</summary>
+    private const uint Unasked = PollEvents.Error | PollEvents.HangUp | PollEvents.Invalid;
+
     /// <summary>struct pollfd.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct PollDescriptor
@@ -45,9 +48,12 @@ public static unsafe class PollCalls
     {
         if (count > FileTable.Limit)
             return Errno.Invalid;
+        long ready = Look(descriptors, count);
+        if (ready != 0 || deadline == 0)
+            return ready;
         Poller poller = default;
-        long ready = Look(descriptors, count, deadline == 0 ? null : &poller);
-        while (ready == 0 && deadline != 0)
+        ready = Begin(descriptors, count, &poller);
+        while (ready == 0)
         {
             WaitResult result = Poller.Sleep(&poller, deadline);
             ready = result == WaitResult.Interrupted ? Errno.Interrupted : LookAgain(descriptors, count, &poller);
@@ -70,11 +76,8 @@ public static unsafe class PollCalls
         return present;
     }
 
-    /// <summary>
-    /// How many are ready, or -errno. While none is, those looked at are watched by <paramref name="poller"/>, where
-    /// there is one.
-    /// </summary>
-    private static long Look(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
+    /// <summary>How many are ready, or -errno.</summary>
+    private static long Look(UserPointer<PollDescriptor> descriptors, ulong count)
     {
         if (!TryBegin(descriptors, count, out PollDescriptor* entries))
             return Errno.Fault;
@@ -85,26 +88,40 @@ public static unsafe class PollCalls
             if (entries[i].Descriptor < 0)
                 continue;
             File* file = Descriptor.FileOf((uint)entries[i].Descriptor);
-            uint asked = entries[i].Events | PollEvents.Error | PollEvents.HangUp | PollEvents.Invalid;
-            uint events = file == null ? PollEvents.Invalid : Files.Poll(file) & asked;
+            uint events = file == null ? PollEvents.Invalid : Files.Poll(file) & (entries[i].Events | Unasked);
             entries[i].Result = (ushort)events;
             if (events != 0)
                 ready++;
-            else if (ready == 0 && poller != null && !Poller.Add(poller, file, i, asked))
-                return Errno.NoMemory;
         }
 
         return ready;
     }
 
+    /// <summary>Nothing is ready: all are watched from now on. 0, or -errno.</summary>
+    private static long Begin(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
+    {
+        if (!TryBegin(descriptors, count, out PollDescriptor* entries))
+            return Errno.Fault;
+        for (int i = 0; i < (int)count; i++)
+        {
+            // Negative numbers are passed over: they are no descriptors.
+            File* file = Descriptor.FileOf((uint)entries[i].Descriptor);
+            if (file != null && !Poller.Add(poller, file, i, entries[i].Events | Unasked, (int)count - i))
+                return Errno.NoMemory;
+        }
+
+        return 0;
+    }
+
+    /// <summary>How many of those that have changed are ready, or -errno.</summary>
     private static long LookAgain(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
     {
         if (!TryBegin(descriptors, count, out PollDescriptor* entries))
             return Errno.Fault;
         long ready = 0;
-        for (Poller.Item* item = poller->First; item != null; item = item->Next)
+        for (Poller.Item* item = Poller.TakeChanged(poller); item != null; item = Poller.TakeChanged(poller))
         {
-            uint events = Files.Poll(item->File) & item->Events;
+            uint events = Files.Poll(item->File) & item->Watch.Events;
             entries[item->Index].Result = (ushort)events;
             if (events != 0)
                 ready++;
@@ -197,8 +214,10 @@ public static unsafe class PollCalls
                 return Errno.Fault;
         }
 
+        long ready = Look(sets, (int)count);
         Poller poller = default;
-        long ready = Look(sets, (int)count, deadline == 0 ? null : &poller);
+        if (ready == 0 && deadline != 0)
+            ready = Begin(sets, (int)count, &poller);
         while (ready == 0 && deadline != 0)
         {
             WaitResult result = Poller.Sleep(&poller, deadline);
@@ -208,7 +227,7 @@ public static unsafe class PollCalls
                 break;
             }
 
-            for (Poller.Item* item = poller.First; item != null; item = item->Next)
+            for (Poller.Item* item = Poller.TakeChanged(&poller); item != null; item = Poller.TakeChanged(&poller))
                 ready += Answer(sets, item->Index, Files.Poll(item->File));
             if (result == WaitResult.TimedOut)
                 break;
@@ -224,26 +243,54 @@ public static unsafe class PollCalls
         return ready;
     }
 
-    /// <summary>
-    /// How many of the bits asked for hold, or -errno. While none does, what was looked at is watched.
-    /// </summary>
-    private static long Look(ulong* sets, int count, Poller* poller)
+    /// <summary>How many of the bits asked for hold, or -errno.</summary>
+    private static long Look(ulong* sets, int count)
     {
         long ready = 0;
         for (int descriptor = 0; descriptor < count; descriptor++)
         {
-            int word = descriptor / 64;
-            if (((sets[word] | sets[SetWords + word] | sets[2 * SetWords + word]) >> descriptor % 64 & 1) == 0)
+            if (!IsAsked(sets, descriptor))
                 continue;
             File* file = Descriptor.FileOf((uint)descriptor);
             if (file == null)
                 return Errno.BadDescriptor;
             ready += Answer(sets, descriptor, Files.Poll(file));
-            if (ready == 0 && poller != null && !Poller.Add(poller, file, descriptor, 0))
-                return Errno.NoMemory;
         }
 
         return ready;
+    }
+
+    /// <summary>None of them holds: all that are asked for are watched from now on. 0, or -errno.</summary>
+    private static long Begin(ulong* sets, int count, Poller* poller)
+    {
+        for (int descriptor = 0; descriptor < count; descriptor++)
+        {
+            if (!IsAsked(sets, descriptor))
+                continue;
+            File* file = Descriptor.FileOf((uint)descriptor);
+            if (!Poller.Add(poller, file, descriptor, AskedOf(sets, descriptor), count - descriptor))
+                return Errno.NoMemory;
+        }
+
+        return 0;
+    }
+
+    /// <summary>The descriptor is in one of the three sets.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsAsked(ulong* sets, int descriptor)
+    {
+        int word = descriptor / 64;
+        return ((sets[word] | sets[SetWords + word] | sets[2 * SetWords + word]) >> descriptor % 64 & 1) != 0;
+    }
+
+    /// <summary>The events that the three sets ask for of one descriptor.</summary>
+    private static uint AskedOf(ulong* sets, int descriptor)
+    {
+        uint asked = 0;
+        for (int set = 0; set < 3; set++)
+            if ((sets[set * SetWords + descriptor / 64] >> descriptor % 64 & 1) != 0)
+                asked |= EventsOf(set);
+        return asked;
     }
 
     /// <summary>Sets the bits of one descriptor that were asked for and hold: how many.</summary>

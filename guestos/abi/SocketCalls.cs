@@ -153,7 +153,7 @@ public static unsafe partial class SocketCalls
         {
             if (file->NonBlocking)
                 return Errno.TryAgain;
-            long result = Sockets.Wait(socket, deadline);
+            long result = Sockets.Wait(socket, PollEvents.Readable, deadline);
             if (result < 0)
                 return result;
             // shutdown(2) meanwhile.
@@ -221,7 +221,7 @@ public static unsafe partial class SocketCalls
         ulong deadline = Sockets.Deadline(socket->SendTimeout);
         while ((result = Outcome(socket, Errno.InProgress)) == Errno.InProgress)
         {
-            long wait = Sockets.Wait(socket, deadline);
+            long wait = Sockets.Wait(socket, PollEvents.All, deadline);
             if (wait == Errno.Interrupted)
             {
                 result = wait;

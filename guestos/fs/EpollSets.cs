@@ -242,7 +242,9 @@ public static unsafe class EpollSets
     internal static void BeginChange() => s_change++;
 
     /// <summary>The object of an entry has changed.</summary>
-    internal static void Note(EpollEntry* entry, uint events)
+    private static void Note(Watch* watch, uint events) => Note((EpollEntry*)watch->Owner, events);
+
+    private static void Note(EpollEntry* entry, uint events)
     {
         if ((entry->Events & ~Flags) == 0 || (entry->Events & events) == 0)
             return;
@@ -289,6 +291,9 @@ public static unsafe class EpollSets
         if (set->First != null)
             set->First->Previous = entry;
         set->First = entry;
+        entry->Watch.Owner = entry;
+        entry->Watch.Notify = &Note;
+        entry->Watch.Events = PollEvents.All;
         WaitQueue* queue = Files.QueueOf(file);
         if (queue != null)
             Watch.Begin(&entry->Watch, queue);

@@ -60,7 +60,7 @@ public static unsafe class EventCounter
         {
             if (file->NonBlocking)
                 return Errno.TryAgain;
-            if (Scheduler.Sleep(&counter->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+            if (Readiness.Wait(&counter->Queue, PollEvents.In, ulong.MaxValue) == WaitResult.Interrupted)
                 return Errno.Interrupted;
         }
 
@@ -87,7 +87,7 @@ public static unsafe class EventCounter
         {
             if (file->NonBlocking)
                 return Errno.TryAgain;
-            if (Scheduler.Sleep(&counter->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+            if (Readiness.Wait(&counter->Queue, PollEvents.Out, ulong.MaxValue) == WaitResult.Interrupted)
                 return Errno.Interrupted;
         }
 

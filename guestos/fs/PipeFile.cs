@@ -94,7 +94,7 @@ public static unsafe class PipeFile
         uint opens = reads ? pipe->WriterOpens : pipe->ReaderOpens;
         while ((reads ? pipe->Writers : pipe->Readers) == 0 && opens == (reads ? pipe->WriterOpens : pipe->ReaderOpens))
         {
-            if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) != WaitResult.Interrupted)
+            if (Readiness.Wait(&pipe->Queue, PollEvents.HangUp, ulong.MaxValue) != WaitResult.Interrupted)
                 continue;
             Release(file);
             return Errno.Interrupted;
@@ -114,13 +114,14 @@ public static unsafe class PipeFile
                 return 0;
             if (file->NonBlocking)
                 return Errno.TryAgain;
-            if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+            if (Readiness.Wait(&pipe->Queue, PollEvents.Readable, ulong.MaxValue) == WaitResult.Interrupted)
                 return Errno.Interrupted;
         }
 
         bool wasFull = !HasRoom(pipe);
         long count = pipe->Get(ref to, to.Count);
-        Readiness.Changed(&pipe->Queue, wasFull && HasRoom(pipe) ? PollEvents.Writable : 0);
+        bool hasRoom = wasFull && HasRoom(pipe);
+        Readiness.Changed(&pipe->Queue, hasRoom ? PollEvents.Writable | PollEvents.Moved : PollEvents.Moved);
         return count;
     }
 
@@ -142,7 +143,7 @@ public static unsafe class PipeFile
             {
                 if (file->NonBlocking)
                     return written > 0 ? (long)written : Errno.TryAgain;
-                if (Scheduler.Sleep(&pipe->Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                if (Readiness.Wait(&pipe->Queue, PollEvents.Moved, ulong.MaxValue) == WaitResult.Interrupted)
                     return written > 0 ? (long)written : Errno.Interrupted;
                 continue;
             }

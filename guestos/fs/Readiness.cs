@@ -8,25 +8,29 @@ public static unsafe class Readiness
 {
     /// <summary>
     /// Something about the object has changed: <paramref name="events"/> (<see cref="PollEvents"/>) may hold now. Wakes
-    /// who sleeps on the object itself and who waits for it among others; epoll entries that ask for one of the events
-    /// note it. Callable from interrupt handlers.
+    /// those who sleep on the object for one of them (<see cref="Wait"/>), and tells those who watch it for one of
+    /// them. Callable from interrupt handlers.
     /// </summary>
     public static void Changed(WaitQueue* own, uint events)
     {
-        Scheduler.Wake(own);
+        Scheduler.Wake(own, events);
+        if (own->Watches == null)
+            return;
         EpollSets.BeginChange();
         Tell(own, events);
     }
+
+    /// <summary>Sleeps as <see cref="Scheduler.Sleep(WaitQueue*, ulong)"/> until one of the events may hold.</summary>
+    public static WaitResult Wait(WaitQueue* own, uint events, ulong deadline) =>
+        Scheduler.Sleep(own, deadline, events);
 
     /// <summary>The part of a change that goes on upwards through sets in sets.</summary>
     internal static void Tell(WaitQueue* own, uint events)
     {
         for (Watch* watch = own->Watches; watch != null; watch = watch->Next)
         {
-            if (watch->Sleeper != null)
-                Scheduler.Wake(watch->Sleeper);
-            else
-                EpollSets.Note((EpollEntry*)watch, events);
+            if ((watch->Events & events) != 0)
+                watch->Notify(watch, events);
         }
     }
 }
@@ -50,6 +54,12 @@ public static class PollEvents
 
     public const uint Readable = In | ReadNormal;
     public const uint Writable = Out | WriteNormal;
+
+    /// <summary>
+    /// Bytes have come or gone, though the file may not be readable or writable by that: of interest to those only who
+    /// sleep in the middle of a read or write. Never asked for nor told by poll(2).
+    /// </summary>
+    public const uint Moved = 1 << 16;
 
     /// <summary>A change of state: whoever watches looks again.</summary>
     public const uint All = uint.MaxValue;

@@ -118,14 +118,21 @@ public static unsafe class Terminal
     private static void Interrupt()
     {
         bool any = false;
+        bool wasStopped = Line->Stopped;
         while ((Port.In8(LineStatus) & 1) != 0)
         {
             Type(Port.In8(Data));
             any = true;
         }
 
-        if (any)
-            Readiness.Changed(Queue, Line->Readable ? PollEvents.Readable : 0);
+        if (!any)
+            return;
+        uint events = PollEvents.Moved;
+        if (Line->Readable)
+            events |= PollEvents.Readable;
+        if (wasStopped && !Line->Stopped)
+            events |= PollEvents.Writable;
+        Readiness.Changed(Queue, events);
     }
 
     private static void Type(byte value)
@@ -162,7 +169,7 @@ public static unsafe class Terminal
                 return Errno.TryAgain;
             if (!canonical && tenths != 0 && deadline == ulong.MaxValue && (minimum == 0 || Line->Waiting > 0))
                 deadline = Clock.Monotonic + tenths * 100_000_000UL;
-            WaitResult result = Scheduler.Sleep(Queue, deadline);
+            WaitResult result = Readiness.Wait(Queue, PollEvents.Readable | PollEvents.Moved, deadline);
             if (result == WaitResult.Interrupted)
                 return Errno.Interrupted;
             if (result == WaitResult.TimedOut)
@@ -205,7 +212,7 @@ public static unsafe class Terminal
             {
                 if (file->NonBlocking)
                     return written > 0 ? (long)written : Errno.TryAgain;
-                if (Scheduler.Sleep(Queue, ulong.MaxValue) == WaitResult.Interrupted)
+                if (Readiness.Wait(Queue, PollEvents.Writable, ulong.MaxValue) == WaitResult.Interrupted)
                     return written > 0 ? (long)written : Errno.Interrupted;
                 continue;
             }

@@ -52,6 +52,9 @@ public unsafe struct Waiter
 
     /// <summary>Null while it is awake.</summary>
     internal WaitQueue* Queue;
+
+    /// <summary>What it waits for there, in bits that mean something to those who wake the queue.</summary>
+    internal uint Events;
 }
 
 /// <summary>Why a sleep ended.</summary>

@@ -1,9 +1,9 @@
 namespace Guestos;
 
 /// <summary>
-/// Somebody who is told when the readiness of an object changes: a poll or select that sleeps, or an entry of an epoll
-/// set. It stands in the list of the object's queue (<see cref="WaitQueue.Watches"/>) and holds nothing: its owner
-/// keeps the open file alive for as long.
+/// Somebody who is told when the readiness of an object changes, without sleeping on it: a poll or select, or an entry
+/// of an epoll set. It stands in the list of the object's queue (<see cref="WaitQueue.Watches"/>) and holds nothing:
+/// its owner keeps the open file alive for as long.
 /// </summary>
 public unsafe struct Watch
 {
@@ -13,10 +13,17 @@ public unsafe struct Watch
     /// <summary>The queue of the object; null while it watches nothing.</summary>
     internal WaitQueue* Object;
 
+    /// <summary>Whose it is, for <see cref="Notify"/>.</summary>
+    public void* Owner;
+
     /// <summary>
-    /// poll and select: who sleeps. Null: the watch is the first field of an entry that notes the change.
+    /// Called with each change that has one of <see cref="Events"/>, and with what has changed. It does not sleep, does
+    /// not change the list that it is called from, and may be called by an interrupt handler.
     /// </summary>
-    public WaitQueue* Sleeper;
+    public delegate*<Watch*, uint, void> Notify;
+
+    /// <summary>Of which changes it is told.</summary>
+    public uint Events;
 
     /// <summary>Begins to watch. Nothing is told of what is ready already.</summary>
     public static void Begin(Watch* watch, WaitQueue* queue)

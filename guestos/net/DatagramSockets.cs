@@ -65,7 +65,7 @@ internal static unsafe class DatagramSockets
                 return Sockets.ErrnoOf(length);
             if (!wait)
                 return Errno.TryAgain;
-            result = Sockets.Wait(socket, deadline);
+            result = Sockets.Wait(socket, PollEvents.Readable, deadline);
         }
         return result;
     }

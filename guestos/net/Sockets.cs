@@ -121,7 +121,9 @@ internal static unsafe class Sockets
         uint events = what switch
         {
             Netstack.Readiness.Readable or Netstack.Readiness.Acceptable => PollEvents.Readable,
-            Netstack.Readiness.Writable => socket->WantsRoom ? PollEvents.Writable : 0,
+            Netstack.Readiness.Writable => socket->WantsRoom
+                ? PollEvents.Writable | PollEvents.Moved
+                : PollEvents.Moved,
             _ => PollEvents.All,
         };
         Readiness.Changed(&socket->Queue, events);
@@ -134,9 +136,12 @@ internal static unsafe class Sockets
             Readiness.Changed(&socket->Queue, PollEvents.All);
     }
 
-    /// <summary>Sleeps until something about the socket changes. 0, or -EAGAIN at the deadline, or -EINTR.</summary>
-    public static long Wait(Socket* socket, ulong deadline) =>
-        Scheduler.Sleep(&socket->Queue, deadline) switch
+    /// <summary>
+    /// Sleeps until one of the events may hold of the socket, or its state changes. 0, or -EAGAIN at the deadline, or
+    /// -EINTR.
+    /// </summary>
+    public static long Wait(Socket* socket, uint events, ulong deadline) =>
+        Readiness.Wait(&socket->Queue, events, deadline) switch
         {
             WaitResult.Woken => 0,
             WaitResult.TimedOut => Errno.TryAgain,
@@ -214,7 +219,7 @@ internal static unsafe class Sockets
                 return total > 0 ? total : there == SocketError.BadSocket ? 0 : ErrnoOf(there);
             if (!wait)
                 return total > 0 ? total : Errno.TryAgain;
-            long result = Wait(socket, deadline);
+            long result = Wait(socket, PollEvents.Readable, deadline);
             if (result < 0)
                 return total > 0 ? total : result;
         }
@@ -292,7 +297,7 @@ internal static unsafe class Sockets
             socket->WantsRoom = true;
             if (!wait)
                 return sent > 0 ? sent : Errno.TryAgain;
-            long result = Wait(socket, deadline);
+            long result = Wait(socket, PollEvents.Writable | PollEvents.Moved, deadline);
             if (result < 0)
                 return sent > 0 ? sent : result;
         }
@@ -312,7 +317,7 @@ internal static unsafe class Sockets
         // A peer that acknowledges probes of its closed window changes something again and again.
         if (Clock.Monotonic >= deadline)
             return Errno.TimedOut;
-        long result = Wait(socket, deadline);
+        long result = Wait(socket, PollEvents.All, deadline);
         return result == Errno.TryAgain ? Errno.TimedOut : result;
     }
 

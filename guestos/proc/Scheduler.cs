@@ -112,10 +112,31 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
+    /// Makes those runnable that sleep on the queue for one of these events. Callable from interrupt handlers.
+    /// </summary>
+    public static void Wake(WaitQueue* queue, uint events)
+    {
+        Waiter* waiter = queue->First;
+        while (waiter != null)
+        {
+            Waiter* next = waiter->Next;
+            if ((waiter->Events & events) != 0)
+                EndSleep((Process*)waiter, WaitResult.Woken);
+            waiter = next;
+        }
+    }
+
+    /// <summary>
     /// Sleeps until the queue is woken, <see cref="Clock.Monotonic"/> reaches the deadline (ulong.MaxValue: never), or
     /// a signal arrives. Callers loop on their condition.
     /// </summary>
-    public static WaitResult Sleep(WaitQueue* queue, ulong deadlineNanoseconds)
+    public static WaitResult Sleep(WaitQueue* queue, ulong deadlineNanoseconds) =>
+        Sleep(queue, deadlineNanoseconds, uint.MaxValue);
+
+    /// <summary>
+    /// The same until the queue is woken for one of these events, which mean something to those who wake it.
+    /// </summary>
+    public static WaitResult Sleep(WaitQueue* queue, ulong deadlineNanoseconds, uint events)
     {
         Process* process = Current;
         if (!process->Uninterruptible && Signals.Pending)
@@ -128,6 +149,7 @@ public static unsafe class Scheduler
             process->SleepTimer.Owner = process;
             Timers.Arm(&process->SleepTimer, deadlineNanoseconds);
         }
+        process->Waiter.Events = events;
         WaitQueue.Append(queue, &process->Waiter);
         process->State = ProcessState.Sleeping;
         process->VoluntarySwitches++;

@@ -19,6 +19,7 @@ internal static unsafe class Guest
         Frames.Free = Frames.Total = 8192;
         UserRange.BadStart = UserRange.BadEnd = 0;
         Scheduler.WhileAsleep.Clear();
+        Scheduler.Wakes = 0;
         Signals.Sent.Clear();
         Board.Uart.Written.Clear();
         byte* memory = placed;

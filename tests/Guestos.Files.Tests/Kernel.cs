@@ -140,15 +140,6 @@ namespace Guestos
         public static void Fill(Span<byte> into) => new Random(1).NextBytes(into);
     }
 
-    public unsafe struct WaitQueue
-    {
-        public int Woken;
-        internal Watch* Watches;
-        public readonly bool IsEmpty => true;
-    }
-
-    public enum WaitResult { Woken, TimedOut, Interrupted }
-
     public enum ProcessState : byte { Unused, New, Runnable, Sleeping, Stopped, Zombie }
 
     public unsafe struct AddressSpace
@@ -210,12 +201,26 @@ namespace Guestos
         public static Process* Current;
         public static ulong IdleTime, UserTime, KernelTime, Switches, Load1, Load5, Load15;
 
-        /// <summary>What others do while the process sleeps, one step for each sleep.</summary>
+        /// <summary>What others do while the process sleeps, one step after the other, until it is woken.</summary>
         public static readonly Queue<Func<WaitResult>> WhileAsleep = new();
+
+        /// <summary>How often a sleep has ended because somebody woke the process.</summary>
+        public static int Wakes;
+
+        private static WaitQueue* s_sleepsOn;
+        private static uint s_sleepsFor;
 
         public static ulong DeadlineAfter(ulong nanoseconds) => Clock.Monotonic + nanoseconds;
 
-        public static void Wake(WaitQueue* queue) => queue->Woken++;
+        public static void Wake(WaitQueue* queue) => Wake(queue, uint.MaxValue);
+
+        public static void Wake(WaitQueue* queue, uint events)
+        {
+            if (queue != s_sleepsOn || (s_sleepsFor & events) == 0)
+                return;
+            s_sleepsOn = null;
+            Wakes++;
+        }
 
         /// <summary>Nobody else is there to run.</summary>
         static Scheduler()
@@ -231,10 +236,22 @@ namespace Guestos
 
         public static void SleepOn(WaitQueue* queue) => throw new InvalidOperationException("sleeps for ever");
 
-        public static WaitResult Sleep(WaitQueue* queue, ulong deadline)
+        public static WaitResult Sleep(WaitQueue* queue, ulong deadline) => Sleep(queue, deadline, uint.MaxValue);
+
+        public static WaitResult Sleep(WaitQueue* queue, ulong deadline, uint events)
         {
-            if (WhileAsleep.Count > 0)
-                return WhileAsleep.Dequeue()();
+            s_sleepsOn = queue;
+            s_sleepsFor = events;
+            while (WhileAsleep.Count > 0)
+            {
+                WaitResult result = WhileAsleep.Dequeue()();
+                if (result == WaitResult.Woken && s_sleepsOn != null)
+                    continue;
+                s_sleepsOn = null;
+                return result;
+            }
+
+            s_sleepsOn = null;
             if (deadline == ulong.MaxValue)
                 throw new InvalidOperationException("sleeps for ever");
             Clock.Monotonic = deadline;
