@@ -32,12 +32,11 @@ public static unsafe class Dispatch
         {
             SystemCall.Mmap or SystemCall.Mprotect or SystemCall.Munmap or SystemCall.Brk or SystemCall.Mremap
                 or SystemCall.Madvise or SystemCall.Mlock or SystemCall.Mlock2 or SystemCall.Munlock or SystemCall.Mlockall
-                or SystemCall.Munlockall => MemoryCalls.Change(call, a, b, c, d, e, f),
+                or SystemCall.Munlockall or SystemCall.Msync => MemoryCalls.Change(call, a, b, c, d, e, f),
             SystemCall.RtSigaction => SignalCalls.RtSigaction(a, b, c, d),
             SystemCall.RtSigprocmask => SignalCalls.RtSigprocmask(a, b, c, d),
             SystemCall.RtSigreturn => SignalCalls.RtSigreturn(),
             SystemCall.SchedYield => ProcessCalls.SchedYield(),
-            SystemCall.Msync => MemoryCalls.Msync(a, b, c),
             SystemCall.Mincore => MemoryCalls.Mincore(a, b, c),
             SystemCall.Pause => SignalCalls.Pause(),
             SystemCall.Nanosleep => TimeCalls.Nanosleep(a, b),

@@ -25,6 +25,7 @@ public static unsafe class MemoryCalls
             SystemCall.Brk => Brk(a),
             SystemCall.Mremap => Mremap(a, b, c, d, e),
             SystemCall.Madvise => Madvise(a, b, c),
+            SystemCall.Msync => Msync(a, b, c),
             SystemCall.Mlock => Mlock(a, b, 0),
             SystemCall.Munlock => Munlock(a, b),
             SystemCall.Mlockall => Mlockall(a),
@@ -133,7 +134,7 @@ public static unsafe class MemoryCalls
         bool done = true;
         for (ulong page = area->Start; page < area->End && done; page += Frames.Size)
         {
-            FaultResult result = AddressSpace.Resolve(space, page, Access.Read);
+            FaultResult result = AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor);
             Preemption.Point();
             done = result is FaultResult.Resolved or FaultResult.FileEnded && !Signals.Killed;
         }
@@ -216,6 +217,8 @@ public static unsafe class MemoryCalls
         if (isFixed)
         {
             ulong added = target.Pages > old.Pages ? target.Pages - old.Pages : 0;
+            if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), added, Errno.TryAgain) < 0)
+                return Errno.TryAgain;
             return ResourceLimits.AllowsPages(space, added, AddressSpace.IsData(area->Protection, area->Shared))
                 && AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.NoMemory;
         }
@@ -269,7 +272,7 @@ public static unsafe class MemoryCalls
     {
         for (ulong page = range.Start; page < range.End; page += Frames.Size)
         {
-            if (AddressSpace.Resolve(space, page, Access.Read) is not (FaultResult.Resolved or FaultResult.FileEnded))
+            if (AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor) is not (FaultResult.Resolved or FaultResult.FileEnded))
                 return false;
             Preemption.Point();
             if (Signals.Killed)
@@ -324,7 +327,7 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>There is nothing to write back: no file's pages differ from the file.</summary>
-    public static long Msync(ulong address, ulong length, ulong flags)
+    private static long Msync(ulong address, ulong length, ulong flags)
     {
         const uint asynchronous = 1, invalidate = 2, synchronous = 4;
         if ((address & InPage) != 0 || !CallFlags.TryMake(flags, asynchronous | invalidate | synchronous, out CallFlags how)
@@ -347,10 +350,19 @@ public static unsafe class MemoryCalls
             return Errno.NoMemory;
         AddressSpace* space = Scheduler.Current->Space;
         if (advice is DontNeed or FreeLazily)
-            for (Area* area = AddressSpace.AreaAtOrAbove(space, address); area != null && area->Start < range.End; area = area->Next)
-                if (!area->Shared && PageRange.Of(*area).TryIntersect(range, out PageRange part))
-                    AddressSpace.DropPages(space, part);
+            DropPrivatePages(space, range);
         return AddressSpace.IsMapped(space, range) ? 0 : Errno.NoMemory;
+    }
+
+    private static void DropPrivatePages(AddressSpace* space, PageRange range)
+    {
+        Area* area = AddressSpace.AreaAtOrAbove(space, range.Start);
+        for (; area != null && area->Start < range.End; area = area->Next)
+        {
+            if (!area->Shared && PageRange.Of(*area).TryIntersect(range, out PageRange part))
+                AddressSpace.DropPages(space, part);
+            Preemption.Point();
+        }
     }
 
     public static long Mincore(ulong address, ulong length, UserPointer<byte> to)
@@ -364,6 +376,7 @@ public static unsafe class MemoryCalls
         AddressSpace* space = Scheduler.Current->Space;
         for (ulong i = 0; i < range.Pages; i++)
         {
+            Preemption.Point();
             ulong page = address + i * Frames.Size;
             Area* area = AddressSpace.AreaAtOrAbove(space, page);
             if (area == null || area->Start > page)

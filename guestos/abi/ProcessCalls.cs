@@ -88,6 +88,8 @@ public static unsafe class ProcessCalls
         SetUnlessAll(ref process->UserId, real);
         SetUnlessAll(ref process->EffectiveUserId, effective);
         SetUnlessAll(ref process->SavedUserId, saved);
+        if (process->EffectiveUserId != e)
+            Permissions.IdentityChanged(process);
         return 0;
     }
 
@@ -100,6 +102,8 @@ public static unsafe class ProcessCalls
         SetUnlessAll(ref process->GroupIdReal, real);
         SetUnlessAll(ref process->EffectiveGroupId, effective);
         SetUnlessAll(ref process->SavedGroupId, saved);
+        if (process->EffectiveGroupId != e)
+            Permissions.IdentityChanged(process);
         return 0;
     }
 

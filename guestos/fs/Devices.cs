@@ -14,7 +14,8 @@ public static unsafe class Devices
     private const uint RandomNumber = 0x108;
     private const uint UrandomNumber = 0x109;
     private const uint KmsgNumber = 0x10b;
-    private const uint ReadableByAll = 0x1b6;
+    private const uint ReadWriteByAll = 0x1b6;
+    private const uint ReadableByAll = 0x1a4;
     private const int MaxDevices = 16;
 
     private struct Numbers
@@ -80,7 +81,7 @@ public static unsafe class Devices
         RegisterOwn(FullNumber, "full"u8, ref s_full);
         RegisterOwn(RandomNumber, "random"u8, ref s_random);
         RegisterOwn(UrandomNumber, "urandom"u8, ref s_urandom);
-        RegisterOwn(KmsgNumber, "kmsg"u8, ref s_kmsg);
+        RegisterOwn(KmsgNumber, "kmsg"u8, ref s_kmsg, ReadableByAll);
         Terminal.Register();
         Link("fd"u8, "/proc/self/fd"u8);
         Link("stdin"u8, "/proc/self/fd/0"u8);
@@ -89,11 +90,11 @@ public static unsafe class Devices
         Directory("shm"u8);
     }
 
-    private static void RegisterOwn(uint number, ReadOnlySpan<byte> name, ref FileOperations operations)
+    private static void RegisterOwn(uint number, ReadOnlySpan<byte> name, ref FileOperations operations, uint permissions = ReadWriteByAll)
     {
         operations.Traits |= FileTraits.Sendable;
         operations.Seek = &Stay;
-        Register(number, name, ReadableByAll, FileOperations.At(ref operations));
+        Register(number, name, permissions, FileOperations.At(ref operations));
     }
 
     /// <summary>

@@ -95,6 +95,9 @@ public static unsafe class FileRights
             process->EffectiveGroupId = program->GroupId;
         process->SavedUserId = process->EffectiveUserId;
         process->SavedGroupId = process->EffectiveGroupId;
+        process->IsUndumpable = false;
+        if (process->EffectiveUserId != process->UserId || process->EffectiveGroupId != process->GroupIdReal)
+            Permissions.IdentityChanged(process);
     }
 
     private static bool IsIn(uint group, uint own)

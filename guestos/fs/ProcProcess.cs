@@ -30,7 +30,7 @@ public static unsafe class ProcProcess
                 break;
             case ProcNode.ProcessMaps:
                 if (space != null)
-                    Maps(space, text);
+                    LockedMaps(space, text);
                 break;
             case ProcNode.ProcessMounts: MountList(text); break;
             case ProcNode.ProcessLimits:
@@ -254,10 +254,21 @@ public static unsafe class ProcProcess
         }
     }
 
+    private static void LockedMaps(AddressSpace* space, TextBuffer* text)
+    {
+        if (space->References == 0) // its last user is leaving it
+            return;
+        space->References++;
+        SleepLock.Take(&space->Lock);
+        Maps(space, text);
+        SleepLock.Release(&space->Lock);
+        AddressSpace.Release(space);
+    }
+
     private static void Maps(AddressSpace* space, TextBuffer* text)
     {
         byte* path = stackalloc byte[InodeOperations.MaxText];
-        for (Area* area = space->FirstArea; area != null; area = area->Next)
+        for (Area* area = space->FirstArea; area != null && !text->IsFull; area = area->Next)
         {
             text->AddHex(area->Start, 8);
             text->Add((byte)'-');
@@ -285,6 +296,7 @@ public static unsafe class ProcProcess
             }
 
             text->Add((byte)'\n');
+            Preemption.Point();
         }
     }
 

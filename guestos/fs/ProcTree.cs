@@ -401,7 +401,7 @@ public static unsafe class ProcTree
 
     private static Inode* Make(ProcNode node, int process, int descriptor)
     {
-        Inode* inode = Vfs.NewInode(TypeOf(node), Permissions(node), Vfs.ProcVolume);
+        Inode* inode = Vfs.NewInode(TypeOf(node), PermissionsOf(node), Vfs.ProcVolume);
         if (inode == null)
             return null;
         inode->Operations = InodeOperations.At(ref s_operations);
@@ -410,15 +410,23 @@ public static unsafe class ProcTree
         inode->ProcProcess = process;
         inode->ProcDescriptor = descriptor;
         Process* owner = process != 0 ? ProcessTable.Find(process) : null;
-        inode->UserId = owner != null ? owner->EffectiveUserId : 0;
-        inode->GroupId = owner != null ? owner->EffectiveGroupId : 0;
+        if (owner == null)
+            return inode;
+        bool isShown = Permissions.ShowsItselfToItsUser(owner);
+        bool isItsUsers = isShown || node == ProcNode.Process;
+        inode->UserId = isItsUsers ? owner->EffectiveUserId : 0;
+        inode->GroupId = isItsUsers ? owner->EffectiveGroupId : 0;
+        if (!isShown && node == ProcNode.ProcessMaps)
+            inode->Permissions = OwnerReads;
         return inode;
     }
 
-    private static uint Permissions(ProcNode node) => TypeOf(node) switch
+    private const ushort OwnerReads = 0x100; // 0400
+
+    private static uint PermissionsOf(ProcNode node) => TypeOf(node) switch
     {
         _ when node == ProcNode.ProcessFiles => 0x140,          // 0500
-        _ when node == ProcNode.ProcessEnvironment => 0x100,    // 0400
+        _ when node == ProcNode.ProcessEnvironment => OwnerReads,
         InodeType.Directory => 0x16d,   // 0555
         InodeType.Link => 0x1ff,
         _ => IsWritable(node) ? 0x1a4u : 0x124u,

@@ -11,11 +11,17 @@ public unsafe struct TextBuffer
     public int Length;
     private fixed ulong _pages[PageCount];
 
+    /// <summary>What is added now is cut off.</summary>
+    public bool IsFull { get; private set; }
+
     public void Add(byte value)
     {
         int index = Length / PageSize;
         if (index >= PageCount || _pages[index] == 0 && (_pages[index] = Frames.Allocate()) == 0)
+        {
+            IsFull = true;
             return;
+        }
         DirectMap.At(_pages[index])[Length % PageSize] = value;
         Length++;
     }

@@ -217,6 +217,7 @@ public unsafe partial struct AddressSpace
             area = area->Previous;
         while (area != null && area->Next != null && area->Start < range.End)
         {
+            Preemption.Point();
             Area* next = area->Next;
             if (!AreAlike(area, next))
             {
@@ -274,9 +275,14 @@ public unsafe partial struct AddressSpace
     {
         ulong length = (file->Size + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
         for (Area* area = space->FirstArea; area != null; area = area->Next)
-            if (area->File == file && PageRange.Of(*area).TryBelow(area->FileEnd + Frames.Size - 1, out PageRange backed)
-                && backed.TryFrom(length > area->Offset ? area->Start + (length - area->Offset) : area->Start, out PageRange gone))
+        {
+            ulong from = length > area->Offset ? area->Start + (length - area->Offset) : area->Start;
+            if (area->File == file
+                && PageRange.Of(*area).TryBelow(area->FileEnd + Frames.Size - 1, out PageRange backed)
+                && backed.TryFrom(from, out PageRange gone))
                 DropPages(space, gone);
+            Preemption.Point();
+        }
     }
 
     /// <summary>Cuts an area in two at an address inside it. False without memory.</summary>
@@ -392,17 +398,22 @@ public unsafe partial struct AddressSpace
                 }
                 Preemption.Point();
             }
+            Preemption.Point();
         }
         Join(space, range);
         return 0;
     }
 
-    /// <summary>True when areas cover all of it.</summary>
+    /// <summary>True when areas cover all of it. The caller holds the space's lock. Gives way.</summary>
     public static bool IsMapped(AddressSpace* space, PageRange range)
     {
         ulong reached = range.Start;
-        for (Area* area = AreaAtOrAbove(space, reached); area != null && area->Start <= reached && reached < range.End; area = area->Next)
+        Area* area = AreaAtOrAbove(space, reached);
+        for (; area != null && area->Start <= reached && reached < range.End; area = area->Next)
+        {
             reached = area->End;
+            Preemption.Point();
+        }
         return reached >= range.End;
     }
 
@@ -442,7 +453,10 @@ public unsafe partial struct AddressSpace
         if (!SplitAt(space, range))
             return false;
         for (Area* area = AreaAtOrAbove(space, range.Start); area != null && area->Start < range.End; area = area->Next)
+        {
             area->Locked = locked;
+            Preemption.Point();
+        }
         Join(space, range);
         return true;
     }
@@ -580,6 +594,7 @@ public unsafe partial struct AddressSpace
             copy->Shared = area->Shared;
             copy->GrowsDown = area->GrowsDown;
             copy->Heap = area->Heap;
+            LetOthersRun();
         }
         to->ArgumentsStart = from->ArgumentsStart;
         to->ArgumentsEnd = from->ArgumentsEnd;
@@ -616,12 +631,18 @@ public unsafe partial struct AddressSpace
                 PageTable.Set(target++, value);
                 to->ResidentPages++;
             }
-            if (!Preemption.IsDue)
-                continue;
-            PageTable.Flush();      // whoever shares the parent's memory may run next
-            Preemption.Point();
+            LetOthersRun();
         }
         return true;
+    }
+
+    /// <summary>In the middle of a fork: who shares the parent's memory may run next, so its pages are read-only now.</summary>
+    private static void LetOthersRun()
+    {
+        if (!Preemption.IsDue)
+            return;
+        PageTable.Flush();
+        Preemption.Point();
     }
 
     /// <summary>

@@ -28,7 +28,10 @@ public enum FaultResult
 public unsafe partial struct AddressSpace
 {
     /// <summary>Makes one page accessible: demand zero, file contents, copy on write, stack growth.</summary>
-    public static FaultResult Resolve(AddressSpace* space, ulong address, Access access)
+    /// <param name="floor">
+    /// Frames that stay free: <see cref="Frames.UserFloor"/>, or less for a page that cannot wait.
+    /// </param>
+    public static FaultResult Resolve(AddressSpace* space, ulong address, Access access, ulong floor)
     {
         Area* area = AreaAtOrAbove(space, address);
         if (area == null || area->Start > address)
@@ -45,9 +48,12 @@ public unsafe partial struct AddressSpace
             return FaultResult.NoMemory;
         ulong page = address & ~(ulong)(Frames.Size - 1);
         if ((*entry & PageTable.Present) == 0)
-            return access != Access.Write && PopulateShared(space, area, page) ? FaultResult.Resolved : Populate(space, area, page, entry);
+        {
+            bool isShared = access != Access.Write && PopulateShared(space, area, page);
+            return isShared ? FaultResult.Resolved : Populate(space, area, page, entry, floor);
+        }
         if (access == Access.Write && !PageTable.IsWritable(*entry))
-            return CopyOnWrite(area, page, entry);
+            return CopyOnWrite(area, page, entry, floor);
         Flush(page);
         return FaultResult.Resolved;
     }
@@ -89,9 +95,9 @@ public unsafe partial struct AddressSpace
         return true;
     }
 
-    private static FaultResult Populate(AddressSpace* space, Area* area, ulong page, ulong* entry)
+    private static FaultResult Populate(AddressSpace* space, Area* area, ulong page, ulong* entry, ulong floor)
     {
-        ulong frame = Frames.AllocateUser();
+        ulong frame = Frames.AllocateUser(floor);
         if (frame == 0)
             return FaultResult.NoMemory;
         if (area->File != null && page < area->FileEnd)
@@ -110,12 +116,12 @@ public unsafe partial struct AddressSpace
         return FaultResult.Resolved;
     }
 
-    private static FaultResult CopyOnWrite(Area* area, ulong page, ulong* entry)
+    private static FaultResult CopyOnWrite(Area* area, ulong page, ulong* entry, ulong floor)
     {
         ulong frame = *entry & PageTable.AddressMask;
         if (Frames.References(frame) > 1 && !area->Shared)
         {
-            ulong copy = Frames.AllocateUser();
+            ulong copy = Frames.AllocateUser(floor);
             if (copy == 0)
                 return FaultResult.NoMemory;
             Unsafe.CopyBlock(DirectMap.At(copy), DirectMap.At(frame), Frames.Size);

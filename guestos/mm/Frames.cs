@@ -55,6 +55,13 @@ public static unsafe class Frames
     /// </summary>
     public const ulong KernelReserve = 128;
 
+    /// <summary>
+    /// Frames above <see cref="KernelReserve"/> that ordinary users' pages leave to the superuser and to the first
+    /// process, so that a guest that somebody has filled still obeys its owner. What the kernel needs on behalf of ordinary
+    /// users (tables, stacks, locks) leaves half of them.
+    /// </summary>
+    public const ulong PrivilegedReserve = 256;
+
     private struct FreeLists
     {
         public fixed uint Heads[Orders];
@@ -145,10 +152,16 @@ public static unsafe class Frames
     /// <summary>A zeroed frame with one reference, or 0 when there is none.</summary>
     public static ulong Allocate() => AllocateContiguous(1);
 
-    /// <summary>A frame for user memory: 0 also when only the kernel's reserve is left.</summary>
-    public static ulong AllocateUser()
+    /// <summary>Frames that user memory of the current process leaves to others.</summary>
+    public static ulong UserFloor => KernelReserve + (MayUseReserve ? 0 : PrivilegedReserve);
+
+    private static bool MayUseReserve => MemoryPolicy.MayUseReserve == null || MemoryPolicy.MayUseReserve();
+
+    /// <summary>A frame for user memory, or 0 when no more than so many would be left.</summary>
+    /// <param name="floor"><see cref="UserFloor"/>, or less for a page that cannot wait.</param>
+    public static ulong AllocateUser(ulong floor)
     {
-        if (Free <= KernelReserve)
+        if (Free <= floor)
         {
             Refusals++;
             return 0;
@@ -164,6 +177,11 @@ public static unsafe class Frames
     /// </summary>
     public static ulong AllocateContiguous(int count)
     {
+        if (Free <= KernelReserve + PrivilegedReserve / 2 && !MayUseReserve)
+        {
+            Refusals++;
+            return 0;
+        }
         int wanted = 0;
         while (1 << wanted < count)
             wanted++;

@@ -9,6 +9,15 @@ public static unsafe class MemoryPolicy
     /// </summary>
     public static delegate*<AddressSpace*, ulong, ulong, bool, bool> MayGrowStack;
 
-    /// <summary>No frame is left for a page that the current process needs: it does not go on.</summary>
-    public static delegate*<void> OutOfMemory;
+    /// <summary>
+    /// No frame is left for a page that the current process needs: somebody ends. False when it is the current process;
+    /// otherwise its access is worth another try once others have run. Nothing sleeps in it.
+    /// </summary>
+    public static delegate*<bool> Relieve;
+
+    /// <summary>
+    /// Whether the current process may use what is reserved for the kernel's own work and for the superuser. True in
+    /// interrupts and at boot.
+    /// </summary>
+    public static delegate*<bool> MayUseReserve;
 }

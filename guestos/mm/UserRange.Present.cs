@@ -11,9 +11,10 @@ public readonly unsafe partial struct UserRange
             ulong entry = PageTable.EntryOf(space->Root, page);
             if ((entry & reachable) == reachable && (access == Access.Read || PageTable.IsWritable(entry)))
                 continue;
-            FaultResult result = AddressSpace.Resolve(space, page < from ? from : page, access);
-            if (result == FaultResult.NoMemory)
-                MemoryPolicy.OutOfMemory();
+            ulong address = page < from ? from : page;
+            FaultResult result = AddressSpace.Resolve(space, address, access, Frames.UserFloor);
+            if (result == FaultResult.NoMemory && MemoryPolicy.Relieve())
+                result = AddressSpace.Resolve(space, address, access, Frames.KernelReserve / 2);
             if (result != FaultResult.Resolved)
                 return false;
         }

@@ -114,7 +114,7 @@ internal static unsafe class RingPool
             Release(ring, Size);
     }
 
-    private static bool HasFrames(int length) => Frames.Free > Frames.KernelReserve + (ulong)(length / Frames.Size);
+    private static bool HasFrames(int length) => Frames.Free > Frames.UserFloor + (ulong)(length / Frames.Size);
 
     private static byte* Allocate(int length)
     {

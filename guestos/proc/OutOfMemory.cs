@@ -1,11 +1,73 @@
 namespace Guestos;
 
-/// <summary>What happens when a page cannot be had: the process that needs it ends, and says so.</summary>
+/// <summary>
+/// What happens when a page cannot be had: a process ends and the console names it. It is the one that takes most of the
+/// memory, ordinary users' before the superuser's, and the first process only when there is no other.
+/// </summary>
 public static unsafe class OutOfMemory
 {
-    public static void KillCurrent()
+    /// <summary>An ordinary user's process with fewer pages than this is not worth its end. Pages.</summary>
+    private const ulong WorthEnding = 16;
+
+    /// <summary>How long the one that was chosen has to give its memory back before another is chosen. Nanoseconds.</summary>
+    private const ulong Patience = 1_000_000_000;
+
+    private static int s_victim;
+    private static ulong s_chosenAt;
+
+    /// <summary>
+    /// True when what is reserved for the kernel's own work and for the superuser may be used: in interrupts, for the
+    /// first process, for processes of the superuser, and for whoever is ending, who gives memory back.
+    /// </summary>
+    public static bool MayUseReserve()
     {
         Process* process = Scheduler.Current;
+        return process == null || process->EffectiveUserId == 0 || process->Id == 1
+            || process->Exiting || process->KilledForMemory;
+    }
+
+    /// <summary>
+    /// Sees to it that memory becomes free. False when it is the current process that ends; otherwise its access is worth
+    /// another try once others have run. Nothing sleeps here.
+    /// </summary>
+    public static bool Relieve()
+    {
+        Process* victim = ProcessTable.Find(s_victim);
+        bool isEnding = victim != null && victim->KilledForMemory && victim->Space != null
+            && Clock.Monotonic - s_chosenAt < Patience;
+        if (!isEnding)
+        {
+            victim = Choose();
+            s_victim = victim->Id;
+            s_chosenAt = Clock.Monotonic;
+            Kill(victim);
+        }
+        return victim != Scheduler.Current;
+    }
+
+    /// <summary>The process to end. The current one when there is no better.</summary>
+    private static Process* Choose()
+    {
+        Process* ordinary = null, privileged = null;
+        for (Process* process = ProcessTable.First; process != null; process = process->Next)
+        {
+            if (process->Space == null || process->Exiting || process->KilledForMemory || process->Id == 1)
+                continue;
+            if (process->EffectiveUserId != 0)
+                ordinary = Larger(ordinary, process);
+            else
+                privileged = Larger(privileged, process);
+        }
+        if (ordinary != null && (ordinary->Space->ResidentPages >= WorthEnding || privileged == null))
+            return ordinary;
+        return privileged != null ? privileged : Scheduler.Current;
+    }
+
+    private static Process* Larger(Process* best, Process* process) =>
+        best == null || process->Space->ResidentPages > best->Space->ResidentPages ? process : best;
+
+    private static void Kill(Process* process)
+    {
         if (process->KilledForMemory)
             return;
         process->KilledForMemory = true;

@@ -16,6 +16,26 @@ public static unsafe class Permissions
         && caller->GroupIdReal == target->GroupIdReal && caller->GroupIdReal == target->EffectiveGroupId && caller->GroupIdReal == target->SavedGroupId;
 
     /// <summary>
+    /// proc(5), ptrace(2) "Ptrace access mode checking": a process shows what it has in memory and open to processes of
+    /// its user only while it has no other identity to give away and has not forbidden it (PR_SET_DUMPABLE). To the
+    /// superuser and to itself always.
+    /// </summary>
+    public static bool ShowsItselfToItsUser(Process* target) =>
+        target == Scheduler.Current
+        || !target->IsUndumpable && target->UserId == target->EffectiveUserId && target->UserId == target->SavedUserId
+        && target->GroupIdReal == target->EffectiveGroupId && target->GroupIdReal == target->SavedGroupId;
+
+    /// <summary>
+    /// commit_creds of Linux: who has become somebody else keeps the memory of who he was to himself (PR_SET_DUMPABLE),
+    /// and the parent's end is no reason any more to signal him (PR_SET_PDEATHSIG). Until the next execve(2).
+    /// </summary>
+    public static void IdentityChanged(Process* process)
+    {
+        process->IsUndumpable = true;
+        process->DeathSignal = default;
+    }
+
+    /// <summary>
     /// setpriority(2), sched_setscheduler(2): the caller's effective user is the other's real or effective one.
     /// </summary>
     public static bool MaySchedule(Process* caller, Process* target) =>

@@ -7,6 +7,9 @@ public static unsafe class ProcessTable
 {
     /// <summary>Most processes at a time, zombies included (RLIMIT_NPROC): EAGAIN beyond.</summary>
     public const int Capacity = 256;
+
+    /// <summary>The last of them are for the superuser, so that a guest that somebody has filled still obeys its owner.</summary>
+    public const int Reserve = 32;
     private const int MaximumId = 32768;
 
     private const ulong StackCanary = 0x6b63617473646e65;
@@ -53,7 +56,8 @@ public static unsafe class ProcessTable
     public static Process* Create()
     {
         FreeDead();
-        if (Count >= Capacity || Frames.Free <= Frames.KernelReserve)
+        int room = OutOfMemory.MayUseReserve() ? Capacity : Capacity - Reserve;
+        if (Count >= room || Frames.Free <= Frames.KernelReserve)
             return null;
         Process* process = s_processes.Allocate();
         if (process == null)

@@ -65,7 +65,8 @@ public static unsafe class Scheduler
         Preemption.Yield = &Preempt;
         Panic.Context = &ShowCurrent;
         MemoryPolicy.MayGrowStack = &ResourceLimits.MayGrowStack;
-        MemoryPolicy.OutOfMemory = &OutOfMemory.KillCurrent;
+        MemoryPolicy.Relieve = &OutOfMemory.Relieve;
+        MemoryPolicy.MayUseReserve = &OutOfMemory.MayUseReserve;
     }
 
     /// <summary>In a panic: whose system call was being served.</summary>

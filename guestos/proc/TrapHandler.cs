@@ -45,7 +45,7 @@ internal static unsafe class TrapHandler
         {
             Access access = (frame->ErrorCode & Traps.ErrorFetch) != 0 ? Access.Execute : (frame->ErrorCode & Traps.ErrorWrite) != 0 ? Access.Write : Access.Read;
             process->Faults++;
-            result = AddressSpace.Resolve(process->Space, address, access);
+            result = AddressSpace.Resolve(process->Space, address, access, Frames.UserFloor);
         }
         if (result == FaultResult.Resolved)
             return;
@@ -53,7 +53,9 @@ internal static unsafe class TrapHandler
             TrapPanic.Stop("page fault in the kernel"u8, frame);
         if (result == FaultResult.NoMemory)
         {
-            OutOfMemory.KillCurrent();
+            // Unless it ends itself, it tries again when the one that ends has had its turn.
+            if (OutOfMemory.Relieve())
+                Scheduler.Yield();
             return;
         }
         int code = result switch { FaultResult.NoArea => SignalCode.NotMapped, FaultResult.NoPermission => SignalCode.NotPermitted, _ => SignalCode.BeyondFile };

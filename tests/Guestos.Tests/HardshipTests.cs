@@ -16,6 +16,8 @@ public class HardshipTests
     [InlineData("qemu", "eat", "eater: killed by 9\nmemory is back\n", "out of memory: process ")]
     [InlineData("domain", "eat", "eater: killed by 9\nmemory is back\n", "out of memory: process ")]
     [InlineData("qemu", "eat-by-read", "eater by read: killed by 9\nmemory is back\n", "out of memory: process ")]
+    [InlineData("domain", "hogs", "hog: killed by 9\nhog: killed by 9\nhogs: exited 0\nmemory is back\n", "out of memory: process ")]
+    [InlineData("domain", "crowd", "the superuser started 8\ncrowd: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "bomb", "stopped by EAGAIN after some hundred\nbomb: exited 0\nmemory is back\n", "")]
     [InlineData("domain", "bomb", "stopped by EAGAIN after some hundred\nbomb: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "wild-bomb", "wild bomb: exited 0\nmemory is back\n", "")]

@@ -83,6 +83,80 @@ static void eat_by_read(void)
     }
 }
 
+/* An ordinary user takes all memory that is left above so many pages, for ever. */
+static void fill_down_to(long pages)
+{
+    setgid(1000), setuid(1000);
+    enum { Piece = 1000 };
+    char *memory = NULL;
+    for (unsigned long page = 0;; page++) {
+        while (free_kib() / 4 <= pages)
+            usleep(200);
+        if (page % Piece == 0)
+            while ((memory = mmap(NULL, Piece << 12, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) == MAP_FAILED)
+                usleep(200);
+        memory[page % Piece << 12] = 1;
+    }
+}
+
+/* What is the superuser's goes on, whether the one who fills memory goes as far as he can or stops where he would be chosen to end. */
+static void hogs(void)
+{
+    for (int i = 0; i < 2; i++) {
+        pid_t hog = fork();
+        if (hog == 0)
+            fill_down_to(i == 0 ? 130 : 390);
+        usleep(1500000);
+        char *memory = mmap(NULL, 600 << 12, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (int page = 0; page < 600; page++) {
+            memory[page << 12] = 1;
+            if (page % 100 == 0) {
+                pid_t child = fork();
+                if (child == 0)
+                    _exit(0);
+                if (child < 0)
+                    printf("no fork: %s\n", strerrorname_np(errno));
+                waitpid(child, NULL, 0);
+            }
+        }
+        munmap(memory, 600 << 12);
+        int status = 0;
+        waitpid(hog, &status, 0);
+        show("hog", status);
+    }
+}
+
+/* An ordinary user has as many processes as he may; the superuser goes on to start some. */
+static void crowd(void)
+{
+    enum { Few = 8 };
+    pid_t leader = fork();
+    if (leader == 0) {
+        setpgid(0, 0);
+        setgid(1000), setuid(1000);
+        for (;;) {
+            pid_t child = fork();
+            if (child <= 0)
+                pause();
+        }
+    }
+    sleep(1);
+    int started = 0;
+    for (; started < Few; started++) {
+        pid_t child = fork();
+        if (child < 0)
+            break;
+        if (child == 0)
+            _exit(0);
+        waitpid(child, NULL, 0);
+    }
+    printf("the superuser started %d\n", started);
+    fflush(stdout);
+    kill(-leader, SIGKILL);
+    while (wait(NULL) > 0)
+        ;
+}
+
 static void bomb(void)
 {
     int count = 0;
@@ -422,7 +496,7 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
     setvbuf(stdout, NULL, _IOLBF, 4096);
     in_child(many_programs);
-    void (*fill)(void) = strstr(what, "bomb") ? bomb : strcmp(what, "tables") == 0 ? network_tables : NULL;
+    void (*fill)(void) = strstr(what, "bomb") || strcmp(what, "crowd") == 0 ? bomb : strcmp(what, "tables") == 0 ? network_tables : NULL;
     if (fill != NULL) {         /* tables grow to their size, and keep it */
         int console = dup(1);
         freopen("/dev/null", "w", stdout);
@@ -437,6 +511,12 @@ int main(int argc, char **argv)
         show("eater", in_child(eat));
     else if (strcmp(what, "eat-by-read") == 0)
         show("eater by read", in_child(eat_by_read));
+    else if (strcmp(what, "hogs") == 0)
+        show("hogs", in_child(hogs));
+    else if (strcmp(what, "crowd") == 0) {
+        show("crowd", in_child(crowd));
+        sleep(1);
+    }
     else if (strcmp(what, "bomb") == 0)
         show("bomb", in_child(bomb));
     else if (strcmp(what, "wild-bomb") == 0) {

@@ -212,6 +212,44 @@ static void truncate_mapped(void)
 static void close_unlinked(void) { unlink("/tmp/large"); close(file); }
 static void remove_named(void) { unlink("/tmp/large"); }
 
+/* ---- memory of very many areas ---- */
+
+enum { Areas = 60000 };
+static char *patches;
+
+static void cut_up(void)
+{
+    patches = mmap(NULL, Areas * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (long page = 1; page < Areas; page += 2)
+        mprotect(patches + page * PAGE, PAGE, PROT_READ);
+}
+
+static void read_maps(void)
+{
+    static char text[65536];
+    int maps = open("/proc/self/maps", O_RDONLY);
+    while (read(maps, text, sizeof text) > 0)
+        ;
+    close(maps);
+}
+
+static void forget_patches(void) { madvise(patches, Areas * PAGE, MADV_DONTNEED); }
+static void unlock_patches(void) { munlockall(); }
+static void protect_patches(void) { mprotect(patches, Areas * PAGE, PROT_NONE); }
+static void unmap_patches(void) { munmap(patches, Areas * PAGE); }
+
+static void patchwork(void)
+{
+    during("many areas", cut_up);
+    during("/proc/self/maps of many areas", read_maps);
+    during("fork and exit with many areas", fork_and_exit);
+    during("madvise of many areas", forget_patches);
+    during("munlockall of many areas", unlock_patches);
+    during("mprotect of many areas", protect_patches);
+    cut_up();
+    during("munmap of many areas", unmap_patches);
+}
+
 int main(void)
 {
     busy_neighbours();
@@ -249,6 +287,7 @@ int main(void)
     write_all();
     close(file);
     during("unlink", remove_named);
+    patchwork();
     kill(sleeper, SIGKILL);
     printf("all was measured\n");
     return 0;

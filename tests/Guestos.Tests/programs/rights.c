@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -177,6 +179,61 @@ static void looking(void)
     as(second, second, ask(readlink(path, buffer, sizeof buffer) > 0); ask_close(open(path, O_RDONLY)); ask(readlink("/proc/self/fd/0", buffer, sizeof buffer) > 0));
 }
 
+static void stay(void) {}
+static void show_itself(void) { prctl(PR_SET_DUMPABLE, 1); }
+static void keep_an_identity(void) { prctl(PR_SET_DUMPABLE, 1); }
+
+/* A process that has become the second user, done something, and is looked into by another of the second user. */
+static void inspecting(void (*done)(void), const char *name)
+{
+    int ready[2], end[2];
+    char byte;
+    pipe(ready), pipe(end);
+    pid_t shown = fork();
+    if (shown == 0)
+    {
+        setgroups(0, NULL), setgid(second);
+        if (done == keep_an_identity)
+            setresuid(second, second, first);
+        else
+            setuid(second);
+        done();
+        close(end[1]);
+        write(ready[1], "", 1);
+        read(end[0], &byte, 1);
+        _exit(0);
+    }
+    read(ready[0], &byte, 1);
+    printf("-- a process that %s\n", name);
+    char fd[64], environment[64], maps[64], buffer[64];
+    sprintf(fd, "/proc/%d/fd/0", shown), sprintf(environment, "/proc/%d/environ", shown), sprintf(maps, "/proc/%d/maps", shown);
+    as(second, second, ask(readlink(fd, buffer, sizeof buffer) > 0); ask_close(open(environment, O_RDONLY)); ask_close(open(maps, O_RDONLY)));
+    as(0, 0, ask(readlink(fd, buffer, sizeof buffer) > 0); ask_close(open(environment, O_RDONLY)); ask_close(open(maps, O_RDONLY)));
+    close(end[1]);
+    waitpid(shown, NULL, 0);
+    close(ready[0]), close(ready[1]), close(end[0]);
+}
+
+/* Who becomes another user is not signalled at his parent's end any more. */
+static void parting(void)
+{
+    printf("-- the signal at the parent's end\n"), fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+    {
+        int signal = -1;
+        prctl(PR_SET_PDEATHSIG, SIGUSR1);
+        setgid(second), setuid(second);
+        prctl(PR_GET_PDEATHSIG, &signal);
+        ask(signal);
+        prctl(PR_SET_PDEATHSIG, SIGUSR1);
+        ask((prctl(PR_GET_PDEATHSIG, &signal), signal));
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -203,6 +260,10 @@ int main(int count, char **arguments)
     running(self);
     groups();
     looking();
+    inspecting(stay, "has just become another user");
+    inspecting(show_itself, "shows itself");
+    inspecting(keep_an_identity, "could become a third user");
+    parting();
     printf("all answers given\n");
     return 0;
 }
