@@ -71,7 +71,7 @@ internal static class BootCommand
         // goes on running if this step fails.
         using var key = keyFile is null ? null : new GuestKeyFile(keyFile, guestKey);
         var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
-        using var started = new StartedMachine(node, machineKey, ended: () => key?.Forget());
+        using var started = new StartedMachine(node, machineKey, interrupted: () => key?.Settle());
         Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
         var boot = addresses[0];
         using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
@@ -85,11 +85,11 @@ internal static class BootCommand
             using (BootClient.Connect(new IPEndPoint(guest, waitPort), patience))
                 Say.Step($"the guest answers on {guest}:{waitPort}");
         }
-        if (key is not null)
-        {
-            key.Keep();
-            Say.Note($"the guest obeys who has {keyFile}");
-        }
+        // An interruption that comes now ends the machine and leaves the key of the guest before, or leaves both; a line that blocks is written last.
         started.Keep();
+        if (key is null)
+            return;
+        key.Keep();
+        Say.Note($"the guest obeys who has {keyFile}");
     }
 }

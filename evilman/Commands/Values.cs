@@ -67,7 +67,7 @@ internal static class Values
     internal static string Quoted(string text)
     {
         var shown = text.Length <= LongestQuote ? text : text[..LongestQuote] + "…";
-        return "«" + string.Concat(Array.ConvertAll(shown.ToCharArray(), static c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)) + "»";
+        return $"«{Printable.Of(shown)}»";
     }
 
     static T? Parse<T>(ArgumentResult result, Parser<T> parser, string what)

@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Threading;
 using Evilman.Net;
+using Evilman.Text;
 using Wire;
 
 namespace Evilman.Demo;
@@ -171,7 +172,7 @@ public sealed class GuestControl : IDisposable
         var header = Read(socket, GuestEvent.HeaderSize);
         if (!GuestEvent.TryParse(header, out var kind, out var exitCode, out var length))
             throw new Failure("what the guest says makes no sense");
-        return (kind, exitCode, Encoding.UTF8.GetString(Read(socket, length)));
+        return (kind, exitCode, Printable.Of(Encoding.UTF8.GetString(Read(socket, length))));
     }
 
     static byte[] Read(SecureSocket socket, int count)

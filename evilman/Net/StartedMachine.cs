@@ -8,7 +8,8 @@ namespace Evilman.Net;
 
 /// <summary>
 /// A machine that this command has started and that is good for nothing unless the command succeeds: however the command ends, by
-/// success, failure, SIGINT, SIGTERM or SIGHUP, the machine is then either kept or ended.
+/// success, failure, SIGINT, SIGTERM or SIGHUP, the machine is then either kept or ended. That it has ended is what the node says, which
+/// nothing proves: no key is thrown away for it.
 /// </summary>
 internal sealed class StartedMachine : IDisposable
 {
@@ -17,16 +18,14 @@ internal sealed class StartedMachine : IDisposable
 
     readonly IPAddress node;
     readonly byte[] machineKey;
-    readonly Action? ended;
     readonly PosixSignalRegistration[] signals;
     readonly object gate = new();
     bool settled;
 
     /// <param name="interrupted">What else an interruption ends or says, before the machine is ended; may be null.</param>
-    /// <param name="ended">What is to be done when the machine is known to have ended; may be null.</param>
-    internal StartedMachine(IPAddress node, byte[] machineKey, Action? interrupted = null, Action? ended = null)
+    internal StartedMachine(IPAddress node, byte[] machineKey, Action? interrupted = null)
     {
-        (this.node, this.machineKey, this.ended) = (node, machineKey, ended);
+        (this.node, this.machineKey) = (node, machineKey);
         signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
             signal => PosixSignalRegistration.Create(signal, _ =>
             {
@@ -62,8 +61,6 @@ internal sealed class StartedMachine : IDisposable
         {
             using var socket = EchoSocket.Open();
             var answer = MagicPinger.End(socket, node, machineKey, s_patience);
-            if (answer is not null)
-                ended?.Invoke();
             Say.Complain(answer switch
             {
                 { Accepted: true } => $"{why}: the machine on {node} has been ended",

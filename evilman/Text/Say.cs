@@ -5,7 +5,7 @@ namespace Evilman.Text;
 
 /// <summary>
 /// What the user reads. A terminal gets colour and rules; a pipe or a log gets the same words, one plain line each.
-/// Results go to standard output, complaints to standard error.
+/// Results go to standard output, complaints to standard error. No text steers the terminal, whoever it came from (<see cref="Printable"/>).
 /// </summary>
 internal static class Say
 {
@@ -14,6 +14,7 @@ internal static class Say
     /// <summary>A headline of the story.</summary>
     internal static void Title(string text)
     {
+        text = Printable.Of(text);
         if (Interactive)
             AnsiConsole.Write(new Rule($"[bold]{Markup.Escape(text)}[/]").LeftJustified());
         else
@@ -30,11 +31,12 @@ internal static class Say
     internal static void Warn(string text) => Line("[yellow]![/]", "!", text);
 
     /// <summary>One line for a machine or a person, as it is.</summary>
-    internal static void Plain(string text) => Console.WriteLine(text);
+    internal static void Plain(string text) => Console.WriteLine(Printable.Of(text, keepLines: true));
 
     /// <summary>What came of it, in one line for a machine; a terminal breaks it between words.</summary>
     internal static void Result(string text)
     {
+        text = Printable.Of(text, keepLines: true);
         if (Interactive)
             AnsiConsole.MarkupLine(Markup.Escape(text));
         else
@@ -47,7 +49,7 @@ internal static class Say
         try
         {
             var prefix = Console.IsErrorRedirected ? "evilman:" : "\e[31mevilman:\e[0m";
-            Console.Error.WriteLine($"{prefix} {text}");
+            Console.Error.WriteLine($"{prefix} {Printable.Of(text, keepLines: true)}");
         }
         catch (Exception closed) when (closed is System.IO.IOException or UnauthorizedAccessException)
         {
@@ -56,6 +58,7 @@ internal static class Say
 
     static void Line(string mark, string plainMark, string text, string? style = null)
     {
+        text = Printable.Of(text);
         if (!Interactive)
             Console.WriteLine($"{plainMark} {text}");
         else

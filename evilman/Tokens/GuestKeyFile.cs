@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Evilman.Text;
 
 namespace Evilman.Tokens;
@@ -13,7 +14,8 @@ internal sealed class GuestKeyFile : IDisposable
 {
     readonly string file, draft;
     readonly PosixSignalRegistration[] signals;
-    volatile bool isNeeded;
+    readonly Lock gate = new();
+    bool isNeeded, isSettled;
 
     internal GuestKeyFile(string file, ReadOnlySpan<byte> guestKey)
     {
@@ -22,7 +24,7 @@ internal sealed class GuestKeyFile : IDisposable
             throw new Failure($"{draft} is there from a boot that was cut off: if its guest runs, evilman move keeps the key as {file}; otherwise remove it");
         Secret.Write(draft, MachineKeyFile.Text(guestKey), replace: false);
         signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
-            signal => PosixSignalRegistration.Create(signal, _ => ForgetUnneeded()));
+            signal => PosixSignalRegistration.Create(signal, _ => Settle()));
     }
 
     static string DraftOf(string file) => file + ".new";
@@ -45,11 +47,22 @@ internal sealed class GuestKeyFile : IDisposable
         return key;
     }
 
-    /// <summary>From now on there may be a guest that obeys the key: it is forgotten only when the machine is known to have ended.</summary>
-    internal void Need() => isNeeded = true;
+    /// <summary>From now on there may be a guest that obeys the key, and nobody can prove that there is none: it is not forgotten any more.</summary>
+    internal void Need()
+    {
+        lock (gate)
+            isNeeded = true;
+    }
 
     /// <summary>The guest runs: the key takes the place of the one before.</summary>
-    internal void Keep() => Replace(file, draft);
+    internal void Keep()
+    {
+        lock (gate)
+        {
+            Replace(file, draft);
+            isSettled = true;
+        }
+    }
 
     static void Replace(string file, string draft)
     {
@@ -63,29 +76,34 @@ internal sealed class GuestKeyFile : IDisposable
         }
     }
 
-    /// <summary>There is no guest and will not be one: the key is good for nothing.</summary>
-    internal void Forget()
-    {
-        try
-        {
-            File.Delete(draft);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            // It harms nobody.
-        }
-    }
-
     public void Dispose()
     {
         foreach (var signal in signals)
             signal.Dispose();
-        ForgetUnneeded();
+        Settle();
     }
 
-    void ForgetUnneeded()
+    /// <summary>The end of a command that has not kept the key: it goes if it was never needed, otherwise it is said where it is.</summary>
+    internal void Settle()
     {
-        if (!isNeeded)
-            Forget();
+        lock (gate)
+        {
+            if (isSettled)
+                return;
+            isSettled = true;
+            if (isNeeded)
+            {
+                Say.Complain($"if a guest runs all the same, its key is in {draft}");
+                return;
+            }
+            try
+            {
+                File.Delete(draft);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // There is no guest and will not be one: what stays harms nobody.
+            }
+        }
     }
 }

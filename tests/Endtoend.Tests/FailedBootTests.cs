@@ -35,11 +35,7 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
         var node = cluster.OtherNode;
         cluster.Clear(node);
         var random = new Random(1);
-        // No machine has its files before it is cut off: 30 MiB of zeros behind the archive's end.
-        var files = Path.Combine(folder.FullName, "long.cpio");
-        File.Copy(Cluster.Built("guest.cpio"), files);
-        using (var end = File.OpenWrite(files))
-            end.SetLength(end.Length + (30 << 20));
+        var files = LongFiles();
         var begin = Stopwatch.StartNew();
         for (var i = 0; i < Boots; i++)
         {
@@ -83,7 +79,17 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
             Assert.Equal(1, again.ExitCode);
         }
         Assert.Equal("mine", File.ReadAllText(KeyFile));
-        // One that is interrupted before there is a guest leaves nothing.
+        // One that is interrupted while it uploads keeps the key, whatever the node says of the machine: nothing proves its words.
+        File.Delete(KeyFile + ".new");
+        cluster.Clear(node);
+        using (var interrupted = Boot(node, files: LongFiles()))
+        {
+            AwaitLine(interrupted, "has the machine's key");
+            Kill(interrupted, "TERM");
+            Assert.Contains($"its key is in {KeyFile}.new", interrupted.StandardError.ReadToEnd(), StringComparison.Ordinal);
+        }
+        Assert.Equal(MachineKey.Size, MachineKeyFile.Read(KeyFile + ".new").Length);
+        // One that is interrupted before there can be a guest leaves nothing.
         File.Delete(KeyFile + ".new");
         cluster.Clear(node);
         using (var interrupted = Boot(node))
@@ -94,6 +100,16 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
         Assert.False(File.Exists(KeyFile + ".new"));
         Assert.Equal("mine", File.ReadAllText(KeyFile));
         Cluster.Until(() => cluster.Machines(node).Count == 0, "the machine of an interrupted boot is not ended");
+    }
+
+    /// <summary>A guest's files that take so long that no machine has them before it is cut off: 30 MiB of zeros behind the archive's end.</summary>
+    private string LongFiles()
+    {
+        var files = Path.Combine(folder.FullName, "long.cpio");
+        File.Copy(Cluster.Built("guest.cpio"), files, overwrite: true);
+        using var end = File.OpenWrite(files);
+        end.SetLength(end.Length + (30 << 20));
+        return files;
     }
 
     private static void AwaitLine(Process process, string text)
