@@ -90,7 +90,8 @@ public static unsafe class Devices
         Directory("shm"u8);
     }
 
-    private static void RegisterOwn(uint number, ReadOnlySpan<byte> name, ref FileOperations operations, uint permissions = ReadWriteByAll)
+    private static void RegisterOwn(
+        uint number, ReadOnlySpan<byte> name, ref FileOperations operations, uint permissions = ReadWriteByAll)
     {
         operations.Traits |= FileTraits.Sendable;
         operations.Seek = &Stay;

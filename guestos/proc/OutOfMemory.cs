@@ -1,15 +1,17 @@
 namespace Guestos;
 
 /// <summary>
-/// What happens when a page cannot be had: a process ends and the console names it. It is the one that takes most of the
-/// memory, ordinary users' before the superuser's, and the first process only when there is no other.
+/// What happens when a page cannot be had: a process ends and the console names it. It is the one that takes most of
+/// the memory, ordinary users' before the superuser's, and the first process only when there is no other.
 /// </summary>
 public static unsafe class OutOfMemory
 {
     /// <summary>An ordinary user's process with fewer pages than this is not worth its end. Pages.</summary>
     private const ulong WorthEnding = 16;
 
-    /// <summary>How long the one that was chosen has to give its memory back before another is chosen. Nanoseconds.</summary>
+    /// <summary>
+    /// Nanoseconds that the one that was chosen has to give its memory back before another is chosen.
+    /// </summary>
     private const ulong Patience = 1_000_000_000;
 
     private static int s_victim;
@@ -27,8 +29,8 @@ public static unsafe class OutOfMemory
     }
 
     /// <summary>
-    /// Sees to it that memory becomes free. False when it is the current process that ends; otherwise its access is worth
-    /// another try once others have run. Nothing sleeps here.
+    /// Sees to it that memory becomes free. False when it is the current process that ends; otherwise its access is
+    /// worth another try once others have run. Nothing sleeps here.
     /// </summary>
     public static bool Relieve()
     {

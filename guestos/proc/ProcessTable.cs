@@ -8,7 +8,9 @@ public static unsafe class ProcessTable
     /// <summary>Most processes at a time, zombies included (RLIMIT_NPROC): EAGAIN beyond.</summary>
     public const int Capacity = 256;
 
-    /// <summary>The last of them are for the superuser, so that a guest that somebody has filled still obeys its owner.</summary>
+    /// <summary>
+    /// The last of them are for the superuser, so that a guest that somebody has filled still obeys its owner.
+    /// </summary>
     public const int Reserve = 32;
     private const int MaximumId = 32768;
 

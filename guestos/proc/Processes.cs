@@ -136,7 +136,8 @@ public static unsafe class Processes
     private static void PutInSpace(AddressSpace* space, UserPointer<uint> word, uint value)
     {
         ulong address = word.Address;
-        if ((address & 3) != 0 || address >= AddressSpace.End || AddressSpace.Resolve(space, address, Access.Write, Frames.UserFloor) != FaultResult.Resolved)
+        if ((address & 3) != 0 || address >= AddressSpace.End
+            || AddressSpace.Resolve(space, address, Access.Write, Frames.UserFloor) != FaultResult.Resolved)
             return;
         // SAFETY: an aligned word lies in one page, and that is there now.
         ulong* entry = PageTable.Find(space->Root, address, false);

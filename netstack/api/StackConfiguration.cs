@@ -39,7 +39,7 @@ public struct StackConfiguration
     /// <summary>Listening sockets, 1 to 1024. Default 4.</summary>
     public int Listeners;
 
-    /// <summary>How many of them only privileged callers may take (<see cref="Stack.Listen"/>), less than all.</summary>
+    /// <summary>How many of them are for privileged callers (<see cref="Stack.Listen"/>). Less than all.</summary>
     public int ReservedListeners;
 
     /// <summary>UDP and ICMP Echo sockets, 0 to 1024; -1 for none. Default 4.</summary>
