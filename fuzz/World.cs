@@ -92,7 +92,7 @@ internal sealed partial class World : IHost
         Array.Clear(expiries);
         Forget();
         Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), Started = started, MaxMemoryMiB = Judge.MaxMemory, ChainSteps = Judge.MaxSteps };
-        return new Node<World>(this, limits, domains, new UsedTokens(ends, expiries), new Limiter(spent));
+        return new Node<World>(this, limits, domains, new UsedTokens(ends, expiries), new Limiter(spent, 1));
     }
 
     private void Do(ref Node<World> node, scoped Step step)

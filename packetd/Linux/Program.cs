@@ -51,7 +51,9 @@ internal static class Program
         Call(SystemCall.Ppoll, 0, 0, AddressOf(ref second));
         host.Wait();
         limits.Started = host.Now;
-        Limiter limiter = new(stackalloc ushort[Limiter.Size]);
+        Span<byte> secret = stackalloc byte[Sha1.DigestSize];
+        key.Sign("EvilLimi"u8, secret); // no token begins like this
+        Limiter limiter = new(stackalloc ushort[Limiter.Size], Bytes.Le32(secret, 0));
         Node<LinuxHost> node = new(host, limits, stackalloc Domain[options.MaxDomains], used, limiter);
         Log.Say("ready as @"u8, options.Address);
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];

@@ -44,6 +44,6 @@ public sealed class TestHost : IHost
     public Node<TestHost> MakeNode(Packetd.Domain[] domains, int tokens = 8, ulong started = Started)
     {
         Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = started, MaxMemoryMiB = 256, ChainSteps = 100 };
-        return new Node<TestHost>(this, limits, domains, new UsedTokens(new byte[tokens * 20], new ulong[tokens]), new Limiter(new ushort[Limiter.Size]));
+        return new Node<TestHost>(this, limits, domains, new UsedTokens(new byte[tokens * 20], new ulong[tokens]), new Limiter(new ushort[Limiter.Size], 0x9E3779B1));
     }
 }
