@@ -29,8 +29,10 @@ public static unsafe class ProcProcess
                 text->Add((byte)'\n');
                 break;
             case ProcNode.ProcessMaps:
-                if (space != null)
-                    LockedMaps(space, text);
+                if (space == null || !AddressSpace.TryHold(space))
+                    break;
+                Maps(space, text);
+                AddressSpace.LetGo(space);
                 break;
             case ProcNode.ProcessMounts: MountList(text); break;
             case ProcNode.ProcessLimits:
@@ -252,17 +254,6 @@ public static unsafe class ProcProcess
             text->Add(new ReadOnlySpan<byte>(piece, count));
             start += (ulong)count;
         }
-    }
-
-    private static void LockedMaps(AddressSpace* space, TextBuffer* text)
-    {
-        if (space->References == 0) // its last user is leaving it
-            return;
-        space->References++;
-        SleepLock.Take(&space->Lock);
-        Maps(space, text);
-        SleepLock.Release(&space->Lock);
-        AddressSpace.Release(space);
     }
 
     private static void Maps(AddressSpace* space, TextBuffer* text)

@@ -99,6 +99,24 @@ public unsafe partial struct AddressSpace
         return space;
     }
 
+    /// <summary>
+    /// Its areas stay as they are until <see cref="LetGo"/>. False when its last user is leaving it. May sleep.
+    /// </summary>
+    public static bool TryHold(AddressSpace* space)
+    {
+        if (space->References == 0)
+            return false;
+        space->References++;
+        SleepLock.Take(&space->Lock);
+        return true;
+    }
+
+    public static void LetGo(AddressSpace* space)
+    {
+        SleepLock.Release(&space->Lock);
+        Release(space);
+    }
+
     /// <summary>Gives up one reference. The last one must not be the address space that is loaded.</summary>
     public static void Release(AddressSpace* space)
     {

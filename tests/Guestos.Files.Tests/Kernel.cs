@@ -154,6 +154,12 @@ namespace Guestos
 
         public static ulong LockedPages(AddressSpace* space) => 0;
 
+        public static bool TryHold(AddressSpace* space) => true;
+
+        public static void LetGo(AddressSpace* space)
+        {
+        }
+
         public static int Peek(AddressSpace* space, ulong address, byte* to, int count) => 0;
     }
 
@@ -175,7 +181,7 @@ namespace Guestos
     {
         public const int NameLength = 16;
         public int Id, ThreadGroupId, ParentId, GroupId, SessionId;
-        public Signal ExitSignal;
+        public Signal ExitSignal, DeathSignal;
         public ProcessState State;
         public AddressSpace* Space;
         public ProcessFiles Files;
@@ -183,7 +189,7 @@ namespace Guestos
         public fixed byte Name[NameLength];
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
         public SupplementaryGroups Groups;
-        public bool NoNewPrivileges;
+        public bool NoNewPrivileges, IsUndumpable;
         public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
         public ulong PendingSignals, BlockedSignals, SavedMask;
         public bool RestoreMask;

@@ -89,7 +89,7 @@ public sealed unsafe class AddressSpaceTests
 
     private static void Touch(Model model, ulong page, Access access, byte value)
     {
-        FaultResult result = AddressSpace.Resolve(model.At, Base + page * Frames.Size + 5, access);
+        FaultResult result = AddressSpace.Resolve(model.At, Base + page * Frames.Size + 5, access, Frames.UserFloor);
         if (!model.Pages.TryGetValue(page, out (uint Protection, byte Content) known))
         {
             Assert.Equal(FaultResult.NoArea, result);
@@ -137,21 +137,21 @@ public sealed unsafe class AddressSpaceTests
         ulong end = Base + 4 * Frames.Size;
         Assert.True(AddressSpace.Add(space, Range(0, 4), ReadWrite, &file, 0, end) != null);
         Assert.Equal((1, 1), (File.References, file.Mappings));
-        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Read));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Read, Frames.UserFloor));
         ulong entry = PageTable.EntryOf(space->Root, Base + Frames.Size);
         Assert.Equal((File.PageFrame(&file, 1, false), 0ul), (entry & PageTable.AddressMask, entry & PageTable.Writable));
-        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Write));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Write, Frames.UserFloor));
         ulong copy = PageTable.EntryOf(space->Root, Base + Frames.Size) & PageTable.AddressMask;
         Assert.NotEqual(entry & PageTable.AddressMask, copy);
         Assert.Equal(File.ByteAt(Frames.Size + 9), DirectMap.At(copy)[9]);
         // The last page is the file's for 100 bytes, zeros behind.
-        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 3 * Frames.Size, Access.Read));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 3 * Frames.Size, Access.Read, Frames.UserFloor));
         byte* last = DirectMap.At(PageTable.EntryOf(space->Root, Base + 3 * Frames.Size) & PageTable.AddressMask);
         Assert.Equal((File.ByteAt(3 * Frames.Size + 99), (byte)0), (last[99], last[100]));
         file.Size = Frames.Size;
         AddressSpace.FileCut(&file);
         Assert.Equal(0ul, PageTable.EntryOf(space->Root, Base + Frames.Size));
-        Assert.Equal(FaultResult.FileEnded, AddressSpace.Resolve(space, Base + 2 * Frames.Size, Access.Read));
+        Assert.Equal(FaultResult.FileEnded, AddressSpace.Resolve(space, Base + 2 * Frames.Size, Access.Read, Frames.UserFloor));
         AddressSpace.SetExecutable(space, &file);
         Assert.Equal((2, 1), (File.References, file.Executions));
         AddressSpace.Release(space);
@@ -166,13 +166,13 @@ public sealed unsafe class AddressSpaceTests
         Area* stack = AddressSpace.Add(space, Range(1000, 1), ReadWrite, null, 0, 0);
         stack->GrowsDown = true;
         Machine.StackLimit = 100 * Frames.Size;
-        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 901 * Frames.Size, Access.Write));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 901 * Frames.Size, Access.Write, Frames.UserFloor));
         Assert.Equal((Base + 901 * Frames.Size, 100ul), (stack->Start, space->TotalPages));
-        Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 900 * Frames.Size, Access.Write));
+        Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 900 * Frames.Size, Access.Write, Frames.UserFloor));
         Machine.StackLimit = ulong.MaxValue;
         AddressSpace.Add(space, Range(850, 1), ReadWrite, null, 0, 0);
-        Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 851 * Frames.Size, Access.Write));
-        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 852 * Frames.Size, Access.Write));
+        Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 851 * Frames.Size, Access.Write, Frames.UserFloor));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 852 * Frames.Size, Access.Write, Frames.UserFloor));
         AddressSpace.Release(space);
     }
 
@@ -181,7 +181,7 @@ public sealed unsafe class AddressSpaceTests
     {
         AddressSpace* space = AddressSpace.Create();
         AddressSpace.Add(space, Range(0, 4), ReadWrite, null, 0, 0);
-        AddressSpace.Resolve(space, Base + Frames.Size, Access.Write);
+        AddressSpace.Resolve(space, Base + Frames.Size, Access.Write, Frames.UserFloor);
         ulong frame = PageTable.EntryOf(space->Root, Base + Frames.Size) & PageTable.AddressMask;
         Assert.True(AddressSpace.FindRoom(space, 6 * Frames.Size, out PageRange room));
         Assert.True(AddressSpace.IsFree(space, room) && room.End == AddressSpace.MapTop);
@@ -201,7 +201,7 @@ public sealed unsafe class AddressSpaceTests
         AddressSpace* space = AddressSpace.Create();
         AddressSpace.Add(space, Range(0, 2), ReadWrite, null, 0, 0);
         MmuNotifier.EntryChanges = &Mark;
-        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base, Access.Write));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base, Access.Write, Frames.UserFloor));
         ulong entry = PageTable.EntryOf(space->Root, Base);
         Assert.Equal(PageTable.WasWritable, entry & (PageTable.Writable | PageTable.WasWritable));
         Assert.True(PageTable.IsWritable(entry));

@@ -96,16 +96,46 @@ public sealed unsafe class FramesTests
         return 0;
     }
 
+    /// <summary>An ordinary user leaves some to the superuser, and what the kernel takes for him half of those.</summary>
+    [Fact]
+    public void The_last_frames_of_users_are_the_superusers()
+    {
+        List<ulong> taken = [];
+        MemoryPolicy.MayUseReserve = &No;
+        try
+        {
+            for (ulong frame; (frame = Frames.AllocateUser(Frames.UserFloor)) != 0;)
+                taken.Add(frame);
+            Assert.Equal(Frames.KernelReserve + Frames.PrivilegedReserve, Frames.Free);
+            for (ulong frame; (frame = Frames.Allocate()) != 0;)
+                taken.Add(frame);
+            Assert.Equal(Frames.KernelReserve + Frames.PrivilegedReserve / 2, Frames.Free);
+            MemoryPolicy.MayUseReserve = &Yes;
+            for (ulong frame; (frame = Frames.AllocateUser(Frames.UserFloor)) != 0;)
+                taken.Add(frame);
+            Assert.Equal(Frames.KernelReserve, Frames.Free);
+        }
+        finally
+        {
+            MemoryPolicy.MayUseReserve = null;
+            taken.ForEach(Frames.Release);
+        }
+    }
+
+    private static bool No() => false;
+
+    private static bool Yes() => true;
+
     [Fact]
     public void The_last_frames_are_not_for_users()
     {
         List<ulong> taken = [];
-        for (ulong frame; (frame = Frames.AllocateUser()) != 0;)
+        for (ulong frame; (frame = Frames.AllocateUser(Frames.UserFloor)) != 0;)
             taken.Add(frame);
         Assert.Equal(Frames.KernelReserve, Frames.Free);
         Assert.Equal(FrameState.User, Machine.Of(taken[0]).State);
         ulong refusals = Frames.Refusals;
-        Assert.Equal(0ul, Frames.AllocateUser());
+        Assert.Equal(0ul, Frames.AllocateUser(Frames.UserFloor));
         Assert.Equal(refusals + 1, Frames.Refusals);
         taken.ForEach(Frames.Release);
     }
