@@ -162,22 +162,22 @@ internal sealed class CommandLine
         switch (name)
         {
             case "--kernel":
-                Kernel = value;
+                Kernel = Named(name, value, "a file");
                 break;
             case "--initrd":
-                Initrd = value;
+                Initrd = Named(name, value, "a file");
                 break;
             case "--append":
                 Append = value;
                 break;
             case "--memory":
-                MemoryMib = (ulong)Number(name, value, 8, (int)(GuestMemory.MaxBytes >> 20));
+                MemoryMib = (ulong)Number(name, value, 8, (int)(GuestMemory.MaxBytes >> 20), "number of MiB");
                 break;
             case "--disk":
-                Disk = value;
+                Disk = Named(name, value, "a file");
                 break;
             case "--tap":
-                Tap = value;
+                Tap = Named(name, value, "an interface");
                 break;
             case "--net-fd":
                 NetDescriptor = Number(name, value, 3, 1023);
@@ -227,17 +227,21 @@ internal sealed class CommandLine
             throw new UsageError("--disk-read-only needs --disk");
     }
 
-    private static int Number(string name, string value, int least, int most) =>
+    private static string Named(string name, string value, string what) =>
+        value.Length > 0 ? value : throw new UsageError($"{name} must name {what}, not \"\"");
+
+    private static int Number(string name, string value, int least, int most, string kind = "number") =>
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least
             && number <= most
             ? number
-            : throw new UsageError($"{name} must be a number from {least} to {most}, not \"{value}\"");
+            : throw new UsageError($"{name} must be a {kind} from {least} to {most}, not \"{value}\"");
 
     private static int Choice(string name, string value, params ReadOnlySpan<string> choices)
     {
         int index = choices.IndexOf(value);
         return index >= 0 ? index
-            : throw new UsageError($"{name} must be {string.Join(" or ", choices!)}, not \"{value}\"");
+            : throw new UsageError(
+                $"{name} must be {string.Join(", ", choices[..^1]!)} or {choices[^1]}, not \"{value}\"");
     }
 
     private static byte[] HardwareAddress(string value)

@@ -30,7 +30,9 @@ internal static unsafe class HostNetwork
         Encoding.UTF8.GetBytes(name, new Span<byte>(request, NameBytes));
         *(short*)(request + NameBytes) = (short)(IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0));
         if (Libc.ioctl(descriptor, TUNSETIFF, request) != 0)
-            throw new UsageError($"--tap: cannot attach to {name}: {LinuxError.Describe(Libc.Errno)}");
+            throw new UsageError(Libc.Errno == Libc.EINVAL
+                ? $"--tap: cannot attach to {name}: it is no TAP interface, or no name for one"
+                : $"--tap: cannot attach to {name}: {LinuxError.Describe(Libc.Errno)}");
         int headerBytes = NetHeader.Bytes;
         if (offload && (Libc.ioctl(descriptor, TUNSETVNETHDRSZ, &headerBytes) != 0
             || Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)(TUN_F_CSUM | TUN_F_TSO4)) != 0))
@@ -71,7 +73,7 @@ internal static unsafe class HostNetwork
 
     private static UsageError Wrong(string option, int descriptor, string problem) =>
         Libc.fcntl(descriptor, Libc.F_GETFD, 0) < 0
-            ? new UsageError($"{option} {descriptor}: {LinuxError.Describe(Libc.Errno)}")
+            ? new UsageError($"{option} {descriptor} is {LinuxError.Describe(Libc.Errno)}")
             : new UsageError($"{option} {descriptor} is {problem}");
 
     private static bool IsPacketSocket(int descriptor)
