@@ -2,7 +2,7 @@ namespace Guestos;
 
 /// <summary>
 /// Room for paths of <see cref="Vfs.PathCapacity"/> bytes. Whoever takes one has it to himself until he gives it back,
-/// and may sleep meanwhile. A few that are free are kept.
+/// and may sleep meanwhile. A few are made at boot and kept, so that at rest there are always as many.
 /// </summary>
 public static unsafe class PathBuffers
 {
@@ -10,6 +10,18 @@ public static unsafe class PathBuffers
 
     private static byte* s_first;
     private static int s_kept;
+
+    /// <summary>At boot.</summary>
+    public static void Init()
+    {
+        while (s_kept < MaxKept)
+        {
+            void* buffer = Objects.Allocate(Vfs.PathCapacity);
+            if (buffer == null)
+                return;
+            Give((byte*)buffer);
+        }
+    }
 
     /// <summary>Null without memory. What is in it is of no meaning.</summary>
     public static byte* Take()

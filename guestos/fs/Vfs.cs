@@ -39,6 +39,7 @@ public static unsafe class Vfs
     {
         InodeMemory.Register();
         FileContext.Register();
+        PathBuffers.Init();
         Files.Init();
         MemoryFileSystem.Init();
         ProcTree.Init();
