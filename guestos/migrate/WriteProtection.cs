@@ -15,14 +15,9 @@ internal static unsafe class WriteProtection
     /// </summary>
     public const ulong Mark = PageTable.WasWritable;
 
-    private const ulong Present = 1;
-    private const ulong Writable = 2;
-    private const ulong Accessed = 1 << 5;
-    private const ulong Dirty = 1 << 6;
-    private const ulong AddressBits = 0x000f_ffff_ffff_f000;
-
     /// <summary>What one lowest-level table and one top-level entry map.</summary>
-    private const ulong TableSize = 1UL << 21, SlotSize = 1UL << 39;
+    private const ulong TableSize = 1UL << 21;
+    private const ulong SlotSize = 1UL << 39;
 
     /// <summary>Nanoseconds that one piece may take: well below what a freeze takes.</summary>
     private const ulong LongestPiece = 1_000_000;
@@ -30,33 +25,28 @@ internal static unsafe class WriteProtection
     /// <summary>Stands for the kernel's tables where address spaces have serial numbers.</summary>
     private const ulong KernelPart = ulong.MaxValue;
 
-    public static uint FrameOf(ulong entry) => (uint)((entry & AddressBits) >> 12);
+    public static uint FrameOf(ulong entry) => (uint)((entry & PageTable.AddressMask) >> 12);
 
     /// <summary>The 4 KiB leaf entry that maps an address, or null. The kernel uses no larger pages.</summary>
     public static ulong* LeafOf(ulong root, ulong address)
     {
-        ulong table = root & AddressBits;
-        for (int shift = 39; shift > 12; shift -= 9)
-        {
-            ulong entry = ((ulong*)DirectMap.At(table))[(address >> shift) & 511];
-            if ((entry & Present) == 0)
-                return null;
-            table = entry & AddressBits;
-        }
-        ulong* leaf = (ulong*)DirectMap.At(table) + ((address >> 12) & 511);
-        return (*leaf & Present) != 0 ? leaf : null;
+        ulong* leaf = PageTable.Find(root, address, false);
+        return leaf != null && (*leaf & PageTable.Present) != 0 ? leaf : null;
     }
 
     /// <summary>Makes one mapping writable again and remembers it for the next <see cref="Renew"/>.</summary>
     public static void Lift(CheckpointState* state, ulong* entry)
     {
-        *entry = (*entry & ~Mark) | Writable;
+        *entry = (*entry & ~Mark) | PageTable.Writable;
         if (state == null)
             return;
-        if (state->UnprotectedCount < state->UnprotectedCapacity)
-            state->Unprotected[state->UnprotectedCount++] = entry;
-        else
+        if (state->UnprotectedCount == state->UnprotectedCapacity)
+        {
             state->UnprotectedOverflow = true;
+            return;
+        }
+        state->Unprotected[state->UnprotectedCount] = entry;
+        state->UnprotectedCount++;
     }
 
     // ---- between rounds: piece by piece ----
@@ -69,7 +59,8 @@ internal static unsafe class WriteProtection
         // Emptied first: whatever is made writable again from here on must be found the next time.
         state->UnprotectedCount = 0;
         state->UnprotectedOverflow = false;
-        state->RenewCount = state->RenewNext = 0;
+        state->RenewCount = 0;
+        state->RenewNext = 0;
         state->WalkSpace = KernelPart;
         state->WalkAddress = DirectMap.Base;
     }
@@ -124,7 +115,8 @@ internal static unsafe class WriteProtection
         uint end = System.Math.Min(state->RenewNext + AtOnce, state->RenewCount);
         while (state->RenewNext < end)
         {
-            ulong* entry = state->Renewed[state->RenewNext++];
+            ulong* entry = state->Renewed[state->RenewNext];
+            state->RenewNext++;
             // A page table may have been given back since. Where it is one again, each writable entry in it is to be
             // protected anyway.
             if (Frames.StateOf(DirectMap.PhysicalOf(entry)) == FrameState.PageTable)
@@ -133,75 +125,56 @@ internal static unsafe class WriteProtection
         return end == state->RenewCount;
     }
 
-    // One table of leaf entries. Spaces are visited from the newest to the oldest, which serial numbers find again
-    // after others have run.
+    // One table of leaf entries. True when all are done.
     private static bool WalkSome(CheckpointState* state)
     {
-        if (state->WalkSpace == 0)
+        if (!TryFindPart(state, out ulong root, out ulong end))
             return true;
-        ulong root, end;
-        if (state->WalkSpace == KernelPart)
-        {
-            root = PageTable.KernelRoot;
-            end = DirectMap.Base + SlotSize;
-        }
-        else
-        {
-            AddressSpace* space = AddressSpace.First;
-            while (space != null && space->Serial > state->WalkSpace)
-                space = space->Next;
-            if (space == null)
-            {
-                state->WalkSpace = 0;
-                return true;
-            }
-            if (space->Serial < state->WalkSpace)
-            {
-                state->WalkSpace = space->Serial;
-                state->WalkAddress = 0;
-            }
-            root = space->Root;
-            end = AddressSpace.End;
-        }
-        ulong* table = TableAtOrAbove(root, ref state->WalkAddress, end);
+        // The walk stands where a table's part begins, so this is the table's first entry.
+        ulong* table = PageTable.Next(root, ref state->WalkAddress, end);
         if (table == null)
         {
             state->WalkSpace = state->WalkSpace == KernelPart ? AddressSpace.NewestSerial : state->WalkSpace - 1;
             state->WalkAddress = 0;
             return false;
         }
-        for (int i = 0; i < 512; i++)
+        for (int i = 0; i < PageTable.Entries; i++)
             ProtectEntry(table + i);
         state->WalkAddress += TableSize;
         return false;
     }
 
-    // The lowest-level table that maps an address or the first one above it, at whose begin the address is then; null
-    // for none before the end.
-    private static ulong* TableAtOrAbove(ulong root, ref ulong address, ulong end)
+    // Which tables are walked through now: the kernel's, then each address space's, from the newest to the oldest, which
+    // serial numbers find again after others have run. False behind the oldest.
+    private static bool TryFindPart(CheckpointState* state, out ulong root, out ulong end)
     {
-        while (address < end)
+        root = PageTable.KernelRoot;
+        end = DirectMap.Base + SlotSize;
+        if (state->WalkSpace == KernelPart)
+            return true;
+        AddressSpace* space = AddressSpace.First;
+        while (space != null && space->Serial > state->WalkSpace)
+            space = space->Next;
+        if (space == null)
         {
-            ulong table = root;
-            int shift = 39;
-            for (; shift > 12; shift -= 9)
-            {
-                ulong entry = ((ulong*)DirectMap.At(table))[(address >> shift) & 511];
-                if ((entry & Present) == 0)
-                    break;
-                table = entry & AddressBits;
-            }
-            if (shift == 12)
-                return (ulong*)DirectMap.At(table);
-            address = (address | ((1UL << shift) - 1)) + 1;
+            state->WalkSpace = 0;
+            return false;
         }
-        return null;
+        if (space->Serial < state->WalkSpace)
+        {
+            state->WalkSpace = space->Serial;
+            state->WalkAddress = 0;
+        }
+        root = space->Root;
+        end = AddressSpace.End;
+        return true;
     }
 
     private static void ProtectEntry(ulong* entry)
     {
-        if ((*entry & (Present | Writable)) == (Present | Writable) && !IsExempt(*entry))
-            *entry = (*entry & ~Writable) | Mark;
+        const ulong PresentAndWritable = PageTable.Present | PageTable.Writable;
+        if ((*entry & PresentAndWritable) == PresentAndWritable && !IsExempt(*entry))
+            *entry = (*entry & ~PageTable.Writable) | Mark;
     }
 
     /// <summary>
@@ -210,16 +183,26 @@ internal static unsafe class WriteProtection
     /// </summary>
     public static void CopyClean(ulong* from, ulong* to)
     {
-        const ulong scribbles = Mark | Accessed | Dirty;
-        for (int i = 0; i < 512; i++)
+        const ulong Scribbles = Mark | PageTable.Accessed | PageTable.Dirty;
+        for (int i = 0; i < PageTable.Entries; i++)
         {
             ulong entry = from[i];
-            to[i] = (entry & Present) == 0 ? entry : (entry & Mark) != 0 ? (entry & ~scribbles) | Writable : entry & ~scribbles;
+            if ((entry & PageTable.Present) != 0)
+            {
+                ulong writable = (entry & Mark) != 0 ? PageTable.Writable : 0;
+                entry = (entry & ~Scribbles) | writable;
+            }
+            to[i] = entry;
         }
     }
 
-    // Page tables say themselves when they change (PageTable), the checkpoint's own pages and the devices' are not part
-    // of it.
-    public static bool IsExempt(ulong entry) =>
-        Frames.StateOf(entry & AddressBits) is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent;
+    /// <summary>
+    /// True for mappings of what is never write-protected: page tables say themselves when they change (<see
+    /// cref="PageTable.Set"/>), the checkpoint's own pages and the devices' are not part of it.
+    /// </summary>
+    public static bool IsExempt(ulong entry)
+    {
+        FrameState use = Frames.StateOf(entry & PageTable.AddressMask);
+        return use is FrameState.PageTable or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent;
+    }
 }
