@@ -85,9 +85,9 @@ internal static unsafe class AttributeCalls
                 by == FileBy.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
         File* open = Descriptor.FileOf(file);
         if (open == null || open->IsPath)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         inode = open->Inode != null ? Vfs.Hold(open->Inode) : Vfs.NewAnonymousInode(open);
-        return inode != null ? 0 : Errno.NoMemory;
+        return inode != null ? 0 : Errno.ENOMEM;
     }
 
     private static long TakeName(UserString from, Span<byte> buffer, out ReadOnlySpan<byte> name)
@@ -96,8 +96,8 @@ internal static unsafe class AttributeCalls
         long length;
         fixed (byte* to = buffer)
             length = from.CopyTo(to, buffer.Length);
-        if (length is 0 or Errno.NameTooLong)
-            return Errno.Range;
+        if (length is 0 or Errno.ENAMETOOLONG)
+            return Errno.ERANGE;
         if (length < 0)
             return length;
         name = buffer.Slice(0, (int)length);
@@ -107,24 +107,24 @@ internal static unsafe class AttributeCalls
     private static long Set(Inode* inode, ReadOnlySpan<byte> name, ulong value, ulong size, ulong flags)
     {
         if (!CallFlags.TryMake(flags, Create | Replace, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (size > ExtendedAttributes.LongestValue)
-            return Errno.ArgumentsTooLong;
+            return Errno.E2BIG;
         byte* content = null;
         if (size > 0
             && (!UserRange.TryMake(value, size, out UserRange range) || !range.TryBegin(Access.Read, out content)))
-            return Errno.Fault;
+            return Errno.EFAULT;
         long error = ExtendedAttributes.Check(inode, name, write: true);
         if (error < 0)
             return error;
         bool exists = ExtendedAttributes.Find(inode, name) != null;
         if (exists && how.Has(Create))
-            return Errno.Exists;
+            return Errno.EEXIST;
         if (!exists && how.Has(Replace))
-            return Errno.NoData;
+            return Errno.ENODATA;
         ExtendedAttribute* attribute = ExtendedAttributes.Make(inode, name, (int)size);
         if (attribute == null)
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         // SAFETY: the range was made readable, and nothing has slept since.
         Memory.Copy(attribute->Value, content, size);
         return 0;
@@ -137,13 +137,13 @@ internal static unsafe class AttributeCalls
             return error;
         ExtendedAttribute* attribute = ExtendedAttributes.Find(inode, name);
         if (attribute == null)
-            return Errno.NoData;
+            return Errno.ENODATA;
         ReadOnlySpan<byte> value = ExtendedAttributes.ValueOf(attribute);
         if (size == 0)
             return value.Length;
         if (size < (ulong)value.Length)
-            return Errno.Range;
-        return to.TryPutAll(value) ? value.Length : Errno.Fault;
+            return Errno.ERANGE;
+        return to.TryPutAll(value) ? value.Length : Errno.EFAULT;
     }
 
     private static long List(Inode* inode, ulong to, ulong size)
@@ -152,10 +152,10 @@ internal static unsafe class AttributeCalls
         if (size == 0 || length == 0)
             return length;
         if (size < (ulong)length)
-            return Errno.Range;
+            return Errno.ERANGE;
         if (!UserRange.TryMake(to, (ulong)length, out UserRange range)
             || !range.TryBegin(Access.Write, out byte* first))
-            return Errno.Fault;
+            return Errno.EFAULT;
         // SAFETY: the range was made writable, and nothing has slept since.
         return ExtendedAttributes.List(inode, new Span<byte>(first, length));
     }
@@ -163,6 +163,6 @@ internal static unsafe class AttributeCalls
     private static long Remove(Inode* inode, ReadOnlySpan<byte> name)
     {
         long error = ExtendedAttributes.Check(inode, name, write: true);
-        return error < 0 ? error : ExtendedAttributes.Remove(inode, name) ? 0 : Errno.NoData;
+        return error < 0 ? error : ExtendedAttributes.Remove(inode, name) ? 0 : Errno.ENODATA;
     }
 }

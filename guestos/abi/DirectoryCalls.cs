@@ -26,9 +26,9 @@ public static unsafe class DirectoryCalls
     public static long Read(File* file, UserPointer<byte> buffer, ulong count, bool old)
     {
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!DirectoryFile.Is(file))
-            return Errno.NotDirectory;
+            return Errno.ENOTDIR;
         count = Math.Min(count, 1 << 20);
         var output = new Output { To = buffer, Left = count, Old = old };
         Inode* directory = file->Inode;
@@ -57,8 +57,8 @@ public static unsafe class DirectoryCalls
 
         ulong used = count - output.Left;
         if (used == 0 && output.Fault)
-            return Errno.Fault;
-        return used == 0 && !more ? Errno.Invalid : (long)used;
+            return Errno.EFAULT;
+        return used == 0 && !more ? Errno.EINVAL : (long)used;
     }
 
     /// <summary>Names that are made when they are asked for. False: not all of them fit.</summary>

@@ -22,7 +22,7 @@ public static unsafe class Dispatch
         if (result != Unknown)
             return result;
         UnknownCalls.Count(number);
-        return Errno.NotImplemented;
+        return Errno.ENOSYS;
     }
 
     private static long CallCore(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
@@ -53,7 +53,7 @@ public static unsafe class Dispatch
             SystemCall.Kill => SignalCalls.Kill(a, b),
             SystemCall.Uname => ProcessCalls.Uname(a),
             SystemCall.Gettimeofday => TimeCalls.Gettimeofday(a, b),
-            SystemCall.Getrlimit => b == 0 ? Errno.Fault : ProcessCalls.Prlimit64(0, a, 0, b),
+            SystemCall.Getrlimit => b == 0 ? Errno.EFAULT : ProcessCalls.Prlimit64(0, a, 0, b),
             SystemCall.Getrusage => TimeCalls.Getrusage(a, b),
             SystemCall.Sysinfo => ProcessCalls.Sysinfo(a),
             SystemCall.Times => TimeCalls.Times(a),
@@ -94,11 +94,11 @@ public static unsafe class Dispatch
             SystemCall.SchedGetPriorityMin => PriorityCalls.SchedGetPriorityLeast(a),
             SystemCall.Prctl => ProcessCalls.Prctl(a, b, c, d, e),
             SystemCall.ArchPrctl => ProcessCalls.ArchPrctl(a, b),
-            SystemCall.Setrlimit => b == 0 ? Errno.Fault : ProcessCalls.Prlimit64(0, a, b, 0),
+            SystemCall.Setrlimit => b == 0 ? Errno.EFAULT : ProcessCalls.Prlimit64(0, a, b, 0),
             SystemCall.Settimeofday => TimeCalls.Settimeofday(a),
             SystemCall.Reboot => ProcessCalls.Reboot(a, b, c),
             SystemCall.Sethostname => ProcessCalls.Sethostname(a, b),
-            SystemCall.Setdomainname => Errno.NotPermitted,
+            SystemCall.Setdomainname => Errno.EPERM,
             SystemCall.Gettid => process->Id,
             SystemCall.Tkill => SignalCalls.Tkill(a, b),
             SystemCall.Time => TimeCalls.Time(a),

@@ -12,18 +12,18 @@ public static unsafe partial class FileCalls
         File* target = Descriptor.FileOf(to);
         File* source = Descriptor.FileOf(from);
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (Appends(target))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Files.Hold(target);
         Files.Hold(source);
         long result;
         if (HandsOver(source, target))
-            result = offset.IsNull ? source->Operations->SendTo(source, target, count) : Errno.IllegalSeek;
+            result = offset.IsNull ? source->Operations->SendTo(source, target, count) : Errno.ESPIPE;
         else if ((source->Operations->Traits & FileTraits.Sendable) != 0)
             result = Pump(source, offset, target, 0, count);
         else
-            result = Errno.Invalid;
+            result = Errno.EINVAL;
         Files.Release(source);
         Files.Release(target);
         return result;
@@ -40,20 +40,20 @@ public static unsafe partial class FileCalls
         File* source = Descriptor.FileOf(from);
         File* target = Descriptor.FileOf(to);
         if (!CallFlags.TryMake(flags, move | nonBlocking | more | gift, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (HandsOver(source, target))
             return Sendfile(to, from, fromOffset, count);
         if (!PipeFile.Is(source) && !PipeFile.Is(target))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (Appends(target))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (PipeFile.Is(source) && !fromOffset.IsNull || PipeFile.Is(target) && !toOffset.IsNull)
-            return Errno.IllegalSeek;
+            return Errno.ESPIPE;
         if (how.Has(nonBlocking)
             && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
-            return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.TryAgain;
+            return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.EAGAIN;
         Files.Hold(target);
         Files.Hold(source);
         long result = Pump(source, fromOffset, target, toOffset, Math.Min(count, Guestos.Pipe.Capacity));
@@ -68,15 +68,15 @@ public static unsafe partial class FileCalls
         File* source = Descriptor.FileOf(from);
         File* target = Descriptor.FileOf(to);
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (Appends(target))
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if ((uint)flags != 0 || !RegularFile.Is(source) || !RegularFile.Is(target))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Files.Hold(target);
         Files.Hold(source);
         long result = source->Inode == target->Inode
-            ? Errno.Invalid
+            ? Errno.EINVAL
             : Pump(source, fromOffset, target, toOffset, count);
         Files.Release(source);
         Files.Release(target);
@@ -84,7 +84,7 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>These calls name a place in the target, which O_APPEND takes away.</summary>
-    private static bool Appends(File* target) => RegularFile.Is(target) && (target->Flags & OpenFlags.Append) != 0;
+    private static bool Appends(File* target) => RegularFile.Is(target) && (target->Flags & OpenFlags.APPEND) != 0;
 
     /// <summary>The source gives its bytes to the target's connection without copying.</summary>
     private static bool HandsOver(File* source, File* target) =>
@@ -104,12 +104,12 @@ public static unsafe partial class FileCalls
         ulong to = 0;
         if (!sourceOffset.IsNull && !sourceOffset.TryGet(out from)
             || !targetOffset.IsNull && !targetOffset.TryGet(out to))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if ((long)from < 0 || (long)to < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         byte* page = (byte*)Objects.Allocate(Piece);
         if (page == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         bool streams = IsStream(source);
         ulong done = 0;
         long error = 0;
@@ -149,7 +149,7 @@ public static unsafe partial class FileCalls
         if (done == 0)
             return error;
         if (!sourceOffset.TryPutIfAsked(from) || !targetOffset.TryPutIfAsked(to))
-            return Errno.Fault;
+            return Errno.EFAULT;
         return (long)done;
     }
 }

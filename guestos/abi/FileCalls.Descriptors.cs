@@ -9,13 +9,13 @@ public static unsafe partial class FileCalls
         Openat(unchecked((ulong)UserPath.CurrentDirectory), path, flags, mode);
 
     public static long Creat(UserString path, ulong mode) =>
-        Open(path, OpenFlags.Create | OpenFlags.WriteOnly | OpenFlags.Truncate, mode);
+        Open(path, OpenFlags.CREAT | OpenFlags.WRONLY | OpenFlags.TRUNC, mode);
 
     public static long Openat(ulong directory, UserString path, ulong flags, ulong mode)
     {
         uint wanted = (uint)flags;
-        bool follow = (wanted & OpenFlags.NoFollow) == 0
-            && (wanted & (OpenFlags.Create | OpenFlags.Exclusive)) != (OpenFlags.Create | OpenFlags.Exclusive);
+        bool follow = (wanted & OpenFlags.NOFOLLOW) == 0
+            && (wanted & (OpenFlags.CREAT | OpenFlags.EXCL)) != (OpenFlags.CREAT | OpenFlags.EXCL);
         long error = UserPath.Walk(directory, path, follow ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
         if (error < 0)
             return error;
@@ -24,7 +24,7 @@ public static unsafe partial class FileCalls
         walked.Drop();
         if (error < 0)
             return error;
-        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, (wanted & OpenFlags.CloseOnExec) != 0);
+        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, (wanted & OpenFlags.CLOEXEC) != 0);
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -33,34 +33,34 @@ public static unsafe partial class FileCalls
     private static long OpenWalked(ref Walked walked, uint flags, uint mode, out File* file)
     {
         file = null;
-        bool temporary = (flags & OpenFlags.TemporaryFile) == OpenFlags.TemporaryFile;
+        bool temporary = (flags & OpenFlags.TMPFILE) == OpenFlags.TMPFILE;
         Inode* made = null;
         if (temporary && walked.Inode != null)
         {
             if (walked.Inode->Type != InodeType.Directory)
-                return Errno.NotDirectory;
+                return Errno.ENOTDIR;
             if (!walked.Inode->IsInMemory)
-                return Errno.NotSupported;
+                return Errno.EOPNOTSUPP;
             long error = FileRights.Check(walked.Inode, FileRights.Write | FileRights.Execute);
             if (error < 0)
                 return error;
             if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Scheduler.Current->Umask,
                 walked.Inode->Volume)) == null)
-                return Errno.NoSpace;
+                return Errno.ENOSPC;
         }
         else if (walked.Inode == null)
         {
-            if ((flags & OpenFlags.Create) == 0)
-                return Errno.NoEntry;
+            if ((flags & OpenFlags.CREAT) == 0)
+                return Errno.ENOENT;
             if (walked.TrailingSlash)
-                return Errno.IsDirectory;
+                return Errno.EISDIR;
             long error = Names.Make(ref walked, InodeType.Regular, mode & ~Scheduler.Current->Umask, out made);
             if (error < 0)
                 return error;
         }
-        else if ((flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive))
+        else if ((flags & (OpenFlags.CREAT | OpenFlags.EXCL)) == (OpenFlags.CREAT | OpenFlags.EXCL))
         {
-            return Errno.Exists;
+            return Errno.EEXIST;
         }
 
         long result = OpenInode(made != null ? made : walked.Inode, flags, made != null, out file);
@@ -72,23 +72,23 @@ public static unsafe partial class FileCalls
     private static long OpenInode(Inode* inode, uint flags, bool made, out File* file)
     {
         file = null;
-        bool pathOnly = (flags & OpenFlags.Path) != 0;
-        bool writes = !pathOnly && (flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly;
-        if ((flags & OpenFlags.Directory) != 0 && inode->Type != InodeType.Directory && !made)
-            return Errno.NotDirectory;
+        bool pathOnly = (flags & OpenFlags.PATH) != 0;
+        bool writes = !pathOnly && (flags & OpenFlags.ACCMODE) != OpenFlags.RDONLY;
+        if ((flags & OpenFlags.DIRECTORY) != 0 && inode->Type != InodeType.Directory && !made)
+            return Errno.ENOTDIR;
         switch (inode->Type)
         {
-            case InodeType.Directory when writes || !pathOnly && (flags & OpenFlags.Create) != 0:
-                return Errno.IsDirectory;
+            case InodeType.Directory when writes || !pathOnly && (flags & OpenFlags.CREAT) != 0:
+                return Errno.EISDIR;
             case InodeType.Link when !pathOnly:
-                return Errno.TooManySymbolicLinks;
+                return Errno.ELOOP;
             case InodeType.Socket or InodeType.Block or InodeType.None when !pathOnly:
-                return Errno.NoDevice;
+                return Errno.ENXIO;
             case InodeType.Regular when inode->IsInMemory && writes:
                 if (Mounts.IsReadOnly(inode->Volume))
-                    return Errno.ReadOnly;
+                    return Errno.EROFS;
                 if (inode->Object.Executions > 0)
-                    return Errno.TextBusy;
+                    return Errno.ETXTBSY;
                 break;
         }
 
@@ -97,14 +97,14 @@ public static unsafe partial class FileCalls
             return error;
         file = Files.Allocate(Files.None, flags);
         if (file == null)
-            return Errno.TooManyFiles;
+            return Errno.ENFILE;
         file->Inode = Vfs.Hold(inode);
         error = BeginOperations(file, pathOnly);
         if (error == 0 && RegularFile.Is(file))
         {
             if (writes)
                 Files.CountWriter(file);
-            if (!made && (flags & OpenFlags.Truncate) != 0)
+            if (!made && (flags & OpenFlags.TRUNC) != 0)
                 error = Cut(inode, 0);
         }
 
@@ -123,7 +123,7 @@ public static unsafe partial class FileCalls
     {
         FileOperations* operations = pathOnly ? PathFile.Operations : OperationsOf(file->Inode);
         if (operations == null)
-            return Errno.NoDevice;
+            return Errno.ENXIO;
         file->Operations = operations;
         long error = operations->Open != null ? operations->Open(file) : 0;
         if (error < 0)
@@ -142,26 +142,26 @@ public static unsafe partial class FileCalls
     /// <summary>EACCES; EPERM for O_NOATIME on another's file.</summary>
     private static long MayOpen(Inode* inode, uint flags)
     {
-        uint wanted = (flags & OpenFlags.AccessMode) switch
+        uint wanted = (flags & OpenFlags.ACCMODE) switch
         {
-            OpenFlags.ReadOnly => FileRights.Read,
-            OpenFlags.WriteOnly => FileRights.Write,
+            OpenFlags.RDONLY => FileRights.Read,
+            OpenFlags.WRONLY => FileRights.Write,
             _ => FileRights.Read | FileRights.Write,
         };
-        if ((flags & OpenFlags.Truncate) != 0)
+        if ((flags & OpenFlags.TRUNC) != 0)
             wanted |= FileRights.Write;
         if (inode->Type == InodeType.Character && Mounts.Has(inode->Volume, Mounts.NoDevices))
-            return Errno.Access;
+            return Errno.EACCES;
         long error = FileRights.Check(inode, wanted);
         if (error < 0)
             return error;
-        return (flags & OpenFlags.NoAccessTime) != 0 && !FileRights.Owns(inode) ? Errno.NotPermitted : 0;
+        return (flags & OpenFlags.NOATIME) != 0 && !FileRights.Owns(inode) ? Errno.EPERM : 0;
     }
 
     public static long Close(ulong number)
     {
         if (!Descriptor.TryFind(number, out Descriptor descriptor))
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         descriptor.Close();
         return 0;
     }
@@ -171,7 +171,7 @@ public static unsafe partial class FileCalls
         const uint unshare = 2;
         const uint closeOnExec = 4;
         if ((uint)first > (uint)last || !CallFlags.TryMake(flags, unshare | closeOnExec, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         FileTable* table = FileContext.TableOf(Scheduler.Current);
         int most = (int)Math.Min((uint)last, FileTable.Capacity - 1);
         for (int i = FileTable.Next(table, (int)Math.Min((uint)first, FileTable.Capacity)); i >= 0
@@ -198,14 +198,14 @@ public static unsafe partial class FileCalls
 
     public static long Pipe2(UserPointer<PipeEnds> ends, ulong flags)
     {
-        if (!CallFlags.TryMake(flags, OpenFlags.NonBlocking | OpenFlags.CloseOnExec | OpenFlags.Direct,
+        if (!CallFlags.TryMake(flags, OpenFlags.NONBLOCK | OpenFlags.CLOEXEC | OpenFlags.DIRECT,
             out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = PipeFile.Create((uint)flags, out File* reader, out File* writer);
         if (error < 0)
             return error;
         FileTable* table = FileContext.TableOf(Scheduler.Current);
-        bool closeOnExec = how.Has(OpenFlags.CloseOnExec);
+        bool closeOnExec = how.Has(OpenFlags.CLOEXEC);
         long first = FileTable.Install(table, reader, closeOnExec);
         long second = first < 0 ? first : FileTable.Install(table, writer, closeOnExec);
         if (second < 0)
@@ -222,33 +222,33 @@ public static unsafe partial class FileCalls
             return 0;
         FileTable.Close(table, (int)first);
         FileTable.Close(table, (int)second);
-        return Errno.Fault;
+        return Errno.EFAULT;
     }
 
     public static long Dup(ulong descriptor)
     {
         File* file = Descriptor.FileOf(descriptor);
-        return file == null ? Errno.BadDescriptor : Duplicate(file, 0, false);
+        return file == null ? Errno.EBADF : Duplicate(file, 0, false);
     }
 
     public static long Dup2(ulong from, ulong to)
     {
         if ((uint)from != (uint)to)
             return Dup3(from, to, 0);
-        return Descriptor.FileOf(from) == null ? Errno.BadDescriptor : (long)(uint)from;
+        return Descriptor.FileOf(from) == null ? Errno.EBADF : (long)(uint)from;
     }
 
     public static long Dup3(ulong from, ulong to, ulong flags)
     {
-        if ((uint)from == (uint)to || !CallFlags.TryMake(flags, OpenFlags.CloseOnExec, out CallFlags how))
-            return Errno.Invalid;
+        if ((uint)from == (uint)to || !CallFlags.TryMake(flags, OpenFlags.CLOEXEC, out CallFlags how))
+            return Errno.EINVAL;
         File* file = Descriptor.FileOf(from);
         if (file == null || (uint)to >= FileTable.Limit)
-            return Errno.BadDescriptor;
-        if (FileTable.Put(FileContext.TableOf(Scheduler.Current), (int)to, Files.Hold(file), how.Has(OpenFlags.CloseOnExec)))
+            return Errno.EBADF;
+        if (FileTable.Put(FileContext.TableOf(Scheduler.Current), (int)to, Files.Hold(file), how.Has(OpenFlags.CLOEXEC)))
             return (uint)to;
         Files.Release(file);
-        return Errno.NoMemory;
+        return Errno.ENOMEM;
     }
 
     private static long Duplicate(File* file, int lowest, bool closeOnExec)
@@ -273,19 +273,19 @@ public static unsafe partial class FileCalls
         const ulong setPipeSize = 1031;
         const ulong getPipeSize = 1032;
         if (!Descriptor.TryFind(number, out Descriptor descriptor))
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         File* file = descriptor.File;
         if (file->IsPath
             && command is not (duplicate or duplicateCloseOnExec or getDescriptorFlags or setDescriptorFlags
                 or getFlags))
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (LockCalls.IsLockCommand(command))
             return LockCalls.Fcntl(descriptor, command, argument);
         switch (command)
         {
             case duplicate or duplicateCloseOnExec:
                 return argument >= FileTable.Limit
-                    ? Errno.Invalid
+                    ? Errno.EINVAL
                     : Duplicate(file, (int)argument, command == duplicateCloseOnExec);
             case getDescriptorFlags:
                 return descriptor.IsCloseOnExec ? 1 : 0;
@@ -293,16 +293,16 @@ public static unsafe partial class FileCalls
                 descriptor.SetCloseOnExec((argument & 1) != 0);
                 return 0;
             case getFlags:
-                return file->Flags | OpenFlags.LargeFile;
+                return file->Flags | OpenFlags.LARGEFILE;
             case setFlags:
                 file->Flags = file->Flags & ~OpenFlags.Settable | (uint)argument & OpenFlags.Settable;
                 return 0;
             case setOwner or getOwner:
                 return 0;
             case setPipeSize or getPipeSize:
-                return PipeFile.Is(file) ? (long)Guestos.Pipe.Capacity : Errno.BadDescriptor;
+                return PipeFile.Is(file) ? (long)Guestos.Pipe.Capacity : Errno.EBADF;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
     }
 
@@ -311,7 +311,7 @@ public static unsafe partial class FileCalls
         const uint closeOnExec = 0x5451;
         const uint notCloseOnExec = 0x5450;     // FIOCLEX, FIONCLEX
         if (!Descriptor.TryFind(number, out Descriptor descriptor))
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if ((uint)request is closeOnExec or notCloseOnExec)
         {
             descriptor.SetCloseOnExec((uint)request == closeOnExec);
@@ -330,19 +330,19 @@ public static unsafe partial class FileCalls
         const uint closeOnExec = 1;
         const uint sealing = 2;
         if (!CallFlags.TryMake(flags, closeOnExec | sealing, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = UserPath.Take(name, out byte* text);
         if (error < 0)
             return error;
         PathBuffers.Give(text);
         Inode* inode = Vfs.NewInode(InodeType.Regular, 0x1ff, Vfs.RootVolume);
         if (inode == null)
-            return Errno.NoMemory;
-        File* file = Files.Allocate(RegularFile.Operations, OpenFlags.ReadWrite);
+            return Errno.ENOMEM;
+        File* file = Files.Allocate(RegularFile.Operations, OpenFlags.RDWR);
         if (file == null)
         {
             Vfs.Release(inode);
-            return Errno.TooManyFiles;
+            return Errno.ENFILE;
         }
 
         file->Inode = inode;

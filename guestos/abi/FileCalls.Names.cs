@@ -13,7 +13,7 @@ public static unsafe partial class FileCalls
         long error = UserPath.Take(target, out byte* text);
         if (error < 0)
             return error;
-        error = text[0] != 0 ? MakeLink(text, directory, path) : Errno.NoEntry;
+        error = text[0] != 0 ? MakeLink(text, directory, path) : Errno.ENOENT;
         PathBuffers.Give(text);
         return error;
     }
@@ -33,7 +33,7 @@ public static unsafe partial class FileCalls
     public static long Linkat(ulong fromDirectory, UserString from, ulong toDirectory, UserString to, ulong flags)
     {
         if (!CallFlags.TryMake(flags, UserPath.Follow | UserPath.EmptyPath, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         WalkOptions options = (how.Has(UserPath.Follow) ? WalkOptions.Follow : WalkOptions.None)
             | (how.Has(UserPath.EmptyPath) ? WalkOptions.AllowEmpty : WalkOptions.None);
         long error = UserPath.Find(fromDirectory, from, options, out Inode* inode);
@@ -57,7 +57,7 @@ public static unsafe partial class FileCalls
     public static long Unlinkat(ulong directory, UserString path, ulong flags)
     {
         if (!CallFlags.TryMake(flags, UserPath.RemoveDirectory, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
         if (error < 0)
             return error;
@@ -76,7 +76,7 @@ public static unsafe partial class FileCalls
         const uint noReplace = 1;
         const uint exchange = 2;
         if (!CallFlags.TryMake(flags, noReplace | exchange, out CallFlags how) || how.HasAll(noReplace | exchange))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = UserPath.Walk(fromDirectory, from, WalkOptions.None, out Walked source);
         if (error < 0)
             return error;
@@ -104,10 +104,10 @@ public static unsafe partial class FileCalls
         if (type == 0)
             type = InodeType.Regular;
         if (type is InodeType.Character or InodeType.Block && !FileRights.IsSuperuser)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         if (type is not (InodeType.Regular or InodeType.Character or InodeType.Block or InodeType.Fifo
             or InodeType.Socket))
-            return type == InodeType.Directory ? Errno.NotPermitted : Errno.Invalid;
+            return type == InodeType.Directory ? Errno.EPERM : Errno.EINVAL;
         return Make(directory, path, type, mode, (uint)device);
     }
 
@@ -145,9 +145,9 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         return file->Inode == null
-            ? Errno.NotDirectory
+            ? Errno.ENOTDIR
             : Enter(Vfs.Hold(file->Inode), &Scheduler.Current->Files.WorkingDirectory);
     }
 
@@ -160,7 +160,7 @@ public static unsafe partial class FileCalls
             && !FileRights.IsSuperuser)
         {
             Vfs.Release(inode);
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         }
 
         return Enter(inode, &Scheduler.Current->Files.RootDirectory);
@@ -170,7 +170,7 @@ public static unsafe partial class FileCalls
     private static long Enter(Inode* inode, void** place)
     {
         long error = inode->Type != InodeType.Directory
-            ? Errno.NotDirectory
+            ? Errno.ENOTDIR
             : FileRights.Check(inode, FileRights.Execute);
         if (error < 0)
         {
@@ -188,15 +188,15 @@ public static unsafe partial class FileCalls
     {
         byte* path = PathBuffers.Take();
         if (path == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         long length = Vfs.PathOf(Vfs.CurrentDirectory, path, Vfs.PathCapacity);
         if (length >= 0)
         {
             length++;
             if ((ulong)length > size)
-                length = Errno.Range;
+                length = Errno.ERANGE;
             else if (!buffer.TryPutAll(new ReadOnlySpan<byte>(path, (int)length)))
-                length = Errno.Fault;
+                length = Errno.EFAULT;
         }
 
         PathBuffers.Give(path);
@@ -213,7 +213,7 @@ public static unsafe partial class FileCalls
         byte* sourceText = stackalloc byte[shortText];
         typeText[0] = sourceText[0] = 0;
         if (!FileRights.IsSuperuser)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         long error = type.IsNull ? 0 : type.CopyTo(typeText, shortText);
         if (error >= 0 && !source.IsNull)
             error = source.CopyTo(sourceText, shortText);
@@ -238,11 +238,11 @@ public static unsafe partial class FileCalls
             return 0;
         byte* text = PathBuffers.Take();
         if (text == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         long length = data.CopyTo(text, Vfs.PathCapacity);
         bool known = length >= 0 && Volumes.Parse(new ReadOnlySpan<byte>(text, (int)length), ref options);
         PathBuffers.Give(text);
-        return length == Errno.Fault ? Errno.Fault : known ? 0 : Errno.Invalid;
+        return length == Errno.EFAULT ? Errno.EFAULT : known ? 0 : Errno.EINVAL;
     }
 
     private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags,
@@ -255,9 +255,9 @@ public static unsafe partial class FileCalls
         }
 
         if ((flags & (Mounts.Bind | Mounts.Move)) != 0)
-            return Errno.NotSupported;
+            return Errno.EOPNOTSUPP;
         if (point->Type != InodeType.Directory)
-            return Errno.NotDirectory;
+            return Errno.ENOTDIR;
         Inode* root;
         if (type.SequenceEqual("proc"u8))
             root = Vfs.Hold(ProcTree.Root);
@@ -266,11 +266,11 @@ public static unsafe partial class FileCalls
         else if (type.SequenceEqual("tmpfs"u8) || type.SequenceEqual("ramfs"u8) || type.SequenceEqual("sysfs"u8))
             root = NewRoot(type.SequenceEqual("tmpfs"u8), options);
         else
-            return Errno.NoSuchDevice;
+            return Errno.ENODEV;
         if (root == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         byte* path = PathBuffers.Take();
-        long error = path == null ? Errno.NoMemory : Vfs.PathOf(point, path, Vfs.PathCapacity);
+        long error = path == null ? Errno.ENOMEM : Vfs.PathOf(point, path, Vfs.PathCapacity);
         if (error >= 0)
             error = Mounts.Add(point, root, source, type, new ReadOnlySpan<byte>(path, (int)error), flags);
         PathBuffers.Give(path);
@@ -303,9 +303,9 @@ public static unsafe partial class FileCalls
         const uint expire = 4;
         const uint noFollow = 8;
         if (!CallFlags.TryMake(flags, force | detach | expire | noFollow, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!FileRights.IsSuperuser)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         long error = UserPath.Find(Here, target, how.Has(noFollow) ? WalkOptions.None : WalkOptions.Follow,
             out Inode* root);
         if (error < 0)

@@ -19,27 +19,27 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         FileStatus.Of(file, out FileStatus status);
-        return buffer.TryPut(status) ? 0 : Errno.Fault;
+        return buffer.TryPut(status) ? 0 : Errno.EFAULT;
     }
 
     public static long Newfstatat(ulong directory, UserString path, UserPointer<FileStatus> buffer, ulong flags)
     {
         long error = StatusOf(directory, path, flags, out FileStatus status);
-        return error < 0 ? error : buffer.TryPut(status) ? 0 : Errno.Fault;
+        return error < 0 ? error : buffer.TryPut(status) ? 0 : Errno.EFAULT;
     }
 
     private static long StatusOf(ulong directory, UserString path, ulong flags, out FileStatus status)
     {
         status = default;
         if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath | UserPath.OfStatus, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (how.Has(UserPath.EmptyPath) && path.IsNullOrEmpty && (int)directory != UserPath.CurrentDirectory)
         {
             File* file = Descriptor.FileOf(directory);
             if (file == null)
-                return Errno.BadDescriptor;
+                return Errno.EBADF;
             FileStatus.Of(file, out status);
             return 0;
         }
@@ -61,7 +61,7 @@ public static unsafe partial class FileCalls
         UserPointer<ExtendedStatus> buffer)
     {
         long error = StatusOf(directory, path, flags, out FileStatus status);
-        return error < 0 ? error : buffer.TryPut(new ExtendedStatus(status)) ? 0 : Errno.Fault;
+        return error < 0 ? error : buffer.TryPut(new ExtendedStatus(status)) ? 0 : Errno.EFAULT;
     }
 
     public static long Access(UserString path, ulong mode) => Faccessat2(Here, path, mode, 0);
@@ -74,7 +74,7 @@ public static unsafe partial class FileCalls
         const uint effective = 0x200;
         if ((mode & ~7UL) != 0
             || !CallFlags.TryMake(flags, effective | UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Process* process = Scheduler.Current;
         uint user = process->EffectiveUserId;
         uint group = process->EffectiveGroupId;
@@ -90,7 +90,7 @@ public static unsafe partial class FileCalls
         {
             bool readOnly = inode->Type is InodeType.Regular or InodeType.Directory or InodeType.Link
                 && Mounts.IsReadOnly(inode->Volume);
-            error = readOnly && (mode & FileRights.Write) != 0 ? Errno.ReadOnly : FileRights.Check(inode, (uint)mode);
+            error = readOnly && (mode & FileRights.Write) != 0 ? Errno.EROFS : FileRights.Check(inode, (uint)mode);
             Vfs.Release(inode);
         }
 
@@ -111,7 +111,7 @@ public static unsafe partial class FileCalls
     public static long Readlinkat(ulong directory, UserString path, UserPointer<byte> buffer, ulong size)
     {
         if ((long)size <= 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = UserPath.Find(directory, path, WalkOptions.AllowEmpty, out Inode* inode);
         if (error < 0)
             return error;
@@ -123,12 +123,12 @@ public static unsafe partial class FileCalls
     private static long LinkText(Inode* inode, UserPointer<byte> buffer, ulong size)
     {
         if (inode->Type != InodeType.Link)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         byte* text = inode->Image;
         long length = (long)inode->ImageLength;
         InodeOperations* operations = inode->Operations;
         if (operations->MayFollow != null && !operations->MayFollow(inode))
-            return Errno.Access;
+            return Errno.EACCES;
         byte* made = stackalloc byte[InodeOperations.MaxText];
         if (operations->LinkText != null)
         {
@@ -139,7 +139,7 @@ public static unsafe partial class FileCalls
         }
 
         length = Math.Min(length, (long)size);
-        return buffer.TryPutAll(new ReadOnlySpan<byte>(text, (int)length)) ? length : Errno.Fault;
+        return buffer.TryPutAll(new ReadOnlySpan<byte>(text, (int)length)) ? length : Errno.EFAULT;
     }
 
     public static long Chmod(UserString path, ulong mode) => Fchmodat(Here, path, mode);
@@ -148,8 +148,8 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
-        return file->Inode == null ? Errno.Invalid : ChangeMode(file->Inode, mode);
+            return Errno.EBADF;
+        return file->Inode == null ? Errno.EINVAL : ChangeMode(file->Inode, mode);
     }
 
     public static long Fchmodat(ulong directory, UserString path, ulong mode)
@@ -165,15 +165,15 @@ public static unsafe partial class FileCalls
     private static long MayDescribe(Inode* inode)
     {
         if ((inode->Operations->Traits & InodeTraits.Fixed) != 0)
-            return Errno.NotPermitted;
-        return Mounts.IsReadOnly(inode->Volume) ? Errno.ReadOnly : 0;
+            return Errno.EPERM;
+        return Mounts.IsReadOnly(inode->Volume) ? Errno.EROFS : 0;
     }
 
     private static long ChangeMode(Inode* inode, ulong mode)
     {
         long error = MayDescribe(inode);
         if (error == 0 && !FileRights.Owns(inode))
-            error = Errno.NotPermitted;
+            error = Errno.EPERM;
         if (error < 0)
             return error;
         if (inode->Type != InodeType.Directory && !FileRights.IsMember(inode->GroupId))
@@ -192,14 +192,14 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
-        return file->Inode == null ? Errno.Invalid : ChangeOwner(file->Inode, (uint)user, (uint)group);
+            return Errno.EBADF;
+        return file->Inode == null ? Errno.EINVAL : ChangeOwner(file->Inode, (uint)user, (uint)group);
     }
 
     public static long Fchownat(ulong directory, UserString path, ulong user, ulong group, ulong flags)
     {
         if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
         if (error < 0)
             return error;
@@ -218,7 +218,7 @@ public static unsafe partial class FileCalls
         bool mayGroup = group == uint.MaxValue || FileRights.IsSuperuser
             || FileRights.Owns(inode) && (group == inode->GroupId || FileRights.IsMember(group));
         if (!mayUser || !mayGroup)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         if (user != uint.MaxValue)
             inode->UserId = user;
         if (group != uint.MaxValue)
@@ -248,7 +248,7 @@ public static unsafe partial class FileCalls
     {
         TwoSeconds wanted = default;
         if (!times.IsNull && !times.TryGet(out wanted))
-            return Errno.Fault;
+            return Errno.EFAULT;
         ulong access = times.IsNull ? Clock.Realtime : wanted.Access * 1_000_000_000;
         ulong modify = times.IsNull ? Clock.Realtime : wanted.Modify * 1_000_000_000;
         return ChangeTimes(Here, path, access, modify, 0, times.IsNull);
@@ -261,9 +261,9 @@ public static unsafe partial class FileCalls
     {
         TwoTimes wanted = default;
         if (!times.IsNull && !times.TryGet(out wanted))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (wanted.AccessPart >= 1_000_000 || wanted.ModifyPart >= 1_000_000)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         ulong access = times.IsNull ? Clock.Realtime : wanted.AccessSeconds * 1_000_000_000 + wanted.AccessPart * 1000;
         ulong modify = times.IsNull ? Clock.Realtime : wanted.ModifySeconds * 1_000_000_000 + wanted.ModifyPart * 1000;
         return ChangeTimes(directory, path, access, modify, 0, times.IsNull);
@@ -277,7 +277,7 @@ public static unsafe partial class FileCalls
     {
         TwoTimes wanted = default;
         if (!times.IsNull && !times.TryGet(out wanted))
-            return Errno.Fault;
+            return Errno.EFAULT;
         ulong access = Clock.Realtime;
         ulong modify = access;
         bool now = times.IsNull;
@@ -286,7 +286,7 @@ public static unsafe partial class FileCalls
             now = wanted.AccessPart == Now && wanted.ModifyPart == Now;
             if (!TimeOf(wanted.AccessSeconds, wanted.AccessPart, ref access)
                 || !TimeOf(wanted.ModifySeconds, wanted.ModifyPart, ref modify))
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
 
         return ChangeTimes(directory, path, access, modify, flags, now);
@@ -310,14 +310,14 @@ public static unsafe partial class FileCalls
     {
         Inode* inode;
         if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (path.IsNull)
         {
             File* file = Descriptor.FileOf(directory);
             if (file == null)
-                return Errno.BadDescriptor;
+                return Errno.EBADF;
             if (file->Inode == null)
-                return Errno.Invalid;
+                return Errno.EINVAL;
             inode = Vfs.Hold(file->Inode);
         }
         else
@@ -329,7 +329,7 @@ public static unsafe partial class FileCalls
 
         long error = MayDescribe(inode);
         if (error == 0 && (access != Omitted || modify != Omitted) && !FileRights.Owns(inode))
-            error = now ? FileRights.Check(inode, FileRights.Write) : Errno.NotPermitted;
+            error = now ? FileRights.Check(inode, FileRights.Write) : Errno.EPERM;
         if (error == 0)
         {
             if (access != Omitted)
@@ -356,9 +356,9 @@ public static unsafe partial class FileCalls
     public static long Fstatfs(ulong descriptor, UserPointer<FileSystemStatus> buffer)
     {
         File* file = Descriptor.FileOf(descriptor);
-        return file == null ? Errno.BadDescriptor : GiveFileSystem(file->Inode, buffer);
+        return file == null ? Errno.EBADF : GiveFileSystem(file->Inode, buffer);
     }
 
     private static long GiveFileSystem(Inode* inode, UserPointer<FileSystemStatus> buffer) =>
-        buffer.TryPut(new FileSystemStatus(inode)) ? 0 : Errno.Fault;
+        buffer.TryPut(new FileSystemStatus(inode)) ? 0 : Errno.EFAULT;
 }

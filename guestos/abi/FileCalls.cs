@@ -18,9 +18,9 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || !file->MayRead)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Files.Hold(file);
         Transfer to = Transfer.Of(range.To(LongestTransfer));
         long result = Files.Read(file, ref to);
@@ -32,9 +32,9 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || !file->MayWrite)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Files.Hold(file);
         Transfer from = Transfer.Of(range.To(LongestTransfer));
         long result = Files.Write(file, ref from);
@@ -52,13 +52,13 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if ((long)offset < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!file->MayRead)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Files.Hold(file);
         Transfer to = Transfer.Of(range.To(LongestTransfer));
         long result = Files.ReadAt(file, offset, ref to);
@@ -70,13 +70,13 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if ((long)offset < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!file->MayWrite)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Files.Hold(file);
         Transfer from = Transfer.Of(range.To(LongestTransfer));
         long result = Files.WriteAt(file, offset, ref from);
@@ -85,10 +85,10 @@ public static unsafe partial class FileCalls
     }
 
     public static long Preadv(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset) =>
-        (long)offset < 0 ? Errno.Invalid : Vectored(descriptor, vectors, count, offset, false);
+        (long)offset < 0 ? Errno.EINVAL : Vectored(descriptor, vectors, count, offset, false);
 
     public static long Pwritev(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset) =>
-        (long)offset < 0 ? Errno.Invalid : Vectored(descriptor, vectors, count, offset, true);
+        (long)offset < 0 ? Errno.EINVAL : Vectored(descriptor, vectors, count, offset, true);
 
     /// <summary>
     /// Piece after piece; a short piece ends the call, an error only when nothing has moved. Offset ulong.MaxValue: the
@@ -99,11 +99,11 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (count > MostVectors)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (write ? !file->MayWrite : !file->MayRead)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (SocketFile.Is(file) && offset == ulong.MaxValue)
             return SocketCalls.Vectored(file, vectors, count, write);
         Files.Hold(file);
@@ -139,7 +139,7 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         Files.Hold(file);
         SleepLock.Take(&file->PositionLock);
         long result = Files.Seek(file, (long)offset, (uint)whence);
@@ -151,7 +151,7 @@ public static unsafe partial class FileCalls
     public static long Truncate(UserString path, ulong length)
     {
         if ((long)length < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), path, WalkOptions.Follow,
             out Inode* inode);
         if (error < 0)
@@ -167,9 +167,9 @@ public static unsafe partial class FileCalls
     {
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if ((long)length < 0 || !file->MayWrite || !RegularFile.Is(file))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Files.Hold(file);
         long result = Cut(file->Inode, length);
         Files.Release(file);
@@ -179,13 +179,13 @@ public static unsafe partial class FileCalls
     private static long Cut(Inode* inode, ulong length)
     {
         if (inode->Type == InodeType.Directory)
-            return Errno.IsDirectory;
+            return Errno.EISDIR;
         if (inode->Type != InodeType.Regular || !inode->IsInMemory)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (Mounts.IsReadOnly(inode->Volume))
-            return Errno.ReadOnly;
+            return Errno.EROFS;
         if (inode->Object.Executions > 0)
-            return Errno.TextBusy;
+            return Errno.ETXTBSY;
         if (length > inode->Size && length > ResourceLimits.Of(Scheduler.Current, Resource.FileSize))
             return ResourceLimits.FileTooLarge();
         SleepLock.Take(&inode->ContentLock);
@@ -206,15 +206,15 @@ public static unsafe partial class FileCalls
         const uint zeroRange = 16;
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || !file->MayWrite)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!RegularFile.Is(file))
-            return Errno.NoSuchDevice;
+            return Errno.ENODEV;
         if (!CallFlags.TryMake(mode, keepSize | punchHole | zeroRange, out CallFlags flags))
-            return Errno.NotSupported;
+            return Errno.EOPNOTSUPP;
         if ((long)offset < 0 || (long)length <= 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (offset + length > FileContent.LargestSize)
-            return Errno.FileTooLarge;
+            return Errno.EFBIG;
         Files.Hold(file);
         Inode* inode = file->Inode;
         SleepLock.Take(&inode->ContentLock);
@@ -228,7 +228,7 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Fsync(ulong descriptor) => Descriptor.FileOf(descriptor) == null ? Errno.BadDescriptor : 0;
+    public static long Fsync(ulong descriptor) => Descriptor.FileOf(descriptor) == null ? Errno.EBADF : 0;
 
     public static long Fdatasync(ulong descriptor) => Fsync(descriptor);
 

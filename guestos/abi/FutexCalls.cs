@@ -18,11 +18,11 @@ internal static unsafe class FutexCalls
         UserPointer<uint> word, ulong operation, ulong value, ulong timeout, UserPointer<uint> second, ulong third)
     {
         if ((word.Address & 3) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         AddressSpace* space = Scheduler.Current->Space;
         bool isPrivate = (operation & Private) != 0;
         if (!FutexKey.TryMake(space, word, isPrivate, out FutexKey key))
-            return Errno.Fault;
+            return Errno.EFAULT;
         switch (operation & CommandMask)
         {
             case WaitOperation:
@@ -32,23 +32,23 @@ internal static unsafe class FutexCalls
             case WakeOperation:
                 return Futex.Wake(key, (int)value, uint.MaxValue);
             case WakeBitset:
-                return (uint)third == 0 ? Errno.Invalid : Futex.Wake(key, (int)value, (uint)third);
+                return (uint)third == 0 ? Errno.EINVAL : Futex.Wake(key, (int)value, (uint)third);
             case Requeue:
             case CompareRequeue:
                 if ((operation & CommandMask) == CompareRequeue)
                 {
                     if (!word.TryGet(out uint seen))
-                        return Errno.Fault;
+                        return Errno.EFAULT;
                     if (seen != (uint)third)
-                        return Errno.TryAgain;
+                        return Errno.EAGAIN;
                 }
                 if ((second.Address & 3) != 0 || (int)value < 0 || (int)timeout < 0)
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
                 if (!FutexKey.TryMake(space, second, isPrivate, out FutexKey target))
-                    return Errno.Fault;
+                    return Errno.EFAULT;
                 return Futex.Move(key, (int)value, target, (int)timeout);
             default:
-                return Errno.NotImplemented;
+                return Errno.ENOSYS;
         }
     }
 
@@ -57,14 +57,14 @@ internal static unsafe class FutexCalls
         uint bits)
     {
         if (bits == 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         ulong deadline = ulong.MaxValue;
         if (!timeout.IsNull)
         {
             if (!timeout.TryGet(out _))
-                return Errno.Fault;
+                return Errno.EFAULT;
             if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
-                return Errno.Invalid;
+                return Errno.EINVAL;
             if ((operation & CommandMask) != WaitBitset)
                 deadline = Scheduler.DeadlineAfter(nanoseconds);
             else

@@ -39,11 +39,11 @@ internal static unsafe class LockCalls
         File* file = descriptor.File;
         bool ofDescription = command >= GetDescription;
         if (!argument.TryGet(out Request request))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (ofDescription && request.ProcessId != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (command is Get or GetDescription && request.Type is not (ReadLock or WriteLock))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long error = RangeOf(file, request, out FileLock range);
         if (error < 0)
             return error;
@@ -52,7 +52,7 @@ internal static unsafe class LockCalls
         range.ProcessId = ofDescription ? -1 : Scheduler.Current->ThreadGroupId;
         range.Exclusive = request.Type == WriteLock;
         if (file->Inode == null)
-            return Errno.NoLocks;
+            return Errno.ENOLCK;
         if (command is Get or GetDescription)
             return Tell(argument, request, FileLocks.Conflict(file->Inode, range));
         switch (request.Type)
@@ -60,9 +60,9 @@ internal static unsafe class LockCalls
             case Unlock: return FileLocks.Drop(file->Inode, range);
             case ReadLock when !file->MayRead:
             case WriteLock when !file->MayWrite:
-                return Errno.BadDescriptor;
+                return Errno.EBADF;
             case ReadLock or WriteLock: break;
-            default: return Errno.Invalid;
+            default: return Errno.EINVAL;
         }
 
         Files.Hold(file);
@@ -83,25 +83,25 @@ internal static unsafe class LockCalls
             case 0: from = 0; break;
             case 1: from = (long)file->Position; break;
             case 2: from = file->Inode != null ? (long)file->Inode->Size : 0; break;
-            default: return Errno.Invalid;
+            default: return Errno.EINVAL;
         }
 
         if (request.Start > long.MaxValue - from)
-            return Errno.Overflow;
+            return Errno.EOVERFLOW;
         long start = from + request.Start;
         if (start < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long end = long.MaxValue;
         if (request.Length > 0)
         {
             if (request.Length - 1 > long.MaxValue - start)
-                return Errno.Overflow;
+                return Errno.EOVERFLOW;
             end = start + request.Length - 1;
         }
         else if (request.Length < 0)
         {
             if (start + request.Length < 0)
-                return Errno.Invalid;
+                return Errno.EINVAL;
             end = start - 1;
             start += request.Length;
         }
@@ -126,7 +126,7 @@ internal static unsafe class LockCalls
             request.ProcessId = held->ProcessId;
         }
 
-        return argument.TryPut(request) ? 0 : Errno.Fault;
+        return argument.TryPut(request) ? 0 : Errno.EFAULT;
     }
 
     /// <summary>flock(2): belongs to the open file. A lock that becomes another one is let go of first.</summary>
@@ -138,12 +138,12 @@ internal static unsafe class LockCalls
         const uint unlock = 8;
         uint kind = (uint)operation & ~nonBlocking;
         if (kind is not (shared or exclusive or unlock))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || file->IsPath)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (file->Inode == null)
-            return kind == unlock ? 0 : Errno.NoLocks;
+            return kind == unlock ? 0 : Errno.ENOLCK;
         var whole = new FileLock { Kind = LockKind.Whole, Owner = file, End = FileLock.LastByte,
             Exclusive = kind == exclusive, ProcessId = -1 };
         if (kind == unlock)

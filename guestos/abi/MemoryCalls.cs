@@ -40,13 +40,13 @@ public static unsafe class MemoryCalls
     {
         AddressSpace* space = Scheduler.Current->Space;
         if (length == 0 || (offset & InPage) != 0 || (protection & ~7UL) != 0 && (protection & ~0x0f000007UL) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (length > AddressSpace.End)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         length = RoundUp(length);
         bool shared = (flags & MapType) is MapShared or MapSharedValidate;
         if (!shared && (flags & MapType) != MapPrivate)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Inode* file = null;
         if ((flags & MapAnonymous) == 0)
         {
@@ -64,41 +64,41 @@ public static unsafe class MemoryCalls
         // What could never be touched without running out is refused at once, as Linux does
         // (Documentation/mm/overcommit-accounting).
         if ((protection & Protection.Write) != 0 && length / Frames.Size > Frames.Total)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         if (!ResourceLimits.AllowsPages(space, length / Frames.Size, AddressSpace.IsData((uint)protection, shared)))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         bool locked = (flags & MapLocked) != 0 || space->LocksFuture;
         if (locked)
         {
-            long error = ResourceLimits.MayLock(AddressSpace.LockedPages(space), length / Frames.Size, Errno.TryAgain);
-            if (error < 0 && (error != Errno.NotPermitted || (flags & MapLocked) != 0))
+            long error = ResourceLimits.MayLock(AddressSpace.LockedPages(space), length / Frames.Size, Errno.EAGAIN);
+            if (error < 0 && (error != Errno.EPERM || (flags & MapLocked) != 0))
                 return error;
         }
         PageRange range;
         if ((flags & (MapFixed | MapFixedNoReplace)) != 0)
         {
             if (!PageRange.TryMake(address, length, out range))
-                return (address & InPage) != 0 ? Errno.Invalid : Errno.NoMemory;
+                return (address & InPage) != 0 ? Errno.EINVAL : Errno.ENOMEM;
             if (address < AddressSpace.MapBottom)
-                return Errno.NotPermitted;
+                return Errno.EPERM;
             if ((flags & MapFixedNoReplace) != 0 && !AddressSpace.IsFree(space, range))
-                return Errno.Exists;
+                return Errno.EEXIST;
             if (!AddressSpace.Unmap(space, range))
-                return Errno.NoMemory;
+                return Errno.ENOMEM;
         }
         else if ((address < AddressSpace.MapBottom || !PageRange.TryMake(address & ~InPage, length, out range) || !AddressSpace.IsFree(space, range))
             && !AddressSpace.FindRoom(space, length, out range))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         MemoryObject* mapped = file != null ? &file->Object : null;
         Area* area = AddressSpace.Add(space, range, (uint)protection & 7, mapped, offset, file != null ? range.End : 0);
         if (area == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         area->Shared = shared && file == null;
         area->Locked = locked;
         if ((shared && file == null || (flags & MapPopulate) != 0) && !Populate(space, area))
         {
             AddressSpace.Unmap(space, range);
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         }
         if (locked && !space->LocksOnFault)
             Touch(space, range);
@@ -115,11 +115,11 @@ public static unsafe class MemoryCalls
         inode = null;
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!file->MayRead)
-            return Errno.Access;
+            return Errno.EACCES;
         if (!RegularFile.Is(file) || shared && (protection & Protection.Write) != 0)
-            return Errno.NoSuchDevice;
+            return Errno.ENODEV;
         inode = Vfs.Hold(file->Inode);
         return 0;
     }
@@ -143,17 +143,17 @@ public static unsafe class MemoryCalls
     }
 
     private static long Munmap(ulong address, ulong length) =>
-        !PageRange.TryMake(address, length, out PageRange range) ? Errno.Invalid
-            : AddressSpace.Unmap(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
+        !PageRange.TryMake(address, length, out PageRange range) ? Errno.EINVAL
+            : AddressSpace.Unmap(Scheduler.Current->Space, range) ? 0 : Errno.ENOMEM;
 
     private static long Mprotect(ulong address, ulong length, ulong protection)
     {
         if ((address & InPage) != 0 || (protection & ~0x0f000007UL) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (length == 0)
             return 0;
         return PageRange.TryMake(address, length, out PageRange range)
-            ? AddressSpace.Protect(Scheduler.Current->Space, range, (uint)protection & 7) : Errno.NoMemory;
+            ? AddressSpace.Protect(Scheduler.Current->Space, range, (uint)protection & 7) : Errno.ENOMEM;
     }
 
     /// <summary>Returns the break as it is then: an unchanged one says that it could not be moved.</summary>
@@ -169,7 +169,7 @@ public static unsafe class MemoryCalls
         {
             if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange taken) || !AddressSpace.IsFree(space, taken) || taken.Pages > Frames.Total
                 || !ResourceLimits.AllowsPages(space, taken.Pages, data: true)
-                || space->LocksFuture && ResourceLimits.MayLock(AddressSpace.LockedPages(space), taken.Pages, Errno.TryAgain) < 0)
+                || space->LocksFuture && ResourceLimits.MayLock(AddressSpace.LockedPages(space), taken.Pages, Errno.EAGAIN) < 0)
                 return (long)space->Break;
             Area* below = oldEnd > space->BreakStart ? AddressSpace.AreaAtOrAbove(space, oldEnd - 1) : null;
             if (below != null && below->Heap && below->End == oldEnd && below->Protection == (Protection.Read | Protection.Write)
@@ -199,36 +199,36 @@ public static unsafe class MemoryCalls
     {
         AddressSpace* space = Scheduler.Current->Space;
         if ((address & InPage) != 0 || (flags & ~3UL) != 0 || flags == RemapFixed || !PageRange.TryMake(0, newLength, out PageRange size))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         PageRange target = default;
         bool isFixed = (flags & RemapFixed) != 0;
         if (isFixed && (!PageRange.TryMake(newAddress, newLength, out target) || newAddress < AddressSpace.MapBottom))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         bool whole = PageRange.TryMake(address, oldLength, out PageRange old);
         if (isFixed && whole && target.TryIntersect(old, out _))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Area* area = AddressSpace.AreaAtOrAbove(space, address);
         if (area == null || area->Start > address)
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (RoundUp(oldLength) == 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!whole || area->End < old.End)
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (isFixed)
         {
             ulong added = target.Pages > old.Pages ? target.Pages - old.Pages : 0;
-            if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), added, Errno.TryAgain) < 0)
-                return Errno.TryAgain;
+            if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), added, Errno.EAGAIN) < 0)
+                return Errno.EAGAIN;
             return ResourceLimits.AllowsPages(space, added, AddressSpace.IsData(area->Protection, area->Shared))
-                && AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.NoMemory;
+                && AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.ENOMEM;
         }
         if (size.Length <= old.Length)
-            return !old.TryFrom(old.Start + size.Length, out PageRange cut) || AddressSpace.Unmap(space, cut) ? (long)address : Errno.NoMemory;
-        if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), size.Pages - old.Pages, Errno.TryAgain) < 0)
-            return Errno.TryAgain;
+            return !old.TryFrom(old.Start + size.Length, out PageRange cut) || AddressSpace.Unmap(space, cut) ? (long)address : Errno.ENOMEM;
+        if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), size.Pages - old.Pages, Errno.EAGAIN) < 0)
+            return Errno.EAGAIN;
         if (size.Pages > Frames.Total
             || !ResourceLimits.AllowsPages(space, size.Pages - old.Pages, AddressSpace.IsData(area->Protection, area->Shared)))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         if (area->End == old.End && !area->Shared && size.Length <= AddressSpace.MapTop - address
             && PageRange.TryMake(old.End, size.Length - old.Length, out PageRange more) && AddressSpace.IsFree(space, more))
         {
@@ -239,7 +239,7 @@ public static unsafe class MemoryCalls
             return (long)address;
         }
         if ((flags & MayMove) == 0 || !AddressSpace.FindRoom(space, size.Length, out target))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         return AddressSpace.Move(space, old, target);
     }
 
@@ -250,19 +250,19 @@ public static unsafe class MemoryCalls
     private static long Mlock(ulong address, ulong length, ulong flags)
     {
         if (!CallFlags.TryMake(flags, LockOnFault, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         AddressSpace* space = Scheduler.Current->Space;
-        long error = ResourceLimits.MayLock(0, 0, Errno.NoMemory);
+        long error = ResourceLimits.MayLock(0, 0, Errno.ENOMEM);
         if (error < 0 || length == 0)
             return error;
         if (!PageRange.TryMakeAround(address, length, out PageRange range))
-            return Errno.NoMemory;
-        error = ResourceLimits.MayLock(AddressSpace.LockedPages(space) - AddressSpace.LockedPages(space, range), range.Pages, Errno.NoMemory);
+            return Errno.ENOMEM;
+        error = ResourceLimits.MayLock(AddressSpace.LockedPages(space) - AddressSpace.LockedPages(space, range), range.Pages, Errno.ENOMEM);
         if (error < 0)
             return error;
         if (!AddressSpace.SetLocked(space, range, true) || !AddressSpace.IsMapped(space, range))
-            return Errno.NoMemory;
-        return how.Has(LockOnFault) || Touch(space, range) ? 0 : range.Pages > Frames.Free ? Errno.TryAgain : Errno.NoMemory;
+            return Errno.ENOMEM;
+        return how.Has(LockOnFault) || Touch(space, range) ? 0 : range.Pages > Frames.Free ? Errno.EAGAIN : Errno.ENOMEM;
     }
 
     /// <summary>
@@ -287,7 +287,7 @@ public static unsafe class MemoryCalls
         if (length == 0)
             return 0;
         return PageRange.TryMakeAround(address, length, out PageRange range) && AddressSpace.SetLocked(space, range, false)
-            && AddressSpace.IsMapped(space, range) ? 0 : Errno.NoMemory;
+            && AddressSpace.IsMapped(space, range) ? 0 : Errno.ENOMEM;
     }
 
     private const uint LockCurrent = 1, LockFuture = 2, LockAllOnFault = 4;
@@ -296,9 +296,9 @@ public static unsafe class MemoryCalls
     private static long Mlockall(ulong flags)
     {
         if (!CallFlags.TryMake(flags, LockCurrent | LockFuture | LockAllOnFault, out CallFlags how) || !how.Has(LockCurrent | LockFuture))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         AddressSpace* space = Scheduler.Current->Space;
-        long error = ResourceLimits.MayLock(0, how.Has(LockCurrent) ? space->TotalPages : 0, Errno.NoMemory);
+        long error = ResourceLimits.MayLock(0, how.Has(LockCurrent) ? space->TotalPages : 0, Errno.ENOMEM);
         if (error < 0)
             return error;
         space->LocksFuture = how.Has(LockFuture);
@@ -332,9 +332,9 @@ public static unsafe class MemoryCalls
         const uint asynchronous = 1, invalidate = 2, synchronous = 4;
         if ((address & InPage) != 0 || !CallFlags.TryMake(flags, asynchronous | invalidate | synchronous, out CallFlags how)
             || how.HasAll(asynchronous | synchronous))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         return length == 0 || PageRange.TryMake(address, length, out PageRange range)
-            && AddressSpace.IsMapped(Scheduler.Current->Space, range) ? 0 : Errno.NoMemory;
+            && AddressSpace.IsMapped(Scheduler.Current->Space, range) ? 0 : Errno.ENOMEM;
     }
 
     private const ulong DontNeed = 4, FreeLazily = 8;
@@ -343,15 +343,15 @@ public static unsafe class MemoryCalls
     {
         if ((address & InPage) != 0 || address + length < address || advice > 25 && advice is not (100 or 101) || length != 0 && RoundUp(length) == 0
             || address + RoundUp(length) < address)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (length == 0)
             return 0;
         if (!PageRange.TryMake(address, length, out PageRange range))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         AddressSpace* space = Scheduler.Current->Space;
         if (advice is DontNeed or FreeLazily)
             DropPrivatePages(space, range);
-        return AddressSpace.IsMapped(space, range) ? 0 : Errno.NoMemory;
+        return AddressSpace.IsMapped(space, range) ? 0 : Errno.ENOMEM;
     }
 
     private static void DropPrivatePages(AddressSpace* space, PageRange range)
@@ -368,11 +368,11 @@ public static unsafe class MemoryCalls
     public static long Mincore(ulong address, ulong length, UserPointer<byte> to)
     {
         if ((address & InPage) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (length == 0)
             return 0;
         if (!PageRange.TryMake(address, length, out PageRange range))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         AddressSpace* space = Scheduler.Current->Space;
         for (ulong i = 0; i < range.Pages; i++)
         {
@@ -380,13 +380,13 @@ public static unsafe class MemoryCalls
             ulong page = address + i * Frames.Size;
             Area* area = AddressSpace.AreaAtOrAbove(space, page);
             if (area == null || area->Start > page)
-                return Errno.NoMemory;
+                return Errno.ENOMEM;
             ulong* entry = PageTable.Find(space->Root, page, false);
             if (!to.At(i).TryPut((byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0)))
-                return Errno.Fault;
+                return Errno.EFAULT;
             Preemption.Point();
             if (Signals.Killed)
-                return Errno.Interrupted;
+                return Errno.EINTR;
         }
         return 0;
     }

@@ -47,7 +47,7 @@ public static unsafe class PollCalls
     private static long Wait(UserPointer<PollDescriptor> descriptors, ulong count, ulong deadline)
     {
         if (count > FileTable.Limit)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long ready = Look(descriptors, count);
         if (ready != 0 || deadline == 0)
             return ready;
@@ -56,7 +56,7 @@ public static unsafe class PollCalls
         while (ready == 0)
         {
             WaitResult result = Poller.Sleep(&poller, deadline);
-            ready = result == WaitResult.Interrupted ? Errno.Interrupted : LookAgain(descriptors, count, &poller);
+            ready = result == WaitResult.Interrupted ? Errno.EINTR : LookAgain(descriptors, count, &poller);
             if (result == WaitResult.TimedOut)
                 break;
         }
@@ -80,7 +80,7 @@ public static unsafe class PollCalls
     private static long Look(UserPointer<PollDescriptor> descriptors, ulong count)
     {
         if (!TryBegin(descriptors, count, out PollDescriptor* entries))
-            return Errno.Fault;
+            return Errno.EFAULT;
         long ready = 0;
         for (int i = 0; i < (int)count; i++)
         {
@@ -101,13 +101,13 @@ public static unsafe class PollCalls
     private static long Begin(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
     {
         if (!TryBegin(descriptors, count, out PollDescriptor* entries))
-            return Errno.Fault;
+            return Errno.EFAULT;
         for (int i = 0; i < (int)count; i++)
         {
             // Negative numbers are passed over: they are no descriptors.
             File* file = Descriptor.FileOf((uint)entries[i].Descriptor);
             if (file != null && !Poller.Add(poller, file, i, entries[i].Events | Unasked, (int)count - i))
-                return Errno.NoMemory;
+                return Errno.ENOMEM;
         }
 
         return 0;
@@ -117,7 +117,7 @@ public static unsafe class PollCalls
     private static long LookAgain(UserPointer<PollDescriptor> descriptors, ulong count, Poller* poller)
     {
         if (!TryBegin(descriptors, count, out PollDescriptor* entries))
-            return Errno.Fault;
+            return Errno.EFAULT;
         long ready = 0;
         for (Poller.Item* item = Poller.TakeChanged(poller); item != null; item = Poller.TakeChanged(poller))
         {
@@ -138,9 +138,9 @@ public static unsafe class PollCalls
         if (!timeout.IsNull)
         {
             if (!timeout.TryGet(out Time time))
-                return Errno.Fault;
+                return Errno.EFAULT;
             if (time.Seconds < 0 || time.Part < 0)
-                return Errno.Invalid;
+                return Errno.EINVAL;
             ulong nanoseconds = (ulong)Math.Min(time.Seconds, 1L << 33) * 1_000_000_000 + (ulong)Math.Min(time.Part,
                 1L << 40) * 1000;
             deadline = nanoseconds == 0 ? 0 : Scheduler.DeadlineAfter(nanoseconds);
@@ -175,7 +175,7 @@ public static unsafe class PollCalls
         if (!mask.IsNull)
         {
             if (!mask.TryGet(out MaskArgument argument))
-                return Errno.Fault;
+                return Errno.EFAULT;
             error = SetMask(argument.Mask);
             if (error < 0)
                 return error;
@@ -198,7 +198,7 @@ public static unsafe class PollCalls
         ulong deadline)
     {
         if ((int)count < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         count = Math.Min((uint)count, FileContext.TableOf(Scheduler.Current)->Size);
         int used = (int)(count + 63) / 64;
         ulong* sets = stackalloc ulong[6 * SetWords];  // three asked for, three answered
@@ -211,7 +211,7 @@ public static unsafe class PollCalls
         for (int set = 0; set < 3; set++)
         {
             if (!users[set].IsNull && !users[set].TryGetAll(new Span<ulong>(sets + set * SetWords, used)))
-                return Errno.Fault;
+                return Errno.EFAULT;
         }
 
         long ready = Look(sets, (int)count);
@@ -223,7 +223,7 @@ public static unsafe class PollCalls
             WaitResult result = Poller.Sleep(&poller, deadline);
             if (result == WaitResult.Interrupted)
             {
-                ready = Errno.Interrupted;
+                ready = Errno.EINTR;
                 break;
             }
 
@@ -237,7 +237,7 @@ public static unsafe class PollCalls
         for (int set = 0; set < 3 && ready >= 0; set++)
         {
             if (!users[set].IsNull && !users[set].TryPutAll(new ReadOnlySpan<ulong>(sets + (3 + set) * SetWords, used)))
-                return Errno.Fault;
+                return Errno.EFAULT;
         }
 
         return ready;
@@ -253,7 +253,7 @@ public static unsafe class PollCalls
                 continue;
             File* file = Descriptor.FileOf((uint)descriptor);
             if (file == null)
-                return Errno.BadDescriptor;
+                return Errno.EBADF;
             ready += Answer(sets, descriptor, Files.Poll(file));
         }
 
@@ -269,7 +269,7 @@ public static unsafe class PollCalls
                 continue;
             File* file = Descriptor.FileOf((uint)descriptor);
             if (!Poller.Add(poller, file, descriptor, AskedOf(sets, descriptor), count - descriptor))
-                return Errno.NoMemory;
+                return Errno.ENOMEM;
         }
 
         return 0;
@@ -310,12 +310,12 @@ public static unsafe class PollCalls
         return count;
     }
 
-    public static long EpollCreate(ulong size) => (int)size <= 0 ? Errno.Invalid : EpollCreate1(0);
+    public static long EpollCreate(ulong size) => (int)size <= 0 ? Errno.EINVAL : EpollCreate1(0);
 
     public static long EpollCreate1(ulong flags)
     {
-        if (!CallFlags.TryMake(flags, OpenFlags.CloseOnExec, out CallFlags how))
-            return Errno.Invalid;
+        if (!CallFlags.TryMake(flags, OpenFlags.CLOEXEC, out CallFlags how))
+            return Errno.EINVAL;
         return Install(EpollSets.Create(), how);
     }
 
@@ -323,11 +323,11 @@ public static unsafe class PollCalls
     {
         EpollEvent value = default;
         if ((uint)operation != EpollSets.Delete && !wanted.TryGet(out value))
-            return Errno.Fault;
+            return Errno.EFAULT;
         File* set = Descriptor.FileOf(epoll);
         File* file = Descriptor.FileOf(descriptor);
         if (set == null || file == null || set->IsPath || file->IsPath)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         return EpollSets.Control(set, (uint)operation, (int)descriptor, file, value);
     }
 
@@ -337,12 +337,12 @@ public static unsafe class PollCalls
     private static long EpollWaitUntil(ulong epoll, UserPointer<EpollEvent> events, ulong most, ulong deadline)
     {
         if ((int)most is <= 0 or > int.MaxValue / EpollEvent.Length)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         File* set = Descriptor.FileOf(epoll);
         if (set == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!EpollSets.Is(set))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Files.Hold(set);
         bool timedOut = false;
         long result;
@@ -354,7 +354,7 @@ public static unsafe class PollCalls
             WaitResult woken = Scheduler.Sleep(EpollSets.QueueOf(set), deadline);
             if (woken == WaitResult.Interrupted)
             {
-                result = Errno.Interrupted;
+                result = Errno.EINTR;
                 break;
             }
 
@@ -387,16 +387,16 @@ public static unsafe class PollCalls
     public static long Eventfd2(ulong initial, ulong flags)
     {
         const uint semaphore = 1;
-        if (!CallFlags.TryMake(flags, semaphore | OpenFlags.NonBlocking | OpenFlags.CloseOnExec, out CallFlags how))
-            return Errno.Invalid;
+        if (!CallFlags.TryMake(flags, semaphore | OpenFlags.NONBLOCK | OpenFlags.CLOEXEC, out CallFlags how))
+            return Errno.EINVAL;
         return Install(EventCounter.Create((uint)initial, (uint)flags, how.Has(semaphore)), how);
     }
 
     private static long Install(File* file, CallFlags flags)
     {
         if (file == null)
-            return Errno.TooManyFiles;
-        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, flags.Has(OpenFlags.CloseOnExec));
+            return Errno.ENFILE;
+        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, flags.Has(OpenFlags.CLOEXEC));
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -413,9 +413,9 @@ public static unsafe class PollCalls
         if (timeout.IsNull)
             return 0;
         if (!timeout.TryGet(out Time time))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (time.Seconds < 0 || time.Part is < 0 or >= 1_000_000_000)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         ulong nanoseconds = (ulong)Math.Min(time.Seconds, 1L << 33) * 1_000_000_000 + (ulong)time.Part;
         deadline = nanoseconds == 0 ? 0 : Scheduler.DeadlineAfter(nanoseconds);
         return 0;
@@ -427,7 +427,7 @@ public static unsafe class PollCalls
         if (wanted.IsNull)
             return 0;
         if (!wanted.TryGet(out ulong mask))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Process* process = Scheduler.Current;
         process->SavedMask = process->BlockedSignals;
         process->RestoreMask = true;

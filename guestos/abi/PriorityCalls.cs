@@ -24,23 +24,23 @@ public static unsafe class PriorityCalls
     public static long Setpriority(ulong which, ulong who, ulong value)
     {
         if (which > OfUser)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         int nice = System.Math.Max(Nice.Lowest, System.Math.Min(Nice.Highest, (int)value));
         Process* self = Scheduler.Current;
-        long result = Errno.NoProcess;
+        long result = Errno.ESRCH;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
             if (!IsMeant(process, which, (int)who))
                 continue;
             if (!Permissions.MaySchedule(self, process))
-                result = Errno.NotPermitted;
+                result = Errno.EPERM;
             else if (nice < process->NiceValue && self->EffectiveUserId != 0)
-                result = Errno.Access;
+                result = Errno.EACCES;
             else
             {
                 process->NiceValue = nice;
                 process->Weight = WeightOf(process);
-                result = result == Errno.NoProcess ? 0 : result;
+                result = result == Errno.ESRCH ? 0 : result;
             }
         }
         return result;
@@ -52,8 +52,8 @@ public static unsafe class PriorityCalls
     public static long Getpriority(ulong which, ulong who)
     {
         if (which > OfUser)
-            return Errno.Invalid;
-        long result = Errno.NoProcess;
+            return Errno.EINVAL;
+        long result = Errno.ESRCH;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
             if (IsMeant(process, which, (int)who))
                 result = System.Math.Max(result, 20 - process->NiceValue);
@@ -66,47 +66,47 @@ public static unsafe class PriorityCalls
     public static long SchedSetscheduler(ulong id, ulong policy, UserPointer<int> parameters)
     {
         if ((int)id < 0 || parameters.IsNull)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!parameters.TryGet(out int priority))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Process* process = Find(id);
         if (process == null)
-            return Errno.NoProcess;
+            return Errno.ESRCH;
         switch ((uint)policy & ~ResetOnFork)
         {
             case Other or Batch or Idle when priority == 0:
                 if (!Permissions.MaySchedule(Scheduler.Current, process))
-                    return Errno.NotPermitted;
+                    return Errno.EPERM;
                 process->Policy = (byte)policy;
                 process->Weight = WeightOf(process);
                 return 0;
             case Fifo or RoundRobin when priority is >= LowestRealTime and <= HighestRealTime:
-                return Errno.NotPermitted;
+                return Errno.EPERM;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
     }
 
     public static long SchedSetparam(ulong id, UserPointer<int> parameters)
     {
         Process* process = Find(id);
-        return (int)id < 0 || parameters.IsNull ? Errno.Invalid : process == null ? Errno.NoProcess : SchedSetscheduler(id, process->Policy, parameters);
+        return (int)id < 0 || parameters.IsNull ? Errno.EINVAL : process == null ? Errno.ESRCH : SchedSetscheduler(id, process->Policy, parameters);
     }
 
     public static long SchedGetparam(ulong id, UserPointer<int> parameters)
     {
         if ((int)id < 0 || parameters.IsNull)
-            return Errno.Invalid;
-        return Find(id) == null ? Errno.NoProcess : parameters.TryPut(0) ? 0 : Errno.Fault;
+            return Errno.EINVAL;
+        return Find(id) == null ? Errno.ESRCH : parameters.TryPut(0) ? 0 : Errno.EFAULT;
     }
 
-    public static long SchedGetscheduler(ulong id) => (int)id < 0 ? Errno.Invalid : Find(id) == null ? Errno.NoProcess : Find(id)->Policy;
+    public static long SchedGetscheduler(ulong id) => (int)id < 0 ? Errno.EINVAL : Find(id) == null ? Errno.ESRCH : Find(id)->Policy;
 
     public static long SchedGetPriorityMost(ulong policy) => policy switch
     {
         Fifo or RoundRobin => HighestRealTime,
         Other or Batch or Idle => 0,
-        _ => Errno.Invalid,
+        _ => Errno.EINVAL,
     };
 
     public static long SchedGetPriorityLeast(ulong policy) => policy is Fifo or RoundRobin ? LowestRealTime : SchedGetPriorityMost(policy);

@@ -26,11 +26,11 @@ public static unsafe class ProcessCalls
     public static long Clone3(UserPointer<CloneArguments> at, ulong size)
     {
         if (size < (ulong)sizeof(CloneArguments))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!at.TryGet(out CloneArguments arguments))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _) || (arguments.Flags & ~0xffffffffUL) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         return Processes.Clone(arguments.Flags | arguments.ExitSignal, arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize,
             arguments.ParentId, arguments.ChildId, arguments.Tls);
     }
@@ -39,7 +39,7 @@ public static unsafe class ProcessCalls
     {
         ulong scratch = Frames.Allocate();
         if (scratch == 0)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         byte* name = DirectMap.At(scratch);
         long result = path.CopyTo(name, Vfs.PathCapacity);
         if (result >= 0)
@@ -68,14 +68,14 @@ public static unsafe class ProcessCalls
     {
         Process* process = Scheduler.Current;
         if ((uint)id == uint.MaxValue)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         return process->EffectiveUserId == 0 ? Setresuid(id, id, id) : Setresuid(uint.MaxValue, id, uint.MaxValue);
     }
 
     public static long Setgid(ulong id)
     {
         if ((uint)id == uint.MaxValue)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         return Scheduler.Current->EffectiveUserId == 0 ? Setresgid(id, id, id) : Setresgid(uint.MaxValue, id, uint.MaxValue);
     }
 
@@ -84,7 +84,7 @@ public static unsafe class ProcessCalls
         Process* process = Scheduler.Current;
         (uint r, uint e, uint s) = (process->UserId, process->EffectiveUserId, process->SavedUserId);
         if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         SetUnlessAll(ref process->UserId, real);
         SetUnlessAll(ref process->EffectiveUserId, effective);
         SetUnlessAll(ref process->SavedUserId, saved);
@@ -98,7 +98,7 @@ public static unsafe class ProcessCalls
         Process* process = Scheduler.Current;
         (uint r, uint e, uint s) = (process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
         if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         SetUnlessAll(ref process->GroupIdReal, real);
         SetUnlessAll(ref process->EffectiveGroupId, effective);
         SetUnlessAll(ref process->SavedGroupId, saved);
@@ -118,10 +118,10 @@ public static unsafe class ProcessCalls
         Process* process = Scheduler.Current;
         int count = process->Groups.Count;
         if ((int)size < 0 || (int)size != 0 && (int)size < count)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         for (int i = 0; i < count && (int)size != 0; i++)
             if (!to.At((ulong)i).TryPut(process->Groups.At(i)))
-                return Errno.Fault;
+                return Errno.EFAULT;
         return count;
     }
 
@@ -129,14 +129,14 @@ public static unsafe class ProcessCalls
     {
         Process* process = Scheduler.Current;
         if (process->EffectiveUserId != 0)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         if (size > SupplementaryGroups.Capacity)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         SupplementaryGroups groups = default;
         for (ulong i = 0; i < size; i++)
         {
             if (!from.At(i).TryGet(out uint group))
-                return Errno.Fault;
+                return Errno.EFAULT;
             groups.Add(group);
         }
         process->Groups = groups;
@@ -144,7 +144,7 @@ public static unsafe class ProcessCalls
     }
 
     public static long PutThree(UserPointer<uint> a, uint first, UserPointer<uint> b, uint second, UserPointer<uint> c, uint third) =>
-        a.TryPut(first) && b.TryPut(second) && c.TryPut(third) ? 0 : Errno.Fault;
+        a.TryPut(first) && b.TryPut(second) && c.TryPut(third) ? 0 : Errno.EFAULT;
 
     // ---- groups and sessions ----
 
@@ -154,20 +154,20 @@ public static unsafe class ProcessCalls
         Process* process = (int)id == 0 ? self : ProcessTable.Find((int)id);
         int wanted = (int)group == 0 && process != null ? process->Id : (int)group;
         if (wanted < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (process == null || process != self && process->ParentId != self->Id)
-            return Errno.NoProcess;
+            return Errno.ESRCH;
         if (process != self && process->HasExecuted)
-            return Errno.Access;
+            return Errno.EACCES;
         if (process->SessionId == process->Id || process->SessionId != self->SessionId)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         if (wanted != process->Id)
         {
             bool exists = false;
             for (Process* other = ProcessTable.First; other != null; other = other->Next)
                 exists |= other->GroupId == wanted && other->SessionId == self->SessionId;
             if (!exists)
-                return Errno.NotPermitted;
+                return Errno.EPERM;
         }
         process->GroupId = wanted;
         return 0;
@@ -176,13 +176,13 @@ public static unsafe class ProcessCalls
     public static long Getpgid(ulong id)
     {
         Process* process = (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
-        return process == null ? Errno.NoProcess : process->GroupId;
+        return process == null ? Errno.ESRCH : process->GroupId;
     }
 
     public static long Getsid(ulong id)
     {
         Process* process = (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
-        return process == null ? Errno.NoProcess : process->SessionId;
+        return process == null ? Errno.ESRCH : process->SessionId;
     }
 
     public static long Setsid()
@@ -190,7 +190,7 @@ public static unsafe class ProcessCalls
         Process* self = Scheduler.Current;
         for (Process* other = ProcessTable.First; other != null; other = other->Next)
             if (other->GroupId == self->Id)
-                return Errno.NotPermitted;
+                return Errno.EPERM;
         self->SessionId = self->GroupId = self->Id;
         return self->Id;
     }
@@ -206,7 +206,7 @@ public static unsafe class ProcessCalls
         {
             case SetFs or SetGs:
                 if (!SegmentBase.TryMake(address, out SegmentBase segment))
-                    return Errno.NotPermitted;
+                    return Errno.EPERM;
                 if (code == SetFs)
                     process->FsBase = segment;
                 else
@@ -214,11 +214,11 @@ public static unsafe class ProcessCalls
                 Scheduler.LoadSpace(process);
                 return 0;
             case GetFs:
-                return ((UserPointer<ulong>)address).TryPut(process->FsBase.Address) ? 0 : Errno.Fault;
+                return ((UserPointer<ulong>)address).TryPut(process->FsBase.Address) ? 0 : Errno.EFAULT;
             case GetGs:
-                return ((UserPointer<ulong>)address).TryPut(process->GsBase.Address) ? 0 : Errno.Fault;
+                return ((UserPointer<ulong>)address).TryPut(process->GsBase.Address) ? 0 : Errno.EFAULT;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
     }
 
@@ -234,20 +234,20 @@ public static unsafe class ProcessCalls
             case SetName:
                 byte* name = stackalloc byte[Process.NameLength];
                 long length = ((UserString)a).CopyTo(name, Process.NameLength);
-                if (length == Errno.Fault)
+                if (length == Errno.EFAULT)
                     return length;
                 name[Process.NameLength - 1] = 0;
                 Unsafe.CopyBlock(process->Name, name, Process.NameLength);
                 return 0;
             case GetName:
-                return ((UserPointer<byte>)a).TryPutAll(new ReadOnlySpan<byte>(process->Name, Process.NameLength)) ? 0 : Errno.Fault;
+                return ((UserPointer<byte>)a).TryPutAll(new ReadOnlySpan<byte>(process->Name, Process.NameLength)) ? 0 : Errno.EFAULT;
             case SetDeathSignal:
                 if (!Signal.TryMakeOrNone(a, out Signal signal))
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
                 process->DeathSignal = signal;
                 return 0;
             case GetDeathSignal:
-                return ((UserPointer<int>)a).TryPut(process->DeathSignal.Number) ? 0 : Errno.Fault;
+                return ((UserPointer<int>)a).TryPut(process->DeathSignal.Number) ? 0 : Errno.EFAULT;
             case GetDumpable:
                 return process->IsUndumpable ? 0 : 1;
             case SetDumpable when a <= 1:
@@ -259,7 +259,7 @@ public static unsafe class ProcessCalls
             case GetNoNewPrivileges when a == 0 && b == 0 && c == 0 && d == 0:
                 return process->NoNewPrivileges ? 1 : 0;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
     }
 
@@ -275,17 +275,17 @@ public static unsafe class ProcessCalls
         SystemNames.KernelVersion.CopyTo(all.Slice(3 * Field, Field));
         SystemNames.Machine.CopyTo(all.Slice(4 * Field, Field));
         SystemNames.DomainName.CopyTo(all.Slice(5 * Field, Field));
-        return to.TryPutAll(all) ? 0 : Errno.Fault;
+        return to.TryPutAll(all) ? 0 : Errno.EFAULT;
     }
 
     public static long Sethostname(UserPointer<byte> name, ulong length)
     {
         if (length > HostName.MaximumLength)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Span<byte> text = stackalloc byte[HostName.MaximumLength];
         text = text.Slice(0, (int)length);
         if (!name.TryGetAll(text))
-            return Errno.Fault;
+            return Errno.EFAULT;
         HostName.Set(text);
         return 0;
     }
@@ -301,31 +301,31 @@ public static unsafe class ProcessCalls
         Process* self = Scheduler.Current;
         Limit limit = default;
         if (!wanted.IsNull && !wanted.TryGet(out limit))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (!ResourceLimits.TryMake(number, out Resource resource))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Process* process = (int)id == 0 ? self : ProcessTable.Find((int)id);
         if (process == null)
-            return Errno.NoProcess;
+            return Errno.ESRCH;
         if (process != self && !Permissions.MayControl(self, process))
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         Limit before = new() { Soft = ResourceLimits.Of(process, resource), Hard = ResourceLimits.HardOf(process, resource) };
         if (!wanted.IsNull)
         {
             if (limit.Soft > limit.Hard)
-                return Errno.Invalid;
+                return Errno.EINVAL;
             if (limit.Hard > before.Hard && self->EffectiveUserId != 0 || limit.Hard > ResourceLimits.MostOf(resource))
-                return Errno.NotPermitted;
+                return Errno.EPERM;
             ResourceLimits.Set(process, resource, limit.Soft, limit.Hard);
         }
-        return old.TryPutIfAsked(before) ? 0 : Errno.Fault;
+        return old.TryPutIfAsked(before) ? 0 : Errno.EFAULT;
     }
 
     public static long Getrandom(UserPointer<byte> to, ulong length, ulong flags)
     {
         const uint nonBlocking = 1, random = 2, insecure = 4;
         if (!CallFlags.TryMake(flags, nonBlocking | random | insecure, out CallFlags how) || how.HasAll(random | insecure))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         length = Math.Min(length, 1 << 25);
         Span<byte> piece = stackalloc byte[256];
         for (ulong done = 0; done < length; done += (ulong)piece.Length)
@@ -333,7 +333,7 @@ public static unsafe class ProcessCalls
             piece = piece.Slice(0, (int)Math.Min((ulong)piece.Length, length - done));
             Randomness.Fill(piece);
             if (!to.At(done).TryPutAll(piece))
-                return done > 0 ? (long)done : Errno.Fault;
+                return done > 0 ? (long)done : Errno.EFAULT;
             Preemption.Point();
             if (Signals.Pending)
                 return (long)done + piece.Length;
@@ -354,16 +354,16 @@ public static unsafe class ProcessCalls
         words[5] = Frames.Free * Frames.Size;
         *(ushort*)(words + 10) = (ushort)ProcessTable.Count;
         *(uint*)(words + 13) = 1;
-        return to.TryPutAll(new ReadOnlySpan<byte>(words, 112)) ? 0 : Errno.Fault;
+        return to.TryPutAll(new ReadOnlySpan<byte>(words, 112)) ? 0 : Errno.EFAULT;
     }
 
     public static long SchedGetaffinity(ulong id, ulong length, UserPointer<ulong> to)
     {
         if (length < 8 || (length & 7) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if ((int)id != 0 && ProcessTable.Find((int)id) == null)
-            return Errno.NoProcess;
-        return to.TryPut(1) ? 8 : Errno.Fault;
+            return Errno.ESRCH;
+        return to.TryPut(1) ? 8 : Errno.EFAULT;
     }
 
     /// <summary>One processor: a set without it is refused.</summary>
@@ -371,13 +371,13 @@ public static unsafe class ProcessCalls
     {
         byte first = 0;
         if (length != 0 && !from.TryGet(out first))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if ((int)id != 0 && ProcessTable.Find((int)id) == null)
-            return Errno.NoProcess;
-        return (first & 1) != 0 ? 0 : Errno.Invalid;
+            return Errno.ESRCH;
+        return (first & 1) != 0 ? 0 : Errno.EINVAL;
     }
 
-    public static long Getcpu(UserPointer<int> cpu, UserPointer<int> node) => cpu.TryPutIfAsked(0) && node.TryPutIfAsked(0) ? 0 : Errno.Fault;
+    public static long Getcpu(UserPointer<int> cpu, UserPointer<int> node) => cpu.TryPutIfAsked(0) && node.TryPutIfAsked(0) ? 0 : Errno.EFAULT;
 
     private const uint RebootMagic = 0xfee1dead;
     private const ulong Restart = 0x01234567, Halt = 0xcdef0123, PowerOff = 0x4321fedc, CtrlAltDelOff = 0, CtrlAltDelOn = 0x89abcdef;
@@ -385,7 +385,7 @@ public static unsafe class ProcessCalls
     public static long Reboot(ulong magic, ulong magic2, ulong command)
     {
         if ((uint)magic != RebootMagic || (uint)magic2 is not (672274793 or 85072278 or 369367448 or 537993216))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         switch ((uint)command)
         {
             case (uint)Restart:
@@ -399,7 +399,7 @@ public static unsafe class ProcessCalls
             case (uint)CtrlAltDelOff or (uint)CtrlAltDelOn:
                 return 0;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
     }
 
@@ -422,7 +422,7 @@ public static unsafe class ProcessCalls
     {
         const ulong commands = 0x7f;
         if (flags != 0 || command > commands || (command & (command - 1)) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         return command == 0 ? (long)commands : 0;
     }
 }

@@ -8,14 +8,14 @@ public static unsafe class SignalCalls
     public static long RtSigaction(ulong number, UserPointer<SignalAction> action, UserPointer<SignalAction> old, ulong size)
     {
         if (size != MaskSize || !Signal.TryMake(number, out Signal signal) || !action.IsNull && signal.IsIn(Signals.KillAndStop))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Process* process = Scheduler.Current;
         SignalAction* current = SignalActions.Of(process->Actions, signal);
         SignalAction wanted = default;
         if (!action.IsNull && !action.TryGet(out wanted))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (!old.TryPutIfAsked(*current))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (!action.IsNull)
         {
             wanted.Mask &= ~Signals.KillAndStop;
@@ -28,13 +28,13 @@ public static unsafe class SignalCalls
     public static long RtSigprocmask(ulong how, UserPointer<ulong> set, UserPointer<ulong> old, ulong size)
     {
         if (size != MaskSize)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Process* process = Scheduler.Current;
         ulong before = process->BlockedSignals;
         if (!set.IsNull)
         {
             if (!set.TryGet(out ulong mask))
-                return Errno.Fault;
+                return Errno.EFAULT;
             mask &= ~Signals.KillAndStop;
             switch (how)
             {
@@ -48,24 +48,24 @@ public static unsafe class SignalCalls
                     process->BlockedSignals = mask;
                     break;
                 default:
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
             }
         }
-        return old.TryPutIfAsked(before) ? 0 : Errno.Fault;
+        return old.TryPutIfAsked(before) ? 0 : Errno.EFAULT;
     }
 
     public static long RtSigpending(UserPointer<ulong> to, ulong size)
     {
         Process* process = Scheduler.Current;
-        return size > MaskSize ? Errno.Invalid : to.TryPut(process->PendingSignals & process->BlockedSignals) ? 0 : Errno.Fault;
+        return size > MaskSize ? Errno.EINVAL : to.TryPut(process->PendingSignals & process->BlockedSignals) ? 0 : Errno.EFAULT;
     }
 
     public static long RtSigsuspend(UserPointer<ulong> set, ulong size)
     {
         if (size != MaskSize)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!set.TryGet(out ulong mask))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Signals.ReplaceMask(mask);
         return Pause();
     }
@@ -74,22 +74,22 @@ public static unsafe class SignalCalls
     {
         WaitQueue nobody = default;
         while (Scheduler.Sleep(&nobody, ulong.MaxValue) != WaitResult.Interrupted) { }
-        return Errno.Interrupted;
+        return Errno.EINTR;
     }
 
     /// <summary>sigwait and friends: takes a pending signal of the set, or waits for one.</summary>
     public static long RtSigtimedwait(UserPointer<ulong> set, UserPointer<byte> information, UserPointer<TimeCalls.TimeSpec> timeout, ulong size)
     {
         if (size != MaskSize)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!set.TryGet(out ulong wanted))
-            return Errno.Fault;
+            return Errno.EFAULT;
         wanted &= ~Signals.KillAndStop;
         ulong deadline = ulong.MaxValue;
         if (!timeout.IsNull)
         {
             if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
-                return Errno.Invalid;
+                return Errno.EINVAL;
             deadline = Scheduler.DeadlineAfter(nanoseconds);
         }
         Process* process = Scheduler.Current;
@@ -102,7 +102,7 @@ public static unsafe class SignalCalls
                 Signal signal = Signal.LowestOf(ready);
                 byte* taken = stackalloc byte[128];
                 Signals.Take(process, signal, taken);
-                return information.IsNull || information.TryPutAll(new System.ReadOnlySpan<byte>(taken, 128)) ? signal.Number : Errno.Fault;
+                return information.IsNull || information.TryPutAll(new System.ReadOnlySpan<byte>(taken, 128)) ? signal.Number : Errno.EFAULT;
             }
             process->AwaitedSignals = wanted;
             WaitResult result = Scheduler.Sleep(&nobody, deadline);
@@ -110,7 +110,7 @@ public static unsafe class SignalCalls
             if ((process->PendingSignals & wanted) != 0)
                 continue;
             if (result != WaitResult.Woken)
-                return result == WaitResult.TimedOut ? Errno.TryAgain : Errno.Interrupted;
+                return result == WaitResult.TimedOut ? Errno.EAGAIN : Errno.EINTR;
         }
     }
 
@@ -144,14 +144,14 @@ public static unsafe class SignalCalls
         if (!wanted.IsNull)
         {
             if (!wanted.TryGet(out Stack stack))
-                return Errno.Fault;
+                return Errno.EFAULT;
             if (inUse)
-                return Errno.NotPermitted;
+                return Errno.EPERM;
             long result = Signals.SetAlternateStack(process, stack.Address, stack.Flags, stack.Size);
             if (result < 0)
                 return result;
         }
-        return old.TryPutIfAsked(current) ? 0 : Errno.Fault;
+        return old.TryPutIfAsked(current) ? 0 : Errno.EFAULT;
     }
 
     // ---- sending ----
@@ -161,9 +161,9 @@ public static unsafe class SignalCalls
     private static long SendTo(Process* process, Signal signal, int code)
     {
         if (process == null)
-            return Errno.NoProcess;
+            return Errno.ESRCH;
         if (!Permissions.MaySignal(Scheduler.Current, process))
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         Signals.Send(process, signal, code, Sender, 0);
         return 0;
     }
@@ -172,11 +172,11 @@ public static unsafe class SignalCalls
     {
         int id = (int)target;
         if (!Signal.TryMakeOrNone(number, out Signal signal))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (id > 0)
             return SendTo(ProcessTable.Find(id), signal, SignalCode.User);
         if (id == int.MinValue)
-            return Errno.NoProcess;
+            return Errno.ESRCH;
         int group = id == 0 ? Scheduler.Current->GroupId : -id, count = 0;
         bool refused = false;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
@@ -190,19 +190,19 @@ public static unsafe class SignalCalls
             else
                 refused = true;
         }
-        return count > 0 ? 0 : refused ? Errno.NotPermitted : Errno.NoProcess;
+        return count > 0 ? 0 : refused ? Errno.EPERM : Errno.ESRCH;
     }
 
     public static long Tkill(ulong id, ulong number) =>
-        (int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal) ? Errno.Invalid
+        (int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal) ? Errno.EINVAL
             : SendTo(ProcessTable.Find((int)id), signal, SignalCode.ThreadKill);
 
     public static long Tgkill(ulong group, ulong id, ulong number)
     {
         if ((int)group <= 0 || (int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Process* process = ProcessTable.Find((int)id);
-        return process == null || process->ThreadGroupId != (int)group ? Errno.NoProcess : SendTo(process, signal, SignalCode.ThreadKill);
+        return process == null || process->ThreadGroupId != (int)group ? Errno.ESRCH : SendTo(process, signal, SignalCode.ThreadKill);
     }
 
     /// <summary>The parts of siginfo_t that a sender fills.</summary>
@@ -215,17 +215,17 @@ public static unsafe class SignalCalls
     public static long RtSigqueueinfo(ulong id, ulong number, UserPointer<QueuedInformation> information)
     {
         if (!information.TryGet(out QueuedInformation sent))
-            return Errno.Fault;
+            return Errno.EFAULT;
         // Only to oneself may one say that the kernel or kill has sent it (rt_sigqueueinfo(2)).
         if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)id != Scheduler.Current->ThreadGroupId)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         if (!Signal.TryMakeOrNone(number, out Signal signal))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Process* process = ProcessTable.Find((int)id);
         if (process == null)
-            return Errno.NoProcess;
+            return Errno.ESRCH;
         if (!Permissions.MaySignal(Scheduler.Current, process))
-            return Errno.NotPermitted;
-        return Signals.Send(process, signal, sent.Code, sent.Sender, sent.Value) ? 0 : Errno.TryAgain;
+            return Errno.EPERM;
+        return Signals.Send(process, signal, sent.Code, sent.Sender, sent.Value) ? 0 : Errno.EAGAIN;
     }
 }

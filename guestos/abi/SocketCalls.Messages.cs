@@ -49,7 +49,7 @@ public static unsafe partial class SocketCalls
             header.NameLength = 0;
         else
             told = SocketAddress.Answer(header.Name, ref header.NameLength, from.RemoteAddress, from.RemotePort);
-        return told < 0 ? told : message.TryPut(header) ? result : Errno.Fault;
+        return told < 0 ? told : message.TryPut(header) ? result : Errno.EFAULT;
     }
 
     private static long ReadMessage(ulong descriptor, UserPointer<MessageHeader> message, out File* file,
@@ -62,9 +62,9 @@ public static unsafe partial class SocketCalls
             return result;
         stream = socket->Kind == SocketKind.Stream;
         if (!message.TryGet(out header))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (header.VectorCount > MostVectors)
-            return Errno.MessageTooLong;
+            return Errno.EMSGSIZE;
         for (ulong i = 0; i < header.VectorCount; i++)
             if ((result = GetVector(in header, i, out _)) < 0)
                 return result;
@@ -152,14 +152,14 @@ public static unsafe partial class SocketCalls
             if (error < 0)
                 return error;
             if (range.Length > DatagramSockets.LargestDatagram - length)
-                return Errno.MessageTooLong;
+                return Errno.EMSGSIZE;
             length += range.Length;
         }
         int frames = (int)(length / Frames.Size) + 1;
         ulong room = Frames.AllocateContiguous(frames);
         ulong filled = 0;
         if (room == 0)
-            return Errno.NoBuffers;
+            return Errno.ENOBUFS;
         byte* memory = DirectMap.At(room);
         long result = 0;
         for (ulong i = 0; i < header.VectorCount && result >= 0; i++)
@@ -169,7 +169,7 @@ public static unsafe partial class SocketCalls
             if (result >= 0
                 && (range.Length > length - filled
                     || !range.TryRead(new Span<byte>(memory + filled, (int)range.Length))))
-                result = Errno.Fault;
+                result = Errno.EFAULT;
             filled += range.Length;
         }
         Transfer from = Transfer.Of(memory, filled);

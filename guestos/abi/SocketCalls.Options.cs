@@ -61,9 +61,9 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if ((int)length < 0 || (uint)length < sizeof(int))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!((UserPointer<int>)value).TryGet(out int number))
-            return Errno.Fault;
+            return Errno.EFAULT;
         return level switch
         {
             LevelSocket when name is ReceiveTimeout or SendTimeout => SetTimeout(socket, name, value, length),
@@ -71,7 +71,7 @@ public static unsafe partial class SocketCalls
             LevelSocket => SetSocketOption(socket, name, number),
             LevelTcp when socket->Kind == SocketKind.Stream => SetTcpOption(socket, name, number),
             LevelIp => SetIpOption(socket, name, number),
-            _ => Errno.NoProtocolOption,
+            _ => Errno.ENOPROTOOPT,
         };
     }
 
@@ -79,11 +79,11 @@ public static unsafe partial class SocketCalls
     {
         const long million = 1_000_000;
         if ((uint)length < 2 * sizeof(long))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!value.TryGet(out PollCalls.Time time))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (time.Part is < 0 or >= million)
-            return Errno.Domain;
+            return Errno.EDOM;
         ulong timeout = (ulong)(time.Seconds * million + time.Part) * 1000;
         if (time.Seconds < 0)
             timeout = 1;
@@ -106,9 +106,9 @@ public static unsafe partial class SocketCalls
     private static long SetLinger(Socket* socket, UserPointer<LingerOption> value, ulong length)
     {
         if ((uint)length < 2 * sizeof(int))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!value.TryGet(out LingerOption linger))
-            return Errno.Fault;
+            return Errno.EFAULT;
         socket->LingerOn = linger.On != 0;
         if (linger.On != 0)
             socket->LingerSeconds = linger.Seconds;
@@ -141,7 +141,7 @@ public static unsafe partial class SocketCalls
                 socket->Priority = number;
                 return 0;
             default:
-                return Errno.NoProtocolOption;
+                return Errno.ENOPROTOOPT;
         }
     }
 
@@ -170,11 +170,11 @@ public static unsafe partial class SocketCalls
                 socket->UserTimeout = number;
                 break;
             case KeepIdle or KeepInterval or KeepCount or UserTimeout:
-                return Errno.Invalid;
+                return Errno.EINVAL;
             case QuickAcknowledgement:
                 return 0;   // a hint
             default:
-                return Errno.NoProtocolOption;
+                return Errno.ENOPROTOOPT;
         }
         ApplyOptions(socket);
         return 0;
@@ -190,12 +190,12 @@ public static unsafe partial class SocketCalls
             case TimeToLive when number == DefaultTimeToLive || number == -1:
                 return 0;
             case PathMtuDiscovery when number is < 0 or > 5:
-                return Errno.Invalid;
+                return Errno.EINVAL;
             case PathMtuDiscovery:
                 socket->DoNotFragment = number is PathMtuDo or PathMtuProbe;
                 return 0;
             default:
-                return Errno.NoProtocolOption;
+                return Errno.ENOPROTOOPT;
         }
     }
 
@@ -206,19 +206,19 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if (!lengthAt.TryGet(out int room))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (room < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         // Linux answers so for levels that the protocol does not have, other than in setting.
         if (level is not (LevelSocket or LevelIp) && (level != LevelTcp || socket->Kind != SocketKind.Stream))
-            return Errno.NotSupported;
+            return Errno.EOPNOTSUPP;
         long* answer = stackalloc long[2];
         int length = Read(socket, level, name, answer);
         if (length == 0)
-            return Errno.NoProtocolOption;
+            return Errno.ENOPROTOOPT;
         length = Math.Min(length, room);
         // SAFETY: the answer has at least that many bytes.
-        return value.TryPutAll(new ReadOnlySpan<byte>(answer, length)) && lengthAt.TryPut(length) ? 0 : Errno.Fault;
+        return value.TryPutAll(new ReadOnlySpan<byte>(answer, length)) && lengthAt.TryPut(length) ? 0 : Errno.EFAULT;
     }
 
     /// <summary>The length of the answer, at most 16 bytes, or 0 for an option that is not known.</summary>

@@ -30,9 +30,9 @@ public static unsafe partial class SocketCalls
     public static long Socket(ulong family, ulong type, ulong protocol)
     {
         if (!CallFlags.TryMake(type & ~TypeMask, FlagNonBlocking | FlagCloseOnExec, out CallFlags flags))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if ((uint)family != FamilyInet)
-            return Errno.AddressFamilyNotSupported;
+            return Errno.EAFNOSUPPORT;
         SocketKind kind;
         switch (type & TypeMask)
         {
@@ -49,12 +49,12 @@ public static unsafe partial class SocketCalls
                 kind = SocketKind.RawEcho;
                 break;
             case TypeStream or TypeDatagram or TypeRaw:
-                return Errno.ProtocolNotSupported;
+                return Errno.EPROTONOSUPPORT;
             default:
-                return Errno.SocketTypeNotSupported;
+                return Errno.ESOCKTNOSUPPORT;
         }
         Socket* socket = Sockets.Allocate(kind);
-        return socket == null ? Errno.NoBuffers : Install(socket, flags);
+        return socket == null ? Errno.ENOBUFS : Install(socket, flags);
     }
 
     public static long Bind(ulong descriptor, UserPointer<byte> address, ulong length)
@@ -66,9 +66,9 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if (socket->Bound || socket->Handle >= 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (local != 0 && !Network.Stack->IsLocal(local))
-            return Errno.AddressNotAvailable;
+            return Errno.EADDRNOTAVAIL;
         socket->LocalAddress = local;
         socket->LocalPort = port;
         socket->PortGiven = port != 0;
@@ -82,7 +82,7 @@ public static unsafe partial class SocketCalls
     private static long BindStream(Socket* socket)
     {
         if (socket->LocalPort != 0)
-            return Sockets.IsPortTaken(socket, socket->LocalAddress, socket->LocalPort) ? Errno.AddressInUse : 0;
+            return Sockets.IsPortTaken(socket, socket->LocalAddress, socket->LocalPort) ? Errno.EADDRINUSE : 0;
         // What the stack finds free may be bound by a socket that it does not know yet.
         for (int attempt = 0; attempt < 1000; attempt++)
         {
@@ -90,7 +90,7 @@ public static unsafe partial class SocketCalls
             if (socket->LocalPort != 0 && !Sockets.IsPortTaken(socket, socket->LocalAddress, socket->LocalPort))
                 return 0;
         }
-        return Errno.AddressInUse;
+        return Errno.EADDRINUSE;
     }
 
     public static long Listen(ulong descriptor, ulong backlog)
@@ -99,13 +99,13 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if (socket->Kind != SocketKind.Stream)
-            return Errno.NotSupported;
+            return Errno.EOPNOTSUPP;
         // listen(2): as unsigned, at most somaxconn, and one more than it says may wait.
         int most = (int)System.Math.Min((uint)backlog, Stack.MaxBacklog - 1) + 1;
         if (socket->Listening)
             return Sockets.ErrnoOf(Network.Stack->SetBacklog(socket->Handle, most));
         if (socket->Handle >= 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         result = socket->Bound ? 0 : BindStream(socket);
         // Others may have bound the same port with SO_REUSEADDR; one of them listens.
         if (result < 0)
@@ -131,12 +131,12 @@ public static unsafe partial class SocketCalls
     public static long Accept4(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt, ulong flags)
     {
         if (!CallFlags.TryMake(flags, FlagNonBlocking | FlagCloseOnExec, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
             return result;
         if (!socket->Listening)
-            return socket->Kind == SocketKind.Stream ? Errno.Invalid : Errno.NotSupported;
+            return socket->Kind == SocketKind.Stream ? Errno.EINVAL : Errno.EOPNOTSUPP;
         // The file is held while sleeping: another thread may close the descriptor.
         Files.Hold(file);
         result = AcceptOne(file, socket, address, lengthAt, how);
@@ -152,13 +152,13 @@ public static unsafe partial class SocketCalls
         while ((handle = Network.Stack->Accept(socket->Handle)) == SocketError.WouldBlock)
         {
             if (file->NonBlocking)
-                return Errno.TryAgain;
+                return Errno.EAGAIN;
             long result = Sockets.Wait(socket, PollEvents.Readable, deadline);
             if (result < 0)
                 return result;
             // shutdown(2) meanwhile.
             if (!socket->Listening)
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
@@ -166,7 +166,7 @@ public static unsafe partial class SocketCalls
         if (accepted == null)
         {
             Network.Stack->Abort(handle, Clock.Monotonic);
-            return Errno.TooManyFiles;
+            return Errno.ENFILE;
         }
         Sockets.Attach(accepted, handle);
         InheritOptions(accepted, socket);
@@ -192,14 +192,14 @@ public static unsafe partial class SocketCalls
         if (socket->Kind != SocketKind.Stream)
         {
             result = !socket->Broadcast && Network.Stack->IsBroadcast(remote)
-                ? Errno.Access
+                ? Errno.EACCES
                 : DatagramSockets.Open(socket);
             return result < 0 ? result : Sockets.ErrnoOf(Network.Stack->ConnectDatagram(socket->Handle, remote, port));
         }
         if (socket->Listening)
-            return Errno.IsConnected;
+            return Errno.EISCONN;
         if (socket->Handle >= 0 && !socket->Connecting)
-            return Errno.IsConnected;
+            return Errno.EISCONN;
         if (socket->Handle < 0)
         {
             // 0.0.0.0 as a destination is this host (RFC 1122 §3.2.1.3 has it as a source only; Linux connects to
@@ -213,16 +213,16 @@ public static unsafe partial class SocketCalls
             socket->Connecting = true;
             ApplyOptions(socket);
             if (file->NonBlocking)
-                return Errno.InProgress;
+                return Errno.EINPROGRESS;
         }
         else if (file->NonBlocking)
-            return Outcome(socket, Errno.Already);
+            return Outcome(socket, Errno.EALREADY);
         Files.Hold(file);
         ulong deadline = Sockets.Deadline(socket->SendTimeout);
-        while ((result = Outcome(socket, Errno.InProgress)) == Errno.InProgress)
+        while ((result = Outcome(socket, Errno.EINPROGRESS)) == Errno.EINPROGRESS)
         {
             long wait = Sockets.Wait(socket, PollEvents.All, deadline);
-            if (wait == Errno.Interrupted)
+            if (wait == Errno.EINTR)
             {
                 result = wait;
                 break;
@@ -245,7 +245,7 @@ public static unsafe partial class SocketCalls
             return 0;
         int error = Network.Stack->TakeError(socket->Handle);
         Sockets.Leave(socket);
-        return error < 0 ? Sockets.ErrnoOf(error) : Errno.ConnectionRefused;
+        return error < 0 ? Sockets.ErrnoOf(error) : Errno.ECONNREFUSED;
     }
 
     public static long Sendto(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address,
@@ -255,7 +255,7 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if (!UserRange.TryMake(buffer, length, out UserRange range))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Transfer from = Transfer.Of(range);
         return SendOne(file, ref from, flags, address, addressLength);
     }
@@ -267,7 +267,7 @@ public static unsafe partial class SocketCalls
         bool wait = !file->NonBlocking && (flags & DontWait) == 0;
         // There is no urgent data (RFC 6093 advises against it).
         if ((flags & OutOfBand) != 0)
-            return Errno.NotSupported;
+            return Errno.EOPNOTSUPP;
         long result = 0;
         if (socket->Kind != SocketKind.Stream)
         {
@@ -290,14 +290,14 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if (!UserRange.TryMake(buffer, length, out UserRange range))
-            return Errno.Fault;
+            return Errno.EFAULT;
         bool stream = socket->Kind == SocketKind.Stream;
         Transfer to = Transfer.Of(range);
         result = ReceiveOne(file, ref to, flags, out Endpoints from);
         // A stream names nobody: its length becomes 0 (tcp(7)).
         if (result < 0 || address.IsNull || lengthAt.IsNull)
             return result;
-        long told = stream ? lengthAt.TryPut(0) ? 0 : Errno.Fault
+        long told = stream ? lengthAt.TryPut(0) ? 0 : Errno.EFAULT
             : SocketAddress.Answer(address, lengthAt, from.RemoteAddress, from.RemotePort);
         return told < 0 ? told : result;
     }
@@ -309,9 +309,9 @@ public static unsafe partial class SocketCalls
         Socket* socket = SocketFile.Of(file);
         bool stream = socket->Kind == SocketKind.Stream;
         if ((flags & ErrorQueue) != 0)
-            return Errno.TryAgain;
+            return Errno.EAGAIN;
         if ((flags & OutOfBand) != 0 && stream)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Sockets.ReceiveFlags how = 0;
         if (!file->NonBlocking && (flags & DontWait) == 0)
             how |= Sockets.ReceiveFlags.Wait;
@@ -335,10 +335,10 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if ((uint)how > 2)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         bool stream = socket->Kind == SocketKind.Stream;
         if (socket->Handle < 0 || !stream && !DatagramSockets.IsConnected(socket))
-            return Errno.NotConnected;
+            return Errno.ENOTCONN;
         if (socket->Listening)
         {
             // It keeps the port that it was given and may listen again; whoever waits for a connection is told.
@@ -382,10 +382,10 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         if (socket->Handle < 0 || socket->Listening)
-            return Errno.NotConnected;
+            return Errno.ENOTCONN;
         Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
         return endpoints.RemoteAddress == 0
-            ? Errno.NotConnected
+            ? Errno.ENOTCONN
             : SocketAddress.Answer(address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
     }
 
@@ -394,16 +394,16 @@ public static unsafe partial class SocketCalls
         socket = null;
         file = Descriptor.FileOf(descriptor);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         if (!SocketFile.Is(file))
-            return Errno.NotSocket;
+            return Errno.ENOTSOCK;
         socket = SocketFile.Of(file);
         return 0;
     }
 
     private static long Install(Socket* socket, CallFlags flags)
     {
-        uint open = OpenFlags.ReadWrite | (flags.Has(FlagNonBlocking) ? OpenFlags.NonBlocking : 0);
+        uint open = OpenFlags.RDWR | (flags.Has(FlagNonBlocking) ? OpenFlags.NONBLOCK : 0);
         long descriptor = SocketDescriptors.Install(socket, open, flags.Has(FlagCloseOnExec));
         if (descriptor < 0)
             Sockets.Free(socket);

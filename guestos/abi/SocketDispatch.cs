@@ -18,7 +18,7 @@ public static class SocketDispatch
         SystemCall.Listen => SocketCalls.Listen(a, b),
         SystemCall.Getsockname => SocketCalls.Getsockname(a, b, c),
         SystemCall.Getpeername => SocketCalls.Getpeername(a, b, c),
-        SystemCall.Socketpair => Errno.AddressFamilyNotSupported,     // there are no local sockets
+        SystemCall.Socketpair => Errno.EAFNOSUPPORT,     // there are no local sockets
         SystemCall.Setsockopt => SocketCalls.Setsockopt(a, b, c, d, e),
         SystemCall.Getsockopt => SocketCalls.Getsockopt(a, b, c, d, e),
         SystemCall.Accept4 => SocketCalls.Accept4(a, b, c, d),

@@ -59,22 +59,22 @@ public static unsafe class TimeCalls
     }
 
     public static long ClockGettime(ulong clock, UserPointer<TimeSpec> to) =>
-        !Read(clock, out ulong now) ? Errno.Invalid : to.TryPut(SpecOf(now)) ? 0 : Errno.Fault;
+        !Read(clock, out ulong now) ? Errno.EINVAL : to.TryPut(SpecOf(now)) ? 0 : Errno.EFAULT;
 
     public static long ClockGetres(ulong clock, UserPointer<TimeSpec> to) =>
-        !Read(clock, out _) ? Errno.Invalid : to.TryPutIfAsked(SpecOf(1)) ? 0 : Errno.Fault;
+        !Read(clock, out _) ? Errno.EINVAL : to.TryPutIfAsked(SpecOf(1)) ? 0 : Errno.EFAULT;
 
     public static long ClockSettime(ulong clock, UserPointer<TimeSpec> from)
     {
         if (clock != RealtimeClock || !ReadTime(from, out ulong time))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Clock.SetRealtime(time);
         return 0;
     }
 
     public static long Gettimeofday(UserPointer<TimeSpec> to, UserPointer<ulong> zone)
     {
-        return to.TryPutIfAsked(ValueOf(Clock.Realtime)) && zone.TryPutIfAsked(0) ? 0 : Errno.Fault;
+        return to.TryPutIfAsked(ValueOf(Clock.Realtime)) && zone.TryPutIfAsked(0) ? 0 : Errno.EFAULT;
     }
 
     public static long Settimeofday(UserPointer<TimeSpec> from)
@@ -82,9 +82,9 @@ public static unsafe class TimeCalls
         if (from.IsNull)
             return 0;
         if (!from.TryGet(out TimeSpec time))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (time.Seconds < 0 || (ulong)time.Nanoseconds >= 1_000_000)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Clock.SetRealtime((ulong)time.Seconds * Second + (ulong)time.Nanoseconds * 1000);
         return 0;
     }
@@ -92,7 +92,7 @@ public static unsafe class TimeCalls
     public static long Time(UserPointer<ulong> to)
     {
         ulong seconds = Clock.Realtime / Second;
-        return to.TryPutIfAsked(seconds) ? (long)seconds : Errno.Fault;
+        return to.TryPutIfAsked(seconds) ? (long)seconds : Errno.EFAULT;
     }
 
     public static long Nanosleep(UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining) => ClockNanosleep(MonotonicClock, 0, request, remaining);
@@ -100,9 +100,9 @@ public static unsafe class TimeCalls
     public static long ClockNanosleep(ulong clock, ulong flags, UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining)
     {
         if (!request.TryGet(out TimeSpec _))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (!Read(clock, out _) || !ReadTime(request, out ulong time))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         bool absolute = (flags & AbsoluteTime) != 0;
         ulong deadline = !absolute ? Scheduler.DeadlineAfter(time) : clock is RealtimeClock or RealtimeAlarm ? MonotonicOf(time) : time;
         WaitQueue nobody = default;
@@ -115,8 +115,8 @@ public static unsafe class TimeCalls
                 continue;
             ulong now = Clock.Monotonic;
             if (!absolute && !remaining.TryPutIfAsked(SpecOf(deadline > now ? deadline - now : 0)))
-                return Errno.Fault;
-            return Errno.Interrupted;
+                return Errno.EFAULT;
+            return Errno.EINTR;
         }
     }
 
@@ -133,24 +133,24 @@ public static unsafe class TimeCalls
     {
         Process* process = Scheduler.Current;
         if (which != 0)
-            return which <= 2 ? to.TryPut(default) ? 0 : Errno.Fault : Errno.Invalid;
+            return which <= 2 ? to.TryPut(default) ? 0 : Errno.EFAULT : Errno.EINVAL;
         ulong now = Clock.Monotonic;
         IntervalTimer timer = default;
         timer.Interval = ValueOf(process->AlarmInterval);
         timer.Value = ValueOf(process->Alarm.Armed ? Math.Max(process->Alarm.Deadline, now + 1000) - now : 0);
-        return to.TryPut(timer) ? 0 : Errno.Fault;
+        return to.TryPut(timer) ? 0 : Errno.EFAULT;
     }
 
     /// <summary>ITIMER_REAL only.</summary>
     public static long Setitimer(ulong which, UserPointer<IntervalTimer> from, UserPointer<IntervalTimer> old)
     {
         if (which != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         IntervalTimer timer = default;
         if (!from.IsNull && !from.TryGet(out timer))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (timer.Value.Seconds < 0 || timer.Interval.Seconds < 0 || (ulong)timer.Value.Nanoseconds >= 1_000_000 || (ulong)timer.Interval.Nanoseconds >= 1_000_000)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!old.IsNull)
         {
             long result = Getitimer(0, old);
@@ -176,7 +176,7 @@ public static unsafe class TimeCalls
             User = process->UserTime / ClockTick, Kernel = process->KernelTime / ClockTick,
             ChildrenUser = process->ChildrenUserTime / ClockTick, ChildrenKernel = process->ChildrenKernelTime / ClockTick,
         };
-        return to.TryPutIfAsked(times) ? (long)(Clock.Monotonic / ClockTick) : Errno.Fault;
+        return to.TryPutIfAsked(times) ? (long)(Clock.Monotonic / ClockTick) : Errno.EFAULT;
     }
 
     /// <summary>struct tms.</summary>
@@ -218,8 +218,8 @@ public static unsafe class TimeCalls
                 usage = new Usage(process->ChildrenUserTime, process->ChildrenKernelTime, process->ChildrenFaults, 0, 0, 0);
                 break;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
-        return to.TryPut(usage) ? 0 : Errno.Fault;
+        return to.TryPut(usage) ? 0 : Errno.EFAULT;
     }
 }

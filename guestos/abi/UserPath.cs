@@ -26,7 +26,7 @@ internal static unsafe class UserPath
     {
         path = PathBuffers.Take();
         if (path == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         long length = from.CopyTo(path, Vfs.PathCapacity);
         if (length >= 0)
             return 0;
@@ -62,9 +62,9 @@ internal static unsafe class UserPath
             return 0;
         File* file = Descriptor.FileOf(directory);
         if (file == null)
-            return Errno.BadDescriptor;
+            return Errno.EBADF;
         start = file->Inode;
-        return start == null || start->Type != InodeType.Directory && path[0] != 0 ? Errno.NotDirectory : 0;
+        return start == null || start->Type != InodeType.Directory && path[0] != 0 ? Errno.ENOTDIR : 0;
     }
 
     /// <summary>Walks to something that must exist: one reference in <paramref name="inode"/>.</summary>
@@ -76,6 +76,6 @@ internal static unsafe class UserPath
             return error;
         Vfs.Release(walked.Parent);
         inode = walked.Inode;
-        return inode == null ? Errno.NoEntry : 0;
+        return inode == null ? Errno.ENOENT : 0;
     }
 }

@@ -11,9 +11,9 @@ public struct UserVector
     {
         range = default;
         if (!at.TryGet(out UserVector vector))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if ((long)vector.Length < 0)
-            return Errno.Invalid;
-        return UserRange.TryMake(vector.Address, vector.Length, out range) ? 0 : Errno.Fault;
+            return Errno.EINVAL;
+        return UserRange.TryMake(vector.Address, vector.Length, out range) ? 0 : Errno.EFAULT;
     }
 }

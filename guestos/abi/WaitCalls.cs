@@ -51,11 +51,11 @@ public static unsafe class WaitCalls
             }
             found = default;
             if (!any)
-                return Errno.NoChild;
+                return Errno.ECHILD;
             if (options.Has(NoHang))
                 return 0;
             if (Scheduler.Sleep(&self->ChildChanged, ulong.MaxValue) == WaitResult.Interrupted)
-                return Errno.Interrupted;
+                return Errno.EINTR;
         }
     }
 
@@ -83,14 +83,14 @@ public static unsafe class WaitCalls
     public static long Wait4(ulong which, UserPointer<int> status, ulong options, UserPointer<TimeCalls.Usage> usage)
     {
         if ((int)which == int.MinValue)
-            return Errno.NoProcess;
+            return Errno.ESRCH;
         if (!CallFlags.TryMake(options, NoHang | Untraced | Continued | ThreadsOfKinds, out CallFlags how))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         long result = WaitFor((int)which, how, exited: true, out Found found);
         if (result <= 0)
             return result;
         if (!status.TryPutIfAsked(found.Status) || !PutUsage(usage, found))
-            return Errno.Fault;
+            return Errno.EFAULT;
         return found.Id;
     }
 
@@ -98,7 +98,7 @@ public static unsafe class WaitCalls
     {
         if (!CallFlags.TryMake(options, NoHang | Untraced | Exited | Continued | NoWait | ThreadsOfKinds, out CallFlags how)
             || !how.Has(Untraced | Exited | Continued))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         int which;
         switch (kind)
         {
@@ -112,7 +112,7 @@ public static unsafe class WaitCalls
                 which = (int)id == 0 ? 0 : (int)id == 1 ? -1 : -(int)id;
                 break;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
         long result = WaitFor(which, how, how.Has(Exited), out Found found);
         if (result < 0)
@@ -134,8 +134,8 @@ public static unsafe class WaitCalls
                 words[6] = status == 0xffff ? Signal.Continue.Number : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
             }
             if (!information.TryPutAll(new ReadOnlySpan<byte>(words, 128)))
-                return Errno.Fault;
+                return Errno.EFAULT;
         }
-        return result == 0 || PutUsage(usage, found) ? 0 : Errno.Fault;
+        return result == 0 || PutUsage(usage, found) ? 0 : Errno.EFAULT;
     }
 }

@@ -144,7 +144,7 @@ public static unsafe class Devices
         {
             Span<byte> into = to.Fill(4096);
             if (into.IsEmpty)
-                return to.Count < total ? (long)(total - to.Count) : Errno.Fault;
+                return to.Count < total ? (long)(total - to.Count) : Errno.EFAULT;
             if (random)
                 Randomness.Fill(into);
             else
@@ -162,16 +162,16 @@ public static unsafe class Devices
 
     private static long DiscardAt(File* file, ulong offset, ref Transfer from) => (long)from.Count;
 
-    private static long Refuse(File* file, ref Transfer from) => Errno.NoSpace;
+    private static long Refuse(File* file, ref Transfer from) => Errno.ENOSPC;
 
-    private static long RefuseAt(File* file, ulong offset, ref Transfer from) => Errno.NoSpace;
+    private static long RefuseAt(File* file, ulong offset, ref Transfer from) => Errno.ENOSPC;
 
     private static long LogAt(File* file, ulong offset, ref Transfer from) => Log(file, ref from);
 
     private static long Log(File* file, ref Transfer from)
     {
         if (!from.TryTake(Math.Min(from.Count, 1024), out ReadOnlySpan<byte> text))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Console.Write(text);
         return (long)from.Count;
     }

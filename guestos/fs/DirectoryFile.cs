@@ -16,7 +16,7 @@ public static unsafe class DirectoryFile
 
     public static bool Is(File* file) => file->Operations == Operations;
 
-    private static long Read(File* file, ref Transfer to) => Errno.IsDirectory;
+    private static long Read(File* file, ref Transfer to) => Errno.EISDIR;
 
-    private static long ReadAt(File* file, ulong offset, ref Transfer to) => Errno.IsDirectory;
+    private static long ReadAt(File* file, ulong offset, ref Transfer to) => Errno.EISDIR;
 }

@@ -120,7 +120,7 @@ public static unsafe class EpollSets
     public static File* Create()
     {
         EpollSet* set = Objects.Allocate<EpollSet>();
-        File* file = set != null ? Files.Allocate(Operations, OpenFlags.ReadWrite) : null;
+        File* file = set != null ? Files.Allocate(Operations, OpenFlags.RDWR) : null;
         if (file == null)
         {
             if (set != null)
@@ -143,12 +143,12 @@ public static unsafe class EpollSets
     public static long Control(File* epoll, uint operation, int descriptor, File* file, in EpollEvent wanted)
     {
         if (!Files.CanWatch(file))
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         if (file == epoll || !Is(epoll))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         bool exclusive = operation != Delete && (wanted.Events & Exclusive) != 0;
         if (exclusive && (operation == Modify || Is(file) || (wanted.Events & ~WithExclusive) != 0))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         EpollSet* set = Of(epoll);
         EpollEntry* entry = file->Entries;
         while (entry != null && (entry->Set != set || entry->Descriptor != descriptor))
@@ -157,28 +157,28 @@ public static unsafe class EpollSets
         {
             case Add:
                 if (entry != null)
-                    return Errno.Exists;
+                    return Errno.EEXIST;
                 if (Is(file) && !MayNest(Of(file), set))
-                    return Errno.TooManySymbolicLinks;
+                    return Errno.ELOOP;
                 if (s_entries >= (FileRights.IsSuperuser ? MostEntries : MostEntries - Reserve))
-                    return Errno.NoSpace;
+                    return Errno.ENOSPC;
                 entry = Insert(set, file, descriptor);
                 if (entry == null)
-                    return Errno.NoMemory;
+                    return Errno.ENOMEM;
                 break;
             case Delete:
                 if (entry == null)
-                    return Errno.NoEntry;
+                    return Errno.ENOENT;
                 Remove(entry);
                 return 0;
             case Modify:
                 if (entry == null)
-                    return Errno.NoEntry;
+                    return Errno.ENOENT;
                 if ((entry->Events & Exclusive) != 0)
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
                 break;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
 
         entry->Events = wanted.Events | Always;
@@ -212,7 +212,7 @@ public static unsafe class EpollSets
 
             var told = new EpollEvent { Events = ready, Data = entry->Data };
             if (!events.At((ulong)count).TryPut(told))
-                return count > 0 ? count : Errno.Fault;
+                return count > 0 ? count : Errno.EFAULT;
             count++;
             Unlist(entry);
             if ((entry->Events & OneShot) != 0)

@@ -36,7 +36,7 @@ public static unsafe class EventCounter
     {
         Counter* counter = Objects.Allocate<Counter>();
         File* file = counter != null
-            ? Files.Allocate(Operations, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking)
+            ? Files.Allocate(Operations, OpenFlags.RDWR | flags & OpenFlags.NONBLOCK)
             : null;
         if (file == null)
         {
@@ -55,17 +55,17 @@ public static unsafe class EventCounter
     {
         var counter = (Counter*)file->Object;
         if (to.Count < 8)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         while (counter->Value == 0)
         {
             if (file->NonBlocking)
-                return Errno.TryAgain;
+                return Errno.EAGAIN;
             if (Readiness.Wait(&counter->Queue, PollEvents.In, ulong.MaxValue) == WaitResult.Interrupted)
-                return Errno.Interrupted;
+                return Errno.EINTR;
         }
 
         if (!to.TryFill(8, out Span<byte> into))
-            return Errno.Fault;
+            return Errno.EFAULT;
         ulong value = counter->Semaphore ? 1 : counter->Value;
         BinaryPrimitives.WriteUInt64LittleEndian(into, value);
         counter->Value -= value;
@@ -77,18 +77,18 @@ public static unsafe class EventCounter
     {
         var counter = (Counter*)file->Object;
         if (from.Count < 8)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!from.TryTake(8, out ReadOnlySpan<byte> bytes))
-            return Errno.Fault;
+            return Errno.EFAULT;
         ulong value = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
         if (value == ulong.MaxValue)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         while (value > Highest - counter->Value)
         {
             if (file->NonBlocking)
-                return Errno.TryAgain;
+                return Errno.EAGAIN;
             if (Readiness.Wait(&counter->Queue, PollEvents.Out, ulong.MaxValue) == WaitResult.Interrupted)
-                return Errno.Interrupted;
+                return Errno.EINTR;
         }
 
         counter->Value += value;

@@ -36,29 +36,29 @@ public static unsafe class ExtendedAttributes
     public static long Check(Inode* inode, ReadOnlySpan<byte> name, bool write)
     {
         if (write && Mounts.IsReadOnly(inode->Volume))
-            return Errno.ReadOnly;
+            return Errno.EROFS;
         bool user = name.StartsWith("user."u8);
         bool trusted = name.StartsWith("trusted."u8);
         bool security = name.StartsWith("security."u8);
         if (trusted && !FileRights.IsSuperuser)
-            return write ? Errno.NotPermitted : Errno.NoData;
+            return write ? Errno.EPERM : Errno.ENODATA;
         if (user)
         {
             if (inode->Type is not (InodeType.Regular or InodeType.Directory))
-                return write ? Errno.NotPermitted : Errno.NoData;
+                return write ? Errno.EPERM : Errno.ENODATA;
             if (write && inode->Type == InodeType.Directory && (inode->Permissions & FileRights.Sticky) != 0
                 && !FileRights.Owns(inode))
-                return Errno.NotPermitted;
+                return Errno.EPERM;
         }
 
         if (security && write && !FileRights.IsSuperuser)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         long error = security ? 0 : FileRights.Check(inode, write ? FileRights.Write : FileRights.Read);
         if (error < 0)
             return error;
         if (!inode->IsInMemory || !user && !trusted && !security)
-            return Errno.NotSupported;
-        return name[name.Length - 1] == '.' && name.IndexOf((byte)'.') == name.Length - 1 ? Errno.Invalid : 0;
+            return Errno.EOPNOTSUPP;
+        return name[name.Length - 1] == '.' && name.IndexOf((byte)'.') == name.Length - 1 ? Errno.EINVAL : 0;
     }
 
     /// <summary>The attribute, or null.</summary>

@@ -45,9 +45,9 @@ public unsafe struct File
     public bool CountedAsWriter;
 
     /// <summary>Opened with O_PATH: a place in the tree, nothing to read or write.</summary>
-    public readonly bool IsPath => (Flags & OpenFlags.Path) != 0;
+    public readonly bool IsPath => (Flags & OpenFlags.PATH) != 0;
 
-    public readonly bool MayRead => (Flags & OpenFlags.AccessMode) != OpenFlags.WriteOnly && !IsPath;
-    public readonly bool MayWrite => (Flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly && !IsPath;
-    public readonly bool NonBlocking => (Flags & OpenFlags.NonBlocking) != 0;
+    public readonly bool MayRead => (Flags & OpenFlags.ACCMODE) != OpenFlags.WRONLY && !IsPath;
+    public readonly bool MayWrite => (Flags & OpenFlags.ACCMODE) != OpenFlags.RDONLY && !IsPath;
+    public readonly bool NonBlocking => (Flags & OpenFlags.NONBLOCK) != 0;
 }

@@ -34,7 +34,7 @@ public static unsafe class FileContent
             ulong step = Math.Min(Math.Min(to.Count, inode->Size - offset), PageSize - (offset & PageSize - 1));
             Span<byte> into = to.Fill(step);
             if (into.IsEmpty)
-                return done > 0 ? (long)done : Errno.Fault;
+                return done > 0 ? (long)done : Errno.EFAULT;
             CopyOut(inode, offset, into);
             to.Advance((ulong)into.Length);
             offset += (ulong)into.Length;
@@ -65,7 +65,7 @@ public static unsafe class FileContent
         {
             if (offset >= LargestSize)
             {
-                error = Errno.FileTooLarge;
+                error = Errno.EFBIG;
                 break;
             }
 
@@ -74,14 +74,14 @@ public static unsafe class FileContent
             ReadOnlySpan<byte> bytes = from.Take(step);
             if (bytes.IsEmpty)
             {
-                error = Errno.Fault;
+                error = Errno.EFAULT;
                 break;
             }
 
             byte* page = WritablePage(inode, offset / PageSize);
             if (page == null)
             {
-                error = Errno.NoSpace;
+                error = Errno.ENOSPC;
                 break;
             }
 
@@ -103,7 +103,7 @@ public static unsafe class FileContent
     public static long Truncate(Inode* inode, ulong size)
     {
         if (size > LargestSize)
-            return Errno.FileTooLarge;
+            return Errno.EFBIG;
         bool cut = size < inode->Size;
         inode->Size = size;
         if (!cut)
@@ -135,13 +135,13 @@ public static unsafe class FileContent
         }
 
         if (missing > Volumes.Of(inode->Volume).Room)
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         for (ulong index = first; index < end; index++)
         {
             if (WritablePage(inode, index) == null)
-                return Errno.NoSpace;
+                return Errno.ENOSPC;
             if (GiveWay())
-                return Errno.Interrupted;
+                return Errno.EINTR;
         }
 
         return 0;
@@ -159,12 +159,12 @@ public static unsafe class FileContent
             {
                 byte* page = WritablePage(inode, offset / PageSize);
                 if (page == null)
-                    return Errno.NoSpace;
+                    return Errno.ENOSPC;
                 Memory.Clear(page + inPage, step);
             }
 
             if (GiveWay())
-                return Errno.Interrupted;
+                return Errno.EINTR;
             offset += step;
         }
 

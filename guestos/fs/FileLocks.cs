@@ -87,18 +87,18 @@ public static unsafe class FileLocks
     {
         FileLockList* list = inode->Locks;
         if (list == null && (list = inode->Locks = Objects.Allocate<FileLockList>()) == null)
-            return Errno.NoLocks;
+            return Errno.ENOLCK;
         long error = 0;
         while (error == 0 && Conflict(list, wanted) != null)
         {
             if (!wait)
-                error = Errno.TryAgain;
+                error = Errno.EAGAIN;
             else if (wanted.Kind == LockKind.Record && ClosesCircle(list, wanted))
-                error = Errno.Deadlock;
+                error = Errno.EDEADLK;
             else
                 error = Sleep(list, wanted);
             if (error == 0 && wanted.Kind == LockKind.Record && !descriptor.IsStill)
-                error = Errno.BadDescriptor;
+                error = Errno.EBADF;
         }
 
         if (error == 0)
@@ -168,7 +168,7 @@ public static unsafe class FileLocks
             before->Next = waiter.Next;
         }
 
-        return result == WaitResult.Interrupted ? Errno.Interrupted : 0;
+        return result == WaitResult.Interrupted ? Errno.EINTR : 0;
     }
 
     /// <summary>Whoever holds the lock waits, through others, for the one who asks.</summary>
@@ -205,7 +205,7 @@ public static unsafe class FileLocks
                 Objects.Free(added);
             if (rest != null)
                 Objects.Free(rest);
-            return Errno.NoLocks;
+            return Errno.ENOLCK;
         }
 
         FileLock** place = null;

@@ -31,18 +31,18 @@ public static unsafe class FileRights
         uint mode = inode->Permissions;
         bool isDirectory = inode->Type == InodeType.Directory;
         if ((wanted & Execute) != 0 && !isDirectory && Mounts.Has(inode->Volume, Mounts.NoExecute))
-            return Errno.Access;
+            return Errno.EACCES;
         if (user == 0)
         {
             bool runs = isDirectory || (mode & SomebodyExecutes) != 0;
-            return (wanted & Execute) != 0 && !runs ? Errno.Access : 0;
+            return (wanted & Execute) != 0 && !runs ? Errno.EACCES : 0;
         }
 
         if (user == inode->UserId)
             mode >>= 6;
         else if (IsIn(inode->GroupId, group))
             mode >>= 3;
-        return (wanted & ~mode & 7) != 0 ? Errno.Access : 0;
+        return (wanted & ~mode & 7) != 0 ? Errno.EACCES : 0;
     }
 
     /// <summary>Modes, owners and times are the owner's to set.</summary>
@@ -53,7 +53,7 @@ public static unsafe class FileRights
 
     /// <summary>EPERM: in a sticky directory only its owner and the file's take names away.</summary>
     public static long CheckSticky(Inode* directory, Inode* inode) =>
-        (directory->Permissions & Sticky) == 0 || Owns(inode) || Owns(directory) ? 0 : Errno.NotPermitted;
+        (directory->Permissions & Sticky) == 0 || Owns(inode) || Owns(directory) ? 0 : Errno.EPERM;
 
     /// <summary>
     /// A new file's owner, group and bits in a directory: one with the set-group-id bit hands its group on, and to

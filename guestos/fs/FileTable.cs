@@ -135,8 +135,8 @@ public unsafe struct FileTable
     {
         int descriptor = Find(table, System.Math.Max(lowest, table->_lowestFree), ulong.MaxValue);
         if (descriptor < 0 || (uint)descriptor >= Limit)
-            return Errno.TooManyDescriptors;
-        return Put(table, descriptor, file, closeOnExec) ? descriptor : Errno.NoMemory;
+            return Errno.EMFILE;
+        return Put(table, descriptor, file, closeOnExec) ? descriptor : Errno.ENOMEM;
     }
 
     /// <summary>

@@ -121,19 +121,19 @@ public static unsafe class Files
     /// read(2) at the file's position. As for the next three, the caller has looked at the access mode (EBADF).
     /// </summary>
     public static long Read(File* file, ref Transfer to) =>
-        file->Operations->Read != null ? file->Operations->Read(file, ref to) : Errno.Invalid;
+        file->Operations->Read != null ? file->Operations->Read(file, ref to) : Errno.EINVAL;
 
     /// <summary>write(2) at the file's position, or at the end with O_APPEND.</summary>
     public static long Write(File* file, ref Transfer from) =>
-        file->Operations->Write != null ? file->Operations->Write(file, ref from) : Errno.Invalid;
+        file->Operations->Write != null ? file->Operations->Write(file, ref from) : Errno.EINVAL;
 
     /// <summary>pread(2): files with positions only, else ESPIPE.</summary>
     public static long ReadAt(File* file, ulong offset, ref Transfer to) =>
-        file->Operations->ReadAt != null ? file->Operations->ReadAt(file, offset, ref to) : Errno.IllegalSeek;
+        file->Operations->ReadAt != null ? file->Operations->ReadAt(file, offset, ref to) : Errno.ESPIPE;
 
     /// <summary>pwrite(2). With O_APPEND the offset does not count (pwrite(2), "Bugs").</summary>
     public static long WriteAt(File* file, ulong offset, ref Transfer from) =>
-        file->Operations->WriteAt != null ? file->Operations->WriteAt(file, offset, ref from) : Errno.IllegalSeek;
+        file->Operations->WriteAt != null ? file->Operations->WriteAt(file, offset, ref from) : Errno.ESPIPE;
 
     /// <summary><see cref="PollEvents"/> that hold now.</summary>
     public static uint Poll(File* file) =>
@@ -155,19 +155,19 @@ public static unsafe class Files
         if (request != FileIoctl.SetNonBlocking)
             return file->Operations->Ioctl != null
                 ? file->Operations->Ioctl(file, request, argument)
-                : Errno.NotTerminal;
+                : Errno.ENOTTY;
         if (!((UserPointer<int>)argument).TryGet(out int on))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (on != 0)
-            file->Flags |= OpenFlags.NonBlocking;
+            file->Flags |= OpenFlags.NONBLOCK;
         else
-            file->Flags &= ~OpenFlags.NonBlocking;
+            file->Flags &= ~OpenFlags.NONBLOCK;
         return 0;
     }
 
     /// <summary>lseek(2). The caller has the position lock.</summary>
     public static long Seek(File* file, long offset, uint whence) =>
-        file->Operations->Seek != null ? file->Operations->Seek(file, offset, whence) : Errno.IllegalSeek;
+        file->Operations->Seek != null ? file->Operations->Seek(file, offset, whence) : Errno.ESPIPE;
 
     /// <summary>What lseek(2) answers for files whose inode has a size.</summary>
     internal static long SeekInside(File* file, long offset, uint whence)
@@ -181,19 +181,19 @@ public static unsafe class Files
             case 2: position = size + offset; break;
             case 3:     // SEEK_DATA: no hole is told apart
                 if (offset < 0 || offset >= size)
-                    return Errno.NoDevice;
+                    return Errno.ENXIO;
                 position = offset;
                 break;
             case 4:     // SEEK_HOLE: the end
                 if (offset < 0 || offset >= size)
-                    return Errno.NoDevice;
+                    return Errno.ENXIO;
                 position = size;
                 break;
-            default: return Errno.Invalid;
+            default: return Errno.EINVAL;
         }
 
         if (position < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         file->Position = (ulong)position;
         return position;
     }

@@ -46,11 +46,11 @@ public static unsafe class Mounts
         if (!options.HasSize && !options.HasInodes)
             return 0;
         if (root->Covers == null || root->Volume < Vfs.FirstMountVolume)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         ref Volume volume = ref Volumes.Of(root->Volume);
         if (options.HasSize && options.MostPages != 0 && volume.Pages > options.MostPages
             || options.HasInodes && options.MostInodes != 0 && volume.Inodes > options.MostInodes)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (options.HasSize)
             volume.MostPages = options.MostPages;
         if (options.HasInodes)
@@ -77,14 +77,14 @@ public static unsafe class Mounts
         ReadOnlySpan<byte> target, uint flags)
     {
         if (s_table == null && (s_table = (Mount*)Objects.Allocate(4096)) == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         if (point->Mounted != null || root->Covers != null || point == Vfs.Root)
-            return Errno.Busy;
+            return Errno.EBUSY;
         int place = 0;
         while (place < Capacity && s_table[place].Point != null)
             place++;
         if (place == Capacity)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         Mount* mount = &s_table[place];
         mount->Point = Vfs.Hold(point);
         mount->Root = Vfs.Hold(root);
@@ -109,7 +109,7 @@ public static unsafe class Mounts
             if (mount == null || mount->Root != root)
                 continue;
             if (!lazy && InUse(root->Volume))
-                return Errno.Busy;
+                return Errno.EBUSY;
             mount->Point->Mounted = null;
             root->Covers = null;
             Vfs.Release(mount->Point);
@@ -120,7 +120,7 @@ public static unsafe class Mounts
             return 0;
         }
 
-        return Errno.Invalid;
+        return Errno.EINVAL;
     }
 
     public static long ChangeFlags(Inode* root, uint flags)
@@ -139,7 +139,7 @@ public static unsafe class Mounts
             return 0;
         }
 
-        return Errno.Invalid;
+        return Errno.EINVAL;
     }
 
     /// <summary>A volume number for a new file system in memory, that no inode has any more; 0: all have.</summary>

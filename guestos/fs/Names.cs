@@ -18,24 +18,24 @@ public static unsafe class Names
     {
         made = null;
         if (walked.Inode != null || !walked.HasName)
-            return Errno.Exists;
+            return Errno.EEXIST;
         if (walked.TrailingSlash && type != InodeType.Directory)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         long error = MayChange(walked.Parent);
         if (error < 0)
             return error;
         if (FileContent.FreeFrames == 0)
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         Inode* inode = Vfs.NewInode(type, permissions, walked.Parent->Volume);
         if (inode == null)
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         DirectoryEntry* entry;
         fixed (byte* name = walked.Name)
             entry = Directories.Add(walked.Parent, name, walked.NameLength, inode);
         if (entry == null)
         {
             Vfs.Release(inode);
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         }
 
         FileRights.Inherit(inode, walked.Parent);
@@ -55,7 +55,7 @@ public static unsafe class Names
             fixed (byte* name = walked.Name)
                 Directories.Remove(Directories.Find(walked.Parent, name, walked.NameLength));
             Vfs.Release(link);
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         }
 
         Memory.Copy(text, target, (ulong)length);
@@ -70,36 +70,36 @@ public static unsafe class Names
     public static long AddLink(Inode* inode, ref Walked to)
     {
         if (to.Inode != null || !to.HasName)
-            return Errno.Exists;
+            return Errno.EEXIST;
         if (to.TrailingSlash)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         if (inode->Type == InodeType.Directory)
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         long error = MayChange(to.Parent);
         if (error < 0)
             return error;
         if (!inode->IsInMemory || inode->Volume != to.Parent->Volume)
-            return Errno.CrossDevice;
+            return Errno.EXDEV;
         if (inode->Links >= LinkMost)
-            return Errno.TooManyLinks;
+            return Errno.EMLINK;
         if (inode->Links > 0 && !Volumes.Of(inode->Volume).HasInode)
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         fixed (byte* name = to.Name)
-            return Directories.Add(to.Parent, name, to.NameLength, inode) == null ? Errno.NoSpace : 0;
+            return Directories.Add(to.Parent, name, to.NameLength, inode) == null ? Errno.ENOSPC : 0;
     }
 
     /// <summary>unlink(2).</summary>
     public static long Unlink(ref Walked walked)
     {
         if (walked.Inode == null)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         if (!walked.HasName)
-            return Errno.IsDirectory;
+            return Errno.EISDIR;
         long error = MayRemove(walked.Parent, walked.Inode);
         if (error < 0)
             return error;
         if (walked.Inode->Type == InodeType.Directory)
-            return Errno.IsDirectory;
+            return Errno.EISDIR;
         Directories.Remove(walked.Entry);
         return 0;
     }
@@ -108,22 +108,22 @@ public static unsafe class Names
     public static long RemoveDirectory(ref Walked walked)
     {
         if (walked.NameLength == -1)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (walked.NameLength == -2)
-            return Errno.NotEmpty;
+            return Errno.ENOTEMPTY;
         if (walked.Inode == null)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         if (!walked.HasName)
-            return Errno.Busy;
+            return Errno.EBUSY;
         long error = MayRemove(walked.Parent, walked.Inode);
         if (error < 0)
             return error;
         if (walked.Inode->Type != InodeType.Directory)
-            return Errno.NotDirectory;
+            return Errno.ENOTDIR;
         if (walked.Inode->Covers != null)
-            return Errno.Busy;
+            return Errno.EBUSY;
         if (walked.Inode->FirstEntry != null)
-            return Errno.NotEmpty;
+            return Errno.ENOTEMPTY;
         Directories.Remove(walked.Entry);
         return 0;
     }
@@ -133,25 +133,25 @@ public static unsafe class Names
     {
         from.LookAgain();
         if (!from.HasName || !to.HasName)
-            return Errno.Busy;
+            return Errno.EBUSY;
         if (from.Inode == null)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         long error = MayChange(from.Parent);
         if (error == 0)
             error = MayChange(to.Parent);
         if (error < 0)
             return error;
         if (from.Parent->Volume != to.Parent->Volume)
-            return Errno.CrossDevice;
+            return Errno.EXDEV;
         if (from.Inode->Covers != null || to.Inode != null && to.Inode->Covers != null)
-            return Errno.Busy;
+            return Errno.EBUSY;
         bool directory = from.Inode->Type == InodeType.Directory;
         if (!directory && (from.TrailingSlash || to.TrailingSlash))
-            return Errno.NotDirectory;
+            return Errno.ENOTDIR;
         if (to.Inode == null && exchange)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         if (to.Inode != null && noReplace)
-            return Errno.Exists;
+            return Errno.EEXIST;
         error = FileRights.CheckSticky(from.Parent, from.Inode);
         if (error == 0 && to.Inode != null)
             error = FileRights.CheckSticky(to.Parent, to.Inode);
@@ -162,7 +162,7 @@ public static unsafe class Names
             return error;
         if (directory && IsBelow(to.Parent, from.Inode)
             || exchange && to.Inode->Type == InodeType.Directory && IsBelow(from.Parent, to.Inode))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (from.Inode == to.Inode)
             return 0;
         if (exchange)
@@ -170,18 +170,18 @@ public static unsafe class Names
         if (to.Inode != null)
         {
             if (directory && to.Inode->Type != InodeType.Directory)
-                return Errno.NotDirectory;
+                return Errno.ENOTDIR;
             if (!directory && to.Inode->Type == InodeType.Directory)
-                return Errno.IsDirectory;
+                return Errno.EISDIR;
             if (directory && to.Inode->FirstEntry != null)
-                return Errno.NotEmpty;
+                return Errno.ENOTEMPTY;
             Directories.Repoint(to.Entry, from.Inode);
         }
         else
         {
             fixed (byte* name = to.Name)
                 if (Directories.Add(to.Parent, name, to.NameLength, from.Inode) == null)
-                    return Errno.NoSpace;
+                    return Errno.ENOSPC;
         }
 
         DirectoryEntry* home = from.Inode->Home;
@@ -214,13 +214,13 @@ public static unsafe class Names
     private static long MayChange(Inode* directory)
     {
         if (directory == null)
-            return Errno.Busy;
+            return Errno.EBUSY;
         if (!directory->IsInMemory)
-            return Errno.Access;
+            return Errno.EACCES;
         if (Mounts.IsReadOnly(directory->Volume))
-            return Errno.ReadOnly;
+            return Errno.EROFS;
         return directory->Links == 0
-            ? Errno.NoEntry
+            ? Errno.ENOENT
             : FileRights.Check(directory, FileRights.Write | FileRights.Execute);
     }
 

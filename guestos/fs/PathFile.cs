@@ -11,9 +11,9 @@ public static unsafe class PathFile
 
     internal static void Init() => s_operations = new FileOperations { Seek = &Seek, Poll = &Poll, Ioctl = &Ioctl };
 
-    private static long Seek(File* file, long offset, uint whence) => Errno.BadDescriptor;
+    private static long Seek(File* file, long offset, uint whence) => Errno.EBADF;
 
     private static uint Poll(File* file) => PollEvents.Invalid;
 
-    private static long Ioctl(File* file, uint request, ulong argument) => Errno.BadDescriptor;
+    private static long Ioctl(File* file, uint request, ulong argument) => Errno.EBADF;
 }

@@ -97,7 +97,7 @@ public static unsafe class PathWalk
         if (path[0] == 0)
         {
             if ((options & WalkOptions.AllowEmpty) == 0)
-                return Errno.NoEntry;
+                return Errno.ENOENT;
             walked.Inode = Vfs.Hold(start);
             return 0;
         }
@@ -126,7 +126,7 @@ public static unsafe class PathWalk
             {
                 walked.Inode = walk.Current;
                 walked.TrailingSlash = true;
-                return walk.Current->Type == InodeType.Directory ? 0 : Errno.NotDirectory;
+                return walk.Current->Type == InodeType.Directory ? 0 : Errno.ENOTDIR;
             }
 
             byte* name = at;
@@ -139,11 +139,11 @@ public static unsafe class PathWalk
             bool last = *behind == 0;
             bool slash = *at == '/';
             if (walk.Current->Type != InodeType.Directory)
-                return Errno.NotDirectory;
+                return Errno.ENOTDIR;
             if (FileRights.Check(walk.Current, FileRights.Execute) < 0)
-                return Errno.Access;
+                return Errno.EACCES;
             if (nameLength > Directories.LongestName)
-                return Errno.NameTooLong;
+                return Errno.ENAMETOOLONG;
 
             int dots = DotsOf(name, nameLength);
             if (dots > 0)
@@ -176,7 +176,7 @@ public static unsafe class PathWalk
                     continue;
                 walked.Inode = walk.Current;
                 walked.TrailingSlash = slash;
-                return slash && walk.Current->Type != InodeType.Directory ? Errno.NotDirectory : 0;
+                return slash && walk.Current->Type != InodeType.Directory ? Errno.ENOTDIR : 0;
             }
 
             if (last)
@@ -184,7 +184,7 @@ public static unsafe class PathWalk
                 if (child != null && slash && child->Type != InodeType.Directory)
                 {
                     Vfs.Release(child);
-                    return Errno.NotDirectory;
+                    return Errno.ENOTDIR;
                 }
 
                 walked.Parent = walk.Current;
@@ -199,7 +199,7 @@ public static unsafe class PathWalk
             }
 
             if (child == null)
-                return Errno.NoEntry;
+                return Errno.ENOENT;
             walk.Current = Step(walk.Current, child);
             at = behind;
         }
@@ -224,10 +224,10 @@ public static unsafe class PathWalk
         jumped = false;
         walk.Links++;
         if (walk.Links > MaxLinks)
-            return Errno.TooManySymbolicLinks;
+            return Errno.ELOOP;
         InodeOperations* operations = link->Operations;
         if (operations->MayFollow != null && !operations->MayFollow(link))
-            return Errno.Access;
+            return Errno.EACCES;
         Inode* target = operations->Jump != null ? operations->Jump(link) : null;
         if (target != null)
         {
@@ -251,14 +251,14 @@ public static unsafe class PathWalk
     private static long FollowText(ref Progress walk, byte* text, ulong length)
     {
         if (length == 0)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         ulong rest = (ulong)Memory.StringLength(walk.At);
         if (length + rest + 1 > Vfs.PathCapacity)
-            return Errno.NameTooLong;
+            return Errno.ENAMETOOLONG;
         if (walk.Buffer == null)
             walk.Buffer = PathBuffers.Take();
         if (walk.Buffer == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         // What is left may lie in the buffer already, further back or further on: it is moved first.
         Memory.Copy(walk.Buffer + length, walk.At, rest + 1);
         Memory.Copy(walk.Buffer, text, length);

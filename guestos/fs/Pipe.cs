@@ -46,9 +46,9 @@ public unsafe struct Pipe
             ulong step = Math.Min(count - done, PageSize - inPage);
             int index = (int)(_written / PageSize % PageCount);
             if (!from.TryTake(step, out ReadOnlySpan<byte> bytes))
-                return done > 0 ? (long)done : Errno.Fault;
+                return done > 0 ? (long)done : Errno.EFAULT;
             if (_pages[index] == 0 && (_pages[index] = Frames.Allocate()) == 0)
-                return done > 0 ? (long)done : Errno.NoMemory;
+                return done > 0 ? (long)done : Errno.ENOMEM;
             // SAFETY: the step does not pass the page's end.
             bytes.CopyTo(new Span<byte>(DirectMap.At(_pages[index]) + inPage, bytes.Length));
             from.Advance(step);
@@ -72,7 +72,7 @@ public unsafe struct Pipe
             ulong step = Math.Min(count - done, PageSize - inPage);
             int index = (int)(_read / PageSize % PageCount);
             if (!to.TryFill(step, out Span<byte> into))
-                return done > 0 ? (long)done : Errno.Fault;
+                return done > 0 ? (long)done : Errno.EFAULT;
             // SAFETY: the step does not pass the page's end.
             new ReadOnlySpan<byte>(DirectMap.At(_pages[index]) + inPage, into.Length).CopyTo(into);
             to.Advance(step);

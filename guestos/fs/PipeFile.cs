@@ -37,20 +37,20 @@ public static unsafe class PipeFile
         if (pipe == null)
         {
             Vfs.Release(inode);
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         }
 
         inode->Operations = MemoryFileSystem.Nameless;
         inode->Pipe = pipe;
-        reader = Files.Allocate(Operations, flags & OpenFlags.NonBlocking | OpenFlags.ReadOnly);
-        writer = Files.Allocate(Operations, flags & OpenFlags.NonBlocking | OpenFlags.WriteOnly);
+        reader = Files.Allocate(Operations, flags & OpenFlags.NONBLOCK | OpenFlags.RDONLY);
+        writer = Files.Allocate(Operations, flags & OpenFlags.NONBLOCK | OpenFlags.WRONLY);
         if (reader == null || writer == null)
         {
             Files.Forget(reader);
             Files.Forget(writer);
             Pipe.Free(pipe);
             Vfs.Release(inode);
-            return Errno.TooManyFiles;
+            return Errno.ENFILE;
         }
 
         reader->Inode = Vfs.Hold(inode);
@@ -69,14 +69,14 @@ public static unsafe class PipeFile
         Inode* inode = file->Inode;
         bool named = !inode->IsNameless;
         if (inode->Pipe == null && (inode->Pipe = Pipe.Create()) == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         bool reads = file->MayRead;
         bool writes = file->MayWrite;
         if (named && writes && !reads && file->NonBlocking && inode->Pipe->Readers == 0)
         {
             if (inode->Pipe->Writers == 0)
                 Discard(inode);
-            return Errno.NoDevice;
+            return Errno.ENXIO;
         }
 
         Attach(file);
@@ -97,7 +97,7 @@ public static unsafe class PipeFile
             if (Readiness.Wait(&pipe->Queue, PollEvents.HangUp, ulong.MaxValue) != WaitResult.Interrupted)
                 continue;
             Release(file);
-            return Errno.Interrupted;
+            return Errno.EINTR;
         }
 
         return 0;
@@ -113,9 +113,9 @@ public static unsafe class PipeFile
             if (pipe->Writers == 0)
                 return 0;
             if (file->NonBlocking)
-                return Errno.TryAgain;
+                return Errno.EAGAIN;
             if (Readiness.Wait(&pipe->Queue, PollEvents.Readable, ulong.MaxValue) == WaitResult.Interrupted)
-                return Errno.Interrupted;
+                return Errno.EINTR;
         }
 
         bool wasFull = !HasRoom(pipe);
@@ -135,16 +135,16 @@ public static unsafe class PipeFile
             if (pipe->Readers == 0)
             {
                 Signals.Send(Scheduler.Current, Signal.Pipe);
-                return written > 0 ? (long)written : Errno.BrokenPipe;
+                return written > 0 ? (long)written : Errno.EPIPE;
             }
 
             bool fits = total <= Pipe.AtomicLength ? pipe->Room >= from.Count : pipe->Room > 0;
             if (!fits)
             {
                 if (file->NonBlocking)
-                    return written > 0 ? (long)written : Errno.TryAgain;
+                    return written > 0 ? (long)written : Errno.EAGAIN;
                 if (Readiness.Wait(&pipe->Queue, PollEvents.Moved, ulong.MaxValue) == WaitResult.Interrupted)
-                    return written > 0 ? (long)written : Errno.Interrupted;
+                    return written > 0 ? (long)written : Errno.EINTR;
                 continue;
             }
 
@@ -191,8 +191,8 @@ public static unsafe class PipeFile
     private static long Ioctl(File* file, uint request, ulong argument)
     {
         if (request != FileIoctl.BytesReadable)
-            return Errno.NotTerminal;
-        return ((UserPointer<int>)argument).TryPut((int)Of(file)->Count) ? 0 : Errno.Fault;
+            return Errno.ENOTTY;
+        return ((UserPointer<int>)argument).TryPut((int)Of(file)->Count) ? 0 : Errno.EFAULT;
     }
 
     /// <summary>The last reference to the open file is gone.</summary>

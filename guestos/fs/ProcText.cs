@@ -48,12 +48,12 @@ public static unsafe class ProcText
         if (text == null)
             file->Object = text = Objects.Allocate<TextBuffer>();
         if (text == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         if (offset == 0)
         {
             text->Clear();
             if (!Make(file->Inode, text))
-                return Errno.NoProcess;
+                return Errno.ESRCH;
         }
 
         return text->Read(offset, ref to);
@@ -64,27 +64,27 @@ public static unsafe class ProcText
     {
         int length = (int)Math.Min(from.Count, 256);
         if (!from.TryTake((ulong)length, out ReadOnlySpan<byte> value))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (length > 0 && value[length - 1] == '\n')
             value = value.Slice(0, length - 1);
         switch ((ProcNode)file->Inode->ProcNode)
         {
             case ProcNode.HostName:
                 if (value.Length > HostName.MaximumLength)
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
                 HostName.Set(value);
                 break;
             case ProcNode.ProcessName:
                 Process* process = ProcessTable.Find(file->Inode->ProcProcess);
                 if (process == null)
-                    return Errno.NoProcess;
+                    return Errno.ESRCH;
                 for (int i = 0; i < Process.NameLength; i++)
                     process->Name[i] = i < value.Length && i < Process.NameLength - 1 ? value[i] : (byte)0;
                 break;
             case ProcNode.Overcommit:
                 break;
             default:
-                return Errno.Invalid;
+                return Errno.EINVAL;
         }
 
         return (long)from.Count;

@@ -292,7 +292,7 @@ public static unsafe class ProcTree
         switch ((ProcNode)link->ProcNode)
         {
             case ProcNode.Self:
-                return Scheduler.Current != null ? Decimal(to, (ulong)Scheduler.Current->ThreadGroupId) : Errno.NoEntry;
+                return Scheduler.Current != null ? Decimal(to, (ulong)Scheduler.Current->ThreadGroupId) : Errno.ENOENT;
             case ProcNode.Mounts:
                 "self/mounts"u8.CopyTo(new Span<byte>(to, capacity));
                 return "self/mounts"u8.Length;
@@ -302,17 +302,17 @@ public static unsafe class ProcTree
         if (target != null && !target->IsNameless)
         {
             long length = Vfs.PathOf(target, to, capacity);
-            if (length != Errno.NoEntry)
-                return length == Errno.Range ? Errno.NameTooLong : length;
+            if (length != Errno.ENOENT)
+                return length == Errno.ERANGE ? Errno.ENAMETOOLONG : length;
             "/ (deleted)"u8.CopyTo(new Span<byte>(to, capacity));
             return "/ (deleted)"u8.Length;
         }
 
         if ((ProcNode)link->ProcNode != ProcNode.Descriptor)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         File* file = FileOf(link);
         if (file == null)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         FileOperations* operations = file->Operations;
         ReadOnlySpan<byte> name = operations->Name != null ? operations->Name() : "anon_inode:[]"u8;
         name.CopyTo(new Span<byte>(to, capacity));

@@ -57,7 +57,7 @@ public static unsafe class RegularFile
     private static long WriteContent(File* file, ref ulong offset, ref Transfer from)
     {
         SleepLock.Take(&file->Inode->ContentLock);
-        if ((file->Flags & OpenFlags.Append) != 0)
+        if ((file->Flags & OpenFlags.APPEND) != 0)
             offset = file->Inode->Size;
         long count = WriteContent(file, offset, ref from);
         SleepLock.Release(&file->Inode->ContentLock);
@@ -68,7 +68,7 @@ public static unsafe class RegularFile
     private static long WriteContent(File* file, ulong offset, ref Transfer from)
     {
         if (Mounts.IsReadOnly(file->Inode->Volume))
-            return Errno.ReadOnly;
+            return Errno.EROFS;
         ulong limit = ResourceLimits.Of(Scheduler.Current, Resource.FileSize);
         if (offset >= limit && from.Count > 0)
             return ResourceLimits.FileTooLarge();
@@ -87,8 +87,8 @@ public static unsafe class RegularFile
     private static long Ioctl(File* file, uint request, ulong argument)
     {
         if (request != FileIoctl.BytesReadable)
-            return Errno.NotTerminal;
+            return Errno.ENOTTY;
         ulong left = file->Inode->Size - Math.Min(file->Inode->Size, file->Position);
-        return ((UserPointer<int>)argument).TryPut((int)Math.Min(left, int.MaxValue)) ? 0 : Errno.Fault;
+        return ((UserPointer<int>)argument).TryPut((int)Math.Min(left, int.MaxValue)) ? 0 : Errno.EFAULT;
     }
 }

@@ -166,12 +166,12 @@ public static unsafe class Terminal
             if (enough)
                 break;
             if (file->NonBlocking)
-                return Errno.TryAgain;
+                return Errno.EAGAIN;
             if (!canonical && tenths != 0 && deadline == ulong.MaxValue && (minimum == 0 || Line->Waiting > 0))
                 deadline = Clock.Monotonic + tenths * 100_000_000UL;
             WaitResult result = Readiness.Wait(Queue, PollEvents.Readable | PollEvents.Moved, deadline);
             if (result == WaitResult.Interrupted)
-                return Errno.Interrupted;
+                return Errno.EINTR;
             if (result == WaitResult.TimedOut)
                 break;
         }
@@ -181,7 +181,7 @@ public static unsafe class Terminal
         {
             int step = (int)Math.Min(to.Count, Piece);
             if (!to.TryFill((ulong)step, out Span<byte> into))
-                return done > 0 ? (long)done : Errno.Fault;
+                return done > 0 ? (long)done : Errno.EFAULT;
             int lineLeft = Line->Available;
             int count = Line->Read(piece, step);
             new ReadOnlySpan<byte>(piece, count).CopyTo(into);
@@ -211,15 +211,15 @@ public static unsafe class Terminal
             if (Line->Stopped)
             {
                 if (file->NonBlocking)
-                    return written > 0 ? (long)written : Errno.TryAgain;
+                    return written > 0 ? (long)written : Errno.EAGAIN;
                 if (Readiness.Wait(Queue, PollEvents.Writable, ulong.MaxValue) == WaitResult.Interrupted)
-                    return written > 0 ? (long)written : Errno.Interrupted;
+                    return written > 0 ? (long)written : Errno.EINTR;
                 continue;
             }
 
             ulong step = Math.Min(from.Count, Piece);
             if (!from.TryTake(step, out ReadOnlySpan<byte> bytes))
-                return written > 0 ? (long)written : Errno.Fault;
+                return written > 0 ? (long)written : Errno.EFAULT;
             TerminalOutput output = default;
             for (int i = 0; i < bytes.Length; i++)
             {
@@ -256,9 +256,9 @@ public static unsafe class Terminal
     {
         uint number = file->Inode->DeviceNumber;
         if (number == CurrentNumber)
-            return BelongsToCurrent ? 0 : Errno.NoDevice;
+            return BelongsToCurrent ? 0 : Errno.ENXIO;
         Process* process = Scheduler.Current;
-        bool mayControl = number != ConsoleNumber && (file->Flags & OpenFlags.NoControllingTerminal) == 0;
+        bool mayControl = number != ConsoleNumber && (file->Flags & OpenFlags.NOCTTY) == 0;
         if (process != null && mayControl && process->SessionId == process->Id && Session == 0)
             Take(process);
         return 0;
@@ -316,7 +316,7 @@ public static unsafe class Terminal
             case SetWait:
             case SetFlush:
                 if (!((UserPointer<Termios>)argument).TryGet(out Termios termios))
-                    return Errno.Fault;
+                    return Errno.EFAULT;
                 long error = CheckForeground(Signal.TerminalOutput);
                 if (error < 0)
                     return error;
@@ -332,40 +332,40 @@ public static unsafe class Terminal
             case Flow:
                 Line->Stopped = argument == 0 || argument != 1 && Line->Stopped;
                 Readiness.Changed(Queue, PollEvents.All);
-                return argument <= 3 ? 0 : Errno.Invalid;
+                return argument <= 3 ? 0 : Errno.EINVAL;
             case Flush:
                 if (argument is 0 or 2)
                     Line->FlushInput();
-                return argument <= 2 ? 0 : Errno.Invalid;
+                return argument <= 2 ? 0 : Errno.EINVAL;
             case SetControlling:
                 if (Session == process->SessionId && Session == process->Id)
                     return 0;
                 if (process->SessionId != process->Id || Session != 0 && (argument != 1 || !FileRights.IsSuperuser))
-                    return Errno.NotPermitted;
+                    return Errno.EPERM;
                 Take(process);
                 return 0;
             case NotControlling:
                 if (!BelongsToCurrent)
-                    return Errno.NotTerminal;
+                    return Errno.ENOTTY;
                 if (process->SessionId == process->Id)
                     SessionEnded(Session);
                 return 0;
             case GetGroup:
-                return BelongsToCurrent ? Give(argument, ForegroundGroup) : Errno.NotTerminal;
+                return BelongsToCurrent ? Give(argument, ForegroundGroup) : Errno.ENOTTY;
             case GetSession:
-                return BelongsToCurrent ? Give(argument, Session) : Errno.NotTerminal;
+                return BelongsToCurrent ? Give(argument, Session) : Errno.ENOTTY;
             case SetGroup:
                 if (!((UserPointer<int>)argument).TryGet(out int group))
-                    return Errno.Fault;
+                    return Errno.EFAULT;
                 if (!BelongsToCurrent)
-                    return Errno.NotTerminal;
+                    return Errno.ENOTTY;
                 error = CheckForeground(Signal.TerminalOutput);
                 if (error < 0)
                     return error;
                 if (group <= 0)
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
                 if (!GroupIsInSession(group, Session))
-                    return Errno.NotPermitted;
+                    return Errno.EPERM;
                 ForegroundGroup = group;
                 return 0;
             case GetSerial:     // by its line programs find /dev/ttyS0
@@ -379,14 +379,14 @@ public static unsafe class Terminal
                 return Give(argument, s_window);
             case SetWindow:
                 if (!((UserPointer<WindowSize>)argument).TryGet(out WindowSize size))
-                    return Errno.Fault;
+                    return Errno.EFAULT;
                 bool changed = size.Rows != s_window.Rows || size.Columns != s_window.Columns;
                 s_window = size;
                 if (changed && ForegroundGroup != 0)
                     Signals.SendGroup(ForegroundGroup, Signal.WindowChange);
                 return 0;
             default:
-                return Errno.NotTerminal;
+                return Errno.ENOTTY;
         }
     }
 
@@ -397,7 +397,7 @@ public static unsafe class Terminal
     }
 
     private static long Give<T>(UserPointer<T> to, in T value) where T : unmanaged =>
-        to.TryPut(value) ? 0 : Errno.Fault;
+        to.TryPut(value) ? 0 : Errno.EFAULT;
 
     private static bool GroupIsInSession(int group, int session)
     {
@@ -417,8 +417,8 @@ public static unsafe class Terminal
         if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->GroupId == ForegroundGroup)
             return 0;
         if (Signals.IsBlockedOrIgnored(process, signal))
-            return signal == Signal.TerminalInput ? Errno.InputOutput : 0;
+            return signal == Signal.TerminalInput ? Errno.EIO : 0;
         Signals.SendGroup(process->GroupId, signal);
-        return Errno.Interrupted;
+        return Errno.EINTR;
     }
 }

@@ -84,7 +84,7 @@ public unsafe struct TextBuffer
             ulong step = Math.Min(Math.Min(to.Count, PageSize - inPage), (ulong)Length - offset);
             Span<byte> into = to.Fill(step);
             if (into.IsEmpty)
-                return done > 0 ? (long)done : Errno.Fault;
+                return done > 0 ? (long)done : Errno.EFAULT;
             // SAFETY: the step does not pass the page's end.
             new ReadOnlySpan<byte>(DirectMap.At(_pages[offset / PageSize]) + inPage, into.Length).CopyTo(into);
             to.Advance((ulong)into.Length);

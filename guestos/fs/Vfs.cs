@@ -78,16 +78,16 @@ public static unsafe class Vfs
             return error;
         Release(walked.Parent);
         *result = walked.Inode;
-        return walked.Inode == null ? Errno.NoEntry : 0;
+        return walked.Inode == null ? Errno.ENOENT : 0;
     }
 
     /// <summary>Reads from a regular file into kernel memory: bytes read, 0 at the end.</summary>
     public static long ReadInode(Inode* inode, ulong offset, byte* to, ulong count)
     {
         if (inode->Type != InodeType.Regular)
-            return inode->Type == InodeType.Directory ? Errno.IsDirectory : Errno.Invalid;
+            return inode->Type == InodeType.Directory ? Errno.EISDIR : Errno.EINVAL;
         if (!inode->IsInMemory)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Transfer transfer = Transfer.Of(to, count);
         return FileContent.Read(inode, offset, ref transfer);
     }
@@ -205,7 +205,7 @@ public static unsafe class Vfs
     /// <summary>Opens /dev/console as descriptors 0, 1 and 2 of the first process.</summary>
     public static void OpenConsole(FileTable* table)
     {
-        File* file = Files.Allocate(Terminal.Operations, OpenFlags.ReadWrite);
+        File* file = Files.Allocate(Terminal.Operations, OpenFlags.RDWR);
         if (file == null)
             return;
         fixed (byte* name = "console"u8)
@@ -227,9 +227,9 @@ public static unsafe class Vfs
     public static long PathOf(Inode* inode, byte* to, int capacity)
     {
         if (inode->IsNameless)
-            return Errno.NoEntry;
+            return Errno.ENOENT;
         if (capacity < 2)
-            return Errno.Range;
+            return Errno.ERANGE;
         Inode* root = CurrentRoot;
         int at = capacity - 1;
         to[at] = 0;
@@ -249,7 +249,7 @@ public static unsafe class Vfs
             {
                 Inode* top = operations->Root();
                 if (inode == top)
-                    return Errno.NoEntry;
+                    return Errno.ENOENT;
                 length = operations->PathInside(inode, inside);
                 name = inside;
                 inode = top;
@@ -257,14 +257,14 @@ public static unsafe class Vfs
             else
             {
                 if (inode->Home == null)
-                    return Errno.NoEntry;
+                    return Errno.ENOENT;
                 name = inode->Home->Name;
                 length = inode->Home->NameLength;
                 inode = inode->Home->Directory;
             }
 
             if (at < length + 1)
-                return Errno.Range;
+                return Errno.ERANGE;
             at -= length;
             Memory.Copy(to + at, name, (ulong)length);
             to[--at] = (byte)'/';

@@ -97,7 +97,7 @@ public static unsafe class Checkpoint
     internal static long Begin()
     {
         if (s_state != null)
-            return Errno.Busy;
+            return Errno.EBUSY;
         uint frames = (uint)(Frames.End >> 12);
         // One block, laid out by walking it twice: once to know how long it is, once to fill it in.
         CheckpointState measured = default;
@@ -118,7 +118,7 @@ public static unsafe class Checkpoint
             Console.WriteDecimal(Frames.Free * Frames.Size >> 10);
             Console.Write(" KiB are free\n"u8);
             CheckpointMemory.Give();
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         }
         s_state = state;
         Hook();
@@ -179,7 +179,7 @@ public static unsafe class Checkpoint
         {
             state->Checksums = (uint*)CheckpointMemory.Take(state->Frames * 4UL);
             if (state->Checksums == null)
-                return Errno.NoMemory;
+                return Errno.ENOMEM;
         }
         state->Options = options;
         return 0;

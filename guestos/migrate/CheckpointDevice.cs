@@ -84,20 +84,20 @@ public static unsafe class CheckpointDevice
     {
         CheckpointState* state = Checkpoint.State;
         if (state == null)
-            return Errno.Canceled;
+            return Errno.ECANCELED;
         SetMover(state);
         ulong done = 0;
         while (to.Count > 0)
         {
             long result = Prepare(state, done > 0);
             if (result <= 0)
-                return result == Errno.Canceled || (result < 0 && done == 0) ? result : (long)done; // in the copy, what came before the fork is of no use
+                return result == Errno.ECANCELED || (result < 0 && done == 0) ? result : (long)done; // in the copy, what came before the fork is of no use
             ReadOnlySpan<byte> piece = state->RunLength > 0
                 ? new(state->Run, state->RunLength)
                 : new(PageCleaner.ContentOf(state, state->Page) + state->PageOffset, CheckpointRecord.PageSize - state->PageOffset);
             int taken = (int)Math.Min((ulong)piece.Length, to.Count);
             if (!to.TryFill((ulong)taken, out Span<byte> into))
-                return done > 0 ? (long)done : Errno.Fault;
+                return done > 0 ? (long)done : Errno.EFAULT;
             piece.Slice(0, taken).CopyTo(into);
             to.Advance((ulong)taken);
             Take(state, taken);
@@ -111,7 +111,7 @@ public static unsafe class CheckpointDevice
     {
         Socket* connection = SocketFile.Of(socket);
         if (connection->Kind != SocketKind.Stream || connection->Handle < 0 || connection->Listening)
-            return Errno.NotConnected;
+            return Errno.ENOTCONN;
         return SendTo(connection->Handle, count);
     }
 
@@ -119,9 +119,9 @@ public static unsafe class CheckpointDevice
     {
         CheckpointState* state = Checkpoint.State;
         if (state == null)
-            return Errno.Canceled;
+            return Errno.ECANCELED;
         if (!state->AddSocket(socket))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         state->PageSocket = socket;
         SetMover(state);
         if (state->LastTaken == 0)
@@ -172,7 +172,7 @@ public static unsafe class CheckpointDevice
         }
         // In the copy the state is gone, and so is the connection.
         if (Checkpoint.State == null)
-            return Errno.Canceled;
+            return Errno.ECANCELED;
         stack->Cork(socket, false, Clock.Monotonic);
         return done > 0 ? (long)done : result;
     }
@@ -192,12 +192,12 @@ public static unsafe class CheckpointDevice
     {
         CheckpointState* state = Checkpoint.State;
         if (state == null)
-            return Errno.Canceled;
+            return Errno.ECANCELED;
         switch (request)
         {
             case IoctlOptions:
                 if (state->Part != StreamPart.Header || argument > 3)
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
                 return Checkpoint.SetOptions(state, (uint)argument);
             case IoctlProgress:
                 bool rounds = state->Phase == CheckpointPhase.Rounds;
@@ -207,22 +207,22 @@ public static unsafe class CheckpointDevice
                     WorkingSet = rounds ? state->Dirty.Count : state->Transmit.Count,
                     BufferPages = state->BufferPages, Postponed = state->Postponed, LateFrames = state->Late.Count,
                     SinceFork = rounds ? 0 : Clock.Monotonic - CheckpointFork.ForkMonotonic,
-                }) ? 0 : Errno.Fault;
+                }) ? 0 : Errno.EFAULT;
             case IoctlCommit:
                 return Commit(state, argument);
             case IoctlSocket:
                 if (state->Phase != CheckpointPhase.Rounds)
-                    return Errno.Invalid;
+                    return Errno.EINVAL;
                 Socket* socket = Connection((int)argument);
-                return socket == null ? Errno.NotConnected : state->AddSocket(socket->Handle) ? 0 : Errno.NoSpace;
+                return socket == null ? Errno.ENOTCONN : state->AddSocket(socket->Handle) ? 0 : Errno.ENOSPC;
             case IoctlScratch:
-                return state->Phase == CheckpointPhase.Rounds ? AddScratch(state, argument) : Errno.Invalid;
+                return state->Phase == CheckpointPhase.Rounds ? AddScratch(state, argument) : Errno.EINVAL;
             case IoctlLeave:
                 return Leave(state);
             case IoctlStay:
                 return Stay(state);
             default:
-                return Errno.NotTerminal;
+                return Errno.ENOTTY;
         }
     }
 
@@ -230,14 +230,14 @@ public static unsafe class CheckpointDevice
     private static long AddScratch(CheckpointState* state, UserPointer<ScratchRequest> argument)
     {
         if (!argument.TryGet(out ScratchRequest request))
-            return Errno.Fault;
+            return Errno.EFAULT;
         const ulong InPage = Frames.Size - 1;
         bool isRange = ((request.Address | request.Length) & InPage) == 0 && request.Length != 0
             && request.Address < AddressSpace.End && request.Length <= AddressSpace.End - request.Address;
         if (!isRange)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (state->ScratchCount == DeadMemory.MostRanges)
-            return Errno.NoSpace;
+            return Errno.ENOSPC;
         state->Scratches[state->ScratchCount] = new ScratchRange
         {
             Space = Scheduler.Current->Space->Serial,
@@ -267,12 +267,12 @@ public static unsafe class CheckpointDevice
     private static long Commit(CheckpointState* state, UserPointer<CommitRequest> argument)
     {
         if (state->Part != StreamPart.End || state->Phase != CheckpointPhase.Forked)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if (!argument.TryGet(out CommitRequest request))
-            return Errno.Fault;
+            return Errno.EFAULT;
         Socket* socket = Connection(request.Socket);
         if (request.Length is 0 or > LongestCommit || socket == null || !state->HasSocket(socket->Handle))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         File* file = Files.Hold(Descriptor.FileOf((uint)request.Socket));
         long result = Commit(state, socket, request);
         Files.Release(file);
@@ -284,7 +284,7 @@ public static unsafe class CheckpointDevice
         Span<byte> room = stackalloc byte[(int)LongestCommit];
         Span<byte> words = room.Slice(0, (int)request.Length);
         if (!request.Bytes.TryGetAll(words))
-            return Errno.Fault;
+            return Errno.EFAULT;
         int handle = socket->Handle;
         Stack* stack = Network.Stack;
         stack->Cork(handle, false, Clock.Monotonic);
@@ -318,7 +318,7 @@ public static unsafe class CheckpointDevice
     private static long Leave(CheckpointState* state)
     {
         if (!HasCommitted(state))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Board.Processor.Reset();
         return 0;
     }
@@ -327,7 +327,7 @@ public static unsafe class CheckpointDevice
     private static long Stay(CheckpointState* state)
     {
         if (!HasCommitted(state))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         state->Phase = CheckpointPhase.Forked;
         Scheduler.Current->BlockedSignals = state->MoverMask;
         return 0;
@@ -372,11 +372,11 @@ public static unsafe class CheckpointDevice
                         return 0;
                     break;
                 case PageCleaner.Step.Arrived:
-                    return Errno.Canceled;
+                    return Errno.ECANCELED;
                 case PageCleaner.Step.Pause:
                     LetOthersRun();
                     if (Signals.Pending)
-                        return Errno.Interrupted;
+                        return Errno.EINTR;
                     break;
                 default:
                     return 0;

@@ -399,7 +399,7 @@ public unsafe partial struct AddressSpace
     public static long Protect(AddressSpace* space, PageRange range, uint protection)
     {
         if (!IsMapped(space, range) || !SplitAt(space, range))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         for (Area* area = AreaAtOrAbove(space, range.Start); area != null && area->Start < range.End; area = area->Next)
         {
             area->Protection = protection;
@@ -504,13 +504,13 @@ public unsafe partial struct AddressSpace
     public static long Move(AddressSpace* space, PageRange from, PageRange to)
     {
         if (!SplitAt(space, from))
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         Area* area = AreaAtOrAbove(space, from.Start);
         // A mapping of a file goes on in the file as it grows; zeros behind a program's segment stay zeros.
         ulong fileEnd = area->FileEnd >= from.End ? to.End : area->FileEnd > from.Start ? to.Start + (area->FileEnd - from.Start) : 0;
         Area* moved = Add(space, to, area->Protection, area->File, area->Offset, area->File != null ? fileEnd : 0);
         if (moved == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         moved->Shared = area->Shared;
         moved->Locked = area->Locked;
         ulong end = from.Start + System.Math.Min(from.Length, to.Length);
@@ -520,7 +520,7 @@ public unsafe partial struct AddressSpace
                 if ((*entry & PageTable.Present) != 0 && PageTable.Find(space->Root, to.Start + (address - from.Start), true) == null)
                 {
                     Unmap(space, to);
-                    return Errno.NoMemory;
+                    return Errno.ENOMEM;
                 }
         for (ulong address = from.Start; (entry = PageTable.Next(space->Root, ref address, end)) != null; Preemption.Point())
             for (ulong stop = EndOfTable(address, end); address < stop; address += Frames.Size, entry++)

@@ -25,11 +25,11 @@ public readonly unsafe struct UserString
             // Up to the end of its page nothing can fault once the first byte did not.
             ulong run = Frames.Size - (Address + (ulong)length & (Frames.Size - 1));
             if (!UserRange.TryMake(Address + (ulong)length, 1, out UserRange start) || !start.TryBegin(Access.Read, out byte* first))
-                return Errno.Fault;
+                return Errno.EFAULT;
             for (ulong i = 0; i < run; i++, length++)
             {
                 if (length == capacity)
-                    return Errno.NameTooLong;
+                    return Errno.ENAMETOOLONG;
                 // SAFETY: in the page that was made readable just now.
                 to[length] = first[i];
                 if (first[i] == 0)

@@ -51,7 +51,7 @@ internal static unsafe class DatagramSockets
     {
         from = default;
         if (socket->Kind == SocketKind.RawEcho && socket->Handle < 0)
-            return wait ? Errno.Invalid : Errno.TryAgain;   // nothing has been asked, so nothing can come
+            return wait ? Errno.EINVAL : Errno.EAGAIN;   // nothing has been asked, so nothing can come
         long result = Open(socket);
         ulong deadline = Sockets.Deadline(socket->ReceiveTimeout);
         while (result >= 0)
@@ -64,7 +64,7 @@ internal static unsafe class DatagramSockets
             if (length != SocketError.WouldBlock)
                 return Sockets.ErrnoOf(length);
             if (!wait)
-                return Errno.TryAgain;
+                return Errno.EAGAIN;
             result = Sockets.Wait(socket, PollEvents.Readable, deadline);
         }
         return result;
@@ -80,7 +80,7 @@ internal static unsafe class DatagramSockets
         if (part == 0)
             return 0;
         if (!to.TryFill((ulong)part, out Span<byte> into))
-            return Errno.Fault;
+            return Errno.EFAULT;
         int header = socket->Kind == SocketKind.RawEcho ? HeaderLength : 0;
         int done = 0;
         if (skip < header)
@@ -116,9 +116,9 @@ internal static unsafe class DatagramSockets
         {
             const int identifier = 4;   // RFC 792: type, code, checksum, identifier, sequence number
             if (from.Count < 8)
-                return Errno.Invalid;
+                return Errno.EINVAL;
             if (!from.TryTake(8, out ReadOnlySpan<byte> message))
-                return Errno.Fault;
+                return Errno.EFAULT;
             socket->LocalPort = BinaryPrimitives.ReadUInt16BigEndian(message.Slice(identifier));
         }
 
@@ -126,16 +126,16 @@ internal static unsafe class DatagramSockets
         if (result < 0)
             return result;
         if (from.Count > LargestDatagram || socket->DoNotFragment && from.Count > LargestWhole)
-            return Errno.MessageTooLong;
+            return Errno.EMSGSIZE;
         int pending = Network.Stack->TakeError(socket->Handle);
         if (pending < 0)
             return Sockets.ErrnoOf(pending);
         if (address == 0 && !IsConnected(socket))
-            return Errno.DestinationRequired;
+            return Errno.EDESTADDRREQ;
         if (!socket->Broadcast && Network.Stack->IsBroadcast(address))
-            return Errno.Access;
+            return Errno.EACCES;
         if (!from.TryTake(from.Count, out ReadOnlySpan<byte> datagram))
-            return Errno.Fault;
+            return Errno.EFAULT;
         int sent = Network.Stack->SendTo(socket->Handle, datagram, address, port, Clock.Monotonic);
         return Sockets.ErrnoOf(sent);
     }

@@ -32,20 +32,20 @@ internal static unsafe class InterfaceIoctl
             return List(argument);
         if (request is not (GetFlags or GetAddress or GetDestination or GetBroadcast or GetMask or GetMetric or GetMtu
             or GetHardwareAddress or GetIndex or GetQueueLength or GetMap))
-            return Errno.NotTerminal;
+            return Errno.ENOTTY;
         UserPointer<byte> at = argument;
         Span<byte> whole = stackalloc byte[RequestLength];
         if (!at.TryGetAll(whole))
-            return Errno.Fault;
+            return Errno.EFAULT;
         long result = Answer(request, whole.Slice(0, NameLength), whole.Slice(NameLength));
-        return result < 0 ? result : at.TryPutAll(whole) ? 0 : Errno.Fault;
+        return result < 0 ? result : at.TryPutAll(whole) ? 0 : Errno.EFAULT;
     }
 
     private static long Answer(uint request, ReadOnlySpan<byte> name, Span<byte> answer)
     {
         bool local = name.StartsWith("lo\0"u8);
         if (!local && !name.StartsWith("eth0\0"u8))
-            return Errno.NoSuchDevice;
+            return Errno.ENODEV;
         uint address = local ? Loopback : Network.Address;
         uint mask = local ? 0xff000000 : Network.Mask;
         switch (request)
@@ -85,7 +85,7 @@ internal static unsafe class InterfaceIoctl
                 return 0;
             default:
                 if (address == 0)
-                    return Errno.AddressNotAvailable;
+                    return Errno.EADDRNOTAVAIL;
                 SocketAddress.Write(answer, address, 0);
                 return 0;
         }
@@ -102,7 +102,7 @@ internal static unsafe class InterfaceIoctl
     private static long List(UserPointer<InterfaceList> argument)
     {
         if (!argument.TryGet(out InterfaceList list))
-            return Errno.Fault;
+            return Errno.EFAULT;
         int count = Network.Address != 0 ? 2 : 1;
         if (!list.Requests.IsNull)
             count = Math.Min(count, Math.Max(list.Length, 0) / RequestLength);
@@ -117,6 +117,6 @@ internal static unsafe class InterfaceIoctl
 
         list.Length = count * RequestLength;
         bool told = list.Requests.IsNull || list.Requests.TryPutAll(requests.Slice(0, list.Length));
-        return told && argument.TryPut(list) ? 0 : Errno.Fault;
+        return told && argument.TryPut(list) ? 0 : Errno.EFAULT;
     }
 }

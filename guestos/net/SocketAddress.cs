@@ -15,13 +15,13 @@ internal static class SocketAddress
         address = 0;
         port = 0;
         if (length < Size)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Span<byte> at = stackalloc byte[Size];
         if (!from.TryGetAll(at))
-            return Errno.Fault;
+            return Errno.EFAULT;
         ushort family = BinaryPrimitives.ReadUInt16LittleEndian(at);
         if (family != Inet && family != 0)
-            return Errno.AddressFamilyNotSupported;
+            return Errno.EAFNOSUPPORT;
         port = BinaryPrimitives.ReadUInt16BigEndian(at.Slice(2));
         address = BinaryPrimitives.ReadUInt32BigEndian(at.Slice(4));
         return 0;
@@ -45,20 +45,20 @@ internal static class SocketAddress
         if (to.IsNull || lengthAt.IsNull)
             return 0;
         if (!lengthAt.TryGet(out int length))
-            return Errno.Fault;
+            return Errno.EFAULT;
         long result = Answer(to, ref length, address, port);
-        return result < 0 ? result : lengthAt.TryPut(length) ? 0 : Errno.Fault;
+        return result < 0 ? result : lengthAt.TryPut(length) ? 0 : Errno.EFAULT;
     }
 
     /// <param name="length">What there is room for, then the true length.</param>
     public static long Answer(UserPointer<byte> to, ref int length, uint address, ushort port)
     {
         if (length < 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Span<byte> whole = stackalloc byte[Size];
         Write(whole, address, port);
         if (!to.TryPutAll(whole.Slice(0, Math.Min(length, Size))))
-            return Errno.Fault;
+            return Errno.EFAULT;
         length = Size;
         return 0;
     }

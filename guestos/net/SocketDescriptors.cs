@@ -8,9 +8,9 @@ internal static unsafe class SocketDescriptors
     /// </summary>
     public static long Install(Socket* socket, uint flags, bool closeOnExec)
     {
-        File* file = Files.Allocate(SocketFile.Operations, OpenFlags.ReadWrite | flags & OpenFlags.NonBlocking);
+        File* file = Files.Allocate(SocketFile.Operations, OpenFlags.RDWR | flags & OpenFlags.NONBLOCK);
         if (file == null)
-            return Errno.TooManyFiles;
+            return Errno.ENFILE;
         file->Object = socket;
         long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, closeOnExec);
         if (descriptor < 0)

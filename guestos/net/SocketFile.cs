@@ -63,7 +63,7 @@ public static unsafe class SocketFile
         }
         else if (socket->Handle >= 0)
             count = System.Math.Max(0, Network.Stack->NextDatagramLength(socket->Handle));
-        return ((UserPointer<int>)argument).TryPut(count) ? 0 : Errno.Fault;
+        return ((UserPointer<int>)argument).TryPut(count) ? 0 : Errno.EFAULT;
     }
 
     /// <summary>The last reference is gone.</summary>

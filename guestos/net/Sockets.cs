@@ -144,8 +144,8 @@ internal static unsafe class Sockets
         Readiness.Wait(&socket->Queue, events, deadline) switch
         {
             WaitResult.Woken => 0,
-            WaitResult.TimedOut => Errno.TryAgain,
-            _ => Errno.Interrupted,
+            WaitResult.TimedOut => Errno.EAGAIN,
+            _ => Errno.EINTR,
         };
 
     public static ulong Deadline(ulong timeout) => timeout == 0 ? ulong.MaxValue : Clock.Monotonic + timeout;
@@ -154,22 +154,22 @@ internal static unsafe class Sockets
     public static long ErrnoOf(int error) => error switch
     {
         >= 0 => error,
-        SocketError.WouldBlock => Errno.TryAgain,
-        SocketError.BadSocket => Errno.NotConnected,
-        SocketError.Invalid => Errno.Invalid,
-        SocketError.NoRoom => Errno.NoBuffers,
-        SocketError.AddressInUse => Errno.AddressInUse,
-        SocketError.AddressNotAvailable => Errno.AddressNotAvailable,
-        SocketError.NotConnected => Errno.NotConnected,
-        SocketError.Refused => Errno.ConnectionRefused,
-        SocketError.Reset => Errno.ConnectionReset,
-        SocketError.TimedOut => Errno.TimedOut,
-        SocketError.HostUnreachable => Errno.HostUnreachable,
-        SocketError.NetworkUnreachable => Errno.NetworkUnreachable,
-        SocketError.ShutDown => Errno.BrokenPipe,
-        SocketError.MessageTooLong => Errno.MessageTooLong,
-        SocketError.Aborted => Errno.ConnectionAborted,
-        _ => Errno.InputOutput,
+        SocketError.WouldBlock => Errno.EAGAIN,
+        SocketError.BadSocket => Errno.ENOTCONN,
+        SocketError.Invalid => Errno.EINVAL,
+        SocketError.NoRoom => Errno.ENOBUFS,
+        SocketError.AddressInUse => Errno.EADDRINUSE,
+        SocketError.AddressNotAvailable => Errno.EADDRNOTAVAIL,
+        SocketError.NotConnected => Errno.ENOTCONN,
+        SocketError.Refused => Errno.ECONNREFUSED,
+        SocketError.Reset => Errno.ECONNRESET,
+        SocketError.TimedOut => Errno.ETIMEDOUT,
+        SocketError.HostUnreachable => Errno.EHOSTUNREACH,
+        SocketError.NetworkUnreachable => Errno.ENETUNREACH,
+        SocketError.ShutDown => Errno.EPIPE,
+        SocketError.MessageTooLong => Errno.EMSGSIZE,
+        SocketError.Aborted => Errno.ECONNABORTED,
+        _ => Errno.EIO,
     };
 
     // ---- streams ----
@@ -198,7 +198,7 @@ internal static unsafe class Sockets
     public static long Receive(Socket* socket, ref Transfer to, ReceiveFlags flags, int skip = 0)
     {
         if (socket->Handle < 0 || socket->Listening)
-            return Errno.NotConnected;
+            return Errno.ENOTCONN;
         bool peek = (flags & ReceiveFlags.Peek) != 0;
         bool all = (flags & ReceiveFlags.All) != 0;
         bool wait = (flags & ReceiveFlags.Wait) != 0;
@@ -218,7 +218,7 @@ internal static unsafe class Sockets
             if (there <= 0 && there != SocketError.WouldBlock)
                 return total > 0 ? total : there == SocketError.BadSocket ? 0 : ErrnoOf(there);
             if (!wait)
-                return total > 0 ? total : Errno.TryAgain;
+                return total > 0 ? total : Errno.EAGAIN;
             long result = Wait(socket, PollEvents.Readable, deadline);
             if (result < 0)
                 return total > 0 ? total : result;
@@ -251,7 +251,7 @@ internal static unsafe class Sockets
         }
         Span<byte> into = to.Fill(length);
         if (into.IsEmpty)
-            return Errno.Fault;
+            return Errno.EFAULT;
         int got = peek
             ? Network.Stack->CopyReceived(socket->Handle, skip, into)
             : Network.Stack->Receive(socket->Handle, into, Clock.Monotonic);
@@ -266,14 +266,14 @@ internal static unsafe class Sockets
     public static long Send(Socket* socket, ref Transfer from, bool wait, bool signal = true, bool more = false)
     {
         if (socket->Handle < 0 || socket->Listening)
-            return Errno.NotConnected;
+            return Errno.ENOTCONN;
         ulong deadline = Deadline(socket->SendTimeout);
         long sent = 0;
         while (from.Count > 0)
         {
             ReadOnlySpan<byte> bytes = from.Take(RingPool.Size);
             if (bytes.IsEmpty)
-                return sent > 0 ? sent : Errno.Fault;
+                return sent > 0 ? sent : Errno.EFAULT;
             int taken = Network.Stack->Send(socket->Handle, bytes, Clock.Monotonic, more
                 || (ulong)bytes.Length < from.Count);
             if (taken > 0)
@@ -290,13 +290,13 @@ internal static unsafe class Sockets
                 {
                     if (signal)
                         Signals.Send(Scheduler.Current, Signal.Pipe);
-                    return Errno.BrokenPipe;
+                    return Errno.EPIPE;
                 }
                 return ErrnoOf(taken);
             }
             socket->WantsRoom = true;
             if (!wait)
-                return sent > 0 ? sent : Errno.TryAgain;
+                return sent > 0 ? sent : Errno.EAGAIN;
             long result = Wait(socket, PollEvents.Writable | PollEvents.Moved, deadline);
             if (result < 0)
                 return sent > 0 ? sent : result;
@@ -312,13 +312,13 @@ internal static unsafe class Sockets
     {
         Socket* socket = Find(handle);
         if (socket == null)
-            return Errno.NotConnected;
+            return Errno.ENOTCONN;
         ulong deadline = since + (socket->SendTimeout != 0 ? socket->SendTimeout : 10_000_000_000);
         // A peer that acknowledges probes of its closed window changes something again and again.
         if (Clock.Monotonic >= deadline)
-            return Errno.TimedOut;
+            return Errno.ETIMEDOUT;
         long result = Wait(socket, PollEvents.All, deadline);
-        return result == Errno.TryAgain ? Errno.TimedOut : result;
+        return result == Errno.EAGAIN ? Errno.ETIMEDOUT : result;
     }
 
     /// <summary>Sleeps until the peer has everything that was sent on the connection: 0, or −errno.</summary>

@@ -48,9 +48,9 @@ public static unsafe class Futex
     {
         Process* process = Scheduler.Current;
         if (!word.TryGet(out uint seen))
-            return Errno.Fault;
+            return Errno.EFAULT;
         if (seen != expected)
-            return Errno.TryAgain;
+            return Errno.EAGAIN;
         process->FutexKey = key;
         process->FutexBits = bits;
         process->FutexWoken = false;
@@ -60,7 +60,7 @@ public static unsafe class Futex
         process->FutexKey = default;
         if (process->FutexWoken)
             return 0;
-        return result == WaitResult.TimedOut ? Errno.TimedOut : Errno.Interrupted;
+        return result == WaitResult.TimedOut ? Errno.ETIMEDOUT : Errno.EINTR;
     }
 
     /// <summary>Wakes who waits on a word of the current process's memory, which is writable.</summary>
@@ -120,7 +120,7 @@ public static unsafe class Futex
     public static long SetRobustList(UserPointer<RobustHead> head, ulong length)
     {
         if (length != (ulong)sizeof(RobustHead))
-            return Errno.Invalid;
+            return Errno.EINVAL;
         Scheduler.Current->RobustList = head;
         return 0;
     }

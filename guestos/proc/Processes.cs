@@ -14,20 +14,20 @@ public static unsafe class Processes
     public static long Clone(ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls)
     {
         if ((flags & CloneThread) != 0 || (flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         SegmentBase threadBase = default;
         if ((flags & CloneSetTls) != 0 && !SegmentBase.TryMake(tls, out threadBase))
-            return Errno.NotPermitted;
+            return Errno.EPERM;
         Process* parent = Scheduler.Current;
         if (parent->UserId != 0 && (ulong)ProcessTable.CountOf(parent->UserId) >= ResourceLimits.Of(parent, Resource.Processes))
-            return Errno.TryAgain;
+            return Errno.EAGAIN;
         Process* child = ProcessTable.Create();
         if (child == null)
-            return Errno.TryAgain;
+            return Errno.EAGAIN;
         if (!Inherit(parent, child, flags))
         {
             Abandon(child);
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         }
         TrapFrame* frame = child->UserFrame;
         *frame = *parent->UserFrame;

@@ -60,7 +60,7 @@ public unsafe struct ResourceLimits
     public static long FileTooLarge()
     {
         Signals.Send(Scheduler.Current, Signal.FileSize);
-        return Errno.FileTooLarge;
+        return Errno.EFBIG;
     }
 
     /// <summary>
@@ -85,7 +85,7 @@ public unsafe struct ResourceLimits
         ulong limit = Of(process, Resource.LockedMemory);
         if (process->EffectiveUserId == 0)
             return 0;
-        return limit == 0 ? Errno.NotPermitted : locked + pages <= limit / Frames.Size ? 0 : error;
+        return limit == 0 ? Errno.EPERM : locked + pages <= limit / Frames.Size ? 0 : error;
     }
 
     /// <summary>For <see cref="MemoryPolicy.MayGrowStack"/>: RLIMIT_STACK, RLIMIT_AS and RLIMIT_MEMLOCK.</summary>
@@ -94,7 +94,7 @@ public unsafe struct ResourceLimits
         Process* process = Scheduler.Current;
         return bytes <= Of(process, Resource.Stack)
             && space->TotalPages + pages <= Of(process, Resource.AddressSpace) / Frames.Size
-            && (!locked || MayLock(Guestos.AddressSpace.LockedPages(space), pages, Errno.NoMemory) == 0);
+            && (!locked || MayLock(Guestos.AddressSpace.LockedPages(space), pages, Errno.ENOMEM) == 0);
     }
 
     /// <summary>Those of the first process.</summary>

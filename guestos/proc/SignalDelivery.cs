@@ -58,7 +58,7 @@ public static unsafe partial class Signals
         byte* information = stackalloc byte[128];
         Take(process, signal, information);
         SignalAction* action = SignalActions.Of(process->Actions, signal);
-        bool interrupted = frame->Vector == TrapFrame.Syscall && process->CurrentCall >= 0 && (long)frame->Rax == Errno.Interrupted;
+        bool interrupted = frame->Vector == TrapFrame.Syscall && process->CurrentCall >= 0 && (long)frame->Rax == Errno.EINTR;
         if (action->Handler > SignalAction.Ignore && signal != Signal.Kill && signal != Signal.Stop)
         {
             if (interrupted && (action->Flags & SignalAction.Restart) != 0 && IsRestartable(process->CurrentCall))
@@ -123,7 +123,7 @@ public static unsafe partial class Signals
             // A signal without a handler had begun the call anew; with this one's handler in between it has ended.
             process->Restarted = false;
             frame->Rip += 2;
-            frame->Rax = unchecked((ulong)Errno.Interrupted);
+            frame->Rax = unchecked((ulong)Errno.EINTR);
         }
         ulong stack = frame->Rsp - RedZone;
         bool onAlternate = IsOnAlternateStack(process, frame->Rsp);
@@ -255,14 +255,14 @@ public static unsafe partial class Signals
     internal static long SetAlternateStack(Process* process, ulong address, uint flags, ulong size)
     {
         if ((flags & ~(StackDisabled | StackInUse | 1u << 31)) != 0)
-            return Errno.Invalid;
+            return Errno.EINVAL;
         if ((flags & StackDisabled) != 0)
         {
             process->AlternateStack = process->AlternateStackSize = 0;
             return 0;
         }
         if (size < 2048)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         process->AlternateStack = address;
         process->AlternateStackSize = size;
         return 0;

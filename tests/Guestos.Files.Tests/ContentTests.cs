@@ -20,7 +20,7 @@ public sealed unsafe class ContentTests
         Guest.Start(archive);
         int framesBefore = Frames.InUse;
         var model = original.ToList();
-        ulong descriptor = (ulong)Guest.Open("/f", OpenFlags.ReadWrite);
+        ulong descriptor = (ulong)Guest.Open("/f", OpenFlags.RDWR);
         ulong buffer = Guest.Room(100_000);
         for (int step = 0; step < 600; step++)
         {
@@ -71,15 +71,15 @@ public sealed unsafe class ContentTests
     public void A_full_machine_is_ENOSPC_and_recovers()
     {
         Guest.Start();
-        long descriptor = Guest.Open("/f", OpenFlags.Create | OpenFlags.WriteOnly);
+        long descriptor = Guest.Open("/f", OpenFlags.CREAT | OpenFlags.WRONLY);
         var data = new byte[1 << 20];
         long total = 0, result;
         while ((result = Guest.Write(descriptor, data)) > 0)
             total += result;
-        Assert.Equal(Errno.NoSpace, result);
+        Assert.Equal(Errno.ENOSPC, result);
         Assert.InRange(total, 16 << 20, 32 << 20);
         Assert.True(Frames.Free > 100);
-        Assert.Equal(Errno.NoSpace, Guest.Mkdir("/d"));
+        Assert.Equal(Errno.ENOSPC, Guest.Mkdir("/d"));
         FileCalls.Close((ulong)descriptor);
         FileCalls.Unlink(Guest.Text("/f"));
         Vfs.FreeDead();
@@ -97,11 +97,11 @@ public sealed unsafe class ContentTests
         for (int i = 0; i < FileTable.Capacity; i++)
             last = Guest.Open("/");
         Assert.Equal(4095, last);
-        Assert.Equal(Errno.TooManyDescriptors, Guest.Open("/"));
-        Assert.Equal(Errno.TooManyDescriptors, FileCalls.Dup(0));
-        Assert.Equal(Errno.TooManyDescriptors, FileCalls.Pipe(Guest.Room(8)));
+        Assert.Equal(Errno.EMFILE, Guest.Open("/"));
+        Assert.Equal(Errno.EMFILE, FileCalls.Dup(0));
+        Assert.Equal(Errno.EMFILE, FileCalls.Pipe(Guest.Room(8)));
         FileCalls.Close(7);
-        Assert.Equal(Errno.TooManyDescriptors, FileCalls.Pipe(Guest.Room(8)));
+        Assert.Equal(Errno.EMFILE, FileCalls.Pipe(Guest.Room(8)));
         Assert.Equal(7, FileCalls.Dup(0));
         FileCalls.Close(3000);
         FileCalls.Close(129);
@@ -122,7 +122,7 @@ public sealed unsafe class ContentTests
         }
 
         Assert.Equal(Files.Capacity, Files.InUse);
-        Assert.Equal(Errno.TooManyFiles, last);
+        Assert.Equal(Errno.ENFILE, last);
         foreach (nint table in tables)
             FileTable.Release((FileTable*)table);
         Scheduler.Current->Files.Table = first;
@@ -134,21 +134,21 @@ public sealed unsafe class ContentTests
     {
         Guest.Start();
         Guest.Put("/f", "one");
-        ulong descriptor = (ulong)Guest.Open("/f", OpenFlags.ReadWrite | OpenFlags.Append);
+        ulong descriptor = (ulong)Guest.Open("/f", OpenFlags.RDWR | OpenFlags.APPEND);
         FileCalls.Lseek(descriptor, 0, 0);
         Guest.Write((long)descriptor, "two"u8.ToArray());
         Assert.Equal("onetwo", Guest.Get("/f"));
         Assert.Equal(6, FileCalls.Lseek(descriptor, 0, 1));
-        Assert.Equal(Errno.Invalid, FileCalls.Lseek(descriptor, unchecked((ulong)-1), 0));
-        Assert.Equal(Errno.Invalid, FileCalls.Lseek(descriptor, 0, 9));
+        Assert.Equal(Errno.EINVAL, FileCalls.Lseek(descriptor, unchecked((ulong)-1), 0));
+        Assert.Equal(Errno.EINVAL, FileCalls.Lseek(descriptor, 0, 9));
         Assert.Equal(106, FileCalls.Lseek(descriptor, 100, 2));
         Assert.Equal(0, FileCalls.Read(descriptor, Guest.Room(10), 10));
         Assert.Equal(1, FileCalls.Pwrite64(descriptor, Guest.Room(1), 1, 0));
         Assert.Equal("onetwo\0", Guest.Get("/f"));
-        ulong anywhere = (ulong)Guest.Open("/f", OpenFlags.WriteOnly);
-        Assert.Equal(Errno.FileTooLarge, FileCalls.Pwrite64(anywhere, Guest.Room(1), 1, FileContent.LargestSize));
-        Assert.Equal(Errno.FileTooLarge, FileCalls.Ftruncate(descriptor, FileContent.LargestSize + 1));
-        Assert.Equal(Errno.Invalid, FileCalls.Ftruncate(descriptor, ulong.MaxValue));
+        ulong anywhere = (ulong)Guest.Open("/f", OpenFlags.WRONLY);
+        Assert.Equal(Errno.EFBIG, FileCalls.Pwrite64(anywhere, Guest.Room(1), 1, FileContent.LargestSize));
+        Assert.Equal(Errno.EFBIG, FileCalls.Ftruncate(descriptor, FileContent.LargestSize + 1));
+        Assert.Equal(Errno.EINVAL, FileCalls.Ftruncate(descriptor, ulong.MaxValue));
         Guest.Stop();
     }
 
@@ -162,7 +162,7 @@ public sealed unsafe class ContentTests
         UserRange.BadStart = buffer + 8192;
         UserRange.BadEnd = buffer + 12288;
         Assert.Equal(8192, FileCalls.Read(descriptor, buffer, 10_000));
-        Assert.Equal(Errno.Fault, FileCalls.Read(descriptor, buffer + 8192, 10));
+        Assert.Equal(Errno.EFAULT, FileCalls.Read(descriptor, buffer + 8192, 10));
         Guest.Stop();
     }
 
@@ -171,8 +171,8 @@ public sealed unsafe class ContentTests
     {
         Guest.Start();
         byte[] data = CpioTests.Pattern(20_000);
-        ulong from = (ulong)Guest.Open("/a", OpenFlags.Create | OpenFlags.ReadWrite);
-        ulong to = (ulong)Guest.Open("/b", OpenFlags.Create | OpenFlags.ReadWrite);
+        ulong from = (ulong)Guest.Open("/a", OpenFlags.CREAT | OpenFlags.RDWR);
+        ulong to = (ulong)Guest.Open("/b", OpenFlags.CREAT | OpenFlags.RDWR);
         Guest.Write((long)from, data);
         ulong offset = Guest.Room(8);
         *(ulong*)offset = 100;

@@ -91,7 +91,7 @@ internal static unsafe class Guest
 
     public static long Put(string path, string content)
     {
-        long descriptor = Open(path, OpenFlags.Create | OpenFlags.Truncate | OpenFlags.WriteOnly);
+        long descriptor = Open(path, OpenFlags.CREAT | OpenFlags.TRUNC | OpenFlags.WRONLY);
         if (descriptor < 0)
             return descriptor;
         long result = Write(descriptor, Encoding.UTF8.GetBytes(content));
@@ -132,7 +132,7 @@ internal static unsafe class Guest
 
     public static List<string> List(string path, int bufferSize = 4096)
     {
-        long descriptor = Open(path, OpenFlags.Directory);
+        long descriptor = Open(path, OpenFlags.DIRECTORY);
         var names = new List<string>();
         ulong buffer = Room(bufferSize);
         long count;

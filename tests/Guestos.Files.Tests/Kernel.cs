@@ -299,7 +299,7 @@ namespace Guestos
 
         public static ulong Of(Process* process, Resource resource) => Infinity;
         public static ulong HardOf(Process* process, Resource resource) => Infinity;
-        public static long FileTooLarge() => Errno.FileTooLarge;
+        public static long FileTooLarge() => Errno.EFBIG;
     }
 
     internal static class Panic
@@ -309,7 +309,7 @@ namespace Guestos
 
     public static unsafe class SocketCalls
     {
-        public static long Vectored(File* file, UserPointer<UserVector> vectors, ulong count, bool write) => Errno.BadDescriptor;
+        public static long Vectored(File* file, UserPointer<UserVector> vectors, ulong count, bool write) => Errno.EBADF;
     }
 
     public static unsafe class SocketFile

@@ -16,13 +16,13 @@ public unsafe class LockTests
     public void Without_memory_a_lock_is_let_go_of_and_one_that_would_be_cut_stays()
     {
         Guest.Start();
-        long first = Guest.Open("/file", OpenFlags.Create | OpenFlags.ReadWrite), second = Guest.Open("/file", OpenFlags.ReadWrite);
+        long first = Guest.Open("/file", OpenFlags.CREAT | OpenFlags.RDWR), second = Guest.Open("/file", OpenFlags.RDWR);
         Assert.Equal(0, Lock(first, Set, Write, 0, 100));
         Assert.Equal(0, LockCalls.Flock((ulong)second, Exclusive));
         List<nint> taken = ExhaustMemory();
-        Assert.Equal(Errno.NoLocks, Lock(first, Set, Unlock, 40, 20));
-        Assert.Equal(Errno.TryAgain, Lock(second, SetDescription, Write, 0, 1));
-        Assert.Equal(Errno.TryAgain, Lock(second, SetDescription, Write, 50, 1));
+        Assert.Equal(Errno.ENOLCK, Lock(first, Set, Unlock, 40, 20));
+        Assert.Equal(Errno.EAGAIN, Lock(second, SetDescription, Write, 0, 1));
+        Assert.Equal(Errno.EAGAIN, Lock(second, SetDescription, Write, 50, 1));
         Assert.Equal(0, Lock(first, Set, Unlock, 0, 10));
         Assert.Equal(0, Lock(first, Set, Unlock, 90, 10));
         Assert.Equal(0, Lock(first, Set, Unlock, 0, 200));
@@ -40,8 +40,8 @@ public unsafe class LockTests
     public void A_descriptor_closed_during_the_wait_leaves_no_lock()
     {
         Guest.Start();
-        long waits = Guest.Open("/file", OpenFlags.Create | OpenFlags.ReadWrite), holds = Guest.Open("/file", OpenFlags.ReadWrite);
-        long keeps = Guest.Open("/file", OpenFlags.ReadWrite);
+        long waits = Guest.Open("/file", OpenFlags.CREAT | OpenFlags.RDWR), holds = Guest.Open("/file", OpenFlags.RDWR);
+        long keeps = Guest.Open("/file", OpenFlags.RDWR);
         Assert.Equal(0, Lock(holds, SetDescription, Write, 40, 20));
         Scheduler.WhileAsleep.Enqueue(() =>
         {
@@ -52,10 +52,10 @@ public unsafe class LockTests
             Assert.Equal(0, Lock(holds, SetDescription, Unlock, 40, 20));
             return WaitResult.Woken;
         });
-        Assert.Equal(Errno.BadDescriptor, Lock(waits, SetWait, Write, 40, 20));
+        Assert.Equal(Errno.EBADF, Lock(waits, SetWait, Write, 40, 20));
         Assert.Equal(0, Lock(holds, SetDescription, Write, 40, 20));
-        Assert.Equal(Errno.TryAgain, Lock(holds, SetDescription, Write, 39, 1));
-        Assert.Equal(Errno.TryAgain, Lock(holds, SetDescription, Write, 60, 1));
+        Assert.Equal(Errno.EAGAIN, Lock(holds, SetDescription, Write, 39, 1));
+        Assert.Equal(Errno.EAGAIN, Lock(holds, SetDescription, Write, 60, 1));
         Guest.Stop();
     }
 

@@ -11,20 +11,20 @@ public sealed unsafe class NameTests
     [InlineData("//d///f", 0)]
     [InlineData("/d/./../d/f", 0)]
     [InlineData("/../../d/f", 0)]
-    [InlineData("/d/f/", Errno.NotDirectory)]
-    [InlineData("/d/f/x", Errno.NotDirectory)]
-    [InlineData("/d/f/..", Errno.NotDirectory)]
-    [InlineData("/d/none", Errno.NoEntry)]
-    [InlineData("/none/f", Errno.NoEntry)]
-    [InlineData("", Errno.NoEntry)]
+    [InlineData("/d/f/", Errno.ENOTDIR)]
+    [InlineData("/d/f/x", Errno.ENOTDIR)]
+    [InlineData("/d/f/..", Errno.ENOTDIR)]
+    [InlineData("/d/none", Errno.ENOENT)]
+    [InlineData("/none/f", Errno.ENOENT)]
+    [InlineData("", Errno.ENOENT)]
     [InlineData("/", 0)]
     [InlineData("/d/", 0)]
     [InlineData(".", 0)]
     [InlineData("d/l/f", 0)]
     [InlineData("/d/abs", 0)]
-    [InlineData("/d/dangling", Errno.NoEntry)]
-    [InlineData("/loop", Errno.TooManySymbolicLinks)]
-    [InlineData("/loop/x", Errno.TooManySymbolicLinks)]
+    [InlineData("/d/dangling", Errno.ENOENT)]
+    [InlineData("/loop", Errno.ELOOP)]
+    [InlineData("/loop/x", Errno.ELOOP)]
     public void Paths_lead_where_they_should(string path, long expected)
     {
         Guest.Start();
@@ -44,16 +44,16 @@ public sealed unsafe class NameTests
         Guest.Start();
         string longest = new('a', 255);
         Assert.Equal(0, Guest.Mkdir("/" + longest));
-        Assert.Equal(Errno.NameTooLong, Guest.Mkdir("/" + longest + "a"));
+        Assert.Equal(Errno.ENAMETOOLONG, Guest.Mkdir("/" + longest + "a"));
         string path = string.Concat(Enumerable.Repeat("/.", 2047)) + "/";   // 4095 bytes
         Assert.Equal(0, Guest.Stat(path, out _));
-        Assert.Equal(Errno.NameTooLong, Guest.Stat(path + ".", out _));
+        Assert.Equal(Errno.ENAMETOOLONG, Guest.Stat(path + ".", out _));
         Guest.Stop();
     }
 
     [Theory]
     [InlineData(40, 0)]
-    [InlineData(41, Errno.TooManySymbolicLinks)]
+    [InlineData(41, Errno.ELOOP)]
     public void Forty_links_are_followed(int links, long expected)
     {
         Guest.Start();
@@ -70,7 +70,7 @@ public sealed unsafe class NameTests
         Guest.Start();
         Guest.Symlink(new string('/', 4000) + ".", "/l");
         Assert.Equal(0, Guest.Stat("/l/.", out _));
-        Assert.Equal(Errno.NameTooLong, Guest.Stat("/l" + new string('/', 200), out _));
+        Assert.Equal(Errno.ENAMETOOLONG, Guest.Stat("/l" + new string('/', 200), out _));
         Guest.Stop();
     }
 
@@ -84,8 +84,8 @@ public sealed unsafe class NameTests
         Assert.Equal((uint)InodeType.Link, status.Mode & 0xf000);
         Guest.Stat("/l/", out status, follow: false);
         Assert.Equal((uint)InodeType.Directory, status.Mode & 0xf000);
-        Assert.Equal(Errno.TooManySymbolicLinks, Guest.Open("/l", OpenFlags.NoFollow));
-        Assert.Equal(Errno.Exists, Guest.Open("/l", OpenFlags.Create | OpenFlags.Exclusive));
+        Assert.Equal(Errno.ELOOP, Guest.Open("/l", OpenFlags.NOFOLLOW));
+        Assert.Equal(Errno.EEXIST, Guest.Open("/l", OpenFlags.CREAT | OpenFlags.EXCL));
         Guest.Stop();
     }
 
@@ -104,26 +104,26 @@ public sealed unsafe class NameTests
     [Theory]
     [InlineData("/f", "/g", 0, 0)]              // over a file
     [InlineData("/f", "/new", 0, 0)]
-    [InlineData("/f", "/d", 0, Errno.IsDirectory)]
-    [InlineData("/d", "/f", 0, Errno.NotDirectory)]
+    [InlineData("/f", "/d", 0, Errno.EISDIR)]
+    [InlineData("/d", "/f", 0, Errno.ENOTDIR)]
     [InlineData("/d", "/empty", 0, 0)]
-    [InlineData("/empty", "/d", 0, Errno.NotEmpty)]
-    [InlineData("/d", "/d/sub/x", 0, Errno.Invalid)]
+    [InlineData("/empty", "/d", 0, Errno.ENOTEMPTY)]
+    [InlineData("/d", "/d/sub/x", 0, Errno.EINVAL)]
     [InlineData("/d", "/d", 0, 0)]
     [InlineData("/f", "/hard", 0, 0)]           // two names of one file: nothing happens
-    [InlineData("/none", "/x", 0, Errno.NoEntry)]
-    [InlineData("/f", "/new/", 0, Errno.NotDirectory)]
-    [InlineData("/f/", "/new", 0, Errno.NotDirectory)]
-    [InlineData("/d/.", "/x", 0, Errno.Busy)]
-    [InlineData("/d", "/..", 0, Errno.Busy)]
-    [InlineData("/f", "/g", 1, Errno.Exists)]
+    [InlineData("/none", "/x", 0, Errno.ENOENT)]
+    [InlineData("/f", "/new/", 0, Errno.ENOTDIR)]
+    [InlineData("/f/", "/new", 0, Errno.ENOTDIR)]
+    [InlineData("/d/.", "/x", 0, Errno.EBUSY)]
+    [InlineData("/d", "/..", 0, Errno.EBUSY)]
+    [InlineData("/f", "/g", 1, Errno.EEXIST)]
     [InlineData("/f", "/new", 1, 0)]
     [InlineData("/f", "/d", 2, 0)]
-    [InlineData("/f", "/new", 2, Errno.NoEntry)]
-    [InlineData("/d/sub", "/d", 2, Errno.Invalid)]
-    [InlineData("/f", "/g", 3, Errno.Invalid)]
-    [InlineData("/f", "/dev/x", 0, Errno.CrossDevice)]
-    [InlineData("/dev", "/x", 0, Errno.CrossDevice)]
+    [InlineData("/f", "/new", 2, Errno.ENOENT)]
+    [InlineData("/d/sub", "/d", 2, Errno.EINVAL)]
+    [InlineData("/f", "/g", 3, Errno.EINVAL)]
+    [InlineData("/f", "/dev/x", 0, Errno.EXDEV)]
+    [InlineData("/dev", "/x", 0, Errno.EXDEV)]
     public void Rename_follows_the_rules(string from, string to, ulong flags, long expected)
     {
         Guest.Start();
@@ -135,7 +135,7 @@ public sealed unsafe class NameTests
         FileCalls.Link(Guest.Text("/f"), Guest.Text("/hard"));
         long result = Rename(from, to, flags);
         if (to == "/dev/x" || from == "/dev")
-            Assert.True(result is Errno.CrossDevice or Errno.Busy);
+            Assert.True(result is Errno.EXDEV or Errno.EBUSY);
         else
             Assert.Equal(expected, result);
         Guest.Stop();
@@ -170,7 +170,7 @@ public sealed unsafe class NameTests
         Guest.Put("/f", "still here");
         long descriptor = Guest.Open("/f");
         Assert.Equal(0, FileCalls.Unlink(Guest.Text("/f")));
-        Assert.Equal(Errno.NoEntry, Guest.Stat("/f", out _));
+        Assert.Equal(Errno.ENOENT, Guest.Stat("/f", out _));
         ulong buffer = Guest.Room(100);
         Assert.Equal(10, FileCalls.Read((ulong)descriptor, buffer, 100));
         Guest.Stop();
@@ -183,8 +183,8 @@ public sealed unsafe class NameTests
         Guest.Mkdir("/d");
         FileCalls.Chdir(Guest.Text("/d"));
         Assert.Equal(0, FileCalls.Rmdir(Guest.Text("/d")));
-        Assert.Equal($"{Errno.NoEntry}", Guest.WorkingDirectory());
-        Assert.Equal(Errno.NoEntry, Guest.Put("f", "x"));
+        Assert.Equal($"{Errno.ENOENT}", Guest.WorkingDirectory());
+        Assert.Equal(Errno.ENOENT, Guest.Put("f", "x"));
         Assert.Equal(0, Guest.Stat(".", out FileStatus status));
         Assert.Equal(0ul, status.Links);
         Guest.Stop();
@@ -196,12 +196,12 @@ public sealed unsafe class NameTests
         Guest.Start();
         Guest.Mkdir("/d");
         Guest.Mkdir("/d/e");
-        Assert.Equal(Errno.NotEmpty, FileCalls.Rmdir(Guest.Text("/d")));
-        Assert.Equal(Errno.Invalid, FileCalls.Rmdir(Guest.Text("/d/e/.")));
-        Assert.Equal(Errno.NotEmpty, FileCalls.Rmdir(Guest.Text("/d/e/..")));
-        Assert.Equal(Errno.IsDirectory, FileCalls.Unlink(Guest.Text("/d/e")));
-        Assert.Equal(Errno.Busy, FileCalls.Rmdir(Guest.Text("/dev")));
-        Assert.Equal(Errno.Busy, FileCalls.Rmdir(Guest.Text("/")));
+        Assert.Equal(Errno.ENOTEMPTY, FileCalls.Rmdir(Guest.Text("/d")));
+        Assert.Equal(Errno.EINVAL, FileCalls.Rmdir(Guest.Text("/d/e/.")));
+        Assert.Equal(Errno.ENOTEMPTY, FileCalls.Rmdir(Guest.Text("/d/e/..")));
+        Assert.Equal(Errno.EISDIR, FileCalls.Unlink(Guest.Text("/d/e")));
+        Assert.Equal(Errno.EBUSY, FileCalls.Rmdir(Guest.Text("/dev")));
+        Assert.Equal(Errno.EBUSY, FileCalls.Rmdir(Guest.Text("/")));
         Assert.Equal(0, FileCalls.Rmdir(Guest.Text("/d/e/")));
         Assert.Equal(0, FileCalls.Rmdir(Guest.Text("/d")));
         Guest.Stop();
@@ -214,26 +214,26 @@ public sealed unsafe class NameTests
         Guest.Mkdir("/m");
         Guest.Put("/m/under", "x");
         long Mount(string type) => FileCalls.Mount(Guest.Text("none"), Guest.Text("/m"), Guest.Text(type), 0, 0);
-        Assert.Equal(Errno.NoSuchDevice, Mount("ext4"));
+        Assert.Equal(Errno.ENODEV, Mount("ext4"));
         Assert.Equal(0, Mount("tmpfs"));
         Assert.DoesNotContain("under", Guest.List("/m"));
         Guest.Mkdir("/m/d");
         Guest.Put("/m/d/f", "y");
-        Assert.Equal(Errno.CrossDevice, Rename("/m/d/f", "/f"));
+        Assert.Equal(Errno.EXDEV, Rename("/m/d/f", "/f"));
         FileCalls.Chdir(Guest.Text("/m/d"));
         Assert.Equal("/m/d", Guest.WorkingDirectory());
-        Assert.Equal(0, Guest.Stat("../../m/under/../d", out _) == Errno.NoEntry ? 0 : 1);
-        Assert.Equal(Errno.Busy, FileCalls.Umount2(Guest.Text("/m"), 0));
+        Assert.Equal(0, Guest.Stat("../../m/under/../d", out _) == Errno.ENOENT ? 0 : 1);
+        Assert.Equal(Errno.EBUSY, FileCalls.Umount2(Guest.Text("/m"), 0));
         FileCalls.Chdir(Guest.Text("/"));
         long open = Guest.Open("/m/d/f");
-        Assert.Equal(Errno.Busy, FileCalls.Umount2(Guest.Text("/m"), 0));
+        Assert.Equal(Errno.EBUSY, FileCalls.Umount2(Guest.Text("/m"), 0));
         FileCalls.Close((ulong)open);
         Assert.Equal(0, FileCalls.Umount2(Guest.Text("/m"), 0));
-        Assert.Equal(Errno.Invalid, FileCalls.Umount2(Guest.Text("/m"), 0));
+        Assert.Equal(Errno.EINVAL, FileCalls.Umount2(Guest.Text("/m"), 0));
         Assert.Contains("under", Guest.List("/m"));
         Assert.Equal(0, FileCalls.Mount(Guest.Text("none"), Guest.Text("/m"), Guest.Text("tmpfs"), Mounts.ReadOnlyFlag, 0));
-        Assert.Equal(Errno.ReadOnly, Guest.Put("/m/x", "x"));
-        Assert.Equal(Errno.ReadOnly, Guest.Mkdir("/m/x"));
+        Assert.Equal(Errno.EROFS, Guest.Put("/m/x", "x"));
+        Assert.Equal(Errno.EROFS, Guest.Mkdir("/m/x"));
         Guest.Stop();
     }
 
@@ -272,8 +272,8 @@ public sealed unsafe class NameTests
     {
         Guest.Start();
         long descriptor = Guest.Open("/");
-        Assert.Equal(Errno.Invalid, FileCalls.Getdents64((ulong)descriptor, Guest.Room(16), 16));
-        Assert.Equal(Errno.Fault, FileCalls.Getdents64((ulong)descriptor, 16, 4096));
+        Assert.Equal(Errno.EINVAL, FileCalls.Getdents64((ulong)descriptor, Guest.Room(16), 16));
+        Assert.Equal(Errno.EFAULT, FileCalls.Getdents64((ulong)descriptor, 16, 4096));
         Guest.Stop();
     }
 
@@ -283,8 +283,8 @@ public sealed unsafe class NameTests
         Guest.Start();
         Guest.Put("/f", "x");
         Assert.Equal(0, FileCalls.Link(Guest.Text("/f"), Guest.Text("/g")));
-        Assert.Equal(Errno.Exists, FileCalls.Link(Guest.Text("/f"), Guest.Text("/g")));
-        Assert.Equal(Errno.NotPermitted, FileCalls.Link(Guest.Text("/dev"), Guest.Text("/h")));
+        Assert.Equal(Errno.EEXIST, FileCalls.Link(Guest.Text("/f"), Guest.Text("/g")));
+        Assert.Equal(Errno.EPERM, FileCalls.Link(Guest.Text("/dev"), Guest.Text("/h")));
         Guest.Stat("/g", out FileStatus status);
         Assert.Equal(2ul, status.Links);
         FileCalls.Unlink(Guest.Text("/f"));
@@ -303,10 +303,10 @@ public sealed unsafe class NameTests
         Assert.StartsWith("1 (", Guest.Get("/proc/self/../1/stat"));
         Assert.Contains("stat", Guest.List("/proc/1", 128));
         Assert.Contains("1", Guest.List("/proc", 128));
-        Assert.Equal(Errno.NoEntry, Guest.Stat("/proc/2", out _));
-        Assert.Equal(Errno.NoEntry, Guest.Stat("/proc/01", out _));
-        Assert.Equal(Errno.Access, Guest.Mkdir("/proc/x"));
-        Assert.Equal(Errno.Access, FileCalls.Unlink(Guest.Text("/proc/stat")));
+        Assert.Equal(Errno.ENOENT, Guest.Stat("/proc/2", out _));
+        Assert.Equal(Errno.ENOENT, Guest.Stat("/proc/01", out _));
+        Assert.Equal(Errno.EACCES, Guest.Mkdir("/proc/x"));
+        Assert.Equal(Errno.EACCES, FileCalls.Unlink(Guest.Text("/proc/stat")));
         FileCalls.Chdir(Guest.Text("/proc/self/fd"));
         Assert.Equal("/proc/1/fd", Guest.WorkingDirectory());
         Assert.Equal(0, Guest.Stat("../../uptime", out _));
@@ -314,7 +314,7 @@ public sealed unsafe class NameTests
         long descriptor = Guest.Open("/f");
         Assert.Equal("through the link", Guest.Get($"/proc/self/fd/{descriptor}"));
         Assert.Equal("through the link", Guest.Get($"/dev/fd/{descriptor}"));
-        Assert.Equal(Errno.NoDevice, Guest.Open("/dev/tty"));
+        Assert.Equal(Errno.ENXIO, Guest.Open("/dev/tty"));
         Guest.Stop();
     }
 
@@ -322,17 +322,17 @@ public sealed unsafe class NameTests
     public void Bad_pointers_are_EFAULT()
     {
         Guest.Start();
-        Assert.Equal(Errno.Fault, FileCalls.Open(0, 0, 0));
-        Assert.Equal(Errno.Fault, FileCalls.Stat(Guest.Text("/"), 0));
-        Assert.Equal(Errno.Fault, FileCalls.Pipe(0));
-        Assert.Equal(Errno.Fault, FileCalls.Readlink(0, 0, 10));
-        Assert.Equal(Errno.BadDescriptor, FileCalls.Read(99, 0, 10));
-        Assert.Equal(Errno.BadDescriptor, FileCalls.Read(ulong.MaxValue, 0, 10));
-        long descriptor = Guest.Open("/f", OpenFlags.Create | OpenFlags.ReadWrite);
-        Assert.Equal(Errno.Fault, FileCalls.Write((ulong)descriptor, 1, 10));
+        Assert.Equal(Errno.EFAULT, FileCalls.Open(0, 0, 0));
+        Assert.Equal(Errno.EFAULT, FileCalls.Stat(Guest.Text("/"), 0));
+        Assert.Equal(Errno.EFAULT, FileCalls.Pipe(0));
+        Assert.Equal(Errno.EFAULT, FileCalls.Readlink(0, 0, 10));
+        Assert.Equal(Errno.EBADF, FileCalls.Read(99, 0, 10));
+        Assert.Equal(Errno.EBADF, FileCalls.Read(ulong.MaxValue, 0, 10));
+        long descriptor = Guest.Open("/f", OpenFlags.CREAT | OpenFlags.RDWR);
+        Assert.Equal(Errno.EFAULT, FileCalls.Write((ulong)descriptor, 1, 10));
         Guest.Write(descriptor, new byte[10]);
         FileCalls.Lseek((ulong)descriptor, 0, 0);
-        Assert.Equal(Errno.Fault, FileCalls.Read((ulong)descriptor, 1, 10));
+        Assert.Equal(Errno.EFAULT, FileCalls.Read((ulong)descriptor, 1, 10));
         Guest.Stop();
     }
 }

@@ -98,7 +98,7 @@ public sealed unsafe class PollTests : IDisposable
         var files = new ulong[Descriptors];
         for (int i = 0; i < Descriptors; i++)
         {
-            File* file = Files.Allocate(FileOperations.At(ref s_counted), OpenFlags.ReadWrite);
+            File* file = Files.Allocate(FileOperations.At(ref s_counted), OpenFlags.RDWR);
             files[i] = (ulong)FileTable.Install(FileContext.TableOf(Scheduler.Current), file, false);
         }
 

@@ -62,7 +62,7 @@ public sealed unsafe class AddressSpaceTests
                     break;
                 case 3:
                     bool isMapped = Enumerable.Range((int)page, (int)count).All(i => model.Pages.ContainsKey((ulong)i));
-                    Assert.Equal(isMapped ? 0 : Errno.NoMemory, AddressSpace.Protect(model.At, Range(page, count), protection));
+                    Assert.Equal(isMapped ? 0 : Errno.ENOMEM, AddressSpace.Protect(model.At, Range(page, count), protection));
                     for (ulong i = page; isMapped && i < page + count; i++)
                         model.Pages[i] = (protection, model.Pages[i].Content);
                     break;

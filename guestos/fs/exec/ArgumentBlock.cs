@@ -40,9 +40,9 @@ internal unsafe struct ArgumentBlock
         for (ulong i = 0; !strings.IsNull; i++)
         {
             if (i == MaximumStrings)
-                return Errno.ArgumentsTooLong;
+                return Errno.E2BIG;
             if (!strings.At(i).TryGet(out UserString text))
-                return Errno.Fault;
+                return Errno.EFAULT;
             if (text.IsNull)
                 break;
             long error = Take(text.CopyTo(Base + Length, Capacity - Length), isEnvironment);
@@ -72,7 +72,7 @@ internal unsafe struct ArgumentBlock
     private long Take(long length, bool isEnvironment)
     {
         if (length < 0)
-            return length == Errno.NameTooLong ? Errno.ArgumentsTooLong : length;
+            return length == Errno.ENAMETOOLONG ? Errno.E2BIG : length;
         Length += (int)length + 1;
         if (isEnvironment)
             EnvironmentCount++;
@@ -86,7 +86,7 @@ internal unsafe struct ArgumentBlock
     {
         long length = CopyFromKernel(text);
         if (length < 0)
-            return Errno.ArgumentsTooLong;
+            return Errno.E2BIG;
         Length += (int)length + 1;
         ArgumentBytes = Length;
         ArgumentCount++;
@@ -101,7 +101,7 @@ internal unsafe struct ArgumentBlock
             if (text[i] == 0)
                 return i;
         }
-        return Errno.NameTooLong;
+        return Errno.ENAMETOOLONG;
     }
 
     /// <summary>
@@ -122,7 +122,7 @@ internal unsafe struct ArgumentBlock
             argumentEnd--;
         int nameLength = (int)(nameEnd - name), argumentLength = (int)(argumentEnd - argument), pathLength = 0, oldLength = 0;
         if (nameLength == 0)
-            return Errno.NotExecutable;
+            return Errno.ENOEXEC;
         while (path[pathLength] != 0)
             pathLength++;
         while (Base[oldLength] != 0)
@@ -130,7 +130,7 @@ internal unsafe struct ArgumentBlock
         int inserted = nameLength + 1 + (argumentLength > 0 ? argumentLength + 1 : 0) + pathLength + 1;
         int removed = oldLength + 1;
         if (Length - removed + inserted > Capacity)
-            return Errno.ArgumentsTooLong;
+            return Errno.E2BIG;
         Unsafe.CopyBlock(Base + inserted, Base + removed, (uint)(Length - removed));
         byte* to = Base;
         Append(ref to, name, nameLength);

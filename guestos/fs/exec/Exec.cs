@@ -56,7 +56,7 @@ public static unsafe class Exec
     {
         ArgumentBlock block = default;
         if (!block.Begin())
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         long result = block.Add(arguments, isEnvironment: false);
         if (result == 0 && block.ArgumentCount == 0)
             result = block.AddText(path);       // Linux too makes an empty argv[0] up
@@ -75,7 +75,7 @@ public static unsafe class Exec
     {
         ArgumentBlock block = default;
         if (!block.Begin())
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         long result = block.AddFromKernel(arguments, isEnvironment: false);
         if (result == 0)
             result = block.AddFromKernel(environment, isEnvironment: true);
@@ -96,7 +96,7 @@ public static unsafe class Exec
             long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(process), path, true, &file);
             if (result < 0)
                 return result;
-            result = file->Type != InodeType.Regular || FileRights.Check(file, FileRights.Execute) < 0 ? Errno.Access : Vfs.ReadInode(file, 0, head, 255);
+            result = file->Type != InodeType.Regular || FileRights.Check(file, FileRights.Execute) < 0 ? Errno.EACCES : Vfs.ReadInode(file, 0, head, 255);
             if (result < 0)
             {
                 Vfs.Release(file);
@@ -106,14 +106,14 @@ public static unsafe class Exec
             {
                 Vfs.Release(file);
                 if (depth == MaximumScriptDepth)
-                    return Errno.TooManySymbolicLinks;
+                    return Errno.ELOOP;
                 head[result] = 0;
                 result = block.Interpret(head + 2, path);
                 if (result < 0)
                     return result;
                 continue;
             }
-            result = result < sizeof(ElfHeader) ? Errno.NotExecutable : file->Writers > 0 ? Errno.TextBusy : Replace(file, path, ref block);
+            result = result < sizeof(ElfHeader) ? Errno.ENOEXEC : file->Writers > 0 ? Errno.ETXTBSY : Replace(file, path, ref block);
             Vfs.Release(file);
             return result;
         }
@@ -125,7 +125,7 @@ public static unsafe class Exec
         Process* process = Scheduler.Current;
         AddressSpace* space = AddressSpace.Create();
         if (space == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         LoadedImage program = default, interpreter = default;
         byte* interpreterPath = stackalloc byte[256];
         interpreterPath[0] = 0;
@@ -136,13 +136,13 @@ public static unsafe class Exec
         Area* stack = result == 0 && PageRange.TryMake(stackStart, AddressSpace.StackTop - stackStart, out PageRange pages)
             ? AddressSpace.Add(space, pages, Protection.Read | Protection.Write | (program.ExecutableStack ? Protection.Execute : 0), null, 0, 0) : null;
         if (result == 0 && stack == null)
-            result = Errno.NoMemory;
+            result = Errno.ENOMEM;
         SignalActions* actions = null;
         FileTable* files = null;
         if (result == 0 && process->Actions->References > 1 && (actions = SignalActions.Fork(process->Actions)) == null)
-            result = Errno.NoMemory;
+            result = Errno.ENOMEM;
         if (result == 0 && FileContext.TableOf(process)->References > 1 && (files = FileTable.Fork(FileContext.TableOf(process))) == null)
-            result = Errno.NoMemory;
+            result = Errno.ENOMEM;
         if (result < 0)
         {
             if (actions != null)
@@ -187,7 +187,7 @@ public static unsafe class Exec
         long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(Scheduler.Current), path, true, &file);
         if (result < 0)
             return result;
-        result = file->Type == InodeType.Regular ? Load(space, file, AddressSpace.MapTop - (16 << 20), null, ref image) : Errno.Access;
+        result = file->Type == InodeType.Regular ? Load(space, file, AddressSpace.MapTop - (16 << 20), null, ref image) : Errno.EACCES;
         Vfs.Release(file);
         return result;
     }
@@ -200,11 +200,11 @@ public static unsafe class Exec
         if (Vfs.ReadInode(file, 0, (byte*)&header, (ulong)sizeof(ElfHeader)) != sizeof(ElfHeader) || header.Magic != ElfMagic
             || header.Class != 2 || header.Data != 1 || header.Machine != 62 || header.Type is not (2 or 3)
             || header.ProgramHeaderSize != sizeof(ElfProgramHeader) || header.ProgramHeaderCount is 0 or > MaximumProgramHeaders)
-            return Errno.NotExecutable;
+            return Errno.ENOEXEC;
         ElfProgramHeader* segments = stackalloc ElfProgramHeader[MaximumProgramHeaders];
         int bytes = header.ProgramHeaderCount * sizeof(ElfProgramHeader);
         if (Vfs.ReadInode(file, header.ProgramHeaders, (byte*)segments, (ulong)bytes) != bytes)
-            return Errno.NotExecutable;
+            return Errno.ENOEXEC;
         ulong bias = header.Type == 3 ? independentBase : 0;
         image.Entry = header.Entry + bias;
         image.Base = bias;
@@ -221,11 +221,11 @@ public static unsafe class Exec
                 image.ProgramHeaders = segment->Address + bias;
             else if (segment->Type == SegmentInterpreter)
                 result = interpreterPath == null || segment->FileSize is 0 or > 255
-                    || Vfs.ReadInode(file, segment->Offset, interpreterPath, segment->FileSize) != (long)segment->FileSize ? Errno.NotExecutable : 0;
+                    || Vfs.ReadInode(file, segment->Offset, interpreterPath, segment->FileSize) != (long)segment->FileSize ? Errno.ENOEXEC : 0;
             if (result < 0)
                 return result;
         }
-        return image.End != 0 && image.Entry < AddressSpace.End ? 0 : Errno.NotExecutable;
+        return image.End != 0 && image.Entry < AddressSpace.End ? 0 : Errno.ENOEXEC;
     }
 
     private static long Map(AddressSpace* space, Inode* file, ElfProgramHeader* segment, in ElfHeader header, ulong bias, ref LoadedImage image)
@@ -233,19 +233,19 @@ public static unsafe class Exec
         const ulong InPage = Frames.Size - 1;
         ulong address = segment->Address + bias;
         if (segment->FileSize > segment->MemorySize || ((segment->Offset ^ segment->Address) & InPage) != 0)
-            return Errno.NotExecutable;
+            return Errno.ENOEXEC;
         if (segment->MemorySize == 0)
             return 0;
         if (!PageRange.TryMakeAround(address, segment->MemorySize, out PageRange range)
             || range.Start < AddressSpace.MapBottom || range.End > AddressSpace.MapTop)
-            return Errno.NotExecutable;
+            return Errno.ENOEXEC;
         if (header.ProgramHeaders >= segment->Offset && header.ProgramHeaders < segment->Offset + segment->FileSize && image.ProgramHeaders == 0)
             image.ProgramHeaders = header.ProgramHeaders - segment->Offset + address;
         uint protection = ((segment->Flags & 4) != 0 ? Protection.Read : 0) | ((segment->Flags & 2) != 0 ? Protection.Write : 0)
             | ((segment->Flags & 1) != 0 ? Protection.Execute : 0);
         if (!AddressSpace.Unmap(space, range)
             || AddressSpace.Add(space, range, protection, segment->FileSize != 0 ? &file->Object : null, segment->Offset & ~InPage, address + segment->FileSize) == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         image.End = Math.Max(image.End, range.End);
         return 0;
     }

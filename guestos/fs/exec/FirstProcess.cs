@@ -10,7 +10,7 @@ internal static unsafe class FirstProcess
         Process* process = Processes.CreateFirst();
         FileTable* files = FileTable.Create();
         if (process == null || files == null)
-            return Errno.NoMemory;
+            return Errno.ENOMEM;
         process->Files.Table = files;
         process->Files.WorkingDirectory = Vfs.Root != null ? Vfs.Hold(Vfs.Root) : null;
         Vfs.OpenConsole(files);
