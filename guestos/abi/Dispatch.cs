@@ -27,7 +27,7 @@ public static unsafe class Dispatch
 
     private static long CallCore(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         return call switch
         {
             SystemCall.Mmap or SystemCall.Mprotect or SystemCall.Munmap or SystemCall.Brk or SystemCall.Mremap

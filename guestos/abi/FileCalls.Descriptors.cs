@@ -24,7 +24,7 @@ public static unsafe partial class FileCalls
         walked.Drop();
         if (error < 0)
             return error;
-        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, (wanted & OpenFlags.CLOEXEC) != 0);
+        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, (wanted & OpenFlags.CLOEXEC) != 0);
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -44,7 +44,7 @@ public static unsafe partial class FileCalls
             long error = FileRights.Check(walked.Inode, FileRights.Write | FileRights.Execute);
             if (error < 0)
                 return error;
-            if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Scheduler.Current->Umask,
+            if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Process.Current->Umask,
                 walked.Inode->Volume)) == null)
                 return Errno.ENOSPC;
         }
@@ -54,7 +54,7 @@ public static unsafe partial class FileCalls
                 return Errno.ENOENT;
             if (walked.TrailingSlash)
                 return Errno.EISDIR;
-            long error = Names.Make(ref walked, InodeType.Regular, mode & ~Scheduler.Current->Umask, out made);
+            long error = Names.Make(ref walked, InodeType.Regular, mode & ~Process.Current->Umask, out made);
             if (error < 0)
                 return error;
         }
@@ -172,7 +172,7 @@ public static unsafe partial class FileCalls
         const uint closeOnExec = 4;
         if ((uint)first > (uint)last || !CallFlags.TryMake(flags, unshare | closeOnExec, out CallFlags how))
             return Errno.EINVAL;
-        FileTable* table = FileContext.TableOf(Scheduler.Current);
+        FileTable* table = FileContext.TableOf(Process.Current);
         int most = (int)Math.Min((uint)last, FileTable.Capacity - 1);
         for (int i = FileTable.Next(table, (int)Math.Min((uint)first, FileTable.Capacity)); i >= 0
             && i <= most; i = FileTable.Next(table, i + 1))
@@ -204,7 +204,7 @@ public static unsafe partial class FileCalls
         long error = PipeFile.Create((uint)flags, out File* reader, out File* writer);
         if (error < 0)
             return error;
-        FileTable* table = FileContext.TableOf(Scheduler.Current);
+        FileTable* table = FileContext.TableOf(Process.Current);
         bool closeOnExec = how.Has(OpenFlags.CLOEXEC);
         long first = FileTable.Install(table, reader, closeOnExec);
         long second = first < 0 ? first : FileTable.Install(table, writer, closeOnExec);
@@ -245,7 +245,7 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(from);
         if (file == null || (uint)to >= FileTable.Limit)
             return Errno.EBADF;
-        if (FileTable.Put(FileContext.TableOf(Scheduler.Current), (int)to, Files.Hold(file), how.Has(OpenFlags.CLOEXEC)))
+        if (FileTable.Put(FileContext.TableOf(Process.Current), (int)to, Files.Hold(file), how.Has(OpenFlags.CLOEXEC)))
             return (uint)to;
         Files.Release(file);
         return Errno.ENOMEM;
@@ -253,7 +253,7 @@ public static unsafe partial class FileCalls
 
     private static long Duplicate(File* file, int lowest, bool closeOnExec)
     {
-        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), Files.Hold(file), closeOnExec, lowest);
+        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), Files.Hold(file), closeOnExec, lowest);
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -347,7 +347,7 @@ public static unsafe partial class FileCalls
 
         file->Inode = inode;
         Files.CountWriter(file);
-        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, how.Has(closeOnExec));
+        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, how.Has(closeOnExec));
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;

@@ -116,7 +116,7 @@ public static unsafe partial class FileCalls
         long error = UserPath.Walk(directory, path, WalkOptions.None, out Walked walked);
         if (error < 0)
             return error;
-        error = Names.Make(ref walked, type, (uint)mode & ~Scheduler.Current->Umask, out Inode* made);
+        error = Names.Make(ref walked, type, (uint)mode & ~Process.Current->Umask, out Inode* made);
         if (error == 0)
         {
             if (type is InodeType.Character or InodeType.Block)
@@ -130,15 +130,15 @@ public static unsafe partial class FileCalls
 
     public static long Umask(ulong mask)
     {
-        uint before = Scheduler.Current->Umask;
-        Scheduler.Current->Umask = (uint)mask & 0x1ff;
+        uint before = Process.Current->Umask;
+        Process.Current->Umask = (uint)mask & 0x1ff;
         return before;
     }
 
     public static long Chdir(UserString path)
     {
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
-        return error < 0 ? error : Enter(inode, &Scheduler.Current->Files.WorkingDirectory);
+        return error < 0 ? error : Enter(inode, &Process.Current->Files.WorkingDirectory);
     }
 
     public static long Fchdir(ulong descriptor)
@@ -148,7 +148,7 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         return file->Inode == null
             ? Errno.ENOTDIR
-            : Enter(Vfs.Hold(file->Inode), &Scheduler.Current->Files.WorkingDirectory);
+            : Enter(Vfs.Hold(file->Inode), &Process.Current->Files.WorkingDirectory);
     }
 
     public static long Chroot(UserString path)
@@ -163,7 +163,7 @@ public static unsafe partial class FileCalls
             return Errno.EPERM;
         }
 
-        return Enter(inode, &Scheduler.Current->Files.RootDirectory);
+        return Enter(inode, &Process.Current->Files.RootDirectory);
     }
 
     /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>

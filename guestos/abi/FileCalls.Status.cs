@@ -75,7 +75,7 @@ public static unsafe partial class FileCalls
         if ((mode & ~7UL) != 0
             || !CallFlags.TryMake(flags, effective | UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         uint user = process->EffectiveUserId;
         uint group = process->EffectiveGroupId;
         if (!how.Has(effective))

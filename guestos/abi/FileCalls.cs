@@ -186,7 +186,7 @@ public static unsafe partial class FileCalls
             return Errno.EROFS;
         if (inode->Object.Executions > 0)
             return Errno.ETXTBSY;
-        if (length > inode->Size && length > ResourceLimits.Of(Scheduler.Current, Resource.FileSize))
+        if (length > inode->Size && length > ResourceLimits.Of(Process.Current, Resource.FileSize))
             return ResourceLimits.FileTooLarge();
         SleepLock.Take(&inode->ContentLock);
         long error = FileContent.Truncate(inode, length);

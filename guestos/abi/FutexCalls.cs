@@ -19,7 +19,7 @@ internal static unsafe class FutexCalls
     {
         if ((word.Address & 3) != 0)
             return Errno.EINVAL;
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         bool isPrivate = (operation & Private) != 0;
         if (!FutexKey.TryMake(space, word, isPrivate, out FutexKey key))
             return Errno.EFAULT;

@@ -48,8 +48,8 @@ internal static unsafe class LockCalls
         if (error < 0)
             return error;
         range.Kind = ofDescription ? LockKind.Description : LockKind.Record;
-        range.Owner = ofDescription ? file : FileContext.TableOf(Scheduler.Current);
-        range.ProcessId = ofDescription ? -1 : Scheduler.Current->ThreadGroupId;
+        range.Owner = ofDescription ? file : FileContext.TableOf(Process.Current);
+        range.ProcessId = ofDescription ? -1 : Process.Current->ThreadGroupId;
         range.Exclusive = request.Type == WriteLock;
         if (file->Inode == null)
             return Errno.ENOLCK;

@@ -15,7 +15,7 @@ public static unsafe class MemoryCalls
     /// </summary>
     public static long Change(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
     {
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         SleepLock.Take(&space->Lock);
         long result = call switch
         {
@@ -38,7 +38,7 @@ public static unsafe class MemoryCalls
 
     private static long Mmap(ulong address, ulong length, ulong protection, ulong flags, ulong descriptor, ulong offset)
     {
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         if (length == 0 || (offset & InPage) != 0 || (protection & ~7UL) != 0 && (protection & ~0x0f000007UL) != 0)
             return Errno.EINVAL;
         if (length > AddressSpace.End)
@@ -144,7 +144,7 @@ public static unsafe class MemoryCalls
 
     private static long Munmap(ulong address, ulong length) =>
         !PageRange.TryMake(address, length, out PageRange range) ? Errno.EINVAL
-            : AddressSpace.Unmap(Scheduler.Current->Space, range) ? 0 : Errno.ENOMEM;
+            : AddressSpace.Unmap(Process.Current->Space, range) ? 0 : Errno.ENOMEM;
 
     private static long Mprotect(ulong address, ulong length, ulong protection)
     {
@@ -153,13 +153,13 @@ public static unsafe class MemoryCalls
         if (length == 0)
             return 0;
         return PageRange.TryMake(address, length, out PageRange range)
-            ? AddressSpace.Protect(Scheduler.Current->Space, range, (uint)protection & 7) : Errno.ENOMEM;
+            ? AddressSpace.Protect(Process.Current->Space, range, (uint)protection & 7) : Errno.ENOMEM;
     }
 
     /// <summary>Returns the break as it is then: an unchanged one says that it could not be moved.</summary>
     private static long Brk(ulong wanted)
     {
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         if (wanted < space->BreakStart || wanted >= AddressSpace.MapTop)
             return (long)space->Break;
         ulong oldEnd = RoundUp(space->Break), newEnd = RoundUp(wanted);
@@ -197,7 +197,7 @@ public static unsafe class MemoryCalls
 
     private static long Mremap(ulong address, ulong oldLength, ulong newLength, ulong flags, ulong newAddress)
     {
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         if ((address & InPage) != 0 || (flags & ~3UL) != 0 || flags == RemapFixed || !PageRange.TryMake(0, newLength, out PageRange size))
             return Errno.EINVAL;
         PageRange target = default;
@@ -251,7 +251,7 @@ public static unsafe class MemoryCalls
     {
         if (!CallFlags.TryMake(flags, LockOnFault, out CallFlags how))
             return Errno.EINVAL;
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         long error = ResourceLimits.MayLock(0, 0, Errno.ENOMEM);
         if (error < 0 || length == 0)
             return error;
@@ -283,7 +283,7 @@ public static unsafe class MemoryCalls
 
     private static long Munlock(ulong address, ulong length)
     {
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         if (length == 0)
             return 0;
         return PageRange.TryMakeAround(address, length, out PageRange range) && AddressSpace.SetLocked(space, range, false)
@@ -297,7 +297,7 @@ public static unsafe class MemoryCalls
     {
         if (!CallFlags.TryMake(flags, LockCurrent | LockFuture | LockAllOnFault, out CallFlags how) || !how.Has(LockCurrent | LockFuture))
             return Errno.EINVAL;
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         long error = ResourceLimits.MayLock(0, how.Has(LockCurrent) ? space->TotalPages : 0, Errno.ENOMEM);
         if (error < 0)
             return error;
@@ -320,7 +320,7 @@ public static unsafe class MemoryCalls
 
     private static long Munlockall()
     {
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         space->LocksFuture = space->LocksOnFault = false;
         AddressSpace.SetLocked(space, PageRange.All, false);
         return 0;
@@ -334,7 +334,7 @@ public static unsafe class MemoryCalls
             || how.HasAll(asynchronous | synchronous))
             return Errno.EINVAL;
         return length == 0 || PageRange.TryMake(address, length, out PageRange range)
-            && AddressSpace.IsMapped(Scheduler.Current->Space, range) ? 0 : Errno.ENOMEM;
+            && AddressSpace.IsMapped(Process.Current->Space, range) ? 0 : Errno.ENOMEM;
     }
 
     private const ulong DontNeed = 4, FreeLazily = 8;
@@ -348,7 +348,7 @@ public static unsafe class MemoryCalls
             return 0;
         if (!PageRange.TryMake(address, length, out PageRange range))
             return Errno.ENOMEM;
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         if (advice is DontNeed or FreeLazily)
             DropPrivatePages(space, range);
         return AddressSpace.IsMapped(space, range) ? 0 : Errno.ENOMEM;
@@ -373,7 +373,7 @@ public static unsafe class MemoryCalls
             return 0;
         if (!PageRange.TryMake(address, length, out PageRange range))
             return Errno.ENOMEM;
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         for (ulong i = 0; i < range.Pages; i++)
         {
             Preemption.Point();

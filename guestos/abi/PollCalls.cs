@@ -199,7 +199,7 @@ public static unsafe class PollCalls
     {
         if ((int)count < 0)
             return Errno.EINVAL;
-        count = Math.Min((uint)count, FileContext.TableOf(Scheduler.Current)->Size);
+        count = Math.Min((uint)count, FileContext.TableOf(Process.Current)->Size);
         int used = (int)(count + 63) / 64;
         ulong* sets = stackalloc ulong[6 * SetWords];  // three asked for, three answered
         UserPointer<ulong>* users = stackalloc UserPointer<ulong>[3];
@@ -396,7 +396,7 @@ public static unsafe class PollCalls
     {
         if (file == null)
             return Errno.ENFILE;
-        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, flags.Has(OpenFlags.CLOEXEC));
+        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, flags.Has(OpenFlags.CLOEXEC));
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -428,7 +428,7 @@ public static unsafe class PollCalls
             return 0;
         if (!wanted.TryGet(out ulong mask))
             return Errno.EFAULT;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         process->SavedMask = process->BlockedSignals;
         process->RestoreMask = true;
         process->BlockedSignals = mask & ~(Signal.Kill.Bit | Signal.Stop.Bit);

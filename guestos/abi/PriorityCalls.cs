@@ -12,7 +12,7 @@ public static unsafe class PriorityCalls
 
     private static bool IsMeant(Process* process, ulong which, int who)
     {
-        Process* self = Scheduler.Current;
+        Process* self = Process.Current;
         return process->State != ProcessState.Zombie && which switch
         {
             OfProcess => process->Id == (who == 0 ? self->Id : who),
@@ -26,7 +26,7 @@ public static unsafe class PriorityCalls
         if (which > OfUser)
             return Errno.EINVAL;
         int nice = System.Math.Max(Nice.Lowest, System.Math.Min(Nice.Highest, (int)value));
-        Process* self = Scheduler.Current;
+        Process* self = Process.Current;
         long result = Errno.ESRCH;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
@@ -60,7 +60,7 @@ public static unsafe class PriorityCalls
         return result;
     }
 
-    private static Process* Find(ulong id) => (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
+    private static Process* Find(ulong id) => (int)id == 0 ? Process.Current : ProcessTable.Find((int)id);
 
     /// <summary>The fair policies; real-time ones are refused as to a user who may have none (RLIMIT_RTPRIO is 0).</summary>
     public static long SchedSetscheduler(ulong id, ulong policy, UserPointer<int> parameters)
@@ -75,7 +75,7 @@ public static unsafe class PriorityCalls
         switch ((uint)policy & ~ResetOnFork)
         {
             case Other or Batch or Idle when priority == 0:
-                if (!Permissions.MaySchedule(Scheduler.Current, process))
+                if (!Permissions.MaySchedule(Process.Current, process))
                     return Errno.EPERM;
                 process->Policy = (byte)policy;
                 process->Weight = WeightOf(process);

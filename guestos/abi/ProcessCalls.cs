@@ -50,23 +50,23 @@ public static unsafe class ProcessCalls
 
     public static long Exit(ulong code)
     {
-        Processes.Exit(Scheduler.Current, (int)(code & 0xff) << 8);
+        Processes.Exit(Process.Current, (int)(code & 0xff) << 8);
         return 0;
     }
 
     // ---- identity ----
 
-    public static long Getppid() => Scheduler.Current->ParentId;
+    public static long Getppid() => Process.Current->ParentId;
 
     /// <summary>
     /// What a user may become who is not the superuser: one of those that he is already (setresuid(2)).
     /// </summary>
     private static bool MayBecome(uint wanted, uint real, uint effective, uint saved) =>
-        Scheduler.Current->EffectiveUserId == 0 || wanted == uint.MaxValue || wanted == real || wanted == effective || wanted == saved;
+        Process.Current->EffectiveUserId == 0 || wanted == uint.MaxValue || wanted == real || wanted == effective || wanted == saved;
 
     public static long Setuid(ulong id)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         if ((uint)id == uint.MaxValue)
             return Errno.EINVAL;
         return process->EffectiveUserId == 0 ? Setresuid(id, id, id) : Setresuid(uint.MaxValue, id, uint.MaxValue);
@@ -76,12 +76,12 @@ public static unsafe class ProcessCalls
     {
         if ((uint)id == uint.MaxValue)
             return Errno.EINVAL;
-        return Scheduler.Current->EffectiveUserId == 0 ? Setresgid(id, id, id) : Setresgid(uint.MaxValue, id, uint.MaxValue);
+        return Process.Current->EffectiveUserId == 0 ? Setresgid(id, id, id) : Setresgid(uint.MaxValue, id, uint.MaxValue);
     }
 
     public static long Setresuid(ulong real, ulong effective, ulong saved)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         (uint r, uint e, uint s) = (process->UserId, process->EffectiveUserId, process->SavedUserId);
         if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
             return Errno.EPERM;
@@ -95,7 +95,7 @@ public static unsafe class ProcessCalls
 
     public static long Setresgid(ulong real, ulong effective, ulong saved)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         (uint r, uint e, uint s) = (process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
         if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
             return Errno.EPERM;
@@ -115,7 +115,7 @@ public static unsafe class ProcessCalls
 
     public static long Getgroups(ulong size, UserPointer<uint> to)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         int count = process->Groups.Count;
         if ((int)size < 0 || (int)size != 0 && (int)size < count)
             return Errno.EINVAL;
@@ -127,7 +127,7 @@ public static unsafe class ProcessCalls
 
     public static long Setgroups(ulong size, UserPointer<uint> from)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         if (process->EffectiveUserId != 0)
             return Errno.EPERM;
         if (size > SupplementaryGroups.Capacity)
@@ -150,7 +150,7 @@ public static unsafe class ProcessCalls
 
     public static long Setpgid(ulong id, ulong group)
     {
-        Process* self = Scheduler.Current;
+        Process* self = Process.Current;
         Process* process = (int)id == 0 ? self : ProcessTable.Find((int)id);
         int wanted = (int)group == 0 && process != null ? process->Id : (int)group;
         if (wanted < 0)
@@ -175,19 +175,19 @@ public static unsafe class ProcessCalls
 
     public static long Getpgid(ulong id)
     {
-        Process* process = (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
+        Process* process = (int)id == 0 ? Process.Current : ProcessTable.Find((int)id);
         return process == null ? Errno.ESRCH : process->GroupId;
     }
 
     public static long Getsid(ulong id)
     {
-        Process* process = (int)id == 0 ? Scheduler.Current : ProcessTable.Find((int)id);
+        Process* process = (int)id == 0 ? Process.Current : ProcessTable.Find((int)id);
         return process == null ? Errno.ESRCH : process->SessionId;
     }
 
     public static long Setsid()
     {
-        Process* self = Scheduler.Current;
+        Process* self = Process.Current;
         for (Process* other = ProcessTable.First; other != null; other = other->Next)
             if (other->GroupId == self->Id)
                 return Errno.EPERM;
@@ -201,7 +201,7 @@ public static unsafe class ProcessCalls
 
     public static long ArchPrctl(ulong code, ulong address)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         switch (code)
         {
             case SetFs or SetGs:
@@ -228,7 +228,7 @@ public static unsafe class ProcessCalls
 
     public static long Prctl(ulong option, ulong a, ulong b, ulong c, ulong d)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         switch (option)
         {
             case SetName:
@@ -298,7 +298,7 @@ public static unsafe class ProcessCalls
 
     public static long Prlimit64(ulong id, ulong number, UserPointer<Limit> wanted, UserPointer<Limit> old)
     {
-        Process* self = Scheduler.Current;
+        Process* self = Process.Current;
         Limit limit = default;
         if (!wanted.IsNull && !wanted.TryGet(out limit))
             return Errno.EFAULT;
@@ -411,8 +411,8 @@ public static unsafe class ProcessCalls
 
     public static long SetTidAddress(UserPointer<uint> word)
     {
-        Scheduler.Current->ClearThreadId = word;
-        return Scheduler.Current->Id;
+        Process.Current->ClearThreadId = word;
+        return Process.Current->Id;
     }
 
     /// <summary>

@@ -9,7 +9,7 @@ public static unsafe class SignalCalls
     {
         if (size != MaskSize || !Signal.TryMake(number, out Signal signal) || !action.IsNull && signal.IsIn(Signals.KillAndStop))
             return Errno.EINVAL;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         SignalAction* current = SignalActions.Of(process->Actions, signal);
         SignalAction wanted = default;
         if (!action.IsNull && !action.TryGet(out wanted))
@@ -29,7 +29,7 @@ public static unsafe class SignalCalls
     {
         if (size != MaskSize)
             return Errno.EINVAL;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         ulong before = process->BlockedSignals;
         if (!set.IsNull)
         {
@@ -56,7 +56,7 @@ public static unsafe class SignalCalls
 
     public static long RtSigpending(UserPointer<ulong> to, ulong size)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         return size > MaskSize ? Errno.EINVAL : to.TryPut(process->PendingSignals & process->BlockedSignals) ? 0 : Errno.EFAULT;
     }
 
@@ -92,7 +92,7 @@ public static unsafe class SignalCalls
                 return Errno.EINVAL;
             deadline = Scheduler.DeadlineAfter(nanoseconds);
         }
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         WaitQueue nobody = default;
         while (true)
         {
@@ -117,7 +117,7 @@ public static unsafe class SignalCalls
     /// <summary>Replaces the registers by those of the handler's frame; a bad frame is a segmentation fault.</summary>
     public static long RtSigreturn()
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         process->CurrentCall = -1;
         if (!Signals.Return(process, process->UserFrame))
         {
@@ -138,7 +138,7 @@ public static unsafe class SignalCalls
 
     public static long Sigaltstack(UserPointer<Stack> wanted, UserPointer<Stack> old)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         bool inUse = process->AlternateStackSize != 0 && process->UserFrame->Rsp - process->AlternateStack <= process->AlternateStackSize;
         Stack current = new() { Address = process->AlternateStack, Size = process->AlternateStackSize, Flags = process->AlternateStackSize == 0 ? 2u : inUse ? 1u : 0 };
         if (!wanted.IsNull)
@@ -156,13 +156,13 @@ public static unsafe class SignalCalls
 
     // ---- sending ----
 
-    private static ulong Sender => (ulong)(uint)Scheduler.Current->ThreadGroupId | (ulong)Scheduler.Current->UserId << 32;
+    private static ulong Sender => (ulong)(uint)Process.Current->ThreadGroupId | (ulong)Process.Current->UserId << 32;
 
     private static long SendTo(Process* process, Signal signal, int code)
     {
         if (process == null)
             return Errno.ESRCH;
-        if (!Permissions.MaySignal(Scheduler.Current, process))
+        if (!Permissions.MaySignal(Process.Current, process))
             return Errno.EPERM;
         Signals.Send(process, signal, code, Sender, 0);
         return 0;
@@ -177,12 +177,12 @@ public static unsafe class SignalCalls
             return SendTo(ProcessTable.Find(id), signal, SignalCode.User);
         if (id == int.MinValue)
             return Errno.ESRCH;
-        int group = id == 0 ? Scheduler.Current->GroupId : -id, count = 0;
+        int group = id == 0 ? Process.Current->GroupId : -id, count = 0;
         bool refused = false;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
             // −1: everybody but the first process and oneself.
-            bool meant = id == -1 ? process->Id != 1 && process != Scheduler.Current : process->GroupId == group;
+            bool meant = id == -1 ? process->Id != 1 && process != Process.Current : process->GroupId == group;
             if (!meant)
                 continue;
             if (SendTo(process, signal, SignalCode.User) == 0)
@@ -217,14 +217,14 @@ public static unsafe class SignalCalls
         if (!information.TryGet(out QueuedInformation sent))
             return Errno.EFAULT;
         // Only to oneself may one say that the kernel or kill has sent it (rt_sigqueueinfo(2)).
-        if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)id != Scheduler.Current->ThreadGroupId)
+        if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)id != Process.Current->ThreadGroupId)
             return Errno.EPERM;
         if (!Signal.TryMakeOrNone(number, out Signal signal))
             return Errno.EINVAL;
         Process* process = ProcessTable.Find((int)id);
         if (process == null)
             return Errno.ESRCH;
-        if (!Permissions.MaySignal(Scheduler.Current, process))
+        if (!Permissions.MaySignal(Process.Current, process))
             return Errno.EPERM;
         return Signals.Send(process, signal, sent.Code, sent.Sender, sent.Value) ? 0 : Errno.EAGAIN;
     }

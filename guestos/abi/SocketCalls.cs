@@ -206,7 +206,7 @@ public static unsafe partial class SocketCalls
             // itself).
             int handle = Network.Stack->Connect(remote == 0 ? 0x7f000001 : remote, port, socket->LocalAddress,
                 socket->LocalPort,
-                Clock.Monotonic, reserved: Scheduler.Current->EffectiveUserId == 0, reuse: socket->ReuseAddress);
+                Clock.Monotonic, reserved: Process.Current->EffectiveUserId == 0, reuse: socket->ReuseAddress);
             if (handle < 0)
                 return Sockets.ErrnoOf(handle);
             Sockets.Attach(socket, handle);

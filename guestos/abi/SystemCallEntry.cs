@@ -9,7 +9,7 @@ internal static unsafe class SystemCallEntry
     private static void HandleSyscall(TrapFrame* frame)
     {
         Scheduler.EnterKernel();
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         process->CurrentCall = (long)frame->Rax;
         ulong number = frame->Rax;
         long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);

@@ -40,7 +40,7 @@ public static unsafe class TimeCalls
 
     private static bool Read(ulong clock, out ulong nanoseconds)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         switch (clock)
         {
             case RealtimeClock or RealtimeCoarse or RealtimeAlarm or AtomicTime:
@@ -122,7 +122,7 @@ public static unsafe class TimeCalls
 
     // ---- alarms ----
 
-    public static long Alarm(ulong seconds) => (long)((AlarmTimer.Set(Scheduler.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
+    public static long Alarm(ulong seconds) => (long)((AlarmTimer.Set(Process.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
 
     public struct IntervalTimer
     {
@@ -131,7 +131,7 @@ public static unsafe class TimeCalls
 
     public static long Getitimer(ulong which, UserPointer<IntervalTimer> to)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         if (which != 0)
             return which <= 2 ? to.TryPut(default) ? 0 : Errno.EFAULT : Errno.EINVAL;
         ulong now = Clock.Monotonic;
@@ -157,7 +157,7 @@ public static unsafe class TimeCalls
             if (result < 0)
                 return result;
         }
-        AlarmTimer.Set(Scheduler.Current, Nanoseconds(timer.Value), Nanoseconds(timer.Interval));
+        AlarmTimer.Set(Process.Current, Nanoseconds(timer.Value), Nanoseconds(timer.Interval));
         return 0;
     }
 
@@ -170,7 +170,7 @@ public static unsafe class TimeCalls
 
     public static long Times(UserPointer<ProcessTimes> to)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         var times = new ProcessTimes
         {
             User = process->UserTime / ClockTick, Kernel = process->KernelTime / ClockTick,
@@ -206,7 +206,7 @@ public static unsafe class TimeCalls
 
     public static long Getrusage(ulong who, UserPointer<Usage> to)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         Usage usage;
         switch ((int)who)
         {

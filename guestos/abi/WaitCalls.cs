@@ -21,7 +21,7 @@ public static unsafe class WaitCalls
     /// <returns>1 found, 0 nothing yet (WNOHANG), or -errno.</returns>
     private static long WaitFor(int which, CallFlags options, bool exited, out Found found)
     {
-        Process* self = Scheduler.Current;
+        Process* self = Process.Current;
         found = default;
         while (true)
         {

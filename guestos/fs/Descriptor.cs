@@ -30,14 +30,14 @@ public readonly unsafe struct Descriptor
 
     /// <summary>The open file alone; null: EBADF.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static File* FileOf(ulong register) => FileTable.Get(FileContext.TableOf(Scheduler.Current), (uint)register);
+    public static File* FileOf(ulong register) => FileTable.Get(FileContext.TableOf(Process.Current), (uint)register);
 
     /// <summary>The number has not been closed, nor made to mean another file, since it was looked up.</summary>
-    public bool IsStill => FileTable.Get(FileContext.TableOf(Scheduler.Current), (uint)Number) == File;
+    public bool IsStill => FileTable.Get(FileContext.TableOf(Process.Current), (uint)Number) == File;
 
-    public bool IsCloseOnExec => FileTable.IsCloseOnExec(FileContext.TableOf(Scheduler.Current), Number);
+    public bool IsCloseOnExec => FileTable.IsCloseOnExec(FileContext.TableOf(Process.Current), Number);
 
-    public void SetCloseOnExec(bool on) => FileTable.SetCloseOnExec(FileContext.TableOf(Scheduler.Current), Number, on);
+    public void SetCloseOnExec(bool on) => FileTable.SetCloseOnExec(FileContext.TableOf(Process.Current), Number, on);
 
-    public void Close() => FileTable.Close(FileContext.TableOf(Scheduler.Current), Number);
+    public void Close() => FileTable.Close(FileContext.TableOf(Process.Current), Number);
 }

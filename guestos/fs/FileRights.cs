@@ -16,11 +16,11 @@ public static unsafe class FileRights
     private const ushort GroupExecutes = 0x8;
     private const ushort SomebodyExecutes = 0x49;
 
-    public static bool IsSuperuser => Scheduler.Current == null || Scheduler.Current->EffectiveUserId == 0;
+    public static bool IsSuperuser => Process.Current == null || Process.Current->EffectiveUserId == 0;
 
     /// <summary>What new files belong to.</summary>
-    public static uint CurrentUser => Scheduler.Current == null ? 0 : Scheduler.Current->EffectiveUserId;
-    public static uint CurrentGroup => Scheduler.Current == null ? 0 : Scheduler.Current->EffectiveGroupId;
+    public static uint CurrentUser => Process.Current == null ? 0 : Process.Current->EffectiveUserId;
+    public static uint CurrentGroup => Process.Current == null ? 0 : Process.Current->EffectiveGroupId;
 
     /// <summary>0, or EACCES when the current process lacks one of the rights.</summary>
     public static long Check(Inode* inode, uint wanted) => Check(inode, wanted, CurrentUser, CurrentGroup);
@@ -104,7 +104,7 @@ public static unsafe class FileRights
     {
         if (group == own)
             return true;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         for (int i = 0; process != null && i < process->Groups.Count; i++)
             if (process->Groups.At(i) == group)
                 return true;

@@ -124,8 +124,8 @@ public unsafe struct FileTable
     }
 
     /// <summary>Descriptors of the current process are below this (RLIMIT_NOFILE).</summary>
-    public static uint Limit => Scheduler.Current == null ? Capacity
-        : (uint)System.Math.Min(Capacity, ResourceLimits.Of(Scheduler.Current, Resource.OpenFiles));
+    public static uint Limit => Process.Current == null ? Capacity
+        : (uint)System.Math.Min(Capacity, ResourceLimits.Of(Process.Current, Resource.OpenFiles));
 
     /// <summary>
     /// Gives a file, with the caller's reference, the lowest free descriptor from <paramref name="lowest"/> on. EMFILE,

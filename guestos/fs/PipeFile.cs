@@ -134,7 +134,7 @@ public static unsafe class PipeFile
             ulong written = total - from.Count;
             if (pipe->Readers == 0)
             {
-                Signals.Send(Scheduler.Current, Signal.Pipe);
+                Signals.Send(Process.Current, Signal.Pipe);
                 return written > 0 ? (long)written : Errno.EPIPE;
             }
 

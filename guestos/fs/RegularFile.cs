@@ -69,7 +69,7 @@ public static unsafe class RegularFile
     {
         if (Mounts.IsReadOnly(file->Inode->Volume))
             return Errno.EROFS;
-        ulong limit = ResourceLimits.Of(Scheduler.Current, Resource.FileSize);
+        ulong limit = ResourceLimits.Of(Process.Current, Resource.FileSize);
         if (offset >= limit && from.Count > 0)
             return ResourceLimits.FileTooLarge();
         from.Limit(limit - Math.Min(limit, offset));

@@ -257,7 +257,7 @@ public static unsafe class Terminal
         uint number = file->Inode->DeviceNumber;
         if (number == CurrentNumber)
             return BelongsToCurrent ? 0 : Errno.ENXIO;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         bool mayControl = number != ConsoleNumber && (file->Flags & OpenFlags.NOCTTY) == 0;
         if (process != null && mayControl && process->SessionId == process->Id && Session == 0)
             Take(process);
@@ -266,7 +266,7 @@ public static unsafe class Terminal
 
     /// <summary>/dev/tty exists for those whose session has it.</summary>
     public static bool BelongsToCurrent =>
-        Scheduler.Current != null && Session != 0 && Scheduler.Current->SessionId == Session;
+        Process.Current != null && Session != 0 && Process.Current->SessionId == Session;
 
     /// <summary>
     /// A session's leader has ended: its foreground group hears SIGHUP, and the terminal is free (POSIX "modem
@@ -307,7 +307,7 @@ public static unsafe class Terminal
         const uint NotControlling = 0x5422;
         const uint GetSession = 0x5429;
         const uint GetSerial = 0x541e;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         switch (request)
         {
             case Get:
@@ -413,7 +413,7 @@ public static unsafe class Terminal
     /// </summary>
     private static long CheckForeground(Signal signal)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->GroupId == ForegroundGroup)
             return 0;
         if (Signals.IsBlockedOrIgnored(process, signal))

@@ -194,12 +194,12 @@ public static unsafe class Vfs
 
     /// <summary>The root directory of the current process.</summary>
     public static Inode* CurrentRoot =>
-        Scheduler.Current != null && FileContext.RootDirectoryOf(Scheduler.Current) != null ? FileContext.RootDirectoryOf(Scheduler.Current) : Root;
+        Process.Current != null && FileContext.RootDirectoryOf(Process.Current) != null ? FileContext.RootDirectoryOf(Process.Current) : Root;
 
     /// <summary>The working directory of the current process.</summary>
     public static Inode* CurrentDirectory =>
-        Scheduler.Current != null && FileContext.WorkingDirectoryOf(Scheduler.Current) != null
-            ? FileContext.WorkingDirectoryOf(Scheduler.Current)
+        Process.Current != null && FileContext.WorkingDirectoryOf(Process.Current) != null
+            ? FileContext.WorkingDirectoryOf(Process.Current)
             : CurrentRoot;
 
     /// <summary>Opens /dev/console as descriptors 0, 1 and 2 of the first process.</summary>

@@ -49,7 +49,7 @@ public static unsafe class Checkpoint
     {
         if (!FaultLog.Handle(s_state, frame->FaultAddress, Processor.ReadCr3()))
             return WriteFault.Other;
-        bool mustWait = frame->FromUser && RateLimit.MustWait(s_state, Scheduler.Current);
+        bool mustWait = frame->FromUser && RateLimit.MustWait(s_state, Process.Current);
         return mustWait ? WriteFault.LiftedMustWait : WriteFault.Lifted;
     }
 

@@ -75,8 +75,8 @@ public static unsafe class CheckpointDevice
 
     private static void SetMover(CheckpointState* state)
     {
-        state->Mover = Scheduler.Current->ThreadGroupId;
-        state->MoverGroup = Scheduler.Current->GroupId;
+        state->Mover = Process.Current->ThreadGroupId;
+        state->MoverGroup = Process.Current->GroupId;
     }
 
     /// <summary>The stream by copying: for a disk, a pipe, a program that wants to see it.</summary>
@@ -240,7 +240,7 @@ public static unsafe class CheckpointDevice
             return Errno.ENOSPC;
         state->Scratches[state->ScratchCount] = new ScratchRange
         {
-            Space = Scheduler.Current->Space->Serial,
+            Space = Process.Current->Space->Serial,
             Address = request.Address,
             Length = request.Length,
         };
@@ -306,13 +306,13 @@ public static unsafe class CheckpointDevice
         state->Phase = CheckpointPhase.Committed;
         SetMover(state);
         Network.OnCommit();
-        state->MoverMask = Scheduler.Current->BlockedSignals;
-        Scheduler.Current->BlockedSignals = ulong.MaxValue;
+        state->MoverMask = Process.Current->BlockedSignals;
+        Process.Current->BlockedSignals = ulong.MaxValue;
         return 0;
     }
 
     private static bool HasCommitted(CheckpointState* state) =>
-        state->Phase == CheckpointPhase.Committed && state->Mover == Scheduler.Current->ThreadGroupId;
+        state->Phase == CheckpointPhase.Committed && state->Mover == Process.Current->ThreadGroupId;
 
     /// <summary>The copy runs: the machine ends.</summary>
     private static long Leave(CheckpointState* state)
@@ -329,7 +329,7 @@ public static unsafe class CheckpointDevice
         if (!HasCommitted(state))
             return Errno.EINVAL;
         state->Phase = CheckpointPhase.Forked;
-        Scheduler.Current->BlockedSignals = state->MoverMask;
+        Process.Current->BlockedSignals = state->MoverMask;
         return 0;
     }
 

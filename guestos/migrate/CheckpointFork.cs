@@ -62,7 +62,7 @@ internal static unsafe class CheckpointFork
     /// <summary>Returns twice when it succeeds.</summary>
     public static Outcome Fork(CheckpointState* state)
     {
-        ForkedProcess = Scheduler.Current;
+        ForkedProcess = Process.Current;
         ForkMonotonic = Clock.Monotonic;
         s_socketCount = state->SocketCount;
         for (int i = 0; i < state->SocketCount; i++)

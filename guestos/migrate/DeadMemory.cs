@@ -25,7 +25,7 @@ internal static unsafe class DeadMemory
         for (int i = 0; i < RingPool.Idle; i++)
             for (int offset = 0; offset < RingPool.Size; offset += Frames.Size)
                 SnapshotBuffer.Discard(state, (uint)(DirectMap.PhysicalOf(RingPool.IdleRing(i) + offset) >> 12));
-        AddressSpace* space = Scheduler.Current->Space;
+        AddressSpace* space = Process.Current->Space;
         for (int i = 0; i < state->ScratchCount; i++)
             if (state->Scratches[i].Space == space->Serial)
                 Discard(state, space, state->Scratches[i]);

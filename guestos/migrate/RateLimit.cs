@@ -59,7 +59,7 @@ internal static unsafe class RateLimit
     /// <summary>The current process has dirtied a page. On the interrupt stack, as <see cref="FaultLog"/>.</summary>
     public static void Charge(CheckpointState* state)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         if (process == null || process->ThreadGroupId == state->Mover)
             return;
         WriteDebt* account = state->Debts + (process->ThreadGroupId & (Accounts - 1));
@@ -111,7 +111,7 @@ internal static unsafe class RateLimit
     /// </summary>
     public static void Hold()
     {
-        while (MustWait(Checkpoint.State, Scheduler.Current))
+        while (MustWait(Checkpoint.State, Process.Current))
         {
             CheckpointState* state = Checkpoint.State;
             ulong sent = state->PagesSent;

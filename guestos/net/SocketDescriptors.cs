@@ -12,7 +12,7 @@ internal static unsafe class SocketDescriptors
         if (file == null)
             return Errno.ENFILE;
         file->Object = socket;
-        long descriptor = FileTable.Install(FileContext.TableOf(Scheduler.Current), file, closeOnExec);
+        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, closeOnExec);
         if (descriptor < 0)
             Files.Forget(file);
         return descriptor;

@@ -289,7 +289,7 @@ internal static unsafe class Sockets
                 if (taken is SocketError.ShutDown or SocketError.BadSocket)
                 {
                     if (signal)
-                        Signals.Send(Scheduler.Current, Signal.Pipe);
+                        Signals.Send(Process.Current, Signal.Pipe);
                     return Errno.EPIPE;
                 }
                 return ErrnoOf(taken);

@@ -46,7 +46,7 @@ public static unsafe class Futex
     /// </summary>
     public static long Wait(UserPointer<uint> word, FutexKey key, uint expected, ulong deadline, uint bits)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         if (!word.TryGet(out uint seen))
             return Errno.EFAULT;
         if (seen != expected)
@@ -121,7 +121,7 @@ public static unsafe class Futex
     {
         if (length != (ulong)sizeof(RobustHead))
             return Errno.EINVAL;
-        Scheduler.Current->RobustList = head;
+        Process.Current->RobustList = head;
         return 0;
     }
 

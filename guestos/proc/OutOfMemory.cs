@@ -23,7 +23,7 @@ public static unsafe class OutOfMemory
     /// </summary>
     public static bool MayUseReserve()
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         return process == null || process->EffectiveUserId == 0 || process->Id == 1
             || process->Exiting || process->KilledForMemory;
     }
@@ -44,7 +44,7 @@ public static unsafe class OutOfMemory
             s_chosenAt = Clock.Monotonic;
             Kill(victim);
         }
-        return victim != Scheduler.Current;
+        return victim != Process.Current;
     }
 
     /// <summary>The process to end. The current one when there is no better.</summary>
@@ -62,7 +62,7 @@ public static unsafe class OutOfMemory
         }
         if (ordinary != null && (ordinary->Space->ResidentPages >= WorthEnding || privileged == null))
             return ordinary;
-        return privileged != null ? privileged : Scheduler.Current;
+        return privileged != null ? privileged : Process.Current;
     }
 
     private static Process* Larger(Process* best, Process* process) =>

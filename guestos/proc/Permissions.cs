@@ -21,7 +21,7 @@ public static unsafe class Permissions
     /// superuser and to itself always.
     /// </summary>
     public static bool ShowsItselfToItsUser(Process* target) =>
-        target == Scheduler.Current
+        target == Process.Current
         || !target->IsUndumpable && target->UserId == target->EffectiveUserId && target->UserId == target->SavedUserId
         && target->GroupIdReal == target->EffectiveGroupId && target->GroupIdReal == target->SavedGroupId;
 

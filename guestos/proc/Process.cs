@@ -25,6 +25,12 @@ public unsafe struct Process
     public const int KernelStackFrames = 4;
 
     /// <summary>
+    /// The process that runs or whose system call is being served. Null while idle, in interrupts of an idle machine
+    /// and during boot.
+    /// </summary>
+    public static Process* Current => Scheduler.Current;
+
+    /// <summary>
     /// Its place in a wait queue while it sleeps. Comes first: the scheduler knows the process by it.
     /// </summary>
     internal Waiter Waiter;

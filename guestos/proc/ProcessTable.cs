@@ -159,7 +159,7 @@ public static unsafe class ProcessTable
 
     private static void FreeAllDead()
     {
-        while (s_dead != null && s_dead != Scheduler.Current)
+        while (s_dead != null && s_dead != Process.Current)
         {
             Process* process = s_dead;
             s_dead = process->RunNext;

@@ -18,7 +18,7 @@ public static unsafe class Processes
         SegmentBase threadBase = default;
         if ((flags & CloneSetTls) != 0 && !SegmentBase.TryMake(tls, out threadBase))
             return Errno.EPERM;
-        Process* parent = Scheduler.Current;
+        Process* parent = Process.Current;
         if (parent->UserId != 0 && (ulong)ProcessTable.CountOf(parent->UserId) >= ResourceLimits.Of(parent, Resource.Processes))
             return Errno.EAGAIN;
         Process* child = ProcessTable.Create();
@@ -277,7 +277,7 @@ public static unsafe class Processes
     /// <summary>Stops the current process until SIGCONT or SIGKILL.</summary>
     internal static void StopCurrent(Signal signal)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         process->State = ProcessState.Stopped;
         NotifyParent(process, signal.Number << 8 | 0x7f, SignalCode.Stopped, signal);
         Scheduler.Schedule();
@@ -319,6 +319,7 @@ public static unsafe class Processes
     /// <summary>Its user frame is a program's: it may run.</summary>
     internal static void Begin(Process* process)
     {
+        Scheduler.Current = null;
         PrepareFirstSwitch(process);
         Scheduler.MakeRunnable(process);
     }

@@ -59,7 +59,7 @@ public unsafe struct ResourceLimits
     /// <summary>RLIMIT_FSIZE is reached: SIGXFSZ, and EFBIG for whom that does not end.</summary>
     public static long FileTooLarge()
     {
-        Signals.Send(Scheduler.Current, Signal.FileSize);
+        Signals.Send(Process.Current, Signal.FileSize);
         return Errno.EFBIG;
     }
 
@@ -68,7 +68,7 @@ public unsafe struct ResourceLimits
     /// </summary>
     public static bool AllowsPages(AddressSpace* space, ulong pages, bool data)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         if (space->TotalPages + pages > Of(process, Resource.AddressSpace) / Frames.Size)
             return false;
         ulong limit = Of(process, Resource.Data);
@@ -81,7 +81,7 @@ public unsafe struct ResourceLimits
     /// </summary>
     public static long MayLock(ulong locked, ulong pages, long error)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         ulong limit = Of(process, Resource.LockedMemory);
         if (process->EffectiveUserId == 0)
             return 0;
@@ -91,7 +91,7 @@ public unsafe struct ResourceLimits
     /// <summary>For <see cref="MemoryPolicy.MayGrowStack"/>: RLIMIT_STACK, RLIMIT_AS and RLIMIT_MEMLOCK.</summary>
     internal static bool MayGrowStack(AddressSpace* space, ulong bytes, ulong pages, bool locked)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         return bytes <= Of(process, Resource.Stack)
             && space->TotalPages + pages <= Of(process, Resource.AddressSpace) / Frames.Size
             && (!locked || MayLock(Guestos.AddressSpace.LockedPages(space), pages, Errno.ENOMEM) == 0);

@@ -76,6 +76,8 @@ public static unsafe class Scheduler
             return;
         Console.Write("\nprocess "u8);
         Console.WriteDecimal((ulong)Current->Id);
+        if (Current->CurrentCall < 0)
+            return;
         Console.Write(" system call "u8);
         Console.WriteDecimal((ulong)Current->CurrentCall);
     }

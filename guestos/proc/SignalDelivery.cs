@@ -46,7 +46,7 @@ public static unsafe partial class Signals
     /// </summary>
     internal static void Deliver(TrapFrame* frame)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         ulong ready = process->PendingSignals & ~process->BlockedSignals;
         if (ready == 0)
         {

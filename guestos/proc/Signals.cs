@@ -92,7 +92,7 @@ public static unsafe partial class Signals
     /// <summary>
     /// True when the current process has a signal to be delivered: a long loop in the kernel should end with -EINTR.
     /// </summary>
-    public static bool Pending => Ready(Scheduler.Current) != 0;
+    public static bool Pending => Ready(Process.Current) != 0;
 
     /// <summary>Sends from the kernel to one process.</summary>
     public static void Send(Process* process, Signal signal) => Send(process, signal, SignalCode.Kernel, 0, 0);
@@ -177,7 +177,7 @@ public static unsafe partial class Signals
     }
 
     /// <summary>The current process has been killed: it need not finish what it does.</summary>
-    public static bool Killed => Scheduler.Current != null && Signal.Kill.IsIn(Ready(Scheduler.Current));
+    public static bool Killed => Process.Current != null && Signal.Kill.IsIn(Ready(Process.Current));
 
     private static ulong Ready(Process* process) => process->PendingSignals & ~process->BlockedSignals;
 
@@ -203,7 +203,7 @@ public static unsafe partial class Signals
     /// </summary>
     public static void ReplaceMask(ulong mask)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         process->SavedMask = process->BlockedSignals;
         process->RestoreMask = true;
         process->BlockedSignals = mask & ~KillAndStop;

@@ -39,7 +39,7 @@ internal static unsafe class TrapHandler
     private static void HandlePageFault(TrapFrame* frame, bool user)
     {
         ulong address = frame->FaultAddress;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         FaultResult result = FaultResult.NoArea;
         if (process != null && process->Space != null && address < AddressSpace.End)
         {
@@ -80,9 +80,9 @@ internal static unsafe class TrapHandler
             17 => (Signal.Bus, SignalCode.Alignment),
             _ => (Signal.SegmentationFault, SignalCode.Kernel),
         };
-        if (signal != Signal.Trap && IsDeadly(Scheduler.Current, signal))
+        if (signal != Signal.Trap && IsDeadly(Process.Current, signal))
             Report("exception "u8, frame->Vector, frame);
-        Signals.Fault(Scheduler.Current, signal, code, signal == Signal.SegmentationFault || signal == Signal.Bus ? 0 : frame->Rip);
+        Signals.Fault(Process.Current, signal, code, signal == Signal.SegmentationFault || signal == Signal.Bus ? 0 : frame->Rip);
     }
 
     /// <summary>Nobody handles it: worth a line on the console.</summary>
@@ -105,7 +105,7 @@ internal static unsafe class TrapHandler
     /// <summary>One line: what, value, process, place.</summary>
     private static void Report(ReadOnlySpan<byte> what, ulong value, TrapFrame* frame)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         Console.Write("guestos: process "u8);
         Console.WriteDecimal((ulong)process->Id);
         Console.Write(" ("u8);

@@ -107,16 +107,16 @@ public sealed unsafe class ContentTests
         FileCalls.Close(129);
         Assert.Equal(3000, FileCalls.Fcntl(5, 0, 130));
         Assert.Equal(129, FileCalls.Dup(5));
-        FileTable* copy = FileTable.Fork(FileContext.TableOf(Scheduler.Current));
+        FileTable* copy = FileTable.Fork(FileContext.TableOf(Process.Current));
         for (ulong i = 0; i < FileTable.Capacity; i += 127)
-            Assert.Equal((nint)FileTable.Get(FileContext.TableOf(Scheduler.Current), i), (nint)FileTable.Get(copy, i));
+            Assert.Equal((nint)FileTable.Get(FileContext.TableOf(Process.Current), i), (nint)FileTable.Get(copy, i));
         FileTable.Release(copy);
-        FileTable* first = FileContext.TableOf(Scheduler.Current);
+        FileTable* first = FileContext.TableOf(Process.Current);
         var tables = new List<nint>();
         for (int i = 0; i < 4; i++)
         {
-            Scheduler.Current->Files.Table = FileTable.Create();
-            tables.Add((nint)FileContext.TableOf(Scheduler.Current));
+            Process.Current->Files.Table = FileTable.Create();
+            tables.Add((nint)FileContext.TableOf(Process.Current));
             for (int j = 0; j < FileTable.Capacity; j++)
                 last = Guest.Open("/");
         }
@@ -125,7 +125,7 @@ public sealed unsafe class ContentTests
         Assert.Equal(Errno.ENFILE, last);
         foreach (nint table in tables)
             FileTable.Release((FileTable*)table);
-        Scheduler.Current->Files.Table = first;
+        Process.Current->Files.Table = first;
         Guest.Stop();
     }
 

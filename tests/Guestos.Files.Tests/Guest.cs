@@ -37,7 +37,7 @@ internal static unsafe class Guest
         process->State = ProcessState.Runnable;
         process->Files.Table = FileTable.Create();
         process->Files.WorkingDirectory = Vfs.Hold(Vfs.Root);
-        Scheduler.Current = process;
+        Process.Current = process;
     }
 
     /// <summary>Closes, unmounts and removes everything: then not one inode and not one open file may be left.</summary>
@@ -45,12 +45,12 @@ internal static unsafe class Guest
     {
         if (Vfs.Root == null)
             return;
-        if (Scheduler.Current != null)
+        if (Process.Current != null)
         {
-            FileTable.Release(FileContext.TableOf(Scheduler.Current));
-            Vfs.Release(FileContext.WorkingDirectoryOf(Scheduler.Current));
-            Vfs.Release(FileContext.RootDirectoryOf(Scheduler.Current));
-            Scheduler.Current = null;
+            FileTable.Release(FileContext.TableOf(Process.Current));
+            Vfs.Release(FileContext.WorkingDirectoryOf(Process.Current));
+            Vfs.Release(FileContext.RootDirectoryOf(Process.Current));
+            Process.Current = null;
         }
 
         for (int i = Mounts.Capacity - 1; i >= 0; i--)

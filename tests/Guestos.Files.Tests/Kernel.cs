@@ -180,6 +180,7 @@ namespace Guestos
     public unsafe struct Process
     {
         public const int NameLength = 16;
+        public static Process* Current;
         public int Id, ThreadGroupId, ParentId, GroupId, SessionId;
         public Signal ExitSignal, DeathSignal;
         public ProcessState State;
@@ -198,13 +199,12 @@ namespace Guestos
     public static unsafe class ProcessTable
     {
         public static ulong Created;
-        public static Process* Find(int id) => Scheduler.Current != null && Scheduler.Current->Id == id ? Scheduler.Current : null;
-        public static Process* FirstAfter(int id) => Scheduler.Current != null && Scheduler.Current->Id > id ? Scheduler.Current : null;
+        public static Process* Find(int id) => Process.Current != null && Process.Current->Id == id ? Process.Current : null;
+        public static Process* FirstAfter(int id) => Process.Current != null && Process.Current->Id > id ? Process.Current : null;
     }
 
     public static unsafe class Scheduler
     {
-        public static Process* Current;
         public static ulong IdleTime, UserTime, KernelTime, Switches, Load1, Load5, Load15;
 
         /// <summary>What others do while the process sleeps, one step after the other, until it is woken.</summary>

@@ -246,7 +246,7 @@ public sealed unsafe class PipeTests
         Assert.Equal((byte)'d', *(byte*)buffer);
         Assert.Equal(1, FileCalls.Fcntl(first, 1, 0));
         Assert.Equal(0, FileCalls.Fcntl(second, 1, 0));
-        FileTable* copy = FileTable.Fork(FileContext.TableOf(Scheduler.Current));
+        FileTable* copy = FileTable.Fork(FileContext.TableOf(Process.Current));
         FileTable.CloseOnExec(copy);
         Assert.True(FileTable.Get(copy, first) == null);
         Assert.True(FileTable.Get(copy, second) != null);

@@ -99,7 +99,7 @@ public sealed unsafe class PollTests : IDisposable
         for (int i = 0; i < Descriptors; i++)
         {
             File* file = Files.Allocate(FileOperations.At(ref s_counted), OpenFlags.RDWR);
-            files[i] = (ulong)FileTable.Install(FileContext.TableOf(Scheduler.Current), file, false);
+            files[i] = (ulong)FileTable.Install(FileContext.TableOf(Process.Current), file, false);
         }
 
         (ulong reader, ulong writer) = Pipe();

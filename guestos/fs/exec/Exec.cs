@@ -89,7 +89,7 @@ public static unsafe class Exec
     private static long Find(byte* path, ref ArgumentBlock block)
     {
         byte* head = stackalloc byte[256];
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         for (int depth = 0; ; depth++)
         {
             Inode* file;
@@ -122,7 +122,7 @@ public static unsafe class Exec
     /// <summary>Builds the new memory; only when that has succeeded does the old go.</summary>
     private static long Replace(Inode* file, byte* path, ref ArgumentBlock block)
     {
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         AddressSpace* space = AddressSpace.Create();
         if (space == null)
             return Errno.ENOMEM;
@@ -184,7 +184,7 @@ public static unsafe class Exec
     private static long LoadInterpreter(AddressSpace* space, byte* path, ref LoadedImage image)
     {
         Inode* file;
-        long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(Scheduler.Current), path, true, &file);
+        long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(Process.Current), path, true, &file);
         if (result < 0)
             return result;
         result = file->Type == InodeType.Regular ? Load(space, file, AddressSpace.MapTop - (16 << 20), null, ref image) : Errno.EACCES;
@@ -319,7 +319,7 @@ public static unsafe class Exec
         for (int i = 0; i < block.EnvironmentCount; i++)
             *word++ = strings + NextString(block.Base, ref text);
         *word++ = 0;
-        Process* process = Scheduler.Current;
+        Process* process = Process.Current;
         uint* leaf = stackalloc uint[4];
         Processor.CpuId(1, 0, leaf);
         Pair(ref word, AtHeaders, program.ProgramHeaders);

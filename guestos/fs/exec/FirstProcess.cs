@@ -15,7 +15,6 @@ internal static unsafe class FirstProcess
         process->Files.WorkingDirectory = Vfs.Root != null ? Vfs.Hold(Vfs.Root) : null;
         Vfs.OpenConsole(files);
         long result = Exec.Run(path, arguments, environment);
-        Scheduler.Current = null;
         if (result == 0)
             Processes.Begin(process);
         return result;
