@@ -1,11 +1,28 @@
 namespace Guestos;
 
-/// <summary>System calls on memory. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+/// <summary>
+/// System calls on memory: mmap(2) and its relatives. Arguments as user mode passed them; results 0 or more, or -errno.
+/// </summary>
 public static unsafe class MemoryCalls
 {
     private const ulong InPage = Frames.Size - 1;
-    private const ulong MapShared = 1, MapPrivate = 2, MapSharedValidate = 3, MapType = 15, MapFixed = 0x10, MapAnonymous = 0x20, MapGrowsDown = 0x100,
-        MapLocked = 0x2000, MapPopulate = 0x8000, MapFixedNoReplace = 0x100000;
+
+    // Flags of mmap(2) (include/uapi/asm-generic/mman.h, mman-common.h).
+    private const ulong MapShared = 0x01;
+    private const ulong MapPrivate = 0x02;
+    private const ulong MapSharedValidate = 0x03;
+    private const ulong MapType = 0x0f;
+    private const ulong MapFixed = 0x10;
+    private const ulong MapAnonymous = 0x20;
+    private const ulong MapLocked = 0x2000;
+    private const ulong MapPopulate = 0x8000;
+    private const ulong MapFixedNoReplace = 0x100000;
+
+    /// <summary>
+    /// Bits that mmap(2) and mprotect(2) take as a protection: PROT_READ, PROT_WRITE, PROT_EXEC, and those of 24 to 27
+    /// (PROT_GROWSDOWN, PROT_GROWSUP and reserved ones), which are ignored.
+    /// </summary>
+    private const ulong ProtectionBits = 0x0f000000 | Protection.Any;
 
     private static ulong RoundUp(ulong value) => (value + InPage) & ~InPage;
 
@@ -36,14 +53,13 @@ public static unsafe class MemoryCalls
         return result;
     }
 
-    private static long Mmap(ulong address, ulong length, ulong protection, ulong flags, ulong descriptor, ulong offset)
+    private static long Mmap(
+        ulong address, ulong length, ulong protection, ulong flags, ulong descriptor, ulong offset)
     {
-        AddressSpace* space = Process.Current->Space;
-        if (length == 0 || (offset & InPage) != 0 || (protection & ~7UL) != 0 && (protection & ~0x0f000007UL) != 0)
+        if (length == 0 || (offset & InPage) != 0 || (protection & ~ProtectionBits) != 0)
             return Errno.EINVAL;
         if (length > AddressSpace.End)
             return Errno.ENOMEM;
-        length = RoundUp(length);
         bool shared = (flags & MapType) is MapShared or MapSharedValidate;
         if (!shared && (flags & MapType) != MapPrivate)
             return Errno.EINVAL;
@@ -54,48 +70,68 @@ public static unsafe class MemoryCalls
             if (result < 0)
                 return result;
         }
-        long mapped = Map(space, address, length, protection, flags, shared, file, offset);
+        var request = new MapRequest
+        {
+            Address = address,
+            Length = RoundUp(length),
+            Protection = (uint)protection & Protection.Any,
+            Flags = flags,
+            Shared = shared,
+            File = file != null ? &file->Object : null,
+            Offset = offset,
+        };
+        long mapped = Map(Process.Current->Space, request);
         Vfs.Release(file);
         return mapped;
     }
 
-    private static long Map(AddressSpace* space, ulong address, ulong length, ulong protection, ulong flags, bool shared, Inode* file, ulong offset)
+    /// <summary>The arguments of mmap(2), checked one by one.</summary>
+    private ref struct MapRequest
     {
-        // What could never be touched without running out is refused at once, as Linux does
+        public ulong Address;
+
+        /// <summary>Bytes, of whole pages.</summary>
+        public ulong Length;
+        public uint Protection;
+
+        /// <summary>MAP_ bits.</summary>
+        public ulong Flags;
+        public bool Shared;
+
+        /// <summary>Null: MAP_ANONYMOUS.</summary>
+        public MemoryObject* File;
+        public ulong Offset;
+
+        public readonly ulong Pages => Length / Frames.Size;
+    }
+
+    private static long Map(AddressSpace* space, in MapRequest request)
+    {
+        // What could never be touched without running out is refused at once, as on Linux
         // (Documentation/mm/overcommit-accounting).
-        if ((protection & Protection.Write) != 0 && length / Frames.Size > Frames.Total)
+        if ((request.Protection & Protection.Write) != 0 && request.Pages > Frames.Total)
             return Errno.ENOMEM;
-        if (!ResourceLimits.AllowsPages(space, length / Frames.Size, AddressSpace.IsData((uint)protection, shared)))
+        bool isData = AddressSpace.IsData(request.Protection, request.Shared);
+        if (!ResourceLimits.AllowsPages(space, request.Pages, isData))
             return Errno.ENOMEM;
-        bool locked = (flags & MapLocked) != 0 || space->LocksFuture;
+        bool locked = (request.Flags & MapLocked) != 0 || space->LocksFuture;
+        long error = locked ? MayMapLocked(space, request) : 0;
+        if (error < 0)
+            return error;
+        error = Place(space, request, out PageRange range);
+        if (error < 0)
+            return error;
+        bool sharedMemory = request.Shared && request.File == null;
+        bool populates = sharedMemory || (request.Flags & MapPopulate) != 0;
+        // Only pages with some permission can be made present.
+        uint protection = populates ? request.Protection | Protection.Read : request.Protection;
+        AreaFlags flags = sharedMemory ? AreaFlags.Shared : AreaFlags.None;
         if (locked)
-        {
-            long error = ResourceLimits.MayLock(AddressSpace.LockedPages(space), length / Frames.Size, Errno.EAGAIN);
-            if (error < 0 && (error != Errno.EPERM || (flags & MapLocked) != 0))
-                return error;
-        }
-        PageRange range;
-        if ((flags & (MapFixed | MapFixedNoReplace)) != 0)
-        {
-            if (!PageRange.TryMake(address, length, out range))
-                return (address & InPage) != 0 ? Errno.EINVAL : Errno.ENOMEM;
-            if (address < AddressSpace.MapBottom)
-                return Errno.EPERM;
-            if ((flags & MapFixedNoReplace) != 0 && !AddressSpace.IsFree(space, range))
-                return Errno.EEXIST;
-            if (!AddressSpace.Unmap(space, range))
-                return Errno.ENOMEM;
-        }
-        else if ((address < AddressSpace.MapBottom || !PageRange.TryMake(address & ~InPage, length, out range) || !AddressSpace.IsFree(space, range))
-            && !AddressSpace.FindRoom(space, length, out range))
+            flags |= AreaFlags.Locked;
+        ulong fileEnd = request.File != null ? range.End : 0;
+        if (AddressSpace.Add(space, range, protection, flags, request.File, request.Offset, fileEnd) == null)
             return Errno.ENOMEM;
-        MemoryObject* mapped = file != null ? &file->Object : null;
-        Area* area = AddressSpace.Add(space, range, (uint)protection & 7, mapped, offset, file != null ? range.End : 0);
-        if (area == null)
-            return Errno.ENOMEM;
-        area->Shared = shared && file == null;
-        area->Locked = locked;
-        if ((shared && file == null || (flags & MapPopulate) != 0) && !Populate(space, area))
+        if (populates && !Populate(space, range, request.Protection))
         {
             AddressSpace.Unmap(space, range);
             return Errno.ENOMEM;
@@ -104,6 +140,41 @@ public static unsafe class MemoryCalls
             Touch(space, range);
         AddressSpace.Join(space, range);
         return (long)range.Start;
+    }
+
+    /// <summary>
+    /// Whether so much may be locked: 0, EAGAIN beyond RLIMIT_MEMLOCK, EPERM when nothing may be locked. A process
+    /// whose mlockall(2) is in force, but whose right to lock is gone, maps without MAP_LOCKED all the same.
+    /// </summary>
+    private static long MayMapLocked(AddressSpace* space, in MapRequest request)
+    {
+        long error = ResourceLimits.MayLock(space->LockedPages, request.Pages, Errno.EAGAIN);
+        return error == Errno.EPERM && (request.Flags & MapLocked) == 0 ? 0 : error;
+    }
+
+    /// <summary>
+    /// Chooses the addresses of a mapping: those that MAP_FIXED demands, where what was mapped goes; those asked for,
+    /// when they are free; or others. Returns 0 or -errno.
+    /// </summary>
+    private static long Place(AddressSpace* space, in MapRequest request, out PageRange range)
+    {
+        if ((request.Flags & (MapFixed | MapFixedNoReplace)) != 0)
+            return PlaceFixed(space, request, out range);
+        bool suits = PageRange.TryMake(request.Address & ~InPage, request.Length, out range)
+            && request.Address >= AddressSpace.MapBottom
+            && AddressSpace.IsFree(space, range);
+        return suits || AddressSpace.FindRoom(space, request.Length, out range) ? 0 : Errno.ENOMEM;
+    }
+
+    private static long PlaceFixed(AddressSpace* space, in MapRequest request, out PageRange range)
+    {
+        if (!PageRange.TryMake(request.Address, request.Length, out range))
+            return (request.Address & InPage) != 0 ? Errno.EINVAL : Errno.ENOMEM;
+        if (request.Address < AddressSpace.MapBottom)
+            return Errno.EPERM;
+        if ((request.Flags & MapFixedNoReplace) != 0 && !AddressSpace.IsFree(space, range))
+            return Errno.EEXIST;
+        return AddressSpace.Unmap(space, range) ? 0 : Errno.ENOMEM;
     }
 
     /// <summary>
@@ -124,36 +195,40 @@ public static unsafe class MemoryCalls
         return 0;
     }
 
-    /// <summary>Shared pages are there before fork, or they would not be the same ones.</summary>
-    private static bool Populate(AddressSpace* space, Area* area)
+    /// <summary>
+    /// Makes all pages of a new area present, which has read permission for that, and gives them their protection.
+    /// Shared memory needs it before a fork: what came later would be a page of one process. False without memory.
+    /// </summary>
+    private static bool Populate(AddressSpace* space, PageRange range, uint protection)
     {
-        if ((area->End - area->Start) / Frames.Size > Frames.Free)
+        if (range.Pages > Frames.Free)
             return false;
-        uint protection = area->Protection;
-        area->Protection |= Protection.Read;
-        bool done = true;
-        for (ulong page = area->Start; page < area->End && done; page += Frames.Size)
+        for (ulong page = range.Start; page < range.End; page += Frames.Size)
         {
             FaultResult result = AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor);
             Preemption.Point();
-            done = result is FaultResult.Resolved or FaultResult.FileEnded && !Signals.Killed;
+            if (result is not (FaultResult.Resolved or FaultResult.FileEnded) || Signals.Killed)
+                return false;
         }
-        area->Protection = protection;
-        return done && (protection == (protection | Protection.Read) || AddressSpace.Protect(space, PageRange.Of(*area), protection) == 0);
+        return (protection & Protection.Read) != 0 || AddressSpace.Protect(space, range, protection) == 0;
     }
 
-    private static long Munmap(ulong address, ulong length) =>
-        !PageRange.TryMake(address, length, out PageRange range) ? Errno.EINVAL
-            : AddressSpace.Unmap(Process.Current->Space, range) ? 0 : Errno.ENOMEM;
+    private static long Munmap(ulong address, ulong length)
+    {
+        if (!PageRange.TryMake(address, length, out PageRange range))
+            return Errno.EINVAL;
+        return AddressSpace.Unmap(Process.Current->Space, range) ? 0 : Errno.ENOMEM;
+    }
 
     private static long Mprotect(ulong address, ulong length, ulong protection)
     {
-        if ((address & InPage) != 0 || (protection & ~0x0f000007UL) != 0)
+        if ((address & InPage) != 0 || (protection & ~ProtectionBits) != 0)
             return Errno.EINVAL;
         if (length == 0)
             return 0;
-        return PageRange.TryMake(address, length, out PageRange range)
-            ? AddressSpace.Protect(Process.Current->Space, range, (uint)protection & 7) : Errno.ENOMEM;
+        if (!PageRange.TryMake(address, length, out PageRange range))
+            return Errno.ENOMEM;
+        return AddressSpace.Protect(Process.Current->Space, range, (uint)protection & Protection.Any);
     }
 
     /// <summary>Returns the break as it is then: an unchanged one says that it could not be moved.</summary>
@@ -162,46 +237,53 @@ public static unsafe class MemoryCalls
         AddressSpace* space = Process.Current->Space;
         if (wanted < space->BreakStart || wanted >= AddressSpace.MapTop)
             return (long)space->Break;
-        ulong oldEnd = RoundUp(space->Break), newEnd = RoundUp(wanted);
-        if (newEnd < oldEnd && (!PageRange.TryMake(newEnd, oldEnd - newEnd, out PageRange given) || !AddressSpace.Unmap(space, given)))
+        ulong oldEnd = RoundUp(space->Break);
+        ulong newEnd = RoundUp(wanted);
+        if (newEnd < oldEnd && !Unmap(space, newEnd, oldEnd))
             return (long)space->Break;
-        if (newEnd > oldEnd)
-        {
-            if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange taken) || !AddressSpace.IsFree(space, taken) || taken.Pages > Frames.Total
-                || !ResourceLimits.AllowsPages(space, taken.Pages, data: true)
-                || space->LocksFuture && ResourceLimits.MayLock(AddressSpace.LockedPages(space), taken.Pages, Errno.EAGAIN) < 0)
-                return (long)space->Break;
-            Area* below = oldEnd > space->BreakStart ? AddressSpace.AreaAtOrAbove(space, oldEnd - 1) : null;
-            if (below != null && below->Heap && below->End == oldEnd && below->Protection == (Protection.Read | Protection.Write)
-                && below->Locked == space->LocksFuture)
-            {
-                below->End = newEnd;
-                space->TotalPages += taken.Pages;
-            }
-            else
-            {
-                Area* heap = AddressSpace.Add(space, taken, Protection.Read | Protection.Write, null, 0, 0);
-                if (heap == null)
-                    return (long)space->Break;
-                heap->Heap = true;
-                heap->Locked = space->LocksFuture;
-            }
-            if (space->LocksFuture && !space->LocksOnFault)
-                Touch(space, taken);
-        }
+        if (newEnd > oldEnd && !GrowHeap(space, oldEnd, newEnd))
+            return (long)space->Break;
         space->Break = wanted;
         return (long)wanted;
     }
 
-    private const ulong MayMove = 1, RemapFixed = 2;
+    private static bool Unmap(AddressSpace* space, ulong start, ulong end) =>
+        PageRange.TryMake(start, end - start, out PageRange range) && AddressSpace.Unmap(space, range);
+
+    private static bool GrowHeap(AddressSpace* space, ulong oldEnd, ulong newEnd)
+    {
+        if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange added) || !MayGrowHeap(space, added))
+            return false;
+        const uint readWrite = Protection.Read | Protection.Write;
+        AreaFlags flags = space->LocksFuture ? AreaFlags.Heap | AreaFlags.Locked : AreaFlags.Heap;
+        Area* below = oldEnd > space->BreakStart ? AddressSpace.AreaAtOrAbove(space, oldEnd - 1) : null;
+        if (below != null && below->End == oldEnd && below->Flags == flags && below->Protection == readWrite)
+            AddressSpace.Extend(space, below, newEnd);
+        else if (AddressSpace.Add(space, added, readWrite, flags) == null)
+            return false;
+        if (space->LocksFuture && !space->LocksOnFault)
+            Touch(space, added);
+        return true;
+    }
+
+    private static bool MayGrowHeap(AddressSpace* space, PageRange added) =>
+        AddressSpace.IsFree(space, added)
+        && added.Pages <= Frames.Total
+        && ResourceLimits.AllowsPages(space, added.Pages, data: true)
+        && (!space->LocksFuture || ResourceLimits.MayLock(space->LockedPages, added.Pages, Errno.EAGAIN) == 0);
+
+    // Flags of mremap(2) (include/uapi/linux/mman.h).
+    private const ulong MremapMayMove = 1;
+    private const ulong MremapFixed = 2;
 
     private static long Mremap(ulong address, ulong oldLength, ulong newLength, ulong flags, ulong newAddress)
     {
         AddressSpace* space = Process.Current->Space;
-        if ((address & InPage) != 0 || (flags & ~3UL) != 0 || flags == RemapFixed || !PageRange.TryMake(0, newLength, out PageRange size))
+        if ((address & InPage) != 0 || (flags & ~(MremapMayMove | MremapFixed)) != 0 || flags == MremapFixed
+            || !PageRange.TryMake(0, newLength, out PageRange size))
             return Errno.EINVAL;
         PageRange target = default;
-        bool isFixed = (flags & RemapFixed) != 0;
+        bool isFixed = (flags & MremapFixed) != 0;
         if (isFixed && (!PageRange.TryMake(newAddress, newLength, out target) || newAddress < AddressSpace.MapBottom))
             return Errno.EINVAL;
         bool whole = PageRange.TryMake(address, oldLength, out PageRange old);
@@ -215,41 +297,67 @@ public static unsafe class MemoryCalls
         if (!whole || area->End < old.End)
             return Errno.EFAULT;
         if (isFixed)
-        {
-            ulong added = target.Pages > old.Pages ? target.Pages - old.Pages : 0;
-            if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), added, Errno.EAGAIN) < 0)
-                return Errno.EAGAIN;
-            return ResourceLimits.AllowsPages(space, added, AddressSpace.IsData(area->Protection, area->Shared))
-                && AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.ENOMEM;
-        }
+            return MoveTo(space, area, old, target);
         if (size.Length <= old.Length)
-            return !old.TryFrom(old.Start + size.Length, out PageRange cut) || AddressSpace.Unmap(space, cut) ? (long)address : Errno.ENOMEM;
-        if (area->Locked && ResourceLimits.MayLock(AddressSpace.LockedPages(space), size.Pages - old.Pages, Errno.EAGAIN) < 0)
-            return Errno.EAGAIN;
-        if (size.Pages > Frames.Total
-            || !ResourceLimits.AllowsPages(space, size.Pages - old.Pages, AddressSpace.IsData(area->Protection, area->Shared)))
+            return Shrink(space, old, size.Length);
+        return Grow(space, area, old, size.Length, (flags & MremapMayMove) != 0);
+    }
+
+    /// <summary>MREMAP_FIXED: what was mapped at the target goes.</summary>
+    private static long MoveTo(AddressSpace* space, Area* area, PageRange old, PageRange target)
+    {
+        ulong added = target.Pages > old.Pages ? target.Pages - old.Pages : 0;
+        long error = MayAdd(space, area, added);
+        if (error < 0)
+            return error;
+        return AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.ENOMEM;
+    }
+
+    private static long Shrink(AddressSpace* space, PageRange old, ulong length)
+    {
+        bool isCut = old.TryFrom(old.Start + length, out PageRange cut);
+        return !isCut || AddressSpace.Unmap(space, cut) ? (long)old.Start : Errno.ENOMEM;
+    }
+
+    private static long Grow(AddressSpace* space, Area* area, PageRange old, ulong length, bool mayMove)
+    {
+        ulong added = length - old.Length;
+        long error = MayAdd(space, area, added / Frames.Size);
+        if (error < 0)
+            return error;
+        if (length / Frames.Size > Frames.Total)
             return Errno.ENOMEM;
-        if (area->End == old.End && !area->Shared && size.Length <= AddressSpace.MapTop - address
-            && PageRange.TryMake(old.End, size.Length - old.Length, out PageRange more) && AddressSpace.IsFree(space, more))
+        bool staysBelowStack = length <= AddressSpace.MapTop - old.Start;
+        if (area->End == old.End && !area->Shared && staysBelowStack
+            && PageRange.TryMake(old.End, added, out PageRange more) && AddressSpace.IsFree(space, more))
         {
-            if (area->FileEnd == area->End)
-                area->FileEnd = more.End;
-            area->End = more.End;
-            space->TotalPages += more.Pages;
-            return (long)address;
+            AddressSpace.Extend(space, area, more.End);
+            return (long)old.Start;
         }
-        if ((flags & MayMove) == 0 || !AddressSpace.FindRoom(space, size.Length, out target))
+        if (!mayMove || !AddressSpace.FindRoom(space, length, out PageRange target))
             return Errno.ENOMEM;
         return AddressSpace.Move(space, old, target);
     }
 
-    /// <summary>mlock2's only flag: pages are locked when they come.</summary>
-    private const uint LockOnFault = 1;
+    /// <summary>
+    /// Whether an area may become so many pages longer: 0, EAGAIN by RLIMIT_MEMLOCK, ENOMEM by others.
+    /// </summary>
+    private static long MayAdd(AddressSpace* space, Area* area, ulong pages)
+    {
+        if (area->Locked && ResourceLimits.MayLock(space->LockedPages, pages, Errno.EAGAIN) < 0)
+            return Errno.EAGAIN;
+        return ResourceLimits.AllowsPages(space, pages, area->IsData) ? 0 : Errno.ENOMEM;
+    }
 
-    /// <summary>Nothing is swapped here, so what is there stays; the pages of the range come now.</summary>
+    /// <summary>MLOCK_ONFAULT, the only flag of mlock2(2): pages are locked when they come.</summary>
+    private const uint MlockOnFault = 1;
+
+    /// <summary>
+    /// Nothing is ever swapped out: all that is left to do is the sum, and to make the pages present now.
+    /// </summary>
     private static long Mlock(ulong address, ulong length, ulong flags)
     {
-        if (!CallFlags.TryMake(flags, LockOnFault, out CallFlags how))
+        if (!CallFlags.TryMake(flags, MlockOnFault, out CallFlags how))
             return Errno.EINVAL;
         AddressSpace* space = Process.Current->Space;
         long error = ResourceLimits.MayLock(0, 0, Errno.ENOMEM);
@@ -257,22 +365,26 @@ public static unsafe class MemoryCalls
             return error;
         if (!PageRange.TryMakeAround(address, length, out PageRange range))
             return Errno.ENOMEM;
-        error = ResourceLimits.MayLock(AddressSpace.LockedPages(space) - AddressSpace.LockedPages(space, range), range.Pages, Errno.ENOMEM);
+        ulong lockedElsewhere = space->LockedPages - AddressSpace.LockedPagesIn(space, range);
+        error = ResourceLimits.MayLock(lockedElsewhere, range.Pages, Errno.ENOMEM);
         if (error < 0)
             return error;
         if (!AddressSpace.SetLocked(space, range, true) || !AddressSpace.IsMapped(space, range))
             return Errno.ENOMEM;
-        return how.Has(LockOnFault) || Touch(space, range) ? 0 : range.Pages > Frames.Free ? Errno.EAGAIN : Errno.ENOMEM;
+        if (how.Has(MlockOnFault) || Touch(space, range))
+            return 0;
+        return range.Pages > Frames.Free ? Errno.EAGAIN : Errno.ENOMEM;
     }
 
     /// <summary>
-    /// Makes the pages of a range come, as far as there is memory and permission: all of them, or false.
+    /// Makes the pages of a range come, as far as there is memory and permission. True when all came. Gives way.
     /// </summary>
     private static bool Touch(AddressSpace* space, PageRange range)
     {
         for (ulong page = range.Start; page < range.End; page += Frames.Size)
         {
-            if (AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor) is not (FaultResult.Resolved or FaultResult.FileEnded))
+            FaultResult result = AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor);
+            if (result is not (FaultResult.Resolved or FaultResult.FileEnded))
                 return false;
             Preemption.Point();
             if (Signals.Killed)
@@ -286,27 +398,33 @@ public static unsafe class MemoryCalls
         AddressSpace* space = Process.Current->Space;
         if (length == 0)
             return 0;
-        return PageRange.TryMakeAround(address, length, out PageRange range) && AddressSpace.SetLocked(space, range, false)
-            && AddressSpace.IsMapped(space, range) ? 0 : Errno.ENOMEM;
+        bool done = PageRange.TryMakeAround(address, length, out PageRange range)
+            && AddressSpace.SetLocked(space, range, false)
+            && AddressSpace.IsMapped(space, range);
+        return done ? 0 : Errno.ENOMEM;
     }
 
-    private const uint LockCurrent = 1, LockFuture = 2, LockAllOnFault = 4;
+    // Flags of mlockall(2) (include/uapi/asm-generic/mman.h).
+    private const uint MclCurrent = 1;
+    private const uint MclFuture = 2;
+    private const uint MclOnFault = 4;
 
     /// <summary>mlockall(2): what is mapped now, what will be, or both.</summary>
     private static long Mlockall(ulong flags)
     {
-        if (!CallFlags.TryMake(flags, LockCurrent | LockFuture | LockAllOnFault, out CallFlags how) || !how.Has(LockCurrent | LockFuture))
+        if (!CallFlags.TryMake(flags, MclCurrent | MclFuture | MclOnFault, out CallFlags how)
+            || !how.Has(MclCurrent | MclFuture))
             return Errno.EINVAL;
         AddressSpace* space = Process.Current->Space;
-        long error = ResourceLimits.MayLock(0, how.Has(LockCurrent) ? space->TotalPages : 0, Errno.ENOMEM);
+        long error = ResourceLimits.MayLock(0, how.Has(MclCurrent) ? space->TotalPages : 0, Errno.ENOMEM);
         if (error < 0)
             return error;
-        space->LocksFuture = how.Has(LockFuture);
-        space->LocksOnFault = how.Has(LockFuture) && how.Has(LockAllOnFault);
-        if (!how.Has(LockCurrent))
+        space->LocksFuture = how.Has(MclFuture);
+        space->LocksOnFault = how.Has(MclFuture) && how.Has(MclOnFault);
+        if (!how.Has(MclCurrent))
             return 0;
         AddressSpace.SetLocked(space, PageRange.All, true);
-        if (how.Has(LockAllOnFault))
+        if (how.Has(MclOnFault))
             return 0;
         // As on Linux, what cannot come now is no error.
         ulong end = 0;
@@ -321,43 +439,56 @@ public static unsafe class MemoryCalls
     private static long Munlockall()
     {
         AddressSpace* space = Process.Current->Space;
-        space->LocksFuture = space->LocksOnFault = false;
+        space->LocksFuture = false;
+        space->LocksOnFault = false;
         AddressSpace.SetLocked(space, PageRange.All, false);
         return 0;
     }
 
-    /// <summary>There is nothing to write back: no file's pages differ from the file.</summary>
+    // Flags of msync(2).
+    private const uint MsAsync = 1;
+    private const uint MsInvalidate = 2;
+    private const uint MsSync = 4;
+
+    /// <summary>There is nothing to write back: no page of a file differs from the file.</summary>
     private static long Msync(ulong address, ulong length, ulong flags)
     {
-        const uint asynchronous = 1, invalidate = 2, synchronous = 4;
-        if ((address & InPage) != 0 || !CallFlags.TryMake(flags, asynchronous | invalidate | synchronous, out CallFlags how)
-            || how.HasAll(asynchronous | synchronous))
+        if ((address & InPage) != 0 || !CallFlags.TryMake(flags, MsAsync | MsInvalidate | MsSync, out CallFlags how)
+            || how.HasAll(MsAsync | MsSync))
             return Errno.EINVAL;
-        return length == 0 || PageRange.TryMake(address, length, out PageRange range)
-            && AddressSpace.IsMapped(Process.Current->Space, range) ? 0 : Errno.ENOMEM;
+        if (length == 0)
+            return 0;
+        bool isMapped = PageRange.TryMake(address, length, out PageRange range)
+            && AddressSpace.IsMapped(Process.Current->Space, range);
+        return isMapped ? 0 : Errno.ENOMEM;
     }
 
-    private const ulong DontNeed = 4, FreeLazily = 8;
+    // Advice of madvise(2): what is acted on, and the highest numbers that are known (mman-common.h).
+    private const ulong MadvDontNeed = 4;
+    private const ulong MadvFree = 8;
+    private const ulong MadvHighest = 25;
+    private const ulong MadvHwPoison = 100;
+    private const ulong MadvSoftOffline = 101;
 
     private static long Madvise(ulong address, ulong length, ulong advice)
     {
-        if ((address & InPage) != 0 || address + length < address || advice > 25 && advice is not (100 or 101) || length != 0 && RoundUp(length) == 0
-            || address + RoundUp(length) < address)
+        bool isKnown = advice is <= MadvHighest or MadvHwPoison or MadvSoftOffline;
+        bool wraps = address + length < address || address + RoundUp(length) < address;
+        if ((address & InPage) != 0 || !isKnown || wraps || length != 0 && RoundUp(length) == 0)
             return Errno.EINVAL;
         if (length == 0)
             return 0;
         if (!PageRange.TryMake(address, length, out PageRange range))
             return Errno.ENOMEM;
         AddressSpace* space = Process.Current->Space;
-        if (advice is DontNeed or FreeLazily)
+        if (advice is MadvDontNeed or MadvFree)
             DropPrivatePages(space, range);
         return AddressSpace.IsMapped(space, range) ? 0 : Errno.ENOMEM;
     }
 
     private static void DropPrivatePages(AddressSpace* space, PageRange range)
     {
-        Area* area = AddressSpace.AreaAtOrAbove(space, range.Start);
-        for (; area != null && area->Start < range.End; area = area->Next)
+        for (Area* area = AddressSpace.FirstIn(space, range); area != null; area = AddressSpace.NextIn(area, range))
         {
             if (!area->Shared && PageRange.Of(*area).TryIntersect(range, out PageRange part))
                 AddressSpace.DropPages(space, part);
@@ -365,6 +496,7 @@ public static unsafe class MemoryCalls
         }
     }
 
+    /// <summary>mincore(2). Does not take the address space's lock: areas may change while it gives way.</summary>
     public static long Mincore(ulong address, ulong length, UserPointer<byte> to)
     {
         if ((address & InPage) != 0)
@@ -381,8 +513,8 @@ public static unsafe class MemoryCalls
             Area* area = AddressSpace.AreaAtOrAbove(space, page);
             if (area == null || area->Start > page)
                 return Errno.ENOMEM;
-            ulong* entry = PageTable.Find(space->Root, page, false);
-            if (!to.At(i).TryPut((byte)(entry != null && (*entry & PageTable.Present) != 0 ? 1 : 0)))
+            bool isPresent = (PageTable.EntryOf(space->Root, page) & PageTable.Present) != 0;
+            if (!to.At(i).TryPut((byte)(isPresent ? 1 : 0)))
                 return Errno.EFAULT;
             Preemption.Point();
             if (Signals.Killed)

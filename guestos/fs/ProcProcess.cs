@@ -195,7 +195,7 @@ public static unsafe class ProcProcess
         {
             Size(text, "\nVmPeak:\t"u8, VirtualPages(space));
             Size(text, "\nVmSize:\t"u8, VirtualPages(space));
-            Size(text, "\nVmLck:\t"u8, AddressSpace.LockedPages(space));
+            Size(text, "\nVmLck:\t"u8, space->LockedPages);
             Size(text, "\nVmRSS:\t"u8, space->ResidentPages);
         }
 

@@ -13,7 +13,7 @@ internal static unsafe class CheckpointMemory
     private const ulong Window = DirectMap.Base + (1UL << 38);
 
     private const ulong Flags =
-        PageTable.Present | PageTable.Writable | PageTable.Accessed | PageTable.Dirty | PageTable.NoExecute;
+        PageTable.Present | PageTable.ReadWrite | PageTable.Accessed | PageTable.Dirty | PageTable.ExecuteDisable;
 
     // Pages mapped in the window. Ordinary memory: the copy knows by it what to give back.
     private static ulong s_pages;

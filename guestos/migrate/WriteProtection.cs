@@ -37,7 +37,7 @@ internal static unsafe class WriteProtection
     /// <summary>Makes one mapping writable again and remembers it for the next <see cref="Renew"/>.</summary>
     public static void Lift(CheckpointState* state, ulong* entry)
     {
-        *entry = (*entry & ~Mark) | PageTable.Writable;
+        *entry = (*entry & ~Mark) | PageTable.ReadWrite;
         if (state == null)
             return;
         if (state->UnprotectedCount == state->UnprotectedCapacity)
@@ -172,9 +172,9 @@ internal static unsafe class WriteProtection
 
     private static void ProtectEntry(ulong* entry)
     {
-        const ulong PresentAndWritable = PageTable.Present | PageTable.Writable;
+        const ulong PresentAndWritable = PageTable.Present | PageTable.ReadWrite;
         if ((*entry & PresentAndWritable) == PresentAndWritable && !IsExempt(*entry))
-            *entry = (*entry & ~PageTable.Writable) | Mark;
+            *entry = (*entry & ~PageTable.ReadWrite) | Mark;
     }
 
     /// <summary>
@@ -189,7 +189,7 @@ internal static unsafe class WriteProtection
             ulong entry = from[i];
             if ((entry & PageTable.Present) != 0)
             {
-                ulong writable = (entry & Mark) != 0 ? PageTable.Writable : 0;
+                ulong writable = (entry & Mark) != 0 ? PageTable.ReadWrite : 0;
                 entry = (entry & ~Scribbles) | writable;
             }
             to[i] = entry;

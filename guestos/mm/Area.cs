@@ -1,34 +1,71 @@
+using System;
+
 namespace Guestos;
 
-/// <summary>PROT_ bits of mmap (include/uapi/asm-generic/mman-common.h).</summary>
+/// <summary>PROT_ bits of mmap(2) (include/uapi/asm-generic/mman-common.h).</summary>
 public static class Protection
 {
-    public const uint None = 0, Read = 1, Write = 2, Execute = 4;
+    public const uint None = 0;
+    public const uint Read = 1;
+    public const uint Write = 2;
+    public const uint Execute = 4;
+
+    /// <summary>All of them.</summary>
+    public const uint Any = Read | Write | Execute;
 }
 
-/// <summary>A run of pages of one address space with one meaning.</summary>
+/// <summary>What an area is besides its protection.</summary>
+[Flags]
+public enum AreaFlags : byte
+{
+    None = 0,
+
+    /// <summary>
+    /// MAP_SHARED without a file: forked processes see each other's writes. All pages are present from the beginning.
+    /// </summary>
+    Shared = 1,
+
+    /// <summary>The stack: a fault below it moves its start down (MAP_GROWSDOWN).</summary>
+    GrowsDown = 2,
+
+    /// <summary>
+    /// mlock(2): counts against RLIMIT_MEMLOCK. Nothing is ever swapped out, and pages came when it was locked.
+    /// </summary>
+    Locked = 4,
+
+    /// <summary>The area of brk(2).</summary>
+    Heap = 8,
+}
+
+/// <summary>
+/// A run of pages of one address space with one meaning. Written by <see cref="AddressSpace"/> only, which keeps sums
+/// over all of them.
+/// </summary>
 public unsafe struct Area
 {
-    /// <summary>Page-aligned, end exclusive.</summary>
-    public ulong Start, End;
+    /// <summary>Address of the first page.</summary>
+    public ulong Start;
+
+    /// <summary>Page-aligned, exclusive.</summary>
+    public ulong End;
 
     /// <summary><see cref="Guestos.Protection"/> bits.</summary>
     public uint Protection;
 
-    /// <summary>Forked processes see each other's writes. Its pages are present from the beginning.</summary>
-    public bool Shared;
+    public AreaFlags Flags;
 
-    /// <summary>The stack: grows downwards by itself.</summary>
-    public bool GrowsDown;
+    public readonly bool Shared => (Flags & AreaFlags.Shared) != 0;
 
-    /// <summary>
-    /// mlock(2). Nothing is ever taken from memory here: it counts against RLIMIT_MEMLOCK, and pages came when it was
-    /// locked.
-    /// </summary>
-    public bool Locked;
+    public readonly bool GrowsDown => (Flags & AreaFlags.GrowsDown) != 0;
 
-    /// <summary>The area of brk.</summary>
-    public bool Heap;
+    public readonly bool Locked => (Flags & AreaFlags.Locked) != 0;
+
+    public readonly bool Heap => (Flags & AreaFlags.Heap) != 0;
+
+    public readonly ulong Pages => (End - Start) / Frames.Size;
+
+    /// <summary>True for pages that RLIMIT_DATA counts (setrlimit(2)).</summary>
+    public readonly bool IsData => !GrowsDown && AddressSpace.IsData(Protection, Shared);
 
     /// <summary>Where pages come from at first touch; null for zeros. Referenced.</summary>
     public MemoryObject* File;
@@ -39,10 +76,12 @@ public unsafe struct Area
     /// <summary>User address up to which bytes come from the file; zeros follow (the .bss of a program).</summary>
     public ulong FileEnd;
 
-    /// <summary>Ascending by address.</summary>
-    public Area* Next, Previous;
+    /// <summary>Neighbours in the list of areas, ascending by address.</summary>
+    public Area* Next;
+    public Area* Previous;
 
-    /// <summary>In the tree by address (<see cref="AreaTree"/>).</summary>
-    internal Area* Left, Right;
+    /// <summary>Children in the tree of areas (<see cref="AreaTree"/>), which alone uses these three.</summary>
+    internal Area* Left;
+    internal Area* Right;
     internal uint Priority;
 }

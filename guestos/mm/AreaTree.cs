@@ -30,7 +30,7 @@ internal static unsafe class AreaTree
         area->Priority = s_random;
         while (*link != null && (*link)->Priority >= area->Priority)
             link = area->Start < (*link)->Start ? &(*link)->Left : &(*link)->Right;
-        // What lies below the new place is divided between its two sides.
+        // The subtree at the new place is divided into its areas below the new one and those above.
         Area* rest = *link;
         Area** lower = &area->Left;
         Area** upper = &area->Right;
@@ -47,7 +47,8 @@ internal static unsafe class AreaTree
                 upper = &rest->Left;
                 rest = rest->Left;
             }
-        *lower = *upper = null;
+        *lower = null;
+        *upper = null;
         *link = area;
     }
 

@@ -27,7 +27,10 @@ public enum FaultResult
 
 public unsafe partial struct AddressSpace
 {
-    /// <summary>Makes one page accessible: demand zero, file contents, copy on write, stack growth.</summary>
+    /// <summary>
+    /// Makes one page accessible: demand zero, file contents, copy on write, stack growth. Never sleeps and never gives
+    /// way; <see cref="Lock"/> may be held by anybody.
+    /// </summary>
     /// <param name="floor">
     /// Frames that stay free: <see cref="Frames.UserFloor"/>, or less for a page that cannot wait.
     /// </param>
@@ -40,8 +43,7 @@ public unsafe partial struct AddressSpace
             if (grown != FaultResult.Resolved)
                 return grown;
         }
-        uint needed = access switch { Access.Write => Protection.Write, Access.Execute => Protection.Execute, _ => Protection.Read | Protection.Write | Protection.Execute };
-        if ((area->Protection & needed) == 0)
+        if ((area->Protection & AllowingAny(access)) == 0)
             return FaultResult.NoPermission;
         ulong* entry = PageTable.Find(space->Root, address, true);
         if (entry == null)
@@ -59,7 +61,18 @@ public unsafe partial struct AddressSpace
     }
 
     /// <summary>
-    /// Pages that are looked at around a fault in a file, so that one fault brings what is at hand already.
+    /// The bits of which one must be set for an access. On x86 every page that is mapped can be read.
+    /// </summary>
+    private static uint AllowingAny(Access access) => access switch
+    {
+        Access.Write => Protection.Write,
+        Access.Execute => Protection.Execute,
+        _ => Protection.Any,
+    };
+
+    /// <summary>
+    /// Bytes of the aligned window around a fault in a file in which pages that are in memory already are mapped by the
+    /// same fault.
     /// </summary>
     private const ulong FaultAround = 16 * Frames.Size;
 
@@ -86,11 +99,12 @@ public unsafe partial struct AddressSpace
         ulong* entry = PageTable.Find(space->Root, page, true);
         if (entry == null || (*entry & PageTable.Present) != 0)
             return false;
-        ulong frame = MemoryObject.Operations.PageFrame(area->File, (area->Offset + (page - area->Start)) / Frames.Size, make);
+        ulong offset = area->Offset + (page - area->Start);
+        ulong frame = MemoryObject.Operations.PageFrame(area->File, offset / Frames.Size, make);
         if (frame == 0)
             return false;
         Frames.AddReference(frame);
-        PageTable.Set(entry, Entry(area, frame, false));
+        PageTable.Set(entry, EntryFor(area, frame, false));
         space->ResidentPages++;
         return true;
     }
@@ -105,13 +119,13 @@ public unsafe partial struct AddressSpace
             ulong offset = area->Offset + (page - area->Start);
             ulong length = System.Math.Min(Frames.Size, area->FileEnd - page);
             long read = MemoryObject.Operations.Read(area->File, offset, DirectMap.At(frame), length);
-            if (read < 0 || read == 0)
+            if (read <= 0)
             {
                 Frames.Release(frame);
                 return FaultResult.FileEnded;
             }
         }
-        PageTable.Set(entry, Entry(area, frame, true));
+        PageTable.Set(entry, EntryFor(area, frame, true));
         space->ResidentPages++;
         return FaultResult.Resolved;
     }
@@ -128,7 +142,7 @@ public unsafe partial struct AddressSpace
             Frames.Release(frame);
             frame = copy;
         }
-        PageTable.Set(entry, Entry(area, frame, true));
+        PageTable.Set(entry, EntryFor(area, frame, true));
         Flush(page);
         return FaultResult.Resolved;
     }
@@ -141,12 +155,15 @@ public unsafe partial struct AddressSpace
         if (above == null || !above->GrowsDown || address < MapBottom)
             return FaultResult.NoArea;
         ulong start = address & ~(ulong)(Frames.Size - 1);
+        ulong length = above->End - start;
         ulong pages = (above->Start - start) / Frames.Size;
-        if (above->End - start > LargestStack || above->Previous != null && above->Previous->End + Frames.Size > start
-            || !MemoryPolicy.MayGrowStack(space, above->End - start, pages, above->Locked))
+        // One page stays free between the stack and its neighbour (stack_guard_gap).
+        bool touchesNeighbour = above->Previous != null && above->Previous->End + Frames.Size > start;
+        if (length > MaxStack || touchesNeighbour || !MemoryPolicy.MayGrowStack(space, length, pages, above->Locked))
             return FaultResult.NoArea;
-        space->TotalPages += pages;
+        Discount(space, above);
         above->Start = start;
+        Count(space, above);
         return FaultResult.Resolved;
     }
 }

@@ -31,8 +31,9 @@ public struct FrameDescriptor
 {
     public uint References;
 
-    /// <summary>Neighbours in the free list of its size; 0 ends a list.</summary>
-    public uint Next, Previous;
+    /// <summary>Neighbours in the free list of its order, by number of frame; 0 ends the list.</summary>
+    public uint Next;
+    public uint Previous;
     public FrameState State;
 
     /// <summary>Of the first frame of a free block: log2 of its frames.</summary>
@@ -42,7 +43,8 @@ public struct FrameDescriptor
 
 /// <summary>
 /// Page frames of 4 KiB, counted by reference, in buddy blocks of 1 to 4,096 frames. Addresses are physical.
-/// All of the guest's memory lies at 4 MiB and above: what is below belongs to the machine's firmware.
+/// All of the guest's memory lies at 4 MiB and above: what is below belongs to the machine's firmware. Nothing here
+/// sleeps or gives way, so that every context may call it.
 /// </summary>
 public static unsafe class Frames
 {
@@ -57,8 +59,8 @@ public static unsafe class Frames
 
     /// <summary>
     /// Frames above <see cref="KernelReserve"/> that ordinary users' pages leave to the superuser and to the first
-    /// process, so that a guest that somebody has filled still obeys its owner. What the kernel needs on behalf of ordinary
-    /// users (tables, stacks, locks) leaves half of them.
+    /// process, so that the owner can still work in a guest whose memory somebody has filled. What the kernel needs on
+    /// behalf of ordinary users (tables, stacks, locks) leaves half of them.
     /// </summary>
     public const ulong PrivilegedReserve = 256;
 
@@ -80,7 +82,7 @@ public static unsafe class Frames
     public static ulong Free;
     public static ulong Total;
 
-    /// <summary>Counts how often there was no frame.</summary>
+    /// <summary>How often an allocation was refused.</summary>
     public static ulong Refusals;
 
     /// <summary>Takes over the RAM of the machine. The boot page tables are still in force.</summary>
@@ -152,7 +154,7 @@ public static unsafe class Frames
     /// <summary>A zeroed frame with one reference, or 0 when there is none.</summary>
     public static ulong Allocate() => AllocateContiguous(1);
 
-    /// <summary>Frames that user memory of the current process leaves to others.</summary>
+    /// <summary>Frames that user memory of the current process may not take.</summary>
     public static ulong UserFloor => KernelReserve + (MayUseReserve ? 0 : PrivilegedReserve);
 
     private static bool MayUseReserve => MemoryPolicy.MayUseReserve == null || MemoryPolicy.MayUseReserve();
@@ -231,7 +233,8 @@ public static unsafe class Frames
         uint frame = (uint)(physical / Size);
         if (frame >= Count || Descriptors[frame].References == 0 || Descriptors[frame].State == FrameState.Free)
             Panic.Stop("released a frame that is free"u8);
-        if (--Descriptors[frame].References > 0)
+        Descriptors[frame].References--;
+        if (Descriptors[frame].References > 0)
             return;
         bool changes = !IsTracked(Descriptors[frame].State);
         Insert(frame, 0);
@@ -276,7 +279,8 @@ public static unsafe class Frames
         if (physical >= End)
             return FrameState.Absent;
         FrameDescriptor* descriptor = Descriptors + physical / Size;
-        return descriptor->References == 0 && descriptor->State != FrameState.Absent ? FrameState.Free : descriptor->State;
+        bool isFree = descriptor->References == 0 && descriptor->State != FrameState.Absent;
+        return isFree ? FrameState.Free : descriptor->State;
     }
 
     /// <summary>Frees a block and joins it with its buddies as long as they are free too.</summary>
@@ -296,8 +300,10 @@ public static unsafe class Frames
         Link(frame, order);
     }
 
-    // Only the first frame of a free block says Free; the rest say Kernel with no reference.
-
+    /// <summary>
+    /// Puts a free block into the list of its order. Only its first frame has the state <see cref="FrameState.Free"/>;
+    /// the others keep <see cref="FrameState.Kernel"/>, without a reference.
+    /// </summary>
     private static void Link(uint frame, int order)
     {
         FrameDescriptor* descriptor = Descriptors + frame;

@@ -1,12 +1,12 @@
 namespace Guestos;
 
 /// <summary>
-/// Where the pages of a mapping come from, as mm sees it: the first field of an inode. Whoever keeps one holds a
-/// reference on it.
+/// Where the pages of a mapping come from, as mm sees it: the first field of an inode. Every pointer to one that is
+/// kept holds a reference.
 /// </summary>
 public unsafe struct MemoryObject
 {
-    /// <summary>Bytes. Pages wholly behind it cannot be had.</summary>
+    /// <summary>Bytes. A page that lies wholly behind it cannot be mapped (SIGBUS).</summary>
     public ulong Size;
 
     /// <summary>Areas of address spaces that it is mapped into.</summary>
@@ -26,11 +26,11 @@ public unsafe struct MemoryObjectOperations
     public delegate*<MemoryObject*, void> Release;
 
     /// <summary>
-    /// The frame that holds a page, by its number, to be mapped read-only; 0: there is none, and none can be made if
-    /// that is asked for.
+    /// The frame that holds a page of the file, for mapping it read-only. Arguments: the page's number, and whether a
+    /// frame is made when there is none. Returns its physical address, or 0 for none.
     /// </summary>
     public delegate*<MemoryObject*, ulong, bool, ulong> PageFrame;
 
-    /// <summary>Copies bytes from an offset. How many, 0 at the end, or -errno.</summary>
+    /// <summary>Copies bytes from an offset. Returns how many, 0 at the end, or -errno.</summary>
     public delegate*<MemoryObject*, ulong, byte*, ulong, long> Read;
 }

@@ -1,17 +1,17 @@
 namespace Guestos;
 
-/// <summary>What mm asks of those who run processes. Registered at boot.</summary>
+/// <summary>Questions that mm leaves to proc, which registers the functions at boot.</summary>
 public static unsafe class MemoryPolicy
 {
     /// <summary>
-    /// Whether the current process's stack may become so many bytes long, for which so many pages are added to an area
-    /// that is locked or not.
+    /// Whether the current process's stack may grow (RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK). Arguments: the address
+    /// space, the stack's new length in bytes, pages that are added, whether the area is locked.
     /// </summary>
     public static delegate*<AddressSpace*, ulong, ulong, bool, bool> MayGrowStack;
 
     /// <summary>
-    /// No frame is left for a page that the current process needs: somebody ends. False when it is the current process;
-    /// otherwise its access is worth another try once others have run. Nothing sleeps in it.
+    /// No frame is left for a page that the current process needs: chooses a process and kills it. False when that is
+    /// the current one; otherwise the access may be tried again after others have run. Never sleeps.
     /// </summary>
     public static delegate*<bool> Relieve;
 

@@ -1,7 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// Who wants to see what memory becomes: a checkpoint in progress (docs/migration.md). Each is null while nobody does.
+/// Functions through which a checkpoint in progress (docs/migration.md) follows changes of memory. Each is null while
+/// no checkpoint is taken.
 /// </summary>
 public static unsafe class MmuNotifier
 {
@@ -11,8 +12,8 @@ public static unsafe class MmuNotifier
     public static delegate*<ulong*, ulong, ulong> EntryChanges;
 
     /// <summary>
-    /// A frame, by its physical address, begins or ceases to be one that no notice is taken of (page table, excluded,
-    /// lent). Its new state is set.
+    /// A frame, by its physical address, begins or ceases to be one whose writes are not tracked by protection (page
+    /// table, excluded, used by the checkpoint itself). Its new state is set already.
     /// </summary>
     public static delegate*<ulong, void> FrameChanged;
 }

@@ -2,8 +2,8 @@ namespace Guestos;
 
 /// <summary>
 /// Small kernel objects (inodes, names, open files, pipes) in size classes, carved from page frames. Objects come
-/// zeroed; the caller names the same size when it gives one back. Frames stay with their class: what was once a name
-/// may become a name again.
+/// zeroed; the caller names the same size when it gives one back. Frames stay with their class and are never given
+/// back, but for whole frames. Nothing here sleeps.
 /// </summary>
 public static unsafe class Objects
 {
@@ -20,7 +20,7 @@ public static unsafe class Objects
         public fixed ulong Held[Classes];
     }
 
-    /// <summary>Size classes, that of whole frames included (/proc/slabinfo).</summary>
+    /// <summary>Number of size classes, with that of whole frames as the last (/proc/slabinfo).</summary>
     public const int Classes = LargestShift - SmallestShift + 2;
 
     public static ulong SizeOf(int index) => index == Classes - 1 ? PageSize : 1UL << index + SmallestShift;

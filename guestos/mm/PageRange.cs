@@ -2,8 +2,8 @@ namespace Guestos;
 
 /// <summary>
 /// Whole pages of user addresses: not empty, inside [0, <see cref="AddressSpace.End"/>), never wrapping. Only the
-/// functions here make one, so that whoever has one need not check it again: page tables and areas are changed by such
-/// ranges only.
+/// functions here make one, so it need not be checked again where it is used: page tables and areas are changed by
+/// such ranges only.
 /// </summary>
 public readonly struct PageRange
 {
@@ -58,9 +58,12 @@ public readonly struct PageRange
         return common.Start < common.End;
     }
 
-    /// <summary>The pages below an address that lies on a page border. False: none.</summary>
-    public bool TryBelow(ulong border, out PageRange part) => TryIntersect(new PageRange(0, System.Math.Min(border, AddressSpace.End) & ~InPage), out part);
+    /// <summary>The pages below an address, which is rounded down to whole pages. False: none.</summary>
+    public bool TryBelow(ulong border, out PageRange part) => TryIntersect(new PageRange(0, Border(border)), out part);
 
-    /// <summary>The pages from an address on that lies on a page border. False: none.</summary>
-    public bool TryFrom(ulong border, out PageRange part) => TryIntersect(new PageRange(System.Math.Min(border, AddressSpace.End) & ~InPage, AddressSpace.End), out part);
+    /// <summary>The pages from an address on, which is rounded down to whole pages. False: none.</summary>
+    public bool TryFrom(ulong border, out PageRange part) =>
+        TryIntersect(new PageRange(Border(border), AddressSpace.End), out part);
+
+    private static ulong Border(ulong address) => System.Math.Min(address, AddressSpace.End) & ~InPage;
 }

@@ -4,15 +4,24 @@ namespace Guestos;
 
 /// <summary>
 /// Four-level page tables (SDM vol. 3A §4.5). The only place that writes an entry. Accessed and dirty are always set,
-/// so that the processor never writes a table behind a checkpoint's back.
+/// so that the processor itself never writes to a table: a checkpoint relies on it. Only <see cref="Destroy"/> gives
+/// way.
 /// </summary>
 public static unsafe class PageTable
 {
-    public const ulong Present = 1, Writable = 2, User = 4, WriteThrough = 8, CacheDisable = 16, Accessed = 32, Dirty = 64;
-    public const ulong NoExecute = 1UL << 63;
+    // Bits of an entry, by the names of SDM vol. 3A §4.5.4, table 4-20.
+    public const ulong Present = 1UL << 0;
+    public const ulong ReadWrite = 1UL << 1;
+    public const ulong UserSupervisor = 1UL << 2;
+    public const ulong PageLevelWriteThrough = 1UL << 3;
+    public const ulong PageLevelCacheDisable = 1UL << 4;
+    public const ulong Accessed = 1UL << 5;
+    public const ulong Dirty = 1UL << 6;
+    public const ulong ExecuteDisable = 1UL << 63;
 
     /// <summary>
-    /// A bit that the processor leaves to software: writable, but for somebody who wants to see the next write.
+    /// A bit that the processor ignores: the page may be written, but <see cref="ReadWrite"/> is clear because
+    /// <see cref="MmuNotifier"/> wants to see the next write.
     /// </summary>
     public const ulong WasWritable = 1UL << 9;
     public const ulong AddressMask = 0x000f_ffff_ffff_f000;
@@ -41,6 +50,7 @@ public static unsafe class PageTable
         return table;
     }
 
+    /// <summary>Writes an entry of any level. The caller invalidates the translation where one may be cached.</summary>
     public static void Set(ulong* entry, ulong value)
     {
         if (MmuNotifier.EntryChanges != null)
@@ -65,7 +75,8 @@ public static unsafe class PageTable
                 ulong made = AllocateTable();
                 if (made == 0)
                     return null;
-                Set(entry, made | Present | Writable | (address < AddressSpace.End ? User : 0) | Accessed);
+                ulong reach = address < AddressSpace.End ? UserSupervisor : 0;
+                Set(entry, made | Present | ReadWrite | reach | Accessed);
             }
             table = *entry & AddressMask;
         }
@@ -109,12 +120,12 @@ public static unsafe class PageTable
         return null;
     }
 
-    /// <summary>True when the mapping may be written, or could if nobody wanted to see it.</summary>
-    public static bool IsWritable(ulong entry) => (entry & (Writable | WasWritable)) != 0;
+    /// <summary>True when the page may be written, whether or not a notifier sees the write first.</summary>
+    public static bool IsWritable(ulong entry) => (entry & (ReadWrite | WasWritable)) != 0;
 
     /// <summary>
-    /// Gives back every table of the user half, of which nobody else knows any more; the pages are gone already. Gives
-    /// way.
+    /// Frees every table of the user half. Its pages have been dropped, and no processor or list refers to the root any
+    /// more. Gives way.
     /// </summary>
     public static void Destroy(ulong root)
     {
@@ -145,25 +156,34 @@ public static unsafe class PageTable
         KernelRoot = AllocateTable();
         if (KernelRoot == 0)
             return false;
-        ulong text = KernelImage.TextStart();
-        ulong constants = KernelImage.RodataStart();
-        ulong data = KernelImage.DataStart();
         for (ulong physical = 0; physical < memoryEnd; physical += Frames.Size)
         {
             ulong address = DirectMap.Base + physical;
             ulong* entry = Find(KernelRoot, address, true);
             if (entry == null)
                 return false;
-            ulong flags = address >= text && address < constants ? 0
-                : address >= constants && address < data ? NoExecute : NoExecute | Writable;
-            Set(entry, physical | Present | Accessed | Dirty | flags);
+            Set(entry, physical | Present | Accessed | Dirty | KernelProtection(address));
         }
         return MapDevices();
     }
 
-    /// <summary>virtio-mmio windows (0xfeb00000 on every monitor that we know), the I/O APIC, the local APIC.</summary>
+    private static ulong KernelProtection(ulong address)
+    {
+        if (address < KernelImage.TextStart() || address >= KernelImage.DataStart())
+            return ExecuteDisable | ReadWrite;
+        return address < KernelImage.RodataStart() ? 0 : ExecuteDisable;
+    }
+
+    /// <summary>
+    /// virtio-mmio windows (the same range on domain and on QEMU's microvm), the I/O APIC, the local APIC.
+    /// </summary>
     private static bool MapDevices() =>
-        MapDevice(0xfeb00000, 0x40000) && MapDevice(Board.IoApic.Physical, Frames.Size) && MapDevice(Board.LocalApic.Physical, Frames.Size);
+        MapDevice(VirtioWindows, VirtioWindowsLength)
+        && MapDevice(Board.IoApic.Physical, Frames.Size)
+        && MapDevice(Board.LocalApic.Physical, Frames.Size);
+
+    private const ulong VirtioWindows = 0xfeb00000;
+    private const ulong VirtioWindowsLength = 0x40000;
 
     /// <summary>Maps a device's registers into the direct map, uncached. False without memory.</summary>
     public static bool MapDevice(ulong physical, ulong length)
@@ -173,7 +193,8 @@ public static unsafe class PageTable
             ulong* entry = Find(KernelRoot, DirectMap.Base + page, true);
             if (entry == null)
                 return false;
-            Set(entry, page | Present | Writable | Accessed | Dirty | CacheDisable | WriteThrough | NoExecute);
+            const ulong uncached = PageLevelCacheDisable | PageLevelWriteThrough;
+            Set(entry, page | Present | ReadWrite | Accessed | Dirty | uncached | ExecuteDisable);
         }
         return true;
     }

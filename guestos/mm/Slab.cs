@@ -1,24 +1,29 @@
 namespace Guestos;
 
 /// <summary>
-/// Kernel objects of one size, several to a page frame. A frame whose last object is freed is given back, but for one
-/// that is kept for the next. All zeros is an empty slab; lives in a static.
+/// Kernel objects of one size, several to a page frame. A frame whose last object is freed is given back to
+/// <see cref="Frames"/>, unless it is the only one with free objects. All zeros is an empty slab; lives in a static.
 /// </summary>
 public unsafe struct Slab<T> where T : unmanaged
 {
     /// <summary>At the beginning of each frame; the objects follow.</summary>
     private struct Header
     {
+        /// <summary>Free objects: the first word of each is the address of the next; null ends the list.</summary>
         public byte* Free;
+
+        /// <summary>Objects of this frame in use.</summary>
         public int InUse;
 
-        /// <summary>Frames with free objects.</summary>
-        public Header* Next, Previous;
+        /// <summary>Neighbours in the list of frames with free objects.</summary>
+        public Header* Next;
+        public Header* Previous;
     }
 
     private const int HeaderSize = 32;
 
-    private Header* partial;
+    /// <summary>Head of the list of frames with free objects.</summary>
+    private Header* _partial;
 
     /// <summary>Objects in use.</summary>
     public int InUse;
@@ -28,9 +33,9 @@ public unsafe struct Slab<T> where T : unmanaged
     /// <summary>A zeroed object, or null when there is no memory.</summary>
     public T* Allocate()
     {
-        if (partial == null && !Grow())
+        if (_partial == null && !Grow())
             return null;
-        Header* page = partial;
+        Header* page = _partial;
         byte* item = page->Free;
         page->Free = *(byte**)item;
         page->InUse++;
@@ -42,6 +47,7 @@ public unsafe struct Slab<T> where T : unmanaged
         return (T*)item;
     }
 
+    /// <summary>Gives back an object that <see cref="Allocate"/> of this slab returned.</summary>
     public void Free(T* item)
     {
         var page = (Header*)((ulong)item & ~(ulong)(Frames.Size - 1));
@@ -50,7 +56,9 @@ public unsafe struct Slab<T> where T : unmanaged
         page->Free = (byte*)item;
         InUse--;
         SlabTotals.BytesInUse -= (ulong)Size;
-        if (--page->InUse == 0 && partial != null && (partial != page || page->Next != null))
+        page->InUse--;
+        bool isOnlyOne = _partial == null || _partial == page && page->Next == null;
+        if (page->InUse == 0 && !isOnlyOne)
         {
             if (!wasFull)
                 Unlink(page);
@@ -64,10 +72,10 @@ public unsafe struct Slab<T> where T : unmanaged
     private void Link(Header* page)
     {
         page->Previous = null;
-        page->Next = partial;
-        if (partial != null)
-            partial->Previous = page;
-        partial = page;
+        page->Next = _partial;
+        if (_partial != null)
+            _partial->Previous = page;
+        _partial = page;
     }
 
     private void Unlink(Header* page)
@@ -75,7 +83,7 @@ public unsafe struct Slab<T> where T : unmanaged
         if (page->Previous != null)
             page->Previous->Next = page->Next;
         else
-            partial = page->Next;
+            _partial = page->Next;
         if (page->Next != null)
             page->Next->Previous = page->Previous;
     }

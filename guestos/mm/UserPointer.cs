@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
@@ -16,13 +17,13 @@ public readonly unsafe struct UserPointer<T> where T : unmanaged
 
     public static implicit operator UserPointer<T>(ulong register) => new(register);
 
-    /// <summary>Of an array of them; an address that wraps is found out when it is used.</summary>
+    /// <summary>That of an element of an array. An address that wraps fails when it is used.</summary>
     public UserPointer<T> At(ulong index) => new(Address + index * (ulong)sizeof(T));
 
     /// <summary>False: EFAULT.</summary>
     public bool TryGet(out T value)
     {
-        if (!UserRange.TryMake(Address, (ulong)sizeof(T), out UserRange range) || !range.TryBegin(Access.Read, out byte* first))
+        if (!TryBegin(Access.Read, out byte* first))
         {
             value = default;
             return false;
@@ -35,24 +36,29 @@ public readonly unsafe struct UserPointer<T> where T : unmanaged
     /// <summary>False: EFAULT, and nothing is written.</summary>
     public bool TryPut(in T value)
     {
-        if (!UserRange.TryMake(Address, (ulong)sizeof(T), out UserRange range) || !range.TryBegin(Access.Write, out byte* first))
+        if (!TryBegin(Access.Write, out byte* first))
             return false;
         // SAFETY: all bytes of it were made writable just now.
         *(T*)first = value;
         return true;
     }
 
-    /// <summary>As <see cref="TryPut"/>, and null is an answer that nobody asked for.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryBegin(Access access, out byte* first)
+    {
+        first = null;
+        return UserRange.TryMake(Address, (ulong)sizeof(T), out UserRange range) && range.TryBegin(access, out first);
+    }
+
+    /// <summary>As <see cref="TryPut"/>; for a null pointer nothing is stored and the result is true.</summary>
     public bool TryPutIfAsked(in T value) => IsNull || TryPut(in value);
 
-    /// <summary>Loads so many of them, one behind the other; of none the address does not count.</summary>
+    /// <summary>Loads an array. False: EFAULT. An empty one may have any address.</summary>
     public bool TryGetAll(Span<T> values) =>
         values.IsEmpty || UserRange.TryMake(Address, (ulong)values.Length * (ulong)sizeof(T), out UserRange range)
         && range.TryRead(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values));
 
-    /// <summary>
-    /// Stores so many of them, one behind the other; false: none. Of none the address does not count.
-    /// </summary>
+    /// <summary>Stores an array. False: EFAULT, and nothing is written. An empty one may have any address.</summary>
     public bool TryPutAll(ReadOnlySpan<T> values) =>
         values.IsEmpty || UserRange.TryMake(Address, (ulong)values.Length * (ulong)sizeof(T), out UserRange range)
         && range.TryWrite(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values));

@@ -2,9 +2,13 @@ namespace Guestos;
 
 public readonly unsafe partial struct UserRange
 {
+    /// <summary>
+    /// Resolves the faults that an access to these bytes would cause. Without memory another process is ended, or this
+    /// one. Never sleeps. False: EFAULT.
+    /// </summary>
     private static bool MakePresent(ulong from, ulong to, Access access)
     {
-        const ulong reachable = PageTable.Present | PageTable.User;
+        const ulong reachable = PageTable.Present | PageTable.UserSupervisor;
         AddressSpace* space = AddressSpace.Current;
         for (ulong page = from & ~(ulong)(Frames.Size - 1); page < to; page += Frames.Size)
         {

@@ -4,18 +4,18 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// Bytes of the current process's memory: inside [0, <see cref="AddressSpace.End"/>), never wrapping; none of them is a
-/// range too. Only <see cref="TryMake"/> makes one, so no number out of a register becomes a pointer but here. Whether
-/// the bytes may be read or written is found out each time: what <see cref="TryBegin"/> has made present stays so until
-/// the process sleeps.
+/// Bytes of the current process's memory: inside [0, <see cref="AddressSpace.End"/>), never wrapping, maybe empty. Only
+/// <see cref="TryMake"/> makes one, so this is the only place where a number out of a register becomes a pointer.
+/// Whether the bytes may be read or written is found out each time: what <see cref="TryBegin"/> has made present stays
+/// present until the process sleeps or gives way.
 /// </summary>
 public readonly unsafe partial struct UserRange
 {
-    private readonly ulong start;
+    private readonly ulong _start;
 
     private UserRange(ulong start, ulong length)
     {
-        this.start = start;
+        _start = start;
         Length = length;
     }
 
@@ -35,12 +35,12 @@ public readonly unsafe partial struct UserRange
     public UserRange From(ulong count)
     {
         count = Math.Min(count, Length);
-        return new UserRange(start + count, Length - count);
+        return new UserRange(_start + count, Length - count);
     }
 
     /// <summary>The first bytes of it, <paramref name="most"/> at most.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public UserRange To(ulong most) => new(start, Math.Min(most, Length));
+    public UserRange To(ulong most) => new(_start, Math.Min(most, Length));
 
     /// <summary>
     /// Makes all of it readable or writable: faults are resolved (demand zero, file contents, copy on write), a process
@@ -50,8 +50,8 @@ public readonly unsafe partial struct UserRange
     internal bool TryBegin(Access access, out byte* first)
     {
         // SAFETY: the range lies in user space, and whoever is told true may touch it in this way.
-        first = (byte*)start;
-        return Length == 0 || MakePresent(start, start + Length, access);
+        first = (byte*)_start;
+        return Length == 0 || MakePresent(_start, _start + Length, access);
     }
 
     /// <summary>How many bytes can be made readable or writable, from the first on.</summary>
@@ -67,7 +67,7 @@ public readonly unsafe partial struct UserRange
         ulong usable = 0;
         while (usable < Length)
         {
-            ulong at = start + usable;
+            ulong at = _start + usable;
             ulong step = Math.Min(Length - usable, pageSize - at % pageSize);
             if (!MakePresent(at, at + step, access))
                 break;

@@ -22,9 +22,10 @@ public readonly unsafe struct UserString
         int length = 0;
         while (true)
         {
-            // Up to the end of its page nothing can fault once the first byte did not.
+            // When the first byte can be read, so can all up to the end of its page.
             ulong run = Frames.Size - (Address + (ulong)length & (Frames.Size - 1));
-            if (!UserRange.TryMake(Address + (ulong)length, 1, out UserRange start) || !start.TryBegin(Access.Read, out byte* first))
+            if (!UserRange.TryMake(Address + (ulong)length, 1, out UserRange start)
+                || !start.TryBegin(Access.Read, out byte* first))
                 return Errno.EFAULT;
             for (ulong i = 0; i < run; i++, length++)
             {

@@ -72,7 +72,7 @@ public unsafe struct ResourceLimits
         if (space->TotalPages + pages > Of(process, Resource.AddressSpace) / Frames.Size)
             return false;
         ulong limit = Of(process, Resource.Data);
-        return !data || limit == Infinity || Guestos.AddressSpace.DataPages(space) + pages <= limit / Frames.Size;
+        return !data || limit == Infinity || space->DataPages + pages <= limit / Frames.Size;
     }
 
     /// <summary>
@@ -94,7 +94,7 @@ public unsafe struct ResourceLimits
         Process* process = Process.Current;
         return bytes <= Of(process, Resource.Stack)
             && space->TotalPages + pages <= Of(process, Resource.AddressSpace) / Frames.Size
-            && (!locked || MayLock(Guestos.AddressSpace.LockedPages(space), pages, Errno.ENOMEM) == 0);
+            && (!locked || MayLock(space->LockedPages, pages, Errno.ENOMEM) == 0);
     }
 
     /// <summary>Those of the first process.</summary>

@@ -145,14 +145,12 @@ namespace Guestos
     public unsafe struct AddressSpace
     {
         public const ulong End = 1UL << 47;
-        public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd, ResidentPages;
+        public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd, ResidentPages, LockedPages;
         public MemoryObject* Executable;
         public Area* FirstArea;
         public static void FileCut(MemoryObject* file)
         {
         }
-
-        public static ulong LockedPages(AddressSpace* space) => 0;
 
         public static bool TryHold(AddressSpace* space) => true;
 

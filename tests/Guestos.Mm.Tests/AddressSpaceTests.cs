@@ -56,7 +56,7 @@ public sealed unsafe class AddressSpaceTests
                     Assert.Equal(isFree, AddressSpace.IsFree(model.At, Range(page, count)));
                     if (!isFree)
                         break;
-                    Assert.True(AddressSpace.Add(model.At, Range(page, count), protection, null, 0, 0) != null);
+                    Assert.True(AddressSpace.Add(model.At, Range(page, count), protection, AreaFlags.None) != null);
                     for (ulong i = page; i < page + count; i++)
                         model.Pages[i] = (protection, 0);
                     break;
@@ -101,12 +101,12 @@ public sealed unsafe class AddressSpaceTests
             return;
         ulong entry = PageTable.EntryOf(model.At->Root, Base + page * Frames.Size);
         Assert.Equal(entry, *PageTable.Find(model.At->Root, Base + page * Frames.Size, false));
-        Assert.Equal((known.Protection & Protection.Execute) == 0, (entry & PageTable.NoExecute) != 0);
+        Assert.Equal((known.Protection & Protection.Execute) == 0, (entry & PageTable.ExecuteDisable) != 0);
         byte* content = DirectMap.At(entry & PageTable.AddressMask);
         Assert.Equal(known.Content, *content);
         if (access != Access.Write)
             return;
-        Assert.NotEqual(0ul, entry & PageTable.Writable);
+        Assert.NotEqual(0ul, entry & PageTable.ReadWrite);
         *content = value;
         model.Pages[page] = (known.Protection, value);
     }
@@ -135,11 +135,11 @@ public sealed unsafe class AddressSpaceTests
         MemoryObject file = new() { Size = 3 * Frames.Size + 100 };
         AddressSpace* space = AddressSpace.Create();
         ulong end = Base + 4 * Frames.Size;
-        Assert.True(AddressSpace.Add(space, Range(0, 4), ReadWrite, &file, 0, end) != null);
+        Assert.True(AddressSpace.Add(space, Range(0, 4), ReadWrite, AreaFlags.None, &file, 0, end) != null);
         Assert.Equal((1, 1), (File.References, file.Mappings));
         Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Read, Frames.UserFloor));
         ulong entry = PageTable.EntryOf(space->Root, Base + Frames.Size);
-        Assert.Equal((File.PageFrame(&file, 1, false), 0ul), (entry & PageTable.AddressMask, entry & PageTable.Writable));
+        Assert.Equal((File.PageFrame(&file, 1, false), 0ul), (entry & PageTable.AddressMask, entry & PageTable.ReadWrite));
         Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Write, Frames.UserFloor));
         ulong copy = PageTable.EntryOf(space->Root, Base + Frames.Size) & PageTable.AddressMask;
         Assert.NotEqual(entry & PageTable.AddressMask, copy);
@@ -163,14 +163,13 @@ public sealed unsafe class AddressSpaceTests
     public void A_stack_grows_to_its_limit_and_not_into_its_neighbour()
     {
         AddressSpace* space = AddressSpace.Create();
-        Area* stack = AddressSpace.Add(space, Range(1000, 1), ReadWrite, null, 0, 0);
-        stack->GrowsDown = true;
+        Area* stack = AddressSpace.Add(space, Range(1000, 1), ReadWrite, AreaFlags.GrowsDown);
         Machine.StackLimit = 100 * Frames.Size;
         Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 901 * Frames.Size, Access.Write, Frames.UserFloor));
         Assert.Equal((Base + 901 * Frames.Size, 100ul), (stack->Start, space->TotalPages));
         Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 900 * Frames.Size, Access.Write, Frames.UserFloor));
         Machine.StackLimit = ulong.MaxValue;
-        AddressSpace.Add(space, Range(850, 1), ReadWrite, null, 0, 0);
+        AddressSpace.Add(space, Range(850, 1), ReadWrite, AreaFlags.None);
         Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 851 * Frames.Size, Access.Write, Frames.UserFloor));
         Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 852 * Frames.Size, Access.Write, Frames.UserFloor));
         AddressSpace.Release(space);
@@ -180,7 +179,7 @@ public sealed unsafe class AddressSpaceTests
     public void What_moves_keeps_its_bytes_and_what_is_found_is_free()
     {
         AddressSpace* space = AddressSpace.Create();
-        AddressSpace.Add(space, Range(0, 4), ReadWrite, null, 0, 0);
+        AddressSpace.Add(space, Range(0, 4), ReadWrite, AreaFlags.None);
         AddressSpace.Resolve(space, Base + Frames.Size, Access.Write, Frames.UserFloor);
         ulong frame = PageTable.EntryOf(space->Root, Base + Frames.Size) & PageTable.AddressMask;
         Assert.True(AddressSpace.FindRoom(space, 6 * Frames.Size, out PageRange room));
@@ -193,17 +192,17 @@ public sealed unsafe class AddressSpaceTests
     }
 
     private static ulong Mark(ulong* entry, ulong value) =>
-        (value & PageTable.Writable) != 0 ? value & ~PageTable.Writable | PageTable.WasWritable : value;
+        (value & PageTable.ReadWrite) != 0 ? value & ~PageTable.ReadWrite | PageTable.WasWritable : value;
 
     [Fact]
     public void Whoever_wants_to_see_writes_has_a_word_in_every_entry()
     {
         AddressSpace* space = AddressSpace.Create();
-        AddressSpace.Add(space, Range(0, 2), ReadWrite, null, 0, 0);
+        AddressSpace.Add(space, Range(0, 2), ReadWrite, AreaFlags.None);
         MmuNotifier.EntryChanges = &Mark;
         Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base, Access.Write, Frames.UserFloor));
         ulong entry = PageTable.EntryOf(space->Root, Base);
-        Assert.Equal(PageTable.WasWritable, entry & (PageTable.Writable | PageTable.WasWritable));
+        Assert.Equal(PageTable.WasWritable, entry & (PageTable.ReadWrite | PageTable.WasWritable));
         Assert.True(PageTable.IsWritable(entry));
         MmuNotifier.EntryChanges = null;
         AddressSpace.Release(space);
@@ -212,11 +211,11 @@ public sealed unsafe class AddressSpaceTests
     [Fact]
     public void The_kernels_tables_map_code_read_only_and_data_without_execution()
     {
-        ulong Bits(ulong address) => PageTable.EntryOf(PageTable.KernelRoot, address) & (PageTable.Present | PageTable.Writable | PageTable.NoExecute | PageTable.User);
+        ulong Bits(ulong address) => PageTable.EntryOf(PageTable.KernelRoot, address) & (PageTable.Present | PageTable.ReadWrite | PageTable.ExecuteDisable | PageTable.UserSupervisor);
         Assert.Equal(PageTable.Present, Bits(KernelImage.TextStart()));
-        Assert.Equal(PageTable.Present | PageTable.NoExecute, Bits(KernelImage.RodataStart()));
-        Assert.Equal(PageTable.Present | PageTable.NoExecute | PageTable.Writable, Bits(KernelImage.DataStart()));
-        Assert.Equal(PageTable.Present | PageTable.NoExecute | PageTable.Writable, Bits(DirectMap.Base + Board.IoApic.Physical));
+        Assert.Equal(PageTable.Present | PageTable.ExecuteDisable, Bits(KernelImage.RodataStart()));
+        Assert.Equal(PageTable.Present | PageTable.ExecuteDisable | PageTable.ReadWrite, Bits(KernelImage.DataStart()));
+        Assert.Equal(PageTable.Present | PageTable.ExecuteDisable | PageTable.ReadWrite, Bits(DirectMap.Base + Board.IoApic.Physical));
         Assert.Equal(0ul, Bits(DirectMap.Base + Machine.Size));
     }
 }

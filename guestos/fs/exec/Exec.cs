@@ -134,7 +134,7 @@ public static unsafe class Exec
             result = LoadInterpreter(space, interpreterPath, ref interpreter);
         ulong stackStart = AddressSpace.StackTop - ((ulong)block.Length + (ulong)(block.ArgumentCount + block.EnvironmentCount) * 8 + 2 * Frames.Size & ~(ulong)(Frames.Size - 1));
         Area* stack = result == 0 && PageRange.TryMake(stackStart, AddressSpace.StackTop - stackStart, out PageRange pages)
-            ? AddressSpace.Add(space, pages, Protection.Read | Protection.Write | (program.ExecutableStack ? Protection.Execute : 0), null, 0, 0) : null;
+            ? AddressSpace.Add(space, pages, StackProtection(program), AreaFlags.GrowsDown) : null;
         if (result == 0 && stack == null)
             result = Errno.ENOMEM;
         SignalActions* actions = null;
@@ -151,7 +151,6 @@ public static unsafe class Exec
             return result;
         }
         // From here on there is no way back.
-        stack->GrowsDown = true;
         space->BreakStart = space->Break = (program.End + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
         AddressSpace.SetExecutable(space, &file->Object);
         AddressSpace* old = process->Space;
@@ -228,6 +227,12 @@ public static unsafe class Exec
         return image.End != 0 && image.Entry < AddressSpace.End ? 0 : Errno.ENOEXEC;
     }
 
+    private static uint StackProtection(in LoadedImage program)
+    {
+        const uint readWrite = Protection.Read | Protection.Write;
+        return program.ExecutableStack ? readWrite | Protection.Execute : readWrite;
+    }
+
     private static long Map(AddressSpace* space, Inode* file, ElfProgramHeader* segment, in ElfHeader header, ulong bias, ref LoadedImage image)
     {
         const ulong InPage = Frames.Size - 1;
@@ -243,8 +248,9 @@ public static unsafe class Exec
             image.ProgramHeaders = header.ProgramHeaders - segment->Offset + address;
         uint protection = ((segment->Flags & 4) != 0 ? Protection.Read : 0) | ((segment->Flags & 2) != 0 ? Protection.Write : 0)
             | ((segment->Flags & 1) != 0 ? Protection.Execute : 0);
+        MemoryObject* content = segment->FileSize != 0 ? &file->Object : null;
         if (!AddressSpace.Unmap(space, range)
-            || AddressSpace.Add(space, range, protection, segment->FileSize != 0 ? &file->Object : null, segment->Offset & ~InPage, address + segment->FileSize) == null)
+            || AddressSpace.Add(space, range, protection, AreaFlags.None, content, segment->Offset & ~InPage, address + segment->FileSize) == null)
             return Errno.ENOMEM;
         image.End = Math.Max(image.End, range.End);
         return 0;
