@@ -134,13 +134,13 @@ public static unsafe class Checkpoint
         CheckpointState* state = s_state;
         if (state == null)
             return;
-        if (state->Phase == CheckpointPhase.Committed)
+        if (state->Stage == CheckpointStage.Committed)
         {
             Console.Write("checkpoint: the program that committed it has ended and does not know "u8);
             Console.Write("whether the copy runs: this machine stays silent\n"u8);
             return;
         }
-        bool forked = state->Phase == CheckpointPhase.Forked;
+        bool forked = state->IsForked;
         Network.AbandonStream(state->PageSocket);
         LateFrames late = state->Late;
         Unhook();
@@ -173,9 +173,9 @@ public static unsafe class Checkpoint
         Network.Resume();
     }
 
-    internal static long SetOptions(CheckpointState* state, uint options)
+    internal static long SetOptions(CheckpointState* state, CheckpointOptions options)
     {
-        if (options != 0 && state->Checksums == null)
+        if (options != CheckpointOptions.None && state->Checksums == null)
         {
             state->Checksums = (uint*)CheckpointMemory.Take(state->Frames * 4UL);
             if (state->Checksums == null)
@@ -193,7 +193,6 @@ public static unsafe class Checkpoint
         ulong list = Math.Min(frames / 2UL, 32768UL);
         ulong offset = (ulong)sizeof(CheckpointState);
         state->Frames = frames;
-        state->Phase = CheckpointPhase.Rounds;
         state->Transmit = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
         state->Dirty = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
         state->UseAtFork = Place(memory, ref offset, capacity);
@@ -207,7 +206,7 @@ public static unsafe class Checkpoint
         state->Clean = Place(memory, ref offset, CheckpointRecord.PageSize);
         state->SentOf = (ushort*)Place(memory, ref offset, frames * 2UL);
         state->Sent = (SentPage*)Place(memory, ref offset, SentPages.Limit(frames) * (ulong)sizeof(SentPage));
-        ulong scratches = DeadMemory.MostRanges * (ulong)sizeof(ScratchRange);
+        ulong scratches = DeadMemory.MaxRanges * (ulong)sizeof(ScratchRange);
         state->Scratches = (ScratchRange*)Place(memory, ref offset, scratches);
         state->Late = new LateFrames(Place(memory, ref offset, HandOver.LateCapacity));
         return offset;

@@ -5,49 +5,30 @@ using Wire;
 namespace Guestos;
 
 /// <summary>
-/// /dev/checkpoint: user space decides where the checkpoint goes (thesis §6.3.2; contract in docs/architecture.md).
+/// /dev/checkpoint as a file: user space decides where the checkpoint goes (thesis §6.3.2; contract in
+/// docs/architecture.md).
 /// </summary>
+/// <remarks>
+/// <para>
+/// Open begins a checkpoint, of which there is one at a time, and the last close ends it. In between, read and sendfile
+/// take the pieces of <see cref="CheckpointStream"/>, by copying or onto a TCP connection, and ioctl is answered by
+/// <see cref="CheckpointRequests"/>. Where the checkpoint is says <see cref="CheckpointState.Stage"/>.
+/// </para>
+/// <para>
+/// Each call may sleep. The state lives as long as the file is open on this side; in the copy it is gone, there is none
+/// to be found, and the call that was in progress at the fork fails with ECANCELED. The stream is taken by one call at
+/// a time: EBUSY for another one meanwhile, so that none is asleep with a pointer to the state when the fork happens.
+/// </para>
+/// </remarks>
 public static unsafe class CheckpointDevice
 {
-    private const uint IoctlOptions = 0x4501;
-    private const uint IoctlProgress = 0x4502;
-    private const uint IoctlCommit = 0x4503;
-    private const uint IoctlSocket = 0x4504;
-    private const uint IoctlScratch = 0x4505;
-    private const uint IoctlLeave = 0x4506;
-    private const uint IoctlStay = 0x4507;
-
-    /// <summary>What COMMIT may be long, <see cref="IoctlCommit"/>.</summary>
-    private const uint LongestCommit = 256;
+    /// <summary>Major 10 (miscellaneous), a minor of the local range.</summary>
+    private const uint DeviceNumber = 0xaf0;
 
     /// <summary>
     /// The kernel is not preempted: while the guest still works, the cleaner lets others run this often. Nanoseconds.
     /// </summary>
     private const ulong LongestRun = 500_000;
-
-    /// <summary>struct of CHECKPOINT_PROGRESS.</summary>
-    private struct Progress
-    {
-        public ulong Phase, Round, PagesInRound, PagesSent, WorkingSet, BufferPages, Postponed, LateFrames, SinceFork;
-    }
-
-    /// <summary>struct of CHECKPOINT_COMMIT.</summary>
-    private struct CommitRequest
-    {
-        public int Socket;
-        public uint Length;
-        public UserPointer<byte> Bytes;
-    }
-
-    /// <summary>struct of CHECKPOINT_SCRATCH.</summary>
-    private struct ScratchRequest
-    {
-        public ulong Address;
-        public ulong Length;
-    }
-
-    /// <summary>Major 10 (miscellaneous), a minor of the local range.</summary>
-    private const uint DeviceNumber = 0xaf0;
 
     private static FileOperations s_operations;
 
@@ -64,94 +45,118 @@ public static unsafe class CheckpointDevice
             Ioctl = &Ioctl,
             SendTo = &SendTo,
         };
-        Devices.Register(DeviceNumber, "checkpoint"u8, 0x180, FileOperations.At(ref s_operations));
+        FileOperations* operations = FileOperations.At(ref s_operations);
+        Devices.Register(DeviceNumber, "checkpoint"u8, FileOperations.StandardMode, operations);
     }
 
-    /// <summary>0, or -EBUSY, -ENOMEM.</summary>
+    /// <summary>0, or −EBUSY, −ENOMEM.</summary>
     private static long Open(File* file) => Checkpoint.Begin();
 
     /// <summary>The guest goes on as if nothing had been.</summary>
     private static void Release(File* file) => Checkpoint.End();
 
-    private static void SetMover(CheckpointState* state)
+    private static uint Poll(File* file) => PollEvents.In | PollEvents.ReadNormal;
+
+    private static long Ioctl(File* file, uint request, ulong argument)
     {
-        state->Mover = Process.Current->ThreadGroupId;
-        state->MoverGroup = Process.Current->GroupId;
+        CheckpointState* state = Checkpoint.State;
+        return state == null ? Errno.ECANCELED : CheckpointRequests.Answer(state, (CheckpointControl)request, argument);
     }
 
     /// <summary>The stream by copying: for a disk, a pipe, a program that wants to see it.</summary>
     private static long Read(File* file, ref Transfer to)
     {
-        CheckpointState* state = Checkpoint.State;
-        if (state == null)
-            return Errno.ECANCELED;
-        SetMover(state);
-        ulong done = 0;
-        while (to.Count > 0)
-        {
-            long result = Prepare(state, done > 0);
-            if (result <= 0)
-                return result == Errno.ECANCELED || (result < 0 && done == 0) ? result : (long)done; // in the copy, what came before the fork is of no use
-            ReadOnlySpan<byte> piece = state->RunLength > 0
-                ? new(state->Run, state->RunLength)
-                : new(PageCleaner.ContentOf(state, state->Page) + state->PageOffset, CheckpointRecord.PageSize - state->PageOffset);
-            int taken = (int)Math.Min((ulong)piece.Length, to.Count);
-            if (!to.TryFill((ulong)taken, out Span<byte> into))
-                return done > 0 ? (long)done : Errno.EFAULT;
-            piece.Slice(0, taken).CopyTo(into);
-            to.Advance((ulong)taken);
-            Take(state, taken);
-            done += (ulong)taken;
-        }
-        return (long)done;
+        long refusal = BeginTaking(out CheckpointState* state);
+        return refusal < 0 ? refusal : EndTaking(Copy(state, ref to));
     }
 
     /// <summary>The stream onto a TCP connection: page frames go to the device from where they lie.</summary>
     private static long SendTo(File* file, File* socket, ulong count)
     {
-        Socket* connection = SocketFile.Of(socket);
-        if (connection->Kind != SocketKind.Stream || connection->Handle < 0 || connection->Listening)
+        Socket* connection = ConnectionOf(socket);
+        if (connection == null)
             return Errno.ENOTCONN;
-        return SendTo(connection->Handle, count);
+        long refusal = BeginTaking(out CheckpointState* state);
+        return refusal < 0 ? refusal : EndTaking(Send(state, connection->Handle, count));
     }
 
-    private static long SendTo(int socket, ulong count)
+    // The calling process is the mover from now on.
+    private static long BeginTaking(out CheckpointState* state)
     {
-        CheckpointState* state = Checkpoint.State;
+        state = Checkpoint.State;
         if (state == null)
             return Errno.ECANCELED;
-        if (!state->AddSocket(socket))
+        if (state->IsTaken)
+            return Errno.EBUSY;
+        state->IsTaken = true;
+        state->SetMover(Process.Current);
+        return 0;
+    }
+
+    private static long EndTaking(long result)
+    {
+        // In the copy what came before the fork is of no use.
+        if (Checkpoint.State == null)
+            return Errno.ECANCELED;
+        Checkpoint.State->IsTaken = false;
+        return result;
+    }
+
+    // Bytes, or −errno when there are none.
+    private static long Copy(CheckpointState* state, ref Transfer to)
+    {
+        ulong done = 0;
+        long result = 0;
+        while (to.Count > 0)
+        {
+            result = CheckpointStream.Prepare(state, stopsAtRound: done > 0);
+            if (result <= 0)
+                break;
+            ReadOnlySpan<byte> piece = state->Piece.Run;
+            if (piece.IsEmpty)
+            {
+                // SAFETY: a whole frame, of which this is what was not taken yet.
+                byte* page = PageCleaner.ContentOf(state, state->Piece.Page);
+                piece = new ReadOnlySpan<byte>(page + state->Piece.PageOffset, state->Piece.PageLength);
+            }
+            int taken = (int)Math.Min((ulong)piece.Length, to.Count);
+            if (!to.TryFill((ulong)taken, out Span<byte> into))
+            {
+                result = Errno.EFAULT;
+                break;
+            }
+            piece.Slice(0, taken).CopyTo(into);
+            to.Advance((ulong)taken);
+            CheckpointStream.Take(state, taken);
+            done += (ulong)taken;
+        }
+        return done > 0 ? (long)done : result;
+    }
+
+    // Bytes, or −errno when there are none.
+    private static long Send(CheckpointState* state, int socket, ulong count)
+    {
+        bool isNamed = state->Sockets.Contains(socket) || (!state->IsForked && state->Sockets.Add(socket));
+        if (!isNamed)
             return Errno.EINVAL;
         state->PageSocket = socket;
-        SetMover(state);
         if (state->LastTaken == 0)
             state->LastTaken = Clock.Monotonic;
-        Stack* stack = Network.Stack;
         ulong done = 0;
         ulong nextPause = Clock.Monotonic + LongestRun;
-        stack->Cork(socket, true, Clock.Monotonic);
+        Network.Stack->Cork(socket, true, Clock.Monotonic);
         long result = 1;
         while (done < count)
         {
-            result = Prepare(state, done > 0);
+            result = CheckpointStream.Prepare(state, stopsAtRound: done > 0);
             if (result <= 0)
                 break;
-            int taken;
-            if (state->RunLength > 0)
-            {
-                int length = (int)Math.Min((ulong)state->RunLength, count - done);
-                taken = stack->Send(socket, new ReadOnlySpan<byte>(state->Run, length), Clock.Monotonic);
-            }
-            else
-            {
-                int length = (int)Math.Min((ulong)(CheckpointRecord.PageSize - state->PageOffset), count - done);
-                taken = stack->SendPage(socket, (ulong)state->Page << 12, state->PageOffset, length, Clock.Monotonic);
-            }
-            if (taken == SocketError.WouldBlock || taken == SocketError.NoRoom)
+            int taken = Queue(state, socket, count - done);
+            if (taken is SocketError.WouldBlock or SocketError.NoRoom)
             {
                 // The guest is frozen after the fork: then all the rest together has the time that a silence has
                 // before.
-                result = Sockets.WaitChange(socket, state->Phase == CheckpointPhase.Rounds ? state->LastTaken : CheckpointFork.ForkMonotonic);
+                result = Sockets.WaitChange(socket, state->IsForked ? CheckpointFork.ForkMonotonic : state->LastTaken);
                 if (result < 0)
                     break;
                 continue;
@@ -161,242 +166,42 @@ public static unsafe class CheckpointDevice
                 result = Sockets.ErrnoOf(taken);
                 break;
             }
-            Take(state, taken);
+            CheckpointStream.Take(state, taken);
             state->LastTaken = Clock.Monotonic;
             done += (ulong)taken;
-            if (state->Phase == CheckpointPhase.Rounds && Clock.Monotonic >= nextPause)
+            if (!state->IsForked && Clock.Monotonic >= nextPause)
             {
-                LetOthersRun();
+                CheckpointStream.LetOthersRun();
                 nextPause = Clock.Monotonic + LongestRun;
             }
         }
-        // In the copy the state is gone, and so is the connection.
-        if (Checkpoint.State == null)
-            return Errno.ECANCELED;
-        stack->Cork(socket, false, Clock.Monotonic);
+        // In the copy there is no such connection.
+        if (Checkpoint.State != null)
+            Network.Stack->Cork(socket, false, Clock.Monotonic);
         return done > 0 ? (long)done : result;
     }
 
-    // A call may take long, and no interrupt reaches the kernel meanwhile. The mover keeps the share of the processor
-    // that it has a right to: who gave up his turn each time would be left with a small part of it beside one process
-    // that always runs.
-    private static void LetOthersRun()
+    // The next bytes of the piece: how many the connection took, or a SocketError.
+    private static int Queue(CheckpointState* state, int socket, ulong most)
     {
-        Network.Poll();
-        Preemption.Point();
-    }
-
-    private static uint Poll(File* file) => PollEvents.In | PollEvents.ReadNormal;
-
-    private static long Ioctl(File* file, uint request, ulong argument)
-    {
-        CheckpointState* state = Checkpoint.State;
-        if (state == null)
-            return Errno.ECANCELED;
-        switch (request)
+        ReadOnlySpan<byte> run = state->Piece.Run;
+        if (!run.IsEmpty)
         {
-            case IoctlOptions:
-                if (state->Part != StreamPart.Header || argument > 3)
-                    return Errno.EINVAL;
-                return Checkpoint.SetOptions(state, (uint)argument);
-            case IoctlProgress:
-                bool rounds = state->Phase == CheckpointPhase.Rounds;
-                return ((UserPointer<Progress>)argument).TryPut(new Progress
-                {
-                    Phase = (ulong)state->Phase, Round = state->Round, PagesInRound = state->PagesInRound, PagesSent = state->PagesSent,
-                    WorkingSet = rounds ? state->Dirty.Count : state->Transmit.Count,
-                    BufferPages = state->BufferPages, Postponed = state->Postponed, LateFrames = state->Late.Count,
-                    SinceFork = rounds ? 0 : Clock.Monotonic - CheckpointFork.ForkMonotonic,
-                }) ? 0 : Errno.EFAULT;
-            case IoctlCommit:
-                return Commit(state, argument);
-            case IoctlSocket:
-                if (state->Phase != CheckpointPhase.Rounds)
-                    return Errno.EINVAL;
-                Socket* socket = Connection((int)argument);
-                return socket == null ? Errno.ENOTCONN : state->AddSocket(socket->Handle) ? 0 : Errno.ENOSPC;
-            case IoctlScratch:
-                return state->Phase == CheckpointPhase.Rounds ? AddScratch(state, argument) : Errno.EINVAL;
-            case IoctlLeave:
-                return Leave(state);
-            case IoctlStay:
-                return Stay(state);
-            default:
-                return Errno.ENOTTY;
+            int bytes = (int)Math.Min((ulong)run.Length, most);
+            return Network.Stack->Send(socket, run.Slice(0, bytes), Clock.Monotonic);
         }
+        ulong frame = (ulong)state->Piece.Page << 12;
+        int length = (int)Math.Min((ulong)state->Piece.PageLength, most);
+        return Network.Stack->SendPage(socket, frame, state->Piece.PageOffset, length, Clock.Monotonic);
     }
 
-    // Whole pages of the caller's memory that the copy does without.
-    private static long AddScratch(CheckpointState* state, UserPointer<ScratchRequest> argument)
+    /// <summary>The TCP connection behind an open file, or null. The file may be null, too.</summary>
+    internal static Socket* ConnectionOf(File* file)
     {
-        if (!argument.TryGet(out ScratchRequest request))
-            return Errno.EFAULT;
-        const ulong InPage = Frames.Size - 1;
-        bool isRange = ((request.Address | request.Length) & InPage) == 0 && request.Length != 0
-            && request.Address < AddressSpace.End && request.Length <= AddressSpace.End - request.Address;
-        if (!isRange)
-            return Errno.EINVAL;
-        if (state->ScratchCount == DeadMemory.MostRanges)
-            return Errno.ENOSPC;
-        state->Scratches[state->ScratchCount] = new ScratchRange
-        {
-            Space = Process.Current->Space->Serial,
-            Address = request.Address,
-            Length = request.Length,
-        };
-        state->ScratchCount++;
-        return 0;
-    }
-
-    // The TCP connection behind a descriptor, or null.
-    private static Socket* Connection(int descriptor)
-    {
-        File* file = Descriptor.FileOf((uint)descriptor);
         if (file == null || !SocketFile.Is(file))
             return null;
         Socket* socket = SocketFile.Of(file);
-        return socket->Kind == SocketKind.Stream && socket->Handle >= 0 && !socket->Listening ? socket : null;
-    }
-
-    /// <summary>
-    /// The destination may run from here on. COMMIT is queued in the same step in which this side falls silent, except
-    /// towards the destination, so that nobody's end can come between the two. What became of it is for the caller to
-    /// find out: 0 says that it is to end with <see cref="Leave"/> or <see cref="Stay"/>, and no signal, not even
-    /// SIGKILL, reaches it before. An error says that nothing has happened.
-    /// </summary>
-    private static long Commit(CheckpointState* state, UserPointer<CommitRequest> argument)
-    {
-        if (state->Part != StreamPart.End || state->Phase != CheckpointPhase.Forked)
-            return Errno.EINVAL;
-        if (!argument.TryGet(out CommitRequest request))
-            return Errno.EFAULT;
-        Socket* socket = Connection(request.Socket);
-        if (request.Length is 0 or > LongestCommit || socket == null || !state->HasSocket(socket->Handle))
-            return Errno.EINVAL;
-        File* file = Files.Hold(Descriptor.FileOf((uint)request.Socket));
-        long result = Commit(state, socket, request);
-        Files.Release(file);
-        return result;
-    }
-
-    private static long Commit(CheckpointState* state, Socket* socket, in CommitRequest request)
-    {
-        Span<byte> room = stackalloc byte[(int)LongestCommit];
-        Span<byte> words = room.Slice(0, (int)request.Length);
-        if (!request.Bytes.TryGetAll(words))
-            return Errno.EFAULT;
-        int handle = socket->Handle;
-        Stack* stack = Network.Stack;
-        stack->Cork(handle, false, Clock.Monotonic);
-        ulong since = Clock.Monotonic;
-        while (true)
-        {
-            // All of it or nothing: half a record would be worse than none.
-            int taken = SocketError.WouldBlock;
-            if (stack->SendRoom(handle) >= (int)request.Length)
-                taken = stack->Send(handle, words, Clock.Monotonic);
-            if (taken > 0)
-                break;
-            if (taken is not (0 or SocketError.WouldBlock or SocketError.NoRoom))
-                return Sockets.ErrnoOf(taken);
-            long result = Sockets.WaitChange(handle, since);
-            if (result < 0)
-                return result;
-        }
-        state->Phase = CheckpointPhase.Committed;
-        SetMover(state);
-        Network.OnCommit();
-        state->MoverMask = Process.Current->BlockedSignals;
-        Process.Current->BlockedSignals = ulong.MaxValue;
-        return 0;
-    }
-
-    private static bool HasCommitted(CheckpointState* state) =>
-        state->Phase == CheckpointPhase.Committed && state->Mover == Process.Current->ThreadGroupId;
-
-    /// <summary>The copy runs: the machine ends.</summary>
-    private static long Leave(CheckpointState* state)
-    {
-        if (!HasCommitted(state))
-            return Errno.EINVAL;
-        Board.Processor.Reset();
-        return 0;
-    }
-
-    /// <summary>The commit was not taken and cannot be any more: all is as before it.</summary>
-    private static long Stay(CheckpointState* state)
-    {
-        if (!HasCommitted(state))
-            return Errno.EINVAL;
-        state->Phase = CheckpointPhase.Forked;
-        Process.Current->BlockedSignals = state->MoverMask;
-        return 0;
-    }
-
-    // Sees to it that a piece waits: 1, or 0 at the end of a round or of the stream, or -errno.
-    private static long Prepare(CheckpointState* state, bool mayStop)
-    {
-        if (state->RunLength > 0 || state->Page != 0)
-            return 1;
-        if (state->Part == StreamPart.End)
-        {
-            ReadOnlySpan<byte> late = state->Late.Unsent;
-            if (late.IsEmpty)
-                return 0;
-            state->Run = state->Late.UnsentAddress;
-            state->RunLength = late.Length;
-            state->Late.Sent(late.Length);
-            return 1;
-        }
-        while (true)
-        {
-            PageCleaner.Step step = PageCleaner.Next(state);
-            if (step == PageCleaner.Step.ForkDue)
-            {
-                for (int i = 0; i < state->SocketCount; i++)
-                {
-                    long result = Sockets.WaitAcknowledged(state->Sockets[i], state->Sockets[i] == state->PageSocket);
-                    if (result < 0)
-                        return result;
-                }
-                step = PageCleaner.TryFork(state);
-            }
-            switch (step)
-            {
-                case PageCleaner.Step.Piece:
-                    return 1;
-                case PageCleaner.Step.RoundEnd:
-                    if (state->Phase == CheckpointPhase.Forked)
-                        Network.OnFork(new ReadOnlySpan<int>(state->Sockets, state->SocketCount), &Checkpoint.CaptureLate);
-                    if (mayStop)
-                        return 0;
-                    break;
-                case PageCleaner.Step.Arrived:
-                    return Errno.ECANCELED;
-                case PageCleaner.Step.Pause:
-                    LetOthersRun();
-                    if (Signals.Pending)
-                        return Errno.EINTR;
-                    break;
-                default:
-                    return 0;
-            }
-        }
-    }
-
-    private static void Take(CheckpointState* state, int taken)
-    {
-        RateLimit.Progressed(state);
-        if (state->Phase == CheckpointPhase.Rounds)
-            ForkThreshold.Taken(state, taken);
-        if (state->RunLength > 0)
-        {
-            state->Run += taken;
-            state->RunLength -= taken;
-            return;
-        }
-        state->PageOffset += taken;
-        if (state->PageOffset == CheckpointRecord.PageSize)
-            state->Page = 0;
+        bool isConnection = socket->Kind == SocketKind.Stream && socket->Handle >= 0 && !socket->Listening;
+        return isConnection ? socket : null;
     }
 }

@@ -1,6 +1,6 @@
 using System;
 using System.Runtime;
-using System.Runtime.CompilerServices;
+using Wire;
 
 namespace Guestos;
 
@@ -23,24 +23,10 @@ internal static unsafe class CheckpointFork
     public static Process* ForkedProcess;
     public static ulong ForkMonotonic;
 
-    private struct SocketList
-    {
-        public fixed int Handles[CheckpointState.MostSockets];
-    }
-
-    private static SocketList s_sockets;
-    private static int s_socketCount;
+    private static MigrationSockets s_sockets;
 
     /// <summary>The migration's connections: in the copy there is nothing behind them.</summary>
-    public static ReadOnlySpan<int> ForkSockets
-    {
-        get
-        {
-            // SAFETY: a static; it does not move.
-            fixed (int* handles = s_sockets.Handles)
-                return new ReadOnlySpan<int>(handles, s_socketCount);
-        }
-    }
+    public static ReadOnlySpan<int> ForkSockets => s_sockets.All;
 
     public enum Outcome
     {
@@ -57,26 +43,24 @@ internal static unsafe class CheckpointFork
     // Only between Fork and Freeze, which the assembler calls without arguments.
     private static CheckpointState* s_state;
 
-    public static ulong RecoveryEntry => RecoverAddress();
+    public static ulong RecoveryEntry => ForkEntry.RecoverAddress();
 
     /// <summary>Returns twice when it succeeds.</summary>
     public static Outcome Fork(CheckpointState* state)
     {
         ForkedProcess = Process.Current;
         ForkMonotonic = Clock.Monotonic;
-        s_socketCount = state->SocketCount;
-        for (int i = 0; i < state->SocketCount; i++)
-            s_sockets.Handles[i] = state->Sockets[i];
+        s_sockets = state->Sockets;
         s_state = state;
         // SAFETY: a static; it does not move.
         fixed (Context* context = &s_context)
-            return (Outcome)ForkOnce(context->Registers);
+            return (Outcome)ForkEntry.Fork(context->Registers);
     }
 
     // Interrupts are off, as everywhere in the kernel: nobody writes between the count and the protection but this
     // itself, on its own stack.
     [RuntimeExport("checkpoint_freeze")]
-    private static Outcome Freeze()
+    internal static Outcome Freeze()
     {
         CheckpointState* state = s_state;
         if (!SnapshotBuffer.Fits(state))
@@ -85,10 +69,9 @@ internal static unsafe class CheckpointFork
         PageCleaner.NextRound(state);
         SnapshotBuffer.Assign(state);
         DeadMemory.Discard(state);
-        state->Phase = CheckpointPhase.Forked;
-        state->Part = StreamPart.Final;
+        state->Enter(CheckpointStage.Remainder);
         WriteProtection.RenewAll(state);
-        if (state->Checksums != null && (state->Options & PageCleaner.OptionVerify) != 0)
+        if (state->Checksums != null && (state->Options & CheckpointOptions.Verify) != 0)
             PageCleaner.ChecksumAll(state);
         return Outcome.Forked;
     }
@@ -103,10 +86,4 @@ internal static unsafe class CheckpointFork
                 return context;
         }
     }
-
-    [RuntimeImport("*", "checkpoint_fork"), MethodImpl(MethodImplOptions.InternalCall)]
-    private static extern int ForkOnce(ulong* context);
-
-    [RuntimeImport("*", "checkpoint_recover_address"), MethodImpl(MethodImplOptions.InternalCall)]
-    private static extern ulong RecoverAddress();
 }

@@ -65,7 +65,8 @@ internal static unsafe class CheckpointMemory
     // The frame behind the last page.
     private static ulong Unmap()
     {
-        ulong* entry = PageTable.Find(PageTable.KernelRoot, Window + --s_pages * Frames.Size, false);
+        s_pages--;
+        ulong* entry = PageTable.Find(PageTable.KernelRoot, Window + s_pages * Frames.Size, false);
         ulong frame = *entry & PageTable.AddressMask;
         PageTable.Set(entry, 0);
         return frame;

@@ -1,20 +1,6 @@
+using Wire;
+
 namespace Guestos;
-
-internal enum CheckpointPhase : uint
-{
-    /// <summary>Pages are sent while the guest changes them; what changes is logged (thesis §6.3.1).</summary>
-    Rounds = 1,
-
-    /// <summary>
-    /// The checkpoint is what memory was at the fork: a page still to be sent is copied before it changes (§6.3.3).
-    /// </summary>
-    Forked = 2,
-
-    /// <summary>
-    /// The receiver may run: this side speaks to nobody but the receiver, until it is proved which of the two runs on.
-    /// </summary>
-    Committed = 3,
-}
 
 /// <summary>
 /// All that one checkpoint in progress knows. Lives in frames that the checkpoint leaves out and that are never
@@ -22,7 +8,21 @@ internal enum CheckpointPhase : uint
 /// </summary>
 internal unsafe struct CheckpointState
 {
-    public CheckpointPhase Phase;
+    /// <summary>Where it is. Begins as <see cref="CheckpointStage.Header"/>.</summary>
+    public CheckpointStage Stage { get; private set; }
+
+    /// <summary>True from the fork on.</summary>
+    public readonly bool IsForked => Stage >= CheckpointStage.Remainder;
+
+    public void Enter(CheckpointStage next)
+    {
+        if (!Stage.MayBecome(next))
+            Panic.Stop("a checkpoint's stages are out of order"u8);
+        Stage = next;
+    }
+
+    /// <summary>A call has the stream in its hands, see <see cref="CheckpointDevice"/>.</summary>
+    public bool IsTaken;
 
     /// <summary>Monotonic time at which the connection last took something.</summary>
     public ulong LastTaken;
@@ -103,9 +103,18 @@ internal unsafe struct CheckpointState
     public ulong WalkSpace;
     public ulong WalkAddress;
 
-    /// <summary>Process and process group of whoever uses the device.</summary>
-    public int Mover;
-    public int MoverGroup;
+    /// <summary>Process and process group of who took something of the stream last, or has committed.</summary>
+    public int Mover { get; private set; }
+    public int MoverGroup { get; private set; }
+
+    /// <summary>Not while the commit of another one stands.</summary>
+    public void SetMover(Process* process)
+    {
+        if (Stage == CheckpointStage.Committed)
+            return;
+        Mover = process->ThreadGroupId;
+        MoverGroup = process->GroupId;
+    }
 
     /// <summary>What the mover had blocked before the commit, since when it has all signals blocked.</summary>
     public ulong MoverMask;
@@ -126,15 +135,7 @@ internal unsafe struct CheckpointState
     public ulong PagesSent;
     public ulong Postponed;
 
-    /// <summary>
-    /// The piece of the stream that waits to be taken: first a run of bytes, then perhaps a page by reference.
-    /// </summary>
-    public byte* Run;
-    public int RunLength;
-
-    /// <summary>Frame that follows the run, 0 for none, and how much of it has been taken.</summary>
-    public uint Page;
-    public int PageOffset;
+    public CheckpointPiece Piece;
 
     /// <summary>
     /// Where runs are made: a record header, and behind it a page or lines of it. One page and a bit.
@@ -144,49 +145,12 @@ internal unsafe struct CheckpointState
     /// <summary>The cleaned copy of a page table. One page.</summary>
     public byte* Clean;
 
-    public StreamPart Part;
-    public uint Options;
+    public CheckpointOptions Options;
 
-    /// <summary>
-    /// The TCP connections of the migration: they may still speak after the fork, and are gone in the copy.
-    /// </summary>
-    public const int MostSockets = Netstack.Stack.MaxFiltered;
-    public fixed int Sockets[MostSockets];
-    public int SocketCount;
+    public MigrationSockets Sockets;
 
     /// <summary>The one that page frames were handed over to, or −1: it reads them when it likes.</summary>
     public int PageSocket;
 
-    public readonly bool HasSocket(int handle)
-    {
-        for (int i = 0; i < SocketCount; i++)
-            if (Sockets[i] == handle)
-                return true;
-        return false;
-    }
-
-    /// <summary>False when there are too many already.</summary>
-    public bool AddSocket(int handle)
-    {
-        if (HasSocket(handle))
-            return true;
-        if (SocketCount == MostSockets)
-            return false;
-        Sockets[SocketCount++] = handle;
-        return true;
-    }
-
     public LateFrames Late;
-}
-
-internal enum StreamPart : uint
-{
-    Header,
-
-    /// <summary>Nothing of the round is sent before all of it is write-protected.</summary>
-    Protection,
-    Rounds,
-    Final,
-    Trailer,
-    End,
 }

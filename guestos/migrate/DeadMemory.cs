@@ -17,7 +17,7 @@ internal struct ScratchRange
 /// </summary>
 internal static unsafe class DeadMemory
 {
-    public const int MostRanges = 4;
+    public const int MaxRanges = 4;
 
     /// <summary>At the fork, once each page that is still to be sent has its place.</summary>
     public static void Discard(CheckpointState* state)

@@ -30,12 +30,9 @@ internal static unsafe class FaultLog
     /// </summary>
     public static void Note(CheckpointState* state, uint frame)
     {
-        if (state->Phase == CheckpointPhase.Rounds)
-        {
-            if (state->Dirty.Add(frame))
-                RateLimit.Charge(state);
-        }
-        else
+        if (state->IsForked)
             SnapshotBuffer.Preserve(state, frame);
+        else if (state->Dirty.Add(frame))
+            RateLimit.Charge(state);
     }
 }

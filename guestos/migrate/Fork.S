@@ -1,5 +1,6 @@
-/* checkpoint_fork: the instant that the checkpoint holds (thesis §6.3.3). Like setjmp it returns twice: 0 here, 1 on the machine that
-   the checkpoint arrives on; or once, 2, when there is no fork yet. The registers go to memory before memory is write-protected, so they are part of it. */
+/* checkpoint_fork: the instant that the checkpoint holds (thesis §6.3.3). Like setjmp it returns twice: 0 here, 1 on
+   the machine that the checkpoint arrives on; or once, 2, when there is no fork yet. The registers go to memory before
+   memory is write-protected, so they are part of it. */
 
         .section .text.fork, "ax"
         .globl  checkpoint_fork

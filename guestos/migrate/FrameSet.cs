@@ -67,8 +67,9 @@ internal unsafe struct FrameSet
         uint last = (_frames - 1) >> 6;
         while (word == 0)
         {
-            if (index++ == last)
+            if (index == last)
                 return uint.MaxValue;
+            index++;
             word = _words[index];
         }
         return (index << 6) + (uint)BitOperations.TrailingZeroCount(word);

@@ -32,7 +32,8 @@ internal unsafe struct LateFrames
             return;
         }
         // SAFETY: the room was checked; each piece is a run of bytes of the received frame.
-        HandOver.Emit(new Span<byte>(_memory + _end, HandOver.Size), HandOverKind.Late, CheckpointRefusal.None, (ulong)length);
+        var header = new Span<byte>(_memory + _end, HandOver.Size);
+        HandOver.Emit(header, HandOverKind.Late, CheckpointRefusal.None, (ulong)length);
         byte* to = _memory + _end + HandOver.Size;
         for (int i = 0; i < count; i++)
         {

@@ -3,15 +3,20 @@ using Board;
 
 namespace Guestos;
 
-/// <summary>What a guest does to the machine it finds itself on: processor tables, interrupt controllers, timer, console.</summary>
+/// <summary>
+/// What a guest does to the machine it finds itself on: processor tables, interrupt controllers, timer, console.
+/// </summary>
 internal static unsafe class Machine
 {
-    /// <summary>CR0: PG, WP, NE, MP, PE; no AM, no EM, no TS. CR4: PAE, OSFXSR, OSXMMEXCPT.</summary>
-    private const ulong ControlZero = 0x80010023, ControlFour = 0x620;
+    /// <summary>CR0: PG, WP, NE, MP, PE; no AM, no EM, no TS.</summary>
+    private const ulong ControlZero = 0x80010023;
+
+    /// <summary>CR4: PAE, OSFXSR, OSXMMEXCPT.</summary>
+    private const ulong ControlFour = 0x620;
 
     /// <summary>
-    /// After a move: control registers, MSRs, GDT, IDT, TSS (available again), the kernel's page tables, local APIC, I/O APIC, UART, timer; no
-    /// interrupt is registered afterwards but the console's. Interrupts stay off.
+    /// After a move: control registers, MSRs, GDT, IDT, TSS (available again), the kernel's page tables, local APIC,
+    /// I/O APIC, UART, timer; no interrupt is registered afterwards but the console's. Interrupts stay off.
     /// </summary>
     public static void Resume()
     {
@@ -25,7 +30,9 @@ internal static unsafe class Machine
         Terminal.Start();
     }
 
-    /// <summary>Puts a process's address space and kernel stack in force, as a switch to it would, without switching.</summary>
+    /// <summary>
+    /// Puts a process's address space and kernel stack in force, as a switch to it would, without switching.
+    /// </summary>
     public static void Enter(Process* process)
     {
         *Symbols.KernelStackTop() = process->StackTop;

@@ -9,9 +9,6 @@ namespace Guestos;
 /// </summary>
 internal static unsafe class PageCleaner
 {
-    public const uint OptionChecksum = 1;
-    public const uint OptionVerify = 2;
-
     public enum Step
     {
         /// <summary>A piece waits in the state.</summary>
@@ -29,50 +26,58 @@ internal static unsafe class PageCleaner
         /// </summary>
         ForkDue,
 
-        /// <summary>The trailer was given.</summary>
-        End,
+        /// <summary>The fork has happened, and this is the side that goes on sending. Ask again.</summary>
+        Forked,
 
         /// <summary>This is the copy, on the machine it arrived on.</summary>
         Arrived,
     }
 
-    /// <summary>Makes the next piece. Called only when the last one was taken whole.</summary>
+    /// <summary>
+    /// Makes the next piece, up to the trailer. Called only when the last one was taken whole, before <see
+    /// cref="CheckpointStage.Late"/>.
+    /// </summary>
     public static Step Next(CheckpointState* state)
     {
-        switch (state->Part)
+        switch (state->Stage)
         {
-            case StreamPart.Header:
+            case CheckpointStage.Header:
                 Begin(state);
                 return Step.Piece;
-            case StreamPart.Protection:
+            case CheckpointStage.Protection:
                 if (!WriteProtection.ProtectPiece(state))
                     return Step.Pause;
-                state->Part = StreamPart.Rounds;
-                return Next(state);
-            case StreamPart.Rounds:
-                return NextPage(state) ? Step.Piece : EndRound(state);
-            case StreamPart.Final:
+                state->Enter(CheckpointStage.Round);
+                return NextInRound(state);
+            case CheckpointStage.Round:
+                return NextInRound(state);
+            default:
                 if (!NextPage(state))
                     Finish(state);
                 return Step.Piece;
-            default:
-                return Step.End;
         }
+    }
+
+    private static Step NextInRound(CheckpointState* state)
+    {
+        if (NextPage(state))
+            return Step.Piece;
+        return ForkThreshold.IsReached(state) ? Step.ForkDue : AnotherRound(state);
     }
 
     private static void Begin(CheckpointState* state)
     {
-        var kind = state->Options != 0 ? CheckpointHash.Crc32CSum : CheckpointHash.None;
+        CheckpointHash hash = state->Options != CheckpointOptions.None ? CheckpointHash.Crc32CSum : CheckpointHash.None;
+        const MachineFeatures Needed = MachineFeatures.X86_64_V2 | MachineFeatures.VirtioMmio
+            | MachineFeatures.VirtioNet | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock;
         Span<uint> addresses = stackalloc uint[CheckpointHeader.MostAddresses];
         int count = Network.Stack->CopyAddresses(addresses);
-        CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), kind,
-            MachineFeatures.X86_64_V2 | MachineFeatures.VirtioMmio | MachineFeatures.VirtioNet | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock,
+        CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), hash, Needed,
             state->Frames, CheckpointFork.RecoveryEntry, 0, addresses.Slice(0, count));
-        state->Run = state->Scratch;
-        state->RunLength = CheckpointHeader.Size;
+        state->Piece.Set(state->Scratch, CheckpointHeader.Size);
         state->Transmit.AddFrom(CheckpointHeader.FirstFrame);
         WriteProtection.BeginWalk(state);
-        state->Part = StreamPart.Protection;
+        state->Enter(CheckpointStage.Protection);
     }
 
     // A page written again before it was sent will be sent in the next round anyway (thesis §6.3.1). What is written to
@@ -86,7 +91,7 @@ internal static unsafe class PageCleaner
             if (frame == uint.MaxValue)
                 return false;
             state->Cursor = frame + 1;
-            bool postponed = state->Phase == CheckpointPhase.Rounds && state->Dirty.Contains(frame)
+            bool postponed = !state->IsForked && state->Dirty.Contains(frame)
                 && !SentPages.WantsBase(state, frame);
             if (postponed)
             {
@@ -102,12 +107,10 @@ internal static unsafe class PageCleaner
     // False when there is nothing to say: the page is as it was sent before.
     private static bool Describe(CheckpointState* state, uint frame)
     {
-        FrameState kind = state->Phase == CheckpointPhase.Rounds
-            ? Frames.StateOf((ulong)frame << 12) : SnapshotBuffer.UseAtFork(state, frame);
-        byte* page = ContentOf(state, frame);
-        // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as
-        // zeros.
-        bool zero = kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent || IsZero(page);
+        FrameState kind = state->IsForked
+            ? SnapshotBuffer.UseAtFork(state, frame)
+            : Frames.StateOf((ulong)frame << 12);
+        bool zero = HasNoContent(kind) || IsZero(ContentOf(state, frame));
         state->Transmit.Remove(frame);
         state->PagesSent++;
         state->PagesInRound++;
@@ -119,12 +122,13 @@ internal static unsafe class PageCleaner
             MakeRun(state, frame, RecordFlags.Zero, null);
             return true;
         }
-        bool rounds = state->Phase == CheckpointPhase.Rounds;
         byte* before = SentPages.Of(state, frame);
-        byte* kept = before == null && rounds && state->Round > 0 ? SentPages.Take(state, frame) : before;
-        page = Stable(state, frame, kind, kept != null);
+        byte* kept = before;
+        if (before == null && !state->IsForked && state->Round > 0)
+            kept = SentPages.Take(state, frame);
+        byte* page = Stable(state, frame, kind, kept != null);
         // What is verified was hashed at the fork.
-        bool hashed = !rounds && (state->Options & OptionVerify) != 0;
+        bool hashed = state->IsForked && (state->Options & CheckpointOptions.Verify) != 0;
         if (state->Checksums != null && !hashed)
             NoteChecksum(state, frame, Crc32C.Of(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize)));
         if (before != null)
@@ -134,13 +138,14 @@ internal static unsafe class PageCleaner
         if (kept != null || kind == FrameState.PageTable)
             MakeRun(state, frame, RecordFlags.Page, page);
         else
-        {
-            MakeHeader(state, frame, RecordFlags.Page);
-            state->Page = frame;
-            state->PageOffset = 0;
-        }
+            MakeReference(state, frame);
         return true;
     }
+
+    // A free frame's content means nothing, the checkpoint's own and the devices' pages stay behind: both arrive as
+    // zeros.
+    private static bool HasNoContent(FrameState kind) =>
+        kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent;
 
     // The content of a page, which may be this code's own stack, in a place where nobody writes to it while it is
     // described. In a round that is done only for what is also kept: the rest is handed over by reference, and read, as
@@ -153,10 +158,10 @@ internal static unsafe class PageCleaner
             WriteProtection.CopyClean((ulong*)ContentOf(state, frame), (ulong*)state->Clean);
             return state->Clean;
         }
-        if (state->Phase != CheckpointPhase.Rounds)
+        if (state->IsForked)
             SnapshotBuffer.Preserve(state, frame);
         byte* page = ContentOf(state, frame);
-        if (state->Phase != CheckpointPhase.Rounds || !kept)
+        if (state->IsForked || !kept)
             return page;
         Buffer.MemoryCopy(page, state->Clean, CheckpointRecord.PageSize, CheckpointRecord.PageSize);
         return state->Clean;
@@ -169,49 +174,63 @@ internal static unsafe class PageCleaner
         state->LinePages++;
         if (lines == 0)
         {
-            if (state->Phase != CheckpointPhase.Rounds)
-                SnapshotBuffer.Forget(state, frame);
+            Done(state, frame);
             return false;
         }
-        if (CheckpointLines.Size(lines) < CheckpointRecord.PageSize)
+        int length = CheckpointLines.Size(lines);
+        if (length < CheckpointRecord.PageSize)
             MakeLines(state, frame, page, lines);
         else
             MakeRun(state, frame, RecordFlags.Page, page);
-        state->LineBytes += (ulong)state->RunLength;
+        state->LineBytes += (ulong)state->Piece.Run.Length;
         SentPages.Update(state, frame, page, lines);
         return true;
     }
 
-    private static void MakeHeader(CheckpointState* state, uint frame, RecordFlags flags)
+    // Where the header of a record is made, and behind it what follows.
+    private static Span<byte> MakeHeader(CheckpointState* state, uint frame, RecordFlags flags)
     {
-        CheckpointRecord.Emit(new Span<byte>(state->Scratch, CheckpointRecord.Size), frame, flags);
-        state->Run = state->Scratch;
-        state->RunLength = CheckpointRecord.Size;
         state->Records++;
+        // SAFETY: the scratch memory holds a record with its page.
+        var record = new Span<byte>(state->Scratch, CheckpointRecord.Size + CheckpointRecord.PageSize);
+        CheckpointRecord.Emit(record.Slice(0, CheckpointRecord.Size), frame, flags);
+        return record.Slice(CheckpointRecord.Size);
+    }
+
+    /// <summary>A record whose page is read when it is taken.</summary>
+    private static void MakeReference(CheckpointState* state, uint frame)
+    {
+        MakeHeader(state, frame, RecordFlags.Page);
+        state->Piece.Set(state->Scratch, CheckpointRecord.Size, frame);
     }
 
     /// <summary>A record by copying.</summary>
     /// <param name="page">Null when the record has none.</param>
     private static void MakeRun(CheckpointState* state, uint frame, RecordFlags flags, byte* page)
     {
-        MakeHeader(state, frame, flags);
+        Span<byte> to = MakeHeader(state, frame, flags);
+        int length = 0;
         if (page != null)
         {
-            // SAFETY: the scratch memory holds a record with its page.
-            byte* to = state->Scratch + CheckpointRecord.Size;
-            Buffer.MemoryCopy(page, to, CheckpointRecord.PageSize, CheckpointRecord.PageSize);
-            state->RunLength += CheckpointRecord.PageSize;
+            length = CheckpointRecord.PageSize;
+            new ReadOnlySpan<byte>(page, length).CopyTo(to);
         }
-        if (state->Phase != CheckpointPhase.Rounds)
-            SnapshotBuffer.Forget(state, frame);
+        state->Piece.Set(state->Scratch, CheckpointRecord.Size + length);
+        Done(state, frame);
     }
 
     private static void MakeLines(CheckpointState* state, uint frame, byte* page, ulong lines)
     {
-        MakeHeader(state, frame, RecordFlags.Lines);
-        var to = new Span<byte>(state->Scratch + CheckpointRecord.Size, CheckpointRecord.PageSize);
-        state->RunLength += CheckpointLines.Emit(to, new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize), lines);
-        if (state->Phase != CheckpointPhase.Rounds)
+        Span<byte> to = MakeHeader(state, frame, RecordFlags.Lines);
+        int length = CheckpointLines.Emit(to, new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize), lines);
+        state->Piece.Set(state->Scratch, CheckpointRecord.Size + length);
+        Done(state, frame);
+    }
+
+    // What there was to send of a page has been copied, or is not needed.
+    private static void Done(CheckpointState* state, uint frame)
+    {
+        if (state->IsForked)
             SnapshotBuffer.Forget(state, frame);
     }
 
@@ -238,17 +257,12 @@ internal static unsafe class PageCleaner
         return true;
     }
 
-    private static Step EndRound(CheckpointState* state)
-    {
-        return ForkThreshold.IsReached(state) ? Step.ForkDue : AnotherRound(state);
-    }
-
     private static Step AnotherRound(CheckpointState* state)
     {
         SnapshotBuffer.Grow(state);
         SentPages.Grow(state);
         NextRound(state);
-        state->Part = StreamPart.Protection;
+        state->Enter(CheckpointStage.Protection);
         return Step.RoundEnd;
     }
 
@@ -256,15 +270,12 @@ internal static unsafe class PageCleaner
     /// The fork, if the working set has not outgrown the buffer meanwhile; else another round. Nothing may be on its
     /// way out: a device that reads a page late would read what this side has made of it since.
     /// </summary>
-    public static Step TryFork(CheckpointState* state)
+    public static Step TryFork(CheckpointState* state) => CheckpointFork.Fork(state) switch
     {
-        return CheckpointFork.Fork(state) switch
-        {
-            CheckpointFork.Outcome.Arrived => Step.Arrived,
-            CheckpointFork.Outcome.Forked => Step.RoundEnd,
-            _ => AnotherRound(state),
-        };
-    }
+        CheckpointFork.Outcome.Arrived => Step.Arrived,
+        CheckpointFork.Outcome.Forked => Step.Forked,
+        _ => AnotherRound(state),
+    };
 
     /// <summary>
     /// The dirty vector becomes the transmit vector; what was written meanwhile is to be protected again.
@@ -290,7 +301,7 @@ internal static unsafe class PageCleaner
         for (uint frame = CheckpointHeader.FirstFrame; frame < state->Frames; frame++)
         {
             FrameState kind = Frames.StateOf((ulong)frame << 12);
-            if (kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent)
+            if (HasNoContent(kind))
             {
                 // Sent as zeros if it is sent again; otherwise what was sent before stands.
                 if (state->Transmit.Contains(frame))
@@ -325,8 +336,7 @@ internal static unsafe class PageCleaner
         var to = new Span<byte>(state->Scratch, CheckpointRecord.Size + CheckpointTrailer.Size);
         CheckpointRecord.Emit(to.Slice(0, CheckpointRecord.Size), CheckpointRecord.EndFrame, RecordFlags.End);
         CheckpointTrailer.Emit(to.Slice(CheckpointRecord.Size), state->Records, state->Sum);
-        state->Run = state->Scratch;
-        state->RunLength = to.Length;
-        state->Part = StreamPart.End;
+        state->Piece.Set(state->Scratch, to.Length);
+        state->Enter(CheckpointStage.Late);
     }
 }

@@ -71,8 +71,9 @@ internal static unsafe class RateLimit
             account->Process = process->ThreadGroupId;
             account->Pages = 0;
         }
-        if (account->Pages++ == Free(state))
+        if (account->Pages == Free(state))
             state->HeavyWriters++;
+        account->Pages++;
     }
 
     /// <summary>At the end of a round, before its figures are gone: what was granted is paid.</summary>
@@ -99,7 +100,7 @@ internal static unsafe class RateLimit
     {
         if (state == null || process == null || process->ThreadGroupId == state->Mover)
             return false;
-        if (state->Phase != CheckpointPhase.Rounds)
+        if (state->IsForked)
             return process->GroupId != state->MoverGroup;
         WriteDebt* account = state->Debts + (process->ThreadGroupId & (Accounts - 1));
         return state->Round >= FirstRound && account->Process == process->ThreadGroupId
@@ -128,7 +129,7 @@ internal static unsafe class RateLimit
     /// <summary>The cleaner has sent something.</summary>
     public static void Progressed(CheckpointState* state)
     {
-        if (state->Phase != CheckpointPhase.Rounds || state->PagesInRound < state->NextWake)
+        if (state->IsForked || state->PagesInRound < state->NextWake)
             return;
         state->NextWake = state->PagesInRound + WakeStep;
         WakeAll();

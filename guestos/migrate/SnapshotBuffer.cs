@@ -46,7 +46,8 @@ internal static unsafe class SnapshotBuffer
             ulong frame = CheckpointMemory.FrameOf(page);
             // Its content means nothing in the copy, where it is free.
             state->Dirty.Remove((uint)(frame >> 12));
-            state->Buffer[state->BufferCapacity++] = frame;
+            state->Buffer[state->BufferCapacity] = frame;
+            state->BufferCapacity++;
         }
         return state->BufferCapacity >= Step;
     }
@@ -67,7 +68,8 @@ internal static unsafe class SnapshotBuffer
         uint slot = 0;
         for (uint frame = state->Transmit.Next(0); frame != uint.MaxValue; frame = state->Transmit.Next(frame + 1))
         {
-            state->UseAtFork[slot++] = (byte)Frames.StateOf((ulong)frame << 12);
+            state->UseAtFork[slot] = (byte)Frames.StateOf((ulong)frame << 12);
+            slot++;
             state->CopyOf[frame] = (ushort)slot;
         }
     }

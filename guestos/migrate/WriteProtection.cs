@@ -144,8 +144,8 @@ internal static unsafe class WriteProtection
         return false;
     }
 
-    // Which tables are walked through now: the kernel's, then each address space's, from the newest to the oldest, which
-    // serial numbers find again after others have run. False behind the oldest.
+    // Which tables are walked through now: the kernel's, then each address space's, from the newest to the oldest,
+    // which serial numbers find again after others have run. False behind the oldest.
     private static bool TryFindPart(CheckpointState* state, out ulong root, out ulong end)
     {
         root = PageTable.KernelRoot;

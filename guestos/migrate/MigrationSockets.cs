@@ -1,0 +1,45 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>
+/// The TCP connections of a migration: they may still speak after the fork, and there is nothing behind them in the
+/// copy. Only where nothing moves: in <see cref="CheckpointState"/>, and in a static.
+/// </summary>
+internal unsafe struct MigrationSockets
+{
+    public const int Max = Netstack.Stack.MaxFiltered;
+
+    private fixed int _handles[Max];
+    private int _count;
+
+    public readonly ReadOnlySpan<int> All
+    {
+        get
+        {
+            // SAFETY: it does not move, see above.
+            fixed (int* handles = _handles)
+                return new ReadOnlySpan<int>(handles, _count);
+        }
+    }
+
+    public readonly bool Contains(int handle)
+    {
+        foreach (int socket in All)
+            if (socket == handle)
+                return true;
+        return false;
+    }
+
+    /// <summary>True when it is one of them now; false when there are too many.</summary>
+    public bool Add(int handle)
+    {
+        if (Contains(handle))
+            return true;
+        if (_count == Max)
+            return false;
+        _handles[_count] = handle;
+        _count++;
+        return true;
+    }
+}
