@@ -18,6 +18,8 @@ internal sealed class CommandLine
           --initrd FILE         given to the kernel as its first module
           --append TEXT         the kernel's command line; the devices are added behind it
           --memory MIB          RAM, 8 to 3072 MiB (default 64)
+          --engine NAME         how its code is executed: interpreter or translator, which
+                                writes it anew for the host (default interpreter)
           --disk FILE           virtio block device on this file
           --disk-read-only      the disk cannot be written
         network (none by default)
@@ -45,6 +47,10 @@ internal sealed class CommandLine
     public int NetDescriptor = -1, ControlDescriptor = -1;
     public byte[] Mac = [0x02, 0x45, 0, 0, 0, 1];
     public bool Offload = true, DiskReadOnly, NoSandbox, ConsoleStdio = true, ShowHelp, ShowVersion;
+
+    /// <summary>Guest code is translated, not interpreted.</summary>
+    public bool Translates;
+
     public LogLevel LogLevel;
 
     /// <summary>Reads <c>--name value</c> and <c>--name=value</c>.</summary>
@@ -106,6 +112,7 @@ internal sealed class CommandLine
             "--mac", Convert.ToHexStringLower(Mac.AsSpan(0, 1))
                 + string.Concat(Array.ConvertAll(Mac[1..], static part => $":{part:x2}")),
             "--offload", Offload ? "on" : "off",
+            "--engine", EngineNames[Translates ? 1 : 0],
             "--console", ConsoleStdio ? "stdio" : "none",
             "--log-level", LogLevelNames[(int)LogLevel],
         };
@@ -124,6 +131,7 @@ internal sealed class CommandLine
         return arguments;
     }
 
+    private static readonly string[] EngineNames = ["interpreter", "translator"];
     private static readonly string[] LogLevelNames = ["error", "info", "debug"];
 
     private static (int, string) Inherited(string name, string value)
@@ -151,7 +159,7 @@ internal sealed class CommandLine
     }
 
     private static bool IsOption(string name) =>
-        name is "--kernel" or "--initrd" or "--append" or "--memory" or "--disk" or "--tap"
+        name is "--kernel" or "--initrd" or "--append" or "--memory" or "--engine" or "--disk" or "--tap"
         or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level";
 
     private static bool IsOwnOption(string name) =>
@@ -172,6 +180,9 @@ internal sealed class CommandLine
                 break;
             case "--memory":
                 MemoryMib = (ulong)Number(name, value, 8, (int)(GuestMemory.MaxBytes >> 20), "number of MiB");
+                break;
+            case "--engine":
+                Translates = Choice(name, value, EngineNames) == 1;
                 break;
             case "--disk":
                 Disk = Named(name, value, "a file");

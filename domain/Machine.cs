@@ -54,14 +54,15 @@ internal sealed unsafe class Machine
     private MachineEnd end;
 
     /// <summary>Wires a machine up. Nothing of the guest's is looked at yet.</summary>
+    /// <param name="code">where translated code lives; null: everything is interpreted</param>
     public Machine(GuestMemory memory, HostConsole console, FrameDescriptor? channel, ReadOnlySpan<byte> mac,
-        ControlChannel? control, DiskFile? disk)
+        ControlChannel? control, DiskFile? disk, CodeMemory? code = null)
     {
         this.memory = memory;
         this.console = console;
         this.control = control;
         ioApic = new IoApic(localApic);
-        cpu = new Cpu(memory, bus, localApic);
+        cpu = new Cpu(memory, bus, localApic, code);
         uart = new Uart(console, ioApic.Line(Uart.Irq));
         watcher = new Watcher(list, cpu.RaiseAttention);
         localApic.TimerChanged = UpdateWatch;

@@ -72,11 +72,22 @@ internal static class Program
             throw new UsageError($"--memory: the host has no address space for {options.MemoryMib} MiB");
         }
 
+        CodeMemory? translated = null;
+        try
+        {
+            if (options.Translates)
+                translated = CodeMemory.Allocate(CodeMemory.DefaultBytes);
+        }
+        catch (PlatformNotSupportedException error)
+        {
+            throw new UsageError($"--engine translator: the host gives no memory for code: {error.Message}");
+        }
+
         int code = MonitorFailed;
         var console = new HostConsole(options.ConsoleStdio);
         try
         {
-            var machine = new Machine(memory, console, channel, options.Mac, control, disk);
+            var machine = new Machine(memory, console, channel, options.Mac, control, disk, translated);
             LockIn(options, machine, console);
             // Nothing of the guest's was looked at before this line.
             machine.Load(kernel, initrd, options.Append);

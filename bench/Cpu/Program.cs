@@ -9,7 +9,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Domain.Bench;
 
 /// <summary>
-/// bench-cpu: loops here and on the host. bench-cpu run PROGRAM ARGUMENTS: a static program in user mode.
+/// bench-cpu: loops here and on the host. bench-cpu run|translate PROGRAM ARGUMENTS: a static program in user mode, interpreted or translated.
 /// bench-cpu compare [ROUNDS [PREFIX]]: every user-mode instruction against the host, as the unit tests do, but compiled ahead of time.
 /// </summary>
 internal static unsafe class Program
@@ -19,9 +19,9 @@ internal static unsafe class Program
 
     private static int Main(string[] arguments)
     {
-        if (arguments.Length >= 2 && arguments[0] == "run")
+        if (arguments.Length >= 2 && arguments[0] is "run" or "translate")
         {
-            var machine = new UserMachine();
+            var machine = new UserMachine(arguments[0] == "translate");
             var watch = Stopwatch.StartNew();
             int code = machine.Run(arguments[1], arguments[1..]);
             Console.Error.WriteLine($"{machine.Cpu.InstructionsRetired} instructions, {machine.Cpu.InstructionsRetired / watch.Elapsed.TotalMicroseconds:f0} M/s");
@@ -30,7 +30,8 @@ internal static unsafe class Program
         if (arguments.Length >= 1 && arguments[0] == "compare")
             return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60, arguments.Length > 2 ? arguments[2] : "");
         Loops();
-        Transitions();
+        Transitions(false);
+        Transitions(true);
         return 0;
     }
 
@@ -68,27 +69,33 @@ internal static unsafe class Program
         })
         {
             double native = Native(write, iterations);
-            var machine = new TestMachine();
-            machine.Place(TestMachine.CodeAt, a =>
-            {
-                a.mov(ecx, iterations);
-                a.mov(rsi, 0x600000);
-                write(a);
-                a.hlt();
-            });
-            var watch = Stopwatch.StartNew();
-            machine.RunToHalt();
-            double seconds = watch.Elapsed.TotalSeconds;
-            Console.WriteLine($"{name,-8} {machine.Cpu.InstructionsRetired / seconds / 1e6,6:f0} M/s, {seconds / native,5:f1} times native");
+            var (interpreted, _) = Emulated(write, iterations, false);
+            var (translated, instructions) = Emulated(write, iterations, true);
+            Console.WriteLine($"{name,-8} {instructions / translated / 1e6,6:f0} M/s, times native: interpreted {interpreted / native,5:f1}, translated {translated / native,5:f2}");
         }
     }
 
+    private static (double Seconds, ulong Instructions) Emulated(Action<Assembler> write, int iterations, bool translates)
+    {
+        var machine = new TestMachine(translates);
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(ecx, iterations);
+            a.mov(rsi, 0x600000);
+            write(a);
+            a.hlt();
+        });
+        var watch = Stopwatch.StartNew();
+        machine.RunToHalt();
+        return (watch.Elapsed.TotalSeconds, machine.Cpu.InstructionsRetired);
+    }
+
     /// <summary>Write faults handled and undone, as a migrating kernel sees them, and system calls.</summary>
-    private static void Transitions()
+    private static void Transitions(bool translates)
     {
         const int count = 500_000;
         const ulong page = 0x200000, handler = 0x110000, entry = TestMachine.PageTable + (page >> 12) * 8;
-        var machine = new TestMachine();
+        var machine = new TestMachine(translates);
         machine.Gate(14, handler);
         machine.Place(handler, a =>
         {
@@ -114,9 +121,9 @@ internal static unsafe class Program
         });
         var watch = Stopwatch.StartNew();
         machine.RunToHalt();
-        Console.WriteLine($"faults   {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
+        Console.WriteLine($"{(translates ? "translated" : "interpreted"),-11} faults   {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
 
-        machine = new TestMachine();
+        machine = new TestMachine(translates);
         machine.Place(handler, a => a.sysretq());
         machine.S->Star = 8UL << 32 | 0x10UL << 48;
         machine.S->Lstar = handler;
@@ -135,7 +142,7 @@ internal static unsafe class Program
         machine.ToUser();
         watch.Restart();
         machine.RunToHalt();
-        Console.WriteLine($"syscalls {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
+        Console.WriteLine($"{(translates ? "translated" : "interpreted"),-11} syscalls {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
     }
 
     /// <summary>The same code on the host: [RSI] is a buffer, RCX counts.</summary>

@@ -35,9 +35,9 @@ internal sealed unsafe class UserMachine : IInterruptController
     [DllImport("libc", SetLastError = true)]
     private static extern nint syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
 
-    public UserMachine()
+    public UserMachine(bool translates)
     {
-        Cpu = new Cpu(memory, new Bus(), this);
+        Cpu = new Cpu(memory, new Bus(), this, translates ? CodeMemory.Allocate(CodeMemory.DefaultBytes) : null);
         s = Cpu.State;
         Cpu.ResetToPvh(0, 0);
         Put(0x1008, 0x00af9b000000ffff);

@@ -13,6 +13,7 @@ public sealed unsafe partial class Cpu
 {
     internal const ulong NoPage = ulong.MaxValue;
     private const nuint ArenaBytes = 16 << 20;
+    private const nuint MaxBlockBytes = 64 << 10;
     private const int BucketCount = 1 << 15;
 
     /// <summary>What is decoded in one page of RAM.</summary>
@@ -27,6 +28,7 @@ public sealed unsafe partial class Cpu
     private readonly Block** buckets;
     private readonly byte* arena;
     private readonly BlockBuilder builder;
+    private readonly Translator? translator;
     private nuint arenaUsed;
 
     private static uint Bucket(ulong physical, ulong rip) =>
@@ -74,7 +76,7 @@ public sealed unsafe partial class Cpu
         ulong inSegment = s->Code64 ? ulong.MaxValue : (CodeBounds >> 32) - rip + 1;
         ulong secondPage = NoPage;
         // SAFETY: the page is RAM; the builder reads at most the given count of bytes.
-        int bytes = builder.Build(memory.Base + physical, (int)Math.Min((ulong)inPage, inSegment), rip, mode);
+        int bytes = builder.Decode(memory.Base + physical, (int)Math.Min((ulong)inPage, inSegment), rip, mode);
         if (bytes == 0 && inSegment <= (ulong)inPage)
         {
             NoteException(ExceptionVector.GP, 0);
@@ -90,19 +92,29 @@ public sealed unsafe partial class Cpu
             Buffer.MemoryCopy(memory.Base + physical, joined, 16, inPage);
             if (memory.Contains(secondPage, 16))
                 Buffer.MemoryCopy(memory.Base + secondPage, joined + inPage, 16, 16);
-            bytes = builder.Build(joined, (int)Math.Min((ulong)(inPage + 16), inSegment), rip, mode | ModeSingle);
+            bytes = builder.Decode(joined, (int)Math.Min((ulong)(inPage + 16), inSegment), rip, mode | ModeSingle);
             if (bytes == 0)
             {
                 NoteException(ExceptionVector.GP, 0);
                 return null;
             }
         }
-        nuint size = ((nuint)sizeof(Block) + (nuint)(builder.SlotCount * sizeof(Op)) + 63) & ~(nuint)63;
-        if (arenaUsed + size > ArenaBytes)
+        if (arenaUsed + MaxBlockBytes > ArenaBytes || translator is { IsFull: true })
             FlushBlocks();
         var block = (Block*)(arena + arenaUsed);
-        arenaUsed += size;
         *block = default;
+        bool plain = (mode & (ModeCode64 | ModeSingle)) == ModeCode64 && secondPage == NoPage;
+        // SAFETY: the instructions' bytes are in the page, as the builder has seen.
+        if (translator != null && plain
+            && translator.Translate(builder, memory.Base + physical, rip, physical, mode, Block.Ops(block)))
+        {
+            block->Entry = translator.Entry;
+            block->FlagsEntry = translator.FlagsEntry;
+            block->StaleExit = translator.StaleExit;
+        }
+        else
+            builder.Interpret();
+        arenaUsed += ((nuint)sizeof(Block) + (nuint)(builder.SlotCount * sizeof(Op)) + 63) & ~(nuint)63;
         block->Physical = physical;
         block->Rip = rip;
         block->CodeBounds = CodeBounds;
@@ -152,8 +164,8 @@ public sealed unsafe partial class Cpu
     {
         for (int i = 0; i < Mmu.TlbEntries; i++)
         {
-            if (tlb[i].Tag != Mmu.Empty && tlb[i].Tag + tlb[i].Addend == (ulong)host)
-                tlb[i].Tag = Mmu.Empty;
+            if (tlb[i].Host == (ulong)host)
+                tlb[i].Tag = Mmu.Empty(i);
         }
     }
 
@@ -181,6 +193,7 @@ public sealed unsafe partial class Cpu
             {
                 block->Stale = 1;
                 Unlink(block);
+                translator?.Drop(block);
                 var ops = Block.Ops(block);
                 for (int i = 0; i < block->OpCount; i++)
                     ops[i].Handler = &Jump.Stale;
@@ -210,6 +223,7 @@ public sealed unsafe partial class Cpu
         }
         arenaUsed = 0;
         s->PendingLink = null;
+        translator?.Clear();
         NewGeneration();
     }
 }

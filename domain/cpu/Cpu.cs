@@ -44,27 +44,29 @@ public sealed unsafe partial class Cpu
     private ulong retired;
 
     /// <summary>Makes a processor over <paramref name="memory"/> in its reset state.</summary>
-    public Cpu(GuestMemory memory, Bus bus, IInterruptController interrupts)
+    /// <param name="code">where translated code lives; null: everything is interpreted</param>
+    public Cpu(GuestMemory memory, Bus bus, IInterruptController interrupts, CodeMemory? code = null)
     {
         this.memory = memory;
         this.bus = bus;
         this.interrupts = interrupts;
-        s = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
-        new Span<byte>(s, sizeof(CpuState)).Clear();
+        s = (CpuState*)AllocateState(code, sizeof(CpuState));
         s->Owner = GCHandle.ToIntPtr(GCHandle.Alloc(this));
-        kernelRead = AllocateTlb();
-        kernelWrite = AllocateTlb();
-        kernelExecute = AllocateTlb();
-        userRead = AllocateTlb();
-        userWrite = AllocateTlb();
-        userExecute = AllocateTlb();
+        kernelRead = AllocateTlb(code);
+        kernelWrite = AllocateTlb(code);
+        kernelExecute = AllocateTlb(null);
+        userRead = AllocateTlb(code);
+        userWrite = AllocateTlb(code);
+        userExecute = AllocateTlb(null);
         pages = (CodePage*)NativeMemory.AllocZeroed((nuint)(memory.Size >> 12), (nuint)sizeof(CodePage));
         buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
         arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
-        s->JumpCache = (JumpEntry*)NativeMemory.AllocZeroed(Jump.Entries, (nuint)sizeof(JumpEntry));
+        s->JumpCache = (JumpEntry*)AllocateState(code, Jump.Entries * sizeof(JumpEntry));
         s->Alone = (Op*)NativeMemory.AllocZeroed(2, (nuint)sizeof(Op));
         s->Alone[1].Handler = &Mmu.Stop;
         builder = new BlockBuilder(s);
+        if (code != null)
+            translator = new Translator(s, code, kernelRead, kernelWrite, userRead, userWrite);
         // Empty cache entries hold generation 0.
         NewGeneration();
         ResetRegisters();
@@ -158,12 +160,21 @@ public sealed unsafe partial class Cpu
             s->Exit = ExitReason.None;
             int mode = Mode;
             s->Generation = s->Generation & ~ModeMask | (uint)mode << 1;
-            var block = FindBlock(s->Rip, single ? mode | ModeSingle : mode);
+            if (single)
+                mode |= ModeSingle;
+            if (translator != null)
+            {
+                translator.SafePoint();
+                // Translated code knows which TLB it uses.
+                if (s->Cpl == 3)
+                    mode |= ModeUser;
+            }
+            var block = FindBlock(s->Rip, mode);
             if (block != null)
             {
                 var target = Block.Ops(block);
                 if (!single && block->SecondPage == NoPage)
-                    Remember(s->Rip, target);
+                    Remember(s->Rip, block);
                 s->PendingLink = null;
                 // A single instruction comes back here whatever it links to.
                 long budget = single ? -1 : Quantum;
@@ -210,17 +221,32 @@ public sealed unsafe partial class Cpu
     /// </summary>
     public void RaiseAttention() => Volatile.Write(ref attention, 1);
 
-    private void Remember(ulong rip, Op* target)
+    private void Remember(ulong rip, Block* block)
     {
+        var target = Block.Ops(block);
+        ulong code = translator == null ? 0 : block->Entry != 0 ? block->Entry : translator.LeaveToTarget;
         var entry = Jump.Slot(s, rip);
         entry->Rip = rip;
         entry->Generation = s->Generation;
         entry->Target = target;
+        entry->Code = code;
         var link = s->PendingLink;
         if (link != null && link->Rip == rip)
         {
             link->Target = target;
             link->Generation = s->Generation;
+            link->Code = code;
+            translator?.Connect(link, block);
         }
+    }
+
+    // What translated code addresses lies beside it.
+    private static void* AllocateState(CodeMemory? code, int bytes)
+    {
+        if (code != null)
+            return code.AllocateData((nuint)bytes);
+        void* at = NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        new Span<byte>(at, bytes).Clear();
+        return at;
     }
 }

@@ -194,6 +194,9 @@ internal unsafe struct CpuState
     /// <summary>Pages executed from since the generation began, hashed.</summary>
     public fixed ulong ExecutedPages[64];
 
+    /// <summary>RBX, RBP, R12–R15 of the monitor while translated code runs.</summary>
+    public fixed ulong HostRegisters[6];
+
     /// <summary>GCHandle of the <see cref="Cpu"/>: the slow paths' way back to memory, bus and blocks.</summary>
     public nint Owner;
 }
@@ -217,29 +220,54 @@ internal enum ExitReason
     Halt,
 }
 
-/// <summary>One page of a software TLB.</summary>
+/// <summary>
+/// One page of a software TLB. Its size is a power of two, so that an entry is found by a shift and a mask.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Size = 1 << Mmu.EntryShift)]
 internal struct TlbEntry
 {
-    /// <summary>Linear page address; all ones when empty.</summary>
+    /// <summary>Linear page address; see <see cref="Mmu.Empty"/>.</summary>
     public ulong Tag;
 
     /// <summary>Host address minus linear address.</summary>
     public ulong Addend;
+
+    /// <summary>Host address of the page.</summary>
+    public ulong Host;
 }
 
-/// <summary>One recently executed branch target.</summary>
+/// <summary>One recently executed branch target. Its layout is the beginning of <see cref="Link"/>.</summary>
 internal unsafe struct JumpEntry
 {
-    public ulong Rip;
-    public ulong Generation;
     public Op* Target;
+    public ulong Generation;
+    public ulong Rip;
+
+    /// <summary>Where translated code goes on.</summary>
+    public ulong Code;
 }
 
-/// <summary>A direct successor of a block. Lies in the operation slot behind the branch.</summary>
+/// <summary>A direct successor of a block. Lies in the operation slots behind the branch.</summary>
 internal unsafe struct Link
 {
     /// <summary>First operation of the successor, valid while <see cref="Generation"/> is current.</summary>
     public Op* Target;
     public ulong Generation;
     public ulong Rip;
+
+    /// <summary>Where translated code goes on.</summary>
+    public ulong Code;
+
+    /// <summary>
+    /// From here on in translated blocks only. Address of the jump's displacement, which leads directly to a successor
+    /// in the same page; 0: the successor lies elsewhere.
+    /// </summary>
+    public uint Site;
+
+    /// <summary>The jump is taken with the guest's flags in the host's.</summary>
+    public bool WithFlags;
+
+    /// <summary>Mode and page frame of the block that jumps.</summary>
+    public int Mode;
+    public ulong Frame;
 }

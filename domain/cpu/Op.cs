@@ -30,8 +30,11 @@ internal unsafe struct Op
     /// <summary>Instruction length in bytes.</summary>
     public byte Length;
 
-    /// <summary>Number of instructions in the block up to and with this one.</summary>
-    public ushort Count;
+    /// <summary>
+    /// Number of instructions in the block up to and with this one; in translated blocks, which charge all of them at
+    /// their entry, less the number of all.
+    /// </summary>
+    public short Count;
 
     public ulong Imm;
 
@@ -62,6 +65,14 @@ internal unsafe struct Block
     public int Bytes;
     public int OpCount;
     public int Stale;
+
+    /// <summary>
+    /// Translated code: where it begins, where it begins with the guest's flags in the host's, and where it goes when
+    /// it is dropped; 0 where there is none.
+    /// </summary>
+    public uint Entry;
+    public uint FlagsEntry;
+    public uint StaleExit;
 
     public static Op* Ops(Block* block) => (Op*)(block + 1);
 }

@@ -7,8 +7,8 @@ namespace Domain.Linux;
 /// </summary>
 internal static unsafe partial class Libc
 {
-    public const int PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2;
-    public const int MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000;
+    public const int PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
+    public const int MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40, MAP_NORESERVE = 0x4000;
     public static readonly void* MAP_FAILED = (void*)-1;
 
     public const int O_RDONLY = 0, O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;

@@ -42,14 +42,31 @@ internal sealed unsafe class TestMachine : IInterruptController
 
     public int Acknowledge() => Interrupts.Dequeue();
 
-    public TestMachine() : this(GuestMemory.Allocate(Ram))
+    /// <summary>
+    /// The engine of machines that are not told: a property of the test project, so that the same tests run with both.
+    /// </summary>
+    public static readonly bool Translates =
+        AppContext.TryGetSwitch("Testing.Processor.Translates", out bool translates) && translates;
+
+    /// <summary>Small, so that it is full now and then.</summary>
+    private const int CodeBytes = 256 << 10;
+
+    public TestMachine() : this(GuestMemory.Allocate(Ram), Translates)
     {
     }
 
-    public TestMachine(GuestMemory memory)
+    public TestMachine(bool translates) : this(GuestMemory.Allocate(Ram), translates)
+    {
+    }
+
+    public TestMachine(GuestMemory memory) : this(memory, Translates)
+    {
+    }
+
+    private TestMachine(GuestMemory memory, bool translates)
     {
         Memory = memory;
-        Cpu = new Cpu(Memory, Bus, this);
+        Cpu = new Cpu(Memory, Bus, this, translates ? CodeMemory.Allocate(CodeBytes) : null);
         S = Cpu.State;
         Reset();
     }

@@ -100,7 +100,7 @@ internal sealed unsafe partial class BlockBuilder
             _ => Fused<Size64>(i.Mnemonic, register, condition),
         };
         ref var op = ref Emit(handler);
-        op.Count = (ushort)count;
+        op.Count = (short)count;
         op.Dst = Reg(i.Op0Register);
         if (register)
             op.Src = Reg(i.Op1Register);

@@ -9,19 +9,22 @@ namespace Domain;
 internal sealed unsafe partial class BlockBuilder
 {
     /// <summary>Instructions in a block at most.</summary>
-    private const int MaxInstructions = 48;
+    public const int MaxInstructions = 48;
 
     private const int MaxInstructionBytes = 15;
 
-    // No instruction takes more than eight operations; the last has up to two links behind it.
-    private const int MaxSlots = MaxInstructions * 8 + 8;
+    // No instruction takes more than eight operations, and four more where it is translated; the last has up to two
+    // links behind it.
+    public const int MaxSlots = MaxInstructions * 12 + 8;
 
     private readonly PointerReader reader = new();
     private readonly Decoder decoder64, decoder32, decoder16;
     private readonly InstructionInfoFactory information = new();
-    private readonly Instruction[] instructions = new Instruction[MaxInstructions];
+    internal readonly Instruction[] instructions = new Instruction[MaxInstructions];
     private readonly bool[] flagsDead = new bool[MaxInstructions];
-    private int count;
+    internal int count;
+    private ulong rip;
+    private int bytes;
 
     // State of the instruction being translated.
     private int current;
@@ -74,8 +77,11 @@ internal sealed unsafe partial class BlockBuilder
     /// Decodes from <paramref name="code"/>, at most <paramref name="available"/> bytes, as running at
     /// <paramref name="rip"/>.
     /// </summary>
+    /// <remarks>
+    /// <see cref="Interpret"/> must follow, or the translator, which asks for single instructions' operations.
+    /// </remarks>
     /// <returns>bytes decoded; 0 when not even one instruction ends within what is available</returns>
-    public int Build(byte* code, int available, ulong rip, int mode)
+    public int Decode(byte* code, int available, ulong rip, int mode)
     {
         this.mode = mode;
         code64 = (mode & Cpu.ModeCode64) != 0;
@@ -106,21 +112,25 @@ internal sealed unsafe partial class BlockBuilder
         }
         if (count == 0)
             return 0;
-
         FindDeadFlags();
-        SlotCount = OpCount = 0;
+        this.rip = rip;
+        this.bytes = bytes;
+        return bytes;
+    }
+
+    /// <summary>Emits the operations of all that was decoded, and the way behind it.</summary>
+    public void Interpret()
+    {
+        Clear();
         bool ended = false;
         for (current = 0; current < count && !ended; current++)
         {
-            ref readonly var i = ref instructions[current];
-            if (current + 2 == count && TryFuse(in i, in instructions[current + 1]))
+            if (current + 2 == count && TryFuse(in instructions[current], in instructions[current + 1]))
             {
                 ended = true;
                 break;
             }
-            // More than 15 bytes: the decoder stops there (SDM vol. 2, 2.3.11).
-            ended = i.Code == Code.INVALID && bytes - (int)(i.IP - rip) >= MaxInstructionBytes
-                ? RaiseAlways(ExceptionVector.GP) : Translate(in i);
+            ended = Operations(current);
         }
         if (!ended)
         {
@@ -129,7 +139,30 @@ internal sealed unsafe partial class BlockBuilder
             op.Rip = rip + (ulong)bytes;
             AddLink(rip + (ulong)bytes);
         }
-        return bytes;
+    }
+
+    /// <summary>Emits the operations of one instruction.</summary>
+    /// <returns>whether it ends the block for good</returns>
+    public bool Operations(int at)
+    {
+        current = at;
+        ref readonly var i = ref instructions[at];
+        // More than 15 bytes: the decoder stops there (SDM vol. 2, 2.3.11).
+        return i.Code == Code.INVALID && bytes - (int)(i.IP - rip) >= MaxInstructionBytes
+            ? RaiseAlways(ExceptionVector.GP) : Translate(in i);
+    }
+
+    /// <summary>What <see cref="Emit"/> emits next belongs to this instruction.</summary>
+    public void Select(int at) => current = at;
+
+    /// <summary>Forgets all operations and links.</summary>
+    public void Clear() => current = SlotCount = OpCount = 0;
+
+    /// <summary>Makes the link that was added last longer by a slot.</summary>
+    public void AddRoom()
+    {
+        Slots[SlotCount] = default;
+        SlotCount++;
     }
 
     // A flag is dead where a later instruction of the block writes it before any reads it. A fault in between pushes
@@ -154,7 +187,7 @@ internal sealed unsafe partial class BlockBuilder
         }
     }
 
-    private ref Op Emit(Handler handler)
+    internal ref Op Emit(Handler handler)
     {
         ref var op = ref Slots[SlotCount++];
         OpCount = SlotCount;
@@ -163,12 +196,12 @@ internal sealed unsafe partial class BlockBuilder
         op.Handler = handler;
         op.Rip = i.IP;
         op.Length = (byte)i.Length;
-        op.Count = (ushort)(current + 1);
+        op.Count = (short)(current + 1);
         op.Base = op.Index = op.Dst = op.Src = zeroOffset;
         return ref op;
     }
 
-    private void AddLink(ulong rip)
+    internal void AddLink(ulong rip)
     {
         var link = (Link*)(Slots + SlotCount++);
         *(Op*)link = default;

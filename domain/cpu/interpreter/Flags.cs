@@ -20,6 +20,11 @@ internal static unsafe class Flags
     /// <summary>SF, ZF, PF follow the result; CF, OF, AF are clear.</summary>
     public const int Logic = 2;
 
+    /// <summary>
+    /// In <see cref="CpuState.FlagBits"/> as SETO and LAHF leave them in AX; only while translated code runs.
+    /// </summary>
+    public const int Saved = 3;
+
     /// <summary>Plus the size's logarithm: result and first operand of an addition, a subtraction.</summary>
     public const int Add = 4, Sub = 8;
 

@@ -204,7 +204,8 @@ public sealed unsafe partial class Cpu
     {
         var entry = Slot(s->ReadTlb, address);
         entry->Tag = address & ~Mmu.OffsetMask;
-        entry->Addend = (ulong)memory.Base + (physical & ~Mmu.OffsetMask) - entry->Tag;
+        entry->Host = (ulong)memory.Base + (physical & ~Mmu.OffsetMask);
+        entry->Addend = entry->Host - entry->Tag;
     }
 
     private void FillWrite(ulong address, ulong physical)
@@ -214,7 +215,8 @@ public sealed unsafe partial class Cpu
             return;
         var entry = Slot(s->WriteTlb, address);
         entry->Tag = address & ~Mmu.OffsetMask;
-        entry->Addend = (ulong)memory.Base + (physical & ~Mmu.OffsetMask) - entry->Tag;
+        entry->Host = (ulong)memory.Base + (physical & ~Mmu.OffsetMask);
+        entry->Addend = entry->Host - entry->Tag;
     }
 
     /// <summary>Bytes within one page, RAM or device.</summary>

@@ -121,10 +121,14 @@ public sealed unsafe partial class Cpu
         return true;
     }
 
-    private static TlbEntry* AllocateTlb() =>
-        (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(Mmu.TlbEntries * sizeof(TlbEntry)), 64);
+    private static TlbEntry* AllocateTlb(CodeMemory? code) =>
+        (TlbEntry*)AllocateState(code, Mmu.TlbEntries * sizeof(TlbEntry));
 
-    private static void Clear(TlbEntry* tlb) => new Span<byte>(tlb, Mmu.TlbEntries * sizeof(TlbEntry)).Fill(0xff);
+    private static void Clear(TlbEntry* tlb)
+    {
+        for (int slot = 0; slot < Mmu.TlbEntries; slot++)
+            tlb[slot].Tag = Mmu.Empty(slot);
+    }
 
     /// <summary>Forgets every translation.</summary>
     internal void FlushTranslations()
@@ -146,13 +150,19 @@ public sealed unsafe partial class Cpu
             FlushTranslations();
             return;
         }
-        Slot(kernelRead, linear)->Tag = Mmu.Empty;
-        Slot(kernelWrite, linear)->Tag = Mmu.Empty;
-        Slot(userRead, linear)->Tag = Mmu.Empty;
-        Slot(userWrite, linear)->Tag = Mmu.Empty;
+        Forget(kernelRead, linear);
+        Forget(kernelWrite, linear);
+        Forget(userRead, linear);
+        Forget(userWrite, linear);
         int hash = (int)(linear >> 12) & 4095;
         if ((s->ExecutedPages[hash >> 6] & 1UL << (hash & 63)) != 0)
             NewGeneration();
+    }
+
+    private static void Forget(TlbEntry* tlb, ulong linear)
+    {
+        int slot = (int)(linear >> 12) & (Mmu.TlbEntries - 1);
+        tlb[slot].Tag = Mmu.Empty(slot);
     }
 
     /// <summary>Voids all links and code translations.</summary>

@@ -26,8 +26,17 @@ internal enum Prepared
 internal static unsafe class Mmu
 {
     public const int TlbEntries = 512;
+
+    /// <summary>Logarithm of the size of a <see cref="TlbEntry"/>.</summary>
+    public const int EntryShift = 5;
+
     public const ulong OffsetMask = 0xfff;
-    public const ulong Empty = ulong.MaxValue;
+
+    /// <summary>
+    /// Tag of an empty entry: a page that belongs half a table away. No operand whose first byte is looked for in
+    /// <paramref name="slot"/> lies in that page, nor begins before it.
+    /// </summary>
+    public static ulong Empty(int slot) => (ulong)(slot ^ TlbEntries / 2) << 12;
 
     /// <summary>Host address for reading, or null when the slow path is needed.</summary>
     /// <remarks>
@@ -36,7 +45,7 @@ internal static unsafe class Mmu
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte* ReadHit(CpuState* s, ulong address, int size)
     {
-        var entry = (TlbEntry*)((byte*)s->ReadTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+        var entry = (TlbEntry*)((byte*)s->ReadTlb + ((address >> (12 - EntryShift)) & ((TlbEntries - 1) << EntryShift)));
         return ((address + (ulong)(size - 1)) & ~OffsetMask) == entry->Tag ? (byte*)(address + entry->Addend) : null;
     }
 
@@ -44,7 +53,7 @@ internal static unsafe class Mmu
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte* WriteHit(CpuState* s, ulong address, int size)
     {
-        var entry = (TlbEntry*)((byte*)s->WriteTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+        var entry = (TlbEntry*)((byte*)s->WriteTlb + ((address >> (12 - EntryShift)) & ((TlbEntries - 1) << EntryShift)));
         return ((address + (ulong)(size - 1)) & ~OffsetMask) == entry->Tag ? (byte*)(address + entry->Addend) : null;
     }
 
@@ -57,12 +66,12 @@ internal static unsafe class Mmu
     /// <summary>The entry that a read of this address would use.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TlbEntry* ReadEntry(CpuState* s, ulong address) =>
-        (TlbEntry*)((byte*)s->ReadTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+        (TlbEntry*)((byte*)s->ReadTlb + ((address >> (12 - EntryShift)) & ((TlbEntries - 1) << EntryShift)));
 
     /// <summary>The entry that a write of this address would use.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TlbEntry* WriteEntry(CpuState* s, ulong address) =>
-        (TlbEntry*)((byte*)s->WriteTlb + ((address >> 8) & ((TlbEntries - 1) << 4)));
+        (TlbEntry*)((byte*)s->WriteTlb + ((address >> (12 - EntryShift)) & ((TlbEntries - 1) << EntryShift)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Misses(TlbEntry* entry, ulong address, int size) =>

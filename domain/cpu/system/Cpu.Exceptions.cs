@@ -66,6 +66,8 @@ public sealed unsafe partial class Cpu
             }
         }
         s->Exit = ExitReason.None;
+        // Where the program goes on is not where its branch led.
+        s->PendingLink = null;
         return true;
     }
 

@@ -9,6 +9,9 @@ public sealed unsafe partial class Cpu
     internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeCode16 = 8, ModeSegmented = 0x10,
         ModeNoMmx = 0x20, ModeNoWait = 0x40, ModeSingle = 0x80;
 
+    /// <summary>Code at privilege 3, as far as blocks of the translator are concerned.</summary>
+    internal const int ModeUser = 0x100;
+
     /// <summary>
     /// Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.
     /// </summary>

@@ -1,0 +1,311 @@
+namespace Domain;
+
+/// <summary>
+/// A host operand: a register, or memory at base + index × scale + displacement. A missing base or index is negative.
+/// </summary>
+internal readonly record struct HostOperand(int Register, int Base, int Index, int Scale, int Displacement)
+{
+    public const int None = -1;
+
+    public static HostOperand Of(int register) => new(register, None, None, 0, 0);
+
+    public static HostOperand At(int @base, int displacement = 0) => new(None, @base, None, 0, displacement);
+
+    public static HostOperand At(int @base, int index, int scale, int displacement) =>
+        new(None, @base, index, scale, displacement);
+
+    /// <summary>An address below 2 GiB.</summary>
+    public static HostOperand Absolute(uint address) => new(None, None, None, 0, (int)address);
+
+    public static unsafe HostOperand Absolute(void* address) => Absolute((uint)(ulong)address);
+
+    public bool IsRegister => Register >= 0;
+}
+
+/// <summary>Condition codes (SDM vol. 1, appendix B).</summary>
+internal static class HostCondition
+{
+    public const int Overflow = 0, Below = 2, AboveOrEqual = 3, Equal = 4, NotEqual = 5, Above = 7, Sign = 8;
+}
+
+/// <summary>Writes host instructions, those that the translator needs, by name (SDM vol. 2).</summary>
+/// <remarks>
+/// It writes through one mapping code that executes through another. Whoever emits checks <see cref="Left"/> first; what
+/// does not fit is not written and sets <see cref="Overflowed"/>.
+/// </remarks>
+internal sealed unsafe class Emitter
+{
+    private readonly byte* writable;
+    private readonly uint executable;
+    private readonly int size;
+    private int at;
+
+    public Emitter(byte* executable, byte* writable, int size)
+    {
+        this.writable = writable;
+        this.executable = (uint)(ulong)executable;
+        this.size = size;
+    }
+
+    /// <summary>Address at which the next instruction will execute.</summary>
+    public uint Here => executable + (uint)at;
+
+    public int Left => size - at;
+
+    /// <summary>Something did not fit; what was emitted since is void.</summary>
+    public bool Overflowed { get; private set; }
+
+    /// <summary>Goes back (or on) to an address that <see cref="Here"/> gave.</summary>
+    public void Seek(uint address)
+    {
+        at = (int)(address - executable);
+        Overflowed = false;
+    }
+
+    public void Align(int to)
+    {
+        while ((Here & (uint)(to - 1)) != 0)
+            Byte(0xcc);
+    }
+
+    public void Byte(int value)
+    {
+        if (at >= size)
+        {
+            Overflowed = true;
+            return;
+        }
+        writable[at] = (byte)value;
+        at++;
+    }
+
+    public void Bytes(byte* from, int count)
+    {
+        for (int i = 0; i < count; i++)
+            Byte(from[i]);
+    }
+
+    public void Int32(int value)
+    {
+        for (int i = 0; i < 4; i++)
+            Byte(value >> (8 * i));
+    }
+
+    private void Int64(ulong value)
+    {
+        Int32((int)value);
+        Int32((int)(value >> 32));
+    }
+
+    /// <summary>Overwrites four bytes that have been emitted.</summary>
+    public void Patch(uint address, int value)
+    {
+        int offset = (int)(address - executable);
+        if ((uint)offset <= (uint)(size - 4))
+            *(int*)(writable + offset) = value;
+    }
+
+    /// <summary>Lets the displacement that ends at <paramref name="site"/> + 4 lead to <paramref name="target"/>.</summary>
+    public void PatchJump(uint site, uint target) => Patch(site, (int)(target - (site + 4)));
+
+    /// <summary>Replaces what is at <paramref name="address"/> by a jump, five bytes.</summary>
+    public void PatchWithJump(uint address, uint target)
+    {
+        int offset = (int)(address - executable);
+        *(int*)(writable + offset + 1) = (int)(target - (address + 5));
+        writable[offset] = 0xe9;
+    }
+
+    /// <summary>Any instruction with a ModRM byte.</summary>
+    /// <param name="prefix">0, or 0x66, 0xf2, 0xf3: a mandatory or operand size prefix</param>
+    /// <param name="opcode">with 0x0f, 0x0f38 or 0x0f3a in front where it is in those maps</param>
+    /// <param name="rex">emit a REX prefix in any case: byte registers 4–7 are SPL to DIL</param>
+    public void ModRm(int prefix, bool wide, int opcode, int register, in HostOperand operand, bool rex = false)
+    {
+        if (prefix != 0)
+            Byte(prefix);
+        int bits = (wide ? 8 : 0) | (register >> 3 & 1) << 2;
+        if (operand.IsRegister)
+            bits |= operand.Register >> 3 & 1;
+        else
+            bits |= (operand.Index > 0 ? operand.Index >> 3 & 1 : 0) << 1 | (operand.Base > 0 ? operand.Base >> 3 & 1 : 0);
+        if (bits != 0 || rex)
+            Byte(0x40 | bits);
+        if (opcode > 0xffff)
+            Byte(opcode >> 16);
+        if (opcode > 0xff)
+            Byte(opcode >> 8);
+        Byte(opcode);
+        int field = (register & 7) << 3;
+        if (operand.IsRegister)
+        {
+            Byte(0xc0 | field | operand.Register & 7);
+            return;
+        }
+        int displacement = operand.Displacement;
+        int index = operand.Index < 0 ? 4 : operand.Index & 7;
+        if (operand.Base < 0)
+        {
+            // Without a base: SIB with base 5 and mode 0.
+            Byte(field | 4);
+            Byte(operand.Scale << 6 | index << 3 | 5);
+            Int32(displacement);
+            return;
+        }
+        int @base = operand.Base & 7;
+        int mode = displacement == 0 && @base != 5 ? 0 : displacement == (sbyte)displacement ? 1 : 2;
+        bool sib = operand.Index >= 0 || @base == 4;
+        Byte(mode << 6 | field | (sib ? 4 : @base));
+        if (sib)
+            Byte(operand.Scale << 6 | index << 3 | @base);
+        if (mode == 1)
+            Byte(displacement);
+        else if (mode == 2)
+            Int32(displacement);
+    }
+
+    public void Load(int register, in HostOperand from) => ModRm(0, true, 0x8b, register, from);
+
+    public void Load32(int register, in HostOperand from) => ModRm(0, false, 0x8b, register, from);
+
+    public void LoadZero16(int register, in HostOperand from) => ModRm(0, false, 0x0fb7, register, from);
+
+    public void Store(in HostOperand to, int register) => ModRm(0, true, 0x89, register, to);
+
+    public void Store32(in HostOperand to, int register) => ModRm(0, false, 0x89, register, to);
+
+    public void Store16(in HostOperand to, int register) => ModRm(0x66, false, 0x89, register, to);
+
+    public void Move(int to, int from) => ModRm(0, true, 0x89, from, HostOperand.Of(to));
+
+    public void Move32(int to, int from) => ModRm(0, false, 0x89, from, HostOperand.Of(to));
+
+    public void Lea(int register, in HostOperand of) => ModRm(0, true, 0x8d, register, of);
+
+    public void Lea32(int register, in HostOperand of) => ModRm(0, false, 0x8d, register, of);
+
+    public void Add(int register, in HostOperand from) => ModRm(0, true, 0x03, register, from);
+
+    public void Sub(int register, in HostOperand from) => ModRm(0, true, 0x2b, register, from);
+
+    public void Xor(int register, in HostOperand from) => ModRm(0, true, 0x33, register, from);
+
+    public void Cmp(int register, in HostOperand with) => ModRm(0, true, 0x3b, register, with);
+
+    public void AddImmediate(in HostOperand to, int value) => Immediate(0, to, value);
+
+    public void SubImmediate(in HostOperand to, int value) => Immediate(5, to, value);
+
+    public void CmpImmediate(in HostOperand with, int value) => Immediate(7, with, value);
+
+    // Always the long form, so that the value can be patched.
+    private void Immediate(int operation, in HostOperand operand, int value)
+    {
+        ModRm(0, true, 0x81, operation, operand);
+        Int32(value);
+    }
+
+    public void CmpImmediate32(in HostOperand with, int value)
+    {
+        ModRm(0, false, 0x81, 7, with);
+        Int32(value);
+    }
+
+    public void AndImmediate32(int register, int value)
+    {
+        ModRm(0, false, 0x81, 4, HostOperand.Of(register));
+        Int32(value);
+    }
+
+    public void AndImmediate(int register, int value)
+    {
+        ModRm(0, true, 0x81, 4, HostOperand.Of(register));
+        Int32(value);
+    }
+
+    public void ShiftLeft32(int register, int count)
+    {
+        ModRm(0, false, 0xc1, 4, HostOperand.Of(register));
+        Byte(count);
+    }
+
+    public void ShiftRight(int register, int count)
+    {
+        ModRm(0, true, 0xc1, 5, HostOperand.Of(register));
+        Byte(count);
+    }
+
+    /// <summary>Rotates into another register and leaves the flags (BMI2).</summary>
+    public void Rorx(int to, int from, int count)
+    {
+        // VEX.LZ.F2.0F3A.W1 F0
+        Byte(0xc4);
+        Byte((to < 8 ? 0x80 : 0) | 0x40 | (from < 8 ? 0x20 : 0) | 3);
+        Byte(0xfb);
+        Byte(0xf0);
+        Byte(0xc0 | (to & 7) << 3 | from & 7);
+        Byte(count);
+    }
+
+    /// <summary>The shortest form.</summary>
+    public void MoveImmediate(int register, ulong value)
+    {
+        if (value <= uint.MaxValue)
+        {
+            if (register >= 8)
+                Byte(0x41);
+            Byte(0xb8 | register & 7);
+            Int32((int)value);
+        }
+        else if ((ulong)(int)value == value)
+        {
+            ModRm(0, true, 0xc7, 0, HostOperand.Of(register));
+            Int32((int)value);
+        }
+        else
+        {
+            Byte(register >= 8 ? 0x49 : 0x48);
+            Byte(0xb8 | register & 7);
+            Int64(value);
+        }
+    }
+
+    /// <summary>Eight bytes of memory, sign-extended from four.</summary>
+    public void StoreImmediate(in HostOperand to, int value)
+    {
+        ModRm(0, true, 0xc7, 0, to);
+        Int32(value);
+    }
+
+    public void StoreImmediate32(in HostOperand to, int value)
+    {
+        ModRm(0, false, 0xc7, 0, to);
+        Int32(value);
+    }
+
+    /// <summary>Returns where its displacement is.</summary>
+    public uint Jump(uint target)
+    {
+        Byte(0xe9);
+        return Displacement(target);
+    }
+
+    /// <summary>Returns where its displacement is.</summary>
+    public uint JumpIf(int condition, uint target)
+    {
+        Byte(0x0f);
+        Byte(0x80 | condition);
+        return Displacement(target);
+    }
+
+    private uint Displacement(uint target)
+    {
+        uint site = Here;
+        Int32((int)(target - (site + 4)));
+        return site;
+    }
+
+    public void JumpTo(in HostOperand target) => ModRm(0, false, 0xff, 4, target);
+
+    public void Return() => Byte(0xc3);
+}

@@ -1,0 +1,138 @@
+using static Domain.GuestRegisters;
+
+namespace Domain;
+
+/// <summary>
+/// The ways in and out of translated code, generated once. To the interpreter, translated code is one more handler:
+/// it is entered with the state and an operation, and ends by jumping to the handler of another operation.
+/// </summary>
+/// <remarks>
+/// So nothing of translated code is ever on the stack while managed code runs, and the garbage collector need not know
+/// of it. The thread stays in cooperative mode; <see cref="CpuState.Budget"/> bounds for how long.
+/// </remarks>
+internal sealed unsafe class Thunks
+{
+    private readonly CpuState* s;
+    private readonly Emitter emit;
+
+    /// <summary>
+    /// Handler of operations whose Imm is translated code: takes the guest's registers from the state and goes there.
+    /// </summary>
+    public readonly uint Enter;
+
+    /// <summary>As <see cref="Enter"/>, and takes the arithmetic flags, which must be explicit.</summary>
+    public readonly uint EnterWithFlags;
+
+    /// <summary>
+    /// Brings the guest's registers to the state and goes to the handler of the operation at <see cref="Pointer"/>.
+    /// </summary>
+    public readonly uint Leave;
+
+    /// <summary>The same for the operation that the first word at <see cref="Pointer"/> leads to.</summary>
+    public readonly uint LeaveToTarget;
+
+    /// <summary>Brings the guest's registers to the state and returns to the run loop; Rip is set.</summary>
+    public readonly uint Return;
+
+    /// <summary>Follows the link at <see cref="Pointer"/>, or returns to the run loop to have it filled.</summary>
+    public readonly uint Follow;
+
+    /// <summary>A function that returns at once: a call of it without suppressed transition is a safe point.</summary>
+    public readonly uint Nothing;
+
+    public Thunks(CpuState* s, Emitter emit)
+    {
+        this.s = s;
+        this.emit = emit;
+        Nothing = Start();
+        emit.Return();
+        Enter = Start();
+        EnterFrom(false);
+        EnterWithFlags = Start();
+        EnterFrom(true);
+        Return = Start();
+        Spill();
+        emit.Return();
+        LeaveToTarget = Start();
+        emit.Load(Pointer, HostOperand.At(Pointer));
+        Leave = emit.Here;
+        Spill();
+        emit.JumpTo(HostOperand.At(Rsi));
+        Follow = Start();
+        emit.Load(Scratch, HostOperand.Absolute(&s->Generation));
+        emit.Cmp(Scratch, HostOperand.At(Pointer, 8));
+        uint stale = emit.JumpIf(HostCondition.NotEqual, emit.Here);
+        emit.JumpTo(HostOperand.At(Pointer, 24));
+        emit.PatchJump(stale, emit.Here);
+        emit.Store(HostOperand.Absolute(&s->PendingLink), Pointer);
+        emit.Load(Scratch, HostOperand.At(Pointer, 16));
+        emit.Store(HostOperand.Absolute(&s->Rip), Scratch);
+        emit.Jump(Return);
+    }
+
+    // Aligned also because the runtime takes pointers with bit 1 for those of generic methods.
+    private uint Start()
+    {
+        emit.Align(16);
+        return emit.Here;
+    }
+
+    private void EnterFrom(bool withFlags)
+    {
+        for (int i = 0; i < Preserved.Length; i++)
+            emit.Store(HostOperand.Absolute(&s->HostRegisters[i]), Preserved[i]);
+        emit.Load(Pointer, HostOperand.At(Rsi, ImmOffset));
+        if (withFlags)
+        {
+            // OF by an addition that overflows, then the others. FlagBits holds OF in bit 11, that is 8 in its second
+            // byte, and the rest as SAHF takes it.
+            emit.ModRm(0, false, 0x0fb6, Rax, HostOperand.Absolute((byte*)&s->FlagBits + 1));
+            emit.Byte(0x04);                          // ADD AL, 0x78
+            emit.Byte(0x78);
+            emit.ModRm(0, false, 0x8a, 4, HostOperand.Absolute(&s->FlagBits));   // MOV AH, [FlagBits]
+            emit.Byte(0x9e);                          // SAHF
+        }
+        for (int guest = 0; guest <= R12; guest++)
+        {
+            if (guest != Rsi)
+                emit.Load(HostOf(guest), HostOperand.Absolute(&s->Gpr[guest]));
+        }
+        emit.Load(Rsi, HostOperand.Absolute(&s->Gpr[Rsi]));
+        emit.JumpTo(HostOperand.Of(Pointer));
+    }
+
+    // RSI becomes the operation, RDI the state, as handlers expect them.
+    private void Spill()
+    {
+        for (int guest = 0; guest <= R12; guest++)
+            emit.Store(HostOperand.Absolute(&s->Gpr[guest]), HostOf(guest));
+        emit.CmpImmediate32(HostOperand.Absolute(&s->FlagKind), Flags.Saved);
+        uint otherwise = emit.JumpIf(HostCondition.NotEqual, emit.Here);
+        // OF is in bit 0, the others in the second byte.
+        emit.LoadZero16(Rax, HostOperand.Absolute(&s->FlagBits));
+        emit.Byte(0xc0);                              // SHL AL, 3
+        emit.Byte(0xe0);
+        emit.Byte(3);
+        emit.Byte(0x80);                              // AND AH, CF | PF | AF | ZF | SF
+        emit.Byte(0xe4);
+        emit.Byte(0xd5);
+        emit.Byte(0x86);                              // XCHG AH, AL
+        emit.Byte(0xc4);
+        emit.Store32(HostOperand.Absolute(&s->FlagBits), Rax);
+        emit.StoreImmediate32(HostOperand.Absolute(&s->FlagKind), Flags.Explicit);
+        emit.PatchJump(otherwise, emit.Here);
+        emit.Move(Rsi, Pointer);
+        emit.MoveImmediate(Rdi, (ulong)s);
+        for (int i = 0; i < Preserved.Length; i++)
+            emit.Load(Preserved[i], HostOperand.Absolute(&s->HostRegisters[i]));
+    }
+
+    private static int ImmOffset
+    {
+        get
+        {
+            Op op;
+            return (int)((byte*)&op.Imm - (byte*)&op);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+using Iced.Intel;
+using static Domain.GuestRegisters;
+
+namespace Domain;
+
+/// <summary>
+/// Turns decoded 64-bit code into host code, a block at a time. This file: the frame; what concerns flags, memory,
+/// re-encoding and branches follows in files of their own.
+/// </summary>
+/// <remarks>
+/// A block's array of operations holds what the interpreter does in its place: instructions that are not translated,
+/// and those whose memory operand misses the TLB. Translated code leaves to such an operation, whose handler does the
+/// whole instruction, faults included, and goes on to the operation behind it, which comes back. So every fault is the
+/// interpreter's, and whoever drops a block by replacing its handlers stops translated code, too.
+/// </remarks>
+internal sealed unsafe partial class Translator
+{
+    /// <summary>More than any block's code takes.</summary>
+    private const int MaxBlockBytes = 64 << 10;
+
+    private readonly CpuState* s;
+    private readonly Emitter emit;
+    private readonly Thunks thunks;
+    private readonly uint first;
+    private readonly TlbEntry* kernelRead, kernelWrite, userRead, userWrite;
+
+    // The block being translated.
+    private BlockBuilder builder = null!;
+    private Op* home;
+    private byte* code;
+    private ulong rip;
+    private int mode;
+    private ulong frame;
+
+    /// <summary>Operations of the interpreter precede: the next translated instruction must be come back to.</summary>
+    private bool interpreting;
+
+    /// <param name="kernelRead">the TLBs, all below 2 GiB as is <paramref name="s"/></param>
+    public Translator(CpuState* s, CodeMemory memory, TlbEntry* kernelRead, TlbEntry* kernelWrite, TlbEntry* userRead,
+        TlbEntry* userWrite)
+    {
+        this.s = s;
+        this.kernelRead = kernelRead;
+        this.kernelWrite = kernelWrite;
+        this.userRead = userRead;
+        this.userWrite = userWrite;
+        emit = new Emitter(memory.Executable, memory.Writable, memory.Size);
+        thunks = new Thunks(s, emit);
+        emit.Align(64);
+        first = emit.Here;
+    }
+
+    /// <summary>Where the block that was translated last begins; see <see cref="Block"/>.</summary>
+    public uint Entry { get; private set; }
+
+    public uint FlagsEntry { get; private set; }
+
+    public uint StaleExit { get; private set; }
+
+    /// <summary>Instructions of the block that was translated last which are host code.</summary>
+    public int Translated { get; private set; }
+
+    /// <summary>No room is left for one more block.</summary>
+    public bool IsFull => emit.Left < MaxBlockBytes;
+
+    /// <summary>Where translated code goes on to reach an operation that is not translated.</summary>
+    public uint LeaveToTarget => thunks.LeaveToTarget;
+
+    /// <summary>Lets the garbage collector stop this thread, which it cannot within translated code.</summary>
+    public void SafePoint() => ((delegate* unmanaged<void>)(nuint)thunks.Nothing)();
+
+    /// <summary>Forgets all code. Nothing may lead to it any more.</summary>
+    public void Clear() => emit.Seek(first);
+
+    /// <summary>Lets a branch within a page lead to its successor without a look at the link.</summary>
+    public void Connect(Link* link, Block* block)
+    {
+        if (link->Site != 0 && block->Entry != 0 && link->Mode == block->Mode && link->Frame == block->Physical >> 12)
+            emit.PatchJump(link->Site, link->WithFlags ? block->FlagsEntry : block->Entry);
+    }
+
+    /// <summary>Whoever comes to a dropped block finds the way to the run loop there.</summary>
+    public void Drop(Block* block)
+    {
+        if (block->Entry != 0)
+            emit.PatchWithJump(block->Entry, block->StaleExit);
+    }
+
+    /// <summary>Translates what the builder has decoded; its operations and links go to the builder's slots.</summary>
+    /// <param name="code">the instructions' bytes</param>
+    /// <param name="home">where the slots will be copied to</param>
+    /// <returns>false: nothing of it can be translated, and nothing was emitted</returns>
+    public bool Translate(BlockBuilder builder, byte* code, ulong rip, ulong physical, int mode, Op* home)
+    {
+        this.builder = builder;
+        this.code = code;
+        this.rip = rip;
+        this.mode = mode;
+        this.home = home;
+        frame = physical >> 12;
+        cold.Clear();
+        interpreting = false;
+        Translated = 0;
+        builder.Clear();
+        FindLiveFlags();
+
+        uint start = emit.Here;
+        ref var entry = ref builder.Emit((Handler)(nuint)thunks.Enter);
+        entry.Rip = rip;
+        hostFlags = true;
+        stateFlags = false;
+        FlagsEntry = emit.Here;
+        if (liveBefore[0] != 0)
+            SaveFlags();
+        Entry = emit.Here;
+        entry.Imm = Entry;
+        emit.SubImmediate(HostOperand.Absolute(&s->Budget), 0);
+        uint charge = emit.Here - 4;
+        uint spent = emit.JumpIf(HostCondition.Sign, emit.Here);
+        hostFlags = false;
+        stateFlags = true;
+        savedFlags = false;
+
+        int count = builder.count, at = 0;
+        bool ended = false;
+        for (; at < count && !ended; at++)
+            ended = TranslateOne(at);
+        if (Translated == 0 || emit.Overflowed)
+        {
+            emit.Seek(start);
+            builder.Clear();
+            return false;
+        }
+        if (!ended)
+        {
+            ulong next = builder.instructions[at - 1].NextIP;
+            if (interpreting)
+            {
+                builder.Emit(&Jump.Direct).Rip = next;
+                builder.AddLink(next);
+            }
+            else
+                Go(next);
+        }
+
+        EmitCold();
+        emit.PatchJump(spent, emit.Here);
+        emit.AddImmediate(HostOperand.Absolute(&s->Budget), at);
+        StaleExit = emit.Here;
+        emit.MoveImmediate(Scratch, rip);
+        emit.Store(HostOperand.Absolute(&s->Rip), Scratch);
+        emit.Jump(thunks.Return);
+        emit.Align(16);
+        emit.Patch(charge, at);
+        if (emit.Overflowed)
+        {
+            emit.Seek(start);
+            builder.Clear();
+            return false;
+        }
+        // All instructions are charged at the entry: an operation charges what it is short of that, or gives it back.
+        for (int slot = 1; slot < builder.OpCount; slot++)
+            builder.Slots[slot].Count -= (short)at;
+        builder.Slots[0].Count = 0;
+        return true;
+    }
+
+    /// <returns>whether the block ends with it</returns>
+    private bool TranslateOne(int at)
+    {
+        ref readonly var i = ref builder.instructions[at];
+        if (!IsKnown(in i))
+            return Interpret(at);
+        if (interpreting)
+            ComeBack(at);
+        Translated++;
+        switch (i.Mnemonic)
+        {
+            case Mnemonic.Nop or Mnemonic.Reservednop or Mnemonic.Pause or Mnemonic.Lfence or Mnemonic.Mfence
+                or Mnemonic.Sfence or Mnemonic.Clflush:
+                return false;
+            case Mnemonic.Lea:
+                LoadAddress(in i);
+                return false;
+            case Mnemonic.Push:
+                Push(at, in i);
+                return false;
+            case Mnemonic.Pop:
+                Pop(at, in i);
+                return false;
+            case Mnemonic.Leave:
+                Leave(at);
+                return false;
+            case Mnemonic.Jmp when i.Op0Kind == OpKind.NearBranch64:
+                Go(i.NearBranchTarget);
+                return true;
+            case Mnemonic.Call when i.Op0Kind == OpKind.NearBranch64:
+                Call(at, in i);
+                return true;
+            case Mnemonic.Jmp or Mnemonic.Call:
+                Indirect(at, in i);
+                return true;
+            case Mnemonic.Ret:
+                Return(at, in i);
+                return true;
+        }
+        if (i.FlowControl == FlowControl.ConditionalBranch)
+        {
+            Branch(at, in i);
+            return true;
+        }
+        Copy(at, in i);
+        return false;
+    }
+
+    // ---- the interpreter's part
+
+    private bool Interpret(int at)
+    {
+        if (!interpreting)
+        {
+            KeepFlags(liveBefore[at]);
+            LeaveTo(builder.SlotCount);
+            interpreting = true;
+        }
+        hostFlags = false;
+        stateFlags = true;
+        savedFlags = false;
+        return builder.Operations(at);
+    }
+
+    /// <summary>Emits the operation that comes back to the code emitted next, which is instruction's.</summary>
+    private void ComeBack(int at)
+    {
+        builder.Select(at);
+        ref var op = ref builder.Emit((Handler)(nuint)thunks.Enter);
+        op.Count = (short)at;
+        op.Imm = emit.Here;
+        interpreting = false;
+    }
+
+    private void LeaveTo(int slot)
+    {
+        emit.MoveImmediate(Pointer, (ulong)(home + slot));
+        emit.Jump(thunks.Leave);
+    }
+
+    /// <summary>
+    /// Emits the operations that do the instruction in the interpreter's way and come back behind it. The result is the
+    /// first; <see cref="EndSlowPath"/> must follow where they come back to.
+    /// </summary>
+    private int BeginSlowPath(int at, bool withFlags)
+    {
+        int slot = builder.SlotCount;
+        builder.Operations(at);
+        ulong next = builder.instructions[at].NextIP;
+        if (withFlags)
+            builder.Emit(&MakeExplicit).Rip = next;
+        builder.Emit((Handler)(nuint)(withFlags ? thunks.EnterWithFlags : thunks.Enter)).Rip = next;
+        return slot;
+    }
+
+    private void EndSlowPath() => builder.Slots[builder.SlotCount - 1].Imm = emit.Here;
+}
