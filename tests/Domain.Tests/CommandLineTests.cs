@@ -17,6 +17,19 @@ public class CommandLineTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void The_second_start_has_the_same_engine()
+    {
+        foreach (string engine in (string[])["interpreter", "translator"])
+        {
+            var first = CommandLine.Parse(["--kernel", "k", "--engine", engine]);
+            first.KernelDescriptor = 5;
+            Assert.Equal(engine == "translator", first.Translates);
+            Assert.Equal(first.Translates, CommandLine.Parse(first.WithDescriptors().ToArray(), true).Translates);
+        }
+        Assert.False(CommandLine.Parse(["--kernel", "k"]).Translates);
+    }
+
+    [Fact]
     public void Takes_values_behind_an_equals_sign()
     {
         var options = CommandLine.Parse(["--kernel=k", "--append=x=y", "--console=none", "--log-level=debug"]);
@@ -42,6 +55,7 @@ public class CommandLineTests(ITestOutputHelper output)
     [InlineData("must look like", "--kernel", "x", "--mac", "02:45:00:00:00:zz")]
     [InlineData("group address", "--kernel", "x", "--mac", "03:45:00:00:00:01")]
     [InlineData("must be off or on", "--kernel", "x", "--offload", "maybe")]
+    [InlineData("--engine must be interpreter or translator, not \"jit\"", "--kernel", "x", "--engine", "jit")]
     [InlineData("exclude each other", "--kernel", "x", "--tap", "t", "--net-fd", "3")]
     [InlineData("same descriptor", "--kernel", "x", "--control-fd", "3", "--net-fd", "3")]
     [InlineData("needs --disk", "--kernel", "x", "--disk-read-only")]
@@ -50,7 +64,7 @@ public class CommandLineTests(ITestOutputHelper output)
 
     private static readonly string[] Words =
     [
-        "--kernel", "--initrd", "--append", "--memory", "--disk", "--disk-read-only", "--tap", "--net-fd", "--mac",
+        "--kernel", "--initrd", "--append", "--memory", "--engine", "translator", "--disk", "--disk-read-only", "--tap", "--net-fd", "--mac",
         "--offload", "--console", "--control-fd", "--no-sandbox", "--log-level", "--parent", "--kernel-fd",
         "--initrd-fd", "--disk-fd", "--", "-", "", "=", "--=", "on", "off", "stdio", "none", "error", "info", "3",
         "4", "0", "-1", "1023", "64", "3072", "99999999999999999999", "02:45:00:00:00:01", ":", "3:x", "9:1",
