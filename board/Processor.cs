@@ -5,6 +5,11 @@ using System.Runtime.CompilerServices;
 namespace Board;
 
 /// <summary>Privileged instructions (Intel SDM vol. 2), one method each.</summary>
+/// <remarks>
+/// Contract of this folder: runs in ring 0 on one processor. Nothing here locks, or turns interrupts off: of each
+/// device there is one caller at a time, by the caller's means. Memory for queues and buffers is the caller's, and
+/// stays where it is while the device is on. What a device answers is not trusted.
+/// </remarks>
 public static unsafe class Processor
 {
     [RuntimeImport("*", "cpu_rdmsr"), MethodImpl(MethodImplOptions.InternalCall)]

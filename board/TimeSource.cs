@@ -3,8 +3,9 @@ using System;
 namespace Board;
 
 /// <summary>
-/// How fast the machine's clocks run, found out as docs/architecture.md, "Time inside a machine", says; and the time
-/// stamp counter as nanoseconds. Differs from machine to machine: a guest that arrives somewhere asks anew.
+/// The frequencies of the machine's clocks, determined as docs/architecture.md, "Time inside a machine", describes, and
+/// the time stamp counter in nanoseconds. They differ between machines: a guest determines them again after it has
+/// moved.
 /// </summary>
 public unsafe struct TimeSource
 {
@@ -39,7 +40,7 @@ public unsafe struct TimeSource
     }
 
     /// <summary>
-    /// With frequencies in kHz that somebody has measured on this machine. What is no frequency is measured again.
+    /// Takes frequencies in kHz that were measured on this machine before. One out of range is measured again.
     /// </summary>
     /// <param name="apic">As for <see cref="Measure"/>.</param>
     public static TimeSource Of(uint counterKilohertz, uint timerKilohertz, LocalApic apic)
@@ -66,7 +67,7 @@ public unsafe struct TimeSource
     /// </summary>
     public readonly uint ToTimerTicks(ulong nanoseconds)
     {
-        // A longer sleep ends early and is gone to again.
+        // At most a second: after a longer sleep the caller finds that its time has not come, and sleeps again.
         ulong ticks = Math.Min(nanoseconds, 1_000_000_000) * TimerKilohertz / 1_000_000 + 1;
         return (uint)Math.Min(ticks, uint.MaxValue);
     }
@@ -77,7 +78,7 @@ public unsafe struct TimeSource
         Origin = Processor.ReadTimeStampCounter();
     }
 
-    /// <summary>The machine says so itself.</summary>
+    /// <summary>The frequencies that the machine announces in its CPUID leaves for hypervisors.</summary>
     private bool Ask()
     {
         uint* leaf = stackalloc uint[4];
@@ -124,8 +125,8 @@ public unsafe struct TimeSource
     }
 
     /// <summary>
-    /// Timer and counter at one instant. Whoever emulates the machine may be put aside by its host between the two: of
-    /// several readings the one that took least time is right.
+    /// Timer and counter at one instant. An emulator may lose its processor between the two: of several readings the
+    /// one that took the least time is used.
     /// </summary>
     private static void ReadBoth(LocalApic apic, out uint timer, out ulong counter)
     {

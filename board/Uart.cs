@@ -2,7 +2,9 @@ using System;
 
 namespace Board;
 
-/// <summary>16550 UART at 0x3f8, polled: the console before there is one.</summary>
+/// <summary>
+/// 16550 UART at 0x3f8, polled: the console of firmware and loaders, and a guest's until it has its own.
+/// </summary>
 public static class Uart
 {
     private const ushort Data = 0x3f8;

@@ -8,17 +8,17 @@ namespace Cstrap;
 internal unsafe struct Client
 {
     /// <summary>
-    /// Leaving: it has had its last answer through the channel, and what it still sends is thrown away, so that no
-    /// reset overtakes that answer. Served: it brings the loader; at most one is.
+    /// Leaving: its last answer was sent through the channel, and what it still sends is discarded, so that no reset
+    /// overtakes that answer. Served: the owner, who uploads the loader; at most one client is.
     /// </summary>
     public Place Place;
 
     public int Socket;
 
-    /// <summary>When patience ends, in nanoseconds.</summary>
+    /// <summary>When the client is given up unless its state changes before, in nanoseconds.</summary>
     public ulong Deadline;
 
-    /// <summary>When something last came from it that could be believed.</summary>
+    /// <summary>When its last authentic record came, in nanoseconds.</summary>
     public ulong Progress;
 
     /// <summary>Both directions, from <see cref="PlaceState.Answered"/> on.</summary>
@@ -68,7 +68,9 @@ internal unsafe struct Client
     private readonly bool HasEnded() =>
         (Network.Stack->GetReadiness(Socket) & (Readiness.PeerClosed | Readiness.HangUp | Readiness.Error)) != 0;
 
-    /// <summary>Sends an answer that fits the empty send ring of a connection that has only been spoken to.</summary>
+    /// <summary>
+    /// Sends an answer. It fits: nothing else has been sent on the connection, so its send ring is empty.
+    /// </summary>
     public void Answer(ReadOnlySpan<byte> text)
     {
         Span<byte> record = stackalloc byte[SecureChannel.LengthSize + 16 + SecureChannel.TagSize];

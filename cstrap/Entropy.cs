@@ -6,7 +6,7 @@ namespace Cstrap;
 
 /// <summary>
 /// Bytes that peers cannot guess: HMAC-SHA-256 of a count under a seed from the entropy device, the machine key and the
-/// clocks. A machine without the device still has what its key's holders alone know.
+/// clocks. Without the device they still depend on the machine key, which peers do not know.
 /// </summary>
 internal static unsafe class Entropy
 {

@@ -5,7 +5,7 @@ namespace Cstrap;
 
 /// <summary>
 /// How long the machine waits for its customer (docs/protocols.md, "Boot token"): so many seconds from its start, or
-/// from the loss of a client who had proved himself. A machine that nobody wants ends by itself.
+/// from the loss of a client that had proved that it has the key. Then the machine ends.
 /// </summary>
 internal static class Lease
 {

@@ -10,7 +10,7 @@ namespace Cstrap;
 internal static unsafe class Network
 {
     /// <summary>
-    /// Frames that one <see cref="Poll"/> takes at most, so that whoever polls gets to look at what came.
+    /// Frames that one <see cref="Poll"/> takes at most, so that its caller handles what came before more is taken.
     /// </summary>
     private const int Burst = 16;
 

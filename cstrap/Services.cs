@@ -6,8 +6,8 @@ using Wire;
 namespace Cstrap;
 
 /// <summary>
-/// The firmware's services for a loader, over the connection that brought it: what the loader reads and writes is
-/// plain, what is on the wire is not, unless the client asked for that.
+/// The firmware's services for a loader, over the connection that brought it. The loader reads and writes plain text;
+/// on the wire it is encrypted, unless the client asked for it not to be.
 /// </summary>
 internal static unsafe class Services
 {
@@ -15,7 +15,7 @@ internal static unsafe class Services
     private static byte* outbox;
     private static StartInfo startInfo;
 
-    /// <summary>Longest wait for a peer that says nothing at all: it may be thinking, or gone without a word.</summary>
+    /// <summary>Longest wait for a peer that sends nothing: whether it is busy or gone cannot be known.</summary>
     private const ulong Patience = 30_000_000_000;
 
     /// <summary>Longest wait for the device to send what it was given.</summary>
@@ -134,7 +134,9 @@ internal static unsafe class Services
         return Network.Stack->TakeError(client->Socket) == 0 ? 0 : -1;
     }
 
-    /// <summary>Lets the network and other clients have their turn; one of them may take the owner's place.</summary>
+    /// <summary>
+    /// Serves the network and the other clients once; one of them may replace the owner. False when the time is over.
+    /// </summary>
     private static bool AwaitProgress(ulong deadline)
     {
         if (Idle.Now >= deadline)
@@ -153,7 +155,7 @@ internal static unsafe class Services
     {
         Network.Stop(startInfo.CommandLine);
         Idle.Stop();
-        // What runs from here on reads all of memory, and does not need to know how it came here.
+        // What runs from here on can read all of memory: no key and no text of the upload stays there.
         UploadServer.Wipe();
         Entropy.Wipe();
         Inbox.Wipe();

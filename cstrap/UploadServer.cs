@@ -6,10 +6,10 @@ using Wire;
 namespace Cstrap;
 
 /// <summary>
-/// Takes the one loader that the boot token permits, from whoever proves that he has the machine's key
-/// (docs/protocols.md, "Secure channel" and "Upload"; thesis §8.2.1 step 3). A stranger costs himself his connection
-/// and nobody else anything: who says nothing, or repeats what others have said, takes no place, and nobody is given
-/// the place of a client who has proved himself.
+/// Takes the one loader that the boot token permits, from a client that proves that it has the machine's key
+/// (docs/protocols.md, "Secure channel" and "Upload"; thesis §8.2.1 step 3). A client without the key harms only its
+/// own connection: while it is silent, or when it repeats a recorded message, it takes no place, and it never takes the
+/// place of a client that has proved that it has the key.
 /// </summary>
 internal static unsafe class UploadServer
 {
@@ -39,16 +39,16 @@ internal static unsafe class UploadServer
     private static uint loaderReceived;
     private static uint flags;
 
-    /// <summary>The client who has proved himself, or null.</summary>
+    /// <summary>The client that has proved that it has the key, or null.</summary>
     public static Client* Owner { get; private set; }
 
-    /// <summary>False once the loader has answered: from there on, nobody takes the owner's place.</summary>
+    /// <summary>False once the loader has answered: from then on the owner is not replaced.</summary>
     public static bool MayBeReplaced { get; set; }
 
-    /// <summary>Whether the owner wants the rest in plain.</summary>
+    /// <summary>Whether the owner has asked that the rest is not encrypted.</summary>
     public static bool IsPlain => (flags & Upload.Plain) != 0;
 
-    /// <param name="record">Room for the record of a client who has yet to prove himself.</param>
+    /// <param name="record">Room for the record of a client that has yet to prove that it has the key.</param>
     public static void Begin(ReadOnlySpan<byte> machineKey, byte* record)
     {
         SecureChannel.PreSharedKey(machineKey, preSharedKey);
@@ -86,7 +86,7 @@ internal static unsafe class UploadServer
         }
     }
 
-    /// <summary>Sees to everybody but the owner. True when there was something to do.</summary>
+    /// <summary>Serves all clients but the owner. True when there was something to do.</summary>
     public static bool Attend(out ulong deadline)
     {
         bool busy = false;
@@ -122,9 +122,10 @@ internal static unsafe class UploadServer
     }
 
     /// <summary>
-    /// Hears the first message of who comes next. Who has something new to say gets a place that is free or gives way.
+    /// Reads the first message of the next new connection. If it repeats no earlier one, its client gets a place that
+    /// is free, or that of a client that can be replaced.
     /// </summary>
-    /// <param name="deadline">Becomes earlier when there is somebody and no place yet.</param>
+    /// <param name="deadline">Becomes earlier when a client waits for a place.</param>
     private static bool Accept(ref ulong deadline)
     {
         if ((Network.Stack->GetReadiness(listener) & Readiness.Acceptable) == 0)
@@ -154,7 +155,9 @@ internal static unsafe class UploadServer
         return true;
     }
 
-    /// <summary>Takes what a client has sent who has not proved himself. True when there was anything.</summary>
+    /// <summary>
+    /// Takes what a client has sent that has not proved that it has the key. True when there was anything.
+    /// </summary>
     private static bool Step(Client* client)
     {
         if (Idle.Now >= client->Deadline)
@@ -169,7 +172,7 @@ internal static unsafe class UploadServer
             return true;
         if (result == SocketError.WouldBlock)
             return false;
-        // The end of what he says is not yet the end of what he is told.
+        // The client has ended its stream, but the answer to it may still be on its way.
         if (result == 0 && client->Place.State == PlaceState.Leaving && !HasFinished(client))
             return false;
         Drop(client);
@@ -224,7 +227,10 @@ internal static unsafe class UploadServer
         return true;
     }
 
-    /// <summary>A record that opens is the proof: its key is of this handshake.</summary>
+    /// <summary>
+    /// A record that can be decrypted proves that its sender has the key, and is no repetition: it is encrypted with a
+    /// key of this handshake.
+    /// </summary>
     private static int HearFirstRecord(Client* client)
     {
         int length = client->TakeRecord(scratch);
@@ -259,8 +265,8 @@ internal static unsafe class UploadServer
         Upload.Parse(text, out _, out uint flags) == UploadRefusal.None && flags == Upload.Withdraw;
 
     /// <summary>
-    /// Ends what the owner has begun, even when a loader has answered him: it finds him gone before it takes another
-    /// byte (<see cref="Services"/>). Never called once a loader has said its last word.
+    /// Ends the owner's upload, even when a loader has answered already: the loader's next read fails
+    /// (<see cref="Services"/>). Never called after a loader's last answer.
     /// </summary>
     private static void Withdraw(Client* client)
     {
@@ -302,7 +308,7 @@ internal static unsafe class UploadServer
                 return true;
             UploadRefusal refusal = Upload.Parse(bytes, out loaderLength, out flags);
             if (flags == Upload.Withdraw)
-                refusal = UploadRefusal.BadHeader; // it was not a record of its own
+                refusal = UploadRefusal.BadHeader; // it did not come in a record of its own
             if (refusal != UploadRefusal.None)
             {
                 Refuse(owner, refusal, refusal == UploadRefusal.BadLength ? Upload.MaxLoaderSize : 0);

@@ -16,9 +16,10 @@ public interface IDevice
     void Write(ulong offset, int size, ulong value);
 }
 
-/// <summary>Who answers at which physical address and at which port.</summary>
+/// <summary>Which device answers at which physical address, and at which port.</summary>
 /// <remarks>
-/// What nobody answers reads as all ones and swallows writes, as on a PC. Maps are made before the machine runs.
+/// Where no device answers, reads give all ones and writes do nothing, as on a PC. Maps are made before the machine
+/// runs.
 /// </remarks>
 public sealed class Bus
 {

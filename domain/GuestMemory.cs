@@ -26,11 +26,11 @@ public sealed unsafe class GuestMemory
     public readonly ulong Size;
 
     /// <summary>
-    /// Address space on both sides of RAM that nobody may touch: an address that was computed wrongly ends the monitor.
+    /// Inaccessible address space on both sides of RAM: an access by a wrong address ends the monitor.
     /// </summary>
     private const ulong GuardBytes = 16 << 20;
 
-    /// <summary>RAM that somebody else has mapped, for good.</summary>
+    /// <summary>RAM that the caller has mapped, and never unmaps.</summary>
     internal GuestMemory(byte* @base, ulong size)
     {
         Base = @base;

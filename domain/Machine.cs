@@ -23,14 +23,14 @@ internal enum MachineEnd
     /// <summary>The processor shut down.</summary>
     TripleFault,
 
-    /// <summary>The guest said that it cannot go on.</summary>
+    /// <summary>The guest has reported a panic (pvpanic).</summary>
     Panic,
 
     /// <summary>The daemon closed a descriptor, or the user asked for the end.</summary>
     Disconnected,
 }
 
-/// <summary>The board: who is wired to whom, and the loop that runs it.</summary>
+/// <summary>The machine: its devices, how they are connected, and the loop that runs it on the CPU thread.</summary>
 internal sealed unsafe class Machine
 {
     private const ulong VirtioBase = 0xfeb0_0000;
@@ -53,7 +53,7 @@ internal sealed unsafe class Machine
     private readonly int netSlot = -1, controlSlot = -1, inputSlot;
     private MachineEnd end;
 
-    /// <summary>Wires a machine up. Nothing of the guest's is looked at yet.</summary>
+    /// <summary>Makes the devices and connects them. Nothing that comes from the guest is read yet.</summary>
     /// <param name="code">where translated code lives; null: everything is interpreted</param>
     public Machine(GuestMemory memory, HostConsole console, FrameDescriptor? channel, ReadOnlySpan<byte> mac,
         ControlChannel? control, DiskFile? disk, CodeMemory? code = null)
@@ -121,7 +121,7 @@ internal sealed unsafe class Machine
         StartInfo.Module? module = null;
         if (initrd is not null)
         {
-            // At the top of RAM, where it is in the way of nobody.
+            // At the top of RAM, behind the kernel and all that is written below it.
             ulong length = (initrd.Length + GuestMemory.PageBytes - 1) & ~(GuestMemory.PageBytes - 1);
             if (length > memory.Size || memory.Size - length < Math.Max(loaded.End, StartInfo.End))
                 throw new ImageError(
@@ -199,8 +199,8 @@ internal sealed unsafe class Machine
     {
         console.Flush();
         watcher.Pause();
-        // Woken by a signal or by what the guest does not want: the processor is asked, it halts again if nothing is
-        // for it.
+        // It may end by a signal, or for an event that raises no interrupt: the processor runs, and halts again if no
+        // interrupt is pending.
         ulong deadline = Deadline, now = Clock.Nanoseconds;
         Poll(deadline <= now || Backlog ? 0 : deadline == LocalApic.Never ? ulong.MaxValue : deadline - now);
         watcher.Resume();
@@ -230,7 +230,9 @@ internal sealed unsafe class Machine
         UpdateWatch();
     }
 
-    /// <summary>A device has stopped in the middle of its queue, so that timer and host had their turn.</summary>
+    /// <summary>
+    /// A device has stopped before the end of its queue, for the timer and the host to be served first.
+    /// </summary>
     private bool Backlog
     {
         get

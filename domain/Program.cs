@@ -39,7 +39,7 @@ internal static class Program
         // A reader of the console or of frames may go away at any time: that is an error value, not a signal.
         Libc.signal(Libc.SIGPIPE, Libc.SIG_IGN);
         HostNetwork.CheckInherited(options.NetDescriptor, options.ControlDescriptor);
-        // A file of ours that became standard input would be the guest's keyboard.
+        // Where descriptor 0 is closed, a file that is opened below would become the guest's keyboard.
         for (int i = 0; i <= 2; i++)
         {
             if (Libc.fcntl(i, Libc.F_GETFD, 0) < 0)

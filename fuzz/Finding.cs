@@ -63,7 +63,9 @@ internal static class Finding
 
     private static string Way(Exception broken) => broken is Violation ? broken.Message : broken.GetType().Name;
 
-    /// <summary>Saves a script in a folder, and beside it what it does; the story goes to the writer, too.</summary>
+    /// <summary>
+    /// Saves a script in a folder, and beside it what it does; the description is written to the writer, too.
+    /// </summary>
     /// <returns>The file.</returns>
     public static string Save(World world, byte[] script, string folder, TextWriter to)
     {

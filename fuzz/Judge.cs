@@ -28,7 +28,10 @@ internal static class Judge
 
     public static bool IsIpv4(ReadOnlySpan<byte> packet) => packet.Length >= Ipv4 + 20 && U16(packet, Type) == 0x0800 && packet[Ipv4] >> 4 == 4;
 
-    /// <summary>The packet as whoever does its header's work leaves it: with the checksum written where the header says (virtio 1.2 §5.1.6.2).</summary>
+    /// <summary>
+    /// The packet after the work that its header leaves to the receiver: with the checksum written where the header
+    /// says (virtio 1.2 §5.1.6.2).
+    /// </summary>
     public static byte[] Completed(ReadOnlySpan<byte> packet)
     {
         byte[] whole = packet.ToArray();

@@ -3,8 +3,8 @@ using System;
 namespace Fuzz;
 
 /// <summary>
-/// Changes scripts step by step, where a mutator that knows only bytes would shift all that follows. Seeded by whoever
-/// calls, so that what was found can be found again.
+/// Changes scripts step by step, where a mutator that knows only bytes would shift all that follows. Its random numbers
+/// come from the caller, so that a run can be repeated.
 /// </summary>
 internal static class Mutator
 {

@@ -7,7 +7,7 @@ using SharpFuzz;
 // What of Wire is ring 0's: not what mints, pays or prints, and not SHA-1's rounds, which take every branch for every block.
 string[] counted = ["Wire.BootToken", "Wire.Bytes", "Wire.EndRequest", "Wire.HashChain", "Wire.HmacSha1", "Wire.MachineKey", "Wire.MagicPing", "Wire.MagicReply"];
 
-// The commands of fuzz/run, and of whoever looks at a finding.
+// The commands that fuzz/run uses, and those for looking at a finding.
 switch (args)
 {
     case ["instrument", .. string[] assemblies]:

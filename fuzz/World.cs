@@ -31,7 +31,7 @@ internal sealed partial class World : IHost
 {
     public const int Slots = 3, TokenRoom = 4;
 
-    /// <summary>So that a script which repeats itself does not take seconds.</summary>
+    /// <summary>The most packets of one script: repetitions would take seconds otherwise.</summary>
     private const int MaxPackets = 300;
 
     private readonly ulong epoch;
@@ -49,7 +49,7 @@ internal sealed partial class World : IHost
     /// <param name="epoch">Unix seconds when scripts begin; the node started 100 seconds before.</param>
     public World(ulong epoch = TestHost.Started + 100) => this.epoch = epoch;
 
-    /// <summary>Hears each step and what came of it, when somebody wants to read it.</summary>
+    /// <summary>Where each step and its result are written; nothing by default.</summary>
     public Action<string>? Story { get; set; }
 
     /// <summary>Whatever makes the tokens of a script others than those of the same script elsewhere.</summary>

@@ -1,7 +1,8 @@
 namespace Netstack;
 
 /// <summary>
-/// Who has which MAC address: a small table, asked on demand, bounded in entries, attempts and held frames.
+/// The MAC addresses of neighbours (RFC 826), resolved when they are needed; bounded in entries, attempts and held
+/// frames.
 /// </summary>
 internal static unsafe class ArpCache
 {
@@ -10,7 +11,7 @@ internal static unsafe class ArpCache
     private const ulong ReachableTime = 60 * Tcp.Second;
 
     /// <summary>
-    /// The entry of an address on our link. Asks when it is unknown: the state is then Incomplete.
+    /// The entry of an address on our link. When it is unknown a request is sent; the state is then Incomplete.
     /// </summary>
     internal static Neighbour* Resolve(Stack* stack, uint address, ref short hint, ulong now)
     {
@@ -33,7 +34,8 @@ internal static unsafe class ArpCache
     }
 
     /// <summary>
-    /// The answer is old: ask the neighbour itself, and everybody when it does not reply; go on using it meanwhile.
+    /// The entry is old: requests go to the neighbour itself, then, if it does not reply, to all. The entry is used
+    /// meanwhile.
     /// </summary>
     private static void Doubt(Stack* stack, Neighbour* neighbour, ulong now)
     {
@@ -50,7 +52,7 @@ internal static unsafe class ArpCache
         Ask(stack, neighbour, now);
     }
 
-    /// <summary>Asks all who are known, each at the address that he had.</summary>
+    /// <summary>Sends a request to each known neighbour, at the hardware address that it had.</summary>
     internal static void DoubtAll(Stack* stack, ulong now)
     {
         for (int i = 0; i < stack->NeighbourCount; i++)
@@ -64,7 +66,7 @@ internal static unsafe class ArpCache
         }
     }
 
-    /// <summary>Who is being asked again is believed to be where he was.</summary>
+    /// <summary>A neighbour that is being asked again is reached at its old address.</summary>
     internal static void TrustAll(Stack* stack)
     {
         for (int i = 0; i < stack->NeighbourCount; i++)
@@ -108,7 +110,7 @@ internal static unsafe class ArpCache
         bool toUs = IsOwn(stack, packet.TargetAddress);
         if (packet.SenderAddress != 0)
         {
-            // RFC 826: merge what is known; learn only from those who talk to us.
+            // RFC 826: merge what is known; a new entry is made only by packets for one of our addresses.
             Neighbour* neighbour = Find(stack, packet.SenderAddress);
             if (neighbour == null && toUs)
                 neighbour = Allocate(stack, packet.SenderAddress, asked: false, now);
@@ -225,8 +227,8 @@ internal static unsafe class ArpCache
     }
 
     /// <summary>
-    /// A free entry, or one that gives way. Those who are only being asked share half of the table, so that addresses
-    /// that do not exist cannot push out who does; whoever has spoken takes the place of one of them first.
+    /// A free entry, or one that gives way. Unresolved entries have at most half of the table, so that addresses that
+    /// do not exist cannot displace neighbours that do; a resolved neighbour displaces an unresolved entry first.
     /// </summary>
     private static Neighbour* Allocate(Stack* stack, uint address, bool asked, ulong now)
     {

@@ -57,7 +57,7 @@ internal static unsafe class Datagrams
     }
 
     /// <summary>
-    /// The most particular socket: a connected one before one bound to an address before one bound to all.
+    /// The most specific socket: a connected one before one bound to an address before one bound to all.
     /// </summary>
     private static DatagramSocket* Find(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort,
         bool isEcho, bool toBroadcast)

@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Netstack;
 
 /// <summary>
-/// Answers Echo Requests, gives Echo Replies and unreachable messages to whom they concern, and sends port unreachable.
+/// Answers Echo Requests, gives Echo Replies and unreachable messages to their sockets and connections, and sends port
+/// unreachable.
 /// </summary>
 internal static unsafe class IcmpMessages
 {

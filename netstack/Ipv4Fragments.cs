@@ -4,7 +4,7 @@ namespace Netstack;
 
 /// <summary>
 /// Reassembly of IPv4 packets (RFC 791 §3.2, RFC 815). A few packets at a time, each in a buffer of its own for as long
-/// as it is incomplete, at most <see cref="Lifetime"/>. What overlaps drops the packet (as RFC 5722 has it for IPv6,
+/// as it is incomplete, at most <see cref="Lifetime"/>. An overlap drops the whole packet (as RFC 5722 has it for IPv6,
 /// RFC 3128); a first fragment too small for its headers is not taken. Buffers are lent as rings are
 /// (<see cref="Link.TakeRing"/>): without that, fragments are dropped.
 /// </summary>
@@ -74,8 +74,8 @@ internal static unsafe class Ipv4Fragments
     }
 
     /// <summary>
-    /// Fragments that no sender makes: empty ones, ones that are not a multiple of 8 though more follow, that end
-    /// behind the longest packet, or that leave a part of the TCP or UDP header to the next (RFC 1858 §3).
+    /// Fragments that no correct sender makes: empty ones, ones that are not a multiple of 8 though more follow, that
+    /// end behind the longest packet, or that leave a part of the TCP or UDP header to the next (RFC 1858 §3).
     /// </summary>
     private static bool IsHostile(in Ipv4 ip, int length)
     {
@@ -265,7 +265,7 @@ internal static unsafe class Ipv4Fragments
             short hint = -1;
             SendResult result = Output.Send(stack, &frame, source, destination, protocol, ref hint, hold: offset == 0,
                 now, word);
-            // What a neighbour that has not answered yet does not get is lost, as on the wire.
+            // A fragment for a neighbour that is not resolved yet is lost, as it may be on the wire.
             if (result is SendResult.Busy or SendResult.NoRoute)
                 return result;
             stack->Counters.FragmentsSent++;

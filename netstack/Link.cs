@@ -86,8 +86,8 @@ public unsafe struct Transmission
 }
 
 /// <summary>
-/// The owner of a stack, seen from the stack: how frames leave, how page frames are found, who hears of changes.
-/// All functions get <see cref="Context"/> and must not call back into the stack.
+/// The owner of a stack, seen from the stack: how frames leave, how page frames are found, what is called when sockets
+/// change. All functions get <see cref="Context"/> and must not call back into the stack.
 /// </summary>
 public unsafe struct Link
 {
@@ -113,9 +113,9 @@ public unsafe struct Link
     public delegate*<void*, ulong, void> ReleaseFrame;
 
     /// <summary>
-    /// The readiness of a socket (the first argument is its handle) may have changed: wake who sleeps on it. The second
-    /// says what came: Readable (bytes, a datagram), Acceptable (one more connection), Writable (room), None (another
-    /// state: any of it may hold). May be null.
+    /// The readiness of a socket (the first argument is its handle) may have changed: those who wait for it are to be
+    /// woken. The second says what came: Readable (bytes, a datagram), Acceptable (one more connection), Writable
+    /// (room), None (another state: any of it may hold). May be null.
     /// </summary>
     public delegate*<void*, int, Readiness, void> Changed;
 

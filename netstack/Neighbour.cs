@@ -21,10 +21,10 @@ internal struct Neighbour
     public byte Attempts;
     public ulong HardwareAddress;
 
-    /// <summary>When to ask again, or to doubt the answer.</summary>
+    /// <summary>When the next request is due, or when the entry becomes old.</summary>
     public ulong Deadline;
 
-    /// <summary>For choosing whom to forget.</summary>
+    /// <summary>When it was last used, by which the entry to displace is chosen.</summary>
     public ulong LastUsed;
 
     /// <summary>Held datagram of this neighbour: buffer number, or -1.</summary>

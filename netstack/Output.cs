@@ -13,7 +13,7 @@ internal enum SendResult
     /// <summary>The device has no room; <see cref="Stack.LinkReady"/> follows.</summary>
     Busy,
 
-    /// <summary>The neighbour is being asked.</summary>
+    /// <summary>The neighbour's hardware address is being resolved.</summary>
     Unresolved,
 
     NoRoute,
@@ -22,7 +22,7 @@ internal enum SendResult
 /// <summary>From an IPv4 packet to the link: route, neighbour, Ethernet header, filter, loopback.</summary>
 internal static unsafe class Output
 {
-    /// <summary>Bytes before the transport header in every frame we build.</summary>
+    /// <summary>Bytes before the transport header in every frame that is built here.</summary>
     internal const int TransportOffset = Ethernet.HeaderLength + Ipv4.HeaderLength;
 
     /// <summary>

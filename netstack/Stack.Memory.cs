@@ -122,7 +122,7 @@ public unsafe partial struct Stack
     /// <summary>The connections that <see cref="FilterOutgoing"/> lets through, when it is armed.</summary>
     internal bool FilterArmed;
 
-    /// <summary>Only the peers of these connections hear of this host, see <see cref="FilterAllButPeers"/>.</summary>
+    /// <summary>Frames go to the peers of these connections only, see <see cref="FilterAllButPeers"/>.</summary>
     internal bool FilterPeersOnly;
     internal int FilterCount;
     internal fixed uint FilterAddresses[2 * MaxFiltered];

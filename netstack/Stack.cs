@@ -143,8 +143,8 @@ public unsafe partial struct Stack
 
     /// <summary>
     /// Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3), now and four times more, a
-    /// second apart: one may be lost (RFC 5944 §4.6). Whom we know is asked too, which tells him our hardware address
-    /// and is repeated until he answers.
+    /// second apart: one may be lost (RFC 5944 §4.6). Known neighbours are also sent requests, which carry our hardware
+    /// address and are repeated until they reply.
     /// </summary>
     public void Announce(ulong now)
     {
@@ -212,9 +212,9 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// From now on only the peers that are let through hear of this host, whose address another may have by now: TCP
-    /// connections to their addresses and ports, new ones too, and answers to their own ARP requests. Nobody else is
-    /// answered, no ARP request and no announcement leaves, and the hardware addresses that are known stay good. The
+    /// From now on this host sends only to the peers that are let through, since another host may have its address by
+    /// now: TCP connections to their addresses and ports, new ones too, and answers to their own ARP requests. Nothing
+    /// else is answered, no ARP request and no announcement leaves, and the known hardware addresses stay valid. The
     /// peers have to be on the link.
     /// </summary>
     public void FilterAllButPeers()
@@ -241,8 +241,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// True for whoever is needed to reach the peers that are let through: themselves, and the router unless only they
-    /// may hear of this host.
+    /// True for the neighbours needed to reach the peers that are let through: the peers, and the router unless frames
+    /// go to the peers only.
     /// </summary>
     public readonly bool PassesFilter(uint neighbour)
     {

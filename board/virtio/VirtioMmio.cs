@@ -59,7 +59,7 @@ public readonly unsafe struct VirtioMmio(byte* registers)
         Read(MagicValue) == 0x74726976 && Read(Version) == 2 ? (VirtioDeviceKind)Read(DeviceId) : VirtioDeviceKind.None;
 
     /// <summary>
-    /// Takes the device from whatever it was doing to its initial state. It touches no memory afterwards.
+    /// Resets the device to its initial state, whatever it was doing. It accesses no memory afterwards.
     /// </summary>
     public void Reset()
     {
@@ -69,7 +69,7 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     }
 
     /// <summary>
-    /// Resets the device and agrees on features (§3.1.1 steps 1 to 6). False when it will not have them.
+    /// Resets the device and agrees on features (§3.1.1 steps 1 to 6). False when the device does not accept them.
     /// </summary>
     /// <param name="wanted">Features that the driver can use; VirtioFVersion1 is always among them.</param>
     /// <param name="features">Those that the device has too.</param>

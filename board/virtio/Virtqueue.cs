@@ -15,7 +15,7 @@ public unsafe struct Segment
 /// <summary>
 /// A split virtqueue (virtio 1.2 §2.7) in memory that the caller gives. What the device wrote is never trusted: an
 /// element that names no buffer in flight, or more bytes than were lent, breaks the queue (<see cref="Broken"/>)
-/// instead of being used. The state that decisions rest on is kept beside the rings, never read back from them.
+/// instead of being used. Decisions are made by state that is kept beside the rings, and never read back from them.
 /// </summary>
 public unsafe struct Virtqueue
 {
@@ -47,7 +47,7 @@ public unsafe struct Virtqueue
         /// <summary>Bytes that the device may write into the chain.</summary>
         public uint Writable;
 
-        /// <summary>The caller's name for the chain.</summary>
+        /// <summary>The caller's tag of the chain.</summary>
         public ulong Tag;
     }
 
@@ -155,7 +155,8 @@ public unsafe struct Virtqueue
         if (published == notified)
             return false;
         Volatile.Write(ref available[1], published);
-        // The index must be visible before the device's wish is read, or both sides could wait for each other.
+        // The index must be visible before it is read whether the device wants a notification, or both sides could wait
+        // for each other.
         Processor.Fence();
         ushort before = notified;
         notified = published;
@@ -203,7 +204,7 @@ public unsafe struct Virtqueue
         return true;
     }
 
-    /// <summary>Asks the device not to interrupt for this queue. A wish: it may still do so.</summary>
+    /// <summary>Asks the device not to interrupt for this queue. The device may interrupt nevertheless.</summary>
     public readonly void StopInterrupts()
     {
         available[0] = VirtqAvailFNoInterrupt;
@@ -213,14 +214,15 @@ public unsafe struct Virtqueue
     }
 
     /// <summary>
-    /// Asks for an interrupt once <paramref name="after"/> more chains than now are given back. True when it may be too
-    /// late: look again.
+    /// Asks for an interrupt once <paramref name="after"/> more chains than now are given back. True when they may have
+    /// been given back already: the caller has to look again.
     /// </summary>
     public readonly bool RequestInterrupt(int after = 0)
     {
         available[0] = 0;
         available[2 + Size] = (ushort)(taken + after);
-        // The wish must be visible before the index is read, or an element could come between.
+        // The request must be visible before the index is read, or an element that comes in between would raise no
+        // interrupt.
         Processor.Fence();
         return UsedCount > after;
     }

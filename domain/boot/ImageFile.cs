@@ -18,7 +18,7 @@ internal sealed class ImageFile(string name, int descriptor, long length)
     /// <exception cref="ImageError">it cannot be opened or is not a file</exception>
     public static ImageFile Open(string path)
     {
-        // Whoever names a FIFO is told so, and does not wait for a writer.
+        // A FIFO is refused at once, without waiting for a writer.
         int descriptor = Libc.open(path, Libc.O_RDONLY | Libc.O_NONBLOCK, 0);
         if (descriptor < 0)
             throw new ImageError($"cannot open {path}: {LinuxError.Describe(Libc.Errno)}");

@@ -7,6 +7,11 @@ namespace Domain.Boot;
 /// Loads an ELF64 image that says where it starts in the PVH note (Xen "x86/HVM direct boot ABI"; ELF-64 object file
 /// format 1.5).
 /// </summary>
+/// <remarks>
+/// Contract of this folder: called once, by the main thread, before the machine runs and after the process has locked
+/// itself in, on files that were opened before. Every offset and size in an image is checked; what is wrong is an <see
+/// cref="ImageError"/>, and nothing runs. Guest memory is written through <see cref="GuestMemory"/> only.
+/// </remarks>
 internal static class PvhLoader
 {
     /// <summary>XEN_ELFNOTE_PHYS32_ENTRY: the 32-bit physical address of the first instruction.</summary>

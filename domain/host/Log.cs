@@ -13,6 +13,12 @@ internal enum LogLevel
 }
 
 /// <summary>One line an event on stderr. Needs nothing but write(2), so it works inside the sandbox.</summary>
+/// <remarks>
+/// Contract of this folder: descriptors are opened by the main thread before the process locks itself in; afterwards
+/// the CPU thread alone uses them, except for <see cref="WatchList"/> and <see cref="Watcher"/>, which say what their
+/// thread does. Only the system calls of domain/sandbox/Allowlist.cs are made. Reads and writes of sockets, terminals
+/// and pipes never wait; those of the disk's file do.
+/// </remarks>
 internal static class Log
 {
     public static LogLevel Level { get; set; } = LogLevel.Error;

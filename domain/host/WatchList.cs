@@ -4,7 +4,10 @@ using Domain.Linux;
 
 namespace Domain.Host;
 
-/// <summary>Which descriptors are waited for, and for what. The CPU thread writes, both threads read.</summary>
+/// <summary>
+/// Which descriptors are waited for, and for what. Written by the CPU thread only, read by it and by the thread of
+/// <see cref="Watcher"/>.
+/// </summary>
 internal sealed class WatchList
 {
     public const int Maximum = 4;
@@ -21,7 +24,7 @@ internal sealed class WatchList
     }
 
     /// <summary>
-    /// Waits for these events; 0 still hears of a hang-up, -1 of nothing. True when there is now more to wait for.
+    /// Waits for these events; 0 still reports a hang-up, -1 nothing. True when there is now more to wait for.
     /// </summary>
     public bool Set(int slot, int wanted)
     {

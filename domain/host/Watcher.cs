@@ -71,7 +71,7 @@ internal sealed unsafe class Watcher
         halted = true;
         if (!armed)
             return;
-        // The thread may have taken the timer already and find nobody to call: the next Resume sets it anew.
+        // The thread may have read the timer already, and then finds a halted processor: the next Resume sets it again.
         armed = false;
         if (parked)
             Arm(0);
@@ -85,7 +85,7 @@ internal sealed unsafe class Watcher
         Interlocked.MemoryBarrier();
         if ((!sooner && !watchMore) || parked)
             return;
-        // Nobody needs to look anew for a processor that waits by itself; once it runs, somebody does.
+        // A halted processor polls the new descriptors itself; when it runs again, the thread has to poll them, too.
         if (halted)
             stale = true;
         else

@@ -5,6 +5,10 @@ namespace Domain.Linux;
 /// <summary>
 /// The few calls the monitor makes into the C library. Names, constants and layouts are Linux's, x86-64.
 /// </summary>
+/// <remarks>
+/// Contract of this folder: any thread may call. Nothing is kept between calls but <see cref="Errno"/>, which is the
+/// calling thread's. Failures are values; that pointers are valid for the call is up to the caller.
+/// </remarks>
 internal static unsafe partial class Libc
 {
     public const int PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;

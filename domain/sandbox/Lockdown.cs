@@ -8,7 +8,7 @@ using Domain.Linux;
 
 namespace Domain.Sandbox;
 
-/// <summary>Something without which a sandbox is none failed.</summary>
+/// <summary>A step failed without which the process would not be confined.</summary>
 internal sealed class SandboxError(string message) : Exception(message);
 
 /// <summary>
@@ -18,8 +18,9 @@ internal sealed class SandboxError(string message) : Exception(message);
 /// <remarks>
 /// Layers, from the outside in: namespaces of its own (no network, no other processes' IPC), an empty root, Landlock
 /// with no rule, no capabilities, no new privileges, resource limits, no descriptor that is not listed, and the system
-/// call allowlist. Where the kernel refuses an outer layer it is left out and said at log level info; no_new_privs and
-/// the allowlist are never optional.
+/// call allowlist. Called by the main thread only, in the order <see cref="Reenter"/>, <see cref="LockThreads"/>,
+/// <see cref="DieWith"/>, <see cref="Enter"/>. Where the kernel refuses an outer layer it is left out and said at log
+/// level info; no_new_privs and the allowlist are never optional.
 /// </remarks>
 internal static unsafe class Lockdown
 {
@@ -34,7 +35,7 @@ internal static unsafe class Lockdown
     private static bool finalizerLocked;
     private static string? finalizerProblem;
 
-    /// <summary>Whether the program was started by itself, to which its name is the witness.</summary>
+    /// <summary>Whether this is the second start, which the first one marks in argv[0].</summary>
     public static bool IsSecondStart(string name) => name.StartsWith(SecondStart);
 
     /// <summary>

@@ -1,8 +1,6 @@
 namespace Netstack;
 
-/// <summary>
-/// What happened, and one counter for each reason of dropping: silence is always explained here.
-/// </summary>
+/// <summary>What happened, with a counter for each reason for which a packet is dropped.</summary>
 public struct Counters
 {
     public ulong FramesReceived;

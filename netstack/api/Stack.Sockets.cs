@@ -1,6 +1,12 @@
 namespace Netstack;
 
 /// <summary>What sockets of every kind have: readiness, errors, options, names.</summary>
+/// <remarks>
+/// Contract of this folder: what the owner of a stack calls; one call at a time, never from the functions of <see
+/// cref="Netstack.Link"/>. Sockets are named by handles, and a stale or wrong one is an error, never another socket.
+/// Nothing waits: what cannot be done now is <see cref="SocketError.WouldBlock"/>, and the Changed hook tells when to
+/// try again. Times are nanoseconds of one clock that never goes back.
+/// </remarks>
 public unsafe partial struct Stack
 {
     /// <summary>

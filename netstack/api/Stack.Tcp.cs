@@ -17,8 +17,8 @@ public unsafe partial struct Stack
     /// </param>
     /// <param name="reuse">Its connections do not keep the port from being bound again (SO_REUSEADDR).</param>
     /// <param name="firstBytes">
-    /// What a client says in its first segment at least, up to 536: who is silent, or says less at once, takes no place
-    /// (RFC 4987 §3.6). 0 when it may wait to be spoken to.
+    /// Bytes that a client sends in its first segment at least, up to 536: one that is silent, or sends less at once,
+    /// takes no connection (RFC 4987 §3.6). 0 where the server may speak first.
     /// </param>
     /// <param name="privileged">
     /// It may take one of the last listeners (<see cref="StackConfiguration.ReservedListeners"/>).
@@ -374,8 +374,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Gives up the handle and the connection without a word to the peer: for the copy of a migration's own connection
-    /// on arrival, which still belongs to the source. Returns 0 or BadSocket.
+    /// Gives up the handle and the connection without telling the peer: for the copy of a migration's own connection on
+    /// arrival, which still belongs to the source. Returns 0 or BadSocket.
     /// </summary>
     public int Forget(int socket)
     {

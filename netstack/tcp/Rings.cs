@@ -7,7 +7,7 @@ namespace Netstack;
 /// </summary>
 internal static unsafe class Rings
 {
-    /// <summary>How often those who wait for a ring look for one.</summary>
+    /// <summary>How often connections that wait for a ring try to get one.</summary>
     private const ulong RetryInterval = 10 * Tcp.Millisecond;
 
     /// <summary>When there are no rings left, a connection whose peer was silent for so long loses its own.</summary>
@@ -36,7 +36,7 @@ internal static unsafe class Rings
         return c->ReceiveRing != null;
     }
 
-    /// <summary>The ring is empty: everything in it was acknowledged, or nobody needs it any more.</summary>
+    /// <summary>Returns an empty ring: everything in it was acknowledged, or it is no longer needed.</summary>
     internal static void GiveSend(Stack* stack, Connection* c)
     {
         if (stack->Link.GiveRing == null || c->SendRing == null)

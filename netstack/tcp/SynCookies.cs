@@ -65,7 +65,7 @@ internal static unsafe class SynCookies
     /// <summary>New keys: the one in use stays good for one lifetime more.</summary>
     internal static void Renew(Stack* stack, ulong now)
     {
-        // After two lifetimes nothing is left that the older key could open.
+        // After two lifetimes no cookie of the older key is valid.
         for (int turns = now - stack->CookieTime >= 2 * Lifetime ? 2 : 1; turns > 0; turns--)
         {
             stack->CookieKey ^= 1;

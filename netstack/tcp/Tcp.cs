@@ -8,6 +8,12 @@ namespace Netstack;
 /// <see cref="TcpCongestion"/>, <see cref="TcpReassembly"/>, <see cref="TcpSendQueue"/>, <see cref="TcpOutput"/>,
 /// <see cref="TcpTimers"/>, <see cref="TcpOpen"/>.
 /// </summary>
+/// <remarks>
+/// Contract of this folder: called by the entries of the stack (netstack/api, Input, Stack.Poll) only, so by one caller
+/// at a time; connections are slots of the stack's table, and stay where they are. A call may close its connection:
+/// callers look at the state before they go on. Nothing here fails for want of memory; what finds no room is dropped,
+/// or waits for <see cref="Stack.Poll"/>.
+/// </remarks>
 internal static unsafe class Tcp
 {
     internal const ulong Millisecond = 1_000_000;
@@ -17,10 +23,10 @@ internal static unsafe class Tcp
     internal const uint FirstEphemeralPort = 32768;
     internal const uint EphemeralPorts = 28232;
 
-    /// <summary>RFC 9293 §3.7.1: what a peer takes that says nothing.</summary>
+    /// <summary>RFC 9293 §3.7.1: what a peer accepts whose SYN has no MSS option.</summary>
     internal const ushort DefaultSegmentSize = 536;
 
-    /// <summary>Less than this and options could eat the whole segment.</summary>
+    /// <summary>With less, options could fill the whole segment.</summary>
     internal const ushort MinSegmentSize = 88;
 
     internal const int TimestampOptionLength = 12;
@@ -253,7 +259,7 @@ internal static unsafe class Tcp
         Changed(stack, c);
     }
 
-    // ---- news from below ----
+    // ---- errors from ARP and ICMP ----
 
     /// <summary>No answer to ARP: connections being opened over it fail; others try again with their timers.</summary>
     internal static void NeighbourFailed(Stack* stack, uint neighbour, ulong now)
@@ -282,7 +288,7 @@ internal static unsafe class Tcp
             return;
         if (code == Icmp.CodeFragmentationNeeded)
         {
-            // RFC 1191 §3. Below 576 only an attacker goes.
+            // RFC 1191 §3. Less than 576 is taken for an attack.
             int size = (mtu < 576 ? 576 : mtu) - Ipv4.HeaderLength - TcpHeader.MinLength;
             if (c->TimestampsEnabled)
                 size -= TimestampOptionLength;

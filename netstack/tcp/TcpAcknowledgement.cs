@@ -92,7 +92,8 @@ internal static unsafe class TcpAcknowledgement
         c->SendWindow = window;
         if (window > c->MaxSendWindow)
             c->MaxSendWindow = window;
-        // Whoever answers is alive; output starts the persist timer again if the window is still too small.
+        // An acknowledgement shows that the peer is there; output starts the persist timer again if the window is still
+        // too small.
         if (c->PersistDeadline != 0)
         {
             if (window != 0)

@@ -241,7 +241,7 @@ internal static unsafe class TcpInput
         TcpOutput.Run(stack, c, now);
     }
 
-    /// <summary>RFC 5961: whoever sent that really has to prove that it knows our sequence numbers.</summary>
+    /// <summary>RFC 5961: the sender has to show that it knows our sequence numbers (challenge ACK).</summary>
     internal static void Challenge(Stack* stack, Connection* c, ulong now)
     {
         if (c->LastChallenge != 0 && now - c->LastChallenge < ChallengeInterval)
@@ -266,7 +266,7 @@ internal static unsafe class TcpInput
         }
         if (c->State == TcpState.TimeWait)
         {
-            // RFC 1337: TIME-WAIT is not assassinated.
+            // RFC 1337 §3: a reset does not end TIME-WAIT.
             stack->Counters.ResetsIgnored++;
             return;
         }
@@ -277,13 +277,15 @@ internal static unsafe class TcpInput
         Tcp.Close(stack, c, done ? 0 : c->State switch
         {
             TcpState.SynReceived => SocketError.Refused,
-            // Who has read the end of the stream and writes on is told that nobody reads, as Linux does.
+            // A user that has read the end of the stream learns that the peer no longer reads (EPIPE), as on Linux.
             TcpState.CloseWait => SocketError.ShutDown,
             _ => SocketError.Reset,
         });
     }
 
-    /// <summary>What every acceptable segment tells: the peer lives, its clock (RFC 7323 §4.3).</summary>
+    /// <summary>
+    /// What every acceptable segment shows: that the peer is there, and its timestamp (RFC 7323 §4.3).
+    /// </summary>
     private static void NoteArrival(Stack* stack, Connection* c, ref TcpHeader header, ulong now)
     {
         c->LastReceived = now;
@@ -387,7 +389,7 @@ internal static unsafe class TcpInput
         }
         if (!c->Owned && !c->Queued && Tcp.After(sequence + (uint)payload.Length, c->ReceiveNext))
         {
-            // Nobody is left to read it: the peer has to learn that (RFC 2525 §2.17).
+            // The user has closed the connection: a reset tells the peer that nobody will read it (RFC 2525 §2.17).
             stack->Counters.TcpDataAfterClose++;
             TcpOutput.SendReset(stack, c, now);
             Tcp.Close(stack, c, 0);

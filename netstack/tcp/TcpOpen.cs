@@ -82,7 +82,7 @@ internal static unsafe class TcpOpen
             stack->Counters.TcpNoFlags++;
             return null;
         }
-        // Silence makes the peer try again, when there may be room.
+        // Without an answer the peer repeats its SYN; there may be room then.
         bool deferred = listener->FirstBytes > 0;
         if (!deferred && IsFull(listener))
         {

@@ -46,7 +46,7 @@ internal static unsafe partial class TcpOutput
             Emit(stack, c, c->SendNext, 0, TcpFlags.Ack, now);
     }
 
-    /// <summary>Tries again those whom the link or a neighbour kept waiting.</summary>
+    /// <summary>Runs the output of connections that waited for the link or a neighbour.</summary>
     internal static void RunPending(Stack* stack, ulong now)
     {
         stack->OutputPending = false;

@@ -61,8 +61,8 @@ internal static unsafe class TcpSendQueue
     }
 
     /// <summary>
-    /// A new chunk at the tail. The last ones are kept for connections that have none, so that pages cannot silence
-    /// others.
+    /// A new chunk at the tail. The last ones are kept for connections that have none, so that pages of some
+    /// connections cannot stop the others.
     /// </summary>
     private static SendChunk* Add(Stack* stack, Connection* c)
     {

@@ -7,7 +7,7 @@ namespace Netstack;
 /// </summary>
 internal static unsafe class TcpTimers
 {
-    /// <summary>Linux's floor: RFC 6298 says one second, which no peer on a LAN deserves.</summary>
+    /// <summary>Linux's lower bound. RFC 6298 §2.4 recommends one second, which is long on a LAN.</summary>
     internal const ulong MinTimeout = 200 * Tcp.Millisecond;
     internal const ulong MaxTimeout = 60 * Tcp.Second;
     private const ulong DelayedAcknowledgement = 40 * Tcp.Millisecond;
@@ -79,7 +79,7 @@ internal static unsafe class TcpTimers
         stack->Schedule(c, c->LingerDeadline);
     }
 
-    /// <summary>FIN-WAIT-2 without a user is not kept for ever.</summary>
+    /// <summary>How long FIN-WAIT-2 lasts without a user.</summary>
     internal static void LingerFinWait2(Stack* stack, Connection* c, ulong now) => Linger(stack, c, FinWait2Time, now);
 
     internal static void StartKeepAlive(Stack* stack, Connection* c, ulong now)
@@ -215,7 +215,8 @@ internal static unsafe class TcpTimers
         if (c->QueueEnd == c->SendNext && !c->FinQueued)
             return true;
         // A peer that answers may keep its window closed as long as it likes (RFC 9293 §3.8.6.1); silence counts as
-        // with data. Without a user behind it nobody waits for ever (RFC 9293 §3.8.3 leaves that to us).
+        // with data. A connection without a user is given up after a while (RFC 9293 §3.8.3 leaves that to the
+        // implementation).
         if (c->Backoff >= MaxRetransmissionsOf(c) || (c->Backoff > 0 && IsGivenUp(c, now)))
         {
             stack->Counters.TimedOut++;

@@ -17,6 +17,12 @@ public enum Ipv4Error
 /// checksum (10), source (12), destination (16). Options are skipped; DF is set on whatever we do not send in
 /// fragments.
 /// </summary>
+/// <remarks>
+/// Contract of this folder: formats without state; any caller, in any context. A Parse method checks every length
+/// before it reads and keeps no pointer to the bytes; once it has succeeded, the fields are values. An Emit method
+/// writes as many bytes as its comment says, for which the caller has room. Bytes are in network order, fields in the
+/// machine's.
+/// </remarks>
 public unsafe struct Ipv4
 {
     /// <summary>Without options, as we send it.</summary>

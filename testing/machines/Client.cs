@@ -13,10 +13,10 @@ public static class Client
     /// <summary>The key of every machine of these tests.</summary>
     public static readonly byte[] Key = SHA1.HashData("a machine's key"u8);
 
-    /// <summary>What a client of the upload port says first.</summary>
+    /// <summary>The first message of a client of the upload port.</summary>
     public static SecureSocket Open(Socket socket, byte[]? key = null) => SecureSocket.Connect(socket, Wire.Upload.Magic, Wire.Upload.Version, key ?? Key);
 
-    /// <summary>Hello and first message of a handshake that nobody goes on with.</summary>
+    /// <summary>Hello and first message of a handshake that is not continued.</summary>
     public static byte[] Hello(byte[] key)
     {
         byte[] hello = new byte[ChannelHello.MessageSize], preShared = new byte[32];

@@ -7,8 +7,8 @@ using System.Threading;
 namespace Testing.Machines;
 
 /// <summary>
-/// Strangers at a port of the secure channel: some repeat a first message that they have seen, and then say nothing more, others only connect.
-/// Each comes again as soon as he is refused, the silent ones also when they have been borne for a while.
+/// Clients without the key at a port of the secure channel: some repeat a recorded first message and then send nothing, others only
+/// connect. Each connects again as soon as it is refused, the silent ones also after a while.
 /// </summary>
 public sealed class Crowd : IDisposable
 {

@@ -42,8 +42,8 @@ public sealed class RawPeer : IDisposable
     private static ushort PortOf(int index) => (ushort)(20_000 + index);
 
     /// <summary>
-    /// Opens connections, so many at once, with a first segment of rubbish, waits for the refusal, and acknowledges nothing of it but says that it
-    /// has no more to say. Returns how many were refused.
+    /// Opens connections, so many at once, with an invalid first segment, waits for the refusal, acknowledges nothing of it, and sends a
+    /// FIN. Returns how many were refused.
     /// </summary>
     public int OpenAndLeave(int count, ushort port, int bytes)
     {

@@ -23,7 +23,7 @@ public sealed class DebugPort : IDisposable
             try
             {
                 socket.Connect(new UnixDomainSocketEndPoint(path));
-                Command("qXfer:features:read:target.xml:0,1"); // who does not ask what there is may write no register
+                Command("qXfer:features:read:target.xml:0,1"); // registers can be written only after this request
                 return;
             }
             catch (SocketException) when (tries < 1000)

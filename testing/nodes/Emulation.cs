@@ -11,10 +11,10 @@ using Xunit;
 namespace Testing.Nodes;
 
 /// <summary>
-/// Answers for qemu-user what a kernel would and it does not: the options of packet sockets, of which it knows none
-/// (they are set on the same socket from outside); the seccomp filter, which it refuses (it is noted, and not in force: packetd
-/// serves nowhere where it is refused); and that a parent waits for its child, which it leaves out of vfork (tests/images/Forks).
-/// All else is between packetd and the host's kernel.
+/// Does what a kernel does and qemu-user does not: the options of packet sockets, of which it knows none (they are set
+/// on the same socket from outside); the seccomp filter, which it refuses (it is noted, and not in force: packetd
+/// serves nowhere where it is refused); and that a parent waits for its child, which it leaves out of vfork
+/// (tests/images/Forks). All other calls are answered by the host's kernel.
 /// </summary>
 public sealed class Emulation : IDisposable
 {
@@ -78,7 +78,7 @@ public sealed class Emulation : IDisposable
         port.Dispose();
     }
 
-    // Every signal is offered to the debugger first: packetd shall have it.
+    // Every signal stops at the debugger first, and is passed on to packetd.
     private void Keep()
     {
         for (port.Send("c"); port.Receive() is { } stop && stop.StartsWith('T');)

@@ -15,7 +15,7 @@ public sealed class FalseClock : IDisposable
 
     public string[] Launcher => [Repository.Image("false-clock"), file.Name];
 
-    /// <summary>What whoever asks next is told.</summary>
+    /// <summary>The time that the next reader gets.</summary>
     public (ulong Seconds, ulong Nanoseconds) Time
     {
         get => At(0);
@@ -28,7 +28,7 @@ public sealed class FalseClock : IDisposable
         }
     }
 
-    /// <summary>What who asked last was told.</summary>
+    /// <summary>The time that the last reader got.</summary>
     public (ulong Seconds, ulong Nanoseconds) Told => At(16);
 
     public void Dispose() => file.Dispose();

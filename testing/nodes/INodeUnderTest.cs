@@ -7,7 +7,7 @@ namespace Testing.Nodes;
 /// <summary>What a node counted for one domain.</summary>
 public sealed record Counters(ulong Sent, ulong Received, ulong Dropped, ulong Forged);
 
-/// <summary>A node that the same sequence of happenings is played to, and what it does. 0 stands for the link.</summary>
+/// <summary>A node that is given a sequence of happenings, and what it does. 0 stands for the link.</summary>
 public interface INodeUnderTest : IDisposable
 {
     /// <summary>How many honoured tokens it can remember.</summary>
@@ -29,5 +29,5 @@ public interface INodeUnderTest : IDisposable
     void HideProgram(bool hidden);
 }
 
-/// <summary>The node said nothing where it always says something, or ended.</summary>
+/// <summary>The node sent no answer where there always is one, or has ended.</summary>
 public sealed class SilentException(string message) : Exception(message);

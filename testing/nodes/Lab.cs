@@ -77,7 +77,7 @@ public sealed class Lab : IDisposable
     /// <summary>The command that starts puppets, with options of the launcher's.</summary>
     public static string[] Puppets(params string[] options) => [Repository.Image("launcher"), .. options, Repository.Image("puppet"), "/dev/null"];
 
-    /// <summary>A way of starting whose log nobody reads after its first line.</summary>
+    /// <summary>Starts packetd with a log that is not read after its first line.</summary>
     public static string[] LogReaderLeaves => ["bash", "-c", "exec \"$0\" \"$@\" 2> >(head -n 1 >&2)"];
 
     /// <param name="through">What starts packetd instead of this test, and becomes it.</param>

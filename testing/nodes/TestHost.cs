@@ -5,7 +5,7 @@ using Wire;
 
 namespace Testing.Nodes;
 
-/// <summary>A host that takes notes instead of making system calls.</summary>
+/// <summary>A host that records what it is asked for instead of making system calls.</summary>
 public sealed class TestHost : IHost
 {
     public const uint Node = 0x0A000002, Client = 0x0A000001;

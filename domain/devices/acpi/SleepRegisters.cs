@@ -4,7 +4,7 @@ namespace Domain.Devices;
 
 /// <summary>The sleep control and sleep status registers of a hardware-reduced platform (ACPI 6.5, 4.8.3.7).</summary>
 /// <remarks>
-/// Soft off is the only state there is, so nobody ever wakes up and the status register always reads as zero.
+/// Soft off is the only state, so there is no wake-up, and the status register always reads as zero.
 /// </remarks>
 internal sealed class SleepRegisters(Action poweredOff) : IDevice
 {

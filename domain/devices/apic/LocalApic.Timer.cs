@@ -113,7 +113,7 @@ public sealed partial class LocalApic
             return;
         if (Periodic)
         {
-            // Interrupts that were due while the guest could not run are one interrupt, as on the real part.
+            // Interrupts that were due while the guest did not run become one, as in hardware.
             due += Period * ((now - due) / Period + 1);
         }
         else

@@ -18,7 +18,7 @@ public sealed class Cmos : IDevice
     private const byte Binary = 0x04, TwentyFourHours = 0x02, UpdateInProgress = 0x80, ValidRam = 0x80,
         Divider32768 = 0x26;
 
-    // "UIP goes high 244 µs before the update": a guest that sees it clear may read the time in peace.
+    // "UIP goes high 244 µs before the update": a guest that sees it clear has that long to read the time.
     private const long UpdateTicks = 2440;
 
     private readonly Func<DateTime> now;

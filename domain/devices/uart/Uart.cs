@@ -7,7 +7,7 @@ namespace Domain.Devices;
 /// </summary>
 /// <remarks>
 /// Transmission takes no time, so the transmit holding register is always empty. Modem lines say that a terminal is
-/// there. The baud rate is remembered and means nothing.
+/// there. The baud rate is stored and has no effect.
 /// </remarks>
 public sealed class Uart(IConsole console, IInterruptLine interrupt) : IDevice
 {

@@ -6,8 +6,8 @@ namespace Domain.Devices;
 /// <remarks>All calls come from the CPU thread.</remarks>
 internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort queueSize)
 {
-    // A turn's share: a driver that offers without end, or whose buffers are its own rings, must not keep its processor
-    // from the timer and the host.
+    // The most chains of a turn: a driver that offers without end, or whose buffers are its own rings, must not keep
+    // the CPU thread from the timer and the host.
     private const int ChainsAtOnce = 256;
     protected const ulong BytesAtOnce = 16 << 20;
 
@@ -72,9 +72,7 @@ internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort qu
     /// <summary>The driver offered buffers in a queue.</summary>
     public abstract void Notify(int queue);
 
-    /// <summary>
-    /// A turn's share was used up: call <see cref="Continue"/> once timer and host were looked after.
-    /// </summary>
+    /// <summary>A turn's share was used up: call <see cref="Continue"/> after timer and host were served.</summary>
     public bool Backlog => Running && backlog != 0;
 
     /// <summary>The next turn.</summary>

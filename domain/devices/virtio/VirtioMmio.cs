@@ -204,12 +204,12 @@ internal sealed class VirtioMmio : IDevice
         }
         else if (!run && (device.Running || (status & FeaturesOk) == 0))
         {
-            // A driver clears no bit but by a reset (2.1.1): whoever does has no queue any more.
+            // A driver clears no bit but by a reset (2.1.1): for one that does all queues are disabled.
             Stop();
         }
     }
 
-    /// <summary>The rings are the driver's again, and the device has nothing of theirs.</summary>
+    /// <summary>Disables all queues: the device accesses no ring, and keeps no chain.</summary>
     private void Stop()
     {
         device.Running = false;

@@ -5,11 +5,11 @@ namespace Domain.Devices;
 
 /// <summary>A split virtqueue (virtio 1.2, 2.7), the device's side.</summary>
 /// <remarks>
-/// Everything in the three rings is the guest's word: indices, lengths and addresses are checked at the moment of use
-/// and copied out before they are believed. Where the rings lie and how long they are is latched when the driver
-/// enables the queue and holds until <see cref="Disable"/>. All accesses come from the CPU thread, which also executes
-/// the guest, so the rings need no barriers. A method that meets nonsense returns false once and <see cref="Broken"/>
-/// stays set until reset.
+/// The three rings are written by the guest and not trusted: indices, lengths and addresses are copied out, and the
+/// copies are checked when they are used. Where the rings lie and how long they are is latched when the driver enables
+/// the queue and holds until <see cref="Disable"/>. All accesses come from the CPU thread, which also executes the
+/// guest, so the rings need no barriers. A method that finds an invalid entry returns false once and
+/// <see cref="Broken"/> stays set until reset.
 /// </remarks>
 internal sealed unsafe class Virtqueue
 {
@@ -88,13 +88,15 @@ internal sealed unsafe class Virtqueue
         return Ready || Break();
     }
 
-    /// <summary>From here on the rings are the driver's alone.</summary>
+    /// <summary>From here on the device does not access the rings.</summary>
     public void Disable() => Ready = false;
 
     /// <summary>Whether the driver has offered a chain that was not taken yet.</summary>
     public bool HasAvailable => Ready && !Broken && AvailableIndex != nextAvailable;
 
-    /// <summary>Where the device stands; give it to <see cref="Rewind"/> to put chains back.</summary>
+    /// <summary>
+    /// The position in the ring of offered chains; give it to <see cref="Rewind"/> to put chains back.
+    /// </summary>
     public ushort Position => nextAvailable;
 
     public void Rewind(ushort position) => nextAvailable = position;
@@ -122,7 +124,7 @@ internal sealed unsafe class Virtqueue
     /// <summary>Gives a chain back with the number of bytes that the device wrote into it.</summary>
     public void Return(ushort head, uint written)
     {
-        // A chain that was taken before the queue was taken away is nobody's.
+        // A chain that was taken before the queue was disabled is not returned.
         if (!Ready)
             return;
         memory.Write(used + RingOffset + UsedElementBytes * (uint)(nextUsed & (size - 1)),

@@ -33,8 +33,8 @@ internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memo
         for (int i = chain.ReadableCount; i < chain.Count && left > 0; i++)
         {
             ulong part = Math.Min(left, chain.Pieces[i].Length);
-            // Without GRND_NONBLOCK getrandom gives everything or, below 256 bytes, is not interrupted; a short answer
-            // is the truth.
+            // Without GRND_NONBLOCK getrandom gives everything or, below 256 bytes, is not interrupted; a shorter count
+            // is reported as it is.
             nint got = Libc.getrandom(chain.Pieces[i].Start, (nuint)part, 0);
             if (got <= 0)
                 break;

@@ -56,7 +56,8 @@ internal sealed unsafe partial class VirtioNet
             return;
         var queue = Queues[ReceiveQueue];
         bool starved = ReceiveUntilStarved();
-        // Only a starved queue needs to hear of new buffers; otherwise they are found at the next frame.
+        // Notifications of new buffers are needed only when the queue has run out of them; otherwise they are found at
+        // the next frame.
         queue.WantNotification(starved);
         // A frame that is held stops the descriptor from being polled.
         if (heldLength > 0 && !starved)

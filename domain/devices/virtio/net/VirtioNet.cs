@@ -16,7 +16,7 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
     private const ushort QueueSize = 256;
     private const int MinFrame = 14, MaxPlainFrame = 1514, MaxFrame = 65535 + 14;
 
-    // A guest that sends without end must not keep its own processor from its timer.
+    // A guest that sends without end must not keep the CPU thread from its timer.
     private const int FramesAtOnce = 64;
 
     private readonly IFrameChannel? channel;
