@@ -18,17 +18,20 @@ public static class Secret
     const int LongestFormer = 65536;
 
     /// <summary>
-    /// A new node secret as its file holds it: 160 random bits, as long as the hash, which is what RFC 2104 section 3 advises;
-    /// written as 40 hexadecimal digits, because a file that people copy around had better be text. The digits are the secret.
+    /// A new node secret as its file holds it: 160 random bits, as long as the hash, which is what RFC 2104 section 3
+    /// advises; written as 40 hexadecimal digits, because a file that people copy around had better be text. The digits
+    /// are the secret.
     /// </summary>
-    public static byte[] NewKey() => System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Random(Sha1.DigestSize)) + "\n");
+    public static byte[] NewKey() =>
+        System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Random(Sha1.DigestSize)) + "\n");
 
     public static byte[] Random(int count)
     {
         var bytes = new byte[count];
         unsafe
         {
-            // Safe: the kernel writes at most count bytes into the pinned array. Up to 256 bytes it never stops half way (getrandom(2)).
+            // Safe: the kernel writes at most count bytes into the pinned array. Up to 256 bytes it never stops half
+            // way (getrandom(2)).
             fixed (byte* start = bytes)
             {
                 if (Native.getrandom(start, (nuint)count, 0) != count)
@@ -39,54 +42,28 @@ public static class Secret
     }
 
     /// <summary>
-    /// Writes a file of mode 0600 in one step: it is there with all of its bytes, or it is not there, and what was there before is
-    /// lost only with <paramref name="replace"/>.
+    /// Writes a file of mode 0600 in one step: it is there with all of its bytes, or it is not there, and what was
+    /// there before is lost only with <paramref name="replace"/>.
     /// </summary>
     public static void Write(string file, ReadOnlySpan<byte> bytes, bool replace)
     {
         if (!replace && Path.Exists(file))
             throw Exists(file);
-        string? draft = null;
         try
         {
-            draft = Draft(file, bytes);
-            File.Move(draft, file, overwrite: replace);
+            using var draft = new Draft(file, bytes);
+            draft.Become(file, replace);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            Remove(draft);
             throw !replace && Path.Exists(file) ? Exists(file) : CannotWrite(file, failure);
         }
     }
 
-    /// <summary>Writes the bytes beside the file.</summary>
-    static string Draft(string file, ReadOnlySpan<byte> bytes)
-    {
-        var draft = $"{file}.{Convert.ToHexStringLower(Random(4))}";
-        try
-        {
-            using var stream = new FileStream(draft, new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                BufferSize = 0,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-            stream.Write(bytes);
-            stream.Flush(flushToDisk: true);
-            return draft;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            Remove(draft);
-            throw CannotWrite(file, failure);
-        }
-    }
-
     /// <summary>
-    /// Writes all of the files or none: nothing that was there before is touched until all of them, and all that they replace, are on the
-    /// disk under other names; when a file cannot be put in its place after all, those before it get back what they were.
-    /// The last one is there only when the others are.
+    /// Writes all of the files or none: nothing that was there before is touched until all of them, and all that they
+    /// replace, are on the disk under other names; when a file cannot be put in its place after all, those before it
+    /// get back what they were. The last one is there only when the others are.
     /// </summary>
     public static void WriteAll(IReadOnlyList<(string Path, byte[] Bytes)> files, bool replace)
     {
@@ -95,65 +72,59 @@ public static class Secret
             if (!replace && Path.Exists(path))
                 throw Exists(path);
         }
-        var drafts = new List<string>();
-        var former = new List<string?>();
+        var drafts = new List<Draft>();
+        var former = new List<Draft?>();
         var moved = 0;
+        var stopped = files[0].Path;
         try
         {
             foreach (var (path, bytes) in files)
             {
-                drafts.Add(Draft(path, bytes));
+                stopped = path;
+                drafts.Add(new Draft(path, bytes));
                 former.Add(File.Exists(path)
-                    ? Draft(path, Files.Read(path, LongestFormer, "what a secret may replace"))
+                    ? new Draft(path, Files.Read(path, LongestFormer, "what a secret may replace"))
                     : null);
             }
             for (; moved < files.Count; moved++)
-                File.Move(drafts[moved], files[moved].Path, overwrite: replace);
+            {
+                stopped = files[moved].Path;
+                drafts[moved].Become(stopped, replace);
+            }
         }
         catch (Exception failure) when (failure is Failure or IOException or UnauthorizedAccessException)
         {
-            var stopped = files[Math.Min(moved, files.Count - 1)].Path;
-            drafts.ForEach(Remove);
             var left = new List<string>();
             while (moved-- > 0)
             {
                 if (!TryRestore(former[moved], files[moved].Path))
                     left.Add(files[moved].Path);
             }
-            former.ForEach(Remove);
             var why = failure as Failure ?? CannotWrite(stopped, failure);
-            throw left.Count == 0 ? why : new Failure($"{why.Message}; and these are new already: {string.Join(", ", left)}");
+            throw left.Count == 0 ? why
+                : new Failure($"{why.Message}; and these are new already: {string.Join(", ", left)}");
         }
-        former.ForEach(Remove);
+        finally
+        {
+            drafts.ForEach(draft => draft.Dispose());
+            former.ForEach(draft => draft?.Dispose());
+        }
     }
 
     /// <summary>Puts back what a file was, or takes it away again.</summary>
-    static bool TryRestore(string? former, string path)
+    static bool TryRestore(Draft? former, string path)
     {
         try
         {
             if (former is null)
                 File.Delete(path);
             else
-                File.Move(former, path, overwrite: true);
+                former.Become(path, replace: true);
             return true;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             return false;
-        }
-    }
-
-    static void Remove(string? file)
-    {
-        try
-        {
-            if (file is not null)
-                File.Delete(file);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            // What is told is why it could not be written.
         }
     }
 
@@ -174,7 +145,8 @@ public static class Secret
         var newline = start.IndexOf((byte)'\n');
         var length = newline >= 0 ? newline : start.Length;
         if (length is < MinimumKeySize or > HmacSha1.MaxKeySize)
-            throw new Failure($"{file} is no key file: a node secret has {MinimumKeySize} to {HmacSha1.MaxKeySize} bytes before a newline or the end");
+            throw new Failure($"{file} is no key file: a node secret has {MinimumKeySize} to {HmacSha1.MaxKeySize} "
+                + $"bytes before a newline or the end");
         return start[..length].ToArray();
     }
 }

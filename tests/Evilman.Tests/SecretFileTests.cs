@@ -5,6 +5,7 @@ using System.Linq;
 using System.Net;
 using System.Text;
 using Evilman.Tokens;
+using Testing;
 using Xunit;
 
 namespace Evilman.Tests;
@@ -176,6 +177,31 @@ public sealed class SecretFileTests : IDisposable
             Assert.Equal($"my {name}", File.ReadAllText(At(name)));
         Assert.Equal(3, folder.GetFiles("a*").Length);
     }
+
+    /// <summary>The chain to be replaced is a pipe that nobody writes: with a draft on the disk, the program waits there until it is killed.</summary>
+    [Fact]
+    public void What_a_killed_program_leaves_is_removed_by_the_next_that_writes_the_same_file()
+    {
+        Run("mkfifo", [At("a.chain")]);
+        string[] words = [.. MintWords("a"), "--force"];
+        using (var killed = Process.Start(LabTests.Program, words))
+        {
+            Wait.Until(() => Drafts().Length == 1, "a draft");
+            killed.Kill();
+            killed.WaitForExit();
+        }
+        Assert.Single(Drafts());
+        File.Delete(At("a.chain"));
+        // Neither what another program is writing now, nor what has only a similar name.
+        string[] kept = [At("a.chain.01234567.draft"), At("a.chain.0123456g.draft"), At("b.01234567.draft")];
+        File.WriteAllText(kept[1], "mine");
+        File.WriteAllText(kept[2], "mine");
+        using var written = new FileStream(kept[0], FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        Assert.Equal((0, ""), Evilman(words));
+        Assert.Equal(kept, Drafts().Order(StringComparer.Ordinal));
+    }
+
+    string[] Drafts() => Directory.GetFiles(folder.FullName, "*.draft");
 
     /// <summary>The guest that has the address already goes on obeying its key.</summary>
     [Fact]
