@@ -4,8 +4,9 @@ using System.IO;
 namespace Evilman;
 
 /// <summary>
-/// Finds what belongs to this program: in the work tree (out/bin/evilman beside out/images/ and deploy/), or unpacked from
-/// a distribution (everything in one folder), or installed. <c>EVILMAN_HOME</c> names another folder to look in first.
+/// Finds what belongs to this program: in the work tree (out/bin/evilman beside out/images/ and deploy/), or unpacked
+/// from a distribution (everything in one folder), or installed. <c>EVILMAN_HOME</c> names another folder to look in
+/// first.
 /// </summary>
 internal static class Files
 {
@@ -29,7 +30,8 @@ internal static class Files
         {
             for (var folder = Program.Folder; folder is not null; folder = Path.GetDirectoryName(folder))
             {
-                if (File.Exists(Path.Combine(folder, "Directory.Build.props")) && Directory.Exists(Path.Combine(folder, "packetd")))
+                if (File.Exists(Path.Combine(folder, "Directory.Build.props"))
+                    && Directory.Exists(Path.Combine(folder, "packetd")))
                     return folder;
             }
             return null;
@@ -37,8 +39,8 @@ internal static class Files
     }
 
     /// <summary>
-    /// All of a file that has at most <paramref name="most"/> bytes, 2 GiB at the most. It need not be a regular file: what a pipe or a
-    /// device gives is bounded in the same way.
+    /// All of a file that has at most <paramref name="most"/> bytes, 2 GiB at the most. It need not be a regular file:
+    /// what a pipe or a device gives is bounded in the same way.
     /// </summary>
     /// <param name="what">What the file should be, with its article, for the sentence that refuses it.</param>
     internal static byte[] Read(string file, int most, string what)
@@ -58,7 +60,8 @@ internal static class Files
                 if (have < bytes.Length)
                     continue;
                 if (have == most)
-                    return stream.ReadByte() < 0 ? bytes : throw new Failure($"{file} is not {what}: it has more than {most} bytes");
+                    return stream.ReadByte() < 0 ? bytes
+                        : throw new Failure($"{file} is not {what}: it has more than {most} bytes");
                 Array.Resize(ref bytes, (int)Math.Min(most, 2L * have));
             }
         }

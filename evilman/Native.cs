@@ -52,15 +52,17 @@ internal static unsafe partial class Native
     private static partial int setpriority(int which, uint who, int priority);
 
     /// <summary>
-    /// Asks for a process, and the children it starts, to run before others: −20 is first. Where the kernel shares the processor out
-    /// among sessions (sched(7), autogroup), its session is asked for too. Refused to ordinary users, which does no harm.
+    /// Asks for a process, and the children it starts, to run before others: −20 is first. Where the kernel shares the
+    /// processor out among sessions (sched(7), autogroup), its session is asked for too. Refused to ordinary users,
+    /// which does no harm.
     /// </summary>
     internal static void RunBefore(int pid, int priority)
     {
         setpriority(0, (uint)pid, priority);
         try
         {
-            System.IO.File.WriteAllText($"/proc/{pid}/autogroup", priority.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            System.IO.File.WriteAllText($"/proc/{pid}/autogroup",
+                priority.ToString(System.Globalization.CultureInfo.InvariantCulture));
         }
         catch (System.Exception refused) when (refused is System.IO.IOException or System.UnauthorizedAccessException)
         {
@@ -77,8 +79,8 @@ internal static unsafe partial class Native
     private static partial int clock_nanosleep(int clock, int flags, TimeSpec* until, TimeSpec* left);
 
     /// <summary>
-    /// Sleeps until the monotonic clock, which is what Stopwatch counts in nanoseconds, says <paramref name="ticks"/>. Finer than
-    /// Thread.Sleep, which rounds up to milliseconds.
+    /// Sleeps until the monotonic clock, which is what Stopwatch counts in nanoseconds, says <paramref name="ticks"/>.
+    /// Finer than Thread.Sleep, which rounds up to milliseconds.
     /// </summary>
     internal static void SleepUntil(long ticks)
     {

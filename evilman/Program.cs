@@ -46,7 +46,8 @@ public static class Program
             case System.IO.IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException:
                 Say.Complain(any.Message);
                 return ExitCode.Failed;
-            case InvalidOperationException when args is [var first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal):
+            case InvalidOperationException when args is [var first, ..]
+                && first.StartsWith("[suggest", StringComparison.Ordinal):
                 // The library fails to suggest behind a quote that is still open; then there is nothing to suggest.
                 return ExitCode.Done;
             default:
@@ -56,12 +57,14 @@ public static class Program
     }
 
     /// <summary>Words are taken as they are typed: none names a file with more of them.</summary>
-    internal static ParseResult Parse(string[] args) => Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+    internal static ParseResult Parse(string[] args) =>
+        Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     /// <summary>The whole command tree; tests parse with it.</summary>
     public static RootCommand Root()
     {
-        var root = new RootCommand("Evil Man: virtual machines that migrate themselves, on nodes that need not be trusted with it.");
+        var root = new RootCommand("Evil Man: virtual machines that migrate themselves, on nodes that need not be "
+            + "trusted with it.");
         root.WithExamples("""
             evilman demo                                   the whole story on this machine, in a minute
             evilman keygen node1.key                       a secret that a node and its broker share

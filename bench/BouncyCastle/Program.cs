@@ -5,7 +5,10 @@ using Org.BouncyCastle.Crypto.Parameters;
 
 namespace BouncyCastleBench;
 
-/// <summary>Prints how many tags of the signed part of a token BouncyCastle makes in a second of processor time, with a key that is set once.</summary>
+/// <summary>
+/// Prints how many tags of the signed part of a token BouncyCastle makes in a second of processor time, with a key that
+/// is set once.
+/// </summary>
 internal static class Program
 {
     private const int SignedSize = 132; // docs/protocols.md, "Boot token"

@@ -9,8 +9,9 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Domain.Bench;
 
 /// <summary>
-/// bench-cpu: loops here and on the host. bench-cpu run|translate PROGRAM ARGUMENTS: a static program in user mode, interpreted or translated.
-/// bench-cpu compare [ROUNDS [PREFIX]]: every user-mode instruction against the host, as the unit tests do, but compiled ahead of time.
+/// bench-cpu: loops here and on the host. bench-cpu run|translate PROGRAM ARGUMENTS: a static program in user mode,
+/// interpreted or translated. bench-cpu compare [ROUNDS [PREFIX]]: every user-mode instruction against the host, as the
+/// unit tests do, but compiled ahead of time.
 /// </summary>
 internal static unsafe class Program
 {
@@ -24,11 +25,13 @@ internal static unsafe class Program
             var machine = new UserMachine(arguments[0] == "translate");
             var watch = Stopwatch.StartNew();
             int code = machine.Run(arguments[1], arguments[1..]);
-            Console.Error.WriteLine($"{machine.Cpu.InstructionsRetired} instructions, {machine.Cpu.InstructionsRetired / watch.Elapsed.TotalMicroseconds:f0} M/s");
+            Console.Error.WriteLine($"{machine.Cpu.InstructionsRetired} instructions, "
+                + $"{machine.Cpu.InstructionsRetired / watch.Elapsed.TotalMicroseconds:f0} M/s");
             return code;
         }
         if (arguments.Length >= 1 && arguments[0] == "compare")
-            return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60, arguments.Length > 2 ? arguments[2] : "");
+            return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60, arguments.Length > 2 ? arguments[2]
+                : "");
         Loops();
         Transitions(false);
         Transitions(true);
@@ -71,11 +74,13 @@ internal static unsafe class Program
             double native = Native(write, iterations);
             var (interpreted, _) = Emulated(write, iterations, false);
             var (translated, instructions) = Emulated(write, iterations, true);
-            Console.WriteLine($"{name,-8} {instructions / translated / 1e6,6:f0} M/s, times native: interpreted {interpreted / native,5:f1}, translated {translated / native,5:f2}");
+            Console.WriteLine($"{name,-8} {instructions / translated / 1e6,6:f0} M/s, times native: interpreted "
+                + $"{interpreted / native,5:f1}, translated {translated / native,5:f2}");
         }
     }
 
-    private static (double Seconds, ulong Instructions) Emulated(Action<Assembler> write, int iterations, bool translates)
+    private static (double Seconds, ulong Instructions) Emulated(Action<Assembler> write, int iterations,
+        bool translates)
     {
         var machine = new TestMachine(translates);
         machine.Place(TestMachine.CodeAt, a =>
@@ -121,7 +126,8 @@ internal static unsafe class Program
         });
         var watch = Stopwatch.StartNew();
         machine.RunToHalt();
-        Console.WriteLine($"{(translates ? "translated" : "interpreted"),-11} faults   {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
+        Console.WriteLine($"{(translates ? "translated" : "interpreted"),-11} faults   "
+            + $"{watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
 
         machine = new TestMachine(translates);
         machine.Place(handler, a => a.sysretq());
@@ -142,7 +148,8 @@ internal static unsafe class Program
         machine.ToUser();
         watch.Restart();
         machine.RunToHalt();
-        Console.WriteLine($"{(translates ? "translated" : "interpreted"),-11} syscalls {watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
+        Console.WriteLine($"{(translates ? "translated" : "interpreted"),-11} syscalls "
+            + $"{watch.Elapsed.TotalNanoseconds / count,6:f0} ns each");
     }
 
     /// <summary>The same code on the host: [RSI] is a buffer, RCX counts.</summary>

@@ -9,12 +9,13 @@ namespace Domain.Bench;
 /// <summary>Runs a static Linux program on the emulated processor alone: its system calls go to the host.</summary>
 /// <remarks>
 /// All memory is mapped to itself, so a guest pointer is an offset into RAM. The kernel is three instructions at
-/// <see cref="Stub"/>: HLT hands the call to this class, SYSRET returns. Enough calls for busybox applets that neither fork
-/// nor map files; it exists to exercise the processor, not to be an operating system.
+/// <see cref="Stub"/>: HLT hands the call to this class, SYSRET returns. Enough calls for busybox applets that neither
+/// fork nor map files; it is there to exercise the processor, and is no operating system.
 /// </remarks>
 internal sealed unsafe class UserMachine : IInterruptController
 {
-    private const ulong Ram = 256 << 20, Tables = 0x100000, Stub = 0x80000, Fault = 0x81000, StackTop = 0xf000000, MmapBase = 0x4000000;
+    private const ulong Ram = 256 << 20, Tables = 0x100000, Stub = 0x80000, Fault = 0x81000, StackTop = 0xf000000,
+        MmapBase = 0x4000000;
 
     private readonly GuestMemory memory = GuestMemory.Allocate(Ram);
     private readonly CpuState* s;
@@ -55,7 +56,8 @@ internal sealed unsafe class UserMachine : IInterruptController
         }
         for (ulong vector = 0; vector < 32; vector++)
         {
-            Put(0x2000 + vector * 16, ((Fault + vector) & 0xffff) | 8 << 16 | 0x8eUL << 40 | ((Fault + vector) >> 16) << 48);
+            Put(0x2000 + vector * 16,
+                ((Fault + vector) & 0xffff) | 8 << 16 | 0x8eUL << 40 | ((Fault + vector) >> 16) << 48);
             memory.Base[Fault + vector] = 0xf4;
         }
         new byte[] { 0xf4, 0x48, 0x0f, 0x07 }.CopyTo(new Span<byte>(memory.Base + Stub, 4));
@@ -131,7 +133,8 @@ internal sealed unsafe class UserMachine : IInterruptController
         Push(0);
         Push(home);
         Push(0);
-        foreach (var (type, value) in new[] { (3UL, headersAt), (4UL, 56UL), (5UL, (ulong)count), (6UL, 4096UL), (9UL, entry + bias), (25UL, random), (0UL, 0UL) })
+        foreach (var (type, value) in new[] { (3UL, headersAt), (4UL, 56UL), (5UL, (ulong)count), (6UL, 4096UL),
+            (9UL, entry + bias), (25UL, random), (0UL, 0UL) })
         {
             Push(type);
             Push(value);
@@ -147,7 +150,8 @@ internal sealed unsafe class UserMachine : IInterruptController
             if (s->Rip != Stub + 1)
             {
                 ulong* frame = (ulong*)(memory.Base + s->Gpr[4]);
-                throw new InvalidOperationException($"exception {s->Rip - Fault - 1}, frame {frame[0]:x} {frame[1]:x} {frame[2]:x}, CR2 {s->Cr2:x}; {Cpu.LastUnknown}");
+                throw new InvalidOperationException($"exception {s->Rip - Fault - 1}, frame {frame[0]:x} "
+                    + $"{frame[1]:x} {frame[2]:x}, CR2 {s->Cr2:x}; {Cpu.LastUnknown}");
             }
             if (s->Gpr[0] is 60 or 231)
                 return (int)s->Gpr[7];
@@ -175,7 +179,8 @@ internal sealed unsafe class UserMachine : IInterruptController
                 }
                 return total;
             }
-            case 3 or 8 or 32 or 33 or 72 or 102 or 104 or 107 or 108 or 39 or 110 or 292: // close, lseek, dup, dup2, fcntl, ids, dup3
+            // close, lseek, dup, dup2, fcntl, ids, dup3
+            case 3 or 8 or 32 or 33 or 72 or 102 or 104 or 107 or 108 or 39 or 110 or 292:
                 return Result(syscall(number, (nint)a, (nint)b, (nint)c, 0, 0, 0));
             case 2 or 4 or 6 or 21 or 89: // open, stat, lstat, access, readlink
                 return Result(syscall(number, Host(a), number is 4 or 6 or 89 ? Host(b) : (nint)b, (nint)c, 0, 0, 0));

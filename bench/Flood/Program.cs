@@ -8,9 +8,9 @@ using Wire;
 namespace Flood;
 
 /// <summary>
-/// <c>bench-flood LINK KIND SECONDS</c> sends frames to the node 10.99.0.2 as fast as it can, from 256 sources by turns: <c>p</c> pings,
-/// <c>t</c> boot tokens that are right up to their signature, <c>b</c> frames to everybody. It ends after so many seconds, with the
-/// number of frames on its standard output.
+/// <c>bench-flood LINK KIND SECONDS</c> sends frames to the node 10.99.0.2 as fast as it can, from 256 sources by
+/// turns: <c>p</c> pings, <c>t</c> boot tokens that are right up to their signature, <c>b</c> frames to everybody. It
+/// ends after so many seconds, with the number of frames on its standard output.
 /// </summary>
 internal static unsafe class Program
 {
@@ -68,7 +68,8 @@ internal static unsafe class Program
             ulong now = Now(Realtime);
             var token = new BootTokenDraft(magic.Slice(MagicPing.HeaderSize))
             {
-                Node = Node, BootAddress = 0x0A630040, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 1, TokenCount = 1, Lease = 1, Issued = now, Expires = now + 600,
+                Node = Node, BootAddress = 0x0A630040, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 1, TokenCount = 1,
+                    Lease = 1, Issued = now, Expires = now + 600,
             };
             token.Sign(frame.Slice(6, 6)); // a key that is not the node's
             MagicPing.EmitHeader(magic, MagicKind.Boot);

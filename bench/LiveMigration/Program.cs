@@ -11,9 +11,10 @@ using Evilman.Demo;
 namespace LiveMigration;
 
 /// <summary>
-/// <c>bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MOVES LIMIT…</c> boots the guest on a QEMU in one namespace and lets QEMU migrate it to the other
-/// and back, so often with each downtime limit (milliseconds), by turns. The client is that of evilman's demo, run in this process's namespace: an
-/// echo every millisecond on one connection, HTTP requests beside it. Prints a line a move, and the medians of each limit.
+/// <c>bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MOVES LIMIT…</c> boots the guest on a QEMU in one namespace
+/// and lets QEMU migrate it to the other and back, so often with each downtime limit (milliseconds), by turns. The
+/// client is that of evilman's demo, run in this process's namespace: an echo every millisecond on one connection, HTTP
+/// requests beside it. Prints a line a move, and the medians of each limit.
 /// </summary>
 internal static class Program
 {
@@ -39,7 +40,9 @@ internal static class Program
             Console.Error.WriteLine("usage: bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MOVES LIMIT...");
             return ExitCode.Usage;
         }
-        int[] limits = Array.ConvertAll(words[6..], word => int.TryParse(word, CultureInfo.InvariantCulture, out int limit) ? limit : 0);
+        int[] limits =
+            Array.ConvertAll(words[6..], word =>
+                int.TryParse(word, CultureInfo.InvariantCulture, out int limit) ? limit : 0);
         if (Array.Exists(limits, limit => limit < 1))
         {
             Console.Error.WriteLine("bench-live: a downtime limit is a number of milliseconds");
@@ -47,7 +50,8 @@ internal static class Program
         }
         try
         {
-            Native.RunBefore(Environment.ProcessId, -15); // as in the demo: what measures must not wait behind what it measures
+            // as in the demo: the client must not wait for the processor while it measures
+            Native.RunBefore(Environment.ProcessId, -15);
             Run(new MachineKind(words[0], words[1], words[2]), words[3..5], moves, limits);
             return ExitCode.Done;
         }
@@ -58,7 +62,8 @@ internal static class Program
         }
         catch (Exception fault)
         {
-            Console.Error.WriteLine($"bench-live: this is a fault in bench-live: {fault.GetType().Name}: {fault.Message}");
+            Console.Error.WriteLine($"bench-live: this is a fault in bench-live: {fault.GetType().Name}: "
+                + $"{fault.Message}");
             return ExitCode.Fault;
         }
     }
@@ -86,7 +91,8 @@ internal static class Program
                 catch (Failure failure)
                 {
                     destination.Dispose();
-                    throw new Failure($"{failure.Message}: {(destination.LastWords.Length > 0 ? destination.LastWords : machine.LastWords)}");
+                    throw new Failure($"{failure.Message}: "
+                        + $"{(destination.LastWords.Length > 0 ? destination.LastWords : machine.LastWords)}");
                 }
                 machine.Dispose();
                 machine = destination;
@@ -95,7 +101,8 @@ internal static class Program
                     throw new Failure($"the long connection broke: {broken}; the guest says: {machine.Console}");
                 Move move = done[^1];
                 move.Freeze = Silence.Longest(echo.Echoes, move.Asked, move.Done + Stopwatch.Frequency).Milliseconds;
-                Print($"- limit {move.Limit} ms: frozen for {move.Freeze:0.0} ms in a move of {move.Total:0} ms and {move.MiB:0.0} MiB; QEMU says {move.Downtime:0} ms of {move.OwnTotal:0}");
+                Console.WriteLine($"- limit {move.Limit} ms: frozen for {move.Freeze:0.0} ms in a move of {move.Total:0} ms and "
+                    + $"{move.MiB:0.0} MiB; QEMU says {move.Downtime:0} ms of {move.OwnTotal:0}");
             }
             http.Stop();
             echo.Stop(TimeSpan.FromSeconds(5));
@@ -104,7 +111,11 @@ internal static class Program
             foreach (int limit in limits)
             {
                 List<Move> those = done.FindAll(move => move.Limit == limit);
-                Print($"live limit={limit} freeze_ms={Median(those, move => move.Freeze):0.0} total_ms={Median(those, move => move.Total):0} downtime_ms={Median(those, move => move.Downtime):0} own_total_ms={Median(those, move => move.OwnTotal):0} moved_mib={Median(those, move => move.MiB):0.0}");
+                Console.WriteLine($"live limit={limit} freeze_ms={Median(those, move => move.Freeze):0.0} "
+                    + $"total_ms={Median(those, move => move.Total):0} "
+                    + $"downtime_ms={Median(those, move => move.Downtime):0} "
+                    + $"own_total_ms={Median(those, move => move.OwnTotal):0} "
+                    + $"moved_mib={Median(those, move => move.MiB):0.0}");
             }
         }
         finally
@@ -121,11 +132,10 @@ internal static class Program
         source.Control.AwaitMigrated();
         long done = Stopwatch.GetTimestamp();
         JsonElement report = source.Control.Report();
-        return new Move(limit, asked, done, report.GetProperty("downtime").GetDouble(), report.GetProperty("total-time").GetDouble(),
-            report.GetProperty("ram").GetProperty("transferred").GetDouble() / 1048576);
+        return new Move(limit, asked, done, report.GetProperty("downtime").GetDouble(),
+            report.GetProperty("total-time").GetDouble(), report.GetProperty("ram").GetProperty("transferred").GetDouble() / 1048576);
     }
 
-    private static double Median(List<Move> moves, Converter<Move, double> what) => LatencySeries.Median(moves.ConvertAll(what));
-
-    private static void Print(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+    private static double Median(List<Move> moves, Converter<Move, double> what) =>
+        LatencySeries.Median(moves.ConvertAll(what));
 }

@@ -10,8 +10,8 @@ using Evilman;
 namespace LiveMigration;
 
 /// <summary>
-/// A QEMU's control socket: commands and events in JSON, one a line (QEMU Machine Protocol specification, docs/interop/qmp-spec of
-/// QEMU's sources). One command at a time.
+/// A QEMU's control socket: commands and events in JSON, one a line (QEMU Machine Protocol specification,
+/// docs/interop/qmp-spec of QEMU's sources). One command at a time.
 /// </summary>
 internal sealed class Qmp : IDisposable
 {
@@ -89,7 +89,10 @@ internal sealed class Qmp : IDisposable
         }
     }
 
-    /// <summary>What query-migrate says of a migration that is completed. QEMU tells of its end before it has worked out how long it took.</summary>
+    /// <summary>
+    /// What query-migrate says of a migration that is completed. QEMU tells of its end before it has worked out how
+    /// long it took.
+    /// </summary>
     public JsonElement Report()
     {
         for (var clock = Stopwatch.StartNew(); clock.ElapsedMilliseconds < 5000; Thread.Sleep(1))

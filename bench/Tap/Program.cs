@@ -4,8 +4,8 @@ using System.Runtime;
 namespace Tap;
 
 /// <summary>
-/// Relays between descriptor 3 (docs/architecture.md, "The monitor") and the TAP device whose name stands where a monitor finds its
-/// firmware, with virtio-net headers on both sides (linux/if_tun.h).
+/// Relays between descriptor 3 (docs/architecture.md, "The monitor") and the TAP device whose name stands where a
+/// monitor finds its firmware, with virtio-net headers on both sides (linux/if_tun.h).
 /// </summary>
 internal static unsafe class Program
 {
@@ -24,7 +24,8 @@ internal static unsafe class Program
         for (int i = 0; i < 15 && argc > 1 && argv[argc - 1][i] != 0; i++)
             ((byte*)request)[i] = argv[argc - 1][i];
         request[2] = TapWithHeader;
-        if (tap < 0 || Syscall.Invoke(Ioctl, tap, SetInterface, (nint)request) < 0 || Syscall.Invoke(Ioctl, tap, SetOffload, ChecksumAndTcp4) < 0)
+        if (tap < 0 || Syscall.Invoke(Ioctl, tap, SetInterface, (nint)request) < 0
+            || Syscall.Invoke(Ioctl, tap, SetOffload, ChecksumAndTcp4) < 0)
             return 4;
         Syscall.Invoke(Fcntl, tap, SetStatusFlags, NonBlock);
         Syscall.Invoke(Fcntl, Frames, SetStatusFlags, NonBlock);
@@ -41,7 +42,9 @@ internal static unsafe class Program
         }
     }
 
-    /// <summary>Moves what is there, so much at a time; 0 at the end of the stream. Waits where frames would be lost.</summary>
+    /// <summary>
+    /// Moves what is there, so much at a time; 0 at the end of the stream. Waits where frames would be lost.
+    /// </summary>
     private static nint Move(nint from, nint to, byte* packet)
     {
         ulong* poll = stackalloc ulong[1];

@@ -12,7 +12,8 @@ internal static unsafe class Program
     private static void Main(int argc, byte** argv, byte** envp)
     {
         Span<byte> token = stackalloc byte[BootToken.Size], key = stackalloc byte[32];
-        var draft = new BootTokenDraft(token) { Node = 1, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 1, TokenCount = 1, Lease = 1, Expires = 1 };
+        var draft = new BootTokenDraft(token) { Node = 1, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 1,
+            TokenCount = 1, Lease = 1, Expires = 1 };
         draft.Sign(key);
         HmacSha1 known = new(key);
         int good = 0;

@@ -9,20 +9,35 @@ using Wire;
 
 namespace Evilman.Commands;
 
-/// <summary><c>evilman boot NODE --kernel … --loader …</c>: figure 8.3 of the thesis, from token to running guest.</summary>
+/// <summary>
+/// <c>evilman boot NODE --kernel … --loader …</c>: figure 8.3 of the thesis, from token to running guest.
+/// </summary>
 internal static class BootCommand
 {
     internal static Command Create()
     {
         var node = Values.Address("node", "The node to boot on.");
         var tokenFile = Values.FileOption("--token", "Spend this boot token instead of minting one.");
-        var kernel = Values.FileOption("--kernel", "The guest's kernel: an ELF image with a PVH entry.", required: true);
+        var kernel =
+            Values.FileOption("--kernel", "The guest's kernel: an ELF image with a PVH entry.", required: true);
         var initramfs = Values.FileOption("--initramfs", "The guest's first files: a cpio archive.");
-        var append = new Option<string>("--append") { Description = "The guest's command line.", HelpName = "TEXT", DefaultValueFactory = _ => "" };
-        var waitPort = Values.CountOption("--wait-port", "When the guest counts as up: a TCP port that must answer; 0 does not wait.", 80, 0, 65535);
+        var append = new Option<string>("--append")
+        {
+            Description = "The guest's command line.",
+            HelpName = "TEXT",
+            DefaultValueFactory = _ => "",
+        };
+        var waitPort =
+            Values.CountOption("--wait-port",
+                "When the guest counts as up: a TCP port that must answer; 0 does not wait.", 80, 0, 65535);
         var timeout = Values.DurationOption("--timeout", "Patience with each step.", "30s");
-        var guestKeyOut = Values.FileOption("--guest-key-out", "Where to write the key that commands the guest; A.B.C.D.guest-key otherwise, of the guest's address.");
-        var noProbe = new Option<bool>("--no-probe") { Description = "Do not look first whether somebody has the machine's or the guest's address already." };
+        var guestKeyOut =
+            Values.FileOption("--guest-key-out",
+                "Where to write the key that commands the guest; A.B.C.D.guest-key otherwise, of the guest's address.");
+        var noProbe = new Option<bool>("--no-probe")
+        {
+            Description = "Do not look first whether somebody has the machine's or the guest's address already.",
+        };
         var options = new TokenOptions();
         var command = new Command("boot", "Starts a machine on a node and boots a guest in it.")
         {
@@ -38,8 +53,10 @@ internal static class BootCommand
             """);
         command.SetAction(result =>
         {
-            var loaderFile = result.GetValue(options.Loader) ?? throw Failure.Usage("--loader is missing: what the firmware shall start");
-            var image = BootClient.Read(loaderFile, result.GetValue(kernel)!, result.GetValue(initramfs), result.GetValue(append)!);
+            var loaderFile = result.GetValue(options.Loader)
+                ?? throw Failure.Usage("--loader is missing: what the firmware shall start");
+            var image = BootClient.Read(loaderFile, result.GetValue(kernel)!, result.GetValue(initramfs),
+                result.GetValue(append)!);
             var to = result.GetValue(node)!;
             var (bytes, machineKey) = options.TokenAndKey(result, result.GetValue(tokenFile), to);
             if (!BootToken.TryParse(bytes, out var token))
@@ -48,7 +65,8 @@ internal static class BootCommand
                 throw Failure.Usage($"the token permits another loader than {loaderFile}");
             var guest = token.GuestCount > 0 ? Mint.Address(token.Guest(0)) : null;
             var keyFile = result.GetValue(guestKeyOut) ?? (guest is null ? null : GuestKeyName(guest));
-            Run(to, bytes, machineKey, image, guest, keyFile, !result.GetValue(noProbe), result.GetValue(waitPort), result.GetValue(timeout));
+            Run(to, bytes, machineKey, image, guest, keyFile, !result.GetValue(noProbe), result.GetValue(waitPort),
+                result.GetValue(timeout));
             return ExitCode.Done;
         });
         return command;
@@ -57,35 +75,40 @@ internal static class BootCommand
     /// <summary>Where boot leaves the key of a guest, and move looks for it.</summary>
     internal static string GuestKeyName(IPAddress guest) => $"{guest}.guest-key";
 
-    static void Run(IPAddress node, byte[] token, byte[] machineKey, BootImage image, IPAddress? guest, string? keyFile, bool probe, int waitPort,
+    static void Run(IPAddress node, byte[] token, byte[] machineKey, BootImage image, IPAddress? guest, string? keyFile,
+        bool probe, int waitPort,
         TimeSpan patience)
     {
-        var addresses = BootToken.TryParse(token, out var parsed) ? new List<IPAddress> { Mint.Address(parsed.BootAddress) } : [];
+        var addresses = BootToken.TryParse(token, out var parsed)
+            ? new List<IPAddress> { Mint.Address(parsed.BootAddress) } : [];
         if (guest is not null)
             addresses.Add(guest);
         using var echo = EchoSocket.Open();
         if (probe)
             AddressProbe.DemandFree(echo, addresses);
         var guestKey = Mint.GuestKeyOf(machineKey);
-        // On the disk before there is a machine, and in its place once there is a guest: the file may hold the key of one that still runs, and
-        // goes on running if this step fails.
+        // On the disk before there is a machine, and in its place once there is a guest: the file may hold the key of
+        // one that still runs, and goes on running if this step fails.
         using var key = keyFile is null ? null : new GuestKeyFile(keyFile, guestKey);
         var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
         using var started = new StartedMachine(node, machineKey, interrupted: () => key?.Settle());
-        Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is {answer.BootAddress}");
+        Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the "
+            + $"machine is {answer.BootAddress}");
         var boot = addresses[0];
         using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
         {
             Say.Step($"the firmware on {boot}:{Upload.Port} has the machine's key");
             key?.Need();
-            UploadBar.Show("loader, kernel and files uploaded", progress => BootClient.Upload(socket, image.With(guestKey), progress, patience));
+            UploadBar.Show("loader, kernel and files uploaded", progress =>
+                BootClient.Upload(socket, image.With(guestKey), progress, patience));
         }
         if (guest is not null && waitPort != 0)
         {
             using (BootClient.Connect(new IPEndPoint(guest, waitPort), patience))
                 Say.Step($"the guest answers on {guest}:{waitPort}");
         }
-        // An interruption that comes now ends the machine and leaves the key of the guest before, or leaves both; a line that blocks is written last.
+        // An interruption that comes now ends the machine and leaves the key of the guest before, or leaves both; a
+        // line that blocks is written last.
         started.Keep();
         if (key is null)
             return;

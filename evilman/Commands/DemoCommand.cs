@@ -17,10 +17,20 @@ internal static class DemoCommand
     {
         internal readonly Option<int> Moves = Values.CountOption("--moves", "How often the guest moves.", 5, 1, 1000);
         internal readonly Option<ByteSize> Memory = Values.BytesOption("--memory", "Memory of the guest.", "64M");
-        internal readonly Option<int> MaximumFreeze = Values.CountOption("--max-freeze", "The longest acceptable median freeze, in milliseconds.", 50, 1, 60_000);
-        internal readonly Option<Duration> Patience = Values.DurationOption("--timeout", "Patience with each step.", "60s");
-        internal readonly Option<string> OutFolder = new("--out") { Description = "Where to draw the chart.", HelpName = "FOLDER", DefaultValueFactory = _ => "out" };
-        internal readonly Option<bool> Plaintext = new("--plaintext") { Description = "Let the guest move unencrypted, to see what that costs." };
+        internal readonly Option<int> MaximumFreeze =
+            Values.CountOption("--max-freeze", "The longest acceptable median freeze, in milliseconds.", 50, 1, 60_000);
+        internal readonly Option<Duration> Patience =
+            Values.DurationOption("--timeout", "Patience with each step.", "60s");
+        internal readonly Option<string> OutFolder = new("--out")
+        {
+            Description = "Where to draw the chart.",
+            HelpName = "FOLDER",
+            DefaultValueFactory = _ => "out",
+        };
+        internal readonly Option<bool> Plaintext = new("--plaintext")
+        {
+            Description = "Let the guest move unencrypted, to see what that costs.",
+        };
         internal readonly Option<string?> Rehearse = new("--rehearse") { Hidden = true };
 
         internal Options() => Rehearse.AcceptOnlyFromAmong(RehearsalStage.Faults);
@@ -37,7 +47,9 @@ internal static class DemoCommand
         var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 2, LabPlan.MaximumNodes);
         var monitors = LabCommand.MonitorsOption();
         var options = new Options();
-        var command = new Command("demo", "Two nodes, a client, and a guest that moves itself while it is being used.") { nodes, monitors };
+        var command =
+            new Command("demo", "Two nodes, a client, and a guest that moves itself while it is being used.") { nodes,
+                monitors };
         options.AddTo(command);
         command.WithExamples("""
             evilman demo                                   five moves between two nodes
@@ -49,7 +61,8 @@ internal static class DemoCommand
             var rehearsal = result.GetValue(options.Rehearse) is not null;
             var moves = result.GetValue(options.Moves);
             var lifetime = 300 + moves * 60;
-            var plan = LabLauncher.Prepare(result.GetValue(nodes), LabCommand.Monitors(result.GetValue(monitors)), lifetime, rehearsal);
+            var plan = LabLauncher.Prepare(result.GetValue(nodes), LabCommand.Monitors(result.GetValue(monitors)),
+                lifetime, rehearsal);
             List<string> words = [Environment.ProcessPath!, "demo-run", plan.Directory,
                 "--moves", moves.ToString(CultureInfo.InvariantCulture),
                 "--memory", result.GetValue(options.Memory).ToString(),
@@ -77,12 +90,15 @@ internal static class DemoCommand
         {
             var plan = LabPlan.Load(result.GetValue(directory)!);
             Native.RunBefore(Environment.ProcessId, -15); // what measures must not wait behind what it measures
-            Say.Title(plan.Rehearsal ? "A rehearsal: no nodes, no guest" : $"{plan.Nodes.Count} nodes and a client on one Ethernet");
+            Say.Title(plan.Rehearsal ? "A rehearsal: no nodes, no guest"
+                : $"{plan.Nodes.Count} nodes and a client on one Ethernet");
             IStage stage = plan.Rehearsal
                 ? new RehearsalStage(result.GetValue(options.Rehearse) ?? "none")
-                : new LabStage(plan, result.GetValue(options.Memory), result.GetValue(options.Patience), result.GetValue(options.Plaintext));
+                : new LabStage(plan, result.GetValue(options.Memory), result.GetValue(options.Patience),
+                    result.GetValue(options.Plaintext));
             var text = plan.Rehearsal ? 0 : Ring0.TextBytes(BootClient.ReadFile(plan.Packetd));
-            var story = new DemoStory(stage, result.GetValue(options.Moves), result.GetValue(options.MaximumFreeze), result.GetValue(options.OutFolder)!);
+            var story = new DemoStory(stage, result.GetValue(options.Moves), result.GetValue(options.MaximumFreeze),
+                result.GetValue(options.OutFolder)!);
             DemoResult outcome;
             try
             {
@@ -90,7 +106,8 @@ internal static class DemoCommand
             }
             catch (Failure failure) when (!plan.Rehearsal)
             {
-                throw new Failure($"{failure.Message}; {KeepLogs(plan, result.GetValue(options.OutFolder)!)}", failure.ExitCode);
+                throw new Failure($"{failure.Message}; {KeepLogs(plan, result.GetValue(options.OutFolder)!)}",
+                    failure.ExitCode);
             }
             if (!outcome.Good && !plan.Rehearsal)
                 Say.Warn(KeepLogs(plan, result.GetValue(options.OutFolder)!));
@@ -100,7 +117,10 @@ internal static class DemoCommand
         return command;
     }
 
-    /// <summary>The lab's folder goes with the lab; what its nodes and machines said is worth keeping when something went wrong. Returns where it is.</summary>
+    /// <summary>
+    /// The lab's folder goes with the lab; what its nodes and machines said is worth keeping when something went wrong.
+    /// Returns where it is.
+    /// </summary>
     static string KeepLogs(LabPlan plan, string folder)
     {
         try
@@ -111,7 +131,8 @@ internal static class DemoCommand
             foreach (var node in plan.Nodes)
             {
                 var (log, machines) = (plan.LogFile(node), plan.MachinesLog(node));
-                foreach (var (from, name) in ((string, string)[])[(log, "log"), (BoundedLog.Older(machines), "machines.1"), (machines, "machines")])
+                foreach (var (from, name) in ((string, string)[])[(log, "log"),
+                    (BoundedLog.Older(machines), "machines.1"), (machines, "machines")])
                 {
                     if (File.Exists(from))
                         BoundedLog.Copy(from, Path.Combine(folder, $"demo-{node.Name}.{name}"));
@@ -122,6 +143,7 @@ internal static class DemoCommand
         {
             return $"what the nodes said is lost: {failure.Message}";
         }
-        return $"what the nodes said is in {folder}/demo-node*.log, the end of what their machines said in demo-node*.machines";
+        return $"what the nodes said is in {folder}/demo-node*.log, the end of what their machines said in "
+            + "demo-node*.machines";
     }
 }

@@ -11,8 +11,12 @@ internal static class EndCommand
     internal static Command Create()
     {
         var node = Values.Address("node", "The node that the machine runs on.");
-        var keyFile = Values.FileOption("--machine-key", "The machine's key, which «evilman mint» wrote beside its token.", required: true);
-        var timeout = Values.DurationOption("--timeout", "How long to wait for an answer; the request is sent again meanwhile.", "6s");
+        var keyFile =
+            Values.FileOption("--machine-key", "The machine's key, which «evilman mint» wrote beside its token.",
+                required: true);
+        var timeout =
+            Values.DurationOption("--timeout", "How long to wait for an answer; the request is sent again meanwhile.",
+                "6s");
         var command = new Command("end", "Ends a machine at once, and whatever runs in it.") { node, keyFile, timeout };
         command.WithExamples("""
             evilman end 10.0.0.1 --machine-key job.token.machine-key
@@ -22,7 +26,8 @@ internal static class EndCommand
             var to = result.GetValue(node)!;
             var key = MachineKeyFile.Read(result.GetValue(keyFile)!);
             using var socket = EchoSocket.Open();
-            var answer = MagicPinger.End(socket, to, key, result.GetValue(timeout)) ?? throw Failure.NoAnswer($"{to} does not answer");
+            var answer = MagicPinger.End(socket, to, key, result.GetValue(timeout))
+                ?? throw Failure.NoAnswer($"{to} does not answer");
             if (!answer.Accepted)
                 throw new Failure($"{to} refused: it runs no machine with this key", ExitCode.Refused);
             Say.Step($"{to} has ended the machine at {answer.BootAddress}");

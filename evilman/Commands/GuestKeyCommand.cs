@@ -11,14 +11,20 @@ internal static class GuestKeyCommand
 {
     internal static Command Create()
     {
-        var file = new Argument<string>("file") { Description = "The key of the machine in which the guest was booted." };
-        var command = new Command("guest-key", "Prints the key that commands a guest: it can have it moved, to any machine, and so read.") { file };
+        var file = new Argument<string>("file")
+        {
+            Description = "The key of the machine in which the guest was booted.",
+        };
+        var command =
+            new Command("guest-key",
+                "Prints the key that commands a guest: it can have it moved, to any machine, and so read.") { file };
         command.WithExamples("""
             evilman guest-key job.token.machine-key >10.0.0.50.guest-key
             """);
         command.SetAction(result =>
         {
-            Console.Out.Write(Encoding.ASCII.GetString(MachineKeyFile.Text(Mint.GuestKeyOf(MachineKeyFile.Read(result.GetValue(file)!)))));
+            var guestKey = Mint.GuestKeyOf(MachineKeyFile.Read(result.GetValue(file)!));
+            Console.Out.Write(Encoding.ASCII.GetString(MachineKeyFile.Text(guestKey)));
             return ExitCode.Done;
         });
         return command;

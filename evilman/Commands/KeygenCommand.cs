@@ -9,10 +9,13 @@ internal static class KeygenCommand
 {
     internal static Command Create()
     {
-        var file = new Argument<string>("file") { Description = "Where to write the node's secret; must not exist yet." };
-        var chain = Values.FileOption("--chain", "Also begin a hash chain of payment tokens, and write its seed there.");
+        var file = new Argument<string>("file") { Description =
+            "Where to write the node's secret; must not exist yet." };
+        var chain = Values.FileOption("--chain",
+            "Also begin a hash chain of payment tokens, and write its seed there.");
         var length = Values.CountOption("--chain-length", "Elements of that chain.", 10_000, 1, Chain.MaximumLength);
-        var command = new Command("keygen", "Makes the secret that a node and its token broker share.") { file, chain, length };
+        var command =
+            new Command("keygen", "Makes the secret that a node and its token broker share.") { file, chain, length };
         command.WithExamples("""
             evilman keygen /etc/evilman/node1.key          for packetd --key-file; give the broker a copy
             evilman keygen node1.key --chain job7.chain    and a chain of 10,000 payment tokens

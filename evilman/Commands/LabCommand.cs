@@ -14,7 +14,9 @@ internal static class LabCommand
 {
     internal static Command Create()
     {
-        var command = new Command("lab", "A cluster on this machine: nodes, a client and an Ethernet in network namespaces of their own.")
+        var command =
+            new Command("lab",
+                "A cluster on this machine: nodes, a client and an Ethernet in network namespaces of their own.")
         {
             Up(), Down(), Status(), Exec(),
         };
@@ -62,12 +64,14 @@ internal static class LabCommand
             """);
         command.SetAction(result =>
         {
-            var plan = LabLauncher.Prepare(result.GetValue(nodes), Monitors(result.GetValue(monitors)), (int)result.GetValue(lifetime).Time.TotalSeconds);
+            var plan = LabLauncher.Prepare(result.GetValue(nodes), Monitors(result.GetValue(monitors)),
+                (int)result.GetValue(lifetime).Time.TotalSeconds);
             LabLauncher.StartDetached(plan);
             Say.Step($"lab {plan.Id} is up: {plan.Nodes.Count} nodes, client {LabPlan.ClientAddress}");
             foreach (var node in plan.Nodes)
             {
-                Say.Note($"{node.Name}  {node.Address}  {node.MonitorName,-7} boot addresses from {node.BootAddress(0)}/24");
+                Say.Note($"{node.Name}  {node.Address}  {node.MonitorName,-7} boot addresses from "
+                    + $"{node.BootAddress(0)}/24");
                 Say.Note($"  key {plan.KeyFile(node)}");
                 Say.Note($"  log {plan.LogFile(node)}");
             }
@@ -79,7 +83,9 @@ internal static class LabCommand
 
     internal static Option<string> MonitorsOption() => new("--monitors")
     {
-        Description = "What emulates the machines on each node, by turns: domain, qemu, or a program's path; separated by commas.",
+        Description =
+            "What emulates the machines on each node, by turns: domain, qemu, or a program's path; separated by "
+                + "commas.",
         HelpName = "LIST",
         DefaultValueFactory = _ => LabLauncher.StandardMonitor,
     };
@@ -95,7 +101,10 @@ internal static class LabCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var all = new Option<bool>("--all") { Description = "Every lab of this user." };
-        var command = new Command("down", "Ends a lab, also one that crashed, and whatever runs in it. Labs are remembered in $TMPDIR, or /tmp: those of another TMPDIR are left alone.")
+        var command =
+            new Command("down",
+                "Ends a lab, also one that crashed, and whatever runs in it. Labs are remembered in $TMPDIR, or "
+                    + "/tmp: those of another TMPDIR are left alone.")
         {
             name, all,
         };
@@ -125,16 +134,21 @@ internal static class LabCommand
         if (name is not null && all)
             throw Failure.Usage("a lab's name and --all exclude each other");
         if (name is not null)
-            return Array.FindAll(labs, lab => Path.GetFileName(lab) == name) is [var one] ? [one] : throw new Failure($"there is no lab {Values.Quoted(name)}");
+            return Array.FindAll(labs, lab => Path.GetFileName(lab) == name) is [var one] ? [one]
+                : throw new Failure($"there is no lab {Values.Quoted(name)}");
         if (labs.Length > 1 && !all)
-            throw Failure.Usage($"there are {labs.Length} labs: name one of {string.Join(", ", Array.ConvertAll(labs, Path.GetFileName))}, or say --all");
+            throw Failure.Usage($"there are {labs.Length} labs: name one of "
+                + $"{string.Join(", ", Array.ConvertAll(labs, Path.GetFileName))}, or say --all");
         return labs;
     }
 
     static Command Status()
     {
-        var command = new Command("status", "Shows the labs of this user in $TMPDIR, or /tmp, their nodes and what runs on them.");
-        command.WithExamples("evilman lab status                             exit code 1 when a packetd is not running");
+        var command =
+            new Command("status",
+                "Shows the labs of this user in $TMPDIR, or /tmp, their nodes and what runs on them.");
+        command.WithExamples("evilman lab status                             exit code 1 when a packetd is not "
+            + "running");
         command.SetAction(_ =>
         {
             var table = new Table().AddColumns("lab", "node", "address", "monitor", "packetd", "domains");
@@ -150,9 +164,11 @@ internal static class LabCommand
                     broken |= pid == 0;
                     var domains = pid == 0 ? 0 : ProcessTable.Children(pid).Count;
                     var state = pid != 0 ? "runs" : alive ? "ended" : "lab is dead";
-                    table.AddRow(plan.Id, node.Name, node.Address, Markup.Escape(node.MonitorName), state, domains.ToString(CultureInfo.InvariantCulture));
+                    table.AddRow(plan.Id, node.Name, node.Address, Markup.Escape(node.MonitorName), state,
+                        domains.ToString(CultureInfo.InvariantCulture));
                     if (!Say.Interactive)
-                        Say.Plain($"{plan.Id} {node.Name} {node.Address} {node.MonitorName} packetd={(pid != 0 ? "runs" : "ended")} domains={domains}");
+                        Say.Plain($"{plan.Id} {node.Name} {node.Address} {node.MonitorName} "
+                            + $"packetd={(pid != 0 ? "runs" : "ended")} domains={domains}");
                 }
             }
             if (labs == 0)
@@ -181,8 +197,16 @@ internal static class LabCommand
     {
         var part = new Argument<string>("where") { Description = "client, lan (the bridge), node1, node2, …" };
         part.CompletionSources.Add("client", "lan", "node1", "node2");
-        var words = new Argument<string[]>("command") { Description = "The program and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
-        var lab = new Option<string?>("--lab") { Description = "The lab's name, where there are several.", HelpName = "NAME" };
+        var words = new Argument<string[]>("command")
+        {
+            Description = "The program and its arguments, after --.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var lab = new Option<string?>("--lab")
+        {
+            Description = "The lab's name, where there are several.",
+            HelpName = "NAME",
+        };
         var command = new Command("exec", "Runs a program inside the lab.") { part, words, lab };
         command.WithExamples("""
             evilman lab exec client -- ping -c 3 10.77.0.1
@@ -192,13 +216,17 @@ internal static class LabCommand
         {
             var living = Array.FindAll([.. LabStore.Directories()], directory => LabStore.Holder(directory) != 0);
             var wanted = result.GetValue(lab);
-            var plan = Array.FindAll(living, directory => wanted is null || Path.GetFileName(directory) == wanted) switch
+            var plan = Array.FindAll(living, directory =>
+                wanted is null || Path.GetFileName(directory) == wanted) switch
             {
                 [var one] => LabPlan.Load(one),
-                [] => throw new Failure(wanted is null ? "there is no lab: «evilman lab up» makes one" : $"there is no lab {Values.Quoted(wanted)}"),
-                _ => throw Failure.Usage("there are several labs: --lab NAME says which («evilman lab status» lists them)"),
+                [] => throw new Failure(wanted is null ? "there is no lab: «evilman lab up» makes one"
+                    : $"there is no lab {Values.Quoted(wanted)}"),
+                _ => throw Failure.Usage("there are several labs: --lab NAME says which («evilman lab status» lists "
+                    + "them)"),
             };
-            using var process = Process.Start(LabLauncher.Enter(plan, result.GetValue(part)!, result.GetValue(words)!))!;
+            using var process =
+                Process.Start(LabLauncher.Enter(plan, result.GetValue(part)!, result.GetValue(words)!))!;
             process.WaitForExit();
             return process.ExitCode;
         });

@@ -17,8 +17,13 @@ internal static class MintCommand
         var file = new Argument<string>("file") { Description = "Where to write the token." };
         var node = Values.AddressOption("--node", "The node that shall honour it.", required: true);
         var options = new TokenOptions();
-        var force = new Option<bool>("--force") { Description = "Replace a token, and what belongs to it, that has this name." };
-        var command = new Command("mint", "Signs a boot token: the permission to start one machine on one node.") { file, node, force };
+        var force = new Option<bool>("--force")
+        {
+            Description = "Replace a token, and what belongs to it, that has this name.",
+        };
+        var command =
+            new Command("mint", "Signs a boot token: the permission to start one machine on one node.") { file, node,
+                force };
         options.AddTo(command);
         command.WithExamples("""
             evilman mint job.token --node 10.0.0.1 --key-file node1.key \
@@ -31,7 +36,8 @@ internal static class MintCommand
             var path = result.GetValue(file)!;
             var (token, chain, machineKey) = options.Mint(result, result.GetValue(node)!);
             // The token comes last: where it is, what belongs to it is too.
-            var files = new List<(string Path, byte[] Bytes)> { (path + ".machine-key", MachineKeyFile.Text(machineKey)), (path, token) };
+            List<(string Path, byte[] Bytes)> files =
+                [(path + ".machine-key", MachineKeyFile.Text(machineKey)), (path, token)];
             var begun = options.BeginsChain(result);
             if (begun)
                 files.Insert(0, (path + ".chain", chain.Text()));
@@ -63,6 +69,7 @@ internal static class MintCommand
         }
         Say.Note($"loader     {Convert.ToHexStringLower(token.Loader)}");
         Say.Note($"payment    {token.TokenCount} tokens, named {Convert.ToHexStringLower(token.ChainEnd)}");
-        Say.Note(string.Create(CultureInfo.InvariantCulture, $"good until {DateTimeOffset.FromUnixTimeSeconds((long)token.Expires):yyyy-MM-dd HH:mm:ss}Z"));
+        Say.Note(string.Create(CultureInfo.InvariantCulture,
+            $"good until {DateTimeOffset.FromUnixTimeSeconds((long)token.Expires):yyyy-MM-dd HH:mm:ss}Z"));
     }
 }

@@ -20,26 +20,37 @@ internal static class MoveCommand
         var node = Values.Address("node", "The node it shall move to.");
         var tokenFile = Values.FileOption("--token", "Spend this boot token instead of minting one.");
         var timeout = Values.DurationOption("--timeout", "Patience with the whole move.", "60s");
-        var guestKeyFile = Values.FileOption("--guest-key", "The key that commands the guest; otherwise A.B.C.D.guest-key, of its address, as boot leaves it.");
-        var plaintext = new Option<bool>("--plaintext") { Description = "Send the guest's memory unencrypted: everybody on the way can read and change it." };
+        var guestKeyFile =
+            Values.FileOption("--guest-key",
+                "The key that commands the guest; otherwise A.B.C.D.guest-key, of its address, as boot leaves it.");
+        var plaintext = new Option<bool>("--plaintext")
+        {
+            Description = "Send the guest's memory unencrypted: everybody on the way can read and change it.",
+        };
         var giveUp = Values.CountOption("--give-up",
             "Have the guest give up, and stay, when its snapshot has not come after so many seconds; 0 for never.",
             0, 0, Wire.MoveCommand.MaxSeconds);
         var rate = Values.CountOption("--rate",
             "Most megabits a second that the guest sends before its snapshot; 0 for as fast as it goes.",
             0, 0, Wire.MoveCommand.MaxRate);
-        var left = Values.AddressOption("--leave", "The node that the guest leaves: its machine there is ended once the guest has arrived, should it not have heard so.");
-        var leftKeyFile = Values.FileOption("--leave-key", "With --leave: the key of that machine, which «evilman mint» wrote beside its token.");
+        var left = Values.AddressOption("--leave",
+            "The node that the guest leaves: its machine there is ended once the guest has arrived, should it not "
+                + "have heard so.");
+        var leftKeyFile =
+            Values.FileOption("--leave-key",
+                "With --leave: the key of that machine, which «evilman mint» wrote beside its token.");
         var options = new TokenOptions();
         var command = new Command("move", "Asks a guest to move itself to another node.") 
         {
-            guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, left, leftKeyFile, timeout,
+            guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, left, leftKeyFile,
+                timeout,
         };
         options.AddTo(command);
         command.Validators.Add(result =>
         {
             if ((result.GetResult(left) is null) != (result.GetResult(leftKeyFile) is null))
-                result.AddError("--leave and --leave-key belong together: a node, and the key of the guest's machine there");
+                result.AddError("--leave and --leave-key belong together: a node, and the key of the guest's machine "
+                    + "there");
         });
         command.WithExamples("""
             evilman move 10.0.0.50 10.0.0.2 --key-file node2.key \
@@ -51,7 +62,9 @@ internal static class MoveCommand
         {
             var to = result.GetValue(node)!;
             var moved = result.GetValue(guest)!;
-            var guestKey = GuestKeyFile.Read(result.GetValue(guestKeyFile) ?? BootCommand.GuestKeyName(moved), key => GuestControl.Obeys(moved, key));
+            var guestKey =
+                GuestKeyFile.Read(result.GetValue(guestKeyFile) ?? BootCommand.GuestKeyName(moved), key =>
+                    GuestControl.Obeys(moved, key));
             var (token, machineKey) = options.TokenAndKey(result, result.GetValue(tokenFile), to, moved);
             if (!BootToken.TryParse(token, out var parsed))
                 throw new Failure("that is not a boot token");
@@ -99,7 +112,8 @@ internal static class MoveCommand
                 Say.Note(said[shown]);
             if (ended is 0)
             {
-                Say.Step($"the guest is on {node}, {Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the token");
+                Say.Step($"the guest is on {node}, "
+                    + $"{Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the token");
                 return;
             }
             if (ended is not null)
@@ -110,7 +124,8 @@ internal static class MoveCommand
             if (control.Broken is { } why)
                 throw new Failure($"how the move ends is not known: {why}");
             if (Stopwatch.GetElapsedTime(start) > patience)
-                throw Failure.NoAnswer($"the move did not end within {patience.TotalSeconds:0} s: {(said.Length == 0 ? "the guest says nothing" : said[^1])}");
+                throw Failure.NoAnswer($"the move did not end within {patience.TotalSeconds:0} s: "
+                    + $"{(said.Length == 0 ? "the guest says nothing" : said[^1])}");
         }
     }
 }

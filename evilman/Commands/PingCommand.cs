@@ -16,8 +16,12 @@ internal static class PingCommand
         var token = Values.FileOption("--token", "Carry this boot token: a magic ping, which starts a machine.");
         var count = Values.CountOption("--count", "How many ordinary pings to send.", 1, 1, 1_000_000);
         var size = Values.CountOption("--size", "Bytes in an ordinary ping.", 56, 0, EchoSocket.MaximumPayload);
-        var timeout = Values.DurationOption("--timeout", "How long to wait for each reply; a token is sent again meanwhile.", "2s");
-        var command = new Command("ping", "Asks whether a node is there, or spends a boot token on it.") { node, token, count, size, timeout };
+        var timeout =
+            Values.DurationOption("--timeout", "How long to wait for each reply; a token is sent again meanwhile.",
+                "2s");
+        var command =
+            new Command("ping", "Asks whether a node is there, or spends a boot token on it.") { node, token, count,
+                size, timeout };
         command.WithExamples("""
             evilman ping 10.0.0.1 --count 3                ordinary pings
             evilman ping 10.0.0.1 --token job.token        a magic ping; exit code 3 and one line when it is refused
@@ -35,7 +39,8 @@ internal static class PingCommand
                 ?? throw Failure.NoAnswer($"{to} does not answer");
             if (!answer.Accepted)
                 throw new Failure($"{to} refused: {answer.Sentence()}", ExitCode.Refused);
-            Say.Step($"{to} accepted: a machine starts at {answer.BootAddress} ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)})");
+            Say.Step($"{to} accepted: a machine starts at {answer.BootAddress} "
+                + $"({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)})");
             return ExitCode.Done;
         });
         return command;
@@ -58,7 +63,8 @@ internal static class PingCommand
             else
             {
                 answered++;
-                Say.Step($"{reply.Payload.Length} bytes from {to} in {Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)}");
+                Say.Step($"{reply.Payload.Length} bytes from {to} in "
+                    + $"{Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)}");
             }
         }
         return answered == count ? ExitCode.Done : ExitCode.NoAnswer;

@@ -9,7 +9,8 @@ namespace Evilman.Commands;
 /// <summary>The options that say what a token permits; shared by every command that mints one.</summary>
 internal sealed class TokenOptions
 {
-    readonly Option<string?> keyFile = Values.FileOption("--key-file", "The secret that the node and its broker share.");
+    readonly Option<string?> keyFile =
+        Values.FileOption("--key-file", "The secret that the node and its broker share.");
     readonly Option<(IPAddress Address, int Length)?> bootAddress = new("--boot-address")
     {
         Description = "Where the new machine's firmware listens, and the length of its subnet's prefix.",
@@ -18,7 +19,8 @@ internal sealed class TokenOptions
         {
             if (Quantity.TryAddressWithLength(result.Tokens[0].Value, out var address, out var length))
                 return (address, length);
-            result.AddError($"--boot-address: {Values.Quoted(result.Tokens[0].Value)} is not an address like 10.0.0.101/24");
+            result.AddError($"--boot-address: {Values.Quoted(result.Tokens[0].Value)} is not an address like "
+                + $"10.0.0.101/24");
             return null;
         },
     };
@@ -39,42 +41,59 @@ internal sealed class TokenOptions
         },
     };
     readonly Option<ByteSize> memory = Values.BytesOption("--memory", "Memory of the machine.", "64M");
-    readonly Option<int> tokens = Values.CountOption("--tokens", "How many payment tokens it carries (the k of the thesis). A machine ends when it has used the CPU time that they pay for: an hour each, unless the node says otherwise.", 10, 1, 1_000_000);
-    readonly Option<int> chainLength = Values.CountOption("--chain-length", "Elements of the new hash chain it begins.", 10_000, 1, Chain.MaximumLength);
-    readonly Option<string?> chainFile = Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
+    readonly Option<int> tokens =
+        Values.CountOption("--tokens",
+            "How many payment tokens it carries (the k of the thesis). A machine ends when it has used the CPU time "
+                + "that they pay for: an hour each, unless the node says otherwise.", 10, 1, 1_000_000);
+    readonly Option<int> chainLength =
+        Values.CountOption("--chain-length", "Elements of the new hash chain it begins.", 10_000, 1,
+            Chain.MaximumLength);
+    readonly Option<string?> chainFile =
+        Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
     readonly Option<Duration> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");
 
-    readonly Option<Duration> lease = Values.DurationOption("--lease", "How long the machine waits for its loader before it ends itself.", "60s");
+    readonly Option<Duration> lease =
+        Values.DurationOption("--lease", "How long the machine waits for its loader before it ends itself.", "60s");
 
     /// <summary>Only of commands that take a bought token.</summary>
-    internal Option<string?> MachineKey { get; } = Values.FileOption("--machine-key", "With --token: the key of the machine that it starts; otherwise it lies beside the token, with «.machine-key» after its name.");
+    internal Option<string?> MachineKey { get; } =
+        Values.FileOption("--machine-key",
+            "With --token: the key of the machine that it starts; otherwise it lies beside the token, with "
+                + "«.machine-key» after its name.");
 
     /// <summary>What the token allows to be loaded: hashed into it.</summary>
-    internal Option<string?> Loader { get; } = Values.FileOption("--loader", "The only loader that the machine will start.");
+    internal Option<string?> Loader { get; } =
+        Values.FileOption("--loader", "The only loader that the machine will start.");
 
     internal void AddTo(Command command)
     {
-        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile, expires, lease, Loader])
+        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile,
+            expires, lease, Loader])
             command.Options.Add(option);
     }
 
     internal (IPAddress Address, int Length) BootAddress(ParseResult result) =>
-        result.GetValue(bootAddress) ?? throw Failure.Usage("--boot-address is missing: the address of the new machine's firmware");
+        result.GetValue(bootAddress)
+            ?? throw Failure.Usage("--boot-address is missing: the address of the new machine's firmware");
 
     internal IPAddress[] Guests(ParseResult result) => result.GetValue(guests) ?? [];
 
     /// <summary>Whether a chain is begun for the token, and none was given.</summary>
     internal bool BeginsChain(ParseResult result) => result.GetValue(chainFile) is null;
 
-    /// <summary>A token and the key of the machine that it will start: minted, or bought, which is a file of each.</summary>
+    /// <summary>
+    /// A token and the key of the machine that it will start: minted, or bought, which is a file of each.
+    /// </summary>
     /// <param name="tokenFile">The bought token, or null.</param>
-    internal (byte[] Token, byte[] MachineKey) TokenAndKey(ParseResult result, string? tokenFile, IPAddress node, IPAddress? standardGuest = null)
+    internal (byte[] Token, byte[] MachineKey) TokenAndKey(ParseResult result, string? tokenFile, IPAddress node,
+        IPAddress? standardGuest = null)
     {
         var machineKeyFile = result.GetValue(MachineKey);
         if (tokenFile is null)
         {
             if (machineKeyFile is not null)
-                throw Failure.Usage("--machine-key belongs to --token: the key of a token that is minted here is derived from --key-file");
+                throw Failure.Usage("--machine-key belongs to --token: the key of a token that is minted here is "
+                    + "derived from --key-file");
             var (minted, _, key) = Mint(result, node, standardGuest);
             return (minted, key);
         }
@@ -83,11 +102,14 @@ internal sealed class TokenOptions
     }
 
     /// <param name="standardGuest">The guest address to permit when the user names none.</param>
-    internal (byte[] Token, Chain Chain, byte[] MachineKey) Mint(ParseResult result, IPAddress node, IPAddress? standardGuest = null)
+    internal (byte[] Token, Chain Chain, byte[] MachineKey) Mint(ParseResult result, IPAddress node,
+        IPAddress? standardGuest = null)
     {
-        var key = Secret.ReadKey(result.GetValue(keyFile) ?? throw Failure.Usage("--key-file is missing: the secret that signs the token"));
+        var key = Secret.ReadKey(result.GetValue(keyFile)
+            ?? throw Failure.Usage("--key-file is missing: the secret that signs the token"));
         var (address, length) = BootAddress(result);
-        var chain = result.GetValue(chainFile) is { } file ? Chain.Load(file) : Chain.Fresh(result.GetValue(chainLength));
+        var chain = result.GetValue(chainFile) is { } file ? Chain.Load(file)
+            : Chain.Fresh(result.GetValue(chainLength));
         var request = new MintRequest
         {
             Node = node,
@@ -99,7 +121,8 @@ internal sealed class TokenOptions
             Tokens = result.GetValue(tokens),
             Lifetime = result.GetValue(expires),
             Lease = result.GetValue(lease),
-            Loader = BootClient.ReadFile(result.GetValue(Loader) ?? throw Failure.Usage("--loader is missing: the file whose hash goes into the token")),
+            Loader = BootClient.ReadFile(result.GetValue(Loader)
+                ?? throw Failure.Usage("--loader is missing: the file whose hash goes into the token")),
         };
         AddressRules.Demand(request);
         var token = Tokens.Mint.Token(request, key, chain);

@@ -8,8 +8,8 @@ using Evilman.Text;
 namespace Evilman.Commands;
 
 /// <summary>
-/// Options and arguments whose text is checked while the command line is parsed. Every option that is not plain text is made here, by a
-/// parser of ours: the library's own conversions throw where a value is wrong.
+/// Options and arguments whose text is checked while the command line is parsed. Every option that is not plain text is
+/// made here, by a parser of ours: the library's own conversions throw where a value is wrong.
 /// </summary>
 internal static class Values
 {
@@ -23,7 +23,8 @@ internal static class Values
         CustomParser = result => Parse<IPAddress>(result, Quantity.TryAddress, "an IPv4 address") ?? IPAddress.Any,
     };
 
-    internal static Option<IPAddress?> AddressOption(string name, string description, bool required = false) => new(name)
+    internal static Option<IPAddress?> AddressOption(string name, string description, bool required = false) =>
+        new(name)
     {
         Description = description,
         HelpName = "A.B.C.D",
@@ -44,26 +45,32 @@ internal static class Values
         Description = description,
         HelpName = "TIME",
         DefaultValueFactory = _ => Quantity.TryDuration(standard, out var duration) ? new Duration(duration) : default,
-        CustomParser = result => new Duration(Parse<TimeSpan>(result, Quantity.TryDuration, "a duration like 30s, 10m or 2h")),
+        CustomParser = result =>
+            new Duration(Parse<TimeSpan>(result, Quantity.TryDuration, "a duration like 30s, 10m or 2h")),
     };
 
     internal static Option<int> CountOption(string name, string description, int standard, int smallest, int largest)
     {
         bool InRange(string text, out int value) =>
-            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= smallest && value <= largest;
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= smallest
+                && value <= largest;
         return new Option<int>(name)
         {
             Description = description,
             HelpName = "N",
             DefaultValueFactory = _ => standard,
-            CustomParser = result => Parse<int>(result, InRange, string.Create(CultureInfo.InvariantCulture, $"a number from {smallest} to {largest}")),
+            CustomParser = result =>
+                Parse<int>(result, InRange,
+                    string.Create(CultureInfo.InvariantCulture, $"a number from {smallest} to {largest}")),
         };
     }
 
     internal static Option<string?> FileOption(string name, string description, bool required = false) =>
         new(name) { Description = description, HelpName = "FILE", Required = required };
 
-    /// <summary>What a user typed, as it stands in a sentence: shortened, and without characters that steer a terminal.</summary>
+    /// <summary>
+    /// What a user typed, as it stands in a sentence: shortened, and without characters that steer a terminal.
+    /// </summary>
     internal static string Quoted(string text)
     {
         var shown = text.Length <= LongestQuote ? text : text[..LongestQuote] + "…";
@@ -79,5 +86,6 @@ internal static class Values
         return default;
     }
 
-    static string Name(ArgumentResult result) => result.Parent is OptionResult { Option.Name: var name } ? $"{name}: " : "";
+    static string Name(ArgumentResult result) =>
+        result.Parent is OptionResult { Option.Name: var name } ? $"{name}: " : "";
 }

@@ -32,7 +32,8 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
         http.Start();
         Thread.Sleep(s_quiet);
         Say.Step("an echo every millisecond on one long TCP connection, HTTP requests beside it");
-        Say.Note($"{echo.Received} echoes, half of them within {Quantity.Milliseconds(LatencySeries.Percentile(echo.Echoes, 0.5))}");
+        Say.Note($"{echo.Received} echoes, half of them within "
+            + $"{Quantity.Milliseconds(LatencySeries.Percentile(echo.Echoes, 0.5))}");
 
         Say.Title(moves == 1 ? "The guest moves itself" : $"The guest moves itself, {moves} times");
         var records = new List<MoveRecord>();
@@ -49,7 +50,11 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
                 record.Freeze = Silence.Longest(echo.Echoes, record.Asked, record.Done + Stopwatch.Frequency);
                 foreach (var line in account)
                     Say.Note(line);
-                Say.Step($"{record.From} → {record.To}: frozen for {Quantity.Milliseconds(record.Freeze.Milliseconds)} in a move of {Quantity.Milliseconds(record.TotalMilliseconds)}; {(record.SourceGone ? $"node {record.From} keeps nothing" : $"node {record.From} still runs something")}");
+                var left = record.SourceGone ? "keeps nothing" : "still runs something";
+                Say.Step($"{record.From} → {record.To}: frozen for "
+                    + $"{Quantity.Milliseconds(record.Freeze.Milliseconds)} in a move of "
+                    + $"{Quantity.Milliseconds(record.TotalMilliseconds)}; "
+                    + $"node {record.From} {left}");
                 records.Add(record);
                 place = next;
             }
@@ -76,7 +81,8 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
         return result;
     }
 
-    DemoResult Judge(EchoProbe echo, HttpProbe http, List<MoveRecord> records, string? stopped, int packetdLines, long packetdTextBytes)
+    DemoResult Judge(EchoProbe echo, HttpProbe http, List<MoveRecord> records, string? stopped, int packetdLines,
+        long packetdTextBytes)
     {
         List<double> freezes = [], totals = [], sizes = [];
         var gone = records.Count > 0;
@@ -87,8 +93,10 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
             sizes.Add(record.WireBytes / 1048576.0);
             gone &= record.SourceGone;
         }
-        var result = new DemoResult(LatencySeries.Median(freezes), LatencySeries.Median(totals), LatencySeries.Median(sizes),
-            http.Requests, http.Failed + (echo.Broken is null ? 0 : 1), http.Resets + (echo.Reset ? 1 : 0), gone, packetdLines, packetdTextBytes);
+        var result =
+            new DemoResult(LatencySeries.Median(freezes), LatencySeries.Median(totals), LatencySeries.Median(sizes),
+            http.Requests, http.Failed + (echo.Broken is null ? 0 : 1), http.Resets
+                + (echo.Reset ? 1 : 0), gone, packetdLines, packetdTextBytes);
         if (stopped is not null)
             result.Complaints.Add(stopped);
         if (echo.Broken is { } broken)
@@ -100,16 +108,19 @@ internal sealed class DemoStory(IStage stage, int moves, double maximumFreeze, s
         if (!gone)
             result.Complaints.Add("a node that the guest left still runs something");
         if (result.FreezeMilliseconds > maximumFreeze)
-            result.Complaints.Add(string.Create(CultureInfo.InvariantCulture, $"the freeze of {result.FreezeMilliseconds:0.0} ms is longer than {maximumFreeze:0} ms"));
+            result.Complaints.Add(string.Create(CultureInfo.InvariantCulture,
+                $"the freeze of {result.FreezeMilliseconds:0.0} ms is longer than {maximumFreeze:0} ms"));
         return result;
     }
 
     void Chart(EchoProbe echo, List<MoveRecord> records, long begin, long end, DemoResult result)
     {
-        foreach (var line in TerminalChart.Draw(echo.Echoes, records, begin, end, Say.Interactive ? AnsiConsole.Profile.Width : 100))
+        foreach (var line in TerminalChart.Draw(echo.Echoes, records, begin, end, Say.Interactive
+            ? AnsiConsole.Profile.Width : 100))
             Say.Plain(line);
         Say.Note(string.Create(CultureInfo.InvariantCulture,
-            $"{echo.Received} echoes: half within {LatencySeries.Percentile(echo.Echoes, 0.5):0.00} ms, 99% within {LatencySeries.Percentile(echo.Echoes, 0.99):0.00} ms"));
+            $"{echo.Received} echoes: half within {LatencySeries.Percentile(echo.Echoes, 0.5):0.00} ms, 99% within "
+                + $"{LatencySeries.Percentile(echo.Echoes, 0.99):0.00} ms"));
         var file = Path.Combine(outFolder, "demo-latency.svg");
         try
         {

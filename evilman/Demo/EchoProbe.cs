@@ -7,7 +7,9 @@ using System.Threading;
 
 namespace Evilman.Demo;
 
-/// <summary>One echo: when it was sent and when all of it had come back, in <see cref="Stopwatch"/> ticks (0: not yet).</summary>
+/// <summary>
+/// One echo: when it was sent and when all of it had come back, in <see cref="Stopwatch"/> ticks (0: not yet).
+/// </summary>
 public struct Echo
 {
     public long Sent;
@@ -15,14 +17,15 @@ public struct Echo
 }
 
 /// <summary>
-/// The long connection of the demo: a record every millisecond to an echo server, every returned byte checked. One thread
-/// sends on a fixed beat, one receives; a record is 16 bytes, its number and a scramble of it, so that a byte lost,
-/// doubled or moved anywhere is seen at once.
+/// The long connection of the demo: a record every millisecond to an echo server, every returned byte checked. One
+/// thread sends on a fixed beat, one receives; a record is 16 bytes, its number and a scramble of it, so that a byte
+/// lost, doubled or moved anywhere is seen at once.
 /// </summary>
 public sealed class EchoProbe : IDisposable
 {
     public const int RecordSize = 16;
-    const long Beat = TimeSpan.TicksPerMillisecond * 100; // one millisecond in Stopwatch ticks, which are nanoseconds on Linux
+    // one millisecond in Stopwatch ticks, which are nanoseconds on Linux
+    const long Beat = TimeSpan.TicksPerMillisecond * 100;
 
     readonly Socket socket;
     readonly Thread sender;
@@ -52,7 +55,9 @@ public sealed class EchoProbe : IDisposable
 
     public long Received => Volatile.Read(ref received);
 
-    /// <summary>All echoes so far, in the order of sending; those from <see cref="Received"/> on are still awaited.</summary>
+    /// <summary>
+    /// All echoes so far, in the order of sending; those from <see cref="Received"/> on are still awaited.
+    /// </summary>
     public ReadOnlySpan<Echo> Echoes => echoes.AsSpan(0, (int)Sent);
 
     public void Start()
@@ -61,7 +66,9 @@ public sealed class EchoProbe : IDisposable
         sender.Start();
     }
 
-    /// <summary>Ends the beat, waits up to <paramref name="patience"/> for what is still on its way, and hangs up.</summary>
+    /// <summary>
+    /// Ends the beat, waits up to <paramref name="patience"/> for what is still on its way, and hangs up.
+    /// </summary>
     public void Stop(TimeSpan patience)
     {
         stopping = true;
@@ -144,7 +151,8 @@ public sealed class EchoProbe : IDisposable
     }
 
     void Break(Exception failure) =>
-        Break(failure.Message, failure is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown });
+        Break(failure.Message,
+            failure is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown });
 
     void Break(string why, bool reset)
     {
@@ -154,7 +162,9 @@ public sealed class EchoProbe : IDisposable
         Broken = why;
     }
 
-    /// <summary>The number of a record and a scramble of it (the finaliser of SplitMix64), which no other record shares.</summary>
+    /// <summary>
+    /// The number of a record and a scramble of it (the finaliser of SplitMix64), which no other record shares.
+    /// </summary>
     internal static void Fill(Span<byte> record, long number)
     {
         var scramble = ((ulong)number + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;

@@ -28,8 +28,8 @@ public sealed record MoveOrder(IPAddress Destination, byte[] MachineKey)
 }
 
 /// <summary>
-/// Commands a guest to move, through the secure channel on its port 1708 (docs/protocols.md, "Guest commands"), and hears how it goes on
-/// the same connection, which moves with the guest.
+/// Commands a guest to move, through the secure channel on its port 1708 (docs/protocols.md, "Guest commands"), and
+/// hears how it goes on the same connection, which moves with the guest.
 /// </summary>
 public sealed class GuestControl : IDisposable
 {
@@ -49,7 +49,8 @@ public sealed class GuestControl : IDisposable
         {
             var connection = Tcp.Connect(new IPEndPoint(guest, MoveCommand.Port), s_patience);
             connection.SendTimeout = connection.ReceiveTimeout = (int)s_patience.TotalMilliseconds;
-            using var socket = SecureSocket.Connect(connection, MoveCommand.HelloMagic, MoveCommand.HelloVersion, guestKey);
+            using var socket =
+                SecureSocket.Connect(connection, MoveCommand.HelloMagic, MoveCommand.HelloVersion, guestKey);
             return true;
         }
         catch (Exception failure) when (failure is ChannelException or SocketException)
@@ -68,7 +69,8 @@ public sealed class GuestControl : IDisposable
         }
         catch (SocketException failure)
         {
-            throw Failure.NoAnswer($"the guest at {guest} takes no commands on port {MoveCommand.Port}: {failure.Message}");
+            throw Failure.NoAnswer($"the guest at {guest} takes no commands on port {MoveCommand.Port}: "
+                + $"{failure.Message}");
         }
         return Move(connection, guestKey, order);
     }
@@ -122,7 +124,9 @@ public sealed class GuestControl : IDisposable
         }
     }
 
-    /// <summary>How the move ended, once it has: 0 on the destination, otherwise migrate's exit code, and the guest stays.</summary>
+    /// <summary>
+    /// How the move ended, once it has: 0 on the destination, otherwise migrate's exit code, and the guest stays.
+    /// </summary>
     public int? Ended
     {
         get

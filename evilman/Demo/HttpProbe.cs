@@ -6,7 +6,10 @@ using Evilman.Net;
 
 namespace Evilman.Demo;
 
-/// <summary>The other client of the demo: HTTP requests one after another, each on a connection of its own, each answer compared.</summary>
+/// <summary>
+/// The other client of the demo: HTTP requests one after another, each on a connection of its own, each answer
+/// compared.
+/// </summary>
 public sealed class HttpProbe(IPEndPoint server) : IDisposable
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);

@@ -18,8 +18,8 @@ internal interface IStage
     void Raise();
 
     /// <summary>
-    /// Moves the guest and returns when the source has nothing left of it. <paramref name="broken"/> says why waiting is of
-    /// no use any more, or null.
+    /// Moves the guest and returns when the source has nothing left of it. <paramref name="broken"/> says why waiting
+    /// is of no use any more, or null.
     /// </summary>
     MoveRecord Move(int from, int to, Func<string?> broken);
 

@@ -36,8 +36,10 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         {
             using var echo = EchoSocket.Open();
             var reply = echo.Exchange(IPAddress.Parse(node.Address), new byte[56], TimeSpan.FromSeconds(2))
-                ?? throw Failure.NoAnswer($"node {node.Letter} ({node.Address}) does not answer a ping; its log: {Tool.LastLine(Log(node))}");
-            Say.Step($"node {node.Letter} at {node.Address} answers an ordinary ping in {Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)} (machines by {node.MonitorName})");
+                ?? throw Failure.NoAnswer($"node {node.Letter} ({node.Address}) does not answer a ping; its log: "
+                    + $"{Tool.LastLine(Log(node))}");
+            Say.Step($"node {node.Letter} at {node.Address} answers an ordinary ping in "
+                + $"{Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)} (machines by {node.MonitorName})");
         }
 
         Say.Title("A machine appears");
@@ -48,12 +50,14 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
         {
             Say.Step($"its firmware on {boot}:{Upload.Port} proves that it has the machine's key");
-            UploadBar.Show("loader, kernel and files uploaded, encrypted", report => BootClient.Upload(socket, image.With(guestKey), report, patience));
+            UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
+                BootClient.Upload(socket, image.With(guestKey), report, patience));
         }
         var start = Stopwatch.GetTimestamp();
         using (BootClient.Connect(new IPEndPoint(Guest, MoveCommand.Port), patience))
         using (BootClient.Connect(new IPEndPoint(Guest, 80), patience))
-            Say.Step($"the guest serves on {Guest}, {Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the upload");
+            Say.Step($"the guest serves on {Guest}, "
+                + $"{Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the upload");
     }
 
     public MoveRecord Move(int from, int to, Func<string?> broken)
@@ -66,21 +70,26 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
             {
                 if (Stopwatch.GetElapsedTime(start) > patience)
-                    throw Failure.NoAnswer($"the machine that should receive the guest does not answer; its node's log: {Tool.LastLine(Log(plan.Nodes[to]))}");
+                    throw Failure.NoAnswer($"the machine that should receive the guest does not answer; its node's "
+                        + $"log: {Tool.LastLine(Log(plan.Nodes[to]))}");
             }
         }
 
         var bytesBefore = BytesTo(plan.Nodes[to]);
         var asked = Stopwatch.GetTimestamp();
         control?.Dispose();
-        control = GuestControl.Move(Guest, guestKey, new MoveOrder(boot, machineKey) { Flags = plaintext ? MoveFlags.Plaintext : MoveFlags.None });
+        control = GuestControl.Move(Guest, guestKey,
+            new MoveOrder(boot, machineKey) { Flags = plaintext ? MoveFlags.Plaintext : MoveFlags.None });
         while (ProcessTable.Alive(source))
         {
             var elapsed = Stopwatch.GetElapsedTime(asked);
             if (broken() is { } why)
-                throw new Failure($"the move from {NameOf(from)} to {NameOf(to)} failed: {why}; node {NameOf(from)}: {Tool.LastLine(Log(plan.Nodes[from]))}; node {NameOf(to)}: {Tool.LastLine(Log(plan.Nodes[to]))}");
+                throw new Failure($"the move from {NameOf(from)} to {NameOf(to)} failed: {why}; node {NameOf(from)}: "
+                    + $"{Tool.LastLine(Log(plan.Nodes[from]))}; node {NameOf(to)}: "
+                    + $"{Tool.LastLine(Log(plan.Nodes[to]))}");
             if (elapsed > patience)
-                throw new Failure($"the guest did not leave {NameOf(from)} within {patience.TotalSeconds:0} s: {(control.Lines is [.., var last] ? last : "it says nothing")}");
+                throw new Failure($"the guest did not leave {NameOf(from)} within {patience.TotalSeconds:0} s: "
+                    + $"{(control.Lines is [.., var last] ? last : "it says nothing")}");
             if (control.Ended is > 0)
                 throw new Failure($"the guest gave up moving to {NameOf(to)}: {control.Lines[^1]}");
             Thread.Sleep(2);
@@ -100,7 +109,9 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         return control?.Lines ?? [];
     }
 
-    /// <summary>Bytes of all frames that the bridge has sent to a node (proc_net_dev: the ninth number of the link's line).</summary>
+    /// <summary>
+    /// Bytes of all frames that the bridge has sent to a node (proc_net_dev: the ninth number of the link's line).
+    /// </summary>
     long BytesTo(LabNode node)
     {
         long bytes = 0;
@@ -126,7 +137,9 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         Say.Step($"packetd of node {node.Letter} is killed");
     }
 
-    /// <summary>Mints a token, spends it on the node, and remembers the process that appears. Returns the new machine's address.</summary>
+    /// <summary>
+    /// Mints a token, spends it on the node, and remembers the process that appears. Returns the new machine's address.
+    /// </summary>
     IPAddress Inflate(int place, byte[] loader)
     {
         var node = plan.Nodes[place];
@@ -151,14 +164,17 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         }
         catch (Failure failure)
         {
-            throw new Failure($"node {node.Letter}: {failure.Message}; its log: {Tool.LastLine(Log(node))}", failure.ExitCode);
+            throw new Failure($"node {node.Letter}: {failure.Message}; its log: {Tool.LastLine(Log(node))}",
+                failure.ExitCode);
         }
         foreach (var child in ProcessTable.Children(packetd))
         {
             if (!before.Exists(old => old.Pid == child.Pid))
                 Native.RunBefore(machine = child.Pid, -10); // a session of its own: like its node, it waits for nobody
         }
-        Say.Step($"node {node.Letter} took a boot token in {Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}: an empty machine of {Quantity.Bytes(memoryBytes)} at {boot}");
+        Say.Step($"node {node.Letter} took a boot token in "
+            + $"{Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}: an empty machine of "
+            + $"{Quantity.Bytes(memoryBytes)} at {boot}");
         return boot;
     }
 

@@ -27,7 +27,8 @@ public static class LatencySeries
             for (; at < echoes.Length && echoes[at].Sent < limit; at++)
             {
                 if (echoes[at].Sent >= begin)
-                    values.Add(Stopwatch.GetElapsedTime(echoes[at].Sent, echoes[at].Received == 0 ? end : echoes[at].Received).TotalMilliseconds);
+                    values.Add(Stopwatch.GetElapsedTime(echoes[at].Sent, echoes[at].Received == 0 ? end
+                        : echoes[at].Received).TotalMilliseconds);
             }
             if (values.Count == 0)
                 continue;

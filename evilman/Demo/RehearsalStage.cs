@@ -8,8 +8,8 @@ using Evilman.Lab;
 namespace Evilman.Demo;
 
 /// <summary>
-/// The demo without nodes: busybox itself serves in a namespace in the guest's place, and a move only stops its processes
-/// for a while. For trying out what measures; a fault shows whether it would be noticed.
+/// The demo without nodes: busybox itself serves in a namespace in the guest's place, and a move only stops its
+/// processes for a while. For trying out what measures; a fault shows whether it would be noticed.
 /// </summary>
 internal sealed class RehearsalStage(string fault) : IStage
 {
@@ -55,7 +55,9 @@ internal sealed class RehearsalStage(string fault) : IStage
     {
         foreach (var process in ProcessTable.All())
         {
-            if (process.Name == name || (process.Name == "busybox" && ProcessTable.Arguments(process.Pid) is [_, var applet, ..] && applet == name))
+            if (process.Name == name
+                || (process.Name == "busybox" && ProcessTable.Arguments(process.Pid) is [_, var applet, ..]
+                    && applet == name))
                 Native.kill(process.Pid, signal);
         }
     }

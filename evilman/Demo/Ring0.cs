@@ -6,10 +6,14 @@ using System.Text.RegularExpressions;
 
 namespace Evilman.Demo;
 
-/// <summary>How large the only privileged program is. The audit counts it exactly; this is for the demo's last line.</summary>
+/// <summary>
+/// How large the only privileged program is. The audit counts it exactly; this is for the demo's last line.
+/// </summary>
 public static partial class Ring0
 {
-    /// <summary>Bytes of machine code: the sections of the ELF image that are executable (System V ABI, figure 4-8 and 4-9).</summary>
+    /// <summary>
+    /// Bytes of machine code: the sections of the ELF image that are executable (System V ABI, figure 4-8 and 4-9).
+    /// </summary>
     public static long TextBytes(ReadOnlySpan<byte> elf)
     {
         const int SectionTableAt = 0x28, EntrySizeAt = 0x3a, CountAt = 0x3c, FlagsAt = 8, SizeAt = 32;
@@ -30,7 +34,8 @@ public static partial class Ring0
     }
 
     /// <summary>
-    /// Code lines of everything linked into packetd, as the audit counts and enforces them (audit/budget.json). 0 outside a work tree.
+    /// Code lines of everything linked into packetd, as the audit counts and enforces them (audit/budget.json). 0
+    /// outside a work tree.
     /// </summary>
     public static int Lines(string? workTree)
     {

@@ -6,8 +6,8 @@ using System.Text;
 namespace Evilman.Demo;
 
 /// <summary>
-/// The latency chart in plain characters: one column per slice of time, as high as its slowest echo. While the guest moves a column is a
-/// bar, and where it stood still a solid one; otherwise it is a point.
+/// The latency chart in plain characters: one column per slice of time, as high as its slowest echo. While the guest
+/// moves a column is a bar, and where it stood still a solid one; otherwise it is a point.
 /// </summary>
 public static class TerminalChart
 {
@@ -16,7 +16,8 @@ public static class TerminalChart
     const string Eighths = " ▁▂▃▄▅▆▇█";
     const char Moving = '▒', Otherwise = '·';
 
-    public static List<string> Draw(ReadOnlySpan<Echo> echoes, IReadOnlyList<MoveRecord> moves, long begin, long end, int width)
+    public static List<string> Draw(ReadOnlySpan<Echo> echoes, IReadOnlyList<MoveRecord> moves, long begin, long end,
+        int width)
     {
         var columns = Math.Clamp(width - Margin - 1, 20, 110);
         var slices = LatencySeries.Cut(echoes, begin, end, columns);
@@ -39,7 +40,8 @@ public static class TerminalChart
             line.Append(LabelOf(row, scale).PadLeft(Margin - 1)).Append('│');
             for (var i = 0; i < columns; i++)
             {
-                var eighths = slices[i].IsEmpty ? 0 : (int)Math.Round(Math.Max(1, scale.Position(slices[i].Highest) * Rows * 8)) - row * 8;
+                var eighths = slices[i].IsEmpty ? 0
+                    : (int)Math.Round(Math.Max(1, scale.Position(slices[i].Highest) * Rows * 8)) - row * 8;
                 line.Append(CellOf(Math.Clamp(eighths, 0, 8), eighths <= 8, KindOf(i)));
             }
             lines.Add(line.ToString().TrimEnd());

@@ -4,8 +4,8 @@ using System.IO;
 namespace Evilman.Lab;
 
 /// <summary>
-/// Keeps what somebody writes who may write any amount: the last part of it, between one and two times <see cref="Size"/>. Guests
-/// and their machines decide what comes, so nobody else's disk may depend on it.
+/// Keeps what somebody writes who may write any amount: the last part of it, between one and two times
+/// <see cref="Size"/>. Guests and their machines decide what comes, so nobody else's disk may depend on it.
 /// </summary>
 internal static class BoundedLog
 {
@@ -16,13 +16,14 @@ internal static class BoundedLog
     internal static string Older(string path) => path + ".1";
 
     /// <summary>
-    /// Copies <paramref name="from"/> to its end into <paramref name="path"/>, which is emptied into the older file when it is full: who
-    /// looks finds the file at any time.
+    /// Copies <paramref name="from"/> to its end into <paramref name="path"/>, which is emptied into the older file
+    /// when it is full: who looks finds the file at any time.
     /// </summary>
     internal static void Keep(Stream from, string path)
     {
         var buffer = new byte[65536];
-        using var to = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        using var to =
+            new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         to.Seek(0, SeekOrigin.End);
         for (int length; (length = from.Read(buffer, 0, (int)Math.Min(buffer.Length, Size - to.Length))) > 0;)
         {

@@ -13,11 +13,15 @@ namespace Evilman.Lab;
 /// </summary>
 internal static class LabHolder
 {
-    /// <summary>Runs <paramref name="command"/> in the client's namespace and ends with it, or waits for the lab's time to run out.</summary>
+    /// <summary>
+    /// Runs <paramref name="command"/> in the client's namespace and ends with it, or waits for the lab's time to run
+    /// out.
+    /// </summary>
     internal static int Hold(string directory, IReadOnlyList<string> command)
     {
         var plan = LabPlan.Load(directory);
-        Native.RunBefore(Environment.ProcessId, -10); // a lab's nodes stand for machines of their own, which do not wait for what else runs here
+        // a lab's nodes stand for machines of their own, which do not wait for what else runs here
+        Native.RunBefore(Environment.ProcessId, -10);
         LabNetwork.Build(plan);
         foreach (var node in plan.Nodes)
             StartPacketd(plan, node);
@@ -32,7 +36,8 @@ internal static class LabHolder
             return ExitCode.Done;
         }
 
-        using var client = Process.Start(InNamespace(plan, "client", command)) ?? throw new Failure($"{command[0]} does not start");
+        using var client = Process.Start(InNamespace(plan, "client", command))
+            ?? throw new Failure($"{command[0]} does not start");
         if (!client.WaitForExit(TimeSpan.FromSeconds(plan.LifetimeSeconds)))
         {
             client.Kill();
@@ -53,22 +58,25 @@ internal static class LabHolder
     }
 
     /// <summary>
-    /// Starts the node's packetd with its log in a file, and notes its process number. What its machines write, which is any amount,
-    /// goes through a pipe to a keeper.
+    /// Starts the node's packetd with its log in a file, and notes its process number. What its machines write, which
+    /// is any amount, goes through a pipe to a keeper.
     /// </summary>
     internal static void StartPacketd(LabPlan plan, LabNode node)
     {
-        // The keeper is nobody's child, so that all of packetd's children are machines; it ends with the last who could write. The
-        // shell only redirects and is then replaced, so the number of the process is packetd's own.
+        // The keeper is nobody's child, so that all of packetd's children are machines; it ends with the last who could
+        // write. The shell only redirects and is then replaced, so the number of the process is packetd's own.
         const string Script = """
             keeper=$1; shift
             mkfifo "$0.pipe"
             ("$keeper" lab-keep "$0.machines" <"$0.pipe" >/dev/null 2>&1 &)
             exec "$@" >"$0.pipe" 2>>"$0" </dev/null
             """;
-        List<string> command = ["/bin/sh", "-c", Script, plan.LogFile(node), Environment.ProcessPath ?? throw new Failure("this program does not know its own path")];
+        List<string> command =
+            ["/bin/sh", "-c", Script, plan.LogFile(node), Environment.ProcessPath
+                ?? throw new Failure("this program does not know its own path")];
         command.AddRange(PacketdCommand.For(plan, node));
-        var process = Process.Start(InNamespace(plan, node.Name, command)) ?? throw new Failure($"packetd of {node.Name} does not start");
+        var process = Process.Start(InNamespace(plan, node.Name, command))
+            ?? throw new Failure($"packetd of {node.Name} does not start");
         File.WriteAllText(plan.PidFile(node), process.Id.ToString(CultureInfo.InvariantCulture));
     }
 
@@ -78,11 +86,15 @@ internal static class LabHolder
         var folder = Path.Combine(plan.Directory, "www");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "index.html"), "<title>rehearsal</title>\n");
-        foreach (var command in (string[][])[["nc", "-ll", "-p", "7", "-e", "/bin/busybox", "cat"], ["httpd", "-f", "-h", folder, "-p", "80"]])
+        foreach (var command in (string[][])[["nc", "-ll", "-p", "7", "-e", "/bin/busybox", "cat"],
+            ["httpd", "-f", "-h", folder, "-p", "80"]])
             Process.Start(InNamespace(plan, "guest", ["/bin/busybox", .. command]));
     }
 
-    /// <summary>Packetd says so when it is ready (up to a second after its start); a packetd that ends before that says why in its last one.</summary>
+    /// <summary>
+    /// Packetd says so when it is ready (up to a second after its start); a packetd that ends before that says why in
+    /// its last one.
+    /// </summary>
     static void AwaitPacketd(LabPlan plan, LabNode node)
     {
         var pid = int.Parse(File.ReadAllText(plan.PidFile(node)), CultureInfo.InvariantCulture);

@@ -18,11 +18,13 @@ internal static class LabLauncher
     internal const string StandardMonitor = "domain";
 
     /// <summary>Writes the plan, the keys and nothing else yet.</summary>
-    internal static LabPlan Prepare(int nodes, IReadOnlyList<string> monitors, int lifetimeSeconds, bool rehearsal = false)
+    internal static LabPlan Prepare(int nodes, IReadOnlyList<string> monitors, int lifetimeSeconds,
+        bool rehearsal = false)
     {
         if (nodes is < 1 or > LabPlan.MaximumNodes)
             throw Failure.Usage($"a lab has 1 to {LabPlan.MaximumNodes} nodes");
-        foreach (var (program, package) in ((string, string)[])[("unshare", "util-linux"), ("nsenter", "util-linux"), ("ip", "iproute2")])
+        foreach (var (program, package) in ((string, string)[])[("unshare", "util-linux"), ("nsenter", "util-linux"),
+            ("ip", "iproute2")])
             Tool.Need(program, package);
 
         var list = new List<LabNode>();
@@ -32,7 +34,8 @@ internal static class LabLauncher
         var launcher = rehearsal ? "" : Files.Image("launcher", "run «make»");
         var firmware = rehearsal ? "" : Files.Image("cstrap", "run «make»");
         var id = Convert.ToHexStringLower(Secret.Random(3));
-        var plan = new LabPlan(id, LabStore.Create(id), packetd, launcher, firmware, list, UidBase, lifetimeSeconds, rehearsal);
+        var plan = new LabPlan(id, LabStore.Create(id), packetd, launcher, firmware, list, UidBase, lifetimeSeconds,
+            rehearsal);
         plan.Save();
         foreach (var node in plan.Nodes)
             Secret.Write(plan.KeyFile(node), Secret.NewKey(), replace: false);
@@ -46,8 +49,10 @@ internal static class LabLauncher
         return monitor switch
         {
             "domain" => new LabNode(number, Files.Image("domain", "run «make»"), monitor, []),
-            "qemu" => new LabNode(number, Files.Image("qemu-monitor", "it lies in deploy/"), monitor, [Files.Image("plug", "run «make»")]),
-            _ => new LabNode(number, Tool.Find(monitor) ?? throw Failure.Usage($"«{monitor}» is no monitor: domain, qemu or a program's path"), monitor, []),
+            "qemu" => new LabNode(number, Files.Image("qemu-monitor", "it lies in deploy/"), monitor,
+                [Files.Image("plug", "run «make»")]),
+            _ => new LabNode(number, Tool.Find(monitor)
+                ?? throw Failure.Usage($"«{monitor}» is no monitor: domain, qemu or a program's path"), monitor, []),
         };
     }
 
@@ -74,10 +79,13 @@ internal static class LabLauncher
         throw new Failure($"the lab did not start: {Explain(why)}");
     }
 
-    /// <summary>Runs <paramref name="command"/> in the client's namespace of a lab that lives no longer than it.</summary>
+    /// <summary>
+    /// Runs <paramref name="command"/> in the client's namespace of a lab that lives no longer than it.
+    /// </summary>
     internal static int RunInside(LabPlan plan, IReadOnlyList<string> command)
     {
-        // A session of its own, which may run before others without the user's terminal doing so too. setsid is replaced by unshare.
+        // A session of its own, which may run before others without the user's terminal doing so too. setsid is
+        // replaced by unshare.
         var start = new ProcessStartInfo(Tool.Need("setsid", "util-linux"));
         AddHolder(start, plan, command);
         try
@@ -151,7 +159,8 @@ internal static class LabLauncher
     /// The accounts that machines run under. An unprivileged user has accounts to give away only with subordinate ids
     /// (newuidmap(1)); without them, machines in his lab run as himself.
     /// </summary>
-    static int UidBase => Native.geteuid() == 0 ? 200_000 + 4096 * (Environment.ProcessId % 1000) : HasSubordinateIds ? 10_000 : 0;
+    static int UidBase =>
+        Native.geteuid() == 0 ? 200_000 + 4096 * (Environment.ProcessId % 1000) : HasSubordinateIds ? 10_000 : 0;
 
     static bool HasSubordinateIds
     {
@@ -169,6 +178,7 @@ internal static class LabLauncher
     }
 
     static string Explain(string why) => why.Contains("Operation not permitted", StringComparison.Ordinal)
-        ? $"{why} (an unprivileged account needs user namespaces: kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"
+        ? $"{why} (an unprivileged account needs user namespaces: kernel.unprivileged_userns_clone, "
+            + $"user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"
         : why;
 }

@@ -4,8 +4,8 @@ using System.Text;
 namespace Evilman.Lab;
 
 /// <summary>
-/// The lab's Ethernet: one bridge in a namespace of its own, and from it one veth pair into each node's and the client's
-/// namespace. Only the client's link has an address the kernel knows: a node's address is packetd's business.
+/// The lab's Ethernet: one bridge in a namespace of its own, and from it one veth pair into each node's and the
+/// client's namespace. Only the client's link has an address the kernel knows: a node's address is packetd's business.
 /// </summary>
 internal static class LabNetwork
 {
@@ -53,7 +53,8 @@ internal static class LabNetwork
         foreach (var node in plan.Nodes)
         {
             SwitchIpv6Off(plan, node.Name);
-            Tool.Run(ip, ["-n", plan.Namespace(node.Name), "-batch", "-"], $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\n");
+            Tool.Run(ip, ["-n", plan.Namespace(node.Name), "-batch", "-"],
+                $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\n");
         }
         RaiseHost(plan, ip, "client", LabPlan.ClientAddress);
         if (plan.Rehearsal)
@@ -65,12 +66,13 @@ internal static class LabNetwork
     {
         SwitchIpv6Off(plan, part);
         Tool.Run(ip, ["-n", plan.Namespace(part), "-batch", "-"],
-            $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\naddress add {address}/24 dev eth0\n");
+            $"link set lo up\nlink set eth0 mtu {Mtu} txqueuelen {QueueLength} up\naddress add {address}/24 dev "
+                + $"eth0\n");
     }
 
     /// <summary>
-    /// Machines run under accounts that may not be allowed into the folder this program was built in, so what they need is
-    /// copied to where everybody in the lab may read it.
+    /// Machines run under accounts that may not be allowed into the folder this program was built in, so what they need
+    /// is copied to where everybody in the lab may read it.
     /// </summary>
     static void Stage(LabPlan plan)
     {

@@ -22,8 +22,8 @@ public sealed record LabNode(int Number, string Monitor, string MonitorName, IRe
     public string Address => $"{LabPlan.Prefix}.{Number}";
 
     /// <summary>
-    /// The boot address of the node's <paramref name="turn"/>th domain. Each node has twenty of its own, used in turn, so
-    /// that neither an address nor the MAC derived from it is reused while anybody may still remember it.
+    /// The boot address of the node's <paramref name="turn"/>th domain. Each node has twenty of its own, used in turn,
+    /// so that neither an address nor the MAC derived from it is reused while anybody may still remember it.
     /// </summary>
     public string BootAddress(int turn) => $"{LabPlan.Prefix}.{100 + 20 * (Number - 1) + turn % 20}";
 }
@@ -32,14 +32,17 @@ public sealed record LabNode(int Number, string Monitor, string MonitorName, IRe
 /// Everything about one lab, written to its directory before anything is created, so that a later command can find and
 /// remove it. All addresses are inside 10.77.0.0/24, in namespaces of the lab's own without a way out.
 /// </summary>
-public sealed record LabPlan(string Id, string Directory, string Packetd, string Launcher, string Firmware, IReadOnlyList<LabNode> Nodes, int UidBase, int LifetimeSeconds, bool Rehearsal)
+public sealed record LabPlan(string Id, string Directory, string Packetd, string Launcher, string Firmware,
+    IReadOnlyList<LabNode> Nodes, int UidBase, int LifetimeSeconds, bool Rehearsal)
 {
     internal const string Prefix = "10.77.0";
     internal const int MaximumNodes = 6;
     internal const string ClientAddress = Prefix + ".250";
     internal const string GuestAddress = Prefix + ".50";
 
-    /// <summary>The name of a namespace of this lab: <paramref name="part"/> is "lan", "client" or a node's name.</summary>
+    /// <summary>
+    /// The name of a namespace of this lab: <paramref name="part"/> is "lan", "client" or a node's name.
+    /// </summary>
     public string Namespace(string part) => $"evilman-{Id}-{part}";
 
     public string NamespacePath(string part) => $"/run/netns/{Namespace(part)}";
@@ -73,7 +76,8 @@ public sealed record LabPlan(string Id, string Directory, string Packetd, string
             throw new Failure($"the lab in {directory} has only just begun, or ended");
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllText(Path.Combine(directory, "lab.json")), LabJson.Default.LabPlan)
+            return JsonSerializer.Deserialize(File.ReadAllText(Path.Combine(directory, "lab.json")),
+                LabJson.Default.LabPlan)
                 ?? throw new Failure($"{directory}/lab.json is empty");
         }
         catch (JsonException broken)

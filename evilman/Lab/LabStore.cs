@@ -7,8 +7,9 @@ using System.Threading;
 namespace Evilman.Lab;
 
 /// <summary>
-/// Where labs are remembered: one folder each in a folder of the user's own. A lab is alive while the process that holds
-/// it together is; that process is named by its number and start time, so a number used again is never mistaken for it.
+/// Where labs are remembered: one folder each in a folder of the user's own. A lab is alive while the process that
+/// holds it together is; that process is named by its number and start time, so a number used again is never mistaken
+/// for it.
 /// </summary>
 internal static class LabStore
 {
@@ -53,7 +54,9 @@ internal static class LabStore
             : 0;
     }
 
-    /// <summary>Ends the lab's holder, and with its process namespace everything that runs in the lab; removes the folder.</summary>
+    /// <summary>
+    /// Ends the lab's holder, and with its process namespace everything that runs in the lab; removes the folder.
+    /// </summary>
     internal static void Remove(string directory)
     {
         var holder = Holder(directory);
@@ -82,6 +85,10 @@ internal static class LabStore
         }
     }
 
-    /// <summary>In clock ticks since the machine started (proc(5), field 22); 0 when there is no such process, or it is a zombie.</summary>
-    static ulong StartTime(int pid) => ProcessTable.TryRead(pid, out var entry) && entry.State != 'Z' ? entry.StartTime : 0;
+    /// <summary>
+    /// In clock ticks since the machine started (proc(5), field 22); 0 when there is no such process, or it is a
+    /// zombie.
+    /// </summary>
+    static ulong StartTime(int pid) =>
+        ProcessTable.TryRead(pid, out var entry) && entry.State != 'Z' ? entry.StartTime : 0;
 }

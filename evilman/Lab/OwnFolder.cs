@@ -5,22 +5,24 @@ using System.IO;
 namespace Evilman.Lab;
 
 /// <summary>
-/// Whether what lies in a folder can be believed: only this user or root can have written it. Labs are remembered under a name that
-/// anybody can guess, in a folder that may be everybody's, and whatever is found there is run with this user's rights.
+/// Whether what lies in a folder can be believed: only this user or root can have written it. Labs are remembered under
+/// a name that anybody can guess, in a folder that may be everybody's, and whatever is found there is run with this
+/// user's rights.
 /// </summary>
 internal static class OwnFolder
 {
     const int CurrentFolder = -100, DoNotFollow = 0x100; // AT_FDCWD, AT_SYMLINK_NOFOLLOW
     const uint TypeModeAndUser = 0x1 | 0x2 | 0x8; // STATX_TYPE, STATX_MODE, STATX_UID
-    const int TypeMask = 0xF000, FolderType = 0x4000, LinkType = 0xA000, Sticky = 0x200, WritableByOthers = 0x12; // inode(7)
+    // inode(7)
+    const int TypeMask = 0xF000, FolderType = 0x4000, LinkType = 0xA000, Sticky = 0x200, WritableByOthers = 0x12;
 
     /// <summary>As many links as the kernel follows on one path (path_resolution(7)).</summary>
     const int MostLinks = 40;
 
     /// <summary>
-    /// Fails unless <paramref name="path"/> is a folder, no link, of this user, which nobody else can write, and nobody else can put another
-    /// one in its place: everything on the way to it, links included, is this user's or root's, and every folder on the way is not
-    /// writable for others, or sticky.
+    /// Fails unless <paramref name="path"/> is a folder, no link, of this user, which nobody else can write, and nobody
+    /// else can put another one in its place: everything on the way to it, links included, is this user's or root's,
+    /// and every folder on the way is not writable for others, or sticky.
     /// </summary>
     internal static void Demand(string path)
     {
@@ -28,12 +30,16 @@ internal static class OwnFolder
         path = Path.GetFullPath(path);
         if (!TryLook(path, out var folder) || (folder.Mode & TypeMask) != FolderType || folder.User != user
             || (folder.Mode & WritableByOthers) != 0)
-            throw new Failure($"{path} is not a folder that only this user can write: remove it, or set TMPDIR to a folder of your own");
+            throw new Failure($"{path} is not a folder that only this user can write: remove it, or set TMPDIR to a "
+                + $"folder of your own");
         if (FirstReplaceable(path, user) is { } parent)
             throw new Failure($"{parent} lets other users replace what lies in it: set TMPDIR to a folder of your own");
     }
 
-    /// <summary>The first on the way from the root to <paramref name="path"/> that somebody else may change; null when there is none.</summary>
+    /// <summary>
+    /// The first on the way from the root to <paramref name="path"/> that somebody else may change; null when there is
+    /// none.
+    /// </summary>
     static string? FirstReplaceable(string path, uint user)
     {
         var at = "/";
@@ -55,7 +61,8 @@ internal static class OwnFolder
             }
             if (rest.Count == 0)
                 return null;
-            if ((found.Mode & TypeMask) != FolderType || ((found.Mode & WritableByOthers) != 0 && (found.Mode & Sticky) == 0))
+            if ((found.Mode & TypeMask) != FolderType
+                || ((found.Mode & WritableByOthers) != 0 && (found.Mode & Sticky) == 0))
                 return at;
             var name = rest.Pop();
             at = name == ".." ? Path.GetDirectoryName(at) ?? "/" : Path.Combine(at, name);

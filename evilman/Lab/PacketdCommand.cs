@@ -23,7 +23,9 @@ internal static class PacketdCommand
         LabNetwork.Staged(plan.Firmware),
     ];
 
-    /// <summary>A node has no user in common with another: it would refuse to run machines as users that have processes.</summary>
+    /// <summary>
+    /// A node has no user in common with another: it would refuse to run machines as users that have processes.
+    /// </summary>
     static int UidBase(LabPlan plan, LabNode node) =>
         plan.UidBase == 0 ? 0 : plan.UidBase + MachinesLimit * (node.Number - 1);
 }

@@ -8,12 +8,15 @@ namespace Evilman.Lab;
 /// <summary>Other programs: finding them, running them, saying what went wrong.</summary>
 internal static class Tool
 {
-    /// <summary>The path of a program in PATH or in the system's own folders, which unprivileged users often lack in theirs.</summary>
+    /// <summary>
+    /// The path of a program in PATH or in the system's own folders, which unprivileged users often lack in theirs.
+    /// </summary>
     internal static string? Find(string program)
     {
         if (program.Contains('/'))
             return File.Exists(program) ? Path.GetFullPath(program) : null;
-        foreach (var folder in (Environment.GetEnvironmentVariable("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").Split(':', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var folder in (Environment.GetEnvironmentVariable("PATH")
+            + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").Split(':', StringSplitOptions.RemoveEmptyEntries))
         {
             var path = Path.Combine(folder, program);
             if (File.Exists(path))
@@ -25,7 +28,10 @@ internal static class Tool
     internal static string Need(string program, string package) => Find(program)
         ?? throw Failure.Lacking($"the program «{program}» is missing: install the package {package}");
 
-    /// <summary>Runs a program to its end, within <paramref name="seconds"/>. Fails with the last line it wrote to standard error.</summary>
+    /// <summary>
+    /// Runs a program to its end, within <paramref name="seconds"/>. Fails with the last line it wrote to standard
+    /// error.
+    /// </summary>
     internal static string Run(string program, IEnumerable<string> arguments, string? input = null, int seconds = 20)
     {
         var start = new ProcessStartInfo(program)

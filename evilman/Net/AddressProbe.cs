@@ -9,8 +9,9 @@ using System.Net.Sockets;
 namespace Evilman.Net;
 
 /// <summary>
-/// Whether somebody has an address already that a new machine or its guest shall have. On a link of this host, where this account may,
-/// the address is probed by ARP (RFC 5227 §2.1.1), which nobody can leave unanswered and still be reached; everywhere it is pinged.
+/// Whether somebody has an address already that a new machine or its guest shall have. On a link of this host, where
+/// this account may, the address is probed by ARP (RFC 5227 §2.1.1), which nobody can leave unanswered and still be
+/// reached; everywhere it is pinged.
 /// </summary>
 internal static class AddressProbe
 {
@@ -27,12 +28,16 @@ internal static class AddressProbe
             for (var i = 0; i < Probes; i++)
             {
                 if (echo.Exchange(address, new byte[16], s_between) is not null)
-                    throw new Failure($"{address} is in use: somebody answers pings there (--no-probe goes on all the same)");
+                    throw new Failure($"{address} is in use: somebody answers pings there (--no-probe goes on all "
+                        + $"the same)");
             }
         }
     }
 
-    /// <summary>The MAC address of whoever answers for the address on a link of this host; null when nobody does, or it cannot be asked.</summary>
+    /// <summary>
+    /// The MAC address of whoever answers for the address on a link of this host; null when nobody does, or it cannot
+    /// be asked.
+    /// </summary>
     static string? ArpHolder(IPAddress address)
     {
         if (LinkOf(address) is not var (index, mac) || TryOpen() is not { } socket)
@@ -62,7 +67,8 @@ internal static class AddressProbe
     {
         var start = Stopwatch.GetTimestamp();
         var packet = new byte[64];
-        while (s_between - Stopwatch.GetElapsedTime(start) is var left && left > TimeSpan.Zero && socket.Poll(left, SelectMode.SelectRead))
+        while (s_between - Stopwatch.GetElapsedTime(start) is var left && left > TimeSpan.Zero
+            && socket.Poll(left, SelectMode.SelectRead))
         {
             var length = socket.Receive(packet);
             if (Arp.IsReplyFor(packet.AsSpan(0, length), address))
@@ -76,7 +82,8 @@ internal static class AddressProbe
     {
         foreach (var link in NetworkInterface.GetAllNetworkInterfaces())
         {
-            if (link.OperationalStatus != OperationalStatus.Up || link.NetworkInterfaceType != NetworkInterfaceType.Ethernet)
+            if (link.OperationalStatus != OperationalStatus.Up
+                || link.NetworkInterfaceType != NetworkInterfaceType.Ethernet)
                 continue;
             var properties = link.GetIPProperties();
             foreach (var own in properties.UnicastAddresses)
@@ -101,7 +108,8 @@ internal static class AddressProbe
     {
         try
         {
-            return new Socket(AddressFamily.Packet, SocketType.Dgram, (ProtocolType)BinaryPrimitives.ReverseEndianness(Arp.EtherType));
+            return new Socket(AddressFamily.Packet, SocketType.Dgram,
+                (ProtocolType)BinaryPrimitives.ReverseEndianness(Arp.EtherType));
         }
         catch (SocketException)
         {
@@ -121,7 +129,8 @@ internal static class AddressProbe
             ReadOnlySpan<byte> request = [0, 1, 8, 0, 6, 4, 0, 1]; // Ethernet, IPv4, their sizes, request
             request.CopyTo(packet);
             mac.CopyTo(packet, SenderMacAt);
-            target.GetAddressBytes().CopyTo(packet, TargetAt); // the sender's address stays 0, so that nobody learns a wrong one
+            // the sender's address stays 0, so that nobody learns a wrong one
+            target.GetAddressBytes().CopyTo(packet, TargetAt);
             return packet;
         }
 

@@ -10,10 +10,13 @@ namespace Evilman.Net;
 public sealed record BootImage(byte[] Loader, byte[] Kernel, byte[] Initramfs, string CommandLine)
 {
     /// <summary>With the key that the guest will obey among its first files.</summary>
-    public BootImage With(ReadOnlySpan<byte> guestKey) => this with { Initramfs = GuestKeyArchive.Append(Initramfs, guestKey) };
+    public BootImage With(ReadOnlySpan<byte> guestKey) =>
+        this with { Initramfs = GuestKeyArchive.Append(Initramfs, guestKey) };
 }
 
-/// <summary>The client's side of an upload to <c>cstrap</c> (thesis §8.2.1, steps 3 and 4; docs/protocols.md).</summary>
+/// <summary>
+/// The client's side of an upload to <c>cstrap</c> (thesis §8.2.1, steps 3 and 4; docs/protocols.md).
+/// </summary>
 public static class BootClient
 {
     const int Chunk = 32 * 1024, LargestFile = 1 << 30;
@@ -24,7 +27,8 @@ public static class BootClient
     /// <summary>
     /// Connects to a machine's firmware and lets it prove that it has the machine's key, as this side does.
     /// </summary>
-    public static SecureSocket Open(IPEndPoint to, ReadOnlySpan<byte> machineKey, TimeSpan patience) => Prove(Connect(to, patience), machineKey, patience);
+    public static SecureSocket Open(IPEndPoint to, ReadOnlySpan<byte> machineKey, TimeSpan patience) =>
+        Prove(Connect(to, patience), machineKey, patience);
 
     /// <summary>The same over a connection that is there already.</summary>
     public static SecureSocket Prove(Socket socket, ReadOnlySpan<byte> machineKey, TimeSpan patience)
@@ -62,7 +66,8 @@ public static class BootClient
         var hash = new byte[Sha1.DigestSize];
         Sha1.Hash(body, hash);
         var bundle = new byte[KernelBundle.Size];
-        KernelBundle.Emit(bundle, (uint)commandLine.Length, (uint)image.Kernel.Length, (uint)image.Initramfs.Length, hash);
+        KernelBundle.Emit(bundle, (uint)commandLine.Length, (uint)image.Kernel.Length, (uint)image.Initramfs.Length,
+            hash);
 
         socket.Socket.SendTimeout = socket.Socket.ReceiveTimeout = (int)patience.TotalMilliseconds;
         long sent = 0;
@@ -110,7 +115,8 @@ public static class BootClient
             if (!UploadAnswer.TryParse(answer, out var from, out var refusal, out var detail))
                 throw new Failure($"what answers is not {who}");
             if (refusal != UploadRefusal.None)
-                throw new Failure($"{who} refused: {UploadAnswer.Sentence(refusal)}{(detail == 0 ? "" : $" The limit is {detail}.")}");
+                throw new Failure($"{who} refused: "
+                    + $"{UploadAnswer.Sentence(refusal)}{(detail == 0 ? "" : $" The limit is {detail}.")}");
             if (from != stage)
                 throw new Failure($"{who} answered out of turn");
         }
@@ -120,5 +126,6 @@ public static class BootClient
         new(ReadFile(loader), ReadFile(kernel), initramfs is null ? [] : ReadFile(initramfs), commandLine);
 
     /// <summary>A loader, kernel or initramfs: none has more bytes than the wire's length fields allow.</summary>
-    public static byte[] ReadFile(string file) => Files.Read(file, LargestFile, "something that a machine can be given");
+    public static byte[] ReadFile(string file) =>
+        Files.Read(file, LargestFile, "something that a machine can be given");
 }

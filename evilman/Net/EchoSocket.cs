@@ -21,7 +21,9 @@ public sealed class EchoSocket : IEchoWire, IDisposable
     const byte EchoReplyType = 0;
     const int IcmpHeader = 8;
 
-    /// <summary>What fits one Ethernet frame: 1,500 bytes less the IPv4 and ICMP headers. Nodes ignore fragments.</summary>
+    /// <summary>
+    /// What fits one Ethernet frame: 1,500 bytes less the IPv4 and ICMP headers. Nodes ignore fragments.
+    /// </summary>
     public const int MaximumPayload = 1500 - 20 - IcmpHeader;
 
     readonly Socket socket;
@@ -29,7 +31,8 @@ public sealed class EchoSocket : IEchoWire, IDisposable
     readonly ushort identifier = (ushort)Environment.ProcessId;
     readonly byte[] buffer = new byte[65536];
 
-    // From anywhere, so that nobody else knows what an answer to this process has to look like, nor does an answer to the one before.
+    // From anywhere, so that nobody else knows what an answer to this process has to look like, nor does an answer to
+    // the one before.
     ushort sequence = (ushort)Random.Shared.Next();
 
     EchoSocket(Socket socket, bool raw)
@@ -44,12 +47,15 @@ public sealed class EchoSocket : IEchoWire, IDisposable
             return new EchoSocket(datagram, raw: false);
         if (TryOpen(SocketType.Raw) is { } all)
             return new EchoSocket(all, raw: true);
-        throw Failure.Lacking("this account may not send pings: widen net.ipv4.ping_group_range to its group, or run as root");
+        throw Failure.Lacking("this account may not send pings: widen net.ipv4.ping_group_range to its group, or run "
+            + "as root");
     }
 
     public TimeSpan Now => Stopwatch.GetElapsedTime(0);
 
-    /// <summary>Sends one request and waits for its reply. Null when none comes within <paramref name="timeout"/>.</summary>
+    /// <summary>
+    /// Sends one request and waits for its reply. Null when none comes within <paramref name="timeout"/>.
+    /// </summary>
     public EchoReply? Exchange(IPAddress to, ReadOnlySpan<byte> payload, TimeSpan timeout)
     {
         var sent = Now;
@@ -92,7 +98,8 @@ public sealed class EchoSocket : IEchoWire, IDisposable
         {
             left = until - Now;
             // poll(2) counts whole milliseconds: rounded down, the last one would be waited for at full speed.
-            if (!socket.Poll(TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(left.TotalMilliseconds))), SelectMode.SelectRead))
+            if (!socket.Poll(TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(left.TotalMilliseconds))),
+                SelectMode.SelectRead))
                 return null;
             int count;
             try
@@ -104,14 +111,18 @@ public sealed class EchoSocket : IEchoWire, IDisposable
                 continue; // an ICMP error about an earlier request; the time says the rest
             }
             var at = Now;
-            if (((IPEndPoint)sender).Address.Equals(from) && Reply(buffer.AsSpan(0, count)) is { Length: >= IcmpHeader } message)
-                return new ReceivedEcho(BinaryPrimitives.ReadUInt16BigEndian(message[6..]), message[IcmpHeader..].ToArray(), at);
+            if (((IPEndPoint)sender).Address.Equals(from)
+                && Reply(buffer.AsSpan(0, count)) is { Length: >= IcmpHeader } message)
+                return new ReceivedEcho(BinaryPrimitives.ReadUInt16BigEndian(message[6..]),
+                    message[IcmpHeader..].ToArray(), at);
         }
         while (left > TimeSpan.Zero);
         return null;
     }
 
-    /// <summary>The ICMP message of what was read when it is an Echo Reply for this socket, otherwise nothing.</summary>
+    /// <summary>
+    /// The ICMP message of what was read when it is an Echo Reply for this socket, otherwise nothing.
+    /// </summary>
     ReadOnlySpan<byte> Reply(ReadOnlySpan<byte> message)
     {
         if (raw)

@@ -7,17 +7,21 @@ using Evilman.Tokens;
 namespace Evilman.Net;
 
 /// <summary>
-/// A small cpio archive behind the guest's own, which puts the guest's key where <c>/bin/migrate --serve</c> looks for it. Kernels unpack
-/// archives that follow each other one after the other (Linux Documentation/driver-api/early-userspace/buffer-format.rst).
+/// A small cpio archive behind the guest's own, which puts the guest's key where <c>/bin/migrate --serve</c> looks for
+/// it. Kernels unpack archives that follow each other one after the other (Linux
+/// Documentation/driver-api/early-userspace/buffer-format.rst).
 /// </summary>
 internal static class GuestKeyArchive
 {
     const int Directory = 0x41ED, OwnersDirectory = 0x41C0, OwnersFile = 0x8100; // drwxr-xr-x, drwx------, -r--------
 
     internal static byte[] Append(byte[] initramfs, ReadOnlySpan<byte> guestKey) => Append(initramfs,
-        ("etc", Directory, []), ("etc/evilman", OwnersDirectory, []), ("etc/evilman/guest.key", OwnersFile, MachineKeyFile.Text(guestKey)));
+        ("etc", Directory, []), ("etc/evilman", OwnersDirectory, []),
+            ("etc/evilman/guest.key", OwnersFile, MachineKeyFile.Text(guestKey)));
 
-    /// <summary>With these files and folders, each after the one that it lies in, of type and mode as inode(7) has them.</summary>
+    /// <summary>
+    /// With these files and folders, each after the one that it lies in, of type and mode as inode(7) has them.
+    /// </summary>
     internal static byte[] Append(byte[] initramfs, params (string Name, int Mode, byte[] Content)[] members)
     {
         var all = new MemoryStream();
@@ -29,7 +33,9 @@ internal static class GuestKeyArchive
         return all.ToArray();
     }
 
-    /// <summary>One member in the "newc" format: 6 digits of magic, 13 fields of 8 digits, the name with its zero, the content.</summary>
+    /// <summary>
+    /// One member in the "newc" format: 6 digits of magic, 13 fields of 8 digits, the name with its zero, the content.
+    /// </summary>
     static void Add(MemoryStream to, string name, int mode, ReadOnlySpan<byte> content)
     {
         ReadOnlySpan<int> fields = [0, mode, 0, 0, 1, 0, content.Length, 0, 0, 0, 0, name.Length + 1, 0];

@@ -7,15 +7,16 @@ using Wire;
 namespace Evilman.Net;
 
 /// <summary>
-/// One request to a node, sent again and again until it is answered: a node under a flood loses most of what is for itself.
-/// The node honours a token once and calls every later copy replayed, as it knows no machine that has been ended. So each copy is an Echo with a number of its own, and
-/// what an answer means depends on which copy it answers.
+/// One request to a node, sent again and again until it is answered: a node under a flood loses most of what is for
+/// itself. The node honours a token once and calls every later copy replayed, as it knows no machine that has been
+/// ended. So each copy is an Echo with a number of its own, and what an answer means depends on which copy it answers.
 /// </summary>
 /// <param name="spent">What the node says of a request that it has honoured already.</param>
 internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] payload, Refusal spent, TimeSpan patience)
 {
     /// <summary>How far apart copies are: at first, when whoever waits would notice, and after that.</summary>
-    static readonly TimeSpan s_brisk = TimeSpan.FromMilliseconds(25), s_calm = TimeSpan.FromMilliseconds(250), s_briskFor = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan s_brisk = TimeSpan.FromMilliseconds(25), s_calm = TimeSpan.FromMilliseconds(250),
+        s_briskFor = TimeSpan.FromSeconds(1);
 
     /// <summary>How much later than its follower an answer may come that was overtaken.</summary>
     static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(200);
@@ -26,7 +27,9 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
     readonly Dictionary<ushort, Copy> unanswered = [];
     bool begun;
 
-    /// <summary>An answer that another one may still overrule, until <see cref="end"/>. Nothing more is sent then.</summary>
+    /// <summary>
+    /// An answer that another one may still overrule, until <see cref="end"/>. Nothing more is sent then.
+    /// </summary>
     NodeAnswer? heard;
 
     TimeSpan end = wire.Now + patience;
@@ -65,14 +68,15 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
         }
         catch (Failure) when (begun)
         {
-            // Lost, as others are on the way: what keeps the first from being sent is worth telling, a full queue is not.
+            // Lost, as others are on the way: what keeps the first from being sent is worth telling, a full queue is
+            // not.
         }
         begun = true;
     }
 
     /// <summary>
-    /// The answer, when nothing that may still come can change it. Otherwise it is <see cref="heard"/>, or says nothing: a
-    /// late reply to an earlier request, or one that came twice.
+    /// The answer, when nothing that may still come can change it. Otherwise it is <see cref="heard"/>, or says
+    /// nothing: a late reply to an earlier request, or one that came twice.
     /// </summary>
     NodeAnswer? Judge(ReceivedEcho echo)
     {
@@ -82,12 +86,15 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
             throw new Failure($"{node} answers pings, but not magic ones: it is not a node");
 
         var replayed = reply.Refusal == spent;
-        var answer = new NodeAnswer(reply.Refusal, Mint.Address(reply.BootAddress), DateTimeOffset.FromUnixTimeSeconds((long)reply.NodeTime),
+        var answer =
+            new NodeAnswer(reply.Refusal, Mint.Address(reply.BootAddress),
+                DateTimeOffset.FromUnixTimeSeconds((long)reply.NodeTime),
             reply.Limit, echo.At - copy.Sent, Repeated: replayed && !copy.First);
         // Before the first copy was none of ours that the node could have honoured.
         if (reply.Refusal == Refusal.None || (replayed && copy.First))
             return answer;
-        // The token has been honoured, by one of ours if the answer about that is still to come: no other refusal can be the last word.
+        // The token has been honoured, by one of ours if the answer about that is still to come: no other refusal can
+        // be the last word.
         if (heard is { Repeated: true })
             return null;
         if (!replayed && (unanswered.Count == 0 || !MayPass(reply.Refusal)))
@@ -97,7 +104,10 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
         return null;
     }
 
-    /// <summary>Whether the same token may be good a moment later. Then a copy that is still on its way may be honoured.</summary>
-    static bool MayPass(Refusal refusal) => refusal is Refusal.TooEarly or Refusal.AddressInUse or Refusal.TooManyDomains
+    /// <summary>
+    /// Whether the same token may be good a moment later. Then a copy that is still on its way may be honoured.
+    /// </summary>
+    static bool MayPass(Refusal refusal) =>
+        refusal is Refusal.TooEarly or Refusal.AddressInUse or Refusal.TooManyDomains
         or Refusal.TooManyTokens or Refusal.StartFailed;
 }

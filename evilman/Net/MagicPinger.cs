@@ -7,10 +7,15 @@ namespace Evilman.Net;
 
 /// <summary>What a node said to a magic ping.</summary>
 /// <param name="RoundTrip">Of the copy of the request that was answered.</param>
-/// <param name="Repeated">The node says that this was done before, and an earlier copy of the request has no answer: that was ours.</param>
-public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress, DateTimeOffset NodeTime, uint Limit, TimeSpan RoundTrip, bool Repeated)
+/// <param name="Repeated">
+/// The node says that this was done before, and an earlier copy of the request has no answer: that was ours.
+/// </param>
+public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress, DateTimeOffset NodeTime, uint Limit,
+    TimeSpan RoundTrip, bool Repeated)
 {
-    /// <summary>A request whose reply was lost has been honoured; asked again, the node can only say that it was.</summary>
+    /// <summary>
+    /// A request whose reply was lost has been honoured; asked again, the node can only say that it was.
+    /// </summary>
     public bool Accepted => Refusal == Refusal.None || Repeated;
 
     /// <summary>One line for people: the refusal's sentence with what helps to understand it.</summary>
@@ -20,7 +25,8 @@ public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress,
         return Refusal switch
         {
             Refusal.TooEarly or Refusal.Expired or Refusal.IssuedBeforeStart =>
-                string.Create(CultureInfo.InvariantCulture, $"{sentence} Its clock says {NodeTime:yyyy-MM-dd HH:mm:ss}Z."),
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{sentence} Its clock says {NodeTime:yyyy-MM-dd HH:mm:ss}Z."),
             Refusal.MemoryTooLarge when Limit != 0 => $"{sentence} It gives {Limit} MiB.",
             Refusal.ChainTooLong or Refusal.TooManyDomains when Limit != 0 => $"{sentence} Its limit is {Limit}.",
             _ => sentence,
@@ -28,19 +34,24 @@ public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress,
     }
 }
 
-/// <summary>Carries boot tokens to nodes (thesis §8.2.1, steps 1 and 2), and the request to end what they started.</summary>
+/// <summary>
+/// Carries boot tokens to nodes (thesis §8.2.1, steps 1 and 2), and the request to end what they started.
+/// </summary>
 public static class MagicPinger
 {
     /// <summary>How long a command whose matter is not the ping itself waits for a node.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(6);
 
-    /// <summary>Repeats the token until the node answers, and says what it answered. Null when it does not within <paramref name="patience"/>.</summary>
+    /// <summary>
+    /// Repeats the token until the node answers, and says what it answered. Null when it does not within <paramref
+    /// name="patience"/>.
+    /// </summary>
     public static NodeAnswer? Send(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> token, TimeSpan patience) =>
         new MagicExchange(wire, node, Payload(MagicKind.Boot, token), Refusal.Replayed, patience).Run();
 
     /// <summary>
-    /// Asks the node to end a machine, which only who has the machine's key can (docs/protocols.md, "End"). Null when it does not answer
-    /// within <paramref name="patience"/>.
+    /// Asks the node to end a machine, which only who has the machine's key can (docs/protocols.md, "End"). Null when
+    /// it does not answer within <paramref name="patience"/>.
     /// </summary>
     public static NodeAnswer? End(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> machineKey, TimeSpan patience)
     {

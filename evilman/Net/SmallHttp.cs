@@ -10,8 +10,8 @@ namespace Evilman.Net;
 public readonly record struct HttpAnswer(int Status, string Body);
 
 /// <summary>
-/// One HTTP/1.0 request on a connection of its own: enough for busybox httpd, and every failure stays visible as what it
-/// was (refused, reset, timed out, cut short), which a pooled client hides behind retries.
+/// One HTTP/1.0 request on a connection of its own: enough for busybox httpd, and every failure stays visible as what
+/// it was (refused, reset, timed out, cut short), which a pooled client hides behind retries.
 /// </summary>
 public static class SmallHttp
 {
@@ -56,7 +56,8 @@ public static class SmallHttp
         if (at >= 0)
         {
             var line = head[(at + 15)..].Split(['\r', '\n'])[0].Trim();
-            if (int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var promised) && promised != body.Length)
+            if (int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var promised)
+                && promised != body.Length)
                 throw new Failure($"{server} promised {promised} bytes and sent {body.Length}");
         }
         return new HttpAnswer(status, Encoding.UTF8.GetString(body));

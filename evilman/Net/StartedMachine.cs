@@ -7,13 +7,16 @@ using Evilman.Text;
 namespace Evilman.Net;
 
 /// <summary>
-/// A machine that this command has started and that is good for nothing unless the command succeeds: however the command ends, by
-/// success, failure, SIGINT, SIGTERM or SIGHUP, the machine is then either kept or ended. That it has ended is what the node says, which
-/// nothing proves: no key is thrown away for it.
+/// A machine that this command has started and that is good for nothing unless the command succeeds: however the
+/// command ends, by success, failure, SIGINT, SIGTERM or SIGHUP, the machine is then either kept or ended. That it has
+/// ended is what the node says, which nothing proves: no key is thrown away for it.
 /// </summary>
 internal sealed class StartedMachine : IDisposable
 {
-    /// <summary>How long a command that has failed already waits for the node. If it does not answer, the machine's lease ends it.</summary>
+    /// <summary>
+    /// How long a command that has failed already waits for the node. If it does not answer, the machine's lease ends
+    /// it.
+    /// </summary>
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
 
     readonly IPAddress node;
@@ -22,7 +25,9 @@ internal sealed class StartedMachine : IDisposable
     readonly object gate = new();
     bool settled;
 
-    /// <param name="interrupted">What else an interruption ends or says, before the machine is ended; may be null.</param>
+    /// <param name="interrupted">
+    /// What else an interruption ends or says, before the machine is ended; may be null.
+    /// </param>
     internal StartedMachine(IPAddress node, byte[] machineKey, Action? interrupted = null)
     {
         (this.node, this.machineKey) = (node, machineKey);

@@ -20,7 +20,8 @@ public static class Tcp
             {
                 socket.Connect(to);
             }
-            catch (SocketException underWay) when (underWay.SocketErrorCode is SocketError.WouldBlock or SocketError.InProgress)
+            catch (SocketException underWay)
+                when (underWay.SocketErrorCode is SocketError.WouldBlock or SocketError.InProgress)
             {
                 if (!socket.Poll(limit, SelectMode.SelectWrite))
                     throw new SocketException((int)SocketError.TimedOut);
@@ -39,8 +40,8 @@ public static class Tcp
     }
 
     /// <summary>
-    /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and the
-    /// kernel's own retransmission waits a second; so each attempt is short and there are many.
+    /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and
+    /// the kernel's own retransmission waits a second; so each attempt is short and there are many.
     /// </summary>
     public static Socket ConnectSoon(IPEndPoint to, TimeSpan patience)
     {

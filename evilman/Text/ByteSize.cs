@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Evilman.Text;
 
-/// <summary>A number of bytes that a user types and reads: "64M", "512K", "100". What it prints it also parses.</summary>
+/// <summary>
+/// A number of bytes that a user types and reads: "64M", "512K", "100". What it prints it also parses.
+/// </summary>
 internal readonly record struct ByteSize(long Bytes)
 {
     public static implicit operator long(ByteSize size) => size.Bytes;

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Evilman.Text;
 
-/// <summary>A time in whole seconds that a user types and reads: "30s", "10m", "2h". What it prints it also parses.</summary>
+/// <summary>
+/// A time in whole seconds that a user types and reads: "30s", "10m", "2h". What it prints it also parses.
+/// </summary>
 internal readonly record struct Duration(TimeSpan Time)
 {
     public static implicit operator TimeSpan(Duration duration) => duration.Time;

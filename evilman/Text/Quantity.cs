@@ -7,7 +7,9 @@ namespace Evilman.Text;
 /// <summary>Sizes, durations and addresses as people type and read them.</summary>
 public static class Quantity
 {
-    /// <summary>"64M", "1G", "512K" or plain bytes; powers of 1024. False when it is none of these or does not fit.</summary>
+    /// <summary>
+    /// "64M", "1G", "512K" or plain bytes; powers of 1024. False when it is none of these or does not fit.
+    /// </summary>
     public static bool TryBytes(string text, out long bytes)
     {
         bytes = 0;
@@ -18,7 +20,8 @@ public static class Quantity
             return false;
         var shift = char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, 'T' => 40, _ => 0 };
         var digits = shift == 0 ? text : text[..^1];
-        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > long.MaxValue >> shift)
+        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            || count > long.MaxValue >> shift)
             return false;
         bytes = count << shift;
         return true;
@@ -46,8 +49,8 @@ public static class Quantity
     }
 
     /// <summary>
-    /// Four decimal octets and nothing else. Other parsers take "10.1" for 10.0.0.1 and "010.0.0.1" for 8.0.0.1 (inet_aton(3)); here
-    /// both are typing errors.
+    /// Four decimal octets and nothing else. Other parsers take "10.1" for 10.0.0.1 and "010.0.0.1" for 8.0.0.1
+    /// (inet_aton(3)); here both are typing errors.
     /// </summary>
     public static bool TryAddress(string text, out IPAddress address)
     {
@@ -74,7 +77,8 @@ public static class Quantity
         if (!TryAddress(slash < 0 ? text : text[..slash], out address))
             return false;
         return slash < 0
-            || (int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) && length is >= 1 and <= 32);
+            || (int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length)
+                && length is >= 1 and <= 32);
     }
 
     public static string Bytes(long bytes) => bytes switch

@@ -5,7 +5,8 @@ namespace Evilman.Text;
 
 /// <summary>
 /// What the user reads. A terminal gets colour and rules; a pipe or a log gets the same words, one plain line each.
-/// Results go to standard output, complaints to standard error. No text steers the terminal, whoever it came from (<see cref="Printable"/>).
+/// Results go to standard output, complaints to standard error. No text steers the terminal, whoever it came from
+/// (<see cref="Printable"/>).
 /// </summary>
 internal static class Say
 {
@@ -62,6 +63,7 @@ internal static class Say
         if (!Interactive)
             Console.WriteLine($"{plainMark} {text}");
         else
-            AnsiConsole.MarkupLine(style is null ? $"{mark} {Markup.Escape(text)}" : $"{mark} [{style}]{Markup.Escape(text)}[/]");
+            AnsiConsole.MarkupLine(style is null ? $"{mark} {Markup.Escape(text)}"
+                : $"{mark} [{style}]{Markup.Escape(text)}[/]");
     }
 }

@@ -46,7 +46,8 @@ public sealed class Chain
     /// <summary>Reads "seed length" (40 hexadecimal digits and a number), as <see cref="Save"/> wrote it.</summary>
     public static Chain Load(string file)
     {
-        var words = System.Text.Encoding.Latin1.GetString(Files.Read(file, LongestFile, "a chain file")).Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
+        var words = System.Text.Encoding.Latin1.GetString(Files.Read(file, LongestFile, "a chain file"))
+            .Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
         if (words.Length != 2 || words[0].Length != 2 * HashChain.ElementSize
             || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var length))
             throw new Failure($"{file} is not a chain file");

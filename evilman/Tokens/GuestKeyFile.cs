@@ -7,8 +7,8 @@ using Evilman.Text;
 namespace Evilman.Tokens;
 
 /// <summary>
-/// The file for the key of a guest that is being booted. Until the guest runs the key lies beside it, as FILE.new, so that neither it nor
-/// the key that is in FILE is lost, whenever the command ends.
+/// The file for the key of a guest that is being booted. Until the guest runs the key lies beside it, as FILE.new, so
+/// that neither it nor the key that is in FILE is lost, whenever the command ends.
 /// </summary>
 internal sealed class GuestKeyFile : IDisposable
 {
@@ -21,7 +21,8 @@ internal sealed class GuestKeyFile : IDisposable
     {
         (this.file, draft) = (file, DraftOf(file));
         if (Path.Exists(draft))
-            throw new Failure($"{draft} is there from a boot that was cut off: if its guest runs, evilman move keeps the key as {file}; otherwise remove it");
+            throw new Failure($"{draft} is there from a boot that was cut off: if its guest runs, evilman move keeps "
+                + $"the key as {file}; otherwise remove it");
         Secret.Write(draft, MachineKeyFile.Text(guestKey), replace: false);
         signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
             signal => PosixSignalRegistration.Create(signal, _ => Settle()));
@@ -30,8 +31,9 @@ internal sealed class GuestKeyFile : IDisposable
     static string DraftOf(string file) => file + ".new";
 
     /// <summary>
-    /// The guest's key. When a boot was cut off in the instant between the guest's start and <see cref="Keep"/>, that is the one beside the
-    /// file: it takes the place of the one before if the guest obeys it, and stays where it is otherwise.
+    /// The guest's key. When a boot was cut off in the instant between the guest's start and <see cref="Keep"/>, that
+    /// is the one beside the file: it takes the place of the one before if the guest obeys it, and stays where it is
+    /// otherwise.
     /// </summary>
     /// <param name="obeys">Whether the guest takes a key.</param>
     internal static byte[] Read(string file, Func<byte[], bool> obeys)
@@ -47,7 +49,10 @@ internal sealed class GuestKeyFile : IDisposable
         return key;
     }
 
-    /// <summary>From now on there may be a guest that obeys the key, and nobody can prove that there is none: it is not forgotten any more.</summary>
+    /// <summary>
+    /// From now on there may be a guest that obeys the key, and nobody can prove that there is none: it is not
+    /// forgotten any more.
+    /// </summary>
     internal void Need()
     {
         lock (gate)
@@ -83,7 +88,10 @@ internal sealed class GuestKeyFile : IDisposable
         Settle();
     }
 
-    /// <summary>The end of a command that has not kept the key: it goes if it was never needed, otherwise it is said where it is.</summary>
+    /// <summary>
+    /// The end of a command that has not kept the key: it goes if it was never needed, otherwise it is said where it
+    /// is.
+    /// </summary>
     internal void Settle()
     {
         lock (gate)

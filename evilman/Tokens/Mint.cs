@@ -33,7 +33,9 @@ public sealed record MintRequest
 
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long a machine waits for its customer, who has not come or is gone, before it ends itself; whole seconds.</summary>
+    /// <summary>
+    /// How long a machine waits for its customer, who has not come or is gone, before it ends itself; whole seconds.
+    /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>The only loader that the firmware may start.</summary>
@@ -43,14 +45,16 @@ public sealed record MintRequest
 public static class Mint
 {
     /// <summary>
-    /// Signs a token with the node's secret. The elements s_n … s_{n-k+1} are taken from the end of <paramref name="chain"/>.
+    /// Signs a token with the node's secret. The elements s_n … s_{n-k+1} are taken from the end of <paramref
+    /// name="chain"/>.
     /// </summary>
     /// <exception cref="Failure">A quantity does not fit its field, or the chain is too short.</exception>
     public static byte[] Token(MintRequest request, ReadOnlySpan<byte> key, Chain chain)
     {
         if (request.Guests.Count > BootToken.MaxGuests)
             throw Failure.Usage($"a token names at most {BootToken.MaxGuests} guest addresses");
-        if (request.MemoryBytes < 1 << 20 || request.MemoryBytes % (1 << 20) != 0 || request.MemoryBytes >> 20 > uint.MaxValue)
+        if (request.MemoryBytes < 1 << 20 || request.MemoryBytes % (1 << 20) != 0
+            || request.MemoryBytes >> 20 > uint.MaxValue)
             throw Failure.Usage("memory comes in whole MiB, one at least");
         if (request.DiskBytes < 0 || request.DiskBytes % (1 << 20) != 0 || request.DiskBytes >> 20 > uint.MaxValue)
             throw Failure.Usage("disk comes in whole MiB");
@@ -59,7 +63,8 @@ public static class Mint
         if (request.PrefixLength is < 8 or > 30)
             throw Failure.Usage("the prefix length of the boot address is 8 to 30");
         if (request.Tokens < 1 || request.Tokens > chain.Length)
-            throw Failure.Usage($"the chain has {chain.Length} elements, so a token carries 1 to {chain.Length} of them");
+            throw Failure.Usage($"the chain has {chain.Length} elements, so a token carries 1 to {chain.Length} of "
+                + $"them");
         if (request.Lifetime < TimeSpan.FromSeconds(1))
             throw Failure.Usage("a token lives one second at least");
         if (request.Lease.TotalSeconds is < 1 or > ushort.MaxValue)
@@ -91,7 +96,9 @@ public static class Mint
         return bytes;
     }
 
-    /// <summary>The key of the machine that a token starts, for whoever bought it: a secret, which is never sent.</summary>
+    /// <summary>
+    /// The key of the machine that a token starts, for whoever bought it: a secret, which is never sent.
+    /// </summary>
     public static byte[] MachineKeyOf(ReadOnlySpan<byte> token, ReadOnlySpan<byte> key)
     {
         var machineKey = new byte[MachineKey.Size];
@@ -99,7 +106,10 @@ public static class Mint
         return machineKey;
     }
 
-    /// <summary>The key that commands the guest whose first machine had this one: it can neither upload to a machine nor end one.</summary>
+    /// <summary>
+    /// The key that commands the guest whose first machine had this one: it can neither upload to a machine nor end
+    /// one.
+    /// </summary>
     public static byte[] GuestKeyOf(ReadOnlySpan<byte> machineKey)
     {
         var key = new byte[MachineKey.Size];

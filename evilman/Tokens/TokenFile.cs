@@ -6,7 +6,8 @@ namespace Evilman.Tokens;
 internal static class TokenFile
 {
     /// <summary>
-    /// Fails unless the file holds a boot token, so that nothing else, a secret least of all, is ever sent in a token's place.
+    /// Fails unless the file holds a boot token, so that nothing else, a secret least of all, is ever sent in a token's
+    /// place.
     /// </summary>
     internal static byte[] Read(string file)
     {
