@@ -15,7 +15,7 @@ public static class ExitCode
     /// <summary>A node answered and refused the token.</summary>
     public const int Refused = 3;
 
-    /// <summary>Nobody answered in time.</summary>
+    /// <summary>There was no answer in time.</summary>
     public const int NoAnswer = 4;
 
     /// <summary>This machine or account lacks a permission or a program that the step needs.</summary>

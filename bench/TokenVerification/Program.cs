@@ -5,7 +5,7 @@ using Wire;
 
 namespace TokenVerification;
 
-/// <summary>Verifies the signature of one token a million times. Whoever starts it measures the time.</summary>
+/// <summary>Verifies the signature of one token a million times. Its caller measures the time.</summary>
 internal static unsafe class Program
 {
     [RuntimeExport("freestanding_main")]

@@ -29,8 +29,8 @@ internal static class CompletionCommand
     /// <summary>
     /// Each script hands what was typed up to the cursor to the suggest directive, <c>[suggest:POSITION] "LINE"</c>,
     /// and offers the lines of its answer. The command's own name is cut off, because the directive counts from the
-    /// first argument. Options are offered to who has typed a dash, so that an empty word is a command or a file; files
-    /// are the shell's own business, which knows how to quote them and goes on into folders.
+    /// first argument. Options are offered only after a dash, so that an empty word is a command or a file; files are
+    /// the shell's own business, which knows how to quote them and goes on into folders.
     /// </summary>
     internal static string Script(string shell) => shell switch
     {

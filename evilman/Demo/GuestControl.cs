@@ -29,7 +29,7 @@ public sealed record MoveOrder(IPAddress Destination, byte[] MachineKey)
 
 /// <summary>
 /// Commands a guest to move, through the secure channel on its port 1708 (docs/protocols.md, "Guest commands"), and
-/// hears how it goes on the same connection, which moves with the guest.
+/// receives reports of its progress on the same connection, which moves with the guest.
 /// </summary>
 public sealed class GuestControl : IDisposable
 {

@@ -170,7 +170,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         foreach (var child in ProcessTable.Children(packetd))
         {
             if (!before.Exists(old => old.Pid == child.Pid))
-                Native.RunBefore(machine = child.Pid, -10); // a session of its own: like its node, it waits for nobody
+                Native.RunBefore(machine = child.Pid, -10); // a session of its own, which runs before others like its node
         }
         Say.Step($"node {node.Letter} took a boot token in "
             + $"{Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}: an empty machine of "

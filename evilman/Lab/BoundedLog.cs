@@ -4,8 +4,8 @@ using System.IO;
 namespace Evilman.Lab;
 
 /// <summary>
-/// Keeps what somebody writes who may write any amount: the last part of it, between one and two times
-/// <see cref="Size"/>. Guests and their machines decide what comes, so nobody else's disk may depend on it.
+/// Keeps the last part of what an untrusted program writes, of which there may be any amount: between one and two times
+/// <see cref="Size"/>. Guests and their machines decide how much they write, so it must not fill the disk.
 /// </summary>
 internal static class BoundedLog
 {
@@ -17,7 +17,7 @@ internal static class BoundedLog
 
     /// <summary>
     /// Copies <paramref name="from"/> to its end into <paramref name="path"/>, which is emptied into the older file
-    /// when it is full: who looks finds the file at any time.
+    /// when it is full: the file is there at any time.
     /// </summary>
     internal static void Keep(Stream from, string path)
     {
@@ -35,7 +35,7 @@ internal static class BoundedLog
         }
     }
 
-    /// <summary>Copies a file that somebody may be writing; File.Copy would refuse, or make him fail.</summary>
+    /// <summary>Copies a file that may be written meanwhile; File.Copy would refuse, or make the writer fail.</summary>
     internal static void Copy(string from, string to)
     {
         using var source = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

@@ -63,8 +63,9 @@ internal static class LabHolder
     /// </summary>
     internal static void StartPacketd(LabPlan plan, LabNode node)
     {
-        // The keeper is nobody's child, so that all of packetd's children are machines; it ends with the last who could
-        // write. The shell only redirects and is then replaced, so the number of the process is packetd's own.
+        // The keeper is no child of packetd, so that all of packetd's children are machines; it ends when no process
+        // can write to it any more. The shell only redirects and is then replaced, so the number of the process is
+        // packetd's own.
         const string Script = """
             keeper=$1; shift
             mkfifo "$0.pipe"

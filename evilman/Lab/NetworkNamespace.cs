@@ -8,8 +8,8 @@ namespace Evilman.Lab;
 internal static class NetworkNamespace
 {
     /// <summary>
-    /// setns(2) changes the calling thread only, for the rest of its life; so the thread is thrown away afterwards.
-    /// What the action creates (sockets) stays in the namespace it was created in.
+    /// setns(2) changes the calling thread only, and for good; so a thread is made for it, and ends afterwards. What
+    /// the action creates (sockets) stays in the namespace it was created in.
     /// </summary>
     internal static void Run(string path, Action action)
     {

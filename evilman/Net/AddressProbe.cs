@@ -9,16 +9,16 @@ using System.Net.Sockets;
 namespace Evilman.Net;
 
 /// <summary>
-/// Whether somebody has an address already that a new machine or its guest shall have. On a link of this host, where
-/// this account may, the address is probed by ARP (RFC 5227 §2.1.1), which nobody can leave unanswered and still be
-/// reached; everywhere it is pinged.
+/// Whether an address that a new machine or its guest shall have is in use already. On a link of this host, where this
+/// account may, the address is probed by ARP (RFC 5227 §2.1.1), which every host answers that can be reached;
+/// everywhere it is pinged.
 /// </summary>
 internal static class AddressProbe
 {
     const int Probes = 3;
     static readonly TimeSpan s_between = TimeSpan.FromMilliseconds(150);
 
-    /// <exception cref="Failure">Somebody answers for one of the addresses.</exception>
+    /// <exception cref="Failure">One of the addresses is in use.</exception>
     internal static void DemandFree(EchoSocket echo, IEnumerable<IPAddress> addresses)
     {
         foreach (var address in addresses)
@@ -35,8 +35,8 @@ internal static class AddressProbe
     }
 
     /// <summary>
-    /// The MAC address of whoever answers for the address on a link of this host; null when nobody does, or it cannot
-    /// be asked.
+    /// The MAC address of the host that answers for the address on a link of this host; null when none does, or the
+    /// link cannot be probed.
     /// </summary>
     static string? ArpHolder(IPAddress address)
     {
@@ -129,7 +129,7 @@ internal static class AddressProbe
             ReadOnlySpan<byte> request = [0, 1, 8, 0, 6, 4, 0, 1]; // Ethernet, IPv4, their sizes, request
             request.CopyTo(packet);
             mac.CopyTo(packet, SenderMacAt);
-            // the sender's address stays 0, so that nobody learns a wrong one
+            // the sender's address stays 0, so that no host learns a wrong one
             target.GetAddressBytes().CopyTo(packet, TargetAt);
             return packet;
         }

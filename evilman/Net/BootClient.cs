@@ -49,7 +49,9 @@ public static class BootClient
         }
     }
 
-    /// <summary>Sends loader and bundle; <paramref name="progress"/> hears (bytes sent, bytes in all).</summary>
+    /// <summary>
+    /// Sends loader and bundle; <paramref name="progress"/> is called with (bytes sent, bytes in all).
+    /// </summary>
     public static void Upload(SecureSocket socket, BootImage image, Action<long, long> progress, TimeSpan patience)
     {
         var commandLine = Encoding.ASCII.GetBytes(image.CommandLine);

@@ -31,8 +31,8 @@ public sealed class EchoSocket : IEchoWire, IDisposable
     readonly ushort identifier = (ushort)Environment.ProcessId;
     readonly byte[] buffer = new byte[65536];
 
-    // From anywhere, so that nobody else knows what an answer to this process has to look like, nor does an answer to
-    // the one before.
+    // From anywhere, so that others cannot forge an answer to this process, and an answer to an earlier process does
+    // not fit.
     ushort sequence = (ushort)Random.Shared.Next();
 
     EchoSocket(Socket socket, bool raw)

@@ -7,8 +7,9 @@ using Evilman.Text;
 namespace Evilman.Net;
 
 /// <summary>
-/// The machine that a guest has moved from. It ends by itself when it hears that the guest has arrived; when that word
-/// was lost it stands still for ever, and only who has its key can end it (docs/migration.md, "The hand-over").
+/// The machine that a guest has moved from. It ends by itself when it is told that the guest has arrived; when that
+/// message was lost it stands still for ever, and only a holder of its key can end it (docs/migration.md, "The
+/// hand-over").
 /// </summary>
 /// <param name="machineKey">Of that machine.</param>
 internal sealed class LeftMachine(IPAddress node, byte[] machineKey)

@@ -14,7 +14,7 @@ namespace Evilman.Net;
 /// <param name="spent">What the node says of a request that it has honoured already.</param>
 internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] payload, Refusal spent, TimeSpan patience)
 {
-    /// <summary>How far apart copies are: at first, when whoever waits would notice, and after that.</summary>
+    /// <summary>How far apart copies are: at first, when a delay would be noticed, and after that.</summary>
     static readonly TimeSpan s_brisk = TimeSpan.FromMilliseconds(25), s_calm = TimeSpan.FromMilliseconds(250),
         s_briskFor = TimeSpan.FromSeconds(1);
 
@@ -56,7 +56,7 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
             if (Judge(echo) is { } answer)
                 return answer;
             if (echo.At >= end)
-                return heard; // whoever sends what nobody asked for shall not keep us here
+                return heard; // packets that were not asked for must not keep this loop from ending
         }
     }
 

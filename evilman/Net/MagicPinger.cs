@@ -50,8 +50,8 @@ public static class MagicPinger
         new MagicExchange(wire, node, Payload(MagicKind.Boot, token), Refusal.Replayed, patience).Run();
 
     /// <summary>
-    /// Asks the node to end a machine, which only who has the machine's key can (docs/protocols.md, "End"). Null when
-    /// it does not answer within <paramref name="patience"/>.
+    /// Asks the node to end a machine, which only a holder of the machine's key can (docs/protocols.md, "End"). Null
+    /// when it does not answer within <paramref name="patience"/>.
     /// </summary>
     public static NodeAnswer? End(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> machineKey, TimeSpan patience)
     {

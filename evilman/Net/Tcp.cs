@@ -40,8 +40,8 @@ public static class Tcp
     }
 
     /// <summary>
-    /// Connects as soon as somebody listens. A machine that is still starting loses or refuses the first attempts, and
-    /// the kernel's own retransmission waits a second; so each attempt is short and there are many.
+    /// Connects as soon as the port is listened on. A machine that is still starting loses or refuses the first
+    /// attempts, and the kernel's own retransmission waits a second; so each attempt is short and there are many.
     /// </summary>
     public static Socket ConnectSoon(IPEndPoint to, TimeSpan patience)
     {

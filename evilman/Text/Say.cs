@@ -5,7 +5,7 @@ namespace Evilman.Text;
 
 /// <summary>
 /// What the user reads. A terminal gets colour and rules; a pipe or a log gets the same words, one plain line each.
-/// Results go to standard output, complaints to standard error. No text steers the terminal, whoever it came from
+/// Results go to standard output, complaints to standard error. No text controls the terminal, wherever it came from
 /// (<see cref="Printable"/>).
 /// </summary>
 internal static class Say

@@ -50,8 +50,7 @@ internal sealed class GuestKeyFile : IDisposable
     }
 
     /// <summary>
-    /// From now on there may be a guest that obeys the key, and nobody can prove that there is none: it is not
-    /// forgotten any more.
+    /// From now on there may be a guest that obeys the key, and that there is none cannot be proved: the key is kept.
     /// </summary>
     internal void Need()
     {
@@ -110,7 +109,7 @@ internal sealed class GuestKeyFile : IDisposable
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
-                // There is no guest and will not be one: what stays harms nobody.
+                // There is no guest with this key and will not be one: the file does no harm.
             }
         }
     }

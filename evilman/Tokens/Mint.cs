@@ -96,9 +96,7 @@ public static class Mint
         return bytes;
     }
 
-    /// <summary>
-    /// The key of the machine that a token starts, for whoever bought it: a secret, which is never sent.
-    /// </summary>
+    /// <summary>The key of the machine that a token starts, for its buyer: a secret, which is never sent.</summary>
     public static byte[] MachineKeyOf(ReadOnlySpan<byte> token, ReadOnlySpan<byte> key)
     {
         var machineKey = new byte[MachineKey.Size];

@@ -5,7 +5,7 @@ using System.Threading;
 
 namespace Cstrap.Tests;
 
-/// <summary>Somebody in the middle: passes on what both sides say, and flips one bit of what the near side sends.</summary>
+/// <summary>An attacker on the path: passes on what both sides send, and flips one bit of what the near side sends.</summary>
 internal sealed class FlippingPipe : IDisposable
 {
     private readonly Socket inner;

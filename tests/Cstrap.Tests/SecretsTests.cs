@@ -56,7 +56,7 @@ public sealed class SecretsTests
         Assert.Empty(Find(machine, keys));
     }
 
-    /// <summary>Somebody else has made a handshake before.</summary>
+    /// <summary>Another client has made a handshake before.</summary>
     private static void Stranger(Machine machine) => Client.Open(machine.Space.Connect(address: machine.Boot)).Dispose();
 
     private static (string What, byte[] Bytes)[] Keys(SecureSocket socket)

@@ -6,7 +6,7 @@ using Domain.Linux;
 
 namespace Domain.Tests;
 
-/// <summary>A wire that remembers.</summary>
+/// <summary>An interrupt line that records its level and how often it was driven high.</summary>
 internal sealed class FakeLine : IInterruptLine
 {
     public bool High;

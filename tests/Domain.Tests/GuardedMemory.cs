@@ -12,7 +12,7 @@ internal sealed unsafe class GuardedMemory : IDisposable
     private const int MarkBytes = 1 << 20;
     private const ulong NothingBytes = 1UL << 32;
 
-    /// <summary>What the mark consists of: nobody has it by chance.</summary>
+    /// <summary>The byte pattern of the mark, which no other code writes by chance.</summary>
     public const ulong Mark = 0xe7_5c_91_d3_2f_8a_46_bb;
 
     private readonly byte* mapping;
@@ -46,7 +46,7 @@ internal sealed unsafe class GuardedMemory : IDisposable
         }
     }
 
-    /// <summary>Whether any byte of the range lies in RAM, the mark or the emptiness around them.</summary>
+    /// <summary>Whether any byte of the range lies in RAM, the mark or the inaccessible pages around them.</summary>
     public bool Surrounds(void* start, ulong bytes) => (byte*)start + bytes > mapping && (byte*)start < mapping + length;
 
     public void Dispose() => Assert.Equal(0, munmap(mapping, (nuint)length));

@@ -146,7 +146,7 @@ public sealed class Cluster : IDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>Labs that are begun with a folder for temporary files of their own are seen by nobody else.</summary>
+    /// <summary>Labs that are begun with a folder for temporary files of their own are not seen by others.</summary>
     internal static (int Code, string Output) Run(string program, IEnumerable<string> words, string folder)
     {
         var start = new ProcessStartInfo(program, words) { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -425,7 +425,7 @@ public sealed class Cluster : IDisposable
         AssertServes();
     }
 
-    /// <summary>The guest is where it was, and whoever talks to it has noticed nothing but time.</summary>
+    /// <summary>The guest is where it was, and its clients have noticed nothing but a delay.</summary>
     public void AssertStayed()
     {
         Assert.True(Alive(Home.Process), "the guest's machine has ended");

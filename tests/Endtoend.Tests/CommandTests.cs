@@ -14,7 +14,7 @@ using Xunit;
 
 namespace Endtoend.Tests;
 
-/// <summary>The guest's port for commands: who has no key moves nothing, and keeps nobody out who has.</summary>
+/// <summary>The guest's port for commands: clients without the key move nothing, and do not keep out clients with it.</summary>
 [Collection("cluster")]
 public sealed class CommandTests(Cluster shared)
 {
@@ -31,7 +31,7 @@ public sealed class CommandTests(Cluster shared)
                 GuestControl.Move(cluster.Connect(Cluster.Guest, MoveCommand.Port), key, new MoveOrder(target.Boot, target.Key)).Dispose());
             Assert.Contains("does not obey", refused.Message, StringComparison.Ordinal);
         }
-        // Whoever makes a first message is believed nothing, and whoever saw it and repeats it is not even answered.
+        // A first message alone proves nothing, and a repeated one is not even answered.
         var hello = Hello(cluster.GuestKey);
         using (var first = Answered(hello))
         {
@@ -93,7 +93,7 @@ public sealed class CommandTests(Cluster shared)
         cluster.AssertStayed();
     }
 
-    /// <summary>Gives a command of which one byte is wrong, and hears that it is refused.</summary>
+    /// <summary>Gives a command of which one byte is wrong, which is refused.</summary>
     private void RefuseCommand(int place)
     {
         using var socket = SecureSocket.Connect(cluster.Connect(Cluster.Guest, MoveCommand.Port), MoveCommand.HelloMagic, MoveCommand.HelloVersion, cluster.GuestKey);

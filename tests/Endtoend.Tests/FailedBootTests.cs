@@ -26,7 +26,7 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
 
     /// <summary>
     /// A hundred machines are started, and nobody goes on: whole commands that are killed at any moment, and tokens that are spent by
-    /// customers who never come, who connect, or who upload half a loader. The node serves whoever comes next.
+    /// customers who never come, who connect, or who upload half a loader. The node serves the next customer.
     /// </summary>
     [ClusterFact]
     public void A_node_that_a_hundred_customers_have_left_serves_the_next()

@@ -248,7 +248,9 @@ public sealed class FailedMoveTests(Cluster shared)
         static byte[] Status(byte status) => [.. "EVSA"u8, 1, 0, status, 0];
     }
 
-    /// <summary>Somebody on the way changes one bit, anywhere in either direction: the move fails before the commit, and the guest goes on.</summary>
+    /// <summary>
+    /// An attacker on the path changes one bit, anywhere in either direction: the move fails before the commit, and the guest goes on.
+    /// </summary>
     [ClusterFact]
     public void A_bit_that_is_flipped_on_the_way_ends_the_move()
     {

@@ -8,7 +8,7 @@ using Xunit;
 namespace Endtoend.Tests;
 
 /// <summary>
-/// Whoever holds no guest but talks like one, to a real machine on a real node. What exactly is refused is the business of
+/// A sender without a guest that speaks the protocol to a real machine on a real node. What exactly is refused is the business of
 /// tests/Cstrap.Tests; here it is that the machine is still good for a guest, or that its end is one line in its node's log.
 /// </summary>
 [Collection("cluster")]

@@ -6,7 +6,7 @@ using Wire;
 
 namespace Endtoend.Tests;
 
-/// <summary>A destination that answers whoever connects with bytes that were ready, and says nothing more.</summary>
+/// <summary>A destination that answers every connection with prepared bytes, and then sends nothing.</summary>
 internal sealed class RawDestination : IDisposable
 {
     private readonly Socket listener;
@@ -40,7 +40,7 @@ internal sealed class RawDestination : IDisposable
 }
 
 /// <summary>
-/// Somebody in the middle, at the client's address: passes on what guest and machine say to each other, keeps it, and may flip one bit.
+/// An attacker on the path, at the client's address: passes on what guest and machine send, records it, and may flip one bit.
 /// </summary>
 internal sealed class Relay : IDisposable
 {

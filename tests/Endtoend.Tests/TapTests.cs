@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Endtoend.Tests;
 
-/// <summary>Somebody who reads every frame on the bridge, and what he finds of the guest's memory.</summary>
+/// <summary>What an observer of every frame on the bridge finds of the guest's memory.</summary>
 [Collection("cluster")]
 public sealed class TapTests(Cluster shared)
 {

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Evilman.Tests;
 
-/// <summary>What a guest says on the connection for commands, which whoever is root in it chooses.</summary>
+/// <summary>What a guest sends on the connection for commands, which the guest's superuser chooses.</summary>
 public sealed class GuestControlTests
 {
     static readonly byte[] s_key = new byte[MachineKey.Size];

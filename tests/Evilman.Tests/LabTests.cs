@@ -42,7 +42,7 @@ public sealed class LabTests : IDisposable
     [InlineData("replaceable")]
     public void A_lab_that_somebody_else_could_have_written_is_not_believed(string kind) => AssertNotBelieved(kind);
 
-    /// <summary>Only root can give a folder away, and only root believes what others own.</summary>
+    /// <summary>Only root can change the owner of a folder, and only root accepts folders of other owners.</summary>
     [RootFact]
     public void A_lab_that_belongs_to_somebody_else_is_not_believed_by_root() => AssertNotBelieved("foreign");
 

@@ -290,7 +290,7 @@ public class MagicExchangeTests
         Is(answer, Refusal.None, true, 300);
         Assert.Equal(300, took);
 
-        // A refusal to the one before, and one to nobody, before the truth comes.
+        // A refusal of the request before, and one of no request, before the right answer comes.
         var last = (ushort)node.Sent.Count;
         node.Reply(Ms(1), last, Refusal.BadSignature);
         node.Reply(Ms(2), (ushort)(last + 2000), Refusal.WrongNode);

@@ -208,7 +208,7 @@ namespace Guestos
         /// <summary>What others do while the process sleeps, one step after the other, until it is woken.</summary>
         public static readonly Queue<Func<WaitResult>> WhileAsleep = new();
 
-        /// <summary>How often a sleep has ended because somebody woke the process.</summary>
+        /// <summary>How often a sleep has ended because the process was woken.</summary>
         public static int Wakes;
 
         private static WaitQueue* s_sleepsOn;
@@ -226,7 +226,7 @@ namespace Guestos
             Wakes++;
         }
 
-        /// <summary>Nobody else is there to run.</summary>
+        /// <summary>There is no other process to run.</summary>
         static Scheduler()
         {
             Preemption.Yield = &Stay;

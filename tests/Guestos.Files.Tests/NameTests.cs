@@ -255,7 +255,7 @@ public sealed unsafe class NameTests
             for (byte* at = (byte*)buffer; at < (byte*)buffer + count; at += *(ushort*)(at + 16))
                 seen.Add(System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)(at + 19))!);
             if (removed == 50)
-                continue;   // whoever adds for ever reads for ever
+                continue;   // a reader that adds an entry for each that it reads would not end
             FileCalls.Unlink(Guest.Text($"/d/{removed}"));
             FileCalls.Unlink(Guest.Text($"/d/{199 - removed}"));
             Guest.Put($"/d/{removed++}", "");

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Guestos.Tests;
 
-/// <summary>Whoever waits is woken by what he waits for, and by nothing else.</summary>
+/// <summary>A waiting process is woken by what it waits for, and by nothing else.</summary>
 public sealed unsafe class PollTests : IDisposable
 {
     private const int Descriptors = 200;

@@ -41,7 +41,7 @@ public class HardshipTests
         string printed = string.Join('\n', Array.FindAll(console.Split('\n'), line => !line.StartsWith("guestos:", StringComparison.Ordinal)));
         Assert.Contains(expected + "status 0\n", printed, StringComparison.Ordinal);
         Assert.Contains(logged, console, StringComparison.Ordinal);
-        // Nobody is left but the shell, ps and wc.
+        // No process is left but the shell, ps and wc.
         string left = printed[(printed.IndexOf("status 0\n", StringComparison.Ordinal) + 9)..printed.IndexOf("\nend", StringComparison.Ordinal)];
         Assert.InRange(int.Parse(left, System.Globalization.CultureInfo.InvariantCulture), 2, 4);
     }

@@ -2,7 +2,9 @@ using Xunit;
 
 namespace Guestos.Tests;
 
-/// <summary>What no honest program does: whoever tries it gets the host's answer (programs/hostile.c), and nobody else is harmed (programs/fuzzcalls.c).</summary>
+/// <summary>
+/// What no correct program does: it is answered as on the host (programs/hostile.c), and harms no other program (programs/fuzzcalls.c).
+/// </summary>
 public class HostileTests
 {
     [Theory]

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Guestos.Tests;
 
-/// <summary>Somebody sits at the console.</summary>
+/// <summary>A person at the console.</summary>
 public class ShellTests
 {
     private static readonly string[] Applets = ["ls", "cttyhack", "setsid", "sleep", "uname", "grep", "seq", "head", "sort", "kill", "top", "date", "dd", "rm", "mkdir", "yes"];

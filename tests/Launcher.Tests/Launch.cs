@@ -19,7 +19,7 @@ internal sealed class Launch : IDisposable
 
     /// <param name="arguments">What follows the launcher's name.</param>
     /// <param name="records">What it finds on descriptor 4.</param>
-    /// <param name="hungUp">Nobody has the other end of descriptor 4.</param>
+    /// <param name="hungUp">The other end of descriptor 4 is closed.</param>
     /// <param name="redirect">What the shell does to the descriptors in the end.</param>
     /// <param name="through">What starts the launcher, and becomes it.</param>
     /// <param name="arm64">The image for arm64, under qemu-user.</param>

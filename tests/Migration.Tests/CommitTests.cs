@@ -24,8 +24,7 @@ public sealed class CommitTests : IDisposable
     }
 
     /// <summary>
-    /// COMMIT is swallowed, and the source's connection perhaps reset by somebody else. What is kept of it is worth
-    /// nothing later.
+    /// COMMIT is lost, and the source's connection perhaps reset by an attacker. What is kept of it is worth nothing later.
     /// </summary>
     [RootTheory]
     [InlineData("domain", false)]
@@ -91,8 +90,8 @@ public sealed class CommitTests : IDisposable
     }
 
     /// <summary>
-    /// The guest runs there and the answer is lost: the source asks, is silent towards everybody else, and does not end
-    /// for anything that somebody on the way can do.
+    /// The guest runs there and the answer is lost: the source asks, is silent towards everybody else, and does not end for anything that
+    /// an attacker on the path can do.
     /// </summary>
     [RootTheory]
     [InlineData("domain")]
@@ -122,7 +121,7 @@ public sealed class CommitTests : IDisposable
         guest.Hear(100);
     }
 
-    /// <summary>A destination that takes COMMIT and answers late, and nobody who asks it meanwhile.</summary>
+    /// <summary>A destination that takes COMMIT and answers late, and does not answer questions meanwhile.</summary>
     [RootTheory]
     [InlineData("domain")]
     public void An_answer_that_is_late_ends_the_source(string monitor)

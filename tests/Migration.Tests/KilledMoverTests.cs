@@ -12,8 +12,8 @@ using Xunit.Abstractions;
 namespace Migration.Tests;
 
 /// <summary>
-/// The program that moves a guest is killed, at any moment: there is one guest afterwards, here or there, and whoever talks to it
-/// notices nothing but a pause.
+/// The program that moves a guest is killed, at any moment: there is one guest afterwards, here or there, and a client of it notices
+/// nothing but a pause.
 /// </summary>
 public sealed class KilledMoverTests(ITestOutputHelper output) : IDisposable
 {

@@ -8,8 +8,8 @@ using Wire;
 namespace Migration.Tests;
 
 /// <summary>
-/// Somebody on the way between a guest and the machine that it moves to: every connection to the upload port of the
-/// client's host is led on to that machine, until COMMIT comes. It cannot read what passes, but knows it by its length.
+/// An attacker on the path between a guest and the machine that it moves to: every connection to the upload port of the client's host is
+/// led on to that machine, until COMMIT comes. It cannot read what passes, but knows it by its length.
 /// </summary>
 internal sealed class Relay : IDisposable
 {

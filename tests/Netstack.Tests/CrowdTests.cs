@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Netstack.Tests;
 
-/// <summary>More peers than there is room for: silent ones, idle ones, and who is still served.</summary>
+/// <summary>More peers than there is room for: silent ones, idle ones, and those that are still served.</summary>
 public sealed unsafe class CrowdTests
 {
     private const uint A = 0x0a000001, B = 0x0a000002;
@@ -84,7 +84,9 @@ public sealed unsafe class CrowdTests
         Assert.Equal(pair.B.Stack->ConnectionCount, pair.B.Stack->FreeConnections);
     }
 
-    /// <summary>Who speaks first at such a port is heard from his first segment on, and who does not is not even known.</summary>
+    /// <summary>
+    /// A client that speaks first at such a port is served from its first segment on; for one that does not, nothing is kept.
+    /// </summary>
     [Fact]
     public void WhoDoesNotSpeakFirstTakesNoPlaceWhereClientsDo()
     {

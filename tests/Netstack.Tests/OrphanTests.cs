@@ -29,7 +29,7 @@ public sealed unsafe class OrphanTests
         return pair;
     }
 
-    /// <summary>A server that hears the first bytes of whoever comes, refuses him with eight bytes, and closes.</summary>
+    /// <summary>A server that reads the first bytes of each client, refuses it with eight bytes, and closes.</summary>
     private static Action<ulong> Refusing(TwoHosts pair, int listener, List<int> heard)
     {
         List<int> open = [];
@@ -112,7 +112,7 @@ public sealed unsafe class OrphanTests
         Assert.Equal(connections, heard.Count);
         Assert.Equal(connections, OrphansIn(pair.B.Stack, StateOf(ending)).Length);
         HostileTests.CheckTables(pair.B.Stack);
-        // He who comes now is heard at once, and again he who comes after him.
+        // The next client is served at once, and the one after it, too.
         for (int i = 1; i <= 3; i++)
         {
             int customer = pair.A.Stack->Connect(B, 80, 0, 0, pair.Now);

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Netstack.Tests;
 
-/// <summary>The relay falls silent: for some seconds, for good, or because nobody has anything to say.</summary>
+/// <summary>The relay passes nothing on: for some seconds, for good, or because neither side sends anything.</summary>
 public sealed class RelaySilenceTests
 {
     /// <summary>In the middle of a transfer nothing passes for some seconds; then everything still arrives.</summary>

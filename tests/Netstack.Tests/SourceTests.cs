@@ -84,7 +84,7 @@ public sealed unsafe class SourceTests
         Assert.Empty(host.Sent);
     }
 
-    /// <summary>Whoever probes for our address before using it (RFC 5227 §2.1.1) has to hear of us; nothing is learnt from him.</summary>
+    /// <summary>A probe for our address (RFC 5227 §2.1.1) is answered; nothing is learnt from it.</summary>
     [Fact]
     public void ProbesAreAnswered()
     {
@@ -97,7 +97,9 @@ public sealed unsafe class SourceTests
         Assert.Equal((Arp.Reply, A, 0u), (reply.Operation, reply.SenderAddress, reply.TargetAddress));
     }
 
-    /// <summary>The first announcements of the new hardware address are lost, and our peer has nothing to ask us: it hears of it all the same.</summary>
+    /// <summary>
+    /// The first announcements of the new hardware address are lost, and our peer sends no request: it learns the address all the same.
+    /// </summary>
     [Theory]
     [InlineData(2)]
     [InlineData(8)]

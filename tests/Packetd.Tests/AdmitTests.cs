@@ -85,7 +85,7 @@ public class AdmitTests
         AssertRefused(new Tokens { Seed = 2, Guests = [0x0A000040, address] }.Payload(), Refusal.AddressNotAllowed);
     }
 
-    /// <summary>RFC 1122 §3.2.1.3: a subnet's first and last address are nobody's.</summary>
+    /// <summary>RFC 1122 §3.2.1.3: a subnet's first and last address belong to no host.</summary>
     [Theory]
     [InlineData(0x0A000000u, 24)]
     [InlineData(0x0A0000FFu, 24)]
@@ -258,7 +258,7 @@ public class AdmitTests
         Assert.Equal(2, host.Starts.Count);
     }
 
-    /// <summary>Whoever repeats a token that cannot start anything gets no chain hashed: each of these has a broken one.</summary>
+    /// <summary>For a repeated token that cannot start anything no chain is hashed: each of these has a broken one.</summary>
     [Fact]
     public void The_chain_is_looked_at_last()
     {
@@ -321,7 +321,7 @@ public class AdmitTests
         byte[] first = new Tokens { Boot = 0x0A000031 }.Token(), second = new Tokens { Seed = 2 }.Token();
         Assert.Equal(Refusal.None, Send(ref node, Tokens.Payload(MagicKind.Boot, first)));
         Assert.Equal(Refusal.None, Send(ref node, Tokens.Payload(MagicKind.Boot, second)));
-        // As often as somebody asks, until its end has been seen.
+        // As often as it is asked for, until its end has been seen.
         for (int i = 1; i <= 3; i++)
         {
             Assert.Equal(Refusal.None, Send(ref node, End(Proof(second)), out uint limit));

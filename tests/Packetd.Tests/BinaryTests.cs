@@ -58,7 +58,7 @@ public class BinaryTests
     [InlineData("PROGRAM is needed", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--max-domains", "64")]
     [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "p")]
     [InlineData("does not hold 16 to 64 bytes", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/dev/null", "p")]
-    // What follows PROGRAM is nobody's business here.
+    // What follows PROGRAM is not looked at here.
     [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "p", "--max-domains", "0", "--frob", "--key-file", "/dev/null", "--help")]
     public void Wrong_options_end_in_one_sentence(string sentence, params string[] arguments)
     {
@@ -302,7 +302,7 @@ public class BinaryTests
         Assert.Equal([new FileInfo($"/proc/{lab.Pid}/fd/1").LinkTarget!, theirs[0]], theirs);
         Assert.NotEqual(new FileInfo($"/proc/{lab.Pid}/fd/2").LinkTarget, theirs[1]);
 
-        // Nobody reads any more, and the pipe is soon full: the monitor waits, the node does not.
+        // The reader is gone, and the pipe is soon full: the monitor waits, the node does not.
         for (int i = 0; i < 200; i++)
             lab.Order(Boot, 5, new byte[1000]);
         Assert.Equal(Refusal.None, lab.Ping(Lab.Token(51, Other).Payload()));

@@ -143,7 +143,7 @@ internal sealed class Comparison(Func<IEnumerable<Next>, List<Happening>, string
 
     private static string Names(IEnumerable<uint> boots) => $"[{string.Join(' ', boots.Select(Happening.Dotted))}]";
 
-    /// <summary>Each receiver got the same frames in the same order; who was served first is nobody's business.</summary>
+    /// <summary>Each receiver got the same frames in the same order; the order of the receivers does not matter.</summary>
     private static bool Same(List<(uint To, byte[] Frame)> one, List<(uint To, byte[] Frame)> other) =>
         Sorted(one).SequenceEqual(Sorted(other));
 

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace Packetd.Tests;
 
-/// <summary>What neither network nor domain nor whoever starts packetd can do to others: the shipped binary.</summary>
+/// <summary>What neither the network nor a domain nor the user that starts packetd can do to others: the shipped binary.</summary>
 public class ContainmentTests
 {
     private const uint Boot = 0x0A000032, Other = 0x0A000033;

@@ -193,7 +193,7 @@ public class FaultTests
         PacketSocket.kill(lab.Pid, SigKill);
         Assert.All(pids, Programs.AssertEnds);
         lab.WaitForEnd();
-        // Nobody is there for these, and nothing keeps them.
+        // These have no receiver, and are dropped.
         foreach (uint boot in boots)
             lab.Send(Lab.ToDomain(boot));
         lab.Send(Frames.Echo(unused[0]));
@@ -280,7 +280,7 @@ public class FaultTests
         int flood = PacketSocket.OpenLink(lab.ClientSpace, "l1", 10);
         var flooder = new Thread(() =>
         {
-            // Now and then a frame for somebody else, which is no reason to have less time for the node.
+            // Now and then a frame for another host, which must not shorten the time for the node.
             byte[] foreign = Frames.Ipv4(Frames.Mac(0x0A000077), Frames.ClientMac, TestHost.Client, 0x0A000077, 17, new byte[20]);
             for (int i = 0; !stop.IsCancellationRequested; i++)
                 PacketSocket.Send(flood, (i % 50 == 0 ? foreign : bad[i % bad.Length]).AsSpan(10));

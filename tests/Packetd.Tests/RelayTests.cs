@@ -143,7 +143,7 @@ public class RelayTests
         yield return ["ipv4 of version 6", With(good, (10 + 14, 0x65))];
         yield return ["short ipv4", good[..(10 + 33)]];
         yield return ["short arp", Frames.Arp(1, Frames.Mac(First), First, 1)[..(10 + 41)]];
-        // Whoever completes these checksums would write into the addresses.
+        // To complete these checksums would be to write into the addresses.
         yield return ["checksum over the source mac", With(good, (0, 1), (6, 0), (8, 10))];
         yield return ["checksum over the source address", With(good, (0, 1), (6, 14), (8, 12))];
         yield return ["checksum past the end", With(good, (0, 1), (6, 34), (8, 19))];

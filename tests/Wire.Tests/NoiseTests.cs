@@ -107,7 +107,7 @@ public class NoiseTests
     [Fact]
     public void A_point_of_small_order_ends_the_handshake()
     {
-        // Only who knows the key can send it; here he does.
+        // Only a client with the key can send it, as this one does.
         Random random = new(3);
         byte[] psk = Random(random, 32);
         var (initiator, responder) = Begun(random, psk, psk);

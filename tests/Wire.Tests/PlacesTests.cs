@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Wire.Tests;
 
-/// <summary>Which place of a server a newcomer gets, and who is known to have been there.</summary>
+/// <summary>Which place of a server a new client gets, and which clients are remembered.</summary>
 public sealed class PlacesTests
 {
     private const ulong Millisecond = 1_000_000;
@@ -41,7 +41,9 @@ public sealed class PlacesTests
         Assert.Equal(-1, Places.Choose([], 1, out _));
     }
 
-    /// <summary>Whatever the others are, the one whose time ends first gives way first, so nobody outranks a newcomer for ever.</summary>
+    /// <summary>
+    /// Whatever the states of the others, the place whose time ends first is given away first, so no client keeps a new one out for ever.
+    /// </summary>
     [Fact]
     public void The_first_to_give_way_is_chosen_whatever_the_states_are()
     {

@@ -57,7 +57,7 @@ public class StreamTests
         Upload.Emit(header, 1, Upload.Plain);
         Assert.Equal(UploadRefusal.None, Upload.Parse(header, out _, out flags));
         Assert.Equal(Upload.Plain, flags);
-        header[12] = 4; // a flag that nobody knows
+        header[12] = 4; // an unknown flag
         Assert.Equal(UploadRefusal.BadHeader, Upload.Parse(header, out _, out _));
         Upload.Emit(header, 0, Upload.Withdraw);
         Assert.Equal(UploadRefusal.None, Upload.Parse(header, out length, out flags));
@@ -95,7 +95,7 @@ public class StreamTests
         GuestEvent.Emit(header, GuestEventKind.Failed, 7, 33);
         Assert.True(GuestEvent.TryParse(header, out var kind, out byte code, out int length));
         Assert.Equal((GuestEventKind.Failed, 7, 33), (kind, code, length));
-        GuestEvent.Emit(header, GuestEventKind.Arrived, 7, 0); // who has arrived has no exit code
+        GuestEvent.Emit(header, GuestEventKind.Arrived, 7, 0); // an arrived guest has no exit code
         Assert.False(GuestEvent.TryParse(header, out _, out _, out _));
     }
 

@@ -8,8 +8,8 @@ using Xunit.Abstractions;
 namespace Domain.Tests.DeviceFuzz;
 
 /// <summary>
-/// No sequence of accesses, frames and keys makes a device leave RAM, throw, hang or grow. Sixty machines here; <c>make
-/// fuzz-devices MINUTES=10</c> for more, which sets DEVICE_FUZZ_MINUTES. DEVICE_FUZZ_SEED repeats the life of one machine.
+/// No sequence of accesses, frames and keys makes a device leave RAM, throw, hang or grow. Sixty machines here; <c>make fuzz-devices
+/// MINUTES=10</c> for more, which sets DEVICE_FUZZ_MINUTES. DEVICE_FUZZ_SEED repeats one case.
 /// </summary>
 public sealed class DeviceFuzzTests(ITestOutputHelper output)
 {

@@ -18,7 +18,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
     // The most processor time that so many steps may take, in nanoseconds.
     private const ulong Longest = 2_000_000_000;
 
-    // The most of the heap that a life may take: one object in each look would be 1.5 KiB, one in each step 96. What is found is 376 bytes.
+    // The most of the heap that a case may take: one object in each look would be 1.5 KiB, one in each step 96. What is found is 376 bytes.
     private const long MostAllocated = 1024;
 
     private readonly GuardedMemory memory = new(FuzzedBoard.RamBytes);
@@ -27,7 +27,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
     private Random random = new();
     private FuzzedBoard board = null!;
 
-    // Each machine's life has its own taste, so that what takes many steps of a few kinds happens, too.
+    // Each case prefers some kinds of steps, so that what takes many steps of a few kinds happens, too.
     private int wildness;   // one in so many things that a driver writes is nonsense
     private Weights kinds, devices, registers;
 
@@ -77,7 +77,9 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         Libc.close(disk);
     }
 
-    /// <summary>One machine's life. What it must not do is an exception that names the number and the step.</summary>
+    /// <summary>
+    /// One case, with a machine of its own. What must not happen is an exception that names the number of the case and the step.
+    /// </summary>
     public void Run(int seed, int steps)
     {
         // A collection that another thread causes counts the rest of this thread's buffer; what a device allocates it allocates again.
@@ -466,7 +468,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         _ => (ulong)random.NextInt64(),
     };
 
-    /// <summary>Memory changes under the devices' eyes.</summary>
+    /// <summary>Memory is changed while devices use it.</summary>
     private void AnyMemory()
     {
         int length = 1 + random.Next(Chance(1, 8) ? 4096 : 16);

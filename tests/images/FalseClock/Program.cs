@@ -5,9 +5,9 @@ namespace FalseClock;
 
 /// <summary>
 /// <c>false-clock FILE PROGRAM ARGUMENT…</c> traces the program (ptrace(2)) and gives it the time that is in FILE: u64 seconds, u64
-/// nanoseconds, then the same again, which is what the program was told last. A wait for nothing but time (ppoll without
-/// descriptors) ends at once and moves the file's clock instead. Processes that the program starts have the machine's clock.
-/// It only changes what the calls of a raw program return; whoever reads the vDSO sees the machine's clock.
+/// nanoseconds, then the same again, which is what the program was told last. A wait for nothing but time (ppoll without descriptors) ends
+/// at once and moves the file's clock instead. Processes that the program starts have the machine's clock. It only changes what the calls
+/// of a raw program return; a program that reads the vDSO sees the machine's clock.
 /// </summary>
 internal static unsafe class Program
 {

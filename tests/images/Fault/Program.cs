@@ -3,7 +3,10 @@ using Board;
 
 namespace Fault;
 
-/// <summary>Touches memory that is not there. Nobody handles that exception, nor the one that comes of it, so the machine is reset.</summary>
+/// <summary>
+/// Accesses memory that is not there. There is no handler for that exception, nor for the double fault that follows, so the machine is
+/// reset.
+/// </summary>
 internal static unsafe class Program
 {
     [RuntimeExport("kernel_main")]
