@@ -30,8 +30,8 @@ internal static unsafe class Program
             return code;
         }
         if (arguments.Length >= 1 && arguments[0] == "compare")
-            return Compare(arguments.Length > 1 ? int.Parse(arguments[1]) : 60, arguments.Length > 2 ? arguments[2]
-                : "");
+            return Compare(
+                arguments.Length > 1 ? int.Parse(arguments[1]) : 60, arguments.Length > 2 ? arguments[2] : "");
         Loops();
         Transitions(false);
         Transitions(true);
