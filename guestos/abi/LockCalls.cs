@@ -49,7 +49,7 @@ internal static unsafe class LockCalls
             return error;
         range.Kind = ofDescription ? LockKind.Description : LockKind.Record;
         range.Owner = ofDescription ? file : FileContext.TableOf(Process.Current);
-        range.ProcessId = ofDescription ? -1 : Process.Current->ThreadGroupId;
+        range.ProcessId = ofDescription ? -1 : Process.Current->Id;
         range.Exclusive = request.Type == WriteLock;
         if (file->Inode == null)
             return Errno.ENOLCK;

@@ -428,10 +428,7 @@ public static unsafe class PollCalls
             return 0;
         if (!wanted.TryGet(out ulong mask))
             return Errno.EFAULT;
-        Process* process = Process.Current;
-        process->SavedMask = process->BlockedSignals;
-        process->RestoreMask = true;
-        process->BlockedSignals = mask & ~(Signal.Kill.Bit | Signal.Stop.Bit);
+        Signals.ReplaceMask(mask);
         return 0;
     }
 }

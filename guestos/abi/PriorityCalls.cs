@@ -10,12 +10,13 @@ public static unsafe class PriorityCalls
     private const ulong Other = 0, Fifo = 1, RoundRobin = 2, Batch = 3, Idle = 5, ResetOnFork = 0x40000000;
     private const int LowestRealTime = 1, HighestRealTime = 99;
 
-    private static bool IsMeant(Process* process, ulong which, int who)
+    private static bool IsMeant(Thread* thread, ulong which, int who)
     {
+        Process* process = thread->Process;
         Process* self = Process.Current;
         return process->State != ProcessState.Zombie && which switch
         {
-            OfProcess => process->Id == (who == 0 ? self->Id : who),
+            OfProcess => thread->Id == (who == 0 ? Thread.Current->Id : who),
             OfGroup => process->GroupId == (who == 0 ? self->GroupId : who),
             _ => process->UserId == (who == 0 ? self->UserId : (uint)who),
         };
@@ -28,25 +29,26 @@ public static unsafe class PriorityCalls
         int nice = System.Math.Max(Nice.Lowest, System.Math.Min(Nice.Highest, (int)value));
         Process* self = Process.Current;
         long result = Errno.ESRCH;
-        for (Process* process = ProcessTable.First; process != null; process = process->Next)
+        for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
         {
-            if (!IsMeant(process, which, (int)who))
+            if (!IsMeant(thread, which, (int)who))
                 continue;
-            if (!Permissions.MaySchedule(self, process))
+            if (!Permissions.MaySchedule(self, thread->Process))
                 result = Errno.EPERM;
-            else if (nice < process->NiceValue && self->EffectiveUserId != 0)
+            else if (nice < thread->NiceValue && self->EffectiveUserId != 0)
                 result = Errno.EACCES;
             else
             {
-                process->NiceValue = nice;
-                process->Weight = WeightOf(process);
+                thread->NiceValue = nice;
+                thread->Weight = WeightOf(thread);
                 result = result == Errno.ESRCH ? 0 : result;
             }
         }
         return result;
     }
 
-    private static uint WeightOf(Process* process) => process->Policy == Idle ? Nice.IdleWeight : Nice.WeightOf(process->NiceValue);
+    private static uint WeightOf(Thread* thread) =>
+        thread->Policy == Idle ? Nice.IdleWeight : Nice.WeightOf(thread->NiceValue);
 
     /// <summary>20 − nice of whom has most, so that no answer looks like an error.</summary>
     public static long Getpriority(ulong which, ulong who)
@@ -54,31 +56,33 @@ public static unsafe class PriorityCalls
         if (which > OfUser)
             return Errno.EINVAL;
         long result = Errno.ESRCH;
-        for (Process* process = ProcessTable.First; process != null; process = process->Next)
-            if (IsMeant(process, which, (int)who))
-                result = System.Math.Max(result, 20 - process->NiceValue);
+        for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
+            if (IsMeant(thread, which, (int)who))
+                result = System.Math.Max(result, 20 - thread->NiceValue);
         return result;
     }
 
-    private static Process* Find(ulong id) => (int)id == 0 ? Process.Current : ProcessTable.Find((int)id);
+    private static Thread* Find(ulong id) => (int)id == 0 ? Thread.Current : Threads.Find((int)id);
 
-    /// <summary>The fair policies; real-time ones are refused as to a user who may have none (RLIMIT_RTPRIO is 0).</summary>
+    /// <summary>
+    /// The fair policies; real-time ones are refused as to a user who may have none (RLIMIT_RTPRIO is 0).
+    /// </summary>
     public static long SchedSetscheduler(ulong id, ulong policy, UserPointer<int> parameters)
     {
         if ((int)id < 0 || parameters.IsNull)
             return Errno.EINVAL;
         if (!parameters.TryGet(out int priority))
             return Errno.EFAULT;
-        Process* process = Find(id);
-        if (process == null)
+        Thread* thread = Find(id);
+        if (thread == null)
             return Errno.ESRCH;
         switch ((uint)policy & ~ResetOnFork)
         {
             case Other or Batch or Idle when priority == 0:
-                if (!Permissions.MaySchedule(Process.Current, process))
+                if (!Permissions.MaySchedule(Process.Current, thread->Process))
                     return Errno.EPERM;
-                process->Policy = (byte)policy;
-                process->Weight = WeightOf(process);
+                thread->Policy = (byte)policy;
+                thread->Weight = WeightOf(thread);
                 return 0;
             case Fifo or RoundRobin when priority is >= LowestRealTime and <= HighestRealTime:
                 return Errno.EPERM;
@@ -89,18 +93,28 @@ public static unsafe class PriorityCalls
 
     public static long SchedSetparam(ulong id, UserPointer<int> parameters)
     {
-        Process* process = Find(id);
-        return (int)id < 0 || parameters.IsNull ? Errno.EINVAL : process == null ? Errno.ESRCH : SchedSetscheduler(id, process->Policy, parameters);
+        if ((int)id < 0 || parameters.IsNull)
+            return Errno.EINVAL;
+        Thread* thread = Find(id);
+        return thread == null ? Errno.ESRCH : SchedSetscheduler(id, thread->Policy, parameters);
     }
 
     public static long SchedGetparam(ulong id, UserPointer<int> parameters)
     {
         if ((int)id < 0 || parameters.IsNull)
             return Errno.EINVAL;
-        return Find(id) == null ? Errno.ESRCH : parameters.TryPut(0) ? 0 : Errno.EFAULT;
+        if (Find(id) == null)
+            return Errno.ESRCH;
+        return parameters.TryPut(0) ? 0 : Errno.EFAULT;
     }
 
-    public static long SchedGetscheduler(ulong id) => (int)id < 0 ? Errno.EINVAL : Find(id) == null ? Errno.ESRCH : Find(id)->Policy;
+    public static long SchedGetscheduler(ulong id)
+    {
+        if ((int)id < 0)
+            return Errno.EINVAL;
+        Thread* thread = Find(id);
+        return thread == null ? Errno.ESRCH : thread->Policy;
+    }
 
     public static long SchedGetPriorityMost(ulong policy) => policy switch
     {

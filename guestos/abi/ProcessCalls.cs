@@ -50,7 +50,7 @@ public static unsafe class ProcessCalls
 
     public static long Exit(ulong code)
     {
-        Processes.Exit(Process.Current, (int)(code & 0xff) << 8);
+        Processes.Exit((int)(code & 0xff) << 8);
         return 0;
     }
 
@@ -201,22 +201,22 @@ public static unsafe class ProcessCalls
 
     public static long ArchPrctl(ulong code, ulong address)
     {
-        Process* process = Process.Current;
+        Thread* thread = Thread.Current;
         switch (code)
         {
             case SetFs or SetGs:
                 if (!SegmentBase.TryMake(address, out SegmentBase segment))
                     return Errno.EPERM;
                 if (code == SetFs)
-                    process->FsBase = segment;
+                    thread->FsBase = segment;
                 else
-                    process->GsBase = segment;
-                Scheduler.LoadSpace(process);
+                    thread->GsBase = segment;
+                Scheduler.LoadSpace(thread);
                 return 0;
             case GetFs:
-                return ((UserPointer<ulong>)address).TryPut(process->FsBase.Address) ? 0 : Errno.EFAULT;
+                return ((UserPointer<ulong>)address).TryPut(thread->FsBase.Address) ? 0 : Errno.EFAULT;
             case GetGs:
-                return ((UserPointer<ulong>)address).TryPut(process->GsBase.Address) ? 0 : Errno.EFAULT;
+                return ((UserPointer<ulong>)address).TryPut(thread->GsBase.Address) ? 0 : Errno.EFAULT;
             default:
                 return Errno.EINVAL;
         }
@@ -232,15 +232,16 @@ public static unsafe class ProcessCalls
         switch (option)
         {
             case SetName:
-                byte* name = stackalloc byte[Process.NameLength];
-                long length = ((UserString)a).CopyTo(name, Process.NameLength);
+                byte* name = stackalloc byte[Thread.NameLength];
+                long length = ((UserString)a).CopyTo(name, Thread.NameLength);
                 if (length == Errno.EFAULT)
                     return length;
-                name[Process.NameLength - 1] = 0;
-                Unsafe.CopyBlock(process->Name, name, Process.NameLength);
+                name[Thread.NameLength - 1] = 0;
+                Unsafe.CopyBlock(Thread.Current->Name, name, Thread.NameLength);
                 return 0;
             case GetName:
-                return ((UserPointer<byte>)a).TryPutAll(new ReadOnlySpan<byte>(process->Name, Process.NameLength)) ? 0 : Errno.EFAULT;
+                var text = new ReadOnlySpan<byte>(Thread.Current->Name, Thread.NameLength);
+                return ((UserPointer<byte>)a).TryPutAll(text) ? 0 : Errno.EFAULT;
             case SetDeathSignal:
                 if (!Signal.TryMakeOrNone(a, out Signal signal))
                     return Errno.EINVAL;
@@ -411,8 +412,8 @@ public static unsafe class ProcessCalls
 
     public static long SetTidAddress(UserPointer<uint> word)
     {
-        Process.Current->ClearThreadId = word;
-        return Process.Current->Id;
+        Thread.Current->ClearThreadId = word;
+        return Thread.Current->Id;
     }
 
     /// <summary>

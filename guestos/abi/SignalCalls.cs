@@ -29,8 +29,8 @@ public static unsafe class SignalCalls
     {
         if (size != MaskSize)
             return Errno.EINVAL;
-        Process* process = Process.Current;
-        ulong before = process->BlockedSignals;
+        Thread* thread = Thread.Current;
+        ulong before = thread->BlockedSignals;
         if (!set.IsNull)
         {
             if (!set.TryGet(out ulong mask))
@@ -39,13 +39,13 @@ public static unsafe class SignalCalls
             switch (how)
             {
                 case 0:
-                    process->BlockedSignals |= mask;
+                    thread->BlockedSignals |= mask;
                     break;
                 case 1:
-                    process->BlockedSignals &= ~mask;
+                    thread->BlockedSignals &= ~mask;
                     break;
                 case 2:
-                    process->BlockedSignals = mask;
+                    thread->BlockedSignals = mask;
                     break;
                 default:
                     return Errno.EINVAL;
@@ -56,8 +56,10 @@ public static unsafe class SignalCalls
 
     public static long RtSigpending(UserPointer<ulong> to, ulong size)
     {
-        Process* process = Process.Current;
-        return size > MaskSize ? Errno.EINVAL : to.TryPut(process->PendingSignals & process->BlockedSignals) ? 0 : Errno.EFAULT;
+        if (size > MaskSize)
+            return Errno.EINVAL;
+        Thread* thread = Thread.Current;
+        return to.TryPut(Signals.PendingOf(thread) & thread->BlockedSignals) ? 0 : Errno.EFAULT;
     }
 
     public static long RtSigsuspend(UserPointer<ulong> set, ulong size)
@@ -92,22 +94,22 @@ public static unsafe class SignalCalls
                 return Errno.EINVAL;
             deadline = Scheduler.DeadlineAfter(nanoseconds);
         }
-        Process* process = Process.Current;
+        Thread* thread = Thread.Current;
         WaitQueue nobody = default;
         while (true)
         {
-            ulong ready = process->PendingSignals & wanted;
+            ulong ready = Signals.PendingOf(thread) & wanted;
             if (ready != 0)
             {
                 Signal signal = Signal.LowestOf(ready);
                 byte* taken = stackalloc byte[128];
-                Signals.Take(process, signal, taken);
+                Signals.Take(thread, signal, taken);
                 return information.IsNull || information.TryPutAll(new System.ReadOnlySpan<byte>(taken, 128)) ? signal.Number : Errno.EFAULT;
             }
-            process->AwaitedSignals = wanted;
+            thread->AwaitedSignals = wanted;
             WaitResult result = Scheduler.Sleep(&nobody, deadline);
-            process->AwaitedSignals = 0;
-            if ((process->PendingSignals & wanted) != 0)
+            thread->AwaitedSignals = 0;
+            if ((Signals.PendingOf(thread) & wanted) != 0)
                 continue;
             if (result != WaitResult.Woken)
                 return result == WaitResult.TimedOut ? Errno.EAGAIN : Errno.EINTR;
@@ -117,15 +119,15 @@ public static unsafe class SignalCalls
     /// <summary>Replaces the registers by those of the handler's frame; a bad frame is a segmentation fault.</summary>
     public static long RtSigreturn()
     {
-        Process* process = Process.Current;
-        process->CurrentCall = -1;
-        if (!Signals.Return(process, process->UserFrame))
+        Thread* thread = Thread.Current;
+        thread->CurrentCall = -1;
+        if (!Signals.Return(thread, thread->UserFrame))
         {
-            process->UserFrame->Rip = 0;
-            Signals.Fault(process, Signal.SegmentationFault, SignalCode.Kernel, 0);
+            thread->UserFrame->Rip = 0;
+            Signals.Fault(thread, Signal.SegmentationFault, SignalCode.Kernel, 0);
         }
         // The restored rax is not a result, whatever it says.
-        process->UserFrame->Vector = 0;
+        thread->UserFrame->Vector = 0;
         return 0;
     }
 
@@ -138,16 +140,21 @@ public static unsafe class SignalCalls
 
     public static long Sigaltstack(UserPointer<Stack> wanted, UserPointer<Stack> old)
     {
-        Process* process = Process.Current;
-        bool inUse = process->AlternateStackSize != 0 && process->UserFrame->Rsp - process->AlternateStack <= process->AlternateStackSize;
-        Stack current = new() { Address = process->AlternateStack, Size = process->AlternateStackSize, Flags = process->AlternateStackSize == 0 ? 2u : inUse ? 1u : 0 };
+        Thread* thread = Thread.Current;
+        bool inUse = Signals.IsOnAlternateStack(thread, thread->UserFrame->Rsp);
+        Stack current = new()
+        {
+            Address = thread->AlternateStack,
+            Size = thread->AlternateStackSize,
+            Flags = Signals.AlternateStackFlags(thread, thread->UserFrame->Rsp),
+        };
         if (!wanted.IsNull)
         {
             if (!wanted.TryGet(out Stack stack))
                 return Errno.EFAULT;
             if (inUse)
                 return Errno.EPERM;
-            long result = Signals.SetAlternateStack(process, stack.Address, stack.Flags, stack.Size);
+            long result = Signals.SetAlternateStack(thread, stack.Address, stack.Flags, stack.Size);
             if (result < 0)
                 return result;
         }
@@ -156,15 +163,13 @@ public static unsafe class SignalCalls
 
     // ---- sending ----
 
-    private static ulong Sender => (ulong)(uint)Process.Current->ThreadGroupId | (ulong)Process.Current->UserId << 32;
-
-    private static long SendTo(Process* process, Signal signal, int code)
+    private static long SendTo(Process* process, Signal signal)
     {
         if (process == null)
             return Errno.ESRCH;
         if (!Permissions.MaySignal(Process.Current, process))
             return Errno.EPERM;
-        Signals.Send(process, signal, code, Sender, 0);
+        Signals.Send(process, signal, SignalInformation.About(Process.Current, SignalCode.User, 0));
         return 0;
     }
 
@@ -174,10 +179,11 @@ public static unsafe class SignalCalls
         if (!Signal.TryMakeOrNone(number, out Signal signal))
             return Errno.EINVAL;
         if (id > 0)
-            return SendTo(ProcessTable.Find(id), signal, SignalCode.User);
+            return SendTo(ProcessTable.Find(id), signal);
         if (id == int.MinValue)
             return Errno.ESRCH;
-        int group = id == 0 ? Process.Current->GroupId : -id, count = 0;
+        int group = id == 0 ? Process.Current->GroupId : -id;
+        int count = 0;
         bool refused = false;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
@@ -185,24 +191,33 @@ public static unsafe class SignalCalls
             bool meant = id == -1 ? process->Id != 1 && process != Process.Current : process->GroupId == group;
             if (!meant)
                 continue;
-            if (SendTo(process, signal, SignalCode.User) == 0)
+            if (SendTo(process, signal) == 0)
                 count++;
             else
                 refused = true;
         }
-        return count > 0 ? 0 : refused ? Errno.EPERM : Errno.ESRCH;
+        if (count > 0)
+            return 0;
+        return refused ? Errno.EPERM : Errno.ESRCH;
     }
 
-    public static long Tkill(ulong id, ulong number) =>
-        (int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal) ? Errno.EINVAL
-            : SendTo(ProcessTable.Find((int)id), signal, SignalCode.ThreadKill);
+    /// <summary>tkill(2) is tgkill(2) that does not say whose thread it is.</summary>
+    public static long Tkill(ulong id, ulong number) => SendToThread(0, id, number);
 
-    public static long Tgkill(ulong group, ulong id, ulong number)
+    public static long Tgkill(ulong group, ulong id, ulong number) =>
+        (int)group <= 0 ? Errno.EINVAL : SendToThread((int)group, id, number);
+
+    private static long SendToThread(int group, ulong id, ulong number)
     {
-        if ((int)group <= 0 || (int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal))
+        if ((int)id <= 0 || !Signal.TryMakeOrNone(number, out Signal signal))
             return Errno.EINVAL;
-        Process* process = ProcessTable.Find((int)id);
-        return process == null || process->ThreadGroupId != (int)group ? Errno.ESRCH : SendTo(process, signal, SignalCode.ThreadKill);
+        Thread* thread = Threads.Find((int)id);
+        if (thread == null || group != 0 && thread->Process->Id != group)
+            return Errno.ESRCH;
+        if (!Permissions.MaySignal(Process.Current, thread->Process))
+            return Errno.EPERM;
+        Signals.Send(thread, signal, SignalInformation.About(Process.Current, SignalCode.ThreadKill, 0));
+        return 0;
     }
 
     /// <summary>The parts of siginfo_t that a sender fills.</summary>
@@ -217,7 +232,7 @@ public static unsafe class SignalCalls
         if (!information.TryGet(out QueuedInformation sent))
             return Errno.EFAULT;
         // Only to oneself may one say that the kernel or kill has sent it (rt_sigqueueinfo(2)).
-        if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)id != Process.Current->ThreadGroupId)
+        if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)id != Process.Current->Id)
             return Errno.EPERM;
         if (!Signal.TryMakeOrNone(number, out Signal signal))
             return Errno.EINVAL;
@@ -226,6 +241,7 @@ public static unsafe class SignalCalls
             return Errno.ESRCH;
         if (!Permissions.MaySignal(Process.Current, process))
             return Errno.EPERM;
-        return Signals.Send(process, signal, sent.Code, sent.Sender, sent.Value) ? 0 : Errno.EAGAIN;
+        SignalInformation whole = new() { Code = sent.Code, First = sent.Sender, Second = sent.Value };
+        return Signals.Send(process, signal, whole) ? 0 : Errno.EAGAIN;
     }
 }

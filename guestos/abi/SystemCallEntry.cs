@@ -9,13 +9,13 @@ internal static unsafe class SystemCallEntry
     private static void HandleSyscall(TrapFrame* frame)
     {
         Scheduler.EnterKernel();
-        Process* process = Process.Current;
-        process->CurrentCall = (long)frame->Rax;
+        Thread* thread = Thread.Current;
+        thread->CurrentCall = (long)frame->Rax;
         ulong number = frame->Rax;
         long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
-        process->Restarted = false;
+        thread->Restarted = false;
         // execve and rt_sigreturn have replaced the frame's registers: they say so.
-        if (process->CurrentCall >= 0)
+        if (thread->CurrentCall >= 0)
             frame->Rax = (ulong)result;
         Scheduler.LeaveKernel(frame);
     }

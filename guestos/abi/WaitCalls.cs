@@ -39,8 +39,8 @@ public static unsafe class WaitCalls
                     Reap(self, child, ref found, !options.Has(NoWait));
                     return 1;
                 }
-                bool stopped = child->StopStatus != 0 && child->StopStatus != 0xffff && options.Has(Untraced);
-                bool continued = child->StopStatus == 0xffff && options.Has(Continued);
+                bool stopped = child->StopStatus is not (0 or Processes.ContinuedStatus) && options.Has(Untraced);
+                bool continued = child->StopStatus == Processes.ContinuedStatus && options.Has(Continued);
                 if (stopped || continued)
                 {
                     found.Status = child->StopStatus;
@@ -73,7 +73,7 @@ public static unsafe class WaitCalls
         self->ChildrenUserTime += found.UserTime;
         self->ChildrenKernelTime += found.KernelTime;
         self->ChildrenFaults += found.Faults;
-        Scheduler.TakeOver(child);
+        Scheduler.TakeOver(child->FirstThread);
         ProcessTable.Free(child);
     }
 

@@ -25,7 +25,7 @@ public static unsafe class ProcProcess
                     Copy(space, space->EnvironmentStart, space->EnvironmentEnd, text);
                 break;
             case ProcNode.ProcessName:
-                text->Add(process->Name, Process.NameLength);
+                text->Add(process->FirstThread->Name, Thread.NameLength);
                 text->Add((byte)'\n');
                 break;
             case ProcNode.ProcessMaps:
@@ -103,10 +103,9 @@ public static unsafe class ProcProcess
 
     private static byte StateLetter(Process* process) => process->State switch
     {
-        ProcessState.Runnable or ProcessState.New => (byte)'R',
         ProcessState.Stopped => (byte)'T',
         ProcessState.Zombie => (byte)'Z',
-        _ => (byte)'S',
+        _ => process->FirstThread->State == ThreadState.Sleeping ? (byte)'S' : (byte)'R',
     };
 
     private static ulong VirtualPages(AddressSpace* space)
@@ -125,7 +124,7 @@ public static unsafe class ProcProcess
         bool terminal = Terminal.Session != 0 && process->SessionId == Terminal.Session;
         text->Add((ulong)process->Id);
         text->Add(" ("u8);
-        text->Add(process->Name, Process.NameLength);
+        text->Add(process->FirstThread->Name, Thread.NameLength);
         text->Add(") "u8);
         text->Add(StateLetter(process));
         Field(text, process->ParentId);
@@ -152,8 +151,8 @@ public static unsafe class ProcProcess
         Field(text, long.MaxValue);                                 // resident limit
         for (int i = 26; i <= 30; i++)
             Field(text, 0);                                         // code, stack, instruction pointer: not shown
-        Field(text, (long)(process->PendingSignals & 0x7fffffff));
-        Field(text, (long)(process->BlockedSignals & 0x7fffffff));
+        Field(text, (long)(Signals.PendingOf(process->FirstThread) & 0x7fffffff));
+        Field(text, (long)(process->FirstThread->BlockedSignals & 0x7fffffff));
         Field(text, 0);
         Field(text, 0);
         for (int i = 35; i <= 52; i++)
@@ -171,7 +170,7 @@ public static unsafe class ProcProcess
     {
         AddressSpace* space = process->Space;
         text->Add("Name:\t"u8);
-        text->Add(process->Name, Process.NameLength);
+        text->Add(process->FirstThread->Name, Thread.NameLength);
         text->Add("\nUmask:\t0"u8);
         for (int shift = 6; shift >= 0; shift -= 3)
             text->Add((byte)('0' + (process->Umask >> shift & 7)));
@@ -184,7 +183,7 @@ public static unsafe class ProcProcess
             (byte)'Z' => " (zombie)"u8,
             _ => " (sleeping)"u8,
         });
-        Entry(text, "\nTgid:\t"u8, (ulong)process->ThreadGroupId);
+        Entry(text, "\nTgid:\t"u8, (ulong)process->Id);
         Entry(text, "\nPid:\t"u8, (ulong)process->Id);
         Entry(text, "\nPPid:\t"u8, (ulong)process->ParentId);
         Entry(text, "\nTracerPid:\t"u8, 0);
@@ -200,8 +199,9 @@ public static unsafe class ProcProcess
         }
 
         Entry(text, "\nThreads:\t"u8, 1);
-        Mask(text, "\nSigPnd:\t"u8, process->PendingSignals);
-        Mask(text, "\nSigBlk:\t"u8, process->BlockedSignals);
+        Mask(text, "\nSigPnd:\t"u8, process->FirstThread->Pending.Set);
+        Mask(text, "\nShdPnd:\t"u8, process->Pending.Set);
+        Mask(text, "\nSigBlk:\t"u8, process->FirstThread->BlockedSignals);
         Entry(text, "\nvoluntary_ctxt_switches:\t"u8, process->VoluntarySwitches);
         Entry(text, "\nnonvoluntary_ctxt_switches:\t"u8, process->InvoluntarySwitches);
         text->Add((byte)'\n');

@@ -78,8 +78,9 @@ public static unsafe class ProcText
                 Process* process = ProcessTable.Find(file->Inode->ProcProcess);
                 if (process == null)
                     return Errno.ESRCH;
-                for (int i = 0; i < Process.NameLength; i++)
-                    process->Name[i] = i < value.Length && i < Process.NameLength - 1 ? value[i] : (byte)0;
+                byte* name = process->FirstThread->Name;
+                for (int i = 0; i < Thread.NameLength; i++)
+                    name[i] = i < value.Length && i < Thread.NameLength - 1 ? value[i] : (byte)0;
                 break;
             case ProcNode.Overcommit:
                 break;
@@ -169,11 +170,6 @@ public static unsafe class ProcText
         ulong kernel = Scheduler.KernelTime / NanosecondsPerTick;
         ulong all = Clock.Monotonic / NanosecondsPerTick;
         ulong idle = all > user + kernel ? all - user - kernel : 0;     // what interrupts take counts as idle
-        ulong running = 0;
-        Process* process = ProcessTable.FirstAfter(0);
-        for (; process != null; process = ProcessTable.FirstAfter(process->Id))
-            if (process->State == ProcessState.Runnable)
-                running++;
         for (int i = 0; i < 2; i++)
         {
             text->Add(i == 0 ? "cpu  "u8 : "cpu0 "u8);
@@ -192,7 +188,7 @@ public static unsafe class ProcText
         text->Add("\nprocesses "u8);
         text->Add(ProcessTable.Created);
         text->Add("\nprocs_running "u8);
-        text->Add(running);
+        text->Add((ulong)Scheduler.RunnableCount);
         text->Add("\nprocs_blocked 0\n"u8);
     }
 
@@ -266,7 +262,6 @@ public static unsafe class ProcText
         text->Add((byte)' ');
         text->AddHundredths(Scheduler.Load15 * 100 >> 16);
         text->Add((byte)' ');
-        ulong running = 0;
         ulong all = 0;
         ulong last = 0;
         Process* process = ProcessTable.FirstAfter(0);
@@ -274,11 +269,9 @@ public static unsafe class ProcText
         {
             all++;
             last = (ulong)process->Id;
-            if (process->State == ProcessState.Runnable)
-                running++;
         }
 
-        text->Add(running);
+        text->Add((ulong)Scheduler.RunnableCount);
         text->Add((byte)'/');
         text->Add(all);
         text->Add((byte)' ');

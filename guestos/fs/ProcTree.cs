@@ -292,7 +292,7 @@ public static unsafe class ProcTree
         switch ((ProcNode)link->ProcNode)
         {
             case ProcNode.Self:
-                return Process.Current != null ? Decimal(to, (ulong)Process.Current->ThreadGroupId) : Errno.ENOENT;
+                return Process.Current != null ? Decimal(to, (ulong)Process.Current->Id) : Errno.ENOENT;
             case ProcNode.Mounts:
                 "self/mounts"u8.CopyTo(new Span<byte>(to, capacity));
                 return "self/mounts"u8.Length;

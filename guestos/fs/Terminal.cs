@@ -416,7 +416,7 @@ public static unsafe class Terminal
         Process* process = Process.Current;
         if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->GroupId == ForegroundGroup)
             return 0;
-        if (Signals.IsBlockedOrIgnored(process, signal))
+        if (Signals.IsBlockedOrIgnored(Thread.Current, signal))
             return signal == Signal.TerminalInput ? Errno.EIO : 0;
         Signals.SendGroup(process->GroupId, signal);
         return Errno.EINTR;

@@ -83,12 +83,12 @@ internal static unsafe class CheckpointCommit
         state->SetMover(Process.Current);
         state->Enter(CheckpointStage.Committed);
         Network.OnCommit();
-        state->MoverMask = Process.Current->BlockedSignals;
-        Process.Current->BlockedSignals = ulong.MaxValue;
+        state->MoverMask = Thread.Current->BlockedSignals;
+        Thread.Current->BlockedSignals = ulong.MaxValue;
     }
 
     private static bool HasCommitted(CheckpointState* state) =>
-        state->Stage == CheckpointStage.Committed && state->Mover == Process.Current->ThreadGroupId;
+        state->Stage == CheckpointStage.Committed && state->Mover == Process.Current->Id;
 
     /// <summary>The copy runs: the machine ends.</summary>
     public static long Leave(CheckpointState* state)
@@ -105,7 +105,7 @@ internal static unsafe class CheckpointCommit
         if (!HasCommitted(state))
             return Errno.EINVAL;
         state->Enter(CheckpointStage.Late);
-        Process.Current->BlockedSignals = state->MoverMask;
+        Thread.Current->BlockedSignals = state->MoverMask;
         return 0;
     }
 }

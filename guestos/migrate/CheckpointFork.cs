@@ -20,7 +20,7 @@ internal static unsafe class CheckpointFork
     private static Context s_context;
 
     /// <summary>What the copy needs to know of the instant it was made at. Ordinary memory: it travels.</summary>
-    public static Process* ForkedProcess;
+    public static Thread* ForkedThread;
     public static ulong ForkMonotonic;
 
     private static MigrationSockets s_sockets;
@@ -48,7 +48,7 @@ internal static unsafe class CheckpointFork
     /// <summary>Returns twice when it succeeds.</summary>
     public static Outcome Fork(CheckpointState* state)
     {
-        ForkedProcess = Process.Current;
+        ForkedThread = Thread.Current;
         ForkMonotonic = Clock.Monotonic;
         s_sockets = state->Sockets;
         s_state = state;

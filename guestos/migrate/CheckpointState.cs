@@ -112,7 +112,7 @@ internal unsafe struct CheckpointState
     {
         if (Stage == CheckpointStage.Committed)
             return;
-        Mover = process->ThreadGroupId;
+        Mover = process->Id;
         MoverGroup = process->GroupId;
     }
 

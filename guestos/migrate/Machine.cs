@@ -31,11 +31,11 @@ internal static unsafe class Machine
     }
 
     /// <summary>
-    /// Puts a process's address space and kernel stack in force, as a switch to it would, without switching.
+    /// Puts a thread's address space and kernel stack in force, as a switch to it would, without switching.
     /// </summary>
-    public static void Enter(Process* process)
+    public static void Enter(Thread* thread)
     {
-        *Symbols.KernelStackTop() = process->StackTop;
-        Scheduler.LoadSpace(process);
+        *Symbols.KernelStackTop() = thread->StackTop;
+        Scheduler.LoadSpace(thread);
     }
 }

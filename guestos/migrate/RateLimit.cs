@@ -60,15 +60,15 @@ internal static unsafe class RateLimit
     public static void Charge(CheckpointState* state)
     {
         Process* process = Process.Current;
-        if (process == null || process->ThreadGroupId == state->Mover)
+        if (process == null || process->Id == state->Mover)
             return;
-        WriteDebt* account = state->Debts + (process->ThreadGroupId & (Accounts - 1));
-        if (account->Process != process->ThreadGroupId)
+        WriteDebt* account = state->Debts + (process->Id & (Accounts - 1));
+        if (account->Process != process->Id)
         {
             // Who owes much keeps the account.
             if (account->Pages > Free(state))
                 return;
-            account->Process = process->ThreadGroupId;
+            account->Process = process->Id;
             account->Pages = 0;
         }
         if (account->Pages == Free(state))
@@ -98,12 +98,12 @@ internal static unsafe class RateLimit
     /// </summary>
     public static bool MustWait(CheckpointState* state, Process* process)
     {
-        if (state == null || process == null || process->ThreadGroupId == state->Mover)
+        if (state == null || process == null || process->Id == state->Mover)
             return false;
         if (state->IsForked)
             return process->GroupId != state->MoverGroup;
-        WriteDebt* account = state->Debts + (process->ThreadGroupId & (Accounts - 1));
-        return state->Round >= FirstRound && account->Process == process->ThreadGroupId
+        WriteDebt* account = state->Debts + (process->Id & (Accounts - 1));
+        return state->Round >= FirstRound && account->Process == process->Id
             && account->Pages > Granted(state);
     }
 

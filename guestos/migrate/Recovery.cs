@@ -35,7 +35,7 @@ internal static unsafe class Recovery
         var late = new ReadOnlySpan<byte>(arrival + 1, (int)Math.Min(arrival->LateBytes, 1 << 20));
         Network.OnArrival(information.CommandLine, CheckpointFork.ForkSockets, late);
         RateLimit.WakeAll();
-        Machine.Enter(CheckpointFork.ForkedProcess);
+        Machine.Enter(CheckpointFork.ForkedThread);
         return CheckpointFork.SavedContext;
     }
 }

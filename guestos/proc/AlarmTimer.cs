@@ -41,7 +41,7 @@ internal static unsafe class AlarmTimer
     {
         var process = (Process*)timer->Owner;
         Signals.Send(process, Signal.Alarm);
-        if (process->AlarmInterval != 0 && !Signal.Alarm.IsIn(process->PendingSignals))
+        if (process->AlarmInterval != 0 && !Signal.Alarm.IsIn(process->Pending.Set))
             Renew(process, Clock.Monotonic + IgnoredPause);
     }
 

@@ -6,13 +6,13 @@ namespace Guestos;
 /// </summary>
 public unsafe readonly struct FutexKey
 {
-    private readonly AddressSpace* space;
-    private readonly ulong address;
+    private readonly AddressSpace* _space;
+    private readonly ulong _address;
 
     private FutexKey(AddressSpace* space, ulong address)
     {
-        this.space = space;
-        this.address = address;
+        _space = space;
+        _address = address;
     }
 
     /// <summary>False, EFAULT, for memory that cannot be read.</summary>
@@ -25,18 +25,20 @@ public unsafe readonly struct FutexKey
         if (!word.TryGet(out _))
             return false;
         Area* area = AddressSpace.AreaAtOrAbove(space, address);
-        if (area->Shared)
-            key = new FutexKey(null, (*PageTable.Find(space->Root, address, false) & PageTable.AddressMask) | address & (Frames.Size - 1));
+        if (!area->Shared)
+            return true;
+        ulong frame = *PageTable.Find(space->Root, address, false) & PageTable.AddressMask;
+        key = new FutexKey(null, frame | address & (Frames.Size - 1));
         return true;
     }
 
-    public bool IsNone => address == 0;
+    public bool IsNone => _address == 0;
 
-    public bool Is(FutexKey other) => space == other.space && address == other.address;
+    public bool Is(FutexKey other) => _space == other._space && _address == other._address;
 }
 
 /// <summary>
-/// Waiting on a word of user memory (futex(2)). Waiters are found by walking the processes: few wait.
+/// Waiting on a word of user memory (futex(2)). Waiters are found by walking the threads: few wait.
 /// </summary>
 public static unsafe class Futex
 {
@@ -46,19 +48,19 @@ public static unsafe class Futex
     /// </summary>
     public static long Wait(UserPointer<uint> word, FutexKey key, uint expected, ulong deadline, uint bits)
     {
-        Process* process = Process.Current;
+        Thread* thread = Thread.Current;
         if (!word.TryGet(out uint seen))
             return Errno.EFAULT;
         if (seen != expected)
             return Errno.EAGAIN;
-        process->FutexKey = key;
-        process->FutexBits = bits;
-        process->FutexWoken = false;
+        thread->FutexKey = key;
+        thread->FutexBits = bits;
+        thread->FutexWoken = false;
         WaitResult result = WaitResult.Woken;
-        while (!process->FutexWoken && result == WaitResult.Woken)
-            result = Scheduler.Sleep(&process->FutexQueue, deadline);
-        process->FutexKey = default;
-        if (process->FutexWoken)
+        while (!thread->FutexWoken && result == WaitResult.Woken)
+            result = Scheduler.Sleep(&thread->FutexQueue, deadline);
+        thread->FutexKey = default;
+        if (thread->FutexWoken)
             return 0;
         return result == WaitResult.TimedOut ? Errno.ETIMEDOUT : Errno.EINTR;
     }
@@ -75,12 +77,12 @@ public static unsafe class Futex
     public static long Wake(FutexKey key, int count, uint bits)
     {
         int woken = 0;
-        for (Process* process = ProcessTable.First; process != null && woken < count; process = process->Next)
+        for (Thread* thread = Threads.First; thread != null && woken < count; thread = Threads.After(thread))
         {
-            if (process->FutexKey.IsNone || !process->FutexKey.Is(key) || process->FutexWoken || (process->FutexBits & bits) == 0)
+            if (!Waits(thread, key) || (thread->FutexBits & bits) == 0)
                 continue;
-            process->FutexWoken = true;
-            Scheduler.Wake(&process->FutexQueue);
+            thread->FutexWoken = true;
+            Scheduler.Wake(&thread->FutexQueue);
             woken++;
         }
         return woken;
@@ -91,23 +93,28 @@ public static unsafe class Futex
     {
         long woken = Wake(from, wake, uint.MaxValue);
         int moved = 0;
-        for (Process* process = ProcessTable.First; process != null && moved < move; process = process->Next)
-            if (!process->FutexKey.IsNone && process->FutexKey.Is(from) && !process->FutexWoken)
+        for (Thread* thread = Threads.First; thread != null && moved < move; thread = Threads.After(thread))
+            if (Waits(thread, from))
             {
-                process->FutexKey = to;
+                thread->FutexKey = to;
                 moved++;
             }
         return woken + moved;
     }
 
+    private static bool Waits(Thread* thread, FutexKey key) =>
+        !thread->FutexKey.IsNone && thread->FutexKey.Is(key) && !thread->FutexWoken;
+
     // ---- robust futexes (Documentation/locking/robust-futex-ABI.rst) ----
 
-    private const uint OwnerMask = 0x3fffffff, OwnerDied = 0x40000000, Waiters = 0x80000000;
+    private const uint OwnerMask = 0x3fffffff;
+    private const uint OwnerDied = 0x40000000;
+    private const uint Waiters = 0x80000000;
 
     /// <summary>
     /// Most locks that are looked at when their owner ends: the list is a program's, and may be a ring.
     /// </summary>
-    private const int MostLocks = 2048;
+    private const int MaxLocks = 2048;
 
     /// <summary>struct robust_list_head.</summary>
     public struct RobustHead
@@ -121,37 +128,37 @@ public static unsafe class Futex
     {
         if (length != (ulong)sizeof(RobustHead))
             return Errno.EINVAL;
-        Process.Current->RobustList = head;
+        Thread.Current->RobustList = head;
         return 0;
     }
 
     /// <summary>
-    /// Marks the locks that the current process, which ends, still holds, and wakes one waiter of each.
+    /// Marks the locks that the current thread, which ends, still holds, and wakes one waiter of each.
     /// </summary>
-    internal static void FreeRobustLocks(Process* process)
+    internal static void FreeRobustLocks(Thread* thread)
     {
-        ulong list = process->RobustList.Address;
-        if (list == 0 || !process->RobustList.TryGet(out RobustHead head))
+        ulong list = thread->RobustList.Address;
+        if (list == 0 || !thread->RobustList.TryGet(out RobustHead head))
             return;
         ulong entry = head.Next;
-        for (int i = 0; i < MostLocks && (entry & ~1UL) != list; i++)
+        for (int i = 0; i < MaxLocks && (entry & ~1UL) != list; i++)
         {
             if (!((UserPointer<ulong>)(entry & ~1UL)).TryGet(out ulong next))
                 break;
             if (entry != head.Pending)
-                FreeLock(process, (entry & ~1UL) + (ulong)head.Offset);
+                FreeLock(thread, (entry & ~1UL) + (ulong)head.Offset);
             entry = next;
         }
         if (head.Pending != 0)
-            FreeLock(process, (head.Pending & ~1UL) + (ulong)head.Offset);
+            FreeLock(thread, (head.Pending & ~1UL) + (ulong)head.Offset);
     }
 
-    private static void FreeLock(Process* process, UserPointer<uint> word)
+    private static void FreeLock(Thread* thread, UserPointer<uint> word)
     {
-        if ((word.Address & 3) != 0 || !word.TryGet(out uint held) || (held & OwnerMask) != (uint)process->Id
+        if ((word.Address & 3) != 0 || !word.TryGet(out uint held) || (held & OwnerMask) != (uint)thread->Id
             || !word.TryPut(held & Waiters | OwnerDied))
             return;
         if ((held & Waiters) != 0)
-            WakeWord(process->Space, word, 1);
+            WakeWord(thread->Process->Space, word, 1);
     }
 }

@@ -4,54 +4,49 @@ namespace Guestos;
 
 public enum ProcessState : byte
 {
-    Unused,
-
-    /// <summary>Being built by fork.</summary>
-    New,
-    Runnable,
-    Sleeping,
+    /// <summary>Its threads run or sleep.</summary>
+    Live,
 
     /// <summary>By a job-control signal.</summary>
     Stopped,
 
-    /// <summary>Ended, not yet waited for: only the exit status is left.</summary>
+    /// <summary>Ended, not yet waited for: only the exit status and what it has used are left.</summary>
     Zombie,
 }
 
-/// <summary>One process (one thread of control).</summary>
+/// <summary>
+/// A process: what its threads have in common (a thread group of Linux). wait4(2), kill(2) and /proc name it; what runs
+/// is a <see cref="Thread"/>. Interrupts are off wherever it is changed.
+/// </summary>
 public unsafe struct Process
 {
-    public const int NameLength = 16;
-    public const int KernelStackFrames = 4;
-
-    /// <summary>
-    /// The process that runs or whose system call is being served. Null while idle, in interrupts of an idle machine
-    /// and during boot.
-    /// </summary>
-    public static Process* Current => Scheduler.Current;
-
-    /// <summary>
-    /// Its place in a wait queue while it sleeps. Comes first: the scheduler knows the process by it.
-    /// </summary>
-    internal Waiter Waiter;
+    /// <summary>Whose thread runs or has its system call served; null as <see cref="Thread.Current"/> is.</summary>
+    public static Process* Current
+    {
+        get
+        {
+            Thread* thread = Thread.Current;
+            return thread != null ? thread->Process : null;
+        }
+    }
 
     public int Id;
-
-    /// <summary>Equal to <see cref="Id"/> except in further threads.</summary>
-    public int ThreadGroupId;
     public int ParentId;
     public int GroupId;
     public int SessionId;
     public ProcessState State;
 
+    /// <summary>
+    /// Its threads, linked by <see cref="Thread.Next"/>. The first has the process's id and stays until the process is
+    /// freed, when it has ended itself, too. Never null.
+    /// </summary>
+    public Thread* FirstThread;
+
     /// <summary>It has called execve since fork (setpgid refuses it then).</summary>
     public bool HasExecuted;
     public bool KilledForMemory;
 
-    /// <summary>Sleeps that signals do not end (the parent of vfork).</summary>
-    public bool Uninterruptible;
-
-    /// <summary>It is ending: no more signals.</summary>
+    /// <summary>It is ending or has ended: no more signals.</summary>
     public bool Exiting;
 
     /// <summary>A fault hit while its signal was blocked or ignored: it ends even init.</summary>
@@ -63,94 +58,60 @@ public unsafe struct Process
     public ProcessFiles Files;
     public uint Umask;
 
-    /// <summary>
-    /// Real, effective and saved user and group (credentials(7)); files ask for the effective ones (<see
-    /// cref="FileRights"/>).
-    /// </summary>
-    public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
+    // ---- credentials(7): files ask for the effective ones (fs/FileRights.cs) ----
 
+    public uint UserId;
+    public uint EffectiveUserId;
+    public uint SavedUserId;
+    public uint GroupIdReal;
+    public uint EffectiveGroupId;
+    public uint SavedGroupId;
     public SupplementaryGroups Groups;
 
     /// <summary>PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS.</summary>
-    public bool IsUndumpable, NoNewPrivileges;
+    public bool IsUndumpable;
+    public bool NoNewPrivileges;
 
-    /// <summary>SCHED_OTHER, SCHED_BATCH or SCHED_IDLE.</summary>
-    public byte Policy;
-
-    /// <summary>set_robust_list(2); null for none.</summary>
-    public UserPointer<Futex.RobustHead> RobustList;
-
-    /// <summary>The last path component of the program, zero-terminated (PR_SET_NAME).</summary>
-    public fixed byte Name[NameLength];
+    // ---- accounting, of all its threads ----
 
     /// <summary>Nanoseconds of processor time in user and kernel mode, own and of waited-for children.</summary>
-    public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime;
+    public ulong UserTime;
+    public ulong KernelTime;
+    public ulong ChildrenUserTime;
+    public ulong ChildrenKernelTime;
 
     /// <summary>Page faults answered, own and of waited-for children; the same of context switches.</summary>
-    public ulong Faults, ChildrenFaults;
-    public ulong VoluntarySwitches, InvoluntarySwitches;
+    public ulong Faults;
+    public ulong ChildrenFaults;
+    public ulong VoluntarySwitches;
+    public ulong InvoluntarySwitches;
 
     /// <summary><see cref="Clock.Monotonic"/> at the start.</summary>
     public ulong StartTime;
+    public ResourceLimits Limits;
+
+    /// <summary>Seconds of processor time at which SIGXCPU comes again.</summary>
+    public ulong NextProcessorWarning;
+
+    // ---- family ----
+
+    /// <summary>All processes, by ascending id.</summary>
+    public Process* Next;
+    public Process* Previous;
 
     /// <summary>As wait4 reports it: exit code in bits 8–15, or the signal in bits 0–6.</summary>
     public int ExitStatus;
-
-    /// <summary>Sent to the parent at the end.</summary>
-    public Signal ExitSignal;
-
-    /// <summary>Sent to this process when its parent ends (PR_SET_PDEATHSIG).</summary>
-    public Signal DeathSignal;
 
     /// <summary>
     /// Of a stopped or continued process: what the parent has not been told yet (wait4 status), 0 for nothing.
     /// </summary>
     public int StopStatus;
 
-    /// <summary>
-    /// The system call in progress; negative when it has replaced the registers (execve, rt_sigreturn) or there is
-    /// none.
-    /// </summary>
-    public long CurrentCall;
+    /// <summary>Sent to the parent at the end.</summary>
+    public Signal ExitSignal;
 
-    /// <summary>When the time limit of the call in progress ends.</summary>
-    public ulong CallDeadline;
-
-    /// <summary>
-    /// The next system call is the last one again, which a signal without a handler had ended: its time limit goes on.
-    /// </summary>
-    public bool Restarted;
-
-    // ---- scheduling ----
-
-    /// <summary>Lowest address of the kernel stack; its last word is a canary.</summary>
-    public byte* KernelStack;
-
-    /// <summary>Kernel stack pointer while it does not run.</summary>
-    public ulong SavedStackPointer;
-    public SegmentBase FsBase, GsBase;
-
-    /// <summary>Nanoseconds of processor time by weight (<see cref="Scheduler"/>).</summary>
-    public ulong VirtualTime;
-
-    /// <summary>setpriority(2), and what it weighs.</summary>
-    public int NiceValue;
-    public uint Weight;
-
-    /// <summary>Seconds of processor time at which SIGXCPU comes again.</summary>
-    public ulong NextProcessorWarning;
-
-    public ResourceLimits Limits;
-    public Process* RunNext, RunPrevious;
-
-    /// <summary>The queue it sleeps on, and its neighbours there.</summary>
-    public WaitResult WaitResult;
-    public Timer SleepTimer;
-
-    // ---- family ----
-
-    /// <summary>All processes, by ascending id.</summary>
-    public Process* Next, Previous;
+    /// <summary>Sent to this process when its parent ends (PR_SET_PDEATHSIG).</summary>
+    public Signal DeathSignal;
 
     /// <summary>Woken when a child changes state.</summary>
     public WaitQueue ChildChanged;
@@ -161,52 +122,17 @@ public unsafe struct Process
 
     // ---- signals ----
 
-    public ulong PendingSignals, BlockedSignals;
+    /// <summary>Those sent to the process: any thread that does not block one may take it.</summary>
+    public PendingSignals Pending;
 
-    /// <summary>Signals that sigtimedwait waits for: kept and waking although they are blocked or ignored.</summary>
-    public ulong AwaitedSignals;
+    /// <summary>What <see cref="PendingSignals"/> keep of this process and its threads (RLIMIT_SIGPENDING).</summary>
+    public int QueuedSignals;
 
-    /// <summary>Further real-time signals, oldest first.</summary>
-    public QueuedSignal* Queued;
-    public int QueuedCount;
-
-    /// <summary>Mask to restore after the handler that ends sigsuspend, ppoll…</summary>
-    public ulong SavedMask;
-    public bool RestoreMask;
+    /// <summary>Null in a zombie.</summary>
     public SignalActions* Actions;
-    public SignalInformation* Information;
-    public ulong AlternateStack, AlternateStackSize;
-    public uint AlternateStackFlags;
     public Timer Alarm;
     public ulong AlarmInterval;
 
-    /// <summary>Cleared and woken at exit (set_tid_address, CLONE_CHILD_CLEARTID).</summary>
-    public UserPointer<uint> ClearThreadId;
-
-    /// <summary>The word that this process sleeps on in futex.</summary>
-    public FutexKey FutexKey;
-    public uint FutexBits;
-    public WaitQueue FutexQueue;
-    public bool FutexWoken;
-
-    public ReadOnlySpan<byte> NameText
-    {
-        get
-        {
-            // SAFETY: processes live in slabs, which do not move.
-            fixed (byte* name = Name)
-            {
-                int length = 0;
-                while (length < NameLength - 1 && name[length] != 0)
-                    length++;
-                return new ReadOnlySpan<byte>(name, length);
-            }
-        }
-    }
-
-    /// <summary>Top of the kernel stack.</summary>
-    public readonly ulong StackTop => (ulong)KernelStack + KernelStackFrames * Frames.Size;
-
-    /// <summary>The registers of user mode while it is in the kernel.</summary>
-    public readonly TrapFrame* UserFrame => (TrapFrame*)(StackTop - (ulong)sizeof(TrapFrame));
+    /// <summary>The first thread's.</summary>
+    public readonly ReadOnlySpan<byte> NameText => FirstThread->NameText;
 }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
-/// <summary>All processes, by ascending id. /proc walks it.</summary>
+/// <summary>All processes, by ascending id. /proc walks it. Interrupts are off.</summary>
 public static unsafe class ProcessTable
 {
     /// <summary>Most processes at a time, zombies included (RLIMIT_NPROC): EAGAIN beyond.</summary>
@@ -12,9 +12,7 @@ public static unsafe class ProcessTable
     /// The last of them are for the superuser, so that a guest that somebody has filled still obeys its owner.
     /// </summary>
     public const int Reserve = 32;
-    private const int MaximumId = 32768;
-
-    private const ulong StackCanary = 0x6b63617473646e65;
+    private const int MaxId = 32768;
 
     public static Process* First;
     public static int Count;
@@ -24,10 +22,9 @@ public static unsafe class ProcessTable
     public static ulong Created;
 
     private static Slab<Process> s_processes;
-    private static Slab<SignalInformation> s_information;
 
     /// <summary>
-    /// Ended processes nobody waits for, whose stack was still in use when they ended. Linked by RunNext.
+    /// Ended processes nobody waits for, whose stack was still in use when they ended. Linked by Next.
     /// </summary>
     private static Process* s_dead;
 
@@ -53,7 +50,7 @@ public static unsafe class ProcessTable
     }
 
     /// <summary>
-    /// A new process with a kernel stack and an id, nothing else. Null when there are too many or no memory.
+    /// A new process with an id and one thread, nothing else. Null when there are too many or no memory.
     /// </summary>
     public static Process* Create()
     {
@@ -64,23 +61,17 @@ public static unsafe class ProcessTable
         Process* process = s_processes.Allocate();
         if (process == null)
             return null;
-        process->Information = s_information.Allocate();
-        ulong stack = process->Information != null ? Frames.AllocateContiguous(Process.KernelStackFrames) : 0;
-        if (stack == 0)
+        Thread* thread = Threads.Create();
+        if (thread == null)
         {
-            if (process->Information != null)
-                s_information.Free(process->Information);
             s_processes.Free(process);
             return null;
         }
-        process->KernelStack = DirectMap.At(stack);
-        *(ulong*)process->KernelStack = StackCanary;
-        process->State = ProcessState.New;
-        process->CurrentCall = -1;
-        process->Weight = Nice.Normal;
         process->Id = FreeId();
-        process->ThreadGroupId = process->Id;
         process->StartTime = Clock.Monotonic;
+        process->FirstThread = thread;
+        thread->Process = process;
+        thread->Id = process->Id;
         Insert(process);
         Count++;
         Created++;
@@ -101,24 +92,25 @@ public static unsafe class ProcessTable
     {
         int id = s_lastId;
         do
-            id = id >= MaximumId ? 2 : id + 1;
+            id = id >= MaxId ? 2 : id + 1;
         while (IsTaken(id));
         s_lastId = id;
         return id;
     }
 
-    /// <summary>An id also stays taken while a process group or session carries it.</summary>
+    /// <summary>An id also stays taken while a thread, a process group or a session carries it.</summary>
     private static bool IsTaken(int id)
     {
-        for (Process* process = First; process != null; process = process->Next)
-            if (process->Id == id || process->GroupId == id || process->SessionId == id)
+        for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
+            if (thread->Id == id || thread->Process->GroupId == id || thread->Process->SessionId == id)
                 return true;
         return false;
     }
 
     private static void Insert(Process* process)
     {
-        Process* above = First, below = null;
+        Process* above = First;
+        Process* below = null;
         while (above != null && above->Id < process->Id)
         {
             below = above;
@@ -134,7 +126,7 @@ public static unsafe class ProcessTable
             First = process;
     }
 
-    /// <summary>Takes a process out of the table and frees it. Its kernel stack must not be the one in use.</summary>
+    /// <summary>Takes a process out of the table and frees it. None of its kernel stacks is the one in use.</summary>
     public static void Free(Process* process)
     {
         Unlink(process);
@@ -145,7 +137,7 @@ public static unsafe class ProcessTable
     public static void FreeLater(Process* process)
     {
         Unlink(process);
-        process->RunNext = s_dead;
+        process->Next = s_dead;
         s_dead = process;
     }
 
@@ -162,7 +154,7 @@ public static unsafe class ProcessTable
         while (s_dead != null && s_dead != Process.Current)
         {
             Process* process = s_dead;
-            s_dead = process->RunNext;
+            s_dead = process->Next;
             FreeMemory(process);
         }
     }
@@ -180,18 +172,14 @@ public static unsafe class ProcessTable
 
     private static void FreeMemory(Process* process)
     {
-        CheckStack(process);
-        QueuedSignal.Forget(process, ulong.MaxValue);
-        ulong stack = DirectMap.PhysicalOf(process->KernelStack);
-        for (int i = 0; i < Process.KernelStackFrames; i++)
-            Frames.Release(stack + (ulong)(i * Frames.Size));
-        s_information.Free(process->Information);
+        PendingSignals.Forget(&process->Pending, process, ulong.MaxValue);
+        Thread* thread = process->FirstThread;
+        while (thread != null)
+        {
+            Thread* next = thread->Next;
+            Threads.Free(thread);
+            thread = next;
+        }
         s_processes.Free(process);
-    }
-
-    public static void CheckStack(Process* process)
-    {
-        if (*(ulong*)process->KernelStack != StackCanary)
-            Panic.Stop("kernel stack overflow"u8);
     }
 }

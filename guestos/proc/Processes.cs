@@ -2,64 +2,99 @@ using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
-/// <summary>How processes begin and end.</summary>
+/// <summary>How processes begin, stop and end. Interrupts are off.</summary>
 public static unsafe class Processes
 {
     // clone flags (include/uapi/linux/sched.h)
-    private const ulong ExitSignalMask = 0xff, CloneVm = 0x100, CloneFiles = 0x400, CloneSignalHandlers = 0x800, CloneVfork = 0x4000, CloneThread = 0x10000,
-        CloneSetTls = 0x80000, CloneParentSetId = 0x100000, CloneChildClearId = 0x200000, CloneChildSetId = 0x1000000;
+    private const ulong ExitSignalMask = 0xff;
+    private const ulong CloneVm = 0x100;
+    private const ulong CloneFiles = 0x400;
+    private const ulong CloneSignalHandlers = 0x800;
+    private const ulong CloneVfork = 0x4000;
+    private const ulong CloneThread = 0x10000;
+    private const ulong CloneSetTls = 0x80000;
+    private const ulong CloneParentSetId = 0x100000;
+    private const ulong CloneChildClearId = 0x200000;
+    private const ulong CloneChildSetId = 0x1000000;
+
+    /// <summary>What wait4 reports of a process that goes on.</summary>
+    public const int ContinuedStatus = 0xffff;
+
+    /// <summary>What wait4 reports of a stopped process, beside the signal in bits 8–15.</summary>
+    public const int StoppedStatus = 0x7f;
 
     /// <summary>fork, vfork and clone of processes. Returns the child's id or -errno.</summary>
     /// <param name="stack">The child's stack pointer; 0 for the parent's.</param>
-    public static long Clone(ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls)
+    public static long Clone(
+        ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls)
     {
         if ((flags & CloneThread) != 0 || (flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
             return Errno.EINVAL;
         SegmentBase threadBase = default;
         if ((flags & CloneSetTls) != 0 && !SegmentBase.TryMake(tls, out threadBase))
             return Errno.EPERM;
-        Process* parent = Process.Current;
-        if (parent->UserId != 0 && (ulong)ProcessTable.CountOf(parent->UserId) >= ResourceLimits.Of(parent, Resource.Processes))
+        Thread* cloner = Thread.Current;
+        Process* parent = cloner->Process;
+        ulong most = ResourceLimits.Of(parent, Resource.Processes);
+        if (parent->UserId != 0 && (ulong)ProcessTable.CountOf(parent->UserId) >= most)
             return Errno.EAGAIN;
         Process* child = ProcessTable.Create();
         if (child == null)
             return Errno.EAGAIN;
+        Thread* thread = child->FirstThread;
+        InheritThread(cloner, thread, flags);
         if (!Inherit(parent, child, flags))
         {
             Abandon(child);
             return Errno.ENOMEM;
         }
-        TrapFrame* frame = child->UserFrame;
-        *frame = *parent->UserFrame;
+        TrapFrame* frame = thread->UserFrame;
+        *frame = *cloner->UserFrame;
         frame->Rax = 0;
         if (stack != 0)
             frame->Rsp = stack;
         if ((flags & CloneSetTls) != 0)
-            child->FsBase = threadBase;
-        PrepareFirstSwitch(child);
+            thread->FsBase = threadBase;
+        Threads.PrepareFirstSwitch(thread);
         if ((flags & CloneParentSetId) != 0)
-            parentId.TryPut((uint)child->Id);
+            parentId.TryPut((uint)thread->Id);
         if ((flags & CloneChildClearId) != 0)
-            child->ClearThreadId = childId;
+            thread->ClearThreadId = childId;
         if ((flags & CloneChildSetId) != 0)
-            PutInSpace(child->Space, childId, (uint)child->Id);
+            PutInSpace(child->Space, childId, (uint)thread->Id);
         int id = child->Id;
         bool vfork = (flags & CloneVfork) != 0;
         child->SharesParentSpace = vfork;
-        Scheduler.RunFirst(child);
+        Scheduler.RunFirst(thread);
         if (vfork)
-        {
-            while (true)
-            {
-                Process* running = ProcessTable.Find(id);
-                if (running != child || !child->SharesParentSpace || child->ParentId != parent->Id)
-                    break;
-                Scheduler.SleepOn(&parent->VforkDone);
-            }
-        }
+            AwaitVfork(parent, child, id);
         return id;
     }
 
+    /// <summary>Until the child has let go of the parent's memory, or is no longer there or no longer his.</summary>
+    private static void AwaitVfork(Process* parent, Process* child, int id)
+    {
+        while (ProcessTable.Find(id) == child && child->SharesParentSpace && child->ParentId == parent->Id)
+            Scheduler.SleepOn(&parent->VforkDone);
+    }
+
+    private static void InheritThread(Thread* from, Thread* to, ulong flags)
+    {
+        to->FsBase = from->FsBase;
+        to->GsBase = from->GsBase;
+        to->Policy = from->Policy;
+        to->NiceValue = from->NiceValue;
+        to->Weight = from->Weight;
+        to->BlockedSignals = from->BlockedSignals;
+        if ((flags & CloneVm) == 0 || (flags & CloneVfork) != 0)
+        {
+            to->AlternateStack = from->AlternateStack;
+            to->AlternateStackSize = from->AlternateStackSize;
+        }
+        Unsafe.CopyBlock(to->Name, from->Name, Thread.NameLength);
+    }
+
+    /// <summary>False without memory.</summary>
     private static bool Inherit(Process* parent, Process* child, ulong flags)
     {
         child->ParentId = parent->Id;
@@ -72,41 +107,30 @@ public static unsafe class Processes
         child->GroupIdReal = parent->GroupIdReal;
         child->EffectiveGroupId = parent->EffectiveGroupId;
         child->SavedGroupId = parent->SavedGroupId;
-        child->FsBase = parent->FsBase;
-        child->GsBase = parent->GsBase;
         child->Groups = parent->Groups;
         child->IsUndumpable = parent->IsUndumpable;
         child->NoNewPrivileges = parent->NoNewPrivileges;
-        child->Policy = parent->Policy;
-        child->NiceValue = parent->NiceValue;
-        child->Weight = parent->Weight;
         child->Limits = parent->Limits;
-        child->BlockedSignals = parent->BlockedSignals;
         // clone(2) takes any number here; one that is no signal's is not sent, as on Linux.
         Signal.TryMake(flags & ExitSignalMask, out child->ExitSignal);
-        if ((flags & CloneVm) == 0 || (flags & CloneVfork) != 0)
-        {
-            child->AlternateStack = parent->AlternateStack;
-            child->AlternateStackSize = parent->AlternateStackSize;
-        }
-        Unsafe.CopyBlock(child->Name, parent->Name, Process.NameLength);
         if ((flags & CloneSignalHandlers) != 0)
         {
             child->Actions = parent->Actions;
             child->Actions->References++;
         }
-        else if ((child->Actions = SignalActions.Fork(parent->Actions)) == null)
-            return false;
-        if (!ProcessFiles.Operations.Inherit(parent, child, (flags & CloneFiles) != 0))
+        else
+            child->Actions = SignalActions.Fork(parent->Actions);
+        if (child->Actions == null
+            || !ProcessFiles.Operations.Inherit(parent, child, (flags & CloneFiles) != 0))
             return false;
         if ((flags & CloneVm) != 0)
         {
             child->Space = parent->Space;
             child->Space->References++;
         }
-        else if ((child->Space = AddressSpace.Fork(parent->Space)) == null)
-            return false;
-        return true;
+        else
+            child->Space = AddressSpace.Fork(parent->Space);
+        return child->Space != null;
     }
 
     /// <summary>Frees a child that never ran.</summary>
@@ -118,18 +142,6 @@ public static unsafe class Processes
         if (child->Actions != null)
             SignalActions.Release(child->Actions);
         ProcessTable.Free(child);
-    }
-
-    /// <summary>
-    /// Lays out the kernel stack so that the first switch to the process leaves the kernel through its user frame.
-    /// </summary>
-    internal static void PrepareFirstSwitch(Process* process)
-    {
-        ulong* stack = (ulong*)process->UserFrame;
-        *--stack = Symbols.FirstReturn();
-        for (int i = 0; i < 6; i++)     // rbx, rbp, r12 to r15
-            *--stack = 0;
-        process->SavedStackPointer = (ulong)stack;
     }
 
     /// <summary>Stores a number in an address space that is not loaded, or shared with the one that is.</summary>
@@ -155,29 +167,22 @@ public static unsafe class Processes
             Scheduler.Wake(&parent->VforkDone);
     }
 
-    /// <summary>Ends the current process. Does not return.</summary>
+    /// <summary>Ends the current process, whose only thread this is. Does not return.</summary>
     /// <param name="status">As wait4 reports it.</param>
-    public static void Exit(Process* process, int status)
+    public static void Exit(int status)
     {
+        Thread* thread = Thread.Current;
+        Process* process = thread->Process;
         if (process->Id == 1)
-        {
-            Console.Write("guestos: the first process has ended, status "u8);
-            Console.WriteHex((ulong)status);
-            Console.Write("\n"u8);
-            if (status != 0)
-                Panic.Stop("nothing runs without the first process"u8);
-            Power.Off();
-        }
+            EndMachine(status);
         process->Exiting = true;
         process->ExitStatus = status;
-        Futex.FreeRobustLocks(process);
-        if (!process->ClearThreadId.IsNull && process->Space->References > 1 && process->ClearThreadId.TryPut(0))
-            Futex.WakeWord(process->Space, process->ClearThreadId, 1);
+        EndThread(thread);
         Timers.Cancel(&process->Alarm);
         ProcessFiles.Operations.Release(process);
         AddressSpace* space = process->Space;
         process->Space = null;
-        Scheduler.LoadSpace(process);
+        Scheduler.LoadSpace(thread);
         AddressSpace.Release(space);
         ProcessFiles.Operations.SpaceReleased();
         ReleaseVforkParent(process);
@@ -186,23 +191,59 @@ public static unsafe class Processes
         if (process->SessionId == process->Id)
             ProcessFiles.Operations.SessionEnded(process->SessionId);
         process->State = ProcessState.Zombie;
+        thread->State = ThreadState.Ended;
         Process* parent = ProcessTable.Find(process->ParentId);
-        SignalAction* onChild = parent != null && parent->Actions != null ? SignalActions.Of(parent->Actions, Signal.Child) : null;
-        bool unattended = parent == null || process->ExitSignal == Signal.Child && onChild != null
-            && (onChild->Handler == SignalAction.Ignore || (onChild->Flags & SignalAction.NoChildWait) != 0);
+        bool isAwaited = parent != null && !WantsNoZombies(parent, process);
         SignalActions.Release(actions);
         process->Actions = null;
         if (parent != null)
         {
-            Signals.Send(parent, process->ExitSignal,
-                (status & 0x7f) == 0 ? SignalCode.Exited : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed,
-                (ulong)(uint)process->Id | (ulong)process->UserId << 32, (ulong)((status & 0x7f) == 0 ? status >> 8 & 0xff : status & 0x7f));
+            Signals.Send(parent, process->ExitSignal, EndOf(process, status));
             Scheduler.Wake(&parent->ChildChanged);
         }
-        if (unattended)
+        if (!isAwaited)
             ProcessTable.FreeLater(process);
         Scheduler.Schedule();
         Panic.Stop("an ended process ran"u8);
+    }
+
+    /// <summary>What the first process's end is: the machine's.</summary>
+    private static void EndMachine(int status)
+    {
+        Console.Write("guestos: the first process has ended, status "u8);
+        Console.WriteHex((ulong)status);
+        Console.Write("\n"u8);
+        if (status != 0)
+            Panic.Stop("nothing runs without the first process"u8);
+        Power.Off();
+    }
+
+    /// <summary>What the current thread leaves in the memory that it shares, while that is still there.</summary>
+    private static void EndThread(Thread* thread)
+    {
+        AddressSpace* space = thread->Process->Space;
+        Futex.FreeRobustLocks(thread);
+        if (!thread->ClearThreadId.IsNull && space->References > 1 && thread->ClearThreadId.TryPut(0))
+            Futex.WakeWord(space, thread->ClearThreadId, 1);
+    }
+
+    /// <summary>The parent ignores SIGCHLD, or has said SA_NOCLDWAIT: its children go without being waited for.</summary>
+    private static bool WantsNoZombies(Process* parent, Process* child)
+    {
+        if (child->ExitSignal != Signal.Child || parent->Actions == null)
+            return false;
+        SignalAction* action = SignalActions.Of(parent->Actions, Signal.Child);
+        return action->Handler == SignalAction.Ignore || (action->Flags & SignalAction.NoChildWait) != 0;
+    }
+
+    /// <summary>SIGCHLD's siginfo_t of an end.</summary>
+    private static SignalInformation EndOf(Process* process, int status)
+    {
+        int signal = status & 0x7f;
+        if (signal == 0)
+            return SignalInformation.About(process, SignalCode.Exited, (ulong)(status >> 8 & 0xff));
+        bool isDumped = (status & 0x80) != 0;
+        return SignalInformation.About(process, isDumped ? SignalCode.Dumped : SignalCode.Killed, (ulong)signal);
     }
 
     /// <summary>
@@ -238,7 +279,8 @@ public static unsafe class Processes
     /// <summary>
     /// True when the parent, of another group of the same session, could continue the group of the child.
     /// </summary>
-    private static bool WasHeldBy(Process* child, Process* parent) => parent->GroupId != child->GroupId && parent->SessionId == child->SessionId;
+    private static bool WasHeldBy(Process* child, Process* parent) =>
+        parent->GroupId != child->GroupId && parent->SessionId == child->SessionId;
 
     /// <summary>
     /// A group that nobody can continue any more, with stopped members, is hung up and continued (POSIX _exit); others
@@ -277,9 +319,11 @@ public static unsafe class Processes
     /// <summary>Stops the current process until SIGCONT or SIGKILL.</summary>
     internal static void StopCurrent(Signal signal)
     {
-        Process* process = Process.Current;
+        Thread* thread = Thread.Current;
+        Process* process = thread->Process;
         process->State = ProcessState.Stopped;
-        NotifyParent(process, signal.Number << 8 | 0x7f, SignalCode.Stopped, signal);
+        thread->State = ThreadState.Stopped;
+        NotifyParent(process, signal.Number << 8 | StoppedStatus, SignalCode.Stopped, signal);
         Scheduler.Schedule();
     }
 
@@ -290,8 +334,10 @@ public static unsafe class Processes
         if (parent == null || parent->Actions == null)
             return;
         if ((SignalActions.Of(parent->Actions, Signal.Child)->Flags & SignalAction.NoChildStop) == 0)
-            Signals.Send(parent, Signal.Child, code, (ulong)(uint)process->Id | (ulong)process->UserId << 32,
-                (ulong)signal.Number);
+        {
+            var information = SignalInformation.About(process, code, (ulong)signal.Number);
+            Signals.Send(parent, Signal.Child, information);
+        }
         Scheduler.Wake(&parent->ChildChanged);
     }
 
@@ -304,15 +350,16 @@ public static unsafe class Processes
         Process* process = ProcessTable.Create();
         if (process == null)
             return null;
-        process->SessionId = process->GroupId = process->Id;
+        process->SessionId = process->Id;
+        process->GroupId = process->Id;
         process->Umask = 0x12;      // 022
         ResourceLimits.SetFirst(process);
         process->Actions = SignalActions.Create();
         process->Space = AddressSpace.Create();
         if (process->Actions == null || process->Space == null)
             return null;
-        Scheduler.Current = process;
-        Scheduler.LoadSpace(process);
+        Scheduler.Current = process->FirstThread;
+        Scheduler.LoadSpace(process->FirstThread);
         return process;
     }
 
@@ -320,7 +367,7 @@ public static unsafe class Processes
     internal static void Begin(Process* process)
     {
         Scheduler.Current = null;
-        PrepareFirstSwitch(process);
-        Scheduler.MakeRunnable(process);
+        Threads.PrepareFirstSwitch(process->FirstThread);
+        Scheduler.MakeRunnable(process->FirstThread);
     }
 }

@@ -1,3 +1,5 @@
+using System;
+
 namespace Guestos;
 
 /// <summary>
@@ -7,7 +9,8 @@ public static unsafe class ProcessorLimit
 {
     private const ulong Second = 1_000_000_000;
 
-    public static bool IsSet(Process* process) => ResourceLimits.Of(process, Resource.ProcessorTime) != ResourceLimits.Infinity;
+    public static bool IsSet(Process* process) =>
+        ResourceLimits.Of(process, Resource.ProcessorTime) != ResourceLimits.Infinity;
 
     /// <summary>Looked at when a quantum ends.</summary>
     internal static void Check(Process* process)
@@ -15,9 +18,10 @@ public static unsafe class ProcessorLimit
         if (!IsSet(process))
             return;
         ulong used = (process->UserTime + process->KernelTime) / Second;
+        ulong soft = ResourceLimits.Of(process, Resource.ProcessorTime);
         if (used >= ResourceLimits.HardOf(process, Resource.ProcessorTime))
             Signals.Send(process, Signal.Kill);
-        else if (used >= System.Math.Max(ResourceLimits.Of(process, Resource.ProcessorTime), process->NextProcessorWarning))
+        else if (used >= Math.Max(soft, process->NextProcessorWarning))
         {
             process->NextProcessorWarning = used + 1;
             Signals.Send(process, Signal.CpuLimit);

@@ -1,32 +1,36 @@
+using System;
 using System.Runtime.CompilerServices;
 using Board;
 
 namespace Guestos;
 
 /// <summary>
-/// Who runs. One processor; the kernel is never preempted, user mode is, by the timer. A process's virtual time is the
-/// processor time that it had, divided by its weight; whoever has the least runs next, for a quantum. So everybody gets
-/// his share, and who has slept is served at once.
+/// Which thread runs. One processor; the kernel is never preempted, user mode is, by the timer. A thread's virtual time
+/// is the processor time that it had, divided by its weight; whoever has the least runs next, for a quantum. So everybody
+/// gets his share, and who has slept is served at once. Called with interrupts off; what interrupt handlers may call
+/// says so.
 /// </summary>
 public static unsafe class Scheduler
 {
     public const ulong Quantum = 10_000_000;
 
     /// <summary>
-    /// How far behind the others a process may be when it wakes: what it may run at once, before it takes turns with
+    /// How far behind the others a thread may be when it wakes: what it may run at once, before it takes turns with
     /// them.
     /// </summary>
     private const ulong SleeperCredit = Quantum;
 
-    /// <summary>A process that wakes takes the processor from one that is ahead of it by this much.</summary>
+    /// <summary>A thread that wakes takes the processor from one that is ahead of it by this much.</summary>
     private const ulong Granularity = 1_000_000;
-    private const uint FsBaseRegister = 0xc0000100, GsBaseRegister = 0xc0000101;
+    private const uint FsBaseRegister = 0xc0000100;
+    private const uint GsBaseRegister = 0xc0000101;
 
-    /// <summary>The process that runs or whose system call is being served. Null while idle and during boot.</summary>
-    public static Process* Current;
+    /// <summary><see cref="Thread.Current"/>.</summary>
+    internal static Thread* Current;
 
     /// <summary>Those that wait for the processor, by virtual time, linked by RunNext and RunPrevious.</summary>
-    private static Process* s_first, s_last;
+    private static Thread* s_first;
+    private static Thread* s_last;
 
     /// <summary>The virtual time that the run queue has reached.</summary>
     private static ulong s_virtualNow;
@@ -34,25 +38,32 @@ public static unsafe class Scheduler
     private static ulong s_quantumEnd = ulong.MaxValue;
     private static ulong s_idleStackPointer;
 
-    /// <summary>Nanoseconds in which no process ran.</summary>
+    /// <summary>Nanoseconds in which no thread ran.</summary>
     public static ulong IdleTime;
 
     /// <summary>Processor time of all processes that ever ran.</summary>
-    public static ulong UserTime, KernelTime;
+    public static ulong UserTime;
+    public static ulong KernelTime;
     public static ulong Switches;
 
-    /// <summary>Runnable processes, the running one included.</summary>
+    /// <summary>Runnable threads, the running one included.</summary>
     public static int RunnableCount;
 
     /// <summary>Load averages of 1, 5 and 15 minutes in 1/65536.</summary>
-    public static ulong Load1, Load5, Load15;
+    public static ulong Load1;
+    public static ulong Load5;
+    public static ulong Load15;
 
     // Linux's fixed point (include/linux/sched/loadavg.h): every 5 s a part of the old average goes, in 1/2048.
-    private const ulong LoadPeriod = 5_000_000_000, LoadOne = 2048, LoadKeep1 = 1884, LoadKeep5 = 2014, LoadKeep15 = 2037;
+    private const ulong LoadPeriod = 5_000_000_000;
+    private const ulong LoadOne = 2048;
+    private const ulong LoadKeep1 = 1884;
+    private const ulong LoadKeep5 = 2014;
+    private const ulong LoadKeep15 = 2037;
     private static Timer s_loadTimer;
 
     /// <summary>
-    /// Called before each return to user mode, where the process holds nothing that others might wait for; it may
+    /// Called before each return to user mode, where the thread holds nothing that others might wait for; it may
     /// sleep. Null while nobody wants it.
     /// </summary>
     public static delegate*<void> BeforeUserMode;
@@ -75,7 +86,7 @@ public static unsafe class Scheduler
         if (Current == null)
             return;
         Console.Write("\nprocess "u8);
-        Console.WriteDecimal((ulong)Current->Id);
+        Console.WriteDecimal((ulong)Current->Process->Id);
         if (Current->CurrentCall < 0)
             return;
         Console.Write(" system call "u8);
@@ -99,19 +110,19 @@ public static unsafe class Scheduler
     /// </summary>
     public static ulong DeadlineAfter(ulong nanoseconds)
     {
-        Process* process = Current;
+        Thread* thread = Current;
         ulong now = Clock.Monotonic;
-        if (!process->Restarted)
-            process->CallDeadline = nanoseconds < ulong.MaxValue - now ? now + nanoseconds : ulong.MaxValue;
-        process->Restarted = false;
-        return process->CallDeadline;
+        if (!thread->Restarted)
+            thread->CallDeadline = nanoseconds < ulong.MaxValue - now ? now + nanoseconds : ulong.MaxValue;
+        thread->Restarted = false;
+        return thread->CallDeadline;
     }
 
-    /// <summary>Makes every process that sleeps on the queue runnable. Callable from interrupt handlers.</summary>
+    /// <summary>Makes every thread that sleeps on the queue runnable. Callable from interrupt handlers.</summary>
     public static void Wake(WaitQueue* queue)
     {
         while (queue->First != null)
-            EndSleep((Process*)queue->First, WaitResult.Woken);
+            EndSleep((Thread*)queue->First, WaitResult.Woken);
     }
 
     /// <summary>
@@ -124,7 +135,7 @@ public static unsafe class Scheduler
         {
             Waiter* next = waiter->Next;
             if ((waiter->Events & events) != 0)
-                EndSleep((Process*)waiter, WaitResult.Woken);
+                EndSleep((Thread*)waiter, WaitResult.Woken);
             waiter = next;
         }
     }
@@ -141,129 +152,132 @@ public static unsafe class Scheduler
     /// </summary>
     public static WaitResult Sleep(WaitQueue* queue, ulong deadlineNanoseconds, uint events)
     {
-        Process* process = Current;
-        if (!process->Uninterruptible && Signals.Pending)
+        Thread* thread = Current;
+        if (!thread->Uninterruptible && Signals.Pending)
             return WaitResult.Interrupted;
         if (deadlineNanoseconds != ulong.MaxValue)
         {
             if (deadlineNanoseconds <= Clock.Monotonic)
                 return WaitResult.TimedOut;
-            process->SleepTimer.Callback = &SleepExpired;
-            process->SleepTimer.Owner = process;
-            Timers.Arm(&process->SleepTimer, deadlineNanoseconds);
+            thread->SleepTimer.Callback = &SleepExpired;
+            thread->SleepTimer.Owner = thread;
+            Timers.Arm(&thread->SleepTimer, deadlineNanoseconds);
         }
-        process->Waiter.Events = events;
-        WaitQueue.Append(queue, &process->Waiter);
-        process->State = ProcessState.Sleeping;
-        process->VoluntarySwitches++;
+        thread->Waiter.Events = events;
+        WaitQueue.Append(queue, &thread->Waiter);
+        thread->State = ThreadState.Sleeping;
+        thread->Process->VoluntarySwitches++;
         Schedule();
-        return process->WaitResult;
+        return thread->WaitResult;
     }
 
     /// <summary>Sleeps until the queue is woken; signals wait until then.</summary>
     internal static void SleepOn(WaitQueue* queue)
     {
-        Process* process = Current;
-        process->Uninterruptible = true;
+        Thread* thread = Current;
+        thread->Uninterruptible = true;
         Sleep(queue, ulong.MaxValue);
-        process->Uninterruptible = false;
+        thread->Uninterruptible = false;
     }
 
-    private static void SleepExpired(Timer* timer) => EndSleep((Process*)timer->Owner, WaitResult.TimedOut);
+    private static void SleepExpired(Timer* timer) => EndSleep((Thread*)timer->Owner, WaitResult.TimedOut);
 
-    /// <summary>Takes a sleeping process off its queue and makes it runnable.</summary>
-    internal static void EndSleep(Process* process, WaitResult result)
+    /// <summary>Takes a sleeping thread off its queue and makes it runnable.</summary>
+    internal static void EndSleep(Thread* thread, WaitResult result)
     {
-        if (process->State != ProcessState.Sleeping)
+        if (thread->State != ThreadState.Sleeping)
             return;
-        WaitQueue.Remove(&process->Waiter);
-        Timers.Cancel(&process->SleepTimer);
-        process->WaitResult = result;
-        MakeRunnable(process);
+        WaitQueue.Remove(&thread->Waiter);
+        Timers.Cancel(&thread->SleepTimer);
+        thread->WaitResult = result;
+        MakeRunnable(thread);
     }
 
     // ---- running ----
 
-    /// <summary>Puts a process that is not running into the run queue.</summary>
-    internal static void MakeRunnable(Process* process)
+    /// <summary>Puts a thread that is not running into the run queue.</summary>
+    internal static void MakeRunnable(Thread* thread)
     {
-        process->State = ProcessState.Runnable;
+        thread->State = ThreadState.Runnable;
         RunnableCount++;
         AdvanceVirtualTime();
-        if (process->VirtualTime + SleeperCredit < s_virtualNow)
-            process->VirtualTime = s_virtualNow - SleeperCredit;
-        Enqueue(process);
+        if (thread->VirtualTime + SleeperCredit < s_virtualNow)
+            thread->VirtualTime = s_virtualNow - SleeperCredit;
+        Enqueue(thread);
         if (Current == null)
             return;
-        if (process->VirtualTime + Granularity < Current->VirtualTime)
+        if (thread->VirtualTime + Granularity < Current->VirtualTime)
             s_reschedule = true;
         else if (s_quantumEnd == ulong.MaxValue)
             s_quantumEnd = Clock.Monotonic + Quantum;
     }
 
     /// <summary>
-    /// It goes on while one process runs alone, too: whoever wakes then shares with that one from now on, and makes up
+    /// It goes on while one thread runs alone, too: whoever wakes then shares with that one from now on, and makes up
     /// for nothing.
     /// </summary>
     private static void AdvanceVirtualTime()
     {
         if (Current == null)
             return;
-        ulong reached = s_first != null ? System.Math.Min(s_first->VirtualTime, Current->VirtualTime) : Current->VirtualTime;
-        s_virtualNow = System.Math.Max(s_virtualNow, reached);
+        ulong reached = Current->VirtualTime;
+        if (s_first != null)
+            reached = Math.Min(s_first->VirtualTime, reached);
+        s_virtualNow = Math.Max(s_virtualNow, reached);
     }
 
     /// <summary>
-    /// Makes a new process run before its parent goes on: it most often calls execve at once, and then the parent need
-    /// not copy the pages that both share. What the parent was owed for having slept ends here: otherwise one that
-    /// starts a process after the other would have them all served before everybody else.
+    /// Makes the thread of a new process run before its parent goes on: it most often calls execve at once, and then the
+    /// parent need not copy the pages that both share. What the parent was owed for having slept ends here: otherwise
+    /// one that starts a process after the other would have them all served before everybody else.
     /// </summary>
-    internal static void RunFirst(Process* child)
+    internal static void RunFirst(Thread* child)
     {
         AccountKernel(Current);
-        Current->VirtualTime = System.Math.Max(Current->VirtualTime, s_virtualNow);
+        Current->VirtualTime = Math.Max(Current->VirtualTime, s_virtualNow);
         child->VirtualTime = Current->VirtualTime;
         MakeRunnable(child);
         s_reschedule = true;
     }
 
     /// <summary>
-    /// The current process goes on where its child, which has ended, has come to: whoever has his work done by one
-    /// process after the other has no more of the processor than if he did it himself.
+    /// The current thread goes on where that of its child, which has ended, has come to: whoever has his work done by
+    /// one process after the other has no more of the processor than if he did it himself.
     /// </summary>
-    internal static void TakeOver(Process* child) => Current->VirtualTime = System.Math.Max(Current->VirtualTime, child->VirtualTime);
+    internal static void TakeOver(Thread* child) =>
+        Current->VirtualTime = Math.Max(Current->VirtualTime, child->VirtualTime);
 
     /// <summary>Behind those of the same virtual time.</summary>
-    private static void Enqueue(Process* process)
+    private static void Enqueue(Thread* thread)
     {
-        Process* before = s_last;
-        while (before != null && before->VirtualTime > process->VirtualTime)
+        Thread* before = s_last;
+        while (before != null && before->VirtualTime > thread->VirtualTime)
             before = before->RunPrevious;
-        Process* after = before != null ? before->RunNext : s_first;
-        process->RunPrevious = before;
-        process->RunNext = after;
+        Thread* after = before != null ? before->RunNext : s_first;
+        thread->RunPrevious = before;
+        thread->RunNext = after;
         if (before != null)
-            before->RunNext = process;
+            before->RunNext = thread;
         else
-            s_first = process;
+            s_first = thread;
         if (after != null)
-            after->RunPrevious = process;
+            after->RunPrevious = thread;
         else
-            s_last = process;
+            s_last = thread;
     }
 
-    private static Process* TakeNext()
+    private static Thread* TakeNext()
     {
-        Process* process = s_first;
-        if (process == null)
+        Thread* thread = s_first;
+        if (thread == null)
             return null;
-        s_first = process->RunNext;
+        s_first = thread->RunNext;
         if (s_first != null)
             s_first->RunPrevious = null;
         else
             s_last = null;
-        s_virtualNow = System.Math.Max(s_virtualNow, process->VirtualTime);
-        return process;
+        s_virtualNow = Math.Max(s_virtualNow, thread->VirtualTime);
+        return thread;
     }
 
     private static bool AnyoneWaits => s_first != null;
@@ -274,7 +288,7 @@ public static unsafe class Scheduler
         if (!AnyoneWaits)
             return;
         AccountKernel(Current);
-        Current->VirtualTime = System.Math.Max(Current->VirtualTime, s_first->VirtualTime);
+        Current->VirtualTime = Math.Max(Current->VirtualTime, s_first->VirtualTime);
         Enqueue(Current);
         Schedule();
     }
@@ -285,31 +299,31 @@ public static unsafe class Scheduler
     /// </summary>
     private static void Preempt()
     {
-        Process* process = Current;
-        if (process == null)
+        Thread* thread = Current;
+        if (thread == null)
             return;
-        AccountKernel(process);
+        AccountKernel(thread);
         Symbols.ServeInterrupts();
         Timers.RunDue();
         bool isTurnOver = s_reschedule || Clock.Monotonic >= s_quantumEnd;
-        if (!AnyoneWaits || !isTurnOver && s_first->VirtualTime + Granularity >= process->VirtualTime)
+        if (!AnyoneWaits || !isTurnOver && s_first->VirtualTime + Granularity >= thread->VirtualTime)
             return;
-        process->InvoluntarySwitches++;
-        Enqueue(process);
+        thread->Process->InvoluntarySwitches++;
+        Enqueue(thread);
         Schedule();
     }
 
     /// <summary>
-    /// The running process has been put somewhere (a wait queue, the run queue, nowhere at its end): runs another one.
+    /// The running thread has been put somewhere (a wait queue, the run queue, nowhere at its end): runs another one.
     /// </summary>
     internal static void Schedule()
     {
-        Process* previous = Current;
-        if (previous->State != ProcessState.Runnable)
+        Thread* previous = Current;
+        if (previous->State != ThreadState.Runnable)
             RunnableCount--;
-        ProcessTable.CheckStack(previous);
+        Threads.CheckStack(previous);
         AccountKernel(previous);
-        Process* next = TakeNext();
+        Thread* next = TakeNext();
         if (next == previous)
         {
             BeginQuantum();
@@ -320,9 +334,9 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// Leaves the current stack for a process, or for the idle loop when <paramref name="next"/> is null.
+    /// Leaves the current stack for a thread, or for the idle loop when <paramref name="next"/> is null.
     /// </summary>
-    private static void SwitchTo(ulong* save, Process* next)
+    private static void SwitchTo(ulong* save, Thread* next)
     {
         Current = next;
         if (next == null)
@@ -336,28 +350,30 @@ public static unsafe class Scheduler
         Symbols.SwitchContext(save, next->SavedStackPointer);
     }
 
-    /// <summary>Loads a process's address space and segment bases.</summary>
-    internal static void LoadSpace(Process* process)
+    /// <summary>Loads the address space and the segment bases of a thread.</summary>
+    internal static void LoadSpace(Thread* thread)
     {
-        AddressSpace.Current = process->Space;
-        ulong root = process->Space != null ? process->Space->Root : PageTable.KernelRoot;
+        AddressSpace* space = thread->Process->Space;
+        AddressSpace.Current = space;
+        ulong root = space != null ? space->Root : PageTable.KernelRoot;
         if (Processor.ReadCr3() != root)
             Processor.WriteCr3(root);
-        Processor.WriteMsr(FsBaseRegister, process->FsBase.Address);
-        Processor.WriteMsr(GsBaseRegister, process->GsBase.Address);
+        Processor.WriteMsr(FsBaseRegister, thread->FsBase.Address);
+        Processor.WriteMsr(GsBaseRegister, thread->GsBase.Address);
     }
 
     private static void BeginQuantum()
     {
         s_reschedule = false;
-        s_quantumEnd = AnyoneWaits || ProcessorLimit.IsSet(Current) ? Clock.Monotonic + Quantum : ulong.MaxValue;
+        bool isWatched = AnyoneWaits || ProcessorLimit.IsSet(Current->Process);
+        s_quantumEnd = isWatched ? Clock.Monotonic + Quantum : ulong.MaxValue;
     }
 
     internal static void QuantumTick()
     {
         if (Current == null || Clock.Monotonic < s_quantumEnd)
             return;
-        ProcessorLimit.Check(Current);
+        ProcessorLimit.Check(Current->Process);
         s_reschedule = true;
     }
 
@@ -365,26 +381,29 @@ public static unsafe class Scheduler
 
     internal static void EnterKernel()
     {
+        Thread* thread = Current;
         ulong now = Clock.Monotonic;
-        Current->UserTime += now - Preemption.Since;
-        UserTime += now - Preemption.Since;
-        Current->VirtualTime += Nice.Scale(now - Preemption.Since, Current->Weight);
+        ulong passed = now - Preemption.Since;
+        thread->Process->UserTime += passed;
+        UserTime += passed;
+        thread->VirtualTime += Nice.Scale(passed, thread->Weight);
         Preemption.Since = now;
     }
 
-    private static void AccountKernel(Process* process)
+    private static void AccountKernel(Thread* thread)
     {
         ulong now = Clock.Monotonic;
-        process->KernelTime += now - Preemption.Since;
-        KernelTime += now - Preemption.Since;
-        process->VirtualTime += Nice.Scale(now - Preemption.Since, process->Weight);
+        ulong passed = now - Preemption.Since;
+        thread->Process->KernelTime += passed;
+        KernelTime += passed;
+        thread->VirtualTime += Nice.Scale(passed, thread->Weight);
         Preemption.Since = now;
     }
 
     /// <summary>The last thing before user mode: others whose turn it is, signals, the timer.</summary>
     internal static void LeaveKernel(TrapFrame* frame)
     {
-        Process* process = Current;
+        Thread* thread = Current;
         if (BeforeUserMode != null)
             BeforeUserMode();
         while (true)
@@ -393,25 +412,25 @@ public static unsafe class Scheduler
             {
                 if (AnyoneWaits)
                 {
-                    process->InvoluntarySwitches++;
-                    AccountKernel(process);
-                    Enqueue(process);
+                    thread->Process->InvoluntarySwitches++;
+                    AccountKernel(thread);
+                    Enqueue(thread);
                     Schedule();
                 }
                 else
                     BeginQuantum();
             }
-            if (!Signals.Pending && !process->RestoreMask)
+            if (!Signals.Pending && !thread->RestoreMask)
                 break;
             Signals.Deliver(frame);
         }
         ProcessTable.FreeDead();
-        process->CurrentCall = -1;
-        AccountKernel(process);
+        thread->CurrentCall = -1;
+        AccountKernel(thread);
         Timers.Program(s_quantumEnd, Preemption.Since);
     }
 
-    /// <summary>Runs processes for ever; called once, on the boot stack, with interrupts off.</summary>
+    /// <summary>Runs threads for ever; called once, on the boot stack, with interrupts off.</summary>
     internal static void Idle()
     {
         Preemption.Since = Clock.Monotonic;
@@ -421,7 +440,7 @@ public static unsafe class Scheduler
         while (true)
         {
             Timers.RunDue();
-            Process* next = TakeNext();
+            Thread* next = TakeNext();
             if (next != null)
             {
                 ulong idleUntil = Clock.Monotonic;

@@ -7,9 +7,32 @@ namespace Guestos;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct SignalContext
 {
-    public ulong R8, R9, R10, R11, R12, R13, R14, R15, Rdi, Rsi, Rbp, Rbx, Rdx, Rax, Rcx, Rsp, Rip, Flags;
-    public ushort Cs, Gs, Fs, Ss;
-    public ulong ErrorCode, Vector, OldMask, Cr2;
+    public ulong R8;
+    public ulong R9;
+    public ulong R10;
+    public ulong R11;
+    public ulong R12;
+    public ulong R13;
+    public ulong R14;
+    public ulong R15;
+    public ulong Rdi;
+    public ulong Rsi;
+    public ulong Rbp;
+    public ulong Rbx;
+    public ulong Rdx;
+    public ulong Rax;
+    public ulong Rcx;
+    public ulong Rsp;
+    public ulong Rip;
+    public ulong Flags;
+    public ushort Cs;
+    public ushort Gs;
+    public ushort Fs;
+    public ushort Ss;
+    public ulong ErrorCode;
+    public ulong Vector;
+    public ulong OldMask;
+    public ulong Cr2;
     public ulong FloatState;
     public fixed ulong Reserved[8];
 }
@@ -22,9 +45,11 @@ internal unsafe struct SignalFrame
     public ulong ReturnAddress;
 
     // struct ucontext
-    public ulong ContextFlags, ContextLink;
+    public ulong ContextFlags;
+    public ulong ContextLink;
     public ulong StackAddress;
-    public uint StackFlags, StackPadding;
+    public uint StackFlags;
+    public uint StackPadding;
     public ulong StackSize;
     public SignalContext Context;
     public ulong Mask;
@@ -38,47 +63,55 @@ public static unsafe partial class Signals
     /// <summary>UC_SIGCONTEXT_SS and UC_STRICT_RESTORE_SS: the frame's ss is to be restored.</summary>
     private const ulong ContextFlags = 6;
     private const ulong RedZone = 128;
-    private const uint StackDisabled = 2, StackInUse = 1;
+    private const uint StackInUse = 1;
+    private const uint StackDisabled = 2;
+
+    /// <summary>Signals of faults: delivered before others, so that their handlers see the fault's registers.</summary>
+    private static ulong Faults =>
+        Signal.SegmentationFault.Bit | Signal.Bus.Bit | Signal.IllegalInstruction.Bit | Signal.FloatingPoint.Bit
+        | Signal.Trap.Bit;
 
     /// <summary>
-    /// Delivers one pending signal of the current process, on the way to user mode: runs its handler, ends or stops the
+    /// Delivers one pending signal of the current thread, on the way to user mode: runs its handler, ends or stops the
     /// process, or does nothing. Restarts the interrupted system call where nothing but the signal says that it ended.
     /// </summary>
     internal static void Deliver(TrapFrame* frame)
     {
-        Process* process = Process.Current;
-        ulong ready = process->PendingSignals & ~process->BlockedSignals;
-        if (ready == 0)
+        Thread* thread = Thread.Current;
+        Process* process = thread->Process;
+        if (Ready(thread) == 0)
         {
-            process->BlockedSignals = process->SavedMask;
-            process->RestoreMask = false;
+            thread->BlockedSignals = thread->SavedMask;
+            thread->RestoreMask = false;
             return;
         }
-        Signal signal = FirstOf(ready);
+        Signal signal = FirstOf(thread);
         byte* information = stackalloc byte[128];
-        Take(process, signal, information);
+        Take(thread, signal, information);
         SignalAction* action = SignalActions.Of(process->Actions, signal);
-        bool interrupted = frame->Vector == TrapFrame.Syscall && process->CurrentCall >= 0 && (long)frame->Rax == Errno.EINTR;
+        bool interrupted = frame->Vector == TrapFrame.Syscall && thread->CurrentCall >= 0
+            && (long)frame->Rax == Errno.EINTR;
         if (action->Handler > SignalAction.Ignore && signal != Signal.Kill && signal != Signal.Stop)
         {
-            if (interrupted && (action->Flags & SignalAction.Restart) != 0 && IsRestartable(process->CurrentCall))
-                RestartCall(process, frame);
+            if (interrupted && (action->Flags & SignalAction.Restart) != 0 && IsRestartable(thread->CurrentCall))
+                RestartCall(thread, frame);
             SignalAction copy = *action;
             if ((copy.Flags & SignalAction.ResetHandler) != 0)
                 action->Handler = SignalAction.Default;
-            if (!PushFrame(process, frame, signal, information, copy))
+            if (!PushFrame(thread, frame, signal, information, copy))
             {
                 Console.Write("guestos: no stack for a signal handler\n"u8);
-                Processes.Exit(process, Signal.SegmentationFault.Number);
+                Processes.Exit(Signal.SegmentationFault.Number);
             }
             return;
         }
         if (interrupted)
         {
-            RestartCall(process, frame);
-            process->Restarted = true;
+            RestartCall(thread, frame);
+            thread->Restarted = true;
         }
-        if (action->Handler == SignalAction.Ignore && !signal.IsIn(KillAndStop) || signal.IsIn(IgnoredByDefault))
+        bool isIgnored = action->Handler == SignalAction.Ignore && !signal.IsIn(KillAndStop);
+        if (isIgnored || signal.IsIn(IgnoredByDefault))
             return;
         if (signal.IsIn(StopSignals))
         {
@@ -86,23 +119,30 @@ public static unsafe partial class Signals
                 Processes.StopCurrent(signal);
             return;
         }
-        Processes.Exit(process, signal.Number | (signal.IsIn(Dumping) ? 0x80 : 0));
+        Processes.Exit(signal.Number | (signal.IsIn(Dumping) ? 0x80 : 0));
     }
 
-    /// <summary>Faults first, then by number.</summary>
-    private static Signal FirstOf(ulong ready)
+    /// <summary>
+    /// Which signal is delivered next: SIGKILL, then those sent to the thread, then those sent to its process; of each
+    /// faults first, then by number.
+    /// </summary>
+    private static Signal FirstOf(Thread* thread)
     {
-        ulong faults = Signal.SegmentationFault.Bit | Signal.Bus.Bit | Signal.IllegalInstruction.Bit | Signal.FloatingPoint.Bit | Signal.Trap.Bit
-            | Signal.Kill.Bit;
-        return Signal.LowestOf((ready & faults) != 0 ? ready & faults : ready);
+        ulong ready = Ready(thread);
+        if (Signal.Kill.IsIn(ready))
+            return Signal.Kill;
+        ulong own = ready & thread->Pending.Set;
+        if (own != 0)
+            ready = own;
+        return Signal.LowestOf((ready & Faults) != 0 ? ready & Faults : ready);
     }
 
     /// <summary>SYSCALL is two bytes long; rax is the number again. Not a second time.</summary>
-    private static void RestartCall(Process* process, TrapFrame* frame)
+    private static void RestartCall(Thread* thread, TrapFrame* frame)
     {
-        frame->Rax = (ulong)process->CurrentCall;
+        frame->Rax = (ulong)thread->CurrentCall;
         frame->Rip -= 2;
-        process->CurrentCall = -1;
+        thread->CurrentCall = -1;
     }
 
     /// <summary>
@@ -110,25 +150,27 @@ public static unsafe partial class Signals
     /// EINTR.
     /// </summary>
     private static bool IsRestartable(long number) => (SystemCall)number
-        is SystemCall.Read or SystemCall.Write or SystemCall.Readv or SystemCall.Writev or SystemCall.Pread64 or SystemCall.Pwrite64
-        or SystemCall.Preadv or SystemCall.Pwritev or SystemCall.Sendfile or SystemCall.Splice or SystemCall.Ioctl or SystemCall.Fcntl
-        or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Connect or SystemCall.Accept or SystemCall.Accept4
-        or SystemCall.Sendto or SystemCall.Recvfrom or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Clone or SystemCall.Wait4
+        is SystemCall.Read or SystemCall.Write or SystemCall.Readv or SystemCall.Writev
+        or SystemCall.Pread64 or SystemCall.Pwrite64 or SystemCall.Preadv or SystemCall.Pwritev
+        or SystemCall.Sendfile or SystemCall.Splice or SystemCall.Ioctl or SystemCall.Fcntl
+        or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Connect
+        or SystemCall.Accept or SystemCall.Accept4 or SystemCall.Sendto or SystemCall.Recvfrom
+        or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Clone or SystemCall.Wait4
         or SystemCall.Waitid or SystemCall.Futex or SystemCall.Getrandom;
 
-    private static bool PushFrame(Process* process, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)
+    private static bool PushFrame(
+        Thread* thread, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)
     {
-        if (process->Restarted)
+        if (thread->Restarted)
         {
             // A signal without a handler had begun the call anew; with this one's handler in between it has ended.
-            process->Restarted = false;
+            thread->Restarted = false;
             frame->Rip += 2;
             frame->Rax = unchecked((ulong)Errno.EINTR);
         }
         ulong stack = frame->Rsp - RedZone;
-        bool onAlternate = IsOnAlternateStack(process, frame->Rsp);
-        if ((action.Flags & SignalAction.OnStack) != 0 && process->AlternateStackSize != 0 && !onAlternate)
-            stack = process->AlternateStack + process->AlternateStackSize;
+        if ((action.Flags & SignalAction.OnStack) != 0 && AlternateStackFlags(thread, frame->Rsp) == 0)
+            stack = thread->AlternateStack + thread->AlternateStackSize;
         ulong floats = (stack - 512) & ~63UL;
         ulong at = ((floats - (ulong)sizeof(SignalFrame)) & ~15UL) - 8;
         if (at > floats || (action.Flags & SignalAction.Restorer) == 0)
@@ -137,21 +179,22 @@ public static unsafe partial class Signals
         SignalFrame* user = &made;
         user->ReturnAddress = action.RestorerAddress;
         user->ContextFlags = ContextFlags;
-        user->StackAddress = process->AlternateStack;
-        user->StackSize = process->AlternateStackSize;
-        user->StackFlags = process->AlternateStackSize == 0 ? StackDisabled : onAlternate ? StackInUse : 0;
+        user->StackAddress = thread->AlternateStack;
+        user->StackSize = thread->AlternateStackSize;
+        user->StackFlags = AlternateStackFlags(thread, frame->Rsp);
         SaveRegisters(&user->Context, frame);
         user->Context.FloatState = floats;
-        user->Context.OldMask = process->RestoreMask ? process->SavedMask : process->BlockedSignals;
+        user->Context.OldMask = thread->RestoreMask ? thread->SavedMask : thread->BlockedSignals;
         user->Mask = user->Context.OldMask;
         Unsafe.CopyBlock(user->Information, information, 128);
-        if (!((UserPointer<byte>)floats).TryPutAll(new System.ReadOnlySpan<byte>(frame->Fx, 512)) || !((UserPointer<SignalFrame>)at).TryPut(made))
+        if (!((UserPointer<byte>)floats).TryPutAll(new System.ReadOnlySpan<byte>(frame->Fx, 512))
+            || !((UserPointer<SignalFrame>)at).TryPut(made))
             return false;
 
-        process->RestoreMask = false;
-        process->BlockedSignals |= action.Mask & ~KillAndStop;
+        thread->RestoreMask = false;
+        thread->BlockedSignals |= action.Mask & ~KillAndStop;
         if ((action.Flags & SignalAction.NoDefer) == 0)
-            process->BlockedSignals |= signal.Bit;
+            thread->BlockedSignals |= signal.Bit;
         frame->Rip = action.Handler;
         frame->Rsp = at;
         frame->Rdi = (ulong)signal.Number;
@@ -161,22 +204,31 @@ public static unsafe partial class Signals
         frame->Flags &= ~(FlagsRegister.Direction | FlagsRegister.Trap);
         frame->Cs = Descriptors.UserCode;
         frame->Ss = Descriptors.UserData;
-        process->CurrentCall = -1;
+        thread->CurrentCall = -1;
         return frame->Rip < 1UL << 47;
     }
 
-    private static bool IsOnAlternateStack(Process* process, ulong stack) =>
-        process->AlternateStackSize != 0 && stack > process->AlternateStack && stack - process->AlternateStack <= process->AlternateStackSize;
+    /// <summary>That a stack pointer lies on the thread's alternate stack (sigaltstack(2)).</summary>
+    internal static bool IsOnAlternateStack(Thread* thread, ulong stack) =>
+        thread->AlternateStackSize != 0 && stack > thread->AlternateStack
+        && stack - thread->AlternateStack <= thread->AlternateStackSize;
+
+    /// <summary>ss_flags of sigaltstack(2), with this stack pointer: SS_DISABLE, SS_ONSTACK, or 0.</summary>
+    internal static uint AlternateStackFlags(Thread* thread, ulong stack)
+    {
+        if (thread->AlternateStackSize == 0)
+            return StackDisabled;
+        return IsOnAlternateStack(thread, stack) ? StackInUse : 0;
+    }
 
     /// <summary>Fills a siginfo_t.</summary>
-    private static void WriteInformation(byte* to, Process* process, Signal signal)
+    private static void WriteInformation(byte* to, Signal signal, in SignalInformation information)
     {
-        ulong* information = SignalInformation.Of(process->Information, signal);
         Unsafe.InitBlock(to, 0, 128);
         *(int*)to = signal.Number;
-        *(int*)(to + 8) = (int)information[0];
-        *(ulong*)(to + 16) = information[1];
-        *(ulong*)(to + 24) = information[2];
+        *(int*)(to + 8) = information.Code;
+        *(ulong*)(to + 16) = information.First;
+        *(ulong*)(to + 24) = information.Second;
     }
 
     private static void SaveRegisters(SignalContext* to, TrapFrame* from)
@@ -210,15 +262,15 @@ public static unsafe partial class Signals
     /// rt_sigreturn: the registers that the handler's frame holds, as far as user mode may set them. False: a bad
     /// frame.
     /// </summary>
-    internal static bool Return(Process* process, TrapFrame* frame)
+    internal static bool Return(Thread* thread, TrapFrame* frame)
     {
         UserPointer<SignalFrame> at = frame->Rsp - 8;
         if (!at.TryGet(out SignalFrame saved))
             return false;
         SignalFrame* user = &saved;
         SignalContext context = user->Context;
-        process->BlockedSignals = user->Mask & ~KillAndStop;
-        SetAlternateStack(process, user->StackAddress, user->StackFlags, user->StackSize);
+        thread->BlockedSignals = user->Mask & ~KillAndStop;
+        SetAlternateStack(thread, user->StackAddress, user->StackFlags, user->StackSize);
         if (context.FloatState != 0)
         {
             // FXRSTOR faults on reserved bits of MXCSR: those missing in the mask that FXSAVE left (SDM vol. 1
@@ -248,23 +300,24 @@ public static unsafe partial class Signals
         frame->Flags = context.Flags & FlagsRegister.UserSettable | FlagsRegister.Interrupt | FlagsRegister.AlwaysOne;
         frame->Cs = Descriptors.UserCode;
         frame->Ss = Descriptors.UserData;
-        process->CurrentCall = -1;
+        thread->CurrentCall = -1;
         return context.Rip < 1UL << 47;                 // IRETQ would fault in the kernel
     }
 
-    internal static long SetAlternateStack(Process* process, ulong address, uint flags, ulong size)
+    internal static long SetAlternateStack(Thread* thread, ulong address, uint flags, ulong size)
     {
         if ((flags & ~(StackDisabled | StackInUse | 1u << 31)) != 0)
             return Errno.EINVAL;
         if ((flags & StackDisabled) != 0)
         {
-            process->AlternateStack = process->AlternateStackSize = 0;
+            thread->AlternateStack = 0;
+            thread->AlternateStackSize = 0;
             return 0;
         }
         if (size < 2048)
             return Errno.ENOMEM;
-        process->AlternateStack = address;
-        process->AlternateStackSize = size;
+        thread->AlternateStack = address;
+        thread->AlternateStackSize = size;
         return 0;
     }
 }

@@ -1,147 +1,117 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-
 namespace Guestos;
 
-/// <summary>struct sigaction of one signal (kernel layout).</summary>
-[StructLayout(LayoutKind.Sequential)]
-public struct SignalAction
-{
-    public const ulong Default = 0, Ignore = 1;
-    public const ulong NoChildStop = 1, NoChildWait = 2, Information = 4, OnStack = 0x08000000, Restart = 0x10000000,
-        NoDefer = 0x40000000, ResetHandler = 0x80000000, Restorer = 0x04000000;
-
-    public ulong Handler, Flags, RestorerAddress, Mask;
-}
-
-/// <summary>The actions of a process, shared by CLONE_SIGHAND.</summary>
-public unsafe struct SignalActions
-{
-    public int References;
-    private fixed ulong words[Signal.Count * 4];
-
-    public static SignalAction* Of(SignalActions* actions, Signal signal) => (SignalAction*)actions->words + signal.Index;
-
-    private static Slab<SignalActions> s_slab;
-
-    /// <summary>All default; null without memory.</summary>
-    public static SignalActions* Create()
-    {
-        SignalActions* actions = s_slab.Allocate();
-        if (actions != null)
-            actions->References = 1;
-        return actions;
-    }
-
-    public static SignalActions* Fork(SignalActions* from)
-    {
-        SignalActions* actions = Create();
-        if (actions != null)
-        {
-            *actions = *from;
-            actions->References = 1;
-        }
-        return actions;
-    }
-
-    public static void Release(SignalActions* actions)
-    {
-        if (--actions->References == 0)
-            s_slab.Free(actions);
-    }
-}
-
 /// <summary>
-/// siginfo_t of each pending signal (include/uapi/asm-generic/siginfo.h): two words of the union are enough for all
-/// that is sent here.
+/// Sending signals (signal(7)). To a process, whose threads share what was sent, or to one thread. Interrupts are off;
+/// interrupt handlers may send, too.
 /// </summary>
-public unsafe struct SignalInformation
-{
-    private fixed ulong words[Signal.Count * 3];
-
-    /// <summary>si_code; si_pid and si_uid, or si_addr; si_status or si_value.</summary>
-    public static ulong* Of(SignalInformation* information, Signal signal) => information->words + signal.Index * 3;
-}
-
-/// <summary>si_code values.</summary>
-public static class SignalCode
-{
-    public const int User = 0, Queue = -1, ThreadKill = -6, Kernel = 0x80;
-    public const int NotMapped = 1, NotPermitted = 2;
-    public const int Alignment = 1, BeyondFile = 2;
-    public const int IllegalOperand = 2, SingleStep = 2;
-    public const int IntegerDivide = 1, FloatDivide = 3, FloatOverflow = 4, FloatUnderflow = 5, FloatInexact = 6, FloatInvalid = 7;
-    public const int Exited = 1, Killed = 2, Dumped = 3, Stopped = 5, Continued = 6;
-}
-
-/// <summary>Sending signals.</summary>
 public static unsafe partial class Signals
 {
     /// <summary>What nobody can block, catch or ignore.</summary>
     internal static ulong KillAndStop => Signal.Kill.Bit | Signal.Stop.Bit;
 
-    private static ulong StopSignals => Signal.Stop.Bit | Signal.TerminalStop.Bit | Signal.TerminalInput.Bit | Signal.TerminalOutput.Bit;
+    private static ulong StopSignals =>
+        Signal.Stop.Bit | Signal.TerminalStop.Bit | Signal.TerminalInput.Bit | Signal.TerminalOutput.Bit;
 
     /// <summary>Signals whose default is to do nothing.</summary>
-    private static ulong IgnoredByDefault => Signal.Child.Bit | Signal.Urgent.Bit | Signal.WindowChange.Bit | Signal.Continue.Bit;
+    private static ulong IgnoredByDefault =>
+        Signal.Child.Bit | Signal.Urgent.Bit | Signal.WindowChange.Bit | Signal.Continue.Bit;
 
     /// <summary>Signals whose default reports a core dump.</summary>
-    private static ulong Dumping => Signal.Quit.Bit | Signal.IllegalInstruction.Bit | Signal.Trap.Bit | Signal.Abort.Bit | Signal.Bus.Bit
-        | Signal.FloatingPoint.Bit | Signal.SegmentationFault.Bit | Signal.CpuLimit.Bit | Signal.FileSize.Bit | Signal.BadCall.Bit;
+    private static ulong Dumping =>
+        Signal.Quit.Bit | Signal.IllegalInstruction.Bit | Signal.Trap.Bit | Signal.Abort.Bit | Signal.Bus.Bit
+        | Signal.FloatingPoint.Bit | Signal.SegmentationFault.Bit | Signal.CpuLimit.Bit | Signal.FileSize.Bit
+        | Signal.BadCall.Bit;
 
     /// <summary>
-    /// True when the current process has a signal to be delivered: a long loop in the kernel should end with -EINTR.
+    /// True when the current thread has a signal to be delivered: a long loop in the kernel should end with -EINTR.
     /// </summary>
-    public static bool Pending => Ready(Process.Current) != 0;
+    public static bool Pending => Ready(Thread.Current) != 0;
+
+    /// <summary>The current process has been killed: it need not finish what it does.</summary>
+    public static bool Killed => Thread.Current != null && Signal.Kill.IsIn(Ready(Thread.Current));
+
+    /// <summary>What waits for a thread, sent to it or to its process.</summary>
+    public static ulong PendingOf(Thread* thread) => thread->Pending.Set | thread->Process->Pending.Set;
+
+    private static ulong Ready(Thread* thread) => PendingOf(thread) & ~thread->BlockedSignals;
 
     /// <summary>Sends from the kernel to one process.</summary>
-    public static void Send(Process* process, Signal signal) => Send(process, signal, SignalCode.Kernel, 0, 0);
+    public static void Send(Process* process, Signal signal) =>
+        Send(process, signal, new SignalInformation { Code = SignalCode.Kernel });
 
-    /// <param name="code">si_code.</param>
-    /// <param name="first">si_pid | si_uid &lt;&lt; 32, or si_addr.</param>
-    /// <param name="second">si_status or si_value.</param>
     /// <returns>False when a real-time signal could not be kept beside those that wait already.</returns>
-    public static bool Send(Process* process, Signal signal, int code, ulong first, ulong second)
+    public static bool Send(Process* process, Signal signal, in SignalInformation information) =>
+        Send(process, null, signal, information);
+
+    /// <summary>The same to one thread alone (tgkill(2)).</summary>
+    public static bool Send(Thread* thread, Signal signal, in SignalInformation information) =>
+        Send(thread->Process, thread, signal, information);
+
+    private static bool Send(Process* process, Thread* only, Signal signal, in SignalInformation information)
     {
-        if (signal.IsNone || process->State == ProcessState.Zombie || process->Exiting)
+        if (signal.IsNone || process->Exiting)
             return true;
-        ulong bit = signal.Bit;
         if (signal == Signal.Continue || signal == Signal.Kill)
         {
-            process->PendingSignals &= ~StopSignals;
+            Forget(process, StopSignals);
             if (process->State == ProcessState.Stopped)
-            {
-                if (signal == Signal.Continue)
-                    Processes.NotifyParent(process, 0xffff, SignalCode.Continued, Signal.Continue);
-                Scheduler.MakeRunnable(process);
-            }
+                Resume(process, signal);
         }
         else if (signal.IsIn(StopSignals))
-            process->PendingSignals &= ~Signal.Continue.Bit;
-        if (IsIgnored(process, signal) && !signal.IsIn(process->BlockedSignals | process->AwaitedSignals))
+            Forget(process, Signal.Continue.Bit);
+        if (IsIgnored(process, signal) && !IsHeldBack(process, only, signal))
             return true;
-        bool kept = true;
-        if (!signal.IsIn(process->PendingSignals))
-        {
-            ulong* information = SignalInformation.Of(process->Information, signal);
-            information[0] = (ulong)(uint)code;
-            information[1] = first;
-            information[2] = second;
-            process->PendingSignals |= bit;
-        }
-        else if (signal.IsRealTime)
-            kept = QueuedSignal.Append(process, signal, code, first, second);
-        if (signal.IsIn(~process->BlockedSignals | process->AwaitedSignals) && process->State == ProcessState.Sleeping && !process->Uninterruptible)
-            Scheduler.EndSleep(process, WaitResult.Interrupted);
+        PendingSignals* pending = only != null ? &only->Pending : &process->Pending;
+        bool kept = PendingSignals.Add(pending, process, signal, information);
+        Thread* taker = only != null ? only : TakerOf(process, signal);
+        if (taker != null && IsAwake(taker, signal)
+            && taker->State == ThreadState.Sleeping && !taker->Uninterruptible)
+            Scheduler.EndSleep(taker, WaitResult.Interrupted);
         return kept;
     }
 
-    /// <summary>Takes a pending signal out, its siginfo_t into 128 bytes of kernel memory.</summary>
-    internal static void Take(Process* process, Signal signal, byte* information)
+    /// <summary>Lets a stopped process go on.</summary>
+    private static void Resume(Process* process, Signal signal)
     {
-        WriteInformation(information, process, signal);
-        if (!QueuedSignal.Next(process, signal))
-            process->PendingSignals &= ~signal.Bit;
+        process->State = ProcessState.Live;
+        if (signal == Signal.Continue)
+            Processes.NotifyParent(process, Processes.ContinuedStatus, SignalCode.Continued, Signal.Continue);
+        for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
+            if (thread->State == ThreadState.Stopped)
+                Scheduler.MakeRunnable(thread);
+    }
+
+    /// <summary>Some thread that the signal is for blocks it, or waits for it: it is kept although it is ignored.</summary>
+    private static bool IsHeldBack(Process* process, Thread* only, Signal signal)
+    {
+        for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
+            if ((only == null || thread == only) && signal.IsIn(thread->BlockedSignals | thread->AwaitedSignals))
+                return true;
+        return false;
+    }
+
+    /// <summary>The thread listens to the signal, or waits for it.</summary>
+    private static bool IsAwake(Thread* thread, Signal signal) =>
+        signal.IsIn(~thread->BlockedSignals | thread->AwaitedSignals);
+
+    /// <summary>The first thread that takes a signal of the process; null while all block it.</summary>
+    private static Thread* TakerOf(Process* process, Signal signal)
+    {
+        Thread* thread = process->FirstThread;
+        while (thread != null && (thread->State == ThreadState.Ended || !IsAwake(thread, signal)))
+            thread = thread->Next;
+        return thread;
+    }
+
+    /// <summary>
+    /// Takes a signal that waits for a thread out, its siginfo_t into 128 bytes of kernel memory: one of its own before
+    /// one of its process.
+    /// </summary>
+    internal static void Take(Thread* thread, Signal signal, byte* information)
+    {
+        Process* process = thread->Process;
+        PendingSignals* from = signal.IsIn(thread->Pending.Set) ? &thread->Pending : &process->Pending;
+        WriteInformation(information, signal, PendingSignals.Take(from, process, signal));
         if (signal == Signal.Alarm)
             AlarmTimer.SignalTaken(process);
     }
@@ -161,40 +131,37 @@ public static unsafe partial class Signals
         return count;
     }
 
-    /// <summary>A fault of the current process: delivered even if it is blocked or ignored, and then deadly.</summary>
-    public static void Fault(Process* process, Signal signal, int code, ulong address)
+    /// <summary>A fault of the current thread: delivered even if it is blocked or ignored, and then deadly.</summary>
+    public static void Fault(Thread* thread, Signal signal, int code, ulong address)
     {
-        ulong bit = signal.Bit;
+        Process* process = thread->Process;
         SignalAction* action = SignalActions.Of(process->Actions, signal);
-        if ((process->BlockedSignals & bit) != 0 || action->Handler == SignalAction.Ignore || process->Id == 1)
+        if (signal.IsIn(thread->BlockedSignals) || action->Handler == SignalAction.Ignore || process->Id == 1)
         {
-            process->BlockedSignals &= ~bit;
+            thread->BlockedSignals &= ~signal.Bit;
             action->Handler = SignalAction.Default;
             process->FaultedBlocked = true;
         }
-        process->PendingSignals &= ~bit;
-        Send(process, signal, code, address, 0);
+        PendingSignals.Forget(&thread->Pending, process, signal.Bit);
+        Send(thread, signal, new SignalInformation { Code = code, First = address });
     }
 
-    /// <summary>The current process has been killed: it need not finish what it does.</summary>
-    public static bool Killed => Process.Current != null && Signal.Kill.IsIn(Ready(Process.Current));
-
-    private static ulong Ready(Process* process) => process->PendingSignals & ~process->BlockedSignals;
-
     /// <summary>
-    /// True for the signals that the process has blocked or ignores: the terminal asks before it stops a background
-    /// process.
+    /// True for the signals that the thread has blocked or its process ignores: the terminal asks before it stops a
+    /// background process.
     /// </summary>
-    public static bool IsBlockedOrIgnored(Process* process, Signal signal) =>
-        signal.IsIn(process->BlockedSignals) || SignalActions.Of(process->Actions, signal)->Handler == SignalAction.Ignore;
+    public static bool IsBlockedOrIgnored(Thread* thread, Signal signal) =>
+        signal.IsIn(thread->BlockedSignals)
+        || SignalActions.Of(thread->Process->Actions, signal)->Handler == SignalAction.Ignore;
 
     private static bool IsIgnored(Process* process, Signal signal)
     {
+        bool isProtected = process->Id == 1 && !process->FaultedBlocked;    // init cannot be killed
         if (signal.IsIn(KillAndStop))
-            return process->Id == 1 && !process->FaultedBlocked;     // init cannot be killed
+            return isProtected;
         ulong handler = SignalActions.Of(process->Actions, signal)->Handler;
         return handler == SignalAction.Ignore
-            || handler == SignalAction.Default && (signal.IsIn(IgnoredByDefault) || process->Id == 1 && !process->FaultedBlocked);
+            || handler == SignalAction.Default && (signal.IsIn(IgnoredByDefault) || isProtected);
     }
 
     /// <summary>
@@ -203,18 +170,24 @@ public static unsafe partial class Signals
     /// </summary>
     public static void ReplaceMask(ulong mask)
     {
-        Process* process = Process.Current;
-        process->SavedMask = process->BlockedSignals;
-        process->RestoreMask = true;
-        process->BlockedSignals = mask & ~KillAndStop;
+        Thread* thread = Thread.Current;
+        thread->SavedMask = thread->BlockedSignals;
+        thread->RestoreMask = true;
+        thread->BlockedSignals = mask & ~KillAndStop;
     }
 
     /// <summary>Drops pending signals that a new action ignores.</summary>
     internal static void ForgetIgnored(Process* process, Signal signal)
     {
-        if (!IsIgnored(process, signal))
-            return;
-        process->PendingSignals &= ~signal.Bit;
-        QueuedSignal.Forget(process, signal.Bit);
+        if (IsIgnored(process, signal))
+            Forget(process, signal.Bit);
+    }
+
+    /// <summary>Drops these, sent to the process or to one of its threads.</summary>
+    private static void Forget(Process* process, ulong signals)
+    {
+        PendingSignals.Forget(&process->Pending, process, signals);
+        for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
+            PendingSignals.Forget(&thread->Pending, process, signals);
     }
 }

@@ -43,9 +43,8 @@ internal static unsafe class TrapHandler
         FaultResult result = FaultResult.NoArea;
         if (process != null && process->Space != null && address < AddressSpace.End)
         {
-            Access access = (frame->ErrorCode & Traps.ErrorFetch) != 0 ? Access.Execute : (frame->ErrorCode & Traps.ErrorWrite) != 0 ? Access.Write : Access.Read;
             process->Faults++;
-            result = AddressSpace.Resolve(process->Space, address, access, Frames.UserFloor);
+            result = AddressSpace.Resolve(process->Space, address, AccessOf(frame->ErrorCode), Frames.UserFloor);
         }
         if (result == FaultResult.Resolved)
             return;
@@ -58,11 +57,23 @@ internal static unsafe class TrapHandler
                 Scheduler.Yield();
             return;
         }
-        int code = result switch { FaultResult.NoArea => SignalCode.NotMapped, FaultResult.NoPermission => SignalCode.NotPermitted, _ => SignalCode.BeyondFile };
+        int code = result switch
+        {
+            FaultResult.NoArea => SignalCode.NotMapped,
+            FaultResult.NoPermission => SignalCode.NotPermitted,
+            _ => SignalCode.BeyondFile,
+        };
         Signal signal = result == FaultResult.FileEnded ? Signal.Bus : Signal.SegmentationFault;
-        if (IsDeadly(process, signal))
+        if (IsDeadly(signal))
             Report(signal == Signal.Bus ? "bus error at "u8 : "segmentation fault at "u8, address, frame);
-        Signals.Fault(process, signal, code, address);
+        Signals.Fault(Thread.Current, signal, code, address);
+    }
+
+    private static Access AccessOf(ulong errorCode)
+    {
+        if ((errorCode & Traps.ErrorFetch) != 0)
+            return Access.Execute;
+        return (errorCode & Traps.ErrorWrite) != 0 ? Access.Write : Access.Read;
     }
 
     private static void HandleException(TrapFrame* frame)
@@ -80,26 +91,42 @@ internal static unsafe class TrapHandler
             17 => (Signal.Bus, SignalCode.Alignment),
             _ => (Signal.SegmentationFault, SignalCode.Kernel),
         };
-        if (signal != Signal.Trap && IsDeadly(Process.Current, signal))
+        if (signal != Signal.Trap && IsDeadly(signal))
             Report("exception "u8, frame->Vector, frame);
-        Signals.Fault(Process.Current, signal, code, signal == Signal.SegmentationFault || signal == Signal.Bus ? 0 : frame->Rip);
+        bool hasAddress = signal != Signal.SegmentationFault && signal != Signal.Bus;
+        Signals.Fault(Thread.Current, signal, code, hasAddress ? frame->Rip : 0);
     }
 
     /// <summary>Nobody handles it: worth a line on the console.</summary>
-    private static bool IsDeadly(Process* process, Signal signal) =>
-        SignalActions.Of(process->Actions, signal)->Handler <= SignalAction.Ignore || signal.IsIn(process->BlockedSignals);
+    private static bool IsDeadly(Signal signal)
+    {
+        Thread* thread = Thread.Current;
+        return SignalActions.Of(thread->Process->Actions, signal)->Handler <= SignalAction.Ignore
+            || signal.IsIn(thread->BlockedSignals);
+    }
 
-    /// <summary>From the unmasked status bits of x87 (vector 16) or MXCSR (19).</summary>
+    /// <summary>
+    /// From the exceptions that are flagged and unmasked in the status and control word of x87 (vector 16) or in MXCSR
+    /// (19), whose masks lie 7 bits above the flags (SDM vol. 1 §8.1.3, §8.1.5, §10.2.3).
+    /// </summary>
     private static int FloatingPointCode(TrapFrame* frame)
     {
-        uint status = frame->Vector == 16
-            ? *(ushort*)(frame->Fx + 2) & ~(uint)*(ushort*)frame->Fx
-            : *(uint*)(frame->Fx + 24) & ~(*(uint*)(frame->Fx + 24) >> 7);
-        return (status & 1) != 0 ? SignalCode.FloatInvalid
-            : (status & 4) != 0 ? SignalCode.FloatDivide
-            : (status & 8) != 0 ? SignalCode.FloatOverflow
-            : (status & 18) != 0 ? SignalCode.FloatUnderflow
-            : (status & 32) != 0 ? SignalCode.FloatInexact : SignalCode.FloatInvalid;
+        uint flags = *(ushort*)(frame->Fx + 2);
+        uint masks = *(ushort*)frame->Fx;
+        if (frame->Vector != 16)
+        {
+            flags = *(uint*)(frame->Fx + 24);
+            masks = flags >> 7;
+        }
+        return (flags & ~masks) switch
+        {
+            uint bits when (bits & 1) != 0 => SignalCode.FloatInvalid,
+            uint bits when (bits & 4) != 0 => SignalCode.FloatDivide,
+            uint bits when (bits & 8) != 0 => SignalCode.FloatOverflow,
+            uint bits when (bits & 18) != 0 => SignalCode.FloatUnderflow,
+            uint bits when (bits & 32) != 0 => SignalCode.FloatInexact,
+            _ => SignalCode.FloatInvalid,
+        };
     }
 
     /// <summary>One line: what, value, process, place.</summary>

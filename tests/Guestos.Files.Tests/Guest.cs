@@ -33,8 +33,9 @@ internal static unsafe class Guest
         InitialTree.KeepsArchive = false;
         Whole = Vfs.Init(memory, (ulong)(archive?.Length ?? 0));
         var process = (Process*)NativeMemory.AllocZeroed((nuint)sizeof(Process));
-        process->Id = process->ThreadGroupId = process->GroupId = process->SessionId = 1;
-        process->State = ProcessState.Runnable;
+        process->Id = process->GroupId = process->SessionId = 1;
+        process->FirstThread = (Thread*)NativeMemory.AllocZeroed((nuint)sizeof(Thread));
+        process->FirstThread->State = ThreadState.Runnable;
         process->Files.Table = FileTable.Create();
         process->Files.WorkingDirectory = Vfs.Hold(Vfs.Root);
         Process.Current = process;

@@ -140,7 +140,24 @@ namespace Guestos
         public static void Fill(Span<byte> into) => new Random(1).NextBytes(into);
     }
 
-    public enum ProcessState : byte { Unused, New, Runnable, Sleeping, Stopped, Zombie }
+    public enum ProcessState : byte { Live, Stopped, Zombie }
+
+    public enum ThreadState : byte { Unused, New, Runnable, Sleeping, Stopped, Ended }
+
+    public struct PendingSignals
+    {
+        public ulong Set;
+    }
+
+    public unsafe struct Thread
+    {
+        public const int NameLength = 16;
+        public static Thread* Current => Process.Current->FirstThread;
+        public ThreadState State;
+        public fixed byte Name[NameLength];
+        public PendingSignals Pending;
+        public ulong BlockedSignals;
+    }
 
     public unsafe struct AddressSpace
     {
@@ -177,21 +194,19 @@ namespace Guestos
 
     public unsafe struct Process
     {
-        public const int NameLength = 16;
         public static Process* Current;
-        public int Id, ThreadGroupId, ParentId, GroupId, SessionId;
+        public Thread* FirstThread;
+        public int Id, ParentId, GroupId, SessionId;
         public Signal ExitSignal, DeathSignal;
         public ProcessState State;
         public AddressSpace* Space;
         public ProcessFiles Files;
         public uint Umask;
-        public fixed byte Name[NameLength];
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
         public SupplementaryGroups Groups;
         public bool NoNewPrivileges, IsUndumpable;
         public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
-        public ulong PendingSignals, BlockedSignals, SavedMask;
-        public bool RestoreMask;
+        public PendingSignals Pending;
     }
 
     public static unsafe class ProcessTable
@@ -203,6 +218,7 @@ namespace Guestos
 
     public static unsafe class Scheduler
     {
+        public static int RunnableCount = 1;
         public static ulong IdleTime, UserTime, KernelTime, Switches, Load1, Load5, Load15;
 
         /// <summary>What others do while the process sleeps, one step after the other, until it is woken.</summary>
@@ -269,13 +285,17 @@ namespace Guestos
         public static bool Pending => false;
         public static bool Killed => false;
         public static void Send(Process* process, Signal signal) => Sent.Add(signal);
+        public static ulong PendingOf(Thread* thread) => 0;
+        public static void ReplaceMask(ulong mask)
+        {
+        }
         public static int SendGroup(int group, Signal signal)
         {
             Sent.Add(signal);
             return 1;
         }
 
-        public static bool IsBlockedOrIgnored(Process* process, Signal signal) => false;
+        public static bool IsBlockedOrIgnored(Thread* thread, Signal signal) => false;
     }
 
     public enum Resource

@@ -53,7 +53,7 @@ public sealed unsafe class WalkTests : IDisposable
         using var turnOfSecond = new SemaphoreSlim(0);
         ExceptionDispatchInfo? failure = null;
         s_meanwhile = () => Give(turnOfSecond, turnOfFirst);
-        var other = new Thread(() =>
+        var other = new System.Threading.Thread(() =>
         {
             turnOfSecond.Wait();
             s_meanwhile = () => Give(turnOfFirst, turnOfSecond);

@@ -15,7 +15,7 @@ namespace Guestos.Tests;
 public partial class AddressTests
 {
     /// <summary>Where numbers are kernel addresses, and the one place where they are a process's.</summary>
-    private static readonly string[] MakesPointers = ["arch/", "kernel/DirectMap.cs", "kernel/Panic.cs", "mm/", "migrate/CheckpointMemory.cs", "proc/Process.cs"];
+    private static readonly string[] MakesPointers = ["arch/", "kernel/DirectMap.cs", "kernel/Panic.cs", "mm/", "migrate/CheckpointMemory.cs", "proc/Thread.cs"];
 
     /// <summary>Where user memory is touched in place instead of being copied: until the process sleeps.</summary>
     private static readonly string[] TouchesInPlace =

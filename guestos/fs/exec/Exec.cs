@@ -155,26 +155,28 @@ public static unsafe class Exec
         AddressSpace.SetExecutable(space, &file->Object);
         AddressSpace* old = process->Space;
         process->Space = space;
-        process->FsBase = process->GsBase = default;
-        process->ClearThreadId = default;
-        process->RobustList = default;
-        Scheduler.LoadSpace(process);
+        Thread* thread = Thread.Current;
+        thread->FsBase = default;
+        thread->GsBase = default;
+        thread->ClearThreadId = default;
+        thread->RobustList = default;
+        Scheduler.LoadSpace(thread);
         AddressSpace.Release(old);
         Processes.ReleaseVforkParent(process);
-        ResetSignals(process, actions);
+        ResetSignals(thread, actions);
         if (files != null)
         {
             FileTable.Release(FileContext.TableOf(process));
             process->Files.Table = files;
         }
         FileTable.CloseOnExec(FileContext.TableOf(process));
-        SetName(process, path);
+        SetName(thread, path);
         FileRights.TakeIds(process, file);
         process->HasExecuted = true;
-        process->CurrentCall = -1;
+        thread->CurrentCall = -1;
         ulong rsp = BuildStack(space, ref block, path, program, interpreter);
-        TrapFrame.ResetForProgram(process->UserFrame, interpreter.Entry != 0 ? interpreter.Entry : program.Entry, rsp);
-        process->UserFrame->Vector = 0;
+        TrapFrame.ResetForProgram(thread->UserFrame, interpreter.Entry != 0 ? interpreter.Entry : program.Entry, rsp);
+        thread->UserFrame->Vector = 0;
         if (rsp == 0)
             Signals.Send(process, Signal.Kill);
         return 0;
@@ -257,8 +259,9 @@ public static unsafe class Exec
     }
 
     /// <summary>Caught signals go back to their default; ignored ones stay ignored (POSIX exec).</summary>
-    private static void ResetSignals(Process* process, SignalActions* own)
+    private static void ResetSignals(Thread* thread, SignalActions* own)
     {
+        Process* process = thread->Process;
         if (own != null)
         {
             SignalActions.Release(process->Actions);
@@ -271,21 +274,22 @@ public static unsafe class Exec
             *action = default;
             action->Handler = handler;
         }
-        process->AlternateStack = process->AlternateStackSize = 0;
-        process->RestoreMask = false;
+        thread->AlternateStack = 0;
+        thread->AlternateStackSize = 0;
+        thread->RestoreMask = false;
     }
 
-    private static void SetName(Process* process, byte* path)
+    private static void SetName(Thread* thread, byte* path)
     {
         byte* name = path;
         for (byte* at = path; *at != 0; at++)
             if (*at == '/' && at[1] != 0)
                 name = at + 1;
         int length = 0;
-        for (; length < Process.NameLength - 1 && name[length] != 0; length++)
-            process->Name[length] = name[length];
-        for (; length < Process.NameLength; length++)
-            process->Name[length] = 0;
+        for (; length < Thread.NameLength - 1 && name[length] != 0; length++)
+            thread->Name[length] = name[length];
+        for (; length < Thread.NameLength; length++)
+            thread->Name[length] = 0;
     }
 
     // Auxiliary vector (include/uapi/linux/auxvec.h).

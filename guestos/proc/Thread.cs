@@ -1,0 +1,151 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>What a thread does.</summary>
+public enum ThreadState : byte
+{
+    Unused,
+
+    /// <summary>It has never run.</summary>
+    New,
+    Runnable,
+    Sleeping,
+
+    /// <summary>Its process has been stopped by a job-control signal.</summary>
+    Stopped,
+
+    /// <summary>It never runs again.</summary>
+    Ended,
+}
+
+/// <summary>
+/// One thread of control of a process: what the scheduler, a wait queue, a timer of a sleep or a futex knows. What the
+/// threads of a process have in common is in <see cref="Guestos.Process"/>. Interrupts are off wherever it is changed.
+/// </summary>
+public unsafe struct Thread
+{
+    public const int NameLength = 16;
+    public const int KernelStackFrames = 4;
+
+    /// <summary>
+    /// The thread that runs or whose system call is being served. Null while idle, in interrupts of an idle machine and
+    /// during boot.
+    /// </summary>
+    public static Thread* Current => Scheduler.Current;
+
+    /// <summary>
+    /// Its place in a wait queue while it sleeps. Comes first: the scheduler knows the thread by it.
+    /// </summary>
+    internal Waiter Waiter;
+
+    /// <summary>gettid(2). The first thread of a process has the process's.</summary>
+    public int Id;
+    public ThreadState State;
+
+    /// <summary>Whose it is. Never null.</summary>
+    public Process* Process;
+
+    /// <summary>The process's next thread.</summary>
+    public Thread* Next;
+
+    /// <summary>The last path component of the program, zero-terminated, or what PR_SET_NAME has said.</summary>
+    public fixed byte Name[NameLength];
+
+    // ---- what it runs on ----
+
+    /// <summary>Lowest address of the kernel stack; its last word is a canary.</summary>
+    public byte* KernelStack;
+
+    /// <summary>Kernel stack pointer while it does not run.</summary>
+    public ulong SavedStackPointer;
+    public SegmentBase FsBase;
+    public SegmentBase GsBase;
+
+    /// <summary>
+    /// The system call in progress; negative when it has replaced the registers (execve, rt_sigreturn) or there is
+    /// none.
+    /// </summary>
+    public long CurrentCall;
+
+    /// <summary>When the time limit of the call in progress ends.</summary>
+    public ulong CallDeadline;
+
+    /// <summary>
+    /// The next system call is the last one again, which a signal without a handler had ended: its time limit goes on.
+    /// </summary>
+    public bool Restarted;
+
+    // ---- scheduling ----
+
+    /// <summary>SCHED_OTHER, SCHED_BATCH or SCHED_IDLE.</summary>
+    public byte Policy;
+
+    /// <summary>setpriority(2), and what it weighs.</summary>
+    public int NiceValue;
+    public uint Weight;
+
+    /// <summary>Nanoseconds of processor time by weight (<see cref="Scheduler"/>).</summary>
+    public ulong VirtualTime;
+    public Thread* RunNext;
+    public Thread* RunPrevious;
+
+    /// <summary>Why the last sleep ended, and the timer that may end it.</summary>
+    public WaitResult WaitResult;
+    public Timer SleepTimer;
+
+    /// <summary>Sleeps that signals do not end (the parent of vfork).</summary>
+    public bool Uninterruptible;
+
+    // ---- signals ----
+
+    /// <summary>Those sent to this thread alone: tkill(2), its own faults.</summary>
+    public PendingSignals Pending;
+    public ulong BlockedSignals;
+
+    /// <summary>Signals that sigtimedwait waits for: kept and waking although they are blocked or ignored.</summary>
+    public ulong AwaitedSignals;
+
+    /// <summary>Mask to restore after the handler that ends sigsuspend, ppoll…</summary>
+    public ulong SavedMask;
+    public bool RestoreMask;
+
+    /// <summary>sigaltstack(2); a size of 0 for none.</summary>
+    public ulong AlternateStack;
+    public ulong AlternateStackSize;
+
+    // ---- futexes ----
+
+    /// <summary>Cleared and woken at its end (set_tid_address, CLONE_CHILD_CLEARTID).</summary>
+    public UserPointer<uint> ClearThreadId;
+
+    /// <summary>set_robust_list(2); null for none.</summary>
+    public UserPointer<Futex.RobustHead> RobustList;
+
+    /// <summary>The word that it sleeps on.</summary>
+    public FutexKey FutexKey;
+    public uint FutexBits;
+    public WaitQueue FutexQueue;
+    public bool FutexWoken;
+
+    public ReadOnlySpan<byte> NameText
+    {
+        get
+        {
+            // SAFETY: threads live in slabs, which do not move.
+            fixed (byte* name = Name)
+            {
+                int length = 0;
+                while (length < NameLength - 1 && name[length] != 0)
+                    length++;
+                return new ReadOnlySpan<byte>(name, length);
+            }
+        }
+    }
+
+    /// <summary>Top of the kernel stack.</summary>
+    public readonly ulong StackTop => (ulong)KernelStack + KernelStackFrames * Frames.Size;
+
+    /// <summary>The registers of user mode while it is in the kernel.</summary>
+    public readonly TrapFrame* UserFrame => (TrapFrame*)(StackTop - (ulong)sizeof(TrapFrame));
+}
