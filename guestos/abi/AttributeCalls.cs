@@ -163,6 +163,8 @@ internal static unsafe class AttributeCalls
     private static long Remove(Inode* inode, ReadOnlySpan<byte> name)
     {
         long error = ExtendedAttributes.Check(inode, name, write: true);
-        return error < 0 ? error : ExtendedAttributes.Remove(inode, name) ? 0 : Errno.ENODATA;
+        if (error < 0)
+            return error;
+        return ExtendedAttributes.Remove(inode, name) ? 0 : Errno.ENODATA;
     }
 }

@@ -44,7 +44,8 @@ public static unsafe class DirectoryCalls
         if (more && file->Position == 1)
         {
             byte* dots = stackalloc byte[2];
-            dots[0] = dots[1] = (byte)'.';
+            dots[0] = (byte)'.';
+            dots[1] = (byte)'.';
             Inode* parent = PathWalk.ParentOf(directory);
             more = Add(ref output, parent->Number, 2, InodeType.Directory, dots, 2);
             Vfs.Release(parent);
@@ -92,7 +93,10 @@ public static unsafe class DirectoryCalls
 
     private static bool Add(ref Output output, ulong number, ulong cookie, InodeType type, byte* name, int length)
     {
-        int size = ((output.Old ? HeadOld : Head64) + length + (output.Old ? 2 : 1) + 7) & ~7;
+        // The name's zero, and in the old form the type behind it; then up to a multiple of eight.
+        int head = output.Old ? HeadOld : Head64;
+        int tail = output.Old ? 2 : 1;
+        int size = (head + length + tail + 7) & ~7;
         if ((ulong)size > output.Left)
             return false;
         byte kind = (byte)((int)type >> 12);    // DT_* are the type bits of the mode
@@ -103,7 +107,7 @@ public static unsafe class DirectoryCalls
         BinaryPrimitives.WriteUInt64LittleEndian(record.Slice(8), cookie);
         BinaryPrimitives.WriteUInt16LittleEndian(record.Slice(16), (ushort)size);
         record[output.Old ? size - 1 : 18] = kind;
-        new ReadOnlySpan<byte>(name, length).CopyTo(record.Slice(output.Old ? HeadOld : Head64));
+        new ReadOnlySpan<byte>(name, length).CopyTo(record.Slice(head));
         if (!output.To.TryPutAll(record))
         {
             output.Fault = true;

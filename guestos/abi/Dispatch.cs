@@ -31,8 +31,9 @@ public static unsafe class Dispatch
         return call switch
         {
             SystemCall.Mmap or SystemCall.Mprotect or SystemCall.Munmap or SystemCall.Brk or SystemCall.Mremap
-                or SystemCall.Madvise or SystemCall.Mlock or SystemCall.Mlock2 or SystemCall.Munlock or SystemCall.Mlockall
-                or SystemCall.Munlockall or SystemCall.Msync => MemoryCalls.Change(call, a, b, c, d, e, f),
+                or SystemCall.Madvise or SystemCall.Mlock or SystemCall.Mlock2 or SystemCall.Munlock
+                or SystemCall.Mlockall or SystemCall.Munlockall or SystemCall.Msync =>
+                    MemoryCalls.Change(call, a, b, c, d, e, f),
             SystemCall.RtSigaction => SignalCalls.RtSigaction(a, b, c, d),
             SystemCall.RtSigprocmask => SignalCalls.RtSigprocmask(a, b, c, d),
             SystemCall.RtSigreturn => SignalCalls.RtSigreturn(),
@@ -72,9 +73,11 @@ public static unsafe class Dispatch
             SystemCall.Getgroups => ProcessCalls.Getgroups(a, b),
             SystemCall.Setgroups => ProcessCalls.Setgroups(a, b),
             SystemCall.Setresuid => ProcessCalls.Setresuid(a, b, c),
-            SystemCall.Getresuid => ProcessCalls.PutThree(a, process->UserId, b, process->EffectiveUserId, c, process->SavedUserId),
+            SystemCall.Getresuid =>
+                ProcessCalls.PutThree(a, process->UserId, b, process->EffectiveUserId, c, process->SavedUserId),
             SystemCall.Setresgid => ProcessCalls.Setresgid(a, b, c),
-            SystemCall.Getresgid => ProcessCalls.PutThree(a, process->GroupIdReal, b, process->EffectiveGroupId, c, process->SavedGroupId),
+            SystemCall.Getresgid =>
+                ProcessCalls.PutThree(a, process->GroupIdReal, b, process->EffectiveGroupId, c, process->SavedGroupId),
             SystemCall.Getpgid => ProcessCalls.Getpgid(a),
             SystemCall.Setfsuid => process->EffectiveUserId,
             SystemCall.Setfsgid => process->EffectiveGroupId,

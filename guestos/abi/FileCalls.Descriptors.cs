@@ -24,7 +24,8 @@ public static unsafe partial class FileCalls
         walked.Drop();
         if (error < 0)
             return error;
-        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, (wanted & OpenFlags.CLOEXEC) != 0);
+        bool closeOnExec = (wanted & OpenFlags.CLOEXEC) != 0;
+        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, closeOnExec);
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;
@@ -44,8 +45,8 @@ public static unsafe partial class FileCalls
             long error = FileRights.Check(walked.Inode, FileRights.Write | FileRights.Execute);
             if (error < 0)
                 return error;
-            if ((made = Vfs.NewInode(InodeType.Regular, mode & ~Process.Current->Umask,
-                walked.Inode->Volume)) == null)
+            made = Vfs.NewInode(InodeType.Regular, mode & ~Process.Current->Umask, walked.Inode->Volume);
+            if (made == null)
                 return Errno.ENOSPC;
         }
         else if (walked.Inode == null)
@@ -253,7 +254,8 @@ public static unsafe partial class FileCalls
 
     private static long Duplicate(File* file, int lowest, bool closeOnExec)
     {
-        long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), Files.Hold(file), closeOnExec, lowest);
+        FileTable* table = FileContext.TableOf(Process.Current);
+        long descriptor = FileTable.Install(table, Files.Hold(file), closeOnExec, lowest);
         if (descriptor < 0)
             Files.Release(file);
         return descriptor;

@@ -34,8 +34,7 @@ public static unsafe partial class FileCalls
     {
         if (!CallFlags.TryMake(flags, UserPath.Follow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
-        WalkOptions options = (how.Has(UserPath.Follow) ? WalkOptions.Follow : WalkOptions.None)
-            | (how.Has(UserPath.EmptyPath) ? WalkOptions.AllowEmpty : WalkOptions.None);
+        WalkOptions options = UserPath.OptionsOf(follow: how.Has(UserPath.Follow), how.Has(UserPath.EmptyPath));
         long error = UserPath.Find(fromDirectory, from, options, out Inode* inode);
         if (error < 0)
             return error;
@@ -211,7 +210,8 @@ public static unsafe partial class FileCalls
         const int shortText = Mounts.TextCapacity;
         byte* typeText = stackalloc byte[shortText];
         byte* sourceText = stackalloc byte[shortText];
-        typeText[0] = sourceText[0] = 0;
+        typeText[0] = 0;
+        sourceText[0] = 0;
         if (!FileRights.IsSuperuser)
             return Errno.EPERM;
         long error = type.IsNull ? 0 : type.CopyTo(typeText, shortText);
@@ -242,7 +242,9 @@ public static unsafe partial class FileCalls
         long length = data.CopyTo(text, Vfs.PathCapacity);
         bool known = length >= 0 && Volumes.Parse(new ReadOnlySpan<byte>(text, (int)length), ref options);
         PathBuffers.Give(text);
-        return length == Errno.EFAULT ? Errno.EFAULT : known ? 0 : Errno.EINVAL;
+        if (length == Errno.EFAULT)
+            return Errno.EFAULT;
+        return known ? 0 : Errno.EINVAL;
     }
 
     private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags,

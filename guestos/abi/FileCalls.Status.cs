@@ -27,7 +27,7 @@ public static unsafe partial class FileCalls
     public static long Newfstatat(ulong directory, UserString path, UserPointer<FileStatus> buffer, ulong flags)
     {
         long error = StatusOf(directory, path, flags, out FileStatus status);
-        return error < 0 ? error : buffer.TryPut(status) ? 0 : Errno.EFAULT;
+        return error < 0 ? error : buffer.Put(status);
     }
 
     private static long StatusOf(ulong directory, UserString path, ulong flags, out FileStatus status)
@@ -53,15 +53,14 @@ public static unsafe partial class FileCalls
     }
 
     private static WalkOptions Options(CallFlags flags) =>
-        (flags.Has(UserPath.NoFollow) ? WalkOptions.None : WalkOptions.Follow)
-        | (flags.Has(UserPath.EmptyPath) ? WalkOptions.AllowEmpty : WalkOptions.None);
+        UserPath.OptionsOf(follow: !flags.Has(UserPath.NoFollow), flags.Has(UserPath.EmptyPath));
 
     /// <summary>statx(2).</summary>
     public static long Statx(ulong directory, UserString path, ulong flags, ulong mask,
         UserPointer<ExtendedStatus> buffer)
     {
         long error = StatusOf(directory, path, flags, out FileStatus status);
-        return error < 0 ? error : buffer.TryPut(new ExtendedStatus(status)) ? 0 : Errno.EFAULT;
+        return error < 0 ? error : buffer.Put(new ExtendedStatus(status));
     }
 
     public static long Access(UserString path, ulong mode) => Faccessat2(Here, path, mode, 0);

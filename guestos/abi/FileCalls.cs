@@ -121,9 +121,8 @@ public static unsafe partial class FileCalls
             if (done > 0 && !write && IsStream(file) && (Files.Poll(file) & PollEvents.In) == 0)
                 break;  // what has come is delivered; a further piece must not wait
             result = offset == ulong.MaxValue
-                ? write ? Files.Write(file, ref transfer) : Files.Read(file, ref transfer)
-                : write ? Files.WriteAt(file, offset + done, ref transfer) : Files.ReadAt(file, offset + done,
-                    ref transfer);
+                ? Move(file, ref transfer, write)
+                : MoveAt(file, offset + done, ref transfer, write);
             if (result < 0)
                 break;
             done += (ulong)result;
@@ -134,6 +133,12 @@ public static unsafe partial class FileCalls
         Files.Release(file);
         return done > 0 ? (long)done : result;
     }
+
+    private static long Move(File* file, ref Transfer transfer, bool write) =>
+        write ? Files.Write(file, ref transfer) : Files.Read(file, ref transfer);
+
+    private static long MoveAt(File* file, ulong offset, ref Transfer transfer, bool write) =>
+        write ? Files.WriteAt(file, offset, ref transfer) : Files.ReadAt(file, offset, ref transfer);
 
     public static long Lseek(ulong descriptor, ulong offset, ulong whence)
     {

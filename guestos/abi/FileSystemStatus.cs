@@ -24,14 +24,16 @@ public unsafe struct FileSystemStatus
     public FileSystemStatus(Inode* inode)
     {
         this = default;
-        BlockSize = FragmentSize = 4096;
+        BlockSize = 4096;
+        FragmentSize = 4096;
         LongestName = Directories.LongestName;
         Type = inode != null ? inode->Operations->Magic : MemoryFileSystem.Nameless->Magic;
         if (inode == null || !inode->IsInMemory)
             return;
         ref Volume volume = ref Volumes.Of(inode->Volume);
         Blocks = volume.MostPages != 0 ? volume.MostPages : Frames.Total;
-        FreeBlocks = AvailableBlocks = volume.Room;
+        AvailableBlocks = volume.Room;
+        FreeBlocks = AvailableBlocks;
         ulong left = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
         Inodes = volume.MostInodes != 0 ? volume.MostInodes : Vfs.InodeCapacity;
         FreeInodes = volume.MostInodes != 0 ? Math.Min(volume.MostInodes - volume.Inodes, left) : left;

@@ -403,8 +403,12 @@ public static unsafe class PollCalls
     }
 
     /// <summary>A deadline; 0 for "do not wait", negative for never.</summary>
-    private static ulong AfterMilliseconds(int milliseconds) =>
-        milliseconds == 0 ? 0 : milliseconds < 0 ? Never : Scheduler.DeadlineAfter((ulong)milliseconds * 1_000_000);
+    private static ulong AfterMilliseconds(int milliseconds)
+    {
+        if (milliseconds < 0)
+            return Never;
+        return milliseconds == 0 ? 0 : Scheduler.DeadlineAfter((ulong)milliseconds * 1_000_000);
+    }
 
     /// <summary>struct timespec, null for never.</summary>
     private static long AfterTime(UserPointer<Time> timeout, out ulong deadline)

@@ -1,14 +1,24 @@
 namespace Guestos;
 
-/// <summary>System calls on shares of the processor. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+/// <summary>
+/// System calls on shares of the processor. Arguments as user mode passed them; results 0 or more, or -errno.
+/// </summary>
 public static unsafe class PriorityCalls
 {
-    // setpriority(2)
-    private const ulong OfProcess = 0, OfGroup = 1, OfUser = 2;
+    // PRIO_ of setpriority(2) (include/uapi/linux/resource.h)
+    private const ulong PrioProcess = 0;
+    private const ulong PrioGroup = 1;
+    private const ulong PrioUser = 2;
 
-    // sched(7)
-    private const ulong Other = 0, Fifo = 1, RoundRobin = 2, Batch = 3, Idle = 5, ResetOnFork = 0x40000000;
-    private const int LowestRealTime = 1, HighestRealTime = 99;
+    // SCHED_ of sched(7) (include/uapi/linux/sched.h)
+    private const ulong SchedOther = 0;
+    private const ulong SchedFifo = 1;
+    private const ulong SchedRoundRobin = 2;
+    private const ulong SchedBatch = 3;
+    private const ulong SchedIdle = 5;
+    private const ulong SchedResetOnFork = 0x40000000;
+    private const int MinRealTime = 1;
+    private const int MaxRealTime = 99;
 
     private static bool IsMeant(Thread* thread, ulong which, int who)
     {
@@ -16,15 +26,15 @@ public static unsafe class PriorityCalls
         Process* self = Process.Current;
         return process->State != ProcessState.Zombie && which switch
         {
-            OfProcess => thread->Id == (who == 0 ? Thread.Current->Id : who),
-            OfGroup => process->GroupId == (who == 0 ? self->GroupId : who),
+            PrioProcess => thread->Id == (who == 0 ? Thread.Current->Id : who),
+            PrioGroup => process->GroupId == (who == 0 ? self->GroupId : who),
             _ => process->UserId == (who == 0 ? self->UserId : (uint)who),
         };
     }
 
     public static long Setpriority(ulong which, ulong who, ulong value)
     {
-        if (which > OfUser)
+        if (which > PrioUser)
             return Errno.EINVAL;
         int nice = System.Math.Max(Nice.Lowest, System.Math.Min(Nice.Highest, (int)value));
         Process* self = Process.Current;
@@ -48,12 +58,14 @@ public static unsafe class PriorityCalls
     }
 
     private static uint WeightOf(Thread* thread) =>
-        thread->Policy == Idle ? Nice.IdleWeight : Nice.WeightOf(thread->NiceValue);
+        thread->Policy == SchedIdle ? Nice.IdleWeight : Nice.WeightOf(thread->NiceValue);
 
-    /// <summary>20 − nice of whom has most, so that no answer looks like an error.</summary>
+    /// <summary>
+    /// 20 − nice of the process that has most, so that no result looks like an error (getpriority(2)).
+    /// </summary>
     public static long Getpriority(ulong which, ulong who)
     {
-        if (which > OfUser)
+        if (which > PrioUser)
             return Errno.EINVAL;
         long result = Errno.ESRCH;
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
@@ -65,7 +77,7 @@ public static unsafe class PriorityCalls
     private static Thread* Find(ulong id) => (int)id == 0 ? Thread.Current : Threads.Find((int)id);
 
     /// <summary>
-    /// The fair policies; real-time ones are refused as to a user who may have none (RLIMIT_RTPRIO is 0).
+    /// The fair policies. Real-time ones are refused with EPERM, as on Linux where RLIMIT_RTPRIO is 0.
     /// </summary>
     public static long SchedSetscheduler(ulong id, ulong policy, UserPointer<int> parameters)
     {
@@ -76,15 +88,15 @@ public static unsafe class PriorityCalls
         Thread* thread = Find(id);
         if (thread == null)
             return Errno.ESRCH;
-        switch ((uint)policy & ~ResetOnFork)
+        switch ((uint)policy & ~SchedResetOnFork)
         {
-            case Other or Batch or Idle when priority == 0:
+            case SchedOther or SchedBatch or SchedIdle when priority == 0:
                 if (!Permissions.MaySchedule(Process.Current, thread->Process))
                     return Errno.EPERM;
                 thread->Policy = (byte)policy;
                 thread->Weight = WeightOf(thread);
                 return 0;
-            case Fifo or RoundRobin when priority is >= LowestRealTime and <= HighestRealTime:
+            case SchedFifo or SchedRoundRobin when priority is >= MinRealTime and <= MaxRealTime:
                 return Errno.EPERM;
             default:
                 return Errno.EINVAL;
@@ -112,16 +124,16 @@ public static unsafe class PriorityCalls
     {
         if ((int)id < 0)
             return Errno.EINVAL;
-        Thread* thread = Find(id);
-        return thread == null ? Errno.ESRCH : thread->Policy;
+        return Find(id) == null ? Errno.ESRCH : parameters.Put(0);
     }
 
     public static long SchedGetPriorityMost(ulong policy) => policy switch
     {
-        Fifo or RoundRobin => HighestRealTime,
-        Other or Batch or Idle => 0,
+        SchedFifo or SchedRoundRobin => MaxRealTime,
+        SchedOther or SchedBatch or SchedIdle => 0,
         _ => Errno.EINVAL,
     };
 
-    public static long SchedGetPriorityLeast(ulong policy) => policy is Fifo or RoundRobin ? LowestRealTime : SchedGetPriorityMost(policy);
+    public static long SchedGetPriorityLeast(ulong policy) =>
+        policy is SchedFifo or SchedRoundRobin ? MinRealTime : SchedGetPriorityMost(policy);
 }

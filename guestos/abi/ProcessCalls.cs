@@ -7,7 +7,8 @@ namespace Guestos;
 /// <summary>System calls on processes. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
 public static unsafe class ProcessCalls
 {
-    private const ulong CloneVm = 0x100, CloneVfork = 0x4000;
+    private const ulong CloneVm = 0x100;
+    private const ulong CloneVfork = 0x4000;
 
     // ---- beginning and end ----
 
@@ -15,12 +16,21 @@ public static unsafe class ProcessCalls
 
     public static long Vfork() => Processes.Clone(CloneVm | CloneVfork | (ulong)Signal.Child.Number, 0, 0, 0, 0);
 
-    public static long Clone(ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls) => Processes.Clone(flags, stack, parentId, childId, tls);
+    public static long Clone(
+        ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls) =>
+        Processes.Clone(flags, stack, parentId, childId, tls);
 
     /// <summary>struct clone_args (include/uapi/linux/sched.h), the 64 bytes of its first version.</summary>
     public struct CloneArguments
     {
-        public ulong Flags, PidDescriptor, ChildId, ParentId, ExitSignal, Stack, StackSize, Tls;
+        public ulong Flags;
+        public ulong PidDescriptor;
+        public ulong ChildId;
+        public ulong ParentId;
+        public ulong ExitSignal;
+        public ulong Stack;
+        public ulong StackSize;
+        public ulong Tls;
     }
 
     public static long Clone3(UserPointer<CloneArguments> at, ulong size)
@@ -29,10 +39,12 @@ public static unsafe class ProcessCalls
             return Errno.EINVAL;
         if (!at.TryGet(out CloneArguments arguments))
             return Errno.EFAULT;
-        if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _) || (arguments.Flags & ~0xffffffffUL) != 0)
+        if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _)
+            || (arguments.Flags & ~0xffffffffUL) != 0)
             return Errno.EINVAL;
-        return Processes.Clone(arguments.Flags | arguments.ExitSignal, arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize,
-            arguments.ParentId, arguments.ChildId, arguments.Tls);
+        ulong flags = arguments.Flags | arguments.ExitSignal;
+        ulong stack = arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize;
+        return Processes.Clone(flags, stack, arguments.ParentId, arguments.ChildId, arguments.Tls);
     }
 
     public static long Execve(UserString path, UserPointer<UserString> arguments, UserPointer<UserString> environment)
@@ -62,7 +74,11 @@ public static unsafe class ProcessCalls
     /// What a user may become who is not the superuser: one of those that he is already (setresuid(2)).
     /// </summary>
     private static bool MayBecome(uint wanted, uint real, uint effective, uint saved) =>
-        Process.Current->EffectiveUserId == 0 || wanted == uint.MaxValue || wanted == real || wanted == effective || wanted == saved;
+        Process.Current->EffectiveUserId == 0
+        || wanted == uint.MaxValue
+        || wanted == real
+        || wanted == effective
+        || wanted == saved;
 
     public static long Setuid(ulong id)
     {
@@ -76,7 +92,9 @@ public static unsafe class ProcessCalls
     {
         if ((uint)id == uint.MaxValue)
             return Errno.EINVAL;
-        return Process.Current->EffectiveUserId == 0 ? Setresgid(id, id, id) : Setresgid(uint.MaxValue, id, uint.MaxValue);
+        return Process.Current->EffectiveUserId == 0
+            ? Setresgid(id, id, id)
+            : Setresgid(uint.MaxValue, id, uint.MaxValue);
     }
 
     public static long Setresuid(ulong real, ulong effective, ulong saved)
@@ -143,7 +161,8 @@ public static unsafe class ProcessCalls
         return 0;
     }
 
-    public static long PutThree(UserPointer<uint> a, uint first, UserPointer<uint> b, uint second, UserPointer<uint> c, uint third) =>
+    public static long PutThree(
+        UserPointer<uint> a, uint first, UserPointer<uint> b, uint second, UserPointer<uint> c, uint third) =>
         a.TryPut(first) && b.TryPut(second) && c.TryPut(third) ? 0 : Errno.EFAULT;
 
     // ---- groups and sessions ----
@@ -191,13 +210,17 @@ public static unsafe class ProcessCalls
         for (Process* other = ProcessTable.First; other != null; other = other->Next)
             if (other->GroupId == self->Id)
                 return Errno.EPERM;
-        self->SessionId = self->GroupId = self->Id;
+        self->GroupId = self->Id;
+        self->SessionId = self->GroupId;
         return self->Id;
     }
 
     // ---- odds and ends ----
 
-    private const ulong SetGs = 0x1001, SetFs = 0x1002, GetFs = 0x1003, GetGs = 0x1004;
+    private const ulong SetGs = 0x1001;
+    private const ulong SetFs = 0x1002;
+    private const ulong GetFs = 0x1003;
+    private const ulong GetGs = 0x1004;
 
     public static long ArchPrctl(ulong code, ulong address)
     {
@@ -223,8 +246,14 @@ public static unsafe class ProcessCalls
     }
 
     // prctl(2) (include/uapi/linux/prctl.h)
-    private const ulong SetDeathSignal = 1, GetDeathSignal = 2, GetDumpable = 3, SetDumpable = 4, SetName = 15, GetName = 16,
-        SetNoNewPrivileges = 38, GetNoNewPrivileges = 39;
+    private const ulong SetDeathSignal = 1;
+    private const ulong GetDeathSignal = 2;
+    private const ulong GetDumpable = 3;
+    private const ulong SetDumpable = 4;
+    private const ulong SetName = 15;
+    private const ulong GetName = 16;
+    private const ulong SetNoNewPrivileges = 38;
+    private const ulong GetNoNewPrivileges = 39;
 
     public static long Prctl(ulong option, ulong a, ulong b, ulong c, ulong d)
     {
@@ -294,7 +323,8 @@ public static unsafe class ProcessCalls
     /// <summary>struct rlimit.</summary>
     public struct Limit
     {
-        public ulong Soft, Hard;
+        public ulong Soft;
+        public ulong Hard;
     }
 
     public static long Prlimit64(ulong id, ulong number, UserPointer<Limit> wanted, UserPointer<Limit> old)
@@ -310,7 +340,11 @@ public static unsafe class ProcessCalls
             return Errno.ESRCH;
         if (process != self && !Permissions.MayControl(self, process))
             return Errno.EPERM;
-        Limit before = new() { Soft = ResourceLimits.Of(process, resource), Hard = ResourceLimits.HardOf(process, resource) };
+        var before = new Limit
+        {
+            Soft = ResourceLimits.Of(process, resource),
+            Hard = ResourceLimits.HardOf(process, resource),
+        };
         if (!wanted.IsNull)
         {
             if (limit.Soft > limit.Hard)
@@ -324,8 +358,11 @@ public static unsafe class ProcessCalls
 
     public static long Getrandom(UserPointer<byte> to, ulong length, ulong flags)
     {
-        const uint nonBlocking = 1, random = 2, insecure = 4;
-        if (!CallFlags.TryMake(flags, nonBlocking | random | insecure, out CallFlags how) || how.HasAll(random | insecure))
+        const uint nonBlocking = 1;
+        const uint random = 2;
+        const uint insecure = 4;
+        if (!CallFlags.TryMake(flags, nonBlocking | random | insecure, out CallFlags how)
+            || how.HasAll(random | insecure))
             return Errno.EINVAL;
         length = Math.Min(length, 1 << 25);
         Span<byte> piece = stackalloc byte[256];
@@ -378,10 +415,15 @@ public static unsafe class ProcessCalls
         return (first & 1) != 0 ? 0 : Errno.EINVAL;
     }
 
-    public static long Getcpu(UserPointer<int> cpu, UserPointer<int> node) => cpu.TryPutIfAsked(0) && node.TryPutIfAsked(0) ? 0 : Errno.EFAULT;
+    public static long Getcpu(UserPointer<int> cpu, UserPointer<int> node) =>
+        cpu.TryPutIfAsked(0) && node.TryPutIfAsked(0) ? 0 : Errno.EFAULT;
 
     private const uint RebootMagic = 0xfee1dead;
-    private const ulong Restart = 0x01234567, Halt = 0xcdef0123, PowerOff = 0x4321fedc, CtrlAltDelOff = 0, CtrlAltDelOn = 0x89abcdef;
+    private const ulong Restart = 0x01234567;
+    private const ulong Halt = 0xcdef0123;
+    private const ulong PowerOff = 0x4321fedc;
+    private const ulong CtrlAltDelOff = 0;
+    private const ulong CtrlAltDelOn = 0x89abcdef;
 
     public static long Reboot(ulong magic, ulong magic2, ulong command)
     {

@@ -5,9 +5,11 @@ public static unsafe class SignalCalls
 {
     private const ulong MaskSize = 8;
 
-    public static long RtSigaction(ulong number, UserPointer<SignalAction> action, UserPointer<SignalAction> old, ulong size)
+    public static long RtSigaction(
+        ulong number, UserPointer<SignalAction> action, UserPointer<SignalAction> old, ulong size)
     {
-        if (size != MaskSize || !Signal.TryMake(number, out Signal signal) || !action.IsNull && signal.IsIn(Signals.KillAndStop))
+        if (size != MaskSize || !Signal.TryMake(number, out Signal signal)
+            || !action.IsNull && signal.IsIn(Signals.KillAndStop))
             return Errno.EINVAL;
         Process* process = Process.Current;
         SignalAction* current = SignalActions.Of(process->Actions, signal);
@@ -59,7 +61,7 @@ public static unsafe class SignalCalls
         if (size > MaskSize)
             return Errno.EINVAL;
         Thread* thread = Thread.Current;
-        return to.TryPut(Signals.PendingOf(thread) & thread->BlockedSignals) ? 0 : Errno.EFAULT;
+        return to.Put(Signals.PendingOf(thread) & thread->BlockedSignals);
     }
 
     public static long RtSigsuspend(UserPointer<ulong> set, ulong size)
@@ -80,7 +82,8 @@ public static unsafe class SignalCalls
     }
 
     /// <summary>sigwait and friends: takes a pending signal of the set, or waits for one.</summary>
-    public static long RtSigtimedwait(UserPointer<ulong> set, UserPointer<byte> information, UserPointer<TimeCalls.TimeSpec> timeout, ulong size)
+    public static long RtSigtimedwait(
+        UserPointer<ulong> set, UserPointer<byte> information, UserPointer<TimeCalls.TimeSpec> timeout, ulong size)
     {
         if (size != MaskSize)
             return Errno.EINVAL;
@@ -104,7 +107,8 @@ public static unsafe class SignalCalls
                 Signal signal = Signal.LowestOf(ready);
                 byte* taken = stackalloc byte[128];
                 Signals.Take(thread, signal, taken);
-                return information.IsNull || information.TryPutAll(new System.ReadOnlySpan<byte>(taken, 128)) ? signal.Number : Errno.EFAULT;
+                bool told = information.IsNull || information.TryPutAll(new System.ReadOnlySpan<byte>(taken, 128));
+                return told ? signal.Number : Errno.EFAULT;
             }
             thread->AwaitedSignals = wanted;
             WaitResult result = Scheduler.Sleep(&nobody, deadline);
@@ -134,7 +138,8 @@ public static unsafe class SignalCalls
     public struct Stack
     {
         public ulong Address;
-        public uint Flags, Padding;
+        public uint Flags;
+        public uint Padding;
         public ulong Size;
     }
 
@@ -187,7 +192,7 @@ public static unsafe class SignalCalls
         bool refused = false;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
-            // −1: everybody but the first process and oneself.
+            // −1: all processes but the first one and the caller.
             bool meant = id == -1 ? process->Id != 1 && process != Process.Current : process->GroupId == group;
             if (!meant)
                 continue;
@@ -223,8 +228,12 @@ public static unsafe class SignalCalls
     /// <summary>The parts of siginfo_t that a sender fills.</summary>
     public struct QueuedInformation
     {
-        public int Number, Error, Code, Padding;
-        public ulong Sender, Value;
+        public int Number;
+        public int Error;
+        public int Code;
+        public int Padding;
+        public ulong Sender;
+        public ulong Value;
     }
 
     public static long RtSigqueueinfo(ulong id, ulong number, UserPointer<QueuedInformation> information)

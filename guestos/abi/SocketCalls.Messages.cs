@@ -49,7 +49,9 @@ public static unsafe partial class SocketCalls
             header.NameLength = 0;
         else
             told = SocketAddress.Answer(header.Name, ref header.NameLength, from.RemoteAddress, from.RemotePort);
-        return told < 0 ? told : message.TryPut(header) ? result : Errno.EFAULT;
+        if (told < 0)
+            return told;
+        return message.TryPut(header) ? result : Errno.EFAULT;
     }
 
     private static long ReadMessage(ulong descriptor, UserPointer<MessageHeader> message, out File* file,
@@ -66,8 +68,11 @@ public static unsafe partial class SocketCalls
         if (header.VectorCount > MostVectors)
             return Errno.EMSGSIZE;
         for (ulong i = 0; i < header.VectorCount; i++)
-            if ((result = GetVector(in header, i, out _)) < 0)
+        {
+            result = GetVector(in header, i, out _);
+            if (result < 0)
                 return result;
+        }
         return 0;
     }
 
@@ -202,6 +207,10 @@ public static unsafe partial class SocketCalls
         if (length >= 0 && !socket->ReadShut && (flags & Peek) == 0)
             DatagramSockets.Drop(socket);
         Files.Release(file);
-        return length < 0 ? length : result < 0 ? result : (flags & Truncated) != 0 ? length : taken;
+        if (length < 0)
+            return length;
+        if (result < 0)
+            return result;
+        return (flags & Truncated) != 0 ? length : taken;
     }
 }

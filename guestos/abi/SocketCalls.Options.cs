@@ -249,11 +249,10 @@ public static unsafe partial class SocketCalls
 
     private static bool ReadSocketOption(Socket* socket, ulong name, out int number)
     {
-        bool stream = socket->Kind == SocketKind.Stream;
         number = name switch
         {
             ReuseAddress => socket->ReuseAddress ? 1 : 0,
-            Type => (int)(stream ? TypeStream : socket->Kind == SocketKind.RawEcho ? TypeRaw : TypeDatagram),
+            Type => (int)TypeOf(socket->Kind),
             Error => socket->Handle < 0 ? 0 : (int)-Sockets.ErrnoOf(Network.Stack->TakeError(socket->Handle)),
             Broadcast => socket->Broadcast ? 1 : 0,
             SendBuffer => socket->SendBuffer != 0 ? socket->SendBuffer : RingPool.Size,
@@ -262,12 +261,26 @@ public static unsafe partial class SocketCalls
             InlineUrgent => 0,
             Priority => socket->Priority,
             Accepting => socket->Listening ? 1 : 0,
-            Protocol => (int)(stream ? ProtocolTcp : socket->Kind == SocketKind.Datagram ? ProtocolUdp : ProtocolIcmp),
+            Protocol => (int)ProtocolOf(socket->Kind),
             Domain => (int)FamilyInet,
             _ => -1,
         };
         return number >= 0 || name == Priority;
     }
+
+    private static ulong TypeOf(SocketKind kind) => kind switch
+    {
+        SocketKind.Stream => TypeStream,
+        SocketKind.RawEcho => TypeRaw,
+        _ => TypeDatagram,
+    };
+
+    private static ulong ProtocolOf(SocketKind kind) => kind switch
+    {
+        SocketKind.Stream => ProtocolTcp,
+        SocketKind.Datagram => ProtocolUdp,
+        _ => ProtocolIcmp,
+    };
 
     private static bool ReadTcpOption(Socket* socket, ulong name, out int number)
     {

@@ -75,7 +75,10 @@ public static unsafe partial class SocketCalls
         result = socket->Kind == SocketKind.Stream ? BindStream(socket) : DatagramSockets.Open(socket);
         socket->Bound = result >= 0;
         if (result < 0)
-            socket->LocalAddress = socket->LocalPort = 0;
+        {
+            socket->LocalAddress = 0;
+            socket->LocalPort = 0;
+        }
         return result;
     }
 
@@ -148,8 +151,8 @@ public static unsafe partial class SocketCalls
         CallFlags flags)
     {
         ulong deadline = Sockets.Deadline(socket->ReceiveTimeout);
-        int handle;
-        while ((handle = Network.Stack->Accept(socket->Handle)) == SocketError.WouldBlock)
+        int handle = Network.Stack->Accept(socket->Handle);
+        while (handle == SocketError.WouldBlock)
         {
             if (file->NonBlocking)
                 return Errno.EAGAIN;
@@ -159,6 +162,7 @@ public static unsafe partial class SocketCalls
             // shutdown(2) meanwhile.
             if (!socket->Listening)
                 return Errno.EINVAL;
+            handle = Network.Stack->Accept(socket->Handle);
         }
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
@@ -219,7 +223,8 @@ public static unsafe partial class SocketCalls
             return Outcome(socket, Errno.EALREADY);
         Files.Hold(file);
         ulong deadline = Sockets.Deadline(socket->SendTimeout);
-        while ((result = Outcome(socket, Errno.EINPROGRESS)) == Errno.EINPROGRESS)
+        result = Outcome(socket, Errno.EINPROGRESS);
+        while (result == Errno.EINPROGRESS)
         {
             long wait = Sockets.Wait(socket, PollEvents.All, deadline);
             if (wait == Errno.EINTR)
@@ -229,6 +234,7 @@ public static unsafe partial class SocketCalls
             }
             if (wait < 0)
                 break;
+            result = Outcome(socket, Errno.EINPROGRESS);
         }
         Files.Release(file);
         return result;
@@ -297,7 +303,8 @@ public static unsafe partial class SocketCalls
         // A stream names nobody: its length becomes 0 (tcp(7)).
         if (result < 0 || address.IsNull || lengthAt.IsNull)
             return result;
-        long told = stream ? lengthAt.TryPut(0) ? 0 : Errno.EFAULT
+        long told = stream
+            ? lengthAt.Put(0)
             : SocketAddress.Answer(address, lengthAt, from.RemoteAddress, from.RemotePort);
         return told < 0 ? told : result;
     }

@@ -9,17 +9,29 @@ public static unsafe class TimeCalls
     private const ulong AbsoluteTime = 1;
 
     // clockid_t (include/uapi/linux/time.h)
-    private const ulong RealtimeClock = 0, MonotonicClock = 1, ProcessTime = 2, ThreadTime = 3, MonotonicRaw = 4, RealtimeCoarse = 5,
-        MonotonicCoarse = 6, BootTime = 7, RealtimeAlarm = 8, BootTimeAlarm = 9, AtomicTime = 11;
+    private const ulong RealtimeClock = 0;
+    private const ulong MonotonicClock = 1;
+    private const ulong ProcessTime = 2;
+    private const ulong ThreadTime = 3;
+    private const ulong MonotonicRaw = 4;
+    private const ulong RealtimeCoarse = 5;
+    private const ulong MonotonicCoarse = 6;
+    private const ulong BootTime = 7;
+    private const ulong RealtimeAlarm = 8;
+    private const ulong BootTimeAlarm = 9;
+    private const ulong AtomicTime = 11;
 
     public struct TimeSpec
     {
-        public long Seconds, Nanoseconds;
+        public long Seconds;
+        public long Nanoseconds;
     }
 
-    private static TimeSpec SpecOf(ulong nanoseconds) => new() { Seconds = (long)(nanoseconds / Second), Nanoseconds = (long)(nanoseconds % Second) };
+    private static TimeSpec SpecOf(ulong nanoseconds) =>
+        new() { Seconds = (long)(nanoseconds / Second), Nanoseconds = (long)(nanoseconds % Second) };
 
-    private static TimeSpec ValueOf(ulong nanoseconds) => new() { Seconds = (long)(nanoseconds / Second), Nanoseconds = (long)(nanoseconds % Second / 1000) };
+    private static TimeSpec ValueOf(ulong nanoseconds) =>
+        new() { Seconds = (long)(nanoseconds / Second), Nanoseconds = (long)(nanoseconds % Second / 1000) };
 
     /// <summary>A struct timespec as nanoseconds, at most 292 years. False: unreadable or not normal.</summary>
     public static bool ReadTime(UserPointer<TimeSpec> at, out ulong nanoseconds)
@@ -27,7 +39,9 @@ public static unsafe class TimeCalls
         nanoseconds = 0;
         if (!at.TryGet(out TimeSpec time) || time.Seconds < 0 || (ulong)time.Nanoseconds >= Second)
             return false;
-        nanoseconds = (ulong)time.Seconds > long.MaxValue / Second - 1 ? long.MaxValue : (ulong)time.Seconds * Second + (ulong)time.Nanoseconds;
+        nanoseconds = (ulong)time.Seconds > long.MaxValue / Second - 1
+            ? long.MaxValue
+            : (ulong)time.Seconds * Second + (ulong)time.Nanoseconds;
         return true;
     }
 
@@ -59,10 +73,14 @@ public static unsafe class TimeCalls
     }
 
     public static long ClockGettime(ulong clock, UserPointer<TimeSpec> to) =>
-        !Read(clock, out ulong now) ? Errno.EINVAL : to.TryPut(SpecOf(now)) ? 0 : Errno.EFAULT;
+        Read(clock, out ulong now) ? to.Put(SpecOf(now)) : Errno.EINVAL;
 
-    public static long ClockGetres(ulong clock, UserPointer<TimeSpec> to) =>
-        !Read(clock, out _) ? Errno.EINVAL : to.TryPutIfAsked(SpecOf(1)) ? 0 : Errno.EFAULT;
+    public static long ClockGetres(ulong clock, UserPointer<TimeSpec> to)
+    {
+        if (!Read(clock, out _))
+            return Errno.EINVAL;
+        return to.TryPutIfAsked(SpecOf(1)) ? 0 : Errno.EFAULT;
+    }
 
     public static long ClockSettime(ulong clock, UserPointer<TimeSpec> from)
     {
@@ -95,16 +113,18 @@ public static unsafe class TimeCalls
         return to.TryPutIfAsked(seconds) ? (long)seconds : Errno.EFAULT;
     }
 
-    public static long Nanosleep(UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining) => ClockNanosleep(MonotonicClock, 0, request, remaining);
+    public static long Nanosleep(UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining) =>
+        ClockNanosleep(MonotonicClock, 0, request, remaining);
 
-    public static long ClockNanosleep(ulong clock, ulong flags, UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining)
+    public static long ClockNanosleep(
+        ulong clock, ulong flags, UserPointer<TimeSpec> request, UserPointer<TimeSpec> remaining)
     {
         if (!request.TryGet(out TimeSpec _))
             return Errno.EFAULT;
         if (!Read(clock, out _) || !ReadTime(request, out ulong time))
             return Errno.EINVAL;
         bool absolute = (flags & AbsoluteTime) != 0;
-        ulong deadline = !absolute ? Scheduler.DeadlineAfter(time) : clock is RealtimeClock or RealtimeAlarm ? MonotonicOf(time) : time;
+        ulong deadline = absolute ? MomentOf(clock, time) : Scheduler.DeadlineAfter(time);
         WaitQueue nobody = default;
         while (true)
         {
@@ -120,20 +140,26 @@ public static unsafe class TimeCalls
         }
     }
 
+    /// <summary>A moment of a clock as one of monotonic time.</summary>
+    private static ulong MomentOf(ulong clock, ulong time) =>
+        clock is RealtimeClock or RealtimeAlarm ? MonotonicOf(time) : time;
+
     // ---- alarms ----
 
-    public static long Alarm(ulong seconds) => (long)((AlarmTimer.Set(Process.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
+    public static long Alarm(ulong seconds) =>
+        (long)((AlarmTimer.Set(Process.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
 
     public struct IntervalTimer
     {
-        public TimeSpec Interval, Value;
+        public TimeSpec Interval;
+        public TimeSpec Value;
     }
 
     public static long Getitimer(ulong which, UserPointer<IntervalTimer> to)
     {
         Process* process = Process.Current;
         if (which != 0)
-            return which <= 2 ? to.TryPut(default) ? 0 : Errno.EFAULT : Errno.EINVAL;
+            return which <= 2 ? to.Put(default) : Errno.EINVAL;
         ulong now = Clock.Monotonic;
         IntervalTimer timer = default;
         timer.Interval = ValueOf(process->AlarmInterval);
@@ -149,7 +175,8 @@ public static unsafe class TimeCalls
         IntervalTimer timer = default;
         if (!from.IsNull && !from.TryGet(out timer))
             return Errno.EFAULT;
-        if (timer.Value.Seconds < 0 || timer.Interval.Seconds < 0 || (ulong)timer.Value.Nanoseconds >= 1_000_000 || (ulong)timer.Interval.Nanoseconds >= 1_000_000)
+        if (timer.Value.Seconds < 0 || timer.Interval.Seconds < 0 || (ulong)timer.Value.Nanoseconds >= 1_000_000
+            || (ulong)timer.Interval.Nanoseconds >= 1_000_000)
             return Errno.EINVAL;
         if (!old.IsNull)
         {
@@ -162,7 +189,8 @@ public static unsafe class TimeCalls
     }
 
     /// <summary>Of a struct timeval.</summary>
-    private static ulong Nanoseconds(TimeSpec value) => (ulong)Math.Min(value.Seconds, 1L << 32) * Second + (ulong)value.Nanoseconds * 1000;
+    private static ulong Nanoseconds(TimeSpec value) =>
+        (ulong)Math.Min(value.Seconds, 1L << 32) * Second + (ulong)value.Nanoseconds * 1000;
 
     // ---- processor time ----
 
@@ -173,8 +201,10 @@ public static unsafe class TimeCalls
         Process* process = Process.Current;
         var times = new ProcessTimes
         {
-            User = process->UserTime / ClockTick, Kernel = process->KernelTime / ClockTick,
-            ChildrenUser = process->ChildrenUserTime / ClockTick, ChildrenKernel = process->ChildrenKernelTime / ClockTick,
+            User = process->UserTime / ClockTick,
+            Kernel = process->KernelTime / ClockTick,
+            ChildrenUser = process->ChildrenUserTime / ClockTick,
+            ChildrenKernel = process->ChildrenKernelTime / ClockTick,
         };
         return to.TryPutIfAsked(times) ? (long)(Clock.Monotonic / ClockTick) : Errno.EFAULT;
     }
@@ -182,25 +212,42 @@ public static unsafe class TimeCalls
     /// <summary>struct tms.</summary>
     public struct ProcessTimes
     {
-        public ulong User, Kernel, ChildrenUser, ChildrenKernel;
+        public ulong User;
+        public ulong Kernel;
+        public ulong ChildrenUser;
+        public ulong ChildrenKernel;
     }
 
     /// <summary>struct rusage.</summary>
     public struct Usage
     {
-        private TimeSpec user, kernel;
-        private ulong largestResidentSet, sharedSize, dataSize, stackSize, minorFaults, majorFaults, swaps, blocksIn, blocksOut, sent, received, signals;
-        private ulong voluntarySwitches, involuntarySwitches;
+        private TimeSpec _user;
+        private TimeSpec _kernel;
+        private ulong _largestResidentSet;
+        private ulong _sharedSize;
+        private ulong _dataSize;
+        private ulong _stackSize;
+        private ulong _minorFaults;
+        private ulong _majorFaults;
+        private ulong _swaps;
+        private ulong _blocksIn;
+        private ulong _blocksOut;
+        private ulong _sent;
+        private ulong _received;
+        private ulong _signals;
+        private ulong _voluntarySwitches;
+        private ulong _involuntarySwitches;
 
-        public Usage(ulong userTime, ulong kernelTime, ulong faults, ulong voluntary, ulong involuntary, ulong residentPages)
+        public Usage(
+            ulong userTime, ulong kernelTime, ulong faults, ulong voluntary, ulong involuntary, ulong residentPages)
         {
             this = default;
-            user = ValueOf(userTime);
-            kernel = ValueOf(kernelTime);
-            largestResidentSet = residentPages * (Frames.Size / 1024);
-            minorFaults = faults;
-            voluntarySwitches = voluntary;
-            involuntarySwitches = involuntary;
+            _user = ValueOf(userTime);
+            _kernel = ValueOf(kernelTime);
+            _largestResidentSet = residentPages * (Frames.Size / 1024);
+            _minorFaults = faults;
+            _voluntarySwitches = voluntary;
+            _involuntarySwitches = involuntary;
         }
     }
 
@@ -215,7 +262,8 @@ public static unsafe class TimeCalls
                     process->InvoluntarySwitches, process->Space->ResidentPages);
                 break;
             case -1:
-                usage = new Usage(process->ChildrenUserTime, process->ChildrenKernelTime, process->ChildrenFaults, 0, 0, 0);
+                usage = new Usage(
+                    process->ChildrenUserTime, process->ChildrenKernelTime, process->ChildrenFaults, 0, 0, 0);
                 break;
             default:
                 return Errno.EINVAL;

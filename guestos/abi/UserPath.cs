@@ -3,20 +3,27 @@ namespace Guestos;
 /// <summary>Paths out of user memory.</summary>
 internal static unsafe class UserPath
 {
-    /// <summary>
-    /// AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH (include/uapi/linux/fcntl.h).
-    /// </summary>
+    /// <summary>AT_FDCWD (include/uapi/linux/fcntl.h).</summary>
     public const int CurrentDirectory = -100;
+
     /// <summary>
-    /// What stat(2) and statx(2) take besides, and what changes nothing here: AT_NO_AUTOMOUNT, AT_STATX_FORCE_SYNC and
-    /// DONT_SYNC.
+    /// Flags of stat(2) and statx(2) that are accepted and have no effect here: AT_NO_AUTOMOUNT,
+    /// AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC.
     /// </summary>
     public const uint OfStatus = 0x6800;
 
+    // AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH
     public const uint NoFollow = 0x100;
     public const uint RemoveDirectory = 0x200;
     public const uint Follow = 0x400;
     public const uint EmptyPath = 0x1000;
+
+    /// <summary>How a path is walked whose last component may be a symbolic link, or which may be empty.</summary>
+    public static WalkOptions OptionsOf(bool follow, bool allowEmpty)
+    {
+        WalkOptions options = follow ? WalkOptions.Follow : WalkOptions.None;
+        return allowEmpty ? options | WalkOptions.AllowEmpty : options;
+    }
 
     /// <summary>
     /// Copies the path into a buffer, which the caller gives back (<see cref="PathBuffers"/>). EFAULT, ENAMETOOLONG,

@@ -2,19 +2,33 @@ using System;
 
 namespace Guestos;
 
-/// <summary>System calls that wait for children. Arguments as user mode passed them; results 0 or more, or -errno.</summary>
+/// <summary>
+/// System calls that wait for children. Arguments as user mode passed them; results 0 or more, or -errno.
+/// </summary>
 public static unsafe class WaitCalls
 {
-    private const uint NoHang = 1, Untraced = 2, Exited = 4, Continued = 8, NoWait = 0x1000000,
-        ThreadsOfKinds = 0xe0000000;    // __WNOTHREAD, __WALL, __WCLONE: there are no threads
+    // Options of wait4(2) and waitid(2) (include/uapi/linux/wait.h).
+    private const uint NoHang = 1;
+    private const uint Untraced = 2;
+    private const uint Exited = 4;
+    private const uint Continued = 8;
+    private const uint NoWait = 0x1000000;
+
+    /// <summary>__WNOTHREAD, __WALL, __WCLONE: there are no threads.</summary>
+    private const uint ThreadsOfKinds = 0xe0000000;
 
     /// <summary>What waiting has found.</summary>
     private struct Found
     {
-        public int Id, Status;
+        public int Id;
+        public int Status;
         public uint UserId;
         public bool Usage;
-        public ulong UserTime, KernelTime, Faults, Voluntary, Involuntary;
+        public ulong UserTime;
+        public ulong KernelTime;
+        public ulong Faults;
+        public ulong Voluntary;
+        public ulong Involuntary;
     }
 
     /// <param name="which">wait4's first argument: above 0 an id, 0 the caller's group, −1 any, below a group.</param>
@@ -28,8 +42,7 @@ public static unsafe class WaitCalls
             bool any = false;
             for (Process* child = ProcessTable.First; child != null; child = child->Next)
             {
-                if (child->ParentId != self->Id || child == self
-                    || !(which == -1 || which > 0 && child->Id == which || which == 0 && child->GroupId == self->GroupId || which < -1 && child->GroupId == -which))
+                if (child->ParentId != self->Id || child == self || !IsMeant(child, which))
                     continue;
                 any = true;
                 found.Id = child->Id;
@@ -59,6 +72,14 @@ public static unsafe class WaitCalls
         }
     }
 
+    private static bool IsMeant(Process* child, int which)
+    {
+        if (which > 0)
+            return child->Id == which;
+        int group = which == 0 ? Process.Current->GroupId : -which;
+        return which == -1 || child->GroupId == group;
+    }
+
     private static void Reap(Process* self, Process* child, ref Found found, bool take)
     {
         found.Status = child->ExitStatus;
@@ -78,7 +99,8 @@ public static unsafe class WaitCalls
     }
 
     private static bool PutUsage(UserPointer<TimeCalls.Usage> to, in Found found) =>
-        to.TryPutIfAsked(new TimeCalls.Usage(found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, 0));
+        to.TryPutIfAsked(new TimeCalls.Usage(
+            found.UserTime, found.KernelTime, found.Faults, found.Voluntary, found.Involuntary, residentPages: 0));
 
     public static long Wait4(ulong which, UserPointer<int> status, ulong options, UserPointer<TimeCalls.Usage> usage)
     {
@@ -94,9 +116,11 @@ public static unsafe class WaitCalls
         return found.Id;
     }
 
-    public static long Waitid(ulong kind, ulong id, UserPointer<byte> information, ulong options, UserPointer<TimeCalls.Usage> usage)
+    public static long Waitid(
+        ulong kind, ulong id, UserPointer<byte> information, ulong options, UserPointer<TimeCalls.Usage> usage)
     {
-        if (!CallFlags.TryMake(options, NoHang | Untraced | Exited | Continued | NoWait | ThreadsOfKinds, out CallFlags how)
+        const uint known = NoHang | Untraced | Exited | Continued | NoWait | ThreadsOfKinds;
+        if (!CallFlags.TryMake(options, known, out CallFlags how)
             || !how.Has(Untraced | Exited | Continued))
             return Errno.EINVAL;
         int which;
@@ -109,7 +133,8 @@ public static unsafe class WaitCalls
                 which = (int)id;
                 break;
             case 2 when (int)id >= 0:
-                which = (int)id == 0 ? 0 : (int)id == 1 ? -1 : -(int)id;
+                // Group 1, that of the first process, becomes −1: any child.
+                which = -(int)id;
                 break;
             default:
                 return Errno.EINVAL;
@@ -117,25 +142,60 @@ public static unsafe class WaitCalls
         long result = WaitFor(which, how, how.Has(Exited), out Found found);
         if (result < 0)
             return result;
-        if (!information.IsNull)
-        {
-            // siginfo_t: si_signo, si_errno, si_code, then si_pid, si_uid, si_status.
-            int* words = stackalloc int[32];
-            new Span<int>(words, 32).Clear();
-            if (result > 0)
-            {
-                int status = found.Status;
-                bool exited = (status & 0x7f) == 0, stopped = (status & 0xff) == 0x7f;
-                words[0] = Signal.Child.Number;
-                words[2] = status == 0xffff ? SignalCode.Continued : exited ? SignalCode.Exited : stopped ? SignalCode.Stopped
-                    : (status & 0x80) != 0 ? SignalCode.Dumped : SignalCode.Killed;
-                words[4] = found.Id;
-                words[5] = (int)found.UserId;
-                words[6] = status == 0xffff ? Signal.Continue.Number : exited || stopped ? status >> 8 & 0xff : status & 0x7f;
-            }
-            if (!information.TryPutAll(new ReadOnlySpan<byte>(words, 128)))
-                return Errno.EFAULT;
-        }
+        if (!information.IsNull && !PutInformation(information, result > 0, found))
+            return Errno.EFAULT;
         return result == 0 || PutUsage(usage, found) ? 0 : Errno.EFAULT;
+    }
+
+    // The words of a siginfo_t (include/uapi/asm-generic/siginfo.h), of 4 bytes each.
+    private const int InformationWords = 32;
+    private const int NumberWord = 0;
+    private const int CodeWord = 2;
+    private const int PidWord = 4;
+    private const int UidWord = 5;
+    private const int StatusWord = 6;
+
+    /// <summary>Stores a siginfo_t; all zeros when nothing was found. False: EFAULT.</summary>
+    private static bool PutInformation(UserPointer<byte> to, bool isFound, in Found found)
+    {
+        int* words = stackalloc int[InformationWords];
+        new Span<int>(words, InformationWords).Clear();
+        if (isFound)
+        {
+            words[NumberWord] = Signal.Child.Number;
+            words[CodeWord] = CodeOf(found.Status);
+            words[PidWord] = found.Id;
+            words[UidWord] = (int)found.UserId;
+            words[StatusWord] = StatusOf(found.Status);
+        }
+        return to.TryPutAll(new ReadOnlySpan<byte>(words, InformationWords * sizeof(int)));
+    }
+
+    // The status word of wait(2) (include/sys/wait.h of the C library).
+    private const int StoppedStatus = 0x7f;
+    private const int CoreDumped = 0x80;
+
+    private static bool IsExited(int status) => (status & 0x7f) == 0;
+
+    private static bool IsStopped(int status) => (status & 0xff) == StoppedStatus;
+
+    /// <summary>si_code: CLD_CONTINUED and so on.</summary>
+    private static int CodeOf(int status)
+    {
+        if (status == Processes.ContinuedStatus)
+            return SignalCode.Continued;
+        if (IsExited(status))
+            return SignalCode.Exited;
+        if (IsStopped(status))
+            return SignalCode.Stopped;
+        return (status & CoreDumped) != 0 ? SignalCode.Dumped : SignalCode.Killed;
+    }
+
+    /// <summary>si_status: the exit code, or the signal.</summary>
+    private static int StatusOf(int status)
+    {
+        if (status == Processes.ContinuedStatus)
+            return Signal.Continue.Number;
+        return IsExited(status) || IsStopped(status) ? status >> 8 & 0xff : status & 0x7f;
     }
 }

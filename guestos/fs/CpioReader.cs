@@ -60,7 +60,8 @@ public unsafe struct CpioReader
         _archive = archive;
         _length = length;
         Offset = 0;
-        Damaged = Cut = false;
+        Damaged = false;
+        Cut = false;
     }
 
     /// <summary>Passes over zeros: false at the end. An archive, compressed or not, begins here.</summary>

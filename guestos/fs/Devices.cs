@@ -186,7 +186,8 @@ public static unsafe class Devices
         // SAFETY: literals lie in the image for ever.
         fixed (byte* text = target)
             inode->Image = text;
-        inode->ImageLength = inode->Size = (ulong)target.Length;
+        inode->Size = (ulong)target.Length;
+        inode->ImageLength = inode->Size;
     }
 
     private static Inode* Add(ReadOnlySpan<byte> name, InodeType type, uint permissions)

@@ -81,7 +81,12 @@ public static unsafe class Directories
         return entry;
     }
 
-    public static void Touch(Inode* inode) => inode->ModifyTime = inode->ChangeTime = Clock.Realtime;
+    /// <summary>Its content changes now: st_mtime and st_ctime.</summary>
+    public static void Touch(Inode* inode)
+    {
+        inode->ModifyTime = Clock.Realtime;
+        inode->ChangeTime = inode->ModifyTime;
+    }
 
     private static int EntrySize(int nameLength) => sizeof(DirectoryEntry) + nameLength;
 
@@ -89,7 +94,8 @@ public static unsafe class Directories
     {
         if (directory->NextCookie < FirstCookie)
             directory->NextCookie = FirstCookie;
-        entry->Cookie = directory->NextCookie++;
+        entry->Cookie = directory->NextCookie;
+        directory->NextCookie++;
         entry->Previous = directory->LastEntry;
         if (directory->LastEntry != null)
             directory->LastEntry->Next = entry;

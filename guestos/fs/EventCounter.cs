@@ -100,7 +100,8 @@ public static unsafe class EventCounter
     private static uint Poll(File* file)
     {
         var counter = (Counter*)file->Object;
-        return (counter->Value > 0 ? PollEvents.In : 0) | (counter->Value < Highest ? PollEvents.Out : 0);
+        uint events = counter->Value > 0 ? PollEvents.In : 0;
+        return counter->Value < Highest ? events | PollEvents.Out : events;
     }
 
     private static WaitQueue* QueueOf(File* file) => &((Counter*)file->Object)->Queue;

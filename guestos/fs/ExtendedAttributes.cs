@@ -53,7 +53,8 @@ public static unsafe class ExtendedAttributes
 
         if (security && write && !FileRights.IsSuperuser)
             return Errno.EPERM;
-        long error = security ? 0 : FileRights.Check(inode, write ? FileRights.Write : FileRights.Read);
+        uint needed = write ? FileRights.Write : FileRights.Read;
+        long error = security ? 0 : FileRights.Check(inode, needed);
         if (error < 0)
             return error;
         if (!inode->IsInMemory || !user && !trusted && !security)

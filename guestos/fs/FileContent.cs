@@ -225,10 +225,14 @@ public static unsafe class FileContent
         ref Volume volume = ref Volumes.Of(inode->Volume);
         if (volume.Room == 0)
             return null;
-        if (inode->Pages == null && (inode->Pages = (ulong**)Objects.Allocate((int)PageSize)) == null)
+        if (inode->Pages == null)
+            inode->Pages = (ulong**)Objects.Allocate((int)PageSize);
+        if (inode->Pages == null)
             return null;
         ulong** slot = &inode->Pages[index / EntriesPerTable];
-        if (*slot == null && (*slot = (ulong*)Objects.Allocate((int)PageSize)) == null)
+        if (*slot == null)
+            *slot = (ulong*)Objects.Allocate((int)PageSize);
+        if (*slot == null)
             return null;
         ulong frame = Frames.Allocate();
         if (frame == 0)

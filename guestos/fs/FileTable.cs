@@ -74,7 +74,10 @@ public unsafe struct FileTable
     /// <summary>Gives one reference up; the last one closes everything.</summary>
     public static void Release(FileTable* table)
     {
-        if (table == null || --table->References > 0)
+        if (table == null)
+            return;
+        table->References--;
+        if (table->References > 0)
             return;
         for (int i = Next(table, 0); i >= 0; i = Next(table, i + 1))
         {
@@ -118,8 +121,11 @@ public unsafe struct FileTable
             return -1;
         int word = (int)((uint)from / 64);
         ulong bits = (table->_open[word] ^ invert) & ulong.MaxValue << from;
-        while (bits == 0 && ++word < Words)
+        while (bits == 0 && word < Words - 1)
+        {
+            word++;
             bits = table->_open[word] ^ invert;
+        }
         return bits != 0 ? word * 64 + BitOperations.TrailingZeroCount(bits) : -1;
     }
 
@@ -146,7 +152,9 @@ public unsafe struct FileTable
     public static bool Put(FileTable* table, int descriptor, File* file, bool closeOnExec)
     {
         ref ulong place = ref table->_pieces[(uint)descriptor / PieceLength];
-        if (place == 0 && (place = (ulong)Objects.Allocate<Piece>()) == 0)
+        if (place == 0)
+            place = (ulong)Objects.Allocate<Piece>();
+        if (place == 0)
             return false;
         // SAFETY: a piece is an object of this table until the table is released.
         File** entry = (File**)((Piece*)place)->Files + (uint)descriptor % PieceLength;

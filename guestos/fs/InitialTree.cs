@@ -50,7 +50,8 @@ public static unsafe class InitialTree
     /// </summary>
     public static bool Unpack(byte* archive, ulong length)
     {
-        Taken = LeftOut = 0;
+        Taken = 0;
+        LeftOut = 0;
         s_links = (LinkRecord**)Objects.Allocate(Buckets * sizeof(LinkRecord*));
         bool whole = s_links != null ? Archives(archive, length) : Fail("there is no memory to unpack it"u8, 0);
         if (s_links != null)
@@ -197,7 +198,8 @@ public static unsafe class InitialTree
                     continue;
                 if (type != InodeType.Directory)
                     return Outcome.LeftOut;
-                Describe(inode = Vfs.Hold(directory), member);
+                inode = Vfs.Hold(directory);
+                Describe(inode, member);
                 return Outcome.Taken;
             }
 
@@ -237,7 +239,8 @@ public static unsafe class InitialTree
         {
             if (type != InodeType.Directory)
                 return Outcome.LeftOut;
-            Describe(inode = Vfs.Hold(entry->Inode), member);
+            inode = Vfs.Hold(entry->Inode);
+            Describe(inode, member);
             return Outcome.Taken;
         }
 
@@ -255,7 +258,8 @@ public static unsafe class InitialTree
         if (member.Data != null && member.DataLength > 0 && type is (InodeType.Regular or InodeType.Link))
         {
             inode->Image = member.Data;
-            inode->ImageLength = inode->Size = member.DataLength;
+            inode->Size = member.DataLength;
+            inode->ImageLength = inode->Size;
             KeepsArchive = true;
         }
 
@@ -268,7 +272,9 @@ public static unsafe class InitialTree
         inode->UserId = member.UserId;
         inode->GroupId = member.GroupId;
         inode->DeviceNumber = (member.NodeMajor & 0xfff) << 8 | member.NodeMinor & 0xff;
-        inode->AccessTime = inode->ModifyTime = inode->ChangeTime = member.ModifyTime * 1_000_000_000UL;
+        inode->ChangeTime = member.ModifyTime * 1_000_000_000UL;
+        inode->ModifyTime = inode->ChangeTime;
+        inode->AccessTime = inode->ModifyTime;
     }
 
     private static LinkRecord** BucketOf(in CpioMember member) =>

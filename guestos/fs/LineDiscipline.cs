@@ -13,7 +13,10 @@ public unsafe struct TerminalOutput
     public void Add(byte value)
     {
         if (Length < Capacity)
-            Bytes[Length++] = value;
+        {
+            Bytes[Length] = value;
+            Length++;
+        }
     }
 }
 
@@ -47,14 +50,17 @@ public unsafe struct LineDiscipline
     private readonly bool Canonical => (Termios.Local & Termios.Canonical) != 0;
 
     /// <summary>Complete lines (canonical), or bytes.</summary>
-    public readonly int Available => Canonical ? (_lines > 0 ? LineLength() : 0) : (int)(_end - _read);
+    public readonly int Available => Canonical ? LinesLength() : (int)(_end - _read);
+
+    private readonly int LinesLength() => _lines > 0 ? LineLength() : 0;
 
     /// <summary>A read would not wait.</summary>
     public readonly bool Readable =>
-        Canonical
-            ? _lines > 0
-            : _end - _read >= (Termios.Characters[Termios.Time] == 0 ? Math.Max(1UL,
-                Termios.Characters[Termios.Minimum]) : 1);
+        Canonical ? _lines > 0 : _end - _read >= Enough;
+
+    /// <summary>Bytes for which a raw read waits: VMIN, at least one; with VTIME it returns with less.</summary>
+    private readonly ulong Enough =>
+        Termios.Characters[Termios.Time] == 0 ? Math.Max(1UL, Termios.Characters[Termios.Minimum]) : 1;
 
     /// <summary>Bytes waiting, whatever the mode.</summary>
     public readonly int Waiting => (int)(_end - _read);
@@ -88,7 +94,8 @@ public unsafe struct LineDiscipline
     /// <summary>Drops everything typed and not read.</summary>
     public void FlushInput()
     {
-        _read = _committed = _end;
+        _committed = _end;
+        _read = _committed;
         _lines = 0;
         _literal = false;
     }
@@ -128,8 +135,7 @@ public unsafe struct LineDiscipline
 
         if ((Termios.Local & Termios.Signals) != 0)
         {
-            Signal signal = Is(value, Termios.Interrupt) ? Signal.Interrupt : Is(value, Termios.Quit) ? Signal.Quit
-                : Is(value, Termios.Suspend) ? Signal.TerminalStop : Signal.None;
+            Signal signal = SignalOf(value);
             if (!signal.IsNone)
             {
                 if ((Termios.Local & Termios.NoFlush) == 0)
@@ -171,7 +177,9 @@ public unsafe struct LineDiscipline
             while (done < count && _read < _end)
             {
                 ClearEnd(_read);
-                to[done++] = _bytes[_read++ % Capacity];
+                to[done] = _bytes[_read % Capacity];
+                done++;
+                _read++;
             }
 
             _committed = Math.Max(_committed, _read);
@@ -188,7 +196,10 @@ public unsafe struct LineDiscipline
             ClearEnd(_read);
             _read++;
             if (!endOfFile)
-                to[done++] = value;
+            {
+                to[done] = value;
+                done++;
+            }
             if (end)
             {
                 _lines--;
@@ -221,7 +232,8 @@ public unsafe struct LineDiscipline
             case (byte)'\r':
                 if ((flags & Termios.NoReturnAtStart) != 0 && _column == 0)
                     return;
-                _column = _lineColumn = 0;
+                _column = 0;
+                _lineColumn = 0;
                 if ((flags & Termios.OutReturnToNewline) != 0)
                     value = (byte)'\n';
                 break;
@@ -230,7 +242,7 @@ public unsafe struct LineDiscipline
                 _column += spaces;
                 if ((flags & Termios.ExpandTabs) == Termios.ExpandTabs)
                 {
-                    while (spaces-- > 0)
+                    for (; spaces > 0; spaces--)
                         output.Add((byte)' ');
                     return;
                 }
@@ -450,6 +462,16 @@ public unsafe struct LineDiscipline
     }
 
     /// <summary>Is it the special character of this place? 0 is _POSIX_VDISABLE.</summary>
+    /// <summary>The signal that a character stands for (termios(3), ISIG).</summary>
+    private readonly Signal SignalOf(byte value)
+    {
+        if (Is(value, Termios.Interrupt))
+            return Signal.Interrupt;
+        if (Is(value, Termios.Quit))
+            return Signal.Quit;
+        return Is(value, Termios.Suspend) ? Signal.TerminalStop : Signal.None;
+    }
+
     private readonly bool Is(byte value, int place) => value != 0 && Termios.Characters[place] == value;
 
     private static bool IsControl(byte value) => value < 0x20 || value == 0x7f;

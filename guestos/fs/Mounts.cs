@@ -76,7 +76,9 @@ public static unsafe class Mounts
     public static long Add(Inode* point, Inode* root, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type,
         ReadOnlySpan<byte> target, uint flags)
     {
-        if (s_table == null && (s_table = (Mount*)Objects.Allocate(4096)) == null)
+        if (s_table == null)
+            s_table = (Mount*)Objects.Allocate(4096);
+        if (s_table == null)
             return Errno.ENOMEM;
         if (point->Mounted != null || root->Covers != null || point == Vfs.Root)
             return Errno.EBUSY;
@@ -149,7 +151,8 @@ public static unsafe class Mounts
         {
             if (s_nextVolume < Vfs.FirstMountVolume)
                 s_nextVolume = Vfs.FirstMountVolume;
-            byte volume = s_nextVolume++;
+            byte volume = s_nextVolume;
+            s_nextVolume++;
             if (Volumes.Of(volume).Inodes > 0)
                 continue;
             Volumes.Of(volume) = default;

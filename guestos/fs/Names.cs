@@ -60,7 +60,8 @@ public static unsafe class Names
 
         Memory.Copy(text, target, (ulong)length);
         link->Image = text;
-        link->ImageLength = link->Size = (ulong)length;
+        link->Size = (ulong)length;
+        link->ImageLength = link->Size;
         link->ImageOwned = true;
         Vfs.Release(link);
         return 0;

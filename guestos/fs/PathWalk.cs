@@ -56,7 +56,8 @@ public unsafe struct Walked
     {
         Vfs.Release(Parent);
         Vfs.Release(Inode);
-        Parent = Inode = null;
+        Parent = null;
+        Inode = null;
     }
 }
 

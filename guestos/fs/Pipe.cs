@@ -47,7 +47,9 @@ public unsafe struct Pipe
             int index = (int)(_written / PageSize % PageCount);
             if (!from.TryTake(step, out ReadOnlySpan<byte> bytes))
                 return done > 0 ? (long)done : Errno.EFAULT;
-            if (_pages[index] == 0 && (_pages[index] = Frames.Allocate()) == 0)
+            if (_pages[index] == 0)
+                _pages[index] = Frames.Allocate();
+            if (_pages[index] == 0)
                 return done > 0 ? (long)done : Errno.ENOMEM;
             // SAFETY: the step does not pass the page's end.
             bytes.CopyTo(new Span<byte>(DirectMap.At(_pages[index]) + inPage, bytes.Length));
@@ -93,7 +95,8 @@ public unsafe struct Pipe
         ulong page = _pages[index];
         _pages[index] = 0;
         _pages[0] = page;
-        _read = _written = 0;
+        _read = 0;
+        _written = 0;
     }
 
     private void Drop(int index)

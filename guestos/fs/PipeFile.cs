@@ -31,7 +31,8 @@ public static unsafe class PipeFile
     /// <summary>pipe2(2): two open files of a new pipe. ENFILE, ENOMEM.</summary>
     public static long Create(uint flags, out File* reader, out File* writer)
     {
-        reader = writer = null;
+        reader = null;
+        writer = null;
         Inode* inode = Vfs.NewInode(InodeType.Fifo, 0x180, Vfs.AnonymousVolume);
         Pipe* pipe = inode != null ? Pipe.Create() : null;
         if (pipe == null)
@@ -68,7 +69,9 @@ public static unsafe class PipeFile
     {
         Inode* inode = file->Inode;
         bool named = !inode->IsNameless;
-        if (inode->Pipe == null && (inode->Pipe = Pipe.Create()) == null)
+        if (inode->Pipe == null)
+            inode->Pipe = Pipe.Create();
+        if (inode->Pipe == null)
             return Errno.ENOMEM;
         bool reads = file->MayRead;
         bool writes = file->MayWrite;
@@ -91,8 +94,9 @@ public static unsafe class PipeFile
             return 0;
         }
 
+        // The other side may have come and gone again meanwhile: its opens are counted.
         uint opens = reads ? pipe->WriterOpens : pipe->ReaderOpens;
-        while ((reads ? pipe->Writers : pipe->Readers) == 0 && opens == (reads ? pipe->WriterOpens : pipe->ReaderOpens))
+        while (!IsMet(pipe, reads, opens))
         {
             if (Readiness.Wait(&pipe->Queue, PollEvents.HangUp, ulong.MaxValue) != WaitResult.Interrupted)
                 continue;
@@ -102,6 +106,12 @@ public static unsafe class PipeFile
 
         return 0;
     }
+
+    /// <summary>The other side of a FIFO is there, or has been since its opens were counted.</summary>
+    private static bool IsMet(Pipe* pipe, bool reads, uint opens) =>
+        reads
+            ? pipe->Writers != 0 || pipe->WriterOpens != opens
+            : pipe->Readers != 0 || pipe->ReaderOpens != opens;
 
     private static long Read(File* file, ref Transfer to)
     {

@@ -13,9 +13,15 @@ public static unsafe class ProcProcess
         AddressSpace* space = process->Space;
         switch (node)
         {
-            case ProcNode.ProcessStat: Stat(process, text); break;
-            case ProcNode.ProcessStatus: Status(process, text); break;
-            case ProcNode.ProcessSizes: Sizes(process, text); break;
+            case ProcNode.ProcessStat:
+                Stat(process, text);
+                break;
+            case ProcNode.ProcessStatus:
+                Status(process, text);
+                break;
+            case ProcNode.ProcessSizes:
+                Sizes(process, text);
+                break;
             case ProcNode.ProcessCommandLine:
                 if (space != null)
                     Copy(space, space->ArgumentsStart, space->ArgumentsEnd, text);
@@ -34,7 +40,9 @@ public static unsafe class ProcProcess
                 Maps(space, text);
                 AddressSpace.LetGo(space);
                 break;
-            case ProcNode.ProcessMounts: MountList(text); break;
+            case ProcNode.ProcessMounts:
+                MountList(text);
+                break;
             case ProcNode.ProcessLimits:
                 text->Add("Limit                     Soft Limit           Hard Limit           Units     \n"u8);
                 for (ulong number = 0; ResourceLimits.TryMake(number, out Resource resource); number++)

@@ -46,7 +46,10 @@ public static unsafe class ProcText
     {
         var text = (TextBuffer*)file->Object;
         if (text == null)
-            file->Object = text = Objects.Allocate<TextBuffer>();
+        {
+            text = Objects.Allocate<TextBuffer>();
+            file->Object = text;
+        }
         if (text == null)
             return Errno.ENOMEM;
         if (offset == 0)
@@ -115,17 +118,27 @@ public static unsafe class ProcText
 
         switch (node)
         {
-            case ProcNode.Stat: Stat(text); break;
-            case ProcNode.MemoryInformation: MemoryInformation(text); break;
-            case ProcNode.ObjectInformation: ObjectInformation(text); break;
+            case ProcNode.Stat:
+                Stat(text);
+                break;
+            case ProcNode.MemoryInformation:
+                MemoryInformation(text);
+                break;
+            case ProcNode.ObjectInformation:
+                ObjectInformation(text);
+                break;
             case ProcNode.Uptime:
                 text->AddHundredths(Clock.Monotonic / NanosecondsPerTick);
                 text->Add((byte)' ');
                 text->AddHundredths(Scheduler.IdleTime / NanosecondsPerTick);
                 text->Add((byte)'\n');
                 break;
-            case ProcNode.LoadAverage: LoadAverage(text); break;
-            case ProcNode.ProcessorInformation: ProcessorInformation(text); break;
+            case ProcNode.LoadAverage:
+                LoadAverage(text);
+                break;
+            case ProcNode.ProcessorInformation:
+                ProcessorInformation(text);
+                break;
             case ProcNode.Version:
                 text->Add(SystemNames.KernelType);
                 text->Add(" version "u8);
@@ -136,19 +149,45 @@ public static unsafe class ProcText
             case ProcNode.FileSystems:
                 text->Add("nodev\tramfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\n"u8);
                 break;
-            case ProcNode.CommandLine: Line(text, CommandLine.Text); break;
-            case ProcNode.Interrupts: text->Add("           CPU0\n"u8); break;
-            case ProcNode.HostName: Line(text, HostName.Text); break;
-            case ProcNode.DomainName: Line(text, SystemNames.DomainName); break;
-            case ProcNode.KernelRelease: Line(text, SystemNames.KernelRelease); break;
-            case ProcNode.KernelType: Line(text, SystemNames.KernelType); break;
-            case ProcNode.KernelVersion: Line(text, SystemNames.KernelVersion); break;
-            case ProcNode.LargestId: Line(text, "32768"u8); break;
-            case ProcNode.EntropyAvailable: Line(text, "256"u8); break;
-            case ProcNode.Overcommit: Line(text, "0"u8); break;
-            case ProcNode.BootId or ProcNode.Uuid: Uuid(text); break;
-            case ProcNode.UnknownCalls: UnknownCallCounts(text); break;
-            case ProcNode.Counters: Counters(text); break;
+            case ProcNode.CommandLine:
+                Line(text, CommandLine.Text);
+                break;
+            case ProcNode.Interrupts:
+                text->Add("           CPU0\n"u8);
+                break;
+            case ProcNode.HostName:
+                Line(text, HostName.Text);
+                break;
+            case ProcNode.DomainName:
+                Line(text, SystemNames.DomainName);
+                break;
+            case ProcNode.KernelRelease:
+                Line(text, SystemNames.KernelRelease);
+                break;
+            case ProcNode.KernelType:
+                Line(text, SystemNames.KernelType);
+                break;
+            case ProcNode.KernelVersion:
+                Line(text, SystemNames.KernelVersion);
+                break;
+            case ProcNode.LargestId:
+                Line(text, "32768"u8);
+                break;
+            case ProcNode.EntropyAvailable:
+                Line(text, "256"u8);
+                break;
+            case ProcNode.Overcommit:
+                Line(text, "0"u8);
+                break;
+            case ProcNode.BootId or ProcNode.Uuid:
+                Uuid(text);
+                break;
+            case ProcNode.UnknownCalls:
+                UnknownCallCounts(text);
+                break;
+            case ProcNode.Counters:
+                Counters(text);
+                break;
             case >= ProcNode.NetDevices and <= ProcNode.NetArp:
                 if (NetworkText != null)
                     NetworkText(node, text);

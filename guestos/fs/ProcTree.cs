@@ -319,10 +319,13 @@ public static unsafe class ProcTree
         int end = name.Length;
         if ((operations->Traits & FileTraits.Numbered) == 0)
             return end;
-        to[end++] = (byte)':';
-        to[end++] = (byte)'[';
+        to[end] = (byte)':';
+        end++;
+        to[end] = (byte)'[';
+        end++;
         end += Decimal(to + end, Vfs.NumberOf(file));
-        to[end++] = (byte)']';
+        to[end] = (byte)']';
+        end++;
         return end;
     }
 
@@ -335,12 +338,19 @@ public static unsafe class ProcTree
         ProcNode* chain = stackalloc ProcNode[8];
         int depth = 0;
         for (var node = (ProcNode)inode->ProcNode; node != ProcNode.Root && depth < 8; node = ParentOf(node))
-            chain[depth++] = node;
-        int length = 0;
-        while (depth-- > 0)
         {
+            chain[depth] = node;
+            depth++;
+        }
+        int length = 0;
+        while (depth > 0)
+        {
+            depth--;
             if (length > 0)
-                to[length++] = (byte)'/';
+            {
+                to[length] = (byte)'/';
+                length++;
+            }
             if (chain[depth] == ProcNode.Process)
             {
                 length += Decimal(to + length, (ulong)inode->ProcProcess);
@@ -367,7 +377,8 @@ public static unsafe class ProcTree
         int count = 0;
         do
         {
-            digits[count++] = (byte)('0' + value % 10);
+            digits[count] = (byte)('0' + value % 10);
+            count++;
             value /= 10;
         }
         while (value != 0);
@@ -391,7 +402,9 @@ public static unsafe class ProcTree
         {
             case ProcNode.ProcessExecutable: return process->Space != null ? (Inode*)process->Space->Executable : null;
             case ProcNode.ProcessDirectory: return FileContext.WorkingDirectoryOf(process);
-            case ProcNode.ProcessRoot: return FileContext.RootDirectoryOf(process) != null ? FileContext.RootDirectoryOf(process) : Vfs.Root;
+            case ProcNode.ProcessRoot:
+                Inode* root = FileContext.RootDirectoryOf(process);
+                return root != null ? root : Vfs.Root;
             case ProcNode.Descriptor:
                 File* file = FileOf(link);
                 return file != null ? file->Inode : null;

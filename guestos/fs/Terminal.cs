@@ -159,10 +159,9 @@ public static unsafe class Terminal
             int minimum = Line->Termios.Characters[Termios.Minimum];
             uint tenths = Line->Termios.Characters[Termios.Time];
             // A raw read waits for VMIN bytes, but not for more than it asked for; VTIME without VMIN is a deadline.
-            bool enough = canonical
-                ? Line->Readable
-                : (ulong)Line->Waiting >= Math.Min(to.Count,
-                    (ulong)Math.Max(minimum, minimum == 0 && tenths == 0 ? 0 : 1));
+            int least = minimum == 0 && tenths == 0 ? 0 : 1;
+            ulong wanted = Math.Min(to.Count, (ulong)Math.Max(minimum, least));
+            bool enough = canonical ? Line->Readable : (ulong)Line->Waiting >= wanted;
             if (enough)
                 break;
             if (file->NonBlocking)
@@ -277,7 +276,8 @@ public static unsafe class Terminal
         if (session == 0 || session != Session)
             return;
         int group = ForegroundGroup;
-        Session = ForegroundGroup = 0;
+        Session = 0;
+        ForegroundGroup = 0;
         if (group != 0)
         {
             Signals.SendGroup(group, Signal.HangUp);

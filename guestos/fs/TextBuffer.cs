@@ -17,7 +17,9 @@ public unsafe struct TextBuffer
     public void Add(byte value)
     {
         int index = Length / PageSize;
-        if (index >= PageCount || _pages[index] == 0 && (_pages[index] = Frames.Allocate()) == 0)
+        if (index < PageCount && _pages[index] == 0)
+            _pages[index] = Frames.Allocate();
+        if (index >= PageCount || _pages[index] == 0)
         {
             IsFull = true;
             return;
@@ -62,8 +64,9 @@ public unsafe struct TextBuffer
         int count = 16;
         while (count > digits && count > 1 && value >> (count - 1) * 4 == 0)
             count--;
-        while (count-- > 0)
-            Add((upper ? "0123456789ABCDEF"u8 : "0123456789abcdef"u8)[(int)(value >> count * 4) & 15]);
+        System.ReadOnlySpan<byte> names = upper ? "0123456789ABCDEF"u8 : "0123456789abcdef"u8;
+        for (count--; count >= 0; count--)
+            Add(names[(int)(value >> count * 4) & 15]);
     }
 
     /// <summary>Hundredths as "n.nn".</summary>

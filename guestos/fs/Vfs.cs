@@ -53,7 +53,9 @@ public static unsafe class Vfs
             DirectoryEntry* entry = Directories.Find(Root, name, 3);
             if (entry != null && entry->Inode->Type == InodeType.Directory)
                 dev = entry->Inode;
-            else if (entry == null && (dev = NewInode(InodeType.Directory, 0x1ed, RootVolume)) != null)
+            else if (entry == null)
+                dev = NewInode(InodeType.Directory, 0x1ed, RootVolume);
+            if (entry == null && dev != null)
             {
                 Directories.Add(Root, name, 3, dev);
                 Release(dev);
@@ -105,13 +107,16 @@ public static unsafe class Vfs
         of.Inodes++;
         inode->References = 1;
         inode->Operations = MemoryFileSystem.Operations;
-        inode->Number = ++s_nextNumber;
+        s_nextNumber++;
+        inode->Number = s_nextNumber;
         inode->Type = type;
         inode->Permissions = (ushort)(permissions & 0xfff);
         inode->Volume = volume;
         inode->UserId = FileRights.CurrentUser;
         inode->GroupId = FileRights.CurrentGroup;
-        inode->AccessTime = inode->ModifyTime = inode->ChangeTime = Clock.Realtime;
+        inode->ChangeTime = Clock.Realtime;
+        inode->ModifyTime = inode->ChangeTime;
+        inode->AccessTime = inode->ModifyTime;
         return inode;
     }
 
@@ -153,7 +158,10 @@ public static unsafe class Vfs
     /// <summary>Gives one reference up. Null is nothing.</summary>
     public static void Release(Inode* inode)
     {
-        if (inode == null || --inode->References > 0 || inode->Links > 0)
+        if (inode == null)
+            return;
+        inode->References--;
+        if (inode->References > 0 || inode->Links > 0)
             return;
         if (inode->ImageOwned)
             Objects.Free(inode->Image, (int)inode->ImageLength + 1);
@@ -194,7 +202,10 @@ public static unsafe class Vfs
 
     /// <summary>The root directory of the current process.</summary>
     public static Inode* CurrentRoot =>
-        Process.Current != null && FileContext.RootDirectoryOf(Process.Current) != null ? FileContext.RootDirectoryOf(Process.Current) : Root;
+        HasRootOfItsOwn ? FileContext.RootDirectoryOf(Process.Current) : Root;
+
+    private static bool HasRootOfItsOwn =>
+        Process.Current != null && FileContext.RootDirectoryOf(Process.Current) != null;
 
     /// <summary>The working directory of the current process.</summary>
     public static Inode* CurrentDirectory =>
@@ -267,11 +278,15 @@ public static unsafe class Vfs
                 return Errno.ERANGE;
             at -= length;
             Memory.Copy(to + at, name, (ulong)length);
-            to[--at] = (byte)'/';
+            at--;
+            to[at] = (byte)'/';
         }
 
         if (at == capacity - 1)
-            to[--at] = (byte)'/';
+        {
+            at--;
+            to[at] = (byte)'/';
+        }
         Memory.Copy(to, to + at, (ulong)(capacity - at));
         return capacity - at - 1;
     }

@@ -50,6 +50,9 @@ public readonly unsafe struct UserPointer<T> where T : unmanaged
         return UserRange.TryMake(Address, (ulong)sizeof(T), out UserRange range) && range.TryBegin(access, out first);
     }
 
+    /// <summary>As <see cref="TryPut"/>. Returns 0 or EFAULT.</summary>
+    public long Put(in T value) => TryPut(in value) ? 0 : Errno.EFAULT;
+
     /// <summary>As <see cref="TryPut"/>; for a null pointer nothing is stored and the result is true.</summary>
     public bool TryPutIfAsked(in T value) => IsNull || TryPut(in value);
 

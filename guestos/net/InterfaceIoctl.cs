@@ -38,7 +38,9 @@ internal static unsafe class InterfaceIoctl
         if (!at.TryGetAll(whole))
             return Errno.EFAULT;
         long result = Answer(request, whole.Slice(0, NameLength), whole.Slice(NameLength));
-        return result < 0 ? result : at.TryPutAll(whole) ? 0 : Errno.EFAULT;
+        if (result < 0)
+            return result;
+        return at.TryPutAll(whole) ? 0 : Errno.EFAULT;
     }
 
     private static long Answer(uint request, ReadOnlySpan<byte> name, Span<byte> answer)

@@ -233,9 +233,12 @@ public static unsafe class Network
             return true;
         Buffer.MemoryCopy(frame->Header, copy, Capacity, frame->HeaderLength);
         int length = frame->HeaderLength;
-        for (int i = 0; i < frame->FragmentCount; length += frame->Fragments[i++].Length)
-            Buffer.MemoryCopy(frame->Fragments[i].Address, copy + length, Capacity - length,
-                frame->Fragments[i].Length);
+        for (int i = 0; i < frame->FragmentCount; i++)
+        {
+            Fragment* fragment = frame->Fragments + i;
+            Buffer.MemoryCopy(fragment->Address, copy + length, Capacity - length, fragment->Length);
+            length += fragment->Length;
+        }
         // The field holds the pseudo-header's sum already. A sum of zero would mean "none" in UDP (RFC 768).
         ushort sum = (ushort)~Checksum.Fold(Checksum.Sum(copy + frame->ChecksumStart, length - frame->ChecksumStart));
         *(ushort*)(copy + frame->ChecksumStart + frame->ChecksumOffset) = sum == 0 ? (ushort)0xffff : sum;

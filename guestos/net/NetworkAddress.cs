@@ -62,8 +62,12 @@ internal static class NetworkAddress
         uint result = 0;
         for (int part = 0; part < 4; part++)
         {
-            if (part > 0 && (at >= text.Length || text[at++] != '.'))
-                return false;
+            if (part > 0)
+            {
+                if (at >= text.Length || text[at] != '.')
+                    return false;
+                at++;
+            }
             if (!TryNumber(text, ref at, 255, out int number))
                 return false;
             result = result << 8 | (uint)number;
@@ -85,7 +89,10 @@ internal static class NetworkAddress
         number = 0;
         int start = at;
         while (at < text.Length && text[at] is >= (byte)'0' and <= (byte)'9' && at - start < 3)
-            number = number * 10 + text[at++] - '0';
+        {
+            number = number * 10 + text[at] - '0';
+            at++;
+        }
         return at > start && number <= maximum;
     }
 }

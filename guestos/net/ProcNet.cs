@@ -16,7 +16,9 @@ public static unsafe class ProcNet
     {
         switch (node)
         {
-            case ProcNode.NetDevices: Devices(text); break;
+            case ProcNode.NetDevices:
+                Devices(text);
+                break;
             case ProcNode.NetTcp:
                 text->Add("  sl  local_address rem_address   st tx_queue rx_queue"u8);
                 text->Add(" tr tm->when retrnsmt   uid  timeout inode\n"u8);
@@ -30,11 +32,15 @@ public static unsafe class ProcNet
                 text->Add("  sl  local_address rem_address   st tx_queue rx_queue"u8);
                 text->Add(" tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"u8);
                 break;
-            case ProcNode.NetUnix: text->Add("Num       RefCount Protocol Flags    Type St Inode Path\n"u8); break;
+            case ProcNode.NetUnix:
+                text->Add("Num       RefCount Protocol Flags    Type St Inode Path\n"u8);
+                break;
             case ProcNode.NetArp:
                 text->Add("IP address       HW type     Flags       HW address            Mask     Device\n"u8);
                 break;
-            case ProcNode.NetRoute: Routes(text); break;
+            case ProcNode.NetRoute:
+                Routes(text);
+                break;
         }
     }
 

@@ -23,9 +23,17 @@ internal static unsafe class ReceivedChecksum
             return false;
         // SAFETY: the header's fixed part was just found to be there.
         byte* ip = first->Address + EthernetLength;
-        return ip[-2] == 8 && ip[-1] == 0 && ip[0] >> 4 == 4 && start == EthernetLength + (ip[0] & 0xf) * 4
-            && offset == (ip[9] == Ipv4.ProtocolTcp ? TcpField : ip[9] == Ipv4.ProtocolUdp ? UdpField : -1);
+        bool isIpv4 = ip[-2] == 8 && ip[-1] == 0 && ip[0] >> 4 == 4;
+        return isIpv4 && start == EthernetLength + (ip[0] & 0xf) * 4 && offset == FieldOf(ip[9]);
     }
+
+    /// <summary>Where a transport header has its checksum; −1 for a protocol without one.</summary>
+    private static int FieldOf(byte protocol) => protocol switch
+    {
+        Ipv4.ProtocolTcp => TcpField,
+        Ipv4.ProtocolUdp => UdpField,
+        _ => -1,
+    };
 
     /// <summary>
     /// Does it. False when the field is not in the frame's first piece, where all headers are: the frame is not to be

@@ -49,7 +49,8 @@ internal static unsafe class RingPool
             byte* ring = Allocate(Size);
             if (ring == null)
                 return false;
-            s_rings[s_free++] = ring;
+            s_rings[s_free] = ring;
+            s_free++;
         }
         return true;
     }
@@ -69,12 +70,19 @@ internal static unsafe class RingPool
         if (s_resting > 0 && Network.IsTransmitted)
         {
             while (s_resting > 0)
-                Keep(s_rings[s_capacity - s_resting--]);
+            {
+                byte* rested = s_rings[s_capacity - s_resting];
+                s_resting--;
+                Keep(rested);
+            }
         }
         int kept = reserved ? 0 : Reserved;
         byte* ring = null;
         if (s_free > kept)
-            ring = s_rings[--s_free];
+        {
+            s_free--;
+            ring = s_rings[s_free];
+        }
         else if (s_free + s_resting + s_lent < s_capacity && HasFrames(length))
             ring = Allocate(Size);
         if (ring != null)
@@ -92,10 +100,13 @@ internal static unsafe class RingPool
             return;
         }
         s_lent--;
-        if (sent && !Network.IsTransmitted)
-            s_rings[s_capacity - ++s_resting] = ring;
-        else
+        if (!sent || Network.IsTransmitted)
+        {
             Keep(ring);
+            return;
+        }
+        s_resting++;
+        s_rings[s_capacity - s_resting] = ring;
     }
 
     /// <summary>
@@ -109,7 +120,10 @@ internal static unsafe class RingPool
     private static void Keep(byte* ring)
     {
         if (s_free < Kept)
-            s_rings[s_free++] = ring;
+        {
+            s_rings[s_free] = ring;
+            s_free++;
+        }
         else
             Release(ring, Size);
     }

@@ -47,7 +47,7 @@ internal static class SocketAddress
         if (!lengthAt.TryGet(out int length))
             return Errno.EFAULT;
         long result = Answer(to, ref length, address, port);
-        return result < 0 ? result : lengthAt.TryPut(length) ? 0 : Errno.EFAULT;
+        return result < 0 ? result : lengthAt.Put(length);
     }
 
     /// <param name="length">What there is room for, then the true length.</param>

@@ -82,9 +82,11 @@ internal static unsafe class Sockets
     private static int PlaceOf(int handle)
     {
         int index = Handles.IndexOf(handle);
-        return index < Handles.FirstListener ? index
-            : index < Handles.FirstDatagram ? s_connections + index - Handles.FirstListener
-            : s_connections + s_listeners + index - Handles.FirstDatagram;
+        if (index < Handles.FirstListener)
+            return index;
+        if (index < Handles.FirstDatagram)
+            return s_connections + index - Handles.FirstListener;
+        return s_connections + s_listeners + index - Handles.FirstDatagram;
     }
 
     private static Socket* Find(int handle)
@@ -216,7 +218,11 @@ internal static unsafe class Sockets
                 continue;
             }
             if (there <= 0 && there != SocketError.WouldBlock)
-                return total > 0 ? total : there == SocketError.BadSocket ? 0 : ErrnoOf(there);
+            {
+                if (total > 0)
+                    return total;
+                return there == SocketError.BadSocket ? 0 : ErrnoOf(there);
+            }
             if (!wait)
                 return total > 0 ? total : Errno.EAGAIN;
             long result = Wait(socket, PollEvents.Readable, deadline);
@@ -328,15 +334,16 @@ internal static unsafe class Sockets
         // What was held back to fill a segment would wait for ever.
         Network.Stack->Cork(handle, false, Clock.Monotonic);
         long result = 0;
-        int left;
+        int left = Network.Stack->UnacknowledgedBytes(handle);
         int before = int.MaxValue;
         ulong progress = 0;
-        while ((left = Network.Stack->UnacknowledgedBytes(handle)) > 0 && result >= 0)
+        while (left > 0 && result >= 0)
         {
             if (left < before)
                 progress = Clock.Monotonic;
             before = left;
             result = WaitChange(handle, progress);
+            left = Network.Stack->UnacknowledgedBytes(handle);
         }
         if (corked)
             Network.Stack->Cork(handle, true, Clock.Monotonic);

@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
-/// <summary>Arguments and environment on their way from one program to the next: zero-terminated strings one after another in kernel memory.</summary>
+/// <summary>
+/// Arguments and environment on their way from one program to the next: zero-terminated strings one after another in
+/// kernel memory.
+/// </summary>
 internal unsafe struct ArgumentBlock
 {
     private const int BlockFrames = 32;
@@ -14,8 +17,10 @@ internal unsafe struct ArgumentBlock
     public byte* Base;
 
     /// <summary>Bytes of all strings, and of the arguments, which come first.</summary>
-    public int Length, ArgumentBytes;
-    public int ArgumentCount, EnvironmentCount;
+    public int Length;
+    public int ArgumentBytes;
+    public int ArgumentCount;
+    public int EnvironmentCount;
 
     /// <summary>False without memory.</summary>
     public bool Begin()
@@ -105,8 +110,8 @@ internal unsafe struct ArgumentBlock
     }
 
     /// <summary>
-    /// A script's first line, behind "#!": argv[0] becomes the interpreter, its one optional argument, and the script's path; <paramref name="path"/>
-    /// becomes the interpreter. 0, ENOEXEC, E2BIG.
+    /// A script's first line, behind "#!": argv[0] becomes the interpreter, its one optional argument, and the script's
+    /// path; <paramref name="path"/> becomes the interpreter. 0, ENOEXEC, E2BIG.
     /// </summary>
     public long Interpret(byte* line, byte* path)
     {
@@ -120,15 +125,15 @@ internal unsafe struct ArgumentBlock
             argumentEnd++;
         while (argumentEnd > argument && argumentEnd[-1] is (byte)' ' or (byte)'\t')
             argumentEnd--;
-        int nameLength = (int)(nameEnd - name), argumentLength = (int)(argumentEnd - argument), pathLength = 0, oldLength = 0;
+        int nameLength = (int)(nameEnd - name);
+        int argumentLength = (int)(argumentEnd - argument);
+        int pathLength = Memory.StringLength(path);
         if (nameLength == 0)
             return Errno.ENOEXEC;
-        while (path[pathLength] != 0)
-            pathLength++;
-        while (Base[oldLength] != 0)
-            oldLength++;
-        int inserted = nameLength + 1 + (argumentLength > 0 ? argumentLength + 1 : 0) + pathLength + 1;
-        int removed = oldLength + 1;
+        int inserted = nameLength + 1 + pathLength + 1;
+        if (argumentLength > 0)
+            inserted += argumentLength + 1;
+        int removed = Memory.StringLength(Base) + 1;
         if (Length - removed + inserted > Capacity)
             return Errno.E2BIG;
         Unsafe.CopyBlock(Base + inserted, Base + removed, (uint)(Length - removed));
@@ -159,6 +164,7 @@ internal unsafe struct ArgumentBlock
     {
         Unsafe.CopyBlock(to, text, (uint)length);
         to += length;
-        *to++ = 0;
+        *to = 0;
+        to++;
     }
 }

@@ -5,31 +5,13 @@ using Board;
 
 namespace Guestos;
 
-/// <summary>ELF64 file header (System V gABI, chapter 4).</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct ElfHeader
-{
-    public uint Magic;
-    public byte Class, Data, Version, OsAbi;
-    public ulong Padding;
-    public ushort Type, Machine;
-    public uint FormatVersion;
-    public ulong Entry, ProgramHeaders, SectionHeaders;
-    public uint Flags;
-    public ushort HeaderSize, ProgramHeaderSize, ProgramHeaderCount, SectionHeaderSize, SectionHeaderCount, NamesIndex;
-}
-
-[StructLayout(LayoutKind.Sequential)]
-internal struct ElfProgramHeader
-{
-    public uint Type, Flags;
-    public ulong Offset, Address, PhysicalAddress, FileSize, MemorySize, Alignment;
-}
-
 /// <summary>A program laid out in an address space.</summary>
 internal struct LoadedImage
 {
-    public ulong Entry, Base, ProgramHeaders, End;
+    public ulong Entry;
+    public ulong Base;
+    public ulong ProgramHeaders;
+    public ulong End;
     public uint ProgramHeaderCount;
 
     /// <summary>PT_GNU_STACK asks for code on the stack.</summary>
@@ -39,18 +21,17 @@ internal struct LoadedImage
 /// <summary>execve: replaces the memory of the current process by a program.</summary>
 public static unsafe class Exec
 {
-    private const uint ElfMagic = 0x464c457f;
-    private const int MaximumProgramHeaders = 32;
-    private const uint SegmentLoad = 1, SegmentInterpreter = 3, SegmentProgramHeaders = 6, SegmentStack = 0x6474e551;
+    private const int MaxProgramHeaders = 32;
 
     /// <summary>
     /// Where position-independent programs go; their interpreter goes below <see cref="AddressSpace.MapTop"/>.
     /// </summary>
     private const ulong IndependentBase = 0x1555_5555_4000;
-    private const int MaximumScriptDepth = 4;
+    private const int MaxScriptDepth = 4;
 
-    /// <param name="path">Kernel memory, zero-terminated; scratch for at least <see cref="Vfs.PathCapacity"/>
-    /// bytes.</param>
+    /// <param name="path">
+    /// Kernel memory, zero-terminated; at least <see cref="Vfs.PathCapacity"/> bytes, which are overwritten.
+    /// </param>
     /// <returns>0: the registers are the new program's. Or -errno: nothing has changed.</returns>
     public static long Run(byte* path, UserPointer<UserString> arguments, UserPointer<UserString> environment)
     {
@@ -59,7 +40,7 @@ public static unsafe class Exec
             return Errno.ENOMEM;
         long result = block.Add(arguments, isEnvironment: false);
         if (result == 0 && block.ArgumentCount == 0)
-            result = block.AddText(path);       // Linux too makes an empty argv[0] up
+            result = block.AddText(path);       // as Linux does
         if (result == 0)
             result = block.Add(environment, isEnvironment: true);
         if (result == 0)
@@ -96,7 +77,8 @@ public static unsafe class Exec
             long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(process), path, true, &file);
             if (result < 0)
                 return result;
-            result = file->Type != InodeType.Regular || FileRights.Check(file, FileRights.Execute) < 0 ? Errno.EACCES : Vfs.ReadInode(file, 0, head, 255);
+            bool mayRun = file->Type == InodeType.Regular && FileRights.Check(file, FileRights.Execute) == 0;
+            result = mayRun ? Vfs.ReadInode(file, 0, head, 255) : Errno.EACCES;
             if (result < 0)
             {
                 Vfs.Release(file);
@@ -105,7 +87,7 @@ public static unsafe class Exec
             if (result >= 2 && head[0] == '#' && head[1] == '!')
             {
                 Vfs.Release(file);
-                if (depth == MaximumScriptDepth)
+                if (depth == MaxScriptDepth)
                     return Errno.ELOOP;
                 head[result] = 0;
                 result = block.Interpret(head + 2, path);
@@ -113,48 +95,102 @@ public static unsafe class Exec
                     return result;
                 continue;
             }
-            result = result < sizeof(ElfHeader) ? Errno.ENOEXEC : file->Writers > 0 ? Errno.ETXTBSY : Replace(file, path, ref block);
+            if (result < sizeof(ElfHeader))
+                result = Errno.ENOEXEC;
+            else if (file->Writers > 0)
+                result = Errno.ETXTBSY;
+            else
+                result = Replace(file, path, ref block);
             Vfs.Release(file);
             return result;
         }
     }
 
-    /// <summary>Builds the new memory; only when that has succeeded does the old go.</summary>
+    /// <summary>What execve(2) needs, made before anything of the old program is given up.</summary>
+    private struct Prepared
+    {
+        public AddressSpace* Space;
+        public LoadedImage Program;
+
+        /// <summary>Of PT_INTERP; all zeros without one.</summary>
+        public LoadedImage Interpreter;
+
+        /// <summary>Copies of what the process has shared with others; null where it did not.</summary>
+        public SignalActions* Actions;
+        public FileTable* Files;
+    }
+
+    /// <summary>Makes the new memory; the old goes when that has succeeded.</summary>
     private static long Replace(Inode* file, byte* path, ref ArgumentBlock block)
     {
         Process* process = Process.Current;
-        AddressSpace* space = AddressSpace.Create();
-        if (space == null)
+        Prepared made = default;
+        made.Space = AddressSpace.Create();
+        if (made.Space == null)
             return Errno.ENOMEM;
-        LoadedImage program = default, interpreter = default;
-        byte* interpreterPath = stackalloc byte[256];
-        interpreterPath[0] = 0;
-        long result = Load(space, file, IndependentBase, interpreterPath, ref program);
-        if (result == 0 && interpreterPath[0] != 0)
-            result = LoadInterpreter(space, interpreterPath, ref interpreter);
-        ulong stackStart = AddressSpace.StackTop - ((ulong)block.Length + (ulong)(block.ArgumentCount + block.EnvironmentCount) * 8 + 2 * Frames.Size & ~(ulong)(Frames.Size - 1));
-        Area* stack = result == 0 && PageRange.TryMake(stackStart, AddressSpace.StackTop - stackStart, out PageRange pages)
-            ? AddressSpace.Add(space, pages, StackProtection(program), AreaFlags.GrowsDown) : null;
-        if (result == 0 && stack == null)
-            result = Errno.ENOMEM;
-        SignalActions* actions = null;
-        FileTable* files = null;
-        if (result == 0 && process->Actions->References > 1 && (actions = SignalActions.Fork(process->Actions)) == null)
-            result = Errno.ENOMEM;
-        if (result == 0 && FileContext.TableOf(process)->References > 1 && (files = FileTable.Fork(FileContext.TableOf(process))) == null)
-            result = Errno.ENOMEM;
+        long result = Prepare(process, file, block, ref made);
         if (result < 0)
         {
-            if (actions != null)
-                SignalActions.Release(actions);
-            AddressSpace.Release(space);
+            if (made.Actions != null)
+                SignalActions.Release(made.Actions);
+            AddressSpace.Release(made.Space);
             return result;
         }
-        // From here on there is no way back.
-        space->BreakStart = space->Break = (program.End + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
-        AddressSpace.SetExecutable(space, &file->Object);
+        Commit(process, file, path, made);
+        ulong rsp = BuildStack(made.Space, ref block, path, made.Program, made.Interpreter);
+        ulong entry = made.Interpreter.Entry != 0 ? made.Interpreter.Entry : made.Program.Entry;
+        TrapFrame* frame = Thread.Current->UserFrame;
+        TrapFrame.ResetForProgram(frame, entry, rsp);
+        frame->Vector = 0;
+        if (rsp == 0)
+            Signals.Send(process, Signal.Kill);
+        return 0;
+    }
+
+    private static long Prepare(Process* process, Inode* file, in ArgumentBlock block, ref Prepared made)
+    {
+        byte* interpreterPath = stackalloc byte[256];
+        interpreterPath[0] = 0;
+        long result = Load(made.Space, file, IndependentBase, interpreterPath, ref made.Program);
+        if (result == 0 && interpreterPath[0] != 0)
+            result = LoadInterpreter(made.Space, interpreterPath, ref made.Interpreter);
+        if (result < 0)
+            return result;
+        if (!AddStack(made.Space, block, made.Program))
+            return Errno.ENOMEM;
+        if (process->Actions->References > 1)
+        {
+            made.Actions = SignalActions.Fork(process->Actions);
+            if (made.Actions == null)
+                return Errno.ENOMEM;
+        }
+        FileTable* files = FileContext.TableOf(process);
+        if (files->References > 1)
+        {
+            made.Files = FileTable.Fork(files);
+            if (made.Files == null)
+                return Errno.ENOMEM;
+        }
+        return 0;
+    }
+
+    /// <summary>The stack as large as what <see cref="BuildStack"/> puts there; it grows by itself.</summary>
+    private static bool AddStack(AddressSpace* space, in ArgumentBlock block, in LoadedImage program)
+    {
+        ulong pointers = (ulong)(block.ArgumentCount + block.EnvironmentCount) * 8;
+        ulong size = (ulong)block.Length + pointers + 2 * Frames.Size & ~(ulong)(Frames.Size - 1);
+        return PageRange.TryMake(AddressSpace.StackTop - size, size, out PageRange pages)
+            && AddressSpace.Add(space, pages, StackProtection(program), AreaFlags.GrowsDown) != null;
+    }
+
+    /// <summary>The process becomes the new program, which can no longer fail.</summary>
+    private static void Commit(Process* process, Inode* file, byte* path, in Prepared made)
+    {
+        made.Space->BreakStart = (made.Program.End + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
+        made.Space->Break = made.Space->BreakStart;
+        AddressSpace.SetExecutable(made.Space, &file->Object);
         AddressSpace* old = process->Space;
-        process->Space = space;
+        process->Space = made.Space;
         Thread* thread = Thread.Current;
         thread->FsBase = default;
         thread->GsBase = default;
@@ -163,24 +199,21 @@ public static unsafe class Exec
         Scheduler.LoadSpace(thread);
         AddressSpace.Release(old);
         Processes.ReleaseVforkParent(process);
-        ResetSignals(thread, actions);
-        if (files != null)
+        ResetSignals(thread, made.Actions);
+        if (made.Files != null)
         {
             FileTable.Release(FileContext.TableOf(process));
-            process->Files.Table = files;
+            process->Files.Table = made.Files;
         }
         FileTable.CloseOnExec(FileContext.TableOf(process));
         SetName(thread, path);
         FileRights.TakeIds(process, file);
         process->HasExecuted = true;
         thread->CurrentCall = -1;
-        ulong rsp = BuildStack(space, ref block, path, program, interpreter);
-        TrapFrame.ResetForProgram(thread->UserFrame, interpreter.Entry != 0 ? interpreter.Entry : program.Entry, rsp);
-        thread->UserFrame->Vector = 0;
-        if (rsp == 0)
-            Signals.Send(process, Signal.Kill);
-        return 0;
     }
+
+    /// <summary>Bytes below <see cref="AddressSpace.MapTop"/> where the interpreter of a program goes.</summary>
+    private const ulong InterpreterRoom = 16 << 20;
 
     private static long LoadInterpreter(AddressSpace* space, byte* path, ref LoadedImage image)
     {
@@ -188,25 +221,27 @@ public static unsafe class Exec
         long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(Process.Current), path, true, &file);
         if (result < 0)
             return result;
-        result = file->Type == InodeType.Regular ? Load(space, file, AddressSpace.MapTop - (16 << 20), null, ref image) : Errno.EACCES;
+        result = Errno.EACCES;
+        if (file->Type == InodeType.Regular)
+            result = Load(space, file, AddressSpace.MapTop - InterpreterRoom, null, ref image);
         Vfs.Release(file);
         return result;
     }
 
-    /// <param name="interpreterPath">Receives PT_INTERP (255 bytes and a zero at most); null: there must be
-    /// none.</param>
-    private static long Load(AddressSpace* space, Inode* file, ulong independentBase, byte* interpreterPath, ref LoadedImage image)
+    /// <param name="interpreterPath">
+    /// Receives PT_INTERP (255 bytes and a zero at most); null: there must be none.
+    /// </param>
+    private static long Load(
+        AddressSpace* space, Inode* file, ulong independentBase, byte* interpreterPath, ref LoadedImage image)
     {
         ElfHeader header;
-        if (Vfs.ReadInode(file, 0, (byte*)&header, (ulong)sizeof(ElfHeader)) != sizeof(ElfHeader) || header.Magic != ElfMagic
-            || header.Class != 2 || header.Data != 1 || header.Machine != 62 || header.Type is not (2 or 3)
-            || header.ProgramHeaderSize != sizeof(ElfProgramHeader) || header.ProgramHeaderCount is 0 or > MaximumProgramHeaders)
+        if (Vfs.ReadInode(file, 0, (byte*)&header, (ulong)sizeof(ElfHeader)) != sizeof(ElfHeader) || !CanRun(header))
             return Errno.ENOEXEC;
-        ElfProgramHeader* segments = stackalloc ElfProgramHeader[MaximumProgramHeaders];
+        ElfProgramHeader* segments = stackalloc ElfProgramHeader[MaxProgramHeaders];
         int bytes = header.ProgramHeaderCount * sizeof(ElfProgramHeader);
         if (Vfs.ReadInode(file, header.ProgramHeaders, (byte*)segments, (ulong)bytes) != bytes)
             return Errno.ENOEXEC;
-        ulong bias = header.Type == 3 ? independentBase : 0;
+        ulong bias = header.Type == ElfHeader.SharedObject ? independentBase : 0;
         image.Entry = header.Entry + bias;
         image.Base = bias;
         image.ProgramHeaderCount = header.ProgramHeaderCount;
@@ -214,19 +249,35 @@ public static unsafe class Exec
         {
             ElfProgramHeader* segment = segments + i;
             long result = 0;
-            if (segment->Type == SegmentLoad)
+            if (segment->Type == ElfProgramHeader.Load)
                 result = Map(space, file, segment, header, bias, ref image);
-            else if (segment->Type == SegmentStack)
-                image.ExecutableStack = (segment->Flags & 1) != 0;
-            else if (segment->Type == SegmentProgramHeaders)
+            else if (segment->Type == ElfProgramHeader.GnuStack)
+                image.ExecutableStack = (segment->Flags & ElfProgramHeader.Execute) != 0;
+            else if (segment->Type == ElfProgramHeader.ProgramHeaders)
                 image.ProgramHeaders = segment->Address + bias;
-            else if (segment->Type == SegmentInterpreter)
-                result = interpreterPath == null || segment->FileSize is 0 or > 255
-                    || Vfs.ReadInode(file, segment->Offset, interpreterPath, segment->FileSize) != (long)segment->FileSize ? Errno.ENOEXEC : 0;
+            else if (segment->Type == ElfProgramHeader.Interpreter)
+                result = ReadInterpreter(file, segment, interpreterPath);
             if (result < 0)
                 return result;
         }
         return image.End != 0 && image.Entry < AddressSpace.End ? 0 : Errno.ENOEXEC;
+    }
+
+    private static bool CanRun(in ElfHeader header) =>
+        header.Magic == ElfHeader.ElfMagic
+        && header.Class == ElfHeader.Class64
+        && header.Data == ElfHeader.LittleEndian
+        && header.Machine == ElfHeader.MachineX64
+        && header.Type is ElfHeader.Executable or ElfHeader.SharedObject
+        && header.ProgramHeaderSize == sizeof(ElfProgramHeader)
+        && header.ProgramHeaderCount is > 0 and <= MaxProgramHeaders;
+
+    private static long ReadInterpreter(Inode* file, ElfProgramHeader* segment, byte* path)
+    {
+        if (path == null || segment->FileSize is 0 or > 255)
+            return Errno.ENOEXEC;
+        long read = Vfs.ReadInode(file, segment->Offset, path, segment->FileSize);
+        return read == (long)segment->FileSize ? 0 : Errno.ENOEXEC;
     }
 
     private static uint StackProtection(in LoadedImage program)
@@ -235,7 +286,9 @@ public static unsafe class Exec
         return program.ExecutableStack ? readWrite | Protection.Execute : readWrite;
     }
 
-    private static long Map(AddressSpace* space, Inode* file, ElfProgramHeader* segment, in ElfHeader header, ulong bias, ref LoadedImage image)
+    private static long Map(
+        AddressSpace* space, Inode* file, ElfProgramHeader* segment, in ElfHeader header, ulong bias,
+        ref LoadedImage image)
     {
         const ulong InPage = Frames.Size - 1;
         ulong address = segment->Address + bias;
@@ -246,16 +299,33 @@ public static unsafe class Exec
         if (!PageRange.TryMakeAround(address, segment->MemorySize, out PageRange range)
             || range.Start < AddressSpace.MapBottom || range.End > AddressSpace.MapTop)
             return Errno.ENOEXEC;
-        if (header.ProgramHeaders >= segment->Offset && header.ProgramHeaders < segment->Offset + segment->FileSize && image.ProgramHeaders == 0)
-            image.ProgramHeaders = header.ProgramHeaders - segment->Offset + address;
-        uint protection = ((segment->Flags & 4) != 0 ? Protection.Read : 0) | ((segment->Flags & 2) != 0 ? Protection.Write : 0)
-            | ((segment->Flags & 1) != 0 ? Protection.Execute : 0);
+        ulong headersInSegment = header.ProgramHeaders - segment->Offset;
+        bool holdsHeaders = header.ProgramHeaders >= segment->Offset && headersInSegment < segment->FileSize;
+        if (holdsHeaders && image.ProgramHeaders == 0)
+            image.ProgramHeaders = headersInSegment + address;
+        if (!AddressSpace.Unmap(space, range))
+            return Errno.ENOMEM;
         MemoryObject* content = segment->FileSize != 0 ? &file->Object : null;
-        if (!AddressSpace.Unmap(space, range)
-            || AddressSpace.Add(space, range, protection, AreaFlags.None, content, segment->Offset & ~InPage, address + segment->FileSize) == null)
+        ulong offset = segment->Offset & ~InPage;
+        ulong fileEnd = address + segment->FileSize;
+        Area* area = AddressSpace.Add(
+            space, range, ProtectionOf(segment->Flags), AreaFlags.None, content, offset, fileEnd);
+        if (area == null)
             return Errno.ENOMEM;
         image.End = Math.Max(image.End, range.End);
         return 0;
+    }
+
+    private static uint ProtectionOf(uint flags)
+    {
+        uint protection = Protection.None;
+        if ((flags & ElfProgramHeader.Read) != 0)
+            protection |= Protection.Read;
+        if ((flags & ElfProgramHeader.Write) != 0)
+            protection |= Protection.Write;
+        if ((flags & ElfProgramHeader.Execute) != 0)
+            protection |= Protection.Execute;
+        return protection;
     }
 
     /// <summary>Caught signals go back to their default; ignored ones stay ignored (POSIX exec).</summary>
@@ -292,16 +362,33 @@ public static unsafe class Exec
             thread->Name[length] = 0;
     }
 
-    // Auxiliary vector (include/uapi/linux/auxvec.h).
-    private const ulong AtHeaders = 3, AtHeaderSize = 4, AtHeaderCount = 5, AtPageSize = 6, AtBase = 7, AtFlags = 8, AtEntry = 9, AtUser = 11,
-        AtEffectiveUser = 12, AtGroup = 13, AtEffectiveGroup = 14, AtPlatform = 15, AtHardware = 16, AtClockTick = 17, AtSecure = 23,
-        AtRandom = 25, AtHardware2 = 26, AtFileName = 31, AtMinimumSignalStack = 51;
+    // AT_ of the auxiliary vector (include/uapi/linux/auxvec.h).
+    private const ulong AtHeaders = 3;
+    private const ulong AtHeaderSize = 4;
+    private const ulong AtHeaderCount = 5;
+    private const ulong AtPageSize = 6;
+    private const ulong AtBase = 7;
+    private const ulong AtFlags = 8;
+    private const ulong AtEntry = 9;
+    private const ulong AtUser = 11;
+    private const ulong AtEffectiveUser = 12;
+    private const ulong AtGroup = 13;
+    private const ulong AtEffectiveGroup = 14;
+    private const ulong AtPlatform = 15;
+    private const ulong AtHardware = 16;
+    private const ulong AtClockTick = 17;
+    private const ulong AtSecure = 23;
+    private const ulong AtRandom = 25;
+    private const ulong AtHardware2 = 26;
+    private const ulong AtFileName = 31;
+    private const ulong AtMinimumSignalStack = 51;
 
     /// <summary>
     /// Strings, random bytes, auxiliary vector, environment and argument pointers, count (psABI §3.4.1). 0 without
     /// memory.
     /// </summary>
-    private static ulong BuildStack(AddressSpace* space, ref ArgumentBlock block, byte* path, in LoadedImage program, in LoadedImage interpreter)
+    private static ulong BuildStack(
+        AddressSpace* space, ref ArgumentBlock block, byte* path, in LoadedImage program, in LoadedImage interpreter)
     {
         int pathLength = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(path).Length + 1;
         ulong fileName = AddressSpace.StackTop - 8 - (ulong)pathLength;
@@ -310,7 +397,8 @@ public static unsafe class Exec
         ulong random = platform - 16;
         int words = 1 + block.ArgumentCount + 1 + block.EnvironmentCount + 1 + 2 * 20;
         ulong at = (random - (ulong)words * 8) & ~15UL;
-        if (!UserRange.TryMake(at, AddressSpace.StackTop - at, out UserRange range) || !range.TryBegin(Access.Write, out byte* bottom))
+        if (!UserRange.TryMake(at, AddressSpace.StackTop - at, out UserRange range)
+            || !range.TryBegin(Access.Write, out byte* bottom))
             return 0;
         // SAFETY: the whole range was made writable just now; all that follows lies in it.
         Unsafe.CopyBlock(bottom + (fileName - at), path, (uint)pathLength);
@@ -318,17 +406,18 @@ public static unsafe class Exec
         "x86_64\0"u8.CopyTo(new Span<byte>(bottom + (platform - at), 8));
         Randomness.Fill(new Span<byte>(bottom + (random - at), 16));
         space->ArgumentsStart = strings;
-        space->ArgumentsEnd = space->EnvironmentStart = strings + (ulong)block.ArgumentBytes;
+        space->EnvironmentStart = strings + (ulong)block.ArgumentBytes;
+        space->ArgumentsEnd = space->EnvironmentStart;
         space->EnvironmentEnd = strings + (ulong)block.Length;
         ulong* word = (ulong*)bottom;
-        *word++ = (ulong)block.ArgumentCount;
         byte* text = block.Base;
+        Push(ref word, (ulong)block.ArgumentCount);
         for (int i = 0; i < block.ArgumentCount; i++)
-            *word++ = strings + NextString(block.Base, ref text);
-        *word++ = 0;
+            Push(ref word, strings + NextString(block.Base, ref text));
+        Push(ref word, 0);
         for (int i = 0; i < block.EnvironmentCount; i++)
-            *word++ = strings + NextString(block.Base, ref text);
-        *word++ = 0;
+            Push(ref word, strings + NextString(block.Base, ref text));
+        Push(ref word, 0);
         Process* process = Process.Current;
         uint* leaf = stackalloc uint[4];
         Processor.CpuId(1, 0, leaf);
@@ -346,7 +435,7 @@ public static unsafe class Exec
         Pair(ref word, AtPlatform, platform);
         Pair(ref word, AtHardware, leaf[3]);
         Pair(ref word, AtClockTick, 100);
-        Pair(ref word, AtSecure, process->UserId != process->EffectiveUserId || process->GroupIdReal != process->EffectiveGroupId ? 1ul : 0);
+        Pair(ref word, AtSecure, HasOtherRights(process) ? 1ul : 0);
         Pair(ref word, AtRandom, random);
         Pair(ref word, AtHardware2, 0);
         Pair(ref word, AtFileName, fileName);
@@ -355,10 +444,22 @@ public static unsafe class Exec
         return at;
     }
 
+    /// <summary>
+    /// The program runs with another user's or group's rights than the one who started it (AT_SECURE).
+    /// </summary>
+    private static bool HasOtherRights(Process* process) =>
+        process->UserId != process->EffectiveUserId || process->GroupIdReal != process->EffectiveGroupId;
+
+    private static void Push(ref ulong* word, ulong value)
+    {
+        *word = value;
+        word++;
+    }
+
     private static void Pair(ref ulong* word, ulong kind, ulong value)
     {
-        *word++ = kind;
-        *word++ = value;
+        Push(ref word, kind);
+        Push(ref word, value);
     }
 
     /// <summary>How far behind the first string the next one begins; passes over it.</summary>

@@ -3,7 +3,10 @@ using System.Buffers.Binary;
 
 namespace Guestos;
 
-/// <summary>Bits that are read from the end of their bytes to the beginning (RFC 8878 §4.1): the highest set bit of the last byte says where they begin.</summary>
+/// <summary>
+/// Bits that are read from the end of their bytes to the beginning (RFC 8878 §4.1): the highest set bit of the last
+/// byte says where they begin.
+/// </summary>
 public ref struct BackwardBits
 {
     private readonly ReadOnlySpan<byte> _bytes;

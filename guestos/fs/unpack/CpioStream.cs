@@ -3,8 +3,8 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// Unpacks cpio archives that come in pieces, as a decompressor gives them (see <see cref="CpioReader"/> for the format). Headers, names and
-/// link targets are gathered; contents go into their files as they come.
+/// Unpacks cpio archives that come in pieces, as a decompressor gives them (see <see cref="CpioReader"/> for the
+/// format). Headers, names and link targets are gathered; contents go into their files as they come.
 /// </summary>
 public unsafe struct CpioStream : IByteSink
 {
@@ -33,7 +33,8 @@ public unsafe struct CpioStream : IByteSink
     private const int BufferFrames = 4;
 
     private byte* _buffer;
-    private int _held, _wanted;
+    private int _held;
+    private int _wanted;
     private Step _step;
     private Failure _failure;
     private CpioMember _member;
@@ -42,7 +43,9 @@ public unsafe struct CpioStream : IByteSink
     private Inode* _file;
 
     /// <summary>Bytes taken, bytes of content still to come, and where in the file they go.</summary>
-    private ulong _taken, _left, _position;
+    private ulong _taken;
+    private ulong _left;
+    private ulong _position;
 
     public bool Start()
     {
@@ -52,7 +55,14 @@ public unsafe struct CpioStream : IByteSink
     }
 
     /// <summary>What is wrong with what came, now that no more comes.</summary>
-    public readonly Failure Result => _failure != Failure.None ? _failure : _step is Step.Between or Step.Padding ? Failure.None : Failure.Cut;
+    public readonly Failure Result
+    {
+        get
+        {
+            bool isComplete = _step is Step.Between or Step.Padding;
+            return _failure != Failure.None || isComplete ? _failure : Failure.Cut;
+        }
+    }
 
     public void End()
     {
@@ -132,7 +142,9 @@ public unsafe struct CpioStream : IByteSink
         return count;
     }
 
-    /// <summary>More is to be gathered behind what is: so much that the buffer holds it, whatever a header says.</summary>
+    /// <summary>
+    /// More is to be gathered behind what is: so much that the buffer holds it, whatever a header says.
+    /// </summary>
     private void Want(Step step, int count)
     {
         _step = step;
@@ -147,7 +159,8 @@ public unsafe struct CpioStream : IByteSink
         {
             case Step.Header:
                 if (CpioReader.ParseHeader(_buffer, out _member, out uint nameSize))
-                    Want(Step.Name, (int)(CpioReader.Pad(CpioReader.HeaderLength + nameSize) - CpioReader.HeaderLength));
+                    Want(Step.Name,
+                        (int)(CpioReader.Pad(CpioReader.HeaderLength + nameSize) - CpioReader.HeaderLength));
                 else
                     _failure = Failure.Damaged;
                 _member.NameLength = (int)nameSize;
@@ -155,7 +168,8 @@ public unsafe struct CpioStream : IByteSink
             case Step.Name:
                 if (!CpioReader.ParseName(_buffer + CpioReader.HeaderLength, (uint)_member.NameLength, ref _member))
                     _failure = Failure.Damaged;
-                else if ((InodeType)(_member.Mode & 0xf000) == InodeType.Link && _member.DataLength is > 0 and < Vfs.PathCapacity)
+                else if ((InodeType)(_member.Mode & 0xf000) == InodeType.Link
+                    && _member.DataLength is > 0 and < Vfs.PathCapacity)
                     Want(Step.LinkTarget, (int)_member.DataLength);
                 else
                     Place();
@@ -180,7 +194,8 @@ public unsafe struct CpioStream : IByteSink
         else
         {
             InitialTree.Outcome outcome = InitialTree.Add(_member, out Inode* made);
-            if (!InitialTree.Count(outcome) || isLink && outcome == InitialTree.Outcome.Taken && !SetTarget(made, target))
+            if (!InitialTree.Count(outcome)
+                || isLink && outcome == InitialTree.Outcome.Taken && !SetTarget(made, target))
                 _failure = Failure.NoRoom;
             if (made != null && made->Type == InodeType.Regular && _left > 0)
             {
@@ -207,7 +222,8 @@ public unsafe struct CpioStream : IByteSink
             return false;
         Memory.Copy(text, target, (ulong)length);
         link->Image = text;
-        link->ImageLength = link->Size = (ulong)length;
+        link->Size = (ulong)length;
+        link->ImageLength = link->Size;
         link->ImageOwned = true;
         return true;
     }

@@ -34,7 +34,10 @@ public unsafe struct FiniteStateTable
             ((FiniteState*)states)[0] = new FiniteState { Symbol = symbol };
     }
 
-    /// <summary>From a distribution whose probabilities (−1: "less than one") sum up to 1 &lt;&lt; log (RFC 8878 §4.1.1, "from normalized distribution to decoding tables").</summary>
+    /// <summary>
+    /// From a distribution whose probabilities (−1: "less than one") sum up to 1 &lt;&lt; log (RFC 8878 §4.1.1, "from
+    /// normalized distribution to decoding tables").
+    /// </summary>
     public void Build(ReadOnlySpan<short> probabilities, int log)
     {
         Log = log;
@@ -48,7 +51,10 @@ public unsafe struct FiniteStateTable
             {
                 next[symbol] = (ushort)Math.Max((int)probabilities[symbol], 1);
                 if (probabilities[symbol] == -1)
-                    states[--high].Symbol = (byte)symbol;
+                {
+                    high--;
+                    states[high].Symbol = (byte)symbol;
+                }
             }
 
             int step = (size >> 1) + (size >> 3) + 3;
@@ -66,7 +72,8 @@ public unsafe struct FiniteStateTable
 
             for (int i = 0; i < size; i++)
             {
-                int number = next[states[i].Symbol]++;
+                int number = next[states[i].Symbol];
+                next[states[i].Symbol]++;
                 int bits = log - System.Numerics.BitOperations.Log2((uint)number);
                 states[i].Bits = (byte)bits;
                 states[i].Base = (ushort)((number << bits) - size);
@@ -75,13 +82,14 @@ public unsafe struct FiniteStateTable
     }
 
     /// <summary>
-    /// Reads a table's description (RFC 8878 §4.1.1) at <paramref name="at"/>, which is left behind it, and builds the table. False: it is none,
-    /// or has more symbols or a larger log than allowed.
+    /// Reads a table's description (RFC 8878 §4.1.1) at <paramref name="at"/>, which is left behind it, and builds the
+    /// table. False: it is none, or has more symbols or a larger log than allowed.
     /// </summary>
     public bool Read(ReadOnlySpan<byte> input, ref int at, int mostSymbols, int largestLog)
     {
         Span<short> probabilities = stackalloc short[MostSymbols];
-        long bit = at * 8L, end = input.Length * 8L;
+        long bit = at * 8L;
+        long end = input.Length * 8L;
         int log = (int)Forward(input, ref bit, 4) + 5;
         if (log > largestLog)
             return false;
@@ -102,7 +110,8 @@ public unsafe struct FiniteStateTable
 
             int probability = value - 1;
             left -= Math.Abs(probability);
-            probabilities[count++] = (short)probability;
+            probabilities[count] = (short)probability;
+            count++;
             for (uint zeros = probability == 0 ? 3u : 0; zeros == 3;)
             {
                 zeros = Forward(input, ref bit, 2);

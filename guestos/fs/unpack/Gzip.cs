@@ -6,8 +6,13 @@ namespace Guestos;
 /// <summary>One member of the gzip format (RFC 1952).</summary>
 public static unsafe class Gzip
 {
-    private const int HeaderLength = 10, TrailerLength = 8;
-    private const byte HeaderChecksum = 2, Extra = 4, Name = 8, Comment = 16, Reserved = 0xe0;
+    private const int HeaderLength = 10;
+    private const int TrailerLength = 8;
+    private const byte HeaderChecksum = 2;
+    private const byte Extra = 4;
+    private const byte Name = 8;
+    private const byte Comment = 16;
+    private const byte Reserved = 0xe0;
 
     public static bool Is(ReadOnlySpan<byte> input) => input.Length >= 2 && input[0] == 0x1f && input[1] == 0x8b;
 
@@ -27,7 +32,8 @@ public static unsafe class Gzip
     }
 
     /// <summary>Decompresses the member at <paramref name="at"/>, which is left behind it.</summary>
-    public static UnpackResult Run<TSink>(ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
+    public static UnpackResult Run<TSink>(
+        ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
     {
         UnpackResult result = Header(input, ref at);
         if (result != UnpackResult.Done)
@@ -58,7 +64,8 @@ public static unsafe class Gzip
         int start = at;
         if (input.Length - at < HeaderLength)
             return UnpackResult.Cut;
-        byte method = input[at + 2], flags = input[at + 3];
+        byte method = input[at + 2];
+        byte flags = input[at + 3];
         if (method != 8 || (flags & Reserved) != 0)
             return UnpackResult.Damaged;
         at += HeaderLength;
@@ -87,7 +94,9 @@ public static unsafe class Gzip
             return UnpackResult.Cut;
         ushort sum = (ushort)Crc32.Add(0, input.Slice(start, at - start));
         at += 2;
-        return BinaryPrimitives.ReadUInt16LittleEndian(input.Slice(at - 2)) == sum ? UnpackResult.Done : UnpackResult.Damaged;
+        return BinaryPrimitives.ReadUInt16LittleEndian(input.Slice(at - 2)) == sum
+            ? UnpackResult.Done
+            : UnpackResult.Damaged;
     }
 }
 

@@ -2,7 +2,9 @@ using System;
 
 namespace Guestos;
 
-/// <summary>A canonical prefix code of RFC 1951 §3.2.2: codes of up to 10 bits by one look-up, longer ones bit by bit.</summary>
+/// <summary>
+/// A canonical prefix code of RFC 1951 §3.2.2: codes of up to 10 bits by one look-up, longer ones bit by bit.
+/// </summary>
 public unsafe struct PrefixCode
 {
     public const int MostSymbols = 288;
@@ -16,7 +18,9 @@ public unsafe struct PrefixCode
     private fixed ushort _count[LongestCode + 1];
     private fixed ushort _symbols[MostSymbols];
 
-    /// <summary>False when the lengths are no code: too many, or too few (but for the single code that RFC 1951 §3.2.7 allows).</summary>
+    /// <summary>
+    /// False when the lengths are no code: too many, or too few (but for the single code that RFC 1951 §3.2.7 allows).
+    /// </summary>
     public bool Build(ReadOnlySpan<byte> lengths)
     {
         for (int i = 0; i <= LongestCode; i++)
@@ -39,7 +43,8 @@ public unsafe struct PrefixCode
             return false;
         ushort* next = stackalloc ushort[LongestCode + 2];
         ushort* code = stackalloc ushort[LongestCode + 2];
-        next[1] = code[1] = 0;
+        next[1] = 0;
+        code[1] = 0;
         for (int length = 1; length <= LongestCode; length++)
         {
             next[length + 1] = (ushort)(next[length] + _count[length]);
@@ -51,8 +56,10 @@ public unsafe struct PrefixCode
             int length = lengths[symbol];
             if (length == 0)
                 continue;
-            _symbols[next[length]++] = (ushort)symbol;
-            int bits = Reverse(code[length]++, length);
+            _symbols[next[length]] = (ushort)symbol;
+            next[length]++;
+            int bits = Reverse(code[length], length);
+            code[length]++;
             if (length <= FastBits)
                 for (; bits < 1 << FastBits; bits += 1 << length)
                     _fast[bits] = (ushort)(symbol << 4 | length);
@@ -68,7 +75,9 @@ public unsafe struct PrefixCode
         length = fast & 15;
         if (fast != 0)
             return fast >> 4;
-        int code = 0, first = 0, index = 0;
+        int code = 0;
+        int first = 0;
+        int index = 0;
         for (length = 1; length <= LongestCode; length++)
         {
             code |= (int)(bits & 1);
@@ -99,7 +108,9 @@ public unsafe struct InflateState
     public const int WindowSize = 32768;
 
     internal fixed byte Window[WindowSize];
-    internal PrefixCode Literals, Distances, Lengths;
+    internal PrefixCode Literals;
+    internal PrefixCode Distances;
+    internal PrefixCode Lengths;
 }
 
 /// <summary>The DEFLATE format (RFC 1951), from memory to a sink.</summary>
@@ -116,21 +127,32 @@ public unsafe ref struct Inflate
     /// <summary>The next byte of the input that has not been looked at.</summary>
     private int _at;
 
-    /// <summary>Where the next byte of output goes; what the sink has not been given begins at <see cref="_given"/>.</summary>
-    private int _to, _given;
+    /// <summary>
+    /// Where the next byte of output goes; what the sink has not been given begins at <see cref="_given"/>.
+    /// </summary>
+    private int _to;
+    private int _given;
 
     /// <summary>Output so far, as far as distances may reach.</summary>
     private int _reach;
 
     private static ReadOnlySpan<ushort> LengthBase =>
-        [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
+    [
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227,
+        258,
+    ];
 
-    private static ReadOnlySpan<byte> LengthBits => [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+    private static ReadOnlySpan<byte> LengthBits =>
+        [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 
     private static ReadOnlySpan<ushort> DistanceBase =>
     [
-        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
+        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097,
+        6145, 8193, 12289, 16385, 24577,
     ];
+
+    /// <summary>Extra bits of the code length symbols 16, 17 and 18 (RFC 1951 §3.2.7).</summary>
+    private static ReadOnlySpan<byte> RepeatBits => [2, 3, 7];
 
     private static ReadOnlySpan<byte> LengthOrder => [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -144,7 +166,8 @@ public unsafe ref struct Inflate
     }
 
     /// <summary>Decompresses from <paramref name="at"/> on, which is left behind the last byte of the stream.</summary>
-    public static UnpackResult Run<TSink>(InflateState* state, ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
+    public static UnpackResult Run<TSink>(
+        InflateState* state, ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
     {
         var inflate = new Inflate(state, input, at);
         UnpackResult result = inflate.Blocks(ref sink);
@@ -206,10 +229,13 @@ public unsafe ref struct Inflate
 
     private UnpackResult Dynamic<TSink>(ref TSink sink) where TSink : struct, IByteSink
     {
-        const int mostLiterals = 286, mostDistances = 30;
+        const int mostLiterals = 286;
+        const int mostDistances = 30;
         if (!Need(14))
             return UnpackResult.Cut;
-        int literals = (int)Bits(5) + 257, distances = (int)Bits(5) + 1, given = (int)Bits(4) + 4;
+        int literals = (int)Bits(5) + 257;
+        int distances = (int)Bits(5) + 1;
+        int given = (int)Bits(4) + 4;
         if (literals > mostLiterals || distances > mostDistances)
             return UnpackResult.Damaged;
         Span<byte> lengths = stackalloc byte[mostLiterals + mostDistances];
@@ -241,11 +267,12 @@ public unsafe ref struct Inflate
                 return result;
             if (symbol < 16)
             {
-                lengths[i++] = (byte)symbol;
+                lengths[i] = (byte)symbol;
+                i++;
                 continue;
             }
 
-            int extra = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
+            int extra = RepeatBits[symbol - 16];
             if (!Need(extra))
                 return UnpackResult.Cut;
             int repeat = (int)Bits(extra) + (symbol == 18 ? 11 : 3);
@@ -312,13 +339,15 @@ public unsafe ref struct Inflate
 
     private bool Put<TSink>(byte value, ref TSink sink) where TSink : struct, IByteSink
     {
-        _window[_to++] = value;
+        _window[_to] = value;
+        _to++;
         if (_reach < InflateState.WindowSize)
             _reach++;
         if (_to < InflateState.WindowSize)
             return true;
         bool taken = Flush(ref sink);
-        _to = _given = 0;
+        _to = 0;
+        _given = 0;
         return taken;
     }
 
@@ -334,7 +363,8 @@ public unsafe ref struct Inflate
     {
         while (_bitCount < count && _at < _input.Length)
         {
-            _bits |= (ulong)_input[_at++] << _bitCount;
+            _bits |= (ulong)_input[_at] << _bitCount;
+            _at++;
             _bitCount += 8;
         }
 

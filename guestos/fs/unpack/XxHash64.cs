@@ -7,8 +7,11 @@ namespace Guestos;
 /// <summary>XXH64 with seed 0 (xxHash fast digest algorithm, doc/xxhash_spec.md), as bytes come.</summary>
 public unsafe struct XxHash64
 {
-    private const ulong Prime1 = 0x9e3779b185ebca87, Prime2 = 0xc2b2ae3d27d4eb4f, Prime3 = 0x165667b19e3779f9, Prime4 = 0x85ebca77c2b2ae63,
-        Prime5 = 0x27d4eb2f165667c5;
+    private const ulong Prime1 = 0x9e3779b185ebca87;
+    private const ulong Prime2 = 0xc2b2ae3d27d4eb4f;
+    private const ulong Prime3 = 0x165667b19e3779f9;
+    private const ulong Prime4 = 0x85ebca77c2b2ae63;
+    private const ulong Prime5 = 0x27d4eb2f165667c5;
     private const int Stripe = 32;
 
     private ulong _length;
@@ -52,7 +55,9 @@ public unsafe struct XxHash64
         ulong hash;
         if (_length >= Stripe)
         {
-            hash = BitOperations.RotateLeft(_lanes[0], 1) + BitOperations.RotateLeft(_lanes[1], 7) + BitOperations.RotateLeft(_lanes[2], 12)
+            hash = BitOperations.RotateLeft(_lanes[0], 1)
+                + BitOperations.RotateLeft(_lanes[1], 7)
+                + BitOperations.RotateLeft(_lanes[2], 12)
                 + BitOperations.RotateLeft(_lanes[3], 18);
             for (int i = 0; i < 4; i++)
                 hash = (hash ^ Round(0, _lanes[i])) * Prime1 + Prime4;
@@ -67,10 +72,14 @@ public unsafe struct XxHash64
         {
             var left = new ReadOnlySpan<byte>(rest, (int)(_length % Stripe));
             for (; left.Length >= 8; left = left.Slice(8))
-                hash = BitOperations.RotateLeft(hash ^ Round(0, BinaryPrimitives.ReadUInt64LittleEndian(left)), 27) * Prime1 + Prime4;
+            {
+                hash ^= Round(0, BinaryPrimitives.ReadUInt64LittleEndian(left));
+                hash = BitOperations.RotateLeft(hash, 27) * Prime1 + Prime4;
+            }
             if (left.Length >= 4)
             {
-                hash = BitOperations.RotateLeft(hash ^ BinaryPrimitives.ReadUInt32LittleEndian(left) * Prime1, 23) * Prime2 + Prime3;
+                hash ^= BinaryPrimitives.ReadUInt32LittleEndian(left) * Prime1;
+                hash = BitOperations.RotateLeft(hash, 23) * Prime2 + Prime3;
                 left = left.Slice(4);
             }
 

@@ -5,19 +5,33 @@ namespace Guestos;
 /// <summary>Literals of a block (RFC 8878 §3.1.1.3.1).</summary>
 public unsafe ref partial struct Zstandard
 {
-    /// <summary>Reads the section at the beginning of a block; <paramref name="at"/> is left behind it. False: damaged.</summary>
+    // By the format of the section's size, bits 2 and 3 of its first byte. Raw and repeated literals have one size and
+    // a header of 1 to 3 bytes; compressed ones have two sizes, of as many bits each, and a header of 3 to 5 bytes.
+    private static ReadOnlySpan<byte> PlainSizeBits => [5, 12, 5, 20];
+
+    private static ReadOnlySpan<byte> PlainHeader => [1, 2, 1, 3];
+
+    private static ReadOnlySpan<byte> CompressedSizeBits => [10, 10, 14, 18];
+
+    private static ReadOnlySpan<byte> CompressedHeader => [3, 3, 4, 5];
+
+    /// <summary>
+    /// Reads the section at the beginning of a block; <paramref name="at"/> is left behind it. False: damaged.
+    /// </summary>
     private bool LiteralsOf(ReadOnlySpan<byte> block, out int at, out ReadOnlySpan<byte> literals)
     {
-        const int raw = 0, repeated = 1, treeless = 3;
+        const int raw = 0;
+        const int repeated = 1;
+        const int treeless = 3;
         literals = default;
         at = 0;
         if (block.Length == 0)
             return false;
-        int kind = block[0] & 3, format = block[0] >> 2 & 3;
+        int kind = block[0] & 3;
+        int format = block[0] >> 2 & 3;
         bool plain = kind is raw or repeated;
-        // Plain: 5, 12 or 20 bits of size. Else both sizes, of 10, 10, 14 or 18 bits each; one stream only in the first format.
-        int bits = plain ? format == 1 ? 12 : format == 3 ? 20 : 5 : format <= 1 ? 10 : format == 2 ? 14 : 18;
-        int header = plain ? format == 1 ? 2 : format == 3 ? 3 : 1 : format <= 1 ? 3 : format == 2 ? 4 : 5;
+        int bits = plain ? PlainSizeBits[format] : CompressedSizeBits[format];
+        int header = plain ? PlainHeader[format] : CompressedHeader[format];
         if (block.Length < header)
             return false;
         ulong value = 0;
@@ -44,7 +58,8 @@ public unsafe ref partial struct Zstandard
         {
             if (at == block.Length)
                 return false;
-            memory.Slice(0, size).Fill(block[at++]);
+            memory.Slice(0, size).Fill(block[at]);
+            at++;
             return true;
         }
 
@@ -57,10 +72,14 @@ public unsafe ref partial struct Zstandard
         if (kind == treeless ? !_state->Huffman.IsBuilt : !_state->Huffman.Read(streams, out tree))
             return false;
         streams = streams.Slice(tree);
-        return format == 0 ? _state->Huffman.Decode(streams, memory.Slice(0, size)) : FourStreams(streams, memory.Slice(0, size));
+        return format == 0
+            ? _state->Huffman.Decode(streams, memory.Slice(0, size))
+            : FourStreams(streams, memory.Slice(0, size));
     }
 
-    /// <summary>A jump table of three 16-bit sizes, and four streams; the first three make a quarter each, rounded up.</summary>
+    /// <summary>
+    /// A jump table of three 16-bit sizes, and four streams; the first three make a quarter each, rounded up.
+    /// </summary>
     private readonly bool FourStreams(ReadOnlySpan<byte> streams, Span<byte> to)
     {
         const int jumpTable = 6;
@@ -105,7 +124,8 @@ public unsafe struct HuffmanTable
         if (input.Length == 0)
             return false;
         Span<byte> weights = stackalloc byte[MostWeights + 1];
-        int header = input[0], count;
+        int header = input[0];
+        int count;
         if (header >= 128)
         {
             count = header - 127;
@@ -125,15 +145,19 @@ public unsafe struct HuffmanTable
         return Build(weights, count);
     }
 
-    /// <summary>Weights compressed by FSE, with two states that take turns, until the bits are used up (RFC 8878 §4.2.1.2).</summary>
+    /// <summary>
+    /// Weights compressed by FSE, with two states that take turns, until the bits are used up (RFC 8878 §4.2.1.2).
+    /// </summary>
     private bool ReadWeights(ReadOnlySpan<byte> input, Span<byte> weights, out int count)
     {
         const int largestLog = 6;
         count = 0;
         int at = 0;
-        if (!_weights.Read(input, ref at, LargestLog + 2, largestLog) || !BackwardBits.TryStart(input.Slice(at), out BackwardBits bits))
+        if (!_weights.Read(input, ref at, LargestLog + 2, largestLog)
+            || !BackwardBits.TryStart(input.Slice(at), out BackwardBits bits))
             return false;
-        uint first = bits.Read(_weights.Log), second = bits.Read(_weights.Log);
+        uint first = bits.Read(_weights.Log);
+        uint second = bits.Read(_weights.Log);
         if (bits.Left < 0)
             return false;
         while (true)
@@ -141,10 +165,12 @@ public unsafe struct HuffmanTable
             if (count >= MostWeights - 1)
                 return false;
             FiniteState state = _weights.At(first);
-            weights[count++] = state.Symbol;
+            weights[count] = state.Symbol;
+            count++;
             if (bits.Left < state.Bits)
             {
-                weights[count++] = _weights.At(second).Symbol;
+                weights[count] = _weights.At(second).Symbol;
+                count++;
                 return true;
             }
 
@@ -153,7 +179,9 @@ public unsafe struct HuffmanTable
         }
     }
 
-    /// <summary>From weights to codes; the last weight is the one that makes the sum a power of two (RFC 8878 §4.2.1).</summary>
+    /// <summary>
+    /// From weights to codes; the last weight is the one that makes the sum a power of two (RFC 8878 §4.2.1).
+    /// </summary>
     private bool Build(Span<byte> weights, int count)
     {
         uint sum = 0;
@@ -170,7 +198,8 @@ public unsafe struct HuffmanTable
         uint rest = (1u << log) - sum;
         if (log > LargestLog || (rest & rest - 1) != 0)
             return false;
-        weights[count++] = (byte)(System.Numerics.BitOperations.Log2(rest) + 1);
+        weights[count] = (byte)(System.Numerics.BitOperations.Log2(rest) + 1);
+        count++;
         int at = 0;
         for (int weight = 1; weight <= log; weight++)
         {
@@ -179,7 +208,10 @@ public unsafe struct HuffmanTable
                 if (weights[symbol] != weight)
                     continue;
                 for (int i = 0; i < 1 << weight - 1; i++)
-                    _codes[at++] = (ushort)(symbol << 4 | log + 1 - weight);
+                {
+                    _codes[at] = (ushort)(symbol << 4 | log + 1 - weight);
+                    at++;
+                }
             }
         }
 

@@ -7,45 +7,52 @@ public unsafe ref partial struct Zstandard
 {
     private static ReadOnlySpan<uint> LiteralLengthBase =>
     [
-        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192,
-        16384, 32768, 65536,
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512,
+        1024, 2048, 4096, 8192, 16384, 32768, 65536,
     ];
 
     private static ReadOnlySpan<byte> LiteralLengthBits =>
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+    [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+        16,
+    ];
 
     private static ReadOnlySpan<uint> MatchLengthBase =>
     [
-        3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39, 41,
-        43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771, 65539,
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+        33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771, 65539,
     ];
 
     private static ReadOnlySpan<byte> MatchLengthBits =>
     [
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9,
-        10, 11, 12, 13, 14, 15, 16,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2,
+        2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
     ];
 
     // The default distributions (RFC 8878 §3.1.1.3.2.2).
     private static ReadOnlySpan<short> DefaultLiteralLengths =>
-        [4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1];
+    [
+        4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1,
+    ];
 
-    private static ReadOnlySpan<short> DefaultOffsets => [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1];
+    private static ReadOnlySpan<short> DefaultOffsets =>
+        [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1];
 
     private static ReadOnlySpan<short> DefaultMatchLengths =>
     [
-        1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1,
-        -1, -1, -1, -1, -1, -1,
+        1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
     ];
 
-    private const int MostOffsetCodes = 32;
+    private const int MaxOffsetCodes = 32;
 
     /// <summary>False: damaged.</summary>
     private bool CompressedBlock(ReadOnlySpan<byte> block)
     {
         if (!LiteralsOf(block, out int at, out ReadOnlySpan<byte> literals) || at == block.Length)
             return false;
-        int count = block[at++];
+        int count = block[at];
+        at++;
         if (count >= 128)
         {
             int more = count == 255 ? 2 : 1;
@@ -65,33 +72,63 @@ public unsafe ref partial struct Zstandard
 
         if (at == block.Length)
             return false;
-        int modes = block[at++];
+        int modes = block[at];
+        at++;
         return (modes & 3) == 0
-            && TableOf(modes >> 6, ref _state->LiteralLengths, ref _state->HasLiteralLengths, DefaultLiteralLengths, 6, LiteralLengthBase.Length, 9, block, ref at)
-            && TableOf(modes >> 4 & 3, ref _state->Offsets, ref _state->HasOffsets, DefaultOffsets, 5, MostOffsetCodes, 8, block, ref at)
-            && TableOf(modes >> 2 & 3, ref _state->MatchLengths, ref _state->HasMatchLengths, DefaultMatchLengths, 6, MatchLengthBase.Length, 9, block, ref at)
+            && ReadTables(block, modes, ref at)
             && Execute(block.Slice(at), count, literals);
     }
 
-    private static bool TableOf(int mode, ref FiniteStateTable table, ref bool has, ReadOnlySpan<short> standard, int standardLog, int symbols,
-        int largestLog, ReadOnlySpan<byte> block, ref int at)
+    /// <summary>The three tables of a block, each in the mode that two bits give it (RFC 8878 §3.1.1.3.2.1).</summary>
+    private bool ReadTables(ReadOnlySpan<byte> block, int modes, ref int at)
     {
-        const int predefined = 0, single = 1, repeat = 3;
+        var lengths = new TableKind(DefaultLiteralLengths, log: 6, LiteralLengthBase.Length, maxLog: 9);
+        var offsets = new TableKind(DefaultOffsets, log: 5, MaxOffsetCodes, maxLog: 8);
+        var matches = new TableKind(DefaultMatchLengths, log: 6, MatchLengthBase.Length, maxLog: 9);
+        return ReadTable(block, modes >> 6, lengths, ref _state->LiteralLengths, ref _state->HasLiteralLengths, ref at)
+            && ReadTable(block, modes >> 4 & 3, offsets, ref _state->Offsets, ref _state->HasOffsets, ref at)
+            && ReadTable(block, modes >> 2 & 3, matches, ref _state->MatchLengths, ref _state->HasMatchLengths, ref at);
+    }
+
+    /// <summary>What RFC 8878 says of one of the three tables.</summary>
+    private readonly ref struct TableKind
+    {
+        public readonly ReadOnlySpan<short> Default;
+        public readonly int DefaultLog;
+        public readonly int Symbols;
+        public readonly int MaxLog;
+
+        public TableKind(ReadOnlySpan<short> standard, int log, int symbols, int maxLog)
+        {
+            Default = standard;
+            DefaultLog = log;
+            Symbols = symbols;
+            MaxLog = maxLog;
+        }
+    }
+
+    private static bool ReadTable(
+        ReadOnlySpan<byte> block, int mode, in TableKind kind, ref FiniteStateTable table, ref bool has, ref int at)
+    {
+        const int predefined = 0;
+        const int single = 1;
+        const int repeat = 3;
         switch (mode)
         {
             case predefined:
-                table.Build(standard, standardLog);
+                table.Build(kind.Default, kind.DefaultLog);
                 break;
             case single:
-                if (at == block.Length || block[at] >= symbols)
+                if (at == block.Length || block[at] >= kind.Symbols)
                     return false;
-                table.BuildSingle(block[at++]);
+                table.BuildSingle(block[at]);
+                at++;
                 break;
             case repeat:
                 return has;
             default:
                 has = false;
-                if (!table.Read(block, ref at, symbols, largestLog))
+                if (!table.Read(block, ref at, kind.Symbols, kind.MaxLog))
                     return false;
                 break;
         }
@@ -107,10 +144,14 @@ public unsafe ref partial struct Zstandard
         ref FiniteStateTable lengths = ref _state->LiteralLengths;
         ref FiniteStateTable offsets = ref _state->Offsets;
         ref FiniteStateTable matches = ref _state->MatchLengths;
-        uint lengthState = bits.Read(lengths.Log), offsetState = bits.Read(offsets.Log), matchState = bits.Read(matches.Log);
+        uint lengthState = bits.Read(lengths.Log);
+        uint offsetState = bits.Read(offsets.Log);
+        uint matchState = bits.Read(matches.Log);
         for (; count > 0; count--)
         {
-            FiniteState length = lengths.At(lengthState), offset = offsets.At(offsetState), match = matches.At(matchState);
+            FiniteState length = lengths.At(lengthState);
+            FiniteState offset = offsets.At(offsetState);
+            FiniteState match = matches.At(matchState);
             ulong distance = (1UL << offset.Symbol) + bits.Read(offset.Symbol);
             int repeated = (int)(MatchLengthBase[match.Symbol] + bits.Read(MatchLengthBits[match.Symbol]));
             int plain = (int)(LiteralLengthBase[length.Symbol] + bits.Read(LiteralLengthBits[length.Symbol]));
@@ -135,7 +176,9 @@ public unsafe ref partial struct Zstandard
         return true;
     }
 
-    /// <summary>What an offset value means: 1 to 3 are earlier offsets (RFC 8878 §3.1.1.5). 0: an offset that cannot be.</summary>
+    /// <summary>
+    /// What an offset value means: 1 to 3 are earlier offsets (RFC 8878 §3.1.1.5). 0: an offset that cannot be.
+    /// </summary>
     private readonly ulong OffsetOf(ulong value, bool noLiterals)
     {
         uint* repeated = _state->Repeated;
@@ -143,15 +186,17 @@ public unsafe ref partial struct Zstandard
         {
             repeated[2] = repeated[1];
             repeated[1] = repeated[0];
-            return repeated[0] = (uint)(value - 3);
+            repeated[0] = (uint)(value - 3);
+            return repeated[0];
         }
 
-        int index = (int)value - 1 + (noLiterals ? 1 : 0);
+        int index = noLiterals ? (int)value : (int)value - 1;
         uint offset = index == 3 ? repeated[0] - 1 : repeated[index];
         if (index > 1)
             repeated[2] = repeated[1];
         if (index > 0)
             repeated[1] = repeated[0];
-        return repeated[0] = offset;
+        repeated[0] = offset;
+        return offset;
     }
 }

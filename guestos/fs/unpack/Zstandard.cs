@@ -4,14 +4,19 @@ using System.Buffers.Binary;
 namespace Guestos;
 
 /// <summary>
-/// What one frame needs to be decompressed besides its window: tables that blocks hand on to each other, and the literals of one block.
+/// What one frame needs to be decompressed besides its window: tables that blocks hand on to each other, and the
+/// literals of one block.
 /// </summary>
 public unsafe struct ZstandardState
 {
     public const int LargestBlock = 128 * 1024;
 
-    internal FiniteStateTable LiteralLengths, Offsets, MatchLengths;
-    internal bool HasLiteralLengths, HasOffsets, HasMatchLengths;
+    internal FiniteStateTable LiteralLengths;
+    internal FiniteStateTable Offsets;
+    internal FiniteStateTable MatchLengths;
+    internal bool HasLiteralLengths;
+    internal bool HasOffsets;
+    internal bool HasMatchLengths;
     internal HuffmanTable Huffman;
     internal XxHash64 Hash;
 
@@ -24,7 +29,8 @@ public unsafe struct ZstandardState
 /// <summary>The Zstandard format (RFC 8878), from memory to a sink: frames and blocks. No dictionaries.</summary>
 public unsafe ref partial struct Zstandard
 {
-    private const uint Magic = 0xfd2fb528, SkippableMagic = 0x184d2a50;
+    private const uint Magic = 0xfd2fb528;
+    private const uint SkippableMagic = 0x184d2a50;
 
     /// <summary>What RFC 8878 §3.1.1.1.2 asks decoders for at least.</summary>
     public const ulong LargestWindow = 8 << 20;
@@ -38,11 +44,19 @@ public unsafe ref partial struct Zstandard
     private int _at;
 
     /// <summary>Where in the ring the next byte goes; what the sink has not been given; bytes in the ring.</summary>
-    private int _to, _pending, _reach;
+    private int _to;
+    private int _pending;
+    private int _reach;
     private ulong _produced;
 
-    public static bool Is(ReadOnlySpan<byte> input) => input.Length >= 4
-        && (BinaryPrimitives.ReadUInt32LittleEndian(input) == Magic || (BinaryPrimitives.ReadUInt32LittleEndian(input) & ~15u) == SkippableMagic);
+    /// <summary>True when a frame begins here (RFC 8878 §3.1).</summary>
+    public static bool Is(ReadOnlySpan<byte> input)
+    {
+        if (input.Length < 4)
+            return false;
+        uint magic = BinaryPrimitives.ReadUInt32LittleEndian(input);
+        return magic == Magic || (magic & ~15u) == SkippableMagic;
+    }
 
     private Zstandard(ZstandardState* state, Span<byte> window, ReadOnlySpan<byte> input, int at, ulong windowSize)
     {
@@ -54,14 +68,17 @@ public unsafe ref partial struct Zstandard
     }
 
     /// <summary>Decompresses the frame at <paramref name="at"/>, which is left behind it.</summary>
-    public static UnpackResult Run<TSink>(ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
+    public static UnpackResult Run<TSink>(
+        ReadOnlySpan<byte> input, ref int at, ref TSink sink) where TSink : struct, IByteSink
     {
         if (BinaryPrimitives.ReadUInt32LittleEndian(input.Slice(at)) != Magic)
             return Skip(input, ref at);
-        UnpackResult result = Header(input, ref at, out ulong window, out ulong content, out bool knowsContent, out bool hasSum);
+        UnpackResult result = Header(input, ref at, out ulong window, out ulong content, out bool knowsContent,
+            out bool hasSum);
         if (result != UnpackResult.Done)
             return result;
-        int stateFrames = (sizeof(ZstandardState) + 4095) / 4096, windowFrames = (int)Math.Max((window + 4095) / 4096, 1);
+        int stateFrames = (sizeof(ZstandardState) + 4095) / 4096;
+        int windowFrames = (int)Math.Max((window + 4095) / 4096, 1);
         ulong state = Frames.AllocateContiguous(stateFrames);
         ulong ring = Frames.AllocateContiguous(windowFrames);
         result = UnpackResult.NoMemory;
@@ -102,10 +119,13 @@ public unsafe ref partial struct Zstandard
     }
 
     /// <summary>RFC 8878 §3.1.1.1.</summary>
-    private static UnpackResult Header(ReadOnlySpan<byte> input, ref int at, out ulong window, out ulong content, out bool knowsContent, out bool hasSum)
+    private static UnpackResult Header(ReadOnlySpan<byte> input, ref int at, out ulong window, out ulong content,
+        out bool knowsContent, out bool hasSum)
     {
-        window = content = 0;
-        knowsContent = hasSum = false;
+        window = 0;
+        content = 0;
+        knowsContent = false;
+        hasSum = false;
         if (input.Length - at < 5)
             return UnpackResult.Cut;
         byte descriptor = input[at + 4];
@@ -115,21 +135,28 @@ public unsafe ref partial struct Zstandard
         if ((descriptor & 8) != 0)
             return UnpackResult.Damaged;
         int dictionaryLength = 1 << (descriptor & 3) >> 1;
-        int contentLength = descriptor >> 6 == 0 ? single ? 1 : 0 : 1 << (descriptor >> 6);
+        int contentLength = ContentLengthOf(descriptor >> 6, single);
         if (input.Length - at < (single ? 0 : 1) + dictionaryLength + contentLength)
             return UnpackResult.Cut;
         if (!single)
         {
-            byte size = input[at++];
+            byte size = input[at];
+            at++;
             ulong unit = 1UL << 10 + (size >> 3);
             window = unit + unit / 8 * (ulong)(size & 7);
         }
 
         for (int i = 0; i < dictionaryLength; i++)
-            if (input[at++] != 0)
+        {
+            if (input[at] != 0)
                 return UnpackResult.NotSupported;
+            at++;
+        }
         for (int i = 0; i < contentLength; i++)
-            content |= (ulong)input[at++] << 8 * i;
+        {
+            content |= (ulong)input[at] << 8 * i;
+            at++;
+        }
         if (contentLength == 2)
             content += 256;
         knowsContent = contentLength > 0;
@@ -138,7 +165,15 @@ public unsafe ref partial struct Zstandard
         return window > LargestWindow ? UnpackResult.NotSupported : UnpackResult.Done;
     }
 
-    /// <summary>RFC 8878 §3.1.1.2.</summary>
+    /// <summary>Bytes of the field Frame_Content_Size (RFC 8878 §3.1.1.1.1.1).</summary>
+    private static int ContentLengthOf(int flag, bool single)
+    {
+        if (flag == 0)
+            return single ? 1 : 0;
+        return 1 << flag;
+    }
+
+    /// <summary>Blocks of a frame, RFC 8878 §3.1.1.2.</summary>
     private UnpackResult Blocks<TSink>(ref TSink sink) where TSink : struct, IByteSink
     {
         _state->Hash.Start();
@@ -153,7 +188,8 @@ public unsafe ref partial struct Zstandard
             int header = _input[_at] | _input[_at + 1] << 8 | _input[_at + 2] << 16;
             _at += 3;
             last = (header & 1) != 0;
-            int kind = header >> 1 & 3, size = header >> 3;
+            int kind = header >> 1 & 3;
+            int size = header >> 3;
             if (size > (kind == 2 ? ZstandardState.LargestBlock : _largestBlock))
                 return UnpackResult.Damaged;
             if ((kind == 1 ? 1 : size) > _input.Length - _at)
@@ -194,7 +230,9 @@ public unsafe ref partial struct Zstandard
         return sum == (uint)_state->Hash.Finish() ? UnpackResult.Done : UnpackResult.Damaged;
     }
 
-    /// <summary>A block never makes more than the ring holds: what the sink has not been given is not overwritten.</summary>
+    /// <summary>
+    /// A block never makes more than the ring holds: what the sink has not been given is not overwritten.
+    /// </summary>
     private bool HasRoom(int count) => count <= _largestBlock - _pending;
 
     /// <summary>Puts bytes behind the output. The caller has asked <see cref="HasRoom"/>.</summary>
@@ -210,7 +248,10 @@ public unsafe ref partial struct Zstandard
         }
     }
 
-    /// <summary>Repeats what lies <paramref name="offset"/> bytes back: at most what the ring holds, and the caller has asked <see cref="HasRoom"/>.</summary>
+    /// <summary>
+    /// Repeats what lies <paramref name="offset"/> bytes back: at most what the ring holds, and the caller has asked
+    /// <see cref="HasRoom"/>.
+    /// </summary>
     private void Repeat(int offset, int length)
     {
         int from = _to >= offset ? _to - offset : _to - offset + _window.Length;
