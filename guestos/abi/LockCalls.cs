@@ -54,10 +54,11 @@ internal static unsafe class LockCalls
         if (file->Inode == null)
             return Errno.ENOLCK;
         if (command is Get or GetDescription)
-            return Tell(argument, request, FileLocks.Conflict(file->Inode, range));
+            return GetConflict(file, argument, request, range);
         switch (request.Type)
         {
-            case Unlock: return FileLocks.Drop(file->Inode, range);
+            case Unlock:
+                return Drop(file, range);
             case ReadLock when !file->MayRead:
             case WriteLock when !file->MayWrite:
                 return Errno.EBADF;
@@ -80,9 +81,15 @@ internal static unsafe class LockCalls
         long from;
         switch (request.Whence)
         {
-            case 0: from = 0; break;
-            case 1: from = (long)file->Position; break;
-            case 2: from = file->Inode != null ? (long)file->Inode->Size : 0; break;
+            case 0:
+                from = 0;
+                break;
+            case 1:
+                from = (long)file->Position;
+                break;
+            case 2:
+                from = file->Inode != null ? (long)file->Inode->Size : 0;
+                break;
             default: return Errno.EINVAL;
         }
 
@@ -111,25 +118,34 @@ internal static unsafe class LockCalls
         return 0;
     }
 
-    private static long Tell(UserPointer<Request> argument, Request request, FileLock* held)
+    /// <summary>F_GETLK: F_UNLCK when the lock could be taken, or else the lock that is in the way.</summary>
+    private static long GetConflict(File* file, UserPointer<Request> argument, Request request, in FileLock wanted)
     {
-        if (held == null)
+        Files.Hold(file);
+        bool found = FileLocks.TryFindConflict(file->Inode, wanted, out FileLock held);
+        Files.Release(file);
+        if (!found)
         {
             request.Type = Unlock;
+            return argument.Put(request);
         }
-        else
-        {
-            request.Type = held->Exclusive ? WriteLock : ReadLock;
-            request.Whence = 0;
-            request.Start = (long)held->Start;
-            request.Length = held->End == FileLock.LastByte ? 0 : (long)(held->End - held->Start + 1);
-            request.ProcessId = held->ProcessId;
-        }
-
-        return argument.TryPut(request) ? 0 : Errno.EFAULT;
+        request.Type = held.Exclusive ? WriteLock : ReadLock;
+        request.Whence = 0;
+        request.Start = (long)held.Start;
+        request.Length = held.End == FileLock.LastByte ? 0 : (long)(held.End - held.Start + 1);
+        request.ProcessId = held.ProcessId;
+        return argument.Put(request);
     }
 
-    /// <summary>flock(2): belongs to the open file. A lock that becomes another one is let go of first.</summary>
+    private static long Drop(File* file, in FileLock range)
+    {
+        Files.Hold(file);
+        long error = FileLocks.Drop(file->Inode, range);
+        Files.Release(file);
+        return error;
+    }
+
+    /// <summary>flock(2): belongs to the open file. A lock that is converted is released first.</summary>
     public static long Flock(ulong descriptor, ulong operation)
     {
         const uint shared = 1;
@@ -144,17 +160,24 @@ internal static unsafe class LockCalls
             return Errno.EBADF;
         if (file->Inode == null)
             return kind == unlock ? 0 : Errno.ENOLCK;
-        var whole = new FileLock { Kind = LockKind.Whole, Owner = file, End = FileLock.LastByte,
-            Exclusive = kind == exclusive, ProcessId = -1 };
+        var whole = new FileLock
+        {
+            Kind = LockKind.Whole,
+            Owner = file,
+            End = FileLock.LastByte,
+            Exclusive = kind == exclusive,
+            ProcessId = -1,
+        };
         if (kind == unlock)
-            return FileLocks.Drop(file->Inode, whole);
-        if (FileLocks.Holds(file->Inode, whole))
-            return 0;
-        long error = FileLocks.Drop(file->Inode, whole);
-        if (error < 0)
-            return error;
+            return Drop(file, whole);
         Files.Hold(file);
-        error = FileLocks.Take(file->Inode, whole, (operation & nonBlocking) == 0, default);
+        long error = 0;
+        if (!FileLocks.Holds(file->Inode, whole))
+        {
+            error = FileLocks.Drop(file->Inode, whole);
+            if (error == 0)
+                error = FileLocks.Take(file->Inode, whole, (operation & nonBlocking) == 0, default);
+        }
         Files.Release(file);
         return error;
     }

@@ -5,7 +5,7 @@ namespace Guestos;
 /// <summary>
 /// A poll or select that has found nothing ready: it watches each of its files, which it holds, and sleeps until one of
 /// them changes in a way that it asks for. Then it looks at those that have changed, and at no others. Lives on the
-/// caller's stack; <see cref="End"/> lets go of everything.
+/// caller's stack; <see cref="End"/> ends all watches and releases all files.
 /// </summary>
 internal unsafe struct Poller
 {
@@ -42,7 +42,7 @@ internal unsafe struct Poller
 
     /// <summary>
     /// Watches one more file for <paramref name="events"/>. So many may still come, this one included. False without
-    /// memory.
+    /// memory, or when too many watch the file's object already.
     /// </summary>
     public static bool Add(Poller* poller, File* file, int index, uint events, int left)
     {
@@ -57,8 +57,7 @@ internal unsafe struct Poller
         item->Watch.Owner = poller;
         item->Watch.Notify = &Notify;
         item->Watch.Events = events;
-        Watch.Begin(&item->Watch, queue);
-        return true;
+        return Watch.TryBegin(&item->Watch, queue);
     }
 
     private static Item* Allocate(Poller* poller, int left)

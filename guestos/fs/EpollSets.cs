@@ -16,7 +16,7 @@ public struct EpollEvent
 /// <summary>One open file, by one descriptor, in a set. It goes when the open file is closed for good.</summary>
 public unsafe struct EpollEntry
 {
-    /// <summary>Comes first: <see cref="Readiness.Tell"/> knows the entry by it.</summary>
+    /// <summary>The first field, so that its address is that of the entry.</summary>
     internal Watch Watch;
     internal EpollSet* Set;
 
@@ -28,10 +28,9 @@ public unsafe struct EpollEntry
     internal EpollEntry* NextNoted;
     internal EpollEntry* PreviousNoted;
 
-    /// <summary>
-    /// The next entry, of whatever set, that stands for the same open file (<see cref="File.Entries"/>).
-    /// </summary>
+    /// <summary>Neighbours among the entries of all sets for the same open file (<see cref="File.Entries"/>).</summary>
     internal EpollEntry* NextOfFile;
+    internal EpollEntry* PreviousOfFile;
 
     internal File* File;
     internal int Descriptor;
@@ -138,7 +137,8 @@ public static unsafe class EpollSets
     public static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
 
     /// <summary>
-    /// epoll_ctl(2): EEXIST, ENOENT, ENOSPC, ENOMEM, EPERM (a kind that is always ready), EINVAL, ELOOP.
+    /// epoll_ctl(2): EEXIST, ENOENT, ENOSPC (of all sets together, or of the file's object), ENOMEM, EPERM (a kind that
+    /// is always ready), EINVAL, ELOOP.
     /// </summary>
     public static long Control(File* epoll, uint operation, int descriptor, File* file, in EpollEvent wanted)
     {
@@ -162,9 +162,9 @@ public static unsafe class EpollSets
                     return Errno.ELOOP;
                 if (s_entries >= (FileRights.IsSuperuser ? MostEntries : MostEntries - Reserve))
                     return Errno.ENOSPC;
-                entry = Insert(set, file, descriptor);
-                if (entry == null)
-                    return Errno.ENOMEM;
+                long error = Insert(set, file, descriptor, out entry);
+                if (error < 0)
+                    return error;
                 break;
             case Delete:
                 if (entry == null)
@@ -194,7 +194,8 @@ public static unsafe class EpollSets
 
     /// <summary>
     /// Reports up to <paramref name="most"/> noted entries that are ready, to user memory: how many, or EFAULT when the
-    /// first could not be told. Whoever was not reached stays first in the list.
+    /// first could not be told. Entries that were not reached stay first in the list. The caller holds the set's file.
+    /// Gives way.
     /// </summary>
     public static long Collect(File* epoll, UserPointer<EpollEvent> events, int most)
     {
@@ -202,7 +203,10 @@ public static unsafe class EpollSets
         long count = 0;
         for (int left = set->NotedCount; left > 0 && count < most; left--)
         {
+            Preemption.Point();
             EpollEntry* entry = set->FirstNoted;
+            if (entry == null)
+                break;
             uint ready = Ready(entry);
             if (ready == 0)
             {
@@ -224,18 +228,27 @@ public static unsafe class EpollSets
         return count;
     }
 
-    /// <summary>A set is readable while an entry is ready. Entries that turn out not to be leave the list.</summary>
+    /// <summary>
+    /// Noted entries that <see cref="Poll"/> looks at, so that its time is bounded: it cannot give way.
+    /// </summary>
+    private const int MaxLooked = 256;
+
+    /// <summary>
+    /// A set is readable while an entry is ready. Entries that turn out not to be leave the list. When
+    /// <see cref="MaxLooked"/> of them have left and more are noted, the set is reported as readable without a look at
+    /// those: epoll_wait(2) finds out.
+    /// </summary>
     private static uint Poll(File* file)
     {
         EpollSet* set = Of(file);
-        while (set->FirstNoted != null)
+        for (int looked = 0; looked < MaxLooked && set->FirstNoted != null; looked++)
         {
             if (Ready(set->FirstNoted) != 0)
                 return PollEvents.Readable;
             Unlist(set->FirstNoted);
         }
 
-        return 0;
+        return set->FirstNoted != null ? PollEvents.Readable : 0;
     }
 
     /// <summary>A change begins to spread.</summary>
@@ -258,46 +271,59 @@ public static unsafe class EpollSets
         Readiness.Tell(&set->Queue, PollEvents.Readable);
     }
 
-    /// <summary>An open file has been closed for good: it leaves every set.</summary>
+    /// <summary>The last reference on an open file is given up: it leaves every set. Gives way.</summary>
     public static void Forget(File* file)
     {
         while (file->Entries != null)
+        {
             Remove(file->Entries);
+            Preemption.Point();
+        }
     }
 
     private static void Release(File* file)
     {
         EpollSet* set = Of(file);
         while (set->First != null)
+        {
             Remove(set->First);
+            Preemption.Point();
+        }
         Objects.Free(set);
     }
 
     private static uint Ready(EpollEntry* entry) =>
         (entry->Events & ~Flags) == 0 ? 0 : Files.Poll(entry->File) & entry->Events & ~Flags;
 
-    private static EpollEntry* Insert(EpollSet* set, File* file, int descriptor)
+    /// <summary>0, ENOMEM, or ENOSPC when too many watch the file's object.</summary>
+    private static long Insert(EpollSet* set, File* file, int descriptor, out EpollEntry* entry)
     {
-        EpollEntry* entry = Objects.Allocate<EpollEntry>();
+        entry = Objects.Allocate<EpollEntry>();
         if (entry == null)
-            return null;
+            return Errno.ENOMEM;
+        entry->Watch.Owner = entry;
+        entry->Watch.Notify = &Note;
+        entry->Watch.Events = PollEvents.All;
+        WaitQueue* queue = Files.QueueOf(file);
+        if (queue != null && !Watch.TryBegin(&entry->Watch, queue))
+        {
+            Objects.Free(entry);
+            entry = null;
+            return Errno.ENOSPC;
+        }
         s_entries++;
         entry->Set = set;
         entry->File = file;
         entry->Descriptor = descriptor;
         entry->NextOfFile = file->Entries;
+        if (file->Entries != null)
+            file->Entries->PreviousOfFile = entry;
         file->Entries = entry;
         entry->Next = set->First;
         if (set->First != null)
             set->First->Previous = entry;
         set->First = entry;
-        entry->Watch.Owner = entry;
-        entry->Watch.Notify = &Note;
-        entry->Watch.Events = PollEvents.All;
-        WaitQueue* queue = Files.QueueOf(file);
-        if (queue != null)
-            Watch.Begin(&entry->Watch, queue);
-        return entry;
+        return 0;
     }
 
     private static void Remove(EpollEntry* entry)
@@ -311,10 +337,12 @@ public static unsafe class EpollSets
             entry->Set->First = entry->Next;
         if (entry->Next != null)
             entry->Next->Previous = entry->Previous;
-        EpollEntry** at = &entry->File->Entries;
-        while (*at != entry)
-            at = &(*at)->NextOfFile;
-        *at = entry->NextOfFile;
+        if (entry->PreviousOfFile != null)
+            entry->PreviousOfFile->NextOfFile = entry->NextOfFile;
+        else
+            entry->File->Entries = entry->NextOfFile;
+        if (entry->NextOfFile != null)
+            entry->NextOfFile->PreviousOfFile = entry->PreviousOfFile;
         s_entries--;
         Objects.Free(entry);
     }
@@ -357,7 +385,7 @@ public static unsafe class EpollSets
     {
         s_walk++;
         outer->Walk = s_walk;
-        outer->Depth = DeepestNest + 1;     // whoever comes back here has gone round
+        outer->Depth = DeepestNest + 1;     // a way back to it is a cycle
         int below = DepthBelow(inner, 0);
         if (below > DeepestNest)
             return false;

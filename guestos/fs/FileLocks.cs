@@ -1,6 +1,6 @@
 namespace Guestos;
 
-/// <summary>Whose locks exclude whose, and what lets go of them.</summary>
+/// <summary>Whose locks exclude whose, and what releases them.</summary>
 public enum LockKind : byte
 {
     /// <summary>
@@ -18,7 +18,7 @@ public enum LockKind : byte
     Whole,
 }
 
-/// <summary>One locked range, or a wish for one.</summary>
+/// <summary>One locked range, or a request for one.</summary>
 public unsafe struct FileLock
 {
     public const ulong LastByte = long.MaxValue;
@@ -37,85 +37,169 @@ public unsafe struct FileLock
     public ulong Start;
     public ulong End;
 
-    public readonly bool ConflictsWith(in FileLock other) =>
-        (Exclusive || other.Exclusive) && Start <= other.End && other.Start <= End
-        && (Owner != other.Owner || Kind != other.Kind) && Kind == LockKind.Whole == (other.Kind == LockKind.Whole);
+    public readonly bool ConflictsWith(in FileLock other)
+    {
+        bool overlaps = Start <= other.End && other.Start <= End;
+        bool seesOther = Kind == LockKind.Whole == (other.Kind == LockKind.Whole);
+        return (Exclusive || other.Exclusive) && overlaps && seesOther && !IsOfOwner(other);
+    }
+
+    /// <summary>True when both are of one owner and of one kind.</summary>
+    public readonly bool IsOfOwner(in FileLock other) => Owner == other.Owner && Kind == other.Kind;
+
+    public readonly bool Matches(in FileLock other) =>
+        IsOfOwner(other) && Exclusive == other.Exclusive && Start == other.Start && End == other.End;
 }
 
-/// <summary>The locks of a file, and who waits for one of them. There while it is needed.</summary>
+/// <summary>The locks of a file. Exists while there is a lock or a user.</summary>
 public unsafe struct FileLockList
 {
     internal FileLock* First;
+
+    /// <summary>Processes that wait for a lock to be released.</summary>
     internal WaitQueue Queue;
-    internal int Waiters;
+
+    /// <summary>Held by whoever reads or changes the list: that gives way, since the list may be long.</summary>
+    internal SleepLock Lock;
+
+    /// <summary>Calls that are using it now, those that wait included.</summary>
+    internal int Users;
 }
 
-/// <summary>Locks on files (fcntl(2), flock(2)). They hinder nobody but who asks for one.</summary>
+/// <summary>
+/// Locks on files (fcntl(2), flock(2)): advisory, no read or write looks at them. All calls are made in process context
+/// by a caller who holds a reference on the inode; they may sleep, and give way every <see cref="Stride"/> locks.
+/// </summary>
 public static unsafe class FileLocks
 {
-    /// <summary>Who sleeps for a lock, on its own stack: by them a circle of waiting processes is found.</summary>
+    /// <summary>Locks that are passed between two preemption points.</summary>
+    private const int Stride = 64;
+
+    /// <summary>
+    /// A process that sleeps for a lock, on its own stack. Cycles of waiting processes are found by them.
+    /// </summary>
     private struct Waiter
     {
         public Waiter* Next;
-        public FileLockList* List;
+        public Inode* Inode;
         public FileLock Wanted;
     }
 
     private static Waiter* s_waiters;
 
-    /// <summary>The first lock that stands in the way; null: none.</summary>
-    public static FileLock* Conflict(Inode* inode, in FileLock wanted) =>
-        inode->Locks != null ? Conflict(inode->Locks, wanted) : null;
+    /// <summary>Grows with every change of any list and with every new waiter.</summary>
+    private static ulong s_changes;
 
-    /// <summary>The owner has exactly this lock already.</summary>
+    /// <summary>A walk over a list, which gives way.</summary>
+    private ref struct Walk
+    {
+        private int _steps;
+
+        /// <summary>Called for each lock that is passed.</summary>
+        public void Step()
+        {
+            _steps++;
+            if (_steps % Stride == 0)
+                Preemption.Point();
+        }
+    }
+
+    /// <summary>
+    /// The file's list, locked, until <see cref="Leave"/>. Null when there is none, or no memory for one.
+    /// </summary>
+    private static FileLockList* Enter(Inode* inode, bool create)
+    {
+        FileLockList* list = inode->Locks;
+        if (list == null && create)
+        {
+            list = Objects.Allocate<FileLockList>();
+            inode->Locks = list;
+        }
+        if (list == null)
+            return null;
+        list->Users++;
+        SleepLock.Take(&list->Lock);
+        return list;
+    }
+
+    private static void Leave(Inode* inode)
+    {
+        FileLockList* list = inode->Locks;
+        SleepLock.Release(&list->Lock);
+        list->Users--;
+        if (list->First != null || list->Users > 0)
+            return;
+        Objects.Free(list);
+        inode->Locks = null;
+    }
+
+    /// <summary>The first lock that conflicts with a wanted one (F_GETLK). False: none.</summary>
+    public static bool TryFindConflict(Inode* inode, in FileLock wanted, out FileLock conflict)
+    {
+        conflict = default;
+        FileLockList* list = Enter(inode, create: false);
+        if (list == null)
+            return false;
+        FileLock* held = Conflict(list, wanted);
+        if (held != null)
+            conflict = *held;
+        Leave(inode);
+        return held != null;
+    }
+
+    /// <summary>True when the owner has exactly this lock already.</summary>
     public static bool Holds(Inode* inode, in FileLock wanted)
     {
-        FileLock* held = inode->Locks != null ? inode->Locks->First : null;
-        while (held != null
-            && (held->Owner != wanted.Owner || held->Kind != wanted.Kind || held->Exclusive != wanted.Exclusive
-            || held->Start != wanted.Start || held->End != wanted.End))
+        FileLockList* list = Enter(inode, create: false);
+        if (list == null)
+            return false;
+        Walk walk = default;
+        FileLock* held = list->First;
+        while (held != null && !held->Matches(wanted))
+        {
+            walk.Step();
             held = held->Next;
+        }
+        Leave(inode);
         return held != null;
     }
 
     /// <summary>
     /// Takes a lock in place of what its owner had in the range. EAGAIN, or with <paramref name="wait"/> EINTR,
     /// EDEADLK; ENOLCK without memory. The caller holds the open file. A record lock is not taken when its descriptor
-    /// has been closed during the wait (EBADF): nobody would ever let go of it.
+    /// has been closed during the wait (EBADF): no later close would release it.
     /// </summary>
     public static long Take(Inode* inode, in FileLock wanted, bool wait, in Descriptor descriptor)
     {
-        FileLockList* list = inode->Locks;
-        if (list == null && (list = inode->Locks = Objects.Allocate<FileLockList>()) == null)
+        FileLockList* list = Enter(inode, create: true);
+        if (list == null)
             return Errno.ENOLCK;
         long error = 0;
         while (error == 0 && Conflict(list, wanted) != null)
         {
-            if (!wait)
-                error = Errno.EAGAIN;
-            else if (wanted.Kind == LockKind.Record && ClosesCircle(list, wanted))
-                error = Errno.EDEADLK;
-            else
-                error = Sleep(list, wanted);
+            error = wait ? WaitForChange(inode, wanted) : Errno.EAGAIN;
             if (error == 0 && wanted.Kind == LockKind.Record && !descriptor.IsStill)
                 error = Errno.EBADF;
         }
-
+        // The walk that found no conflict gave way, so that the descriptor may be closed by now.
+        if (error == 0 && wanted.Kind == LockKind.Record && !descriptor.IsStill)
+            error = Errno.EBADF;
         if (error == 0)
             error = Replace(list, wanted, true);
-        FreeIfEmpty(inode);
+        Leave(inode);
         return error;
     }
 
     /// <summary>
-    /// Lets go of the range. Takes memory only when a lock is cut in two: ENOLCK without, and then it stays as it was.
+    /// Releases a range. Takes memory only when a lock is cut in two: ENOLCK without, and then it stays as it was.
     /// </summary>
     public static long Drop(Inode* inode, in FileLock range)
     {
-        if (inode->Locks == null)
+        FileLockList* list = Enter(inode, create: false);
+        if (list == null)
             return 0;
-        long error = Replace(inode->Locks, range, false);
-        FreeIfEmpty(inode);
+        long error = Replace(list, range, false);
+        Leave(inode);
         return error;
     }
 
@@ -124,74 +208,105 @@ public static unsafe class FileLocks
     /// </summary>
     public static void DescriptorClosed(File* file, FileTable* table)
     {
-        if (file->Inode != null && file->Inode->Locks != null)
+        if (file->Inode != null)
             DropAll(file->Inode, LockKind.Record, table);
     }
 
-    /// <summary>An open file is closed for good.</summary>
+    /// <summary>The last reference on an open file is given up.</summary>
     public static void FileClosed(File* file)
     {
-        if (file->Inode == null || file->Inode->Locks == null)
+        if (file->Inode == null)
             return;
         DropAll(file->Inode, LockKind.Description, file);
-        if (file->Inode->Locks != null)
-            DropAll(file->Inode, LockKind.Whole, file);
+        DropAll(file->Inode, LockKind.Whole, file);
     }
 
     private static FileLock* Conflict(FileLockList* list, in FileLock wanted)
     {
+        Walk walk = default;
         FileLock* held = list->First;
         while (held != null && !held->ConflictsWith(wanted))
+        {
+            walk.Step();
             held = held->Next;
+        }
         return held;
     }
 
-    private static long Sleep(FileLockList* list, in FileLock wanted)
+    /// <summary>
+    /// Sleeps, without the list's lock, until a lock of the file may have been released: 0, EINTR, EDEADLK. Returns at
+    /// once when anything changed while it looked for a cycle.
+    /// </summary>
+    private static long WaitForChange(Inode* inode, in FileLock wanted)
+    {
+        FileLockList* list = inode->Locks;
+        ulong seen = s_changes;
+        SleepLock.Release(&list->Lock);
+        long error = 0;
+        if (wanted.Kind == LockKind.Record && ClosesCycle(inode, wanted))
+            error = Errno.EDEADLK;
+        else if (s_changes == seen)
+            error = Sleep(inode, wanted);
+        SleepLock.Take(&list->Lock);
+        return error;
+    }
+
+    private static long Sleep(Inode* inode, in FileLock wanted)
     {
         Waiter waiter = default;
         waiter.Next = s_waiters;
-        waiter.List = list;
+        waiter.Inode = inode;
         waiter.Wanted = wanted;
         s_waiters = &waiter;
-        list->Waiters++;
-        WaitResult result = Scheduler.Sleep(&list->Queue, ulong.MaxValue);
-        list->Waiters--;
-        if (s_waiters == &waiter)
-        {
-            s_waiters = waiter.Next;
-        }
-        else
-        {
-            Waiter* before = s_waiters;
-            while (before->Next != &waiter)
-                before = before->Next;
-            before->Next = waiter.Next;
-        }
-
+        s_changes++;
+        WaitResult result = Scheduler.Sleep(&inode->Locks->Queue, ulong.MaxValue);
+        Forget(&waiter);
         return result == WaitResult.Interrupted ? Errno.EINTR : 0;
     }
 
-    /// <summary>Whoever holds the lock waits, through others, for the one who asks.</summary>
-    private static bool ClosesCircle(FileLockList* list, in FileLock wanted)
+    private static void Forget(Waiter* waiter)
     {
-        const int longestChain = 10;    // MAX_DEADLK_ITERATIONS
-        FileLock* held = Conflict(list, wanted);
-        for (int i = 0; i < longestChain && held != null && held->Kind == LockKind.Record; i++)
+        if (s_waiters == waiter)
         {
-            if (held->Owner == wanted.Owner)
+            s_waiters = waiter->Next;
+            return;
+        }
+        Waiter* before = s_waiters;
+        while (before->Next != waiter)
+            before = before->Next;
+        before->Next = waiter->Next;
+    }
+
+    /// <summary>
+    /// True when the owner of the conflicting lock waits, directly or through others, for a lock of the one who asks.
+    /// The caller holds no list's lock. Gives way.
+    /// </summary>
+    private static bool ClosesCycle(Inode* inode, in FileLock wanted)
+    {
+        const int maxChain = 10;    // MAX_DEADLK_ITERATIONS of Linux
+        bool found = TryFindConflict(inode, wanted, out FileLock held);
+        for (int i = 0; i < maxChain && found && held.Kind == LockKind.Record; i++)
+        {
+            if (held.Owner == wanted.Owner)
                 return true;
             Waiter* waiter = s_waiters;
-            while (waiter != null && (waiter->Wanted.Kind != LockKind.Record || waiter->Wanted.Owner != held->Owner))
+            while (waiter != null && !waiter->Wanted.IsOfOwner(held))
                 waiter = waiter->Next;
-            held = waiter != null ? Conflict(waiter->List, waiter->Wanted) : null;
+            if (waiter == null)
+                return false;
+            // The waiter may be gone when the walk over its list gives way.
+            FileLock next = waiter->Wanted;
+            Inode* where = Vfs.Hold(waiter->Inode);
+            found = TryFindConflict(where, next, out held);
+            Vfs.Release(where);
         }
-
         return false;
     }
 
     /// <summary>
-    /// Gives the range to the owner as <paramref name="wanted"/> says, or to nobody. What the owner had there is cut or
-    /// goes; neighbours of the same kind become one. An owner's locks stand together, by their first bytes.
+    /// Locks the range for the owner as <paramref name="wanted"/> says, or unlocks it. What the owner had there is cut
+    /// or goes; neighbours of the same kind become one. An owner's locks stand in the list in the order of their first
+    /// bytes.
     /// </summary>
     private static long Replace(FileLockList* list, FileLock wanted, bool take)
     {
@@ -208,17 +323,21 @@ public static unsafe class FileLocks
             return Errno.ENOLCK;
         }
 
+        Walk walk = default;
         FileLock** place = null;
         FileLock** at = &list->First;
         while (*at != null)
         {
+            walk.Step();
             FileLock* own = *at;
-            if (own->Owner != wanted.Owner || own->Kind != wanted.Kind)
+            if (!own->IsOfOwner(wanted))
             {
                 at = &own->Next;
                 continue;
             }
 
+            if (own->Start > wanted.End + 1)
+                break;
             bool same = take && own->Exclusive == wanted.Exclusive;
             bool meets = own->Start <= wanted.End && wanted.Start <= own->End;
             bool touches = same && (own->End + 1 == wanted.Start || wanted.End + 1 == own->Start);
@@ -268,6 +387,7 @@ public static unsafe class FileLocks
             *place = added;
         }
 
+        s_changes++;
         Scheduler.Wake(&list->Queue);
         return 0;
     }
@@ -278,10 +398,11 @@ public static unsafe class FileLocks
     /// </summary>
     private static bool Cuts(FileLockList* list, in FileLock wanted, bool take)
     {
+        Walk walk = default;
         for (FileLock* own = list->First; own != null; own = own->Next)
         {
-            bool around = own->Owner == wanted.Owner && own->Kind == wanted.Kind
-                && own->Start < wanted.Start && own->End > wanted.End;
+            walk.Step();
+            bool around = own->IsOfOwner(wanted) && own->Start < wanted.Start && own->End > wanted.End;
             if (around)
                 return !take || own->Exclusive != wanted.Exclusive;
         }
@@ -289,34 +410,34 @@ public static unsafe class FileLocks
         return false;
     }
 
+    /// <summary>Needs no memory.</summary>
     private static void DropAll(Inode* inode, LockKind kind, void* owner)
     {
+        FileLockList* list = Enter(inode, create: false);
+        if (list == null)
+            return;
+        var owned = new FileLock { Kind = kind, Owner = owner };
+        Walk walk = default;
         bool any = false;
-        FileLock** at = &inode->Locks->First;
+        FileLock** at = &list->First;
         while (*at != null)
         {
+            walk.Step();
             FileLock* held = *at;
-            if (held->Owner != owner || held->Kind != kind)
+            if (!held->IsOfOwner(owned))
             {
                 at = &held->Next;
                 continue;
             }
-
             *at = held->Next;
             Objects.Free(held);
             any = true;
         }
-
         if (any)
-            Scheduler.Wake(&inode->Locks->Queue);
-        FreeIfEmpty(inode);
-    }
-
-    private static void FreeIfEmpty(Inode* inode)
-    {
-        if (inode->Locks->First != null || inode->Locks->Waiters > 0)
-            return;
-        Objects.Free(inode->Locks);
-        inode->Locks = null;
+        {
+            s_changes++;
+            Scheduler.Wake(&list->Queue);
+        }
+        Leave(inode);
     }
 }

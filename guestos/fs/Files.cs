@@ -78,16 +78,19 @@ public static unsafe class Files
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Release(File* file)
     {
-        if (file != null && --file->References == 0)
+        if (file == null)
+            return;
+        file->References--;
+        if (file->References == 0)
             Close(file);
     }
 
     private static void Close(File* file)
     {
         EpollSets.Forget(file);
+        FileLocks.FileClosed(file);
         if (file->Operations->Release != null)
             file->Operations->Release(file);
-        FileLocks.FileClosed(file);
         if (file->CountedAsWriter)
             file->Inode->Writers--;
         Vfs.Release(file->Inode);
@@ -176,9 +179,15 @@ public static unsafe class Files
         long position;
         switch (whence)
         {
-            case 0: position = offset; break;
-            case 1: position = (long)file->Position + offset; break;
-            case 2: position = size + offset; break;
+            case 0:
+                position = offset;
+                break;
+            case 1:
+                position = (long)file->Position + offset;
+                break;
+            case 2:
+                position = size + offset;
+                break;
             case 3:     // SEEK_DATA: no hole is told apart
                 if (offset < 0 || offset >= size)
                     return Errno.ENXIO;

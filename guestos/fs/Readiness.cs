@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// Tells of changes. Whatever may make an object ready calls it, each time: an edge is what happens, not what somebody
-/// finds later.
+/// Reports changes of objects that can be polled. Every code path that may make an object ready calls it, each time:
+/// edge-triggered epoll entries report the change itself, whatever the state is when they are looked at.
 /// </summary>
 public static unsafe class Readiness
 {
@@ -24,7 +24,9 @@ public static unsafe class Readiness
     public static WaitResult Wait(WaitQueue* own, uint events, ulong deadline) =>
         Scheduler.Sleep(own, deadline, events);
 
-    /// <summary>The part of a change that goes on upwards through sets in sets.</summary>
+    /// <summary>
+    /// Reports a change to all watches of an object, and through epoll sets to those that watch the sets.
+    /// </summary>
     internal static void Tell(WaitQueue* own, uint events)
     {
         for (Watch* watch = own->Watches; watch != null; watch = watch->Next)

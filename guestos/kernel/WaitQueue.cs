@@ -13,6 +13,9 @@ public unsafe struct WaitQueue
     /// </summary>
     internal Watch* Watches;
 
+    /// <summary>How many of them there are.</summary>
+    internal int WatchCount;
+
     public readonly bool IsEmpty => First == null;
 
     /// <summary>Puts one at the end.</summary>

@@ -25,21 +25,36 @@ public unsafe struct Watch
     /// <summary>Of which changes it is told.</summary>
     public uint Events;
 
-    /// <summary>Begins to watch. Nothing is told of what is ready already.</summary>
-    public static void Begin(Watch* watch, WaitQueue* queue)
+    /// <summary>
+    /// Watches of one object. A change tells all of them in one go, since that may happen in an interrupt handler: this
+    /// bounds how long it takes.
+    /// </summary>
+    public const int MaxOfObject = 4096;
+
+    /// <summary>
+    /// Begins to watch. Nothing is told of what is ready already. False when the object is watched by
+    /// <see cref="MaxOfObject"/> others.
+    /// </summary>
+    public static bool TryBegin(Watch* watch, WaitQueue* queue)
     {
+        if (queue->WatchCount >= MaxOfObject)
+            return false;
+        queue->WatchCount++;
         watch->Object = queue;
         watch->Previous = null;
         watch->Next = queue->Watches;
         if (watch->Next != null)
             watch->Next->Previous = watch;
         queue->Watches = watch;
+        return true;
     }
 
+    /// <summary>Undoes <see cref="TryBegin"/>. Nothing happens to one that watches nothing.</summary>
     public static void End(Watch* watch)
     {
         if (watch->Object == null)
             return;
+        watch->Object->WatchCount--;
         if (watch->Previous != null)
             watch->Previous->Next = watch->Next;
         else

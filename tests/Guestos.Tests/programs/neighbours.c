@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -235,6 +237,14 @@ static void read_maps(void)
 
 static void forget_patches(void) { madvise(patches, Areas * PAGE, MADV_DONTNEED); }
 static void unlock_patches(void) { munlockall(); }
+static void lock_patches(void) { mlock2(patches, Areas * PAGE, MLOCK_ONFAULT); }
+static void lock_and_unlock_one(void)
+{
+    for (int i = 0; i < 200; i++) {
+        mlock(patches, PAGE);
+        munlock(patches, PAGE);
+    }
+}
 static void protect_patches(void) { mprotect(patches, Areas * PAGE, PROT_NONE); }
 static void unmap_patches(void) { munmap(patches, Areas * PAGE); }
 
@@ -244,10 +254,104 @@ static void patchwork(void)
     during("/proc/self/maps of many areas", read_maps);
     during("fork and exit with many areas", fork_and_exit);
     during("madvise of many areas", forget_patches);
+    during("mlock of many areas", lock_patches);
+    during("mlock beside many locked areas", lock_and_unlock_one);
     during("munlockall of many areas", unlock_patches);
     during("mprotect of many areas", protect_patches);
     cut_up();
     during("munmap of many areas", unmap_patches);
+}
+
+/* ---- very many locks on one file ---- */
+
+enum { Locks = 60000 };
+
+static long lock_byte(int command, short type, long start, long length)
+{
+    struct flock range = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+    return fcntl(file, command, &range) < 0 ? -1 : range.l_type;
+}
+
+/* One lock of the whole file, out of which every other byte is cut, from the last on: each time the first lock becomes two. */
+static void take_locks(void)
+{
+    lock_byte(F_SETLK, F_WRLCK, 0, 0);
+    for (long i = Locks; i > 0; i--)
+        lock_byte(F_SETLK, F_UNLCK, 2 * i, 1);
+}
+
+static void look_for_lock(void) { lock_byte(F_GETLK, F_WRLCK, 4l * Locks, 1); }
+static void take_last_lock(void) { lock_byte(F_SETLK, F_WRLCK, 2l * Locks, 1); }
+static void join_locks(void) { lock_byte(F_SETLK, F_WRLCK, 0, 3l * Locks); }
+static void close_locked(void) { close(dup(file)); }
+
+static void locked_file(void)
+{
+    file = open("/tmp/locked", O_RDWR | O_CREAT, 0600);
+    take_locks();
+    during("a look at very many locks", look_for_lock);
+    during("one more of very many locks", take_last_lock);
+    during("one lock in place of very many", join_locks);
+    take_locks();
+    during("close of a file with very many locks", close_locked);
+    close(file);
+    unlink("/tmp/locked");
+}
+
+/* ---- very many watches of one file ---- */
+
+enum { Sets = 15, Watches = 1000, FirstWatch = 2000 };
+static int sets[Sets], watched;
+
+/* So many of them are refused: what is told in one go is bounded. */
+static void watch_all(void)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    for (int set = 0; set < Sets; set++)
+        for (int i = 0; i < Watches; i++)
+            epoll_ctl(sets[set], EPOLL_CTL_ADD, FirstWatch + i, &event);
+}
+
+static void tell_watches(void)
+{
+    uint64_t value = 1;
+    for (int i = 0; i < 4; i++) {
+        write(watched, &value, sizeof value);
+        read(watched, &value, sizeof value);
+    }
+}
+
+static void collect_watches(void)
+{
+    static struct epoll_event events[Watches];
+    for (int set = 0; set < Sets; set++)
+        epoll_wait(sets[set], events, Watches, 0);
+}
+
+static void close_watched(void) { close(watched); }
+static void close_sets(void)
+{
+    for (int set = 0; set < 3; set++)
+        close(sets[set]);
+}
+
+static void watched_file(void)
+{
+    struct rlimit files = { 4096, 4096 };
+    setrlimit(RLIMIT_NOFILE, &files);
+    watched = eventfd(0, EFD_NONBLOCK);
+    for (int set = 0; set < Sets; set++)
+        sets[set] = epoll_create1(0);
+    for (int i = 0; i < Watches; i++)
+        dup2(watched, FirstWatch + i);
+    during("very many watches of one file", watch_all);
+    during("a change of a file that very many watch", tell_watches);
+    during("a look at very many watches", collect_watches);
+    during("close of sets among others", close_sets);
+    watch_all();
+    for (int i = 0; i < Watches; i++)
+        close(FirstWatch + i);
+    during("close of a file that very many watch", close_watched);
 }
 
 int main(void)
@@ -287,6 +391,8 @@ int main(void)
     write_all();
     close(file);
     during("unlink", remove_named);
+    locked_file();
+    watched_file();
     patchwork();
     kill(sleeper, SIGKILL);
     printf("all was measured\n");
