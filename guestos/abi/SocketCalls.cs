@@ -123,7 +123,7 @@ public static unsafe partial class SocketCalls
             socket->ReuseAddress, firstBytes, privileged);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
-        Sockets.Attach(socket, handle);
+        SocketTable.Attach(socket, handle);
         socket->Listening = true;
         return 0;
     }
@@ -172,7 +172,7 @@ public static unsafe partial class SocketCalls
             Network.Stack->Abort(handle, Clock.Monotonic);
             return Errno.ENFILE;
         }
-        Sockets.Attach(accepted, handle);
+        SocketTable.Attach(accepted, handle);
         InheritOptions(accepted, socket);
         ApplyOptions(accepted);
         Network.Stack->GetEndpoints(handle, out Endpoints endpoints);
@@ -213,7 +213,7 @@ public static unsafe partial class SocketCalls
                 Clock.Monotonic, reserved: Process.Current->EffectiveUserId == 0, reuse: socket->ReuseAddress);
             if (handle < 0)
                 return Sockets.ErrnoOf(handle);
-            Sockets.Attach(socket, handle);
+            SocketTable.Attach(socket, handle);
             socket->Connecting = true;
             ApplyOptions(socket);
             if (file->NonBlocking)

@@ -26,7 +26,7 @@ internal static unsafe class DatagramSockets
             : Network.Stack->OpenUdp(socket->LocalAddress, socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
-        Sockets.Attach(socket, handle);
+        SocketTable.Attach(socket, handle);
         return 0;
     }
 

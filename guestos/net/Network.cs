@@ -96,7 +96,7 @@ public static unsafe class Network
         configuration.SendChunks = 640;
         ulong size = Netstack.Stack.RequiredMemory(configuration);
         ulong block = Frames.AllocateContiguous((int)((size + Frames.Size - 1) / Frames.Size));
-        if (size == 0 || block == 0 || !RingPool.Start() || !Sockets.Start(configuration))
+        if (size == 0 || block == 0 || !RingPool.Start() || !SocketTable.Start(configuration))
             Panic.Stop("no memory for the network stack"u8);
         s_stack = Netstack.Stack.Init(DirectMap.At(block), size, configuration);
         if (s_stack == null)

@@ -3,28 +3,19 @@ using Netstack;
 
 namespace Guestos;
 
-/// <summary>The table of sockets, and sleeping on them. Calls return a value or −errno.</summary>
+/// <summary>
+/// net: the network device, and sockets on top of the stack (netstack), which holds the protocols' state.
+/// <para>Guarantees: no call blocks but where it says so; a byte that the stack has taken is sent or the socket has an
+/// error; frames that are refused are counted.</para>
+/// <para>Who may call: abi and fs (<see cref="SocketFile"/>), in process context. The device's interrupt handler runs
+/// the stack, which reports changes through <see cref="Changed"/>: nothing called from there sleeps.</para>
+/// <para>Locks: none. The kernel is not preempted, and whoever sleeps looks at the socket again afterwards.</para>
+/// This file: all sockets, and sleeping on them. Calls return a value or −errno.
+/// </summary>
 internal static unsafe class Sockets
 {
-    // By the place of their handle among the stack's sockets.
-    private static Socket** s_byHandle;
-    private static int s_connections;
-    private static int s_listeners;
-    private static int s_places;
-
     /// <summary>All sockets, the newest first.</summary>
     private static Socket* s_all;
-
-    /// <summary>Makes the table for a stack of this size. False without memory.</summary>
-    public static bool Start(in StackConfiguration stack)
-    {
-        s_connections = stack.Connections;
-        s_listeners = stack.Listeners;
-        s_places = s_connections + s_listeners + stack.DatagramSockets;
-        ulong table = Frames.AllocateContiguous((s_places * sizeof(Socket*) + Frames.Size - 1) / Frames.Size);
-        s_byHandle = (Socket**)DirectMap.At(table);
-        return table != 0;
-    }
 
     /// <summary>A socket that the stack knows nothing of yet; null without memory.</summary>
     public static Socket* Allocate(SocketKind kind)
@@ -53,13 +44,6 @@ internal static unsafe class Sockets
         Objects.Free(socket);
     }
 
-    /// <summary>The stack has made a handle for the socket.</summary>
-    public static void Attach(Socket* socket, int handle)
-    {
-        socket->Handle = handle;
-        s_byHandle[PlaceOf(handle)] = socket;
-    }
-
     /// <summary>
     /// Gives the stack's handle up, if there is one; what the connection has not sent is lost if <paramref
     /// name="abort"/>.
@@ -69,31 +53,11 @@ internal static unsafe class Sockets
         int handle = socket->Handle;
         if (handle < 0)
             return;
-        socket->Handle = -1;
-        Socket** place = s_byHandle + PlaceOf(handle);
-        if (*place == socket)
-            *place = null;
+        SocketTable.Detach(socket);
         if (abort)
             Network.Stack->Abort(handle, Clock.Monotonic);
         else
             Network.Stack->Close(handle, Clock.Monotonic);
-    }
-
-    private static int PlaceOf(int handle)
-    {
-        int index = Handles.IndexOf(handle);
-        if (index < Handles.FirstListener)
-            return index;
-        if (index < Handles.FirstDatagram)
-            return s_connections + index - Handles.FirstListener;
-        return s_connections + s_listeners + index - Handles.FirstDatagram;
-    }
-
-    private static Socket* Find(int handle)
-    {
-        // SAFETY: handles are the stack's own, so the place is one of the table's.
-        Socket* socket = s_byHandle[PlaceOf(handle)];
-        return socket != null && socket->Handle == handle ? socket : null;
     }
 
     /// <summary>
@@ -117,7 +81,7 @@ internal static unsafe class Sockets
     /// </summary>
     public static void Changed(int handle, Netstack.Readiness what)
     {
-        Socket* socket = Find(handle);
+        Socket* socket = SocketTable.Find(handle);
         if (socket == null)
             return;
         uint events = what switch
@@ -316,7 +280,7 @@ internal static unsafe class Sockets
     /// </summary>
     public static long WaitChange(int handle, ulong since)
     {
-        Socket* socket = Find(handle);
+        Socket* socket = SocketTable.Find(handle);
         if (socket == null)
             return Errno.ENOTCONN;
         ulong deadline = since + (socket->SendTimeout != 0 ? socket->SendTimeout : 10_000_000_000);
