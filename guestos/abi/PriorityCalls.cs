@@ -115,16 +115,15 @@ public static unsafe class PriorityCalls
     {
         if ((int)id < 0 || parameters.IsNull)
             return Errno.EINVAL;
-        if (Find(id) == null)
-            return Errno.ESRCH;
-        return parameters.TryPut(0) ? 0 : Errno.EFAULT;
+        return Find(id) == null ? Errno.ESRCH : parameters.Put(0);
     }
 
     public static long SchedGetscheduler(ulong id)
     {
         if ((int)id < 0)
             return Errno.EINVAL;
-        return Find(id) == null ? Errno.ESRCH : parameters.Put(0);
+        Thread* thread = Find(id);
+        return thread == null ? Errno.ESRCH : thread->Policy;
     }
 
     public static long SchedGetPriorityMost(ulong policy) => policy switch
