@@ -12,9 +12,9 @@ namespace Audit;
 /// </summary>
 internal sealed record Budget(int Lines, int UnsafeLines, int HashLines, int Tokens, int Branches, int TextBytes, int ImageBytes, int SystemCalls, int Bounds, Dictionary<string, int> Methods)
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+    private static readonly JsonSerializerOptions s_format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
-    public static Budget Load(string path) => JsonSerializer.Deserialize<Budget>(File.ReadAllText(path), Format)
+    public static Budget Load(string path) => JsonSerializer.Deserialize<Budget>(File.ReadAllText(path), s_format)
         ?? throw new InvalidDataException($"{path} is empty.");
 
     private const int PageSize = 4096;
@@ -23,7 +23,7 @@ internal sealed record Budget(int Lines, int UnsafeLines, int HashLines, int Tok
     public static Budget Of(Measurement measured) => new(measured.Lines, measured.UnsafeLines, measured.HashLines, measured.Tokens, measured.Branches,
         measured.TextBytes, (measured.ImageSize + PageSize - 1) / PageSize * PageSize, measured.CallCount, measured.Bounds.Count, ByMethod(measured));
 
-    public void Save(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, Format) + "\n");
+    public void Save(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, s_format) + "\n");
 
     public IEnumerable<(string What, int Measured, int Allowed)> Compare(Measurement measured) =>
     [

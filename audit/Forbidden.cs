@@ -7,13 +7,13 @@ namespace Audit;
 /// <summary>What must not be there, whatever the budget says.</summary>
 internal sealed class Forbidden(Measurement measured)
 {
-    private static readonly string[] Allocators = ["RhpNew", "RhNew", "RhpGcAlloc", "malloc", "RhBox", "RhpBox", "Delegate", "RhpAssignRef", "RhpThrow"];
+    private static readonly string[] s_allocators = ["RhpNew", "RhNew", "RhpGcAlloc", "malloc", "RhBox", "RhpBox", "Delegate", "RhpAssignRef", "RhpThrow"];
 
     public IEnumerable<Violation> Check()
     {
         foreach (Function function in measured.Code.Functions)
         {
-            if (Allocators.FirstOrDefault(word => function.Name.Contains(word, StringComparison.Ordinal)) is { } word)
+            if (s_allocators.FirstOrDefault(word => function.Name.Contains(word, StringComparison.Ordinal)) is { } word)
                 yield return new Violation("no-allocation", $"{function.Name} is linked in: something allocates, boxes, throws or makes a delegate ({word}).");
             if (function.Folder == "?")
                 yield return new Violation("no-foreign-code", $"{function.Name} comes from no folder of ring 0.");

@@ -11,7 +11,7 @@ namespace Audit;
 internal static class HtmlReport
 {
     /// <summary>Each with white text on it: at least 4.5 to 1 (WCAG 2.2, success criterion 1.4.3).</summary>
-    private static readonly Dictionary<string, string> Colors = new() { ["packetd"] = "#b03427", ["wire"] = "#23689b", ["corelib"] = "#7d6608" };
+    private static readonly Dictionary<string, string> s_colors = new() { ["packetd"] = "#b03427", ["wire"] = "#23689b", ["corelib"] = "#7d6608" };
 
     public static string Write(Measurement measured, Budget budget, IReadOnlyList<RingPart> rings,
         IReadOnlyList<(string Revision, int Lines, long TextBytes)> history)
@@ -77,7 +77,7 @@ internal static class HtmlReport
         // Nested squares whose areas are the bytes of each ring together with those inside it.
         double zero = measured.ImageSize, one = zero + rings.Where(r => r.Ring == 1).Sum(r => r.ImageBytes), two = one + rings.Where(r => r.Ring == 2).Sum(r => r.ImageBytes);
         var svg = new StringBuilder("<svg id=\"rings\" viewBox=\"0 0 620 220\">");
-        foreach ((string name, double size, string color) in new[] { ("ring 2", two, "var(--ring2)"), ("ring 1", one, "var(--ring1)"), ("ring 0", zero, Colors["packetd"]) })
+        foreach ((string name, double size, string color) in new[] { ("ring 2", two, "var(--ring2)"), ("ring 1", one, "var(--ring1)"), ("ring 0", zero, s_colors["packetd"]) })
         {
             double side = 210 * Math.Sqrt(size / two);
             svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"5\" y=\"{215 - side:0.0}\" width=\"{side:0.0}\" height=\"{side:0.0}\" style=\"fill:{color}\" stroke=\"#777\"><title>{name}</title></rect>");
@@ -90,7 +90,7 @@ internal static class HtmlReport
 
     /// <summary>Which folder has which colour.</summary>
     private static string Key() =>
-        "<p class=\"key\">" + string.Concat(Colors.Select(color => $"<span style=\"background:{color.Value}\"></span>{color.Key}")) + "</p>\n";
+        "<p class=\"key\">" + string.Concat(s_colors.Select(color => $"<span style=\"background:{color.Value}\"></span>{color.Key}")) + "</p>\n";
 
     private static string Treemap(Measurement measured)
     {
@@ -107,7 +107,7 @@ internal static class HtmlReport
         {
             Function f = functions[0];
             string name = f.Name.Split("__")[^1];
-            svg.Append(CultureInfo.InvariantCulture, $"<g><rect x=\"{x:0.0}\" y=\"{y:0.0}\" width=\"{width:0.0}\" height=\"{height:0.0}\" fill=\"{Colors.GetValueOrDefault(f.Folder, "#888")}\" stroke=\"#fff\"/><title>{WebUtility.HtmlEncode(f.Name)}: {f.Size} bytes</title>");
+            svg.Append(CultureInfo.InvariantCulture, $"<g><rect x=\"{x:0.0}\" y=\"{y:0.0}\" width=\"{width:0.0}\" height=\"{height:0.0}\" fill=\"{s_colors.GetValueOrDefault(f.Folder, "#888")}\" stroke=\"#fff\"/><title>{WebUtility.HtmlEncode(f.Name)}: {f.Size} bytes</title>");
             if (width > 6 * name.Length && height > 12)
                 svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{x + 3:0.0}\" y=\"{y + 12:0.0}\" class=\"on\">{WebUtility.HtmlEncode(name)}</text>");
             svg.Append("</g>");

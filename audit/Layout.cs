@@ -111,7 +111,7 @@ internal static class Layout
 /// </summary>
 internal static class LayoutAllowance
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions s_format = new() { WriteIndented = true };
 
     public static SortedDictionary<string, int> Load(string root) =>
         JsonSerializer.Deserialize<SortedDictionary<string, int>>(File.ReadAllText(PathOf(root))) ?? throw new InvalidDataException($"{PathOf(root)} is empty.");
@@ -133,7 +133,7 @@ internal static class LayoutAllowance
     {
         if (measured.Values.Sum() > Load(root).Values.Sum())
             return false;
-        File.WriteAllText(PathOf(root), JsonSerializer.Serialize(measured, Format) + "\n");
+        File.WriteAllText(PathOf(root), JsonSerializer.Serialize(measured, s_format) + "\n");
         return true;
     }
 

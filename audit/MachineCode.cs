@@ -91,7 +91,7 @@ internal sealed class MachineCode
         where check.Mnemonic is not (Mnemonic.INVALID or Mnemonic.Je)
         select check.IP;
 
-    private static readonly Register[] ArgumentRegisters = [Register.RDI, Register.RSI, Register.RDX, Register.RCX, Register.R8, Register.R9];
+    private static readonly Register[] s_argumentRegisters = [Register.RDI, Register.RSI, Register.RDX, Register.RCX, Register.R8, Register.R9];
 
     /// <summary>
     /// The numbers that reach the system call stub. A function that passes one of its own arguments on as the number is
@@ -138,7 +138,7 @@ internal sealed class MachineCode
             else if (instruction.Mnemonic != Mnemonic.Pop)
                 return (Register.None, null);
         }
-        return (ArgumentRegisters.Contains(wanted) ? wanted : Register.None, null);
+        return (s_argumentRegisters.Contains(wanted) ? wanted : Register.None, null);
     }
 
     private Instruction[] Decode(Section text, Function function)

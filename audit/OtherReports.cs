@@ -10,7 +10,7 @@ namespace Audit;
 /// <summary>The audit's findings in the forms that other programs read.</summary>
 internal static class OtherReports
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions s_format = new() { WriteIndented = true };
 
     /// <summary>SARIF 2.1.0, for code-hosting sites: violations are errors, remaining bounds checks are notes.</summary>
     public static string Sarif(Measurement measured, IEnumerable<Violation> violations)
@@ -30,7 +30,7 @@ internal static class OtherReports
             ["version"] = "2.1.0",
             ["runs"] = new[] { new { tool = new { driver = new { name = "audit" } }, results = results.ToArray() } },
         };
-        return JsonSerializer.Serialize(log, Format) + "\n";
+        return JsonSerializer.Serialize(log, s_format) + "\n";
     }
 
     public static string Badge(Measurement measured, bool ok)
@@ -69,6 +69,6 @@ internal static class OtherReports
                 ["properties"] = new[] { new { name = "ring", value = entry.entry.Ring == 3 ? "client" : $"{entry.entry.Ring}" } },
             });
         var bill = new Dictionary<string, object> { ["bomFormat"] = "CycloneDX", ["specVersion"] = "1.6", ["version"] = 1, ["components"] = components.ToArray() };
-        return JsonSerializer.Serialize(bill, Format) + "\n";
+        return JsonSerializer.Serialize(bill, s_format) + "\n";
     }
 }

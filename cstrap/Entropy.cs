@@ -12,8 +12,8 @@ internal static unsafe class Entropy
 {
     private const int DeviceBytes = 64;
 
-    private static Bytes32 seed;
-    private static ulong count;
+    private static Bytes32 s_seed;
+    private static ulong s_count;
 
     public static void Gather(ReadOnlySpan<byte> commandLine, ReadOnlySpan<byte> machineKey)
     {
@@ -32,19 +32,19 @@ internal static unsafe class Entropy
         Bytes.PutLe64(pool, DeviceBytes, Processor.ReadTimeStampCounter());
         Bytes.PutLe64(pool, DeviceBytes + 8, CmosClock.ReadUnixSeconds());
         machineKey.CopyTo(pool.Slice(DeviceBytes + 16));
-        Sha256.Hash(pool, seed);
+        Sha256.Hash(pool, s_seed);
         pool.Clear();
     }
 
-    public static void Wipe() => ((Span<byte>)seed).Clear();
+    public static void Wipe() => ((Span<byte>)s_seed).Clear();
 
     /// <summary>32 bytes.</summary>
     public static void Next(Span<byte> to)
     {
         Span<byte> message = stackalloc byte[16];
-        count++;
-        Bytes.PutLe64(message, 0, count);
+        s_count++;
+        Bytes.PutLe64(message, 0, s_count);
         Bytes.PutLe64(message, 8, Processor.ReadTimeStampCounter());
-        HmacSha256.Sign(seed, message, to);
+        HmacSha256.Sign(s_seed, message, to);
     }
 }

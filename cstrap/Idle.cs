@@ -1,4 +1,3 @@
-using System;
 using Board;
 
 namespace Cstrap;

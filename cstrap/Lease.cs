@@ -1,4 +1,3 @@
-using System;
 using Board;
 
 namespace Cstrap;
@@ -9,27 +8,27 @@ namespace Cstrap;
 /// </summary>
 internal static class Lease
 {
-    private static ulong length;
-    private static ulong end = ulong.MaxValue;
+    private static ulong s_length;
+    private static ulong s_end = ulong.MaxValue;
 
     /// <param name="seconds">0: for as long as it takes.</param>
     public static void Begin(int seconds)
     {
-        length = (ulong)seconds * 1_000_000_000;
+        s_length = (ulong)seconds * 1_000_000_000;
         Renew();
     }
 
-    public static void Renew() => end = length == 0 ? ulong.MaxValue : Idle.Now + length;
+    public static void Renew() => s_end = s_length == 0 ? ulong.MaxValue : Idle.Now + s_length;
 
     /// <summary>Ends the machine when the time is over.</summary>
     /// <returns>When to look again.</returns>
     public static ulong Check()
     {
-        if (Idle.Now >= end)
+        if (Idle.Now >= s_end)
         {
             Log.Line("nobody came with the machine's key in time; the machine ends"u8);
             Processor.Reset();
         }
-        return end;
+        return s_end;
     }
 }

@@ -18,7 +18,7 @@ internal static unsafe class Network
     private const int SendBuffer = 16 * 1024;
     private const int Connections = 6;
 
-    private static NetDevice device;
+    private static NetDevice s_device;
 
     public static Stack* Stack;
 
@@ -33,7 +33,7 @@ internal static unsafe class Network
         }
         StackConfiguration configuration = new()
         {
-            HardwareAddress = device.HardwareAddress,
+            HardwareAddress = s_device.HardwareAddress,
             Address = arguments.BootAddress,
             PrefixLength = arguments.PrefixLength,
             Gateway = arguments.Gateway,
@@ -48,9 +48,9 @@ internal static unsafe class Network
         };
         // SAFETY: one stack for the life of the firmware; the hooks only touch this class's device.
         configuration.Link.Transmit = &Transmit;
-        if (device.CanChecksum)
+        if (s_device.CanChecksum)
             configuration.Link.Capabilities |= LinkCapabilities.TransmitChecksum;
-        if (device.CanSegment)
+        if (s_device.CanSegment)
             configuration.Link.Capabilities |= LinkCapabilities.Segmentation;
         Span<byte> secret = stackalloc byte[Bytes32.Size];
         Entropy.Next(secret);
@@ -75,7 +75,7 @@ internal static unsafe class Network
         while (DeviceAnnouncement.TryNext(ref commandLine, out DeviceAnnouncement announced))
         {
             interrupt = announced.Interrupt;
-            if (device.TryStart(new VirtioMmio((byte*)announced.Base), (byte*)Layout.DeviceMemory,
+            if (s_device.TryStart(new VirtioMmio((byte*)announced.Base), (byte*)Layout.DeviceMemory,
                 Layout.DeviceMemoryEnd - Layout.DeviceMemory, 0, options))
                 return true;
         }
@@ -94,7 +94,7 @@ internal static unsafe class Network
         transmission.ChecksumStart = frame->ChecksumStart;
         transmission.ChecksumOffset = frame->ChecksumOffset;
         transmission.SegmentSize = frame->SegmentSize;
-        return device.Transmit(&transmission);
+        return s_device.Transmit(&transmission);
     }
 
     /// <summary>Takes what has come, runs what is due. True when there was anything.</summary>
@@ -105,17 +105,17 @@ internal static unsafe class Network
         int frames = 0;
         while (frames < Burst)
         {
-            int count = device.Receive((Segment*)pieces, out bool checksumValid);
+            int count = s_device.Receive((Segment*)pieces, out bool checksumValid);
             if (count == 0)
                 break;
             Stack->ReceiveFrame(pieces, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None, now);
             frames++;
         }
-        if (device.Reclaim())
+        if (s_device.Reclaim())
             Stack->LinkReady(now);
         if (Stack->NextDeadline() <= now)
             Stack->Poll(now);
-        if (device.Broken)
+        if (s_device.Broken)
         {
             Log.Line("The network device broke its rings."u8);
             Processor.Reset();
@@ -126,14 +126,14 @@ internal static unsafe class Network
     /// <summary>Sleeps until a frame comes or something is due, at the latest at <paramref name="deadline"/>.</summary>
     public static void Wait(ulong deadline)
     {
-        device.TakeInterrupt();
-        if (!device.RequestInterrupt())
+        s_device.TakeInterrupt();
+        if (!s_device.RequestInterrupt())
             Idle.Sleep(Math.Min(deadline, Stack->NextDeadline()));
-        device.StopInterrupts();
+        s_device.StopInterrupts();
     }
 
     /// <summary>True when everything that was handed to the device has left it.</summary>
-    public static bool IsTransmitted() => device.IsTransmitted();
+    public static bool IsTransmitted() => s_device.IsTransmitted();
 
     /// <summary>Resets every device that was announced.</summary>
     public static void Stop(ReadOnlySpan<byte> commandLine)

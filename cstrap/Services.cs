@@ -11,9 +11,9 @@ namespace Cstrap;
 /// </summary>
 internal static unsafe class Services
 {
-    private static Client* client;
-    private static byte* outbox;
-    private static StartInfo startInfo;
+    private static Client* s_client;
+    private static byte* s_outbox;
+    private static StartInfo s_startInfo;
 
     /// <summary>Longest wait for a peer that sends nothing: whether it is busy or gone cannot be known.</summary>
     private const ulong Patience = 30_000_000_000;
@@ -25,9 +25,9 @@ internal static unsafe class Services
     public static void Fill(ServiceTable* table, Client* owner, byte* record, in StartInfo information,
         ulong startInfoPhysical)
     {
-        client = owner;
-        outbox = record;
-        startInfo = information;
+        s_client = owner;
+        s_outbox = record;
+        s_startInfo = information;
         *table = default;
         table->Magic = ServiceTable.ExpectedMagic;
         table->Version = ServiceTable.ExpectedVersion;
@@ -51,18 +51,18 @@ internal static unsafe class Services
         Span<byte> room = new(to, (int)Math.Min(count, 0x40000000));
         while (true)
         {
-            if (UploadServer.Owner != client)
+            if (UploadServer.Owner != s_client)
                 return -1;
             int received;
             if (UploadServer.IsPlain && Inbox.IsEmpty)
             {
-                received = Network.Stack->Receive(client->Socket, room, Idle.Now);
+                received = Network.Stack->Receive(s_client->Socket, room, Idle.Now);
                 if (received > 0)
-                    client->Progress = Idle.Now;
+                    s_client->Progress = Idle.Now;
             }
             else
             {
-                received = Inbox.Fill(client);
+                received = Inbox.Fill(s_client);
                 if (received > 0)
                     received = Inbox.Take(room);
             }
@@ -75,7 +75,7 @@ internal static unsafe class Services
 
     private static long Send(byte* from, ulong count)
     {
-        if (UploadServer.Owner != client)
+        if (UploadServer.Owner != s_client)
             return -1;
         UploadServer.MayBeReplaced = false;
         // SAFETY: the loader answers for count bytes at from; a record's text is never longer than its room.
@@ -84,9 +84,9 @@ internal static unsafe class Services
         while (count > 0)
         {
             int length = (int)Math.Min(count, SecureChannel.MaxText);
-            Span<byte> record = new(outbox, SecureChannel.MaxRecord);
+            Span<byte> record = new(s_outbox, SecureChannel.MaxRecord);
             new ReadOnlySpan<byte>(from, length).CopyTo(record.Slice(SecureChannel.LengthSize));
-            if (Transmit(outbox, (ulong)client->Channel.Seal(record, length)) < 0)
+            if (Transmit(s_outbox, (ulong)s_client->Channel.Seal(record, length)) < 0)
                 return -1;
             from += length;
             count -= (ulong)length;
@@ -99,9 +99,9 @@ internal static unsafe class Services
         ulong deadline = Idle.Now + Patience;
         while (count > 0)
         {
-            if (UploadServer.Owner != client)
+            if (UploadServer.Owner != s_client)
                 return -1;
-            int sent = Network.Stack->Send(client->Socket,
+            int sent = Network.Stack->Send(s_client->Socket,
                 new ReadOnlySpan<byte>(from, (int)Math.Min(count, 0x40000000)), Idle.Now);
             if (sent == SocketError.WouldBlock)
             {
@@ -128,10 +128,10 @@ internal static unsafe class Services
             return 0;
         }
         ulong deadline = Idle.Now + Math.Min(milliseconds, 1_000_000) * 1_000_000;
-        while (Network.Stack->UnacknowledgedBytes(client->Socket) > 0)
+        while (Network.Stack->UnacknowledgedBytes(s_client->Socket) > 0)
             if (!AwaitProgress(deadline))
                 return -1;
-        return Network.Stack->TakeError(client->Socket) == 0 ? 0 : -1;
+        return Network.Stack->TakeError(s_client->Socket) == 0 ? 0 : -1;
     }
 
     /// <summary>
@@ -153,13 +153,13 @@ internal static unsafe class Services
 
     private static void Quiesce()
     {
-        Network.Stop(startInfo.CommandLine);
+        Network.Stop(s_startInfo.CommandLine);
         Idle.Stop();
         // What runs from here on can read all of memory: no key and no text of the upload stays there.
         UploadServer.Wipe();
         Entropy.Wipe();
         Inbox.Wipe();
-        new Span<byte>(outbox, SecureChannel.MaxRecord).Clear();
+        new Span<byte>(s_outbox, SecureChannel.MaxRecord).Clear();
         Native.WipeStack(Layout.StackResidue);
     }
 

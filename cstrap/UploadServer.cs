@@ -22,22 +22,22 @@ internal static unsafe class UploadServer
 
     private const int Clients = 5;
 
-    private static int listener;
-    private static Client first;
-    private static Client second;
-    private static Client third;
-    private static Client fourth;
-    private static Client fifth;
-    private static Bytes32 preSharedKey;
-    private static RecentKeys recent;
-    private static byte* scratch;
+    private static int s_listener;
+    private static Client s_first;
+    private static Client s_second;
+    private static Client s_third;
+    private static Client s_fourth;
+    private static Client s_fifth;
+    private static Bytes32 s_preSharedKey;
+    private static RecentKeys s_recent;
+    private static byte* s_scratch;
 
     // The owner's upload.
-    private static int headerReceived;
-    private static Bytes32 header;
-    private static uint loaderLength;
-    private static uint loaderReceived;
-    private static uint flags;
+    private static int s_headerReceived;
+    private static Bytes32 s_header;
+    private static uint s_loaderLength;
+    private static uint s_loaderReceived;
+    private static uint s_flags;
 
     /// <summary>The client that has proved that it has the key, or null.</summary>
     public static Client* Owner { get; private set; }
@@ -46,24 +46,24 @@ internal static unsafe class UploadServer
     public static bool MayBeReplaced { get; set; }
 
     /// <summary>Whether the owner has asked that the rest is not encrypted.</summary>
-    public static bool IsPlain => (flags & Upload.Plain) != 0;
+    public static bool IsPlain => (s_flags & Upload.Plain) != 0;
 
     /// <param name="record">Room for the record of a client that has yet to prove that it has the key.</param>
     public static void Begin(ReadOnlySpan<byte> machineKey, byte* record)
     {
-        SecureChannel.PreSharedKey(machineKey, preSharedKey);
-        scratch = record;
-        listener = Network.Stack->Listen(0, Upload.Port, Clients, firstBytes: ChannelHello.MessageSize);
+        SecureChannel.PreSharedKey(machineKey, s_preSharedKey);
+        s_scratch = record;
+        s_listener = Network.Stack->Listen(0, Upload.Port, Clients, firstBytes: ChannelHello.MessageSize);
     }
 
     /// <summary>Clears all keys. Nobody can be served any more.</summary>
     public static void Wipe()
     {
-        ((Span<byte>)preSharedKey).Clear();
+        ((Span<byte>)s_preSharedKey).Clear();
         for (int i = 0; i < Clients; i++)
             *ClientAt(i) = default;
-        recent = default;
-        new Span<byte>(scratch, SecureChannel.MaxRecord).Clear();
+        s_recent = default;
+        new Span<byte>(s_scratch, SecureChannel.MaxRecord).Clear();
     }
 
     /// <summary>Waits until the owner has brought the right loader. It then lies in its window.</summary>
@@ -106,11 +106,11 @@ internal static unsafe class UploadServer
     private static Client* ClientAt(int index)
     {
         // SAFETY: statics of an image without a collector do not move.
-        fixed (Client* a = &first,
-            b = &second,
-            c = &third,
-            d = &fourth,
-            e = &fifth)
+        fixed (Client* a = &s_first,
+            b = &s_second,
+            c = &s_third,
+            d = &s_fourth,
+            e = &s_fifth)
             return index switch
             {
                 0 => a,
@@ -128,7 +128,7 @@ internal static unsafe class UploadServer
     /// <param name="deadline">Becomes earlier when a client waits for a place.</param>
     private static bool Accept(ref ulong deadline)
     {
-        if ((Network.Stack->GetReadiness(listener) & Readiness.Acceptable) == 0)
+        if ((Network.Stack->GetReadiness(s_listener) & Readiness.Acceptable) == 0)
             return false;
         Span<Place> places = stackalloc Place[Clients];
         for (int i = 0; i < Clients; i++)
@@ -140,7 +140,7 @@ internal static unsafe class UploadServer
             return false;
         }
         Client newcomer = default;
-        newcomer.Socket = Network.Stack->Accept(listener);
+        newcomer.Socket = Network.Stack->Accept(s_listener);
         if (newcomer.Socket < 0)
             return false;
         if (!HearHello(&newcomer))
@@ -167,7 +167,7 @@ internal static unsafe class UploadServer
         }
         int result = client->Place.State == PlaceState.Answered
             ? HearFirstRecord(client)
-            : Network.Stack->Receive(client->Socket, new Span<byte>(scratch, SecureChannel.MaxRecord), Idle.Now);
+            : Network.Stack->Receive(client->Socket, new Span<byte>(s_scratch, SecureChannel.MaxRecord), Idle.Now);
         if (result > 0)
             return true;
         if (result == SocketError.WouldBlock)
@@ -193,13 +193,13 @@ internal static unsafe class UploadServer
     /// </summary>
     private static bool HearHello(Client* client)
     {
-        Span<byte> all = new(scratch, ChannelHello.MessageSize);
+        Span<byte> all = new(s_scratch, ChannelHello.MessageSize);
         if (Network.Stack->CopyReceived(client->Socket, 0, all) < ChannelHello.MessageSize)
             return false; // it has been reset meanwhile
         ReadOnlySpan<byte> hello = all.Slice(0, ChannelHello.Size);
         ReadOnlySpan<byte> message = all.Slice(ChannelHello.Size);
         ReadOnlySpan<byte> key = message.Slice(0, X25519.KeySize);
-        if (recent.Contains(key))
+        if (s_recent.Contains(key))
             return false;
         Network.Stack->Consume(client->Socket, ChannelHello.MessageSize, Idle.Now);
         ChannelStatus status = ChannelHello.Parse(hello, Upload.Magic, Upload.Version);
@@ -208,10 +208,10 @@ internal static unsafe class UploadServer
         {
             Span<byte> secret = stackalloc byte[Bytes32.Size];
             Entropy.Next(secret);
-            NoiseHandshake handshake = NoiseHandshake.Start(hello, preSharedKey, secret);
+            NoiseHandshake handshake = NoiseHandshake.Start(hello, s_preSharedKey, secret);
             bool isGood = handshake.ReadFirst(message, default);
             if (isGood)
-                recent.Add(key);
+                s_recent.Add(key);
             if (isGood && handshake.WriteSecond(default, answer.Slice(ChannelHello.Size)))
                 client->Channel = SecureChannel.OfResponder(ref handshake);
             else
@@ -233,10 +233,10 @@ internal static unsafe class UploadServer
     /// </summary>
     private static int HearFirstRecord(Client* client)
     {
-        int length = client->TakeRecord(scratch);
+        int length = client->TakeRecord(s_scratch);
         if (length <= 0)
             return length;
-        if (IsWithdrawal(new ReadOnlySpan<byte>(scratch + SecureChannel.LengthSize, length)))
+        if (IsWithdrawal(new ReadOnlySpan<byte>(s_scratch + SecureChannel.LengthSize, length)))
         {
             Withdraw(client);
             return 1;
@@ -254,10 +254,10 @@ internal static unsafe class UploadServer
         Owner = client;
         MayBeReplaced = true;
         client->Enter(PlaceState.Served, RecordPatience);
-        headerReceived = 0;
-        loaderReceived = 0;
-        flags = 0;
-        Inbox.Put(new ReadOnlySpan<byte>(scratch + SecureChannel.LengthSize, length));
+        s_headerReceived = 0;
+        s_loaderReceived = 0;
+        s_flags = 0;
+        Inbox.Put(new ReadOnlySpan<byte>(s_scratch + SecureChannel.LengthSize, length));
         return 1;
     }
 
@@ -300,14 +300,14 @@ internal static unsafe class UploadServer
             return true;
         }
         owner->Deadline = Idle.Now + RecordPatience;
-        if (headerReceived < Upload.Size)
+        if (s_headerReceived < Upload.Size)
         {
-            Span<byte> bytes = ((Span<byte>)header).Slice(0, Upload.Size);
-            headerReceived += Inbox.Take(bytes.Slice(headerReceived));
-            if (headerReceived < Upload.Size)
+            Span<byte> bytes = ((Span<byte>)s_header).Slice(0, Upload.Size);
+            s_headerReceived += Inbox.Take(bytes.Slice(s_headerReceived));
+            if (s_headerReceived < Upload.Size)
                 return true;
-            UploadRefusal refusal = Upload.Parse(bytes, out loaderLength, out flags);
-            if (flags == Upload.Withdraw)
+            UploadRefusal refusal = Upload.Parse(bytes, out s_loaderLength, out s_flags);
+            if (s_flags == Upload.Withdraw)
                 refusal = UploadRefusal.BadHeader; // it did not come in a record of its own
             if (refusal != UploadRefusal.None)
             {
@@ -316,16 +316,16 @@ internal static unsafe class UploadServer
             }
         }
         // SAFETY: loaderReceived <= loaderLength <= MaxLoaderSize, and the window is larger and nobody else's.
-        loaderReceived += (uint)Inbox.Take(new Span<byte>((byte*)GuestPhysical.Loader + loaderReceived,
-            (int)(loaderLength - loaderReceived)));
-        done = loaderReceived == loaderLength && Verify(owner, arguments);
+        s_loaderReceived += (uint)Inbox.Take(new Span<byte>((byte*)GuestPhysical.Loader + s_loaderReceived,
+            (int)(s_loaderLength - s_loaderReceived)));
+        done = s_loaderReceived == s_loaderLength && Verify(owner, arguments);
         return true;
     }
 
     private static bool Verify(Client* client, in BootArguments arguments)
     {
         Span<byte> hash = stackalloc byte[Sha1.DigestSize];
-        Sha1.Hash(new ReadOnlySpan<byte>((byte*)GuestPhysical.Loader, (int)loaderLength), hash);
+        Sha1.Hash(new ReadOnlySpan<byte>((byte*)GuestPhysical.Loader, (int)s_loaderLength), hash);
         fixed (byte* permitted = arguments.LoaderHash)
             if (!hash.SequenceEqual(new ReadOnlySpan<byte>(permitted, Sha1.DigestSize)))
             {

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
-using System.Net;
 using Evilman.Text;
 using Evilman.Tokens;
 using Wire;

@@ -11,12 +11,12 @@ namespace Cstrap.Tests;
 /// <summary>loader/checkpoint: each lie is refused with its reason, and a right checkpoint runs once, and only after COMMIT.</summary>
 public sealed class CheckpointTests
 {
-    private static readonly byte[] Loader = Repository.ReadImage("loader-checkpoint");
+    private static readonly byte[] s_loader = Repository.ReadImage("loader-checkpoint");
 
     [RootTheory, Monitors]
     public void Hostile_streams_are_refused_with_their_reason(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         byte[] good = new CheckpointStream().Recovery().End();
 
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 0, 0));
@@ -75,7 +75,7 @@ public sealed class CheckpointTests
 
         void Refused(CheckpointRefusal reason, ulong detail, byte[] stream)
         {
-            using SecureSocket socket = machine.UploadLoader(Loader);
+            using SecureSocket socket = machine.UploadLoader(s_loader);
             socket.Send(stream);
             socket.Socket.Shutdown(SocketShutdown.Send);
             Assert.Equal((HandOverKind.Refused, reason, detail), Client.Verdict(socket));
@@ -85,29 +85,29 @@ public sealed class CheckpointTests
     [RootTheory, Monitors]
     public void Nothing_runs_before_the_commit(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         byte[] good = new CheckpointStream().Recovery().End();
-        using (SecureSocket gone = machine.UploadLoader(Loader))
+        using (SecureSocket gone = machine.UploadLoader(s_loader))
         {
             gone.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(gone).Kind);
             gone.Socket.LingerState = new LingerOption(true, 0);
         }
-        using (SecureSocket left = machine.UploadLoader(Loader))
+        using (SecureSocket left = machine.UploadLoader(s_loader))
         {
             left.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(left).Kind);
             left.Socket.Shutdown(SocketShutdown.Send);
             Assert.Equal((HandOverKind.Refused, CheckpointRefusal.Truncated, 0ul), Client.Verdict(left));
         }
-        using (SecureSocket wrong = machine.UploadLoader(Loader))
+        using (SecureSocket wrong = machine.UploadLoader(s_loader))
         {
             wrong.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(wrong).Kind);
             wrong.Send(Client.Record(HandOverKind.Running));
             Assert.Equal((HandOverKind.Refused, CheckpointRefusal.BadRecord, 0ul), Client.Verdict(wrong));
         }
-        using (SecureSocket late = machine.UploadLoader(Loader))
+        using (SecureSocket late = machine.UploadLoader(s_loader))
         {
             late.Send(good);
             Assert.Equal(HandOverKind.Verified, Client.Verdict(late).Kind);
@@ -121,7 +121,7 @@ public sealed class CheckpointTests
     [RootTheory, Monitors]
     public void A_whole_machine_arrives_with_its_late_frames(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         // Every frame twice, the second time as zeros, shuffled: the last one wins. The recovery code comes last of all.
         var stream = new CheckpointStream();
         var random = new Random(7);
@@ -154,7 +154,7 @@ public sealed class CheckpointTests
     [RootTheory, Monitors]
     public void More_late_frames_than_fit_are_dropped(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         byte[] record = [.. Client.Record(HandOverKind.Late, HandOver.MaxLateFrame), .. new byte[(HandOver.MaxLateFrame + 7) & ~7]];
         byte[] late = [.. Client.Record(HandOverKind.Late, 1), (byte)'q', 0, 0, 0, 0, 0, 0, 0, .. record, .. record, .. record, .. record, .. record];
         Assert.Contains("arrived +A", Arrive(machine, new CheckpointStream().Recovery().End(), late), StringComparison.Ordinal);
@@ -163,7 +163,7 @@ public sealed class CheckpointTests
     [RootTheory, Monitors]
     public void A_checkpoint_without_hash_is_taken_by_its_count(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         Assert.Contains("arrived +A0", Arrive(machine, new CheckpointStream(hash: CheckpointHash.None).Recovery().End()), StringComparison.Ordinal);
     }
 
@@ -171,8 +171,8 @@ public sealed class CheckpointTests
     [RootTheory, Monitors]
     public void A_large_machine_is_verified_too(string monitor)
     {
-        using var machine = new Machine(monitor, Loader, memory: 512);
-        using (SecureSocket socket = machine.UploadLoader(Loader))
+        using var machine = new Machine(monitor, s_loader, memory: 512);
+        using (SecureSocket socket = machine.UploadLoader(s_loader))
         {
             socket.Send(new CheckpointStream(frames: 131072).Recovery().Zero(131071).End(damage: 1));
             Assert.Equal((HandOverKind.Refused, CheckpointRefusal.WrongHash, 2ul), Client.Verdict(socket));
@@ -183,8 +183,8 @@ public sealed class CheckpointTests
     [RootTheory, Monitors]
     public void What_was_verified_can_be_withdrawn_before_its_commit(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
-        using (SecureSocket socket = machine.UploadLoader(Loader))
+        using var machine = new Machine(monitor, s_loader);
+        using (SecureSocket socket = machine.UploadLoader(s_loader))
         {
             socket.Send(new CheckpointStream().Recovery().End());
             Assert.Equal(HandOverKind.Verified, Client.Verdict(socket).Kind);
@@ -204,8 +204,8 @@ public sealed class CheckpointTests
     {
         for (int round = 0; round < rounds; round++)
         {
-            using var machine = new Machine(monitor, Loader);
-            using SecureSocket socket = machine.UploadLoader(Loader);
+            using var machine = new Machine(monitor, s_loader);
+            using SecureSocket socket = machine.UploadLoader(s_loader);
             socket.Send(new CheckpointStream().Recovery().End());
             Assert.Equal(HandOverKind.Verified, Client.Verdict(socket).Kind);
             using SecureSocket other = Client.Open(machine.Space.Connect());
@@ -261,7 +261,7 @@ public sealed class CheckpointTests
 
     private static string Arrive(Machine machine, byte[] stream, params byte[] late)
     {
-        using SecureSocket socket = machine.UploadLoader(Loader);
+        using SecureSocket socket = machine.UploadLoader(s_loader);
         socket.Send(stream);
         Assert.Equal((HandOverKind.Verified, CheckpointRefusal.None, 0ul), Client.Verdict(socket));
         socket.Send([.. late, .. Client.Record(HandOverKind.Commit)]);

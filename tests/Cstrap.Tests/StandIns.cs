@@ -1,6 +1,5 @@
 using System;
 using System.Threading;
-using Testing.Machines;
 
 // What corelib's drivers and clocks use of corelib, for ordinary .NET.
 

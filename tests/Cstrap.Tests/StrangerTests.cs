@@ -16,16 +16,16 @@ namespace Cstrap.Tests;
 /// </summary>
 public sealed class StrangerTests
 {
-    private static readonly byte[] Loader = Repository.ReadImage("loader-kernel"), Kernel = Repository.ReadImage("guestos");
+    private static readonly byte[] s_loader = Repository.ReadImage("loader-kernel"), s_kernel = Repository.ReadImage("guestos");
 
     [RootFact]
     public void Who_acknowledges_no_refusal_keeps_nobody_out_of_the_firmware()
     {
-        using var machine = new Machine("domain", Loader);
+        using var machine = new Machine("domain", s_loader);
         using var strangers = new RawPeer(machine.Space, Space.Boot, Space.Boot);
         Assert.Equal(12, strangers.OpenAndLeave(12, Upload.Port, ChannelHello.MessageSize));
         var clock = Stopwatch.StartNew();
-        using SecureSocket customer = machine.UploadLoader(Loader);
+        using SecureSocket customer = machine.UploadLoader(s_loader);
         Assert.InRange(clock.ElapsedMilliseconds, 0, 3000);
     }
 
@@ -35,10 +35,10 @@ public sealed class StrangerTests
     {
         const string Guest = "10.0.0.3";
         const int Strangers = 320;
-        using var machine = new Machine("domain", Loader, memory: 32);
-        using SecureSocket customer = machine.UploadLoader(Loader);
+        using var machine = new Machine("domain", s_loader, memory: 32);
+        using SecureSocket customer = machine.UploadLoader(s_loader);
         byte[] files = File.ReadAllBytes(Path.Combine(Repository.Root, "out/guest.cpio"));
-        customer.Send(Client.Bundle("init=/init", Kernel, [.. files, .. WithKey()]));
+        customer.Send(Client.Bundle("init=/init", s_kernel, [.. files, .. WithKey()]));
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(customer));
         // The command port is the last to be opened, at some time after that.
         machine.Await("init: echo on port 7");

@@ -1,6 +1,4 @@
-using System;
 using Board;
-using Testing.Machines;
 using Xunit;
 
 namespace Cstrap.Tests;

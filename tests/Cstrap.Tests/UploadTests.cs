@@ -14,19 +14,19 @@ namespace Cstrap.Tests;
 /// <summary>The firmware's TCP server: whatever a client sends, the next one finds an empty domain that waits.</summary>
 public sealed class UploadTests
 {
-    private static readonly byte[] Loader = Repository.ReadImage("loader-kernel"), Guest = Repository.ReadImage("hello-guest");
-    private static readonly byte[] WrongKey = new byte[20];
+    private static readonly byte[] s_loader = Repository.ReadImage("loader-kernel"), s_guest = Repository.ReadImage("hello-guest");
+    private static readonly byte[] s_wrongKey = new byte[20];
 
     [RootTheory, Monitors]
     public void Answers_ping_and_refuses_with_the_reason_and_goes_on(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         Assert.Contains(" 3 received", machine.Space.InSpace("ping", "-c3", "-i0.1", "-W2", Space.Boot), StringComparison.Ordinal);
         Assert.Contains(" 2 received", machine.Space.InSpace("ping", "-c2", "-i0.1", "-W2", "-s1472", Space.Boot), StringComparison.Ordinal);
-        Expect(UploadRefusal.WrongHash, 0, Client.Upload([.. Loader[..^1], (byte)(Loader[^1] ^ 1)]));
-        Expect(UploadRefusal.WrongHash, 0, Client.Upload(Loader[..^1]));
+        Expect(UploadRefusal.WrongHash, 0, Client.Upload([.. s_loader[..^1], (byte)(s_loader[^1] ^ 1)]));
+        Expect(UploadRefusal.WrongHash, 0, Client.Upload(s_loader[..^1]));
         Expect(UploadRefusal.BadHeader, 0, new byte[16]);
-        byte[] version = Client.Upload(Loader), reserved = Client.Upload(Loader, 2), empty = Client.Upload([]), large = Client.Upload(new byte[Upload.MaxLoaderSize + 1]);
+        byte[] version = Client.Upload(s_loader), reserved = Client.Upload(s_loader, 2), empty = Client.Upload([]), large = Client.Upload(new byte[Upload.MaxLoaderSize + 1]);
         version[4] = 3;
         Expect(UploadRefusal.UnknownVersion, 0, version);
         Expect(UploadRefusal.BadHeader, 0, reserved);
@@ -34,7 +34,7 @@ public sealed class UploadTests
         Expect(UploadRefusal.BadLength, Upload.MaxLoaderSize, large);
         // The largest loader that is allowed is taken, and then found to be another.
         Expect(UploadRefusal.WrongHash, 0, Client.Upload(new byte[Upload.MaxLoaderSize]));
-        using SecureSocket last = machine.UploadLoader(Loader);
+        using SecureSocket last = machine.UploadLoader(s_loader);
         Assert.False(machine.HasEnded(0));
 
         void Expect(UploadRefusal refusal, ulong detail, byte[] bytes)
@@ -49,12 +49,12 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void Who_does_not_have_the_key_is_told_so_and_nothing_else(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
-        Assert.Equal(ChannelStatus.NotAuthenticated, Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), WrongKey)).Status);
-        Told(ChannelStatus.NotAuthenticated, Client.Hello(WrongKey));
+        using var machine = new Machine(monitor, s_loader);
+        Assert.Equal(ChannelStatus.NotAuthenticated, Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), s_wrongKey)).Status);
+        Told(ChannelStatus.NotAuthenticated, Client.Hello(s_wrongKey));
         Told(ChannelStatus.BadHello, "GET / HTTP/1.0\r\nHost: an.empty.machine\r\nUser-Agent: none\r\n\r\n"u8.ToArray());
-        Told(ChannelStatus.BadHello, Client.Upload(Loader)[..ChannelHello.MessageSize].Select((b, i) => i == 6 ? (byte)1 : b).ToArray());
-        Told(ChannelStatus.UnknownVersion, Client.Upload(Loader)[..ChannelHello.MessageSize].Select((b, i) => i == 4 ? (byte)1 : b).ToArray());
+        Told(ChannelStatus.BadHello, Client.Upload(s_loader)[..ChannelHello.MessageSize].Select((b, i) => i == 6 ? (byte)1 : b).ToArray());
+        Told(ChannelStatus.UnknownVersion, Client.Upload(s_loader)[..ChannelHello.MessageSize].Select((b, i) => i == 4 ? (byte)1 : b).ToArray());
         // Every bit of a good first message, flipped.
         byte[] hello = Client.Hello(Client.Key);
         for (int bit = 0; bit < 8 * hello.Length; bit += 7)
@@ -64,7 +64,7 @@ public sealed class UploadTests
             Told(null, flipped);
         }
         Assert.DoesNotContain("loader", machine.Console, StringComparison.Ordinal);
-        using SecureSocket last = machine.UploadLoader(Loader);
+        using SecureSocket last = machine.UploadLoader(s_loader);
 
         void Told(ChannelStatus? status, byte[] bytes)
         {
@@ -81,8 +81,8 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_handshake_is_answered_once_and_believed_nothing(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
-        // What somebody on the wire saw: a customer's first message and his first record.
+        using var machine = new Machine(monitor, s_loader);
+        // What can be recorded on the wire: a customer's first message and first record.
         byte[] hello = Client.Hello(Client.Key), record = new byte[400];
         Random.Shared.NextBytes(record);
         record[0] = 398 - 256;
@@ -103,14 +103,14 @@ public sealed class UploadTests
             repeated.Send(hello);
             Assert.Empty(Client.ReadRaw(repeated, 1));
         }
-        using SecureSocket last = machine.UploadLoader(Loader);
+        using SecureSocket last = machine.UploadLoader(s_loader);
     }
 
-    /// <summary>Who has nothing new to say takes no place, as often as he comes.</summary>
+    /// <summary>A client that repeats a recorded message takes no place, however often it connects.</summary>
     [RootTheory, Monitors]
     public void A_customer_gets_in_at_once_among_strangers_who_come_again_and_again(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         byte[] seen = Client.Hello(Client.Key);
         using (Socket customer = machine.Space.Connect())
         {
@@ -122,7 +122,7 @@ public sealed class UploadTests
         for (int times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
         {
             var clock = Stopwatch.StartNew();
-            using (machine.UploadLoader(Loader))
+            using (machine.UploadLoader(s_loader))
                 Assert.True(clock.ElapsedMilliseconds < 2000, $"the customer got in after {clock.ElapsedMilliseconds} ms, at the {times}th time");
             Thread.Sleep(300);
         }
@@ -132,7 +132,7 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void Who_was_answered_and_does_not_go_on_gives_way(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         Socket[] waiting = [.. Enumerable.Range(0, 5).Select(_ =>
         {
             Socket socket = machine.Space.Connect();
@@ -141,7 +141,7 @@ public sealed class UploadTests
             return socket;
         })];
         var clock = Stopwatch.StartNew();
-        using (machine.UploadLoader(Loader))
+        using (machine.UploadLoader(s_loader))
             Assert.InRange(clock.ElapsedMilliseconds, 0, 3000);
         Assert.Empty(Client.ReadRaw(waiting[0], 1));
         foreach (Socket socket in waiting)
@@ -151,9 +151,9 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_bit_flipped_anywhere_in_an_upload_ends_it_and_starts_nothing(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         Random random = new(1);
-        byte[] bytes = [.. Client.Upload(Loader), .. Client.Bundle("", Guest, [])];
+        byte[] bytes = [.. Client.Upload(s_loader), .. Client.Bundle("", s_guest, [])];
         for (int round = 0; round < 12; round++)
         {
             using Socket socket = machine.Space.Connect();
@@ -173,8 +173,8 @@ public sealed class UploadTests
             }
         }
         Assert.DoesNotContain("starting the kernel", machine.Console, StringComparison.Ordinal);
-        using SecureSocket last = machine.UploadLoader(Loader);
-        last.Send(Client.Bundle("", Guest, []));
+        using SecureSocket last = machine.UploadLoader(s_loader);
+        last.Send(Client.Bundle("", s_guest, []));
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(last));
         machine.Await("guest: ");
     }
@@ -182,7 +182,7 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_customer_gets_in_at_once_among_many_strangers_who_are_silent_or_slow(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         Socket[] strangers = [.. Enumerable.Range(0, 24).Select(i =>
         {
             Socket socket = machine.Space.Connect();
@@ -190,19 +190,19 @@ public sealed class UploadTests
             return socket;
         })];
         var clock = Stopwatch.StartNew();
-        using SecureSocket customer = machine.UploadLoader(Loader);
+        using SecureSocket customer = machine.UploadLoader(s_loader);
         Assert.InRange(clock.ElapsedMilliseconds, 0, 3000);
-        // The owner's place is nobody's who has no key, however many they are and whatever they send meanwhile.
+        // Clients without the key do not take the owner's place, however many they are and whatever they send meanwhile.
         for (int round = 0; round < 3; round++)
         {
             for (int i = 0; i < strangers.Length; i++)
             {
                 strangers[i].Dispose();
                 strangers[i] = machine.Space.Connect();
-                strangers[i].Send(i % 3 == 0 ? Client.Hello(WrongKey) : new byte[1]);
+                strangers[i].Send(i % 3 == 0 ? Client.Hello(s_wrongKey) : new byte[1]);
             }
         }
-        customer.Send(Client.Bundle("", Guest, []));
+        customer.Send(Client.Bundle("", s_guest, []));
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(customer));
         machine.Await("guest: ");
         foreach (Socket socket in strangers)
@@ -213,11 +213,11 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_hello_in_pieces_is_taken_when_it_is_whole(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         using Socket slow = machine.Space.Connect();
         byte[] hello = Client.Hello(Client.Key);
         slow.Send(hello, 1, SocketFlags.None);
-        using (machine.UploadLoader(Loader))
+        using (machine.UploadLoader(s_loader))
             slow.Send(hello, 1, hello.Length - 1, SocketFlags.None);
         Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(slow, ChannelHello.MessageSize).Length);
     }
@@ -225,8 +225,8 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_customer_who_comes_again_takes_over_from_himself_when_he_was_silent(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
-        byte[] upload = Client.Upload(Loader);
+        using var machine = new Machine(monitor, s_loader);
+        byte[] upload = Client.Upload(s_loader);
         // In the loader's upload.
         using SecureSocket first = Client.Open(machine.Space.Connect());
         first.Send(upload.AsSpan(0, 3000));
@@ -236,12 +236,12 @@ public sealed class UploadTests
             Assert.Equal((UploadStage.Firmware, UploadRefusal.Busy, 0ul), Client.Answer(second));
         }
         Thread.Sleep(2200);
-        using SecureSocket third = machine.UploadLoader(Loader);
+        using SecureSocket third = machine.UploadLoader(s_loader);
         Assert.Equal(0, Poll(first));
         // In what the loader waits for.
         Thread.Sleep(2200);
-        using SecureSocket fourth = machine.UploadLoader(Loader);
-        fourth.Send(Client.Bundle("", Guest, []));
+        using SecureSocket fourth = machine.UploadLoader(s_loader);
+        fourth.Send(Client.Bundle("", s_guest, []));
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(fourth));
         machine.Await("guest: ");
 
@@ -261,8 +261,8 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_broken_upload_frees_the_place(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
-        byte[] upload = Client.Upload(Loader);
+        using var machine = new Machine(monitor, s_loader);
+        byte[] upload = Client.Upload(s_loader);
         using (SecureSocket gone = Client.Open(machine.Space.Connect()))
             gone.Send(upload.AsSpan(0, 3000));
         using (SecureSocket reset = Client.Open(machine.Space.Connect()))
@@ -272,14 +272,14 @@ public sealed class UploadTests
             reset.Socket.LingerState = new LingerOption(true, 0);
         }
         Thread.Sleep(100);
-        using SecureSocket last = machine.UploadLoader(Loader);
+        using SecureSocket last = machine.UploadLoader(s_loader);
     }
 
     [RootTheory, Monitors]
     public void A_loader_that_trickles_in_is_taken(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
-        byte[] upload = Client.Upload(Loader);
+        using var machine = new Machine(monitor, s_loader);
+        byte[] upload = Client.Upload(s_loader);
         using SecureSocket socket = Client.Open(machine.Space.Connect());
         for (int at = 0; at < upload.Length; at += 97)
         {
@@ -293,10 +293,10 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void What_follows_the_loader_goes_in_plain_when_the_client_asks_for_it(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
-        using SecureSocket socket = machine.UploadLoader(Loader, Upload.Plain);
+        using var machine = new Machine(monitor, s_loader);
+        using SecureSocket socket = machine.UploadLoader(s_loader, Upload.Plain);
         socket.GoPlain();
-        socket.Send(Client.Bundle("", Guest, new byte[300_000]));
+        socket.Send(Client.Bundle("", s_guest, new byte[300_000]));
         Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
         machine.Await("guest: ");
     }
@@ -304,12 +304,12 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_machine_that_nobody_wants_ends_when_its_lease_does(string monitor)
     {
-        using var machine = new Machine(monitor, Loader, lease: 3);
+        using var machine = new Machine(monitor, s_loader, lease: 3);
         var clock = Stopwatch.StartNew();
         // Strangers do not renew it, a customer does when he is lost.
         Thread.Sleep(1500);
-        Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), WrongKey));
-        using (SecureSocket customer = machine.UploadLoader(Loader))
+        Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), s_wrongKey));
+        using (SecureSocket customer = machine.UploadLoader(s_loader))
             Thread.Sleep(2500);
         Assert.False(machine.HasEnded(500), "it ended while a customer was there");
         Assert.True(machine.HasEnded(5000), "nobody wants it and it stays");
@@ -323,7 +323,7 @@ public sealed class UploadTests
         byte[] module = new byte[KeyModule.Size];
         KeyModule.Emit(module, Client.Key);
         module[4] = 2;
-        using var machine = new Machine(monitor, Loader, module: module);
+        using var machine = new Machine(monitor, s_loader, module: module);
         machine.Await("no machine key");
         Assert.True(machine.HasEnded(5000));
     }
@@ -331,7 +331,7 @@ public sealed class UploadTests
     [RootTheory, Monitors]
     public void A_domain_that_waits_takes_no_processor_time(string monitor)
     {
-        using var machine = new Machine(monitor, Loader);
+        using var machine = new Machine(monitor, s_loader);
         Thread.Sleep(300);
         TimeSpan before = machine.ProcessorTime;
         Thread.Sleep(2000);

@@ -1,6 +1,6 @@
 using System;
-using System.IO;
 using System.CommandLine;
+using System.IO;
 using Xunit;
 
 namespace Evilman.Tests;

@@ -15,14 +15,14 @@ internal sealed partial class Map
     /// <summary>Stands in the last column of a folder that may use every other.</summary>
     private const string Everything = "everything";
 
-    private readonly Dictionary<string, HashSet<string>> _uses = [];
+    private readonly Dictionary<string, HashSet<string>> uses = [];
 
     private Map()
     {
     }
 
     /// <summary>The folders that have rows.</summary>
-    public IEnumerable<string> Folders => _uses.Keys;
+    public IEnumerable<string> Folders => uses.Keys;
 
     /// <exception cref="InvalidDataException">There is no table, a row is there twice, or a row names a folder that has none.</exception>
     public static Map Read(string page)
@@ -33,14 +33,14 @@ internal sealed partial class Map
         {
             string[] cells = row.Split('|');
             string[] folder = [.. Quoted(cells[1])];
-            if (cells.Length != 5 || folder.Length != 1 || !map._uses.TryAdd(folder[0], cells[3].Trim() == Everything ? [Everything] : [.. Quoted(cells[3])]))
+            if (cells.Length != 5 || folder.Length != 1 || !map.uses.TryAdd(folder[0], cells[3].Trim() == Everything ? [Everything] : [.. Quoted(cells[3])]))
                 throw new InvalidDataException($"not a row, or a second one for its folder: {row}");
         }
-        if (map._uses.Count == 0)
+        if (map.uses.Count == 0)
             throw new InvalidDataException("no table \"folder | what | may use\"");
-        foreach ((string folder, HashSet<string> uses) in map._uses)
+        foreach ((string folder, HashSet<string> uses) in map.uses)
             foreach (string used in uses)
-                if (used != Everything && !map._uses.ContainsKey(used) && !map._uses.Keys.Any(other => other.StartsWith(used + "/", StringComparison.Ordinal)))
+                if (used != Everything && !map.uses.ContainsKey(used) && !map.uses.Keys.Any(other => other.StartsWith(used + "/", StringComparison.Ordinal)))
                     throw new InvalidDataException($"`{folder}` may use `{used}`, which has no row");
         return map;
     }
@@ -52,17 +52,17 @@ internal sealed partial class Map
         string folder = Path.GetDirectoryName(file)!;
         for (string at = folder; at.Length > 0; at = Path.GetDirectoryName(at)!)
         {
-            if (_uses.ContainsKey(at))
-                return at == folder || !_uses.Keys.Any(other => other.StartsWith(at + "/", StringComparison.Ordinal)) ? at : null;
+            if (uses.ContainsKey(at))
+                return at == folder || !uses.Keys.Any(other => other.StartsWith(at + "/", StringComparison.Ordinal)) ? at : null;
         }
         return null;
     }
 
     /// <summary>A folder may use itself, what its row names, and what lies below a folder that its row names.</summary>
     public bool Allows(string from, string to) =>
-        from == to || AllowsAll(from) || _uses[from].Any(used => used == to || to.StartsWith(used + "/", StringComparison.Ordinal));
+        from == to || AllowsAll(from) || uses[from].Any(used => used == to || to.StartsWith(used + "/", StringComparison.Ordinal));
 
-    public bool AllowsAll(string from) => _uses[from].Contains(Everything);
+    public bool AllowsAll(string from) => uses[from].Contains(Everything);
 
     private static IEnumerable<string> Quoted(string cell) => CodeSpan().Matches(cell).Select(match => match.Groups[1].Value);
 

@@ -18,17 +18,17 @@ internal sealed partial class Project
     private static readonly MetadataReference[] s_framework =
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':').Select(file => MetadataReference.CreateFromFile(file))];
 
-    private readonly string _root, _folder;
-    private readonly XDocument _file;
-    private readonly bool _isFreestanding;
+    private readonly string root, folder;
+    private readonly XDocument file;
+    private readonly bool isFreestanding;
 
     private Project(string root, string path)
     {
-        _root = root;
+        this.root = root;
         Path = path;
-        _folder = System.IO.Path.GetDirectoryName(path)!;
-        _file = XDocument.Load(System.IO.Path.Combine(root, path));
-        _isFreestanding = _file.Descendants("Import").Any(import => Value(import, "Project").Contains("corelib/Freestanding.props", StringComparison.Ordinal)
+        folder = System.IO.Path.GetDirectoryName(path)!;
+        file = XDocument.Load(System.IO.Path.Combine(root, path));
+        isFreestanding = file.Descendants("Import").Any(import => Value(import, "Project").Contains("corelib/Freestanding.props", StringComparison.Ordinal)
             || Value(import, "Project") == "NoFramework.props");
     }
 
@@ -56,7 +56,7 @@ internal sealed partial class Project
     {
         if (Compilation != null)
             return;
-        List<MetadataReference> references = _isFreestanding ? [] : [.. s_framework];
+        List<MetadataReference> references = isFreestanding ? [] : [.. s_framework];
         foreach (string path in References())
         {
             projects[path].Compile(projects, trees);
@@ -68,11 +68,11 @@ internal sealed partial class Project
 
     private SyntaxTree Parse(string file, Dictionary<(string, bool), SyntaxTree> trees)
     {
-        if (!trees.TryGetValue((file, _isFreestanding), out SyntaxTree? tree))
+        if (!trees.TryGetValue((file, isFreestanding), out SyntaxTree? tree))
         {
-            CSharpParseOptions options = new(LanguageVersion.Preview, preprocessorSymbols: _isFreestanding ? ["FREESTANDING"] : []);
-            tree = CSharpSyntaxTree.ParseText(File.ReadAllText(System.IO.Path.Combine(_root, file)), options, file);
-            trees.Add((file, _isFreestanding), tree);
+            CSharpParseOptions options = new(LanguageVersion.Preview, preprocessorSymbols: isFreestanding ? ["FREESTANDING"] : []);
+            tree = CSharpSyntaxTree.ParseText(File.ReadAllText(System.IO.Path.Combine(root, file)), options, file);
+            trees.Add((file, isFreestanding), tree);
         }
         return tree;
     }
@@ -80,32 +80,32 @@ internal sealed partial class Project
     /// <summary>The projects whose types it sees, those among them that are seen through others included.</summary>
     private IEnumerable<string> References()
     {
-        IEnumerable<string> direct = _file.Descendants("ProjectReference").Where(reference => Value(reference, "ReferenceOutputAssembly") != "false")
+        IEnumerable<string> direct = file.Descendants("ProjectReference").Where(reference => Value(reference, "ReferenceOutputAssembly") != "false")
             .SelectMany(reference => Value(reference, "Include").Split(';')).Select(FromRoot);
-        if (_isFreestanding && _folder != "corelib")
+        if (isFreestanding && folder != "corelib")
             direct = direct.Append("corelib/Corelib.csproj");
-        return direct.SelectMany(path => new Project(_root, path).References().Append(path)).Distinct();
+        return direct.SelectMany(path => new Project(root, path).References().Append(path)).Distinct();
     }
 
     private HashSet<string> Sources()
     {
         HashSet<string> sources = [];
-        if (!_file.Descendants("EnableDefaultCompileItems").Any(element => element.Value == "false"))
+        if (!this.file.Descendants("EnableDefaultCompileItems").Any(element => element.Value == "false"))
         {
-            sources.UnionWith(Files(_root, _folder, "*.cs"));
-            foreach (string excluded in _file.Descendants("DefaultItemExcludes").SelectMany(element => element.Value.Split(';')).Where(item => !item.StartsWith('$')))
+            sources.UnionWith(Files(root, folder, "*.cs"));
+            foreach (string excluded in this.file.Descendants("DefaultItemExcludes").SelectMany(element => element.Value.Split(';')).Where(item => !item.StartsWith('$')))
                 sources.ExceptWith(Matching(excluded));
         }
-        foreach (XElement item in _file.Descendants("Compile"))
+        foreach (XElement item in this.file.Descendants("Compile"))
         {
             HashSet<string> files = [.. Value(item, "Include").Split(';').SelectMany(Matching)];
             foreach (string excluded in Value(item, "Exclude").Split(';'))
                 files.ExceptWith(Matching(excluded));
             sources.UnionWith(files);
         }
-        foreach (string layer in _file.Descendants("FreestandingLayer").SelectMany(item => Value(item, "Include").Split(';')))
-            sources.UnionWith(Files(_root, layer, "*.cs").Where(file => !file.EndsWith(".Hosted.cs", StringComparison.Ordinal)));
-        if (_isFreestanding)
+        foreach (string layer in this.file.Descendants("FreestandingLayer").SelectMany(item => Value(item, "Include").Split(';')))
+            sources.UnionWith(Files(root, layer, "*.cs").Where(file => !file.EndsWith(".Hosted.cs", StringComparison.Ordinal)));
+        if (isFreestanding)
             sources.RemoveWhere(file => file.EndsWith(".Arm64.cs", StringComparison.Ordinal));
         return sources;
     }
@@ -118,11 +118,11 @@ internal sealed partial class Project
         string path = FromRoot(item);
         string folder = path[..(path.IndexOf('*') < 0 ? path.LastIndexOf('/') : path[..path.IndexOf('*')].LastIndexOf('/'))];
         string pattern = Regex.Escape(path).Replace(@"\*\*/", "(.*/)?").Replace(@"\*\*", ".*").Replace(@"\*", "[^/]*");
-        return Files(_root, folder, "*.cs").Where(file => Regex.IsMatch(file, $"^{pattern}$"));
+        return Files(root, folder, "*.cs").Where(file => Regex.IsMatch(file, $"^{pattern}$"));
     }
 
     private string FromRoot(string path) =>
-        System.IO.Path.GetRelativePath("/", System.IO.Path.Combine("/", path.Contains("$(MSBuild") ? path : _folder, Own().Replace(path, "")));
+        System.IO.Path.GetRelativePath("/", System.IO.Path.Combine("/", path.Contains("$(MSBuild") ? path : folder, Own().Replace(path, "")));
 
     /// <summary>Files below a folder, from the root, but for what the build has made.</summary>
     public static IEnumerable<string> Files(string root, string folder, string pattern)
