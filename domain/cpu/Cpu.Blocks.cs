@@ -76,7 +76,9 @@ public sealed unsafe partial class Cpu
         ulong inSegment = s->Code64 ? ulong.MaxValue : (CodeBounds >> 32) - rip + 1;
         ulong secondPage = NoPage;
         // SAFETY: the page is RAM; the builder reads at most the given count of bytes.
-        int bytes = builder.Decode(memory.Base + physical, (int)Math.Min((ulong)inPage, inSegment), rip, mode);
+        bool translates = translator != null && (mode & (ModeCode64 | ModeSingle)) == ModeCode64;
+        int available = (int)Math.Min((ulong)inPage, inSegment);
+        int bytes = builder.Decode(memory.Base + physical, available, rip, mode, translates);
         if (bytes == 0 && inSegment <= (ulong)inPage)
         {
             NoteException(ExceptionVector.GP, 0);
@@ -103,17 +105,20 @@ public sealed unsafe partial class Cpu
             FlushBlocks();
         var block = (Block*)(arena + arenaUsed);
         *block = default;
-        bool plain = (mode & (ModeCode64 | ModeSingle)) == ModeCode64 && secondPage == NoPage;
         // SAFETY: the instructions' bytes are in the page, as the builder has seen.
-        if (translator != null && plain
-            && translator.Translate(builder, memory.Base + physical, rip, physical, mode, Block.Ops(block)))
+        if (translates && secondPage == NoPage
+            && translator!.Translate(builder, memory.Base + physical, rip, physical, mode, Block.Ops(block)))
         {
             block->Entry = translator.Entry;
             block->FlagsEntry = translator.FlagsEntry;
             block->StaleExit = translator.StaleExit;
         }
         else
+        {
+            if (translates && secondPage == NoPage)
+                bytes = builder.Decode(memory.Base + physical, available, rip, mode);
             builder.Interpret();
+        }
         arenaUsed += ((nuint)sizeof(Block) + (nuint)(builder.SlotCount * sizeof(Op)) + 63) & ~(nuint)63;
         block->Physical = physical;
         block->Rip = rip;

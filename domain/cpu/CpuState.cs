@@ -194,6 +194,9 @@ internal unsafe struct CpuState
     /// <summary>Pages executed from since the generation began, hashed.</summary>
     public fixed ulong ExecutedPages[64];
 
+    /// <summary>Host addresses within the block of translated code that runs; see Translator.Windows.</summary>
+    public fixed ulong Window[8];
+
     /// <summary>RBX, RBP, R12–R15 of the monitor while translated code runs.</summary>
     public fixed ulong HostRegisters[6];
 

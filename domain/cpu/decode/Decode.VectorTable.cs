@@ -7,7 +7,7 @@ namespace Domain;
 /// </summary>
 internal sealed unsafe partial class BlockBuilder
 {
-    private static Handler PlainVector(Mnemonic mnemonic) => mnemonic switch
+    public static Handler PlainVector(Mnemonic mnemonic) => mnemonic switch
     {
         Mnemonic.Paddb => &Sse128.Paddb,
         Mnemonic.Psubb => &Sse128.Psubb,

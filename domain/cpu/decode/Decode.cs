@@ -13,15 +13,16 @@ internal sealed unsafe partial class BlockBuilder
 
     private const int MaxInstructionBytes = 15;
 
-    // No instruction takes more than eight operations, and four more where it is translated; the last has up to two
-    // links behind it.
-    public const int MaxSlots = MaxInstructions * 12 + 8;
+    // No instruction takes more than eight operations, and four more and a link where it is translated, which may be
+    // twice; the last has up to two links behind it.
+    public const int MaxSlots = MaxInstructions * 28 + 8;
 
     private readonly PointerReader reader = new();
     private readonly Decoder decoder64, decoder32, decoder16;
     private readonly InstructionInfoFactory information = new();
     internal readonly Instruction[] instructions = new Instruction[MaxInstructions];
     private readonly bool[] flagsDead = new bool[MaxInstructions];
+    private readonly bool[] links = new bool[MaxSlots];
     internal int count;
     private ulong rip;
     private int bytes;
@@ -80,8 +81,9 @@ internal sealed unsafe partial class BlockBuilder
     /// <remarks>
     /// <see cref="Interpret"/> must follow, or the translator, which asks for single instructions' operations.
     /// </remarks>
+    /// <param name="throughBranches">go on behind conditional branches, for the translator</param>
     /// <returns>bytes decoded; 0 when not even one instruction ends within what is available</returns>
-    public int Decode(byte* code, int available, ulong rip, int mode)
+    public int Decode(byte* code, int available, ulong rip, int mode, bool throughBranches = false)
     {
         this.mode = mode;
         code64 = (mode & Cpu.ModeCode64) != 0;
@@ -107,7 +109,9 @@ internal sealed unsafe partial class BlockBuilder
                 break;
             }
             bytes += instruction.Length;
-            if (instruction.FlowControl != FlowControl.Next || instruction.Mnemonic == Mnemonic.Hlt)
+            bool goesOn = instruction.FlowControl == FlowControl.Next
+                || (throughBranches && instruction.IsJccShortOrNear);
+            if (!goesOn || instruction.Mnemonic == Mnemonic.Hlt)
                 break;
         }
         if (count == 0)
@@ -158,9 +162,13 @@ internal sealed unsafe partial class BlockBuilder
     /// <summary>Forgets all operations and links.</summary>
     public void Clear() => current = SlotCount = OpCount = 0;
 
+    /// <summary>The slot is no operation.</summary>
+    public bool IsLink(int slot) => links[slot];
+
     /// <summary>Makes the link that was added last longer by a slot.</summary>
     public void AddRoom()
     {
+        links[SlotCount] = true;
         Slots[SlotCount] = default;
         SlotCount++;
     }
@@ -189,6 +197,7 @@ internal sealed unsafe partial class BlockBuilder
 
     internal ref Op Emit(Handler handler)
     {
+        links[SlotCount] = false;
         ref var op = ref Slots[SlotCount++];
         OpCount = SlotCount;
         ref readonly var i = ref instructions[current];
@@ -203,6 +212,7 @@ internal sealed unsafe partial class BlockBuilder
 
     internal void AddLink(ulong rip)
     {
+        links[SlotCount] = true;
         var link = (Link*)(Slots + SlotCount++);
         *(Op*)link = default;
         link->Rip = rip;

@@ -211,15 +211,16 @@ internal sealed unsafe class Emitter
         Int32(value);
     }
 
+    /// <summary>Tests the low byte of one of the scratch registers.</summary>
+    public void TestImmediate8(int register, int value)
+    {
+        ModRm(0, false, 0xf6, 0, HostOperand.Of(register), true);
+        Byte(value);
+    }
+
     public void AndImmediate32(int register, int value)
     {
         ModRm(0, false, 0x81, 4, HostOperand.Of(register));
-        Int32(value);
-    }
-
-    public void AndImmediate(int register, int value)
-    {
-        ModRm(0, true, 0x81, 4, HostOperand.Of(register));
         Int32(value);
     }
 

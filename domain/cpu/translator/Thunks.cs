@@ -92,7 +92,8 @@ internal sealed unsafe class Thunks
             emit.ModRm(0, false, 0x8a, 4, HostOperand.Absolute(&s->FlagBits));   // MOV AH, [FlagBits]
             emit.Byte(0x9e);                          // SAHF
         }
-        for (int guest = 0; guest <= R12; guest++)
+        emit.Load(Budget, HostOperand.Absolute(&s->Budget));
+        for (int guest = 0; guest <= LastHeld; guest++)
         {
             if (guest != Rsi)
                 emit.Load(HostOf(guest), HostOperand.Absolute(&s->Gpr[guest]));
@@ -104,7 +105,8 @@ internal sealed unsafe class Thunks
     // RSI becomes the operation, RDI the state, as handlers expect them.
     private void Spill()
     {
-        for (int guest = 0; guest <= R12; guest++)
+        emit.Store(HostOperand.Absolute(&s->Budget), Budget);
+        for (int guest = 0; guest <= LastHeld; guest++)
             emit.Store(HostOperand.Absolute(&s->Gpr[guest]), HostOf(guest));
         emit.CmpImmediate32(HostOperand.Absolute(&s->FlagKind), Flags.Saved);
         uint otherwise = emit.JumpIf(HostCondition.NotEqual, emit.Here);

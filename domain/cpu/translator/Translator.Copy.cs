@@ -97,10 +97,12 @@ internal sealed unsafe partial class Translator
     }
 
     /// <summary>Whether the translator does the instruction.</summary>
-    private static bool IsKnown(in Instruction i)
+    private bool IsKnown(in Instruction i)
     {
         if (i.Code == Code.INVALID || i.Encoding != EncodingKind.Legacy)
             return false;
+        if (IsKnownVector(in i))
+            return true;
         switch (i.Mnemonic)
         {
             case Mnemonic.Nop or Mnemonic.Reservednop or Mnemonic.Pause or Mnemonic.Lfence or Mnemonic.Mfence
@@ -161,13 +163,14 @@ internal sealed unsafe partial class Translator
         bool leaves = (written & after) != 0;
         bool takes = (i.RflagsRead & Arithmetic) != 0 || (leaves && kept != 0);
         int memory = MemoryOperand(in i);
-        if (memory < 0)
+        bool direct = memory >= 0 && IsOpen(at);
+        if (memory < 0 || direct)
         {
             if (takes)
                 NeedFlags(at);
             else if (written != 0 && !leaves)
                 KeepFlags(after);
-            Write(in i, default, false);
+            Write(in i, direct ? Reach(at) : default, direct);
             if (leaves)
                 stateFlags = savedFlags = false;
             // Whoever takes flags has found all in the host's, where those that it does not write stay.
@@ -184,16 +187,25 @@ internal sealed unsafe partial class Translator
         }
         else
             KeepFlags(kept);
-        int slot = BeginSlowPath(at, leaves);
+        bool opens = Opens(at);
+        int slot = opens ? 0 : BeginSlowPath(at, leaves);
         hostFlags = false;
-        var operand = Access(in i, i.MemorySize.GetSize(), WritesMemory(in i, memory), slot);
+        HostOperand operand;
+        if (opens)
+            operand = Open(at, Plain(in i));
+        else
+        {
+            TakeOver(at);
+            operand = Access(in i, i.MemorySize.GetSize(), WritesMemory(in i, memory), slot);
+        }
         if (takes)
         {
             operand = WithoutScratch(operand);
             LoadFlags();
         }
         Write(in i, operand, true);
-        EndSlowPath();
+        if (!opens)
+            EndSlowPath();
         hostFlags = leaves;
         if (leaves)
             stateFlags = false;
@@ -203,6 +215,11 @@ internal sealed unsafe partial class Translator
     /// <summary>Emits the instruction.</summary>
     private void Write(in Instruction i, HostOperand memory, bool hasMemory)
     {
+        if (UsesVectors(in i))
+        {
+            WriteVector(in i, memory, hasMemory);
+            return;
+        }
         byte* start = code + (i.IP - rip);
         byte* end = start + i.Length;
         var parts = Split(start);

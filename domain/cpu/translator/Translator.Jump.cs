@@ -7,86 +7,105 @@ namespace Domain;
 /// <summary>Branches, calls and returns, and the code beside the straight way.</summary>
 internal sealed unsafe partial class Translator
 {
-    private enum ColdKind
-    {
-        /// <summary>Leaves to an operation.</summary>
-        Operation,
+    /// <summary>A jump to where an operation does what cannot be done here.</summary>
+    /// <param name="Site">where the jump's displacement is</param>
+    private readonly record struct Cold(uint Site, int Slot);
 
-        /// <summary>Follows a link.</summary>
-        Link,
-
-        /// <summary>Saves the flags and follows a link.</summary>
-        LinkWithFlags,
-    }
-
-    /// <summary>A jump out of the straight way: where its displacement is, and the slot that it goes to.</summary>
-    private readonly record struct Cold(uint Site, int Slot, ColdKind Kind);
+    /// <summary>A way out of the block, to another.</summary>
+    /// <param name="Executed">instructions of the block up to there</param>
+    /// <param name="WithFlags">the live flags are in the host's register alone</param>
+    private readonly record struct Way(uint Site, ulong Target, int Executed, bool WithFlags);
 
     private readonly List<Cold> cold = [];
+    private readonly List<Way> ways = [];
 
     private void EmitCold()
     {
         foreach (var way in cold)
         {
             emit.PatchJump(way.Site, emit.Here);
-            if (way.Kind == ColdKind.Operation)
+            LeaveTo(way.Slot);
+        }
+    }
+
+    private void EmitWays(int count)
+    {
+        foreach (var way in ways)
+        {
+            int slot = builder.SlotCount;
+            builder.AddLink(way.Target);
+            builder.AddRoom();
+            uint site = way.Site;
+            emit.PatchJump(site, emit.Here);
+            if (way.Executed != count)
             {
-                LeaveTo(way.Slot);
-                continue;
+                // The whole block has been charged.
+                emit.Lea(Budget, HostOperand.At(Budget, count - way.Executed));
+                site = emit.Jump(emit.Here + 5);
             }
-            if (way.Kind == ColdKind.LinkWithFlags)
+            if (way.WithFlags)
                 SaveFlags();
-            emit.MoveImmediate(Pointer, (ulong)(home + way.Slot));
+            emit.MoveImmediate(Pointer, (ulong)(home + slot));
             emit.Jump(thunks.Follow);
+            var link = (Link*)(builder.Slots + slot);
+            link->WithFlags = way.WithFlags;
+            link->Site = (way.Target ^ rip) >> 12 == 0 ? site : 0;
+            link->Mode = mode;
+            link->Frame = frame;
         }
     }
 
     /// <summary>The block ends here and goes on elsewhere.</summary>
-    private void Go(ulong target) => AddWay(emit.Jump(emit.Here), target);
+    private void Go(ulong target, int executed) => AddWay(emit.Jump(emit.Here), target, executed);
 
-    private void AddWay(uint site, ulong target)
-    {
-        int slot = builder.SlotCount;
-        builder.AddLink(target);
-        builder.AddRoom();
-        var link = (Link*)(builder.Slots + slot);
-        link->WithFlags = hostFlags && !stateFlags;
-        link->Site = (target ^ rip) >> 12 == 0 ? site : 0;
-        link->Mode = mode;
-        link->Frame = frame;
-        cold.Add(new Cold(site, slot, link->WithFlags ? ColdKind.LinkWithFlags : ColdKind.Link));
-    }
+    private void AddWay(uint site, ulong target, int executed) =>
+        ways.Add(new Way(site, target, executed, hostFlags && !stateFlags));
 
+    /// <summary>A conditional branch; the block goes on behind it.</summary>
     private void Branch(int at, in Instruction i)
     {
         NeedFlags(at);
-        AddWay(emit.JumpIf((int)i.ConditionCode - 1, emit.Here), i.NearBranchTarget);
-        AddWay(emit.Jump(emit.Here), i.NextIP);
+        AddWay(emit.JumpIf((int)i.ConditionCode - 1, emit.Here), i.NearBranchTarget, at + 1);
     }
 
     private void Call(int at, in Instruction i)
     {
-        KeepFlags(Arithmetic);
+        if (!IsOpen(at))
+            KeepFlags(Arithmetic);
         int slot = builder.SlotCount;
         builder.Operations(at);
-        hostFlags = false;
-        PushReturn(i.NextIP, slot);
-        Go(i.NearBranchTarget);
+        PushReturn(at, i.NextIP, slot);
+        Go(i.NearBranchTarget, at + 1);
     }
 
-    private void PushReturn(ulong next, int slot)
+    private void PushReturn(int at, ulong next, int slot)
     {
-        emit.Lea(Scratch, HostOperand.At(StackPointer, -8));
-        var operand = Probe(8, true, slot);
+        var operand = ReachStack(at, StackPointer, -8, true, slot);
         if ((ulong)(int)next == next)
             emit.StoreImmediate(operand, (int)next);
         else
         {
-            operand = WithoutScratch(operand);
+            operand = WithoutScratchKeepingFlags(operand);
             emit.MoveImmediate(Scratch, next);
             emit.Store(operand, Scratch);
         }
         emit.Lea(StackPointer, HostOperand.At(StackPointer, -8));
+    }
+
+    /// <summary>
+    /// Eight bytes at a register + displacement: in their window, or probed, which spoils the flags.
+    /// </summary>
+    private HostOperand ReachStack(int at, int register, int displacement, bool write, int slot)
+    {
+        if (IsOpen(at))
+            return Reach(at);
+        hostFlags = savedFlags = false;
+        var address = HostOperand.At(register, displacement);
+        if (Opens(at))
+            return Open(at, address);
+        TakeOver(at);
+        emit.Lea(Scratch, address);
+        return Probe(8, write, slot);
     }
 
     /// <summary>JMP and CALL through a register or memory.</summary>
@@ -110,7 +129,7 @@ internal sealed unsafe partial class Translator
         {
             // The probe needs both registers.
             emit.Store(HostOperand.Absolute(&s->Temp), Scratch);
-            PushReturn(i.NextIP, slot);
+            PushReturn(at, i.NextIP, slot);
             emit.Load(Scratch, HostOperand.Absolute(&s->Temp));
         }
         GoToFound();
@@ -122,8 +141,7 @@ internal sealed unsafe partial class Translator
         int slot = builder.SlotCount;
         builder.Operations(at);
         hostFlags = false;
-        emit.Move(Scratch, StackPointer);
-        emit.Load(Pointer, Probe(8, false, slot));
+        emit.Load(Pointer, ReachStack(at, StackPointer, 0, false, slot));
         Find(slot);
         emit.Lea(StackPointer, HostOperand.At(StackPointer, 8 + (i.OpCount == 1 ? i.Immediate16 : 0)));
         GoToFound();
@@ -141,10 +159,10 @@ internal sealed unsafe partial class Translator
         emit.AndImmediate32(Scratch, Jump.Entries - 1);
         emit.ShiftLeft32(Scratch, 5);
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 16));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, ColdKind.Operation));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
         emit.Load(Pointer, HostOperand.Absolute(&s->Generation));
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 8));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, ColdKind.Operation));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
     }
 
     private void GoToFound()
@@ -155,12 +173,20 @@ internal sealed unsafe partial class Translator
 
     // ---- the stack
 
+    /// <summary>The operations for an operand that is probed and misses.</summary>
+    private int BeginStack(int at)
+    {
+        if (IsOpen(at))
+            return 0;
+        KeepFlags(liveAfter[at]);
+        return Opens(at) ? 0 : BeginSlowPath(at, false);
+    }
+
     private void Push(int at, in Instruction i)
     {
-        KeepFlags(liveAfter[at]);
-        int slot = BeginSlowPath(at, false);
-        emit.Lea(Scratch, HostOperand.At(StackPointer, -8));
-        var operand = Probe(8, true, slot);
+        bool probed = !IsOpen(at) && !Opens(at);
+        int slot = BeginStack(at);
+        var operand = ReachStack(at, StackPointer, -8, true, slot);
         if (i.Op0Kind != OpKind.Register)
             emit.StoreImmediate(operand, (int)i.GetImmediate(0));
         else
@@ -169,48 +195,39 @@ internal sealed unsafe partial class Translator
             int host = HostOf(guest);
             if (host < 0)
             {
-                operand = WithoutScratch(operand);
+                operand = WithoutScratchKeepingFlags(operand);
                 host = Held(guest, Scratch);
             }
             emit.Store(operand, host);
         }
         emit.Lea(StackPointer, HostOperand.At(StackPointer, -8));
-        EndSlowPath();
-        Accessed();
+        if (probed)
+            EndSlowPath();
     }
 
     private void Pop(int at, in Instruction i)
     {
-        KeepFlags(liveAfter[at]);
-        int slot = BeginSlowPath(at, false);
-        emit.Move(Scratch, StackPointer);
-        var operand = Probe(8, false, slot);
+        bool probed = !IsOpen(at) && !Opens(at);
+        int slot = BeginStack(at);
+        var operand = ReachStack(at, StackPointer, 0, false, slot);
         emit.Lea(StackPointer, HostOperand.At(StackPointer, 8));
         int guest = i.Op0Register.GetNumber();
         int host = HostOf(guest);
         emit.Load(host >= 0 ? host : Scratch, operand);
         if (host < 0)
             emit.Store(HostOperand.Absolute(&s->Gpr[guest]), Scratch);
-        EndSlowPath();
-        Accessed();
+        if (probed)
+            EndSlowPath();
     }
 
     private void Leave(int at)
     {
-        KeepFlags(liveAfter[at]);
-        int slot = BeginSlowPath(at, false);
-        emit.Move(Scratch, Rbp);
-        var operand = Probe(8, false, slot);
+        bool probed = !IsOpen(at) && !Opens(at);
+        int slot = BeginStack(at);
+        var operand = ReachStack(at, Rbp, 0, false, slot);
         emit.Lea(StackPointer, HostOperand.At(Rbp, 8));
         emit.Load(Rbp, operand);
-        EndSlowPath();
-        Accessed();
-    }
-
-    /// <summary>An access has spoilt the host's flags, and perhaps the interpreter has done it.</summary>
-    private void Accessed()
-    {
-        hostFlags = false;
-        savedFlags = false;
+        if (probed)
+            EndSlowPath();
     }
 }

@@ -19,11 +19,12 @@ internal sealed unsafe partial class Translator
     /// <summary>Whether the operand's address can be computed here.</summary>
     private static bool IsAddressKnown(in Instruction i, int size)
     {
-        if (size is not (1 or 2 or 4 or 8))
+        if (size is not (1 or 2 or 4 or 8 or 16))
             return false;
         bool narrow = i.MemoryBase.GetSize() == 4 || i.MemoryIndex.GetSize() == 4;
         if (i.IsIPRelativeMemoryOperand)
             return !narrow && i.MemorySegment is not (Register.FS or Register.GS)
+                && (!MustBeAligned(in i) || (i.MemoryDisplacement64 & 15) == 0)
                 && (i.MemoryDisplacement64 & Mmu.OffsetMask) + (ulong)size <= 4096;
         if (i.MemoryIndex != Register.None && !i.MemoryIndex.IsGPR())
             return false;
@@ -71,6 +72,12 @@ internal sealed unsafe partial class Translator
         if (i.MemorySegment is Register.FS or Register.GS)
             emit.Add(Scratch, HostOperand.Absolute(
                 &s->SegmentBase[i.MemorySegment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs]));
+        if (MustBeAligned(in i))
+        {
+            // The interpreter refuses what is not.
+            emit.TestImmediate8(Scratch, 15);
+            cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
+        }
         return Probe(size, write, slot);
     }
 
@@ -82,7 +89,7 @@ internal sealed unsafe partial class Translator
         emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
         emit.Sub(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + TagOffset));
         emit.CmpImmediate(HostOperand.Of(Scratch), 4096 - size);
-        cold.Add(new Cold(emit.JumpIf(HostCondition.Above, emit.Here), slot, ColdKind.Operation));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.Above, emit.Here), slot));
         emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)tlb + HostOffset));
         return HostOperand.At(Pointer, Scratch, 0, 0);
     }
@@ -93,7 +100,7 @@ internal sealed unsafe partial class Translator
         var entry = Tlb(write) + ((address >> 12) & (Mmu.TlbEntries - 1));
         emit.MoveImmediate(Scratch, address & ~Mmu.OffsetMask);
         emit.Cmp(Scratch, HostOperand.Absolute(&entry->Tag));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, ColdKind.Operation));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
         emit.Load(Pointer, HostOperand.Absolute(&entry->Host));
         return HostOperand.At(Pointer, (int)(address & Mmu.OffsetMask));
     }

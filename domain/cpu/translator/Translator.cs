@@ -22,6 +22,7 @@ internal sealed unsafe partial class Translator
     private readonly Emitter emit;
     private readonly Thunks thunks;
     private readonly uint first;
+    private readonly InstructionInfoFactory information = new();
     private readonly TlbEntry* kernelRead, kernelWrite, userRead, userWrite;
 
     // The block being translated.
@@ -99,6 +100,7 @@ internal sealed unsafe partial class Translator
         this.home = home;
         frame = physical >> 12;
         cold.Clear();
+        ways.Clear();
         interpreting = false;
         Translated = 0;
         builder.Clear();
@@ -114,38 +116,36 @@ internal sealed unsafe partial class Translator
             SaveFlags();
         Entry = emit.Here;
         entry.Imm = Entry;
-        emit.SubImmediate(HostOperand.Absolute(&s->Budget), 0);
+        emit.SubImmediate(HostOperand.Of(Budget), 0);
         uint charge = emit.Here - 4;
         uint spent = emit.JumpIf(HostCondition.Sign, emit.Here);
         hostFlags = false;
         stateFlags = true;
         savedFlags = false;
 
-        int count = builder.count, at = 0;
-        bool ended = false;
-        for (; at < count && !ended; at++)
-            ended = TranslateOne(at);
+        windowed = Plan();
+        int at = Run(0);
         if (Translated == 0 || emit.Overflowed)
         {
             emit.Seek(start);
             builder.Clear();
             return false;
         }
-        if (!ended)
+        if (windowed && retreats.Count != 0)
         {
-            ulong next = builder.instructions[at - 1].NextIP;
-            if (interpreting)
-            {
-                builder.Emit(&Jump.Direct).Rip = next;
-                builder.AddLink(next);
-            }
-            else
-                Go(next);
+            // The second version, without windows.
+            windowed = false;
+            hostFlags = interpreting = savedFlags = false;
+            stateFlags = true;
+            Run(retreats[0].At);
+            foreach (var (site, from) in retreats)
+                emit.PatchJump(site, retreat[from]);
         }
 
+        EmitWays(at);
         EmitCold();
         emit.PatchJump(spent, emit.Here);
-        emit.AddImmediate(HostOperand.Absolute(&s->Budget), at);
+        emit.AddImmediate(HostOperand.Of(Budget), at);
         StaleExit = emit.Here;
         emit.MoveImmediate(Scratch, rip);
         emit.Store(HostOperand.Absolute(&s->Rip), Scratch);
@@ -160,9 +160,34 @@ internal sealed unsafe partial class Translator
         }
         // All instructions are charged at the entry: an operation charges what it is short of that, or gives it back.
         for (int slot = 1; slot < builder.OpCount; slot++)
-            builder.Slots[slot].Count -= (short)at;
+        {
+            if (!builder.IsLink(slot))
+                builder.Slots[slot].Count -= (short)at;
+        }
         builder.Slots[0].Count = 0;
         return true;
+    }
+
+    /// <summary>Translates from this instruction to the end.</summary>
+    /// <returns>instructions of the block</returns>
+    private int Run(int at)
+    {
+        bool ended = false;
+        for (; at < builder.count && !ended; at++)
+            ended = TranslateOne(at);
+        if (ended)
+            return at;
+        ulong next = builder.instructions[at - 1].NextIP;
+        if (interpreting)
+        {
+            builder.Select(at - 1);
+            ref var op = ref builder.Emit((Handler)(nuint)thunks.Enter);
+            op.Rip = next;
+            op.Imm = emit.Here;
+            interpreting = false;
+        }
+        Go(next, at);
+        return at;
     }
 
     /// <returns>whether the block ends with it</returns>
@@ -192,7 +217,7 @@ internal sealed unsafe partial class Translator
                 Leave(at);
                 return false;
             case Mnemonic.Jmp when i.Op0Kind == OpKind.NearBranch64:
-                Go(i.NearBranchTarget);
+                Go(i.NearBranchTarget, at + 1);
                 return true;
             case Mnemonic.Call when i.Op0Kind == OpKind.NearBranch64:
                 Call(at, in i);
@@ -207,7 +232,7 @@ internal sealed unsafe partial class Translator
         if (i.FlowControl == FlowControl.ConditionalBranch)
         {
             Branch(at, in i);
-            return true;
+            return false;
         }
         Copy(at, in i);
         return false;
