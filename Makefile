@@ -34,7 +34,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-commands system-programs kernels bench-wire bench-cpu soak lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -153,6 +153,13 @@ fuzz-syscalls: all
 ## fuzz-devices: random drivers, peers and memory against the machine's devices for MINUTES; what breaks is told by its seed
 fuzz-devices: | deps
 	@DEVICE_FUZZ_MINUTES=$(MINUTES) dotnet test -c Release -m:1 -v:q --nologo tests/Domain.Tests --filter FullyQualifiedName~DeviceFuzz --logger "console;verbosity=detailed"
+
+## fuzz-cpu: random code and generated programs in the emulated processor, with both engines, MINUTES long each; SEED=N plays a run again
+fuzz-cpu: | deps
+	@for project in Cpu Translator; do \
+	    RANDOM_MINUTES=$(MINUTES) RANDOM_SEED=$(SEED) dotnet test -c Release -m:1 -v:q --nologo tests/Domain.$$project.Tests \
+	        --filter 'FullyQualifiedName~RandomCodeTests|FullyQualifiedName~GeneratedProgramTests' --logger "console;verbosity=detailed"; \
+	done
 
 ## fuzz-commands: random command lines for evilman, domain, packetd and the launcher, MINUTES long each; SEED=N plays a run again
 fuzz-commands: all

@@ -18,7 +18,8 @@ namespace Domain.Tests;
 /// </summary>
 public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
 {
-    private const int Seconds = 4;
+    private static readonly double Seconds =
+        double.TryParse(Environment.GetEnvironmentVariable("RANDOM_MINUTES"), out double minutes) ? 60 * minutes : 4;
 
     /// <summary>Address space on both sides of RAM that nobody may touch: more than any 32-bit offset.</summary>
     private const ulong Guard = 6UL << 30;
@@ -148,7 +149,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
     [Fact]
     public void TheMonitorSurvives()
     {
-        int seed = Environment.TickCount;
+        int seed = int.TryParse(Environment.GetEnvironmentVariable("RANDOM_SEED"), out int told) ? told
+            : Environment.TickCount;
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         var machine = new TestMachine(Guarded());

@@ -61,11 +61,12 @@ public partial class KernelTests
 
     /// <summary>Those that are there of the ones that were asked for.</summary>
     public static IEnumerable<object[]> Kernels() => (Environment.GetEnvironmentVariable("KERNELS") ?? "cloud").Split(',')
-        .Where(name => File.Exists(Path.Combine(Folder, name, "vmlinux"))).Select(name => new object[] { name });
+        .Where(name => File.Exists(Path.Combine(Folder, name, "vmlinux")))
+        .SelectMany(name => (object[][])[[name, "interpreter"], [name, "translator"]]);
 
     [KernelTheory]
     [MemberData(nameof(Kernels))]
-    public void Debians_kernel_boots_as_it_is(string name)
+    public void Debians_kernel_boots_as_it_is(string name, string engine)
     {
         DirectoryInfo work = Directory.CreateTempSubdirectory();
         string kernel = Path.Combine(Folder, name), disk = Path.Combine(work.FullName, "disk");
@@ -73,7 +74,7 @@ public partial class KernelTests
         File.WriteAllBytes(disk, content);
         int[] net = MachineTests.Sockets(), control = MachineTests.Sockets();
         var machine = Monitor.Start(["--kernel", Path.Combine(kernel, "vmlinux"), "--initrd", Pack(kernel, work.FullName),
-            "--memory", "256", "--append", "console=ttyS0 quiet panic=-1", "--disk", disk, "--disk-read-only",
+            "--memory", "256", "--engine", engine, "--append", "console=ttyS0 quiet panic=-1", "--disk", disk, "--disk-read-only",
             "--net-fd", $"{net[1]}", "--control-fd", $"{control[1]}"]);
         close(net[1]);
         close(control[1]);

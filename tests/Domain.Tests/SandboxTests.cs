@@ -21,13 +21,17 @@ public class SandboxTests(ITestOutputHelper output)
     [InlineData("collect")]
     public void Everything_that_is_not_needed_is_refused_and_what_is_needed_works(string probe) => AssertRefused(probe, unprivileged: false);
 
+    /// <summary>Memory for code has been mapped before; nobody gets more.</summary>
+    [Fact]
+    public void The_same_is_so_for_the_translator() => AssertRefused("calls", unprivileged: false, "translator");
+
     /// <summary>For root, who can give up what the others have not got.</summary>
     [RootTheory]
     [InlineData("calls")]
     [InlineData("layers")]
     public void The_same_is_so_for_an_account_without_privileges(string probe) => AssertRefused(probe, unprivileged: true);
 
-    private void AssertRefused(string probe, bool unprivileged)
+    private void AssertRefused(string probe, bool unprivileged, string engine = "interpreter")
     {
         using var kernel = new Monitor.Kernel(Halt);
         // Two that anybody may reach who is not locked in.
@@ -41,7 +45,7 @@ public class SandboxTests(ITestOutputHelper output)
         using (var client = new TcpClient("127.0.0.1", port))
         using (var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
             other.Connect(name);
-        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none"], probe: probe, prefix: unprivileged ? "setpriv" : null, port: port);
+        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none", "--engine", engine], probe: probe, prefix: unprivileged ? "setpriv" : null, port: port);
         output.WriteLine(result.Output);
         Assert.True(result.ExitCode == 0 && result.Output.EndsWith(" 0 not refused\n", StringComparison.Ordinal), result.ToString());
         Assert.DoesNotContain("NOT REFUSED", result.Output);

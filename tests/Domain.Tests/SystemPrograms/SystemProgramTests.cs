@@ -43,9 +43,17 @@ public sealed class SystemProgramTests
         string file = Path.GetTempFileName();
         File.WriteAllBytes(file, TinyKernel.Image(program.Image));
         var other = Task.Run(() => Run(file + ".qemu", ["qemu-system-x86_64", .. Machine, "-kernel", file]));
-        var own = Run(file + ".domain", [Monitor.Path, "--kernel", file, "--memory", "64"]);
+        var own = new Dictionary<string, Monitor.Result>();
+        foreach (string engine in (string[])["interpreter", "translator"])
+            own[engine] = Run(file + ".domain", [Monitor.Path, "--kernel", file, "--memory", "64", "--engine", engine]);
         var theirs = other.Result;
         File.Delete(file);
+        foreach (var (engine, result) in own)
+            Compare(seed, program, engine, result, theirs);
+    }
+
+    private static void Compare(int seed, SystemProgram program, string engine, Monitor.Result own, Monitor.Result theirs)
+    {
         Assert.True(own.ExitCode == 0 && theirs.ExitCode == 0, own.Errors + theirs.Errors);
         string[] ours = Lines(own.Output), others = Lines(theirs.Output);
         var differences = new List<string>();
@@ -57,7 +65,7 @@ public sealed class SystemProgramTests
             if (Known(mine, what, false) != Known(their, what, true))
                 differences.Add($"{what}\n  {mine}\n  {their}\n");
         }
-        Assert.True(differences.Count == 0, $"seed {seed}: {SystemProgram.Fields}\n{string.Concat(differences)}");
+        Assert.True(differences.Count == 0, $"seed {seed}, {engine}: {SystemProgram.Fields}\n{string.Concat(differences)}");
         Assert.Equal(Cases, ours.Select(line => line[..4]).Distinct().Count());
     }
 

@@ -1,0 +1,202 @@
+using System;
+using Testing.Processor;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Domain.Tests;
+
+/// <summary>What goes wrong in translators first: full memory for code, aliases, operands at the edges of pages.</summary>
+public sealed unsafe class TranslatorTests
+{
+    private const ulong Functions = 0x200000, FaultHandler = 0x110000;
+
+    /// <summary>More code than there is room for, twice.</summary>
+    [Fact]
+    public void CodeThatDoesNotFitIsTranslatedAgain()
+    {
+        const int count = 4000, bytes = 0x100;
+        var machine = new TestMachine();
+        for (int i = 0; i < count; i++)
+        {
+            machine.Place(Functions + (ulong)(i * bytes), a =>
+            {
+                a.add(rax, i);
+                a.add(__qword_ptr[rsi], rax);
+                a.add(__qword_ptr[rsi + 0x80], 1);
+                a.ret();
+            });
+        }
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var again = a.CreateLabel();
+            var next = a.CreateLabel();
+            a.xor(eax, eax);
+            a.mov(ebp, 2);
+            a.mov(esi, 0x600000);
+            a.Label(ref again);
+            a.mov(ebx, (uint)Functions);
+            a.mov(ecx, count);
+            a.Label(ref next);
+            a.call(rbx);
+            a.add(ebx, bytes);
+            a.dec(ecx);
+            a.jne(next);
+            a.dec(ebp);
+            a.jne(again);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal((ulong)count * (count - 1), machine.S->Gpr[0]);
+        Assert.Equal(2UL * count, machine.Read(0x600080));
+    }
+
+    /// <summary>Code is changed through another linear address than it runs at.</summary>
+    [Fact]
+    public void AStoreThroughAnAliasChangesTheCode()
+    {
+        const ulong alias = 0x300000;
+        var machine = new TestMachine();
+        machine.Entry(alias) = Functions | 7;
+        machine.Place(Functions, a =>
+        {
+            a.mov(eax, 1);
+            a.ret();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, 100);
+            a.xor(ebx, ebx);
+            a.Label(ref loop);
+            a.call(Functions);
+            a.add(ebx, eax);
+            a.inc(__dword_ptr[alias + 1]);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(5050UL, machine.S->Gpr[3]);
+    }
+
+    /// <summary>Operands with one base, some of them in the next page, which is there or is not.</summary>
+    [Theory]
+    [InlineData(0x600ff0UL, true)]
+    [InlineData(0x600fc0UL, true)]
+    [InlineData(0x600ff0UL, false)]
+    public void OperandsOfOneBaseInTwoPages(ulong at, bool present)
+    {
+        var machine = new TestMachine();
+        machine.Gate(14, FaultHandler);
+        machine.Place(FaultHandler, a => a.hlt());
+        if (!present)
+            machine.Entry(0x601000) = 0;
+        machine.Write(at, 5);
+        ulong second = TestMachine.CodeAt + (ulong)machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(rsi, at);
+            a.mov(rax, __qword_ptr[rsi]);
+            a.mov(__qword_ptr[rsi + 8], rax);
+            a.add(rax, 1);
+        });
+        machine.Place(second, a =>
+        {
+            a.mov(__qword_ptr[rsi + 0x10], rax);
+            a.add(rax, 1);
+            a.mov(__qword_ptr[rsi + 0x44], rax);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(5UL, machine.Read(at + 8));
+        if (!present)
+        {
+            // Precisely: the second addition has not been.
+            Assert.Equal(6UL, machine.S->Gpr[0]);
+            Assert.Equal(0x601000UL, machine.S->Cr2);
+            Assert.Equal(second, machine.Read(machine.S->Gpr[4] + 8));
+            return;
+        }
+        Assert.Equal(6UL, machine.Read(at + 0x10));
+        Assert.Equal(7UL, machine.Read(at + 0x44));
+    }
+
+    /// <summary>A user's stores go to pages that the user may write, whatever the kernel has just written there.</summary>
+    [Fact]
+    public void AUserDoesNotFindTheKernelsPages()
+    {
+        const ulong secret = 0x600000;
+        var machine = new TestMachine();
+        machine.Entry(secret) = secret | 3;
+        machine.Gate(14, FaultHandler);
+        machine.Place(FaultHandler, a => a.hlt());
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(rsi, secret);
+            a.mov(__qword_ptr[rsi], 1);
+            a.mov(__qword_ptr[rsi + 8], 2);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(TestMachine.KernelCode, machine.S->Selector[1]);
+        machine.S->Rip = TestMachine.CodeAt;
+        machine.ToUser();
+        machine.RunToHalt();
+        Assert.Equal(secret, machine.S->Cr2);
+        Assert.Equal(TestMachine.CodeAt + 10, machine.Read(machine.S->Gpr[4] + 8));
+        // Present, write, user.
+        Assert.Equal(7UL, machine.Read(machine.S->Gpr[4]));
+    }
+
+    /// <summary>Instructions are counted one by one, on whichever way a block is left.</summary>
+    [Fact]
+    public void EveryInstructionCounts()
+    {
+        var machine = new TestMachine();
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            var odd = a.CreateLabel();
+            var next = a.CreateLabel();
+            a.mov(ecx, 1000);
+            a.Label(ref loop);
+            a.test(cl, 1);
+            a.jne(odd);
+            a.add(eax, 1);
+            a.add(eax, 1);
+            a.jmp(next);
+            a.Label(ref odd);
+            a.add(ebx, 1);
+            a.Label(ref next);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        ulong before = machine.Cpu.InstructionsRetired;
+        machine.RunToHalt();
+        Assert.Equal((1000UL, 500UL), (machine.S->Gpr[0], machine.S->Gpr[3]));
+        Assert.Equal(2UL + 500 * 7 + 500 * 5, machine.Cpu.InstructionsRetired - before);
+    }
+
+    /// <summary>An interrupt is taken out of a loop that leaves to nothing.</summary>
+    [Fact]
+    public void ALoopIsInterrupted()
+    {
+        var machine = new TestMachine();
+        machine.Gate(0x40, FaultHandler);
+        machine.Place(FaultHandler, a => a.hlt());
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.sti();
+            a.Label(ref loop);
+            a.add(rax, 1);
+            a.jmp(loop);
+        });
+        machine.Interrupts.Enqueue(0x40);
+        machine.RunToHalt();
+        ulong first = machine.S->Gpr[0];
+        Assert.InRange(first, 0UL, 2000UL);
+        // Where it was interrupted it goes on.
+        Assert.InRange(machine.Read(machine.S->Gpr[4]), TestMachine.CodeAt + 1, TestMachine.CodeAt + 7);
+    }
+}
