@@ -37,7 +37,12 @@ internal sealed unsafe partial class Translator
     private readonly bool[] opened = new bool[MaxWindows];
     private readonly int[] roots = new int[16];
     private readonly int[] offsets = new int[16];
-    private readonly Dictionary<(int, int, int), int> sums = [];
+
+    /// <summary>
+    /// Roots of base + index × scale. A list: hashing would draw a seed by a system call that the sandbox forbids.
+    /// </summary>
+    private readonly List<(int Base, int Index, int Scale, int Root)> sums = [];
+
     private readonly List<Range> ranges = [];
     private int lastRoot;
 
@@ -120,14 +125,21 @@ internal sealed unsafe partial class Translator
         {
             int index = i.MemoryIndex.GetNumber();
             offset += (long)offsets[index] * i.MemoryIndexScale;
-            var sum = (root, roots[index], i.MemoryIndexScale);
-            if (!sums.TryGetValue(sum, out root))
-            {
-                lastRoot++;
-                root = sums[sum] = lastRoot;
-            }
+            root = Sum(root, roots[index], i.MemoryIndexScale);
         }
         Join(at, root, offset, i.MemorySize.GetSize(), WritesMemory(in i, operand));
+    }
+
+    private int Sum(int @base, int index, int scale)
+    {
+        foreach (var sum in sums)
+        {
+            if (sum.Base == @base && sum.Index == index && sum.Scale == scale)
+                return sum.Root;
+        }
+        lastRoot++;
+        sums.Add((@base, index, scale, lastRoot));
+        return lastRoot;
     }
 
     private void Join(int at, int root, long offset, int size, bool write)
