@@ -97,6 +97,7 @@ public sealed class GuestKeyFileTests : IDisposable
             }
         });
         var read = GuestKeyFile.Read(File, key => GuestControl.Obeys(s_guest, key));
+        Assert.True(await Task.WhenAny(served, Task.Delay(TimeSpan.FromSeconds(20))) == served, "the guest was not asked");
         await served;
         return read;
     }
