@@ -11,6 +11,13 @@ internal struct Timespec
     public ulong Nanoseconds;
 }
 
+/// <summary>struct __kernel_sock_timeval (linux/time_types.h).</summary>
+internal struct Timeval
+{
+    public ulong Seconds;
+    public ulong Microseconds;
+}
+
 /// <summary>struct pollfd (asm-generic/poll.h). A negative descriptor is skipped.</summary>
 internal struct PollDescriptor
 {

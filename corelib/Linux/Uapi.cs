@@ -8,27 +8,50 @@ internal static class Uapi
     // asm-generic/errno.h, negative as system calls return them.
     public const int EINTR = -4;
     public const int EAGAIN = -11;
+    public const int ENOMEM = -12;
+    public const int EBUSY = -16;
     public const int EINVAL = -22;
+    public const int EPIPE = -32;
     public const int ECONNRESET = -104;
+    public const int ETIMEDOUT = -110;
+    public const int ECONNREFUSED = -111;
+    public const int EHOSTUNREACH = -113;
+    public const int EINPROGRESS = -115;
+    public const int ECANCELED = -125;
 
     // asm-generic/fcntl.h
     public const int AT_FDCWD = -100;
+    public const int O_WRONLY = 1;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int F_SETFL = 4;
 
     // linux/socket.h, linux/net.h, asm-generic/socket.h
     public const int AF_UNIX = 1;
+    public const int AF_INET = 2;
     public const int AF_PACKET = 17;
+    public const int SOCK_STREAM = 1;
+    public const int SOCK_DGRAM = 2;
     public const int SOCK_RAW = 3;
     public const int SOCK_SEQPACKET = 5;
+    public const int SOCK_NONBLOCK = 0x800;
     public const int SOCK_CLOEXEC = 0x80000;
     public const int MSG_DONTWAIT = 0x40;
     public const int MSG_NOSIGNAL = 0x4000;
     public const int SOL_SOCKET = 1;
+    public const int SO_REUSEADDR = 2;
+    public const int SO_ERROR = 4;
     public const int SO_SNDBUF = 7;
+    public const int SO_LINGER = 13;
+    public const int SO_SNDTIMEO = 21;
     public const int SO_ATTACH_FILTER = 26;
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;
+
+    // linux/in.h, linux/tcp.h
+    public const int IPPROTO_ICMP = 1;
+    public const int IPPROTO_TCP = 6;
+    public const int TCP_NODELAY = 1;
 
     // linux/if_packet.h, linux/if_ether.h, linux/sockios.h
     public const int SOL_PACKET = 263;
@@ -53,6 +76,7 @@ internal static class Uapi
     public const int SIGCHLD = 17;
     public const int SIGXCPU = 24;
     public const int SIG_BLOCK = 0;
+    public const int SIG_IGN = 1;
     public const int SIG_SETMASK = 2;
 
     // linux/sched.h, linux/wait.h, linux/close_range.h, linux/time.h
@@ -61,6 +85,7 @@ internal static class Uapi
     public const int WNOHANG = 1;
     public const int CLOSE_RANGE_CLOEXEC = 4;
     public const int CLOCK_REALTIME = 0;
+    public const int CLOCK_MONOTONIC = 1;
 
     // linux/prctl.h, linux/seccomp.h
     public const int PR_SET_PDEATHSIG = 1;
@@ -79,7 +104,11 @@ internal static class Uapi
     public const int CAP_SETUID = 7;
 
     // asm-generic/mman.h, linux/memfd.h
+    public const uint PROT_READ = 1;
+    public const uint PROT_WRITE = 2;
     public const uint MAP_SHARED = 1;
+    public const uint MAP_PRIVATE = 2;
+    public const uint MAP_ANONYMOUS = 0x20;
     public const uint MAP_GROWSDOWN = 0x100;
     public const int MFD_NOEXEC_SEAL = 8;
 

@@ -1,16 +1,17 @@
 using System;
+using System.Linux;
 using Wire;
+using static System.Linux.Uapi;
 
 namespace Migrate;
 
 /// <summary>
-/// The empty machine that the guest moves to: its <c>cstrap</c>, then the checkpoint loader that it was given. It proves that it has its
-/// key before the first byte of the guest is sent, and only who has the key can read what follows (docs/protocols.md, "Secure channel").
+/// The empty machine that the guest moves to: its <c>cstrap</c>, then the checkpoint loader that it was given. It
+/// proves that it has its key before the first byte of the guest is sent, and only who has the key can read what
+/// follows (docs/protocols.md, "Secure channel").
 /// </summary>
 internal unsafe struct Destination
 {
-    private const ulong Second = 1_000_000_000;
-
     /// <summary>Milliseconds: how long the rest of an answer may take once COMMIT has been sent.</summary>
     private const int LastPatience = 5000;
 
@@ -25,8 +26,11 @@ internal unsafe struct Destination
 
     private SecureChannel channel;
 
-    /// <summary>Records in the making: of their own memory, since what is written after the fork has to be sent once more.</summary>
-    private byte* outgoing, incoming;
+    /// <summary>
+    /// Records in the making: in memory of their own, since what is written after the fork has to be sent once more.
+    /// </summary>
+    private byte* outgoing;
+    private byte* incoming;
 
     /// <summary>Where records are made and read: whole pages, of nothing else.</summary>
     public readonly byte* Buffers => outgoing;
@@ -36,7 +40,8 @@ internal unsafe struct Destination
     private const ulong PageSize = 4096;
 
     /// <summary>Text of the last record that nobody has taken yet.</summary>
-    private int at, end;
+    private int at;
+    private int end;
 
     public int Socket;
 
@@ -45,12 +50,14 @@ internal unsafe struct Destination
 
     public readonly bool IsPlain => isPlain;
 
-    /// <summary>Connects, for a few seconds if need be, since the machine may be starting, and lets it prove who it is.</summary>
+    /// <summary>
+    /// Connects, for a few seconds if need be, since the machine may be starting, and lets it prove who it is.
+    /// </summary>
     public static ExitCode Connect(in Options options, ReadOnlySpan<byte> key, out Destination destination)
     {
         destination = default;
         destination.patience = options.Patience;
-        destination.outgoing = Kernel.Allocate((nint)BuffersSize);
+        destination.outgoing = Host.Allocate((nint)BuffersSize);
         destination.address = options.Address;
         destination.port = options.Port;
         fixed (byte* kept = destination.machineKey)
@@ -58,37 +65,38 @@ internal unsafe struct Destination
         if (destination.outgoing == null)
             return Failure.Say(ExitCode.NoConnection, "there is no memory for it"u8);
         destination.incoming = destination.outgoing + SecureChannel.MaxRecord;
-        ulong end = Kernel.Now() + 5 * Second;
+        ulong end = Timing.Now() + 5 * Timing.NanosecondsInSecond;
         while (true)
         {
             int error = destination.TryConnect();
             if (error == 0)
                 return destination.Authenticate();
-            if (error == Kernel.ConnectionResetError)
+            if (error == ECONNRESET)
                 return Failure.Say(ExitCode.Broken, "the destination does not answer the upload of the loader"u8);
-            if (Kernel.Now() >= end)
+            if (Timing.Now() >= end)
                 return Failure.Say(ExitCode.NoConnection, Failure.Reason(error));
-            Kernel.Sleep(Second / 10);
+            Timing.Sleep(Timing.NanosecondsInSecond / 10);
         }
     }
 
-    /// <summary>0, or the error.</summary>
+    /// <summary>0, or −errno.</summary>
     private int TryConnect()
     {
-        int socket = Kernel.Socket();
+        const int ConnectPatience = 3000;
+        int socket = Inet.OpenStream();
         if (socket < 0)
-            return -socket;
-        int error = -Kernel.Connect(socket, address, port);
-        if (error == Kernel.InProgressError)
-            error = Kernel.Poll(socket, Kernel.PollOut, 3000) > 0 ? Kernel.SocketError(socket) : Kernel.TimedOutError;
+            return socket;
+        int error = Inet.Connect(socket, address, port);
+        if (error == EINPROGRESS)
+            error = Timing.Poll(socket, POLLOUT, ConnectPatience) > 0 ? Inet.ErrorOf(socket) : ETIMEDOUT;
         if (error != 0)
         {
-            Kernel.Close(socket);
+            Syscall.Close(socket);
             return error;
         }
-        Kernel.SetBlocking(socket);
-        Kernel.SetNoDelay(socket);
-        Kernel.SetSendTimeout(socket, patience);
+        Inet.SetBlocking(socket);
+        Inet.SetNoDelay(socket);
+        Inet.SetSendTimeout(socket, patience);
         Socket = socket;
         return 0;
     }
@@ -126,25 +134,21 @@ internal unsafe struct Destination
         status = ChannelStatus.Accepted;
         fixed (byte* key = machineKey)
             SecureChannel.PreSharedKey(new ReadOnlySpan<byte>(key, MachineKey.Size), preShared);
-        Kernel.Random(secret);
+        Host.Random(secret);
         ChannelHello.Emit(hello, Upload.Magic, Upload.Version);
         NoiseHandshake handshake = NoiseHandshake.Start(hello.Slice(0, ChannelHello.Size), preShared, secret);
         handshake.WriteFirst(default, hello.Slice(ChannelHello.Size));
-        fixed (byte* bytes = hello)
-            if (!SendRaw(bytes, hello.Length))
-                return HandshakeEnd.NotTaken;
-        ulong until = Kernel.Now() + Patience;
-        fixed (byte* bytes = answer)
-        {
-            if (!ReceiveRaw(bytes, ChannelHello.Size, until))
-                return HandshakeEnd.NotAnswered;
-            if (!ChannelHello.TryParseAnswer(answer.Slice(0, ChannelHello.Size), out status))
-                return HandshakeEnd.OtherProtocol;
-            if (status != ChannelStatus.Accepted)
-                return HandshakeEnd.Refused;
-            if (!ReceiveRaw(bytes + ChannelHello.Size, NoiseHandshake.Overhead, until))
-                return HandshakeEnd.NotFinished;
-        }
+        if (!SendRaw(hello))
+            return HandshakeEnd.NotTaken;
+        ulong until = Timing.Now() + Patience;
+        if (!ReceiveRaw(answer.Slice(0, ChannelHello.Size), until))
+            return HandshakeEnd.NotAnswered;
+        if (!ChannelHello.TryParseAnswer(answer.Slice(0, ChannelHello.Size), out status))
+            return HandshakeEnd.OtherProtocol;
+        if (status != ChannelStatus.Accepted)
+            return HandshakeEnd.Refused;
+        if (!ReceiveRaw(answer.Slice(ChannelHello.Size, NoiseHandshake.Overhead), until))
+            return HandshakeEnd.NotFinished;
         if (!handshake.ReadSecond(answer.Slice(ChannelHello.Size), default))
             return HandshakeEnd.NoKey;
         channel = SecureChannel.OfInitiator(ref handshake);
@@ -155,27 +159,27 @@ internal unsafe struct Destination
     /// <param name="plain">What follows the answer is not encrypted.</param>
     public ExitCode SendLoader(byte* path, bool plain)
     {
-        const int ReadOnly = 0;
-        int file = Kernel.Open(path, ReadOnly);
+        const int MaxLoader = (int)Upload.MaxLoaderSize;
+        int file = Host.Open(path);
         if (file < 0)
             return Failure.Say(ExitCode.NoLoader, "its file cannot be opened"u8);
-        byte* buffer = Kernel.Allocate((nint)(Upload.Size + Upload.MaxLoaderSize + 1));
-        if (buffer == null)
+        byte* memory = Host.Allocate(Upload.Size + MaxLoader + 1);
+        if (memory == null)
             return Failure.Say(ExitCode.NoLoader, "there is no memory to read it into"u8);
-        nint length = 0, count;
-        while (length <= (nint)Upload.MaxLoaderSize && (count = Kernel.Read(file, buffer + Upload.Size + length, (nint)Upload.MaxLoaderSize + 1 - length)) > 0)
-            length += count;
-        Kernel.Close(file);
-        if (length is 0 || length > (nint)Upload.MaxLoaderSize)
+        // A byte more than there may be.
+        Span<byte> buffer = new(memory, Upload.Size + MaxLoader + 1);
+        int length = ReadAll(file, buffer.Slice(Upload.Size));
+        Syscall.Close(file);
+        if (length is 0 or > MaxLoader)
             return Failure.Say(ExitCode.NoLoader, "its file is empty or too large"u8);
-        Upload.Emit(new Span<byte>(buffer, Upload.Size), (uint)length, plain ? Upload.Plain : 0);
-        if (!Send(buffer, Upload.Size + length))
+        Upload.Emit(buffer.Slice(0, Upload.Size), (uint)length, plain ? Upload.Plain : 0);
+        if (!Send(buffer.Slice(0, Upload.Size + length)))
             return Failure.Say(ExitCode.Broken, "the destination does not take the whole loader"u8);
 
-        byte* answer = stackalloc byte[UploadAnswer.Size];
-        if (!Receive(answer, UploadAnswer.Size))
+        Span<byte> answer = stackalloc byte[UploadAnswer.Size];
+        if (!Receive(answer))
             return Failure.Say(ExitCode.Broken, "the destination does not answer the upload of the loader"u8);
-        if (!UploadAnswer.TryParse(new ReadOnlySpan<byte>(answer, UploadAnswer.Size), out _, out UploadRefusal refusal, out _))
+        if (!UploadAnswer.TryParse(answer, out _, out UploadRefusal refusal, out _))
             return Failure.Say(ExitCode.LoaderRefused, "the answer is not one of an empty domain"u8);
         isPlain = plain;
         return refusal switch
@@ -186,25 +190,47 @@ internal unsafe struct Destination
         };
     }
 
-    /// <summary>Where text for <see cref="SendText"/> is to stand: <see cref="SecureChannel.MaxText"/> bytes.</summary>
-    public readonly byte* Text => outgoing + SecureChannel.LengthSize;
+    // Bytes of the file, as many as fit.
+    private static int ReadAll(int file, Span<byte> to)
+    {
+        int length = 0;
+        while (length < to.Length)
+        {
+            int count = Syscall.Read(file, to.Slice(length));
+            if (count <= 0)
+                break;
+            length += count;
+        }
+        return length;
+    }
 
-    /// <summary>Sends the first bytes of <see cref="Text"/>, in a record of their own. True when all of it was taken.</summary>
-    public bool SendText(int length) => isPlain ? SendRaw(Text, length) : SendRaw(outgoing, Seal(length));
+    /// <summary>Where text for <see cref="SendText"/> is to stand.</summary>
+    public readonly Span<byte> Text => new(outgoing + SecureChannel.LengthSize, SecureChannel.MaxText);
 
-    private int Seal(int length) => channel.Seal(new Span<byte>(outgoing, SecureChannel.MaxRecord), length);
+    /// <summary>
+    /// Sends the first bytes of <see cref="Text"/>, in a record of their own. True when all of it was taken.
+    /// </summary>
+    public bool SendText(int length) => SendRaw(MakeRecord(length));
+
+    // What goes over the wire for the first bytes of the text.
+    private ReadOnlySpan<byte> MakeRecord(int length)
+    {
+        if (isPlain)
+            return Text.Slice(0, length);
+        Span<byte> record = new(outgoing, SecureChannel.MaxRecord);
+        return record.Slice(0, channel.Seal(record, length));
+    }
 
     /// <summary>True when all of it was taken.</summary>
-    public bool Send(byte* from, nint count)
+    private bool Send(ReadOnlySpan<byte> from)
     {
-        while (count > 0)
+        while (from.Length > 0)
         {
-            int length = (int)Math.Min(count, SecureChannel.MaxText);
-            new ReadOnlySpan<byte>(from, length).CopyTo(new Span<byte>(Text, length));
+            int length = Math.Min(from.Length, SecureChannel.MaxText);
+            from.Slice(0, length).CopyTo(Text);
             if (!SendText(length))
                 return false;
-            from += length;
-            count -= length;
+            from = from.Slice(length);
         }
         return true;
     }
@@ -213,77 +239,85 @@ internal unsafe struct Destination
     /// <param name="sinceFork">Nanoseconds, for the copy's clocks.</param>
     public ReadOnlySpan<byte> Commit(ulong sinceFork)
     {
-        HandOver.Emit(new Span<byte>(Text, HandOver.Size), HandOverKind.Commit, CheckpointRefusal.None, sinceFork);
-        return isPlain ? new ReadOnlySpan<byte>(Text, HandOver.Size) : new ReadOnlySpan<byte>(outgoing, Seal(HandOver.Size));
+        HandOver.Emit(Text.Slice(0, HandOver.Size), HandOverKind.Commit, CheckpointRefusal.None, sinceFork);
+        return MakeRecord(HandOver.Size);
     }
 
-    /// <summary>Why the last thing that was to be sent was not taken: -errno; ETIMEDOUT when there was no room for as long as patience lasts.</summary>
-    public nint SendError { get; private set; }
+    /// <summary>
+    /// Why the last thing that was to be sent was not taken: −errno; ETIMEDOUT when there was no room for as long as
+    /// patience lasts.
+    /// </summary>
+    public int SendError { get; private set; }
 
-    private bool SendRaw(byte* from, nint count)
+    private bool SendRaw(ReadOnlySpan<byte> from)
     {
-        while (count > 0)
+        while (from.Length > 0)
         {
-            nint sent = Kernel.Send(Socket, from, count);
-            if (sent == -Kernel.InterruptedError)
+            int sent = Inet.Send(Socket, from);
+            if (sent == EINTR)
                 continue;
             if (sent <= 0)
             {
-                SendError = sent == -Kernel.AgainError ? -Kernel.TimedOutError : sent;
+                SendError = sent == EAGAIN ? ETIMEDOUT : sent;
                 return false;
             }
-            from += sent;
-            count -= sent;
+            from = from.Slice(sent);
         }
         return true;
     }
 
-    /// <summary>True when all of it came until then: a byte now and then does not hold up a guest that stands still.</summary>
-    private readonly bool ReceiveRaw(byte* to, nint count, ulong until)
+    /// <summary>
+    /// True when all of it came until then: a byte now and then does not hold up a guest that stands still.
+    /// </summary>
+    private readonly bool ReceiveRaw(Span<byte> to, ulong until)
     {
-        while (count > 0)
+        while (to.Length > 0)
         {
-            ulong now = Kernel.Now();
-            if (now >= until || Kernel.Poll(Socket, Kernel.PollIn, (int)((until - now) / 1_000_000) + 1) <= 0)
+            ulong now = Timing.Now();
+            if (now >= until || Timing.Poll(Socket, POLLIN, (int)((until - now) / 1_000_000) + 1) <= 0)
                 return false;
-            nint received = Kernel.Read(Socket, to, count);
-            if (received == -Kernel.InterruptedError)
+            int received = Syscall.Read(Socket, to);
+            if (received == EINTR)
                 continue;
             if (received <= 0)
                 return false;
-            to += received;
-            count -= received;
+            to = to.Slice(received);
         }
         return true;
     }
 
     /// <summary>True when all of it came in time, and nobody has changed it.</summary>
-    private bool Receive(byte* to, int count)
+    private bool Receive(Span<byte> to)
     {
-        ulong until = Kernel.Now() + Patience;
+        ulong until = Timing.Now() + Patience;
         if (isPlain)
-            return ReceiveRaw(to, count, until);
-        while (count > 0)
+            return ReceiveRaw(to, until);
+        while (to.Length > 0)
         {
-            if (at == end)
-            {
-                if (!ReceiveRaw(incoming, SecureChannel.LengthSize, until))
-                    return false;
-                int size = SecureChannel.RecordSize(new ReadOnlySpan<byte>(incoming, SecureChannel.LengthSize));
-                if (size < 0 || !ReceiveRaw(incoming + SecureChannel.LengthSize, size - SecureChannel.LengthSize, until))
-                    return false;
-                int length = channel.Open(new Span<byte>(incoming, size));
-                if (length < 0)
-                    return false;
-                at = SecureChannel.LengthSize;
-                end = at + length;
-            }
-            int piece = Math.Min(count, end - at);
-            new ReadOnlySpan<byte>(incoming + at, piece).CopyTo(new Span<byte>(to, piece));
+            if (at == end && !ReceiveRecord(until))
+                return false;
+            int piece = Math.Min(to.Length, end - at);
+            new ReadOnlySpan<byte>(incoming + at, piece).CopyTo(to);
             at += piece;
-            to += piece;
-            count -= piece;
+            to = to.Slice(piece);
         }
+        return true;
+    }
+
+    private bool ReceiveRecord(ulong until)
+    {
+        Span<byte> record = new(incoming, SecureChannel.MaxRecord);
+        Span<byte> prefix = record.Slice(0, SecureChannel.LengthSize);
+        if (!ReceiveRaw(prefix, until))
+            return false;
+        int size = SecureChannel.RecordSize(prefix);
+        if (size < 0 || !ReceiveRaw(record.Slice(prefix.Length, size - prefix.Length), until))
+            return false;
+        int length = channel.Open(record.Slice(0, size));
+        if (length < 0)
+            return false;
+        at = SecureChannel.LengthSize;
+        end = at + length;
         return true;
     }
 
@@ -323,33 +357,34 @@ internal unsafe struct Destination
 
     private bool SendWithdrawal()
     {
-        byte* header = stackalloc byte[Upload.Size];
-        byte* answer = stackalloc byte[UploadAnswer.Size];
-        Upload.Emit(new Span<byte>(header, Upload.Size), 0, Upload.Withdraw);
-        return Send(header, Upload.Size)
-            && Receive(answer, UploadAnswer.Size)
-            && UploadAnswer.TryParse(
-                new ReadOnlySpan<byte>(answer, UploadAnswer.Size), out UploadStage stage, out UploadRefusal refusal, out _)
+        Span<byte> header = stackalloc byte[Upload.Size];
+        Span<byte> answer = stackalloc byte[UploadAnswer.Size];
+        Upload.Emit(header, 0, Upload.Withdraw);
+        return Send(header)
+            && Receive(answer)
+            && UploadAnswer.TryParse(answer, out UploadStage stage, out UploadRefusal refusal, out _)
             && stage == UploadStage.Firmware && refusal == UploadRefusal.None;
     }
 
     /// <summary>Resets the connection: a peer that takes nothing would otherwise not hear that it has ended.</summary>
     public readonly void Abort()
     {
-        Kernel.SetLinger(Socket, 0);
-        Kernel.Close(Socket);
+        Inet.SetAbortive(Socket);
+        Syscall.Close(Socket);
     }
 
     /// <summary>True when the other side has said something, or closed the connection.</summary>
-    public readonly bool HasSpoken(int milliseconds) => at != end || Kernel.Poll(Socket, Kernel.PollIn, milliseconds) > 0;
+    public readonly bool HasSpoken(int milliseconds) => at != end || Timing.Poll(Socket, POLLIN, milliseconds) > 0;
 
-    /// <summary>What the loader says. False when the connection ended, what came was changed, or it makes no sense.</summary>
+    /// <summary>
+    /// What the loader says. False when the connection ended, what came was changed, or it makes no sense.
+    /// </summary>
     public bool Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail)
     {
         kind = 0;
         refusal = 0;
         detail = 0;
-        byte* record = stackalloc byte[HandOver.Size];
-        return Receive(record, HandOver.Size) && HandOver.TryParse(new ReadOnlySpan<byte>(record, HandOver.Size), out kind, out refusal, out detail);
+        Span<byte> record = stackalloc byte[HandOver.Size];
+        return Receive(record) && HandOver.TryParse(record, out kind, out refusal, out detail);
     }
 }

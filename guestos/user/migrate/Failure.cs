@@ -1,5 +1,7 @@
 using System;
+using System.Linux;
 using Wire;
+using static System.Linux.Uapi;
 
 namespace Migrate;
 
@@ -23,12 +25,42 @@ internal enum ExitCode
 /// <summary>One sentence for each way in which a migration fails. The machine stays where it is.</summary>
 internal static class Failure
 {
-    public static ExitCode Say(ExitCode code, scoped ReadOnlySpan<byte> reason) => Begin(code).Add(reason).Add("."u8).Complain(code);
+    /// <param name="reason">The end of a sentence, without its full stop.</param>
+    public static ExitCode Say(ExitCode code, scoped ReadOnlySpan<byte> reason)
+    {
+        TextBuffer line = new(stackalloc byte[Voice.MaxLine]);
+        Begin(ref line, code);
+        line.Add(reason);
+        line.Add("."u8);
+        return Voice.Complain(code, line.Text);
+    }
 
     /// <param name="reason">A sentence, with its full stop.</param>
-    public static ExitCode Say(ExitCode code, string reason) => Begin(code).Add(reason).Complain(code);
+    public static ExitCode Say(ExitCode code, string reason)
+    {
+        TextBuffer line = new(stackalloc byte[Voice.MaxLine]);
+        Begin(ref line, code);
+        AddAscii(ref line, reason);
+        return Voice.Complain(code, line.Text);
+    }
 
-    public static Line Begin(ExitCode code) => Line.Of("migrate: "u8).Add(code switch
+    private static void Begin(ref TextBuffer line, ExitCode code)
+    {
+        line.Add("migrate: "u8);
+        line.Add(Problem(code));
+    }
+
+    private static void AddAscii(ref TextBuffer line, string text)
+    {
+        Span<byte> letter = stackalloc byte[1];
+        for (int i = 0; i < text.Length; i++)
+        {
+            letter[0] = (byte)text[i];
+            line.Add(letter);
+        }
+    }
+
+    private static ReadOnlySpan<byte> Problem(ExitCode code) => code switch
     {
         ExitCode.NoConnection => "No connection to the destination: "u8,
         ExitCode.NoLoader => "There is no checkpoint loader to send: "u8,
@@ -40,16 +72,17 @@ internal static class Failure
         ExitCode.NodeRefused => "There is no machine to move to: "u8,
         ExitCode.Busy => "The destination is taken: "u8,
         _ => default,
-    });
+    };
 
+    /// <param name="error">−errno.</param>
     public static ReadOnlySpan<byte> Reason(int error) => error switch
     {
-        Kernel.ConnectionRefusedError => "nobody listens there"u8,
-        Kernel.TimedOutError => "nobody answers"u8,
-        Kernel.HostUnreachableError => "the host does not answer ARP"u8,
-        Kernel.ConnectionResetError or Kernel.BrokenPipeError => "the destination closed it"u8,
-        Kernel.BusyError => "another migration is under way"u8,
-        Kernel.NoMemoryError => "there is too little memory for its tables"u8,
+        ECONNREFUSED => "nobody listens there"u8,
+        ETIMEDOUT => "nobody answers"u8,
+        EHOSTUNREACH => "the host does not answer ARP"u8,
+        ECONNRESET or EPIPE => "the destination closed it"u8,
+        EBUSY => "another migration is under way"u8,
+        ENOMEM => "there is too little memory for its tables"u8,
         _ => "an error that this program does not know"u8,
     };
 
@@ -58,30 +91,46 @@ internal static class Failure
     public static ExitCode Refused(CheckpointRefusal refusal, ulong detail, uint frames)
     {
         const int FramesPerMiB = 256;
-        Line line = Begin(ExitCode.CheckpointRefused);
+        TextBuffer line = new(stackalloc byte[Voice.MaxLine]);
+        Begin(ref line, ExitCode.CheckpointRefused);
         switch (refusal)
         {
             case CheckpointRefusal.NotEnoughMemory:
-                line = line.Add("the guest needs "u8).Add(frames / FramesPerMiB).Add(" MiB, the destination has "u8).Add(detail / FramesPerMiB).Add(" MiB."u8);
+                line.Add("the guest needs % MiB, "u8, frames / FramesPerMiB);
+                line.Add("the destination has % MiB."u8, detail / FramesPerMiB);
                 break;
             case CheckpointRefusal.MissingFeatures:
-                line = line.Add("it lacks"u8);
-                for (int bit = 0; bit < 64; bit++)
-                    if ((detail >> bit & 1) != 0)
-                        line = line.Add(detail << 63 - bit == 1UL << 63 ? " "u8 : ", "u8).Add(Feature(bit));
-                line = line.Add("."u8);
+                AddFeatures(ref line, detail);
                 break;
             case CheckpointRefusal.FrameOutOfRange or CheckpointRefusal.MissingFrames:
-                line = line.Add(HandOver.Sentence(refusal)).Add(" (Frame "u8).Add(detail).Add(".)"u8);
+                AddAscii(ref line, HandOver.Sentence(refusal));
+                line.Add(" (Frame %.)"u8, detail);
                 break;
-            case CheckpointRefusal.BadRecord or CheckpointRefusal.WrongCount or CheckpointRefusal.WrongHash or CheckpointRefusal.Truncated:
-                line = line.Add(HandOver.Sentence(refusal)).Add(" (After "u8).Add(detail).Add(" records.)"u8);
+            case CheckpointRefusal.BadRecord or CheckpointRefusal.WrongCount
+                or CheckpointRefusal.WrongHash or CheckpointRefusal.Truncated:
+                AddAscii(ref line, HandOver.Sentence(refusal));
+                line.Add(" (After % records.)"u8, detail);
                 break;
             default:
-                line = line.Add(HandOver.Sentence(refusal));
+                AddAscii(ref line, HandOver.Sentence(refusal));
                 break;
         }
-        return line.Complain(ExitCode.CheckpointRefused);
+        return Voice.Complain(ExitCode.CheckpointRefused, line.Text);
+    }
+
+    private static void AddFeatures(ref TextBuffer line, ulong missing)
+    {
+        line.Add("it lacks"u8);
+        bool isFirst = true;
+        for (int bit = 0; bit < 64; bit++)
+        {
+            if ((missing >> bit & 1) == 0)
+                continue;
+            line.Add(isFirst ? " "u8 : ", "u8);
+            line.Add(Feature(bit));
+            isFirst = false;
+        }
+        line.Add("."u8);
     }
 
     /// <summary>The bits of <see cref="MachineFeatures"/>.</summary>

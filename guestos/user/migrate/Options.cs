@@ -20,7 +20,9 @@ internal unsafe struct Options
     /// <summary>Megabits per second, 0 for as fast as it goes.</summary>
     public ulong Rate;
 
-    /// <summary>Milliseconds: how long a destination may be silent, and how long all that follows the fork may take.</summary>
+    /// <summary>
+    /// Milliseconds: how long a destination may be silent, and how long all that follows the fork may take.
+    /// </summary>
     public int Patience;
 
     /// <summary>Path of the checkpoint loader, ending with a zero.</summary>
@@ -35,7 +37,9 @@ internal unsafe struct Options
     /// <summary>Seconds before a move that has not come to its snapshot is given up, 0 for never.</summary>
     public ulong GiveUp;
 
-    /// <summary>Path of the destination's machine key, or, with <see cref="Serve"/>, of the guest's own; null when not named.</summary>
+    /// <summary>
+    /// Path of the destination's machine key, or, with <see cref="Serve"/>, of the guest's own; null when not named.
+    /// </summary>
     public byte* Key;
 
     /// <summary>Path of a boot token for the node at <see cref="Address"/>, or null.</summary>
@@ -52,51 +56,73 @@ internal unsafe struct Options
         // SAFETY: a literal's data stays where it is and ends with a zero.
         fixed (byte* path = "/lib/checkpoint-loader\0"u8)
             options.Loader = path;
-        bool host = false;
+        bool hasHost = false;
         for (int i = 1; i < count; i++)
         {
             ReadOnlySpan<byte> word = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(words[i]);
-            if (word.SequenceEqual("--help"u8) || word.SequenceEqual("-h"u8))
-                options.Help = true;
-            else if (word.SequenceEqual("--checksum"u8))
-                options.Checksum = true;
-            else if (word.SequenceEqual("--verify"u8))
-                options.Verify = true;
-            else if (word.SequenceEqual("--plaintext"u8))
-                options.Plaintext = true;
-            else if (word.SequenceEqual("--serve"u8))
-                options.Serve = true;
-            else if (word.SequenceEqual("--rate"u8) && i + 1 < count)
+            if (options.TryFlag(word))
+                continue;
+            if (i + 1 < count && options.TryValue(word, words[i + 1], out bool isGood))
             {
-                if (!TryNumber(words[++i], MoveCommand.MaxRate, out options.Rate))
+                if (!isGood)
                     return false;
+                i++;
+                continue;
             }
-            else if (word.SequenceEqual("--patience"u8) && i + 1 < count)
-            {
-                if (!TryNumber(words[++i], MoveCommand.MaxSeconds, out ulong seconds))
-                    return false;
-                options.Patience = (int)seconds * 1000;
-            }
-            else if (word.SequenceEqual("--give-up"u8) && i + 1 < count)
-            {
-                if (!TryNumber(words[++i], MoveCommand.MaxSeconds, out options.GiveUp))
-                    return false;
-            }
-            else if (word.SequenceEqual("--loader"u8) && i + 1 < count)
-                options.Loader = words[++i];
-            else if (word.SequenceEqual("--key"u8) && i + 1 < count)
-                options.Key = words[++i];
-            else if (word.SequenceEqual("--token"u8) && i + 1 < count)
-                options.Token = words[++i];
-            else if (!host && TryHost(word, out options.Address, ref options.Port))
-                host = true;
-            else
+            if (hasHost || !TryHost(word, out options.Address, ref options.Port))
                 return false;
+            hasHost = true;
         }
-        return options.Help || (options.Serve ? !host && options.Token == null : host && options.Key != null);
+        if (options.Help)
+            return true;
+        return options.Serve ? !hasHost && options.Token == null : hasHost && options.Key != null;
     }
 
-    /// <summary>What a command of the guest's key holder asks for, with this machine's own choices for the rest.</summary>
+    // An option that stands for itself.
+    private bool TryFlag(ReadOnlySpan<byte> word)
+    {
+        if (word.SequenceEqual("--help"u8) || word.SequenceEqual("-h"u8))
+            Help = true;
+        else if (word.SequenceEqual("--checksum"u8))
+            Checksum = true;
+        else if (word.SequenceEqual("--verify"u8))
+            Verify = true;
+        else if (word.SequenceEqual("--plaintext"u8))
+            Plaintext = true;
+        else if (word.SequenceEqual("--serve"u8))
+            Serve = true;
+        else
+            return false;
+        return true;
+    }
+
+    // An option with a value behind it, which may be a bad one.
+    private bool TryValue(ReadOnlySpan<byte> word, byte* value, out bool isGood)
+    {
+        isGood = true;
+        if (word.SequenceEqual("--rate"u8))
+            isGood = TryNumber(value, MoveCommand.MaxRate, out Rate);
+        else if (word.SequenceEqual("--patience"u8))
+        {
+            isGood = TryNumber(value, MoveCommand.MaxSeconds, out ulong seconds);
+            Patience = (int)seconds * 1000;
+        }
+        else if (word.SequenceEqual("--give-up"u8))
+            isGood = TryNumber(value, MoveCommand.MaxSeconds, out GiveUp);
+        else if (word.SequenceEqual("--loader"u8))
+            Loader = value;
+        else if (word.SequenceEqual("--key"u8))
+            Key = value;
+        else if (word.SequenceEqual("--token"u8))
+            Token = value;
+        else
+            return false;
+        return true;
+    }
+
+    /// <summary>
+    /// What a command of the guest's key holder asks for, with this machine's own choices for the rest.
+    /// </summary>
     public void Take(in MoveCommand command)
     {
         Address = command.Address;
@@ -122,16 +148,18 @@ internal unsafe struct Options
         address = 0;
         for (int octet = 0; octet < 4; octet++)
         {
-            if (octet > 0 && !TakeByte(ref text, (byte)'.') || !TakeNumber(ref text, 255, out ulong value))
+            if (octet > 0 && !TakeByte(ref text, (byte)'.'))
+                return false;
+            if (!TakeNumber(ref text, byte.MaxValue, out ulong value))
                 return false;
             address = address << 8 | (uint)value;
         }
         if (text.Length == 0)
             return true;
-        if (!TakeByte(ref text, (byte)':') || !TakeNumber(ref text, 65535, out ulong number) || number == 0 || text.Length > 0)
+        if (!TakeByte(ref text, (byte)':') || !TakeNumber(ref text, ushort.MaxValue, out ulong number))
             return false;
         port = (ushort)number;
-        return true;
+        return number != 0 && text.Length == 0;
     }
 
     private static bool TakeByte(ref ReadOnlySpan<byte> text, byte value)
@@ -147,7 +175,10 @@ internal unsafe struct Options
         value = 0;
         int digits = 0;
         while (digits < text.Length && digits < 8 && text[digits] is >= (byte)'0' and <= (byte)'9')
-            value = value * 10 + text[digits++] - '0';
+        {
+            value = value * 10 + text[digits] - '0';
+            digits++;
+        }
         text = text.Slice(digits);
         return digits > 0 && value <= maximum;
     }

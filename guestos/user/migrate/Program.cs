@@ -1,51 +1,62 @@
 using System;
+using System.Linux;
 using System.Runtime;
 using Wire;
 
 namespace Migrate;
 
 /// <summary>
-/// <c>migrate --key FILE HOST</c>: the machine that runs this moves itself to an empty one (thesis figure 6.3). With <c>--token</c> it
-/// has the machine started first, with <c>--serve</c> it waits to be told.
+/// <c>migrate --key FILE HOST</c>: the machine that runs this moves itself to an empty one (thesis figure 6.3). With
+/// <c>--token</c> it has the machine started first, with <c>--serve</c> it waits to be told.
 /// </summary>
 internal static unsafe class Program
 {
+    private static ReadOnlySpan<byte> Usage => """
+        usage: migrate --key FILE [options] HOST[:PORT]
+               migrate --key FILE --token FILE [options] NODE
+               migrate --serve [--key FILE] [--loader FILE]
+        Moves this machine, running as it is, to the empty machine at HOST (an IPv4 address; port 1707), or to the one
+        that NODE starts for a boot token. Or waits on port 1708 for who has the guest's key, and moves when he says so.
+          --key FILE     the destination's machine key; with --serve the guest's own (default /etc/evilman/guest.key)
+          --token FILE   spend this boot token at NODE, and move to the machine that it starts
+          --plaintext    do not encrypt: everybody on the way can read and change this machine's memory
+          --checksum     let the destination check a hash over all pages
+          --verify       hash all pages at the instant of the snapshot too (slow)
+          --rate MBIT    send at most so many megabits a second before the snapshot
+          --patience S   give up when the destination is silent for so long, or the end takes longer (default 10)
+          --give-up S    give up when the snapshot has not come after so long
+          --loader FILE  the loader to send first (default /lib/checkpoint-loader)
+        Exit: 0 arrived, 1 usage, 2 no connection, 3 no loader, 4 loader refused, 5 no checkpoint,
+        6 checkpoint refused, 7 connection broke, 8 given up, 9 the destination has another key,
+        10 the node refuses the token, 11 the destination is busy with another. Unless it is 0 the machine has stayed,
+        and what was started for the token has been ended.
+
+        """u8;
+
     [RuntimeExport("freestanding_main")]
     private static int Main(int argc, byte** argv, byte** envp) => (int)Run(argc, argv);
 
     private static ExitCode Run(int argc, byte** argv)
     {
-        if (!Options.TryParse(argc, argv, out Options options) || options.Help)
+        if (!Options.TryParse(argc, argv, out Options options))
         {
-            Kernel.Write(options.Help ? 1 : 2, """
-                usage: migrate --key FILE [options] HOST[:PORT]
-                       migrate --key FILE --token FILE [options] NODE
-                       migrate --serve [--key FILE] [--loader FILE]
-                Moves this machine, running as it is, to the empty machine at HOST (an IPv4 address; port 1707), or to the one that
-                NODE starts for a boot token. Or waits on port 1708 for who has the guest's key, and moves when he says so.
-                  --key FILE     the destination's machine key; with --serve the guest's own (default /etc/evilman/guest.key)
-                  --token FILE   spend this boot token at NODE, and move to the machine that it starts
-                  --plaintext    do not encrypt: everybody on the way can read and change this machine's memory
-                  --checksum     let the destination check a hash over all pages
-                  --verify       hash all pages at the instant of the snapshot too (slow)
-                  --rate MBIT    send at most so many megabits a second before the snapshot
-                  --patience S   give up when the destination is silent for so long, or the end takes longer (default 10)
-                  --give-up S    give up when the snapshot has not come after so long
-                  --loader FILE  the loader to send first (default /lib/checkpoint-loader)
-                Exit: 0 arrived, 1 usage, 2 no connection, 3 no loader, 4 loader refused, 5 no checkpoint,
-                6 checkpoint refused, 7 connection broke, 8 given up, 9 the destination has another key,
-                10 the node refuses the token, 11 the destination is busy with another. Unless it is 0 the machine has stayed, and what
-                was started for the token has been ended.
-
-                """u8);
-            return options.Help ? ExitCode.Arrived : ExitCode.Usage;
+            Syscall.Write(2, Usage);
+            return ExitCode.Usage;
         }
-        Kernel.IgnorePipeSignal();
+        if (options.Help)
+        {
+            Syscall.Write(1, Usage);
+            return ExitCode.Arrived;
+        }
+        Host.IgnorePipeSignal();
         if (options.Serve)
             return Server.Run(options);
         Span<byte> key = stackalloc byte[MachineKey.Size];
         if (!Keys.TryRead(options.Key, key))
-            return Line.Of("migrate: The key's file is not there, or does not hold 40 hexadecimal digits."u8).Complain(ExitCode.Usage);
+        {
+            return Voice.Complain(
+                ExitCode.Usage, "migrate: The key's file is not there, or does not hold 40 hexadecimal digits."u8);
+        }
         uint node = options.Address;
         if (options.Token != null && NodePing.Spend(ref options) is var refused and not ExitCode.Arrived)
             return refused;
@@ -60,21 +71,19 @@ internal static unsafe class Program
     public static ExitCode Move(in Options options, ReadOnlySpan<byte> key)
     {
         if (options.Plaintext)
-            Line.Of("migrate: NOT ENCRYPTED: everybody on the way can read and change this machine's memory"u8).Say();
+            Voice.Say("migrate: NOT ENCRYPTED: everybody on the way can read and change this machine's memory"u8);
         ExitCode code = Destination.Connect(options, key, out Destination destination);
         if (code == ExitCode.Arrived)
             code = destination.SendLoader(options.Loader, options.Plaintext);
         if (code != ExitCode.Arrived)
             return code;
-        int device;
-        fixed (byte* path = "/dev/checkpoint\0"u8)
-            device = Kernel.Open(path, 0);
+        int device = Host.Open("/dev/checkpoint\0"u8);
         if (device < 0)
-            return Failure.Say(ExitCode.NoCheckpoint, Failure.Reason(-device));
+            return Failure.Say(ExitCode.NoCheckpoint, Failure.Reason(device));
         Migration migration = new(destination, device, options);
         code = migration.Run();
         // Closing the device before a commit is what lets the machine go on as if nothing had been.
-        Kernel.Close(device);
+        Syscall.Close(device);
         if (code != ExitCode.Arrived)
             destination.Abort();
         return code;

@@ -1,5 +1,7 @@
 using System;
+using System.Linux;
 using Wire;
+using static System.Linux.Uapi;
 
 namespace Migrate;
 
@@ -12,7 +14,8 @@ internal unsafe struct Served
     /// <summary>Served: the move that is under way was commanded by it.</summary>
     public Place Place;
 
-    public int Socket, Received;
+    public int Socket;
+    public int Received;
 
     /// <summary>When patience with it ends, in nanoseconds.</summary>
     public ulong Deadline;
@@ -24,23 +27,29 @@ internal unsafe struct Served
     public void Enter(PlaceState state, ulong patience)
     {
         Place.State = state;
-        Place.Since = Kernel.Now();
+        Place.Since = Timing.Now();
         Deadline = patience == ulong.MaxValue ? patience : Place.Since + patience;
     }
 }
 
 /// <summary>
-/// <c>migrate --serve</c>: commands to move on port 1708 from who has the guest's key (docs/protocols.md, "Guest commands"). One process
-/// for all clients, which lives through every move; a move is a child of it, so that its end is never this one's.
+/// <c>migrate --serve</c>: commands to move on port 1708 from who has the guest's key (docs/protocols.md, "Guest
+/// commands"). One process for all clients, which lives through every move; a move is a child of it, so that its end is
+/// never this one's.
 /// </summary>
 /// <remarks>
 /// Constant memory. Who is silent, or repeats what others have said, keeps no place from those who have the key.
 /// </remarks>
 internal static unsafe class Server
 {
-    private const int Clients = 8, Listener = Clients, Mover = Clients + 1;
-    private const ulong Second = 1_000_000_000;
-    private const ulong HelloPatience = 5 * Second, CommandPatience = 600 * Second;
+    private const int Clients = 8;
+
+    // Behind the clients among what is waited for.
+    private const int Listener = Clients;
+    private const int Mover = Clients + 1;
+
+    private const ulong HelloPatience = 5 * Timing.NanosecondsInSecond;
+    private const ulong CommandPatience = 600 * Timing.NanosecondsInSecond;
 
     private static Served* clients;
     private static Bytes32 preSharedKey;
@@ -48,7 +57,8 @@ internal static unsafe class Server
     private static int listener;
 
     // The move that is under way.
-    private static int child, pipe = -1;
+    private static int child;
+    private static int pipe = -1;
     private static Served* commander;
     private static bool hasEnded;
 
@@ -56,62 +66,79 @@ internal static unsafe class Server
     {
         Span<byte> key = stackalloc byte[MachineKey.Size];
         byte* path = options.Key;
+        // SAFETY: a literal's data stays where it is and ends with a zero.
         if (path == null)
             fixed (byte* standard = "/etc/evilman/guest.key\0"u8)
                 path = standard;
         if (!Keys.TryRead(path, key))
-            return Line.Of("migrate: There is no guest key, so nobody can command this machine to move."u8).Complain(ExitCode.Usage);
-        SecureChannel.PreSharedKey(key, preSharedKey);
-        clients = (Served*)Kernel.Allocate(Clients * sizeof(Served));
-        listener = Kernel.Listen(MoveCommand.Port, Clients);
-        if (clients == null || listener < 0)
-            return Line.Of("migrate: The command port cannot be opened."u8).Complain(ExitCode.NoConnection);
-        Kernel.PollEntry* entries = stackalloc Kernel.PollEntry[Clients + 2];
-        while (true)
         {
-            // Whoever waits at the door while there is no place for him is looked at again when one gives way.
-            int choice = Choose(out ulong next);
-            for (int i = 0; i < Clients; i++)
-                entries[i] = new() { Descriptor = clients[i].Place.State == PlaceState.Free ? -1 : clients[i].Socket, Events = Kernel.PollIn };
-            entries[Listener] = new() { Descriptor = choice < 0 ? -1 : listener, Events = Kernel.PollIn };
-            entries[Mover] = new() { Descriptor = pipe, Events = Kernel.PollIn };
-            Kernel.Poll(entries, Clients + 2, NextDeadline(choice < 0 ? next : ulong.MaxValue));
-            if (entries[Mover].Result != 0)
-                HearMover();
-            for (int i = 0; i < Clients; i++)
-                if (clients[i].Place.State != PlaceState.Free)
-                    Step(clients + i, entries[i].Result != 0, options);
-            if (entries[Listener].Result != 0)
-                Accept(options);
+            return Voice.Complain(
+                ExitCode.Usage, "migrate: There is no guest key, so nobody can command this machine to move."u8);
         }
+        SecureChannel.PreSharedKey(key, preSharedKey);
+        clients = (Served*)Host.Allocate(Clients * sizeof(Served));
+        listener = Inet.Listen(MoveCommand.Port, Clients);
+        if (clients == null || listener < 0)
+            return Voice.Complain(ExitCode.NoConnection, "migrate: The command port cannot be opened."u8);
+        while (true)
+            Serve(options);
     }
+
+    // Waits for whoever has something to say, and serves all that do.
+    private static void Serve(in Options options)
+    {
+        Span<PollDescriptor> polls = stackalloc PollDescriptor[Clients + 2];
+        // A client in the queue of the listener, for whom there is no place, is looked at again when one gives way.
+        int choice = Choose(out ulong next);
+        bool hasRoom = choice >= 0;
+        for (int i = 0; i < Clients; i++)
+            polls[i] = WaitFor(clients[i].Socket, clients[i].Place.State != PlaceState.Free);
+        polls[Listener] = WaitFor(listener, hasRoom);
+        polls[Mover] = WaitFor(pipe, true);
+        Timing.Poll(polls, NextDeadline(hasRoom ? ulong.MaxValue : next));
+        if (polls[Mover].Returned != 0)
+            HearMover();
+        for (int i = 0; i < Clients; i++)
+            if (clients[i].Place.State != PlaceState.Free)
+                Step(clients + i, polls[i].Returned != 0, options);
+        if (polls[Listener].Returned != 0)
+            Accept(options);
+    }
+
+    private static PollDescriptor WaitFor(int descriptor, bool isWanted) => new()
+    {
+        Descriptor = isWanted ? descriptor : -1,
+        Events = POLLIN,
+    };
 
     private static int Choose(out ulong next)
     {
         Span<Place> places = stackalloc Place[Clients];
         for (int i = 0; i < Clients; i++)
             places[i] = clients[i].Place;
-        return Places.Choose(places, Kernel.Now(), out next);
+        return Places.Choose(places, Timing.Now(), out next);
     }
 
     /// <summary>Milliseconds, or -1 for never.</summary>
     private static int NextDeadline(ulong next)
     {
-        ulong now = Kernel.Now();
+        ulong now = Timing.Now();
         for (int i = 0; i < Clients; i++)
             if (clients[i].Place.State != PlaceState.Free)
                 next = Math.Min(next, clients[i].Deadline);
-        return next == ulong.MaxValue ? -1 : next <= now ? 0 : (int)((next - now) / 1_000_000) + 1;
+        if (next == ulong.MaxValue)
+            return -1;
+        return next <= now ? 0 : (int)((next - now) / 1_000_000) + 1;
     }
 
     private static void Accept(in Options options)
     {
         int choice = Choose(out _);
-        int socket = choice < 0 ? choice : Kernel.Accept(listener);
+        int socket = choice < 0 ? choice : Inet.Accept(listener);
         if (socket < 0)
             return;
         // What he says is there already: who only repeats it is gone again before anybody gives way to him.
-        Kernel.SetNoDelay(socket);
+        Inet.SetNoDelay(socket);
         Served newcomer = default;
         newcomer.Socket = socket;
         newcomer.Enter(PlaceState.Silent, HelloPatience);
@@ -129,9 +156,9 @@ internal static unsafe class Server
     private static void Drop(Served* client)
     {
         if (client->Place.State is PlaceState.Silent or PlaceState.Answered)
-            Kernel.SetLinger(client->Socket, 0);
+            Inet.SetAbortive(client->Socket);
         if (client->Place.State != PlaceState.Free)
-            Kernel.Close(client->Socket);
+            Syscall.Close(client->Socket);
         if (commander == client)
             commander = null;
         *client = default;
@@ -139,7 +166,7 @@ internal static unsafe class Server
 
     private static void Step(Served* client, bool isReady, in Options options)
     {
-        if (Kernel.Now() >= client->Deadline)
+        if (Timing.Now() >= client->Deadline)
         {
             Drop(client);
             return;
@@ -147,15 +174,16 @@ internal static unsafe class Server
         if (!isReady)
             return;
         int wanted = client->Place.State == PlaceState.Silent ? ChannelHello.MessageSize : Served.Room;
-        nint count = Kernel.Read(client->Socket, client->Buffer + client->Received, wanted - client->Received);
-        if (count == -Kernel.AgainError || count == -Kernel.InterruptedError)
+        var room = new Span<byte>(client->Buffer + client->Received, wanted - client->Received);
+        int count = Syscall.Read(client->Socket, room);
+        if (count is EAGAIN or EINTR)
             return;
         if (count <= 0)
         {
             Drop(client);
             return;
         }
-        client->Received += (int)count;
+        client->Received += count;
         if (client->Place.State == PlaceState.Silent)
             HearHello(client);
         else
@@ -167,21 +195,23 @@ internal static unsafe class Server
         Span<byte> all = new(client->Buffer, ChannelHello.MessageSize);
         if (client->Received < ChannelHello.Size)
             return;
-        ChannelStatus status = ChannelHello.Parse(all.Slice(0, ChannelHello.Size), MoveCommand.HelloMagic, MoveCommand.HelloVersion);
+        ReadOnlySpan<byte> hello = all.Slice(0, ChannelHello.Size);
+        ChannelStatus status = ChannelHello.Parse(hello, MoveCommand.HelloMagic, MoveCommand.HelloVersion);
         if (status == ChannelStatus.Accepted && client->Received < ChannelHello.MessageSize)
             return;
         Span<byte> answer = stackalloc byte[ChannelHello.MessageSize];
         if (status == ChannelStatus.Accepted)
         {
-            ReadOnlySpan<byte> message = all.Slice(ChannelHello.Size), key = message.Slice(0, X25519.KeySize);
+            ReadOnlySpan<byte> message = all.Slice(ChannelHello.Size);
+            ReadOnlySpan<byte> key = message.Slice(0, X25519.KeySize);
             if (recent.Contains(key))
             {
                 Drop(client);
                 return;
             }
             Span<byte> secret = stackalloc byte[Bytes32.Size];
-            Kernel.Random(secret);
-            NoiseHandshake handshake = NoiseHandshake.Start(all.Slice(0, ChannelHello.Size), preSharedKey, secret);
+            Host.Random(secret);
+            NoiseHandshake handshake = NoiseHandshake.Start(hello, preSharedKey, secret);
             bool isGood = handshake.ReadFirst(message, default);
             if (isGood)
                 recent.Add(key);
@@ -191,13 +221,14 @@ internal static unsafe class Server
                 status = ChannelStatus.NotAuthenticated;
         }
         ChannelHello.EmitAnswer(answer, status);
-        int length = status == ChannelStatus.Accepted ? answer.Length : ChannelHello.Size;
-        fixed (byte* bytes = answer)
-            if (Kernel.Send(client->Socket, bytes, length) != length || status != ChannelStatus.Accepted)
-            {
-                Drop(client);
-                return;
-            }
+        if (status != ChannelStatus.Accepted)
+            answer = answer.Slice(0, ChannelHello.Size);
+        bool isSent = Inet.Send(client->Socket, answer) == answer.Length;
+        if (!isSent || status != ChannelStatus.Accepted)
+        {
+            Drop(client);
+            return;
+        }
         client->Enter(PlaceState.Answered, HelloPatience);
         client->Received = 0;
     }
@@ -215,8 +246,11 @@ internal static unsafe class Server
         }
         if (client != commander)
             client->Enter(PlaceState.Proved, CommandPatience);
-        client->Received = 0; // a client waits for its answer before it says more
-        if (!MoveCommand.TryParse(buffer.Slice(SecureChannel.LengthSize, size - SecureChannel.LengthSize - SecureChannel.TagSize), out MoveCommand command, out ReadOnlySpan<byte> key))
+        // A client waits for its answer before it says more.
+        client->Received = 0;
+        int length = size - SecureChannel.LengthSize - SecureChannel.TagSize;
+        ReadOnlySpan<byte> text = buffer.Slice(SecureChannel.LengthSize, length);
+        if (!MoveCommand.TryParse(text, out MoveCommand command, out ReadOnlySpan<byte> key))
             Tell(client, GuestEventKind.Refused, "This guest does not know such a command."u8);
         else if (child != 0)
             Tell(client, GuestEventKind.Refused, "A move is under way."u8);
@@ -226,29 +260,29 @@ internal static unsafe class Server
 
     private static void Begin(Served* client, in MoveCommand command, ReadOnlySpan<byte> key, in Options options)
     {
-        int* ends = stackalloc int[2];
-        if (Kernel.Pipe(ends) < 0)
+        Span<int> ends = stackalloc int[2];
+        if (Host.Pipe(ends) < 0)
         {
             Tell(client, GuestEventKind.Refused, "This guest is out of memory."u8);
             return;
         }
-        int process = Kernel.Fork();
+        int process = Host.Fork();
         if (process == 0)
         {
-            Kernel.Close(ends[0]);
-            Kernel.Close(listener);
+            Syscall.Close(ends[0]);
+            Syscall.Close(listener);
             for (int i = 0; i < Clients; i++)
                 if (clients[i].Place.State != PlaceState.Free)
-                    Kernel.Close(clients[i].Socket);
+                    Syscall.Close(clients[i].Socket);
             Voice.Pipe = ends[1];
             Options asked = options;
             asked.Take(command);
-            Kernel.Exit((int)Program.Move(asked, key));
+            Syscall.Exit((int)Program.Move(asked, key));
         }
-        Kernel.Close(ends[1]);
+        Syscall.Close(ends[1]);
         if (process < 0)
         {
-            Kernel.Close(ends[0]);
+            Syscall.Close(ends[0]);
             Tell(client, GuestEventKind.Refused, "This guest is out of memory."u8);
             return;
         }
@@ -263,26 +297,14 @@ internal static unsafe class Server
     /// <summary>Passes on what the move says.</summary>
     private static void HearMover()
     {
-        Span<byte> record = stackalloc byte[GuestEvent.HeaderSize + GuestEvent.MaxText];
-        fixed (byte* bytes = record)
-        {
-            while (true)
-            {
-                nint count = Kernel.Read(pipe, bytes, GuestEvent.HeaderSize);
-                if (count == -Kernel.AgainError || count == -Kernel.InterruptedError)
-                    return;
-                if (count != GuestEvent.HeaderSize || !GuestEvent.TryParse(record.Slice(0, GuestEvent.HeaderSize), out GuestEventKind kind, out _, out int length)
-                    || (length > 0 && Kernel.Read(pipe, bytes + GuestEvent.HeaderSize, length) != length))
-                    break;
-                hasEnded |= kind is GuestEventKind.Failed or GuestEventKind.Arrived;
-                if (commander != null)
-                    Tell(commander, record.Slice(0, GuestEvent.HeaderSize + length));
-                else
-                    Kernel.Write(1, record.Slice(GuestEvent.HeaderSize, length));
-            }
-        }
-        Kernel.Close(pipe);
-        Kernel.Await(child);
+        int passed;
+        do
+            passed = PassOn();
+        while (passed > 0);
+        if (passed is EAGAIN or EINTR)
+            return;
+        Syscall.Close(pipe);
+        Host.Await(child);
         pipe = -1;
         child = 0;
         if (!hasEnded && commander != null)
@@ -290,6 +312,27 @@ internal static unsafe class Server
         if (commander != null)
             commander->Enter(PlaceState.Proved, CommandPatience);
         commander = null;
+    }
+
+    // One event: more than 0, EAGAIN or EINTR when there is none now, else the move says nothing any more.
+    private static int PassOn()
+    {
+        Span<byte> record = stackalloc byte[GuestEvent.HeaderSize + GuestEvent.MaxText];
+        Span<byte> header = record.Slice(0, GuestEvent.HeaderSize);
+        int count = Syscall.Read(pipe, header);
+        if (count != header.Length)
+            return Math.Min(count, 0);
+        if (!GuestEvent.TryParse(header, out GuestEventKind kind, out _, out int length))
+            return 0;
+        Span<byte> text = record.Slice(GuestEvent.HeaderSize, length);
+        if (length > 0 && Syscall.Read(pipe, text) != length)
+            return 0;
+        hasEnded |= kind is GuestEventKind.Failed or GuestEventKind.Arrived;
+        if (commander != null)
+            Tell(commander, record.Slice(0, GuestEvent.HeaderSize + length));
+        else
+            Syscall.Write(1, text);
+        return count;
     }
 
     private static void Tell(Served* client, GuestEventKind kind, scoped ReadOnlySpan<byte> text, byte exitCode = 0)
@@ -303,11 +346,11 @@ internal static unsafe class Server
     /// <summary>A client who does not take what he is told loses his connection; the move goes on.</summary>
     private static void Tell(Served* client, scoped ReadOnlySpan<byte> message)
     {
-        Span<byte> record = stackalloc byte[SecureChannel.LengthSize + GuestEvent.HeaderSize + GuestEvent.MaxText + SecureChannel.TagSize];
+        const int MaxMessage = GuestEvent.HeaderSize + GuestEvent.MaxText;
+        Span<byte> record = stackalloc byte[SecureChannel.LengthSize + MaxMessage + SecureChannel.TagSize];
         message.CopyTo(record.Slice(SecureChannel.LengthSize));
         int size = client->Channel.Seal(record, message.Length);
-        fixed (byte* bytes = record)
-            if (Kernel.Send(client->Socket, bytes, size) != size)
-                Drop(client);
+        if (Inet.Send(client->Socket, record.Slice(0, size)) != size)
+            Drop(client);
     }
 }

@@ -1,51 +1,61 @@
 using System;
+using System.Linux;
 using Wire;
 
 namespace Migrate;
 
 /// <summary>
-/// Where the words go: lines on standard output and error, or, for a move that was commanded, events to the process that serves
-/// commands (docs/protocols.md, "Guest commands").
+/// Where the words go: lines on standard output and error, or, for a move that was commanded, events to the process
+/// that serves commands (docs/protocols.md, "Guest commands").
 /// </summary>
-internal static unsafe class Voice
+internal static class Voice
 {
-    /// <summary>The pipe to the serving process, or -1.</summary>
+    /// <summary>Bytes of a line at most, its newline included.</summary>
+    public const int MaxLine = 256;
+
+    private const int StandardOutput = 1;
+    private const int StandardError = 2;
+
+    /// <summary>The pipe to the serving process, or −1.</summary>
     public static int Pipe = -1;
 
-    /// <param name="text">A line with its newline.</param>
-    public static void Say(ReadOnlySpan<byte> text)
+    /// <summary>A line about how far it is.</summary>
+    /// <param name="text">Without its newline; gaps are filled as <see cref="TextBuffer"/> does.</param>
+    public static void Say(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values) =>
+        Say(GuestEventKind.Progress, ExitCode.Arrived, text, values);
+
+    /// <summary>The last line of a migration that did not fail.</summary>
+    public static void Arrive(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values) =>
+        Say(GuestEventKind.Arrived, ExitCode.Arrived, text, values);
+
+    /// <summary>The last line of one that failed, as <paramref name="code"/> says, which is returned.</summary>
+    public static ExitCode Complain(ExitCode code, scoped ReadOnlySpan<byte> text)
     {
-        if (Pipe < 0)
-            Kernel.Write(1, text);
-        else
-            Tell(GuestEventKind.Progress, 0, text);
+        Say(GuestEventKind.Failed, code, text, default);
+        return code;
     }
 
-    public static void Complain(ExitCode code, ReadOnlySpan<byte> text)
+    private static void Say(
+        GuestEventKind kind, ExitCode code, scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<ulong> values)
     {
-        if (Pipe < 0)
-            Kernel.Write(2, text);
-        else
-            Tell(GuestEventKind.Failed, (byte)code, text);
+        TextBuffer line = new(stackalloc byte[MaxLine]);
+        line.Add(text, values);
+        if (Pipe >= 0)
+        {
+            Tell(kind, code, line.Text);
+            return;
+        }
+        line.Add("\n"u8);
+        Syscall.Write(kind == GuestEventKind.Failed ? StandardError : StandardOutput, line.Text);
     }
 
-    public static void Arrive(ReadOnlySpan<byte> text)
-    {
-        if (Pipe < 0)
-            Kernel.Write(1, text);
-        else
-            Tell(GuestEventKind.Arrived, 0, text);
-    }
-
-    /// <summary>One write, of less than a pipe takes in one piece (pipe(7)).</summary>
-    private static void Tell(GuestEventKind kind, byte exitCode, ReadOnlySpan<byte> text)
+    // One write, of less than a pipe takes in one piece (pipe(7)).
+    private static void Tell(GuestEventKind kind, ExitCode code, ReadOnlySpan<byte> text)
     {
         Span<byte> record = stackalloc byte[GuestEvent.HeaderSize + GuestEvent.MaxText];
         int length = Math.Min(text.Length, GuestEvent.MaxText);
-        if (length > 0 && text[length - 1] == '\n')
-            length--;
-        GuestEvent.Emit(record, kind, exitCode, length);
+        GuestEvent.Emit(record, kind, (byte)code, length);
         text.Slice(0, length).CopyTo(record.Slice(GuestEvent.HeaderSize));
-        Kernel.Write(Pipe, record.Slice(0, GuestEvent.HeaderSize + length));
+        Syscall.Write(Pipe, record.Slice(0, GuestEvent.HeaderSize + length));
     }
 }
