@@ -145,7 +145,7 @@ public static unsafe class CheckpointDevice
         ulong done = 0;
         ulong nextPause = Clock.Monotonic + LongestRun;
         Network.Stack->Cork(socket, true, Clock.Monotonic);
-        long result = 1;
+        long result = 0;
         while (done < count)
         {
             result = CheckpointStream.Prepare(state, stopsAtRound: done > 0);

@@ -19,6 +19,11 @@ namespace Board
         public static ulong ReadCr3() => Root;
 
         public static void WriteCr3(ulong root) => Root = root;
+
+        /// <summary>How often the machine was reset, which here comes back.</summary>
+        public static int Resets;
+
+        public static void Reset() => Resets++;
     }
 
     internal static class IoApic
@@ -54,13 +59,33 @@ namespace Guestos
     public static unsafe class DirectMap
     {
         public const int PageSize = 4096;
-        public const ulong Base = 0xffff_c000_0000_0000;
 
-        private static readonly byte* s_memory = (byte*)NativeMemory.AlignedAlloc((nuint)Mm.Tests.Machine.Size, PageSize);
+        /// <summary>Above user space, and where a process of the host may have memory: pointers are what the kernel takes them for.</summary>
+        public const ulong Base = 0x4000_0000_0000;
 
-        public static byte* At(ulong physical) => s_memory + physical;
+        private static readonly byte* s_memory = Map(Base, Mm.Tests.Machine.Size);
+
+        /// <summary>Told of each address that the kernel asks for, since it may be about to write there; or null.</summary>
+        public static Action<ulong>? Asked;
+
+        public static byte* At(ulong physical)
+        {
+            Asked?.Invoke(physical);
+            return s_memory + physical;
+        }
 
         public static ulong PhysicalOf(void* pointer) => (ulong)((byte*)pointer - s_memory);
+
+        /// <summary>Makes zeroed memory at an address, instead of what was there.</summary>
+        public static byte* Map(ulong address, ulong length)
+        {
+            const int ReadWrite = 3, PrivateAnonymousFixed = 0x32;
+            nint mapped = mmap((nint)address, (nint)length, ReadWrite, PrivateAnonymousFixed, -1, 0);
+            return mapped == (nint)address ? (byte*)mapped : throw new InvalidOperationException($"no memory at {address:x}");
+        }
+
+        [DllImport("libc")]
+        private static extern nint mmap(nint address, nint length, int protection, int flags, int file, nint offset);
     }
 
     internal static class KernelImage
@@ -73,7 +98,16 @@ namespace Guestos
 
     public static class Clock
     {
-        public static ulong Monotonic => 0;
+        private static ulong s_now;
+
+        /// <summary>Nanoseconds by which each look at the clock sets it forward.</summary>
+        public static ulong Step;
+
+        public static ulong Monotonic
+        {
+            get => s_now += Step;
+            set => s_now = value;
+        }
     }
 
     internal static class Panic
