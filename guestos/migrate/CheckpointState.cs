@@ -35,6 +35,17 @@ internal unsafe struct CheckpointState
     public FrameSet Dirty;
 
     /// <summary>
+    /// The checkpoint has taken a frame for itself. Its content means nothing in the copy, where it is free, so it need
+    /// not follow. But with checksums it follows as zeros: it may have been handed over by reference before it was
+    /// freed, and what has left of it then is what it holds now.
+    /// </summary>
+    public void LeaveOut(uint frame)
+    {
+        if (Checksums == null)
+            Dirty.Remove(frame);
+    }
+
+    /// <summary>
     /// Per frame: index + 1 of its page in the snapshot buffer, 0 before the fork and for what is not to be sent any
     /// more then.
     /// </summary>

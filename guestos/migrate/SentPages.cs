@@ -44,8 +44,7 @@ internal static unsafe class SentPages
             byte* page = CheckpointMemory.Take(Frames.Size);
             if (page == null)
                 return;
-            // Its content means nothing in the copy, where it is free.
-            state->Dirty.Remove((uint)(CheckpointMemory.FrameOf(page) >> 12));
+            state->LeaveOut((uint)(CheckpointMemory.FrameOf(page) >> 12));
             state->Sent[state->SentCount].Content = page;
             state->SentCount++;
         }

@@ -44,8 +44,7 @@ internal static unsafe class SnapshotBuffer
             if (page == null)
                 break;
             ulong frame = CheckpointMemory.FrameOf(page);
-            // Its content means nothing in the copy, where it is free.
-            state->Dirty.Remove((uint)(frame >> 12));
+            state->LeaveOut((uint)(frame >> 12));
             state->Buffer[state->BufferCapacity] = frame;
             state->BufferCapacity++;
         }
