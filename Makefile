@@ -59,10 +59,9 @@ programs: $(OUT)/.programs
 
 $(OUT)/.images: $(SOURCES) | deps
 	@mkdir -p $(IMAGES)
-	@$(SCRATCH) for project in $(IMAGE_PROJECTS); do \
-	    echo "image    $$project"; \
-	    dotnet build -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly "$$project" | sed -E $(QUIET); \
-	done
+	@printf 'image    %s\n' $(IMAGE_PROJECTS)
+	@$(SCRATCH) PROJECTS="$$(tr ' ' ';' <<<'$(IMAGE_PROJECTS)')" \
+	    dotnet build -c Release -m -v:q -nologo -tl:off -clp:ErrorsOnly Several.proj | sed -E $(QUIET)
 	@touch $@
 
 ## arm64: packetd and the launcher for arm64, of the same sources; takes the cross binutils (deploy/dependencies)

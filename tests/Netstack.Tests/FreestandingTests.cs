@@ -1,10 +1,11 @@
+using Testing;
 using Xunit;
 
 namespace Netstack.Tests;
 
-/// <summary>The same sources without a runtime, a heap or a libc: builds the image of tests/images/NetstackFreestanding and runs it.</summary>
+/// <summary>The same sources without a runtime, a heap or a libc, as the image of tests/images/NetstackFreestanding.</summary>
 public sealed class FreestandingTests
 {
     [Fact]
-    public void TwoStacksTalkInAFreestandingImage() => Images.Succeeds(Images.Build("NetstackFreestanding", "netstack-freestanding"), "");
+    public void TwoStacksTalkInAFreestandingImage() => Programs.Run(Repository.Image("netstack-freestanding"));
 }

@@ -3,13 +3,13 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.Threading;
+using Testing;
 
 namespace Netstack.Tests;
 
 /// <summary>Our stack as a process without a runtime (tests/images/NetstackHost), on a packet socket in a namespace.</summary>
 internal sealed class OurHost : FarHost
 {
-    private static readonly Lazy<string> s_image = new(() => Images.Build("NetstackHost", "netstack-host"));
     private readonly Process _process;
     private readonly Thread _reader;
     private readonly ManualResetEventSlim _ready = new();
@@ -18,7 +18,7 @@ internal sealed class OurHost : FarHost
 
     internal OurHost(NetworkNamespace at, string command)
     {
-        ProcessStartInfo start = new(s_image.Value, "tap0 10.78.0.2 " + command) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        ProcessStartInfo start = new(Repository.Image("netstack-host"), "tap0 10.78.0.2 " + command) { RedirectStandardInput = true, RedirectStandardOutput = true };
         _process = at.Inside(() => Process.Start(start)!);
         _reader = new Thread(Read) { IsBackground = true };
         _reader.Start();
