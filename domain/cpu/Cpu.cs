@@ -27,8 +27,10 @@ public enum CpuExit
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
-    /// <summary>Instructions between two looks at interrupts: a few microseconds.</summary>
-    private const int Quantum = 1024;
+    /// <summary>
+    /// Instructions between two looks at interrupts, interpreted and translated: a few microseconds.
+    /// </summary>
+    private const int Quantum = 1024, TranslatedQuantum = 4096;
 
     /// <summary>Index of RSP in <see cref="CpuState.Gpr"/>.</summary>
     internal const int RegisterRsp = 4;
@@ -177,7 +179,7 @@ public sealed unsafe partial class Cpu
                     Remember(s->Rip, block);
                 s->PendingLink = null;
                 // A single instruction comes back here whatever it links to.
-                long budget = single ? -1 : Quantum;
+                long budget = single ? -1 : translator != null ? TranslatedQuantum : Quantum;
                 s->Budget = budget;
                 target->Handler(s, target);
                 if (!s->Code64)
