@@ -34,7 +34,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab dist clean
+.PHONY: help all images arm64 programs deps test demo audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -114,6 +114,11 @@ audit: images
 ## audit-raise: writes what ring 0 measures now into its budget, for the person who agrees that it grows
 audit-raise: images
 	@dotnet run -c Release -v:q --project audit/Audit.csproj -- --raise
+
+## lint: lists where the rules of .editorconfig are broken
+lint: all
+	@$(SCRATCH) PROJECTS='tests/Audit.Tests/Audit.Tests.csproj;tests/Cstrap.Tests/Cstrap.Tests.csproj' \
+	    dotnet build -c Release -m -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" Several.proj; audit/lint
 
 ## layout: lists where freestanding code breaks the layout rule, and lowers the numbers in audit/layout.json
 layout: | deps

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Audit.Tests;
 
-/// <summary>What lists parts of the repository lists all of them: the solution its projects, "make help" its targets.</summary>
+/// <summary>What lists parts of the repository lists all of them: the solution its projects, "make help" its targets; and usings have an order.</summary>
 public sealed partial class RepositoryTests
 {
     /// <summary>The solution folder of each project, by the first folder of its path.</summary>
@@ -63,6 +63,31 @@ public sealed partial class RepositoryTests
         string help = Programs.Run("make", "-s", "-C", Repository.Root, "help");
         Assert.All(targets, target => Assert.Contains($"\n  {target} ", help, StringComparison.Ordinal));
     }
+
+    /// <summary>System's first, then by name; static ones behind those of namespaces, aliases last.</summary>
+    [Fact]
+    public void Usings_stand_in_order()
+    {
+        string[] sources = Programs.Run("git", "-C", Repository.Root, "ls-files", "*.cs").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.DoesNotContain(sources.Select(path => Path.Combine(Repository.Root, path)).Where(File.Exists), path => !HasOrder(path));
+    }
+
+    private static bool HasOrder(string path)
+    {
+        (int Kind, bool IsOther, string Name)[] usings =
+        [
+            .. from line in File.ReadLines(path).TakeWhile(line => !line.StartsWith("namespace ", StringComparison.Ordinal))
+               let match = Using().Match(line)
+               where match.Success
+               let name = match.Groups[2].Value
+               let kind = match.Groups[3].Success ? 2 : match.Groups[1].Success ? 1 : 0
+               select (kind, name != "System" && !name.StartsWith("System.", StringComparison.Ordinal), name.ToLowerInvariant()),
+        ];
+        return usings.SequenceEqual(usings.OrderBy(one => one.Kind).ThenBy(one => one.IsOther).ThenBy(one => one.Name, StringComparer.Ordinal));
+    }
+
+    [GeneratedRegex(@"^using (static )?([\w.]+)( = [^;]+)?;")]
+    private static partial Regex Using();
 
     [GeneratedRegex("""^Project\("\{[^"]*"\) = "([^"]*)", "([^"]*)", "\{([^}]*)\}"$""", RegexOptions.Multiline)]
     private static partial Regex Entry();
