@@ -59,6 +59,36 @@ public unsafe class LockTests
         Guest.Stop();
     }
 
+    /// <summary>What Drop could not cut for want of memory goes with the descriptor: as many objects are left as when it could.</summary>
+    [Fact]
+    public void A_lock_that_could_not_be_cut_is_gone_with_its_descriptor()
+    {
+        ObjectsLeft(isMemoryExhausted: false);      // what is made once is made
+        Assert.Equal(ObjectsLeft(isMemoryExhausted: false), ObjectsLeft(isMemoryExhausted: true));
+    }
+
+    private static ulong ObjectsLeft(bool isMemoryExhausted)
+    {
+        Guest.Start();
+        long first = Guest.Open("/file", OpenFlags.CREAT | OpenFlags.RDWR), second = Guest.Open("/file", OpenFlags.RDWR);
+        Assert.Equal(0, Lock(first, Set, Write, 0, 100));
+        Assert.Equal(0, Lock(first, SetDescription, Write, 200, 100));
+        List<nint> taken = isMemoryExhausted ? ExhaustMemory() : [];
+        long expected = isMemoryExhausted ? Errno.ENOLCK : 0;
+        Assert.Equal(expected, Lock(first, Set, Unlock, 40, 20));
+        Assert.Equal(expected, Lock(first, SetDescription, Unlock, 240, 20));
+        Assert.Equal(0, FileCalls.Close((ulong)first));
+        foreach (nint item in taken)
+            Objects.Free((FileLock*)item);
+        Assert.Equal(0, Lock(second, SetDescription, Write, 0, 300));
+        Assert.Equal(0, FileCalls.Close((ulong)second));
+        Guest.Stop();
+        ulong left = 0;
+        for (int i = 0; i < Objects.Classes; i++)
+            left += Objects.ActiveIn(i);
+        return left;
+    }
+
     /// <summary>fcntl(2) with a struct flock.</summary>
     private static long Lock(long descriptor, ulong command, short type, long start, long length)
     {

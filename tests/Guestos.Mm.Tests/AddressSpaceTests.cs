@@ -191,6 +191,86 @@ public sealed unsafe class AddressSpaceTests
         AddressSpace.Release(space);
     }
 
+    /// <summary>Locked and private writable pages are counts that follow mapping, protecting, locking, growing, cutting and joining.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void The_sums_over_areas_are_what_a_walk_over_them_gives(int seed)
+    {
+        Random random = new(seed);
+        AddressSpace* space = AddressSpace.Create();
+        AddressSpace.Add(space, Range(2000, 1), ReadWrite, AreaFlags.GrowsDown | AreaFlags.Locked);
+        for (int step = 0; step < 2000; step++)
+        {
+            PageRange range = Range((ulong)random.Next(300), (ulong)random.Next(1, 20));
+            AreaFlags flags = (random.Next(2) == 0 ? AreaFlags.Locked : AreaFlags.None) | (random.Next(3) == 0 ? AreaFlags.Shared : AreaFlags.None);
+            switch (random.Next(6))
+            {
+                case 0:
+                    AddressSpace.Unmap(space, range);
+                    break;
+                case 1 or 2 when AddressSpace.IsFree(space, range):
+                    AddressSpace.Add(space, range, (uint)random.Next(8), flags);
+                    break;
+                case 3:
+                    AddressSpace.Protect(space, range, (uint)random.Next(8));
+                    break;
+                case 4:
+                    AddressSpace.SetLocked(space, range, random.Next(2) == 0);
+                    break;
+                case 5:
+                    AddressSpace.Resolve(space, Base + (ulong)(2000 - step / 4) * Frames.Size, Access.Write, Frames.UserFloor);
+                    break;
+            }
+            ulong total = 0, locked = 0, data = 0;
+            for (Area* area = space->FirstArea; area != null; area = area->Next)
+            {
+                total += area->Pages;
+                locked += area->Locked ? area->Pages : 0;
+                data += !area->Shared && !area->GrowsDown && (area->Protection & Protection.Write) != 0 ? area->Pages : 0;
+            }
+            Assert.Equal((total, locked, data), (space->TotalPages, space->LockedPages, space->DataPages));
+        }
+        AddressSpace* child = AddressSpace.Fork(space);
+        Assert.Equal((space->TotalPages, 0ul, space->DataPages), (child->TotalPages, child->LockedPages, child->DataPages));
+        AddressSpace.Release(child);
+        AddressSpace.Release(space);
+    }
+
+    [Fact]
+    public void There_are_no_more_areas_than_their_limit()
+    {
+        AddressSpace* space = AddressSpace.Create();
+        for (ulong i = 0; i < AddressSpace.MaxAreas; i++)
+            Assert.True(AddressSpace.Add(space, Range(2 * i, 1), Protection.Read, AreaFlags.None) != null);
+        Assert.True(AddressSpace.Add(space, Range(2 * AddressSpace.MaxAreas, 1), Protection.Read, AreaFlags.None) == null);
+        Assert.True(AddressSpace.Unmap(space, Range(0, 1)));
+        Assert.True(AddressSpace.Add(space, Range(2 * AddressSpace.MaxAreas, 1), Protection.Read, AreaFlags.None) != null);
+        AddressSpace.Release(space);
+    }
+
+    /// <summary>The processor must forget what it has cached of an entry that was taken back.</summary>
+    [Fact]
+    public void What_is_unmapped_dropped_moved_or_protected_is_invalidated()
+    {
+        AddressSpace* space = AddressSpace.Create();
+        AddressSpace.Add(space, Range(0, 8), ReadWrite, AreaFlags.None);
+        for (ulong page = 0; page < 8; page++)
+            AddressSpace.Resolve(space, Base + page * Frames.Size, Access.Write, Frames.UserFloor);
+        void AssertInvalidates(ulong page, Action act)
+        {
+            Board.Processor.Invalidated.Clear();
+            act();
+            Assert.Equal([Base + page * Frames.Size], Board.Processor.Invalidated);
+        }
+        nint at = (nint)space;
+        AssertInvalidates(1, () => AddressSpace.Protect((AddressSpace*)at, Range(1, 1), Protection.Read));
+        AssertInvalidates(2, () => AddressSpace.DropPages((AddressSpace*)at, Range(2, 1)));
+        AssertInvalidates(3, () => AddressSpace.Unmap((AddressSpace*)at, Range(3, 1)));
+        AssertInvalidates(4, () => AddressSpace.Move((AddressSpace*)at, Range(4, 1), Range(100, 1)));
+        AddressSpace.Release(space);
+    }
+
     private static ulong Mark(ulong* entry, ulong value) =>
         (value & PageTable.ReadWrite) != 0 ? value & ~PageTable.ReadWrite | PageTable.WasWritable : value;
 

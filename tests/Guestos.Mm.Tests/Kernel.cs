@@ -12,8 +12,13 @@ namespace Board
     {
         public static ulong Root;
 
+        /// <summary>Pages whose cached translations were invalidated: the first thousand since it was cleared.</summary>
+        public static readonly System.Collections.Generic.List<ulong> Invalidated = [];
+
         public static void InvalidatePage(ulong address)
         {
+            if (Invalidated.Count < 1000)
+                Invalidated.Add(address);
         }
 
         public static ulong ReadCr3() => Root;

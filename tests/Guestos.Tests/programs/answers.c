@@ -88,6 +88,51 @@ static void show_status(const char *what, int status)
         printf("%s: %x\n", what, status);
 }
 
+static long remap(void *at, unsigned long from, unsigned long to, int flags, void *target)
+{
+    return syscall(SYS_mremap, at, from, to, flags, target) < 0 ? -errno : 0;
+}
+
+/* mremap(2): where pages go, what they hold afterwards, and what it refuses. */
+static __attribute__((noinline)) void remapping(void)
+{
+    enum { PAGE = 4096 };
+    char *room = mmap(NULL, 32 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *from = mmap(room, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    char *target = room + 16 * PAGE;
+    for (int i = 0; i < 4; i++)
+        from[i * PAGE] = 10 + i;
+    answer("in place there is no room", remap(from, 4 * PAGE, 8 * PAGE, 0, NULL));
+    answer("unaligned", remap(from + 1, PAGE, PAGE, MREMAP_MAYMOVE, NULL));
+    answer("no length", remap(from, PAGE, 0, MREMAP_MAYMOVE, NULL));
+    answer("fixed, but may not move", remap(from, PAGE, PAGE, MREMAP_FIXED, target));
+    answer("an unknown flag", remap(from, PAGE, PAGE, 64, target));
+    answer("onto itself", remap(from, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, from + PAGE));
+    answer("to an unaligned place", remap(from, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target + 1));
+    answer("moved", remap(from, 4 * PAGE, 6 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target));
+    answer("its bytes", target[0] + target[PAGE] + target[2 * PAGE] + target[3 * PAGE]);
+    answer("the new ones are zero", target[4 * PAGE] + target[5 * PAGE]);
+    target[5 * PAGE] = 1;
+    if (sigsetjmp(back, 1) == 0)
+        from[0] = 1;
+    answer("the old place: code", caught_code);
+    answer("the middle of it moved", remap(target + PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + 8 * PAGE));
+    answer("its bytes", room[8 * PAGE] + room[9 * PAGE]);
+    answer("its neighbours", target[0] + target[3 * PAGE]);
+    if (sigsetjmp(back, 1) == 0)
+        target[PAGE] = 1;
+    answer("the gap: code", caught_code);
+    answer("shrunk while it moves", remap(target + 3 * PAGE, 3 * PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + 12 * PAGE));
+    answer("its byte", room[12 * PAGE]);
+    int file = open("/proc/self/exe", O_RDONLY);
+    char *mapped = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, file, PAGE), second;
+    pread(file, &second, 1, 2 * PAGE);
+    mapped = mremap(mapped, PAGE, 2 * PAGE, MREMAP_MAYMOVE);
+    answer("a mapping of a file grows in the file", mapped != MAP_FAILED && mapped[PAGE] == second);
+    close(file);
+    munmap(room, 32 * PAGE);
+}
+
 static void memory(void)
 {
     char *page = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -138,6 +183,8 @@ static void memory(void)
     char *small = mremap(grown, 300 * 4096, 4096, 0);
     answer("mremap shrinks in place", small == grown);
     answer("mremap of nothing", (long)mremap((void *)0x100000, 4096, 8192, MREMAP_MAYMOVE));
+
+    remapping();
 
     char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     char *private = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
