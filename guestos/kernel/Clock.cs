@@ -56,7 +56,8 @@ public static class Clock
     {
         ulong offset = s_wallOffset + Slewed(monotonic);
         s_source = TimeSource.Of(counterKilohertz, timerKilohertz, local);
-        s_base = monotonic + sinceFork + (s_source.Origin > counter ? s_source.ToNanoseconds(s_source.Origin - counter) : 0);
+        ulong sinceHandOver = s_source.Origin > counter ? s_source.ToNanoseconds(s_source.Origin - counter) : 0;
+        s_base = monotonic + sinceFork + sinceHandOver;
         s_wallOffset = offset;
         s_slewLeft = 0;
         BeginSlew();

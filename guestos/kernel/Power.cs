@@ -10,7 +10,9 @@ internal static class Power
 {
     /// <summary>pvpanic: the port, what it reads as where there is none, and the events.</summary>
     private const ushort Device = 0x505;
-    private const byte Absent = 0xff, Panicked = 1, ShutDown = 4;
+    private const byte Absent = 0xff;
+    private const byte Panicked = 1;
+    private const byte ShutDown = 4;
 
     /// <summary>The kernel cannot go on.</summary>
     [DoesNotReturn]

@@ -13,11 +13,15 @@ internal unsafe struct InitArguments
 {
     /// <summary>MAX_INIT_ARGS and MAX_INIT_ENVS; what is beyond is left out, with a line that says so.</summary>
     private const int Most = 32;
-    private const int PathFrame = 0, TextFrame = 1, PointerFrame = 3, FrameCount = 4;
+    private const int TextFrame = 1;        // behind the path's
+    private const int PointerFrame = 3;
+    private const int FrameCount = 4;
 
     private ulong memory;
-    private byte* text, textEnd;
-    private int argumentCount, environmentCount;
+    private byte* text;
+    private byte* textEnd;
+    private int argumentCount;
+    private int environmentCount;
 
     public readonly byte* Path => DirectMap.At(memory);
 
@@ -82,7 +86,10 @@ internal unsafe struct InitArguments
         if (argumentCount == Most)
             Console.Write("guestos: too many arguments for the first program, the rest is left out\n"u8);
         else
-            Arguments[argumentCount++] = Keep(word);
+        {
+            Arguments[argumentCount] = Keep(word);
+            argumentCount++;
+        }
     }
 
     /// <summary>A later value takes the place of an earlier one.</summary>
@@ -110,8 +117,12 @@ internal unsafe struct InitArguments
         byte* start = text;
         for (int i = 0; i < word.Length && text < textEnd - 1; i++)
             if (word[i] != (byte)'"')
-                *text++ = word[i];
-        *text++ = 0;
+            {
+                *text = word[i];
+                text++;
+            }
+        *text = 0;
+        text++;
         return start;
     }
 
@@ -139,12 +150,13 @@ internal unsafe struct InitArguments
         ReadOnlySpan<byte> name = length < 0 ? word : word.Slice(0, length);
         if (name.IndexOf((byte)'.') >= 0)
             return true;
-        return Is(name, "init"u8) || Is(name, "rdinit"u8) || Is(name, "console"u8) || Is(name, "earlycon"u8) || Is(name, "earlyprintk"u8)
-            || Is(name, "quiet"u8) || Is(name, "debug"u8) || Is(name, "loglevel"u8) || Is(name, "ro"u8) || Is(name, "rw"u8)
-            || Is(name, "root"u8) || Is(name, "rootfstype"u8) || Is(name, "rootflags"u8) || Is(name, "rootwait"u8) || Is(name, "panic"u8)
-            || Is(name, "reboot"u8) || Is(name, "acpi"u8) || Is(name, "pci"u8) || Is(name, "noapic"u8) || Is(name, "nolapic"u8)
-            || Is(name, "nokaslr"u8) || Is(name, "mitigations"u8) || Is(name, "tsc"u8) || Is(name, "lpj"u8) || Is(name, "ip"u8)
-            || Is(name, "8250"u8) || Is(name, "i8042"u8);
+        return Is(name, "init"u8) || Is(name, "rdinit"u8) || Is(name, "console"u8) || Is(name, "earlycon"u8)
+            || Is(name, "earlyprintk"u8) || Is(name, "quiet"u8) || Is(name, "debug"u8) || Is(name, "loglevel"u8)
+            || Is(name, "ro"u8) || Is(name, "rw"u8) || Is(name, "root"u8) || Is(name, "rootfstype"u8)
+            || Is(name, "rootflags"u8) || Is(name, "rootwait"u8) || Is(name, "panic"u8) || Is(name, "reboot"u8)
+            || Is(name, "acpi"u8) || Is(name, "pci"u8) || Is(name, "noapic"u8) || Is(name, "nolapic"u8)
+            || Is(name, "nokaslr"u8) || Is(name, "mitigations"u8) || Is(name, "tsc"u8) || Is(name, "lpj"u8)
+            || Is(name, "ip"u8) || Is(name, "8250"u8) || Is(name, "i8042"u8);
     }
 
     private static bool Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> known) => name.SequenceEqual(known);

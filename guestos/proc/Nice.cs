@@ -6,7 +6,8 @@ namespace Guestos;
 /// </summary>
 public static class Nice
 {
-    public const int Lowest = -20, Highest = 19;
+    public const int Lowest = -20;
+    public const int Highest = 19;
 
     /// <summary>The weight of nice 0.</summary>
     public const uint Normal = 1024;
@@ -25,5 +26,6 @@ public static class Nice
     }
 
     /// <summary>Processor time as virtual time.</summary>
-    public static ulong Scale(ulong nanoseconds, uint weight) => weight == Normal ? nanoseconds : nanoseconds * Normal / weight;
+    public static ulong Scale(ulong nanoseconds, uint weight) =>
+        weight == Normal ? nanoseconds : nanoseconds * Normal / weight;
 }

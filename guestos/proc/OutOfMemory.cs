@@ -50,7 +50,8 @@ public static unsafe class OutOfMemory
     /// <summary>The process to end. The current one when there is no better.</summary>
     private static Process* Choose()
     {
-        Process* ordinary = null, privileged = null;
+        Process* ordinary = null;
+        Process* privileged = null;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
             if (process->Space == null || process->Exiting || process->KilledForMemory || process->Id == 1)

@@ -12,8 +12,12 @@ public static unsafe class Permissions
     /// <summary>prlimit(2): all of the other's identities are the real ones of the caller.</summary>
     public static bool MayControl(Process* caller, Process* target) =>
         caller->EffectiveUserId == 0
-        || caller->UserId == target->UserId && caller->UserId == target->EffectiveUserId && caller->UserId == target->SavedUserId
-        && caller->GroupIdReal == target->GroupIdReal && caller->GroupIdReal == target->EffectiveGroupId && caller->GroupIdReal == target->SavedGroupId;
+        || caller->UserId == target->UserId
+        && caller->UserId == target->EffectiveUserId
+        && caller->UserId == target->SavedUserId
+        && caller->GroupIdReal == target->GroupIdReal
+        && caller->GroupIdReal == target->EffectiveGroupId
+        && caller->GroupIdReal == target->SavedGroupId;
 
     /// <summary>
     /// proc(5), ptrace(2) "Ptrace access mode checking": a process shows what it has in memory and open to processes of
@@ -39,5 +43,7 @@ public static unsafe class Permissions
     /// setpriority(2), sched_setscheduler(2): the caller's effective user is the other's real or effective one.
     /// </summary>
     public static bool MaySchedule(Process* caller, Process* target) =>
-        caller->EffectiveUserId == 0 || caller->EffectiveUserId == target->UserId || caller->EffectiveUserId == target->EffectiveUserId;
+        caller->EffectiveUserId == 0
+        || caller->EffectiveUserId == target->UserId
+        || caller->EffectiveUserId == target->EffectiveUserId;
 }

@@ -85,7 +85,9 @@ public unsafe struct ResourceLimits
         ulong limit = Of(process, Resource.LockedMemory);
         if (process->EffectiveUserId == 0)
             return 0;
-        return limit == 0 ? Errno.EPERM : locked + pages <= limit / Frames.Size ? 0 : error;
+        if (limit == 0)
+            return Errno.EPERM;
+        return locked + pages <= limit / Frames.Size ? 0 : error;
     }
 
     /// <summary>For <see cref="MemoryPolicy.MayGrowStack"/>: RLIMIT_STACK, RLIMIT_AS and RLIMIT_MEMLOCK.</summary>

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Guestos;
 
 // The core library of the kernel has no Object.Equals to override.
@@ -30,7 +32,7 @@ public readonly struct Signal
     public static bool TryMakeOrNone(ulong number, out Signal signal) => TryMake(number, out signal) || number == 0;
 
     /// <summary>The lowest of a set that is not empty.</summary>
-    public static Signal LowestOf(ulong set) => new((System.Numerics.BitOperations.TrailingZeroCount(set) & (Count - 1)) + 1);
+    public static Signal LowestOf(ulong set) => new((BitOperations.TrailingZeroCount(set) & (Count - 1)) + 1);
 
     public int Number => number;
 

@@ -14,5 +14,9 @@ public unsafe struct SupplementaryGroups
     public uint At(int index) => groups[index & (Capacity - 1)];
 
     /// <summary>At most <see cref="Capacity"/> times.</summary>
-    public void Add(uint group) => groups[Count++ & (Capacity - 1)] = group;
+    public void Add(uint group)
+    {
+        groups[Count & (Capacity - 1)] = group;
+        Count++;
+    }
 }

@@ -5,7 +5,8 @@ public unsafe struct Timer
 {
     /// <summary><see cref="Clock.Monotonic"/> when it is due.</summary>
     public ulong Deadline;
-    public Timer* Next, Previous;
+    public Timer* Next;
+    public Timer* Previous;
     public bool Armed;
 
     /// <summary>
@@ -40,7 +41,8 @@ public static unsafe class Timers
         Cancel(timer);
         timer->Deadline = deadline;
         timer->Armed = true;
-        Timer* later = s_first, earlier = null;
+        Timer* later = s_first;
+        Timer* earlier = null;
         while (later != null && later->Deadline <= deadline)
         {
             earlier = later;
@@ -67,7 +69,8 @@ public static unsafe class Timers
             s_first = timer->Next;
         if (timer->Next != null)
             timer->Next->Previous = timer->Previous;
-        timer->Next = timer->Previous = null;
+        timer->Next = null;
+        timer->Previous = null;
     }
 
     /// <summary>
