@@ -45,6 +45,9 @@ internal sealed unsafe class Connection
 
     public int Room => Capacity - _queued;
 
+    /// <summary>Pieces that have not left yet.</summary>
+    public int Waiting => _queue.Count;
+
     public int Send(ReadOnlySpan<byte> bytes)
     {
         int taken = Admit(bytes.Length);

@@ -361,7 +361,7 @@ internal sealed unsafe class Source : IDisposable
         Signals.Pending = false;
         if (Checkpoint.State != null)
         {
-            Process.Current = Mover;
+            Process.Current = Checkpoint.State->Mover == WriterId ? Writer : Mover;
             if (Checkpoint.State->Stage == CheckpointStage.Committed)
                 Ioctl(CheckpointControl.Stay);
             Close();

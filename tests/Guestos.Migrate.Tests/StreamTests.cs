@@ -58,6 +58,8 @@ public sealed unsafe class StreamTests
         Assert.Equal(0, source.Open());
         Assert.Equal(0, source.Ioctl(CheckpointControl.SetOptions, (ulong)options));
         Connection connection = Connection.Of(Socket);
+        int waiting = -1;
+        ForkEntry.Happened += () => waiting = connection.Waiting;
         Connection.Work = () =>
         {
             source.Work(random.Next(20));
@@ -72,6 +74,7 @@ public sealed unsafe class StreamTests
             source.Work(random.Next(30));
         }
         connection.Transmit();
+        Assert.True(waiting == 0, $"{waiting} pieces are on their way at the fork");
         Assert.Equal([Socket], Network.Speaking!);
         source.Check(Receiver.Of(connection.Arrived.ToArray(), HashOf(options)));
         Assert.Equal("", Console.Text);
