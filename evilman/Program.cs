@@ -78,6 +78,9 @@ public static class Program
         root.Subcommands.Add(BootCommand.Create());
         root.Subcommands.Add(MoveCommand.Create());
         root.Subcommands.Add(EndCommand.Create());
+        root.Subcommands.Add(PayCommand.Create());
+        root.Subcommands.Add(BalanceCommand.Create());
+        root.Subcommands.Add(RefundCommand.Create());
         root.Subcommands.Add(GuestKeyCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(LabCommand.CreateHolder());

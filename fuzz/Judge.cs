@@ -12,8 +12,8 @@ namespace Fuzz;
 internal static class Judge
 {
     public const int Header = 10, Ethernet = 14, Source = Header + 6, Type = Header + 12, Ipv4 = Header + Ethernet, Icmp = Ipv4 + 20, Payload = Icmp + 8;
-    public const int ArpSize = Ipv4 + 28, TokenSize = 152, ReplySize = 40, Token = Payload + 16;
-    public const uint MaxMemory = 256, MaxSteps = 100;
+    public const int ArpSize = Ipv4 + 28, TokenSize = 196, ReplySize = 40, Token = Payload + 16;
+    public const uint MaxMemory = 256, MaxSteps = 100, Grace = 5;
 
     public static ushort U16(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]);
 
@@ -103,14 +103,14 @@ internal static class Judge
 
     public static string ChainEnd(ReadOnlySpan<byte> token) => Convert.ToHexString(token.Slice(72, 20));
 
-    public static string Signature(ReadOnlySpan<byte> token) => Convert.ToHexString(token.Slice(132, 20));
+    public static string Signature(ReadOnlySpan<byte> token) => Convert.ToHexString(token[^20..]);
 
     /// <summary>Why a token of the right size is good for nothing, whatever else happens on the node; nothing when it is good.</summary>
     public static string? Fault(ReadOnlySpan<byte> token, ulong now, ulong started)
     {
         static uint Le32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
-        if (Le32(token, 0) != 0x54425645 || Le32(token, 4) != 2 || token[68] + token[69] == 0 || token[70] + token[71] != 0)
-            return "is no boot token of version 2";
+        if (Le32(token, 0) != 0x54425645 || Le32(token, 4) != 3 || token[68] + token[69] == 0 || token[70] + token[71] != 0)
+            return "is no boot token of version 3";
         if (token[40] is < 8 or > 30 || token[41] > 4)
             return "has an impossible prefix or too many guests";
         if (U32(token, 8) != TestHost.Node)
@@ -118,6 +118,10 @@ internal static class Judge
         uint memory = Le32(token, 12), count = Le32(token, 64);
         if (memory is 0 or > MaxMemory || count is 0 or > MaxSteps || BinaryPrimitives.ReadUInt16LittleEndian(token[42..]) == 0)
             return "asks for nothing or for too much";
+        if (BinaryPrimitives.ReadUInt64LittleEndian(token[152..]) > 1UL << 40)
+            return "has elements of too much value";
+        if (Le32(token, 44) != 0 || BinaryPrimitives.ReadUInt16LittleEndian(token[42..]) != 100)
+            return "asks for a disk or for a share of a processor";
         ulong issued = BinaryPrimitives.ReadUInt64LittleEndian(token[16..]);
         if (issued > now || Expires(token) <= now || Expires(token) <= issued)
             return "is not good at this time";
@@ -130,7 +134,7 @@ internal static class Judge
                 return "claims an address that no domain may have";
         if (gateway != 0 && ((gateway & mask) != subnet || (gateway & ~mask) == 0 || (gateway | mask) == uint.MaxValue || Array.IndexOf(addresses, gateway) >= 0))
             return "has a gateway that is no other host of its subnet";
-        if (!HMACSHA1.HashData(TestHost.Key, token[..132]).AsSpan().SequenceEqual(token.Slice(132, 20)))
+        if (!HMACSHA1.HashData(TestHost.Key, token[..^20]).AsSpan().SequenceEqual(token[^20..]))
             return "has a wrong signature";
         Span<byte> element = stackalloc byte[20];
         token.Slice(92, 20).CopyTo(element);

@@ -38,9 +38,11 @@ internal enum Spoiled : byte
 /// <summary>The packets that steps describe in a few bytes.</summary>
 /// <param name="running">The boot address of the domain in each slot, 0 where none is.</param>
 /// <param name="proofs">What ends the domain in each slot, zeros where none is.</param>
+/// <param name="accounts">Each that there ever was, with the chain that it is paid with.</param>
+/// <param name="minted">Hears of every token and chain that a step makes.</param>
 /// <param name="now">What the times of tokens are relative to.</param>
 /// <param name="salt">Makes chains that no script with another salt has.</param>
-internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, ulong now, int salt)
+internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, (Ledger Ledger, Tokens Token, Tokens Chain)[] accounts, System.Action<Tokens> minted, ulong now, int salt)
 {
     private const byte AllNodes = 11;
 
@@ -92,6 +94,11 @@ internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, ulong n
                 return Mended(Patched(Frames.Echo(new byte[Length(a[3])], Address(a[2] >> 4), Address(a[2]), Mac(a[1]), Mac(a[1] >> 4)), step.Patches), (Unmended)a[4]);
             case StepKind.End:
                 return End(a, step.Patches);
+            case StepKind.Pay:
+            case StepKind.Ask:
+            case StepKind.Continue:
+                byte[] about = Patched(Frames.Echo(About(step.Kind, a), Address(a[2] >> 4), Address(a[2]), Mac(a[1]), Mac(a[1] >> 4)), step.Patches);
+                return Mended(about, (Unmended)(a[^1] & 7));
             default:
                 return Token(a, step.Patches);
         }
@@ -109,6 +116,38 @@ internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, ulong n
         return Mended(packet, (Unmended)a[5]);
     }
 
+    /// <summary>A magic ping about an account; what spoils it is in the upper bits of the last argument.</summary>
+    private byte[] About(StepKind kind, ReadOnlySpan<byte> a)
+    {
+        int spoiled = a[^1] >> 3;
+        (Ledger? ledger, Tokens token, Tokens chain) = accounts.Length == 0 ? (null, Unknown, Unknown) : accounts[^(1 + a[3] % accounts.Length)];
+        if (kind == StepKind.Ask)
+            return (spoiled & 1) == 0 ? token.Query() : token.Refund((spoiled & 2) == 0 ? null : new byte[20]);
+        if (kind == StepKind.Pay)
+        {
+            uint count = (ledger?.Count ?? 0) + (uint)(sbyte)a[4];
+            byte[] element = chain.Element(Math.Max(count, 1));
+            element[0] ^= (byte)(spoiled & 1);
+            return chain.Payment(count, element, (spoiled & 2) == 0 ? token.End : new byte[20]);
+        }
+        Tokens next = new()
+        {
+            Seed = 5000 + a[4] + 256 * salt, Count = a[5] < 200 ? 1 + a[5] % 8u : a[5] - 130u, Spare = 50, Node = (spoiled & 1) == 0 ? TestHost.Node : TestHost.Node + 1,
+            Key = (spoiled & 2) == 0 ? TestHost.Key : new byte[16], BreakChain = (spoiled & 4) != 0,
+        };
+        minted(next);
+        return next.Continuation(token, (spoiled & 8) == 0 ? ledger?.ChainEnd ?? token.End : new byte[20]);
+    }
+
+    private static Tokens Unknown => new() { Seed = 4999 };
+
+    /// <summary>Half of all tokens have prices.</summary>
+    private static Tokens Priced(Tokens token, byte seed) =>
+        seed < 128 ? token : token with
+        {
+            Prices = [(uint)(seed & 1), (uint)(seed >> 1 & 1), (uint)(seed >> 2 & 1), 1], Value = 3 + (uint)(seed >> 3 & 15), Spare = 50,
+        };
+
     private byte[] Token(ReadOnlySpan<byte> a, ReadOnlySpan<byte> patches)
     {
         var spoiled = (Spoiled)a[10];
@@ -116,19 +155,21 @@ internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, ulong n
         for (int i = 0; i < guests.Length; i++)
             guests[i] = Address((i % 2 == 0 ? a[4] : a[4] >> 4) + i / 2);
         ulong issued = now + (ulong)(sbyte)a[7];
-        byte[] body = (spoiled & Spoiled.Payment) != 0 ? new byte[Payment.Size] : new Tokens
+        Tokens token = Priced(new Tokens
         {
             Node = (spoiled & Spoiled.Node) != 0 ? TestHost.Node + 1 : TestHost.Node, Boot = Address(a[3]), Guests = guests,
             MemoryMiB = a[5] < 200 ? a[5] : a[5] + 30u, Count = 1 + (a[6] < 200 ? a[6] % 8u : a[6] - 130u), Issued = issued,
             Expires = issued + (a[8] < 200 ? a[8] : (a[8] - 199u) * 100), Seed = a[9] + 256 * salt, BreakChain = (spoiled & Spoiled.Chain) != 0,
             Key = (spoiled & Spoiled.Key) != 0 ? new byte[16] : TestHost.Key,
-        }.Token();
+        }, a[9]);
+        minted(token);
+        byte[] body = (spoiled & Spoiled.Payment) != 0 ? new byte[Payment.Size] : token.Token();
         byte[] payload = Tokens.Payload((spoiled & Spoiled.Payment) != 0 ? MagicKind.Payment : MagicKind.Boot, body);
         if ((spoiled & (Spoiled.Shorter | Spoiled.Longer)) != 0)
             Array.Resize(ref payload, payload.Length + ((spoiled & Spoiled.Shorter) != 0 ? -1 : 1));
         byte[] packet = Patched(Frames.Echo(payload, Address(a[2] >> 4), Address(a[2]), Mac(a[1]), Mac(a[1] >> 4)), patches);
         if (!patches.IsEmpty && (spoiled & (Spoiled.Signature | Spoiled.Key)) == 0 && packet.Length >= Judge.Token + Judge.TokenSize)
-            new HmacSha1(TestHost.Key).Sign(packet.AsSpan(Judge.Token, 132), packet.AsSpan(Judge.Token + 132, 20));
+            new HmacSha1(TestHost.Key).Sign(packet.AsSpan(Judge.Token, Judge.TokenSize - 20), packet.AsSpan(Judge.Token + Judge.TokenSize - 20, 20));
         packet = Mended(packet, (Unmended)a[11]);
         if ((spoiled & Spoiled.Offload) != 0 && packet.Length > Judge.Icmp + 4)
         {
@@ -193,6 +234,7 @@ internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, ulong n
             StepKind.Arp => $"ARP operation {a[3]}, {Dotted(Address(a[2]))} asks for {Dotted(Address(a[2] >> 4))}, {Macs(a[1])}",
             StepKind.Ipv4 => $"IPv4 protocol {a[3]}, {Ips(a[2])}, {Macs(a[1])}, flags {a[5] & 3}, gso {a[5] >> 2}, checksum from {a[6]}, unmended {(Unmended)(a[7] & 7)}",
             StepKind.End => $"end of domain {a[3] % proofs.Length}, {Ips(a[2])}, {Macs(a[1])}, spoiled {(Spoiled)a[4]}, unmended {(Unmended)(a[5] & 7)}",
+            StepKind.Pay or StepKind.Ask or StepKind.Continue => $"{step.Kind}, account {a[3]}, {string.Join(' ', a[4..])}, {Ips(a[2])}, {Macs(a[1])}",
             StepKind.Echo => $"Echo Request, {Ips(a[2])}, {Macs(a[1])}, unmended {(Unmended)(a[4] & 7)}",
             _ => $"token, {Ips(a[2])}, {Macs(a[1])}, boots {Dotted(Address(a[3]))} with {(a[3] >> 4) % 5} guests, memory {a[5]}, count {a[6]}, issued {(sbyte)a[7]:+0;-0;0} s, "
                 + $"life {a[8]}, seed {a[9]}, spoiled {(Spoiled)a[10]}, unmended {(Unmended)(a[11] & 7)}",

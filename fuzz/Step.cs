@@ -40,6 +40,18 @@ internal enum StepKind : byte
 
     /// <summary>A request to end a domain: port, MACs, addresses, whose slot, spoiling, mending.</summary>
     End,
+
+    /// <summary>Time passes that no clock shows, and processors are used: quarters of a second, milliseconds.</summary>
+    Time,
+
+    /// <summary>A payment: port, MACs, addresses, whose account, how many elements more, spoiling and mending.</summary>
+    Pay,
+
+    /// <summary>A query or a refund: port, MACs, addresses, whose account, spoiling and mending.</summary>
+    Ask,
+
+    /// <summary>A continuation: port, MACs, addresses, whose account, the new chain, spoiling, mending.</summary>
+    Continue,
 }
 
 /// <summary>
@@ -49,9 +61,9 @@ internal enum StepKind : byte
 /// </summary>
 internal readonly ref struct Step
 {
-    public const int Kinds = 12, PatchSize = 3, MaxPatches = 3;
+    public const int Kinds = 16, PatchSize = 3, MaxPatches = 3;
 
-    private static ReadOnlySpan<byte> Sizes => [2, 1, 1, 0, 1, 2, 5, 8, 5, 12, 2, 6];
+    private static ReadOnlySpan<byte> Sizes => [2, 1, 1, 0, 1, 2, 5, 8, 5, 12, 2, 6, 2, 6, 5, 7];
 
     public StepKind Kind { get; private init; }
 

@@ -21,6 +21,9 @@ internal sealed partial class World
         /// <summary>What ends it.</summary>
         public required byte[] Proof { get; init; }
 
+        /// <summary>Null for a domain that costs nothing.</summary>
+        public Ledger? Ledger { get; init; }
+
         public ulong Taken, Delivered, Dropped;
     }
 
@@ -44,6 +47,8 @@ internal sealed partial class World
     {
         Array.Clear(live);
         chains.Clear();
+        ledgers.Clear();
+        purged.Clear();
         allowances.Clear();
     }
 
@@ -59,8 +64,15 @@ internal sealed partial class World
         refusals = 0;
         said = null;
         Array.Clear(relayedTo);
+        sending = null;
+        sentBefore = port < 0 ? 0 : domains[port].Sent;
+        ExpectOfAccount(packet);
         if (port >= 0 && packet.Length >= Judge.Header + Judge.Ethernet)
+        {
             live[port]!.Taken++;
+            if (IsOwn(port, packet))
+                sending = live[port]!.Ledger;
+        }
         // A domain's offload request may be refused for itself.
         if ((port >= 0 && (!IsOwn(port, packet) || packet[0] != 0)) || !Judge.IsEchoRequest(packet))
             return;
@@ -129,6 +141,8 @@ internal sealed partial class World
         if (port < 0)
             return sent;
         // The node counts what it relays; its own answers are no domain's traffic.
+        if (relayedTo[port + 1] && sent && live[port]!.Ledger is { } ledger)
+            ledger.Bytes += (uint)packet.Length - 10;
         if (relayedTo[port + 1])
             (sent ? ref live[port]!.Delivered : ref live[port]!.Dropped)++;
         return sent;
@@ -200,7 +214,8 @@ internal sealed partial class World
         Violation.When(!MagicReply.TryParse(payload, out MagicReply reply), "a malformed reply to a magic ping");
         said = reply.Refusal;
         Violation.When(reply.Node != TestHost.Node || reply.NodeTime != Now, "a magic reply of another node or time");
-        Violation.When(endedOne != 0 && (reply.BootAddress != endedOne || reply.Kind != MagicKind.End), "an end that another's boot address is told of");
+        statement = payload[Judge.ReplySize..].ToArray();
+        Violation.When(endedOne != 0 && !isRefund && (reply.BootAddress != endedOne || reply.Kind != MagicKind.End), "an end that another's boot address is told of");
         if (said == Refusal.None)
             return;
         Spend("refusal", Judge.U32(Request, Judge.Ipv4 + 12), 1, RefusalAllowance);
@@ -235,7 +250,9 @@ internal sealed partial class World
         startedOne = true;
         honoured.Add(Judge.Signature(bytes));
         chains[Judge.ChainEnd(bytes)] = Judge.Expires(bytes);
-        live[slot] = new Expected { Addresses = addresses, Proof = Judge.EndProof(machineKey) };
+        live[slot] = new Expected { Addresses = addresses, Proof = Judge.EndProof(machineKey), Ledger = Ledger.IsPriced(bytes) ? new Ledger(bytes.ToArray(), Uptime) : null };
+        if (live[slot]!.Ledger is { } opened)
+            ledgers.Add(opened);
         Coverage.Reached(Coverage.States - 1 - Math.Min(chains.Count, 100));
         return true;
     }
@@ -244,8 +261,10 @@ internal sealed partial class World
     {
         Violation.When(slot < 0 || slot >= Slots || live[slot] == null, $"an end in slot {slot}, where nothing runs");
         Violation.When((requestPort >= 0 && !IsOwn(requestPort, Request)) || !Judge.IsEchoRequest(Request), "an end for what the node may not answer");
-        Violation.When(!Judge.RequestedEnd(Request).SequenceEqual(live[slot]!.Proof), "an end without its proof");
-        endedOne = live[slot]!.Addresses[0];
+        isRefund = Judge.RequestedEnd(Request).IsEmpty;
+        Violation.When(isRefund ? asked?.Name.SequenceEqual(live[slot]!.Ledger?.Name ?? []) != true || expected != Refusal.None
+            : !Judge.RequestedEnd(Request).SequenceEqual(live[slot]!.Proof), "an end without its proof");
+        endedOne = isRefund ? 0 : live[slot]!.Addresses[0];
     }
 
     void IHost.Refused(uint source, Refusal refusal)
@@ -258,7 +277,8 @@ internal sealed partial class World
     private void JudgeOutcome()
     {
         Violation.When((startedOne || endedOne != 0) && said != Refusal.None, "a start or an end that nobody is told of");
-        Violation.When(said == Refusal.None && !startedOne && endedOne == 0, "an answer of a start or an end that did not happen");
+        JudgeAccount();
+        Violation.When(said == Refusal.None && !startedOne && endedOne == 0 && expected == null, "an answer of a start or an end that did not happen");
         Violation.When(endedOne != toEnd, $"a proof for {toEnd} ended {endedOne}");
         Violation.When(tokenIsGood && !startedOne, $"a good token got no domain but {said?.ToString() ?? "silence"}");
         if (said is { } refusal)

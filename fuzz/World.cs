@@ -31,19 +31,23 @@ internal sealed partial class World : IHost
 {
     public const int Slots = 3, TokenRoom = 4;
 
+    /// <summary>More than a script starts.</summary>
+    private const int AccountRoom = MaxPackets + 1;
+
     /// <summary>The most packets of one script: repetitions would take seconds otherwise.</summary>
     private const int MaxPackets = 300;
 
     private readonly ulong epoch;
     private readonly Domain[] domains = new Domain[Slots];
     private readonly ushort[] spent = new ushort[Limiter.Size];
-    private readonly byte[] ends = new byte[TokenRoom * 20];
-    private readonly ulong[] expiries = new ulong[TokenRoom];
+    private readonly UsedToken[] used = new UsedToken[TokenRoom];
+    private readonly Account[] accounts = new Account[AccountRoom];
     private readonly byte[] memory = new byte[Packet.MaxSize];
     private readonly List<(int Port, byte[] Packet)> packets = [];
     private readonly List<(uint Sender, byte[] Packet)> taken = [];
     private Faults faults;
     private ulong latest, tenth, started;
+    private ulong cpu;
     private int received;
 
     /// <param name="epoch">Unix seconds when scripts begin; the node started 100 seconds before.</param>
@@ -60,6 +64,8 @@ internal sealed partial class World : IHost
 
     public ulong Now { get; private set; }
 
+    public ulong Uptime { get; private set; }
+
     /// <summary>The packets that the node got from the script so far, with the boot address of the domain that sent them, 0 for the link.</summary>
     public IReadOnlyList<(uint Sender, byte[] Packet)> Taken => taken;
 
@@ -73,9 +79,12 @@ internal sealed partial class World : IHost
         tenth = 0;
         faults = 0;
         received = lastRefusal = 0;
+        Uptime = 77_777;
+        cpu = 0;
         packets.Clear();
         taken.Clear();
         honoured.Clear();
+        minted.Clear();
         Node<World> node = Restart();
         while (Step.TryTake(ref script, out Step step))
         {
@@ -88,11 +97,11 @@ internal sealed partial class World : IHost
     {
         Array.Clear(domains);
         Array.Clear(spent);
-        Array.Clear(ends);
-        Array.Clear(expiries);
+        Array.Clear(used);
+        Array.Clear(accounts);
         Forget();
-        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), Started = started, MaxMemoryMiB = Judge.MaxMemory, ChainSteps = Judge.MaxSteps };
-        return new Node<World>(this, limits, domains, new UsedTokens(ends, expiries), new Limiter(spent, 1));
+        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), Started = started, MaxMemoryMiB = Judge.MaxMemory, ChainSteps = Judge.MaxSteps, Grace = Judge.Grace };
+        return new Node<World>(this, limits, domains, new UsedTokens(used), new Accounts(accounts), new Limiter(spent, 1));
     }
 
     private void Do(ref Node<World> node, scoped Step step)
@@ -111,6 +120,18 @@ internal sealed partial class World : IHost
                 allowances.Clear();
                 node.Limiter.Tick(tenth);
                 Story?.Invoke($"tick {1 + arguments[0]}");
+                break;
+            case StepKind.Time:
+                Uptime += arguments[0] * 250u;
+                cpu += arguments[1] * 1000u;
+                allowances.Clear(); // the limiter sees another tenth of a second than the last one
+                Story?.Invoke($"{arguments[0] * 250} ms pass, {arguments[1]} ms of processors are used");
+                Coverage.On();
+                node.Tick();
+                Coverage.Off();
+                if (arguments[0] >= 2)
+                    JudgeGrace();
+                EndPurged(ref node);
                 break;
             case StepKind.Death:
                 int slot = arguments[0] % Slots;
@@ -140,7 +161,7 @@ internal sealed partial class World : IHost
             default:
                 int port = arguments[0] % (Slots + 1) - 1;
                 var scripted = new ScriptedPacket(Array.ConvertAll(live, domain => domain?.Addresses[0] ?? 0),
-                    Array.ConvertAll(live, domain => domain?.Proof ?? new byte[20]), Now, Salt);
+                    Array.ConvertAll(live, domain => domain?.Proof ?? new byte[20]), Payers(), token => minted[Convert.ToHexString(token.End)] = token, Now, Salt);
                 byte[] made = scripted.Make(step);
                 packets.Add((port, made));
                 Receive(ref node, port, made, Story == null ? null : $"packet {packets.Count - 1}, {scripted.Describe(step)}");
@@ -162,6 +183,7 @@ internal sealed partial class World : IHost
         node.Receive(port, memory.AsSpan(0, packet.Length));
         Coverage.Off();
         JudgeOutcome();
+        EndPurged(ref node);
     }
 
     private void End(ref Node<World> node, int slot)
@@ -169,6 +191,8 @@ internal sealed partial class World : IHost
         if (live[slot] is { } expected)
             JudgeCounters(slot, domains[slot], expected);
         node.Domains[slot] = default;
+        if (live[slot]?.Ledger is { } ledger)
+            ledger.Lives = false;
         live[slot] = null;
     }
 }

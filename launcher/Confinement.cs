@@ -70,6 +70,35 @@ internal static class Confinement
     }
 
     /// <summary>
+    /// Refuses to start processes, threads excepted: a node that meters CPU time reads the clock of one process. glibc
+    /// goes on with clone(2) where there is no clone3(2), whose flags no filter can see. False when it cannot, and that
+    /// has been said.
+    /// </summary>
+    public static bool RefuseChildren()
+    {
+        const int Allowed = 7;
+        const int Missing = 8;
+        const int Refused = 9;
+        Span<SockFilter> filter = stackalloc SockFilter[]
+        {
+            new(LoadWord, Seccomp.NumberAt),
+            Jump(JumpIfEqual, 1, Refused, (uint)SystemCall.Fork),
+            Jump(JumpIfEqual, 2, Refused, (uint)SystemCall.VFork),
+            Jump(JumpIfEqual, 3, Missing, (uint)SystemCall.Clone3),
+            JumpUnlessEqual(4, Allowed, (uint)SystemCall.Clone),
+            new(LoadWord, Seccomp.ArgumentsAt),
+            new(JumpIfSet, 0, Refused - 6 - 1, CLONE_THREAD),
+            new(Return, SECCOMP_RET_ALLOW),
+            new(Return, SECCOMP_RET_ERRNO | 38), // ENOSYS
+            new(Return, NotPermitted),
+        };
+        int code = Seccomp.Install(filter);
+        if (code < 0)
+            Failure.Say(Failure.NotStarted, "cannot refuse processes where CPU time has a price"u8, ""u8, code);
+        return code == 0;
+    }
+
+    /// <summary>
     /// A jump from one place of the filter to another, if what was loaded is as k says; otherwise to the next.
     /// </summary>
     private static SockFilter Jump(ushort jump, int from, int to, uint k) => new(jump, (byte)(to - from - 1), 0, k);

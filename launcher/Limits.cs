@@ -28,7 +28,8 @@ internal static class Limits
     /// <summary>False when one of them cannot be set, and it has been said which.</summary>
     public static bool Set(BootToken token, uint tokenCpu)
     {
-        ulong paid = Math.Min((ulong)token.TokenCount * tokenCpu, MostCpu);
+        // What has a price the node meters itself.
+        ulong paid = token.Prices.IsAny ? MostCpu : Math.Min((ulong)token.TokenCount * tokenCpu, MostCpu);
         ulong memory = (token.MemoryMiB + OwnMemory) << 20;
         // Where the soft limit is the lower one, a process that has used up its CPU time is ended by SIGXCPU, which
         // packetd tells from any SIGKILL. Processes are counted by user: where packetd gives machines no users of their

@@ -44,7 +44,8 @@ internal static class Program
         if (!KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size))
             || !SoleUser.Await()
             || !Limits.Set(token, options.TokenCpu)
-            || !Confinement.Enter())
+            || !Confinement.Enter()
+            || (token.Prices[(int)Resource.Cpu] != 0 && !Confinement.RefuseChildren()))
             return Failure.NotStarted;
         // packetd blocks SIGPIPE for itself, and a mask survives execve.
         ulong noSignals = 0;

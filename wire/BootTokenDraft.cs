@@ -1,4 +1,6 @@
 using System;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Wire;
 
@@ -17,50 +19,58 @@ public readonly ref struct BootTokenDraft
     {
         bytes = buffer.Slice(0, BootToken.Size);
         bytes.Clear();
-        Bytes.PutLe32(bytes, BootToken.MagicAt, BootToken.Magic);
-        Bytes.PutLe16(bytes, BootToken.VersionAt, BootToken.Version);
+        Fields.Magic = BootToken.Magic;
+        Fields.Version = BootToken.Version;
     }
 
-    public uint Node { set => Bytes.PutBe32(bytes, BootToken.NodeAt, value); }
+    private ref BootTokenFields Fields => ref MemoryMarshal.AsRef<BootTokenFields>(bytes);
 
-    public uint MemoryMiB { set => Bytes.PutLe32(bytes, BootToken.MemoryAt, value); }
+    public uint Node { set => Fields.Node = BinaryPrimitives.ReverseEndianness(value); }
 
-    public ulong Issued { set => Bytes.PutLe64(bytes, BootToken.IssuedAt, value); }
+    public uint MemoryMiB { set => Fields.MemoryMiB = value; }
 
-    public ulong Expires { set => Bytes.PutLe64(bytes, BootToken.ExpiresAt, value); }
+    public ulong Issued { set => Fields.Issued = value; }
 
-    public uint BootAddress { set => Bytes.PutBe32(bytes, BootToken.BootAt, value); }
+    public ulong Expires { set => Fields.Expires = value; }
 
-    public uint Gateway { set => Bytes.PutBe32(bytes, BootToken.GatewayAt, value); }
+    public uint BootAddress { set => Fields.BootAddress = BinaryPrimitives.ReverseEndianness(value); }
 
-    public byte PrefixLength { set => bytes[BootToken.PrefixAt] = value; }
+    public uint Gateway { set => Fields.Gateway = BinaryPrimitives.ReverseEndianness(value); }
 
-    public ushort CpuPercent { set => Bytes.PutLe16(bytes, BootToken.CpuAt, value); }
+    public byte PrefixLength { set => Fields.PrefixLength = value; }
 
-    public uint DiskMiB { set => Bytes.PutLe32(bytes, BootToken.DiskAt, value); }
+    public ushort CpuPercent { set => Fields.CpuPercent = value; }
 
-    public uint TokenCount { set => Bytes.PutLe32(bytes, BootToken.CountAt, value); }
+    public uint DiskMiB { set => Fields.DiskMiB = value; }
 
-    public ushort Lease { set => Bytes.PutLe16(bytes, BootToken.LeaseAt, value); }
+    public uint TokenCount { set => Fields.TokenCount = value; }
 
-    public ReadOnlySpan<byte> ChainEnd { set => value.Slice(0, 20).CopyTo(bytes.Slice(BootToken.ChainEndAt)); }
+    public ushort Lease { set => Fields.Lease = value; }
 
-    public ReadOnlySpan<byte> First { set => value.Slice(0, 20).CopyTo(bytes.Slice(BootToken.FirstAt)); }
+    public ReadOnlySpan<byte> ChainEnd { set => value.Slice(0, 20).CopyTo(Fields.ChainEnd.Room); }
 
-    public ReadOnlySpan<byte> Loader { set => value.Slice(0, 20).CopyTo(bytes.Slice(BootToken.LoaderAt)); }
+    public ReadOnlySpan<byte> First { set => value.Slice(0, 20).CopyTo(Fields.First.Room); }
+
+    public ReadOnlySpan<byte> Loader { set => value.Slice(0, 20).CopyTo(Fields.Loader.Room); }
+
+    public ReadOnlySpan<byte> RefundHash { set => value.Slice(0, 20).CopyTo(Fields.RefundHash.Room); }
+
+    public ulong Value { set => Fields.Value = value; }
+
+    public void SetPrice(Resource resource, uint price) => Fields.Prices[(int)resource] = price;
 
     /// <summary>Adds a guest address; false when there are four already.</summary>
     public bool AddGuest(uint address)
     {
-        int count = bytes[BootToken.GuestCountAt];
+        int count = Fields.GuestCount;
         if (count == BootToken.MaxGuests)
             return false;
-        Bytes.PutBe32(bytes, BootToken.GuestsAt + 4 * count, address);
-        bytes[BootToken.GuestCountAt]++;
+        Fields.Guests[count] = BinaryPrimitives.ReverseEndianness(address);
+        Fields.GuestCount++;
         return true;
     }
 
     /// <summary>Signs what is there; any later change makes the token invalid.</summary>
     public void Sign(ReadOnlySpan<byte> key) =>
-        new HmacSha1(key).Sign(bytes.Slice(0, BootToken.SignatureAt), bytes.Slice(BootToken.SignatureAt));
+        new HmacSha1(key).Sign(bytes.Slice(0, BootToken.SignedSize), bytes.Slice(BootToken.SignedSize));
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 
 namespace Wire;
 
@@ -11,9 +12,10 @@ public static class EndRequest
     public const int Size = MachineKey.Size + 4;
 
     /// <param name="bytes">Of <see cref="Size"/>, which <see cref="MagicPing.Parse"/> has seen.</param>
-    public static bool TryParse(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> proof)
+    /// <returns>False when what has to be zero is not.</returns>
+    public static bool TryParse(ReadOnlySpan<byte> bytes, out Digest proof)
     {
-        proof = bytes.Slice(0, MachineKey.Size);
+        proof = MemoryMarshal.AsRef<Digest>(bytes);
         return Bytes.Le32(bytes, MachineKey.Size) == 0;
     }
 

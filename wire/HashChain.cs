@@ -20,11 +20,10 @@ public static class HashChain
     /// <summary>
     /// Whether <paramref name="known"/> lies exactly <paramref name="steps"/> after <paramref name="element"/>.
     /// </summary>
-    public static bool Leads(ReadOnlySpan<byte> element, ReadOnlySpan<byte> known, uint steps)
+    public static bool Leads(in Digest element, in Digest known, uint steps)
     {
-        Span<byte> at = stackalloc byte[ElementSize];
-        element.CopyTo(at);
-        Advance(at, steps);
-        return Bytes.FixedTimeEquals(at, known);
+        Digest at = element;
+        Advance(at.Room, steps);
+        return at.Is(in known);
     }
 }

@@ -1,4 +1,6 @@
 using System;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Wire;
 
@@ -7,6 +9,9 @@ public enum MagicKind : ushort
     Boot = 1,
     Payment = 2,
     End = 3,
+    Query = 4,
+    Refund = 5,
+    Continuation = 6,
 }
 
 /// <summary>
@@ -22,10 +27,8 @@ public static class MagicPing
     public const int BootSize = HeaderSize + BootToken.Size;
     public const int PaymentSize = HeaderSize + Payment.Size;
     public const int EndSize = HeaderSize + EndRequest.Size;
-
-    private const int VersionAt = 8;
-    private const int KindAt = 10;
-    private const int LengthAt = 12;
+    public const int AccountSize = HeaderSize + AccountRequest.Size;
+    public const int ContinuationSize = HeaderSize + Continuation.Size;
 
     public static bool IsMagic(ReadOnlySpan<byte> payload) => payload.Length >= 8 && Bytes.Le64(payload, 0) == Magic;
 
@@ -36,9 +39,10 @@ public static class MagicPing
         body = default;
         if (payload.Length < HeaderSize)
             return Refusal.Truncated;
-        if (Bytes.Le16(payload, VersionAt) != Version)
+        ref readonly MagicPingFields header = ref MemoryMarshal.AsRef<MagicPingFields>(payload);
+        if (header.Version != Version)
             return Refusal.UnknownVersion;
-        kind = (MagicKind)Bytes.Le16(payload, KindAt);
+        kind = header.Kind;
         body = payload.Slice(HeaderSize);
         // No switch: it would be compiled to a jump to an address out of a table.
         int size = 0;
@@ -48,81 +52,117 @@ public static class MagicPing
             size = Payment.Size;
         else if (kind == MagicKind.End)
             size = EndRequest.Size;
+        else if (kind is MagicKind.Query or MagicKind.Refund)
+            size = AccountRequest.Size;
+        else if (kind == MagicKind.Continuation)
+            size = Continuation.Size;
         if (size == 0)
             return Refusal.UnknownKind;
+        if (kind == MagicKind.Boot && BootToken.IsOtherVersion(body))
+            return Refusal.UnknownTokenVersion;
         if (body.Length < size)
             return Refusal.Truncated;
         if (body.Length > size)
             return Refusal.TrailingBytes;
-        return Bytes.Le32(payload, LengthAt) == (uint)size ? Refusal.None : Refusal.Malformed;
+        return header.Length == size ? Refusal.None : Refusal.Malformed;
     }
 
     /// <summary>Writes the header in front of a body that is already at <see cref="HeaderSize"/>.</summary>
-    public static void EmitHeader(Span<byte> payload, MagicKind kind)
-    {
-        Bytes.PutLe64(payload, 0, Magic);
-        Bytes.PutLe16(payload, VersionAt, Version);
-        Bytes.PutLe16(payload, KindAt, (ushort)kind);
-        Bytes.PutLe32(payload, LengthAt, (uint)(payload.Length - HeaderSize));
-    }
+    public static void EmitHeader(Span<byte> payload, MagicKind kind) =>
+        MemoryMarshal.AsRef<MagicPingFields>(payload) = new()
+        {
+            Magic = Magic,
+            Version = Version,
+            Kind = kind,
+            Length = payload.Length - HeaderSize,
+        };
 }
 
-/// <summary>The answer to a magic ping, shorter than any question so that nobody gains by reflecting it.</summary>
+/// <summary>A request's bytes before its body.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal struct MagicPingFields
+{
+    public ulong Magic;
+    public ushort Version;
+    public MagicKind Kind;
+    public int Length;
+}
+
+/// <summary>
+/// The answer to a magic ping, no longer than any question so that nobody gains by reflecting it. A <see
+/// cref="Statement"/> follows where one was asked for and is given.
+/// </summary>
 public readonly ref struct MagicReply
 {
     public const int Size = 40;
     public const ulong Magic = 0x676E6F506C697645; // "EvilPong"
 
-    private const int VersionAt = 8;
-    private const int KindAt = 10;
-    private const int RefusalAt = 12;
-    private const int NodeAt = 16;
-    private const int BootAt = 20;
-    private const int TimeAt = 24;
-    private const int LimitAt = 32;
-
     private readonly ReadOnlySpan<byte> bytes;
 
     private MagicReply(ReadOnlySpan<byte> bytes) => this.bytes = bytes;
 
+    private ref readonly MagicReplyFields Fields => ref MemoryMarshal.AsRef<MagicReplyFields>(bytes);
+
     public static bool TryParse(ReadOnlySpan<byte> payload, out MagicReply reply)
     {
         reply = default;
-        if (payload.Length != Size
-            || Bytes.Le64(payload, 0) != Magic
-            || Bytes.Le16(payload, VersionAt) != MagicPing.Version)
+        if (payload.Length is not (Size or Size + Statement.Size))
             return false;
         reply = new MagicReply(payload);
-        return true;
+        return reply.Fields.Magic == Magic && reply.Fields.Version == MagicPing.Version;
     }
 
     public static void Emit(
-        Span<byte> to, MagicKind kind, Refusal refusal, uint node, uint boot, ulong time, uint limit)
-    {
-        Bytes.PutLe64(to, 0, Magic);
-        Bytes.PutLe32(to, VersionAt, MagicPing.Version | (uint)kind << 16); // and the kind after it
-        Bytes.PutLe32(to, RefusalAt, (uint)refusal); // and three zeros
-        Bytes.PutBe32(to, NodeAt, node);
-        Bytes.PutBe32(to, BootAt, boot);
-        Bytes.PutLe64(to, TimeAt, time);
-        Bytes.PutLe64(to, LimitAt, limit); // and four zeros
-    }
+        Span<byte> to, MagicKind kind, Refusal refusal, uint node, uint boot, ulong time, uint limit) =>
+        MemoryMarshal.AsRef<MagicReplyFields>(to) = new()
+        {
+            Magic = Magic,
+            Version = MagicPing.Version,
+            Kind = kind,
+            Refusal = (uint)refusal,
+            Node = BinaryPrimitives.ReverseEndianness(node),
+            BootAddress = BinaryPrimitives.ReverseEndianness(boot),
+            NodeTime = time,
+            Limit = limit,
+        };
 
-    public MagicKind Kind => (MagicKind)Bytes.Le16(bytes, KindAt);
+    /// <summary>What follows the answer; false when nothing does.</summary>
+    public bool TryGetStatement(out Statement statement) => Statement.TryParse(bytes.Slice(Size), out statement);
+
+    public MagicKind Kind => Fields.Kind;
 
     /// <summary><see cref="Refusal.None"/> when the node did what was asked.</summary>
-    public Refusal Refusal => (Refusal)bytes[RefusalAt];
+    public Refusal Refusal => (Refusal)Fields.Refusal;
 
-    public uint Node => Bytes.Be32(bytes, NodeAt);
+    public uint Node => BinaryPrimitives.ReverseEndianness(Fields.Node);
 
     /// <summary>
-    /// Where the new domain's firmware listens; 0 when the request was refused before the token was read.
+    /// Where the firmware of the domain listens that the request was about; 0 when it has ended, or the request was
+    /// refused before the token was read.
     /// </summary>
-    public uint BootAddress => Bytes.Be32(bytes, BootAt);
+    public uint BootAddress => BinaryPrimitives.ReverseEndianness(Fields.BootAddress);
 
     /// <summary>The node's clock, Unix seconds: explains tokens that are too early or too late.</summary>
-    public ulong NodeTime => Bytes.Le64(bytes, TimeAt);
+    public ulong NodeTime => Fields.NodeTime;
 
     /// <summary>The limit that was exceeded (MiB, tokens or domains), otherwise 0.</summary>
-    public uint Limit => Bytes.Le32(bytes, LimitAt);
+    public uint Limit => (uint)Fields.Limit;
+}
+
+/// <summary>A reply's bytes. Addresses are in network order.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal struct MagicReplyFields
+{
+    public ulong Magic;
+    public ushort Version;
+    public MagicKind Kind;
+
+    /// <summary>One byte, and three zeros.</summary>
+    public uint Refusal;
+    public uint Node;
+    public uint BootAddress;
+    public ulong NodeTime;
+
+    /// <summary>Four bytes, and four zeros.</summary>
+    public ulong Limit;
 }

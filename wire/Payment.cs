@@ -1,40 +1,55 @@
 using System;
+using System.Runtime.InteropServices;
 
 namespace Wire;
 
 /// <summary>
-/// A payment token (thesis §8.2, figure 8.2): further elements of a domain's chain. A view over <see cref="Size"/>
-/// bytes.
+/// A payment token (thesis §8.2, figure 8.2): an element of the chain that a machine is paid with, and how many
+/// elements have been paid with it in all. A view over <see cref="Size"/> bytes.
 /// </summary>
 public readonly ref struct Payment
 {
     public const int Size = 48;
 
-    private readonly ReadOnlySpan<byte> bytes;
+    private readonly ref readonly PaymentFields fields;
 
-    private Payment(ReadOnlySpan<byte> bytes) => this.bytes = bytes;
+    private Payment(in PaymentFields fields) => this.fields = ref fields;
 
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Payment payment)
     {
-        payment = bytes.Length == Size ? new Payment(bytes) : default;
-        return bytes.Length == Size && Bytes.Le32(bytes, 4) == 0 && payment.TokenCount > 0;
+        payment = default;
+        if (bytes.Length != Size)
+            return false;
+        payment = new Payment(in MemoryMarshal.AsRef<PaymentFields>(bytes));
+        return payment.fields.Reserved == 0 && payment.Count > 0;
     }
 
-    public static void Emit(Span<byte> to, uint count, ReadOnlySpan<byte> chainEnd, ReadOnlySpan<byte> element)
+    public static void Emit(Span<byte> to, uint count, ReadOnlySpan<byte> machine, ReadOnlySpan<byte> element)
     {
-        to.Slice(0, Size).Clear();
-        Bytes.PutLe32(to, 0, count);
-        chainEnd.Slice(0, HashChain.ElementSize).CopyTo(to.Slice(8));
-        element.Slice(0, HashChain.ElementSize).CopyTo(to.Slice(28));
+        ref PaymentFields fields = ref MemoryMarshal.AsRef<PaymentFields>(to);
+        fields.Count = count;
+        fields.Reserved = 0;
+        machine.Slice(0, HashChain.ElementSize).CopyTo(fields.Machine.Room);
+        element.Slice(0, HashChain.ElementSize).CopyTo(fields.Element.Room);
     }
 
     /// <summary>
-    /// How many elements this pays: steps from <see cref="Element"/> to the last element paid before.
+    /// How many elements of the chain are paid with this one, those of the token that brought the chain included.
     /// </summary>
-    public uint TokenCount => Bytes.Le32(bytes, 0);
+    public uint Count => fields.Count;
 
-    /// <summary>s_n of the boot token that started the domain.</summary>
-    public ReadOnlySpan<byte> ChainEnd => bytes.Slice(8, HashChain.ElementSize);
+    /// <summary>The machine's name: the chain end of the boot token that started it.</summary>
+    public ref readonly Digest Machine => ref fields.Machine;
 
-    public ReadOnlySpan<byte> Element => bytes.Slice(28, HashChain.ElementSize);
+    /// <summary>s_{n-Count+1}.</summary>
+    public ref readonly Digest Element => ref fields.Element;
+}
+
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal struct PaymentFields
+{
+    public uint Count;
+    public uint Reserved;
+    public Digest Machine;
+    public Digest Element;
 }

@@ -24,6 +24,13 @@ public enum Refusal : byte
     TooManyTokens = 18,
     StartFailed = 19,
     NoSuchDomain = 20,
+    UnknownTokenVersion = 21,
+    DiskNotGiven = 22,
+    CpuShareNotGiven = 23,
+    AlreadyPaid = 24,
+    TooMuchPaid = 25,
+    WrongSecret = 26,
+    OtherChain = 27,
 }
 
 /// <summary>The sentences that people read. Freestanding programs pass the number on.</summary>
@@ -42,7 +49,7 @@ public static class RefusalSentences
         Refusal.Expired => "The boot token has expired.",
         Refusal.IssuedBeforeStart => "The boot token was issued before the node started.",
         Refusal.MemoryTooLarge => "The boot token asks for more memory than the node gives.",
-        Refusal.ChainTooLong => "The boot token carries more tokens than the node verifies at once.",
+        Refusal.ChainTooLong => "The token or payment carries more elements than the node verifies at once.",
         Refusal.BadSignature => "The signature of the boot token is wrong.",
         Refusal.Replayed => "The boot token has been used already.",
         Refusal.ChainBroken => "The token chain of the boot token is broken.",
@@ -52,6 +59,13 @@ public static class RefusalSentences
         Refusal.TooManyTokens => "The node's memory of used tokens is full: try again when some have expired.",
         Refusal.StartFailed => "The node could not start the machine.",
         Refusal.NoSuchDomain => "The node runs no domain with this chain.",
+        Refusal.UnknownTokenVersion => "The node does not know this version of the boot token.",
+        Refusal.DiskNotGiven => "The boot token asks for a disk, and the node gives none.",
+        Refusal.CpuShareNotGiven => "The boot token asks for a share of a processor, and the node gives whole ones.",
+        Refusal.AlreadyPaid => "This element of the chain, or a later one, has been paid already.",
+        Refusal.TooMuchPaid => "The machine has been paid as much as the node can count.",
+        Refusal.WrongSecret => "The secret is not the one that the boot token promises the refund to.",
+        Refusal.OtherChain => "The continuation follows another chain than the one that the machine is paid with.",
         _ => "The node refused the token for a reason that this program does not know.",
     };
 }

@@ -11,7 +11,7 @@ namespace BouncyCastleBench;
 /// </summary>
 internal static class Program
 {
-    private const int SignedSize = 132; // docs/protocols.md, "Boot token"
+    private const int SignedSize = 176; // docs/protocols.md, "Boot token"
 
     private static void Main()
     {

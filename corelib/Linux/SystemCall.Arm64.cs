@@ -57,8 +57,13 @@ internal enum SystemCall : ushort
     GetRandom = 278,
     MemfdCreate = 279,
     IoUringSetup = 425,
+    Clone3 = 435,
     CloseRange = 436,
     MemfdSecret = 447,
+
+    // There are no such calls here: numbers that none has.
+    Fork = 0xFFFE,
+    VFork = 0xFFFF,
 }
 
 /// <summary>What else differs by architecture.</summary>

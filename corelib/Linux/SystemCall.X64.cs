@@ -29,6 +29,8 @@ internal enum SystemCall : ushort
     SetSockOpt = 54,
     GetSockOpt = 55,
     Clone = 56,
+    Fork = 57,
+    VFork = 58,
     Execve = 59,
     Wait4 = 61,
     Kill = 62,
@@ -57,6 +59,7 @@ internal enum SystemCall : ushort
     GetRandom = 318,
     MemfdCreate = 319,
     IoUringSetup = 425,
+    Clone3 = 435,
     CloseRange = 436,
     MemfdSecret = 447,
 }

@@ -82,6 +82,7 @@ internal static class Uapi
     // linux/sched.h, linux/wait.h, linux/close_range.h, linux/time.h
     public const int CLONE_PIDFD = 0x1000;
     public const int CLONE_VFORK = 0x4000;
+    public const int CLONE_THREAD = 0x10000;
     public const int WNOHANG = 1;
     public const int CLOSE_RANGE_CLOEXEC = 4;
     public const int CLOCK_REALTIME = 0;

@@ -73,6 +73,15 @@ namespace System.Runtime.InteropServices
             where TTo : struct =>
             Cast<TFrom, TTo>(span._span);
 
+        public static ref T AsRef<T>(Span<byte> span) where T : struct
+        {
+            if (Unsafe.SizeOf<T>() > span.Length)
+                Environment.FailFast();
+            return ref Unsafe.As<byte, T>(ref span._reference);
+        }
+
+        public static ref readonly T AsRef<T>(ReadOnlySpan<byte> span) where T : struct => ref AsRef<T>(span._span);
+
         public static T Read<T>(ReadOnlySpan<byte> source) where T : struct
         {
             if (Unsafe.SizeOf<T>() > source.Length)

@@ -33,10 +33,12 @@ internal static class MintCommand
         command.SetAction(result =>
         {
             var path = result.GetValue(file)!;
-            var (token, chain, machineKey) = options.Mint(result, result.GetValue(node)!);
+            var (token, chain, machineKey, refundSecret) = options.Mint(result, result.GetValue(node)!);
             // The token comes last: where it is, what belongs to it is too.
             List<(string Path, byte[] Bytes)> files =
                 [(path + ".machine-key", MachineKeyFile.Text(machineKey)), (path, token)];
+            if (IsPriced(token))
+                files.Insert(0, (path + ".refund", MachineKeyFile.Text(refundSecret)));
             var begun = options.BeginsChain(result);
             if (begun)
                 files.Insert(0, (path + ".chain", chain.Text()));
@@ -44,12 +46,16 @@ internal static class MintCommand
             Print(path, token);
             Say.Note("it is a bearer's: whoever reads it can spend it");
             Say.Note($"{path}.machine-key commands the machine, and never goes over the wire");
+            if (IsPriced(token))
+                Say.Note($"{path}.refund ends the machine for what is left of its tokens");
             if (begun)
                 Say.Note($"further payments come from {path}.chain");
             return ExitCode.Done;
         });
         return command;
     }
+
+    static bool IsPriced(byte[] bytes) => BootToken.TryParse(bytes, out var token) && token.Prices.IsAny;
 
     static void Print(string path, byte[] bytes)
     {
@@ -67,7 +73,13 @@ internal static class MintCommand
             Say.Note($"guest      {string.Join(", ", guests)}");
         }
         Say.Note($"loader     {Convert.ToHexStringLower(token.Loader)}");
-        Say.Note($"payment    {token.TokenCount} tokens, named {Convert.ToHexStringLower(token.ChainEnd)}");
+        Say.Note($"payment    {token.TokenCount} tokens, named {Convert.ToHexStringLower(token.ChainEnd.Bytes)}");
+        if (token.Prices.IsAny)
+        {
+            Say.Note(string.Create(CultureInfo.InvariantCulture,
+                $"prices     of a CPU microsecond {token.Prices[0]}, a MiB-second {token.Prices[1]}, "
+                + $"a KiB {token.Prices[2]}, a second {token.Prices[3]}; a token is worth {token.Value}"));
+        }
         Say.Note(string.Create(CultureInfo.InvariantCulture,
             $"good until {DateTimeOffset.FromUnixTimeSeconds((long)token.Expires):yyyy-MM-dd HH:mm:ss}Z"));
     }

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using Evilman.Net;
 using Evilman.Text;
 using Evilman.Tokens;
+using Wire;
 
 namespace Evilman.Commands;
 
@@ -52,6 +54,26 @@ internal sealed class TokenOptions
         Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
     readonly Option<Duration> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");
 
+    readonly Option<Prices> prices = new("--prices")
+    {
+        Description = "What the machine pays with its tokens, in units: of a microsecond of CPU time, a MiB of memory "
+            + "for a second, a KiB sent or received, a second of existence. Nothing has a price otherwise.",
+        HelpName = "CPU,MEMORY,NETWORK,EXISTENCE",
+        DefaultValueFactory = _ => default,
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (TryParsePrices(text, out var parsed))
+                return parsed;
+            result.AddError($"--prices: {Values.Quoted(text)} is not {Prices.Count} numbers from 0 to {uint.MaxValue} "
+                + "with commas between");
+            return default;
+        },
+    };
+    readonly Option<ulong> tokenValue =
+        Values.NumberOption("--token-value", "Units that one payment token is worth, where something has a price.",
+            1_000_000, BootToken.MaxValue);
+
     readonly Option<Duration> lease =
         Values.DurationOption("--lease", "How long the machine waits for its loader before it ends itself.", "60s");
 
@@ -68,7 +90,7 @@ internal sealed class TokenOptions
     internal void AddTo(Command command)
     {
         foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile,
-            expires, lease, Loader])
+            prices, tokenValue, expires, lease, Loader])
             command.Options.Add(option);
     }
 
@@ -94,7 +116,7 @@ internal sealed class TokenOptions
             if (machineKeyFile is not null)
                 throw Failure.Usage("--machine-key belongs to --token: the key of a token that is minted here is "
                     + "derived from --key-file");
-            var (minted, _, key) = Mint(result, node, standardGuest);
+            var (minted, _, key, _) = Mint(result, node, standardGuest);
             return (minted, key);
         }
         // Beside the token, where mint puts it.
@@ -102,7 +124,7 @@ internal sealed class TokenOptions
     }
 
     /// <param name="standardGuest">The guest address to permit when the user names none.</param>
-    internal (byte[] Token, Chain Chain, byte[] MachineKey) Mint(ParseResult result, IPAddress node,
+    internal (byte[] Token, Chain Chain, byte[] MachineKey, byte[] RefundSecret) Mint(ParseResult result, IPAddress node,
         IPAddress? standardGuest = null)
     {
         var key = Secret.ReadKey(result.GetValue(keyFile)
@@ -110,6 +132,8 @@ internal sealed class TokenOptions
         var (address, length) = BootAddress(result);
         var chain = result.GetValue(chainFile) is { } file ? Chain.Load(file)
             : Chain.Fresh(result.GetValue(chainLength));
+        var refundSecret = Secret.Random(AccountRequest.SecretSize);
+        var price = result.GetValue(prices);
         var request = new MintRequest
         {
             Node = node,
@@ -121,11 +145,29 @@ internal sealed class TokenOptions
             Tokens = result.GetValue(tokens),
             Lifetime = result.GetValue(expires),
             Lease = result.GetValue(lease),
+            Value = result.GetValue(tokenValue),
+            Prices = [price[0], price[1], price[2], price[3]],
+            RefundSecret = refundSecret,
             Loader = BootClient.ReadFile(result.GetValue(Loader)
                 ?? throw Failure.Usage("--loader is missing: the file whose hash goes into the token")),
         };
         AddressRules.Demand(request);
         var token = Tokens.Mint.Token(request, key, chain);
-        return (token, chain, Tokens.Mint.MachineKeyOf(token, key));
+        return (token, chain, Tokens.Mint.MachineKeyOf(token, key), refundSecret);
+    }
+
+    static bool TryParsePrices(string text, out Prices prices)
+    {
+        prices = default;
+        var parts = text.Split(',');
+        if (parts.Length != Prices.Count)
+            return false;
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (!uint.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out var price))
+                return false;
+            prices[i] = price;
+        }
+        return true;
     }
 }

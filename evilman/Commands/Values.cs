@@ -65,6 +65,21 @@ internal static class Values
         };
     }
 
+    internal static Option<ulong> NumberOption(string name, string description, ulong standard, ulong largest)
+    {
+        bool InRange(string text, out ulong value) =>
+            ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value <= largest;
+        return new Option<ulong>(name)
+        {
+            Description = description,
+            HelpName = "N",
+            DefaultValueFactory = _ => standard,
+            CustomParser = result =>
+                Parse<ulong>(result, InRange,
+                    string.Create(CultureInfo.InvariantCulture, $"a number from 0 to {largest}")),
+        };
+    }
+
     internal static Option<string?> FileOption(string name, string description, bool required = false) =>
         new(name) { Description = description, HelpName = "FILE", Required = required };
 

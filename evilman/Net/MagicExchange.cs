@@ -86,10 +86,11 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
             throw new Failure($"{node} answers pings, but not magic ones: it is not a node");
 
         var replayed = reply.Refusal == spent;
+        var statement = reply.TryGetStatement(out var told) ? told.AsSpan().ToArray() : null;
         var answer =
             new NodeAnswer(reply.Refusal, Mint.Address(reply.BootAddress),
                 DateTimeOffset.FromUnixTimeSeconds((long)reply.NodeTime),
-            reply.Limit, echo.At - copy.Sent, Repeated: replayed && !copy.First);
+            reply.Limit, echo.At - copy.Sent, Repeated: replayed && !copy.First, statement);
         // Before the first copy was none of ours that the node could have honoured.
         if (reply.Refusal == Refusal.None || (replayed && copy.First))
             return answer;

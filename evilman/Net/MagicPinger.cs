@@ -10,8 +10,9 @@ namespace Evilman.Net;
 /// <param name="Repeated">
 /// The node says that this was done before, and an earlier copy of the request has no answer: that was ours.
 /// </param>
+/// <param name="Statement">About a machine's account, where one was asked for and given.</param>
 public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress, DateTimeOffset NodeTime, uint Limit,
-    TimeSpan RoundTrip, bool Repeated)
+    TimeSpan RoundTrip, bool Repeated, byte[]? Statement = null)
 {
     /// <summary>
     /// A request whose reply was lost has been honoured; asked again, the node can only say that it was.
@@ -59,6 +60,14 @@ public static class MagicPinger
         EndRequest.Emit(request, machineKey);
         return new MagicExchange(wire, node, Payload(MagicKind.End, request), Refusal.NoSuchDomain, patience).Run();
     }
+
+    /// <summary>
+    /// Any other request: the same again is answered as the first was. Null when the node does not answer within
+    /// <paramref name="patience"/>.
+    /// </summary>
+    public static NodeAnswer? Ask(
+        IEchoWire wire, IPAddress node, MagicKind kind, ReadOnlySpan<byte> body, TimeSpan patience) =>
+        new MagicExchange(wire, node, Payload(kind, body), Refusal.None, patience).Run();
 
     static byte[] Payload(MagicKind kind, ReadOnlySpan<byte> body)
     {

@@ -38,6 +38,17 @@ public sealed record MintRequest
     /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>The units of the balance that one element pays.</summary>
+    public ulong Value { get; init; }
+
+    /// <summary>
+    /// What one unit of each <see cref="Resource"/> costs, in units of the balance; nothing costs anything otherwise.
+    /// </summary>
+    public IReadOnlyList<uint> Prices { get; init; } = [0, 0, 0, 0];
+
+    /// <summary>What will prove that a refund is the customer's; nobody knows it when it is null.</summary>
+    public byte[]? RefundSecret { get; init; }
+
     /// <summary>The only loader that the firmware may start.</summary>
     public required byte[] Loader { get; init; }
 }
@@ -65,6 +76,8 @@ public static class Mint
         if (request.Tokens < 1 || request.Tokens > chain.Length)
             throw Failure.Usage($"the chain has {chain.Length} elements, so a token carries 1 to {chain.Length} of "
                 + $"them");
+        if (request.Value > BootToken.MaxValue)
+            throw Failure.Usage($"an element is worth at most {BootToken.MaxValue} units");
         if (request.Lifetime < TimeSpan.FromSeconds(1))
             throw Failure.Usage("a token lives one second at least");
         if (request.Lease.TotalSeconds is < 1 or > ushort.MaxValue)
@@ -89,7 +102,11 @@ public static class Mint
             ChainEnd = chain.Element(chain.Length),
             First = chain.Element(chain.Length - request.Tokens + 1),
             Loader = LoaderHash(request.Loader),
+            RefundHash = RefundHash(request.RefundSecret ?? Secret.Random(AccountRequest.SecretSize)),
+            Value = request.Value,
         };
+        for (var i = 0; i < request.Prices.Count; i++)
+            draft.SetPrice((Resource)i, request.Prices[i]);
         foreach (var guest in request.Guests)
             draft.AddGuest(Number(guest));
         draft.Sign(key);
@@ -113,6 +130,13 @@ public static class Mint
         var key = new byte[MachineKey.Size];
         MachineKey.GuestKey(machineKey, key);
         return key;
+    }
+
+    static byte[] RefundHash(ReadOnlySpan<byte> secret)
+    {
+        var hash = new byte[Sha1.DigestSize];
+        Sha1.Hash(secret, hash);
+        return hash;
     }
 
     public static byte[] LoaderHash(ReadOnlySpan<byte> loader)

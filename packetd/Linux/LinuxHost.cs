@@ -26,10 +26,9 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     private readonly Span<PollDescriptor> polls = polls;
     private readonly Span<MachineProcess> machines = machines;
 
-    /// <summary>Since 1970.</summary>
-    public ulong Milliseconds { get; private set; }
+    public ulong Now { get; private set; }
 
-    public readonly ulong Now => Milliseconds / 1000;
+    public ulong Uptime { get; private set; }
 
     /// <summary>
     /// Whether <see cref="OwnPort"/> is polled. Set to false, it stays so until the next millisecond.
@@ -37,8 +36,8 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     public bool OwnPortOpen { get; set; }
 
     /// <summary>
-    /// Waits for packets, but not for longer than a second, or a millisecond while the own port is closed; then reads
-    /// the clock.
+    /// Waits for packets, but not for longer than half a second, or a millisecond while the own port is closed; then
+    /// reads the clocks.
     /// </summary>
     public void Wait()
     {
@@ -49,18 +48,25 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
             count--;
         int first = OwnPortOpen ? 0 : 1;
         Span<PollDescriptor> asked = polls.Slice(first, count - first);
-        Timespec time = default;
-        if (OwnPortOpen)
-            time.Seconds = 1;
-        else
-            time.Nanoseconds = 1_000_000;
+        Timespec time = new() { Nanoseconds = OwnPortOpen ? 500_000_000UL : 1_000_000 };
         int ready = Call(SystemCall.Ppoll, AddressOf(asked), asked.Length, AddressOf(ref time));
-        Call(SystemCall.ClockGetTime, CLOCK_REALTIME, AddressOf(ref time));
-        ulong now = time.Seconds * 1000 + time.Nanoseconds / 1_000_000;
-        // A clock that stands still must not keep the port closed: a millisecond without packets opens it, too.
-        if (ready == 0 || now != Milliseconds)
+        Now = ReadClock(CLOCK_REALTIME) / 1_000_000;
+        ulong uptime = ReadClock(CLOCK_MONOTONIC) / 1000;
+        if (ready == 0 || uptime != Uptime)
             OwnPortOpen = true;
-        Milliseconds = now;
+        Uptime = uptime;
+    }
+
+    // clock_gettime(2): the clock of a process counts the time of all its threads, and has this number (the kernel's
+    // include/linux/posix-timers.h, CPUCLOCK_SCHED).
+    public readonly ulong CpuTime(int slot) => ReadClock(~machines[slot].Pid << 3 | 2);
+
+    /// <summary>Microseconds; 0 for a clock that cannot be read.</summary>
+    private static ulong ReadClock(int clock)
+    {
+        Timespec time = default;
+        Call(SystemCall.ClockGetTime, clock, AddressOf(ref time));
+        return time.Seconds * 1_000_000 + time.Nanoseconds / 1000;
     }
 
     /// <summary>Whether there is something to read, or the other end is gone.</summary>
@@ -148,6 +154,12 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     /// machine.
     /// </summary>
     public readonly void Kill(int slot) => Call(SystemCall.Kill, -machines[slot].Pid, SIGKILL);
+
+    public readonly void Purge(int slot)
+    {
+        Log.Say("domain %: purged: nothing is paid any more"u8, (uint)slot);
+        Kill(slot);
+    }
 
     private readonly void Forget(int slot)
     {

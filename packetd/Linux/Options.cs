@@ -14,6 +14,9 @@ internal unsafe struct Options
     /// <summary>In MiB.</summary>
     public uint MaxMemory;
     public uint ChainSteps;
+
+    /// <summary>In seconds.</summary>
+    public uint Grace;
     public uint UidBase;
 
     /// <summary>What starts a machine: the program and its arguments, ended by null.</summary>
@@ -25,7 +28,7 @@ internal unsafe struct Options
         """
         Usage: packetd --link IFACE --address A.B.C.D --key-file FILE [options] PROGRAM [ARGUMENT...]
         Answers ARP and ping for an address that the host does not have, and runs PROGRAM for each valid boot token:
-        a machine. It finds frames on descriptor 3, and token and machine key, 172 bytes, on 4. "launcher MONITOR
+        a machine. It finds frames on descriptor 3, and token and machine key, 216 bytes, on 4. "launcher MONITOR
         FIRMWARE" makes a monitor's options of them.
 
           --link IFACE          network interface that frames come and go through
@@ -34,6 +37,7 @@ internal unsafe struct Options
           --max-domains N       machines at a time, 1 to 64 (16)
           --max-memory MIB      memory of one machine at most, 1 to 3071 (1024)
           --chain-steps N       tokens verified in one packet at most, 1 to 100000 (1000)
+          --grace SECONDS       how long a machine runs that has spent what was paid, 0 to 1000000 (60)
           --uid-base N          machine n runs as user and group N + n, up to 2000000000 (200000); 0: as packetd's own,
                                 for laboratories only
           --log-level N         0 errors, 1 events (1)
@@ -64,6 +68,7 @@ internal unsafe struct Options
             MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainsLimit, "16"u8),
             MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, "1024"u8),
             ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, "1000"u8),
+            Grace = arguments.Number("--grace"u8, 0, 1_000_000, "60"u8),
             UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, "200000"u8),
             Command = arguments.Rest(),
         };

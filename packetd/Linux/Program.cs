@@ -10,6 +10,7 @@ namespace Packetd;
 internal static class Program
 {
     private const int UsedTokensLimit = 4096;
+    private const int AccountsLimit = 1024;
 
     /// <summary>The share that a port has of a turn of the event loop, in frames.</summary>
     private const int Batch = 64;
@@ -36,14 +37,15 @@ internal static class Program
         host.SetPort(Port.Link, link);
         for (int slot = 0; slot < options.MaxDomains; slot++)
             host.SetPort(slot, -1);
-        UsedTokens used = new(
-            stackalloc byte[UsedTokensLimit * HashChain.ElementSize], stackalloc ulong[UsedTokensLimit]);
+        UsedTokens used = new(stackalloc UsedToken[UsedTokensLimit]);
+        Accounts accounts = new(stackalloc Account[AccountsLimit]);
         Limits limits = new()
         {
             Address = options.Address,
             Key = key,
             MaxMemoryMiB = options.MaxMemory,
             ChainSteps = options.ChainSteps,
+            Grace = options.Grace,
         };
         // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd
         // may have honoured was issued in this one or later.
@@ -54,8 +56,9 @@ internal static class Program
         Span<byte> secret = stackalloc byte[Sha1.DigestSize];
         key.Sign("EvilLimi"u8, secret); // no token begins like this
         Limiter limiter = new(stackalloc ushort[Limiter.Size], Bytes.Le32(secret, 0));
-        Node<LinuxHost> node = new(host, limits, stackalloc Domain[options.MaxDomains], used, limiter);
+        Node<LinuxHost> node = new(host, limits, stackalloc Domain[options.MaxDomains], used, accounts, limiter);
         Log.Say("ready as @"u8, options.Address);
+        Log.Say("processors are not divided: tokens for another CPU share than 100 are refused"u8);
         Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
         while (true)
             Serve(ref node, options.MaxDomains, buffer);
@@ -82,7 +85,7 @@ internal static class Program
     private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {
         node.Host.Wait();
-        node.Limiter.Tick(node.Host.Milliseconds / 100);
+        node.Tick();
         Drain(ref node, Port.Link, buffer);
         bool relayed = false;
         for (int slot = 0; slot < domains; slot++)

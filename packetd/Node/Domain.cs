@@ -12,18 +12,20 @@ public struct Addresses
     private uint boot;
 }
 
-/// <summary>What ends the domain (<see cref="MachineKey.EndProof"/>).</summary>
-[InlineArray(MachineKey.Size)]
-public struct EndProof
-{
-    private byte first;
-}
-
 /// <summary>What the node knows about one domain. A slot without a boot address is free.</summary>
 public struct Domain
 {
     public Addresses Addresses;
-    public EndProof EndProof;
+
+    /// <summary>What ends the domain (<see cref="MachineKey.EndProof"/>).</summary>
+    public Digest EndProof;
+
+
+    /// <summary>The place of its account and 1; 0 for a domain that pays nothing.</summary>
+    public int Account;
+
+    /// <summary>Of the Ethernet frames that <see cref="Sent"/> and <see cref="Received"/> count.</summary>
+    public ulong Bytes;
 
     /// <summary>Frames that the domain sent and the node passed on.</summary>
     public ulong Sent;

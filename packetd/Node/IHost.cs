@@ -12,6 +12,12 @@ public interface IHost
     /// <summary>Unix seconds.</summary>
     ulong Now { get; }
 
+    /// <summary>Milliseconds since any moment, by a clock that is never set.</summary>
+    ulong Uptime { get; }
+
+    /// <summary>Microseconds of CPU time that a slot's machine has used, or less when that cannot be told.</summary>
+    ulong CpuTime(int slot);
+
     /// <summary>
     /// Sends a packet (virtio-net header, then the frame) to a domain's slot or to <see cref="Port.Link"/>, at once or
     /// never. False when it was dropped.
@@ -24,6 +30,9 @@ public interface IHost
 
     /// <summary>Ends a machine. Its slot is emptied when its end is seen, by the host.</summary>
     void Kill(int slot);
+
+    /// <summary>Ends a machine that is not paid any more, and notes it.</summary>
+    void Purge(int slot);
 
     /// <summary>Notes that a magic ping was refused.</summary>
     void Refused(uint source, Refusal refusal);

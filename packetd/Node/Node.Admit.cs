@@ -8,21 +8,31 @@ namespace Packetd;
 /// </summary>
 public ref partial struct Node<THost>
 {
-    /// <param name="boot">The token's boot address, once it could be read.</param>
-    private Refusal Admit(ReadOnlySpan<byte> payload, out MagicKind kind, out uint boot)
+    /// <param name="boot">The boot address of the token, or of the domain that is asked about, once known.</param>
+    /// <param name="statement">Room for one, which is written when a query or a refund is not refused.</param>
+    private Refusal Admit(ReadOnlySpan<byte> payload, out MagicKind kind, out uint boot, scoped Span<byte> statement)
     {
         boot = 0;
         Refusal refusal = MagicPing.Parse(payload, out kind, out ReadOnlySpan<byte> body);
         if (refusal != Refusal.None)
             return refusal;
+        if (kind == MagicKind.End)
+            return End(body, ref boot);
+        if (kind == MagicKind.Payment)
+            return Pay(body, ref boot);
+        if (kind == MagicKind.Continuation)
+            return Continue(body, ref boot);
         if (kind != MagicKind.Boot)
-            return kind == MagicKind.End ? End(body, ref boot) : Refusal.NoSuchDomain;
+            return State(kind, body, ref boot, statement);
         if (!BootToken.TryParse(body, out BootToken token))
             return Refusal.Malformed;
         boot = token.BootAddress;
         refusal = Check(token);
         return refusal == Refusal.None ? Boot(token) : refusal;
     }
+
+    /// <summary>The CPU share that a node gives without dividing processors.</summary>
+    private const ushort WholeProcessor = 100;
 
     /// <summary>
     /// Whether the token is good: the signature comes last of what everybody can try, because it costs most.
@@ -39,11 +49,15 @@ public ref partial struct Node<THost>
             return Refusal.IssuedBeforeStart;
         if (token.MemoryMiB > limits.MaxMemoryMiB)
             return Refusal.MemoryTooLarge;
+        if (token.DiskMiB != 0)
+            return Refusal.DiskNotGiven;
+        if (token.CpuPercent != WholeProcessor)
+            return Refusal.CpuShareNotGiven;
         if (token.TokenCount > limits.ChainSteps)
             return Refusal.ChainTooLong;
         if (!token.SignedWith(in limits.Key))
             return Refusal.BadSignature;
-        return used.Contains(token.ChainEnd) ? Refusal.Replayed : Refusal.None;
+        return used.Contains(in token.ChainEnd) ? Refusal.Replayed : Refusal.None;
     }
 
     /// <summary>
@@ -65,18 +79,22 @@ public ref partial struct Node<THost>
         }
         if (free < 0)
             return Refusal.TooManyDomains;
+        Meter(); // which keeps the accounts of machines that run, whatever the clock says
+        int account = accounts.Reserve(Host.Now);
         int place = used.Reserve(Host.Now);
-        if (place < 0)
+        if (place < 0 || account < 0)
             return Refusal.TooManyTokens;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
-        Span<byte> record = stackalloc byte[BootToken.Size + MachineKey.Size];
-        Span<byte> machineKey = record.Slice(BootToken.Size);
-        token.AsSpan().CopyTo(record);
-        MachineKey.Derive(in limits.Key, token.AsSpan(), machineKey);
-        MachineKey.EndProof(machineKey, domain.EndProof);
-        if (!Host.Start(free, token, record))
+        MachineRecord record = new(in limits.Key, token.AsSpan());
+        MachineKey.EndProof(record.Key.Bytes, domain.EndProof.Room);
+        if (!Host.Start(free, token, record.Bytes))
             return Refusal.StartFailed;
+        if (token.Prices.IsAny)
+        {
+            domain.Account = account + 1;
+            accounts[account].Open(token, Host.Uptime);
+        }
         used.Add(place, token);
         Domains[free] = domain;
         return Refusal.None;
@@ -85,10 +103,10 @@ public ref partial struct Node<THost>
     /// <summary>Ends the domain that the proof is for. Until its end has been seen it can be asked for again.</summary>
     private Refusal End(ReadOnlySpan<byte> body, ref uint boot)
     {
-        if (!EndRequest.TryParse(body, out ReadOnlySpan<byte> proof))
+        if (!EndRequest.TryParse(body, out Digest proof))
             return Refusal.Malformed;
         for (int slot = 0; slot < Domains.Length; slot++)
-            if (Domains[slot].Boot != 0 && Bytes.FixedTimeEquals(Domains[slot].EndProof, proof))
+            if (Domains[slot].Boot != 0 && Domains[slot].EndProof.Is(in proof))
             {
                 boot = Domains[slot].Boot;
                 Host.Kill(slot);

@@ -1,4 +1,6 @@
 using System;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Wire;
 using static Packetd.Packet;
 
@@ -12,17 +14,20 @@ public ref partial struct Node<THost>
 
     private void AnswerArp(int port, Span<byte> packet)
     {
-        if (!IsArp(packet)
-            || Bytes.Be16(packet, ArpOperationAt) != ArpRequest
-            || Bytes.Be32(packet, ArpTargetAt) != limits.Address
-            || (packet[ArpSenderMacAt] & 1) != 0
-            || !Limiter.Allows(AnswerKind.Arp, Bytes.Be32(packet, ArpSenderAt)))
+        if (!IsArp(packet))
             return;
-        Bytes.PutBe16(packet, ArpOperationAt, ArpReply);
-        packet.Slice(ArpSenderMacAt, 10).CopyTo(packet.Slice(ArpTargetMacAt));
-        PutMac(packet, ArpSenderMacAt, limits.Address);
-        Bytes.PutBe32(packet, ArpSenderAt, limits.Address);
-        Reply(port, packet.Slice(0, ArpEnd), packet.Slice(ArpTargetMacAt, 6));
+        ref ArpFields arp = ref MemoryMarshal.AsRef<ArpFields>(packet);
+        if (arp.Operation != BinaryPrimitives.ReverseEndianness(ArpRequest)
+            || BinaryPrimitives.ReverseEndianness(arp.Target) != limits.Address
+            || arp.SenderMac.IsGroup
+            || !Limiter.Allows(AnswerKind.Arp, BinaryPrimitives.ReverseEndianness(arp.Sender)))
+            return;
+        arp.Operation = BinaryPrimitives.ReverseEndianness(ArpReply);
+        arp.TargetMac = arp.SenderMac;
+        arp.Target = arp.Sender;
+        arp.SenderMac = new Mac(limits.Address);
+        arp.Sender = BinaryPrimitives.ReverseEndianness(limits.Address);
+        Reply(port, packet.Slice(0, ArpEnd), arp.TargetMac);
     }
 
     /// <summary>
@@ -31,25 +36,25 @@ public ref partial struct Node<THost>
     /// </summary>
     private void AnswerEcho(int port, Span<byte> packet)
     {
-        if (packet.Length < Headers
-            || !IsIpv4(packet)
-            || packet[ProtocolAt] != ProtocolIcmp
-            || (Bytes.Be16(packet, FragmentAt) & (MoreFragments | FragmentOffset)) != 0
-            || packet[GsoAt] != 0)
+        if (packet.Length < Headers || !IsIpv4(packet))
             return;
-        int total = Bytes.Be16(packet, TotalLengthAt);
-        uint source = Bytes.Be32(packet, Ipv4SourceAt);
-        if (total < Ipv4Size + IcmpSize
+        ref EchoFields echo = ref MemoryMarshal.AsRef<EchoFields>(packet);
+        int total = BinaryPrimitives.ReverseEndianness(echo.TotalLength);
+        uint source = BinaryPrimitives.ReverseEndianness(echo.Source);
+        if (echo.Protocol != ProtocolIcmp
+            || (BinaryPrimitives.ReverseEndianness(echo.Fragment) & (MoreFragments | FragmentOffset)) != 0
+            || packet[GsoAt] != 0
+            || total < Ipv4Size + IcmpSize
             || total > packet.Length - Ipv4At
-            || Bytes.Be32(packet, Ipv4TargetAt) != limits.Address
+            || BinaryPrimitives.ReverseEndianness(echo.Target) != limits.Address
             || !IsHost(source)
             || source == limits.Address
-            || (packet[SourceAt] & 1) != 0
-            || Checksum(packet.Slice(Ipv4At, Ipv4Size)) != 0)
+            || echo.Frame.Source.IsGroup
+            || Checksum(packet.Slice(Ipv4At, Ipv4Size)) != 0
+            || echo.Type != EchoRequest)
             return;
         Span<byte> icmp = packet.Slice(IcmpAt, total - Ipv4Size);
-        if (Bytes.Be16(icmp, 0) != EchoRequest << 8
-            || ((packet[FlagsAt] & NeedsChecksum) == 0 && Checksum(icmp) != 0))
+        if ((packet[FlagsAt] & NeedsChecksum) == 0 && Checksum(icmp) != 0)
             return;
 
         if (MagicPing.IsMagic(icmp.Slice(IcmpSize)))
@@ -60,7 +65,9 @@ public ref partial struct Node<THost>
 
     private void AnswerMagic(int port, Span<byte> packet, ReadOnlySpan<byte> payload, uint source)
     {
-        Refusal refusal = Admit(payload, out MagicKind kind, out uint boot);
+        Span<byte> reply = stackalloc byte[Headers + MagicReply.Size + Statement.Size];
+        Span<byte> statement = reply.Slice(Headers + MagicReply.Size);
+        Refusal refusal = Admit(payload, out MagicKind kind, out uint boot, statement);
         uint limit = refusal switch
         {
             Refusal.MemoryTooLarge => limits.MaxMemoryMiB,
@@ -75,7 +82,8 @@ public ref partial struct Node<THost>
             if (Limiter.Allows(AnswerKind.Line, 0))
                 Host.Refused(source, refusal);
         }
-        Span<byte> reply = stackalloc byte[Headers + MagicReply.Size];
+        if (refusal != Refusal.None || kind is not (MagicKind.Query or MagicKind.Refund))
+            reply = reply.Slice(0, Headers + MagicReply.Size);
         packet.Slice(0, Headers).CopyTo(reply);
         MagicReply.Emit(reply.Slice(Headers), kind, refusal, limits.Address, boot, Host.Now, limit);
         ReplyEcho(port, reply);
@@ -86,25 +94,27 @@ public ref partial struct Node<THost>
     /// </summary>
     private void ReplyEcho(int port, scoped Span<byte> packet)
     {
-        Bytes.PutBe16(packet, TotalLengthAt, (ushort)(packet.Length - Ipv4At));
-        Bytes.PutBe32(packet, IdentificationAt, DontFragment); // an atomic datagram (RFC 6864 §4)
-        packet[TtlAt] = 64;
-        Bytes.PutBe32(packet, Ipv4TargetAt, Bytes.Be32(packet, Ipv4SourceAt));
-        Bytes.PutBe32(packet, Ipv4SourceAt, limits.Address);
-        Bytes.PutBe16(packet, HeaderChecksumAt, 0);
-        Bytes.PutBe16(packet, HeaderChecksumAt, Checksum(packet.Slice(Ipv4At, Ipv4Size)));
-
-        Span<byte> icmp = packet.Slice(IcmpAt);
-        Bytes.PutBe32(icmp, 0, EchoReply << 24);
-        Bytes.PutBe16(icmp, 2, Checksum(icmp));
-        Reply(port, packet, packet.Slice(SourceAt, 6));
+        ref EchoFields echo = ref MemoryMarshal.AsRef<EchoFields>(packet);
+        echo.TotalLength = BinaryPrimitives.ReverseEndianness((ushort)(packet.Length - Ipv4At));
+        echo.Identification = 0;
+        echo.Fragment = BinaryPrimitives.ReverseEndianness(DontFragment); // an atomic datagram (RFC 6864 §4)
+        echo.Ttl = 64;
+        echo.Target = echo.Source;
+        echo.Source = BinaryPrimitives.ReverseEndianness(limits.Address);
+        echo.HeaderChecksum = 0;
+        echo.HeaderChecksum = BinaryPrimitives.ReverseEndianness(Checksum(packet.Slice(Ipv4At, Ipv4Size)));
+        echo.Type = EchoReply;
+        echo.Checksum = 0;
+        echo.Checksum = BinaryPrimitives.ReverseEndianness(Checksum(packet.Slice(IcmpAt)));
+        Reply(port, packet, echo.Frame.Source);
     }
 
-    private void Reply(int port, scoped Span<byte> packet, scoped ReadOnlySpan<byte> to)
+    private void Reply(int port, scoped Span<byte> packet, Mac to)
     {
-        packet.Slice(0, HeaderSize).Clear();
-        to.CopyTo(packet.Slice(TargetAt));
-        PutMac(packet, SourceAt, limits.Address);
+        ref FrameFields frame = ref MemoryMarshal.AsRef<FrameFields>(packet);
+        frame.ClearOffload();
+        frame.Target = to;
+        frame.Source = new Mac(limits.Address);
         Host.Send(port, packet);
     }
 }

@@ -20,6 +20,9 @@ public struct Limits
 
     /// <summary>How many tokens of a chain are verified in one packet.</summary>
     public uint ChainSteps;
+
+    /// <summary>For how many seconds of its existence a machine may run on credit.</summary>
+    public uint Grace;
 }
 
 /// <summary>
@@ -27,7 +30,8 @@ public struct Limits
 /// without a system call, a heap or a clock of its own. All memory belongs to the caller and is as large as it will
 /// ever be.
 /// </summary>
-public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> domains, UsedTokens used, Limiter limiter)
+public ref partial struct Node<THost>(
+    THost host, Limits limits, Span<Domain> domains, UsedTokens used, Accounts accounts, Limiter limiter)
     where THost : IHost, allows ref struct
 {
     public THost Host = host;
@@ -38,6 +42,10 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
 
     private readonly Limits limits = limits;
     private UsedTokens used = used;
+    private readonly Accounts accounts = accounts;
+
+    /// <summary>When all machines were metered last, in milliseconds.</summary>
+    public ulong Metered { get; set; }
 
     /// <summary>What a packet that is not only passed on counts, in packets that are.</summary>
     public const int OwnWeight = 4;
@@ -80,7 +88,10 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
     {
         bool allowed = Filter.Allows(in domain, packet);
         if (allowed)
+        {
             domain.Sent++;
+            domain.Bytes += (uint)packet.Length - HeaderSize;
+        }
         else
             domain.Forged++;
         return allowed;
@@ -97,7 +108,10 @@ public ref partial struct Node<THost>(THost host, Limits limits, Span<Domain> do
         if (domain.Boot == 0)
             return;
         if (Host.Send(port, packet))
+        {
             domain.Received++;
+            domain.Bytes += (uint)packet.Length - HeaderSize;
+        }
         else
             domain.Dropped++;
     }

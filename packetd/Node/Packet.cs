@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Wire;
 
@@ -99,12 +100,6 @@ public static class Packet
     public static bool HasMac(ReadOnlySpan<byte> packet, int at, uint address) =>
         Bytes.Be16(packet, at) == MacPrefix && Bytes.Be32(packet, at + 2) == address;
 
-    public static void PutMac(Span<byte> packet, int at, uint address)
-    {
-        Bytes.PutBe16(packet, at, MacPrefix);
-        Bytes.PutBe32(packet, at + 2, address);
-    }
-
     /// <summary>Whether frame bytes 12 to 19 are those of an Ethernet ARP packet for IPv4 (RFC 826).</summary>
     public static bool IsArp(ReadOnlySpan<byte> packet) =>
         packet.Length >= ArpEnd
@@ -139,4 +134,75 @@ public static class Packet
             sum = (sum & 0xFFFF) + (sum >> 16);
         return (ushort)~(((sum & 0xFF) << 8) | (sum >> 8));
     }
+}
+
+/// <summary>A MAC address: that of a node or domain has <see cref="Packet.MacPrefix"/> and an IPv4 address.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct Mac
+{
+    private ushort prefix;
+    private uint address;
+
+    public Mac(uint address)
+    {
+        prefix = BinaryPrimitives.ReverseEndianness(Packet.MacPrefix);
+        this.address = BinaryPrimitives.ReverseEndianness(address);
+    }
+
+    public readonly bool IsGroup => (prefix & 1) != 0;
+}
+
+/// <summary>A packet's first bytes: its virtio-net header and that of Ethernet, in network order.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct FrameFields
+{
+    private ulong offload;
+    private ushort offload2;
+    public Mac Target;
+    public Mac Source;
+    public ushort Type;
+
+    /// <summary>Nothing is left to be done.</summary>
+    public void ClearOffload()
+    {
+        offload = 0;
+        offload2 = 0;
+    }
+}
+
+/// <summary>A packet with ARP for IPv4 (RFC 826). Integers are in network order.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ArpFields
+{
+    public FrameFields Frame;
+    private uint types;
+    private ushort lengths;
+    public ushort Operation;
+    public Mac SenderMac;
+    public uint Sender;
+    public Mac TargetMac;
+    public uint Target;
+}
+
+/// <summary>
+/// A packet with an ICMP Echo (RFC 792) in IPv4 (RFC 791) without options. Integers are in network order.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct EchoFields
+{
+    public FrameFields Frame;
+    private ushort version;
+    public ushort TotalLength;
+    public ushort Identification;
+    public ushort Fragment;
+    public byte Ttl;
+    public byte Protocol;
+    public ushort HeaderChecksum;
+    public uint Source;
+    public uint Target;
+
+    /// <summary>And the code after it, which is 0.</summary>
+    public ushort Type;
+    public ushort Checksum;
+    public uint Identifier;
 }

@@ -3,24 +3,29 @@ using Wire;
 
 namespace Packetd;
 
+/// <summary>A token that was honoured; one that expires at 0 was not.</summary>
+public struct UsedToken
+{
+    public Digest ChainEnd;
+    public ulong Expires;
+}
+
 /// <summary>
 /// The tokens that were honoured, by chain end, until they expire: each buys one domain. Forgetting follows the clock,
 /// and clocks step back; so a token that expires no later than one that was forgotten counts as expired for good.
 /// </summary>
-/// <param name="ends">Room for as many chain ends as there are <paramref name="expiries"/>.</param>
-/// <param name="expiries">All zero: free.</param>
-public ref struct UsedTokens(Span<byte> ends, Span<ulong> expiries)
+/// <param name="tokens">All zero: free.</param>
+public ref struct UsedTokens(Span<UsedToken> tokens)
 {
-    private readonly Span<byte> ends = ends;
-    private readonly Span<ulong> expiries = expiries;
+    private readonly Span<UsedToken> tokens = tokens;
 
     /// <summary>The latest expiry time that was ever forgotten.</summary>
     public ulong Forgotten { get; private set; }
 
-    public readonly bool Contains(ReadOnlySpan<byte> end)
+    public readonly bool Contains(in Digest end)
     {
-        for (int i = 0; i < expiries.Length; i++)
-            if (expiries[i] != 0 && Bytes.Le32(End(i), 0) == Bytes.Le32(end, 0) && Bytes.FixedTimeEquals(End(i), end))
+        for (int i = 0; i < tokens.Length; i++)
+            if (tokens[i].Expires != 0 && tokens[i].ChainEnd.Is(in end))
                 return true;
         return false;
     }
@@ -28,11 +33,10 @@ public ref struct UsedTokens(Span<byte> ends, Span<ulong> expiries)
     /// <summary>A place to <see cref="Add"/> to, free or of a token that has expired; -1 when there is none.</summary>
     public int Reserve(ulong now)
     {
-        for (int i = 0; i < expiries.Length; i++)
-            if (expiries[i] <= now)
+        for (int i = 0; i < tokens.Length; i++)
+            if (tokens[i].Expires <= now)
             {
-                if (expiries[i] > Forgotten)
-                    Forgotten = expiries[i];
+                Forgotten = Math.Max(Forgotten, tokens[i].Expires);
                 return i;
             }
         return -1;
@@ -40,9 +44,7 @@ public ref struct UsedTokens(Span<byte> ends, Span<ulong> expiries)
 
     public readonly void Add(int place, BootToken token)
     {
-        token.ChainEnd.CopyTo(End(place));
-        expiries[place] = token.Expires;
+        tokens[place].ChainEnd = token.ChainEnd;
+        tokens[place].Expires = token.Expires;
     }
-
-    private readonly Span<byte> End(int place) => ends.Slice(place * HashChain.ElementSize, HashChain.ElementSize);
 }

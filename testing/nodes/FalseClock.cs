@@ -21,17 +21,43 @@ public sealed class FalseClock : IDisposable
         get => At(0);
         set
         {
-            byte[] bytes = new byte[16];
-            Bytes.PutLe64(bytes, 0, value.Seconds);
-            Bytes.PutLe64(bytes, 8, value.Nanoseconds);
-            RandomAccess.Write(file.SafeFileHandle, bytes, 0);
+            Put(0, value.Seconds, value.Nanoseconds);
         }
+    }
+
+    /// <summary>In milliseconds: what whoever asks for the monotonic clock is told. Until it is set that is <see cref="Time"/>, too.</summary>
+    public ulong Uptime
+    {
+        set => Put(32, value / 1000, value % 1000 * 1_000_000);
+    }
+
+    public ulong ToldUptime
+    {
+        get
+        {
+            (ulong seconds, ulong nanoseconds) = At(48);
+            return seconds * 1000 + nanoseconds / 1_000_000;
+        }
+    }
+
+    /// <summary>In microseconds: what whoever asks for the clock of any process is told. To be set after <see cref="Uptime"/>.</summary>
+    public ulong Cpu
+    {
+        set => Put(64, value / 1_000_000, value % 1_000_000 * 1000);
     }
 
     /// <summary>The time that the last reader got.</summary>
     public (ulong Seconds, ulong Nanoseconds) Told => At(16);
 
     public void Dispose() => file.Dispose();
+
+    private void Put(int offset, ulong seconds, ulong nanoseconds)
+    {
+        byte[] bytes = new byte[16];
+        Bytes.PutLe64(bytes, 0, seconds);
+        Bytes.PutLe64(bytes, 8, nanoseconds);
+        RandomAccess.Write(file.SafeFileHandle, bytes, offset);
+    }
 
     private (ulong, ulong) At(int offset)
     {

@@ -14,7 +14,8 @@ public static class Frames
     public static byte[] Mac(uint address)
     {
         byte[] mac = new byte[6];
-        Packet.PutMac(mac, 0, address);
+        Bytes.PutBe16(mac, 0, Packet.MacPrefix);
+        Bytes.PutBe32(mac, 2, address);
         return mac;
     }
 

@@ -12,14 +12,25 @@ public sealed class TestHost : IHost
     public static readonly byte[] Key = "0123456789abcdef"u8.ToArray();
     public const ulong Started = 1_000_000;
 
+    /// <summary>In seconds.</summary>
+    public const uint Grace = 5;
+
     public readonly List<(int Port, byte[] Packet)> Sent = [];
     public readonly List<(int Slot, uint Boot)> Starts = [];
     public readonly List<byte[]> Records = [];
     public readonly List<int> Kills = [];
+    public readonly List<int> Purges = [];
+    public readonly Dictionary<int, ulong> Cpu = [];
     public readonly List<Refusal> Refusals = [];
     public bool CanStart = true, CanSend = true;
 
     public ulong Now { get; set; } = Started + 100;
+
+    public ulong Uptime { get; set; } = 77_777;
+
+    public ulong CpuTime(int slot) => Cpu.GetValueOrDefault(slot);
+
+    public void Purge(int slot) => Purges.Add(slot);
 
     public bool Send(int port, scoped Span<byte> packet)
     {
@@ -41,9 +52,9 @@ public sealed class TestHost : IHost
     public void Refused(uint source, Refusal refusal) => Refusals.Add(refusal);
 
     /// <summary>A node whose memory is the given arrays, small so that limits are met.</summary>
-    public Node<TestHost> MakeNode(Packetd.Domain[] domains, int tokens = 8, ulong started = Started)
+    public Node<TestHost> MakeNode(Packetd.Domain[] domains, int tokens = 8, ulong started = Started, Account[]? accounts = null)
     {
-        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = started, MaxMemoryMiB = 256, ChainSteps = 100 };
-        return new Node<TestHost>(this, limits, domains, new UsedTokens(new byte[tokens * 20], new ulong[tokens]), new Limiter(new ushort[Limiter.Size], 0x9E3779B1));
+        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = started, MaxMemoryMiB = 256, ChainSteps = 100, Grace = Grace };
+        return new Node<TestHost>(this, limits, domains, new UsedTokens(new UsedToken[tokens]), new Accounts(accounts ?? new Account[tokens]), new Limiter(new ushort[Limiter.Size], 0x9E3779B1));
     }
 }

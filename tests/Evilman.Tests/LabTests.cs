@@ -202,6 +202,50 @@ public sealed class LabTests : IDisposable
         Assert.Equal(3, AtClient(s_evilman, "end", "10.77.0.1", "--machine-key", right).Code);
     }
 
+    /// <summary>Figure 8.2 of the thesis by hand: minted with prices, asked about, paid, refunded; the certificate is the node's, and the same again.</summary>
+    [Fact]
+    public void A_machine_with_prices_is_paid_asked_about_and_refunded_by_its_files()
+    {
+        var directory = Up("--nodes", "1");
+        var keyFile = Path.Combine(directory, "node1.key");
+        string loader = Path.Combine(folder.FullName, "loader"), job = Path.Combine(folder.FullName, "job.token"), free = Path.Combine(folder.FullName, "free.token");
+        File.WriteAllBytes(loader, [0xc3]);
+        string[] mint = ["--node", "10.77.0.1", "--key-file", keyFile, "--boot-address", "10.77.0.101/24", "--loader", loader];
+        Assert.Equal(0, Evilman(["mint", job, "--prices", "0,0,0,100", "--token-value", "10000", "--tokens", "5", "--chain-length", "50", .. mint]).Code);
+        Assert.Equal(0, Evilman(["mint", free, .. mint]).Code);
+        Assert.False(File.Exists(free + ".refund"));
+        Assert.Equal(2, AtClient(s_evilman, "balance", "10.77.0.1", "--token", free).Code);
+        var (code, output) = AtClient(s_evilman, "balance", "10.77.0.1", "--token", job);
+        Assert.True(code == 3 && output.Contains("no domain with this chain", StringComparison.Ordinal), output);
+        Assert.Equal(0, AtClient(s_evilman, "ping", "10.77.0.1", "--token", job).Code);
+
+        using var before = Ask("balance", "--token", job);
+        Assert.Equal(("running", 5), (before.RootElement.GetProperty("state").GetString(), before.RootElement.GetProperty("paid_tokens").GetInt32()));
+        using var after = Ask("pay", "--token", job, "--tokens", "20");
+        Assert.Equal(25, after.RootElement.GetProperty("paid_tokens").GetInt32());
+        Assert.InRange(after.RootElement.GetProperty("unused").GetInt64(), 240_000, 250_000);
+        (code, output) = AtClient(s_evilman, "pay", "10.77.0.1", "--token", job, "--tokens", "26");
+        Assert.True(code == 1 && output.Contains("has 50 elements, of which 25 are paid", StringComparison.Ordinal), output);
+        Assert.Equal(2, AtClient(s_evilman, "pay", "10.77.0.1", "--token", job, "--chain", free + ".chain").Code);
+
+        Assert.Equal(3, AtClient(s_evilman, "refund", "10.77.0.1", "--token", job, "--refund-secret", job + ".machine-key").Code);
+        using var refund = Ask("refund", "--token", job);
+        Assert.Equal("refunded", refund.RootElement.GetProperty("state").GetString());
+        var certificate = File.ReadAllBytes(job + ".certificate");
+        Assert.True(Statement.TryParse(certificate, out var statement) && statement.SignedWith(new HmacSha1(Secret.ReadKey(keyFile))));
+        Assert.Equal((AccountState.Refunded, (ulong)refund.RootElement.GetProperty("unused").GetInt64()), (statement.State, statement.Unused));
+        Assert.Contains("domains=0", Evilman("lab", "status").Output, StringComparison.Ordinal);
+        Assert.Equal(0, AtClient(s_evilman, "refund", "10.77.0.1", "--token", job, "--out", job + ".again").Code);
+        Assert.Equal(certificate, File.ReadAllBytes(job + ".again"));
+
+        System.Text.Json.JsonDocument Ask(string command, params string[] options)
+        {
+            var (code, output) = AtClient([s_evilman, command, "10.77.0.1", "--json", .. options]);
+            Assert.True(code == 0, output);
+            return System.Text.Json.JsonDocument.Parse(output);
+        }
+    }
+
     [Fact]
     public void Of_several_labs_only_the_one_that_is_named_ends()
     {
@@ -288,7 +332,7 @@ public sealed class LabTests : IDisposable
             (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-2), Lifetime = TimeSpan.FromHours(1) }, key, Chain.Fresh(50)), "has expired"),
             (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-1), Lifetime = TimeSpan.FromHours(2) }, key, Chain.Fresh(50)), "issued before the node started"),
             (Mint.Token(Request() with { MemoryBytes = 1L << 40 }, key, Chain.Fresh(50)), "more memory than the node gives"),
-            (Mint.Token(Request() with { Tokens = 5000 }, key, Chain.Fresh(5000)), "more tokens than the node verifies"),
+            (Mint.Token(Request() with { Tokens = 5000 }, key, Chain.Fresh(5000)), "more elements than the node verifies"),
             (Mint.Token(Request(), otherKey, Chain.Fresh(50)), "signature of the boot token is wrong"),
             (broken, "chain of the boot token is broken"),
             (Mint.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.1") }, key, Chain.Fresh(50)), "an address that no domain may have"),
@@ -324,7 +368,7 @@ public sealed class LabTests : IDisposable
 
     readonly struct Resigned(byte[] token)
     {
-        internal void Sign(byte[] key) => new HmacSha1(key).Sign(token.AsSpan(0, 132), token.AsSpan(132));
+        internal void Sign(byte[] key) => new HmacSha1(key).Sign(token.AsSpan(..^20), token.AsSpan(^20..));
     }
 
     [Theory]

@@ -48,6 +48,21 @@ public class MintTests
     }
 
     [Fact]
+    public void Prices_a_value_and_the_hash_of_a_secret_are_signed_into_it()
+    {
+        byte[] secret = [.. new byte[19], 7];
+        var bytes = Mint.Token(Request() with { Prices = [1, 2, 3, uint.MaxValue], Value = BootToken.MaxValue, RefundSecret = secret }, s_key, Chain.Fresh(50));
+        Assert.True(BootToken.TryParse(bytes, out var token));
+        Assert.Equal((1u, 2u, 3u, uint.MaxValue), (token.Prices[0], token.Prices[1], token.Prices[2], token.Prices[3]));
+        Assert.Equal(BootToken.MaxValue, token.Value);
+        Assert.Equal(System.Security.Cryptography.SHA1.HashData(secret), token.RefundHash.Bytes.ToArray());
+        Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Mint.Token(Request() with { Value = BootToken.MaxValue + 1 }, s_key, Chain.Fresh(50))).ExitCode);
+        // Whoever mints without a secret promises nobody anything, and not the same to all.
+        var other = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        Assert.True(BootToken.TryParse(other, out var unpriced) && !unpriced.Prices.IsAny && unpriced.RefundHash.Bytes.ContainsAnyExcept((byte)0));
+    }
+
+    [Fact]
     public void A_changed_byte_breaks_the_signature()
     {
         var bytes = Mint.Token(Request(), s_key, Chain.Fresh(50));

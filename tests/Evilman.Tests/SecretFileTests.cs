@@ -65,7 +65,7 @@ public sealed class SecretFileTests : IDisposable
 
         Assert.Equal((0, ""), Evilman(MintWords("a", "--force")));
         Assert.True(Wire.BootToken.TryParse(File.ReadAllBytes(At("a")), out var token));
-        Assert.Equal(Chain.Load(At("a.chain")).Element(10_000), token.ChainEnd.ToArray());
+        Assert.Equal(Chain.Load(At("a.chain")).Element(10_000), token.ChainEnd.Bytes.ToArray());
     }
 
     /// <summary>A file system without room, in a mount namespace of the command's own.</summary>

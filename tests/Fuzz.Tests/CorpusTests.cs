@@ -25,8 +25,9 @@ public class CorpusTests
         var world = new World { Story = line => said.Add(line.Trim()) };
         foreach (byte[] script in corpus)
             AssertHolds(world, script);
-        string[] outcomes = ["a domain starts", "a domain is ended", "answered", "passed to the link", .. Enumerable.Range(0, World.Slots).Select(slot => $"passed to domain {slot}"),
-            .. Enum.GetValues<Refusal>().Where(refusal => refusal != Refusal.None).Select(refusal => $"refused: {refusal}")];
+        string[] outcomes = ["a domain starts", "a domain is ended", "domain 0 is purged", "answered", "passed to the link", .. Enumerable.Range(0, World.Slots).Select(slot => $"passed to domain {slot}"),
+            // It takes 167,000 payments to be paid too much (Packetd.Tests/Meter).
+            .. Enum.GetValues<Refusal>().Where(refusal => refusal is not (Refusal.None or Refusal.TooMuchPaid)).Select(refusal => $"refused: {refusal}")];
         Assert.Empty(outcomes.Except(said));
     }
 

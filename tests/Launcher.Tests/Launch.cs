@@ -53,7 +53,7 @@ internal sealed class Launch : IDisposable
     /// <summary>
     /// What the node tells a machine: a token as it could get it, but for its signature, which is no business of the launcher's, and a key.
     /// </summary>
-    public static byte[] Record(uint count = 10, uint memory = 64, uint gateway = 0, ushort lease = 60, params uint[] guests)
+    public static byte[] Record(uint count = 10, uint memory = 64, uint gateway = 0, ushort lease = 60, Resource? priced = null, params uint[] guests)
     {
         byte[] token = new byte[BootToken.Size];
         BootTokenDraft draft = new(token)
@@ -63,6 +63,8 @@ internal sealed class Launch : IDisposable
         };
         foreach (uint guest in guests)
             Assert.True(draft.AddGuest(guest));
+        if (priced is { } resource)
+            draft.SetPrice(resource, 1);
         return [.. token, .. Key];
     }
 

@@ -155,14 +155,36 @@ public class MonitorTests
         Assert.Equal(-14, Ask(SocketPair, 1, Stream)); // EFAULT: it got as far as its result
         Assert.True(Ask(GetPid) > 1);
 
-        long Ask(params long[] call)
-        {
-            byte[] order = [.. new byte[10], .. new byte[12], 0x88, 0xB5, 12, .. call.Concat(new long[5]).Take(5).SelectMany(BitConverter.GetBytes)];
-            Assert.True(Descriptors.TrySend(launch.Frames, order));
-            byte[]? record = Descriptors.Read(launch.Control, 10_000);
-            Assert.True(record is { Length: 16 } && BitConverter.ToInt64(record) == 12, "the puppet does not answer");
-            return BitConverter.ToInt64(record, 8);
-        }
+        long Ask(params long[] call) => MonitorTests.Ask(launch, call);
+    }
+
+    /// <summary>What has a price the node meters: by the clock of one process, so there is no other.</summary>
+    [Fact]
+    public void A_machine_whose_cpu_time_has_a_price_has_one_process_and_no_limit_of_its_time()
+    {
+        const int Clone = 56, Fork = 57, VFork = 58, Clone3 = 435, GetPid = 39, NoSuchCall = -38, NotPermitted = -1, ThreadInvalid = -22;
+        const long ChildSignal = 17, SharedMemory = 0x100, VForked = 0x4000, Thread = 0x10000;
+        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record(priced: Resource.Cpu)]);
+        Assert.Matches("Max cpu time +1000000000 +1000000001 ", File.ReadAllText(launch.AwaitPuppet() + "limits"));
+        Assert.Equal([NotPermitted, NotPermitted, NoSuchCall], [Ask(launch, Fork), Ask(launch, VFork), Ask(launch, Clone3, 0, 88)]);
+        foreach (long flags in new[] { ChildSignal, SharedMemory | ChildSignal, SharedMemory | VForked | ChildSignal, 0 })
+            Assert.Equal(NotPermitted, Ask(launch, Clone, flags));
+        Assert.Equal(ThreadInvalid, Ask(launch, Clone, Thread)); // EINVAL: it got to the kernel, which wants memory and signals shared, too
+        Assert.True(Ask(launch, GetPid) > 1);
+
+        // Where nothing but existence has a price, processes are as free as ever.
+        using Launch other = new([Puppet, "/dev/null"], [Launch.Record(priced: Resource.Existence)]);
+        Assert.Matches("Max cpu time +1000000000 +1000000001 ", File.ReadAllText(other.AwaitPuppet() + "limits"));
+        Assert.True(Ask(other, Fork) >= 0);
+    }
+
+    private static long Ask(Launch launch, params long[] call)
+    {
+        byte[] order = [.. new byte[10], .. new byte[12], 0x88, 0xB5, 12, .. call.Concat(new long[5]).Take(5).SelectMany(BitConverter.GetBytes)];
+        Assert.True(Descriptors.TrySend(launch.Frames, order));
+        byte[]? record = Descriptors.Read(launch.Control, 10_000);
+        Assert.True(record is { Length: 16 } && BitConverter.ToInt64(record) == 12, "the puppet does not answer");
+        return BitConverter.ToInt64(record, 8);
     }
 
     /// <summary>A user that no test has processes of.</summary>

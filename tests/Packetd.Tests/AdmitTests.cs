@@ -61,7 +61,7 @@ public class AdmitTests
     [Fact] public void Unknown_kind() => AssertRefused(Spoilt(10, 9), Refusal.UnknownKind);
     [Fact] public void Wrong_length_field() => AssertRefused(Spoilt(12, 151), Refusal.Malformed);
     [Fact] public void Wrong_token_magic() => AssertRefused(Spoilt(16, 0), Refusal.Malformed);
-    [Fact] public void Wrong_token_version() => AssertRefused(Spoilt(20, 1), Refusal.Malformed);
+    [Fact] public void Wrong_token_version() => AssertRefused(Spoilt(20, 2), Refusal.UnknownTokenVersion);
     [Fact] public void Wrong_node() => AssertRefused(new Tokens { Node = TestHost.Node + 1 }.Payload(), Refusal.WrongNode);
     [Fact] public void Too_early() => AssertRefused(new Tokens { Issued = TestHost.Started + 101 }.Payload(), Refusal.TooEarly);
     [Fact] public void Expired() => AssertRefused(new Tokens { Expires = TestHost.Started + 100 }.Payload(), Refusal.Expired);
@@ -69,9 +69,17 @@ public class AdmitTests
     [Fact] public void Too_much_memory() => AssertRefused(new Tokens { MemoryMiB = 257 }.Payload(), Refusal.MemoryTooLarge, 256);
     [Fact] public void Chain_too_long() => AssertRefused(new Tokens { Count = 101 }.Payload(), Refusal.ChainTooLong, 100);
     [Fact] public void Wrong_key() => AssertRefused(new Tokens { Key = new byte[16] }.Payload(), Refusal.BadSignature);
-    [Fact] public void Wrong_signature_byte() => AssertRefused(Spoilt(167, 0), Refusal.BadSignature);
+    [Fact] public void Wrong_signature_byte() => AssertRefused(Spoilt(211, 0), Refusal.BadSignature);
     [Fact] public void Broken_chain() => AssertRefused(new Tokens { Seed = 2, BreakChain = true }.Payload(), Refusal.ChainBroken);
-    [Fact] public void Payments_find_no_domain() => AssertRefused(Tokens.Payload(MagicKind.Payment, new byte[Payment.Size]), Refusal.NoSuchDomain);
+    [Fact] public void A_token_of_the_version_before() => AssertRefused(Tokens.Payload(MagicKind.Boot, [.. "EVBT"u8, 2, 0, .. new byte[146]]), Refusal.UnknownTokenVersion);
+    [Fact] public void A_disk() => AssertRefused(new Tokens { DiskMiB = 1 }.Payload(), Refusal.DiskNotGiven);
+    [Fact] public void Half_a_processor() => AssertRefused(new Tokens { CpuPercent = 50 }.Payload(), Refusal.CpuShareNotGiven);
+    [Fact] public void Two_processors() => AssertRefused(new Tokens { CpuPercent = 200 }.Payload(), Refusal.CpuShareNotGiven);
+    [Fact] public void A_payment_of_nothing() => AssertRefused(new Tokens().Payment(0, new byte[20]), Refusal.Malformed);
+    [Fact] public void A_payment_for_nobody() => AssertRefused(new Tokens().Payment(11, new byte[20]), Refusal.NoSuchDomain);
+    [Fact] public void A_query_for_nobody() => AssertRefused(new Tokens().Query(), Refusal.NoSuchDomain);
+    [Fact] public void A_refund_for_nobody() => AssertRefused(new Tokens().Refund(), Refusal.NoSuchDomain);
+    [Fact] public void A_continuation_for_nobody() => AssertRefused(new Tokens { Seed = 2 }.Continuation(new Tokens(), new Tokens().End), Refusal.NoSuchDomain);
 
     [Theory]
     [InlineData(0u)]

@@ -86,6 +86,8 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
             : token.Expires <= Now ? Refusal.Expired
             : token.Issued < Started ? Refusal.IssuedBeforeStart
             : token.MemoryMiB > MaxMemory ? Refusal.MemoryTooLarge
+            : token.DiskMiB != 0 ? Refusal.DiskNotGiven
+            : token.CpuPercent != 100 ? Refusal.CpuShareNotGiven
             : token.Count > ChainSteps ? Refusal.ChainTooLong
             : token.Key != TestHost.Key ? Refusal.BadSignature
             : Remembers(token.Seed) ? Refusal.Replayed

@@ -68,6 +68,8 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
             6 => token with { Issued = node.Now + (ulong)(D % 2) },
             7 => token with { Issued = node.Now - 10, Expires = node.Now + (ulong)(D % 2) },
             8 => token with { Issued = node.Started - (ulong)(D % 2) },
+            10 => token with { DiskMiB = (uint)(D % 2) },
+            11 => token with { CpuPercent = (ushort)(99 + D % 3) },
             _ => token,
         };
         token = token with { Expires = Math.Max(token.Expires, token.Issued + 1) };
@@ -93,7 +95,7 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
             3 => new(null, With(8, 2), Refusal.UnknownVersion, 0),
             4 => new(null, With(10, 9), Refusal.UnknownKind, 9),
             5 => new(null, With(12, 1), Refusal.Malformed, Boot),
-            6 => new(null, With(16, 0), Refusal.Malformed, Boot),
+            6 => C % 2 == 0 ? new(null, With(16, 0), Refusal.Malformed, Boot) : new(null, With(20, 2), Refusal.UnknownTokenVersion, Boot),
             _ => new(null, Tokens.Payload(MagicKind.Payment, [1, .. new byte[47]]), Refusal.NoSuchDomain, (ushort)MagicKind.Payment),
         };
     }

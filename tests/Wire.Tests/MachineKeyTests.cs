@@ -50,8 +50,8 @@ public class MachineKeyTests
         Assert.Equal([.. "EvilPing"u8, 1, 0, 3, 0, 24, 0, 0, 0, .. proof, 0, 0, 0, 0], ping);
         Assert.Equal(Refusal.None, MagicPing.Parse(ping, out MagicKind kind, out ReadOnlySpan<byte> body));
         Assert.Equal(MagicKind.End, kind);
-        Assert.True(EndRequest.TryParse(body, out ReadOnlySpan<byte> read));
-        Assert.True(read.SequenceEqual(proof));
+        Assert.True(EndRequest.TryParse(body, out Digest read));
+        Assert.True(read.Bytes.SequenceEqual(proof));
         Assert.Equal(Refusal.Truncated, MagicPing.Parse(ping.AsSpan(0, ping.Length - 1), out _, out _));
         Assert.Equal(Refusal.TrailingBytes, MagicPing.Parse([.. ping, 0], out _, out _));
         for (int reserved = ping.Length - 4; reserved < ping.Length; reserved++)

@@ -77,7 +77,22 @@ public sealed partial class ProtocolPageTests
         yield return new("Key module", Made(KeyModule.Size, bytes => KeyModule.Emit(bytes, s_twenty)), new() { ["machine key"] = s_twenty });
         yield return BootTokenSample();
         yield return new("Payment", Made(Payment.Size, bytes => Payment.Emit(bytes, 9, s_twenty, s_other)),
-            new() { ["m, the number"] = Le(9, 4), ["chain end"] = s_twenty, ["the element"] = s_other });
+            new() { ["m, the number"] = Le(9, 4), ["the domain's name"] = s_twenty, ["the element"] = s_other });
+        yield return new("Continuation", Made(Continuation.Size, bytes => Continuation.Emit(bytes, new HmacSha1("sixteen bytes and"u8), 0x0A000001, 9, s_twenty, s_other, s_third, s_twenty)),
+            new()
+            {
+                ["node address"] = [10, 0, 0, 1], ["k, the number"] = Le(9, 4), ["the domain's name"] = s_twenty, ["former chain end"] = s_other, ["new chain end"] = s_third,
+                ["first element"] = s_twenty,
+                ["HMAC-SHA1"] = Tag(Made(Continuation.Size, bytes => Continuation.Emit(bytes, new HmacSha1("sixteen bytes and"u8), 0x0A000001, 9, s_twenty, s_other, s_third, s_twenty))),
+            });
+        yield return new("Request about an account", Made(AccountRequest.Size, bytes => AccountRequest.Emit(bytes, s_twenty, s_other)),
+            new() { ["the domain's name"] = s_twenty, ["with a refund"] = s_other, ["padding"] = new byte[84] });
+        yield return new("Statement", StatementBytes(), new()
+        {
+            ["state"] = Le(4, 2), ["the domain's name"] = s_twenty, ["number of elements"] = Le(0x99, 4), ["unused units"] = Le(0x1122334455667788, 8), ["burn rate"] = Le(0x77, 8),
+            ["used: microseconds"] = Le(0x123456789A, 8), ["used: MiB"] = Le(0x23456789AB, 8), ["used: KiB"] = Le(0x3456789ABC, 8), ["used: seconds"] = Le(0x456789ABCD, 8),
+            ["HMAC-SHA1"] = Tag(StatementBytes()),
+        });
         yield return new("Secure channel", Made(ChannelHello.Size, bytes => ChannelHello.EmitAnswer(bytes, ChannelStatus.Busy)), new() { ["status"] = [3] }, Table: 1);
         yield return new("Upload", Made(Upload.Size, bytes => Upload.Emit(bytes, 0x12345, Upload.Plain)),
             new() { ["length of the loader"] = Le(0x12345, 4), ["flags: bit 0, plain"] = Le(1, 4) });
@@ -113,14 +128,29 @@ public sealed partial class ProtocolPageTests
             new() { ["kind"] = [2], ["with REFUSED the reason"] = [9], ["with REFUSED the frame"] = Le(0x123456789A, 8) });
     }
 
+    private static byte[] StatementBytes() => Made(Statement.Size, bytes =>
+    {
+        ref var fields = ref System.Runtime.InteropServices.MemoryMarshal.AsRef<StatementFields>(bytes.AsSpan());
+        (fields.State, fields.Count, fields.Unused, fields.Rate) = (AccountState.Refunded, 0x99, 0x1122334455667788, 0x77);
+        s_twenty.CopyTo(fields.Machine.Room);
+        (fields.Used[0], fields.Used[1], fields.Used[2], fields.Used[3]) = (0x123456789A, 0x23456789AB, 0x3456789ABC, 0x456789ABCD);
+        Statement.Sign(bytes, new HmacSha1("sixteen bytes and"u8));
+    });
+
+    /// <summary>What the framework says of all but the last 20 bytes.</summary>
+    private static byte[] Tag(byte[] bytes) => System.Security.Cryptography.HMACSHA1.HashData(Ascii("sixteen bytes and"), bytes[..^20]);
+
     private static Sample BootTokenSample()
     {
         var bytes = new byte[BootToken.Size];
         var draft = new BootTokenDraft(bytes)
         {
             Node = 0x0A000001, MemoryMiB = 0x123, Issued = 0x1122334455667788, Expires = 0x2233445566778899, BootAddress = 0x0A000002, Gateway = 0x0A000003,
-            PrefixLength = 24, CpuPercent = 0x64, DiskMiB = 0x777, TokenCount = 0x1F, Lease = 0x3C, ChainEnd = s_twenty, First = s_other, Loader = s_third,
+            PrefixLength = 24, CpuPercent = 0x64, DiskMiB = 0x777, TokenCount = 0x1F, Lease = 0x3C, ChainEnd = s_twenty, First = s_other, Loader = s_third, RefundHash = s_twenty.Reverse().ToArray(),
+            Value = 0x123456789A,
         };
+        foreach (Resource resource in Enum.GetValues<Resource>())
+            draft.SetPrice(resource, 0x11111111 * (1 + (uint)resource));
         Assert.True(draft.AddGuest(0x0A000004) && draft.AddGuest(0x0A000005));
         draft.Sign(Ascii("sixteen bytes and"));
         return new("Boot token", bytes, new()
@@ -130,7 +160,9 @@ public sealed partial class ProtocolPageTests
             ["CPU share"] = Le(0x64, 2), ["disk"] = Le(0x777, 4), ["guest addresses, four"] = [10, 0, 0, 4, 10, 0, 0, 5, .. new byte[8]],
             ["k, the number"] = Le(0x1F, 4), ["lease"] = Le(0x3C, 2), ["chain end"] = s_twenty, ["first element"] = s_other,
             ["SHA-1 of the permitted loader"] = s_third,
-            ["HMAC-SHA1"] = System.Security.Cryptography.HMACSHA1.HashData(Ascii("sixteen bytes and"), bytes[..132]),
+            ["HMAC-SHA1"] = System.Security.Cryptography.HMACSHA1.HashData(Ascii("sixteen bytes and"), bytes[..176]),
+            ["refund hash"] = [.. s_twenty.Reverse()], ["value"] = Le(0x123456789A, 8), ["price of a microsecond"] = Le(0x11111111, 4),
+            ["price of a MiB"] = Le(0x22222222, 4), ["price of a KiB"] = Le(0x33333333, 4), ["price of a second"] = Le(0x44444444, 4),
         });
     }
 
@@ -188,6 +220,7 @@ public sealed partial class ProtocolPageTests
     [Theory]
     [InlineData(typeof(MagicKind), "Magic ping", @"kind: ([^|]+)")]
     [InlineData(typeof(Refusal), "Reply", null)]
+    [InlineData(typeof(AccountState), "Statement", @"state: ([^|]+)")]
     [InlineData(typeof(ChannelStatus), "Secure channel", @"status: ([^|]+)")]
     [InlineData(typeof(UploadStage), "Answer", @"stage: ([^|]+)")]
     [InlineData(typeof(UploadRefusal), "Answer", @"\| (0 accepted; [^|]+)")]
@@ -227,11 +260,17 @@ public sealed partial class ProtocolPageTests
     {
         var data = new TheoryData<string, string>
         {
-            { "Magic ping", Say($"length of the body: {BootToken.Size} for boot, {Payment.Size} for payment, {EndRequest.Size} for end") },
-            { "Magic ping", Say($"A boot ping is {MagicPing.BootSize} bytes, a payment ping {MagicPing.PaymentSize}, an end ping {MagicPing.EndSize}") },
+            { "Magic ping", Say($"length of the body: {BootToken.Size} for boot, {Payment.Size} for payment, {EndRequest.Size} for end, {AccountRequest.Size} for query and refund, {Continuation.Size} for continuation") },
+            { "Magic ping", Say($"A boot ping is {MagicPing.BootSize} bytes, a payment ping {MagicPing.PaymentSize}, an end ping {MagicPing.EndSize}, a query or a refund {MagicPing.AccountSize}, a continuation {MagicPing.ContinuationSize}") },
             { "Reply", Say($"The payload of the Echo Reply, {MagicReply.Size} bytes") },
             { "Machine key", Say($"{MachineKey.Size} bytes that node and customer") },
             { "Machine key", Say($"and all {BootToken.Size} bytes of the boot token") },
+            { "Boot token", Say($"value of one element in units, at most 2^{Math.Log2(BootToken.MaxValue)}") },
+            { "Boot token", Say($"{BootToken.Size} bytes. A node") },
+            { "Boot token", Say($"| version, {BootToken.Version} |") },
+            { "Continuation", Say($"{Continuation.Size} bytes") },
+            { "Request about an account", Say($"{AccountRequest.Size} bytes, the body") },
+            { "Statement", Say($"{Statement.Size} bytes, after the reply") },
             { "Boot token", Say($"guest addresses used, 0 to {BootToken.MaxGuests}") },
             { "Secure channel", Say($"a 16-bit length, {SecureChannel.TagSize + 1} to {SecureChannel.MaxText + SecureChannel.TagSize:N0}, and so many bytes") },
             { "Secure channel", Say($"first message: {ChannelHello.MessageSize} bytes") },

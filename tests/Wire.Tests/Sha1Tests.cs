@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Text;
 using Org.BouncyCastle.Crypto.Digests;
 using Org.BouncyCastle.Crypto.Macs;
@@ -156,7 +157,7 @@ public class Sha1Tests
             right = System.Security.Cryptography.SHA1.HashData(right);
         Assert.Equal(right, end);
         for (uint steps = 0; steps < 20; steps++)
-            Assert.Equal(steps == 7, HashChain.Leads(element, end, steps));
+            Assert.Equal(steps == 7, HashChain.Leads(in MemoryMarshal.AsRef<Digest>(element), in MemoryMarshal.AsRef<Digest>(end), steps));
     }
 
     [Fact]

@@ -16,10 +16,14 @@ public class TokenTests
         var draft = new BootTokenDraft(bytes)
         {
             Node = 0x0A000002, BootAddress = 0x0A000032, Gateway = 0x0A000001, PrefixLength = 24, MemoryMiB = 64, CpuPercent = 100,
-            DiskMiB = 7, Issued = 1000, Expires = 2000, TokenCount = 10, Lease = 0x1234, ChainEnd = end, First = first, Loader = first,
+            RefundHash = first, Value = 0x123456789A, DiskMiB = 7, Issued = 1000, Expires = 2000, TokenCount = 10, Lease = 0x1234, ChainEnd = end, First = first, Loader = first,
         };
         Assert.True(draft.AddGuest(0x0A000040));
         Assert.True(draft.AddGuest(0x0A000041));
+        draft.SetPrice(Resource.Cpu, 1);
+        draft.SetPrice(Resource.Memory, 2);
+        draft.SetPrice(Resource.Network, 3);
+        draft.SetPrice(Resource.Existence, uint.MaxValue);
         draft.Sign(Key);
         return bytes;
     }
@@ -35,7 +39,10 @@ public class TokenTests
         Assert.Equal(0x1234, token.Lease);
         Assert.True(token.SignedWith(new HmacSha1(Key)));
         Assert.True(token.ChainHolds());
-        Assert.True(token.Loader.SequenceEqual(token.First));
+        Assert.True(token.Loader.SequenceEqual(token.First.Bytes));
+        Assert.True(token.RefundHash.Is(in token.First));
+        Assert.Equal((0x123456789Aul, true), (token.Value, token.Prices.IsAny));
+        Assert.Equal((1u, 2u, 3u, uint.MaxValue), (token.Prices[(int)Resource.Cpu], token.Prices[(int)Resource.Memory], token.Prices[(int)Resource.Network], token.Prices[(int)Resource.Existence]));
     }
 
     /// <summary>docs/protocols.md, byte by byte: the fields lie where it says.</summary>
@@ -43,14 +50,16 @@ public class TokenTests
     public void Bytes_are_those_of_the_documentation()
     {
         byte[] token = Mint();
-        Assert.Equal(152, token.Length);
+        Assert.Equal(196, token.Length);
         Assert.Equal("EVBT"u8.ToArray(), token[0..4]);
-        Assert.Equal(new byte[] { 2, 0, 0, 0, 10, 0, 0, 2, 64, 0, 0, 0 }, token[4..16]);
+        Assert.Equal(new byte[] { 3, 0, 0, 0, 10, 0, 0, 2, 64, 0, 0, 0 }, token[4..16]);
         Assert.Equal(new byte[] { 0xE8, 3, 0, 0, 0, 0, 0, 0, 0xD0, 7, 0, 0, 0, 0, 0, 0 }, token[16..32]);
         Assert.Equal(new byte[] { 10, 0, 0, 50, 10, 0, 0, 1, 24, 2, 100, 0, 7, 0, 0, 0, 10, 0, 0, 64, 10, 0, 0, 65 }, token[32..56]);
         Assert.Equal(new byte[] { 10, 0, 0, 0, 0x34, 0x12, 0, 0 }, token[64..72]);
         Assert.Equal(token[92..112], token[112..132]);
-        Assert.Equal(System.Security.Cryptography.HMACSHA1.HashData(Key, token[..132]), token[132..]);
+        Assert.Equal(System.Security.Cryptography.HMACSHA1.HashData(Key, token[..176]), token[176..]);
+        Assert.Equal(token[92..112], token[132..152]);
+        Assert.Equal(new byte[] { 0x9A, 0x78, 0x56, 0x34, 0x12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 255, 255, 255, 255 }, token[152..176]);
     }
 
     [Fact]
@@ -76,8 +85,8 @@ public class TokenTests
     }
 
     [Theory]
-    [InlineData(4, 1)]   // version
-    [InlineData(4, 3)]   // version
+    [InlineData(4, 2)]   // version
+    [InlineData(4, 4)]   // version
     [InlineData(6, 1)]   // reserved
     [InlineData(12, 0)]  // memory
     [InlineData(40, 7)]  // prefix too short
@@ -87,6 +96,7 @@ public class TokenTests
     [InlineData(64, 0)]  // tokens
     [InlineData(70, 1)]  // reserved
     [InlineData(71, 1)]  // reserved
+    [InlineData(157, 1)] // a value above 2^40
     public void Forms_that_are_not_known_are_refused(int offset, byte value)
     {
         byte[] token = Mint();
@@ -117,7 +127,7 @@ public class TokenTests
         byte[] ping = new byte[MagicPing.BootSize + 1];
         Mint().CopyTo(ping, MagicPing.HeaderSize);
         MagicPing.EmitHeader(ping.AsSpan(0, MagicPing.BootSize), MagicKind.Boot);
-        Assert.Equal(168, MagicPing.BootSize);
+        Assert.Equal(212, MagicPing.BootSize);
         Assert.True(MagicPing.IsMagic(ping));
         Assert.Equal(Refusal.None, MagicPing.Parse(ping.AsSpan(0, MagicPing.BootSize), out MagicKind kind, out var body));
         Assert.Equal(MagicKind.Boot, kind);
@@ -125,7 +135,7 @@ public class TokenTests
         Assert.Equal(Refusal.TrailingBytes, MagicPing.Parse(ping, out _, out _));
         for (int length = 8; length < MagicPing.BootSize; length++)
             Assert.Equal(Refusal.Truncated, MagicPing.Parse(ping.AsSpan(0, length), out _, out _));
-        ping[10] = 4;
+        ping[10] = 7;
         Assert.Equal(Refusal.UnknownKind, MagicPing.Parse(ping, out _, out _));
         ping[8] = 2;
         Assert.Equal(Refusal.UnknownVersion, MagicPing.Parse(ping, out _, out _));
@@ -151,6 +161,9 @@ public class TokenTests
         Assert.Equal((MagicKind.Boot, Refusal.MemoryTooLarge), (read.Kind, read.Refusal));
         Assert.Equal((0x0A000002u, 0x0A000032u, 77ul, 1024u), (read.Node, read.BootAddress, read.NodeTime, read.Limit));
         Assert.True(MagicReply.Size < MagicPing.BootSize && MagicReply.Size < MagicPing.PaymentSize);
+        Assert.True(MagicReply.Size <= MagicPing.EndSize && MagicReply.Size <= MagicPing.ContinuationSize);
+        Assert.Equal(MagicReply.Size + Statement.Size, MagicPing.AccountSize);
+        Assert.False(read.TryGetStatement(out _));
         reply[0] ^= 1;
         Assert.False(MagicReply.TryParse(reply, out _));
         Assert.False(MagicReply.TryParse(reply.AsSpan(1), out _));
@@ -173,10 +186,89 @@ public class TokenTests
         element[19] = 2;
         Payment.Emit(bytes, 12, end, element);
         Assert.True(Payment.TryParse(bytes, out Payment payment));
-        Assert.Equal(12u, payment.TokenCount);
-        Assert.True(payment.ChainEnd.SequenceEqual(end) && payment.Element.SequenceEqual(element));
+        Assert.Equal(12u, payment.Count);
+        Assert.True(payment.Machine.Bytes.SequenceEqual(end) && payment.Element.Bytes.SequenceEqual(element));
         Assert.False(Payment.TryParse(bytes.AsSpan(1), out _));
         bytes[4] = 1;
         Assert.False(Payment.TryParse(bytes, out _));
+    }
+
+    [Theory]
+    [InlineData(Resource.Cpu)]
+    [InlineData(Resource.Memory)]
+    [InlineData(Resource.Network)]
+    [InlineData(Resource.Existence)]
+    public void One_price_is_enough_for_an_account(Resource resource)
+    {
+        byte[] bytes = Mint();
+        bytes.AsSpan(160, 16).Clear();
+        Assert.True(BootToken.TryParse(bytes, out BootToken token));
+        Assert.False(token.Prices.IsAny);
+        bytes[160 + 4 * (int)resource + 3] = 1;
+        Assert.True(token.Prices.IsAny);
+        Assert.Equal(0x01000000u, token.Prices[(int)resource]);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void A_token_of_another_version_is_refused_as_such_whatever_its_size(byte version)
+    {
+        foreach (int size in new[] { 152, BootToken.Size, 300, 8 })
+        {
+            byte[] ping = new byte[MagicPing.HeaderSize + size];
+            Mint().AsSpan(0, Math.Min(size, BootToken.Size)).CopyTo(ping.AsSpan(MagicPing.HeaderSize));
+            MagicPing.EmitHeader(ping, MagicKind.Boot);
+            ping[MagicPing.HeaderSize + 4] = version;
+            Assert.Equal(Refusal.UnknownTokenVersion, MagicPing.Parse(ping, out _, out _));
+        }
+    }
+
+    [Fact]
+    public void A_continuation_is_read_back_and_holds_only_as_it_was_signed()
+    {
+        byte[] bytes = new byte[Continuation.Size], first = new byte[20], end = new byte[20], machine = new byte[20], former = new byte[20];
+        new Random(5).NextBytes(first);
+        first.CopyTo(end, 0);
+        HashChain.Advance(end, 6);
+        (machine[0], former[1]) = (1, 2);
+        Continuation.Emit(bytes, new HmacSha1(Key), 0x0A000002, 7, machine, former, end, first);
+        Assert.True(Continuation.TryParse(bytes, out Continuation token));
+        Assert.Equal((0x0A000002u, 7u), (token.Node, token.TokenCount));
+        Assert.True(token.Machine.Bytes.SequenceEqual(machine) && token.Former.Bytes.SequenceEqual(former) && token.ChainEnd.Bytes.SequenceEqual(end) && token.First.Bytes.SequenceEqual(first));
+        Assert.True(token.ChainHolds() && token.SignedWith(new HmacSha1(Key)));
+        for (int bit = 0; bit < bytes.Length * 8; bit++)
+        {
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.False(Continuation.TryParse(bytes, out Continuation parsed) && parsed.SignedWith(new HmacSha1(Key)));
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+        Assert.False(Continuation.TryParse(bytes.AsSpan(1), out _));
+        bytes[12] = 0;
+        Assert.False(Continuation.TryParse(bytes, out _));
+    }
+
+    [Fact]
+    public void A_statement_is_read_back_behind_a_reply_and_is_signed()
+    {
+        byte[] reply = new byte[MagicReply.Size + Statement.Size], machine = new byte[20];
+        machine[3] = 9;
+        MagicReply.Emit(reply, MagicKind.Refund, Refusal.None, 1, 2, 3, 0);
+        ref StatementFields fields = ref System.Runtime.InteropServices.MemoryMarshal.AsRef<StatementFields>(reply.AsSpan(MagicReply.Size));
+        (fields.State, fields.Count, fields.Unused, fields.Rate) = (AccountState.Refunded, 5, ulong.MaxValue, 6);
+        machine.CopyTo(fields.Machine.Room);
+        for (int i = 0; i < Prices.Count; i++)
+            fields.Used[i] = 1 + (ulong)i;
+        Statement.Sign(reply.AsSpan(MagicReply.Size), new HmacSha1(Key));
+        Assert.True(MagicReply.TryParse(reply, out MagicReply read));
+        Assert.True(read.TryGetStatement(out Statement statement));
+        Assert.Equal((AccountState.Refunded, 5u, ulong.MaxValue, 6ul), (statement.State, statement.Count, statement.Unused, statement.Rate));
+        Assert.Equal((1ul, 2ul, 3ul, 4ul), (statement.Used(Resource.Cpu), statement.Used(Resource.Memory), statement.Used(Resource.Network), statement.Used(Resource.Existence)));
+        Assert.True(statement.Machine.Bytes.SequenceEqual(machine) && statement.SignedWith(new HmacSha1(Key)));
+        Assert.False(statement.SignedWith(new HmacSha1("another secret, no shorter"u8)));
+        reply[MagicReply.Size] ^= 1;
+        Assert.False(read.TryGetStatement(out _));
+        Assert.False(MagicReply.TryParse(reply.AsSpan(0, reply.Length - 1), out _));
     }
 }

@@ -5,15 +5,16 @@ namespace FalseClock;
 
 /// <summary>
 /// <c>false-clock FILE PROGRAM ARGUMENT…</c> traces the program (ptrace(2)) and gives it the time that is in FILE: u64 seconds, u64
-/// nanoseconds, then the same again, which is what the program was told last. A wait for nothing but time (ppoll without descriptors) ends
-/// at once and moves the file's clock instead. Processes that the program starts have the machine's clock. It only changes what the calls
+/// nanoseconds, then the same again, which is what the program was told last. Where FILE is longer the same follows for the monotonic clock,
+/// and then one time that is told for the clock of every process. A wait for nothing but time (ppoll without descriptors) ends at once
+/// and moves the file's clock instead. Processes that the program starts have the machine's clock. It only changes what the calls
 /// of a raw program return; a program that reads the vDSO sees the machine's clock.
 /// </summary>
 internal static unsafe class Program
 {
     private const int Open = 2, ReadAt = 17, WriteAt = 18, GetPid = 39, Fork = 57, Execve = 59, Wait4 = 61, Kill = 62, Ptrace = 101,
         ClockGetTime = 228, Ppoll = 271;
-    private const int ReadWrite = 2, CloseOnExec = 0x80000, WaitStopped = 2, WaitAll = 0x4000_0000, SigTrap = 5, SigStop = 19, SigCont = 18;
+    private const int Monotonic = 1, ReadWrite = 2, CloseOnExec = 0x80000, WaitStopped = 2, WaitAll = 0x4000_0000, SigTrap = 5, SigStop = 19, SigCont = 18;
 
     // linux/ptrace.h
     private const int Peek = 2, Poke = 5, GoOn = 24, Seize = 0x4206, Listen = 0x4208, GetSyscallInfo = 0x420E;
@@ -23,7 +24,7 @@ internal static unsafe class Program
     private static nint file, child;
 
     /// <summary>The call that the program is in.</summary>
-    private static ulong number, second, third;
+    private static ulong number, first, second, third;
 
     [RuntimeExport("freestanding_main")]
     private static int Main(int count, byte** arguments, byte** environment)
@@ -71,16 +72,20 @@ internal static unsafe class Program
         Trace(GetSyscallInfo, 11 * sizeof(ulong), (nint)info);
         if ((info[0] & 0xFF) == AtEntry)
         {
-            (number, second, third) = (info[3], info[5], info[6]);
+            (number, first, second, third) = (info[3], info[4], info[5], info[6]);
             if (number == Ppoll && second == 0 && third != 0)
                 SkipWait((nint)third);
         }
         else if ((info[0] & 0xFF) == AtExit && number == ClockGetTime && info[3] == 0)
         {
             ulong* time = stackalloc ulong[2];
-            Syscall.Invoke(ReadAt, file, (nint)time, 16, 0);
+            nint at = (int)first < 0 ? 64 : (int)first == Monotonic ? 32 : 0;
+            if (Syscall.Invoke(ReadAt, file, (nint)time, 16, at) != 16)
+                at = 0;
+            Syscall.Invoke(ReadAt, file, (nint)time, 16, at);
             Put((nint)second, time);
-            Syscall.Invoke(WriteAt, file, (nint)time, 16, 16);
+            if (at != 64)
+                Syscall.Invoke(WriteAt, file, (nint)time, 16, at + 16);
         }
     }
 

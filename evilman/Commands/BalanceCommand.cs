@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Evilman.Net;
+using Evilman.Text;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman balance NODE --token FILE</c>.</summary>
+internal static class BalanceCommand
+{
+    internal static Command Create()
+    {
+        var options = new AccountOptions();
+        var command = new Command("balance",
+            "Asks a node what is left of a machine's payments, and for how long that will do.");
+        options.AddTo(command);
+        command.WithExamples("""
+            evilman balance 10.0.0.1 --token job.token
+            evilman balance 10.0.0.1 --token job.token --json
+            """);
+        command.SetAction(result =>
+        {
+            var token = options.Token(result);
+            using var socket = EchoSocket.Open();
+            var account = options.Look(result, socket, token);
+            if (options.Json(result))
+            {
+                Say.Plain(account.Json());
+                return ExitCode.Done;
+            }
+            Say.Step(account.Sentence());
+            Say.Note(account.UsedSentence());
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,68 @@
+using System;
+using System.CommandLine;
+using System.Globalization;
+using Evilman.Net;
+using Evilman.Text;
+using Evilman.Tokens;
+using Wire;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman pay NODE --token FILE --tokens N</c>: figure 8.2 of the thesis, by hand.</summary>
+internal static class PayCommand
+{
+    /// <summary>Elements in one payment: what a node verifies at once, unless it was told otherwise.</summary>
+    const uint Portion = 1000;
+
+    internal static Command Create()
+    {
+        var options = new AccountOptions();
+        var chainFile = Values.FileOption("--chain",
+            "The chain of the machine's tokens; otherwise it lies beside the token, with «.chain» after its name.");
+        var tokens = Values.CountOption("--tokens", "How many more elements of the chain to pay.", 1, 1,
+            Chain.MaximumLength);
+        var command = new Command("pay", "Pays a machine further tokens, so that it goes on living.")
+        {
+            chainFile, tokens,
+        };
+        options.AddTo(command);
+        command.WithExamples("""
+            evilman pay 10.0.0.1 --token job.token --tokens 20
+            evilman pay 10.0.0.1 --token job.token --tokens 1 --chain job.chain
+            """);
+        command.SetAction(result =>
+        {
+            var bytes = options.Token(result);
+            var chain = Chain.Load(result.GetValue(chainFile) ?? options.TokenPath(result) + ".chain");
+            if (!BootToken.TryParse(bytes, out var token)
+                || !chain.Element(chain.Length).AsSpan().SequenceEqual(token.ChainEnd.Bytes))
+                throw Failure.Usage("the chain is another one than the token's");
+            var machine = token.ChainEnd.Bytes.ToArray();
+            using var socket = EchoSocket.Open();
+            // The node's number is the one that counts: whoever else has paid meanwhile, nothing is paid twice.
+            var paid = options.Look(result, socket, bytes).Paid;
+            var wanted = (ulong)paid + (uint)result.GetValue(tokens);
+            if (wanted > (uint)chain.Length)
+                throw new Failure(string.Create(CultureInfo.InvariantCulture,
+                    $"the chain has {chain.Length} elements, of which {paid} are paid"));
+            while (paid < wanted)
+            {
+                paid = (uint)Math.Min(paid + Portion, wanted);
+                var body = new byte[Payment.Size];
+                Payment.Emit(body, paid, machine, chain.Element(chain.Length - (int)paid + 1));
+                options.Ask(result, socket, MagicKind.Payment, body);
+            }
+            var account = options.Look(result, socket, bytes);
+            if (options.Json(result))
+            {
+                Say.Plain(account.Json());
+                return ExitCode.Done;
+            }
+            Say.Step(string.Create(CultureInfo.InvariantCulture,
+                $"{options.Node(result)} has taken {result.GetValue(tokens)} tokens, {account.Paid} in all"));
+            Say.Note(account.Sentence());
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}
