@@ -59,7 +59,6 @@ internal sealed class TokenOptions
         Description = "What the machine pays with its tokens, in units: of a microsecond of CPU time, a MiB of memory "
             + "for a second, a KiB sent or received, a second of existence. Nothing has a price otherwise.",
         HelpName = "CPU,MEMORY,NETWORK,EXISTENCE",
-        DefaultValueFactory = _ => default,
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
