@@ -11,13 +11,11 @@ internal record struct OwnDescriptors(int Net, int Control, int Disk, int Kernel
 /// </summary>
 internal static class Allowlist
 {
-    public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, rt_sigprocmask = 14, rt_sigreturn = 15,
-        ioctl = 16,
-        pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, recvmsg = 47, fdatasync = 75,
-        sysinfo = 99, futex = 202,
-        restart_syscall = 219, prctl = 157, clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271,
-        timerfd_settime = 286,
-        preadv = 295, pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
+    public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, brk = 12, rt_sigprocmask = 14,
+        rt_sigreturn = 15, ioctl = 16, pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28,
+        recvmsg = 47, fdatasync = 75, sysinfo = 99, prctl = 157, futex = 202, restart_syscall = 219,
+        clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286, preadv = 295,
+        pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
     private const int GRND_ANY = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
 
@@ -51,7 +49,7 @@ internal static class Allowlist
             .PermitWhen(getrandom, 2, GRND_ANY)
             // Threads and the collector of the runtime: memory, but none that executes, and none that its limit does
             // not count.
-            .Permit(futex, sched_yield, sysinfo, madvise, munmap, membarrier, rt_sigprocmask, rt_sigreturn,
+            .Permit(futex, sched_yield, sysinfo, madvise, munmap, brk, membarrier, rt_sigprocmask, rt_sigreturn,
                 restart_syscall, clock_gettime)
             .PermitWhen(prctl, 0, PR_SET_NAME, PR_SET_VMA)
             .PermitMapping(mmap, CountedMapping, PROT_NONE, PROT_READ_WRITE)

@@ -67,7 +67,7 @@ internal static unsafe class Probe
         ReadOnlySpan<int> used =
         [
             Allowlist.read, Allowlist.write, Allowlist.mprotect, Allowlist.mmap, Allowlist.munmap,
-                Allowlist.rt_sigprocmask, Allowlist.rt_sigreturn,
+                Allowlist.brk, Allowlist.rt_sigprocmask, Allowlist.rt_sigreturn,
             Allowlist.pread64, Allowlist.readv, Allowlist.writev, Allowlist.sched_yield, Allowlist.madvise,
             Allowlist.recvmsg, Allowlist.sysinfo, Allowlist.futex,
             Allowlist.restart_syscall, Allowlist.clock_gettime, Allowlist.exit_group, Allowlist.tgkill, Allowlist.ppoll,
