@@ -7,6 +7,7 @@ MINUTES  ?= 10
 SIZES    ?= 64 256 1024 3000
 USES     ?= empty full scattered busy
 SUITE    ?= trixie
+KILLS    ?= 10000
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -31,10 +32,10 @@ SCRATCH := mkdir -p $(OUT) && export TMPDIR=$$(mktemp -d "$(CURDIR)/$(OUT)/build
 # A freestanding image is a project that says so (docs/architecture.md); an ordinary program is published for itself.
 IMAGE_PROJECTS   := $(sort $(shell grep -ls '<FreestandingKind>' */*.csproj */*/*.csproj */*/*/*.csproj | grep -v '^tests/'))
 ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
-PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj tokenbroker/Tokenbroker.csproj)
+PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs deps test demo audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab dist clean
+.PHONY: help all images arm64 programs broker deps test demo audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab kill-broker dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -49,7 +50,7 @@ help:
 	    print line }' Makefile
 	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MONITORS=$(MONITORS) (domain, qemu, or domain,qemu) MINUTES=$(MINUTES)"
 	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\""
-	@echo "  of fuzz: KEEP=1; of fuzz-syscalls, fuzz-commands, system-programs: SEED=N; of kernels: SUITE=$(SUITE)"
+	@echo "  of fuzz: KEEP=1; of fuzz-syscalls, fuzz-commands, system-programs: SEED=N; of kernels: SUITE=$(SUITE); of kill-broker: KILLS=$(KILLS)"
 
 ## images: the freestanding images: packetd, launcher, plug, firmware, loaders, guest
 images: $(OUT)/.images
@@ -82,6 +83,11 @@ $(OUT)/.programs: $(SOURCES) | deps
 	    dotnet publish -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -o $(BIN) "$$project" | sed -E $(QUIET); \
 	done
 	@touch $@
+
+## broker: tokenbroker, compiled ahead of time
+broker: | deps
+	@mkdir -p $(BIN)
+	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -o $(BIN) tokenbroker/Tokenbroker.csproj | sed -E $(QUIET)
 
 # The guest's first files: Debian's own busybox, our /bin/migrate, and a few scripts.
 $(OUT)/guest.cpio: $(OUT)/.images $(wildcard guestos/rootfs/* guestos/rootfs/*/* guestos/rootfs/*/*/*) deploy/pack-initramfs
@@ -195,14 +201,18 @@ soak: all
 	    dotnet test tests/Migration.Tests -c Release -m:1 -v:q --nologo --filter Moves_in_a_row >$(OUT)/soak-tests.log 2>&1 || status=$$?; \
 	sleep 1; [ $$status -eq 0 ] || { tail -n 30 $(OUT)/soak-tests.log >&2; exit $$status; }
 
-## dist: what an operator installs, static and stripped, with SHA-256 sums, into dist/
-dist: all $(if $(shell command -v $(CROSS)ld),arm64)
+## kill-broker: KILLS kills of the broker at random instants while customers buy, on each database; SEED=N plays a run again
+kill-broker: broker
+	@BROKER_KILLS=$(KILLS) RANDOM_SEED=$(SEED) dotnet test -c Release -m:1 -v:q --nologo tests/Tokenbroker.Tests --filter FullyQualifiedName~KillTests --logger "console;verbosity=normal"
+
+## dist: what an operator installs, stripped, with SHA-256 sums, into dist/
+dist: all broker $(if $(shell command -v $(CROSS)ld),arm64)
 	@rm -rf dist && mkdir -p dist
 	@for file in $(BIN)/evilman $(BIN)/domain $(BIN)/tokenbroker $(IMAGES)/packetd $(IMAGES)/launcher $(IMAGES)/cstrap $(IMAGES)/loader-kernel $(IMAGES)/loader-checkpoint $(IMAGES)/guestos $(IMAGES)/migrate $(IMAGES)/plug $(OUT)/guest.cpio; do \
 	    if [ -f "$$file" ]; then install -m 755 "$$file" dist/; fi; \
 	done
 	@if [ -f $(OUT)/.arm64 ]; then for name in packetd launcher; do install -m 755 $(IMAGES)/arm64/$$name dist/$$name-arm64; done; fi
-	@install -m 755 deploy/qemu-monitor dist/ && install -m 644 deploy/packetd@.service README.md dist/
+	@install -m 755 deploy/qemu-monitor dist/ && install -m 644 deploy/packetd@.service deploy/tokenbroker.service README.md dist/
 	@cd dist && sha256sum -- * >SHA256SUMS && echo "dist     $$(wc -l <SHA256SUMS) files, and SHA256SUMS beside them"
 
 ## clean: removes all that was built

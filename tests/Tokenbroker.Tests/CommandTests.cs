@@ -1,0 +1,121 @@
+using System;
+using System.CommandLine;
+using System.IO;
+using Xunit;
+
+namespace Tokenbroker.Tests;
+
+/// <summary>The command line. The console is the process's, so these run one after another.</summary>
+public sealed class CommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("broker-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static (int Code, string Output, string Errors) Run(params string[] arguments)
+    {
+        (TextWriter output, TextWriter errors) = (Console.Out, Console.Error);
+        using StringWriter outputs = new(), complaints = new();
+        Console.SetOut(outputs);
+        Console.SetError(complaints);
+        try
+        {
+            return (Program.Main(arguments), outputs.ToString(), complaints.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(errors);
+        }
+    }
+
+    private string[] Here(params string[] arguments) => [.. arguments, "--database", Path.Combine(_folder, "broker.db"),
+        "--master-key", Path.Combine(_folder, "master.key")];
+
+    private string Done(params string[] arguments)
+    {
+        var (code, output, errors) = Run(Here(arguments));
+        Assert.True(code == 0 && errors.Length == 0, $"{string.Join(' ', arguments)}: {code} {errors}");
+        return output.TrimEnd();
+    }
+
+    private string Fails(int expected, params string[] arguments)
+    {
+        var (code, _, errors) = Run(Here(arguments));
+        Assert.Equal(expected, code);
+        Assert.StartsWith("tokenbroker: ", errors);
+        Assert.DoesNotContain("Exception", errors, StringComparison.Ordinal);
+        return errors.TrimEnd();
+    }
+
+    [Fact]
+    public void Help_of_every_command_fits_eighty_columns()
+    {
+        int seen = 0;
+        void Look(Command command, string[] path)
+        {
+            var (code, output, _) = Run([.. path, "--help"]);
+            Assert.Equal(0, code);
+            Assert.All(output.Split('\n'), line => Assert.True(line.Length <= 80, $"{string.Join(' ', path)}: {line}"));
+            Assert.NotEmpty(command.Description!);
+            seen++;
+            foreach (Command inner in command.Subcommands)
+                Look(inner, [.. path, inner.Name]);
+        }
+        Look(Program.Root(), []);
+        Assert.True(seen > 12);
+    }
+
+    [Fact]
+    public void A_shop_is_set_up_sold_from_verified_copied_and_brought_back()
+    {
+        File.WriteAllText(Path.Combine(_folder, "n1.key"), Shop.Key + "\nremarks");
+        File.WriteAllText(Path.Combine(_folder, "n2.key"), new string('k', 40));
+        Assert.StartsWith("tb_", Done("init"), StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            File.GetUnixFileMode(Path.Combine(_folder, "broker.db")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            File.GetUnixFileMode(Path.Combine(_folder, "master.key")));
+        Assert.Contains("exists already", Fails(1, "init"), StringComparison.Ordinal);
+        Assert.Equal("node 1 n1 10.0.0.1",
+            Done("node", "add", "n1", "--address", "10.0.0.1", "--key-file", Path.Combine(_folder, "n1.key"),
+            "--boot-addresses", "10.0.0.10-10.0.0.19", "--guest-addresses", "10.0.0.100-10.0.0.119", "--memory", "1024",
+                "--machines", "4"));
+        Assert.Equal("node n1 key 2", Done("node", "rotate-key", "n1", "--key-file", Path.Combine(_folder, "n2.key")));
+        Assert.Equal("1 n1 10.0.0.1 machines 0/4 memory 0/1024 MiB key 2", Done("node", "list"));
+        Done("plan", "add", "small", "--token-value", "100", "--memory", "64");
+        Done("customer", "add", "alice");
+        Assert.Equal("balance 500", Done("deposit", "alice", "500", "--note", "bill 1"));
+        string key = Done("customer", "key", "alice", "--scopes", "read,buy");
+        Done("customer", "revoke", key.Split('_')[1]);
+        Assert.Contains("that is not revoked", Fails(1, "customer", "revoke", key.Split('_')[1]),
+            StringComparison.Ordinal);
+        string verified = Done("verify");
+        Assert.StartsWith("verify: ok entries=1 accounts=4 chains=0 sold=0", verified, StringComparison.Ordinal);
+        string head = verified.Split("head=")[1];
+        Assert.Equal(verified, Done("verify", "--head", head));
+        Done("backup", Path.Combine(_folder, "copy"));
+        Done("deposit", "alice", "1");
+        Assert.Contains("exists already", Fails(1, "restore", Path.Combine(_folder, "copy")), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(_folder, "broker.db-wal")), "a command leaves the database closed");
+        File.Move(Path.Combine(_folder, "broker.db"), Path.Combine(_folder, "former"));
+        File.WriteAllText(Path.Combine(_folder, "broker.db-wal"), "what a broker that was killed has left");
+        Assert.Equal($"restored 1 entries, head={head}", Done("restore", Path.Combine(_folder, "copy")));
+        Assert.Equal("1 alice 500", Done("customer", "list"));
+    }
+
+    [Fact]
+    public void Mistakes_are_told_in_a_sentence()
+    {
+        Assert.Contains("there is no database", Fails(1, "verify"), StringComparison.Ordinal);
+        Assert.Contains("«x» is not a number from 1 to", Fails(2, "deposit", "alice", "x"), StringComparison.Ordinal);
+        Assert.Contains("--address", Fails(2, "node", "add", "n1"), StringComparison.Ordinal);
+        Done("init", "--operator-key", Path.Combine(_folder, "operator"));
+        Assert.StartsWith("tb_", File.ReadAllText(Path.Combine(_folder, "operator")), StringComparison.Ordinal);
+        Assert.Contains("there is no customer alice", Fails(1, "deposit", "alice", "5"), StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(_folder, "master.key"), "00\n");
+        Assert.Contains("64 hexadecimal digits", Fails(1, "verify"), StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(_folder, "master.key"), new string('0', 64));
+        Assert.Contains("was made with another master key", Fails(1, "verify"), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,131 @@
+using System;
+using System.Data.Common;
+using Tokenbroker.Ledger;
+using Tokenbroker.Market;
+using Tokenbroker.Storage;
+using Xunit;
+
+namespace Tokenbroker.Tests;
+
+/// <summary>
+/// What the database itself refuses, whoever asks; and what is found when somebody has gone around it.
+/// </summary>
+public sealed class LedgerTests
+{
+    private static readonly string[] s_changes =
+    [
+        "UPDATE entry SET amount = amount + 1 WHERE id = 1", "UPDATE entry SET reference = 'x'", "DELETE FROM entry",
+        "UPDATE account SET overdraft = 1", "DELETE FROM account WHERE id = 2", "UPDATE sale SET elements = 1",
+            "DELETE FROM sale",
+        "DELETE FROM audit", "UPDATE audit SET actor = 'x'", "UPDATE node_key SET number = 9", "DELETE FROM node_key",
+        "UPDATE chain SET sold = 0", "UPDATE chain SET sold = sold + 1", "UPDATE chain SET length = 1000000",
+            "UPDATE machine SET account = 1", "UPDATE machine SET lapses = 0",
+        "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 0, 5, 2)",
+            "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 11, 1, 2)",
+        "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 41, 2)",
+        "INSERT INTO claim (address, machine, node, customer, is_boot) SELECT address, machine, 2, customer, 1 FROM "
+        + "claim WHERE is_boot = 1",
+    ];
+
+    [Theory, OnSqlite, OnPostgres]
+    public void The_database_refuses_to_change_what_is_written_down(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Buy(shop.Customer, 10);
+        foreach (string change in s_changes)
+            Assert.ThrowsAny<DbException>(() => shop.Do(session => session.Run(change)));
+        shop.Verified();
+    }
+
+    // The next entry is number 3: a deposit and a purchase are there. outside is account 1, alice's is 4, the machine's
+    // is 5.
+    [Theory, OnSqlite, OnPostgres]
+    public void The_database_refuses_every_entry_that_is_not_the_next_one_of_a_ledger_in_balance(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Buy(shop.Customer, 10);
+        const long Alice = Shop.Deposit - 1000;
+        void Refused(long id, long debit, long credit, long amount, long debitBalance, long creditBalance) =>
+            Assert.ThrowsAny<DbException>(() => Insert(shop, id, debit, credit, amount, debitBalance, creditBalance));
+        Refused(4, 4, 5, 100, Alice - 100, 1100); // a gap
+        Refused(2, 4, 5, 100, Alice - 100, 1100); // a number that is taken
+        Refused(3, 4, 5, 100, Alice, 1100); // debits nobody
+        Refused(3, 4, 5, 100, Alice - 100, 1000); // credits nobody
+        Refused(3, 4, 5, 100, Alice - 99, 1100); // one unit too many
+        Refused(3, 4, 4, 100, Alice - 100, Alice - 100); // with itself
+        Refused(3, 4, 5, 0, Alice, 1000);
+        Refused(3, 5, 4, -100, 1100, Alice - 100); // backwards
+        Refused(3, 5, 4, 1001, -1, Alice + 1001); // overdrawn
+        Refused(3, 4, 77, 100, Alice - 100, 100); // no account
+        shop.Verified();
+        Insert(shop, 3, 4, 5, 100, Alice - 100, 1100); // and this one is in order, but for its hash
+        Assert.Contains("entry 3 was changed, or the one before it", shop.Broker.Verify().Faults);
+    }
+
+    private static void Insert(Shop shop, long id, long debit, long credit, long amount, long debitBalance,
+        long creditBalance) => shop.Do(session => session.Run(
+        "INSERT INTO entry (id, at, kind, reference, debit, credit, amount, debit_balance, credit_balance, hash) "
+        + "VALUES ($1, 0, 'x', '', $2, $3, $4, $5, $6, $7)",
+        id, debit, credit, amount, debitBalance, creditBalance, new byte[32]));
+
+    private static void DropGuards(Session session, string kind)
+    {
+        session.Script(kind == "sqlite" ? "DROP TRIGGER entry_no_update; DROP TRIGGER entry_no_delete"
+            : "ALTER TABLE entry DISABLE TRIGGER ALL");
+    }
+
+    [Theory]
+    [OnSqlite, OnPostgres]
+    public void A_row_that_is_changed_around_the_triggers_is_found(string kind)
+    {
+        foreach (string change in (string[])["amount = amount + 1", "at = at + 1", "reference = 'gift'",
+            "kind = 'gift'", "debit = 2", "credit_balance = credit_balance + 1"])
+        {
+            using Shop shop = new(kind);
+            shop.AddCustomer("bob", 5);
+            shop.Verified();
+            shop.Do(session => { DropGuards(session, kind);
+                return session.Run($"UPDATE entry SET {change} WHERE id = 1"); });
+            Assert.Contains("entry 1 was changed, or the one before it", shop.Broker.Verify().Faults);
+        }
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void Entries_that_are_cut_off_are_missed_by_who_knows_the_head(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.AddCustomer("bob", 5);
+        string head = shop.Verified().Head;
+        shop.AddCustomer("carol", 6);
+        Assert.Empty(shop.Broker.Verify(head).Faults);
+        shop.Do(session => { DropGuards(session, kind); return session.Run("DELETE FROM entry WHERE id > 1"); });
+        Assert.Empty(shop.Broker.Verify().Faults);
+        Assert.Equal([$"the head {head} is not in the ledger any more: entries were cut off or written anew"],
+            shop.Broker.Verify(head).Faults);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_transaction_that_fails_leaves_no_trace(string kind)
+    {
+        using Shop shop = new(kind);
+        string head = shop.Verified().Head;
+        Assert.Throws<InvalidOperationException>(() => shop.Do<object>(session =>
+        {
+            shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(5));
+            throw new InvalidOperationException();
+        }));
+        Assert.Equal(head, shop.Verified().Head);
+    }
+
+    [Fact]
+    public void The_hash_of_an_entry_is_what_the_page_says()
+    {
+        byte[] key = new byte[32];
+        Entry entry = new(1, 2, "k", "r", 3, 4, 5, -5, 5);
+        byte[] message = [.. new byte[32], 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0,
+            0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0,
+            0xFB, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 5, 0, 0, 0, 0, 0, 0, 0, (byte)'k', 0, (byte)'r'];
+        Assert.Equal(System.Security.Cryptography.HMACSHA256.HashData(key, message), new Journal(key)
+            .Hash(Journal.Start, entry));
+    }
+}

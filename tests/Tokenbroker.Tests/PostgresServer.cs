@@ -1,0 +1,157 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading;
+using Npgsql;
+using Testing;
+using Tokenbroker.Storage;
+using Xunit;
+
+namespace Tokenbroker.Tests;
+
+/// <summary>
+/// PostgreSQL from the system's packages, on loopback, in a temporary folder, under an account that is not root.
+/// </summary>
+internal sealed class PostgresServer
+{
+    private const string Nobody = "65534";
+
+    /// <summary>
+    /// Whether commits wait for the disk; set before the first use. Tests kill the broker, never the database.
+    /// </summary>
+    internal static bool IsDurable { get; set; }
+
+    private static readonly Lazy<PostgresServer> s_server = new(() => new PostgresServer(IsDurable));
+    private static int s_databases;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("broker-postgres-").FullName;
+    private readonly Process _process;
+    private readonly int _port;
+
+    /// <summary>Why there is none; null when there is.</summary>
+    internal static string? Refusal =>
+        Programs is null ? "PostgreSQL is not installed (deploy/dependencies installs it for root)" : null;
+
+    private static string? Programs => Directory.Exists("/usr/lib/postgresql")
+        ? Directory.GetDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))
+            .Where(bin => File.Exists(Path.Combine(bin, "initdb"))).Order().LastOrDefault()
+        : new[] { "/usr/bin", "/usr/local/bin" }.FirstOrDefault(bin => File.Exists(Path.Combine(bin, "initdb")));
+
+    private PostgresServer(bool isDurable)
+    {
+        string data = Path.Combine(_folder, "data");
+        using (Socket free = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
+        {
+            free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            _port = ((IPEndPoint)free.LocalEndPoint!).Port;
+        }
+        if (Environment.IsPrivilegedProcess)
+            Run("chown", Nobody, _folder);
+        Run([.. AsNobody("initdb"), "-D", data, "-U", "broker", "-A", "trust", "-E", "UTF8", "--no-locale",
+            "--no-sync"]);
+        string[] command = [.. AsNobody("postgres"), "-D", data, "-p", $"{_port}", "-c", "listen_addresses=127.0.0.1",
+            "-c", "unix_socket_directories=", "-c", $"fsync={(isDurable ? "on" : "off")}", "-c", "max_connections=200"];
+        // The shell ends the server when its standard input is closed, which happens when this process ends, however it
+        // does.
+        ProcessStartInfo start = new("/bin/sh",
+            ["-c", "\"$@\" & server=$!; while read -r line; do :; done; kill -QUIT $server; wait $server", "sh",
+            .. command])
+        {
+            RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true,
+                WorkingDirectory = _folder,
+        };
+        _process = Process.Start(start)!;
+        _process.ErrorDataReceived += (_, _) => { };
+        _process.BeginErrorReadLine();
+        _process.BeginOutputReadLine();
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => End();
+        Wait.Until(Answers, "PostgreSQL answers", seconds: 60);
+    }
+
+    private static string[] AsNobody(string program)
+    {
+        string path = Path.Combine(Programs!, program);
+        return Environment.IsPrivilegedProcess
+            ? ["setpriv", "--reuid", Nobody, "--regid", Nobody, "--clear-groups", path] : [path];
+    }
+
+    private static void Run(params string[] command)
+    {
+        using Process process = Process.Start(
+            new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true,
+            RedirectStandardError = true, WorkingDirectory = "/" })!;
+        string said = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{string.Join(' ', command)}: {said}");
+    }
+
+    private string Where(string database) =>
+        $"Host=127.0.0.1;Port={_port};Username=broker;Database={database};SSL Mode=Disable;Maximum Pool Size=20";
+
+    private bool Answers()
+    {
+        try
+        {
+            using NpgsqlConnection connection = new(Where("postgres") + ";Pooling=false;Timeout=2");
+            connection.Open();
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The connection string of a new database.</summary>
+    internal static string NewDatabase()
+    {
+        PostgresServer server = s_server.Value;
+        string database = $"t{Interlocked.Increment(ref s_databases)}";
+        using NpgsqlConnection connection = new(server.Where("postgres"));
+        connection.Open();
+        using NpgsqlCommand command = new($"CREATE DATABASE {database}", connection);
+        command.ExecuteNonQuery();
+        return server.Where(database);
+    }
+
+    private void End()
+    {
+        _process.StandardInput.Close();
+        _process.WaitForExit(5000);
+        try
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+        catch (IOException)
+        {
+            // What stays lies in the temporary folder of the run.
+        }
+    }
+}
+
+/// <summary>An empty database of a kind, which goes with the test.</summary>
+internal sealed class Scratch : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("broker-").FullName;
+
+    internal Scratch(string kind)
+    {
+        Where = kind == "sqlite" ? Path.Combine(_folder, "broker.db") : PostgresServer.NewDatabase();
+        Database = Database.At(Where);
+    }
+
+    internal string Where { get; }
+
+    internal Database Database { get; }
+
+    internal string File(string name) => Path.Combine(_folder, name);
+
+    public void Dispose()
+    {
+        Database.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

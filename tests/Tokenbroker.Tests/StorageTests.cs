@@ -1,0 +1,86 @@
+using System;
+using System.Collections.Generic;
+using System.Data.Common;
+using System.Threading;
+using System.Threading.Tasks;
+using Testing;
+using Tokenbroker.Market;
+using Tokenbroker.Storage;
+using Tokenbroker.Tokens;
+using Xunit;
+
+namespace Tokenbroker.Tests;
+
+public sealed class StorageTests
+{
+    [Theory, OnSqlite, OnPostgres]
+    public void A_new_database_gets_every_step_once(string kind)
+    {
+        using Scratch scratch = new(kind);
+        Assert.False(scratch.Database.Exists());
+        Assert.Equal(Schema.Steps.Count, Schema.Migrate(scratch.Database, Schema.Steps));
+        Assert.True(scratch.Database.Exists());
+        Assert.Equal(0, Schema.Migrate(scratch.Database, Schema.Steps));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_database_with_money_in_it_goes_on_to_the_next_version(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Buy(shop.Customer);
+        List<Func<Dialect, string[]>> steps = [.. Schema.Steps,
+            _ => ["CREATE TABLE further (id {int} PRIMARY KEY) {strict}", "INSERT INTO further VALUES (7)"]];
+        Assert.Equal(1, Schema.Migrate(shop.Database, steps));
+        Assert.Equal(7L, shop.Look(session => (object)session.Number("SELECT id FROM further")));
+        Assert.Equal(Shop.Deposit - 1000, shop.Balance(shop.Customer));
+        shop.Verified();
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_step_that_fails_leaves_nothing_behind(string kind)
+    {
+        using Shop shop = new(kind);
+        Assert.ThrowsAny<DbException>(() =>
+            Schema.Migrate(shop.Database, [.. Schema.Steps, _ => ["CREATE TABLE further (id {int})", "nonsense"]]));
+        using Session session = shop.Database.Open();
+        Assert.Equal(Schema.Steps.Count, Schema.Version(session));
+        Assert.ThrowsAny<DbException>(() => session.Number("SELECT COUNT(*) FROM further"));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_database_of_a_newer_program_is_refused(string kind)
+    {
+        using Shop shop = new(kind);
+        Problem refused = Assert.Throws<Problem>(() => Schema.Migrate(shop.Database, []));
+        Assert.Contains($"has version {Schema.Steps.Count}, and this program knows 0", refused.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_copy_that_is_made_while_customers_buy_is_of_one_instant(string kind)
+    {
+        using Shop shop = new(kind);
+        using Scratch other = new(kind);
+        using CancellationTokenSource stop = new();
+        int bought = 0;
+        long machine = shop.Buy(shop.Customer, 1).Machine.Id;
+        Task buyer = Task.Run(() =>
+        {
+            for (; !stop.IsCancellationRequested && bought < 9000; Interlocked.Increment(ref bought))
+                shop.Resupply(shop.Customer, machine, 1);
+        });
+        Wait.Until(() => Volatile.Read(ref bought) > 2, "a customer buys");
+        string file = shop.File("copy");
+        shop.Database.Backup(file);
+        await stop.CancelAsync();
+        await buyer;
+        Assert.ThrowsAny<Problem>(() => shop.Database.Restore(file));
+        other.Database.Restore(file);
+        using Broker restored = new(other.Database, shop.Master);
+        Findings found = restored.Verify();
+        Assert.Empty(found.Faults);
+        Assert.InRange(found.Sold, 300, shop.Verified().Sold);
+        Assert.Equal(Shop.Deposit - found.Sold, other.Database.Read(session => Broker.Balance(session, shop.Customer))
+            .Balance);
+    }
+}

@@ -1,0 +1,53 @@
+using System;
+using System.CommandLine;
+using Tokenbroker.Market;
+using Tokenbroker.Secrets;
+using Tokenbroker.Storage;
+using Tokenbroker.Tokens;
+
+namespace Tokenbroker.Commands;
+
+/// <summary>The options that every command has: which database, and which master key.</summary>
+internal sealed class Place
+{
+    private const string StandardDatabase = "/var/lib/tokenbroker/broker.db";
+    private const string DatabaseVariable = "TOKENBROKER_DATABASE";
+
+    private readonly Option<string?> _database = new("--database")
+    {
+        Description =
+            $"A file of SQLite, or a connection string of PostgreSQL («Host=…;Database=…»). Otherwise "
+            + $"{DatabaseVariable}, or {StandardDatabase}.",
+        HelpName = "WHERE", Recursive = true,
+    };
+
+    private readonly Option<string?> _masterKey = new("--master-key")
+    {
+        Description =
+            $"The file of the key under which secrets are kept. Otherwise the key is in {MasterKey.Variable}.",
+            HelpName = "FILE", Recursive = true,
+    };
+
+    internal void AddTo(Command command)
+    {
+        command.Options.Add(_database);
+        command.Options.Add(_masterKey);
+    }
+
+    internal Database Database(ParseResult result) => Storage.Database.At(result.GetValue(_database)
+        ?? Environment.GetEnvironmentVariable(DatabaseVariable) ?? StandardDatabase);
+
+    internal string? MasterKeyFile(ParseResult result) => result.GetValue(_masterKey);
+
+    /// <summary>The broker of a database that <c>init</c> has made, in its newest version.</summary>
+    internal Broker Broker(ParseResult result)
+    {
+        Database database = Database(result);
+        if (!database.Exists())
+            throw Problem.NotFound($"there is no database {database.Name}: «tokenbroker init» makes one");
+        MasterKey master = MasterKey.Load(MasterKeyFile(result));
+        Schema.Migrate(database, Schema.Steps);
+        database.Read(session => { master.Demand(session, database); return session; });
+        return new Broker(database, master);
+    }
+}

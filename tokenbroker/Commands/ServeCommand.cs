@@ -1,0 +1,34 @@
+using System.CommandLine;
+using System.Threading.Tasks;
+using Tokenbroker.Http;
+using Tokenbroker.Market;
+
+namespace Tokenbroker.Commands;
+
+/// <summary><c>tokenbroker serve</c>.</summary>
+internal static class ServeCommand
+{
+    internal static Command Create(Place place)
+    {
+        Option<string> listen =
+            new("--listen") { Description = "Where the API is. Others reach it through a proxy that brings TLS.",
+            HelpName = "URL", DefaultValueFactory = _ => "http://127.0.0.1:8090" };
+        Option<long> rate = Values.Count("--requests-per-second",
+            "How many requests a customer, or an address without a key, may make.", 1, 1_000_000, 200);
+        Option<bool> quiet = new("--quiet") { Description = "Log no line for each request." };
+        Command command = new("serve", "Serves the API until it is told to stop (SIGTERM).") { listen, rate, quiet };
+        command.SetAction(result => Serve(place, result,
+            new ServerOptions(result.GetValue(listen)!, (int)result.GetValue(rate),
+            !result.GetValue(quiet))).GetAwaiter().GetResult());
+        return command;
+    }
+
+    private static async Task<int> Serve(Place place, ParseResult result, ServerOptions options)
+    {
+        using Broker broker = place.Broker(result);
+        await using Server server = new(broker, options);
+        await server.Start();
+        await server.Wait();
+        return 0;
+    }
+}

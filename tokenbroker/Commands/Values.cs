@@ -1,0 +1,36 @@
+using System;
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Tokenbroker.Commands;
+
+/// <summary>Options and arguments whose text is checked while the command line is parsed.</summary>
+internal static class Values
+{
+    internal static Option<string> Text(string name, string help, string description, bool required = true) =>
+        new(name) { Description = description, HelpName = help, Required = required };
+
+    internal static Option<long> Count(string name, string description, long least, long most, long? standard = null)
+    {
+        Option<long> option = new(name) { Description = description, HelpName = "N", Required = standard is null };
+        if (standard is { } value)
+            option.DefaultValueFactory = _ => value;
+        option.CustomParser = result => Number(result, $"{name}: ", least, most);
+        return option;
+    }
+
+    internal static Argument<long> Amount(string name, string description) =>
+        new(name) { Description = description, CustomParser = result => Number(result, "", 1, 1L << 60) };
+
+    private static long Number(ArgumentResult result, string what, long least, long most)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= least
+            && number <= most)
+            return number;
+        result.AddError(string.Create(CultureInfo.InvariantCulture,
+            $"{what}«{text}» is not a number from {least} to {most}"));
+        return 0;
+    }
+}

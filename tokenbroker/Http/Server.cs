@@ -1,0 +1,298 @@
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Text;
+using System.Text.Json;
+using System.Threading;
+using System.Threading.RateLimiting;
+using System.Threading.Tasks;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Tokenbroker.Market;
+using Tokenbroker.Secrets;
+using Tokenbroker.Storage;
+
+namespace Tokenbroker.Http;
+
+/// <summary>How it is served.</summary>
+internal sealed record ServerOptions(string Listen, int RequestsPerSecond = 200, bool LogsRequests = true);
+
+/// <summary>
+/// The broker on a port: routes, limits, authentication, logs; what is done is <see cref="Broker"/>'s.
+/// </summary>
+internal sealed class Server : IAsyncDisposable
+{
+    private const int LargestBody = 65536;
+    private const int SettledAtOnce = 200;
+
+    private readonly Broker _broker;
+    private readonly Writer _writer;
+    private readonly WebApplication _app;
+    private readonly Metrics _metrics = new();
+    private readonly ILogger _log;
+    private readonly PartitionedRateLimiter<string> _limiter;
+    private readonly bool _logsRequests;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _settling = Task.CompletedTask;
+
+    internal Server(Broker broker, ServerOptions options)
+    {
+        (_broker, _writer, _logsRequests) = (broker, new Writer(broker.Database), options.LogsRequests);
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        builder.WebHost.UseUrls(options.Listen);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = LargestBody;
+            kestrel.Limits.MaxConcurrentConnections = 4096;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        builder.Logging.ClearProviders();
+        builder.Logging.AddJsonConsole(console => console.UseUtcTimestamp = true);
+        builder.Services.Configure<JsonConsoleFormatterOptions>(json =>
+            json.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ");
+        builder.Services.Configure<ConsoleLoggerOptions>(console =>
+            console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        _app = builder.Build();
+        _log = _app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("tokenbroker");
+        _limiter = PartitionedRateLimiter.Create<string, string>(
+            who => RateLimitPartition.GetTokenBucketLimiter(who, _ => new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = 2 * options.RequestsPerSecond, TokensPerPeriod = Math.Max(1, options.RequestsPerSecond / 10),
+                ReplenishmentPeriod = TimeSpan.FromMilliseconds(100), AutoReplenishment = true,
+        }));
+        Map();
+    }
+
+    /// <summary>Where it listens, once started.</summary>
+    internal string Address { get; private set; } = "";
+
+    internal async Task Start()
+    {
+        try
+        {
+            await _app.StartAsync();
+        }
+        catch (IOException failure)
+        {
+            throw Problem.Invalid($"cannot listen: {failure.Message}");
+        }
+        Address = string.Join(' ', _app.Urls);
+        _settling = Settle();
+        Log.Started(_log, Address, _broker.Database.Name);
+    }
+
+    internal Task Wait() => _app.WaitForShutdownAsync();
+
+    private void Map()
+    {
+        _app.MapGet("/health/live", context => Write(context, 200, "text/plain", "alive\n"u8.ToArray()));
+        _app.MapGet("/health/ready", Ready);
+        _app.MapGet("/metrics", context => Guarded(context, "/metrics", Measure));
+        byte[] document = OpenApi.Document();
+        _app.MapGet("/openapi.json", context => Write(context, 200, "application/json", document));
+        foreach (Endpoint endpoint in Api.Endpoints)
+            _app.MapMethods(endpoint.Route, [endpoint.Method],
+                (RequestDelegate)(context => Guarded(context, endpoint.Route, () => Serve(context, endpoint))));
+        _app.MapFallback(context => Guarded(context, "other",
+            () => throw Problem.NotFound("there is nothing here: /openapi.json says what there is")));
+    }
+
+    /// <summary>
+    /// Every request but those for health: a problem becomes its answer, anything else a fault that is logged.
+    /// </summary>
+    private async Task Guarded(HttpContext context, string route, Func<HttpContext, Task> serve)
+    {
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            await serve(context);
+        }
+        catch (Problem problem)
+        {
+            if (problem.Data["cause"] is string cause)
+                Log.Database(_log, cause);
+            await Refuse(context, problem);
+        }
+        catch (Microsoft.AspNetCore.Http.BadHttpRequestException bad)
+        {
+            await Refuse(context, bad.StatusCode == 413
+                ? new Problem(413, "too-large", $"a body has at most {LargestBody} bytes")
+                : new Problem(bad.StatusCode, "invalid", "the request is not HTTP"));
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException
+            || !context.RequestAborted.IsCancellationRequested)
+        {
+            Log.Fault(_log, route, fault);
+            await Refuse(context, new Problem(500, "fault", "this is a fault in tokenbroker, and it is in its log"));
+        }
+        TimeSpan took = Stopwatch.GetElapsedTime(start);
+        _metrics.Count(route, context.Request.Method, context.Response.StatusCode, took);
+        if (_logsRequests)
+            Log.Request(_log, context.Request.Method, route, context.Response.StatusCode, took.TotalMilliseconds,
+                context.Items["actor"] as string ?? "nobody", context.TraceIdentifier);
+    }
+
+    private Task Guarded(HttpContext context, string route, Func<Task> serve) => Guarded(context, route, _ => serve());
+
+    private async Task Serve(HttpContext context, Endpoint endpoint)
+    {
+        Actor actor = Authenticate(context, endpoint.Scope);
+        byte[] body = [];
+        if (endpoint.Takes is not null)
+        {
+            using MemoryStream all = new();
+            await context.Request.Body.CopyToAsync(all, context.RequestAborted);
+            body = all.ToArray();
+        }
+        Call call = new(_broker, actor, context.Request, body);
+        Answer answer = endpoint is Writing writing ? await Do(call, writing) : Look(call, (Reading)endpoint);
+        if (answer.IsReplay)
+            context.Response.Headers["Idempotency-Replayed"] = "true";
+        await Write(context, answer.Status, "application/json", answer.Text);
+    }
+
+    private Answer Look(Call call, Reading endpoint)
+    {
+        Func<Session, object> work = endpoint.Prepare(call);
+        return new Answer(200, endpoint.Text(_broker.Database.Read(work)));
+    }
+
+    private async Task<Answer> Do(Call call, Writing endpoint)
+    {
+        string key = Idempotency.KeyOf(call), actor = call.Actor.Name;
+        byte[] fingerprint = Idempotency.Fingerprint(call);
+        // What was answered before is not worked out again, however it would end today.
+        if (_broker.Database.Read(session => Tuple.Create(Idempotency.Find(session, _broker, actor, key, fingerprint)))
+            .Item1 is { } before)
+            return before;
+        Func<Session, object> work = endpoint.Prepare(call);
+        return (Answer)await _writer.Do(session =>
+        {
+            if (Idempotency.Find(session, _broker, actor, key, fingerprint) is { } answered)
+                return answered;
+            Answer answer = new(endpoint.Status, endpoint.Text(work(session)));
+            Idempotency.Keep(session, _broker, actor, key, fingerprint, answer);
+            return answer;
+        });
+    }
+
+    private Actor Authenticate(HttpContext context, string scope)
+    {
+        string header = context.Request.Headers.Authorization.ToString();
+        const string Scheme = "Bearer ";
+        Actor? actor = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            ? _broker.Database.Read(session => Tuple.Create(ApiKeys.Find(session, header[Scheme.Length..].Trim())))
+                .Item1 : null;
+        Throttle(context, actor?.Name ?? $"address {context.Connection.RemoteIpAddress}");
+        if (actor is null)
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            throw new Problem(401, "unauthorized",
+                "the header «Authorization: Bearer tb_…» is missing, or its key is not known or was revoked");
+        }
+        context.Items["actor"] = actor.KeyId;
+        return actor.May(scope) ? actor
+            : throw new Problem(403, "forbidden",
+            $"this needs a key with the scope {scope}, and yours has {string.Join(", ", actor.Scopes)}");
+    }
+
+    private void Throttle(HttpContext context, string who)
+    {
+        using RateLimitLease lease = _limiter.AttemptAcquire(who);
+        if (lease.IsAcquired)
+            return;
+        context.Response.Headers.RetryAfter = "1";
+        throw new Problem(429, "too-many", "too many requests: wait a second");
+    }
+
+    private Task Ready(HttpContext context)
+    {
+        try
+        {
+            return _broker.Database.Read(session => Schema.Version(session) == Schema.Steps.Count
+                ? "ready\n"u8.ToArray() : null) is { } ready && !_stop.IsCancellationRequested
+                ? Write(context, 200, "text/plain", ready)
+                    : Write(context, 503, "text/plain", "not ready\n"u8.ToArray());
+        }
+        catch (Exception)
+        {
+            return Write(context, 503, "text/plain", "no database\n"u8.ToArray());
+        }
+    }
+
+    private Task Measure(HttpContext context)
+    {
+        Authenticate(context, ApiKeys.Metrics);
+        return Write(context, 200, "text/plain; version=0.0.4",
+            Encoding.UTF8.GetBytes(_broker.Database.Read(session => _metrics.Text(session, _writer.Waiting))));
+    }
+
+    private static Task Refuse(HttpContext context, Problem problem)
+    {
+        if (context.Response.HasStarted)
+            return Task.CompletedTask;
+        string title = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(problem.Status);
+        ProblemView view = new($"urn:tokenbroker:{problem.Kind}", title, problem.Status, problem.Message);
+        return Write(context, problem.Status, "application/problem+json",
+            JsonSerializer.SerializeToUtf8Bytes(view, Json.Default.ProblemView));
+    }
+
+    private static Task Write(HttpContext context, int status, string kind, byte[] text)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = kind;
+        context.Response.ContentLength = text.Length;
+        context.Response.Headers.CacheControl = "no-store";
+        return context.Response.Body.WriteAsync(text).AsTask();
+    }
+
+    /// <summary>Every few seconds: machines that have lapsed, answers that are old.</summary>
+    private async Task Settle()
+    {
+        using PeriodicTimer timer = new(TimeSpan.FromSeconds(5));
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                int settled = (int)await _writer.Do(session =>
+                {
+                    Idempotency.Forget(session, _broker.Clock());
+                    _broker.ForgetQuotes(session);
+                    return _broker.SettleLapsed(session, SettledAtOnce);
+                });
+                if (settled > 0)
+                    Log.Settled(_log, settled);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+        catch (Problem problem)
+        {
+            Log.Database(_log, problem.Message);
+            _settling = Settle();
+        }
+    }
+
+    /// <summary>Requests that have begun are answered, then nothing is left to write.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _app.StopAsync();
+        await _settling;
+        await _writer.DisposeAsync();
+        await _app.DisposeAsync();
+        await _limiter.DisposeAsync();
+        _stop.Dispose();
+    }
+}

@@ -1,0 +1,92 @@
+using System;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Tokenbroker.Storage;
+
+namespace Tokenbroker.Ledger;
+
+/// <summary>
+/// A line of the journal: <see cref="Amount"/> goes from the account that is debited to the one that is credited.
+/// </summary>
+internal sealed record Entry(long Id, long At, string Kind, string Reference, long Debit, long Credit, long Amount,
+    long DebitBalance, long CreditBalance);
+
+/// <summary>
+/// The journal of double-entry bookkeeping, append-only. A balance is credits less debits, so what is owed to customers
+/// is positive, and what
+/// came in from outside negative; all together are 0. The database refuses whatever breaks this (<see cref="Schema"/>);
+/// here entries get their chain
+/// of hashes, under a key that the database does not have, so that a row that is changed around it is found.
+/// </summary>
+internal sealed class Journal(byte[] key)
+{
+    /// <summary>What has come in from outside, which customers may spend.</summary>
+    internal const string Outside = "outside";
+
+    /// <summary>What machines have used, as redemption certificates say.</summary>
+    internal const string Burned = "burned";
+
+    /// <summary>What was sold for machines that have lapsed without a certificate.</summary>
+    internal const string Breakage = "breakage";
+
+    internal static long OpenAccount(Session session, string name, long? customer = null, bool overdraft = false) =>
+        session.Number(
+        "INSERT INTO account (id, name, customer, overdraft) SELECT COALESCE(MAX(id), 0) + 1, $1, CAST($2 AS BIGINT), "
+        + "$3 FROM account RETURNING id", name, customer, overdraft);
+
+    internal static long AccountNamed(Session session, string name) =>
+        session.Number("SELECT id FROM account WHERE name = $1", name);
+
+    internal static long Balance(Session session, long account) =>
+        session.Number($"SELECT {Schema.BalanceOf("$1")}", account);
+
+    /// <summary>The caller is the only one who writes (<see cref="Database.BeginWrite"/>).</summary>
+    internal Entry Post(Session session, long at, string kind, string reference, long debit, long credit, long amount)
+    {
+        byte[]? last = session.One("SELECT id, hash FROM entry ORDER BY id DESC LIMIT 1", Link);
+        long id = last is null ? 1 : BinaryPrimitives.ReadInt64LittleEndian(last) + 1;
+        Entry entry = new(id, at, kind, reference, debit, credit, amount, checked(Balance(session, debit) - amount),
+            checked(Balance(session, credit) + amount));
+        byte[] hash = Hash(last is null ? Start : last.AsSpan(8), entry);
+        session.Run(
+            "INSERT INTO entry (id, at, kind, reference, debit, credit, amount, debit_balance, credit_balance, hash) "
+            + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            entry.Id, entry.At, entry.Kind, entry.Reference, entry.Debit, entry.Credit, entry.Amount,
+                entry.DebitBalance, entry.CreditBalance, hash);
+        return entry;
+    }
+
+    internal static ReadOnlySpan<byte> Start => new byte[32];
+
+    /// <summary>
+    /// HMAC-SHA256 over the hash before, then number, time, debit, credit, amount and both balances, little-endian 64
+    /// bits each, then kind, a
+    /// zero byte and reference in UTF-8.
+    /// </summary>
+    internal byte[] Hash(ReadOnlySpan<byte> before, Entry entry)
+    {
+        byte[] message = new byte[before.Length + 7 * 8 + Encoding.UTF8.GetByteCount(entry.Kind) + 1
+            + Encoding.UTF8.GetByteCount(entry.Reference)];
+        before.CopyTo(message);
+        int at = before.Length;
+        foreach (long number in (ReadOnlySpan<long>)[entry.Id, entry.At, entry.Debit, entry.Credit, entry.Amount,
+            entry.DebitBalance, entry.CreditBalance])
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(message.AsSpan(at), number);
+            at += 8;
+        }
+        at += Encoding.UTF8.GetBytes(entry.Kind, message.AsSpan(at)) + 1;
+        Encoding.UTF8.GetBytes(entry.Reference, message.AsSpan(at));
+        return HMACSHA256.HashData(key, message);
+    }
+
+    /// <summary>Number and hash of an entry, in one.</summary>
+    private static byte[] Link(System.Data.Common.DbDataReader row)
+    {
+        byte[] link = new byte[8 + 32];
+        BinaryPrimitives.WriteInt64LittleEndian(link, row.GetInt64(0));
+        row.Bytes(1).CopyTo(link, 8);
+        return link;
+    }
+}

@@ -1,0 +1,368 @@
+using System;
+using System.Collections.Generic;
+using System.Data.Common;
+using System.Linq;
+using System.Security.Cryptography;
+using Tokenbroker.Chains;
+using Tokenbroker.Ledger;
+using Tokenbroker.Storage;
+using Tokenbroker.Tokens;
+
+namespace Tokenbroker.Market;
+
+internal sealed partial class Broker
+{
+    /// <summary>A machine may be a little behind the broker's clock, and has its time of grace.</summary>
+    internal const int LapseMargin = 3600;
+
+    private const int LongestSearch = 64;
+
+    /// <summary>A chain made ready outside of the transaction, since it takes one hash for each element.</summary>
+    internal sealed record NewChain(Pebbles Pebbles, byte[] End)
+    {
+        internal static NewChain Create(int length)
+        {
+            Pebbles pebbles = Pebbles.Create(length, out byte[] end);
+            return new NewChain(pebbles, end);
+        }
+    }
+
+    /// <summary>
+    /// The plan of a purchase that is asked for; outside of the transaction, for <see cref="NewChain"/>.
+    /// </summary>
+    internal static PlanView PlanOf(Session session, long customer, NewMachine wanted)
+    {
+        if (wanted.Quote is { } quote)
+        {
+            if (wanted.Plan is not null || wanted.Tokens is not null)
+                throw Problem.Invalid("a purchase names a quote, or a plan and tokens, not both");
+            long plan = session.Number("SELECT plan FROM quote WHERE id = $1 AND customer = $2", quote, customer);
+            return plan != 0 ? PlanWith(session, plan) : throw Problem.NotFound($"there is no quote {quote}");
+        }
+        if (wanted.Plan is null || wanted.Tokens is null)
+            throw Problem.Invalid("a purchase names a quote, or a plan and tokens");
+        return PlanNamed(session, wanted.Plan);
+    }
+
+    internal Purchase Buy(Session session, long customer, NewMachine wanted, NewChain chain)
+    {
+        long now = Clock();
+        byte[] loader = Hex(wanted.Loader, 20, "loader, the SHA-1 of the only loader that the machine will start,");
+        PlanView plan = PlanOf(session, customer, wanted);
+        (int tokens, long value) = wanted.Quote is { } quote ? UseQuote(session, customer, quote, now)
+            : (wanted.Tokens!.Value, plan.TokenValue);
+        DemandTokens(tokens, plan.ChainLength);
+        long amount = checked(tokens * value);
+        long payer = AccountOf(session, customer);
+        DemandFunds(session, payer, amount);
+        List<uint> kept = [.. (wanted.Guests ?? []).Select(guest => Address.Parse(guest, "guests"))];
+        if (kept.Count > plan.Guests || kept.Distinct().Count() != kept.Count)
+            throw Problem.Invalid($"guests: the plan {plan.Name} has {plan.Guests}, each named once");
+        if (wanted.Node is not null)
+            NodeNamed(session, wanted.Node);
+
+        foreach (Node node in NodesFor(session, plan.MemoryMib, wanted.Node ?? ""))
+        {
+            if (Find(session, node, customer, plan.Guests, kept) is not (var boot and not 0, var guests))
+                continue;
+            long id = session.Number("SELECT COALESCE(MAX(id), 0) + 1 FROM machine");
+            long account = Journal.OpenAccount(session, $"machine:{id}");
+            (long keyNumber, byte[] key) = NodeKeys(session, node.Id, 1)[0];
+            long idle = IdleRate(node.Prices, plan.MemoryMib), expires = now + plan.BootSeconds;
+            long lapses = checked(expires + amount / idle + LapseMargin);
+            session.Run("""
+                INSERT INTO machine (id, customer, node, plan, key_number, account, boot, memory, value, idle, issued,
+                    expires, lapses, name)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                """, id, customer, node.Id, plan.Id, keyNumber, account, (long)boot, plan.MemoryMib, value, idle, now,
+                    expires, lapses, chain.End);
+            Claim(session, boot, id, node.Id, customer, isBoot: true);
+            foreach (uint guest in guests)
+                Claim(session, guest, id, node.Id, customer, isBoot: false);
+            session.Run(
+                "UPDATE node SET used_memory = used_memory + $2, used_machines = used_machines + 1, boot_next = $3, "
+                + "guest_next = $4 WHERE id = $1",
+                node.Id, plan.MemoryMib, (long)Next(boot, node.BootFirst, node.BootLast),
+                    (long)(guests.Count > 0 ? Next(guests[^1], node.GuestFirst, node.GuestLast) : node.GuestNext));
+            Entry entry = Journal.Post(session, now, "purchase", $"machine {id}", payer, account, amount);
+            Sell(session, AddChain(session, id, chain), 0, tokens, entry.Id);
+
+            byte[] secret = RandomNumberGenerator.GetBytes(20), refundHash = new byte[20];
+            Wire.Sha1.Hash(secret, refundHash);
+            Terms terms = new(
+                node.Address, boot, node.Prefix, node.Gateway, guests, (uint)plan.MemoryMib, plan.CpuPercent, now,
+                expires, plan.LeaseSeconds, (uint)tokens, chain.End, chain.Pebbles.Paying(tokens), loader, refundHash, value,
+                node.Prices);
+            byte[] token = TokenFormat.Mint(terms, key);
+            return new Purchase(Machine(session, customer, id), Convert.ToHexStringLower(token),
+                Convert.ToHexStringLower(TokenFormat.MachineKey(token, key)),
+                Convert.ToHexStringLower(secret), tokens, amount, entry.DebitBalance);
+        }
+        throw Problem.Conflict("no-room", wanted.Node is null
+            ? "no node has room for such a machine now: try again later"
+            : $"{wanted.Node} has no room for such a machine now: name another node, or none");
+    }
+
+    private static (int Tokens, long Value) UseQuote(Session session, long customer, long quote, long now)
+    {
+        long[] found = session.One("SELECT tokens, value, expires, used FROM quote WHERE id = $1 AND customer = $2",
+            row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3) }, quote, customer)
+                ?? throw Problem.NotFound($"there is no quote {quote}");
+        if (found[2] <= now || found[3] != 0)
+            throw Problem.Conflict("quote",
+                $"the quote {quote} has {(found[3] != 0 ? "been used" : "expired")}: ask for another");
+        session.Run("UPDATE quote SET used = 1 WHERE id = $1", quote);
+        return ((int)found[0], found[1]);
+    }
+
+    private static void DemandFunds(Session session, long payer, long amount)
+    {
+        long balance = Journal.Balance(session, payer);
+        if (balance < amount)
+            throw new Problem(402, "funds",
+                $"this costs {amount} units and the balance is {balance}: ask the operator for a deposit");
+    }
+
+    // Addresses
+
+    /// <summary>A boot address and guest addresses on a node; 0 when it has none left.</summary>
+    /// <param name="kept">Addresses of the customer's guests on other nodes, or of this node's range.</param>
+    private static (uint Boot, List<uint> Guests) Find(Session session, Node node, long customer, int count,
+        List<uint> kept)
+    {
+        foreach (uint guest in kept)
+        {
+            long taken =
+                session.Number(
+                "SELECT COUNT(*) FROM claim WHERE address = $1 AND (is_boot = 1 OR customer <> $2 OR node = $3)",
+                (long)guest, customer, node.Id);
+            bool isMine = session.Number("SELECT COUNT(*) FROM claim WHERE address = $1 AND customer = $2", (long)guest,
+                customer) != 0;
+            if (taken != 0 || !isMine && (guest < node.GuestFirst || guest > node.GuestLast)
+                || !Address.IsHost(guest, node.Prefix))
+                return default;
+        }
+        uint boot = FindFree(session, node.BootFirst, node.BootLast, node.BootNext, []);
+        List<uint> guests = [.. kept];
+        while (boot != 0 && guests.Count < count)
+        {
+            uint guest = FindFree(session, node.GuestFirst, node.GuestLast, guests.Count > kept.Count
+                ? Next(guests[^1], node.GuestFirst, node.GuestLast) : node.GuestNext, guests);
+            if (guest == 0)
+                return default;
+            guests.Add(guest);
+        }
+        return (boot, guests);
+    }
+
+    /// <summary>
+    /// The next address of a range that nobody has, beginning with <paramref name="from"/>; 0 when there is none.
+    /// </summary>
+    private static uint FindFree(Session session, uint first, long last, uint from, List<uint> but)
+    {
+        if (first > last)
+            return 0;
+        uint at = from;
+        for (long tried = 0; tried <= Math.Min(last - first, LongestSearch); tried++)
+        {
+            if (!but.Contains(at) && session.Number("SELECT COUNT(*) FROM claim WHERE address = $1", (long)at) == 0)
+                return at;
+            at = Next(at, first, last);
+        }
+        // A crowded range: the first gap behind an address that is taken.
+        HashSet<long> taken =
+            [.. session.All("SELECT address FROM claim WHERE address BETWEEN $1 AND $2", row =>
+            row.GetInt64(0), (long)first, last), .. but];
+        for (long address = first; taken.Count <= last - first && address <= last; address++)
+        {
+            if (!taken.Contains(address))
+                return (uint)address;
+        }
+        return 0;
+    }
+
+    private static uint Next(uint address, uint first, long last) => address == last ? first : address + 1;
+
+    private static void Claim(Session session, uint address, long machine, long node, long customer, bool isBoot) =>
+        session.Run("INSERT INTO claim (address, machine, node, customer, is_boot) VALUES ($1, $2, $3, $4, $5)",
+            (long)address, machine, node, customer, isBoot);
+
+    // Chains
+
+    private long AddChain(Session session, long machine, NewChain chain)
+    {
+        long id = session.Number("SELECT COALESCE(MAX(id), 0) + 1 FROM chain");
+        session.Run("INSERT INTO chain (id, machine, length, chain_end, sealed) VALUES ($1, $2, $3, $4, $5)",
+            id, machine, chain.Pebbles.Length, chain.End, _chains.Close(chain.Pebbles.Bytes, $"chain {id}"));
+        return id;
+    }
+
+    /// <summary>Writes down that the next elements are sold; the database refuses any others.</summary>
+    private static void Sell(Session session, long chain, long sold, long elements, long entry) => session.Run(
+        "INSERT INTO sale (id, chain, first, elements, entry) SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, "
+        + "$4 FROM sale", chain, sold, elements, entry);
+
+    /// <summary>The machine's last chain.</summary>
+    private sealed record OpenChain(long Id, int Length, long Sold, byte[] End, byte[] Sealed);
+
+    private static OpenChain LastChain(Session session, long machine) => session.One(
+        "SELECT id, length, sold, chain_end, sealed FROM chain WHERE machine = $1 ORDER BY id DESC LIMIT 1",
+        row => new OpenChain(row.GetInt64(0), (int)row.GetInt64(1), row.GetInt64(2), row.Bytes(3), row.Bytes(4)),
+            machine)!;
+
+    /// <summary>
+    /// Whether so many more elements take a new chain, and how long that is; outside of the transaction, for <see
+    /// cref="NewChain"/>.
+    /// </summary>
+    internal static int NewChainFor(Session session, long customer, long machine, int tokens)
+    {
+        MachineView view = Machine(session, customer, machine);
+        OpenChain chain = LastChain(session, machine);
+        return chain.Length - chain.Sold >= tokens ? 0
+            : PlanWith(session, session.Number("SELECT plan FROM machine WHERE id = $1", view.Id)).ChainLength;
+    }
+
+    internal Resupply Resupply(Session session, long customer, long machine, int tokens, NewChain? further)
+    {
+        MachineView view = Machine(session, customer, machine);
+        if (view.Closed is not null)
+            throw Problem.Conflict("closed", $"the machine {machine} is {view.Ending}: buy another");
+        OpenChain chain = LastChain(session, machine);
+        long left = chain.Length - chain.Sold;
+        DemandTokens(tokens, (int)Math.Min(int.MaxValue, left + (further?.Pebbles.Length ?? 0)));
+        long amount = checked(tokens * view.TokenValue), payer = AccountOf(session, customer), now = Clock();
+        DemandFunds(session, payer, amount);
+        long[] row = session.One("SELECT account, idle, node, lapses FROM machine WHERE id = $1",
+            row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3) }, machine)!;
+        if (row[3] <= now)
+            throw Problem.Conflict("closed", $"the machine {machine} has lapsed: buy another");
+        Node node = session.One(NodeColumns + " WHERE id = $1", ReadNode, row[2])!;
+        Entry entry = Journal.Post(session, now, "resupply", $"machine {machine}", payer, row[0], amount);
+        session.Run("UPDATE machine SET lapses = lapses + $2 WHERE id = $1", machine, amount / row[1] + 1);
+        byte[] name = Convert.FromHexString(view.Name);
+
+        List<Ping> pings = [];
+        long ofOld = Math.Min(tokens, left), ofNew = tokens - ofOld;
+        if (ofOld > 0)
+        {
+            Sell(session, chain.Id, chain.Sold, ofOld, entry.Id);
+            Pebbles pebbles = new(_chains.Open(chain.Sealed, $"chain {chain.Id}"));
+            AddPayments(pings, pebbles, name, chain.Sold, ofOld, node.Hashes);
+        }
+        if (ofNew > 0)
+        {
+            long at = Math.Min(ofNew, node.Hashes);
+            byte[] continuation = TokenFormat.Continuation(node.Address, name, chain.End, further!.End,
+                further.Pebbles.Paying(at), (uint)at, NodeKeys(session, node.Id, 1)[0].Key);
+            Sell(session, AddChain(session, machine, further), 0, ofNew, entry.Id);
+            pings.Add(new Ping((int)Wire.MagicKind.Continuation, Convert.ToHexStringLower(continuation)));
+            AddPayments(pings, further.Pebbles, name, at, ofNew - at, node.Hashes);
+        }
+        return new Resupply(machine, tokens, amount, entry.DebitBalance, row[3] + amount / row[1] + 1, pings);
+    }
+
+    /// <summary>As many payments as it takes, since a node hashes only so often for one packet.</summary>
+    private void AddPayments(List<Ping> pings, Pebbles pebbles, byte[] name, long sold, long elements, long mostAtOnce)
+    {
+        for (long paid = sold; paid < sold + elements;)
+        {
+            paid = Math.Min(paid + mostAtOnce, sold + elements);
+            pings.Add(new Ping((int)Wire.MagicKind.Payment,
+                Convert.ToHexStringLower(TokenFormat.Payment(name, pebbles.Paying(paid), (uint)paid))));
+        }
+    }
+
+    // Views
+
+    private const string MachineColumns = """
+        SELECT m.id, m.name, n.name, n.address, m.boot, p.name, m.memory, m.value,
+            (SELECT CAST(SUM(sold) AS BIGINT) FROM chain WHERE machine = m.id),
+            m.issued, m.expires, m.lapses, m.closed, m.ending
+                FROM machine m JOIN node n ON n.id = m.node JOIN plan p ON p.id = m.plan
+        """;
+
+    private static MachineView ReadMachine(DbDataReader row) =>
+        new(row.GetInt64(0), Convert.ToHexStringLower(row.Bytes(1)), row.GetString(2), Address.Text(row.GetInt64(3)),
+        Address.Text(row.GetInt64(4)), [], row.GetString(5), row.GetInt64(6), row.GetInt64(7), row.GetInt64(8),
+            row.GetInt64(7) * row.GetInt64(8),
+        row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), row.Maybe(12), row.IsDBNull(13) ? null
+            : row.GetString(13));
+
+    internal static MachineView Machine(Session session, long customer, long id) => WithGuests(session,
+        session.One(MachineColumns + " WHERE m.id = $1 AND m.customer = $2", ReadMachine, id, customer)
+            ?? throw Problem.NotFound($"there is no machine {id} of yours"));
+
+    internal static Page<MachineView> Machines(Session session, long customer, long after, int limit)
+    {
+        Page<MachineView> page = PageOf(
+            session.All(MachineColumns + " WHERE m.customer = $1 AND m.id > $2 ORDER BY m.id LIMIT $3", ReadMachine,
+            customer, after, limit + 1), limit, item => item.Id);
+        return page with { Items = [.. page.Items.Select(machine => WithGuests(session, machine))] };
+    }
+
+    private static MachineView WithGuests(Session session, MachineView machine) => machine with
+    {
+        Guests = session.All("SELECT address FROM claim WHERE machine = $1 AND is_boot = 0 ORDER BY address",
+            row => Address.Text(row.GetInt64(0)), machine.Id),
+    };
+
+    // The end
+
+    /// <summary>
+    /// Takes a redemption certificate, once for each machine: what is unused goes back to the customer.
+    /// </summary>
+    internal RefundView Refund(Session session, long customer, NewRefund wanted)
+    {
+        byte[] bytes = Hex(wanted.Certificate, wanted.Certificate.Length / 2, "certificate");
+        Certificate certificate = TokenFormat.Read(bytes)
+            ?? throw Problem.Invalid("certificate: this is no redemption certificate");
+        long[] found =
+            session.One("SELECT id, node, account, value, memory FROM machine WHERE name = $1 AND customer = $2",
+            row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4) },
+                certificate.Name, customer)
+            ?? throw Problem.NotFound("the certificate is for no machine of yours");
+        (long machine, long node, long account) = (found[0], found[1], found[2]);
+        if (!NodeKeys(session, node, 3).Any(key => TokenFormat.Signed(bytes, key.Key)))
+            throw Problem.Invalid("certificate: the node of the machine has not signed it");
+        if (session.Number("SELECT COUNT(*) FROM machine WHERE id = $1 AND closed IS NOT NULL", machine) != 0)
+            throw Problem.Conflict("closed", $"the machine {machine} is settled already");
+        long now = Clock(), sold = Journal.Balance(session, account), payee = AccountOf(session, customer);
+        if (certificate.Unused < 0 || certificate.Unused > sold)
+            throw Problem.Conflict("certificate",
+                $"the certificate says {certificate.Unused} units are unused, and {sold} were sold for the machine");
+        if (certificate.Unused > 0)
+            Journal.Post(session, now, "refund", $"machine {machine}", account, payee, certificate.Unused);
+        Close(session, machine, account, Journal.Burned, "refunded", now);
+        session.Run("INSERT INTO refund (machine, at, unused, certificate) VALUES ($1, $2, $3, $4)", machine, now,
+            certificate.Unused, bytes);
+        return new RefundView(machine, certificate.Unused, sold - certificate.Unused, Journal.Balance(session, payee));
+    }
+
+    /// <summary>
+    /// Settles machines that cannot run any more, however they were used, so that others get their places.
+    /// </summary>
+    /// <returns>How many.</returns>
+    internal int SettleLapsed(Session session, int most)
+    {
+        long now = Clock();
+        List<(long Id, long Account)> lapsed = session.All(
+            "SELECT id, account FROM machine WHERE closed IS NULL AND lapses <= $1 ORDER BY lapses LIMIT $2",
+            row => (row.GetInt64(0), row.GetInt64(1)), now, most);
+        foreach ((long id, long account) in lapsed)
+            Close(session, id, account, Journal.Breakage, "lapsed", now);
+        return lapsed.Count;
+    }
+
+    /// <summary>Moves what is left on the machine's account, and gives its place back.</summary>
+    private void Close(Session session, long machine, long account, string to, string ending, long now)
+    {
+        long left = Journal.Balance(session, account);
+        if (left > 0)
+            Journal.Post(session, now, to, $"machine {machine}", account, Journal.AccountNamed(session, to), left);
+        session.Run(
+            "UPDATE node SET used_memory = used_memory - (SELECT memory FROM machine WHERE id = $1), used_machines = "
+            + "used_machines - 1 WHERE id = (SELECT node FROM machine WHERE id = $1)", machine);
+        session.Run("DELETE FROM claim WHERE machine = $1", machine);
+        session.Run("UPDATE machine SET closed = $2, ending = $3 WHERE id = $1", machine, now, ending);
+    }
+}

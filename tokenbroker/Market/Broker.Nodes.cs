@@ -1,0 +1,173 @@
+using System.Collections.Generic;
+using System.Data.Common;
+using System.Text;
+using Tokenbroker.Storage;
+
+namespace Tokenbroker.Market;
+
+internal sealed partial class Broker
+{
+    /// <summary>A node as a purchase needs it.</summary>
+    private sealed record Node(
+        long Id, string Name, uint Address, int Prefix, uint Gateway, uint BootFirst, uint BootLast, uint GuestFirst,
+            long GuestLast, uint BootNext, uint GuestNext,
+        Prices Prices, long Hashes);
+
+    private const string NodeColumns = """
+        SELECT id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last, boot_next,
+            guest_next,
+            price_cpu, price_memory, price_network, price_existence, hashes FROM node
+        """;
+
+    private static Node ReadNode(DbDataReader row) => new(
+        row.GetInt64(0), row.GetString(1), (uint)row.GetInt64(2), (int)row.GetInt64(3), (uint)row.GetInt64(4),
+            (uint)row.GetInt64(5), (uint)row.GetInt64(6),
+        (uint)row.GetInt64(7), row.GetInt64(8), (uint)row.GetInt64(9), (uint)row.GetInt64(10),
+        new Prices(row.GetInt64(11), row.GetInt64(12), row.GetInt64(13), row.GetInt64(14)), row.GetInt64(15));
+
+    /// <summary>The nodes that have room for such a machine, the emptiest first; or the one of that name.</summary>
+    private static List<Node> NodesFor(Session session, long memory, string name) => session.All(NodeColumns + """
+         WHERE enabled = 1 AND used_machines < machines AND used_memory + $1 <= memory AND ($2 = '' OR name = $2)
+        ORDER BY used_memory * 1000 / memory, id LIMIT 8
+        """, ReadNode, memory, name);
+
+    /// <summary>
+    /// What a machine that does nothing costs in a second: at least 1, so that each lapses at some time.
+    /// </summary>
+    private static long IdleRate(Prices prices, long memory) => checked(prices.Existence + prices.Memory * memory);
+
+    internal NodeView AddNode(Session session, string actor, NewNode wanted)
+    {
+        DemandName(wanted.Name, "a node");
+        uint address = Address.Parse(wanted.Address, "address");
+        (uint First, uint Last) boot = Address.Range(wanted.BootAddresses, "boot_addresses");
+        (uint First, long Last) guest = wanted.GuestAddresses.Length == 0 ? (1, 0)
+            : Address.Range(wanted.GuestAddresses, "guest_addresses");
+        uint gateway = wanted.Gateway is null ? 0 : Address.Parse(wanted.Gateway, "gateway");
+        DemandRange(wanted.PrefixLength, 8, 30, "prefix_length");
+        DemandRange(wanted.MemoryMib, 1, 1L << 32, "memory_mib");
+        DemandRange(wanted.Machines, 1, 1L << 32, "machines");
+        DemandRange(wanted.ElementsPerPacket, 1, uint.MaxValue, "elements_per_packet");
+        foreach (long price in (long[])[wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network])
+            DemandRange(price, 0, uint.MaxValue, "a price");
+        DemandRange(wanted.Prices.Existence, 0, uint.MaxValue, "a price");
+        if (wanted.Prices.Existence + wanted.Prices.Memory == 0)
+            throw Problem.Invalid(
+                "prices: a machine that does nothing has to cost something, existence or memory, or its place "
+                + "never comes back");
+        DemandHosts(wanted.PrefixLength, address, boot, guest, gateway);
+        DemandNodeKey(Encoding.ASCII.GetBytes(wanted.Key));
+        if (session.Number("SELECT COUNT(*) FROM node WHERE name = $1 OR address = $2", wanted.Name,
+            (long)address) != 0)
+            throw Problem.Conflict("exists",
+                $"there is a node {wanted.Name} or one with the address {wanted.Address} already");
+        if (session.Number("SELECT COUNT(*) FROM node WHERE boot_first <= $2 AND boot_last >= $1", (long)boot.First,
+            (long)boot.Last) != 0)
+            throw Problem.Conflict("exists", $"boot_addresses: some of {wanted.BootAddresses} are another node's");
+        if (session.Number(
+            "SELECT COUNT(*) FROM node WHERE address BETWEEN $1 AND $2 OR address BETWEEN $3 AND $4 OR $5 BETWEEN "
+            + "boot_first AND boot_last OR $5 BETWEEN guest_first AND guest_last",
+            (long)boot.First, (long)boot.Last, (long)guest.First, guest.Last, (long)address) != 0)
+            throw Problem.Conflict("exists",
+                "a node's own address is not for machines and guests: leave it out of the ranges of all nodes");
+        long id = session.Number("""
+            INSERT INTO node (id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last,
+                boot_next, guest_next, memory, machines,
+                price_cpu, price_memory, price_network, price_existence, hashes, enabled)
+            SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $5, $7, $9, $10, $11, $12, $13, $14, $15,
+                1 FROM node RETURNING id
+            """, wanted.Name, (long)address, wanted.PrefixLength, (long)gateway, (long)boot.First, (long)boot.Last,
+                (long)guest.First, guest.Last, wanted.MemoryMib,
+            wanted.Machines, wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network, wanted.Prices.Existence,
+                wanted.ElementsPerPacket);
+        AddNodeKey(session, id, 1, wanted.Key);
+        Audit(session, Clock(), actor, "node add", wanted.Name);
+        return NodeWith(session, id);
+    }
+
+    /// <summary>
+    /// The same that a node checks of each token (docs/protocols.md, refusal 15), so that none that it refuses is sold.
+    /// </summary>
+    private static void DemandHosts(int prefix, uint node, (uint First, uint Last) boot, (uint First, long Last) guest,
+        uint gateway)
+    {
+        foreach (uint end in (uint[])[boot.First, boot.Last])
+        {
+            if (!Address.IsHost(end, prefix))
+                throw Problem.Invalid($"boot_addresses: {Address.Text(end)}/{prefix} is no host's address");
+        }
+        if (boot.First >> (32 - prefix) != boot.Last >> (32 - prefix))
+            throw Problem.Invalid($"boot_addresses: all of them lie in one subnet of prefix length {prefix}");
+        bool isTaken(uint address) =>
+            address >= boot.First && address <= boot.Last || address >= guest.First && address <= guest.Last;
+        if (guest.First <= guest.Last && guest.First <= boot.Last && guest.Last >= boot.First)
+            throw Problem.Invalid("guest_addresses: an address is a machine's or a guest's, not both");
+        if (isTaken(node) || gateway != 0 && isTaken(gateway))
+            throw Problem.Invalid(
+                "the addresses of node and gateway are not for machines and guests: leave them out of the ranges");
+        if (gateway != 0 && (!Address.IsHost(gateway, prefix)
+            || gateway >> (32 - prefix) != boot.First >> (32 - prefix)))
+            throw Problem.Invalid($"gateway: {Address.Text(gateway)} is no host of the subnet of the boot addresses");
+    }
+
+    private static void DemandNodeKey(byte[] key)
+    {
+        if (key.Length is < 16 or > 64 || System.Array.Exists(key, letter => letter is < 0x21 or > 0x7E))
+            throw Problem.Invalid(
+                "key: a node's key has 16 to 64 visible ASCII characters, as «evilman keygen» writes them");
+    }
+
+    private void AddNodeKey(Session session, long node, long number, string key) =>
+        session.Run("INSERT INTO node_key (node, number, sealed, since) VALUES ($1, $2, $3, $4)", node, number,
+            _nodeKeys.Close(Encoding.ASCII.GetBytes(key), $"node {node} key {number}"), Clock());
+
+    /// <summary>
+    /// From now on tokens are signed with another key; certificates under the two before are still taken.
+    /// </summary>
+    internal NodeView RotateNodeKey(Session session, string actor, long node, NewNodeKey wanted)
+    {
+        DemandNodeKey(Encoding.ASCII.GetBytes(wanted.Key));
+        AddNodeKey(session, node, NodeWith(session, node).KeyNumber + 1, wanted.Key);
+        Audit(session, Clock(), actor, "node rotate-key", $"node {node}");
+        return NodeWith(session, node);
+    }
+
+    internal NodeView ChangeNode(Session session, string actor, long node, NodeChange wanted)
+    {
+        NodeWith(session, node);
+        session.Run("UPDATE node SET enabled = $2 WHERE id = $1", node, wanted.Enabled);
+        Audit(session, Clock(), actor, wanted.Enabled ? "node enable" : "node disable", $"node {node}");
+        return NodeWith(session, node);
+    }
+
+    private const string NodeViewColumns = """
+        SELECT id, name, address, price_cpu, price_memory, price_network, price_existence, memory, used_memory,
+            machines, used_machines, enabled,
+            (SELECT MAX(number) FROM node_key WHERE node = node.id) FROM node
+        """;
+
+    private static NodeView ReadNodeView(DbDataReader row) =>
+        new(row.GetInt64(0), row.GetString(1), Address.Text(row.GetInt64(2)),
+        new Prices(row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), row.GetInt64(6)), row.GetInt64(7),
+            row.GetInt64(8), row.GetInt64(9), row.GetInt64(10),
+        row.GetInt64(11) == 1, row.GetInt64(12));
+
+    internal static Page<NodeView> Nodes(Session session, long after, int limit) =>
+        PageOf(session.All(NodeViewColumns + " WHERE id > $1 ORDER BY id LIMIT $2", ReadNodeView, after, limit + 1),
+            limit, item => item.Id);
+
+    internal static NodeView NodeWith(Session session, long id) =>
+        session.One(NodeViewColumns + " WHERE id = $1", ReadNodeView, id)
+            ?? throw Problem.NotFound($"there is no node {id}");
+
+    internal static long NodeNamed(Session session, string name)
+    {
+        long id = session.Number("SELECT id FROM node WHERE name = $1", name);
+        return id != 0 ? id : throw Problem.NotFound($"there is no node {name}");
+    }
+
+    /// <summary>The newest keys of a node, the newest first.</summary>
+    private List<(long Number, byte[] Key)> NodeKeys(Session session, long node, int most) => session.All(
+        "SELECT number, sealed FROM node_key WHERE node = $1 ORDER BY number DESC LIMIT $2",
+        row => (row.GetInt64(0), _nodeKeys.Open(row.Bytes(1), $"node {node} key {row.GetInt64(0)}")), node, most);
+}

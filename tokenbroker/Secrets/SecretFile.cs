@@ -1,0 +1,48 @@
+using System;
+using System.IO;
+using System.Text;
+
+namespace Tokenbroker.Secrets;
+
+/// <summary>Files that only their owner may read, from the moment they exist.</summary>
+internal static class SecretFile
+{
+    /// <summary>Refuses to overwrite.</summary>
+    internal static void Write(string file, string text)
+    {
+        if (Path.Exists(file))
+            throw Problem.Conflict("exists", $"{file} exists already, and a secret is not overwritten");
+        try
+        {
+            using FileStream stream = new(file, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead
+                    | UnixFileMode.UserWrite,
+            });
+            stream.Write(Encoding.ASCII.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Problem.Invalid($"{file} cannot be written: {failure.Message}");
+        }
+    }
+
+    /// <summary>A node's secret: the bytes before the first newline, 16 to 64 of them (docs/protocols.md).</summary>
+    internal static byte[] NodeKey(string file)
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = File.ReadAllBytes(file);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Problem.Invalid($"the node's key cannot be read: {failure.Message}");
+        }
+        int newline = Array.IndexOf(bytes, (byte)'\n');
+        byte[] key = newline < 0 ? bytes : bytes[..newline];
+        return key.Length is >= 16 and <= 64 ? key
+            : throw Problem.Invalid($"{file} is no node's key: it has 16 to 64 bytes before a newline or its end");
+    }
+}

@@ -1,0 +1,81 @@
+using System;
+using System.Collections.Concurrent;
+using System.Data.Common;
+
+namespace Tokenbroker.Storage;
+
+/// <summary>
+/// Where everything is kept: a file of SQLite, or a database of PostgreSQL. Whoever writes does so alone, in whatever
+/// process
+/// (<see cref="Write"/>), so that the ledger has one end; readers see what was committed last and wait for nobody.
+/// </summary>
+internal abstract class Database : IDisposable
+{
+    private readonly ConcurrentBag<Session> _readers = [];
+
+    /// <summary>A connection string of PostgreSQL has "Host=" in it; everything else is the name of a file.</summary>
+    internal static Database At(string where) =>
+        where.Contains("Host=", StringComparison.OrdinalIgnoreCase) ? new Postgres(where) : new Sqlite(where);
+
+    /// <summary>Without secrets.</summary>
+    internal abstract string Name { get; }
+
+    internal abstract Dialect Dialect { get; }
+
+    /// <summary>Whether there is anything at all in it.</summary>
+    internal abstract bool Exists();
+
+    /// <summary>A new connection. The database of SQLite is made when it is not there.</summary>
+    internal abstract Session Open();
+
+    /// <summary>Begins a transaction after those of all others that write.</summary>
+    internal abstract void BeginWrite(Session session);
+
+    internal abstract DbParameter Parameter(int number);
+
+    internal abstract void Backup(string file);
+
+    internal abstract void Restore(string file);
+
+    /// <summary>
+    /// Does something in a transaction of its own: all of it is on the disk when this returns, or nothing when it
+    /// throws.
+    /// </summary>
+    internal T Write<T>(Func<Session, T> work)
+    {
+        using Session session = Open();
+        BeginWrite(session);
+        T result = work(session);
+        session.Script("COMMIT");
+        return result;
+    }
+
+    internal T Read<T>(Func<Session, T> work)
+    {
+        if (!_readers.TryTake(out Session? session))
+            session = Open();
+        T result;
+        try
+        {
+            result = work(session);
+        }
+        catch (Problem)
+        {
+            _readers.Add(session);
+            throw;
+        }
+        catch
+        {
+            session.Dispose(); // the connection may be broken
+            throw;
+        }
+        _readers.Add(session);
+        return result;
+    }
+
+    public virtual void Dispose()
+    {
+        while (_readers.TryTake(out Session? session))
+            session.Dispose();
+    }
+}

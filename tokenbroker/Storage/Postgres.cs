@@ -1,0 +1,108 @@
+using System;
+using System.Data.Common;
+using System.Diagnostics;
+using System.IO;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Tokenbroker.Storage;
+
+/// <summary>A database of PostgreSQL, named by a connection string of Npgsql.</summary>
+internal sealed class Postgres : Database
+{
+    // Whoever writes holds this advisory lock until his transaction ends: "EVTB".
+    private const long WriterLock = 0x42545645;
+
+    private readonly NpgsqlDataSource _source;
+    private readonly NpgsqlConnectionStringBuilder _where;
+
+    internal Postgres(string where)
+    {
+        try
+        {
+            _where = new NpgsqlConnectionStringBuilder(where) { MaxAutoPrepare = 200, AutoPrepareMinUsages = 2 };
+        }
+        catch (ArgumentException failure)
+        {
+            throw Problem.Invalid($"this is no connection string of PostgreSQL: {failure.Message}");
+        }
+        NpgsqlSlimDataSourceBuilder builder = new(_where.ToString());
+        builder.EnableTransportSecurity();
+        _source = builder.Build();
+    }
+
+    internal override string Name => $"{_where.Database} at {_where.Host}";
+
+    internal override Dialect Dialect => Dialect.Postgres;
+
+    internal override bool Exists()
+    {
+        using Session session = Open();
+        return session.Number(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = "
+            + "'schema_version'") == 1;
+    }
+
+    internal override Session Open()
+    {
+        try
+        {
+            return new Session(this, _source.OpenConnection());
+        }
+        catch (Exception failure) when (failure is NpgsqlException or SocketException or TimeoutException)
+        {
+            throw new Problem(503, "database", $"the database {Name} cannot be opened: {failure.Message}");
+        }
+    }
+
+    internal override void BeginWrite(Session session)
+    {
+        session.Script("BEGIN");
+        session.Script($"SELECT pg_advisory_xact_lock({WriterLock})");
+    }
+
+    internal override DbParameter Parameter(int number) => new NpgsqlParameter();
+
+    internal override void Backup(string file) =>
+        Tool("pg_dump", "--format=custom", "--no-owner", "--file", file, _where.Database!);
+
+    internal override void Restore(string file)
+    {
+        if (Exists())
+            throw Problem.Conflict("exists",
+                $"{Name} is not empty: a restored database takes the place of nothing, so make an empty one first");
+        Tool("pg_restore", "--exit-on-error", "--no-owner", "--single-transaction", "--dbname", _where.Database!, file);
+    }
+
+    /// <summary>PostgreSQL's own tools know all that a backup has to hold.</summary>
+    private void Tool(string name, params string[] arguments)
+    {
+        ProcessStartInfo start = new(name, arguments) { RedirectStandardError = true };
+        start.Environment["PGHOST"] = _where.Host;
+        start.Environment["PGPORT"] = _where.Port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        start.Environment["PGUSER"] = _where.Username;
+        start.Environment["PGPASSWORD"] = _where.Password;
+        Process process;
+        try
+        {
+            process = Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            throw new Problem(500, "lacking", $"{name} is not installed here: it comes with PostgreSQL's client");
+        }
+        using (process)
+        {
+            string said = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            if (process.ExitCode != 0)
+                throw new Problem(500, "tool", $"{name} failed: {said.Trim().Split('\n')[^1]}");
+        }
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _source.Dispose();
+    }
+}

@@ -1,0 +1,83 @@
+using System;
+using System.Data.Common;
+using System.IO;
+using Microsoft.Data.Sqlite;
+
+namespace Tokenbroker.Storage;
+
+/// <summary>
+/// A file, with its write-ahead log beside it; a commit is on the disk before it returns
+/// (https://sqlite.org/pragma.html#pragma_synchronous).
+/// </summary>
+internal sealed class Sqlite : Database
+{
+    private readonly string _file, _connection;
+
+    static Sqlite() => SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
+
+    internal Sqlite(string file)
+    {
+        _file = file;
+        _connection = new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString();
+    }
+
+    internal override string Name => _file;
+
+    internal override Dialect Dialect => Dialect.Sqlite;
+
+    internal override bool Exists() => File.Exists(_file);
+
+    internal override Session Open()
+    {
+        bool isNew = !File.Exists(_file);
+        SqliteConnection connection = new(_connection);
+        try
+        {
+            if (isNew)
+                new FileStream(_file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
+            connection.Open();
+        }
+        catch (Exception failure) when (failure is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            connection.Dispose();
+            throw new Problem(503, "database", $"the database {_file} cannot be opened: {failure.Message}");
+        }
+        Session session = new(this, connection);
+        session.Script(
+            "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = "
+            + "ON; PRAGMA recursive_triggers = ON; PRAGMA trusted_schema = OFF");
+        return session;
+    }
+
+    internal override void BeginWrite(Session session) => session.Script("BEGIN IMMEDIATE");
+
+    internal override DbParameter Parameter(int number) => new SqliteParameter { ParameterName = $"${number}" };
+
+    /// <summary>A copy of one instant, compact, while others read and write.</summary>
+    internal override void Backup(string file)
+    {
+        if (Path.Exists(file))
+            throw Problem.Conflict("exists", $"{file} exists already, and a backup overwrites nothing");
+        new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
+        using Session session = Open();
+        session.Run("VACUUM INTO $1", file);
+        using FileStream written = new(file, FileMode.Open, FileAccess.ReadWrite);
+        written.Flush(flushToDisk: true);
+    }
+
+    internal override void Restore(string file)
+    {
+        if (Path.Exists(_file))
+            throw Problem.Conflict("exists",
+                $"{_file} exists already: a restored database takes the place of nothing, so move it away first");
+        string draft = _file + ".restored";
+        File.Copy(file, draft, overwrite: true);
+        File.SetUnixFileMode(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        // What is left of another database's log would be played into this one.
+        File.Delete(_file + "-wal");
+        File.Delete(_file + "-shm");
+        File.Move(draft, _file);
+    }
+}

@@ -1,0 +1,131 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Channels;
+using System.Threading.Tasks;
+
+namespace Tokenbroker.Storage;
+
+/// <summary>
+/// The one thread that writes for all requests. What waits at the same time is committed together, each in a savepoint
+/// of its own, so that
+/// many buyers share one flush of the disk; nobody hears of his result before it is on the disk.
+/// </summary>
+internal sealed class Writer : IAsyncDisposable
+{
+    private const int LargestBatch = 256;
+    private const int LongestQueue = 4096;
+
+    private readonly Channel<Item> _queue = Channel.CreateBounded<Item>(
+        new BoundedChannelOptions(LongestQueue) { SingleReader = true });
+    private readonly Database _database;
+    private readonly Thread _thread;
+    private Session? _session;
+
+    internal Writer(Database database)
+    {
+        _database = database;
+        _thread = new Thread(Work) { Name = "writer", IsBackground = true };
+        _thread.Start();
+    }
+
+    internal int Waiting => _queue.Reader.Count;
+
+    /// <exception cref="Problem">What <paramref name="work"/> threw, which then has changed nothing; or the database
+    /// failed.</exception>
+    internal Task<object> Do(Func<Session, object> work)
+    {
+        Item item = new(work);
+        if (!_queue.Writer.TryWrite(item))
+            item.Source.SetException(new Problem(503, "busy",
+                "too many writes are waiting: try again in a second, with the same Idempotency-Key"));
+        return item.Source.Task;
+    }
+
+    private void Work()
+    {
+        List<Item> batch = [];
+        while (_queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            batch.Clear();
+            try
+            {
+                _session ??= _database.Open();
+                _database.BeginWrite(_session);
+                while (batch.Count < LargestBatch && _queue.Reader.TryRead(out Item? item))
+                {
+                    batch.Add(item);
+                    Try(_session, item);
+                }
+                _session.Script("COMMIT");
+            }
+            catch (Exception failure)
+            {
+                Fail(batch, failure);
+                continue;
+            }
+            foreach (Item item in batch)
+                item.Settle();
+        }
+        _session?.Dispose();
+    }
+
+    private static void Try(Session session, Item item)
+    {
+        session.Run("SAVEPOINT item");
+        try
+        {
+            item.Result = item.Work(session);
+        }
+        catch (Exception failure)
+        {
+            item.Failure = failure;
+            session.Run("ROLLBACK TO SAVEPOINT item");
+        }
+        session.Run("RELEASE SAVEPOINT item");
+    }
+
+    /// <summary>
+    /// Whether the commit has reached the disk is unknown: whoever asks again with his Idempotency-Key hears it.
+    /// </summary>
+    private void Fail(List<Item> batch, Exception failure)
+    {
+        _session?.Dispose();
+        _session = null;
+        // One of those that wait hears it when none was taken yet, so that a database that is away is not asked in a
+        // circle.
+        if (batch.Count == 0 && _queue.Reader.TryRead(out Item? first))
+            batch.Add(first);
+        foreach (Item item in batch)
+        {
+            item.Failure = failure as Problem
+                ?? new Problem(503, "database",
+                "the database did not take the transaction: try again, with the same Idempotency-Key");
+            item.Failure.Data["cause"] = failure.ToString();
+            item.Settle();
+        }
+    }
+
+    /// <summary>Takes nothing more, and ends when all that waits is done.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _queue.Writer.TryComplete();
+        await Task.Run(_thread.Join);
+    }
+
+    private sealed class Item(Func<Session, object> work)
+    {
+        internal readonly Func<Session, object> Work = work;
+        internal readonly TaskCompletionSource<object> Source = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        internal object? Result;
+        internal Exception? Failure;
+
+        internal void Settle()
+        {
+            if (Failure is not null)
+                Source.TrySetException(Failure);
+            else
+                Source.TrySetResult(Result!);
+        }
+    }
+}
