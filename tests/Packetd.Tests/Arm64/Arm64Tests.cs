@@ -52,7 +52,10 @@ public class Arm64Tests
         Dictionary<int, string> here = KernelNames(folder + "/asm/unistd_64.h"), there = KernelNames("/usr/include/asm-generic/unistd.h");
         Dictionary<string, int> numbers = Numbers("X64"), others = Numbers("Arm64");
         Assert.InRange(numbers.Count, 20, 60);
-        Assert.Equal(numbers.Select(call => (call.Key, here[call.Value])).Order(), others.Select(call => (call.Key, there[call.Value])).Order());
+        string[] absent = [.. numbers.Where(call => !there.ContainsValue(here[call.Value])).Select(call => call.Key)];
+        Assert.Equal(["Fork", "VFork"], absent.Order());
+        Assert.DoesNotContain(others.Keys, name => Array.IndexOf(absent, name) >= 0); // their numbers are such as no call has
+        Assert.Equal(numbers.Where(call => Array.IndexOf(absent, call.Key) < 0).Select(call => (call.Key, here[call.Value])).Order(), others.Select(call => (call.Key, there[call.Value])).Order());
     }
 
     [RootFact]
