@@ -24,7 +24,9 @@ public static unsafe class FileContent
     public static ulong FreeFrames => Frames.Free > Reserve ? Frames.Free - Reserve : 0;
 
     /// <summary>
-    /// Copies from <paramref name="offset"/>: bytes copied (0 at the end), or EFAULT when nothing was. Gives way.
+    /// Copies from <paramref name="offset"/>: bytes copied (0 at the end), or EFAULT when nothing was. Gives way
+    /// between two pages, and never when all that it copies lies in one: a page fault relies on it
+    /// (AddressSpace.Resolve).
     /// </summary>
     public static long Read(Inode* inode, ulong offset, ref Transfer to)
     {
@@ -39,7 +41,7 @@ public static unsafe class FileContent
             to.Advance((ulong)into.Length);
             offset += (ulong)into.Length;
             done += (ulong)into.Length;
-            if (to.Count > 0 && GiveWay())
+            if (to.Count > 0 && offset < inode->Size && GiveWay())
                 break;
         }
 
