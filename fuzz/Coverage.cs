@@ -12,8 +12,11 @@ internal static unsafe class Coverage
     /// <summary>One counter for each pair of branches (SharpFuzz's map).</summary>
     public const int Branches = 65536;
 
+    /// <summary>More than the largest number of a <see cref="Wire.Refusal"/>; each answer is checked against it.</summary>
+    public const int Answers = 32;
+
     /// <summary>One counter for each pair of answers in a row and number of domains: states that look alike to branches.</summary>
-    public const int States = 4096;
+    public const int States = (World.Slots + 1) * Answers * Answers;
 
     // SAFETY: as long as the program runs, and as large as SharpFuzz's 16-bit identifiers can reach.
     private static readonly byte* Nowhere = (byte*)NativeMemory.AllocZeroed(Branches + States);

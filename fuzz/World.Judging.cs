@@ -284,7 +284,8 @@ internal sealed partial class World
         if (said is { } refusal)
         {
             int running = Slots - Array.FindAll(live, domain => domain == null).Length;
-            Coverage.Reached((running * 32 + lastRefusal) * 32 + (int)refusal);
+            Violation.When((int)refusal >= Coverage.Answers, $"{refusal} has no place among the states: Coverage.Answers is too small");
+            Coverage.Reached((running * Coverage.Answers + lastRefusal) * Coverage.Answers + (int)refusal);
             lastRefusal = (int)refusal;
         }
         if (Story != null)

@@ -1,6 +1,6 @@
 namespace Wire;
 
-/// <summary>Which check refused a magic ping, in the order in which a node checks. Numbers are on the wire.</summary>
+/// <summary>Which check refused a magic ping. Numbers are on the wire; docs/protocols.md has the order.</summary>
 public enum Refusal : byte
 {
     None = 0,
@@ -33,7 +33,7 @@ public enum Refusal : byte
     OtherChain = 27,
 }
 
-/// <summary>The sentences that people read. Freestanding programs pass the number on.</summary>
+/// <summary>The sentences that people read. The node passes the number on: in its answer and its log.</summary>
 public static class RefusalSentences
 {
     public static string Sentence(this Refusal refusal) => refusal switch

@@ -47,7 +47,8 @@ public static unsafe class MemoryCalls
             SystemCall.Munlock => Munlock(a, b),
             SystemCall.Mlockall => Mlockall(a),
             SystemCall.Munlockall => Munlockall(),
-            _ => Mlock(a, b, c),        // SystemCall.Mlock2
+            SystemCall.Mlock2 => Mlock(a, b, c),
+            _ => Dispatch.Unknown,
         };
         SleepLock.Release(&space->Lock);
         return result;
@@ -131,7 +132,7 @@ public static unsafe class MemoryCalls
         ulong fileEnd = request.File != null ? range.End : 0;
         if (AddressSpace.Add(space, range, protection, flags, request.File, request.Offset, fileEnd) == null)
             return Errno.ENOMEM;
-        if (populates && !Populate(space, range, request.Protection))
+        if (populates && !PopulateArea(space, range, request.Protection))
         {
             AddressSpace.Unmap(space, range);
             return Errno.ENOMEM;
@@ -178,8 +179,9 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>
-    /// The file to be mapped, held. Shared file mappings that could be written are not supported (ENODEV); read-only
-    /// ones see the file as it is at first touch.
+    /// The file to be mapped, held. Shared file mappings that could be written are not supported (ENODEV). Read-only
+    /// ones are mapped as private ones are: a page is the file's own frame, so later writes to the file are seen; where
+    /// the file has no room for a frame, it is a copy made at first touch.
     /// </summary>
     private static long FileOf(ulong descriptor, ulong protection, bool shared, out Inode* inode)
     {
@@ -199,7 +201,7 @@ public static unsafe class MemoryCalls
     /// Makes all pages of a new area present, which has read permission for that, and gives them their protection.
     /// Shared memory needs it before a fork: what came later would be a page of one process. False without memory.
     /// </summary>
-    private static bool Populate(AddressSpace* space, PageRange range, uint protection)
+    private static bool PopulateArea(AddressSpace* space, PageRange range, uint protection)
     {
         if (range.Pages > Frames.Free)
             return false;

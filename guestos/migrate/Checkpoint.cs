@@ -73,8 +73,9 @@ public static unsafe class Checkpoint
     }
 
     /// <summary>
-    /// A frame begins or ceases to be one that is not write-protected (page table, excluded, lent): call with the new
-    /// state set. From here on its writers tell, or are told, accordingly.
+    /// A frame begins or ceases to be one that is not write-protected (<see cref="FrameState.PageTable"/>,
+    /// <see cref="FrameState.Excluded"/>, <see cref="FrameState.Checkpoint"/>): call with the new state set. From here
+    /// on its writers tell, or are told, accordingly.
     /// </summary>
     private static void FrameChanged(ulong physical)
     {

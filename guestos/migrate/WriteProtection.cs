@@ -10,7 +10,7 @@ namespace Guestos;
 internal static unsafe class WriteProtection
 {
     /// <summary>
-    /// Software bit 9 of a leaf entry (ignored by the processor, Intel SDM vol. 3 table 5-20): was writable before a
+    /// Software bit 9 of a leaf entry (ignored by the processor, SDM vol. 3A §4.5.4, table 4-20): was writable before a
     /// checkpoint.
     /// </summary>
     public const ulong Mark = PageTable.WasWritable;

@@ -51,8 +51,8 @@ public unsafe partial struct AddressSpace
         ulong page = address & ~(ulong)(Frames.Size - 1);
         if ((*entry & PageTable.Present) == 0)
         {
-            bool isShared = access != Access.Write && PopulateShared(space, area, page);
-            return isShared ? FaultResult.Resolved : Populate(space, area, page, entry, floor);
+            bool isMapped = access != Access.Write && PopulateFromFile(space, area, page);
+            return isMapped ? FaultResult.Resolved : Populate(space, area, page, entry, floor);
         }
         if (access == Access.Write && !PageTable.IsWritable(*entry))
             return CopyOnWrite(area, page, entry, floor);
@@ -80,19 +80,19 @@ public unsafe partial struct AddressSpace
     /// Maps a whole page of a file read-only, shared with the file and everybody who maps it; and its neighbours, if
     /// they are in memory.
     /// </summary>
-    private static bool PopulateShared(AddressSpace* space, Area* area, ulong page)
+    private static bool PopulateFromFile(AddressSpace* space, Area* area, ulong page)
     {
-        if (area->File == null || area->Shared || !MapShared(space, area, page, make: true))
+        if (area->File == null || area->Shared || !MapFileFrame(space, area, page, make: true))
             return false;
         ulong window = page & ~(FaultAround - 1);
         ulong end = System.Math.Min(window + FaultAround, area->End);
         for (ulong near = System.Math.Max(window, area->Start); near < end; near += Frames.Size)
             if (near != page)
-                MapShared(space, area, near, make: false);
+                MapFileFrame(space, area, near, make: false);
         return true;
     }
 
-    private static bool MapShared(AddressSpace* space, Area* area, ulong page, bool make)
+    private static bool MapFileFrame(AddressSpace* space, Area* area, ulong page, bool make)
     {
         if (page + Frames.Size > area->FileEnd)
             return false;
@@ -118,6 +118,7 @@ public unsafe partial struct AddressSpace
         {
             ulong offset = area->Offset + (page - area->Start);
             ulong length = System.Math.Min(Frames.Size, area->FileEnd - page);
+            // Reading gives way between two pages of a file: not here, where no more than one is asked for.
             long read = MemoryObject.Operations.Read(area->File, offset, DirectMap.At(frame), length);
             if (read <= 0)
             {

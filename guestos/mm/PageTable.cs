@@ -3,9 +3,11 @@ using Board;
 namespace Guestos;
 
 /// <summary>
-/// Four-level page tables (SDM vol. 3A §4.5). The only place that writes an entry. Accessed and dirty are always set,
-/// so that the processor itself never writes to a table: a checkpoint relies on it. Only <see cref="Destroy"/> gives
-/// way.
+/// Four-level page tables (SDM vol. 3A §4.5, in the editions in which paging is chapter 4; it is chapter 5 in later
+/// ones). The only place that writes an entry, besides migrate/WriteProtection, which marks leaf entries. Accessed and
+/// dirty are set in what is made here, so the processor has nothing to add. In a copy it has: entries arrive without
+/// the two. No checkpoint sees it, since both are left out of the tables that it sends (WriteProtection.CopyClean).
+/// Only <see cref="Destroy"/> gives way.
 /// </summary>
 public static unsafe class PageTable
 {
@@ -20,8 +22,8 @@ public static unsafe class PageTable
     public const ulong ExecuteDisable = 1UL << 63;
 
     /// <summary>
-    /// A bit that the processor ignores: the page may be written, but <see cref="ReadWrite"/> is clear because
-    /// <see cref="MmuNotifier"/> wants to see the next write.
+    /// A bit that the processor ignores: the page may be written, but <see cref="ReadWrite"/> is clear so that the next
+    /// write faults, which <c>Traps.OnWriteFault</c> answers.
     /// </summary>
     public const ulong WasWritable = 1UL << 9;
     public const ulong AddressMask = 0x000f_ffff_ffff_f000;
@@ -120,7 +122,7 @@ public static unsafe class PageTable
         return null;
     }
 
-    /// <summary>True when the page may be written, whether or not a notifier sees the write first.</summary>
+    /// <summary>True when the page may be written, whether or not the next write faults first.</summary>
     public static bool IsWritable(ulong entry) => (entry & (ReadWrite | WasWritable)) != 0;
 
     /// <summary>
@@ -175,7 +177,9 @@ public static unsafe class PageTable
     }
 
     /// <summary>
-    /// virtio-mmio windows (the same range on domain and on QEMU's microvm), the I/O APIC, the local APIC.
+    /// virtio-mmio windows, the I/O APIC, the local APIC. Where a window lies, the command line says; this is the range
+    /// of all windows on domain and on QEMU's microvm, mapped ahead: the network device relies on it, at boot and on
+    /// arrival. Who finds a window elsewhere calls <see cref="MapDevice"/> for it, as the entropy device's user does.
     /// </summary>
     private static bool MapDevices() =>
         MapDevice(VirtioWindows, VirtioWindowsLength)

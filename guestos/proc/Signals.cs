@@ -131,7 +131,10 @@ public static unsafe partial class Signals
         return count;
     }
 
-    /// <summary>A fault of the current thread: delivered even if it is blocked or ignored, and then deadly.</summary>
+    /// <summary>
+    /// A fault of the current thread: delivered even if it is blocked or ignored, and then deadly. To the first process
+    /// it is deadly in any case: a handler that it has for the signal is not run, unlike on Linux.
+    /// </summary>
     public static void Fault(Thread* thread, Signal signal, int code, ulong address)
     {
         Process* process = thread->Process;

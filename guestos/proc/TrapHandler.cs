@@ -5,7 +5,8 @@ namespace Guestos;
 
 /// <summary>
 /// Traps and interrupts on the kernel stack, where Traps.S comes by the names of the exports: a fault of user mode
-/// becomes memory or a signal, one of the kernel is its end.
+/// becomes memory or a signal, one of the kernel is its end. A page fault of the kernel on a user address is resolved
+/// where it can be, as a safety net: <c>UserRange</c> makes pages present before the kernel touches them.
 /// </summary>
 internal static unsafe class TrapHandler
 {

@@ -4,7 +4,7 @@ using Wire;
 namespace Packetd;
 
 /// <summary>
-/// Whether a magic ping gets what it asks for (thesis §8.2). The order of the checks is that of <see cref="Refusal"/>.
+/// Whether a magic ping gets what it asks for (thesis §8.2). The order is that of docs/protocols.md.
 /// </summary>
 public ref partial struct Node<THost>
 {

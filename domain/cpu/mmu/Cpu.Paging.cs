@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Domain;
 
-/// <summary>Page walks and the translation caches (SDM vol. 3, chapter 4).</summary>
+/// <summary>
+/// Page walks and the translation caches (SDM vol. 3A, chapter 4; chapter 5 in later editions).
+/// </summary>
 public sealed unsafe partial class Cpu
 {
     private const int AccessWrite = 1, AccessUser = 2, AccessExecute = 4;

@@ -95,7 +95,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         random = new Random(seed);
         wildness = 1 << random.Next(3, 14);
         kinds = new Weights(random, 10, rare: 0);
-        devices = new Weights(random, 4);
+        devices = new Weights(random, FuzzedBoard.Devices);
         registers = new Weights(random, 9);
         random.NextBytes(memory.Ram.Slice(0, (int)memory.Ram.Size));
         random.NextBytes(content);
@@ -434,7 +434,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
 
     private void AnyRegister()
     {
-        var (address, length) = FuzzedBoard.MmioWindows[random.Next(3)];
+        var (address, length) = FuzzedBoard.MmioWindows[random.Next(FuzzedBoard.MmioWindows.Length)];
         ulong offset = (ulong)random.NextInt64((long)length + 16);
         if (Chance(3, 4))
             offset &= ~(ulong)(length > 0x800 ? 15 : 3);

@@ -13,6 +13,9 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
 {
     public const ulong VirtioBase = 0xfeb0_0000, RamBytes = 1 << 20;
 
+    /// <summary>How many virtio devices there are.</summary>
+    public const int Devices = 4;
+
     private const int LargestFrame = 65535 + 14 + NetHeader.Bytes;
     private static readonly byte[] MarkBytes = BitConverter.GetBytes(GuardedMemory.Mark);
 
@@ -21,8 +24,8 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
     private int frameLength;
 
     public readonly Bus Bus = new();
-    public readonly VirtioMmio[] Transports = new VirtioMmio[4];
-    public readonly VirtioDevice[] Virtio = new VirtioDevice[4];
+    public readonly VirtioMmio[] Transports = new VirtioMmio[Devices];
+    public readonly VirtioDevice[] Virtio = new VirtioDevice[Devices];
     public readonly VirtioNet Net;
     public readonly VirtioConsole Console;
     public readonly LocalApic LocalApic;
@@ -54,7 +57,7 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
         Virtio[1] = new VirtioBlock(dma, disk, (ulong)diskBytes, readOnlyDisk);
         Virtio[2] = Console = new VirtioConsole(dma, this);
         Virtio[3] = new VirtioEntropy(dma);
-        for (int i = 0; i < Virtio.Length; i++)
+        for (int i = 0; i < Devices; i++)
         {
             Transports[i] = new VirtioMmio(Virtio[i], ioApic.Line(16 + i));
             Bus.MapMmio(VirtioBase + (ulong)i * VirtioMmio.Length, VirtioMmio.Length, Transports[i]);
@@ -63,7 +66,7 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
 
     public static readonly (ulong Address, ulong Length)[] MmioWindows =
     [
-        (LocalApic.Address, LocalApic.Length), (IoApic.Address, IoApic.Length), (VirtioBase, 4 * VirtioMmio.Length),
+        (LocalApic.Address, LocalApic.Length), (IoApic.Address, IoApic.Length), (VirtioBase, Devices * VirtioMmio.Length),
     ];
 
     public static readonly (ushort Port, ushort Count)[] PortWindows =

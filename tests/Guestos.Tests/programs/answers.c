@@ -249,6 +249,19 @@ static void bad_pointers(void)
     close(pipes[1]);
 }
 
+static void processors(void)
+{
+    unsigned cpu = -1, node = -1;
+    cpu_set_t ours;
+    answer("getcpu", syscall(SYS_getcpu, &cpu, &node, NULL));
+    answer("sched_getaffinity", sched_getaffinity(0, sizeof ours, &ours));
+    answer("a processor of ours", cpu < CPU_SETSIZE && CPU_ISSET(cpu, &ours) != 0);
+    answer("a node", node != -1u);
+    answer("getcpu, nothing asked", syscall(SYS_getcpu, NULL, NULL, NULL));
+    answer("getcpu, bad processor", syscall(SYS_getcpu, (void *)8, NULL, NULL));
+    answer("getcpu, bad node", syscall(SYS_getcpu, NULL, (void *)8, NULL));
+}
+
 static void processes(void)
 {
     pid_t child = fork();
@@ -681,6 +694,7 @@ int main(int argc, char **argv)
     setenv("ANSWERS", "here", 1);
     memory();
     bad_pointers();
+    processors();
     processes();
     signals();
     times_and_waiting();
