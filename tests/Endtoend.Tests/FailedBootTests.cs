@@ -89,15 +89,19 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
             Assert.Contains($"its key is in {KeyFile}.new", interrupted.StandardError.ReadToEnd(), StringComparison.Ordinal);
         }
         Assert.Equal(MachineKey.Size, MachineKeyFile.Read(KeyFile + ".new").Length);
-        // One that is interrupted before there can be a guest leaves nothing.
-        File.Delete(KeyFile + ".new");
-        cluster.Clear(node);
-        using (var interrupted = Boot(node))
+        // One that is interrupted before there can be a guest leaves nothing. Where the signal comes too late, once more.
+        bool isLate = true;
+        for (int i = 0; i < 5 && isLate; i++)
         {
+            File.Delete(KeyFile + ".new");
+            cluster.Clear(node);
+            using var interrupted = Boot(node);
             AwaitLine(interrupted, "accepted the token");
             Kill(interrupted, "TERM");
+            isLate = interrupted.StandardOutput.ReadToEnd().Contains("has the machine's key", StringComparison.Ordinal);
+            Assert.Equal(isLate, File.Exists(KeyFile + ".new"));
         }
-        Assert.False(File.Exists(KeyFile + ".new"));
+        Assert.False(isLate);
         Assert.Equal("mine", File.ReadAllText(KeyFile));
         Cluster.Until(() => cluster.Machines(node).Count == 0, "the machine of an interrupted boot is not ended");
     }
