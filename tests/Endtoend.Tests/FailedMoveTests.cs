@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Security.Cryptography;
+using System.Threading;
 using Wire;
 using Xunit;
 
@@ -72,6 +73,15 @@ public sealed class FailedMoveTests(Cluster shared)
             caller.Accept();
             caller.ReadHeader();
             caller.ReadRecords(300);
+            caller.HangUp();
+            caller.BeSilent(TimeSpan.FromSeconds(20));
+        }),
+        ["stops reading and then sending in the first round"] = new(Broken, "closed it", (caller, _) =>
+        {
+            caller.Accept();
+            caller.ReadHeader();
+            caller.ReadRecords(300);
+            Thread.Sleep(1000); // of the two seconds that the guest waits for room to send
             caller.HangUp();
             caller.BeSilent(TimeSpan.FromSeconds(20));
         }),

@@ -10,8 +10,7 @@ using Xunit;
 namespace Packetd.Tests;
 
 /// <summary>The command that a customer types, to a node under a flood.</summary>
-[Collection(nameof(FloodedCustomerTests))]
-[CollectionDefinition(nameof(FloodedCustomerTests), DisableParallelization = true)] // it takes every processor for two seconds
+[Collection(Floods.Name)]
 public class FloodedCustomerTests
 {
     /// <summary>

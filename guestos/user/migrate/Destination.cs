@@ -377,6 +377,12 @@ internal unsafe struct Destination
     public readonly bool HasSpoken(int milliseconds) => at != end || Timing.Poll(Socket, POLLIN, milliseconds) > 0;
 
     /// <summary>
+    /// True when nothing can be sent nor received any more, for one because the peer has not acknowledged for too long.
+    /// False when only the peer's direction is closed.
+    /// </summary>
+    public readonly bool IsDead => Timing.Poll(Socket, 0, 0) > 0; // POLLERR and POLLHUP are reported unasked
+
+    /// <summary>
     /// What the loader says. False when the connection ended, what came was changed, or it makes no sense.
     /// </summary>
     public bool Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail)

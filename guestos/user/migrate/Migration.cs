@@ -232,10 +232,12 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private ExitCode HearRefusal(int error)
     {
         const int Moment = 1000;
-        if (destination.HasSpoken(Moment)
-            && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
+        bool hasSpoken = destination.HasSpoken(Moment);
+        if (hasSpoken && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
             return Refused(kind, refusal, detail);
-        return error == ETIMEDOUT
+        // Who has closed his side takes nothing either; that he has closed it is the reason.
+        bool isSilent = error == ETIMEDOUT && (!hasSpoken || destination.IsDead);
+        return isSilent
             ? Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8)
             : Failure.Say(ExitCode.Broken, "the destination closed it in the middle of the checkpoint"u8);
     }

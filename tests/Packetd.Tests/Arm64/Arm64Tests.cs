@@ -23,6 +23,13 @@ public class Arm64FaultTests : FaultTests
     public Arm64FaultTests() => Platform.Emulate();
 }
 
+/// <summary>Everything that <see cref="FloodTests"/> asks, of packetd for arm64.</summary>
+[Collection(Floods.Name)]
+public class Arm64FloodTests : FloodTests
+{
+    public Arm64FloodTests() => Platform.Emulate();
+}
+
 /// <summary>Everything that <see cref="ExhaustionTests"/> asks, of packetd for arm64.</summary>
 [Collection("arm64")]
 public class Arm64ExhaustionTests : ExhaustionTests
