@@ -8,16 +8,16 @@ namespace Domain;
 /// address is a 32-bit displacement.
 /// </summary>
 /// <remarks>
-/// The code is one memory file that is mapped twice: what executes cannot be written, what is written does not execute.
+/// The code is memory that is mapped twice: what executes cannot be written, what is written does not execute.
 /// Everything is mapped here and now, before the sandbox forbids executable mappings, and stays as long as the process.
+/// It takes no file, so that a node need not permit one: <c>launcher</c> permits a shared mapping with these flags only.
 /// </remarks>
 public sealed unsafe class CodeMemory
 {
     /// <summary>Translated code that is kept before all of it is dropped.</summary>
     public const int DefaultBytes = 16 << 20;
 
-    private const int SYS_ftruncate = 77, SYS_memfd_create = 319;
-    private const int MFD_CLOEXEC = 1, MFD_EXEC = 0x10;
+    private const int SYS_mremap = 25, MREMAP_MAYMOVE = 1;
 
     private readonly byte* data;
     private readonly nuint dataBytes;
@@ -46,31 +46,14 @@ public sealed unsafe class CodeMemory
     public static CodeMemory Allocate(int size)
     {
         const nuint stateBytes = 256 << 10;
-        fixed (byte* name = "translated code\0"u8)
-        {
-            int file = (int)Libc.syscall(SYS_memfd_create, (nint)name, MFD_CLOEXEC | MFD_EXEC, 0, 0, 0, 0);
-            // Kernels before 6.3 know no MFD_EXEC, and give it unasked.
-            if (file < 0 && Libc.Errno == Libc.EINVAL)
-                file = (int)Libc.syscall(SYS_memfd_create, (nint)name, MFD_CLOEXEC, 0, 0, 0, 0);
-            if (file < 0)
-                throw Refused();
-            try
-            {
-                if (Libc.syscall(SYS_ftruncate, file, size, 0, 0, 0, 0) != 0)
-                    throw Refused();
-                // SAFETY: fresh mappings that nobody else knows; failure is checked before use.
-                byte* executable = Map((nuint)size, Libc.PROT_READ | Libc.PROT_EXEC,
-                    Libc.MAP_SHARED | Libc.MAP_32BIT, file);
-                byte* writable = Map((nuint)size, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED, file);
-                byte* data = Map(stateBytes, Libc.PROT_READ | Libc.PROT_WRITE,
-                    Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_32BIT, -1);
-                return new CodeMemory(executable, writable, size, data, stateBytes);
-            }
-            finally
-            {
-                Libc.close(file);
-            }
-        }
+        // SAFETY: fresh mappings that nobody else knows; failure is checked before use.
+        byte* executable = Map((nuint)size, Libc.MAP_SHARED);
+        // A shared mapping of which no bytes are moved is mapped a second time (mremap(2)).
+        nint writable = Libc.syscall(SYS_mremap, (nint)executable, 0, size, MREMAP_MAYMOVE, 0, 0);
+        if (writable == -1 || Libc.mprotect(executable, (nuint)size, Libc.PROT_READ | Libc.PROT_EXEC) != 0)
+            throw Refused();
+        byte* data = Map(stateBytes, Libc.MAP_PRIVATE);
+        return new CodeMemory(executable, (byte*)writable, size, data, stateBytes);
     }
 
     /// <summary>Zeroed memory below 2 GiB.</summary>
@@ -83,12 +66,13 @@ public sealed unsafe class CodeMemory
         return data + at;
     }
 
-    private static byte* Map(nuint bytes, int protection, int flags, int file)
+    private static byte* Map(nuint bytes, int sharing)
     {
-        void* at = Libc.mmap(null, bytes, protection, flags, file, 0);
+        void* at = Libc.mmap(null, bytes, Libc.PROT_READ | Libc.PROT_WRITE,
+            sharing | Libc.MAP_ANONYMOUS | Libc.MAP_32BIT, -1, 0);
         if (at == Libc.MAP_FAILED)
             throw Refused();
-        if ((flags & Libc.MAP_32BIT) != 0 && (ulong)at + bytes > 1UL << 31)
+        if ((ulong)at + bytes > 1UL << 31)
             throw new PlatformNotSupportedException("no address space below 2 GiB");
         return (byte*)at;
     }

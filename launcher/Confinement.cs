@@ -20,16 +20,24 @@ internal static class Confinement
     private const uint MappingFlagsAt = Seccomp.ArgumentsAt + 3 * sizeof(ulong);
 
     // Places in the filter.
-    private const int Refusal = 21;
-    private const int Permission = 22;
+    private const int Refusal = 22;
+    private const int Permission = 23;
+
+    /// <summary>
+    /// Memory that can be mapped a second time (mremap(2) of no bytes), which a translator of code needs once it has
+    /// it: written at one address, executed at another. It lives as long as it is mapped, and while it is, the limit of
+    /// the address space counts it, once for each address.
+    /// </summary>
+    private const uint CodeMapping = MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT;
 
     /// <summary>
     /// Refuses sockets other than AF_UNIX: the machine's network is descriptor 3. Refuses messages that could carry
     /// descriptors: packetd takes none, so it would be packetd that closes them, and a file of gigabytes or a
     /// connection that lingers takes its time. Refuses io_uring, which does both past any filter. Refuses to leave the
     /// session and the process group, by which packetd ends a machine. Refuses memory that the limit of it does not
-    /// count: mappings that are shared or grow downwards, files without a name, System V's and POSIX's queues and
-    /// segments, which also outlive their makers. False when it cannot, and that has been said.
+    /// count: mappings that are shared, but for <see cref="CodeMapping"/>, or grow downwards, files without a name,
+    /// System V's and POSIX's queues and segments, which also outlive their makers. False when it cannot, and that has
+    /// been said.
     /// </summary>
     public static bool Enter()
     {
@@ -50,12 +58,13 @@ internal static class Confinement
             Refuse(12, SystemCall.SemGet),
             Refuse(13, SystemCall.MsgGet),
             Refuse(14, SystemCall.MqOpen),
-            JumpUnlessEqual(15, 18, (uint)SystemCall.Mmap),
+            JumpUnlessEqual(15, 19, (uint)SystemCall.Mmap),
             new(LoadWord, MappingFlagsAt),
-            new(JumpIfSet, Refusal - 18, Permission - 18, MAP_SHARED | MAP_GROWSDOWN),
-            JumpUnlessEqual(18, Permission, (uint)SystemCall.Socket),
+            Jump(JumpIfEqual, 17, Permission, CodeMapping),
+            new(JumpIfSet, Refusal - 19, Permission - 19, MAP_SHARED | MAP_GROWSDOWN),
+            JumpUnlessEqual(19, Permission, (uint)SystemCall.Socket),
             new(LoadWord, Seccomp.ArgumentsAt),
-            Jump(JumpIfEqual, 20, Permission, AF_UNIX),
+            Jump(JumpIfEqual, 21, Permission, AF_UNIX),
             new(Return, NotPermitted),
             new(Return, SECCOMP_RET_ALLOW),
         };

@@ -110,6 +110,7 @@ internal static class Uapi
     public const uint MAP_SHARED = 1;
     public const uint MAP_PRIVATE = 2;
     public const uint MAP_ANONYMOUS = 0x20;
+    public const uint MAP_32BIT = 0x40;
     public const uint MAP_GROWSDOWN = 0x100;
     public const int MFD_NOEXEC_SEAL = 8;
 

@@ -141,7 +141,7 @@ public class MonitorTests
         Assert.Equal([NotPermitted, NotPermitted], [Ask(SendMsg, 4, 0), Ask(SendMmsg, 4, 0)]);
         Assert.Equal(NotPermitted, Ask(GetPid | X32));
         // Memory that its limit does not count: shared, growing downwards, without an owner.
-        foreach (int flags in new[] { 0x21, 0x23, 0x122, 0x101 })
+        foreach (int flags in new[] { 0x21, 0x23, 0x122, 0x101, 0x161, 0x41, 0x63, 0x4061, 0x8061 })
             Assert.Equal(NotPermitted, Ask(Mmap, 0, 4096, 3, flags));
         Assert.True(Ask(Mmap, 0, 4096, 3, 0x22) > 0);
         foreach (int call in new[] { 29, 64, 68, 240, 319, 447 }) // shmget, semget, msgget, mq_open, memfd_create, memfd_secret
@@ -156,6 +156,24 @@ public class MonitorTests
         Assert.True(Ask(GetPid) > 1);
 
         long Ask(params long[] call) => MonitorTests.Ask(launch, call);
+    }
+
+    /// <summary>Such memory lives as long as it is mapped, and counts as address space once for each address.</summary>
+    [Fact]
+    public void It_may_write_code_at_one_address_and_execute_it_at_another_within_its_limits()
+    {
+        const int Mmap = 9, Mprotect = 10, Mremap = 25, Piece = 64 << 20, SharedAnonymous32 = 0x61, MayMove = 1, NoMemory = -12;
+        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
+        launch.AwaitPuppet();
+        long executable = Ask(launch, Mmap, 0, Piece, 3, SharedAnonymous32);
+        Assert.InRange(executable, 1, int.MaxValue);
+        int pieces = 0;
+        long answer;
+        while ((answer = Ask(launch, Mremap, executable, 0, Piece, MayMove)) > 0)
+            pieces++;
+        Assert.Equal(NoMemory, answer);
+        Assert.InRange(pieces, 1, (64 + 1024 + 1024) / 64);
+        Assert.Equal(0, Ask(launch, Mprotect, executable, Piece, 5));
     }
 
     /// <summary>What has a price the node meters: by the clock of one process, so there is no other.</summary>
