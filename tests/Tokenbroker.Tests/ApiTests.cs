@@ -98,6 +98,22 @@ public sealed class ApiTests
         Assert.Equal(HttpStatusCode.Created, (await stand.Ask("POST", "/v1/machines", key, Machine, "a")).Status);
     }
 
+    /// <summary>Or whoever has no money could keep every processor of the broker busy.</summary>
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Purchases_that_are_refused_make_no_chain_after_the_first(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        long bob = stand.Shop.AddCustomer("bob", 999);
+        string key = stand.Shop.AddKey(bob, ApiKeys.Buy);
+        for (int i = 0; i < 20; i++)
+            IsProblem(await stand.Ask("POST", "/v1/machines", key, Machine, $"poor{i}"), 402, "funds");
+        Assert.Equal(1, stand.Shop.Broker.NewChains.Made);
+        stand.Shop.Do(session => stand.Shop.Broker.Deposit(session, "test", bob, new Market.NewDeposit(1)));
+        Assert.Equal(HttpStatusCode.Created, (await stand.Ask("POST", "/v1/machines", key, Machine, "rich")).Status);
+        Assert.Equal(1, stand.Shop.Broker.NewChains.Made);
+        stand.Shop.Verified();
+    }
+
     [Theory, OnSqlite, OnPostgres]
     public async Task Many_at_once_buy_as_many_machines_as_there_are_keys(string kind)
     {

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text;
+using Tokenbroker.Chains;
 using Tokenbroker.Market;
 using Wire;
 using Xunit;
@@ -13,6 +14,18 @@ namespace Tokenbroker.Tests;
 public sealed class BrokerTests
 {
     private static Problem Refused(Action work) => Assert.Throws<Problem>(work);
+
+    [Fact]
+    public void A_plan_whose_chain_is_worth_more_than_a_balance_holds_is_refused()
+    {
+        using Shop shop = new("sqlite");
+        NewPlan plan = new("dear", 1L << 40, 64, Guests: 1, ChainLength: 10_000_000);
+        Assert.Equal(400, Refused(() => shop.Do(session => shop.Broker.AddPlan(session, "test", plan))).Status);
+        shop.Do(session => shop.Broker.AddPlan(session, "test", plan with { ChainLength = 1 << 20 }));
+        NewMachine wanted = new(Shop.Loader, "dear", 1 << 20);
+        Assert.Equal(402, Refused(() => shop.Do(session =>
+            shop.Broker.Buy(session, shop.Customer, wanted, NewChain.Create(1)))).Status);
+    }
 
     [Theory, OnSqlite, OnPostgres]
     public void A_bought_token_is_one_that_the_node_takes(string kind)
@@ -149,7 +162,7 @@ public sealed class BrokerTests
         Assert.Equal([("n1", 350L), ("n2", 350L)], quote.Nodes.Select(node => (node.Name, node.IdleSeconds)));
         Purchase Buy(long customer, long id) => shop.Do(
             session => shop.Broker.Buy(session, customer, new NewMachine(Shop.Loader, Quote: id),
-            Broker.NewChain.Create(50)));
+            NewChain.Create(50)));
         Assert.Equal(404, Refused(() => Buy(shop.AddCustomer("bob", 5000), quote.Id)).Status);
         Assert.Equal(7, Buy(shop.Customer, quote.Id).Tokens);
         Assert.Equal("quote", Refused(() => Buy(shop.Customer, quote.Id)).Kind);

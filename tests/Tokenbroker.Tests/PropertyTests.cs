@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using CsCheck;
+using Tokenbroker.Chains;
 using Tokenbroker.Market;
 using Xunit;
 
@@ -67,7 +68,7 @@ public sealed class PropertyTests
                         shop.Do<object>(session =>
                         {
                             shop.Broker.Buy(session, customers[0], new NewMachine(Shop.Loader, "small", 1),
-                                Broker.NewChain.Create(50));
+                                NewChain.Create(50));
                             throw new Crash();
                         });
                         break;

@@ -1,5 +1,6 @@
 using System;
 using System.Security.Cryptography;
+using Tokenbroker.Chains;
 using Tokenbroker.Market;
 using Tokenbroker.Secrets;
 using Tokenbroker.Storage;
@@ -66,14 +67,14 @@ internal sealed class Shop : IDisposable
     internal Purchase Buy(long customer, int tokens = 10, string? node = null, params string[] guests)
     {
         NewMachine wanted = new(Loader, "small", tokens, Node: node, Guests: [.. guests]);
-        return Do(session => Broker.Buy(session, customer, wanted, Broker.NewChain.Create(50)));
+        return Do(session => Broker.Buy(session, customer, wanted, NewChain.Create(50)));
     }
 
     internal Resupply Resupply(long customer, long machine, int tokens)
     {
         int length = Look(session => Broker.NewChainFor(session, customer, machine, tokens));
         return Do(session => Broker.Resupply(session, customer, machine, tokens, length == 0 ? null
-            : Broker.NewChain.Create(length)));
+            : NewChain.Create(length)));
     }
 
     internal RefundView Refund(long customer, string name, long unused, string key = Key) => Do(session =>

@@ -102,8 +102,8 @@ internal static class Api
     {
         NewMachine wanted = call.Read(s_json.NewMachine);
         PlanView plan = call.Broker.Database.Read(session => Broker.PlanOf(session, call.Customer, wanted));
-        Broker.NewChain chain = Broker.NewChain.Create(plan.ChainLength);
-        return session => call.Broker.Buy(session, call.Customer, wanted, chain);
+        return call.Broker.NewChains.With<Session, object>(plan.ChainLength, (session, chain) =>
+            call.Broker.Buy(session, call.Customer, wanted, chain));
     }
 
     private static Func<Session, object> PrepareTokens(Call call)
@@ -111,7 +111,9 @@ internal static class Api
         long id = call.Number("id");
         int tokens = call.Read(s_json.NewTokens).Tokens;
         int length = call.Broker.Database.Read(session => Broker.NewChainFor(session, call.Customer, id, tokens));
-        Broker.NewChain? chain = length == 0 ? null : Broker.NewChain.Create(length);
-        return session => call.Broker.Resupply(session, call.Customer, id, tokens, chain);
+        if (length == 0)
+            return session => call.Broker.Resupply(session, call.Customer, id, tokens, null);
+        return call.Broker.NewChains.With<Session, object>(length, (session, chain) =>
+            call.Broker.Resupply(session, call.Customer, id, tokens, chain));
     }
 }

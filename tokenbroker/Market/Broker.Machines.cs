@@ -17,16 +17,6 @@ internal sealed partial class Broker
 
     private const int LongestSearch = 64;
 
-    /// <summary>A chain made ready outside of the transaction, since it takes one hash for each element.</summary>
-    internal sealed record NewChain(Pebbles Pebbles, byte[] End)
-    {
-        internal static NewChain Create(int length)
-        {
-            Pebbles pebbles = Pebbles.Create(length, out byte[] end);
-            return new NewChain(pebbles, end);
-        }
-    }
-
     /// <summary>
     /// The plan of a purchase that is asked for; outside of the transaction, for <see cref="NewChain"/>.
     /// </summary>

@@ -32,6 +32,8 @@ internal sealed partial class Broker : IDisposable
 
     internal Seal Answers { get; }
 
+    internal Chains.ChainPool NewChains { get; } = new();
+
     /// <summary>Unix seconds.</summary>
     internal Func<long> Clock { get; }
 
@@ -155,6 +157,8 @@ internal sealed partial class Broker : IDisposable
         DemandRange(wanted.LeaseSeconds, 1, ushort.MaxValue, "lease_seconds");
         DemandRange(wanted.BootSeconds, 1, 7 * 86400, "boot_seconds");
         DemandRange(wanted.ChainLength, 1, Chains.Pebbles.MaxLength, "chain_length");
+        if (wanted.TokenValue > MostOfChain / wanted.ChainLength)
+            throw Problem.Invalid($"a whole chain, chain_length times token_value, is at most {MostOfChain} units");
         if (session.Number("SELECT COUNT(*) FROM plan WHERE name = $1", wanted.Name) != 0)
             throw Problem.Conflict("exists", $"there is a plan {wanted.Name} already");
         long id = session.Number("""
@@ -165,6 +169,9 @@ internal sealed partial class Broker : IDisposable
         Audit(session, Clock(), actor, "plan add", wanted.Name);
         return PlanWith(session, id);
     }
+
+    // So that no price of tokens, of two chains at once, leaves 64 bits.
+    private const long MostOfChain = 1L << 60;
 
     private const string PlanColumns =
         "SELECT id, name, value, memory, cpu, guests, lease, lifetime, chain_length FROM plan";

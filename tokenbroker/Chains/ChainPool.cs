@@ -1,0 +1,58 @@
+using System;
+using System.Collections.Concurrent;
+using System.Threading;
+using Tokenbroker.Market;
+
+namespace Tokenbroker.Chains;
+
+/// <summary>A chain that nobody has been sold anything of.</summary>
+internal sealed record NewChain(Pebbles Pebbles, byte[] End)
+{
+    /// <summary>Takes one hash for each element: not to be done in a transaction.</summary>
+    internal static NewChain Create(int length)
+    {
+        Pebbles pebbles = Pebbles.Create(length, out byte[] end);
+        return new NewChain(pebbles, end);
+    }
+}
+
+/// <summary>
+/// New chains for purchases. One that a refused purchase did not take serves the next, so that requests that cannot
+/// succeed cost no hashing, however many there are. Safe for any number of threads.
+/// </summary>
+internal sealed class ChainPool
+{
+    /// <summary>Of each length.</summary>
+    private const int MostKept = 16;
+
+    private readonly ConcurrentDictionary<int, ConcurrentBag<NewChain>> _kept = new();
+    private int _made;
+
+    /// <summary>How many were created.</summary>
+    internal int Made => Volatile.Read(ref _made);
+
+    /// <summary>Does something with a new chain, which is kept for others when that is refused.</summary>
+    /// <param name="work">What throws a <see cref="Problem"/> has sold nothing of the chain, nor shown its end.</param>
+    internal Func<TFrom, TTo> With<TFrom, TTo>(int length, Func<TFrom, NewChain, TTo> work)
+    {
+        ConcurrentBag<NewChain> kept = _kept.GetOrAdd(length, static _ => []);
+        if (!kept.TryTake(out NewChain? chain))
+        {
+            chain = NewChain.Create(length);
+            Interlocked.Increment(ref _made);
+        }
+        return from =>
+        {
+            try
+            {
+                return work(from, chain);
+            }
+            catch (Problem)
+            {
+                if (kept.Count < MostKept)
+                    kept.Add(chain);
+                throw;
+            }
+        };
+    }
+}
