@@ -189,6 +189,14 @@ public sealed class Cluster : IDisposable
 
     public Socket Connect(IPAddress to, int port) => AtClient(() => BootClient.Connect(new IPEndPoint(to, port), Patience));
 
+    /// <summary>A TCP socket of the client, which nothing has been done with but that its address may be used again.</summary>
+    public Socket OpenAtClient() => AtClient(() =>
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        return socket;
+    });
+
     public HttpAnswer Get(string path) => AtClient(() => SmallHttp.Get(new IPEndPoint(Guest, 80), path, Patience));
 
     /// <summary>Runs a program in the guest: what it said, and "exit" and its code. The answer comes from wherever the guest is then.</summary>

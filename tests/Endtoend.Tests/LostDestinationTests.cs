@@ -1,6 +1,9 @@
 using System;
 using System.Linq;
+using System.Net;
 using Evilman.Demo;
+using Evilman.Net;
+using Testing.Machines;
 using Wire;
 using Xunit;
 
@@ -123,5 +126,37 @@ public sealed class LostDestinationTests(Cluster shared)
         Assert.True(code == found, all);
         cluster.AssertStayed();
         return said;
+    }
+
+    /// <summary>
+    /// The guest has arrived and its old machine has not heard so: that stands still until a holder of its key ends it
+    /// («evilman move --leave»).
+    /// </summary>
+    [ClusterFact]
+    public void A_machine_that_has_not_heard_of_the_arrival_is_ended_by_its_key()
+    {
+        var (source, target) = (cluster.Home, cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader));
+        HandOverRelay? relay = null;
+        using (relay = new HandOverRelay(cluster.OpenAtClient, target.Boot, passage =>
+        {
+            relay!.Cut();
+            passage.TryCommit();
+        }))
+        {
+            cluster.AskToMove(target, order => order with { Destination = Cluster.Client });
+            var (code, said) = cluster.AwaitEnd();
+            Assert.True(code == 0, string.Join("; ", said));
+            Assert.True(Cluster.Alive(source.Process), "the old machine has heard of the arrival");
+            cluster.Take(target);
+            cluster.AssertServes();
+            cluster.AtClient(() =>
+            {
+                new LeftMachine(IPAddress.Parse(source.Node.Address), source.Key).End();
+                return 0;
+            });
+            Cluster.Until(() => !Cluster.Alive(source.Process), "the old machine goes on standing still");
+        }
+        cluster.AssertServes();
+        cluster.Move();
     }
 }

@@ -71,14 +71,13 @@ internal sealed class Relay : IDisposable
         thread.Start();
     }
 
-    internal static Socket Listen(Cluster cluster) => cluster.AtClient(() =>
+    internal static Socket Listen(Cluster cluster)
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        var socket = cluster.OpenAtClient();
         socket.Bind(new IPEndPoint(Cluster.Client, Upload.Port));
         socket.Listen();
         return socket;
-    });
+    }
 
     private static void Pass(Socket from, Socket to, long bit)
     {

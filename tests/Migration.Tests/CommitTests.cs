@@ -1,4 +1,5 @@
 using System;
+using System.Net;
 using System.Net.Sockets;
 using System.Threading;
 using Testing;
@@ -33,15 +34,15 @@ public sealed class CommitTests : IDisposable
     {
         guest = new Guest(space, monitor);
         destination = Empty(monitor);
-        Relay.Passage? lost = null;
-        using (var relay = new Relay(space, destination.Boot, passage =>
+        HandOverRelay.Passage? lost = null;
+        using (var relay = new HandOverRelay(space.Open, IPAddress.Parse(destination.Boot), passage =>
         {
             lost = passage;
             if (isReset)
                 passage.ResetSource();
         }))
         {
-            string said = guest.Migrate(Relay.Address);
+            string said = guest.Migrate(Space.Host);
             Assert.Contains("the destination has not taken the guest and no longer can.", said, StringComparison.Ordinal);
             Assert.EndsWith("exit 7", said, StringComparison.Ordinal);
             guest.Hear(100);
@@ -64,13 +65,13 @@ public sealed class CommitTests : IDisposable
         guest = new Guest(space, monitor);
         destination = Empty(monitor);
         bool isCut = false;
-        using var relay = new Relay(space, destination.Boot, _ => Volatile.Write(ref isCut, true));
+        using var relay = new HandOverRelay(space.Open, IPAddress.Parse(destination.Boot), _ => Volatile.Write(ref isCut, true));
         string said = "";
         for (int seconds = 5; !Volatile.Read(ref isCut); seconds *= 2)
         {
             Assert.True(seconds <= 40, "it never comes so far");
             using var asking = new Asking(() => guest.Run("/bin/killer", $"{seconds}000000", "/bin/migrate", "--key",
-                "/etc/machine.key", Relay.Address));
+                "/etc/machine.key", Space.Host));
             // When it is killed before its commit it says so.
             Wait.Until(() => Volatile.Read(ref isCut) || asking.Said != null, "a commit", 60);
             if (!Volatile.Read(ref isCut))
@@ -100,16 +101,16 @@ public sealed class CommitTests : IDisposable
         guest = new Guest(space, monitor);
         using Machine source = guest.Source;
         guest.Source = destination = Empty(monitor);
-        Relay? relay = null;
+        HandOverRelay? relay = null;
         bool isCommitted = false;
-        using (relay = new Relay(space, destination.Boot, passage =>
+        using (relay = new HandOverRelay(space.Open, IPAddress.Parse(destination.Boot), passage =>
         {
             relay!.Cut();
             isCommitted = passage.TryCommit();
             passage.ResetSource();
         }))
         {
-            Assert.Contains("we have arrived", guest.Migrate(Relay.Address), StringComparison.Ordinal);
+            Assert.Contains("we have arrived", guest.Migrate(Space.Host), StringComparison.Ordinal);
             Assert.True(isCommitted);
             source.Await("the guest stands still here", 60_000);
             guest.Hear(100);

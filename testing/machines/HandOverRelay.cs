@@ -2,43 +2,41 @@ using System;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading;
-using Testing.Machines;
 using Wire;
 
-namespace Migration.Tests;
+namespace Testing.Machines;
 
 /// <summary>
 /// An attacker on the path between a guest and the machine that it moves to: every connection to the upload port of the client's host is
 /// led on to that machine, until COMMIT comes. It cannot read what passes, but knows it by its length.
 /// </summary>
-internal sealed class Relay : IDisposable
+public sealed class HandOverRelay : IDisposable
 {
-    public const string Address = Space.Host;
-
     /// <summary>A hand-over record, sealed.</summary>
     private const int Sealed = SecureChannel.LengthSize + HandOver.Size + SecureChannel.TagSize;
 
-    private readonly Space space;
-    private readonly string destination;
+    private readonly Func<Socket> openSocket;
+    private readonly IPAddress destination;
     private readonly Action<Passage> onCommit;
     private readonly Socket listener;
-    private readonly ManualResetEventSlim open = new(true);
+    private readonly ManualResetEventSlim isOpen = new(true);
     private volatile bool isDisposed;
 
+    /// <param name="open">Opens a TCP socket of the attacker's host.</param>
     /// <param name="onCommit">What is done with COMMIT, which is whole and has not been passed on.</param>
-    public Relay(Space space, string destination, Action<Passage> onCommit)
+    public HandOverRelay(Func<Socket> open, IPAddress destination, Action<Passage> onCommit)
     {
-        (this.space, this.destination, this.onCommit) = (space, destination, onCommit);
-        listener = space.Open();
+        (openSocket, this.destination, this.onCommit) = (open, destination, onCommit);
+        listener = open();
         listener.Bind(new IPEndPoint(IPAddress.Any, Upload.Port));
         listener.Listen();
         Start(Accept);
     }
 
     /// <summary>Nothing passes any more in either direction, of old connections or new ones, before <see cref="Mend"/>.</summary>
-    public void Cut() => open.Reset();
+    public void Cut() => isOpen.Reset();
 
-    public void Mend() => open.Set();
+    public void Mend() => isOpen.Set();
 
     /// <summary>Connections that have come.</summary>
     public int Connections => Volatile.Read(ref connections);
@@ -94,10 +92,10 @@ internal sealed class Relay : IDisposable
 
     private void Lead(Socket source)
     {
-        using Socket near = source, far = space.Open();
-        open.Wait();
+        using Socket near = source, far = openSocket();
+        isOpen.Wait();
         far.ReceiveTimeout = near.ReceiveTimeout = 0;
-        if (!far.ConnectAsync(IPAddress.Parse(destination), Upload.Port).Wait(3000))
+        if (!far.ConnectAsync(destination, Upload.Port).Wait(3000))
             return;
         byte[]? hello = Read(near, ChannelHello.MessageSize);
         if (hello == null)
@@ -108,7 +106,7 @@ internal sealed class Relay : IDisposable
         passage.Back = Start(() => LeadBack(passage, near, far));
         while (Record(near) is { } piece)
         {
-            open.Wait();
+            isOpen.Wait();
             // After the answer to the upload and VERIFIED.
             if (piece.Length == Sealed && passage.Heard == 2)
             {
@@ -127,10 +125,10 @@ internal sealed class Relay : IDisposable
         {
             if (piece.Length == Sealed)
                 passage.Hear();
-            open.Wait();
+            isOpen.Wait();
             near.Send(piece);
         }
-        open.Wait();
+        isOpen.Wait();
         near.Dispose();
     }
 
@@ -172,7 +170,7 @@ internal sealed class Relay : IDisposable
     public void Dispose()
     {
         isDisposed = true;
-        open.Set();
+        isOpen.Set();
         listener.Dispose();
     }
 }
