@@ -1,6 +1,7 @@
 using System;
 using System.Runtime;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Board;
 
 namespace Guestos;
@@ -11,6 +12,7 @@ internal static unsafe class Kernel
     [RuntimeExport("kernel_main")]
     private static void Main(ulong startInfo)
     {
+        Descriptors.Begin(LogicalProcessor.First);
         var start = new StartInfo(startInfo, DirectMap.Base);
         if (!start.IsValid)
             Panic.Stop("no PVH start info"u8);
@@ -29,10 +31,11 @@ internal static unsafe class Kernel
     {
         var start = new StartInfo(startInfo, DirectMap.Base);
         Connect();
-        ulong stacks = Frames.AllocateExcluded(Descriptors.InterruptStackPages);
-        if (stacks == 0)
+        LogicalProcessor* processor = LogicalProcessor.First;
+        processor->InterruptStacks = Frames.AllocateExcluded(Descriptors.InterruptStackPages);
+        if (processor->InterruptStacks == 0)
             Panic.Stop("no memory for the interrupt stacks"u8);
-        Descriptors.Build(stacks);
+        Descriptors.Load(processor);
         Interrupts.Start();
         Clock.Start(Interrupts.Local);
         Entropy.Gather(CommandLine.Text);
@@ -91,7 +94,7 @@ internal static unsafe class Kernel
         if (result < 0)
         {
             Console.Write("guestos: the first program cannot be run: "u8);
-            Console.Write(System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(given.Arguments[0]));
+            Console.Write(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(given.Arguments[0]));
             Console.Write(", error "u8);
             Console.WriteDecimal((ulong)-result);
             Panic.Stop("no init"u8);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Guestos;
 
 /// <summary>
@@ -25,9 +27,15 @@ public static unsafe class Dispatch
         return Errno.ENOSYS;
     }
 
+    /// <summary>Whose call it is. Not looked up before the call is known: few need it here.</summary>
+    private static Process* Self
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Thread.Current->Process;
+    }
+
     private static long CallCore(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
     {
-        Process* process = Process.Current;
         return call switch
         {
             SystemCall.Mmap or SystemCall.Mprotect or SystemCall.Munmap or SystemCall.Brk or SystemCall.Mremap
@@ -44,7 +52,7 @@ public static unsafe class Dispatch
             SystemCall.Getitimer => TimeCalls.Getitimer(a, b),
             SystemCall.Alarm => TimeCalls.Alarm(a),
             SystemCall.Setitimer => TimeCalls.Setitimer(a, b, c),
-            SystemCall.Getpid => process->Id,
+            SystemCall.Getpid => Self->Id,
             SystemCall.Clone => ProcessCalls.Clone(a, b, c, d, e),
             SystemCall.Fork => ProcessCalls.Fork(),
             SystemCall.Vfork => ProcessCalls.Vfork(),
@@ -58,15 +66,15 @@ public static unsafe class Dispatch
             SystemCall.Getrusage => TimeCalls.Getrusage(a, b),
             SystemCall.Sysinfo => ProcessCalls.Sysinfo(a),
             SystemCall.Times => TimeCalls.Times(a),
-            SystemCall.Getuid => process->UserId,
-            SystemCall.Getgid => process->GroupIdReal,
+            SystemCall.Getuid => Self->UserId,
+            SystemCall.Getgid => Self->GroupIdReal,
             SystemCall.Setuid => ProcessCalls.Setuid(a),
             SystemCall.Setgid => ProcessCalls.Setgid(a),
-            SystemCall.Geteuid => process->EffectiveUserId,
-            SystemCall.Getegid => process->EffectiveGroupId,
+            SystemCall.Geteuid => Self->EffectiveUserId,
+            SystemCall.Getegid => Self->EffectiveGroupId,
             SystemCall.Setpgid => ProcessCalls.Setpgid(a, b),
             SystemCall.Getppid => ProcessCalls.Getppid(),
-            SystemCall.Getpgrp => process->GroupId,
+            SystemCall.Getpgrp => Self->GroupId,
             SystemCall.Setsid => ProcessCalls.Setsid(),
             SystemCall.Setreuid => ProcessCalls.Setresuid(a, b, uint.MaxValue),
             SystemCall.Setregid => ProcessCalls.Setresgid(a, b, uint.MaxValue),
@@ -74,13 +82,13 @@ public static unsafe class Dispatch
             SystemCall.Setgroups => ProcessCalls.Setgroups(a, b),
             SystemCall.Setresuid => ProcessCalls.Setresuid(a, b, c),
             SystemCall.Getresuid =>
-                ProcessCalls.PutThree(a, process->UserId, b, process->EffectiveUserId, c, process->SavedUserId),
+                ProcessCalls.PutThree(a, Self->UserId, b, Self->EffectiveUserId, c, Self->SavedUserId),
             SystemCall.Setresgid => ProcessCalls.Setresgid(a, b, c),
             SystemCall.Getresgid =>
-                ProcessCalls.PutThree(a, process->GroupIdReal, b, process->EffectiveGroupId, c, process->SavedGroupId),
+                ProcessCalls.PutThree(a, Self->GroupIdReal, b, Self->EffectiveGroupId, c, Self->SavedGroupId),
             SystemCall.Getpgid => ProcessCalls.Getpgid(a),
-            SystemCall.Setfsuid => process->EffectiveUserId,
-            SystemCall.Setfsgid => process->EffectiveGroupId,
+            SystemCall.Setfsuid => Self->EffectiveUserId,
+            SystemCall.Setfsgid => Self->EffectiveGroupId,
             SystemCall.Getsid => ProcessCalls.Getsid(a),
             SystemCall.RtSigpending => SignalCalls.RtSigpending(a, b),
             SystemCall.RtSigtimedwait => SignalCalls.RtSigtimedwait(a, b, c, d),

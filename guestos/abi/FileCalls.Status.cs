@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Guestos;
 
@@ -15,6 +16,7 @@ public static unsafe partial class FileCalls
     public static long Lstat(UserString path, UserPointer<FileStatus> buffer) =>
         Newfstatat(Here, path, buffer, UserPath.NoFollow);
 
+    [MethodImpl(MethodImplOptions.NoInlining)]      // FileDispatch would clear its locals at every call
     public static long Fstat(ulong descriptor, UserPointer<FileStatus> buffer)
     {
         File* file = Descriptor.FileOf(descriptor);
@@ -24,6 +26,7 @@ public static unsafe partial class FileCalls
         return buffer.TryPut(status) ? 0 : Errno.EFAULT;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]      // FileDispatch would clear its locals at every call
     public static long Newfstatat(ulong directory, UserString path, UserPointer<FileStatus> buffer, ulong flags)
     {
         long error = StatusOf(directory, path, flags, out FileStatus status);

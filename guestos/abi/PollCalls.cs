@@ -373,6 +373,7 @@ public static unsafe class PollCalls
     }
 
     /// <summary>epoll_pwait2(2): the time as a struct timespec.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]      // FileDispatch would clear its locals at every call
     public static long EpollPwait2(ulong epoll, UserPointer<EpollEvent> events, ulong most, UserPointer<Time> timeout,
         UserPointer<ulong> mask)
     {

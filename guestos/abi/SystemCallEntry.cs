@@ -6,10 +6,9 @@ namespace Guestos;
 internal static unsafe class SystemCallEntry
 {
     [RuntimeExport("syscall_handle")]
-    private static void HandleSyscall(TrapFrame* frame)
+    private static void HandleSyscall(TrapFrame* frame, LogicalProcessor* processor)
     {
-        Scheduler.EnterKernel();
-        Thread* thread = Thread.Current;
+        Thread* thread = Scheduler.EnterKernel(processor);
         thread->CurrentCall = (long)frame->Rax;
         ulong number = frame->Rax;
         long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);

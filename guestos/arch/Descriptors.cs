@@ -10,83 +10,137 @@ namespace Guestos;
 /// </summary>
 public static unsafe class Descriptors
 {
-    public const ushort KernelCode = 0x10, KernelData = 0x18, UserCode = 0x33, UserData = 0x2b;
-    private const ushort UserCode32 = 0x23, TaskState = 0x40;
+    public const ushort KernelCode = 0x10;
+    public const ushort KernelData = 0x18;
+    public const ushort UserCode = 0x33;
+    public const ushort UserData = 0x2b;
+    private const ushort UserCode32 = 0x23;
+    private const ushort TaskState = 0x40;
 
-    /// <summary>
-    /// Interrupt stacks: page faults may come while another trap is being built, double faults and NMIs at any time.
-    /// </summary>
-    private const int StackForTraps = 1, StackForPageFaults = 2, StackForDisasters = 3;
+    // Interrupt stacks: page faults may come while another trap is being built, double faults, NMIs and machine checks
+    // at any time.
+    private const int StackForTraps = 1;
+    private const int StackForPageFaults = 2;
+    private const int StackForDisasters = 3;
+    private const int Stacks = 3;
     private const int StackPages = 4;
 
-    private const uint Efer = 0xc0000080, Star = 0xc0000081, LStar = 0xc0000082, CStar = 0xc0000083, FMask = 0xc0000084;
+    /// <summary>Pages of the interrupt stacks of one processor.</summary>
+    public const int InterruptStackPages = Stacks * StackPages;
 
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Table
+    // Model-specific registers (SDM vol. 4 table 2-2).
+    private const uint Efer = 0xc0000080;
+    private const uint Star = 0xc0000081;
+    private const uint LStar = 0xc0000082;
+    private const uint CStar = 0xc0000083;
+    private const uint FMask = 0xc0000084;
+    private const uint FsBase = 0xc0000100;
+    private const uint GsBase = 0xc0000101;
+    private const uint KernelGsBase = 0xc0000102;
+
+    private const int Vectors = 256;
+
+    private struct InterruptTable
     {
-        public fixed ulong Segments[10];
-        public fixed uint Task[26];
-        public fixed ulong Gates[512];
-        public ushort Padding0, Padding1, Padding2;
+        public fixed ulong Gates[2 * Vectors];
+    }
+
+    /// <summary>What LGDT and LIDT load.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 2)]
+    private struct TableRegister
+    {
         public ushort Limit;
         public ulong Base;
     }
 
-    private static Table s_table;
+    /// <summary>All processors have the same.</summary>
+    private static InterruptTable s_interrupts;
 
-    /// <summary>The three interrupt stacks, lowest first; physical, contiguous, excluded from checkpoints.</summary>
-    public static ulong InterruptStacks;
-
-    /// <summary>Pages of the three interrupt stacks.</summary>
-    public const int InterruptStackPages = 3 * StackPages;
-
-    /// <summary>Builds everything once, at boot.</summary>
-    /// <param name="stacks">Physical address of <see cref="InterruptStackPages"/> pages, no part of
-    /// checkpoints.</param>
-    public static void Build(ulong stacks)
+    /// <summary>
+    /// Makes the processor known to the kernel: the first thing of all, since nothing finds the current thread before.
+    /// </summary>
+    internal static void Begin(LogicalProcessor* processor)
     {
-        InterruptStacks = stacks;
-        Load();
+        processor->Self = processor;
+        Processor.WriteMsr(GsBase, (ulong)processor);
     }
 
     /// <summary>
-    /// Fills the tables and loads every register that points to them: at boot, and again on arrival on another machine.
+    /// Fills the tables of a processor, which is the current one, and loads every register that points to them: at
+    /// boot, and again on arrival on another machine. Its interrupt stacks are there.
     /// </summary>
-    public static void Load()
+    public static void Load(LogicalProcessor* processor)
     {
-        // SAFETY: statics of the image do not move.
-        Table* table = (Table*)Unsafe.AsPointer(ref s_table);
-        *table = default;
-        ulong task = (ulong)table->Task;
-        table->Segments[2] = 0x00af9b000000ffff;    // 0x10: kernel code, 64 bits
-        table->Segments[3] = 0x00cf93000000ffff;    // 0x18: kernel data
-        table->Segments[4] = 0x00cffb000000ffff;    // 0x20: user code, 32 bits (SYSRET needs its place)
-        table->Segments[5] = 0x00cff3000000ffff;    // 0x28: user data
-        table->Segments[6] = 0x00affb000000ffff;    // 0x30: user code, 64 bits
-        table->Segments[8] = 0x0000890000000000 | 103 | (task & 0xffffff) << 16 | (task >> 24 & 0xff) << 56;
-        table->Segments[9] = task >> 32;
-        for (int stack = 1; stack <= 3; stack++)
-            *(ulong*)(table->Task + 7 + 2 * stack) = (ulong)DirectMap.At(InterruptStacks) + (ulong)(stack * StackPages * DirectMap.PageSize);
-        table->Task[25] = 104 << 16;                // no I/O permission map
-        for (int vector = 0; vector < 256; vector++)
+        FillSegments(processor);
+        var segments = new TableRegister
         {
-            int stack = vector == 14 ? StackForPageFaults : vector is 2 or 8 or 18 ? StackForDisasters : StackForTraps;
-            ulong privilege = vector is 3 or 4 ? 3ul : 0;
-            ulong entry = Symbols.TrapStubs() + (ulong)vector * 16;
-            table->Gates[2 * vector] = entry & 0xffff | (ulong)KernelCode << 16 | (ulong)stack << 32 | 0x8eul << 40 | privilege << 45 | (entry >> 16 & 0xffff) << 48;
-            table->Gates[2 * vector + 1] = entry >> 32;
-        }
-        table->Limit = 10 * 8 - 1;
-        table->Base = (ulong)table->Segments;
-        Symbols.LoadSegments(&table->Limit);
-        table->Limit = 4095;
-        table->Base = (ulong)table->Gates;
-        Processor.LoadIdt(&table->Limit);
+            Limit = LogicalProcessor.SegmentCount * 8 - 1,
+            Base = (ulong)processor->Segments,
+        };
+        Symbols.LoadSegments(&segments);
+        // That has cleared the base of GS.
+        Begin(processor);
+        Processor.WriteMsr(KernelGsBase, 0);
+        // SAFETY: a static of the image does not move.
+        var table = (InterruptTable*)Unsafe.AsPointer(ref s_interrupts);
+        FillGates(table);
+        var interrupts = new TableRegister
+        {
+            Limit = (ushort)(sizeof(InterruptTable) - 1),
+            Base = (ulong)table,
+        };
+        Processor.LoadIdt(&interrupts);
         Processor.LoadTaskRegister(TaskState);
         Processor.WriteMsr(Efer, Processor.ReadMsr(Efer) | 0x801);      // SCE, NXE
         Processor.WriteMsr(Star, (ulong)UserCode32 << 48 | (ulong)KernelCode << 32);
         Processor.WriteMsr(LStar, Symbols.SyscallEntry());
         Processor.WriteMsr(CStar, Symbols.SyscallEntry32());
-        Processor.WriteMsr(FMask, FlagsRegister.Interrupt | FlagsRegister.Trap | FlagsRegister.Direction | FlagsRegister.NestedTask | FlagsRegister.AlignmentCheck);
+        Processor.WriteMsr(FMask, FlagsRegister.Interrupt | FlagsRegister.Trap | FlagsRegister.Direction
+            | FlagsRegister.NestedTask | FlagsRegister.AlignmentCheck);
+    }
+
+    /// <summary>The bases of FS and GS that user mode finds.</summary>
+    public static void LoadUserBases(ulong fs, ulong gs)
+    {
+        Processor.WriteMsr(FsBase, fs);
+        Processor.WriteMsr(KernelGsBase, gs);
+    }
+
+    private static void FillSegments(LogicalProcessor* processor)
+    {
+        ulong* segments = processor->Segments;
+        uint* task = processor->TaskState;
+        ulong at = (ulong)task;
+        segments[2] = 0x00af9b000000ffff;           // 0x10: kernel code, 64 bits
+        segments[3] = 0x00cf93000000ffff;           // 0x18: kernel data
+        segments[4] = 0x00cffb000000ffff;           // 0x20: user code, 32 bits (SYSRET needs its place)
+        segments[5] = 0x00cff3000000ffff;           // 0x28: user data
+        segments[6] = 0x00affb000000ffff;           // 0x30: user code, 64 bits
+        segments[8] = 0x0000890000000000 | 103 | (at & 0xffffff) << 16 | (at >> 24 & 0xff) << 56;
+        segments[9] = at >> 32;
+        ulong stacks = (ulong)DirectMap.At(processor->InterruptStacks);
+        for (int stack = 1; stack <= Stacks; stack++)
+            *(ulong*)(task + 7 + 2 * stack) = stacks + (ulong)(stack * StackPages * DirectMap.PageSize);
+        task[25] = 104 << 16;                       // no I/O permission map
+    }
+
+    private static void FillGates(InterruptTable* table)
+    {
+        const ulong interruptGate = 0x8e;
+        ulong stubs = Symbols.TrapStubs();
+        for (int vector = 0; vector < Vectors; vector++)
+        {
+            ulong stack = vector switch
+            {
+                14 => StackForPageFaults,
+                2 or 8 or 18 => StackForDisasters,
+                _ => StackForTraps,
+            };
+            ulong privilege = vector is 3 or 4 ? 3ul : 0;
+            ulong entry = stubs + (ulong)vector * 16;
+            table->Gates[2 * vector] = entry & 0xffff | (ulong)KernelCode << 16 | stack << 32 | interruptGate << 40
+                | privilege << 45 | (entry >> 16 & 0xffff) << 48;
+            table->Gates[2 * vector + 1] = entry >> 32;
+        }
     }
 }

@@ -12,7 +12,8 @@ public static unsafe class Interrupts
     public const int UartInput = 4;
 
     internal const int FirstVector = 0x20;
-    private const byte TimerVector = 0x40, SpuriousVector = 0xff;
+    private const byte TimerVector = 0x40;
+    private const byte SpuriousVector = 0xff;
 
     private struct HandlerTable
     {

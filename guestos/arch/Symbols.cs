@@ -25,9 +25,11 @@ internal static unsafe class Symbols
     [RuntimeImport("*", "serve_interrupts"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void ServeInterrupts();
 
-    /// <summary>Where system calls and traps from user mode find the stack of the current process.</summary>
-    [RuntimeImport("*", "symbol_kernel_stack_top"), MethodImpl(MethodImplOptions.InternalCall)]
-    public static extern ulong* KernelStackTop();
+    [RuntimeImport("*", "current_processor"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern LogicalProcessor* CurrentProcessor();
+
+    [RuntimeImport("*", "current_thread"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void* CurrentThread();
 
     [RuntimeImport("*", "switch_context"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void SwitchContext(ulong* save, ulong load);

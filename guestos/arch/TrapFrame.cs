@@ -16,12 +16,30 @@ public unsafe struct TrapFrame
     /// <summary>CR2 of a page fault.</summary>
     public ulong FaultAddress;
     public ulong Padding;
-    public ulong R15, R14, R13, R12, R11, R10, R9, R8, Rbp, Rdi, Rsi, Rdx, Rcx, Rbx, Rax;
+    public ulong R15;
+    public ulong R14;
+    public ulong R13;
+    public ulong R12;
+    public ulong R11;
+    public ulong R10;
+    public ulong R9;
+    public ulong R8;
+    public ulong Rbp;
+    public ulong Rdi;
+    public ulong Rsi;
+    public ulong Rdx;
+    public ulong Rcx;
+    public ulong Rbx;
+    public ulong Rax;
 
     /// <summary>Exception or interrupt vector, or <see cref="Syscall"/>.</summary>
     public ulong Vector;
     public ulong ErrorCode;
-    public ulong Rip, Cs, Flags, Rsp, Ss;
+    public ulong Rip;
+    public ulong Cs;
+    public ulong Flags;
+    public ulong Rsp;
+    public ulong Ss;
 
     public readonly bool FromUser => (Cs & 3) != 0;
 

@@ -1,12 +1,31 @@
 /* Ways into the kernel and out of it. Every way builds the same TrapFrame (TrapFrame.cs).
 
-   Exceptions and interrupts enter on an interrupt stack (IST) that a checkpoint neither contains nor protects: the frame is built
-   there, a write fault of the checkpointer is answered there, and everything else moves its frame to the kernel stack first.
-   SYSCALL changes to the kernel stack by itself; its pushes may meet a protected page, which is such a write fault. */
+   Exceptions and interrupts enter on an interrupt stack (IST) that a checkpoint neither contains nor protects: the
+   frame is built there, a write fault of the checkpointer is answered there, and everything else moves its frame to the
+   kernel stack first. SYSCALL changes to the kernel stack by itself; its pushes may meet a protected page, which is
+   such a write fault.
+
+   While C# runs, GS leads to the LogicalProcessor; in user mode its base is the thread's. SWAPGS (SDM vol. 2) changes
+   between the two where the privilege changes: behind SYSCALL and before IRETQ to user mode, with interrupts off. A
+   trap goes by the privilege that it has interrupted. Those that may come between the change of privilege and SWAPGS:
+   NMI, double fault and machine check ask the register itself; a refused IRETQ is known by its address, since nothing
+   else traps there; and a single step behind SYSCALL returns without a look at GS (Traps.cs). */
 
 #define USER_CODE 0x33
 #define USER_DATA 0x2b
+#define USER_PRIVILEGE 3
 #define SYSCALL_VECTOR 256
+#define IA32_GS_BASE 0xc0000101
+
+/* Offsets in TrapFrame (TrapFrame.cs). */
+#define FRAME_RIP 664
+#define FRAME_CS 672
+
+/* Offsets in LogicalProcessor (LogicalProcessor.cs). */
+#define PROCESSOR_SELF 0
+#define PROCESSOR_KERNEL_STACK_TOP 8
+#define PROCESSOR_USER_STACK_POINTER 16
+#define PROCESSOR_CURRENT_THREAD 24
 
         .macro  save_registers
         push    %rax
@@ -29,36 +48,7 @@
         ldmxcsr kernel_mxcsr(%rip)      /* no exception that a process has unmasked may come in the kernel */
         .endm
 
-        .section .text.traps, "ax"
-
-/* 256 entries of 16 bytes. Exceptions 8, 10-14, 17, 21, 29, 30 push an error code themselves (SDM vol. 3A table 6-1). */
-        .balign 16
-        .globl  trap_stubs
-trap_stubs:
-        vector = 0
-        .rept   256
-        .balign 16
-        .if (vector != 8) && ((vector < 10) || (vector > 14)) && (vector != 17) && (vector != 21) && (vector != 29) && (vector != 30)
-        pushq   $0
-        .endif
-        pushq   $vector
-        jmp     trap_common
-        vector = vector + 1
-        .endr
-
-trap_common:
-        save_registers
-        cld
-        mov     %rsp, %rdi
-        call    trap_enter              /* the frame's place on the kernel stack, or 0: all done */
-        test    %rax, %rax
-        jz      trap_return
-        mov     %rax, %rsp
-        mov     %rax, %rdi
-        call    trap_handle
-
-        .globl  trap_return
-trap_return:                            /* rsp = TrapFrame */
+        .macro  restore_registers
         fxrstor64 (%rsp)
         add     $528, %rsp
         pop     %r15
@@ -77,6 +67,69 @@ trap_return:                            /* rsp = TrapFrame */
         pop     %rbx
         pop     %rax
         add     $16, %rsp               /* vector, error code */
+        .endm
+
+        .section .text.traps, "ax"
+
+/* 256 entries of 16 bytes. Exceptions 8, 10-14, 17, 21, 29, 30 push an error code themselves (SDM vol. 3A table 6-1).
+   NMI, double fault and machine check come at any time. */
+        .balign 16
+        .globl  trap_stubs
+trap_stubs:
+        vector = 0
+        .rept   256
+        .balign 16
+        .set    exception, (vector == 8) || ((vector >= 10) && (vector <= 14)) || (vector == 17)
+        .set    pushes, exception || (vector == 21) || (vector == 29) || (vector == 30)
+        .if     !pushes
+        pushq   $0
+        .endif
+        pushq   $vector
+        .if     (vector == 2) || (vector == 8) || (vector == 18)
+        jmp     trap_anywhere
+        .else
+        jmp     trap_common
+        .endif
+        vector = vector + 1
+        .endr
+
+trap_anywhere:
+        save_registers
+        mov     $IA32_GS_BASE, %ecx
+        rdmsr
+        test    %edx, %edx              /* user mode has the lower half of addresses, the kernel the upper */
+        js      trap_entered
+        swapgs
+        jmp     trap_entered
+
+trap_common:
+        save_registers
+        testb   $USER_PRIVILEGE, FRAME_CS(%rsp)
+        jnz     1f
+        lea     trap_iret(%rip), %rax
+        cmp     %rax, FRAME_RIP(%rsp)
+        jne     trap_entered
+1:      swapgs
+trap_entered:
+        cld
+        mov     %rsp, %rdi
+        call    trap_enter              /* the frame's place on the kernel stack, or 0: all done */
+        test    %rax, %rax
+        jz      trap_return
+        mov     %rax, %rsp
+        mov     %rax, %rdi
+        call    trap_handle
+
+        .globl  trap_return
+trap_return:                            /* rsp = TrapFrame */
+        testb   $USER_PRIVILEGE, FRAME_CS(%rsp)
+        jnz     return_to_user
+        restore_registers
+        iretq
+
+return_to_user:
+        restore_registers
+        swapgs
         .globl  trap_iret
 trap_iret:                              /* a fault here is the fault of the frame in user mode: Traps.cs */
         iretq
@@ -85,14 +138,15 @@ trap_iret:                              /* a fault here is the fault of the fram
 first_return:                           /* a new process: its user frame lies right above */
         mov     %rsp, %rdi
         call    process_first_return
-        jmp     trap_return
+        jmp     return_to_user
 
         .globl  syscall_entry
 syscall_entry:                          /* rcx = return address, r11 = flags; interrupts are off (FMASK) */
-        mov     %rsp, syscall_user_stack(%rip)
-        mov     kernel_stack_top(%rip), %rsp
+        swapgs
+        mov     %rsp, %gs:PROCESSOR_USER_STACK_POINTER
+        mov     %gs:PROCESSOR_KERNEL_STACK_TOP, %rsp
         pushq   $USER_DATA
-        pushq   syscall_user_stack(%rip)
+        pushq   %gs:PROCESSOR_USER_STACK_POINTER
         push    %r11
         pushq   $USER_CODE
         push    %rcx
@@ -100,10 +154,12 @@ syscall_entry:                          /* rcx = return address, r11 = flags; in
         pushq   $SYSCALL_VECTOR
         save_registers
         mov     %rsp, %rdi
+        mov     %gs:PROCESSOR_SELF, %rsi
         call    syscall_handle
-        jmp     trap_return
+        jmp     return_to_user
 
-/* SYSCALL in compatibility mode, which AMD has (APM vol. 2 §6.1.1): there are no 32-bit system calls. rcx = return address, r11 = flags. */
+/* SYSCALL in compatibility mode, which AMD has (APM vol. 2 §6.1.1): there are no 32-bit system calls.
+   rcx = return address, r11 = flags. */
         .globl  syscall_entry_32
 syscall_entry_32:
         mov     $-38, %eax              /* ENOSYS */
@@ -156,9 +212,13 @@ symbol_syscall_entry_32:
 symbol_trap_iret:
         lea     trap_iret(%rip), %rax
         ret
-        .globl  symbol_kernel_stack_top
-symbol_kernel_stack_top:
-        lea     kernel_stack_top(%rip), %rax
+        .globl  current_processor
+current_processor:
+        mov     %gs:PROCESSOR_SELF, %rax
+        ret
+        .globl  current_thread
+current_thread:
+        mov     %gs:PROCESSOR_CURRENT_THREAD, %rax
         ret
         .globl  symbol_kernel_text_start
 symbol_kernel_text_start:
@@ -177,7 +237,8 @@ symbol_kernel_end:
         lea     kernel_end(%rip), %rax
         ret
 
-/* (ulong root, ulong argument): from the boot page tables to the kernel's own, where the boot stack is in the direct map only. */
+/* (ulong root, ulong argument): from the boot page tables to the kernel's own, where the boot stack is in the direct
+   map only. */
         .globl  enter_kernel_tables
 enter_kernel_tables:
         mov     %rdi, %cr3
@@ -217,8 +278,3 @@ freestanding_fail:
         .balign 8
 kernel_mxcsr:
         .long   0x1f80, 0
-syscall_user_stack:
-        .quad   0
-        .globl  kernel_stack_top
-kernel_stack_top:
-        .quad   0

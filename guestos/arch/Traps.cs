@@ -81,7 +81,7 @@ internal static unsafe class Traps
             frame->Rsp = refused[3];
             frame->Ss = Descriptors.UserData;
         }
-        ulong top = frame->FromUser ? *Symbols.KernelStackTop() : frame->Rsp & ~15UL;
+        ulong top = frame->FromUser ? LogicalProcessor.Current->KernelStackTop : frame->Rsp & ~15UL;
         var target = (TrapFrame*)(top - (ulong)sizeof(TrapFrame));
         if (MakeWritable != null)
             MakeWritable((ulong)target, (ulong)sizeof(TrapFrame));

@@ -23,7 +23,7 @@ internal static unsafe class Machine
         Processor.WriteCr0(ControlZero);
         Processor.WriteCr4(ControlFour);
         PageTable.Load(PageTable.KernelRoot);
-        Descriptors.Load();
+        Descriptors.Load(LogicalProcessor.First);
         Interrupts.Start();
         Interrupts.KeepOnly(Interrupts.UartInput);
         Timers.ForgetHardware();
@@ -35,7 +35,7 @@ internal static unsafe class Machine
     /// </summary>
     public static void Enter(Thread* thread)
     {
-        *Symbols.KernelStackTop() = thread->StackTop;
+        LogicalProcessor.Current->KernelStackTop = thread->StackTop;
         Scheduler.LoadSpace(thread);
     }
 }

@@ -358,7 +358,7 @@ public static unsafe class Processes
         process->Space = AddressSpace.Create();
         if (process->Actions == null || process->Space == null)
             return null;
-        Scheduler.Current = process->FirstThread;
+        LogicalProcessor.Current->CurrentThread = process->FirstThread;
         Scheduler.LoadSpace(process->FirstThread);
         return process;
     }
@@ -366,7 +366,7 @@ public static unsafe class Processes
     /// <summary>Its user frame is a program's: it may run.</summary>
     internal static void Begin(Process* process)
     {
-        Scheduler.Current = null;
+        LogicalProcessor.Current->CurrentThread = null;
         Threads.PrepareFirstSwitch(process->FirstThread);
         Scheduler.MakeRunnable(process->FirstThread);
     }

@@ -6,9 +6,9 @@ namespace Guestos;
 
 /// <summary>
 /// Which thread runs. One processor; the kernel is never preempted, user mode is, by the timer. A thread's virtual time
-/// is the processor time that it had, divided by its weight; whoever has the least runs next, for a quantum. So everybody
-/// gets his share, and who has slept is served at once. Called with interrupts off; what interrupt handlers may call
-/// says so.
+/// is the processor time that it had, divided by its weight; whoever has the least runs next, for a quantum. So each
+/// gets its share, and one that has slept is served at once. Called with interrupts off; what interrupt handlers may
+/// call says so.
 /// </summary>
 public static unsafe class Scheduler
 {
@@ -22,11 +22,8 @@ public static unsafe class Scheduler
 
     /// <summary>A thread that wakes takes the processor from one that is ahead of it by this much.</summary>
     private const ulong Granularity = 1_000_000;
-    private const uint FsBaseRegister = 0xc0000100;
-    private const uint GsBaseRegister = 0xc0000101;
 
-    /// <summary><see cref="Thread.Current"/>.</summary>
-    internal static Thread* Current;
+    private static Thread* Current => Thread.Current;
 
     /// <summary>Those that wait for the processor, by virtual time, linked by RunNext and RunPrevious.</summary>
     private static Thread* s_first;
@@ -34,9 +31,6 @@ public static unsafe class Scheduler
 
     /// <summary>The virtual time that the run queue has reached.</summary>
     private static ulong s_virtualNow;
-    private static bool s_reschedule;
-    private static ulong s_quantumEnd = ulong.MaxValue;
-    private static ulong s_idleStackPointer;
 
     /// <summary>Nanoseconds in which no thread ran.</summary>
     public static ulong IdleTime;
@@ -204,12 +198,14 @@ public static unsafe class Scheduler
         if (thread->VirtualTime + SleeperCredit < s_virtualNow)
             thread->VirtualTime = s_virtualNow - SleeperCredit;
         Enqueue(thread);
-        if (Current == null)
+        LogicalProcessor* processor = LogicalProcessor.Current;
+        var running = (Thread*)processor->CurrentThread;
+        if (running == null)
             return;
-        if (thread->VirtualTime + Granularity < Current->VirtualTime)
-            s_reschedule = true;
-        else if (s_quantumEnd == ulong.MaxValue)
-            s_quantumEnd = Clock.Monotonic + Quantum;
+        if (thread->VirtualTime + Granularity < running->VirtualTime)
+            processor->Reschedule = true;
+        else if (processor->QuantumEnd == ulong.MaxValue)
+            processor->QuantumEnd = Clock.Monotonic + Quantum;
     }
 
     /// <summary>
@@ -218,26 +214,29 @@ public static unsafe class Scheduler
     /// </summary>
     private static void AdvanceVirtualTime()
     {
-        if (Current == null)
+        Thread* running = Current;
+        if (running == null)
             return;
-        ulong reached = Current->VirtualTime;
+        ulong reached = running->VirtualTime;
         if (s_first != null)
             reached = Math.Min(s_first->VirtualTime, reached);
         s_virtualNow = Math.Max(s_virtualNow, reached);
     }
 
     /// <summary>
-    /// Makes the thread of a new process run before its parent goes on: it most often calls execve at once, and then the
-    /// parent need not copy the pages that both share. What the parent was owed for having slept ends here: otherwise
-    /// one that starts a process after the other would have them all served before everybody else.
+    /// Makes the thread of a new process run before its parent goes on: it most often calls execve at once, and then
+    /// the parent need not copy the pages that both share. What the parent was owed for having slept ends here:
+    /// otherwise one that starts a process after the other would have them all served before everybody else.
     /// </summary>
     internal static void RunFirst(Thread* child)
     {
-        AccountKernel(Current);
-        Current->VirtualTime = Math.Max(Current->VirtualTime, s_virtualNow);
-        child->VirtualTime = Current->VirtualTime;
+        LogicalProcessor* processor = LogicalProcessor.Current;
+        var parent = (Thread*)processor->CurrentThread;
+        AccountKernel(processor, parent);
+        parent->VirtualTime = Math.Max(parent->VirtualTime, s_virtualNow);
+        child->VirtualTime = parent->VirtualTime;
         MakeRunnable(child);
-        s_reschedule = true;
+        processor->Reschedule = true;
     }
 
     /// <summary>
@@ -287,9 +286,10 @@ public static unsafe class Scheduler
     {
         if (!AnyoneWaits)
             return;
-        AccountKernel(Current);
-        Current->VirtualTime = Math.Max(Current->VirtualTime, s_first->VirtualTime);
-        Enqueue(Current);
+        Thread* thread = Current;
+        AccountKernel(LogicalProcessor.Current, thread);
+        thread->VirtualTime = Math.Max(thread->VirtualTime, s_first->VirtualTime);
+        Enqueue(thread);
         Schedule();
     }
 
@@ -299,13 +299,14 @@ public static unsafe class Scheduler
     /// </summary>
     private static void Preempt()
     {
-        Thread* thread = Current;
+        LogicalProcessor* processor = LogicalProcessor.Current;
+        var thread = (Thread*)processor->CurrentThread;
         if (thread == null)
             return;
-        AccountKernel(thread);
+        AccountKernel(processor, thread);
         Symbols.ServeInterrupts();
         Timers.RunDue();
-        bool isTurnOver = s_reschedule || Clock.Monotonic >= s_quantumEnd;
+        bool isTurnOver = processor->Reschedule || Clock.Monotonic >= processor->QuantumEnd;
         if (!AnyoneWaits || !isTurnOver && s_first->VirtualTime + Granularity >= thread->VirtualTime)
             return;
         thread->Process->InvoluntarySwitches++;
@@ -318,35 +319,36 @@ public static unsafe class Scheduler
     /// </summary>
     internal static void Schedule()
     {
-        Thread* previous = Current;
+        LogicalProcessor* processor = LogicalProcessor.Current;
+        var previous = (Thread*)processor->CurrentThread;
         if (previous->State != ThreadState.Runnable)
             RunnableCount--;
         Threads.CheckStack(previous);
-        AccountKernel(previous);
+        AccountKernel(processor, previous);
         Thread* next = TakeNext();
         if (next == previous)
         {
-            BeginQuantum();
+            BeginQuantum(processor, next);
             return;
         }
         Switches++;
-        SwitchTo(&previous->SavedStackPointer, next);
+        SwitchTo(processor, &previous->SavedStackPointer, next);
     }
 
     /// <summary>
     /// Leaves the current stack for a thread, or for the idle loop when <paramref name="next"/> is null.
     /// </summary>
-    private static void SwitchTo(ulong* save, Thread* next)
+    private static void SwitchTo(LogicalProcessor* processor, ulong* save, Thread* next)
     {
-        Current = next;
+        processor->CurrentThread = next;
         if (next == null)
         {
-            Symbols.SwitchContext(save, s_idleStackPointer);
+            Symbols.SwitchContext(save, processor->IdleStackPointer);
             return;
         }
-        *Symbols.KernelStackTop() = next->StackTop;
+        processor->KernelStackTop = next->StackTop;
         LoadSpace(next);
-        BeginQuantum();
+        BeginQuantum(processor, next);
         Symbols.SwitchContext(save, next->SavedStackPointer);
     }
 
@@ -358,85 +360,98 @@ public static unsafe class Scheduler
         ulong root = space != null ? space->Root : PageTable.KernelRoot;
         if (Processor.ReadCr3() != root)
             Processor.WriteCr3(root);
-        Processor.WriteMsr(FsBaseRegister, thread->FsBase.Address);
-        Processor.WriteMsr(GsBaseRegister, thread->GsBase.Address);
+        Descriptors.LoadUserBases(thread->FsBase.Address, thread->GsBase.Address);
     }
 
-    private static void BeginQuantum()
+    private static void BeginQuantum(LogicalProcessor* processor, Thread* thread)
     {
-        s_reschedule = false;
-        bool isWatched = AnyoneWaits || ProcessorLimit.IsSet(Current->Process);
-        s_quantumEnd = isWatched ? Clock.Monotonic + Quantum : ulong.MaxValue;
+        processor->Reschedule = false;
+        bool isWatched = AnyoneWaits || ProcessorLimit.IsSet(thread->Process);
+        processor->QuantumEnd = isWatched ? Clock.Monotonic + Quantum : ulong.MaxValue;
     }
 
     internal static void QuantumTick()
     {
-        if (Current == null || Clock.Monotonic < s_quantumEnd)
+        LogicalProcessor* processor = LogicalProcessor.Current;
+        var thread = (Thread*)processor->CurrentThread;
+        if (thread == null || Clock.Monotonic < processor->QuantumEnd)
             return;
-        ProcessorLimit.Check(Current->Process);
-        s_reschedule = true;
+        ProcessorLimit.Check(thread->Process);
+        processor->Reschedule = true;
     }
 
     // ---- between user mode and the kernel ----
 
-    internal static void EnterKernel()
+    /// <summary>The first thing behind user mode. Returns the current thread.</summary>
+    internal static Thread* EnterKernel(LogicalProcessor* processor)
     {
-        Thread* thread = Current;
+        var thread = (Thread*)processor->CurrentThread;
         ulong now = Clock.Monotonic;
-        ulong passed = now - Preemption.Since;
+        ulong passed = now - processor->Since;
+        processor->Since = now;
         thread->Process->UserTime += passed;
         UserTime += passed;
         thread->VirtualTime += Nice.Scale(passed, thread->Weight);
-        Preemption.Since = now;
+        return thread;
     }
 
-    private static void AccountKernel(Thread* thread)
+    private static void AccountKernel(LogicalProcessor* processor, Thread* thread)
     {
         ulong now = Clock.Monotonic;
-        ulong passed = now - Preemption.Since;
+        ulong passed = now - processor->Since;
+        processor->Since = now;
         thread->Process->KernelTime += passed;
         KernelTime += passed;
         thread->VirtualTime += Nice.Scale(passed, thread->Weight);
-        Preemption.Since = now;
     }
 
     /// <summary>The last thing before user mode: others whose turn it is, signals, the timer.</summary>
     internal static void LeaveKernel(TrapFrame* frame)
     {
-        Thread* thread = Current;
         if (BeforeUserMode != null)
             BeforeUserMode();
+        LogicalProcessor* processor = LogicalProcessor.Current;
+        var thread = (Thread*)processor->CurrentThread;
         while (true)
         {
-            if (s_reschedule)
+            if (processor->Reschedule)
             {
-                if (AnyoneWaits)
-                {
-                    thread->Process->InvoluntarySwitches++;
-                    AccountKernel(thread);
-                    Enqueue(thread);
-                    Schedule();
-                }
-                else
-                    BeginQuantum();
+                GiveWay(processor, thread);
+                processor = LogicalProcessor.Current;
             }
-            if (!Signals.Pending && !thread->RestoreMask)
+            if (!Signals.IsPending(thread) && !thread->RestoreMask)
                 break;
             Signals.Deliver(frame);
+            processor = LogicalProcessor.Current;
         }
         ProcessTable.FreeDead();
         thread->CurrentCall = -1;
-        AccountKernel(thread);
-        Timers.Program(s_quantumEnd, Preemption.Since);
+        AccountKernel(processor, thread);
+        Timers.Program(processor->QuantumEnd, processor->Since);
+    }
+
+    /// <summary>Others run before the current thread goes on, if there are any.</summary>
+    private static void GiveWay(LogicalProcessor* processor, Thread* thread)
+    {
+        if (!AnyoneWaits)
+        {
+            BeginQuantum(processor, thread);
+            return;
+        }
+        thread->Process->InvoluntarySwitches++;
+        AccountKernel(processor, thread);
+        Enqueue(thread);
+        Schedule();
     }
 
     /// <summary>Runs threads for ever; called once, on the boot stack, with interrupts off.</summary>
     internal static void Idle()
     {
-        Preemption.Since = Clock.Monotonic;
+        LogicalProcessor* processor = LogicalProcessor.Current;
+        processor->Since = Clock.Monotonic;
         s_loadTimer.Callback = &UpdateLoad;
         // SAFETY: a static of the image does not move.
-        Timers.Arm((Timer*)Unsafe.AsPointer(ref s_loadTimer), Preemption.Since + LoadPeriod);
+        Timers.Arm((Timer*)Unsafe.AsPointer(ref s_loadTimer), processor->Since + LoadPeriod);
         while (true)
         {
             Timers.RunDue();
@@ -444,10 +459,9 @@ public static unsafe class Scheduler
             if (next != null)
             {
                 ulong idleUntil = Clock.Monotonic;
-                IdleTime += idleUntil - Preemption.Since;
-                Preemption.Since = idleUntil;
-                // SAFETY: a static of the image does not move.
-                SwitchTo((ulong*)Unsafe.AsPointer(ref s_idleStackPointer), next);
+                IdleTime += idleUntil - processor->Since;
+                processor->Since = idleUntil;
+                SwitchTo(processor, &processor->IdleStackPointer, next);
                 ProcessTable.FreeDead();
                 // The ended process's tables may be freed: let go of them.
                 Processor.WriteCr3(PageTable.KernelRoot);

@@ -25,7 +25,10 @@ public static unsafe partial class Signals
     /// <summary>
     /// True when the current thread has a signal to be delivered: a long loop in the kernel should end with -EINTR.
     /// </summary>
-    public static bool Pending => Ready(Thread.Current) != 0;
+    public static bool Pending => IsPending(Thread.Current);
+
+    /// <summary>The same of any thread.</summary>
+    internal static bool IsPending(Thread* thread) => Ready(thread) != 0;
 
     /// <summary>The current process has been killed: it need not finish what it does.</summary>
     public static bool Killed => Thread.Current != null && Signal.Kill.IsIn(Ready(Thread.Current));
@@ -81,7 +84,9 @@ public static unsafe partial class Signals
                 Scheduler.MakeRunnable(thread);
     }
 
-    /// <summary>Some thread that the signal is for blocks it, or waits for it: it is kept although it is ignored.</summary>
+    /// <summary>
+    /// Some thread that the signal is for blocks it, or waits for it: it is kept although it is ignored.
+    /// </summary>
     private static bool IsHeldBack(Process* process, Thread* only, Signal signal)
     {
         for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)

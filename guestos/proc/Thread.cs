@@ -32,7 +32,7 @@ public unsafe struct Thread
     /// The thread that runs or whose system call is being served. Null while idle, in interrupts of an idle machine and
     /// during boot.
     /// </summary>
-    public static Thread* Current => Scheduler.Current;
+    public static Thread* Current => (Thread*)LogicalProcessor.Thread;
 
     /// <summary>
     /// Its place in a wait queue while it sleeps. Comes first: the scheduler knows the thread by it.

@@ -16,7 +16,7 @@ internal static unsafe class TrapHandler
     {
         bool user = frame->FromUser;
         if (user)
-            Scheduler.EnterKernel();
+            Scheduler.EnterKernel(LogicalProcessor.Current);
         if (frame->Vector == Traps.PageFault)
             HandlePageFault(frame, user);
         else if (frame->Vector == Traps.TooManyWrites)

@@ -111,6 +111,14 @@ namespace Guestos
         public static ulong Monotonic = 1_000_000_000, Realtime = 1_700_000_000_000_000_000;
     }
 
+    /// <summary>The processor is idle, and the test runs on it.</summary>
+    internal static unsafe class Symbols
+    {
+        public static LogicalProcessor* CurrentProcessor() => LogicalProcessor.First;
+
+        public static void* CurrentThread() => LogicalProcessor.First->CurrentThread;
+    }
+
     public static class Console
     {
         public static string Text = "";

@@ -93,6 +93,14 @@ namespace Guestos
         private static extern nint mmap(nint address, nint length, int protection, int flags, int file, nint offset);
     }
 
+    /// <summary>The processor is idle, and the test runs on it.</summary>
+    internal static unsafe class Symbols
+    {
+        public static LogicalProcessor* CurrentProcessor() => LogicalProcessor.First;
+
+        public static void* CurrentThread() => LogicalProcessor.First->CurrentThread;
+    }
+
     internal static class KernelImage
     {
         public static ulong TextStart() => DirectMap.Base + Frames.FirstByte;

@@ -868,8 +868,77 @@ static void robust_lists(void)
     answer("set_robust_list size", syscall(SYS_set_robust_list, head, 8));
 }
 
+/* ---- the base of GS, which the kernel exchanges for its own ---- */
+
+static unsigned long gs_first(void)
+{
+    unsigned long word;
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(word));
+    return word;
+}
+
+static unsigned long gs_base(void)
+{
+    unsigned long base = 1;
+    syscall(SYS_arch_prctl, 0x1004, &base);
+    return base;
+}
+
+static volatile unsigned long gs_in_handler;
+
+static void look_at_gs(int number)
+{
+    (void)number;
+    gs_in_handler = gs_first();
+}
+
+static void segment_bases(void)
+{
+    static unsigned long mine[1] = { 11 }, others[1] = { 22 };
+    ask(syscall(SYS_arch_prctl, 0x1001, mine));
+    ask(gs_first());
+    pid_t child = fork();
+    if (child == 0) {
+        ask(gs_first());
+        ask(gs_base() == (unsigned long)mine);
+        fflush(stdout);
+        syscall(SYS_arch_prctl, 0x1001, others);
+        for (int i = 0; i < 1000; i++) {
+            sched_yield();
+            if (gs_first() != 22)
+                _exit(1);
+        }
+        execl("/proc/self/exe", "processes", "base", (char *)NULL);
+        _exit(2);
+    }
+    int strayed = 0, status = -1;
+    for (int i = 0; i < 1000; i++) {
+        sched_yield();
+        strayed += gs_first() != 11;
+    }
+    waitpid(child, &status, 0);
+    show("with a base of its own", status);
+    signal(SIGUSR1, look_at_gs);
+    raise(SIGUSR1);
+    ask(gs_in_handler);
+    char *page = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < 64; i++) {
+        page[i * PAGE] = 1;
+        strayed += gs_first() != 11;
+    }
+    struct itimerval often = { { 0, 2000 }, { 0, 2000 } }, never = { { 0, 0 }, { 0, 0 } };
+    signal(SIGALRM, look_at_gs);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (time_t begin = time(NULL); time(NULL) < begin + 2;)
+        strayed += gs_first() != 11 || gs_in_handler != 11;
+    setitimer(ITIMER_REAL, &never, NULL);
+    ask(strayed);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "base") == 0)
+        return gs_base() == 0 ? 0 : 3;
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     if (argc > 1 && strcmp(argv[1], "pause") == 0) {
         write(1, "r", 1);
@@ -913,6 +982,7 @@ int main(int argc, char **argv)
     try(locked_memory);
     try(groups);
     try(controls);
+    try(segment_bases);
     unlink("/tmp/mapped");
     unlink("/tmp/executable");
     unlink("/tmp/limited");

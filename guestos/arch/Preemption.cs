@@ -10,18 +10,12 @@ public static unsafe class Preemption
     private const ulong LongestRun = 500_000;
 
     /// <summary>
-    /// When the processor last changed between user mode, the kernel and being idle, or was accounted for
-    /// (<see cref="Clock.Monotonic"/>). The scheduler's to write.
-    /// </summary>
-    internal static ulong Since;
-
-    /// <summary>
     /// Serves interrupts and timers, and lets others run whose turn it is. Registered by the scheduler.
     /// </summary>
     public static delegate*<void> Yield;
 
     /// <summary>The kernel has run so long that it is time for a <see cref="Point"/>.</summary>
-    public static bool IsDue => Clock.Monotonic - Since >= LongestRun;
+    public static bool IsDue => Clock.Monotonic - LogicalProcessor.Current->Since >= LongestRun;
 
     /// <summary>
     /// Between two steps of work whose length the caller of a system call chooses, where it could as well sleep: once a
