@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace Guestos;
 
 /// <summary>
-/// What a logical processor has for itself. The base of GS is its address wherever C# runs in ring 0; the other value
-/// of SWAPGS (IA32_KERNEL_GS_BASE, SDM vol. 3A §5.8.8) is then user mode's. Interrupts are off, and it is written by its
-/// own processor only. There is one processor so far.
+/// What a logical processor has for itself. The base of GS is its address wherever C# runs in ring 0; the one that
+/// SWAPGS exchanges it for (IA32_KERNEL_GS_BASE, SDM vol. 2) is then user mode's. Interrupts are off, and it is written
+/// by its own processor only. There is one processor so far.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct LogicalProcessor

@@ -227,7 +227,9 @@ public static unsafe class Processes
             Futex.WakeWord(space, thread->ClearThreadId, 1);
     }
 
-    /// <summary>The parent ignores SIGCHLD, or has said SA_NOCLDWAIT: its children go without being waited for.</summary>
+    /// <summary>
+    /// The parent ignores SIGCHLD, or has said SA_NOCLDWAIT: its children go without being waited for.
+    /// </summary>
     private static bool WantsNoZombies(Process* parent, Process* child)
     {
         if (child->ExitSignal != Signal.Child || parent->Actions == null)
