@@ -105,9 +105,8 @@ public sealed unsafe partial class Cpu
             FlushBlocks();
         var block = (Block*)(arena + arenaUsed);
         *block = default;
-        // SAFETY: the instructions' bytes are in the page, as the builder has seen.
         if (translates && secondPage == NoPage
-            && translator!.Translate(builder, memory.Base + physical, rip, physical, mode, Block.Ops(block)))
+            && translator!.Translate(builder, rip, physical, mode, Block.Ops(block)))
         {
             block->Entry = translator.Entry;
             block->FlagsEntry = translator.FlagsEntry;

@@ -61,4 +61,30 @@ public sealed unsafe class BasicTests
         Assert.Equal(6765UL, machine.S->Gpr[0]);
         Assert.Equal(TestMachine.StackTop, machine.S->Gpr[4]);
     }
+
+    /// <summary>LOOPE and LOOPNE count, whatever compares before it.</summary>
+    [Fact]
+    public void AComparisonBeforeALoop()
+    {
+        var machine = new TestMachine();
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, 7);
+            a.xor(eax, eax);
+            a.Label(ref loop);
+            a.inc(eax);
+            a.cmp(eax, 100);
+            a.loopne(loop);
+            a.mov(ebx, ecx);
+            a.mov(ecx, 7);
+            a.cmp(eax, 1);
+            a.loope(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(7UL, machine.S->Gpr[0]);
+        Assert.Equal(0UL, machine.S->Gpr[3]);
+        Assert.Equal(6UL, machine.S->Gpr[1]);
+    }
 }

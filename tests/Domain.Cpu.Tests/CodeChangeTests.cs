@@ -161,4 +161,72 @@ public sealed unsafe class CodeChangeTests
         machine.RunToHalt();
         Assert.Equal(300UL, machine.S->Gpr[0]);
     }
+
+    /// <summary>Instructions whose bytes are an entry of a page table: the walk marks it accessed, then dirty.</summary>
+    [Fact]
+    public void MarksOfAPageWalkChangeTheCode()
+    {
+        const ulong page = 0x300000, entry = TestMachine.PageTable + (page >> 12) * 8, accessed = 0x20, dirty = 0x40;
+        var machine = new TestMachine();
+        // mov rax, the entry; ret
+        machine.Place(entry - 2, [0x48, 0xb8]);
+        machine.Place(entry + 8, [0xc3]);
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(ebp, (uint)entry - 2);
+            a.call(rbp);
+            a.mov(rbx, rax);
+            a.mov(cl, __byte_ptr[page]);
+            a.call(rbp);
+            a.mov(rdx, rax);
+            a.mov(__byte_ptr[page], cl);
+            a.call(rbp);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(page | 7, machine.S->Gpr[3]);
+        Assert.Equal(page | 7 | accessed, machine.S->Gpr[2]);
+        Assert.Equal(page | 7 | accessed | dirty, machine.S->Gpr[0]);
+    }
+
+    /// <summary>Who writes meanwhile changes nothing that has been looked at.</summary>
+    [Fact]
+    public void BytesOfABlockAreReadOnce()
+    {
+        byte[] code = [0x48, 0x01, 0xd8, 0xc3];
+        var builder = new BlockBuilder(new TestMachine().S);
+        fixed (byte* at = code)
+        {
+            Assert.Equal(4, builder.Decode(at, code.Length, 0x1000, Cpu.ModeCode64));
+            code[1] = 0x0f;
+            Assert.Equal([0x48, 0x01, 0xd8, 0xc3], new System.ReadOnlySpan<byte>(builder.Bytes, 4).ToArray());
+        }
+    }
+
+    /// <summary>
+    /// SYSCALL of 32-bit code leads to 64-bit code, also where that address has been executed as 32-bit code.
+    /// </summary>
+    [Fact]
+    public void TheTargetOfSyscallIsDecodedAnew()
+    {
+        var machine = new TestMachine();
+        // inc rax, or dec eax; inc eax. Then: cmp ecx, 1; jne +1; ret; hlt.
+        machine.Place(0x200000, [0x48, 0xff, 0xc0, 0x83, 0xf9, 0x01, 0x75, 0x01, 0xc3, 0xf4]);
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(ecx, 1);
+            a.mov(edi, 0x200000);
+            a.call(edi);
+            a.call(edi);
+            a.syscall();
+            a.hlt();
+        }, 32);
+        Assert.True(machine.Cpu.LoadCode(TestMachine.KernelCode32, 0));
+        machine.S->Star = 0x00100008UL << 32;
+        machine.S->Cstar = 0x200000;
+        machine.S->Gpr[0] = 5;
+        machine.RunToHalt();
+        Assert.Equal(0x20000aUL, machine.S->Rip);
+        Assert.Equal(6UL, machine.S->Gpr[0]);
+    }
 }

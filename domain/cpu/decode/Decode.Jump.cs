@@ -84,8 +84,8 @@ internal sealed unsafe partial class BlockBuilder
     /// <summary>CMP or TEST with the conditional branch behind it.</summary>
     private bool TryFuse(in Instruction i, in Instruction next)
     {
-        if (i.Mnemonic is not (Mnemonic.Cmp or Mnemonic.Test) || next.FlowControl != FlowControl.ConditionalBranch
-            || next.ConditionCode == ConditionCode.None)
+        // LOOPE and LOOPNE have conditions, too, but do more.
+        if (i.Mnemonic is not (Mnemonic.Cmp or Mnemonic.Test) || !next.IsJccShortOrNear)
             return false;
         int log = Log(in i, 0);
         if (!IsRegister(in i, 0) || IsMemory(in i, 1))

@@ -13,6 +13,8 @@ internal sealed unsafe partial class BlockBuilder
 
     private const int MaxInstructionBytes = 15;
 
+    private const int MaxCodeBytes = MaxInstructions * MaxInstructionBytes;
+
     // No instruction takes more than eight operations, and four more and a link where it is translated, which may be
     // twice; the last has up to two links behind it.
     public const int MaxSlots = MaxInstructions * 28 + 8;
@@ -35,6 +37,12 @@ internal sealed unsafe partial class BlockBuilder
 
     /// <summary>The operations, followed by the links of the last.</summary>
     public Op* Slots { get; }
+
+    /// <summary>
+    /// The bytes that were decoded last: a copy, so that what is translated is what was decoded, whatever becomes of
+    /// memory meanwhile.
+    /// </summary>
+    public byte* Bytes { get; } = (byte*)NativeMemory.AllocZeroed(MaxCodeBytes);
 
     /// <summary>Operations, without links.</summary>
     public int OpCount { get; private set; }
@@ -65,7 +73,7 @@ internal sealed unsafe partial class BlockBuilder
         decoder16 = Decoder.Create(16, reader, DecoderOptions.ForceReservedNop);
     }
 
-    /// <summary>Bytes for the decoder, straight from guest memory.</summary>
+    /// <summary>Bytes for the decoder.</summary>
     private sealed class PointerReader : CodeReader
     {
         public byte* At;
@@ -91,8 +99,10 @@ internal sealed unsafe partial class BlockBuilder
         stack = code64 ? StackForm.Wide : segmented ? StackForm.Segmented : StackForm.Flat;
         var decoder = code64 ? decoder64 : (mode & Cpu.ModeCode16) != 0 ? decoder16 : decoder32;
         int limit = (mode & Cpu.ModeSingle) != 0 ? 1 : MaxInstructions;
-        reader.At = code;
-        reader.End = code + available;
+        available = System.Math.Min(available, MaxCodeBytes);
+        System.Buffer.MemoryCopy(code, Bytes, MaxCodeBytes, available);
+        reader.At = Bytes;
+        reader.End = Bytes + available;
         decoder.IP = rip;
         count = 0;
         int bytes = 0;
@@ -105,7 +115,7 @@ internal sealed unsafe partial class BlockBuilder
             count++;
             if (instruction.Code == Code.INVALID)
             {
-                bytes = (int)(reader.At - code);
+                bytes = (int)(reader.At - Bytes);
                 break;
             }
             bytes += instruction.Length;

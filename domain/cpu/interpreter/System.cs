@@ -351,10 +351,12 @@ internal static unsafe class SystemOps
             Cpu.Raise(s, op, ExceptionVector.UD);
             return;
         }
+        // Recent targets are those of the mode that ends here, unless it was 64-bit code's.
+        bool sameMode = s->Code64;
         Mmu.Owner(s).EnterSystemCall(op->Rip + op->Length);
         s->Budget -= op->Count;
         StepByResult(s);
-        if (!s->Step)
+        if (sameMode && !s->Step)
             Jump.Continue(s);
     }
 

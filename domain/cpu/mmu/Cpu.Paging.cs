@@ -75,13 +75,8 @@ public sealed unsafe partial class Cpu
                 || ((access & AccessExecute) != 0 && noExecute != 0))
                 return PageFault(linear, access, ErrorPresent);
             for (int above = 3; above > level; above--)
-            {
-                if ((*path[above] & PageAccessed) == 0)
-                    *path[above] |= PageAccessed;
-            }
-            ulong marks = PageAccessed | ((access & AccessWrite) != 0 ? PageDirty : 0);
-            if ((entry & marks) != marks)
-                *slot = entry | marks;
+                Mark(path[above], PageAccessed);
+            Mark(slot, PageAccessed | ((access & AccessWrite) != 0 ? PageDirty : 0));
             ulong offset = (1UL << shift) - 1;
             physical = (entry & PageAddress & ~offset) | (linear & offset);
             if (level > 0)
@@ -91,6 +86,20 @@ public sealed unsafe partial class Cpu
             }
             return true;
         }
+    }
+
+    /// <summary>
+    /// Sets bits of an entry in RAM. Its page may hold code, the running block's too: an instruction whose operations
+    /// are dropped here has changed nothing yet, since this walk could have faulted, and begins again.
+    /// </summary>
+    private void Mark(ulong* entry, ulong marks)
+    {
+        if ((*entry & marks) == marks)
+            return;
+        *entry |= marks;
+        ulong physical = (ulong)((byte*)entry - memory.Base);
+        if (pages[physical >> 12].Mask != 0)
+            InvalidateCode(physical, sizeof(ulong));
     }
 
     private bool PageFault(ulong linear, int access, uint error)

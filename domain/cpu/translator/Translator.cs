@@ -88,13 +88,12 @@ internal sealed unsafe partial class Translator
     }
 
     /// <summary>Translates what the builder has decoded; its operations and links go to the builder's slots.</summary>
-    /// <param name="code">the instructions' bytes</param>
     /// <param name="home">where the slots will be copied to</param>
     /// <returns>false: nothing of it can be translated, and nothing was emitted</returns>
-    public bool Translate(BlockBuilder builder, byte* code, ulong rip, ulong physical, int mode, Op* home)
+    public bool Translate(BlockBuilder builder, ulong rip, ulong physical, int mode, Op* home)
     {
         this.builder = builder;
-        this.code = code;
+        code = builder.Bytes;
         this.rip = rip;
         this.mode = mode;
         this.home = home;
