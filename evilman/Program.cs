@@ -67,11 +67,14 @@ public static class Program
             + "trusted with it.");
         root.WithExamples("""
             evilman demo                                   the whole story on this machine, in a minute
+            evilman run ./server --port 8080               a program of yours, in a guest that can move
             evilman keygen node1.key                       a secret that a node and its broker share
             evilman ping 10.0.0.1                          is the node there?
             evilman boot 10.0.0.1 --key-file node1.key …   a machine on that node, running your kernel
             evilman completion bash >/etc/bash_completion.d/evilman
             """);
+        root.Subcommands.Add(RunCommand.Create());
+        root.Subcommands.Add(RunCommand.CreateInside());
         root.Subcommands.Add(KeygenCommand.Create());
         root.Subcommands.Add(MintCommand.Create());
         root.Subcommands.Add(PingCommand.Create());

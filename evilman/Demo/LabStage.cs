@@ -32,6 +32,19 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
 
     public void Raise()
     {
+        Greet();
+        Say.Title("A machine appears");
+        Boot(BootClient.ReadFile(Files.Find("guest.cpio", "run «make»")));
+        var start = Stopwatch.GetTimestamp();
+        using (BootClient.Connect(new IPEndPoint(Guest, MoveCommand.Port), patience))
+        using (BootClient.Connect(new IPEndPoint(Guest, 80), patience))
+            Say.Step($"the guest serves on {Guest}, "
+                + $"{Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the upload");
+    }
+
+    /// <summary>Fails unless every node answers a ping.</summary>
+    internal void Greet()
+    {
         foreach (var node in plan.Nodes)
         {
             using var echo = EchoSocket.Open();
@@ -41,24 +54,23 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             Say.Step($"node {node.Letter} at {node.Address} answers an ordinary ping in "
                 + $"{Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)} (machines by {node.MonitorName})");
         }
+    }
 
-        Say.Title("A machine appears");
-        var image = BootClient.Read(Files.Image("loader-kernel", "run «make»"), Files.Image("guestos", "run «make»"),
-            Files.Find("guest.cpio", "run «make»"), "");
+    /// <summary>Boots a guest with these first files on place 0.</summary>
+    internal void Boot(byte[] initramfs)
+    {
+        var image = new BootImage(BootClient.ReadFile(Files.Image("loader-kernel", "run «make»")),
+            BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
         var boot = Inflate(0, image.Loader);
         guestKey = Mint.GuestKeyOf(machineKey);
-        using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
-        {
-            Say.Step($"its firmware on {boot}:{Upload.Port} proves that it has the machine's key");
-            UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
-                BootClient.Upload(socket, image.With(guestKey), report, patience));
-        }
-        var start = Stopwatch.GetTimestamp();
-        using (BootClient.Connect(new IPEndPoint(Guest, MoveCommand.Port), patience))
-        using (BootClient.Connect(new IPEndPoint(Guest, 80), patience))
-            Say.Step($"the guest serves on {Guest}, "
-                + $"{Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the upload");
+        using var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience);
+        Say.Step($"its firmware on {boot}:{Upload.Port} proves that it has the machine's key");
+        UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
+            BootClient.Upload(socket, image.With(guestKey), report, patience));
     }
+
+    /// <summary>Whether the machine that the guest was booted in, or has moved to, is there.</summary>
+    internal bool IsAlive => ProcessTable.Alive(machine);
 
     public MoveRecord Move(int from, int to, Func<string?> broken)
     {

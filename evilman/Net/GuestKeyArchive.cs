@@ -38,11 +38,12 @@ internal static class GuestKeyArchive
     /// </summary>
     static void Add(MemoryStream to, string name, int mode, ReadOnlySpan<byte> content)
     {
-        ReadOnlySpan<int> fields = [0, mode, 0, 0, 1, 0, content.Length, 0, 0, 0, 0, name.Length + 1, 0];
+        var bytes = Encoding.UTF8.GetBytes(name + "\0");
+        ReadOnlySpan<int> fields = [0, mode, 0, 0, 1, 0, content.Length, 0, 0, 0, 0, bytes.Length, 0];
         to.Write("070701"u8);
         foreach (var field in fields)
             to.Write(Encoding.ASCII.GetBytes(field.ToString("X8", CultureInfo.InvariantCulture)));
-        to.Write(Encoding.ASCII.GetBytes(name + "\0"));
+        to.Write(bytes);
         Pad(to);
         to.Write(content);
         Pad(to);

@@ -1,0 +1,277 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Globalization;
+using System.IO;
+using System.Net;
+using System.Net.Sockets;
+using Evilman.Lab;
+using Evilman.Net;
+using Evilman.Run;
+using Evilman.Text;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman run FILE --port N -- ARGUMENTS</c>: the user's own program in a guest, on this machine.</summary>
+internal static class RunCommand
+{
+    internal static Command Create()
+    {
+        var what = new Argument<string>("program")
+        {
+            Description = "A static x86-64 program or a script; a folder, or a tar or cpio archive, that has one and "
+                + "its libraries.",
+        };
+        var words = new Argument<string[]>("arguments")
+        {
+            Description = "After --: the program's arguments; of a folder or archive the program itself first.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var ports = PortsOption();
+        var environment = new Option<string[]>("--env")
+        {
+            Description = "A variable of the program's environment; any number of them.",
+            HelpName = "NAME=VALUE",
+        };
+        environment.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens)
+            {
+                if (!IsVariable(token.Value))
+                    result.AddError($"--env: {Values.Quoted(token.Value)} is not NAME=VALUE");
+            }
+        });
+        var folder = new Option<string>("--workdir")
+        {
+            Description = "The folder that the program starts in.",
+            HelpName = "FOLDER",
+            DefaultValueFactory = _ => "/",
+        };
+        var restart = new Option<string>("--restart")
+        {
+            Description = "When the program is started again: never, on-failure or always.",
+            HelpName = "WHEN",
+            DefaultValueFactory = _ => "never",
+        };
+        restart.AcceptOnlyFromAmong("never", "on-failure", "always");
+        var memory = new Option<ByteSize?>("--memory")
+        {
+            Description = "Memory of the machine. [default: what the files need, and 64M at least]",
+            HelpName = "SIZE",
+            CustomParser = result =>
+            {
+                if (Quantity.TryBytes(result.Tokens[0].Value, out var bytes))
+                    return new ByteSize(bytes);
+                result.AddError($"--memory: {Values.Quoted(result.Tokens[0].Value)} is not a size like 64M or 1G");
+                return null;
+            },
+        };
+        var nodes = Values.CountOption("--nodes", "How many nodes the lab has.", 2, 1, LabPlan.MaximumNodes);
+        var monitors = LabCommand.MonitorsOption();
+        var moveEvery = Values.CountOption("--move-every", "Moves the guest to the next node every N seconds; 0 for "
+            + "when Enter is typed.", 0, 0, 86_400);
+        var timeout = Values.DurationOption("--timeout", "Patience until the ports answer, and with each move.", "30s");
+        var lifetime = Values.DurationOption("--lifetime", "After this time everything ends.", "2h");
+        var command = new Command("run", "Runs a program of yours in a guest that can move, in a lab on this machine.")
+        {
+            what, words, ports, environment, folder, restart, memory, nodes, monitors, moveEvery, timeout, lifetime,
+        };
+        command.WithExamples("""
+            evilman run ./server --port 8080               curl http://127.0.0.1:8080 reaches it
+            evilman run ./server --port 8080 -- --its --own arguments
+            evilman run app.tar.gz --port 8000:80 -- /usr/bin/app
+            evilman run ./server --port 8080 --move-every 5
+            """);
+        command.SetAction(result =>
+        {
+            var pairs = result.GetValue(ports) ?? [];
+            var guest = new GuestFiles();
+            var archive = Files.Find("guest.cpio", "run «make»");
+            guest.ReadCpio(archive, BootClient.ReadFile(archive));
+            var (files, job) = Prepare(result.GetValue(what)!, result.GetValue(words) ?? [], guest);
+            job = job with
+            {
+                Folder = result.GetValue(folder)!,
+                Environment = result.GetValue(environment) ?? [],
+                Restart = result.GetValue(restart) switch
+                {
+                    "always" => RestartPolicy.Always,
+                    "on-failure" => RestartPolicy.OnFailure,
+                    _ => RestartPolicy.Never,
+                },
+            };
+            if (files.Resolve(job.Folder) is not { Member.IsDirectory: true } && job.Folder.Trim('/').Length != 0)
+                throw Failure.Usage($"--workdir: there is no folder {Values.Quoted(job.Folder)} in these files");
+            job.AddTo(files, guest);
+            var initramfs = files.Archive();
+            var needed = Needed(initramfs.Length);
+            var given = result.GetValue(memory)?.Bytes ?? needed;
+            if (given < needed)
+                throw Failure.Usage(string.Create(CultureInfo.InvariantCulture,
+                    $"--memory: these files need {needed >> 20}M at least"));
+            return Start(new RunPlan(job.HostName, pairs, given, Seconds(result.GetValue(timeout)),
+                result.GetValue(moveEvery)), initramfs, result.GetValue(nodes),
+                LabCommand.Monitors(result.GetValue(monitors)), Seconds(result.GetValue(lifetime)));
+        });
+        return command;
+    }
+
+    /// <summary>What runs in the client's namespace; not for people.</summary>
+    internal static Command CreateInside()
+    {
+        var directory = new Argument<string>("directory");
+        var command = new Command("run-inside") { directory };
+        command.Hidden = true;
+        command.SetAction(result =>
+        {
+            var lab = LabPlan.Load(result.GetValue(directory)!);
+            return new LabRun(lab, RunPlan.Load(lab)).Run();
+        });
+        return command;
+    }
+
+    /// <summary>The guest's files and what to do with them.</summary>
+    static (GuestFiles Files, Job Job) Prepare(string what, string[] words, GuestFiles guest)
+    {
+        if (Directory.Exists(what))
+        {
+            var tree = new GuestFiles();
+            tree.ReadFolder(what);
+            return (tree, InTree(tree, what, words));
+        }
+        var bytes = GuestFiles.ReadFile(what);
+        if (GuestFiles.IsArchive(bytes))
+        {
+            var tree = new GuestFiles();
+            tree.ReadArchive(what, bytes);
+            return (tree, InTree(tree, what, words));
+        }
+        if (!ElfFile.Is(bytes) && !bytes.AsSpan().StartsWith("#!"u8))
+            throw new Failure($"{what} is no program, no folder, and no archive: tar or cpio, plain or gzip");
+        // Beside busybox, for scripts and for people who look around.
+        var name = Path.GetFileName(what);
+        guest.AddFile($"app/{name}", bytes, GuestFiles.ForAll);
+        var path = ProgramCheck.Demand(guest, $"/app/{name}", isAlone: true);
+        return (guest, new Job([path, .. words]) { HostName = HostName(name) });
+    }
+
+    static Job InTree(GuestFiles files, string what, string[] words)
+    {
+        if (words.Length == 0)
+            throw Failure.Usage($"which program of {what}? Name it after --: evilman run {what} -- /bin/server");
+        var path = ProgramCheck.Demand(files, words[0], isAlone: false);
+        return new Job([path, .. words[1..]]) { HostName = HostName(Path.GetFileName(path)) };
+    }
+
+    /// <summary>Letters, digits and hyphens (RFC 1123 §2.1).</summary>
+    static string HostName(string name)
+    {
+        var letters = new char[Math.Min(name.Length, 63)];
+        for (var i = 0; i < letters.Length; i++)
+            letters[i] = char.IsAsciiLetterOrDigit(name[i]) ? name[i] : '-';
+        var host = new string(letters).Trim('-');
+        return host.Length == 0 ? "guest" : host;
+    }
+
+    /// <summary>
+    /// In bytes, whole MiB: files lie in memory, once while they are uploaded and once after, and a kernel and a job
+    /// want room.
+    /// </summary>
+    static long Needed(long files)
+    {
+        const long MiB = 1 << 20, Room = 40 * MiB, Least = 64 * MiB;
+        return Math.Max(Least, (2 * files + Room + MiB - 1) / MiB * MiB);
+    }
+
+    static int Seconds(TimeSpan time) => (int)Math.Clamp(Math.Ceiling(time.TotalSeconds), 1, int.MaxValue);
+
+    static int Start(RunPlan plan, byte[] initramfs, int nodes, string[] monitors, int lifetime)
+    {
+        // The ports first: when one is taken nothing is begun.
+        var listeners = new List<(PortPair Port, Socket Listener)>();
+        try
+        {
+            foreach (var port in plan.Ports)
+                listeners.Add((port, Listen(port.Here)));
+            var lab = LabLauncher.Prepare(nodes, monitors, lifetime);
+            plan.Save(lab, initramfs);
+            var forwarders = listeners.ConvertAll(pair => new Forwarder(pair.Listener, () => Reach(lab, pair.Port)));
+            var code = LabLauncher.RunInside(lab, [Environment.ProcessPath!, "run-inside", lab.Directory]);
+            forwarders.ForEach(forwarder => forwarder.Dispose());
+            return code;
+        }
+        finally
+        {
+            foreach (var (_, listener) in listeners)
+                listener.Dispose();
+        }
+    }
+
+    static Socket Listen(int port)
+    {
+        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            listener.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            listener.Listen();
+            return listener;
+        }
+        catch (SocketException taken)
+        {
+            listener.Dispose();
+            throw new Failure($"port {port} of this machine: {taken.Message}; «--port ANOTHER:{port}» takes another");
+        }
+    }
+
+    static Socket Reach(LabPlan lab, PortPair port)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(RunPlan.SocketOf(lab, port));
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    static Option<PortPair[]> PortsOption() => new("--port")
+    {
+        Description = "A TCP port that the program listens on, reached on 127.0.0.1 of this machine, there under "
+            + "another number if two are given; any number of them. The program counts as up when all answer.",
+        HelpName = "[HERE:]PORT",
+        CustomParser = result =>
+        {
+            var pairs = new PortPair[result.Tokens.Count];
+            for (var i = 0; i < pairs.Length; i++)
+            {
+                var text = result.Tokens[i].Value;
+                var parts = text.Split(':');
+                if (parts.Length <= 2 && TryPort(parts[0], out var here) && TryPort(parts[^1], out var guest))
+                    pairs[i] = new PortPair(here, guest);
+                else
+                    result.AddError($"--port: {Values.Quoted(text)} is not a port like 8080, or 8000:80");
+            }
+            return pairs;
+        },
+    };
+
+    static bool TryPort(string text, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= 65535;
+
+    static bool IsVariable(string text)
+    {
+        var end = text.IndexOf('=');
+        if (end < 1 || char.IsAsciiDigit(text[0]) || text.Contains('\0', StringComparison.Ordinal))
+            return false;
+        foreach (var letter in text.AsSpan(0, end))
+        {
+            if (!char.IsAsciiLetterOrDigit(letter) && letter != '_')
+                return false;
+        }
+        return true;
+    }
+}

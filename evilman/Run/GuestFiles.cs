@@ -1,0 +1,337 @@
+using System;
+using System.Collections.Generic;
+using System.Formats.Tar;
+using System.IO;
+using System.IO.Compression;
+using System.Text;
+using Evilman.Net;
+
+namespace Evilman.Run;
+
+/// <summary>
+/// The files that a guest begins with, by their paths without a leading slash. What is put in last counts. Sockets,
+/// devices and pipes are left out: the guest's kernel has its own.
+/// </summary>
+internal sealed class GuestFiles
+{
+    /// <summary>Of all contents, in bytes: an upload has 32-bit lengths, and a machine less than 3 GiB of memory.</summary>
+    const long MostBytes = 1L << 30;
+
+    const int TypeMask = 0xF000, Directory = 0x4000, Regular = 0x8000, Link = 0xA000;
+
+    /// <summary>rwxr-xr-x.</summary>
+    internal const int ForAll = 0x1ED;
+
+    internal sealed record Member(int Mode, byte[] Content)
+    {
+        internal bool IsDirectory => (Mode & TypeMask) == Directory;
+
+        internal bool IsLink => (Mode & TypeMask) == Link;
+
+        internal bool IsProgram => (Mode & TypeMask) == Regular && (Mode & 0x49) != 0;
+
+        internal string Target => Encoding.UTF8.GetString(Content);
+    }
+
+    readonly SortedDictionary<string, Member> members = new(StringComparer.Ordinal);
+
+    /// <summary>Bytes of all contents.</summary>
+    internal long Size { get; private set; }
+
+    internal void AddDirectory(string path, int mode = ForAll) => Add(path, new Member(Directory | mode, []));
+
+    internal void AddFile(string path, byte[] content, int mode) => Add(path, new Member(Regular | mode, content));
+
+    internal void AddLink(string path, string target) =>
+        Add(path, new Member(Link | 0x1FF, Encoding.UTF8.GetBytes(target)));
+
+    void Add(string path, Member member)
+    {
+        path = Clean(path);
+        if (path.Length == 0)
+            return;
+        for (var at = path.IndexOf('/'); at > 0; at = path.IndexOf('/', at + 1))
+            members.TryAdd(path[..at], new Member(Directory | ForAll, []));
+        if (members.TryGetValue(path, out var before))
+        {
+            if (before.IsDirectory && !member.IsDirectory && HasChildren(path))
+                throw new Failure($"/{path} is a folder that has files in it, and something else");
+            Size -= before.Content.Length;
+        }
+        members[path] = member;
+        Size += member.Content.Length;
+        if (Size > MostBytes)
+            throw new Failure($"these files have more than {MostBytes >> 20} MiB");
+    }
+
+    bool HasChildren(string path)
+    {
+        foreach (var other in members.Keys)
+        {
+            if (other.StartsWith(path + "/", StringComparison.Ordinal))
+                return true;
+        }
+        return false;
+    }
+
+    /// <exception cref="Failure">The name would lie outside.</exception>
+    static string Clean(string path)
+    {
+        var words = new List<string>();
+        foreach (var word in path.Split('/'))
+        {
+            if (word == "..")
+                throw new Failure($"«{Text.Printable.Of(path)}» is no name of a file: it leads out of its archive");
+            if (word is not ("" or "."))
+                words.Add(word);
+        }
+        return string.Join('/', words);
+    }
+
+    internal Member? Find(string path) => members.GetValueOrDefault(Clean(path));
+
+    /// <summary>
+    /// What a path means inside the guest, all symbolic links followed: null when there is nothing, or links lead round
+    /// in a circle.
+    /// </summary>
+    internal (string Path, Member Member)? Resolve(string path)
+    {
+        const int MostLinks = 40;
+        var words = new Stack<string>();
+        Push(words, path);
+        var done = new List<string>();
+        for (var links = 0; words.TryPop(out var word);)
+        {
+            if (word is "" or ".")
+                continue;
+            if (word == "..")
+            {
+                if (done.Count > 0)
+                    done.RemoveAt(done.Count - 1);
+                continue;
+            }
+            done.Add(word);
+            if (!members.TryGetValue(string.Join('/', done), out var member))
+                return null;
+            if (!member.IsLink)
+                continue;
+            if (++links > MostLinks)
+                return null;
+            done.RemoveAt(done.Count - 1);
+            if (member.Target.StartsWith('/'))
+                done.Clear();
+            Push(words, member.Target);
+        }
+        var found = string.Join('/', done);
+        return members.TryGetValue(found, out var at) ? (found, at) : null;
+    }
+
+    static void Push(Stack<string> words, string path)
+    {
+        var parts = path.Split('/');
+        for (var i = parts.Length - 1; i >= 0; i--)
+            words.Push(parts[i]);
+    }
+
+    /// <summary>A cpio archive of all of it, in the «newc» format.</summary>
+    internal byte[] Archive()
+    {
+        var list = new List<(string, int, byte[])>();
+        foreach (var (path, member) in members)
+            list.Add((path, member.Mode, member.Content));
+        return GuestKeyArchive.Append([], [.. list]);
+    }
+
+    // ---- where they come from ----
+
+    /// <summary>Everything in a folder of this machine. Links stay links.</summary>
+    internal void ReadFolder(string folder)
+    {
+        ReadFolder(folder, "");
+    }
+
+    void ReadFolder(string folder, string prefix)
+    {
+        string[] entries;
+        try
+        {
+            entries = System.IO.Directory.GetFileSystemEntries(folder);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new Failure($"{folder} cannot be read: {failure.Message}");
+        }
+        Array.Sort(entries, StringComparer.Ordinal);
+        foreach (var entry in entries)
+        {
+            var path = prefix + Path.GetFileName(entry);
+            var mode = ModeOf(entry);
+            switch (mode & TypeMask)
+            {
+                case Directory:
+                    AddDirectory(path, mode & 0xFFF);
+                    ReadFolder(entry, path + "/");
+                    break;
+                case Regular:
+                    AddFile(path, ReadFile(entry), mode & 0xFFF);
+                    break;
+                case Link:
+                    AddLink(path, new FileInfo(entry).LinkTarget ?? "");
+                    break;
+            }
+        }
+    }
+
+    internal static byte[] ReadFile(string file) => Files.Read(file, (int)MostBytes, "something that fits a machine");
+
+    /// <summary>Type and mode as inode(7) has them; links are not followed.</summary>
+    static unsafe int ModeOf(string path)
+    {
+        const int ThisFolder = -100, DoNotFollow = 0x100;
+        const uint TypeAndMode = 3;
+        Native.FileStatus status;
+        if (Native.statx(ThisFolder, path, DoNotFollow, TypeAndMode, &status) != 0)
+            throw new Failure($"{path} cannot be read: {Native.LastError()}");
+        return status.Mode;
+    }
+
+    /// <summary>An archive: cpio («newc»), tar, or one of these compressed by gzip.</summary>
+    /// <param name="name">For the sentence that refuses it.</param>
+    internal void ReadArchive(string name, byte[] bytes)
+    {
+        if (IsGzip(bytes))
+            bytes = Unpack(name, bytes);
+        if (IsCpio(bytes))
+            ReadCpio(name, bytes);
+        else if (IsTar(bytes))
+            ReadTar(name, bytes);
+        else
+            throw new Failure($"{name} is no program, no folder, and no archive: tar or cpio, plain or gzip");
+    }
+
+    internal static bool IsArchive(ReadOnlySpan<byte> bytes) => IsGzip(bytes) || IsCpio(bytes) || IsTar(bytes);
+
+    static bool IsGzip(ReadOnlySpan<byte> bytes) => bytes.Length > 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
+
+    static bool IsCpio(ReadOnlySpan<byte> bytes) => bytes.StartsWith("070701"u8) || bytes.StartsWith("070702"u8);
+
+    static bool IsTar(ReadOnlySpan<byte> bytes) => bytes.Length >= 512 && bytes.Slice(257, 5).SequenceEqual("ustar"u8);
+
+    static byte[] Unpack(string name, byte[] bytes)
+    {
+        try
+        {
+            using var stream = new GZipStream(new MemoryStream(bytes), CompressionMode.Decompress);
+            using var all = new MemoryStream();
+            var buffer = new byte[1 << 16];
+            for (int count; (count = stream.Read(buffer)) > 0;)
+            {
+                all.Write(buffer, 0, count);
+                if (all.Length > MostBytes)
+                    throw new Failure($"{name} has more than {MostBytes >> 20} MiB unpacked");
+            }
+            return all.ToArray();
+        }
+        catch (InvalidDataException failure)
+        {
+            throw new Failure($"{name} is a damaged archive: {failure.Message}");
+        }
+    }
+
+    void ReadTar(string name, byte[] bytes)
+    {
+        try
+        {
+            using var reader = new TarReader(new MemoryStream(bytes));
+            while (reader.GetNextEntry() is { } entry)
+            {
+                var mode = (int)entry.Mode & 0xFFF;
+                switch (entry.EntryType)
+                {
+                    case TarEntryType.Directory:
+                        AddDirectory(entry.Name, mode);
+                        break;
+                    case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
+                        AddFile(entry.Name, All(entry.DataStream), mode);
+                        break;
+                    case TarEntryType.SymbolicLink:
+                        AddLink(entry.Name, entry.LinkName);
+                        break;
+                    case TarEntryType.HardLink:
+                        Add(entry.Name, Find(entry.LinkName)
+                            ?? throw new Failure($"{name}: {Text.Printable.Of(entry.Name)} is a second name of a file "
+                                + "that is not there"));
+                        break;
+                }
+            }
+        }
+        catch (Exception failure) when (failure is InvalidDataException or EndOfStreamException or FormatException
+            or ArgumentException)
+        {
+            throw new Failure($"{name} is a damaged archive: {failure.Message}");
+        }
+    }
+
+    static byte[] All(Stream? content)
+    {
+        if (content is null)
+            return [];
+        using var all = new MemoryStream();
+        content.CopyTo(all);
+        return all.ToArray();
+    }
+
+    /// <summary>
+    /// Linux Documentation/driver-api/early-userspace/buffer-format.rst. Of hard links, one inode number, the last has
+    /// the content.
+    /// </summary>
+    internal void ReadCpio(string name, ReadOnlySpan<byte> bytes)
+    {
+        const int HeaderSize = 110;
+        var linked = new Dictionary<int, List<string>>();
+        for (var at = 0; ;)
+        {
+            while (at < bytes.Length && bytes[at] == 0)
+                at++;
+            if (at == bytes.Length)
+                return;
+            if (bytes.Length - at < HeaderSize || !IsCpio(bytes[at..]))
+                throw Damaged(name);
+            int number = Field(name, bytes, at, 0), mode = Field(name, bytes, at, 1), links = Field(name, bytes, at, 4);
+            int length = Field(name, bytes, at, 6), nameLength = Field(name, bytes, at, 11);
+            var content = Align(at + (long)HeaderSize + nameLength);
+            if (nameLength < 1 || content + length > bytes.Length)
+                throw Damaged(name);
+            var path = Encoding.UTF8.GetString(bytes.Slice(at + HeaderSize, nameLength - 1));
+            at = (int)Math.Min(Align(content + length), bytes.Length);
+            if (path == "TRAILER!!!")
+            {
+                linked.Clear();
+                continue;
+            }
+            var member = new Member(mode & 0xFFFF, bytes.Slice((int)content, length).ToArray());
+            if ((mode & TypeMask) is not (Directory or Regular or Link))
+                continue;
+            Add(path, member);
+            if ((mode & TypeMask) != Regular || links < 2)
+                continue;
+            if (!linked.TryGetValue(number, out var names))
+                linked.Add(number, names = []);
+            names.Add(path);
+            if (length == 0)
+                continue;
+            foreach (var other in names)
+                Add(other, member);
+        }
+    }
+
+    /// <summary>Eight hexadecimal digits, the <paramref name="index"/>th of the header.</summary>
+    static int Field(string name, ReadOnlySpan<byte> bytes, int at, int index) =>
+        int.TryParse(bytes.Slice(at + 6 + 8 * index, 8), System.Globalization.NumberStyles.AllowHexSpecifier,
+            System.Globalization.CultureInfo.InvariantCulture, out var value) && value >= 0 ? value
+            : throw Damaged(name);
+
+    static long Align(long at) => (at + 3) & ~3L;
+
+    static Failure Damaged(string name) => new($"{name} is a damaged archive");
+}

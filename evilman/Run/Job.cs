@@ -1,0 +1,106 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Text;
+
+namespace Evilman.Run;
+
+internal enum RestartPolicy
+{
+    Never,
+    OnFailure,
+    Always,
+}
+
+/// <summary>A program of the user's, as a guest runs it: its command line, its surroundings, and what restarts it.</summary>
+/// <param name="Words">The program's path in the guest, then its arguments.</param>
+internal sealed record Job(IReadOnlyList<string> Words)
+{
+    /// <summary>What the guest's first program says when the job has ended; the exit code follows.</summary>
+    internal const string EndMark = "evilman: the job has ended: ";
+
+    internal string HostName { get; init; } = "guest";
+
+    internal string Folder { get; init; } = "/";
+
+    /// <summary>NAME=VALUE.</summary>
+    internal IReadOnlyList<string> Environment { get; init; } = [];
+
+    internal RestartPolicy Restart { get; init; }
+
+    const string Tools = ".evilman";
+
+    /// <summary>
+    /// Puts the job's first program into the files, and what it needs itself: a shell of its own, which tells how the
+    /// job ended, and the mover. They lie in a folder that no program looks into, so that nothing of the user's files
+    /// is replaced but /init.
+    /// </summary>
+    /// <param name="guest">The files of the guest that this program belongs to.</param>
+    internal void AddTo(GuestFiles files, GuestFiles guest)
+    {
+        foreach (var (path, name) in ((string, string)[])[("bin/busybox", "busybox"), ("bin/migrate", "migrate"),
+            ("lib/checkpoint-loader", "checkpoint-loader")])
+        {
+            var tool = guest.Find(path) ?? throw Failure.Lacking($"/{path} is not in guest.cpio: run «make»");
+            files.AddFile($"{Tools}/{name}", tool.Content, GuestFiles.ForAll);
+        }
+        foreach (var folder in (string[])["proc", "dev", "tmp", "etc"])
+        {
+            if (files.Find(folder) is null)
+                files.AddDirectory(folder, folder == "tmp" ? 0x3FF : GuestFiles.ForAll);
+        }
+        files.AddFile("init", Encoding.UTF8.GetBytes(Script()), GuestFiles.ForAll);
+    }
+
+    /// <summary>The guest's first program.</summary>
+    internal string Script()
+    {
+        var script = new StringBuilder($"""
+            #!/{Tools}/busybox sh
+            export PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/app HOME=/ LANG=C.UTF-8
+            box=/{Tools}/busybox
+            $box mount -t proc proc /proc
+            $box hostname {Quoted(HostName)}
+            /{Tools}/migrate --serve --loader /{Tools}/checkpoint-loader &
+
+            """);
+        foreach (var variable in Environment)
+            script.Append($"export {Quoted(variable)}\n");
+        script.Append($"cd {Quoted(Folder)} || exit 1\n");
+        var command = string.Join(' ', System.Linq.Enumerable.Select(Words, Quoted));
+        // A pause between, so that a job that fails at once does not take a processor.
+        script.Append(Restart switch
+        {
+            RestartPolicy.Always => $"while :; do {command} </dev/null; echo \"evilman: the job is started again: $?\"; "
+                + "$box sleep 1; done\n",
+            RestartPolicy.OnFailure => $"until {command} </dev/null; do echo \"evilman: the job is started again: $?\"; "
+                + "$box sleep 1; done\ncode=0\n",
+            _ => $"{command} </dev/null\ncode=$?\n",
+        });
+        script.Append($"""
+            echo "{EndMark}$code"
+            $box poweroff -f
+
+            """);
+        return script.ToString();
+    }
+
+    /// <summary>A word for a POSIX shell, whatever is in it.</summary>
+    static string Quoted(string word) => "'" + word.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+
+    /// <summary>The exit code that a line of the guest's console tells, or null.</summary>
+    internal static int? EndIn(string line) =>
+        line.StartsWith(EndMark, StringComparison.Ordinal)
+        && int.TryParse(line.AsSpan(EndMark.Length), System.Globalization.NumberStyles.None,
+            System.Globalization.CultureInfo.InvariantCulture, out var code) ? code : null;
+
+    /// <summary>How a job ended, for its user: shells tell a signal as 128 and its number.</summary>
+    internal static string Ending(int code) => code switch
+    {
+        0 => "the program has ended",
+        126 => "the program could not be run",
+        127 => "the program was not found, or could not be run",
+        > 128 and <= 128 + 64 => $"the program was killed by signal {code - 128}",
+        _ => $"the program has ended with exit code {code}",
+    };
+}

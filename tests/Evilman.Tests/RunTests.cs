@@ -1,0 +1,268 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Formats.Tar;
+using System.IO;
+using System.IO.Compression;
+using System.Linq;
+using System.Text;
+using Evilman.Run;
+using Testing;
+using Xunit;
+
+namespace Evilman.Tests;
+
+/// <summary>What «evilman run» makes of programs, folders and archives before it starts anything.</summary>
+public sealed class RunTests : IDisposable
+{
+    readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("evilman-run-");
+
+    public void Dispose() => folder.Delete(recursive: true);
+
+    string At(string name) => Path.Combine(folder.FullName, name);
+
+    // ---- programs ----
+
+    /// <summary>The C compiler's and readelf's words are the measure.</summary>
+    [Fact]
+    public void A_program_is_what_readelf_says_it_is()
+    {
+        foreach (var (name, options) in ((string, string[])[])[("static", ["-static", "-lm"]), ("dynamic", ["-lm"]),
+            ("own", ["-Wl,-rpath,/opt/own", "-lm"]), ("library.so", ["-shared", "-fPIC", "-lm"])])
+        {
+            File.WriteAllText(At("a.c"), "#include <math.h>\nint main(int c, char **v) { return (int)cos(c); }\n");
+            Shell("gcc", ["-o", At(name), At("a.c"), "-Wl,--no-as-needed", .. options]);
+            var elf = ElfFile.Read(name, File.ReadAllBytes(At(name)));
+            var said = Shell("readelf", ["-ldW", At(name)]);
+            Assert.Equal(said.Split("Requesting program interpreter: ") is [_, var rest] ? rest.Split(']')[0] : null, elf.Interpreter);
+            Assert.Equal(said.Split("Shared library: [").Skip(1).Select(part => part.Split(']')[0]), elf.Needed);
+            Assert.Equal(said.Contains("path: [", StringComparison.Ordinal), elf.HasOwnPaths);
+            Assert.Equal(name == "static", elf.Interpreter is null && elf.Needed.Count == 0);
+        }
+    }
+
+    /// <summary>Whatever a file holds, it is taken or refused in a sentence.</summary>
+    [Fact]
+    public void A_damaged_program_is_refused_in_a_sentence()
+    {
+        File.WriteAllText(At("a.c"), "int main() { return 0; }\n");
+        Shell("gcc", ["-o", At("a"), At("a.c")]);
+        var whole = File.ReadAllBytes(At("a"));
+        var random = new Random(1);
+        var refused = 0;
+        for (var i = 0; i < 20_000; i++)
+        {
+            var bytes = i < 1000 ? whole[..(i * whole.Length / 1000)] : whole.ToArray();
+            for (var changes = random.Next(1, 5); i >= 1000 && changes > 0; changes--)
+                bytes[random.Next(0, 64 + 14 * 56)] = (byte)random.Next(256);
+            try
+            {
+                ElfFile.Read("a", bytes);
+            }
+            catch (Failure)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 1000, 19_999);
+    }
+
+    [Theory]
+    [InlineData(18, 183, "a program for ARM (aarch64); machines here are x86-64")]
+    [InlineData(18, 243, "a program for RISC-V")]
+    [InlineData(4, 1, "a program for x86-64 with 32-bit addresses")]
+    [InlineData(16, 1, "was not linked yet")]
+    public void A_program_for_something_else_is_refused_by_its_name(int at, byte value, string sentence)
+    {
+        var header = new byte[64];
+        "\x7f"u8.CopyTo(header);
+        "ELF"u8.CopyTo(header.AsSpan(1));
+        (header[4], header[5], header[16], header[18]) = (2, 1, 2, 62);
+        header[at] = value;
+        Assert.Contains(sentence, Assert.Throws<Failure>(() => ElfFile.Read("a", header)).Message, StringComparison.Ordinal);
+    }
+
+    // ---- files ----
+
+    /// <summary>GNU cpio unpacks what is written, and what GNU cpio and tar write is read, to the same files.</summary>
+    [RootFact] // who is not root cannot unpack modes that forbid him to read
+    public void Files_are_the_same_through_every_kind_of_archive()
+    {
+        var tree = Directory.CreateDirectory(At("tree")).FullName;
+        Directory.CreateDirectory(Path.Combine(tree, "usr/lib"));
+        File.WriteAllText(Path.Combine(tree, "usr/lib/a"), "content of a");
+        File.WriteAllBytes(Path.Combine(tree, "usr/empty"), []);
+        File.WriteAllBytes(Path.Combine(tree, "ü x"), [.. Enumerable.Range(0, 5000).Select(i => (byte)i)]);
+        File.SetUnixFileMode(Path.Combine(tree, "usr/lib/a"), (UnixFileMode)0b100_111_101_001);
+        File.CreateSymbolicLink(Path.Combine(tree, "lib"), "usr/lib");
+        Shell("ln", [Path.Combine(tree, "usr/lib/a"), Path.Combine(tree, "usr/lib/second")]);
+        Shell("mkfifo", [Path.Combine(tree, "pipe")]);
+        var read = new GuestFiles();
+        read.ReadFolder(tree);
+        var unpacked = Directory.CreateDirectory(At("unpacked")).FullName;
+        File.WriteAllBytes(At("ours.cpio"), read.Archive());
+        Shell("sh", ["-c", $"cd {unpacked} && cpio --quiet -i <{At("ours.cpio")}"]);
+        Shell("rm", [Path.Combine(tree, "pipe")]);
+        Assert.Equal("", Shell("diff", ["-r", "--no-dereference", tree, unpacked]));
+        Assert.Equal(File.GetUnixFileMode(Path.Combine(tree, "usr/lib/a")), File.GetUnixFileMode(Path.Combine(unpacked, "usr/lib/a")));
+        foreach (var make in (string[])["find . -mindepth 1 | cpio --quiet -o -H newc", "tar -cf - .", "tar -czf - *",
+            "tar --format=posix -cf - .", "find . -mindepth 1 | cpio --quiet -o -H newc | gzip"])
+        {
+            Shell("sh", ["-c", $"cd {tree} && {make} >{At("theirs")}"]);
+            var theirs = new GuestFiles();
+            theirs.ReadArchive(make, File.ReadAllBytes(At("theirs")));
+            Assert.True(read.Archive().AsSpan().SequenceEqual(theirs.Archive()), make);
+        }
+    }
+
+    [Fact]
+    public void A_name_that_leads_out_of_its_archive_is_refused()
+    {
+        var files = new GuestFiles();
+        Assert.Throws<Failure>(() => files.AddFile("a/../../b", [], 0));
+        using var bytes = new MemoryStream();
+        using (var writer = new TarWriter(bytes, leaveOpen: true))
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "../evil") { DataStream = new MemoryStream([1]) });
+        Assert.Contains("leads out", Assert.Throws<Failure>(() => files.ReadArchive("x", bytes.ToArray())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_damaged_archive_is_refused_in_a_sentence()
+    {
+        var files = new GuestFiles();
+        files.AddFile("bin/a", new byte[3000], 0x1ED);
+        files.AddLink("lib", "usr/lib");
+        using var tar = new MemoryStream();
+        using (var writer = new TarWriter(tar, leaveOpen: true))
+        {
+            writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "bin/a") { DataStream = new MemoryStream(new byte[3000]) });
+            writer.WriteEntry(new UstarTarEntry(TarEntryType.SymbolicLink, "lib") { LinkName = "usr/lib" });
+        }
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionMode.Compress, leaveOpen: true))
+            gzip.Write(tar.ToArray());
+        var random = new Random(2);
+        foreach (var whole in (byte[][])[files.Archive(), tar.ToArray(), packed.ToArray()])
+        {
+            for (var i = 0; i < 3000; i++)
+            {
+                var bytes = whole[..(i % 3 == 0 ? random.Next(whole.Length) : whole.Length)];
+                for (var changes = i % 3 == 0 ? 0 : random.Next(1, 4); changes > 0; changes--)
+                    bytes[random.Next(Math.Min(bytes.Length, 700))] = (byte)random.Next(256);
+                try
+                {
+                    new GuestFiles().ReadArchive("x", bytes);
+                }
+                catch (Failure)
+                {
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Links_are_followed_as_the_guest_would()
+    {
+        var files = new GuestFiles();
+        files.AddFile("usr/lib/x/libc.so", [1], 0x1ED);
+        files.AddLink("lib", "usr/lib");
+        files.AddLink("usr/lib/y", "../lib/x");
+        files.AddLink("usr/lib/z", "/lib/y/../x/libc.so");
+        files.AddLink("round", "circle");
+        files.AddLink("circle", "/round");
+        Assert.Equal("usr/lib/x/libc.so", files.Resolve("/lib/y/libc.so")?.Path);
+        Assert.Equal("usr/lib/x/libc.so", files.Resolve("../lib/z")?.Path);
+        Assert.Null(files.Resolve("round"));
+        Assert.Null(files.Resolve("lib/none"));
+    }
+
+    // ---- what can be run ----
+
+    [Fact]
+    public void A_program_that_cannot_run_is_refused_with_what_it_lacks()
+    {
+        File.WriteAllText(At("a.c"), "#include <math.h>\nint main(int c, char **v) { return (int)cos(c); }\n");
+        Shell("gcc", ["-o", At("a"), At("a.c"), "-Wl,--no-as-needed", "-lm"]);
+        var files = new GuestFiles();
+        files.AddFile("bin/a", File.ReadAllBytes(At("a")), 0x1ED);
+        files.AddFile("bin/text", "hello"u8.ToArray(), 0x1A4);
+        files.AddFile("bin/script", "#!/bin/lua -x\n"u8.ToArray(), 0x1ED);
+        Lacks("/bin/a", "needs /lib64/ld-linux-x86-64.so.2, libc.so.6, libm.so.6, which the folder or archive does not have");
+        Lacks("a", "needs /lib64/ld-linux-x86-64.so.2"); // found as PATH says
+        Lacks("/bin/text", "«chmod +x» permits it");
+        Lacks("/bin/script", "a script for «/bin/lua»");
+        Lacks("/bin", "is a folder");
+        Lacks("/bin/b", "there is no /bin/b in these files");
+        Assert.Contains("link it statically", Assert.Throws<Failure>(() => ProgramCheck.Demand(files, "/bin/a", isAlone: true)).Message,
+            StringComparison.Ordinal);
+        foreach (var library in (string[])["libc.so.6", "libm.so.6"])
+            files.AddFile($"usr/lib/x86_64-linux-gnu/{library}", File.ReadAllBytes(Shell("gcc", ["-print-file-name=" + library]).Trim()), 0x1ED);
+        Lacks("/bin/a", "needs /lib64/ld-linux-x86-64.so.2, which");
+        files.AddFile("lib64/ld-linux-x86-64.so.2", [], 0x1ED);
+        Assert.Equal("/bin/a", ProgramCheck.Demand(files, "a", isAlone: false));
+
+        void Lacks(string word, string sentence) => Assert.Contains(sentence,
+            Assert.Throws<Failure>(() => ProgramCheck.Demand(files, word, isAlone: false)).Message, StringComparison.Ordinal);
+    }
+
+    // ---- what the guest's first program does ----
+
+    /// <summary>The script itself, by this machine's shell, with stand-ins for what only a guest has.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    [InlineData(137)]
+    public void The_first_program_passes_every_word_on_and_tells_how_the_job_ended(int code)
+    {
+        string[] words = ["/bin/sh", "-c", $"printf '<%s>' \"$A\" \"$@\"; cat; exit {code}", "it's", "a b", "$HOME", "`x`", "\"", "\\", "", "ü", "*"];
+        var script = new Job(words) { Environment = ["A=1 '2' $3"], Folder = folder.FullName }.Script();
+        var box = At("box");
+        File.WriteAllText(box, "#!/bin/sh\n");
+        File.SetUnixFileMode(box, (UnixFileMode)0b111_101_101);
+        script = script.Replace("/.evilman/busybox", box, StringComparison.Ordinal).Replace("/.evilman/migrate", box, StringComparison.Ordinal);
+        var said = Shell("sh", ["-c", script]);
+        Assert.StartsWith("<1 '2' $3>" + string.Concat(words.Skip(4).Select(word => $"<{word}>")),
+            said, StringComparison.Ordinal);
+        Assert.Equal(code, Job.EndIn(said[said.IndexOf(Job.EndMark, StringComparison.Ordinal)..].Trim()));
+    }
+
+    [Fact]
+    public void A_console_is_read_on_line_by_line_also_when_its_file_was_begun_anew()
+    {
+        var (file, console) = (At("console"), new ConsoleFollower(At("console")));
+        Assert.Empty(console.Read());
+        File.WriteAllText(file, "one\r\ntw");
+        Assert.Equal(["one"], console.Read());
+        File.AppendAllText(file, "o\nthree\nfo");
+        Assert.Equal(["two", "three"], console.Read());
+        File.AppendAllText(file, "ur\n");
+        File.Copy(file, file + ".1");
+        File.WriteAllText(file, "five\n");
+        Assert.Equal(["four", "five"], console.Read());
+    }
+
+    // ---- the command ----
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("run", "x", "--port", "0")]
+    [InlineData("run", "x", "--port", "1:2:3")]
+    [InlineData("run", "x", "--port", "65536")]
+    [InlineData("run", "x", "--env", "A")]
+    [InlineData("run", "x", "--env", "1A=2")]
+    [InlineData("run", "x", "--restart", "often")]
+    [InlineData("run", "x", "--memory", "much")]
+    public void What_makes_no_sense_is_refused(params string[] line) => Assert.NotEmpty(Program.Parse(line).Errors);
+
+    static string Shell(string program, IEnumerable<string> words)
+    {
+        var start = new ProcessStartInfo(program, words) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(program is "diff" or "sh" || process.ExitCode == 0, $"{program}: {output}{error.Result}");
+        return output + error.Result;
+    }
+}
