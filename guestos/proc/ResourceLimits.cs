@@ -51,6 +51,8 @@ public unsafe struct ResourceLimits
     {
         process->Limits.words[(int)resource * 2] = soft;
         process->Limits.words[(int)resource * 2 + 1] = hard;
+        if (resource == Resource.ProcessorTime)
+            Scheduler.EndQuantum();
     }
 
     /// <summary>What the kernel's own tables allow: no hard limit is set above.</summary>

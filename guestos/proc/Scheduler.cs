@@ -370,6 +370,11 @@ public static unsafe class Scheduler
         processor->QuantumEnd = isWatched ? Clock.Monotonic + Quantum : ulong.MaxValue;
     }
 
+    /// <summary>
+    /// The current quantum ends on the way to user mode: a new limit of processor time is looked at from then on.
+    /// </summary>
+    internal static void EndQuantum() => LogicalProcessor.Current->Reschedule = true;
+
     internal static void QuantumTick()
     {
         LogicalProcessor* processor = LogicalProcessor.Current;

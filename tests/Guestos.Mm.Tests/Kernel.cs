@@ -8,7 +8,7 @@ using System.Runtime.InteropServices;
 
 namespace Board
 {
-    internal static class Processor
+    internal static partial class Processor
     {
         public static ulong Root;
 
@@ -94,7 +94,7 @@ namespace Guestos
     }
 
     /// <summary>The processor is idle, and the test runs on it.</summary>
-    internal static unsafe class Symbols
+    internal static unsafe partial class Symbols
     {
         public static LogicalProcessor* CurrentProcessor() => LogicalProcessor.First;
 
@@ -109,7 +109,7 @@ namespace Guestos
         public static ulong End() => TextStart() + 0x80000;
     }
 
-    public static class Clock
+    public static partial class Clock
     {
         private static ulong s_now;
 
@@ -123,7 +123,7 @@ namespace Guestos
         }
     }
 
-    internal static class Panic
+    internal static partial class Panic
     {
         public static void Stop(ReadOnlySpan<byte> why) => throw new InvalidOperationException(System.Text.Encoding.ASCII.GetString(why));
     }
