@@ -20,6 +20,24 @@ internal static unsafe partial class Native
     internal static partial int close(int fd);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial int fsync(int fd);
+
+    /// <summary>
+    /// The names in the folder are on the disk when it returns (fsync(2)): after a power failure too, a file that was
+    /// renamed has its new bytes.
+    /// </summary>
+    internal static void SyncFolder(string folder)
+    {
+        var fd = open(folder, OpenReadOnlyCloseOnExec);
+        if (fd < 0)
+            throw new System.IO.IOException($"{folder} cannot be opened: {LastError()}");
+        var failed = fsync(fd) < 0 ? LastError() : null;
+        close(fd);
+        if (failed is not null)
+            throw new System.IO.IOException($"{folder} cannot be written: {failed}");
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
     internal static partial int socket(int family, int type, int protocol);
 
     [LibraryImport("libc", SetLastError = true)]

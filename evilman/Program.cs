@@ -78,6 +78,11 @@ public static class Program
         root.Subcommands.Add(KeygenCommand.Create());
         root.Subcommands.Add(MintCommand.Create());
         root.Subcommands.Add(PingCommand.Create());
+        root.Subcommands.Add(LoginCommand.Create());
+        root.Subcommands.Add(NodesCommand.Create());
+        root.Subcommands.Add(BuyCommand.Create());
+        root.Subcommands.Add(MachinesCommand.Create());
+        root.Subcommands.Add(LedgerCommand.Create());
         root.Subcommands.Add(BootCommand.Create());
         root.Subcommands.Add(MoveCommand.Create());
         root.Subcommands.Add(EndCommand.Create());

@@ -4,7 +4,7 @@ using Evilman.Text;
 
 namespace Evilman.Commands;
 
-/// <summary><c>evilman balance NODE --token FILE</c>.</summary>
+/// <summary><c>evilman balance MACHINE</c>.</summary>
 internal static class BalanceCommand
 {
     internal static Command Create()
@@ -14,14 +14,13 @@ internal static class BalanceCommand
             "Asks a node what is left of a machine's payments, and for how long that will do.");
         options.AddTo(command);
         command.WithExamples("""
-            evilman balance 10.0.0.1 --token job.token
+            evilman balance job
             evilman balance 10.0.0.1 --token job.token --json
             """);
         command.SetAction(result =>
         {
-            var token = options.Token(result);
             using var socket = EchoSocket.Open();
-            var account = options.Look(result, socket, token);
+            var account = options.Look(result, socket, options.Account(result));
             if (options.Json(result))
             {
                 Say.Plain(account.Json());

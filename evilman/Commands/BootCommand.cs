@@ -16,7 +16,8 @@ internal static class BootCommand
 {
     internal static Command Create()
     {
-        var node = Values.Address("node", "The node to boot on.");
+        var node = Values.Place("node",
+            "The node to boot on, or the name of a machine that was bought.");
         var tokenFile = Values.FileOption("--token", "Spend this boot token instead of minting one.");
         var kernel =
             Values.FileOption("--kernel", "The guest's kernel: an ELF image with a PVH entry.", required: true);
@@ -48,8 +49,8 @@ internal static class BootCommand
             evilman boot 10.0.0.1 --key-file node1.key --boot-address 10.0.0.101/24 \
                     --guest 10.0.0.50 --loader loader-kernel --kernel guestos \
                     --initramfs guest.cpio
-            evilman boot 10.0.0.1 --token job.token --loader loader-kernel \
-                    --kernel guestos --initramfs guest.cpio      with a bought token
+            evilman boot job --loader loader-kernel --kernel guestos \
+                    --initramfs guest.cpio      what «evilman buy job» has bought
             """);
         command.SetAction(result =>
         {
@@ -57,8 +58,8 @@ internal static class BootCommand
                 ?? throw Failure.Usage("--loader is missing: what the firmware shall start");
             var image = BootClient.Read(loaderFile, result.GetValue(kernel)!, result.GetValue(initramfs),
                 result.GetValue(append)!);
-            var to = result.GetValue(node)!;
-            var (bytes, machineKey) = options.TokenAndKey(result, result.GetValue(tokenFile), to);
+            var (to, bytes, machineKey) =
+                options.TokenAndKey(result, result.GetValue(tokenFile), result.GetValue(node));
             if (!BootToken.TryParse(bytes, out var token))
                 throw new Failure("that is not a boot token");
             if (!token.Loader.SequenceEqual(Mint.LoaderHash(image.Loader)))

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Net;
+using Evilman.Buying;
 using Evilman.Net;
 using Evilman.Text;
 using Evilman.Tokens;
@@ -10,21 +12,21 @@ internal static class EndCommand
 {
     internal static Command Create()
     {
-        var node = Values.Address("node", "The node that the machine runs on.");
+        var node = Values.Place("machine",
+            "The name of a machine that was bought; with --machine-key the node that the machine runs on.");
         var keyFile =
-            Values.FileOption("--machine-key", "The machine's key, which «evilman mint» wrote beside its token.",
-                required: true);
+            Values.FileOption("--machine-key", "The machine's key, which «evilman mint» wrote beside its token, if it was not bought.");
         var timeout =
             Values.DurationOption("--timeout", "How long to wait for an answer; the request is sent again meanwhile.",
                 "6s");
         var command = new Command("end", "Ends a machine at once, and whatever runs in it.") { node, keyFile, timeout };
         command.WithExamples("""
+            evilman end job
             evilman end 10.0.0.1 --machine-key job.token.machine-key
             """);
         command.SetAction(result =>
         {
-            var to = result.GetValue(node)!;
-            var key = MachineKeyFile.Read(result.GetValue(keyFile)!);
+            var (to, key) = Find(result.GetValue(node), result.GetValue(keyFile));
             using var socket = EchoSocket.Open();
             var answer = MagicPinger.End(socket, to, key, result.GetValue(timeout))
                 ?? throw Failure.NoAnswer($"{to} does not answer");
@@ -34,5 +36,15 @@ internal static class EndCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    static (IPAddress Node, byte[] Key) Find(Place place, string? keyFile)
+    {
+        if (keyFile is not null)
+            return (place.Node(), MachineKeyFile.Read(keyFile));
+        if (place.Name is null)
+            throw Failure.Usage("--machine-key is missing: the key of the machine");
+        return MachineStore.Standard.Demand(place.Name).Bought is { } bought ? (bought.Node(), bought.Key())
+            : throw Failure.Usage($"{place} has not been bought yet");
     }
 }

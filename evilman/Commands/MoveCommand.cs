@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
 using System.Threading;
+using Evilman.Buying;
 using Evilman.Demo;
 using Evilman.Net;
 using Evilman.Text;
@@ -16,8 +17,10 @@ internal static class MoveCommand
 {
     internal static Command Create()
     {
-        var guest = Values.Address("guest", "The guest's address.");
-        var node = Values.Address("node", "The node it shall move to.");
+        var guest = Values.Place("guest",
+            "The guest's address, or the name of the machine that was bought for it.");
+        var node = Values.Place("node",
+            "The node it shall move to, or the name of a machine that was bought there.");
         var tokenFile = Values.FileOption("--token", "Spend this boot token instead of minting one.");
         var timeout = Values.DurationOption("--timeout", "Patience with the whole move.", "60s");
         var guestKeyFile =
@@ -33,8 +36,8 @@ internal static class MoveCommand
         var rate = Values.CountOption("--rate",
             "Most megabits a second that the guest sends before its snapshot; 0 for as fast as it goes.",
             0, 0, Wire.MoveCommand.MaxRate);
-        var left = Values.AddressOption("--leave",
-            "The node that the guest leaves: its machine there is ended once the guest has arrived, should it not "
+        var left = Values.PlaceOption("--leave",
+            "The machine that the guest leaves, or with --leave-key its node: the machine there is ended once the guest has arrived, should it not "
                 + "have heard so.");
         var leftKeyFile =
             Values.FileOption("--leave-key",
@@ -48,7 +51,9 @@ internal static class MoveCommand
         options.AddTo(command);
         command.Validators.Add(result =>
         {
-            if ((result.GetResult(left) is null) != (result.GetResult(leftKeyFile) is null))
+            var leaves = result.GetResult(left);
+            var isMachine = leaves is { Tokens: [{ Value: var word }] } && Inventory.IsName(word);
+            if (!isMachine && (leaves is null) != (result.GetResult(leftKeyFile) is null))
                 result.AddError("--leave and --leave-key belong together: a node, and the key of the guest's machine "
                     + "there");
         });
@@ -57,15 +62,16 @@ internal static class MoveCommand
                     --boot-address 10.0.0.121/24 --loader loader-checkpoint
             evilman move 10.0.0.50 10.0.0.2 --token move.token \
                     --leave 10.0.0.1 --leave-key job.token.machine-key
+            evilman move job job2 --leave job                 machines that were bought
             """);
         command.SetAction(result =>
         {
-            var to = result.GetValue(node)!;
-            var moved = result.GetValue(guest)!;
+            var moved = Guest(result.GetValue(guest));
             var guestKey =
                 GuestKeyFile.Read(result.GetValue(guestKeyFile) ?? BootCommand.GuestKeyName(moved), key =>
                     GuestControl.Obeys(moved, key));
-            var (token, machineKey) = options.TokenAndKey(result, result.GetValue(tokenFile), to, moved);
+            var (to, token, machineKey) =
+                options.TokenAndKey(result, result.GetValue(tokenFile), result.GetValue(node), moved);
             if (!BootToken.TryParse(token, out var parsed))
                 throw new Failure("that is not a boot token");
             var order = new MoveOrder(Tokens.Mint.Address(parsed.BootAddress), machineKey)
@@ -74,9 +80,7 @@ internal static class MoveCommand
                 Rate = result.GetValue(rate),
                 GiveUp = result.GetValue(giveUp),
             };
-            var leaving = result.GetValue(left);
-            var leavingKey = result.GetValue(leftKeyFile);
-            var old = leaving is null ? null : new LeftMachine(leaving, MachineKeyFile.Read(leavingKey!));
+            var old = Left(result.GetValue(left), result.GetValue(leftKeyFile));
             if (result.GetValue(plaintext))
                 Say.Warn("not encrypted: everybody on the way can read and change the guest's memory");
             Move(moved, guestKey, to, token, order, result.GetValue(timeout));
@@ -84,6 +88,25 @@ internal static class MoveCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    static IPAddress Guest(Place place)
+    {
+        if (place.Address is { } address)
+            return address;
+        var bought = MachineStore.Standard.Demand(place.Name!).Bought;
+        return bought is { Machine.Guests: [var first, ..] } && Quantity.TryAddress(first, out var guest) ? guest
+            : throw Failure.Usage($"the machine {place} was bought without an address for its guest");
+    }
+
+    static LeftMachine? Left(Place? place, string? keyFile)
+    {
+        if (place is not { } left)
+            return null;
+        if (keyFile is not null)
+            return new LeftMachine(left.Node(), MachineKeyFile.Read(keyFile));
+        return MachineStore.Standard.Demand(left.Name!).Bought is { } bought
+            ? new LeftMachine(bought.Node(), bought.Key()) : throw Failure.Usage($"{left} has not been bought yet");
     }
 
     static void Move(IPAddress guest, byte[] guestKey, IPAddress node, byte[] token, MoveOrder order, TimeSpan patience)

@@ -1,6 +1,7 @@
 using System;
 using System.CommandLine;
 using System.Globalization;
+using Evilman.Buying;
 using Evilman.Net;
 using Evilman.Text;
 using Evilman.Tokens;
@@ -8,7 +9,7 @@ using Wire;
 
 namespace Evilman.Commands;
 
-/// <summary><c>evilman pay NODE --token FILE --tokens N</c>: figure 8.2 of the thesis, by hand.</summary>
+/// <summary><c>evilman pay MACHINE --tokens N</c>: figure 8.2 of the thesis, by hand.</summary>
 internal static class PayCommand
 {
     /// <summary>Elements in one payment: what a node verifies at once, unless it was told otherwise.</summary>
@@ -27,20 +28,22 @@ internal static class PayCommand
         };
         options.AddTo(command);
         command.WithExamples("""
-            evilman pay 10.0.0.1 --token job.token --tokens 20
+            evilman pay job --tokens 20                      bought from the machine's broker
             evilman pay 10.0.0.1 --token job.token --tokens 1 --chain job.chain
             """);
         command.SetAction(result =>
         {
-            var bytes = options.Token(result);
+            var machineAccount = options.Account(result);
+            if (machineAccount.Machine is { } bought)
+                return PayBought(options, result, machineAccount, bought, result.GetValue(tokens));
             var chain = Chain.Load(result.GetValue(chainFile) ?? options.TokenPath(result) + ".chain");
-            if (!BootToken.TryParse(bytes, out var token)
+            if (!BootToken.TryParse(machineAccount.Token, out var token)
                 || !chain.Element(chain.Length).AsSpan().SequenceEqual(token.ChainEnd.Bytes))
                 throw Failure.Usage("the chain is another one than the token's");
             var machine = token.ChainEnd.Bytes.ToArray();
             using var socket = EchoSocket.Open();
             // The node's number is the one that counts: whoever else has paid meanwhile, nothing is paid twice.
-            var paid = options.Look(result, socket, bytes).Paid;
+            var paid = options.Look(result, socket, machineAccount).Paid;
             var wanted = (ulong)paid + (uint)result.GetValue(tokens);
             if (wanted > (uint)chain.Length)
                 throw new Failure(string.Create(CultureInfo.InvariantCulture,
@@ -50,19 +53,40 @@ internal static class PayCommand
                 paid = (uint)Math.Min(paid + Portion, wanted);
                 var body = new byte[Payment.Size];
                 Payment.Emit(body, paid, machine, chain.Element(chain.Length - (int)paid + 1));
-                options.Ask(result, socket, MagicKind.Payment, body);
+                options.Ask(result, socket, machineAccount, MagicKind.Payment, body);
             }
-            var account = options.Look(result, socket, bytes);
+            var account = options.Look(result, socket, machineAccount);
             if (options.Json(result))
             {
                 Say.Plain(account.Json());
                 return ExitCode.Done;
             }
             Say.Step(string.Create(CultureInfo.InvariantCulture,
-                $"{options.Node(result)} has taken {result.GetValue(tokens)} tokens, {account.Paid} in all"));
+                $"{machineAccount.Node} has taken {result.GetValue(tokens)} tokens, {account.Paid} in all"));
             Say.Note(account.Sentence());
             return ExitCode.Done;
         });
         return command;
+    }
+
+    /// <summary>Buys the tokens, and hands them to the node.</summary>
+    static int PayBought(AccountOptions options, ParseResult result, Account account, string name, int tokens)
+    {
+        int? paid;
+        using (var file = MachineStore.Standard.Open(name))
+            paid = Tills.For(file, options.Patience(result)).Pay(tokens);
+        using var socket = EchoSocket.Open();
+        var after = options.Look(result, socket, account);
+        if (options.Json(result))
+            Say.Plain(after.Json());
+        else
+        {
+            if (paid is not null)
+                Say.Step(string.Create(CultureInfo.InvariantCulture, $"{account.Node} has taken {paid} tokens"));
+            Say.Note(after.Sentence());
+        }
+        return paid is not null ? ExitCode.Done
+            : throw new Failure($"an earlier payment for {name} had been cut off: that one has been finished, and no "
+                + "more was bought. Pay again if more is wanted");
     }
 }

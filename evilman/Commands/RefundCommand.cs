@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Evilman.Buying;
 using Evilman.Net;
 using Evilman.Text;
 using Evilman.Tokens;
@@ -6,7 +9,7 @@ using Wire;
 
 namespace Evilman.Commands;
 
-/// <summary><c>evilman refund NODE --token FILE --out FILE</c>.</summary>
+/// <summary><c>evilman refund MACHINE</c>.</summary>
 internal static class RefundCommand
 {
     internal static Command Create()
@@ -18,23 +21,27 @@ internal static class RefundCommand
             "Where to write the redemption certificate, for the broker; otherwise beside the token, with "
                 + "«.certificate» after its name.");
         var command = new Command("refund",
-            "Ends a machine, and gets the node's certificate of what is left of its tokens.")
+            "Ends a machine, and gets the node's certificate of what is left of its tokens; the broker of a machine "
+                + "that was bought pays it back.")
         {
             secretFile, output,
         };
         options.AddTo(command);
         command.WithExamples("""
+            evilman refund job                               what is left is in the balance again
             evilman refund 10.0.0.1 --token job.token --out job.certificate
             """);
         command.SetAction(result =>
         {
-            var token = options.Token(result);
+            var machine = options.Account(result);
+            if (machine.Machine is { } name)
+                return RefundBought(options, result, name);
             var secret = MachineKeyFile.Read(result.GetValue(secretFile) ?? options.TokenPath(result) + ".refund");
             var path = result.GetValue(output) ?? options.TokenPath(result) + ".certificate";
             using var socket = EchoSocket.Open();
-            var account = options.Look(result, socket, token, MagicKind.Refund, secret);
+            var account = options.Look(result, socket, machine, MagicKind.Refund, secret);
             if (account.State != AccountState.Refunded)
-                throw new Failure($"{options.Node(result)} answers without a certificate");
+                throw new Failure($"{machine.Node} answers without a certificate");
             // The node gives the same again when it is asked again, so an old one may go.
             Secret.Write(path, account.Bytes, replace: true);
             if (options.Json(result))
@@ -48,5 +55,20 @@ internal static class RefundCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    static int RefundBought(AccountOptions options, ParseResult result, string name)
+    {
+        using var file = MachineStore.Standard.Open(name);
+        var refund = Tills.For(file, options.Patience(result)).Refund();
+        if (options.Json(result))
+            Say.Plain(JsonSerializer.Serialize(refund, Json.Default.RefundView));
+        else
+        {
+            Say.Step(string.Create(CultureInfo.InvariantCulture,
+                $"{name} has ended: {refund.Refunded} units are given back, {refund.Burned} were used"));
+            Say.Note(string.Create(CultureInfo.InvariantCulture, $"balance    {refund.Balance} units"));
+        }
+        return ExitCode.Done;
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
+using Evilman.Buying;
 using Evilman.Net;
 using Evilman.Text;
 using Evilman.Tokens;
@@ -31,16 +32,7 @@ internal sealed class TokenOptions
     {
         Description = "An address that the guest may use; up to four.",
         HelpName = "A.B.C.D",
-        CustomParser = result =>
-        {
-            var found = new IPAddress[result.Tokens.Count];
-            for (var i = 0; i < found.Length; i++)
-            {
-                if (!Quantity.TryAddress(result.Tokens[i].Value, out found[i]))
-                    result.AddError($"--guest: {Values.Quoted(result.Tokens[i].Value)} is not an IPv4 address");
-            }
-            return found;
-        },
+        CustomParser = Values.Addresses,
     };
     readonly Option<ByteSize> memory = Values.BytesOption("--memory", "Memory of the machine.", "64M");
     readonly Option<int> tokens =
@@ -106,27 +98,37 @@ internal sealed class TokenOptions
     /// A token and the key of the machine that it will start: minted, or bought, which is a file of each.
     /// </summary>
     /// <param name="tokenFile">The bought token, or null.</param>
-    internal (byte[] Token, byte[] MachineKey) TokenAndKey(ParseResult result, string? tokenFile, IPAddress node,
-        IPAddress? standardGuest = null)
+    /// <param name="place">A node, or where there is no token file a machine that was bought.</param>
+    internal (IPAddress Node, byte[] Token, byte[] MachineKey) TokenAndKey(ParseResult result, string? tokenFile,
+        Place place, IPAddress? standardGuest = null)
     {
+        if (tokenFile is null && place.Machine() is { } machine)
+        {
+            var bought = machine.Bought ?? throw Failure.Usage($"the purchase of {place} is under way: «evilman buy» "
+                + "with the same options finishes it");
+            return (bought.Node(), bought.Token(), bought.Key());
+        }
+        var node = place.Node();
         var machineKeyFile = result.GetValue(MachineKey);
         if (tokenFile is null)
         {
             if (machineKeyFile is not null)
                 throw Failure.Usage("--machine-key belongs to --token: the key of a token that is minted here is "
                     + "derived from --key-file");
-            var (minted, _, key, _) = Mint(result, node, standardGuest);
-            return (minted, key);
+            var known = place.Name is null ? null : Inventory.Load().Node(place.Name);
+            var (minted, _, key, _) = Mint(result, node, standardGuest, known?.KeyFile);
+            return (node, minted, key);
         }
         // Beside the token, where mint puts it.
-        return (TokenFile.Read(tokenFile), MachineKeyFile.Read(machineKeyFile ?? tokenFile + ".machine-key"));
+        return (node, TokenFile.Read(tokenFile), MachineKeyFile.Read(machineKeyFile ?? tokenFile + ".machine-key"));
     }
 
     /// <param name="standardGuest">The guest address to permit when the user names none.</param>
+    /// <param name="standardKeyFile">The node's secret when the user names none.</param>
     internal (byte[] Token, Chain Chain, byte[] MachineKey, byte[] RefundSecret) Mint(ParseResult result, IPAddress node,
-        IPAddress? standardGuest = null)
+        IPAddress? standardGuest = null, string? standardKeyFile = null)
     {
-        var key = Secret.ReadKey(result.GetValue(keyFile)
+        var key = Secret.ReadKey(result.GetValue(keyFile) ?? standardKeyFile
             ?? throw Failure.Usage("--key-file is missing: the secret that signs the token"));
         var (address, length) = BootAddress(result);
         var chain = result.GetValue(chainFile) is { } file ? Chain.Load(file)

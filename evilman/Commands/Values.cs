@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using Evilman.Buying;
 using Evilman.Text;
 
 namespace Evilman.Commands;
@@ -22,6 +23,54 @@ internal static class Values
         Description = description,
         CustomParser = result => Parse<IPAddress>(result, Quantity.TryAddress, "an IPv4 address") ?? IPAddress.Any,
     };
+
+    /// <summary>A node or a machine, by its address or its name.</summary>
+    internal static Argument<Place> Place(string name, string description) => new(name)
+    {
+        Description = description,
+        CustomParser = result => Parse<Place>(result, Commands.Place.TryParse, Commands.Place.What),
+    };
+
+    internal static Option<Place?> PlaceOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "NAME",
+        CustomParser = result => Parse<Place>(result, Commands.Place.TryParse, Commands.Place.What),
+    };
+
+    /// <summary>What something is to be called.</summary>
+    internal static Argument<string> Name(string name, string description) => new(name)
+    {
+        Description = description,
+        CustomParser = result => Parse<string>(result, TryName, "a name: " + Inventory.NameRule) ?? "",
+    };
+
+    internal static Option<string?> BrokerOption() => new("--broker")
+    {
+        Description = "The broker, as the inventory calls it; otherwise the only one, or the inventory's «broker».",
+        HelpName = "NAME",
+        CustomParser = result => Parse<string>(result, TryName, "a name: " + Inventory.NameRule),
+    };
+
+    internal static Option<bool> Json() => new("--json") { Description = "One line of JSON, for a program." };
+
+    /// <summary>Each word of an option that takes several.</summary>
+    internal static IPAddress[] Addresses(ArgumentResult result)
+    {
+        var found = new IPAddress[result.Tokens.Count];
+        for (var i = 0; i < found.Length; i++)
+        {
+            if (!Quantity.TryAddress(result.Tokens[i].Value, out found[i]))
+                result.AddError($"{Name(result)}{Quoted(result.Tokens[i].Value)} is not an IPv4 address");
+        }
+        return found;
+    }
+
+    static bool TryName(string text, out string name)
+    {
+        name = text;
+        return Inventory.IsName(text);
+    }
 
     internal static Option<IPAddress?> AddressOption(string name, string description, bool required = false) =>
         new(name)

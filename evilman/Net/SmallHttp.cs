@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -16,11 +17,24 @@ public static class SmallHttp
 {
     public const int MaximumAnswer = 16 << 20;
 
-    public static HttpAnswer Get(IPEndPoint server, string path, TimeSpan timeout)
+    public static HttpAnswer Get(IPEndPoint server, string path, TimeSpan timeout) =>
+        Send(server, "GET", path, [], null, timeout);
+
+    /// <param name="body">JSON, or null for none.</param>
+    public static HttpAnswer Send(IPEndPoint server, string method, string path,
+        IReadOnlyList<(string Name, string Value)> headers, string? body, TimeSpan timeout)
     {
+        var content = body is null ? [] : Encoding.UTF8.GetBytes(body);
+        var head = new StringBuilder($"{method} {path} HTTP/1.0\r\nHost: {server.Address}\r\n");
+        foreach (var (name, value) in headers)
+            head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
+        if (body is not null)
+            head.Append(CultureInfo.InvariantCulture,
+                $"Content-Type: application/json\r\nContent-Length: {content.Length}\r\n");
         using var socket = Tcp.Connect(server, timeout);
         socket.SendTimeout = socket.ReceiveTimeout = (int)timeout.TotalMilliseconds;
-        socket.Send(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.0\r\nHost: {server.Address}\r\n\r\n"));
+        socket.Send(Encoding.Latin1.GetBytes($"{head}\r\n"));
+        socket.Send(content);
 
         var bytes = new byte[8192];
         var have = 0;

@@ -25,6 +25,13 @@ public class CommandLineTests
     [InlineData("move")]
     [InlineData("end")]
     [InlineData("completion")]
+    [InlineData("login")]
+    [InlineData("buy")]
+    [InlineData("pay")]
+    [InlineData("refund")]
+    [InlineData("machines")]
+    [InlineData("nodes")]
+    [InlineData("ledger")]
     public void Every_command_explains_itself_with_examples_and_exit_codes(params string[] command)
     {
         var (code, output) = Run([.. command, "--help"]);
@@ -45,6 +52,10 @@ public class CommandLineTests
     [InlineData("move", "10.0.0.50", "10.0.0.2", "--leave", "10.0.0.1")]
     [InlineData("move", "10.0.0.50", "10.0.0.2", "--leave-key", "job.machine-key")]
     [InlineData("completion", "tcsh")]
+    [InlineData("buy", "1job", "--plan", "small", "--loader", "l")]
+    [InlineData("buy", "job", "--loader", "l")]
+    [InlineData("login", "a/b", "http://127.0.0.1:8090")]
+    [InlineData("balance", "../job")]
     public void Arguments_that_make_no_sense_are_refused_while_parsing(params string[] words) =>
         Assert.NotEmpty(Program.Root().Parse(words).Errors);
 

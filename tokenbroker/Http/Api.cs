@@ -43,7 +43,7 @@ internal static class Api
             (call, session, wanted) => call.Broker.Refund(session, call.Customer, wanted)),
 
         // Operators
-        List("/v1/nodes", ApiKeys.Operator, "The nodes and their load.",
+        List("/v1/nodes", ApiKeys.ReadOrOperator, "The nodes, their prices and their load.",
             s_json.PageNodeView, (_, session, after, limit) => Broker.Nodes(session, after, limit)),
         Write(Add, "/v1/nodes", ApiKeys.Operator, "Adds a node.", s_json.NewNode, s_json.NodeView,
             (call, session, wanted) => call.Broker.AddNode(session, call.Actor.KeyId, wanted)),

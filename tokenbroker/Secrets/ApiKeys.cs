@@ -13,7 +13,7 @@ internal sealed record Actor(string KeyId, long? Customer, string[] Scopes)
     /// <summary>The same for all keys of a customer, and for all of the operators.</summary>
     internal string Name => Customer is { } customer ? $"customer:{customer}" : "operator";
 
-    internal bool May(string scope) => Scopes.Contains(scope);
+    internal bool May(string scope) => scope.Split(ApiKeys.Or).Any(Scopes.Contains);
 }
 
 /// <summary>
@@ -24,6 +24,11 @@ internal sealed record Actor(string KeyId, long? Customer, string[] Scopes)
 internal static class ApiKeys
 {
     internal const string Operator = "operator", Read = "read", Buy = "buy", Refund = "refund", Metrics = "metrics";
+
+    /// <summary>Either will do.</summary>
+    internal const string ReadOrOperator = Read + Or + Operator;
+
+    internal const string Or = " or ";
 
     internal static readonly string[] OfCustomers = [Read, Buy, Refund];
 

@@ -1,0 +1,118 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Threading;
+using Evilman.Tokens;
+
+namespace Evilman.Buying;
+
+/// <summary>What is known of one machine, by whoever may change it.</summary>
+internal interface IMachineFile : IDisposable
+{
+    string Name { get; }
+
+    /// <summary>Null where there is none of that name.</summary>
+    BoughtMachine? Machine { get; }
+
+    /// <summary>On the disk when it returns.</summary>
+    void Save(BoughtMachine machine);
+
+    void Remove();
+}
+
+/// <summary>The machines that were bought, a file of mode 0600 each: machines/NAME.json beside the inventory.</summary>
+internal sealed class MachineStore(string folder)
+{
+    const string Suffix = ".json";
+    const int LongestFile = 16 << 20;
+
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    readonly string folder = Path.Combine(folder, "machines");
+
+    internal static MachineStore Standard => new(Inventory.Folder);
+
+    internal IEnumerable<string> Names => Directory.Exists(folder)
+        ? Directory.GetFiles(folder, "*" + Suffix).Select(path => Path.GetFileNameWithoutExtension(path)!)
+            .Where(Inventory.IsName).Order(StringComparer.Ordinal)
+        : [];
+
+    /// <summary>As it is now; whoever changes it takes <see cref="Open"/>.</summary>
+    internal BoughtMachine? Find(string name) => File.Exists(PathOf(name)) ? Read(name) : null;
+
+    internal BoughtMachine Demand(string name) => Find(name)
+        ?? throw Failure.Usage($"there is no machine {name}: «evilman machines» lists those that were bought");
+
+    /// <summary>Locks the machine's file (flock(2)), so that of two programs one waits.</summary>
+    internal IMachineFile Open(string name)
+    {
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return new MachineFile(this, name, Lock(name));
+    }
+
+    FileStream Lock(string name)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return new FileStream(Path.Combine(folder, name + ".lock"), new FileStreamOptions
+                {
+                    Mode = FileMode.OpenOrCreate,
+                    Access = FileAccess.ReadWrite,
+                    Share = FileShare.None,
+                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                });
+            }
+            catch (IOException busy)
+            {
+                if (Stopwatch.GetElapsedTime(start) > s_patience)
+                    throw new Failure($"the machine {name} is in use by another evilman: {busy.Message}");
+                Thread.Sleep(20);
+            }
+        }
+    }
+
+    string PathOf(string name) => Path.Combine(folder, name + Suffix);
+
+    BoughtMachine Read(string name)
+    {
+        var path = PathOf(name);
+        try
+        {
+            return JsonSerializer.Deserialize(Files.Read(path, LongestFile, "a machine"), Json.Default.BoughtMachine)
+                ?? throw new Failure($"{path} is empty");
+        }
+        catch (JsonException wrong)
+        {
+            throw new Failure($"{path} is not what evilman wrote: {wrong.Message}");
+        }
+    }
+
+    sealed class MachineFile(MachineStore store, string name, FileStream locked) : IMachineFile
+    {
+        public string Name => name;
+
+        public BoughtMachine? Machine { get; private set; } = store.Find(name);
+
+        public void Save(BoughtMachine machine)
+        {
+            Secret.Write(store.PathOf(name), JsonSerializer.SerializeToUtf8Bytes(machine, Json.Default.BoughtMachine),
+                replace: true);
+            Native.SyncFolder(store.folder);
+            Machine = machine;
+        }
+
+        public void Remove()
+        {
+            File.Delete(store.PathOf(name));
+            Machine = null;
+        }
+
+        public void Dispose() => locked.Dispose();
+    }
+}

@@ -1,0 +1,113 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Net;
+using System.Text.Json.Serialization;
+using Wire;
+
+namespace Evilman.Buying;
+
+// What a broker takes and gives (docs/broker.md), as far as it is used here; and what is kept of it.
+
+internal sealed record NewMachine(string Plan, int Tokens, string Loader, string? Node = null,
+    IReadOnlyList<string>? Guests = null);
+
+internal sealed record NewTokens(int Tokens);
+
+internal sealed record NewRefund(string Certificate);
+
+internal sealed record MachineView(long Id, string Name, string Node, string NodeAddress, string BootAddress,
+    IReadOnlyList<string> Guests, string Plan, long MemoryMib, long TokenValue, long Lapses);
+
+internal sealed record Purchase(MachineView Machine, string BootToken, string MachineKey, string RefundSecret,
+    long Tokens, long Amount, long Balance)
+{
+    /// <summary>Fails where a broker's words are not what they should be, so that the rest need not look.</summary>
+    internal Purchase Checked()
+    {
+        var isWhole = IsHex(BootToken, Wire.BootToken.Size) && Wire.BootToken.TryParse(Token(), out var token)
+            && IsHex(Machine.Name, Wire.HashChain.ElementSize) && token.ChainEnd.Bytes.SequenceEqual(Name())
+            && IsHex(MachineKey, Wire.MachineKey.Size) && IsHex(RefundSecret, Wire.AccountRequest.SecretSize)
+            && Text.Quantity.TryAddress(Machine.NodeAddress, out _);
+        return isWhole ? this : throw new Failure("what the broker sold is not a machine");
+    }
+
+    internal byte[] Token() => Convert.FromHexString(BootToken);
+
+    /// <summary>The chain end of the boot token.</summary>
+    internal byte[] Name() => Convert.FromHexString(Machine.Name);
+
+    internal byte[] Key() => Convert.FromHexString(MachineKey);
+
+    internal byte[] Secret() => Convert.FromHexString(RefundSecret);
+
+    internal IPAddress Node() => IPAddress.Parse(Machine.NodeAddress);
+
+    internal static bool IsHex(string text, int size) => text.Length == 2 * size && text.All(char.IsAsciiHexDigit);
+}
+
+internal sealed record Resupply(long Tokens, long Amount, long Balance, long Lapses, IReadOnlyList<Ping> Pings);
+
+/// <summary>The body of a magic ping, in hexadecimal digits, for the machine's node.</summary>
+internal sealed record Ping(int Kind, string Body)
+{
+    internal Ping Checked()
+    {
+        var isWhole = (MagicKind)Kind switch
+        {
+            MagicKind.Payment => Purchase.IsHex(Body, Payment.Size),
+            MagicKind.Continuation => Purchase.IsHex(Body, Continuation.Size),
+            _ => false,
+        };
+        return isWhole ? this : throw new Failure("what the broker sold are not tokens");
+    }
+}
+
+internal sealed record RefundView(long Machine, long Refunded, long Burned, long Balance);
+
+internal sealed record BalanceView(long Balance);
+
+internal sealed record EntryView(long Id, long At, string Kind, string Reference, long Amount, long Balance);
+
+internal sealed record NodePrices(long Cpu, long Memory, long Network, long Existence);
+
+internal sealed record NodeView(string Name, string Address, NodePrices Prices, long MemoryMib, long UsedMemoryMib,
+    long Machines, long UsedMachines, bool Enabled);
+
+internal sealed record Page<T>(IReadOnlyList<T> Items, long? Next);
+
+internal sealed record Problem(string Type, string Detail);
+
+// What is printed with --json.
+
+internal sealed record LoginLine(string Broker, string Url, long? Balance);
+
+internal sealed record NodeLine(string Name, string Address, string? Broker, NodeView? Load);
+
+internal sealed record MachineLine(string Name, string Broker, string State, long Id, string Node, string NodeAddress,
+    string BootAddress, IReadOnlyList<string> Guests, long Bought, long Undelivered)
+{
+    internal static MachineLine Of(string name, BoughtMachine machine) => new(name, machine.Broker, machine.State,
+        machine.Bought?.Machine.Id ?? 0, machine.Bought?.Machine.Node ?? "", machine.Bought?.Machine.NodeAddress ?? "",
+        machine.Bought?.Machine.BootAddress ?? "", machine.Bought?.Machine.Guests ?? [], machine.Amount,
+        machine.Pings.Count);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(NewMachine))]
+[JsonSerializable(typeof(NewTokens))]
+[JsonSerializable(typeof(NewRefund))]
+[JsonSerializable(typeof(Purchase))]
+[JsonSerializable(typeof(Resupply))]
+[JsonSerializable(typeof(RefundView))]
+[JsonSerializable(typeof(BalanceView))]
+[JsonSerializable(typeof(Page<EntryView>))]
+[JsonSerializable(typeof(Page<NodeView>))]
+[JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(BoughtMachine))]
+[JsonSerializable(typeof(LoginLine))]
+[JsonSerializable(typeof(NodeLine))]
+[JsonSerializable(typeof(MachineLine))]
+internal sealed partial class Json : JsonSerializerContext;

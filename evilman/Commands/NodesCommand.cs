@@ -1,0 +1,57 @@
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Globalization;
+using System.Linq;
+using System.Text.Json;
+using Evilman.Buying;
+using Evilman.Text;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman nodes</c>.</summary>
+internal static class NodesCommand
+{
+    internal static Command Create()
+    {
+        var broker = Values.BrokerOption();
+        var json = Values.Json();
+        var command = new Command("nodes", "Lists the nodes of the inventory, and those of a broker with their load "
+            + "and prices.")
+        {
+            broker, json,
+        };
+        command.WithExamples("""
+            evilman nodes
+            evilman nodes --broker lab --json    one object of JSON a line
+            """);
+        command.SetAction(result =>
+        {
+            var inventory = Inventory.Load();
+            var lines = inventory.Nodes.Select(node => new NodeLine(node.Name, $"{node.Address}", null, null)).ToList();
+            if (inventory.HasBrokers || result.GetValue(broker) is not null)
+            {
+                var from = inventory.Broker(result.GetValue(broker));
+                lines.AddRange(new BrokerClient(from).List("/v1/nodes", Json.Default.PageNodeView)
+                    .Select(node => new NodeLine(node.Name, node.Address, from.Name, node)));
+            }
+            if (lines.Count == 0)
+                throw Failure.Usage("no node is known: «evilman login NAME URL» makes those of a broker known");
+            foreach (var line in lines)
+                Say.Plain(result.GetValue(json) ? JsonSerializer.Serialize(line, Json.Default.NodeLine) : Text(line));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static string Text(NodeLine line)
+    {
+        var text = $"{line.Name,-12} {line.Address,-15} ";
+        if (line.Load is not { } load)
+            return text + "one's own";
+        var state = load.Enabled ? "" : ", sells nothing now";
+        return text + string.Create(CultureInfo.InvariantCulture,
+            $"{load.UsedMachines} of {load.Machines} machines, {load.UsedMemoryMib} of {load.MemoryMib} MiB{state}; ")
+            + string.Create(CultureInfo.InvariantCulture,
+            $"prices {load.Prices.Cpu},{load.Prices.Memory},{load.Prices.Network},{load.Prices.Existence}");
+    }
+}

@@ -1,0 +1,13 @@
+using System;
+using Evilman.Buying;
+using Evilman.Net;
+
+namespace Evilman.Commands;
+
+/// <summary>A <see cref="Till"/> with the brokers of the inventory and nodes that are asked by magic pings.</summary>
+internal static class Tills
+{
+    internal static Till For(IMachineFile file, TimeSpan? patience = null) => new(file,
+        name => new BrokerClient(Inventory.Load().Broker(name)), new NodeLink(patience ?? MagicPinger.Patience),
+        () => DateTimeOffset.UtcNow.ToUnixTimeSeconds());
+}

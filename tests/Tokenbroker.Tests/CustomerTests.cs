@@ -1,0 +1,283 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Threading.Tasks;
+using Evilman;
+using Evilman.Buying;
+using Evilman.Net;
+using Tokenbroker.Http;
+using Tokenbroker.Secrets;
+using Wire;
+using Xunit;
+using NewMachine = Evilman.Buying.NewMachine;
+
+namespace Tokenbroker.Tests;
+
+/// <summary>
+/// What evilman keeps of a purchase, against a broker that serves over HTTP: killed at any instant and called again, it
+/// loses nothing and buys nothing twice.
+/// </summary>
+public sealed class CustomerTests
+{
+    private const int First = 5;
+
+    private sealed class Killed : Exception;
+
+    /// <summary>Counts the instants before and after everything that shows outside of the process.</summary>
+    private sealed class Killer(int after)
+    {
+        internal int Passed { get; private set; }
+
+        internal int After { get; set; } = after;
+
+        internal void Instant()
+        {
+            if (Passed++ == After)
+                throw new Killed();
+        }
+    }
+
+    private sealed class KilledFile(IMachineFile file, Killer killer) : IMachineFile
+    {
+        public string Name => file.Name;
+
+        public BoughtMachine? Machine => file.Machine;
+
+        public void Save(BoughtMachine machine)
+        {
+            killer.Instant();
+            file.Save(machine);
+            killer.Instant();
+        }
+
+        public void Remove()
+        {
+            killer.Instant();
+            file.Remove();
+            killer.Instant();
+        }
+
+        public void Dispose() => file.Dispose();
+    }
+
+    private sealed class KilledBroker(IBroker broker, Killer killer) : IBroker
+    {
+        public BrokerAnswer Send(Order order)
+        {
+            killer.Instant();
+            BrokerAnswer answer = broker.Send(order);
+            killer.Instant();
+            return answer;
+        }
+    }
+
+    private sealed class KilledNode(INodeLink node, Killer killer) : INodeLink
+    {
+        public NodeAnswer Ask(System.Net.IPAddress address, MagicKind kind, byte[] body)
+        {
+            killer.Instant();
+            NodeAnswer answer = node.Ask(address, kind, body);
+            killer.Instant();
+            return answer;
+        }
+    }
+
+    /// <summary>A broker that serves, a node, a customer with a folder of his own.</summary>
+    private sealed class Stand : IAsyncDisposable
+    {
+        private readonly Server _server;
+        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("evilman-");
+
+        private Stand(Shop shop, Server server) => (Shop, _server) = (shop, server);
+
+        internal Shop Shop { get; }
+
+        internal PayingNode Node { get; } = new();
+
+        internal string Folder => _folder.FullName;
+
+        internal MachineStore Store => new(Folder);
+
+        internal long Now { get; set; } = 1_800_000_000;
+
+        internal BrokerClient Client { get; private set; } = null!;
+
+        internal BrokerUrl Url => BrokerUrl.Parse(_server.Address);
+
+        internal static async Task<Stand> Open(string kind)
+        {
+            Shop shop = new(kind);
+            Server server = new(shop.Broker, new ServerOptions("http://127.0.0.1:0", 100_000, LogsRequests: false));
+            await server.Start();
+            Stand stand = new(shop, server);
+            stand.Client = new BrokerClient(new KnownBroker("lab", stand.Url, shop.AddKey(shop.Customer,
+                [.. ApiKeys.OfCustomers])));
+            return stand;
+        }
+
+        /// <summary>One run of the program, which may be killed.</summary>
+        internal void Run(string name, Killer killer, Action<Till, IMachineFile> work)
+        {
+            using IMachineFile file = Store.Open(name);
+            work(new Till(new KilledFile(file, killer), _ => new KilledBroker(Client, killer),
+                new KilledNode(Node, killer), () => Now), file);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _server.DisposeAsync();
+            Shop.Dispose();
+            _folder.Delete(recursive: true);
+        }
+    }
+
+    private static readonly NewMachine s_wanted = new("small", First, Shop.Loader);
+
+    /// <summary>
+    /// Buys a machine and twice more tokens, the second time more than its chain has, and gives it back. Killed
+    /// every time so many instants have passed, until nothing is left to do.
+    /// </summary>
+    /// <param name="again">How many instants the later runs have.</param>
+    /// <returns>Instants that passed.</returns>
+    private static int Live(Stand stand, string name, int kill, int again)
+    {
+        Killer killer = new(kill);
+        long bought = 0;
+        Step((till, _) => till.Buy("lab", s_wanted));
+        stand.Node.Boot(stand.Store.Find(name)!.Bought!);
+        foreach (int tokens in (int[])[7, 60])
+        {
+            bought = stand.Store.Find(name)!.Amount;
+            Step((till, file) =>
+            {
+                // Whether an earlier run has done it, the file says.
+                if (till.IsUnsettled)
+                    till.Finish();
+                else if (file.Machine!.Amount == bought)
+                    till.Pay(tokens);
+            });
+        }
+        Assert.Equal(First + 7 + 60, stand.Node.Paid(stand.Store.Find(name)!.Bought!.Machine.Name));
+        Step((till, _) => till.Refund());
+        return killer.Passed;
+
+        void Step(Action<Till, IMachineFile> work)
+        {
+            for (int tries = 0; ; tries++)
+            {
+                Assert.True(tries < 200, "no progress");
+                try
+                {
+                    stand.Run(name, killer, work);
+                    return;
+                }
+                catch (Killed)
+                {
+                    killer.After = killer.Passed + again;
+                }
+            }
+        }
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Killed_at_any_instant_a_customer_loses_nothing_and_buys_nothing_twice(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        int instants = Live(stand, "whole", int.MaxValue, 0);
+        Assert.True(instants > 30, $"only {instants} instants");
+        // One database will do for each instant: what is killed here is the customer.
+        for (int kill = kind == "sqlite" ? 0 : instants - 1; kill < instants; kill++)
+        {
+            Live(stand, $"once-{kill}", kill, int.MaxValue / 2);
+            Assert.Equal(Shop.Deposit, stand.Shop.Balance(stand.Shop.Customer));
+        }
+        // Five instants are what one step takes from one file on the disk to the next.
+        for (int every = 5; every < 12; every++)
+        {
+            Live(stand, $"often-{every}", every, every);
+            Assert.Equal(Shop.Deposit, stand.Shop.Balance(stand.Shop.Customer));
+        }
+        Assert.Equal(0, stand.Shop.Verified().Outstanding);
+    }
+
+    [Theory, OnSqlite]
+    public async Task What_a_broker_refuses_is_said_and_leaves_nothing_behind(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        Killer never = new(int.MaxValue);
+        Failure refused = Assert.Throws<Failure>(() =>
+            stand.Run("rich", never, (till, _) => till.Buy("lab", s_wanted with { Tokens = 51 })));
+        Assert.Equal(ExitCode.Refused, refused.ExitCode);
+        Assert.Contains("1 to 50", refused.Message, StringComparison.Ordinal);
+        Assert.Null(stand.Store.Find("rich"));
+
+        stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted));
+        Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Pay(1_000_000)));
+        Assert.Equal("bought", stand.Store.Find("job")!.State);
+    }
+
+    [Theory, OnSqlite]
+    public async Task A_purchase_that_was_cut_off_is_not_mixed_up_with_another(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        // Sent and done, the answer lost.
+        Assert.Throws<Killed>(() => stand.Run("job", new Killer(3), (till, _) => till.Buy("lab", s_wanted)));
+        Killer never = new(int.MaxValue);
+        Failure other = Assert.Throws<Failure>(() =>
+            stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted with { Tokens = 6 })));
+        Assert.Contains("another machine", other.Message, StringComparison.Ordinal);
+        stand.Now += Order.GoodFor + 1;
+        Failure old = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted)));
+        Assert.Contains("six days", old.Message, StringComparison.Ordinal);
+        stand.Now -= 2;
+        stand.Run("job", never, (till, _) => Assert.True(till.Buy("lab", s_wanted)));
+        Assert.Equal(Shop.Deposit - First * 100, stand.Shop.Balance(stand.Shop.Customer));
+    }
+
+    [Theory, OnSqlite]
+    public async Task A_key_that_was_revoked_loses_no_order(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        Assert.Throws<Killed>(() => stand.Run("job", new Killer(3), (till, _) => till.Buy("lab", s_wanted)));
+        using (IMachineFile file = stand.Store.Open("job"))
+        {
+            BrokerClient stranger = new(new KnownBroker("lab", stand.Url, "tb_0123456789abcdef_" + new string('0', 64)));
+            Failure refused = Assert.Throws<Failure>(() =>
+                new Till(file, _ => stranger, stand.Node, () => stand.Now).Buy("lab", s_wanted));
+            Assert.Equal(ExitCode.Refused, refused.ExitCode);
+        }
+        Assert.NotNull(stand.Store.Find("job")!.Order);
+        stand.Run("job", new Killer(int.MaxValue), (till, _) => Assert.True(till.Buy("lab", s_wanted)));
+        Assert.Equal(Shop.Deposit - First * 100, stand.Shop.Balance(stand.Shop.Customer));
+    }
+
+    [Theory, OnSqlite]
+    public async Task A_customer_reads_his_ledger_and_the_nodes(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        stand.Run("job", new Killer(int.MaxValue), (till, _) => till.Buy("lab", s_wanted));
+        Assert.Equal(Shop.Deposit - First * 100, stand.Client.Balance());
+        Assert.Equal(["deposit", "purchase"],
+            stand.Client.List("/v1/entries", Evilman.Buying.Json.Default.PageEntryView).Select(entry => entry.Kind));
+        Assert.Equal([("n1", 1L), ("n2", 0L)],
+            stand.Client.List("/v1/nodes", Evilman.Buying.Json.Default.PageNodeView)
+                .Select(node => (node.Name, node.UsedMachines)).Order());
+    }
+
+    [Theory, OnSqlite]
+    public async Task Machines_are_readable_by_their_owner_alone_and_used_by_one_program_at_a_time(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        stand.Run("job", new Killer(int.MaxValue), (till, _) => till.Buy("lab", s_wanted));
+        string path = Path.Combine(stand.Folder, "machines", "job.json");
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        Assert.Equal(["job"], stand.Store.Names);
+        Task waits;
+        using (stand.Store.Open("job"))
+        {
+            waits = Task.Run(() => stand.Store.Open("job").Dispose());
+            Assert.NotSame(waits, await Task.WhenAny(waits, Task.Delay(100)));
+        }
+        await waits;
+    }
+}

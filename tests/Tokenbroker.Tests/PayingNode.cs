@@ -1,0 +1,106 @@
+using System;
+using System.Collections.Generic;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text;
+using Evilman.Buying;
+using Evilman.Net;
+using Wire;
+
+namespace Tokenbroker.Tests;
+
+/// <summary>
+/// A node's accounts, as docs/protocols.md says of payments, continuations and refunds; its machines use nothing.
+/// </summary>
+internal sealed class PayingNode : INodeLink
+{
+    private sealed class Kept
+    {
+        internal byte[] ChainEnd = [], Last = [];
+        internal uint Count;
+        internal long Elements, Value;
+        internal bool IsRefunded;
+    }
+
+    private readonly Dictionary<string, Kept> _accounts = [];
+
+    /// <summary>How many elements were paid for a machine.</summary>
+    internal long Paid(string name) => _accounts[name].Elements;
+
+    /// <summary>What the node has taken of a customer's machines.</summary>
+    internal void Boot(Purchase bought)
+    {
+        Assert(BootToken.TryParse(bought.Token(), out BootToken token), "a boot token");
+        Assert(token.SignedWith(Key()), "the broker's signature");
+        _accounts.TryAdd(bought.Machine.Name, new Kept
+        {
+            ChainEnd = token.ChainEnd.Bytes.ToArray(), Last = token.First.Bytes.ToArray(), Count = token.TokenCount,
+            Elements = token.TokenCount, Value = (long)token.Value,
+        });
+    }
+
+    public NodeAnswer Ask(IPAddress node, MagicKind kind, byte[] body)
+    {
+        (Refusal refusal, byte[]? statement) = kind switch
+        {
+            MagicKind.Payment => (Pay(body), null),
+            MagicKind.Continuation => (Continue(body), null),
+            MagicKind.Refund => Refund(body),
+            _ => (Refusal.UnknownKind, null),
+        };
+        return new NodeAnswer(refusal, IPAddress.Any, DateTimeOffset.UnixEpoch, 0, TimeSpan.Zero, false, statement);
+    }
+
+    private Refusal Pay(byte[] body)
+    {
+        Assert(Payment.TryParse(body, out Payment payment), "a payment");
+        if (Find(payment.Machine.Bytes) is not { IsRefunded: false } account)
+            return Refusal.NoSuchDomain;
+        bool isLast = payment.Count == account.Count && payment.Element.Bytes.SequenceEqual(account.Last);
+        if (isLast)
+            return Refusal.None;
+        if (payment.Count <= account.Count)
+            return Refusal.AlreadyPaid;
+        uint steps = payment.Count - account.Count;
+        if (!HashChain.Leads(in payment.Element, in Certificates.AsDigest(account.Last), steps))
+            return Refusal.ChainBroken;
+        (account.Last, account.Count) = (payment.Element.Bytes.ToArray(), payment.Count);
+        account.Elements += steps;
+        return Refusal.None;
+    }
+
+    private Refusal Continue(byte[] body)
+    {
+        Assert(Continuation.TryParse(body, out Continuation token), "a continuation");
+        if (Find(token.Machine.Bytes) is not { IsRefunded: false } account)
+            return Refusal.NoSuchDomain;
+        if (token.ChainEnd.Bytes.SequenceEqual(account.ChainEnd))
+            return Refusal.None;
+        Assert(token.SignedWith(Key()), "the broker's signature");
+        if (!token.Former.Bytes.SequenceEqual(account.ChainEnd))
+            return Refusal.OtherChain;
+        if (!token.ChainHolds())
+            return Refusal.ChainBroken;
+        (account.ChainEnd, account.Last, account.Count) =
+            (token.ChainEnd.Bytes.ToArray(), token.First.Bytes.ToArray(), token.TokenCount);
+        account.Elements += token.TokenCount;
+        return Refusal.None;
+    }
+
+    private (Refusal, byte[]?) Refund(byte[] body)
+    {
+        ReadOnlySpan<byte> name = AccountRequest.Machine(body).Bytes;
+        if (Find(name) is not { } account)
+            return (Refusal.NoSuchDomain, null);
+        account.IsRefunded = true;
+        string certificate = Certificates.Refunded(Convert.ToHexStringLower(name), account.Elements * account.Value,
+            Shop.Key);
+        return (Refusal.None, Convert.FromHexString(certificate));
+    }
+
+    private Kept? Find(ReadOnlySpan<byte> name) => _accounts.GetValueOrDefault(Convert.ToHexStringLower(name));
+
+    private static HmacSha1 Key() => new(Encoding.ASCII.GetBytes(Shop.Key));
+
+    private static void Assert(bool holds, string what) => Xunit.Assert.True(holds, what);
+}
