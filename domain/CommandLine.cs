@@ -112,9 +112,9 @@ internal sealed class CommandLine
             "--mac", Convert.ToHexStringLower(Mac.AsSpan(0, 1))
                 + string.Concat(Array.ConvertAll(Mac[1..], static part => $":{part:x2}")),
             "--offload", Offload ? "on" : "off",
-            "--engine", EngineNames[Translates ? 1 : 0],
+            "--engine", s_engineNames[Translates ? 1 : 0],
             "--console", ConsoleStdio ? "stdio" : "none",
-            "--log-level", LogLevelNames[(int)LogLevel],
+            "--log-level", s_logLevelNames[(int)LogLevel],
         };
         if (InitrdDescriptor >= 0)
             arguments.AddRange([InitrdDescriptorOption, $"{InitrdDescriptor}:{Initrd}"]);
@@ -131,8 +131,8 @@ internal sealed class CommandLine
         return arguments;
     }
 
-    private static readonly string[] EngineNames = ["interpreter", "translator"];
-    private static readonly string[] LogLevelNames = ["error", "info", "debug"];
+    private static readonly string[] s_engineNames = ["interpreter", "translator"];
+    private static readonly string[] s_logLevelNames = ["error", "info", "debug"];
 
     private static (int, string) Inherited(string name, string value)
     {
@@ -182,7 +182,7 @@ internal sealed class CommandLine
                 MemoryMib = (ulong)Number(name, value, 8, (int)(GuestMemory.MaxBytes >> 20), "number of MiB");
                 break;
             case "--engine":
-                Translates = Choice(name, value, EngineNames) == 1;
+                Translates = Choice(name, value, s_engineNames) == 1;
                 break;
             case "--disk":
                 Disk = Named(name, value, "a file");
@@ -206,7 +206,7 @@ internal sealed class CommandLine
                 ConsoleStdio = Choice(name, value, "none", "stdio") == 1;
                 break;
             case "--log-level":
-                LogLevel = (LogLevel)Choice(name, value, LogLevelNames);
+                LogLevel = (LogLevel)Choice(name, value, s_logLevelNames);
                 break;
             case ParentOption:
                 (DeathSignal, string parent) = Inherited(name, value);

@@ -13,7 +13,7 @@ internal static unsafe class Corpus
     public const int MaxFiles = 400, MaxBytes = 800_000;
 
     // SAFETY: as long as the program runs.
-    private static readonly byte* counters = (byte*)NativeMemory.AllocZeroed(Coverage.Branches + Coverage.States);
+    private static readonly byte* s_counters = (byte*)NativeMemory.AllocZeroed(Coverage.Branches + Coverage.States);
 
     public static byte[][] Read(string folder) => Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(File.ReadAllBytes).ToArray();
 
@@ -37,7 +37,7 @@ internal static unsafe class Corpus
     private static List<byte[]> Choose(byte[][] old, byte[][] fresh)
     {
         var world = new World();
-        Coverage.CountInto(counters);
+        Coverage.CountInto(s_counters);
         List<Reaching> before = old.Select(script => new Reaching(script, Reached(world, script))).OrderBy(script => script.Script.Length).ToList(),
             after = fresh.Select(script => new Reaching(script, Reached(world, script))).OrderBy(script => script.Script.Length).ToList();
         var reached = new HashSet<int>();
@@ -70,7 +70,7 @@ internal static unsafe class Corpus
 
     private static HashSet<int> Reached(World world, byte[] script)
     {
-        var counted = new Span<byte>(counters, Coverage.Branches + Coverage.States);
+        var counted = new Span<byte>(s_counters, Coverage.Branches + Coverage.States);
         counted.Clear();
         world.Run(script);
         var reached = new HashSet<int>();
@@ -93,7 +93,7 @@ internal static unsafe class Corpus
     /// <summary>How many different pairs of branches in a row the scripts of a folder take.</summary>
     public static int Edges(string folder)
     {
-        Coverage.CountInto(counters);
+        Coverage.CountInto(s_counters);
         var world = new World();
         return Read(folder).SelectMany(script => Reached(world, script)).Select(feature => feature / 4).Where(pair => pair < Coverage.Branches).Distinct().Count();
     }

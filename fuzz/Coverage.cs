@@ -19,23 +19,23 @@ internal static unsafe class Coverage
     public const int States = (World.Slots + 1) * Answers * Answers;
 
     // SAFETY: as long as the program runs, and as large as SharpFuzz's 16-bit identifiers can reach.
-    private static readonly byte* Nowhere = (byte*)NativeMemory.AllocZeroed(Branches + States);
+    private static readonly byte* s_nowhere = (byte*)NativeMemory.AllocZeroed(Branches + States);
 
-    private static byte* counters = Nowhere;
+    private static byte* s_counters = s_nowhere;
 
-    static Coverage() => Trace.SharedMem = Nowhere;
+    static Coverage() => Trace.SharedMem = s_nowhere;
 
     /// <summary>From now on counts go there: <see cref="Branches"/> and then <see cref="States"/> bytes.</summary>
-    public static void CountInto(byte* memory) => counters = memory;
+    public static void CountInto(byte* memory) => s_counters = memory;
 
     public static void On()
     {
         Trace.PrevLocation = 0;
-        Trace.SharedMem = counters;
+        Trace.SharedMem = s_counters;
     }
 
-    public static void Off() => Trace.SharedMem = Nowhere;
+    public static void Off() => Trace.SharedMem = s_nowhere;
 
     // SAFETY: the index is within States.
-    public static void Reached(int state) => counters[Branches + state % States]++;
+    public static void Reached(int state) => s_counters[Branches + state % States]++;
 }

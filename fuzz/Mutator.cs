@@ -13,7 +13,7 @@ internal static class Mutator
     /// <summary>What <see cref="ScriptedPacket"/> calls the domain in the first slot.</summary>
     private const byte Slot0 = ScriptedPacket.Running;
 
-    private static readonly byte[] Telling = [0, 1, 2, 3, 4, 8, 10, 11, 16, 32, 33, 64, 100, 101, 127, 128, 199, 200, 226, 254, 255];
+    private static readonly byte[] s_telling = [0, 1, 2, 3, 4, 8, 10, 11, 16, 32, 33, 64, 100, 101, 127, 128, 199, 200, 226, 254, 255];
 
     /// <summary>Changes the script in the buffer's first bytes; its new size, at most the buffer's.</summary>
     /// <param name="other">Another script, to take steps from; it may be empty.</param>
@@ -66,7 +66,7 @@ internal static class Mutator
         }
     }
 
-    private static byte Byte(Random random) => random.Next(2) == 0 ? Telling[random.Next(Telling.Length)] : (byte)random.Next(256);
+    private static byte Byte(Random random) => random.Next(2) == 0 ? s_telling[random.Next(s_telling.Length)] : (byte)random.Next(256);
 
     /// <summary>Writes a step that is mostly well: its packets are for the node, and its tokens good.</summary>
     private static int Invent(Span<byte> to, Random random)

@@ -50,7 +50,7 @@ internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, (Ledger
     public const byte Running = 6;
 
     /// <summary>Few addresses, so that scripts meet the same ones: the node's, peers', domains', and those that nobody has.</summary>
-    private static readonly uint[] Addresses =
+    private static readonly uint[] s_addresses =
     [
         TestHost.Node, TestHost.Client, 0x0A000030, 0x0A000031, 0x0A000032, 0x0A000033, 0x0A000034, 0x0A000035,
         0x0A000036, 0x0A000037, 0, 0xFFFFFFFF, 0x7F000001, 0xE0000001, 0x0A000009, 0x0AFFFFFF,
@@ -62,7 +62,7 @@ internal readonly struct ScriptedPacket(uint[] running, byte[][] proofs, (Ledger
     private uint Address(int number)
     {
         int slot = (number & 15) - Running;
-        return slot >= 0 && slot < running.Length && running[slot] != 0 ? running[slot] : Addresses[number & 15];
+        return slot >= 0 && slot < running.Length && running[slot] != 0 ? running[slot] : s_addresses[number & 15];
     }
 
     private byte[] Mac(int number) => (number & 15) switch

@@ -195,7 +195,7 @@ internal static unsafe class ArpCache
                 {
                     uint address = neighbour->Address;
                     Forget(stack, neighbour);
-                    Tcp.NeighbourFailed(stack, address, now);
+                    Tcp.NeighbourFailed(stack, address);
                     continue;
                 }
                 Ask(stack, neighbour, now);

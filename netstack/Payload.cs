@@ -7,19 +7,19 @@ namespace Netstack;
 /// </summary>
 internal unsafe struct Payload
 {
-    private Fragment* _fragments;
-    private int _count;
+    private Fragment* fragments;
+    private int count;
 
     /// <summary>Where the run begins in the first fragment.</summary>
-    private int _offset;
+    private int offset;
 
     internal int Length;
 
     internal Payload(Fragment* fragments, int count, int offset, int length)
     {
-        _fragments = fragments;
-        _count = count;
-        _offset = offset;
+        this.fragments = fragments;
+        this.count = count;
+        this.offset = offset;
         Length = length;
         Normalize();
     }
@@ -29,17 +29,17 @@ internal unsafe struct Payload
     {
         get
         {
-            if (_count == 0 || Length == 0)
+            if (count == 0 || Length == 0)
                 return default;
-            int contiguous = _fragments->Length - _offset;
-            // SAFETY: Normalize keeps _offset inside the first fragment.
-            return new ReadOnlySpan<byte>(_fragments->Address + _offset, contiguous < Length ? contiguous : Length);
+            int contiguous = fragments->Length - offset;
+            // SAFETY: Normalize keeps offset inside the first fragment.
+            return new ReadOnlySpan<byte>(fragments->Address + offset, contiguous < Length ? contiguous : Length);
         }
     }
 
     internal void Skip(int bytes)
     {
-        _offset += bytes;
+        offset += bytes;
         Length -= bytes;
         Normalize();
     }
@@ -53,9 +53,9 @@ internal unsafe struct Payload
     /// <summary>Copies <paramref name="length"/> bytes, which the run must have.</summary>
     internal readonly void CopyTo(byte* to, int length)
     {
-        // SAFETY: length <= Length, and the fragments hold Length bytes from _offset on.
-        Fragment* fragment = _fragments;
-        int offset = _offset;
+        // SAFETY: length <= Length, and the fragments hold Length bytes from offset on.
+        Fragment* fragment = fragments;
+        int offset = this.offset;
         while (length > 0)
         {
             int part = fragment->Length - offset;
@@ -74,8 +74,8 @@ internal unsafe struct Payload
     {
         ulong sum = 0;
         bool odd = false;
-        Fragment* fragment = _fragments;
-        int offset = _offset;
+        Fragment* fragment = fragments;
+        int offset = this.offset;
         for (int left = Length; left > 0; fragment++, offset = 0)
         {
             int part = fragment->Length - offset;
@@ -91,11 +91,11 @@ internal unsafe struct Payload
 
     private void Normalize()
     {
-        while (_count > 0 && _offset >= _fragments->Length)
+        while (count > 0 && offset >= fragments->Length)
         {
-            _offset -= _fragments->Length;
-            _fragments++;
-            _count--;
+            offset -= fragments->Length;
+            fragments++;
+            count--;
         }
     }
 }

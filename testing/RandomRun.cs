@@ -12,16 +12,16 @@ public sealed class RandomRun
 {
     private const string MinutesVariable = "RANDOM_MINUTES", SeedVariable = "RANDOM_SEED";
 
-    private readonly int _cases;
-    private readonly TimeSpan? _duration;
-    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly int cases;
+    private readonly TimeSpan? duration;
+    private readonly long start = Stopwatch.GetTimestamp();
 
     /// <param name="cases">How many where no duration is given.</param>
     public RandomRun(int cases)
     {
-        _cases = cases;
+        this.cases = cases;
         if (Environment.GetEnvironmentVariable(MinutesVariable) is { Length: > 0 } minutes)
-            _duration = TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture));
+            duration = TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture));
         string? seed = Environment.GetEnvironmentVariable(SeedVariable);
         Seed = string.IsNullOrEmpty(seed) ? Environment.TickCount : int.Parse(seed, CultureInfo.InvariantCulture);
         Random = new Random(Seed);
@@ -37,7 +37,7 @@ public sealed class RandomRun
     /// <summary>Whether there is another case.</summary>
     public bool Next()
     {
-        bool goesOn = _duration is { } duration ? Stopwatch.GetElapsedTime(_start) < duration : Begun < _cases;
+        bool goesOn = this.duration is { } duration ? Stopwatch.GetElapsedTime(start) < duration : Begun < cases;
         if (goesOn)
             Begun++;
         return goesOn;

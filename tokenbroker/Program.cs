@@ -13,7 +13,7 @@ namespace Tokenbroker;
 /// </summary>
 internal static class Program
 {
-    private const int Done = 0, Failed = 1, Usage = 2, Fault = 70;
+    private const int Failed = 1, Usage = 2, Fault = 70;
     private const int Width = 80;
 
     internal static int Main(string[] args)

@@ -14,7 +14,7 @@ namespace Flood;
 /// </summary>
 internal static unsafe class Program
 {
-    private const int Write = 1, Ioctl = 16, Socket = 41, Bind = 49, ClockGetTime = 228, ExitGroup = 231;
+    private const int Write = 1, Ioctl = 16, Socket = 41, Bind = 49, ClockGetTime = 228;
     private const int PacketFamily = 17, Raw = 3, GetIndex = 0x8933, Monotonic = 1, Realtime = 0;
     private const uint Node = 0x0A630002, Source = 0x0A630100;
     private const int Ethernet = 14, Icmp = Ethernet + 20, Payload = Icmp + 8, Sources = 256, MaxSize = 256;

@@ -10,7 +10,7 @@ namespace Tap;
 internal static unsafe class Program
 {
     private const int Read = 0, Write = 1, Open = 2, Poll = 7, Ioctl = 16, Fcntl = 72;
-    private const int Frames = 3, Control = 4, ReadWrite = 2, NonBlock = 0x800, SetStatusFlags = 4, In = 1;
+    private const int Frames = 3, ReadWrite = 2, NonBlock = 0x800, SetStatusFlags = 4, In = 1;
     private const nint SetInterface = 0x400454CA, SetOffload = 0x400454D0, ChecksumAndTcp4 = 0x1 | 0x2 | 0x8;
     private const ulong TapWithHeader = 0x0002 | 0x1000 | 0x4000;
 

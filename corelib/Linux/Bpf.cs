@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace System.Linux;
 
 /// <summary>One instruction of classic BPF: struct sock_filter (linux/filter.h).</summary>
@@ -5,6 +7,7 @@ namespace System.Linux;
 /// <param name="jt">Of a jump: how many instructions it skips where the condition holds.</param>
 /// <param name="jf">How many where it does not.</param>
 /// <param name="k">A number that it works with.</param>
+[StructLayout(LayoutKind.Sequential)]
 internal readonly struct SockFilter(ushort code, byte jt, byte jf, uint k)
 {
     private readonly ushort code = code;
@@ -20,6 +23,7 @@ internal readonly struct SockFilter(ushort code, byte jt, byte jf, uint k)
 }
 
 /// <summary>struct sock_fprog.</summary>
+[StructLayout(LayoutKind.Sequential)]
 internal readonly unsafe struct SockProgram(ReadOnlySpan<SockFilter> program)
 {
     private readonly ulong length = (ulong)program.Length;

@@ -32,8 +32,8 @@ internal static unsafe class Lockdown
     private const int SYS_getppid = 110, SYS_capset = 126, SYS_pivot_root = 155, SYS_close_range = 436,
         SYS_landlock_create_ruleset = 444, SYS_landlock_restrict_self = 446;
 
-    private static bool finalizerLocked;
-    private static string? finalizerProblem;
+    private static bool s_finalizerLocked;
+    private static string? s_finalizerProblem;
 
     /// <summary>Whether this is the second start, which the first one marks in argv[0].</summary>
     public static bool IsSecondStart(string name) => name.StartsWith(SecondStart);
@@ -99,8 +99,8 @@ internal static unsafe class Lockdown
         LeaveFinalizer();
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        if (!Volatile.Read(ref finalizerLocked))
-            throw new SandboxError(finalizerProblem ?? "the runtime's second thread could not be locked in");
+        if (!Volatile.Read(ref s_finalizerLocked))
+            throw new SandboxError(s_finalizerProblem ?? "the runtime's second thread could not be locked in");
     }
 
     /// <summary>The rest: limits, descriptors, the allowlist on all threads.</summary>
@@ -133,11 +133,11 @@ internal static unsafe class Lockdown
             try
             {
                 LockThread();
-                Volatile.Write(ref finalizerLocked, true);
+                Volatile.Write(ref s_finalizerLocked, true);
             }
             catch (SandboxError error)
             {
-                finalizerProblem = error.Message;
+                s_finalizerProblem = error.Message;
             }
         }
     }

@@ -16,7 +16,7 @@ public unsafe struct ExtendedStatus
     public uint UserId;
     public uint GroupId;
     public ushort Mode;
-    private ushort _pad;
+    private ushort pad;
     public ulong Number;
     public long Size;
     public long Blocks;
@@ -29,13 +29,14 @@ public unsafe struct ExtendedStatus
     public uint DeviceNumberMinor;
     public uint DeviceMajor;
     public uint DeviceMinor;
-    private fixed ulong _unused[14];
+    private fixed ulong unused[14];
 
+    [StructLayout(LayoutKind.Sequential)]
     public struct Time
     {
         public ulong Seconds;
         public uint Nanoseconds;
-        private uint _pad;
+        private readonly uint pad;
     }
 
     public ExtendedStatus(in FileStatus status)

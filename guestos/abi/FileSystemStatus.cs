@@ -14,11 +14,11 @@ public unsafe struct FileSystemStatus
     public ulong AvailableBlocks;
     public ulong Inodes;
     public ulong FreeInodes;
-    private ulong _id;
+    private ulong id;
     public ulong LongestName;
     public ulong FragmentSize;
     public ulong Flags;
-    private fixed ulong _unused[4];
+    private fixed ulong unused[4];
 
     /// <summary>Null: of pipes, sockets and the like.</summary>
     public FileSystemStatus(Inode* inode)

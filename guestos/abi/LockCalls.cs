@@ -28,7 +28,7 @@ internal static unsafe class LockCalls
         public long Start;
         public long Length;
         public int ProcessId;
-        private int _pad;
+        private readonly int pad;
     }
 
     public static bool IsLockCommand(ulong command) =>

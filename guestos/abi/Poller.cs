@@ -36,9 +36,9 @@ internal unsafe struct Poller
     /// <summary>Bytes of a piece at most: a page.</summary>
     private const int MaxPiece = 4096;
 
-    private Piece* _pieces;
-    private Item* _changed;
-    private WaitQueue _sleeper;
+    private Piece* pieces;
+    private Item* changed;
+    private WaitQueue sleeper;
 
     /// <summary>
     /// Watches one more file for <paramref name="events"/>. So many may still come, this one included. False without
@@ -62,7 +62,7 @@ internal unsafe struct Poller
 
     private static Item* Allocate(Poller* poller, int left)
     {
-        Piece* piece = poller->_pieces;
+        Piece* piece = poller->pieces;
         if (piece == null || sizeof(Piece) + (piece->Count + 1) * sizeof(Item) > piece->Size)
         {
             int most = (MaxPiece - sizeof(Piece)) / sizeof(Item);
@@ -71,8 +71,8 @@ internal unsafe struct Poller
             if (piece == null)
                 return null;
             piece->Size = size;
-            piece->Next = poller->_pieces;
-            poller->_pieces = piece;
+            piece->Next = poller->pieces;
+            poller->pieces = piece;
         }
 
         Item* item = Piece.At(piece, piece->Count);
@@ -88,32 +88,32 @@ internal unsafe struct Poller
         if (!item->HasChanged)
         {
             item->HasChanged = true;
-            item->NextChanged = poller->_changed;
-            poller->_changed = item;
+            item->NextChanged = poller->changed;
+            poller->changed = item;
         }
 
-        Scheduler.Wake(&poller->_sleeper);
+        Scheduler.Wake(&poller->sleeper);
     }
 
     /// <summary>One of those that have changed since, which is then one no more; null: none is left.</summary>
     public static Item* TakeChanged(Poller* poller)
     {
-        Item* item = poller->_changed;
+        Item* item = poller->changed;
         if (item == null)
             return null;
-        poller->_changed = item->NextChanged;
+        poller->changed = item->NextChanged;
         item->HasChanged = false;
         return item;
     }
 
-    public static WaitResult Sleep(Poller* poller, ulong deadline) => Scheduler.Sleep(&poller->_sleeper, deadline);
+    public static WaitResult Sleep(Poller* poller, ulong deadline) => Scheduler.Sleep(&poller->sleeper, deadline);
 
     public static void End(Poller* poller)
     {
-        while (poller->_pieces != null)
+        while (poller->pieces != null)
         {
-            Piece* piece = poller->_pieces;
-            poller->_pieces = piece->Next;
+            Piece* piece = poller->pieces;
+            poller->pieces = piece->Next;
             for (int i = 0; i < piece->Count; i++)
             {
                 Item* item = Piece.At(piece, i);

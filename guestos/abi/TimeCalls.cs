@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 
 namespace Guestos;
 
@@ -219,35 +220,36 @@ public static unsafe class TimeCalls
     }
 
     /// <summary>struct rusage.</summary>
+    [StructLayout(LayoutKind.Sequential)]
     public struct Usage
     {
-        private TimeSpec _user;
-        private TimeSpec _kernel;
-        private ulong _largestResidentSet;
-        private ulong _sharedSize;
-        private ulong _dataSize;
-        private ulong _stackSize;
-        private ulong _minorFaults;
-        private ulong _majorFaults;
-        private ulong _swaps;
-        private ulong _blocksIn;
-        private ulong _blocksOut;
-        private ulong _sent;
-        private ulong _received;
-        private ulong _signals;
-        private ulong _voluntarySwitches;
-        private ulong _involuntarySwitches;
+        private TimeSpec user;
+        private TimeSpec kernel;
+        private ulong largestResidentSet;
+        private ulong sharedSize;
+        private ulong dataSize;
+        private ulong stackSize;
+        private ulong minorFaults;
+        private ulong majorFaults;
+        private ulong swaps;
+        private ulong blocksIn;
+        private ulong blocksOut;
+        private ulong sent;
+        private ulong received;
+        private ulong signals;
+        private ulong voluntarySwitches;
+        private ulong involuntarySwitches;
 
         public Usage(
             ulong userTime, ulong kernelTime, ulong faults, ulong voluntary, ulong involuntary, ulong residentPages)
         {
             this = default;
-            _user = ValueOf(userTime);
-            _kernel = ValueOf(kernelTime);
-            _largestResidentSet = residentPages * (Frames.Size / 1024);
-            _minorFaults = faults;
-            _voluntarySwitches = voluntary;
-            _involuntarySwitches = involuntary;
+            user = ValueOf(userTime);
+            kernel = ValueOf(kernelTime);
+            largestResidentSet = residentPages * (Frames.Size / 1024);
+            minorFaults = faults;
+            voluntarySwitches = voluntary;
+            involuntarySwitches = involuntary;
         }
     }
 

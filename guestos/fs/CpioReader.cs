@@ -40,8 +40,8 @@ public unsafe struct CpioReader
     public const int HeaderLength = 110;
     public const int LongestName = Vfs.PathCapacity;
 
-    private readonly byte* _archive;
-    private readonly ulong _length;
+    private readonly byte* archive;
+    private readonly ulong length;
 
     /// <summary>Where the next member begins; after a failure, where that one does.</summary>
     public ulong Offset;
@@ -57,8 +57,8 @@ public unsafe struct CpioReader
     /// </summary>
     public CpioReader(byte* archive, ulong length)
     {
-        _archive = archive;
-        _length = length;
+        this.archive = archive;
+        this.length = length;
         Offset = 0;
         Damaged = false;
         Cut = false;
@@ -67,13 +67,13 @@ public unsafe struct CpioReader
     /// <summary>Passes over zeros: false at the end. An archive, compressed or not, begins here.</summary>
     public bool SkipZeros()
     {
-        while (Offset < _length && _archive[Offset] == 0)
+        while (Offset < length && archive[Offset] == 0)
             Offset++;
-        return Offset < _length;
+        return Offset < length;
     }
 
     /// <summary>There is a member here, whole or not.</summary>
-    public readonly bool IsMember => _length - Offset >= 6 && IsMagic(_archive + Offset);
+    public readonly bool IsMember => length - Offset >= 6 && IsMagic(archive + Offset);
 
     /// <summary>
     /// The next member; false at damage. <paramref name="trailer"/>: an archive ended here (its link numbers end too).
@@ -96,8 +96,8 @@ public unsafe struct CpioReader
     {
         end = 0;
         member = default;
-        ulong left = _length - Offset;
-        byte* header = _archive + Offset;
+        ulong left = length - Offset;
+        byte* header = archive + Offset;
         Cut = left < HeaderLength;
         if (Cut || !ParseHeader(header, out member, out uint nameSize))
             return false;
@@ -110,7 +110,7 @@ public unsafe struct CpioReader
         if (Cut)
             return false;
         member.Data = header + data;
-        end = Math.Min(Offset + Pad(data + size), _length);
+        end = Math.Min(Offset + Pad(data + size), length);
         return true;
     }
 

@@ -93,13 +93,13 @@ public static unsafe class FileLocks
     /// <summary>A walk over a list, which gives way.</summary>
     private ref struct Walk
     {
-        private int _steps;
+        private int steps;
 
         /// <summary>Called for each lock that is passed.</summary>
         public void Step()
         {
-            _steps++;
-            if (_steps % Stride == 0)
+            steps++;
+            if (steps % Stride == 0)
                 Preemption.Point();
         }
     }

@@ -14,7 +14,7 @@ public unsafe struct FileStatus
     public uint Mode;
     public uint UserId;
     public uint GroupId;
-    private uint _pad;
+    private readonly uint pad;
     public ulong DeviceNumber;
     public long Size;
     public long BlockSize;
@@ -25,7 +25,7 @@ public unsafe struct FileStatus
     public ulong ModifyNanoseconds;
     public ulong ChangeSeconds;
     public ulong ChangeNanoseconds;
-    private fixed ulong _unused[3];
+    private fixed ulong unused[3];
 
     private const ulong Second = 1_000_000_000;
 

@@ -25,10 +25,10 @@ public unsafe struct FileTable
     public uint Size;
 
     /// <summary>All below are in use.</summary>
-    private int _lowestFree;
-    private fixed ulong _pieces[Pieces];
-    private fixed ulong _open[Words];
-    private fixed ulong _closeOnExec[Words];
+    private int lowestFree;
+    private fixed ulong pieces[Pieces];
+    private fixed ulong open[Words];
+    private fixed ulong closeOnExec[Words];
 
     private struct Piece
     {
@@ -85,8 +85,8 @@ public unsafe struct FileTable
             Preemption.Point();
         }
         for (int i = 0; i < Pieces; i++)
-            if (table->_pieces[i] != 0)
-                Objects.Free((Piece*)table->_pieces[i]);
+            if (table->pieces[i] != 0)
+                Objects.Free((Piece*)table->pieces[i]);
         Objects.Free(table);
     }
 
@@ -104,7 +104,7 @@ public unsafe struct FileTable
     {
         if (table == null || descriptor >= Capacity)
             return null;
-        var piece = (Piece*)table->_pieces[descriptor / PieceLength];
+        var piece = (Piece*)table->pieces[descriptor / PieceLength];
         return piece != null ? (File*)piece->Files[descriptor % PieceLength] : null;
     }
 
@@ -120,11 +120,11 @@ public unsafe struct FileTable
         if (from >= Capacity)
             return -1;
         int word = (int)((uint)from / 64);
-        ulong bits = (table->_open[word] ^ invert) & ulong.MaxValue << from;
+        ulong bits = (table->open[word] ^ invert) & ulong.MaxValue << from;
         while (bits == 0 && word < Words - 1)
         {
             word++;
-            bits = table->_open[word] ^ invert;
+            bits = table->open[word] ^ invert;
         }
         return bits != 0 ? word * 64 + BitOperations.TrailingZeroCount(bits) : -1;
     }
@@ -139,7 +139,7 @@ public unsafe struct FileTable
     /// </summary>
     public static long Install(FileTable* table, File* file, bool closeOnExec, int lowest = 0)
     {
-        int descriptor = Find(table, System.Math.Max(lowest, table->_lowestFree), ulong.MaxValue);
+        int descriptor = Find(table, System.Math.Max(lowest, table->lowestFree), ulong.MaxValue);
         if (descriptor < 0 || (uint)descriptor >= Limit)
             return Errno.EMFILE;
         return Put(table, descriptor, file, closeOnExec) ? descriptor : Errno.ENOMEM;
@@ -151,7 +151,7 @@ public unsafe struct FileTable
     /// </summary>
     public static bool Put(FileTable* table, int descriptor, File* file, bool closeOnExec)
     {
-        ref ulong place = ref table->_pieces[(uint)descriptor / PieceLength];
+        ref ulong place = ref table->pieces[(uint)descriptor / PieceLength];
         if (place == 0)
             place = (ulong)Objects.Allocate<Piece>();
         if (place == 0)
@@ -160,11 +160,11 @@ public unsafe struct FileTable
         File** entry = (File**)((Piece*)place)->Files + (uint)descriptor % PieceLength;
         File* before = *entry;
         *entry = file;
-        table->_open[(uint)descriptor / 64] |= 1UL << descriptor;
+        table->open[(uint)descriptor / 64] |= 1UL << descriptor;
         while ((uint)descriptor >= table->Size)
             table->Size = System.Math.Max(table->Size * 2, 256);
-        if (descriptor == table->_lowestFree)
-            table->_lowestFree = descriptor + 1;
+        if (descriptor == table->lowestFree)
+            table->lowestFree = descriptor + 1;
         SetCloseOnExec(table, descriptor, closeOnExec);
         if (before != null)
             Release(table, before);
@@ -177,9 +177,9 @@ public unsafe struct FileTable
         File* file = Get(table, (uint)descriptor);
         if (file == null)
             return false;
-        ((Piece*)table->_pieces[(uint)descriptor / PieceLength])->Files[(uint)descriptor % PieceLength] = 0;
-        table->_open[(uint)descriptor / 64] &= ~(1UL << descriptor);
-        table->_lowestFree = System.Math.Min(table->_lowestFree, descriptor);
+        ((Piece*)table->pieces[(uint)descriptor / PieceLength])->Files[(uint)descriptor % PieceLength] = 0;
+        table->open[(uint)descriptor / 64] &= ~(1UL << descriptor);
+        table->lowestFree = System.Math.Min(table->lowestFree, descriptor);
         SetCloseOnExec(table, descriptor, false);
         Release(table, file);
         return true;
@@ -192,14 +192,14 @@ public unsafe struct FileTable
     }
 
     public static bool IsCloseOnExec(FileTable* table, int descriptor) =>
-        (table->_closeOnExec[(uint)descriptor / 64] >> descriptor & 1) != 0;
+        (table->closeOnExec[(uint)descriptor / 64] >> descriptor & 1) != 0;
 
     public static void SetCloseOnExec(FileTable* table, int descriptor, bool on)
     {
         ulong bit = 1UL << descriptor;
         if (on)
-            table->_closeOnExec[(uint)descriptor / 64] |= bit;
+            table->closeOnExec[(uint)descriptor / 64] |= bit;
         else
-            table->_closeOnExec[(uint)descriptor / 64] &= ~bit;
+            table->closeOnExec[(uint)descriptor / 64] &= ~bit;
     }
 }

@@ -34,36 +34,36 @@ public unsafe struct LineDiscipline
     /// <summary>Output is held back (^S).</summary>
     public bool Stopped;
 
-    // Ring positions count up for ever: [_read, _committed) can be read, [_committed, _end) is the line being edited.
-    private ulong _read;
-    private ulong _committed;
-    private ulong _end;
-    private int _lines;
-    private bool _literal;
-    private int _column;
-    private int _lineColumn;
-    private fixed byte _bytes[Capacity];
+    // Ring positions count up for ever: [read, committed) can be read, [committed, end) is the line being edited.
+    private ulong read;
+    private ulong committed;
+    private ulong end;
+    private int lines;
+    private bool literal;
+    private int column;
+    private int lineColumn;
+    private fixed byte bytes[Capacity];
 
     /// <summary>One bit per byte: it ends a line. A byte 0 with the bit set is an end of file.</summary>
-    private fixed ulong _ends[Capacity / 64];
+    private fixed ulong ends[Capacity / 64];
 
     private readonly bool Canonical => (Termios.Local & Termios.Canonical) != 0;
 
     /// <summary>Complete lines (canonical), or bytes.</summary>
-    public readonly int Available => Canonical ? LinesLength() : (int)(_end - _read);
+    public readonly int Available => Canonical ? LinesLength() : (int)(end - read);
 
-    private readonly int LinesLength() => _lines > 0 ? LineLength() : 0;
+    private readonly int LinesLength() => lines > 0 ? LineLength() : 0;
 
     /// <summary>A read would not wait.</summary>
     public readonly bool Readable =>
-        Canonical ? _lines > 0 : _end - _read >= Enough;
+        Canonical ? lines > 0 : end - read >= Enough;
 
     /// <summary>Bytes for which a raw read waits: VMIN, at least one; with VTIME it returns with less.</summary>
     private readonly ulong Enough =>
         Termios.Characters[Termios.Time] == 0 ? Math.Max(1UL, Termios.Characters[Termios.Minimum]) : 1;
 
     /// <summary>Bytes waiting, whatever the mode.</summary>
-    public readonly int Waiting => (int)(_end - _read);
+    public readonly int Waiting => (int)(end - read);
 
     /// <summary>New settings; what has been typed so far becomes readable when canonical mode ends.</summary>
     public void Change(in Termios termios)
@@ -72,21 +72,21 @@ public unsafe struct LineDiscipline
         Termios = termios;
         if (was && !Canonical)
         {
-            _committed = _end;
+            committed = end;
         }
         else if (!was && Canonical)
         {
             // What waits becomes one line, ended where it ends.
-            _committed = _end;
-            if (_end > _read && !IsEnd(_end - 1))
-                MarkEnd(_end - 1);
-            _lines = 0;
-            for (ulong i = _read; i < _end; i++)
+            committed = end;
+            if (end > read && !IsEnd(end - 1))
+                MarkEnd(end - 1);
+            lines = 0;
+            for (ulong i = read; i < end; i++)
                 if (IsEnd(i))
-                    _lines++;
+                    lines++;
         }
 
-        _literal = false;
+        literal = false;
         if ((Termios.Input & Termios.FlowOut) == 0)
             Stopped = false;
     }
@@ -94,10 +94,10 @@ public unsafe struct LineDiscipline
     /// <summary>Drops everything typed and not read.</summary>
     public void FlushInput()
     {
-        _committed = _end;
-        _read = _committed;
-        _lines = 0;
-        _literal = false;
+        committed = end;
+        read = committed;
+        lines = 0;
+        literal = false;
     }
 
     /// <summary>Takes one typed byte. Returns the signal it means for the foreground process group, if any.</summary>
@@ -106,9 +106,9 @@ public unsafe struct LineDiscipline
         uint input = Termios.Input;
         if ((input & Termios.StripHigh) != 0)
             value &= 0x7f;
-        if (_literal)
+        if (literal)
         {
-            _literal = false;
+            literal = false;
             Store(value, true, ref echo);
             return Signal.None;
         }
@@ -174,27 +174,27 @@ public unsafe struct LineDiscipline
         int done = 0;
         if (!Canonical)
         {
-            while (done < count && _read < _end)
+            while (done < count && read < end)
             {
-                ClearEnd(_read);
-                to[done] = _bytes[_read % Capacity];
+                ClearEnd(read);
+                to[done] = bytes[read % Capacity];
                 done++;
-                _read++;
+                read++;
             }
 
-            _committed = Math.Max(_committed, _read);
+            committed = Math.Max(committed, read);
             return done;
         }
 
-        while (_lines > 0 && _read < _committed)
+        while (lines > 0 && read < committed)
         {
-            bool end = IsEnd(_read);
-            byte value = _bytes[_read % Capacity];
+            bool end = IsEnd(read);
+            byte value = bytes[read % Capacity];
             bool endOfFile = end && value == 0;
             if (!endOfFile && done == count)
                 break;
-            ClearEnd(_read);
-            _read++;
+            ClearEnd(read);
+            read++;
             if (!endOfFile)
             {
                 to[done] = value;
@@ -202,7 +202,7 @@ public unsafe struct LineDiscipline
             }
             if (end)
             {
-                _lines--;
+                lines--;
                 break;
             }
         }
@@ -224,22 +224,22 @@ public unsafe struct LineDiscipline
         {
             case (byte)'\n':
                 if ((flags & (Termios.NewlineToReturnNewline | Termios.NewlineReturns)) != 0)
-                    _column = 0;
+                    column = 0;
                 if ((flags & Termios.NewlineToReturnNewline) != 0)
                     output.Add((byte)'\r');
-                _lineColumn = _column;
+                lineColumn = column;
                 break;
             case (byte)'\r':
-                if ((flags & Termios.NoReturnAtStart) != 0 && _column == 0)
+                if ((flags & Termios.NoReturnAtStart) != 0 && column == 0)
                     return;
-                _column = 0;
-                _lineColumn = 0;
+                column = 0;
+                lineColumn = 0;
                 if ((flags & Termios.OutReturnToNewline) != 0)
                     value = (byte)'\n';
                 break;
             case (byte)'\t':
-                int spaces = 8 - (_column & 7);
-                _column += spaces;
+                int spaces = 8 - (column & 7);
+                column += spaces;
                 if ((flags & Termios.ExpandTabs) == Termios.ExpandTabs)
                 {
                     for (; spaces > 0; spaces--)
@@ -249,12 +249,12 @@ public unsafe struct LineDiscipline
 
                 break;
             case (byte)'\b':
-                if (_column > 0)
-                    _column--;
+                if (column > 0)
+                    column--;
                 break;
             default:
                 if (value >= 0x20 && value != 0x7f && (value & 0xc0) != 0x80)
-                    _column++;
+                    column++;
                 break;
         }
 
@@ -274,9 +274,9 @@ public unsafe struct LineDiscipline
             const uint all = Termios.EchoKill | Termios.EchoKillErase | Termios.EchoErase;
             bool visibly = (Termios.Local & all) == all;
             if (visibly)
-                while (_end > _committed)
+                while (end > committed)
                     EraseOne(ref echo);
-            _end = _committed;
+            end = committed;
             if (!visibly && (Termios.Local & Termios.Echo) != 0)
             {
                 Echo(value, ref echo);
@@ -291,16 +291,16 @@ public unsafe struct LineDiscipline
         {
             if (Is(value, Termios.WordErase))
             {
-                while (_end > _committed && !IsWord(Last))
+                while (end > committed && !IsWord(Last))
                     EraseOne(ref echo);
-                while (_end > _committed && IsWord(Last))
+                while (end > committed && IsWord(Last))
                     EraseOne(ref echo);
                 return;
             }
 
             if (Is(value, Termios.LiteralNext))
             {
-                _literal = true;
+                literal = true;
                 if ((Termios.Local & (Termios.Echo | Termios.EchoControl)) == (Termios.Echo | Termios.EchoControl))
                 {
                     echo.Add((byte)'^');
@@ -314,8 +314,8 @@ public unsafe struct LineDiscipline
             {
                 Echo(value, ref echo);
                 Write((byte)'\n', ref echo);
-                for (ulong i = _committed; i < _end; i++)
-                    Echo(_bytes[i % Capacity], ref echo);
+                for (ulong i = committed; i < end; i++)
+                    Echo(bytes[i % Capacity], ref echo);
                 return;
             }
         }
@@ -343,31 +343,31 @@ public unsafe struct LineDiscipline
 
     private void EndLine(byte value)
     {
-        if (_end - _read >= Capacity)
-            _end--;     // the line's end replaces its last byte: a full buffer can still be read
-        _bytes[_end % Capacity] = value;
-        MarkEnd(_end);
-        _end++;
-        _committed = _end;
-        _lines++;
+        if (end - read >= Capacity)
+            end--;     // the line's end replaces its last byte: a full buffer can still be read
+        bytes[end % Capacity] = value;
+        MarkEnd(end);
+        end++;
+        committed = end;
+        lines++;
     }
 
     private void Store(byte value, bool literally, ref TerminalOutput echo)
     {
-        if (_end - _read >= Capacity - (Canonical ? 1UL : 0))
+        if (end - read >= Capacity - (Canonical ? 1UL : 0))
         {
             if ((Termios.Input & Termios.BellWhenFull) != 0)
                 echo.Add(7);
             return;
         }
 
-        if (_end == _committed)
-            _lineColumn = _column;
-        _bytes[_end % Capacity] = value;
-        ClearEnd(_end);
-        _end++;
+        if (end == committed)
+            lineColumn = column;
+        bytes[end % Capacity] = value;
+        ClearEnd(end);
+        end++;
         if (!Canonical)
-            _committed = _end;
+            committed = end;
         if (value != '\n' || literally)
             Echo(value, ref echo);
         else if ((Termios.Local & Termios.Echo) != 0)
@@ -390,16 +390,16 @@ public unsafe struct LineDiscipline
 
     private void EraseOne(ref TerminalOutput echo)
     {
-        if (_end <= _committed)
+        if (end <= committed)
             return;
         byte value = Last;
-        _end--;
+        end--;
         if ((Termios.Input & Termios.Utf8) != 0)
         {
-            while (_end > _committed && (value & 0xc0) == 0x80)
+            while (end > committed && (value & 0xc0) == 0x80)
             {
                 value = Last;
-                _end--;
+                end--;
             }
         }
 
@@ -429,10 +429,10 @@ public unsafe struct LineDiscipline
     /// <summary>Columns that a tab behind the line as it stands takes.</summary>
     private readonly int TabWidth()
     {
-        int column = _lineColumn;
-        for (ulong i = _committed; i < _end; i++)
+        int column = lineColumn;
+        for (ulong i = committed; i < end; i++)
         {
-            byte value = _bytes[i % Capacity];
+            byte value = bytes[i % Capacity];
             if (value == '\t')
                 column = (column | 7) + 1;
             else if (IsControl(value))
@@ -444,15 +444,15 @@ public unsafe struct LineDiscipline
         return 8 - (column & 7);
     }
 
-    private readonly byte Last => _bytes[(_end - 1) % Capacity];
+    private readonly byte Last => bytes[(end - 1) % Capacity];
 
     private readonly int LineLength()
     {
         int length = 0;
-        for (ulong i = _read; i < _committed; i++)
+        for (ulong i = read; i < committed; i++)
         {
             bool end = IsEnd(i);
-            if (!(end && _bytes[i % Capacity] == 0))
+            if (!(end && bytes[i % Capacity] == 0))
                 length++;
             if (end)
                 break;
@@ -480,9 +480,9 @@ public unsafe struct LineDiscipline
         value is >= (byte)'a' and <= (byte)'z' or >= (byte)'A' and <= (byte)'Z' or >= (byte)'0' and <= (byte)'9'
             or (byte)'_' or >= 0x80;
 
-    private readonly bool IsEnd(ulong position) => (_ends[position % Capacity / 64] >> (int)(position % 64) & 1) != 0;
+    private readonly bool IsEnd(ulong position) => (ends[position % Capacity / 64] >> (int)(position % 64) & 1) != 0;
 
-    private void MarkEnd(ulong position) => _ends[position % Capacity / 64] |= 1UL << (int)(position % 64);
+    private void MarkEnd(ulong position) => ends[position % Capacity / 64] |= 1UL << (int)(position % 64);
 
-    private void ClearEnd(ulong position) => _ends[position % Capacity / 64] &= ~(1UL << (int)(position % 64));
+    private void ClearEnd(ulong position) => ends[position % Capacity / 64] &= ~(1UL << (int)(position % 64));
 }

@@ -25,11 +25,11 @@ public unsafe struct Pipe
     public uint ReaderOpens;
     public uint WriterOpens;
 
-    private ulong _read;
-    private ulong _written;
-    private fixed ulong _pages[PageCount];
+    private ulong read;
+    private ulong written;
+    private fixed ulong pages[PageCount];
 
-    public readonly ulong Count => _written - _read;
+    public readonly ulong Count => written - read;
     public readonly ulong Room => Capacity - Count;
 
     /// <summary>
@@ -42,19 +42,19 @@ public unsafe struct Pipe
         ulong done = 0;
         while (done < count)
         {
-            ulong inPage = _written % PageSize;
+            ulong inPage = written % PageSize;
             ulong step = Math.Min(count - done, PageSize - inPage);
-            int index = (int)(_written / PageSize % PageCount);
+            int index = (int)(written / PageSize % PageCount);
             if (!from.TryTake(step, out ReadOnlySpan<byte> bytes))
                 return done > 0 ? (long)done : Errno.EFAULT;
-            if (_pages[index] == 0)
-                _pages[index] = Frames.Allocate();
-            if (_pages[index] == 0)
+            if (pages[index] == 0)
+                pages[index] = Frames.Allocate();
+            if (pages[index] == 0)
                 return done > 0 ? (long)done : Errno.ENOMEM;
             // SAFETY: the step does not pass the page's end.
-            bytes.CopyTo(new Span<byte>(DirectMap.At(_pages[index]) + inPage, bytes.Length));
+            bytes.CopyTo(new Span<byte>(DirectMap.At(pages[index]) + inPage, bytes.Length));
             from.Advance(step);
-            _written += step;
+            written += step;
             done += step;
         }
 
@@ -70,19 +70,19 @@ public unsafe struct Pipe
         ulong done = 0;
         while (done < count)
         {
-            ulong inPage = _read % PageSize;
+            ulong inPage = read % PageSize;
             ulong step = Math.Min(count - done, PageSize - inPage);
-            int index = (int)(_read / PageSize % PageCount);
+            int index = (int)(read / PageSize % PageCount);
             if (!to.TryFill(step, out Span<byte> into))
                 return done > 0 ? (long)done : Errno.EFAULT;
             // SAFETY: the step does not pass the page's end.
-            new ReadOnlySpan<byte>(DirectMap.At(_pages[index]) + inPage, into.Length).CopyTo(into);
+            new ReadOnlySpan<byte>(DirectMap.At(pages[index]) + inPage, into.Length).CopyTo(into);
             to.Advance(step);
-            _read += step;
+            read += step;
             done += step;
-            if (_read == _written)
+            if (read == written)
                 Rewind(index);
-            else if (_read % PageSize == 0 && Count <= Capacity - PageSize)
+            else if (read % PageSize == 0 && Count <= Capacity - PageSize)
                 Drop(index);    // a nearly full ring has already come round into this page
         }
 
@@ -92,17 +92,17 @@ public unsafe struct Pipe
     /// <summary>An empty ring starts again at the first byte of the page it has.</summary>
     private void Rewind(int index)
     {
-        ulong page = _pages[index];
-        _pages[index] = 0;
-        _pages[0] = page;
-        _read = 0;
-        _written = 0;
+        ulong page = pages[index];
+        pages[index] = 0;
+        pages[0] = page;
+        read = 0;
+        written = 0;
     }
 
     private void Drop(int index)
     {
-        Frames.Release(_pages[index]);
-        _pages[index] = 0;
+        Frames.Release(pages[index]);
+        pages[index] = 0;
     }
 
     public static Pipe* Create() => Objects.Allocate<Pipe>();
@@ -110,7 +110,7 @@ public unsafe struct Pipe
     public static void Free(Pipe* pipe)
     {
         for (int i = 0; i < PageCount; i++)
-            if (pipe->_pages[i] != 0)
+            if (pipe->pages[i] != 0)
                 pipe->Drop(i);
         Objects.Free(pipe);
     }

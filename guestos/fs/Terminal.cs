@@ -40,7 +40,7 @@ public static unsafe class Terminal
         public int Line;
         public uint Port;
         public int Interrupt;
-        private fixed byte _rest[56];
+        private fixed byte rest[56];
     }
 
     private const uint CurrentNumber = 0x500;

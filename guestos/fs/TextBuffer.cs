@@ -9,7 +9,7 @@ public unsafe struct TextBuffer
     private const int PageCount = 16;
 
     public int Length;
-    private fixed ulong _pages[PageCount];
+    private fixed ulong pages[PageCount];
 
     /// <summary>What is added now is cut off.</summary>
     public bool IsFull { get; private set; }
@@ -17,14 +17,14 @@ public unsafe struct TextBuffer
     public void Add(byte value)
     {
         int index = Length / PageSize;
-        if (index < PageCount && _pages[index] == 0)
-            _pages[index] = Frames.Allocate();
-        if (index >= PageCount || _pages[index] == 0)
+        if (index < PageCount && pages[index] == 0)
+            pages[index] = Frames.Allocate();
+        if (index >= PageCount || pages[index] == 0)
         {
             IsFull = true;
             return;
         }
-        DirectMap.At(_pages[index])[Length % PageSize] = value;
+        DirectMap.At(pages[index])[Length % PageSize] = value;
         Length++;
     }
 
@@ -89,7 +89,7 @@ public unsafe struct TextBuffer
             if (into.IsEmpty)
                 return done > 0 ? (long)done : Errno.EFAULT;
             // SAFETY: the step does not pass the page's end.
-            new ReadOnlySpan<byte>(DirectMap.At(_pages[offset / PageSize]) + inPage, into.Length).CopyTo(into);
+            new ReadOnlySpan<byte>(DirectMap.At(pages[offset / PageSize]) + inPage, into.Length).CopyTo(into);
             to.Advance((ulong)into.Length);
             offset += (ulong)into.Length;
             done += (ulong)into.Length;
@@ -102,9 +102,9 @@ public unsafe struct TextBuffer
     {
         for (int i = 0; i < PageCount; i++)
         {
-            if (_pages[i] != 0)
-                Frames.Release(_pages[i]);
-            _pages[i] = 0;
+            if (pages[i] != 0)
+                Frames.Release(pages[i]);
+            pages[i] = 0;
         }
 
         Length = 0;

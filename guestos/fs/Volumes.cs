@@ -32,7 +32,7 @@ public static unsafe class Volumes
     [InlineArray(Count)]
     private struct Table
     {
-        private Volume _first;
+        private Volume first;
     }
 
     private static Table s_table;

@@ -9,43 +9,43 @@ namespace Guestos;
 /// </summary>
 internal unsafe struct CheckpointPiece
 {
-    private byte* _run;
-    private int _runLength;
-    private int _pageOffset;
+    private byte* run;
+    private int runLength;
+    private int pageOffset;
 
     /// <summary>The frame that follows the run, 0 for none.</summary>
     public uint Page { get; private set; }
 
-    public readonly bool IsEmpty => _runLength == 0 && Page == 0;
+    public readonly bool IsEmpty => runLength == 0 && Page == 0;
 
     /// <summary>The bytes that come next, when they are not a page's.</summary>
-    public readonly ReadOnlySpan<byte> Run => new(_run, _runLength);
+    public readonly ReadOnlySpan<byte> Run => new(run, runLength);
 
     /// <summary>Of the page, what was not taken yet.</summary>
-    public readonly int PageOffset => _pageOffset;
-    public readonly int PageLength => CheckpointRecord.PageSize - _pageOffset;
+    public readonly int PageOffset => pageOffset;
+    public readonly int PageLength => CheckpointRecord.PageSize - pageOffset;
 
     /// <param name="run">Stays as it is until it was taken.</param>
     /// <param name="page">A frame to follow it, or 0.</param>
     public void Set(byte* run, int length, uint page = 0)
     {
-        _run = run;
-        _runLength = length;
+        this.run = run;
+        runLength = length;
         Page = page;
-        _pageOffset = 0;
+        pageOffset = 0;
     }
 
     /// <summary>So many bytes of the run, or else of the page, were taken, no more than there are.</summary>
     public void Take(int count)
     {
-        if (_runLength > 0)
+        if (runLength > 0)
         {
-            _run += count;
-            _runLength -= count;
+            run += count;
+            runLength -= count;
             return;
         }
-        _pageOffset += count;
-        if (_pageOffset == CheckpointRecord.PageSize)
+        pageOffset += count;
+        if (pageOffset == CheckpointRecord.PageSize)
             Page = 0;
     }
 }

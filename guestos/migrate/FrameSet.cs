@@ -8,8 +8,8 @@ namespace Guestos;
 /// </summary>
 internal unsafe struct FrameSet
 {
-    private ulong* _words;
-    private uint _frames;
+    private readonly ulong* words;
+    private readonly uint frames;
 
     /// <summary>Members.</summary>
     public uint Count { get; private set; }
@@ -20,21 +20,21 @@ internal unsafe struct FrameSet
     /// <param name="memory"><see cref="Bytes"/> zeroed bytes that nobody else uses, 8-byte aligned.</param>
     public FrameSet(byte* memory, uint frames)
     {
-        _words = (ulong*)memory;
-        _frames = frames;
+        words = (ulong*)memory;
+        this.frames = frames;
     }
 
-    // SAFETY (all below): frame < _frames is checked, and the memory holds a bit for each of those.
+    // SAFETY (all below): frame < frames is checked, and the memory holds a bit for each of those.
 
-    public readonly bool Contains(uint frame) => frame < _frames && (_words[frame >> 6] >> (int)(frame & 63) & 1) != 0;
+    public readonly bool Contains(uint frame) => frame < frames && (words[frame >> 6] >> (int)(frame & 63) & 1) != 0;
 
     /// <summary>True when it was not in the set before.</summary>
     public bool Add(uint frame)
     {
         ulong bit = 1UL << (int)(frame & 63);
-        if (frame >= _frames || (_words[frame >> 6] & bit) != 0)
+        if (frame >= frames || (words[frame >> 6] & bit) != 0)
             return false;
-        _words[frame >> 6] |= bit;
+        words[frame >> 6] |= bit;
         Count++;
         return true;
     }
@@ -42,42 +42,42 @@ internal unsafe struct FrameSet
     /// <summary>Adds all from <paramref name="first"/>, a multiple of 64, on. The set is empty.</summary>
     public void AddFrom(uint first)
     {
-        new System.Span<ulong>(_words + (first >> 6), (int)((_frames >> 6) - (first >> 6))).Fill(ulong.MaxValue);
-        if ((_frames & 63) != 0)
-            _words[_frames >> 6] = (1UL << (int)(_frames & 63)) - 1;
-        Count = _frames - first;
+        new System.Span<ulong>(words + (first >> 6), (int)((frames >> 6) - (first >> 6))).Fill(ulong.MaxValue);
+        if ((frames & 63) != 0)
+            words[frames >> 6] = (1UL << (int)(frames & 63)) - 1;
+        Count = frames - first;
     }
 
     public void Remove(uint frame)
     {
         ulong bit = 1UL << (int)(frame & 63);
-        if (frame >= _frames || (_words[frame >> 6] & bit) == 0)
+        if (frame >= frames || (words[frame >> 6] & bit) == 0)
             return;
-        _words[frame >> 6] &= ~bit;
+        words[frame >> 6] &= ~bit;
         Count--;
     }
 
     /// <summary>The first member at or after <paramref name="frame"/>, or <see cref="uint.MaxValue"/>.</summary>
     public readonly uint Next(uint frame)
     {
-        if (frame >= _frames)
+        if (frame >= frames)
             return uint.MaxValue;
         uint index = frame >> 6;
-        ulong word = _words[index] & (ulong.MaxValue << (int)(frame & 63));
-        uint last = (_frames - 1) >> 6;
+        ulong word = words[index] & (ulong.MaxValue << (int)(frame & 63));
+        uint last = (frames - 1) >> 6;
         while (word == 0)
         {
             if (index == last)
                 return uint.MaxValue;
             index++;
-            word = _words[index];
+            word = words[index];
         }
         return (index << 6) + (uint)BitOperations.TrailingZeroCount(word);
     }
 
     public void Clear()
     {
-        new System.Span<byte>(_words, (int)Bytes(_frames)).Clear();
+        new System.Span<byte>(words, (int)Bytes(frames)).Clear();
         Count = 0;
     }
 }

@@ -10,16 +10,16 @@ internal unsafe struct MigrationSockets
 {
     public const int Max = Netstack.Stack.MaxFiltered;
 
-    private fixed int _handles[Max];
-    private int _count;
+    private fixed int handles[Max];
+    private int count;
 
     public readonly ReadOnlySpan<int> All
     {
         get
         {
             // SAFETY: it does not move, see above.
-            fixed (int* handles = _handles)
-                return new ReadOnlySpan<int>(handles, _count);
+            fixed (int* handles = this.handles)
+                return new ReadOnlySpan<int>(handles, count);
         }
     }
 
@@ -36,10 +36,10 @@ internal unsafe struct MigrationSockets
     {
         if (Contains(handle))
             return true;
-        if (_count == Max)
+        if (count == Max)
             return false;
-        _handles[_count] = handle;
-        _count++;
+        handles[count] = handle;
+        count++;
         return true;
     }
 }

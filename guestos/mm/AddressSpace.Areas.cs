@@ -5,7 +5,7 @@ public unsafe partial struct AddressSpace
 {
     /// <summary>The area that holds an address, or else the first one above it; null for none.</summary>
     public static Area* AreaAtOrAbove(AddressSpace* space, ulong address) =>
-        AreaTree.AtOrAbove(space->_areas, address);
+        AreaTree.AtOrAbove(space->areas, address);
 
     /// <summary>The lowest area that has pages in a range; null for none.</summary>
     public static Area* FirstIn(AddressSpace* space, PageRange range)
@@ -99,7 +99,7 @@ public unsafe partial struct AddressSpace
             below->Next = area;
         else
             space->FirstArea = area;
-        AreaTree.Insert(&space->_areas, area);
+        AreaTree.Insert(&space->areas, area);
         space->AreaCount++;
         Count(space, area);
     }
@@ -107,8 +107,8 @@ public unsafe partial struct AddressSpace
     private static void Remove(AddressSpace* space, Area* area)
     {
         Discount(space, area);
-        AreaTree.Remove(&space->_areas, area);
-        space->_roomTop = System.Math.Max(space->_roomTop, System.Math.Min(area->End, MapTop));
+        AreaTree.Remove(&space->areas, area);
+        space->roomTop = System.Math.Max(space->roomTop, System.Math.Min(area->End, MapTop));
         if (area->Previous != null)
             area->Previous->Next = area->Next;
         else

@@ -13,34 +13,34 @@ public unsafe partial struct AddressSpace
         if (length == 0 || length > MapTop - MapBottom)
             return false;
         length = (length + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
-        bool fitsNoneAbove = space->_roomTop != 0 && length > space->_roomAbove;
+        bool fitsNoneAbove = space->roomTop != 0 && length > space->roomAbove;
         return fitsNoneAbove && SearchRoom(space, length, out range) || SearchAllRoom(space, length, out range);
     }
 
     private static bool SearchAllRoom(AddressSpace* space, ulong length, out PageRange range)
     {
-        space->_roomTop = MapTop;
-        space->_roomAbove = 0;
+        space->roomTop = MapTop;
+        space->roomAbove = 0;
         return SearchRoom(space, length, out range);
     }
 
     /// <summary>Searches from where the last search ended, downwards.</summary>
     private static bool SearchRoom(AddressSpace* space, ulong length, out PageRange range)
     {
-        ulong top = space->_roomTop;
+        ulong top = space->roomTop;
         Area* above = AreaAtOrAbove(space, top);
         for (Area* area = above != null ? above : space->LastArea; area != null; area = area->Previous)
         {
             if (area->End <= top && top - area->End >= length)
                 break;
             if (area->End < top)
-                space->_roomAbove = System.Math.Max(space->_roomAbove, top - area->End);
+                space->roomAbove = System.Math.Max(space->roomAbove, top - area->End);
             top = System.Math.Min(top, area->Start);
         }
         range = default;
         if (top < MapBottom + length || !PageRange.TryMake(top - length, length, out range))
             return false;
-        space->_roomTop = range.Start;
+        space->roomTop = range.Start;
         return true;
     }
 }

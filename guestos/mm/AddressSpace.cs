@@ -84,13 +84,13 @@ public unsafe partial struct AddressSpace
     public int AreaCount;
 
     /// <summary>Root of the same areas' tree (<see cref="AreaTree"/>).</summary>
-    private Area* _areas;
+    private Area* areas;
 
     /// <summary>Address below which the next search for room begins; 0: <see cref="MapTop"/>.</summary>
-    private ulong _roomTop;
+    private ulong roomTop;
 
-    /// <summary>Bytes of the largest hole between <see cref="_roomTop"/> and <see cref="MapTop"/>.</summary>
-    private ulong _roomAbove;
+    /// <summary>Bytes of the largest hole between <see cref="roomTop"/> and <see cref="MapTop"/>.</summary>
+    private ulong roomAbove;
 
     /// <summary>The list of all address spaces: the next older one, and the next younger.</summary>
     public AddressSpace* Next;

@@ -23,7 +23,7 @@ public unsafe struct Slab<T> where T : unmanaged
     private const int HeaderSize = 32;
 
     /// <summary>Head of the list of frames with free objects.</summary>
-    private Header* _partial;
+    private Header* partial;
 
     /// <summary>Objects in use.</summary>
     public int InUse;
@@ -33,9 +33,9 @@ public unsafe struct Slab<T> where T : unmanaged
     /// <summary>A zeroed object, or null when there is no memory.</summary>
     public T* Allocate()
     {
-        if (_partial == null && !Grow())
+        if (partial == null && !Grow())
             return null;
-        Header* page = _partial;
+        Header* page = partial;
         byte* item = page->Free;
         page->Free = *(byte**)item;
         page->InUse++;
@@ -57,7 +57,7 @@ public unsafe struct Slab<T> where T : unmanaged
         InUse--;
         SlabTotals.BytesInUse -= (ulong)Size;
         page->InUse--;
-        bool isOnlyOne = _partial == null || _partial == page && page->Next == null;
+        bool isOnlyOne = partial == null || partial == page && page->Next == null;
         if (page->InUse == 0 && !isOnlyOne)
         {
             if (!wasFull)
@@ -72,10 +72,10 @@ public unsafe struct Slab<T> where T : unmanaged
     private void Link(Header* page)
     {
         page->Previous = null;
-        page->Next = _partial;
-        if (_partial != null)
-            _partial->Previous = page;
-        _partial = page;
+        page->Next = partial;
+        if (partial != null)
+            partial->Previous = page;
+        partial = page;
     }
 
     private void Unlink(Header* page)
@@ -83,7 +83,7 @@ public unsafe struct Slab<T> where T : unmanaged
         if (page->Previous != null)
             page->Previous->Next = page->Next;
         else
-            _partial = page->Next;
+            partial = page->Next;
         if (page->Next != null)
             page->Next->Previous = page->Previous;
     }

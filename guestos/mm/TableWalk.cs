@@ -9,16 +9,16 @@ public unsafe struct TableWalk
     /// <summary>Bytes that one lowest-level table maps.</summary>
     private const ulong TableSpan = PageTable.Entries * Frames.Size;
 
-    private readonly ulong _root;
-    private readonly ulong _limit;
+    private readonly ulong root;
+    private readonly ulong limit;
 
     /// <summary>Before the first <see cref="MoveNext"/>.</summary>
     /// <param name="start">Address of a page.</param>
     /// <param name="end">Exclusive.</param>
     public TableWalk(ulong root, ulong start, ulong end)
     {
-        _root = root;
-        _limit = end;
+        this.root = root;
+        limit = end;
         End = start;
     }
 
@@ -38,10 +38,10 @@ public unsafe struct TableWalk
     public bool MoveNext()
     {
         Start = End;
-        Entry = PageTable.Next(_root, ref Start, _limit);
+        Entry = PageTable.Next(root, ref Start, limit);
         if (Entry == null)
             return false;
-        End = System.Math.Min((Start | TableSpan - 1) + 1, _limit);
+        End = System.Math.Min((Start | TableSpan - 1) + 1, limit);
         return true;
     }
 }

@@ -11,11 +11,11 @@ namespace Guestos;
 /// </summary>
 public readonly unsafe partial struct UserRange
 {
-    private readonly ulong _start;
+    private readonly ulong start;
 
     private UserRange(ulong start, ulong length)
     {
-        _start = start;
+        this.start = start;
         Length = length;
     }
 
@@ -35,12 +35,12 @@ public readonly unsafe partial struct UserRange
     public UserRange From(ulong count)
     {
         count = Math.Min(count, Length);
-        return new UserRange(_start + count, Length - count);
+        return new UserRange(start + count, Length - count);
     }
 
     /// <summary>The first bytes of it, <paramref name="most"/> at most.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public UserRange To(ulong most) => new(_start, Math.Min(most, Length));
+    public UserRange To(ulong most) => new(start, Math.Min(most, Length));
 
     /// <summary>
     /// Makes all of it readable or writable: faults are resolved (demand zero, file contents, copy on write), a process
@@ -50,8 +50,8 @@ public readonly unsafe partial struct UserRange
     internal bool TryBegin(Access access, out byte* first)
     {
         // SAFETY: the range lies in user space, and whoever is told true may touch it in this way.
-        first = (byte*)_start;
-        return Length == 0 || MakePresent(_start, _start + Length, access);
+        first = (byte*)start;
+        return Length == 0 || MakePresent(start, start + Length, access);
     }
 
     /// <summary>How many bytes can be made readable or writable, from the first on.</summary>
@@ -67,7 +67,7 @@ public readonly unsafe partial struct UserRange
         ulong usable = 0;
         while (usable < Length)
         {
-            ulong at = _start + usable;
+            ulong at = start + usable;
             ulong step = Math.Min(Length - usable, pageSize - at % pageSize);
             if (!MakePresent(at, at + step, access))
                 break;

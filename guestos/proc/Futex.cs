@@ -6,13 +6,13 @@ namespace Guestos;
 /// </summary>
 public unsafe readonly struct FutexKey
 {
-    private readonly AddressSpace* _space;
-    private readonly ulong _address;
+    private readonly AddressSpace* space;
+    private readonly ulong address;
 
     private FutexKey(AddressSpace* space, ulong address)
     {
-        _space = space;
-        _address = address;
+        this.space = space;
+        this.address = address;
     }
 
     /// <summary>False, EFAULT, for memory that cannot be read.</summary>
@@ -32,9 +32,9 @@ public unsafe readonly struct FutexKey
         return true;
     }
 
-    public bool IsNone => _address == 0;
+    public bool IsNone => address == 0;
 
-    public bool Is(FutexKey other) => _space == other._space && _address == other._address;
+    public bool Is(FutexKey other) => space == other.space && address == other.address;
 }
 
 /// <summary>

@@ -39,7 +39,7 @@ public unsafe struct PendingSignals
     private static Slab<Entry> s_entries;
 
     /// <summary>What is known of them, oldest first.</summary>
-    private Entry* _first;
+    private Entry* first;
 
     /// <summary>As a sigset_t.</summary>
     public ulong Set { get; private set; }
@@ -63,7 +63,7 @@ public unsafe struct PendingSignals
             return true;
         added->Signal = signal;
         added->Information = information;
-        Entry** end = &to->_first;
+        Entry** end = &to->first;
         while (*end != null)
             end = &(*end)->Next;
         *end = added;
@@ -75,7 +75,7 @@ public unsafe struct PendingSignals
     internal static SignalInformation Take(PendingSignals* from, Process* owner, Signal signal)
     {
         SignalInformation information = default;
-        Entry** link = Find(&from->_first, signal);
+        Entry** link = Find(&from->first, signal);
         if (*link != null)
         {
             information = (*link)->Information;
@@ -90,7 +90,7 @@ public unsafe struct PendingSignals
     internal static void Forget(PendingSignals* from, Process* owner, ulong signals)
     {
         from->Set &= ~signals;
-        Entry** link = &from->_first;
+        Entry** link = &from->first;
         while (*link != null)
         {
             if ((*link)->Signal.IsIn(signals))

@@ -29,10 +29,10 @@ public struct SignalAction
 public unsafe struct SignalActions
 {
     public int References;
-    private fixed ulong _words[Signal.Count * 4];
+    private fixed ulong words[Signal.Count * 4];
 
     public static SignalAction* Of(SignalActions* actions, Signal signal) =>
-        (SignalAction*)actions->_words + signal.Index;
+        (SignalAction*)actions->words + signal.Index;
 
     private static Slab<SignalActions> s_slab;
 

@@ -7,13 +7,13 @@ namespace Netstack;
 /// </summary>
 internal unsafe struct ConnectionList
 {
-    private ushort _head;
-    private ushort _tail;
+    private ushort head;
+    private ushort tail;
 
     public int Count;
 
     /// <summary>The oldest, or null.</summary>
-    public readonly Connection* First(Stack* stack) => _head == 0 ? null : stack->Connections + (_head - 1);
+    public readonly Connection* First(Stack* stack) => head == 0 ? null : stack->Connections + (head - 1);
 
     /// <summary>The one that came after it, or null.</summary>
     public static Connection* Next(Stack* stack, Connection* c) =>
@@ -22,12 +22,12 @@ internal unsafe struct ConnectionList
     public void Add(Stack* stack, Connection* c)
     {
         c->QueueNext = -1;
-        c->QueuePrevious = (short)(_tail - 1);
-        if (_tail != 0)
-            stack->Connections[_tail - 1].QueueNext = c->Index;
+        c->QueuePrevious = (short)(tail - 1);
+        if (tail != 0)
+            stack->Connections[tail - 1].QueueNext = c->Index;
         else
-            _head = (ushort)(c->Index + 1);
-        _tail = (ushort)(c->Index + 1);
+            head = (ushort)(c->Index + 1);
+        tail = (ushort)(c->Index + 1);
         Count++;
     }
 
@@ -36,11 +36,11 @@ internal unsafe struct ConnectionList
         if (c->QueuePrevious >= 0)
             stack->Connections[c->QueuePrevious].QueueNext = c->QueueNext;
         else
-            _head = (ushort)(c->QueueNext + 1);
+            head = (ushort)(c->QueueNext + 1);
         if (c->QueueNext >= 0)
             stack->Connections[c->QueueNext].QueuePrevious = c->QueuePrevious;
         else
-            _tail = (ushort)(c->QueuePrevious + 1);
+            tail = (ushort)(c->QueuePrevious + 1);
         c->QueueNext = -1;
         c->QueuePrevious = -1;
         Count--;

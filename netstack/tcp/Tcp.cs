@@ -262,7 +262,7 @@ internal static unsafe class Tcp
     // ---- errors from ARP and ICMP ----
 
     /// <summary>No answer to ARP: connections being opened over it fail; others try again with their timers.</summary>
-    internal static void NeighbourFailed(Stack* stack, uint neighbour, ulong now)
+    internal static void NeighbourFailed(Stack* stack, uint neighbour)
     {
         for (int i = 0; i < stack->ConnectionTop; i++)
         {

@@ -31,7 +31,7 @@ internal static unsafe class TcpAcknowledgement
         }
         if (sacked)
             TcpCongestion.ConsiderRecovery(stack, c);
-        UpdateWindow(stack, c, ref header, window);
+        UpdateWindow(c, ref header, window);
         return true;
     }
 
@@ -81,7 +81,7 @@ internal static unsafe class TcpAcknowledgement
     }
 
     /// <summary>RFC 9293 §3.10.7.4: only a newer segment may change the window.</summary>
-    private static void UpdateWindow(Stack* stack, Connection* c, ref TcpHeader header, uint window)
+    private static void UpdateWindow(Connection* c, ref TcpHeader header, uint window)
     {
         if (Tcp.Before(header.Acknowledgement, c->SendUnacknowledged)
             || Tcp.Before(header.Sequence, c->WindowSequence)

@@ -140,8 +140,8 @@ public static class Packet
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct Mac
 {
-    private ushort prefix;
-    private uint address;
+    private readonly ushort prefix;
+    private readonly uint address;
 
     public Mac(uint address)
     {
@@ -175,8 +175,8 @@ public struct FrameFields
 public struct ArpFields
 {
     public FrameFields Frame;
-    private uint types;
-    private ushort lengths;
+    private readonly uint types;
+    private readonly ushort lengths;
     public ushort Operation;
     public Mac SenderMac;
     public uint Sender;
@@ -191,7 +191,7 @@ public struct ArpFields
 public struct EchoFields
 {
     public FrameFields Frame;
-    private ushort version;
+    private readonly ushort version;
     public ushort TotalLength;
     public ushort Identification;
     public ushort Fragment;

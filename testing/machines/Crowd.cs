@@ -14,7 +14,7 @@ public sealed class Crowd : IDisposable
 {
     private const int Silent = 20;
 
-    private static readonly TimeSpan Stay = TimeSpan.FromMilliseconds(400), Pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_stay = TimeSpan.FromMilliseconds(400), s_pause = TimeSpan.FromMilliseconds(20);
 
     private readonly IPEndPoint port;
     private readonly byte[] message;
@@ -70,7 +70,7 @@ public sealed class Crowd : IDisposable
     {
         if (stranger.Socket == null)
         {
-            if (Stopwatch.GetElapsedTime(stranger.Since) < Pause)
+            if (Stopwatch.GetElapsedTime(stranger.Since) < s_pause)
                 return;
             stranger.Socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
             {
@@ -95,7 +95,7 @@ public sealed class Crowd : IDisposable
                 stranger.Socket.Send(message);
                 stranger.HasSpoken = true;
             }
-            bool isBorne = stranger.Replays || Stopwatch.GetElapsedTime(stranger.Since) < Stay;
+            bool isBorne = stranger.Replays || Stopwatch.GetElapsedTime(stranger.Since) < s_stay;
             bool isClosed = stranger.Socket.Poll(0, SelectMode.SelectError) || (stranger.Socket.Poll(0, SelectMode.SelectRead) && stranger.Socket.Available == 0);
             if (isBorne && !isClosed)
                 return;

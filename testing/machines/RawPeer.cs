@@ -17,7 +17,7 @@ public sealed class RawPeer : IDisposable
     public const byte Fin = 1, Syn = 2, Push = 8, Acknowledge = 16;
 
     private const int First = 100, Count = 100;
-    private static readonly byte[] Mac = [2, 0xaa, 0, 0, 0, 1];
+    private static readonly byte[] s_mac = [2, 0xaa, 0, 0, 0, 1];
 
     private readonly int socket;
     private readonly byte[] machineMac;
@@ -97,7 +97,7 @@ public sealed class RawPeer : IDisposable
         {
             uint wanted = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(38)), asks = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(28));
             if (wanted - AddressOf(0) < Count && wanted != asks)
-                Put(Frames.Arp(2, Mac, wanted, asks, frame[6..12]));
+                Put(Frames.Arp(2, s_mac, wanted, asks, frame[6..12]));
             return;
         }
         int header = 14 + (frame[14] & 15) * 4;
@@ -127,7 +127,7 @@ public sealed class RawPeer : IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(all.AsSpan(26), 8192);
         data.CopyTo(all, 32);
         BinaryPrimitives.WriteUInt16BigEndian(all.AsSpan(28), Frames.Sum(all));
-        Put(Frames.Ipv4(machineMac, Mac, AddressOf(index), target, 6, all[12..]));
+        Put(Frames.Ipv4(machineMac, s_mac, AddressOf(index), target, 6, all[12..]));
     }
 
     /// <summary>Without the virtio-net header that frames are made with.</summary>

@@ -11,7 +11,7 @@ namespace Testing.Machines;
 public sealed partial class Space : IDisposable
 {
     public const string Host = "10.0.0.1", Boot = "10.0.0.2";
-    private static int count;
+    private static int s_count;
     private int taps;
 
     [LibraryImport("libc", SetLastError = true)]
@@ -25,7 +25,7 @@ public sealed partial class Space : IDisposable
 
     public Space()
     {
-        Name = $"cs{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref count)}";
+        Name = $"cs{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref s_count)}";
         Programs.Run("ip", "netns", "add", Name);
         Programs.Run("ip", "-n", Name, "link", "set", "lo", "up");
         Programs.Run("ip", "-n", Name, "link", "add", "br0", "type", "bridge");

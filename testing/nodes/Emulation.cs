@@ -22,7 +22,7 @@ public sealed class Emulation : IDisposable
     private const uint SupervisorCall = 0xD4000001;
 
     /// <summary>Where the routine is that makes packetd's system calls.</summary>
-    private static readonly Lazy<ulong> Stub = new(FindStub);
+    private static readonly Lazy<ulong> s_stub = new(FindStub);
     private readonly DebugPort port;
     private readonly Thread keeper;
     private readonly Process forks;
@@ -31,7 +31,7 @@ public sealed class Emulation : IDisposable
     /// <param name="path">Of its debugger's port.</param>
     public Emulation(int pid, string path)
     {
-        ulong stub = Stub.Value;
+        ulong stub = s_stub.Value;
         port = new DebugPort(path);
         forks = Process.Start(new ProcessStartInfo(Repository.Image("forks"), [$"{pid}"]) { RedirectStandardOutput = true })!;
         Assert.Equal('.', forks.StandardOutput.Read());

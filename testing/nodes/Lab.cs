@@ -18,7 +18,7 @@ namespace Testing.Nodes;
 public sealed class Lab : IDisposable
 {
     public const string NodeAddress = "10.0.0.2";
-    private static int count;
+    private static int s_count;
     private readonly int users;
     private readonly string node, client, key;
     private readonly List<string> log = [];
@@ -48,7 +48,7 @@ public sealed class Lab : IDisposable
         this.clock = clock;
         this.options = options;
         this.command = command ?? Puppets();
-        int number = Interlocked.Increment(ref count);
+        int number = Interlocked.Increment(ref s_count);
         string name = $"pt{Environment.ProcessId}x{number}";
         users = 400_000 + Environment.ProcessId % 10_000 * 10_000 + number % 150 * 64;
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));

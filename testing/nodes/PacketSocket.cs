@@ -43,7 +43,7 @@ public static partial class PacketSocket
     public static partial int kill(int pid, int signal);
 
     [ThreadStatic]
-    private static byte[]? memory;
+    private static byte[]? s_memory;
 
     /// <summary>A packet socket on a link of a namespace, which takes every frame and waits for one at most the given time.</summary>
     public static int OpenLink(string space, string link, int milliseconds)
@@ -95,7 +95,7 @@ public static partial class PacketSocket
     /// <summary>The next frame, or nothing when the socket's time is over.</summary>
     public static byte[]? Receive(int socket)
     {
-        byte[] buffer = memory ??= new byte[70_000];
+        byte[] buffer = s_memory ??= new byte[70_000];
         nint length = recv(socket, ref buffer[0], buffer.Length, 0);
         return length < 0 ? null : buffer[..(int)length];
     }

@@ -6,9 +6,9 @@ namespace Testing.Nodes;
 /// <summary>The packetd that labs run: the host's, or in a test that says so the one for arm64, under qemu-user.</summary>
 public static class Platform
 {
-    private static readonly AsyncLocal<bool> Arm64 = new(), WithoutFilter = new();
+    private static readonly AsyncLocal<bool> s_arm64 = new(), s_withoutFilter = new();
 
-    public static bool Emulated => Arm64.Value;
+    public static bool Emulated => s_arm64.Value;
 
     public static string Packetd => Repository.Image(Emulated ? "arm64/packetd" : "packetd");
 
@@ -20,10 +20,10 @@ public static class Platform
     /// <summary>Whether the emulator's own refusal of a seccomp filter stands.</summary>
     public static bool FilterRefused
     {
-        get => WithoutFilter.Value;
-        set => WithoutFilter.Value = value;
+        get => s_withoutFilter.Value;
+        set => s_withoutFilter.Value = value;
     }
 
     /// <summary>For what the same test does from here on.</summary>
-    public static void Emulate() => Arm64.Value = true;
+    public static void Emulate() => s_arm64.Value = true;
 }

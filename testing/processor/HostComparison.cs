@@ -10,7 +10,7 @@ internal static unsafe class HostComparison
 {
     internal static readonly HostCpu Host = new();
 
-    private static readonly ulong[] Interesting =
+    private static readonly ulong[] s_interesting =
     [
         0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, ulong.MaxValue,
         0x3f800000, 0x3ff0000000000000, 0x7ff8000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7fc000007f800000, 0x0000000100000001, 0x41e0000000000000,
@@ -18,7 +18,7 @@ internal static unsafe class HostComparison
 
     private static ulong Value(Random random) => random.Next(6) switch
     {
-        0 => Interesting[random.Next(Interesting.Length)],
+        0 => s_interesting[random.Next(s_interesting.Length)],
         1 => (ulong)random.NextInt64(-200, 200),
         2 => BitConverter.DoubleToUInt64Bits(random.NextDouble() * Math.Pow(10, random.Next(-12, 12)) * (random.Next(2) * 2 - 1)),
         3 => BitConverter.SingleToUInt32Bits(random.NextSingle() * 1000) | (ulong)BitConverter.SingleToUInt32Bits(-random.NextSingle() * 3e9f) << 32,

@@ -10,7 +10,7 @@ namespace Testing.Processor;
 /// <summary>Random operands for any user-mode instruction of the announced feature set.</summary>
 internal static class RandomInstruction
 {
-    private static readonly HashSet<CpuidFeature> Announced =
+    private static readonly HashSet<CpuidFeature> s_announced =
     [
         CpuidFeature.INTEL8086, CpuidFeature.INTEL8086_ONLY, CpuidFeature.INTEL186, CpuidFeature.INTEL286, CpuidFeature.INTEL386, CpuidFeature.INTEL486,
         CpuidFeature.X64, CpuidFeature.CMOV, CpuidFeature.CX8, CpuidFeature.CMPXCHG16B, CpuidFeature.POPCNT, CpuidFeature.SSE, CpuidFeature.SSE2,
@@ -20,7 +20,7 @@ internal static class RandomInstruction
 
     // Not comparable: control flow and system instructions have tests of their own; the approximations of x87 and RCP
     // differ between processors, as do bits that the manual leaves undefined.
-    private static readonly HashSet<Mnemonic> Excluded =
+    private static readonly HashSet<Mnemonic> s_excluded =
     [
         Mnemonic.Ud2, Mnemonic.Cpuid, Mnemonic.Rdtsc, Mnemonic.Lar, Mnemonic.Lsl, Mnemonic.Verr, Mnemonic.Verw,
         Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, Mnemonic.Fptan, Mnemonic.Fpatan, Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos,
@@ -48,10 +48,10 @@ internal static class RandomInstruction
     {
         var info = code.ToOpCode();
         if (!info.IsInstruction || info.IsPrivileged || info.Encoding != EncodingKind.Legacy || info.Fwait
-            || Excluded.Contains(code.Mnemonic()))
+            || s_excluded.Contains(code.Mnemonic()))
             return false;
         var sample = new Instruction { Code = code };
-        if (sample.CpuidFeatures.Any(feature => !Announced.Contains(feature)) || sample.FlowControl != FlowControl.Next)
+        if (sample.CpuidFeatures.Any(feature => !s_announced.Contains(feature)) || sample.FlowControl != FlowControl.Next)
             return false;
         for (int i = 0; i < info.OpCount; i++)
         {
@@ -67,12 +67,12 @@ internal static class RandomInstruction
 
     // Size of addresses.
     [ThreadStatic]
-    private static int width;
+    private static int s_width;
 
     /// <summary>Operands for <paramref name="code"/>; sets up the registers that address memory.</summary>
     public static Instruction Create(Code code, Random random, Span<ulong> registers, int bits = 64)
     {
-        width = bits / 8;
+        s_width = bits / 8;
         var info = code.ToOpCode();
         var instruction = new Instruction { Code = code };
         ulong stack = registers[4];
@@ -106,7 +106,7 @@ internal static class RandomInstruction
             else
             {
                 int free = 15;
-                if (width == 4)
+                if (s_width == 4)
                 {
                     for (free = 0; free == 4 || instruction.MemoryBase.GetNumber() == free
                         || instruction.MemoryIndex.GetNumber() == free; free++)
@@ -143,10 +143,10 @@ internal static class RandomInstruction
     private static Register General(Random random, int size)
     {
         // RSP stays what it is.
-        int number = random.Next(width == 8 ? 15 : 7);
+        int number = random.Next(s_width == 8 ? 15 : 7);
         if (number >= 4)
             number++;
-        if (width == 4 && size == 1)
+        if (s_width == 4 && size == 1)
             return Register.AL + random.Next(8);
         return size switch
         {
@@ -164,17 +164,17 @@ internal static class RandomInstruction
         ulong target = HostCpu.Data + 0x8000 + (ulong)random.Next(0x2000);
         if (size >= 16 || random.Next(2) == 0)
             target &= ~15UL;
-        var baseRegister = General(random, width);
+        var baseRegister = General(random, s_width);
         int displacement = random.Next(3) switch { 0 => 0, 1 => random.Next(-128, 128), _ => random.Next(-0x100000, 0x100000) };
         instruction.MemoryBase = baseRegister;
-        instruction.MemoryDisplacement64 = width == 8 ? (ulong)displacement : (uint)displacement;
-        instruction.MemoryDisplSize = displacement == 0 ? 0 : displacement is >= -128 and < 128 ? 1 : width;
+        instruction.MemoryDisplacement64 = s_width == 8 ? (ulong)displacement : (uint)displacement;
+        instruction.MemoryDisplSize = displacement == 0 ? 0 : displacement is >= -128 and < 128 ? 1 : s_width;
         ulong offset = 0;
         if (random.Next(2) == 0)
         {
             Register index;
             do
-                index = General(random, width);
+                index = General(random, s_width);
             while (index == baseRegister);
             instruction.MemoryIndex = index;
             instruction.MemoryIndexScale = 1 << random.Next(4);
@@ -229,16 +229,16 @@ internal static class RandomInstruction
             case OpCodeOperandKind.imm32: i.SetOpKind(n, OpKind.Immediate32); i.Immediate32 = (uint)random.NextInt64(1L << 32); break;
             case OpCodeOperandKind.imm32sex64: i.SetOpKind(n, OpKind.Immediate32to64); i.Immediate32to64 = (int)random.NextInt64(1L << 32); break;
             case OpCodeOperandKind.imm64: i.SetOpKind(n, OpKind.Immediate64); i.Immediate64 = (ulong)random.NextInt64(); break;
-            case OpCodeOperandKind.seg_rDI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRDI
+            case OpCodeOperandKind.seg_rDI: i.SetOpKind(n, s_width == 8 ? OpKind.MemorySegRDI
                 : OpKind.MemorySegEDI); break;
             case OpCodeOperandKind.seg_rBX_al:
                 i.SetOpKind(n, OpKind.Memory);
-                i.MemoryBase = width == 8 ? Register.RBX : Register.EBX;
+                i.MemoryBase = s_width == 8 ? Register.RBX : Register.EBX;
                 i.MemoryIndex = Register.AL;
                 break;
-            case OpCodeOperandKind.seg_rSI: i.SetOpKind(n, width == 8 ? OpKind.MemorySegRSI
+            case OpCodeOperandKind.seg_rSI: i.SetOpKind(n, s_width == 8 ? OpKind.MemorySegRSI
                 : OpKind.MemorySegESI); break;
-            case OpCodeOperandKind.es_rDI: i.SetOpKind(n, width == 8 ? OpKind.MemoryESRDI : OpKind.MemoryESEDI); break;
+            case OpCodeOperandKind.es_rDI: i.SetOpKind(n, s_width == 8 ? OpKind.MemoryESRDI : OpKind.MemoryESEDI); break;
             default: throw new NotSupportedException($"{i.Code}: operand kind {kind}");
         }
     }

@@ -11,10 +11,10 @@ public sealed unsafe class EmitterTests
 {
     private const uint At = 0x10_0000;
 
-    private static readonly string[] Names = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10",
+    private static readonly string[] s_names = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10",
         "r11", "r12", "r13", "r14", "r15"];
 
-    private static readonly string[] Names32 = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d",
+    private static readonly string[] s_names32 = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d",
         "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"];
 
     private static List<string> Decoded(Action<Emitter> write)
@@ -47,13 +47,13 @@ public sealed unsafe class EmitterTests
     {
         for (int register = 0; register < 16; register++)
         {
-            yield return (HostOperand.At(register), $"[{Names[register]}]");
-            yield return (HostOperand.At(register, -8), $"[{Names[register]}-8]");
-            yield return (HostOperand.At(register, 0x1234), $"[{Names[register]}+1234h]");
+            yield return (HostOperand.At(register), $"[{s_names[register]}]");
+            yield return (HostOperand.At(register, -8), $"[{s_names[register]}-8]");
+            yield return (HostOperand.At(register, 0x1234), $"[{s_names[register]}+1234h]");
             for (int index = 0; index < 16; index++)
             {
                 if (index != 4)
-                    yield return (HostOperand.At(register, index, 3, 0x40), $"[{Names[register]}+{Names[index]}*8+40h]");
+                    yield return (HostOperand.At(register, index, 3, 0x40), $"[{s_names[register]}+{s_names[index]}*8+40h]");
             }
         }
         yield return (HostOperand.At(HostOperand.None, 9, 2, 0x10), "[r9*4+10h]");
@@ -67,9 +67,9 @@ public sealed unsafe class EmitterTests
         {
             for (int register = 0; register < 16; register++)
             {
-                Assert.Equal([$"mov {Names[register]},{text}", $"mov {text},{Names[register]}",
-                    $"lea {Names[register]},{text}", $"mov {Names32[register]},{text}", $"add {Names[register]},{text}",
-                    $"sub {Names[register]},{text}", $"cmp {Names[register]},{text}"],
+                Assert.Equal([$"mov {s_names[register]},{text}", $"mov {text},{s_names[register]}",
+                    $"lea {s_names[register]},{text}", $"mov {s_names32[register]},{text}", $"add {s_names[register]},{text}",
+                    $"sub {s_names[register]},{text}", $"cmp {s_names[register]},{text}"],
                     Decoded(e =>
                     {
                         e.Load(register, operand);
@@ -90,16 +90,16 @@ public sealed unsafe class EmitterTests
         for (int a = 0; a < 16; a++)
         {
             for (int b = 0; b < 16; b++)
-                Assert.Equal([$"mov {Names[a]},{Names[b]}", $"rorx {Names[a]},{Names[b]},7", $"xor {Names[a]},{Names[b]}"],
+                Assert.Equal([$"mov {s_names[a]},{s_names[b]}", $"rorx {s_names[a]},{s_names[b]},7", $"xor {s_names[a]},{s_names[b]}"],
                     Decoded(e =>
                     {
                         e.Move(a, b);
                         e.Rorx(a, b, 7);
                         e.Xor(a, HostOperand.Of(b));
                     }));
-            Assert.Equal([$"mov {Names32[a]},80000000h", $"mov {Names[a]},0FFFFFFFFFFFFFFFEh",
-                $"mov {Names[a]},123456789ABCh", $"shr {Names[a]},0Bh", $"shl {Names32[a]},5", $"and {Names32[a]},3FE0h",
-                $"sub {Names[a]},11h", $"cmp {Names[a]},0FF8h", $"jmp {Names[a]}"],
+            Assert.Equal([$"mov {s_names32[a]},80000000h", $"mov {s_names[a]},0FFFFFFFFFFFFFFFEh",
+                $"mov {s_names[a]},123456789ABCh", $"shr {s_names[a]},0Bh", $"shl {s_names32[a]},5", $"and {s_names32[a]},3FE0h",
+                $"sub {s_names[a]},11h", $"cmp {s_names[a]},0FF8h", $"jmp {s_names[a]}"],
                 Decoded(e =>
                 {
                     e.MoveImmediate(a, 0x8000_0000);

@@ -20,7 +20,7 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
 {
     private const int Programs = 60;
 
-    private static readonly Register[] DataRegisters = [Register.RAX, Register.RCX, Register.RDX, Register.RBX,
+    private static readonly Register[] s_dataRegisters = [Register.RAX, Register.RCX, Register.RDX, Register.RBX,
         Register.RBP, Register.R8, Register.R9, Register.R10, Register.R11, Register.R12, Register.R14, Register.R15];
 
     private const ulong Counters = HostCpu.Data + 0x1f000;
@@ -28,7 +28,7 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
     private const RflagsBits Arithmetic = RflagsBits.OF | RflagsBits.SF | RflagsBits.ZF | RflagsBits.AF
         | RflagsBits.CF | RflagsBits.PF;
 
-    private static readonly Code[] Codes = [.. Names().Where(name => Enum.TryParse<Code>(name, out _))
+    private static readonly Code[] s_codes = [.. Names().Where(name => Enum.TryParse<Code>(name, out _))
         .Select(Enum.Parse<Code>)];
 
     private static IEnumerable<string> Names()
@@ -290,7 +290,7 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
 
         private Register Sized(int size)
         {
-            var register = DataRegisters[random.Next(DataRegisters.Length)];
+            var register = s_dataRegisters[random.Next(s_dataRegisters.Length)];
             int number = register.GetNumber();
             return size switch
             {
@@ -304,7 +304,7 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
 
         private void One()
         {
-            var code = Codes[random.Next(Codes.Length)];
+            var code = s_codes[random.Next(s_codes.Length)];
             var info = code.ToOpCode();
             var instruction = new Instruction { Code = code };
             for (int operand = 0; operand < info.OpCount; operand++)

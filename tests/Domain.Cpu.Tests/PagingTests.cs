@@ -8,7 +8,7 @@ namespace Domain.Tests;
 public sealed unsafe class PagingTests
 {
     private const ulong Page = 0x200000, Handler = 0x110000;
-    private const ulong Present = 1, Writable = 2, User = 4, Accessed = 0x20, Dirty = 0x40, NoExecute = 1UL << 63;
+    private const ulong Writable = 2, User = 4, Accessed = 0x20, Dirty = 0x40, NoExecute = 1UL << 63;
 
     // The handler notes error code (R8), CR2 (R9), RIP (R10), the interrupted RSP (R11), then halts.
     private static TestMachine Machine()

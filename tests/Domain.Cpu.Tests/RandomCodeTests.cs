@@ -18,7 +18,7 @@ namespace Domain.Tests;
 /// </summary>
 public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
 {
-    private static readonly double Seconds =
+    private static readonly double s_seconds =
         double.TryParse(Environment.GetEnvironmentVariable("RANDOM_MINUTES"), out double minutes) ? 60 * minutes : 4;
 
     /// <summary>Address space on both sides of RAM that nobody may touch: more than any 32-bit offset.</summary>
@@ -71,10 +71,10 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
     };
 
     // Whole instructions with random operands reach deeper than bytes do.
-    private static readonly Code[] Codes = [.. Enum.GetValues<Code>().Where(code => code.ToOpCode().IsInstruction
+    private static readonly Code[] s_codes = [.. Enum.GetValues<Code>().Where(code => code.ToOpCode().IsInstruction
         && code.ToOpCode().Encoding == EncodingKind.Legacy)];
 
-    private static readonly byte[] Prefixes = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x48,
+    private static readonly byte[] s_prefixes = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x48,
         0x41, 0x4f];
 
     private static void FillWithCode(Random random, Span<byte> code)
@@ -83,8 +83,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
         for (int at = 0; at < code.Length - 16; at += random.Next(2, 24))
         {
             for (int prefixes = random.Next(3); prefixes > 0; prefixes--)
-                code[at++] = Prefixes[random.Next(Prefixes.Length)];
-            var opcode = Codes[random.Next(Codes.Length)].ToOpCode();
+                code[at++] = s_prefixes[random.Next(s_prefixes.Length)];
+            var opcode = s_codes[random.Next(s_codes.Length)].ToOpCode();
             if (opcode.MandatoryPrefix is MandatoryPrefix.P66 or MandatoryPrefix.PF3 or MandatoryPrefix.PF2)
                 code[at++] = opcode.MandatoryPrefix == MandatoryPrefix.P66 ? (byte)0x66
                     : opcode.MandatoryPrefix == MandatoryPrefix.PF3 ? (byte)0xf3 : (byte)0xf2;
@@ -180,7 +180,7 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
         watcher.Start();
         int cases = 0;
         var ends = new int[3];
-        while (clock.ElapsedMilliseconds < Seconds * 1000)
+        while (clock.ElapsedMilliseconds < s_seconds * 1000)
         {
             new ReadOnlySpan<byte>(pristine).CopyTo(new Span<byte>(machine.Memory.Base + 0x10000, pristine.Length));
             machine.Place(HandlerAt, a =>

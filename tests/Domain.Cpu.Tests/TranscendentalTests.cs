@@ -13,9 +13,9 @@ namespace Domain.Tests;
 [Collection("host")]
 public sealed unsafe class TranscendentalTests(ITestOutputHelper output)
 {
-    private static readonly HostCpu Host = HostComparison.Host;
+    private static readonly HostCpu s_host = HostComparison.Host;
 
-    private static readonly (string Name, byte[] Bytes)[] Functions =
+    private static readonly (string Name, byte[] Bytes)[] s_functions =
     [
         ("f2xm1", [0xd9, 0xf0]), ("fyl2x", [0xd9, 0xf1]), ("fptan", [0xd9, 0xf2]), ("fpatan", [0xd9, 0xf3]),
             ("fyl2xp1", [0xd9, 0xf9]),
@@ -69,12 +69,12 @@ public sealed unsafe class TranscendentalTests(ITestOutputHelper output)
         var machine = new TestMachine();
         var failures = new StringBuilder();
         int failed = 0;
-        foreach (var (name, bytes) in Functions)
+        foreach (var (name, bytes) in s_functions)
         {
             for (int round = 0; round < 1000; round++)
             {
                 var context = HostCpu.Context;
-                Host.Prepare(bytes);
+                s_host.Prepare(bytes);
                 new Span<byte>(context->Fx, 512).Clear();
                 *(ushort*)context->Fx = 0x37f;
                 context->Fx[4] = (byte)(random.Next(10) == 0 ? random.Next(256) : 3);
@@ -95,7 +95,7 @@ public sealed unsafe class TranscendentalTests(ITestOutputHelper output)
                 machine.Place(HostCpu.Code, [.. bytes, 0xf4]);
                 machine.S->Rip = HostCpu.Code;
                 machine.RunToHalt();
-                Host.Run();
+                s_host.Run();
                 var s = machine.S;
                 ushort status = X87.StatusWord(s), there = *(ushort*)(context->Fx + 2);
                 bool stackFault = (there & 0x40) != 0;

@@ -62,7 +62,7 @@ public class CommandLineTests(ITestOutputHelper output)
     public void Refuses_with_a_sentence(string sentence, params string[] arguments) =>
         Assert.Contains(sentence, Assert.Throws<UsageError>(() => CommandLine.Parse(arguments)).Message);
 
-    private static readonly string[] Words =
+    private static readonly string[] s_words =
     [
         "--kernel", "--initrd", "--append", "--memory", "--engine", "translator", "--disk", "--disk-read-only", "--tap", "--net-fd", "--mac",
         "--offload", "--console", "--control-fd", "--no-sandbox", "--log-level", "--parent", "--kernel-fd",
@@ -77,11 +77,11 @@ public class CommandLineTests(ITestOutputHelper output)
         string[] arguments = new string[random.Next(1, 8)];
         for (int i = 0; i < arguments.Length; i++)
         {
-            string word = Words[random.Next(Words.Length)];
+            string word = s_words[random.Next(s_words.Length)];
             arguments[i] = random.Next(8) switch
             {
-                0 => word + Words[random.Next(Words.Length)],
-                1 => word + "=" + Words[random.Next(Words.Length)],
+                0 => word + s_words[random.Next(s_words.Length)],
+                1 => word + "=" + s_words[random.Next(s_words.Length)],
                 2 => new string((char)random.Next(1, 0xd800), random.Next(1, 300)),
                 _ => word,
             };

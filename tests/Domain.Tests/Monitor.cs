@@ -14,10 +14,10 @@ namespace Domain.Tests;
 /// <summary>The monitor as a program: published once, with the probes compiled in, then run as a process.</summary>
 public static class Monitor
 {
-    private static readonly Lazy<string> Program = new(Publish);
+    private static readonly Lazy<string> s_program = new(Publish);
 
     /// <summary>The published program.</summary>
-    public static string Path => Program.Value;
+    public static string Path => s_program.Value;
 
     private static string Publish()
     {
@@ -58,13 +58,13 @@ public static class Monitor
     public static Process Start(IEnumerable<string> arguments, string? probe = null, string? prefix = null, int port = 0,
         string? program = null)
     {
-        var start = new ProcessStartInfo(prefix ?? program ?? Program.Value)
+        var start = new ProcessStartInfo(prefix ?? program ?? s_program.Value)
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
         if (prefix is not null)
         {
-            foreach (string word in (string[])["--reuid", "54321", "--regid", "54321", "--clear-groups", Program.Value])
+            foreach (string word in (string[])["--reuid", "54321", "--regid", "54321", "--clear-groups", s_program.Value])
                 start.ArgumentList.Add(word);
         }
         foreach (string argument in arguments)

@@ -13,7 +13,7 @@ namespace Domain.Tests;
 /// <summary>The lock-in, tried from inside (docs/security.md).</summary>
 public class SandboxTests(ITestOutputHelper output)
 {
-    private static readonly byte[] Halt = [0xf4];
+    private static readonly byte[] s_halt = [0xf4];
 
     [Theory]
     [InlineData("calls")]
@@ -33,7 +33,7 @@ public class SandboxTests(ITestOutputHelper output)
 
     private void AssertRefused(string probe, bool unprivileged, string engine = "interpreter")
     {
-        using var kernel = new Monitor.Kernel(Halt);
+        using var kernel = new Monitor.Kernel(s_halt);
         // Two that anybody may reach who is not locked in.
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -67,7 +67,7 @@ public class SandboxTests(ITestOutputHelper output)
     [InlineData("compat:265")]        // clock_gettime of 32-bit programs, though 64-bit ones may
     public void As_shipped_a_forbidden_call_kills_the_process(string probe)
     {
-        using var kernel = new Monitor.Kernel(Halt);
+        using var kernel = new Monitor.Kernel(s_halt);
         var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none"], probe: probe);
         Assert.Equal(128 + 31, result.ExitCode);   // SIGSYS
         Assert.Equal("", result.Errors);

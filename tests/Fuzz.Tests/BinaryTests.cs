@@ -20,7 +20,6 @@ public class BinaryTests
     private const int FrameCount = 60_000, Batch = 100;
     private const uint Mark = 0xF0220000;
 
-    private readonly List<(uint Sender, byte[] Packet)> batch = [];
     private uint number;
     private int sent, honoured, played;
 

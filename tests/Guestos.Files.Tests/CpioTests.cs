@@ -178,24 +178,24 @@ public sealed unsafe class CpioTests
     /// <summary>Memory whose end is the end of what is mapped.</summary>
     private sealed class Wall : IDisposable
     {
-        private readonly byte* _start;
-        private readonly nuint _length;
+        private readonly byte* start;
+        private readonly nuint length;
 
         public Wall(int most)
         {
-            _length = ((nuint)most + 8191) & ~(nuint)4095;
-            _start = (byte*)mmap(null, _length, 3, 0x22, -1, 0);
-            Assert.Equal(0, mprotect(_start + _length - 4096, 4096, 0));
+            length = ((nuint)most + 8191) & ~(nuint)4095;
+            start = (byte*)mmap(null, length, 3, 0x22, -1, 0);
+            Assert.Equal(0, mprotect(start + length - 4096, 4096, 0));
         }
 
         public byte* Place(byte[] bytes)
         {
-            byte* at = _start + _length - 4096 - bytes.Length;
+            byte* at = start + length - 4096 - bytes.Length;
             bytes.CopyTo(new Span<byte>(at, bytes.Length));
             return at;
         }
 
-        public void Dispose() => munmap(_start, _length);
+        public void Dispose() => munmap(start, length);
 
         [DllImport("libc")] private static extern void* mmap(void* at, nuint length, int protection, int flags, int descriptor, nint offset);
         [DllImport("libc")] private static extern int mprotect(void* at, nuint length, int protection);

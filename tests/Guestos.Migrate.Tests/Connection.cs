@@ -15,8 +15,8 @@ internal sealed unsafe class Connection
     /// <summary>What goes on beside, whenever the kernel lets others run or sleeps; or null.</summary>
     public static Action? Work;
 
-    private readonly Queue<(byte[]? Bytes, ulong Page, int Offset, int Length)> _queue = new();
-    private int _queued;
+    private readonly Queue<(byte[]? Bytes, ulong Page, int Offset, int Length)> queue = new();
+    private int queued;
 
     /// <summary>Bytes that wait at most.</summary>
     public int Capacity = 64 * 1024;
@@ -43,16 +43,16 @@ internal sealed unsafe class Connection
         Work = null;
     }
 
-    public int Room => Capacity - _queued;
+    public int Room => Capacity - queued;
 
     /// <summary>Pieces that have not left yet.</summary>
-    public int Waiting => _queue.Count;
+    public int Waiting => queue.Count;
 
     public int Send(ReadOnlySpan<byte> bytes)
     {
         int taken = Admit(bytes.Length);
         if (taken > 0)
-            _queue.Enqueue((bytes.Slice(0, taken).ToArray(), 0, 0, taken));
+            queue.Enqueue((bytes.Slice(0, taken).ToArray(), 0, 0, taken));
         return taken;
     }
 
@@ -61,7 +61,7 @@ internal sealed unsafe class Connection
         Assert.InRange(length, 1, Frames.Size - offset);
         int taken = Admit(length);
         if (taken > 0)
-            _queue.Enqueue((null, reference, offset, taken));
+            queue.Enqueue((null, reference, offset, taken));
         return taken;
     }
 
@@ -70,21 +70,21 @@ internal sealed unsafe class Connection
         if (Error != 0)
             return Error;
         int taken = Math.Min(length, Room);
-        _queued += taken;
+        queued += taken;
         return taken > 0 ? taken : Netstack.SocketError.WouldBlock;
     }
 
     /// <summary>Some of what waits leaves. Pages are what they are now.</summary>
     public void Transmit(int pieces = int.MaxValue)
     {
-        for (; pieces > 0 && _queue.TryDequeue(out (byte[]? Bytes, ulong Page, int Offset, int Length) piece); pieces--)
+        for (; pieces > 0 && queue.TryDequeue(out (byte[]? Bytes, ulong Page, int Offset, int Length) piece); pieces--)
         {
-            _queued -= piece.Length;
+            queued -= piece.Length;
             Arrived.AddRange(piece.Bytes ?? new ReadOnlySpan<byte>(Network.ResolvePage(piece.Page) + piece.Offset, piece.Length).ToArray());
         }
     }
 
-    public long WaitChange(ulong since)
+    public long WaitChange()
     {
         Work?.Invoke();
         if (IsStuck)

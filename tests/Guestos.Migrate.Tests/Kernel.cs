@@ -151,7 +151,7 @@ namespace Guestos
     {
         public static long ErrnoOf(int error) => error == Netstack.SocketError.Reset ? Errno.ECONNRESET : Errno.EINVAL;
 
-        public static long WaitChange(int handle, ulong since) => Connection.Of(handle).WaitChange(since);
+        public static long WaitChange(int handle, ulong since) => Connection.Of(handle).WaitChange();
 
         public static long WaitAcknowledged(int handle, bool corked) => Connection.Of(handle).WaitAcknowledged();
     }

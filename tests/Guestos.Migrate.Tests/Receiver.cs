@@ -8,9 +8,9 @@ namespace Guestos.Migrate.Tests;
 /// <summary>What a destination makes of a stream, by docs/protocols.md alone: memory, built up record by record.</summary>
 internal sealed class Receiver
 {
-    private readonly Dictionary<uint, byte[]> _pages = [];
-    private readonly Dictionary<uint, uint> _checksums = [];
-    private int _at;
+    private readonly Dictionary<uint, byte[]> pages = [];
+    private readonly Dictionary<uint, uint> checksums = [];
+    private int at;
 
     /// <summary>Frames of the guest's memory.</summary>
     public uint Frames { get; private set; }
@@ -23,7 +23,7 @@ internal sealed class Receiver
     public int Rest { get; private set; }
 
     /// <summary>A page as it arrived, or null when none did.</summary>
-    public byte[]? Page(uint frame) => _pages.GetValueOrDefault(frame);
+    public byte[]? Page(uint frame) => pages.GetValueOrDefault(frame);
 
     /// <summary>Takes a whole stream, with its trailer.</summary>
     public static Receiver Of(ReadOnlySpan<byte> stream, CheckpointHash hash)
@@ -43,9 +43,9 @@ internal sealed class Receiver
             Records++;
         ulong sum = 0;
         for (uint frame = 0; frame < header.Frames; frame++)
-            sum += CheckpointSum.Term(frame, _checksums.GetValueOrDefault(frame));
+            sum += CheckpointSum.Term(frame, checksums.GetValueOrDefault(frame));
         Assert.Equal(CheckpointRefusal.None, CheckpointTrailer.Parse(Next(stream, CheckpointTrailer.Size), (ulong)Records, sum, hash));
-        Rest = stream.Length - _at;
+        Rest = stream.Length - at;
     }
 
     private bool TakeRecord(ReadOnlySpan<byte> stream)
@@ -53,8 +53,8 @@ internal sealed class Receiver
         Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(Next(stream, CheckpointRecord.Size), Frames, out uint frame, out RecordFlags flags));
         if (flags == RecordFlags.End)
             return false;
-        if (!_pages.TryGetValue(frame, out byte[]? page))
-            _pages[frame] = page = new byte[CheckpointRecord.PageSize];
+        if (!pages.TryGetValue(frame, out byte[]? page))
+            pages[frame] = page = new byte[CheckpointRecord.PageSize];
         switch (flags)
         {
             case RecordFlags.Zero:
@@ -73,14 +73,14 @@ internal sealed class Receiver
                 Assert.Fail($"flags {flags}");
                 break;
         }
-        _checksums[frame] = Crc32C.Of(page);
+        checksums[frame] = Crc32C.Of(page);
         return true;
     }
 
     private ReadOnlySpan<byte> Next(ReadOnlySpan<byte> stream, int count)
     {
-        Assert.True(_at + count <= stream.Length, $"the stream ends at {stream.Length}, in the middle of a record");
-        _at += count;
-        return stream.Slice(_at - count, count);
+        Assert.True(at + count <= stream.Length, $"the stream ends at {stream.Length}, in the middle of a record");
+        at += count;
+        return stream.Slice(at - count, count);
     }
 }

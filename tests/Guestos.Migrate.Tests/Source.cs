@@ -25,15 +25,15 @@ internal sealed unsafe class Source : IDisposable
     public const int MoverId = 7;
     public const int WriterId = 9;
 
-    private readonly Random _random;
-    private readonly List<ulong> _kernelFrames = [];
-    private readonly nint[] _spaces = new nint[2];
-    private readonly ulong _freeBefore;
-    private bool _works;
-    private bool _isDisposed;
+    private readonly Random random;
+    private readonly List<ulong> kernelFrames = [];
+    private readonly nint[] spaces = new nint[2];
+    private readonly ulong freeBefore;
+    private bool works;
+    private bool isDisposed;
 
     /// <summary>At the fork: each frame that is compared, and what it held; page tables as they are sent.</summary>
-    private readonly Dictionary<uint, byte[]> _atFork = [];
+    private readonly Dictionary<uint, byte[]> atFork = [];
 
     public Source(int seed)
     {
@@ -47,7 +47,7 @@ internal sealed unsafe class Source : IDisposable
         RingPool.Rings.Clear();
         Console.Text = "";
         Clock.Step = 100;
-        _random = new Random(seed);
+        random = new Random(seed);
         Mover = NewProcess(MoverId);
         Writer = NewProcess(WriterId);
         Process.Current = Mover;
@@ -55,11 +55,11 @@ internal sealed unsafe class Source : IDisposable
         AddressSpace.Release(NewSpace());
         Assert.True(CheckpointMemory.Take(8 << 20) != null);
         CheckpointMemory.Give();
-        _freeBefore = Frames.Free;
-        for (int i = 0; i < _spaces.Length; i++)
+        freeBefore = Frames.Free;
+        for (int i = 0; i < spaces.Length; i++)
         {
             AddressSpace* space = NewSpace();
-            _spaces[i] = (nint)space;
+            spaces[i] = (nint)space;
             Exclude(space, 1);
             Exclude(space->FirstArea, 1);
         }
@@ -80,7 +80,7 @@ internal sealed unsafe class Source : IDisposable
     public Process* Writer { get; }
     public File* Device { get; }
 
-    public AddressSpace* Space(int index) => (AddressSpace*)_spaces[index];
+    public AddressSpace* Space(int index) => (AddressSpace*)spaces[index];
 
     private static void Exclude(void* memory, ulong length)
     {
@@ -204,31 +204,31 @@ internal sealed unsafe class Source : IDisposable
         ulong frame = 0;
         InKernel(() => frame = Frames.Allocate());
         Assert.NotEqual(0ul, frame);
-        _kernelFrames.Add(frame);
-        if (_random.Next(4) > 0)
+        kernelFrames.Add(frame);
+        if (random.Next(4) > 0)
             WriteKernel(frame);
     }
 
     private void Scribble(nint to, int count)
     {
         var bytes = new Span<byte>((void*)to, count);
-        if (_random.Next(8) == 0)
+        if (random.Next(8) == 0)
             bytes.Clear();
         else
-            _random.NextBytes(bytes);
+            random.NextBytes(bytes);
     }
 
     private void WriteKernel(ulong frame)
     {
-        int offset = _random.Next(Frames.Size), count = _random.Next(1, Math.Min(_random.Next(2) == 0 ? 8 : Frames.Size, Frames.Size - offset) + 1);
+        int offset = random.Next(Frames.Size), count = random.Next(1, Math.Min(random.Next(2) == 0 ? 8 : Frames.Size, Frames.Size - offset) + 1);
         Store(PageTable.KernelRoot, DirectMap.Base + frame + (ulong)offset, count, to => Scribble(to, count));
     }
 
-    private void WriteUser() => WriteUser(Space(_random.Next(_spaces.Length)), (ulong)_random.Next((int)Pages));
+    private void WriteUser() => WriteUser(Space(random.Next(spaces.Length)), (ulong)random.Next((int)Pages));
 
     public void WriteUser(AddressSpace* space, ulong page)
     {
-        int offset = _random.Next(Frames.Size), count = _random.Next(1, Math.Min(_random.Next(2) == 0 ? 8 : Frames.Size, Frames.Size - offset) + 1);
+        int offset = random.Next(Frames.Size), count = random.Next(1, Math.Min(random.Next(2) == 0 ? 8 : Frames.Size, Frames.Size - offset) + 1);
         ulong address = Base + page * Frames.Size + (ulong)offset;
         var at = (nint)space;
         InKernel(() => Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve((AddressSpace*)at, address, Access.Write, Frames.KernelReserve)));
@@ -245,35 +245,35 @@ internal sealed unsafe class Source : IDisposable
     public void Work(int steps, int hotPages = 12)
     {
         // What mm does for the guest gives way, too.
-        if (_works)
+        if (works)
             return;
-        _works = true;
+        works = true;
         Process* current = Process.Current;
         Process.Current = Writer;
         for (; steps > 0; steps--)
             WorkOnce(hotPages);
         Process.Current = current;
-        _works = false;
+        works = false;
     }
 
     private void WorkOnce(int hotPages)
     {
-        int hot = _random.Next(hotPages);
-        switch (_random.Next(24))
+        int hot = random.Next(hotPages);
+        switch (random.Next(24))
         {
             case 0:
                 AllocateKernelFrame();
                 break;
-            case 1 when _kernelFrames.Count > 200:
-                int index = _random.Next(_kernelFrames.Count);
-                ulong freed = _kernelFrames[index];
-                _kernelFrames.RemoveAt(index);
+            case 1 when kernelFrames.Count > 200:
+                int index = random.Next(kernelFrames.Count);
+                ulong freed = kernelFrames[index];
+                kernelFrames.RemoveAt(index);
                 InKernel(() => Frames.Release(freed));
                 break;
             case 2:
-                int which = _random.Next(_spaces.Length);
-                ulong from = (ulong)_random.Next((int)Pages - 8);
-                PageRange.TryMake(AddressOf(from), (ulong)_random.Next(1, 8) * Frames.Size, out PageRange range);
+                int which = random.Next(spaces.Length);
+                ulong from = (ulong)random.Next((int)Pages - 8);
+                PageRange.TryMake(AddressOf(from), (ulong)random.Next(1, 8) * Frames.Size, out PageRange range);
                 InKernel(() => AddressSpace.DropPages(Space(which), range));
                 break;
             case 3:
@@ -292,10 +292,10 @@ internal sealed unsafe class Source : IDisposable
                 WriteUser();
                 break;
             case 6:
-                WriteKernel(_kernelFrames[_random.Next(_kernelFrames.Count)]);
+                WriteKernel(kernelFrames[random.Next(kernelFrames.Count)]);
                 break;
             case < 15:
-                WriteKernel(_kernelFrames[hot]);
+                WriteKernel(kernelFrames[hot]);
                 break;
             default:
                 WriteUser(Space(hot & 1), (ulong)hot);
@@ -307,16 +307,16 @@ internal sealed unsafe class Source : IDisposable
 
     private void KeepMemory()
     {
-        _atFork.Clear();
-        foreach (ulong frame in _kernelFrames)
-            _atFork[(uint)(frame / Frames.Size)] = Content(frame);
+        atFork.Clear();
+        foreach (ulong frame in kernelFrames)
+            atFork[(uint)(frame / Frames.Size)] = Content(frame);
         for (uint frame = CheckpointHeader.FirstFrame; frame < Frames.Count; frame++)
         {
             ulong physical = (ulong)frame * Frames.Size;
             if (Frames.StateOf(physical) == FrameState.User)
-                _atFork[frame] = Content(physical);
+                atFork[frame] = Content(physical);
             if (Frames.StateOf(physical) == FrameState.PageTable)
-                _atFork[frame] = Cleaned(Content(physical));
+                atFork[frame] = Cleaned(Content(physical));
         }
     }
 
@@ -337,24 +337,24 @@ internal sealed unsafe class Source : IDisposable
     public void Check(Receiver receiver, params uint[] dead)
     {
         Assert.Equal(Frames.Count, receiver.Frames);
-        Assert.True(_atFork.Count > 500, "there was no fork");
-        uint[] wrong = _atFork.Where(page => !dead.Contains(page.Key) && receiver.Page(page.Key)?.AsSpan().SequenceEqual(page.Value) != true)
+        Assert.True(atFork.Count > 500, "there was no fork");
+        uint[] wrong = atFork.Where(page => !dead.Contains(page.Key) && receiver.Page(page.Key)?.AsSpan().SequenceEqual(page.Value) != true)
             .Select(page => page.Key).ToArray();
-        Assert.True(wrong.Length == 0, $"{wrong.Length} of {_atFork.Count} frames are not what they were at the fork, the first {wrong.FirstOrDefault():x}");
+        Assert.True(wrong.Length == 0, $"{wrong.Length} of {atFork.Count} frames are not what they were at the fork, the first {wrong.FirstOrDefault():x}");
     }
 
     /// <summary>The end of a test that went well: all frames are given back.</summary>
     public void Finish()
     {
         Dispose();
-        Assert.Equal(_freeBefore, Frames.Free);
+        Assert.Equal(freeBefore, Frames.Free);
     }
 
     public void Dispose()
     {
-        if (_isDisposed)
+        if (isDisposed)
             return;
-        _isDisposed = true;
+        isDisposed = true;
         ForkEntry.Happened = null;
         ForkEntry.Arrives = false;
         Connection.Work = null;
@@ -366,9 +366,9 @@ internal sealed unsafe class Source : IDisposable
                 Ioctl(CheckpointControl.Stay);
             Close();
         }
-        foreach (ulong frame in _kernelFrames)
+        foreach (ulong frame in kernelFrames)
             Frames.Release(frame);
-        foreach (nint space in _spaces)
+        foreach (nint space in spaces)
             AddressSpace.Release((AddressSpace*)space);
     }
 }

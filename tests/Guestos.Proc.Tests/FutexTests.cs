@@ -9,7 +9,7 @@ namespace Guestos.Proc.Tests;
 public sealed unsafe class FutexTests
 {
     private const ulong Millisecond = 1_000_000;
-    private const ulong WaitPrivate = 0x80, WakePrivate = 0x81, RequeuePrivate = 0x83, CompareRequeuePrivate = 0x84, WaitBitset = 0x89, WakeBitset = 0x8a;
+    private const ulong WaitPrivate = 0x80, WakePrivate = 0x81, CompareRequeuePrivate = 0x84, WaitBitset = 0x89, WakeBitset = 0x8a;
     private const ulong CloneVm = 0x100;
     private const ulong First = UserMemory.Words, Second = UserMemory.Words + 4;
 

@@ -15,14 +15,14 @@ namespace Guestos.Tests;
 public partial class AddressTests
 {
     /// <summary>Where numbers are kernel addresses, and the one place where they are a process's.</summary>
-    private static readonly string[] MakesPointers = ["arch/", "kernel/DirectMap.cs", "kernel/Panic.cs", "mm/", "migrate/CheckpointMemory.cs", "proc/Thread.cs"];
+    private static readonly string[] s_makesPointers = ["arch/", "kernel/DirectMap.cs", "kernel/Panic.cs", "mm/", "migrate/CheckpointMemory.cs", "proc/Thread.cs"];
 
     /// <summary>Where user memory is touched in place instead of being copied: until the process sleeps.</summary>
-    private static readonly string[] TouchesInPlace =
+    private static readonly string[] s_touchesInPlace =
         ["mm/UserRange.cs", "mm/UserPointer.cs", "mm/UserString.cs", "fs/Transfer.cs", "abi/AttributeCalls.cs", "abi/PollCalls.cs", "fs/exec/Exec.cs"];
 
     /// <summary>Where the table of descriptors is asked by number: for the caller of a system call, and for /proc.</summary>
-    private static readonly string[] LooksUpDescriptors = ["fs/Descriptor.cs", "fs/FileTable.cs", "fs/ProcTree.cs"];
+    private static readonly string[] s_looksUpDescriptors = ["fs/Descriptor.cs", "fs/FileTable.cs", "fs/ProcTree.cs"];
 
     [GeneratedRegex(@"\(\s*[A-Za-z_]\w*\s*\*+\s*\)\s*\(*\s*([A-Za-z_]\w*)(?!\w*\s*[(.<]|\w*->)")]
     private static partial Regex PointerCast();
@@ -62,16 +62,16 @@ public partial class AddressTests
     [Fact]
     public void NumbersBecomePointersInFewPlaces()
     {
-        string[] found = [.. Sources().Where(source => !IsIn(source.Name, MakesPointers)).SelectMany(source => Casts(source.Text).Select(cast => $"{source.Name}: {cast}"))];
+        string[] found = [.. Sources().Where(source => !IsIn(source.Name, s_makesPointers)).SelectMany(source => Casts(source.Text).Select(cast => $"{source.Name}: {cast}"))];
         Assert.Empty(found);
         Assert.NotEmpty(Sources().Where(source => source.Name == "mm/UserRange.cs").SelectMany(source => Casts(source.Text)));
     }
 
     [Fact]
     public void UserMemoryIsTouchedInFewPlaces() =>
-        Assert.Equal(TouchesInPlace.Order(), Sources().Where(source => InPlace().IsMatch(source.Text)).Select(source => source.Name).Order());
+        Assert.Equal(s_touchesInPlace.Order(), Sources().Where(source => InPlace().IsMatch(source.Text)).Select(source => source.Name).Order());
 
     [Fact]
     public void DescriptorsAreLookedUpOnce() =>
-        Assert.Empty(Sources().Where(source => !IsIn(source.Name, LooksUpDescriptors) && LookUp().IsMatch(source.Text)).Select(source => source.Name));
+        Assert.Empty(Sources().Where(source => !IsIn(source.Name, s_looksUpDescriptors) && LookUp().IsMatch(source.Text)).Select(source => source.Name));
 }

@@ -13,7 +13,7 @@ namespace Guestos.Tests;
 /// <summary>A running guest with its console. Killed when it is disposed.</summary>
 internal sealed class Guest : IDisposable
 {
-    private static int count;
+    private static int s_count;
 
     private readonly Process process;
     private readonly StringBuilder console = new();
@@ -29,7 +29,7 @@ internal sealed class Guest : IDisposable
 
     public Guest(string monitor, byte[] initramfs, string init = "/init", int memory = 64, string append = "")
     {
-        archive = Path.Combine(Programs.Scratch, $"initramfs-{Interlocked.Increment(ref count)}.cpio");
+        archive = Path.Combine(Programs.Scratch, $"initramfs-{Interlocked.Increment(ref s_count)}.cpio");
         File.WriteAllBytes(archive, initramfs);
         string image = Repository.Image("guestos");
         string line = $"init={init} {append}";

@@ -11,7 +11,7 @@ namespace Guestos.Tests;
 /// <summary>The test programs: compiled once each, statically, against the host's C library.</summary>
 internal static class Programs
 {
-    private static readonly ConcurrentDictionary<string, string> built = new();
+    private static readonly ConcurrentDictionary<string, string> s_built = new();
 
     /// <summary>A folder of this run for what tests make, which goes with it.</summary>
     public static readonly string Scratch = MakeScratch();
@@ -19,7 +19,7 @@ internal static class Programs
     /// <summary>A new one in it.</summary>
     public static string Folder() => Directory.CreateDirectory(System.IO.Path.Combine(Scratch, System.IO.Path.GetRandomFileName())).FullName;
 
-    public static string Path(string name) => built.GetOrAdd(name, Compile);
+    public static string Path(string name) => s_built.GetOrAdd(name, Compile);
 
     public static byte[] Bytes(string name) => File.ReadAllBytes(Path(name));
 

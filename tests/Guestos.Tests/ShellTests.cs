@@ -7,11 +7,11 @@ namespace Guestos.Tests;
 /// <summary>A person at the console.</summary>
 public class ShellTests
 {
-    private static readonly string[] Applets = ["ls", "cttyhack", "setsid", "sleep", "uname", "grep", "seq", "head", "sort", "kill", "top", "date", "dd", "rm", "mkdir", "yes"];
+    private static readonly string[] s_applets = ["ls", "cttyhack", "setsid", "sleep", "uname", "grep", "seq", "head", "sort", "kill", "top", "date", "dd", "rm", "mkdir", "yes"];
 
     private static Guest Start(string monitor, string append = "")
     {
-        Initramfs initramfs = Initramfs.WithBusybox(Applets).Script("init",
+        Initramfs initramfs = Initramfs.WithBusybox(s_applets).Script("init",
             "mount -t proc proc /proc\nmount -t tmpfs tmpfs /tmp\nwhile :; do setsid cttyhack sh; echo again; done\n");
         var guest = new Guest(monitor, initramfs, append: append);
         guest.Await("/ # ");

@@ -12,7 +12,7 @@ namespace Launcher.Tests;
 public class FailureTests
 {
     private const int BadArguments = 1, NotStarted = 4;
-    private static readonly string Puppet = Repository.Image("puppet");
+    private static readonly string s_puppet = Repository.Image("puppet");
 
     private static IEnumerable<bool> Images => Launch.CanEmulate ? [false, true] : [false];
 
@@ -88,7 +88,7 @@ public class FailureTests
     {
         Assert.NotEmpty(what);
         foreach (bool arm64 in Images)
-            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token with its machine key", new Launch([Puppet, "/dev/null"], [record, Launch.Record()], arm64: arm64));
+            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token with its machine key", new Launch([s_puppet, "/dev/null"], [record, Launch.Record()], arm64: arm64));
     }
 
     [Fact]
@@ -96,10 +96,10 @@ public class FailureTests
     {
         foreach (bool arm64 in Images)
         {
-            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token with its machine key", new Launch([Puppet, "/dev/null"], hungUp: true, arm64: arm64));
-            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 11", new Launch([Puppet, "/dev/null"], arm64: arm64)); // EAGAIN
-            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 9", new Launch([Puppet, "/dev/null"], [Launch.Record()], redirect: "4<&-", arm64: arm64)); // EBADF
-            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 88", new Launch([Puppet, "/dev/null"], [Launch.Record()], redirect: "4</dev/zero", arm64: arm64)); // ENOTSOCK
+            AssertSays(NotStarted, "what descriptor 4 gives is not a boot token with its machine key", new Launch([s_puppet, "/dev/null"], hungUp: true, arm64: arm64));
+            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 11", new Launch([s_puppet, "/dev/null"], arm64: arm64)); // EAGAIN
+            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 9", new Launch([s_puppet, "/dev/null"], [Launch.Record()], redirect: "4<&-", arm64: arm64)); // EBADF
+            AssertSays(NotStarted, "no boot token can be read from descriptor 4: error 88", new Launch([s_puppet, "/dev/null"], [Launch.Record()], redirect: "4</dev/zero", arm64: arm64)); // ENOTSOCK
         }
     }
 

@@ -14,7 +14,7 @@ namespace Launcher.Tests;
 /// <summary>One run of the launcher. Its environment is the test's and all its signals are blocked: neither may reach the monitor.</summary>
 internal sealed class Launch : IDisposable
 {
-    private static readonly string[] Emulator = ["/usr/bin/qemu-aarch64-static"];
+    private static readonly string[] s_emulator = ["/usr/bin/qemu-aarch64-static"];
     private readonly Process process;
 
     /// <param name="arguments">What follows the launcher's name.</param>
@@ -35,7 +35,7 @@ internal sealed class Launch : IDisposable
             Control = -1;
         }
         const string Close = "for other in /proc/$$/fd/*; do other=${other##*/}; [ $other -le 4 ] || eval \"exec $other<&-\"; done; ";
-        string[] image = arm64 ? [.. Emulator, Repository.Image("arm64/launcher")] : [Repository.Image("launcher")];
+        string[] image = arm64 ? [.. s_emulator, Repository.Image("arm64/launcher")] : [Repository.Image("launcher")];
         string[] command =
         [
             "-c", $"exec 3<&{frames} 4<&{control} {redirect}; {Close} exec env --default-signal --block-signal \"$@\"", "bash", .. through ?? [], .. image, .. arguments,
@@ -45,7 +45,7 @@ internal sealed class Launch : IDisposable
         Descriptors.close(control);
     }
 
-    public static bool CanEmulate => File.Exists(Emulator[0]) && File.Exists(Repository.Image("arm64/launcher"));
+    public static bool CanEmulate => File.Exists(s_emulator[0]) && File.Exists(Repository.Image("arm64/launcher"));
 
     /// <summary>A machine key like any other.</summary>
     public static byte[] Key => [.. Enumerable.Range(0, MachineKey.Size).Select(i => (byte)(i * 11))];

@@ -11,7 +11,7 @@ namespace Launcher.Tests;
 /// <summary>What a monitor finds when it begins.</summary>
 public class MonitorTests
 {
-    private static readonly string Puppet = Repository.Image("puppet");
+    private static readonly string s_puppet = Repository.Image("puppet");
     private const string Loader = "000d1a2734414e5b6875828f9ca9b6c3d0ddeaf7";
 
     public static IEnumerable<object[]> Tokens()
@@ -33,15 +33,15 @@ public class MonitorTests
     [MemberData(nameof(Tokens))]
     public void Its_arguments_are_the_tokens(bool arm64, uint memory, uint gateway, uint[] guests, string append)
     {
-        using Launch launch = new([Puppet, "--image --of="], [Launch.Record(memory: memory, gateway: gateway, guests: guests)], arm64: arm64);
+        using Launch launch = new([s_puppet, "--image --of="], [Launch.Record(memory: memory, gateway: gateway, guests: guests)], arm64: arm64);
         string[] found = File.ReadAllText(launch.AwaitPuppet() + "cmdline").Split('\0');
-        Assert.Equal([Puppet, "--net-fd", "3", "--control-fd", "4", "--memory", $"{memory}", "--mac", "02:45:0a:00:00:fe", "--append", append, "--initrd", "/proc/self/fd/5", "--kernel", "--image --of=", ""], found);
+        Assert.Equal([s_puppet, "--net-fd", "3", "--control-fd", "4", "--memory", $"{memory}", "--mac", "02:45:0a:00:00:fe", "--append", append, "--initrd", "/proc/self/fd/5", "--kernel", "--image --of=", ""], found);
     }
 
     [Fact]
     public void It_has_no_environment_no_blocked_signal_and_descriptors_0_to_5()
     {
-        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
+        using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()]);
         string folder = launch.AwaitPuppet();
         Assert.Equal("", File.ReadAllText(folder + "environ"));
         Assert.Contains("SigBlk:\t0000000000000000\n", File.ReadAllText(folder + "status"), StringComparison.Ordinal);
@@ -58,7 +58,7 @@ public class MonitorTests
         foreach (bool arm64 in Launch.CanEmulate ? new[] { false, true } : [false])
             foreach (string[] through in new string[][] { [], ["bash", "-c", "exec 5</dev/null; exec \"$@\"", "bash"] }) // started by hand
             {
-                using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()], through: through, arm64: arm64);
+                using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()], through: through, arm64: arm64);
                 string folder = launch.AwaitPuppet();
                 byte[] module = File.ReadAllBytes(folder + "fd/5");
                 Assert.Equal([.. "EVMK"u8, 1, 0, 0, 0, .. Launch.Key], module);
@@ -94,7 +94,7 @@ public class MonitorTests
     [InlineData(1u, uint.MaxValue, "", 3600, uint.MaxValue + 1024L)]
     public void Its_limits_are_what_the_token_pays_for(uint count, uint memory, string options, long seconds, long megabytes)
     {
-        using Launch launch = new([.. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), Puppet, "/dev/null"], [Launch.Record(count, memory)]);
+        using Launch launch = new([.. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), s_puppet, "/dev/null"], [Launch.Record(count, memory)]);
         string limits = File.ReadAllText(launch.AwaitPuppet() + "limits");
         Assert.Matches($"Max cpu time +{seconds} +{seconds + 1} ", limits);
         Assert.Matches($"Max data size +{megabytes << 20} +{megabytes << 20} ", limits);
@@ -106,12 +106,12 @@ public class MonitorTests
     [RootFact]
     public void Its_user_has_64_processes_where_that_is_not_root()
     {
-        using Launch roots = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", "--nproc=1000:2000"]);
+        using Launch roots = new([s_puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", "--nproc=1000:2000"]);
         Assert.Matches("Max processes +1000 +2000 ", File.ReadAllText(roots.AwaitPuppet() + "limits"));
-        using Launch others = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", "--nproc=1000:2000", .. Stranger]);
+        using Launch others = new([s_puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", "--nproc=1000:2000", .. s_stranger]);
         string folder = others.AwaitPuppet();
         Assert.Matches("Max processes +64 +64 ", File.ReadAllText(folder + "limits"));
-        Assert.Contains($"Uid:\t{Stranger[1].Split('=')[1]}\t", File.ReadAllText(folder + "status"), StringComparison.Ordinal);
+        Assert.Contains($"Uid:\t{s_stranger[1].Split('=')[1]}\t", File.ReadAllText(folder + "status"), StringComparison.Ordinal);
     }
 
     [RootFact]
@@ -119,7 +119,7 @@ public class MonitorTests
     {
         foreach ((string limit, string name) in new[] { ("nofile", "descriptors"), ("data", "memory"), ("cpu", "CPU time"), ("nproc", "processes"), ("as", "address space") })
         {
-            using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", $"--{limit}={(limit is "data" or "as" ? 1 << 30 : 40)}", .. Stranger]);
+            using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()], through: ["prlimit", $"--{limit}={(limit is "data" or "as" ? 1 << 30 : 40)}", .. s_stranger]);
             Assert.Equal((4, "", $"launcher: cannot set the limit of {name}: error 1.\n"), launch.End());
         }
     }
@@ -128,7 +128,7 @@ public class MonitorTests
     public void It_is_refused_what_would_reach_past_its_machine()
     {
         const int Mmap = 9, Mprotect = 10, Socket = 41, SocketPair = 53, SendMsg = 46, SendMmsg = 307, GetPid = 39, SetPgid = 109, SetSid = 112, IoUringSetup = 425, X32 = 0x40000000, Stream = 1, NotPermitted = -1;
-        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
+        using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()]);
         string status = File.ReadAllText(launch.AwaitPuppet() + "status");
         Assert.Contains("Seccomp:\t2\n", status, StringComparison.Ordinal);
         Assert.Contains("NoNewPrivs:\t1\n", status, StringComparison.Ordinal);
@@ -163,7 +163,7 @@ public class MonitorTests
     public void It_may_write_code_at_one_address_and_execute_it_at_another_within_its_limits()
     {
         const int Mmap = 9, Mprotect = 10, Mremap = 25, Piece = 64 << 20, SharedAnonymous32 = 0x61, MayMove = 1, NoMemory = -12;
-        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record()]);
+        using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()]);
         launch.AwaitPuppet();
         long executable = Ask(launch, Mmap, 0, Piece, 3, SharedAnonymous32);
         Assert.InRange(executable, 1, int.MaxValue);
@@ -182,7 +182,7 @@ public class MonitorTests
     {
         const int Clone = 56, Fork = 57, VFork = 58, Clone3 = 435, GetPid = 39, NoSuchCall = -38, NotPermitted = -1, ThreadInvalid = -22;
         const long ChildSignal = 17, SharedMemory = 0x100, VForked = 0x4000, Thread = 0x10000;
-        using Launch launch = new([Puppet, "/dev/null"], [Launch.Record(priced: Resource.Cpu)]);
+        using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record(priced: Resource.Cpu)]);
         Assert.Matches("Max cpu time +1000000000 +1000000001 ", File.ReadAllText(launch.AwaitPuppet() + "limits"));
         Assert.Equal([NotPermitted, NotPermitted, NoSuchCall], [Ask(launch, Fork), Ask(launch, VFork), Ask(launch, Clone3, 0, 88)]);
         foreach (long flags in new[] { ChildSignal, SharedMemory | ChildSignal, SharedMemory | VForked | ChildSignal, 0 })
@@ -191,7 +191,7 @@ public class MonitorTests
         Assert.True(Ask(launch, GetPid) > 1);
 
         // Where nothing but existence has a price, processes are as free as ever.
-        using Launch other = new([Puppet, "/dev/null"], [Launch.Record(priced: Resource.Existence)]);
+        using Launch other = new([s_puppet, "/dev/null"], [Launch.Record(priced: Resource.Existence)]);
         Assert.Matches("Max cpu time +1000000000 +1000000001 ", File.ReadAllText(other.AwaitPuppet() + "limits"));
         Assert.True(Ask(other, Fork) >= 0);
     }
@@ -206,5 +206,5 @@ public class MonitorTests
     }
 
     /// <summary>A user that no test has processes of.</summary>
-    private static readonly string[] Stranger = ["setpriv", $"--reuid={1_200_000 + Environment.ProcessId % 100_000}", "--clear-groups"];
+    private static readonly string[] s_stranger = ["setpriv", $"--reuid={1_200_000 + Environment.ProcessId % 100_000}", "--clear-groups"];
 }

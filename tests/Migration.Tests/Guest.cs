@@ -17,7 +17,7 @@ internal sealed class Guest : IDisposable
 {
     public const string Address = "10.0.0.3";
 
-    private static readonly Lazy<byte[]> Files = new(Pack);
+    private static readonly Lazy<byte[]> s_files = new(Pack);
 
     /// <summary>Milliseconds that the client bears when a test makes the guest stand still.</summary>
     private const int LongestFreeze = 120_000;
@@ -40,7 +40,7 @@ internal sealed class Guest : IDisposable
         Source = new Machine(space, monitor, loader, memory, entropy: entropy);
         using (SecureSocket socket = Source.UploadLoader(loader))
         {
-            socket.Send(Client.Bundle("", Repository.ReadImage("guestos"), Files.Value));
+            socket.Send(Client.Bundle("", Repository.ReadImage("guestos"), s_files.Value));
             Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
         }
         Source.Await("init: ");

@@ -11,19 +11,19 @@ namespace Netstack.Tests;
 /// <summary>The near end of one connection: asks, sends, reads the answer, and compares hashes with the far end's report.</summary>
 public sealed class Exchange
 {
-    private readonly Socket _socket;
-    private readonly Request _request;
-    private readonly long _size;
-    private readonly Thread _thread;
-    private readonly TimeSpan _pause;
-    private long _received, _sendBegan, _receiveBegan, _receiveEnded;
-    private string _sentSha1 = "", _receivedSha1 = "";
-    private Exception? _failure;
+    private readonly Socket socket;
+    private readonly Request request;
+    private readonly long size;
+    private readonly Thread thread;
+    private readonly TimeSpan pause;
+    private long received, sendBegan, receiveBegan, receiveEnded;
+    private string sentSha1 = "", receivedSha1 = "";
+    private Exception? failure;
 
     private Exchange(Socket socket, Request request, long size, TimeSpan pause)
     {
-        (_socket, _request, _size, _pause) = (socket, request, size, pause);
-        _thread = new Thread(Run) { IsBackground = true };
+        (this.socket, this.request, this.size, this.pause) = (socket, request, size, pause);
+        thread = new Thread(Run) { IsBackground = true };
     }
 
     /// <summary>Begins on a new connection.</summary>
@@ -32,25 +32,25 @@ public sealed class Exchange
     internal static Exchange Start(TwoTaps taps, Request request, long size, TimeSpan pause = default)
     {
         Exchange exchange = new(taps.NewConnection(), request, size, pause);
-        exchange._thread.Start();
+        exchange.thread.Start();
         return exchange;
     }
 
     /// <summary>Bytes a second of the answer, and of what was sent. Of use where one came after the other.</summary>
     internal (double Down, double Up) Finish(FarHost far)
     {
-        Assert.True(_thread.Join(TimeSpan.FromSeconds(90)), $"connection {_request.Id} is not done after 90 s");
-        if (_failure != null)
-            throw new InvalidOperationException($"connection {_request.Id} ({_request.Order}) at the near end: {_failure.Message}", _failure);
-        Report report = far.WaitFor(_request.Id);
-        _socket.Dispose();
-        string what = $"connection {_request.Id} ({_request.Order}), ";
+        Assert.True(thread.Join(TimeSpan.FromSeconds(90)), $"connection {request.Id} is not done after 90 s");
+        if (failure != null)
+            throw new InvalidOperationException($"connection {request.Id} ({request.Order}) at the near end: {failure.Message}", failure);
+        Report report = far.WaitFor(request.Id);
+        socket.Dispose();
+        string what = $"connection {request.Id} ({request.Order}), ";
         Assert.Equal(what + "no error", what + (report.Error == 0 ? "no error" : "error " + report.Error));
-        Assert.Equal((what + "received", _size), (what + "received", report.Received));
-        Assert.Equal((what + "answered", (long)_request.Answer), (what + "answered", _received));
-        Assert.Equal(what + _sentSha1, what + report.Sha1);
-        Assert.Equal(what + HashOf(_request.Id, (long)_request.Answer), what + _receivedSha1);
-        return ((double)_request.Answer * Stopwatch.Frequency / (_receiveEnded - _receiveBegan), (double)_size * Stopwatch.Frequency / (report.Timestamp - _sendBegan));
+        Assert.Equal((what + "received", size), (what + "received", report.Received));
+        Assert.Equal((what + "answered", (long)request.Answer), (what + "answered", received));
+        Assert.Equal(what + sentSha1, what + report.Sha1);
+        Assert.Equal(what + HashOf(request.Id, (long)request.Answer), what + receivedSha1);
+        return ((double)request.Answer * Stopwatch.Frequency / (receiveEnded - receiveBegan), (double)size * Stopwatch.Frequency / (report.Timestamp - sendBegan));
     }
 
     private void Run()
@@ -58,9 +58,9 @@ public sealed class Exchange
         try
         {
             byte[] request = new byte[Request.Size];
-            _request.Write(request);
-            _socket.Send(request);
-            if (_request.Order == Order.AnswerFirst)
+            this.request.Write(request);
+            socket.Send(request);
+            if (this.request.Order == Order.AnswerFirst)
             {
                 Receive();
                 Send();
@@ -73,7 +73,7 @@ public sealed class Exchange
         }
         catch (Exception e)
         {
-            _failure ??= e;
+            failure ??= e;
         }
     }
 
@@ -85,43 +85,43 @@ public sealed class Exchange
         }
         catch (Exception e)
         {
-            _failure = e;
+            failure = e;
         }
     };
 
     private void Send()
     {
-        _sendBegan = Stopwatch.GetTimestamp();
+        sendBegan = Stopwatch.GetTimestamp();
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
         byte[] bytes = new byte[65536];
-        for (long at = 0; at < _size;)
+        for (long at = 0; at < size;)
         {
-            int length = (int)Math.Min(bytes.Length, _size - at);
-            Request.Fill(bytes.AsSpan(0, length), _request.Id + 1000, at);
+            int length = (int)Math.Min(bytes.Length, size - at);
+            Request.Fill(bytes.AsSpan(0, length), request.Id + 1000, at);
             hash.AppendData(bytes, 0, length);
             for (int sent = 0; sent < length;)
-                sent += _socket.Send(bytes, sent, length - sent, SocketFlags.None);
+                sent += socket.Send(bytes, sent, length - sent, SocketFlags.None);
             at += length;
         }
-        _socket.Shutdown(SocketShutdown.Send);
-        _sentSha1 = Convert.ToHexStringLower(hash.GetHashAndReset());
+        socket.Shutdown(SocketShutdown.Send);
+        sentSha1 = Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private void Receive()
     {
         // What a program that does not read does; nothing is waited for.
-        Thread.Sleep(_pause);
-        _receiveBegan = Stopwatch.GetTimestamp();
+        Thread.Sleep(pause);
+        receiveBegan = Stopwatch.GetTimestamp();
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
         byte[] bytes = new byte[65536];
         int got;
-        while ((got = _socket.Receive(bytes)) > 0)
+        while ((got = socket.Receive(bytes)) > 0)
         {
             hash.AppendData(bytes, 0, got);
-            _received += got;
+            received += got;
         }
-        _receiveEnded = Stopwatch.GetTimestamp();
-        _receivedSha1 = Convert.ToHexStringLower(hash.GetHashAndReset());
+        receiveEnded = Stopwatch.GetTimestamp();
+        receivedSha1 = Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static string HashOf(uint id, long size)

@@ -11,21 +11,21 @@ public sealed record Report(uint Id, int Error, long Sent, long Received, long R
 /// <summary>The host at the far end of a wire, which serves connections as <see cref="NetstackHost.Request"/> says.</summary>
 public abstract class FarHost : IDisposable
 {
-    private readonly Dictionary<uint, Report> _reports = [];
+    private readonly Dictionary<uint, Report> reports = [];
 
     /// <summary>The report of one connection, which must come within so many seconds.</summary>
     public Report WaitFor(uint id, int seconds = 60)
     {
         long end = Environment.TickCount64 + seconds * 1000L;
-        lock (_reports)
+        lock (reports)
         {
-            while (!_reports.ContainsKey(id))
+            while (!reports.ContainsKey(id))
             {
                 long left = end - Environment.TickCount64;
-                if (left <= 0 || !Monitor.Wait(_reports, (int)left))
+                if (left <= 0 || !Monitor.Wait(reports, (int)left))
                     throw new TimeoutException($"the far end of connection {id} is not done after {seconds} s");
             }
-            return _reports[id];
+            return reports[id];
         }
     }
 
@@ -34,10 +34,10 @@ public abstract class FarHost : IDisposable
 
     protected void Add(uint id, int error, long sent, long received, long retransmissions, string sha1)
     {
-        lock (_reports)
+        lock (reports)
         {
-            _reports[id] = new Report(id, error, sent, received, retransmissions, sha1, Stopwatch.GetTimestamp());
-            Monitor.PulseAll(_reports);
+            reports[id] = new Report(id, error, sent, received, retransmissions, sha1, Stopwatch.GetTimestamp());
+            Monitor.PulseAll(reports);
         }
     }
 

@@ -21,9 +21,9 @@ public sealed class FaultyWire(int seed, FaultRates rates)
     /// <summary>Frames on their way at once; those that find it full are lost.</summary>
     private const int MostFrames = 4096;
 
-    private readonly PriorityQueue<byte[], (ulong, long)> _queue = new();
-    private long _order;
-    private ulong _last, _lineFree;
+    private readonly PriorityQueue<byte[], (ulong, long)> queue = new();
+    private long order;
+    private ulong last, lineFree;
 
     public int Lost { get; private set; }
 
@@ -38,7 +38,7 @@ public sealed class FaultyWire(int seed, FaultRates rates)
 
     public int Total { get; private set; }
 
-    public ulong Next => _queue.TryPeek(out _, out (ulong, long) priority) ? priority.Item1 : ulong.MaxValue;
+    public ulong Next => queue.TryPeek(out _, out (ulong, long) priority) ? priority.Item1 : ulong.MaxValue;
 
     public void Put(byte[] frame, ulong now)
     {
@@ -52,7 +52,7 @@ public sealed class FaultyWire(int seed, FaultRates rates)
         Duplicated += copies - 1;
         for (int i = 0; i < copies; i++)
         {
-            if (_queue.Count >= MostFrames || !TryPassLine(frame.Length, now, out ulong at))
+            if (queue.Count >= MostFrames || !TryPassLine(frame.Length, now, out ulong at))
             {
                 Overflowed++;
                 continue;
@@ -70,8 +70,8 @@ public sealed class FaultyWire(int seed, FaultRates rates)
                 Reordered++;
             }
             else
-                at = _last = Math.Max(at, _last);
-            _queue.Enqueue(copy, (at, _order++));
+                at = last = Math.Max(at, last);
+            queue.Enqueue(copy, (at, order++));
         }
     }
 
@@ -80,7 +80,7 @@ public sealed class FaultyWire(int seed, FaultRates rates)
         frame = [];
         if (Next > now)
             return false;
-        frame = _queue.Dequeue();
+        frame = queue.Dequeue();
         return true;
     }
 
@@ -93,10 +93,10 @@ public sealed class FaultyWire(int seed, FaultRates rates)
         at = now;
         if (rates.BitsPerSecond == 0)
             return true;
-        ulong begin = Math.Max(now, _lineFree);
+        ulong begin = Math.Max(now, lineFree);
         if ((UInt128)(begin - now) * (ulong)rates.BitsPerSecond > (UInt128)(rates.QueueBytes - bytes) * 8_000_000_000)
             return false;
-        at = _lineFree = begin + (ulong)bytes * 8_000_000_000 / (ulong)rates.BitsPerSecond;
+        at = lineFree = begin + (ulong)bytes * 8_000_000_000 / (ulong)rates.BitsPerSecond;
         return true;
     }
 
@@ -122,10 +122,10 @@ public sealed class FaultyWire(int seed, FaultRates rates)
     /// <summary>Random numbers of one frame (SplitMix64), the same for the same seed and frame everywhere and always.</summary>
     private struct Dice(int seed, int frame)
     {
-        private ulong _state = Mix(Mix((ulong)seed) + (ulong)frame);
+        private ulong state = Mix(Mix((ulong)seed) + (ulong)frame);
 
         /// <summary>From 0 to below 1.</summary>
-        public double Throw() => (Mix(_state += 0x9e3779b97f4a7c15) >> 11) * (1.0 / (1UL << 53));
+        public double Throw() => (Mix(state += 0x9e3779b97f4a7c15) >> 11) * (1.0 / (1UL << 53));
 
         private static ulong Mix(ulong z)
         {

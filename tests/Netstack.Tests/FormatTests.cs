@@ -91,7 +91,7 @@ public sealed unsafe class FormatTests
         return Ipv4.Parse(bytes, bytes.Length, out _) == Ipv4Error.BadChecksum;
     });
 
-    private static readonly Gen<TcpHeader> GenHeader = Gen.Select(Gen.UInt, Gen.UInt, Gen.UInt, Gen.UShort, Gen.Byte, Gen.Int[0, 31], Gen.Int[0, 4], Gen.UInt).Select(
+    private static readonly Gen<TcpHeader> s_genHeader = Gen.Select(Gen.UInt, Gen.UInt, Gen.UInt, Gen.UShort, Gen.Byte, Gen.Int[0, 31], Gen.Int[0, 4], Gen.UInt).Select(
         (ports, sequence, acknowledgement, window, flags, options, blocks, seed) =>
         {
             TcpHeader header = new()
@@ -119,7 +119,7 @@ public sealed unsafe class FormatTests
         });
 
     [Fact]
-    public void TcpRoundTrip() => GenHeader.Sample(header =>
+    public void TcpRoundTrip() => s_genHeader.Sample(header =>
     {
         byte[] bytes = new byte[60];
         fixed (byte* at = bytes)

@@ -10,8 +10,8 @@ public sealed record SentFrame(byte[] Bytes, bool NeedsChecksum, int SegmentSize
 /// <summary>A stack in native memory with a link that records frames.</summary>
 public sealed unsafe class Host : IDisposable
 {
-    private readonly GCHandle _self;
-    private readonly byte* _memory;
+    private readonly GCHandle self;
+    private readonly byte* memory;
 
     public Stack* Stack { get; }
 
@@ -31,7 +31,7 @@ public sealed unsafe class Host : IDisposable
 
     public Host(uint address, LinkCapabilities capabilities = LinkCapabilities.None, Func<StackConfiguration, StackConfiguration>? change = null)
     {
-        _self = GCHandle.Alloc(this);
+        self = GCHandle.Alloc(this);
         StackConfiguration configuration = new()
         {
             HardwareAddress = 0x024500000000UL | address,
@@ -40,7 +40,7 @@ public sealed unsafe class Host : IDisposable
             SecretLow = 0x0706050403020100UL ^ address,
             SecretHigh = 0x0f0e0d0c0b0a0908,
         };
-        configuration.Link.Context = (void*)GCHandle.ToIntPtr(_self);
+        configuration.Link.Context = (void*)GCHandle.ToIntPtr(self);
         configuration.Link.Transmit = &Transmit;
         configuration.Link.ResolveFrame = &Resolve;
         configuration.Link.ReleaseFrame = &Release;
@@ -49,10 +49,10 @@ public sealed unsafe class Host : IDisposable
         if (change != null)
             configuration = change(configuration);
         ulong size = Netstack.Stack.RequiredMemory(configuration);
-        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)size, 64);
+        memory = (byte*)NativeMemory.AlignedAlloc((nuint)size, 64);
         // What was there before must not matter.
-        new Span<byte>(_memory, (int)size).Fill(0xa5);
-        Stack = Netstack.Stack.Init(_memory, size, configuration);
+        new Span<byte>(memory, (int)size).Fill(0xa5);
+        Stack = Netstack.Stack.Init(memory, size, configuration);
         if (Stack == null)
             throw new InvalidOperationException("the configuration is refused");
     }
@@ -141,7 +141,7 @@ public sealed unsafe class Host : IDisposable
             NativeMemory.Free((void*)ring);
         foreach (IntPtr page in Pages.Values)
             NativeMemory.Free((void*)page);
-        NativeMemory.AlignedFree(_memory);
-        _self.Free();
+        NativeMemory.AlignedFree(memory);
+        self.Free();
     }
 }

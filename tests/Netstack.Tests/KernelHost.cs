@@ -12,14 +12,14 @@ namespace Netstack.Tests;
 internal sealed class KernelHost : FarHost
 {
     private static readonly IReadOnlyDictionary<string, long> s_none = new Dictionary<string, long>();
-    private readonly Socket _listener;
-    private readonly List<Socket> _sockets = [];
+    private readonly Socket listener;
+    private readonly List<Socket> sockets = [];
 
     internal KernelHost(NetworkNamespace at, int port)
     {
-        _listener = at.NewSocket();
-        _listener.Bind(new IPEndPoint(IPAddress.Any, port));
-        _listener.Listen(16);
+        listener = at.NewSocket();
+        listener.Bind(new IPEndPoint(IPAddress.Any, port));
+        listener.Listen(16);
         Start(AcceptAll);
     }
 
@@ -29,9 +29,9 @@ internal sealed class KernelHost : FarHost
         {
             while (true)
             {
-                Socket socket = _listener.Accept();
-                lock (_sockets)
-                    _sockets.Add(socket);
+                Socket socket = listener.Accept();
+                lock (sockets)
+                    sockets.Add(socket);
                 Start(() => Serve(socket));
             }
         }
@@ -116,10 +116,10 @@ internal sealed class KernelHost : FarHost
 
     public override void Dispose()
     {
-        _listener.Dispose();
-        lock (_sockets)
+        listener.Dispose();
+        lock (sockets)
         {
-            foreach (Socket socket in _sockets)
+            foreach (Socket socket in sockets)
                 socket.Dispose();
         }
     }

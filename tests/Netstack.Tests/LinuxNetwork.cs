@@ -15,14 +15,14 @@ public sealed unsafe class LinuxNetwork : IDisposable
 {
     public const uint LinuxAddress = 0x0a4d0001, StackAddress = 0x0a4d0002;
 
-    private readonly NetworkNamespace _namespace = new();
-    private readonly Thread _pumpThread;
-    private readonly FaultyWire _toStack, _toLinux;
-    private readonly bool _offload;
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private readonly int _tap;
-    private volatile bool _stopping;
-    private Exception? _failure;
+    private readonly NetworkNamespace networkNamespace = new();
+    private readonly Thread pumpThread;
+    private readonly FaultyWire toStack, toLinux;
+    private readonly bool offload;
+    private readonly Stopwatch clock = Stopwatch.StartNew();
+    private readonly int tap;
+    private volatile bool stopping;
+    private Exception? failure;
 
     /// <summary>Guards the stack: the pump and the test take it in turn.</summary>
     public object Gate { get; } = new();
@@ -35,24 +35,24 @@ public sealed unsafe class LinuxNetwork : IDisposable
     /// <summary>Frames in the direction of Linux, for tests that look at the wire.</summary>
     public Action<byte[]>? OnFrame { get; set; }
 
-    public ulong Now => (ulong)(_clock.Elapsed.TotalNanoseconds) + 1_000_000_000;
+    public ulong Now => (ulong)(clock.Elapsed.TotalNanoseconds) + 1_000_000_000;
 
     public LinuxNetwork(FaultRates? rates = null, int seed = 1, bool offload = false, Func<StackConfiguration, StackConfiguration>? change = null)
     {
         rates ??= new FaultRates(Delay: 0);
-        _toStack = new FaultyWire(seed * 2 + 1, rates);
-        _toLinux = new FaultyWire(seed * 2 + 2, rates);
-        _offload = offload;
+        toStack = new FaultyWire(seed * 2 + 1, rates);
+        toLinux = new FaultyWire(seed * 2 + 2, rates);
+        this.offload = offload;
         Host = new Host(StackAddress, offload ? LinkCapabilities.TransmitChecksum | LinkCapabilities.Segmentation : LinkCapabilities.None, change);
-        Host.OnTransmit = frame => _toLinux.Put(_offload ? WithVirtioHeader(frame) : frame.Bytes, Now);
-        _tap = _namespace.OpenTap("tap0", offload);
+        Host.OnTransmit = frame => toLinux.Put(this.offload ? WithVirtioHeader(frame) : frame.Bytes, Now);
+        tap = networkNamespace.OpenTap("tap0", offload);
         Command("ip", "addr add 10.77.0.1/24 dev tap0");
         Command("ip", "link set tap0 up");
-        _pumpThread = new Thread(Pump) { IsBackground = true };
-        _pumpThread.Start();
+        pumpThread = new Thread(Pump) { IsBackground = true };
+        pumpThread.Start();
     }
 
-    public Socket NewSocket() => _namespace.NewSocket();
+    public Socket NewSocket() => networkNamespace.NewSocket();
 
     public Socket ConnectTo(int port)
     {
@@ -70,7 +70,7 @@ public sealed unsafe class LinuxNetwork : IDisposable
     }
 
     /// <summary>Runs a command in the namespace and returns what it printed.</summary>
-    public string Command(string program, string arguments) => _namespace.Command(program, arguments);
+    public string Command(string program, string arguments) => networkNamespace.Command(program, arguments);
 
     /// <summary>Waits until the condition holds, looking with the gate held.</summary>
     public void WaitFor(Func<bool> condition, string what, int seconds = 30)
@@ -83,8 +83,8 @@ public sealed unsafe class LinuxNetwork : IDisposable
                 if (condition())
                     return;
             }
-            if (_failure != null)
-                throw new InvalidOperationException("the pump stopped: " + _failure, _failure);
+            if (failure != null)
+                throw new InvalidOperationException("the pump stopped: " + failure, failure);
             Assert.True(waited.Elapsed.TotalSeconds < seconds, "did not happen in time: " + what);
             Thread.Sleep(1);
         }
@@ -95,46 +95,46 @@ public sealed unsafe class LinuxNetwork : IDisposable
         byte[] buffer = new byte[70000];
         try
         {
-            while (!_stopping)
+            while (!stopping)
             {
                 ulong now = Now;
                 ulong next;
                 lock (Gate)
-                    next = Math.Min(Host.Stack->NextDeadline(), Math.Min(_toStack.Next, _toLinux.Next));
+                    next = Math.Min(Host.Stack->NextDeadline(), Math.Min(toStack.Next, toLinux.Next));
                 long wait = next <= now ? 0 : Math.Min(1_000_000, (long)(next - now));
-                Native.WaitReadable([_tap], wait);
+                Native.WaitReadable([tap], wait);
                 lock (Gate)
                 {
                     now = Now;
                     fixed (byte* at = buffer)
                     {
                         nint length;
-                        for (int i = 0; i < 64 && (length = Native.read(_tap, at, buffer.Length)) > 0; i++)
-                            _toStack.Put(buffer.AsSpan(0, (int)length).ToArray(), now);
+                        for (int i = 0; i < 64 && (length = Native.read(tap, at, buffer.Length)) > 0; i++)
+                            toStack.Put(buffer.AsSpan(0, (int)length).ToArray(), now);
                     }
-                    while (_toStack.TryTake(now, out byte[] frame))
+                    while (toStack.TryTake(now, out byte[] frame))
                         Deliver(frame, now);
                     if (now >= Host.Stack->NextDeadline())
                         Host.Stack->Poll(now);
                     Application?.Invoke(now);
-                    while (_toLinux.TryTake(Now, out byte[] frame))
+                    while (toLinux.TryTake(Now, out byte[] frame))
                     {
                         OnFrame?.Invoke(frame);
                         fixed (byte* at = frame)
-                            Native.write(_tap, at, frame.Length);
+                            Native.write(tap, at, frame.Length);
                     }
                 }
             }
         }
         catch (Exception e)
         {
-            _failure = e;
+            failure = e;
         }
     }
 
     private void Deliver(byte[] frame, ulong now)
     {
-        if (!_offload)
+        if (!offload)
         {
             Host.Receive(frame, now);
             return;
@@ -178,10 +178,10 @@ public sealed unsafe class LinuxNetwork : IDisposable
 
     public void Dispose()
     {
-        _stopping = true;
-        _pumpThread.Join();
-        Native.close(_tap);
-        _namespace.Dispose();
+        stopping = true;
+        pumpThread.Join();
+        Native.close(tap);
+        networkNamespace.Dispose();
         Host.Dispose();
     }
 }

@@ -13,18 +13,18 @@ namespace Netstack.Tests;
 /// </summary>
 public sealed class NetworkNamespace : IDisposable
 {
-    private readonly BlockingCollection<Action> _inside = [];
-    private readonly Thread _thread;
+    private readonly BlockingCollection<Action> inside = [];
+    private readonly Thread thread;
 
     public NetworkNamespace()
     {
-        _thread = new Thread(() =>
+        thread = new Thread(() =>
         {
-            foreach (Action action in _inside.GetConsumingEnumerable())
+            foreach (Action action in inside.GetConsumingEnumerable())
                 action();
         })
         { IsBackground = true };
-        _thread.Start();
+        thread.Start();
         Inside(() =>
         {
             if (Native.unshare(Native.CloneNewNet) != 0)
@@ -39,7 +39,7 @@ public sealed class NetworkNamespace : IDisposable
         T result = default!;
         Exception? failure = null;
         using ManualResetEventSlim done = new();
-        _inside.Add(() =>
+        inside.Add(() =>
         {
             try
             {
@@ -79,8 +79,8 @@ public sealed class NetworkNamespace : IDisposable
 
     public void Dispose()
     {
-        _inside.CompleteAdding();
-        _thread.Join();
-        _inside.Dispose();
+        inside.CompleteAdding();
+        thread.Join();
+        inside.Dispose();
     }
 }

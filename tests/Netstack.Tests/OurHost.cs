@@ -10,37 +10,37 @@ namespace Netstack.Tests;
 /// <summary>Our stack as a process without a runtime (tests/images/NetstackHost), on a packet socket in a namespace.</summary>
 internal sealed class OurHost : FarHost
 {
-    private readonly Process _process;
-    private readonly Thread _reader;
-    private readonly ManualResetEventSlim _ready = new();
-    private readonly Dictionary<string, long> _counters = [];
-    private string _said = "";
+    private readonly Process process;
+    private readonly Thread reader;
+    private readonly ManualResetEventSlim ready = new();
+    private readonly Dictionary<string, long> counters = [];
+    private string said = "";
 
     internal OurHost(NetworkNamespace at, string command)
     {
         ProcessStartInfo start = new(Repository.Image("netstack-host"), "tap0 10.78.0.2 " + command) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        _process = at.Inside(() => Process.Start(start)!);
-        _reader = new Thread(Read) { IsBackground = true };
-        _reader.Start();
-        if (!_ready.Wait(30_000) || _said.Length > 0)
+        process = at.Inside(() => Process.Start(start)!);
+        reader = new Thread(Read) { IsBackground = true };
+        reader.Start();
+        if (!ready.Wait(30_000) || said.Length > 0)
         {
             Dispose();
-            throw new InvalidOperationException("our host does not start: " + _said);
+            throw new InvalidOperationException("our host does not start: " + said);
         }
     }
 
     public override IReadOnlyDictionary<string, long> Stop()
     {
-        _process.StandardInput.Close();
-        if (!_process.WaitForExit(10_000))
+        process.StandardInput.Close();
+        if (!process.WaitForExit(10_000))
             throw new TimeoutException("our host does not end");
-        _reader.Join();
-        return _process.ExitCode == 0 ? _counters : throw new InvalidOperationException("our host ended with " + _process.ExitCode);
+        reader.Join();
+        return process.ExitCode == 0 ? counters : throw new InvalidOperationException("our host ended with " + process.ExitCode);
     }
 
     private void Read()
     {
-        while (_process.StandardOutput.ReadLine() is string line)
+        while (process.StandardOutput.ReadLine() is string line)
         {
             string[] words = line.Split(' ');
             if (words[0] == "connection")
@@ -48,27 +48,27 @@ internal sealed class OurHost : FarHost
             else if (words[0] == "counters")
             {
                 for (int i = 1; i + 1 < words.Length; i += 2)
-                    _counters[words[i]] = Number(words[i + 1]);
+                    counters[words[i]] = Number(words[i + 1]);
             }
             else if (words[0] == "ready")
-                _ready.Set();
+                ready.Set();
             else
-                _said = line;
+                said = line;
         }
-        if (!_ready.IsSet && _said.Length == 0)
-            _said = "it ended";
-        _ready.Set();
+        if (!ready.IsSet && said.Length == 0)
+            said = "it ended";
+        ready.Set();
     }
 
     private static long Number(string word) => long.Parse(word, CultureInfo.InvariantCulture);
 
     public override void Dispose()
     {
-        if (!_process.HasExited)
-            _process.Kill();
-        _process.WaitForExit();
-        _reader.Join();
-        _process.Dispose();
-        _ready.Dispose();
+        if (!process.HasExited)
+            process.Kill();
+        process.WaitForExit();
+        reader.Join();
+        process.Dispose();
+        ready.Dispose();
     }
 }

@@ -6,27 +6,27 @@ namespace Netstack.Tests;
 /// <summary>Small programs on top of a stack, run step by step with the gate held.</summary>
 public sealed unsafe class EchoServer(Host host, int port)
 {
-    private readonly int _listener = host.Stack->Listen(0, (ushort)port, 16);
-    private readonly List<(int Socket, byte[] Pending)> _connections = [];
+    private readonly int listener = host.Stack->Listen(0, (ushort)port, 16);
+    private readonly List<(int Socket, byte[] Pending)> connections = [];
 
     public int Accepted { get; private set; }
 
-    public int Open => _connections.Count;
+    public int Open => connections.Count;
 
-    public List<int> Sockets => _connections.ConvertAll(c => c.Socket);
+    public List<int> Sockets => connections.ConvertAll(c => c.Socket);
 
     public void Step(ulong now)
     {
         int socket;
-        while ((socket = host.Stack->Accept(_listener)) >= 0)
+        while ((socket = host.Stack->Accept(listener)) >= 0)
         {
             Accepted++;
             host.Stack->SetOption(socket, SocketOption.NoDelay, 1, now);
-            _connections.Add((socket, []));
+            connections.Add((socket, []));
         }
-        for (int i = 0; i < _connections.Count; i++)
+        for (int i = 0; i < connections.Count; i++)
         {
-            (socket, byte[] pending) = _connections[i];
+            (socket, byte[] pending) = connections[i];
             while (true)
             {
                 if (pending.Length > 0)
@@ -46,14 +46,14 @@ public sealed unsafe class EchoServer(Host host, int port)
                 if (got <= 0)
                 {
                     host.Stack->Close(socket, now);
-                    _connections.RemoveAt(i--);
+                    connections.RemoveAt(i--);
                     socket = -1;
                     break;
                 }
                 pending = buffer[..got];
             }
             if (socket >= 0)
-                _connections[i] = (socket, pending);
+                connections[i] = (socket, pending);
         }
     }
 }
@@ -88,8 +88,8 @@ public static class Pattern
 /// </summary>
 public sealed unsafe class Streamer(Host host, int socket, long toSend)
 {
-    private readonly byte[] _buffer = new byte[65536];
-    private bool _shut;
+    private readonly byte[] buffer = new byte[65536];
+    private bool shut;
 
     public long Sent { get; private set; }
 
@@ -103,21 +103,21 @@ public sealed unsafe class Streamer(Host host, int socket, long toSend)
 
     public int Socket => socket;
 
-    public bool Done => _shut && Ended;
+    public bool Done => shut && Ended;
 
     public void Step(ulong now)
     {
-        while (!_shut && Error == 0)
+        while (!shut && Error == 0)
         {
             if (Sent == toSend)
             {
                 int result = host.Stack->Shutdown(socket, now);
                 if (result == SocketError.NotConnected)
                     break;
-                _shut = true;
+                shut = true;
                 break;
             }
-            int length = (int)Math.Min(_buffer.Length, toSend - Sent);
+            int length = (int)Math.Min(buffer.Length, toSend - Sent);
             int taken = host.Stack->Send(socket, Pattern.Make(Sent, length), now);
             if (taken == SocketError.WouldBlock)
                 break;
@@ -128,7 +128,7 @@ public sealed unsafe class Streamer(Host host, int socket, long toSend)
         }
         while (!Ended && Error == 0)
         {
-            int got = host.Stack->Receive(socket, _buffer, now);
+            int got = host.Stack->Receive(socket, buffer, now);
             if (got == SocketError.WouldBlock)
                 break;
             if (got == 0)
@@ -137,7 +137,7 @@ public sealed unsafe class Streamer(Host host, int socket, long toSend)
                 Error = got;
             else
             {
-                long wrong = Pattern.FirstWrong(_buffer.AsSpan(0, got), Received);
+                long wrong = Pattern.FirstWrong(buffer.AsSpan(0, got), Received);
                 if (wrong >= 0 && WrongAt < 0)
                     WrongAt = wrong;
                 Received += got;

@@ -10,32 +10,32 @@ namespace Netstack.Tests;
 /// </summary>
 internal sealed unsafe class Stranger
 {
-    private readonly TwoHosts _pair;
-    private readonly uint _address, _server;
-    private readonly List<TcpHeader> _heard = [];
+    private readonly TwoHosts pair;
+    private readonly uint address, server;
+    private readonly List<TcpHeader> heard = [];
 
     public Stranger(TwoHosts pair, uint address)
     {
-        _pair = pair;
-        _address = address;
-        _server = pair.B.Stack->Addresses[0];
+        this.pair = pair;
+        this.address = address;
+        server = pair.B.Stack->Addresses[0];
         Assert.True(pair.A.Stack->AddAddress(address, 24));
         Func<bool, byte[], bool>? before = pair.Inspect;
         pair.Inspect = (fromA, frame) => !(!fromA && Take(frame)) && (before?.Invoke(fromA, frame) ?? true);
     }
 
     /// <summary>Segments of B to this stranger's port, in the order in which they came.</summary>
-    public IEnumerable<TcpHeader> Heard(ushort port) => _heard.FindAll(header => header.DestinationPort == port);
+    public IEnumerable<TcpHeader> Heard(ushort port) => heard.FindAll(header => header.DestinationPort == port);
 
     private bool Take(byte[] frame)
     {
         if (frame.Length < 54 || frame[12] != 8 || frame[13] != 0 || frame[23] != Ipv4.ProtocolTcp)
             return false;
         fixed (byte* at = frame)
-            if (BigEndian.Load32(at + 30) != _address)
+            if (BigEndian.Load32(at + 30) != address)
                 return false;
         Assert.True(TcpHeader.TryParse(frame.AsSpan(34), out TcpHeader header));
-        _heard.Add(header);
+        heard.Add(header);
         return true;
     }
 
@@ -46,8 +46,8 @@ internal sealed unsafe class Stranger
         payload.CopyTo(frame, 54);
         fixed (byte* at = frame)
         {
-            Ethernet.Emit(at, 0x024500000000UL | _server, 0x024500000000UL | _pair.A.Stack->Addresses[0], Ethernet.TypeIpv4);
-            Ipv4.Emit(at + 14, _address, _server, Ipv4.ProtocolTcp, (ushort)(40 + payload.Length));
+            Ethernet.Emit(at, 0x024500000000UL | server, 0x024500000000UL | pair.A.Stack->Addresses[0], Ethernet.TypeIpv4);
+            Ipv4.Emit(at + 14, address, server, Ipv4.ProtocolTcp, (ushort)(40 + payload.Length));
             TcpHeader header = default;
             header.SourcePort = port;
             header.DestinationPort = to;
@@ -57,9 +57,9 @@ internal sealed unsafe class Stranger
             header.Window = window;
             header.Emit(at + 34);
         }
-        _pair.B.Receive(frame, _pair.Now, FrameFlags.ChecksumValid);
+        pair.B.Receive(frame, pair.Now, FrameFlags.ChecksumValid);
         // The programs see it at once.
-        _pair.Run(() => true, 0, "");
+        pair.Run(() => true, 0, "");
     }
 
     /// <summary>Three segments: SYN, its acknowledgement, <paramref name="first"/>. Returns what B expects next, and its own number after its SYN.</summary>
@@ -67,14 +67,14 @@ internal sealed unsafe class Stranger
     {
         uint initial = (uint)port << 12;
         bool IsAnswer(TcpHeader header) => header.DestinationPort == port && (header.Flags & TcpFlags.Syn) != 0;
-        for (int attempt = 0; attempt < 3 && !_heard.Exists(IsAnswer); attempt++)
+        for (int attempt = 0; attempt < 3 && !heard.Exists(IsAnswer); attempt++)
         {
             // A cookie is not kept until ARP has found its peer.
             Send(port, to, initial, 0, TcpFlags.Syn);
-            _pair.Pass(0.001);
+            pair.Pass(0.001);
         }
-        Assert.Contains(_heard, IsAnswer);
-        uint theirs = _heard.Find(IsAnswer).Sequence + 1;
+        Assert.Contains(heard, IsAnswer);
+        uint theirs = heard.Find(IsAnswer).Sequence + 1;
         Send(port, to, initial + 1, theirs, TcpFlags.Ack | TcpFlags.Psh, first);
         return (initial + 1 + (uint)first.Length, theirs);
     }

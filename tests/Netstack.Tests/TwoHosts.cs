@@ -7,7 +7,7 @@ namespace Netstack.Tests;
 /// <summary>Two stacks, a faulty wire each way, and a clock that jumps from event to event.</summary>
 public sealed unsafe class TwoHosts : IDisposable
 {
-    private readonly FaultyWire _toA, _toB;
+    private readonly FaultyWire toA, toB;
 
     public Host A { get; }
 
@@ -15,9 +15,9 @@ public sealed unsafe class TwoHosts : IDisposable
 
     public ulong Now { get; private set; } = 1_000_000_000;
 
-    public FaultyWire ToA => _toA;
+    public FaultyWire ToA => toA;
 
-    public FaultyWire ToB => _toB;
+    public FaultyWire ToB => toB;
 
     /// <summary>Seen by every frame before it meets the wire; false loses it.</summary>
     public Func<bool, byte[], bool>? Inspect { get; set; }
@@ -28,17 +28,17 @@ public sealed unsafe class TwoHosts : IDisposable
     {
         A = new Host(a, LinkCapabilities.None, change);
         B = new Host(b, LinkCapabilities.None, change);
-        _toA = new FaultyWire(seed * 2, rates);
-        _toB = new FaultyWire(seed * 2 + 1, rates);
+        toA = new FaultyWire(seed * 2, rates);
+        toB = new FaultyWire(seed * 2 + 1, rates);
         A.OnTransmit = frame =>
         {
             if (Inspect?.Invoke(true, frame.Bytes) ?? true)
-                _toB.Put(frame.Bytes, Now);
+                toB.Put(frame.Bytes, Now);
         };
         B.OnTransmit = frame =>
         {
             if (Inspect?.Invoke(false, frame.Bytes) ?? true)
-                _toA.Put(frame.Bytes, Now);
+                toA.Put(frame.Bytes, Now);
         };
     }
 
@@ -78,12 +78,12 @@ public sealed unsafe class TwoHosts : IDisposable
                 program(Now);
             if (until())
                 return;
-            ulong next = Math.Min(Math.Min(_toA.Next, _toB.Next), Math.Min(A.Stack->NextDeadline(), B.Stack->NextDeadline()));
+            ulong next = Math.Min(Math.Min(toA.Next, toB.Next), Math.Min(A.Stack->NextDeadline(), B.Stack->NextDeadline()));
             Assert.True(next <= end, $"not within {seconds} s: {what}; next event at {next}, now {Now}");
             Now = Math.Max(Now, next);
-            while (_toA.TryTake(Now, out byte[] frame))
+            while (toA.TryTake(Now, out byte[] frame))
                 A.Receive(frame, Now);
-            while (_toB.TryTake(Now, out byte[] frame))
+            while (toB.TryTake(Now, out byte[] frame))
                 B.Receive(frame, Now);
             if (Now >= A.Stack->NextDeadline())
                 A.Stack->Poll(Now);
@@ -98,7 +98,7 @@ public sealed unsafe class TwoHosts : IDisposable
         ulong end = Now + (ulong)(seconds * 1e9);
         while (true)
         {
-            ulong next = Math.Min(Math.Min(_toA.Next, _toB.Next), Math.Min(A.Stack->NextDeadline(), B.Stack->NextDeadline()));
+            ulong next = Math.Min(Math.Min(toA.Next, toB.Next), Math.Min(A.Stack->NextDeadline(), B.Stack->NextDeadline()));
             if (next > end)
                 break;
             Run(Once(), seconds + 1, "time passes");

@@ -26,13 +26,13 @@ public sealed class TwoTaps : IDisposable
 {
     public const int Port = 5001;
     private static readonly IPAddress s_farAddress = IPAddress.Parse("10.78.0.2");
-    private readonly NetworkNamespace _a = new(), _b = new();
-    private readonly Socket? _listener;
+    private readonly NetworkNamespace a = new(), b = new();
+    private readonly Socket? listener;
 
     public TwoTaps(FaultRates rates, int seed, Far far, int connections, int darkFrom = 0, double darkSeconds = 0, int receiveBuffer = 0)
     {
-        int tapA = Open(_a), tapB = Open(_b);
-        _a.Command("ip", "addr add 10.78.0.1/24 dev tap0");
+        int tapA = Open(a), tapB = Open(b);
+        a.Command("ip", "addr add 10.78.0.1/24 dev tap0");
         Relay = new Relay(tapA, tapB, seed, rates)
         {
             DarkFrom = darkFrom,
@@ -44,22 +44,22 @@ public sealed class TwoTaps : IDisposable
             },
         };
         ReceiveBuffer = receiveBuffer;
-        _a.Command("ip", "link set tap0 up");
+        a.Command("ip", "link set tap0 up");
         if (far == Far.Kernel)
-            _b.Command("ip", "addr add 10.78.0.2/24 dev tap0");
-        _b.Command("ip", "link set tap0 up");
+            b.Command("ip", "addr add 10.78.0.2/24 dev tap0");
+        b.Command("ip", "link set tap0 up");
         if (far == Far.OursConnects)
         {
-            _listener = NewSocket();
-            _listener.Bind(new IPEndPoint(IPAddress.Any, Port));
-            _listener.Listen(connections);
+            listener = NewSocket();
+            listener.Bind(new IPEndPoint(IPAddress.Any, Port));
+            listener.Listen(connections);
         }
         Relay.Start();
         Host = far switch
         {
-            Far.Kernel => new KernelHost(_b, Port),
-            Far.OursListens => new OurHost(_b, $"serve {Port}"),
-            _ => new OurHost(_b, $"connect 10.78.0.1 {Port} {connections}"),
+            Far.Kernel => new KernelHost(b, Port),
+            Far.OursListens => new OurHost(b, $"serve {Port}"),
+            _ => new OurHost(b, $"connect 10.78.0.1 {Port} {connections}"),
         };
     }
 
@@ -79,9 +79,9 @@ public sealed class TwoTaps : IDisposable
     /// <summary>One more connection between A and B, as the kernel's socket at A.</summary>
     public Socket NewConnection()
     {
-        if (_listener != null)
+        if (listener != null)
         {
-            Socket accepted = _listener.Accept();
+            Socket accepted = listener.Accept();
             accepted.NoDelay = true;
             accepted.SendTimeout = accepted.ReceiveTimeout = 30000;
             return accepted;
@@ -93,7 +93,7 @@ public sealed class TwoTaps : IDisposable
 
     private Socket NewSocket()
     {
-        Socket socket = _a.NewSocket();
+        Socket socket = a.NewSocket();
         if (ReceiveBuffer > 0)
             socket.ReceiveBufferSize = ReceiveBuffer;
         return socket;
@@ -121,9 +121,9 @@ public sealed class TwoTaps : IDisposable
     public void Dispose()
     {
         Host.Dispose();
-        _listener?.Dispose();
+        listener?.Dispose();
         Relay.Dispose();
-        _a.Dispose();
-        _b.Dispose();
+        a.Dispose();
+        b.Dispose();
     }
 }

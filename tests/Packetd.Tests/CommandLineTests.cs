@@ -17,7 +17,7 @@ public sealed partial class CommandLineTests : IDisposable
     private const int Runs = 10_000;
 
     /// <summary>Words that mean something somewhere, none of which names a link or a key, so that nothing ever begins to serve.</summary>
-    private static readonly string[] Words =
+    private static readonly string[] s_words =
     [
         "--link", "--address", "--key-file", "--max-domains", "--max-memory", "--chain-steps", "--uid-base", "--log-level", "--token-cpu", "--help",
         "no-such-link", "10.0.0.2", "223.255.255.255", "224.0.0.1", "1.2.3", "1..2.3", "1.2.3.4.5", "010.1.1.1", "/dev/null", "/", "/none/key", "16", "0", "1",
@@ -75,7 +75,7 @@ public sealed partial class CommandLineTests : IDisposable
 
     private static byte[] Word(Random random)
     {
-        byte[] word = Encoding.UTF8.GetBytes(Words[random.Next(Words.Length)]);
+        byte[] word = Encoding.UTF8.GetBytes(s_words[random.Next(s_words.Length)]);
         switch (random.Next(8))
         {
             case 0: // any bytes

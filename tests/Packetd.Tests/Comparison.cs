@@ -16,7 +16,7 @@ internal delegate Happening? Next(ReferenceNode model);
 internal sealed class Comparison(Func<IEnumerable<Next>, List<Happening>, string?> play)
 {
     /// <summary>How long to look for a shorter sequence once one has failed.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private List<Happening>? shortest;
     private string story = "";
@@ -56,7 +56,7 @@ internal sealed class Comparison(Func<IEnumerable<Next>, List<Happening>, string
     /// <summary>Leaves out what happened, much at a time and then one by one, for as long as what remains goes wrong.</summary>
     private void Shorten(List<Happening> happened, string wrong)
     {
-        long until = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+        long until = Environment.TickCount64 + (long)s_patience.TotalMilliseconds;
         for (int size = happened.Count / 2; size > 0; size = size > 1 ? size / 2 : 0)
             for (bool shorter = true; shorter;)
             {

@@ -15,10 +15,10 @@ public class ExhaustionTests
 {
     private const uint Boot = 0x0A000032, Other = 0x0A000033, Third = 0x0A000034;
 
-    private static int labs;
+    private static int s_labs;
 
     /// <summary>A hundred users that no other test has processes of.</summary>
-    private static int NextUsers() => 1_000_000 + Environment.ProcessId % 100_000 * 1000 + Interlocked.Increment(ref labs) * 100;
+    private static int NextUsers() => 1_000_000 + Environment.ProcessId % 100_000 * 1000 + Interlocked.Increment(ref s_labs) * 100;
 
     [RootFact]
     public void On_a_full_disk_only_lines_are_lost()

@@ -11,8 +11,8 @@ namespace Packetd.Tests;
 /// <summary>Begins with those that wait for a minute, so that the others run meanwhile, and goes on with what takes longest.</summary>
 public class LongestFirst : ITestCollectionOrderer
 {
-    private static readonly string[] Long = [nameof(StopTests), "arm64", nameof(ModelTests)];
+    private static readonly string[] s_long = [nameof(StopTests), "arm64", nameof(ModelTests)];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
-        testCollections.OrderBy(collection => Array.FindIndex(Long, name => collection.DisplayName.Contains(name, StringComparison.Ordinal)) is >= 0 and var at ? at : Long.Length);
+        testCollections.OrderBy(collection => Array.FindIndex(s_long, name => collection.DisplayName.Contains(name, StringComparison.Ordinal)) is >= 0 and var at ? at : s_long.Length);
 }

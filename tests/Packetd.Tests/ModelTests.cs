@@ -14,14 +14,14 @@ public class ModelTests
     private const int Slots = 3, LogicRoom = 3;
 
     /// <summary>Meter/MeterTests has these.</summary>
-    private static readonly Refusal[] OfAccounts = [Refusal.AlreadyPaid, Refusal.TooMuchPaid, Refusal.WrongSecret, Refusal.OtherChain];
+    private static readonly Refusal[] s_ofAccounts = [Refusal.AlreadyPaid, Refusal.TooMuchPaid, Refusal.WrongSecret, Refusal.OtherChain];
 
     [Fact]
     public void The_decisions_do_what_the_model_does()
     {
         var given = new HashSet<Refusal>();
         AssertNoDifference(new Comparison((script, happened) => PlayToLogic(script, happened, Model(LogicRoom, given))), 4000, 60);
-        Assert.Equal(Enum.GetValues<Refusal>().Except(OfAccounts), given.Order()); // each of them hundreds of times
+        Assert.Equal(Enum.GetValues<Refusal>().Except(s_ofAccounts), given.Order()); // each of them hundreds of times
     }
 
     [RootFact]

@@ -11,7 +11,7 @@ namespace Packetd.Tests;
 public class RelayTests
 {
     private const uint First = 0x0A000032, Guest = 0x0A000040, Second = 0x0A000033;
-    private static readonly byte[] Broadcast = [255, 255, 255, 255, 255, 255];
+    private static readonly byte[] s_broadcast = [255, 255, 255, 255, 255, 255];
 
     private static (TestHost, Domain[]) Two()
     {
@@ -45,7 +45,7 @@ public class RelayTests
         Assert.Equal([], Ports(Port.Link, Udp(Frames.Mac(0x0A000034), 1, 1)));
         Assert.Equal([], Ports(Port.Link, Udp(Frames.Mac(0), 1, 1)));
         Assert.Equal([], Ports(Port.Link, Udp(Frames.ClientMac, 1, 1)));
-        Assert.Equal([0, 1], Ports(Port.Link, Udp(Broadcast, 1, 1)));
+        Assert.Equal([0, 1], Ports(Port.Link, Udp(s_broadcast, 1, 1)));
         Assert.Equal([0, 1], Ports(Port.Link, Udp([0x33, 0x33, 0, 0, 0, 1], 1, 1)));
     }
 
@@ -69,9 +69,9 @@ public class RelayTests
         (TestHost host, Domain[] domains) = Two();
         var node = host.MakeNode(domains);
         for (int i = 0; i < 1000; i++)
-            node.Receive(Port.Link, Udp(Broadcast, 1, 1));
+            node.Receive(Port.Link, Udp(s_broadcast, 1, 1));
         Assert.Equal(10, host.Sent.Count(sent => sent.Port == 0));
-        node.Receive(Port.Link, Udp(Broadcast, 1, 2));
+        node.Receive(Port.Link, Udp(s_broadcast, 1, 2));
         Assert.Equal(11, host.Sent.Count(sent => sent.Port == 0));
         node.Receive(Port.Link, Udp(Frames.Mac(First), 1, 1));
         Assert.Equal(12, host.Sent.Count(sent => sent.Port == 0));
@@ -82,7 +82,7 @@ public class RelayTests
     {
         (TestHost host, Domain[] domains) = Two();
         host.CanSend = false;
-        host.MakeNode(domains).Receive(Port.Link, Udp(Broadcast, 1, 1));
+        host.MakeNode(domains).Receive(Port.Link, Udp(s_broadcast, 1, 1));
         Assert.Equal((1UL, 0UL), (domains[0].Dropped, domains[0].Received));
         Assert.Equal((0UL, 0UL), (domains[2].Dropped, domains[2].Received));
     }
@@ -122,11 +122,11 @@ public class RelayTests
             yield return [$"protocol {protocol}", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, protocol, new byte[60])];
         foreach (uint target in new uint[] { 0, 0x7F000001, 0xE0000001, 0xE00000FB, 0xEFFFFFFF, 0xF0000001, 0xFFFFFFFF })
             yield return [$"ipv4 to {target:x8}", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, target, 17, new byte[20])];
-        yield return ["ipv4 in a frame to all", Udp(Broadcast, First, First)];
+        yield return ["ipv4 in a frame to all", Udp(s_broadcast, First, First)];
         yield return ["ipv4 in a frame to a group", Udp([1, 0, 0x5E, 0, 0, 1], First, First)];
         yield return ["DHCP offer to a host", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 17, Dhcp(67, 68))];
         yield return ["DHCP offer from another port", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 17, Dhcp(5000, 68))];
-        yield return ["DHCP offer to all", Frames.Ipv4(Broadcast, Frames.Mac(First), First, 0xFFFFFFFF, 17, Dhcp(67, 68))];
+        yield return ["DHCP offer to all", Frames.Ipv4(s_broadcast, Frames.Mac(First), First, 0xFFFFFFFF, 17, Dhcp(67, 68))];
         yield return ["first fragment of a DHCP offer", With(Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, 1 << 24, 17, Dhcp(67, 68)), (10 + 20, 0x20))];
         foreach (byte type in new byte[] { 1, 2, 4, 5, 6, 7, 9, 10, 13, 14, 15, 16, 17, 18, 30, 31, 37, 40, 42, 253, 255 })
             yield return [$"ICMP type {type}", Icmp(type, First)];

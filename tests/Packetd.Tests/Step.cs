@@ -74,12 +74,12 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
         };
         token = token with { Expires = Math.Max(token.Expires, token.Issued + 1) };
         byte[] payload = token.Payload();
-        Happening.Offer offer = A != 9 ? new(token, payload, Refusal.None, (ushort)MagicKind.Boot) : Deform(token, payload);
+        Happening.Offer offer = A != 9 ? new(token, payload, Refusal.None, (ushort)MagicKind.Boot) : Deform(payload);
         offered.Add(offer);
         return offer;
     }
 
-    private Happening.Offer Deform(Tokens token, byte[] payload)
+    private Happening.Offer Deform(byte[] payload)
     {
         byte[] With(int at, byte value)
         {

@@ -20,8 +20,8 @@ namespace Plug.Tests;
 internal sealed class NodeLab : IDisposable
 {
     public const string Node = "10.0.0.2", Machine = "10.0.0.50";
-    private static readonly byte[] Key = "0123456789abcdef"u8.ToArray();
-    private static int tokens;
+    private static readonly byte[] s_key = "0123456789abcdef"u8.ToArray();
+    private static int s_tokens;
     private readonly string node, client, key;
     private readonly Process packetd;
     private readonly List<string> log = [];
@@ -32,9 +32,9 @@ internal sealed class NodeLab : IDisposable
     /// <param name="firmware">Path of what each machine starts with.</param>
     public NodeLab(string firmware)
     {
-        string name = $"pl{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref tokens)}";
+        string name = $"pl{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref s_tokens)}";
         (node, client, key) = (name + "n", name + "c", Path.Combine(Path.GetTempPath(), name + ".key"));
-        File.WriteAllBytes(key, Key);
+        File.WriteAllBytes(key, s_key);
         Programs.Run("ip", "netns", "add", node);
         Programs.Run("ip", "netns", "add", client);
         Programs.Run("ip", "link", "add", "l0", "netns", node, "type", "veth", "peer", "name", "l1", "netns", client);
@@ -111,7 +111,7 @@ internal sealed class NodeLab : IDisposable
     {
         const uint Count = 2;
         byte[] first = new byte[20], payload = new byte[MagicPing.BootSize];
-        new Random(Environment.ProcessId * 1000 + Interlocked.Increment(ref tokens)).NextBytes(first);
+        new Random(Environment.ProcessId * 1000 + Interlocked.Increment(ref s_tokens)).NextBytes(first);
         byte[] end = first.ToArray();
         HashChain.Advance(end, Count - 1);
         ulong now = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -119,7 +119,7 @@ internal sealed class NodeLab : IDisposable
         {
             Node = Address(Node), BootAddress = Address(Machine), PrefixLength = 24, MemoryMiB = 64, CpuPercent = 100, Issued = now, Expires = now + 60,
             TokenCount = Count, Lease = 60, ChainEnd = end, First = first, Loader = new byte[20],
-        }.Sign(Key);
+        }.Sign(s_key);
         MagicPing.EmitHeader(payload, MagicKind.Boot);
         return payload;
     }

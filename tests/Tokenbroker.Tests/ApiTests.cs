@@ -17,7 +17,7 @@ public sealed class ApiTests
 {
     private sealed class Stand(Shop shop, Server server) : IAsyncDisposable
     {
-        private readonly HttpClient _client = new() { BaseAddress = new Uri(server.Address) };
+        private readonly HttpClient client = new() { BaseAddress = new Uri(server.Address) };
 
         internal Shop Shop => shop;
 
@@ -39,13 +39,13 @@ public sealed class ApiTests
                 request.Headers.Add(Idempotency.Header, idempotency);
             if (body is not null)
                 request.Content = new StringContent(body, Encoding.UTF8, "application/json");
-            HttpResponseMessage answer = await _client.SendAsync(request);
+            HttpResponseMessage answer = await client.SendAsync(request);
             return (answer.StatusCode, await answer.Content.ReadAsStringAsync(), answer);
         }
 
         public async ValueTask DisposeAsync()
         {
-            _client.Dispose();
+            client.Dispose();
             await server.DisposeAsync();
             shop.Dispose();
         }

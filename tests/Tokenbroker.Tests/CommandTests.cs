@@ -8,9 +8,9 @@ namespace Tokenbroker.Tests;
 /// <summary>The command line. The console is the process's, so these run one after another.</summary>
 public sealed class CommandTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("broker-").FullName;
+    private readonly string folder = Directory.CreateTempSubdirectory("broker-").FullName;
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => Directory.Delete(folder, recursive: true);
 
     private static (int Code, string Output, string Errors) Run(params string[] arguments)
     {
@@ -29,8 +29,8 @@ public sealed class CommandTests : IDisposable
         }
     }
 
-    private string[] Here(params string[] arguments) => [.. arguments, "--database", Path.Combine(_folder, "broker.db"),
-        "--master-key", Path.Combine(_folder, "master.key")];
+    private string[] Here(params string[] arguments) => [.. arguments, "--database", Path.Combine(folder, "broker.db"),
+        "--master-key", Path.Combine(folder, "master.key")];
 
     private string Done(params string[] arguments)
     {
@@ -69,19 +69,19 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void A_shop_is_set_up_sold_from_verified_copied_and_brought_back()
     {
-        File.WriteAllText(Path.Combine(_folder, "n1.key"), Shop.Key + "\nremarks");
-        File.WriteAllText(Path.Combine(_folder, "n2.key"), new string('k', 40));
+        File.WriteAllText(Path.Combine(folder, "n1.key"), Shop.Key + "\nremarks");
+        File.WriteAllText(Path.Combine(folder, "n2.key"), new string('k', 40));
         Assert.StartsWith("tb_", Done("init"), StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            File.GetUnixFileMode(Path.Combine(_folder, "broker.db")));
+            File.GetUnixFileMode(Path.Combine(folder, "broker.db")));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            File.GetUnixFileMode(Path.Combine(_folder, "master.key")));
+            File.GetUnixFileMode(Path.Combine(folder, "master.key")));
         Assert.Contains("exists already", Fails(1, "init"), StringComparison.Ordinal);
         Assert.Equal("node 1 n1 10.0.0.1",
-            Done("node", "add", "n1", "--address", "10.0.0.1", "--key-file", Path.Combine(_folder, "n1.key"),
+            Done("node", "add", "n1", "--address", "10.0.0.1", "--key-file", Path.Combine(folder, "n1.key"),
             "--boot-addresses", "10.0.0.10-10.0.0.19", "--guest-addresses", "10.0.0.100-10.0.0.119", "--memory", "1024",
                 "--machines", "4"));
-        Assert.Equal("node n1 key 2", Done("node", "rotate-key", "n1", "--key-file", Path.Combine(_folder, "n2.key")));
+        Assert.Equal("node n1 key 2", Done("node", "rotate-key", "n1", "--key-file", Path.Combine(folder, "n2.key")));
         Assert.Equal("1 n1 10.0.0.1 machines 0/4 memory 0/1024 MiB key 2", Done("node", "list"));
         Done("plan", "add", "small", "--token-value", "100", "--memory", "64");
         Done("customer", "add", "alice");
@@ -94,13 +94,13 @@ public sealed class CommandTests : IDisposable
         Assert.StartsWith("verify: ok entries=1 accounts=4 chains=0 sold=0", verified, StringComparison.Ordinal);
         string head = verified.Split("head=")[1];
         Assert.Equal(verified, Done("verify", "--head", head));
-        Done("backup", Path.Combine(_folder, "copy"));
+        Done("backup", Path.Combine(folder, "copy"));
         Done("deposit", "alice", "1");
-        Assert.Contains("exists already", Fails(1, "restore", Path.Combine(_folder, "copy")), StringComparison.Ordinal);
-        Assert.False(File.Exists(Path.Combine(_folder, "broker.db-wal")), "a command leaves the database closed");
-        File.Move(Path.Combine(_folder, "broker.db"), Path.Combine(_folder, "former"));
-        File.WriteAllText(Path.Combine(_folder, "broker.db-wal"), "what a broker that was killed has left");
-        Assert.Equal($"restored 1 entries, head={head}", Done("restore", Path.Combine(_folder, "copy")));
+        Assert.Contains("exists already", Fails(1, "restore", Path.Combine(folder, "copy")), StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(folder, "broker.db-wal")), "a command leaves the database closed");
+        File.Move(Path.Combine(folder, "broker.db"), Path.Combine(folder, "former"));
+        File.WriteAllText(Path.Combine(folder, "broker.db-wal"), "what a broker that was killed has left");
+        Assert.Equal($"restored 1 entries, head={head}", Done("restore", Path.Combine(folder, "copy")));
         Assert.Equal("1 alice 500", Done("customer", "list"));
     }
 
@@ -110,12 +110,12 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("there is no database", Fails(1, "verify"), StringComparison.Ordinal);
         Assert.Contains("«x» is not a number from 1 to", Fails(2, "deposit", "alice", "x"), StringComparison.Ordinal);
         Assert.Contains("--address", Fails(2, "node", "add", "n1"), StringComparison.Ordinal);
-        Done("init", "--operator-key", Path.Combine(_folder, "operator"));
-        Assert.StartsWith("tb_", File.ReadAllText(Path.Combine(_folder, "operator")), StringComparison.Ordinal);
+        Done("init", "--operator-key", Path.Combine(folder, "operator"));
+        Assert.StartsWith("tb_", File.ReadAllText(Path.Combine(folder, "operator")), StringComparison.Ordinal);
         Assert.Contains("there is no customer alice", Fails(1, "deposit", "alice", "5"), StringComparison.Ordinal);
-        File.WriteAllText(Path.Combine(_folder, "master.key"), "00\n");
+        File.WriteAllText(Path.Combine(folder, "master.key"), "00\n");
         Assert.Contains("64 hexadecimal digits", Fails(1, "verify"), StringComparison.Ordinal);
-        File.WriteAllText(Path.Combine(_folder, "master.key"), new string('0', 64));
+        File.WriteAllText(Path.Combine(folder, "master.key"), new string('0', 64));
         Assert.Contains("was made with another master key", Fails(1, "verify"), StringComparison.Ordinal);
     }
 }

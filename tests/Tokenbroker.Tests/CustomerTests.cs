@@ -85,16 +85,16 @@ public sealed class CustomerTests
     /// <summary>A broker that serves, a node, a customer with a folder of his own.</summary>
     private sealed class Stand : IAsyncDisposable
     {
-        private readonly Server _server;
-        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("evilman-");
+        private readonly Server server;
+        private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("evilman-");
 
-        private Stand(Shop shop, Server server) => (Shop, _server) = (shop, server);
+        private Stand(Shop shop, Server server) => (Shop, this.server) = (shop, server);
 
         internal Shop Shop { get; }
 
         internal PayingNode Node { get; } = new();
 
-        internal string Folder => _folder.FullName;
+        internal string Folder => folder.FullName;
 
         internal MachineStore Store => new(Folder);
 
@@ -102,7 +102,7 @@ public sealed class CustomerTests
 
         internal BrokerClient Client { get; private set; } = null!;
 
-        internal BrokerUrl Url => BrokerUrl.Parse(_server.Address);
+        internal BrokerUrl Url => BrokerUrl.Parse(server.Address);
 
         internal static async Task<Stand> Open(string kind)
         {
@@ -125,9 +125,9 @@ public sealed class CustomerTests
 
         public async ValueTask DisposeAsync()
         {
-            await _server.DisposeAsync();
+            await server.DisposeAsync();
             Shop.Dispose();
-            _folder.Delete(recursive: true);
+            folder.Delete(recursive: true);
         }
     }
 

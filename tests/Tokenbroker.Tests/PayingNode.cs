@@ -22,17 +22,17 @@ internal sealed class PayingNode : INodeLink
         internal bool IsRefunded;
     }
 
-    private readonly Dictionary<string, Kept> _accounts = [];
+    private readonly Dictionary<string, Kept> accounts = [];
 
     /// <summary>How many elements were paid for a machine.</summary>
-    internal long Paid(string name) => _accounts[name].Elements;
+    internal long Paid(string name) => accounts[name].Elements;
 
     /// <summary>What the node has taken of a customer's machines.</summary>
     internal void Boot(Purchase bought)
     {
         Assert(BootToken.TryParse(bought.Token(), out BootToken token), "a boot token");
         Assert(token.SignedWith(Key()), "the broker's signature");
-        _accounts.TryAdd(bought.Machine.Name, new Kept
+        accounts.TryAdd(bought.Machine.Name, new Kept
         {
             ChainEnd = token.ChainEnd.Bytes.ToArray(), Last = token.First.Bytes.ToArray(), Count = token.TokenCount,
             Elements = token.TokenCount, Value = (long)token.Value,
@@ -98,7 +98,7 @@ internal sealed class PayingNode : INodeLink
         return (Refusal.None, Convert.FromHexString(certificate));
     }
 
-    private Kept? Find(ReadOnlySpan<byte> name) => _accounts.GetValueOrDefault(Convert.ToHexStringLower(name));
+    private Kept? Find(ReadOnlySpan<byte> name) => accounts.GetValueOrDefault(Convert.ToHexStringLower(name));
 
     private static HmacSha1 Key() => new(Encoding.ASCII.GetBytes(Shop.Key));
 

@@ -27,9 +27,9 @@ internal sealed class PostgresServer
     private static readonly Lazy<PostgresServer> s_server = new(() => new PostgresServer(IsDurable));
     private static int s_databases;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("broker-postgres-").FullName;
-    private readonly Process _process;
-    private readonly int _port;
+    private readonly string folder = Directory.CreateTempSubdirectory("broker-postgres-").FullName;
+    private readonly Process process;
+    private readonly int port;
 
     /// <summary>Why there is none; null when there is.</summary>
     internal static string? Refusal =>
@@ -42,17 +42,17 @@ internal sealed class PostgresServer
 
     private PostgresServer(bool isDurable)
     {
-        string data = Path.Combine(_folder, "data");
+        string data = Path.Combine(folder, "data");
         using (Socket free = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
         {
             free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _port = ((IPEndPoint)free.LocalEndPoint!).Port;
+            port = ((IPEndPoint)free.LocalEndPoint!).Port;
         }
         if (Environment.IsPrivilegedProcess)
-            Run("chown", Nobody, _folder);
+            Run("chown", Nobody, folder);
         Run([.. AsNobody("initdb"), "-D", data, "-U", "broker", "-A", "trust", "-E", "UTF8", "--no-locale",
             "--no-sync"]);
-        string[] command = [.. AsNobody("postgres"), "-D", data, "-p", $"{_port}", "-c", "listen_addresses=127.0.0.1",
+        string[] command = [.. AsNobody("postgres"), "-D", data, "-p", $"{port}", "-c", "listen_addresses=127.0.0.1",
             "-c", "unix_socket_directories=", "-c", $"fsync={(isDurable ? "on" : "off")}", "-c", "max_connections=200"];
         // The shell ends the server when its standard input is closed, which happens when this process ends, however it
         // does.
@@ -61,12 +61,12 @@ internal sealed class PostgresServer
             .. command])
         {
             RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true,
-                WorkingDirectory = _folder,
+                WorkingDirectory = folder,
         };
-        _process = Process.Start(start)!;
-        _process.ErrorDataReceived += (_, _) => { };
-        _process.BeginErrorReadLine();
-        _process.BeginOutputReadLine();
+        process = Process.Start(start)!;
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginErrorReadLine();
+        process.BeginOutputReadLine();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => End();
         Wait.Until(Answers, "PostgreSQL answers", seconds: 60);
     }
@@ -89,7 +89,7 @@ internal sealed class PostgresServer
     }
 
     private string Where(string database) =>
-        $"Host=127.0.0.1;Port={_port};Username=broker;Database={database};SSL Mode=Disable;Maximum Pool Size=20";
+        $"Host=127.0.0.1;Port={port};Username=broker;Database={database};SSL Mode=Disable;Maximum Pool Size=20";
 
     private bool Answers()
     {
@@ -119,11 +119,11 @@ internal sealed class PostgresServer
 
     private void End()
     {
-        _process.StandardInput.Close();
-        _process.WaitForExit(5000);
+        process.StandardInput.Close();
+        process.WaitForExit(5000);
         try
         {
-            Directory.Delete(_folder, recursive: true);
+            Directory.Delete(folder, recursive: true);
         }
         catch (IOException)
         {
@@ -135,11 +135,11 @@ internal sealed class PostgresServer
 /// <summary>An empty database of a kind, which goes with the test.</summary>
 internal sealed class Scratch : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("broker-").FullName;
+    private readonly string folder = Directory.CreateTempSubdirectory("broker-").FullName;
 
     internal Scratch(string kind)
     {
-        Where = kind == "sqlite" ? Path.Combine(_folder, "broker.db") : PostgresServer.NewDatabase();
+        Where = kind == "sqlite" ? Path.Combine(folder, "broker.db") : PostgresServer.NewDatabase();
         Database = Database.At(Where);
     }
 
@@ -147,11 +147,11 @@ internal sealed class Scratch : IDisposable
 
     internal Database Database { get; }
 
-    internal string File(string name) => Path.Combine(_folder, name);
+    internal string File(string name) => Path.Combine(folder, name);
 
     public void Dispose()
     {
         Database.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        Directory.Delete(folder, recursive: true);
     }
 }

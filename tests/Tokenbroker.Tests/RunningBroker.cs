@@ -13,9 +13,9 @@ namespace Tokenbroker.Tests;
 /// <summary>The shipped program that serves on a port of its own, and its command line.</summary>
 internal sealed class RunningBroker : IDisposable
 {
-    private readonly Process _process;
+    private readonly Process process;
 
-    private RunningBroker(Process process, Uri address) => (_process, Address) = (process, address);
+    private RunningBroker(Process process, Uri address) => (this.process, Address) = (process, address);
 
     internal Uri Address { get; }
 
@@ -24,8 +24,8 @@ internal sealed class RunningBroker : IDisposable
     {
         get
         {
-            _process.Refresh();
-            return _process.WorkingSet64;
+            process.Refresh();
+            return process.WorkingSet64;
         }
     }
 
@@ -53,23 +53,23 @@ internal sealed class RunningBroker : IDisposable
     /// <summary>SIGTERM; the exit code.</summary>
     internal int Stop()
     {
-        using Process kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
-        Assert.True(_process.WaitForExit(30_000), "the broker does not stop");
-        return _process.ExitCode;
+        using Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
+        Assert.True(process.WaitForExit(30_000), "the broker does not stop");
+        return process.ExitCode;
     }
 
     /// <summary>SIGKILL.</summary>
     internal void Kill()
     {
-        _process.Kill();
-        _process.WaitForExit();
+        process.Kill();
+        process.WaitForExit();
     }
 
     public void Dispose()
     {
-        if (!_process.HasExited)
+        if (!process.HasExited)
             Kill();
-        _process.Dispose();
+        process.Dispose();
     }
 
     /// <summary>A broker with room for a million machines, and the API key of a customer who is rich.</summary>

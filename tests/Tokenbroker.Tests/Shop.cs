@@ -14,11 +14,11 @@ internal sealed class Shop : IDisposable
     internal const string Key = "0123456789abcdef0123456789abcdef01234567";
     internal const long Deposit = 1_000_000;
 
-    private readonly Scratch _scratch;
+    private readonly Scratch scratch;
 
     internal Shop(string kind, long machines = 4)
     {
-        _scratch = new Scratch(kind);
+        scratch = new Scratch(kind);
         Master = MasterKey.Of(RandomNumberGenerator.GetBytes(32));
         Schema.Migrate(Database, Schema.Steps);
         OperatorKey = Database.Write(session => Broker.Initialize(session, Master, Now));
@@ -39,11 +39,11 @@ internal sealed class Shop : IDisposable
 
     internal long Customer { get; }
 
-    internal Database Database => _scratch.Database;
+    internal Database Database => scratch.Database;
 
-    internal string Where => _scratch.Where;
+    internal string Where => scratch.Where;
 
-    internal string File(string name) => _scratch.File(name);
+    internal string File(string name) => scratch.File(name);
 
     internal T Do<T>(Func<Session, T> work) => Database.Write(work);
 
@@ -94,6 +94,6 @@ internal sealed class Shop : IDisposable
     public void Dispose()
     {
         Broker.Dispose();
-        _scratch.Dispose();
+        scratch.Dispose();
     }
 }

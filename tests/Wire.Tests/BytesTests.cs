@@ -5,7 +5,7 @@ namespace Wire.Tests;
 
 public class BytesTests
 {
-    private static readonly byte[] Pattern = [0x10, 0x21, 0x32, 0x43, 0x54, 0x65, 0x76, 0x87, 0x98, 0xA9, 0xBA];
+    private static readonly byte[] s_pattern = [0x10, 0x21, 0x32, 0x43, 0x54, 0x65, 0x76, 0x87, 0x98, 0xA9, 0xBA];
 
     [Fact]
     public void Integers_are_read_in_their_order_at_any_offset()
@@ -15,14 +15,14 @@ public class BytesTests
             ulong little = 0, big = 0;
             for (int i = 0; i < 8; i++)
             {
-                little |= (ulong)Pattern[at + i] << (8 * i);
-                big = big << 8 | Pattern[at + i];
+                little |= (ulong)s_pattern[at + i] << (8 * i);
+                big = big << 8 | s_pattern[at + i];
             }
-            Assert.Equal((ushort)little, Bytes.Le16(Pattern, at));
-            Assert.Equal((uint)little, Bytes.Le32(Pattern, at));
-            Assert.Equal(little, Bytes.Le64(Pattern, at));
-            Assert.Equal((ushort)(big >> 48), Bytes.Be16(Pattern, at));
-            Assert.Equal((uint)(big >> 32), Bytes.Be32(Pattern, at));
+            Assert.Equal((ushort)little, Bytes.Le16(s_pattern, at));
+            Assert.Equal((uint)little, Bytes.Le32(s_pattern, at));
+            Assert.Equal(little, Bytes.Le64(s_pattern, at));
+            Assert.Equal((ushort)(big >> 48), Bytes.Be16(s_pattern, at));
+            Assert.Equal((uint)(big >> 32), Bytes.Be32(s_pattern, at));
         }
     }
 
@@ -48,11 +48,11 @@ public class BytesTests
     [InlineData(10)]
     public void An_offset_outside_the_span_is_a_broken_invariant(int at)
     {
-        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le16(Pattern, at));
-        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le32(Pattern, at));
-        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le64(Pattern, at));
-        Assert.ThrowsAny<ArgumentException>(() => Bytes.Be16(Pattern, at));
-        Assert.ThrowsAny<ArgumentException>(() => Bytes.Be32(Pattern, at));
+        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le16(s_pattern, at));
+        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le32(s_pattern, at));
+        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le64(s_pattern, at));
+        Assert.ThrowsAny<ArgumentException>(() => Bytes.Be16(s_pattern, at));
+        Assert.ThrowsAny<ArgumentException>(() => Bytes.Be32(s_pattern, at));
         Assert.ThrowsAny<ArgumentException>(() => Bytes.PutLe16(new byte[11], at, 0));
         Assert.ThrowsAny<ArgumentException>(() => Bytes.PutLe32(new byte[11], at, 0));
         Assert.ThrowsAny<ArgumentException>(() => Bytes.PutLe64(new byte[11], at, 0));
@@ -63,11 +63,11 @@ public class BytesTests
     [Fact]
     public void The_last_integer_that_fits_is_read_and_one_further_is_not()
     {
-        Assert.Equal(0xBAA9, Bytes.Le16(Pattern, 9));
-        Assert.Equal(0xBAA99887, Bytes.Le32(Pattern, 7));
-        Assert.Equal(0xBAA9988776655443, Bytes.Le64(Pattern, 3));
-        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le32(Pattern, 8));
-        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le64(Pattern, 4));
+        Assert.Equal(0xBAA9, Bytes.Le16(s_pattern, 9));
+        Assert.Equal(0xBAA99887, Bytes.Le32(s_pattern, 7));
+        Assert.Equal(0xBAA9988776655443, Bytes.Le64(s_pattern, 3));
+        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le32(s_pattern, 8));
+        Assert.ThrowsAny<ArgumentException>(() => Bytes.Le64(s_pattern, 4));
         Assert.ThrowsAny<ArgumentException>(() => Bytes.PutBe32(new byte[11], 8, 0));
         Assert.ThrowsAny<ArgumentException>(() => Bytes.PutLe64(new byte[11], 4, 0));
     }

@@ -8,12 +8,12 @@ namespace Wire.Tests;
 /// <summary>docs/protocols.md: what is derived from a secret and a token, by .NET's own HMAC.</summary>
 public class MachineKeyTests
 {
-    private static readonly byte[] Secret = "0123456789abcdef"u8.ToArray(), Token = Enumerable.Range(0, BootToken.Size).Select(i => (byte)(i * 7)).ToArray();
+    private static readonly byte[] s_secret = "0123456789abcdef"u8.ToArray(), s_token = Enumerable.Range(0, BootToken.Size).Select(i => (byte)(i * 7)).ToArray();
 
     private static byte[] Key(byte[]? token = null)
     {
         byte[] key = new byte[MachineKey.Size];
-        MachineKey.Derive(new HmacSha1(Secret), token ?? Token, key);
+        MachineKey.Derive(new HmacSha1(s_secret), token ?? s_token, key);
         return key;
     }
 
@@ -23,7 +23,7 @@ public class MachineKeyTests
         byte[] proof = new byte[20], guest = new byte[20];
         MachineKey.EndProof(Key(), proof);
         MachineKey.GuestKey(Key(), guest);
-        Assert.Equal(HMACSHA1.HashData(Secret, (byte[])[.. "EvilMKey"u8, .. Token]), Key());
+        Assert.Equal(HMACSHA1.HashData(s_secret, (byte[])[.. "EvilMKey"u8, .. s_token]), Key());
         Assert.Equal(HMACSHA1.HashData(Key(), "EvilEnd1"u8.ToArray()), proof);
         Assert.Equal(HMACSHA1.HashData(Key(), "EvilGKey"u8.ToArray()), guest);
     }
@@ -32,9 +32,9 @@ public class MachineKeyTests
     public void Every_bit_of_the_token_changes_the_key()
     {
         var keys = new System.Collections.Generic.HashSet<string> { Convert.ToHexString(Key()) };
-        for (int bit = 0; bit < Token.Length * 8; bit++)
+        for (int bit = 0; bit < s_token.Length * 8; bit++)
         {
-            byte[] token = [.. Token];
+            byte[] token = [.. s_token];
             token[bit / 8] ^= (byte)(1 << bit % 8);
             Assert.True(keys.Add(Convert.ToHexString(Key(token))));
         }

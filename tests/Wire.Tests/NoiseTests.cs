@@ -9,7 +9,7 @@ public class NoiseTests
     // The vector Noise_NNpsk0_25519_ChaChaPoly_SHA256 of cacophony (github.com/haskell-cryptography/cacophony, vectors/cacophony.txt; public domain).
     private const string Prologue = "4a6f686e2047616c74", Psk = "54686973206973206d7920417573747269616e20706572737065637469766521";
 
-    private static readonly (string Payload, string Message)[] Vector =
+    private static readonly (string Payload, string Message)[] s_vector =
     [
         ("4c756477696720766f6e204d69736573", "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c794479b962b8aff8485742ac32f905ba45369e2465fb59e138a93d67a0d1266b6a54"),
         ("4d757272617920526f746862617264", "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843d6062704d5a9c422a8e834423f8c1feada7e8d0d910a1a2cd030fb584221e3"),
@@ -24,18 +24,18 @@ public class NoiseTests
     {
         var initiator = NoiseHandshake.Start(Hex(Prologue), Hex(Psk), Hex("893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a"));
         var responder = NoiseHandshake.Start(Hex(Prologue), Hex(Psk), Hex("bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b"));
-        byte[] message = new byte[Hex(Vector[0].Message).Length], payload = new byte[message.Length - NoiseHandshake.Overhead];
-        initiator.WriteFirst(Hex(Vector[0].Payload), message);
-        Assert.Equal(Vector[0].Message, Convert.ToHexStringLower(message));
+        byte[] message = new byte[Hex(s_vector[0].Message).Length], payload = new byte[message.Length - NoiseHandshake.Overhead];
+        initiator.WriteFirst(Hex(s_vector[0].Payload), message);
+        Assert.Equal(s_vector[0].Message, Convert.ToHexStringLower(message));
         Assert.True(responder.ReadFirst(message, payload));
-        Assert.Equal(Vector[0].Payload, Convert.ToHexStringLower(payload));
+        Assert.Equal(s_vector[0].Payload, Convert.ToHexStringLower(payload));
 
-        message = new byte[Hex(Vector[1].Message).Length];
+        message = new byte[Hex(s_vector[1].Message).Length];
         payload = new byte[message.Length - NoiseHandshake.Overhead];
-        Assert.True(responder.WriteSecond(Hex(Vector[1].Payload), message));
-        Assert.Equal(Vector[1].Message, Convert.ToHexStringLower(message));
+        Assert.True(responder.WriteSecond(Hex(s_vector[1].Payload), message));
+        Assert.Equal(s_vector[1].Message, Convert.ToHexStringLower(message));
         Assert.True(initiator.ReadSecond(message, payload));
-        Assert.Equal(Vector[1].Payload, Convert.ToHexStringLower(payload));
+        Assert.Equal(s_vector[1].Payload, Convert.ToHexStringLower(payload));
 
         byte[] hash = new byte[32], ours = new byte[32], theirs = new byte[32], first = new byte[32], second = new byte[32];
         initiator.Split(ours, theirs, hash);
@@ -43,11 +43,11 @@ public class NoiseTests
         Assert.Equal("f4d03dc34495c95729ea6de9e1b59004b59733102488b3e24bc441e0be208eaf", Convert.ToHexStringLower(hash));
         Assert.Equal(ours, first);
         Assert.Equal(theirs, second);
-        for (int i = 2; i < Vector.Length; i++)
+        for (int i = 2; i < s_vector.Length; i++)
         {
-            byte[] text = Hex(Vector[i].Payload), tag = new byte[16];
+            byte[] text = Hex(s_vector[i].Payload), tag = new byte[16];
             ChaCha20Poly1305.Seal(i % 2 == 0 ? ours : theirs, (ulong)(i / 2 - 1), default, text, tag);
-            Assert.Equal(Vector[i].Message, Convert.ToHexStringLower([.. text, .. tag]));
+            Assert.Equal(s_vector[i].Message, Convert.ToHexStringLower([.. text, .. tag]));
         }
     }
 

@@ -5,7 +5,7 @@ namespace Wire.Tests;
 
 public class TokenTests
 {
-    private static readonly byte[] Key = "a secret of sixty-four bytes at most"u8.ToArray();
+    private static readonly byte[] s_key = "a secret of sixty-four bytes at most"u8.ToArray();
 
     private static byte[] Mint()
     {
@@ -24,7 +24,7 @@ public class TokenTests
         draft.SetPrice(Resource.Memory, 2);
         draft.SetPrice(Resource.Network, 3);
         draft.SetPrice(Resource.Existence, uint.MaxValue);
-        draft.Sign(Key);
+        draft.Sign(s_key);
         return bytes;
     }
 
@@ -37,7 +37,7 @@ public class TokenTests
         Assert.Equal((1000ul, 2000ul, 10u, 2), (token.Issued, token.Expires, token.TokenCount, token.GuestCount));
         Assert.Equal((0x0A000040u, 0x0A000041u), (token.Guest(0), token.Guest(1)));
         Assert.Equal(0x1234, token.Lease);
-        Assert.True(token.SignedWith(new HmacSha1(Key)));
+        Assert.True(token.SignedWith(new HmacSha1(s_key)));
         Assert.True(token.ChainHolds());
         Assert.True(token.Loader.SequenceEqual(token.First.Bytes));
         Assert.True(token.RefundHash.Is(in token.First));
@@ -57,7 +57,7 @@ public class TokenTests
         Assert.Equal(new byte[] { 10, 0, 0, 50, 10, 0, 0, 1, 24, 2, 100, 0, 7, 0, 0, 0, 10, 0, 0, 64, 10, 0, 0, 65 }, token[32..56]);
         Assert.Equal(new byte[] { 10, 0, 0, 0, 0x34, 0x12, 0, 0 }, token[64..72]);
         Assert.Equal(token[92..112], token[112..132]);
-        Assert.Equal(System.Security.Cryptography.HMACSHA1.HashData(Key, token[..176]), token[176..]);
+        Assert.Equal(System.Security.Cryptography.HMACSHA1.HashData(s_key, token[..176]), token[176..]);
         Assert.Equal(token[92..112], token[132..152]);
         Assert.Equal(new byte[] { 0x9A, 0x78, 0x56, 0x34, 0x12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 255, 255, 255, 255 }, token[152..176]);
     }
@@ -69,7 +69,7 @@ public class TokenTests
         for (int bit = 0; bit < token.Length * 8; bit++)
         {
             token[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.False(BootToken.TryParse(token, out BootToken parsed) && parsed.SignedWith(new HmacSha1(Key)));
+            Assert.False(BootToken.TryParse(token, out BootToken parsed) && parsed.SignedWith(new HmacSha1(s_key)));
             token[bit / 8] ^= (byte)(1 << (bit % 8));
         }
     }
@@ -233,15 +233,15 @@ public class TokenTests
         first.CopyTo(end, 0);
         HashChain.Advance(end, 6);
         (machine[0], former[1]) = (1, 2);
-        Continuation.Emit(bytes, new HmacSha1(Key), 0x0A000002, 7, machine, former, end, first);
+        Continuation.Emit(bytes, new HmacSha1(s_key), 0x0A000002, 7, machine, former, end, first);
         Assert.True(Continuation.TryParse(bytes, out Continuation token));
         Assert.Equal((0x0A000002u, 7u), (token.Node, token.TokenCount));
         Assert.True(token.Machine.Bytes.SequenceEqual(machine) && token.Former.Bytes.SequenceEqual(former) && token.ChainEnd.Bytes.SequenceEqual(end) && token.First.Bytes.SequenceEqual(first));
-        Assert.True(token.ChainHolds() && token.SignedWith(new HmacSha1(Key)));
+        Assert.True(token.ChainHolds() && token.SignedWith(new HmacSha1(s_key)));
         for (int bit = 0; bit < bytes.Length * 8; bit++)
         {
             bytes[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.False(Continuation.TryParse(bytes, out Continuation parsed) && parsed.SignedWith(new HmacSha1(Key)));
+            Assert.False(Continuation.TryParse(bytes, out Continuation parsed) && parsed.SignedWith(new HmacSha1(s_key)));
             bytes[bit / 8] ^= (byte)(1 << (bit % 8));
         }
         Assert.False(Continuation.TryParse(bytes.AsSpan(1), out _));
@@ -260,12 +260,12 @@ public class TokenTests
         machine.CopyTo(fields.Machine.Room);
         for (int i = 0; i < Prices.Count; i++)
             fields.Used[i] = 1 + (ulong)i;
-        Statement.Sign(reply.AsSpan(MagicReply.Size), new HmacSha1(Key));
+        Statement.Sign(reply.AsSpan(MagicReply.Size), new HmacSha1(s_key));
         Assert.True(MagicReply.TryParse(reply, out MagicReply read));
         Assert.True(read.TryGetStatement(out Statement statement));
         Assert.Equal((AccountState.Refunded, 5u, ulong.MaxValue, 6ul), (statement.State, statement.Count, statement.Unused, statement.Rate));
         Assert.Equal((1ul, 2ul, 3ul, 4ul), (statement.Used(Resource.Cpu), statement.Used(Resource.Memory), statement.Used(Resource.Network), statement.Used(Resource.Existence)));
-        Assert.True(statement.Machine.Bytes.SequenceEqual(machine) && statement.SignedWith(new HmacSha1(Key)));
+        Assert.True(statement.Machine.Bytes.SequenceEqual(machine) && statement.SignedWith(new HmacSha1(s_key)));
         Assert.False(statement.SignedWith(new HmacSha1("another secret, no shorter"u8)));
         reply[MagicReply.Size] ^= 1;
         Assert.False(read.TryGetStatement(out _));

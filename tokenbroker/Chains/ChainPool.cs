@@ -25,21 +25,21 @@ internal sealed class ChainPool
     /// <summary>Of each length.</summary>
     private const int MostKept = 16;
 
-    private readonly ConcurrentDictionary<int, ConcurrentBag<NewChain>> _kept = new();
-    private int _made;
+    private readonly ConcurrentDictionary<int, ConcurrentBag<NewChain>> kept = new();
+    private int made;
 
     /// <summary>How many were created.</summary>
-    internal int Made => Volatile.Read(ref _made);
+    internal int Made => Volatile.Read(ref made);
 
     /// <summary>Does something with a new chain, which is kept for others when that is refused.</summary>
     /// <param name="work">What throws a <see cref="Problem"/> has sold nothing of the chain, nor shown its end.</param>
     internal Func<TFrom, TTo> With<TFrom, TTo>(int length, Func<TFrom, NewChain, TTo> work)
     {
-        ConcurrentBag<NewChain> kept = _kept.GetOrAdd(length, static _ => []);
+        ConcurrentBag<NewChain> kept = this.kept.GetOrAdd(length, static _ => []);
         if (!kept.TryTake(out NewChain? chain))
         {
             chain = NewChain.Create(length);
-            Interlocked.Increment(ref _made);
+            Interlocked.Increment(ref made);
         }
         return from =>
         {

@@ -13,7 +13,7 @@ internal sealed class Place
     private const string StandardDatabase = "/var/lib/tokenbroker/broker.db";
     private const string DatabaseVariable = "TOKENBROKER_DATABASE";
 
-    private readonly Option<string?> _database = new("--database")
+    private readonly Option<string?> database = new("--database")
     {
         Description =
             $"A file of SQLite, or a connection string of PostgreSQL («Host=…;Database=…»). Otherwise "
@@ -21,7 +21,7 @@ internal sealed class Place
         HelpName = "WHERE", Recursive = true,
     };
 
-    private readonly Option<string?> _masterKey = new("--master-key")
+    private readonly Option<string?> masterKey = new("--master-key")
     {
         Description =
             $"The file of the key under which secrets are kept. Otherwise the key is in {MasterKey.Variable}.",
@@ -30,14 +30,14 @@ internal sealed class Place
 
     internal void AddTo(Command command)
     {
-        command.Options.Add(_database);
-        command.Options.Add(_masterKey);
+        command.Options.Add(database);
+        command.Options.Add(masterKey);
     }
 
-    internal Database Database(ParseResult result) => Storage.Database.At(result.GetValue(_database)
+    internal Database Database(ParseResult result) => Storage.Database.At(result.GetValue(database)
         ?? Environment.GetEnvironmentVariable(DatabaseVariable) ?? StandardDatabase);
 
-    internal string? MasterKeyFile(ParseResult result) => result.GetValue(_masterKey);
+    internal string? MasterKeyFile(ParseResult result) => result.GetValue(masterKey);
 
     /// <summary>The broker of a database that <c>init</c> has made, in its newest version.</summary>
     internal Broker Broker(ParseResult result)

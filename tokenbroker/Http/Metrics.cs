@@ -15,15 +15,15 @@ internal sealed class Metrics
 
     private static readonly string[] s_methods = ["GET", "POST", "PATCH", "DELETE"];
 
-    private readonly ConcurrentDictionary<(string Route, string Method, int Status), long[]> _requests = new();
-    private readonly long _start = Environment.TickCount64;
+    private readonly ConcurrentDictionary<(string Route, string Method, int Status), long[]> requests = new();
+    private readonly long start = Environment.TickCount64;
 
     internal void Count(string route, string method, int status, TimeSpan took)
     {
         if (!s_methods.Contains(method))
             method = "other"; // whoever asks may write anything there
         // Buckets, then the sum in microseconds.
-        long[] counts = _requests.GetOrAdd((route, method, status), _ => new long[s_bounds.Length + 2]);
+        long[] counts = requests.GetOrAdd((route, method, status), _ => new long[s_bounds.Length + 2]);
         int bucket = Array.FindIndex(s_bounds, bound => took.TotalSeconds <= bound);
         Interlocked.Increment(ref counts[bucket < 0 ? s_bounds.Length : bucket]);
         Interlocked.Add(ref counts[^1], (long)took.TotalMicroseconds);
@@ -35,7 +35,7 @@ internal sealed class Metrics
         void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
         Line($"# HELP tokenbroker_request_seconds How long requests took.");
         Line($"# TYPE tokenbroker_request_seconds histogram");
-        foreach (var ((route, method, status), counts) in _requests.OrderBy(pair => pair.Key))
+        foreach (var ((route, method, status), counts) in requests.OrderBy(pair => pair.Key))
         {
             string labels = $"route=\"{route}\",method=\"{method}\",status=\"{status}\"";
             long sum = 0;
@@ -51,7 +51,7 @@ internal sealed class Metrics
         void Gauge(string name, string help, long value) =>
             Line($"# HELP tokenbroker_{name} {help}\n# TYPE tokenbroker_{name} gauge\ntokenbroker_{name} {value}");
         Gauge("writes_waiting", "Writes that wait for their transaction.", waiting);
-        Gauge("uptime_seconds", "Seconds since the start.", (Environment.TickCount64 - _start) / 1000);
+        Gauge("uptime_seconds", "Seconds since the start.", (Environment.TickCount64 - start) / 1000);
         Gauge("resident_bytes", "Memory of the process.", Environment.WorkingSet);
         Gauge("entries", "Entries of the ledger.", session.Number("SELECT COALESCE(MAX(id), 0) FROM entry"));
         Gauge("machines_open", "Machines that are sold and not settled.",

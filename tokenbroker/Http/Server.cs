@@ -31,19 +31,19 @@ internal sealed class Server : IAsyncDisposable
     private const int LargestBody = 65536;
     private const int SettledAtOnce = 200;
 
-    private readonly Broker _broker;
-    private readonly Writer _writer;
-    private readonly WebApplication _app;
-    private readonly Metrics _metrics = new();
-    private readonly ILogger _log;
-    private readonly PartitionedRateLimiter<string> _limiter;
-    private readonly bool _logsRequests;
-    private readonly CancellationTokenSource _stop = new();
-    private Task _settling = Task.CompletedTask;
+    private readonly Broker broker;
+    private readonly Writer writer;
+    private readonly WebApplication app;
+    private readonly Metrics metrics = new();
+    private readonly ILogger log;
+    private readonly PartitionedRateLimiter<string> limiter;
+    private readonly bool logsRequests;
+    private readonly CancellationTokenSource stop = new();
+    private Task settling = Task.CompletedTask;
 
     internal Server(Broker broker, ServerOptions options)
     {
-        (_broker, _writer, _logsRequests) = (broker, new Writer(broker.Database), options.LogsRequests);
+        (this.broker, writer, logsRequests) = (broker, new Writer(broker.Database), options.LogsRequests);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
         builder.WebHost.UseUrls(options.Listen);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -61,9 +61,9 @@ internal sealed class Server : IAsyncDisposable
         builder.Services.Configure<ConsoleLoggerOptions>(console =>
             console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
-        _app = builder.Build();
-        _log = _app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("tokenbroker");
-        _limiter = PartitionedRateLimiter.Create<string, string>(
+        app = builder.Build();
+        log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("tokenbroker");
+        limiter = PartitionedRateLimiter.Create<string, string>(
             who => RateLimitPartition.GetTokenBucketLimiter(who, _ => new TokenBucketRateLimiterOptions
         {
             TokenLimit = 2 * options.RequestsPerSecond, TokensPerPeriod = Math.Max(1, options.RequestsPerSecond / 10),
@@ -79,30 +79,30 @@ internal sealed class Server : IAsyncDisposable
     {
         try
         {
-            await _app.StartAsync();
+            await app.StartAsync();
         }
         catch (IOException failure)
         {
             throw Problem.Invalid($"cannot listen: {failure.Message}");
         }
-        Address = string.Join(' ', _app.Urls);
-        _settling = Settle();
-        Log.Started(_log, Address, _broker.Database.Name);
+        Address = string.Join(' ', app.Urls);
+        settling = Settle();
+        Log.Started(log, Address, broker.Database.Name);
     }
 
-    internal Task Wait() => _app.WaitForShutdownAsync();
+    internal Task Wait() => app.WaitForShutdownAsync();
 
     private void Map()
     {
-        _app.MapGet("/health/live", context => Write(context, 200, "text/plain", "alive\n"u8.ToArray()));
-        _app.MapGet("/health/ready", Ready);
-        _app.MapGet("/metrics", context => Guarded(context, "/metrics", Measure));
+        app.MapGet("/health/live", context => Write(context, 200, "text/plain", "alive\n"u8.ToArray()));
+        app.MapGet("/health/ready", Ready);
+        app.MapGet("/metrics", context => Guarded(context, "/metrics", Measure));
         byte[] document = OpenApi.Document();
-        _app.MapGet("/openapi.json", context => Write(context, 200, "application/json", document));
+        app.MapGet("/openapi.json", context => Write(context, 200, "application/json", document));
         foreach (Endpoint endpoint in Api.Endpoints)
-            _app.MapMethods(endpoint.Route, [endpoint.Method],
+            app.MapMethods(endpoint.Route, [endpoint.Method],
                 (RequestDelegate)(context => Guarded(context, endpoint.Route, () => Serve(context, endpoint))));
-        _app.MapFallback(context => Guarded(context, "other",
+        app.MapFallback(context => Guarded(context, "other",
             () => throw Problem.NotFound("there is nothing here: /openapi.json says what there is")));
     }
 
@@ -119,7 +119,7 @@ internal sealed class Server : IAsyncDisposable
         catch (Problem problem)
         {
             if (problem.Data["cause"] is string cause)
-                Log.Database(_log, cause);
+                Log.Database(log, cause);
             await Refuse(context, problem);
         }
         catch (Microsoft.AspNetCore.Http.BadHttpRequestException bad)
@@ -131,13 +131,13 @@ internal sealed class Server : IAsyncDisposable
         catch (Exception fault) when (fault is not OperationCanceledException
             || !context.RequestAborted.IsCancellationRequested)
         {
-            Log.Fault(_log, route, fault);
+            Log.Fault(log, route, fault);
             await Refuse(context, new Problem(500, "fault", "this is a fault in tokenbroker, and it is in its log"));
         }
         TimeSpan took = Stopwatch.GetElapsedTime(start);
-        _metrics.Count(route, context.Request.Method, context.Response.StatusCode, took);
-        if (_logsRequests)
-            Log.Request(_log, context.Request.Method, route, context.Response.StatusCode, took.TotalMilliseconds,
+        metrics.Count(route, context.Request.Method, context.Response.StatusCode, took);
+        if (logsRequests)
+            Log.Request(log, context.Request.Method, route, context.Response.StatusCode, took.TotalMilliseconds,
                 context.Items["actor"] as string ?? "nobody", context.TraceIdentifier);
     }
 
@@ -153,7 +153,7 @@ internal sealed class Server : IAsyncDisposable
             await context.Request.Body.CopyToAsync(all, context.RequestAborted);
             body = all.ToArray();
         }
-        Call call = new(_broker, actor, context.Request, body);
+        Call call = new(broker, actor, context.Request, body);
         Answer answer = endpoint is Writing writing ? await Do(call, writing) : Look(call, (Reading)endpoint);
         if (answer.IsReplay)
             context.Response.Headers["Idempotency-Replayed"] = "true";
@@ -163,7 +163,7 @@ internal sealed class Server : IAsyncDisposable
     private Answer Look(Call call, Reading endpoint)
     {
         Func<Session, object> work = endpoint.Prepare(call);
-        return new Answer(200, endpoint.Text(_broker.Database.Read(work)));
+        return new Answer(200, endpoint.Text(broker.Database.Read(work)));
     }
 
     private async Task<Answer> Do(Call call, Writing endpoint)
@@ -171,16 +171,16 @@ internal sealed class Server : IAsyncDisposable
         string key = Idempotency.KeyOf(call), actor = call.Actor.Name;
         byte[] fingerprint = Idempotency.Fingerprint(call);
         // What was answered before is not worked out again, however it would end today.
-        if (_broker.Database.Read(session => Tuple.Create(Idempotency.Find(session, _broker, actor, key, fingerprint)))
+        if (broker.Database.Read(session => Tuple.Create(Idempotency.Find(session, broker, actor, key, fingerprint)))
             .Item1 is { } before)
             return before;
         Func<Session, object> work = endpoint.Prepare(call);
-        return (Answer)await _writer.Do(session =>
+        return (Answer)await writer.Do(session =>
         {
-            if (Idempotency.Find(session, _broker, actor, key, fingerprint) is { } answered)
+            if (Idempotency.Find(session, broker, actor, key, fingerprint) is { } answered)
                 return answered;
             Answer answer = new(endpoint.Status, endpoint.Text(work(session)));
-            Idempotency.Keep(session, _broker, actor, key, fingerprint, answer);
+            Idempotency.Keep(session, broker, actor, key, fingerprint, answer);
             return answer;
         });
     }
@@ -190,7 +190,7 @@ internal sealed class Server : IAsyncDisposable
         string header = context.Request.Headers.Authorization.ToString();
         const string Scheme = "Bearer ";
         Actor? actor = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            ? _broker.Database.Read(session => Tuple.Create(ApiKeys.Find(session, header[Scheme.Length..].Trim())))
+            ? broker.Database.Read(session => Tuple.Create(ApiKeys.Find(session, header[Scheme.Length..].Trim())))
                 .Item1 : null;
         Throttle(context, actor?.Name ?? $"address {context.Connection.RemoteIpAddress}");
         if (actor is null)
@@ -207,7 +207,7 @@ internal sealed class Server : IAsyncDisposable
 
     private void Throttle(HttpContext context, string who)
     {
-        using RateLimitLease lease = _limiter.AttemptAcquire(who);
+        using RateLimitLease lease = limiter.AttemptAcquire(who);
         if (lease.IsAcquired)
             return;
         context.Response.Headers.RetryAfter = "1";
@@ -218,8 +218,8 @@ internal sealed class Server : IAsyncDisposable
     {
         try
         {
-            return _broker.Database.Read(session => Schema.Version(session) == Schema.Steps.Count
-                ? "ready\n"u8.ToArray() : null) is { } ready && !_stop.IsCancellationRequested
+            return broker.Database.Read(session => Schema.Version(session) == Schema.Steps.Count
+                ? "ready\n"u8.ToArray() : null) is { } ready && !stop.IsCancellationRequested
                 ? Write(context, 200, "text/plain", ready)
                     : Write(context, 503, "text/plain", "not ready\n"u8.ToArray());
         }
@@ -233,7 +233,7 @@ internal sealed class Server : IAsyncDisposable
     {
         Authenticate(context, ApiKeys.Metrics);
         return Write(context, 200, "text/plain; version=0.0.4",
-            Encoding.UTF8.GetBytes(_broker.Database.Read(session => _metrics.Text(session, _writer.Waiting))));
+            Encoding.UTF8.GetBytes(broker.Database.Read(session => metrics.Text(session, writer.Waiting))));
     }
 
     private static Task Refuse(HttpContext context, Problem problem)
@@ -261,16 +261,16 @@ internal sealed class Server : IAsyncDisposable
         using PeriodicTimer timer = new(TimeSpan.FromSeconds(5));
         try
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token))
+            while (await timer.WaitForNextTickAsync(stop.Token))
             {
-                int settled = (int)await _writer.Do(session =>
+                int settled = (int)await writer.Do(session =>
                 {
-                    Idempotency.Forget(session, _broker.Clock());
-                    _broker.ForgetQuotes(session);
-                    return _broker.SettleLapsed(session, SettledAtOnce);
+                    Idempotency.Forget(session, broker.Clock());
+                    broker.ForgetQuotes(session);
+                    return broker.SettleLapsed(session, SettledAtOnce);
                 });
                 if (settled > 0)
-                    Log.Settled(_log, settled);
+                    Log.Settled(log, settled);
             }
         }
         catch (OperationCanceledException)
@@ -279,20 +279,20 @@ internal sealed class Server : IAsyncDisposable
         }
         catch (Problem problem)
         {
-            Log.Database(_log, problem.Message);
-            _settling = Settle();
+            Log.Database(log, problem.Message);
+            settling = Settle();
         }
     }
 
     /// <summary>Requests that have begun are answered, then nothing is left to write.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        await _app.StopAsync();
-        await _settling;
-        await _writer.DisposeAsync();
-        await _app.DisposeAsync();
-        await _limiter.DisposeAsync();
-        _stop.Dispose();
+        await stop.CancelAsync();
+        await app.StopAsync();
+        await settling;
+        await writer.DisposeAsync();
+        await app.DisposeAsync();
+        await limiter.DisposeAsync();
+        stop.Dispose();
     }
 }

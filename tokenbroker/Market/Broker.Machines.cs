@@ -183,7 +183,7 @@ internal sealed partial class Broker
     {
         long id = session.Number("SELECT COALESCE(MAX(id), 0) + 1 FROM chain");
         session.Run("INSERT INTO chain (id, machine, length, chain_end, sealed) VALUES ($1, $2, $3, $4, $5)",
-            id, machine, chain.Pebbles.Length, chain.End, _chains.Close(chain.Pebbles.Bytes, $"chain {id}"));
+            id, machine, chain.Pebbles.Length, chain.End, chains.Close(chain.Pebbles.Bytes, $"chain {id}"));
         return id;
     }
 
@@ -236,7 +236,7 @@ internal sealed partial class Broker
         if (ofOld > 0)
         {
             Sell(session, chain.Id, chain.Sold, ofOld, entry.Id);
-            Pebbles pebbles = new(_chains.Open(chain.Sealed, $"chain {chain.Id}"));
+            Pebbles pebbles = new(chains.Open(chain.Sealed, $"chain {chain.Id}"));
             AddPayments(pings, pebbles, name, chain.Sold, ofOld, node.Hashes);
         }
         if (ofNew > 0)

@@ -119,7 +119,7 @@ internal sealed partial class Broker
 
     private void AddNodeKey(Session session, long node, long number, string key) =>
         session.Run("INSERT INTO node_key (node, number, sealed, since) VALUES ($1, $2, $3, $4)", node, number,
-            _nodeKeys.Close(Encoding.ASCII.GetBytes(key), $"node {node} key {number}"), Clock());
+            nodeKeys.Close(Encoding.ASCII.GetBytes(key), $"node {node} key {number}"), Clock());
 
     /// <summary>
     /// From now on tokens are signed with another key; certificates under the two before are still taken.
@@ -169,5 +169,5 @@ internal sealed partial class Broker
     /// <summary>The newest keys of a node, the newest first.</summary>
     private List<(long Number, byte[] Key)> NodeKeys(Session session, long node, int most) => session.All(
         "SELECT number, sealed FROM node_key WHERE node = $1 ORDER BY number DESC LIMIT $2",
-        row => (row.GetInt64(0), _nodeKeys.Open(row.Bytes(1), $"node {node} key {row.GetInt64(0)}")), node, most);
+        row => (row.GetInt64(0), nodeKeys.Open(row.Bytes(1), $"node {node} key {row.GetInt64(0)}")), node, most);
 }

@@ -15,13 +15,13 @@ internal sealed partial class Broker : IDisposable
 {
     internal const int LargestPage = 500;
 
-    private readonly Seal _nodeKeys, _chains;
+    private readonly Seal nodeKeys, chains;
 
     internal Broker(Database database, MasterKey master, Func<long>? clock = null)
     {
         Database = database;
         Journal = new Journal(master.For("ledger"));
-        (_nodeKeys, _chains, Answers) = (new Seal(master.For("node")), new Seal(master.For("chain")),
+        (nodeKeys, chains, Answers) = (new Seal(master.For("node")), new Seal(master.For("chain")),
             new Seal(master.For("answer")));
         Clock = clock ?? (() => DateTimeOffset.UtcNow.ToUnixTimeSeconds());
     }
@@ -49,7 +49,7 @@ internal sealed partial class Broker : IDisposable
         return key;
     }
 
-    internal Findings Verify(string? known = null) => Verification.Run(Database, Journal, _chains, known);
+    internal Findings Verify(string? known = null) => Verification.Run(Database, Journal, chains, known);
 
     internal static void Audit(Session session, long now, string actor, string action, string subject) =>
         session.Run(
@@ -250,8 +250,8 @@ internal sealed partial class Broker : IDisposable
 
     public void Dispose()
     {
-        _nodeKeys.Dispose();
-        _chains.Dispose();
+        nodeKeys.Dispose();
+        chains.Dispose();
         Answers.Dispose();
         Database.Dispose();
     }

@@ -16,9 +16,9 @@ internal sealed class MasterKey
     internal const string Variable = "TOKENBROKER_MASTER_KEY";
     private const int Size = 32;
 
-    private readonly byte[] _key;
+    private readonly byte[] key;
 
-    private MasterKey(byte[] key) => _key = key;
+    private MasterKey(byte[] key) => this.key = key;
 
     internal static MasterKey Of(byte[] key) => new(key);
 
@@ -48,7 +48,7 @@ internal sealed class MasterKey
         SecretFile.Write(file, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Size)) + "\n");
 
     internal byte[] For(string use) =>
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, Size, info: Encoding.ASCII.GetBytes("tokenbroker " + use));
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, key, Size, info: Encoding.ASCII.GetBytes("tokenbroker " + use));
 
     /// <summary>Refuses a key that is not the one that the database was made with.</summary>
     internal void Demand(Session session, Database database)

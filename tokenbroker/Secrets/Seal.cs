@@ -15,7 +15,7 @@ internal sealed class Seal(byte[] key) : IDisposable
     private const int NonceSize = 12, TagSize = 16, Overhead = 1 + NonceSize + TagSize;
 
     // Not safe for several threads at once, and dear to make.
-    private readonly System.Threading.ThreadLocal<AesGcm> _cipher = new(() => new AesGcm(key, TagSize),
+    private readonly System.Threading.ThreadLocal<AesGcm> cipher = new(() => new AesGcm(key, TagSize),
         trackAllValues: true);
 
     internal byte[] Close(ReadOnlySpan<byte> secret, string place)
@@ -24,7 +24,7 @@ internal sealed class Seal(byte[] key) : IDisposable
         closed[0] = Version;
         Span<byte> nonce = closed.AsSpan(1, NonceSize);
         RandomNumberGenerator.Fill(nonce);
-        _cipher.Value!.Encrypt(nonce, secret, closed.AsSpan(1 + NonceSize, secret.Length),
+        cipher.Value!.Encrypt(nonce, secret, closed.AsSpan(1 + NonceSize, secret.Length),
             closed.AsSpan(closed.Length - TagSize), Encoding.UTF8.GetBytes(place));
         return closed;
     }
@@ -36,7 +36,7 @@ internal sealed class Seal(byte[] key) : IDisposable
         byte[] secret = new byte[closed.Length - Overhead];
         try
         {
-            _cipher.Value!.Decrypt(closed.Slice(1, NonceSize), closed.Slice(1 + NonceSize, secret.Length),
+            cipher.Value!.Decrypt(closed.Slice(1, NonceSize), closed.Slice(1 + NonceSize, secret.Length),
                 closed.Slice(closed.Length - TagSize), secret, Encoding.UTF8.GetBytes(place));
         }
         catch (CryptographicException)
@@ -48,8 +48,8 @@ internal sealed class Seal(byte[] key) : IDisposable
 
     public void Dispose()
     {
-        foreach (AesGcm cipher in _cipher.Values)
+        foreach (AesGcm cipher in cipher.Values)
             cipher.Dispose();
-        _cipher.Dispose();
+        cipher.Dispose();
     }
 }

@@ -11,7 +11,7 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal abstract class Database : IDisposable
 {
-    private readonly ConcurrentBag<Session> _readers = [];
+    private readonly ConcurrentBag<Session> readers = [];
 
     /// <summary>A connection string of PostgreSQL has "Host=" in it; everything else is the name of a file.</summary>
     internal static Database At(string where) =>
@@ -52,7 +52,7 @@ internal abstract class Database : IDisposable
 
     internal T Read<T>(Func<Session, T> work)
     {
-        if (!_readers.TryTake(out Session? session))
+        if (!readers.TryTake(out Session? session))
             session = Open();
         T result;
         try
@@ -61,7 +61,7 @@ internal abstract class Database : IDisposable
         }
         catch (Problem)
         {
-            _readers.Add(session);
+            readers.Add(session);
             throw;
         }
         catch
@@ -69,13 +69,13 @@ internal abstract class Database : IDisposable
             session.Dispose(); // the connection may be broken
             throw;
         }
-        _readers.Add(session);
+        readers.Add(session);
         return result;
     }
 
     public virtual void Dispose()
     {
-        while (_readers.TryTake(out Session? session))
+        while (readers.TryTake(out Session? session))
             session.Dispose();
     }
 }

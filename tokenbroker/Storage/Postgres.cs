@@ -13,25 +13,25 @@ internal sealed class Postgres : Database
     // Whoever writes holds this advisory lock until his transaction ends: "EVTB".
     private const long WriterLock = 0x42545645;
 
-    private readonly NpgsqlDataSource _source;
-    private readonly NpgsqlConnectionStringBuilder _where;
+    private readonly NpgsqlDataSource source;
+    private readonly NpgsqlConnectionStringBuilder where;
 
     internal Postgres(string where)
     {
         try
         {
-            _where = new NpgsqlConnectionStringBuilder(where) { MaxAutoPrepare = 200, AutoPrepareMinUsages = 2 };
+            this.where = new NpgsqlConnectionStringBuilder(where) { MaxAutoPrepare = 200, AutoPrepareMinUsages = 2 };
         }
         catch (ArgumentException failure)
         {
             throw Problem.Invalid($"this is no connection string of PostgreSQL: {failure.Message}");
         }
-        NpgsqlSlimDataSourceBuilder builder = new(_where.ToString());
+        NpgsqlSlimDataSourceBuilder builder = new(this.where.ToString());
         builder.EnableTransportSecurity();
-        _source = builder.Build();
+        source = builder.Build();
     }
 
-    internal override string Name => $"{_where.Database} at {_where.Host}";
+    internal override string Name => $"{where.Database} at {where.Host}";
 
     internal override Dialect Dialect => Dialect.Postgres;
 
@@ -47,7 +47,7 @@ internal sealed class Postgres : Database
     {
         try
         {
-            return new Session(this, _source.OpenConnection());
+            return new Session(this, source.OpenConnection());
         }
         catch (Exception failure) when (failure is NpgsqlException or SocketException or TimeoutException)
         {
@@ -64,24 +64,24 @@ internal sealed class Postgres : Database
     internal override DbParameter Parameter(int number) => new NpgsqlParameter();
 
     internal override void Backup(string file) =>
-        Tool("pg_dump", "--format=custom", "--no-owner", "--file", file, _where.Database!);
+        Tool("pg_dump", "--format=custom", "--no-owner", "--file", file, where.Database!);
 
     internal override void Restore(string file)
     {
         if (Exists())
             throw Problem.Conflict("exists",
                 $"{Name} is not empty: a restored database takes the place of nothing, so make an empty one first");
-        Tool("pg_restore", "--exit-on-error", "--no-owner", "--single-transaction", "--dbname", _where.Database!, file);
+        Tool("pg_restore", "--exit-on-error", "--no-owner", "--single-transaction", "--dbname", where.Database!, file);
     }
 
     /// <summary>PostgreSQL's own tools know all that a backup has to hold.</summary>
     private void Tool(string name, params string[] arguments)
     {
         ProcessStartInfo start = new(name, arguments) { RedirectStandardError = true };
-        start.Environment["PGHOST"] = _where.Host;
-        start.Environment["PGPORT"] = _where.Port.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        start.Environment["PGUSER"] = _where.Username;
-        start.Environment["PGPASSWORD"] = _where.Password;
+        start.Environment["PGHOST"] = where.Host;
+        start.Environment["PGPORT"] = where.Port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        start.Environment["PGUSER"] = where.Username;
+        start.Environment["PGPASSWORD"] = where.Password;
         Process process;
         try
         {
@@ -103,6 +103,6 @@ internal sealed class Postgres : Database
     public override void Dispose()
     {
         base.Dispose();
-        _source.Dispose();
+        source.Dispose();
     }
 }

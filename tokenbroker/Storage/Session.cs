@@ -11,11 +11,11 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal sealed class Session : IDisposable
 {
-    private readonly Dictionary<string, DbCommand> _commands = [];
-    private readonly DbConnection _connection;
-    private readonly Database _database;
+    private readonly Dictionary<string, DbCommand> commands = [];
+    private readonly DbConnection connection;
+    private readonly Database database;
 
-    internal Session(Database database, DbConnection connection) => (_database, _connection) = (database, connection);
+    internal Session(Database database, DbConnection connection) => (this.database, this.connection) = (database, connection);
 
     /// <summary>Runs a statement and says how many rows it has touched.</summary>
     internal int Run(string statement, params ReadOnlySpan<object?> values) =>
@@ -52,20 +52,20 @@ internal sealed class Session : IDisposable
     /// <summary>Statements without values, which are not kept prepared: schema, transactions.</summary>
     internal void Script(string statements)
     {
-        using DbCommand command = _connection.CreateCommand();
+        using DbCommand command = connection.CreateCommand();
         command.CommandText = statements;
         command.ExecuteNonQuery();
     }
 
     private DbCommand Prepare(string statement, ReadOnlySpan<object?> values)
     {
-        if (!_commands.TryGetValue(statement, out DbCommand? command))
+        if (!commands.TryGetValue(statement, out DbCommand? command))
         {
-            command = _connection.CreateCommand();
+            command = connection.CreateCommand();
             command.CommandText = statement;
             for (int i = 0; i < values.Length; i++)
-                command.Parameters.Add(_database.Parameter(i + 1));
-            _commands.Add(statement, command);
+                command.Parameters.Add(database.Parameter(i + 1));
+            commands.Add(statement, command);
         }
         for (int i = 0; i < values.Length; i++)
             command.Parameters[i].Value = values[i] switch { null => DBNull.Value, int number => (long)number,
@@ -75,9 +75,9 @@ internal sealed class Session : IDisposable
 
     public void Dispose()
     {
-        foreach (DbCommand command in _commands.Values)
+        foreach (DbCommand command in commands.Values)
             command.Dispose();
-        _connection.Dispose();
+        connection.Dispose();
     }
 }
 

@@ -11,37 +11,37 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal sealed class Sqlite : Database
 {
-    private readonly string _file, _connection;
+    private readonly string file, connection;
 
     static Sqlite() => SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
 
     internal Sqlite(string file)
     {
-        _file = file;
-        _connection = new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString();
+        this.file = file;
+        connection = new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString();
     }
 
-    internal override string Name => _file;
+    internal override string Name => file;
 
     internal override Dialect Dialect => Dialect.Sqlite;
 
-    internal override bool Exists() => File.Exists(_file);
+    internal override bool Exists() => File.Exists(file);
 
     internal override Session Open()
     {
-        bool isNew = !File.Exists(_file);
-        SqliteConnection connection = new(_connection);
+        bool isNew = !File.Exists(file);
+        SqliteConnection connection = new(this.connection);
         try
         {
             if (isNew)
-                new FileStream(_file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+                new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
                     UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
             connection.Open();
         }
         catch (Exception failure) when (failure is SqliteException or IOException or UnauthorizedAccessException)
         {
             connection.Dispose();
-            throw new Problem(503, "database", $"the database {_file} cannot be opened: {failure.Message}");
+            throw new Problem(503, "database", $"the database {file} cannot be opened: {failure.Message}");
         }
         Session session = new(this, connection);
         session.Script(
@@ -69,15 +69,15 @@ internal sealed class Sqlite : Database
 
     internal override void Restore(string file)
     {
-        if (Path.Exists(_file))
+        if (Path.Exists(this.file))
             throw Problem.Conflict("exists",
-                $"{_file} exists already: a restored database takes the place of nothing, so move it away first");
-        string draft = _file + ".restored";
+                $"{this.file} exists already: a restored database takes the place of nothing, so move it away first");
+        string draft = this.file + ".restored";
         File.Copy(file, draft, overwrite: true);
         File.SetUnixFileMode(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         // What is left of another database's log would be played into this one.
-        File.Delete(_file + "-wal");
-        File.Delete(_file + "-shm");
-        File.Move(draft, _file);
+        File.Delete(this.file + "-wal");
+        File.Delete(this.file + "-shm");
+        File.Move(draft, this.file);
     }
 }

@@ -16,27 +16,27 @@ internal sealed class Writer : IAsyncDisposable
     private const int LargestBatch = 256;
     private const int LongestQueue = 4096;
 
-    private readonly Channel<Item> _queue = Channel.CreateBounded<Item>(
+    private readonly Channel<Item> queue = Channel.CreateBounded<Item>(
         new BoundedChannelOptions(LongestQueue) { SingleReader = true });
-    private readonly Database _database;
-    private readonly Thread _thread;
-    private Session? _session;
+    private readonly Database database;
+    private readonly Thread thread;
+    private Session? session;
 
     internal Writer(Database database)
     {
-        _database = database;
-        _thread = new Thread(Work) { Name = "writer", IsBackground = true };
-        _thread.Start();
+        this.database = database;
+        thread = new Thread(Work) { Name = "writer", IsBackground = true };
+        thread.Start();
     }
 
-    internal int Waiting => _queue.Reader.Count;
+    internal int Waiting => queue.Reader.Count;
 
     /// <exception cref="Problem">What <paramref name="work"/> threw, which then has changed nothing; or the database
     /// failed.</exception>
     internal Task<object> Do(Func<Session, object> work)
     {
         Item item = new(work);
-        if (!_queue.Writer.TryWrite(item))
+        if (!queue.Writer.TryWrite(item))
             item.Source.SetException(new Problem(503, "busy",
                 "too many writes are waiting: try again in a second, with the same Idempotency-Key"));
         return item.Source.Task;
@@ -45,19 +45,19 @@ internal sealed class Writer : IAsyncDisposable
     private void Work()
     {
         List<Item> batch = [];
-        while (_queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        while (queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             batch.Clear();
             try
             {
-                _session ??= _database.Open();
-                _database.BeginWrite(_session);
-                while (batch.Count < LargestBatch && _queue.Reader.TryRead(out Item? item))
+                session ??= database.Open();
+                database.BeginWrite(session);
+                while (batch.Count < LargestBatch && queue.Reader.TryRead(out Item? item))
                 {
                     batch.Add(item);
-                    Try(_session, item);
+                    Try(session, item);
                 }
-                _session.Script("COMMIT");
+                session.Script("COMMIT");
             }
             catch (Exception failure)
             {
@@ -67,7 +67,7 @@ internal sealed class Writer : IAsyncDisposable
             foreach (Item item in batch)
                 item.Settle();
         }
-        _session?.Dispose();
+        session?.Dispose();
     }
 
     private static void Try(Session session, Item item)
@@ -90,11 +90,11 @@ internal sealed class Writer : IAsyncDisposable
     /// </summary>
     private void Fail(List<Item> batch, Exception failure)
     {
-        _session?.Dispose();
-        _session = null;
+        session?.Dispose();
+        session = null;
         // One of those that wait hears it when none was taken yet, so that a database that is away is not asked in a
         // circle.
-        if (batch.Count == 0 && _queue.Reader.TryRead(out Item? first))
+        if (batch.Count == 0 && queue.Reader.TryRead(out Item? first))
             batch.Add(first);
         foreach (Item item in batch)
         {
@@ -109,8 +109,8 @@ internal sealed class Writer : IAsyncDisposable
     /// <summary>Takes nothing more, and ends when all that waits is done.</summary>
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.TryComplete();
-        await Task.Run(_thread.Join);
+        queue.Writer.TryComplete();
+        await Task.Run(thread.Join);
     }
 
     private sealed class Item(Func<Session, object> work)

@@ -27,7 +27,7 @@ internal static unsafe partial class X87
     private static Float80 LogTwoOfE => new(0xb8aa3b295c17f0bc, 0x3fff);
 
     /// <summary>pi / 2 in units of 2^-65: 66 bits.</summary>
-    private static readonly BigInteger HalfPi = new BigInteger(3) << 64 | 0x243f6a8885a308d3UL;
+    private static readonly BigInteger s_halfPi = new BigInteger(3) << 64 | 0x243f6a8885a308d3UL;
     private const int HalfPiUnit = 65;
 
     /// <summary>Imm: 0 F2XM1, 1 FYL2X, 2 FPTAN, 3 FPATAN, 4 FYL2XP1, 5 FSINCOS, 6 FSIN, 7 FCOS.</summary>
@@ -136,10 +136,10 @@ internal static unsafe partial class X87
             angle = Math.Abs(ToDouble(x));
         else
         {
-            var turns = BigInteger.DivRem((BigInteger)bits << shift, HalfPi, out var left);
-            if (left << 1 > HalfPi)
+            var turns = BigInteger.DivRem((BigInteger)bits << shift, s_halfPi, out var left);
+            if (left << 1 > s_halfPi)
             {
-                left -= HalfPi;
+                left -= s_halfPi;
                 turns++;
             }
             quadrant = (int)(turns & 3);

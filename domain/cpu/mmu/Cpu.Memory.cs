@@ -229,7 +229,7 @@ public sealed unsafe partial class Cpu
         }
         for (int step; size > 0; size -= step, physical += (ulong)step, to += step)
         {
-            step = DeviceStep(physical, size);
+            step = DeviceStep(size);
             ulong value = bus.ReadMmio(physical, step);
             Buffer.MemoryCopy(&value, to, step, step);
         }
@@ -246,7 +246,7 @@ public sealed unsafe partial class Cpu
         }
         for (int step; size > 0; size -= step, physical += (ulong)step, from += step)
         {
-            step = DeviceStep(physical, size);
+            step = DeviceStep(size);
             ulong value = 0;
             Buffer.MemoryCopy(from, &value, step, step);
             bus.WriteMmio(physical, step, value);
@@ -254,7 +254,7 @@ public sealed unsafe partial class Cpu
     }
 
     // A device register is accessed whole when the access is a power of two; odd pieces go byte by byte.
-    private static int DeviceStep(ulong physical, int size) => size >= 8 ? 8 : size is 4 or 2 ? size : 1;
+    private static int DeviceStep(int size) => size >= 8 ? 8 : size is 4 or 2 ? size : 1;
 
     /// <summary>Reads system structures (descriptors, TSS): always as supervisor.</summary>
     private bool ReadSystem(ulong linear, int size, out ulong value)

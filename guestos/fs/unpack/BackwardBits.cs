@@ -9,7 +9,7 @@ namespace Guestos;
 /// </summary>
 public ref struct BackwardBits
 {
-    private readonly ReadOnlySpan<byte> _bytes;
+    private readonly ReadOnlySpan<byte> bytes;
 
     /// <summary>Bits not yet read; below zero when more were read than there are (those are zeros).</summary>
     public long Left;
@@ -26,7 +26,7 @@ public ref struct BackwardBits
 
     private BackwardBits(ReadOnlySpan<byte> bytes)
     {
-        _bytes = bytes;
+        this.bytes = bytes;
         Left = bytes.Length * 8L - (System.Numerics.BitOperations.LeadingZeroCount((uint)bytes[^1]) - 24) - 1;
     }
 
@@ -43,11 +43,11 @@ public ref struct BackwardBits
 
         int index = (int)(from >> 3);
         ulong word = 0;
-        if (index + 8 <= _bytes.Length)
-            word = BinaryPrimitives.ReadUInt64LittleEndian(_bytes.Slice(index));
+        if (index + 8 <= bytes.Length)
+            word = BinaryPrimitives.ReadUInt64LittleEndian(bytes.Slice(index));
         else
-            for (int i = _bytes.Length - 1; i >= index; i--)
-                word = word << 8 | _bytes[i];
+            for (int i = bytes.Length - 1; i >= index; i--)
+                word = word << 8 | bytes[i];
         word >>= (int)(from & 7);
         return (uint)((word & (1UL << count - missing) - 1) << missing);
     }

@@ -32,26 +32,26 @@ public unsafe struct CpioStream : IByteSink
     /// <summary>A header, a name and a link's target, one behind the other.</summary>
     private const int BufferFrames = 4;
 
-    private byte* _buffer;
-    private int _held;
-    private int _wanted;
-    private Step _step;
-    private Failure _failure;
-    private CpioMember _member;
+    private byte* buffer;
+    private int held;
+    private int wanted;
+    private Step step;
+    private Failure failure;
+    private CpioMember member;
 
     /// <summary>The file that content goes into, with a reference; null: nowhere.</summary>
-    private Inode* _file;
+    private Inode* file;
 
     /// <summary>Bytes taken, bytes of content still to come, and where in the file they go.</summary>
-    private ulong _taken;
-    private ulong _left;
-    private ulong _position;
+    private ulong taken;
+    private ulong left;
+    private ulong position;
 
     public bool Start()
     {
         ulong block = Frames.AllocateContiguous(BufferFrames);
-        _buffer = block != 0 ? DirectMap.At(block) : null;
-        return _buffer != null;
+        buffer = block != 0 ? DirectMap.At(block) : null;
+        return buffer != null;
     }
 
     /// <summary>What is wrong with what came, now that no more comes.</summary>
@@ -59,36 +59,36 @@ public unsafe struct CpioStream : IByteSink
     {
         get
         {
-            bool isComplete = _step is Step.Between or Step.Padding;
-            return _failure != Failure.None || isComplete ? _failure : Failure.Cut;
+            bool isComplete = step is Step.Between or Step.Padding;
+            return failure != Failure.None || isComplete ? failure : Failure.Cut;
         }
     }
 
     public void End()
     {
-        Vfs.Release(_file);
+        Vfs.Release(file);
         for (ulong i = 0; i < BufferFrames; i++)
-            Frames.Release(DirectMap.PhysicalOf(_buffer) + i * 4096);
+            Frames.Release(DirectMap.PhysicalOf(buffer) + i * 4096);
     }
 
     public bool Take(ReadOnlySpan<byte> bytes)
     {
-        while (bytes.Length > 0 && _failure == Failure.None)
+        while (bytes.Length > 0 && failure == Failure.None)
         {
-            int used = _step switch
+            int used = step switch
             {
                 Step.Between => Skip(bytes),
                 Step.Content => Store(bytes),
                 Step.Padding => Pad(bytes),
                 _ => Gather(bytes),
             };
-            _taken += (ulong)used;
+            taken += (ulong)used;
             bytes = bytes.Slice(used);
-            if (_failure == Failure.None && _held == _wanted && _step is Step.Header or Step.Name or Step.LinkTarget)
+            if (failure == Failure.None && held == wanted && step is Step.Header or Step.Name or Step.LinkTarget)
                 Gathered();
         }
 
-        return _failure == Failure.None;
+        return failure == Failure.None;
     }
 
     private int Skip(ReadOnlySpan<byte> bytes)
@@ -98,46 +98,46 @@ public unsafe struct CpioStream : IByteSink
             zeros++;
         if (zeros == bytes.Length)
             return zeros;
-        if ((_taken + (ulong)zeros) % 4 != 0)
-            _failure = Failure.Damaged;
-        _held = 0;
+        if ((taken + (ulong)zeros) % 4 != 0)
+            failure = Failure.Damaged;
+        held = 0;
         Want(Step.Header, CpioReader.HeaderLength);
         return zeros;
     }
 
     private int Pad(ReadOnlySpan<byte> bytes)
     {
-        int left = (int)(CpioReader.Pad(_taken) - _taken);
+        int left = (int)(CpioReader.Pad(taken) - taken);
         if (left <= bytes.Length)
-            _step = Step.Between;
+            step = Step.Between;
         return Math.Min(left, bytes.Length);
     }
 
     private int Gather(ReadOnlySpan<byte> bytes)
     {
-        int count = Math.Min(bytes.Length, _wanted - _held);
+        int count = Math.Min(bytes.Length, wanted - held);
         // SAFETY: Want saw to it that what is wanted fits the buffer.
-        bytes.Slice(0, count).CopyTo(new Span<byte>(_buffer + _held, count));
-        _held += count;
+        bytes.Slice(0, count).CopyTo(new Span<byte>(buffer + held, count));
+        held += count;
         return count;
     }
 
     private int Store(ReadOnlySpan<byte> bytes)
     {
-        int count = (int)Math.Min((ulong)bytes.Length, _left);
-        if (_file != null)
+        int count = (int)Math.Min((ulong)bytes.Length, left);
+        if (file != null)
         {
             fixed (byte* from = bytes)
             {
                 Transfer transfer = Transfer.Of(from, (ulong)count);
-                if (FileContent.Write(_file, _position, ref transfer) != count)
-                    _failure = Failure.NoRoom;
+                if (FileContent.Write(file, position, ref transfer) != count)
+                    failure = Failure.NoRoom;
             }
         }
 
-        _position += (ulong)count;
-        _left -= (ulong)count;
-        if (_left == 0)
+        position += (ulong)count;
+        left -= (ulong)count;
+        if (left == 0)
             Finish();
         return count;
     }
@@ -147,30 +147,30 @@ public unsafe struct CpioStream : IByteSink
     /// </summary>
     private void Want(Step step, int count)
     {
-        _step = step;
-        _wanted = _held + count;
-        if (_wanted > BufferFrames * 4096)
-            _failure = Failure.Damaged;
+        this.step = step;
+        wanted = held + count;
+        if (wanted > BufferFrames * 4096)
+            failure = Failure.Damaged;
     }
 
     private void Gathered()
     {
-        switch (_step)
+        switch (step)
         {
             case Step.Header:
-                if (CpioReader.ParseHeader(_buffer, out _member, out uint nameSize))
+                if (CpioReader.ParseHeader(buffer, out member, out uint nameSize))
                     Want(Step.Name,
                         (int)(CpioReader.Pad(CpioReader.HeaderLength + nameSize) - CpioReader.HeaderLength));
                 else
-                    _failure = Failure.Damaged;
-                _member.NameLength = (int)nameSize;
+                    failure = Failure.Damaged;
+                member.NameLength = (int)nameSize;
                 break;
             case Step.Name:
-                if (!CpioReader.ParseName(_buffer + CpioReader.HeaderLength, (uint)_member.NameLength, ref _member))
-                    _failure = Failure.Damaged;
-                else if ((InodeType)(_member.Mode & 0xf000) == InodeType.Link
-                    && _member.DataLength is > 0 and < Vfs.PathCapacity)
-                    Want(Step.LinkTarget, (int)_member.DataLength);
+                if (!CpioReader.ParseName(buffer + CpioReader.HeaderLength, (uint)member.NameLength, ref member))
+                    failure = Failure.Damaged;
+                else if ((InodeType)(member.Mode & 0xf000) == InodeType.Link
+                    && member.DataLength is > 0 and < Vfs.PathCapacity)
+                    Want(Step.LinkTarget, (int)member.DataLength);
                 else
                     Place();
                 break;
@@ -183,25 +183,25 @@ public unsafe struct CpioStream : IByteSink
     /// <summary>All is known of the member but its content.</summary>
     private void Place()
     {
-        bool isLink = _step == Step.LinkTarget;
-        byte* target = _buffer + (_held - (int)_member.DataLength);
-        _left = isLink ? 0 : _member.DataLength;
-        _position = 0;
-        if (_member.IsTrailer)
+        bool isLink = step == Step.LinkTarget;
+        byte* target = buffer + (held - (int)member.DataLength);
+        left = isLink ? 0 : member.DataLength;
+        position = 0;
+        if (member.IsTrailer)
         {
             InitialTree.ForgetLinks();
         }
         else
         {
-            InitialTree.Outcome outcome = InitialTree.Add(_member, out Inode* made);
+            InitialTree.Outcome outcome = InitialTree.Add(member, out Inode* made);
             if (!InitialTree.Count(outcome)
                 || isLink && outcome == InitialTree.Outcome.Taken && !SetTarget(made, target))
-                _failure = Failure.NoRoom;
-            if (made != null && made->Type == InodeType.Regular && _left > 0)
+                failure = Failure.NoRoom;
+            if (made != null && made->Type == InodeType.Regular && left > 0)
             {
                 // A hard link that brings the content once more: the last one counts.
                 FileContent.Truncate(made, 0);
-                _file = made;
+                file = made;
             }
             else
             {
@@ -209,14 +209,14 @@ public unsafe struct CpioStream : IByteSink
             }
         }
 
-        _step = Step.Content;
-        if (_left == 0)
+        step = Step.Content;
+        if (left == 0)
             Finish();
     }
 
     private readonly bool SetTarget(Inode* link, byte* target)
     {
-        int length = (int)_member.DataLength;
+        int length = (int)member.DataLength;
         byte* text = (byte*)Objects.Allocate(length + 1);
         if (text == null)
             return false;
@@ -230,8 +230,8 @@ public unsafe struct CpioStream : IByteSink
 
     private void Finish()
     {
-        Vfs.Release(_file);
-        _file = null;
-        _step = Step.Padding;
+        Vfs.Release(file);
+        file = null;
+        step = Step.Padding;
     }
 }

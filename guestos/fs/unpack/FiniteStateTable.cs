@@ -17,12 +17,12 @@ public unsafe struct FiniteStateTable
     public const int MostSymbols = 53;
 
     public int Log;
-    private fixed ulong _states[(1 << LargestLog) / 2];
+    private fixed ulong states[(1 << LargestLog) / 2];
 
     // SAFETY: two states of 4 bytes to a word; the index is masked to the table.
     public FiniteState At(uint state)
     {
-        fixed (ulong* states = _states)
+        fixed (ulong* states = this.states)
             return ((FiniteState*)states)[state & (1 << Log) - 1];
     }
 
@@ -30,7 +30,7 @@ public unsafe struct FiniteStateTable
     public void BuildSingle(byte symbol)
     {
         Log = 0;
-        fixed (ulong* states = _states)
+        fixed (ulong* states = this.states)
             ((FiniteState*)states)[0] = new FiniteState { Symbol = symbol };
     }
 
@@ -43,7 +43,7 @@ public unsafe struct FiniteStateTable
         Log = log;
         int size = 1 << log;
         ushort* next = stackalloc ushort[MostSymbols];
-        fixed (ulong* words = _states)
+        fixed (ulong* words = states)
         {
             var states = (FiniteState*)words;
             int high = size;

@@ -12,11 +12,11 @@ public unsafe struct PrefixCode
     private const int FastBits = 10;
 
     /// <summary>By the next 10 bits: symbol · 16 + length, 0 for a longer code or none.</summary>
-    private fixed ushort _fast[1 << FastBits];
+    private fixed ushort fast[1 << FastBits];
 
     /// <summary>Codes by length, and the symbols in the order of their codes.</summary>
-    private fixed ushort _count[LongestCode + 1];
-    private fixed ushort _symbols[MostSymbols];
+    private fixed ushort count[LongestCode + 1];
+    private fixed ushort symbols[MostSymbols];
 
     /// <summary>
     /// False when the lengths are no code: too many, or too few (but for the single code that RFC 1951 §3.2.7 allows).
@@ -24,22 +24,22 @@ public unsafe struct PrefixCode
     public bool Build(ReadOnlySpan<byte> lengths)
     {
         for (int i = 0; i <= LongestCode; i++)
-            _count[i] = 0;
+            count[i] = 0;
         for (int i = 0; i < 1 << FastBits; i++)
-            _fast[i] = 0;
+            fast[i] = 0;
         for (int i = 0; i < lengths.Length; i++)
-            _count[lengths[i]]++;
-        int used = lengths.Length - _count[0];
-        _count[0] = 0;
+            count[lengths[i]]++;
+        int used = lengths.Length - count[0];
+        count[0] = 0;
         int left = 1;
         for (int length = 1; length <= LongestCode; length++)
         {
-            left = left * 2 - _count[length];
+            left = left * 2 - count[length];
             if (left < 0)
                 return false;
         }
 
-        if (left > 0 && (used > 1 || used == 1 && _count[1] != 1))
+        if (left > 0 && (used > 1 || used == 1 && count[1] != 1))
             return false;
         ushort* next = stackalloc ushort[LongestCode + 2];
         ushort* code = stackalloc ushort[LongestCode + 2];
@@ -47,8 +47,8 @@ public unsafe struct PrefixCode
         code[1] = 0;
         for (int length = 1; length <= LongestCode; length++)
         {
-            next[length + 1] = (ushort)(next[length] + _count[length]);
-            code[length + 1] = (ushort)(code[length] + _count[length] << 1);
+            next[length + 1] = (ushort)(next[length] + count[length]);
+            code[length + 1] = (ushort)(code[length] + count[length] << 1);
         }
 
         for (int symbol = 0; symbol < lengths.Length; symbol++)
@@ -56,13 +56,13 @@ public unsafe struct PrefixCode
             int length = lengths[symbol];
             if (length == 0)
                 continue;
-            _symbols[next[length]] = (ushort)symbol;
+            symbols[next[length]] = (ushort)symbol;
             next[length]++;
             int bits = Reverse(code[length], length);
             code[length]++;
             if (length <= FastBits)
                 for (; bits < 1 << FastBits; bits += 1 << length)
-                    _fast[bits] = (ushort)(symbol << 4 | length);
+                    fast[bits] = (ushort)(symbol << 4 | length);
         }
 
         return true;
@@ -71,7 +71,7 @@ public unsafe struct PrefixCode
     /// <summary>The symbol that the bits begin with, and its length; −1 when they are no code.</summary>
     public readonly int Find(uint bits, out int length)
     {
-        int fast = _fast[(int)(bits & (1 << FastBits) - 1)];
+        int fast = this.fast[(int)(bits & (1 << FastBits) - 1)];
         length = fast & 15;
         if (fast != 0)
             return fast >> 4;
@@ -82,9 +82,9 @@ public unsafe struct PrefixCode
         {
             code |= (int)(bits & 1);
             bits >>= 1;
-            int count = _count[length];
+            int count = this.count[length];
             if (code - count < first)
-                return _symbols[index + (code - first)];
+                return symbols[index + (code - first)];
             index += count;
             first = first + count << 1;
             code <<= 1;
@@ -118,23 +118,23 @@ public unsafe ref struct Inflate
 {
     private const int EndOfBlock = 256;
 
-    private readonly InflateState* _state;
-    private readonly Span<byte> _window;
-    private readonly ReadOnlySpan<byte> _input;
-    private ulong _bits;
-    private int _bitCount;
+    private readonly InflateState* state;
+    private readonly Span<byte> window;
+    private readonly ReadOnlySpan<byte> input;
+    private ulong bits;
+    private int bitCount;
 
     /// <summary>The next byte of the input that has not been looked at.</summary>
-    private int _at;
+    private int at;
 
     /// <summary>
-    /// Where the next byte of output goes; what the sink has not been given begins at <see cref="_given"/>.
+    /// Where the next byte of output goes; what the sink has not been given begins at <see cref="given"/>.
     /// </summary>
-    private int _to;
-    private int _given;
+    private int to;
+    private int given;
 
     /// <summary>Output so far, as far as distances may reach.</summary>
-    private int _reach;
+    private int reach;
 
     private static ReadOnlySpan<ushort> LengthBase =>
     [
@@ -158,11 +158,11 @@ public unsafe ref struct Inflate
 
     private Inflate(InflateState* state, ReadOnlySpan<byte> input, int at)
     {
-        _state = state;
+        this.state = state;
         // SAFETY: the state outlives this.
-        _window = new Span<byte>(state->Window, InflateState.WindowSize);
-        _input = input;
-        _at = at;
+        window = new Span<byte>(state->Window, InflateState.WindowSize);
+        this.input = input;
+        this.at = at;
     }
 
     /// <summary>Decompresses from <paramref name="at"/> on, which is left behind the last byte of the stream.</summary>
@@ -171,7 +171,7 @@ public unsafe ref struct Inflate
     {
         var inflate = new Inflate(state, input, at);
         UnpackResult result = inflate.Blocks(ref sink);
-        at = inflate._at - inflate._bitCount / 8;
+        at = inflate.at - inflate.bitCount / 8;
         return result;
     }
 
@@ -198,7 +198,7 @@ public unsafe ref struct Inflate
 
     private UnpackResult Stored<TSink>(ref TSink sink) where TSink : struct, IByteSink
     {
-        _ = Bits(_bitCount & 7);
+        _ = Bits(bitCount & 7);
         if (!Need(32))
             return UnpackResult.Cut;
         uint length = Bits(16);
@@ -222,9 +222,9 @@ public unsafe ref struct Inflate
         lengths.Slice(144, 112).Fill(9);
         lengths.Slice(256, 24).Fill(7);
         lengths.Slice(280).Fill(8);
-        bool built = _state->Literals.Build(lengths);
+        bool built = state->Literals.Build(lengths);
         lengths.Slice(0, 32).Fill(5);
-        return built && _state->Distances.Build(lengths.Slice(0, 32));
+        return built && state->Distances.Build(lengths.Slice(0, 32));
     }
 
     private UnpackResult Dynamic<TSink>(ref TSink sink) where TSink : struct, IByteSink
@@ -247,13 +247,13 @@ public unsafe ref struct Inflate
             lengths[LengthOrder[i]] = (byte)Bits(3);
         }
 
-        if (!_state->Lengths.Build(lengths.Slice(0, 19)))
+        if (!state->Lengths.Build(lengths.Slice(0, 19)))
             return UnpackResult.Damaged;
         UnpackResult result = CodeLengths(lengths.Slice(0, literals + distances));
         if (result != UnpackResult.Done)
             return result;
-        if (lengths[EndOfBlock] == 0 || !_state->Literals.Build(lengths.Slice(0, literals))
-            || !_state->Distances.Build(lengths.Slice(literals, distances)))
+        if (lengths[EndOfBlock] == 0 || !state->Literals.Build(lengths.Slice(0, literals))
+            || !state->Distances.Build(lengths.Slice(literals, distances)))
             return UnpackResult.Damaged;
         return Compressed(ref sink);
     }
@@ -262,7 +262,7 @@ public unsafe ref struct Inflate
     {
         for (int i = 0; i < lengths.Length;)
         {
-            UnpackResult result = Symbol(_state->Lengths, out int symbol);
+            UnpackResult result = Symbol(state->Lengths, out int symbol);
             if (result != UnpackResult.Done)
                 return result;
             if (symbol < 16)
@@ -289,7 +289,7 @@ public unsafe ref struct Inflate
     {
         while (true)
         {
-            UnpackResult result = Symbol(_state->Literals, out int symbol);
+            UnpackResult result = Symbol(state->Literals, out int symbol);
             if (result != UnpackResult.Done)
                 return result;
             if (symbol == EndOfBlock)
@@ -307,7 +307,7 @@ public unsafe ref struct Inflate
             if (!Need(LengthBits[symbol]))
                 return UnpackResult.Cut;
             int length = LengthBase[symbol] + (int)Bits(LengthBits[symbol]);
-            result = Symbol(_state->Distances, out symbol);
+            result = Symbol(state->Distances, out symbol);
             if (result != UnpackResult.Done)
                 return result;
             if (symbol >= DistanceBase.Length)
@@ -316,10 +316,10 @@ public unsafe ref struct Inflate
             if (!Need(extra))
                 return UnpackResult.Cut;
             int distance = DistanceBase[symbol] + (int)Bits(extra);
-            if (distance > _reach)
+            if (distance > reach)
                 return UnpackResult.Damaged;
             for (; length > 0; length--)
-                if (!Put(_window[_to - distance & InflateState.WindowSize - 1], ref sink))
+                if (!Put(window[to - distance & InflateState.WindowSize - 1], ref sink))
                     return UnpackResult.Refused;
         }
     }
@@ -327,9 +327,9 @@ public unsafe ref struct Inflate
     private UnpackResult Symbol(in PrefixCode code, out int symbol)
     {
         Need(15);
-        symbol = code.Find((uint)_bits, out int length);
+        symbol = code.Find((uint)bits, out int length);
         // Bits behind the end of the input are zeros: a code that needs them is cut, whatever it says.
-        if (length > _bitCount)
+        if (length > bitCount)
             return UnpackResult.Cut;
         if (symbol < 0)
             return UnpackResult.Damaged;
@@ -339,44 +339,44 @@ public unsafe ref struct Inflate
 
     private bool Put<TSink>(byte value, ref TSink sink) where TSink : struct, IByteSink
     {
-        _window[_to] = value;
-        _to++;
-        if (_reach < InflateState.WindowSize)
-            _reach++;
-        if (_to < InflateState.WindowSize)
+        window[to] = value;
+        to++;
+        if (reach < InflateState.WindowSize)
+            reach++;
+        if (to < InflateState.WindowSize)
             return true;
         bool taken = Flush(ref sink);
-        _to = 0;
-        _given = 0;
+        to = 0;
+        given = 0;
         return taken;
     }
 
     private bool Flush<TSink>(ref TSink sink) where TSink : struct, IByteSink
     {
-        bool taken = _to == _given || sink.Take(_window.Slice(_given, _to - _given));
-        _given = _to;
+        bool taken = to == given || sink.Take(window.Slice(given, to - given));
+        given = to;
         return taken;
     }
 
     /// <summary>Makes at least so many bits (up to 32) present, if the input has them.</summary>
     private bool Need(int count)
     {
-        while (_bitCount < count && _at < _input.Length)
+        while (bitCount < count && at < input.Length)
         {
-            _bits |= (ulong)_input[_at] << _bitCount;
-            _at++;
-            _bitCount += 8;
+            bits |= (ulong)input[at] << bitCount;
+            at++;
+            bitCount += 8;
         }
 
-        return _bitCount >= count;
+        return bitCount >= count;
     }
 
     /// <summary>The next bits, which are present.</summary>
     private uint Bits(int count)
     {
-        uint value = (uint)(_bits & (1UL << count) - 1);
-        _bits >>= count;
-        _bitCount -= count;
+        uint value = (uint)(bits & (1UL << count) - 1);
+        bits >>= count;
+        bitCount -= count;
         return value;
     }
 }

@@ -14,24 +14,24 @@ public unsafe struct XxHash64
     private const ulong Prime5 = 0x27d4eb2f165667c5;
     private const int Stripe = 32;
 
-    private ulong _length;
-    private fixed ulong _lanes[4];
-    private fixed byte _rest[Stripe];
+    private ulong length;
+    private fixed ulong lanes[4];
+    private fixed byte rest[Stripe];
 
     public void Start()
     {
-        _length = 0;
-        _lanes[0] = unchecked(Prime1 + Prime2);
-        _lanes[1] = Prime2;
-        _lanes[2] = 0;
-        _lanes[3] = unchecked(0UL - Prime1);
+        length = 0;
+        lanes[0] = unchecked(Prime1 + Prime2);
+        lanes[1] = Prime2;
+        lanes[2] = 0;
+        lanes[3] = unchecked(0UL - Prime1);
     }
 
     public void Add(ReadOnlySpan<byte> bytes)
     {
-        int held = (int)(_length % Stripe);
-        _length += (ulong)bytes.Length;
-        fixed (byte* rest = _rest)
+        int held = (int)(length % Stripe);
+        length += (ulong)bytes.Length;
+        fixed (byte* rest = this.rest)
         {
             var kept = new Span<byte>(rest, Stripe);
             if (held > 0)
@@ -53,24 +53,24 @@ public unsafe struct XxHash64
     public ulong Finish()
     {
         ulong hash;
-        if (_length >= Stripe)
+        if (length >= Stripe)
         {
-            hash = BitOperations.RotateLeft(_lanes[0], 1)
-                + BitOperations.RotateLeft(_lanes[1], 7)
-                + BitOperations.RotateLeft(_lanes[2], 12)
-                + BitOperations.RotateLeft(_lanes[3], 18);
+            hash = BitOperations.RotateLeft(lanes[0], 1)
+                + BitOperations.RotateLeft(lanes[1], 7)
+                + BitOperations.RotateLeft(lanes[2], 12)
+                + BitOperations.RotateLeft(lanes[3], 18);
             for (int i = 0; i < 4; i++)
-                hash = (hash ^ Round(0, _lanes[i])) * Prime1 + Prime4;
+                hash = (hash ^ Round(0, lanes[i])) * Prime1 + Prime4;
         }
         else
         {
             hash = Prime5;
         }
 
-        hash += _length;
-        fixed (byte* rest = _rest)
+        hash += length;
+        fixed (byte* rest = this.rest)
         {
-            var left = new ReadOnlySpan<byte>(rest, (int)(_length % Stripe));
+            var left = new ReadOnlySpan<byte>(rest, (int)(length % Stripe));
             for (; left.Length >= 8; left = left.Slice(8))
             {
                 hash ^= Round(0, BinaryPrimitives.ReadUInt64LittleEndian(left));
@@ -95,7 +95,7 @@ public unsafe struct XxHash64
     private void TakeStripe(ReadOnlySpan<byte> stripe)
     {
         for (int i = 0; i < 4; i++)
-            _lanes[i] = Round(_lanes[i], BinaryPrimitives.ReadUInt64LittleEndian(stripe.Slice(i * 8)));
+            lanes[i] = Round(lanes[i], BinaryPrimitives.ReadUInt64LittleEndian(stripe.Slice(i * 8)));
     }
 
     private static ulong Round(ulong lane, ulong value) => BitOperations.RotateLeft(lane + value * Prime2, 31) * Prime1;

@@ -52,7 +52,7 @@ public unsafe ref partial struct Zstandard
         }
 
         // SAFETY: the state outlives this.
-        var memory = new Span<byte>(_state->Literals, ZstandardState.LargestBlock);
+        var memory = new Span<byte>(state->Literals, ZstandardState.LargestBlock);
         literals = memory.Slice(0, size);
         if (kind == repeated)
         {
@@ -69,11 +69,11 @@ public unsafe ref partial struct Zstandard
         ReadOnlySpan<byte> streams = block.Slice(at, compressed);
         at += compressed;
         int tree = 0;
-        if (kind == treeless ? !_state->Huffman.IsBuilt : !_state->Huffman.Read(streams, out tree))
+        if (kind == treeless ? !state->Huffman.IsBuilt : !state->Huffman.Read(streams, out tree))
             return false;
         streams = streams.Slice(tree);
         return format == 0
-            ? _state->Huffman.Decode(streams, memory.Slice(0, size))
+            ? state->Huffman.Decode(streams, memory.Slice(0, size))
             : FourStreams(streams, memory.Slice(0, size));
     }
 
@@ -92,7 +92,7 @@ public unsafe ref partial struct Zstandard
         {
             int size = i == 3 ? streams.Length : sizes[2 * i] | sizes[2 * i + 1] << 8;
             int made = i == 3 ? to.Length : quarter;
-            if (size > streams.Length || !_state->Huffman.Decode(streams.Slice(0, size), to.Slice(0, made)))
+            if (size > streams.Length || !state->Huffman.Decode(streams.Slice(0, size), to.Slice(0, made)))
                 return false;
             streams = streams.Slice(size);
             to = to.Slice(made);
@@ -108,19 +108,19 @@ public unsafe struct HuffmanTable
     private const int LargestLog = 11;
     private const int MostWeights = 255;
 
-    private int _log;
+    private int log;
 
     /// <summary>By the next bits: symbol · 16 + length.</summary>
-    private fixed ushort _codes[1 << LargestLog];
-    private FiniteStateTable _weights;
+    private fixed ushort codes[1 << LargestLog];
+    private FiniteStateTable weights;
 
-    public readonly bool IsBuilt => _log > 0;
+    public readonly bool IsBuilt => log > 0;
 
     /// <summary>Reads a description; <paramref name="length"/> is how long it was. False: it is none.</summary>
     public bool Read(ReadOnlySpan<byte> input, out int length)
     {
         length = 0;
-        _log = 0;
+        log = 0;
         if (input.Length == 0)
             return false;
         Span<byte> weights = stackalloc byte[MostWeights + 1];
@@ -153,23 +153,23 @@ public unsafe struct HuffmanTable
         const int largestLog = 6;
         count = 0;
         int at = 0;
-        if (!_weights.Read(input, ref at, LargestLog + 2, largestLog)
+        if (!this.weights.Read(input, ref at, LargestLog + 2, largestLog)
             || !BackwardBits.TryStart(input.Slice(at), out BackwardBits bits))
             return false;
-        uint first = bits.Read(_weights.Log);
-        uint second = bits.Read(_weights.Log);
+        uint first = bits.Read(this.weights.Log);
+        uint second = bits.Read(this.weights.Log);
         if (bits.Left < 0)
             return false;
         while (true)
         {
             if (count >= MostWeights - 1)
                 return false;
-            FiniteState state = _weights.At(first);
+            FiniteState state = this.weights.At(first);
             weights[count] = state.Symbol;
             count++;
             if (bits.Left < state.Bits)
             {
-                weights[count] = _weights.At(second).Symbol;
+                weights[count] = this.weights.At(second).Symbol;
                 count++;
                 return true;
             }
@@ -209,13 +209,13 @@ public unsafe struct HuffmanTable
                     continue;
                 for (int i = 0; i < 1 << weight - 1; i++)
                 {
-                    _codes[at] = (ushort)(symbol << 4 | log + 1 - weight);
+                    codes[at] = (ushort)(symbol << 4 | log + 1 - weight);
                     at++;
                 }
             }
         }
 
-        _log = log;
+        this.log = log;
         return true;
     }
 
@@ -226,7 +226,7 @@ public unsafe struct HuffmanTable
             return false;
         for (int i = 0; i < to.Length; i++)
         {
-            int code = _codes[(int)bits.Peek(_log)];
+            int code = codes[(int)bits.Peek(log)];
             to[i] = (byte)(code >> 4);
             bits.Left -= code & 15;
         }

@@ -85,9 +85,9 @@ public unsafe ref partial struct Zstandard
         var lengths = new TableKind(DefaultLiteralLengths, log: 6, LiteralLengthBase.Length, maxLog: 9);
         var offsets = new TableKind(DefaultOffsets, log: 5, MaxOffsetCodes, maxLog: 8);
         var matches = new TableKind(DefaultMatchLengths, log: 6, MatchLengthBase.Length, maxLog: 9);
-        return ReadTable(block, modes >> 6, lengths, ref _state->LiteralLengths, ref _state->HasLiteralLengths, ref at)
-            && ReadTable(block, modes >> 4 & 3, offsets, ref _state->Offsets, ref _state->HasOffsets, ref at)
-            && ReadTable(block, modes >> 2 & 3, matches, ref _state->MatchLengths, ref _state->HasMatchLengths, ref at);
+        return ReadTable(block, modes >> 6, lengths, ref state->LiteralLengths, ref state->HasLiteralLengths, ref at)
+            && ReadTable(block, modes >> 4 & 3, offsets, ref state->Offsets, ref state->HasOffsets, ref at)
+            && ReadTable(block, modes >> 2 & 3, matches, ref state->MatchLengths, ref state->HasMatchLengths, ref at);
     }
 
     /// <summary>What RFC 8878 says of one of the three tables.</summary>
@@ -141,9 +141,9 @@ public unsafe ref partial struct Zstandard
     {
         if (!BackwardBits.TryStart(stream, out BackwardBits bits))
             return false;
-        ref FiniteStateTable lengths = ref _state->LiteralLengths;
-        ref FiniteStateTable offsets = ref _state->Offsets;
-        ref FiniteStateTable matches = ref _state->MatchLengths;
+        ref FiniteStateTable lengths = ref state->LiteralLengths;
+        ref FiniteStateTable offsets = ref state->Offsets;
+        ref FiniteStateTable matches = ref state->MatchLengths;
         uint lengthState = bits.Read(lengths.Log);
         uint offsetState = bits.Read(offsets.Log);
         uint matchState = bits.Read(matches.Log);
@@ -160,7 +160,7 @@ public unsafe ref partial struct Zstandard
             distance = OffsetOf(distance, plain == 0);
             Append(literals.Slice(0, plain));
             literals = literals.Slice(plain);
-            if (distance == 0 || distance > (ulong)_reach)
+            if (distance == 0 || distance > (ulong)reach)
                 return false;
             Repeat((int)distance, repeated);
             if (count == 1)
@@ -181,7 +181,7 @@ public unsafe ref partial struct Zstandard
     /// </summary>
     private readonly ulong OffsetOf(ulong value, bool noLiterals)
     {
-        uint* repeated = _state->Repeated;
+        uint* repeated = state->Repeated;
         if (value > 3)
         {
             repeated[2] = repeated[1];

@@ -35,19 +35,19 @@ public unsafe ref partial struct Zstandard
     /// <summary>What RFC 8878 §3.1.1.1.2 asks decoders for at least.</summary>
     public const ulong LargestWindow = 8 << 20;
 
-    private readonly ZstandardState* _state;
-    private readonly ReadOnlySpan<byte> _input;
+    private readonly ZstandardState* state;
+    private readonly ReadOnlySpan<byte> input;
 
     /// <summary>The last bytes of output, as a ring.</summary>
-    private readonly Span<byte> _window;
-    private readonly int _largestBlock;
-    private int _at;
+    private readonly Span<byte> window;
+    private readonly int largestBlock;
+    private int at;
 
     /// <summary>Where in the ring the next byte goes; what the sink has not been given; bytes in the ring.</summary>
-    private int _to;
-    private int _pending;
-    private int _reach;
-    private ulong _produced;
+    private int to;
+    private int pending;
+    private int reach;
+    private ulong produced;
 
     /// <summary>True when a frame begins here (RFC 8878 §3.1).</summary>
     public static bool Is(ReadOnlySpan<byte> input)
@@ -60,11 +60,11 @@ public unsafe ref partial struct Zstandard
 
     private Zstandard(ZstandardState* state, Span<byte> window, ReadOnlySpan<byte> input, int at, ulong windowSize)
     {
-        _state = state;
-        _window = window;
-        _input = input;
-        _at = at;
-        _largestBlock = (int)Math.Min(windowSize, ZstandardState.LargestBlock);
+        this.state = state;
+        this.window = window;
+        this.input = input;
+        this.at = at;
+        largestBlock = (int)Math.Min(windowSize, ZstandardState.LargestBlock);
     }
 
     /// <summary>Decompresses the frame at <paramref name="at"/>, which is left behind it.</summary>
@@ -88,8 +88,8 @@ public unsafe ref partial struct Zstandard
             var span = new Span<byte>(DirectMap.At(ring), (int)Math.Max(window, 1));
             var frame = new Zstandard((ZstandardState*)DirectMap.At(state), span, input, at, window);
             result = frame.Blocks(ref sink);
-            at = frame._at;
-            if (result == UnpackResult.Done && knowsContent && frame._produced != content)
+            at = frame.at;
+            if (result == UnpackResult.Done && knowsContent && frame.produced != content)
                 result = UnpackResult.Damaged;
             if (result == UnpackResult.Done && hasSum)
                 result = frame.CheckSum(ref at);
@@ -176,39 +176,39 @@ public unsafe ref partial struct Zstandard
     /// <summary>Blocks of a frame, RFC 8878 §3.1.1.2.</summary>
     private UnpackResult Blocks<TSink>(ref TSink sink) where TSink : struct, IByteSink
     {
-        _state->Hash.Start();
-        _state->Repeated[0] = 1;
-        _state->Repeated[1] = 4;
-        _state->Repeated[2] = 8;
+        state->Hash.Start();
+        state->Repeated[0] = 1;
+        state->Repeated[1] = 4;
+        state->Repeated[2] = 8;
         bool last = false;
         while (!last)
         {
-            if (_input.Length - _at < 3)
+            if (input.Length - at < 3)
                 return UnpackResult.Cut;
-            int header = _input[_at] | _input[_at + 1] << 8 | _input[_at + 2] << 16;
-            _at += 3;
+            int header = input[at] | input[at + 1] << 8 | input[at + 2] << 16;
+            at += 3;
             last = (header & 1) != 0;
             int kind = header >> 1 & 3;
             int size = header >> 3;
-            if (size > (kind == 2 ? ZstandardState.LargestBlock : _largestBlock))
+            if (size > (kind == 2 ? ZstandardState.LargestBlock : largestBlock))
                 return UnpackResult.Damaged;
-            if ((kind == 1 ? 1 : size) > _input.Length - _at)
+            if ((kind == 1 ? 1 : size) > input.Length - at)
                 return UnpackResult.Cut;
             switch (kind)
             {
                 case 0:
-                    Append(_input.Slice(_at, size));
-                    _at += size;
+                    Append(input.Slice(at, size));
+                    at += size;
                     break;
                 case 1:
                     for (int i = 0; i < size; i++)
-                        Append(_input.Slice(_at, 1));
-                    _at++;
+                        Append(input.Slice(at, 1));
+                    at++;
                     break;
                 case 2:
-                    if (!CompressedBlock(_input.Slice(_at, size)))
+                    if (!CompressedBlock(input.Slice(at, size)))
                         return UnpackResult.Damaged;
-                    _at += size;
+                    at += size;
                     break;
                 default:
                     return UnpackResult.Damaged;
@@ -223,17 +223,17 @@ public unsafe ref partial struct Zstandard
 
     private readonly UnpackResult CheckSum(ref int at)
     {
-        if (_input.Length - at < 4)
+        if (input.Length - at < 4)
             return UnpackResult.Cut;
-        uint sum = BinaryPrimitives.ReadUInt32LittleEndian(_input.Slice(at));
+        uint sum = BinaryPrimitives.ReadUInt32LittleEndian(input.Slice(at));
         at += 4;
-        return sum == (uint)_state->Hash.Finish() ? UnpackResult.Done : UnpackResult.Damaged;
+        return sum == (uint)state->Hash.Finish() ? UnpackResult.Done : UnpackResult.Damaged;
     }
 
     /// <summary>
     /// A block never makes more than the ring holds: what the sink has not been given is not overwritten.
     /// </summary>
-    private bool HasRoom(int count) => count <= _largestBlock - _pending;
+    private bool HasRoom(int count) => count <= largestBlock - pending;
 
     /// <summary>Puts bytes behind the output. The caller has asked <see cref="HasRoom"/>.</summary>
     private void Append(ReadOnlySpan<byte> bytes)
@@ -241,9 +241,9 @@ public unsafe ref partial struct Zstandard
         Advance(bytes.Length);
         while (bytes.Length > 0)
         {
-            int run = Math.Min(bytes.Length, _window.Length - _to);
-            bytes.Slice(0, run).CopyTo(_window.Slice(_to));
-            _to = _to + run == _window.Length ? 0 : _to + run;
+            int run = Math.Min(bytes.Length, window.Length - to);
+            bytes.Slice(0, run).CopyTo(window.Slice(to));
+            to = to + run == window.Length ? 0 : to + run;
             bytes = bytes.Slice(run);
         }
     }
@@ -254,36 +254,36 @@ public unsafe ref partial struct Zstandard
     /// </summary>
     private void Repeat(int offset, int length)
     {
-        int from = _to >= offset ? _to - offset : _to - offset + _window.Length;
+        int from = to >= offset ? to - offset : to - offset + window.Length;
         Advance(length);
         while (length > 0)
         {
-            int run = Math.Min(length, _window.Length - Math.Max(from, _to));
+            int run = Math.Min(length, window.Length - Math.Max(from, to));
             for (int i = 0; i < run; i++)
-                _window[_to + i] = _window[from + i];
-            from = from + run == _window.Length ? 0 : from + run;
-            _to = _to + run == _window.Length ? 0 : _to + run;
+                window[to + i] = window[from + i];
+            from = from + run == window.Length ? 0 : from + run;
+            to = to + run == window.Length ? 0 : to + run;
             length -= run;
         }
     }
 
     private void Advance(int count)
     {
-        _pending += count;
-        _reach = Math.Min(_reach + count, _window.Length);
-        _produced += (ulong)count;
+        pending += count;
+        reach = Math.Min(reach + count, window.Length);
+        produced += (ulong)count;
     }
 
     private bool Flush<TSink>(ref TSink sink) where TSink : struct, IByteSink
     {
-        while (_pending > 0)
+        while (pending > 0)
         {
-            int from = _to >= _pending ? _to - _pending : _to - _pending + _window.Length;
-            ReadOnlySpan<byte> run = _window.Slice(from, Math.Min(_pending, _window.Length - from));
-            _state->Hash.Add(run);
+            int from = to >= pending ? to - pending : to - pending + window.Length;
+            ReadOnlySpan<byte> run = window.Slice(from, Math.Min(pending, window.Length - from));
+            state->Hash.Add(run);
             if (!sink.Take(run))
                 return false;
-            _pending -= run.Length;
+            pending -= run.Length;
         }
 
         return true;

@@ -34,7 +34,7 @@ internal static unsafe class Program
         """u8;
 
     [RuntimeExport("freestanding_main")]
-    private static int Main(int argc, byte** argv, byte** envp) => (int)Run(argc, argv);
+    private static int Main(int argc, byte** argv) => (int)Run(argc, argv);
 
     private static ExitCode Run(int argc, byte** argv)
     {

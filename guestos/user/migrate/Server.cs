@@ -51,16 +51,16 @@ internal static unsafe class Server
     private const ulong HelloPatience = 5 * Timing.NanosecondsInSecond;
     private const ulong CommandPatience = 600 * Timing.NanosecondsInSecond;
 
-    private static Served* clients;
-    private static Bytes32 preSharedKey;
-    private static RecentKeys recent;
-    private static int listener;
+    private static Served* s_clients;
+    private static Bytes32 s_preSharedKey;
+    private static RecentKeys s_recent;
+    private static int s_listener;
 
     // The move that is under way.
-    private static int child;
-    private static int pipe = -1;
-    private static Served* commander;
-    private static bool hasEnded;
+    private static int s_child;
+    private static int s_pipe = -1;
+    private static Served* s_commander;
+    private static bool s_hasEnded;
 
     public static ExitCode Run(in Options options)
     {
@@ -75,10 +75,10 @@ internal static unsafe class Server
             return Voice.Complain(
                 ExitCode.Usage, "migrate: There is no guest key, so nobody can command this machine to move."u8);
         }
-        SecureChannel.PreSharedKey(key, preSharedKey);
-        clients = (Served*)Host.Allocate(Clients * sizeof(Served));
-        listener = Inet.Listen(MoveCommand.Port, Clients);
-        if (clients == null || listener < 0)
+        SecureChannel.PreSharedKey(key, s_preSharedKey);
+        s_clients = (Served*)Host.Allocate(Clients * sizeof(Served));
+        s_listener = Inet.Listen(MoveCommand.Port, Clients);
+        if (s_clients == null || s_listener < 0)
             return Voice.Complain(ExitCode.NoConnection, "migrate: The command port cannot be opened."u8);
         while (true)
             Serve(options);
@@ -92,15 +92,15 @@ internal static unsafe class Server
         int choice = Choose(out ulong next);
         bool hasRoom = choice >= 0;
         for (int i = 0; i < Clients; i++)
-            polls[i] = WaitFor(clients[i].Socket, clients[i].Place.State != PlaceState.Free);
-        polls[Listener] = WaitFor(listener, hasRoom);
-        polls[Mover] = WaitFor(pipe, true);
+            polls[i] = WaitFor(s_clients[i].Socket, s_clients[i].Place.State != PlaceState.Free);
+        polls[Listener] = WaitFor(s_listener, hasRoom);
+        polls[Mover] = WaitFor(s_pipe, true);
         Timing.Poll(polls, NextDeadline(hasRoom ? ulong.MaxValue : next));
         if (polls[Mover].Returned != 0)
             HearMover();
         for (int i = 0; i < Clients; i++)
-            if (clients[i].Place.State != PlaceState.Free)
-                Step(clients + i, polls[i].Returned != 0, options);
+            if (s_clients[i].Place.State != PlaceState.Free)
+                Step(s_clients + i, polls[i].Returned != 0, options);
         if (polls[Listener].Returned != 0)
             Accept(options);
     }
@@ -115,7 +115,7 @@ internal static unsafe class Server
     {
         Span<Place> places = stackalloc Place[Clients];
         for (int i = 0; i < Clients; i++)
-            places[i] = clients[i].Place;
+            places[i] = s_clients[i].Place;
         return Places.Choose(places, Timing.Now(), out next);
     }
 
@@ -124,8 +124,8 @@ internal static unsafe class Server
     {
         ulong now = Timing.Now();
         for (int i = 0; i < Clients; i++)
-            if (clients[i].Place.State != PlaceState.Free)
-                next = Math.Min(next, clients[i].Deadline);
+            if (s_clients[i].Place.State != PlaceState.Free)
+                next = Math.Min(next, s_clients[i].Deadline);
         if (next == ulong.MaxValue)
             return -1;
         return next <= now ? 0 : (int)((next - now) / 1_000_000) + 1;
@@ -134,7 +134,7 @@ internal static unsafe class Server
     private static void Accept(in Options options)
     {
         int choice = Choose(out _);
-        int socket = choice < 0 ? choice : Inet.Accept(listener);
+        int socket = choice < 0 ? choice : Inet.Accept(s_listener);
         if (socket < 0)
             return;
         // What he says is there already: who only repeats it is gone again before anybody gives way to him.
@@ -145,8 +145,8 @@ internal static unsafe class Server
         Step(&newcomer, true, options);
         if (newcomer.Place.State == PlaceState.Free)
             return;
-        Drop(clients + choice);
-        clients[choice] = newcomer;
+        Drop(s_clients + choice);
+        s_clients[choice] = newcomer;
     }
 
     /// <summary>
@@ -159,8 +159,8 @@ internal static unsafe class Server
             Inet.SetAbortive(client->Socket);
         if (client->Place.State != PlaceState.Free)
             Syscall.Close(client->Socket);
-        if (commander == client)
-            commander = null;
+        if (s_commander == client)
+            s_commander = null;
         *client = default;
     }
 
@@ -204,17 +204,17 @@ internal static unsafe class Server
         {
             ReadOnlySpan<byte> message = all.Slice(ChannelHello.Size);
             ReadOnlySpan<byte> key = message.Slice(0, X25519.KeySize);
-            if (recent.Contains(key))
+            if (s_recent.Contains(key))
             {
                 Drop(client);
                 return;
             }
             Span<byte> secret = stackalloc byte[Bytes32.Size];
             Host.Random(secret);
-            NoiseHandshake handshake = NoiseHandshake.Start(hello, preSharedKey, secret);
+            NoiseHandshake handshake = NoiseHandshake.Start(hello, s_preSharedKey, secret);
             bool isGood = handshake.ReadFirst(message, default);
             if (isGood)
-                recent.Add(key);
+                s_recent.Add(key);
             if (isGood && handshake.WriteSecond(default, answer.Slice(ChannelHello.Size)))
                 client->Channel = SecureChannel.OfResponder(ref handshake);
             else
@@ -244,7 +244,7 @@ internal static unsafe class Server
             Drop(client);
             return;
         }
-        if (client != commander)
+        if (client != s_commander)
             client->Enter(PlaceState.Proved, CommandPatience);
         // A client waits for its answer before it says more.
         client->Received = 0;
@@ -252,7 +252,7 @@ internal static unsafe class Server
         ReadOnlySpan<byte> text = buffer.Slice(SecureChannel.LengthSize, length);
         if (!MoveCommand.TryParse(text, out MoveCommand command, out ReadOnlySpan<byte> key))
             Tell(client, GuestEventKind.Refused, "This guest does not know such a command."u8);
-        else if (child != 0)
+        else if (s_child != 0)
             Tell(client, GuestEventKind.Refused, "A move is under way."u8);
         else
             Begin(client, command, key, options);
@@ -270,10 +270,10 @@ internal static unsafe class Server
         if (process == 0)
         {
             Syscall.Close(ends[0]);
-            Syscall.Close(listener);
+            Syscall.Close(s_listener);
             for (int i = 0; i < Clients; i++)
-                if (clients[i].Place.State != PlaceState.Free)
-                    Syscall.Close(clients[i].Socket);
+                if (s_clients[i].Place.State != PlaceState.Free)
+                    Syscall.Close(s_clients[i].Socket);
             Voice.Pipe = ends[1];
             Options asked = options;
             asked.Take(command);
@@ -286,11 +286,11 @@ internal static unsafe class Server
             Tell(client, GuestEventKind.Refused, "This guest is out of memory."u8);
             return;
         }
-        child = process;
-        pipe = ends[0];
-        commander = client;
+        s_child = process;
+        s_pipe = ends[0];
+        s_commander = client;
         client->Enter(PlaceState.Served, ulong.MaxValue);
-        hasEnded = false;
+        s_hasEnded = false;
         Tell(client, GuestEventKind.Started, default);
     }
 
@@ -303,15 +303,15 @@ internal static unsafe class Server
         while (passed > 0);
         if (passed is EAGAIN or EINTR)
             return;
-        Syscall.Close(pipe);
-        Host.Await(child);
-        pipe = -1;
-        child = 0;
-        if (!hasEnded && commander != null)
-            Tell(commander, GuestEventKind.Failed, "The move was killed."u8, (byte)ExitCode.Broken);
-        if (commander != null)
-            commander->Enter(PlaceState.Proved, CommandPatience);
-        commander = null;
+        Syscall.Close(s_pipe);
+        Host.Await(s_child);
+        s_pipe = -1;
+        s_child = 0;
+        if (!s_hasEnded && s_commander != null)
+            Tell(s_commander, GuestEventKind.Failed, "The move was killed."u8, (byte)ExitCode.Broken);
+        if (s_commander != null)
+            s_commander->Enter(PlaceState.Proved, CommandPatience);
+        s_commander = null;
     }
 
     // One event: more than 0, EAGAIN or EINTR when there is none now, else the move says nothing any more.
@@ -319,17 +319,17 @@ internal static unsafe class Server
     {
         Span<byte> record = stackalloc byte[GuestEvent.HeaderSize + GuestEvent.MaxText];
         Span<byte> header = record.Slice(0, GuestEvent.HeaderSize);
-        int count = Syscall.Read(pipe, header);
+        int count = Syscall.Read(s_pipe, header);
         if (count != header.Length)
             return Math.Min(count, 0);
         if (!GuestEvent.TryParse(header, out GuestEventKind kind, out _, out int length))
             return 0;
         Span<byte> text = record.Slice(GuestEvent.HeaderSize, length);
-        if (length > 0 && Syscall.Read(pipe, text) != length)
+        if (length > 0 && Syscall.Read(s_pipe, text) != length)
             return 0;
-        hasEnded |= kind is GuestEventKind.Failed or GuestEventKind.Arrived;
-        if (commander != null)
-            Tell(commander, record.Slice(0, GuestEvent.HeaderSize + length));
+        s_hasEnded |= kind is GuestEventKind.Failed or GuestEventKind.Arrived;
+        if (s_commander != null)
+            Tell(s_commander, record.Slice(0, GuestEvent.HeaderSize + length));
         else
             Syscall.Write(1, text);
         return count;

@@ -430,7 +430,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         }
     }
 
-    private static readonly int[] Sizes = [1, 2, 4, 4, 4, 4, 8];
+    private static readonly int[] s_sizes = [1, 2, 4, 4, 4, 4, 8];
 
     private void AnyRegister()
     {
@@ -441,7 +441,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
         // A few of the I/O APIC's and most of a timer's registers are where something happens.
         if (address == IoApic.Address && Chance(3, 4))
             offset = Pick(0, 0x10, 0x40);
-        int size = Sizes[random.Next(Sizes.Length)];
+        int size = s_sizes[random.Next(s_sizes.Length)];
         if (Chance(1, 3))
             board.Bus.ReadMmio(address + offset, size);
         else

@@ -17,7 +17,7 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
     public const int Devices = 4;
 
     private const int LargestFrame = 65535 + 14 + NetHeader.Bytes;
-    private static readonly byte[] MarkBytes = BitConverter.GetBytes(GuardedMemory.Mark);
+    private static readonly byte[] s_markBytes = BitConverter.GetBytes(GuardedMemory.Mark);
 
     private readonly GuardedMemory memory;
     private readonly byte[] frame = new byte[LargestFrame];
@@ -141,7 +141,7 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
 
     private static void Look(ReadOnlySpan<byte> text)
     {
-        if (text.IndexOf(MarkBytes) >= 0)
+        if (text.IndexOf(s_markBytes) >= 0)
             throw new InvalidOperationException("what lies beside RAM has come out");
     }
 }

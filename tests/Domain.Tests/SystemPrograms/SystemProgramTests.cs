@@ -18,7 +18,7 @@ public sealed class SystemProgramTests
 {
     private const int Cases = 2000;
 
-    private static readonly string[] Machine = ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=on,isa-serial=on", "-accel", "tcg",
+    private static readonly string[] s_machine = ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=on,isa-serial=on", "-accel", "tcg",
         "-cpu", "phenom,vendor=AuthenticAMD,-fxsr-opt", "-m", "64", "-smp", "1", "-nodefaults", "-no-user-config", "-no-reboot", "-nographic",
         "-serial", "stdio", "-monitor", "none", "-device", "i8042"];
 
@@ -42,7 +42,7 @@ public sealed class SystemProgramTests
         var program = new SystemProgram(seed, Cases);
         string file = Path.GetTempFileName();
         File.WriteAllBytes(file, TinyKernel.Image(program.Image));
-        var other = Task.Run(() => Run(file + ".qemu", ["qemu-system-x86_64", .. Machine, "-kernel", file]));
+        var other = Task.Run(() => Run(file + ".qemu", ["qemu-system-x86_64", .. s_machine, "-kernel", file]));
         var own = new Dictionary<string, Monitor.Result>();
         foreach (string engine in (string[])["interpreter", "translator"])
             own[engine] = Run(file + ".domain", [Monitor.Path, "--kernel", file, "--memory", "64", "--engine", engine]);

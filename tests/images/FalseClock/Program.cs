@@ -21,33 +21,33 @@ internal static unsafe class Program
     private const int MarkSyscalls = 1, TellExec = 0x10, KillWithTracer = 0x10_0000, StopEvent = 128, SyscallMark = 0x80;
     private const ulong AtEntry = 1, AtExit = 2;
 
-    private static nint file, child;
+    private static nint s_file, s_child;
 
     /// <summary>The call that the program is in.</summary>
-    private static ulong number, first, second, third;
+    private static ulong s_number, s_first, s_second, s_third;
 
     [RuntimeExport("freestanding_main")]
     private static int Main(int count, byte** arguments, byte** environment)
     {
         if (count < 3)
             return 2;
-        file = Syscall.Invoke(Open, (nint)arguments[1], ReadWrite | CloseOnExec);
-        child = Syscall.Invoke(Fork);
-        if (child == 0)
+        s_file = Syscall.Invoke(Open, (nint)arguments[1], ReadWrite | CloseOnExec);
+        s_child = Syscall.Invoke(Fork);
+        if (s_child == 0)
         {
             Syscall.Invoke(Kill, Syscall.Invoke(GetPid), SigStop);
             Syscall.Invoke(Execve, (nint)arguments[2], (nint)(arguments + 2), (nint)environment);
             return 127;
         }
         int status;
-        if (file < 0 || Syscall.Invoke(Wait4, child, (nint)(&status), WaitStopped) != child
+        if (s_file < 0 || Syscall.Invoke(Wait4, s_child, (nint)(&status), WaitStopped) != s_child
             || Trace(Seize, 0, MarkSyscalls | TellExec | KillWithTracer) < 0)
         {
-            Syscall.Invoke(Kill, child, 9);
+            Syscall.Invoke(Kill, s_child, 9);
             return 2;
         }
-        Syscall.Invoke(Kill, child, SigCont);
-        while (Syscall.Invoke(Wait4, child, (nint)(&status), WaitAll) == child)
+        Syscall.Invoke(Kill, s_child, SigCont);
+        while (Syscall.Invoke(Wait4, s_child, (nint)(&status), WaitAll) == s_child)
         {
             if ((status & 0x7F) == 0)
                 return status >> 8 & 0xFF;
@@ -72,20 +72,20 @@ internal static unsafe class Program
         Trace(GetSyscallInfo, 11 * sizeof(ulong), (nint)info);
         if ((info[0] & 0xFF) == AtEntry)
         {
-            (number, first, second, third) = (info[3], info[4], info[5], info[6]);
-            if (number == Ppoll && second == 0 && third != 0)
-                SkipWait((nint)third);
+            (s_number, s_first, s_second, s_third) = (info[3], info[4], info[5], info[6]);
+            if (s_number == Ppoll && s_second == 0 && s_third != 0)
+                SkipWait((nint)s_third);
         }
-        else if ((info[0] & 0xFF) == AtExit && number == ClockGetTime && info[3] == 0)
+        else if ((info[0] & 0xFF) == AtExit && s_number == ClockGetTime && info[3] == 0)
         {
             ulong* time = stackalloc ulong[2];
-            nint at = (int)first < 0 ? 64 : (int)first == Monotonic ? 32 : 0;
-            if (Syscall.Invoke(ReadAt, file, (nint)time, 16, at) != 16)
+            nint at = (int)s_first < 0 ? 64 : (int)s_first == Monotonic ? 32 : 0;
+            if (Syscall.Invoke(ReadAt, s_file, (nint)time, 16, at) != 16)
                 at = 0;
-            Syscall.Invoke(ReadAt, file, (nint)time, 16, at);
-            Put((nint)second, time);
+            Syscall.Invoke(ReadAt, s_file, (nint)time, 16, at);
+            Put((nint)s_second, time);
             if (at != 64)
-                Syscall.Invoke(WriteAt, file, (nint)time, 16, at + 16);
+                Syscall.Invoke(WriteAt, s_file, (nint)time, 16, at + 16);
         }
     }
 
@@ -94,10 +94,10 @@ internal static unsafe class Program
         ulong* time = stackalloc ulong[2], wait = stackalloc ulong[2];
         Trace(Peek, timeout, (nint)wait);
         Trace(Peek, timeout + 8, (nint)(wait + 1));
-        Syscall.Invoke(ReadAt, file, (nint)time, 16, 0);
+        Syscall.Invoke(ReadAt, s_file, (nint)time, 16, 0);
         time[0] += wait[0] + (time[1] + wait[1]) / 1_000_000_000;
         time[1] = (time[1] + wait[1]) % 1_000_000_000;
-        Syscall.Invoke(WriteAt, file, (nint)time, 16, 0);
+        Syscall.Invoke(WriteAt, s_file, (nint)time, 16, 0);
         wait[0] = wait[1] = 0;
         Put(timeout, wait);
     }
@@ -108,5 +108,5 @@ internal static unsafe class Program
         Trace(Poke, at + 8, (nint)time[1]);
     }
 
-    private static nint Trace(int request, nint address, nint data) => Syscall.Invoke(Ptrace, request, child, address, data);
+    private static nint Trace(int request, nint address, nint data) => Syscall.Invoke(Ptrace, request, s_child, address, data);
 }

@@ -6,7 +6,7 @@ namespace HelloGuest;
 /// <summary>Shows the start info that a loader made: command line, memory, module; then asks for a reset.</summary>
 internal static unsafe class Program
 {
-    private static ulong zeroed;
+    private static ulong s_zeroed;
 
     [RuntimeExport("kernel_main")]
     private static void Main(ulong physical)
@@ -17,7 +17,7 @@ internal static unsafe class Program
         Uart.Write("; MiB "u8);
         Uart.WriteDecimal(information.MemoryEnd >> 20);
         Uart.Write("; zeroed "u8);
-        Uart.WriteDecimal(zeroed++);
+        Uart.WriteDecimal(s_zeroed++);
         for (int i = 0; i < information.ModuleCount; i++)
         {
             StartInfo.Module module = information.ModuleAt(i);

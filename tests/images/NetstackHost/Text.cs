@@ -6,15 +6,15 @@ namespace NetstackHost;
 /// <summary>One line for standard output, written whole: words and numbers with a space between them.</summary>
 internal unsafe ref struct Text(Span<byte> room)
 {
-    private readonly Span<byte> _room = room;
-    private int _length;
+    private readonly Span<byte> room = room;
+    private int length;
 
     public void Add(scoped ReadOnlySpan<byte> word)
     {
-        if (_length > 0)
-            _room[_length++] = (byte)' ';
-        word.CopyTo(_room.Slice(_length));
-        _length += word.Length;
+        if (length > 0)
+            room[length++] = (byte)' ';
+        word.CopyTo(room.Slice(length));
+        length += word.Length;
     }
 
     public void Add(scoped ReadOnlySpan<byte> word, long value)
@@ -38,16 +38,16 @@ internal unsafe ref struct Text(Span<byte> room)
         Add(default);
         for (int i = 0; i < bytes.Length; i++)
         {
-            _room[_length++] = "0123456789abcdef"u8[bytes[i] >> 4];
-            _room[_length++] = "0123456789abcdef"u8[bytes[i] & 15];
+            room[length++] = "0123456789abcdef"u8[bytes[i] >> 4];
+            room[length++] = "0123456789abcdef"u8[bytes[i] & 15];
         }
     }
 
     public void Write()
     {
-        _room[_length++] = (byte)'\n';
-        fixed (byte* at = _room)
-            Syscall.Invoke(1, 1, (nint)at, _length);
+        room[length++] = (byte)'\n';
+        fixed (byte* at = room)
+            Syscall.Invoke(1, 1, (nint)at, length);
     }
 
     /// <summary>The address of "10.78.0.2" in host order, or the number of "5001".</summary>

@@ -32,8 +32,8 @@ internal static unsafe class Program
     }
 
     /// <summary>What goes before a reported frame, and room for the frame; nothing before the order to report.</summary>
-    private static byte* report;
-    private static int reportSize;
+    private static byte* s_report;
+    private static int s_reportSize;
 
     [RuntimeExport("freestanding_main")]
     private static int Main(int argc, byte** argv, byte** envp)
@@ -53,10 +53,10 @@ internal static unsafe class Program
             int type = packet[Header + 12] << 8 | packet[Header + 13];
             if (type == 0x88B5)
             {
-                report = packet[Payload] == (byte)Order.Report ? room : report;
+                s_report = packet[Payload] == (byte)Order.Report ? room : s_report;
                 Obey((Order)packet[Payload], packet + Payload + 1, (int)length - Payload - 1);
             }
-            else if (report != null)
+            else if (s_report != null)
                 Report(packet + Header, (int)length - Header);
             else if (type == 0x0800 && length >= Payload + 20)
                 Mirror(packet, (int)length);
@@ -110,8 +110,8 @@ internal static unsafe class Program
                 Write(Control, (byte*)result, 16);
                 break;
             case Order.Report:
-                Copy(rest, report, length);
-                reportSize = length;
+                Copy(rest, s_report, length);
+                s_reportSize = length;
                 break;
         }
     }
@@ -120,8 +120,8 @@ internal static unsafe class Program
     {
         if (length > 1514)
             return;
-        Copy(frame, report + reportSize, length);
-        Write(Frames, report, reportSize + length);
+        Copy(frame, s_report + s_reportSize, length);
+        Write(Frames, s_report, s_reportSize + length);
     }
 
     private static void Copy(byte* from, byte* to, int length)
