@@ -3,7 +3,16 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>
-/// System calls by number: those of files, of sockets, and the rest here. What none of the three has is ENOSYS and
+/// abi: system calls, from registers and user memory to the layers below, as on Linux for x86-64 (syscall(2)).
+/// <para>Guarantees: arguments are taken as user mode passed them and believed nowhere; a user address that is not
+/// mapped is EFAULT and no fault of the kernel; flags that a call does not know are refused. The result is 0 or more,
+/// or -errno.</para>
+/// <para>Who may call: <see cref="SystemCallEntry"/>, in the context of the process that calls, on its kernel stack,
+/// with interrupts off. Calls may sleep; what they use meanwhile they hold.</para>
+/// <para>Locks: calls that change areas have the address space's, which <see cref="MemoryCalls.Change"/> takes. Of
+/// files, <see cref="FileCalls"/> takes the locks of position and contents where the layer below does not. Nothing is
+/// held when a call returns.</para>
+/// This file: calls by number, those of files, of sockets, and the rest here. What none of the three has is ENOSYS and
 /// counted.
 /// </summary>
 public static unsafe class Dispatch

@@ -3,7 +3,20 @@ using System;
 namespace Guestos;
 
 /// <summary>
-/// The tree of names, from the root down. Walking it is in <see cref="PathWalk"/>, changing it in <see cref="Names"/>.
+/// fs: names, inodes, open files, pipes, the terminal, /proc, and programs to be executed.
+/// <para>Guarantees: an inode lives while it has a name or a user, an open file while a descriptor or a call holds it
+/// (<see cref="Hold"/>, <see cref="Files.Hold"/>). What a kind of file or of file system does is in its table
+/// (<see cref="FileOperations"/>, <see cref="InodeOperations"/>); nobody asks for the kind. Failure is a value (null,
+/// false or -errno), a broken invariant is a <see cref="Panic"/>.</para>
+/// <para>Who may call: abi, net and migrate in process context, with a reference to what they name; the boot path; mm
+/// through <see cref="MemoryObject.Operations"/>. Interrupt handlers hand input to <see cref="Terminal"/> and report
+/// changes (<see cref="Readiness"/>), which does not sleep.</para>
+/// <para>Locks: names and tables have none. The kernel is not preempted except where a method is said to give way or to
+/// sleep, and whoever calls such a method looks again afterwards. Three locks are held meanwhile, always in this order:
+/// <see cref="File.PositionLock"/> for a position, <see cref="Inode.ContentLock"/> for contents and size, and
+/// by itself that of a file's list of locks (<see cref="FileLocks"/>).</para>
+/// This file: the tree of names, from the root down. Walking it is in <see cref="PathWalk"/>, changing it in
+/// <see cref="Names"/>.
 /// </summary>
 public static unsafe class Vfs
 {
