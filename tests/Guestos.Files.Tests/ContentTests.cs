@@ -88,6 +88,45 @@ public sealed unsafe class ContentTests
         Guest.Stop();
     }
 
+    /// <summary>
+    /// A page fault reads one page while it holds an entry of a page table: others have no turn then, at the file's last and incomplete page
+    /// neither. Between two pages they have it.
+    /// </summary>
+    [Fact]
+    public void Others_have_a_turn_between_two_pages_of_a_file_and_not_behind_one()
+    {
+        Guest.Start();
+        Guest.Put("/f", new string('a', 2 * Frames.Size + 100));
+        File* file = FileTable.Get(FileContext.TableOf(Process.Current), (ulong)Guest.Open("/f"));
+        byte* to = (byte*)Guest.Room(4 * Frames.Size);
+        delegate*<void> yield = Preemption.Yield;
+        Preemption.Yield = &CountTurn;
+        try
+        {
+            Assert.True(Preemption.IsDue);
+            for (ulong page = 0; page < 3; page++)
+                Assert.Equal((page < 2 ? Frames.Size : 100, 0), Read(file, page, Frames.Size, to));
+            Assert.Equal((Frames.Size + 100, 1), Read(file, 1, 3 * Frames.Size, to));
+        }
+        finally
+        {
+            Preemption.Yield = yield;
+            FileCalls.Close(0);
+            Guest.Stop();
+        }
+    }
+
+    private static int s_turns;
+
+    private static void CountTurn() => s_turns++;
+
+    /// <summary>As a page fault reads: what it gets, and how often others had a turn.</summary>
+    private static (long Bytes, int Turns) Read(File* file, ulong page, ulong count, byte* to)
+    {
+        s_turns = 0;
+        return (MemoryObject.Operations.Read(&file->Inode->Object, page * Frames.Size, to, count), s_turns);
+    }
+
     [Fact]
     public void Bounds_of_descriptors_and_open_files()
     {

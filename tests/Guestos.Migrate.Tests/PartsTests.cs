@@ -248,14 +248,17 @@ public sealed unsafe class PartsTests
         Assert.Equal(0, source.Open());
         Checkpoint.State->UnprotectedCapacity = 5;
         List<byte> stream = [];
-        int rounds = 0;
+        int overflows = 0;
         while (source.Read(stream, 20_000) > 0)
         {
-            if (!Checkpoint.State->IsForked && rounds++ < 60)
-                source.Work(20);
+            if (Checkpoint.State->IsForked || Checkpoint.State->Round >= 4)
+                continue;
+            source.Work(20);
+            overflows += Checkpoint.State->UnprotectedOverflow ? 1 : 0;
         }
         source.Check(Receiver.Of(stream.ToArray(), CheckpointHash.None));
-        Assert.True(Checkpoint.State->Round >= 2);
+        Assert.True(Checkpoint.State->Round >= 4);
+        Assert.NotEqual(0, overflows);
         source.Finish();
     }
 
