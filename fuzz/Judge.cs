@@ -99,6 +99,8 @@ internal static class Judge
         return end == Token + 24 && packet[Payload..Token].SequenceEqual(form) && U32(packet, end - 4) == 0 ? packet.Slice(Token, 20) : default;
     }
 
+    public static ulong Issued(ReadOnlySpan<byte> token) => BinaryPrimitives.ReadUInt64LittleEndian(token[16..]);
+
     public static ulong Expires(ReadOnlySpan<byte> token) => BinaryPrimitives.ReadUInt64LittleEndian(token[24..]);
 
     public static string ChainEnd(ReadOnlySpan<byte> token) => Convert.ToHexString(token.Slice(72, 20));
@@ -122,7 +124,7 @@ internal static class Judge
             return "has elements of too much value";
         if (Le32(token, 44) != 0 || BinaryPrimitives.ReadUInt16LittleEndian(token[42..]) != 100)
             return "asks for a disk or for a share of a processor";
-        ulong issued = BinaryPrimitives.ReadUInt64LittleEndian(token[16..]);
+        ulong issued = Issued(token);
         if (issued > now || Expires(token) <= now || Expires(token) <= issued)
             return "is not good at this time";
         if (issued < started)

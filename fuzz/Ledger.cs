@@ -32,7 +32,8 @@ internal sealed class Ledger(byte[] token, ulong started)
 
     public ulong Bytes { get; set; }
 
-    public bool Lives { get; set; } = true;
+    /// <summary>Until its domain has ended, or is being ended.</summary>
+    public bool IsOpen { get; private set; } = true;
 
     public bool IsRefunded { get; private set; }
 
@@ -41,13 +42,15 @@ internal sealed class Ledger(byte[] token, ulong started)
     /// <summary>Whether what was used on credit is worth the grace.</summary>
     public bool IsOver => Spent >= Paid && Spent - Paid >= Judge.Grace * ((BigInteger)prices[1] * Le32(token, 12) + prices[3]);
 
+    public void Close() => IsOpen = false;
+
     public static bool IsPriced(ReadOnlySpan<byte> token) => token.Slice(160, 16).ContainsAnyExcept((byte)0);
 
     private static uint Le32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
 
     public void Measure(ulong uptime, ulong cpu)
     {
-        if (!Lives || IsRefunded)
+        if (!IsOpen)
             return;
         ulong seconds = (uptime - started) / 1000;
         (used[0], used[1], used[2], used[3]) = (Math.Max(used[0], cpu), seconds * Le32(token, 12), Bytes / 1024, seconds);
@@ -96,7 +99,11 @@ internal sealed class Ledger(byte[] token, ulong started)
     public Refusal Refund(byte[] body, out Action then)
     {
         bool right = SHA1.HashData(body.AsSpan(20, 20)).AsSpan().SequenceEqual(token.AsSpan(132, 20));
-        then = () => IsRefunded = true;
+        then = () =>
+        {
+            IsRefunded = true;
+            Close();
+        };
         return right ? Refusal.None : Refusal.WrongSecret;
     }
 
@@ -104,7 +111,7 @@ internal sealed class Ledger(byte[] token, ulong started)
     public string? Fault(ReadOnlySpan<byte> statement)
     {
         BigInteger unused = BigInteger.Max(0, Paid - Spent);
-        AccountState state = IsRefunded ? AccountState.Refunded : !Lives ? AccountState.Ended : unused > 0 ? AccountState.Running : AccountState.Grace;
+        AccountState state = IsRefunded ? AccountState.Refunded : !IsOpen ? AccountState.Ended : unused > 0 ? AccountState.Running : AccountState.Grace;
         if (statement.Length != 100 || !statement[..8].SequenceEqual((ReadOnlySpan<byte>)[.. "EVST"u8, 1, 0, (byte)state, 0]))
             return $"is not that of an account that is {state}";
         if (!statement.Slice(8, 20).SequenceEqual(Name) || Le32(statement, 28) != Count)

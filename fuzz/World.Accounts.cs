@@ -39,7 +39,8 @@ internal sealed partial class World
         Ledger ledger = live[slot]!.Ledger!;
         ledger.Measure(Uptime, cpu);
         Violation.When(!ledger.IsOver, $"a domain was purged that has paid {ledger.Paid} and spent {ledger.Spent}");
-        Violation.When(ledger.IsRefunded, "a domain was purged that is refunded");
+        Violation.When(!ledger.IsOpen, "a domain was purged that is being ended");
+        ledger.Close();
         purged.Add(slot);
     }
 
@@ -51,7 +52,7 @@ internal sealed partial class World
     private void JudgeGrace()
     {
         for (int slot = 0; slot < Slots; slot++)
-            if (live[slot]?.Ledger is { IsRefunded: false } ledger)
+            if (live[slot]?.Ledger is { IsOpen: true } ledger)
             {
                 ledger.Measure(Uptime, cpu);
                 Violation.When(ledger.IsOver && !purged.Contains(slot), $"domain {slot} goes on, though it has paid {ledger.Paid} and spent {ledger.Spent}");
@@ -87,7 +88,7 @@ internal sealed partial class World
             expected = Refusal.WrongNode;
         if (expected != null)
             return;
-        asked = ledgers.LastOrDefault(ledger => ledger.Name.SequenceEqual(name) && (kind is 4 or 5 || ledger is { Lives: true, IsRefunded: false }));
+        asked = ledgers.LastOrDefault(ledger => ledger.Name.SequenceEqual(name) && (kind is 4 or 5 || ledger.IsOpen));
         expected = asked == null ? Refusal.NoSuchDomain : kind switch
         {
             2 => asked.Pay(body, out then),
@@ -102,16 +103,12 @@ internal sealed partial class World
         // What the domain sent counts when the node has passed it, also to nobody.
         if (sending != null && domains[requestPort].Sent == sentBefore + 1)
             sending.Bytes += (uint)requestLength - 10;
-        // An account whose token has expired may have been forgotten since its domain ended.
-        bool mayBeForgotten = asked is { Lives: false } && asked.Expires <= latest;
         if (expected == null || said == null)
         {
-            bool mustBeSaid = expected == Refusal.None && !mayBeForgotten && (requestPort < 0 || (Request[0] == 0 && IsOwn(requestPort, Request)));
+            bool mustBeSaid = expected == Refusal.None && (requestPort < 0 || (Request[0] == 0 && IsOwn(requestPort, Request)));
             Violation.When(mustBeSaid, "no answer about an account");
             return;
         }
-        if (said == Refusal.NoSuchDomain && mayBeForgotten)
-            return;
         Violation.When(said != expected, $"{said} about an account, not {expected}");
         asked?.Measure(Uptime, cpu);
         if (said == Refusal.None)

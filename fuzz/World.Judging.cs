@@ -32,6 +32,9 @@ internal sealed partial class World
 
     /// <summary>Of this run: chain ends that were honoured, and when their tokens expire.</summary>
     private readonly Dictionary<string, ulong> chains = [];
+
+    /// <summary>When the youngest of them was issued.</summary>
+    private ulong newest;
     private readonly Dictionary<(string Kind, uint Source), int> allowances = [];
     private readonly byte[] request = new byte[Packet.MaxSize];
     private readonly bool[] relayedTo = new bool[Slots + 1];
@@ -47,6 +50,7 @@ internal sealed partial class World
     {
         Array.Clear(live);
         chains.Clear();
+        newest = 0;
         ledgers.Clear();
         purged.Clear();
         allowances.Clear();
@@ -81,9 +85,9 @@ internal sealed partial class World
                 toEnd = domain != null && proof.SequenceEqual(domain.Proof) ? domain.Addresses[0] : toEnd;
         if (Judge.BootToken(packet) is not { IsEmpty: false } token)
             return;
-        // The node may call a token expired that expires before another one that it has forgotten already.
+        // The node may call a token expired that expires before another one that it has forgotten already, and too old when it has honoured many younger ones.
         tokenIsGood = (faults & Faults.Start) == 0 && Judge.Expires(token) > latest && Array.IndexOf(live, null) >= 0
-            && chains.Values.Count(expiry => expiry > Now) < TokenRoom && !chains.ContainsKey(Judge.ChainEnd(token))
+            && (chains.Count <= TokenRoom || Judge.Issued(token) > newest) && !chains.ContainsKey(Judge.ChainEnd(token))
             && Judge.Fault(token, Now, started) == null && !Conflicts(Judge.Addresses(token));
     }
 
@@ -250,6 +254,7 @@ internal sealed partial class World
         startedOne = true;
         honoured.Add(Judge.Signature(bytes));
         chains[Judge.ChainEnd(bytes)] = Judge.Expires(bytes);
+        newest = Math.Max(newest, Judge.Issued(bytes));
         live[slot] = new Expected { Addresses = addresses, Proof = Judge.EndProof(machineKey), Ledger = Ledger.IsPriced(bytes) ? new Ledger(bytes.ToArray(), Uptime) : null };
         if (live[slot]!.Ledger is { } opened)
             ledgers.Add(opened);
@@ -265,6 +270,11 @@ internal sealed partial class World
         Violation.When(isRefund ? asked?.Name.SequenceEqual(live[slot]!.Ledger?.Name ?? []) != true || expected != Refusal.None
             : !Judge.RequestedEnd(Request).SequenceEqual(live[slot]!.Proof), "an end without its proof");
         endedOne = isRefund ? 0 : live[slot]!.Addresses[0];
+        if (!isRefund && live[slot]!.Ledger is { } ledger)
+        {
+            ledger.Measure(Uptime, cpu);
+            ledger.Close();
+        }
     }
 
     void IHost.Refused(uint source, Refusal refusal)

@@ -100,8 +100,8 @@ internal sealed partial class World : IHost
         Array.Clear(used);
         Array.Clear(accounts);
         Forget();
-        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), Started = started, MaxMemoryMiB = Judge.MaxMemory, ChainSteps = Judge.MaxSteps, Grace = Judge.Grace };
-        return new Node<World>(this, limits, domains, new UsedTokens(used), new Accounts(accounts), new Limiter(spent, 1));
+        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), MaxMemoryMiB = Judge.MaxMemory, ChainSteps = Judge.MaxSteps, Grace = Judge.Grace };
+        return new Node<World>(this, limits, domains, new UsedTokens(used) { Since = started }, new Accounts(accounts), new Limiter(spent, 1));
     }
 
     private void Do(ref Node<World> node, scoped Step step)
@@ -127,7 +127,8 @@ internal sealed partial class World : IHost
                 allowances.Clear(); // the limiter sees another tenth of a second than the last one
                 Story?.Invoke($"{arguments[0] * 250} ms pass, {arguments[1]} ms of processors are used");
                 Coverage.On();
-                node.Tick();
+                node.Limiter.Tick(Uptime / 100);
+                node.Meter();
                 Coverage.Off();
                 if (arguments[0] >= 2)
                     JudgeGrace();
@@ -190,9 +191,13 @@ internal sealed partial class World : IHost
     {
         if (live[slot] is { } expected)
             JudgeCounters(slot, domains[slot], expected);
-        node.Domains[slot] = default;
         if (live[slot]?.Ledger is { } ledger)
-            ledger.Lives = false;
+        {
+            ledger.Measure(Uptime, cpu);
+            ledger.Close();
+        }
+        node.Close(slot);
+        node.Domains[slot] = default;
         live[slot] = null;
     }
 }

@@ -37,6 +37,9 @@ public static partial class Programs
         }
     }
 
+    /// <summary>As proc_pid_stat(5) has it.</summary>
+    public static char State(int pid) => File.ReadAllText($"/proc/{pid}/stat").Split(") ")[^1][0];
+
     /// <summary>Waits for the end of a process that has been killed, or has a reason to end at once.</summary>
     public static void AssertEnds(int pid) => Wait.Until(() => !Runs(pid), () => $"process {pid} goes on running", seconds: 5);
 

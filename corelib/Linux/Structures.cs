@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace System.Linux;
 
 #pragma warning disable CS0649 // Not every program writes each field; the kernel does.
@@ -28,4 +30,20 @@ internal struct PollDescriptor
 
     /// <summary>Those that are there; POLLERR, POLLHUP and POLLNVAL are told without being asked for.</summary>
     public short Returned;
+}
+
+/// <summary>siginfo_t (asm-generic/siginfo.h) as waitid(2) fills it.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 128)]
+internal struct ChildStatus
+{
+    /// <summary>CLD_EXITED, or how else the process ended.</summary>
+    [FieldOffset(8)]
+    public int Code;
+
+    [FieldOffset(16)]
+    public int Pid;
+
+    /// <summary>The exit code, or the signal.</summary>
+    [FieldOffset(24)]
+    public uint Status;
 }

@@ -19,6 +19,7 @@ internal enum SystemCall : ushort
     Ppoll = 73,
     CapSet = 91,
     ExitGroup = 94,
+    WaitId = 95,
     NanoSleep = 101,
     ClockGetTime = 113,
     Kill = 129,

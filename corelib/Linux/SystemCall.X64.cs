@@ -50,6 +50,7 @@ internal enum SystemCall : ushort
     ClockGetTime = 228,
     ExitGroup = 231,
     MqOpen = 240,
+    WaitId = 247,
     OpenAt = 257,
     Ppoll = 271,
     Accept4 = 288,

@@ -69,7 +69,7 @@ internal static class Uapi
     public const short POLLHUP = 0x10;
     public const short POLLNVAL = 0x20;
 
-    // asm-generic/signal.h
+    // asm-generic/signal.h, asm-generic/siginfo.h
     public const int SIGHUP = 1;
     public const int SIGKILL = 9;
     public const int SIGPIPE = 13;
@@ -78,12 +78,17 @@ internal static class Uapi
     public const int SIG_BLOCK = 0;
     public const int SIG_IGN = 1;
     public const int SIG_SETMASK = 2;
+    public const int CLD_EXITED = 1;
 
     // linux/sched.h, linux/wait.h, linux/close_range.h, linux/time.h
     public const int CLONE_PIDFD = 0x1000;
     public const int CLONE_VFORK = 0x4000;
     public const int CLONE_THREAD = 0x10000;
     public const int WNOHANG = 1;
+    public const int WEXITED = 4;
+    public const int WNOWAIT = 0x1000000;
+    public const int P_ALL = 0;
+    public const int P_PID = 1;
     public const int CLOSE_RANGE_CLOEXEC = 4;
     public const int CLOCK_REALTIME = 0;
     public const int CLOCK_MONOTONIC = 1;

@@ -109,6 +109,5 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
     /// Whether the same token may be good a moment later. Then a copy that is still on its way may be honoured.
     /// </summary>
     static bool MayPass(Refusal refusal) =>
-        refusal is Refusal.TooEarly or Refusal.AddressInUse or Refusal.TooManyDomains
-        or Refusal.TooManyTokens or Refusal.StartFailed;
+        refusal is Refusal.TooEarly or Refusal.AddressInUse or Refusal.TooManyDomains or Refusal.StartFailed;
 }

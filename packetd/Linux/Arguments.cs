@@ -1,5 +1,6 @@
 using System;
 using System.Linux;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Wire;
 using static System.Linux.Syscall;
@@ -12,33 +13,39 @@ namespace Packetd;
 /// </summary>
 internal readonly unsafe struct Arguments(int count, byte** vector)
 {
-    /// <summary>The value of an option: the last one if it is given twice, the usual one if it is not given.</summary>
-    public byte* Text(ReadOnlySpan<byte> name, ReadOnlySpan<byte> usual = default)
+    /// <summary>The value of an option that has to be given: the last one if it is given twice.</summary>
+    public byte* Text(ReadOnlySpan<byte> name) => Find(name, isNeeded: true);
+
+    private byte* Find(ReadOnlySpan<byte> name, bool isNeeded)
     {
-        byte* value = (byte*)AddressOf(usual);
+        byte* value = null;
         for (int i = 1; i < count && (vector[i] == null || *vector[i] == '-'); i += 2)
             if (Is(vector[i], name))
             {
                 value = vector[i + 1];
                 vector[i] = null;
+                isNeeded = true;
             }
-        if (value == null)
+        if (value == null && isNeeded)
             Log.Fail(name, " is needed, and its value; --help explains it."u8);
         return value;
     }
 
-    public uint Number(ReadOnlySpan<byte> name, uint least, uint most, ReadOnlySpan<byte> usual)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public uint Number(ReadOnlySpan<byte> name, uint least, uint most, uint usual)
     {
-        byte* text = Text(name, usual);
-        return Parse(name, ref text, 0, least, most);
+        byte* text = Find(name, isNeeded: false);
+        return text == null ? usual : Parse(name, ref text, 0, least, most);
     }
 
     public uint Address(ReadOnlySpan<byte> name)
     {
         byte* text = Text(name);
-        uint address = Parse(name, ref text, '.', 1, 223);
-        for (int part = 1; part < 4; part++)
-            address = address << 8 | Parse(name, ref text, part < 3 ? '.' : 0, 0, 255);
+        uint address = 0;
+        for (int part = 3; part >= 0; part--)
+            address = address << 8 | Parse(name, ref text, part > 0 ? '.' : 0, 0, 255);
+        if (address >> 24 is 0 or > 223)
+            Fail(name);
         return address;
     }
 
@@ -66,10 +73,13 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
         for (; *text is >= (byte)'0' and <= (byte)'9' && value <= most; text++)
             value = value * 10 + *text - '0';
         if (text == begin || *text != end || value < least || value > most)
-            Log.Fail(name, " is not of the form and in the range that --help tells."u8);
+            Fail(name);
         text++;
         return (uint)value;
     }
+
+    private static void Fail(ReadOnlySpan<byte> name) =>
+        Log.Fail(name, " is not of the form and in the range that --help tells."u8);
 
     public static bool Is(byte* argument, ReadOnlySpan<byte> text) => Bytes.FixedTimeEquals(At(argument), text);
 

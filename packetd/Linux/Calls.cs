@@ -12,7 +12,7 @@ internal static class Calls
     /// <summary>Those that the seccomp filter allows (see <see cref="Confinement"/>).</summary>
     public static ReadOnlySpan<SystemCall> WhileServing =>
     [
-        Write, Close, Dup3, GetPid, SendTo, RecvFrom, SocketPair, SetSockOpt, Clone, Execve, Wait4, Kill,
+        Write, Close, Dup3, GetPid, SendTo, RecvFrom, SocketPair, SetSockOpt, Clone, Execve, WaitId, Kill,
         GetPpid, SetSid, SetGroups, SetResUid, SetResGid, Prctl, ClockGetTime, ExitGroup, Ppoll, CloseRange,
     ];
 

@@ -1,5 +1,6 @@
 using System;
 using System.Linux;
+using System.Runtime.CompilerServices;
 using Wire;
 using static System.Linux.Syscall;
 using static System.Linux.Uapi;
@@ -21,6 +22,9 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
 
     /// <summary>In bytes: how much of what is for a machine may wait for it.</summary>
     private const int FramesBuffer = 4 << 20;
+
+    /// <summary>What <see cref="Await"/> has found.</summary>
+    private static ChildStatus s_ended;
 
     private readonly Options options = options;
     private readonly Span<PollDescriptor> polls = polls;
@@ -113,44 +117,46 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     public readonly void Refused(uint source, Refusal refusal) =>
         Log.Say("refused a magic ping from @: reason %"u8, source, (ulong)refusal);
 
-    /// <summary>Says how machines ended, if any have, and forgets them and their domains.</summary>
-    public readonly void Reap(Span<Domain> domains)
+    /// <summary>
+    /// The slot of a machine that has ended, whose clock can be read until <see cref="Bury"/>; -1 when none has.
+    /// </summary>
+    public readonly int FindEnded()
     {
-        uint status = 0;
         while (true)
         {
-            int pid = Call(SystemCall.Wait4, -1, AddressOf(ref status), WNOHANG);
-            if (pid <= 0)
-                return;
+            int pid = Await(P_ALL, 0, WNOWAIT);
+            if (pid == 0)
+                return -1;
             for (int slot = 0; slot < machines.Length; slot++)
                 if (machines[slot].Pid == pid)
-                {
-                    SayEnd(slot, status, in domains[slot]);
-                    Forget(slot);
-                    domains[slot] = default;
-                }
+                    return slot;
+            Await(P_PID, pid, 0); // one that could not be started
         }
     }
 
-    /// <param name="status">
-    /// As wait(2) has it: the signal in the lower seven bits, or the exit code in the second byte.
-    /// </param>
-    private static void SayEnd(int slot, uint status, in Domain domain)
+    /// <summary>Says how a machine ended, and forgets it.</summary>
+    public readonly void Bury(int slot, in Domain domain)
     {
+        Await(P_PID, machines[slot].Pid, 0);
         ReadOnlySpan<byte> how = "domain %: ended: signal %; frames sent %, received %, dropped %, forged %"u8;
-        uint reason = status & 0x7F;
-        if (reason == 0)
-        {
+        if (s_ended.Code == CLD_EXITED)
             how = "domain %: ended: exit code %; frames sent %, received %, dropped %, forged %"u8;
-            reason = status >> 8 & 0xFF;
-        }
-        else if (reason == SIGXCPU)
+        else if (s_ended.Status == SIGXCPU)
             how = "domain %: ended: signal %, its CPU time is spent; frames sent %, received %, dropped %, forged %"u8;
-        Log.Say(how, (uint)slot, reason, domain.Sent, domain.Received, domain.Dropped, domain.Forged);
+        Log.Say(how, (uint)slot, s_ended.Status, domain.Sent, domain.Received, domain.Dropped, domain.Forged);
+        Forget(slot);
+    }
+
+    /// <summary>waitid(2) for a child that has ended: the process, 0 when none has.</summary>
+    private static int Await(int which, int pid, int flags)
+    {
+        s_ended.Pid = 0;
+        Call(SystemCall.WaitId, which, pid, AddressOf(ref s_ended), WEXITED | WNOHANG | flags);
+        return s_ended.Pid;
     }
 
     /// <summary>
-    /// Ends a machine: its process group dies, and its end is told by <see cref="Reap"/>. Only for slots with a
+    /// Ends a machine: its process group dies, and its end is told by <see cref="FindEnded"/>. Only for slots with a
     /// machine.
     /// </summary>
     public readonly void Kill(int slot) => Call(SystemCall.Kill, -machines[slot].Pid, SIGKILL);
@@ -174,6 +180,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
         Call(SystemCall.SocketPair, AF_UNIX, SOCK_CLOEXEC | SOCK_SEQPACKET, 0, AddressOf(ends)) == 0;
 
     /// <summary>What a port's packets come from; −1 for a slot that is free.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public readonly void SetPort(int port, int descriptor) =>
         PollOf(port) = new() { Descriptor = descriptor, Events = POLLIN };
 

@@ -59,17 +59,17 @@ internal unsafe struct Options
             Syscall.Exit(0);
         }
         Arguments arguments = new(count, vector);
-        Log.Level = arguments.Number("--log-level"u8, 0, 1, "1"u8);
+        Log.Level = arguments.Number("--log-level"u8, 0, 1, 1);
         return new()
         {
             Link = arguments.Text("--link"u8),
             Address = arguments.Address("--address"u8),
             KeyFile = arguments.Text("--key-file"u8),
-            MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainsLimit, "16"u8),
-            MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, "1024"u8),
-            ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, "1000"u8),
-            Grace = arguments.Number("--grace"u8, 0, 1_000_000, "60"u8),
-            UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, "200000"u8),
+            MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainsLimit, 16),
+            MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
+            ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),
+            Grace = arguments.Number("--grace"u8, 0, 1_000_000, 60),
+            UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, 200_000),
             Command = arguments.Rest(),
         };
     }

@@ -9,11 +9,10 @@ namespace Packetd;
 
 internal static class Program
 {
-    private const int UsedTokensLimit = 4096;
-    private const int AccountsLimit = 1024;
-
     /// <summary>The share that a port has of a turn of the event loop, in frames.</summary>
     private const int Batch = 64;
+
+    private static Tables s_tables;
 
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments)
@@ -30,15 +29,8 @@ internal static class Program
         Call(SystemCall.Dup3, Log.Require(nothing, "cannot open /dev/null"u8), 0);
         Confinement.Enter(options.UidBase != 0);
 
-        // All the memory that there will ever be.
-        LinuxHost host = new(
-            options, stackalloc PollDescriptor[2 + options.MaxDomains], stackalloc MachineProcess[options.MaxDomains]);
-        host.SetPort(LinuxHost.OwnPort, own);
-        host.SetPort(Port.Link, link);
-        for (int slot = 0; slot < options.MaxDomains; slot++)
-            host.SetPort(slot, -1);
-        UsedTokens used = new(stackalloc UsedToken[UsedTokensLimit]);
-        Accounts accounts = new(stackalloc Account[AccountsLimit]);
+        Span<PollDescriptor> polls = s_tables.Polls;
+        Span<Domain> domains = s_tables.Domains;
         Limits limits = new()
         {
             Address = options.Address,
@@ -47,21 +39,29 @@ internal static class Program
             ChainSteps = options.ChainSteps,
             Grace = options.Grace,
         };
+        Span<byte> secret = stackalloc byte[Sha1.DigestSize];
+        key.Sign("EvilLimi"u8, secret); // no token begins like this
+        Node<LinuxHost> node = new(
+            new LinuxHost(options, polls.Slice(0, 2 + options.MaxDomains), s_tables.Processes),
+            limits,
+            domains.Slice(0, options.MaxDomains),
+            new UsedTokens(s_tables.Tokens),
+            new Accounts(s_tables.Accounts),
+            new Limiter(s_tables.Allowances, Bytes.Le32(secret, 0)));
+        node.Host.SetPort(LinuxHost.OwnPort, own);
+        node.Host.SetPort(Port.Link, link);
+        for (int slot = 0; slot < options.MaxDomains; slot++)
+            node.Host.SetPort(slot, -1);
         // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd
         // may have honoured was issued in this one or later.
         Timespec second = new() { Seconds = 1 };
         Call(SystemCall.Ppoll, 0, 0, AddressOf(ref second));
-        host.Wait();
-        limits.Started = host.Now;
-        Span<byte> secret = stackalloc byte[Sha1.DigestSize];
-        key.Sign("EvilLimi"u8, secret); // no token begins like this
-        Limiter limiter = new(stackalloc ushort[Limiter.Size], Bytes.Le32(secret, 0));
-        Node<LinuxHost> node = new(host, limits, stackalloc Domain[options.MaxDomains], used, accounts, limiter);
+        node.Host.Wait();
+        node.Start();
         Log.Say("ready as @"u8, options.Address);
         Log.Say("processors are not divided: tokens for another CPU share than 100 are refused"u8);
-        Span<byte> buffer = stackalloc byte[Packet.MaxSize + 1];
         while (true)
-            Serve(ref node, options.MaxDomains, buffer);
+            Serve(ref node, options.MaxDomains, s_tables.Buffer);
     }
 
     /// <summary>
@@ -85,7 +85,8 @@ internal static class Program
     private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {
         node.Host.Wait();
-        node.Tick();
+        node.Limiter.Tick(node.Host.Uptime / 100);
+        Bury(ref node);
         Drain(ref node, Port.Link, buffer);
         bool relayed = false;
         for (int slot = 0; slot < domains; slot++)
@@ -95,7 +96,20 @@ internal static class Program
             int left = Drain(ref node, LinuxHost.OwnPort, buffer);
             node.Host.OwnPortOpen = left > 0 || !relayed;
         }
-        node.Host.Reap(node.Domains);
+        // Last, so that after a time in which packetd was stopped what was paid meanwhile counts, and who has ended is
+        // not ended for being in debt.
+        node.Meter();
+    }
+
+    /// <summary>Says how machines ended, if any have, and forgets them and their domains.</summary>
+    private static void Bury(ref Node<LinuxHost> node)
+    {
+        for (int slot = node.Host.FindEnded(); slot >= 0; slot = node.Host.FindEnded())
+        {
+            node.Close(slot);
+            node.Host.Bury(slot, in node.Domains[slot]);
+            node.Domains[slot] = default;
+        }
     }
 
     /// <summary>

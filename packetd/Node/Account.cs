@@ -10,7 +10,7 @@ namespace Packetd;
 /// </summary>
 public struct Account
 {
-    /// <summary>In seconds: how long an account is kept after its machine was metered last.</summary>
+    /// <summary>In seconds: how long an account is kept after its machine's end, or longer.</summary>
     private const ulong Kept = 3600;
 
     /// <summary>The end of the chain that is paid with, and the last of its elements that was paid.</summary>
@@ -20,13 +20,14 @@ public struct Account
     /// <summary>How many elements of that chain have been paid.</summary>
     public uint Count;
 
-    /// <summary>In Unix seconds; 0 for a place that never had an account.</summary>
+    /// <summary>In seconds of <see cref="IHost.Uptime"/>; 0 for a place that never had an account.</summary>
     public ulong KeptUntil;
 
     /// <summary>The machine's name: the chain end of the boot token that started it.</summary>
     public Digest Machine;
 
-    /// <summary>Nothing more is metered then.</summary>
+    /// <summary>Until it is closed. Before and after nothing is metered or paid.</summary>
+    public bool IsOpen;
     public bool IsRefunded;
     public Digest RefundHash;
     public Quantities Used;
@@ -45,11 +46,14 @@ public struct Account
     /// <summary>In milliseconds, as <see cref="IHost.Uptime"/> tells them.</summary>
     private ulong started;
 
-    /// <summary>Begins a token's account.</summary>
-    public void Open(BootToken token, ulong uptime)
+    /// <summary>Begins the account of a token that has not expired.</summary>
+    /// <param name="uptime">Milliseconds.</param>
+    /// <param name="now">Unix seconds: no later step of that clock keeps the account, or forgets it.</param>
+    public void Open(BootToken token, ulong uptime, ulong now)
     {
         this = default;
-        KeptUntil = token.Expires;
+        KeptUntil = uptime / 1000 + Math.Min(token.Expires - now, uint.MaxValue);
+        IsOpen = true;
         Machine = token.ChainEnd;
         Chain = token.ChainEnd;
         RefundHash = token.RefundHash;
@@ -64,11 +68,16 @@ public struct Account
 
     public readonly ulong Unused => IsPaid ? paid - spent : 0;
 
-    /// <summary>Whether it is that of the machine with the name, and not refunded.</summary>
-    public readonly bool IsOf(in Digest machine) => !IsRefunded && Machine.Is(in machine);
+    /// <summary>Ends metering and payment. From now on the account is kept for an hour, or longer.</summary>
+    public void Close(ulong uptime)
+    {
+        IsOpen = false;
+        KeptUntil = Math.Max(KeptUntil, uptime / 1000 + Kept);
+    }
 
-    /// <summary>Sees to it that the account outlives a machine that runs now.</summary>
-    public void Keep(ulong now) => KeptUntil = Math.Max(KeptUntil, now + Kept);
+    /// <summary>How many units can still be asked for: none of an account that is settled, or kept no longer.</summary>
+    /// <param name="now">Seconds of <see cref="IHost.Uptime"/>.</param>
+    public readonly ulong Owed(ulong now) => IsRefunded || KeptUntil <= now ? 0 : Unused;
 
     /// <summary>
     /// Takes an element that lies <paramref name="steps"/> before the last one. False when that is too much money.

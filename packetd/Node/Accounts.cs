@@ -6,7 +6,7 @@ namespace Packetd;
 /// <summary>
 /// The accounts of machines that pay, by name. They outlive their machines: what is left is told, or refunded, later.
 /// </summary>
-/// <param name="accounts">All zero: free.</param>
+/// <param name="accounts">More than machines run at a time. All zero: free.</param>
 public readonly ref struct Accounts(Span<Account> accounts)
 {
     private readonly Span<Account> accounts = accounts;
@@ -22,12 +22,25 @@ public readonly ref struct Accounts(Span<Account> accounts)
         return -1;
     }
 
-    /// <summary>A place for another account; -1 when all are still kept.</summary>
+    /// <summary>
+    /// A place for another account: that of the machine that has ended and is owed least, of several the one that is to
+    /// be forgotten first. So nobody keeps the node from starting machines, and whoever would have it forget what it
+    /// owes to others has to leave more with it in every other place.
+    /// </summary>
+    /// <param name="now">Seconds of <see cref="IHost.Uptime"/>.</param>
     public int Reserve(ulong now)
     {
+        int place = -1;
         for (int i = 0; i < accounts.Length; i++)
-            if (accounts[i].KeptUntil <= now)
-                return i;
-        return -1;
+            if (!accounts[i].IsOpen && (place < 0 || IsBefore(in accounts[i], in accounts[place], now)))
+                place = i;
+        return place;
+    }
+
+    private static bool IsBefore(in Account one, in Account other, ulong now)
+    {
+        ulong owed = one.Owed(now);
+        ulong least = other.Owed(now);
+        return owed < least || (owed == least && one.KeptUntil < other.KeptUntil);
     }
 }

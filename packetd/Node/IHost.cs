@@ -31,7 +31,7 @@ public interface IHost
     /// <summary>Ends a machine. Its slot is emptied when its end is seen, by the host.</summary>
     void Kill(int slot);
 
-    /// <summary>Ends a machine that is not paid any more, and notes it.</summary>
+    /// <summary>As <see cref="Kill"/>, a machine that is not paid any more, and notes it.</summary>
     void Purge(int slot);
 
     /// <summary>Notes that a magic ping was refused.</summary>

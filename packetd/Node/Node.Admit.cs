@@ -45,7 +45,7 @@ public ref partial struct Node<THost>
             return Refusal.TooEarly;
         if (token.Expires <= Host.Now || token.Expires <= used.Forgotten)
             return Refusal.Expired;
-        if (token.Issued < limits.Started)
+        if (token.Issued < used.Since)
             return Refusal.IssuedBeforeStart;
         if (token.MemoryMiB > limits.MaxMemoryMiB)
             return Refusal.MemoryTooLarge;
@@ -79,11 +79,7 @@ public ref partial struct Node<THost>
         }
         if (free < 0)
             return Refusal.TooManyDomains;
-        Meter(); // which keeps the accounts of machines that run, whatever the clock says
-        int account = accounts.Reserve(Host.Now);
-        int place = used.Reserve(Host.Now);
-        if (place < 0 || account < 0)
-            return Refusal.TooManyTokens;
+        hashed = token.TokenCount;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
         MachineRecord record = new(in limits.Key, token.AsSpan());
@@ -92,10 +88,11 @@ public ref partial struct Node<THost>
             return Refusal.StartFailed;
         if (token.Prices.IsAny)
         {
+            int account = accounts.Reserve(Host.Uptime / 1000);
             domain.Account = account + 1;
-            accounts[account].Open(token, Host.Uptime);
+            accounts[account].Open(token, Host.Uptime, Host.Now);
         }
-        used.Add(place, token);
+        used.Add(token, Host.Now);
         Domains[free] = domain;
         return Refusal.None;
     }
@@ -109,6 +106,7 @@ public ref partial struct Node<THost>
             if (Domains[slot].Boot != 0 && Domains[slot].EndProof.Is(in proof))
             {
                 boot = Domains[slot].Boot;
+                Close(slot);
                 Host.Kill(slot);
             }
         return boot == 0 ? Refusal.NoSuchDomain : Refusal.None;

@@ -12,29 +12,36 @@ public ref partial struct Node<THost>
     /// <summary>In milliseconds: what a machine runs unpaid beyond its grace, at most, while packetd runs.</summary>
     private const ulong MeterInterval = 500;
 
-    /// <summary>To be called whenever there is a new time. Meters all machines when the last time is over.</summary>
-    public void Tick()
-    {
-        Limiter.Tick(Host.Uptime / 100);
-        if (Host.Uptime - Metered >= MeterInterval)
-            Meter();
-    }
-
     /// <summary>
-    /// Meters every machine that pays, ends those whose grace is over, and keeps all their accounts for a while.
+    /// Meters every machine that pays, and ends those whose grace is over, if the last time was so long ago. To be
+    /// called when what has come before, payments and ends of machines, has been seen.
     /// </summary>
-    private void Meter()
+    public void Meter()
     {
+        if (Host.Uptime - Metered < MeterInterval)
+            return;
         Metered = Host.Uptime;
         for (int slot = 0; slot < Domains.Length; slot++)
         {
             if (Domains[slot].Account == 0)
                 continue;
-            ref Account account = ref Measure(slot);
-            account.Keep(Host.Now);
-            if (!account.IsRefunded && account.IsOver(limits.Grace))
-                Host.Purge(slot);
+            if (!Measure(slot).IsOver(limits.Grace))
+                continue;
+            Close(slot);
+            Host.Purge(slot);
         }
+    }
+
+    /// <summary>
+    /// Meters a domain for the last time, if it pays, and leaves its account to itself. To be called before its end,
+    /// or while the clock of its process can still be read.
+    /// </summary>
+    public readonly void Close(int slot)
+    {
+        if (Domains[slot].Account == 0)
+            return;
+        Measure(slot).Close(Host.Uptime);
+        Domains[slot].Account = 0;
     }
 
     /// <summary>The account of a domain that has one, as it is now.</summary>
@@ -42,16 +49,15 @@ public ref partial struct Node<THost>
     {
         ref Domain domain = ref Domains[slot];
         ref Account account = ref accounts[domain.Account - 1];
-        if (!account.IsRefunded)
-            account.Measure(Host.Uptime, Host.CpuTime(slot), domain.Bytes);
+        account.Measure(Host.Uptime, Host.CpuTime(slot), domain.Bytes);
         return ref account;
     }
 
-    /// <summary>The slot of the running domain with the name; -1 when none has it, or it is refunded already.</summary>
+    /// <summary>The slot of the domain with the name; -1 when none has it, or it is being ended already.</summary>
     private readonly int FindPayer(in Digest machine, ref uint boot)
     {
         for (int slot = 0; slot < Domains.Length; slot++)
-            if (Domains[slot].Account != 0 && accounts[Domains[slot].Account - 1].IsOf(in machine))
+            if (Domains[slot].Account != 0 && accounts[Domains[slot].Account - 1].Machine.Is(in machine))
             {
                 boot = Domains[slot].Boot;
                 return slot;
@@ -74,6 +80,7 @@ public ref partial struct Node<THost>
             return Refusal.AlreadyPaid;
         if (steps > limits.ChainSteps)
             return Refusal.ChainTooLong;
+        hashed = steps;
         if (!HashChain.Leads(in payment.Element, in account.Last, steps))
             return Refusal.ChainBroken;
         return account.Credit(in payment.Element, steps, payment.Count) ? Refusal.None : Refusal.TooMuchPaid;
@@ -97,6 +104,7 @@ public ref partial struct Node<THost>
             return Refusal.None;
         if (!account.Chain.Is(in token.Former))
             return Refusal.OtherChain;
+        hashed = token.TokenCount;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
         if (!account.Credit(in token.First, token.TokenCount, token.TokenCount))
@@ -129,7 +137,10 @@ public ref partial struct Node<THost>
                 return Refusal.WrongSecret;
             account.IsRefunded = true;
             if (slot >= 0)
+            {
+                Close(slot);
                 Host.Kill(slot);
+            }
         }
         if (account.IsRefunded)
         {

@@ -13,9 +13,6 @@ public struct Limits
     /// <summary>Made from the secret shared with the broker.</summary>
     public HmacSha1 Key;
 
-    /// <summary>Unix seconds: tokens issued before are refused.</summary>
-    public ulong Started;
-
     public uint MaxMemoryMiB;
 
     /// <summary>How many tokens of a chain are verified in one packet.</summary>
@@ -44,11 +41,20 @@ public ref partial struct Node<THost>(
     private UsedTokens used = used;
     private readonly Accounts accounts = accounts;
 
+    /// <summary>To be called once, when the host's clock is read: older tokens may have been honoured before.</summary>
+    public void Start() => used.Since = Host.Now;
+
     /// <summary>When all machines were metered last, in milliseconds.</summary>
     public ulong Metered { get; set; }
 
     /// <summary>What a packet that is not only passed on counts, in packets that are.</summary>
     public const int OwnWeight = 4;
+
+    /// <summary>How many steps of a chain count as one packet: about a microsecond's.</summary>
+    public const int StepsPerWeight = 16;
+
+    /// <summary>Steps of chains that were hashed for the packet that is looked at.</summary>
+    private uint hashed;
 
     /// <summary>
     /// Takes a packet from a domain's slot or from <see cref="Port.Link"/>. The packet's memory may be written to:
@@ -56,7 +62,7 @@ public ref partial struct Node<THost>(
     /// </summary>
     /// <returns>
     /// What it counts in its port's share of a turn: 1, or <see cref="OwnWeight"/> when it was for the node itself or
-    /// for all.
+    /// for all, and what was hashed for it.
     /// </returns>
     public int Receive(int port, Span<byte> packet)
     {
@@ -81,7 +87,9 @@ public ref partial struct Node<THost>(
                 if (to != port)
                     Deliver(to, packet);
         AnswerArp(port, packet);
-        return OwnWeight;
+        int steps = (int)hashed;
+        hashed = 0;
+        return OwnWeight + steps / StepsPerWeight;
     }
 
     private static bool MaySend(ref Domain domain, ReadOnlySpan<byte> packet)

@@ -7,12 +7,15 @@ namespace Packetd;
 public struct UsedToken
 {
     public Digest ChainEnd;
+    public ulong Issued;
     public ulong Expires;
 }
 
 /// <summary>
 /// The tokens that were honoured, by chain end, until they expire: each buys one domain. Forgetting follows the clock,
-/// and clocks step back; so a token that expires no later than one that was forgotten counts as expired for good.
+/// and clocks step back; so a token that expires no later than one that was forgotten counts as expired for good. When
+/// too many are valid at a time the one that was issued first is forgotten, and counts as too old with all that were
+/// issued no later: whoever spends many tokens makes others' old ones worthless, and never keeps new ones out.
 /// </summary>
 /// <param name="tokens">All zero: free.</param>
 public ref struct UsedTokens(Span<UsedToken> tokens)
@@ -22,6 +25,9 @@ public ref struct UsedTokens(Span<UsedToken> tokens)
     /// <summary>The latest expiry time that was ever forgotten.</summary>
     public ulong Forgotten { get; private set; }
 
+    /// <summary>Unix seconds: tokens that were issued before are refused. At first the node's start.</summary>
+    public ulong Since { get; set; }
+
     public readonly bool Contains(in Digest end)
     {
         for (int i = 0; i < tokens.Length; i++)
@@ -30,21 +36,19 @@ public ref struct UsedTokens(Span<UsedToken> tokens)
         return false;
     }
 
-    /// <summary>A place to <see cref="Add"/> to, free or of a token that has expired; -1 when there is none.</summary>
-    public int Reserve(ulong now)
+    /// <summary>Remembers a token, in the place of one that has expired, or of the one that was issued first.</summary>
+    public void Add(BootToken token, ulong now)
     {
-        for (int i = 0; i < tokens.Length; i++)
-            if (tokens[i].Expires <= now)
-            {
-                Forgotten = Math.Max(Forgotten, tokens[i].Expires);
-                return i;
-            }
-        return -1;
-    }
-
-    public readonly void Add(int place, BootToken token)
-    {
+        int place = 0;
+        for (int i = 0; i < tokens.Length && tokens[place].Expires > now; i++)
+            if (tokens[i].Expires <= now || tokens[i].Issued < tokens[place].Issued)
+                place = i;
+        if (tokens[place].Expires > now)
+            Since = tokens[place].Issued + 1;
+        else
+            Forgotten = Math.Max(Forgotten, tokens[place].Expires);
         tokens[place].ChainEnd = token.ChainEnd;
+        tokens[place].Issued = token.Issued;
         tokens[place].Expires = token.Expires;
     }
 }

@@ -54,7 +54,7 @@ public sealed class TestHost : IHost
     /// <summary>A node whose memory is the given arrays, small so that limits are met.</summary>
     public Node<TestHost> MakeNode(Packetd.Domain[] domains, int tokens = 8, ulong started = Started, Account[]? accounts = null)
     {
-        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), Started = started, MaxMemoryMiB = 256, ChainSteps = 100, Grace = Grace };
-        return new Node<TestHost>(this, limits, domains, new UsedTokens(new UsedToken[tokens]), new Accounts(accounts ?? new Account[tokens]), new Limiter(new ushort[Limiter.Size], 0x9E3779B1));
+        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), MaxMemoryMiB = 256, ChainSteps = 100, Grace = Grace };
+        return new Node<TestHost>(this, limits, domains, new UsedTokens(new UsedToken[tokens]) { Since = started }, new Accounts(accounts ?? new Account[Math.Max(tokens, domains.Length)]), new Limiter(new ushort[Limiter.Size], 0x9E3779B1));
     }
 }

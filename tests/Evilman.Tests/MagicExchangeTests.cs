@@ -213,7 +213,6 @@ public class MagicExchangeTests
     [InlineData(Refusal.TooEarly)]
     [InlineData(Refusal.AddressInUse)]
     [InlineData(Refusal.TooManyDomains)]
-    [InlineData(Refusal.TooManyTokens)]
     [InlineData(Refusal.StartFailed)]
     public void A_refusal_that_may_pass_is_an_answer_when_no_copy_can_be_honoured_any_more(Refusal refusal)
     {

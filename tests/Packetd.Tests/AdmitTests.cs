@@ -194,19 +194,34 @@ public class AdmitTests
     }
 
     [Fact]
-    public void Memory_of_used_tokens_is_bounded_and_frees_itself_by_time()
+    public void Who_spends_many_tokens_makes_older_ones_worthless_and_keeps_no_new_one_out()
     {
         var host = new TestHost();
         var node = host.MakeNode(new Domain[1], tokens: 3);
         for (int i = 0; i < 3; i++)
         {
-            Assert.Equal(Refusal.None, Send(ref node, new Tokens { Seed = 10 + i, Expires = TestHost.Started + 200 + (ulong)i }.Payload()));
+            Assert.Equal(Refusal.None, Send(ref node, Used(i)));
             node.Domains[0] = default;
         }
-        byte[] next = new Tokens { Seed = 20, Expires = TestHost.Started + 900 }.Payload();
-        Assert.Equal(Refusal.TooManyTokens, Send(ref node, next));
+        byte[] old = Issued(20, 10), young = Issued(21, 60);
+        Assert.Equal(Refusal.None, Send(ref node, young)); // in the place of 1, which was issued first
+        node.Domains[0] = default;
+        Assert.Equal(Refusal.IssuedBeforeStart, Send(ref node, old));
+        Assert.Equal([Refusal.Replayed, Refusal.IssuedBeforeStart, Refusal.Replayed, Refusal.Replayed], [Send(ref node, Used(0)), Send(ref node, Used(1)), Send(ref node, Used(2)), Send(ref node, young)]);
+        // As old as the forgotten one: it may be the forgotten one.
+        Assert.Equal(Refusal.IssuedBeforeStart, Send(ref node, Issued(22, 20)));
+        Assert.Equal(Refusal.None, Send(ref node, Issued(23, 21)));
+        node.Domains[0] = default;
+        // One that has expired goes first, whenever it was issued.
         host.Now = TestHost.Started + 200;
-        Assert.Equal(Refusal.None, Send(ref node, next));
+        for (int seed = 24; seed < 26; seed++)
+        {
+            Assert.Equal(Refusal.None, Send(ref node, Issued(seed, 22)));
+            node.Domains[0] = default;
+        }
+
+        static byte[] Issued(int seed, ulong at) => new Tokens { Seed = seed, Issued = TestHost.Started + at, Expires = TestHost.Started + (seed > 22 ? 900UL : 200) }.Payload();
+        static byte[] Used(int i) => Issued(10 + i, new ulong[] { 22, 20, 21 }[i]);
     }
 
     [Fact]
@@ -277,7 +292,6 @@ public class AdmitTests
         host.CanStart = true;
         Assert.Equal(Refusal.None, Send(ref node, new Tokens { Boot = 0x0A000031 }.Payload()));
         Assert.Equal(Refusal.AddressInUse, Send(ref node, Broken(0x0A000031)));
-        Assert.Equal(Refusal.TooManyTokens, Send(ref node, Broken(0x0A000032)));
         node.Domains[1] = node.Domains[0];
         Assert.Equal(Refusal.TooManyDomains, Send(ref node, Broken(0x0A000032)));
 
@@ -300,6 +314,27 @@ public class AdmitTests
         Assert.Equal(4, node.Receive(0, Frames.Arp(1, mac, 0x0A000032, TestHost.Client)));
         Assert.Equal(4, node.Receive(Port.Link, Frames.Echo(bad)));
         Assert.Equal(4, node.Receive(Port.Link, Frames.Arp(1, Frames.ClientMac, TestHost.Client, TestHost.Node)));
+    }
+
+    /// <summary>Who has the node hash gets the less of it: a step of a chain takes as long as a sixteenth of a packet.</summary>
+    [Fact]
+    public void What_is_hashed_counts()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2]);
+        Tokens token = new() { Prices = [0, 0, 0, 1], Count = 96, Spare = 1000 };
+        Assert.Equal(4 + 6, node.Receive(Port.Link, Frames.Echo(token.Payload())));
+        Assert.Equal(4, node.Receive(Port.Link, Frames.Echo(token.Payload())));
+        Assert.Equal(4 + 6, node.Receive(Port.Link, Frames.Echo(token.Payment(96 + 100, new byte[20])))); // forged
+        Assert.Equal(4, node.Receive(Port.Link, Frames.Echo(token.Payment(96 + 101, new byte[20]))));
+        Assert.Equal(4 + 2, node.Receive(Port.Link, Frames.Echo(token.Payment(96 + 33))));
+        Assert.Equal(4, node.Receive(Port.Link, Frames.Echo(token.Payment(96 + 33))));
+        Tokens next = new() { Seed = 2, Count = 100 };
+        Assert.Equal(4, node.Receive(Port.Link, Frames.Echo((next with { Key = new byte[16] }).Continuation(token, token.End))));
+        Assert.Equal(4 + 6, node.Receive(Port.Link, Frames.Echo((next with { BreakChain = true }).Continuation(token, token.End))));
+        Assert.Equal(4 + 6, node.Receive(Port.Link, Frames.Echo(next.Continuation(token, token.End))));
+        Assert.Equal(4 + 3, node.Receive(Port.Link, Frames.Echo(new Tokens { Seed = 3, Boot = 0x0A000033, Count = 48, BreakChain = true }.Payload())));
+        Assert.Equal(4, node.Receive(Port.Link, Frames.Echo(token.Query())));
     }
 
     private static byte[] Proof(byte[] token)

@@ -26,10 +26,13 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
     private ulong latest = now, latestEver = now;
     private bool setBackOverRestart, monitorMissing;
 
+    /// <summary>Tokens that were issued before are too old; between the two the node may have forgotten one for another, or not.</summary>
+    private ulong since = started, sinceAtMost = started;
+
     public SortedDictionary<uint, Domain> Domains { get; } = [];
 
-    /// <summary>Seeds of honoured tokens and when they expire.</summary>
-    protected Dictionary<int, ulong> Used { get; } = [];
+    /// <summary>By seed: the tokens that are remembered.</summary>
+    private readonly Dictionary<int, Tokens> used = [];
 
     /// <summary>Every answer that a ping has got, to see what a search has been through.</summary>
     public HashSet<Refusal> Given { get; init; } = [];
@@ -67,13 +70,13 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
     public void StartedAt(ulong seconds)
     {
         SetClock(seconds);
-        (Started, latest) = (seconds, seconds);
+        (Started, latest, since, sinceAtMost) = (seconds, seconds, seconds, seconds);
     }
 
     /// <summary>Whether a token buys a second domain although no clock was set back over a restart, which is all that may bring that about.</summary>
     public bool WouldBeReplayed(Tokens token) => everHonoured.Contains(token.Seed) && !setBackOverRestart;
 
-    protected virtual bool Remembers(int seed) => Used.ContainsKey(seed);
+    protected virtual bool Remembers(int seed) => used.ContainsKey(seed);
 
     private IEnumerable<Refusal> Judge(Happening.Offer offer)
     {
@@ -81,10 +84,10 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
             return [offer.Form];
         Tokens token = offer.Token!;
         uint[] addresses = [token.Boot, .. token.Guests];
-        Refusal first = token.Node != TestHost.Node ? Refusal.WrongNode
+        Refusal First(ulong oldest) => token.Node != TestHost.Node ? Refusal.WrongNode
             : token.Issued > Now ? Refusal.TooEarly
             : token.Expires <= Now ? Refusal.Expired
-            : token.Issued < Started ? Refusal.IssuedBeforeStart
+            : token.Issued < oldest ? Refusal.IssuedBeforeStart
             : token.MemoryMiB > MaxMemory ? Refusal.MemoryTooLarge
             : token.DiskMiB != 0 ? Refusal.DiskNotGiven
             : token.CpuPercent != 100 ? Refusal.CpuShareNotGiven
@@ -94,15 +97,31 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
             : addresses.Any(address => address == TestHost.Node || address >> 24 is 0 or 127 or >= 224) ? Refusal.AddressNotAllowed
             : Domains.Any(other => other.Value.Addresses.Intersect(addresses).Any()) ? Refusal.AddressInUse
             : Domains.Count == slots ? Refusal.TooManyDomains
+            : token.BreakChain ? Refusal.ChainBroken
+            : monitorMissing ? Refusal.StartFailed
             : Refusal.None;
+        Refusal first = First(since);
         bool steppedBack = Now < latest, forgotten = steppedBack && token.Expires <= latest && first is not (Refusal.WrongNode or Refusal.TooEarly);
-        bool full = Used.Values.Count(until => until > Now) >= tokenRoom;
-        IEnumerable<Refusal> all = first != Refusal.None ? [first]
-            : full && !steppedBack ? [Refusal.TooManyTokens]
-            : full ? [Refusal.TooManyTokens, Start()] : [Start()];
+        IEnumerable<Refusal> all = new[] { first, First(sinceAtMost) }.Distinct();
         return forgotten ? [Refusal.Expired, .. all] : all;
+    }
 
-        Refusal Start() => token.BreakChain ? Refusal.ChainBroken : monitorMissing ? Refusal.StartFailed : Refusal.None;
+    /// <summary>When all places are taken by tokens that have not expired the one that was issued first is forgotten.</summary>
+    private void Remember(Tokens token)
+    {
+        if (used.Values.Count(other => other.Expires > Now) >= tokenRoom)
+        {
+            // A clock that has stepped back makes tokens good again that the node may have forgotten.
+            bool certain = Now >= latest && since == sinceAtMost;
+            Tokens oldest = used.Values.MinBy(other => other.Expires > Now ? other.Issued : ulong.MaxValue)!;
+            sinceAtMost = 1 + (certain ? oldest.Issued : used.Values.Max(other => other.Issued));
+            if (certain)
+            {
+                since = sinceAtMost;
+                used.Remove(oldest.Seed);
+            }
+        }
+        used[token.Seed] = token;
     }
 
     private Outcome Answer(Happening.Offer offer, Refusal refusal)
@@ -129,7 +148,7 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
                 return;
             Tokens token = offer.Token!;
             everHonoured.Add(token.Seed);
-            Used[token.Seed] = token.Expires;
+            Remember(token);
             Domains.Add(token.Boot, new Domain([token.Boot, .. token.Guests]));
         });
     }
@@ -168,6 +187,6 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
     {
         setBackOverRestart |= Now < latestEver;
         Domains.Clear();
-        Used.Clear();
+        used.Clear();
     }
 }

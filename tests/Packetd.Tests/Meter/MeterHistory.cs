@@ -11,7 +11,6 @@ namespace Packetd.Tests.Meter;
 /// <summary>Plays what numbers stand for to a node and to its model, and compares every answer, and who runs.</summary>
 internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt)
 {
-    /// <summary>Accounts are forgotten an hour after they were metered last: wall time in a history stays below that.</summary>
     private const ulong Epoch = TestHost.Started + 100;
 
     private readonly List<(MagicKind Kind, byte[] Payload, Tokens Token)> said = [];
@@ -54,8 +53,8 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
                 Advance((ulong)(a % 4 == 0 ? 125 * b : 1000 * b));
                 break;
             case 6:
-                story.Add($"clock {(b - 16) * a:+0;-0} s");
-                node.SetTime(Epoch + (ulong)(a * 50 + b));
+                story.Add($"the clock says {a * 2500 + b}");
+                node.SetTime(Epoch + (ulong)(a * 2500 + b));
                 break;
             case 7:
                 model.Cpu += (ulong)(a * a * a * b);
@@ -82,7 +81,7 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
             case 17 when machine is { Runs: true } && a % 4 == 0:
                 story.Add($"the end of {machine.Token.Seed}");
                 node.End(machine.Token.Boot);
-                machine.Runs = false;
+                model.End(machine);
                 break;
             case >= 18 when said.Count > 0: // whatever was said before, again
                 (MagicKind saidKind, byte[] payload, Tokens token) = said[^(1 + (a * 32 + b) % said.Count)];

@@ -96,6 +96,13 @@ internal sealed class MeterModel(uint grace, uint chainSteps, ulong uptime)
             machine.Runs = false;
     }
 
+    /// <summary>A machine ends by itself, or is killed.</summary>
+    public void End(Machine machine)
+    {
+        Measure(machine);
+        machine.Runs = false;
+    }
+
     private bool IsOver(Machine machine)
     {
         BigInteger credit = machine.Spent - machine.Paid;
@@ -118,7 +125,6 @@ internal sealed class MeterModel(uint grace, uint chainSteps, ulong uptime)
     {
         if (Machines.Any(machine => machine.Token.Seed == token.Seed))
             return Refuse(Refusal.Replayed, token.Boot);
-        Meter();
         Machines.Add(new Machine(token, Uptime));
         return Refuse(Refusal.None, token.Boot);
     }

@@ -57,8 +57,8 @@ internal sealed class LogicMeterNode : IMeteredNode
     /// <summary>A node is a ref struct; what lasts is in the arrays, and this.</summary>
     private Node<TestHost> MakeNode()
     {
-        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), Started = TestHost.Started, MaxMemoryMiB = 256, ChainSteps = 100, Grace = TestHost.Grace };
-        return new Node<TestHost>(host, limits, domains, new UsedTokens(used), new Accounts(Accounts), new Limiter(spent, 1)) { Metered = metered };
+        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), MaxMemoryMiB = 256, ChainSteps = 100, Grace = TestHost.Grace };
+        return new Node<TestHost>(host, limits, domains, new UsedTokens(used) { Since = TestHost.Started }, new Accounts(Accounts), new Limiter(spent, 1)) { Metered = metered };
     }
 
     public Answer Tell(byte[] payload)
@@ -81,9 +81,12 @@ internal sealed class LogicMeterNode : IMeteredNode
         host.Uptime += milliseconds;
         host.Purges.Clear();
         Node<TestHost> node = MakeNode();
-        node.Tick();
+        node.Meter();
         metered = node.Metered;
     }
+
+    /// <summary>The slots of the machines that were purged by what happened last.</summary>
+    public IReadOnlyList<int> Purged => host.Purges;
 
     public void AwaitPurges(int count)
     {
@@ -111,13 +114,17 @@ internal sealed class LogicMeterNode : IMeteredNode
         Assert.Equal(2, host.Sent.Count);
     }
 
-    public void End(uint boot) => domains[Slot(boot)] = default;
+    public void End(uint boot)
+    {
+        MakeNode().Close(Slot(boot));
+        domains[Slot(boot)] = default;
+    }
 
     public void AwaitEnd(uint boot)
     {
         Assert.Contains(Slot(boot), host.Kills);
         host.Kills.Clear();
-        End(boot);
+        domains[Slot(boot)] = default;
     }
 
     public void Dispose()
@@ -185,6 +192,7 @@ internal sealed class BinaryMeterNode : IMeteredNode
         uptime += milliseconds;
         clock.Uptime = uptime;
         Turn(() => clock.ToldUptime == uptime);
+        NextTurn();
     }
 
     public void AwaitPurges(int count)
@@ -195,6 +203,29 @@ internal sealed class BinaryMeterNode : IMeteredNode
             AwaitEnd(running.First(one => one.Value.Slot == slot).Key);
         }
     }
+
+    /// <summary>packetd stands still for a time, in which frames come and machines are killed.</summary>
+    public void Stop(ulong milliseconds, byte[][] pings, params uint[] killed)
+    {
+        PacketSocket.kill(lab.Pid, 19);
+        // At each of its calls it stands still for a moment: its clock's tracer looks at it.
+        int looks = 0;
+        Wait.Until(() => (looks = Programs.State(lab.Pid) is 'T' or 't' ? looks + 1 : 0) == 5, "packetd stands still");
+        foreach (byte[] ping in pings)
+            lab.Send(Frames.Echo(ping));
+        foreach (uint boot in killed)
+        {
+            PacketSocket.kill(running[boot].Pid, 9);
+            Wait.Until(() => Programs.State(running[boot].Pid) == 'Z', "a machine has ended");
+        }
+        uptime += milliseconds;
+        clock.Uptime = uptime;
+        PacketSocket.kill(lab.Pid, 18);
+        foreach (byte[] _ in pings)
+            Assert.NotNull(lab.Await(frame => frame.Length == 42 + MagicReply.Size && frame[34] == 0));
+    }
+
+    public int CountPurges() => lab.Log.Count(line => line.Contains("purged", StringComparison.Ordinal));
 
     public void SetCpu(ulong microseconds) => clock.Cpu = microseconds;
 
@@ -227,7 +258,7 @@ internal sealed class BinaryMeterNode : IMeteredNode
         clock.Dispose();
     }
 
-    /// <summary>Until packetd has looked at its clock, and a turn later.</summary>
+    /// <summary>Until packetd has looked at its clock.</summary>
     private void Turn(Func<bool> seen)
     {
         for (int tries = 0; !seen(); tries++)
@@ -235,7 +266,14 @@ internal sealed class BinaryMeterNode : IMeteredNode
             Assert.True(tries < 100, "packetd does not look at its clock");
             Ping();
         }
-        Ping();
+    }
+
+    /// <summary>Until packetd has done with the turn in which it last looked at its clock: machines are metered at its end.</summary>
+    private void NextTurn()
+    {
+        (ulong seconds, ulong nanoseconds) = clock.Time;
+        clock.Time = (seconds, (nanoseconds + 1) % 1_000_000_000);
+        Turn(() => clock.Told == clock.Time);
     }
 
     private void Ping()

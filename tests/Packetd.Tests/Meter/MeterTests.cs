@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using System.Numerics;
+using System.Security.Cryptography;
 using CsCheck;
 using Testing;
 using Testing.Nodes;
@@ -51,7 +53,7 @@ public class MeterTests
     {
         Assert.True(BootToken.TryParse(new Tokens { Prices = [3, 7, 11, 1_000_003], Value = 1UL << 40, Count = 100, MemoryMiB = 3 }.Token(), out BootToken token));
         var account = default(Account);
-        account.Open(token, 123_456);
+        account.Open(token, 123_456, token.Issued);
         for (int i = 0; i < 15; i++) // 1.6 × 10^15 units
             Assert.True(account.Credit(new Digest(), 100, 200));
         var random = new Random(5);
@@ -77,7 +79,7 @@ public class MeterTests
     {
         Assert.True(BootToken.TryParse(new Tokens { Prices = [uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue], Value = 1UL << 40, Count = 100, MemoryMiB = 256 }.Token(), out BootToken token));
         var account = default(Account);
-        account.Open(token, 0);
+        account.Open(token, 0, token.Issued);
         int payments = 1;
         while (account.Credit(new Digest(), 100, 100))
             payments++;
@@ -225,33 +227,139 @@ public class MeterTests
         Assert.Equal(Refusal.WrongSecret, node.Tell(token.Refund(new byte[20])).Refusal);
     }
 
-    /// <summary>A machine that has outlived its token by far is refunded as well as any, though others want its account's place.</summary>
-    [Fact]
-    public void The_account_of_a_machine_that_runs_is_kept_whatever_its_token_says()
+    private static Refusal Send(ref Node<TestHost> node, byte[] payload)
+    {
+        node.Limiter.Tick(++node.Host.Uptime); // what the limiter does is not looked at here
+        node.Receive(Port.Link, Frames.Echo(payload));
+        Assert.True(MagicReply.TryParse(node.Host.Sent[^1].Packet.AsSpan(52), out MagicReply reply));
+        return reply.Refusal;
+    }
+
+    private static byte[] EndRequest(Tokens token)
+    {
+        byte[] body = new byte[Wire.EndRequest.Size];
+        Wire.EndRequest.Emit(body, HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token.Token()]));
+        return Tokens.Payload(MagicKind.End, body);
+    }
+
+    /// <summary>Machines that are started and ended at once cost next to nothing, whether what is left is asked for or not.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Nobody_closes_a_node_by_starting_and_ending_machines(bool refunded)
     {
         var host = new TestHost();
-        var node = host.MakeNode(new Domain[3], tokens: 2, accounts: new Account[2]);
-        Tokens first = Token(1) with { Count = 100, Value = 1 << 20 };
-        Refusal Send(ref Node<TestHost> to, byte[] payload)
+        var node = host.MakeNode(new Domain[1], tokens: 3, accounts: new Account[3]);
+        Tokens rich = Token(1) with { Value = 1000 }, free = Token(2) with { Prices = [0, 0, 0, 0] };
+        Assert.Equal([Refusal.None, Refusal.None], [Send(ref node, rich.Payload()), Send(ref node, EndRequest(rich))]);
+        node.Domains[0] = default;
+        for (int seed = 10; seed < 40; seed++)
         {
-            to.Receive(Port.Link, Frames.Echo(payload));
-            Assert.True(MagicReply.TryParse(host.Sent[^1].Packet.AsSpan(52), out MagicReply reply));
-            return reply.Refusal;
+            Tokens token = Token(seed) with { Issued = TestHost.Started + 45 + (ulong)seed };
+            Assert.Equal([Refusal.None, Refusal.None], [Send(ref node, token.Payload()), Send(ref node, refunded ? token.Refund() : EndRequest(token))]);
+            node.Domains[0] = default;
+            Assert.Equal(Refusal.None, Send(ref node, token.Refund()));
         }
-        Tokens At(int seed) => Token(seed) with { Issued = host.Now, Expires = host.Now + 10, Count = 100, Value = 1 << 20 };
-        Assert.Equal(Refusal.None, Send(ref node, first.Payload()));
-        host.Now += 100_000;
-        Assert.Equal(Refusal.None, Send(ref node, At(2).Payload()));
-        host.Now += 100_000;
-        Assert.Equal(Refusal.TooManyTokens, Send(ref node, At(3).Payload()));
-        node.Domains[1] = default;
-        host.Now += 3599;
-        Assert.Equal(Refusal.TooManyTokens, Send(ref node, At(4).Payload()));
-        Assert.Equal(Refusal.None, Send(ref node, first.Refund()));
-        host.Now += 1;
-        Assert.Equal(Refusal.None, Send(ref node, At(4).Payload()));
-        Assert.Equal(Refusal.NoSuchDomain, Send(ref node, Token(2).Query()));
-        Assert.Equal(Refusal.None, Send(ref node, first.Refund()));
+        Assert.Equal(Refusal.None, Send(ref node, (free with { Issued = TestHost.Started + 90 }).Payload()));
+        // To whom more is owed than to each of them nothing was lost.
+        Assert.Equal(Refusal.None, Send(ref node, rich.Refund()));
+        Assert.True(MagicReply.TryParse(host.Sent[^1].Packet.AsSpan(52), out MagicReply reply) && reply.TryGetStatement(out Statement certificate) && certificate.Unused == 5000);
+    }
+
+    /// <summary>An account that is kept no longer, then settled ones, then who is owed least; the oldest of each.</summary>
+    [Fact]
+    public void The_place_of_an_account_is_taken_that_is_owed_least()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2], tokens: 30, accounts: new Account[5]);
+        Tokens runs = Token(1) with { Count = 1, Value = 1 };
+        Assert.Equal(Refusal.None, Send(ref node, runs.Payload()));
+        Tokens[] ended = [.. new uint[] { 7, 3, 9, 5 }.Select((count, i) => Token(2 + i) with { Count = count })];
+        foreach (Tokens token in ended)
+        {
+            Assert.Equal([Refusal.None, Refusal.None], [Send(ref node, token.Payload()), Send(ref node, EndRequest(token))]);
+            node.Domains[1] = default;
+            host.Uptime += 1000;
+        }
+        Assert.Equal(Refusal.None, Send(ref node, ended[2].Refund()));
+        // Of 70, 30, 0 (refunded), 50.
+        foreach (int taken in new[] { 2, 1, 3, 0 })
+        {
+            Assert.Equal(Refusal.None, Send(ref node, ended[taken].Query()));
+            Tokens next = Token(20 + taken) with { Count = 100 };
+            Assert.Equal([Refusal.None, Refusal.None], [Send(ref node, next.Payload()), Send(ref node, EndRequest(next))]);
+            node.Domains[1] = default;
+            host.Uptime += 1000;
+            Assert.Equal(Refusal.NoSuchDomain, Send(ref node, ended[taken].Query()));
+        }
+        // Of equals the oldest.
+        Tokens last = Token(30) with { Count = 100 };
+        Assert.Equal(Refusal.None, Send(ref node, last.Payload()));
+        Refusal[] known = new Refusal[4];
+        for (int i = 0; i < known.Length; i++)
+            known[i] = Send(ref node, (Token(20 + i) with { Count = 100 }).Query());
+        Assert.Equal([Refusal.None, Refusal.None, Refusal.NoSuchDomain, Refusal.None], known);
+        Assert.Equal([Refusal.None, Refusal.None], [Send(ref node, last.Query()), Send(ref node, runs.Query())]);
+    }
+
+    /// <summary>An hour after its machine's end an account may be forgotten, or when its token has expired where that is later; both by the clock that is never set.</summary>
+    [Theory]
+    [InlineData(100, 3600)]
+    [InlineData(10_000, 10_000)]
+    public void Steps_of_the_wall_clock_neither_forget_nor_keep_an_account(int valid, int kept)
+    {
+        foreach (int seconds in new[] { kept - 1, kept })
+            foreach (long step in new[] { 0L, -50L, 1L << 30 })
+            {
+                var host = new TestHost();
+                var node = host.MakeNode(new Domain[1], tokens: 30, accounts: new Account[2]);
+                Tokens rich = Token(1) with { Expires = host.Now + (ulong)valid };
+                Assert.Equal([Refusal.None, Refusal.None], [Send(ref node, rich.Payload()), Send(ref node, EndRequest(rich))]);
+                node.Domains[0] = default;
+                host.Now += (ulong)step;
+                host.Uptime = 77_000 + (ulong)seconds * 1000;
+                for (int seed = 2; seed < 4; seed++)
+                {
+                    Tokens poor = Token(seed) with { Issued = host.Now, Expires = host.Now + 10, Count = 1 };
+                    Assert.Equal([Refusal.None, Refusal.None], [Send(ref node, poor.Payload()), Send(ref node, EndRequest(poor))]);
+                    node.Domains[0] = default;
+                }
+                Assert.Equal(seconds < kept ? Refusal.None : Refusal.NoSuchDomain, Send(ref node, rich.Query()));
+            }
+    }
+
+    [Fact]
+    public void A_machine_that_is_being_ended_takes_no_money_and_costs_none()
+    {
+        using var node = new LogicMeterNode();
+        Tokens ended = Token(1), purged = Token(2) with { Count = 1 };
+        Assert.Equal([Refusal.None, Refusal.None], [node.Tell(ended.Payload()).Refusal, node.Tell(purged.Payload()).Refusal]);
+        node.Advance(1500);
+        Assert.Equal((Refusal.None, ended.Boot), (node.Tell(EndRequest(ended)).Refusal, ended.Boot));
+        Tokens next = new() { Seed = 9, Count = 100 };
+        Assert.All([ended.Payment(6), next.Continuation(ended, ended.End)], payload => Assert.Equal(Refusal.NoSuchDomain, node.Tell(payload).Refusal));
+        Assert.Equal((AccountState.Ended, 40ul, 10ul), Look(node, ended));
+        node.Advance(10_000);
+        Assert.Equal([1], node.Purged);
+        Assert.All([purged.Payment(6), next.Continuation(purged, purged.End)], payload => Assert.Equal(Refusal.NoSuchDomain, node.Tell(payload).Refusal));
+        Assert.Equal((AccountState.Ended, 0ul), (Look(node, purged).State, Look(node, purged).Unused));
+        node.Advance(10_000);
+        Assert.Empty(node.Purged); // once
+        Assert.Equal((AccountState.Ended, 40ul, 10ul), Look(node, ended));
+    }
+
+    [Fact]
+    public void What_a_machine_has_used_at_its_end_is_charged()
+    {
+        using var node = new LogicMeterNode();
+        Tokens token = Token(1) with { Prices = [1, 0, 1, 10] };
+        Assert.Equal(Refusal.None, node.Tell(token.Payload()).Refusal);
+        node.Advance(400);
+        node.SetCpu(7);
+        node.Mirror(token.Boot, 1000); // 2,084 bytes
+        node.End(token.Boot);
+        node.SetCpu(9);
+        Assert.Equal((AccountState.Ended, 50ul - 7 - 2, 0ul), Look(node, token));
     }
 
     [Fact]
@@ -280,6 +388,52 @@ public class MeterTests
         lab.WaitForLine("domain 0: ended: signal 9", 5);
     }
 
+    /// <summary>What has come and happened while packetd stood still counts before it asks who is in debt.</summary>
+    [RootFact]
+    public void Whoever_was_paid_or_ended_while_packetd_stood_still_is_not_purged_when_it_goes_on()
+    {
+        using var node = new BinaryMeterNode();
+        Tokens[] tokens = [.. Enumerable.Range(1, 3).Select(seed => Token(seed) with { Count = 1, Expires = TestHost.Started + 1000 })];
+        Assert.All(tokens, token => Assert.Equal(Refusal.None, node.Tell(token.Payload()).Refusal));
+        node.Stop(60_000, [tokens[0].Payment(90)], tokens[1].Boot);
+        node.AwaitPurges(1);
+        node.AwaitEnd(tokens[1].Boot);
+        Assert.Equal([tokens[0].Boot], node.Domains);
+        Assert.Equal(1, node.CountPurges());
+        Assert.Equal((AccountState.Running, 300ul, 10ul), Look(node, tokens[0]));
+        Assert.Equal([AccountState.Ended, AccountState.Ended], tokens.Skip(1).Select(token => Look(node, token).State));
+    }
+
+    /// <summary>The clock of its process is read when it has ended, not only half a second before.</summary>
+    [RootFact]
+    public void What_a_machine_has_computed_until_it_is_killed_is_charged()
+    {
+        using var lab = new Lab();
+        Tokens token = Lab.Token(1) with { Prices = [1, 0, 0, 0], Value = 1 << 30, Count = 10 };
+        Assert.Equal(Refusal.None, lab.Ping(token.Payload()));
+        int pid = int.Parse(lab.WaitForLine("started for").Split("process ")[1]);
+        lab.Order(token.Boot, 3);
+        Wait.Until(() => Computed() > 100_000, "the machine computes");
+        PacketSocket.kill(pid, 19);
+        Wait.Until(() => Programs.State(pid) == 'T', "the machine stands still");
+        ulong computed = Computed();
+        PacketSocket.kill(pid, 9);
+        lab.WaitForLine("ended: signal 9");
+        Assert.InRange(Ask(lab, token).Used(Resource.Cpu), computed, ulong.MaxValue);
+
+        // Microseconds (the kernel's Documentation/scheduler/sched-stats.rst).
+        ulong Computed() => ulong.Parse(File.ReadAllText($"/proc/{pid}/schedstat").Split(' ')[0]) / 1000;
+    }
+
+    private static Statement Ask(Lab lab, Tokens token)
+    {
+        lab.Send(Frames.Echo(token.Query()));
+        byte[]? frame = lab.Await(frame => frame.Length == 42 + MagicReply.Size + Statement.Size && frame[34] == 0);
+        Assert.NotNull(frame);
+        Assert.True(Statement.TryParse(frame.AsSpan(42 + MagicReply.Size), out Statement statement));
+        return statement;
+    }
+
     /// <summary>A node that is stopped does not lose the time: what ran meanwhile is charged when it goes on.</summary>
     [RootFact]
     public void A_binary_that_was_stopped_charges_and_purges_when_it_goes_on()
@@ -291,9 +445,7 @@ public class MeterTests
         System.Threading.Thread.Sleep(2500);
         PacketSocket.kill(lab.Pid, 18);
         lab.WaitForLine("domain 0: purged", 2);
-        lab.Send(Frames.Echo(rich.Query()));
-        byte[]? frame = lab.Await(frame => frame.Length == 42 + MagicReply.Size + Statement.Size && frame[34] == 0);
-        Assert.True(frame != null && MagicReply.TryParse(frame.AsSpan(42), out MagicReply reply) && reply.TryGetStatement(out Statement statement)
-            && statement.State == AccountState.Running && statement.Used(Resource.Existence) >= 2 && statement.Unused == 1000 - 10 * statement.Used(Resource.Existence));
+        Statement statement = Ask(lab, rich);
+        Assert.True(statement.State == AccountState.Running && statement.Used(Resource.Existence) >= 2 && statement.Unused == 1000 - 10 * statement.Used(Resource.Existence));
     }
 }
