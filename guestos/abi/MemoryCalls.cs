@@ -110,7 +110,7 @@ public static unsafe class MemoryCalls
     {
         // What could never be touched without running out is refused at once, as on Linux
         // (Documentation/mm/overcommit-accounting).
-        if ((request.Protection & Protection.Write) != 0 && request.Pages > Frames.Total)
+        if ((request.Protection & Protection.WRITE) != 0 && request.Pages > Frames.Total)
             return Errno.ENOMEM;
         bool isData = AddressSpace.IsData(request.Protection, request.Shared);
         if (!ResourceLimits.AllowsPages(space, request.Pages, isData))
@@ -125,7 +125,7 @@ public static unsafe class MemoryCalls
         bool sharedMemory = request.Shared && request.File == null;
         bool populates = sharedMemory || (request.Flags & MapPopulate) != 0;
         // Only pages with some permission can be made present.
-        uint protection = populates ? request.Protection | Protection.Read : request.Protection;
+        uint protection = populates ? request.Protection | Protection.READ : request.Protection;
         AreaFlags flags = sharedMemory ? AreaFlags.Shared : AreaFlags.None;
         if (locked)
             flags |= AreaFlags.Locked;
@@ -191,7 +191,7 @@ public static unsafe class MemoryCalls
             return Errno.EBADF;
         if (!file->MayRead)
             return Errno.EACCES;
-        if (!RegularFile.Is(file) || shared && (protection & Protection.Write) != 0)
+        if (!RegularFile.Is(file) || shared && (protection & Protection.WRITE) != 0)
             return Errno.ENODEV;
         inode = Vfs.Hold(file->Inode);
         return 0;
@@ -212,7 +212,7 @@ public static unsafe class MemoryCalls
             if (result is not (FaultResult.Resolved or FaultResult.FileEnded) || Signals.Killed)
                 return false;
         }
-        return (protection & Protection.Read) != 0 || AddressSpace.Protect(space, range, protection) == 0;
+        return (protection & Protection.READ) != 0 || AddressSpace.Protect(space, range, protection) == 0;
     }
 
     private static long Munmap(ulong address, ulong length)
@@ -256,7 +256,7 @@ public static unsafe class MemoryCalls
     {
         if (!PageRange.TryMake(oldEnd, newEnd - oldEnd, out PageRange added) || !MayGrowHeap(space, added))
             return false;
-        const uint readWrite = Protection.Read | Protection.Write;
+        const uint readWrite = Protection.READ | Protection.WRITE;
         AreaFlags flags = space->LocksFuture ? AreaFlags.Heap | AreaFlags.Locked : AreaFlags.Heap;
         Area* below = oldEnd > space->BreakStart ? AddressSpace.AreaAtOrAbove(space, oldEnd - 1) : null;
         if (below != null && below->End == oldEnd && below->Flags == flags && below->Protection == readWrite)

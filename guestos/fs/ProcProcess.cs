@@ -273,9 +273,9 @@ public static unsafe class ProcProcess
             text->Add((byte)'-');
             text->AddHex(area->End, 8);
             text->Add((byte)' ');
-            text->Add((area->Protection & Protection.Read) != 0 ? (byte)'r' : (byte)'-');
-            text->Add((area->Protection & Protection.Write) != 0 ? (byte)'w' : (byte)'-');
-            text->Add((area->Protection & Protection.Execute) != 0 ? (byte)'x' : (byte)'-');
+            text->Add((area->Protection & Protection.READ) != 0 ? (byte)'r' : (byte)'-');
+            text->Add((area->Protection & Protection.WRITE) != 0 ? (byte)'w' : (byte)'-');
+            text->Add((area->Protection & Protection.EXEC) != 0 ? (byte)'x' : (byte)'-');
             text->Add(area->Shared ? (byte)'s' : (byte)'p');
             text->Add((byte)' ');
             Inode* file = (Inode*)area->File;

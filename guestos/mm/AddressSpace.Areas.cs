@@ -67,7 +67,7 @@ public unsafe partial struct AddressSpace
     }
 
     /// <summary>True for pages that only their address space writes (RLIMIT_DATA).</summary>
-    public static bool IsData(uint protection, bool shared) => !shared && (protection & Protection.Write) != 0;
+    public static bool IsData(uint protection, bool shared) => !shared && (protection & Protection.WRITE) != 0;
 
     /// <summary>Adds an area to the sums over all areas.</summary>
     private static void Count(AddressSpace* space, Area* area)

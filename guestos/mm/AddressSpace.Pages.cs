@@ -124,11 +124,11 @@ public unsafe partial struct AddressSpace
     private static ulong EntryFor(Area* area, ulong frame, bool writable)
     {
         ulong entry = frame | PageTable.Present | PageTable.Accessed | PageTable.Dirty;
-        if (area->Protection != Protection.None)
+        if (area->Protection != Protection.NONE)
             entry |= PageTable.UserSupervisor;
-        if (writable && (area->Protection & Protection.Write) != 0)
+        if (writable && (area->Protection & Protection.WRITE) != 0)
             entry |= PageTable.ReadWrite;
-        if ((area->Protection & Protection.Execute) == 0)
+        if ((area->Protection & Protection.EXEC) == 0)
             entry |= PageTable.ExecuteDisable;
         return entry;
     }

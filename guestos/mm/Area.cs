@@ -2,16 +2,16 @@ using System;
 
 namespace Guestos;
 
-/// <summary>PROT_ bits of mmap(2) (include/uapi/asm-generic/mman-common.h).</summary>
+/// <summary>Protection of mmap(2), without its PROT_ (include/uapi/asm-generic/mman-common.h).</summary>
 public static class Protection
 {
-    public const uint None = 0;
-    public const uint Read = 1;
-    public const uint Write = 2;
-    public const uint Execute = 4;
+    public const uint NONE = 0;
+    public const uint READ = 1;
+    public const uint WRITE = 2;
+    public const uint EXEC = 4;
 
     /// <summary>All of them.</summary>
-    public const uint Any = Read | Write | Execute;
+    public const uint Any = READ | WRITE | EXEC;
 }
 
 /// <summary>What an area is besides its protection.</summary>

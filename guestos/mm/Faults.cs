@@ -65,8 +65,8 @@ public unsafe partial struct AddressSpace
     /// </summary>
     private static uint AllowingAny(Access access) => access switch
     {
-        Access.Write => Protection.Write,
-        Access.Execute => Protection.Execute,
+        Access.Write => Protection.WRITE,
+        Access.Execute => Protection.EXEC,
         _ => Protection.Any,
     };
 

@@ -188,7 +188,7 @@ namespace Guestos
 
     public static class Protection
     {
-        public const uint None = 0, Read = 1, Write = 2, Execute = 4;
+        public const uint NONE = 0, READ = 1, WRITE = 2, EXEC = 4;
     }
 
     public unsafe struct Area

@@ -93,7 +93,7 @@ internal sealed unsafe class Source : IDisposable
     {
         AddressSpace* space = AddressSpace.Create();
         PageRange.TryMake(Base, Pages * Frames.Size, out PageRange range);
-        Assert.True(AddressSpace.Add(space, range, Protection.Read | Protection.Write, AreaFlags.None, null, 0, 0) != null);
+        Assert.True(AddressSpace.Add(space, range, Protection.READ | Protection.WRITE, AreaFlags.None, null, 0, 0) != null);
         return space;
     }
 

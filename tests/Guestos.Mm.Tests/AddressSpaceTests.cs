@@ -8,7 +8,7 @@ namespace Guestos.Mm.Tests;
 public sealed unsafe class AddressSpaceTests
 {
     private const ulong Base = 0x4000_0000;
-    private const uint ReadWrite = Protection.Read | Protection.Write;
+    private const uint ReadWrite = Protection.READ | Protection.WRITE;
 
     public AddressSpaceTests() => Machine.Require();
 
@@ -98,13 +98,13 @@ public sealed unsafe class AddressSpaceTests
             Assert.Equal(FaultResult.NoArea, result);
             return;
         }
-        uint needed = access == Access.Write ? Protection.Write : access == Access.Execute ? Protection.Execute : 7;
+        uint needed = access == Access.Write ? Protection.WRITE : access == Access.Execute ? Protection.EXEC : 7;
         Assert.Equal((known.Protection & needed) != 0 ? FaultResult.Resolved : FaultResult.NoPermission, result);
         if (result != FaultResult.Resolved)
             return;
         ulong entry = PageTable.EntryOf(model.At->Root, Base + page * Frames.Size);
         Assert.Equal(entry, *PageTable.Find(model.At->Root, Base + page * Frames.Size, false));
-        Assert.Equal((known.Protection & Protection.Execute) == 0, (entry & PageTable.ExecuteDisable) != 0);
+        Assert.Equal((known.Protection & Protection.EXEC) == 0, (entry & PageTable.ExecuteDisable) != 0);
         byte* content = DirectMap.At(entry & PageTable.AddressMask);
         Assert.Equal(known.Content, *content);
         if (access != Access.Write)
@@ -241,7 +241,7 @@ public sealed unsafe class AddressSpaceTests
             {
                 total += area->Pages;
                 locked += area->Locked ? area->Pages : 0;
-                data += !area->Shared && !area->GrowsDown && (area->Protection & Protection.Write) != 0 ? area->Pages : 0;
+                data += !area->Shared && !area->GrowsDown && (area->Protection & Protection.WRITE) != 0 ? area->Pages : 0;
             }
             Assert.Equal((total, locked, data), (space->TotalPages, space->LockedPages, space->DataPages));
         }
@@ -256,10 +256,10 @@ public sealed unsafe class AddressSpaceTests
     {
         AddressSpace* space = AddressSpace.Create();
         for (ulong i = 0; i < AddressSpace.MaxAreas; i++)
-            Assert.True(AddressSpace.Add(space, Range(2 * i, 1), Protection.Read, AreaFlags.None) != null);
-        Assert.True(AddressSpace.Add(space, Range(2 * AddressSpace.MaxAreas, 1), Protection.Read, AreaFlags.None) == null);
+            Assert.True(AddressSpace.Add(space, Range(2 * i, 1), Protection.READ, AreaFlags.None) != null);
+        Assert.True(AddressSpace.Add(space, Range(2 * AddressSpace.MaxAreas, 1), Protection.READ, AreaFlags.None) == null);
         Assert.True(AddressSpace.Unmap(space, Range(0, 1)));
-        Assert.True(AddressSpace.Add(space, Range(2 * AddressSpace.MaxAreas, 1), Protection.Read, AreaFlags.None) != null);
+        Assert.True(AddressSpace.Add(space, Range(2 * AddressSpace.MaxAreas, 1), Protection.READ, AreaFlags.None) != null);
         AddressSpace.Release(space);
     }
 
@@ -278,7 +278,7 @@ public sealed unsafe class AddressSpaceTests
             Assert.Equal([Base + page * Frames.Size], Board.Processor.Invalidated);
         }
         nint at = (nint)space;
-        AssertInvalidates(1, () => AddressSpace.Protect((AddressSpace*)at, Range(1, 1), Protection.Read));
+        AssertInvalidates(1, () => AddressSpace.Protect((AddressSpace*)at, Range(1, 1), Protection.READ));
         AssertInvalidates(2, () => AddressSpace.DropPages((AddressSpace*)at, Range(2, 1)));
         AssertInvalidates(3, () => AddressSpace.Unmap((AddressSpace*)at, Range(3, 1)));
         AssertInvalidates(4, () => AddressSpace.Move((AddressSpace*)at, Range(4, 1), Range(100, 1)));

@@ -64,7 +64,7 @@ internal static unsafe class Simulation
         s_stacks[s_idle.Number] = s_idle;
         Process* init = Processes.CreateFirst();
         Assert.True(PageRange.TryMake(UserMemory.At, UserMemory.Length, out PageRange pages));
-        Assert.True(AddressSpace.Add(init->Space, pages, Protection.Read | Protection.Write, AreaFlags.None) != null);
+        Assert.True(AddressSpace.Add(init->Space, pages, Protection.READ | Protection.WRITE, AreaFlags.None) != null);
         s_work = (WaitQueue*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)sizeof(WaitQueue));
         s_next = Serve;
         Processes.Begin(init);

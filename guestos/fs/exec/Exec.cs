@@ -282,8 +282,8 @@ public static unsafe class Exec
 
     private static uint StackProtection(in LoadedImage program)
     {
-        const uint readWrite = Protection.Read | Protection.Write;
-        return program.ExecutableStack ? readWrite | Protection.Execute : readWrite;
+        const uint readWrite = Protection.READ | Protection.WRITE;
+        return program.ExecutableStack ? readWrite | Protection.EXEC : readWrite;
     }
 
     private static long Map(
@@ -318,13 +318,13 @@ public static unsafe class Exec
 
     private static uint ProtectionOf(uint flags)
     {
-        uint protection = Protection.None;
+        uint protection = Protection.NONE;
         if ((flags & ElfProgramHeader.Read) != 0)
-            protection |= Protection.Read;
+            protection |= Protection.READ;
         if ((flags & ElfProgramHeader.Write) != 0)
-            protection |= Protection.Write;
+            protection |= Protection.WRITE;
         if ((flags & ElfProgramHeader.Execute) != 0)
-            protection |= Protection.Execute;
+            protection |= Protection.EXEC;
         return protection;
     }
 
