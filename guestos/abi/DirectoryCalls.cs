@@ -36,7 +36,7 @@ public static unsafe class DirectoryCalls
         if (file->Position == 0)
         {
             byte dot = (byte)'.';
-            more = Add(ref output, directory->Number, 1, InodeType.Directory, &dot, 1);
+            more = Add(ref output, directory->Number, 1, InodeType.DIR, &dot, 1);
             if (more)
                 file->Position = 1;
         }
@@ -47,7 +47,7 @@ public static unsafe class DirectoryCalls
             dots[0] = (byte)'.';
             dots[1] = (byte)'.';
             Inode* parent = PathWalk.ParentOf(directory);
-            more = Add(ref output, parent->Number, 2, InodeType.Directory, dots, 2);
+            more = Add(ref output, parent->Number, 2, InodeType.DIR, dots, 2);
             Vfs.Release(parent);
             if (more)
                 file->Position = 2;

@@ -38,14 +38,14 @@ public static unsafe partial class FileCalls
         Inode* made = null;
         if (temporary && walked.Inode != null)
         {
-            if (walked.Inode->Type != InodeType.Directory)
+            if (walked.Inode->Type != InodeType.DIR)
                 return Errno.ENOTDIR;
             if (!walked.Inode->IsInMemory)
                 return Errno.EOPNOTSUPP;
             long error = FileRights.Check(walked.Inode, FileRights.Write | FileRights.Execute);
             if (error < 0)
                 return error;
-            made = Vfs.NewInode(InodeType.Regular, mode & ~Process.Current->Umask, walked.Inode->Volume);
+            made = Vfs.NewInode(InodeType.REG, mode & ~Process.Current->Umask, walked.Inode->Volume);
             if (made == null)
                 return Errno.ENOSPC;
         }
@@ -55,7 +55,7 @@ public static unsafe partial class FileCalls
                 return Errno.ENOENT;
             if (walked.TrailingSlash)
                 return Errno.EISDIR;
-            long error = Names.Make(ref walked, InodeType.Regular, mode & ~Process.Current->Umask, out made);
+            long error = Names.Make(ref walked, InodeType.REG, mode & ~Process.Current->Umask, out made);
             if (error < 0)
                 return error;
         }
@@ -75,17 +75,17 @@ public static unsafe partial class FileCalls
         file = null;
         bool pathOnly = (flags & OpenFlags.PATH) != 0;
         bool writes = !pathOnly && (flags & OpenFlags.ACCMODE) != OpenFlags.RDONLY;
-        if ((flags & OpenFlags.DIRECTORY) != 0 && inode->Type != InodeType.Directory && !made)
+        if ((flags & OpenFlags.DIRECTORY) != 0 && inode->Type != InodeType.DIR && !made)
             return Errno.ENOTDIR;
         switch (inode->Type)
         {
-            case InodeType.Directory when writes || !pathOnly && (flags & OpenFlags.CREAT) != 0:
+            case InodeType.DIR when writes || !pathOnly && (flags & OpenFlags.CREAT) != 0:
                 return Errno.EISDIR;
-            case InodeType.Link when !pathOnly:
+            case InodeType.LNK when !pathOnly:
                 return Errno.ELOOP;
-            case InodeType.Socket or InodeType.Block or InodeType.None when !pathOnly:
+            case InodeType.SOCK or InodeType.BLK or InodeType.None when !pathOnly:
                 return Errno.ENXIO;
-            case InodeType.Regular when inode->IsInMemory && writes:
+            case InodeType.REG when inode->IsInMemory && writes:
                 if (Mounts.IsReadOnly(inode->Volume))
                     return Errno.EROFS;
                 if (inode->Object.Executions > 0)
@@ -134,9 +134,9 @@ public static unsafe partial class FileCalls
 
     private static FileOperations* OperationsOf(Inode* inode) => inode->Type switch
     {
-        InodeType.Directory => DirectoryFile.Operations,
-        InodeType.Fifo => PipeFile.Operations,
-        InodeType.Character => Devices.OperationsOf(inode->DeviceNumber),
+        InodeType.DIR => DirectoryFile.Operations,
+        InodeType.FIFO => PipeFile.Operations,
+        InodeType.CHR => Devices.OperationsOf(inode->DeviceNumber),
         _ => inode->Operations->RegularFile,
     };
 
@@ -151,7 +151,7 @@ public static unsafe partial class FileCalls
         };
         if ((flags & OpenFlags.TRUNC) != 0)
             wanted |= FileRights.Write;
-        if (inode->Type == InodeType.Character && Mounts.Has(inode->Volume, Mounts.NoDevices))
+        if (inode->Type == InodeType.CHR && Mounts.Has(inode->Volume, Mounts.NoDevices))
             return Errno.EACCES;
         long error = FileRights.Check(inode, wanted);
         if (error < 0)
@@ -337,7 +337,7 @@ public static unsafe partial class FileCalls
         if (error < 0)
             return error;
         PathBuffers.Give(text);
-        Inode* inode = Vfs.NewInode(InodeType.Regular, 0x1ff, Vfs.RootVolume);
+        Inode* inode = Vfs.NewInode(InodeType.REG, 0x1ff, Vfs.RootVolume);
         if (inode == null)
             return Errno.ENOMEM;
         File* file = Files.Allocate(RegularFile.Operations, OpenFlags.RDWR);

@@ -93,7 +93,7 @@ public static unsafe partial class FileCalls
     public static long Mkdir(UserString path, ulong mode) => Mkdirat(Here, path, mode);
 
     public static long Mkdirat(ulong directory, UserString path, ulong mode) =>
-        Make(directory, path, InodeType.Directory, mode, 0);
+        Make(directory, path, InodeType.DIR, mode, 0);
 
     public static long Mknod(UserString path, ulong mode, ulong device) => Mknodat(Here, path, mode, device);
 
@@ -101,12 +101,12 @@ public static unsafe partial class FileCalls
     {
         var type = (InodeType)(mode & 0xf000);
         if (type == 0)
-            type = InodeType.Regular;
-        if (type is InodeType.Character or InodeType.Block && !FileRights.IsSuperuser)
+            type = InodeType.REG;
+        if (type is InodeType.CHR or InodeType.BLK && !FileRights.IsSuperuser)
             return Errno.EPERM;
-        if (type is not (InodeType.Regular or InodeType.Character or InodeType.Block or InodeType.Fifo
-            or InodeType.Socket))
-            return type == InodeType.Directory ? Errno.EPERM : Errno.EINVAL;
+        if (type is not (InodeType.REG or InodeType.CHR or InodeType.BLK or InodeType.FIFO
+            or InodeType.SOCK))
+            return type == InodeType.DIR ? Errno.EPERM : Errno.EINVAL;
         return Make(directory, path, type, mode, (uint)device);
     }
 
@@ -118,7 +118,7 @@ public static unsafe partial class FileCalls
         error = Names.Make(ref walked, type, (uint)mode & ~Process.Current->Umask, out Inode* made);
         if (error == 0)
         {
-            if (type is InodeType.Character or InodeType.Block)
+            if (type is InodeType.CHR or InodeType.BLK)
                 made->DeviceNumber = device;
             Vfs.Release(made);
         }
@@ -155,7 +155,7 @@ public static unsafe partial class FileCalls
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
         if (error < 0)
             return error;
-        if (inode->Type == InodeType.Directory && FileRights.Check(inode, FileRights.Execute) == 0
+        if (inode->Type == InodeType.DIR && FileRights.Check(inode, FileRights.Execute) == 0
             && !FileRights.IsSuperuser)
         {
             Vfs.Release(inode);
@@ -168,7 +168,7 @@ public static unsafe partial class FileCalls
     /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>
     private static long Enter(Inode* inode, void** place)
     {
-        long error = inode->Type != InodeType.Directory
+        long error = inode->Type != InodeType.DIR
             ? Errno.ENOTDIR
             : FileRights.Check(inode, FileRights.Execute);
         if (error < 0)
@@ -258,7 +258,7 @@ public static unsafe partial class FileCalls
 
         if ((flags & (Mounts.Bind | Mounts.Move)) != 0)
             return Errno.EOPNOTSUPP;
-        if (point->Type != InodeType.Directory)
+        if (point->Type != InodeType.DIR)
             return Errno.ENOTDIR;
         Inode* root;
         if (type.SequenceEqual("proc"u8))

@@ -90,7 +90,7 @@ public static unsafe partial class FileCalls
         long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
         if (error == 0)
         {
-            bool readOnly = inode->Type is InodeType.Regular or InodeType.Directory or InodeType.Link
+            bool readOnly = inode->Type is InodeType.REG or InodeType.DIR or InodeType.LNK
                 && Mounts.IsReadOnly(inode->Volume);
             error = readOnly && (mode & FileRights.Write) != 0 ? Errno.EROFS : FileRights.Check(inode, (uint)mode);
             Vfs.Release(inode);
@@ -124,7 +124,7 @@ public static unsafe partial class FileCalls
 
     private static long LinkText(Inode* inode, UserPointer<byte> buffer, ulong size)
     {
-        if (inode->Type != InodeType.Link)
+        if (inode->Type != InodeType.LNK)
             return Errno.EINVAL;
         byte* text = inode->Image;
         long length = (long)inode->ImageLength;
@@ -178,7 +178,7 @@ public static unsafe partial class FileCalls
             error = Errno.EPERM;
         if (error < 0)
             return error;
-        if (inode->Type != InodeType.Directory && !FileRights.IsMember(inode->GroupId))
+        if (inode->Type != InodeType.DIR && !FileRights.IsMember(inode->GroupId))
             mode &= ~(ulong)FileRights.SetGroup;
         inode->Permissions = (ushort)(mode & 0xfff);
         inode->ChangeTime = Clock.Realtime;

@@ -161,7 +161,7 @@ public static unsafe partial class FileCalls
             out Inode* inode);
         if (error < 0)
             return error;
-        long result = inode->Type == InodeType.Regular ? FileRights.Check(inode, FileRights.Write) : 0;
+        long result = inode->Type == InodeType.REG ? FileRights.Check(inode, FileRights.Write) : 0;
         if (result == 0)
             result = Cut(inode, length);
         Vfs.Release(inode);
@@ -183,9 +183,9 @@ public static unsafe partial class FileCalls
 
     private static long Cut(Inode* inode, ulong length)
     {
-        if (inode->Type == InodeType.Directory)
+        if (inode->Type == InodeType.DIR)
             return Errno.EISDIR;
-        if (inode->Type != InodeType.Regular || !inode->IsInMemory)
+        if (inode->Type != InodeType.REG || !inode->IsInMemory)
             return Errno.EINVAL;
         if (Mounts.IsReadOnly(inode->Volume))
             return Errno.EROFS;

@@ -71,7 +71,7 @@ internal static unsafe class UserPath
         if (file == null)
             return Errno.EBADF;
         start = file->Inode;
-        return start == null || start->Type != InodeType.Directory && path[0] != 0 ? Errno.ENOTDIR : 0;
+        return start == null || start->Type != InodeType.DIR && path[0] != 0 ? Errno.ENOTDIR : 0;
     }
 
     /// <summary>Walks to something that must exist: one reference in <paramref name="inode"/>.</summary>

@@ -109,7 +109,7 @@ public static unsafe class Devices
         s_numbers.Of[s_count] = number;
         s_numbers.Operations[s_count] = (ulong)operations;
         s_count++;
-        Inode* inode = Add(name, InodeType.Character, permissions);
+        Inode* inode = Add(name, InodeType.CHR, permissions);
         if (inode != null)
             inode->DeviceNumber = number;
     }
@@ -176,11 +176,11 @@ public static unsafe class Devices
         return (long)from.Count;
     }
 
-    private static void Directory(ReadOnlySpan<byte> name) => Add(name, InodeType.Directory, 0x1ff);
+    private static void Directory(ReadOnlySpan<byte> name) => Add(name, InodeType.DIR, 0x1ff);
 
     private static void Link(ReadOnlySpan<byte> name, ReadOnlySpan<byte> target)
     {
-        Inode* inode = Add(name, InodeType.Link, 0x1ff);
+        Inode* inode = Add(name, InodeType.LNK, 0x1ff);
         if (inode == null)
             return;
         // SAFETY: literals lie in the image for ever.

@@ -107,12 +107,12 @@ public static unsafe class Directories
     private static void Point(DirectoryEntry* entry, Inode* inode)
     {
         entry->Inode = inode;
-        if (inode->Type != InodeType.Directory && inode->Links > 0)
+        if (inode->Type != InodeType.DIR && inode->Links > 0)
             Volumes.Of(inode->Volume).Inodes++;     // tmpfs: a further name counts as an inode
         inode->Links++;
         inode->Home = entry;
         inode->ChangeTime = Clock.Realtime;
-        if (inode->Type == InodeType.Directory)
+        if (inode->Type == InodeType.DIR)
         {
             inode->Links++;             // its own "."
             entry->Directory->Links++;  // its ".."
@@ -124,9 +124,9 @@ public static unsafe class Directories
         Inode* inode = entry->Inode;
         Vfs.Hold(inode);
         inode->Links--;
-        if (inode->Type != InodeType.Directory && inode->Links > 0)
+        if (inode->Type != InodeType.DIR && inode->Links > 0)
             Volumes.Of(inode->Volume).Inodes--;
-        if (inode->Type == InodeType.Directory)
+        if (inode->Type == InodeType.DIR)
         {
             inode->Links--;
             entry->Directory->Links--;

@@ -44,9 +44,9 @@ public static unsafe class ExtendedAttributes
             return write ? Errno.EPERM : Errno.ENODATA;
         if (user)
         {
-            if (inode->Type is not (InodeType.Regular or InodeType.Directory))
+            if (inode->Type is not (InodeType.REG or InodeType.DIR))
                 return write ? Errno.EPERM : Errno.ENODATA;
-            if (write && inode->Type == InodeType.Directory && (inode->Permissions & FileRights.Sticky) != 0
+            if (write && inode->Type == InodeType.DIR && (inode->Permissions & FileRights.Sticky) != 0
                 && !FileRights.Owns(inode))
                 return Errno.EPERM;
         }

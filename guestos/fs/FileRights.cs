@@ -29,7 +29,7 @@ public static unsafe class FileRights
     public static long Check(Inode* inode, uint wanted, uint user, uint group)
     {
         uint mode = inode->Permissions;
-        bool isDirectory = inode->Type == InodeType.Directory;
+        bool isDirectory = inode->Type == InodeType.DIR;
         if ((wanted & Execute) != 0 && !isDirectory && Mounts.Has(inode->Volume, Mounts.NoExecute))
             return Errno.EACCES;
         if (user == 0)
@@ -64,7 +64,7 @@ public static unsafe class FileRights
         if ((directory->Permissions & SetGroup) == 0)
             return;
         inode->GroupId = directory->GroupId;
-        if (inode->Type == InodeType.Directory)
+        if (inode->Type == InodeType.DIR)
             inode->Permissions |= SetGroup;
         else if ((inode->Permissions & GroupExecutes) != 0 && !IsMember(inode->GroupId))
             inode->Permissions &= unchecked((ushort)~SetGroup);
@@ -76,7 +76,7 @@ public static unsafe class FileRights
     /// </summary>
     public static void DropSetId(Inode* inode)
     {
-        if (inode->Type == InodeType.Directory)
+        if (inode->Type == InodeType.DIR)
             return;
         uint gone = SetUser | ((inode->Permissions & GroupExecutes) != 0 ? SetGroup : 0u);
         inode->Permissions &= (ushort)~gone;

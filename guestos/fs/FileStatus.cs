@@ -41,7 +41,7 @@ public unsafe struct FileStatus
         status.DeviceNumber = inode->DeviceNumber;
         status.Size = (long)inode->Size;
         status.BlockSize = 4096;
-        status.Blocks = inode->Type == InodeType.Regular && inode->IsInMemory
+        status.Blocks = inode->Type == InodeType.REG && inode->IsInMemory
             ? (long)(System.Math.Max((ulong)inode->PageCount * 4096, inode->ImageLength) + 511) / 512 : 0;
         status.AccessSeconds = inode->AccessTime / Second;
         status.AccessNanoseconds = inode->AccessTime % Second;

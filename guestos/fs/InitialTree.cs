@@ -196,7 +196,7 @@ public static unsafe class InitialTree
             {
                 if (!last)
                     continue;
-                if (type != InodeType.Directory)
+                if (type != InodeType.DIR)
                     return Outcome.LeftOut;
                 inode = Vfs.Hold(directory);
                 Describe(inode, member);
@@ -210,14 +210,14 @@ public static unsafe class InitialTree
             DirectoryEntry* entry = Directories.Find(directory, name, length);
             if (entry == null)
             {
-                Inode* made = Vfs.NewInode(InodeType.Directory, 0x1ed, Vfs.RootVolume);
+                Inode* made = Vfs.NewInode(InodeType.DIR, 0x1ed, Vfs.RootVolume);
                 entry = made != null ? Directories.Add(directory, name, length, made) : null;
                 Vfs.Release(made);
                 if (entry == null)
                     return Outcome.NoRoom;
             }
 
-            if (entry->Inode->Type != InodeType.Directory)
+            if (entry->Inode->Type != InodeType.DIR)
                 return Outcome.LeftOut;
             directory = entry->Inode;
         }
@@ -227,17 +227,17 @@ public static unsafe class InitialTree
         out Inode* inode)
     {
         inode = null;
-        if (type is not (InodeType.Regular or InodeType.Directory or InodeType.Link or InodeType.Character
-            or InodeType.Block or InodeType.Fifo or InodeType.Socket))
+        if (type is not (InodeType.REG or InodeType.DIR or InodeType.LNK or InodeType.CHR
+            or InodeType.BLK or InodeType.FIFO or InodeType.SOCK))
             return Outcome.LeftOut;
-        if (type == InodeType.Link && (member.DataLength == 0 || member.DataLength >= Vfs.PathCapacity))
+        if (type == InodeType.LNK && (member.DataLength == 0 || member.DataLength >= Vfs.PathCapacity))
             return Outcome.LeftOut;
         if (FileContent.FreeFrames == 0)
             return Outcome.NoRoom;
         DirectoryEntry* entry = Directories.Find(directory, name, length);
-        if (entry != null && entry->Inode->Type == InodeType.Directory)
+        if (entry != null && entry->Inode->Type == InodeType.DIR)
         {
-            if (type != InodeType.Directory)
+            if (type != InodeType.DIR)
                 return Outcome.LeftOut;
             inode = Vfs.Hold(entry->Inode);
             Describe(inode, member);
@@ -246,16 +246,16 @@ public static unsafe class InitialTree
 
         if (entry != null)
             Directories.Remove(entry);
-        LinkRecord* record = type == InodeType.Regular && member.Links > 1 ? FindLink(member) : null;
+        LinkRecord* record = type == InodeType.REG && member.Links > 1 ? FindLink(member) : null;
         inode = record != null ? Vfs.Hold(record->Inode) : Vfs.NewInode(type, 0, Vfs.RootVolume);
         if (inode == null)
             return Outcome.NoRoom;
-        if (record == null && type == InodeType.Regular && member.Links > 1)
+        if (record == null && type == InodeType.REG && member.Links > 1)
             Remember(member, inode);
         if (Directories.Add(directory, name, length, inode) == null)
             return Outcome.NoRoom;
         Describe(inode, member);
-        if (member.Data != null && member.DataLength > 0 && type is (InodeType.Regular or InodeType.Link))
+        if (member.Data != null && member.DataLength > 0 && type is (InodeType.REG or InodeType.LNK))
         {
             inode->Image = member.Data;
             inode->Size = member.DataLength;

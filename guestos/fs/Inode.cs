@@ -2,18 +2,18 @@ using System.Runtime.InteropServices;
 
 namespace Guestos;
 
-/// <summary>File types, as the top four bits of st_mode (include/uapi/linux/stat.h).</summary>
+/// <summary>File types without their S_IF: the top four bits of st_mode (include/uapi/linux/stat.h).</summary>
 public enum InodeType : ushort
 {
     /// <summary>An object without a type of its own: an epoll set, an event counter.</summary>
     None = 0,
-    Fifo = 0x1000,
-    Character = 0x2000,
-    Directory = 0x4000,
-    Block = 0x6000,
-    Regular = 0x8000,
-    Link = 0xa000,
-    Socket = 0xc000,
+    FIFO = 0x1000,
+    CHR = 0x2000,
+    DIR = 0x4000,
+    BLK = 0x6000,
+    REG = 0x8000,
+    LNK = 0xa000,
+    SOCK = 0xc000,
 }
 
 /// <summary>

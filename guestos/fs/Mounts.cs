@@ -194,7 +194,7 @@ public static unsafe class Mounts
                 directory = own->Directory;
                 Directories.Remove(own);
             }
-            else if (entry->Inode->Type == InodeType.Directory)
+            else if (entry->Inode->Type == InodeType.DIR)
             {
                 directory = entry->Inode;
             }

@@ -19,7 +19,7 @@ public static unsafe class Names
         made = null;
         if (walked.Inode != null || !walked.HasName)
             return Errno.EEXIST;
-        if (walked.TrailingSlash && type != InodeType.Directory)
+        if (walked.TrailingSlash && type != InodeType.DIR)
             return Errno.ENOENT;
         long error = MayChange(walked.Parent);
         if (error < 0)
@@ -46,7 +46,7 @@ public static unsafe class Names
     /// <summary>Makes a link that says <paramref name="target"/>.</summary>
     public static long MakeLink(ref Walked walked, byte* target, int length)
     {
-        long error = Make(ref walked, InodeType.Link, 0x1ff, out Inode* link);
+        long error = Make(ref walked, InodeType.LNK, 0x1ff, out Inode* link);
         if (error < 0)
             return error;
         byte* text = (byte*)Objects.Allocate(length + 1);
@@ -74,7 +74,7 @@ public static unsafe class Names
             return Errno.EEXIST;
         if (to.TrailingSlash)
             return Errno.ENOENT;
-        if (inode->Type == InodeType.Directory)
+        if (inode->Type == InodeType.DIR)
             return Errno.EPERM;
         long error = MayChange(to.Parent);
         if (error < 0)
@@ -99,7 +99,7 @@ public static unsafe class Names
         long error = MayRemove(walked.Parent, walked.Inode);
         if (error < 0)
             return error;
-        if (walked.Inode->Type == InodeType.Directory)
+        if (walked.Inode->Type == InodeType.DIR)
             return Errno.EISDIR;
         Directories.Remove(walked.Entry);
         return 0;
@@ -119,7 +119,7 @@ public static unsafe class Names
         long error = MayRemove(walked.Parent, walked.Inode);
         if (error < 0)
             return error;
-        if (walked.Inode->Type != InodeType.Directory)
+        if (walked.Inode->Type != InodeType.DIR)
             return Errno.ENOTDIR;
         if (walked.Inode->Covers != null)
             return Errno.EBUSY;
@@ -146,7 +146,7 @@ public static unsafe class Names
             return Errno.EXDEV;
         if (from.Inode->Covers != null || to.Inode != null && to.Inode->Covers != null)
             return Errno.EBUSY;
-        bool directory = from.Inode->Type == InodeType.Directory;
+        bool directory = from.Inode->Type == InodeType.DIR;
         if (!directory && (from.TrailingSlash || to.TrailingSlash))
             return Errno.ENOTDIR;
         if (to.Inode == null && exchange)
@@ -162,7 +162,7 @@ public static unsafe class Names
         if (error < 0)
             return error;
         if (directory && IsBelow(to.Parent, from.Inode)
-            || exchange && to.Inode->Type == InodeType.Directory && IsBelow(from.Parent, to.Inode))
+            || exchange && to.Inode->Type == InodeType.DIR && IsBelow(from.Parent, to.Inode))
             return Errno.EINVAL;
         if (from.Inode == to.Inode)
             return 0;
@@ -170,9 +170,9 @@ public static unsafe class Names
             return Exchange(ref from, ref to);
         if (to.Inode != null)
         {
-            if (directory && to.Inode->Type != InodeType.Directory)
+            if (directory && to.Inode->Type != InodeType.DIR)
                 return Errno.ENOTDIR;
-            if (!directory && to.Inode->Type == InodeType.Directory)
+            if (!directory && to.Inode->Type == InodeType.DIR)
                 return Errno.EISDIR;
             if (directory && to.Inode->FirstEntry != null)
                 return Errno.ENOTEMPTY;

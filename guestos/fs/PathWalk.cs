@@ -127,7 +127,7 @@ public static unsafe class PathWalk
             {
                 walked.Inode = walk.Current;
                 walked.TrailingSlash = true;
-                return walk.Current->Type == InodeType.Directory ? 0 : Errno.ENOTDIR;
+                return walk.Current->Type == InodeType.DIR ? 0 : Errno.ENOTDIR;
             }
 
             byte* name = at;
@@ -139,7 +139,7 @@ public static unsafe class PathWalk
                 behind++;
             bool last = *behind == 0;
             bool slash = *at == '/';
-            if (walk.Current->Type != InodeType.Directory)
+            if (walk.Current->Type != InodeType.DIR)
                 return Errno.ENOTDIR;
             if (FileRights.Check(walk.Current, FileRights.Execute) < 0)
                 return Errno.EACCES;
@@ -164,7 +164,7 @@ public static unsafe class PathWalk
             }
 
             Inode* child = ChildOf(walk.Current, name, nameLength, out DirectoryEntry* entry);
-            if (child != null && child->Type == InodeType.Link
+            if (child != null && child->Type == InodeType.LNK
                 && (!last || slash || (options & WalkOptions.Follow) != 0))
             {
                 walk.At = at;
@@ -177,12 +177,12 @@ public static unsafe class PathWalk
                     continue;
                 walked.Inode = walk.Current;
                 walked.TrailingSlash = slash;
-                return slash && walk.Current->Type != InodeType.Directory ? Errno.ENOTDIR : 0;
+                return slash && walk.Current->Type != InodeType.DIR ? Errno.ENOTDIR : 0;
             }
 
             if (last)
             {
-                if (child != null && slash && child->Type != InodeType.Directory)
+                if (child != null && slash && child->Type != InodeType.DIR)
                 {
                     Vfs.Release(child);
                     return Errno.ENOTDIR;

@@ -33,7 +33,7 @@ public static unsafe class PipeFile
     {
         reader = null;
         writer = null;
-        Inode* inode = Vfs.NewInode(InodeType.Fifo, 0x180, Vfs.AnonymousVolume);
+        Inode* inode = Vfs.NewInode(InodeType.FIFO, 0x180, Vfs.AnonymousVolume);
         Pipe* pipe = inode != null ? Pipe.Create() : null;
         if (pipe == null)
         {

@@ -174,11 +174,11 @@ public static unsafe class ProcTree
     {
         ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
             or ProcNode.Random
-            or ProcNode.Process or ProcNode.ProcessFiles => InodeType.Directory,
+            or ProcNode.Process or ProcNode.ProcessFiles => InodeType.DIR,
         ProcNode.Self or ProcNode.Mounts or ProcNode.ProcessExecutable or ProcNode.ProcessDirectory
             or ProcNode.ProcessRoot or ProcNode.Descriptor
-            => InodeType.Link,
-        _ => InodeType.Regular,
+            => InodeType.LNK,
+        _ => InodeType.REG,
     };
 
     private static bool IsWritable(ProcNode node) =>
@@ -241,7 +241,7 @@ public static unsafe class ProcTree
                 return false;
             Number(entry, (ulong)next->Id);
             entry->Number = NumberOf(ProcNode.Process, next->Id, 0);
-            entry->Type = InodeType.Directory;
+            entry->Type = InodeType.DIR;
             return true;
         }
 
@@ -252,7 +252,7 @@ public static unsafe class ProcTree
             return false;
         Number(entry, (ulong)descriptor);
         entry->Number = NumberOf(ProcNode.Descriptor, process, descriptor);
-        entry->Type = InodeType.Link;
+        entry->Type = InodeType.LNK;
         return true;
     }
 
@@ -440,8 +440,8 @@ public static unsafe class ProcTree
     {
         _ when node == ProcNode.ProcessFiles => 0x140,          // 0500
         _ when node == ProcNode.ProcessEnvironment => OwnerReads,
-        InodeType.Directory => 0x16d,   // 0555
-        InodeType.Link => 0x1ff,
+        InodeType.DIR => 0x16d,   // 0555
+        InodeType.LNK => 0x1ff,
         _ => IsWritable(node) ? 0x1a4u : 0x124u,
     };
 

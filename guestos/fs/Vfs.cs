@@ -64,10 +64,10 @@ public static unsafe class Vfs
         fixed (byte* name = "dev"u8)
         {
             DirectoryEntry* entry = Directories.Find(Root, name, 3);
-            if (entry != null && entry->Inode->Type == InodeType.Directory)
+            if (entry != null && entry->Inode->Type == InodeType.DIR)
                 dev = entry->Inode;
             else if (entry == null)
-                dev = NewInode(InodeType.Directory, 0x1ed, RootVolume);
+                dev = NewInode(InodeType.DIR, 0x1ed, RootVolume);
             if (entry == null && dev != null)
             {
                 Directories.Add(Root, name, 3, dev);
@@ -99,8 +99,8 @@ public static unsafe class Vfs
     /// <summary>Reads from a regular file into kernel memory: bytes read, 0 at the end.</summary>
     public static long ReadInode(Inode* inode, ulong offset, byte* to, ulong count)
     {
-        if (inode->Type != InodeType.Regular)
-            return inode->Type == InodeType.Directory ? Errno.EISDIR : Errno.EINVAL;
+        if (inode->Type != InodeType.REG)
+            return inode->Type == InodeType.DIR ? Errno.EISDIR : Errno.EINVAL;
         if (!inode->IsInMemory)
             return Errno.EINVAL;
         Transfer transfer = Transfer.Of(to, count);
@@ -156,7 +156,7 @@ public static unsafe class Vfs
     /// </summary>
     public static Inode* NewRoot(byte volume)
     {
-        Inode* root = NewInode(InodeType.Directory, 0x1ed, volume);
+        Inode* root = NewInode(InodeType.DIR, 0x1ed, volume);
         if (root != null)
             root->Links = 2;
         return root;

@@ -10,7 +10,7 @@ public static unsafe class SocketFile
     internal static void Init() => s_operations = new FileOperations
     {
         Traits = FileTraits.Stream | FileTraits.Numbered,
-        Mode = (uint)InodeType.Socket | 0x1ff,
+        Mode = (uint)InodeType.SOCK | 0x1ff,
         Name = &Name,
         Release = &Release,
         Read = &Read,

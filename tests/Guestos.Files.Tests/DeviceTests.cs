@@ -19,7 +19,7 @@ public unsafe class DeviceTests
         Assert.EndsWith("a daemon has begun\n", Console.Text + Encoding.ASCII.GetString([.. Board.Uart.Written]), StringComparison.Ordinal);
         Assert.Equal(0, FileCalls.Read((ulong)log, Guest.Room(100), 100));
         Assert.Equal(0, Guest.Stat("/dev/kmsg", out FileStatus status));
-        Assert.Equal((uint)InodeType.Character, status.Mode & 0xf000);
+        Assert.Equal((uint)InodeType.CHR, status.Mode & 0xf000);
         Assert.Equal(0, FileCalls.Close((ulong)log));
         Guest.Stop();
     }

@@ -81,9 +81,9 @@ public sealed unsafe class NameTests
         Guest.Mkdir("/d");
         Guest.Symlink("d", "/l");
         Guest.Stat("/l", out FileStatus status, follow: false);
-        Assert.Equal((uint)InodeType.Link, status.Mode & 0xf000);
+        Assert.Equal((uint)InodeType.LNK, status.Mode & 0xf000);
         Guest.Stat("/l/", out status, follow: false);
-        Assert.Equal((uint)InodeType.Directory, status.Mode & 0xf000);
+        Assert.Equal((uint)InodeType.DIR, status.Mode & 0xf000);
         Assert.Equal(Errno.ELOOP, Guest.Open("/l", OpenFlags.NOFOLLOW));
         Assert.Equal(Errno.EEXIST, Guest.Open("/l", OpenFlags.CREAT | OpenFlags.EXCL));
         Guest.Stop();

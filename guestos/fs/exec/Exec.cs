@@ -77,7 +77,7 @@ public static unsafe class Exec
             long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(process), path, true, &file);
             if (result < 0)
                 return result;
-            bool mayRun = file->Type == InodeType.Regular && FileRights.Check(file, FileRights.Execute) == 0;
+            bool mayRun = file->Type == InodeType.REG && FileRights.Check(file, FileRights.Execute) == 0;
             result = mayRun ? Vfs.ReadInode(file, 0, head, 255) : Errno.EACCES;
             if (result < 0)
             {
@@ -222,7 +222,7 @@ public static unsafe class Exec
         if (result < 0)
             return result;
         result = Errno.EACCES;
-        if (file->Type == InodeType.Regular)
+        if (file->Type == InodeType.REG)
             result = Load(space, file, AddressSpace.MapTop - InterpreterRoom, null, ref image);
         Vfs.Release(file);
         return result;

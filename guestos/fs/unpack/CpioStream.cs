@@ -168,7 +168,7 @@ public unsafe struct CpioStream : IByteSink
             case Step.Name:
                 if (!CpioReader.ParseName(buffer + CpioReader.HeaderLength, (uint)member.NameLength, ref member))
                     failure = Failure.Damaged;
-                else if ((InodeType)(member.Mode & 0xf000) == InodeType.Link
+                else if ((InodeType)(member.Mode & 0xf000) == InodeType.LNK
                     && member.DataLength is > 0 and < Vfs.PathCapacity)
                     Want(Step.LinkTarget, (int)member.DataLength);
                 else
@@ -197,7 +197,7 @@ public unsafe struct CpioStream : IByteSink
             if (!InitialTree.Count(outcome)
                 || isLink && outcome == InitialTree.Outcome.Taken && !SetTarget(made, target))
                 failure = Failure.NoRoom;
-            if (made != null && made->Type == InodeType.Regular && left > 0)
+            if (made != null && made->Type == InodeType.REG && left > 0)
             {
                 // A hard link that brings the content once more: the last one counts.
                 FileContent.Truncate(made, 0);
