@@ -7,17 +7,6 @@ public static unsafe class MemoryCalls
 {
     private const ulong InPage = Frames.Size - 1;
 
-    // Flags of mmap(2) (include/uapi/asm-generic/mman.h, mman-common.h).
-    private const ulong MapShared = 0x01;
-    private const ulong MapPrivate = 0x02;
-    private const ulong MapSharedValidate = 0x03;
-    private const ulong MapType = 0x0f;
-    private const ulong MapFixed = 0x10;
-    private const ulong MapAnonymous = 0x20;
-    private const ulong MapLocked = 0x2000;
-    private const ulong MapPopulate = 0x8000;
-    private const ulong MapFixedNoReplace = 0x100000;
-
     /// <summary>
     /// Bits that mmap(2) and mprotect(2) take as a protection: PROT_READ, PROT_WRITE, PROT_EXEC, and those of 24 to 27
     /// (PROT_GROWSDOWN, PROT_GROWSUP and reserved ones), which are ignored.
@@ -61,11 +50,11 @@ public static unsafe class MemoryCalls
             return Errno.EINVAL;
         if (length > AddressSpace.End)
             return Errno.ENOMEM;
-        bool shared = (flags & MapType) is MapShared or MapSharedValidate;
-        if (!shared && (flags & MapType) != MapPrivate)
+        bool shared = (flags & MapFlags.TYPE) is MapFlags.SHARED or MapFlags.SHARED_VALIDATE;
+        if (!shared && (flags & MapFlags.TYPE) != MapFlags.PRIVATE)
             return Errno.EINVAL;
         Inode* file = null;
-        if ((flags & MapAnonymous) == 0)
+        if ((flags & MapFlags.ANONYMOUS) == 0)
         {
             long result = FileOf(descriptor, protection, shared, out file);
             if (result < 0)
@@ -115,7 +104,7 @@ public static unsafe class MemoryCalls
         bool isData = AddressSpace.IsData(request.Protection, request.Shared);
         if (!ResourceLimits.AllowsPages(space, request.Pages, isData))
             return Errno.ENOMEM;
-        bool locked = (request.Flags & MapLocked) != 0 || space->LocksFuture;
+        bool locked = (request.Flags & MapFlags.LOCKED) != 0 || space->LocksFuture;
         long error = locked ? MayMapLocked(space, request) : 0;
         if (error < 0)
             return error;
@@ -123,7 +112,7 @@ public static unsafe class MemoryCalls
         if (error < 0)
             return error;
         bool sharedMemory = request.Shared && request.File == null;
-        bool populates = sharedMemory || (request.Flags & MapPopulate) != 0;
+        bool populates = sharedMemory || (request.Flags & MapFlags.POPULATE) != 0;
         // Only pages with some permission can be made present.
         uint protection = populates ? request.Protection | Protection.READ : request.Protection;
         AreaFlags flags = sharedMemory ? AreaFlags.Shared : AreaFlags.None;
@@ -150,7 +139,7 @@ public static unsafe class MemoryCalls
     private static long MayMapLocked(AddressSpace* space, in MapRequest request)
     {
         long error = ResourceLimits.MayLock(space->LockedPages, request.Pages, Errno.EAGAIN);
-        return error == Errno.EPERM && (request.Flags & MapLocked) == 0 ? 0 : error;
+        return error == Errno.EPERM && (request.Flags & MapFlags.LOCKED) == 0 ? 0 : error;
     }
 
     /// <summary>
@@ -159,7 +148,7 @@ public static unsafe class MemoryCalls
     /// </summary>
     private static long Place(AddressSpace* space, in MapRequest request, out PageRange range)
     {
-        if ((request.Flags & (MapFixed | MapFixedNoReplace)) != 0)
+        if ((request.Flags & (MapFlags.FIXED | MapFlags.FIXED_NOREPLACE)) != 0)
             return PlaceFixed(space, request, out range);
         bool suits = PageRange.TryMake(request.Address & ~InPage, request.Length, out range)
             && request.Address >= AddressSpace.MapBottom
@@ -173,7 +162,7 @@ public static unsafe class MemoryCalls
             return (request.Address & InPage) != 0 ? Errno.EINVAL : Errno.ENOMEM;
         if (request.Address < AddressSpace.MapBottom)
             return Errno.EPERM;
-        if ((request.Flags & MapFixedNoReplace) != 0 && !AddressSpace.IsFree(space, range))
+        if ((request.Flags & MapFlags.FIXED_NOREPLACE) != 0 && !AddressSpace.IsFree(space, range))
             return Errno.EEXIST;
         return AddressSpace.Unmap(space, range) ? 0 : Errno.ENOMEM;
     }

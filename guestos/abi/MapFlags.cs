@@ -1,0 +1,19 @@
+namespace Guestos;
+
+/// <summary>
+/// Flags of mmap(2), without their MAP_ (include/uapi/asm-generic/mman.h, mman-common.h).
+/// </summary>
+internal static class MapFlags
+{
+    public const ulong SHARED = 0x01;
+    public const ulong PRIVATE = 0x02;
+    public const ulong SHARED_VALIDATE = 0x03;
+
+    /// <summary>In which the three above lie.</summary>
+    public const ulong TYPE = 0x0f;
+    public const ulong FIXED = 0x10;
+    public const ulong ANONYMOUS = 0x20;
+    public const ulong LOCKED = 0x2000;
+    public const ulong POPULATE = 0x8000;
+    public const ulong FIXED_NOREPLACE = 0x100000;
+}
