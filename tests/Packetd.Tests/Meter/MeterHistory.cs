@@ -17,12 +17,17 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
     private readonly List<string> story = [];
     private int chains;
 
+    /// <summary>A source is answered so many refusals in a tenth of a second (docs/security.md); so many were in the present one.</summary>
+    private const int Allowance = 10;
+    private int refused;
+
     public static Gen<(int Kind, int A, int B)[]> Histories(int most) => Gen.Select(Gen.Int[0, 19], Gen.Int[0, 31], Gen.Int[0, 31]).Array[1, most];
 
     public void Play((int Kind, int A, int B)[] steps)
     {
         try
         {
+            Advance(100); // whatever the node has refused before
             Boot(Token(3, 7));
             foreach ((int kind, int a, int b) in steps)
             {
@@ -140,6 +145,8 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
     private void Advance(ulong milliseconds)
     {
         story.Add($"{milliseconds} ms");
+        if (milliseconds >= 100)
+            refused = 0;
         model.Advance(milliseconds);
         node.Advance(milliseconds);
         node.AwaitPurges(model.Purged);
@@ -147,11 +154,15 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
 
     private void Tell(MagicKind kind, byte[] payload, Tokens token)
     {
+        if (refused == Allowance)
+            Advance(100);
         said.Add((kind, payload, token));
         story.Add($"{kind} {token.Seed}");
         bool ran = model.Machines.Any(machine => machine.Runs && machine.Token.Seed == token.Seed);
         Answer expected = model.Tell(kind, payload[16..], token, TestHost.Key);
         Assert.Equal(expected, node.Tell(payload));
+        if (expected.Refusal != Refusal.None)
+            refused++;
         node.AwaitPurges(model.Purged);
         if (kind == MagicKind.Refund && ran && expected.Refusal == Refusal.None)
             node.AwaitEnd(token.Boot);

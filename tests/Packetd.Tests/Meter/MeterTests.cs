@@ -47,6 +47,19 @@ public class MeterTests
         }, iter: 25, threads: 1);
     }
 
+    /// <summary>A node answers ten refusals in a tenth of a second, and its clock only moves when a history moves it.</summary>
+    [RootFact]
+    public void A_history_with_nothing_but_refusals_is_answered()
+    {
+        using var node = new BinaryMeterNode();
+        (int, int, int)[] nothings = [.. Enumerable.Repeat((9, 1, 0), 25)];
+        for (int salt = 1; salt <= 2; salt++)
+        {
+            node.Clear();
+            new MeterHistory(node, new MeterModel(TestHost.Grace, 100, node.Uptime), salt).Play(nothings);
+        }
+    }
+
     /// <summary>31,622,400 seconds, looked at a million times at odd moments: what is spent is the product of the totals, to the unit.</summary>
     [Fact]
     public void In_a_year_every_unit_is_accounted_once()
