@@ -109,6 +109,17 @@ public class MeterTests
         Assert.False(account.Credit(new Digest(), 100, 100));
     }
 
+    /// <summary>Two costs of 2^63 are together as much as can be counted, not 0.</summary>
+    [Fact]
+    public void Sums_do_not_overflow_either()
+    {
+        Assert.True(BootToken.TryParse(new Tokens { Prices = [1U << 31, 0, 1U << 31, 0], Value = 1UL << 40, Count = 100 }.Token(), out BootToken token));
+        var account = default(Account);
+        account.Open(token, 0, token.Issued);
+        account.Measure(0, 1UL << 32, 1UL << 42);
+        Assert.Equal((0UL, true), (account.Unused, account.IsOver(uint.MaxValue)));
+    }
+
     [Fact]
     public void Too_much_is_refused_and_changes_nothing()
     {
