@@ -83,8 +83,8 @@ public static unsafe partial class FileCalls
         if (!how.Has(effective))
         {
             // The way there is walked as the real user, too.
-            process->EffectiveUserId = process->UserId;
-            process->EffectiveGroupId = process->GroupIdReal;
+            process->EffectiveUserId = process->RealUserId;
+            process->EffectiveGroupId = process->RealGroupId;
         }
 
         long error = UserPath.Find(directory, path, Options(how), out Inode* inode);

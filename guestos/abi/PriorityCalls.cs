@@ -27,8 +27,8 @@ public static unsafe class PriorityCalls
         return process->State != ProcessState.Zombie && which switch
         {
             PrioProcess => thread->Id == (who == 0 ? Thread.Current->Id : who),
-            PrioGroup => process->GroupId == (who == 0 ? self->GroupId : who),
-            _ => process->UserId == (who == 0 ? self->UserId : (uint)who),
+            PrioGroup => process->ProcessGroupId == (who == 0 ? self->ProcessGroupId : who),
+            _ => process->RealUserId == (who == 0 ? self->RealUserId : (uint)who),
         };
     }
 

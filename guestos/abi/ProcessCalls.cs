@@ -100,10 +100,10 @@ public static unsafe class ProcessCalls
     public static long Setresuid(ulong real, ulong effective, ulong saved)
     {
         Process* process = Process.Current;
-        (uint r, uint e, uint s) = (process->UserId, process->EffectiveUserId, process->SavedUserId);
+        (uint r, uint e, uint s) = (process->RealUserId, process->EffectiveUserId, process->SavedUserId);
         if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
             return Errno.EPERM;
-        SetUnlessAll(ref process->UserId, real);
+        SetUnlessAll(ref process->RealUserId, real);
         SetUnlessAll(ref process->EffectiveUserId, effective);
         SetUnlessAll(ref process->SavedUserId, saved);
         if (process->EffectiveUserId != e)
@@ -114,10 +114,10 @@ public static unsafe class ProcessCalls
     public static long Setresgid(ulong real, ulong effective, ulong saved)
     {
         Process* process = Process.Current;
-        (uint r, uint e, uint s) = (process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
+        (uint r, uint e, uint s) = (process->RealGroupId, process->EffectiveGroupId, process->SavedGroupId);
         if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
             return Errno.EPERM;
-        SetUnlessAll(ref process->GroupIdReal, real);
+        SetUnlessAll(ref process->RealGroupId, real);
         SetUnlessAll(ref process->EffectiveGroupId, effective);
         SetUnlessAll(ref process->SavedGroupId, saved);
         if (process->EffectiveGroupId != e)
@@ -184,18 +184,18 @@ public static unsafe class ProcessCalls
         {
             bool exists = false;
             for (Process* other = ProcessTable.First; other != null; other = other->Next)
-                exists |= other->GroupId == wanted && other->SessionId == self->SessionId;
+                exists |= other->ProcessGroupId == wanted && other->SessionId == self->SessionId;
             if (!exists)
                 return Errno.EPERM;
         }
-        process->GroupId = wanted;
+        process->ProcessGroupId = wanted;
         return 0;
     }
 
     public static long Getpgid(ulong id)
     {
         Process* process = (int)id == 0 ? Process.Current : ProcessTable.Find((int)id);
-        return process == null ? Errno.ESRCH : process->GroupId;
+        return process == null ? Errno.ESRCH : process->ProcessGroupId;
     }
 
     public static long Getsid(ulong id)
@@ -208,10 +208,10 @@ public static unsafe class ProcessCalls
     {
         Process* self = Process.Current;
         for (Process* other = ProcessTable.First; other != null; other = other->Next)
-            if (other->GroupId == self->Id)
+            if (other->ProcessGroupId == self->Id)
                 return Errno.EPERM;
-        self->GroupId = self->Id;
-        self->SessionId = self->GroupId;
+        self->ProcessGroupId = self->Id;
+        self->SessionId = self->ProcessGroupId;
         return self->Id;
     }
 

@@ -187,13 +187,13 @@ public static unsafe class SignalCalls
             return SendTo(ProcessTable.Find(id), signal);
         if (id == int.MinValue)
             return Errno.ESRCH;
-        int group = id == 0 ? Process.Current->GroupId : -id;
+        int group = id == 0 ? Process.Current->ProcessGroupId : -id;
         int count = 0;
         bool refused = false;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
             // −1: all processes but the first one and the caller.
-            bool meant = id == -1 ? process->Id != 1 && process != Process.Current : process->GroupId == group;
+            bool meant = id == -1 ? process->Id != 1 && process != Process.Current : process->ProcessGroupId == group;
             if (!meant)
                 continue;
             if (SendTo(process, signal) == 0)

@@ -46,7 +46,7 @@ public static unsafe class WaitCalls
                     continue;
                 any = true;
                 found.Id = child->Id;
-                found.UserId = child->UserId;
+                found.UserId = child->RealUserId;
                 if (child->State == ProcessState.Zombie && exited)
                 {
                     Reap(self, child, ref found, !options.Has(NoWait));
@@ -76,8 +76,8 @@ public static unsafe class WaitCalls
     {
         if (which > 0)
             return child->Id == which;
-        int group = which == 0 ? Process.Current->GroupId : -which;
-        return which == -1 || child->GroupId == group;
+        int group = which == 0 ? Process.Current->ProcessGroupId : -which;
+        return which == -1 || child->ProcessGroupId == group;
     }
 
     private static void Reap(Process* self, Process* child, ref Found found, bool take)

@@ -96,7 +96,7 @@ public static unsafe class FileRights
         process->SavedUserId = process->EffectiveUserId;
         process->SavedGroupId = process->EffectiveGroupId;
         process->IsUndumpable = false;
-        if (process->EffectiveUserId != process->UserId || process->EffectiveGroupId != process->GroupIdReal)
+        if (process->EffectiveUserId != process->RealUserId || process->EffectiveGroupId != process->RealGroupId)
             Permissions.IdentityChanged(process);
     }
 

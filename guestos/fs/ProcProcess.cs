@@ -136,7 +136,7 @@ public static unsafe class ProcProcess
         text->Add(") "u8);
         text->Add(StateLetter(process));
         Field(text, process->ParentId);
-        Field(text, process->GroupId);
+        Field(text, process->ProcessGroupId);
         Field(text, process->SessionId);
         Field(text, terminal ? 0x440 : 0);
         Field(text, terminal ? Terminal.ForegroundGroup : -1);
@@ -195,8 +195,8 @@ public static unsafe class ProcProcess
         Entry(text, "\nPid:\t"u8, (ulong)process->Id);
         Entry(text, "\nPPid:\t"u8, (ulong)process->ParentId);
         Entry(text, "\nTracerPid:\t"u8, 0);
-        Four(text, "\nUid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId);
-        Four(text, "\nGid:"u8, process->GroupIdReal, process->EffectiveGroupId, process->SavedGroupId);
+        Four(text, "\nUid:"u8, process->RealUserId, process->EffectiveUserId, process->SavedUserId);
+        Four(text, "\nGid:"u8, process->RealGroupId, process->EffectiveGroupId, process->SavedGroupId);
         Entry(text, "\nFDSize:\t"u8, FileContext.TableOf(process) != null ? FileContext.TableOf(process)->Size : 0);
         if (space != null)
         {

@@ -393,7 +393,7 @@ public static unsafe class Terminal
     private static void Take(Process* process)
     {
         Session = process->SessionId;
-        ForegroundGroup = process->GroupId;
+        ForegroundGroup = process->ProcessGroupId;
     }
 
     private static long Give<T>(UserPointer<T> to, in T value) where T : unmanaged =>
@@ -402,7 +402,7 @@ public static unsafe class Terminal
     private static bool GroupIsInSession(int group, int session)
     {
         for (Process* p = ProcessTable.FirstAfter(0); p != null; p = ProcessTable.FirstAfter(p->Id))
-            if (p->GroupId == group && p->SessionId == session)
+            if (p->ProcessGroupId == group && p->SessionId == session)
                 return true;
         return false;
     }
@@ -414,11 +414,11 @@ public static unsafe class Terminal
     private static long CheckForeground(Signal signal)
     {
         Process* process = Process.Current;
-        if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->GroupId == ForegroundGroup)
+        if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->ProcessGroupId == ForegroundGroup)
             return 0;
         if (Signals.IsBlockedOrIgnored(Thread.Current, signal))
             return signal == Signal.TerminalInput ? Errno.EIO : 0;
-        Signals.SendGroup(process->GroupId, signal);
+        Signals.SendGroup(process->ProcessGroupId, signal);
         return Errno.EINTR;
     }
 }

@@ -124,7 +124,7 @@ internal unsafe struct CheckpointState
         if (Stage == CheckpointStage.Committed)
             return;
         Mover = process->Id;
-        MoverGroup = process->GroupId;
+        MoverGroup = process->ProcessGroupId;
     }
 
     /// <summary>What the mover had blocked before the commit, since when it has all signals blocked.</summary>

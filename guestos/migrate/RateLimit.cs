@@ -101,7 +101,7 @@ internal static unsafe class RateLimit
         if (state == null || process == null || process->Id == state->Mover)
             return false;
         if (state->IsForked)
-            return process->GroupId != state->MoverGroup;
+            return process->ProcessGroupId != state->MoverGroup;
         WriteDebt* account = state->Debts + (process->Id & (Accounts - 1));
         return state->Round >= FirstRound && account->Process == process->Id
             && account->Pages > Granted(state);

@@ -18,7 +18,7 @@ public unsafe struct SignalInformation
     public static SignalInformation About(Process* process, int code, ulong second) => new()
     {
         Code = code,
-        First = (ulong)(uint)process->Id | (ulong)process->UserId << 32,
+        First = (ulong)(uint)process->Id | (ulong)process->RealUserId << 32,
         Second = second,
     };
 }

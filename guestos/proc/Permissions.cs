@@ -5,19 +5,19 @@ public static unsafe class Permissions
 {
     /// <summary>kill(2): the superuser, and whose real or effective user is the other's real or saved one.</summary>
     public static bool MaySignal(Process* sender, Process* target) =>
-        sender->EffectiveUserId == 0 || Any(sender->EffectiveUserId, target) || Any(sender->UserId, target);
+        sender->EffectiveUserId == 0 || Any(sender->EffectiveUserId, target) || Any(sender->RealUserId, target);
 
-    private static bool Any(uint user, Process* target) => user == target->UserId || user == target->SavedUserId;
+    private static bool Any(uint user, Process* target) => user == target->RealUserId || user == target->SavedUserId;
 
     /// <summary>prlimit(2): all of the other's identities are the real ones of the caller.</summary>
     public static bool MayControl(Process* caller, Process* target) =>
         caller->EffectiveUserId == 0
-        || caller->UserId == target->UserId
-        && caller->UserId == target->EffectiveUserId
-        && caller->UserId == target->SavedUserId
-        && caller->GroupIdReal == target->GroupIdReal
-        && caller->GroupIdReal == target->EffectiveGroupId
-        && caller->GroupIdReal == target->SavedGroupId;
+        || caller->RealUserId == target->RealUserId
+        && caller->RealUserId == target->EffectiveUserId
+        && caller->RealUserId == target->SavedUserId
+        && caller->RealGroupId == target->RealGroupId
+        && caller->RealGroupId == target->EffectiveGroupId
+        && caller->RealGroupId == target->SavedGroupId;
 
     /// <summary>
     /// proc(5), ptrace(2) "Ptrace access mode checking": a process shows what it has in memory and open to processes of
@@ -26,8 +26,9 @@ public static unsafe class Permissions
     /// </summary>
     public static bool ShowsItselfToItsUser(Process* target) =>
         target == Process.Current
-        || !target->IsUndumpable && target->UserId == target->EffectiveUserId && target->UserId == target->SavedUserId
-        && target->GroupIdReal == target->EffectiveGroupId && target->GroupIdReal == target->SavedGroupId;
+        || !target->IsUndumpable
+        && target->RealUserId == target->EffectiveUserId && target->RealUserId == target->SavedUserId
+        && target->RealGroupId == target->EffectiveGroupId && target->RealGroupId == target->SavedGroupId;
 
     /// <summary>
     /// commit_creds of Linux: who has become somebody else keeps the memory of who he was to himself (PR_SET_DUMPABLE),
@@ -44,6 +45,6 @@ public static unsafe class Permissions
     /// </summary>
     public static bool MaySchedule(Process* caller, Process* target) =>
         caller->EffectiveUserId == 0
-        || caller->EffectiveUserId == target->UserId
+        || caller->EffectiveUserId == target->RealUserId
         || caller->EffectiveUserId == target->EffectiveUserId;
 }

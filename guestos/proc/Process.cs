@@ -32,7 +32,7 @@ public unsafe struct Process
 
     public int Id;
     public int ParentId;
-    public int GroupId;
+    public int ProcessGroupId;
     public int SessionId;
     public ProcessState State;
 
@@ -60,10 +60,10 @@ public unsafe struct Process
 
     // ---- credentials(7): files ask for the effective ones (fs/FileRights.cs) ----
 
-    public uint UserId;
+    public uint RealUserId;
     public uint EffectiveUserId;
     public uint SavedUserId;
-    public uint GroupIdReal;
+    public uint RealGroupId;
     public uint EffectiveGroupId;
     public uint SavedGroupId;
     public SupplementaryGroups Groups;

@@ -83,7 +83,7 @@ public static unsafe class ProcessTable
     {
         int count = 0;
         for (Process* process = First; process != null; process = process->Next)
-            if (process->UserId == user)
+            if (process->RealUserId == user)
                 count++;
         return count;
     }
@@ -102,7 +102,7 @@ public static unsafe class ProcessTable
     private static bool IsTaken(int id)
     {
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
-            if (thread->Id == id || thread->Process->GroupId == id || thread->Process->SessionId == id)
+            if (thread->Id == id || thread->Process->ProcessGroupId == id || thread->Process->SessionId == id)
                 return true;
         return false;
     }

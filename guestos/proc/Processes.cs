@@ -36,7 +36,7 @@ public static unsafe class Processes
         Thread* cloner = Thread.Current;
         Process* parent = cloner->Process;
         ulong most = ResourceLimits.Of(parent, Resource.Processes);
-        if (parent->UserId != 0 && (ulong)ProcessTable.CountOf(parent->UserId) >= most)
+        if (parent->RealUserId != 0 && (ulong)ProcessTable.CountOf(parent->RealUserId) >= most)
             return Errno.EAGAIN;
         Process* child = ProcessTable.Create();
         if (child == null)
@@ -98,13 +98,13 @@ public static unsafe class Processes
     private static bool Inherit(Process* parent, Process* child, ulong flags)
     {
         child->ParentId = parent->Id;
-        child->GroupId = parent->GroupId;
+        child->ProcessGroupId = parent->ProcessGroupId;
         child->SessionId = parent->SessionId;
         child->Umask = parent->Umask;
-        child->UserId = parent->UserId;
+        child->RealUserId = parent->RealUserId;
         child->EffectiveUserId = parent->EffectiveUserId;
         child->SavedUserId = parent->SavedUserId;
-        child->GroupIdReal = parent->GroupIdReal;
+        child->RealGroupId = parent->RealGroupId;
         child->EffectiveGroupId = parent->EffectiveGroupId;
         child->SavedGroupId = parent->SavedGroupId;
         child->Groups = parent->Groups;
@@ -266,11 +266,11 @@ public static unsafe class Processes
             if (child->State == ProcessState.Zombie)
                 zombies = true;
             else if (mattered)
-                HangUpIfOrphaned(child->GroupId);
+                HangUpIfOrphaned(child->ProcessGroupId);
         }
         Process* grandparent = ProcessTable.Find(parent->ParentId);
         if (grandparent != null && WasHeldBy(parent, grandparent))
-            HangUpIfOrphaned(parent->GroupId);
+            HangUpIfOrphaned(parent->ProcessGroupId);
         if (zombies && init != null)
         {
             Signals.Send(init, Signal.Child);
@@ -282,7 +282,7 @@ public static unsafe class Processes
     /// True when the parent, of another group of the same session, could continue the group of the child.
     /// </summary>
     private static bool WasHeldBy(Process* child, Process* parent) =>
-        parent->GroupId != child->GroupId && parent->SessionId == child->SessionId;
+        parent->ProcessGroupId != child->ProcessGroupId && parent->SessionId == child->SessionId;
 
     /// <summary>
     /// A group that nobody can continue any more, with stopped members, is hung up and continued (POSIX _exit); others
@@ -294,7 +294,7 @@ public static unsafe class Processes
             return;
         bool stopped = false;
         for (Process* process = ProcessTable.First; process != null && !stopped; process = process->Next)
-            stopped = process->GroupId == groupId && process->State == ProcessState.Stopped;
+            stopped = process->ProcessGroupId == groupId && process->State == ProcessState.Stopped;
         if (!stopped)
             return;
         Signals.SendGroup(groupId, Signal.HangUp);
@@ -309,10 +309,10 @@ public static unsafe class Processes
     {
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
         {
-            if (process->GroupId != groupId || process->State == ProcessState.Zombie || process->Exiting)
+            if (process->ProcessGroupId != groupId || process->State == ProcessState.Zombie || process->Exiting)
                 continue;
             Process* parent = ProcessTable.Find(process->ParentId);
-            if (parent != null && parent->GroupId != groupId && parent->SessionId == process->SessionId)
+            if (parent != null && parent->ProcessGroupId != groupId && parent->SessionId == process->SessionId)
                 return false;
         }
         return true;
@@ -353,7 +353,7 @@ public static unsafe class Processes
         if (process == null)
             return null;
         process->SessionId = process->Id;
-        process->GroupId = process->Id;
+        process->ProcessGroupId = process->Id;
         process->Umask = 0x12;      // 022
         ResourceLimits.SetFirst(process);
         process->Actions = SignalActions.Create();

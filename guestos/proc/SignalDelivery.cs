@@ -115,7 +115,7 @@ public static unsafe partial class Signals
             return;
         if (signal.IsIn(StopSignals))
         {
-            if (signal == Signal.Stop || !Processes.IsOrphanedGroup(process->GroupId))
+            if (signal == Signal.Stop || !Processes.IsOrphanedGroup(process->ProcessGroupId))
                 Processes.StopCurrent(signal);
             return;
         }

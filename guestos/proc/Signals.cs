@@ -128,7 +128,7 @@ public static unsafe partial class Signals
     {
         int count = 0;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
-            if (process->GroupId == groupId && process->State != ProcessState.Zombie)
+            if (process->ProcessGroupId == groupId && process->State != ProcessState.Zombie)
             {
                 Send(process, signal);
                 count++;

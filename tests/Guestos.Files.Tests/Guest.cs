@@ -33,7 +33,7 @@ internal static unsafe class Guest
         InitialTree.KeepsArchive = false;
         Whole = Vfs.Init(memory, (ulong)(archive?.Length ?? 0));
         var process = (Process*)NativeMemory.AllocZeroed((nuint)sizeof(Process));
-        process->Id = process->GroupId = process->SessionId = 1;
+        process->Id = process->ProcessGroupId = process->SessionId = 1;
         process->FirstThread = (Thread*)NativeMemory.AllocZeroed((nuint)sizeof(Thread));
         process->FirstThread->State = ThreadState.Runnable;
         process->Files.Table = FileTable.Create();

@@ -204,7 +204,7 @@ namespace Guestos
     {
         public static Process* Current;
         public Thread* FirstThread;
-        public int Id, ParentId, GroupId, SessionId;
+        public int Id, ParentId, ProcessGroupId, SessionId;
         public Signal ExitSignal, DeathSignal;
         public ProcessState State;
         public AddressSpace* Space;
@@ -213,7 +213,7 @@ namespace Guestos
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
         public SupplementaryGroups Groups;
         public bool NoNewPrivileges, IsUndumpable;
-        public uint UserId, EffectiveUserId, SavedUserId, GroupIdReal, EffectiveGroupId, SavedGroupId;
+        public uint RealUserId, EffectiveUserId, SavedUserId, RealGroupId, EffectiveGroupId, SavedGroupId;
         public PendingSignals Pending;
     }
 

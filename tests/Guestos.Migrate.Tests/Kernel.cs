@@ -234,7 +234,7 @@ namespace Guestos
     {
         public static Process* Current;
 
-        public int Id, GroupId;
+        public int Id, ProcessGroupId;
         public AddressSpace* Space;
     }
 

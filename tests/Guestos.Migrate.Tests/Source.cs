@@ -101,7 +101,7 @@ internal sealed unsafe class Source : IDisposable
     {
         var process = (Process*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)sizeof(Process));
         process->Id = id;
-        process->GroupId = id;
+        process->ProcessGroupId = id;
         return process;
     }
 

@@ -367,7 +367,7 @@ public sealed unsafe class ProcessTests
         {
             int child = Simulation.Fork(() =>
             {
-                Process.Current->UserId = 1000;
+                Process.Current->RealUserId = 1000;
                 ResourceLimits.Set(Process.Current, Resource.Processes, 3, 3);
                 Simulation.Fork(() => Simulation.Sleep(Millisecond));
                 Simulation.Fork(() => Simulation.Sleep(Millisecond));
@@ -484,7 +484,7 @@ public sealed unsafe class ProcessTests
         {
             static Process Of(uint[] ids) => new()
             {
-                UserId = ids[0], EffectiveUserId = ids[1], SavedUserId = ids[2], GroupIdReal = ids[3], EffectiveGroupId = ids[4], SavedGroupId = ids[5],
+                RealUserId = ids[0], EffectiveUserId = ids[1], SavedUserId = ids[2], RealGroupId = ids[3], EffectiveGroupId = ids[4], SavedGroupId = ids[5],
             };
             Process caller = Of(mine), target = Of(others);
             target.IsUndumpable = undumpable;

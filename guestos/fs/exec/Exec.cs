@@ -428,9 +428,9 @@ public static unsafe class Exec
         Pair(ref word, AtBase, interpreter.Base);
         Pair(ref word, AtFlags, 0);
         Pair(ref word, AtEntry, program.Entry);
-        Pair(ref word, AtUser, process->UserId);
+        Pair(ref word, AtUser, process->RealUserId);
         Pair(ref word, AtEffectiveUser, process->EffectiveUserId);
-        Pair(ref word, AtGroup, process->GroupIdReal);
+        Pair(ref word, AtGroup, process->RealGroupId);
         Pair(ref word, AtEffectiveGroup, process->EffectiveGroupId);
         Pair(ref word, AtPlatform, platform);
         Pair(ref word, AtHardware, leaf[3]);
@@ -448,7 +448,7 @@ public static unsafe class Exec
     /// The program runs with another user's or group's rights than the one who started it (AT_SECURE).
     /// </summary>
     private static bool HasOtherRights(Process* process) =>
-        process->UserId != process->EffectiveUserId || process->GroupIdReal != process->EffectiveGroupId;
+        process->RealUserId != process->EffectiveUserId || process->RealGroupId != process->EffectiveGroupId;
 
     private static void Push(ref ulong* word, ulong value)
     {
