@@ -22,6 +22,10 @@ public sealed unsafe partial class Cpu
         /// <summary>A bit per 64 bytes that hold decoded instructions.</summary>
         public ulong Mask;
         public Block* First;
+
+        /// <summary>The stamp that was given last, 0 if none is good, and for what; see StampOf.</summary>
+        public ulong Stamp, Linear;
+        public int Mode, Epoch;
     }
 
     private readonly CodePage* pages;
@@ -206,6 +210,7 @@ public sealed unsafe partial class Cpu
         }
         page.First = null;
         page.Mask = 0;
+        EndStamp(ref page);
     }
 
     private void Unlink(Block* block)
@@ -228,6 +233,7 @@ public sealed unsafe partial class Cpu
         arenaUsed = 0;
         s->PendingLink = null;
         translator?.Clear();
-        NewGeneration();
+        new Span<byte>(s->JumpCache, Jump.Entries * sizeof(JumpEntry)).Clear();
+        VoidCode();
     }
 }

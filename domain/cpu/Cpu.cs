@@ -56,10 +56,10 @@ public sealed unsafe partial class Cpu
         s->Owner = GCHandle.ToIntPtr(GCHandle.Alloc(this));
         kernelRead = AllocateTlb(code);
         kernelWrite = AllocateTlb(code);
-        kernelExecute = AllocateTlb(null);
+        kernelExecute = AllocateTlb(code);
         userRead = AllocateTlb(code);
         userWrite = AllocateTlb(code);
-        userExecute = AllocateTlb(null);
+        userExecute = AllocateTlb(code);
         pages = (CodePage*)NativeMemory.AllocZeroed((nuint)(memory.Size >> 12), (nuint)sizeof(CodePage));
         buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
         arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
@@ -68,8 +68,11 @@ public sealed unsafe partial class Cpu
         s->Alone[1].Handler = &Mmu.Stop;
         builder = new BlockBuilder(s);
         if (code != null)
-            translator = new Translator(s, code, kernelRead, kernelWrite, userRead, userWrite);
-        // Empty cache entries hold generation 0.
+        {
+            translator = new Translator(s, code, kernelRead, kernelWrite, kernelExecute, userRead, userWrite,
+                userExecute);
+        }
+        // Empty links hold generation 0.
         NewGeneration();
         ResetRegisters();
         FlushTranslations();
@@ -162,6 +165,7 @@ public sealed unsafe partial class Cpu
             s->Exit = ExitReason.None;
             int mode = Mode;
             s->Generation = s->Generation & ~ModeMask | (uint)mode << 1;
+            StampMode(mode);
             if (single)
                 mode |= ModeSingle;
             if (translator != null)
@@ -171,7 +175,9 @@ public sealed unsafe partial class Cpu
                 if (s->Cpl == 3)
                     mode |= ModeUser;
             }
-            var block = FindBlock(s->Rip, mode);
+            var block = single ? null : Remembered(s->Rip);
+            if (block == null)
+                block = FindBlock(s->Rip, mode);
             if (block != null)
             {
                 var target = Block.Ops(block);
@@ -223,20 +229,33 @@ public sealed unsafe partial class Cpu
     /// </summary>
     public void RaiseAttention() => Volatile.Write(ref attention, 1);
 
+    /// <summary>A recent target, if it is still that; stale ones are found where a frame has two addresses.</summary>
+    private Block* Remembered(ulong rip)
+    {
+        var entry = Jump.Slot(s, rip);
+        if (entry->Rip != rip || entry->Stamp != Mmu.ExecuteEntry(s, rip)->Host)
+            return null;
+        var block = (Block*)entry->Target - 1;
+        return block->Stale == 0 ? block : null;
+    }
+
     private void Remember(ulong rip, Block* block)
     {
+        ulong stamp = Slot(s->ExecuteTlb, s->Code64 ? rip : (uint)(rip + s->SegmentBase[SegmentCs]))->Host;
+        if (stamp == NoStamp)
+            return;
         var target = Block.Ops(block);
         ulong code = translator == null ? 0 : block->Entry != 0 ? block->Entry : translator.LeaveToTarget;
         var entry = Jump.Slot(s, rip);
         entry->Rip = rip;
-        entry->Generation = s->Generation;
+        entry->Stamp = stamp;
         entry->Target = target;
         entry->Code = code;
         var link = s->PendingLink;
         if (link != null && link->Rip == rip)
         {
             link->Target = target;
-            link->Generation = s->Generation;
+            link->Generation = link->Translated ? stamp : s->Generation;
             link->Code = code;
             translator?.Connect(link, block);
         }

@@ -60,7 +60,7 @@ internal unsafe struct CpuState
 
     /// <summary>
     /// Translation generation, then <see cref="Cpu.ModeBits"/> bits of what decoding depends on, then 1 at CPL 3.
-    /// Links and jump-cache entries of another value are void.
+    /// The interpreter's links of another value are void.
     /// </summary>
     public ulong Generation;
 
@@ -71,6 +71,12 @@ internal unsafe struct CpuState
     /// TLB of the current privilege for data writes; entries here are dirty, writable and free of code.
     /// </summary>
     public TlbEntry* WriteTlb;
+
+    /// <summary>
+    /// TLB of the current privilege for code: <see cref="TlbEntry.Addend"/> leads to the physical address, and
+    /// <see cref="TlbEntry.Host"/> is the stamp of the page.
+    /// </summary>
+    public TlbEntry* ExecuteTlb;
 
     /// <summary>Recently reached code addresses.</summary>
     public JumpEntry* JumpCache;
@@ -243,7 +249,9 @@ internal struct TlbEntry
 internal unsafe struct JumpEntry
 {
     public Op* Target;
-    public ulong Generation;
+
+    /// <summary>The entry is good while the TLB has this stamp at its page.</summary>
+    public ulong Stamp;
     public ulong Rip;
 
     /// <summary>Where translated code goes on.</summary>
@@ -255,6 +263,8 @@ internal unsafe struct Link
 {
     /// <summary>First operation of the successor, valid while <see cref="Generation"/> is current.</summary>
     public Op* Target;
+
+    /// <summary>A translated link's is the stamp that the TLB must have at the successor's page.</summary>
     public ulong Generation;
     public ulong Rip;
 
@@ -269,6 +279,9 @@ internal unsafe struct Link
 
     /// <summary>The jump is taken with the guest's flags in the host's.</summary>
     public bool WithFlags;
+
+    /// <summary>Of a translated block; false in all others.</summary>
+    public bool Translated;
 
     /// <summary>Mode and page frame of the block that jumps.</summary>
     public int Mode;

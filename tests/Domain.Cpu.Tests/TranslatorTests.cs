@@ -79,6 +79,80 @@ public sealed unsafe class TranslatorTests
         Assert.Equal(5050UL, machine.S->Gpr[3]);
     }
 
+    /// <summary>Code runs at two addresses and changes at both, with new page tables in between or the same.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void CodeOfAFrameWithTwoAddressesChanges(bool flushes)
+    {
+        const ulong alias = 0x300000;
+        var machine = new TestMachine();
+        machine.Entry(alias) = Functions | 7;
+        machine.Place(Functions, a =>
+        {
+            a.mov(eax, 1);
+            a.ret();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, 100);
+            a.xor(ebx, ebx);
+            a.Label(ref loop);
+            a.call(Functions);
+            a.add(ebx, eax);
+            a.call(alias);
+            a.add(ebx, eax);
+            a.inc(__dword_ptr[alias + 1]);
+            if (flushes)
+            {
+                a.mov(rdx, cr3);
+                a.mov(cr3, rdx);
+            }
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(10100UL, machine.S->Gpr[3]);
+    }
+
+    /// <summary>Two address spaces have other code at the same address.</summary>
+    [Fact]
+    public void CodeBelongsToItsAddressSpace()
+    {
+        const ulong second = 0x400000, entry = TestMachine.PageTable + (Functions >> 12) * 8;
+        var machine = new TestMachine();
+        machine.Place(Functions, a =>
+        {
+            a.inc(eax);
+            a.ret();
+        });
+        machine.Place(second, a =>
+        {
+            a.add(eax, 1000);
+            a.ret();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, 100);
+            a.xor(eax, eax);
+            a.mov(rdx, cr3);
+            a.mov(esi, (uint)Functions);
+            a.Label(ref loop);
+            a.call(Functions);
+            a.call(rsi);
+            a.xor(__qword_ptr[entry], (int)(Functions ^ second));
+            a.mov(cr3, rdx);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(100100UL, machine.S->Gpr[0]);
+    }
+
     /// <summary>Operands with one base, some of them in the next page, which is there or is not.</summary>
     [Theory]
     [InlineData(0x600ff0UL, true)]

@@ -5,7 +5,8 @@ namespace Domain;
 /// <summary>Branches: how control passes from block to block.</summary>
 /// <remarks>
 /// A direct branch is followed by one or two slots that hold <see cref="Link"/>s. A link is taken when its generation
-/// is current; otherwise the run loop finds the successor and fills it. Indirect branches look into the jump cache.
+/// is current; otherwise the run loop finds the successor and fills it. Indirect branches look into the jump cache, whose
+/// entries, like links between translated blocks, are good while their page has the stamp (Cpu.StampOf) that it had.
 /// </remarks>
 internal static unsafe class Jump
 {
@@ -18,7 +19,8 @@ internal static unsafe class Jump
     private static Op* Find(CpuState* s, ulong rip)
     {
         var entry = Slot(s, rip);
-        return entry->Rip == rip && entry->Generation == s->Generation && s->Budget >= 0 ? entry->Target : null;
+        return entry->Rip == rip && entry->Stamp == Mmu.ExecuteEntry(s, rip)->Host && s->Budget >= 0 ? entry->Target
+            : null;
     }
 
     /// <summary>Stands in for every operation of a dropped block.</summary>

@@ -127,9 +127,64 @@ public sealed unsafe partial class Cpu
             return false;
         entry->Tag = page;
         entry->Addend = physical - rip;
+        entry->Host = StampOf(page, physical);
         int hash = (int)(rip >> 12) & 4095;
         s->ExecutedPages[hash >> 6] |= 1UL << (hash & 63);
         return true;
+    }
+
+    // ---- stamps
+
+    /// <summary>The stamp of what is no page of code: nothing was ever remembered with it.</summary>
+    private const ulong NoStamp = ulong.MaxValue;
+
+    private ulong lastStamp;
+    private int stampEpoch, stampedMode;
+
+    /// <summary>
+    /// A number for one linear page in one frame, in one mode and at one privilege, with the code that it has. A page
+    /// that is found there again after its translation was forgotten has the same, so that what was remembered with it
+    /// (links, recent targets) is good again. It ends when code of the frame is dropped, and with all others when code
+    /// segments change.
+    /// </summary>
+    private ulong StampOf(ulong linear, ulong physical)
+    {
+        if (!memory.Contains(physical, 1))
+            return NoStamp;
+        ref var page = ref pages[physical >> 12];
+        int mode = Mode | (s->Cpl == 3 ? ModeUser : 0);
+        if (page.Stamp == 0 || page.Linear != linear || page.Mode != mode || page.Epoch != stampEpoch)
+        {
+            lastStamp++;
+            page.Stamp = lastStamp;
+            page.Linear = linear;
+            page.Mode = mode;
+            page.Epoch = stampEpoch;
+        }
+        return page.Stamp;
+    }
+
+    /// <summary>Code of a page is dropped: what leads to it is void.</summary>
+    private void EndStamp(ref CodePage page)
+    {
+        if (page.Stamp == 0)
+            return;
+        var kernel = Slot(kernelExecute, page.Linear);
+        var user = Slot(userExecute, page.Linear);
+        if (kernel->Host == page.Stamp)
+            ForgetCode(kernelExecute, page.Linear);
+        if (user->Host == page.Stamp)
+            ForgetCode(userExecute, page.Linear);
+        page.Stamp = 0;
+    }
+
+    /// <summary>The code TLB is that of one mode: another one has other stamps.</summary>
+    private void StampMode(int mode)
+    {
+        if (mode == stampedMode)
+            return;
+        stampedMode = mode;
+        ClearCode();
     }
 
     private static TlbEntry* AllocateTlb(CodeMemory? code) =>
@@ -148,6 +203,7 @@ public sealed unsafe partial class Cpu
         Clear(kernelWrite);
         Clear(userRead);
         Clear(userWrite);
+        ClearCode();
         s->LargeFirst = ulong.MaxValue;
         s->LargeLast = 0;
         NewGeneration();
@@ -165,6 +221,8 @@ public sealed unsafe partial class Cpu
         Forget(kernelWrite, linear);
         Forget(userRead, linear);
         Forget(userWrite, linear);
+        ForgetCode(kernelExecute, linear);
+        ForgetCode(userExecute, linear);
         int hash = (int)(linear >> 12) & 4095;
         if ((s->ExecutedPages[hash >> 6] & 1UL << (hash & 63)) != 0)
             NewGeneration();
@@ -176,14 +234,32 @@ public sealed unsafe partial class Cpu
         tlb[slot].Tag = Mmu.Empty(slot);
     }
 
-    /// <summary>Voids all links and code translations.</summary>
-    private void NewGeneration()
+    private static void ForgetCode(TlbEntry* tlb, ulong linear)
     {
-        s->Generation += 1UL << (ModeBits + 1);
+        Forget(tlb, linear);
+        Slot(tlb, linear)->Host = NoStamp;
+    }
+
+    /// <summary>Forgets code translations; stamps stay.</summary>
+    private void ClearCode()
+    {
         Clear(kernelExecute);
         Clear(userExecute);
+        for (int slot = 0; slot < Mmu.TlbEntries; slot++)
+            kernelExecute[slot].Host = userExecute[slot].Host = NoStamp;
         for (int i = 0; i < 64; i++)
             s->ExecutedPages[i] = 0;
+    }
+
+    /// <summary>Voids the interpreter's links.</summary>
+    private void NewGeneration() => s->Generation += 1UL << (ModeBits + 1);
+
+    /// <summary>Voids all links, recent targets and code translations.</summary>
+    private void VoidCode()
+    {
+        stampEpoch++;
+        ClearCode();
+        NewGeneration();
     }
 
     /// <summary>Changes privilege: selects the TLBs and the code generation that belong to it.</summary>
@@ -193,6 +269,7 @@ public sealed unsafe partial class Cpu
         bool user = level == 3;
         s->ReadTlb = user ? userRead : kernelRead;
         s->WriteTlb = user ? userWrite : kernelWrite;
+        s->ExecuteTlb = user ? userExecute : kernelExecute;
         s->Generation = s->Generation & ~1UL | (user ? 1UL : 0);
     }
 }

@@ -73,6 +73,11 @@ internal static unsafe class Mmu
     public static TlbEntry* WriteEntry(CpuState* s, ulong address) =>
         (TlbEntry*)((byte*)s->WriteTlb + ((address >> (12 - EntryShift)) & ((TlbEntries - 1) << EntryShift)));
 
+    /// <summary>The entry that a fetch from this address would use.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TlbEntry* ExecuteEntry(CpuState* s, ulong address) => (TlbEntry*)((byte*)s->ExecuteTlb
+        + ((address >> (12 - EntryShift)) & ((TlbEntries - 1) << EntryShift)));
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Misses(TlbEntry* entry, ulong address, int size) =>
         ((address + (ulong)(size - 1)) & ~OffsetMask) != entry->Tag;

@@ -3,7 +3,7 @@ namespace Domain;
 /// <summary>
 /// MOV to and from control registers (SDM vol. 3, 2.5). Writing returns false for a value that is #GP, and has changed
 /// nothing then. Whatever translation or decoding depends on goes with it: <see cref="FlushTranslations"/>,
-/// <see cref="NewGeneration"/>.
+/// <see cref="VoidCode"/>.
 /// </summary>
 public sealed unsafe partial class Cpu
 {
@@ -48,7 +48,7 @@ public sealed unsafe partial class Cpu
         if ((changed & (Cr0.PG | Cr0.WP)) != 0)
             FlushTranslations();
         else
-            NewGeneration();
+            VoidCode();
         return true;
     }
 

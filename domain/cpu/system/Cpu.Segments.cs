@@ -114,7 +114,7 @@ public sealed unsafe partial class Cpu
         if (s->Code64 || CodeBounds == narrowBounds)
             return;
         narrowBounds = CodeBounds;
-        NewGeneration();
+        VoidCode();
     }
 
     /// <summary>

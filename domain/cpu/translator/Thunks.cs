@@ -34,8 +34,8 @@ internal sealed unsafe class Thunks
     /// <summary>Brings the guest's registers to the state and returns to the run loop; Rip is set.</summary>
     public readonly uint Return;
 
-    /// <summary>Follows the link at <see cref="Pointer"/>, or returns to the run loop to have it filled.</summary>
-    public readonly uint Follow;
+    /// <summary>Returns to the run loop to have the link at <see cref="Pointer"/> filled.</summary>
+    public readonly uint Fill;
 
     /// <summary>A function that returns at once: a call of it without suppressed transition is a safe point.</summary>
     public readonly uint Nothing;
@@ -58,12 +58,7 @@ internal sealed unsafe class Thunks
         Leave = emit.Here;
         Spill();
         emit.JumpTo(HostOperand.At(Rsi));
-        Follow = Start();
-        emit.Load(Scratch, HostOperand.Absolute(&s->Generation));
-        emit.Cmp(Scratch, HostOperand.At(Pointer, 8));
-        uint stale = emit.JumpIf(HostCondition.NotEqual, emit.Here);
-        emit.JumpTo(HostOperand.At(Pointer, 24));
-        emit.PatchJump(stale, emit.Here);
+        Fill = Start();
         emit.Store(HostOperand.Absolute(&s->PendingLink), Pointer);
         emit.Load(Scratch, HostOperand.At(Pointer, 16));
         emit.Store(HostOperand.Absolute(&s->Rip), Scratch);

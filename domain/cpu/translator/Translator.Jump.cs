@@ -19,6 +19,10 @@ internal sealed unsafe partial class Translator
     private readonly List<Cold> cold = [];
     private readonly List<Way> ways = [];
 
+    /// <summary>The entry of the code TLB for an address.</summary>
+    private TlbEntry* CodeEntry(ulong rip) =>
+        ((mode & Cpu.ModeUser) != 0 ? userExecute : kernelExecute) + ((rip >> 12) & (Mmu.TlbEntries - 1));
+
     private void EmitCold()
     {
         foreach (var way in cold)
@@ -46,8 +50,12 @@ internal sealed unsafe partial class Translator
             if (way.WithFlags)
                 SaveFlags();
             emit.MoveImmediate(Pointer, (ulong)(home + slot));
-            emit.Jump(thunks.Follow);
+            emit.Load(Scratch, HostOperand.Absolute(&CodeEntry(way.Target)->Host));
+            emit.Cmp(Scratch, HostOperand.At(Pointer, 8));
+            emit.JumpIf(HostCondition.NotEqual, thunks.Fill);
+            emit.JumpTo(HostOperand.At(Pointer, 24));
             var link = (Link*)(builder.Slots + slot);
+            link->Translated = true;
             link->WithFlags = way.WithFlags;
             link->Site = (way.Target ^ rip) >> 12 == 0 ? site : 0;
             link->Mode = mode;
@@ -160,7 +168,9 @@ internal sealed unsafe partial class Translator
         emit.ShiftLeft32(Scratch, 5);
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 16));
         cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
-        emit.Load(Pointer, HostOperand.Absolute(&s->Generation));
+        emit.Rorx(Pointer, Pointer, 12 - Mmu.EntryShift);
+        emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
+        emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)CodeEntry(0) + HostOffset));
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 8));
         cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
     }

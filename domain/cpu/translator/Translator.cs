@@ -23,7 +23,7 @@ internal sealed unsafe partial class Translator
     private readonly Thunks thunks;
     private readonly uint first;
     private readonly InstructionInfoFactory information = new();
-    private readonly TlbEntry* kernelRead, kernelWrite, userRead, userWrite;
+    private readonly TlbEntry* kernelRead, kernelWrite, kernelExecute, userRead, userWrite, userExecute;
 
     // The block being translated.
     private BlockBuilder builder = null!;
@@ -37,14 +37,16 @@ internal sealed unsafe partial class Translator
     private bool interpreting;
 
     /// <param name="kernelRead">the TLBs, all below 2 GiB as is <paramref name="s"/></param>
-    public Translator(CpuState* s, CodeMemory memory, TlbEntry* kernelRead, TlbEntry* kernelWrite, TlbEntry* userRead,
-        TlbEntry* userWrite)
+    public Translator(CpuState* s, CodeMemory memory, TlbEntry* kernelRead, TlbEntry* kernelWrite,
+        TlbEntry* kernelExecute, TlbEntry* userRead, TlbEntry* userWrite, TlbEntry* userExecute)
     {
         this.s = s;
         this.kernelRead = kernelRead;
         this.kernelWrite = kernelWrite;
+        this.kernelExecute = kernelExecute;
         this.userRead = userRead;
         this.userWrite = userWrite;
+        this.userExecute = userExecute;
         emit = new Emitter(memory.Executable, memory.Writable, memory.Size);
         thunks = new Thunks(s, emit);
         emit.Align(64);
