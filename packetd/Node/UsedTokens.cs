@@ -44,7 +44,7 @@ public ref struct UsedTokens(Span<UsedToken> tokens)
             if (tokens[i].Expires <= now || tokens[i].Issued < tokens[place].Issued)
                 place = i;
         if (tokens[place].Expires > now)
-            Since = tokens[place].Issued + 1;
+            Since = Math.Max(Since, tokens[place].Issued + 1);
         else
             Forgotten = Math.Max(Forgotten, tokens[place].Expires);
         tokens[place].ChainEnd = token.ChainEnd;

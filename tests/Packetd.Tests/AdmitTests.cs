@@ -224,6 +224,22 @@ public class AdmitTests
         static byte[] Used(int i) => Issued(10 + i, new ulong[] { 22, 20, 21 }[i]);
     }
 
+    /// <summary>The one that is forgotten later may have been issued before the one that was forgotten first.</summary>
+    [Fact]
+    public void No_token_that_was_forgotten_is_honoured_again()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[1], tokens: 2);
+        byte[][] tokens = [.. new ulong[] { 20, 22, 15, 30 }.Select((issued, seed) => new Tokens { Seed = seed, Issued = TestHost.Started + issued }.Payload())];
+        foreach (byte[] token in tokens)
+        {
+            Assert.Equal(Refusal.None, Send(ref node, token));
+            node.Domains[0] = default;
+        }
+        Assert.Equal(Refusal.IssuedBeforeStart, Send(ref node, tokens[0]));
+        Assert.Equal(Refusal.IssuedBeforeStart, Send(ref node, tokens[2]));
+    }
+
     [Fact]
     public void A_clock_that_steps_back_brings_no_forgotten_token_back()
     {

@@ -114,7 +114,7 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
             // A clock that has stepped back makes tokens good again that the node may have forgotten.
             bool certain = Now >= latest && since == sinceAtMost;
             Tokens oldest = used.Values.MinBy(other => other.Expires > Now ? other.Issued : ulong.MaxValue)!;
-            sinceAtMost = 1 + (certain ? oldest.Issued : used.Values.Max(other => other.Issued));
+            sinceAtMost = Math.Max(sinceAtMost, 1 + (certain ? oldest.Issued : used.Values.Max(other => other.Issued)));
             if (certain)
             {
                 since = sinceAtMost;
