@@ -130,7 +130,7 @@ public static unsafe class Dispatch
             SystemCall.ClockGettime => TimeCalls.ClockGettime(a, b),
             SystemCall.ClockGetres => TimeCalls.ClockGetres(a, b),
             SystemCall.ClockNanosleep => TimeCalls.ClockNanosleep(a, b, c, d),
-            SystemCall.ExitGroup => ProcessCalls.Exit(a),
+            SystemCall.ExitGroup => ProcessCalls.ExitGroup(a),
             SystemCall.Tgkill => SignalCalls.Tgkill(a, b, c),
             SystemCall.Waitid => WaitCalls.Waitid(a, b, c, d, e),
             SystemCall.SetRobustList => Futex.SetRobustList(a, b),

@@ -8,6 +8,7 @@ internal static unsafe class FutexCalls
     private const ulong WakeOperation = 1;
     private const ulong Requeue = 3;
     private const ulong CompareRequeue = 4;
+    private const ulong WakeOperate = 5;
     private const ulong WaitBitset = 9;
     private const ulong WakeBitset = 10;
     private const ulong CommandMask = 0x7f;
@@ -33,6 +34,8 @@ internal static unsafe class FutexCalls
                 return Futex.Wake(key, (int)value, uint.MaxValue);
             case WakeBitset:
                 return (uint)third == 0 ? Errno.EINVAL : Futex.Wake(key, (int)value, (uint)third);
+            case WakeOperate:
+                return WakeAndChange(space, key, isPrivate, (int)value, (int)timeout, second, (uint)third);
             case Requeue:
             case CompareRequeue:
                 if ((operation & CommandMask) == CompareRequeue)
@@ -50,6 +53,26 @@ internal static unsafe class FutexCalls
             default:
                 return Errno.ENOSYS;
         }
+    }
+
+    /// <summary>
+    /// FUTEX_WAKE_OP: changes the second word as the operation says, wakes some that wait for the first, and some for
+    /// the second if that held what is compared with.
+    /// </summary>
+    private static long WakeAndChange(
+        AddressSpace* space, FutexKey first, bool isPrivate, int wake, int wakeSecond, UserPointer<uint> second,
+        uint operation)
+    {
+        if ((second.Address & 3) != 0)
+            return Errno.EINVAL;
+        if (!FutexKey.TryMake(space, second, isPrivate, out FutexKey key) || !second.TryGet(out uint old))
+            return Errno.EFAULT;
+        if (!FutexOperation.TryApply(operation, old, out uint changed, out bool holds))
+            return Errno.ENOSYS;
+        if (!second.TryPut(changed))
+            return Errno.EFAULT;
+        long woken = Futex.Wake(first, wake, uint.MaxValue);
+        return holds ? woken + Futex.Wake(key, wakeSecond, uint.MaxValue) : woken;
     }
 
     private static long Wait(

@@ -60,7 +60,14 @@ public static unsafe class ProcessCalls
         return result;
     }
 
+    /// <summary>exit(2): of the thread alone.</summary>
     public static long Exit(ulong code)
+    {
+        Processes.ExitThread((int)(code & 0xff) << 8);
+        return 0;
+    }
+
+    public static long ExitGroup(ulong code)
     {
         Processes.Exit((int)(code & 0xff) << 8);
         return 0;
@@ -399,7 +406,7 @@ public static unsafe class ProcessCalls
     {
         if (length < 8 || (length & 7) != 0)
             return Errno.EINVAL;
-        if ((int)id != 0 && ProcessTable.Find((int)id) == null)
+        if ((int)id != 0 && Threads.Find((int)id) == null)
             return Errno.ESRCH;
         return to.TryPut(1) ? 8 : Errno.EFAULT;
     }
@@ -410,7 +417,7 @@ public static unsafe class ProcessCalls
         byte first = 0;
         if (length != 0 && !from.TryGet(out first))
             return Errno.EFAULT;
-        if ((int)id != 0 && ProcessTable.Find((int)id) == null)
+        if ((int)id != 0 && Threads.Find((int)id) == null)
             return Errno.ESRCH;
         return (first & 1) != 0 ? 0 : Errno.EINVAL;
     }

@@ -52,6 +52,8 @@ public static unsafe class SignalCalls
                 default:
                     return Errno.EINVAL;
             }
+            if (thread->Process->ThreadCount > 1)
+                Signals.Retarget(thread->Process);
         }
         return old.TryPutIfAsked(before) ? 0 : Errno.EFAULT;
     }

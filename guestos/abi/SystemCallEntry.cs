@@ -13,6 +13,12 @@ internal static unsafe class SystemCallEntry
         ulong number = frame->Rax;
         long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
         thread->Restarted = false;
+        if (result == Errno.EINTR && !Signals.IsPending(thread) && !thread->RestoreMask)
+        {
+            // Another thread of the process has taken the signal: the call goes on.
+            Signals.RestartCall(thread, frame);
+            thread->Restarted = true;
+        }
         // execve and rt_sigreturn have replaced the frame's registers: they say so.
         if (thread->CurrentCall >= 0)
             frame->Rax = (ulong)result;

@@ -64,8 +64,11 @@ public static unsafe class TimeCalls
             case MonotonicClock or MonotonicRaw or MonotonicCoarse or BootTime or BootTimeAlarm:
                 nanoseconds = Clock.Monotonic;
                 return true;
-            case ProcessTime or ThreadTime:
+            case ProcessTime:
                 nanoseconds = process->UserTime + process->KernelTime;
+                return true;
+            case ThreadTime:
+                nanoseconds = Thread.Current->UserTime + Thread.Current->KernelTime;
                 return true;
             default:
                 nanoseconds = 0;
@@ -259,7 +262,13 @@ public static unsafe class TimeCalls
         Usage usage;
         switch ((int)who)
         {
-            case 0 or 1:
+            case 1:
+                // RUSAGE_THREAD: faults and switches are counted by process.
+                Thread* thread = Thread.Current;
+                usage = new Usage(thread->UserTime, thread->KernelTime, process->Faults, process->VoluntarySwitches,
+                    process->InvoluntarySwitches, process->Space->ResidentPages);
+                break;
+            case 0:
                 usage = new Usage(process->UserTime, process->KernelTime, process->Faults, process->VoluntarySwitches,
                     process->InvoluntarySwitches, process->Space->ResidentPages);
                 break;

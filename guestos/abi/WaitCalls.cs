@@ -14,7 +14,7 @@ public static unsafe class WaitCalls
     private const uint Continued = 8;
     private const uint NoWait = 0x1000000;
 
-    /// <summary>__WNOTHREAD, __WALL, __WCLONE: there are no threads.</summary>
+    /// <summary>__WNOTHREAD, __WALL, __WCLONE: children of all kinds and threads are meant with and without.</summary>
     private const uint ThreadsOfKinds = 0xe0000000;
 
     /// <summary>What waiting has found.</summary>

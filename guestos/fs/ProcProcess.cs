@@ -3,21 +3,28 @@ using System.Runtime.InteropServices;
 
 namespace Guestos;
 
-/// <summary>The files of /proc/PID (proc(5)). A zombie has no memory and no descriptors any more.</summary>
+/// <summary>
+/// The files of /proc/PID and /proc/PID/task/TID (proc(5)). A zombie has no memory and no descriptors any more.
+/// </summary>
 public static unsafe class ProcProcess
 {
     private const ulong NanosecondsPerTick = 10_000_000;
 
-    public static void Make(ProcNode node, Process* process, TextBuffer* text)
+    /// <param name="thread">The first of the process, in a file of all of it.</param>
+    public static void Make(ProcNode node, Thread* thread, TextBuffer* text)
     {
+        Process* process = thread->Process;
         AddressSpace* space = process->Space;
         switch (node)
         {
             case ProcNode.ProcessStat:
-                Stat(process, text);
+                Stat(thread, process->UserTime, process->KernelTime, text);
                 break;
-            case ProcNode.ProcessStatus:
-                Status(process, text);
+            case ProcNode.TaskStat:
+                Stat(thread, thread->UserTime, thread->KernelTime, text);
+                break;
+            case ProcNode.ProcessStatus or ProcNode.TaskStatus:
+                Status(thread, text);
                 break;
             case ProcNode.ProcessSizes:
                 Sizes(process, text);
@@ -30,8 +37,8 @@ public static unsafe class ProcProcess
                 if (space != null)
                     Copy(space, space->EnvironmentStart, space->EnvironmentEnd, text);
                 break;
-            case ProcNode.ProcessName:
-                text->Add(process->FirstThread->Name, Thread.NameLength);
+            case ProcNode.ProcessName or ProcNode.TaskName:
+                text->Add(thread->Name, Thread.NameLength);
                 text->Add((byte)'\n');
                 break;
             case ProcNode.ProcessMaps:
@@ -109,11 +116,12 @@ public static unsafe class ProcProcess
         _ => "bytes"u8,
     };
 
-    private static byte StateLetter(Process* process) => process->State switch
+    private static byte StateLetter(Thread* thread) => thread->State switch
     {
-        ProcessState.Stopped => (byte)'T',
-        ProcessState.Zombie => (byte)'Z',
-        _ => process->FirstThread->State == ThreadState.Sleeping ? (byte)'S' : (byte)'R',
+        ThreadState.Stopped => (byte)'T',
+        ThreadState.Ended => (byte)'Z',
+        ThreadState.Sleeping => (byte)'S',
+        _ => (byte)'R',
     };
 
     private static ulong VirtualPages(AddressSpace* space)
@@ -126,15 +134,16 @@ public static unsafe class ProcProcess
     }
 
     /// <summary>52 fields; those that nothing here has are 0.</summary>
-    private static void Stat(Process* process, TextBuffer* text)
+    private static void Stat(Thread* thread, ulong userTime, ulong kernelTime, TextBuffer* text)
     {
+        Process* process = thread->Process;
         AddressSpace* space = process->Space;
         bool terminal = Terminal.Session != 0 && process->SessionId == Terminal.Session;
-        text->Add((ulong)process->Id);
+        text->Add((ulong)thread->Id);
         text->Add(" ("u8);
-        text->Add(process->FirstThread->Name, Thread.NameLength);
+        text->Add(thread->Name, Thread.NameLength);
         text->Add(") "u8);
-        text->Add(StateLetter(process));
+        text->Add(StateLetter(thread));
         Field(text, process->ParentId);
         Field(text, process->ProcessGroupId);
         Field(text, process->SessionId);
@@ -145,13 +154,13 @@ public static unsafe class ProcProcess
         Field(text, (long)process->ChildrenFaults);
         Field(text, 0);
         Field(text, 0);
-        Field(text, (long)(process->UserTime / NanosecondsPerTick));
-        Field(text, (long)(process->KernelTime / NanosecondsPerTick));
+        Field(text, (long)(userTime / NanosecondsPerTick));
+        Field(text, (long)(kernelTime / NanosecondsPerTick));
         Field(text, (long)(process->ChildrenUserTime / NanosecondsPerTick));
         Field(text, (long)(process->ChildrenKernelTime / NanosecondsPerTick));
         Field(text, 20);                                            // priority
         Field(text, 0);                                             // nice
-        Field(text, 1);                                             // threads
+        Field(text, process->ThreadCount);
         Field(text, 0);
         Field(text, (long)(process->StartTime / NanosecondsPerTick));
         Field(text, (long)VirtualPages(space) * 4096);
@@ -159,8 +168,8 @@ public static unsafe class ProcProcess
         Field(text, long.MaxValue);                                 // resident limit
         for (int i = 26; i <= 30; i++)
             Field(text, 0);                                         // code, stack, instruction pointer: not shown
-        Field(text, (long)(Signals.PendingOf(process->FirstThread) & 0x7fffffff));
-        Field(text, (long)(process->FirstThread->BlockedSignals & 0x7fffffff));
+        Field(text, (long)(Signals.PendingOf(thread) & 0x7fffffff));
+        Field(text, (long)(thread->BlockedSignals & 0x7fffffff));
         Field(text, 0);
         Field(text, 0);
         for (int i = 35; i <= 52; i++)
@@ -174,17 +183,18 @@ public static unsafe class ProcProcess
         text->AddSigned(value);
     }
 
-    private static void Status(Process* process, TextBuffer* text)
+    private static void Status(Thread* thread, TextBuffer* text)
     {
+        Process* process = thread->Process;
         AddressSpace* space = process->Space;
         text->Add("Name:\t"u8);
-        text->Add(process->FirstThread->Name, Thread.NameLength);
+        text->Add(thread->Name, Thread.NameLength);
         text->Add("\nUmask:\t0"u8);
         for (int shift = 6; shift >= 0; shift -= 3)
             text->Add((byte)('0' + (process->Umask >> shift & 7)));
         text->Add("\nState:\t"u8);
-        text->Add(StateLetter(process));
-        text->Add(StateLetter(process) switch
+        text->Add(StateLetter(thread));
+        text->Add(StateLetter(thread) switch
         {
             (byte)'R' => " (running)"u8,
             (byte)'T' => " (stopped)"u8,
@@ -192,7 +202,7 @@ public static unsafe class ProcProcess
             _ => " (sleeping)"u8,
         });
         Entry(text, "\nTgid:\t"u8, (ulong)process->Id);
-        Entry(text, "\nPid:\t"u8, (ulong)process->Id);
+        Entry(text, "\nPid:\t"u8, (ulong)thread->Id);
         Entry(text, "\nPPid:\t"u8, (ulong)process->ParentId);
         Entry(text, "\nTracerPid:\t"u8, 0);
         Four(text, "\nUid:"u8, process->RealUserId, process->EffectiveUserId, process->SavedUserId);
@@ -206,10 +216,10 @@ public static unsafe class ProcProcess
             Size(text, "\nVmRSS:\t"u8, space->ResidentPages);
         }
 
-        Entry(text, "\nThreads:\t"u8, 1);
-        Mask(text, "\nSigPnd:\t"u8, process->FirstThread->Pending.Set);
+        Entry(text, "\nThreads:\t"u8, (ulong)process->ThreadCount);
+        Mask(text, "\nSigPnd:\t"u8, thread->Pending.Set);
         Mask(text, "\nShdPnd:\t"u8, process->Pending.Set);
-        Mask(text, "\nSigBlk:\t"u8, process->FirstThread->BlockedSignals);
+        Mask(text, "\nSigBlk:\t"u8, thread->BlockedSignals);
         Entry(text, "\nvoluntary_ctxt_switches:\t"u8, process->VoluntarySwitches);
         Entry(text, "\nnonvoluntary_ctxt_switches:\t"u8, process->InvoluntarySwitches);
         text->Add((byte)'\n');

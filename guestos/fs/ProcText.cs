@@ -77,11 +77,11 @@ public static unsafe class ProcText
                     return Errno.EINVAL;
                 HostName.Set(value);
                 break;
-            case ProcNode.ProcessName:
+            case ProcNode.ProcessName or ProcNode.TaskName:
                 Process* process = ProcessTable.Find(file->Inode->ProcProcess);
-                if (process == null)
+                if (process == null || ThreadOf(process, file->Inode) == null)
                     return Errno.ESRCH;
-                byte* name = process->FirstThread->Name;
+                byte* name = ThreadOf(process, file->Inode)->Name;
                 for (int i = 0; i < Thread.NameLength; i++)
                     name[i] = i < value.Length && i < Thread.NameLength - 1 ? value[i] : (byte)0;
                 break;
@@ -104,16 +104,23 @@ public static unsafe class ProcText
         file->Object = null;
     }
 
-    /// <summary>False when the process it is about is gone.</summary>
+    /// <summary>The thread that a file is about: that of its task directory, else the first of the process.</summary>
+    private static Thread* ThreadOf(Process* process, Inode* inode) =>
+        (ProcNode)inode->ProcNode > ProcNode.Task
+            ? ProcTree.ThreadOf(process->Id, inode->ProcDescriptor)
+            : process->FirstThread;
+
+    /// <summary>False when the process or thread that it is about is gone.</summary>
     private static bool Make(Inode* inode, TextBuffer* text)
     {
         var node = (ProcNode)inode->ProcNode;
         if (node > ProcNode.Process)
         {
             Process* process = ProcessTable.Find(inode->ProcProcess);
-            if (process != null)
-                ProcProcess.Make(node, process, text);
-            return process != null;
+            Thread* thread = process != null ? ThreadOf(process, inode) : null;
+            if (thread != null)
+                ProcProcess.Make(node, thread, text);
+            return thread != null;
         }
 
         switch (node)

@@ -2,7 +2,10 @@ using System;
 
 namespace Guestos;
 
-/// <summary>The files of /proc. Those from <see cref="Process"/> on exist once per process.</summary>
+/// <summary>
+/// The files of /proc. Those from <see cref="Process"/> on exist once per process, those from <see cref="Task"/> on
+/// once per thread.
+/// </summary>
 public enum ProcNode
 {
     Root,
@@ -61,6 +64,11 @@ public enum ProcNode
     ProcessRoot,
     ProcessFiles,
     Descriptor,
+    ProcessTasks,
+    Task,
+    TaskStat,
+    TaskStatus,
+    TaskName,
     Count,
 }
 
@@ -106,7 +114,7 @@ public static unsafe class ProcTree
     private static ReadOnlySpan<byte> NameOf(ProcNode node) => node switch
     {
         ProcNode.Self => "self"u8,
-        ProcNode.Stat or ProcNode.ProcessStat => "stat"u8,
+        ProcNode.Stat or ProcNode.ProcessStat or ProcNode.TaskStat => "stat"u8,
         ProcNode.MemoryInformation => "meminfo"u8,
         ProcNode.ObjectInformation => "slabinfo"u8,
         ProcNode.Uptime => "uptime"u8,
@@ -144,16 +152,17 @@ public static unsafe class ProcTree
         ProcNode.Overcommit => "overcommit_memory"u8,
         ProcNode.UnknownCalls => "unknown_syscalls"u8,
         ProcNode.Counters => "counters"u8,
-        ProcNode.ProcessStatus => "status"u8,
+        ProcNode.ProcessStatus or ProcNode.TaskStatus => "status"u8,
         ProcNode.ProcessSizes => "statm"u8,
         ProcNode.ProcessEnvironment => "environ"u8,
-        ProcNode.ProcessName => "comm"u8,
+        ProcNode.ProcessName or ProcNode.TaskName => "comm"u8,
         ProcNode.ProcessMaps => "maps"u8,
         ProcNode.ProcessLimits => "limits"u8,
         ProcNode.ProcessExecutable => "exe"u8,
         ProcNode.ProcessDirectory => "cwd"u8,
         ProcNode.ProcessRoot => "root"u8,
         ProcNode.ProcessFiles => "fd"u8,
+        ProcNode.ProcessTasks => "task"u8,
         _ => default,
     };
 
@@ -166,6 +175,8 @@ public static unsafe class ProcTree
         ProcNode.Overcommit => ProcNode.SysMemory,
         ProcNode.UnknownCalls or ProcNode.Counters => ProcNode.Evilman,
         ProcNode.Descriptor => ProcNode.ProcessFiles,
+        ProcNode.Task => ProcNode.ProcessTasks,
+        > ProcNode.Task => ProcNode.Task,
         > ProcNode.Process => ProcNode.Process,
         _ => ProcNode.Root,
     };
@@ -174,7 +185,7 @@ public static unsafe class ProcTree
     {
         ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
             or ProcNode.Random
-            or ProcNode.Process or ProcNode.ProcessFiles => InodeType.DIR,
+            or ProcNode.Process or ProcNode.ProcessFiles or ProcNode.ProcessTasks or ProcNode.Task => InodeType.DIR,
         ProcNode.Self or ProcNode.Mounts or ProcNode.ProcessExecutable or ProcNode.ProcessDirectory
             or ProcNode.ProcessRoot or ProcNode.Descriptor
             => InodeType.LNK,
@@ -182,31 +193,47 @@ public static unsafe class ProcTree
     };
 
     private static bool IsWritable(ProcNode node) =>
-        node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName;
+        node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName or ProcNode.TaskName;
+
+    /// <summary>Its name is a number.</summary>
+    private static bool IsNumbered(ProcNode node) => node is ProcNode.Process or ProcNode.Descriptor or ProcNode.Task;
 
     /// <summary>One name in a directory of /proc: an inode with a reference, or null.</summary>
     private static Inode* Lookup(Inode* directory, byte* name, int length)
     {
         var parent = (ProcNode)directory->ProcNode;
         int process = directory->ProcProcess;
-        if (parent is (ProcNode.Root or ProcNode.ProcessFiles) && Number(name, length, out int number))
+        bool hasNumbers = parent is ProcNode.Root or ProcNode.ProcessFiles or ProcNode.ProcessTasks;
+        if (hasNumbers && Number(name, length, out int number))
         {
             if (parent == ProcNode.Root)
                 return ProcessTable.Find(number) != null ? Make(ProcNode.Process, number, 0) : null;
+            if (parent == ProcNode.ProcessTasks)
+                return ThreadOf(process, number) != null ? Make(ProcNode.Task, process, number) : null;
             Process* owner = ProcessTable.Find(process);
             return owner != null && FileTable.Get(FileContext.TableOf(owner), (ulong)number) != null
                 ? Make(ProcNode.Descriptor, process, number)
                 : null;
         }
 
-        if (process != 0 && ProcessTable.Find(process) == null)
+        int thread = parent == ProcNode.Task ? directory->ProcDescriptor : 0;
+        if (process != 0 && (thread != 0 ? ThreadOf(process, thread) == null : ProcessTable.Find(process) == null))
             return null;
         var wanted = new ReadOnlySpan<byte>(name, length);
         for (ProcNode node = ProcNode.Self; node < ProcNode.Count; node++)
-            if (node != ProcNode.Process && node != ProcNode.Descriptor && ParentOf(node) == parent
-                && NameOf(node).SequenceEqual(wanted))
-                return Make(node, process, 0);
+            if (!IsNumbered(node) && ParentOf(node) == parent && NameOf(node).SequenceEqual(wanted))
+                return Make(node, process, thread);
         return null;
+    }
+
+    /// <summary>The thread of a process with this id, or null.</summary>
+    internal static Thread* ThreadOf(int process, int id)
+    {
+        Process* owner = ProcessTable.Find(process);
+        Thread* thread = owner != null ? owner->FirstThread : null;
+        while (thread != null && thread->Id != id)
+            thread = thread->Next;
+        return thread;
     }
 
     /// <summary>
@@ -222,13 +249,13 @@ public static unsafe class ProcTree
         for (ulong at = Math.Max(position + 1, Directories.FirstCookie); at < end; at++)
         {
             var node = (ProcNode)(at - Directories.FirstCookie);
-            if (node is ProcNode.Root or ProcNode.Process or ProcNode.Descriptor || ParentOf(node) != parent)
+            if (node == ProcNode.Root || IsNumbered(node) || ParentOf(node) != parent)
                 continue;
             ReadOnlySpan<byte> text = NameOf(node);
             text.CopyTo(new Span<byte>(entry->Name, DirectoryRecord.MaxName));
             entry->NameLength = text.Length;
             entry->Cookie = at;
-            entry->Number = NumberOf(node, process, 0);
+            entry->Number = NumberOf(node, process, parent == ProcNode.Task ? directory->ProcDescriptor : 0);
             entry->Type = TypeOf(node);
             return true;
         }
@@ -245,6 +272,8 @@ public static unsafe class ProcTree
             return true;
         }
 
+        if (parent == ProcNode.ProcessTasks)
+            return NextTask(process, Math.Max(after, 0), entry);
         if (parent != ProcNode.ProcessFiles)
             return false;
         int descriptor = FileTable.Next(FileContext.TableOf(ProcessTable.Find(process)), after + 1);
@@ -253,6 +282,22 @@ public static unsafe class ProcTree
         Number(entry, (ulong)descriptor);
         entry->Number = NumberOf(ProcNode.Descriptor, process, descriptor);
         entry->Type = InodeType.LNK;
+        return true;
+    }
+
+    /// <summary>The thread with the lowest id above <paramref name="after"/>.</summary>
+    private static bool NextTask(int process, int after, DirectoryRecord* entry)
+    {
+        int found = int.MaxValue;
+        Thread* thread = ProcessTable.Find(process)->FirstThread;
+        for (; thread != null; thread = thread->Next)
+            if (thread->Id > after)
+                found = Math.Min(found, thread->Id);
+        if (found == int.MaxValue)
+            return false;
+        Number(entry, (ulong)found);
+        entry->Number = NumberOf(ProcNode.Task, process, found);
+        entry->Type = InodeType.DIR;
         return true;
     }
 
@@ -355,7 +400,7 @@ public static unsafe class ProcTree
             {
                 length += Decimal(to + length, (ulong)inode->ProcProcess);
             }
-            else if (chain[depth] == ProcNode.Descriptor)
+            else if (chain[depth] is ProcNode.Descriptor or ProcNode.Task)
             {
                 length += Decimal(to + length, (ulong)inode->ProcDescriptor);
             }

@@ -42,6 +42,15 @@ public unsafe struct Process
     /// </summary>
     public Thread* FirstThread;
 
+    /// <summary>Those of them that have not ended; of a zombie the last is counted.</summary>
+    public int ThreadCount;
+
+    /// <summary>
+    /// The thread that waits in execve(2) for the end of all others (<see cref="ThreadEnded"/>); else null.
+    /// </summary>
+    public Thread* Survivor;
+    public WaitQueue ThreadEnded;
+
     /// <summary>It has called execve since fork (setpgid refuses it then).</summary>
     public bool HasExecuted;
     public bool KilledForMemory;

@@ -70,6 +70,7 @@ public static unsafe class ProcessTable
         process->Id = FreeId();
         process->StartTime = Clock.Monotonic;
         process->FirstThread = thread;
+        process->ThreadCount = 1;
         thread->Process = process;
         thread->Id = process->Id;
         Insert(process);
@@ -78,13 +79,32 @@ public static unsafe class ProcessTable
         return process;
     }
 
-    /// <summary>Processes of a user, zombies included (RLIMIT_NPROC).</summary>
+    /// <summary>
+    /// A further thread of a process with an id, nothing else. Null when there are too many or no memory.
+    /// </summary>
+    internal static Thread* AddThread(Process* process)
+    {
+        Threads.FreeDead();
+        if (Threads.Count >= Threads.Capacity || Frames.Free <= Frames.KernelReserve)
+            return null;
+        Thread* thread = Threads.Create();
+        if (thread == null)
+            return null;
+        thread->Id = FreeId();
+        thread->Process = process;
+        Threads.Append(thread);
+        process->ThreadCount++;
+        Created++;
+        return thread;
+    }
+
+    /// <summary>Threads of a user, one of each zombie included (RLIMIT_NPROC).</summary>
     public static int CountOf(uint user)
     {
         int count = 0;
         for (Process* process = First; process != null; process = process->Next)
             if (process->RealUserId == user)
-                count++;
+                count += process->ThreadCount;
         return count;
     }
 

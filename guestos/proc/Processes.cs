@@ -3,11 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>How processes begin, stop and end. Interrupts are off.</summary>
-public static unsafe class Processes
+public static unsafe partial class Processes
 {
     // clone flags (include/uapi/linux/sched.h)
     private const ulong ExitSignalMask = 0xff;
     private const ulong CloneVm = 0x100;
+    private const ulong CloneFileSystem = 0x200;
     private const ulong CloneFiles = 0x400;
     private const ulong CloneSignalHandlers = 0x800;
     private const ulong CloneVfork = 0x4000;
@@ -23,21 +24,48 @@ public static unsafe class Processes
     /// <summary>What wait4 reports of a stopped process, beside the signal in bits 8–15.</summary>
     public const int StoppedStatus = 0x7f;
 
-    /// <summary>fork, vfork and clone of processes. Returns the child's id or -errno.</summary>
+    /// <summary>What clone(2) has been asked for.</summary>
+    private struct Request
+    {
+        public ulong Flags;
+
+        /// <summary>The new stack pointer; 0 for the cloner's.</summary>
+        public ulong Stack;
+        public UserPointer<uint> ParentId;
+        public UserPointer<uint> ChildId;
+        public SegmentBase ThreadBase;
+
+        public readonly bool Has(ulong flag) => (Flags & flag) != 0;
+    }
+
+    /// <summary>fork, vfork and clone. Returns the child's id, or that of a new thread, or -errno.</summary>
     /// <param name="stack">The child's stack pointer; 0 for the parent's.</param>
     public static long Clone(
         ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls)
     {
-        if ((flags & CloneThread) != 0 || (flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
+        if ((flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
             return Errno.EINVAL;
-        SegmentBase threadBase = default;
-        if ((flags & CloneSetTls) != 0 && !SegmentBase.TryMake(tls, out threadBase))
+        var request = new Request
+        {
+            Flags = flags,
+            Stack = stack,
+            ParentId = parentId,
+            ChildId = childId,
+        };
+        if (request.Has(CloneSetTls) && !SegmentBase.TryMake(tls, out request.ThreadBase))
             return Errno.EPERM;
-        Thread* cloner = Thread.Current;
-        Process* parent = cloner->Process;
+        Process* parent = Process.Current;
         ulong most = ResourceLimits.Of(parent, Resource.Processes);
         if (parent->RealUserId != 0 && (ulong)ProcessTable.CountOf(parent->RealUserId) >= most)
             return Errno.EAGAIN;
+        return request.Has(CloneThread) ? AddThread(request) : CloneProcess(request);
+    }
+
+    private static long CloneProcess(in Request request)
+    {
+        Thread* cloner = Thread.Current;
+        Process* parent = cloner->Process;
+        ulong flags = request.Flags;
         Process* child = ProcessTable.Create();
         if (child == null)
             return Errno.EAGAIN;
@@ -48,27 +76,33 @@ public static unsafe class Processes
             Abandon(child);
             return Errno.ENOMEM;
         }
-        TrapFrame* frame = thread->UserFrame;
-        *frame = *cloner->UserFrame;
-        frame->Rax = 0;
-        if (stack != 0)
-            frame->Rsp = stack;
-        if ((flags & CloneSetTls) != 0)
-            thread->FsBase = threadBase;
-        Threads.PrepareFirstSwitch(thread);
-        if ((flags & CloneParentSetId) != 0)
-            parentId.TryPut((uint)thread->Id);
-        if ((flags & CloneChildClearId) != 0)
-            thread->ClearThreadId = childId;
-        if ((flags & CloneChildSetId) != 0)
-            PutInSpace(child->Space, childId, (uint)thread->Id);
+        Prepare(cloner, thread, request);
         int id = child->Id;
-        bool vfork = (flags & CloneVfork) != 0;
+        bool vfork = request.Has(CloneVfork);
         child->SharesParentSpace = vfork;
         Scheduler.RunFirst(thread);
         if (vfork)
             AwaitVfork(parent, child, id);
         return id;
+    }
+
+    /// <summary>The registers and thread ids of a new thread, whose process has its memory.</summary>
+    private static void Prepare(Thread* cloner, Thread* thread, in Request request)
+    {
+        TrapFrame* frame = thread->UserFrame;
+        *frame = *cloner->UserFrame;
+        frame->Rax = 0;
+        if (request.Stack != 0)
+            frame->Rsp = request.Stack;
+        if (request.Has(CloneSetTls))
+            thread->FsBase = request.ThreadBase;
+        Threads.PrepareFirstSwitch(thread);
+        if (request.Has(CloneParentSetId))
+            request.ParentId.TryPut((uint)thread->Id);
+        if (request.Has(CloneChildClearId))
+            thread->ClearThreadId = request.ChildId;
+        if (request.Has(CloneChildSetId))
+            PutInSpace(thread->Process->Space, request.ChildId, (uint)thread->Id);
     }
 
     /// <summary>Until the child has let go of the parent's memory, or is no longer there or no longer his.</summary>
@@ -167,16 +201,27 @@ public static unsafe class Processes
             Scheduler.Wake(&parent->VforkDone);
     }
 
-    /// <summary>Ends the current process, whose only thread this is. Does not return.</summary>
-    /// <param name="status">As wait4 reports it.</param>
+    /// <summary>
+    /// exit_group(2): ends the current process. Its other threads end on their way to user mode, and the last of all
+    /// gives up what the process has. Does not return.
+    /// </summary>
+    /// <param name="status">As wait4 reports it. That of the first call counts.</param>
     public static void Exit(int status)
     {
         Thread* thread = Thread.Current;
         Process* process = thread->Process;
-        if (process->Id == 1)
-            EndMachine(status);
-        process->Exiting = true;
-        process->ExitStatus = status;
+        bool isReplaced = process->Survivor != null && process->Survivor != thread;
+        if (!process->Exiting && !isReplaced)
+        {
+            if (process->Id == 1)
+                EndMachine(status);
+            process->Exiting = true;
+            process->ExitStatus = status;
+            process->State = ProcessState.Live;
+            EndOthers(thread);
+        }
+        if (process->ThreadCount > 1)
+            LeaveProcess(thread);
         EndThread(thread);
         Timers.Cancel(&process->Alarm);
         ProcessFiles.Operations.Release(process);
@@ -198,7 +243,7 @@ public static unsafe class Processes
         process->Actions = null;
         if (parent != null)
         {
-            Signals.Send(parent, process->ExitSignal, EndOf(process, status));
+            Signals.Send(parent, process->ExitSignal, EndOf(process, process->ExitStatus));
             Scheduler.Wake(&parent->ChildChanged);
         }
         if (!isAwaited)
@@ -223,7 +268,8 @@ public static unsafe class Processes
     {
         AddressSpace* space = thread->Process->Space;
         Futex.FreeRobustLocks(thread);
-        if (!thread->ClearThreadId.IsNull && space->References > 1 && thread->ClearThreadId.TryPut(0))
+        bool isShared = space->References > 1 || thread->Process->ThreadCount > 1;
+        if (!thread->ClearThreadId.IsNull && isShared && thread->ClearThreadId.TryPut(0))
             Futex.WakeWord(space, thread->ClearThreadId, 1);
     }
 
@@ -318,15 +364,21 @@ public static unsafe class Processes
         return true;
     }
 
-    /// <summary>Stops the current process until SIGCONT or SIGKILL.</summary>
+    /// <summary>
+    /// Stops the current process until SIGCONT or SIGKILL; or, when that has happened already, the current thread
+    /// alone.
+    /// </summary>
     internal static void StopCurrent(Signal signal)
     {
         Thread* thread = Thread.Current;
         Process* process = thread->Process;
-        process->State = ProcessState.Stopped;
-        thread->State = ThreadState.Stopped;
-        NotifyParent(process, signal.Number << 8 | StoppedStatus, SignalCode.Stopped, signal);
-        Scheduler.Schedule();
+        if (process->State != ProcessState.Stopped)
+        {
+            process->State = ProcessState.Stopped;
+            StopOthers(thread);
+            NotifyParent(process, signal.Number << 8 | StoppedStatus, SignalCode.Stopped, signal);
+        }
+        StopThread(thread);
     }
 
     internal static void NotifyParent(Process* process, int status, int code, Signal signal)

@@ -394,6 +394,7 @@ public static unsafe class Scheduler
         ulong now = Clock.Monotonic;
         ulong passed = now - processor->Since;
         processor->Since = now;
+        thread->UserTime += passed;
         thread->Process->UserTime += passed;
         UserTime += passed;
         thread->VirtualTime += Nice.Scale(passed, thread->Weight);
@@ -405,6 +406,7 @@ public static unsafe class Scheduler
         ulong now = Clock.Monotonic;
         ulong passed = now - processor->Since;
         processor->Since = now;
+        thread->KernelTime += passed;
         thread->Process->KernelTime += passed;
         KernelTime += passed;
         thread->VirtualTime += Nice.Scale(passed, thread->Weight);
@@ -430,6 +432,7 @@ public static unsafe class Scheduler
             processor = LogicalProcessor.Current;
         }
         ProcessTable.FreeDead();
+        Threads.FreeDead();
         thread->CurrentCall = -1;
         AccountKernel(processor, thread);
         Timers.Program(processor->QuantumEnd, processor->Since);
@@ -468,6 +471,7 @@ public static unsafe class Scheduler
                 processor->Since = idleUntil;
                 SwitchTo(processor, &processor->IdleStackPointer, next);
                 ProcessTable.FreeDead();
+                Threads.FreeDead();
                 // The ended process's tables may be freed: let go of them.
                 Processor.WriteCr3(PageTable.KernelRoot);
                 continue;

@@ -115,7 +115,8 @@ public static unsafe partial class Signals
             return;
         if (signal.IsIn(StopSignals))
         {
-            if (signal == Signal.Stop || !Processes.IsOrphanedGroup(process->ProcessGroupId))
+            bool isForced = signal == Signal.Stop || process->State == ProcessState.Stopped;
+            if (isForced || !Processes.IsOrphanedGroup(process->ProcessGroupId))
                 Processes.StopCurrent(signal);
             return;
         }
@@ -138,7 +139,7 @@ public static unsafe partial class Signals
     }
 
     /// <summary>SYSCALL is two bytes long; rax is the number again. Not a second time.</summary>
-    private static void RestartCall(Thread* thread, TrapFrame* frame)
+    internal static void RestartCall(Thread* thread, TrapFrame* frame)
     {
         frame->Rax = (ulong)thread->CurrentCall;
         frame->Rip -= 2;

@@ -109,6 +109,22 @@ public static unsafe partial class Signals
     }
 
     /// <summary>
+    /// A thread that might have taken what was sent to its process does so no more: those that listen and sleep wake,
+    /// and one of them takes it. The others go on with their calls (abi/SystemCallEntry.cs).
+    /// </summary>
+    internal static void Retarget(Process* process)
+    {
+        if (process->Pending.Set == 0)
+            return;
+        for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            bool listens = (process->Pending.Set & (~thread->BlockedSignals | thread->AwaitedSignals)) != 0;
+            if (listens && thread->State == ThreadState.Sleeping && !thread->Uninterruptible)
+                Scheduler.EndSleep(thread, WaitResult.Interrupted);
+        }
+    }
+
+    /// <summary>
     /// Takes a signal that waits for a thread out, its siginfo_t into 128 bytes of kernel memory: one of its own before
     /// one of its process.
     /// </summary>

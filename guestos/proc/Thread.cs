@@ -85,6 +85,10 @@ public unsafe struct Thread
     public int NiceValue;
     public uint Weight;
 
+    /// <summary>Nanoseconds of processor time in user and kernel mode.</summary>
+    public ulong UserTime;
+    public ulong KernelTime;
+
     /// <summary>Nanoseconds of processor time by weight (<see cref="Scheduler"/>).</summary>
     public ulong VirtualTime;
     public Thread* RunNext;

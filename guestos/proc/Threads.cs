@@ -9,7 +9,16 @@ public static unsafe class Threads
 {
     private const ulong StackCanary = 0x6b63617473646e65;
 
+    /// <summary>Most threads at a time: EAGAIN beyond.</summary>
+    public const int Capacity = 8192;
+
     private static Slab<Thread> s_threads;
+
+    /// <summary>Threads of all processes, zombies' included.</summary>
+    public static int Count;
+
+    /// <summary>Ended ones whose stack was still in use when they ended. Linked by Next.</summary>
+    private static Thread* s_dead;
 
     /// <summary>All threads, process by process; null when there is none.</summary>
     public static Thread* First => ProcessTable.First != null ? ProcessTable.First->FirstThread : null;
@@ -49,7 +58,52 @@ public static unsafe class Threads
         thread->State = ThreadState.New;
         thread->CurrentCall = -1;
         thread->Weight = Nice.Normal;
+        Count++;
         return thread;
+    }
+
+    /// <summary>Behind the others of its process.</summary>
+    internal static void Append(Thread* thread)
+    {
+        Thread* last = thread->Process->FirstThread;
+        while (last->Next != null)
+            last = last->Next;
+        last->Next = thread;
+    }
+
+    /// <summary>Takes one that is not the first off the list of its process.</summary>
+    internal static void Unlink(Thread* thread)
+    {
+        Thread* before = thread->Process->FirstThread;
+        while (before->Next != thread)
+            before = before->Next;
+        before->Next = thread->Next;
+        thread->Next = null;
+    }
+
+    /// <summary>Frees a thread that is ending right now, of no process's list, once another runs.</summary>
+    internal static void FreeLater(Thread* thread)
+    {
+        thread->Next = s_dead;
+        s_dead = thread;
+    }
+
+    /// <summary>Frees what <see cref="FreeLater"/> has left. Not called by one of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void FreeDead()
+    {
+        if (s_dead != null)
+            FreeAllDead();
+    }
+
+    private static void FreeAllDead()
+    {
+        while (s_dead != null)
+        {
+            Thread* thread = s_dead;
+            s_dead = thread->Next;
+            Free(thread);
+        }
     }
 
     /// <summary>Frees a thread that never runs again, whose kernel stack is not the one in use.</summary>
@@ -61,6 +115,7 @@ public static unsafe class Threads
         for (int i = 0; i < Thread.KernelStackFrames; i++)
             Frames.Release(stack + (ulong)(i * Frames.Size));
         s_threads.Free(thread);
+        Count--;
     }
 
     /// <summary>

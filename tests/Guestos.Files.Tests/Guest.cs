@@ -36,6 +36,9 @@ internal static unsafe class Guest
         process->Id = process->ProcessGroupId = process->SessionId = 1;
         process->FirstThread = (Thread*)NativeMemory.AllocZeroed((nuint)sizeof(Thread));
         process->FirstThread->State = ThreadState.Runnable;
+        process->FirstThread->Process = process;
+        process->FirstThread->Id = process->Id;
+        process->ThreadCount = 1;
         process->Files.Table = FileTable.Create();
         process->Files.WorkingDirectory = Vfs.Hold(Vfs.Root);
         Process.Current = process;

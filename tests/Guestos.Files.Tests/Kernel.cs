@@ -160,8 +160,12 @@ namespace Guestos
     public unsafe struct Thread
     {
         public const int NameLength = 16;
-        public static Thread* Current => Process.Current->FirstThread;
+        public static Thread* Current => Guestos.Process.Current->FirstThread;
         public ThreadState State;
+        public int Id;
+        public Process* Process;
+        public Thread* Next;
+        public ulong UserTime, KernelTime;
         public fixed byte Name[NameLength];
         public PendingSignals Pending;
         public ulong BlockedSignals;
@@ -204,6 +208,7 @@ namespace Guestos
     {
         public static Process* Current;
         public Thread* FirstThread;
+        public int ThreadCount;
         public int Id, ParentId, ProcessGroupId, SessionId;
         public Signal ExitSignal, DeathSignal;
         public ProcessState State;

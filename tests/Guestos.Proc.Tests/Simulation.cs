@@ -21,7 +21,7 @@ internal static unsafe class Simulation
         public readonly System.Threading.AutoResetEvent Turn = new(false);
 
         /// <summary>Null of the idle loop.</summary>
-        public Thread* Thread;
+        public Guestos.Thread* Thread;
     }
 
     private sealed class Ended : Exception;
@@ -102,8 +102,19 @@ internal static unsafe class Simulation
             catch (Exception failure)
             {
                 s_failure ??= failure;
+                EndAll();
             }
             Pass();
+        }
+    }
+
+    /// <summary>So that what a failed test has begun does not run on.</summary>
+    private static void EndAll()
+    {
+        for (Process* process = Init->Next; process != null; process = process->Next)
+            Signals.Send(process, Signal.Kill);
+        while (Wait().Id > 0)
+        {
         }
     }
 
@@ -127,7 +138,7 @@ internal static unsafe class Simulation
         Assert.Equal(1, ProcessTable.Count);
         Assert.Equal(0, Scheduler.RunnableCount);
         // Slabs keep a frame or take one; a kernel stack has more.
-        Assert.True(Math.Abs((long)(free - Frames.Free)) < Thread.KernelStackFrames || mayKeepFrames, $"{free - Frames.Free} frames are not free again");
+        Assert.True(Math.Abs((long)(free - Frames.Free)) < Guestos.Thread.KernelStackFrames || mayKeepFrames, $"{free - Frames.Free} frames are not free again");
     }
 
     /// <summary>Slabs keep the frames that they have had: as many as any test needs.</summary>
@@ -138,7 +149,7 @@ internal static unsafe class Simulation
             Fork(() => Sleep(1_000_000));
         for (int i = 0; i < processes; i++)
             Wait();
-        Thread* thread = Thread.Current;
+        Guestos.Thread* thread = Guestos.Thread.Current;
         Signal.TryMake(40, out Signal signal);
         thread->BlockedSignals = signal.Bit;
         for (int i = 0; i < signals; i++)
@@ -186,7 +197,7 @@ internal static unsafe class Simulation
             s_lastNumber++;
             next = new Stack(s_lastNumber);
             s_stacks[next.Number] = next;
-            next.Thread = Thread.Current;
+            next.Thread = Guestos.Thread.Current;
             s_running = next;
             var thread = new System.Threading.Thread(Begin, 1 << 20) { IsBackground = true };
             thread.Start(next);
@@ -202,7 +213,7 @@ internal static unsafe class Simulation
             throw new Ended();
         }
         own.Turn.WaitOne();
-        if (own == s_idle && s_failure != null && Thread.Current != null)
+        if (own == s_idle && s_failure != null && Guestos.Thread.Current != null)
             ExceptionDispatchInfo.Throw(s_failure);
     }
 
@@ -211,14 +222,14 @@ internal static unsafe class Simulation
     {
         try
         {
-            Scheduler.LeaveKernel(Thread.Current->UserFrame);
+            Scheduler.LeaveKernel(Guestos.Thread.Current->UserFrame);
             Enter();
-            nint thread = (nint)Thread.Current;
+            nint thread = (nint)Guestos.Thread.Current;
             if (!s_bodies.Remove(thread, out Action? body))
                 (body, s_next) = (s_next, null);
             int code = Ends(body!);
             Pass();
-            Exit(code);
+            ProcessCalls.Exit((ulong)code);
         }
         catch (Ended)
         {
@@ -248,7 +259,7 @@ internal static unsafe class Simulation
 
     // ---- what the functions of tests do ----
 
-    public static void Exit(int code) => ProcessCalls.Exit((ulong)code);
+    public static void Exit(int code) => ProcessCalls.ExitGroup((ulong)code);
 
     /// <summary>A child of the current process with a function to run: its id.</summary>
     public static int Fork(Action body, ulong flags = 17)
@@ -262,10 +273,22 @@ internal static unsafe class Simulation
     }
 
     /// <summary>What a new process is to do.</summary>
-    public static void Body(int id, Action body)
+    public static void Body(int id, Action body) => Body(ProcessTable.Find(id)->FirstThread, body);
+
+    /// <summary>What a new thread is to do.</summary>
+    public static void Body(Guestos.Thread* thread, Action body)
     {
-        s_bodies[(nint)ProcessTable.Find(id)->FirstThread] = body;
+        s_bodies[(nint)thread] = body;
         s_next = null;
+    }
+
+    /// <summary>A thread of the current process with a function to run, behind which it ends alone: its id.</summary>
+    public static int Thread(Action body, ulong flags, ulong word = 0)
+    {
+        long id = Processes.Clone(flags, 0, 0, word, 0);
+        Assert.True(id > 0, $"clone: {id}");
+        Body(Threads.Find((int)id), body);
+        return (int)id;
     }
 
     /// <summary>Waits for any child; its status word, -errno when there is none. Signals end it.</summary>
@@ -300,7 +323,7 @@ internal static unsafe class Simulation
         Enter();
     }
 
-    private static void Leave() => Scheduler.LeaveKernel(Thread.Current->UserFrame);
+    private static void Leave() => Scheduler.LeaveKernel(Guestos.Thread.Current->UserFrame);
 
     private static void Enter() => Scheduler.EnterKernel(LogicalProcessor.Current);
 

@@ -2,7 +2,7 @@ using Xunit;
 
 namespace Guestos.Tests;
 
-/// <summary>System calls against the host's answers: of all kinds, and of memory, signals, limits and priorities in depth.</summary>
+/// <summary>System calls against the host's answers: of all kinds, and of memory, signals, threads, limits and priorities in depth.</summary>
 public class AnswersTests
 {
     [Theory]
@@ -10,6 +10,8 @@ public class AnswersTests
     [InlineData("domain", "answers")]
     [InlineData("qemu", "processes")]
     [InlineData("domain", "processes")]
+    [InlineData("qemu", "threads")]
+    [InlineData("domain", "threads")]
     [InlineData("qemu", "sockets")]
     [InlineData("domain", "sockets")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);

@@ -129,10 +129,13 @@ public static unsafe class Exec
         if (made.Space == null)
             return Errno.ENOMEM;
         long result = Prepare(process, file, block, ref made);
+        if (result == 0 && !Processes.KeepOnlyCurrentThread())
+            result = Errno.EINTR;
         if (result < 0)
         {
             if (made.Actions != null)
                 SignalActions.Release(made.Actions);
+            FileTable.Release(made.Files);
             AddressSpace.Release(made.Space);
             return result;
         }
