@@ -84,8 +84,9 @@ $(OUT)/.programs: $(SOURCES) | deps
 	done
 	@touch $@
 
-## broker: tokenbroker, compiled ahead of time
+## broker: tokenbroker, compiled ahead of time; takes SQLite's library (deploy/dependencies)
 broker: | deps
+	@[ -e /usr/include/sqlite3.h ] || { echo "tokenbroker needs libsqlite3-dev (install it with the system's package manager)" >&2; exit 1; }
 	@mkdir -p $(BIN)
 	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -o $(BIN) tokenbroker/Tokenbroker.csproj | sed -E $(QUIET)
 

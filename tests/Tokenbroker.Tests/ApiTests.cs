@@ -131,7 +131,7 @@ public sealed class ApiTests
         Assert.Equal(30_000, stand.Shop.Verified().Sold);
     }
 
-    [Fact]
+    [SqliteFact]
     public async Task Who_may_not_is_told_why()
     {
         await using Stand stand = await Stand.Open("sqlite");
@@ -178,7 +178,7 @@ public sealed class ApiTests
         Assert.Contains(sentence, (string)JsonNode.Parse(answer.Text)!["detail"]!, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [SqliteFact]
     public async Task Too_much_and_too_many_are_refused()
     {
         await using Stand stand = await Stand.Open("sqlite", rate: 10);
@@ -214,7 +214,7 @@ public sealed class ApiTests
         Assert.Equal(Enumerable.Range(0, 8).Select(i => Shop.Deposit - 100 * i), balances);
     }
 
-    [Fact]
+    [SqliteFact]
     public async Task An_operator_runs_the_shop_over_the_api_and_it_is_written_down()
     {
         await using Stand stand = await Stand.Open("sqlite");
@@ -250,7 +250,7 @@ public sealed class ApiTests
         Assert.DoesNotContain(Shop.Key, audit.ToJsonString(), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [SqliteFact]
     public async Task Health_metrics_and_the_document_are_there()
     {
         await using Stand stand = await Stand.Open("sqlite");

@@ -15,7 +15,7 @@ public sealed class BrokerTests
 {
     private static Problem Refused(Action work) => Assert.Throws<Problem>(work);
 
-    [Fact]
+    [SqliteFact]
     public void A_plan_whose_chain_is_worth_more_than_a_balance_holds_is_refused()
     {
         using Shop shop = new("sqlite");
@@ -202,7 +202,7 @@ public sealed class BrokerTests
             new NewNode("n3", "10.0.1.1", Shop.Key, 24, boot, guests, 100, 1, new Prices(0, 0, 0, 1))))).Message);
     }
 
-    [Fact]
+    [SqliteFact]
     public void A_node_whose_idle_machines_cost_nothing_is_not_added()
     {
         using Shop shop = new("sqlite");

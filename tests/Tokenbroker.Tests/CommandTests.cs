@@ -66,7 +66,7 @@ public sealed class CommandTests : IDisposable
         Assert.True(seen > 12);
     }
 
-    [Fact]
+    [SqliteFact]
     public void A_shop_is_set_up_sold_from_verified_copied_and_brought_back()
     {
         File.WriteAllText(Path.Combine(folder, "n1.key"), Shop.Key + "\nremarks");
@@ -104,7 +104,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal("1 alice 500", Done("customer", "list"));
     }
 
-    [Fact]
+    [SqliteFact]
     public void Mistakes_are_told_in_a_sentence()
     {
         Assert.Contains("there is no database", Fails(1, "verify"), StringComparison.Ordinal);

@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using Xunit;
 using Xunit.Sdk;
 
@@ -8,10 +9,22 @@ using Xunit.Sdk;
 
 namespace Tokenbroker.Tests;
 
-/// <summary>The test runs on a file of SQLite.</summary>
+/// <summary>The test runs on a file of SQLite; where its library is not installed the test is skipped, and counted as that.</summary>
 public sealed class OnSqliteAttribute : DataAttribute
 {
+    /// <summary>Why nothing can run on SQLite here; null: it can.</summary>
+    internal static string? Refusal { get; } = NativeLibrary.TryLoad("libsqlite3.so", out _) ? null
+        : "SQLite's library is not installed (deploy/dependencies installs it for root)";
+
+    public OnSqliteAttribute() => Skip = Refusal;
+
     public override IEnumerable<object[]> GetData(MethodInfo testMethod) => [["sqlite"]];
+}
+
+/// <summary>A test on SQLite alone.</summary>
+public sealed class SqliteFactAttribute : FactAttribute
+{
+    public SqliteFactAttribute() => Skip = OnSqliteAttribute.Refusal;
 }
 
 /// <summary>

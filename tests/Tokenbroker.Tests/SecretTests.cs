@@ -29,7 +29,7 @@ public sealed class SecretTests
         }
     }
 
-    [Fact]
+    [SqliteFact]
     public void The_file_of_the_database_holds_no_secret()
     {
         using Shop shop = new("sqlite");
@@ -52,7 +52,7 @@ public sealed class SecretTests
         Assert.False(Holds(token.First.Bytes.ToArray()));
     }
 
-    [Fact]
+    [SqliteFact]
     public void Another_master_key_is_refused_before_anything_is_done()
     {
         using Shop shop = new("sqlite");
@@ -62,7 +62,7 @@ public sealed class SecretTests
             .Message, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [SqliteFact]
     public void An_api_key_is_known_until_it_is_revoked_and_by_all_of_its_letters()
     {
         using Shop shop = new("sqlite");
