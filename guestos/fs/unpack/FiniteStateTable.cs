@@ -22,16 +22,16 @@ public unsafe struct FiniteStateTable
     // SAFETY: two states of 4 bytes to a word; the index is masked to the table.
     public FiniteState At(uint state)
     {
-        fixed (ulong* states = this.states)
-            return ((FiniteState*)states)[state & (1 << Log) - 1];
+        fixed (ulong* words = states)
+            return ((FiniteState*)words)[state & (1 << Log) - 1];
     }
 
     /// <summary>One symbol without bits.</summary>
     public void BuildSingle(byte symbol)
     {
         Log = 0;
-        fixed (ulong* states = this.states)
-            ((FiniteState*)states)[0] = new FiniteState { Symbol = symbol };
+        fixed (ulong* words = states)
+            ((FiniteState*)words)[0] = new FiniteState { Symbol = symbol };
     }
 
     /// <summary>
