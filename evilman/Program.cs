@@ -83,6 +83,7 @@ public static class Program
         root.Subcommands.Add(BuyCommand.Create());
         root.Subcommands.Add(MachinesCommand.Create());
         root.Subcommands.Add(LedgerCommand.Create());
+        root.Subcommands.Add(HomeCommand.Create());
         root.Subcommands.Add(BootCommand.Create());
         root.Subcommands.Add(MoveCommand.Create());
         root.Subcommands.Add(EndCommand.Create());

@@ -32,6 +32,7 @@ public class CommandLineTests
     [InlineData("machines")]
     [InlineData("nodes")]
     [InlineData("ledger")]
+    [InlineData("home")]
     public void Every_command_explains_itself_with_examples_and_exit_codes(params string[] command)
     {
         var (code, output) = Run([.. command, "--help"]);

@@ -10,7 +10,8 @@ using Wire;
 namespace Tokenbroker.Tests;
 
 /// <summary>
-/// A node's accounts, as docs/protocols.md says of payments, continuations and refunds; its machines use nothing.
+/// A node's accounts, as docs/protocols.md says of payments, continuations and refunds; its machines use what a test
+/// says.
 /// </summary>
 internal sealed class PayingNode : INodeLink
 {
@@ -18,7 +19,7 @@ internal sealed class PayingNode : INodeLink
     {
         internal byte[] ChainEnd = [], Last = [];
         internal uint Count;
-        internal long Elements, Value;
+        internal long Elements, Value, Spent;
         internal bool IsRefunded;
     }
 
@@ -46,6 +47,7 @@ internal sealed class PayingNode : INodeLink
             MagicKind.Payment => (Pay(body), null),
             MagicKind.Continuation => (Continue(body), null),
             MagicKind.Refund => Refund(body),
+            MagicKind.Query => Query(body),
             _ => (Refusal.UnknownKind, null),
         };
         return new NodeAnswer(refusal, IPAddress.Any, DateTimeOffset.UnixEpoch, 0, TimeSpan.Zero, false, statement);
@@ -97,6 +99,25 @@ internal sealed class PayingNode : INodeLink
             Shop.Key);
         return (Refusal.None, Convert.FromHexString(certificate));
     }
+
+    private (Refusal, byte[]?) Query(byte[] body)
+    {
+        ReadOnlySpan<byte> name = AccountRequest.Machine(body).Bytes;
+        if (Find(name) is not { } account)
+            return (Refusal.NoSuchDomain, null);
+        long left = account.Elements * account.Value - account.Spent;
+        StatementFields fields = new()
+        {
+            Magic = Statement.Magic, Version = Statement.Version,
+            State = account.IsRefunded ? AccountState.Refunded : left > 0 ? AccountState.Running : AccountState.Grace,
+            Unused = (ulong)Math.Max(0, left), Rate = 1,
+        };
+        name.CopyTo(fields.Machine.Room);
+        return (Refusal.None, MemoryMarshal.AsBytes(new ReadOnlySpan<StatementFields>(in fields)).ToArray());
+    }
+
+    /// <summary>How many units a machine has spent so far; its rate is one a second.</summary>
+    internal void Spend(string name, long units) => accounts[name].Spent = units;
 
     private Kept? Find(ReadOnlySpan<byte> name) => accounts.GetValueOrDefault(Convert.ToHexStringLower(name));
 
