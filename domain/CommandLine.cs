@@ -18,8 +18,9 @@ internal sealed class CommandLine
           --initrd FILE         given to the kernel as its first module
           --append TEXT         the kernel's command line; the devices are added behind it
           --memory MIB          RAM, 8 to 3072 MiB (default 64)
-          --engine NAME         how its code is executed: interpreter or translator, which
-                                writes it anew for the host (default interpreter)
+          --engine NAME         how its code is executed: translator, which writes it anew for
+                                the host, or interpreter (default translator, where the host
+                                gives memory for code)
           --disk FILE           virtio block device on this file
           --disk-read-only      the disk cannot be written
         network (none by default)
@@ -48,8 +49,8 @@ internal sealed class CommandLine
     public byte[] Mac = [0x02, 0x45, 0, 0, 0, 1];
     public bool Offload = true, DiskReadOnly, NoSandbox, ConsoleStdio = true, ShowHelp, ShowVersion;
 
-    /// <summary>Guest code is translated, not interpreted.</summary>
-    public bool Translates;
+    /// <summary>Guest code is translated, not interpreted; null: where the host gives memory for code.</summary>
+    public bool? Translates;
 
     public LogLevel LogLevel;
 
@@ -112,10 +113,11 @@ internal sealed class CommandLine
             "--mac", Convert.ToHexStringLower(Mac.AsSpan(0, 1))
                 + string.Concat(Array.ConvertAll(Mac[1..], static part => $":{part:x2}")),
             "--offload", Offload ? "on" : "off",
-            "--engine", s_engineNames[Translates ? 1 : 0],
             "--console", ConsoleStdio ? "stdio" : "none",
             "--log-level", s_logLevelNames[(int)LogLevel],
         };
+        if (Translates is { } translates)
+            arguments.AddRange(["--engine", s_engineNames[translates ? 1 : 0]]);
         if (InitrdDescriptor >= 0)
             arguments.AddRange([InitrdDescriptorOption, $"{InitrdDescriptor}:{Initrd}"]);
         if (DiskDescriptor >= 0)

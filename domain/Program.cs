@@ -72,16 +72,7 @@ internal static class Program
             throw new UsageError($"--memory: the host has no address space for {options.MemoryMib} MiB");
         }
 
-        CodeMemory? translated = null;
-        try
-        {
-            if (options.Translates)
-                translated = CodeMemory.Allocate(CodeMemory.DefaultBytes);
-        }
-        catch (PlatformNotSupportedException error)
-        {
-            throw new UsageError($"--engine translator: the host gives no memory for code: {error.Message}");
-        }
+        var translated = options.Translates == false ? null : MemoryForCode(options);
 
         int code = MonitorFailed;
         var console = new HostConsole(options.ConsoleStdio);
@@ -115,6 +106,24 @@ internal static class Program
         // At once: what the runtime does at an orderly end is not among the calls a locked-in process may make.
         Libc._exit(code);
         return code;
+    }
+
+    /// <summary>Memory for translated code; null where the host refuses it and nobody insists.</summary>
+    private static CodeMemory? MemoryForCode(CommandLine options)
+    {
+        try
+        {
+            return CodeMemory.Allocate(CodeMemory.DefaultBytes);
+        }
+        catch (PlatformNotSupportedException error) when (options.Translates == true)
+        {
+            throw new UsageError($"--engine translator: the host gives no memory for code: {error.Message}");
+        }
+        catch (PlatformNotSupportedException error)
+        {
+            Log.Info($"code is interpreted: the host gives no memory for translated code: {error.Message}");
+            return null;
+        }
     }
 
     /// <summary>Opens everything that has a name, with the rights of whoever started the monitor.</summary>

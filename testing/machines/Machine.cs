@@ -104,7 +104,7 @@ public sealed class Machine : IDisposable
         {
             string[] words = line.Split(' ', 3);
             long[] ends = [.. words[0].Split('-').Select(end => Convert.ToInt64(end, 16))];
-            if (ends[1] - ends[0] != size || !words[1].StartsWith("rw", StringComparison.Ordinal))
+            if (ends[1] - ends[0] != size || words[1] != "rw-p")
                 continue;
             using FileStream memory = new($"/proc/{process.Id}/mem", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
             memory.Position = ends[0];

@@ -19,14 +19,13 @@ public class CommandLineTests(ITestOutputHelper output)
     [Fact]
     public void The_second_start_has_the_same_engine()
     {
-        foreach (string engine in (string[])["interpreter", "translator"])
+        foreach ((string[] engine, bool? translates) in new (string[], bool?)[] { (["--engine", "interpreter"], false), (["--engine", "translator"], true), ([], null) })
         {
-            var first = CommandLine.Parse(["--kernel", "k", "--engine", engine]);
+            var first = CommandLine.Parse(["--kernel", "k", .. engine]);
             first.KernelDescriptor = 5;
-            Assert.Equal(engine == "translator", first.Translates);
-            Assert.Equal(first.Translates, CommandLine.Parse(first.WithDescriptors().ToArray(), true).Translates);
+            Assert.Equal(translates, first.Translates);
+            Assert.Equal(translates, CommandLine.Parse(first.WithDescriptors().ToArray(), true).Translates);
         }
-        Assert.False(CommandLine.Parse(["--kernel", "k"]).Translates);
     }
 
     [Fact]

@@ -176,6 +176,19 @@ public class MonitorTests
         Assert.Equal(0, Ask(launch, Mprotect, executable, Piece, 5));
     }
 
+    /// <summary>The shipped monitor and firmware: it executes what it has translated, which nothing can write where it is executed.</summary>
+    [Fact]
+    public void A_machine_is_translated()
+    {
+        using Launch launch = new([Repository.Program("domain"), Repository.Image("cstrap")], [Launch.Record()]);
+        string folder = launch.AwaitPuppet();
+        Assert.NotNull(Descriptors.Read(launch.Frames, 10_000));
+        string[] mappings = [.. File.ReadLines(folder + "maps").Select(line => line.Split(' ')[1])];
+        Assert.Single(mappings, "r-xs");
+        Assert.Single(mappings, "rw-s");
+        Assert.DoesNotContain(mappings, mapping => mapping.Contains('w') && mapping.Contains('x'));
+    }
+
     /// <summary>What has a price the node meters: by the clock of one process, so there is no other.</summary>
     [Fact]
     public void A_machine_whose_cpu_time_has_a_price_has_one_process_and_no_limit_of_its_time()
