@@ -330,7 +330,7 @@ public sealed class LabTests : IDisposable
             (Mint.Token(Request() with { Node = IPAddress.Parse("10.77.0.9") }, key, Chain.Fresh(50)), "for another node"),
             (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(1) }, key, Chain.Fresh(50)), "not valid yet"),
             (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-2), Lifetime = TimeSpan.FromHours(1) }, key, Chain.Fresh(50)), "has expired"),
-            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-1), Lifetime = TimeSpan.FromHours(2) }, key, Chain.Fresh(50)), "issued before the node started"),
+            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-1), Lifetime = TimeSpan.FromHours(2) }, key, Chain.Fresh(50)), "older than the node's memory of used tokens"),
             (Mint.Token(Request() with { MemoryBytes = 1L << 40 }, key, Chain.Fresh(50)), "more memory than the node gives"),
             (Mint.Token(Request() with { Tokens = 5000 }, key, Chain.Fresh(5000)), "more elements than the node verifies"),
             (Mint.Token(Request(), otherKey, Chain.Fresh(50)), "signature of the boot token is wrong"),
