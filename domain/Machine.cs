@@ -36,6 +36,9 @@ internal sealed unsafe class Machine
     private const ulong VirtioBase = 0xfeb0_0000;
     private const int VirtioFirstPin = 16;
 
+    /// <summary>How often a block is interpreted before it is translated. With 3 and with 32 freezes are longer.</summary>
+    private const int InterpretedRuns = 8;
+
     private readonly GuestMemory memory;
     private readonly Bus bus = new();
     private readonly LocalApic localApic = new();
@@ -62,7 +65,7 @@ internal sealed unsafe class Machine
         this.console = console;
         this.control = control;
         ioApic = new IoApic(localApic);
-        cpu = new Cpu(memory, bus, localApic, code);
+        cpu = new Cpu(memory, bus, localApic, code, InterpretedRuns);
         uart = new Uart(console, ioApic.Line(Uart.Irq));
         watcher = new Watcher(list, cpu.RaiseAttention);
         localApic.TimerChanged = UpdateWatch;

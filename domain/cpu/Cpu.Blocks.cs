@@ -33,6 +33,9 @@ public sealed unsafe partial class Cpu
     private readonly byte* arena;
     private readonly BlockBuilder builder;
     private readonly Translator? translator;
+
+    /// <summary>How often a block is interpreted before it is translated.</summary>
+    private readonly int interpretedRuns;
     private nuint arenaUsed;
 
     private static uint Bucket(ulong physical, ulong rip) =>
@@ -56,6 +59,8 @@ public sealed unsafe partial class Cpu
         {
             if (block->Physical != physical || block->Rip != rip || block->Mode != mode || block->CodeBounds != bounds)
                 continue;
+            if (block->RunsUntilTranslated != 0)
+                return RunAgain(block, linear);
             if (block->SecondPage == NoPage)
                 return block;
             if (!TranslateSecond(linear, out ulong second))
@@ -63,13 +68,23 @@ public sealed unsafe partial class Cpu
             if (second == block->SecondPage)
                 return block;
         }
-        return Build(rip, linear, physical, mode);
+        return Build(rip, linear, physical, mode, interpretedRuns);
+    }
+
+    /// <summary>A block that is not translated yet, or what it is translated to when it has run often enough.</summary>
+    private Block* RunAgain(Block* block, ulong linear)
+    {
+        if (--block->RunsUntilTranslated != 0)
+            return block;
+        Drop(block);
+        return Build(block->Rip, linear, block->Physical, block->Mode, 0);
     }
 
     private bool TranslateSecond(ulong linear, out ulong physical) =>
         TranslateCode(Mmu.Linear(s, (linear | Mmu.OffsetMask) + 1), out physical);
 
-    private Block* Build(ulong rip, ulong linear, ulong physical, int mode)
+    /// <param name="runs">how often it is interpreted before it is translated, where that is possible</param>
+    private Block* Build(ulong rip, ulong linear, ulong physical, int mode, int runs)
     {
         if (!memory.Contains(physical, 1))
         {
@@ -80,7 +95,8 @@ public sealed unsafe partial class Cpu
         ulong inSegment = s->Code64 ? ulong.MaxValue : (CodeBounds >> 32) - rip + 1;
         ulong secondPage = NoPage;
         // SAFETY: the page is RAM; the builder reads at most the given count of bytes.
-        bool translates = translator != null && (mode & (ModeCode64 | ModeSingle)) == ModeCode64;
+        bool mayTranslate = translator != null && (mode & (ModeCode64 | ModeSingle)) == ModeCode64;
+        bool translates = mayTranslate && runs == 0;
         int available = (int)Math.Min((ulong)inPage, inSegment);
         int bytes = builder.Decode(memory.Base + physical, available, rip, mode, translates);
         if (bytes == 0 && inSegment <= (ulong)inPage)
@@ -121,6 +137,8 @@ public sealed unsafe partial class Cpu
             if (translates && secondPage == NoPage)
                 bytes = builder.Decode(memory.Base + physical, available, rip, mode);
             builder.Interpret();
+            if (mayTranslate && secondPage == NoPage)
+                block->RunsUntilTranslated = runs;
         }
         arenaUsed += ((nuint)sizeof(Block) + (nuint)(builder.SlotCount * sizeof(Op)) + 63) & ~(nuint)63;
         block->Physical = physical;
@@ -198,19 +216,22 @@ public sealed unsafe partial class Cpu
             bool inFirst = block->Physical >> 12 == frame;
             var next = inFirst ? block->NextInPage : block->NextInSecondPage;
             if (block->Stale == 0)
-            {
-                block->Stale = 1;
-                Unlink(block);
-                translator?.Drop(block);
-                var ops = Block.Ops(block);
-                for (int i = 0; i < block->OpCount; i++)
-                    ops[i].Handler = &Jump.Stale;
-            }
+                Drop(block);
             block = next;
         }
         page.First = null;
         page.Mask = 0;
         EndStamp(ref page);
+    }
+
+    private void Drop(Block* block)
+    {
+        block->Stale = 1;
+        Unlink(block);
+        translator?.Drop(block);
+        var ops = Block.Ops(block);
+        for (int i = 0; i < block->OpCount; i++)
+            ops[i].Handler = &Jump.Stale;
     }
 
     private void Unlink(Block* block)

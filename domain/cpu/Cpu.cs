@@ -47,8 +47,14 @@ public sealed unsafe partial class Cpu
 
     /// <summary>Makes a processor over <paramref name="memory"/> in its reset state.</summary>
     /// <param name="code">where translated code lives; null: everything is interpreted</param>
-    public Cpu(GuestMemory memory, Bus bus, IInterruptController interrupts, CodeMemory? code = null)
+    /// <param name="interpretedRuns">
+    /// How often a block is interpreted before it is translated: translating takes as long as interpreting it some ten
+    /// times, and much of what a guest runs after its start or its arrival it runs once.
+    /// </param>
+    public Cpu(GuestMemory memory, Bus bus, IInterruptController interrupts, CodeMemory? code = null,
+        int interpretedRuns = 0)
     {
+        this.interpretedRuns = interpretedRuns;
         this.memory = memory;
         this.bus = bus;
         this.interrupts = interrupts;
@@ -181,7 +187,7 @@ public sealed unsafe partial class Cpu
             if (block != null)
             {
                 var target = Block.Ops(block);
-                if (!single && block->SecondPage == NoPage)
+                if (!single && block->SecondPage == NoPage && block->RunsUntilTranslated == 0)
                     Remember(s->Rip, block);
                 s->PendingLink = null;
                 // A single instruction comes back here whatever it links to.

@@ -67,6 +67,12 @@ internal unsafe struct Block
     public int Stale;
 
     /// <summary>
+    /// How often it is still interpreted before it is translated; 0 for a block that stays as it is. No link and no
+    /// recent target leads to a block that is going to be translated.
+    /// </summary>
+    public int RunsUntilTranslated;
+
+    /// <summary>
     /// Translated code: where it begins, where it begins with the guest's flags in the host's, and where it goes when
     /// it is dropped; 0 where there is none.
     /// </summary>

@@ -51,22 +51,30 @@ internal sealed unsafe class TestMachine : IInterruptController
     /// <summary>Small, so that it is full now and then.</summary>
     private const int CodeBytes = 256 << 10;
 
-    public TestMachine() : this(GuestMemory.Allocate(Ram), Translates)
+    /// <summary>
+    /// How often machines that are not told interpret a block before it is translated: INTERPRETED_RUNS in the
+    /// environment, otherwise 0, so that a test's code is translated at once.
+    /// </summary>
+    private static readonly int s_interpretedRuns =
+        int.TryParse(Environment.GetEnvironmentVariable("INTERPRETED_RUNS"), out int runs) ? runs : 0;
+
+    public TestMachine() : this(GuestMemory.Allocate(Ram), Translates, s_interpretedRuns)
     {
     }
 
-    public TestMachine(bool translates) : this(GuestMemory.Allocate(Ram), translates)
+    public TestMachine(bool translates, int interpretedRuns = 0)
+        : this(GuestMemory.Allocate(Ram), translates, interpretedRuns)
     {
     }
 
-    public TestMachine(GuestMemory memory) : this(memory, Translates)
+    public TestMachine(GuestMemory memory) : this(memory, Translates, s_interpretedRuns)
     {
     }
 
-    private TestMachine(GuestMemory memory, bool translates)
+    private TestMachine(GuestMemory memory, bool translates, int interpretedRuns)
     {
         Memory = memory;
-        Cpu = new Cpu(Memory, Bus, this, translates ? CodeMemory.Allocate(CodeBytes) : null);
+        Cpu = new Cpu(Memory, Bus, this, translates ? CodeMemory.Allocate(CodeBytes) : null, interpretedRuns);
         S = Cpu.State;
         Reset();
     }

@@ -429,6 +429,7 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
         output.WriteLine($"seed {run.Seed}");
         var interpreter = new TestMachine(false);
         var translator = new TestMachine(true);
+        var warming = new TestMachine(true, interpretedRuns: 3); // a loop is translated in the middle
         HostComparison.Host.Prepare([0x90]);
         ulong at = HostComparison.Host.InstructionAt;
         ulong instructions = 0;
@@ -458,14 +459,17 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
             data.CopyTo(new Span<ulong>((void*)HostCpu.Data, data.Length));
             Prepare(interpreter, program, at, data);
             Prepare(translator, program, at, data);
+            Prepare(warming, program, at, data);
             ulong before = translator.Cpu.InstructionsRetired;
             interpreter.RunToHalt();
             translator.RunToHalt();
+            warming.RunToHalt();
             instructions += translator.Cpu.InstructionsRetired - before;
             HostComparison.Host.Run();
             var difference = new StringBuilder();
             Differences(difference, "interpreter", interpreter, generator.Known);
             Differences(difference, "translator", translator, generator.Known);
+            Differences(difference, "translator of what has run", warming, generator.Known);
             if (difference.Length == 0)
                 continue;
             File.WriteAllBytes(Path.Combine(Path.GetTempPath(), "generated-program.bin"), program);
