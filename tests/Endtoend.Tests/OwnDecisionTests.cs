@@ -48,6 +48,8 @@ public sealed class OwnDecisionTests(Cluster shared)
         Assert.Contains("migrate: the machine that was started has been ended", said, StringComparison.Ordinal);
         Assert.EndsWith($"exit {LoaderRefused}", said, StringComparison.Ordinal);
         Cluster.Until(() => cluster.Machines(node).Count == 0, "the machine is still there");
+        // A process is gone a moment before its node has said so.
+        Cluster.Until(() => cluster.Lines(node, " ended: ") > before, "the node does not say that it has ended");
         Assert.Equal(before + 1, cluster.Lines(node, " ended: "));
         cluster.AssertStayed();
         cluster.Move();
