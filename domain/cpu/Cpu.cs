@@ -48,8 +48,8 @@ public sealed unsafe partial class Cpu
     /// <summary>Makes a processor over <paramref name="memory"/> in its reset state.</summary>
     /// <param name="code">where translated code lives; null: everything is interpreted</param>
     /// <param name="interpretedRuns">
-    /// How often a block is interpreted before it is translated: translating takes as long as interpreting it some ten
-    /// times, and much of what a guest runs after its start or its arrival it runs once.
+    /// How often a block is interpreted before it is translated: much of what a guest runs after its start or its
+    /// arrival it runs only a few times, and translating that takes longer than it saves.
     /// </param>
     public Cpu(GuestMemory memory, Bus bus, IInterruptController interrupts, CodeMemory? code = null,
         int interpretedRuns = 0)
