@@ -63,7 +63,8 @@ internal sealed record Ping(int Kind, string Body)
     }
 }
 
-internal sealed record RefundView(long Machine, long Refunded, long Burned, long Balance);
+/// <param name="Breakage">Bought, and never with the node.</param>
+internal sealed record RefundView(long Machine, long Refunded, long Burned, long Balance, long Breakage = 0);
 
 internal sealed record BalanceView(long Balance);
 

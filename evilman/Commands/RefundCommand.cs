@@ -67,6 +67,9 @@ internal static class RefundCommand
         {
             Say.Step(string.Create(CultureInfo.InvariantCulture,
                 $"{name} has ended: {refund.Refunded} units are given back, {refund.Burned} were used"));
+            if (refund.Breakage > 0)
+                Say.Note(string.Create(CultureInfo.InvariantCulture,
+                    $"breakage   {refund.Breakage} units were bought and never came to the node"));
             Say.Note(string.Create(CultureInfo.InvariantCulture, $"balance    {refund.Balance} units"));
         }
         return ExitCode.Done;

@@ -243,6 +243,36 @@ public sealed class BrokerTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public void What_was_bought_and_never_came_to_the_node_is_breakage(string kind)
+    {
+        using Shop shop = new(kind);
+        // Five of fifteen elements did not come, and 400 of what came was used.
+        MachineView machine = shop.Buy(shop.Customer, 10).Machine;
+        shop.Resupply(shop.Customer, machine.Id, 5);
+        Assert.Equal("certificate", Refused(() =>
+            shop.Refund(shop.Customer, machine.Name, 600, elements: 16)).Kind);
+        Assert.Equal("certificate", Refused(() =>
+            shop.Refund(shop.Customer, machine.Name, 1001, elements: 10)).Kind);
+        RefundView back = shop.Refund(shop.Customer, machine.Name, 600, elements: 10, used: 400);
+        Assert.Equal((600, 400, 500), (back.Refunded, back.Burned, back.Breakage));
+
+        // On credit more was used than paid: the node's loss, and not what was sold.
+        machine = shop.Buy(shop.Customer, 3, "n1").Machine;
+        shop.Resupply(shop.Customer, machine.Id, 1);
+        back = shop.Refund(shop.Customer, machine.Name, 0, elements: 3, used: 380);
+        Assert.Equal((0, 300, 100), (back.Refunded, back.Burned, back.Breakage));
+
+        // The 45 of the first chain came with the 5 that were left of it; the second chain, with 45 more, did not.
+        machine = shop.Buy(shop.Customer, 45, "n2").Machine;
+        shop.Resupply(shop.Customer, machine.Id, 50);
+        back = shop.Refund(shop.Customer, machine.Name, 4000, elements: 50, used: 1000);
+        Assert.Equal((4000, 1000, 4500), (back.Refunded, back.Burned, back.Breakage));
+
+        Findings found = shop.Verified();
+        Assert.Equal((1700, 4600, 5100), (found.Burned, found.Refunded, found.Breakage));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public void A_chain_that_is_used_up_is_followed_by_another(string kind)
     {
         using Shop shop = new(kind);

@@ -96,7 +96,7 @@ internal sealed class PayingNode : INodeLink
             return (Refusal.NoSuchDomain, null);
         account.IsRefunded = true;
         string certificate = Certificates.Refunded(Convert.ToHexStringLower(name), account.Elements * account.Value,
-            Shop.Key);
+            Shop.Key, account.Count, 0);
         return (Refusal.None, Convert.FromHexString(certificate));
     }
 

@@ -13,6 +13,7 @@ internal sealed class Shop : IDisposable
     internal const string Loader = "00112233445566778899aabbccddeeff00112233";
     internal const string Key = "0123456789abcdef0123456789abcdef01234567";
     internal const long Deposit = 1_000_000;
+    internal const long Existence = 2;
 
     private readonly Scratch scratch;
 
@@ -52,7 +53,7 @@ internal sealed class Shop : IDisposable
     internal NodeView AddNode(string name, string address, string boot, long machines) =>
         Do(session => Broker.AddNode(session, "test",
         new NewNode(name, address, Key, 24, boot, "10.0.0.100-10.0.0.199", 64 * machines, machines,
-            new Prices(0, 0, 0, 2), "10.0.0.254", ElementsPerPacket: 20)));
+            new Prices(0, 0, 0, Existence), "10.0.0.254", ElementsPerPacket: 20)));
 
     internal long AddCustomer(string name, long deposit)
     {
@@ -77,8 +78,21 @@ internal sealed class Shop : IDisposable
             : NewChain.Create(length)));
     }
 
-    internal RefundView Refund(long customer, string name, long unused, string key = Key) => Do(session =>
-        Broker.Refund(session, customer, new NewRefund(Certificates.Refunded(name, unused, key))));
+    /// <param name="elements">Of the last chain, those that the node was paid; all that were sold otherwise.</param>
+    /// <param name="used">Units; all that was sold and is not unused otherwise.</param>
+    internal RefundView Refund(long customer, string name, long unused, string key = Key, long? elements = null,
+        long? used = null)
+    {
+        const string Of = "FROM chain c JOIN machine m ON m.id = c.machine WHERE m.name = $1";
+        byte[] of = Convert.FromHexString(name);
+        long paid = elements
+            ?? Look(session => session.Number($"SELECT c.sold {Of} ORDER BY c.id DESC LIMIT 1", of));
+        long spent = used
+            ?? Look(session => session.Number($"SELECT CAST(100 * SUM(c.sold) AS BIGINT) {Of} HAVING COUNT(*) > 0", of))
+                - unused;
+        return Do(session => Broker.Refund(session, customer,
+            new NewRefund(Certificates.Refunded(name, unused, key, paid, Math.Max(0, spent) / Existence))));
+    }
 
     internal long Balance(long customer) => Look(session => Broker.Balance(session, customer)).Balance;
 

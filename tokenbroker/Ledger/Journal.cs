@@ -24,10 +24,13 @@ internal sealed class Journal(byte[] key)
     /// <summary>What has come in from outside, which customers may spend.</summary>
     internal const string Outside = "outside";
 
-    /// <summary>What machines have used, as redemption certificates say.</summary>
+    /// <summary>What machines have used of what they were paid, as redemption certificates say.</summary>
     internal const string Burned = "burned";
 
-    /// <summary>What was sold for machines that have lapsed without a certificate.</summary>
+    /// <summary>
+    /// What was sold and never came to the node, as certificates say; and what was sold for machines that have lapsed
+    /// without one.
+    /// </summary>
     internal const string Breakage = "breakage";
 
     internal static long OpenAccount(Session session, string name, long? customer = null, bool overdraft = false) =>

@@ -299,7 +299,8 @@ internal sealed partial class Broker
     // The end
 
     /// <summary>
-    /// Takes a redemption certificate, once for each machine: what is unused goes back to the customer.
+    /// Takes a redemption certificate, once for each machine: what is unused goes back to the customer, what was used is
+    /// burned, and what was sold and never came to the node is breakage.
     /// </summary>
     internal RefundView Refund(Session session, long customer, NewRefund wanted)
     {
@@ -317,15 +318,37 @@ internal sealed partial class Broker
         if (session.Number("SELECT COUNT(*) FROM machine WHERE id = $1 AND closed IS NOT NULL", machine) != 0)
             throw Problem.Conflict("closed", $"the machine {machine} is settled already");
         long now = Clock(), sold = Journal.Balance(session, account), payee = AccountOf(session, customer);
-        if (certificate.Unused < 0 || certificate.Unused > sold)
+        long delivered = Delivered(session, machine, certificate.Elements) * found[3];
+        if (certificate.Unused > delivered)
             throw Problem.Conflict("certificate",
-                $"the certificate says {certificate.Unused} units are unused, and {sold} were sold for the machine");
+                $"the certificate says {certificate.Unused} units are unused, and {delivered} were paid to the node");
         if (certificate.Unused > 0)
             Journal.Post(session, now, "refund", $"machine {machine}", account, payee, certificate.Unused);
-        Close(session, machine, account, Journal.Burned, "refunded", now);
+        // What was used on credit, in the time of grace, was sold to nobody.
+        long burned = Math.Min(certificate.Spent(NodeWith(session, node).Prices), delivered - certificate.Unused);
+        if (burned > 0)
+            Journal.Post(session, now, Journal.Burned, $"machine {machine}", account,
+                Journal.AccountNamed(session, Journal.Burned), burned);
+        Close(session, machine, account, "refunded", now);
         session.Run("INSERT INTO refund (machine, at, unused, certificate) VALUES ($1, $2, $3, $4)", machine, now,
             certificate.Unused, bytes);
-        return new RefundView(machine, certificate.Unused, sold - certificate.Unused, Journal.Balance(session, payee));
+        return new RefundView(machine, certificate.Unused, burned, sold - certificate.Unused - burned,
+            Journal.Balance(session, payee));
+    }
+
+    /// <summary>
+    /// How many elements the node was paid, when it says so many of the chain that was the last: all of the chains
+    /// before it are. With several that could be it, the newest is taken.
+    /// </summary>
+    private static long Delivered(Session session, long machine, long elements)
+    {
+        long[]? before = session.One("""
+            SELECT COALESCE((SELECT CAST(SUM(e.sold) AS BIGINT) FROM chain e WHERE e.machine = $1 AND e.id < c.id), 0)
+            FROM chain c WHERE c.machine = $1 AND c.sold >= $2 ORDER BY c.id DESC LIMIT 1
+            """, row => new[] { row.GetInt64(0) }, machine, elements);
+        return before is null ? throw Problem.Conflict("certificate",
+            $"the certificate says {elements} elements of a chain were paid, and fewer were sold")
+            : before[0] + elements;
     }
 
     /// <summary>
@@ -339,16 +362,17 @@ internal sealed partial class Broker
             "SELECT id, account FROM machine WHERE closed IS NULL AND lapses <= $1 ORDER BY lapses LIMIT $2",
             row => (row.GetInt64(0), row.GetInt64(1)), now, most);
         foreach ((long id, long account) in lapsed)
-            Close(session, id, account, Journal.Breakage, "lapsed", now);
+            Close(session, id, account, "lapsed", now);
         return lapsed.Count;
     }
 
-    /// <summary>Moves what is left on the machine's account, and gives its place back.</summary>
-    private void Close(Session session, long machine, long account, string to, string ending, long now)
+    /// <summary>What is left on the machine's account is breakage; gives its place back.</summary>
+    private void Close(Session session, long machine, long account, string ending, long now)
     {
         long left = Journal.Balance(session, account);
         if (left > 0)
-            Journal.Post(session, now, to, $"machine {machine}", account, Journal.AccountNamed(session, to), left);
+            Journal.Post(session, now, Journal.Breakage, $"machine {machine}", account,
+                Journal.AccountNamed(session, Journal.Breakage), left);
         session.Run(
             "UPDATE node SET used_memory = used_memory - (SELECT memory FROM machine WHERE id = $1), used_machines = "
             + "used_machines - 1 WHERE id = (SELECT node FROM machine WHERE id = $1)", machine);

@@ -75,7 +75,7 @@ internal sealed record Ping(int Kind, string Body);
 
 internal sealed record NewRefund(string Certificate);
 
-internal sealed record RefundView(long Machine, long Refunded, long Burned, long Balance);
+internal sealed record RefundView(long Machine, long Refunded, long Burned, long Breakage, long Balance);
 
 internal sealed record AuditView(long Id, long At, string Actor, string Action, string Subject);
 

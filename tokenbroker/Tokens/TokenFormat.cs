@@ -11,7 +11,20 @@ internal sealed record Terms(
     uint Elements, byte[] ChainEnd, byte[] First, byte[] Loader, byte[] RefundHash, long Value, Market.Prices Prices);
 
 /// <summary>What a redemption certificate says: the machine of that name has ended with so many units unused.</summary>
-internal sealed record Certificate(byte[] Name, long Unused);
+/// <param name="Elements">Of the chain that it was paid with last, those that the node was paid.</param>
+/// <param name="Used">Of CPU, memory, network and existence, in the units of their prices.</param>
+internal sealed record Certificate(byte[] Name, long Unused, long Elements, IReadOnlyList<ulong> Used)
+{
+    /// <summary>Units; what does not fit is the largest that does.</summary>
+    internal long Spent(Market.Prices prices)
+    {
+        UInt128 spent = 0;
+        foreach ((long price, Resource resource) in ((long, Resource)[])[(prices.Cpu, Resource.Cpu),
+            (prices.Memory, Resource.Memory), (prices.Network, Resource.Network), (prices.Existence, Resource.Existence)])
+            spent += (UInt128)price * Used[(int)resource];
+        return (long)UInt128.Min(spent, long.MaxValue);
+    }
+}
 
 /// <summary>The formats of tokens (docs/protocols.md), as far as the broker mints and reads them.</summary>
 internal static class TokenFormat
@@ -76,7 +89,9 @@ internal static class TokenFormat
     public static Certificate? Read(ReadOnlySpan<byte> certificate) =>
         Statement.TryParse(certificate, out Statement statement) && statement.State == AccountState.Refunded
         && statement.Unused <= long.MaxValue
-            ? new Certificate(statement.Machine.Bytes.ToArray(), (long)statement.Unused) : null;
+            ? new Certificate(statement.Machine.Bytes.ToArray(), (long)statement.Unused, statement.Count,
+                [statement.Used(Resource.Cpu), statement.Used(Resource.Memory), statement.Used(Resource.Network),
+                    statement.Used(Resource.Existence)]) : null;
 
     public static bool Signed(ReadOnlySpan<byte> certificate, ReadOnlySpan<byte> nodeKey) =>
         Statement.TryParse(certificate, out Statement statement) && statement.SignedWith(new HmacSha1(nodeKey));
