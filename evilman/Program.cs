@@ -80,6 +80,7 @@ public static class Program
         root.Subcommands.Add(PingCommand.Create());
         root.Subcommands.Add(LoginCommand.Create());
         root.Subcommands.Add(NodesCommand.Create());
+        root.Subcommands.Add(NodeCommand.Create());
         root.Subcommands.Add(BuyCommand.Create());
         root.Subcommands.Add(MachinesCommand.Create());
         root.Subcommands.Add(LedgerCommand.Create());

@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Net;
 using System.Text;
+using Evilman.Net;
 using Evilman.Text;
 using Evilman.Tokens;
 
@@ -18,7 +19,37 @@ internal sealed record KnownBroker(string Name, BrokerUrl Url, string Key)
 }
 
 /// <summary>A node; where it is one's own, also the file of the secret that signs tokens for it.</summary>
-internal sealed record KnownNode(string Name, IPAddress Address, string? KeyFile);
+internal sealed record KnownNode(string Name, IPAddress Address, string? KeyFile)
+{
+    /// <summary>Where new machines' firmware may listen, with their subnet; null where that is asked each time.</summary>
+    internal AddressRange? Boot { get; init; }
+
+    /// <summary>What guests may have.</summary>
+    internal AddressRange? Guests { get; init; }
+
+    internal IPAddress? Gateway { get; init; }
+
+    /// <summary>
+    /// Whether the node can keep accounts of its machines: not where its monitor starts processes (docs/deploy.md).
+    /// </summary>
+    internal bool IsMetered { get; init; } = true;
+
+    internal IReadOnlyList<(string Key, object Value)> Values()
+    {
+        List<(string, object)> values = [("address", $"{Address}")];
+        if (KeyFile is not null)
+            values.Add(("key_file", KeyFile));
+        if (Boot is not null)
+            values.Add(("boot", $"{Boot}"));
+        if (Guests is not null)
+            values.Add(("guests", $"{Guests}"));
+        if (Gateway is not null)
+            values.Add(("gateway", $"{Gateway}"));
+        if (!IsMetered)
+            values.Add(("metered", false));
+        return values;
+    }
+}
 
 /// <summary>
 /// What the customer knows by name, so that daily commands take names: a TOML file that people may edit, readable by
@@ -51,16 +82,32 @@ internal sealed class Inventory
                     brokers[table.Name] =
                         new KnownBroker(table.Name, BrokerUrl.Parse(table.NeedText("url")), key);
                     break;
-                case "nodes":
-                    if (!Quantity.TryAddress(table.NeedText("address"), out var address))
-                        throw table.Wrong("address", "an IPv4 address");
-                    nodes[table.Name] = new KnownNode(table.Name, address, table.Text("key_file"));
+                case NodesTable:
+                    nodes[table.Name] = NodeOf(table);
                     break;
                 default:
                     throw new Failure($"{path}: [{table.Kind}.{table.Name}] is not known: there are brokers and nodes");
             }
             table.End();
         }
+    }
+
+    static KnownNode NodeOf(TomlTable table)
+    {
+        return new KnownNode(table.Name, Address("address") ?? throw table.Missing("address"), table.Text("key_file"))
+        {
+            Boot = Range("boot", AddressRange.SubnetForm, hasSubnet: true),
+            Guests = Range("guests", AddressRange.Form, hasSubnet: false),
+            Gateway = Address("gateway"),
+            IsMetered = table.Truth("metered") ?? true,
+        };
+
+        IPAddress? Address(string key) => table.Text(key) is not { } text ? null
+            : Quantity.TryAddress(text, out var address) ? address : throw table.Wrong(key, "an IPv4 address");
+
+        AddressRange? Range(string key, string form, bool hasSubnet) => table.Text(key) is not { } text ? null
+            : AddressRange.TryParse(text, out var range) && range.PrefixLength is not null == hasSubnet ? range
+            : throw table.Wrong(key, form);
     }
 
     internal const string NameRule =
@@ -81,12 +128,24 @@ internal sealed class Inventory
     internal static Inventory Load(string folder) => new(ReadText(folder), Path.Combine(folder, FileName));
 
     /// <summary>Writes down a broker; everything else in the file, its remarks included, stays.</summary>
-    internal static void Add(string folder, KnownBroker broker)
+    internal static void Add(string folder, KnownBroker broker) => Change(folder, file =>
+        file.With("brokers", broker.Name, [("url", $"{broker.Url}"), ("key", broker.Key)]));
+
+    /// <summary>The same of a node.</summary>
+    internal static void Add(string folder, KnownNode node) =>
+        Change(folder, file => file.With(NodesTable, node.Name, node.Values()));
+
+    /// <summary>Forgets a node.</summary>
+    internal static void Remove(string folder, string node) => Change(folder, file => file.Without(NodesTable, node));
+
+    const string NodesTable = "nodes";
+
+    static void Change(string folder, Func<TomlFile, string> change)
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var path = Path.Combine(folder, FileName);
-        var text = TomlFile.Parse(ReadText(folder), path)
-            .With("brokers", broker.Name, [("url", $"{broker.Url}"), ("key", broker.Key)]);
+        using var mine = FileLock.Take(path + ".lock", "the inventory");
+        var text = change(TomlFile.Parse(ReadText(folder), path));
         _ = new Inventory(text, path);
         Secret.Write(path, Encoding.UTF8.GetBytes(text), replace: true);
     }

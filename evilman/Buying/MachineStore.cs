@@ -1,10 +1,8 @@
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
-using System.Threading;
 using Evilman.Tokens;
 
 namespace Evilman.Buying;
@@ -29,8 +27,6 @@ internal sealed class MachineStore(string folder)
     const string Suffix = ".json";
     const int LongestFile = 16 << 20;
 
-    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
-
     readonly string folder = Path.Combine(folder, "machines");
 
     internal static MachineStore Standard => new(Inventory.Folder);
@@ -50,31 +46,8 @@ internal sealed class MachineStore(string folder)
     internal IMachineFile Open(string name)
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return new MachineFile(this, name, Lock(name));
-    }
-
-    FileStream Lock(string name)
-    {
-        var start = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                return new FileStream(Path.Combine(folder, name + ".lock"), new FileStreamOptions
-                {
-                    Mode = FileMode.OpenOrCreate,
-                    Access = FileAccess.ReadWrite,
-                    Share = FileShare.None,
-                    UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-                });
-            }
-            catch (IOException busy)
-            {
-                if (Stopwatch.GetElapsedTime(start) > s_patience)
-                    throw new Failure($"the machine {name} is in use by another evilman: {busy.Message}");
-                Thread.Sleep(20);
-            }
-        }
+        return new MachineFile(this, name,
+            FileLock.Take(Path.Combine(folder, name + ".lock"), $"the machine {name}"));
     }
 
     string PathOf(string name) => Path.Combine(folder, name + Suffix);

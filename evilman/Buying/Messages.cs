@@ -83,7 +83,12 @@ internal sealed record Problem(string Type, string Detail);
 
 internal sealed record LoginLine(string Broker, string Url, long? Balance);
 
-internal sealed record NodeLine(string Name, string Address, string? Broker, NodeView? Load);
+internal sealed record NodeLine(string Name, string Address, string? Broker, NodeView? Load, string? Boot,
+    string? Guests)
+{
+    internal static NodeLine Of(KnownNode node) =>
+        new(node.Name, $"{node.Address}", null, null, node.Boot?.ToString(), node.Guests?.ToString());
+}
 
 internal sealed record MachineLine(string Name, string Broker, string State, long Id, string Node, string NodeAddress,
     string BootAddress, IReadOnlyList<string> Guests, long Bought, long Undelivered)

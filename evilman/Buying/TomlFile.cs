@@ -40,17 +40,25 @@ internal sealed class TomlFile
     /// The text with another table of this kind and name, or with a value before the first table; all else, remarks
     /// included, is as it was.
     /// </summary>
-    internal string With(string kind, string name, IReadOnlyList<(string Key, string Value)> values)
+    internal string With(string kind, string name, IReadOnlyList<(string Key, object Value)> values)
     {
-        foreach (var table in document.Tables.Where(table => IsNamed(table, kind, name)).ToList())
-            document.Tables.RemoveChild(table);
+        Without(kind, name);
         var added = new TableSyntax(new KeySyntax(kind, name));
         foreach (var (key, value) in values)
-            added.Items.Add(new KeyValueSyntax(key, new StringValueSyntax(value)));
+            added.Items.Add(new KeyValueSyntax(key, value is bool truth ? new BooleanValueSyntax(truth)
+                : new StringValueSyntax((string)value)));
         var text = $"{document}";
         var separator = text.Length == 0 || text.EndsWith("\n\n", StringComparison.Ordinal) ? ""
             : text.EndsWith('\n') ? "\n" : "\n\n";
         return $"{text}{separator}{added}";
+    }
+
+    /// <summary>The text without the table of this kind and name.</summary>
+    internal string Without(string kind, string name)
+    {
+        foreach (var table in document.Tables.Where(table => IsNamed(table, kind, name)).ToList())
+            document.Tables.RemoveChild(table);
+        return $"{document}";
     }
 
     TomlTable Read(TableSyntaxBase table)
@@ -103,6 +111,9 @@ internal sealed class TomlTable
     internal string? Text(string key) => Take<string>(key, "text, between quotation marks");
 
     internal string NeedText(string key) => Text(key) ?? throw Missing(key);
+
+    internal bool? Truth(string key) => values.ContainsKey(key)
+        ? Take<object>(key, "") is bool value ? value : throw Wrong(key, "true or false") : null;
 
     internal long? Number(string key, long least, long most)
     {

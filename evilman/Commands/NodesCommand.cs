@@ -24,30 +24,34 @@ internal static class NodesCommand
             evilman nodes
             evilman nodes --broker lab --json    one object of JSON a line
             """);
-        command.SetAction(result =>
-        {
-            var inventory = Inventory.Load();
-            var lines = inventory.Nodes.Select(node => new NodeLine(node.Name, $"{node.Address}", null, null)).ToList();
-            if (inventory.HasBrokers || result.GetValue(broker) is not null)
-            {
-                var from = inventory.Broker(result.GetValue(broker));
-                lines.AddRange(new BrokerClient(from).List("/v1/nodes", Json.Default.PageNodeView)
-                    .Select(node => new NodeLine(node.Name, node.Address, from.Name, node)));
-            }
-            if (lines.Count == 0)
-                throw Failure.Usage("no node is known: «evilman login NAME URL» makes those of a broker known");
-            foreach (var line in lines)
-                Say.Plain(result.GetValue(json) ? JsonSerializer.Serialize(line, Json.Default.NodeLine) : Text(line));
-            return ExitCode.Done;
-        });
+        command.SetAction(result => List(result.GetValue(broker), result.GetValue(json)));
         return command;
+    }
+
+    /// <summary>Those of the inventory, then those of a broker.</summary>
+    internal static int List(string? broker, bool json)
+    {
+        var inventory = Inventory.Load();
+        var lines = inventory.Nodes.Select(NodeLine.Of).ToList();
+        if (inventory.HasBrokers || broker is not null)
+        {
+            var from = inventory.Broker(broker);
+            lines.AddRange(new BrokerClient(from).List("/v1/nodes", Json.Default.PageNodeView)
+                .Select(node => new NodeLine(node.Name, node.Address, from.Name, node, null, null)));
+        }
+        if (lines.Count == 0)
+            throw Failure.Usage("no node is known: «evilman node add» makes one's own known, and «evilman login» "
+                + "those of a broker");
+        foreach (var line in lines)
+            Say.Plain(json ? JsonSerializer.Serialize(line, Json.Default.NodeLine) : Text(line));
+        return ExitCode.Done;
     }
 
     static string Text(NodeLine line)
     {
         var text = $"{line.Name,-12} {line.Address,-15} ";
         if (line.Load is not { } load)
-            return text + "one's own";
+            return text + (line.Guests is null ? "one's own" : $"one's own, guests {line.Guests}");
         var state = load.Enabled ? "" : ", sells nothing now";
         return text + string.Create(CultureInfo.InvariantCulture,
             $"{load.UsedMachines} of {load.Machines} machines, {load.UsedMemoryMib} of {load.MemoryMib} MiB{state}; ")

@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
 using Evilman.Buying;
+using Evilman.Net;
 using Evilman.Text;
 
 namespace Evilman.Commands;
@@ -80,6 +81,19 @@ internal static class Values
         Required = required,
         CustomParser = result => Parse<IPAddress>(result, Quantity.TryAddress, "an IPv4 address"),
     };
+
+    internal static Option<AddressRange?> RangeOption(string name, string description, string form, bool hasSubnet)
+    {
+        bool InForm(string text, out AddressRange range) =>
+            AddressRange.TryParse(text, out range) && range.PrefixLength is not null == hasSubnet;
+        return new Option<AddressRange?>(name)
+        {
+            Description = description,
+            HelpName = form,
+            CustomParser = result =>
+                Parse<AddressRange>(result, InForm, hasSubnet ? AddressRange.SubnetForm : AddressRange.Form),
+        };
+    }
 
     internal static Option<ByteSize> BytesOption(string name, string description, string standard) => new(name)
     {

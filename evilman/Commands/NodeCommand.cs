@@ -1,0 +1,136 @@
+using System;
+using System.CommandLine;
+using System.IO;
+using System.Linq;
+using Evilman.Buying;
+using Evilman.Net;
+using Evilman.Text;
+using Evilman.Tokens;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman node add|ls|rm</c>: one's own nodes, by name.</summary>
+internal static class NodeCommand
+{
+    internal static Command Create()
+    {
+        var command = new Command("node", "One's own nodes, by the names that other commands take.")
+        {
+            Add(), List(), Remove(),
+        };
+        return command.WithExamples("""
+            evilman node add n1 10.0.0.1 --key-file n1.key \
+                    --boot 10.0.0.100-10.0.0.119/24 --guests 10.0.0.50-10.0.0.59
+            evilman node ls
+            evilman node rm n1
+            """);
+    }
+
+    static Command Add()
+    {
+        var name = Values.Name("name", "What the node shall be called here.");
+        var address = Values.Address("address", "The node's address.");
+        var keyFile = Values.FileOption("--key-file", "The secret that the node has, and tokens are signed with.",
+            required: true);
+        var boot = Values.RangeOption("--boot", "Where new machines' firmware may listen, and the length of their "
+            + "subnet's prefix: addresses that nobody else has.", "A.B.C.D-A.B.C.D/LEN", hasSubnet: true);
+        var guests = Values.RangeOption("--guests", "What guests may have; the same for nodes between which they move.",
+            "A.B.C.D-A.B.C.D", hasSubnet: false);
+        var gateway = Values.AddressOption("--gateway", "The router of that subnet.");
+        var unmetered = new Option<bool>("--unmetered")
+        {
+            Description = "The node's monitor starts processes, as QEMU's does, so that no account can be kept of its "
+                + "machines.",
+        };
+        var noProbe = new Option<bool>("--no-probe")
+        {
+            Description = "Do not ask the node whether it is there and has this secret.",
+        };
+        var command = new Command("add", "Makes a node known by a name, once it has proved that it has the secret.")
+        {
+            name, address, keyFile, boot, guests, gateway, unmetered, noProbe,
+        };
+        command.WithExamples("""
+            evilman node add n1 10.0.0.1 --key-file n1.key \
+                    --boot 10.0.0.100-10.0.0.119/24 --guests 10.0.0.50-10.0.0.59
+            """);
+        command.SetAction(result =>
+        {
+            var path = Path.GetFullPath(result.GetValue(keyFile)!);
+            var key = Secret.ReadKey(path);
+            DemandOwn(path);
+            var node = new KnownNode(result.GetValue(name)!, result.GetValue(address)!, path)
+            {
+                Boot = result.GetValue(boot),
+                Guests = result.GetValue(guests),
+                Gateway = result.GetValue(gateway),
+                IsMetered = !result.GetValue(unmetered),
+            };
+            DemandApart(node);
+            if (!result.GetValue(noProbe))
+            {
+                using var echo = EchoSocket.Open();
+                NodeProbe.DemandKey(echo, node.Address, key, path, MagicPinger.Patience);
+            }
+            Inventory.Add(Inventory.Folder, node);
+            Say.Step($"{node.Name} is {node.Address}" + (result.GetValue(noProbe) ? "" : ", and has this secret"));
+            if (node.Boot is null || node.Guests is null)
+                Say.Note("without --boot and --guests, «evilman run --on» cannot choose addresses there");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static Command List()
+    {
+        var broker = Values.BrokerOption();
+        var json = Values.Json();
+        var command = new Command("ls", "Lists one's own nodes, and those of a broker with their load and prices.")
+        {
+            broker, json,
+        };
+        command.WithExamples("""
+            evilman node ls
+            evilman node ls --json               one object of JSON a line
+            """);
+        command.SetAction(result => NodesCommand.List(result.GetValue(broker), result.GetValue(json)));
+        return command;
+    }
+
+    static Command Remove()
+    {
+        var name = Values.Name("name", "The node's name.");
+        var command = new Command("rm", "Forgets a node; what runs there goes on.") { name };
+        command.WithExamples("evilman node rm n1");
+        command.SetAction(result =>
+        {
+            var node = result.GetValue(name)!;
+            if (Inventory.Load().Node(node) is null)
+                throw Failure.Usage($"the inventory in {Inventory.Folder} has no node {node}");
+            Inventory.Remove(Inventory.Folder, node);
+            Say.Step($"{node} is forgotten");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Who reads the secret can start machines.</summary>
+    static void DemandOwn(string path)
+    {
+        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead
+            | UnixFileMode.OtherWrite;
+        if ((File.GetUnixFileMode(path) & Others) != 0)
+            throw new Failure($"{path} is a secret, and others may read it: chmod 600 it");
+    }
+
+    static void DemandApart(KnownNode node)
+    {
+        if (node.Boot is { } boot && node.Guests is { } guests && boot.All().Intersect(guests.All()).Any())
+            throw Failure.Usage("--boot and --guests have addresses in common: machines and guests need their own");
+        foreach (var range in (AddressRange?[])[node.Boot, node.Guests])
+        {
+            if (range is not null && range.All().Contains(node.Address))
+                throw Failure.Usage($"{node.Address} is the node's own, and in {range}");
+        }
+    }
+}
