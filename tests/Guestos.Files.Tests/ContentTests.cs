@@ -18,7 +18,7 @@ public sealed unsafe class ContentTests
         byte[] original = CpioTests.Pattern(random.Next(1, 30_000));
         byte[] archive = [.. CpioTests.Member("f", 0x81a4, original), .. CpioTests.Member("TRAILER!!!", 0, [])];
         Guest.Start(archive);
-        int framesBefore = Frames.InUse;
+        long framesBefore = Shortage.InUse;
         var model = original.ToList();
         ulong descriptor = (ulong)Guest.Open("/f", OpenFlags.RDWR);
         ulong buffer = Guest.Room(100_000);
@@ -63,7 +63,7 @@ public sealed unsafe class ContentTests
         Assert.Equal(model, Guest.ReadAll("/f"));
         FileCalls.Close(descriptor);
         FileCalls.Unlink(Guest.Text("/f"));
-        Assert.True(Frames.InUse <= framesBefore + 8, $"{Frames.InUse} frames in use, {framesBefore} before");
+        Assert.True(Shortage.InUse <= framesBefore + 8, $"{Shortage.InUse} frames in use, {framesBefore} before");
         Guest.Stop();
     }
 
@@ -131,7 +131,7 @@ public sealed unsafe class ContentTests
     public void Bounds_of_descriptors_and_open_files()
     {
         Guest.Start();
-        Frames.Free = Frames.Total = 32768;
+        Shortage.End();
         long last = 0;
         for (int i = 0; i < FileTable.Capacity; i++)
             last = Guest.Open("/");
@@ -198,8 +198,8 @@ public sealed unsafe class ContentTests
         Guest.Put("/f", new string('x', 10_000));
         ulong descriptor = (ulong)Guest.Open("/f");
         ulong buffer = (Guest.Room(20_000) + 4095) & ~4095ul;
-        UserRange.BadStart = buffer + 8192;
-        UserRange.BadEnd = buffer + 12288;
+        UserMemory.BadStart = buffer + 8192;
+        UserMemory.BadEnd = buffer + 12288;
         Assert.Equal(8192, FileCalls.Read(descriptor, buffer, 10_000));
         Assert.Equal(Errno.EFAULT, FileCalls.Read(descriptor, buffer + 8192, 10));
         Guest.Stop();

@@ -16,8 +16,8 @@ internal static unsafe class Guest
     public static void Start(byte[]? archive = null, byte* placed = null)
     {
         Stop();
-        Frames.Free = Frames.Total = 8192;
-        UserRange.BadStart = UserRange.BadEnd = 0;
+        Shortage.Leave(8192);
+        UserMemory.BadStart = UserMemory.BadEnd = 0;
         Scheduler.WhileAsleep.Clear();
         Scheduler.Wakes = 0;
         Signals.Sent.Clear();
@@ -77,15 +77,14 @@ internal static unsafe class Guest
 
     public static ulong Text(string text) => Bytes(Encoding.UTF8.GetBytes(text + "\0"));
 
-    /// <summary>Never freed: tests are short.</summary>
     public static ulong Bytes(byte[] bytes)
     {
-        var memory = (byte*)NativeMemory.Alloc((nuint)bytes.Length + 1);
-        bytes.CopyTo(new Span<byte>(memory, bytes.Length));
-        return (ulong)memory;
+        ulong memory = UserMemory.Take((ulong)bytes.Length + 1);
+        bytes.CopyTo(new Span<byte>((void*)memory, bytes.Length));
+        return memory;
     }
 
-    public static ulong Room(int bytes) => (ulong)NativeMemory.AllocZeroed((nuint)bytes);
+    public static ulong Room(int bytes) => UserMemory.Take((ulong)bytes);
 
     public static long Open(string path, uint flags = 0, uint mode = 0x1b6) => FileCalls.Open(Text(path), flags, mode);
     public static long Mkdir(string path) => FileCalls.Mkdir(Text(path), 0x1ff);

@@ -1,17 +1,17 @@
-// What the file side of the kernel stands on, as ordinary .NET: frames from the C heap, user memory that is just memory, one process,
-// and a sleep that runs what the test has prepared.
+// What the file side of the kernel stands on besides mm, as ordinary .NET: one process, and a sleep that runs what the test has prepared.
+// Physical memory and what the machine gives is in Guestos.Mm.Tests.
 
 using System;
 using System.Collections.Generic;
-using System.Runtime.InteropServices;
+using Guestos.Tests;
 
 #pragma warning disable CS8500
 
 namespace Board
 {
-    internal static unsafe class Processor
+    internal static partial class Processor
     {
-        public static void CpuId(uint leaf, uint subleaf, uint* result) => new Span<uint>(result, 4).Clear();
+        public static unsafe void CpuId(uint leaf, uint subleaf, uint* result) => new Span<uint>(result, 4).Clear();
     }
 
     internal static class Port
@@ -29,94 +29,15 @@ namespace Board
 
 namespace Guestos
 {
-    public enum FrameState
-    {
-        User,
-        PageTable,
-    }
-
-    public static unsafe class Frames
-    {
-        public const int Size = 4096;
-        public static ulong Free = 4096, Total = 4096;
-
-        public static ulong CountOf(FrameState state) => 0;
-
-        private static readonly Dictionary<ulong, int> s_references = [];
-
-        /// <summary>Frames of large blocks that are still held: these blocks go back to the C heap.</summary>
-        private static readonly Dictionary<ulong, (ulong Block, int[] Held)> s_blocks = [];
-        private const int LargeBlock = 8;
-
-        public static int InUse => s_references.Count;
-
-        public static ulong Allocate() => AllocateContiguous(1);
-
-        public static ulong AllocateContiguous(int count)
-        {
-            if (Free < (ulong)count)
-                return 0;
-            var block = (ulong)NativeMemory.AlignedAlloc((nuint)count * 4096, 4096);
-            new Span<byte>((void*)block, count * 4096).Clear();
-            int[] held = [count];
-            for (int i = 0; i < count; i++)
-            {
-                s_references[block + (ulong)i * 4096] = 1;
-                if (count >= LargeBlock)
-                    s_blocks[block + (ulong)i * 4096] = (block, held);
-            }
-
-            Free -= (ulong)count;
-            return block;
-        }
-
-        public static void AddReference(ulong frame) => s_references[frame]++;
-
-        public static void Release(ulong frame)
-        {
-            if (--s_references[frame] > 0)
-                return;
-            s_references.Remove(frame);
-            Free++;
-            if (s_blocks.Remove(frame, out (ulong Block, int[] Held) large))
-            {
-                if (--large.Held[0] == 0)
-                    NativeMemory.AlignedFree((void*)large.Block);
-                return;
-            }
-
-            new Span<byte>((void*)frame, 4096).Fill(0xdd);  // nobody may look at it any more; never given back to the C heap
-        }
-    }
-
-    public static unsafe class DirectMap
-    {
-        public static byte* At(ulong physical) => (byte*)physical;
-        public static ulong PhysicalOf(void* pointer) => (ulong)pointer;
-    }
-
-    /// <summary>What is in user memory: everything but what a test says.</summary>
     public readonly unsafe partial struct UserRange
     {
-        /// <summary>Addresses from here to <see cref="BadEnd"/> are not mapped; nor is the first page.</summary>
-        public static ulong BadStart, BadEnd;
-
-        private static bool MakePresent(ulong from, ulong to, Access access) => from >= 4096 && (from >= BadEnd || to <= BadStart);
+        /// <summary>Memory of the process, for the kernel: only <see cref="UserMemory"/>.</summary>
+        private static bool MakePresent(ulong from, ulong to, Access access) => UserMemory.Holds(from, to);
     }
 
-    public enum Access { Read, Write, Execute }
-
-    public static class Clock
+    public static partial class Clock
     {
-        public static ulong Monotonic = 1_000_000_000, Realtime = 1_700_000_000_000_000_000;
-    }
-
-    /// <summary>The processor is idle, and the test runs on it.</summary>
-    internal static unsafe class Symbols
-    {
-        public static LogicalProcessor* CurrentProcessor() => LogicalProcessor.First;
-
-        public static void* CurrentThread() => LogicalProcessor.First->CurrentThread;
+        public static ulong Realtime = 1_700_000_000_000_000_000;
     }
 
     public static class Console
@@ -169,39 +90,6 @@ namespace Guestos
         public fixed byte Name[NameLength];
         public PendingSignals Pending;
         public ulong BlockedSignals;
-    }
-
-    public unsafe struct AddressSpace
-    {
-        public const ulong End = 1UL << 47;
-        public ulong ArgumentsStart, ArgumentsEnd, EnvironmentStart, EnvironmentEnd, ResidentPages, LockedPages;
-        public MemoryObject* Executable;
-        public Area* FirstArea;
-        public static void FileCut(MemoryObject* file)
-        {
-        }
-
-        public static bool TryHold(AddressSpace* space) => true;
-
-        public static void LetGo(AddressSpace* space)
-        {
-        }
-
-        public static int Peek(AddressSpace* space, ulong address, byte* to, int count) => 0;
-    }
-
-    public static class Protection
-    {
-        public const uint NONE = 0, READ = 1, WRITE = 2, EXEC = 4;
-    }
-
-    public unsafe struct Area
-    {
-        public ulong Start, End, Offset;
-        public uint Protection;
-        public bool Shared, GrowsDown, Heap;
-        public MemoryObject* File;
-        public Area* Next;
     }
 
     public unsafe struct Process
@@ -331,11 +219,6 @@ namespace Guestos
         public static ulong Of(Process* process, Resource resource) => Infinity;
         public static ulong HardOf(Process* process, Resource resource) => Infinity;
         public static long FileTooLarge() => Errno.EFBIG;
-    }
-
-    internal static class Panic
-    {
-        public static void Stop(ReadOnlySpan<byte> why) => throw new InvalidOperationException(System.Text.Encoding.ASCII.GetString(why));
     }
 
     public static unsafe class SocketCalls

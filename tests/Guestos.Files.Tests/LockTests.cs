@@ -102,7 +102,7 @@ public unsafe class LockTests
     /// <summary>All that locks could be made of, to be given back.</summary>
     private static List<nint> ExhaustMemory()
     {
-        Frames.Free = 0;
+        Shortage.Leave(0);
         List<nint> taken = [];
         while (Objects.Allocate<FileLock>() is var item && item != null)
             taken.Add((nint)item);

@@ -23,7 +23,7 @@ public sealed unsafe class PipeTests
         Guest.Start();
         var random = new Random(seed);
         (ulong reader, ulong writer) = Open(OpenFlags.NONBLOCK);
-        int frames = Frames.InUse;
+        long frames = Shortage.InUse;
         var model = new Queue<byte>();
         ulong buffer = Guest.Room(80_000);
         byte next = 0;
@@ -48,12 +48,12 @@ public sealed unsafe class PipeTests
                     Assert.Equal(model.Dequeue(), ((byte*)buffer)[i]);
             }
 
-            Assert.True(Frames.InUse - frames <= model.Count / 4096 + 2);
+            Assert.True(Shortage.InUse - frames <= model.Count / 4096 + 2);
         }
 
         FileCalls.Close(reader);
         FileCalls.Close(writer);
-        Assert.True(Frames.InUse <= frames);
+        Assert.True(Shortage.InUse <= frames);
         Guest.Stop();
     }
 

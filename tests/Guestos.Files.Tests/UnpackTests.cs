@@ -26,13 +26,13 @@ public sealed unsafe class UnpackTests
 
     private static UnpackResult Unpack(byte[] input, out byte[] output, out int used, int most = int.MaxValue, ulong frames = 8192)
     {
-        Frames.Free = Frames.Total = frames;
-        int before = Frames.InUse;
+        Shortage.Leave(frames);
+        long before = Shortage.InUse;
         var sink = new Collector { Bytes = [], Most = most };
         used = 0;
         UnpackResult result = Gzip.Is(input) ? Gzip.Run(input, ref used, ref sink) : Zstandard.Is(input) ? Zstandard.Run(input, ref used, ref sink) : UnpackResult.Damaged;
         output = sink.Bytes.ToArray();
-        Assert.Equal(before, Frames.InUse);
+        Assert.Equal(before, Shortage.InUse);
         return result;
     }
 
@@ -165,7 +165,7 @@ public sealed unsafe class UnpackTests
         Assert.Equal(UnpackResult.Damaged, Unpack([0x28, 0xb5, 0x2f, 0xfd, 0x28, 10, 0, 0, 0, 0], out _, out _));    // a reserved bit
         Assert.Equal(UnpackResult.Done, Unpack([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3, 4], out _, out int used));    // to be passed over
         Assert.Equal(11, used);
-        Frames.Free = 100;
+        Shortage.Leave(100);
         var sink = new Collector { Bytes = [], Most = int.MaxValue };
         int at = 0;
         Assert.Equal(UnpackResult.NoMemory, Zstandard.Run(Filter("zstd -19", Sample("far")), ref at, ref sink));
