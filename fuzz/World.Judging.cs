@@ -88,7 +88,7 @@ internal sealed partial class World
         // The node may call a token expired that expires before another one that it has forgotten already, and too old when it has honoured many younger ones.
         tokenIsGood = (faults & Faults.Start) == 0 && Judge.Expires(token) > latest && Array.IndexOf(live, null) >= 0
             && (chains.Count <= TokenRoom || Judge.Issued(token) > newest) && !chains.ContainsKey(Judge.ChainEnd(token))
-            && Judge.Fault(token, Now, started) == null && !Conflicts(Judge.Addresses(token));
+            && Judge.Fault(token, Now, started) == null && !Conflicts(Judge.Addresses(token)) && !HasAccount(Judge.ChainEnd(token));
     }
 
     /// <summary>Whether docs/security.md, "What a domain may send", names it.</summary>
@@ -116,6 +116,9 @@ internal sealed partial class World
             _ => true,
         };
     }
+
+    /// <summary>Whether there was an account of this name, which the node keeps: no script opens as many as there is room for.</summary>
+    private bool HasAccount(string chainEnd) => ledgers.Exists(ledger => Convert.ToHexString(ledger.Name) == chainEnd);
 
     private bool Conflicts(uint[] addresses)
     {
@@ -244,7 +247,7 @@ internal sealed partial class World
         Violation.When(token.BootAddress != Judge.Boot(bytes) || token.MemoryMiB > Judge.MaxMemory, "a start of something else than the token says");
         Violation.When(honoured.Contains(Judge.Signature(bytes)), "a token was honoured twice");
         // No broker signs two tokens for one chain, but a script may; the node may forget a token when it has expired.
-        Violation.When(chains.GetValueOrDefault(Judge.ChainEnd(bytes)) > latest, "a chain was honoured twice");
+        Violation.When(chains.GetValueOrDefault(Judge.ChainEnd(bytes)) > latest || HasAccount(Judge.ChainEnd(bytes)), "a chain was honoured twice");
         uint[] addresses = Judge.Addresses(bytes);
         Violation.When(Conflicts(addresses), "a start with another domain's address");
         byte[] machineKey = Judge.MachineKey(bytes);

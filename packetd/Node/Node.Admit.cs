@@ -57,7 +57,9 @@ public ref partial struct Node<THost>
             return Refusal.ChainTooLong;
         if (!token.SignedWith(in limits.Key))
             return Refusal.BadSignature;
-        return used.Contains(in token.ChainEnd) ? Refusal.Replayed : Refusal.None;
+        if (used.Contains(in token.ChainEnd) || accounts.Find(in token.ChainEnd) >= 0)
+            return Refusal.Replayed;
+        return Refusal.None;
     }
 
     /// <summary>

@@ -353,6 +353,23 @@ public class AdmitTests
         Assert.Equal(4, node.Receive(Port.Link, Frames.Echo(token.Query())));
     }
 
+    /// <summary>Also when the first token has expired: its elements would pay into two accounts.</summary>
+    [Fact]
+    public void A_chain_whose_account_is_kept_starts_nothing_more()
+    {
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2], tokens: 1);
+        Tokens token = new() { Prices = [0, 0, 0, 1], Count = 10 };
+        Assert.Equal(Refusal.None, Send(ref node, token.Payload()));
+        node.Close(0);
+        node.Domains[0] = default;
+        host.Now += 3000;
+        host.Uptime += 3_000_000;
+        Tokens again = token with { Issued = host.Now, Expires = host.Now + 100 };
+        Assert.Equal(Refusal.None, Send(ref node, (again with { Seed = 2, Boot = 0x0A000031 }).Payload())); // the node has room for one token
+        Assert.Equal(Refusal.Replayed, Send(ref node, again.Payload()));
+    }
+
     private static byte[] Proof(byte[] token)
     {
         byte[] key = HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token]);
