@@ -204,7 +204,7 @@ soak: all
 
 ## kill-broker: KILLS kills of the broker at random instants while customers buy, on each database; SEED=N plays a run again
 kill-broker: broker
-	@BROKER_KILLS=$(KILLS) RANDOM_SEED=$(SEED) dotnet test -c Release -m:1 -v:q --nologo tests/Tokenbroker.Tests --filter FullyQualifiedName~KillTests --logger "console;verbosity=normal"
+	@TOKENBROKER=$(CURDIR)/$(BIN)/tokenbroker BROKER_KILLS=$(KILLS) RANDOM_SEED=$(SEED) dotnet test -c Release -m:1 -v:q --nologo tests/Tokenbroker.Tests --filter FullyQualifiedName~KillTests --logger "console;verbosity=normal"
 
 ## dist: what an operator installs, stripped, with SHA-256 sums, into dist/
 dist: all broker $(if $(shell command -v $(CROSS)ld),arm64)

@@ -10,9 +10,15 @@ using Xunit;
 
 namespace Tokenbroker.Tests;
 
-/// <summary>The shipped program that serves on a port of its own, and its command line.</summary>
+/// <summary>
+/// The program that serves on a port of its own, and its command line: the one that TOKENBROKER names, as the targets of
+/// make do with the shipped one; otherwise the ordinary build of the same sources, which needs no publishing.
+/// </summary>
 internal sealed class RunningBroker : IDisposable
 {
+    private static readonly string s_program = Environment.GetEnvironmentVariable("TOKENBROKER")
+        ?? Path.Combine(Repository.Root, "tokenbroker", "bin", "Release", "net10.0", "linux-x64", "tokenbroker");
+
     private readonly Process process;
 
     private RunningBroker(Process process, Uri address) => (this.process, Address) = (process, address);
@@ -37,7 +43,7 @@ internal sealed class RunningBroker : IDisposable
             free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
             port = ((IPEndPoint)free.LocalEndPoint!).Port;
         }
-        Process process = Process.Start(new ProcessStartInfo(Repository.Program("tokenbroker"),
+        Process process = Process.Start(new ProcessStartInfo(s_program,
             ["serve", "--quiet", "--requests-per-second", "1000000", "--listen", $"http://127.0.0.1:{port}",
                 "--database", scratch.Where, "--master-key",
                 scratch.File("master.key")]) { RedirectStandardError = true })!;
@@ -89,7 +95,7 @@ internal sealed class RunningBroker : IDisposable
     /// <summary>What a command prints; it has to end well.</summary>
     internal static string Command(Scratch scratch, string arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Repository.Program("tokenbroker"),
+        using Process process = Process.Start(new ProcessStartInfo(s_program,
             [.. arguments.Split(' '), "--database", scratch.Where, "--master-key",
                 scratch.File("master.key")]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> complaints = process.StandardError.ReadToEndAsync();
