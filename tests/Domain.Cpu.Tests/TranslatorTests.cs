@@ -221,6 +221,105 @@ public sealed unsafe class TranslatorTests
         Assert.Equal(7UL, machine.Read(machine.S->Gpr[4]));
     }
 
+    /// <summary>
+    /// What is counted in vector registers is right whichever way a block is left and come back to: for an operand that
+    /// misses, or lies in two pages, for an instruction that is interpreted, a call, a branch, a store into the block.
+    /// </summary>
+    [Theory]
+    [InlineData(0x600f00UL)]
+    [InlineData(0x600ff8UL)]
+    [InlineData(0x600fe0UL)]
+    public void VectorRegistersOutliveTheirBlock(ulong at)
+    {
+        const int rounds = 300;
+        var machine = new TestMachine();
+        machine.Write(at, 1);
+        machine.Place(Functions, a =>
+        {
+            a.paddq(xmm8, xmm0);
+            a.ret();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            var even = a.CreateLabel();
+            var patched = a.CreateLabel();
+            a.mov(ebp, rounds);
+            a.mov(esi, (uint)at);
+            a.mov(ebx, (uint)Functions);
+            a.mov(eax, 1);
+            a.movq(xmm0, rax);
+            a.Label(ref loop);
+            // All operands miss: with the constant, the pair in one window, the one that must be aligned.
+            a.mov(rdx, cr3);
+            a.mov(cr3, rdx);
+            a.paddq(xmm1, xmm0);
+            a.movq(xmm9, __qword_ptr[rsi]);
+            a.paddq(xmm2, xmm9);
+            a.movq(__qword_ptr[rsi + 16], xmm2);
+            a.paddq(xmm3, xmm0);
+            a.movq(xmm10, __qword_ptr[rsi + 16]);
+            a.movdqa(xmm11, __xmmword_ptr[0x601100]);
+            a.paddq(xmm11, xmm0);
+            a.movdqa(__xmmword_ptr[0x601100], xmm11);
+            a.paddq(xmm4, xmm0);
+            a.xor(eax, eax);
+            a.cpuid();
+            a.paddq(xmm5, xmm0);
+            a.mov(ebx, (uint)Functions);
+            a.test(ebp, 1);
+            a.paddq(xmm6, xmm0);
+            a.je(even);
+            a.paddq(xmm7, xmm0);
+            a.Label(ref even);
+            a.paddq(xmm12, xmm0);
+            a.call(rbx);
+            a.paddq(xmm13, xmm0);
+            a.lea(rdi, __[patched]);
+            a.mov(__byte_ptr[rdi], 0x90);
+            a.Label(ref patched);
+            a.nop();
+            a.paddq(xmm14, xmm0);
+            a.dec(ebp);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        foreach (int register in new[] { 1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14 })
+            Assert.Equal(rounds, (int)machine.S->Xmm[2 * register]);
+        Assert.Equal(rounds / 2, (int)machine.S->Xmm[14]);
+        Assert.Equal((ulong)rounds, machine.Read(0x601100));
+        Assert.Equal((ulong)rounds, machine.Read(at + 16));
+    }
+
+    /// <summary>A fault finds vector registers as the instructions before it have left them.</summary>
+    [Fact]
+    public void AFaultFindsVectorRegisters()
+    {
+        const ulong absent = 0x601000;
+        var machine = new TestMachine();
+        machine.Gate(14, FaultHandler);
+        machine.Place(FaultHandler, a =>
+        {
+            a.paddq(xmm1, xmm0);
+            a.hlt();
+        });
+        machine.Entry(absent) = 0;
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(esi, (uint)absent);
+            a.mov(eax, 1);
+            a.movq(xmm0, rax);
+            a.movdqa(xmm1, xmm0);
+            a.paddq(xmm2, __xmmword_ptr[rsi]);
+            a.paddq(xmm1, xmm0);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(2UL, machine.S->Xmm[2]);
+        Assert.Equal(absent, machine.S->Cr2);
+    }
+
     /// <summary>Instructions are counted one by one, on whichever way a block is left.</summary>
     [Fact]
     public void EveryInstructionCounts()

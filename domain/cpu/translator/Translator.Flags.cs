@@ -95,7 +95,7 @@ internal sealed unsafe partial class Translator
         builder.Emit(&MakeExplicit).Count = (short)at;
         builder.Emit((Handler)(nuint)thunks.EnterWithFlags).Count = (short)at;
         emit.CmpImmediate32(HostOperand.Absolute(&s->FlagKind), Flags.Saved);
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
         LoadFlags();
         EndSlowPath();
     }

@@ -9,12 +9,14 @@ internal sealed unsafe partial class Translator
 {
     /// <summary>A jump to where an operation does what cannot be done here.</summary>
     /// <param name="Site">where the jump's displacement is</param>
-    private readonly record struct Cold(uint Site, int Slot);
+    /// <param name="Dirty">the vector registers that the state has not</param>
+    private readonly record struct Cold(uint Site, int Slot, uint Dirty);
 
     /// <summary>A way out of the block, to another.</summary>
     /// <param name="Executed">instructions of the block up to there</param>
     /// <param name="WithFlags">the live flags are in the host's register alone</param>
-    private readonly record struct Way(uint Site, ulong Target, int Executed, bool WithFlags);
+    /// <param name="Dirty">the vector registers that the state has not</param>
+    private readonly record struct Way(uint Site, ulong Target, int Executed, bool WithFlags, uint Dirty);
 
     private readonly List<Cold> cold = [];
     private readonly List<Way> ways = [];
@@ -28,6 +30,7 @@ internal sealed unsafe partial class Translator
         foreach (var way in cold)
         {
             emit.PatchJump(way.Site, emit.Here);
+            StoreVectors(way.Dirty);
             LeaveTo(way.Slot);
         }
     }
@@ -41,12 +44,12 @@ internal sealed unsafe partial class Translator
             builder.AddRoom();
             uint site = way.Site;
             emit.PatchJump(site, emit.Here);
+            StoreVectors(way.Dirty);
+            // The whole block has been charged.
             if (way.Executed != count)
-            {
-                // The whole block has been charged.
                 emit.Lea(Budget, HostOperand.At(Budget, count - way.Executed));
+            if (way.Executed != count || way.Dirty != 0)
                 site = emit.Jump(emit.Here + 5);
-            }
             if (way.WithFlags)
                 SaveFlags();
             emit.MoveImmediate(Pointer, (ulong)(home + slot));
@@ -67,7 +70,7 @@ internal sealed unsafe partial class Translator
     private void Go(ulong target, int executed) => AddWay(emit.Jump(emit.Here), target, executed);
 
     private void AddWay(uint site, ulong target, int executed) =>
-        ways.Add(new Way(site, target, executed, hostFlags && !stateFlags));
+        ways.Add(new Way(site, target, executed, hostFlags && !stateFlags, dirty));
 
     /// <summary>A conditional branch; the block goes on behind it.</summary>
     private void Branch(int at, in Instruction i)
@@ -120,6 +123,7 @@ internal sealed unsafe partial class Translator
     private void Indirect(int at, in Instruction i)
     {
         KeepFlags(Arithmetic);
+        KeepVectors();
         int slot = builder.SlotCount;
         builder.Operations(at);
         hostFlags = false;
@@ -146,6 +150,7 @@ internal sealed unsafe partial class Translator
     private void Return(int at, in Instruction i)
     {
         KeepFlags(Arithmetic);
+        KeepVectors();
         int slot = builder.SlotCount;
         builder.Operations(at);
         hostFlags = false;
@@ -167,12 +172,12 @@ internal sealed unsafe partial class Translator
         emit.AndImmediate32(Scratch, Jump.Entries - 1);
         emit.ShiftLeft32(Scratch, 5);
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 16));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
         emit.Rorx(Pointer, Pointer, 12 - Mmu.EntryShift);
         emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
         emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)CodeEntry(0) + HostOffset));
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 8));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
     }
 
     private void GoToFound()

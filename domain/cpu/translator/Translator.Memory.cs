@@ -76,7 +76,7 @@ internal sealed unsafe partial class Translator
         {
             // The interpreter refuses what is not.
             emit.TestImmediate8(Scratch, 15);
-            cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
+            cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
         }
         return Probe(size, write, slot);
     }
@@ -89,7 +89,7 @@ internal sealed unsafe partial class Translator
         emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
         emit.Sub(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + TagOffset));
         emit.CmpImmediate(HostOperand.Of(Scratch), 4096 - size);
-        cold.Add(new Cold(emit.JumpIf(HostCondition.Above, emit.Here), slot));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.Above, emit.Here), slot, dirty));
         emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)tlb + HostOffset));
         return HostOperand.At(Pointer, Scratch, 0, 0);
     }
@@ -100,7 +100,7 @@ internal sealed unsafe partial class Translator
         var entry = Tlb(write) + ((address >> 12) & (Mmu.TlbEntries - 1));
         emit.MoveImmediate(Scratch, address & ~Mmu.OffsetMask);
         emit.Cmp(Scratch, HostOperand.Absolute(&entry->Tag));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
         emit.Load(Pointer, HostOperand.Absolute(&entry->Host));
         return HostOperand.At(Pointer, (int)(address & Mmu.OffsetMask));
     }

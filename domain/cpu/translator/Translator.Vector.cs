@@ -1,3 +1,5 @@
+using System.Collections.Generic;
+using System.Numerics;
 using Iced.Intel;
 using static Domain.GuestRegisters;
 
@@ -5,12 +7,22 @@ namespace Domain;
 
 /// <summary>SSE instructions, which the host executes as they are, under the guest's MXCSR (see HostFloat).</summary>
 /// <remarks>
-/// The guest's XMM registers stay in the state. An instruction takes those that it names to the host's of the same
-/// number and brings its result back.
+/// A block takes each of the guest's XMM registers that it needs from the state to the host's of the same number, once,
+/// and brings what it has changed back wherever it is left.
 /// </remarks>
 internal sealed unsafe partial class Translator
 {
     private const int MovapsLoad = 0x0f28, MovapsStore = 0x0f29;
+
+    /// <summary>A way back from the interpreter to code that finds vector registers in the host's.</summary>
+    private readonly record struct Reentry(int Slot, uint To, uint Held);
+
+    private readonly List<Reentry> reentries = [];
+
+    /// <summary>
+    /// The vector registers, a bit each, whose values the host's have; and those of them that the state has not.
+    /// </summary>
+    private uint held, dirty;
 
     private static bool IsVector(in Instruction i, int operand) =>
         i.GetOpKind(operand) == OpKind.Register && i.GetOpRegister(operand).IsXMM();
@@ -88,6 +100,46 @@ internal sealed unsafe partial class Translator
 
     private static HostOperand Xmm(CpuState* s, int number) => HostOperand.Absolute(&s->Xmm[2 * number]);
 
+    /// <summary>Leaves the flags and all other registers as they are.</summary>
+    private void LoadVectors(uint registers)
+    {
+        for (; registers != 0; registers &= registers - 1)
+        {
+            int number = BitOperations.TrailingZeroCount(registers);
+            emit.ModRm(0, false, MovapsLoad, number, Xmm(s, number));
+        }
+    }
+
+    /// <summary>Leaves the flags and all registers as they are.</summary>
+    private void StoreVectors(uint registers)
+    {
+        for (; registers != 0; registers &= registers - 1)
+        {
+            int number = BitOperations.TrailingZeroCount(registers);
+            emit.ModRm(0, false, MovapsStore, number, Xmm(s, number));
+        }
+    }
+
+    /// <summary>Brings the state up to date, on the way that every run of the block takes.</summary>
+    private void KeepVectors()
+    {
+        StoreVectors(dirty);
+        dirty = 0;
+    }
+
+    private void ForgetVectors() => held = dirty = 0;
+
+    // The interpreter has the state only, and leaves nothing of what the host's registers held.
+    private void EmitReentries()
+    {
+        foreach (var reentry in reentries)
+        {
+            builder.Slots[reentry.Slot].Imm = emit.Here;
+            LoadVectors(reentry.Held);
+            emit.Jump(reentry.To);
+        }
+    }
+
     /// <summary>Emits the instruction.</summary>
     private void WriteVector(in Instruction i, HostOperand memory, bool hasMemory)
     {
@@ -103,8 +155,9 @@ internal sealed unsafe partial class Translator
         {
             if (IsVector(in i, operand) && !(operand == 0 && Overwrites(in i)))
             {
-                int number = i.GetOpRegister(operand).GetNumber();
-                emit.ModRm(0, false, MovapsLoad, number, Xmm(s, number));
+                uint needed = 1u << i.GetOpRegister(operand).GetNumber();
+                LoadVectors(needed & ~held);
+                held |= needed;
             }
         }
         int register = group ? field & 7 : field;
@@ -143,8 +196,9 @@ internal sealed unsafe partial class Translator
         emit.Bytes(immediate, (int)(end - immediate));
         if (IsVector(in i, 0))
         {
-            int number = i.Op0Register.GetNumber();
-            emit.ModRm(0, false, MovapsStore, number, Xmm(s, number));
+            uint written = 1u << i.Op0Register.GetNumber();
+            held |= written;
+            dirty |= written;
         }
         if (stored >= 0)
             emit.Store(HostOperand.Absolute(&s->Gpr[stored]), Scratch);

@@ -46,8 +46,11 @@ internal sealed unsafe partial class Translator
     private readonly List<Range> ranges = [];
     private int lastRoot;
 
-    /// <summary>Where the second version takes over: a jump's displacement, and the instruction.</summary>
-    private readonly List<(uint Site, int At)> retreats = [];
+    /// <summary>
+    /// Where the second version takes over: a jump's displacement, the instruction, and the vector registers that the
+    /// state has not.
+    /// </summary>
+    private readonly List<(uint Site, int At, uint Dirty)> retreats = [];
 
     /// <summary>Where the second version begins with the access of an instruction.</summary>
     private readonly uint[] retreat = new uint[BlockBuilder.MaxInstructions];
@@ -248,7 +251,7 @@ internal sealed unsafe partial class Translator
         emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
         emit.Sub(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + TagOffset));
         emit.CmpImmediate(HostOperand.Of(Scratch), 4096 - (range.High - range.Low));
-        retreats.Add((emit.JumpIf(HostCondition.Above, emit.Here), at));
+        retreats.Add((emit.JumpIf(HostCondition.Above, emit.Here), at, dirty));
         emit.Add(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + HostOffset));
         emit.Store(HostOperand.Absolute(WindowOf(at)), Scratch);
         emit.Move(Pointer, Scratch);
@@ -257,4 +260,20 @@ internal sealed unsafe partial class Translator
 
     /// <summary>Here the second version takes over when the window of this instruction cannot be opened.</summary>
     private void TakeOver(int at) => retreat[at] = emit.Here;
+
+    // The first version has come from further back: the host has all registers that the second expects there.
+    private void EmitRetreats()
+    {
+        foreach (var (site, at, stored) in retreats)
+        {
+            if (stored == 0)
+            {
+                emit.PatchJump(site, retreat[at]);
+                continue;
+            }
+            emit.PatchJump(site, emit.Here);
+            StoreVectors(stored);
+            emit.Jump(retreat[at]);
+        }
+    }
 }

@@ -102,6 +102,8 @@ internal sealed unsafe partial class Translator
         frame = physical >> 12;
         cold.Clear();
         ways.Clear();
+        reentries.Clear();
+        ForgetVectors();
         interpreting = false;
         Translated = 0;
         builder.Clear();
@@ -138,13 +140,14 @@ internal sealed unsafe partial class Translator
             windowed = false;
             hostFlags = interpreting = savedFlags = false;
             stateFlags = true;
+            ForgetVectors();
             Run(retreats[0].At);
-            foreach (var (site, from) in retreats)
-                emit.PatchJump(site, retreat[from]);
+            EmitRetreats();
         }
 
         EmitWays(at);
         EmitCold();
+        EmitReentries();
         emit.PatchJump(spent, emit.Here);
         emit.AddImmediate(HostOperand.Of(Budget), at);
         StaleExit = emit.Here;
@@ -246,6 +249,8 @@ internal sealed unsafe partial class Translator
         if (!interpreting)
         {
             KeepFlags(liveBefore[at]);
+            KeepVectors();
+            held = 0;
             LeaveTo(builder.SlotCount);
             interpreting = true;
         }
@@ -286,5 +291,12 @@ internal sealed unsafe partial class Translator
         return slot;
     }
 
-    private void EndSlowPath() => builder.Slots[builder.SlotCount - 1].Imm = emit.Here;
+    private void EndSlowPath()
+    {
+        int slot = builder.SlotCount - 1;
+        if (held == 0)
+            builder.Slots[slot].Imm = emit.Here;
+        else
+            reentries.Add(new Reentry(slot, emit.Here, held));
+    }
 }
