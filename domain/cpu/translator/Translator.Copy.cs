@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Iced.Intel;
 using static Domain.GuestRegisters;
 
@@ -142,6 +143,8 @@ internal sealed unsafe partial class Translator
                 or Mnemonic.Cdqe or Mnemonic.Cwd or Mnemonic.Cdq or Mnemonic.Cqo or Mnemonic.Clc or Mnemonic.Stc
                 or Mnemonic.Cmc or Mnemonic.Lahf or Mnemonic.Sahf:
                 return HasKnownOperands(in i);
+            case Mnemonic.Crc32:
+                return Sse42.IsSupported && HasKnownOperands(in i);
         }
         if (i.ConditionCode == ConditionCode.None)
             return false;
@@ -224,7 +227,7 @@ internal sealed unsafe partial class Translator
         byte* end = start + i.Length;
         var parts = Split(start);
         // Without BMI1 and LZCNT, which are not announced, their encodings are the older scans.
-        byte repeat = i.Mnemonic == Mnemonic.Popcnt ? parts.Repeat : (byte)0;
+        byte repeat = i.Mnemonic is Mnemonic.Popcnt or Mnemonic.Crc32 ? parts.Repeat : (byte)0;
         if (!HasModRm(parts.Opcode))
         {
             WriteShort(in i, parts, end);
@@ -237,6 +240,8 @@ internal sealed unsafe partial class Translator
         if (UsesHighByte(in i))
         {
             // Registers below 8, none of them RSP: all are where they were.
+            if (repeat != 0)
+                emit.Byte(repeat);
             emit.ModRm(parts.OperandSize, false, parts.Opcode, field, HostOperand.Of(modRm & 7));
             emit.Bytes(immediate, (int)(end - immediate));
             return;
