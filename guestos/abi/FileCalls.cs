@@ -106,6 +106,8 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if (SocketFile.Is(file) && offset == ulong.MaxValue)
             return SocketCalls.Vectored(file, vectors, count, write);
+        if (LocalSocketFile.Is(file) && offset == ulong.MaxValue)
+            return LocalCalls.Vectored(file, vectors, count, write);
         Files.Hold(file);
         ulong done = 0;
         long result = 0;

@@ -9,20 +9,6 @@ namespace Guestos;
 /// </summary>
 public static unsafe partial class SocketCalls
 {
-    private const ulong MostVectors = 1024;
-
-    // struct msghdr: name, namelen, iov, iovlen, control, controllen, flags (recvmsg(2)); 56 bytes.
-    public struct MessageHeader
-    {
-        public UserPointer<byte> Name;
-        public int NameLength;
-        public UserPointer<UserVector> Vectors;
-        public ulong VectorCount;
-        public ulong Control;
-        public ulong ControlLength;
-        public int Flags;
-    }
-
     public static long Sendmsg(ulong descriptor, UserPointer<MessageHeader> message, ulong flags)
     {
         long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
@@ -65,7 +51,7 @@ public static unsafe partial class SocketCalls
         stream = socket->Kind == SocketKind.Stream;
         if (!message.TryGet(out header))
             return Errno.EFAULT;
-        if (header.VectorCount > MostVectors)
+        if (header.VectorCount > MessageHeader.MostVectors)
             return Errno.EMSGSIZE;
         for (ulong i = 0; i < header.VectorCount; i++)
         {
@@ -109,15 +95,15 @@ public static unsafe partial class SocketCalls
             Transfer from = Transfer.Of(range);
             if (from.Count == 0 && header.VectorCount > 1)
                 continue;
-            result = SendOne(file, ref from, i + 1 < header.VectorCount ? flags | More : flags, header.Name,
-                (uint)header.NameLength);
+            ulong how = i + 1 < header.VectorCount ? flags | MessageFlags.More : flags;
+            result = SendOne(file, ref from, how, header.Name, (uint)header.NameLength);
             total += Math.Max(result, 0);
             if (from.Count > 0)
                 break;
         }
         // The last one may have been empty, or not all of it was taken.
         Socket* socket = SocketFile.Of(file);
-        if ((flags & More) == 0 && total > 0 && socket->Handle >= 0)
+        if ((flags & MessageFlags.More) == 0 && total > 0 && socket->Handle >= 0)
             Network.Stack->Push(socket->Handle, Clock.Monotonic);
         Files.Release(file);
         return total > 0 ? total : result;
@@ -138,7 +124,7 @@ public static unsafe partial class SocketCalls
                 continue;
             Transfer to = Transfer.Of(range);
             // What is here already is taken; only for the first byte does anybody wait, unless all is wanted.
-            ulong how = total > 0 && (flags & WaitAll) == 0 ? flags | DontWait : flags;
+            ulong how = total > 0 && (flags & MessageFlags.WaitAll) == 0 ? flags | MessageFlags.DontWait : flags;
             result = ReceiveOne(file, ref to, how, out from, (int)total);
             total += Math.Max(result, 0);
             if (result <= 0 || to.Count > 0)
@@ -191,7 +177,8 @@ public static unsafe partial class SocketCalls
         said = 0;
         Socket* socket = SocketFile.Of(file);
         Files.Hold(file);
-        long length = DatagramSockets.Await(socket, !file->NonBlocking && (flags & DontWait) == 0, out from);
+        bool wait = !file->NonBlocking && (flags & MessageFlags.DontWait) == 0;
+        long length = DatagramSockets.Await(socket, wait, out from);
         long taken = 0;
         long result = 0;
         for (ulong i = 0; i < header.VectorCount && taken < length && result >= 0 && !socket->ReadShut; i++)
@@ -203,14 +190,14 @@ public static unsafe partial class SocketCalls
             result = DatagramSockets.Copy(socket, (int)length, (int)taken, ref to);
             taken += Math.Max(result, 0);
         }
-        said = taken < length ? (int)Truncated : 0;
-        if (length >= 0 && !socket->ReadShut && (flags & Peek) == 0)
+        said = taken < length ? (int)MessageFlags.Truncated : 0;
+        if (length >= 0 && !socket->ReadShut && (flags & MessageFlags.Peek) == 0)
             DatagramSockets.Drop(socket);
         Files.Release(file);
         if (length < 0)
             return length;
         if (result < 0)
             return result;
-        return (flags & Truncated) != 0 ? length : taken;
+        return (flags & MessageFlags.Truncated) != 0 ? length : taken;
     }
 }

@@ -14,23 +14,6 @@ public static unsafe partial class SocketCalls
     private const ulong LevelSocket = 1;
     private const ulong LevelTcp = 6;
 
-    // include/uapi/asm-generic/socket.h
-    private const ulong ReuseAddress = 2;
-    private const ulong Type = 3;
-    private const ulong Error = 4;
-    private const ulong Broadcast = 6;
-    private const ulong SendBuffer = 7;
-    private const ulong ReceiveBuffer = 8;
-    private const ulong KeepAlive = 9;
-    private const ulong InlineUrgent = 10;
-    private const ulong Priority = 12;
-    private const ulong Linger = 13;
-    private const ulong ReceiveTimeout = 20;
-    private const ulong SendTimeout = 21;
-    private const ulong Accepting = 30;
-    private const ulong Protocol = 38;
-    private const ulong Domain = 39;
-
     // include/uapi/linux/tcp.h
     private const ulong NoDelay = 1;
     private const ulong SegmentSize = 2;
@@ -66,34 +49,16 @@ public static unsafe partial class SocketCalls
             return Errno.EFAULT;
         return level switch
         {
-            LevelSocket when name is ReceiveTimeout or SendTimeout => SetTimeout(socket, name, value, length),
-            LevelSocket when name == Linger => SetLinger(socket, value, length),
+            LevelSocket when name == SocketOptions.ReceiveTimeout =>
+                SocketOptions.ReadTimeout(value, length, ref socket->ReceiveTimeout),
+            LevelSocket when name == SocketOptions.SendTimeout =>
+                SocketOptions.ReadTimeout(value, length, ref socket->SendTimeout),
+            LevelSocket when name == SocketOptions.Linger => SetLinger(socket, value, length),
             LevelSocket => SetSocketOption(socket, name, number),
             LevelTcp when socket->Kind == SocketKind.Stream => SetTcpOption(socket, name, number),
             LevelIp => SetIpOption(socket, name, number),
             _ => Errno.ENOPROTOOPT,
         };
-    }
-
-    private static long SetTimeout(Socket* socket, ulong name, UserPointer<PollCalls.Time> value, ulong length)
-    {
-        const long million = 1_000_000;
-        if ((uint)length < 2 * sizeof(long))
-            return Errno.EINVAL;
-        if (!value.TryGet(out PollCalls.Time time))
-            return Errno.EFAULT;
-        if (time.Part is < 0 or >= million)
-            return Errno.EDOM;
-        ulong timeout = (ulong)(time.Seconds * million + time.Part) * 1000;
-        if (time.Seconds < 0)
-            timeout = 1;
-        else if (time.Seconds > int.MaxValue)
-            timeout = 0;
-        if (name == ReceiveTimeout)
-            socket->ReceiveTimeout = timeout;
-        else
-            socket->SendTimeout = timeout;
-        return 0;
     }
 
     /// <summary>struct linger.</summary>
@@ -119,25 +84,25 @@ public static unsafe partial class SocketCalls
     {
         switch (name)
         {
-            case ReuseAddress:
+            case SocketOptions.ReuseAddress:
                 socket->ReuseAddress = number != 0;
                 return 0;
-            case Broadcast:
+            case SocketOptions.Broadcast:
                 socket->Broadcast = number != 0;
                 return 0;
-            case SendBuffer:
+            case SocketOptions.SendBuffer:
                 socket->SendBuffer = Math.Max(2 * Math.Clamp(number, 0, LargestBuffer), SmallestSendBuffer);
                 return 0;
-            case ReceiveBuffer:
+            case SocketOptions.ReceiveBuffer:
                 socket->ReceiveBuffer = Math.Max(2 * Math.Clamp(number, 0, LargestBuffer), SmallestReceiveBuffer);
                 return 0;
-            case KeepAlive:
+            case SocketOptions.KeepAlive:
                 socket->KeepAlive = number != 0;
                 ApplyOptions(socket);
                 return 0;
-            case InlineUrgent:
+            case SocketOptions.InlineUrgent:
                 return 0;   // it always is
-            case Priority:
+            case SocketOptions.Priority:
                 socket->Priority = number;
                 return 0;
             default:
@@ -227,12 +192,12 @@ public static unsafe partial class SocketCalls
         int* pair = (int*)answer;
         switch (level, name)
         {
-            case (LevelSocket, Linger):
+            case (LevelSocket, SocketOptions.Linger):
                 pair[0] = socket->LingerOn ? 1 : 0;
                 pair[1] = socket->LingerSeconds;
                 return 2 * sizeof(int);
-            case (LevelSocket, ReceiveTimeout) or (LevelSocket, SendTimeout):
-                ulong timeout = name == ReceiveTimeout ? socket->ReceiveTimeout : socket->SendTimeout;
+            case (LevelSocket, SocketOptions.ReceiveTimeout) or (LevelSocket, SocketOptions.SendTimeout):
+                ulong timeout = name == SocketOptions.ReceiveTimeout ? socket->ReceiveTimeout : socket->SendTimeout;
                 answer[0] = (long)(timeout / 1_000_000_000);
                 answer[1] = (long)(timeout % 1_000_000_000 / 1000);
                 return 2 * sizeof(long);
@@ -251,21 +216,22 @@ public static unsafe partial class SocketCalls
     {
         number = name switch
         {
-            ReuseAddress => socket->ReuseAddress ? 1 : 0,
-            Type => (int)TypeOf(socket->Kind),
-            Error => socket->Handle < 0 ? 0 : (int)-Sockets.ErrnoOf(Network.Stack->TakeError(socket->Handle)),
-            Broadcast => socket->Broadcast ? 1 : 0,
-            SendBuffer => socket->SendBuffer != 0 ? socket->SendBuffer : RingPool.Size,
-            ReceiveBuffer => socket->ReceiveBuffer != 0 ? socket->ReceiveBuffer : RingPool.Size,
-            KeepAlive => socket->KeepAlive ? 1 : 0,
-            InlineUrgent => 0,
-            Priority => socket->Priority,
-            Accepting => socket->Listening ? 1 : 0,
-            Protocol => (int)ProtocolOf(socket->Kind),
-            Domain => (int)FamilyInet,
+            SocketOptions.ReuseAddress => socket->ReuseAddress ? 1 : 0,
+            SocketOptions.Type => (int)TypeOf(socket->Kind),
+            SocketOptions.Error when socket->Handle < 0 => 0,
+            SocketOptions.Error => (int)-Sockets.ErrnoOf(Network.Stack->TakeError(socket->Handle)),
+            SocketOptions.Broadcast => socket->Broadcast ? 1 : 0,
+            SocketOptions.SendBuffer => socket->SendBuffer != 0 ? socket->SendBuffer : RingPool.Size,
+            SocketOptions.ReceiveBuffer => socket->ReceiveBuffer != 0 ? socket->ReceiveBuffer : RingPool.Size,
+            SocketOptions.KeepAlive => socket->KeepAlive ? 1 : 0,
+            SocketOptions.InlineUrgent => 0,
+            SocketOptions.Priority => socket->Priority,
+            SocketOptions.Accepting => socket->Listening ? 1 : 0,
+            SocketOptions.Protocol => (int)ProtocolOf(socket->Kind),
+            SocketOptions.Domain => (int)FamilyInet,
             _ => -1,
         };
-        return number >= 0 || name == Priority;
+        return number >= 0 || name == SocketOptions.Priority;
     }
 
     private static ulong TypeOf(SocketKind kind) => kind switch

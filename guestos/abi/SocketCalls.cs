@@ -3,8 +3,9 @@ using Netstack;
 namespace Guestos;
 
 /// <summary>
-/// System calls on sockets (socket(2), ip(7), tcp(7), udp(7), icmp(7)): IPv4 streams, datagrams and ICMP Echo. Other
-/// families are refused with EAFNOSUPPORT, at which programs fall back to IPv4.
+/// System calls on sockets (socket(2), ip(7), tcp(7), udp(7), icmp(7)): IPv4 streams, datagrams and ICMP Echo; those of
+/// AF_UNIX are <see cref="LocalCalls"/>. Other families are refused with EAFNOSUPPORT, at which programs fall back to
+/// IPv4.
 /// </summary>
 public static unsafe partial class SocketCalls
 {
@@ -18,14 +19,6 @@ public static unsafe partial class SocketCalls
     private const ulong ProtocolIcmp = 1;
     private const ulong ProtocolTcp = 6;
     private const ulong ProtocolUdp = 17;
-    private const uint OutOfBand = 0x1;
-    private const uint Peek = 0x2;
-    private const uint Truncated = 0x20;
-    private const uint DontWait = 0x40;
-    private const uint WaitAll = 0x100;
-    private const uint ErrorQueue = 0x2000;
-    private const uint NoSignal = 0x4000;
-    private const uint More = 0x8000;
 
     public static long Socket(ulong family, ulong type, ulong protocol)
     {
@@ -55,6 +48,16 @@ public static unsafe partial class SocketCalls
         }
         Socket* socket = Sockets.Allocate(kind);
         return socket == null ? Errno.ENOBUFS : Install(socket, flags);
+    }
+
+    /// <summary>Only local sockets come in pairs.</summary>
+    public static long Socketpair(ulong family, ulong type, ulong protocol)
+    {
+        long made = Socket(family, type, protocol);
+        if (made < 0)
+            return made;
+        FileTable.Close(FileContext.TableOf(Process.Current), (int)made);
+        return Errno.EOPNOTSUPP;
     }
 
     public static long Bind(ulong descriptor, UserPointer<byte> address, ulong length)
@@ -270,9 +273,9 @@ public static unsafe partial class SocketCalls
         ulong addressLength)
     {
         Socket* socket = SocketFile.Of(file);
-        bool wait = !file->NonBlocking && (flags & DontWait) == 0;
+        bool wait = !file->NonBlocking && (flags & MessageFlags.DontWait) == 0;
         // There is no urgent data (RFC 6093 advises against it).
-        if ((flags & OutOfBand) != 0)
+        if ((flags & MessageFlags.OutOfBand) != 0)
             return Errno.EOPNOTSUPP;
         long result = 0;
         if (socket->Kind != SocketKind.Stream)
@@ -284,7 +287,8 @@ public static unsafe partial class SocketCalls
             return result < 0 ? result : DatagramSockets.Send(socket, ref from, remote, port, wait);
         }
         Files.Hold(file);
-        result = Sockets.Send(socket, ref from, wait, signal: (flags & NoSignal) == 0, more: (flags & More) != 0);
+        result = Sockets.Send(socket, ref from, wait, signal: (flags & MessageFlags.NoSignal) == 0,
+            more: (flags & MessageFlags.More) != 0);
         Files.Release(file);
         return result;
     }
@@ -315,18 +319,18 @@ public static unsafe partial class SocketCalls
         from = default;
         Socket* socket = SocketFile.Of(file);
         bool stream = socket->Kind == SocketKind.Stream;
-        if ((flags & ErrorQueue) != 0)
+        if ((flags & MessageFlags.ErrorQueue) != 0)
             return Errno.EAGAIN;
-        if ((flags & OutOfBand) != 0 && stream)
+        if ((flags & MessageFlags.OutOfBand) != 0 && stream)
             return Errno.EINVAL;
         Sockets.ReceiveFlags how = 0;
-        if (!file->NonBlocking && (flags & DontWait) == 0)
+        if (!file->NonBlocking && (flags & MessageFlags.DontWait) == 0)
             how |= Sockets.ReceiveFlags.Wait;
-        if ((flags & Peek) != 0)
+        if ((flags & MessageFlags.Peek) != 0)
             how |= Sockets.ReceiveFlags.Peek;
-        if ((flags & Truncated) != 0)
+        if ((flags & MessageFlags.Truncated) != 0)
             how |= Sockets.ReceiveFlags.Truncate;
-        if ((flags & WaitAll) != 0)
+        if ((flags & MessageFlags.WaitAll) != 0)
             how |= Sockets.ReceiveFlags.All;
         Files.Hold(file);
         long result = stream

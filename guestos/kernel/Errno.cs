@@ -65,6 +65,7 @@ public static class Errno
     public const long EISCONN = -106;
     public const long ENOTCONN = -107;
     public const long ESHUTDOWN = -108;
+    public const long ETOOMANYREFS = -109;
     public const long ETIMEDOUT = -110;
     public const long ECONNREFUSED = -111;
     public const long EHOSTUNREACH = -113;

@@ -61,6 +61,7 @@ public static unsafe class Network
     public static void Start(ReadOnlySpan<byte> commandLine, ulong secretLow, ulong secretHigh)
     {
         SocketFile.Init();
+        LocalSocketFile.Init();
         ProcNet.Register();
         NetOptions options = default;
         options.ReceiveBuffers = ReceiveBuffers;

@@ -34,6 +34,7 @@ public static unsafe class ProcNet
                 break;
             case ProcNode.NetUnix:
                 text->Add("Num       RefCount Protocol Flags    Type St Inode Path\n"u8);
+                Local(text);
                 break;
             case ProcNode.NetArp:
                 text->Add("IP address       HW type     Flags       HW address            Mask     Device\n"u8);
@@ -116,6 +117,37 @@ public static unsafe class ProcNet
             text->Add((byte)':');
             text->AddHex((uint)information.ReadableBytes, 8, true);
             text->Add(" 00:00000000 00000000     0        0 0\n"u8);
+        }
+    }
+
+    /// <summary>
+    /// As Linux has it: SO_ACCEPTCON, SS_CONNECTED and SS_UNCONNECTED of include/uapi/linux/net.h, abstract names with
+    /// an @ for each zero.
+    /// </summary>
+    private static void Local(TextBuffer* text)
+    {
+        const uint listening = 0x10000;
+        const uint connected = 3;
+        for (LocalSocket* socket = LocalSocket.First; socket != null; socket = socket->Next)
+        {
+            text->Add("0000000000000000: "u8);
+            text->AddHex((uint)socket->References, 8, true);
+            text->Add(" 00000000 "u8);
+            text->AddHex(socket->State == LocalState.Listening ? listening : 0, 8, true);
+            text->Add((byte)' ');
+            text->AddHex((uint)socket->Kind, 4, true);
+            text->Add((byte)' ');
+            text->AddHex(socket->Peer != null ? connected : 1, 2, true);
+            text->Add((byte)' ');
+            text->Add(socket->File != null ? Vfs.NumberOf(socket->File) : 0, 5);
+            LocalName* name = socket->Name;
+            if (name != null)
+                text->Add((byte)' ');
+            bool hasEnd = name != null && !name->Address.IsAbstract;
+            int length = name == null ? 0 : name->Address.Length;
+            for (int i = 0; i < (hasEnd ? length - 1 : length); i++)
+                text->Add(name->Address.Path[i] == 0 ? (byte)'@' : name->Address.Path[i]);
+            text->Add((byte)'\n');
         }
     }
 

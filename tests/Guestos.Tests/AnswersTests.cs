@@ -2,7 +2,7 @@ using Xunit;
 
 namespace Guestos.Tests;
 
-/// <summary>System calls against the host's answers: of all kinds, and of memory, signals, threads, limits and priorities in depth.</summary>
+/// <summary>System calls against the host's answers: of all kinds, and of memory, signals, threads, limits, priorities and local sockets in depth.</summary>
 public class AnswersTests
 {
     [Theory]
@@ -14,5 +14,7 @@ public class AnswersTests
     [InlineData("domain", "threads")]
     [InlineData("qemu", "sockets")]
     [InlineData("domain", "sockets")]
+    [InlineData("qemu", "local")]
+    [InlineData("domain", "local")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

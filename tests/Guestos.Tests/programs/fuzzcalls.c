@@ -296,6 +296,9 @@ static void work(uint64_t start)
     open("d", O_RDONLY | O_DIRECTORY);
     socket(AF_INET, SOCK_STREAM, 0);
     socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends);
+    socket(AF_UNIX, SOCK_SEQPACKET, 0);
     for (int i = 0; ; i++) {
         if (below(64) == 0)
             switch (below(4)) {

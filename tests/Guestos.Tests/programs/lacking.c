@@ -33,7 +33,6 @@ int main(void)
         clone(thread, stack + sizeof stack, CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0));
     int word = 0;
     row("priority inheritance (`futex` with FUTEX_LOCK_PI)", syscall(SYS_futex, &word, 6, 0, 0, 0, 0));
-    row("AF_UNIX sockets", socket(AF_UNIX, SOCK_STREAM, 0));
     row("AF_INET6 sockets", socket(AF_INET6, SOCK_STREAM, 0));
     row("AF_NETLINK sockets", socket(AF_NETLINK, SOCK_RAW, 0));
     char name[] = "/tmp/lacking.XXXXXX";

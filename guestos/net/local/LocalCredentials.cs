@@ -1,0 +1,56 @@
+namespace Guestos;
+
+/// <summary>struct ucred (unix(7)): who has sent something, or who is at the other end.</summary>
+internal unsafe struct LocalCredentials
+{
+    public int ProcessId;
+    public uint UserId;
+    public uint GroupId;
+
+    /// <summary>What Linux tells of nobody: of a message (overflowuid), and of a peer that is not there.</summary>
+    public static LocalCredentials OfNobody => new() { UserId = 65534, GroupId = 65534 };
+    public static LocalCredentials Unknown => new() { UserId = uint.MaxValue, GroupId = uint.MaxValue };
+
+    /// <summary>What a message says of its sender who says nothing himself.</summary>
+    public static LocalCredentials OfSender()
+    {
+        Process* process = Process.Current;
+        return new LocalCredentials
+        {
+            ProcessId = process->Id,
+            UserId = process->RealUserId,
+            GroupId = process->RealGroupId,
+        };
+    }
+
+    /// <summary>What SO_PEERCRED says of who connects or listens.</summary>
+    public static LocalCredentials OfPeer()
+    {
+        Process* process = Process.Current;
+        return new LocalCredentials
+        {
+            ProcessId = process->Id,
+            UserId = process->EffectiveUserId,
+            GroupId = process->EffectiveGroupId,
+        };
+    }
+
+    /// <summary>The current process may say so of itself (unix(7), SCM_CREDENTIALS).</summary>
+    public readonly bool MayBeClaimed
+    {
+        get
+        {
+            Process* process = Process.Current;
+            if (process->EffectiveUserId == 0)
+                return true;
+            return ProcessId == process->Id
+                && (UserId == process->RealUserId || UserId == process->EffectiveUserId
+                    || UserId == process->SavedUserId)
+                && (GroupId == process->RealGroupId || GroupId == process->EffectiveGroupId
+                    || GroupId == process->SavedGroupId);
+        }
+    }
+
+    public static bool AreSame(in LocalCredentials one, in LocalCredentials other) =>
+        one.ProcessId == other.ProcessId && one.UserId == other.UserId && one.GroupId == other.GroupId;
+}
