@@ -77,6 +77,8 @@ internal sealed class MachineCode
         where instruction.FlowControl is FlowControl.IndirectCall or FlowControl.IndirectBranch
         select (function, instruction);
 
+    private static readonly string[] s_failures = ["freestanding_fail", "RhpFallbackFailFast", "__FailFast", "__ThrowIndexOutOfRangeException"];
+
     /// <summary>
     /// Checks of bounds that the compiler could not prove unneeded: what jumps to a call, or over a call, of the routine that ends the
     /// program. A check whether a buffer on the stack was overrun ends there too, but asks for equality and not for order.
@@ -85,7 +87,7 @@ internal sealed class MachineCode
         from function in Functions
         let code = Code[function]
         from i in Enumerable.Range(0, code.Length)
-        where Target(code[i]) is { } target && (target.Name == "freestanding_fail" || target.Name.EndsWith("__ThrowIndexOutOfRangeException", StringComparison.Ordinal))
+        where Target(code[i]) is { } target && s_failures.Any(name => target.Name.EndsWith(name, StringComparison.Ordinal))
         let over = i > 0 && code[i - 1].FlowControl == FlowControl.ConditionalBranch && code[i - 1].NearBranch64 == code[i].NextIP ? code[i - 1] : default
         from check in code.Where(jump => jump.FlowControl == FlowControl.ConditionalBranch && jump.NearBranch64 == code[i].IP).Append(over)
         where check.Mnemonic is not (Mnemonic.INVALID or Mnemonic.Je)

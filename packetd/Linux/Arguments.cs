@@ -13,10 +13,10 @@ namespace Packetd;
 /// </summary>
 internal readonly unsafe struct Arguments(int count, byte** vector)
 {
-    /// <summary>The value of an option that has to be given: the last one if it is given twice.</summary>
-    public byte* Text(ReadOnlySpan<byte> name) => Find(name, isNeeded: true);
-
-    private byte* Find(ReadOnlySpan<byte> name, bool isNeeded)
+    /// <summary>
+    /// The value of an option: the last one if it is given twice, null if it is not given and need not be.
+    /// </summary>
+    public byte* Text(ReadOnlySpan<byte> name, bool isNeeded)
     {
         byte* value = null;
         for (int i = 1; i < count && (vector[i] == null || *vector[i] == '-'); i += 2)
@@ -34,13 +34,13 @@ internal readonly unsafe struct Arguments(int count, byte** vector)
     [MethodImpl(MethodImplOptions.NoInlining)]
     public uint Number(ReadOnlySpan<byte> name, uint least, uint most, uint usual)
     {
-        byte* text = Find(name, isNeeded: false);
+        byte* text = Text(name, isNeeded: false);
         return text == null ? usual : Parse(name, ref text, 0, least, most);
     }
 
     public uint Address(ReadOnlySpan<byte> name)
     {
-        byte* text = Text(name);
+        byte* text = Text(name, isNeeded: true);
         uint address = 0;
         for (int part = 3; part >= 0; part--)
             address = address << 8 | Parse(name, ref text, part > 0 ? '.' : 0, 0, 255);

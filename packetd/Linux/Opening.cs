@@ -19,20 +19,22 @@ internal static class Opening
     /// </summary>
     private const uint VlanTagPresent = 0xFFFF_F030;
 
-    /// <summary>The secret: the file up to its first newline.</summary>
+    /// <summary>Made from the secret: the file up to its first newline.</summary>
     /// <param name="path">A zero follows.</param>
-    public static ReadOnlySpan<byte> ReadKey(ReadOnlySpan<byte> path, Span<byte> key)
+    public static HmacSha1 ReadKey(ReadOnlySpan<byte> path)
     {
+        Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
         int file = Call(SystemCall.OpenAt, AT_FDCWD, AddressOf(path), O_CLOEXEC);
         Log.Require(file, "cannot open the key file"u8);
-        int end = Log.Require(Call(SystemCall.Read, file, AddressOf(key), key.Length), "cannot read the key file"u8);
+        int count = Call(SystemCall.Read, file, AddressOf(key), key.Length);
+        key = key.Slice(0, Log.Require(count, "cannot read the key file"u8));
         Syscall.Close(file);
         int length = 0;
-        while (length < end && key[length] != '\n')
+        while (length < key.Length && key[length] != '\n')
             length++;
         if (length is < 16 or > HmacSha1.MaxKeySize)
             Log.Fail("the key file"u8, " does not hold 16 to 64 bytes."u8);
-        return key.Slice(0, length);
+        return new(key.Slice(0, length));
     }
 
     /// <summary>

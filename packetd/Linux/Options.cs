@@ -8,6 +8,9 @@ internal unsafe struct Options
 {
     public byte* Link;
     public byte* KeyFile;
+
+    /// <summary>Null where none is given.</summary>
+    public byte* FormerKeyFile;
     public uint Address;
     public int MaxDomains;
 
@@ -34,6 +37,8 @@ internal unsafe struct Options
           --link IFACE          network interface that frames come and go through
           --address A.B.C.D     the node's own address, 1.0.0.0 to 223.255.255.255
           --key-file FILE       secret shared with the broker: 16 to 64 bytes, a newline ends it
+          --former-key-file FILE
+                                the secret before that one, honoured as well until packetd ends
           --max-domains N       machines at a time, 1 to 64 (16)
           --max-memory MIB      memory of one machine at most, 1 to 3071 (1024)
           --chain-steps N       tokens verified in one packet at most, 1 to 100000 (1000)
@@ -62,9 +67,10 @@ internal unsafe struct Options
         Log.Level = arguments.Number("--log-level"u8, 0, 1, 1);
         return new()
         {
-            Link = arguments.Text("--link"u8),
+            Link = arguments.Text("--link"u8, isNeeded: true),
             Address = arguments.Address("--address"u8),
-            KeyFile = arguments.Text("--key-file"u8),
+            KeyFile = arguments.Text("--key-file"u8, isNeeded: true),
+            FormerKeyFile = arguments.Text("--former-key-file"u8, isNeeded: false),
             MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainsLimit, 16),
             MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
             ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),

@@ -20,7 +20,15 @@ internal static class Program
         Options options = Options.Parse(count, arguments);
         Confinement.UnmapVdso((ulong*)options.Command);
         SetSignals();
-        HmacSha1 key = new(Opening.ReadKey(Arguments.At(options.KeyFile), stackalloc byte[HmacSha1.MaxKeySize + 1]));
+        Limits limits = new()
+        {
+            Address = options.Address,
+            Key = Opening.ReadKey(Arguments.At(options.KeyFile)),
+            FormerKey = Opening.ReadKey(Arguments.At(options.FormerKeyFile == null ? options.KeyFile : options.FormerKeyFile)),
+            MaxMemoryMiB = options.MaxMemory,
+            ChainSteps = options.ChainSteps,
+            Grace = options.Grace,
+        };
         ReadOnlySpan<byte> name = Arguments.At(options.Link);
         int own = Opening.Link(name, options.Address, own: true);
         int link = Opening.Link(name, options.Address, own: false);
@@ -31,16 +39,8 @@ internal static class Program
 
         Span<PollDescriptor> polls = s_tables.Polls;
         Span<Domain> domains = s_tables.Domains;
-        Limits limits = new()
-        {
-            Address = options.Address,
-            Key = key,
-            MaxMemoryMiB = options.MaxMemory,
-            ChainSteps = options.ChainSteps,
-            Grace = options.Grace,
-        };
         Span<byte> secret = stackalloc byte[Sha1.DigestSize];
-        key.Sign("EvilLimi"u8, secret); // no token begins like this
+        limits.Key.Sign("EvilLimi"u8, secret); // no token begins like this
         Node<LinuxHost> node = new(
             new LinuxHost(options, polls.Slice(0, 2 + options.MaxDomains), s_tables.Processes),
             limits,

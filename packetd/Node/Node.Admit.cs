@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using Wire;
 
 namespace Packetd;
@@ -55,12 +56,15 @@ public ref partial struct Node<THost>
             return Refusal.CpuShareNotGiven;
         if (token.TokenCount > limits.ChainSteps)
             return Refusal.ChainTooLong;
-        if (!token.SignedWith(in limits.Key))
+        if (!IsSigned(token, in limits.Key) && !IsSigned(token, in limits.FormerKey))
             return Refusal.BadSignature;
         if (used.Contains(in token.ChainEnd) || accounts.Find(in token.ChainEnd) >= 0)
             return Refusal.Replayed;
         return Refusal.None;
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsSigned(BootToken token, in HmacSha1 key) => token.SignedWith(in key);
 
     /// <summary>
     /// Starts a domain for a signed token, once. The chain comes last, because it costs most: a token that cannot start
@@ -84,7 +88,8 @@ public ref partial struct Node<THost>
         hashed = token.TokenCount;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
-        MachineRecord record = new(in limits.Key, token.AsSpan());
+        ref readonly HmacSha1 key = ref IsSigned(token, in limits.Key) ? ref limits.Key : ref limits.FormerKey;
+        MachineRecord record = new(in key, token.AsSpan());
         MachineKey.EndProof(record.Key.Bytes, domain.EndProof.Room);
         if (!Host.Start(free, token, record.Bytes))
             return Refusal.StartFailed;

@@ -98,7 +98,7 @@ public ref partial struct Node<THost>
         ref Account account = ref Measure(slot);
         if (token.TokenCount > limits.ChainSteps)
             return Refusal.ChainTooLong;
-        if (!token.SignedWith(in limits.Key))
+        if (!token.SignedWith(in limits.Key) && !token.SignedWith(in limits.FormerKey))
             return Refusal.BadSignature;
         if (account.Chain.Is(in token.ChainEnd))
             return Refusal.None;

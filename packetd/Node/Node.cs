@@ -10,8 +10,13 @@ public struct Limits
     /// <summary>The node's own address, which the host's kernel does not have.</summary>
     public uint Address;
 
-    /// <summary>Made from the secret shared with the broker.</summary>
+    /// <summary>Made from the secret shared with the broker. Tokens and statements are signed with it.</summary>
     public HmacSha1 Key;
+
+    /// <summary>
+    /// Made from the secret before that: tokens that are signed with it are honoured too. The same where there is none.
+    /// </summary>
+    public HmacSha1 FormerKey;
 
     public uint MaxMemoryMiB;
 

@@ -9,7 +9,7 @@ namespace Testing.Nodes;
 public sealed class TestHost : IHost
 {
     public const uint Node = 0x0A000002, Client = 0x0A000001;
-    public static readonly byte[] Key = "0123456789abcdef"u8.ToArray();
+    public static readonly byte[] Key = "0123456789abcdef"u8.ToArray(), FormerKey = "fedcba9876543210"u8.ToArray();
     public const ulong Started = 1_000_000;
 
     /// <summary>In seconds.</summary>
@@ -54,7 +54,7 @@ public sealed class TestHost : IHost
     /// <summary>A node whose memory is the given arrays, small so that limits are met.</summary>
     public Node<TestHost> MakeNode(Packetd.Domain[] domains, int tokens = 8, ulong started = Started, Account[]? accounts = null)
     {
-        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), MaxMemoryMiB = 256, ChainSteps = 100, Grace = Grace };
+        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), FormerKey = new HmacSha1(FormerKey), MaxMemoryMiB = 256, ChainSteps = 100, Grace = Grace };
         return new Node<TestHost>(this, limits, domains, new UsedTokens(new UsedToken[tokens]) { Since = started }, new Accounts(accounts ?? new Account[Math.Max(tokens, domains.Length)]), new Limiter(new ushort[Limiter.Size], 0x9E3779B1));
     }
 }

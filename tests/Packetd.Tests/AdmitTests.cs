@@ -370,9 +370,34 @@ public class AdmitTests
         Assert.Equal(Refusal.Replayed, Send(ref node, again.Payload()));
     }
 
-    private static byte[] Proof(byte[] token)
+    /// <summary>What was signed with the former secret is honoured, under a machine key of the former secret; the node itself signs with the other.</summary>
+    [Fact]
+    public void Both_secrets_are_honoured()
     {
-        byte[] key = HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token]);
+        var host = new TestHost();
+        var node = host.MakeNode(new Domain[2]);
+        Tokens former = new() { Key = TestHost.FormerKey, Prices = [0, 0, 0, 1] }, other = new() { Seed = 2, Boot = 0x0A000031, Prices = [0, 0, 0, 1] };
+        Assert.Equal(Refusal.None, Send(ref node, former.Payload()));
+        Assert.Equal(Refusal.None, Send(ref node, other.Payload()));
+        Assert.Equal([.. former.Token(), .. HMACSHA1.HashData(TestHost.FormerKey, (byte[])[.. "EvilMKey"u8, .. former.Token()])], host.Records[0]);
+        Assert.Equal([.. other.Token(), .. HMACSHA1.HashData(TestHost.Key, (byte[])[.. "EvilMKey"u8, .. other.Token()])], host.Records[1]);
+        // Either machine goes on with a chain that is signed with either.
+        Tokens third = new() { Seed = 3, Key = TestHost.FormerKey }, fourth = new() { Seed = 4 };
+        Assert.Equal(Refusal.None, Send(ref node, third.Continuation(other, other.End)));
+        Assert.Equal(Refusal.None, Send(ref node, fourth.Continuation(former, former.End)));
+        Assert.Equal(Refusal.BadSignature, Send(ref node, (fourth with { Seed = 5, Key = new byte[16] }).Continuation(former, fourth.End)));
+        Assert.Equal(Refusal.BadSignature, Send(ref node, new Tokens { Seed = 6, Boot = 0x0A000033, Key = new byte[16] }.Payload()));
+        Assert.Equal(Refusal.None, Send(ref node, former.Query()));
+        byte[] statement = host.Sent[^1].Packet[^Statement.Size..];
+        Assert.Equal(HMACSHA1.HashData(TestHost.Key, statement[..80]), statement[80..]);
+        Assert.Equal(Refusal.NoSuchDomain, Send(ref node, End(Proof(former.Token()))));
+        Assert.Equal(Refusal.None, Send(ref node, End(Proof(former.Token(), TestHost.FormerKey))));
+        Assert.Equal(Refusal.None, Send(ref node, End(Proof(other.Token()))));
+    }
+
+    private static byte[] Proof(byte[] token, byte[]? secret = null)
+    {
+        byte[] key = HMACSHA1.HashData(secret ?? TestHost.Key, (byte[])[.. "EvilMKey"u8, .. token]);
         return HMACSHA1.HashData(key, "EvilEnd1"u8.ToArray());
     }
 

@@ -57,6 +57,8 @@ public class BinaryTests
     [InlineData("PROGRAM is needed", "--link", "l", "--address", "10.0.0.2", "--key-file", "k")]
     [InlineData("PROGRAM is needed", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--max-domains", "64")]
     [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "p")]
+    [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/proc/sys/kernel/random/uuid", "--former-key-file", "/nonexistent", "p")]
+    [InlineData("--former-key-file is needed, and its value", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "k", "--former-key-file")]
     [InlineData("does not hold 16 to 64 bytes", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/dev/null", "p")]
     // What follows PROGRAM is not looked at here.
     [InlineData("cannot open the key file", "--link", "nolink", "--address", "10.0.0.2", "--key-file", "/nonexistent", "p", "--max-domains", "0", "--frob", "--key-file", "/dev/null", "--help")]

@@ -83,6 +83,26 @@ public class FaultTests
     }
 
     [RootFact]
+    public void The_binary_honours_two_secrets()
+    {
+        string former = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(former, [.. TestHost.FormerKey, (byte)'\n']);
+            using var lab = new Lab("--former-key-file", former);
+            Assert.Equal(Refusal.None, lab.Ping((Lab.Token(280) with { Key = TestHost.FormerKey }).Payload()));
+            Assert.Equal(Refusal.None, lab.Ping(Lab.Token(281, Other).Payload()));
+            Assert.Equal(Refusal.BadSignature, lab.Ping((Lab.Token(282) with { Key = new byte[16] }).Payload()));
+        }
+        finally
+        {
+            File.Delete(former);
+        }
+        using var alone = new Lab();
+        Assert.Equal(Refusal.BadSignature, alone.Ping((Lab.Token(283) with { Key = TestHost.FormerKey }).Payload()));
+    }
+
+    [RootFact]
     public void A_machine_that_loops_ends_when_its_tokens_CPU_time_is_spent()
     {
         using var lab = new Lab(null, Lab.Puppets("--token-cpu", "1"));
