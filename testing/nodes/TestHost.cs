@@ -9,7 +9,7 @@ namespace Testing.Nodes;
 public sealed class TestHost : IHost
 {
     public const uint Node = 0x0A000002, Client = 0x0A000001;
-    public static readonly byte[] Key = "0123456789abcdef"u8.ToArray(), FormerKey = "fedcba9876543210"u8.ToArray();
+    public static readonly byte[] Key = "0123456789abcdef"u8.ToArray(), FormerKey = "the secret before"u8.ToArray();
     public const ulong Started = 1_000_000;
 
     /// <summary>In seconds.</summary>
