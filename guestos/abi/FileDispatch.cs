@@ -109,6 +109,13 @@ public static class FileDispatch
         SystemCall.Statx => FileCalls.Statx(a, b, c, d, e),
         SystemCall.CloseRange => FileCalls.CloseRange(a, b, c),
         SystemCall.Faccessat2 => FileCalls.Faccessat2(a, b, c, d),
+        SystemCall.TimerfdCreate => TimerFileCalls.Create(a, b),
+        SystemCall.TimerfdSettime => TimerFileCalls.Settime(a, b, c, d),
+        SystemCall.TimerfdGettime => TimerFileCalls.Gettime(a, b),
+        SystemCall.Signalfd => TimerFileCalls.Signalfd4(a, b, c, 0),
+        SystemCall.Signalfd4 => TimerFileCalls.Signalfd4(a, b, c, d),
+        SystemCall.PidfdOpen => PidFileCalls.Open(a, b),
+        SystemCall.PidfdSendSignal => PidFileCalls.SendSignal(a, b, c, d),
         SystemCall.EpollPwait2 => PollCalls.EpollPwait2(a, b, c, d, e),
         _ => Dispatch.Unknown,
     };

@@ -13,6 +13,9 @@ internal static class MapFlags
     public const ulong TYPE = 0x0f;
     public const ulong FIXED = 0x10;
     public const ulong ANONYMOUS = 0x20;
+
+    /// <summary>MAP_32BIT: in the first 2 GiB.</summary>
+    public const ulong BELOW_2G = 0x40;
     public const ulong LOCKED = 0x2000;
     public const ulong POPULATE = 0x8000;
     public const ulong FIXED_NOREPLACE = 0x100000;

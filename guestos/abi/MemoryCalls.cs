@@ -150,10 +150,17 @@ public static unsafe class MemoryCalls
     {
         if ((request.Flags & (MapFlags.FIXED | MapFlags.FIXED_NOREPLACE)) != 0)
             return PlaceFixed(space, request, out range);
+        bool isLow = (request.Flags & MapFlags.BELOW_2G) != 0;
         bool suits = PageRange.TryMake(request.Address & ~InPage, request.Length, out range)
             && request.Address >= AddressSpace.MapBottom
+            && (!isLow || range.End <= AddressSpace.LowTop)
             && AddressSpace.IsFree(space, range);
-        return suits || AddressSpace.FindRoom(space, request.Length, out range) ? 0 : Errno.ENOMEM;
+        if (suits)
+            return 0;
+        bool found = isLow
+            ? AddressSpace.FindLowRoom(space, request.Length, out range)
+            : AddressSpace.FindRoom(space, request.Length, out range);
+        return found ? 0 : Errno.ENOMEM;
     }
 
     private static long PlaceFixed(AddressSpace* space, in MapRequest request, out PageRange range)

@@ -8,7 +8,9 @@ namespace Guestos;
 public static unsafe class ProcessCalls
 {
     private const ulong CloneVm = 0x100;
+    private const ulong ClonePidFile = 0x1000;
     private const ulong CloneVfork = 0x4000;
+    private const ulong CloneParentSetId = 0x100000;
 
     // ---- beginning and end ----
 
@@ -18,7 +20,9 @@ public static unsafe class ProcessCalls
 
     public static long Clone(
         ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls) =>
-        Processes.Clone(flags, stack, parentId, childId, tls);
+        (flags & (ClonePidFile | CloneParentSetId)) == (ClonePidFile | CloneParentSetId)
+            ? Errno.EINVAL
+            : Processes.Clone(flags, stack, parentId, childId, tls, parentId.Address);
 
     /// <summary>struct clone_args (include/uapi/linux/sched.h), the 64 bytes of its first version.</summary>
     public struct CloneArguments
@@ -44,7 +48,8 @@ public static unsafe class ProcessCalls
             return Errno.EINVAL;
         ulong flags = arguments.Flags | arguments.ExitSignal;
         ulong stack = arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize;
-        return Processes.Clone(flags, stack, arguments.ParentId, arguments.ChildId, arguments.Tls);
+        return Processes.Clone(
+            flags, stack, arguments.ParentId, arguments.ChildId, arguments.Tls, arguments.PidDescriptor);
     }
 
     public static long Execve(UserString path, UserPointer<UserString> arguments, UserPointer<UserString> environment)
@@ -259,6 +264,8 @@ public static unsafe class ProcessCalls
     private const ulong SetDumpable = 4;
     private const ulong SetName = 15;
     private const ulong GetName = 16;
+    private const ulong SetChildSubreaper = 36;
+    private const ulong GetChildSubreaper = 37;
     private const ulong SetNoNewPrivileges = 38;
     private const ulong GetNoNewPrivileges = 39;
 
@@ -290,6 +297,11 @@ public static unsafe class ProcessCalls
             case SetDumpable when a <= 1:
                 process->IsUndumpable = a == 0;
                 return 0;
+            case SetChildSubreaper:
+                process->AdoptsOrphans = a != 0;
+                return 0;
+            case GetChildSubreaper:
+                return ((UserPointer<int>)a).Put(process->AdoptsOrphans ? 1 : 0);
             case SetNoNewPrivileges when a == 1 && b == 0 && c == 0 && d == 0:
                 process->NoNewPrivileges = true;
                 return 0;

@@ -124,7 +124,8 @@ public static unsafe class WaitCalls
             || !how.Has(Untraced | Exited | Continued))
             return Errno.EINVAL;
         int which;
-        switch (kind)
+        bool nonBlocking = false;
+        switch ((uint)kind)
         {
             case 0:
                 which = -1;
@@ -136,10 +137,20 @@ public static unsafe class WaitCalls
                 // Group 1, that of the first process, becomes −1: any child.
                 which = -(int)id;
                 break;
+            case 3 when (int)id >= 0:
+                long meant = ProcessFiles.Operations.IdOf(id, &nonBlocking);
+                if (meant <= 0)
+                    return meant < 0 ? meant : Errno.ECHILD;
+                which = (int)meant;
+                if (nonBlocking)
+                    CallFlags.TryMake(options | NoHang, known, out how);
+                break;
             default:
                 return Errno.EINVAL;
         }
         long result = WaitFor(which, how, how.Has(Exited), out Found found);
+        if (result == 0 && nonBlocking && ((uint)options & NoHang) == 0)
+            return Errno.EAGAIN;
         if (result < 0)
             return result;
         if (!information.IsNull && !PutInformation(information, result > 0, found))

@@ -18,6 +18,9 @@ public static unsafe class FileContext
         ProcessFiles.Operations.Release = &Release;
         ProcessFiles.Operations.SpaceReleased = &Vfs.FreeDead;
         ProcessFiles.Operations.SessionEnded = &Terminal.SessionEnded;
+        ProcessFiles.Operations.Ended = &PidFile.Ended;
+        ProcessFiles.Operations.IdOf = &PidFile.IdOf;
+        ProcessFiles.Operations.OpenProcess = &PidFile.Open;
     }
 
     private static bool Inherit(Process* parent, Process* child, bool shareTable)

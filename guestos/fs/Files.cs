@@ -70,6 +70,9 @@ public static unsafe class Files
         PipeFile.Init();
         EventCounter.Init();
         EpollSets.Init();
+        TimerFile.Init();
+        SignalFile.Init();
+        PidFile.Init();
         ProcText.Init();
         Terminal.Init();
     }

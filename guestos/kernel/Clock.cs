@@ -26,11 +26,16 @@ public static class Clock
         }
     }
 
+    /// <summary>Called when wall time has been set. Registered by the file layer at boot.</summary>
+    public static unsafe delegate*<void> WasSet;
+
     /// <summary>clock_settime, settimeofday.</summary>
-    public static void SetRealtime(ulong nanoseconds)
+    public static unsafe void SetRealtime(ulong nanoseconds)
     {
         s_slewLeft = 0;
         s_wallOffset = nanoseconds - Monotonic;
+        if (WasSet != null)
+            WasSet();
     }
 
     /// <summary>At boot. The local APIC's timer is measured, too.</summary>

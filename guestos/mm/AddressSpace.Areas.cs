@@ -108,7 +108,8 @@ public unsafe partial struct AddressSpace
     {
         Discount(space, area);
         AreaTree.Remove(&space->areas, area);
-        space->roomTop = System.Math.Max(space->roomTop, System.Math.Min(area->End, MapTop));
+        if (space->roomTop != 0)
+            space->roomTop = System.Math.Max(space->roomTop, System.Math.Min(area->End, MapTop));
         if (area->Previous != null)
             area->Previous->Next = area->Next;
         else

@@ -17,6 +17,26 @@ public unsafe partial struct AddressSpace
         return fitsNoneAbove && SearchRoom(space, length, out range) || SearchAllRoom(space, length, out range);
     }
 
+    /// <summary>MAP_32BIT: the second GiB, from its end downwards.</summary>
+    public const ulong LowTop = 1UL << 31;
+    private const ulong LowBottom = 1UL << 30;
+
+    /// <summary>The same within the second GiB (MAP_32BIT).</summary>
+    public static bool FindLowRoom(AddressSpace* space, ulong length, out PageRange range)
+    {
+        range = default;
+        length = (length + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
+        ulong top = LowTop;
+        Area* above = AreaAtOrAbove(space, top);
+        Area* area = above != null ? above : space->LastArea;
+        while (area != null && (area->End > top || top - area->End < length))
+        {
+            top = System.Math.Min(top, area->Start);
+            area = area->Previous;
+        }
+        return top >= LowBottom && length <= top - LowBottom && PageRange.TryMake(top - length, length, out range);
+    }
+
     private static bool SearchAllRoom(AddressSpace* space, ulong length, out PageRange range)
     {
         space->roomTop = MapTop;

@@ -81,6 +81,9 @@ public unsafe struct Process
     public bool IsUndumpable;
     public bool NoNewPrivileges;
 
+    /// <summary>PR_SET_CHILD_SUBREAPER: orphans among its descendants become its children.</summary>
+    public bool AdoptsOrphans;
+
     // ---- accounting, of all its threads ----
 
     /// <summary>Nanoseconds of processor time in user and kernel mode, own and of waited-for children.</summary>

@@ -32,4 +32,16 @@ public unsafe struct ProcessFilesOperations
 
     /// <summary>The leader of a session has ended.</summary>
     public delegate*<int, void> SessionEnded;
+
+    /// <summary>A process has ended and not been waited for yet.</summary>
+    public delegate*<Process*, void> Ended;
+
+    /// <summary>
+    /// The process that a descriptor means (pidfd_open(2)), 0 when it has been waited for, or EBADF; and whether it is
+    /// not to be waited for.
+    /// </summary>
+    public delegate*<ulong, bool*, long> IdOf;
+
+    /// <summary>A descriptor that means a process: its number, or -errno.</summary>
+    public delegate*<Process*, bool, long> OpenProcess;
 }

@@ -11,7 +11,7 @@ public static unsafe partial class Processes
     {
         Thread* cloner = Thread.Current;
         Process* process = cloner->Process;
-        if ((request.Flags & CloneOfThread) != CloneOfThread || request.Has(CloneVfork))
+        if ((request.Flags & CloneOfThread) != CloneOfThread || request.Has(CloneVfork | ClonePidFile))
             return Errno.EINVAL;
         Thread* thread = ProcessTable.AddThread(process);
         if (thread == null)

@@ -1,3 +1,4 @@
+using System;
 using System.Runtime.CompilerServices;
 
 namespace Guestos;
@@ -11,6 +12,7 @@ public static unsafe partial class Processes
     private const ulong CloneFileSystem = 0x200;
     private const ulong CloneFiles = 0x400;
     private const ulong CloneSignalHandlers = 0x800;
+    private const ulong ClonePidFile = 0x1000;
     private const ulong CloneVfork = 0x4000;
     private const ulong CloneThread = 0x10000;
     private const ulong CloneSetTls = 0x80000;
@@ -35,13 +37,17 @@ public static unsafe partial class Processes
         public UserPointer<uint> ChildId;
         public SegmentBase ThreadBase;
 
+        /// <summary>Where the descriptor of CLONE_PIDFD is told.</summary>
+        public UserPointer<int> PidFile;
+
         public readonly bool Has(ulong flag) => (Flags & flag) != 0;
     }
 
     /// <summary>fork, vfork and clone. Returns the child's id, or that of a new thread, or -errno.</summary>
     /// <param name="stack">The child's stack pointer; 0 for the parent's.</param>
     public static long Clone(
-        ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls)
+        ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls,
+        UserPointer<int> pidFile = default)
     {
         if ((flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
             return Errno.EINVAL;
@@ -51,6 +57,7 @@ public static unsafe partial class Processes
             Stack = stack,
             ParentId = parentId,
             ChildId = childId,
+            PidFile = pidFile,
         };
         if (request.Has(CloneSetTls) && !SegmentBase.TryMake(tls, out request.ThreadBase))
             return Errno.EPERM;
@@ -75,6 +82,12 @@ public static unsafe partial class Processes
         {
             Abandon(child);
             return Errno.ENOMEM;
+        }
+        long error = request.Has(ClonePidFile) ? TellPidFile(child, request.PidFile) : 0;
+        if (error < 0)
+        {
+            Abandon(child);
+            return error;
         }
         Prepare(cloner, thread, request);
         int id = child->Id;
@@ -103,6 +116,16 @@ public static unsafe partial class Processes
             thread->ClearThreadId = request.ChildId;
         if (request.Has(CloneChildSetId))
             PutInSpace(thread->Process->Space, request.ChildId, (uint)thread->Id);
+    }
+
+    /// <summary>A descriptor of the cloner's that means the child: 0, or -errno.</summary>
+    private static long TellPidFile(Process* child, UserPointer<int> at)
+    {
+        // What cannot be written to is found out before there is a descriptor.
+        if (!at.TryPut(-1))
+            return Errno.EFAULT;
+        long descriptor = ProcessFiles.Operations.OpenProcess(child, false);
+        return descriptor < 0 || at.TryPut((int)descriptor) ? Math.Min(descriptor, 0) : Errno.EFAULT;
     }
 
     /// <summary>Until the child has let go of the parent's memory, or is no longer there or no longer his.</summary>
@@ -237,6 +260,7 @@ public static unsafe partial class Processes
             ProcessFiles.Operations.SessionEnded(process->SessionId);
         process->State = ProcessState.Zombie;
         thread->State = ThreadState.Ended;
+        ProcessFiles.Operations.Ended(process);
         Process* parent = ProcessTable.Find(process->ParentId);
         bool isAwaited = parent != null && !WantsNoZombies(parent, process);
         SignalActions.Release(actions);
@@ -299,14 +323,14 @@ public static unsafe partial class Processes
     /// </summary>
     private static void OrphanChildren(Process* parent)
     {
-        Process* init = ProcessTable.Find(1);
+        Process* adopter = AdopterOf(parent);
         bool zombies = false;
         for (Process* child = ProcessTable.First; child != null; child = child->Next)
         {
             if (child->ParentId != parent->Id || child == parent)
                 continue;
             bool mattered = WasHeldBy(child, parent);
-            child->ParentId = 1;
+            child->ParentId = adopter->Id;
             child->ExitSignal = Signal.Child;
             Signals.Send(child, child->DeathSignal);
             if (child->State == ProcessState.Zombie)
@@ -317,11 +341,23 @@ public static unsafe partial class Processes
         Process* grandparent = ProcessTable.Find(parent->ParentId);
         if (grandparent != null && WasHeldBy(parent, grandparent))
             HangUpIfOrphaned(parent->ProcessGroupId);
-        if (zombies && init != null)
+        if (zombies)
         {
-            Signals.Send(init, Signal.Child);
-            Scheduler.Wake(&init->ChildChanged);
+            Signals.Send(adopter, Signal.Child);
+            Scheduler.Wake(&adopter->ChildChanged);
         }
+    }
+
+    /// <summary>
+    /// Whose children those of an ending process become: of the nearest of its ancestors that has asked for it
+    /// (PR_SET_CHILD_SUBREAPER), else of the first process.
+    /// </summary>
+    private static Process* AdopterOf(Process* parent)
+    {
+        Process* ancestor = ProcessTable.Find(parent->ParentId);
+        while (ancestor != null && ancestor->Id != 1 && (!ancestor->AdoptsOrphans || ancestor->Exiting))
+            ancestor = ProcessTable.Find(ancestor->ParentId);
+        return ancestor != null ? ancestor : ProcessTable.Find(1);
     }
 
     /// <summary>

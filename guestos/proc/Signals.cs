@@ -6,6 +6,11 @@ namespace Guestos;
 /// </summary>
 public static unsafe partial class Signals
 {
+    /// <summary>
+    /// Told of every signal that waits from now on; null: nobody asks (signalfd(2)). Called by interrupt handlers, too.
+    /// </summary>
+    public static delegate*<Signal, void> Noted;
+
     /// <summary>What nobody can block, catch or ignore.</summary>
     internal static ulong KillAndStop => Signal.Kill.Bit | Signal.Stop.Bit;
 
@@ -66,6 +71,8 @@ public static unsafe partial class Signals
             return true;
         PendingSignals* pending = only != null ? &only->Pending : &process->Pending;
         bool kept = PendingSignals.Add(pending, process, signal, information);
+        if (Noted != null)
+            Noted(signal);
         Thread* taker = only != null ? only : TakerOf(process, signal);
         if (taker != null && IsAwake(taker, signal)
             && taker->State == ThreadState.Sleeping && !taker->Uninterruptible)

@@ -38,6 +38,7 @@ namespace Guestos
     public static partial class Clock
     {
         public static ulong Realtime = 1_700_000_000_000_000_000;
+        public static unsafe delegate*<void> WasSet;
     }
 
     public static class Console
@@ -180,6 +181,31 @@ namespace Guestos
         }
     }
 
+    public unsafe struct Timer
+    {
+        public ulong Deadline;
+        public bool Armed;
+        public delegate*<Timer*, void> Callback;
+        public void* Owner;
+    }
+
+    public static unsafe class Timers
+    {
+        public static void Arm(Timer* timer, ulong deadline)
+        {
+            timer->Deadline = deadline;
+            timer->Armed = true;
+        }
+
+        public static void Cancel(Timer* timer) => timer->Armed = false;
+
+        public static ulong NextOf(ulong deadline, ulong interval, ulong now, out ulong missed)
+        {
+            missed = now > deadline ? (now - deadline) / interval : 0;
+            return deadline + (missed + 1) * interval;
+        }
+    }
+
     public static unsafe class Signals
     {
         public static readonly List<Signal> Sent = [];
@@ -187,6 +213,9 @@ namespace Guestos
         public static bool Killed => false;
         public static void Send(Process* process, Signal signal) => Sent.Add(signal);
         public static ulong PendingOf(Thread* thread) => 0;
+        public static delegate*<Signal, void> Noted;
+        public static ulong KillAndStop => Signal.Kill.Bit | Signal.Stop.Bit;
+        public static void Take(Thread* thread, Signal signal, byte* information) => new Span<byte>(information, 128).Clear();
         public static void ReplaceMask(ulong mask)
         {
         }

@@ -187,6 +187,23 @@ public sealed unsafe class AddressSpaceTests
     }
 
     [Fact]
+    public void Room_in_the_second_GiB_does_not_draw_other_mappings_there()
+    {
+        AddressSpace* space = AddressSpace.Create();
+        Assert.True(AddressSpace.FindLowRoom(space, Frames.Size, out PageRange first));
+        Assert.Equal(AddressSpace.LowTop, first.End);
+        Assert.True(AddressSpace.Add(space, first, ReadWrite, AreaFlags.None) != null);
+        Assert.True(AddressSpace.FindLowRoom(space, 1 << 20, out PageRange second));
+        Assert.Equal(first.Start, second.End);
+        Assert.True(AddressSpace.Add(space, second, ReadWrite, AreaFlags.None) != null);
+        Assert.False(AddressSpace.FindLowRoom(space, 1 << 30, out _));
+        Assert.True(AddressSpace.Unmap(space, second));
+        Assert.True(AddressSpace.FindRoom(space, Frames.Size, out PageRange room));
+        Assert.Equal(AddressSpace.MapTop, room.End);
+        AddressSpace.Release(space);
+    }
+
+    [Fact]
     public void What_moves_keeps_its_bytes_and_what_is_found_is_free()
     {
         AddressSpace* space = AddressSpace.Create();

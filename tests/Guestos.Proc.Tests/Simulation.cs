@@ -59,6 +59,7 @@ internal static unsafe class Simulation
         ProcessFiles.Operations.Release = &ReleaseFiles;
         ProcessFiles.Operations.SpaceReleased = &Nothing;
         ProcessFiles.Operations.SessionEnded = &SessionEnded;
+        ProcessFiles.Operations.Ended = &ReleaseFiles;
         Clock.Monotonic = 1_000_000_000;
         LogicalProcessor.First->Self = LogicalProcessor.First;
         s_stacks[s_idle.Number] = s_idle;

@@ -16,5 +16,7 @@ public class AnswersTests
     [InlineData("domain", "sockets")]
     [InlineData("qemu", "local")]
     [InlineData("domain", "local")]
+    [InlineData("qemu", "descriptors")]
+    [InlineData("domain", "descriptors")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

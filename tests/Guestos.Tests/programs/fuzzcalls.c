@@ -17,12 +17,14 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -174,7 +176,7 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_syncfs, "f" }, { SYS_renameat2, "fsfsg" }, { SYS_getrandom, "png" }, { SYS_memfd_create, "sg" }, { SYS_copy_file_range, "fpfpng" },
     { SYS_statx, "fsgnp" }, { SYS_close_range, "nng" }, { SYS_faccessat2, "fsng" }, { SYS_membarrier, "nn" }, { SYS_getcpu, "pp" },
     { SYS_execve, "suu" }, { SYS_getpriority, "nk" }, { SYS_set_robust_list, "pn" }, { SYS_sendmmsg, "fung" }, { SYS_recvmmsg, "fungt" },
-    { SYS_timerfd_create, "ng" }, { SYS_signalfd4, "fung" }, { SYS_inotify_init1, "g" }, { SYS_timer_create, "npp" }, { SYS_getxattr, "sspn" },
+    { SYS_timerfd_create, "ng" }, { SYS_timerfd_settime, "fguu" }, { SYS_timerfd_gettime, "fp" }, { SYS_pidfd_open, "kg" }, { SYS_signalfd4, "fung" }, { SYS_inotify_init1, "g" }, { SYS_timer_create, "npp" }, { SYS_getxattr, "sspn" },
 };
 
 static uint64_t argument(char kind)
@@ -299,6 +301,11 @@ static void work(uint64_t start)
     socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
     socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends);
     socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    sigset_t all;
+    sigfillset(&all);
+    signalfd(-1, &all, SFD_NONBLOCK);
+    syscall(SYS_pidfd_open, getpid(), 0);
     for (int i = 0; ; i++) {
         if (below(64) == 0)
             switch (below(4)) {

@@ -42,10 +42,7 @@ int main(void)
     void *shared = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     row("shared writable mappings of files", shared == MAP_FAILED || length < 0 ? -1 : 0);
     row("pseudo-terminals (`/dev/ptmx`)", open("/dev/ptmx", O_RDWR | O_NOCTTY));
-    row("timerfd", timerfd_create(CLOCK_MONOTONIC, 0));
-    row("signalfd", signalfd(-1, &none, 0));
     row("inotify", inotify_init1(0));
-    row("pidfd", syscall(SYS_pidfd_open, getpid(), 0));
     int memory = shmget(IPC_PRIVATE, 4096, 0600 | IPC_CREAT);
     row("System V shared memory", memory);
     if (memory >= 0)
