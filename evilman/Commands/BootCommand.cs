@@ -39,10 +39,12 @@ internal static class BootCommand
         {
             Description = "Do not look first whether somebody has the machine's or the guest's address already.",
         };
+        var json = Values.Json();
         var options = new TokenOptions();
         var command = new Command("boot", "Starts a machine on a node and boots a guest in it.")
         {
             node, tokenFile, options.MachineKey, kernel, initramfs, append, waitPort, guestKeyOut, noProbe, timeout,
+            json,
         };
         options.AddTo(command);
         command.WithExamples("""
@@ -54,6 +56,7 @@ internal static class BootCommand
             """);
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var loaderFile = result.GetValue(options.Loader)
                 ?? throw Failure.Usage("--loader is missing: what the firmware shall start");
             var image = BootClient.Read(loaderFile, result.GetValue(kernel)!, result.GetValue(initramfs),
@@ -68,6 +71,9 @@ internal static class BootCommand
             var keyFile = result.GetValue(guestKeyOut) ?? (guest is null ? null : GuestKeyName(guest));
             Run(to, bytes, machineKey, image, guest, keyFile, !result.GetValue(noProbe), result.GetValue(waitPort),
                 result.GetValue(timeout));
+            if (Say.IsForPrograms)
+                Lines.Print(new BootLine($"{to}", $"{Mint.Address(token.BootAddress)}", guest is null ? null : $"{guest}",
+                    keyFile), Lines.Default.BootLine);
             return ExitCode.Done;
         });
         return command;

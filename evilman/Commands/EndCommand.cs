@@ -19,7 +19,11 @@ internal static class EndCommand
         var timeout =
             Values.DurationOption("--timeout", "How long to wait for an answer; the request is sent again meanwhile.",
                 "6s");
-        var command = new Command("end", "Ends a machine at once, and whatever runs in it.") { node, keyFile, timeout };
+        var json = Values.Json();
+        var command = new Command("end", "Ends a machine at once, and whatever runs in it.")
+        {
+            node, keyFile, timeout, json,
+        };
         command.WithExamples("""
             evilman end job
             evilman end 10.0.0.1 --machine-key job.token.machine-key
@@ -32,7 +36,10 @@ internal static class EndCommand
                 ?? throw Failure.NoAnswer($"{to} does not answer");
             if (!answer.Accepted)
                 throw new Failure($"{to} refused: it runs no machine with this key", ExitCode.Refused);
-            Say.Step($"{to} has ended the machine at {answer.BootAddress}");
+            if (result.GetValue(json))
+                Lines.Print(new EndLine($"{to}", $"{answer.BootAddress}"), Lines.Default.EndLine);
+            else
+                Say.Step($"{to} has ended the machine at {answer.BootAddress}");
             return ExitCode.Done;
         });
         return command;

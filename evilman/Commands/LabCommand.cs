@@ -144,13 +144,15 @@ internal static class LabCommand
 
     static Command Status()
     {
+        var json = Values.Json();
         var command =
             new Command("status",
-                "Shows the labs of this user in $TMPDIR, or /tmp, their nodes and what runs on them.");
+                "Shows the labs of this user in $TMPDIR, or /tmp, their nodes and what runs on them.") { json };
         command.WithExamples("evilman lab status                             exit code 1 when a packetd is not "
             + "running");
-        command.SetAction(_ =>
+        command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var table = new Table().AddColumns("lab", "node", "address", "monitor", "packetd", "domains");
             var (labs, broken) = (0, false);
             foreach (var directory in LabStore.Directories())
@@ -166,14 +168,17 @@ internal static class LabCommand
                     var state = pid != 0 ? "runs" : alive ? "ended" : "lab is dead";
                     table.AddRow(plan.Id, node.Name, node.Address, Markup.Escape(node.MonitorName), state,
                         domains.ToString(CultureInfo.InvariantCulture));
-                    if (!Say.Interactive)
+                    if (Say.IsForPrograms)
+                        Lines.Print(new LabLine(plan.Id, node.Name, node.Address, node.MonitorName, pid != 0, domains),
+                            Lines.Default.LabLine);
+                    else if (!Say.Interactive)
                         Say.Plain($"{plan.Id} {node.Name} {node.Address} {node.MonitorName} "
                             + $"packetd={(pid != 0 ? "runs" : "ended")} domains={domains}");
                 }
             }
             if (labs == 0)
                 Say.Note("there is no lab");
-            else if (Say.Interactive)
+            else if (Say.Interactive && !Say.IsForPrograms)
                 AnsiConsole.Write(table);
             return broken ? ExitCode.Failed : ExitCode.Done;
         });

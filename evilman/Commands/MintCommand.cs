@@ -14,7 +14,11 @@ internal static class MintCommand
     internal static Command Create()
     {
         var file = new Argument<string>("file") { Description = "Where to write the token." };
-        var node = Values.AddressOption("--node", "The node that shall honour it.", required: true);
+        var node = Values.AddressOption("--node", "The node that shall honour it.");
+        var continues = Values.FileOption("--continues",
+            "Instead of a boot token mint a continuation: a new chain for the machine that this boot token has started, or "
+                + "that was continued with this last.");
+        var json = Values.Json();
         var options = new TokenOptions();
         var force = new Option<bool>("--force")
         {
@@ -22,17 +26,28 @@ internal static class MintCommand
         };
         var command =
             new Command("mint", "Signs a boot token: the permission to start one machine on one node.") { file, node,
-                force };
+                continues, force, json };
         options.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            if ((result.GetResult(node) is null) == (result.GetResult(continues) is null))
+                result.AddError("--node or --continues: a boot token names the node that shall honour it, a continuation "
+                    + "what it continues");
+        });
         command.WithExamples("""
             evilman mint job.token --node 10.0.0.1 --key-file node1.key \
                     --boot-address 10.0.0.101/24 --guest 10.0.0.50 --memory 64M \
                     --loader loader-kernel
             evilman ping 10.0.0.1 --token job.token        spend it
+            evilman mint job.more --continues job.token --key-file node1.key
+            evilman pay 10.0.0.1 --token job.token --continuation job.more
             """);
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var path = result.GetValue(file)!;
+            if (result.GetValue(continues) is { } former)
+                return Continue(options, result, path, former, result.GetValue(force));
             var (token, chain, machineKey, refundSecret) = options.Mint(result, result.GetValue(node)!);
             // The token comes last: where it is, what belongs to it is too.
             List<(string Path, byte[] Bytes)> files =
@@ -50,9 +65,37 @@ internal static class MintCommand
                 Say.Note($"{path}.refund ends the machine for what is left of its tokens");
             if (begun)
                 Say.Note($"further payments come from {path}.chain");
+            if (Say.IsForPrograms && BootToken.TryParse(token, out var minted))
+                Lines.Print(Line(path, minted, begun), Lines.Default.TokenLine);
             return ExitCode.Done;
         });
         return command;
+    }
+
+    static TokenLine Line(string path, BootToken token, bool begun)
+    {
+        var guests = new string[token.GuestCount];
+        for (var i = 0; i < guests.Length; i++)
+            guests[i] = $"{Mint.Address(token.Guest(i))}";
+        return new TokenLine(path, Convert.ToHexStringLower(token.ChainEnd.Bytes), $"{Mint.Address(token.Node)}",
+            $"{Mint.Address(token.BootAddress)}/{token.PrefixLength}", guests, token.TokenCount, (long)token.Expires,
+            path + ".machine-key", token.Prices.IsAny ? path + ".refund" : null, begun ? path + ".chain" : null);
+    }
+
+    static int Continue(TokenOptions options, ParseResult result, string path, string formerPath, bool force)
+    {
+        var former = Files.Read(formerPath, BootToken.Size, "a boot token or a continuation");
+        var (bytes, chain) = options.MintContinuation(result, former);
+        Secret.WriteAll([(path + ".chain", chain.Text()), (path, bytes)], force);
+        if (!Continuation.TryParse(bytes, out var token))
+            throw new Failure("the continuation just minted is malformed"); // Mint checks every field, so this is a bug
+        Say.Step($"{path}: a continuation for {Mint.Address(token.Node)}, with {token.TokenCount} tokens of a new chain");
+        Say.Note($"machine    {Convert.ToHexStringLower(token.Machine.Bytes)}");
+        Say.Note($"further payments come from {path}.chain, once the node has taken it");
+        if (Say.IsForPrograms)
+            Lines.Print(new ContinuationLine(path, Convert.ToHexStringLower(token.Machine.Bytes),
+                $"{Mint.Address(token.Node)}", token.TokenCount, path + ".chain"), Lines.Default.ContinuationLine);
+        return ExitCode.Done;
     }
 
     static bool IsPriced(byte[] bytes) => BootToken.TryParse(bytes, out var token) && token.Prices.IsAny;

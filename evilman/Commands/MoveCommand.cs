@@ -42,11 +42,12 @@ internal static class MoveCommand
         var leftKeyFile =
             Values.FileOption("--leave-key",
                 "With --leave: the key of that machine, which «evilman mint» wrote beside its token.");
+        var json = Values.Json();
         var options = new TokenOptions();
         var command = new Command("move", "Asks a guest to move itself to another node.") 
         {
             guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, left, leftKeyFile,
-                timeout,
+                timeout, json,
         };
         options.AddTo(command);
         command.Validators.Add(result =>
@@ -66,6 +67,7 @@ internal static class MoveCommand
             """);
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var moved = Guest(result.GetValue(guest));
             var guestKey =
                 GuestKeyFile.Read(result.GetValue(guestKeyFile) ?? BootCommand.GuestKeyName(moved), key =>
@@ -83,8 +85,11 @@ internal static class MoveCommand
             var old = Left(result.GetValue(left), result.GetValue(leftKeyFile));
             if (result.GetValue(plaintext))
                 Say.Warn("not encrypted: everybody on the way can read and change the guest's memory");
-            Move(moved, guestKey, to, token, order, result.GetValue(timeout));
+            var took = Move(moved, guestKey, to, token, order, result.GetValue(timeout));
             old?.End();
+            if (Say.IsForPrograms)
+                Lines.Print(new MoveLine($"{moved}", $"{to}", $"{order.Destination}", took.TotalMilliseconds),
+                    Lines.Default.MoveLine);
             return ExitCode.Done;
         });
         return command;
@@ -109,7 +114,9 @@ internal static class MoveCommand
             ? new LeftMachine(bought.Node(), bought.Key()) : throw Failure.Usage($"{left} has not been bought yet");
     }
 
-    static void Move(IPAddress guest, byte[] guestKey, IPAddress node, byte[] token, MoveOrder order, TimeSpan patience)
+    /// <summary>How long it took, from the token to the guest's word that it has arrived.</summary>
+    static TimeSpan Move(IPAddress guest, byte[] guestKey, IPAddress node, byte[] token, MoveOrder order,
+        TimeSpan patience)
     {
         var boot = order.Destination;
         var start = Stopwatch.GetTimestamp();
@@ -135,9 +142,9 @@ internal static class MoveCommand
                 Say.Note(said[shown]);
             if (ended is 0)
             {
-                Say.Step($"the guest is on {node}, "
-                    + $"{Quantity.Milliseconds(Stopwatch.GetElapsedTime(start).TotalMilliseconds)} after the token");
-                return;
+                var took = Stopwatch.GetElapsedTime(start);
+                Say.Step($"the guest is on {node}, {Quantity.Milliseconds(took.TotalMilliseconds)} after the token");
+                return took;
             }
             if (ended is not null)
             {

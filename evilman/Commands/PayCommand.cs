@@ -20,28 +20,37 @@ internal static class PayCommand
         var options = new AccountOptions();
         var chainFile = Values.FileOption("--chain",
             "The chain of the machine's tokens; otherwise it lies beside the token, with «.chain» after its name.");
+        var continuation = Values.FileOption("--continuation",
+            "First bring the machine the new chain of this, which «evilman mint --continues» wrote, with its tokens; what "
+                + "is paid further comes from that chain.");
         var tokens = Values.CountOption("--tokens", "How many more elements of the chain to pay.", 1, 1,
             Chain.MaximumLength);
         var command = new Command("pay", "Pays a machine further tokens, so that it goes on living.")
         {
-            chainFile, tokens,
+            chainFile, continuation, tokens,
         };
         options.AddTo(command);
         command.WithExamples("""
             evilman pay job --tokens 20                      bought from the machine's broker
             evilman pay 10.0.0.1 --token job.token --tokens 1 --chain job.chain
+            evilman pay 10.0.0.1 --token job.token --continuation job.more
             """);
         command.SetAction(result =>
         {
             var machineAccount = options.Account(result);
             if (machineAccount.Machine is { } bought)
                 return PayBought(options, result, machineAccount, bought, result.GetValue(tokens));
-            var chain = Chain.Load(result.GetValue(chainFile) ?? options.TokenPath(result) + ".chain");
+            var next = result.GetValue(continuation);
+            var chain = Chain.Load(result.GetValue(chainFile) ?? (next ?? options.TokenPath(result)) + ".chain");
+            var further = next is null ? null : Files.Read(next, Continuation.Size, "a continuation");
             if (!BootToken.TryParse(machineAccount.Token, out var token)
-                || !chain.Element(chain.Length).AsSpan().SequenceEqual(token.ChainEnd.Bytes))
+                || !chain.Element(chain.Length).AsSpan().SequenceEqual(End(token, further)))
                 throw Failure.Usage("the chain is another one than the token's");
             var machine = token.ChainEnd.Bytes.ToArray();
             using var socket = EchoSocket.Open();
+            // The same again is answered, and adds nothing.
+            if (further is not null)
+                options.Ask(result, socket, machineAccount, MagicKind.Continuation, further);
             // The node's number is the one that counts: whoever else has paid meanwhile, nothing is paid twice.
             var paid = options.Look(result, socket, machineAccount).Paid;
             var wanted = (ulong)paid + (uint)result.GetValue(tokens);
@@ -67,6 +76,17 @@ internal static class PayCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    /// <summary>The end of the chain that is paid from.</summary>
+    static ReadOnlySpan<byte> End(BootToken token, byte[]? further)
+    {
+        if (further is null)
+            return token.ChainEnd.Bytes;
+        if (!Continuation.TryParse(further, out var next))
+            throw new Failure("that is not a continuation");
+        return next.Machine.Is(in token.ChainEnd) ? next.ChainEnd.Bytes
+            : throw Failure.Usage("the continuation is for another machine than the token's");
     }
 
     /// <summary>Buys the tokens, and hands them to the node.</summary>

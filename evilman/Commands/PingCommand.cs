@@ -19,15 +19,18 @@ internal static class PingCommand
         var timeout =
             Values.DurationOption("--timeout", "How long to wait for each reply; a token is sent again meanwhile.",
                 "2s");
-        var command =
-            new Command("ping", "Asks whether a node is there, or spends a boot token on it.") { node, token, count,
-                size, timeout };
+        var json = Values.Json();
+        var command = new Command("ping", "Asks whether a node is there, or spends a boot token on it.")
+        {
+            node, token, count, size, timeout, json,
+        };
         command.WithExamples("""
             evilman ping 10.0.0.1 --count 3                ordinary pings
             evilman ping 10.0.0.1 --token job.token        a magic ping; exit code 3 and one line when it is refused
             """);
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var to = result.GetValue(node)!;
             var file = result.GetValue(token);
             var bytes = file is null ? null : TokenFile.Read(file);
@@ -41,6 +44,9 @@ internal static class PingCommand
                 throw new Failure($"{to} refused: {answer.Sentence()}", ExitCode.Refused);
             Say.Step($"{to} accepted: a machine starts at {answer.BootAddress} "
                 + $"({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)})");
+            if (Say.IsForPrograms)
+                Lines.Print(new MachineStartLine($"{to}", $"{answer.BootAddress}",
+                    answer.RoundTrip.TotalMilliseconds), Lines.Default.MachineStartLine);
             return ExitCode.Done;
         });
         return command;
@@ -56,15 +62,20 @@ internal static class PingCommand
         {
             if (i > 0)
                 Thread.Sleep(TimeSpan.FromMilliseconds(200));
-            if (socket.Exchange(to, payload, timeout) is not { } reply)
+            var reply = socket.Exchange(to, payload, timeout);
+            var isGood = reply is { } whole && whole.Payload.AsSpan().SequenceEqual(payload);
+            if (Say.IsForPrograms)
+                Lines.Print(new EchoLine($"{to}", isGood ? reply!.Value.RoundTrip.TotalMilliseconds : null),
+                    Lines.Default.EchoLine);
+            if (reply is not { } heard)
                 Say.Warn($"no reply from {to} within {timeout.TotalSeconds:0.#} s");
-            else if (!reply.Payload.AsSpan().SequenceEqual(payload))
+            else if (!isGood)
                 Say.Warn($"{to} replied with other bytes than it was sent");
             else
             {
                 answered++;
-                Say.Step($"{reply.Payload.Length} bytes from {to} in "
-                    + $"{Quantity.Milliseconds(reply.RoundTrip.TotalMilliseconds)}");
+                Say.Step($"{heard.Payload.Length} bytes from {to} in "
+                    + $"{Quantity.Milliseconds(heard.RoundTrip.TotalMilliseconds)}");
             }
         }
         return answered == count ? ExitCode.Done : ExitCode.NoAnswer;

@@ -157,6 +157,17 @@ internal sealed class TokenOptions
         return (token, chain, Tokens.Mint.MachineKeyOf(token, key), refundSecret);
     }
 
+    /// <param name="former">A boot token or a continuation.</param>
+    internal (byte[] Token, Chain Chain) MintContinuation(ParseResult result, byte[] former)
+    {
+        var key = Secret.ReadKey(result.GetValue(keyFile)
+            ?? throw Failure.Usage("--key-file is missing: the secret that signs the continuation"));
+        if (result.GetValue(chainFile) is not null)
+            throw Failure.Usage("--chain: a continuation begins a chain of its own");
+        var chain = Chain.Fresh(result.GetValue(chainLength));
+        return (Tokens.Mint.Continuation(former, result.GetValue(tokens), key, chain), chain);
+    }
+
     static bool TryParsePrices(string text, out Prices prices)
     {
         prices = default;

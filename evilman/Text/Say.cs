@@ -12,9 +12,17 @@ internal static class Say
 {
     internal static bool Interactive => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi;
 
+    /// <summary>
+    /// With --json: what people read is left out, and standard output has nothing but what <see cref="Plain"/> writes. Set
+    /// by the command before it says anything.
+    /// </summary>
+    internal static bool IsForPrograms { get; set; }
+
     /// <summary>A headline of the story.</summary>
     internal static void Title(string text)
     {
+        if (IsForPrograms)
+            return;
         text = Printable.Of(text);
         if (Interactive)
             AnsiConsole.Write(new Rule($"[bold]{Markup.Escape(text)}[/]").LeftJustified());
@@ -59,6 +67,8 @@ internal static class Say
 
     static void Line(string mark, string plainMark, string text, string? style = null)
     {
+        if (IsForPrograms)
+            return;
         text = Printable.Of(text);
         if (!Interactive)
             Console.WriteLine($"{plainMark} {text}");

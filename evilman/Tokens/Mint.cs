@@ -113,6 +113,30 @@ public static class Mint
         return bytes;
     }
 
+    /// <summary>
+    /// Brings a machine that runs a new chain, with so many elements of it (thesis §8.2: "if s_0 is ever reached").
+    /// </summary>
+    /// <param name="former">The machine's boot token, or the continuation that it is paid with until now.</param>
+    /// <exception cref="Failure">It is neither, or the chain is too short.</exception>
+    public static byte[] Continuation(ReadOnlySpan<byte> former, int tokens, ReadOnlySpan<byte> key, Chain chain)
+    {
+        if (tokens < 1 || tokens > chain.Length)
+            throw Failure.Usage($"the chain has {chain.Length} elements, so a token carries 1 to {chain.Length} of "
+                + $"them");
+        uint node;
+        Digest machine, end;
+        if (BootToken.TryParse(former, out var token))
+            (node, machine, end) = (token.Node, token.ChainEnd, token.ChainEnd);
+        else if (Wire.Continuation.TryParse(former, out var before))
+            (node, machine, end) = (before.Node, before.Machine, before.ChainEnd);
+        else
+            throw new Failure("that is neither a boot token nor a continuation");
+        var bytes = new byte[Wire.Continuation.Size];
+        Wire.Continuation.Emit(bytes, new HmacSha1(key), node, (uint)tokens, machine.Bytes, end.Bytes,
+            chain.Element(chain.Length), chain.Element(chain.Length - tokens + 1));
+        return bytes;
+    }
+
     /// <summary>The key of the machine that a token starts, for its buyer: a secret, which is never sent.</summary>
     public static byte[] MachineKeyOf(ReadOnlySpan<byte> token, ReadOnlySpan<byte> key)
     {

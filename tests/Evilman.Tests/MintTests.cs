@@ -63,6 +63,28 @@ public class MintTests
     }
 
     [Fact]
+    public void A_continuation_names_the_machine_and_the_chain_before_and_is_itself_continued()
+    {
+        var token = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        Assert.True(BootToken.TryParse(token, out var boot));
+        Chain second = Chain.Fresh(40), third = Chain.Fresh(30);
+        byte[] former = token, end = boot.ChainEnd.Bytes.ToArray();
+        foreach (var (chain, count) in new[] { (second, 7), (third, 30) })
+        {
+            var bytes = Mint.Continuation(former, count, s_key, chain);
+            Assert.True(Continuation.TryParse(bytes, out var next));
+            Assert.Equal((boot.Node, (uint)count), (next.Node, next.TokenCount));
+            Assert.True(next.Machine.Is(in boot.ChainEnd));
+            Assert.Equal(end, next.Former.Bytes.ToArray());
+            Assert.Equal(chain.Element(chain.Length), next.ChainEnd.Bytes.ToArray());
+            Assert.True(next.ChainHolds() && next.SignedWith(new HmacSha1(s_key)));
+            (former, end) = (bytes, next.ChainEnd.Bytes.ToArray());
+        }
+        Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Mint.Continuation(token, 31, s_key, third)).ExitCode);
+        Assert.Throws<Failure>(() => Mint.Continuation(new byte[BootToken.Size], 1, s_key, third));
+    }
+
+    [Fact]
     public void A_changed_byte_breaks_the_signature()
     {
         var bytes = Mint.Token(Request(), s_key, Chain.Fresh(50));
