@@ -35,7 +35,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs broker deps test demo audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab kill-broker dist clean
+.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab kill-broker dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -90,10 +90,10 @@ broker: | deps
 	@mkdir -p $(BIN)
 	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off -clp:ErrorsOnly -o $(BIN) tokenbroker/Tokenbroker.csproj | sed -E $(QUIET)
 
-# The guest's first files: Debian's own busybox, our /bin/migrate, and a few scripts.
+# The guest's first files: Debian's own busybox, our /bin/migrate and /bin/tokend, and a few scripts.
 $(OUT)/guest.cpio: $(OUT)/.images $(wildcard guestos/rootfs/* guestos/rootfs/*/* guestos/rootfs/*/*/*) deploy/pack-initramfs
 	@echo "archive  $@"
-	@deploy/pack-initramfs $@ guestos/rootfs $(IMAGES)/migrate $(IMAGES)/loader-checkpoint
+	@deploy/pack-initramfs $@ guestos/rootfs $(IMAGES)/migrate $(IMAGES)/loader-checkpoint $(IMAGES)/tokend
 
 ## deps: installs what building and testing take, as root; otherwise says what is missing
 deps:
@@ -108,6 +108,10 @@ test: all
 ## demo: two nodes, a client, and a guest that moves itself while it is being used
 demo: all
 	@$(BIN)/evilman demo --moves $(MOVES) --nodes $(NODES) --monitors $(MONITORS)
+
+## demo-tokens: a broker, two nodes, and machines that are bought, paid by home, moved, given back, and purged
+demo-tokens: all broker
+	@$(BIN)/evilman demo-tokens
 
 ## bench-cpu: the emulated processor beside the host's
 bench-cpu: | deps

@@ -97,6 +97,8 @@ public static class Program
         root.Subcommands.Add(LabCommand.CreateKeeper());
         root.Subcommands.Add(DemoCommand.Create());
         root.Subcommands.Add(DemoCommand.CreateRun());
+        root.Subcommands.Add(TokenDemoCommand.Create());
+        root.Subcommands.Add(TokenDemoCommand.CreateRun());
         root.Subcommands.Add(CompletionCommand.Create());
         Help.Install(root);
         return root;

@@ -11,6 +11,9 @@ internal static class Inet
     /// <summary>A TCP socket whose calls do not block.</summary>
     public static int OpenStream() => Call(SystemCall.Socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
 
+    /// <summary>A UDP socket whose calls do not block.</summary>
+    public static int OpenDatagram() => Call(SystemCall.Socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+
     /// <summary>A socket for ICMP Echo whose calls do not block.</summary>
     public static int OpenEcho() => Call(SystemCall.Socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_ICMP);
 

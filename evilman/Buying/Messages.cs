@@ -16,8 +16,9 @@ internal sealed record NewTokens(int Tokens);
 
 internal sealed record NewRefund(string Certificate);
 
+/// <param name="Sold">Elements.</param>
 internal sealed record MachineView(long Id, string Name, string Node, string NodeAddress, string BootAddress,
-    IReadOnlyList<string> Guests, string Plan, long MemoryMib, long TokenValue, long Lapses);
+    IReadOnlyList<string> Guests, string Plan, long MemoryMib, long TokenValue, long Lapses, long Sold = 0);
 
 internal sealed record Purchase(MachineView Machine, string BootToken, string MachineKey, string RefundSecret,
     long Tokens, long Amount, long Balance)
@@ -110,6 +111,7 @@ internal sealed record MachineLine(string Name, string Broker, string State, lon
 [JsonSerializable(typeof(RefundView))]
 [JsonSerializable(typeof(BalanceView))]
 [JsonSerializable(typeof(Page<EntryView>))]
+[JsonSerializable(typeof(Page<MachineView>))]
 [JsonSerializable(typeof(Page<NodeView>))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(BoughtMachine))]

@@ -121,7 +121,7 @@ internal static class DemoCommand
     /// The lab's folder goes with the lab; what its nodes and machines said is worth keeping when something went wrong.
     /// Returns where it is.
     /// </summary>
-    static string KeepLogs(LabPlan plan, string folder)
+    internal static string KeepLogs(LabPlan plan, string folder)
     {
         try
         {

@@ -2,8 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.IO;
+using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using System.Threading;
 using Evilman.Buying;
 using Evilman.Home;
@@ -21,26 +23,59 @@ internal static class HomeCommand
     {
         var jobs = Values.FileOption("--jobs", "The machines to pay for; home.toml beside the inventory otherwise.");
         var interval = Values.DurationOption("--interval", "How often each machine is looked at.", "10s");
+        var listen = Values.AddressOption("--listen",
+            "An address of this host where guests call when they need more (port 1709 of UDP); nowhere otherwise.");
         var once = new Option<bool>("--once")
         {
             Description = "Look at each machine once, and end: for cron, or to see what is so.",
         };
+        var json = Values.Json();
         var command = new Command("home",
             "Pays for machines while their jobs advance, within budget and deadline, until it is told to stop.")
         {
-            jobs, interval, once,
+            jobs, interval, listen, once, json,
         };
         command.WithExamples("""
             evilman home                            jobs as in ~/.config/evilman/home.toml
+            evilman home --listen 192.0.2.250       guests with tokend.home=192.0.2.250 call
             evilman home --once --jobs night.toml
             """);
-        command.SetAction(result => Run(result.GetValue(jobs) ?? Path.Combine(Inventory.Folder, StandardJobs),
-            result.GetValue(interval), result.GetValue(once)));
+        command.SetAction(result =>
+        {
+            Say.IsForPrograms = result.GetValue(json);
+            return Run(result.GetValue(jobs) ?? Path.Combine(Inventory.Folder, StandardJobs),
+                result.GetValue(interval), result.GetValue(listen), result.GetValue(once));
+        });
         return command;
     }
 
-    static int Run(string path, TimeSpan interval, bool once)
+    static void Tell(HomeJob job, Verdict verdict, string sentence)
     {
+        if (Say.IsForPrograms)
+            Lines.Print(new HomeLine(DateTimeOffset.UtcNow.ToUnixTimeSeconds(), job.Name,
+                JsonNamingPolicy.SnakeCaseLower.ConvertName($"{verdict}"), sentence), Lines.Default.HomeLine);
+        else
+            Say.Step(sentence);
+    }
+
+    static Socket Listen(IPAddress at)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.Bind(new IPEndPoint(at, Wire.HomeCall.Port));
+            return socket;
+        }
+        catch (SocketException failure)
+        {
+            socket.Dispose();
+            throw new Failure($"cannot listen on port {Wire.HomeCall.Port} of {at}: {failure.Message}");
+        }
+    }
+
+    static int Run(string path, TimeSpan interval, IPAddress? listen, bool once)
+    {
+        using var socket = listen is null || once ? null : Listen(listen);
         using var stop = new ManualResetEventSlim();
         void Stop(PosixSignalContext context)
         {
@@ -51,9 +86,11 @@ internal static class HomeCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var payer = new Payer(MachineStore.Standard.Open, file => Tills.For(file),
             new NodeLink(MagicPinger.Patience), new ProgressStore(Inventory.Folder), Watcher.Look,
-            () => DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Say.Step);
+            () => DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Tell);
         var before = new Dictionary<string, Verdict>();
         var complaints = new Dictionary<string, string>();
+        var calls = new HomeCalls(name => MachineStore.Standard.Find(name)?.Bought,
+            job => Visit(job) ? before[job.Name] : null);
         HomeJob.Load(path); // what is wrong at the start is said and ends it; later it is said, and the rest goes on
         do
         {
@@ -63,8 +100,17 @@ internal static class HomeCommand
             if (once)
                 return isWell ? ExitCode.Done : ExitCode.Failed;
         }
-        while (!stop.Wait(interval));
+        while (!Pause());
         return ExitCode.Done;
+
+        // Whether it is told to stop.
+        bool Pause()
+        {
+            if (socket is null)
+                return stop.Wait(interval);
+            calls.Answer(socket, Jobs, interval, () => stop.IsSet);
+            return stop.IsSet;
+        }
 
         // Read each time, so that machines can be added while it runs.
         IReadOnlyList<HomeJob> Jobs()

@@ -27,7 +27,7 @@ internal enum Verdict
 /// </summary>
 /// <param name="watch">How far a job is now; null when it shows nothing.</param>
 internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, Till> till, INodeLink node,
-    IProgressStore kept, Func<HomeJob, long?> watch, Func<long> clock, Action<string> say)
+    IProgressStore kept, Func<HomeJob, long?> watch, Func<long> clock, Action<HomeJob, Verdict, string> say)
 {
     /// <summary>Whether a job should be paid now. That is all there is to decide.</summary>
     /// <param name="account">Null when the node knows no such machine.</param>
@@ -61,12 +61,12 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
         hands.Finish();
         if (file.Machine is not { Bought: { } bought, Certificate: null } machine)
             return Verdict.Gone;
-        var account = Ask(bought);
+        var account = node.Account(bought);
         var price = checked(job.Tokens * bought.Machine.TokenValue);
         var verdict = Decide(job, account, progress, machine.Amount, price, clock());
         if (verdict == Verdict.Pay)
         {
-            say(string.Create(CultureInfo.InvariantCulture,
+            say(job, verdict, string.Create(CultureInfo.InvariantCulture,
                 $"{job.Name} has {account!.SecondsLeft ?? 0} s left: {job.Tokens} tokens more, for {price} units"));
             hands.Pay(job.Tokens);
         }
@@ -89,7 +89,7 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
     {
         static bool IsPaid(Verdict verdict) => verdict is Verdict.Enough or Verdict.Pay;
         if (before is not { } former || (verdict != former && !(IsPaid(verdict) && IsPaid(former))))
-            say(Sentence(job, verdict));
+            say(job, verdict, Sentence(job, verdict));
     }
 
     /// <summary>
@@ -110,19 +110,5 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
         if (before is null || isOld || job.Watch == Watch.Counter)
             kept.Save(job.Name, progress);
         return progress;
-    }
-
-    AccountView? Ask(Purchase bought)
-    {
-        var name = bought.Name();
-        var body = new byte[AccountRequest.Size];
-        AccountRequest.Emit(body, name, default);
-        var answer = node.Ask(bought.Node(), MagicKind.Query, body);
-        if (answer.Refusal == Refusal.NoSuchDomain)
-            return null;
-        if (!answer.Accepted)
-            throw new Failure($"{bought.Node()} refused: {answer.Sentence()}", ExitCode.Refused);
-        return AccountView.TryRead(answer.Statement, name)
-            ?? throw new Failure($"{bought.Node()} answers without a statement of this machine");
     }
 }

@@ -19,7 +19,7 @@ internal static class LabLauncher
 
     /// <summary>Writes the plan, the keys and nothing else yet.</summary>
     internal static LabPlan Prepare(int nodes, IReadOnlyList<string> monitors, int lifetimeSeconds,
-        bool rehearsal = false)
+        bool rehearsal = false, int grace = 60)
     {
         if (nodes is < 1 or > LabPlan.MaximumNodes)
             throw Failure.Usage($"a lab has 1 to {LabPlan.MaximumNodes} nodes");
@@ -35,7 +35,7 @@ internal static class LabLauncher
         var firmware = rehearsal ? "" : Files.Image("cstrap", "run «make»");
         var id = Convert.ToHexStringLower(Secret.Random(3));
         var plan = new LabPlan(id, LabStore.Create(id), packetd, launcher, firmware, list, UidBase, lifetimeSeconds,
-            rehearsal);
+            rehearsal) { Grace = grace };
         plan.Save();
         foreach (var node in plan.Nodes)
             Secret.Write(plan.KeyFile(node), Secret.NewKey(), replace: false);

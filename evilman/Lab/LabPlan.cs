@@ -40,6 +40,9 @@ public sealed record LabPlan(string Id, string Directory, string Packetd, string
     internal const string ClientAddress = Prefix + ".250";
     internal const string GuestAddress = Prefix + ".50";
 
+    /// <summary>Seconds that a machine runs on its nodes when nothing is paid any more.</summary>
+    public int Grace { get; init; } = 60;
+
     /// <summary>
     /// The name of a namespace of this lab: <paramref name="part"/> is "lan", "client" or a node's name.
     /// </summary>

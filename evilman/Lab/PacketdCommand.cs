@@ -16,6 +16,7 @@ internal static class PacketdCommand
         "--link", "eth0",
         "--address", node.Address,
         "--key-file", plan.KeyFile(node),
+        "--grace", plan.Grace.ToString(CultureInfo.InvariantCulture),
         "--uid-base", UidBase(plan, node).ToString(CultureInfo.InvariantCulture),
         LabNetwork.Staged(plan.Launcher),
         .. launcherOptions,

@@ -42,7 +42,7 @@ public sealed class HomeTests
         KilledNode node = new(stand.Node, killer);
         return new Payer(name => new KilledFile(stand.Store.Open(name), killer),
             file => new Till(file, _ => new KilledBroker(stand.Client, killer), node, () => stand.Now), node, kept,
-            _ => watch(), () => stand.Now, _ => { });
+            _ => watch(), () => stand.Now, (_, _, _) => { });
     }
 
     private static CustomerStand Bought(CustomerStand stand, string name = "job")

@@ -93,6 +93,12 @@ public sealed partial class ProtocolPageTests
             ["used: microseconds"] = Le(0x123456789A, 8), ["used: MiB"] = Le(0x23456789AB, 8), ["used: KiB"] = Le(0x3456789ABC, 8), ["used: seconds"] = Le(0x456789ABCD, 8),
             ["HMAC-SHA1"] = Tag(StatementBytes()),
         });
+        HomeCall call = new() { Number = 0x1122334455667788 };
+        s_twenty.CopyTo(call.Machine.Room);
+        yield return new("Home", Made(HomeCall.Size, bytes => call.EmitRequest(bytes)), new()
+        {
+            ["of an answer: 1 paid"] = [0], ["a random number"] = Le(0x1122334455667788, 8), ["of an answer: address"] = new byte[4], ["the machine's name"] = s_twenty,
+        });
         yield return new("Secure channel", Made(ChannelHello.Size, bytes => ChannelHello.EmitAnswer(bytes, ChannelStatus.Busy)), new() { ["status"] = [3] }, Table: 1);
         yield return new("Upload", Made(Upload.Size, bytes => Upload.Emit(bytes, 0x12345, Upload.Plain)),
             new() { ["length of the loader"] = Le(0x12345, 4), ["flags: bit 0, plain"] = Le(1, 4) });

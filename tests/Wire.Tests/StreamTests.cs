@@ -299,6 +299,8 @@ public class StreamTests
             Upload.Parse(some, out _, out _);
             MoveCommand.TryParse(some, out _, out _);
             GuestEvent.TryParse(some, out _, out _, out _);
+            HomeCall.TryParseRequest(some, out _);
+            HomeCall.TryParseAnswer(some, out _);
             KeyModule.TryParse(some, out _);
             ChannelHello.TryParseAnswer(some, out _);
             SecureChannel.RecordSize(some);

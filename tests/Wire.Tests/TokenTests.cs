@@ -179,6 +179,36 @@ public class TokenTests
     }
 
     [Fact]
+    public void A_call_home_and_its_answer_are_read_back_and_not_taken_for_each_other()
+    {
+        HomeCall call = new() { Number = 0x1122334455667788 };
+        call.Machine.Room[19] = 5;
+        byte[] bytes = new byte[HomeCall.Size], answer = new byte[HomeCall.Size];
+        call.EmitRequest(bytes);
+        Assert.True(HomeCall.TryParseRequest(bytes, out HomeCall read));
+        Assert.Equal((call.Number, HomeVerdict.None, 0u), (read.Number, read.Verdict, read.Node));
+        Assert.True(read.Machine.Is(in call.Machine));
+        Assert.False(HomeCall.TryParseAnswer(bytes, out _));
+
+        (call.Verdict, call.Node) = (HomeVerdict.OverBudget, 0x0A000001);
+        call.EmitAnswer(answer);
+        Assert.Equal([10, 0, 0, 1], answer.AsSpan(16, 4).ToArray());
+        Assert.True(HomeCall.TryParseAnswer(answer, out read));
+        Assert.Equal((call.Number, HomeVerdict.OverBudget, 0x0A000001u), (read.Number, read.Verdict, read.Node));
+        Assert.False(HomeCall.TryParseRequest(answer, out _));
+        foreach (int at in (int[])[0, 4, 6, 7, 20, 44])
+        {
+            byte[] spoilt = [.. answer];
+            spoilt[at] ^= 0x80;
+            Assert.False(HomeCall.TryParseAnswer(spoilt, out _), $"byte {at}");
+            bytes[at] ^= 0x80;
+            Assert.False(HomeCall.TryParseRequest(bytes, out _), $"byte {at} of a call");
+            bytes[at] ^= 0x80;
+        }
+        Assert.False(HomeCall.TryParseAnswer(answer.AsSpan(1), out _));
+    }
+
+    [Fact]
     public void A_payment_is_read_back()
     {
         byte[] bytes = new byte[Payment.Size], end = new byte[20], element = new byte[20];

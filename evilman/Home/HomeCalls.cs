@@ -1,0 +1,89 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Linq;
+using System.Net;
+using System.Net.Sockets;
+using Evilman.Buying;
+using Wire;
+
+namespace Evilman.Home;
+
+/// <summary>
+/// Takes the calls of guests that need more tokens (docs/protocols.md, "Home"). A call has nothing paid that would not
+/// be paid anyway: it has home look at once, at the machines that it watches and that the caller's address was bought
+/// for; everybody else hears nothing.
+/// </summary>
+/// <param name="find">What was bought under a name, or null.</param>
+/// <param name="look">Looks at a job; null where its node or broker do not answer.</param>
+internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verdict?> look)
+{
+    /// <summary>A machine is looked at as often as this at most, however often it calls.</summary>
+    static readonly TimeSpan s_between = TimeSpan.FromMilliseconds(500);
+
+    readonly Dictionary<string, (long At, Verdict? Verdict)> looked = [];
+
+    /// <summary>Answers calls until the time is over, or <paramref name="stopped"/>.</summary>
+    internal void Answer(Socket socket, Func<IReadOnlyList<HomeJob>> jobs, TimeSpan during, Func<bool> stopped)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var bytes = new byte[HomeCall.Size + 1];
+        while (!stopped() && during - Stopwatch.GetElapsedTime(start) is { Ticks: > 0 } left)
+        {
+            var glance = TimeSpan.FromMilliseconds(Math.Min(100, left.TotalMilliseconds + 1));
+            if (!socket.Poll(glance, SelectMode.SelectRead))
+                continue;
+            EndPoint from = new IPEndPoint(IPAddress.Any, 0);
+            try
+            {
+                var length = socket.ReceiveFrom(bytes, ref from);
+                if (Answer(bytes.AsSpan(0, length), ((IPEndPoint)from).Address, jobs()) is { } answer)
+                    socket.SendTo(answer, from);
+            }
+            catch (SocketException)
+            {
+                // About an answer to somebody who is not there any more.
+            }
+        }
+    }
+
+    /// <summary>Null for no answer.</summary>
+    internal byte[]? Answer(ReadOnlySpan<byte> datagram, IPAddress from, IReadOnlyList<HomeJob> jobs)
+    {
+        if (!HomeCall.TryParseRequest(datagram, out var call))
+            return null;
+        (Purchase Bought, Verdict Verdict)? best = null;
+        foreach (var job in jobs)
+        {
+            if (find(job.Name) is not { } bought || !bought.Machine.Guests.Contains($"{from}")
+                || Look(job) is not ({ } verdict and not Verdict.Gone))
+                continue;
+            // While a guest moves two machines have its address: the one that it speaks of is the one it is in.
+            if (best is null || bought.Name().AsSpan().SequenceEqual(call.Machine.Bytes))
+                best = (bought, verdict);
+        }
+        if (best is not { } found)
+            return null;
+        call.Verdict = found.Verdict switch
+        {
+            Verdict.Stalled => HomeVerdict.Stalled,
+            Verdict.OverBudget => HomeVerdict.OverBudget,
+            Verdict.PastDeadline => HomeVerdict.PastDeadline,
+            _ => HomeVerdict.Paid,
+        };
+        call.Node = Tokens.Mint.Number(found.Bought.Node());
+        found.Bought.Name().CopyTo(call.Machine.Room);
+        var answer = new byte[HomeCall.Size];
+        call.EmitAnswer(answer);
+        return answer;
+    }
+
+    Verdict? Look(HomeJob job)
+    {
+        if (looked.TryGetValue(job.Name, out var before) && Stopwatch.GetElapsedTime(before.At) < s_between)
+            return before.Verdict;
+        var verdict = look(job);
+        looked[job.Name] = (Stopwatch.GetTimestamp(), verdict);
+        return verdict;
+    }
+}

@@ -1,0 +1,104 @@
+using System;
+using System.Linux;
+
+namespace Tokend;
+
+/// <summary>What the machine's command line says.</summary>
+internal struct Settings
+{
+    private const int LongestLine = 4096;
+    private const ulong LongestTime = 1_000_000;
+
+    /// <summary>In host order.</summary>
+    public uint Home;
+
+    /// <summary>Seconds left, from which on home is asked.</summary>
+    public ulong Low;
+
+    /// <summary>Seconds left, from which on the end is near.</summary>
+    public ulong Last;
+
+    /// <returns>Whether there is a home.</returns>
+    public static bool TryRead(out Settings settings, out bool isGood)
+    {
+        settings = new() { Low = 60, Last = 10 };
+        isGood = true;
+        Span<byte> line = stackalloc byte[LongestLine];
+        int file = Host.Open("/proc/cmdline\0"u8);
+        int length = Math.Max(0, Syscall.Read(file, line));
+        Syscall.Close(file);
+        bool hasHome = false;
+        ReadOnlySpan<byte> rest = line.Slice(0, length);
+        while (TakeWord(ref rest, out ReadOnlySpan<byte> word))
+        {
+            if (TryValue(word, "tokend.home="u8, out ReadOnlySpan<byte> value))
+            {
+                hasHome = true;
+                isGood &= TryAddress(value, out settings.Home);
+            }
+            else if (TryValue(word, "tokend.low="u8, out value))
+                isGood &= TryNumber(value, out settings.Low);
+            else if (TryValue(word, "tokend.last="u8, out value))
+                isGood &= TryNumber(value, out settings.Last);
+        }
+        return hasHome;
+    }
+
+    private static bool TakeWord(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> word)
+    {
+        int begin = 0;
+        while (begin < rest.Length && rest[begin] <= ' ')
+            begin++;
+        int end = begin;
+        while (end < rest.Length && rest[end] > ' ')
+            end++;
+        word = rest.Slice(begin, end - begin);
+        rest = rest.Slice(end);
+        return word.Length > 0;
+    }
+
+    private static bool TryValue(ReadOnlySpan<byte> word, ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    {
+        bool isNamed = word.Length >= name.Length && word.Slice(0, name.Length).SequenceEqual(name);
+        value = isNamed ? word.Slice(name.Length) : default;
+        return isNamed;
+    }
+
+    private static bool TryAddress(ReadOnlySpan<byte> text, out uint address)
+    {
+        address = 0;
+        for (int octet = 0; octet < 4; octet++)
+        {
+            if (octet > 0 && !TakeByte(ref text, (byte)'.'))
+                return false;
+            if (!TakeNumber(ref text, byte.MaxValue, out ulong value))
+                return false;
+            address = address << 8 | (uint)value;
+        }
+        return text.Length == 0;
+    }
+
+    private static bool TryNumber(ReadOnlySpan<byte> text, out ulong number) =>
+        TakeNumber(ref text, LongestTime, out number) && text.Length == 0;
+
+    private static bool TakeByte(ref ReadOnlySpan<byte> text, byte value)
+    {
+        if (text.Length == 0 || text[0] != value)
+            return false;
+        text = text.Slice(1);
+        return true;
+    }
+
+    private static bool TakeNumber(ref ReadOnlySpan<byte> text, ulong maximum, out ulong value)
+    {
+        value = 0;
+        int digits = 0;
+        while (digits < text.Length && digits < 8 && text[digits] is >= (byte)'0' and <= (byte)'9')
+        {
+            value = value * 10 + text[digits] - '0';
+            digits++;
+        }
+        text = text.Slice(digits);
+        return digits > 0 && value <= maximum;
+    }
+}
