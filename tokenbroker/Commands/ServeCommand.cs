@@ -1,3 +1,4 @@
+using System;
 using System.CommandLine;
 using System.Threading.Tasks;
 using Tokenbroker.Http;
@@ -16,10 +17,13 @@ internal static class ServeCommand
         Option<long> rate = Values.Count("--requests-per-second",
             "How many requests a customer, or an address without a key, may make.", 1, 1_000_000, 200);
         Option<bool> quiet = new("--quiet") { Description = "Log no line for each request." };
-        Command command = new("serve", "Serves the API until it is told to stop (SIGTERM).") { listen, rate, quiet };
+        Option<Uri?> collector = Values.HttpAddress("--otlp",
+            "Where traces are sent: an OpenTelemetry collector's endpoint for them (OTLP over HTTP), "
+            + "as http://127.0.0.1:4318/v1/traces. Without it none are made.");
+        Command command = new("serve", "Serves the API until it is told to stop (SIGTERM).") { listen, rate, quiet, collector };
         command.SetAction(result => Serve(place, result,
             new ServerOptions(result.GetValue(listen)!, (int)result.GetValue(rate),
-            !result.GetValue(quiet))).GetAwaiter().GetResult());
+            !result.GetValue(quiet), result.GetValue(collector))).GetAwaiter().GetResult());
         return command;
     }
 

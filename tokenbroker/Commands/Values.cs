@@ -23,6 +23,20 @@ internal static class Values
     internal static Argument<long> Amount(string name, string description) =>
         new(name) { Description = description, CustomParser = result => Number(result, "", 1, 1L << 60) };
 
+    /// <summary>An address on the web, or none when the option is not given.</summary>
+    internal static Option<Uri?> HttpAddress(string name, string description) =>
+        new(name) { Description = description, HelpName = "URL", CustomParser = result => HttpAddress(result, name) };
+
+    private static Uri? HttpAddress(ArgumentResult result, string name)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && address.Scheme is "http" or "https"
+            && address.Host != "")
+            return address;
+        result.AddError($"{name}: «{text}» is not an address that begins with http:// or https://");
+        return null;
+    }
+
     private static long Number(ArgumentResult result, string what, long least, long most)
     {
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";

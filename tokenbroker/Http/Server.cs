@@ -21,7 +21,8 @@ using Tokenbroker.Storage;
 namespace Tokenbroker.Http;
 
 /// <summary>How it is served.</summary>
-internal sealed record ServerOptions(string Listen, int RequestsPerSecond = 200, bool LogsRequests = true);
+internal sealed record ServerOptions(
+    string Listen, int RequestsPerSecond = 200, bool LogsRequests = true, Uri? Collector = null);
 
 /// <summary>
 /// The broker on a port: routes, limits, authentication, logs; what is done is <see cref="Broker"/>'s.
@@ -61,6 +62,8 @@ internal sealed class Server : IAsyncDisposable
         builder.Services.Configure<ConsoleLoggerOptions>(console =>
             console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        if (options.Collector is { } collector)
+            Tracing.Add(builder.Services, collector);
         app = builder.Build();
         log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("tokenbroker");
         limiter = PartitionedRateLimiter.Create<string, string>(
@@ -175,8 +178,13 @@ internal sealed class Server : IAsyncDisposable
             .Item1 is { } before)
             return before;
         Func<Session, object> work = endpoint.Prepare(call);
+        using Activity? write = Tracing.Source.StartActivity("write");
+        ActivityContext parent = write?.Context ?? default;
         return (Answer)await writer.Do(session =>
         {
+            // On the writer's thread, which has no span of its own: what was before it was waiting.
+            using Activity? transaction = write is null ? null
+                : Tracing.Source.StartActivity("transaction", ActivityKind.Internal, parent);
             if (Idempotency.Find(session, broker, actor, key, fingerprint) is { } answered)
                 return answered;
             Answer answer = new(endpoint.Status, endpoint.Text(work(session)));
