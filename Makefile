@@ -35,7 +35,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu soak lab kill-broker dist clean
+.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu bench-broker soak lab kill-broker dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -156,6 +156,11 @@ bench-migration: all
 ## bench-wire: TCP on bad wires beside the kernel's
 bench-wire: | deps
 	@bench/wire
+
+## bench-broker: purchases in a second beside inserts that wait for the disk, on SQLite and PostgreSQL, and what a sale costs as its chain is sold
+bench-broker: broker
+	@$(SCRATCH) dotnet build -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench/broker bench/Broker/BrokerBench.csproj
+	@TOKENBROKER=$(CURDIR)/$(BIN)/tokenbroker $(OUT)/bench/broker/bench-broker
 
 ## fuzz: looks MINUTES long for packets and moments that break ring 0's decisions; KEEP=1 adds what is new to fuzz/corpus
 fuzz:
