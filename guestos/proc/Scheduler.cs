@@ -452,7 +452,10 @@ public static unsafe class Scheduler
         Schedule();
     }
 
-    /// <summary>Runs threads for ever; called once, on the boot stack, with interrupts off.</summary>
+    /// <summary>
+    /// Runs threads for ever; called once, on the boot stack, with interrupts off. It stays in the address space of the
+    /// thread that ran last, so that this finds its translations again: a process lets go of its space before it ends.
+    /// </summary>
     internal static void Idle()
     {
         LogicalProcessor* processor = LogicalProcessor.Current;
@@ -472,8 +475,6 @@ public static unsafe class Scheduler
                 SwitchTo(processor, &processor->IdleStackPointer, next);
                 ProcessTable.FreeDead();
                 Threads.FreeDead();
-                // The ended process's tables may be freed: let go of them.
-                Processor.WriteCr3(PageTable.KernelRoot);
                 continue;
             }
             Timers.Program(ulong.MaxValue, Clock.Monotonic);
