@@ -31,23 +31,20 @@ public sealed unsafe partial class Cpu
     internal byte* ReadSlow(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (!Translate(address, UserAccess, out ulong physical))
+        if (!TranslateData(address, UserAccess, out ulong physical))
             return Fault(s, op);
         byte* scratch = (byte*)s->Scratch;
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!Translate(Linear(op, address + (ulong)first), UserAccess, out ulong second))
+            if (!TranslateData(Linear(op, address + (ulong)first), UserAccess, out ulong second))
                 return Fault(s, op);
             ReadPhysical(physical, scratch, first);
             ReadPhysical(second, scratch + first, size - first);
             return scratch;
         }
         if (memory.Contains(physical, (ulong)size))
-        {
-            FillRead(address, physical);
             return memory.Base + physical;
-        }
         ReadPhysical(physical, scratch, size);
         return scratch;
     }
@@ -55,7 +52,7 @@ public sealed unsafe partial class Cpu
     internal bool WriteSlow(Op* op, ulong address, int size, ulong low, ulong high)
     {
         address = Linear(op, address);
-        if (!Translate(address, UserAccess | AccessWrite, out ulong physical))
+        if (!TranslateData(address, UserAccess | AccessWrite, out ulong physical))
         {
             Fault(s, op);
             return false;
@@ -64,7 +61,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!Translate(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out ulong second))
+            if (!TranslateData(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out ulong second))
             {
                 Fault(s, op);
                 return false;
@@ -73,8 +70,6 @@ public sealed unsafe partial class Cpu
             WritePhysical(second, (byte*)value + first, size - first);
             return true;
         }
-        if (memory.Contains(physical, (ulong)size))
-            FillWrite(address, physical);
         WritePhysical(physical, (byte*)value, size);
         return true;
     }
@@ -82,11 +77,10 @@ public sealed unsafe partial class Cpu
     internal byte* ModifySlow(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (!Translate(address, UserAccess | AccessWrite, out ulong physical))
+        if (!TranslateData(address, UserAccess | AccessWrite, out ulong physical))
             return Fault(s, op);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
         {
-            FillWrite(address, physical);
             if (pages[physical >> 12].Mask != 0)
                 InvalidateCode(physical, (ulong)size);
             return memory.Base + physical;
@@ -97,7 +91,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!Translate(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out second))
+            if (!TranslateData(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out second))
                 return Fault(s, op);
         }
         ReadPhysical(physical, scratch, first);
@@ -132,13 +126,9 @@ public sealed unsafe partial class Cpu
         if (!ProbeWrite(op, address, size))
             return Prepared.Faulted;
         ulong linear = Linear(op, address);
-        Translate(linear, UserAccess | AccessWrite, out ulong physical);
-        if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
-        {
-            FillWrite(linear, physical);
-            if (Mmu.WriteHit(s, address, size) != null)
-                return Prepared.Mapped;
-        }
+        TranslateData(linear, UserAccess | AccessWrite, out ulong physical);
+        if (!Crosses(address, size) && memory.Contains(physical, (ulong)size) && Mmu.WriteHit(s, address, size) != null)
+            return Prepared.Mapped;
         if (!modify)
             return Prepared.Copied;
         byte* at = ReadSlow(op, address, size);
@@ -174,13 +164,13 @@ public sealed unsafe partial class Cpu
         s->RmwSize = 0;
         byte* scratch = (byte*)s->Scratch;
         // The begin of this access translated the same bytes for writing: it cannot fail here.
-        Translate(s->RmwAddress, UserAccess | AccessWrite, out ulong physical);
+        TranslateData(s->RmwAddress, UserAccess | AccessWrite, out ulong physical);
         int first = size;
         if (Crosses(s->RmwAddress, size))
         {
             first = (int)(4096 - (s->RmwAddress & Mmu.OffsetMask));
             ulong rest = Mmu.Linear(s, s->RmwAddress + (ulong)first);
-            Translate(rest, UserAccess | AccessWrite, out ulong second);
+            TranslateData(rest, UserAccess | AccessWrite, out ulong second);
             WritePhysical(second, scratch + first, size - first);
         }
         WritePhysical(physical, scratch, first);
@@ -192,31 +182,39 @@ public sealed unsafe partial class Cpu
     internal bool ProbeWrite(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (Translate(address, UserAccess | AccessWrite, out _)
-            && (!Crosses(address, size) || Translate(Linear(op, (address & ~Mmu.OffsetMask) + 4096),
+        if (TranslateData(address, UserAccess | AccessWrite, out _)
+            && (!Crosses(address, size) || TranslateData(Linear(op, (address & ~Mmu.OffsetMask) + 4096),
                 UserAccess | AccessWrite, out _)))
             return true;
         Fault(s, op);
         return false;
     }
 
-    private void FillRead(ulong address, ulong physical)
+    /// <summary>
+    /// As <see cref="Translate"/>, by the TLB where it has the page; otherwise it has it then, if it is RAM.
+    /// </summary>
+    private bool TranslateData(ulong linear, int access, out ulong physical)
     {
-        var entry = Slot(s->ReadTlb, address);
-        entry->Tag = address & ~Mmu.OffsetMask;
-        entry->Host = (ulong)memory.Base + (physical & ~Mmu.OffsetMask);
-        entry->Addend = entry->Host - entry->Tag;
-    }
-
-    private void FillWrite(ulong address, ulong physical)
-    {
+        bool write = (access & AccessWrite) != 0;
+        var entry = Slot(write ? s->WriteTlb : s->ReadTlb, linear);
+        ulong page = linear & ~Mmu.OffsetMask;
+        // The other condition: the entry may lead to a copy for the moment (RunOnCopy).
+        if (entry->Tag == page && entry->Addend == entry->Host - page)
+        {
+            physical = entry->Addend + linear - (ulong)memory.Base;
+            return true;
+        }
+        if (!Translate(linear, access, out physical))
+            return false;
         // Stores into pages that hold decoded code must come through the slow path to be noticed.
-        if (pages[physical >> 12].Mask != 0)
-            return;
-        var entry = Slot(s->WriteTlb, address);
-        entry->Tag = address & ~Mmu.OffsetMask;
-        entry->Host = (ulong)memory.Base + (physical & ~Mmu.OffsetMask);
-        entry->Addend = entry->Host - entry->Tag;
+        if (memory.Contains(physical, 1) && !(write && pages[physical >> 12].Mask != 0))
+        {
+            entry->Tag = page;
+            entry->Host = (ulong)memory.Base + (physical & ~Mmu.OffsetMask);
+            entry->Addend = entry->Host - page;
+            NoteFilled(write ? s->WriteTlb : s->ReadTlb, linear);
+        }
+        return true;
     }
 
     /// <summary>Bytes within one page, RAM or device.</summary>

@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Domain;
@@ -128,6 +129,7 @@ public sealed unsafe partial class Cpu
         entry->Tag = page;
         entry->Addend = physical - rip;
         entry->Host = StampOf(page, physical);
+        NoteFilled(s->Cpl == 3 ? userExecute : kernelExecute, rip);
         int hash = (int)(rip >> 12) & 4095;
         s->ExecutedPages[hash >> 6] |= 1UL << (hash & 63);
         return true;
@@ -187,13 +189,38 @@ public sealed unsafe partial class Cpu
         ClearCode();
     }
 
-    private static TlbEntry* AllocateTlb(CodeMemory? code) =>
-        (TlbEntry*)AllocateState(code, Mmu.TlbEntries * sizeof(TlbEntry));
+    // Behind the entries a bit for each that has been filled since all were empty.
+    private static TlbEntry* AllocateTlb(CodeMemory? code)
+    {
+        var tlb = (TlbEntry*)AllocateState(code, Mmu.TlbEntries * sizeof(TlbEntry) + Mmu.TlbEntries / 8);
+        for (int slot = 0; slot < Mmu.TlbEntries; slot++)
+        {
+            tlb[slot].Tag = Mmu.Empty(slot);
+            tlb[slot].Host = NoStamp;
+        }
+        return tlb;
+    }
+
+    private static ulong* Filled(TlbEntry* tlb) => (ulong*)(tlb + Mmu.TlbEntries);
+
+    private static void NoteFilled(TlbEntry* tlb, ulong linear)
+    {
+        int slot = (int)(linear >> 12) & (Mmu.TlbEntries - 1);
+        Filled(tlb)[slot >> 6] |= 1UL << (slot & 63);
+    }
 
     private static void Clear(TlbEntry* tlb)
     {
-        for (int slot = 0; slot < Mmu.TlbEntries; slot++)
-            tlb[slot].Tag = Mmu.Empty(slot);
+        ulong* filled = Filled(tlb);
+        for (int word = 0; word < Mmu.TlbEntries / 64; word++)
+        {
+            for (; filled[word] != 0; filled[word] &= filled[word] - 1)
+            {
+                int slot = word * 64 + BitOperations.TrailingZeroCount(filled[word]);
+                tlb[slot].Tag = Mmu.Empty(slot);
+                tlb[slot].Host = NoStamp;
+            }
+        }
     }
 
     /// <summary>Forgets every translation.</summary>
@@ -245,8 +272,6 @@ public sealed unsafe partial class Cpu
     {
         Clear(kernelExecute);
         Clear(userExecute);
-        for (int slot = 0; slot < Mmu.TlbEntries; slot++)
-            kernelExecute[slot].Host = userExecute[slot].Host = NoStamp;
         for (int i = 0; i < 64; i++)
             s->ExecutedPages[i] = 0;
     }

@@ -25,7 +25,7 @@ internal enum Prepared
 /// </remarks>
 internal static unsafe class Mmu
 {
-    public const int TlbEntries = 512;
+    public const int TlbEntries = 1024;
 
     /// <summary>Logarithm of the size of a <see cref="TlbEntry"/>.</summary>
     public const int EntryShift = 5;
