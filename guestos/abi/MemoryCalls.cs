@@ -54,9 +54,10 @@ public static unsafe class MemoryCalls
         if (!shared && (flags & MapFlags.TYPE) != MapFlags.PRIVATE)
             return Errno.EINVAL;
         Inode* file = null;
+        bool neverWritable = false;
         if ((flags & MapFlags.ANONYMOUS) == 0)
         {
-            long result = FileOf(descriptor, protection, shared, out file);
+            long result = FileOf(descriptor, protection, shared, out file, out neverWritable);
             if (result < 0)
                 return result;
         }
@@ -67,6 +68,7 @@ public static unsafe class MemoryCalls
             Protection = (uint)protection & Protection.Any,
             Flags = flags,
             Shared = shared,
+            NeverWritable = neverWritable,
             File = file != null ? &file->Object : null,
             Offset = offset,
         };
@@ -88,6 +90,9 @@ public static unsafe class MemoryCalls
         public ulong Flags;
         public bool Shared;
 
+        /// <summary>Shared, of a file that is not open for writing.</summary>
+        public bool NeverWritable;
+
         /// <summary>Null: MAP_ANONYMOUS.</summary>
         public MemoryObject* File;
         public ulong Offset;
@@ -99,7 +104,8 @@ public static unsafe class MemoryCalls
     {
         // What could never be touched without running out is refused at once, as on Linux
         // (Documentation/mm/overcommit-accounting).
-        if ((request.Protection & Protection.WRITE) != 0 && request.Pages > Frames.Total)
+        bool sharesFile = request.Shared && request.File != null;
+        if (!sharesFile && (request.Protection & Protection.WRITE) != 0 && request.Pages > Frames.Total)
             return Errno.ENOMEM;
         bool isData = AddressSpace.IsData(request.Protection, request.Shared);
         if (!ResourceLimits.AllowsPages(space, request.Pages, isData))
@@ -115,7 +121,9 @@ public static unsafe class MemoryCalls
         bool populates = sharedMemory || (request.Flags & MapFlags.POPULATE) != 0;
         // Only pages with some permission can be made present.
         uint protection = populates ? request.Protection | Protection.READ : request.Protection;
-        AreaFlags flags = sharedMemory ? AreaFlags.Shared : AreaFlags.None;
+        AreaFlags flags = request.Shared ? AreaFlags.Shared : AreaFlags.None;
+        if (request.NeverWritable)
+            flags |= AreaFlags.NeverWritable;
         if (locked)
             flags |= AreaFlags.Locked;
         ulong fileEnd = request.File != null ? range.End : 0;
@@ -175,19 +183,24 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>
-    /// The file to be mapped, held. Shared file mappings that could be written are not supported (ENODEV). Read-only
-    /// ones are mapped as private ones are: a page is the file's own frame, so later writes to the file are seen; where
-    /// the file has no room for a frame, it is a copy made at first touch.
+    /// The file to be mapped, held. EBADF, EACCES (not open for what is asked), ENODEV (only regular files can be
+    /// mapped).
     /// </summary>
-    private static long FileOf(ulong descriptor, ulong protection, bool shared, out Inode* inode)
+    /// <param name="neverWritable">It is shared, and not open for writing.</param>
+    private static long FileOf(
+        ulong descriptor, ulong protection, bool shared, out Inode* inode, out bool neverWritable)
     {
         inode = null;
+        neverWritable = false;
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.EBADF;
-        if (!file->MayRead)
+        if (file->IsPath)
+            return Errno.EBADF;
+        neverWritable = shared && !file->MayWrite;
+        if (!file->MayRead || neverWritable && (protection & Protection.WRITE) != 0)
             return Errno.EACCES;
-        if (!RegularFile.Is(file) || shared && (protection & Protection.WRITE) != 0)
+        if (!RegularFile.Is(file))
             return Errno.ENODEV;
         inode = Vfs.Hold(file->Inode);
         return 0;
@@ -326,7 +339,8 @@ public static unsafe class MemoryCalls
         if (length / Frames.Size > Frames.Total)
             return Errno.ENOMEM;
         bool staysBelowStack = length <= AddressSpace.MapTop - old.Start;
-        if (area->End == old.End && !area->Shared && staysBelowStack
+        bool mayExtend = !area->Shared || area->File != null;
+        if (area->End == old.End && mayExtend && staysBelowStack
             && PageRange.TryMake(old.End, added, out PageRange more) && AddressSpace.IsFree(space, more))
         {
             AddressSpace.Extend(space, area, more.End);
@@ -448,7 +462,7 @@ public static unsafe class MemoryCalls
     private const uint MsInvalidate = 2;
     private const uint MsSync = 4;
 
-    /// <summary>There is nothing to write back: no page of a file differs from the file.</summary>
+    /// <summary>There is nothing to write back: shared pages of a file are the file's own.</summary>
     private static long Msync(ulong address, ulong length, ulong flags)
     {
         if ((address & InPage) != 0 || !CallFlags.TryMake(flags, MsAsync | MsInvalidate | MsSync, out CallFlags how)

@@ -87,7 +87,7 @@ public static unsafe class Devices
         Link("stdin"u8, "/proc/self/fd/0"u8);
         Link("stdout"u8, "/proc/self/fd/1"u8);
         Link("stderr"u8, "/proc/self/fd/2"u8);
-        Directory("shm"u8);
+        Directory("shm"u8, FileRights.Sticky | 0x1ff);
     }
 
     private static void RegisterOwn(
@@ -176,7 +176,8 @@ public static unsafe class Devices
         return (long)from.Count;
     }
 
-    private static void Directory(ReadOnlySpan<byte> name) => Add(name, InodeType.DIR, 0x1ff);
+    private static void Directory(ReadOnlySpan<byte> name, uint permissions) =>
+        Add(name, InodeType.DIR, permissions);
 
     private static void Link(ReadOnlySpan<byte> name, ReadOnlySpan<byte> target)
     {

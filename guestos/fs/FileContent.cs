@@ -197,7 +197,7 @@ public static unsafe class FileContent
     }
 
     /// <summary>
-    /// The frame that holds a page of the file, to be mapped read-only: programs share it. Made from the archive when
+    /// The frame that holds a page of the file, to be mapped: all who map it share it. Made from the archive when
     /// <paramref name="make"/>. 0 when there is none, beyond the end, or without memory. The file keeps its own
     /// reference.
     /// </summary>

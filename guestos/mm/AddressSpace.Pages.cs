@@ -80,13 +80,18 @@ public unsafe partial struct AddressSpace
 
     private static void Flush(ulong address) => Board.Processor.InvalidatePage(address);
 
-    /// <summary>Changes the protection of a range that is mapped throughout. Returns 0, ENOMEM. Gives way.</summary>
+    /// <summary>
+    /// Changes the protection of a range that is mapped throughout. Returns 0, ENOMEM, or EACCES at the first area that
+    /// may not be written. Gives way.
+    /// </summary>
     public static long Protect(AddressSpace* space, PageRange range, uint protection)
     {
         if (!IsMapped(space, range) || !SplitAt(space, range))
             return Errno.ENOMEM;
         for (Area* area = FirstIn(space, range); area != null; area = NextIn(area, range))
         {
+            if (area->NeverWritable && (protection & Protection.WRITE) != 0)
+                return Errno.EACCES;
             Discount(space, area);
             area->Protection = protection;
             Count(space, area);
@@ -142,7 +147,7 @@ public unsafe partial struct AddressSpace
         if (!SplitAt(space, from))
             return Errno.ENOMEM;
         Area* area = AreaAtOrAbove(space, from.Start);
-        AreaFlags flags = area->Flags & (AreaFlags.Shared | AreaFlags.Locked);
+        AreaFlags flags = area->Flags & (AreaFlags.Shared | AreaFlags.Locked | AreaFlags.NeverWritable);
         ulong fileEnd = MovedFileEnd(area, from, to);
         if (Add(space, to, area->Protection, flags, area->File, area->Offset, fileEnd) == null)
             return Errno.ENOMEM;

@@ -6,8 +6,8 @@ namespace Guestos;
 /// mm: page frames, page tables and address spaces.
 /// <para>Guarantees: user pages arrive zeroed or with their file's bytes; a frame is freed with its last reference; a
 /// private page is never seen to change by another address space, but for pages of a file that were not written to
-/// through the mapping: they are the file's own frames. Failure is a value (null, 0, false or -errno), a broken
-/// invariant is a <see cref="Panic"/>.</para>
+/// through the mapping: they are the file's own frames, as all pages of a shared mapping of a file are. Failure is a
+/// value (null, 0, false or -errno), a broken invariant is a <see cref="Panic"/>.</para>
 /// <para>Who may call: proc, fs, abi and migrate in process context, or the boot path. Interrupt handlers take frames
 /// only (<see cref="Frames.Allocate"/>). The kernel is not preempted except at <see cref="Preemption.Point"/>: what is
 /// said to give way here contains such points, everything else is atomic.</para>

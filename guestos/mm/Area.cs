@@ -21,7 +21,8 @@ public enum AreaFlags : byte
     None = 0,
 
     /// <summary>
-    /// MAP_SHARED without a file: forked processes see each other's writes. All pages are present from the beginning.
+    /// MAP_SHARED. Of a file: the pages are the file's own. Without one: forked processes see each other's writes; all
+    /// pages are present from the beginning.
     /// </summary>
     Shared = 1,
 
@@ -35,6 +36,11 @@ public enum AreaFlags : byte
 
     /// <summary>The area of brk(2).</summary>
     Heap = 8,
+
+    /// <summary>
+    /// A shared file that was not opened for writing: no protection may allow it (mprotect(2), EACCES).
+    /// </summary>
+    NeverWritable = 16,
 }
 
 /// <summary>
@@ -55,6 +61,11 @@ public unsafe struct Area
     public AreaFlags Flags;
 
     public readonly bool Shared => (Flags & AreaFlags.Shared) != 0;
+
+    /// <summary>Its pages are the file's own, for writing too.</summary>
+    public readonly bool SharesFile => Shared && File != null;
+
+    public readonly bool NeverWritable => (Flags & AreaFlags.NeverWritable) != 0;
 
     public readonly bool GrowsDown => (Flags & AreaFlags.GrowsDown) != 0;
 

@@ -49,6 +49,8 @@ public unsafe partial struct AddressSpace
         if (entry == null)
             return FaultResult.NoMemory;
         ulong page = address & ~(ulong)(Frames.Size - 1);
+        if ((*entry & PageTable.Present) == 0 && area->SharesFile)
+            return PopulateFromFile(space, area, page) ? FaultResult.Resolved : FaultResult.FileEnded;
         if ((*entry & PageTable.Present) == 0)
         {
             bool isMapped = access != Access.Write && PopulateFromFile(space, area, page);
@@ -77,12 +79,13 @@ public unsafe partial struct AddressSpace
     private const ulong FaultAround = 16 * Frames.Size;
 
     /// <summary>
-    /// Maps a whole page of a file read-only, shared with the file and everybody who maps it; and its neighbours, if
-    /// they are in memory.
+    /// Maps a whole page of a file, the same that the file and everybody else has who maps it; and its neighbours, if
+    /// they are in memory. Read-only in a private area, where a write makes a copy. False behind the end of the file,
+    /// and when there is no frame for a page that is in none yet.
     /// </summary>
     private static bool PopulateFromFile(AddressSpace* space, Area* area, ulong page)
     {
-        if (area->File == null || area->Shared || !MapFileFrame(space, area, page, make: true))
+        if (area->File == null || !MapFileFrame(space, area, page, make: true))
             return false;
         ulong window = page & ~(FaultAround - 1);
         ulong end = System.Math.Min(window + FaultAround, area->End);
@@ -104,7 +107,7 @@ public unsafe partial struct AddressSpace
         if (frame == 0)
             return false;
         Frames.AddReference(frame);
-        PageTable.Set(entry, EntryFor(area, frame, false));
+        PageTable.Set(entry, EntryFor(area, frame, area->Shared));
         space->ResidentPages++;
         return true;
     }

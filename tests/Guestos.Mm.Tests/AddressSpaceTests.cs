@@ -171,6 +171,39 @@ public sealed unsafe class AddressSpaceTests
     }
 
     [Fact]
+    public void A_shared_page_of_a_file_is_the_file_s_own_in_every_space_and_gone_when_it_is_cut()
+    {
+        MemoryObject file = new() { Size = 3 * Frames.Size };
+        AddressSpace* space = AddressSpace.Create();
+        ulong end = Base + 4 * Frames.Size;
+        Assert.True(AddressSpace.Add(space, Range(0, 4), ReadWrite, AreaFlags.Shared, &file, 0, end) != null);
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base, Access.Read, Frames.UserFloor));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + Frames.Size, Access.Write, Frames.UserFloor));
+        AddressSpace* child = AddressSpace.Fork(space);
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(child, Base + 2 * Frames.Size, Access.Write, Frames.UserFloor));
+        for (ulong page = 0; page < 3; page++)
+            foreach (nint one in new[] { (nint)space, (nint)child })
+            {
+                Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve((AddressSpace*)one, Base + page * Frames.Size, Access.Write, Frames.UserFloor));
+                ulong entry = PageTable.EntryOf(((AddressSpace*)one)->Root, Base + page * Frames.Size);
+                Assert.Equal((File.PageFrame(&file, page, false), PageTable.ReadWrite), (entry & PageTable.AddressMask, entry & PageTable.ReadWrite));
+            }
+
+        Assert.Equal(FaultResult.FileEnded, AddressSpace.Resolve(space, Base + 3 * Frames.Size, Access.Write, Frames.UserFloor));
+        file.Size = Frames.Size;
+        AddressSpace.FileCut(&file);
+        Assert.Equal(0ul, PageTable.EntryOf(child->Root, Base + Frames.Size));
+        Assert.Equal(FaultResult.FileEnded, AddressSpace.Resolve(child, Base + Frames.Size, Access.Read, Frames.UserFloor));
+        Assert.Equal(0, AddressSpace.Protect(space, Range(0, 4), Protection.READ));
+        AddressSpace.AreaAtOrAbove(space, Base)->Flags |= AreaFlags.NeverWritable;
+        Assert.Equal(Errno.EACCES, AddressSpace.Protect(space, Range(0, 4), ReadWrite));
+        AddressSpace.Release(child);
+        AddressSpace.Release(space);
+        Assert.Equal((0, 0), (File.References, file.Mappings));
+        File.FreeFrames();
+    }
+
+    [Fact]
     public void A_stack_grows_to_its_limit_and_not_into_its_neighbour()
     {
         AddressSpace* space = AddressSpace.Create();

@@ -18,5 +18,7 @@ public class AnswersTests
     [InlineData("domain", "local")]
     [InlineData("qemu", "descriptors")]
     [InlineData("domain", "descriptors")]
+    [InlineData("qemu", "mappings")]
+    [InlineData("domain", "mappings")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

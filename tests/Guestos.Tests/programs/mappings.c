@@ -1,0 +1,381 @@
+/* Files in memory: what is written through a shared mapping is in the file and in all other mappings, what is written to a private one in
+   none. Run on the host and in the guest: both must print the same. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/futex.h>
+
+#define PAGE 4096
+
+static void answer(const char *what, long result)
+{
+    if (result < 0)
+        printf("%s: -1 %s\n", what, strerrorname_np(errno));
+    else
+        printf("%s: %ld\n", what, result);
+    errno = 0;
+}
+
+#define ASK(call) answer(#call, (long)(call))
+
+static void map_answer(const char *what, void *result)
+{
+    if (result == MAP_FAILED)
+        printf("%s: %s\n", what, strerrorname_np(errno));
+    else
+        printf("%s: mapped\n", what);
+    errno = 0;
+}
+
+#define ASK_MAP(call) map_answer(#call, call)
+
+static sigjmp_buf away;
+static volatile int code;
+static void on_fault(int signal, siginfo_t *information, void *unused)
+{
+    code = information->si_code;
+    siglongjmp(away, signal);
+}
+
+/* The signal of an access, or the byte. */
+static int look(volatile char *at)
+{
+    int signal = sigsetjmp(away, 1);
+    return signal ? -signal : *at;
+}
+
+static int touch(volatile char *at, char value)
+{
+    int signal = sigsetjmp(away, 1);
+    if (signal)
+        return -signal;
+    *at = value;
+    return value;
+}
+
+#define LOOK(at) printf("%s: %d\n", #at, look(at))
+#define TOUCH(at, value) printf("%s = %d: %d\n", #at, value, touch(at, value))
+
+static int made(const char *name, long length)
+{
+    int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    char *text = malloc(length);
+    for (long i = 0; i < length; i++)
+        text[i] = i / PAGE * 16 + i % 7;
+    write(fd, text, length);
+    free(text);
+    return fd;
+}
+
+static void refusing(void)
+{
+    int fd = made("a", 3 * PAGE), reading = open("a", O_RDONLY), writing = open("a", O_WRONLY), path = open("a", O_PATH), folder = open("/", O_RDONLY);
+    int ends[2];
+    pipe(ends);
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED, writing, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_PRIVATE, writing, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_WRITE, MAP_SHARED, writing, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_WRITE, MAP_SHARED, reading, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, reading, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED, path, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED, folder, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED, ends[0], 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED, 77, 0));
+    ASK_MAP(mmap(0, 0, PROT_READ, MAP_SHARED, fd, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 1));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, 0, fd, 0));
+    char *seen = mmap(0, 3 * PAGE, PROT_READ, MAP_SHARED, reading, 0);
+    LOOK(seen + PAGE);
+    TOUCH(seen, 1);
+    ASK(mprotect(seen, PAGE, PROT_READ | PROT_WRITE));
+    ASK(mprotect(seen + PAGE, PAGE, PROT_NONE));
+    LOOK(seen + PAGE);
+    ASK(mprotect(seen + PAGE, PAGE, PROT_WRITE));
+    ASK(mprotect(seen + PAGE, PAGE, PROT_READ));
+    LOOK(seen + PAGE);
+    char *own = mmap(0, 3 * PAGE, PROT_READ, MAP_PRIVATE, reading, 0);
+    ASK(mprotect(own, PAGE, PROT_READ | PROT_WRITE));
+    TOUCH(own, 99);
+    LOOK(seen);
+    munmap(seen, 3 * PAGE), munmap(own, 3 * PAGE);
+    close(fd), close(reading), close(writing), close(path), close(folder), close(ends[0]), close(ends[1]);
+    unlink("a");
+}
+
+static void sharing(void)
+{
+    char byte;
+    int fd = made("a", 3 * PAGE);
+    char *one = mmap(0, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *two = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE);
+    char *own = mmap(0, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    char *view = mmap(0, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    TOUCH(one + PAGE + 5, 77);
+    LOOK(two + 5);
+    LOOK(view + PAGE + 5);
+    TOUCH(own + 2 * PAGE, 55);
+    LOOK(one + 2 * PAGE);
+    TOUCH(two + PAGE, 66);
+    LOOK(one + 2 * PAGE);
+    LOOK(own + 2 * PAGE);
+    ASK(pread(fd, &byte, 1, PAGE + 5));
+    ASK(byte);
+    ASK(pwrite(fd, "w", 1, 9));
+    LOOK(one + 9);
+    LOOK(view + 9);
+    ASK(pread(fd, one + 20, 10, 0));
+    LOOK(two - 0);
+    ASK(memcmp(one, one + 20, 9));
+    fflush(stdout);
+    if (fork() == 0) {
+        one[100] = 42;
+        two[PAGE + 100] = 43;
+        own[100] = 44;
+        char *late = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        late[101] = 45;
+        _exit(0);
+    }
+    wait(NULL);
+    LOOK(one + 100);
+    LOOK(one + 2 * PAGE + 100);
+    LOOK(own + 100);
+    LOOK(one + 101);
+    ASK(msync(one, 3 * PAGE, MS_SYNC));
+    ASK(msync(one, 3 * PAGE, MS_ASYNC | MS_INVALIDATE));
+    ASK(msync(one, 3 * PAGE, MS_ASYNC | MS_SYNC));
+    ASK(msync(one + 1, PAGE, MS_SYNC));
+    ASK(msync(one, PAGE, 8));
+    ASK(madvise(one, PAGE, MADV_DONTNEED));
+    LOOK(one + 100);
+    ASK(madvise(own, 3 * PAGE, MADV_DONTNEED));
+    LOOK(own + 2 * PAGE);
+    /* The file goes when its last mapping does. */
+    close(fd);
+    unlink("a");
+    TOUCH(one, 12);
+    LOOK(view);
+    munmap(view, 3 * PAGE), munmap(two, 2 * PAGE);
+    LOOK(one);
+    /* In parts. */
+    ASK(munmap(one + PAGE, PAGE));
+    LOOK(one + PAGE);
+    TOUCH(one + 2 * PAGE, 13);
+    ASK(mprotect(one, PAGE, PROT_READ));
+    TOUCH(one, 14);
+    ASK(mprotect(one, PAGE, PROT_READ | PROT_WRITE));
+    TOUCH(one, 15);
+    munmap(one, 3 * PAGE), munmap(own, 3 * PAGE);
+}
+
+static void cutting(void)
+{
+    int fd = made("a", 3 * PAGE + 100);
+    char *one = mmap(0, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *own = mmap(0, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    LOOK(one + 3 * PAGE + 99);
+    LOOK(one + 3 * PAGE + 100);
+    TOUCH(one + 4 * PAGE - 1, 9);
+    LOOK(one + 4 * PAGE);
+    ASK(code);
+    TOUCH(one + 4 * PAGE, 1);
+    LOOK(own + 4 * PAGE);
+    TOUCH(own + 2 * PAGE, 88);
+    struct stat status;
+    fstat(fd, &status);
+    ASK(status.st_size);
+    ASK(ftruncate(fd, PAGE + 10));
+    LOOK(one + PAGE + 9);
+    LOOK(one + PAGE + 10);
+    LOOK(one + 2 * PAGE);
+    LOOK(own + 2 * PAGE);
+    ASK(ftruncate(fd, 5 * PAGE));
+    LOOK(one + PAGE + 9);
+    LOOK(one + 2 * PAGE);
+    TOUCH(one + 4 * PAGE, 31);
+    LOOK(own + 4 * PAGE);
+    LOOK(one + 5 * PAGE);
+    ASK(pwrite(fd, "end", 3, 6 * PAGE));
+    LOOK(one + 6 * PAGE);
+    ASK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4 * PAGE, PAGE));
+    LOOK(one + 4 * PAGE);
+    /* System calls meet the end, too. */
+    int ends[2];
+    pipe(ends);
+    ASK(write(ends[1], one + 7 * PAGE, 1));
+    ASK(pwrite(fd, one, 10, PAGE));
+    LOOK(one + PAGE + 1);
+    fflush(stdout);
+    if (fork() == 0) {
+        ftruncate(fd, 0);
+        _exit(0);
+    }
+    wait(NULL);
+    LOOK(one);
+    LOOK(own);
+    close(ends[0]), close(ends[1]);
+    munmap(one, 8 * PAGE), munmap(own, 8 * PAGE);
+    close(fd);
+    unlink("a");
+}
+
+static void moving(void)
+{
+    int fd = made("a", 8 * PAGE);
+    char *one = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    one[0] = 5;
+    char *grown = mremap(one, 2 * PAGE, 6 * PAGE, MREMAP_MAYMOVE);
+    printf("grown: %d\n", grown != MAP_FAILED);
+    LOOK(grown);
+    LOOK(grown + 5 * PAGE);
+    TOUCH(grown + 5 * PAGE, 51);
+    char byte;
+    pread(fd, &byte, 1, 5 * PAGE);
+    ASK(byte);
+    char *place = mmap(0, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *moved = mremap(grown + PAGE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    printf("moved: %d\n", moved == place);
+    LOOK(moved);
+    TOUCH(moved + PAGE, 52);
+    pread(fd, &byte, 1, 2 * PAGE);
+    ASK(byte);
+    LOOK(grown + PAGE);
+    munmap(grown, 6 * PAGE), munmap(place, 8 * PAGE);
+    /* Over what is mapped already; ahead of the file's end, which comes later; by memfd. */
+    int memory = memfd_create("m", 0);
+    ftruncate(memory, 2 * PAGE);
+    char *ahead = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory, 0);
+    ASK(mmap(ahead + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) == ahead + PAGE);
+    TOUCH(ahead, 61);
+    LOOK(ahead + PAGE);
+    LOOK(ahead + 3 * PAGE);
+    ftruncate(memory, 4 * PAGE);
+    LOOK(ahead + 3 * PAGE);
+    ASK(mlock(ahead, 4 * PAGE));
+    ASK(munlock(ahead, 4 * PAGE));
+    munmap(ahead, 4 * PAGE);
+    /* A file with holes, far larger than what is written. */
+    ftruncate(memory, 512l << 20);
+    char *wide = mmap(0, 512l << 20, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    printf("wide: %d\n", wide != MAP_FAILED);
+    TOUCH(wide + (511l << 20), 71);
+    LOOK(wide + (300l << 20));
+    pread(memory, &byte, 1, 511l << 20);
+    ASK(byte);
+    munmap(wide, 512l << 20);
+    close(memory), close(fd);
+    unlink("a");
+}
+
+struct meeting { sem_t semaphore; pthread_mutex_t mutex; pthread_cond_t condition; int word, count, turn; };
+
+static void meeting(void)
+{
+    ASK(shm_open("/guest-meeting", O_RDWR, 0600));
+    int fd = shm_open("/guest-meeting", O_RDWR | O_CREAT | O_EXCL, 0600);
+    ASK(fd >= 0);
+    ASK(shm_open("/guest-meeting", O_RDWR | O_CREAT | O_EXCL, 0600));
+    ASK(ftruncate(fd, sizeof(struct meeting)));
+    struct meeting *here = mmap(0, sizeof *here, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&here->mutex, &shared);
+    pthread_condattr_t too;
+    pthread_condattr_init(&too);
+    pthread_condattr_setpshared(&too, PTHREAD_PROCESS_SHARED);
+    pthread_cond_init(&here->condition, &too);
+    sem_init(&here->semaphore, 1, 0);
+    fflush(stdout);
+    for (int i = 0; i < 4; i++)
+        if (fork() == 0) {
+            /* At another address. */
+            int again = shm_open("/guest-meeting", O_RDWR, 0);
+            struct meeting *there = mmap(0, sizeof *there, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0);
+            for (int j = 0; j < 500; j++) {
+                pthread_mutex_lock(&there->mutex);
+                there->count++;
+                pthread_mutex_unlock(&there->mutex);
+            }
+            pthread_mutex_lock(&there->mutex);
+            while (there->turn != i)
+                pthread_cond_wait(&there->condition, &there->mutex);
+            there->turn++;
+            pthread_cond_broadcast(&there->condition);
+            pthread_mutex_unlock(&there->mutex);
+            sem_post(&there->semaphore);
+            while (syscall(SYS_futex, &there->word, FUTEX_WAIT, 0, NULL) == -1 && errno == EINTR);
+            _exit(there != here);
+        }
+    for (int i = 0; i < 4; i++)
+        sem_wait(&here->semaphore);
+    ASK(here->count);
+    ASK(here->turn);
+    int woken = 0;
+    while (woken < 4) {
+        woken += syscall(SYS_futex, &here->word, FUTEX_WAKE, 100);
+        struct timespec little = { 0, 1000000 };
+        nanosleep(&little, NULL);
+    }
+    here->word = 1;
+    int status, elsewhere = 0;
+    for (int i = 0; i < 4; i++)
+        if (wait(&status) > 0)
+            elsewhere += WEXITSTATUS(status);
+    ASK(elsewhere);
+    ASK(shm_unlink("/guest-meeting"));
+    ASK(shm_unlink("/guest-meeting"));
+    here->count = 3;
+    munmap(here, sizeof *here);
+    close(fd);
+    sem_t *named = sem_open("/guest-named", O_CREAT | O_EXCL, 0600, 1);
+    ASK(named != SEM_FAILED);
+    fflush(stdout);
+    if (fork() == 0) {
+        sem_t *again = sem_open("/guest-named", 0);
+        sem_wait(again);
+        sem_wait(again);
+        _exit(6);
+    }
+    sem_post(named);
+    wait(&status);
+    ASK(WEXITSTATUS(status));
+    int value = -1;
+    sem_getvalue(named, &value);
+    ASK(value);
+    ASK(sem_close(named));
+    ASK(sem_unlink("/guest-named"));
+    ASK(sem_open("/guest-named", 0) == SEM_FAILED);
+}
+
+int main(void)
+{
+    mkdir("/dev/shm/mappings", 0777);
+    chdir("/dev/shm/mappings");
+    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+    alarm(20);
+    refusing();
+    sharing();
+    cutting();
+    moving();
+    meeting();
+    chdir("/");
+    rmdir("/dev/shm/mappings");
+    puts("all answers given");
+    return 0;
+}
