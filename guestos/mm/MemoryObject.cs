@@ -26,8 +26,8 @@ public unsafe struct MemoryObjectOperations
     public delegate*<MemoryObject*, void> Release;
 
     /// <summary>
-    /// The frame that holds a page of the file, for mapping it: others see what is written to it. Arguments: the page's number, and whether a
-    /// frame is made when there is none. Returns its physical address, or 0 for none.
+    /// The frame that holds a page of the file, for mapping it: others see what is written to it. Arguments: the page's
+    /// number, and whether a frame is made when there is none. Returns its physical address, or 0 for none.
     /// </summary>
     public delegate*<MemoryObject*, ulong, bool, ulong> PageFrame;
 
