@@ -1,0 +1,206 @@
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+
+namespace Programs.Tests;
+
+/// <summary>The programs, and how each is run, in groups that share a guest; docs/programs.md is the same table for people.</summary>
+internal static class Table
+{
+    private static readonly string[] s_python = [.. Directory.GetDirectories("/usr/lib", "python3.*").DefaultIfEmpty("/usr/lib/python3")];
+
+    public static readonly Entry[] Texts =
+    [
+        new("dash", "dash", "loops, pipes, here documents, signals", ["dash", "tr"], "dash /programs/shell.sh"),
+        new("zsh", "zsh", "the same", ["zsh", "tr"], "zsh /programs/shell.sh"),
+        new("busybox", "busybox-static", "the same in its shell", ["/bin/busybox"], "busybox sh /programs/shell.sh"),
+        new("bash", "bash", "arrays, coprocesses, process substitution, jobs", ["bash", "rev", "paste", "sed", "sort"], "bash /programs/bash.sh"),
+        new("gawk", "gawk", "arrays, regular expressions, a child by a pipe", ["gawk", "sort"], "gawk -f /programs/text.awk"),
+        new("mawk", "mawk", "the same", ["mawk", "sort"], "mawk -W interactive -f /programs/text.awk"),
+        new("sed", "sed", "substitution, a line at a time", ["sed"], "sed -nu -e '/apple/{s/[aeiou]/<&>/g;p}' -e '$='"),
+        new("grep", "grep", "extended regular expressions", ["grep"], "grep --line-buffered -n -E '^[0-9]*5 .*(apple|zebra).*(stone|river)'"),
+        new("sort", "coreutils", "several keys, with threads", ["sort"], "sort -k2,2 -k1,1nr --parallel=4 -S 1M | md5sum"),
+        new("coreutils", "coreutils", "tr, tac, nl, fmt, fold, expand, pr, base64, sha256sum, split, join, wc, paste, od, factor, seq, stat, shuf, numfmt, date, tsort, timeout, env, comm, dd, ln, cp, mv, touch, chmod, ls, rm",
+            ["tr", "tac", "nl", "fmt", "fold", "expand", "pr", "base64", "sha256sum", "split", "join", "wc", "paste", "od", "tail", "factor", "seq", "stat", "shuf", "numfmt", "date", "tsort",
+             "timeout", "env", "comm", "dd", "ln", "cp", "mv", "touch", "chmod"], """
+            part >a
+            tr a-z A-Z <a | tac | nl | fmt -w 60 | fold -w 50 | expand | pr -t -2 | base64 | sha256sum
+            seq 1000000007 1000000012 | factor
+            part | tee b | split -l 50 - piece
+            join -j1 pieceaa pieceaa | wc
+            paste pieceaa pieceab | od -c | tail -n 2
+            shuf --random-source=a -n 3 a
+            comm -12 pieceaa pieceaa | wc -l
+            cat >c
+            numfmt --to=iec 123456789; date -u -d @1000000000; printf 'a b\nb c\n' | tsort
+            timeout 0.2 sleep 5; echo $?
+            env -i X=1 env
+            dd if=c bs=100 count=3 2>/dev/null | md5sum
+            ln -s a l; cp -a l m; stat -c '%N %F %a' m; mv a u; touch -d @5 u; chmod 640 u; stat -c '%n %s %Y %a' u; rm u piece*; ls -F
+            """),
+        new("findutils", "findutils", "find by type and time, xargs with several processes", ["find", "xargs", "touch", "sort", "tr", "echo"], """
+            mkdir -p tree/a/b tree/c
+            part | tr ' ' '\n' | sort -u | head -n 20 | xargs -P 3 -I NAME touch tree/a/NAME tree/c/NAME-2
+            find tree -type f -newermt 2001-01-01 -name '*e*' | sort | xargs -n 3 echo
+            part | xargs -n 90 echo | md5sum
+            cat >tree/large; find tree -size +4k; find tree -depth -delete; ls
+            """),
+        new("diffutils", "diffutils, patch", "diff, patch, cmp", ["diff", "patch", "cmp", "sed"], """
+            part >a; sed 's/apple/pear/' a >b; diff -u --label a --label b a b >c; md5sum <c
+            part >>b; diff -u --label a --label b a b >c; patch -s a c; cmp a b && echo same
+            cat >d; diff -q a d || true
+            """),
+        new("tar", "tar", "packed and unpacked through pipes", ["tar"], """
+            mkdir in out; part >in/a; part >in/b; cat >in/c
+            tar -C in --sort=name --mtime=@0 --owner=0 --group=0 --mode=644 -cf - a b c | tee x.tar | md5sum
+            tar -C out -xf x.tar; md5sum out/*; tar -tf x.tar
+            """),
+        new("gzip", "gzip", "there and back", ["gzip"], "gzip -9nc | tee x | md5sum; gzip -dc x | md5sum"),
+        new("bzip2", "bzip2", "there and back", ["bzip2"], "bzip2 -c | bzip2 -dc | md5sum"),
+        new("xz", "xz-utils", "there and back, with threads", ["xz"], "xz -T2 -1 -c | xz -dc | md5sum"),
+        new("zstd", "zstd", "there and back, with threads", ["zstd"], "zstd -T2 -5 -qc | zstd -dqc | md5sum"),
+        new("lz4", "lz4", "there and back", ["lz4"], "lz4 -qc | lz4 -qdc | md5sum"),
+        new("brotli", "brotli", "there and back", ["brotli"], "brotli -q 5 -c | brotli -dc | md5sum"),
+        new("pigz", "pigz", "there and back, with threads", ["pigz"], "pigz -p 4 -nc | pigz -dc | md5sum"),
+        new("7zr", "p7zip", "an archive with threads, tested and unpacked", ["/usr/lib/p7zip/7zr"], """
+            cat >i
+            /usr/lib/p7zip/7zr a -bd -mmt=2 x.7z i | grep Everything
+            /usr/lib/p7zip/7zr t -bd x.7z | grep Everything
+            /usr/lib/p7zip/7zr x -y -so x.7z | md5sum
+            """),
+        new("m4", "m4", "recursion, a child, text from a pipe", ["m4"], "m4 /programs/work.m4 -"),
+        new("bc", "bc", "200 digits of pi, roots", ["bc"], "part >/dev/null; echo 'scale=200; 4*a(1); 2^500; for(i=0;i<5;i++) sqrt(i)' | bc -l; while read -r number rest; do echo \"$number * 7 + 3\"; done | bc | md5sum"),
+        new("dc", "dc", "powers and roots", ["dc"], "while read -r number rest; do echo \"$number 20 ^ p\"; done | dc | md5sum; echo '100k 2 v p' | dc"),
+        new("ed", "ed", "substitution and deletion in a file", ["ed"], "cat >e; printf '1,$s/apple/pear/g\\ng/zebra/d\\n$p\\n=\\nw\\nq\\n' | ed -s e; md5sum e"),
+        new("make", "make", "rules, three jobs at once", ["make"], """
+            printf 'all: a b c\n\t@cat a b c\n%%:\n\t@sleep 0.1; echo made $@ >$@\n' >Makefile
+            part >d; make -j3 --no-print-directory; part >d; make -q; cat >d; rm a b; make -j3 --no-print-directory
+            """),
+    ];
+
+    public static readonly Entry[] Languages =
+    [
+        new("python3", "python3", "text, decimal, files, compression, JSON", ["/usr/bin/python3", .. s_python], "/usr/bin/python3 /programs/text.py"),
+        new("python3-threads", "python3", "threads with queues and barriers, subprocess", ["/usr/bin/python3", .. s_python], "/usr/bin/python3 /programs/threads.py"),
+        new("perl", "perl-base", "hashes, children, pipes, an alarm", ["perl", "/usr/lib/x86_64-linux-gnu/perl-base"], "perl /programs/text.pl"),
+        new("lua", "lua5.4", "closures, coroutines, patterns, popen", ["lua5.4"], "lua5.4 /programs/text.lua"),
+        new("luajit", "luajit", "the same, compiled while it runs", ["luajit"], "luajit /programs/text.lua"),
+        new("tcl", "tcl8.6", "dictionaries, events, a child", ["tclsh8.6", "/usr/share/tcltk/tcl8.6", "tr", "echo"], "tclsh8.6 /programs/text.tcl"),
+        new("gforth", "gforth", "words, doubles", ["gforth-0.7.3", "/usr/lib/x86_64-linux-gnu/gforth", "/usr/share/gforth"], "gforth-0.7.3 /programs/text.fs"),
+        new("mujs", "mujs", "closures, JSON, regular expressions", ["mujs"], "mujs /programs/text.js"),
+        new("sqlite3", "sqlite3", "an index, a transaction, joins, VACUUM, in a file", ["sqlite3", "gawk"], """
+            {
+                cat /programs/data.sql
+                gawk '{ for (i = 2; i <= NF; i++) printf "insert into word values (%d, %d, %c%s%c);\n", $1, i, 39, $i, 39; fflush() }'
+                echo 'commit; select text, count(*), sum(line) from word group by text order by 2 desc, 1 limit 5; pragma integrity_check;'
+                echo 'delete from word where line % 2; vacuum; select count(*) from word w join word v on v.line = w.line + 2 and v.text = w.text;'
+            } | sqlite3 data.db
+            """),
+        new("jq", "jq", "two filters behind each other", ["jq"], "jq --unbuffered -R -c 'split(\" \") | {n: (.[0] | tonumber), w: .[1:]}' | jq -c 'select(.n % 50 == 0) | .w | sort | join(\"+\")'"),
+        new("git", "git", "commits, a merge, gc, fsck", ["git"], """
+            export HOME=$PWD GIT_AUTHOR_DATE='1000000000 +0000' GIT_COMMITTER_DATE='1000000000 +0000' GIT_TEMPLATE_DIR=
+            git -c init.defaultBranch=main init -q; git config user.name a; git config user.email a@b
+            part >f; git add f; git commit -qm one
+            part >>f; git add f; git commit -qm two; git checkout -qb other HEAD~1; echo x >g; git add g; git commit -qm other; git merge -q main -m merged
+            cat >>f; git add f; git commit -qm three; git gc -q; git fsck --full; git log --graph --format='%h %s' --shortstat; git rev-parse HEAD
+            """),
+        new("openssl", "openssl", "AES, SHA-3, a signature, a certificate", ["openssl", "/usr/lib/ssl/openssl.cnf"], """
+            openssl enc -aes-256-ctr -pbkdf2 -S 0102030405060708 -k secret | tee e | md5sum
+            openssl dgst -sha3-256 e; openssl prime 1000000007
+            openssl genpkey -algorithm ed25519 -out k; openssl pkeyutl -sign -inkey k -rawin -in e -out s
+            openssl pkeyutl -verify -inkey k -rawin -in e -sigfile s
+            openssl req -x509 -key k -subj /CN=a -days 2 -out c; openssl verify -CAfile c c
+            """),
+        new("nasm", "nasm, binutils", "assembled and linked in the guest, and run", ["nasm", "ld.bfd"], "part >/dev/null; nasm -f elf64 -o w.o /programs/work.asm; part >/dev/null; ld.bfd -o w w.o; cat >/dev/null; ./w"),
+        new("tcc", "tcc", "C compiled in the guest, and run", ["tcc", "/usr/lib/x86_64-linux-gnu/tcc"], """
+            part >/dev/null; printf 'int printf(const char *, ...); int main(int count, char **words) { printf("from tcc %%d\\n", count * 6); return 0; }' >c.c
+            tcc -run c.c a b; part >/dev/null; tcc -run c.c; cat >/dev/null; tcc -c -o c.o c.c && ls
+            """),
+        new("stress-ng", "stress-ng", "--verify of processors, memory, processes, pipes, futexes", ["stress-ng"], """
+            check() { stress-ng --verify --temp-path . --oom-avoid-bytes 64M "$@" >log 2>&1; code=$?; echo "$1 $code"; grep -E 'fail:|error:' log; true; }
+            part >/dev/null; check --matrix 1 --matrix-ops 20; check --qsort 1 --qsort-ops 2 --qsort-size 20000; check --fork 1 --fork-ops 30
+            part >/dev/null; check --pipe 1 --pipe-ops 500; check --vm 1 --vm-bytes 4M --vm-ops 200; check --futex 1 --futex-ops 500; check --malloc 1 --malloc-ops 500
+            cat >/dev/null; check --switch 1 --switch-ops 500; check --sigq 1 --sigq-ops 200; check --hdd 1 --hdd-bytes 1M --hdd-ops 20; check --zlib 1 --zlib-ops 2
+            """),
+    ];
+
+    public static readonly Entry[] Toolchains =
+    [
+        new("glibc-dynamic", "gcc", "threads, conditions, signals, jumps, allocation", ["tr"], "glibc-dynamic") { Build = "gcc -O1 -w -o $out toolchain.c -lm -pthread" },
+        new("glibc-static", "gcc", "the same", [], "glibc-static") { Build = "gcc -O1 -w -static -o $out toolchain.c -lm -pthread" },
+        new("musl-dynamic", "musl-tools", "the same", ["/lib/ld-musl-x86_64.so.1"], "musl-dynamic") { Build = "musl-gcc -O1 -w -o $out toolchain.c" },
+        new("musl-static", "musl-tools", "the same", [], "musl-static") { Build = "musl-gcc -O1 -w -static -o $out toolchain.c" },
+        new("c++-dynamic", "g++", "exceptions, threads, futures, regular expressions", [], "c++-dynamic") { Build = "g++ -w -o $out toolchain.cpp -pthread" },
+        new("c++-static", "g++", "the same", [], "c++-static") { Build = "g++ -w -static -o $out toolchain.cpp -pthread" },
+        new("go", "golang-go", "goroutines, collection of garbage, panics, HTTP", [], "go") { Build = "go build -ldflags '-s -w' -o $out toolchain.go" },
+        new("rust-dynamic", "rustc", "threads, channels, panics, TCP, a child", [], "rust-dynamic") { Build = "rustc -O -C strip=symbols -o $out toolchain.rs" },
+        new("rust-static", "rustc", "the same", [], "rust-static") { Build = "rustc -O -C strip=symbols -C target-feature=+crt-static -o $out toolchain.rs" },
+    ];
+
+    public static readonly Entry[] Servers =
+    [
+        new("nginx", "nginx-light", "files over HTTP, one process, a slow download over both moves", ["nginx"], """
+            mkdir logs; mkdir -p /var/lib/nginx; cat /programs/* >large; echo small >small
+            printf '%s\n' 'daemon off; master_process off; user root; pid pid; error_log log; events {}' \
+                "http { access_log off; server { listen 8001; root $PWD; } }" >conf
+            until_end nginx -p $PWD -e log -c $PWD/conf
+            """)
+        { Port = 8001, ClientTools = ["curl"], Client = "curl -s --limit-rate 8k http://$host:8001/large | md5sum & " + Requests("http://$host:8001/small") + "; wait" },
+        new("lighttpd", "lighttpd", "files over HTTP", ["lighttpd", "/usr/lib/lighttpd"], """
+            echo small >small; printf '%s\n' "server.document-root = \"$PWD\"" 'server.port = 8002' >conf
+            until_end lighttpd -D -f conf 2>/dev/null
+            """)
+        { Port = 8002, ClientTools = ["curl"], Client = Requests("http://$host:8002/small") },
+        new("busybox-httpd", "busybox-static", "files over HTTP", ["/bin/busybox"], "echo small >small; until_end busybox httpd -f -p 8003")
+        { Port = 8003, ClientTools = ["curl"], Client = Requests("http://$host:8003/small") },
+        new("python3-http", "python3", "http.server", ["/usr/bin/python3", .. s_python], "echo small >small; until_end /usr/bin/python3 -m http.server 8004 >/dev/null 2>&1")
+        { Port = 8004, ClientTools = ["curl"], Client = Requests("http://$host:8004/small") },
+        new("go-http", "golang-go", "net/http", [], "until_end go-http :8005") { Build = "go build -ldflags '-s -w' -o $out toolchain.go", Port = 8005, ClientTools = ["curl"], Client = Requests("http://$host:8005/$number") },
+        new("redis", "redis-server", "a connection for the whole time, and redis-benchmark", ["redis-server"], "until_end redis-server --port 8006 --protected-mode no --save '' --logfile log --loglevel warning")
+        {
+            Port = 8006, ClientTools = ["redis-cli", "redis-benchmark"], Client = """
+                while read -r number word rest; do echo "rpush $word $number"; echo "incrby total $number"; done | redis-cli -h $host -p 8006 | md5sum
+                redis-cli -h $host -p 8006 lrange apple 0 -1 | md5sum; redis-cli -h $host -p 8006 save
+                redis-benchmark -h $host -p 8006 -q -n 500 -c 10 -t set,get,lpush,lrange_100 2>&1 | tr '\r' '\n' | grep -c 'requests per second, p50'
+                """,
+        },
+        new("memcached", "memcached", "set and get over one connection, with its threads", ["memcached"], "until_end memcached -u root -p 8007 -U 0 -t 4")
+        {
+            Port = 8007, ClientTools = ["/bin/busybox"],
+            Client = "{ while read -r number word rest; do printf 'set %s 0 0 %d\\r\\n%s\\r\\nget %s\\r\\n' $word ${#number} $number $word; done; printf 'quit\\r\\n'; } | /bin/busybox nc $host 8007 | md5sum",
+        },
+        new("dropbear", "dropbear-bin", "a session of SSH for the whole time", ["dropbear", "dropbearkey", "tr"], "dropbearkey -t ed25519 -f key >/dev/null 2>&1; until_end dropbear -F -B -r key -p 8008 -P pid 2>log")
+        { Port = 8008, ClientTools = ["dbclient"], Client = "export HOME=/tmp; dbclient -y -y -p 8008 root@$host 'tr a-z A-Z' 2>/dev/null | md5sum" },
+        new("iperf3", "iperf3", "a stream of 20 Mbit/s", ["iperf3"], "until_end iperf3 -s -p 8009 >/dev/null 2>&1")
+        { Port = 8009, ClientTools = ["iperf3"], Client = "sleep 0.3; iperf3 -c $host -p 8009 -b 20M -t 3 | grep -c 'receiver'; cat >/dev/null" },
+    ];
+
+    public static readonly Entry[] Lacking =
+    [
+        new("python3-asyncio", "python3", "an event loop with TCP and a child", ["/usr/bin/python3", .. s_python], "/usr/bin/python3 /programs/async.py")
+        { Lacks = "AF_UNIX sockets (`socketpair`)", Says = "Address family not supported by protocol" },
+        new("sqlite3-wal", "sqlite3", "journal_mode=WAL", ["sqlite3"], "cat >/dev/null; echo 'create table a (b); pragma journal_mode = wal; insert into a values (7); select * from a;' | sqlite3 x.db")
+        { Lacks = "shared writable mappings of files", Says = "disk I/O error" },
+        new("python3-pty", "python3", "pty.spawn", ["/usr/bin/python3", .. s_python], "cat >/dev/null; /usr/bin/python3 -c 'import pty; pty.spawn([\"/bin/ls\", \"/dev/null\"])'")
+        { Lacks = "pseudo-terminals (`/dev/ptmx`)", Says = "out of pty devices" },
+        new("ip", "iproute2", "addresses and routes", ["ip"], "cat >/dev/null; ip -o link show lo | head -c 5; ip route get 127.0.0.1 | head -c 15") { Lacks = "netlink sockets", Says = "Cannot open netlink socket" },
+        new("nginx-master", "nginx-light", "with a master process and workers", ["nginx"], """
+            mkdir logs; mkdir -p /var/lib/nginx; echo small >small
+            printf '%s\n' 'daemon off; worker_processes 2; user root; pid pid; error_log stderr crit; events {}' "http { access_log off; server { listen 8011; root $PWD; } }" >conf
+            nginx -p $PWD -e stderr -c $PWD/conf &
+            cat >/dev/null; kill $!; sleep 0.5; kill -9 $! 2>/dev/null; true
+            """)
+        {
+            Port = 8011, ClientTools = ["curl"], Client = "cat >/dev/null; curl -sS --max-time 2 http://$host:8011/small",
+            Lacks = "AF_UNIX sockets (`socketpair`)", Says = "socketpair() failed",
+        },
+        new("socat", "socat", "a child by a pair of sockets", ["socat", "tr"], "socat -t 10 - 'EXEC:tr a-z A-Z' | md5sum") { Lacks = "AF_UNIX sockets (`socketpair`)", Says = "Address family not supported" },
+        new("ipcmk", "util-linux", "System V shared memory", ["ipcmk"], "cat >/dev/null; ipcmk -M 100 | head -c 21") { Lacks = "System V shared memory", Says = "create share memory failed" },
+    ];
+
+    /// <summary>All that run.</summary>
+    public static IEnumerable<Entry> Running => Texts.Concat(Languages).Concat(Toolchains).Concat(Servers);
+
+    /// <summary>A request for every fortieth line of the input.</summary>
+    private static string Requests(string url) => $"while read -r number rest; do [ $((number % 40)) -ne 0 ] || curl -sS --max-time 100 {url}; done";
+}
