@@ -113,8 +113,8 @@ demo: all
 demo-tokens: all broker
 	@$(BIN)/evilman demo-tokens
 
-## bench-cpu: the emulated processor beside the host's
-bench-cpu: | deps
+## bench-cpu: the emulated processor beside the host's and QEMU's, in user mode, as a kernel sees it, and a guest's boot
+bench-cpu: all
 	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Cpu/CpuBench.csproj
 	@$(OUT)/bench/bench-cpu
 

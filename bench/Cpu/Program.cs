@@ -8,7 +8,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Domain.Bench;
 
 /// <summary>
-/// bench-cpu: loops here and on the host. bench-cpu run|translate PROGRAM ARGUMENTS: a static program in user mode,
+/// bench-cpu: loops here and on the host, then programs, kernels and boots beside QEMU. bench-cpu run|translate PROGRAM ARGUMENTS: a static program in user mode,
 /// interpreted or translated. bench-cpu compare [ROUNDS [PREFIX]]: every user-mode instruction against the host, as the
 /// unit tests do, but compiled ahead of time.
 /// </summary>
@@ -34,6 +34,7 @@ internal static unsafe class Program
         Loops();
         Transitions(false);
         Transitions(true);
+        BesideQemu.Run();
         return 0;
     }
 
@@ -64,10 +65,10 @@ internal static unsafe class Program
     {
         foreach (var (name, iterations, write) in new (string, int, Action<Assembler>)[]
         {
-            ("integer", 100_000_000, IntegerLoop),
-            ("memory", 50_000_000, MemoryLoop),
-            ("hash", 50_000_000, HashLoop),
-            ("calls", 30_000_000, CallLoop),
+            ("integer", 30_000_000, IntegerLoop),
+            ("memory", 15_000_000, MemoryLoop),
+            ("hash", 15_000_000, HashLoop),
+            ("calls", 10_000_000, CallLoop),
         })
         {
             double native = Native(write, iterations);

@@ -1,0 +1,142 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text;
+using Testing;
+
+namespace Domain.Bench;
+
+/// <summary>
+/// The translator beside the host and QEMU's (TCG), in one run: unmodified programs in user mode, what a kernel does,
+/// and the guest's own boot. Programs and kernels are measured by processor time, boots by the clock.
+/// </summary>
+internal static class BesideQemu
+{
+    private const string UserQemu = "qemu-x86_64-static", Busybox = "/bin/busybox";
+    private const int BootMemory = 64, Boots = 5, BootPatience = 30_000;
+
+    private static readonly string[] s_qemu = ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off",
+        "-cpu", "max", "-smp", "1,maxcpus=2", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false"];
+
+    public static void Run()
+    {
+        string folder = Directory.CreateTempSubdirectory("bench-cpu").FullName;
+        try
+        {
+            var (native, user) = Programs(folder);
+            double system = Systems(folder);
+            double ours = Boot([Repository.Program("domain"), "--memory", $"{BootMemory}"], out double overhead);
+            Console.WriteLine($"boot      domain {ours:f0} ms to the guest's init, {overhead:f1} MiB beside its memory");
+            double theirs = Boot([.. s_qemu, "-m", $"{BootMemory}"], out double beside);
+            Console.WriteLine($"boot      QEMU {theirs:f0} ms to the guest's init, {beside:f1} MiB beside its memory");
+            Console.WriteLine($"bench-cpu: user_vs_native={native:f2} user_vs_qemu={user:f2} system_vs_qemu={system:f2} "
+                + $"boot_ms={ours:f0} boot_vs_qemu={theirs / ours:f2} overhead_mib={overhead:f1}");
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
+    private static double Mean(List<double> ratios) => Math.Exp(ratios.Average(Math.Log));
+
+    /// <summary>Geometric means: our time by the host's, and QEMU's by ours.</summary>
+    private static (double Native, double Qemu) Programs(string folder)
+    {
+        string little = Path.Combine(folder, "little"), much = Path.Combine(folder, "much");
+        WriteText(little, 8 << 20);
+        WriteText(much, 48 << 20);
+        List<double> native = [], qemu = [];
+        foreach (string[] words in new string[][]
+        {
+            ["md5sum", much], ["sha256sum", much], ["gzip", "-c", little], ["sort", little],
+            ["grep", "-c", "7.*3", much], ["awk", "{ n += length($1) } END { print n }", much],
+        })
+        {
+            double host = Host.Seconds(out string right, [Busybox, .. words]);
+            double ours = Host.Seconds(out string said, [Environment.ProcessPath!, "translate", Busybox, .. words]);
+            double theirs = Host.Seconds(out _, [UserQemu, Busybox, .. words]);
+            if (said != right)
+                throw new InvalidOperationException($"{words[0]} says something else on the emulated processor");
+            native.Add(ours / host);
+            qemu.Add(theirs / ours);
+            Console.WriteLine($"{words[0],-9} native {host,5:f2} s, translated {ours,5:f2} s ({ours / host,5:f2} x), "
+                + $"QEMU {theirs,5:f2} s ({theirs / ours:f2} x ours)");
+        }
+        return (Mean(native), Mean(qemu));
+    }
+
+    // Lines of words and numbers, the same in each run.
+    private static void WriteText(string path, int bytes)
+    {
+        var random = new Random(1);
+        var text = new StringBuilder();
+        while (text.Length < bytes)
+        {
+            for (int word = 0; word < 8; word++)
+                text.Append((char)('a' + random.Next(26)), random.Next(1, 6)).Append(random.Next(1000)).Append(' ');
+            text.Append('\n');
+        }
+        File.WriteAllText(path, text.ToString());
+    }
+
+    /// <summary>Geometric mean: QEMU's time by ours.</summary>
+    private static double Systems(string folder)
+    {
+        List<double> ratios = [];
+        string image = Path.Combine(folder, "kernel");
+        foreach (var (name, count, make) in new (string, int, Func<int, byte[]>)[]
+        {
+            ("calls", 4_000_000, SystemImage.Calls),
+            ("faults", 500_000, SystemImage.Faults),
+            ("switches", 200_000, SystemImage.Switches),
+        })
+        {
+            double Each(params string[] monitor)
+            {
+                File.WriteAllBytes(image, make(1));
+                double empty = Host.Seconds(out _, [.. monitor, "--kernel", image]);
+                File.WriteAllBytes(image, make(count));
+                return Math.Max(Host.Seconds(out _, [.. monitor, "--kernel", image]) - empty, 1e-3) / count * 1e9;
+            }
+            double ours = Each(Repository.Program("domain"), "--memory", "16");
+            double theirs = Each([.. s_qemu, "-m", "16"]);
+            ratios.Add(theirs / ours);
+            Console.WriteLine($"{name,-9} domain {ours,6:f0} ns each, QEMU {theirs,6:f0} ns each ({theirs / ours:f2} x ours)");
+        }
+        return Mean(ratios);
+    }
+
+    /// <summary>The median of milliseconds from the monitor's start to the first word of the guest's init.</summary>
+    /// <param name="beside">MiB that the monitor has resident beside the guest's memory then</param>
+    private static double Boot(string[] monitor, out double beside)
+    {
+        var times = new double[Boots];
+        double resident = 0;
+        for (int i = 0; i < Boots; i++)
+        {
+            var clock = Stopwatch.StartNew();
+            using var process = Host.Start([.. monitor, "--kernel", Repository.Image("guestos"), "--initrd",
+                Path.Combine(Repository.Root, "out", "guest.cpio")]);
+            process.ErrorDataReceived += (_, _) => { };
+            process.BeginErrorReadLine();
+            var limit = new System.Threading.Timer(_ => process.Kill(), null, BootPatience, -1);
+            string? line;
+            do
+                line = process.StandardOutput.ReadLine();
+            while (line != null && !line.Contains("init: ", StringComparison.Ordinal));
+            times[i] = clock.Elapsed.TotalMilliseconds;
+            limit.Dispose();
+            if (line == null)
+                throw new InvalidOperationException($"{monitor[0]} does not boot the guest");
+            resident = Host.ResidentBeside(process, (long)BootMemory << 20);
+            process.Kill();
+            process.WaitForExit();
+        }
+        beside = resident;
+        return times.Order().ElementAt(Boots / 2);
+    }
+}
