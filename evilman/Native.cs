@@ -37,6 +37,27 @@ internal static unsafe partial class Native
             throw new System.IO.IOException($"{folder} cannot be written: {failed}");
     }
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int execve(string path, byte** words, byte** environment);
+
+    /// <summary>
+    /// This process becomes another program, with its terminal, its open files of descriptors 0 to 2 and its place
+    /// among the processes. Only returns when that fails.
+    /// </summary>
+    internal static void Become(string path, string[] words, string[] environment)
+    {
+        // SAFETY: both vectors end with null, their texts with a zero, and the process ends with them or goes on.
+        execve(path, Vector(words), Vector(environment));
+
+        static byte** Vector(string[] texts)
+        {
+            var vector = (byte**)NativeMemory.AllocZeroed((nuint)texts.Length + 1, (nuint)sizeof(byte*));
+            for (var i = 0; i < texts.Length; i++)
+                vector[i] = (byte*)Marshal.StringToCoTaskMemUTF8(texts[i]);
+            return vector;
+        }
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int socket(int family, int type, int protocol);
 

@@ -75,6 +75,8 @@ public static class Program
             """);
         root.Subcommands.Add(RunCommand.Create());
         root.Subcommands.Add(RunCommand.CreateInside());
+        foreach (var command in JobCommands.All())
+            root.Subcommands.Add(command);
         root.Subcommands.Add(KeygenCommand.Create());
         root.Subcommands.Add(MintCommand.Create());
         root.Subcommands.Add(PingCommand.Create());

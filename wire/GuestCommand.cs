@@ -150,3 +150,117 @@ public static class GuestEvent
             && (exitCode != 0) == (kind == GuestEventKind.Failed);
     }
 }
+
+/// <summary>
+/// What the holder of a guest's key asks of it on the same port: to run a program there (docs/protocols.md, "Guest
+/// commands"). 56 bytes; the program's words, and what passes between it and the client, are <see cref="ExecFrame"/>s.
+/// </summary>
+public static class ExecCommand
+{
+    public const int Size = MoveCommand.Size;
+
+    /// <summary>Bytes of all words, each with the zero at its end.</summary>
+    public const int MaxWords = 65536;
+
+    private const uint Magic = 0x51475645; // "EVGQ"
+    private const ushort Version = 1;
+    private const ushort Exec = 2;
+
+    public static void Emit(Span<byte> to, int wordsLength)
+    {
+        to.Slice(0, Size).Clear();
+        Bytes.PutLe32(to, 0, Magic);
+        Bytes.PutLe16(to, 4, Version);
+        Bytes.PutLe16(to, 6, Exec);
+        Bytes.PutLe32(to, 8, (uint)wordsLength);
+    }
+
+    public static bool TryParse(ReadOnlySpan<byte> from, out int wordsLength)
+    {
+        wordsLength = 0;
+        if (from.Length != Size
+            || Bytes.Le32(from, 0) != Magic
+            || Bytes.Le16(from, 4) != Version
+            || Bytes.Le16(from, 6) != Exec
+            || Bytes.Le32(from, 8) is < 2 or > MaxWords)
+            return false;
+        for (int i = 12; i < Size; i++)
+            if (from[i] != 0)
+                return false;
+        wordsLength = (int)Bytes.Le32(from, 8);
+        return true;
+    }
+}
+
+/// <summary>
+/// To give up the move that is under way, which then fails (docs/protocols.md, "Guest commands"). 56 bytes.
+/// </summary>
+public static class CancelCommand
+{
+    public const int Size = MoveCommand.Size;
+
+    private const uint Magic = 0x51475645; // "EVGQ"
+    private const ushort Version = 1;
+    private const ushort Cancel = 3;
+
+    public static void Emit(Span<byte> to)
+    {
+        to.Slice(0, Size).Clear();
+        Bytes.PutLe32(to, 0, Magic);
+        Bytes.PutLe16(to, 4, Version);
+        Bytes.PutLe16(to, 6, Cancel);
+    }
+
+    public static bool Is(ReadOnlySpan<byte> from)
+    {
+        Span<byte> whole = stackalloc byte[Size];
+        Emit(whole);
+        return from.SequenceEqual(whole);
+    }
+}
+
+public enum ExecFrameKind : byte
+{
+    /// <summary>From the client: the program's path or name, then its arguments, each with a zero at its end.</summary>
+    Words = 1,
+
+    /// <summary>From the client: for the program's standard input; without bytes its end.</summary>
+    Input = 2,
+
+    /// <summary>From the guest.</summary>
+    Output = 3,
+    Error = 4,
+
+    /// <summary>From the guest, the last one: how the program ended.</summary>
+    Ended = 5,
+}
+
+/// <summary>What passes while a program runs for a client: 4 bytes and data, one in a record.</summary>
+public static class ExecFrame
+{
+    public const int HeaderSize = 4;
+    public const int MaxData = SecureChannel.MaxText - HeaderSize;
+
+    /// <summary>Data of <see cref="ExecFrameKind.Ended"/>: 1 for a signal, and its number or the exit code.</summary>
+    public const int EndedSize = 2;
+
+    public static void Emit(Span<byte> header, ExecFrameKind kind, int length)
+    {
+        header[0] = (byte)kind;
+        header[1] = 0;
+        Bytes.PutLe16(header, 2, (ushort)length);
+    }
+
+    /// <param name="record">The whole text of a record.</param>
+    public static bool TryParse(ReadOnlySpan<byte> record, out ExecFrameKind kind, out ReadOnlySpan<byte> data)
+    {
+        kind = 0;
+        data = default;
+        if (record.Length < HeaderSize || record[1] != 0 || Bytes.Le16(record, 2) != record.Length - HeaderSize)
+            return false;
+        kind = (ExecFrameKind)record[0];
+        data = record.Slice(HeaderSize);
+        return kind is >= ExecFrameKind.Words and <= ExecFrameKind.Ended
+            && (kind != ExecFrameKind.Ended || (data.Length == EndedSize && data[0] <= 1));
+    }
+}

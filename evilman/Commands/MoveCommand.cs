@@ -6,6 +6,7 @@ using System.Threading;
 using Evilman.Buying;
 using Evilman.Demo;
 using Evilman.Net;
+using Evilman.Run;
 using Evilman.Text;
 using Evilman.Tokens;
 using Wire;
@@ -18,9 +19,16 @@ internal static class MoveCommand
     internal static Command Create()
     {
         var guest = Values.Place("guest",
-            "The guest's address, or the name of the machine that was bought for it.");
-        var node = Values.Place("node",
+            "The guest's address, or the name of the machine that was bought for it; with --to the name of what «evilman "
+                + "run» has started.");
+        var node = Values.OptionalPlace("node",
             "The node it shall move to, or the name of a machine that was bought there.");
+        var target = new Option<string?>("--to")
+        {
+            Description = "The node that a program shall move to which «evilman run --on» has started: its name in the "
+                + "inventory, or in the program's lab.",
+            HelpName = "NODE",
+        };
         var tokenFile = Values.FileOption("--token", "Spend this boot token instead of minting one.");
         var timeout = Values.DurationOption("--timeout", "Patience with the whole move.", "60s");
         var guestKeyFile =
@@ -46,12 +54,14 @@ internal static class MoveCommand
         var options = new TokenOptions();
         var command = new Command("move", "Asks a guest to move itself to another node.") 
         {
-            guest, node, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, left, leftKeyFile,
-                timeout, json,
+            guest, node, target, json, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, left,
+                leftKeyFile, timeout,
         };
         options.AddTo(command);
         command.Validators.Add(result =>
         {
+            if (result.GetResult(target) is null == (result.GetResult(node) is not { Tokens.Count: > 0 }))
+                result.AddError("name the node that it shall move to, or say --to for what «evilman run» has started");
             var leaves = result.GetResult(left);
             var isMachine = leaves is { Tokens: [{ Value: var word }] } && Inventory.IsName(word);
             if (!isMachine && (leaves is null) != (result.GetResult(leftKeyFile) is null))
@@ -64,9 +74,19 @@ internal static class MoveCommand
             evilman move 10.0.0.50 10.0.0.2 --token move.token \
                     --leave 10.0.0.1 --leave-key job.token.machine-key
             evilman move job job2 --leave job                 machines that were bought
+            evilman move server --to n2            what «evilman run --on» has started
             """);
         command.SetAction(result =>
         {
+            if (result.GetValue(target) is { } goal)
+            {
+                return MoveJob($"{result.GetValue(guest)}", goal, result.GetValue(json), new MoveOrder(IPAddress.Any, [])
+                {
+                    Flags = result.GetValue(plaintext) ? MoveFlags.Plaintext : MoveFlags.None,
+                    Rate = result.GetValue(rate),
+                    GiveUp = result.GetValue(giveUp),
+                }, result.GetValue(timeout));
+            }
             Say.IsForPrograms = result.GetValue(json);
             var moved = Guest(result.GetValue(guest));
             var guestKey =
@@ -93,6 +113,14 @@ internal static class MoveCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    static int MoveJob(string name, string goal, bool json, MoveOrder wishes, TimeSpan patience)
+    {
+        var (site, _) = Site.FindJob(name);
+        site.Enter();
+        var to = site.Node(goal);
+        return new JobMove(site, name, to, json).Run(wishes, patience);
     }
 
     static IPAddress Guest(Place place)

@@ -70,21 +70,47 @@ internal static class RunCommand
         var monitors = LabCommand.MonitorsOption();
         var moveEvery = Values.CountOption("--move-every", "Moves the guest to the next node every N seconds; 0 for "
             + "when Enter is typed.", 0, 0, 86_400);
+        var on = new Option<string?>("--on")
+        {
+            Description = "Run it on this node, of the inventory or of a lab that is up, instead of in a lab of its own. It "
+                + "is then reached at its guest's address.",
+            HelpName = "NODE",
+        };
+        var called = Values.NameOption("--name", "With --on: what it is called; otherwise as its program.");
+        var detach = new Option<bool>("--detach", "-d")
+        {
+            Description = "With --on: return when the ports answer; it runs until «evilman stop».",
+        };
+        var user = new Option<string?>("--user")
+        {
+            Description = "Who the program runs as: a name of the files' /etc/passwd, or numbers. [default: root]",
+            HelpName = "USER[:GROUP]",
+        };
+        var linger = Values.DurationOption("--linger", "With --detach: how long the guest stays when its program has ended, "
+            + "to be asked for its last words.", "1h");
         var timeout = Values.DurationOption("--timeout", "Patience until the ports answer, and with each move.", "30s");
         var lifetime = Values.DurationOption("--lifetime", "After this time everything ends.", "2h");
-        var command = new Command("run", "Runs a program of yours in a guest that can move, in a lab on this machine.")
+        var command = new Command("run", "Runs a program of yours in a guest that can move: on a node, or in a "
+            + "lab on this machine. The exit code is the program's; where evilman itself has failed, its reason is on standard "
+            + "error, in a line that begins with «evilman:».")
         {
-            what, words, ports, environment, folder, restart, memory, nodes, monitors, moveEvery, timeout, lifetime,
+            what, words, ports, environment, folder, user, restart, memory, on, called, detach, linger, nodes, monitors,
+            moveEvery, timeout, lifetime,
         };
         command.WithExamples("""
             evilman run ./server --port 8080               curl http://127.0.0.1:8080 reaches it
             evilman run ./server --port 8080 -- --its --own arguments
             evilman run app.tar.gz --port 8000:80 -- /usr/bin/app
             evilman run ./server --port 8080 --move-every 5
+            evilman run ./server --port 8080 --on n1 --detach
             """);
         command.SetAction(result =>
         {
             var pairs = result.GetValue(ports) ?? [];
+            var at = result.GetValue(on) is { } wanted ? Site.FindNode(wanted) : default;
+            if (at.Node is null && (result.GetValue(called) is not null || result.GetValue(detach)))
+                throw Failure.Usage("--name and --detach belong to --on: a lab of its own ends with the command");
+            at.Site?.Enter();
             var guest = new GuestFiles();
             var archive = Files.Find("guest.cpio", "run «make»");
             guest.ReadCpio(archive, BootClient.ReadFile(archive));
@@ -100,6 +126,10 @@ internal static class RunCommand
                     _ => RestartPolicy.Never,
                 },
             };
+            if (result.GetValue(user) is { } account)
+                job = job with { Account = UserName.Find(files, account) };
+            if (at.Node is not null)
+                job = job with { LingerSeconds = result.GetValue(detach) ? Seconds(result.GetValue(linger)) : 60 };
             if (files.Resolve(job.Folder) is not { Member.IsDirectory: true } && job.Folder.Trim('/').Length != 0)
                 throw Failure.Usage($"--workdir: there is no folder {Values.Quoted(job.Folder)} in these files");
             job.AddTo(files, guest);
@@ -109,8 +139,12 @@ internal static class RunCommand
             if (given < needed)
                 throw Failure.Usage(string.Create(CultureInfo.InvariantCulture,
                     $"--memory: these files need {needed >> 20}M at least"));
-            return Start(new RunPlan(job.HostName, pairs, given, Seconds(result.GetValue(timeout)),
-                result.GetValue(moveEvery)), initramfs, result.GetValue(nodes),
+            var plan = new RunPlan(job.HostName, pairs, given, Seconds(result.GetValue(timeout)),
+                result.GetValue(moveEvery));
+            if (at.Node is not null)
+                return new RemoteRun(at.Site!, at.Node, result.GetValue(called) ?? JobName(at.Site!, job.HostName), plan)
+                    .Run(initramfs, result.GetValue(detach));
+            return Start(plan, initramfs, result.GetValue(nodes),
                 LabCommand.Monitors(result.GetValue(monitors)), Seconds(result.GetValue(lifetime)));
         });
         return command;
@@ -171,6 +205,17 @@ internal static class RunCommand
             letters[i] = char.IsAsciiLetterOrDigit(name[i]) ? name[i] : '-';
         var host = new string(letters).Trim('-');
         return host.Length == 0 ? "guest" : host;
+    }
+
+    /// <summary>A name that no job has: the program's, with a number if need be.</summary>
+    static string JobName(Site site, string program)
+    {
+        var name = char.IsAsciiLetter(program[0]) ? program : "job-" + program;
+        name = name[..Math.Min(name.Length, 50)];
+        var free = name;
+        for (var number = 2; site.Jobs.Find(free) is not null; number++)
+            free = string.Create(CultureInfo.InvariantCulture, $"{name}-{number}");
+        return free;
     }
 
     /// <summary>

@@ -32,6 +32,14 @@ internal static class Values
         CustomParser = result => Parse<Place>(result, Commands.Place.TryParse, Commands.Place.What),
     };
 
+    internal static Argument<Place> OptionalPlace(string name, string description) => new(name)
+    {
+        Description = description,
+        Arity = ArgumentArity.ZeroOrOne,
+        DefaultValueFactory = _ => default,
+        CustomParser = result => Parse<Place>(result, Commands.Place.TryParse, Commands.Place.What),
+    };
+
     internal static Option<Place?> PlaceOption(string name, string description) => new(name)
     {
         Description = description,
@@ -44,6 +52,13 @@ internal static class Values
     {
         Description = description,
         CustomParser = result => Parse<string>(result, TryName, "a name: " + Inventory.NameRule) ?? "",
+    };
+
+    internal static Option<string?> NameOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "NAME",
+        CustomParser = result => Parse<string>(result, TryName, "a name: " + Inventory.NameRule),
     };
 
     internal static Option<string?> BrokerOption() => new("--broker")

@@ -106,6 +106,28 @@ public sealed class GuestControl : IDisposable
         }
     }
 
+    /// <summary>
+    /// Asks a guest to give up the move that is under way, whoever commanded it; who did hears how it ended. A guest that has
+    /// nothing to give up, or does not answer, has left or stands still.
+    /// </summary>
+    public static void Cancel(IPAddress guest, ReadOnlySpan<byte> guestKey)
+    {
+        try
+        {
+            var connection = Tcp.Connect(new IPEndPoint(guest, MoveCommand.Port), s_patience);
+            connection.SendTimeout = connection.ReceiveTimeout = (int)s_patience.TotalMilliseconds;
+            using var socket =
+                SecureSocket.Connect(connection, MoveCommand.HelloMagic, MoveCommand.HelloVersion, guestKey);
+            var command = new byte[CancelCommand.Size];
+            CancelCommand.Emit(command);
+            socket.Send(command);
+            Hear(socket);
+        }
+        catch (Exception failure) when (failure is ChannelException or SocketException or Failure)
+        {
+        }
+    }
+
     GuestControl(SecureSocket socket)
     {
         this.socket = socket;

@@ -110,13 +110,39 @@ internal static class LabLauncher
         }
     }
 
-    /// <summary>How to run something in a lab that is up, from outside.</summary>
-    internal static ProcessStartInfo Enter(LabPlan plan, string part, IReadOnlyList<string> command)
+    /// <summary>
+    /// How to run something in the client's network of a lab that is up, and with all else as it is here: the program
+    /// takes the place of the one that is started.
+    /// </summary>
+    internal static ProcessStartInfo Reach(LabPlan plan, IReadOnlyList<string> command)
+    {
+        var start = new ProcessStartInfo(Tool.Need("nsenter", "util-linux"));
+        var inner = Inner(plan);
+        if (Native.geteuid() != 0)
+        {
+            start.ArgumentList.Add($"--user=/proc/{inner}/ns/user");
+            start.ArgumentList.Add("--preserve-credentials");
+        }
+        start.ArgumentList.Add($"--net=/proc/{inner}/root{plan.NamespacePath("client")}");
+        start.ArgumentList.Add("--");
+        foreach (var word in command)
+            start.ArgumentList.Add(word);
+        return start;
+    }
+
+    /// <summary>The first process inside of a lab, by its number outside.</summary>
+    static int Inner(LabPlan plan)
     {
         var holder = LabStore.Holder(plan.Directory);
         var inner = holder == 0 ? 0 : ProcessTable.FirstChild(holder);
-        if (inner == 0)
-            throw new Failure($"lab {plan.Id} is dead: «evilman lab down» removes what is left");
+        return inner != 0 ? inner
+            : throw new Failure($"lab {plan.Id} is dead: «evilman lab down» removes what is left");
+    }
+
+    /// <summary>How to run something in a lab that is up, from outside.</summary>
+    internal static ProcessStartInfo Enter(LabPlan plan, string part, IReadOnlyList<string> command)
+    {
+        var inner = Inner(plan);
         var start = new ProcessStartInfo(Tool.Need("nsenter", "util-linux"));
         start.ArgumentList.Add($"--target={inner}");
         start.ArgumentList.Add("--wd=" + Environment.CurrentDirectory); // looked up before the namespaces are entered

@@ -1,7 +1,9 @@
 using System.Collections.Generic;
 using System.IO;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Evilman.Net;
 
 namespace Evilman.Lab;
 
@@ -26,6 +28,9 @@ public sealed record LabNode(int Number, string Monitor, string MonitorName, IRe
     /// so that neither an address nor the MAC derived from it is reused while anybody may still remember it.
     /// </summary>
     public string BootAddress(int turn) => $"{LabPlan.Prefix}.{100 + 20 * (Number - 1) + turn % 20}";
+
+    [JsonIgnore]
+    internal AddressRange BootAddresses => new(IPAddress.Parse(BootAddress(0)), IPAddress.Parse(BootAddress(19)), 24);
 }
 
 /// <summary>
@@ -42,6 +47,10 @@ public sealed record LabPlan(string Id, string Directory, string Packetd, string
 
     /// <summary>Seconds that a machine runs on its nodes when nothing is paid any more.</summary>
     public int Grace { get; init; } = 60;
+
+    /// <summary>What «evilman run --on» gives to guests.</summary>
+    internal static AddressRange GuestAddresses { get; } =
+        new(IPAddress.Parse(Prefix + ".51"), IPAddress.Parse(Prefix + ".99"), null);
 
     /// <summary>
     /// The name of a namespace of this lab: <paramref name="part"/> is "lan", "client" or a node's name.

@@ -23,15 +23,24 @@ internal static class AddressProbe
     {
         foreach (var address in addresses)
         {
-            if (ArpHolder(address) is { } holder)
-                throw new Failure($"{address} is in use: {holder} answers for it (--no-probe goes on all the same)");
-            for (var i = 0; i < Probes; i++)
-            {
-                if (echo.Exchange(address, new byte[16], s_between) is not null)
-                    throw new Failure($"{address} is in use: somebody answers pings there (--no-probe goes on all "
-                        + $"the same)");
-            }
+            if (Holder(echo, address) is { } holder)
+                throw new Failure($"{address} is in use: {holder} (--no-probe goes on all the same)");
         }
+    }
+
+    internal static bool IsFree(EchoSocket echo, IPAddress address) => Holder(echo, address) is null;
+
+    /// <summary>Who has the address, in words; null when nobody answers for it.</summary>
+    static string? Holder(EchoSocket echo, IPAddress address)
+    {
+        if (ArpHolder(address) is { } holder)
+            return $"{holder} answers for it";
+        for (var i = 0; i < Probes; i++)
+        {
+            if (echo.Exchange(address, new byte[16], s_between) is not null)
+                return "somebody answers pings there";
+        }
+        return null;
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Text;
 
@@ -28,7 +29,26 @@ internal sealed record Job(IReadOnlyList<string> Words)
 
     internal RestartPolicy Restart { get; init; }
 
+    /// <summary>Who the program runs as.</summary>
+    internal (uint User, uint Group) Account { get; init; }
+
+    /// <summary>How long the guest stays when the job has ended, so that its last words can be read; whole seconds.</summary>
+    internal int LingerSeconds { get; init; }
+
     const string Tools = ".evilman";
+
+    /// <summary>What shows what the program has written, to be run in the guest.</summary>
+    internal static IReadOnlyList<string> Recall(bool follow) => follow
+        ? [$"/{Tools}/migrate", "--recall", $"/{Tools}/output", "--follow"]
+        : [$"/{Tools}/migrate", "--recall", $"/{Tools}/output"];
+
+    /// <summary>What a guest tells of itself: <see cref="GuestState"/> reads it.</summary>
+    internal static IReadOnlyList<string> Look { get; } =
+    [
+        $"/{Tools}/busybox", "sh", "-c",
+        $"box=/{Tools}/busybox; echo code: $($box cat /{Tools}/code 2>/dev/null); "
+            + "$box ifconfig -a; $box cat /proc/meminfo /proc/uptime; $box grep '^cpu ' /proc/stat",
+    ];
 
     /// <summary>
     /// Puts the job's first program into the files, and what it needs itself: a shell of its own, which tells how the
@@ -50,6 +70,7 @@ internal sealed record Job(IReadOnlyList<string> Words)
                 files.AddDirectory(folder, folder == "tmp" ? 0x3FF : GuestFiles.ForAll);
         }
         files.AddFile("init", Encoding.UTF8.GetBytes(Script()), GuestFiles.ForAll);
+        files.AddFile($"{Tools}/job", Encoding.UTF8.GetBytes(Program()), GuestFiles.ForAll);
     }
 
     /// <summary>The guest's first program.</summary>
@@ -61,28 +82,34 @@ internal sealed record Job(IReadOnlyList<string> Words)
             box=/{Tools}/busybox
             $box mount -t proc proc /proc
             $box hostname {Quoted(HostName)}
-            /{Tools}/migrate --serve --loader /{Tools}/checkpoint-loader &
 
             """);
         foreach (var variable in Environment)
             script.Append($"export {Quoted(variable)}\n");
-        script.Append($"cd {Quoted(Folder)} || exit 1\n");
-        var command = string.Join(' ', System.Linq.Enumerable.Select(Words, Quoted));
-        // A pause between, so that a job that fails at once does not take a processor.
-        script.Append(Restart switch
-        {
-            RestartPolicy.Always => $"while :; do {command} </dev/null; echo \"evilman: the job is started again: $?\"; "
-                + "$box sleep 1; done\n",
-            RestartPolicy.OnFailure => $"until {command} </dev/null; do echo \"evilman: the job is started again: $?\"; "
-                + "$box sleep 1; done\ncode=0\n",
-            _ => $"{command} </dev/null\ncode=$?\n",
-        });
-        script.Append($"""
-            echo "{EndMark}$code"
+        script.Append(CultureInfo.InvariantCulture, $"""
+            cd {Quoted(Folder)} || exit 1
+            /{Tools}/migrate --serve --loader /{Tools}/checkpoint-loader &
+            /{Tools}/migrate --job /{Tools}/output {Account.User}:{Account.Group} $box sh /{Tools}/job </dev/null
+            echo $? >/{Tools}/code
+            $box sleep {LingerSeconds}
             $box poweroff -f
 
             """);
         return script.ToString();
+    }
+
+    /// <summary>What runs the program, as whoever it shall be; its output is kept, and its exit code is the job's.</summary>
+    internal string Program()
+    {
+        var command = string.Join(' ', System.Linq.Enumerable.Select(Words, Quoted));
+        // A pause between, so that a job that fails at once does not take a processor.
+        var again = $"echo \"evilman: the job is started again: $?\"; /{Tools}/busybox sleep 1; done";
+        return Restart switch
+        {
+            RestartPolicy.Always => $"while :; do {command}; {again}\n",
+            RestartPolicy.OnFailure => $"until {command}; do {again}\ncode=0\n",
+            _ => $"{command}\ncode=$?\n",
+        } + $"echo \"{EndMark}$code\"\nexit $code\n";
     }
 
     /// <summary>A word for a POSIX shell, whatever is in it.</summary>

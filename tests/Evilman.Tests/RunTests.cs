@@ -215,12 +215,18 @@ public sealed class RunTests : IDisposable
     public void The_first_program_passes_every_word_on_and_tells_how_the_job_ended(int code)
     {
         string[] words = ["/bin/sh", "-c", $"printf '<%s>' \"$A\" \"$@\"; cat; exit {code}", "it's", "a b", "$HOME", "`x`", "\"", "\\", "", "ü", "*"];
-        var script = new Job(words) { Environment = ["A=1 '2' $3"], Folder = folder.FullName }.Script();
-        var box = At("box");
-        File.WriteAllText(box, "#!/bin/sh\n");
-        File.SetUnixFileMode(box, (UnixFileMode)0b111_101_101);
-        script = script.Replace("/.evilman/busybox", box, StringComparison.Ordinal).Replace("/.evilman/migrate", box, StringComparison.Ordinal);
+        var job = new Job(words) { Environment = ["A=1 '2' $3"], Folder = folder.FullName };
+        foreach (var (name, does) in ((string, string)[])[("box", "[ \"$1\" = sh ] || exit 0"), ("migrate", "[ \"$1\" = --job ] || exit 0; shift 3")])
+        {
+            File.WriteAllText(At(name), $"#!/bin/sh\n{does}\nexec \"$@\"\n");
+            File.SetUnixFileMode(At(name), (UnixFileMode)0b111_101_101);
+        }
+        var script = job.Script();
+        foreach (var (path, name) in ((string, string)[])[("busybox", "box"), ("migrate", "migrate"), ("job", "job"), ("code", "code")])
+            script = script.Replace($"/.evilman/{path}", At(name), StringComparison.Ordinal);
+        File.WriteAllText(At("job"), job.Program());
         var said = Shell("sh", ["-c", script]);
+        Assert.Equal($"{code}\n", File.ReadAllText(At("code")));
         Assert.StartsWith("<1 '2' $3>" + string.Concat(words.Skip(4).Select(word => $"<{word}>")),
             said, StringComparison.Ordinal);
         Assert.Equal(code, Job.EndIn(said[said.IndexOf(Job.EndMark, StringComparison.Ordinal)..].Trim()));

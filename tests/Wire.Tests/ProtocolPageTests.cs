@@ -111,6 +111,10 @@ public sealed partial class ProtocolPageTests
                 ["kind"] = Le(1, 2), ["address"] = [10, 0, 0, 1], ["its port"] = Le(1707, 2), ["flags"] = Le(4, 2), ["Mbit/s"] = Le(0x1234, 4),
                 ["seconds of silence"] = Le(0x56, 2), ["seconds after which"] = Le(0x78, 2), ["machine key"] = s_twenty,
             });
+        yield return new("Exec", Made(ExecCommand.Size, bytes => ExecCommand.Emit(bytes, 0x1234)), new() { ["kind"] = Le(2, 2), ["length of the program's"] = Le(0x1234, 4) });
+        yield return new("Frame", Made(ExecFrame.HeaderSize, bytes => ExecFrame.Emit(bytes, ExecFrameKind.Error, 0x1234)),
+            new() { ["kind"] = [4], ["length of the data"] = Le(0x1234, 2) });
+        yield return new("Cancel", Made(CancelCommand.Size, CancelBytes), new() { ["kind"] = Le(3, 2) });
         yield return new("Event", Made(GuestEvent.HeaderSize, bytes => GuestEvent.Emit(bytes, GuestEventKind.Failed, 7, 0x99)),
             new() { ["kind"] = [3], ["with 3 the exit code"] = [7], ["length of the text"] = Le(0x99, 2) });
         yield return new("Kernel bundle", Made(KernelBundle.Size, bytes => KernelBundle.Emit(bytes, 0x123, 0x45678, 0x9ABCDE, s_twenty)),
@@ -145,6 +149,8 @@ public sealed partial class ProtocolPageTests
 
     /// <summary>What the framework says of all but the last 20 bytes.</summary>
     private static byte[] Tag(byte[] bytes) => System.Security.Cryptography.HMACSHA1.HashData(Ascii("sixteen bytes and"), bytes[..^20]);
+
+    private static void CancelBytes(byte[] bytes) => CancelCommand.Emit(bytes);
 
     private static Sample BootTokenSample()
     {
@@ -232,6 +238,7 @@ public sealed partial class ProtocolPageTests
     [InlineData(typeof(UploadRefusal), "Answer", @"\| (0 accepted; [^|]+)")]
     [InlineData(typeof(MoveFlags), "Command", @"flags: ([^|]+); the others zero")]
     [InlineData(typeof(GuestEventKind), "Event", @"kind: ([^|]+)")]
+    [InlineData(typeof(ExecFrameKind), "Frame", @"kind: ([^|]+)")]
     [InlineData(typeof(HandOverKind), "Hand-over", @"kind: ([^|]+)")]
     [InlineData(typeof(CheckpointRefusal), "Hand-over", @"Reasons: ([^.]+)\.")]
     [InlineData(typeof(MachineFeatures), "Header", @"Features: bit ([^.]+)\.")]
@@ -283,6 +290,8 @@ public sealed partial class ProtocolPageTests
             { "Upload", Say($"length of the loader, 1 to {Upload.MaxLoaderSize:N0}") },
             { "Command", Say($"at most {MoveCommand.MaxRate:N0}; 0 for as fast as it goes") },
             { "Command", Say($"seconds of silence that are borne, at most {MoveCommand.MaxSeconds:N0};") },
+            { "Exec", Say($"length of the program's words, 2 to {ExecCommand.MaxWords:N0}") },
+            { "Frame", Say($"length of the data, at most {ExecFrame.MaxData:N0};") },
             { "Event", Say($"length of the text, at most {GuestEvent.MaxText}") },
             { "Kernel bundle", Say($"length of the command line, 0 to {KernelBundle.MaxCommandLine:N0};") },
             { "Kernel bundle", Say($"length of the kernel (a PVH ELF image), 1 to 2^{Math.Log2(KernelBundle.MaxPart)}") },

@@ -99,6 +99,57 @@ public class StreamTests
         Assert.False(GuestEvent.TryParse(header, out _, out _, out _));
     }
 
+    /// <summary>Each of the three commands is that one alone, and a changed byte makes it none, or another with other contents.</summary>
+    [Fact]
+    public void Commands_to_run_and_to_cancel_are_read_back_and_not_mistaken()
+    {
+        byte[] exec = new byte[ExecCommand.Size], cancel = new byte[CancelCommand.Size], move = new byte[MoveCommand.Size];
+        ExecCommand.Emit(exec, ExecCommand.MaxWords);
+        CancelCommand.Emit(cancel);
+        new MoveCommand { Address = 1, DestinationPort = 1 }.Emit(move, new byte[MachineKey.Size]);
+        foreach (byte[] command in (byte[][])[exec, cancel, move])
+        {
+            Assert.Equal(ReferenceEquals(command, exec), ExecCommand.TryParse(command, out _));
+            Assert.Equal(ReferenceEquals(command, cancel), CancelCommand.Is(command));
+            Assert.Equal(ReferenceEquals(command, move), MoveCommand.TryParse(command, out _, out _));
+            Assert.False(ExecCommand.TryParse(command.AsSpan(1), out _) || CancelCommand.Is(command.AsSpan(1)));
+        }
+        Assert.True(ExecCommand.TryParse(exec, out int length));
+        Assert.Equal(ExecCommand.MaxWords, length);
+        for (int i = 0; i < exec.Length; i++)
+        {
+            exec[i] ^= 1;
+            Assert.False(ExecCommand.TryParse(exec, out _), $"byte {i}"); // of the length: one more than there may be
+            exec[i] ^= 1;
+            cancel[i] ^= 1;
+            Assert.False(CancelCommand.Is(cancel), $"byte {i}");
+            cancel[i] ^= 1;
+        }
+        ExecCommand.Emit(exec, 1);
+        Assert.False(ExecCommand.TryParse(exec, out _));
+    }
+
+    [Fact]
+    public void A_frame_is_as_long_as_its_record_and_its_end_is_whole()
+    {
+        byte[] frame = new byte[ExecFrame.HeaderSize + 2];
+        ExecFrame.Emit(frame, ExecFrameKind.Ended, 2);
+        (frame[4], frame[5]) = (1, 9);
+        Assert.True(ExecFrame.TryParse(frame, out var kind, out var data));
+        Assert.Equal((ExecFrameKind.Ended, 1, 9), (kind, data[0], data[1]));
+        Assert.False(ExecFrame.TryParse(frame.AsSpan(0, 5), out _, out _));
+        frame[4] = 2;
+        Assert.False(ExecFrame.TryParse(frame, out _, out _));
+        foreach (byte wrong in (byte[])[0, 6])
+        {
+            frame[0] = wrong;
+            Assert.False(ExecFrame.TryParse(frame, out _, out _));
+        }
+        ExecFrame.Emit(frame, ExecFrameKind.Input, 2);
+        frame[1] = 1;
+        Assert.False(ExecFrame.TryParse(frame, out _, out _));
+    }
+
     [Fact]
     public void An_upload_answer_is_read_back()
     {
@@ -301,6 +352,8 @@ public class StreamTests
             GuestEvent.TryParse(some, out _, out _, out _);
             HomeCall.TryParseRequest(some, out _);
             HomeCall.TryParseAnswer(some, out _);
+            ExecCommand.TryParse(some, out _);
+            ExecFrame.TryParse(some, out _, out _);
             KeyModule.TryParse(some, out _);
             ChannelHello.TryParseAnswer(some, out _);
             SecureChannel.RecordSize(some);

@@ -46,7 +46,7 @@ internal static unsafe class Host
     /// <summary>A pipe's ends, first the one to read from, whose calls do not block.</summary>
     public static int Pipe(Span<int> ends)
     {
-        int error = Call(SystemCall.Pipe2, AddressOf((ReadOnlySpan<int>)ends), 0);
+        int error = Call(SystemCall.Pipe2, AddressOf((ReadOnlySpan<int>)ends), O_CLOEXEC);
         if (error == 0)
             Call(SystemCall.Fcntl, ends[0], F_SETFL, O_NONBLOCK);
         return error;
@@ -54,6 +54,11 @@ internal static unsafe class Host
 
     /// <summary>0 in the new process, its number in the old one.</summary>
     public static int Fork() => Call(SystemCall.Clone, SIGCHLD);
+
+    /// <summary>Whether a child is no more; then it is forgotten.</summary>
+    public static bool HasEnded(int child) => Call(SystemCall.Wait4, child, 0, WNOHANG) != 0;
+
+    public static void Kill(int child) => Call(SystemCall.Kill, child, SIGKILL);
 
     /// <summary>Waits for a child to end.</summary>
     public static void Await(int child) => Call(SystemCall.Wait4, child);
@@ -64,4 +69,102 @@ internal static unsafe class Host
 
     public static int Control(int descriptor, Wire.CheckpointControl request, nint argument = 0) =>
         Call(SystemCall.Ioctl, descriptor, (nint)request, argument);
+
+    // ---- what programs are run with ----
+
+    // Numbers and constants that no other program of ours needs (asm-generic/fcntl.h, asm-generic/signal.h).
+    private const SystemCall PositionedRead = (SystemCall)17;
+    private const SystemCall PositionedWrite = (SystemCall)18;
+    private const int O_RDWR = 2;
+    private const int O_CREAT = 0x40;
+    private const int O_TRUNC = 0x200;
+    private const int SIGTERM = 15;
+
+    /// <summary>An empty file of mode 0600, to read and write.</summary>
+    public static int Create(byte* path)
+    {
+        const int OwnersAlone = 0x180;
+        return Call(SystemCall.OpenAt, AT_FDCWD, (nint)path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, OwnersAlone);
+    }
+
+    public static int ReadAt(int file, Span<byte> to, int offset) =>
+        Call(PositionedRead, file, AddressOf((ReadOnlySpan<byte>)to), to.Length, offset);
+
+    public static int WriteAt(int file, ReadOnlySpan<byte> from, int offset) =>
+        Call(PositionedWrite, file, AddressOf(from), from.Length, offset);
+
+    /// <summary>All of it, unless nobody takes it.</summary>
+    public static void WriteAll(int file, ReadOnlySpan<byte> from)
+    {
+        while (from.Length > 0)
+        {
+            int count = Write(file, from);
+            if (count == EINTR)
+                continue;
+            if (count <= 0)
+                return;
+            from = from.Slice(count);
+        }
+    }
+
+    public static void SetBlocking(int descriptor, bool isBlocking) =>
+        Call(SystemCall.Fcntl, descriptor, F_SETFL, isBlocking ? 0 : O_NONBLOCK);
+
+    /// <summary>How a program ended: 1 if by a signal, and its number or the exit code.</summary>
+    public const int EndSize = 2;
+
+    /// <summary>Waits for a child, and tells how it ended.</summary>
+    public static void EndOf(int child, Span<byte> end)
+    {
+        int status = 0;
+        int code;
+        do
+            code = Call(SystemCall.Wait4, child, AddressOf(ref status));
+        while (code == EINTR);
+        int signal = status & 0x7F;
+        end[0] = (byte)(signal != 0 ? 1 : 0);
+        end[1] = (byte)(signal != 0 ? signal : status >> 8);
+    }
+
+    /// <summary>As shells say it.</summary>
+    public static int CodeOf(ReadOnlySpan<byte> end) => end[0] == 0 ? end[1] : 128 + end[1];
+
+    /// <summary>Asks a child and its process group to end, and after a second has them ended.</summary>
+    public static void EndGroup(int child)
+    {
+        const int Looks = 50;
+        Call(SystemCall.Kill, -child, SIGTERM);
+        for (int i = 0; i < Looks && Call(SystemCall.Wait4, child, 0, WNOHANG) == 0; i++)
+            Timing.Sleep(Timing.NanosecondsInSecond / Looks);
+        Call(SystemCall.Kill, -child, SIGKILL);
+    }
+
+    /// <summary>A broken connection ends programs again, as they expect.</summary>
+    private static void ExpectPipeSignal()
+    {
+        Span<ulong> action = stackalloc ulong[4];
+        action.Clear();
+        Call(SystemCall.SigAction, SIGPIPE, AddressOf((ReadOnlySpan<ulong>)action), 0, sizeof(ulong));
+    }
+
+    /// <summary>In a new process: becomes a program. Only returns when that cannot be, with −errno.</summary>
+    /// <param name="leads">It is to have a session, and so a process group, of its own.</param>
+    public static int Execute(
+        byte* path, byte** words, byte** environment, int input, int output, int error, bool leads)
+    {
+        ExpectPipeSignal();
+        if (leads)
+            Call(SystemCall.SetSid);
+        Put(input, 0);
+        Put(output, 1);
+        Put(error, 2);
+        return Call(SystemCall.Execve, (nint)path, (nint)words, (nint)environment);
+    }
+
+    private static void Put(int descriptor, int place)
+    {
+        if (descriptor == place)
+            return;
+        Call(SystemCall.Dup3, descriptor, place);
+    }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Linux;
 using System.Runtime;
+using System.Runtime.InteropServices;
 using Wire;
 
 namespace Migrate;
@@ -15,8 +16,12 @@ internal static unsafe class Program
         usage: migrate --key FILE [options] HOST[:PORT]
                migrate --key FILE --token FILE [options] NODE
                migrate --serve [--key FILE] [--loader FILE]
+               migrate --job FILE UID:GID PROGRAM [ARGUMENT...]
+               migrate --recall FILE [--follow]
         Moves this machine, running as it is, to the empty machine at HOST (an IPv4 address; port 1707), or to the one
-        that NODE starts for a boot token. Or waits on port 1708 for who has the guest's key, and moves when he says so.
+        that NODE starts for a boot token. Or waits on port 1708 for who has the guest's key, and moves, or runs a
+        program for him, when he says so. Or runs a program, and keeps the last 256 KiB of what it writes in FILE for
+        --recall; the exit code is the program's.
           --key FILE     the destination's machine key; with --serve the guest's own (default /etc/evilman/guest.key)
           --token FILE   spend this boot token at NODE, and move to the machine that it starts
           --plaintext    do not encrypt: everybody on the way can read and change this machine's memory
@@ -34,7 +39,66 @@ internal static unsafe class Program
         """u8;
 
     [RuntimeExport("freestanding_main")]
-    private static int Main(int argc, byte** argv) => (int)Run(argc, argv);
+    private static int Main(int argc, byte** argv)
+    {
+        // Behind the arguments and their null, as on every System V system.
+        s_environment = argv + argc + 1;
+        if (argc > 4 && Is(argv[1], "--job"u8) && Account.TryParse(Text(argv[3]), out Account account))
+            return Job.Run(argv[2], account, argv + 4);
+        if (argc is 3 or 4 && Is(argv[1], "--recall"u8))
+            return Recall(argv[2], argc == 4 && Is(argv[3], "--follow"u8));
+        return (int)Run(argc, argv);
+    }
+
+    private static byte** s_environment;
+
+    private static ReadOnlySpan<byte> Text(byte* word) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(word);
+
+    private static bool Is(byte* word, ReadOnlySpan<byte> text) => Text(word).SequenceEqual(text);
+
+    private static int Recall(byte* file, bool follow)
+    {
+        if (OutputRing.Recall(file, follow))
+            return 0;
+        Syscall.Write(2, "migrate: There is no such file: nothing is kept of what programs write here.\n"u8);
+        return (int)ExitCode.Usage;
+    }
+
+    /// <summary>
+    /// In a new process: becomes the program that the first word names, by its path or by a name in the usual folders.
+    /// Ends the process as shells do where that cannot be: 127 when it is not there, 126 when it cannot be run.
+    /// </summary>
+    public static void Become(byte** words, int input, int output, int error, bool leads)
+    {
+        const int ENOENT = -2;
+        const int NotFound = 127;
+        const int NotRun = 126;
+        const int MaxPath = 4096;
+        ReadOnlySpan<byte> name = Text(words[0]);
+        ReadOnlySpan<byte> folders =
+            "/usr/local/bin/\0/usr/bin/\0/bin/\0/usr/local/sbin/\0/usr/sbin/\0/sbin/\0/app/\0"u8;
+        byte* path = Host.Allocate(MaxPath);
+        int code = ENOENT;
+        if (name.IndexOf((byte)'/') >= 0)
+            code = Host.Execute(words[0], words, s_environment, input, output, error, leads);
+        else if (name.Length > 0 && name.Length < MaxPath - folders.Length)
+        {
+            while (folders.Length > 0 && code == ENOENT)
+            {
+                int end = folders.IndexOf((byte)0);
+                folders.Slice(0, end).CopyTo(new Span<byte>(path, MaxPath));
+                name.CopyTo(new Span<byte>(path + end, MaxPath - end));
+                path[end + name.Length] = 0;
+                code = Host.Execute(path, words, s_environment, input, output, error, leads);
+                // By now the descriptors are in their places.
+                (input, output, error, leads) = (0, 1, 2, false);
+                folders = folders.Slice(end + 1);
+            }
+        }
+        Host.WriteAll(2, name);
+        Host.WriteAll(2, code == ENOENT ? ": not found\n"u8 : ": cannot be run\n"u8);
+        Syscall.Exit(code == ENOENT ? NotFound : NotRun);
+    }
 
     private static ExitCode Run(int argc, byte** argv)
     {

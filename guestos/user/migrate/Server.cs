@@ -48,6 +48,9 @@ internal static unsafe class Server
     private const int Listener = Clients;
     private const int Mover = Clients + 1;
 
+    /// <summary>Programs that run for clients at a time.</summary>
+    private const int MaxSessions = 16;
+
     private const ulong HelloPatience = 5 * Timing.NanosecondsInSecond;
     private const ulong CommandPatience = 600 * Timing.NanosecondsInSecond;
 
@@ -55,6 +58,9 @@ internal static unsafe class Server
     private static Bytes32 s_preSharedKey;
     private static RecentKeys s_recent;
     private static int s_listener;
+
+    // Processes of programs that run for clients; 0 where there is none.
+    private static int* s_sessions;
 
     // The move that is under way.
     private static int s_child;
@@ -77,8 +83,9 @@ internal static unsafe class Server
         }
         SecureChannel.PreSharedKey(key, s_preSharedKey);
         s_clients = (Served*)Host.Allocate(Clients * sizeof(Served));
+        s_sessions = (int*)Host.Allocate(MaxSessions * sizeof(int));
         s_listener = Inet.Listen(MoveCommand.Port, Clients);
-        if (s_clients == null || s_listener < 0)
+        if (s_clients == null || s_sessions == null || s_listener < 0)
             return Voice.Complain(ExitCode.NoConnection, "migrate: The command port cannot be opened."u8);
         while (true)
             Serve(options);
@@ -250,7 +257,11 @@ internal static unsafe class Server
         client->Received = 0;
         int length = size - SecureChannel.LengthSize - SecureChannel.TagSize;
         ReadOnlySpan<byte> text = buffer.Slice(SecureChannel.LengthSize, length);
-        if (!MoveCommand.TryParse(text, out MoveCommand command, out ReadOnlySpan<byte> key))
+        if (ExecCommand.TryParse(text, out int words))
+            BeginSession(client, words);
+        else if (CancelCommand.Is(text))
+            Cancel(client);
+        else if (!MoveCommand.TryParse(text, out MoveCommand command, out ReadOnlySpan<byte> key))
             Tell(client, GuestEventKind.Refused, "This guest does not know such a command."u8);
         else if (s_child != 0)
             Tell(client, GuestEventKind.Refused, "A move is under way."u8);
@@ -292,6 +303,46 @@ internal static unsafe class Server
         client->Enter(PlaceState.Served, ulong.MaxValue);
         s_hasEnded = false;
         Tell(client, GuestEventKind.Started, default);
+    }
+
+    /// <summary>
+    /// Before its commit a move is over with the process that makes it; from then on none of the guest runs here.
+    /// </summary>
+    private static void Cancel(Served* client)
+    {
+        if (s_child == 0)
+        {
+            Tell(client, GuestEventKind.Refused, "No move is under way."u8);
+            return;
+        }
+        Host.Kill(s_child);
+        Tell(client, GuestEventKind.Progress, "The move is given up."u8);
+    }
+
+    /// <summary>Hands the connection over to a process of its own, which runs a program for the client.</summary>
+    private static void BeginSession(Served* client, int words)
+    {
+        int place = 0;
+        while (place < MaxSessions && s_sessions[place] != 0 && !Host.HasEnded(s_sessions[place]))
+            place++;
+        int process = place == MaxSessions ? EAGAIN : Host.Fork();
+        if (process == 0)
+        {
+            Syscall.Close(s_listener);
+            if (s_pipe >= 0)
+                Syscall.Close(s_pipe);
+            for (int i = 0; i < Clients; i++)
+                if (s_clients[i].Place.State != PlaceState.Free && s_clients + i != client)
+                    Syscall.Close(s_clients[i].Socket);
+            Session.Run(client->Socket, client->Channel, words);
+        }
+        if (process < 0)
+        {
+            Tell(client, GuestEventKind.Refused, "This guest runs as many programs for others as it can."u8);
+            return;
+        }
+        s_sessions[place] = process;
+        Drop(client);
     }
 
     /// <summary>Passes on what the move says.</summary>

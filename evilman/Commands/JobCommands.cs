@@ -1,0 +1,258 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text;
+using System.Text.Json;
+using System.Threading;
+using Evilman.Net;
+using Evilman.Run;
+using Evilman.Text;
+
+namespace Evilman.Commands;
+
+/// <summary><c>evilman ls|top|logs|exec|stop</c>: the programs that <c>evilman run --on</c> has started, by name.</summary>
+internal static class JobCommands
+{
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    internal static IEnumerable<Command> All() => [List(), Top(), Logs(), Exec(), Stop()];
+
+    static Argument<string> Name() => new("name")
+    {
+        Description = "What «evilman run» calls it; where several labs have one of that name, LAB/NAME.",
+    };
+
+    static Command List()
+    {
+        var json = Values.Json();
+        var command = new Command("ls", "Lists the programs that run on nodes, and what they and their nodes say.")
+        {
+            json,
+        };
+        command.WithExamples("""
+            evilman ls
+            evilman ls --json                    one object of JSON a line
+            """);
+        command.SetAction(result =>
+        {
+            var lines = JobView.All();
+            if (result.GetValue(json))
+            {
+                foreach (var line in lines)
+                    Say.Plain(JsonSerializer.Serialize(line, JobJson.Default.JobLine));
+                return ExitCode.Done;
+            }
+            if (lines.Count == 0)
+                Say.Note("nothing runs: «evilman run PROGRAM --on NODE» starts something");
+            else
+                Say.Plain(JobTable.Of(lines, DateTimeOffset.UtcNow.ToUnixTimeSeconds()));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static Command Top()
+    {
+        var interval = Values.DurationOption("--interval", "How long to wait between two looks.", "2s");
+        var count = Values.CountOption("--count", "How many looks; 0 for as many as there is time for.", 0, 0, 1_000_000);
+        var command = new Command("top", "Shows what runs on nodes, with the processor time and memory that it takes.")
+        {
+            interval, count,
+        };
+        command.WithExamples("""
+            evilman top
+            evilman top --count 1                once, for a script
+            """);
+        command.SetAction(result =>
+        {
+            var before = new Dictionary<string, (double Cpu, long At)>();
+            for (var look = 1; ; look++)
+            {
+                var lines = JobView.All();
+                if (Say.Interactive)
+                    Console.Write("\e[H\e[J");
+                Say.Plain(lines.Count == 0 ? "nothing runs" : JobTable.Top(lines, before));
+                if (look == result.GetValue(count))
+                    return ExitCode.Done;
+                Thread.Sleep(result.GetValue(interval).Time);
+            }
+        });
+        return command;
+    }
+
+    static Command Logs()
+    {
+        var name = Name();
+        var follow = new Option<bool>("--follow", "-f") { Description = "Go on until the program ends." };
+        var tail = Values.CountOption("--tail", "Only the last N lines of what there is; 0 for all that is kept.", 0, 0,
+            1_000_000);
+        var command = new Command("logs", "Shows what a program has written: the last 256 KiB, which move with it.")
+        {
+            name, follow, tail,
+        };
+        command.WithExamples("""
+            evilman logs server
+            evilman logs -f server
+            """);
+        command.SetAction(result =>
+        {
+            if (result.GetValue(follow) && result.GetValue(tail) != 0)
+                throw Failure.Usage("--tail and --follow exclude each other");
+            var (site, job) = Site.FindJob(result.GetValue(name)!);
+            site.Enter();
+            var lines = new Queue<string>();
+            var most = result.GetValue(tail);
+            JobOutput.Show(job.GuestAddress, job.Key(), result.GetValue(follow), line =>
+            {
+                if (most == 0)
+                {
+                    Say.Plain(line);
+                    return;
+                }
+                if (lines.Count == most)
+                    lines.Dequeue();
+                lines.Enqueue(line);
+            });
+            foreach (var line in lines)
+                Say.Plain(line);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static Command Exec()
+    {
+        var name = Name();
+        var words = new Argument<string[]>("command")
+        {
+            Description = "After --: a program of the guest, and its arguments.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var command = new Command("exec", "Runs a command beside a program, as root of its guest. Its input and output are "
+            + "this command's, and its exit code too (126 and 127: it could not be run, or was not found; 128 and more: "
+            + "a signal).")
+        {
+            name, words,
+        };
+        command.WithExamples("""
+            evilman exec server -- ps
+            evilman exec server -- sh -c 'cat >/tmp/file' <file
+            """);
+        command.SetAction(result =>
+        {
+            var (site, job) = Site.FindJob(result.GetValue(name)!);
+            site.Enter();
+            using var exec = GuestExec.Start(job.GuestAddress, job.Key(), result.GetValue(words)!, s_patience);
+            var output = new RawOutput(Console.OpenStandardOutput(), Console.IsOutputRedirected);
+            var error = new RawOutput(Console.OpenStandardError(), Console.IsErrorRedirected);
+            return exec.Run(Console.OpenStandardInput(), output.Write, error.Write);
+        });
+        return command;
+    }
+
+    static Command Stop()
+    {
+        var name = Name();
+        var command = new Command("stop", "Ends a program with its guest and its machine, at once, and forgets it.")
+        {
+            name,
+        };
+        command.WithExamples("evilman stop server");
+        command.SetAction(result =>
+        {
+            var (site, _) = Site.FindJob(result.GetValue(name)!);
+            site.Enter();
+            var word = result.GetValue(name)!.Split('/')[^1];
+            using var mine = site.Jobs.Lock(word);
+            if (site.Jobs.Find(word) is not { } job)
+                throw Failure.Usage($"there is no job {word} any more");
+            if (!JobEnd.TryEnd(job, out var sentence))
+                throw Failure.NoAnswer($"{sentence}, so {word} is remembered");
+            site.Jobs.Remove(word);
+            Say.Step($"{word} is gone: {sentence}");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Bytes as they are; what a terminal gets does not steer it.</summary>
+    sealed class RawOutput(Stream to, bool isRedirected)
+    {
+        readonly Decoder decoder = Encoding.UTF8.GetDecoder();
+
+        internal void Write(ReadOnlySpan<byte> data)
+        {
+            if (isRedirected)
+            {
+                to.Write(data);
+                return;
+            }
+            var letters = new char[data.Length + 4];
+            var count = decoder.GetChars(data, letters, flush: false);
+            to.Write(Encoding.UTF8.GetBytes(Printable.Of(new string(letters, 0, count), keepLines: true)));
+            to.Flush();
+        }
+    }
+}
+
+/// <summary>Jobs as people read them, within 80 columns.</summary>
+internal static class JobTable
+{
+    internal static string Of(IReadOnlyList<JobLine> lines, long now)
+    {
+        var table = new StringBuilder(Row("NAME", "PROGRAM", "NODE", "ADDRESS", "STATE", "SINCE", "MOVES"));
+        foreach (var line in lines)
+            table.Append('\n').Append(Row(line.Name, line.Program, NodeOf(line), line.Address, State(line),
+                Age(now - line.Since), $"{line.Moves}"));
+        return table.ToString();
+
+        static string Row(string name, string program, string node, string address, string state, string since,
+            string moves) =>
+            $"{Cut(name, 12),-12} {Cut(program, 12),-12} {Cut(node, 12),-12} {address,-15} {Cut(state, 11),-11} {since,5} {moves,5}";
+    }
+
+    /// <param name="before">What was seen last of each, for what it took since.</param>
+    internal static string Top(IReadOnlyList<JobLine> lines, Dictionary<string, (double Cpu, long At)> before)
+    {
+        var now = Environment.TickCount64;
+        var table = new StringBuilder(Row("NAME", "NODE", "STATE", "CPU %", "CPU TIME", "MEMORY", "OF"));
+        foreach (var line in lines)
+        {
+            var name = $"{line.Lab}/{line.Name}";
+            var percent = "";
+            if (line.CpuSeconds is { } cpu)
+            {
+                if (before.TryGetValue(name, out var last) && now > last.At)
+                    percent = Say(Math.Max(0, 100_000 * (cpu - last.Cpu) / (now - last.At)), "0.0");
+                before[name] = (cpu, now);
+            }
+            table.Append('\n').Append(Row(line.Name, NodeOf(line), State(line), percent,
+                line.CpuSeconds is { } time ? Say(time, time < 10_000 ? "0.00" : "0") + " s" : "",
+                line.MemoryUsedKib is { } used ? Say(used / 1024.0, "0.0") + "M" : "", $"{line.MemoryMib}M"));
+        }
+        return table.ToString();
+
+        static string Row(string name, string node, string state, string percent, string time, string memory, string of) =>
+            $"{Cut(name, 16),-16} {Cut(node, 14),-14} {Cut(state, 12),-12} {percent,6} {time,11} {memory,8} {of,6}";
+
+        static string Say(double number, string form) => number.ToString(form, CultureInfo.InvariantCulture);
+    }
+
+    static string NodeOf(JobLine line) => line.Lab is null ? line.Node : $"{line.Lab[..Math.Min(6, line.Lab.Length)]}/{line.Node}";
+
+    static string State(JobLine line) => line.Code is { } code && line.State == "ended"
+        ? string.Create(CultureInfo.InvariantCulture, $"ended ({code})") : line.State;
+
+    internal static string Age(long seconds) => Math.Max(0, seconds) switch
+    {
+        < 120 and var short_ => $"{short_}s",
+        < 7200 and var minutes => $"{minutes / 60}m",
+        < 172_800 and var hours => $"{hours / 3600}h",
+        var days => $"{days / 86_400}d",
+    };
+
+    static string Cut(string text, int most) => text.Length <= most ? text : text[..(most - 1)] + "…";
+}

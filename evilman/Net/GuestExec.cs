@@ -1,0 +1,189 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Threading;
+using Evilman.Text;
+using Wire;
+
+namespace Evilman.Net;
+
+/// <summary>
+/// A program that runs in a guest for the holder of its key, through the secure channel on its port 1708
+/// (docs/protocols.md, "Guest commands"). The connection moves with the guest; the program ends with the connection.
+/// </summary>
+internal sealed class GuestExec : IDisposable
+{
+    readonly SecureSocket socket;
+
+    GuestExec(SecureSocket socket) => this.socket = socket;
+
+    /// <exception cref="Failure">The guest does not answer, has another key, or does not know how.</exception>
+    internal static GuestExec Start(IPAddress guest, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
+        TimeSpan patience)
+    {
+        try
+        {
+            var connection = Tcp.Connect(new IPEndPoint(guest, MoveCommand.Port), patience);
+            return Start(connection, guestKey, words, patience);
+        }
+        catch (SocketException failure)
+        {
+            throw Failure.NoAnswer($"the guest at {guest} does not answer on port {MoveCommand.Port}: "
+                + $"{failure.Message}");
+        }
+    }
+
+    /// <summary>The same over a connection that is there already.</summary>
+    internal static GuestExec Start(Socket connection, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
+        TimeSpan patience)
+    {
+        connection.SendTimeout = connection.ReceiveTimeout = (int)patience.TotalMilliseconds;
+        var guest = connection.RemoteEndPoint;
+        var texts = Texts(words);
+        SecureSocket? socket = null;
+        try
+        {
+            socket = SecureSocket.Connect(connection, MoveCommand.HelloMagic, MoveCommand.HelloVersion, guestKey);
+            var exec = new GuestExec(socket);
+            var command = new byte[ExecCommand.Size];
+            ExecCommand.Emit(command, texts.Length);
+            socket.Send(command);
+            exec.AwaitStart();
+            exec.Send(ExecFrameKind.Words, texts);
+            connection.SendTimeout = connection.ReceiveTimeout = 0;
+            return exec;
+        }
+        catch (Exception failure)
+        {
+            socket?.Dispose();
+            throw failure switch
+            {
+                ChannelException => new Failure($"the guest at {guest} does not obey: {failure.Message}"),
+                SocketException => Failure.NoAnswer($"the guest at {guest} does not answer: {failure.Message}"),
+                _ => failure,
+            };
+        }
+    }
+
+    static byte[] Texts(IReadOnlyList<string> words)
+    {
+        var all = new MemoryStream();
+        foreach (var word in words)
+            all.Write(Encoding.UTF8.GetBytes(word + "\0"));
+        return all.Length is >= 2 and <= ExecCommand.MaxWords ? all.ToArray()
+            : throw Failure.Usage($"a command has 1 to {ExecCommand.MaxWords} bytes");
+    }
+
+    void AwaitStart()
+    {
+        if (!TryFill(new byte[GuestEvent.HeaderSize], out var header)
+            || !GuestEvent.TryParse(header, out var kind, out _, out var length)
+            || !TryFill(new byte[length], out var text))
+            throw new Failure("what the guest says makes no sense");
+        if (kind != GuestEventKind.Started)
+            throw new Failure($"the guest does not run it: {Printable.Of(Encoding.UTF8.GetString(text))}");
+    }
+
+    /// <summary>
+    /// Passes on what comes in, and what the program writes, until it has ended.
+    /// </summary>
+    /// <param name="input">Read on a thread of its own; null for no input at all.</param>
+    /// <returns>The exit code; 128 and the number of a signal.</returns>
+    /// <exception cref="Failure">The connection broke.</exception>
+    internal int Run(Stream? input, Action<ReadOnlySpan<byte>> output, Action<ReadOnlySpan<byte>> error)
+    {
+        if (input is null)
+            Send(ExecFrameKind.Input, []);
+        else
+            new Thread(() => Feed(input)) { IsBackground = true }.Start();
+        try
+        {
+            while (TryFill(new byte[ExecFrame.HeaderSize], out var header))
+            {
+                var frame = new byte[ExecFrame.HeaderSize + BitConverter.ToUInt16(header, 2)];
+                header.CopyTo(frame, 0);
+                if (!TryFill(frame.AsSpan(ExecFrame.HeaderSize)) || !ExecFrame.TryParse(frame, out var kind, out var data))
+                    break;
+                switch (kind)
+                {
+                    case ExecFrameKind.Output:
+                        output(data);
+                        break;
+                    case ExecFrameKind.Error:
+                        error(data);
+                        break;
+                    case ExecFrameKind.Ended:
+                        return data[0] == 0 ? data[1] : 128 + data[1];
+                }
+            }
+        }
+        catch (Exception broken) when (broken is SocketException or ChannelException or ObjectDisposedException)
+        {
+            throw Failure.NoAnswer($"the connection to the guest broke: {broken.Message}");
+        }
+        throw Failure.NoAnswer("the guest closed the connection before the program ended");
+    }
+
+    /// <summary>What a program writes that has no input and ends soon.</summary>
+    internal static string Ask(IPAddress guest, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
+        TimeSpan patience)
+    {
+        using var exec = Start(guest, guestKey, words, patience);
+        exec.socket.Socket.ReceiveTimeout = (int)patience.TotalMilliseconds;
+        var all = new MemoryStream();
+        exec.Run(null, data => all.Write(data), _ => { });
+        return Encoding.UTF8.GetString(all.ToArray());
+    }
+
+    void Feed(Stream input)
+    {
+        var buffer = new byte[ExecFrame.MaxData];
+        try
+        {
+            for (int count; (count = input.Read(buffer)) > 0;)
+                Send(ExecFrameKind.Input, buffer.AsSpan(0, count));
+            Send(ExecFrameKind.Input, []);
+        }
+        catch (Exception gone) when (gone is IOException or SocketException or ObjectDisposedException)
+        {
+            // The program has ended, or the one who waits for it says that the connection broke.
+        }
+    }
+
+    void Send(ExecFrameKind kind, ReadOnlySpan<byte> data)
+    {
+        var record = new byte[ExecFrame.HeaderSize + ExecFrame.MaxData];
+        do
+        {
+            var length = Math.Min(data.Length, ExecFrame.MaxData);
+            ExecFrame.Emit(record, kind, length);
+            data[..length].CopyTo(record.AsSpan(ExecFrame.HeaderSize));
+            socket.Send(record.AsSpan(0, ExecFrame.HeaderSize + length));
+            data = data[length..];
+        }
+        while (data.Length > 0);
+    }
+
+    bool TryFill(byte[] bytes, out byte[] filled)
+    {
+        filled = bytes;
+        return TryFill(bytes);
+    }
+
+    bool TryFill(Span<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            var count = socket.Receive(bytes);
+            if (count == 0)
+                return false;
+            bytes = bytes[count..];
+        }
+        return true;
+    }
+
+    public void Dispose() => socket.Dispose();
+}

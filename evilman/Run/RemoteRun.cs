@@ -1,0 +1,372 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Threading;
+using Evilman.Buying;
+using Evilman.Net;
+using Evilman.Text;
+using Evilman.Tokens;
+using Wire;
+
+namespace Evilman.Run;
+
+/// <summary>
+/// Starts a job on a node and remembers it, in steps each of which is on the disk before the next one shows outside: at any
+/// instant its machine is remembered, or there is none.
+/// </summary>
+internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan plan)
+{
+    /// <summary>How many pairs of addresses are tried.</summary>
+    const int MostTries = 8;
+
+    static readonly TimeSpan s_silence = TimeSpan.FromSeconds(2);
+
+    readonly TimeSpan patience = TimeSpan.FromSeconds(plan.PatienceSeconds);
+    readonly JobStore jobs = site.Jobs;
+
+    /// <summary>The job's exit code; 0 at once where it goes on by itself.</summary>
+    internal int Run(byte[] initramfs, bool detach)
+    {
+        var image = new BootImage(BootClient.ReadFile(Files.Image("loader-kernel", "run «make»")),
+            BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
+        using var starting = new StartingJob(jobs, name);
+        var job = Begin(image.Loader, starting);
+        Boot(job, image);
+        foreach (var port in plan.Ports)
+            AwaitPort(job, port.Guest);
+        jobs.Save(name, job with { IsUp = true });
+        if (detach)
+        {
+            starting.Keep();
+            Say.Step($"{name} runs on {node.Name}: «evilman logs {name}», «evilman stop {name}»");
+            return ExitCode.Done;
+        }
+        Say.Note($"Ctrl-C ends {name}; «evilman move {name} --to NODE» moves it");
+        var code = JobOutput.Show(job.GuestAddress, job.Key(), follow: true,
+            line => Say.Plain($"  | {line}"));
+        starting.End(code is null ? "the job's output has ended without its exit code" : null);
+        if (code is null)
+            return ExitCode.Failed;
+        if (code == 0)
+            Say.Step(Job.Ending(0));
+        else
+            Say.Warn(Job.Ending(code.Value));
+        return code.Value;
+    }
+
+    /// <summary>Chooses addresses, and has the node start a machine.</summary>
+    RunningJob Begin(byte[] loader, StartingJob starting)
+    {
+        using var echo = EchoSocket.Open();
+        HashSet<string> tried = [];
+        for (var attempt = 1; ; attempt++)
+        {
+            RunningJob job;
+            byte[] token;
+            using (jobs.Lock())
+            {
+                if (attempt == 1 && jobs.Find(name) is not null)
+                    throw Failure.Usage($"there is a job {name} already: «evilman stop {name}» ends it, --name names "
+                        + "another");
+                tried.UnionWith(jobs.Addresses());
+                var boot = FreeAddress.Choose(echo, node.Boot, "--boot", node.Name, tried);
+                var guest = FreeAddress.Choose(echo, node.Guests, "--guests", node.Name, tried);
+                (token, var key) = NodeToken.Mint(node, boot, guest, plan.Memory, loader);
+                job = new RunningJob(plan.Name, JobMachine.Of(node.Name, node.Address, token, key), $"{guest}",
+                    Convert.ToHexStringLower(Mint.GuestKeyOf(key)), plan.Memory >> 20,
+                    DateTimeOffset.UtcNow.ToUnixTimeSeconds())
+                {
+                    Ports = [.. plan.Ports.Select(port => port.Guest)],
+                };
+                starting.Begin(job);
+            }
+            var answer = MagicPinger.Send(echo, node.Address, token, MagicPinger.Patience)
+                ?? throw Failure.NoAnswer($"{node.Name} ({node.Address}) does not answer");
+            if (answer.Accepted)
+            {
+                Say.Step($"{node.Name} took a token: a machine of {plan.Memory >> 20} MiB at {job.Machine.Boot}, for a "
+                    + $"guest at {job.Guest}");
+                return job;
+            }
+            starting.Refused();
+            if (answer.Refusal != Refusal.AddressInUse || attempt == MostTries)
+                throw new Failure($"{node.Name} refused: {answer.Sentence()}", ExitCode.Refused);
+        }
+    }
+
+    void Boot(RunningJob job, BootImage image)
+    {
+        var boot = new IPEndPoint(IPAddress.Parse(job.Machine.Boot), Upload.Port);
+        using var socket = BootClient.Open(boot, job.Machine.MachineKey(), patience);
+        UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
+            BootClient.Upload(socket, image.With(job.Key()), report, patience));
+        using var command = BootClient.Connect(new IPEndPoint(job.GuestAddress, MoveCommand.Port), patience);
+    }
+
+    /// <summary>Waits until the port is listened on, or fails with why it is not.</summary>
+    void AwaitPort(RunningJob job, int port)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var looked = start; ; Thread.Sleep(50))
+        {
+            try
+            {
+                using var socket = Tcp.Connect(new IPEndPoint(job.GuestAddress, port), TimeSpan.FromMilliseconds(400));
+                Say.Step($"port {port} answers: {job.Guest}:{port}"
+                    + (site.Lab is null ? "" : ", from «evilman lab exec client --»"));
+                return;
+            }
+            catch (SocketException)
+            {
+                // Not yet.
+            }
+            if (Stopwatch.GetElapsedTime(looked) < s_silence / 4)
+                continue;
+            looked = Stopwatch.GetTimestamp();
+            var state = GuestState.Read(GuestExec.Ask(job.GuestAddress, job.Key(), Job.Look, patience));
+            if (state.Code is { } code)
+                throw new Failure($"{Job.Ending(code)} before port {port} was listened on; {LastWords(job)}");
+            if (Stopwatch.GetElapsedTime(start) > patience)
+                throw Failure.NoAnswer($"nothing listens on port {port} after {plan.PatienceSeconds} s (--timeout); "
+                    + LastWords(job));
+        }
+    }
+
+    string LastWords(RunningJob job)
+    {
+        var lines = GuestExec.Ask(job.GuestAddress, job.Key(), Job.Recall(follow: false), patience)
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var said = Array.FindAll(lines, line => Job.EndIn(line) is null);
+        return said.Length == 0 ? "it said nothing" : $"it said last: «{Printable.Of(said[^1])}»";
+    }
+}
+
+/// <summary>
+/// A job whose machine is good for nothing unless the command succeeds: however the command ends, by success, failure,
+/// SIGINT, SIGTERM or SIGHUP, the machine is kept and remembered, or ended and forgotten. Killed, it leaves it remembered.
+/// </summary>
+internal sealed class StartingJob : IDisposable
+{
+    readonly JobStore jobs;
+    readonly string name;
+    readonly PosixSignalRegistration[] signals;
+    readonly Lock gate = new();
+    RunningJob? begun;
+
+    internal StartingJob(JobStore jobs, string name)
+    {
+        (this.jobs, this.name) = (jobs, name);
+        signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
+            signal => PosixSignalRegistration.Create(signal, _ =>
+            {
+                End("interrupted");
+                Environment.Exit(ExitCode.Interrupted);
+            }));
+    }
+
+    /// <summary>From now on the node may be asked for its machine.</summary>
+    internal void Begin(RunningJob job)
+    {
+        lock (gate)
+        {
+            jobs.Save(name, job);
+            begun = job;
+        }
+    }
+
+    /// <summary>The node has not started the machine.</summary>
+    internal void Refused()
+    {
+        lock (gate)
+        {
+            begun = null;
+            jobs.Remove(name);
+        }
+    }
+
+    /// <summary>From now on the job outlives the command.</summary>
+    internal void Keep()
+    {
+        lock (gate)
+            begun = null;
+    }
+
+    public void Dispose()
+    {
+        End("the step failed");
+        foreach (var signal in signals)
+            signal.Dispose();
+    }
+
+    /// <param name="why">What went wrong; null when nothing did.</param>
+    internal void End(string? why)
+    {
+        lock (gate)
+        {
+            if (begun is not { } job)
+                return;
+            begun = null;
+            var isGone = JobEnd.TryEnd(jobs.Find(name) ?? job, out var sentence);
+            if (isGone)
+                jobs.Remove(name);
+            if (!isGone)
+                Say.Complain($"{(why is null ? "" : why + ": ")}{sentence}, so {name} is remembered: "
+                    + $"«evilman stop {name}» ends it");
+            else if (why is not null)
+                Say.Complain($"{why}: {sentence}");
+        }
+    }
+}
+
+/// <summary>Ends the machines of a job.</summary>
+internal static class JobEnd
+{
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>Whether none of its machines is there any more, as the nodes say.</summary>
+    internal static bool TryEnd(RunningJob job, out string sentence)
+    {
+        sentence = "";
+        foreach (var machine in (JobMachine?[])[job.Machine, job.Next])
+        {
+            if (machine is null)
+                continue;
+            try
+            {
+                using var socket = EchoSocket.Open();
+                var answer = MagicPinger.End(socket, machine.NodeAddress(), machine.MachineKey(), s_patience);
+                if (answer is null)
+                {
+                    sentence = $"{machine.Node} does not answer";
+                    return false;
+                }
+                sentence = answer.Value.Accepted ? $"the machine on {machine.Node} has been ended"
+                    : $"the machine on {machine.Node} had ended already";
+            }
+            catch (Exception failure) when (failure is Failure or SocketException)
+            {
+                sentence = $"{machine.Node} cannot be asked ({failure.Message})";
+                return false;
+            }
+        }
+        return true;
+    }
+}
+
+/// <summary>An address of a node's that nobody has.</summary>
+internal static class FreeAddress
+{
+    /// <param name="option">What gives the node its addresses.</param>
+    /// <param name="taken">Those that are not to be tried; the result joins them.</param>
+    internal static IPAddress Choose(EchoSocket echo, AddressRange? range, string option, string node,
+        HashSet<string> taken)
+    {
+        if (range is null)
+            throw Failure.Usage($"it is not known which addresses {node} has to give away: «evilman node add» takes "
+                + option);
+        foreach (var address in range.All())
+        {
+            if (taken.Add($"{address}") && AddressProbe.IsFree(echo, address))
+                return address;
+        }
+        throw new Failure($"all of {range} is in use on {node}: «evilman ls» lists jobs, «evilman stop» ends one");
+    }
+}
+
+/// <summary>Tokens for one's own nodes.</summary>
+internal static class NodeToken
+{
+    /// <summary>
+    /// A machine costs nothing, but where the node keeps accounts it gets one, of a unit for a second and more of them than
+    /// it can live through: so the node tells whether it is there, and what it has used.
+    /// </summary>
+    internal static (byte[] Token, byte[] Key) Mint(KnownNode node, IPAddress boot, IPAddress guest, long memory,
+        byte[] loader)
+    {
+        const int FreeTokens = 100, PaidTokens = 1;
+        const uint SecondsPrice = 1;
+        var secret = Secret.ReadKey(node.KeyFile
+            ?? throw Failure.Usage($"{node.Name} has no key_file in the inventory: tokens for it are bought"));
+        var request = new MintRequest
+        {
+            Node = node.Address,
+            BootAddress = boot,
+            PrefixLength = node.Boot!.PrefixLength!.Value,
+            Gateway = node.Gateway,
+            Guests = [guest],
+            MemoryBytes = memory,
+            Tokens = node.IsMetered ? PaidTokens : FreeTokens,
+            Value = node.IsMetered ? BootToken.MaxValue : 0,
+            Prices = node.IsMetered ? [0, 0, 0, SecondsPrice] : [0, 0, 0, 0],
+            Loader = loader,
+        };
+        AddressRules.Demand(request);
+        var token = Tokens.Mint.Token(request, secret, Chain.Fresh(request.Tokens));
+        return (token, Tokens.Mint.MachineKeyOf(token, secret));
+    }
+}
+
+/// <summary>What a job's program writes, as its guest keeps it.</summary>
+internal static class JobOutput
+{
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Shows what is kept and, if told so, what comes until the job has ended: its exit code, if that was there.
+    /// </summary>
+    internal static int? Show(IPAddress guest, byte[] key, bool follow, Action<string> show)
+    {
+        using var exec = GuestExec.Start(guest, key, Job.Recall(follow), s_patience);
+        var lines = new LineReader();
+        int? code = null;
+        exec.Run(null, data => lines.Take(data, Line), _ => { });
+        lines.End(Line);
+        return code;
+
+        void Line(string line)
+        {
+            if (Job.EndIn(line) is { } end)
+                code = end;
+            else
+                show(line);
+        }
+    }
+}
+
+/// <summary>Lines of UTF-8, however they come in.</summary>
+internal sealed class LineReader
+{
+    const int LongestLine = 65536;
+
+    readonly MemoryStream line = new();
+
+    internal void Take(ReadOnlySpan<byte> data, Action<string> show)
+    {
+        foreach (var letter in data)
+        {
+            if (letter != '\n')
+                line.WriteByte(letter);
+            if (letter == '\n' || line.Length == LongestLine)
+                Flush(show);
+        }
+    }
+
+    internal void End(Action<string> show)
+    {
+        if (line.Length > 0)
+            Flush(show);
+    }
+
+    void Flush(Action<string> show)
+    {
+        var text = Encoding.UTF8.GetString(line.GetBuffer(), 0, (int)line.Length);
+        line.SetLength(0);
+        show(text.TrimEnd('\r'));
+    }
+}

@@ -1,0 +1,127 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using Testing;
+using Xunit;
+
+namespace Endtoend.Tests;
+
+/// <summary>
+/// A program on the nodes of a lab that is up, by the commands that its user types: started, listed, asked, moved and stopped. Nothing of
+/// them but the program and the commands is the test's.
+/// </summary>
+public sealed class JobTests : IDisposable
+{
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("endtoend-jobs-");
+
+    public void Dispose()
+    {
+        Evilman("lab", "down", "--all");
+        folder.Delete(recursive: true);
+    }
+
+    private (int Code, string Output) Evilman(params string[] words) => Cluster.Run(Cluster.Built("bin/evilman"), words, folder.FullName);
+
+    private string Good(params string[] words)
+    {
+        var (code, output) = Evilman(words);
+        Assert.True(code == 0, $"evilman {string.Join(' ', words)}: {code}: {output}");
+        return output;
+    }
+
+    [RootFact]
+    public void A_program_is_started_on_a_node_moved_by_its_name_and_stopped()
+    {
+        string tree = Path.Combine(folder.FullName, "tree"), bin = Path.Combine(tree, "bin");
+        Directory.CreateDirectory(bin);
+        Directory.CreateDirectory(Path.Combine(tree, "etc"));
+        File.WriteAllText(Path.Combine(tree, "etc/passwd"), "root:x:0:0::/:\nme:x:77:78::/:\n");
+        foreach (string name in (string[])["sh", "cat", "sleep", "nc", "id", "true"])
+            File.Copy("/bin/busybox", Path.Combine(bin, name));
+        Good("lab", "up", "--lifetime", "5m");
+        const string Counts = "id -u; nc -ll -p 7 -e /bin/cat & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo line $i; sleep 0.1; done";
+        Good("run", tree, "--on", "node1", "--name", "count", "--detach", "--port", "7", "--user", "me", "--", "/bin/sh", "-c", Counts);
+        AssertIs("node1", 0, "running");
+        Assert.StartsWith("77\nline 1\nline 2\n", Good("logs", "count"), StringComparison.Ordinal);
+
+        // What comes in goes out, and how it ends is told.
+        Assert.Equal((9, "in\n"), Fed("in\n", "exec", "count", "--", "sh", "-c", "cat; exit 9"));
+        Assert.Equal((137, ""), Fed("", "exec", "count", "--", "sh", "-c", "kill -9 $$"));
+        Assert.Equal(127, Evilman("exec", "count", "--", "nothing").Code);
+
+        // Its output is followed while it moves, and none of it is lost.
+        using var follower = Start("logs", "-f", "count");
+        var moved = Good("move", "count", "--to", "node2", "--json").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()).ToList();
+        Assert.Equal(("started", "arrived"), (moved[0], moved[^1]));
+        AssertIs("node2", 1, "running");
+        var (code, said) = Evilman("move", "count", "--to", "node2");
+        Assert.Equal((2, "evilman: count is on node2 already"), (code, said.Trim()));
+        var (again, refused) = Evilman("run", tree, "--on", "node2", "--name", "count", "--", "true");
+        Assert.True(again == 2 && refused.Contains("there is a job count already", StringComparison.Ordinal), refused);
+
+        // A move that is cancelled leaves it where it is, and nothing on the other node.
+        using (var slow = Start("move", "count", "--to", "node1", "--rate", "4"))
+        {
+            for (string? line; (line = slow.StandardOutput.ReadLine()) is not null && !line.Contains('%');)
+                Assert.NotEqual("", line);
+            Process.Start("kill", ["-INT", $"{slow.Id}"]).WaitForExit();
+            Assert.Contains("count stays on node2: cancelled", slow.StandardError.ReadToEnd(), StringComparison.Ordinal);
+            Assert.True(slow.WaitForExit(Cluster.Patience));
+            Assert.Equal(130, slow.ExitCode);
+        }
+        AssertIs("node2", 1, "running");
+        var here = Good("logs", "count", "--tail", "1").Trim();
+        Assert.Contains("count is gone", Good("stop", "count"), StringComparison.Ordinal);
+        var lines = follower.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..];
+        Assert.Equal(lines.Select((_, i) => $"line {i + 1}"), lines);
+        Assert.Contains(here, lines);
+        Assert.Equal("", Good("ls", "--json"));
+        Assert.Contains("domains=0", Good("lab", "status"), StringComparison.Ordinal);
+
+        // Attached: its output and its exit code are the command's, and nothing is left.
+        var (ended, output) = Evilman("run", tree, "--on", "node1", "--", "/bin/sh", "-c", "echo hello; exit 7");
+        Assert.Equal(7, ended);
+        Assert.Contains("| hello", output, StringComparison.Ordinal);
+        using (var run = Start("run", tree, "--on", "node1", "--name", "sleeper", "--", "/bin/sh", "-c", "echo up; sleep 1000"))
+        {
+            for (string? line; (line = run.StandardOutput.ReadLine()) is not null && !line.Contains("| up", StringComparison.Ordinal);)
+                Assert.NotEqual("", line);
+            Process.Start("kill", ["-INT", $"{run.Id}"]).WaitForExit();
+            Assert.True(run.WaitForExit(Cluster.Patience));
+            Assert.Equal(130, run.ExitCode);
+        }
+        Assert.Equal("", Good("ls", "--json"));
+        Assert.DoesNotContain("domains=1", Good("lab", "status"), StringComparison.Ordinal);
+
+        void AssertIs(string node, int moves, string state)
+        {
+            var job = JsonDocument.Parse(Good("ls", "--json")).RootElement;
+            Assert.Equal(("count", node, moves, state), (job.GetProperty("name").GetString(), job.GetProperty("node").GetString(),
+                job.GetProperty("moves").GetInt32(), job.GetProperty("state").GetString()));
+        }
+    }
+
+    private Process Start(params string[] words)
+    {
+        var start = new ProcessStartInfo(Cluster.Built("bin/evilman"), words)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        start.Environment["TMPDIR"] = folder.FullName;
+        return Process.Start(start)!;
+    }
+
+    private (int Code, string Output) Fed(string input, params string[] words)
+    {
+        using var process = Start(words);
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEnd();
+        Assert.True(process.WaitForExit(Cluster.Patience));
+        return (process.ExitCode, output);
+    }
+}
