@@ -19,12 +19,13 @@ internal static class RunCommand
     {
         var what = new Argument<string>("program")
         {
-            Description = "A static x86-64 program or a script; a folder, or a tar or cpio archive, that has one and "
-                + "its libraries.",
+            Description = "A static x86-64 program or a script; a folder, or a tar or cpio archive (plain, gzip or zstd), that "
+                + "has one and its libraries; or an image, as «docker save» and «skopeo copy … oci:FOLDER» write it.",
         };
         var words = new Argument<string[]>("arguments")
         {
-            Description = "After --: the program's arguments; of a folder or archive the program itself first.",
+            Description = "After --: the program's arguments; of a folder or archive the program itself first; of an image "
+                + "instead of its command.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var ports = PortsOption();
@@ -41,11 +42,10 @@ internal static class RunCommand
                     result.AddError($"--env: {Values.Quoted(token.Value)} is not NAME=VALUE");
             }
         });
-        var folder = new Option<string>("--workdir")
+        var folder = new Option<string?>("--workdir")
         {
-            Description = "The folder that the program starts in.",
+            Description = "The folder that the program starts in. [default: the image's, or /]",
             HelpName = "FOLDER",
-            DefaultValueFactory = _ => "/",
         };
         var restart = new Option<string>("--restart")
         {
@@ -83,7 +83,8 @@ internal static class RunCommand
         };
         var user = new Option<string?>("--user")
         {
-            Description = "Who the program runs as: a name of the files' /etc/passwd, or numbers. [default: root]",
+            Description = "Who the program runs as: a name of the files' /etc/passwd, or numbers. [default: the image's, or "
+                + "root]",
             HelpName = "USER[:GROUP]",
         };
         var linger = Values.DurationOption("--linger", "With --detach: how long the guest stays when its program has ended, "
@@ -101,6 +102,7 @@ internal static class RunCommand
             evilman run ./server --port 8080               curl http://127.0.0.1:8080 reaches it
             evilman run ./server --port 8080 -- --its --own arguments
             evilman run app.tar.gz --port 8000:80 -- /usr/bin/app
+            evilman run image.tar --port 6379          what «docker save redis -o image.tar» wrote
             evilman run ./server --port 8080 --move-every 5
             evilman run ./server --port 8080 --on n1 --detach
             """);
@@ -117,8 +119,9 @@ internal static class RunCommand
             var (files, job) = Prepare(result.GetValue(what)!, result.GetValue(words) ?? [], guest);
             job = job with
             {
-                Folder = result.GetValue(folder)!,
-                Environment = result.GetValue(environment) ?? [],
+                Folder = result.GetValue(folder) ?? job.Folder,
+                // What comes later counts.
+                Environment = [.. job.Environment, .. result.GetValue(environment) ?? []],
                 Restart = result.GetValue(restart) switch
                 {
                     "always" => RestartPolicy.Always,
@@ -169,6 +172,8 @@ internal static class RunCommand
     {
         if (Directory.Exists(what))
         {
+            if (new OciImage(what, path => ReadPart(Path.Combine(what, path))) is { IsThere: true } layout)
+                return OfImage(layout, what, words);
             var tree = new GuestFiles();
             tree.ReadFolder(what);
             return (tree, InTree(tree, what, words));
@@ -178,15 +183,32 @@ internal static class RunCommand
         {
             var tree = new GuestFiles();
             tree.ReadArchive(what, bytes);
-            return (tree, InTree(tree, what, words));
+            var layout = new OciImage(what, path => tree.Find(path)?.Content);
+            return layout.IsThere ? OfImage(layout, what, words) : (tree, InTree(tree, what, words));
         }
         if (!ElfFile.Is(bytes) && !bytes.AsSpan().StartsWith("#!"u8))
-            throw new Failure($"{what} is no program, no folder, and no archive: tar or cpio, plain or gzip");
+            throw new Failure($"{what} is no program, no folder, and no archive: tar or cpio, plain, gzip or zstd");
         // Beside busybox, for scripts and for people who look around.
         var name = Path.GetFileName(what);
         guest.AddFile($"app/{name}", bytes, GuestFiles.ForAll);
         var path = ProgramCheck.Demand(guest, $"/app/{name}", isAlone: true);
         return (guest, new Job([path, .. words]) { HostName = HostName(name) });
+    }
+
+    static byte[]? ReadPart(string path) => File.Exists(path) ? GuestFiles.ReadFile(path) : null;
+
+    static (GuestFiles Files, Job Job) OfImage(OciImage image, string what, string[] words)
+    {
+        var files = new GuestFiles();
+        var run = image.Unpack(files);
+        var job = InTree(files, what, run.Words(words)) with { Environment = run.Env ?? [] };
+        if (run.WorkingDir is { Length: > 0 } folder)
+        {
+            if (files.Resolve(folder) is null)
+                files.AddDirectory(folder);
+            job = job with { Folder = folder };
+        }
+        return (files, run.User is { Length: > 0 } user ? job with { Account = UserName.Find(files, user) } : job);
     }
 
     static Job InTree(GuestFiles files, string what, string[] words)

@@ -54,6 +54,11 @@ internal sealed class GuestExec : IDisposable
             exec.AwaitStart();
             exec.Send(ExecFrameKind.Words, texts);
             connection.SendTimeout = connection.ReceiveTimeout = 0;
+            // A machine that is ended says nothing more. A guest that moves is silent for a moment only.
+            connection.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            connection.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
+            connection.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
+            connection.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 10);
             return exec;
         }
         catch (Exception failure)

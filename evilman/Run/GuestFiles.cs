@@ -24,6 +24,10 @@ internal sealed class GuestFiles
 
     internal sealed record Member(int Mode, byte[] Content)
     {
+        internal int User { get; init; }
+
+        internal int Group { get; init; }
+
         internal bool IsDirectory => (Mode & TypeMask) == Directory;
 
         internal bool IsLink => (Mode & TypeMask) == Link;
@@ -136,10 +140,10 @@ internal sealed class GuestFiles
     /// <summary>A cpio archive of all of it, in the «newc» format.</summary>
     internal byte[] Archive()
     {
-        var list = new List<(string, int, byte[])>();
+        var list = new List<ArchiveMember>();
         foreach (var (path, member) in members)
-            list.Add((path, member.Mode, member.Content));
-        return GuestKeyArchive.Append([], [.. list]);
+            list.Add(new ArchiveMember(path, member.Mode, member.Content, member.User, member.Group));
+        return GuestKeyArchive.Append([], list);
     }
 
     // ---- where they come from ----
@@ -195,21 +199,24 @@ internal sealed class GuestFiles
         return status.Mode;
     }
 
-    /// <summary>An archive: cpio («newc»), tar, or one of these compressed by gzip.</summary>
+    /// <summary>An archive: cpio («newc»), tar, or one of these compressed by gzip or Zstandard.</summary>
     /// <param name="name">For the sentence that refuses it.</param>
     internal void ReadArchive(string name, byte[] bytes)
     {
-        if (IsGzip(bytes))
-            bytes = Unpack(name, bytes);
+        bytes = Plain(name, bytes);
         if (IsCpio(bytes))
             ReadCpio(name, bytes);
         else if (IsTar(bytes))
             ReadTar(name, bytes);
         else
-            throw new Failure($"{name} is no program, no folder, and no archive: tar or cpio, plain or gzip");
+            throw new Failure($"{name} is no program, no folder, and no archive: tar or cpio, plain, gzip or zstd");
     }
 
-    internal static bool IsArchive(ReadOnlySpan<byte> bytes) => IsGzip(bytes) || IsCpio(bytes) || IsTar(bytes);
+    static byte[] Plain(string name, byte[] bytes) => IsGzip(bytes) ? Unpack(name, bytes)
+        : Zstandard.Is(bytes) ? Zstandard.Unpack(name, bytes, MostBytes) : bytes;
+
+    internal static bool IsArchive(ReadOnlySpan<byte> bytes) =>
+        IsGzip(bytes) || Zstandard.Is(bytes) || IsCpio(bytes) || IsTar(bytes);
 
     static bool IsGzip(ReadOnlySpan<byte> bytes) => bytes.Length > 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
 
@@ -238,32 +245,94 @@ internal sealed class GuestFiles
         }
     }
 
-    void ReadTar(string name, byte[] bytes)
+    /// <summary>
+    /// A layer of an image over what is there (OCI image specification, layer.md): what it leaves out by whiteouts goes first,
+    /// and what it has takes the place of whatever has that name.
+    /// </summary>
+    internal void ReadLayer(string name, byte[] bytes)
+    {
+        const string Whiteout = ".wh.", Opaque = ".wh..wh..opq";
+        bytes = Plain(name, bytes);
+        if (bytes.Length > 0 && !IsTar(bytes) && bytes.AsSpan().ContainsAnyExcept((byte)0))
+            throw new Failure($"{name} is no archive of tar");
+        EachOfTar(name, bytes, entry =>
+        {
+            var (folder, file) = (FolderOf(entry.Name), FileOf(entry.Name));
+            if (file == Opaque)
+                RemoveChildren(folder);
+            else if (file.StartsWith(Whiteout, StringComparison.Ordinal))
+                Remove($"{folder}/{file[Whiteout.Length..]}");
+        });
+        EachOfTar(name, bytes, entry =>
+        {
+            if (FileOf(entry.Name).StartsWith(Whiteout, StringComparison.Ordinal))
+                return;
+            // A link to a folder that lies lower is not replaced by what lies in it.
+            var path = FolderOf(entry.Name) is { Length: > 0 } folder && Resolve(folder) is { Member.IsDirectory: true } at
+                ? $"{at.Path}/{FileOf(entry.Name)}" : entry.Name;
+            if (entry.EntryType != TarEntryType.Directory || Find(path) is { IsDirectory: false })
+                Remove(path);
+            AddOfTar(name, path, entry);
+            // Accounts of an image are its own, where those of other archives are whoever's packed them.
+            if (Find(path) is { } added)
+                members[Clean(path)] = added with { User = entry.Uid, Group = entry.Gid };
+        });
+
+        static string FolderOf(string path) => Clean(path) is var clean && clean.LastIndexOf('/') is > 0 and var end
+            ? clean[..end] : "";
+
+        static string FileOf(string path) => Clean(path) is var clean ? clean[(clean.LastIndexOf('/') + 1)..] : "";
+    }
+
+    void Remove(string path)
+    {
+        path = Clean(path);
+        RemoveChildren(path);
+        if (members.Remove(path, out var member))
+            Size -= member.Content.Length;
+    }
+
+    void RemoveChildren(string path)
+    {
+        var prefix = Clean(path) is { Length: > 0 } folder ? folder + "/" : "";
+        foreach (var other in new List<string>(members.Keys))
+        {
+            if (other.StartsWith(prefix, StringComparison.Ordinal) && members.Remove(other, out var member))
+                Size -= member.Content.Length;
+        }
+    }
+
+    void ReadTar(string name, byte[] bytes) => EachOfTar(name, bytes, entry => AddOfTar(name, entry.Name, entry));
+
+    void AddOfTar(string name, string path, TarEntry entry)
+    {
+        var mode = (int)entry.Mode & 0xFFF;
+        switch (entry.EntryType)
+        {
+            case TarEntryType.Directory:
+                AddDirectory(path, mode);
+                break;
+            case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
+                AddFile(path, All(entry.DataStream), mode);
+                break;
+            case TarEntryType.SymbolicLink:
+                AddLink(path, entry.LinkName);
+                break;
+            case TarEntryType.HardLink:
+                Add(path, Resolve(entry.LinkName)?.Member ?? Find(entry.LinkName)
+                    ?? throw new Failure($"{name}: {Text.Printable.Of(path)} is a second name of a file that is not "
+                        + "there"));
+                break;
+        }
+    }
+
+    static void EachOfTar(string name, byte[] bytes, Action<TarEntry> what)
     {
         try
         {
             using var reader = new TarReader(new MemoryStream(bytes));
             while (reader.GetNextEntry() is { } entry)
-            {
-                var mode = (int)entry.Mode & 0xFFF;
-                switch (entry.EntryType)
-                {
-                    case TarEntryType.Directory:
-                        AddDirectory(entry.Name, mode);
-                        break;
-                    case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
-                        AddFile(entry.Name, All(entry.DataStream), mode);
-                        break;
-                    case TarEntryType.SymbolicLink:
-                        AddLink(entry.Name, entry.LinkName);
-                        break;
-                    case TarEntryType.HardLink:
-                        Add(entry.Name, Find(entry.LinkName)
-                            ?? throw new Failure($"{name}: {Text.Printable.Of(entry.Name)} is a second name of a file "
-                                + "that is not there"));
-                        break;
-                }
-            }
+                what(entry);
         }
         catch (Exception failure) when (failure is InvalidDataException or EndOfStreamException or FormatException
             or ArgumentException)

@@ -106,7 +106,8 @@ public sealed class RunTests : IDisposable
         Assert.Equal("", Shell("diff", ["-r", "--no-dereference", tree, unpacked]));
         Assert.Equal(File.GetUnixFileMode(Path.Combine(tree, "usr/lib/a")), File.GetUnixFileMode(Path.Combine(unpacked, "usr/lib/a")));
         foreach (var make in (string[])["find . -mindepth 1 | cpio --quiet -o -H newc", "tar -cf - .", "tar -czf - *",
-            "tar --format=posix -cf - .", "find . -mindepth 1 | cpio --quiet -o -H newc | gzip"])
+            "tar --format=posix -cf - .", "find . -mindepth 1 | cpio --quiet -o -H newc | gzip",
+            "tar -cf - . | zstd -q", "find . -mindepth 1 | cpio --quiet -o -H newc | zstd -q --no-check"])
         {
             Shell("sh", ["-c", $"cd {tree} && {make} >{At("theirs")}"]);
             var theirs = new GuestFiles();
@@ -142,6 +143,8 @@ public sealed class RunTests : IDisposable
         using (var gzip = new GZipStream(packed, CompressionMode.Compress, leaveOpen: true))
             gzip.Write(tar.ToArray());
         var random = new Random(2);
+        foreach (var whole in (byte[][])[[0x28, 0xB5, 0x2F, 0xFD], [0x28, 0xB5, 0x2F, 0xFD, .. new byte[100]]])
+            Assert.Contains("damaged archive", Assert.Throws<Failure>(() => new GuestFiles().ReadArchive("x", whole)).Message, StringComparison.Ordinal);
         foreach (var whole in (byte[][])[files.Archive(), tar.ToArray(), packed.ToArray()])
         {
             for (var i = 0; i < 3000; i++)
@@ -157,6 +160,121 @@ public sealed class RunTests : IDisposable
                 {
                 }
             }
+        }
+    }
+
+    // ---- images ----
+
+    /// <summary>Layers lie one over the other, whiteouts take away what is below, and the configuration says how the program is run.</summary>
+    [Fact]
+    public void An_image_is_its_layers_one_over_the_other()
+    {
+        var image = new FakeImage();
+        image.Layer(tar =>
+        {
+            Put(tar, "bin/app", "old", 0x1ED);
+            Put(tar, "bin/gone", "gone");
+            Put(tar, "etc/passwd", "me:x:77:78::/:\n");
+            Put(tar, "var/cache/a", "a");
+            Put(tar, "var/cache/deep/b", "b");
+            Put(tar, "was/folder/c", "c");
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.SymbolicLink, "lib") { LinkName = "usr/lib" });
+            Put(tar, "usr/lib/one", "1");
+        });
+        image.Layer(tar =>
+        {
+            Put(tar, "var/cache/new", "new", user: 77);
+            Put(tar, "bin/app", "new", 0x1ED);
+            Put(tar, "bin/.wh.gone", "");
+            Put(tar, "var/cache/.wh..wh..opq", "");
+            Put(tar, "was", "file");
+            Put(tar, "lib/two", "2");
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.HardLink, "bin/second") { LinkName = "lib/one" });
+        }, "gzip");
+        image.Layer(tar => Put(tar, "last", "last"), "zstd");
+        image.Write("""{"architecture":"amd64","os":"linux","config":{"Env":["A=1"],"Entrypoint":["/bin/app"],"Cmd":["x","y"],"WorkingDir":"/var","User":"me"}}""");
+        var files = new GuestFiles();
+        var run = new OciImage("image", image.Read).Unpack(files);
+        foreach (var (path, content) in ((string, string)[])[("bin/app", "new"), ("var/cache/new", "new"), ("was", "file"), ("usr/lib/one", "1"), ("usr/lib/two", "2"),
+            ("lib/two", "2"), ("bin/second", "1"), ("last", "last")])
+            Assert.Equal(content, Encoding.UTF8.GetString(files.Resolve(path)!.Value.Member.Content));
+        foreach (var path in (string[])["bin/gone", "bin/.wh.gone", "var/cache/a", "var/cache/deep", "was/folder", "var/cache/.wh..wh..opq"])
+            Assert.Null(files.Find(path));
+        Assert.Equal(77, files.Find("var/cache/new")!.User);
+        Assert.Equal(["/bin/app", "x", "y"], run.Words([]));
+        Assert.Equal(["/bin/app", "z"], run.Words(["z"]));
+        Assert.Equal(("/var", "me", "A=1"), (run.WorkingDir, run.User, run.Env!.Single()));
+        Assert.Equal((77u, 78u), UserName.Find(files, run.User!));
+    }
+
+    [Fact]
+    public void An_image_that_is_changed_cut_or_for_another_machine_is_refused_in_a_sentence()
+    {
+        const string Config = """{"architecture":"amd64","os":"linux"}""";
+        Refuses("is something else", Config, image => image.Parts[image.Parts.Keys.First(path => path.StartsWith("blobs", StringComparison.Ordinal))][5] ^= 1);
+        Refuses("is missing", Config, image => image.Parts.Remove(image.Parts.Keys.First(path => path.StartsWith("blobs", StringComparison.Ordinal))));
+        Refuses("is an image for linux on arm64", Config.Replace("amd64", "arm64", StringComparison.Ordinal), _ => { });
+        Refuses("has no image for linux on amd64", Config, image => image.Index("""{"manifests":[{"digest":"sha256:00","platform":{"architecture":"arm64","os":"linux"}}]}"""));
+        Refuses("has 2 images", Config, image => image.Index("""{"manifests":[{"digest":"sha256:00"},{"digest":"sha256:01"}]}"""));
+        Refuses("no digest", Config, image => image.Index("""{"manifests":[{"digest":"sha256:../../../etc/passwd"}]}"""));
+        Refuses("damaged image", Config, image => image.Index("{"));
+        Refuses("damaged image", Config, image => image.Index("null"));
+
+        void Refuses(string sentence, string config, Action<FakeImage> spoil)
+        {
+            var image = new FakeImage();
+            image.Layer(tar => Put(tar, "a", "a"));
+            image.Write(config);
+            spoil(image);
+            Assert.Contains(sentence, Assert.Throws<Failure>(() => new OciImage("x", image.Read).Unpack(new GuestFiles())).Message, StringComparison.Ordinal);
+        }
+    }
+
+    static void Put(TarWriter tar, string path, string content, int mode = 0x1A4, int user = 0) =>
+        tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, path) { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(content)), Mode = (UnixFileMode)mode, Uid = user });
+
+    sealed class FakeImage
+    {
+        readonly List<string> layers = [];
+
+        internal Dictionary<string, byte[]> Parts { get; } = new() { ["oci-layout"] = """{"imageLayoutVersion":"1.0.0"}"""u8.ToArray() };
+
+        internal byte[]? Read(string path) => Parts.GetValueOrDefault(path);
+
+        internal void Layer(Action<TarWriter> fill, string? pack = null)
+        {
+            using var tar = new MemoryStream();
+            using (var writer = new TarWriter(tar, leaveOpen: true))
+                fill(writer);
+            layers.Add(Blob(pack is null ? tar.ToArray() : Pack(pack, tar.ToArray())));
+        }
+
+        internal void Write(string config)
+        {
+            var all = string.Join(',', layers.Select(layer => $"{{\"digest\":\"{layer}\"}}"));
+            var manifest = $$"""{"config":{"digest":"{{Blob(Encoding.UTF8.GetBytes(config))}}"},"layers":[{{all}}]}""";
+            var list = """{"manifests":[{"digest":"sha256:00","platform":{"architecture":"arm64","os":"linux"}},{"digest":"HERE","platform":{"architecture":"amd64","os":"linux"}}]}"""
+                .Replace("HERE", Blob(Encoding.UTF8.GetBytes(manifest)), StringComparison.Ordinal);
+            Index($$"""{"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{{Blob(Encoding.UTF8.GetBytes(list))}}"}]}""");
+        }
+
+        internal void Index(string text) => Parts["index.json"] = Encoding.UTF8.GetBytes(text);
+
+        string Blob(byte[] bytes)
+        {
+            var digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes));
+            Parts[$"blobs/sha256/{digest}"] = bytes;
+            return "sha256:" + digest;
+        }
+
+        static byte[] Pack(string program, byte[] bytes)
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, ["-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+            process.StandardInput.BaseStream.Write(bytes);
+            process.StandardInput.Close();
+            using var all = new MemoryStream();
+            process.StandardOutput.BaseStream.CopyTo(all);
+            return all.ToArray();
         }
     }
 
