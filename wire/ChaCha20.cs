@@ -15,6 +15,9 @@ public readonly struct ChaCha20
     public const int NonceSize = 12;
     public const int BlockSize = 64;
 
+    private const int RowsOfBlock = 4;
+    private const int DoubleRounds = 10;
+
     private readonly Vector128<uint> upperKey;
     private readonly Vector128<uint> lowerKey;
     private readonly uint nonce0;
@@ -49,50 +52,135 @@ public readonly struct ChaCha20
     /// <param name="rows">Four for each block.</param>
     private void Blocks(Span<Vector128<uint>> rows, uint counter)
     {
-        // "expand 32-byte k"
-        Vector128<uint> constant = Vector128.Create(0x61707865u, 0x3320646e, 0x79622d32, 0x6b206574);
-        for (int at = 0; at + 3 < rows.Length; at += 4)
+        int paired = rows.Length & ~(2 * RowsOfBlock - 1);
+        for (int at = 0; at < paired; at += 2 * RowsOfBlock)
         {
-            Vector128<uint> last = Vector128.Create(counter, nonce0, nonce1, nonce2);
+            Pair(rows.Slice(at, 2 * RowsOfBlock), counter);
+            counter += 2;
+        }
+        for (int at = paired; at + RowsOfBlock <= rows.Length; at += RowsOfBlock)
+        {
+            Single(rows.Slice(at, RowsOfBlock), counter);
             counter++;
-            Vector128<uint> a = constant;
-            Vector128<uint> b = upperKey;
-            Vector128<uint> c = lowerKey;
-            Vector128<uint> d = last;
-            for (int doubleRound = 0; doubleRound < 10; doubleRound++)
-            {
-                // A quarter round (§2.1) of all columns. It stands here twice: called by reference its variables would
-                // live in memory.
-                a += b;
-                d = Rotated16(d ^ a);
-                c += d;
-                b = Rotated(b ^ c, 12);
-                a += b;
-                d = Rotated8(d ^ a);
-                c += d;
-                b = Rotated(b ^ c, 7);
-                // Diagonals become columns, and another.
-                b = Vector128.Shuffle(b, Vector128.Create(1u, 2, 3, 0));
-                c = Vector128.Shuffle(c, Vector128.Create(2u, 3, 0, 1));
-                d = Vector128.Shuffle(d, Vector128.Create(3u, 0, 1, 2));
-                a += b;
-                d = Rotated16(d ^ a);
-                c += d;
-                b = Rotated(b ^ c, 12);
-                a += b;
-                d = Rotated8(d ^ a);
-                c += d;
-                b = Rotated(b ^ c, 7);
-                b = Vector128.Shuffle(b, Vector128.Create(3u, 0, 1, 2));
-                c = Vector128.Shuffle(c, Vector128.Create(2u, 3, 0, 1));
-                d = Vector128.Shuffle(d, Vector128.Create(1u, 2, 3, 0));
-            }
-            rows[at] ^= a + constant;
-            rows[at + 1] ^= b + upperKey;
-            rows[at + 2] ^= c + lowerKey;
-            rows[at + 3] ^= d + last;
         }
     }
+
+    // In both of these a quarter round (§2.1) of all columns stands twice: called by reference its variables would live
+    // in memory. Behind each, diagonals become columns, and the other way round.
+
+    private void Single(Span<Vector128<uint>> rows, uint counter)
+    {
+        Vector128<uint> constant = Constant;
+        Vector128<uint> last = Vector128.Create(counter, nonce0, nonce1, nonce2);
+        Vector128<uint> a = constant;
+        Vector128<uint> b = upperKey;
+        Vector128<uint> c = lowerKey;
+        Vector128<uint> d = last;
+        for (int doubleRound = 0; doubleRound < DoubleRounds; doubleRound++)
+        {
+            a += b;
+            d = Rotated16(d ^ a);
+            c += d;
+            b = Rotated(b ^ c, 12);
+            a += b;
+            d = Rotated8(d ^ a);
+            c += d;
+            b = Rotated(b ^ c, 7);
+            b = Vector128.Shuffle(b, Vector128.Create(1u, 2, 3, 0));
+            c = Vector128.Shuffle(c, Vector128.Create(2u, 3, 0, 1));
+            d = Vector128.Shuffle(d, Vector128.Create(3u, 0, 1, 2));
+            a += b;
+            d = Rotated16(d ^ a);
+            c += d;
+            b = Rotated(b ^ c, 12);
+            a += b;
+            d = Rotated8(d ^ a);
+            c += d;
+            b = Rotated(b ^ c, 7);
+            b = Vector128.Shuffle(b, Vector128.Create(3u, 0, 1, 2));
+            c = Vector128.Shuffle(c, Vector128.Create(2u, 3, 0, 1));
+            d = Vector128.Shuffle(d, Vector128.Create(1u, 2, 3, 0));
+        }
+        rows[3] ^= d + last;
+        rows[0] ^= a + constant;
+        rows[1] ^= b + upperKey;
+        rows[2] ^= c + lowerKey;
+    }
+
+    /// <summary>
+    /// Two blocks at once. A block by itself is one chain of instructions that wait for each other; a second one fills
+    /// the gaps.
+    /// </summary>
+    private void Pair(Span<Vector128<uint>> rows, uint counter)
+    {
+        Vector128<uint> constant = Constant;
+        Vector128<uint> a = constant;
+        Vector128<uint> b = upperKey;
+        Vector128<uint> c = lowerKey;
+        Vector128<uint> d = Vector128.Create(counter, nonce0, nonce1, nonce2);
+        Vector128<uint> e = constant;
+        Vector128<uint> f = b;
+        Vector128<uint> g = c;
+        Vector128<uint> h = Vector128.Create(counter + 1, nonce0, nonce1, nonce2);
+        for (int doubleRound = 0; doubleRound < DoubleRounds; doubleRound++)
+        {
+            a += b;
+            e += f;
+            d = Rotated16(d ^ a);
+            h = Rotated16(h ^ e);
+            c += d;
+            g += h;
+            b = Rotated(b ^ c, 12);
+            f = Rotated(f ^ g, 12);
+            a += b;
+            e += f;
+            d = Rotated8(d ^ a);
+            h = Rotated8(h ^ e);
+            c += d;
+            g += h;
+            b = Rotated(b ^ c, 7);
+            f = Rotated(f ^ g, 7);
+            b = Vector128.Shuffle(b, Vector128.Create(1u, 2, 3, 0));
+            f = Vector128.Shuffle(f, Vector128.Create(1u, 2, 3, 0));
+            c = Vector128.Shuffle(c, Vector128.Create(2u, 3, 0, 1));
+            g = Vector128.Shuffle(g, Vector128.Create(2u, 3, 0, 1));
+            d = Vector128.Shuffle(d, Vector128.Create(3u, 0, 1, 2));
+            h = Vector128.Shuffle(h, Vector128.Create(3u, 0, 1, 2));
+            a += b;
+            e += f;
+            d = Rotated16(d ^ a);
+            h = Rotated16(h ^ e);
+            c += d;
+            g += h;
+            b = Rotated(b ^ c, 12);
+            f = Rotated(f ^ g, 12);
+            a += b;
+            e += f;
+            d = Rotated8(d ^ a);
+            h = Rotated8(h ^ e);
+            c += d;
+            g += h;
+            b = Rotated(b ^ c, 7);
+            f = Rotated(f ^ g, 7);
+            b = Vector128.Shuffle(b, Vector128.Create(3u, 0, 1, 2));
+            f = Vector128.Shuffle(f, Vector128.Create(3u, 0, 1, 2));
+            c = Vector128.Shuffle(c, Vector128.Create(2u, 3, 0, 1));
+            g = Vector128.Shuffle(g, Vector128.Create(2u, 3, 0, 1));
+            d = Vector128.Shuffle(d, Vector128.Create(1u, 2, 3, 0));
+            h = Vector128.Shuffle(h, Vector128.Create(1u, 2, 3, 0));
+        }
+        rows[7] ^= h + Vector128.Create(counter + 1, nonce0, nonce1, nonce2);
+        rows[0] ^= a + constant;
+        rows[1] ^= b + upperKey;
+        rows[2] ^= c + lowerKey;
+        rows[3] ^= d + Vector128.Create(counter, nonce0, nonce1, nonce2);
+        rows[4] ^= e + constant;
+        rows[5] ^= f + upperKey;
+        rows[6] ^= g + lowerKey;
+    }
+
+    /// <summary>"expand 32-byte k"</summary>
+    private static Vector128<uint> Constant => Vector128.Create(0x61707865u, 0x3320646e, 0x79622d32, 0x6b206574);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<uint> Rotated(Vector128<uint> words, int by) => words << by | words >>> (32 - by);
