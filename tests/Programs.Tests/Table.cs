@@ -82,6 +82,7 @@ internal static class Table
     [
         new("python3", "python3", "text, decimal, files, compression, JSON", ["/usr/bin/python3", .. s_python], "/usr/bin/python3 /programs/text.py"),
         new("python3-threads", "python3", "threads with queues and barriers, subprocess", ["/usr/bin/python3", .. s_python], "/usr/bin/python3 /programs/threads.py"),
+        new("python3-asyncio", "python3", "an event loop with TCP and a child", ["/usr/bin/python3", .. s_python], "/usr/bin/python3 /programs/async.py"),
         new("perl", "perl-base", "hashes, children, pipes, an alarm", ["perl", "/usr/lib/x86_64-linux-gnu/perl-base"], "perl /programs/text.pl"),
         new("lua", "lua5.4", "closures, coroutines, patterns, popen", ["lua5.4"], "lua5.4 /programs/text.lua"),
         new("luajit", "luajit", "the same, compiled while it runs", ["luajit"], "luajit /programs/text.lua"),
@@ -95,6 +96,11 @@ internal static class Table
                 echo 'commit; select text, count(*), sum(line) from word group by text order by 2 desc, 1 limit 5; pragma integrity_check;'
                 echo 'delete from word where line % 2; vacuum; select count(*) from word w join word v on v.line = w.line + 2 and v.text = w.text;'
             } | sqlite3 data.db
+            """),
+        new("sqlite3-wal", "sqlite3", "a log in shared memory, two connections", ["sqlite3", "gawk"], """
+            sqlite3 data.db 'pragma journal_mode = wal; create table word (line integer, text varchar);'
+            { echo 'begin; '; gawk '{ printf "insert into word values (%d, %c%s%c);\n", $1, 39, $2, 39; if ($1 % 50 == 0) print "commit; begin;"; fflush() }'; echo 'commit;'; } | sqlite3 data.db
+            sqlite3 data.db 'select text, count(*), sum(line) from word group by text limit 5; pragma wal_checkpoint(truncate); pragma integrity_check;'
             """),
         new("jq", "jq", "two filters behind each other", ["jq"], "jq --unbuffered -R -c 'split(\" \") | {n: (.[0] | tonumber), w: .[1:]}' | jq -c 'select(.n % 50 == 0) | .w | sort | join(\"+\")'"),
         new("git", "git", "commits, a merge, gc, fsck", ["git"], """
@@ -116,6 +122,7 @@ internal static class Table
             part >/dev/null; printf 'int printf(const char *, ...); int main(int count, char **words) { printf("from tcc %%d\\n", count * 6); return 0; }' >c.c
             tcc -run c.c a b; part >/dev/null; tcc -run c.c; cat >/dev/null; tcc -c -o c.o c.c && ls
             """),
+        new("socat", "socat", "a child by a pair of sockets", ["socat", "tr"], "socat -t 10 - 'EXEC:tr a-z A-Z' | md5sum"),
         new("stress-ng", "stress-ng", "--verify of processors, memory, processes, pipes, futexes", ["stress-ng"], """
             check() { stress-ng --verify --temp-path . --oom-avoid-bytes 64M "$@" >log 2>&1; code=$?; echo "$1 $code"; grep -E 'fail:|error:' log; true; }
             part >/dev/null; check --matrix 1 --matrix-ops 20; check --qsort 1 --qsort-ops 2 --qsort-size 20000; check --fork 1 --fork-ops 30
@@ -135,6 +142,7 @@ internal static class Table
         new("go", "golang-go", "goroutines, collection of garbage, panics, HTTP", [], "go") { Build = "go build -ldflags '-s -w' -o $out toolchain.go" },
         new("rust-dynamic", "rustc", "threads, channels, panics, TCP, a child", [], "rust-dynamic") { Build = "rustc -O -C strip=symbols -o $out toolchain.rs" },
         new("rust-static", "rustc", "the same", [], "rust-static") { Build = "rustc -O -C strip=symbols -C target-feature=+crt-static -o $out toolchain.rs" },
+        new("evilman", ".NET, compiled ahead of time", "its help, an error", [], "part | md5sum; evilman help | md5sum; cat >/dev/null; evilman node ls --json; evilman no-command 2>&1 | head -n 1") { Build = "cp ../../../out/bin/evilman $out" },
     ];
 
     public static readonly Entry[] Servers =
@@ -177,24 +185,22 @@ internal static class Table
 
     public static readonly Entry[] Lacking =
     [
-        new("python3-asyncio", "python3", "an event loop with TCP and a child", ["/usr/bin/python3", .. s_python], "/usr/bin/python3 /programs/async.py")
-        { Lacks = "AF_UNIX sockets (`socketpair`)", Says = "Address family not supported by protocol" },
-        new("sqlite3-wal", "sqlite3", "journal_mode=WAL", ["sqlite3"], "cat >/dev/null; echo 'create table a (b); pragma journal_mode = wal; insert into a values (7); select * from a;' | sqlite3 x.db")
-        { Lacks = "shared writable mappings of files", Says = "disk I/O error" },
         new("python3-pty", "python3", "pty.spawn", ["/usr/bin/python3", .. s_python], "cat >/dev/null; /usr/bin/python3 -c 'import pty; pty.spawn([\"/bin/ls\", \"/dev/null\"])'")
         { Lacks = "pseudo-terminals (`/dev/ptmx`)", Says = "out of pty devices" },
         new("ip", "iproute2", "addresses and routes", ["ip"], "cat >/dev/null; ip -o link show lo | head -c 5; ip route get 127.0.0.1 | head -c 15") { Lacks = "netlink sockets", Says = "Cannot open netlink socket" },
-        new("nginx-master", "nginx-light", "with a master process and workers", ["nginx"], """
+        new("strace", "strace", "the calls of a program", ["strace", "/bin/busybox"], "cat >/dev/null; strace -e trace=write -o log busybox echo traced; head -n 1 log") { Lacks = "`ptrace`", Says = "Function not implemented" },
+        new("inotifywait", "inotify-tools", "waits for a new file", ["inotifywait"], "cat >/dev/null; mkdir in; { sleep 0.5; echo >in/a; } & inotifywait -q -e create in; wait")
+        { Lacks = "inotify", Says = "not implemented" },
+        new("nginx-workers", "nginx-light", "files over HTTP, with a master process and two workers", ["nginx"], """
             mkdir logs; mkdir -p /var/lib/nginx; echo small >small
-            printf '%s\n' 'daemon off; worker_processes 2; user root; pid pid; error_log stderr crit; events {}' "http { access_log off; server { listen 8011; root $PWD; } }" >conf
+            printf '%s\n' 'daemon off; worker_processes 2; user root; pid pid; error_log stderr alert; events {}' "http { access_log off; server { listen 8010; root $PWD; } }" >conf
             nginx -p $PWD -e stderr -c $PWD/conf &
             cat >/dev/null; kill $!; sleep 0.5; kill -9 $! 2>/dev/null; true
             """)
         {
-            Port = 8011, ClientTools = ["curl"], Client = "cat >/dev/null; curl -sS --max-time 2 http://$host:8011/small",
-            Lacks = "AF_UNIX sockets (`socketpair`)", Says = "socketpair() failed",
+            Port = 8010, ClientTools = ["curl"], Client = "cat >/dev/null; curl -sS --max-time 2 http://$host:8010/small",
+            Lacks = "signals for what is ready (`ioctl` with FIOASYNC)", Says = "ioctl(FIOASYNC) failed",
         },
-        new("socat", "socat", "a child by a pair of sockets", ["socat", "tr"], "socat -t 10 - 'EXEC:tr a-z A-Z' | md5sum") { Lacks = "AF_UNIX sockets (`socketpair`)", Says = "Address family not supported" },
         new("ipcmk", "util-linux", "System V shared memory", ["ipcmk"], "cat >/dev/null; ipcmk -M 100 | head -c 21") { Lacks = "System V shared memory", Says = "create share memory failed" },
     ];
 
@@ -202,5 +208,5 @@ internal static class Table
     public static IEnumerable<Entry> Running => Texts.Concat(Languages).Concat(Toolchains).Concat(Servers);
 
     /// <summary>A request for every fortieth line of the input.</summary>
-    private static string Requests(string url) => $"while read -r number rest; do [ $((number % 40)) -ne 0 ] || curl -sS --max-time 100 {url}; done";
+    private static string Requests(string url) => $"while read -r number rest; do [ $((number % 40)) -ne 0 ] || curl -sS --max-time 30 {url}; done";
 }
