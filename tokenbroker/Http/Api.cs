@@ -10,7 +10,7 @@ namespace Tokenbroker.Http;
 /// <summary>Everything that the API has, in one table.</summary>
 internal static class Api
 {
-    private const string Add = "POST", Change = "PATCH", Remove = "DELETE";
+    private const string Look = "GET", Add = "POST", Change = "PATCH", Remove = "DELETE";
 
     private static readonly Json s_json = Json.Default;
 
@@ -27,6 +27,13 @@ internal static class Api
             (call, session, after, limit) => Broker.Machines(session, call.Customer, after, limit)),
         Read("/v1/machines/{id}", ApiKeys.Read, "One of the customer's machines.",
             s_json.MachineView, (call, session) => Broker.Machine(session, call.Customer, call.Number("id"))),
+        new Asking(Look, "/v1/machines/{id}/account", ApiKeys.Read,
+            "What is left of a machine's tokens and what it uses, as its node says now.", null, s_json.AccountView,
+            async (call, cancel) => await call.Broker.Account(call.Customer, call.Number("id"), cancel)),
+        new Asking(Add, "/v1/machines/{id}/pings", ApiKeys.Buy,
+            "Hands tokens that were bought to the machine's node, for who cannot send pings; the same again does no harm.",
+            s_json.NewPings, s_json.PingsView, async (call, cancel) =>
+                await call.Broker.Deliver(call.Customer, call.Number("id"), call.Read(s_json.NewPings), cancel)),
         Write(Add, "/v1/quotes", ApiKeys.Buy,
             "A price that holds for ten minutes, and how long the tokens last on each node.",
             s_json.NewQuote, s_json.QuoteView,

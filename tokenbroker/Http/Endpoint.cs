@@ -2,6 +2,8 @@ using System;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Threading;
+using System.Threading.Tasks;
 using Microsoft.AspNetCore.Http;
 using Tokenbroker.Market;
 using Tokenbroker.Secrets;
@@ -66,7 +68,7 @@ internal sealed record Call(Broker Broker, Actor Actor, HttpRequest Request, byt
 internal abstract record Endpoint(string Method, string Route, string Scope, string Summary, JsonTypeInfo? Takes,
     JsonTypeInfo Gives, int Status)
 {
-    internal bool IsWrite => Method != "GET";
+    internal bool IsWrite => this is Writing;
 
     internal bool IsPaged { get; init; }
 
@@ -76,6 +78,15 @@ internal abstract record Endpoint(string Method, string Route, string Scope, str
 internal sealed record Reading(
     string Route, string Scope, string Summary, JsonTypeInfo Gives, Func<Call, Func<Session, object>> Prepare)
     : Endpoint("GET", Route, Scope, Summary, null, Gives, 200);
+
+/// <summary>
+/// Asks a node and changes nothing in the database; whatever was answered before, it is asked anew, and needs no
+/// Idempotency-Key.
+/// </summary>
+internal sealed record Asking(
+    string Method, string Route, string Scope, string Summary, JsonTypeInfo? Takes, JsonTypeInfo Gives,
+    Func<Call, CancellationToken, Task<object>> Ask)
+    : Endpoint(Method, Route, Scope, Summary, Takes, Gives, 200);
 
 /// <param name="Prepare">Checks the call, outside of the transaction; what it gives runs inside.</param>
 internal sealed record Writing(

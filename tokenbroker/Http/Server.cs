@@ -102,6 +102,12 @@ internal sealed class Server : IAsyncDisposable
         app.MapGet("/metrics", context => Guarded(context, "/metrics", Measure));
         byte[] document = OpenApi.Document();
         app.MapGet("/openapi.json", context => Write(context, 200, "application/json", document));
+        foreach ((string route, string kind, byte[] text) in Page.Files)
+            app.MapGet(route, context =>
+            {
+                Page.Protect(context.Response);
+                return Write(context, 200, kind, text);
+            });
         foreach (Endpoint endpoint in Api.Endpoints)
             app.MapMethods(endpoint.Route, [endpoint.Method],
                 (RequestDelegate)(context => Guarded(context, endpoint.Route, () => Serve(context, endpoint))));
@@ -157,7 +163,12 @@ internal sealed class Server : IAsyncDisposable
             body = all.ToArray();
         }
         Call call = new(broker, actor, context.Request, body);
-        Answer answer = endpoint is Writing writing ? await Do(call, writing) : Look(call, (Reading)endpoint);
+        Answer answer = endpoint switch
+        {
+            Writing writing => await Do(call, writing),
+            Asking asking => new Answer(200, asking.Text(await asking.Ask(call, context.RequestAborted))),
+            _ => Look(call, (Reading)endpoint),
+        };
         if (answer.IsReplay)
             context.Response.Headers["Idempotency-Replayed"] = "true";
         await Write(context, answer.Status, "application/json", answer.Text);

@@ -250,6 +250,7 @@ internal sealed partial class Broker : IDisposable
 
     public void Dispose()
     {
+        link.Dispose();
         nodeKeys.Dispose();
         chains.Dispose();
         Answers.Dispose();

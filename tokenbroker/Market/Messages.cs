@@ -73,6 +73,16 @@ internal sealed record Resupply(long Machine, long Tokens, long Amount, long Bal
 
 internal sealed record Ping(int Kind, string Body);
 
+internal sealed record NewPings(List<Ping> Pings);
+
+/// <param name="Refused">Why the node did not take the one after these.</param>
+internal sealed record PingsView(int Taken, string? Refused);
+
+/// <param name="State">running, grace, ended or refunded.</param>
+/// <param name="Rate">Units in the last whole second.</param>
+internal sealed record AccountView(long Machine, string State, long Unused, long Rate, long? SecondsLeft, long CpuUs,
+    long MemoryMibS, long NetworkKib, long Seconds);
+
 internal sealed record NewRefund(string Certificate);
 
 internal sealed record RefundView(long Machine, long Refunded, long Burned, long Breakage, long Balance);
