@@ -88,6 +88,34 @@ public sealed class ApiTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public async Task What_one_customer_was_answered_is_no_answer_for_another(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        long bob = stand.Shop.AddCustomer("bob", Shop.Deposit);
+        var alices = await stand.Ask("POST", "/v1/machines", stand.Shop.AddKey(stand.Shop.Customer, ApiKeys.Buy), Machine, "a");
+        var bobs = await stand.Ask("POST", "/v1/machines", stand.Shop.AddKey(bob, ApiKeys.Buy), Machine, "a");
+        Assert.Equal((HttpStatusCode.Created, HttpStatusCode.Created), (alices.Status, bobs.Status));
+        Assert.False(bobs.Message.Headers.Contains("Idempotency-Replayed"));
+        Assert.NotEqual((string)JsonNode.Parse(alices.Text)!["boot_token"]!, (string)JsonNode.Parse(bobs.Text)!["boot_token"]!);
+        Assert.Equal(Shop.Deposit - 1000, stand.Shop.Balance(bob));
+    }
+
+    [Theory, OnSqlite]
+    public async Task An_answer_is_kept_for_seven_days(string kind)
+    {
+        await using Stand stand = await Stand.Open(kind);
+        string key = stand.Shop.AddKey(stand.Shop.Customer, ApiKeys.Buy);
+        var first = await stand.Ask("POST", "/v1/machines", key, Machine, "a");
+        int Forget() => stand.Shop.Do(session => Idempotency.Forget(session, stand.Shop.Now));
+        stand.Shop.Now += 7 * 86400;
+        Assert.Equal(0, Forget());
+        Assert.Equal(first.Text, (await stand.Ask("POST", "/v1/machines", key, Machine, "a")).Text);
+        stand.Shop.Now++;
+        Assert.Equal(1, Forget());
+        Assert.NotEqual(first.Text, (await stand.Ask("POST", "/v1/machines", key, Machine, "a")).Text);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public async Task What_was_refused_may_be_asked_again_with_the_same_key(string kind)
     {
         await using Stand stand = await Stand.Open(kind);

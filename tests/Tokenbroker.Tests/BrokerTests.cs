@@ -243,6 +243,21 @@ public sealed class BrokerTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public void A_machine_that_is_paid_further_lapses_later(string kind)
+    {
+        using Shop shop = new(kind);
+        MachineView machine = shop.Buy(shop.Customer, 10).Machine;
+        Resupply more = shop.Resupply(shop.Customer, machine.Id, 5);
+        Assert.Equal(machine.Lapses + 5 * 100 / Shop.Existence + 1, more.Lapses);
+        shop.Now = more.Lapses - 1;
+        Assert.Equal(0, shop.Do(session => shop.Broker.SettleLapsed(session, 100)));
+        Assert.Null(shop.Look(session => Broker.Machine(session, shop.Customer, machine.Id)).Closed);
+        shop.Now++;
+        Assert.Equal(1, shop.Do(session => shop.Broker.SettleLapsed(session, 100)));
+        Assert.Equal(1500, shop.Verified().Breakage);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public void What_was_bought_and_never_came_to_the_node_is_breakage(string kind)
     {
         using Shop shop = new(kind);

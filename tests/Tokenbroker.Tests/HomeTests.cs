@@ -123,6 +123,23 @@ public sealed class HomeTests
     }
 
     [Theory, OnSqlite]
+    public async Task What_was_bought_is_handed_on_when_nothing_more_may_be_paid(string kind)
+    {
+        await using CustomerStand stand = Bought(await CustomerStand.Open(kind));
+        Progresses kept = new(new Killer(int.MaxValue));
+        Spend(stand, 460);
+        for (int kill = 0; stand.Store.Find("job")!.Pings.Count == 0; kill++)
+        {
+            Assert.True(kill < 50, "never killed between the broker's answer and the node");
+            Assert.Throws<Killed>(() => Start(stand, new Killer(kill), kept, () => 1).Visit(s_job));
+        }
+        Assert.Equal(First, Paid(stand));
+        Verdict late = Start(stand, new Killer(int.MaxValue), kept, () => 1)
+            .Visit(s_job with { Deadline = stand.Now });
+        Assert.Equal((Verdict.Enough, First + More), (late, Paid(stand)));
+    }
+
+    [Theory, OnSqlite]
     public async Task Budget_and_deadline_end_the_payments(string kind)
     {
         await using CustomerStand stand = Bought(await CustomerStand.Open(kind));

@@ -83,4 +83,24 @@ public sealed class StorageTests
         Assert.Equal(Shop.Deposit - found.Sold, other.Database.Read(session => Broker.Balance(session, shop.Customer))
             .Balance);
     }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task What_fails_among_others_leaves_nothing_and_takes_nobody_along(string kind)
+    {
+        using Shop shop = new(kind);
+        await using (Writer writer = new(shop.Database))
+        {
+            Task<object> failing = writer.Do(session =>
+            {
+                shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(5));
+                throw Problem.Invalid("after all");
+            });
+            Task<object> good = writer.Do(session =>
+                shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(7)));
+            await Assert.ThrowsAsync<Problem>(() => failing);
+            await good;
+        }
+        Assert.Equal(Shop.Deposit + 7, shop.Balance(shop.Customer));
+        shop.Verified();
+    }
 }
