@@ -50,7 +50,7 @@ internal static unsafe class Kernel
             Panic.Stop("the initramfs cannot be used"u8);
         if (archive != null && !InitialTree.KeepsArchive)
             FreeModule(start.ModuleAt(0));
-        Terminal.Begin();
+        ConsoleTerminal.Start();
         CheckpointDevice.Register();
         ulong* secrets = stackalloc ulong[2];
         Randomness.Fill(new Span<byte>(secrets, 16));

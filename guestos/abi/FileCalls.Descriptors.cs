@@ -100,7 +100,10 @@ public static unsafe partial class FileCalls
         if (file == null)
             return Errno.ENFILE;
         file->Inode = Vfs.Hold(inode);
+        // Terminals look at it when they are opened, and then it is forgotten.
+        file->Flags |= flags & OpenFlags.NOCTTY;
         error = BeginOperations(file, pathOnly);
+        file->Flags &= ~OpenFlags.NOCTTY;
         if (error == 0 && RegularFile.Is(file))
         {
             if (writes)

@@ -261,10 +261,15 @@ public static unsafe partial class FileCalls
         if (point->Type != InodeType.DIR)
             return Errno.ENOTDIR;
         Inode* root;
+        // It is there from the beginning.
+        if (type.SequenceEqual("devpts"u8) && point == PseudoTerminal.Directory)
+            return 0;
         if (type.SequenceEqual("proc"u8))
             root = Vfs.Hold(ProcTree.Root);
         else if (type.SequenceEqual("devtmpfs"u8))
             root = Vfs.Hold(Vfs.DeviceRoot);
+        else if (type.SequenceEqual("devpts"u8))
+            root = PseudoTerminal.Directory != null ? Vfs.Hold(PseudoTerminal.Directory) : null;
         else if (type.SequenceEqual("tmpfs"u8) || type.SequenceEqual("ramfs"u8) || type.SequenceEqual("sysfs"u8))
             root = NewRoot(type.SequenceEqual("tmpfs"u8), options);
         else
@@ -276,7 +281,7 @@ public static unsafe partial class FileCalls
         if (error >= 0)
             error = Mounts.Add(point, root, source, type, new ReadOnlySpan<byte>(path, (int)error), flags);
         PathBuffers.Give(path);
-        if (error < 0 && root->Covers == null && root != Vfs.DeviceRoot && root != ProcTree.Root)
+        if (error < 0 && root->Covers == null && !Mounts.IsPermanent(root))
             root->Links = 0;
         Vfs.Release(root);
         return error;

@@ -117,6 +117,8 @@ public static unsafe class Devices
     /// <summary>How a character device is opened; null: nobody answers to its number (ENXIO).</summary>
     public static FileOperations* OperationsOf(uint number)
     {
+        if (PseudoTerminal.IsNumber(number))
+            return Terminal.Operations;
         for (int i = 0; i < s_count; i++)
             if (s_numbers.Of[i] == number)
                 return (FileOperations*)s_numbers.Operations[i];
@@ -176,7 +178,8 @@ public static unsafe class Devices
         return (long)from.Count;
     }
 
-    private static void Directory(ReadOnlySpan<byte> name, uint permissions) =>
+    /// <summary>A directory in /dev, at boot; null without memory.</summary>
+    internal static Inode* Directory(ReadOnlySpan<byte> name, uint permissions) =>
         Add(name, InodeType.DIR, permissions);
 
     private static void Link(ReadOnlySpan<byte> name, ReadOnlySpan<byte> target)

@@ -116,7 +116,7 @@ public static unsafe class Mounts
             root->Covers = null;
             Vfs.Release(mount->Point);
             mount->Point = null;
-            if (root != Vfs.DeviceRoot && root != ProcTree.Root)
+            if (!IsPermanent(root))
                 Dissolve(root);
             Vfs.Release(root);
             return 0;
@@ -124,6 +124,10 @@ public static unsafe class Mounts
 
         return Errno.EINVAL;
     }
+
+    /// <summary>There is one of it, mounted or not.</summary>
+    public static bool IsPermanent(Inode* root) =>
+        root == Vfs.DeviceRoot || root == ProcTree.Root || root == PseudoTerminal.Directory;
 
     public static long ChangeFlags(Inode* root, uint flags)
     {

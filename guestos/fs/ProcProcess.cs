@@ -138,7 +138,7 @@ public static unsafe class ProcProcess
     {
         Process* process = thread->Process;
         AddressSpace* space = process->Space;
-        bool terminal = Terminal.Session != 0 && process->SessionId == Terminal.Session;
+        Terminal* terminal = Terminal.OfSession(process->SessionId);
         text->Add((ulong)thread->Id);
         text->Add(" ("u8);
         text->Add(thread->Name, Thread.NameLength);
@@ -147,8 +147,8 @@ public static unsafe class ProcProcess
         Field(text, process->ParentId);
         Field(text, process->ProcessGroupId);
         Field(text, process->SessionId);
-        Field(text, terminal ? 0x440 : 0);
-        Field(text, terminal ? Terminal.ForegroundGroup : -1);
+        Field(text, terminal != null ? terminal->DeviceNumber : 0);
+        Field(text, terminal != null ? terminal->ForegroundGroup : -1);
         Field(text, 0);                                             // flags
         Field(text, (long)process->Faults);
         Field(text, (long)process->ChildrenFaults);

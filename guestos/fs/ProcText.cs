@@ -154,7 +154,7 @@ public static unsafe class ProcText
                 Line(text, SystemNames.KernelVersion);
                 break;
             case ProcNode.FileSystems:
-                text->Add("nodev\tramfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\n"u8);
+                text->Add("nodev\tramfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tproc\nnodev\tsysfs\n"u8);
                 break;
             case ProcNode.CommandLine:
                 Line(text, CommandLine.Text);

@@ -1,27 +1,23 @@
 using System;
 using System.Runtime.InteropServices;
-using Board;
 
 namespace Guestos;
 
 /// <summary>
-/// The console: the 16550 at 0x3f8 with a line discipline over it. /dev/console, /dev/ttyS0 and /dev/tty are all this
-/// one. Input comes by interrupt, output is written at once.
+/// A terminal: a line discipline, who controls it and who waits for it. What is behind it, a UART or another program,
+/// is in <see cref="ConsoleTerminal"/> and <see cref="PseudoTerminal"/>. /dev/tty is that of the session of who opens
+/// it.
 /// </summary>
-public static unsafe class Terminal
+public unsafe struct Terminal
 {
-    private const int InterruptLine = 4;
-    private const ushort Data = 0x3f8;
-    private const ushort InterruptEnable = 0x3f9;
-    private const ushort FifoControl = 0x3fa;
-    private const ushort ModemControl = 0x3fc;
-    private const ushort LineStatus = 0x3fd;
-
     /// <summary>Bytes moved between user memory and the terminal at a time.</summary>
     private const int Piece = 256;
 
+    /// <summary>What one byte of output may become (a tab).</summary>
+    public const int MaxExpansion = 8;
+
     [StructLayout(LayoutKind.Sequential)]
-    private struct WindowSize
+    public struct WindowSize
     {
         public ushort Rows;
         public ushort Columns;
@@ -29,51 +25,48 @@ public static unsafe class Terminal
         public ushort Height;
     }
 
-    /// <summary>struct serial_struct of x86-64 (include/uapi/linux/serial.h); what is not named is 0.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct SerialPort
-    {
-        /// <summary>PORT_16550A.</summary>
-        public const int Uart16550A = 4;
-
-        public int Type;
-        public int Line;
-        public uint Port;
-        public int Interrupt;
-        private fixed byte rest[56];
-    }
-
     private const uint CurrentNumber = 0x500;
-    private const uint ConsoleNumber = 0x501;
-    private const uint SerialNumber = 0x440;
 
     private static FileOperations s_operations;
-    private static LineDiscipline s_line;
-    private static WaitQueue s_queue;
-    private static WindowSize s_window;
+
+    /// <summary>All of them.</summary>
+    private static Terminal* s_first;
+
+    public LineDiscipline Line;
+
+    /// <summary>Of its node in /dev: major &lt;&lt; 8 | minor.</summary>
+    public uint DeviceNumber;
+    public WaitQueue Queue;
+    public WindowSize Window;
 
     /// <summary>The session whose controlling terminal this is, 0 for none, and its foreground process group.</summary>
-    public static int Session;
-    public static int ForegroundGroup;
+    public int Session;
+    public int ForegroundGroup;
 
-    // SAFETY (both): non-collected statics never move.
-    private static LineDiscipline* Line
-    {
-        get
-        {
-            fixed (LineDiscipline* line = &s_line)
-                return line;
-        }
-    }
+    /// <summary>Open files of it that have not been hung up, and all.</summary>
+    public int Opens;
+    public int Holders;
 
-    public static WaitQueue* Queue
-    {
-        get
-        {
-            fixed (WaitQueue* queue = &s_queue)
-                return queue;
-        }
-    }
+    /// <summary>How often it has been hung up: files that were opened before are dead.</summary>
+    public long HangUps;
+
+    /// <summary>Takes output. May be called by an interrupt handler, for echoes.</summary>
+    public delegate*<Terminal*, ReadOnlySpan<byte>, void> Put;
+
+    /// <summary>How many bytes it takes now. Null: any number.</summary>
+    public delegate*<Terminal*, int> Room;
+
+    /// <summary>Something has been read, or the last file closed. Null: nothing to do.</summary>
+    public delegate*<Terminal*, void> WasRead;
+    public delegate*<Terminal*, void> WasClosed;
+
+    /// <summary>Drops the output that nobody has seen yet. Null: there is none.</summary>
+    public delegate*<Terminal*, void> Discard;
+
+    /// <summary>ioctl(2) that only this kind has. Null: ENOTTY.</summary>
+    public delegate*<Terminal*, uint, ulong, long> DriverIoctl;
+    private Terminal* next;
+    private Terminal* previous;
 
     public static FileOperations* Operations => FileOperations.At(ref s_operations);
 
@@ -81,6 +74,7 @@ public static unsafe class Terminal
     {
         Traits = FileTraits.Stream,
         Open = &Open,
+        Release = &Release,
         Read = &Read,
         Write = &Write,
         Poll = &Poll,
@@ -88,87 +82,102 @@ public static unsafe class Terminal
         Ioctl = &Ioctl,
     };
 
-    /// <summary>Its nodes in /dev.</summary>
+    /// <summary>Nodes in /dev, at boot.</summary>
     internal static void Register()
     {
+        s_first = null;
         Devices.Register(CurrentNumber, "tty"u8, 0x1b6, Operations);
-        Devices.Register(ConsoleNumber, "console"u8, 0x180, Operations);
-        Devices.Register(SerialNumber, "ttyS0"u8, 0x180, Operations);
+        ConsoleTerminal.Register();
+        PseudoTerminal.Register();
     }
 
-    /// <summary>At boot: a terminal as it is when nobody has said anything.</summary>
-    public static void Begin()
+    /// <summary>A new terminal, in memory that is all zeros.</summary>
+    public static void Begin(Terminal* terminal)
     {
-        Line->Termios = Termios.Standard;
-        s_window = new WindowSize { Rows = 24, Columns = 80 };
-        Start();
+        terminal->Line.Termios = Termios.Standard;
+        terminal->next = s_first;
+        if (s_first != null)
+            s_first->previous = terminal;
+        s_first = terminal;
     }
 
-    /// <summary>
-    /// Makes the UART interrupt when a byte arrives: at boot, and again on a machine just arrived at.
-    /// </summary>
-    public static void Start()
+    /// <summary>Undoes <see cref="Begin"/>.</summary>
+    public static void End(Terminal* terminal)
     {
-        Interrupts.Register(InterruptLine, &Interrupt);
-        Port.Out8(FifoControl, 0x07);       // FIFOs on and empty, trigger at one byte
-        Port.Out8(ModemControl, 0x0b);      // DTR, RTS, OUT2: the interrupt reaches the controller
-        Port.Out8(InterruptEnable, 0x01);   // received data
+        if (terminal->previous != null)
+            terminal->previous->next = terminal->next;
+        else
+            s_first = terminal->next;
+        if (terminal->next != null)
+            terminal->next->previous = terminal->previous;
     }
 
-    private static void Interrupt()
+    /// <summary>The controlling terminal of a session; null: it has none.</summary>
+    public static Terminal* OfSession(int session)
     {
-        bool any = false;
-        bool wasStopped = Line->Stopped;
-        while ((Port.In8(LineStatus) & 1) != 0)
-        {
-            Type(Port.In8(Data));
-            any = true;
-        }
-
-        if (!any)
-            return;
-        uint events = PollEvents.Moved;
-        if (Line->Readable)
-            events |= PollEvents.Readable;
-        if (wasStopped && !Line->Stopped)
-            events |= PollEvents.Writable;
-        Readiness.Changed(Queue, events);
+        Terminal* terminal = session != 0 ? s_first : null;
+        while (terminal != null && terminal->Session != session)
+            terminal = terminal->next;
+        return terminal;
     }
 
-    private static void Type(byte value)
+    internal static Terminal* Of(File* file) => (Terminal*)file->Object;
+
+    private static bool IsHungUp(File* file) => file->Handle != Of(file)->HangUps;
+
+    /// <summary>A byte has come from outside. Called by interrupt handlers, too.</summary>
+    public static void Type(Terminal* terminal, byte value)
     {
         TerminalOutput echo = default;
-        Signal signal = Line->Type(value, ref echo);
-        Uart.Write(new ReadOnlySpan<byte>(echo.Bytes, echo.Length));
-        if (!signal.IsNone && ForegroundGroup != 0)
-            Signals.SendGroup(ForegroundGroup, signal);
+        Signal signal = terminal->Line.Type(value, ref echo);
+        bool discards = !signal.IsNone && (terminal->Line.Termios.Local & Termios.NoFlush) == 0;
+        if (discards && terminal->Discard != null)
+            terminal->Discard(terminal);
+        if (echo.Length > 0)
+            terminal->Put(terminal, new ReadOnlySpan<byte>(echo.Bytes, echo.Length));
+        if (!signal.IsNone && terminal->ForegroundGroup != 0)
+            Signals.SendGroup(terminal->ForegroundGroup, signal);
+    }
+
+    /// <summary>Bytes have been typed: whoever waits is told.</summary>
+    public static void Typed(Terminal* terminal, bool wasStopped)
+    {
+        uint events = PollEvents.Moved;
+        if (terminal->Line.Readable)
+            events |= PollEvents.Readable;
+        if (wasStopped && !terminal->Line.Stopped)
+            events |= PollEvents.Writable;
+        Readiness.Changed(&terminal->Queue, events);
     }
 
     private static long Read(File* file, ref Transfer to)
     {
+        Terminal* terminal = Of(file);
         if (to.Count == 0)
             return 0;
         byte* piece = stackalloc byte[Piece];
         ulong deadline = ulong.MaxValue;
         while (true)
         {
-            long error = CheckForeground(Signal.TerminalInput);
+            if (IsHungUp(file))
+                return 0;
+            long error = CheckForeground(terminal, Signal.TerminalInput);
             if (error < 0)
                 return error;
-            bool canonical = (Line->Termios.Local & Termios.Canonical) != 0;
-            int minimum = Line->Termios.Characters[Termios.Minimum];
-            uint tenths = Line->Termios.Characters[Termios.Time];
+            bool canonical = (terminal->Line.Termios.Local & Termios.Canonical) != 0;
+            int minimum = terminal->Line.Termios.Characters[Termios.Minimum];
+            uint tenths = terminal->Line.Termios.Characters[Termios.Time];
             // A raw read waits for VMIN bytes, but not for more than it asked for; VTIME without VMIN is a deadline.
             int least = minimum == 0 && tenths == 0 ? 0 : 1;
             ulong wanted = Math.Min(to.Count, (ulong)Math.Max(minimum, least));
-            bool enough = canonical ? Line->Readable : (ulong)Line->Waiting >= wanted;
+            bool enough = canonical ? terminal->Line.Readable : (ulong)terminal->Line.Waiting >= wanted;
             if (enough)
                 break;
             if (file->NonBlocking)
                 return Errno.EAGAIN;
-            if (!canonical && tenths != 0 && deadline == ulong.MaxValue && (minimum == 0 || Line->Waiting > 0))
+            if (!canonical && tenths != 0 && deadline == ulong.MaxValue && (minimum == 0 || terminal->Line.Waiting > 0))
                 deadline = Clock.Monotonic + tenths * 100_000_000UL;
-            WaitResult result = Readiness.Wait(Queue, PollEvents.Readable | PollEvents.Moved, deadline);
+            WaitResult result = Readiness.Wait(&terminal->Queue, PollEvents.Readable | PollEvents.Moved, deadline);
             if (result == WaitResult.Interrupted)
                 return Errno.EINTR;
             if (result == WaitResult.TimedOut)
@@ -176,60 +185,66 @@ public static unsafe class Terminal
         }
 
         ulong done = 0;
-        while (to.Count > 0 && Line->Waiting > 0)
+        while (to.Count > 0 && terminal->Line.Waiting > 0)
         {
             int step = (int)Math.Min(to.Count, Piece);
             if (!to.TryFill((ulong)step, out Span<byte> into))
                 return done > 0 ? (long)done : Errno.EFAULT;
-            int lineLeft = Line->Available;
-            int count = Line->Read(piece, step);
+            int lineLeft = terminal->Line.Available;
+            int count = terminal->Line.Read(piece, step);
             new ReadOnlySpan<byte>(piece, count).CopyTo(into);
             to.Advance((ulong)count);
             done += (ulong)count;
-            bool canonical = (Line->Termios.Local & Termios.Canonical) != 0;
+            bool canonical = (terminal->Line.Termios.Local & Termios.Canonical) != 0;
             if (count < step || canonical && (count == lineLeft))
                 break;
         }
 
+        if (done > 0 && terminal->WasRead != null)
+            terminal->WasRead(terminal);
         return (long)done;
     }
 
     private static long Write(File* file, ref Transfer from)
     {
+        Terminal* terminal = Of(file);
         ulong total = from.Count;
         while (from.Count > 0)
         {
             ulong written = total - from.Count;
-            if ((Line->Termios.Local & Termios.StopBackground) != 0)
+            if (IsHungUp(file))
+                return written > 0 ? (long)written : Errno.EIO;
+            if ((terminal->Line.Termios.Local & Termios.StopBackground) != 0)
             {
-                long error = CheckForeground(Signal.TerminalOutput);
+                long error = CheckForeground(terminal, Signal.TerminalOutput);
                 if (error < 0)
                     return written > 0 ? (long)written : error;
             }
 
-            if (Line->Stopped)
+            int room = RoomOf(terminal);
+            if (room == 0)
             {
                 if (file->NonBlocking)
                     return written > 0 ? (long)written : Errno.EAGAIN;
-                if (Readiness.Wait(Queue, PollEvents.Writable, ulong.MaxValue) == WaitResult.Interrupted)
+                if (Readiness.Wait(&terminal->Queue, PollEvents.Writable, ulong.MaxValue) == WaitResult.Interrupted)
                     return written > 0 ? (long)written : Errno.EINTR;
                 continue;
             }
 
-            ulong step = Math.Min(from.Count, Piece);
+            ulong step = Math.Min(from.Count, (ulong)Math.Min(room, Piece));
             if (!from.TryTake(step, out ReadOnlySpan<byte> bytes))
                 return written > 0 ? (long)written : Errno.EFAULT;
             TerminalOutput output = default;
             for (int i = 0; i < bytes.Length; i++)
             {
-                Line->Write(bytes[i], ref output);
+                terminal->Line.Write(bytes[i], ref output);
                 if (output.Length < TerminalOutput.Capacity - 8)
                     continue;
-                Uart.Write(new ReadOnlySpan<byte>(output.Bytes, output.Length));
+                terminal->Put(terminal, new ReadOnlySpan<byte>(output.Bytes, output.Length));
                 output.Length = 0;
             }
 
-            Uart.Write(new ReadOnlySpan<byte>(output.Bytes, output.Length));
+            terminal->Put(terminal, new ReadOnlySpan<byte>(output.Bytes, output.Length));
             from.Advance(step);
             Preemption.Point();
             if (Signals.Pending)
@@ -239,54 +254,123 @@ public static unsafe class Terminal
         return (long)(total - from.Count);
     }
 
-    private static WaitQueue* QueueOf(File* file) => Queue;
+    /// <summary>How many bytes may be written now: what each becomes has room.</summary>
+    private static int RoomOf(Terminal* terminal)
+    {
+        if (terminal->Line.Stopped)
+            return 0;
+        return terminal->Room == null ? int.MaxValue : terminal->Room(terminal) / MaxExpansion;
+    }
+
+    private static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
 
     private static uint Poll(File* file)
     {
-        uint events = Line->Stopped ? 0 : PollEvents.Out | PollEvents.WriteNormal;
-        return Line->Readable ? events | PollEvents.In | PollEvents.ReadNormal : events;
+        Terminal* terminal = Of(file);
+        if (IsHungUp(file))
+            return PollEvents.Readable | PollEvents.Writable | PollEvents.Error | PollEvents.HangUp;
+        uint events = RoomOf(terminal) > 0 ? PollEvents.Out | PollEvents.WriteNormal : 0;
+        return terminal->Line.Readable ? events | PollEvents.In | PollEvents.ReadNormal : events;
     }
 
     /// <summary>
     /// open(2): a session leader without a terminal gets this one, unless it says O_NOCTTY or opens /dev/console.
-    /// ENXIO: /dev/tty of a process whose session has no terminal.
+    /// ENXIO: /dev/tty of a process whose session has no terminal; EIO: a pseudo-terminal that cannot be opened (yet).
     /// </summary>
     private static long Open(File* file)
     {
         uint number = file->Inode->DeviceNumber;
-        if (number == CurrentNumber)
-            return BelongsToCurrent ? 0 : Errno.ENXIO;
         Process* process = Process.Current;
-        bool mayControl = number != ConsoleNumber && (file->Flags & OpenFlags.NOCTTY) == 0;
-        if (process != null && mayControl && process->SessionId == process->Id && Session == 0)
-            Take(process);
+        Terminal* terminal = number switch
+        {
+            CurrentNumber => process != null ? OfSession(process->SessionId) : null,
+            ConsoleTerminal.ConsoleNumber or ConsoleTerminal.SerialNumber => ConsoleTerminal.Terminal,
+            _ => PseudoTerminal.Find(number),
+        };
+        if (terminal == null)
+            return number == CurrentNumber ? Errno.ENXIO : Errno.EIO;
+        Attach(terminal, file);
+        bool mayControl = number is not (CurrentNumber or ConsoleTerminal.ConsoleNumber)
+            && (file->Flags & OpenFlags.NOCTTY) == 0;
+        if (process != null && mayControl && process->SessionId == process->Id && terminal->Session == 0
+            && OfSession(process->SessionId) == null)
+            Take(terminal, process);
         return 0;
     }
 
-    /// <summary>/dev/tty exists for those whose session has it.</summary>
-    public static bool BelongsToCurrent =>
-        Process.Current != null && Session != 0 && Process.Current->SessionId == Session;
+    /// <summary>The file is one of this terminal from now on.</summary>
+    public static void Attach(Terminal* terminal, File* file)
+    {
+        file->Object = terminal;
+        file->Handle = terminal->HangUps;
+        terminal->Opens++;
+        terminal->Holders++;
+    }
+
+    private static void Release(File* file)
+    {
+        Terminal* terminal = Of(file);
+        if (terminal == null)
+            return;
+        if (!IsHungUp(file))
+            terminal->Opens--;
+        terminal->Holders--;
+        if (terminal->WasClosed != null)
+            terminal->WasClosed(terminal);
+    }
 
     /// <summary>
-    /// A session's leader has ended: its foreground group hears SIGHUP, and the terminal is free (POSIX "modem
-    /// disconnect").
+    /// Whoever has it open finds its end (POSIX "modem disconnect"); the session's leader hears SIGHUP, its foreground
+    /// group too, and it controls nobody any more.
     /// </summary>
+    public static void HangUp(Terminal* terminal)
+    {
+        terminal->HangUps++;
+        terminal->Opens = 0;
+        Process* leader = terminal->Session != 0 ? ProcessTable.Find(terminal->Session) : null;
+        if (leader != null)
+        {
+            Signals.Send(leader, Signal.HangUp);
+            Signals.Send(leader, Signal.Continue);
+        }
+
+        LeaveSession(terminal);
+        Readiness.Changed(&terminal->Queue, PollEvents.All);
+    }
+
+    /// <summary>Its session goes on without it: the foreground group hears SIGHUP.</summary>
+    private static void LeaveSession(Terminal* terminal)
+    {
+        int group = terminal->ForegroundGroup;
+        terminal->Session = 0;
+        terminal->ForegroundGroup = 0;
+        if (group == 0)
+            return;
+        Signals.SendGroup(group, Signal.HangUp);
+        Signals.SendGroup(group, Signal.Continue);
+    }
+
+    /// <summary>A session's leader has ended: its terminal is free.</summary>
     public static void SessionEnded(int session)
     {
-        if (session == 0 || session != Session)
-            return;
-        int group = ForegroundGroup;
-        Session = 0;
-        ForegroundGroup = 0;
-        if (group != 0)
-        {
-            Signals.SendGroup(group, Signal.HangUp);
-            Signals.SendGroup(group, Signal.Continue);
-        }
+        Terminal* terminal = OfSession(session);
+        if (terminal != null)
+            LeaveSession(terminal);
+    }
+
+    private static bool BelongsToCurrent(Terminal* terminal) =>
+        Process.Current != null && terminal->Session != 0 && Process.Current->SessionId == terminal->Session;
+
+    private static long Ioctl(File* file, uint request, ulong argument)
+    {
+        const uint setGroup = 0x5410;
+        if (!IsHungUp(file))
+            return Control(Of(file), request, argument);
+        return request == setGroup ? Errno.ENOTTY : Errno.EIO;
     }
 
     /// <summary>ioctl_tty(2). Numbers from include/uapi/asm-generic/ioctls.h.</summary>
-    private static long Ioctl(File* file, uint request, ulong argument)
+    internal static long Control(Terminal* terminal, uint request, ulong argument)
     {
         const uint Get = 0x5401;
         const uint Set = 0x5402;
@@ -306,118 +390,129 @@ public static unsafe class Terminal
         const uint InputQueue = 0x541b;
         const uint NotControlling = 0x5422;
         const uint GetSession = 0x5429;
-        const uint GetSerial = 0x541e;
         Process* process = Process.Current;
         switch (request)
         {
             case Get:
-                return Give(argument, Line->Termios);
+                return Give(argument, terminal->Line.Termios);
             case Set:
             case SetWait:
             case SetFlush:
                 if (!((UserPointer<Termios>)argument).TryGet(out Termios termios))
                     return Errno.EFAULT;
-                long error = CheckForeground(Signal.TerminalOutput);
+                long error = CheckForeground(terminal, Signal.TerminalOutput);
                 if (error < 0)
                     return error;
                 if (request == SetFlush)
-                    Line->FlushInput();
-                Line->Change(termios);
-                Readiness.Changed(Queue, PollEvents.All);
+                    terminal->Line.FlushInput();
+                terminal->Line.Change(termios);
+                Readiness.Changed(&terminal->Queue, PollEvents.All);
                 return 0;
             case SendBreak:
             case Exclusive:
             case NotExclusive:
                 return 0;
             case Flow:
-                Line->Stopped = argument == 0 || argument != 1 && Line->Stopped;
-                Readiness.Changed(Queue, PollEvents.All);
+                terminal->Line.Stopped = argument == 0 || argument != 1 && terminal->Line.Stopped;
+                Readiness.Changed(&terminal->Queue, PollEvents.All);
                 return argument <= 3 ? 0 : Errno.EINVAL;
             case Flush:
                 if (argument is 0 or 2)
-                    Line->FlushInput();
+                    terminal->Line.FlushInput();
                 return argument <= 2 ? 0 : Errno.EINVAL;
             case SetControlling:
-                if (Session == process->SessionId && Session == process->Id)
+                if (terminal->Session == process->SessionId && terminal->Session == process->Id)
                     return 0;
-                if (process->SessionId != process->Id || Session != 0 && (argument != 1 || !FileRights.IsSuperuser))
+                bool steals = argument == 1 && FileRights.IsSuperuser;
+                if (process->SessionId != process->Id || OfSession(process->SessionId) != null
+                    || terminal->Session != 0 && !steals)
                     return Errno.EPERM;
-                Take(process);
+                Take(terminal, process);
                 return 0;
             case NotControlling:
-                if (!BelongsToCurrent)
+                if (!BelongsToCurrent(terminal))
                     return Errno.ENOTTY;
                 if (process->SessionId == process->Id)
-                    SessionEnded(Session);
+                    LeaveSession(terminal);
                 return 0;
             case GetGroup:
-                return BelongsToCurrent ? Give(argument, ForegroundGroup) : Errno.ENOTTY;
+                return BelongsToCurrent(terminal) ? Give(argument, terminal->ForegroundGroup) : Errno.ENOTTY;
             case GetSession:
-                return BelongsToCurrent ? Give(argument, Session) : Errno.ENOTTY;
+                return BelongsToCurrent(terminal) ? Give(argument, terminal->Session) : Errno.ENOTTY;
             case SetGroup:
                 if (!((UserPointer<int>)argument).TryGet(out int group))
                     return Errno.EFAULT;
-                if (!BelongsToCurrent)
+                if (!BelongsToCurrent(terminal))
                     return Errno.ENOTTY;
-                error = CheckForeground(Signal.TerminalOutput);
+                error = CheckForeground(terminal, Signal.TerminalOutput);
                 if (error < 0)
                     return error;
                 if (group <= 0)
                     return Errno.EINVAL;
-                if (!GroupIsInSession(group, Session))
-                    return Errno.EPERM;
-                ForegroundGroup = group;
+                error = CheckGroup(group, terminal->Session);
+                if (error < 0)
+                    return error;
+                terminal->ForegroundGroup = group;
                 return 0;
-            case GetSerial:     // by its line programs find /dev/ttyS0
-                return Give(argument,
-                    new SerialPort { Type = SerialPort.Uart16550A, Port = Data, Interrupt = InterruptLine });
             case OutputQueue:
                 return Give(argument, 0);
             case InputQueue:
-                return Give(argument, Line->Available);
+                return Give(argument, terminal->Line.Available);
             case GetWindow:
-                return Give(argument, s_window);
+                return Give(argument, terminal->Window);
             case SetWindow:
                 if (!((UserPointer<WindowSize>)argument).TryGet(out WindowSize size))
                     return Errno.EFAULT;
-                bool changed = size.Rows != s_window.Rows || size.Columns != s_window.Columns;
-                s_window = size;
-                if (changed && ForegroundGroup != 0)
-                    Signals.SendGroup(ForegroundGroup, Signal.WindowChange);
+                bool changed = size.Rows != terminal->Window.Rows || size.Columns != terminal->Window.Columns;
+                terminal->Window = size;
+                if (changed && terminal->ForegroundGroup != 0)
+                    Signals.SendGroup(terminal->ForegroundGroup, Signal.WindowChange);
                 return 0;
             default:
-                return Errno.ENOTTY;
+                return terminal->DriverIoctl != null
+                    ? terminal->DriverIoctl(terminal, request, argument)
+                    : Errno.ENOTTY;
         }
     }
 
-    private static void Take(Process* process)
+    private static void Take(Terminal* terminal, Process* process)
     {
-        Session = process->SessionId;
-        ForegroundGroup = process->ProcessGroupId;
+        terminal->Session = process->SessionId;
+        terminal->ForegroundGroup = process->ProcessGroupId;
     }
 
     private static long Give<T>(UserPointer<T> to, in T value) where T : unmanaged =>
         to.TryPut(value) ? 0 : Errno.EFAULT;
 
-    private static bool GroupIsInSession(int group, int session)
+    /// <summary>0, ESRCH when there is no such group, EPERM when it is in another session.</summary>
+    private static long CheckGroup(int group, int session)
     {
+        long error = Errno.ESRCH;
         for (Process* p = ProcessTable.FirstAfter(0); p != null; p = ProcessTable.FirstAfter(p->Id))
+        {
             if (p->ProcessGroupId == group && p->SessionId == session)
-                return true;
-        return false;
+                return 0;
+            if (p->ProcessGroupId == group)
+                error = Errno.EPERM;
+        }
+
+        return error;
     }
 
     /// <summary>
     /// Job control: a background process of the terminal's session is stopped by SIGTTIN or SIGTTOU, unless it does not
-    /// listen to it: then it may write, and reading is EIO. 0: go on.
+    /// listen to it: then it may write, and reading is EIO. EIO, too, when nobody could continue it. 0: go on.
     /// </summary>
-    private static long CheckForeground(Signal signal)
+    private static long CheckForeground(Terminal* terminal, Signal signal)
     {
         Process* process = Process.Current;
-        if (process == null || !BelongsToCurrent || ForegroundGroup == 0 || process->ProcessGroupId == ForegroundGroup)
+        int foreground = terminal->ForegroundGroup;
+        if (process == null || !BelongsToCurrent(terminal) || foreground == 0 || process->ProcessGroupId == foreground)
             return 0;
         if (Signals.IsBlockedOrIgnored(Thread.Current, signal))
             return signal == Signal.TerminalInput ? Errno.EIO : 0;
+        if (Processes.IsOrphanedGroup(process->ProcessGroupId))
+            return Errno.EIO;
         Signals.SendGroup(process->ProcessGroupId, signal);
         return Errno.EINTR;
     }

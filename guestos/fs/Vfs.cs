@@ -232,6 +232,7 @@ public static unsafe class Vfs
         File* file = Files.Allocate(Terminal.Operations, OpenFlags.RDWR);
         if (file == null)
             return;
+        Terminal.Attach(ConsoleTerminal.Terminal, file);
         fixed (byte* name = "console"u8)
         {
             DirectoryEntry* entry = Directories.Find(DeviceRoot, name, 7);

@@ -27,7 +27,7 @@ internal static unsafe class Machine
         Interrupts.Start();
         Interrupts.KeepOnly(Interrupts.UartInput);
         Timers.ForgetHardware();
-        Terminal.Start();
+        ConsoleTerminal.Start();
     }
 
     /// <summary>

@@ -162,9 +162,11 @@ public static unsafe partial class Signals
     private static bool PushFrame(
         Thread* thread, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)
     {
-        if (thread->Restarted)
+        bool mayRestart = (action.Flags & SignalAction.Restart) != 0 && IsRestartable((long)frame->Rax);
+        if (thread->Restarted && !mayRestart)
         {
             // A signal without a handler had begun the call anew; with this one's handler in between it has ended.
+            // With SA_RESTART it begins anew behind the handler.
             thread->Restarted = false;
             frame->Rip += 2;
             frame->Rax = unchecked((ulong)Errno.EINTR);

@@ -118,6 +118,11 @@ namespace Guestos
         public static Process* FirstAfter(int id) => Process.Current != null && Process.Current->Id > id ? Process.Current : null;
     }
 
+    public static class Processes
+    {
+        public static bool IsOrphanedGroup(int group) => false;
+    }
+
     public static unsafe class Scheduler
     {
         public static int RunnableCount = 1;

@@ -20,5 +20,7 @@ public class AnswersTests
     [InlineData("domain", "descriptors")]
     [InlineData("qemu", "mappings")]
     [InlineData("domain", "mappings")]
+    [InlineData("qemu", "ptys")]
+    [InlineData("domain", "ptys")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

@@ -73,7 +73,7 @@ static const uint64_t numbers[] = {
 };
 
 static const char *const paths[] = {
-    "a", "b", "c", "d", "d/x", "d/y", "d/../a", ".", "..", "", "/", "/a", "link", "loop", "fifo", "none/x", "/dev/null", "/dev/zero", "/dev/random",
+    "a", "b", "c", "d", "d/x", "d/y", "d/../a", ".", "..", "", "/", "/a", "link", "loop", "fifo", "none/x", "/dev/null", "/dev/zero", "/dev/ptmx", "/dev/pts/0", "/dev/tty", "/dev/random",
     "/proc/self/maps", "/proc/self/stat", "/proc/self/fd/3", "/proc/self/exe", "/proc/meminfo", "/proc/self/cmdline",
 };
 
@@ -306,6 +306,7 @@ static void work(uint64_t start)
     sigfillset(&all);
     signalfd(-1, &all, SFD_NONBLOCK);
     syscall(SYS_pidfd_open, getpid(), 0);
+    unlockpt(open("/dev/ptmx", O_RDWR | O_NONBLOCK));
     for (int i = 0; ; i++) {
         if (below(64) == 0)
             switch (below(4)) {
