@@ -69,6 +69,9 @@ internal sealed record RefundView(long Machine, long Refunded, long Burned, long
 
 internal sealed record BalanceView(long Balance);
 
+/// <summary>What a broker has heard of a machine's node.</summary>
+internal sealed record HeardAccount(string State, long Unused, long Rate);
+
 internal sealed record EntryView(long Id, long At, string Kind, string Reference, long Amount, long Balance);
 
 internal sealed record NodePrices(long Cpu, long Memory, long Network, long Existence);
@@ -110,6 +113,7 @@ internal sealed record MachineLine(string Name, string Broker, string State, lon
 [JsonSerializable(typeof(Resupply))]
 [JsonSerializable(typeof(RefundView))]
 [JsonSerializable(typeof(BalanceView))]
+[JsonSerializable(typeof(HeardAccount))]
 [JsonSerializable(typeof(Page<EntryView>))]
 [JsonSerializable(typeof(Page<MachineView>))]
 [JsonSerializable(typeof(Page<NodeView>))]

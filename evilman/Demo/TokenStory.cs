@@ -113,7 +113,18 @@ internal sealed class TokenStory(TokenStage stage, TokenTimes times)
 
         """);
 
-    void Balance(string name) => stage.Customer("balance", name);
+    /// <summary>What is left, as the node says to its customer, and to the broker that asks for who has only HTTP.</summary>
+    void Balance(string name)
+    {
+        stage.Customer("balance", name);
+        var client = new BrokerClient(Inventory.Load().Broker(null));
+        var account = client.Get(FormattableString.Invariant($"/v1/machines/{stage.Bought(name).Machine.Id}/account"),
+            Json.Default.HeardAccount);
+        if (account.State != "running" || account.Unused <= 0)
+            throw new Failure($"the broker says of {name} that it is {account.State}, with {account.Unused} units left");
+        Say.Step(string.Create(CultureInfo.InvariantCulture,
+            $"the broker has heard from the node that {account.Unused} units are left"));
+    }
 
     static void Serves(string guest)
     {
