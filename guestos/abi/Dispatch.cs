@@ -134,6 +134,7 @@ public static unsafe class Dispatch
             SystemCall.Tgkill => SignalCalls.Tgkill(a, b, c),
             SystemCall.Waitid => WaitCalls.Waitid(a, b, c, d, e),
             SystemCall.SetRobustList => Futex.SetRobustList(a, b),
+            SystemCall.GetRobustList => FutexCalls.GetRobustList(a, b, c),
             SystemCall.Prlimit64 => ProcessCalls.Prlimit64(a, b, c, d),
             SystemCall.Getcpu => ProcessCalls.Getcpu(a, b),
             SystemCall.Getrandom => ProcessCalls.Getrandom(a, b, c),

@@ -95,4 +95,20 @@ internal static unsafe class FutexCalls
         }
         return Futex.Wait(word, key, expected, deadline, bits);
     }
+
+    /// <summary>get_robust_list(2): of a thread of a process that shows itself to the caller.</summary>
+    public static long GetRobustList(ulong id, UserPointer<ulong> head, UserPointer<ulong> length)
+    {
+        Thread* thread = (int)id == 0 ? Thread.Current : Threads.Find((int)id);
+        if (thread == null)
+            return Errno.ESRCH;
+        Process* self = Process.Current;
+        bool isShown = Permissions.MayControl(self, thread->Process)
+            && (self->EffectiveUserId == 0 || Permissions.ShowsItselfToItsUser(thread->Process));
+        if (!isShown)
+            return Errno.EPERM;
+        return length.TryPut((ulong)sizeof(Futex.RobustHead)) && head.TryPut(thread->RobustList.Address)
+            ? 0
+            : Errno.EFAULT;
+    }
 }

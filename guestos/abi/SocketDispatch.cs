@@ -8,13 +8,16 @@ public static class SocketDispatch
     {
         long result = CallInternet(call, a, b, c, d, e, f);
         // A descriptor that is none of these sockets may be one of the other families.
-        return result == Errno.ENOTSOCK ? CallLocal(call, a, b, c, d, e, f) : result;
+        if (result == Errno.ENOTSOCK)
+            result = CallLocal(call, a, b, c, d, e, f);
+        return result == Errno.ENOTSOCK ? CallNetlink(call, a, b, c, d, e, f) : result;
     }
 
     private static long CallInternet(SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f) =>
         call switch
         {
             SystemCall.Socket when (uint)a == LocalCalls.Family => LocalCalls.Socket(b, c),
+            SystemCall.Socket when (uint)a == NetlinkCalls.Family => NetlinkCalls.Socket(b, c),
             SystemCall.Socket => SocketCalls.Socket(a, b, c),
             SystemCall.Connect => SocketCalls.Connect(a, b, c),
             SystemCall.Accept => SocketCalls.Accept(a, b, c),
@@ -54,4 +57,25 @@ public static class SocketDispatch
             SystemCall.Accept4 => LocalCalls.Accept4(a, b, c, d),
             _ => Errno.ENOTSOCK,
         };
+
+    private static unsafe long CallNetlink(
+        SystemCall call, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)
+    {
+        if (!NetlinkCalls.TryFind(a, out File* file))
+            return Errno.ENOTSOCK;
+        return call switch
+        {
+            SystemCall.Bind => NetlinkCalls.Bind(file, b, c),
+            SystemCall.Getsockname => NetlinkCalls.Getsockname(file, b, c),
+            SystemCall.Sendto => NetlinkCalls.Sendto(file, b, c),
+            SystemCall.Sendmsg => NetlinkCalls.Sendmsg(file, b),
+            SystemCall.Recvfrom => NetlinkCalls.Recvfrom(file, b, c, d, e, f),
+            SystemCall.Recvmsg => NetlinkCalls.Recvmsg(file, b, c),
+            SystemCall.Connect => 0,
+            // Buffer sizes are hints; what else there is has no meaning here.
+            SystemCall.Setsockopt when (uint)b == 1 => 0,
+            SystemCall.Setsockopt or SystemCall.Getsockopt => Errno.ENOPROTOOPT,
+            _ => Errno.EOPNOTSUPP,
+        };
+    }
 }

@@ -200,6 +200,7 @@ public enum SystemCall : ulong
     Pselect6 = 270,
     Ppoll = 271,
     SetRobustList = 273,
+    GetRobustList = 274,
     Splice = 275,
     Utimensat = 280,
     EpollPwait = 281,

@@ -62,6 +62,7 @@ public static unsafe class Network
     {
         SocketFile.Init();
         LocalSocketFile.Init();
+        NetlinkSocket.Init();
         ProcNet.Register();
         NetOptions options = default;
         options.ReceiveBuffers = ReceiveBuffers;

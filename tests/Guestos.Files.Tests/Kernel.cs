@@ -260,6 +260,11 @@ namespace Guestos
         public static long Vectored(File* file, UserPointer<UserVector> vectors, ulong count, bool write) => Errno.EBADF;
     }
 
+    internal static class InterfaceIoctl
+    {
+        public static long Call(uint request, ulong argument) => Errno.ENOTTY;
+    }
+
     public static unsafe class SocketFile
     {
         public static bool Is(File* file) => false;

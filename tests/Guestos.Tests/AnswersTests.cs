@@ -22,5 +22,7 @@ public class AnswersTests
     [InlineData("domain", "mappings")]
     [InlineData("qemu", "ptys")]
     [InlineData("domain", "ptys")]
+    [InlineData("qemu", "netlink")]
+    [InlineData("domain", "netlink")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

@@ -80,7 +80,7 @@ public static unsafe class LocalSocketFile
     {
         LocalSocket* socket = Of(file);
         if (request is not (FileIoctl.BytesReadable or FileIoctl.BytesUnsent))
-            return Errno.ENOTTY;
+            return InterfaceIoctl.Call(request, argument);
         if (request == FileIoctl.BytesReadable && socket->State == LocalState.Listening)
             return Errno.EINVAL;
         int count = request == FileIoctl.BytesUnsent ? socket->BytesInFlight : ReadableOf(socket);

@@ -301,6 +301,7 @@ static void work(uint64_t start)
     socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
     socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends);
     socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, 0);
     timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     sigset_t all;
     sigfillset(&all);

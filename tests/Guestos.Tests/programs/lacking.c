@@ -34,7 +34,6 @@ int main(void)
     int word = 0;
     row("priority inheritance (`futex` with FUTEX_LOCK_PI)", syscall(SYS_futex, &word, 6, 0, 0, 0, 0));
     row("AF_INET6 sockets", socket(AF_INET6, SOCK_STREAM, 0));
-    row("AF_NETLINK sockets", socket(AF_NETLINK, SOCK_RAW, 0));
     row("inotify", inotify_init1(0));
     int memory = shmget(IPC_PRIVATE, 4096, 0600 | IPC_CREAT);
     row("System V shared memory", memory);

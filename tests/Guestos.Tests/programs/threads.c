@@ -642,6 +642,14 @@ static void refusals(void)
     ask(clone(body, stack + sizeof stack, CLONE_THREAD | CLONE_VM, 0));
     ask(clone(body, stack + sizeof stack, CLONE_SIGHAND, 0));
     ask(syscall(SYS_set_robust_list, stack, 5));
+    void *robust_head = NULL;
+    size_t robust_size = 0;
+    ask(syscall(SYS_get_robust_list, 0, &robust_head, &robust_size));
+    ask(robust_size);
+    ask(syscall(SYS_set_robust_list, robust_head, robust_size));
+    ask(syscall(SYS_get_robust_list, getpid(), &robust_head, &robust_size));
+    ask(syscall(SYS_get_robust_list, 0x7fffffff, &robust_head, &robust_size));
+    ask(syscall(SYS_get_robust_list, 0, 8, &robust_size));
     ask(syscall(SYS_set_tid_address, stack) == thread_id());
     ask(clone(body, stack + sizeof stack, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0) > 0);
     sleep_ms(20);

@@ -1,0 +1,183 @@
+using System;
+using System.Buffers.Binary;
+
+namespace Guestos;
+
+/// <summary>
+/// Sockets of AF_NETLINK, NETLINK_ROUTE (netlink(7), rtnetlink(7)): interfaces, addresses and routes for those who ask.
+/// What was asked is kept, and answered when it is read. Nothing can be changed: the machine says what the network is.
+/// </summary>
+internal static unsafe class NetlinkSocket
+{
+    /// <summary>Questions that have not been answered.</summary>
+    private const int MaxQuestions = 16;
+
+    /// <summary>struct nlmsghdr.</summary>
+    public const int HeaderLength = 16;
+
+    private struct Question
+    {
+        public ushort Type;
+        public ushort Flags;
+        public uint Sequence;
+        public byte Family;
+
+        /// <summary>The interface that is meant; 0: all.</summary>
+        public int Index;
+    }
+
+    private struct State
+    {
+        public WaitQueue Queue;
+        public uint Port;
+        public int Count;
+        public fixed byte Questions[MaxQuestions * 16];
+    }
+
+    private static FileOperations s_operations;
+    private static uint s_lastPort;
+
+    internal static void Init() => s_operations = new FileOperations
+    {
+        Traits = FileTraits.Stream | FileTraits.Numbered,
+        Mode = (uint)InodeType.SOCK | 0x1ff,
+        Name = &Name,
+        Release = &Release,
+        Read = &Read,
+        Write = &Write,
+        Poll = &Poll,
+        QueueOf = &QueueOf,
+        Ioctl = &Ioctl,
+    };
+
+    public static bool Is(File* file) => file->Operations == FileOperations.At(ref s_operations);
+
+    private static ReadOnlySpan<byte> Name() => "socket"u8;
+
+    /// <summary>A new open file; null: ENFILE.</summary>
+    public static File* Create(uint flags)
+    {
+        State* state = Objects.Allocate<State>();
+        if (state == null)
+            return null;
+        File* file = Files.Allocate(FileOperations.At(ref s_operations), OpenFlags.RDWR | flags & OpenFlags.NONBLOCK);
+        if (file == null)
+        {
+            Objects.Free(state);
+            return null;
+        }
+
+        file->Object = state;
+        return file;
+    }
+
+    private static State* Of(File* file) => (State*)file->Object;
+
+    /// <summary>Its port, as the kernel numbers it: that of the process if nobody has said another.</summary>
+    public static uint PortOf(File* file) => Of(file)->Port;
+
+    /// <summary>bind(2); 0: any port.</summary>
+    public static void Bind(File* file, uint port)
+    {
+        const uint first = 0x80000000;
+        if (port == 0 && Of(file)->Port != 0)
+            return;
+        s_lastPort++;
+        Of(file)->Port = port != 0 ? port : first | s_lastPort;
+    }
+
+    private static Question* At(State* state, int index) => (Question*)state->Questions + index;
+
+    private static long Write(File* file, ref Transfer from)
+    {
+        ulong total = from.Count;
+        if (total > Frames.Size)
+            return Errno.EMSGSIZE;
+        Span<byte> message = stackalloc byte[(int)total];
+        if (!from.TryTake(total, out ReadOnlySpan<byte> bytes))
+            return Errno.EFAULT;
+        bytes.CopyTo(message);
+        Ask(file, message);
+        return (long)total;
+    }
+
+    /// <summary>Takes questions; those that are none are passed over, as are those that find no room.</summary>
+    public static void Ask(File* file, ReadOnlySpan<byte> message)
+    {
+        State* state = Of(file);
+        Bind(file, 0);
+        while (message.Length >= HeaderLength && state->Count < MaxQuestions)
+        {
+            int length = BinaryPrimitives.ReadInt32LittleEndian(message);
+            if (length < HeaderLength || length > message.Length)
+                break;
+            Question* question = At(state, state->Count);
+            *question = default;
+            question->Type = BinaryPrimitives.ReadUInt16LittleEndian(message.Slice(4));
+            question->Flags = BinaryPrimitives.ReadUInt16LittleEndian(message.Slice(6));
+            question->Sequence = BinaryPrimitives.ReadUInt32LittleEndian(message.Slice(8));
+            if (length > HeaderLength)
+                question->Family = message[HeaderLength];
+            // struct ifinfomsg and struct ifaddrmsg have the interface's number at different places.
+            if (length >= HeaderLength + 8 && question->Type == NetlinkAnswer.GetLink)
+                question->Index = BinaryPrimitives.ReadInt32LittleEndian(message.Slice(HeaderLength + 4));
+            state->Count++;
+            message = message.Slice(Math.Min(length + 3 & ~3, message.Length));
+        }
+
+        Readiness.Changed(&state->Queue, PollEvents.Readable);
+    }
+
+    /// <summary>
+    /// The answer to the oldest question, after waiting for one if told to: its length, at most that of
+    /// <paramref name="answer"/>, or EAGAIN, EINTR.
+    /// </summary>
+    public static long Receive(File* file, bool wait, bool peek, Span<byte> answer)
+    {
+        State* state = Of(file);
+        while (state->Count == 0)
+        {
+            if (!wait)
+                return Errno.EAGAIN;
+            if (Readiness.Wait(&state->Queue, PollEvents.Readable, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.EINTR;
+        }
+
+        Question question = *At(state, 0);
+        var made = new NetlinkAnswer(answer, question.Sequence, state->Port);
+        made.Make(question.Type, question.Flags, question.Family, question.Index);
+        if (!peek)
+        {
+            state->Count--;
+            for (int i = 0; i < state->Count; i++)
+                *At(state, i) = *At(state, i + 1);
+        }
+
+        return made.Length;
+    }
+
+    private static long Read(File* file, ref Transfer to)
+    {
+        Span<byte> answer = stackalloc byte[NetlinkAnswer.MaxLength];
+        long length = Receive(file, !file->NonBlocking, peek: false, answer);
+        if (length < 0)
+            return length;
+        ulong count = Math.Min(to.Count, (ulong)length);
+        if (!to.TryFill(count, out Span<byte> into))
+            return Errno.EFAULT;
+        answer.Slice(0, (int)count).CopyTo(into);
+        return (long)count;
+    }
+
+    private static uint Poll(File* file)
+    {
+        const uint writable = PollEvents.Writable | PollEvents.WriteBand;
+        return Of(file)->Count > 0 ? writable | PollEvents.Readable : writable;
+    }
+
+    private static WaitQueue* QueueOf(File* file) => &Of(file)->Queue;
+
+    private static long Ioctl(File* file, uint request, ulong argument) => InterfaceIoctl.Call(request, argument);
+
+    private static void Release(File* file) => Objects.Free(Of(file));
+}
