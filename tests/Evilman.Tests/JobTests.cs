@@ -88,8 +88,9 @@ public sealed class JobTests : IDisposable
     [Fact]
     public void Processor_time_is_told_for_the_time_between_two_looks()
     {
-        var line = new JobLine("a", "b", "c", "10.0.0.1", "10.0.0.50", "running", 0, 0, [], 64, CpuSeconds: 2);
-        System.Collections.Generic.Dictionary<string, (double, long)> before = new() { ["/a"] = (1, Environment.TickCount64 - 10_000) };
+        // An hour apart, so that the time between the two lines below is nothing.
+        var line = new JobLine("a", "b", "c", "10.0.0.1", "10.0.0.50", "running", 0, 0, [], 64, CpuSeconds: 361);
+        System.Collections.Generic.Dictionary<string, (double, long)> before = new() { ["/a"] = (1, Environment.TickCount64 - 3_600_000) };
         Assert.Contains(" 10.0 ", JobTable.Top([line], before), StringComparison.Ordinal);
     }
 
