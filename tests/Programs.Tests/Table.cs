@@ -185,7 +185,7 @@ internal static class Table
 
     public static readonly Entry[] Lacking =
     [
-        new("ip", "iproute2", "addresses and routes", ["ip"], "cat >/dev/null; ip -o link show lo | head -c 5; ip route get 127.0.0.1 | head -c 15") { Lacks = "netlink sockets", Says = "Cannot open netlink socket" },
+        new("ip", "iproute2", "addresses and routes", ["ip"], "cat >/dev/null; ip -o link show lo | head -c 5; ip route get 127.0.0.1 | head -c 15") { Lacks = "the route to an address by netlink (`ip route get`)", Says = "RTNETLINK answers: Operation not supported" },
         new("strace", "strace", "the calls of a program", ["strace", "/bin/busybox"], "cat >/dev/null; strace -e trace=write -o log busybox echo traced; head -n 1 log") { Lacks = "`ptrace`", Says = "Function not implemented" },
         new("inotifywait", "inotify-tools", "waits for a new file", ["inotifywait"], "cat >/dev/null; mkdir in; { sleep 0.5; echo >in/a; } & inotifywait -q -e create in; wait")
         { Lacks = "inotify", Says = "not implemented" },
