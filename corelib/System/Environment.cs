@@ -13,8 +13,8 @@ public static class Environment
     [DoesNotReturn]
     public static void FailFast()
     {
-        // One block without a return is what the compiler takes for a method that does not come back: it moves the calls
-        // of it out of the way of other code, and keeps nothing for after them.
+        // One block without a return is what the compiler takes for a method that does not come back: it moves calls of
+        // it out of the way of other code, and keeps nothing for after them.
         while (true)
             Fail();
     }

@@ -24,7 +24,8 @@ internal static class Program
         {
             Address = options.Address,
             Key = Opening.ReadKey(Arguments.At(options.KeyFile)),
-            FormerKey = Opening.ReadKey(Arguments.At(options.FormerKeyFile == null ? options.KeyFile : options.FormerKeyFile)),
+            FormerKey = Opening.ReadKey(Arguments.At(
+                options.FormerKeyFile == null ? options.KeyFile : options.FormerKeyFile)),
             MaxMemoryMiB = options.MaxMemory,
             ChainSteps = options.ChainSteps,
             Grace = options.Grace,
