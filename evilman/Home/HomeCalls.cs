@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
 using System.Linq;
 using System.Net;
 using System.Net.Sockets;
@@ -37,7 +38,9 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
             try
             {
                 var length = socket.ReceiveFrom(bytes, ref from);
-                if (Answer(bytes.AsSpan(0, length), ((IPEndPoint)from).Address, jobs()) is { } answer)
+                // What is no call costs no look at the disk.
+                if (HomeCall.TryParseRequest(bytes.AsSpan(0, length), out _)
+                    && Answer(bytes.AsSpan(0, length), ((IPEndPoint)from).Address, jobs()) is { } answer)
                     socket.SendTo(answer, from);
             }
             catch (SocketException)
@@ -55,7 +58,7 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
         (Purchase Bought, Verdict Verdict)? best = null;
         foreach (var job in jobs)
         {
-            if (find(job.Name) is not { } bought || !bought.Machine.Guests.Contains($"{from}")
+            if (Find(job.Name) is not { } bought || !bought.Machine.Guests.Contains($"{from}")
                 || Look(job) is not ({ } verdict and not Verdict.Gone))
                 continue;
             // While a guest moves two machines have its address: the one that it speaks of is the one it is in.
@@ -76,6 +79,19 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
         var answer = new byte[HomeCall.Size];
         call.EmitAnswer(answer);
         return answer;
+    }
+
+    /// <summary>Null also where its file cannot be read: that is said when home looks at it, and ends nothing.</summary>
+    Purchase? Find(string name)
+    {
+        try
+        {
+            return find(name);
+        }
+        catch (Exception failure) when (failure is Failure or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     Verdict? Look(HomeJob job)

@@ -45,7 +45,8 @@ public sealed class HomeCallsTests
         return bytes;
     }
 
-    HomeCalls Calls() => new(name => bought.GetValueOrDefault(name), job =>
+    HomeCalls Calls() => new(name => name == "damaged" ? throw new Failure("that file is damaged")
+        : bought.GetValueOrDefault(name), job =>
     {
         looked.Add(job.Name);
         return verdicts[job.Name];
@@ -90,6 +91,10 @@ public sealed class HomeCallsTests
         verdicts["job"] = Verdict.Gone;
         Assert.Equal(("b", "192.0.2.2", HomeVerdict.OverBudget), Ask(Call('a'), s_guest, "job", "job2"));
     }
+
+    [Fact]
+    public void A_machine_whose_file_is_damaged_keeps_no_other_from_being_answered() =>
+        Assert.Equal(("a", "192.0.2.1", HomeVerdict.Paid), Ask(Call(), s_guest, "damaged", "job"));
 
     [Fact]
     public void Who_calls_very_often_has_home_look_no_oftener()
