@@ -23,7 +23,7 @@ public static unsafe partial class LocalCalls
         if (error < 0)
             return error;
         LocalSocket* socket = LocalSocket.Create(kind);
-        return socket == null ? Errno.ENOMEM : Install(socket, flags);
+        return socket == null ? Errno.ENFILE : Install(socket, flags);
     }
 
     private static long KindOf(ulong type, ulong protocol, out LocalKind kind, out CallFlags flags)
@@ -64,7 +64,7 @@ public static unsafe partial class LocalCalls
         {
             if (one != null)
                 LocalSocket.Close(one);
-            return Errno.ENOMEM;
+            return Errno.ENFILE;
         }
 
         LocalConnections.Join(one, other);

@@ -11,37 +11,61 @@ internal static unsafe class LocalCollector
 
     private static bool s_isCollecting;
 
+    /// <summary>A search that takes longer than this, in nanoseconds, is not repeated soon.</summary>
+    private const ulong Long = 1_000_000;
+
     /// <summary>
-    /// Called when a socket has been closed: only then something may have become unreachable. One at a time: closing
-    /// what was found calls it again.
+    /// Of <see cref="Clock.Monotonic"/>: until then nothing is looked for because a socket is closed, so that however
+    /// many there are, who closes them one after the other searches for a sixteenth of the time.
+    /// </summary>
+    private static ulong s_restsUntil;
+
+    /// <summary>Called when a socket has been closed: only then something may have become unreachable.</summary>
+    public static void Closed()
+    {
+        if (SocketsOnTheirWay != 0 && Clock.Monotonic >= s_restsUntil)
+            Collect();
+    }
+
+    /// <summary>
+    /// One at a time: closing what was found comes here again. Gives way while it closes, not while it searches.
     /// </summary>
     public static void Collect()
     {
         if (SocketsOnTheirWay == 0 || s_isCollecting)
             return;
         s_isCollecting = true;
-        while (CollectOnce())
+        ulong start = Clock.Monotonic;
+        Mark();
+        LocalSocket* found = HoldUnreachable();
+        ulong taken = Clock.Monotonic - start;
+        s_restsUntil = taken > Long ? start + 16 * taken : 0;
+        // Nobody can reach them any more, whatever others do meanwhile.
+        while (found != null)
         {
+            LocalSocket* socket = found;
+            found = socket->NextToVisit;
+            Empty(socket);
+            LocalSocket.Release(socket);
         }
 
         s_isCollecting = false;
     }
 
-    private static bool CollectOnce()
+    /// <summary>Those that hold something, with a reference to each, as a list.</summary>
+    private static LocalSocket* HoldUnreachable()
     {
-        Mark();
-        // Dropping one queue may close others, and sleep: the search begins anew each time.
+        LocalSocket* found = null;
         for (LocalSocket* socket = LocalSocket.First; socket != null; socket = socket->Next)
         {
             if (socket->IsReachable || socket->Passes == 0 || !HoldsFiles(socket))
                 continue;
             socket->References++;
-            Empty(socket);
-            LocalSocket.Release(socket);
-            return true;
+            socket->NextToVisit = found;
+            found = socket;
         }
 
-        return false;
+        return found;
     }
 
     private static bool HoldsFiles(LocalSocket* socket) =>

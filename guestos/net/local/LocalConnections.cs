@@ -84,7 +84,7 @@ internal static unsafe class LocalConnections
     {
         LocalSocket* accepting = LocalSocket.Create(socket->Kind);
         if (accepting == null)
-            return Errno.ENOMEM;
+            return Errno.ENFILE;
         accepting->Name = LocalName.Hold(listener->Name);
         accepting->PeerCredentials = LocalCredentials.OfPeer();
         socket->PeerCredentials = listener->PeerCredentials;

@@ -101,12 +101,21 @@ internal unsafe struct LocalSocket
     public bool IsReachable;
     public LocalSocket* NextToVisit;
 
-    /// <summary>All of them, the newest first.</summary>
+    /// <summary>All of them, the newest first, and how many.</summary>
     public static LocalSocket* First;
+    private static int s_count;
 
-    /// <summary>A new one with one reference; null without memory.</summary>
+    /// <summary>
+    /// Twice as many as there may be open files, as on Linux: connections that nobody has accepted are none. The last
+    /// of them are the superuser's.
+    /// </summary>
+    private static int Limit => 2 * Files.Capacity - (FileRights.IsSuperuser ? 0 : Files.Reserve);
+
+    /// <summary>A new one with one reference; null, ENFILE: there are too many, or no memory.</summary>
     public static LocalSocket* Create(LocalKind kind)
     {
+        if (s_count >= Limit)
+            return null;
         LocalSocket* socket = Objects.Allocate<LocalSocket>();
         if (socket == null)
             return null;
@@ -120,6 +129,7 @@ internal unsafe struct LocalSocket
         if (First != null)
             First->Previous = socket;
         First = socket;
+        s_count++;
         return socket;
     }
 
@@ -137,6 +147,7 @@ internal unsafe struct LocalSocket
             First = socket->Next;
         if (socket->Next != null)
             socket->Next->Previous = socket->Previous;
+        s_count--;
         LocalName.Release(socket->Name);
         Objects.Free(socket);
     }
@@ -167,13 +178,14 @@ internal unsafe struct LocalSocket
         for (LocalSocket* pending = LocalConnections.Take(socket); pending != null;)
         {
             Close(pending, refused: true);
+            Preemption.Point();
             pending = LocalConnections.Take(socket);
         }
 
         RoomCame(socket);
         Release(peer);
         Release(socket);
-        LocalCollector.Collect();
+        LocalCollector.Closed();
     }
 
     public static void Append(LocalSocket* socket, LocalMessage* message)
@@ -202,6 +214,7 @@ internal unsafe struct LocalSocket
         return message;
     }
 
+    /// <summary>Gives way.</summary>
     public static void DropMessages(LocalSocket* socket)
     {
         while (socket->FirstMessage != null)
@@ -209,6 +222,7 @@ internal unsafe struct LocalSocket
             LocalMessage* message = TakeFirst(socket);
             PassedFiles.Received(message->Files);
             LocalMessage.Free(message);
+            Preemption.Point();
         }
     }
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -354,6 +357,48 @@ static void watched_file(void)
     during("close of a file that very many watch", close_watched);
 }
 
+/* ---- very many connections that nobody has accepted, while a descriptor is on its way ---- */
+
+enum { Connections = 1000 };
+
+static int listener, carriers[2];
+
+static void connect_all(void)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0many" };
+    socklen_t length = offsetof(struct sockaddr_un, sun_path) + 5;
+    listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    bind(listener, (struct sockaddr *)&name, length);
+    listen(listener, Connections);
+    for (int i = 0; i < Connections; i++) {
+        int client = socket(AF_UNIX, SOCK_STREAM, 0);
+        connect(client, (struct sockaddr *)&name, length);
+        for (int message = 0; message < 4; message++)
+            write(client, "x", 1);
+        close(client);
+    }
+}
+
+static void send_descriptor(int through, int descriptor)
+{
+    char byte = 0;
+    struct iovec data = { &byte, 1 };
+    union { struct cmsghdr header; char room[CMSG_SPACE(sizeof(int))]; } control = { { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    sendmsg(through, &message, 0);
+}
+
+static void close_listener(void) { close(listener); }
+
+static void waiting_connections(void)
+{
+    socketpair(AF_UNIX, SOCK_STREAM, 0, carriers);
+    send_descriptor(carriers[0], carriers[1]);
+    during("very many connections", connect_all);
+    during("close of a socket with very many connections", close_listener);
+}
+
 int main(void)
 {
     busy_neighbours();
@@ -393,6 +438,7 @@ int main(void)
     during("unlink", remove_named);
     locked_file();
     watched_file();
+    waiting_connections();
     patchwork();
     kill(sleeper, SIGKILL);
     printf("all was measured\n");
