@@ -81,7 +81,7 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
         return answer;
     }
 
-    /// <summary>Null also where its file cannot be read: that is said when home looks at it, and ends nothing.</summary>
+    /// <summary>Null also where its file cannot be read: that is said when home looks at it.</summary>
     Purchase? Find(string name)
     {
         try
