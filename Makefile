@@ -48,9 +48,12 @@ help:
 	        if (length(line) + length(words[i]) > 78) { print line; line = sprintf("%18s", "") } \
 	        line = line " " words[i] } \
 	    print line }' Makefile
-	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MONITORS=$(MONITORS) (domain, qemu, or domain,qemu) MINUTES=$(MINUTES)"
+	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MINUTES=$(MINUTES)"
+	@echo "  MONITORS=$(MONITORS) (domain, qemu, or domain,qemu)"
 	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\""
-	@echo "  of fuzz: KEEP=1; of fuzz-syscalls, fuzz-commands, system-programs: SEED=N; of kernels: SUITE=$(SUITE); of kill-broker: KILLS=$(KILLS)"
+	@echo "  of fuzz:          KEEP=1"
+	@echo "  of fuzz-syscalls, fuzz-cpu, fuzz-commands, system-programs, kill-broker: SEED=N"
+	@echo "  of kernels:       SUITE=$(SUITE)        of kill-broker: KILLS=$(KILLS)"
 
 ## images: the freestanding images: packetd, launcher, plug, firmware, loaders, guest
 images: $(OUT)/.images

@@ -20,6 +20,33 @@ internal static unsafe partial class Native
     internal static partial int close(int fd);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial nint write(int fd, byte* data, nint count);
+
+    /// <summary>
+    /// All of <paramref name="data"/>, to standard output or error. .NET's console says nothing when nobody reads any more,
+    /// so that a command before «| head» would go on for ever.
+    /// </summary>
+    /// <exception cref="System.IO.IOException">Nobody reads it, or it cannot be written.</exception>
+    internal static void WriteOut(System.ReadOnlySpan<byte> data, int fd = 1)
+    {
+        const int Interrupted = 4, Again = 11;
+        // SAFETY: the bytes stay where they are while they are written.
+        fixed (byte* first = data)
+        {
+            for (var done = 0; done < data.Length;)
+            {
+                var count = write(fd, first + done, data.Length - done);
+                if (count >= 0)
+                    done += (int)count;
+                else if (Marshal.GetLastPInvokeError() == Again)
+                    System.Threading.Thread.Sleep(10); // who shares the terminal has made it not wait
+                else if (Marshal.GetLastPInvokeError() != Interrupted)
+                    throw new System.IO.IOException($"what is written is not taken: {LastError()}");
+            }
+        }
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
     private static partial int fsync(int fd);
 
     /// <summary>

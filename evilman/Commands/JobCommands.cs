@@ -46,7 +46,7 @@ internal static class JobCommands
                 return ExitCode.Done;
             }
             if (lines.Count == 0)
-                Say.Note("nothing runs: «evilman run PROGRAM --on NODE» starts something");
+                Say.Note("nothing runs on nodes: «evilman run PROGRAM --on NODE» starts something (a run without --on is not listed)");
             else
                 Say.Plain(JobTable.Of(lines, DateTimeOffset.UtcNow.ToUnixTimeSeconds()));
             return ExitCode.Done;
@@ -109,7 +109,7 @@ internal static class JobCommands
             {
                 if (most == 0)
                 {
-                    Say.Plain(line);
+                    Native.WriteOut(Encoding.UTF8.GetBytes(Printable.Of(line, keepLines: true) + "\n"));
                     return;
                 }
                 if (lines.Count == most)
@@ -146,8 +146,8 @@ internal static class JobCommands
             var (site, job) = Site.FindJob(result.GetValue(name)!);
             site.Enter();
             using var exec = GuestExec.Start(job.GuestAddress, job.Key(), result.GetValue(words)!, s_patience);
-            var output = new RawOutput(Console.OpenStandardOutput(), Console.IsOutputRedirected);
-            var error = new RawOutput(Console.OpenStandardError(), Console.IsErrorRedirected);
+            var output = new RawOutput(1, Console.IsOutputRedirected);
+            var error = new RawOutput(2, Console.IsErrorRedirected);
             return exec.Run(Console.OpenStandardInput(), output.Write, error.Write);
         });
         return command;
@@ -179,7 +179,7 @@ internal static class JobCommands
     }
 
     /// <summary>Bytes as they are; what a terminal gets does not steer it.</summary>
-    sealed class RawOutput(Stream to, bool isRedirected)
+    sealed class RawOutput(int fd, bool isRedirected)
     {
         readonly Decoder decoder = Encoding.UTF8.GetDecoder();
 
@@ -187,13 +187,12 @@ internal static class JobCommands
         {
             if (isRedirected)
             {
-                to.Write(data);
+                Native.WriteOut(data, fd);
                 return;
             }
             var letters = new char[data.Length + 4];
             var count = decoder.GetChars(data, letters, flush: false);
-            to.Write(Encoding.UTF8.GetBytes(Printable.Of(new string(letters, 0, count), keepLines: true)));
-            to.Flush();
+            Native.WriteOut(Encoding.UTF8.GetBytes(Printable.Of(new string(letters, 0, count), keepLines: true)), fd);
         }
     }
 }

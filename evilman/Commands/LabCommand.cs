@@ -76,6 +76,7 @@ internal static class LabCommand
                 Say.Note($"  log {plan.LogFile(node)}");
             }
             Say.Note("try: evilman lab exec client -- ping -c 3 10.77.0.1");
+            Say.Note("or a program of yours: evilman run ./server --port 8080 --on node1 --detach");
             return ExitCode.Done;
         });
         return command;

@@ -41,7 +41,7 @@ internal static class NodesCommand
         }
         if (lines.Count == 0)
             throw Failure.Usage("no node is known: «evilman node add» makes one's own known, and «evilman login» "
-                + "those of a broker");
+                + "those of a broker; «evilman lab status» lists those of a lab");
         foreach (var line in lines)
             Say.Plain(json ? JsonSerializer.Serialize(line, Json.Default.NodeLine) : Text(line));
         return ExitCode.Done;

@@ -54,7 +54,7 @@ internal sealed class Site
 
     /// <summary>A node by its name, where it is; of several labs' nodes with one name, LAB/NAME.</summary>
     internal static (Site Site, KnownNode Node) FindNode(string name) =>
-        Find(name, "node", "«evilman node ls» lists them, and «evilman lab up» makes some", (site, word) =>
+        Find(name, "node", "«evilman node ls» and «evilman lab status» list them, and «evilman lab up» makes some", (site, word) =>
             site.nodes.Value.GetValueOrDefault(word));
 
     internal static (Site Site, RunningJob Job) FindJob(string name) =>

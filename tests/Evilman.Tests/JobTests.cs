@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using System.IO.Pipes;
 using System.Linq;
 using System.Net;
 using System.Net.Sockets;
@@ -24,6 +25,16 @@ public sealed class JobTests : IDisposable
 
     static RunningJob Job(string guest, string boot) => new("server", new JobMachine("n1", "10.0.0.1", boot, new string('a', 40), null), guest,
         new string('b', 40), 64, 1_000_000);
+
+    [Fact]
+    public void What_nobody_reads_any_more_is_not_written()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        var fd = (int)pipe.SafePipeHandle.DangerousGetHandle();
+        Native.WriteOut("read"u8, fd);
+        pipe.DisposeLocalCopyOfClientHandle();
+        Assert.Throws<IOException>(() => Native.WriteOut("lost"u8, fd));
+    }
 
     [Fact]
     public void A_job_is_remembered_as_it_is_and_readable_by_its_owner_alone()
