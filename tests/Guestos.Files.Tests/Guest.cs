@@ -17,6 +17,7 @@ internal static unsafe class Guest
     {
         Stop();
         Shortage.Leave(8192);
+        Clock.Monotonic += 1_000_000_000; // longer than any turn
         UserMemory.BadStart = UserMemory.BadEnd = 0;
         Scheduler.WhileAsleep.Clear();
         Scheduler.Wakes = 0;

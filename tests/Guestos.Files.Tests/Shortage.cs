@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Xunit;
 
 namespace Guestos.Tests;
 
@@ -17,7 +18,11 @@ internal static class Shortage
         if (!Mm.Tests.Machine.HasStarted)
             throw new InvalidOperationException("the machine's memory could not be set up");
         while (Frames.Free > frames)
-            s_taken.Push(Frames.Allocate());
+        {
+            ulong taken = Frames.Allocate();
+            Assert.NotEqual(0ul, taken); // a counter that somebody has set would keep this going for ever
+            s_taken.Push(taken);
+        }
         while (Frames.Free < frames && s_taken.TryPop(out ulong frame))
             Frames.Release(frame);
     }
