@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 using Board;
 
 namespace Guestos;
@@ -19,7 +20,7 @@ public static unsafe class ConsoleTerminal
     private const ushort LineStatus = 0x3fd;
 
     /// <summary>struct serial_struct of x86-64 (include/uapi/linux/serial.h); what is not named is 0.</summary>
-    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
+    [StructLayout(LayoutKind.Sequential, Size = 72)]
     private struct SerialPort
     {
         /// <summary>PORT_16550A.</summary>
@@ -29,7 +30,6 @@ public static unsafe class ConsoleTerminal
         public int Line;
         public uint Port;
         public int Interrupt;
-        private fixed byte rest[56];
     }
 
     private static Terminal s_terminal;

@@ -31,7 +31,10 @@ public struct FrameDescriptor
 {
     public uint References;
 
-    /// <summary>Neighbours in the free list of its order, by number of frame; 0 ends the list.</summary>
+    /// <summary>
+    /// Neighbours in the free list of its order, by number of frame; 0 ends the list. This and the last two are used by
+    /// <see cref="Objects"/> in its frames.
+    /// </summary>
     public uint Next;
     public uint Previous;
     public FrameState State;

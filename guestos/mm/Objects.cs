@@ -2,8 +2,8 @@ namespace Guestos;
 
 /// <summary>
 /// Small kernel objects (inodes, names, open files, pipes) in size classes, carved from page frames. Objects come
-/// zeroed; the caller names the same size when it gives one back. Frames stay with their class and are never given
-/// back, but for whole frames. Nothing here sleeps.
+/// zeroed; the caller names the same size when it gives one back. A frame whose last object is freed is given back,
+/// unless it is the only one of its class with free objects. Nothing here sleeps.
 /// </summary>
 public static unsafe class Objects
 {
@@ -13,7 +13,12 @@ public static unsafe class Objects
 
     private struct FreeLists
     {
-        public fixed ulong First[LargestShift - SmallestShift + 1];
+        /// <summary>
+        /// Frames with free objects, by class: the number of the first, 0 for none. Their descriptors are linked; there
+        /// <see cref="FrameDescriptor.Reserved"/> is the place of the first free object, from 1 on in units of the
+        /// smallest, and <see cref="FrameDescriptor.Order"/> how many are in use.
+        /// </summary>
+        public fixed uint Partial[LargestShift - SmallestShift + 1];
 
         /// <summary>Objects in use and frames held, by class; the last is that of whole frames.</summary>
         public fixed ulong Active[Classes];
@@ -39,18 +44,23 @@ public static unsafe class Objects
     {
         if (size > 1 << LargestShift)
         {
-            byte* frame = AllocateFrame(Classes - 1);
-            if (frame != null)
+            byte* whole = AllocateFrame(Classes - 1);
+            if (whole != null)
                 s_free.Active[Classes - 1]++;
-            return frame;
+            return whole;
         }
         int index = ClassOf(size);
-        if (s_free.First[index] == 0 && !Refill(index))
+        if (s_free.Partial[index] == 0 && !Refill(index))
             return null;
-        // SAFETY: a free object's first word is the link to the next, and nobody else has a pointer to it.
-        ulong* taken = (ulong*)s_free.First[index];
-        s_free.First[index] = *taken;
+        uint frame = s_free.Partial[index];
+        FrameDescriptor* descriptor = Frames.Descriptors + frame;
+        // SAFETY: a free object's first word is the place of the next, and nobody else has a pointer to it.
+        var taken = (ulong*)(DirectMap.At((ulong)frame * PageSize) + PlaceOf(descriptor->Reserved));
+        descriptor->Reserved = (ushort)*taken;
+        descriptor->Order++;
         *taken = 0;
+        if (descriptor->Reserved == 0)
+            Unlink(index, descriptor);
         s_free.Active[index]++;
         return taken;
     }
@@ -67,11 +77,44 @@ public static unsafe class Objects
         }
 
         int index = ClassOf(size);
+        uint frame = (uint)(DirectMap.PhysicalOf(item) / PageSize);
+        FrameDescriptor* descriptor = Frames.Descriptors + frame;
         // SAFETY: the object is the caller's to give back; free objects are all zeros but for the link.
         Memory.Clear((byte*)item, 1UL << index + SmallestShift);
-        *(ulong*)item = s_free.First[index];
-        s_free.First[index] = (ulong)item;
+        *(ulong*)item = descriptor->Reserved;
+        if (descriptor->Reserved == 0)
+            Link(index, frame);
+        descriptor->Reserved = (ushort)(((ulong)item % PageSize >> SmallestShift) + 1);
+        descriptor->Order--;
         s_free.Active[index]--;
+        if (descriptor->Order != 0 || (descriptor->Next | descriptor->Previous) == 0)
+            return;
+        Unlink(index, descriptor);
+        Frames.Release((ulong)frame * PageSize);
+        FramesHeld--;
+        s_free.Held[index]--;
+    }
+
+    private static ulong PlaceOf(ushort place) => (ulong)(place - 1) << SmallestShift;
+
+    private static void Link(int index, uint frame)
+    {
+        FrameDescriptor* descriptor = Frames.Descriptors + frame;
+        descriptor->Previous = 0;
+        descriptor->Next = s_free.Partial[index];
+        if (descriptor->Next != 0)
+            Frames.Descriptors[descriptor->Next].Previous = frame;
+        s_free.Partial[index] = frame;
+    }
+
+    private static void Unlink(int index, FrameDescriptor* descriptor)
+    {
+        if (descriptor->Previous != 0)
+            Frames.Descriptors[descriptor->Previous].Next = descriptor->Next;
+        else
+            s_free.Partial[index] = descriptor->Next;
+        if (descriptor->Next != 0)
+            Frames.Descriptors[descriptor->Next].Previous = descriptor->Previous;
     }
 
     public static T* Allocate<T>() where T : unmanaged => (T*)Allocate(sizeof(T));
@@ -90,16 +133,21 @@ public static unsafe class Objects
 
     private static bool Refill(int index)
     {
-        byte* frame = AllocateFrame(index);
-        if (frame == null)
+        byte* page = AllocateFrame(index);
+        if (page == null)
             return false;
         int size = 1 << index + SmallestShift;
+        uint frame = (uint)(DirectMap.PhysicalOf(page) / PageSize);
+        FrameDescriptor* descriptor = Frames.Descriptors + frame;
+        descriptor->Order = 0;
+        descriptor->Reserved = 0;
         for (int offset = PageSize - size; offset >= 0; offset -= size)
         {
-            *(ulong*)(frame + offset) = s_free.First[index];
-            s_free.First[index] = (ulong)(frame + offset);
+            *(ulong*)(page + offset) = descriptor->Reserved;
+            descriptor->Reserved = (ushort)((offset >> SmallestShift) + 1);
         }
 
+        Link(index, frame);
         return true;
     }
 
