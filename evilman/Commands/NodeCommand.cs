@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using Evilman.Buying;
 using Evilman.Net;
+using Evilman.Run;
 using Evilman.Text;
 using Evilman.Tokens;
 
@@ -14,15 +15,18 @@ internal static class NodeCommand
 {
     internal static Command Create()
     {
-        var command = new Command("node", "One's own nodes, by the names that other commands take.")
+        var command = new Command("node", "One's own nodes, by the names that other commands take; on a node's host what it runs.")
         {
             Add(), List(), Remove(),
         };
+        foreach (var operators in OperatorCommands.All())
+            command.Subcommands.Add(operators);
         return command.WithExamples("""
             evilman node add n1 10.0.0.1 --key-file n1.key \
                     --boot 10.0.0.100-10.0.0.119/24 --guests 10.0.0.50-10.0.0.59
             evilman node ls
             evilman node rm n1
+            evilman node top                     on the node's own host
             """);
     }
 
@@ -100,13 +104,18 @@ internal static class NodeCommand
     static Command Remove()
     {
         var name = Values.Name("name", "The node's name.");
-        var command = new Command("rm", "Forgets a node; what runs there goes on.") { name };
+        var command = new Command("rm", "Forgets a node on which nothing runs that is remembered here.") { name };
         command.WithExamples("evilman node rm n1");
         command.SetAction(result =>
         {
             var node = result.GetValue(name)!;
             if (Inventory.Load().Node(node) is null)
                 throw Failure.Usage($"the inventory in {Inventory.Folder} has no node {node}");
+            var jobs = new JobStore(Inventory.Folder);
+            if (jobs.Names.Where(job => jobs.Find(job) is { } found && (found.Machine.Node == node
+                || found.Next?.Node == node)).ToList() is { Count: > 0 } there)
+                throw Failure.Usage($"{node} runs {string.Join(", ", there)}: «evilman stop» ends them, «evilman move --to» "
+                    + "takes them elsewhere");
             Inventory.Remove(Inventory.Folder, node);
             Say.Step($"{node} is forgotten");
             return ExitCode.Done;

@@ -53,4 +53,5 @@ internal sealed record RunningJob(string Program, JobMachine Machine, string Gue
 [JsonSerializable(typeof(RunningJob))]
 [JsonSerializable(typeof(JobLine))]
 [JsonSerializable(typeof(MoveLine))]
+[JsonSerializable(typeof(NodeMachine))]
 internal sealed partial class JobJson : JsonSerializerContext;

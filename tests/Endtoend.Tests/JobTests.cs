@@ -51,6 +51,12 @@ public sealed class JobTests : IDisposable
         Assert.Equal((137, ""), Fed("", "exec", "count", "--", "sh", "-c", "kill -9 $$"));
         Assert.Equal(127, Evilman("exec", "count", "--", "nothing").Code);
 
+        // The operator sees it on its node's host, which he needs no key for.
+        var machine = JsonDocument.Parse(Good("lab", "exec", "node1", "--", Cluster.Built("bin/evilman"), "node", "top", "--count", "1", "--json")).RootElement;
+        Assert.Equal(("10.77.0.1", "10.77.0.51", 64), (machine.GetProperty("node").GetString(), machine.GetProperty("guests")[0].GetString(),
+            machine.GetProperty("memory_mib").GetInt32()));
+        Assert.True(machine.GetProperty("cpu_seconds").GetDouble() > 0 && machine.GetProperty("resident_kib").GetInt64() > 1024, machine.ToString());
+
         // Its output is followed while it moves, and none of it is lost.
         using var follower = Start("logs", "-f", "count");
         var moved = Good("move", "count", "--to", "node2", "--json").Split('\n', StringSplitOptions.RemoveEmptyEntries)

@@ -41,6 +41,9 @@ public class CommandLineTests
     [InlineData("node", "add")]
     [InlineData("node", "ls")]
     [InlineData("node", "rm")]
+    [InlineData("node", "top")]
+    [InlineData("node", "metrics")]
+    [InlineData("node", "end")]
     [InlineData("ledger")]
     [InlineData("home")]
     public void Every_command_explains_itself_with_examples_and_exit_codes(params string[] command)

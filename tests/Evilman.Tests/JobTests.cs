@@ -96,6 +96,28 @@ public sealed class JobTests : IDisposable
         Assert.Equal(["0s", "119s", "2m", "119m", "2h", "2d"], new long[] { -5, 119, 120, 7199, 7200, 172_800 }.Select(JobTable.Age));
     }
 
+    /// <summary>promtool's rules: a HELP and a TYPE before the samples of each name, a number in each.</summary>
+    [Fact]
+    public void A_nodes_machines_are_told_for_people_and_for_prometheus()
+    {
+        NodeMachine[] machines =
+        [
+            new("10.0.0.1", "10.0.0.100", ["10.0.0.50"], 7, 64, 2048, 1.5, 1_000_000), new("10.0.0.1", "255.255.255.255", [], 8, 3071, 99_999_999, 9_999_999.5, 0),
+        ];
+        Assert.All(OperatorCommands.Table(machines, []).Split('\n'), line => Assert.InRange(line.Length, 1, 80));
+        var lines = NodeMachines.Metrics(machines).TrimEnd('\n').Split('\n');
+        Assert.Contains("evilman_machine_cpu_seconds_total{node=\"10.0.0.1\",machine=\"10.0.0.100\"} 1.5", lines);
+        Assert.Contains("evilman_machine_resident_bytes{node=\"10.0.0.1\",machine=\"10.0.0.100\"} 2097152", lines);
+        Assert.Contains("evilman_machines{node=\"10.0.0.1\"} 2", lines);
+        foreach (var sample in lines.Where(line => line[0] != '#'))
+        {
+            var name = sample[..sample.IndexOf('{', StringComparison.Ordinal)];
+            Assert.Single(lines, line => line.StartsWith($"# HELP {name} ", StringComparison.Ordinal));
+            Assert.Single(lines, line => line.StartsWith($"# TYPE {name} ", StringComparison.Ordinal));
+            Assert.True(double.TryParse(sample[(sample.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture, out _));
+        }
+    }
+
     [Fact]
     public void Processor_time_is_told_for_the_time_between_two_looks()
     {
