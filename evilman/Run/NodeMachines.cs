@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Net;
 using System.Text;
 using Evilman.Lab;
 
@@ -36,10 +37,11 @@ internal static class NodeMachines
             var words = ProcessTable.Arguments(packetd.Pid);
             if (words.Length == 0 || Path.GetFileName(words[0]) != "packetd")
                 continue;
-            var node = After(words, "--address") ?? "";
+            if (!IPAddress.TryParse(After(words, "--address"), out var node))
+                continue;
             foreach (var child in processes.Where(process => process.Parent == packetd.Pid))
             {
-                if (Machine(node, child, started) is { } machine)
+                if (Machine($"{node}", child, started) is { } machine)
                     found.Add(machine);
             }
         }
@@ -52,10 +54,10 @@ internal static class NodeMachines
         // One that has not become its monitor yet has no such words.
         var words = ProcessTable.Arguments(process.Pid);
         var line = (After(words, "--append") ?? After(words, "-append") ?? "").Split(' ');
-        if (Value(line, "evilman.boot=") is not { } boot)
+        if (!IPAddress.TryParse(Value(line, "evilman.boot=")?.Split('/')[0], out var boot))
             return null;
         var (resident, cpu) = Used(process.Pid);
-        return new NodeMachine(node, boot.Split('/')[0],
+        return new NodeMachine(node, $"{boot}",
             Value(line, "evilman.guests=")?.Split(',') ?? [], process.Pid,
             long.TryParse(After(words, "--memory") ?? After(words, "-m"), NumberStyles.None, CultureInfo.InvariantCulture,
                 out var memory) ? memory : 0,
