@@ -158,9 +158,9 @@ namespace Guestos
 
     internal static unsafe class Network
     {
-        private static Netstack.Stack s_stack;
+        private static readonly Netstack.Stack s_stack;
 
-        public static Netstack.Stack* Stack => (Netstack.Stack*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref s_stack);
+        public static Netstack.Stack* Stack => (Netstack.Stack*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.CompilerServices.Unsafe.AsRef(in s_stack));
 
         public static delegate*<ulong, byte*> ResolvePage;
 

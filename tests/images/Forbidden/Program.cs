@@ -13,21 +13,22 @@ internal static class Program
         public int Value;
     }
 
-    private static object? s_kept;
+    /// <summary>Written by some of the sins only.</summary>
+    internal static object? Kept;
 
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int argc, byte** argv, byte** envp)
     {
 #if ALLOCATION
-        s_kept = new Thing { Value = argc };
+        Kept = new Thing { Value = argc };
 #elif ARRAY
-        s_kept = new int[argc];
+        Kept = new int[argc];
 #elif BOXING
-        s_kept = argc;
+        Kept = argc;
 #elif THROW
         if (argc > 5)
             throw new System.Exception();
 #endif
-        return s_kept == null ? 0 : 1;
+        return Kept == null ? 0 : 1;
     }
 }
