@@ -26,6 +26,7 @@ internal static class Program
             Key = Opening.ReadKey(Arguments.At(options.KeyFile)),
             FormerKey = Opening.ReadKey(Arguments.At(
                 options.FormerKeyFile == null ? options.KeyFile : options.FormerKeyFile)),
+            HasFormerKey = options.FormerKeyFile != null,
             MaxMemoryMiB = options.MaxMemory,
             ChainSteps = options.ChainSteps,
             Grace = options.Grace,

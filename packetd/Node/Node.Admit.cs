@@ -56,7 +56,7 @@ public ref partial struct Node<THost>
             return Refusal.CpuShareNotGiven;
         if (token.TokenCount > limits.ChainSteps)
             return Refusal.ChainTooLong;
-        if (!IsSigned(token, in limits.Key) && !IsSigned(token, in limits.FormerKey))
+        if (!IsSigned(token, in limits.Key) && !(limits.HasFormerKey && IsSigned(token, in limits.FormerKey)))
             return Refusal.BadSignature;
         if (used.Contains(in token.ChainEnd) || accounts.Find(in token.ChainEnd) >= 0)
             return Refusal.Replayed;

@@ -18,6 +18,9 @@ public struct Limits
     /// </summary>
     public HmacSha1 FormerKey;
 
+    /// <summary>Otherwise a bad boot token, of which a flood may consist, costs one signature.</summary>
+    public bool HasFormerKey;
+
     public uint MaxMemoryMiB;
 
     /// <summary>How many tokens of a chain are verified in one packet.</summary>
