@@ -35,7 +35,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu bench-broker soak lab kill-broker dist clean
+.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint coverage layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu bench-broker soak lab kill-broker dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -133,6 +133,10 @@ audit-raise: images
 lint: all
 	@$(SCRATCH) PROJECTS="$$(git ls-files 'bench/*.csproj' 'tests/*.Tests/*.csproj' | paste -sd ';')" \
 	    dotnet build -c Release -m -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" Several.proj; audit/lint
+
+## coverage: lines that the unit tests of the guest's memory, processes, files and migration reach, by folder
+coverage: | deps
+	@tests/coverage
 
 ## layout: lists where freestanding code breaks the layout rule, and lowers the numbers in audit/layout.json
 layout: | deps
