@@ -106,6 +106,9 @@ internal static unsafe partial class Native
     {
         [FieldOffset(20)] internal uint User;
         [FieldOffset(28)] internal ushort Mode;
+        [FieldOffset(32)] internal ulong Inode;
+        [FieldOffset(136)] internal uint DeviceMajor;
+        [FieldOffset(140)] internal uint DeviceMinor;
     }
 
     [LibraryImport("libc")]

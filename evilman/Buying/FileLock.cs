@@ -19,13 +19,16 @@ internal static class FileLock
         {
             try
             {
-                return new FileStream(path, new FileStreamOptions
+                var file = new FileStream(path, new FileStreamOptions
                 {
                     Mode = FileMode.OpenOrCreate,
                     Access = FileAccess.ReadWrite,
                     Share = FileShare.None,
                     UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
                 });
+                if (IsThere(path, file))
+                    return file;
+                file.Dispose(); // and another one has that name by now, or nobody
             }
             catch (IOException busy)
             {
@@ -34,5 +37,18 @@ internal static class FileLock
                 Thread.Sleep(20);
             }
         }
+    }
+
+    /// <summary>
+    /// Whether the file still has its name: who had it before may have removed it between its opening and its locking.
+    /// </summary>
+    static unsafe bool IsThere(string path, FileStream file)
+    {
+        const int EmptyPath = 0x1000, ThisFolder = -100, DoNotFollow = 0x100;
+        const uint Inode = 0x100;
+        Native.FileStatus opened, named;
+        return Native.statx((int)file.SafeFileHandle.DangerousGetHandle(), "", EmptyPath, Inode, &opened) == 0
+            && Native.statx(ThisFolder, path, DoNotFollow, Inode, &named) == 0
+            && (opened.Inode, opened.DeviceMajor, opened.DeviceMinor) == (named.Inode, named.DeviceMajor, named.DeviceMinor);
     }
 }

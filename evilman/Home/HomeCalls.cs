@@ -19,10 +19,15 @@ namespace Evilman.Home;
 /// <param name="look">Looks at a job; null where its node or broker do not answer.</param>
 internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verdict?> look)
 {
-    /// <summary>A machine is looked at as often as this at most, however often it calls.</summary>
+    /// <summary>
+    /// Machines are looked at, and files are read, as often as this at most, however often somebody calls.
+    /// </summary>
     static readonly TimeSpan s_between = TimeSpan.FromMilliseconds(500);
 
     readonly Dictionary<string, (long At, Verdict? Verdict)> looked = [];
+
+    // What the files said when they were read last.
+    (long At, List<(HomeJob Job, Purchase Bought)> Watched)? known;
 
     /// <summary>Answers calls until the time is over, or <paramref name="stopped"/>.</summary>
     internal void Answer(Socket socket, Func<IReadOnlyList<HomeJob>> jobs, TimeSpan during, Func<bool> stopped)
@@ -38,9 +43,7 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
             try
             {
                 var length = socket.ReceiveFrom(bytes, ref from);
-                // What is no call costs no look at the disk.
-                if (HomeCall.TryParseRequest(bytes.AsSpan(0, length), out _)
-                    && Answer(bytes.AsSpan(0, length), ((IPEndPoint)from).Address, jobs()) is { } answer)
+                if (Answer(bytes.AsSpan(0, length), ((IPEndPoint)from).Address, jobs) is { } answer)
                     socket.SendTo(answer, from);
             }
             catch (SocketException)
@@ -51,15 +54,15 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
     }
 
     /// <summary>Null for no answer.</summary>
-    internal byte[]? Answer(ReadOnlySpan<byte> datagram, IPAddress from, IReadOnlyList<HomeJob> jobs)
+    /// <param name="jobs">Reads what is watched. What is no call costs no look at the disk.</param>
+    internal byte[]? Answer(ReadOnlySpan<byte> datagram, IPAddress from, Func<IReadOnlyList<HomeJob>> jobs)
     {
         if (!HomeCall.TryParseRequest(datagram, out var call))
             return null;
         (Purchase Bought, Verdict Verdict)? best = null;
-        foreach (var job in jobs)
+        foreach (var (job, bought) in Watched(jobs))
         {
-            if (Find(job.Name) is not { } bought || !bought.Machine.Guests.Contains($"{from}")
-                || Look(job) is not ({ } verdict and not Verdict.Gone))
+            if (!bought.Machine.Guests.Contains($"{from}") || Look(job) is not ({ } verdict and not Verdict.Gone))
                 continue;
             // While a guest moves two machines have its address: the one that it speaks of is the one it is in.
             if (best is null || bought.Name().AsSpan().SequenceEqual(call.Machine.Bytes))
@@ -79,6 +82,16 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
         var answer = new byte[HomeCall.Size];
         call.EmitAnswer(answer);
         return answer;
+    }
+
+    List<(HomeJob Job, Purchase Bought)> Watched(Func<IReadOnlyList<HomeJob>> jobs)
+    {
+        if (known is { } before && Stopwatch.GetElapsedTime(before.At) < s_between)
+            return before.Watched;
+        List<(HomeJob, Purchase)> watched = [.. jobs().Select(job => (Job: job, Bought: Find(job.Name)))
+            .Where(pair => pair.Bought is not null).Select(pair => (pair.Job, pair.Bought!))];
+        known = (Stopwatch.GetTimestamp(), watched);
+        return watched;
     }
 
     /// <summary>Null also where its file cannot be read: that is said when home looks at it.</summary>

@@ -22,12 +22,13 @@ internal sealed class GuestExec : IDisposable
 
     /// <exception cref="Failure">The guest does not answer, has another key, or does not know how.</exception>
     internal static GuestExec Start(IPAddress guest, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
-        TimeSpan patience)
+        TimeSpan patience) => Start(Connect(guest, patience), guestKey, words, patience);
+
+    static Socket Connect(IPAddress guest, TimeSpan patience)
     {
         try
         {
-            var connection = Tcp.Connect(new IPEndPoint(guest, MoveCommand.Port), patience);
-            return Start(connection, guestKey, words, patience);
+            return Tcp.Connect(new IPEndPoint(guest, MoveCommand.Port), patience);
         }
         catch (SocketException failure)
         {
@@ -132,15 +133,48 @@ internal sealed class GuestExec : IDisposable
         throw Failure.NoAnswer("the guest closed the connection before the program ended");
     }
 
-    /// <summary>What a program writes that has no input and ends soon.</summary>
+    /// <summary>The most that a program may answer that is asked something.</summary>
+    internal const int LongestAnswer = 1 << 20;
+
+    /// <summary>
+    /// What a program writes that has no input and ends soon. Whatever the guest does, it is over after
+    /// <paramref name="patience"/> twice, once of it for the connection, and has <see cref="LongestAnswer"/> bytes at most.
+    /// </summary>
     internal static string Ask(IPAddress guest, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
+        TimeSpan patience) => Ask(Connect(guest, patience), guestKey, words, patience);
+
+    /// <summary>The same over a connection that is there already, which it closes.</summary>
+    internal static string Ask(Socket connection, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
         TimeSpan patience)
     {
-        using var exec = Start(guest, guestKey, words, patience);
-        exec.socket.Socket.ReceiveTimeout = (int)patience.TotalMilliseconds;
-        var all = new MemoryStream();
-        exec.Run(null, data => all.Write(data), _ => { });
-        return Encoding.UTF8.GetString(all.ToArray());
+        var guest = connection.RemoteEndPoint;
+        var isLate = false;
+        // What comes in time, byte by byte, may still be too late in all.
+        using var end = new Timer(_ =>
+        {
+            Volatile.Write(ref isLate, true);
+            connection.Dispose();
+        }, null, patience, Timeout.InfiniteTimeSpan);
+        try
+        {
+            using var exec = Start(connection, guestKey, words, patience);
+            var all = new MemoryStream();
+            exec.Run(null, data =>
+            {
+                if (all.Length + data.Length > LongestAnswer)
+                    throw new Failure($"the guest at {guest} answers without end");
+                all.Write(data);
+            }, _ => { });
+            return Encoding.UTF8.GetString(all.GetBuffer(), 0, (int)all.Length);
+        }
+        catch (Exception cut) when (Volatile.Read(ref isLate) && cut is Failure or ObjectDisposedException)
+        {
+            throw Failure.NoAnswer($"the guest at {guest} has not answered within {patience.TotalSeconds:0.#} s");
+        }
+        finally
+        {
+            connection.Dispose();
+        }
     }
 
     void Feed(Stream input)

@@ -55,7 +55,7 @@ public sealed class HomeCallsTests
     /// <summary>The machine, its node and the verdict of the answer; null for none.</summary>
     (string Machine, string Node, HomeVerdict Verdict)? Ask(byte[] call, IPAddress from, params string[] jobs)
     {
-        if (Calls().Answer(call, from, Jobs(jobs)) is not { } bytes)
+        if (Calls().Answer(call, from, () => Jobs(jobs)) is not { } bytes)
             return null;
         Assert.True(HomeCall.TryParseAnswer(bytes, out var answer));
         Assert.Equal(77u, answer.Number);
@@ -99,9 +99,17 @@ public sealed class HomeCallsTests
     [Fact]
     public void Who_calls_very_often_has_home_look_no_oftener()
     {
-        var calls = Calls();
+        var (calls, read) = (Calls(), 0);
         for (var i = 0; i < 50; i++)
-            Assert.NotNull(calls.Answer(Call(), s_guest, Jobs("job")));
+        {
+            Assert.NotNull(calls.Answer(Call(), s_guest, () =>
+            {
+                read++;
+                return Jobs("job");
+            }));
+        }
         Assert.InRange(looked.Count, 1, 5);
+        Assert.InRange(read, 1, 5);
+        Assert.Null(calls.Answer(Call()[1..], s_guest, () => throw new InvalidOperationException("that was no call")));
     }
 }

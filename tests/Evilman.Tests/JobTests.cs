@@ -214,6 +214,58 @@ public sealed class JobTests : IDisposable
         await pair.Guest;
     }
 
+    /// <summary>What a guest answers that is asked something has an end, in bytes and in time.</summary>
+    [Theory]
+    [InlineData(true, ExitCode.Failed, "answers without end")]
+    [InlineData(false, ExitCode.NoAnswer, "has not answered within 0.4 s")]
+    public async Task A_guest_that_answers_without_end_is_heard_no_more(bool isFast, int code, string sentence)
+    {
+        using var pair = new Pair(guest =>
+        {
+            guest.Words();
+            var data = new byte[isFast ? ExecFrame.MaxData : 1];
+            try
+            {
+                for (var sent = 0; sent < 3 * GuestExec.LongestAnswer; sent += data.Length)
+                {
+                    guest.Send(ExecFrameKind.Output, data);
+                    if (!isFast)
+                        System.Threading.Thread.Sleep(20);
+                }
+                Assert.Fail("all of it was taken");
+            }
+            catch (Exception gone) when (gone is SocketException or IOException)
+            {
+            }
+        });
+        var start = System.Diagnostics.Stopwatch.StartNew();
+        var failure = Assert.Throws<Failure>(() => GuestExec.Ask(pair.Client, s_key, ["true"], TimeSpan.FromSeconds(isFast ? 20 : 0.4)));
+        Assert.Equal(code, failure.ExitCode);
+        Assert.Contains(sentence, failure.Message, StringComparison.Ordinal);
+        Assert.InRange(start.Elapsed.TotalSeconds, 0, 10);
+        await pair.Guest;
+    }
+
+    /// <summary>Who waits for a lock whose file is removed meanwhile has the lock of the file that is there.</summary>
+    [Fact]
+    public async Task A_lock_whose_file_was_removed_is_no_lock()
+    {
+        var path = Path.Combine(folder.FullName, "a.lock");
+        var threads = Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                using var mine = Buying.FileLock.Take(path, "the file");
+                Assert.Equal(1, System.Threading.Interlocked.Increment(ref holders));
+                System.Threading.Interlocked.Decrement(ref holders);
+                File.Delete(path);
+            }
+        }));
+        await Task.WhenAll(threads);
+    }
+
+    int holders;
+
     /// <summary>A guest that runs what the test says.</summary>
     sealed class Pair : IDisposable
     {
