@@ -247,7 +247,8 @@ internal sealed unsafe partial class Translator
             return;
         }
         int register = field;
-        int stored = -1, storedSecond = -1;
+        int first = -1;
+        bool stores = false, storesSecond = false;
         if (!group)
         {
             int guest = field | (parts.Rex & 4) << 1;
@@ -256,20 +257,21 @@ internal sealed unsafe partial class Translator
             {
                 if (hasMemory)
                     memory = WithoutScratchKeepingFlags(memory);
-                register = Held(guest, Scratch);
-                stored = guest;
+                first = guest;
+                register = Scratch;
+                stores = Take(in i, guest, Scratch);
             }
         }
         var operand = memory;
+        int second = modRm & 7 | (parts.Rex & 1) << 3;
         if (!hasMemory)
         {
-            int guest = modRm & 7 | (parts.Rex & 1) << 3;
-            int host = HostOf(guest);
+            int host = HostOf(second);
             if (host < 0)
             {
                 // The same register twice must be one.
-                host = stored == guest ? Scratch : Held(guest, Pointer);
-                storedSecond = stored == guest ? -1 : guest;
+                host = first == second ? Scratch : Pointer;
+                storesSecond = first != second && Take(in i, second, Pointer);
             }
             operand = HostOperand.Of(host);
         }
@@ -277,11 +279,33 @@ internal sealed unsafe partial class Translator
             emit.Byte(repeat);
         emit.ModRm(parts.OperandSize, parts.Wide, parts.Opcode, register, operand, parts.Rex != 0);
         emit.Bytes(immediate, (int)(end - immediate));
-        // A register that was only read is stored as it was.
-        if (stored >= 0)
-            emit.Store(HostOperand.Absolute(&s->Gpr[stored]), Scratch);
-        if (storedSecond >= 0)
-            emit.Store(HostOperand.Absolute(&s->Gpr[storedSecond]), Pointer);
+        if (stores)
+            emit.Store(HostOperand.Absolute(&s->Gpr[first]), Scratch);
+        if (storesSecond)
+            emit.Store(HostOperand.Absolute(&s->Gpr[second]), Pointer);
+    }
+
+    /// <summary>
+    /// Brings a guest register that the host does not hold to a scratch register, where the instruction needs its value.
+    /// </summary>
+    /// <returns>whether the instruction writes it: then the scratch register must be stored behind it</returns>
+    private bool Take(in Instruction i, int guest, int scratch)
+    {
+        // The scans leave their destination as it was when they find nothing.
+        bool reads = i.Mnemonic is Mnemonic.Bsf or Mnemonic.Bsr or Mnemonic.Tzcnt or Mnemonic.Lzcnt;
+        bool writes = false;
+        foreach (var used in information.GetInfo(in i).GetUsedRegisters())
+        {
+            if (!used.Register.IsGPR() || used.Register.GetFullRegister().GetNumber() != guest)
+                continue;
+            bool written = used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess);
+            writes |= written;
+            // What writes less than 32 bits keeps the others.
+            reads |= used.Access != OpAccess.Write || used.Register.GetSize() < 4;
+        }
+        if (reads)
+            emit.Load(scratch, HostOperand.Absolute(&s->Gpr[guest]));
+        return writes;
     }
 
     private HostOperand WithoutScratchKeepingFlags(in HostOperand operand)
@@ -339,15 +363,15 @@ internal sealed unsafe partial class Translator
         int rexBits = parts.Rex & 8;
         int opcode = parts.Opcode;
         bool inOpcode = opcode is >= 0x90 and <= 0x97 or >= 0xb0 and <= 0xbf or >= 0x0fc8 and <= 0x0fcf;
-        int stored = -1;
+        int guest = opcode & 7 | (parts.Rex & 1) << 3;
+        bool stores = false;
         if (inOpcode && !UsesHighByte(in i))
         {
-            int guest = opcode & 7 | (parts.Rex & 1) << 3;
             int host = HostOf(guest);
             if (host < 0)
             {
-                host = Held(guest, Scratch);
-                stored = guest;
+                host = Scratch;
+                stores = Take(in i, guest, Scratch);
             }
             opcode = opcode & ~7 | host & 7;
             rexBits |= host >> 3;
@@ -360,7 +384,7 @@ internal sealed unsafe partial class Translator
             emit.Byte(opcode >> 8);
         emit.Byte(opcode);
         emit.Bytes(parts.Rest, (int)(end - parts.Rest));
-        if (stored >= 0)
-            emit.Store(HostOperand.Absolute(&s->Gpr[stored]), Scratch);
+        if (stores)
+            emit.Store(HostOperand.Absolute(&s->Gpr[guest]), Scratch);
     }
 }

@@ -184,8 +184,8 @@ internal sealed unsafe partial class Translator
                 host = HostOf(second);
                 if (host < 0)
                 {
-                    host = Held(second, Scratch);
-                    stored = second;
+                    host = Scratch;
+                    stored = Take(in i, second, Scratch) ? second : -1;
                 }
             }
             other = HostOperand.Of(host);
