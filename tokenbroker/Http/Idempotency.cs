@@ -54,7 +54,7 @@ internal static class Idempotency
     }
 
     internal static void Keep(Session session, Broker broker, string actor, string key, byte[] fingerprint,
-        Answer answer) => session.Run(
+        Answer answer) => session.Send(
         "INSERT INTO answer (actor, idempotency_key, at, fingerprint, status, sealed) VALUES ($1, $2, $3, $4, $5, $6)",
         actor, key, broker.Clock(), fingerprint, answer.Status, broker.Answers.Close(answer.Text, Place(actor, key)));
 

@@ -38,6 +38,10 @@ internal sealed class Journal(byte[] key)
         "INSERT INTO account (id, name, customer, overdraft) SELECT COALESCE(MAX(id), 0) + 1, $1, CAST($2 AS BIGINT), "
         + "$3 FROM account RETURNING id", name, customer, overdraft);
 
+    /// <summary>The same with the number that is the next.</summary>
+    internal static void OpenAccount(Session session, long id, string name) =>
+        session.Send("INSERT INTO account (id, name, overdraft) VALUES ($1, $2, 0)", id, name);
+
     internal static long AccountNamed(Session session, string name) =>
         session.Number("SELECT id FROM account WHERE name = $1", name);
 
@@ -47,18 +51,23 @@ internal sealed class Journal(byte[] key)
     /// <summary>The caller is the only one who writes (<see cref="Database.BeginWrite"/>).</summary>
     internal Entry Post(Session session, long at, string kind, string reference, long debit, long credit, long amount)
     {
-        byte[]? last = session.One("SELECT id, hash FROM entry ORDER BY id DESC LIMIT 1", Link);
-        long id = last is null ? 1 : BinaryPrimitives.ReadInt64LittleEndian(last) + 1;
-        Entry entry = new(id, at, kind, reference, debit, credit, amount, checked(Balance(session, debit) - amount),
-            checked(Balance(session, credit) + amount));
-        byte[] hash = Hash(last is null ? Start : last.AsSpan(8), entry);
-        session.Run(
+        (Entry entry, byte[] before) = session.One(s_next, row => Tuple.Create(
+            new Entry(row.GetInt64(0), at, kind, reference, debit, credit, amount, checked(row.GetInt64(2) - amount),
+                checked(row.GetInt64(3) + amount)), row.IsDBNull(1) ? Start.ToArray() : row.Bytes(1)), debit, credit)!;
+        byte[] hash = Hash(before, entry);
+        session.Send(
             "INSERT INTO entry (id, at, kind, reference, debit, credit, amount, debit_balance, credit_balance, hash) "
             + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             entry.Id, entry.At, entry.Kind, entry.Reference, entry.Debit, entry.Credit, entry.Amount,
                 entry.DebitBalance, entry.CreditBalance, hash);
         return entry;
     }
+
+    /// <summary>The next entry's number, the hash of the one before it, and the balances of two accounts.</summary>
+    private static readonly string s_next = $"""
+        SELECT COALESCE((SELECT MAX(id) FROM entry), 0) + 1, (SELECT hash FROM entry ORDER BY id DESC LIMIT 1),
+            {Schema.BalanceOf("$1")}, {Schema.BalanceOf("$2")}
+        """;
 
     internal static ReadOnlySpan<byte> Start => new byte[32];
 
@@ -82,14 +91,5 @@ internal sealed class Journal(byte[] key)
         at += Encoding.UTF8.GetBytes(entry.Kind, message.AsSpan(at)) + 1;
         Encoding.UTF8.GetBytes(entry.Reference, message.AsSpan(at));
         return HMACSHA256.HashData(key, message);
-    }
-
-    /// <summary>Number and hash of an entry, in one.</summary>
-    private static byte[] Link(System.Data.Common.DbDataReader row)
-    {
-        byte[] link = new byte[8 + 32];
-        BinaryPrimitives.WriteInt64LittleEndian(link, row.GetInt64(0));
-        row.Bytes(1).CopyTo(link, 8);
-        return link;
     }
 }

@@ -43,8 +43,7 @@ internal sealed partial class Broker
             : (wanted.Tokens!.Value, plan.TokenValue);
         DemandTokens(tokens, plan.ChainLength);
         long amount = checked(tokens * value);
-        long payer = AccountOf(session, customer);
-        DemandFunds(session, payer, amount);
+        long payer = DemandFunds(session, customer, amount);
         List<uint> kept = [.. (wanted.Guests ?? []).Select(guest => Address.Parse(guest, "guests"))];
         if (kept.Count > plan.Guests || kept.Distinct().Count() != kept.Count)
             throw Problem.Invalid($"guests: the plan {plan.Name} has {plan.Guests}, each named once");
@@ -55,27 +54,28 @@ internal sealed partial class Broker
         {
             if (Find(session, node, customer, plan.Guests, kept) is not (var boot and not 0, var guests))
                 continue;
-            long id = session.Number("SELECT COALESCE(MAX(id), 0) + 1 FROM machine");
-            long account = Journal.OpenAccount(session, $"machine:{id}");
-            (long keyNumber, byte[] key) = NodeKeys(session, node.Id, 1)[0];
+            (long id, long account, long chainId) = NextIds(session);
+            Journal.OpenAccount(session, account, $"machine:{id}");
+            byte[] key = KeyOf(node);
             long idle = IdleRate(node.Prices, plan.MemoryMib), expires = now + plan.BootSeconds;
             long lapses = checked(expires + amount / idle + LapseMargin);
-            session.Run("""
+            session.Send("""
                 INSERT INTO machine (id, customer, node, plan, key_number, account, boot, memory, value, idle, issued,
                     expires, lapses, name)
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-                """, id, customer, node.Id, plan.Id, keyNumber, account, (long)boot, plan.MemoryMib, value, idle, now,
+                """, id, customer, node.Id, plan.Id, node.KeyNumber, account, (long)boot, plan.MemoryMib, value, idle, now,
                     expires, lapses, chain.End);
             Claim(session, boot, id, node.Id, customer, isBoot: true);
             foreach (uint guest in guests)
                 Claim(session, guest, id, node.Id, customer, isBoot: false);
-            session.Run(
+            session.Send(
                 "UPDATE node SET used_memory = used_memory + $2, used_machines = used_machines + 1, boot_next = $3, "
                 + "guest_next = $4 WHERE id = $1",
                 node.Id, plan.MemoryMib, (long)Next(boot, node.BootFirst, node.BootLast),
                     (long)(guests.Count > 0 ? Next(guests[^1], node.GuestFirst, node.GuestLast) : node.GuestNext));
             Entry entry = Journal.Post(session, now, "purchase", $"machine {id}", payer, account, amount);
-            Sell(session, AddChain(session, id, chain), 0, tokens, entry.Id);
+            AddChain(session, chainId, id, chain);
+            Sell(session, chainId, 0, tokens, entry.Id);
 
             byte[] secret = RandomNumberGenerator.GetBytes(20), refundHash = new byte[20];
             Wire.Sha1.Hash(secret, refundHash);
@@ -84,7 +84,10 @@ internal sealed partial class Broker
                 expires, plan.LeaseSeconds, (uint)tokens, chain.End, chain.Pebbles.Paying(tokens), loader, refundHash, value,
                 node.Prices);
             byte[] token = TokenFormat.Mint(terms, key);
-            return new Purchase(Machine(session, customer, id), Convert.ToHexStringLower(token),
+            MachineView machine = new(id, Convert.ToHexStringLower(chain.End), node.Name, Address.Text(node.Address),
+                Address.Text(boot), [.. guests.Order().Select(guest => Address.Text(guest))], plan.Name, plan.MemoryMib,
+                value, tokens, amount, now, expires, lapses, Closed: null, Ending: null);
+            return new Purchase(machine, Convert.ToHexStringLower(token),
                 Convert.ToHexStringLower(TokenFormat.MachineKey(token, key)),
                 Convert.ToHexStringLower(secret), tokens, amount, entry.DebitBalance);
         }
@@ -101,16 +104,28 @@ internal sealed partial class Broker
         if (found[2] <= now || found[3] != 0)
             throw Problem.Conflict("quote",
                 $"the quote {quote} has {(found[3] != 0 ? "been used" : "expired")}: ask for another");
-        session.Run("UPDATE quote SET used = 1 WHERE id = $1", quote);
+        session.Send("UPDATE quote SET used = 1 WHERE id = $1", quote);
         return ((int)found[0], found[1]);
     }
 
-    private static void DemandFunds(Session session, long payer, long amount)
+    /// <summary>The numbers of the next machine, account and chain.</summary>
+    private static (long Machine, long Account, long Chain) NextIds(Session session)
     {
-        long balance = Journal.Balance(session, payer);
-        if (balance < amount)
-            throw new Problem(402, "funds",
-                $"this costs {amount} units and the balance is {balance}: ask the operator for a deposit");
+        long[] next = session.One("""
+            SELECT COALESCE((SELECT MAX(id) FROM machine), 0) + 1, COALESCE((SELECT MAX(id) FROM account), 0) + 1,
+                COALESCE((SELECT MAX(id) FROM chain), 0) + 1
+            """, row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2) })!;
+        return (next[0], next[1], next[2]);
+    }
+
+    /// <summary>The account of a customer who can pay so much.</summary>
+    private static long DemandFunds(Session session, long customer, long amount)
+    {
+        long[] purse = session.One($"SELECT id, {Schema.BalanceOf("account.id")} FROM account WHERE customer = $1",
+            row => new[] { row.GetInt64(0), row.GetInt64(1) }, customer)
+            ?? throw Problem.NotFound($"there is no customer {customer}");
+        return purse[1] >= amount ? purse[0] : throw new Problem(402, "funds",
+            $"this costs {amount} units and the balance is {purse[1]}: ask the operator for a deposit");
     }
 
     // Addresses
@@ -122,22 +137,23 @@ internal sealed partial class Broker
     {
         foreach (uint guest in kept)
         {
-            long taken =
+            long others =
                 session.Number(
                 "SELECT COUNT(*) FROM claim WHERE address = $1 AND (is_boot = 1 OR customer <> $2 OR node = $3)",
                 (long)guest, customer, node.Id);
             bool isMine = session.Number("SELECT COUNT(*) FROM claim WHERE address = $1 AND customer = $2", (long)guest,
                 customer) != 0;
-            if (taken != 0 || !isMine && (guest < node.GuestFirst || guest > node.GuestLast)
+            if (others != 0 || !isMine && (guest < node.GuestFirst || guest > node.GuestLast)
                 || !Address.IsHost(guest, node.Prefix))
                 return default;
         }
-        uint boot = FindFree(session, node.BootFirst, node.BootLast, node.BootNext, []);
+        HashSet<long> taken = [.. Taken(session, node.BootNext, Window(node.BootNext, node.BootLast), node.GuestNext,
+            Window(node.GuestNext, node.GuestLast)), .. kept];
+        uint boot = TakeFree(session, node.BootFirst, node.BootLast, node.BootNext, taken);
         List<uint> guests = [.. kept];
         while (boot != 0 && guests.Count < count)
         {
-            uint guest = FindFree(session, node.GuestFirst, node.GuestLast, guests.Count > kept.Count
-                ? Next(guests[^1], node.GuestFirst, node.GuestLast) : node.GuestNext, guests);
+            uint guest = TakeFree(session, node.GuestFirst, node.GuestLast, node.GuestNext, taken);
             if (guest == 0)
                 return default;
             guests.Add(guest);
@@ -145,27 +161,31 @@ internal sealed partial class Broker
         return (boot, guests);
     }
 
+    /// <summary>The last address of those that are looked at before a whole range is.</summary>
+    private static long Window(uint from, long last) => Math.Min(last, from + (long)LongestSearch);
+
+    /// <summary>The addresses that somebody has, in two ranges.</summary>
+    private static List<long> Taken(Session session, long first, long last, long otherFirst, long otherLast) =>
+        session.All(
+            "SELECT address FROM claim WHERE address BETWEEN $1 AND $2 OR address BETWEEN $3 AND $4",
+            row => row.GetInt64(0), first, last, otherFirst, otherLast);
+
     /// <summary>
-    /// The next address of a range that nobody has, beginning with <paramref name="from"/>; 0 when there is none.
+    /// The first address from <paramref name="next"/> on that nobody has, otherwise the first of the whole range; 0 when
+    /// there is none.
     /// </summary>
-    private static uint FindFree(Session session, uint first, long last, uint from, List<uint> but)
+    /// <param name="taken">Those of the window from there on that somebody has; the one that is found is added.</param>
+    private static uint TakeFree(Session session, uint first, long last, uint next, HashSet<long> taken)
     {
-        if (first > last)
-            return 0;
-        uint at = from;
-        for (long tried = 0; tried <= Math.Min(last - first, LongestSearch); tried++)
+        for (long address = next; address <= Window(next, last); address++)
         {
-            if (!but.Contains(at) && session.Number("SELECT COUNT(*) FROM claim WHERE address = $1", (long)at) == 0)
-                return at;
-            at = Next(at, first, last);
+            if (taken.Add(address))
+                return (uint)address;
         }
-        // A crowded range: the first gap behind an address that is taken.
-        HashSet<long> taken =
-            [.. session.All("SELECT address FROM claim WHERE address BETWEEN $1 AND $2", row =>
-            row.GetInt64(0), (long)first, last), .. but];
-        for (long address = first; taken.Count <= last - first && address <= last; address++)
+        taken.UnionWith(Taken(session, first, last, 1, 0));
+        for (long address = first; address <= last; address++)
         {
-            if (!taken.Contains(address))
+            if (taken.Add(address))
                 return (uint)address;
         }
         return 0;
@@ -174,21 +194,17 @@ internal sealed partial class Broker
     private static uint Next(uint address, uint first, long last) => address == last ? first : address + 1;
 
     private static void Claim(Session session, uint address, long machine, long node, long customer, bool isBoot) =>
-        session.Run("INSERT INTO claim (address, machine, node, customer, is_boot) VALUES ($1, $2, $3, $4, $5)",
+        session.Send("INSERT INTO claim (address, machine, node, customer, is_boot) VALUES ($1, $2, $3, $4, $5)",
             (long)address, machine, node, customer, isBoot);
 
     // Chains
 
-    private long AddChain(Session session, long machine, NewChain chain)
-    {
-        long id = session.Number("SELECT COALESCE(MAX(id), 0) + 1 FROM chain");
-        session.Run("INSERT INTO chain (id, machine, length, chain_end, sealed) VALUES ($1, $2, $3, $4, $5)",
+    private void AddChain(Session session, long id, long machine, NewChain chain) =>
+        session.Send("INSERT INTO chain (id, machine, length, chain_end, sealed) VALUES ($1, $2, $3, $4, $5)",
             id, machine, chain.Pebbles.Length, chain.End, chains.Close(chain.Pebbles.Bytes, $"chain {id}"));
-        return id;
-    }
 
     /// <summary>Writes down that the next elements are sold; the database refuses any others.</summary>
-    private static void Sell(Session session, long chain, long sold, long elements, long entry) => session.Run(
+    private static void Sell(Session session, long chain, long sold, long elements, long entry) => session.Send(
         "INSERT INTO sale (id, chain, first, elements, entry) SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, "
         + "$4 FROM sale", chain, sold, elements, entry);
 
@@ -220,15 +236,14 @@ internal sealed partial class Broker
         OpenChain chain = LastChain(session, machine);
         long left = chain.Length - chain.Sold;
         DemandTokens(tokens, (int)Math.Min(int.MaxValue, left + (further?.Pebbles.Length ?? 0)));
-        long amount = checked(tokens * view.TokenValue), payer = AccountOf(session, customer), now = Clock();
-        DemandFunds(session, payer, amount);
+        long amount = checked(tokens * view.TokenValue), payer = DemandFunds(session, customer, amount), now = Clock();
         long[] row = session.One("SELECT account, idle, node, lapses FROM machine WHERE id = $1",
             row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3) }, machine)!;
         if (row[3] <= now)
             throw Problem.Conflict("closed", $"the machine {machine} has lapsed: buy another");
-        Node node = session.One(NodeColumns + " WHERE id = $1", ReadNode, row[2])!;
+        Node node = session.One(NodeColumns + " WHERE n.id = $1", ReadNode, row[2])!;
         Entry entry = Journal.Post(session, now, "resupply", $"machine {machine}", payer, row[0], amount);
-        session.Run("UPDATE machine SET lapses = lapses + $2 WHERE id = $1", machine, amount / row[1] + 1);
+        session.Send("UPDATE machine SET lapses = lapses + $2 WHERE id = $1", machine, amount / row[1] + 1);
         byte[] name = Convert.FromHexString(view.Name);
 
         List<Ping> pings = [];
@@ -243,8 +258,10 @@ internal sealed partial class Broker
         {
             long at = Math.Min(ofNew, node.Hashes);
             byte[] continuation = TokenFormat.Continuation(node.Address, name, chain.End, further!.End,
-                further.Pebbles.Paying(at), (uint)at, NodeKeys(session, node.Id, 1)[0].Key);
-            Sell(session, AddChain(session, machine, further), 0, ofNew, entry.Id);
+                further.Pebbles.Paying(at), (uint)at, KeyOf(node));
+            long id = NextIds(session).Chain;
+            AddChain(session, id, machine, further);
+            Sell(session, id, 0, ofNew, entry.Id);
             pings.Add(new Ping((int)Wire.MagicKind.Continuation, Convert.ToHexStringLower(continuation)));
             AddPayments(pings, further.Pebbles, name, at, ofNew - at, node.Hashes);
         }
@@ -330,7 +347,7 @@ internal sealed partial class Broker
             Journal.Post(session, now, Journal.Burned, $"machine {machine}", account,
                 Journal.AccountNamed(session, Journal.Burned), burned);
         Close(session, machine, account, "refunded", now);
-        session.Run("INSERT INTO refund (machine, at, unused, certificate) VALUES ($1, $2, $3, $4)", machine, now,
+        session.Send("INSERT INTO refund (machine, at, unused, certificate) VALUES ($1, $2, $3, $4)", machine, now,
             certificate.Unused, bytes);
         return new RefundView(machine, certificate.Unused, burned, sold - certificate.Unused - burned,
             Journal.Balance(session, payee));
@@ -373,10 +390,10 @@ internal sealed partial class Broker
         if (left > 0)
             Journal.Post(session, now, Journal.Breakage, $"machine {machine}", account,
                 Journal.AccountNamed(session, Journal.Breakage), left);
-        session.Run(
+        session.Send(
             "UPDATE node SET used_memory = used_memory - (SELECT memory FROM machine WHERE id = $1), used_machines = "
             + "used_machines - 1 WHERE id = (SELECT node FROM machine WHERE id = $1)", machine);
-        session.Run("DELETE FROM claim WHERE machine = $1", machine);
-        session.Run("UPDATE machine SET closed = $2, ending = $3 WHERE id = $1", machine, now, ending);
+        session.Send("DELETE FROM claim WHERE machine = $1", machine);
+        session.Send("UPDATE machine SET closed = $2, ending = $3 WHERE id = $1", machine, now, ending);
     }
 }

@@ -11,24 +11,31 @@ internal sealed partial class Broker
     private sealed record Node(
         long Id, string Name, uint Address, int Prefix, uint Gateway, uint BootFirst, uint BootLast, uint GuestFirst,
             long GuestLast, uint BootNext, uint GuestNext,
-        Prices Prices, long Hashes);
+        Prices Prices, long Hashes, long KeyNumber, byte[] SealedKey);
 
     private const string NodeColumns = """
-        SELECT id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last, boot_next,
-            guest_next,
-            price_cpu, price_memory, price_network, price_existence, hashes FROM node
+        SELECT n.id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last, boot_next,
+            guest_next, price_cpu, price_memory, price_network, price_existence, hashes, k.number, k.sealed
+            FROM node n JOIN node_key k ON k.node = n.id
+                AND k.number = (SELECT MAX(number) FROM node_key WHERE node = n.id)
         """;
 
     private static Node ReadNode(DbDataReader row) => new(
         row.GetInt64(0), row.GetString(1), (uint)row.GetInt64(2), (int)row.GetInt64(3), (uint)row.GetInt64(4),
             (uint)row.GetInt64(5), (uint)row.GetInt64(6),
         (uint)row.GetInt64(7), row.GetInt64(8), (uint)row.GetInt64(9), (uint)row.GetInt64(10),
-        new Prices(row.GetInt64(11), row.GetInt64(12), row.GetInt64(13), row.GetInt64(14)), row.GetInt64(15));
+        new Prices(row.GetInt64(11), row.GetInt64(12), row.GetInt64(13), row.GetInt64(14)), row.GetInt64(15),
+        row.GetInt64(16), row.Bytes(17));
+
+    /// <summary>The newest key of a node, with which its tokens are signed.</summary>
+    private byte[] KeyOf(Node node) => nodeKeys.Open(node.SealedKey, KeyPlace(node.Id, node.KeyNumber));
+
+    private static string KeyPlace(long node, long number) => $"node {node} key {number}";
 
     /// <summary>The nodes that have room for such a machine, the emptiest first; or the one of that name.</summary>
     private static List<Node> NodesFor(Session session, long memory, string name) => session.All(NodeColumns + """
          WHERE enabled = 1 AND used_machines < machines AND used_memory + $1 <= memory AND ($2 = '' OR name = $2)
-        ORDER BY used_memory * 1000 / memory, id LIMIT 8
+        ORDER BY used_memory * 1000 / memory, n.id LIMIT 8
         """, ReadNode, memory, name);
 
     /// <summary>
@@ -119,7 +126,7 @@ internal sealed partial class Broker
 
     private void AddNodeKey(Session session, long node, long number, string key) =>
         session.Run("INSERT INTO node_key (node, number, sealed, since) VALUES ($1, $2, $3, $4)", node, number,
-            nodeKeys.Close(Encoding.ASCII.GetBytes(key), $"node {node} key {number}"), Clock());
+            nodeKeys.Close(Encoding.ASCII.GetBytes(key), KeyPlace(node, number)), Clock());
 
     /// <summary>
     /// From now on tokens are signed with another key; certificates under the two before are still taken.
@@ -169,5 +176,5 @@ internal sealed partial class Broker
     /// <summary>The newest keys of a node, the newest first.</summary>
     private List<(long Number, byte[] Key)> NodeKeys(Session session, long node, int most) => session.All(
         "SELECT number, sealed FROM node_key WHERE node = $1 ORDER BY number DESC LIMIT $2",
-        row => (row.GetInt64(0), nodeKeys.Open(row.Bytes(1), $"node {node} key {row.GetInt64(0)}")), node, most);
+        row => (row.GetInt64(0), nodeKeys.Open(row.Bytes(1), KeyPlace(node, row.GetInt64(0)))), node, most);
 }

@@ -33,6 +33,9 @@ internal abstract class Database : IDisposable
 
     internal abstract DbParameter Parameter(int number);
 
+    /// <summary>A statement of a batch, where the database takes batches.</summary>
+    internal virtual DbBatchCommand BatchCommand(string statement) => throw new NotSupportedException();
+
     internal abstract void Backup(string file);
 
     internal abstract void Restore(string file);
@@ -46,7 +49,7 @@ internal abstract class Database : IDisposable
         using Session session = Open();
         BeginWrite(session);
         T result = work(session);
-        session.Script("COMMIT");
+        session.Commit();
         return result;
     }
 

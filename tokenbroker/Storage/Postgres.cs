@@ -57,11 +57,15 @@ internal sealed class Postgres : Database
 
     internal override void BeginWrite(Session session)
     {
-        session.Script("BEGIN");
-        session.Script($"SELECT pg_advisory_xact_lock({WriterLock})");
+        // Each statement sees what was committed before it, the lock's holder before this one included; so nothing is
+        // ever to be tried again for a failure of serialization, whatever the server's default is.
+        session.Send("BEGIN ISOLATION LEVEL READ COMMITTED");
+        session.Number("SELECT 1 FROM pg_advisory_xact_lock($1)", WriterLock);
     }
 
     internal override DbParameter Parameter(int number) => new NpgsqlParameter();
+
+    internal override DbBatchCommand BatchCommand(string statement) => new NpgsqlBatchCommand(statement);
 
     internal override void Backup(string file) =>
         Tool("pg_dump", "--format=custom", "--no-owner", "--file", file, where.Database!);

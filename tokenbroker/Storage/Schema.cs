@@ -31,14 +31,14 @@ internal static class Schema
                     + $"the program that wrote it, or a newer one");
             if (version == steps.Count)
             {
-                session.Script("COMMIT");
+                session.Commit();
                 return taken;
             }
             foreach (string statement in steps[(int)version](database.Dialect))
                 session.Script(database.Dialect.Of(statement));
             session.Run("INSERT INTO schema_version VALUES ($1, $2)", version + 1,
                 DateTimeOffset.UtcNow.ToUnixTimeSeconds());
-            session.Script("COMMIT");
+            session.Commit();
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed class Sqlite : Database
         return session;
     }
 
-    internal override void BeginWrite(Session session) => session.Script("BEGIN IMMEDIATE");
+    internal override void BeginWrite(Session session) => session.Send("BEGIN IMMEDIATE");
 
     internal override DbParameter Parameter(int number) => new SqliteParameter { ParameterName = $"${number}" };
 

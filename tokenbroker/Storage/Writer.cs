@@ -57,7 +57,7 @@ internal sealed class Writer : IAsyncDisposable
                     batch.Add(item);
                     Try(session, item);
                 }
-                session.Script("COMMIT");
+                session.Commit();
             }
             catch (Exception failure)
             {
@@ -72,17 +72,14 @@ internal sealed class Writer : IAsyncDisposable
 
     private static void Try(Session session, Item item)
     {
-        session.Run("SAVEPOINT item");
         try
         {
-            item.Result = item.Work(session);
+            item.Result = session.Attempt(item.Work);
         }
         catch (Exception failure)
         {
             item.Failure = failure;
-            session.Run("ROLLBACK TO SAVEPOINT item");
         }
-        session.Run("RELEASE SAVEPOINT item");
     }
 
     /// <summary>
