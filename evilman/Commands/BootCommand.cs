@@ -68,6 +68,9 @@ internal static class BootCommand
             if (!token.Loader.SequenceEqual(Mint.LoaderHash(image.Loader)))
                 throw Failure.Usage($"the token permits another loader than {loaderFile}");
             var guest = token.GuestCount > 0 ? Mint.Address(token.Guest(0)) : null;
+            if (guest is null && result.GetValue(waitPort) != 0)
+                throw Failure.Usage("--guest is missing: the address at which the guest shall answer; one that has none is "
+                    + "started with --wait-port 0");
             var keyFile = result.GetValue(guestKeyOut) ?? (guest is null ? null : GuestKeyName(guest));
             Run(to, bytes, machineKey, image, guest, keyFile, !result.GetValue(noProbe), result.GetValue(waitPort),
                 result.GetValue(timeout));

@@ -78,11 +78,25 @@ internal sealed class TokenOptions
     internal Option<string?> Loader { get; } =
         Values.FileOption("--loader", "The only loader that the machine will start.");
 
+    /// <summary>What only minting asks for.</summary>
+    Option[] OfMinting => [keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile, prices, tokenValue, expires, lease];
+
     internal void AddTo(Command command)
     {
-        foreach (var option in (Option[])[keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile,
-            prices, tokenValue, expires, lease, Loader])
+        foreach (var option in OfMinting)
             command.Options.Add(option);
+        command.Options.Add(Loader);
+    }
+
+    /// <summary>Refuses options that would change nothing, because the token is there already.</summary>
+    /// <param name="token">Whose token it is, for the sentence.</param>
+    void DemandNoneOfMinting(ParseResult result, string token)
+    {
+        foreach (var option in OfMinting)
+        {
+            if (result.GetResult(option) is { Implicit: false })
+                throw Failure.Usage($"{option.Name} says what a new token shall permit: {token} says that already");
+        }
     }
 
     internal (IPAddress Address, int Length) BootAddress(ParseResult result) =>
@@ -106,6 +120,7 @@ internal sealed class TokenOptions
         {
             var bought = machine.Bought ?? throw Failure.Usage($"the purchase of {place} is under way: «evilman buy» "
                 + "with the same options finishes it");
+            DemandNoneOfMinting(result, $"the token of {place}");
             return (bought.Node(), bought.Token(), bought.Key());
         }
         var node = place.Node();
@@ -119,6 +134,7 @@ internal sealed class TokenOptions
             var (minted, _, key, _) = Mint(result, node, standardGuest, known?.KeyFile);
             return (node, minted, key);
         }
+        DemandNoneOfMinting(result, tokenFile);
         // Beside the token, where mint puts it.
         return (node, TokenFile.Read(tokenFile), MachineKeyFile.Read(machineKeyFile ?? tokenFile + ".machine-key"));
     }

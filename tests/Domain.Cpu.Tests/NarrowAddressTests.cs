@@ -13,29 +13,35 @@ public sealed unsafe class NarrowAddressTests
 {
     private const ulong Target = 0x2000fe;
 
-    public static TheoryData<string, bool> Accesses()
+    // The upper half of a base is for 64-bit code (SDM vol. 3, 3.4.4).
+    private const ulong Below4GiB = 0xffff_ff00, Above4GiB = 0x5_ffff_ff00;
+
+    public static TheoryData<string, bool, ulong> Accesses()
     {
-        var data = new TheoryData<string, bool>();
+        var data = new TheoryData<string, bool, ulong>();
         foreach (string name in new[] { "load", "store", "modify", "exchange", "push", "call", "jump", "vector",
             "vector store", "string", "bit", "float", "table" })
         {
-            data.Add(name, true);
-            data.Add(name, false);
+            foreach (ulong segmentBase in new[] { Below4GiB, Above4GiB })
+            {
+                data.Add(name, true, segmentBase);
+                data.Add(name, false, segmentBase);
+            }
         }
         return data;
     }
 
-    /// <summary>FS base just below 4 GiB, with and without paging.</summary>
+    /// <summary>FS base just below a multiple of 4 GiB, with and without paging.</summary>
     [Theory]
     [MemberData(nameof(Accesses))]
-    public void SegmentBaseAndOffsetWrap(string access, bool paging)
+    public void SegmentBaseAndOffsetWrap(string access, bool paging, ulong segmentBase)
     {
         var machine = new TestMachine();
         if (paging)
             machine.ToUser(TestMachine.UserCode32);
         else
             machine.ToUnpaged();
-        machine.S->SegmentBase[Cpu.SegmentFs] = 0xffff_ff00;
+        machine.S->SegmentBase[Cpu.SegmentFs] = segmentBase;
         const int offset = (int)(Target + 0x100);
         var operand = __dword_ptr.fs[offset];
         machine.Write(Target, 0x11223344_00200200);

@@ -147,6 +147,72 @@ public sealed unsafe class SegmentTests
         Assert.Equal(12, Vector(machine));
     }
 
+    /// <summary>PUSH and POP of FS and GS with a 16-bit operand move the stack pointer by 2 and touch one word.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void SegmentsPushedAsWords(bool narrow)
+    {
+        var machine = Narrow(a =>
+        {
+            a.db(0x66, 0x0f, 0xa0); // PUSH FS
+            a.db(0x66, 0x0f, 0xa9); // POP GS
+            a.db(0x66, 0x0f, 0xa8); // PUSH GS
+            a.db(0x66, 0x0f, 0xa1); // POP FS
+            a.db(0x66, 0x0f, 0xa0); // PUSH FS
+            a.int3();
+        }, narrow ? TestMachine.UserCode32 : TestMachine.UserCode, narrow ? 32 : 64);
+        machine.Gate(3, Handler + 16 * 3, level: 3);
+        machine.Write(0x1000 + TestMachine.Spare, Descriptor((uint)Data, 0xfff, UserWritable));
+        Assert.True(machine.Cpu.LoadSegment(Cpu.SegmentFs, TestMachine.Spare | 3));
+        machine.S->Gpr[4] = Data + 0x10;
+        machine.Write(Data + 8, 0x1111_1111_1111_1111);
+        machine.Write(Data + 0x10, 0x2222_2222_2222_2222);
+        machine.RunToHalt();
+        Assert.Equal(3, Vector(machine));
+        Assert.Equal(Data + 0xe, machine.Read(machine.S->Gpr[4] + 24));
+        Assert.Equal((ulong)(TestMachine.Spare | 3) << 48 | 0x1111_1111_1111, machine.Read(Data + 8));
+        Assert.Equal(0x2222_2222_2222_2222U, machine.Read(Data + 0x10));
+        Assert.Equal(TestMachine.Spare | 3, machine.S->Selector[Cpu.SegmentGs]);
+    }
+
+    /// <summary>IRETD in 32-bit code: to the same privilege without, to user code with a stack (SDM vol. 2, IRET).</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void InterruptReturnOfNarrowCode(bool fromKernel)
+    {
+        const uint arrival = (uint)TestMachine.CodeAt + 0x80;
+        var machine = Narrow(a =>
+        {
+            if (fromKernel)
+            {
+                a.push(TestMachine.UserData);
+                a.push((int)Data + 0x800);
+            }
+            a.push(0x0cd7); // OF, DF, SF, ZF, AF, PF, CF
+            a.push(TestMachine.UserCode32);
+            a.push((int)arrival);
+            a.iretd();
+        });
+        machine.Place(arrival, a => a.int3(), 32);
+        machine.Gate(3, Handler + 16 * 3, level: 3);
+        if (fromKernel)
+        {
+            Assert.True(machine.Cpu.LoadCode(TestMachine.KernelCode32, 0));
+            Assert.True(machine.Cpu.LoadSegment(Cpu.SegmentSs, TestMachine.KernelData));
+        }
+        machine.S->Gpr[4] = Data + 0x100;
+        machine.RunToHalt();
+        Assert.Equal(3, Vector(machine));
+        ulong frame = machine.S->Gpr[4];
+        Assert.Equal((ulong)arrival + 1, machine.Read(frame));
+        Assert.Equal(TestMachine.UserCode32, machine.Read(frame + 8));
+        Assert.Equal(0x0cd7UL, machine.Read(frame + 16) & 0x0cd7);
+        Assert.Equal(fromKernel ? Data + 0x800 : Data + 0x100, machine.Read(frame + 24));
+        Assert.Equal(TestMachine.UserData, machine.Read(frame + 32));
+    }
+
     /// <summary>Code whose segment begins elsewhere, with 16-bit operands and addresses.</summary>
     [Fact]
     public void SixteenBitCodeWithABase()

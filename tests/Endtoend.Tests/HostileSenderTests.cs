@@ -66,6 +66,7 @@ public sealed class HostileSenderTests(Cluster shared)
 
     [ClusterTheory]
     [InlineData("6a006a000f011c240f0b", "exit code 2;")] // PUSH 0; PUSH 0; LIDT [RSP]; UD2: an exception without an interrupt table
+    [InlineData("66ba0505b001eef4", "exit code 2;")] // MOV DX, 0x505; MOV AL, 1; OUT DX, AL; HLT: pvpanic's "the guest panicked"
     [InlineData("0f0b", "exit code 0;")] // UD2: the firmware's handler is still there, complains and resets
     [InlineData("b0fee664ebfe", "exit code 0;")] // MOV AL, 0xFE; OUT 0x64, AL
     public void The_end_of_a_checkpoint_that_is_no_guest_is_one_line(string code, string end) =>

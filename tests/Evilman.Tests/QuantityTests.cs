@@ -44,6 +44,7 @@ public class QuantityTests
     [Theory]
     [InlineData("10.1")]
     [InlineData("10.0.0.256")]
+    [InlineData("010.077.0.1")]
     [InlineData("::1")]
     [InlineData("10.0.0.0.1")]
     [InlineData("")]

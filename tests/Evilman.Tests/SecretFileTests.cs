@@ -105,6 +105,28 @@ public sealed class SecretFileTests : IDisposable
         Assert.Contains($"{path} is not a boot token", error, StringComparison.Ordinal);
     }
 
+    /// <summary>Before a packet leaves: nobody is at the address, which would be another sentence and another code.</summary>
+    [Theory]
+    [InlineData("--memory", "1G")]
+    [InlineData("--guest", "10.0.0.50")]
+    [InlineData("--tokens", "20")]
+    public void Options_of_minting_are_refused_beside_a_token_that_is_there(string option, string value)
+    {
+        Assert.Equal((0, ""), Evilman(MintWords("a")));
+        var (code, error) = Evilman("boot", "10.0.0.1", "--token", At("a"), "--loader", At("loader"), "--kernel", At("loader"), option, value);
+        Assert.Equal(2, code);
+        Assert.Contains($"{option} says what a new token shall permit", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_guest_without_an_address_is_not_waited_for()
+    {
+        Assert.Equal((0, ""), Evilman(MintWords("a")));
+        var (code, error) = Evilman("boot", "10.0.0.1", "--token", At("a"), "--loader", At("loader"), "--kernel", At("loader"));
+        Assert.Equal(2, code);
+        Assert.Contains("--guest is missing", error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("/dev/zero")]
     [InlineData("/dev/null")]

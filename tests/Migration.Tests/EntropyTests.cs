@@ -1,7 +1,6 @@
 using System;
 using System.IO;
 using System.Runtime.InteropServices;
-using System.Threading;
 using Testing;
 using Testing.Machines;
 using Wire;
@@ -16,7 +15,7 @@ public sealed partial class EntropyTests
     [RootTheory, Monitors]
     public void Copies_of_one_guest_draw_different_numbers(string monitor)
     {
-        byte[] checkpoint = Record(monitor);
+        byte[] checkpoint = RecordedCheckpoint.Of(monitor);
         string one = Draw(monitor, checkpoint), other = Draw(monitor, checkpoint);
         Assert.Matches("^([0-9a-f]{2}\\s+){32}exit 0$", one);
         Assert.NotEqual(one, other);
@@ -43,53 +42,11 @@ public sealed partial class EntropyTests
         guest.Hear(20);
     }
 
-    /// <summary>Lets a guest move into nothing: all of its checkpoint, and the word that commits it.</summary>
-    private static byte[] Record(string monitor)
-    {
-        using var space = new Space();
-        using var guest = new Guest(space, monitor);
-        var stream = new MemoryStream();
-        using var destination = new FakeDestination(space, (fake, socket) =>
-        {
-            FakeDestination.ReadAll(socket, stream);
-            FakeDestination.Say(socket, HandOverKind.Verified);
-            while (Client.Read(socket, HandOver.Size) is { Length: HandOver.Size } record && HandOver.TryParse(record, out HandOverKind kind, out _, out ulong length))
-            {
-                if (kind == HandOverKind.Commit)
-                    break;
-                Client.Read(socket, (int)(length + 7) & ~7);
-            }
-            FakeDestination.Say(socket, HandOverKind.Running);
-        });
-        var asking = new Thread(() =>
-        {
-            try
-            {
-                guest.Migrate(FakeDestination.Address);
-            }
-            catch (Exception gone) when (gone is System.Net.Sockets.SocketException or Xunit.Sdk.XunitException)
-            {
-                // The connection ends with the machine.
-            }
-        }) { IsBackground = true };
-        asking.Start();
-        Assert.True(guest.Source.HasEnded(60_000), "the guest does not leave");
-        return stream.ToArray();
-    }
-
     /// <summary>Resumes the checkpoint on a new machine and asks the guest there for 32 random bytes.</summary>
     private static string Draw(string monitor, byte[] checkpoint)
     {
         using var space = new Space();
-        byte[] loader = Repository.ReadImage("loader-checkpoint");
-        using var machine = new Machine(space, monitor, loader);
-        using (SecureSocket socket = machine.UploadLoader(loader))
-        {
-            socket.Send(checkpoint);
-            Assert.Equal(HandOverKind.Verified, Client.Verdict(socket).Kind);
-            socket.Send(Client.Record(HandOverKind.Commit, detail: 1_000_000));
-            Assert.Equal(HandOverKind.Running, Client.Verdict(socket).Kind);
-        }
+        using Machine machine = RecordedCheckpoint.Resume(checkpoint, space, monitor);
         return Guest.RunIn(space, "/bin/busybox", "od", "-An", "-tx1", "-N32", "/dev/urandom");
     }
 

@@ -196,6 +196,20 @@ public sealed class FailureTests : IDisposable
         guest.CheckLoads();
     }
 
+    /// <summary>Files have taken all memory that a user may have for them: what a move needs is there all the same, and no byte of them is lost.</summary>
+    [RootFact]
+    public void A_guest_that_is_full_of_files_moves()
+    {
+        guest = new Guest(space, "domain");
+        guest.Load("brim", 1000);
+        var destination = new Machine(space, "domain", Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.30");
+        using Machine source = guest.Source;
+        guest.Source = destination;
+        Assert.EndsWith("exit 0", guest.Migrate("--checksum", destination.Boot), StringComparison.Ordinal);
+        guest.CheckLoads();
+        guest.Hear(20);
+    }
+
     /// <summary>A real destination that is too small.</summary>
     [RootTheory, Monitors]
     public void A_machine_with_less_memory_refuses(string monitor)

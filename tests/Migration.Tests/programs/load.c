@@ -6,6 +6,7 @@
    write PAGES     writes a word of each of so many pages, over and over, as fast as it can
    rewrite PAGES   the same to a file of so many pages, by write(2) of all of it
    files COUNT     writes COUNT small files in /tmp and removes half of them at random
+   brim USER       as USER writes one file until nobody's memory is left for it; the file stays
    clock 0         answers with the nanoseconds of its wall clock and of its monotonic one
    wait 0          sleeps for a millisecond over and over; answers with the longest time in microseconds from one waking to the next since
                    the last answer, and with how often it woke
@@ -103,6 +104,23 @@ static void make_files(size_t count)
     }
 }
 
+static int brim = -1;
+
+static void fill_file_system(int user)
+{
+    uint64_t words[page / 8];
+    brim = open("/tmp/brim", O_CREAT | O_RDWR | O_TRUNC, 0666);
+    setuid(user);
+    for (;; pages++) {
+        for (int i = 0; i < page / 8; i++)
+            words[i] = pattern(pages, 0) + i;
+        if (write(brim, words, page) != page)
+            break;
+    }
+    if (errno != ENOSPC)
+        printf("the file ends: %s\n", strerror(errno));
+}
+
 /* Everything is as it was written, or one line about what is not. */
 static void check(char *answer)
 {
@@ -115,6 +133,19 @@ static void check(char *answer)
     }
     if (is_waiting) {
         sprintf(answer, "right %lld %lld\n", longest_wait / 1000, woken);
+        return;
+    }
+    if (brim >= 0) {
+        uint64_t words[page / 8];
+        for (size_t i = 0; i < pages; i++) {
+            int whole = pread(brim, words, page, i * page) == page;
+            for (int k = 0; k < page / 8; k++)
+                if (!whole || words[k] != pattern(i, 0) + k) {
+                    sprintf(answer, "wrong: page %zu of the file\n", i);
+                    return;
+                }
+        }
+        sprintf(answer, "right %zu\n", pages);
         return;
     }
     if (kept) {
@@ -196,7 +227,21 @@ int main(int count, char **words)
         }
     } else if (!strcmp(kind, "files"))
         make_files(amount);
-    else if (!strcmp(kind, "clock"))
+    else if (!strcmp(kind, "brim")) {
+        /* In a child from the beginning: a fork after it may be too much. */
+        int done[2];
+        char end;
+        pipe(done);
+        if (fork()) {
+            close(done[1]);
+            read(done[0], &end, 1);
+            puts("ready");
+            return 0;
+        }
+        fill_file_system(amount);
+        write(done[1], "", 1);
+        close(done[1]);
+    } else if (!strcmp(kind, "clock"))
         is_clock = 1;
     else if (!strcmp(kind, "wait"))
         is_waiting = 1;
@@ -208,17 +253,19 @@ int main(int count, char **words)
         if (!strcmp(kind, "rewrite"))
             file = open("/tmp/rewritten", O_CREAT | O_RDWR | O_TRUNC, 0666);
     }
-    puts("ready");
-    fflush(stdout);
-    if (fork())
-        return 0;
+    if (brim < 0) {
+        puts("ready");
+        fflush(stdout);
+        if (fork())
+            return 0;
+    }
     setsid();
     int null = open("/dev/null", O_RDWR);
     dup2(null, 0);
     dup2(null, 1);
     dup2(null, 2);
     signal(SIGPIPE, SIG_IGN);
-    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || is_clock)
+    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || brim >= 0 || is_clock)
         while (1)
             serve(listener, -1);
     if (is_waiting)
