@@ -71,6 +71,7 @@ internal static unsafe class Kernel
         Interrupts.TimerHandler = &Timers.Expired;
         Timers.NetworkDeadline = &NextNetworkDeadline;
         Timers.NetworkDue = &Network.Tick;
+        SemaphoreSets.Register();
     }
 
     private static ulong NextNetworkDeadline() => Network.NextDeadline;

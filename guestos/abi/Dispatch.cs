@@ -49,7 +49,8 @@ public static unsafe class Dispatch
         {
             SystemCall.Mmap or SystemCall.Mprotect or SystemCall.Munmap or SystemCall.Brk or SystemCall.Mremap
                 or SystemCall.Madvise or SystemCall.Mlock or SystemCall.Mlock2 or SystemCall.Munlock
-                or SystemCall.Mlockall or SystemCall.Munlockall or SystemCall.Msync =>
+                or SystemCall.Mlockall or SystemCall.Munlockall or SystemCall.Msync
+                or SystemCall.Shmat or SystemCall.Shmdt =>
                     MemoryCalls.Change(call, a, b, c, d, e, f),
             SystemCall.RtSigaction => SignalCalls.RtSigaction(a, b, c, d),
             SystemCall.RtSigprocmask => SignalCalls.RtSigprocmask(a, b, c, d),
@@ -61,6 +62,16 @@ public static unsafe class Dispatch
             SystemCall.Getitimer => TimeCalls.Getitimer(a, b),
             SystemCall.Alarm => TimeCalls.Alarm(a),
             SystemCall.Setitimer => TimeCalls.Setitimer(a, b, c),
+            SystemCall.Shmget => SharedMemoryCalls.Get(a, b, c),
+            SystemCall.Shmctl => SharedMemoryCalls.Control(a, b, c),
+            SystemCall.Semget => SemaphoreCalls.Get(a, b, c),
+            SystemCall.Semop => SemaphoreCalls.Operate(a, b, c, 0),
+            SystemCall.Semctl => SemaphoreCalls.Control(a, b, c, d),
+            SystemCall.Semtimedop => SemaphoreCalls.Operate(a, b, c, d),
+            SystemCall.Msgget => QueueCalls.Get(a, b),
+            SystemCall.Msgsnd => QueueCalls.Send(a, b, c, d),
+            SystemCall.Msgrcv => QueueCalls.Receive(a, b, c, d, e),
+            SystemCall.Msgctl => QueueCalls.Control(a, b, c),
             SystemCall.Getpid => Self->Id,
             SystemCall.Clone => ProcessCalls.Clone(a, b, c, d, e),
             SystemCall.Fork => ProcessCalls.Fork(),
@@ -130,6 +141,11 @@ public static unsafe class Dispatch
             SystemCall.ClockGettime => TimeCalls.ClockGettime(a, b),
             SystemCall.ClockGetres => TimeCalls.ClockGetres(a, b),
             SystemCall.ClockNanosleep => TimeCalls.ClockNanosleep(a, b, c, d),
+            SystemCall.TimerCreate => PosixTimerCalls.Create(a, b, c),
+            SystemCall.TimerSettime => PosixTimerCalls.Settime(a, b, c, d),
+            SystemCall.TimerGettime => PosixTimerCalls.Gettime(a, b),
+            SystemCall.TimerGetoverrun => PosixTimerCalls.Getoverrun(a),
+            SystemCall.TimerDelete => PosixTimerCalls.Delete(a),
             SystemCall.ExitGroup => ProcessCalls.ExitGroup(a),
             SystemCall.Tgkill => SignalCalls.Tgkill(a, b, c),
             SystemCall.Waitid => WaitCalls.Waitid(a, b, c, d, e),

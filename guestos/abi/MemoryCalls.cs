@@ -3,7 +3,7 @@ namespace Guestos;
 /// <summary>
 /// System calls on memory: mmap(2) and its relatives. Arguments as user mode passed them; results 0 or more, or -errno.
 /// </summary>
-public static unsafe class MemoryCalls
+public static unsafe partial class MemoryCalls
 {
     private const ulong InPage = Frames.Size - 1;
 
@@ -37,6 +37,8 @@ public static unsafe class MemoryCalls
             SystemCall.Mlockall => Mlockall(a),
             SystemCall.Munlockall => Munlockall(),
             SystemCall.Mlock2 => Mlock(a, b, c),
+            SystemCall.Shmat => Shmat(a, b, c),
+            SystemCall.Shmdt => Shmdt(a),
             _ => Dispatch.Unknown,
         };
         SleepLock.Release(&space->Lock);

@@ -71,9 +71,44 @@ public static unsafe class TimeCalls
                 nanoseconds = Thread.Current->UserTime + Thread.Current->KernelTime;
                 return true;
             default:
-                nanoseconds = 0;
-                return false;
+                return ReadProcessorClock((int)clock, out nanoseconds);
         }
+    }
+
+    // A clock of somebody's processor time: ~id << 3, the kind, and whether the id is a thread's
+    // (include/linux/posix-timers_types.h). An id of 0 is the caller's.
+    internal const int ClockOfThread = 4;
+    private const int ClockKinds = 3;
+    private const int ClockUser = 1;
+    private const int ClockSum = 2;
+
+    /// <summary>The thread that a clock of processor time belongs to, the first of a process; null: EINVAL.</summary>
+    internal static Thread* OwnerOf(int clock)
+    {
+        if (clock >= 0 || (clock & ClockKinds) > ClockSum)
+            return null;
+        int id = ~(clock >> 3);
+        Process* self = Process.Current;
+        if ((clock & ClockOfThread) == 0)
+        {
+            Process* process = id == 0 ? self : ProcessTable.Find(id);
+            return process != null ? process->FirstThread : null;
+        }
+        Thread* thread = id == 0 ? Thread.Current : Threads.Find(id);
+        return thread != null && thread->Process == self ? thread : null;
+    }
+
+    private static bool ReadProcessorClock(int clock, out ulong nanoseconds)
+    {
+        nanoseconds = 0;
+        Thread* thread = OwnerOf(clock);
+        if (thread == null)
+            return false;
+        bool isOfThread = (clock & ClockOfThread) != 0;
+        ulong user = isOfThread ? thread->UserTime : thread->Process->UserTime;
+        ulong kernel = isOfThread ? thread->KernelTime : thread->Process->KernelTime;
+        nanoseconds = (clock & ClockKinds) == ClockUser ? user : user + kernel;
+        return true;
     }
 
     public static long ClockGettime(ulong clock, UserPointer<TimeSpec> to) =>
@@ -153,6 +188,10 @@ public static unsafe class TimeCalls
     public static long Alarm(ulong seconds) =>
         (long)((AlarmTimer.Set(Process.Current, (uint)seconds * Second, 0) + Second - 1) / Second);
 
+    // setitimer(2); ITIMER_REAL is 0.
+    private const ulong Virtual = 1;
+    private const ulong Profile = 2;
+
     public struct IntervalTimer
     {
         public TimeSpec Interval;
@@ -161,20 +200,22 @@ public static unsafe class TimeCalls
 
     public static long Getitimer(ulong which, UserPointer<IntervalTimer> to)
     {
+        if (which > Profile)
+            return Errno.EINVAL;
         Process* process = Process.Current;
-        if (which != 0)
-            return which <= 2 ? to.Put(default) : Errno.EINVAL;
+        ulong left = 0;
+        ulong interval = process->AlarmInterval;
         ulong now = Clock.Monotonic;
-        IntervalTimer timer = default;
-        timer.Interval = ValueOf(process->AlarmInterval);
-        timer.Value = ValueOf(process->Alarm.Armed ? Math.Max(process->Alarm.Deadline, now + 1000) - now : 0);
-        return to.TryPut(timer) ? 0 : Errno.EFAULT;
+        if (which != 0)
+            ProcessorTimers.Get(process, which == Virtual, out left, out interval);
+        else if (process->Alarm.Armed)
+            left = Math.Max(process->Alarm.Deadline, now + 1000) - now;
+        return to.Put(new IntervalTimer { Interval = ValueOf(interval), Value = ValueOf(left) });
     }
 
-    /// <summary>ITIMER_REAL only.</summary>
     public static long Setitimer(ulong which, UserPointer<IntervalTimer> from, UserPointer<IntervalTimer> old)
     {
-        if (which != 0)
+        if (which > Profile)
             return Errno.EINVAL;
         IntervalTimer timer = default;
         if (!from.IsNull && !from.TryGet(out timer))
@@ -184,11 +225,16 @@ public static unsafe class TimeCalls
             return Errno.EINVAL;
         if (!old.IsNull)
         {
-            long result = Getitimer(0, old);
+            long result = Getitimer(which, old);
             if (result < 0)
                 return result;
         }
-        AlarmTimer.Set(Process.Current, Nanoseconds(timer.Value), Nanoseconds(timer.Interval));
+        ulong value = Nanoseconds(timer.Value);
+        ulong interval = Nanoseconds(timer.Interval);
+        if (which == 0)
+            AlarmTimer.Set(Process.Current, value, interval);
+        else
+            ProcessorTimers.Set(Process.Current, which == Virtual, value, interval);
         return 0;
     }
 

@@ -81,11 +81,11 @@ public static unsafe class TimerFileCalls
         return new Setting { Value = TimeOf(left), Interval = TimeOf(interval) };
     }
 
-    private static PollCalls.Time TimeOf(ulong nanoseconds) =>
+    internal static PollCalls.Time TimeOf(ulong nanoseconds) =>
         new() { Seconds = (long)nanoseconds / Second, Part = (long)nanoseconds % Second };
 
     /// <summary>At most 292 years. False: EINVAL.</summary>
-    private static bool TryNanoseconds(PollCalls.Time time, out ulong nanoseconds)
+    internal static bool TryNanoseconds(PollCalls.Time time, out ulong nanoseconds)
     {
         nanoseconds = long.MaxValue;
         if (time.Seconds < 0 || time.Part is < 0 or >= Second)

@@ -134,7 +134,14 @@ public static unsafe class SignalFile
         Put(to, 16, information[UidWord]);
         if (information[NumberWord] == Signal.Child.Number && code > 0)
             Put(to, 40, information[StatusWord]);
-        else if (code < 0)
+        else if (code == SignalCode.Timer)
+        {
+            Put(to, 12, 0);
+            Put(to, 16, 0);
+            Put(to, 24, information[PidWord]);
+            Put(to, 32, information[UidWord]);
+        }
+        if (code < 0)
         {
             Put(to, 44, information[ValueWord]);
             Put(to, 48, information[ValueWord]);

@@ -44,6 +44,8 @@ public static class Errno
     public const long ENOSYS = -38;
     public const long ENOTEMPTY = -39;
     public const long ELOOP = -40;
+    public const long ENOMSG = -42;
+    public const long EIDRM = -43;
     public const long ENODATA = -61;
     public const long EOVERFLOW = -75;
     public const long ENOTSOCK = -88;

@@ -113,6 +113,9 @@ public unsafe struct PendingSignals
         Entry* gone = *link;
         *link = gone->Next;
         owner->QueuedSignals--;
+        int timer = gone->Information.Code == SignalCode.Timer ? (int)gone->Information.First : -1;
         s_entries.Free(gone);
+        if (timer >= 0)
+            PosixTimers.SignalGone(owner, timer);
     }
 }

@@ -105,6 +105,9 @@ public unsafe struct Process
     /// <summary>Seconds of processor time at which SIGXCPU comes again.</summary>
     public ulong NextProcessorWarning;
 
+    /// <summary>What its end takes back of System V semaphores; the file layer's (fs/ipc).</summary>
+    public void* SemaphoreUndo;
+
     // ---- family ----
 
     /// <summary>All processes, by ascending id.</summary>
@@ -144,6 +147,17 @@ public unsafe struct Process
     public SignalActions* Actions;
     public Timer Alarm;
     public ulong AlarmInterval;
+
+    /// <summary>ITIMER_VIRTUAL and ITIMER_PROF.</summary>
+    public ProcessorTimer Virtual;
+    public ProcessorTimer Profile;
+
+    /// <summary>Those of timer_create(2), by ascending id.</summary>
+    public PosixTimer* FirstTimer;
+    public int TimerCount;
+
+    /// <summary>Some timer follows its processor time: its quanta end although nobody else waits.</summary>
+    public bool FollowsProcessorTime;
 
     /// <summary>The first thread's.</summary>
     public readonly ReadOnlySpan<byte> NameText => FirstThread->NameText;

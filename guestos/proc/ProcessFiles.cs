@@ -27,6 +27,9 @@ public unsafe struct ProcessFilesOperations
     /// <summary>A process gives up all that it has.</summary>
     public delegate*<Process*, void> Release;
 
+    /// <summary>A process that has some ends: what it undoes of System V semaphores.</summary>
+    public delegate*<Process*, void> UndoSemaphores;
+
     /// <summary>An address space may be gone, and with it the last that knew of a file.</summary>
     public delegate*<void> SpaceReleased;
 

@@ -247,6 +247,10 @@ public static unsafe partial class Processes
             LeaveProcess(thread);
         EndThread(thread);
         Timers.Cancel(&process->Alarm);
+        PosixTimers.DeleteAll(process);
+        process->FollowsProcessorTime = false;
+        if (process->SemaphoreUndo != null)
+            ProcessFiles.Operations.UndoSemaphores(process);
         ProcessFiles.Operations.Release(process);
         AddressSpace* space = process->Space;
         process->Space = null;

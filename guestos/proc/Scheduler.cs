@@ -366,7 +366,8 @@ public static unsafe class Scheduler
     private static void BeginQuantum(LogicalProcessor* processor, Thread* thread)
     {
         processor->Reschedule = false;
-        bool isWatched = AnyoneWaits || ProcessorLimit.IsSet(thread->Process);
+        bool isWatched = AnyoneWaits || thread->Process->FollowsProcessorTime
+            || ProcessorLimit.IsSet(thread->Process);
         processor->QuantumEnd = isWatched ? Clock.Monotonic + Quantum : ulong.MaxValue;
     }
 
@@ -382,6 +383,7 @@ public static unsafe class Scheduler
         if (thread == null || Clock.Monotonic < processor->QuantumEnd)
             return;
         ProcessorLimit.Check(thread->Process);
+        ProcessorTimers.Check(thread->Process);
         processor->Reschedule = true;
     }
 

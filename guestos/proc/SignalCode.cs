@@ -4,6 +4,7 @@ namespace Guestos;
 public static class SignalCode
 {
     public const int User = 0;
+    public const int Timer = -2;
     public const int ThreadKill = -6;
     public const int Kernel = 0x80;
 

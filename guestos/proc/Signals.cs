@@ -139,7 +139,10 @@ public static unsafe partial class Signals
     {
         Process* process = thread->Process;
         PendingSignals* from = signal.IsIn(thread->Pending.Set) ? &thread->Pending : &process->Pending;
-        WriteInformation(information, signal, PendingSignals.Take(from, process, signal));
+        SignalInformation taken = PendingSignals.Take(from, process, signal);
+        if (taken.Code == SignalCode.Timer)
+            PosixTimers.TellOverrun(process, ref taken);
+        WriteInformation(information, signal, taken);
         if (signal == Signal.Alarm)
             AlarmTimer.SignalTaken(process);
     }

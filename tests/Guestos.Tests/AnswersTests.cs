@@ -24,5 +24,7 @@ public class AnswersTests
     [InlineData("domain", "ptys")]
     [InlineData("qemu", "netlink")]
     [InlineData("domain", "netlink")]
+    [InlineData("qemu", "ipc")]
+    [InlineData("domain", "ipc")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

@@ -122,6 +122,15 @@ internal static class Table
             part >/dev/null; printf 'int printf(const char *, ...); int main(int count, char **words) { printf("from tcc %%d\\n", count * 6); return 0; }' >c.c
             tcc -run c.c a b; part >/dev/null; tcc -run c.c; cat >/dev/null; tcc -c -o c.o c.c && ls
             """),
+        new("ipcmk", "util-linux", "queues, semaphores and shared memory of System V, listed and removed", ["ipcmk", "ipcrm", "sed", "wc"], """
+            part >/dev/null
+            queue=$(ipcmk -Q | sed 's/[^0-9]//g') set=$(ipcmk -S 3 | sed 's/[^0-9]//g') segment=$(ipcmk -M 5000 | sed 's/[^0-9]//g')
+            part | wc -l
+            ipcrm -q $queue -s $set && echo removed
+            part | wc -l
+            ipcrm -m $segment && echo removed
+            ipcrm -m $segment 2>/dev/null || echo gone
+            """),
         new("socat", "socat", "a child by a pair of sockets", ["socat", "tr"], "socat -t 10 - 'EXEC:tr a-z A-Z' | md5sum"),
         new("stress-ng", "stress-ng", "--verify of processors, memory, processes, pipes, futexes", ["stress-ng"], """
             check() { stress-ng --verify --temp-path . --oom-avoid-bytes 64M "$@" >log 2>&1; code=$?; echo "$1 $code"; grep -E 'fail:|error:' log; true; }
@@ -199,7 +208,6 @@ internal static class Table
             Port = 8010, ClientTools = ["curl"], Client = "cat >/dev/null; curl -sS --max-time 2 http://$host:8010/small",
             Lacks = "signals for what is ready (`ioctl` with FIOASYNC)", Says = "ioctl(FIOASYNC) failed",
         },
-        new("ipcmk", "util-linux", "System V shared memory", ["ipcmk"], "cat >/dev/null; ipcmk -M 100 | head -c 21") { Lacks = "System V shared memory", Says = "create share memory failed" },
     ];
 
     /// <summary>All that run.</summary>

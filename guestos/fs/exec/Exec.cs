@@ -211,6 +211,7 @@ public static unsafe class Exec
         FileTable.CloseOnExec(FileContext.TableOf(process));
         SetName(thread, path);
         FileRights.TakeIds(process, file);
+        PosixTimers.DeleteAll(process);
         process->HasExecuted = true;
         thread->CurrentCall = -1;
     }

@@ -675,6 +675,14 @@ static void registers(void)
     struct pollfd one = { .fd = ends[0], .events = POLLIN };
     answer("poll, nobody at no address", syscall(SYS_poll, kernel, 0, 0));
     answer("poll, more bits", syscall(SYS_poll, &one, above | 1, 0));
+    int set = syscall(SYS_semget, above, 1, above | 0x380);
+    answer("semget, more bits", set < 0 ? set : 0);
+    answer("semctl, more bits", syscall(SYS_semctl, above | set, above, above | 12, 0));
+    answer("semctl, removed", syscall(SYS_semctl, set, 0, above, 0));
+    answer("msgget, more bits", syscall(SYS_msgget, above | 77, above));
+    answer("shmget, more bits", syscall(SYS_shmget, above | 77, 4096, above));
+    answer("shmat, kernel address", (syscall(SYS_shmat, 0, kernel, 0) < 0) - 1);
+    answer("timer_gettime, more bits", syscall(SYS_timer_gettime, above | 77, &status));
     answer("flock, more bits", syscall(SYS_flock, s, above | LOCK_UN));
     answer("mmap, more bits", syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE, above | ends[0], 0));
     close(s);

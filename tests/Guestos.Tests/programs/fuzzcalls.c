@@ -13,10 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -176,7 +180,10 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_syncfs, "f" }, { SYS_renameat2, "fsfsg" }, { SYS_getrandom, "png" }, { SYS_memfd_create, "sg" }, { SYS_copy_file_range, "fpfpng" },
     { SYS_statx, "fsgnp" }, { SYS_close_range, "nng" }, { SYS_faccessat2, "fsng" }, { SYS_membarrier, "nn" }, { SYS_getcpu, "pp" },
     { SYS_execve, "suu" }, { SYS_getpriority, "nk" }, { SYS_set_robust_list, "pn" }, { SYS_sendmmsg, "fung" }, { SYS_recvmmsg, "fungt" },
-    { SYS_timerfd_create, "ng" }, { SYS_timerfd_settime, "fguu" }, { SYS_timerfd_gettime, "fp" }, { SYS_pidfd_open, "kg" }, { SYS_signalfd4, "fung" }, { SYS_inotify_init1, "g" }, { SYS_timer_create, "npp" }, { SYS_getxattr, "sspn" },
+    { SYS_timerfd_create, "ng" }, { SYS_timerfd_settime, "fguu" }, { SYS_timerfd_gettime, "fp" }, { SYS_pidfd_open, "kg" }, { SYS_signalfd4, "fung" }, { SYS_inotify_init1, "g" }, { SYS_timer_create, "nup" }, { SYS_timer_create, "npp" }, { SYS_timer_settime, "nguu" },
+    { SYS_timer_gettime, "np" }, { SYS_timer_getoverrun, "n" }, { SYS_timer_delete, "n" }, { SYS_msgget, "ng" }, { SYS_msgsnd, "nung" }, { SYS_msgrcv, "npnng" },
+    { SYS_msgctl, "nnu" }, { SYS_semget, "nng" }, { SYS_semtimedop, "nunt" }, { SYS_semctl, "nnnu" }, { SYS_shmget, "nng" }, { SYS_shmat, "npg" }, { SYS_shmdt, "p" },
+    { SYS_shmctl, "nnu" }, { SYS_getxattr, "sspn" },
 };
 
 static uint64_t argument(char kind)
@@ -436,6 +443,28 @@ static void end_all(pid_t self, pid_t bystander)
     }
 }
 
+/* What System V has outlives its processes, and is of no jail. */
+static void remove_all(void)
+{
+    struct msqid_ds queue;
+    struct semid_ds set;
+    struct shmid_ds segment;
+    union { void *buffer; struct seminfo *information; } argument;
+    char information[256];
+    for (int id, i = msgctl(0, MSG_INFO, (struct msqid_ds *)information); i >= 0; i--)
+        if ((id = msgctl(i, MSG_STAT, &queue)) >= 0)
+            msgctl(id, IPC_RMID, NULL);
+    argument.buffer = information;
+    int highest = semctl(0, 0, SEM_INFO, argument);
+    argument.buffer = &set;
+    for (int id, i = highest; i >= 0; i--)
+        if ((id = semctl(i, 0, SEM_STAT, argument)) >= 0)
+            semctl(id, 0, IPC_RMID);
+    for (int id, i = shmctl(0, SHM_INFO, (struct shmid_ds *)information); i >= 0; i--)
+        if ((id = shmctl(i, SHM_STAT, &segment)) >= 0)
+            shmctl(id, IPC_RMID, NULL);
+}
+
 static void build_jail(void)
 {
     mkdir("/jail", 0755);
@@ -545,6 +574,7 @@ int main(int argc, char **argv)
             usleep(10000);
         }
         end_all(getpid(), bystander);
+        remove_all();
         raze_jail();
         look(&now);
         if (rounds < 2) /* what is taken once, here and in the kernel */

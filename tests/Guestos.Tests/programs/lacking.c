@@ -9,10 +9,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,10 +33,6 @@ int main(void)
     row("priority inheritance (`futex` with FUTEX_LOCK_PI)", syscall(SYS_futex, &word, 6, 0, 0, 0, 0));
     row("AF_INET6 sockets", socket(AF_INET6, SOCK_STREAM, 0));
     row("inotify", inotify_init1(0));
-    int memory = shmget(IPC_PRIVATE, 4096, 0600 | IPC_CREAT);
-    row("System V shared memory", memory);
-    if (memory >= 0)
-        shmctl(memory, IPC_RMID, 0);
     int child = fork();
     if (child == 0)
         _exit(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : errno);
