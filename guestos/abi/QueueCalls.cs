@@ -23,7 +23,8 @@ public static unsafe class QueueCalls
     {
         if (size > MessageQueues.MaxMessage || (int)id < 0)
             return Errno.EINVAL;
-        if (!message.TryGet(out long type) || !UserRange.TryMake(message.Address + sizeof(long), size, out UserRange text))
+        if (!message.TryGet(out long type)
+            || !UserRange.TryMake(message.Address + sizeof(long), size, out UserRange text))
             return Errno.EFAULT;
         return MessageQueues.Send((int)id, type, text, (uint)flags);
     }

@@ -3,7 +3,9 @@ namespace Guestos;
 /// <summary>Which time a timer follows.</summary>
 public enum TimerClock : byte
 {
-    /// <summary><see cref="Clock.Monotonic"/>; moments of wall time are made moments of it when a timer is set.</summary>
+    /// <summary>
+    /// <see cref="Clock.Monotonic"/>; moments of wall time are made moments of it when a timer is set.
+    /// </summary>
     Monotonic,
     Realtime,
 

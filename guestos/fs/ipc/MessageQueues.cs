@@ -198,7 +198,9 @@ public static unsafe class MessageQueues
         Objects.Free(message);
     }
 
-    /// <summary>Takes a message out. <paramref name="before"/> is the one that leads to it; null for the first.</summary>
+    /// <summary>
+    /// Takes a message out. <paramref name="before"/> is the one that leads to it; null for the first.
+    /// </summary>
     private static QueuedMessage* Take(MessageQueue* queue, QueuedMessage** link, QueuedMessage* before)
     {
         QueuedMessage* taken = *link;

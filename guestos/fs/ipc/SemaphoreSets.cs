@@ -136,7 +136,9 @@ public static unsafe class SemaphoreSets
             Free(set);
     }
 
-    /// <summary>semtimedop(2). The operations are the caller's copy; the deadline as <see cref="Scheduler"/>'s.</summary>
+    /// <summary>
+    /// semtimedop(2). The operations are the caller's copy; the deadline as <see cref="Scheduler"/>'s.
+    /// </summary>
     public static long Operate(int id, ReadOnlySpan<SemaphoreOperation> operations, ulong deadline)
     {
         bool changes = false;

@@ -67,7 +67,9 @@ public static unsafe class SharedMemory
         {
             // Which error comes first is Linux's order (ipc/util.c, ipcget_public).
             bool isTooLong = size > ((SharedSegment*)found)->Size;
-            return error != Errno.EEXIST && isTooLong ? Errno.EINVAL : error < 0 ? error : found->Id;
+            if (error != Errno.EEXIST && isTooLong)
+                return Errno.EINVAL;
+            return error < 0 ? error : found->Id;
         }
         if (error < 0)
             return error;
@@ -79,7 +81,8 @@ public static unsafe class SharedMemory
         if (pages > Frames.Total)
             return Errno.ENOMEM;
         SharedSegment* segment = Objects.Allocate<SharedSegment>();
-        Inode* inode = segment != null ? Vfs.NewInode(InodeType.REG, flags & IpcObject.Permissions, Vfs.RootVolume) : null;
+        uint mode = flags & IpcObject.Permissions;
+        Inode* inode = segment != null ? Vfs.NewInode(InodeType.REG, mode, Vfs.RootVolume) : null;
         error = inode != null ? Table.Add(&segment->Common, key, flags) : Errno.ENOMEM;
         if (error < 0)
         {
