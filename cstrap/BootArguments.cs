@@ -1,5 +1,6 @@
 using System;
 using Board;
+using Wire;
 
 namespace Cstrap;
 
@@ -28,19 +29,23 @@ internal unsafe struct BootArguments
         {
             if (Take(ref word, "evilman.boot="u8))
             {
-                boot = TryAddress(ref word, out arguments.BootAddress) && word.Length > 1 && word[0] == (byte)'/'
-                    && TryNumber(ref word, 32, out arguments.PrefixLength) && word.Length == 0;
+                ulong prefixLength = 0;
+                boot = DecimalText.TakeAddress(ref word, out arguments.BootAddress)
+                    && DecimalText.TakeByte(ref word, (byte)'/')
+                    && DecimalText.TakeNumber(ref word, 32, out prefixLength) && word.Length == 0;
+                arguments.PrefixLength = (int)prefixLength;
             }
             else if (Take(ref word, "evilman.gateway="u8))
             {
-                if (!TryAddress(ref word, out arguments.Gateway) || word.Length != 0)
+                if (!DecimalText.TakeAddress(ref word, out arguments.Gateway) || word.Length != 0)
                     return false;
             }
             else if (Take(ref word, "evilman.lease="u8))
             {
-                if (!TryNumber(ref word, ushort.MaxValue, out arguments.Lease, skip: 0) || word.Length != 0
-                    || arguments.Lease == 0)
+                if (!DecimalText.TakeNumber(ref word, ushort.MaxValue, out ulong lease) || word.Length != 0
+                    || lease == 0)
                     return false;
+                arguments.Lease = (int)lease;
             }
             else if (Take(ref word, "evilman.loader="u8))
             {
@@ -57,39 +62,6 @@ internal unsafe struct BootArguments
             return false;
         word = word.Slice(key.Length);
         return true;
-    }
-
-    private static bool TryAddress(ref ReadOnlySpan<byte> text, out uint address)
-    {
-        address = 0;
-        for (int octet = 0; octet < 4; octet++)
-        {
-            if (octet > 0 && (text.Length == 0 || text[0] != (byte)'.'))
-                return false;
-            if (!TryNumber(ref text, 255, out int value, skip: octet > 0 ? 1 : 0))
-                return false;
-            address = address << 8 | (uint)value;
-        }
-        return true;
-    }
-
-    /// <summary>
-    /// A decimal number up to <paramref name="maximum"/>, after <paramref name="skip"/> characters of punctuation.
-    /// </summary>
-    private static bool TryNumber(ref ReadOnlySpan<byte> text, int maximum, out int value, int skip = 1)
-    {
-        value = 0;
-        int at = skip;
-        int most = skip + (maximum > 999 ? 5 : 3);
-        while (at < text.Length && at < most && text[at] is >= (byte)'0' and <= (byte)'9')
-        {
-            value = value * 10 + text[at] - '0';
-            at++;
-        }
-        if (at == skip)
-            return false;
-        text = text.Slice(at);
-        return value <= maximum;
     }
 
     private static bool TryHex(ReadOnlySpan<byte> text, Span<byte> into)

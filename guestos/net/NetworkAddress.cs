@@ -1,5 +1,6 @@
 using System;
 using Board;
+using Wire;
 
 namespace Guestos;
 
@@ -58,41 +59,15 @@ internal static class NetworkAddress
     {
         address = 0;
         prefixLength = 0;
-        int at = 0;
-        uint result = 0;
-        for (int part = 0; part < 4; part++)
-        {
-            if (part > 0)
-            {
-                if (at >= text.Length || text[at] != '.')
-                    return false;
-                at++;
-            }
-            if (!TryNumber(text, ref at, 255, out int number))
-                return false;
-            result = result << 8 | (uint)number;
-        }
-        if (at < text.Length && text[at] == '/')
-        {
-            at++;
-            if (!TryNumber(text, ref at, 32, out prefixLength))
-                return false;
-        }
-        if (at < text.Length && text[at] != ',')
+        if (!DecimalText.TakeAddress(ref text, out uint result))
+            return false;
+        ulong length = 0;
+        if (DecimalText.TakeByte(ref text, (byte)'/') && !DecimalText.TakeNumber(ref text, 32, out length))
+            return false;
+        if (text.Length > 0 && text[0] != ',')
             return false;
         address = result;
+        prefixLength = (int)length;
         return true;
-    }
-
-    private static bool TryNumber(ReadOnlySpan<byte> text, ref int at, int maximum, out int number)
-    {
-        number = 0;
-        int start = at;
-        while (at < text.Length && text[at] is >= (byte)'0' and <= (byte)'9' && at - start < 3)
-        {
-            number = number * 10 + text[at] - '0';
-            at++;
-        }
-        return at > start && number <= maximum;
     }
 }

@@ -140,46 +140,19 @@ internal unsafe struct Options
     private static bool TryNumber(byte* word, ulong maximum, out ulong number)
     {
         ReadOnlySpan<byte> text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(word);
-        return TakeNumber(ref text, maximum, out number) && text.Length == 0 && number != 0;
+        return DecimalText.TakeNumber(ref text, maximum, out number) && text.Length == 0 && number != 0;
     }
 
     private static bool TryHost(ReadOnlySpan<byte> text, out uint address, ref ushort port)
     {
-        address = 0;
-        for (int octet = 0; octet < 4; octet++)
-        {
-            if (octet > 0 && !TakeByte(ref text, (byte)'.'))
-                return false;
-            if (!TakeNumber(ref text, byte.MaxValue, out ulong value))
-                return false;
-            address = address << 8 | (uint)value;
-        }
+        if (!DecimalText.TakeAddress(ref text, out address))
+            return false;
         if (text.Length == 0)
             return true;
-        if (!TakeByte(ref text, (byte)':') || !TakeNumber(ref text, ushort.MaxValue, out ulong number))
+        if (!DecimalText.TakeByte(ref text, (byte)':')
+            || !DecimalText.TakeNumber(ref text, ushort.MaxValue, out ulong number))
             return false;
         port = (ushort)number;
         return number != 0 && text.Length == 0;
-    }
-
-    private static bool TakeByte(ref ReadOnlySpan<byte> text, byte value)
-    {
-        if (text.Length == 0 || text[0] != value)
-            return false;
-        text = text.Slice(1);
-        return true;
-    }
-
-    private static bool TakeNumber(ref ReadOnlySpan<byte> text, ulong maximum, out ulong value)
-    {
-        value = 0;
-        int digits = 0;
-        while (digits < text.Length && digits < 8 && text[digits] is >= (byte)'0' and <= (byte)'9')
-        {
-            value = value * 10 + text[digits] - '0';
-            digits++;
-        }
-        text = text.Slice(digits);
-        return digits > 0 && value <= maximum;
     }
 }

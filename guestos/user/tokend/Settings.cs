@@ -1,5 +1,6 @@
 using System;
 using System.Linux;
+using Wire;
 
 namespace Tokend;
 
@@ -64,41 +65,9 @@ internal struct Settings
         return isNamed;
     }
 
-    private static bool TryAddress(ReadOnlySpan<byte> text, out uint address)
-    {
-        address = 0;
-        for (int octet = 0; octet < 4; octet++)
-        {
-            if (octet > 0 && !TakeByte(ref text, (byte)'.'))
-                return false;
-            if (!TakeNumber(ref text, byte.MaxValue, out ulong value))
-                return false;
-            address = address << 8 | (uint)value;
-        }
-        return text.Length == 0;
-    }
+    private static bool TryAddress(ReadOnlySpan<byte> text, out uint address) =>
+        DecimalText.TakeAddress(ref text, out address) && text.Length == 0;
 
     private static bool TryNumber(ReadOnlySpan<byte> text, out ulong number) =>
-        TakeNumber(ref text, LongestTime, out number) && text.Length == 0;
-
-    private static bool TakeByte(ref ReadOnlySpan<byte> text, byte value)
-    {
-        if (text.Length == 0 || text[0] != value)
-            return false;
-        text = text.Slice(1);
-        return true;
-    }
-
-    private static bool TakeNumber(ref ReadOnlySpan<byte> text, ulong maximum, out ulong value)
-    {
-        value = 0;
-        int digits = 0;
-        while (digits < text.Length && digits < 8 && text[digits] is >= (byte)'0' and <= (byte)'9')
-        {
-            value = value * 10 + text[digits] - '0';
-            digits++;
-        }
-        text = text.Slice(digits);
-        return digits > 0 && value <= maximum;
-    }
+        DecimalText.TakeNumber(ref text, LongestTime, out number) && text.Length == 0;
 }
