@@ -6,7 +6,7 @@ namespace Netstack;
 /// </summary>
 internal unsafe struct Connection
 {
-    /// <summary>Disjoint ranges kept on each side: out-of-order data received, and the peer's SACK blocks.</summary>
+    /// <summary>Disjoint ranges of out-of-order data that are kept.</summary>
     public const int MaxRanges = 16;
 
     // ---- identity ----
@@ -62,7 +62,7 @@ internal unsafe struct Connection
     /// <summary>SND.UNA</summary>
     public uint SendUnacknowledged;
 
-    /// <summary>SND.NXT: goes back after a retransmission timeout.</summary>
+    /// <summary>SND.NXT: goes back for a SYN that is sent again; what data is sent again says the scoreboard.</summary>
     public uint SendNext;
 
     /// <summary>The end of everything ever sent.</summary>
@@ -170,33 +170,79 @@ internal unsafe struct Connection
     public uint LastAcknowledgementSent;
     public ulong TimestampRecentTime;
 
-    // ---- congestion (RFC 5681, 6582, 6675) ----
+    // ---- data received twice (RFC 2883), told once; empty for none ----
+    public uint TwiceStart;
+    public uint TwiceEnd;
+
+    // ---- congestion: TcpCongestion, TcpCubic ----
     public uint CongestionWindow;
     public uint SlowStartThreshold;
-
-    /// <summary>Bytes acknowledged towards the next increase in congestion avoidance.</summary>
-    public uint CongestionCredit;
-    public int DuplicateAcknowledgements;
 
     /// <summary>In fast recovery until <see cref="RecoveryPoint"/> is acknowledged.</summary>
     public bool InRecovery;
     public uint RecoveryPoint;
 
-    /// <summary>HighRxt: everything below it was retransmitted in this recovery.</summary>
-    public uint HighRetransmitted;
-
-    /// <summary>Segments that left the network since recovery began, without SACK (RFC 6582).</summary>
+    /// <summary>Without SACK (RFC 6582): in a row, and bytes that have left the network since recovery began.</summary>
+    public int DuplicateAcknowledgements;
     public uint Inflation;
 
-    /// <summary>SACK scoreboard: sorted, disjoint, above SendUnacknowledged.</summary>
-    public int SackedCount;
+    /// <summary>W_max and cwnd_prior of RFC 9438 §4.1.2, in bytes; when its epoch began, 0 for not yet.</summary>
+    public uint CubicMaximum;
+    public uint CubicPrior;
+    public ulong CubicEpoch;
 
-    /// <summary>One probe per tail (RFC 8985 §7).</summary>
+    /// <summary>Of the epoch: K in milliseconds, W_est in bytes, and the part of a byte that each is behind.</summary>
+    public uint CubicPeriod;
+    public uint CubicEstimate;
+    public ulong CubicCredit;
+    public ulong CubicEstimateCredit;
+
+    /// <summary>What the last reduction took, to be given back when it turns out that nothing was lost.</summary>
+    public uint UndoWindow;
+    public uint UndoThreshold;
+    public uint UndoMaximum;
+    public uint UndoStart;
+
+    /// <summary>Segments sent again since then that the peer has not reported as received twice.</summary>
+    public int UndoSegments;
+    public bool MayUndo;
+
+    // ---- loss detection: TcpScoreboard, TcpRack ----
+    public uint SackedBytes;
+    public uint LostBytes;
+
+    /// <summary>What was sent, in a ring at the end of this struct, and the highest time in it.</summary>
+    public int SentHead;
+    public int SentCount;
+    public uint SentTime;
+
+    /// <summary>
+    /// RACK.xmit_ts, RACK.end_seq, RACK.rtt, RACK.min_RTT, RACK.fack (RFC 8985 §5.2). Times in
+    /// <see cref="TcpScoreboard.Ticks"/>; a round trip of 0 is not known.
+    /// </summary>
+    public bool HasRack;
+    public uint RackTime;
+    public uint RackEnd;
+    public uint RackRoundTrip;
+    public uint MinRoundTrip;
+    public uint ForwardAcknowledgement;
+
+    /// <summary>RACK.reordering_seen, reo_wnd_mult, reo_wnd_persist, dsack_round.</summary>
+    public bool ReorderingSeen;
+    public bool InDuplicateRound;
+    public byte ReorderMultiplier;
+    public byte ReorderPersist;
+    public uint DuplicateRound;
+
+    /// <summary>TLP.end_seq is set; TLP.is_retrans; TLP.end_seq.</summary>
     public bool ProbeSent;
+    public bool ProbeRepeats;
+    public uint ProbeEnd;
 
     // ---- time, in nanoseconds; deadlines of 0 are off ----
     public ulong RetransmitDeadline;
     public ulong ProbeDeadline;
+    public ulong ReorderDeadline;
     public ulong PersistDeadline;
     public ulong AcknowledgeDeadline;
     public ulong KeepAliveDeadline;
@@ -205,9 +251,12 @@ internal unsafe struct Connection
     public ulong RoundTripVariation;
     public ulong RetransmissionTimeout;
     public int Backoff;
-    public bool RoundTripTiming;
-    public uint RoundTripSequence;
+
+    /// <summary>When the SYN was sent, while it is answered at the first try; 0 otherwise.</summary>
     public ulong RoundTripStart;
+
+    /// <summary>When <see cref="MinRoundTrip"/> was measured.</summary>
+    public ulong MinRoundTripTime;
 
     /// <summary>When the oldest unacknowledged byte was first found unanswered; for the user timeout.</summary>
     public ulong LastProgress;
@@ -224,5 +273,5 @@ internal unsafe struct Connection
 
     // ---- tables at the end, so that what is used together lies together ----
     public fixed uint OutOfOrderEdges[MaxRanges * 2];
-    public fixed uint SackedEdges[MaxRanges * 2];
+    public fixed uint SentRanges[TcpScoreboard.MaxRanges * SentRange.Words];
 }

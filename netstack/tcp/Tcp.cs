@@ -5,7 +5,8 @@ namespace Netstack;
 /// <summary>
 /// What all parts of TCP share: sequence arithmetic, the connection table, state changes and their consequences. The
 /// other parts: <see cref="TcpInput"/> (segment arrives), <see cref="TcpAcknowledgement"/>,
-/// <see cref="TcpCongestion"/>, <see cref="TcpReassembly"/>, <see cref="TcpSendQueue"/>, <see cref="TcpOutput"/>,
+/// <see cref="TcpCongestion"/>, <see cref="TcpCubic"/>, <see cref="TcpRack"/>, <see cref="TcpScoreboard"/>,
+/// <see cref="TcpReassembly"/>, <see cref="TcpSendQueue"/>, <see cref="TcpOutput"/>,
 /// <see cref="TcpTimers"/>, <see cref="TcpOpen"/>.
 /// </summary>
 /// <remarks>
@@ -213,6 +214,7 @@ internal static unsafe class Tcp
         TcpSendQueue.Clear(stack, c);
         TcpTimers.Stop(c);
         c->OutputPending = false;
+        TcpScoreboard.Clear(c);
         c->OutOfOrderCount = 0;
         if (c->Readable == 0)
             Rings.GiveReceive(stack, c);
@@ -297,7 +299,7 @@ internal static unsafe class Tcp
                 c->SegmentSize = (ushort)size;
                 if (IsSynchronized(c->State) && c->State != TcpState.TimeWait)
                 {
-                    c->SendNext = c->SendUnacknowledged;
+                    TcpScoreboard.LoseAll(c);
                     TcpOutput.Run(stack, c, now);
                 }
             }

@@ -18,36 +18,49 @@ internal static unsafe class TcpAcknowledgement
             TcpInput.Challenge(stack, c, now);
             return false;
         }
-        bool sacked = header.SackCount > 0 && c->SackPermitted && UpdateScoreboard(c, ref header);
         uint window = (uint)header.Window << c->SendShift;
-        if (Tcp.After(ack, c->SendUnacknowledged))
-        {
-            Advance(stack, c, ref header, ack, now);
-        }
-        else if (ack == c->SendUnacknowledged && payloadLength == 0 && window == c->SendWindow && c->SendMaximum != ack
-            && (header.Flags & (TcpFlags.Syn | TcpFlags.Fin)) == 0)
-        {
+        bool isRepetition = ack == c->SendUnacknowledged && payloadLength == 0 && window == c->SendWindow
+            && c->SendMaximum != ack && (header.Flags & (TcpFlags.Syn | TcpFlags.Fin)) == 0;
+        bool hasBlocks = header.SackCount > 0 && c->SackPermitted;
+        if (Tcp.After(ack, c->SendUnacknowledged) || hasBlocks || (isRepetition && c->ProbeSent))
+            Learn(stack, c, ref header, now);
+        if (isRepetition)
             TcpCongestion.OnDuplicate(stack, c);
-        }
-        if (sacked)
-            TcpCongestion.ConsiderRecovery(stack, c);
         UpdateWindow(c, ref header, window);
         return true;
     }
 
-    private static void Advance(Stack* stack, Connection* c, ref TcpHeader header, uint ack, ulong now)
+    // What has arrived, by the cumulative acknowledgement and by blocks, and what must be lost therefore.
+    private static void Learn(Stack* stack, Connection* c, ref TcpHeader header, ulong now)
     {
+        Delivery delivery = default;
+        delivery.Now = now;
+        delivery.Time = TcpScoreboard.Ticks(now);
+        delivery.Forward = c->ForwardAcknowledgement;
+        if (c->SackPermitted)
+            TakeBlocks(c, ref header, ref delivery);
+        delivery.HasEcho = header.HasTimestamps && c->TimestampsEnabled && header.TimestampEcho != 0;
+        delivery.Echo = header.TimestampEcho;
+        if (Tcp.After(header.Acknowledgement, c->SendUnacknowledged))
+            Advance(stack, c, ref delivery, header.Acknowledgement);
+        TcpRack.OnAcknowledged(stack, c, ref delivery);
+    }
+
+    private static void Advance(Stack* stack, Connection* c, ref Delivery delivery, uint ack)
+    {
+        ulong now = delivery.Now;
         uint bytes = ack - c->SendUnacknowledged;
-        bool wasLimited = c->SendNext - c->SendUnacknowledged + 2u * c->SegmentSize >= c->CongestionWindow;
-        if (c->RoundTripTiming && Tcp.After(ack, c->RoundTripSequence))
+        bool wasLimited = c->SendMaximum - c->SendUnacknowledged + 2u * c->SegmentSize >= c->CongestionWindow;
+        if (c->RoundTripStart != 0)
         {
-            c->RoundTripTiming = false;
             TcpTimers.Measure(c, now - c->RoundTripStart);
+            c->RoundTripStart = 0;
         }
-        else if (header.HasTimestamps && c->TimestampsEnabled && !c->RoundTripTiming && header.TimestampEcho != 0)
+        TcpScoreboard.Acknowledge(c, ack, ref delivery);
+        if (!delivery.HasRoundTrip && delivery.HasEcho)
         {
             // After retransmissions the echoed timestamp still says which copy was meant (RFC 7323 §4.1).
-            uint milliseconds = TcpOutput.Timestamp(c, now) - header.TimestampEcho;
+            uint milliseconds = TcpOutput.Timestamp(c, now) - delivery.Echo;
             if (milliseconds < 60000)
                 TcpTimers.Measure(c, milliseconds * Tcp.Millisecond);
         }
@@ -57,15 +70,12 @@ internal static unsafe class TcpAcknowledgement
         uint data = Tcp.Earlier(ack, c->QueueEnd) - c->QueueStart;
         if ((int)data > 0)
             TcpSendQueue.Acknowledge(stack, c, data);
-        if (c->SackedCount > 0)
-            SequenceRanges.TrimBefore(c->SackedEdges, ref c->SackedCount, ack);
+        c->Backoff = 0;
+        TcpTimers.Recompute(c);
+        TcpCongestion.OnAcknowledged(c, bytes, wasLimited, now);
         c->LastProgress = now;
         if (c->Orphan)
             Tcp.NoteOrphanProgress(stack, c);
-        c->Backoff = 0;
-        TcpTimers.Recompute(c);
-        TcpCongestion.OnAcknowledged(c, bytes, wasLimited);
-        c->ProbeSent = false;
         c->ProbeDeadline = 0;
         if (ack == c->SendMaximum)
         {
@@ -106,23 +116,32 @@ internal static unsafe class TcpAcknowledgement
         }
     }
 
-    /// <summary>Takes the SACK blocks that lie in what is in flight. True when they said something new.</summary>
-    private static bool UpdateScoreboard(Connection* c, ref TcpHeader header)
+    /// <summary>
+    /// Takes the SACK blocks that lie in what is on its way; the first may say what came twice (RFC 2883 §4).
+    /// </summary>
+    private static void TakeBlocks(Connection* c, ref TcpHeader header, ref Delivery delivery)
     {
-        bool news = false;
         for (int i = 0; i < header.SackCount; i++)
         {
             uint start = header.SackEdges[i * 2];
             uint end = header.SackEdges[i * 2 + 1];
-            // D-SACK (RFC 2883) lies below the acknowledgement and tells us nothing that we use.
-            if (!Tcp.Before(start, end) || Tcp.After(end, c->SendMaximum) || !Tcp.After(start, header.Acknowledgement)
-                || !Tcp.After(start, c->SendUnacknowledged))
+            if (!Tcp.Before(start, end) || Tcp.After(end, c->SendMaximum))
                 continue;
-            uint known = SequenceRanges.CountBetween(c->SackedEdges, c->SackedCount, start, end);
-            if (known == end - start)
+            if (i == 0 && IsReceivedTwice(ref header, start, end))
+            {
+                if (Tcp.Before(end, c->SendUnacknowledged - c->MaxSendWindow))
+                    continue;
+                delivery.HasDuplicate = true;
+                TcpCongestion.OnReceivedTwice(c, start, end);
                 continue;
-            news |= SequenceRanges.Add(c->SackedEdges, ref c->SackedCount, start, end);
+            }
+            if (Tcp.After(start, header.Acknowledgement) && Tcp.After(start, c->SendUnacknowledged))
+                TcpScoreboard.Sack(c, start, end, ref delivery);
         }
-        return news;
     }
+
+    private static bool IsReceivedTwice(ref TcpHeader header, uint start, uint end) =>
+        Tcp.Before(start, header.Acknowledgement)
+        || (header.SackCount > 1 && !Tcp.Before(start, header.SackEdges[2])
+            && !Tcp.After(end, header.SackEdges[3]));
 }

@@ -1,18 +1,24 @@
+using System;
+
 namespace Netstack;
 
 /// <summary>
-/// How much may be on its way: slow start and congestion avoidance (RFC 5681), fast recovery with SACK (RFC 6675) or
-/// without (RFC 6582, NewReno), initial window of ten segments (RFC 6928).
+/// How much may be on its way: slow start (RFC 5681 §3.1) from ten segments (RFC 6928), then CUBIC
+/// (<see cref="TcpCubic"/>), fast recovery with SACK as <see cref="TcpRack"/> finds losses, without it by duplicate
+/// acknowledgements (RFC 6582, NewReno). A reduction for which nothing was lost is taken back (RFC 9438 §4.9).
 /// </summary>
 internal static unsafe class TcpCongestion
 {
     private const int DuplicateThreshold = 3;
-    private const uint MaxWindow = 1 << 26;
+
+    /// <summary>Bytes.</summary>
+    internal const uint MaxWindow = 1 << 26;
 
     internal static void Start(Connection* c)
     {
         c->CongestionWindow = InitialWindow(c);
         c->SlowStartThreshold = uint.MaxValue;
+        TcpRack.Start(c);
     }
 
     /// <summary>RFC 6928: ten segments, at most 14,600 bytes or two segments.</summary>
@@ -24,108 +30,105 @@ internal static unsafe class TcpCongestion
     }
 
     /// <summary>RFC 5681 §4.1: what was learned is stale after an idle timeout.</summary>
-    internal static void RestartAfterIdle(Connection* c)
-    {
-        uint window = InitialWindow(c);
-        if (c->CongestionWindow > window)
-            c->CongestionWindow = window;
-    }
+    internal static void RestartAfterIdle(Connection* c) =>
+        c->CongestionWindow = Math.Min(c->CongestionWindow, InitialWindow(c));
 
     /// <summary>
-    /// Bytes that are thought to be in the network (RFC 6675 §4, SetPipe): sent, not SACKed, and not lost unless sent
-    /// again.
+    /// Bytes that are thought to be in the network (RFC 6675 §4): sent, not SACKed, and not lost unless sent again.
     /// </summary>
     internal static uint Pipe(Connection* c)
     {
-        uint flight = c->SendNext - c->SendUnacknowledged;
-        if (c->SackedCount == 0)
-        {
-            if (!c->InRecovery)
-                return flight;
-            // NewReno: each duplicate acknowledgement says that one segment has left.
-            return flight > c->Inflation ? flight - c->Inflation : 0;
-        }
-        flight -= SequenceRanges.CountBetween(c->SackedEdges, c->SackedCount, c->SendUnacknowledged, c->SendNext);
-        if (!c->InRecovery)
-            return flight;
-        uint hole = c->SendUnacknowledged;
-        for (int i = 0; i < c->SackedCount; i++)
-        {
-            uint end = c->SackedEdges[i * 2];
-            if (!IsLost(c, hole, i))
-                break;
-            uint from = Tcp.Later(hole, c->HighRetransmitted);
-            if (Tcp.Before(from, end))
-                flight -= end - from;
-            hole = c->SackedEdges[i * 2 + 1];
-        }
-        return (int)flight < 0 ? 0 : flight;
+        // Without SACK each duplicate acknowledgement says that one segment has left.
+        uint gone = c->SackedBytes + c->LostBytes + c->Inflation;
+        uint flight = c->SendMaximum - c->SendUnacknowledged;
+        return flight > gone ? flight - gone : 0;
     }
 
-    /// <summary>
-    /// RFC 6675 IsLost: three ranges, or more than two segments, were SACKed above the hole in front of range
-    /// <paramref name="index"/>. The first hole is what recovery is about, and after a tail probe any SACK is proof
-    /// enough.
-    /// </summary>
-    internal static bool IsLost(Connection* c, uint hole, int index)
-    {
-        if (hole == c->SendUnacknowledged || c->ProbeSent || c->SackedCount - index >= DuplicateThreshold)
-            return true;
-        uint above = 0;
-        for (int i = index; i < c->SackedCount; i++)
-            above += c->SackedEdges[i * 2 + 1] - c->SackedEdges[i * 2];
-        return above > (DuplicateThreshold - 1) * (uint)c->SegmentSize;
-    }
-
-    /// <summary>An acknowledgement brought nothing new, or SACK blocks: is it time to recover?</summary>
+    /// <summary>An acknowledgement brought nothing new. With SACK its blocks say all there is to know.</summary>
     internal static void OnDuplicate(Stack* stack, Connection* c)
     {
         stack->Counters.DuplicateAcknowledgements++;
+        if (c->SackPermitted)
+            return;
         if (c->InRecovery)
         {
             c->Inflation += c->SegmentSize;
             return;
         }
         c->DuplicateAcknowledgements++;
-        ConsiderRecovery(stack, c);
+        // RFC 6582 §3.2: not again for what a timeout or an earlier recovery has already covered.
+        if (c->DuplicateAcknowledgements < DuplicateThreshold
+            || Tcp.Before(c->SendUnacknowledged, c->RecoveryPoint))
+            return;
+        TcpScoreboard.LoseFirst(c, c->SegmentSize);
+        OnLoss(stack, c);
+        c->Inflation = (uint)DuplicateThreshold * c->SegmentSize;
     }
 
-    internal static void ConsiderRecovery(Stack* stack, Connection* c)
+    /// <summary>
+    /// Something is thought lost. Once in a window, and not for what a timeout has already covered, the window is
+    /// reduced.
+    /// </summary>
+    internal static void OnLoss(Stack* stack, Connection* c)
     {
-        if (c->InRecovery || c->SendNext == c->SendUnacknowledged)
-            return;
-        bool proven = c->DuplicateAcknowledgements >= DuplicateThreshold;
-        if (c->SackedCount > 0 && !proven)
-        {
-            uint above = SequenceRanges.CountBetween(c->SackedEdges, c->SackedCount, c->SendUnacknowledged,
-                c->SendMaximum);
-            proven = c->ProbeSent || c->SackedCount >= DuplicateThreshold
-                || above > (DuplicateThreshold - 1) * (uint)c->SegmentSize;
-        }
-        // RFC 6582 §3.2: not again for what a timeout or an earlier recovery has already covered.
-        if (!proven || Tcp.Before(c->SendUnacknowledged, c->RecoveryPoint))
+        if (c->InRecovery || Tcp.Before(c->SendUnacknowledged, c->RecoveryPoint))
             return;
         stack->Counters.FastRetransmits++;
         c->InRecovery = true;
         c->RecoveryPoint = c->SendMaximum;
-        c->HighRetransmitted = c->SendUnacknowledged;
-        c->SlowStartThreshold = HalfFlight(c);
-        c->CongestionWindow = c->SlowStartThreshold;
-        c->Inflation = c->SackedCount == 0 ? (uint)DuplicateThreshold * c->SegmentSize : 0;
-        c->RoundTripTiming = false;
         c->ProbeDeadline = 0;
+        c->ProbeSent = false;
+        Reduce(c);
+        c->CongestionWindow = c->SlowStartThreshold;
     }
 
-    private static uint HalfFlight(Connection* c)
+    /// <summary>What was lost is mended already, but it was lost (RFC 8985 §7.4.2).</summary>
+    internal static void OnMendedTail(Connection* c)
     {
-        uint half = (c->SendMaximum - c->SendUnacknowledged) / 2;
-        uint least = 2u * c->SegmentSize;
-        return half > least ? half : least;
+        if (c->InRecovery)
+            return;
+        Reduce(c);
+        c->MayUndo = false;
+        c->CongestionWindow = Math.Min(c->CongestionWindow, c->SlowStartThreshold);
+    }
+
+    private static void Reduce(Connection* c)
+    {
+        c->UndoWindow = c->CongestionWindow;
+        c->UndoThreshold = c->SlowStartThreshold;
+        c->UndoMaximum = c->CubicMaximum;
+        c->UndoStart = c->SendUnacknowledged;
+        c->UndoSegments = 0;
+        c->MayUndo = true;
+        TcpCubic.OnReduction(c);
+        uint flight = c->SendMaximum - c->SendUnacknowledged;
+        uint used = Math.Min(c->CongestionWindow, flight);
+        c->SlowStartThreshold = Math.Max(TcpCubic.Reduced(used), 2u * c->SegmentSize);
+    }
+
+    /// <summary>
+    /// The peer has received [start, end) twice (RFC 2883). When that is so of all that was sent again since the window
+    /// was reduced, nothing had been lost.
+    /// </summary>
+    internal static void OnReceivedTwice(Connection* c, uint start, uint end)
+    {
+        bool isOurs = c->MayUndo && !Tcp.Before(start, c->UndoStart) && !Tcp.After(end, c->RecoveryPoint);
+        if (!isOurs || c->UndoSegments == 0)
+            return;
+        c->UndoSegments--;
+        if (c->UndoSegments != 0 || c->LostBytes != 0)
+            return;
+        c->MayUndo = false;
+        c->InRecovery = false;
+        c->CongestionWindow = Math.Max(c->CongestionWindow, c->UndoWindow);
+        c->SlowStartThreshold = Math.Max(c->SlowStartThreshold, c->UndoThreshold);
+        c->CubicMaximum = c->UndoMaximum;
+        c->CubicEpoch = 0;
     }
 
     /// <summary>New data was acknowledged; SendUnacknowledged has moved by <paramref name="bytes"/>.</summary>
     /// <param name="wasLimited">The window was in use: only then may it grow (RFC 7661 §3).</param>
-    internal static void OnAcknowledged(Connection* c, uint bytes, bool wasLimited)
+    internal static void OnAcknowledged(Connection* c, uint bytes, bool wasLimited, ulong now)
     {
         c->DuplicateAcknowledgements = 0;
         if (c->InRecovery)
@@ -135,13 +138,12 @@ internal static unsafe class TcpCongestion
                 c->InRecovery = false;
                 c->CongestionWindow = c->SlowStartThreshold;
                 c->Inflation = 0;
-                return;
+                TcpRack.OnRecovered(c);
             }
-            // Partial acknowledgement: the next hole goes at once (RFC 6582 §3.2 step 3).
-            c->HighRetransmitted = Tcp.Later(c->HighRetransmitted, c->SendUnacknowledged);
-            if (c->SackedCount == 0)
+            else if (!c->SackPermitted)
             {
-                c->HighRetransmitted = c->SendUnacknowledged;
+                // Partial acknowledgement: the next hole goes at once (RFC 6582 §3.2 step 3).
+                TcpScoreboard.LoseFirst(c, c->SegmentSize);
                 c->Inflation = c->Inflation > bytes ? c->Inflation - bytes + c->SegmentSize : c->SegmentSize;
             }
             return;
@@ -149,33 +151,33 @@ internal static unsafe class TcpCongestion
         // Keeps the point comparable however long nothing is lost.
         if (Tcp.After(c->SendUnacknowledged, c->RecoveryPoint))
             c->RecoveryPoint = c->SendUnacknowledged;
-        if (!wasLimited || c->CongestionWindow >= MaxWindow)
+        if (!wasLimited)
+        {
+            TcpCubic.Pass(c, now - c->LastProgress, now);
+            return;
+        }
+        if (c->CongestionWindow >= MaxWindow)
             return;
         if (c->CongestionWindow < c->SlowStartThreshold)
-        {
             c->CongestionWindow += bytes;
-            return;
-        }
-        c->CongestionCredit += bytes;
-        if (c->CongestionCredit >= c->CongestionWindow)
-        {
-            c->CongestionCredit -= c->CongestionWindow;
-            c->CongestionWindow += c->SegmentSize;
-        }
+        else
+            TcpCubic.Grow(c, bytes, now);
     }
 
-    /// <summary>RFC 5681 §3.1 and RFC 2018 §8: start over with one segment, and forget what was SACKed.</summary>
+    /// <summary>RFC 5681 §3.1: start over with one segment.</summary>
     internal static void OnTimeout(Connection* c)
     {
         if (c->Backoff <= 1)
-            c->SlowStartThreshold = HalfFlight(c);
+        {
+            Reduce(c);
+            TcpCubic.OnTimeout(c);
+        }
         c->CongestionWindow = c->SegmentSize;
-        c->CongestionCredit = 0;
         c->InRecovery = false;
         c->Inflation = 0;
-        c->SackedCount = 0;
         c->DuplicateAcknowledgements = 0;
         c->ProbeSent = false;
         c->RecoveryPoint = c->SendMaximum;
+        TcpRack.OnTimeout(c);
     }
 }

@@ -166,7 +166,7 @@ internal static unsafe class TcpInput
             return;
         else
             stack->Counters.FastPathData++;
-        if (c->AcknowledgeNow || c->QueueEnd != c->SendNext || c->InRecovery)
+        if (c->AcknowledgeNow || c->QueueEnd != c->SendNext || c->LostBytes != 0)
             TcpOutput.Run(stack, c, now);
     }
 
@@ -218,6 +218,8 @@ internal static unsafe class TcpInput
         if (c->State == TcpState.TimeWait && (header.Flags & TcpFlags.Fin) != 0)
             TcpTimers.Linger(stack, c, stack->TimeWait, now);
         // A retransmission may carry the acknowledgement that we wait for; RFC 9293 lets it be dropped, and so do we.
+        if (payloadLength > 0)
+            TcpReassembly.NoteTwice(c, header.Sequence, header.Sequence + (uint)payloadLength);
         Answer(stack, c, ref header, payloadLength, now);
         return false;
     }
@@ -335,9 +337,9 @@ internal static unsafe class TcpInput
         {
             c->SendUnacknowledged = header.Acknowledgement;
             c->SendNext = header.Acknowledgement;
-            if (c->RoundTripTiming)
+            if (c->RoundTripStart != 0)
                 TcpTimers.Measure(c, now - c->RoundTripStart);
-            c->RoundTripTiming = false;
+            c->RoundTripStart = 0;
             TcpOpen.Established(stack, c, now);
             c->AcknowledgeNow = true;
             if (payload.Length > 0 && !TakeData(stack, c, ref header, payload, now))

@@ -45,7 +45,7 @@ internal static unsafe partial class TcpOutput
             window >>= c->ReceiveShift;
             header.Window = (ushort)(window < 65535 ? window : 65535);
             header.HasTimestamps = c->TimestampsEnabled;
-            if (c->OutOfOrderCount > 0 && c->SackPermitted)
+            if (SackBlocks(c) > 0)
                 FillSack(c, ref header);
         }
         if (header.HasTimestamps)
@@ -90,6 +90,7 @@ internal static unsafe partial class TcpOutput
                 c->UnansweredBytes = 0;
                 c->AcknowledgeDeadline = 0;
                 c->LastAcknowledgementSent = c->ReceiveNext;
+                c->TwiceEnd = c->TwiceStart;
                 c->ReceiveEdge = edge;
             }
             return true;
@@ -158,35 +159,48 @@ internal static unsafe partial class TcpOutput
 
     private static int SackBlocks(Connection* c)
     {
-        if (c->OutOfOrderCount == 0 || !c->SackPermitted)
+        int blocks = c->OutOfOrderCount;
+        if (c->TwiceStart != c->TwiceEnd)
+            blocks++;
+        if (blocks == 0 || !c->SackPermitted)
             return 0;
         int most = c->TimestampsEnabled ? 3 : 4;
-        return c->OutOfOrderCount < most ? c->OutOfOrderCount : most;
+        return blocks < most ? blocks : most;
     }
 
-    /// <summary>The range with the newest segment first, then the others (RFC 2018 §4).</summary>
+    /// <summary>
+    /// What came twice (RFC 2883 §4), then the range with the newest segment, then the others (RFC 2018 §4).
+    /// </summary>
     private static void FillSack(Connection* c, ref TcpHeader header)
     {
         int most = SackBlocks(c);
-        int newest = 0;
+        int filled = 0;
+        bool isTwice = c->TwiceStart != c->TwiceEnd;
+        if (isTwice)
+            FillBlock(ref header, ref filled, c->TwiceStart, c->TwiceEnd);
+        // Behind a block of data that came twice comes the range that holds it (RFC 2883 §4, case 3).
+        uint named = isTwice && !Tcp.Before(c->TwiceStart, c->ReceiveNext) ? c->TwiceStart : c->LastOutOfOrder;
+        int newest = -1;
         for (int i = 0; i < c->OutOfOrderCount; i++)
         {
-            if (!Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2])
-                && Tcp.Before(c->LastOutOfOrder, c->OutOfOrderEdges[i * 2 + 1]))
+            if (!Tcp.Before(named, c->OutOfOrderEdges[i * 2]) && Tcp.Before(named, c->OutOfOrderEdges[i * 2 + 1]))
                 newest = i;
         }
-        header.SackEdges[0] = c->OutOfOrderEdges[newest * 2];
-        header.SackEdges[1] = c->OutOfOrderEdges[newest * 2 + 1];
-        int filled = 1;
+        if (newest >= 0 && filled < most)
+            FillBlock(ref header, ref filled, c->OutOfOrderEdges[newest * 2], c->OutOfOrderEdges[newest * 2 + 1]);
         for (int i = 0; i < c->OutOfOrderCount && filled < most; i++)
         {
-            if (i == newest)
-                continue;
-            header.SackEdges[filled * 2] = c->OutOfOrderEdges[i * 2];
-            header.SackEdges[filled * 2 + 1] = c->OutOfOrderEdges[i * 2 + 1];
-            filled++;
+            if (i != newest)
+                FillBlock(ref header, ref filled, c->OutOfOrderEdges[i * 2], c->OutOfOrderEdges[i * 2 + 1]);
         }
         header.SackCount = filled;
+    }
+
+    private static void FillBlock(ref TcpHeader header, ref int filled, uint start, uint end)
+    {
+        header.SackEdges[filled * 2] = start;
+        header.SackEdges[filled * 2 + 1] = end;
+        filled++;
     }
 
     /// <summary>The answer to a SYN that is not kept: what a half-open connection would have sent.</summary>

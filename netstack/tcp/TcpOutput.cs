@@ -1,3 +1,5 @@
+using System;
+
 namespace Netstack;
 
 /// <summary>
@@ -36,7 +38,7 @@ internal static unsafe partial class TcpOutput
             case TcpState.TimeWait:
                 break;
             default:
-                if (c->InRecovery && !RetransmitHoles(stack, c, now))
+                if (c->LostBytes != 0 && !RetransmitLost(stack, c, now))
                     return;
                 if ((c->QueueEnd != c->SendNext || c->FinQueued) && !SendNew(stack, c, now))
                     return;
@@ -67,8 +69,6 @@ internal static unsafe partial class TcpOutput
             if (c->SendMaximum == c->InitialSend)
             {
                 c->SendMaximum = c->InitialSend + 1;
-                c->RoundTripTiming = true;
-                c->RoundTripSequence = c->InitialSend;
                 c->RoundTripStart = now;
             }
             else
@@ -82,42 +82,34 @@ internal static unsafe partial class TcpOutput
             TcpTimers.StartRetransmission(stack, c, now);
     }
 
-    /// <summary>
-    /// New data, and after a timeout everything from SendNext on again, less what was SACKed. False when the link is
-    /// busy.
-    /// </summary>
+    /// <summary>New data. False when the link is busy.</summary>
     private static bool SendNew(Stack* stack, Connection* c, ulong now)
     {
-        if (c->SendNext == c->SendMaximum && c->SendNext == c->SendUnacknowledged
-            && now - c->LastSent > c->RetransmissionTimeout)
+        if (c->SendMaximum == c->SendUnacknowledged && now - c->LastSent > c->RetransmissionTimeout)
             TcpCongestion.RestartAfterIdle(c);
         bool sentSomething = false;
         while (true)
         {
-            int limit = SkipSacked(c);
             int queued = (int)(c->QueueEnd - c->SendNext);
             if (queued < 0)
                 break;
-            bool fin = c->FinQueued && c->SendNext + (uint)queued == c->QueueEnd;
+            bool fin = c->FinQueued;
             int size = c->SegmentSize - SackLength(SackBlocks(c));
             int window = (int)(c->SendUnacknowledged + c->SendWindow - c->SendNext);
             uint pipe = TcpCongestion.Pipe(c);
             int congestion = (int)(c->CongestionWindow - pipe);
             if (c->CongestionWindow < pipe)
                 congestion = 0;
-            bool again = Tcp.Before(c->SendNext, c->SendMaximum);
 
             int length = queued;
             if (length > window)
                 length = window;
             if (length > congestion)
                 length = congestion;
-            if (length > limit)
-                length = limit;
             if (length <= 0)
             {
                 // FIN needs no window of its own, but waits for the data before it.
-                if (queued == 0 && fin && (again || c->SendNext == c->SendMaximum))
+                if (queued == 0 && fin)
                 {
                     if (!Emit(stack, c, c->SendNext, 0, TcpFlags.Fin | TcpFlags.Ack, now))
                         return false;
@@ -140,7 +132,7 @@ internal static unsafe partial class TcpOutput
                 // Whole segments first; the rest decides for itself in the next turn.
                 length -= length % size;
             }
-            else if (length < size && length < limit && !again && !MaySendShort(c, length, queued))
+            else if (length < size && !MaySendShort(c, length, queued))
             {
                 break;
             }
@@ -173,39 +165,17 @@ internal static unsafe partial class TcpOutput
         return length < queued && (uint)length >= c->MaxSendWindow / 2 && c->SendNext == c->SendUnacknowledged;
     }
 
-    /// <summary>Moves SendNext over SACKed ranges; returns how many bytes may be sent before the next one.</summary>
-    private static int SkipSacked(Connection* c)
-    {
-        for (int i = 0; i < c->SackedCount; i++)
-        {
-            uint start = c->SackedEdges[i * 2];
-            uint end = c->SackedEdges[i * 2 + 1];
-            if (Tcp.Before(c->SendNext, start))
-                return (int)(start - c->SendNext);
-            if (Tcp.Before(c->SendNext, end))
-                c->SendNext = end;
-        }
-        return int.MaxValue;
-    }
-
     private static void Sent(Stack* stack, Connection* c, int length, bool fin, ulong now)
     {
         uint end = c->SendNext + (uint)length + (fin ? 1u : 0);
-        if (Tcp.Before(c->SendNext, c->SendMaximum))
-        {
-            stack->Counters.Retransmissions++;
-            c->Retransmissions++;
-        }
-        else if (!c->RoundTripTiming && c->Backoff == 0)
-        {
-            c->RoundTripTiming = true;
-            c->RoundTripSequence = c->SendNext;
-            c->RoundTripStart = now;
-        }
         if (c->SendMaximum == c->SendUnacknowledged)
+        {
+            TcpCubic.Pass(c, now - c->LastProgress, now);
             c->LastProgress = now;
+        }
+        TcpScoreboard.Append(c, end, now);
         c->SendNext = end;
-        c->SendMaximum = Tcp.Later(end, c->SendMaximum);
+        c->SendMaximum = end;
         c->LastSent = now;
         c->PersistDeadline = 0;
         if (c->RetransmitDeadline == 0)
@@ -213,41 +183,36 @@ internal static unsafe partial class TcpOutput
     }
 
     /// <summary>
-    /// The holes that are thought lost (RFC 6675 §5 step 4.1, NextSeg rule 1). False when the link is busy.
+    /// What is thought lost, as far as the windows allow (RFC 6675 §5 step 4.1). False when the link is busy.
     /// </summary>
-    private static bool RetransmitHoles(Stack* stack, Connection* c, ulong now)
+    private static bool RetransmitLost(Stack* stack, Connection* c, ulong now)
     {
-        for (int range = 0; ; range++)
+        while (TcpScoreboard.FirstLost(c, out uint at, out uint end))
         {
-            uint hole = range == 0 ? c->SendUnacknowledged : c->SackedEdges[range * 2 - 1];
-            uint end;
-            if (range < c->SackedCount)
-                end = c->SackedEdges[range * 2];
-            else if (c->SackedCount == 0)
-                end = c->SendUnacknowledged + c->SegmentSize;
-            else
+            int size = c->SegmentSize - SackLength(SackBlocks(c));
+            // Where nothing else is on its way, what waited for it goes with it.
+            if (end == c->SendMaximum)
+                end = Tcp.Later(end, c->QueueEnd);
+            int length = (int)(end - at);
+            if (length > size)
+                length = size;
+            // The first one goes whatever the congestion window says.
+            if (at != c->SendUnacknowledged && TcpCongestion.Pipe(c) + (uint)length > c->CongestionWindow)
                 return true;
-            if (range < c->SackedCount && !TcpCongestion.IsLost(c, hole, range))
-                return true;
-            end = Tcp.Earlier(end, c->SendMaximum);
-            uint at = Tcp.Later(hole, c->HighRetransmitted);
-            while (Tcp.Before(at, end))
+            // The peer may have taken room back; a FIN needs none.
+            int window = (int)(c->SendUnacknowledged + c->SendWindow - at);
+            if (length > window && at != c->QueueEnd)
+                length = window;
+            if (length <= 0)
             {
-                int size = c->SegmentSize - SackLength(SackBlocks(c));
-                int length = (int)(end - at);
-                if (length > size)
-                    length = size;
-                // The first one goes whatever the window says.
-                if (at != c->SendUnacknowledged && TcpCongestion.Pipe(c) + (uint)length > c->CongestionWindow)
-                    return true;
-                if (!EmitAgain(stack, c, at, ref length, size, now))
-                    return false;
-                at += (uint)length;
-                c->HighRetransmitted = at;
-            }
-            if (c->SackedCount == 0)
+                if (TcpCongestion.Pipe(c) == 0 && c->RetransmitDeadline == 0)
+                    TcpTimers.StartPersist(stack, c, now);
                 return true;
+            }
+            if (!EmitAgain(stack, c, at, ref length, size, now))
+                return false;
         }
+        return true;
     }
 
     /// <summary>Sends a part of what was sent before, FIN included when it lies there.</summary>
@@ -272,28 +237,53 @@ internal static unsafe partial class TcpOutput
         }
         if (!sent)
             return false;
+        uint end = sequence + (uint)length;
+        if (Tcp.After(end, c->SendMaximum))
+        {
+            TcpScoreboard.Append(c, end, now);
+            c->SendNext = end;
+            c->SendMaximum = end;
+        }
+        TcpScoreboard.Repeat(c, sequence, end, now);
         stack->Counters.Retransmissions++;
         c->Retransmissions++;
-        c->RoundTripTiming = false;
+        c->UndoSegments++;
         c->LastSent = now;
         TcpTimers.StartRetransmission(stack, c, now);
         return true;
     }
 
     /// <summary>
-    /// One more segment when the tail stays unanswered: new data if there is some, else the last segment again.
+    /// One more segment when the tail stays unanswered (RFC 8985 §7.3): new data if there is some that the peer's
+    /// window allows, else the last segment again.
     /// </summary>
     internal static void SendTailProbe(Stack* stack, Connection* c, ulong now)
     {
-        if (c->SendMaximum == c->SendUnacknowledged || !Tcp.CanTransmitData(c->State) || c->SendNext != c->SendMaximum)
+        if (c->SentCount == 0 || c->LostBytes != 0 || !Tcp.CanTransmitData(c->State))
             return;
-        stack->Counters.TailLossProbes++;
-        uint flight = c->SendMaximum - c->SendUnacknowledged;
         int size = c->SegmentSize - SackLength(SackBlocks(c));
-        int length = flight < (uint)size ? (int)flight : size;
-        // ConsiderRecovery looks at ProbeSent only when SACK blocks arrive, so it is set before the answer can come.
-        if (EmitAgain(stack, c, c->SendMaximum - (uint)length, ref length, size, now))
-            c->ProbeSent = true;
+        int window = (int)(c->SendUnacknowledged + c->SendWindow - c->SendNext);
+        int fresh = Math.Min((int)(c->QueueEnd - c->SendNext), Math.Min(window, size));
+        if (fresh > 0)
+        {
+            if (!EmitData(stack, c, c->SendNext, ref fresh, TcpFlags.Ack | TcpFlags.Psh, size, now))
+                return;
+            Sent(stack, c, fresh, fin: false, now);
+            TcpRack.OnProbe(c, repeats: false);
+        }
+        else
+        {
+            int last = c->SentCount - 1;
+            SentRange* range = TcpScoreboard.At(c, last);
+            if ((range->Marks & SentMarks.Sacked) != 0)
+                return;
+            int length = Math.Min((int)(range->End - TcpScoreboard.StartOf(c, last)), size);
+            if (!EmitAgain(stack, c, c->SendMaximum - (uint)length, ref length, size, now))
+                return;
+            TcpRack.OnProbe(c, repeats: true);
+        }
+        stack->Counters.TailLossProbes++;
+        TcpTimers.StartRetransmission(stack, c, now);
     }
 
     /// <summary>
@@ -307,7 +297,7 @@ internal static unsafe partial class TcpOutput
         int size = c->SegmentSize - SackLength(SackBlocks(c));
         if (length > size)
             length = size;
-        if (length <= 0)
+        if (length <= 0 || c->LostBytes != 0)
         {
             SendProbe(stack, c, now);
             return;
@@ -336,10 +326,13 @@ internal static unsafe partial class TcpOutput
             return;
         if (c->SendMaximum != c->SendUnacknowledged)
         {
-            c->SendNext = c->SendUnacknowledged;
+            if (!Tcp.CanTransmitData(c->State))
+                c->SendNext = c->SendUnacknowledged;
+            TcpScoreboard.LoseAll(c);
             c->InRecovery = false;
-            c->SackedCount = 0;
-            c->RoundTripTiming = false;
+            c->Inflation = 0;
+            c->MayUndo = false;
+            c->RoundTripStart = 0;
             c->RecoveryPoint = c->SendMaximum;
             c->Backoff = 0;
             TcpTimers.Recompute(c);

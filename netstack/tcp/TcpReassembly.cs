@@ -19,6 +19,7 @@ internal static unsafe class TcpReassembly
             uint old = c->ReceiveNext - sequence;
             stack->Counters.DuplicateSegments++;
             c->AcknowledgeNow = true;
+            NoteTwice(c, sequence, sequence + (uint)payload.Length);
             if (old >= (uint)payload.Length)
                 return false;
             payload.Skip((int)old);
@@ -49,6 +50,11 @@ internal static unsafe class TcpReassembly
         }
         stack->Counters.OutOfOrderSegments++;
         c->AcknowledgeNow = true;
+        if (SequenceRanges.CountBetween(c->OutOfOrderEdges, c->OutOfOrderCount, sequence, sequence + length) == length)
+        {
+            c->TwiceStart = sequence;
+            c->TwiceEnd = sequence + length;
+        }
         if (!SequenceRanges.Add(c->OutOfOrderEdges, ref c->OutOfOrderCount, sequence, sequence + length))
         {
             stack->Counters.TcpReassemblyFull++;
@@ -57,6 +63,18 @@ internal static unsafe class TcpReassembly
         c->LastOutOfOrder = sequence;
         Put(c, (uint)c->Readable + (sequence - c->ReceiveNext), payload);
         return false;
+    }
+
+    /// <summary>
+    /// Data came of which what lies before RCV.NXT has come before: the next acknowledgement says so (RFC 2883 §4).
+    /// </summary>
+    internal static void NoteTwice(Connection* c, uint start, uint end)
+    {
+        // What lies further back than a window is none of this stream.
+        if (c->ReceiveNext - start > c->ReceiveRingMask + 1)
+            return;
+        c->TwiceStart = start;
+        c->TwiceEnd = Tcp.Earlier(end, c->ReceiveNext);
     }
 
     /// <summary>

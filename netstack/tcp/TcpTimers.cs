@@ -1,9 +1,9 @@
 namespace Netstack;
 
 /// <summary>
-/// Retransmission (RFC 6298), tail loss probe (RFC 8985 §7), persist, delayed acknowledgement (RFC 9293 §3.8.6.3),
-/// keep-alive (§3.8.4) and the waiting states. A deadline of 0 is off. The stack's own deadline is a lower bound of
-/// them all.
+/// Retransmission (RFC 6298), tail loss probe and reordering (RFC 8985), persist, delayed acknowledgement (RFC 9293
+/// §3.8.6.3), keep-alive (§3.8.4) and the waiting states. A deadline of 0 is off. The stack's own deadline is a lower
+/// bound of them all.
 /// </summary>
 internal static unsafe class TcpTimers
 {
@@ -25,6 +25,7 @@ internal static unsafe class TcpTimers
     {
         c->RetransmitDeadline = 0;
         c->ProbeDeadline = 0;
+        c->ReorderDeadline = 0;
         c->PersistDeadline = 0;
         c->AcknowledgeDeadline = 0;
         c->KeepAliveDeadline = 0;
@@ -146,6 +147,12 @@ internal static unsafe class TcpTimers
             c->ProbeDeadline = 0;
             TcpOutput.SendTailProbe(stack, c, now);
         }
+        if (IsDue(c->ReorderDeadline, now))
+        {
+            // RFC 8985 §6.2 step 5: what has not come by now is lost.
+            TcpRack.DetectLoss(stack, c, now);
+            TcpOutput.Run(stack, c, now);
+        }
         if (IsDue(c->PersistDeadline, now) && !Persist(stack, c, now))
             return ulong.MaxValue;
         if (IsDue(c->KeepAliveDeadline, now) && !ProbePeer(stack, c, now))
@@ -155,6 +162,7 @@ internal static unsafe class TcpTimers
         Earliest(c->AcknowledgeDeadline, ref next);
         Earliest(c->RetransmitDeadline, ref next);
         Earliest(c->ProbeDeadline, ref next);
+        Earliest(c->ReorderDeadline, ref next);
         Earliest(c->PersistDeadline, ref next);
         Earliest(c->KeepAliveDeadline, ref next);
         return next;
@@ -192,14 +200,15 @@ internal static unsafe class TcpTimers
         c->RetransmissionTimeout *= 2;
         if (c->RetransmissionTimeout > MaxTimeout)
             c->RetransmissionTimeout = MaxTimeout;
-        c->RoundTripTiming = false;
+        c->RoundTripStart = 0;
         c->ProbeDeadline = 0;
         if (c->SendMaximum != c->SendUnacknowledged)
         {
             stack->Counters.RetransmissionTimeouts++;
             TcpCongestion.OnTimeout(c);
         }
-        c->SendNext = c->SendUnacknowledged;
+        if (!Tcp.CanTransmitData(c->State))
+            c->SendNext = c->SendUnacknowledged;
         TcpOutput.Run(stack, c, now);
         if (c->RetransmitDeadline == 0 && c->PersistDeadline == 0)
             StartRetransmission(stack, c, now);
@@ -212,7 +221,7 @@ internal static unsafe class TcpTimers
     private static bool Persist(Stack* stack, Connection* c, ulong now)
     {
         c->PersistDeadline = 0;
-        if (c->QueueEnd == c->SendNext && !c->FinQueued)
+        if (c->QueueEnd == c->SendNext && !c->FinQueued && c->LostBytes == 0)
             return true;
         // A peer that answers may keep its window closed as long as it likes (RFC 9293 §3.8.6.1); silence counts as
         // with data. A connection without a user is given up after a while (RFC 9293 §3.8.3 leaves that to the

@@ -96,6 +96,7 @@ internal static unsafe class Program
         line.Add("timeouts"u8, (long)stack->Counters.RetransmissionTimeouts);
         line.Add("fast"u8, (long)stack->Counters.FastRetransmits);
         line.Add("probes"u8, (long)(stack->Counters.ZeroWindowProbes));
+        line.Add("tails"u8, (long)stack->Counters.TailLossProbes);
         line.Add("keepalives"u8, (long)stack->Counters.KeepAliveProbes);
         line.Add("bad"u8, (long)(stack->Counters.TcpBadChecksum + stack->Counters.Ipv4BadChecksum + stack->Counters.Ipv4Malformed));
         line.Add("duplicates"u8, (long)stack->Counters.DuplicateSegments);
