@@ -45,7 +45,8 @@ public sealed unsafe class CodeMemory
     /// <exception cref="PlatformNotSupportedException">the host refuses, and says why</exception>
     public static CodeMemory Allocate(int size)
     {
-        const nuint stateBytes = 320 << 10;
+        // TLBs, recent targets and the rest of the state take 300 KiB; see ReturnStack for the others.
+        const nuint stateBytes = (320 << 10) + 2 * ReturnStack.Bytes;
         // SAFETY: fresh mappings that nobody else knows; failure is checked before use.
         byte* executable = Map((nuint)size, Libc.MAP_SHARED);
         // A shared mapping of which no bytes are moved is mapped a second time (mremap(2)).

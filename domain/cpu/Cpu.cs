@@ -89,6 +89,8 @@ public sealed unsafe partial class Cpu
 
     internal CpuState* State => s;
 
+    internal bool Translates => translator != null;
+
     /// <summary>
     /// The last instruction that the decoder did not translate, for whoever looks for the reason of a crash; or empty.
     /// </summary>
@@ -177,6 +179,7 @@ public sealed unsafe partial class Cpu
             if (translator != null)
             {
                 translator.SafePoint();
+                ReturnStack.Bound(s);
                 // Translated code knows which TLB it uses.
                 if (s->Cpl == 3)
                     mode |= ModeUser;

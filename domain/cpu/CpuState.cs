@@ -206,6 +206,17 @@ internal unsafe struct CpuState
     /// <summary>RBX, RBP, R12–R15 of the monitor while translated code runs.</summary>
     public fixed ulong HostRegisters[6];
 
+    /// <summary>RSP of the monitor while translated code runs.</summary>
+    public ulong HostStack;
+
+    /// <summary>
+    /// RSP of translated code while it does not run, at the current privilege and at the other; see ReturnStack.
+    /// </summary>
+    public ulong ReturnStack, OtherReturnStack;
+
+    /// <summary>The same of empty stacks.</summary>
+    public ulong ReturnBottom, OtherReturnBottom;
+
     /// <summary>GCHandle of the <see cref="Cpu"/>: the slow paths' way back to memory, bus and blocks.</summary>
     public nint Owner;
 }

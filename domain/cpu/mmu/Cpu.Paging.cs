@@ -187,6 +187,7 @@ public sealed unsafe partial class Cpu
             return;
         stampedMode = mode;
         ClearCode();
+        ReturnStack.Empty(s);
     }
 
     // Behind the entries a bit for each that has been filled since all were empty.
@@ -276,8 +277,12 @@ public sealed unsafe partial class Cpu
             s->ExecutedPages[i] = 0;
     }
 
-    /// <summary>Voids the interpreter's links.</summary>
-    private void NewGeneration() => s->Generation += 1UL << (ModeBits + 1);
+    /// <summary>Voids the interpreter's links, and what translated code would return to.</summary>
+    private void NewGeneration()
+    {
+        s->Generation += 1UL << (ModeBits + 1);
+        ReturnStack.Empty(s);
+    }
 
     /// <summary>Voids all links, recent targets and code translations.</summary>
     private void VoidCode()
@@ -292,6 +297,8 @@ public sealed unsafe partial class Cpu
     {
         s->Cpl = level;
         bool user = level == 3;
+        if (user != (s->ReadTlb == userRead))
+            ReturnStack.Change(s);
         s->ReadTlb = user ? userRead : kernelRead;
         s->WriteTlb = user ? userWrite : kernelWrite;
         s->ExecuteTlb = user ? userExecute : kernelExecute;

@@ -91,7 +91,7 @@ internal sealed unsafe class Emitter
             Byte(value >> (8 * i));
     }
 
-    private void Int64(ulong value)
+    public void Int64(ulong value)
     {
         Int32((int)value);
         Int32((int)(value >> 32));
@@ -306,7 +306,26 @@ internal sealed unsafe class Emitter
         return site;
     }
 
+    /// <summary>Returns where its displacement is.</summary>
+    public uint Call(uint target)
+    {
+        Byte(0xe8);
+        return Displacement(target);
+    }
+
+    public void CallTo(in HostOperand target) => ModRm(0, false, 0xff, 2, target);
+
     public void JumpTo(in HostOperand target) => ModRm(0, false, 0xff, 4, target);
+
+    /// <summary>An address below 4 GiB that is patched. Returns where it is.</summary>
+    public uint MoveAddress(int register)
+    {
+        if (register >= 8)
+            Byte(0x41);
+        Byte(0xb8 | register & 7);
+        Int32(0);
+        return Here - 4;
+    }
 
     public void Return() => Byte(0xc3);
 }

@@ -8,7 +8,7 @@ namespace Domain;
 /// </summary>
 /// <remarks>
 /// So nothing of translated code is ever on the stack while managed code runs, and the garbage collector need not know
-/// of it. The thread stays in cooperative mode; <see cref="CpuState.Budget"/> bounds for how long.
+/// of it: translated code has a stack of its own (<see cref="ReturnStack"/>). The thread stays in cooperative mode; <see cref="CpuState.Budget"/> bounds for how long.
 /// </remarks>
 internal sealed unsafe class Thunks
 {
@@ -65,6 +65,49 @@ internal sealed unsafe class Thunks
         emit.Jump(Return);
     }
 
+    /// <summary>
+    /// What a RET leads to that has found another address, in <see cref="Pointer"/>, than the CALL left: goes there if
+    /// it is a recent target, otherwise to the code at <see cref="Scratch"/>. The guest's RSP is as before the RET.
+    /// </summary>
+    /// <param name="code">TLB for code of the privilege</param>
+    /// <param name="exhausted">where the RET of an empty stack leads to</param>
+    public uint Stray(TlbEntry* code, out uint exhausted)
+    {
+        exhausted = Start();
+        emit.Lea(Rsp, HostOperand.At(Rsp, -8));
+        uint stray = emit.Here;
+        emit.Store(HostOperand.Absolute(&s->Temp), Scratch);
+        var (other, moved) = FindTarget(code);
+        emit.Lea(StackPointer, HostOperand.At(StackPointer, 8));
+        emit.Lea(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache));
+        emit.JumpTo(HostOperand.At(Pointer, 24));
+        emit.PatchJump(other, emit.Here);
+        emit.PatchJump(moved, emit.Here);
+        emit.JumpTo(HostOperand.Absolute(&s->Temp));
+        return stray;
+    }
+
+    /// <summary>
+    /// Looks for the address in Pointer among recent targets; Scratch becomes the offset of its entry. Spoils Pointer
+    /// and the flags.
+    /// </summary>
+    /// <returns>the displacements of the jumps that are taken when it is none</returns>
+    public (uint Other, uint Moved) FindTarget(TlbEntry* code)
+    {
+        emit.Move(Scratch, Pointer);
+        emit.ShiftRight(Scratch, 11);
+        emit.Xor(Scratch, HostOperand.Of(Pointer));
+        emit.AndImmediate32(Scratch, Jump.Entries - 1);
+        emit.ShiftLeft32(Scratch, 5);
+        emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 16));
+        uint other = emit.JumpIf(HostCondition.NotEqual, emit.Here);
+        emit.Rorx(Pointer, Pointer, 12 - Mmu.EntryShift);
+        emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
+        emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)&code->Host));
+        emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 8));
+        return (other, emit.JumpIf(HostCondition.NotEqual, emit.Here));
+    }
+
     // Aligned also because the runtime takes pointers with bit 1 for those of generic methods.
     private uint Start()
     {
@@ -76,6 +119,8 @@ internal sealed unsafe class Thunks
     {
         for (int i = 0; i < Preserved.Length; i++)
             emit.Store(HostOperand.Absolute(&s->HostRegisters[i]), Preserved[i]);
+        emit.Store(HostOperand.Absolute(&s->HostStack), Rsp);
+        emit.Load(Rsp, HostOperand.Absolute(&s->ReturnStack));
         emit.Load(Pointer, HostOperand.At(Rsi, ImmOffset));
         if (withFlags)
         {
@@ -118,6 +163,8 @@ internal sealed unsafe class Thunks
         emit.Store32(HostOperand.Absolute(&s->FlagBits), Rax);
         emit.StoreImmediate32(HostOperand.Absolute(&s->FlagKind), Flags.Explicit);
         emit.PatchJump(otherwise, emit.Here);
+        emit.Store(HostOperand.Absolute(&s->ReturnStack), Rsp);
+        emit.Load(Rsp, HostOperand.Absolute(&s->HostStack));
         emit.Move(Rsi, Pointer);
         emit.MoveImmediate(Rdi, (ulong)s);
         for (int i = 0; i < Preserved.Length; i++)

@@ -18,7 +18,12 @@ internal sealed unsafe partial class Translator
     /// <param name="Dirty">the vector registers that the state has not</param>
     private readonly record struct Way(uint Site, ulong Target, int Executed, bool WithFlags, uint Dirty);
 
+    /// <summary>A RET's operation, for when nobody knows the way.</summary>
+    /// <param name="Site">where its code's address is</param>
+    private readonly record struct LostReturn(uint Site, int Slot);
+
     private readonly List<Cold> cold = [];
+    private readonly List<LostReturn> lost = [];
     private readonly List<Way> ways = [];
 
     /// <summary>The entry of the code TLB for an address.</summary>
@@ -31,6 +36,11 @@ internal sealed unsafe partial class Translator
         {
             emit.PatchJump(way.Site, emit.Here);
             StoreVectors(way.Dirty);
+            LeaveTo(way.Slot);
+        }
+        foreach (var way in lost)
+        {
+            emit.Patch(way.Site, (int)emit.Here);
             LeaveTo(way.Slot);
         }
     }
@@ -86,7 +96,31 @@ internal sealed unsafe partial class Translator
         int slot = builder.SlotCount;
         builder.Operations(at);
         PushReturn(at, i.NextIP, slot);
-        Go(i.NearBranchTarget, at + 1);
+        AddWay(emit.Call(emit.Here), i.NearBranchTarget, at + 1);
+        ComeFromReturn(i.NextIP, at + 1);
+    }
+
+    /// <summary>
+    /// Behind a CALL: a RET has come here with the guest's address in Pointer and its own way out in Scratch. All of the
+    /// guest is in the state but the registers, RSP is as before the RET.
+    /// </summary>
+    private void ComeFromReturn(ulong next, int executed)
+    {
+        uint constant = 0;
+        if ((ulong)(int)next == next)
+            emit.CmpImmediate(HostOperand.Of(Pointer), (int)next);
+        else
+        {
+            emit.Cmp(Pointer, HostOperand.Absolute(0u));
+            constant = emit.Here - 4;
+        }
+        emit.JumpIf(HostCondition.NotEqual, (mode & Cpu.ModeUser) != 0 ? userStray : kernelStray);
+        emit.Lea(StackPointer, HostOperand.At(StackPointer, 8));
+        ways.Add(new Way(emit.Jump(emit.Here), next, executed, false, 0));
+        if (constant == 0)
+            return;
+        emit.Patch(constant, (int)emit.Here);
+        emit.Int64(next);
     }
 
     private void PushReturn(int at, ulong next, int slot)
@@ -144,7 +178,14 @@ internal sealed unsafe partial class Translator
             PushReturn(at, i.NextIP, slot);
             emit.Load(Scratch, HostOperand.Absolute(&s->Temp));
         }
-        GoToFound();
+        emit.Lea(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache));
+        if (i.Mnemonic == Mnemonic.Jmp)
+        {
+            emit.JumpTo(HostOperand.At(Pointer, 24));
+            return;
+        }
+        emit.CallTo(HostOperand.At(Pointer, 24));
+        ComeFromReturn(i.NextIP, at + 1);
     }
 
     private void Return(int at, in Instruction i)
@@ -155,9 +196,17 @@ internal sealed unsafe partial class Translator
         builder.Operations(at);
         hostFlags = false;
         emit.Load(Pointer, ReachStack(at, StackPointer, 0, false, slot));
+        if (i.OpCount == 0)
+        {
+            lost.Add(new LostReturn(emit.MoveAddress(Scratch), slot));
+            emit.Return();
+            return;
+        }
+        // Whoever is come back to releases eight bytes.
         Find(slot);
-        emit.Lea(StackPointer, HostOperand.At(StackPointer, 8 + (i.OpCount == 1 ? i.Immediate16 : 0)));
-        GoToFound();
+        emit.Lea(StackPointer, HostOperand.At(StackPointer, 8 + i.Immediate16));
+        emit.Lea(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache));
+        emit.JumpTo(HostOperand.At(Pointer, 24));
     }
 
     /// <summary>
@@ -166,24 +215,9 @@ internal sealed unsafe partial class Translator
     /// </summary>
     private void Find(int slot)
     {
-        emit.Move(Scratch, Pointer);
-        emit.ShiftRight(Scratch, 11);
-        emit.Xor(Scratch, HostOperand.Of(Pointer));
-        emit.AndImmediate32(Scratch, Jump.Entries - 1);
-        emit.ShiftLeft32(Scratch, 5);
-        emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 16));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
-        emit.Rorx(Pointer, Pointer, 12 - Mmu.EntryShift);
-        emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
-        emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)CodeEntry(0) + HostOffset));
-        emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 8));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
-    }
-
-    private void GoToFound()
-    {
-        emit.Lea(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache));
-        emit.JumpTo(HostOperand.At(Pointer, 24));
+        var (other, moved) = thunks.FindTarget(CodeEntry(0));
+        cold.Add(new Cold(other, slot, dirty));
+        cold.Add(new Cold(moved, slot, dirty));
     }
 
     // ---- the stack

@@ -21,7 +21,7 @@ internal sealed unsafe partial class Translator
     private readonly CpuState* s;
     private readonly Emitter emit;
     private readonly Thunks thunks;
-    private readonly uint first;
+    private readonly uint first, kernelStray, userStray;
     private readonly InstructionInfoFactory information = new();
     private readonly TlbEntry* kernelRead, kernelWrite, kernelExecute, userRead, userWrite, userExecute;
 
@@ -49,6 +49,11 @@ internal sealed unsafe partial class Translator
         this.userExecute = userExecute;
         emit = new Emitter(memory.Executable, memory.Writable, memory.Size);
         thunks = new Thunks(s, emit);
+        kernelStray = thunks.Stray(kernelExecute, out uint exhausted);
+        s->ReturnBottom = ReturnStack.Make(memory.AllocateData(ReturnStack.Bytes), exhausted);
+        userStray = thunks.Stray(userExecute, out exhausted);
+        s->OtherReturnBottom = ReturnStack.Make(memory.AllocateData(ReturnStack.Bytes), exhausted);
+        ReturnStack.Empty(s);
         emit.Align(64);
         first = emit.Here;
     }
@@ -73,7 +78,11 @@ internal sealed unsafe partial class Translator
     public void SafePoint() => ((delegate* unmanaged<void>)(nuint)thunks.Nothing)();
 
     /// <summary>Forgets all code. Nothing may lead to it any more.</summary>
-    public void Clear() => emit.Seek(first);
+    public void Clear()
+    {
+        emit.Seek(first);
+        ReturnStack.Empty(s);
+    }
 
     /// <summary>Lets a branch within a page lead to its successor without a look at the link.</summary>
     public void Connect(Link* link, Block* block)
@@ -101,6 +110,7 @@ internal sealed unsafe partial class Translator
         this.home = home;
         frame = physical >> 12;
         cold.Clear();
+        lost.Clear();
         ways.Clear();
         reentries.Clear();
         ForgetVectors();

@@ -1,0 +1,230 @@
+using System;
+using Testing.Processor;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Domain.Tests;
+
+/// <summary>Returns lead where the guest's stack says, whatever calls there have been.</summary>
+public sealed unsafe class ReturnTests
+{
+    private const ulong Function = 0x200000, FaultHandler = 0x110000, High = 0x7f00_0000_0000;
+
+    private static TestMachine Machine()
+    {
+        var machine = new TestMachine();
+        // All memory once more, at addresses that do not fit 32 bits.
+        machine.Write(0x10000 + 8 * (High >> 39), 0x11000 | 7);
+        return machine;
+    }
+
+    [Theory]
+    [InlineData(TestMachine.CodeAt)]
+    [InlineData(High + TestMachine.CodeAt)]
+    public void AFunctionCallsItselfDeeply(ulong at)
+    {
+        const int depth = 20_000;
+        var machine = Machine();
+        machine.Place(TestMachine.CodeAt, TestMachine.Assemble(at, a =>
+        {
+            var function = a.CreateLabel();
+            var last = a.CreateLabel();
+            a.xor(eax, eax);
+            a.mov(ecx, depth);
+            a.call(function);
+            a.hlt();
+            a.Label(ref function);
+            a.dec(ecx);
+            a.je(last);
+            a.call(function);
+            a.inc(eax);
+            a.ret();
+            a.Label(ref last);
+            a.hlt();
+            a.ret();
+        }));
+        machine.S->Rip = at;
+        machine.RunToHalt();
+        Assert.InRange(machine.S->ReturnBottom - machine.S->ReturnStack, 0UL, (ulong)ReturnStack.Bytes / 2);
+        machine.RunToHalt();
+        Assert.Equal((ulong)depth - 1, machine.S->Gpr[0]);
+        Assert.Equal(TestMachine.StackTop, machine.S->Gpr[4]);
+    }
+
+    /// <summary>Two calls are left behind each time.</summary>
+    [Theory]
+    [InlineData(TestMachine.CodeAt)]
+    [InlineData(High + TestMachine.CodeAt)]
+    public void AFunctionReturnsFromItsCallers(ulong at)
+    {
+        const int count = 20_000;
+        var machine = Machine();
+        machine.Place(TestMachine.CodeAt, TestMachine.Assemble(at, a =>
+        {
+            var loop = a.CreateLabel();
+            var outer = a.CreateLabel();
+            var middle = a.CreateLabel();
+            var inner = a.CreateLabel();
+            a.xor(eax, eax);
+            a.mov(ecx, count);
+            a.Label(ref loop);
+            a.call(outer);
+            a.inc(eax);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+            a.Label(ref outer);
+            a.mov(rbp, rsp);
+            a.call(middle);
+            a.ud2();
+            a.Label(ref middle);
+            a.call(inner);
+            a.ud2();
+            a.Label(ref inner);
+            a.mov(rsp, rbp);
+            a.ret();
+        }));
+        machine.S->Rip = at;
+        machine.RunToHalt();
+        Assert.Equal((ulong)count, machine.S->Gpr[0]);
+    }
+
+    [Fact]
+    public void AReturnWithoutACall()
+    {
+        const int count = 20_000;
+        var machine = Machine();
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            var there = a.CreateLabel();
+            var function = a.CreateLabel();
+            a.xor(eax, eax);
+            a.mov(ecx, count);
+            a.Label(ref loop);
+            a.lea(rdx, __[there]);
+            a.push(rdx);
+            a.ret();
+            a.Label(ref there);
+            a.call(function);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+            a.Label(ref function);
+            a.inc(eax);
+            a.ret(0);
+        });
+        machine.RunToHalt();
+        Assert.Equal((ulong)count, machine.S->Gpr[0]);
+        Assert.Equal(TestMachine.StackTop, machine.S->Gpr[4]);
+    }
+
+    /// <summary>SDM vol. 2, RET: #GP(0) at the RET, which has changed nothing.</summary>
+    [Fact]
+    public void AReturnToANonCanonicalAddressFaultsAtTheReturn()
+    {
+        var machine = Machine();
+        machine.Gate(13, FaultHandler);
+        machine.Place(FaultHandler, a => a.hlt());
+        machine.Place(Function, a =>
+        {
+            a.mov(rdx, 0x8000_0000_0000UL);
+            a.mov(__qword_ptr[rsp], rdx);
+            a.ret();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.call(Function);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        ulong frame = machine.S->Gpr[4];
+        Assert.Equal(0UL, machine.Read(frame));
+        Assert.Equal(Function + 14, machine.Read(frame + 8));
+        Assert.Equal(TestMachine.StackTop - 8, machine.Read(frame + 32));
+    }
+
+    /// <summary>What is called puts other code to where it returns, every other time.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ThePageOfTheCallerIsAnotherWhenItIsReturnedTo(bool flushes)
+    {
+        const ulong page = 0x300000, first = 0x310000, second = 0x320000;
+        const ulong entry = TestMachine.PageTable + (page >> 12) * 8;
+        const int count = 100;
+        var machine = Machine();
+        machine.Entry(page) = first | 7;
+        foreach (ulong frame in new[] { first, second })
+        {
+            machine.Place(frame, TestMachine.Assemble(page, a =>
+            {
+                a.call(Function);
+                a.add(eax, frame == first ? 1 : 2);
+                a.ret();
+            }));
+        }
+        machine.Place(Function, a =>
+        {
+            var same = a.CreateLabel();
+            a.test(ecx, 1);
+            a.je(same);
+            a.xor(__qword_ptr[entry], (int)(first ^ second));
+            if (flushes)
+            {
+                a.mov(rdx, cr3);
+                a.mov(cr3, rdx);
+            }
+            else
+                a.invlpg(__byte_ptr[page]);
+            a.Label(ref same);
+            a.ret();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.xor(eax, eax);
+            a.mov(ecx, count);
+            a.Label(ref loop);
+            a.call(page);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(3UL * count / 2, machine.S->Gpr[0]);
+    }
+
+    /// <summary>What is called changes the instruction that it returns to.</summary>
+    [Fact]
+    public void TheCallerIsOverwrittenBeforeItIsReturnedTo()
+    {
+        const int count = 100;
+        const ulong caller = 0x300000;
+        var machine = Machine();
+        machine.Place(caller, a =>
+        {
+            a.call(Function);
+            a.add(eax, 0x10000);
+            a.ret();
+        });
+        machine.Place(Function, a =>
+        {
+            a.inc(__byte_ptr[caller + 6]);
+            a.ret();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.xor(eax, eax);
+            a.mov(ecx, count);
+            a.Label(ref loop);
+            a.call(caller);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal((ulong)(count * 0x10000 + count * (count + 1) / 2), machine.S->Gpr[0]);
+    }
+}
