@@ -8,6 +8,7 @@ SIZES    ?= 64 256 1024 3000
 USES     ?= empty full scattered busy
 SUITE    ?= trixie
 KILLS    ?= 10000
+CASES    ?= 10000000
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -35,7 +36,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint coverage layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu bench-broker soak lab kill-broker dist clean
+.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint coverage layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-cpu conformance bench-broker soak lab kill-broker dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -54,6 +55,7 @@ help:
 	@echo "  of fuzz:          KEEP=1"
 	@echo "  of fuzz-syscalls, fuzz-cpu, fuzz-commands, system-programs, kill-broker: SEED=N"
 	@echo "  of kernels:       SUITE=$(SUITE)        of kill-broker: KILLS=$(KILLS)"
+	@echo "  of conformance:   CASES=$(CASES) SEED=N"
 
 ## images: the freestanding images: packetd, launcher, plug, firmware, loaders, guest
 images: $(OUT)/.images
@@ -120,6 +122,11 @@ demo-tokens: all broker
 bench-cpu: all
 	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Cpu/CpuBench.csproj
 	@$(OUT)/bench/bench-cpu
+
+## conformance: CASES instructions on random operands, both engines beside the host's processor; SEED=N plays a run again
+conformance: | deps
+	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Cpu/CpuBench.csproj
+	@$(OUT)/bench/bench-cpu conformance $(CASES) $(SEED)
 
 ## audit: measures the trusted computing base; fails when it grows past audit/budget.json
 audit: images

@@ -10,8 +10,7 @@ namespace Domain.Bench;
 /// <summary>
 /// bench-cpu: loops here and on the host, then programs, kernels and boots beside QEMU. bench-cpu loops [NAME]: the
 /// loops, or one of them. bench-cpu run|translate PROGRAM ARGUMENTS: a static program in user mode, interpreted or
-/// translated. bench-cpu compare [ROUNDS [PREFIX]]: every user-mode instruction against the host, as the
-/// unit tests do, but compiled ahead of time.
+/// translated. bench-cpu conformance [CASES [SEED]]: every user-mode instruction against the host.
 /// </summary>
 internal static unsafe class Program
 {
@@ -34,37 +33,16 @@ internal static unsafe class Program
             Loops(arguments.Length > 1 ? arguments[1] : "");
             return 0;
         }
-        if (arguments.Length >= 1 && arguments[0] == "compare")
-            return Compare(
-                arguments.Length > 1 ? int.Parse(arguments[1]) : 60, arguments.Length > 2 ? arguments[2] : "");
+        if (arguments.Length >= 1 && arguments[0] == "conformance")
+        {
+            return Conformance.Run(arguments.Length > 1 ? long.Parse(arguments[1]) : 1_000_000,
+                arguments.Length > 2 ? int.Parse(arguments[2]) : Random.Shared.Next());
+        }
         Loops("");
         Transitions(false);
         Transitions(true);
         BesideQemu.Run();
         return 0;
-    }
-
-    private static int Compare(int rounds, string only)
-    {
-        var machine = new TestMachine();
-        int failed = 0, codes = 0;
-        foreach (var code in RandomInstruction.Codes())
-        {
-            if (only.Length != 0 && !code.ToString().StartsWith(only, StringComparison.OrdinalIgnoreCase))
-                continue;
-            codes++;
-            for (int round = 0; round < rounds; round++)
-            {
-                string? difference = HostComparison.Compare(machine, code, (int)code * 1000 + round);
-                if (difference == null)
-                    continue;
-                Console.WriteLine(difference);
-                failed++;
-                break;
-            }
-        }
-        Console.WriteLine($"compare: {codes} instruction forms, {rounds} rounds, {failed} differ");
-        return failed == 0 ? 0 : 1;
     }
 
     /// <summary>How often each loop is measured, the engines in turn; the shortest time of each counts.</summary>

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 using Domain;
 using Iced.Intel;
 
@@ -39,9 +40,38 @@ internal static unsafe class HostComparison
         };
     }
 
+    /// <summary>What <see cref="HostCpu.Data"/> holds before an instruction, and for which seeds.</summary>
+    private static readonly ulong[] s_data = new ulong[HostCpu.DataSize / 8];
+    private static int s_dataOf = -1;
+
+    private static ReadOnlySpan<byte> Data(int seed)
+    {
+        // The same for some seeds in a row, since it takes longer than the rest.
+        int group = seed >> 6 & int.MaxValue;
+        if (group != s_dataOf)
+        {
+            for (int i = 0; i < s_data.Length; i++)
+                s_data[i] = i % 16 < 4 ? 0x3ff8_0000_0000_0000 + (ulong)i : 0x0123456789abcdef * (ulong)(i + group) ^ (ulong)i << 60;
+            s_dataOf = group;
+        }
+        return MemoryMarshal.AsBytes(s_data.AsSpan());
+    }
+
+    /// <summary>Brings memory to what it should be; most of it is that mostly, and is only read.</summary>
+    private static void Restore(byte* memory, ReadOnlySpan<byte> data)
+    {
+        var present = new Span<byte>(memory, data.Length);
+        if (!present.SequenceEqual(data))
+            data.CopyTo(present);
+    }
+
     /// <summary>Runs <paramref name="code"/> on operands drawn from <paramref name="seed"/>.</summary>
     /// <returns>how the results differ, or null</returns>
-    public static string? Compare(TestMachine machine, Code code, int seed, int bits = 64)
+    public static string? Compare(TestMachine machine, Code code, int seed, int bits = 64) =>
+        Compare([machine], code, seed, bits);
+
+    /// <summary>The same on several machines.</summary>
+    public static string? Compare(ReadOnlySpan<TestMachine> machines, Code code, int seed, int bits)
     {
         var random = new Random(seed);
         var registers = new ulong[16];
@@ -62,7 +92,7 @@ internal static unsafe class HostComparison
         byte[] bytes;
         try
         {
-            bytes = RandomInstruction.Encode(in instruction, HostCpu.Code, bits);
+            bytes = RandomInstruction.Encode(in instruction, Host.At(bits), bits);
         }
         catch (EncoderException)
         {
@@ -74,7 +104,6 @@ internal static unsafe class HostComparison
             flags &= ~Flags.DF;
         var context = HostCpu.Context;
         Host.Prepare(bytes, bits);
-        // Relative operands need the place; everything else does not mind.
         for (int i = 0; i < 16; i++)
             context->Gpr[i] = registers[i];
         context->Flags = flags;
@@ -99,23 +128,36 @@ internal static unsafe class HostComparison
         }
         for (int i = 0; i < 32; i++)
             *(ulong*)(context->Fx + 160 + 8 * i) = Value(random);
-        var data = new ulong[HostCpu.DataSize / 8];
-        for (int i = 0; i < data.Length; i++)
-            data[i] = i % 16 < 4 ? 0x3ff8_0000_0000_0000 + (ulong)i : 0x0123456789abcdef * (ulong)(i + seed) ^ (ulong)i << 60;
-        data.CopyTo(new Span<ulong>((void*)HostCpu.Data, data.Length));
-        data.CopyTo(new Span<ulong>(machine.Memory.Base + HostCpu.Data, data.Length));
-
-        Load(machine, context);
-        Enter(machine, bits);
-        machine.Place(HostCpu.Code, [.. bytes, 0xf4]);
-        machine.S->Rip = HostCpu.Code;
-        string text = $"{code} [{instruction}] seed {seed} mxcsr {control:x}";
-        var exit = machine.Cpu.Run();
-        if (exit == CpuExit.TripleFault)
-            return machine.Cpu.LastUnknown.Length != 0 && machine.S->Vector >= 0 && IsDivide(code) == false ? $"{text}: exception in the emulator {machine.Cpu.LastUnknown}" : null;
-        machine.S->Halted = false;
+        var data = Data(seed);
+        Restore((byte*)HostCpu.Data, data);
+        string Text() => $"{code} [{instruction}] seed {seed} mxcsr {control:x}";
+        int faults = 0;
+        foreach (var machine in machines)
+        {
+            Restore(machine.Memory.Base + HostCpu.Data, data);
+            Load(machine, context);
+            Enter(machine, bits);
+            machine.Place(Host.At(bits), [.. bytes, 0xf4]);
+            machine.S->Rip = Host.At(bits);
+            if (machine.Cpu.Run() == CpuExit.TripleFault)
+            {
+                faults++;
+                if (machine.Cpu.LastUnknown.Length != 0 && machine.S->Vector >= 0 && !IsDivide(code))
+                    return $"{Text()}: exception in the emulator {machine.Cpu.LastUnknown}";
+            }
+            machine.S->Halted = false;
+        }
+        // The host would have the same exception, in this process.
+        if (faults != 0)
+            return faults == machines.Length ? null : $"{Text()}: exception in one of the engines only";
         Host.Run();
-        return Difference(machine, context, in instruction, text, flags, registers);
+        foreach (var machine in machines)
+        {
+            string? difference = Difference(machine, context, in instruction, Text, flags, registers);
+            if (difference != null)
+                return machines.Length == 1 ? difference : $"{(machine.Cpu.Translates ? "translated" : "interpreted")} {difference}";
+        }
+        return null;
     }
 
     private static void Enter(TestMachine machine, int bits)
@@ -156,52 +198,52 @@ internal static unsafe class HostComparison
         s->Vector = -1;
     }
 
-    private static string? Difference(TestMachine machine, HostContext* host, in Instruction instruction, string text, ulong flags, ulong[] before)
+    private static string? Difference(TestMachine machine, HostContext* host, in Instruction instruction, Func<string> text, ulong flags, ulong[] before)
     {
         var s = machine.S;
         for (int i = 0; i < 16; i++)
         {
             if (s->Gpr[i] != host->Gpr[i])
-                return $"{text}: register {i} is {s->Gpr[i]:x}, host {host->Gpr[i]:x}, before {before[i]:x}, rax {before[0]:x} rcx {before[1]:x} rdx {before[2]:x}";
+                return $"{text()}: register {i} is {s->Gpr[i]:x}, host {host->Gpr[i]:x}, before {before[i]:x}, rax {before[0]:x} rcx {before[1]:x} rdx {before[2]:x}";
         }
-        ulong compared = (Flags.Arithmetic | Flags.DF) & ~Undefined(in instruction, before);
+        ulong compared = (Flags.Arithmetic | Flags.DF) & ~UndefinedFlags.Of(in instruction, before[1]);
         ulong image = Flags.Image(s);
         if (((image ^ host->Flags) & compared) != 0)
-            return $"{text}: flags {image & compared:x}, host {host->Flags & compared:x}, before {flags:x}, rax {before[0]:x} rcx {before[1]:x}";
+            return $"{text()}: flags {image & compared:x}, host {host->Flags & compared:x}, before {flags:x}, rax {before[0]:x} rcx {before[1]:x}";
         uint mxcsr = *(uint*)(host->Fx + 24);
         if (s->Mxcsr != mxcsr)
-            return $"{text}: MXCSR {s->Mxcsr:x}, host {mxcsr:x}";
+            return $"{text()}: MXCSR {s->Mxcsr:x}, host {mxcsr:x}";
         for (int i = 0; i < 32; i++)
         {
             ulong there = *(ulong*)(host->Fx + 160 + 8 * i);
             if (s->Xmm[i] != there)
-                return $"{text}: xmm{i / 2} word {i % 2} is {s->Xmm[i]:x}, host {there:x}";
+                return $"{text()}: xmm{i / 2} word {i % 2} is {s->Xmm[i]:x}, host {there:x}";
         }
         if (instruction.CpuidFeatures[^1] is CpuidFeature.MMX or CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CMOV or CpuidFeature.SSE3
             || IsMmx(in instruction))
         {
             int top = *(ushort*)(host->Fx + 2) >> 11 & 7;
             if (s->FpuTop != top)
-                return $"{text}: top {s->FpuTop}, host {top}";
+                return $"{text()}: top {s->FpuTop}, host {top}";
             if (s->FpuValid != host->Fx[4])
-                return $"{text}: tags {s->FpuValid:x}, host {host->Fx[4]:x}";
+                return $"{text()}: tags {s->FpuValid:x}, host {host->Fx[4]:x}";
             for (int i = 0; i < 8; i++)
             {
                 int physical = (top + i) & 7;
                 ulong significand = *(ulong*)(host->Fx + 32 + 16 * i);
                 ushort exponent = *(ushort*)(host->Fx + 40 + 16 * i);
                 if (s->Fpu[physical * 2] != significand || (ushort)s->Fpu[physical * 2 + 1] != exponent)
-                    return $"{text}: st{i} is {s->Fpu[physical * 2 + 1]:x}:{s->Fpu[physical * 2]:x}, host {exponent:x}:{significand:x}, control {s->FpuControl:x}";
+                    return $"{text()}: st{i} is {s->Fpu[physical * 2 + 1]:x}:{s->Fpu[physical * 2]:x}, host {exponent:x}:{significand:x}, control {s->FpuControl:x}";
             }
             // The bits that an instruction leaves undefined say nothing.
             int status = (X87.StatusWord(s) ^ *(ushort*)(host->Fx + 2)) & StatusMask(instruction.Mnemonic);
             if (status != 0)
-                return $"{text}: status {X87.StatusWord(s):x}, host {*(ushort*)(host->Fx + 2):x}, control {s->FpuControl:x}";
+                return $"{text()}: status {X87.StatusWord(s):x}, host {*(ushort*)(host->Fx + 2):x}, control {s->FpuControl:x}";
         }
         var memory = new ReadOnlySpan<byte>(machine.Memory.Base + HostCpu.Data, (int)HostCpu.DataSize);
         int at = memory.CommonPrefixLength(new ReadOnlySpan<byte>((void*)HostCpu.Data, (int)HostCpu.DataSize));
         if (at != memory.Length)
-            return $"{text}: memory at +{at:x} is {memory[at]:x}, host {*(byte*)(HostCpu.Data + (ulong)at):x}";
+            return $"{text()}: memory at +{at:x} is {memory[at]:x}, host {*(byte*)(HostCpu.Data + (ulong)at):x}";
         return null;
     }
 
@@ -224,38 +266,4 @@ internal static unsafe class HostComparison
             0x7f,
         _ => 0x27f,
     };
-
-    private static ulong Undefined(in Instruction instruction, ulong[] before)
-    {
-        var bits = instruction.RflagsUndefined;
-        ulong mask = 0;
-        if ((bits & RflagsBits.CF) != 0)
-            mask |= Flags.CF;
-        if ((bits & RflagsBits.PF) != 0)
-            mask |= Flags.PF;
-        if ((bits & RflagsBits.AF) != 0)
-            mask |= Flags.AF;
-        if ((bits & RflagsBits.ZF) != 0)
-            mask |= Flags.ZF;
-        if ((bits & RflagsBits.SF) != 0)
-            mask |= Flags.SF;
-        if ((bits & RflagsBits.OF) != 0)
-            mask |= Flags.OF;
-        if (instruction.Mnemonic is Mnemonic.Shl or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Sal or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr
-            or Mnemonic.Shld or Mnemonic.Shrd)
-        {
-            int last = instruction.OpCount - 1;
-            int width = instruction.Op0Kind == OpKind.Register ? instruction.Op0Register.GetSize() : instruction.MemorySize.GetSize();
-            int count = (instruction.GetOpKind(last) == OpKind.Register ? (int)before[1] : instruction.GetOpKind(last) == OpKind.Immediate8 ? instruction.Immediate8 : 1)
-                & (width == 8 ? 63 : 31);
-            mask |= count == 0 ? 0 : Flags.AF;
-            if (count != 1)
-                mask |= Flags.OF;
-            if (count >= width * 8)
-                mask |= Flags.CF;
-            if (count > width * 8 && instruction.Mnemonic is Mnemonic.Shld or Mnemonic.Shrd)
-                mask |= Flags.Arithmetic;
-        }
-        return mask;
-    }
 }

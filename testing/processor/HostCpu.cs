@@ -1,5 +1,4 @@
 using System;
-using System.IO;
 using System.Runtime.InteropServices;
 using Domain;
 using Iced.Intel;
@@ -41,14 +40,25 @@ internal sealed unsafe class HostCpu
             if (mmap((nint)at, (nint)size, 7, 0x100022, -1, 0) != (nint)at)
                 throw new InvalidOperationException($"address {at:x} is taken on this host");
         }
+        before64 = Loads(64);
+        before32 = Loads(32);
+        after64 = Stores(64);
+        after32 = Stores(32);
     }
 
     public static HostContext* Context => (HostContext*)ContextAt;
 
     private static AssemblerMemoryOperand At(void* field) => __qword_ptr[(ulong)field];
 
-    /// <summary>Where the instruction goes: behind what loads its registers. The same for every instruction.</summary>
-    public ulong InstructionAt { get; private set; }
+    /// <summary>Where an instruction of 64-bit code goes: behind what loads its registers.</summary>
+    public ulong InstructionAt => At(64);
+
+    /// <summary>Where an instruction goes in a code segment of that width.</summary>
+    public ulong At(int bits) => Code + (ulong)Before(bits).Length;
+
+    private readonly byte[] before64, before32, after64, after32;
+
+    private byte[] Before(int bits) => bits == 64 ? before64 : before32;
 
     // Selectors of Linux on x86-64 (arch/x86/include/asm/segment.h): user code of both widths, user data.
     private const ushort Code32 = 0x23, Code64 = 0x33, Data32 = 0x2b;
@@ -59,59 +69,70 @@ internal sealed unsafe class HostCpu
     /// <param name="bits">64, or 32: then the instruction runs in a 32-bit code segment</param>
     public void Prepare(byte[] instruction, int bits = 64)
     {
-        var context = Context;
-        var registers = new[] { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 };
-        var before = new Assembler(64);
-        foreach (var saved in new[] { rbx, rbp, r12, r13, r14, r15 })
-            before.push(saved);
-        before.pushfq();
-        before.fxsave64(At(context->HostFx));
-        before.mov(At(&context->HostStack), rsp);
+        var to = new Span<byte>((byte*)Code, 0x8000);
+        byte[] before = Before(bits);
+        before.CopyTo(to);
+        to = to[before.Length..];
+        instruction.CopyTo(to);
+        to = to[instruction.Length..];
         if (bits == 32)
         {
-            before.mov(eax, Data32);
-            before.mov(ds, eax);
-            before.mov(es, eax);
+            *(uint*)FarPointer = (uint)At(32);
+            *(ushort*)(FarPointer + 4) = Code32;
+            uint behind = (uint)(At(32) + (ulong)instruction.Length) + 7;
+            byte[] jump = [0xea, .. BitConverter.GetBytes(behind), .. BitConverter.GetBytes(Code64)];
+            jump.CopyTo(to);
+            to = to[jump.Length..];
         }
-        before.fxrstor64(At(context->Fx));
-        before.push(At(&context->Flags));
-        before.popfq();
-        for (int i = 0; i < 16; i++)
-            before.mov(registers[i], At(&context->Gpr[i]));
-        if (bits == 32)
-            before.jmp(__fword_ptr[FarPointer]);
-        var after = new Assembler(64);
-        for (int i = 0; i < 16; i++)
-            after.mov(At(&context->Gpr[i]), registers[i]);
-        after.mov(rsp, At(&context->HostStack));
-        after.pushfq();
-        after.pop(At(&context->Flags));
-        if (bits == 32)
-        {
-            after.xor(eax, eax);
-            after.mov(ds, eax);
-            after.mov(es, eax);
-        }
-        after.fxsave64(At(context->Fx));
-        after.fxrstor64(At(context->HostFx));
-        after.popfq();
-        foreach (var saved in new[] { r15, r14, r13, r12, rbp, rbx })
-            after.pop(saved);
-        after.ret();
-        var stream = new MemoryStream();
-        before.Assemble(new StreamCodeWriter(stream), Code);
-        InstructionAt = Code + (ulong)stream.Length;
-        *(uint*)FarPointer = (uint)InstructionAt;
-        *(ushort*)(FarPointer + 4) = Code32;
-        stream.Write(instruction);
-        if (bits == 32)
-        {
-            uint behind = (uint)(Code + (ulong)stream.Length) + 7;
-            stream.Write([0xea, .. BitConverter.GetBytes(behind), .. BitConverter.GetBytes(Code64)]);
-        }
-        after.Assemble(new StreamCodeWriter(stream), Code + (ulong)stream.Length);
-        stream.ToArray().CopyTo(new Span<byte>((byte*)Code, 0x8000));
+        (bits == 64 ? after64 : after32).CopyTo(to);
     }
+
+    private static readonly AssemblerRegister64[] s_registers =
+        [rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15];
+
+    private static byte[] Loads(int bits) => TestMachine.Assemble(Code, a =>
+    {
+        foreach (var saved in new[] { rbx, rbp, r12, r13, r14, r15 })
+            a.push(saved);
+        a.pushfq();
+        a.fxsave64(At(Context->HostFx));
+        a.mov(At(&Context->HostStack), rsp);
+        if (bits == 32)
+        {
+            a.mov(eax, Data32);
+            a.mov(ds, eax);
+            a.mov(es, eax);
+        }
+        a.fxrstor64(At(Context->Fx));
+        a.push(At(&Context->Flags));
+        a.popfq();
+        for (int i = 0; i < 16; i++)
+            a.mov(s_registers[i], At(&Context->Gpr[i]));
+        if (bits == 32)
+            a.jmp(__fword_ptr[FarPointer]);
+    });
+
+    // Absolute addresses only: it runs wherever the instruction ends.
+    private static byte[] Stores(int bits) => TestMachine.Assemble(Code, a =>
+    {
+        for (int i = 0; i < 16; i++)
+            a.mov(At(&Context->Gpr[i]), s_registers[i]);
+        a.mov(rsp, At(&Context->HostStack));
+        a.pushfq();
+        a.pop(At(&Context->Flags));
+        if (bits == 32)
+        {
+            a.xor(eax, eax);
+            a.mov(ds, eax);
+            a.mov(es, eax);
+        }
+        a.fxsave64(At(Context->Fx));
+        a.fxrstor64(At(Context->HostFx));
+        a.popfq();
+        foreach (var saved in new[] { r15, r14, r13, r12, rbp, rbx })
+            a.pop(saved);
+        a.ret();
+    });
 
     public void Run() => entry();
 }

@@ -105,13 +105,10 @@ internal static class RandomInstruction
                 registers[number] = (ulong)random.NextInt64(-0x10000, 0x10000) & (instruction.Op1Register.GetSize() == 4 ? 0xffff_ffffUL : ulong.MaxValue);
             else
             {
-                int free = 15;
-                if (s_width == 4)
+                int free;
+                for (free = 0; free == 4 || instruction.MemoryBase.GetNumber() == free
+                    || (instruction.MemoryIndex != Register.None && instruction.MemoryIndex.GetNumber() == free); free++)
                 {
-                    for (free = 0; free == 4 || instruction.MemoryBase.GetNumber() == free
-                        || instruction.MemoryIndex.GetNumber() == free; free++)
-                    {
-                    }
                 }
                 instruction.Op1Register = (instruction.Op1Register.GetSize() switch { 2 => Register.AX, 4 =>
                     Register.EAX, _ => Register.RAX }) + free;
@@ -164,17 +161,30 @@ internal static class RandomInstruction
         ulong target = HostCpu.Data + 0x8000 + (ulong)random.Next(0x2000);
         if (size >= 16 || random.Next(2) == 0)
             target &= ~15UL;
-        var baseRegister = General(random, s_width);
+        // A bit string's operand lies at a distance that Create chooses.
+        bool isBitString = instruction.Mnemonic is Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc;
+        int form = s_width == 8 && !isBitString ? random.Next(10) : int.MaxValue;
+        if (form < 2)
+        {
+            // Relative to RIP, and without registers.
+            instruction.MemoryBase = form == 0 ? Register.RIP : Register.None;
+            instruction.MemoryDisplacement64 = target;
+            instruction.MemoryDisplSize = form == 0 ? 8 : 4;
+            return;
+        }
+        // With an address size prefix addresses have 32 bits.
+        int width = form == 2 ? 4 : s_width;
+        var baseRegister = General(random, width);
         int displacement = random.Next(3) switch { 0 => 0, 1 => random.Next(-128, 128), _ => random.Next(-0x100000, 0x100000) };
         instruction.MemoryBase = baseRegister;
-        instruction.MemoryDisplacement64 = s_width == 8 ? (ulong)displacement : (uint)displacement;
-        instruction.MemoryDisplSize = displacement == 0 ? 0 : displacement is >= -128 and < 128 ? 1 : s_width;
+        instruction.MemoryDisplacement64 = width == 8 ? (ulong)displacement : (uint)displacement;
+        instruction.MemoryDisplSize = displacement == 0 ? 0 : displacement is >= -128 and < 128 ? 1 : width;
         ulong offset = 0;
         if (random.Next(2) == 0)
         {
             Register index;
             do
-                index = General(random, s_width);
+                index = General(random, width);
             while (index == baseRegister);
             instruction.MemoryIndex = index;
             instruction.MemoryIndexScale = 1 << random.Next(4);
@@ -182,7 +192,8 @@ internal static class RandomInstruction
             registers[index.GetNumber()] = value;
             offset = value * (ulong)instruction.MemoryIndexScale;
         }
-        registers[baseRegister.GetNumber()] = target - offset - (ulong)displacement;
+        ulong at = target - offset - (ulong)displacement;
+        registers[baseRegister.GetNumber()] = width == s_width ? at : (uint)at | (ulong)random.Next() << 32;
     }
 
     private static void SetRegister(ref Instruction instruction, int operand, Register register)
