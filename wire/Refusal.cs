@@ -21,6 +21,8 @@ public enum Refusal : byte
     AddressNotAllowed = 15,
     AddressInUse = 16,
     TooManyDomains = 17,
+
+    // 18 has been another refusal, and is not given out again.
     StartFailed = 19,
     NoSuchDomain = 20,
     UnknownTokenVersion = 21,
@@ -48,7 +50,8 @@ public static class RefusalSentences
         Refusal.Expired => "The boot token has expired.",
         Refusal.IssuedBeforeStart => "The boot token is older than the node's memory of used tokens.",
         Refusal.MemoryTooLarge => "The boot token asks for more memory than the node gives.",
-        Refusal.ChainTooLong => "The token or payment carries more elements than the node verifies at once.",
+        Refusal.ChainTooLong =>
+            "The token carries more elements than the node verifies at once, or the payment is that far from the last.",
         Refusal.BadSignature => "The signature of the boot token is wrong.",
         Refusal.Replayed => "The boot token has been used already.",
         Refusal.ChainBroken => "The token chain of the boot token is broken.",

@@ -61,7 +61,7 @@ public struct DeviceAnnouncement
             || !TakeByte(ref text, (byte)':') || !TakeNumber(ref text, out ulong interrupt) || interrupt > 255)
             return false;
         device.Interrupt = (int)interrupt;
-        // The registers end at 0x100, configuration space follows. More than a page is no virtio-mmio device.
+        // The registers end at 0x100, configuration space follows. No virtio-mmio device has more than 16 MiB.
         return device.Size is >= 0x100 and <= 0x1000000 && device.Base != 0 && (device.Base & 3) == 0
             && (text.Length == 0 || text[0] == (byte)':');
     }

@@ -17,7 +17,7 @@ internal static class Allowlist
         clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286, preadv = 295,
         pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
-    private const int GRND_ANY = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
+    private const int NO_FLAGS = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
 
     // What RLIMIT_DATA does not count are mappings that are shared, grow by themselves, or cannot be written any more.
     private const uint MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
@@ -46,7 +46,7 @@ internal static class Allowlist
             .PermitWhen(preadv, 0, own.Disk)
             .PermitWhen(pread64, 0, own.Kernel, own.Initrd)
             // The entropy device.
-            .PermitWhen(getrandom, 2, GRND_ANY)
+            .PermitWhen(getrandom, 2, NO_FLAGS)
             // Threads and the collector of the runtime: memory, but none that executes, and none that its limit does
             // not count.
             .Permit(futex, sched_yield, sysinfo, madvise, munmap, brk, membarrier, rt_sigprocmask, rt_sigreturn,

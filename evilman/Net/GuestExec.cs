@@ -80,7 +80,7 @@ internal sealed class GuestExec : IDisposable
         foreach (var word in words)
             all.Write(Encoding.UTF8.GetBytes(word + "\0"));
         return all.Length is >= 2 and <= ExecCommand.MaxWords ? all.ToArray()
-            : throw Failure.Usage($"a command has 1 to {ExecCommand.MaxWords} bytes");
+            : throw Failure.Usage($"a command and its arguments have 1 to {ExecCommand.MaxWords - 1} bytes");
     }
 
     void AwaitStart()

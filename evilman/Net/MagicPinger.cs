@@ -77,7 +77,7 @@ public static class MagicPinger
         return payload;
     }
 
-    /// <summary>The same, and fails unless the node accepted.</summary>
+    /// <summary>As <see cref="Send"/>, and fails unless the node accepted.</summary>
     public static NodeAnswer Demand(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> token, TimeSpan patience)
     {
         var answer = Send(wire, node, token, patience) ?? throw Failure.NoAnswer($"{node} does not answer");

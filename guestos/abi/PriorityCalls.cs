@@ -126,13 +126,13 @@ public static unsafe class PriorityCalls
         return thread == null ? Errno.ESRCH : thread->Policy;
     }
 
-    public static long SchedGetPriorityMost(ulong policy) => policy switch
+    public static long SchedGetPriorityMax(ulong policy) => policy switch
     {
         SchedFifo or SchedRoundRobin => MaxRealTime,
         SchedOther or SchedBatch or SchedIdle => 0,
         _ => Errno.EINVAL,
     };
 
-    public static long SchedGetPriorityLeast(ulong policy) =>
-        policy is SchedFifo or SchedRoundRobin ? MinRealTime : SchedGetPriorityMost(policy);
+    public static long SchedGetPriorityMin(ulong policy) =>
+        policy is SchedFifo or SchedRoundRobin ? MinRealTime : SchedGetPriorityMax(policy);
 }

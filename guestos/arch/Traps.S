@@ -71,7 +71,8 @@
 
         .section .text.traps, "ax"
 
-/* 256 entries of 16 bytes. Exceptions 8, 10-14, 17, 21, 29, 30 push an error code themselves (SDM vol. 3A table 6-1).
+/* 256 entries of 16 bytes. Exceptions 8, 10-14, 17, 21, 29, 30 push an error code themselves (SDM vol. 3A table 6-1;
+   29 and 30: APM vol. 2 §8.2).
    NMI, double fault and machine check come at any time. */
         .balign 16
         .globl  trap_stubs

@@ -34,8 +34,8 @@ internal static unsafe class Traps
     internal const ulong ErrorFetch = 16;
 
     /// <summary>
-    /// Answers write faults on present pages; null while nobody write-protects memory behind the page tables' back.
-    /// It is called on the interrupt stack and writes to nothing that could be protected.
+    /// Answers write faults on present pages; null until somebody write-protects pages whose areas allow
+    /// writing, and then for good. It is called on the interrupt stack and writes to nothing that could be protected.
     /// </summary>
     public static delegate*<TrapFrame*, WriteFault> OnWriteFault;
 

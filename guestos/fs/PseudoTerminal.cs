@@ -66,7 +66,10 @@ internal unsafe struct PseudoTerminal
 
     public static bool IsNumber(uint number) => number - FirstNumber < NumberCount;
 
-    /// <summary>The terminal with this device number, if it may be opened; null if not.</summary>
+    /// <summary>
+    /// The terminal with this device number, for somebody who opens it: from now on it counts as opened. Null if it may
+    /// not be.
+    /// </summary>
     public static Terminal* Find(uint number)
     {
         PseudoTerminal* pair = s_first;

@@ -56,8 +56,10 @@ public unsafe struct Terminal
     /// <summary>How many bytes it takes now. Null: any number.</summary>
     public delegate*<Terminal*, int> Room;
 
-    /// <summary>Something has been read, or the last file closed. Null: nothing to do.</summary>
+    /// <summary>Something has been read. Null: nothing to do.</summary>
     public delegate*<Terminal*, void> WasRead;
+
+    /// <summary>A file of it was closed, which need not be the last. Null: nothing to do.</summary>
     public delegate*<Terminal*, void> WasClosed;
 
     /// <summary>Drops the output that nobody has seen yet. Null: there is none.</summary>

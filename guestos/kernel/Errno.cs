@@ -1,7 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// Linux error numbers (include/uapi/asm-generic/errno-base.h, errno.h). System calls return them negated.
+/// Linux error numbers (include/uapi/asm-generic/errno-base.h, errno.h). They are negative
+/// already: system calls return them as they are.
 /// </summary>
 public static class Errno
 {

@@ -10,8 +10,8 @@ namespace Guestos;
 internal static unsafe class WriteProtection
 {
     /// <summary>
-    /// Software bit 9 of a leaf entry (ignored by the processor, SDM vol. 3A §4.5.4, table 4-20): was writable before a
-    /// checkpoint.
+    /// Software bit 9 of a leaf entry (ignored by the processor, SDM vol. 3A §4.5.4, table 4-20): it may be
+    /// written to once the protection is lifted. Entries that are made during a checkpoint get it, too.
     /// </summary>
     public const ulong Mark = PageTable.WasWritable;
 

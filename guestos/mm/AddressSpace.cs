@@ -35,7 +35,7 @@ public unsafe partial struct AddressSpace
     /// <summary>Lowest address that may be mapped (vm.mmap_min_addr).</summary>
     public const ulong MapBottom = 0x10000;
 
-    /// <summary>Processes that share it.</summary>
+    /// <summary>Processes that share it, and who holds it for a while.</summary>
     public int References;
 
     /// <summary>

@@ -21,7 +21,10 @@ public enum FaultResult
     /// <summary>No frame is left.</summary>
     NoMemory,
 
-    /// <summary>The page lies wholly beyond the end of the mapped file, or the file cannot be read.</summary>
+    /// <summary>
+    /// The page lies wholly beyond the end of the mapped file, the file cannot be read, or there is no room for a
+    /// page of a shared one that was never written (as in tmpfs that is full).
+    /// </summary>
     FileEnded,
 }
 

@@ -162,7 +162,7 @@ public static unsafe class Frames
 
     private static bool MayUseReserve => MemoryPolicy.MayUseReserve == null || MemoryPolicy.MayUseReserve();
 
-    /// <summary>A frame for user memory, or 0 when no more than so many would be left.</summary>
+    /// <summary>A frame for user memory, or 0 when no more than so many are free.</summary>
     /// <param name="floor"><see cref="UserFloor"/>, or less for a page that cannot wait.</param>
     public static ulong AllocateUser(ulong floor)
     {

@@ -43,8 +43,8 @@ public readonly unsafe partial struct UserRange
     public UserRange To(ulong most) => new(start, Math.Min(most, Length));
 
     /// <summary>
-    /// Makes all of it readable or writable: faults are resolved (demand zero, file contents, copy on write), a process
-    /// for which there is no memory is killed. False: EFAULT.
+    /// Makes all of it readable or writable: faults are resolved (demand zero, file contents, copy on write), and
+    /// where no memory is left a process is killed, which need not be this one. False: EFAULT.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryBegin(Access access, out byte* first)

@@ -26,7 +26,7 @@ public static unsafe class Network
     /// <summary>Of the listeners, and of the datagram sockets, the last are the superuser's.</summary>
     private const int ReservedSockets = 16;
 
-    /// <summary>Where the guest is told to move (docs/protocols.md).</summary>
+    /// <summary>Where the guest takes commands (docs/protocols.md, "Guest commands").</summary>
     public const ushort CommandPort = 1708;
 
     public const int Mtu = 1500;

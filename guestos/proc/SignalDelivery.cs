@@ -147,8 +147,8 @@ public static unsafe partial class Signals
     }
 
     /// <summary>
-    /// System calls that SA_RESTART begins anew (signal(7)); the others, among them all with a time limit, return
-    /// EINTR.
+    /// System calls that SA_RESTART begins anew (signal(7)); the others return EINTR. Of these FUTEX_WAIT alone may
+    /// have a time limit: it is kept as a moment, not as a length of time.
     /// </summary>
     private static bool IsRestartable(long number) => (SystemCall)number
         is SystemCall.Read or SystemCall.Write or SystemCall.Readv or SystemCall.Writev
@@ -157,7 +157,7 @@ public static unsafe partial class Signals
         or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Connect
         or SystemCall.Accept or SystemCall.Accept4 or SystemCall.Sendto or SystemCall.Recvfrom
         or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Clone or SystemCall.Wait4
-        or SystemCall.Waitid or SystemCall.Futex or SystemCall.Getrandom;
+        or SystemCall.Waitid or SystemCall.Futex;
 
     private static bool PushFrame(
         Thread* thread, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)

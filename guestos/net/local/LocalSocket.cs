@@ -30,7 +30,7 @@ internal unsafe struct LocalSocket
     public LocalSocket* Next;
     public LocalSocket* Previous;
 
-    /// <summary>Who points to it: its open file, peers, senders of messages on their way.</summary>
+    /// <summary>Who points to it: its open file, peers, the messages that it has sent and nobody has read.</summary>
     public int References;
     public LocalKind Kind;
     public LocalState State;

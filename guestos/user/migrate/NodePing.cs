@@ -34,7 +34,7 @@ internal static unsafe class NodePing
         MagicPing.EmitHeader(packet.Slice(EchoHeader), MagicKind.Boot);
         if (!TryAsk(options.Address, packet, out Refusal refusal, out bool isFirst))
             return Failure.Say(ExitCode.NodeRefused, "the node does not answer, or there is no way to it"u8);
-        // After the first copy the others are replays: only the first copy's answer can be a refusal.
+        // After the first copy the others are replays: only of the first copy is "replayed" a refusal.
         if (refusal != Refusal.None && (refusal != Refusal.Replayed || isFirst))
             return Failure.Say(ExitCode.NodeRefused, refusal.Sentence());
         options.Address = parsed.BootAddress;
@@ -86,19 +86,20 @@ internal static unsafe class NodePing
             packet[0] = EchoRequest;
             Bytes.PutBe16(packet, 6, (ushort)attempt);
             Inet.Send(socket, packet);
-            isAnswered = TryHear(socket, out refusal);
-            isFirst = attempt == 0;
+            isAnswered = TryHear(socket, out refusal, out int answered);
+            isFirst = answered == 0;
         }
         Syscall.Close(socket);
         return isAnswered;
     }
 
-    // Waits until the next copy is due.
-    private static bool TryHear(int socket, out Refusal refusal)
+    // Waits until the next copy is due. An answer names the copy that it is to, which need not be the last.
+    private static bool TryHear(int socket, out Refusal refusal, out int answered)
     {
         Span<byte> reply = stackalloc byte[EchoHeader + MagicReply.Size + 1];
         ulong until = Timing.Now() + Repeat * 1_000_000UL;
         refusal = Refusal.None;
+        answered = -1;
         while (Timing.Poll(socket, POLLIN, Repeat) > 0)
         {
             int length = Syscall.Read(socket, reply);
@@ -106,6 +107,7 @@ internal static unsafe class NodePing
             if (isReply && MagicReply.TryParse(reply.Slice(EchoHeader, MagicReply.Size), out MagicReply answer))
             {
                 refusal = answer.Refusal;
+                answered = Bytes.Be16(reply, 6);
                 return true;
             }
             if (Timing.Now() >= until)
