@@ -744,6 +744,7 @@ static void limit_locked(void)
 
 static void priorities(void)
 {
+    setpriority(PRIO_PROCESS, 0, 0); /* on the host whoever runs this may be nice */
     ask(getpriority(PRIO_PROCESS, 0));
     ask(setpriority(PRIO_PROCESS, 0, 7));
     ask(getpriority(PRIO_PROCESS, 0));
