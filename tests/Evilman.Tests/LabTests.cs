@@ -246,6 +246,61 @@ public sealed class LabTests : IDisposable
         }
     }
 
+    /// <summary>The life of a machine whose chain is used up, by commands that print one JSON object each.</summary>
+    [Fact]
+    public void A_machine_is_paid_from_a_continuation_and_programs_are_told_each_step()
+    {
+        var nodeKey = Path.Combine(Up("--nodes", "1"), "node1.key");
+        string key = Path.Combine(folder.FullName, "spare.key"), loader = Path.Combine(folder.FullName, "loader");
+        string job = Path.Combine(folder.FullName, "job.token"), more = Path.Combine(folder.FullName, "job.more"), free = Path.Combine(folder.FullName, "free.token");
+        var made = Here("keygen", key, "--chain", key + ".chain", "--chain-length", "7");
+        Assert.Equal((key, key + ".chain", 7), (Text(made, "file"), Text(made, "chain"), Number(made, "chain_length")));
+        var status = Here("lab", "status");
+        Assert.Equal(("node1", "10.77.0.1", 0), (Text(status, "node"), Text(status, "address"), Number(status, "domains")));
+        Assert.True(status.GetProperty("runs").GetBoolean());
+        File.WriteAllBytes(loader, [0xc3]);
+        string[] mint = ["--key-file", nodeKey, "--loader", loader, "--boot-address", "10.77.0.101/24", "--node", "10.77.0.1"];
+        string[] priced = ["--prices", "0,0,0,100", "--token-value", "10000", "--tokens", "5", "--chain-length", "6"];
+
+        var token = Here(["mint", job, .. priced, .. mint]);
+        Assert.Equal((job, "10.77.0.101/24", 5), (Text(token, "file"), Text(token, "boot_address"), Number(token, "tokens")));
+        Assert.Equal((job + ".machine-key", job + ".refund", job + ".chain"), (Text(token, "machine_key"), Text(token, "refund"), Text(token, "chain")));
+        Assert.Equal("10.77.0.1", Text(There("ping", "10.77.0.1"), "node"));
+        var started = There("ping", "10.77.0.1", "--token", job);
+        Assert.Equal("10.77.0.101", Text(started, "machine"));
+        Assert.Equal(6, Number(There("pay", "10.77.0.1", "--token", job), "paid_tokens"));
+        Assert.Equal(1, AtClient(s_evilman, "pay", "10.77.0.1", "--token", job).Code); // that was the last one
+
+        var further = Here("mint", more, "--continues", job, "--key-file", nodeKey, "--tokens", "3", "--chain-length", "20");
+        Assert.Equal((more, Text(token, "name"), 3, more + ".chain"), (Text(further, "file"), Text(further, "name"), Number(further, "tokens"), Text(further, "chain")));
+        var paid = There("pay", "10.77.0.1", "--token", job, "--continuation", more, "--tokens", "4");
+        Assert.Equal(3 + 4, Number(paid, "paid_tokens"));
+        Assert.InRange(paid.GetProperty("unused").GetInt64(), 125_000, 130_000); // six of the first chain, seven of the second
+        // Once more the continuation adds nothing, and the payment is one more.
+        paid = There("pay", "10.77.0.1", "--token", job, "--continuation", more);
+        Assert.Equal(8, Number(paid, "paid_tokens"));
+        Assert.InRange(paid.GetProperty("unused").GetInt64(), 135_000, 140_000);
+        Assert.Equal(0, Evilman(["mint", free, .. mint]).Code);
+        Assert.Equal(2, AtClient(s_evilman, "pay", "10.77.0.1", "--token", free, "--continuation", more).Code);
+
+        var ended = There("end", "10.77.0.1", "--machine-key", job + ".machine-key");
+        Assert.Equal(("10.77.0.1", "10.77.0.101"), (Text(ended, "node"), Text(ended, "machine")));
+        Assert.Equal(0, Number(Here("lab", "status"), "domains"));
+
+        static string? Text(System.Text.Json.JsonElement line, string name) => line.GetProperty(name).GetString();
+        static int Number(System.Text.Json.JsonElement line, string name) => line.GetProperty(name).GetInt32();
+        System.Text.Json.JsonElement Here(params string[] words) => Only(Evilman([.. words, "--json"]));
+        System.Text.Json.JsonElement There(params string[] words) => Only(AtClient([s_evilman, .. words, "--json"]));
+    }
+
+    /// <summary>The one object that a command has printed; nothing else is beside it.</summary>
+    static System.Text.Json.JsonElement Only((int Code, string Output) said)
+    {
+        Assert.True(said.Code == 0, said.Output);
+        using var line = System.Text.Json.JsonDocument.Parse(said.Output);
+        return line.RootElement.Clone();
+    }
+
     [Fact]
     public void Of_several_labs_only_the_one_that_is_named_ends()
     {

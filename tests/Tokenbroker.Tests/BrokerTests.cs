@@ -48,6 +48,8 @@ public sealed class BrokerTests
         Assert.Equal(Convert.ToHexStringLower(key), bought.MachineKey);
         Assert.Equal((1000L, Shop.Deposit - 1000), (bought.Amount, bought.Balance));
         Assert.Equal(shop.Now + 600 + 1000 / 2 + 3600, bought.Machine.Lapses);
+        Assert.Equivalent(shop.Look(session => Broker.Machine(session, shop.Customer, bought.Machine.Id)),
+            bought.Machine, strict: true);
         shop.Verified();
     }
 

@@ -76,11 +76,12 @@ internal sealed class CustomerStand : IAsyncDisposable
     private readonly Server server;
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("evilman-");
 
-    private CustomerStand(Shop shop, Server server) => (Shop, this.server) = (shop, server);
+    private CustomerStand(Shop shop, PayingNode node, Server server) => (Shop, Node, this.server) = (shop, node, server);
 
     internal Shop Shop { get; }
 
-    internal PayingNode Node { get; } = new();
+    /// <summary>Asked by the broker, too.</summary>
+    internal PayingNode Node { get; }
 
     internal string Folder => folder.FullName;
 
@@ -94,10 +95,11 @@ internal sealed class CustomerStand : IAsyncDisposable
 
     internal static async Task<CustomerStand> Open(string kind)
     {
-        Shop shop = new(kind);
+        PayingNode node = new();
+        Shop shop = new(kind, link: node);
         Server server = new(shop.Broker, new ServerOptions("http://127.0.0.1:0", 100_000, LogsRequests: false));
         await server.Start();
-        CustomerStand stand = new(shop, server);
+        CustomerStand stand = new(shop, node, server);
         stand.Client = new BrokerClient(new KnownBroker("lab", stand.Url, shop.AddKey(shop.Customer,
             [.. ApiKeys.OfCustomers])));
         return stand;

@@ -27,6 +27,12 @@ public sealed class SqliteFactAttribute : FactAttribute
     public SqliteFactAttribute() => Skip = OnSqliteAttribute.Refusal;
 }
 
+/// <summary>A test on PostgreSQL alone.</summary>
+public sealed class PostgresFactAttribute : FactAttribute
+{
+    public PostgresFactAttribute() => Skip = PostgresServer.Refusal;
+}
+
 /// <summary>
 /// The same test runs on PostgreSQL; where it is not installed the test is skipped, and counted as that.
 /// </summary>

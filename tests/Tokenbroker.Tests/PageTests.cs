@@ -84,6 +84,42 @@ public sealed partial class PageTests
             shop.Broker.Account(shop.Customer, machine.Id, default))).Kind);
     }
 
+    [Theory, OnSqlite]
+    public async Task Tokens_that_were_bought_come_to_the_node_through_the_broker_and_each_once(string kind)
+    {
+        PayingNode node = new();
+        using Shop shop = new(kind, link: node);
+        Purchase bought = shop.Buy(shop.Customer, 10);
+        (long machine, string name) = (bought.Machine.Id, bought.Machine.Name);
+        Assert.Equal("no-account", (await Assert.ThrowsAsync<Problem>(() =>
+            shop.Broker.Account(shop.Customer, machine, default))).Kind);
+        node.Boot(Convert.FromHexString(bought.BootToken));
+
+        NewPings pings = new(shop.Resupply(shop.Customer, machine, 30).Pings); // two payments
+        Assert.Equal(new PingsView(2, null), await shop.Broker.Deliver(shop.Customer, machine, pings, default));
+        Assert.Equal(new PingsView(2, null), await shop.Broker.Deliver(shop.Customer, machine, pings, default));
+        Assert.Equal(40, node.Paid(name));
+        pings = new NewPings(shop.Resupply(shop.Customer, machine, 15).Pings); // the rest of the chain, and another
+        Assert.Equal(new PingsView(2, null), await shop.Broker.Deliver(shop.Customer, machine, pings, default));
+        Assert.Equal(55, node.Paid(name));
+        node.Spend(name, 500);
+        AccountView account = await shop.Broker.Account(shop.Customer, machine, default);
+        Assert.Equal(("running", 5000L, 5000L), (account.State, account.Unused, account.SecondsLeft));
+
+        // Where one is not taken, those after it are not sent.
+        pings = new NewPings(shop.Resupply(shop.Customer, machine, 25).Pings);
+        NewPings behind = new([.. pings.Pings.Skip(1), new Ping((int)MagicKind.Continuation,
+            Convert.ToHexStringLower(Other(name)))]);
+        PingsView stopped = await shop.Broker.Deliver(shop.Customer, machine, behind, default);
+        Assert.Equal((1, Refusal.OtherChain.Sentence()), (stopped.Taken, stopped.Refused));
+        Assert.Equal(80, node.Paid(name));
+    }
+
+    /// <summary>Another chain for a machine, signed with the node's key, that continues one that it never had.</summary>
+    private static byte[] Other(string name) => Tokens.TokenFormat.Continuation(0x0A000001,
+        Convert.FromHexString(name), new byte[20], new byte[20], new byte[20], 1,
+        System.Text.Encoding.ASCII.GetBytes(Shop.Key));
+
     [GeneratedRegex(@"\sid=""([^""]+)""")]
     private static partial Regex Ids();
 

@@ -3,6 +3,8 @@ using System.Collections.Generic;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
 using Evilman.Buying;
 using Evilman.Net;
 using Wire;
@@ -11,9 +13,9 @@ namespace Tokenbroker.Tests;
 
 /// <summary>
 /// A node's accounts, as docs/protocols.md says of payments, continuations and refunds; its machines use what a test
-/// says.
+/// says. Customers ask it, and the broker for them.
 /// </summary>
-internal sealed class PayingNode : INodeLink
+internal sealed class PayingNode : INodeLink, Market.INodeLink
 {
     private sealed class Kept
     {
@@ -24,16 +26,19 @@ internal sealed class PayingNode : INodeLink
     }
 
     private readonly Dictionary<string, Kept> accounts = [];
+    private readonly Lock gate = new();
 
     /// <summary>How many elements were paid for a machine.</summary>
     internal long Paid(string name) => accounts[name].Elements;
 
     /// <summary>What the node has taken of a customer's machines.</summary>
-    internal void Boot(Purchase bought)
+    internal void Boot(Purchase bought) => Boot(bought.Token());
+
+    internal void Boot(byte[] bytes)
     {
-        Assert(BootToken.TryParse(bought.Token(), out BootToken token), "a boot token");
+        Assert(BootToken.TryParse(bytes, out BootToken token), "a boot token");
         Assert(token.SignedWith(Key()), "the broker's signature");
-        accounts.TryAdd(bought.Machine.Name, new Kept
+        accounts.TryAdd(Convert.ToHexStringLower(token.ChainEnd.Bytes), new Kept
         {
             ChainEnd = token.ChainEnd.Bytes.ToArray(), Last = token.First.Bytes.ToArray(), Count = token.TokenCount,
             Elements = token.TokenCount, Value = (long)token.Value,
@@ -42,15 +47,26 @@ internal sealed class PayingNode : INodeLink
 
     public NodeAnswer Ask(IPAddress node, MagicKind kind, byte[] body)
     {
-        (Refusal refusal, byte[]? statement) = kind switch
-        {
-            MagicKind.Payment => (Pay(body), null),
-            MagicKind.Continuation => (Continue(body), null),
-            MagicKind.Refund => Refund(body),
-            MagicKind.Query => Query(body),
-            _ => (Refusal.UnknownKind, null),
-        };
+        (Refusal refusal, byte[]? statement) = Answer(kind, body);
         return new NodeAnswer(refusal, IPAddress.Any, DateTimeOffset.UnixEpoch, 0, TimeSpan.Zero, false, statement);
+    }
+
+    public Task<(Refusal Refusal, byte[]? Statement)?> Ask(string node, MagicKind kind, byte[] body,
+        CancellationToken cancel) => Task.FromResult<(Refusal, byte[]?)?>(Answer(kind, body));
+
+    private (Refusal, byte[]?) Answer(MagicKind kind, byte[] body)
+    {
+        lock (gate)
+        {
+            return kind switch
+            {
+                MagicKind.Payment => (Pay(body), null),
+                MagicKind.Continuation => (Continue(body), null),
+                MagicKind.Refund => Refund(body),
+                MagicKind.Query => Query(body),
+                _ => (Refusal.UnknownKind, null),
+            };
+        }
     }
 
     private Refusal Pay(byte[] body)
@@ -108,12 +124,13 @@ internal sealed class PayingNode : INodeLink
         long left = account.Elements * account.Value - account.Spent;
         StatementFields fields = new()
         {
-            Magic = Statement.Magic, Version = Statement.Version,
             State = account.IsRefunded ? AccountState.Refunded : left > 0 ? AccountState.Running : AccountState.Grace,
             Unused = (ulong)Math.Max(0, left), Rate = 1,
         };
         name.CopyTo(fields.Machine.Room);
-        return (Refusal.None, MemoryMarshal.AsBytes(new ReadOnlySpan<StatementFields>(in fields)).ToArray());
+        Span<byte> bytes = MemoryMarshal.AsBytes(new Span<StatementFields>(ref fields));
+        Statement.Sign(bytes, Key());
+        return (Refusal.None, bytes.ToArray());
     }
 
     /// <summary>How many units a machine has spent so far; its rate is one a second.</summary>
@@ -122,6 +139,11 @@ internal sealed class PayingNode : INodeLink
     private Kept? Find(ReadOnlySpan<byte> name) => accounts.GetValueOrDefault(Convert.ToHexStringLower(name));
 
     private static HmacSha1 Key() => new(Encoding.ASCII.GetBytes(Shop.Key));
+
+    public void Dispose()
+    {
+        // Holds nothing.
+    }
 
     private static void Assert(bool holds, string what) => Xunit.Assert.True(holds, what);
 }

@@ -17,13 +17,13 @@ internal sealed class Shop : IDisposable
 
     private readonly Scratch scratch;
 
-    internal Shop(string kind, long machines = 4)
+    internal Shop(string kind, long machines = 4, INodeLink? link = null)
     {
         scratch = new Scratch(kind);
         Master = MasterKey.Of(RandomNumberGenerator.GetBytes(32));
         Schema.Migrate(Database, Schema.Steps);
         OperatorKey = Database.Write(session => Broker.Initialize(session, Master, Now));
-        Broker = new Broker(Database, Master, () => Now);
+        Broker = new Broker(Database, Master, () => Now, link);
         AddNode("n1", "10.0.0.1", "10.0.0.10-10.0.0.29", machines);
         AddNode("n2", "10.0.0.2", "10.0.0.30-10.0.0.49", machines);
         Do(session => Broker.AddPlan(session, "test", new NewPlan("small", 100, 64, Guests: 1, ChainLength: 50)));

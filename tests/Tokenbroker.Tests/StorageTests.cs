@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Data.Common;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Testing;
@@ -101,6 +102,44 @@ public sealed class StorageTests
             await good;
         }
         Assert.Equal(Shop.Deposit + 7, shop.Balance(shop.Customer));
+        shop.Verified();
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_statement_whose_outcome_nobody_waits_for_fails_those_that_sent_it_alone(string kind)
+    {
+        using Shop shop = new(kind);
+        await using (Writer writer = new(shop.Database))
+        {
+            Task<object> before = writer.Do(session =>
+                shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(7)));
+            Task<object> failing = writer.Do(session =>
+            {
+                shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(5));
+                session.Send("INSERT INTO setting VALUES ('master-key', $1)", Array.Empty<byte>());
+                return "done";
+            });
+            Task<object> after = writer.Do(session =>
+                shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(11)));
+            await before;
+            await Assert.ThrowsAnyAsync<DbException>(() => failing);
+            await after;
+        }
+        Assert.Equal(Shop.Deposit + 18, shop.Balance(shop.Customer));
+        shop.Verified();
+    }
+
+    [PostgresFact]
+    public async Task A_server_whose_transactions_are_serializable_takes_writes_of_several_programs()
+    {
+        using Shop shop = new("postgres");
+        using Database other = Database.At(shop.Where + ";Options=-c default_transaction_isolation=serializable");
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
+        {
+            for (int i = 0; i < 20; i++)
+                other.Write(session => shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(1)));
+        })));
+        Assert.Equal(Shop.Deposit + 80, shop.Balance(shop.Customer));
         shop.Verified();
     }
 }

@@ -11,7 +11,7 @@ namespace Tokenbroker.Market;
 /// <summary>What is asked of nodes for customers who cannot send pings themselves, such as those of the web page.</summary>
 internal sealed partial class Broker
 {
-    private readonly NodeLink link = new();
+    private readonly INodeLink link;
 
     /// <summary>What is left of a machine's tokens, as its node says and signs.</summary>
     internal async Task<AccountView> Account(long customer, long id, CancellationToken cancel)

@@ -17,9 +17,10 @@ internal sealed partial class Broker : IDisposable
 
     private readonly Seal nodeKeys, chains;
 
-    internal Broker(Database database, MasterKey master, Func<long>? clock = null)
+    internal Broker(Database database, MasterKey master, Func<long>? clock = null, INodeLink? link = null)
     {
         Database = database;
+        this.link = link ?? new NodeLink();
         Journal = new Journal(master.For("ledger"));
         (nodeKeys, chains, Answers) = (new Seal(master.For("node")), new Seal(master.For("chain")),
             new Seal(master.For("answer")));

@@ -9,11 +9,18 @@ using Wire;
 
 namespace Tokenbroker.Market;
 
+/// <summary>Asks nodes.</summary>
+internal interface INodeLink : IDisposable
+{
+    /// <summary>What a node answers to a magic ping; null when it does not.</summary>
+    Task<(Refusal Refusal, byte[]? Statement)?> Ask(string node, MagicKind kind, byte[] body, CancellationToken cancel);
+}
+
 /// <summary>
 /// Sends magic pings to nodes (docs/protocols.md), over the sockets for ICMP Echo that need no privilege (icmp(7)), or,
 /// where those are not allowed, over root's raw ones.
 /// </summary>
-internal sealed class NodeLink : IDisposable
+internal sealed class NodeLink : INodeLink
 {
     private const int EchoHeader = 8, LeastIpHeader = 20;
     private const byte EchoRequest = 8, EchoReply = 0; // RFC 792
@@ -23,8 +30,7 @@ internal sealed class NodeLink : IDisposable
 
     private readonly SemaphoreSlim room = new(MostAtOnce);
 
-    /// <summary>What a node answers to a magic ping; null when it does not.</summary>
-    internal async Task<(Refusal Refusal, byte[]? Statement)?> Ask(string node, MagicKind kind, byte[] body,
+    public async Task<(Refusal Refusal, byte[]? Statement)?> Ask(string node, MagicKind kind, byte[] body,
         CancellationToken cancel)
     {
         if (!await room.WaitAsync(0, cancel))
