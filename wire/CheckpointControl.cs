@@ -28,6 +28,9 @@ public enum CheckpointControl : uint
 
     /// <summary>CHECKPOINT_STAY.</summary>
     Stay = 0x4507,
+
+    /// <summary>CHECKPOINT_BUDGET: nanoseconds in the register.</summary>
+    SetBudget = 0x4508,
 }
 
 /// <summary>What is checked of a checkpoint.</summary>

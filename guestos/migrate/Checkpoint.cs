@@ -110,8 +110,9 @@ public static unsafe class Checkpoint
         {
             Layout(state, memory, frames);
             state->PageSocket = -1;
+            state->Budget = ForkThreshold.StandardBudget;
         }
-        if (state == null || !SnapshotBuffer.Grow(state))
+        if (state == null || !SnapshotBuffer.Follow(state))
         {
             Console.Write("checkpoint: its tables need "u8);
             Console.WriteDecimal(size >> 10);

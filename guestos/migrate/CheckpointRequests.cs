@@ -14,6 +14,7 @@ internal static unsafe class CheckpointRequests
         CheckpointControl.GetProgress => GetProgress(state, argument),
         CheckpointControl.AddSocket => AddSocket(state, argument),
         CheckpointControl.AddScratch => AddScratch(state, argument),
+        CheckpointControl.SetBudget => SetBudget(state, argument),
         CheckpointControl.Commit => CheckpointCommit.Commit(state, argument),
         CheckpointControl.Leave => CheckpointCommit.Leave(state),
         CheckpointControl.Stay => CheckpointCommit.Stay(state),
@@ -27,6 +28,15 @@ internal static unsafe class CheckpointRequests
         if (state->Stage != CheckpointStage.Header || argument > (ulong)Known)
             return Errno.EINVAL;
         return Checkpoint.SetOptions(state, (CheckpointOptions)argument);
+    }
+
+    // Before the fork: nanoseconds.
+    private static long SetBudget(CheckpointState* state, ulong argument)
+    {
+        if (state->IsForked || argument is < ForkThreshold.LeastBudget or > ForkThreshold.MostBudget)
+            return Errno.EINVAL;
+        state->Budget = argument;
+        return 0;
     }
 
     // Always.

@@ -61,7 +61,7 @@ internal unsafe struct CheckpointState
     public ulong* Buffer;
     public uint BufferCapacity;
 
-    /// <summary>The buffer's size as the algorithm sees it: 64 pages, growing linearly (thesis §6.6.5).</summary>
+    /// <summary>The buffer's size as the algorithm sees it, see <see cref="SnapshotBuffer"/>.</summary>
     public uint BufferPages;
 
     /// <summary>
@@ -80,15 +80,22 @@ internal unsafe struct CheckpointState
 
     /// <summary>
     /// Of the stream, see <see cref="ForkThreshold"/>: the least time that a stretch of it took (nanoseconds, 0 while
-    /// it is not known), and the stretch that is measured now.
+    /// it is not known), and the stretch that is measured now; the same of what was acknowledged; all that was taken.
     /// </summary>
     public ulong Pace;
     public ulong StretchBytes;
     public ulong StretchStart;
+    public ulong LinePace;
+    public ulong LineBytes;
+    public ulong LineStart;
+    public ulong StreamBytes;
+
+    /// <summary>Nanoseconds that sending what is left after the fork may take.</summary>
+    public ulong Budget;
 
     /// <summary>Pages of which only lines were due in this round, and the bytes of them.</summary>
     public ulong LinePages;
-    public ulong LineBytes;
+    public ulong ChangedBytes;
 
     /// <summary>CRC-32C per frame as last sent, or null; and their sum (wire: CheckpointSum).</summary>
     public uint* Checksums;

@@ -5,18 +5,32 @@ namespace Guestos;
 
 /// <summary>
 /// Whether the fork is due. The guest stands still while the rest is sent, so what counts is how long that takes: what
-/// is to be sent, by what the program that carries the stream has needed for a byte so far. A little is borne at once,
-/// more with every round, so that the rounds end. What the snapshot buffer does not hold is never due.
+/// is to be sent, at the pace at which the program that carries the stream has taken it and the line has delivered it
+/// so far. The freeze budget bounds it. What the snapshot buffer does not hold is never due.
 /// </summary>
 internal static unsafe class ForkThreshold
 {
-    /// <summary>Nanoseconds that sending the rest may take, for each round after the first.</summary>
+    /// <summary>Nanoseconds that sending the rest may take, where the program does not say otherwise.</summary>
+    public const ulong StandardBudget = 10_000_000;
+
+    /// <summary>What a program may say.</summary>
+    public const ulong LeastBudget = 1_000_000;
+    public const ulong MostBudget = 10_000_000_000;
+
+    /// <summary>
+    /// Of the budget, so much is used for each round after the first: a guest that comes to rest is frozen for less. It
+    /// is also what is added for each round in which those that write are slowed as much as they can be: what is left
+    /// then is the kernel's and the mover's own, and does not become less.
+    /// </summary>
     private const ulong Allowance = 2_000_000;
 
     /// <summary>
     /// Bytes of the stream over which its pace is measured: longer stretches would all hold turns of others.
     /// </summary>
     private const ulong Stretch = 16 * 1024;
+
+    /// <summary>Bytes over which the line's is: what has left together may be acknowledged together.</summary>
+    private const ulong LineStretch = 128 * 1024;
 
     private const ulong WholePage = CheckpointRecord.Size + CheckpointRecord.PageSize;
 
@@ -29,27 +43,71 @@ internal static unsafe class ForkThreshold
         if (state->StretchBytes < Stretch)
             return;
         ulong now = Clock.Monotonic;
-        ulong pace = (now - state->StretchStart) * Stretch / state->StretchBytes;
-        if (state->StretchStart != 0 && (state->Pace == 0 || pace < state->Pace))
-            state->Pace = pace;
+        state->StreamBytes += state->StretchBytes;
+        NotePace(ref state->Pace, now - state->StretchStart, state->StretchBytes, state->StretchStart != 0);
         state->StretchStart = now;
         state->StretchBytes = 0;
+        NoteLine(state, now);
     }
+
+    // What was taken and is not acknowledged has not been delivered, however fast it was taken.
+    private static void NoteLine(CheckpointState* state, ulong now)
+    {
+        ulong waiting = 0;
+        foreach (int socket in state->Sockets.All)
+            waiting += (ulong)Math.Max(Network.Stack->UnacknowledgedBytes(socket), 0);
+        ulong delivered = state->StreamBytes - Math.Min(waiting, state->StreamBytes);
+        if (delivered < state->LineBytes + LineStretch)
+            return;
+        NotePace(ref state->LinePace, now - state->LineStart, delivered - state->LineBytes, state->LineStart != 0);
+        state->LineStart = now;
+        state->LineBytes = delivered;
+    }
+
+    private static void NotePace(ref ulong best, ulong time, ulong bytes, bool isWhole)
+    {
+        ulong pace = time * Stretch / bytes;
+        if (isWhole && (best == 0 || pace < best))
+            best = pace;
+    }
+
+    /// <summary>Nanoseconds that a stretch takes, 0 while it is not known.</summary>
+    private static ulong Pace(CheckpointState* state) => Math.Max(state->Pace, state->LinePace);
 
     /// <summary>At the end of a round, before its figures are gone.</summary>
     public static bool IsReached(CheckpointState* state)
     {
         // In the second round those that are written to again and again are sent whole once more, and kept.
-        if (state->Round == 0 || state->Dirty.Count > state->BufferPages || !SnapshotBuffer.Fits(state))
+        if (state->Round == 0 || !SnapshotBuffer.Fits(state))
             return false;
-        return Expected(state) * state->Pace / Stretch <= Allowance * state->Round;
+        return Expected(state) * Pace(state) / Stretch <= Allowed(state);
+    }
+
+    private static ulong Allowed(CheckpointState* state)
+    {
+        ulong allowed = Math.Min(Allowance * state->Round, state->Budget);
+        if (state->Round > RateLimit.SlowestRound)
+            allowed += Allowance * (state->Round - RateLimit.SlowestRound);
+        return allowed;
+    }
+
+    /// <summary>
+    /// Pages that may be sent within the budget, so that there is no use in keeping more: as many as have a copy of
+    /// their own, of which lines are sent, and whole ones besides.
+    /// </summary>
+    public static ulong MostPages(CheckpointState* state)
+    {
+        ulong pace = Pace(state);
+        ulong budget = Math.Max(state->Budget, Allowed(state));
+        ulong whole = pace == 0 ? uint.MaxValue : budget * Stretch / pace / WholePage;
+        return SentPages.Limit(state->Frames) + whole;
     }
 
     // Bytes of what is dirty now. A page of which there is a copy is expected to have changed as much as those have of
     // which lines were sent in this round.
     private static ulong Expected(CheckpointState* state)
     {
-        ulong lines = state->LinePages != 0 ? state->LineBytes / state->LinePages : WholePage / 4;
+        ulong lines = state->LinePages != 0 ? state->ChangedBytes / state->LinePages : WholePage / 4;
         ulong bytes = 0;
         for (uint frame = state->Dirty.Next(0); frame != uint.MaxValue; frame = state->Dirty.Next(frame + 1))
             bytes += SentPages.Of(state, frame) != null ? lines : WholePage;

@@ -182,7 +182,7 @@ internal static unsafe class PageCleaner
             MakeLines(state, frame, page, lines);
         else
             MakeRun(state, frame, RecordFlags.Page, page);
-        state->LineBytes += (ulong)state->Piece.Run.Length;
+        state->ChangedBytes += (ulong)state->Piece.Run.Length;
         SentPages.Update(state, frame, page, lines);
         return true;
     }
@@ -259,7 +259,7 @@ internal static unsafe class PageCleaner
 
     private static Step AnotherRound(CheckpointState* state)
     {
-        SnapshotBuffer.Grow(state);
+        SnapshotBuffer.Follow(state);
         SentPages.Grow(state);
         NextRound(state);
         state->Enter(CheckpointStage.Protection);
@@ -289,7 +289,7 @@ internal static unsafe class PageCleaner
         state->Round++;
         state->PagesInRound = 0;
         state->LinePages = 0;
-        state->LineBytes = 0;
+        state->ChangedBytes = 0;
         WriteProtection.Renew(state);
     }
 

@@ -27,6 +27,10 @@ internal static unsafe class RateLimit
     /// </summary>
     private const uint FreePages = 32;
     private const ulong RoundsToHalf = 8;
+    private const int HalvesToOne = 5;
+
+    /// <summary>From this round on nobody can be slowed more.</summary>
+    public const ulong SlowestRound = FirstRound + HalvesToOne * RoundsToHalf;
 
     /// <summary>Pages sent between two looks at who may go on.</summary>
     private const ulong WakeStep = 64;
@@ -45,12 +49,8 @@ internal static unsafe class RateLimit
 
     private static WaitQueue s_queue;
 
-    private static uint Free(CheckpointState* state)
-    {
-        const int HalvesToOne = 5;
-        return state->Round < FirstRound
-            ? FreePages : FreePages >> (int)Math.Min((state->Round - FirstRound) / RoundsToHalf, HalvesToOne);
-    }
+    private static uint Free(CheckpointState* state) => state->Round < FirstRound
+        ? FreePages : FreePages >> (int)Math.Min((state->Round - FirstRound) / RoundsToHalf, HalvesToOne);
 
     /// <summary>What a process may have written so far in this round.</summary>
     private static ulong Granted(CheckpointState* state) =>

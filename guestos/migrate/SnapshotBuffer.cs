@@ -1,15 +1,16 @@
 namespace Guestos;
 
 /// <summary>
-/// Memory for copies of pages that change after the fork (thesis §6.6.5): 64 pages at first, 64 more each round. It
-/// grows while the guest still works, because to take frames is to write to their descriptors, which may lie anywhere:
-/// what that dirties is sent in the next round. At the fork there must be a page for every page still to be sent (<see
-/// cref="Assign"/>); nothing is allocated then.
+/// Memory for copies of pages that change after the fork (thesis §6.6.5). It is as large as the working set that was
+/// measured in the last round, as far as that can be sent within the freeze budget. Frames are taken while the guest
+/// still works, because to take them is to write to their descriptors, which may lie anywhere: what that dirties is
+/// sent in the next round. At the fork there must be a page for every page still to be sent (<see cref="Assign"/>);
+/// nothing is allocated then.
 /// </summary>
 internal static unsafe class SnapshotBuffer
 {
-    /// <summary>Pages by which it starts and grows every round.</summary>
-    public const uint Step = 64;
+    /// <summary>Pages that it begins with, and has at least.</summary>
+    public const uint Least = 64;
 
     /// <summary>
     /// Pages beyond what the algorithm counts with: for what is written between the end of the last round and the fork.
@@ -33,11 +34,14 @@ internal static unsafe class SnapshotBuffer
     public static uint Capacity(uint frames) => Limit(frames) + Slack;
 
     /// <summary>
-    /// A step more, if the limit and the guest's free memory allow. False when there is not even one step.
+    /// Between two rounds: as many pages as were written to in the one that ends, if the limit and the guest's free
+    /// memory allow. False when there is not even the least.
     /// </summary>
-    public static bool Grow(CheckpointState* state)
+    public static bool Follow(CheckpointState* state)
     {
-        state->BufferPages = System.Math.Min(state->BufferPages + Step, Limit(state->Frames));
+        ulong useful = System.Math.Min(state->Dirty.Count, ForkThreshold.MostPages(state));
+        ulong wanted = System.Math.Min(System.Math.Max(useful, Least), Limit(state->Frames));
+        state->BufferPages = (uint)wanted;
         while (state->BufferCapacity < state->BufferPages + Slack && Frames.Free > Frames.KernelReserve)
         {
             byte* page = CheckpointMemory.Take(Frames.Size);
@@ -48,7 +52,7 @@ internal static unsafe class SnapshotBuffer
             state->Buffer[state->BufferCapacity] = frame;
             state->BufferCapacity++;
         }
-        return state->BufferCapacity >= Step;
+        return state->BufferCapacity >= Least;
     }
 
     /// <summary>

@@ -45,6 +45,9 @@ internal sealed unsafe class Connection
 
     public int Room => Capacity - queued;
 
+    /// <summary>Bytes that have not left yet.</summary>
+    public int Queued => queued;
+
     /// <summary>Pieces that have not left yet.</summary>
     public int Waiting => queue.Count;
 

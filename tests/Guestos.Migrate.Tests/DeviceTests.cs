@@ -35,6 +35,7 @@ public sealed unsafe class DeviceTests
         SetOptions,
         AddSocket,
         AddScratch,
+        SetBudget,
         Advance,
         Commit,
         CommitBadly,
@@ -83,6 +84,9 @@ public sealed unsafe class DeviceTests
             Assert.Equal(1, Descriptor.FileOf(descriptor)->References);
     }
 
+    // Every second one is good: from 1 ms to 10 s.
+    private static readonly ulong[] s_budgets = [999_999, 1_000_000, 10_000_000_001, 10_000_000_000];
+
     private static uint DescriptorOf(int number) => (number % 5) switch
     {
         0 => Stream,
@@ -122,6 +126,8 @@ public sealed unsafe class DeviceTests
                     return Errno.ENOSPC;
                 model.Scratches++;
                 return 0;
+            case Kind.SetBudget:
+                return !model.IsForked && number % 2 == 1 ? 0 : Errno.EINVAL;
             case Kind.Commit:
                 bool isGood = model.Stage == CheckpointStage.Late && model.Sockets.Contains(DescriptorOf(number));
                 if (!isGood)
@@ -168,6 +174,8 @@ public sealed unsafe class DeviceTests
                 return source.Ioctl(CheckpointControl.AddSocket, DescriptorOf(number));
             case Kind.AddScratch:
                 return source.Ioctl(CheckpointControl.AddScratch, UserMemory.Put(ScratchOf(number)));
+            case Kind.SetBudget:
+                return source.Ioctl(CheckpointControl.SetBudget, s_budgets[number % s_budgets.Length]);
             case Kind.Commit:
                 return source.Ioctl(CheckpointControl.Commit, UserMemory.Put(RequestOf(DescriptorOf(number), 40)));
             case Kind.CommitBadly:
@@ -182,7 +190,7 @@ public sealed unsafe class DeviceTests
             case Kind.Stay:
                 return source.Ioctl(CheckpointControl.Stay);
             case Kind.Unknown:
-                return source.Ioctl((CheckpointControl)(0x4500 + 8 * (number + 1)));
+                return source.Ioctl((CheckpointControl)(0x4500 + 8 * (number + 2)));
             case Kind.SwitchProcess:
                 Process.Current = number % 2 == 0 ? source.Mover : source.Writer;
                 return 0;

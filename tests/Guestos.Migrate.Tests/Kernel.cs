@@ -52,6 +52,8 @@ namespace Netstack
             Connection.Of(handle).SendPage(reference, offset, length);
 
         public int SendRoom(int handle) => Connection.Of(handle).Room;
+
+        public int UnacknowledgedBytes(int handle) => Connection.Of(handle).Queued;
     }
 }
 

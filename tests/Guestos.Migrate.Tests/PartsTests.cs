@@ -174,36 +174,121 @@ public sealed unsafe class PartsTests
         source.Finish();
     }
 
-    /// <summary>The fork is due when the rest is sent soon enough, at the best pace so far, and later rounds bear more.</summary>
+    /// <summary>
+    /// The fork is due when the rest is sent within the budget, of which each round uses more, at the best pace so far;
+    /// the budget grows only when nobody can be slowed any more.
+    /// </summary>
     [Fact]
-    public void The_fork_is_due_when_the_rest_is_sent_soon_enough()
+    public void The_fork_is_due_when_the_rest_is_sent_within_the_budget()
     {
         using var source = new Source(8);
         Assert.Equal(0, source.Open());
         CheckpointState* state = Checkpoint.State;
         Clock.Step = 0;
-        Clock.Monotonic = 1_000_000;
-        ForkThreshold.Taken(state, 16 * 1024);
-        Clock.Monotonic = 2_000_000;
-        ForkThreshold.Taken(state, 16 * 1024);
-        Clock.Monotonic = 9_000_000;
-        ForkThreshold.Taken(state, 16 * 1024);
+        foreach (ulong milliseconds in new ulong[] { 1, 2, 9 })
+        {
+            Clock.Monotonic = milliseconds * 1_000_000;
+            ForkThreshold.Taken(state, 16 * 1024);
+        }
         Assert.Equal(1_000_000ul, state->Pace);  // a millisecond for four pages
 
         Assert.False(ForkThreshold.IsReached(state), "never in the first round");
         state->Round = 1;
         Assert.True(ForkThreshold.IsReached(state), "nothing is due");
-        for (uint frame = 2000; frame < 2007; frame++)
-            state->Dirty.Add(frame);
+        MakeDirty(state, 7);
         Assert.True(ForkThreshold.IsReached(state), "seven pages take less than 2 ms");
-        state->Dirty.Add(2007);
+        MakeDirty(state, 8);
         Assert.False(ForkThreshold.IsReached(state), "eight pages and their headers take more");
         state->Round = 2;
         Assert.True(ForkThreshold.IsReached(state));
-        state->Round = 1000;
-        for (uint frame = 3000; frame < 3000 + state->BufferPages; frame++)
-            state->Dirty.Add(frame);
+        state->Round = 5;
+        MakeDirty(state, 39);
+        Assert.True(ForkThreshold.IsReached(state), "39 pages take less than 10 ms");
+        state->Round = RateLimit.SlowestRound;
+        MakeDirty(state, 40);
+        Assert.False(ForkThreshold.IsReached(state), "40 take more, and the budget stays as long as somebody can be slowed");
+        state->Round++;
+        Assert.True(ForkThreshold.IsReached(state));
+
+        // What a program says counts instead.
+        state->Round = 40;
+        Assert.Equal(Errno.EINVAL, source.Ioctl(CheckpointControl.SetBudget, 999_999));
+        Assert.Equal(Errno.EINVAL, source.Ioctl(CheckpointControl.SetBudget, 10_000_000_001));
+        Assert.Equal(0, source.Ioctl(CheckpointControl.SetBudget, 20_000_000));
+        Assert.True(ForkThreshold.IsReached(state));
+
+        state->Round = 100_000;
+        MakeDirty(state, (int)state->BufferCapacity);
+        Assert.True(ForkThreshold.IsReached(state));
+        MakeDirty(state, (int)state->BufferCapacity + 1);
         Assert.False(ForkThreshold.IsReached(state), "more than the snapshot buffer holds is never due");
+        source.Finish();
+    }
+
+    private static void MakeDirty(CheckpointState* state, int pages)
+    {
+        for (uint frame = 2000; frame < 2000 + pages; frame++)
+            state->Dirty.Add(frame);
+    }
+
+    /// <summary>The send buffer takes a lot at once: the line's pace is that of what is acknowledged.</summary>
+    [Fact]
+    public void The_pace_is_the_lines_where_that_is_slower()
+    {
+        using var source = new Source(12);
+        Assert.Equal(0, source.Open());
+        CheckpointState* state = Checkpoint.State;
+        source.OpenSocket(5, 3);
+        Assert.Equal(0, source.Ioctl(CheckpointControl.AddSocket, 5));
+        Connection connection = Connection.Of(3);
+        connection.Capacity = 1 << 20;
+        Clock.Step = 0;
+        Clock.Monotonic = 1_000_000;
+        // Taken at a microsecond for 16 KiB until the buffer is full, and delivered at 4 ms for as much.
+        for (int i = 0; i < 128; i++)
+        {
+            if (connection.Room < 16 * 1024)
+            {
+                Clock.Monotonic += 4_000_000;
+                connection.Transmit(1);
+            }
+            Assert.Equal(16 * 1024, connection.Send(new byte[16 * 1024]));
+            Clock.Monotonic += 1_000;
+            ForkThreshold.Taken(state, 16 * 1024);
+        }
+        Assert.Equal(1_000ul, state->Pace);
+        Assert.InRange(state->LinePace, 4_000_000ul, 4_100_000ul);
+        state->Round = 5;
+        MakeDirty(state, 9);
+        Assert.True(ForkThreshold.IsReached(state));
+        MakeDirty(state, 11);
+        Assert.False(ForkThreshold.IsReached(state), "eleven pages take more than 10 ms on this line");
+        source.Finish();
+    }
+
+    /// <summary>The snapshot buffer has room for what was written to in the last round, and for no more than helps.</summary>
+    [Fact]
+    public void The_snapshot_buffer_follows_the_working_set()
+    {
+        using var source = new Source(13);
+        Assert.Equal(0, source.Open());
+        CheckpointState* state = Checkpoint.State;
+        Assert.Equal(64u, state->BufferPages);
+        MakeDirty(state, 300);
+        Assert.True(SnapshotBuffer.Follow(state));
+        Assert.Equal(300u, state->BufferPages);
+        Assert.True(state->BufferCapacity >= 300);
+        state->Dirty.Clear();
+        MakeDirty(state, 100);
+        Assert.True(SnapshotBuffer.Follow(state));
+        Assert.Equal(100u, state->BufferPages);
+
+        // Where a page takes a millisecond, ten fit into the budget beside those of which lines are sent.
+        state->Pace = 4_000_000;
+        state->Dirty.Clear();
+        MakeDirty(state, 1000);
+        Assert.True(SnapshotBuffer.Follow(state));
+        Assert.Equal(SentPages.Limit(state->Frames) + 9, state->BufferPages);
         source.Finish();
     }
 

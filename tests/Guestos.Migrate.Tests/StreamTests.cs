@@ -80,4 +80,60 @@ public sealed unsafe class StreamTests
         Assert.Equal("", Console.Text);
         source.Finish();
     }
+
+    /// <summary>
+    /// A line of 20 MB/s, and a process that writes to 300 pages over and over, several times as fast, whenever it may:
+    /// it is slowed until what is left is sent within the budget, which is what the freeze then takes.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Who_writes_faster_than_the_line_takes_is_slowed_until_the_move_succeeds(int seed)
+    {
+        const ulong NanosecondsOfByte = 50;
+        using var source = new Source(seed);
+        uint socket = source.OpenSocket(5, Socket);
+        Assert.Equal(0, source.Open());
+        Connection connection = Connection.Of(Socket);
+        Clock.Step = 0;
+        ulong page = 0, written = 0;
+        int before = 0, atFork = 0;
+        // As long as the line needs for what has left, the process may write: a page in 20 µs.
+        void Pass()
+        {
+            int bytes = connection.Arrived.Count - before;
+            before = connection.Arrived.Count;
+            Clock.Monotonic += (ulong)bytes * NanosecondsOfByte;
+            Process* current = Process.Current;
+            Process.Current = source.Writer;
+            for (int i = 0; i < bytes / 400 && !RateLimit.MustWait(Checkpoint.State, source.Writer); i++)
+            {
+                source.WriteUser(source.Space(1), page++ % 300);
+                written++;
+            }
+            Process.Current = current;
+        }
+        ForkEntry.Happened += () => atFork = connection.Arrived.Count;
+        Connection.Work = () =>
+        {
+            connection.Transmit(4);
+            Pass();
+        };
+        long result = 1;
+        for (int i = 0; result > 0 && i < 20_000; i++)
+        {
+            result = source.SendFile(socket, 100_000);
+            connection.Transmit(20);
+            Pass();
+        }
+        Assert.Equal(0, result);
+        connection.Transmit();
+        Assert.True(written > 1000, "the process has hardly written");
+        Assert.InRange(Checkpoint.State->Round, 4ul, RateLimit.SlowestRound);
+        // Ten milliseconds of the line, and what the trailer and two pages that were underestimated need.
+        int rest = connection.Arrived.Count - atFork;
+        Assert.InRange(rest, 1, (int)(ForkThreshold.StandardBudget / NanosecondsOfByte) + 2 * Frames.Size);
+        source.Check(Receiver.Of(connection.Arrived.ToArray(), CheckpointHash.None));
+        source.Finish();
+    }
 }

@@ -18,6 +18,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private readonly ulong rate = options.Rate;
     private readonly CheckpointOptions checks = ChecksOf(options);
     private readonly ulong giveUp = options.GiveUp * Timing.NanosecondsInSecond;
+    private readonly ulong budget = options.Freeze * 1_000_000;
     private readonly ulong start = Timing.Now();
     private ulong bytes;
     private CheckpointProgress last;
@@ -39,6 +40,8 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             return Failure.Say(ExitCode.NoCheckpoint, "it does not know these checks"u8);
         if (Host.Control(device, CheckpointControl.AddSocket, destination.Socket) < 0)
             return Failure.Say(ExitCode.NoCheckpoint, "it does not take the connection"u8);
+        if (budget != 0 && Host.Control(device, CheckpointControl.SetBudget, (nint)budget) < 0)
+            return Failure.Say(ExitCode.NoCheckpoint, "it does not take the time that the rest may take"u8);
         // The copy has no use for records that were being made here. Without this they are sent, too, after the fork.
         ScratchRequest scratch = new() { Address = (ulong)destination.Buffers, Length = Destination.BuffersSize };
         Host.Control(device, CheckpointControl.AddScratch, Syscall.AddressOf(ref scratch));

@@ -37,6 +37,9 @@ internal unsafe struct Options
     /// <summary>Seconds before a move that has not come to its snapshot is given up, 0 for never.</summary>
     public ulong GiveUp;
 
+    /// <summary>Milliseconds that sending what is left after the snapshot may take, 0 for the kernel's choice</summary>
+    public ulong Freeze;
+
     /// <summary>
     /// Path of the destination's machine key, or, with <see cref="Serve"/>, of the guest's own; null when not named.
     /// </summary>
@@ -44,6 +47,8 @@ internal unsafe struct Options
 
     /// <summary>Path of a boot token for the node at <see cref="Address"/>, or null.</summary>
     public byte* Token;
+
+    private const ulong MaxFreeze = 10_000;
 
     public bool Help;
 
@@ -109,6 +114,8 @@ internal unsafe struct Options
         }
         else if (word.SequenceEqual("--give-up"u8))
             isGood = TryNumber(value, MoveCommand.MaxSeconds, out GiveUp);
+        else if (word.SequenceEqual("--freeze"u8))
+            isGood = TryNumber(value, MaxFreeze, out Freeze);
         else if (word.SequenceEqual("--loader"u8))
             Loader = value;
         else if (word.SequenceEqual("--key"u8))

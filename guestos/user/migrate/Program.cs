@@ -30,6 +30,7 @@ internal static unsafe class Program
           --rate MBIT    send at most so many megabits a second before the snapshot
           --patience S   give up when the destination is silent for so long, or the end takes longer (default 10)
           --give-up S    give up when the snapshot has not come after so long
+          --freeze MS    what is left then may take so long (default 10); what writes faster is slowed until it fits
           --loader FILE  the loader to send first (default /lib/checkpoint-loader)
         Exit: 0 arrived, 1 usage, 2 no connection, 3 no loader, 4 loader refused, 5 no checkpoint,
         6 checkpoint refused, 7 connection broke, 8 given up, 9 the destination has another key,
