@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Threading;
 
 namespace Netstack.Tests;
@@ -58,12 +59,23 @@ public sealed class NetworkNamespace : IDisposable
     /// <summary>Runs a command in the namespace and returns what it printed.</summary>
     public string Command(string program, string arguments) => Inside(() => RunProcess(program, arguments));
 
-    public Socket NewSocket() => Inside(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+    public Socket NewSocket()
     {
-        SendTimeout = 30000,
-        ReceiveTimeout = 30000,
-        NoDelay = true,
-    });
+        const int Tcp = 6, Congestion = 13; // IPPROTO_TCP, TCP_CONGESTION
+        Socket socket = Inside(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+        {
+            SendTimeout = 30000,
+            ReceiveTimeout = 30000,
+            NoDelay = true,
+        });
+        if (Environment.GetEnvironmentVariable("NETSTACK_CONGESTION") is string algorithm)
+            Inside(() =>
+            {
+                socket.SetRawSocketOption(Tcp, Congestion, Encoding.ASCII.GetBytes(algorithm));
+                return true;
+            });
+        return socket;
+    }
 
     /// <summary>A TAP device, still down: the descriptor of its other end, which does not block.</summary>
     /// <param name="offload">With virtio-net headers, and Linux may leave checksums and segmentation undone.</param>

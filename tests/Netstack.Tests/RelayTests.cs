@@ -10,7 +10,8 @@ namespace Netstack.Tests;
 
 /// <summary>
 /// Our TCP in a process of its own against the Linux kernel's, over a relay between two TAP devices; the kernel against itself over the
-/// same relay and seeds is the witness. NETSTACK_SEED=n takes that seed alone, NETSTACK_SEEDS=n the first n, NETSTACK_BYTES=n that size.
+/// same relay and seeds is the witness. NETSTACK_SEED=n takes that seed alone, NETSTACK_SEEDS=n the first n, NETSTACK_BYTES=n that size;
+/// NETSTACK_CONGESTION names the kernel's congestion control.
 /// </summary>
 public sealed class RelayTests(ITestOutputHelper output)
 {
