@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using System.Threading;
 using Evilman;
 using Evilman.Lab;
@@ -56,6 +57,20 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
         Cluster.Until(() => cluster.Machines(node).Count == 1, "machines that nobody wants stay");
         cluster.Clear(node);
         cluster.Move();
+    }
+
+    /// <summary>The addresses are asked for before the node is: an ARP probe tells who has them.</summary>
+    [ClusterFact]
+    public void A_boot_at_an_address_that_answers_is_refused_before_a_token_is_spent()
+    {
+        var node = cluster.OtherNode;
+        var before = cluster.Machines(node).Count;
+        using var boot = Boot(node, guest: $"{Cluster.Guest}", probes: true);
+        Assert.Matches($"{Regex.Escape($"{Cluster.Guest}")} is in use: 02:45:[0-9a-f:]+ answers for it", boot.StandardError.ReadToEnd());
+        Assert.True(boot.WaitForExit(30_000));
+        Assert.Equal(1, boot.ExitCode);
+        Assert.Equal(before, cluster.Machines(node).Count);
+        cluster.AssertStayed();
     }
 
     /// <summary>The key of the guest before is in its file until the new one runs, and the new one's is beside it.</summary>
@@ -127,11 +142,12 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
     }
 
     /// <summary>«evilman boot» of a guest that is nobody's, so that it does not matter when it is cut off.</summary>
-    private Process Boot(LabNode node, string lease = "60s", string? files = null) => cluster.StartAtClient(
+    private Process Boot(LabNode node, string lease = "60s", string? files = null, string guest = "10.77.0.60", bool probes = false) => cluster.StartAtClient(
         "out/bin/evilman", "boot", node.Address, "--key-file", cluster.KeyFile(node),
-        "--boot-address", $"10.77.0.{90 + boots++ % 10}/24", "--guest", "10.77.0.60", "--lease", lease,
+        "--boot-address", $"10.77.0.{90 + boots++ % 10}/24", "--guest", guest, "--lease", lease,
         "--loader", Cluster.Built("images/loader-kernel"), "--kernel", Cluster.Built("images/guestos"),
-        "--initramfs", files ?? Cluster.Built("guest.cpio"), "--memory", "128M", "--guest-key-out", KeyFile, "--no-probe");
+        "--initramfs", files ?? Cluster.Built("guest.cpio"), "--memory", "128M", "--guest-key-out", KeyFile,
+        probes ? "--no-probe=false" : "--no-probe");
 
     private int boots;
 
