@@ -155,6 +155,23 @@ public sealed class BrokerTests
         Assert.Equal(("10.1.1.90", "10.1.2.80"), (last.BootAddress, last.Guests[0]));
     }
 
+    [Theory, OnSqlite]
+    public void A_share_of_a_processor_that_every_node_refuses_is_not_sold(string kind)
+    {
+        using Shop shop = new(kind);
+        Assert.Equal("invalid", Refused(() => shop.Do(session =>
+            shop.Broker.AddPlan(session, "test", new NewPlan("half", 100, 64, CpuPercent: 50)))).Kind);
+        QuoteView before = shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote("small", 7)));
+        // A plan of a database that is older than this rule.
+        shop.Do(session => session.Run("UPDATE plan SET cpu = 50"));
+        Assert.Equal("no-room", Refused(() => shop.Buy(shop.Customer)).Kind);
+        Assert.Equal("no-room", Refused(() => shop.Do(session => shop.Broker.Buy(session, shop.Customer,
+            new NewMachine(Shop.Loader, Quote: before.Id), NewChain.Create(50)))).Kind);
+        Assert.Equal("no-room", Refused(() => shop.Do(session =>
+            shop.Broker.Quote(session, shop.Customer, new NewQuote("small", 7)))).Kind);
+        Assert.Equal(Shop.Deposit, shop.Balance(shop.Customer));
+    }
+
     [Theory, OnSqlite, OnPostgres]
     public void A_quote_holds_once_and_for_its_time(string kind)
     {

@@ -39,6 +39,7 @@ internal sealed partial class Broker
         long now = Clock();
         byte[] loader = Hex(wanted.Loader, 20, "loader, the SHA-1 of the only loader that the machine will start,");
         PlanView plan = PlanOf(session, customer, wanted);
+        DemandDeliverable(plan);
         (int tokens, long value) = wanted.Quote is { } quote ? UseQuote(session, customer, quote, now)
             : (wanted.Tokens!.Value, plan.TokenValue);
         DemandTokens(tokens, plan.ChainLength);

@@ -153,7 +153,9 @@ internal sealed partial class Broker : IDisposable
         DemandName(wanted.Name, "a plan");
         DemandRange(wanted.TokenValue, 1, 1L << 40, "token_value");
         DemandRange(wanted.MemoryMib, 1, 1 << 20, "memory_mib");
-        DemandRange(wanted.CpuPercent, 1, ushort.MaxValue, "cpu_percent");
+        if (wanted.CpuPercent != WholeProcessor)
+            throw Problem.Invalid($"cpu_percent is {WholeProcessor}: nodes do not divide processors, and refuse tokens "
+                + "for another share");
         DemandRange(wanted.Guests, 0, Wire.BootToken.MaxGuests, "guests");
         DemandRange(wanted.LeaseSeconds, 1, ushort.MaxValue, "lease_seconds");
         DemandRange(wanted.BootSeconds, 1, 7 * 86400, "boot_seconds");
@@ -169,6 +171,18 @@ internal sealed partial class Broker : IDisposable
                 wanted.BootSeconds, wanted.ChainLength, wanted.Guests);
         Audit(session, Clock(), actor, "plan add", wanted.Name);
         return PlanWith(session, id);
+    }
+
+    /// <summary>The share of a processor that nodes give, in hundredths (docs/protocols.md, refusal 23).</summary>
+    private const int WholeProcessor = 100;
+
+    /// <summary>Plans that are there already may ask for what no node gives.</summary>
+    private static void DemandDeliverable(PlanView plan)
+    {
+        if (plan.CpuPercent != WholeProcessor)
+            throw Problem.Conflict("no-room",
+                $"the plan {plan.Name} asks for {plan.CpuPercent} % of a processor, and nodes give whole ones: take "
+                + "another plan");
     }
 
     // So that no price of tokens, of two chains at once, leaves 64 bits.
@@ -197,6 +211,7 @@ internal sealed partial class Broker : IDisposable
     internal QuoteView Quote(Session session, long customer, NewQuote wanted)
     {
         PlanView plan = PlanNamed(session, wanted.Plan);
+        DemandDeliverable(plan);
         DemandTokens(wanted.Tokens, plan.ChainLength);
         long expires = Clock() + QuoteSeconds;
         long id = session.Number("""
