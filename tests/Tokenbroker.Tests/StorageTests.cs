@@ -130,6 +130,21 @@ public sealed class StorageTests
     }
 
     [PostgresFact]
+    public async Task Who_finds_all_connections_taken_waits_for_the_next_that_is_free()
+    {
+        using Shop shop = new("postgres");
+        using Database small = Database.At(shop.Where.Replace("Maximum Pool Size=20", "Maximum Pool Size=4;Timeout=1",
+            StringComparison.Ordinal));
+        long[] read = await Task.WhenAll(Enumerable.Range(0, 12).Select(number => Task.Factory.StartNew(() =>
+        {
+            for (int i = 0; i < 4; i++)
+                small.Read(session => session.Number("SELECT 1 FROM pg_sleep(0.01)"));
+            return small.Read(session => session.Number("SELECT $1::bigint", number));
+        }, default, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        Assert.Equal(Enumerable.Range(0, 12).Select(number => (long)number), read);
+    }
+
+    [PostgresFact]
     public async Task A_server_whose_transactions_are_serializable_takes_writes_of_several_programs()
     {
         using Shop shop = new("postgres");

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Data.Common;
+using System.Threading;
 
 namespace Tokenbroker.Storage;
 
@@ -12,6 +13,15 @@ namespace Tokenbroker.Storage;
 internal abstract class Database : IDisposable
 {
     private readonly ConcurrentBag<Session> readers = [];
+    private readonly Lazy<SemaphoreSlim> room;
+
+    protected Database() => room = new Lazy<SemaphoreSlim>(() => new SemaphoreSlim(MostReaders));
+
+    /// <summary>
+    /// How many may read at the same time; others wait for a session of theirs. So no reader waits for a connection that
+    /// is kept for the next one.
+    /// </summary>
+    protected virtual int MostReaders => 16;
 
     /// <summary>A connection string of PostgreSQL has "Host=" in it; everything else is the name of a file.</summary>
     internal static Database At(string where) =>
@@ -55,6 +65,19 @@ internal abstract class Database : IDisposable
 
     internal T Read<T>(Func<Session, T> work)
     {
+        room.Value.Wait();
+        try
+        {
+            return ReadAlone(work);
+        }
+        finally
+        {
+            room.Value.Release();
+        }
+    }
+
+    private T ReadAlone<T>(Func<Session, T> work)
+    {
         if (!readers.TryTake(out Session? session))
             session = Open();
         T result;
@@ -80,5 +103,7 @@ internal abstract class Database : IDisposable
     {
         while (readers.TryTake(out Session? session))
             session.Dispose();
+        if (room.IsValueCreated)
+            room.Value.Dispose();
     }
 }

@@ -35,6 +35,9 @@ internal sealed class Postgres : Database
 
     internal override Dialect Dialect => Dialect.Postgres;
 
+    /// <summary>All connections but the writer's, and one for what opens its own.</summary>
+    protected override int MostReaders => Math.Clamp(where.MaxPoolSize - 2, 1, base.MostReaders);
+
     internal override bool Exists()
     {
         using Session session = Open();
