@@ -67,7 +67,7 @@ public sealed unsafe class CubicTests
         double window = maximum * Beta, epoch = window, estimate = window, now = 1;
         double k = Math.Cbrt((maximum - epoch) / C);
         int friendly = 0, cubic = 0;
-        for (int rounds = 0; now < 31 && rounds < 5000; rounds++)
+        for (int rounds = 0; now < 31 && rounds < 1200; rounds++)
         {
             int segments = (int)window;
             for (int i = 0; i < segments; i++)

@@ -34,7 +34,7 @@ public sealed unsafe class RackTests
     [Fact]
     public void TheScoreboardIsAMarkForEachByte()
     {
-        for (int seed = 1; seed <= 60; seed++)
+        for (int seed = 1; seed <= 30; seed++)
         {
             Random random = new(seed);
             Connection c = default;
@@ -121,15 +121,13 @@ public sealed unsafe class RackTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    [InlineData(3)]
     public void TwoInAHundredLostCostNoTimeout(int seed)
     {
         using TwoHosts pair = new(new FaultRates(Loss: 0.02, Delay: 5_000_000), seed, A, B);
-        Streamer b = Stream(pair, 3_000_000, out _);
-        ulong begin = pair.Now;
+        Streamer b = Stream(pair, 2_000_000, out _);
         pair.Run(() => b.Ended, 60, "the stream ends");
         Counters counters = pair.A.Stack->Counters;
-        Assert.True(pair.ToB.Lost > 20);
+        Assert.True(pair.ToB.Lost > 15);
         // The handshake may lose its SYN, and a FIN at the end with its probe.
         Assert.InRange(counters.RetransmissionTimeouts, 0ul, 2ul);
         Assert.InRange(counters.Retransmissions, (ulong)pair.ToB.Lost - 2, (ulong)(pair.ToB.Lost * 1.3) + 5);
