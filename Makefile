@@ -36,7 +36,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs broker deps test demo demo-tokens audit audit-raise lint coverage layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-net bench-cpu conformance bench-broker soak lab kill-broker dist clean
+.PHONY: help all images arm64 programs broker deps test demo demo-tokens newcomer audit audit-raise lint coverage layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-net bench-cpu conformance bench-broker soak lab kill-broker dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -113,6 +113,10 @@ test: all
 ## demo: two nodes, a client, and a guest that moves itself while it is being used
 demo: all
 	@$(BIN)/evilman demo --moves $(MOVES) --nodes $(NODES) --monitors $(MONITORS)
+
+## newcomer: a Go server of one's own, run, reached, moved under load, listed and stopped: timed; takes go and curl
+newcomer: all
+	@deploy/newcomer
 
 ## demo-tokens: a broker, two nodes, and machines that are bought, paid by home, moved, given back, and purged
 demo-tokens: all broker

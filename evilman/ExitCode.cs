@@ -12,7 +12,7 @@ public static class ExitCode
     /// <summary>The arguments make no sense; nothing was done.</summary>
     public const int Usage = 2;
 
-    /// <summary>A node answered and refused the token.</summary>
+    /// <summary>A node or a broker answered, and refused what it was asked for.</summary>
     public const int Refused = 3;
 
     /// <summary>There was no answer in time.</summary>

@@ -11,6 +11,9 @@ public sealed class Failure : Exception
     /// <summary>One of the constants of <see cref="Evilman.ExitCode"/>.</summary>
     public int ExitCode { get; }
 
+    /// <summary>Whether all that is wrong is that the time for it was over.</summary>
+    public bool IsLate { get; init; }
+
     public static Failure Usage(string sentence) => new(sentence, Evilman.ExitCode.Usage);
 
     public static Failure Lacking(string sentence) => new(sentence, Evilman.ExitCode.Lacking);

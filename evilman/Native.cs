@@ -91,6 +91,28 @@ internal static unsafe partial class Native
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int ioctl(int fd, nuint request, void* argument);
 
+    /// <summary>The size of the terminal that a descriptor is; null for none, or one that does not know it.</summary>
+    internal static (ushort Rows, ushort Columns)? TerminalSize(int fd)
+    {
+        const nuint TIOCGWINSZ = 0x5413;
+        var size = stackalloc ushort[4];
+        return ioctl(fd, TIOCGWINSZ, size) == 0 && size[0] != 0 && size[1] != 0 ? (size[0], size[1]) : null;
+    }
+
+    /// <summary>How wide a terminal is; 80 where it does not say.</summary>
+    internal static int Columns(int fd) => TerminalSize(fd)?.Columns ?? 80;
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(int fd, int command, int argument);
+
+    /// <summary>Whether a program that this process becomes or starts has the descriptor, too.</summary>
+    internal static void SetInherited(int fd, bool isInherited)
+    {
+        const int F_SETFD = 2, FD_CLOEXEC = 1;
+        if (fcntl(fd, F_SETFD, isInherited ? 0 : FD_CLOEXEC) != 0)
+            throw new System.IO.IOException($"a descriptor cannot be handed on: {LastError()}");
+    }
+
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int mount(string source, string target, string kind, nuint flags, string? data);
 

@@ -1,5 +1,6 @@
 using System;
 using System.CommandLine;
+using System.Linq;
 using Evilman.Commands;
 using Evilman.Text;
 
@@ -22,13 +23,54 @@ public static class Program
 
     static int Run(string[] args)
     {
+        if (args.Length == 0)
+        {
+            Parse(["--help"]).Invoke(new InvocationConfiguration { Output = Console.Error });
+            return ExitCode.Usage;
+        }
         var result = Parse(args);
         if (result.Errors.Count == 0 || result.Action is not System.CommandLine.Invocation.ParseErrorAction)
             return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        foreach (var error in result.Errors)
-            Say.Complain(error.Message);
+        if (result.CommandResult.Command is { Subcommands.Count: > 0 } group)
+            Say.Complain(WhichOf(group, result.UnmatchedTokens.FirstOrDefault()));
+        else
+        {
+            foreach (var error in result.Errors)
+                Say.Complain(error.Message);
+        }
         Say.Complain($"see «{Path(result.CommandResult.Command)} --help»");
         return ExitCode.Usage;
+    }
+
+    /// <summary>For a command that takes another one as its first word, and was given none, or a wrong one.</summary>
+    internal static string WhichOf(Command group, string? word)
+    {
+        var names = group.Subcommands.Where(command => !command.Hidden).Select(command => command.Name).ToList();
+        if (word is null)
+            return $"{Path(group)} takes a command: {string.Join(", ", names)}";
+        var close = names.Where(name => name.Length > 2 && Distance(name, word) <= 2)
+            .OrderBy(name => Distance(name, word)).ThenBy(name => Math.Abs(name.Length - word.Length)).FirstOrDefault();
+        return $"{Path(group)} has no command {Values.Quoted(word)}" + (close is null ? "" : $"; {close} is one");
+    }
+
+    /// <summary>How many letters have to be put in, left out or changed to make one of the other (Levenshtein).</summary>
+    static int Distance(string one, string other)
+    {
+        const int LongestWord = 64;
+        if (other.Length > LongestWord)
+            return int.MaxValue;
+        var row = Enumerable.Range(0, other.Length + 1).ToArray();
+        for (var i = 1; i <= one.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= other.Length; j++)
+            {
+                var least = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (one[i - 1] == other[j - 1] ? 0 : 1));
+                (diagonal, row[j]) = (row[j], least);
+            }
+        }
+        return row[^1];
     }
 
     /// <summary>Says in a sentence what went wrong; whatever it was, the user gets no stack trace.</summary>

@@ -166,28 +166,35 @@ public static class ExecCommand
     private const ushort Version = 1;
     private const ushort Exec = 2;
 
-    public static void Emit(Span<byte> to, int wordsLength)
+    /// <summary>The program gets a terminal.</summary>
+    private const byte Terminal = 1;
+
+    public static void Emit(Span<byte> to, int wordsLength, bool hasTerminal = false)
     {
         to.Slice(0, Size).Clear();
         Bytes.PutLe32(to, 0, Magic);
         Bytes.PutLe16(to, 4, Version);
         Bytes.PutLe16(to, 6, Exec);
         Bytes.PutLe32(to, 8, (uint)wordsLength);
+        to[12] = hasTerminal ? Terminal : (byte)0;
     }
 
-    public static bool TryParse(ReadOnlySpan<byte> from, out int wordsLength)
+    public static bool TryParse(ReadOnlySpan<byte> from, out int wordsLength, out bool hasTerminal)
     {
         wordsLength = 0;
+        hasTerminal = false;
         if (from.Length != Size
             || Bytes.Le32(from, 0) != Magic
             || Bytes.Le16(from, 4) != Version
             || Bytes.Le16(from, 6) != Exec
-            || Bytes.Le32(from, 8) is < 2 or > MaxWords)
+            || Bytes.Le32(from, 8) is < 2 or > MaxWords
+            || from[12] > Terminal)
             return false;
-        for (int i = 12; i < Size; i++)
+        for (int i = 13; i < Size; i++)
             if (from[i] != 0)
                 return false;
         wordsLength = (int)Bytes.Le32(from, 8);
+        hasTerminal = from[12] == Terminal;
         return true;
     }
 }
@@ -233,6 +240,12 @@ public enum ExecFrameKind : byte
 
     /// <summary>From the guest, the last one: how the program ended.</summary>
     Ended = 5,
+
+    /// <summary>
+    /// From the client, of a program that has a terminal: its rows and columns, 16 bits each, and, before the words,
+    /// its type as in TERM.
+    /// </summary>
+    Size = 6,
 }
 
 /// <summary>What passes while a program runs for a client: 4 bytes and data, one in a record.</summary>
@@ -243,6 +256,10 @@ public static class ExecFrame
 
     /// <summary>Data of <see cref="ExecFrameKind.Ended"/>: 1 for a signal, and its number or the exit code.</summary>
     public const int EndedSize = 2;
+
+    /// <summary>Of rows and columns, in <see cref="ExecFrameKind.Size"/>.</summary>
+    public const int SizeSize = 4;
+    public const int MaxTerminalType = 64;
 
     public static void Emit(Span<byte> header, ExecFrameKind kind, int length)
     {
@@ -260,7 +277,11 @@ public static class ExecFrame
             return false;
         kind = (ExecFrameKind)record[0];
         data = record.Slice(HeaderSize);
-        return kind is >= ExecFrameKind.Words and <= ExecFrameKind.Ended
-            && (kind != ExecFrameKind.Ended || (data.Length == EndedSize && data[0] <= 1));
+        return kind switch
+        {
+            ExecFrameKind.Ended => data.Length == EndedSize && data[0] <= 1,
+            ExecFrameKind.Size => data.Length is >= SizeSize and <= SizeSize + MaxTerminalType,
+            _ => kind is >= ExecFrameKind.Words and < ExecFrameKind.Ended,
+        };
     }
 }

@@ -87,6 +87,9 @@ internal sealed record Problem(string Type, string Detail);
 
 internal sealed record LoginLine(string Broker, string Url, long? Balance);
 
+/// <param name="Certificate">What the node signed, hexadecimal digits.</param>
+internal sealed record RefundLine(string Name, long Machine, long Refunded, long Burned, long Balance, long Breakage, string Certificate);
+
 internal sealed record NodeLine(string Name, string Address, string? Broker, NodeView? Load, string? Boot,
     string? Guests)
 {
@@ -120,6 +123,7 @@ internal sealed record MachineLine(string Name, string Broker, string State, lon
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(BoughtMachine))]
 [JsonSerializable(typeof(LoginLine))]
+[JsonSerializable(typeof(RefundLine))]
 [JsonSerializable(typeof(NodeLine))]
 [JsonSerializable(typeof(MachineLine))]
 internal sealed partial class Json : JsonSerializerContext;

@@ -33,12 +33,16 @@ internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INo
     internal bool Buy(string broker, NewMachine wanted)
     {
         var body = JsonSerializer.Serialize(wanted, Json.Default.NewMachine);
-        var isBegun = file.Machine is not null;
-        if (file.Machine is { } there)
+        // What was given back is over, and its name is free.
+        var isBegun = file.Machine is { Refunded: null };
+        if (isBegun)
         {
+            var there = file.Machine!;
             if (there.Wanted != body || there.Broker != broker)
                 throw Failure.Usage($"{file.Name} is another machine, «{there.Wanted}» from the broker {there.Broker}"
-                    + (there.Bought is null ? ": ask for that to finish its purchase" : ": buy under another name"));
+                    + (there.Bought is null ? ": ask for that to finish its purchase"
+                        : $": buy under another name; «evilman refund {file.Name}» frees this one, also where the machine has "
+                            + "ended"));
         }
         else
         {

@@ -4,21 +4,24 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Threading;
+using Evilman.Demo;
 using Evilman.Net;
 using Evilman.Run;
 using Evilman.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Evilman.Commands;
 
-/// <summary><c>evilman ls|top|logs|exec|stop</c>: the programs that <c>evilman run --on</c> has started, by name.</summary>
+/// <summary><c>evilman ls|top|logs|exec|forward|stop|drain</c>: the programs that <c>evilman run --on</c> has started, by name.</summary>
 internal static class JobCommands
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
-    internal static IEnumerable<Command> All() => [List(), Top(), Logs(), Exec(), Stop()];
+    internal static IEnumerable<Command> All() => [List(), Top(), Logs(), Exec(), Forward(), Stop(), Drain()];
 
     static Argument<string> Name() => new("name")
     {
@@ -131,24 +134,112 @@ internal static class JobCommands
             Description = "After --: a program of the guest, and its arguments.",
             Arity = ArgumentArity.OneOrMore,
         };
+        var terminal = new Option<bool>("--tty", "-t")
+        {
+            Description = "It gets a terminal, as large as this one: for shells and editors. What is typed goes to it, Ctrl-C "
+                + "too, and what it writes steers this terminal.",
+        };
+        // Input is passed on always; the word is what docker's users are used to.
+        var interactive = new Option<bool>("--interactive", "-i") { Hidden = true };
         var command = new Command("exec", "Runs a command beside a program, as root of its guest. Its input and output are "
             + "this command's, and its exit code too (126 and 127: it could not be run, or was not found; 128 and more: "
             + "a signal).")
         {
-            name, words,
+            name, words, terminal, interactive,
         };
         command.WithExamples("""
-            evilman exec server -- ps
+            evilman exec server -- ps                what is in /.evilman is evilman's
+            evilman exec -t server -- sh
             evilman exec server -- sh -c 'cat >/tmp/file' <file
             """);
         command.SetAction(result =>
         {
             var (site, job) = Site.FindJob(result.GetValue(name)!);
             site.Enter();
+            if (result.GetValue(terminal))
+                return OnTerminal(job, result.GetValue(words)!);
             using var exec = GuestExec.Start(job.GuestAddress, job.Key(), result.GetValue(words)!, s_patience);
             var output = new RawOutput(1, Console.IsOutputRedirected);
             var error = new RawOutput(2, Console.IsErrorRedirected);
-            return exec.Run(Console.OpenStandardInput(), output.Write, error.Write);
+            return exec.Run(Input(), output.Write, error.Write);
+        });
+        return command;
+    }
+
+    /// <summary>
+    /// Standard input as it comes. .NET's own stream edits lines where it is a terminal, and changes its settings for that.
+    /// </summary>
+    static FileStream Input() => new(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
+
+    static int OnTerminal(RunningJob job, string[] words)
+    {
+        using var own = new OwnTerminal();
+        using var exec = GuestExec.Start(job.GuestAddress, job.Key(), words, s_patience, own);
+        using var resized = PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => exec.Resize(own));
+        own.MakeRaw();
+        return exec.Run(Input(), data => Native.WriteOut(data), data => Native.WriteOut(data, 2));
+    }
+
+    static Command Forward()
+    {
+        var name = Name();
+        var ports = Values.PortsArgument("port", "A port of the guest's, or HERE:PORT for another number on this machine; any number "
+            + "of them.");
+        var command = new Command("forward", "Leads ports of 127.0.0.1 to a program, wherever it moves; connections that are open go "
+            + "on. Ends with Ctrl-C, and when the program is stopped.")
+        {
+            name, ports,
+        };
+        command.WithExamples("""
+            evilman forward server 8080
+            evilman forward server 8000:80 5432
+            """);
+        command.SetAction(result =>
+        {
+            var (site, _) = Site.FindJob(result.GetValue(name)!);
+            using var local = new LocalPorts(result.GetValue(ports)!);
+            site.Enter(local);
+            var word = result.GetValue(name)!.Split('/')[^1];
+            var job = site.Jobs.Find(word) ?? throw Failure.Usage($"there is no job {word} any more");
+            local.Lead(job.GuestAddress);
+            foreach (var port in local.Pairs)
+                Say.Step($"127.0.0.1:{port.Here} leads to port {port.Guest} of {word}; Ctrl-C ends that");
+            while (site.Jobs.Find(word)?.Since == job.Since)
+                Thread.Sleep(500);
+            Say.Note($"{word} is there no more");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static Command Drain()
+    {
+        var node = new Argument<string>("node") { Description = "The node; of several labs' nodes with one name, LAB/NAME." };
+        var to = new Option<string?>("--to")
+        {
+            Description = "Where they shall move; otherwise each to the node with the fewest programs that can take it.",
+            HelpName = "NODE",
+        };
+        var timeout = Values.DurationOption("--timeout", "Patience with each move.", "60s");
+        var json = Values.Json();
+        var command = new Command("drain", "Moves all programs away from a node that «evilman run» has started there, one after the "
+            + "other, so that it can be switched off. Ctrl-C leaves the rest where they are; the same command again goes on.")
+        {
+            node, to, timeout, json,
+        };
+        command.WithExamples("""
+            evilman drain n1
+            evilman drain n1 --to n2
+            """);
+        command.SetAction(result =>
+        {
+            var (site, from) = Site.FindNode(result.GetValue(node)!);
+            site.Enter();
+            var goal = result.GetValue(to) is { } word ? site.Node(word) : null;
+            if (goal?.Name == from.Name)
+                throw Failure.Usage($"{goal.Name} is the node that is drained");
+            return new Drain(site, from, goal, result.GetValue(json)).Run(new MoveOrder(System.Net.IPAddress.Any, []),
+                result.GetValue(timeout));
         });
         return command;
     }
@@ -156,11 +247,19 @@ internal static class JobCommands
     static Command Stop()
     {
         var name = Name();
-        var command = new Command("stop", "Ends a program with its guest and its machine, at once, and forgets it.")
+        var time = Values.CountOption("--time", "Seconds that the program has to end by itself when it gets SIGTERM.",
+            (int)JobStop.Patience.TotalSeconds, 0, 3600);
+        var kill = new Option<bool>("--kill") { Description = "End it at once: nothing of it is asked." };
+        var command = new Command("stop", "Ends a program with its guest and its machine, and forgets it. The program gets "
+            + "SIGTERM first, as from «docker stop», and what it has not done in time is cut off.")
         {
-            name,
+            name, time, kill,
         };
-        command.WithExamples("evilman stop server");
+        command.WithExamples("""
+            evilman stop server
+            evilman stop server --time 60        a database that writes for long
+            evilman stop server --kill
+            """);
         command.SetAction(result =>
         {
             var (site, _) = Site.FindJob(result.GetValue(name)!);
@@ -169,10 +268,16 @@ internal static class JobCommands
             using var mine = site.Jobs.Lock(word);
             if (site.Jobs.Find(word) is not { } job)
                 throw Failure.Usage($"there is no job {word} any more");
+            var how = "";
+            if (job.IsUp && !result.GetValue(kill) && result.GetValue(time) is > 0 and var seconds)
+            {
+                _ = JobStop.Ask(job.GuestAddress, job.Key(), TimeSpan.FromSeconds(seconds), out how);
+                how += "; ";
+            }
             if (!JobEnd.TryEnd(job, out var sentence))
-                throw Failure.NoAnswer($"{sentence}, so {word} is remembered");
+                throw Failure.NoAnswer($"{how}{sentence}, so {word} is remembered");
             site.Jobs.Remove(word);
-            Say.Step($"{word} is gone: {sentence}");
+            Say.Step($"{word} is gone: {how}{sentence}");
             return ExitCode.Done;
         });
         return command;
@@ -205,7 +310,7 @@ internal static class JobTable
         var table = new StringBuilder(Row("NAME", "PROGRAM", "NODE", "ADDRESS", "STATE", "SINCE", "MOVES"));
         foreach (var line in lines)
             table.Append('\n').Append(Row(line.Name, line.Program, NodeOf(line), line.Address, State(line),
-                Age(now - line.Since), $"{line.Moves}"));
+                Quantity.Age(now - line.Since), $"{line.Moves}"));
         return table.ToString();
 
         static string Row(string name, string program, string node, string address, string state, string since,
@@ -244,14 +349,6 @@ internal static class JobTable
 
     static string State(JobLine line) => line.Code is { } code && line.State == "ended"
         ? string.Create(CultureInfo.InvariantCulture, $"ended ({code})") : line.State;
-
-    internal static string Age(long seconds) => Math.Max(0, seconds) switch
-    {
-        < 120 and var short_ => $"{short_}s",
-        < 7200 and var minutes => $"{minutes / 60}m",
-        < 172_800 and var hours => $"{hours / 3600}h",
-        var days => $"{days / 86_400}d",
-    };
 
     static string Cut(string text, int most) => text.Length <= most ? text : text[..(most - 1)] + "…";
 }

@@ -114,8 +114,8 @@ internal static class NodeCommand
             var jobs = new JobStore(Inventory.Folder);
             if (jobs.Names.Where(job => jobs.Find(job) is { } found && (found.Machine.Node == node
                 || found.Next?.Node == node)).ToList() is { Count: > 0 } there)
-                throw Failure.Usage($"{node} runs {string.Join(", ", there)}: «evilman stop» ends them, «evilman move --to» "
-                    + "takes them elsewhere");
+                throw Failure.Usage($"{node} runs {string.Join(", ", there)}: «evilman stop» ends them, «evilman drain "
+                    + $"{node}» takes them elsewhere");
             Inventory.Remove(Inventory.Folder, node);
             Say.Step($"{node} is forgotten");
             return ExitCode.Done;

@@ -120,7 +120,7 @@ internal static class OperatorCommands
             before[machine.Process] = (machine.CpuSeconds, clock);
             table.Append('\n').Append(Row(machine.Node, machine.Boot, machine.Guests.Count == 0 ? "" : machine.Guests[0],
                 percent, Number(machine.CpuSeconds, machine.CpuSeconds < 10_000 ? "0.00" : "0"),
-                Number(machine.ResidentKib / 1024.0, "0") + "M", JobTable.Age(now - machine.Since)));
+                Number(machine.ResidentKib / 1024.0, "0") + "M", Quantity.Age(now - machine.Since)));
         }
         return table.ToString();
 

@@ -19,7 +19,7 @@ internal static class RunCommand
     {
         var what = new Argument<string>("program")
         {
-            Description = "A static x86-64 program or a script; a folder, or a tar or cpio archive (plain, gzip or zstd), that "
+            Description = "An x86-64 program, which takes its libraries along, or a script; a folder, or a tar or cpio archive (plain, gzip or zstd), that "
                 + "has one and its libraries; or an image, as «docker save» and «skopeo copy … oci:FOLDER» write it.",
         };
         var words = new Argument<string[]>("arguments")
@@ -28,7 +28,11 @@ internal static class RunCommand
                 + "instead of its command.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var ports = PortsOption();
+        var ports = Values.PortsOption("--port", "A TCP port that the program listens on; the program counts as up when all "
+            + "answer. Without --on it is reached on 127.0.0.1 of this machine, there under another number if two are given; "
+            + "any number of them.");
+        var publish = Values.PortsOption("--publish", "With --on: the same, and 127.0.0.1 of this machine leads to it, wherever "
+            + "it moves, until it is stopped («evilman forward»).");
         var environment = new Option<string[]>("--env")
         {
             Description = "A variable of the program's environment; any number of them.",
@@ -95,7 +99,7 @@ internal static class RunCommand
             + "lab on this machine. The exit code is the program's; where evilman itself has failed, its reason is on standard "
             + "error, in a line that begins with «evilman:».")
         {
-            what, words, ports, environment, folder, user, restart, memory, on, called, detach, linger, nodes, monitors,
+            what, words, ports, publish, environment, folder, user, restart, memory, on, called, detach, linger, nodes, monitors,
             moveEvery, timeout, lifetime,
         };
         command.WithExamples("""
@@ -105,14 +109,19 @@ internal static class RunCommand
             evilman run image.tar --port 6379          what «docker save redis -o image.tar» wrote
             evilman run ./server --port 8080 --move-every 5
             evilman run ./server --port 8080 --on n1 --detach
+            evilman run ./server --publish 8080 --on n1 --detach
             """);
         command.SetAction(result =>
         {
-            var pairs = result.GetValue(ports) ?? [];
+            PortPair[] pairs = [.. result.GetValue(ports) ?? [], .. result.GetValue(publish) ?? []];
             var at = result.GetValue(on) is { } wanted ? Site.FindNode(wanted) : default;
             if (at.Node is null && (result.GetValue(called) is not null || result.GetValue(detach)))
                 throw Failure.Usage("--name and --detach belong to --on: a lab of its own ends with the command");
-            at.Site?.Enter();
+            if (at.Node is null && result.GetValue(publish) is { Length: > 0 })
+                throw Failure.Usage("--publish belongs to --on: in a lab of its own --port is reached on 127.0.0.1 already");
+            // The ports first: when one is taken nothing is begun.
+            using var local = new LocalPorts(at.Node is null ? pairs : result.GetValue(publish) ?? []);
+            at.Site?.Enter(local);
             var guest = new GuestFiles();
             var archive = Files.Find("guest.cpio", "run «make»");
             guest.ReadCpio(archive, BootClient.ReadFile(archive));
@@ -146,8 +155,8 @@ internal static class RunCommand
                 result.GetValue(moveEvery));
             if (at.Node is not null)
                 return new RemoteRun(at.Site!, at.Node, result.GetValue(called) ?? JobName(at.Site!, job.HostName), plan)
-                    .Run(initramfs, result.GetValue(detach));
-            return Start(plan, initramfs, result.GetValue(nodes),
+                    .Run(initramfs, local, result.GetValue(detach));
+            return Start(plan, local, initramfs, result.GetValue(nodes),
                 LabCommand.Monitors(result.GetValue(monitors)), Seconds(result.GetValue(lifetime)));
         });
         return command;
@@ -191,6 +200,8 @@ internal static class RunCommand
         // Beside busybox, for scripts and for people who look around.
         var name = Path.GetFileName(what);
         guest.AddFile($"app/{name}", bytes, GuestFiles.ForAll);
+        if (ElfFile.Is(bytes) && OwnLibraries.AddTo(guest, ElfFile.Read(what, bytes)) is { Count: > 0 } libraries)
+            Say.Note($"{name} is linked dynamically; of this machine it takes along {string.Join(", ", libraries)}");
         var path = ProgramCheck.Demand(guest, $"/app/{name}", isAlone: true);
         return (guest, new Job([path, .. words]) { HostName = HostName(name) });
     }
@@ -252,41 +263,19 @@ internal static class RunCommand
 
     static int Seconds(TimeSpan time) => (int)Math.Clamp(Math.Ceiling(time.TotalSeconds), 1, int.MaxValue);
 
-    static int Start(RunPlan plan, byte[] initramfs, int nodes, string[] monitors, int lifetime)
+    static int Start(RunPlan plan, LocalPorts ports, byte[] initramfs, int nodes, string[] monitors, int lifetime)
     {
-        // The ports first: when one is taken nothing is begun.
-        var listeners = new List<(PortPair Port, Socket Listener)>();
-        try
-        {
-            foreach (var port in plan.Ports)
-                listeners.Add((port, Listen(port.Here)));
-            var lab = LabLauncher.Prepare(nodes, monitors, lifetime);
-            plan.Save(lab, initramfs);
-            var forwarders = listeners.ConvertAll(pair => new Forwarder(pair.Listener, () => Reach(lab, pair.Port)));
-            var code = LabLauncher.RunInside(lab, [Environment.ProcessPath!, "run-inside", lab.Directory]);
-            forwarders.ForEach(forwarder => forwarder.Dispose());
-            return code;
-        }
-        finally
-        {
-            foreach (var (_, listener) in listeners)
-                listener.Dispose();
-        }
-    }
+        var lab = LabLauncher.Prepare(nodes, monitors, lifetime);
+        plan.Save(lab, initramfs);
+        ports.Lead(port => Reach(lab, port));
+        return LabLauncher.RunInside(lab, [Environment.ProcessPath!, "run-inside", lab.Directory], Ask);
 
-    static Socket Listen(int port)
-    {
-        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        try
+        TimeSpan? Ask()
         {
-            listener.Bind(new IPEndPoint(IPAddress.Loopback, port));
-            listener.Listen();
-            return listener;
-        }
-        catch (SocketException taken)
-        {
-            listener.Dispose();
-            throw new Failure($"port {port} of this machine: {taken.Message}; «--port ANOTHER:{port}» takes another");
+            if (!File.Exists(RunPlan.BegunFile(lab)))
+                return null;
+            File.WriteAllText(RunPlan.StopFile(lab), "");
+            return JobStop.Patience + TimeSpan.FromSeconds(5);
         }
     }
 
@@ -304,30 +293,6 @@ internal static class RunCommand
             throw;
         }
     }
-
-    static Option<PortPair[]> PortsOption() => new("--port")
-    {
-        Description = "A TCP port that the program listens on, reached on 127.0.0.1 of this machine, there under "
-            + "another number if two are given; any number of them. The program counts as up when all answer.",
-        HelpName = "[HERE:]PORT",
-        CustomParser = result =>
-        {
-            var pairs = new PortPair[result.Tokens.Count];
-            for (var i = 0; i < pairs.Length; i++)
-            {
-                var text = result.Tokens[i].Value;
-                var parts = text.Split(':');
-                if (parts.Length <= 2 && TryPort(parts[0], out var here) && TryPort(parts[^1], out var guest))
-                    pairs[i] = new PortPair(here, guest);
-                else
-                    result.AddError($"--port: {Values.Quoted(text)} is not a port like 8080, or 8000:80");
-            }
-            return pairs;
-        },
-    };
-
-    static bool TryPort(string text, out int port) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= 65535;
 
     static bool IsVariable(string text)
     {

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Net;
 using Evilman.Buying;
 using Evilman.Net;
+using Evilman.Run;
 using Evilman.Text;
 
 namespace Evilman.Commands;
@@ -141,6 +142,31 @@ internal static class Values
                 Parse<int>(result, InRange,
                     string.Create(CultureInfo.InvariantCulture, $"a number from {smallest} to {largest}")),
         };
+    }
+
+    internal static Option<PortPair[]> PortsOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "[HERE:]PORT",
+        CustomParser = Ports,
+    };
+
+    internal static Argument<PortPair[]> PortsArgument(string name, string description) => new(name)
+    {
+        Description = description,
+        Arity = ArgumentArity.OneOrMore,
+        CustomParser = Ports,
+    };
+
+    static PortPair[] Ports(ArgumentResult result)
+    {
+        var pairs = new PortPair[result.Tokens.Count];
+        for (var i = 0; i < pairs.Length; i++)
+        {
+            if (!PortPair.TryParse(result.Tokens[i].Value, out pairs[i]))
+                result.AddError($"{Name(result)}{Quoted(result.Tokens[i].Value)} is not a port like 8080, or 8000:80");
+        }
+        return pairs;
     }
 
     internal static Option<ulong> NumberOption(string name, string description, ulong standard, ulong largest)

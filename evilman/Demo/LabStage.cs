@@ -21,10 +21,12 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     readonly byte[] checkpointLoader = BootClient.ReadFile(Files.Image("loader-checkpoint", "run «make»"));
     int machine; // the process of the monitor that the guest runs in
     byte[] machineKey = []; // of the machine that was started last
-    byte[] guestKey = [];
     GuestControl? control;
 
     public IPAddress Guest { get; } = IPAddress.Parse(LabPlan.GuestAddress);
+
+    /// <summary>What commands the guest, once it is booted.</summary>
+    internal byte[] GuestKey { get; private set; } = [];
 
     public int Places => plan.Nodes.Count;
 
@@ -62,11 +64,11 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         var image = new BootImage(BootClient.ReadFile(Files.Image("loader-kernel", "run «make»")),
             BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
         var boot = Inflate(0, image.Loader);
-        guestKey = Mint.GuestKeyOf(machineKey);
+        GuestKey = Mint.GuestKeyOf(machineKey);
         using var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience);
         Say.Step($"its firmware on {boot}:{Upload.Port} proves that it has the machine's key");
         UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
-            BootClient.Upload(socket, image.With(guestKey), report, patience));
+            BootClient.Upload(socket, image.With(GuestKey), report, patience));
     }
 
     /// <summary>Whether the machine that the guest was booted in, or has moved to, is there.</summary>
@@ -90,7 +92,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         var bytesBefore = BytesTo(plan.Nodes[to]);
         var asked = Stopwatch.GetTimestamp();
         control?.Dispose();
-        control = GuestControl.Move(Guest, guestKey,
+        control = GuestControl.Move(Guest, GuestKey,
             new MoveOrder(boot, machineKey) { Flags = plaintext ? MoveFlags.Plaintext : MoveFlags.None });
         while (ProcessTable.Alive(source))
         {

@@ -82,7 +82,10 @@ internal static class LabLauncher
     /// <summary>
     /// Runs <paramref name="command"/> in the client's namespace of a lab that lives no longer than it.
     /// </summary>
-    internal static int RunInside(LabPlan plan, IReadOnlyList<string> command)
+    /// <param name="ask">
+    /// Asks what runs inside to end by itself within the time that it returns; null when it cannot be asked.
+    /// </param>
+    internal static int RunInside(LabPlan plan, IReadOnlyList<string> command, Func<TimeSpan?>? ask = null)
     {
         // A session of its own, which may run before others without the user's terminal doing so too. setsid is
         // replaced by unshare.
@@ -92,17 +95,21 @@ internal static class LabLauncher
         {
             using var process = Process.Start(start) ?? throw new Failure("the lab does not start");
             LabStore.RememberHolder(plan.Directory, process.Id);
-            var interrupted = false;
-            // Ctrl-C and kill end the lab first; then this program ends by its own will, and tidies up.
+            var interruptions = 0;
+            // Ctrl-C and kill end the lab first, at the second time without asking; then this program ends by its own
+            // will, and tidies up.
             void End(PosixSignalContext context)
             {
-                context.Cancel = interrupted = true;
+                context.Cancel = true;
+                if (Interlocked.Increment(ref interruptions) == 1 && ask?.Invoke() is { } time
+                    && process.WaitForExit(time))
+                    return;
                 Native.kill(process.Id, Native.SignalKill);
             }
             using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
             using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
             process.WaitForExit();
-            return interrupted ? ExitCode.Interrupted : process.ExitCode;
+            return Volatile.Read(ref interruptions) > 0 ? ExitCode.Interrupted : process.ExitCode;
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Net;
 using System.Net.Sockets;
@@ -18,11 +19,15 @@ internal sealed class GuestExec : IDisposable
 {
     readonly SecureSocket socket;
 
+    // Input and sizes come from threads of their own.
+    readonly Lock sending = new();
+
     GuestExec(SecureSocket socket) => this.socket = socket;
 
     /// <exception cref="Failure">The guest does not answer, has another key, or does not know how.</exception>
     internal static GuestExec Start(IPAddress guest, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
-        TimeSpan patience) => Start(Connect(guest, patience), guestKey, words, patience);
+        TimeSpan patience, OwnTerminal? terminal = null) =>
+        Start(Connect(guest, patience), guestKey, words, patience, terminal);
 
     static Socket Connect(IPAddress guest, TimeSpan patience)
     {
@@ -38,8 +43,9 @@ internal sealed class GuestExec : IDisposable
     }
 
     /// <summary>The same over a connection that is there already.</summary>
+    /// <param name="terminal">The program gets one of this size; null for none.</param>
     internal static GuestExec Start(Socket connection, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
-        TimeSpan patience)
+        TimeSpan patience, OwnTerminal? terminal = null)
     {
         connection.SendTimeout = connection.ReceiveTimeout = (int)patience.TotalMilliseconds;
         var guest = connection.RemoteEndPoint;
@@ -50,9 +56,11 @@ internal sealed class GuestExec : IDisposable
             socket = SecureSocket.Connect(connection, MoveCommand.HelloMagic, MoveCommand.HelloVersion, guestKey);
             var exec = new GuestExec(socket);
             var command = new byte[ExecCommand.Size];
-            ExecCommand.Emit(command, texts.Length);
+            ExecCommand.Emit(command, texts.Length, terminal is not null);
             socket.Send(command);
             exec.AwaitStart();
+            if (terminal is not null)
+                exec.Send(ExecFrameKind.Size, [.. terminal.Size(), .. terminal.Type()]);
             exec.Send(ExecFrameKind.Words, texts);
             connection.SendTimeout = connection.ReceiveTimeout = 0;
             // A machine that is ended says nothing more. A guest that moves is silent for a moment only.
@@ -169,7 +177,11 @@ internal sealed class GuestExec : IDisposable
         }
         catch (Exception cut) when (Volatile.Read(ref isLate) && cut is Failure or ObjectDisposedException)
         {
-            throw Failure.NoAnswer($"the guest at {guest} has not answered within {patience.TotalSeconds:0.#} s");
+            throw new Failure(string.Create(CultureInfo.InvariantCulture,
+                $"the guest at {guest} has not answered within {patience.TotalSeconds:0.#} s"), ExitCode.NoAnswer)
+            {
+                IsLate = true,
+            };
         }
         finally
         {
@@ -192,7 +204,26 @@ internal sealed class GuestExec : IDisposable
         }
     }
 
+    /// <summary>Tells the guest how large the terminal is now.</summary>
+    internal void Resize(OwnTerminal terminal)
+    {
+        try
+        {
+            Send(ExecFrameKind.Size, terminal.Size());
+        }
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
+        {
+            // Who waits for the program says so.
+        }
+    }
+
     void Send(ExecFrameKind kind, ReadOnlySpan<byte> data)
+    {
+        lock (sending)
+            SendAlone(kind, data);
+    }
+
+    void SendAlone(ExecFrameKind kind, ReadOnlySpan<byte> data)
     {
         var record = new byte[ExecFrame.HeaderSize + ExecFrame.MaxData];
         do

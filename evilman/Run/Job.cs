@@ -51,6 +51,34 @@ internal sealed record Job(IReadOnlyList<string> Words)
     ];
 
     /// <summary>
+    /// Asks the program to end, as «docker stop» does: SIGTERM to itself alone, and it is not started again. Tells its exit
+    /// code when it has ended, however long that takes.
+    /// </summary>
+    internal static IReadOnlyList<string> Stop { get; } =
+    [
+        $"/{Tools}/busybox", "sh", "-c", $$"""
+            box=/{{Tools}}/busybox told=
+            # The shell that the job is, older than all that it has started, and its child.
+            tell() {
+                $box ps -o pid,ppid,args | {
+                    job= child=
+                    while read -r pid parent args; do
+                        if [ -z "$job" ] && [ "$args" = "$box sh /{{Tools}}/job" ]; then job=$pid
+                        elif [ -n "$job" ] && [ "$parent" = "$job" ]; then child=$pid; fi
+                    done
+                    [ -n "$child" ] && kill -TERM "$child"
+                }
+            }
+            : >/{{Tools}}/stopping
+            until [ -s /{{Tools}}/code ]; do
+                [ -n "$told" ] || ! tell || told=1
+                $box sleep 0.1
+            done
+            $box cat /{{Tools}}/code
+            """,
+    ];
+
+    /// <summary>
     /// Puts the job's first program into the files, and what it needs itself: a shell of its own, which tells how the
     /// job ended, and the mover. They lie in a folder that no program looks into, so that nothing of the user's files
     /// is replaced but /init.
@@ -103,12 +131,19 @@ internal sealed record Job(IReadOnlyList<string> Words)
     {
         var command = string.Join(' ', System.Linq.Enumerable.Select(Words, Quoted));
         // A pause between, so that a job that fails at once does not take a processor.
-        var again = $"echo \"evilman: the job is started again: $?\"; /{Tools}/busybox sleep 1; done";
+        const string IsStopped = $"[ -e /{Tools}/stopping ]";
+        const string Again = $"""
+            {IsStopped} && break
+            echo "evilman: the job is started again: $code"
+            /{Tools}/busybox sleep 1
+            {IsStopped} && break
+            """;
+        var once = $"{command}\ncode=$?\n";
         return Restart switch
         {
-            RestartPolicy.Always => $"while :; do {command}; {again}\n",
-            RestartPolicy.OnFailure => $"until {command}; do {again}\ncode=0\n",
-            _ => $"{command}\ncode=$?\n",
+            RestartPolicy.Always => $"while :; do\n{once}{Again}\ndone\n",
+            RestartPolicy.OnFailure => $"while :; do\n{once}[ $code = 0 ] && break\n{Again}\ndone\n",
+            _ => once,
         } + $"echo \"{EndMark}$code\"\nexit $code\n";
     }
 
@@ -121,12 +156,19 @@ internal sealed record Job(IReadOnlyList<string> Words)
         && int.TryParse(line.AsSpan(EndMark.Length), System.Globalization.NumberStyles.None,
             System.Globalization.CultureInfo.InvariantCulture, out var code) ? code : null;
 
+    /// <summary>
+    /// Why nothing serves. The exit code is the program's own; of one that ended as if all were well, that of a failure.
+    /// </summary>
+    internal static Failure EndedEarly(int code, int port) =>
+        new($"{Ending(code)} before port {port} was listened on", code == 0 ? Evilman.ExitCode.Failed : code);
+
     /// <summary>How a job ended, for its user: shells tell a signal as 128 and its number.</summary>
     internal static string Ending(int code) => code switch
     {
         0 => "the program has ended",
         126 => "the program could not be run",
         127 => "the program was not found, or could not be run",
+        128 + Native.SignalTerminate => "the program was ended by SIGTERM",
         > 128 and <= 128 + 64 => $"the program was killed by signal {code - 128}",
         _ => $"the program has ended with exit code {code}",
     };

@@ -28,6 +28,7 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
     readonly Queue<string> lastLines = new();
     int? exitCode;
     int place;
+    Thread? stopping;
 
     /// <summary>The job's exit code.</summary>
     internal int Run()
@@ -35,6 +36,7 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
         Say.Title($"{lab.Nodes.Count} nodes in namespaces of this machine, and a guest for {plan.Name}");
         stage.Greet();
         stage.Boot(File.ReadAllBytes(RunPlan.FilesOf(lab)));
+        File.WriteAllText(RunPlan.BegunFile(lab), "");
         foreach (var port in plan.Ports)
             AwaitPort(port.Guest);
         var forwarders = new List<Forwarder>();
@@ -73,7 +75,7 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
                 Look();
             }
             if (exitCode is { } code)
-                throw new Failure($"{Job.Ending(code)} before port {port} was listened on");
+                throw Job.EndedEarly(code, port);
             if (!stage.IsAlive)
                 throw new Failure($"the machine has ended before port {port} was listened on; it said last: "
                     + $"{LastWords()}");
@@ -166,9 +168,24 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
         }
     }
 
-    /// <summary>Shows what is new on the consoles.</summary>
+    /// <summary>
+    /// Shows what is new on the consoles. Has the program asked to end when the user wants that, and gives up when it does not.
+    /// </summary>
     void Look()
     {
+        if (stopping is null && File.Exists(RunPlan.StopFile(lab)))
+        {
+            Say.Note($"{plan.Name} is asked to end; Ctrl-C once more ends it at once");
+            stopping = new Thread(() =>
+            {
+                if (JobStop.Ask(stage.Guest, stage.GuestKey, JobStop.Patience, out var sentence) is not null)
+                    Thread.Sleep(500); // its last words may be on their way
+                else
+                    Say.Complain(sentence);
+            }) { IsBackground = true };
+            stopping.Start();
+        }
+        var isOver = stopping is { IsAlive: false };
         foreach (var console in consoles)
         {
             foreach (var line in console.Read())
@@ -184,6 +201,8 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
                 Say.Plain($"  | {line}");
             }
         }
+        if (isOver)
+            throw new OperationCanceledException();
     }
 
     string LastWords()

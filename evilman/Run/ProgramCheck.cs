@@ -8,10 +8,12 @@ namespace Evilman.Run;
 /// <summary>Finds out before a machine is started whether the program in a guest's files can be run at all.</summary>
 internal static class ProgramCheck
 {
-    /// <summary>Where dynamic linkers look, and PATH: of Debian and Fedora alike.</summary>
-    static readonly string[] s_libraries =
-        ["lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"],
-        s_programs = ["usr/local/bin", "usr/bin", "bin", "usr/local/sbin", "usr/sbin", "sbin", "app"];
+    /// <summary>Where dynamic linkers look, of Debian and Fedora alike.</summary>
+    internal static readonly string[] LibraryFolders =
+        ["lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"];
+
+    static readonly string[] s_programs =
+        ["usr/local/bin", "usr/bin", "bin", "usr/local/sbin", "usr/sbin", "sbin", "app"];
 
     /// <summary>The path of a program in the guest. Fails with what to do when it cannot run there.</summary>
     /// <param name="word">A path, or a name to be looked for as PATH says.</param>
@@ -20,7 +22,7 @@ internal static class ProgramCheck
     {
         var path = Locate(files, word);
         if (files.Resolve(path) is not var (place, member))
-            throw Failure.Usage($"there is no {word} in these files");
+            throw Failure.Usage($"there is no «{Text.Printable.Of(word)}» in these files");
         if (member.IsDirectory)
             throw Failure.Usage($"{word} is a folder: name a program in it");
         if (!member.IsProgram)
@@ -67,9 +69,9 @@ internal static class ProgramCheck
             return;
         var what = string.Join(", ", lacking);
         throw new Failure(isAlone
-            ? $"{word} is linked dynamically, and needs {Text.Printable.Of(what)}: link it statically (gcc -static, "
-                + "CGO_ENABLED=0 go build, rustc --target x86_64-unknown-linux-musl), or give a folder that has the "
-                + $"program and these: «evilman run FOLDER -- /{Path.GetFileName(word)}»"
+            ? $"{Path.GetFileName(word)} is linked dynamically, and needs {Text.Printable.Of(what)}, which this machine does not have "
+                + "either: install that, or link it statically (gcc -static, CGO_ENABLED=0 go build, rustc --target "
+                + "x86_64-unknown-linux-musl)"
             : $"{word} needs {Text.Printable.Of(what)}, which the folder or archive does not have");
     }
 
@@ -83,7 +85,7 @@ internal static class ProgramCheck
             if (!seen.Add(name))
                 continue;
             GuestFiles.Member? library = null;
-            foreach (var folder in s_libraries)
+            foreach (var folder in LibraryFolders)
                 library ??= files.Resolve($"{folder}/{name}")?.Member;
             if (library is null)
                 lacking.Add(name);

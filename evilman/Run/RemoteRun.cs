@@ -31,33 +31,47 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
     readonly JobStore jobs = site.Jobs;
 
     /// <summary>The job's exit code; 0 at once where it goes on by itself.</summary>
-    internal int Run(byte[] initramfs, bool detach)
+    /// <param name="published">Led to the guest from when it serves until the job ends.</param>
+    internal int Run(byte[] initramfs, LocalPorts published, bool detach)
     {
         var image = new BootImage(BootClient.ReadFile(Files.Image("loader-kernel", "run «make»")),
             BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
         using var starting = new StartingJob(jobs, name);
+        var pairs = published.Pairs.ToList();
         var job = Begin(image.Loader, starting);
         Boot(job, image);
+        starting.HasBegun();
         foreach (var port in plan.Ports)
-            AwaitPort(job, port.Guest);
+            AwaitPort(job, starting, port.Guest);
         jobs.Save(name, job with { IsUp = true });
         if (detach)
         {
+            if (published.Pairs.Any())
+                published.LeaveBehind(name);
             starting.Keep();
+            SayPublished();
             Say.Step($"{name} runs on {node.Name}: «evilman logs {name}», «evilman stop {name}»");
             return ExitCode.Done;
         }
+        published.Lead(job.GuestAddress);
+        SayPublished();
         Say.Note($"Ctrl-C ends {name}; «evilman move {name} --to NODE» moves it");
         var code = JobOutput.Show(job.GuestAddress, job.Key(), follow: true,
             line => Say.Plain($"  | {line}"));
         starting.End(code is null ? "the job's output has ended without its exit code" : null);
         if (code is null)
-            return ExitCode.Failed;
+            return starting.IsInterrupted ? ExitCode.Interrupted : ExitCode.Failed;
         if (code == 0)
             Say.Step(Job.Ending(0));
         else
             Say.Warn(Job.Ending(code.Value));
-        return code.Value;
+        return starting.IsInterrupted ? ExitCode.Interrupted : code.Value;
+
+        void SayPublished()
+        {
+            foreach (var port in pairs)
+                Say.Step($"127.0.0.1:{port.Here} leads to port {port.Guest} of {name}, wherever it moves");
+        }
     }
 
     /// <summary>Chooses addresses, and has the node start a machine.</summary>
@@ -82,7 +96,7 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
                     Convert.ToHexStringLower(Mint.GuestKeyOf(key)), plan.Memory >> 20,
                     DateTimeOffset.UtcNow.ToUnixTimeSeconds())
                 {
-                    Ports = [.. plan.Ports.Select(port => port.Guest)],
+                    Ports = [.. plan.Ports.Select(port => port.Guest).Distinct()],
                 };
                 starting.Begin(job);
             }
@@ -110,11 +124,13 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
     }
 
     /// <summary>Waits until the port is listened on, or fails with why it is not.</summary>
-    void AwaitPort(RunningJob job, int port)
+    void AwaitPort(RunningJob job, StartingJob starting, int port)
     {
         var start = Stopwatch.GetTimestamp();
         for (var looked = start; ; Thread.Sleep(50))
         {
+            if (starting.IsInterrupted)
+                throw new Failure("interrupted", ExitCode.Interrupted);
             try
             {
                 using var socket = Tcp.Connect(new IPEndPoint(job.GuestAddress, port), TimeSpan.FromMilliseconds(400));
@@ -131,44 +147,74 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
             looked = Stopwatch.GetTimestamp();
             var state = GuestState.Read(GuestExec.Ask(job.GuestAddress, job.Key(), Job.Look, patience));
             if (state.Code is { } code)
-                throw new Failure($"{Job.Ending(code)} before port {port} was listened on; {LastWords(job)}");
+            {
+                ShowLastWords(job);
+                throw Job.EndedEarly(code, port);
+            }
             if (Stopwatch.GetElapsedTime(start) > patience)
-                throw Failure.NoAnswer($"nothing listens on port {port} after {plan.PatienceSeconds} s (--timeout); "
-                    + LastWords(job));
+            {
+                ShowLastWords(job);
+                throw Failure.NoAnswer($"nothing listens on port {port} after {plan.PatienceSeconds} s (--timeout)");
+            }
         }
     }
 
-    string LastWords(RunningJob job)
+    void ShowLastWords(RunningJob job)
     {
+        const int MostLines = 10;
         var lines = GuestExec.Ask(job.GuestAddress, job.Key(), Job.Recall(follow: false), patience)
-            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        var said = Array.FindAll(lines, line => Job.EndIn(line) is null);
-        return said.Length == 0 ? "it said nothing" : $"it said last: «{Printable.Of(said[^1])}»";
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => Job.EndIn(line) is null).ToList();
+        if (lines.Count == 0)
+            Say.Note("it has written nothing");
+        foreach (var line in lines.TakeLast(MostLines))
+            Say.Plain($"  | {Printable.Of(line)}");
     }
 }
 
 /// <summary>
 /// A job whose machine is good for nothing unless the command succeeds: however the command ends, by success, failure,
 /// SIGINT, SIGTERM or SIGHUP, the machine is kept and remembered, or ended and forgotten. Killed, it leaves it remembered.
+/// A program that runs already is asked to end when such a signal comes, and ended when another one does.
 /// </summary>
 internal sealed class StartingJob : IDisposable
 {
+    /// <summary>How long the last of a program's output may take to come when the program has ended.</summary>
+    static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(2);
+
     readonly JobStore jobs;
     readonly string name;
     readonly PosixSignalRegistration[] signals;
     readonly Lock gate = new();
     RunningJob? begun;
+    volatile RunningJob? running;
+    int interruptions;
 
     internal StartingJob(JobStore jobs, string name)
     {
         (this.jobs, this.name) = (jobs, name);
         signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
-            signal => PosixSignalRegistration.Create(signal, _ =>
+            signal => PosixSignalRegistration.Create(signal, context =>
             {
+                if (Interlocked.Increment(ref interruptions) == 1 && running is { } job)
+                {
+                    context.Cancel = true;
+                    Say.Note($"{name} is asked to end; once more ends it at once");
+                    // Who shows what the program writes sees its end, too, and ends the machine.
+                    if (JobStop.Ask(job.GuestAddress, job.Key(), JobStop.Patience, out var sentence) is not null)
+                        Thread.Sleep(s_lastWords);
+                    else
+                        Say.Complain(sentence);
+                }
                 End("interrupted");
                 Environment.Exit(ExitCode.Interrupted);
             }));
     }
+
+    /// <summary>Whether the user wants it to end.</summary>
+    internal bool IsInterrupted => Volatile.Read(ref interruptions) > 0;
+
+    /// <summary>From now on the guest is there to be asked.</summary>
+    internal void HasBegun() => running = begun;
 
     /// <summary>From now on the node may be asked for its machine.</summary>
     internal void Begin(RunningJob job)

@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -8,7 +9,22 @@ using Evilman.Lab;
 namespace Evilman.Run;
 
 /// <summary>A port of this machine that leads to one of the guest's.</summary>
-internal sealed record PortPair(int Here, int Guest);
+internal sealed record PortPair(int Here, int Guest)
+{
+    /// <summary>PORT, or HERE:PORT.</summary>
+    internal static bool TryParse(string text, out PortPair pair)
+    {
+        var parts = text.Split(':');
+        var isGood = TryPort(parts[0], out var here) & TryPort(parts[^1], out var guest) & parts.Length <= 2;
+        pair = new PortPair(here, guest);
+        return isGood;
+    }
+
+    static bool TryPort(string text, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= 65535;
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Here}:{Guest}");
+}
 
 /// <summary>
 /// What «evilman run» hands over to the part of it that runs inside the lab: two files in the lab's folder, this and
@@ -21,6 +37,12 @@ internal sealed record RunPlan(string Name, IReadOnlyList<PortPair> Ports, long 
     static string File(LabPlan lab) => Path.Combine(lab.Directory, "run.json");
 
     internal static string FilesOf(LabPlan lab) => Path.Combine(lab.Directory, "run.cpio");
+
+    /// <summary>There once the guest has been booted, so that its program may be asked to end.</summary>
+    internal static string BegunFile(LabPlan lab) => Path.Combine(lab.Directory, "run.begun");
+
+    /// <summary>Made by who wants the program to end.</summary>
+    internal static string StopFile(LabPlan lab) => Path.Combine(lab.Directory, "run.stop");
 
     /// <summary>
     /// A socket with a name, which is reached from inside the lab and from outside: the lab's network is not.

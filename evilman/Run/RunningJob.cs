@@ -54,4 +54,5 @@ internal sealed record RunningJob(string Program, JobMachine Machine, string Gue
 [JsonSerializable(typeof(JobLine))]
 [JsonSerializable(typeof(MoveLine))]
 [JsonSerializable(typeof(NodeMachine))]
+[JsonSerializable(typeof(DrainLine))]
 internal sealed partial class JobJson : JsonSerializerContext;

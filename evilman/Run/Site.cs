@@ -76,10 +76,12 @@ internal sealed class Site
     }
 
     /// <summary>Goes on with the same command line where the site is. Does not return unless that is here.</summary>
-    internal void Enter()
+    /// <param name="ports">What it takes along.</param>
+    internal void Enter(LocalPorts? ports = null)
     {
         if (Lab is null || Lab.Id == Here.Lab?.Id)
             return;
+        ports?.HandOn();
         var start = LabLauncher.Reach(Lab, [Environment.ProcessPath!, .. Environment.GetCommandLineArgs()[1..]]);
         Environment.SetEnvironmentVariable(Variable, Lab.Directory);
         Native.Become(start.FileName, [start.FileName, .. start.ArgumentList],

@@ -36,13 +36,17 @@ internal static class Help
 
     internal sealed class Action(HelpAction inner) : SynchronousCommandLineAction
     {
-        /// <summary>Columns of the terminal.</summary>
-        internal int Width { get; set; } = inner.MaxWidth;
+        /// <summary>
+        /// Columns of the terminal; null for those that it has. .NET's console is not asked: it would change the terminal's
+        /// settings, in every command.
+        /// </summary>
+        internal int? Width { get; set; }
 
         public override int Invoke(ParseResult result)
         {
             // The library divides the width into columns, and fails or goes on for ever where there is no room for one.
-            inner.MaxWidth = Math.Max(Width, Narrowest);
+            var width = Width ?? (Console.IsOutputRedirected ? int.MaxValue : Native.Columns(1));
+            inner.MaxWidth = Math.Max(width, Narrowest);
             var code = inner.Invoke(result);
             var output = result.InvocationConfiguration.Output;
             if (s_examples.TryGetValue(result.CommandResult.Command, out var examples))
@@ -54,7 +58,7 @@ internal static class Help
             }
             output.WriteLine("""
                 Exit codes:
-                  0  done                          3  a node refused the token
+                  0  done                          3  a node or a broker answered, and refused
                   1  a step failed                 4  nobody answered in time
                   2  the arguments make no sense   5  a permission or a program is missing here
                 """);

@@ -89,6 +89,15 @@ public static class Quantity
         _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1073741824.0:0.##} GiB"),
     };
 
+    /// <summary>Seconds in the largest unit that there are two of, rounded down: "119s", "2m", "47h", "2d".</summary>
+    public static string Age(long seconds) => Math.Max(0, seconds) switch
+    {
+        < 120 and var few => string.Create(CultureInfo.InvariantCulture, $"{few}s"),
+        < 7200 and var minutes => string.Create(CultureInfo.InvariantCulture, $"{minutes / 60}m"),
+        < 172_800 and var hours => string.Create(CultureInfo.InvariantCulture, $"{hours / 3600}h"),
+        var days => string.Create(CultureInfo.InvariantCulture, $"{days / 86_400}d"),
+    };
+
     public static string Milliseconds(double milliseconds) => milliseconds switch
     {
         < 10 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.00} ms"),

@@ -57,8 +57,12 @@ internal static class Say
     {
         try
         {
-            var prefix = Console.IsErrorRedirected ? "evilman:" : "\e[31mevilman:\e[0m";
-            Console.Error.WriteLine($"{prefix} {Printable.Of(text, keepLines: true)}");
+            const string Name = "evilman:";
+            text = Printable.Of(text, keepLines: true);
+            if (Console.IsErrorRedirected)
+                Console.Error.WriteLine($"{Name} {text}");
+            else
+                Console.Error.WriteLine($"\e[31m{Name}\e[0m{Wrapped.To($"{Name} {text}", Native.Columns(2))[Name.Length..]}");
         }
         catch (Exception closed) when (closed is System.IO.IOException or UnauthorizedAccessException)
         {
@@ -70,8 +74,10 @@ internal static class Say
         if (IsForPrograms)
             return;
         text = Printable.Of(text);
-        if (!Interactive)
+        if (Console.IsOutputRedirected)
             Console.WriteLine($"{plainMark} {text}");
+        else if (!Interactive)
+            Console.WriteLine(Wrapped.To($"{plainMark} {text}", Native.Columns(1)));
         else
             AnsiConsole.MarkupLine(style is null ? $"{mark} {Markup.Escape(text)}"
                 : $"{mark} [{style}]{Markup.Escape(text)}[/]");

@@ -1,6 +1,7 @@
 using System;
 using System.Globalization;
 using System.Text;
+using Evilman.Text;
 using Wire;
 
 namespace Evilman.Tokens;
@@ -54,7 +55,7 @@ public sealed record AccountView(
     public string Sentence() => State switch
     {
         AccountState.Running when SecondsLeft is { } left => Say(
-            $"{Unused} units are left: {TimeSpan.FromSeconds(Math.Min(left, uint.MaxValue)):c} at {Rate} a second"),
+            $"{Unused} units are left: {Quantity.Age((long)Math.Min(left, uint.MaxValue))} at {Rate} a second"),
         AccountState.Running => Say($"{Unused} units are left, and nothing was spent in the last second"),
         AccountState.Grace => Say(
             $"nothing is left: the node ends the machine when its grace is over, unless it is paid ({Rate} a second)"),

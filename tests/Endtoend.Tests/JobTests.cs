@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Net.Sockets;
 using System.Text.Json;
 using Testing;
 using Xunit;
@@ -14,6 +15,8 @@ namespace Endtoend.Tests;
 /// </summary>
 public sealed class JobTests : IDisposable
 {
+    private const int Port = 18472;
+
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("endtoend-jobs-");
 
     public void Dispose()
@@ -42,14 +45,42 @@ public sealed class JobTests : IDisposable
             File.Copy("/bin/busybox", Path.Combine(bin, name));
         Good("lab", "up", "--lifetime", "5m");
         const string Counts = "id -u; nc -ll -p 7 -e /bin/cat & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo line $i; sleep 0.1; done";
-        Good("run", tree, "--on", "node1", "--name", "count", "--detach", "--port", "7", "--user", "me", "--", "/bin/sh", "-c", Counts);
+        const string Asked = "trap 'echo asked; exit 4' TERM; ";
+        Good("run", tree, "--on", "node1", "--name", "count", "--detach", "--publish", $"{Port}:7", "--user", "me", "--", "/bin/sh", "-c", Asked + Counts);
         AssertIs("node1", 0, "running");
         Assert.StartsWith("77\nline 1\nline 2\n", Good("logs", "count"), StringComparison.Ordinal);
+
+        // A port of this machine leads there, and a connection through it outlives all moves.
+        using var client = new TcpClient("127.0.0.1", Port);
+        AssertEchoes();
 
         // What comes in goes out, and how it ends is told.
         Assert.Equal((9, "in\n"), Fed("in\n", "exec", "count", "--", "sh", "-c", "cat; exit 9"));
         Assert.Equal((137, ""), Fed("", "exec", "count", "--", "sh", "-c", "kill -9 $$"));
         Assert.Equal(127, Evilman("exec", "count", "--", "nothing").Code);
+
+        // A terminal: as large as this one, Ctrl-C goes to the program, and this one is as it was at the end.
+        var own = Plan();
+        using (var typing = Process.Start(new ProcessStartInfo("script", ["-qec",
+            $"stty -g; {own.FileName} exec -t count -- /.evilman/busybox sh -c 'tty; stty size; exec sleep 1000'; code=$?; stty -g; exit $code", "/dev/null"])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, Environment = { ["TMPDIR"] = folder.FullName, ["EVILMAN_CONFIG"] = folder.FullName },
+        })!)
+        {
+            var settings = typing.StandardOutput.ReadLine();
+            Assert.Equal(("/dev/pts/0", "24 80"), (typing.StandardOutput.ReadLine(), typing.StandardOutput.ReadLine()));
+            typing.StandardInput.Write("\x03");
+            typing.StandardInput.Flush();
+            Assert.Equal($"^C{settings}", typing.StandardOutput.ReadLine());
+            typing.StandardInput.Close();
+            Assert.True(typing.WaitForExit(Cluster.Patience));
+            Assert.Equal(130, typing.ExitCode);
+        }
+        Assert.Matches(@"^evilman: exec -t: standard input is no terminal", Evilman("exec", "-t", "count", "--", "sh").Output);
+
+        // Who looks round sees what is the program's, and what is evilman's by its folder.
+        var processes = Good("exec", "count", "--", "/.evilman/busybox", "ps", "-o", "args").Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..];
+        Assert.All(processes, line => Assert.Matches("^(/[.]evilman/|/bin/sh -c|nc |[[]?(/bin/)?cat|sleep 0.1)", line));
 
         // The operator sees it on its node's host, which he needs no key for.
         var machine = JsonDocument.Parse(Good("lab", "exec", "node1", "--", Cluster.Built("bin/evilman"), "node", "top", "--count", "1", "--json")).RootElement;
@@ -64,6 +95,7 @@ public sealed class JobTests : IDisposable
             .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()).ToList();
         Assert.Equal(("started", "arrived"), (moved[0], moved[^1]));
         AssertIs("node2", 1, "running");
+        AssertEchoes();
         var (code, said) = Evilman("move", "count", "--to", "node2");
         Assert.Equal((2, "evilman: count is on node2 already"), (code, said.Trim()));
         var (again, refused) = Evilman("run", tree, "--on", "node2", "--name", "count", "--", "true");
@@ -80,12 +112,19 @@ public sealed class JobTests : IDisposable
             Assert.Equal(130, slow.ExitCode);
         }
         AssertIs("node2", 1, "running");
+
+        // A node is emptied, once.
+        var drained = Good("drain", "node2", "--json").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        Assert.Equal("""{"node":"node2","moved":["count"],"left":[]}""", drained[^1].GetRawText());
+        Assert.Equal("""{"node":"node2","moved":[],"left":[]}""", Good("drain", "node2", "--json").Trim());
+        AssertIs("node1", 2, "running");
+        AssertEchoes();
         var here = Good("logs", "count", "--tail", "1").Trim();
         Assert.Equal("77", follower.StandardOutput.ReadLine());
         string? followed = "";
         for (var i = 1; followed != here; i++)
             Assert.Equal($"line {i}", followed = follower.StandardOutput.ReadLine());
-        Assert.Contains("count is gone", Good("stop", "count"), StringComparison.Ordinal);
+        Assert.Contains("count is gone: the program has ended with exit code 4", Good("stop", "count"), StringComparison.Ordinal);
         follower.Kill(); // it would wait for half a minute for a guest that says nothing
         Assert.Equal("", Good("ls", "--json"));
         Assert.Contains("domains=0", Good("lab", "status"), StringComparison.Ordinal);
@@ -94,16 +133,31 @@ public sealed class JobTests : IDisposable
         var (ended, output) = Evilman("run", tree, "--on", "node1", "--", "/bin/sh", "-c", "echo hello; exit 7");
         Assert.Equal(7, ended);
         Assert.Contains("| hello", output, StringComparison.Ordinal);
-        using (var run = Start("run", tree, "--on", "node1", "--name", "sleeper", "--", "/bin/sh", "-c", "echo up; sleep 1000"))
+        using (var run = Start("run", tree, "--on", "node1", "--name", "sleeper", "--", "/bin/sh", "-c", Asked + "echo up; while :; do sleep 0.1; done"))
         {
             for (string? line; (line = run.StandardOutput.ReadLine()) is not null && !line.Contains("| up", StringComparison.Ordinal);)
                 Assert.NotEqual("", line);
             Process.Start("kill", ["-INT", $"{run.Id}"]).WaitForExit();
+            Assert.Contains("| asked", run.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
             Assert.True(run.WaitForExit(Cluster.Patience));
             Assert.Equal(130, run.ExitCode);
         }
         Assert.Equal("", Good("ls", "--json"));
+
+        // The exit code is the program's, also where it ends before it serves.
+        (ended, output) = Evilman("run", tree, "--on", "node1", "--detach", "--port", "80", "--", "/bin/sh", "-c", "echo first; echo last; exit 3");
+        Assert.Equal(3, ended);
+        Assert.Matches(@"\| first\n  \| last\n(?s:.*)the program has ended with exit code 3 before port 80", output);
+        Assert.Equal("", Good("ls", "--json"));
         Assert.DoesNotContain("domains=1", Good("lab", "status"), StringComparison.Ordinal);
+
+        void AssertEchoes()
+        {
+            client.Client.Send("there?"u8);
+            var bytes = new byte[6];
+            client.GetStream().ReadExactly(bytes);
+            Assert.Equal("there?", System.Text.Encoding.ASCII.GetString(bytes));
+        }
 
         void AssertIs(string node, int moves, string state)
         {

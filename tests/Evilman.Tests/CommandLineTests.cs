@@ -37,6 +37,8 @@ public class CommandLineTests
     [InlineData("logs")]
     [InlineData("exec")]
     [InlineData("stop")]
+    [InlineData("forward")]
+    [InlineData("drain")]
     [InlineData("node")]
     [InlineData("node", "add")]
     [InlineData("node", "ls")]
@@ -52,7 +54,7 @@ public class CommandLineTests
         Assert.Equal(0, code);
         Assert.Contains("Examples:", output, StringComparison.Ordinal);
         Assert.Contains("evilman " + command[0], output, StringComparison.Ordinal);
-        Assert.Contains("3  a node refused the token", output, StringComparison.Ordinal);
+        Assert.Contains("3  a node or a broker answered, and refused", output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -72,6 +74,11 @@ public class CommandLineTests
     [InlineData("move", "server", "n2", "--to", "n2")]
     [InlineData("run", "x", "--on", "n1", "--name", "1x")]
     [InlineData("exec", "server")]
+    [InlineData("forward", "server")]
+    [InlineData("forward", "server", "0")]
+    [InlineData("forward", "server", "1:2:3")]
+    [InlineData("run", "x", "--on", "n1", "--publish", "65536")]
+    [InlineData("stop", "server", "--time", "soon")]
     [InlineData("completion", "tcsh")]
     [InlineData("buy", "1job", "--plan", "small", "--loader", "l")]
     [InlineData("buy", "job", "--loader", "l")]
@@ -79,6 +86,21 @@ public class CommandLineTests
     [InlineData("balance", "../job")]
     public void Arguments_that_make_no_sense_are_refused_while_parsing(params string[] words) =>
         Assert.NotEmpty(Program.Root().Parse(words).Errors);
+
+    [Theory]
+    [InlineData("runn", " has no command «runn»; run is one")]
+    [InlineData("sotp", " has no command «sotp»; stop is one")]
+    [InlineData("xyzzy", " has no command «xyzzy»")]
+    public void A_mistyped_command_is_told_what_it_may_be(string word, string sentence) =>
+        Assert.EndsWith(sentence, Program.WhichOf(Program.Root(), word), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_group_of_commands_tells_which_there_are()
+    {
+        var lab = Program.Root().Parse(["lab"]).CommandResult.Command;
+        Assert.Contains(" lab takes a command: up, ", Program.WhichOf(lab, null), StringComparison.Ordinal);
+        Assert.DoesNotContain("lab-hold", Program.WhichOf(Program.Root(), null), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void The_suggest_directive_offers_commands_and_options()

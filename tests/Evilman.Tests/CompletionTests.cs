@@ -23,7 +23,7 @@ public sealed class CompletionTests : IDisposable
     /// <summary>What is typed, and what is offered, separated by |.</summary>
     public static TheoryData<string, string> Offers => new()
     {
-        { "evilman ", "balance|boot|buy|completion|demo|demo-tokens|end|exec|guest-key|home|keygen|lab|ledger|login|logs|ls|machines|mint|move|node|nodes|pay|ping|refund|run|stop|top" },
+        { "evilman ", "balance|boot|buy|completion|demo|demo-tokens|drain|end|exec|forward|guest-key|home|keygen|lab|ledger|login|logs|ls|machines|mint|move|node|nodes|pay|ping|refund|run|stop|top" },
         { "evilman k", "keygen" },
         { "evilman lab ", "down|exec|status|up" },
         { "evilman lab u", "up" },

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Text.RegularExpressions;
 using Testing;
 using Xunit;
@@ -27,6 +28,27 @@ public partial class PagesTests
         Assert.Empty(wrong);
         Assert.True(seen > 12, $"the pages hold {seen} commands");
     }
+
+    /// <summary>Each has one meaning, a row of docs/deploy.md, and, up to 5, its place in every help text.</summary>
+    [Fact]
+    public void Exit_codes_are_those_of_the_page()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs/deploy.md")).Split("### Exit codes")[1].Split("## ")[0];
+        var rows = CodeRow().Matches(page).Select(match => int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        var codes = typeof(ExitCode).GetFields().Select(field => (int)field.GetRawConstantValue()!).Order().ToList();
+        Assert.Equal(codes, rows);
+        Assert.Distinct(codes);
+        var help = new StringWriter();
+        Program.Root().Parse(["stop", "--help"]).Invoke(new System.CommandLine.InvocationConfiguration { Output = help });
+        var told = HelpCode().Matches($"{help}".Split("Exit codes:")[1]).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal);
+        Assert.Equal(codes.Where(code => code < 10).Select(code => $"{code}"), told);
+    }
+
+    [GeneratedRegex(@"^\| (\d+) \|", RegexOptions.Multiline)]
+    private static partial Regex CodeRow();
+
+    [GeneratedRegex(@"(?<= )(\d)  ")]
+    private static partial Regex HelpCode();
 
     /// <summary>What follows <c>evilman</c> in a block of code or between backquotes, with the lines that a backslash joins, without its comment.</summary>
     static IEnumerable<string> Commands(string page)

@@ -18,4 +18,21 @@ public sealed class PrintableTests
 
     [Fact]
     public void Lines_stay_where_a_text_may_have_some() => Assert.Equal("one\ntwo?", Printable.Of("one\ntwo\r", keepLines: true));
+
+    /// <summary>No line is wider, nothing is lost, and words stay whole.</summary>
+    [Fact]
+    public void Sentences_break_between_words_at_the_terminals_width()
+    {
+        const string Text = "evilman: the guest at 10.0.0.50 does not answer on port 1708: Connection refused; it may have ended\n  a second line, indented";
+        Assert.Equal(Text, Wrapped.To(Text, 200));
+        for (var columns = 20; columns < 100; columns++)
+        {
+            var lines = Wrapped.To(Text, columns).Split('\n');
+            Assert.All(lines, line => Assert.InRange(line.Length, 1, columns));
+            Assert.Equal(Text.Split((char[])[' ', '\n'], System.StringSplitOptions.RemoveEmptyEntries),
+                string.Join(' ', lines).Split(' ', System.StringSplitOptions.RemoveEmptyEntries));
+        }
+        Assert.Equal("evilman: a\n  bbbbbbbbbbbbbbbbbbbbbbbbb\n  c", Wrapped.To("evilman: a bbbbbbbbbbbbbbbbbbbbbbbbb c", 20));
+        Assert.Equal("", Wrapped.To("", 1));
+    }
 }

@@ -310,7 +310,7 @@ public sealed class RunTests : IDisposable
         Lacks("/bin/text", "«chmod +x» permits it");
         Lacks("/bin/script", "a script for «/bin/lua»");
         Lacks("/bin", "is a folder");
-        Lacks("/bin/b", "there is no /bin/b in these files");
+        Lacks("/bin/b", "there is no «/bin/b» in these files");
         Assert.Contains("link it statically", Assert.Throws<Failure>(() => ProgramCheck.Demand(files, "/bin/a", isAlone: true)).Message,
             StringComparison.Ordinal);
         foreach (var library in (string[])["libc.so.6", "libm.so.6"])
@@ -318,6 +318,20 @@ public sealed class RunTests : IDisposable
         Lacks("/bin/a", "needs /lib64/ld-linux-x86-64.so.2, which");
         files.AddFile("lib64/ld-linux-x86-64.so.2", [], 0x1ED);
         Assert.Equal("/bin/a", ProgramCheck.Demand(files, "a", isAlone: false));
+
+        // A program alone takes along what it needs of this machine, each once, and what is not here is named.
+        var alone = new GuestFiles();
+        alone.AddFile("app/a", File.ReadAllBytes(At("a")), 0x1ED);
+        Assert.Equal(["ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6"],
+            OwnLibraries.AddTo(alone, ElfFile.Read("a", File.ReadAllBytes(At("a")))).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Empty(OwnLibraries.AddTo(alone, ElfFile.Read("a", File.ReadAllBytes(At("a")))));
+        Assert.Equal("/app/a", ProgramCheck.Demand(alone, "/app/a", isAlone: true));
+        Shell("gcc", ["-shared", "-Wl,-soname,libnowhere.so", "-o", At("libnowhere.so"), "-x", "c", "/dev/null"]);
+        Shell("gcc", ["-o", At("needy"), At("a.c"), "-Wl,--no-as-needed", At("libnowhere.so"), "-lm"]);
+        alone.AddFile("app/needy", File.ReadAllBytes(At("needy")), 0x1ED);
+        OwnLibraries.AddTo(alone, ElfFile.Read("needy", File.ReadAllBytes(At("needy"))));
+        Assert.Matches("needy is linked dynamically, and needs .*libnowhere.so, which this machine does not have",
+            Assert.Throws<Failure>(() => ProgramCheck.Demand(alone, "/app/needy", isAlone: true)).Message);
 
         void Lacks(string word, string sentence) => Assert.Contains(sentence,
             Assert.Throws<Failure>(() => ProgramCheck.Demand(files, word, isAlone: false)).Message, StringComparison.Ordinal);
@@ -348,6 +362,85 @@ public sealed class RunTests : IDisposable
         Assert.StartsWith("<1 '2' $3>" + string.Concat(words.Skip(4).Select(word => $"<{word}>")),
             said, StringComparison.Ordinal);
         Assert.Equal(code, Job.EndIn(said[said.IndexOf(Job.EndMark, StringComparison.Ordinal)..].Trim()));
+    }
+
+    /// <summary>
+    /// What asks a program to end, by this machine's busybox: the program alone gets SIGTERM, is not started again, and its exit code is told.
+    /// </summary>
+    [Theory]
+    [InlineData("never", 3)]
+    [InlineData("always", 3)]
+    [InlineData("on-failure", 3)]
+    public void A_program_that_is_asked_to_end_gets_SIGTERM_and_is_not_started_again(string restart, int code)
+    {
+        const string Box = "/bin/busybox";
+        var program = $"echo begun >>{At("begun")}; trap 'exit {code}' TERM; sleep 0.2 & child=$!; while :; do {Box} sleep 0.05; done";
+        var job = new Job([Box, "sh", "-c", program])
+        {
+            Restart = restart switch { "always" => RestartPolicy.Always, "on-failure" => RestartPolicy.OnFailure, _ => RestartPolicy.Never },
+        };
+        File.WriteAllText(At("job"), Placed(job.Program()));
+        using var runs = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"{Box} sh {At("job")} >{At("said")}; echo $? >{At("code")}"]))!;
+        Wait.Until(() => File.Exists(At("begun")), () => "it has not begun");
+        var stop = Job.Stop.Select(Placed).ToArray();
+        Assert.Equal($"{code}\n", Shell(stop[0], stop[1..]));
+        runs.WaitForExit();
+        Assert.Equal("begun\n", File.ReadAllText(At("begun")));
+        Assert.Equal(code, Job.EndIn(File.ReadAllText(At("said")).Trim()));
+        Assert.Equal($"{code}\n", Shell(stop[0], stop[1..])); // it has ended already
+
+        string Placed(string text)
+        {
+            foreach (var name in (string[])["job", "code", "stopping"])
+                text = text.Replace($"/.evilman/{name}", At(name), StringComparison.Ordinal);
+            return text.Replace("/.evilman/busybox", Box, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("8080", 8080, 8080)]
+    [InlineData("8000:80", 8000, 80)]
+    [InlineData("1:65535", 1, 65535)]
+    public void Ports_are_one_number_or_two(string text, int here, int guest)
+    {
+        Assert.True(PortPair.TryParse(text, out var pair));
+        Assert.Equal(new PortPair(here, guest), pair);
+        Assert.True(PortPair.TryParse($"{pair}", out var again) && again == pair);
+        foreach (var wrong in (string[])["", "0", "65536", ":80", "80:", "1:2:3", "-1", "+1", " 80", "http"])
+            Assert.False(PortPair.TryParse(wrong, out _), wrong);
+    }
+
+    /// <summary>What is handed on is the socket itself: a connection made before is accepted by who takes over.</summary>
+    [Fact]
+    public void Ports_that_are_listened_on_are_taken_over_and_one_that_is_taken_leaves_none()
+    {
+        using var taken = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream,
+            System.Net.Sockets.ProtocolType.Tcp);
+        taken.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+        taken.Listen();
+        var port = ((System.Net.IPEndPoint)taken.LocalEndPoint!).Port;
+        using var free = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        free.Start();
+        var here = ((System.Net.IPEndPoint)free.LocalEndpoint).Port;
+        free.Stop();
+        Assert.Contains("Address already in use; «ANOTHER:80»",
+            Assert.Throws<Failure>(() => new LocalPorts([new(here, 9), new(port, 80)])).Message, StringComparison.Ordinal);
+        using var ports = new LocalPorts([new(here, 9)]);
+        ports.Lead(pair =>
+        {
+            Assert.Equal(9, pair.Guest);
+            var far = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream,
+                System.Net.Sockets.ProtocolType.Tcp);
+            far.Connect(taken.LocalEndPoint!);
+            return far;
+        });
+        using var client = new System.Net.Sockets.TcpClient("127.0.0.1", here);
+        using var server = taken.Accept();
+        client.Client.Send("hello"u8);
+        var bytes = new byte[5];
+        Assert.Equal(5, server.Receive(bytes));
+        server.Send(bytes);
+        Assert.Equal(5, client.Client.Receive(bytes));
     }
 
     [Fact]

@@ -103,6 +103,26 @@ public sealed class CustomerTests
     }
 
     [Theory, OnSqlite]
+    public async Task What_was_given_back_is_told_again_and_its_name_is_free(string kind)
+    {
+        await using CustomerStand stand = await CustomerStand.Open(kind);
+        Killer never = new(int.MaxValue);
+        stand.Run("job", never, (till, _) => Assert.False(till.Buy("lab", s_wanted)));
+        BoughtMachine first = stand.Store.Find("job")!;
+        stand.Node.Boot(first.Bought!);
+        Failure taken = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted with { Tokens = 6 })));
+        Assert.Contains("«evilman refund job» frees this one", taken.Message, StringComparison.Ordinal);
+        stand.Run("job", never, (till, _) => till.Refund());
+        BoughtMachine over = stand.Store.Find("job")!;
+        stand.Run("job", never, (till, _) => Assert.Equal(over.Refunded, till.Refund()));
+        Assert.Equal(over.Certificate, stand.Store.Find("job")!.Certificate);
+        stand.Run("job", never, (till, _) => Assert.False(till.Buy("lab", s_wanted with { Tokens = 6 })));
+        BoughtMachine second = stand.Store.Find("job")!;
+        Assert.Equal(("bought", null, null), (second.State, second.Certificate, second.Refunded));
+        Assert.NotEqual(first.Bought!.Machine.Id, second.Bought!.Machine.Id);
+    }
+
+    [Theory, OnSqlite]
     public async Task A_purchase_that_was_cut_off_is_not_mixed_up_with_another(string kind)
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);

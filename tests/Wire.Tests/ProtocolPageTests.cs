@@ -111,7 +111,8 @@ public sealed partial class ProtocolPageTests
                 ["kind"] = Le(1, 2), ["address"] = [10, 0, 0, 1], ["its port"] = Le(1707, 2), ["flags"] = Le(4, 2), ["Mbit/s"] = Le(0x1234, 4),
                 ["seconds of silence"] = Le(0x56, 2), ["seconds after which"] = Le(0x78, 2), ["machine key"] = s_twenty,
             });
-        yield return new("Exec", Made(ExecCommand.Size, bytes => ExecCommand.Emit(bytes, 0x1234)), new() { ["kind"] = Le(2, 2), ["length of the program's"] = Le(0x1234, 4) });
+        yield return new("Exec", Made(ExecCommand.Size, bytes => ExecCommand.Emit(bytes, 0x1234, hasTerminal: true)),
+            new() { ["kind"] = Le(2, 2), ["length of the program's"] = Le(0x1234, 4), ["terminal"] = [1] });
         yield return new("Frame", Made(ExecFrame.HeaderSize, bytes => ExecFrame.Emit(bytes, ExecFrameKind.Error, 0x1234)),
             new() { ["kind"] = [4], ["length of the data"] = Le(0x1234, 2) });
         yield return new("Cancel", Made(CancelCommand.Size, CancelBytes), new() { ["kind"] = Le(3, 2) });
@@ -292,6 +293,7 @@ public sealed partial class ProtocolPageTests
             { "Command", Say($"seconds of silence that are borne, at most {MoveCommand.MaxSeconds:N0};") },
             { "Exec", Say($"length of the program's words, 2 to {ExecCommand.MaxWords:N0}") },
             { "Frame", Say($"length of the data, at most {ExecFrame.MaxData:N0};") },
+            { "Frame", Say($"the terminal's type, at most {ExecFrame.MaxTerminalType} bytes") },
             { "Event", Say($"length of the text, at most {GuestEvent.MaxText}") },
             { "Kernel bundle", Say($"length of the command line, 0 to {KernelBundle.MaxCommandLine:N0};") },
             { "Kernel bundle", Say($"length of the kernel (a PVH ELF image), 1 to 2^{Math.Log2(KernelBundle.MaxPart)}") },

@@ -109,24 +109,28 @@ public class StreamTests
         new MoveCommand { Address = 1, DestinationPort = 1 }.Emit(move, new byte[MachineKey.Size]);
         foreach (byte[] command in (byte[][])[exec, cancel, move])
         {
-            Assert.Equal(ReferenceEquals(command, exec), ExecCommand.TryParse(command, out _));
+            Assert.Equal(ReferenceEquals(command, exec), ExecCommand.TryParse(command, out _, out _));
             Assert.Equal(ReferenceEquals(command, cancel), CancelCommand.Is(command));
             Assert.Equal(ReferenceEquals(command, move), MoveCommand.TryParse(command, out _, out _));
-            Assert.False(ExecCommand.TryParse(command.AsSpan(1), out _) || CancelCommand.Is(command.AsSpan(1)));
+            Assert.False(ExecCommand.TryParse(command.AsSpan(1), out _, out _) || CancelCommand.Is(command.AsSpan(1)));
         }
-        Assert.True(ExecCommand.TryParse(exec, out int length));
-        Assert.Equal(ExecCommand.MaxWords, length);
+        Assert.True(ExecCommand.TryParse(exec, out int length, out bool hasTerminal));
+        Assert.Equal((ExecCommand.MaxWords, false), (length, hasTerminal));
         for (int i = 0; i < exec.Length; i++)
         {
             exec[i] ^= 1;
-            Assert.False(ExecCommand.TryParse(exec, out _), $"byte {i}"); // of the length: one more than there may be
+            Assert.Equal(i == 12, ExecCommand.TryParse(exec, out _, out hasTerminal)); // of the length: one more than there may be
+            Assert.Equal(i == 12, hasTerminal);
             exec[i] ^= 1;
             cancel[i] ^= 1;
             Assert.False(CancelCommand.Is(cancel), $"byte {i}");
             cancel[i] ^= 1;
         }
         ExecCommand.Emit(exec, 1);
-        Assert.False(ExecCommand.TryParse(exec, out _));
+        Assert.False(ExecCommand.TryParse(exec, out _, out _));
+        ExecCommand.Emit(exec, 2, hasTerminal: true);
+        Assert.True(ExecCommand.TryParse(exec, out length, out hasTerminal));
+        Assert.Equal((2, true), (length, hasTerminal));
     }
 
     [Fact]
@@ -140,10 +144,17 @@ public class StreamTests
         Assert.False(ExecFrame.TryParse(frame.AsSpan(0, 5), out _, out _));
         frame[4] = 2;
         Assert.False(ExecFrame.TryParse(frame, out _, out _));
-        foreach (byte wrong in (byte[])[0, 6])
+        foreach (byte wrong in (byte[])[0, 6, 7])
         {
             frame[0] = wrong;
             Assert.False(ExecFrame.TryParse(frame, out _, out _));
+        }
+        foreach (int length in (int[])[3, 4, 4 + ExecFrame.MaxTerminalType, 5 + ExecFrame.MaxTerminalType])
+        {
+            byte[] size = new byte[ExecFrame.HeaderSize + length];
+            ExecFrame.Emit(size, ExecFrameKind.Size, length);
+            Assert.Equal(length is 4 or 4 + ExecFrame.MaxTerminalType, ExecFrame.TryParse(size, out kind, out _));
+            Assert.Equal(ExecFrameKind.Size, kind);
         }
         ExecFrame.Emit(frame, ExecFrameKind.Input, 2);
         frame[1] = 1;
@@ -352,7 +363,7 @@ public class StreamTests
             GuestEvent.TryParse(some, out _, out _, out _);
             HomeCall.TryParseRequest(some, out _);
             HomeCall.TryParseAnswer(some, out _);
-            ExecCommand.TryParse(some, out _);
+            ExecCommand.TryParse(some, out _, out _);
             ExecFrame.TryParse(some, out _, out _);
             KeyModule.TryParse(some, out _);
             ChannelHello.TryParseAnswer(some, out _);

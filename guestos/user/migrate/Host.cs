@@ -78,6 +78,8 @@ internal static unsafe class Host
     private const int O_RDWR = 2;
     private const int O_CREAT = 0x40;
     private const int O_TRUNC = 0x200;
+    private const int SIGINT = 2;
+    private const int SIGQUIT = 3;
     private const int SIGTERM = 15;
 
     /// <summary>An empty file of mode 0600, to read and write.</summary>
@@ -139,12 +141,16 @@ internal static unsafe class Host
         Call(SystemCall.Kill, -child, SIGKILL);
     }
 
-    /// <summary>A broken connection ends programs again, as they expect.</summary>
-    private static void ExpectPipeSignal()
+    /// <summary>
+    /// A broken connection ends programs again, as they expect; and so do Ctrl-C and Ctrl-\, which a shell has
+    /// everything ignore that it starts in the background.
+    /// </summary>
+    private static void ExpectSignals()
     {
         Span<ulong> action = stackalloc ulong[4];
         action.Clear();
-        Call(SystemCall.SigAction, SIGPIPE, AddressOf((ReadOnlySpan<ulong>)action), 0, sizeof(ulong));
+        foreach (int signal in (ReadOnlySpan<int>)[SIGINT, SIGQUIT, SIGPIPE])
+            Call(SystemCall.SigAction, signal, AddressOf((ReadOnlySpan<ulong>)action), 0, sizeof(ulong));
     }
 
     /// <summary>In a new process: becomes a program. Only returns when that cannot be, with −errno.</summary>
@@ -152,7 +158,7 @@ internal static unsafe class Host
     public static int Execute(
         byte* path, byte** words, byte** environment, int input, int output, int error, bool leads)
     {
-        ExpectPipeSignal();
+        ExpectSignals();
         if (leads)
             Call(SystemCall.SetSid);
         Put(input, 0);

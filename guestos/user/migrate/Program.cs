@@ -53,6 +53,9 @@ internal static unsafe class Program
 
     private static byte** s_environment;
 
+    /// <summary>In a new process: what it becomes has a terminal.</summary>
+    public static void HasTerminal() => s_environment = Terminal.Environment(s_environment);
+
     private static ReadOnlySpan<byte> Text(byte* word) => MemoryMarshal.CreateReadOnlySpanFromNullTerminated(word);
 
     private static bool Is(byte* word, ReadOnlySpan<byte> text) => Text(word).SequenceEqual(text);

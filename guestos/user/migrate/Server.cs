@@ -257,8 +257,8 @@ internal static unsafe class Server
         client->Received = 0;
         int length = size - SecureChannel.LengthSize - SecureChannel.TagSize;
         ReadOnlySpan<byte> text = buffer.Slice(SecureChannel.LengthSize, length);
-        if (ExecCommand.TryParse(text, out int words))
-            BeginSession(client, words);
+        if (ExecCommand.TryParse(text, out int words, out bool hasTerminal))
+            BeginSession(client, words, hasTerminal);
         else if (CancelCommand.Is(text))
             Cancel(client);
         else if (!MoveCommand.TryParse(text, out MoveCommand command, out ReadOnlySpan<byte> key))
@@ -320,7 +320,7 @@ internal static unsafe class Server
     }
 
     /// <summary>Hands the connection over to a process of its own, which runs a program for the client.</summary>
-    private static void BeginSession(Served* client, int words)
+    private static void BeginSession(Served* client, int words, bool hasTerminal)
     {
         int place = 0;
         while (place < MaxSessions && s_sessions[place] != 0 && !Host.HasEnded(s_sessions[place]))
@@ -334,7 +334,7 @@ internal static unsafe class Server
             for (int i = 0; i < Clients; i++)
                 if (s_clients[i].Place.State != PlaceState.Free && s_clients + i != client)
                     Syscall.Close(s_clients[i].Socket);
-            Session.Run(client->Socket, client->Channel, words);
+            Session.Run(client->Socket, client->Channel, words, hasTerminal);
         }
         if (process < 0)
         {

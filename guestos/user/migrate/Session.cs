@@ -29,8 +29,12 @@ internal static unsafe class Session
     private static int s_output = -1;
     private static int s_error = -1;
 
+    /// <summary>Of the program's terminal, which is its input and its output at once; −1 where it has none.</summary>
+    private static int s_master = -1;
+
     /// <param name="words">Bytes of the program's words, which the client sends when it has heard of the start.</param>
-    public static void Run(int socket, in SecureChannel channel, int words)
+    /// <param name="hasTerminal">It gets one; the client tells its size before the words.</param>
+    public static void Run(int socket, in SecureChannel channel, int words, bool hasTerminal)
     {
         (s_socket, s_channel) = (socket, channel);
         Inet.SetBlocking(socket);
@@ -41,7 +45,9 @@ internal static unsafe class Session
         if (s_incoming == null || s_outgoing == null || texts == null)
             Refuse("This guest is out of memory."u8);
         Event(GuestEventKind.Started, default);
-        if (!Begin(texts, words))
+        if (!Hear(texts, words, hasTerminal, out byte** program))
+            Syscall.Exit(0);
+        if (!(hasTerminal ? BeginOnTerminal(program) : Begin(program)))
             Syscall.Exit(0);
         while (s_output >= 0 || s_error >= 0)
             Pass();
@@ -51,8 +57,18 @@ internal static unsafe class Session
         Syscall.Exit(0);
     }
 
-    private static bool Begin(byte* texts, int length)
+    // What is to be run, and the terminal for it.
+    private static bool Hear(byte* texts, int length, bool hasTerminal, out byte** words)
     {
+        words = null;
+        if (hasTerminal)
+        {
+            if (!Receive(out ExecFrameKind first, out ReadOnlySpan<byte> size) || first != ExecFrameKind.Size)
+                return false;
+            s_master = Terminal.Open(size);
+            if (s_master < 0)
+                return false;
+        }
         int have = 0;
         while (have < length)
         {
@@ -62,8 +78,26 @@ internal static unsafe class Session
             data.CopyTo(new Span<byte>(texts + have, length - have));
             have += data.Length;
         }
-        if (!Words.TrySplit(texts, length, out byte** words))
-            return false;
+        return Words.TrySplit(texts, length, out words);
+    }
+
+    private static bool BeginOnTerminal(byte** words)
+    {
+        s_program = Host.Fork();
+        if (s_program == 0)
+        {
+            Syscall.Close(s_socket);
+            Syscall.Close(s_master);
+            Program.HasTerminal();
+            int terminal = Terminal.Take();
+            Program.Become(words, terminal, terminal, terminal, leads: false);
+        }
+        (s_input, s_output) = (s_master, s_master);
+        return s_program > 0;
+    }
+
+    private static bool Begin(byte** words)
+    {
         Span<int> input = stackalloc int[2];
         Span<int> output = stackalloc int[2];
         Span<int> error = stackalloc int[2];
@@ -116,14 +150,24 @@ internal static unsafe class Session
             Send(kind, count);
             return;
         }
+        // Of a terminal this is where its last other end was closed.
         Syscall.Close(from);
+        if (from == s_input)
+            s_input = -1;
         from = -1;
     }
 
     private static void HearClient()
     {
-        if (!Receive(out ExecFrameKind kind, out ReadOnlySpan<byte> data) || kind != ExecFrameKind.Input)
+        if (!Receive(out ExecFrameKind kind, out ReadOnlySpan<byte> data)
+            || (kind != ExecFrameKind.Input && kind != ExecFrameKind.Size))
             Leave();
+        if (kind == ExecFrameKind.Size)
+        {
+            if (s_input >= 0 && s_master >= 0)
+                Terminal.Resize(s_master, data);
+            return;
+        }
         s_dataEnd = s_dataAt + data.Length;
         if (data.Length == 0)
             CloseInput();
@@ -149,7 +193,8 @@ internal static unsafe class Session
 
     private static void CloseInput()
     {
-        if (s_input >= 0)
+        // Who has a terminal hears of the end of its input from there.
+        if (s_input >= 0 && s_master < 0)
             Syscall.Close(s_input);
         s_input = -1;
     }
@@ -231,6 +276,8 @@ internal static unsafe class Session
     /// <summary>The client has gone: so does the program with all that it has started and not set apart.</summary>
     private static void Leave()
     {
+        if (s_master >= 0)
+            Syscall.Close(s_master); // which hangs up
         if (s_program > 0)
             Host.EndGroup(s_program);
         Syscall.Exit(1);
