@@ -10,8 +10,8 @@ internal static unsafe class Segment
         Present = 0x80;
     public const uint Long = 0x2000, Big = 0x4000;
 
-    private const uint FlatCode = Present | NotSystem | Code | Readable | 1 | Big | 0x8000;
-    private const uint FlatData = Present | NotSystem | Writable | 1 | Big | 0x8000;
+    internal const uint FlatCode = Present | NotSystem | Code | Readable | 1 | Big | 0x8000;
+    internal const uint FlatData = Present | NotSystem | Writable | 1 | Big | 0x8000;
 
     public static ulong BaseOf(ulong descriptor) => descriptor >> 16 & 0xff_ffff | descriptor >> 32 & 0xff00_0000;
 

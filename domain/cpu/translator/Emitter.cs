@@ -188,6 +188,12 @@ internal sealed unsafe class Emitter
 
     public void Sub(int register, in HostOperand from) => ModRm(0, true, 0x2b, register, from);
 
+    public void Or(int register, in HostOperand from) => ModRm(0, true, 0x0b, register, from);
+
+    public void And(int register, in HostOperand from) => ModRm(0, true, 0x23, register, from);
+
+    public void Not(int register) => ModRm(0, true, 0xf7, 2, HostOperand.Of(register));
+
     public void Xor(int register, in HostOperand from) => ModRm(0, true, 0x33, register, from);
 
     public void Cmp(int register, in HostOperand with) => ModRm(0, true, 0x3b, register, with);
@@ -197,6 +203,8 @@ internal sealed unsafe class Emitter
     public void SubImmediate(in HostOperand to, int value) => Immediate(5, to, value);
 
     public void CmpImmediate(in HostOperand with, int value) => Immediate(7, with, value);
+
+    public void AndImmediate(in HostOperand to, int value) => Immediate(4, to, value);
 
     // Always the long form, so that the value can be patched.
     private void Immediate(int operation, in HostOperand operand, int value)
@@ -208,6 +216,18 @@ internal sealed unsafe class Emitter
     public void CmpImmediate32(in HostOperand with, int value)
     {
         ModRm(0, false, 0x81, 7, with);
+        Int32(value);
+    }
+
+    public void OrImmediate32(in HostOperand to, int value)
+    {
+        ModRm(0, false, 0x81, 1, to);
+        Int32(value);
+    }
+
+    public void TestImmediate32(in HostOperand operand, int value)
+    {
+        ModRm(0, false, 0xf7, 0, operand);
         Int32(value);
     }
 

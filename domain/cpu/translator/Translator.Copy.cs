@@ -102,7 +102,7 @@ internal sealed unsafe partial class Translator
     {
         if (i.Code == Code.INVALID || i.Encoding != EncodingKind.Legacy)
             return false;
-        if (IsKnownVector(in i))
+        if (IsKnownVector(in i) || IsKnownSystem(in i))
             return true;
         switch (i.Mnemonic)
         {

@@ -114,7 +114,7 @@ internal sealed unsafe partial class Translator
             emit.Cmp(Pointer, HostOperand.Absolute(0u));
             constant = emit.Here - 4;
         }
-        emit.JumpIf(HostCondition.NotEqual, (mode & Cpu.ModeUser) != 0 ? userStray : kernelStray);
+        emit.JumpIf(HostCondition.NotEqual, IsUser ? userStray : kernelStray);
         emit.Lea(StackPointer, HostOperand.At(StackPointer, 8));
         ways.Add(new Way(emit.Jump(emit.Here), next, executed, false, 0));
         if (constant == 0)

@@ -242,6 +242,15 @@ internal sealed unsafe partial class Translator
             case Mnemonic.Ret:
                 Return(at, in i);
                 return true;
+            case Mnemonic.Syscall:
+                EnterSystemCall(at, in i);
+                return true;
+            case Mnemonic.Swapgs or Mnemonic.Cli:
+                ChangeSystemState(at, in i);
+                return false;
+            case Mnemonic.Sysretq:
+                LeaveSystemCall(at);
+                return true;
         }
         if (i.FlowControl == FlowControl.ConditionalBranch)
         {
