@@ -54,23 +54,23 @@ internal static class Program
         return socket;
     }
 
-    // All three services answer: the guest is up, and has nothing else to do.
+    // The echo is the last of the three services to begin.
     private static void AwaitGuest(IPAddress guest)
     {
         long begin = Stopwatch.GetTimestamp();
-        foreach (int port in new[] { EchoPort, SinkPort, SourcePort })
+        while (true)
         {
-            while (true)
+            try
             {
-                try
-                {
-                    Connect(guest, port).Dispose();
-                    break;
-                }
-                catch (SocketException) when (Stopwatch.GetElapsedTime(begin) < s_patience)
-                {
-                    Thread.Sleep(20);
-                }
+                using Socket socket = Connect(guest, EchoPort);
+                byte[] message = new byte[1];
+                socket.Send(message);
+                if (socket.Receive(message) == 1)
+                    return;
+            }
+            catch (SocketException) when (Stopwatch.GetElapsedTime(begin) < s_patience)
+            {
+                Thread.Sleep(20);
             }
         }
     }
