@@ -62,6 +62,68 @@ public static unsafe partial class FileCalls
         return result;
     }
 
+    // SPLICE_F_MOVE, SPLICE_F_NONBLOCK, SPLICE_F_MORE, SPLICE_F_GIFT
+    private const uint SpliceNonBlocking = 2;
+    private const uint SpliceFlags = 15;
+
+    /// <summary>vmsplice(2): memory is copied into a pipe, or out of one.</summary>
+    public static long Vmsplice(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong flags)
+    {
+        if (!CallFlags.TryMake(flags, SpliceFlags, out CallFlags how))
+            return Errno.EINVAL;
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || !PipeFile.Is(file))
+            return Errno.EBADF;
+        if (count > MostVectors)
+            return Errno.EINVAL;
+        bool waits = !how.Has(SpliceNonBlocking);
+        if (!file->MayWrite)
+        {
+            const uint ready = PollEvents.In | PollEvents.HangUp;
+            return count > 0 && !waits && (Files.Poll(file) & ready) == 0
+                ? Errno.EAGAIN
+                : Vectored(descriptor, vectors, count, ulong.MaxValue, false);
+        }
+        Files.Hold(file);
+        long done = 0;
+        long result = 0;
+        for (ulong i = 0; i < count && result >= 0; i++)
+        {
+            result = UserVector.Get(vectors.At(i), out UserRange range);
+            Transfer from = Transfer.Of(range.To(LongestTransfer));
+            if (result < 0 || from.Count == 0)
+                continue;
+            // Who has put something in does not wait for more room.
+            result = PipeFile.WriteSome(file, ref from, waits && done == 0);
+            done += Math.Max(result, 0);
+            if (from.Count > 0)
+                break;
+        }
+        Files.Release(file);
+        return done > 0 ? done : result;
+    }
+
+    /// <summary>tee(2): what waits in one pipe is put into another, too.</summary>
+    public static long Tee(ulong from, ulong to, ulong count, ulong flags)
+    {
+        if (!CallFlags.TryMake(flags, SpliceFlags, out CallFlags how))
+            return Errno.EINVAL;
+        File* source = Descriptor.FileOf(from);
+        File* target = Descriptor.FileOf(to);
+        if (source == null || target == null || !source->MayRead || !target->MayWrite)
+            return Errno.EBADF;
+        if (!PipeFile.Is(source) || !PipeFile.Is(target) || source->Inode == target->Inode)
+            return Errno.EINVAL;
+        if (count == 0)
+            return 0;
+        Files.Hold(source);
+        Files.Hold(target);
+        long result = PipeFile.Duplicate(source, target, count, how.Has(SpliceNonBlocking));
+        Files.Release(target);
+        Files.Release(source);
+        return result;
+    }
+
     public static long CopyFileRange(ulong from, UserPointer<ulong> fromOffset, ulong to, UserPointer<ulong> toOffset,
         ulong count, ulong flags)
     {

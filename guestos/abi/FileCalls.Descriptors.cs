@@ -100,6 +100,7 @@ public static unsafe partial class FileCalls
         if (file == null)
             return Errno.ENFILE;
         file->Inode = Vfs.Hold(inode);
+        file->IsCreator = made;
         // Terminals look at it when they are opened, and then it is forgotten.
         file->Flags |= flags & OpenFlags.NOCTTY;
         error = BeginOperations(file, pathOnly);
@@ -176,6 +177,8 @@ public static unsafe partial class FileCalls
         const uint closeOnExec = 4;
         if ((uint)first > (uint)last || !CallFlags.TryMake(flags, unshare | closeOnExec, out CallFlags how))
             return Errno.EINVAL;
+        if (how.Has(unshare) && !FileContext.Unshare(Process.Current))
+            return Errno.ENOMEM;
         FileTable* table = FileContext.TableOf(Process.Current);
         int most = (int)Math.Min((uint)last, FileTable.Capacity - 1);
         for (int i = FileTable.Next(table, (int)Math.Min((uint)first, FileTable.Capacity)); i >= 0
@@ -274,6 +277,7 @@ public static unsafe partial class FileCalls
         const ulong setFlags = 4;
         const ulong setOwner = 8;
         const ulong getOwner = 9;
+        const ulong askCreated = 1028;
         const ulong duplicateCloseOnExec = 1030;
         const ulong setPipeSize = 1031;
         const ulong getPipeSize = 1032;
@@ -302,6 +306,8 @@ public static unsafe partial class FileCalls
             case setFlags:
                 file->Flags = file->Flags & ~OpenFlags.Settable | (uint)argument & OpenFlags.Settable;
                 return 0;
+            case askCreated:
+                return file->IsCreator ? 1 : 0;
             case setOwner or getOwner:
                 return 0;
             case setPipeSize or getPipeSize:
@@ -334,12 +340,16 @@ public static unsafe partial class FileCalls
     {
         const uint closeOnExec = 1;
         const uint sealing = 2;
+        const int longestName = 249;
         if (!CallFlags.TryMake(flags, closeOnExec | sealing, out CallFlags how))
             return Errno.EINVAL;
         long error = UserPath.Take(name, out byte* text);
         if (error < 0)
             return error;
+        int length = System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text).Length;
         PathBuffers.Give(text);
+        if (length > longestName)
+            return Errno.EINVAL;
         Inode* inode = Vfs.NewInode(InodeType.REG, 0x1ff, Vfs.RootVolume);
         if (inode == null)
             return Errno.ENOMEM;

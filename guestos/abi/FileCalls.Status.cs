@@ -78,13 +78,13 @@ public static unsafe partial class FileCalls
             || !CallFlags.TryMake(flags, effective | UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
         Process* process = Process.Current;
-        uint user = process->EffectiveUserId;
-        uint group = process->EffectiveGroupId;
+        uint user = process->FileUserId;
+        uint group = process->FileGroupId;
         if (!how.Has(effective))
         {
             // The way there is walked as the real user, too.
-            process->EffectiveUserId = process->RealUserId;
-            process->EffectiveGroupId = process->RealGroupId;
+            process->FileUserId = process->RealUserId;
+            process->FileGroupId = process->RealGroupId;
         }
 
         long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
@@ -96,8 +96,8 @@ public static unsafe partial class FileCalls
             Vfs.Release(inode);
         }
 
-        process->EffectiveUserId = user;
-        process->EffectiveGroupId = group;
+        process->FileUserId = user;
+        process->FileGroupId = group;
         return error;
     }
 
@@ -117,7 +117,8 @@ public static unsafe partial class FileCalls
         long error = UserPath.Find(directory, path, WalkOptions.AllowEmpty, out Inode* inode);
         if (error < 0)
             return error;
-        long result = LinkText(inode, buffer, size);
+        bool isNoLink = inode->Type != InodeType.LNK && path.IsNullOrEmpty;
+        long result = isNoLink ? Errno.ENOENT : LinkText(inode, buffer, size);
         Vfs.Release(inode);
         return result;
     }
@@ -149,7 +150,7 @@ public static unsafe partial class FileCalls
     public static long Fchmod(ulong descriptor, ulong mode)
     {
         File* file = Descriptor.FileOf(descriptor);
-        if (file == null)
+        if (file == null || file->IsPath)
             return Errno.EBADF;
         return file->Inode == null ? Errno.EINVAL : ChangeMode(file->Inode, mode);
     }
@@ -160,6 +161,19 @@ public static unsafe partial class FileCalls
         if (error < 0)
             return error;
         error = ChangeMode(inode, mode);
+        Vfs.Release(inode);
+        return error;
+    }
+
+    /// <summary>fchmodat2(2). A link's mode cannot be changed.</summary>
+    public static long Fchmodat2(ulong directory, UserString path, ulong mode, ulong flags)
+    {
+        if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
+            return Errno.EINVAL;
+        long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
+        if (error < 0)
+            return error;
+        error = inode->Type == InodeType.LNK ? Errno.EOPNOTSUPP : ChangeMode(inode, mode);
         Vfs.Release(inode);
         return error;
     }
@@ -178,7 +192,7 @@ public static unsafe partial class FileCalls
             error = Errno.EPERM;
         if (error < 0)
             return error;
-        if (inode->Type != InodeType.DIR && !FileRights.IsMember(inode->GroupId))
+        if (!FileRights.IsMember(inode->GroupId))
             mode &= ~(ulong)FileRights.SetGroup;
         inode->Permissions = (ushort)(mode & 0xfff);
         inode->ChangeTime = Clock.Realtime;
@@ -193,7 +207,7 @@ public static unsafe partial class FileCalls
     public static long Fchown(ulong descriptor, ulong user, ulong group)
     {
         File* file = Descriptor.FileOf(descriptor);
-        if (file == null)
+        if (file == null || file->IsPath)
             return Errno.EBADF;
         return file->Inode == null ? Errno.EINVAL : ChangeOwner(file->Inode, (uint)user, (uint)group);
     }

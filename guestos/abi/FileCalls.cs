@@ -102,6 +102,8 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if (count > MostVectors)
             return Errno.EINVAL;
+        if (offset != ulong.MaxValue && PipeFile.Is(file))
+            return Errno.ESPIPE;
         if (write ? !file->MayWrite : !file->MayRead)
             return Errno.EBADF;
         if (SocketFile.Is(file) && offset == ulong.MaxValue)
@@ -235,13 +237,77 @@ public static unsafe partial class FileCalls
         return error;
     }
 
-    public static long Fsync(ulong descriptor) => Descriptor.FileOf(descriptor) == null ? Errno.EBADF : 0;
+    /// <summary>Files and directories are always as good as written; of others EINVAL.</summary>
+    public static long Fsync(ulong descriptor)
+    {
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || file->IsPath)
+            return Errno.EBADF;
+        bool isKept = file->Inode != null && file->Inode->Type is InodeType.REG or InodeType.DIR;
+        return isKept ? 0 : Errno.EINVAL;
+    }
 
     public static long Fdatasync(ulong descriptor) => Fsync(descriptor);
 
     public static long Sync() => 0;
 
-    public static long Syncfs(ulong descriptor) => Fsync(descriptor);
+    public static long Syncfs(ulong descriptor)
+    {
+        File* file = Descriptor.FileOf(descriptor);
+        return file == null || file->IsPath ? Errno.EBADF : 0;
+    }
 
-    public static long Fadvise64(ulong descriptor, ulong offset, ulong length, ulong advice) => Fsync(descriptor);
+    /// <summary>posix_fadvise(2): advice is checked, and not needed.</summary>
+    public static long Fadvise64(ulong descriptor, ulong offset, ulong length, ulong advice)
+    {
+        const ulong highest = 5;
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || file->IsPath)
+            return Errno.EBADF;
+        if (PipeFile.Is(file))
+            return Errno.ESPIPE;
+        return (long)length >= 0 && (uint)advice <= highest ? 0 : Errno.EINVAL;
+    }
+
+    /// <summary>readahead(2): all that can be read is in memory.</summary>
+    public static long Readahead(ulong descriptor, ulong offset, ulong count)
+    {
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || !file->MayRead)
+            return Errno.EBADF;
+        return RegularFile.Is(file) && (long)offset >= 0 && (long)count >= 0 ? 0 : Errno.EINVAL;
+    }
+
+    /// <summary>sync_file_range(2): nothing waits to be written.</summary>
+    public static long SyncFileRange(ulong descriptor, ulong offset, ulong count, ulong flags)
+    {
+        const uint known = 7;
+        if (!CallFlags.TryMake(flags, known, out _) || (long)offset < 0 || (long)(offset + count) < 0)
+            return Errno.EINVAL;
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || file->IsPath)
+            return Errno.EBADF;
+        return RegularFile.Is(file) || file->Inode != null && file->Inode->Type == InodeType.DIR ? 0 : Errno.ESPIPE;
+    }
+
+    /// <summary>
+    /// preadv2(2), of an offset of −1 the file's position. Flags: RWF_HIPRI, RWF_DSYNC and RWF_SYNC have no effect;
+    /// RWF_NOWAIT and RWF_APPEND are not there.
+    /// </summary>
+    public static long Preadv2(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset,
+        ulong flags) => Vectored2(descriptor, vectors, count, offset, flags, false);
+
+    public static long Pwritev2(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset,
+        ulong flags) => Vectored2(descriptor, vectors, count, offset, flags, true);
+
+    private static long Vectored2(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset,
+        ulong flags, bool write)
+    {
+        const uint withoutEffect = 7;
+        if ((long)offset < -1)
+            return Errno.EINVAL;
+        return CallFlags.TryMake(flags, withoutEffect, out _)
+            ? Vectored(descriptor, vectors, count, offset, write)
+            : Errno.EOPNOTSUPP;
+    }
 }

@@ -48,6 +48,9 @@ public static unsafe partial class MemoryCalls
     private static long Mmap(
         ulong address, ulong length, ulong protection, ulong flags, ulong descriptor, ulong offset)
     {
+        bool isOfFile = (flags & MapFlags.ANONYMOUS) == 0;
+        if (isOfFile && (offset & InPage) == 0 && Descriptor.FileOf(descriptor) == null)
+            return Errno.EBADF;
         if (length == 0 || (offset & InPage) != 0 || (protection & ~ProtectionBits) != 0)
             return Errno.EINVAL;
         if (length > AddressSpace.End)
@@ -57,7 +60,7 @@ public static unsafe partial class MemoryCalls
             return Errno.EINVAL;
         Inode* file = null;
         bool neverWritable = false;
-        if ((flags & MapFlags.ANONYMOUS) == 0)
+        if (isOfFile)
         {
             long result = FileOf(descriptor, protection, shared, out file, out neverWritable);
             if (result < 0)
@@ -472,9 +475,12 @@ public static unsafe partial class MemoryCalls
             return Errno.EINVAL;
         if (length == 0)
             return 0;
-        bool isMapped = PageRange.TryMake(address, length, out PageRange range)
-            && AddressSpace.IsMapped(Process.Current->Space, range);
-        return isMapped ? 0 : Errno.ENOMEM;
+        AddressSpace* space = Process.Current->Space;
+        if (!PageRange.TryMake(address, length, out PageRange range))
+            return Errno.ENOMEM;
+        if (how.Has(MsInvalidate) && AddressSpace.LockedPagesIn(space, range) != 0)
+            return Errno.EBUSY;
+        return AddressSpace.IsMapped(space, range) ? 0 : Errno.ENOMEM;
     }
 
     // Advice of madvise(2): what is acted on, and the highest numbers that are known (mman-common.h).

@@ -16,6 +16,7 @@ public static unsafe class PriorityCalls
     private const ulong SchedRoundRobin = 2;
     private const ulong SchedBatch = 3;
     private const ulong SchedIdle = 5;
+    private const ulong SchedDeadline = 6;
     private const ulong SchedResetOnFork = 0x40000000;
     private const int MinRealTime = 1;
     private const int MaxRealTime = 99;
@@ -129,10 +130,127 @@ public static unsafe class PriorityCalls
     public static long SchedGetPriorityMax(ulong policy) => policy switch
     {
         SchedFifo or SchedRoundRobin => MaxRealTime,
-        SchedOther or SchedBatch or SchedIdle => 0,
+        SchedOther or SchedBatch or SchedIdle or SchedDeadline => 0,
         _ => Errno.EINVAL,
     };
 
     public static long SchedGetPriorityMin(ulong policy) =>
         policy is SchedFifo or SchedRoundRobin ? MinRealTime : SchedGetPriorityMax(policy);
+
+    // ioprio_set(2) (include/uapi/linux/ioprio.h): IOPRIO_WHO_ is PRIO_ and 1.
+    private const int IoClassShift = 13;
+    private const int IoRealTime = 1;
+    private const int IoBestEffort = 2;
+    private const int IoIdle = 3;
+
+    /// <summary>Hints lie above (IOPRIO_HINT_MASK).</summary>
+    private const int IoLevelMask = 7;
+
+    public static long IoprioSet(ulong which, ulong who, ulong priority)
+    {
+        int level = (int)priority & IoLevelMask;
+        bool isValid = ((int)priority >> IoClassShift) switch
+        {
+            0 => level == 0,
+            IoRealTime or IoBestEffort or IoIdle => true,
+            _ => false,
+        };
+        Process* self = Process.Current;
+        if (!isValid || which - 1 > PrioUser)
+            return Errno.EINVAL;
+        if ((int)priority >> IoClassShift == IoRealTime && self->EffectiveUserId != 0)
+            return Errno.EPERM;
+        long result = Errno.ESRCH;
+        for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
+        {
+            if (!IsMeant(thread, which - 1, (int)who))
+                continue;
+            if (!Permissions.MaySchedule(self, thread->Process))
+                return Errno.EPERM;
+            thread->IoPriority = (int)priority;
+            result = 0;
+        }
+        return result;
+    }
+
+    /// <summary>The highest of all that are meant.</summary>
+    public static long IoprioGet(ulong which, ulong who)
+    {
+        if (which - 1 > PrioUser)
+            return Errno.EINVAL;
+        long result = Errno.ESRCH;
+        for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
+        {
+            if (!IsMeant(thread, which - 1, (int)who))
+                continue;
+            result = result < 0 ? thread->IoPriority : System.Math.Min(result, thread->IoPriority);
+        }
+        return result;
+    }
+
+    /// <summary>sched_rr_get_interval(2): of the fair policies, the quantum.</summary>
+    public static long SchedRrGetInterval(ulong id, UserPointer<TimeCalls.TimeSpec> to)
+    {
+        if ((int)id < 0)
+            return Errno.EINVAL;
+        if (Find(id) == null)
+            return Errno.ESRCH;
+        return to.Put(new TimeCalls.TimeSpec { Nanoseconds = (long)Scheduler.Quantum });
+    }
+
+    /// <summary>struct sched_attr (include/uapi/linux/sched/types.h), its first version.</summary>
+    public struct Attributes
+    {
+        public uint Size;
+        public uint Policy;
+        public ulong Flags;
+        public int Nice;
+        public uint Priority;
+        public ulong Runtime;
+        public ulong Deadline;
+        public ulong Period;
+    }
+
+    public static long SchedGetattr(ulong id, UserPointer<Attributes> to, ulong size, ulong flags)
+    {
+        if ((int)id < 0 || to.IsNull || flags != 0 || (uint)size < sizeof(Attributes) || (uint)size > Frames.Size)
+            return Errno.EINVAL;
+        Thread* thread = Find(id);
+        if (thread == null)
+            return Errno.ESRCH;
+        return to.Put(new Attributes
+        {
+            Size = (uint)sizeof(Attributes),
+            Policy = thread->Policy,
+            Nice = thread->NiceValue,
+        });
+    }
+
+    /// <summary>The fair policies, with their nice value.</summary>
+    public static long SchedSetattr(ulong id, UserPointer<Attributes> from, ulong flags)
+    {
+        if ((int)id < 0 || from.IsNull || flags != 0)
+            return Errno.EINVAL;
+        if (!from.TryGet(out Attributes wanted))
+            return Errno.EFAULT;
+        Thread* thread = Find(id);
+        if (thread == null)
+            return Errno.ESRCH;
+        Process* self = Process.Current;
+        switch (wanted.Policy)
+        {
+            case (uint)SchedOther or (uint)SchedBatch or (uint)SchedIdle when wanted.Priority == 0:
+                if (!Permissions.MaySchedule(self, thread->Process)
+                    || wanted.Nice < thread->NiceValue && self->EffectiveUserId != 0)
+                    return Errno.EPERM;
+                thread->Policy = (byte)wanted.Policy;
+                thread->NiceValue = System.Math.Clamp(wanted.Nice, Nice.Lowest, Nice.Highest);
+                thread->Weight = WeightOf(thread);
+                return 0;
+            case <= 6 when wanted.Policy != 4:
+                return Errno.EPERM;
+            default:
+                return Errno.EINVAL;
+        }
+    }
 }

@@ -41,6 +41,16 @@ public static unsafe class ProcessCalls
     {
         if (size < (ulong)sizeof(CloneArguments))
             return Errno.EINVAL;
+        if (size > Frames.Size)
+            return Errno.E2BIG;
+        // What later versions of Linux add is refused unless it is 0.
+        for (ulong i = (ulong)sizeof(CloneArguments); i < size; i++)
+        {
+            if (!((UserPointer<byte>)at.Address).At(i).TryGet(out byte added))
+                return Errno.EFAULT;
+            if (added != 0)
+                return Errno.E2BIG;
+        }
         if (!at.TryGet(out CloneArguments arguments))
             return Errno.EFAULT;
         if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _)
@@ -63,6 +73,124 @@ public static unsafe class ProcessCalls
             result = Exec.Run(name, arguments, environment);
         Frames.Release(scratch);
         return result;
+    }
+
+    /// <summary>
+    /// execveat(2). A file that is named by a descriptor is found by its name in /proc, which has to be mounted.
+    /// </summary>
+    public static long Execveat(ulong directory, UserString path, UserPointer<UserString> arguments,
+        UserPointer<UserString> environment, ulong flags)
+    {
+        if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
+            return Errno.EINVAL;
+        long result = UserPath.Find(directory, path, UserPath.OptionsOf(!how.Has(UserPath.NoFollow),
+            how.Has(UserPath.EmptyPath)), out Inode* file);
+        if (result < 0)
+            return result;
+        bool isLink = file->Type == InodeType.LNK;
+        Vfs.Release(file);
+        if (isLink)
+            return Errno.ELOOP;
+        byte* name = PathBuffers.Take();
+        if (name == null)
+            return Errno.ENOMEM;
+        int length = 0;
+        bool isAbsolute = ((UserPointer<byte>)path.Address).TryGet(out byte first) && first == '/';
+        if (!isAbsolute && (int)directory != UserPath.CurrentDirectory)
+        {
+            "/proc/self/fd/"u8.CopyTo(new Span<byte>(name, Vfs.PathCapacity));
+            length = "/proc/self/fd/"u8.Length;
+            length += ProcTree.Decimal(name + length, (uint)directory);
+            name[length] = (byte)'/';
+            if (first != 0)
+                length++;
+        }
+        result = path.CopyTo(name + length, Vfs.PathCapacity - length);
+        if (result >= 0)
+            result = Exec.Run(name, arguments, environment);
+        PathBuffers.Give(name);
+        return result;
+    }
+
+    /// <summary>personality(2): the one before; 0xffffffff only asks.</summary>
+    public static long Personality(ulong wanted)
+    {
+        Process* process = Process.Current;
+        uint before = process->Personality;
+        if ((uint)wanted != uint.MaxValue)
+            process->Personality = (uint)wanted;
+        return before;
+    }
+
+    // capget(2) (include/uapi/linux/capability.h)
+    private const uint CapabilityVersion1 = 0x19980330;
+    private const uint CapabilityVersion2 = 0x20071026;
+    private const uint CapabilityVersion3 = 0x20080522;
+
+    /// <summary>CAP_LAST_CAP and below.</summary>
+    private const ulong AllCapabilities = (1UL << 41) - 1;
+
+    public struct CapabilityHeader
+    {
+        public uint Version;
+        public int Id;
+    }
+
+    public struct Capabilities
+    {
+        public uint Effective;
+        public uint Permitted;
+        public uint Inheritable;
+    }
+
+    /// <summary>What user 0 has: all. Others: none.</summary>
+    private static ulong CapabilitiesOf(uint user) => user == 0 ? AllCapabilities : 0;
+
+    private static long ReadCapabilityHeader(UserPointer<CapabilityHeader> at, out CapabilityHeader header)
+    {
+        if (!at.TryGet(out header))
+            return Errno.EFAULT;
+        if (header.Version is CapabilityVersion1 or CapabilityVersion2 or CapabilityVersion3)
+            return header.Id < 0 ? Errno.EINVAL : 0;
+        CapabilityHeader known = new() { Version = CapabilityVersion3, Id = header.Id };
+        return at.TryPut(known) ? Errno.EINVAL : Errno.EFAULT;
+    }
+
+    public static long Capget(UserPointer<CapabilityHeader> at, UserPointer<Capabilities> to)
+    {
+        long error = ReadCapabilityHeader(at, out CapabilityHeader header);
+        if (error < 0)
+            return to.IsNull && error == Errno.EINVAL && header.Id >= 0 ? 0 : error;
+        Thread* thread = header.Id == 0 ? Thread.Current : Threads.Find(header.Id);
+        if (thread == null)
+            return Errno.ESRCH;
+        ulong effective = CapabilitiesOf(thread->Process->EffectiveUserId);
+        ulong permitted = effective | CapabilitiesOf(thread->Process->SavedUserId)
+            | CapabilitiesOf(thread->Process->RealUserId);
+        if (!to.TryPut(new Capabilities { Effective = (uint)effective, Permitted = (uint)permitted }))
+            return Errno.EFAULT;
+        var upper = new Capabilities { Effective = (uint)(effective >> 32), Permitted = (uint)(permitted >> 32) };
+        return header.Version == CapabilityVersion1 || to.At(1).TryPut(upper) ? 0 : Errno.EFAULT;
+    }
+
+    /// <summary>
+    /// Capabilities follow from the user alone: a process can set those that it has, and no fewer (EPERM).
+    /// </summary>
+    public static long Capset(UserPointer<CapabilityHeader> at, UserPointer<Capabilities> from)
+    {
+        long error = ReadCapabilityHeader(at, out CapabilityHeader header);
+        if (error < 0)
+            return error;
+        if (header.Id != 0 && header.Id != Thread.Current->Id)
+            return Errno.EPERM;
+        Capabilities upper = default;
+        if (!from.TryGet(out Capabilities lower)
+            || header.Version != CapabilityVersion1 && !from.At(1).TryGet(out upper))
+            return Errno.EFAULT;
+        ulong wanted = (lower.Effective | (ulong)upper.Effective << 32) & AllCapabilities;
+        ulong permitted = (lower.Permitted | (ulong)upper.Permitted << 32) & AllCapabilities;
+        ulong own = CapabilitiesOf(Process.Current->EffectiveUserId);
+        return wanted == own && permitted == own && (lower.Inheritable | upper.Inheritable) == 0 ? 0 : Errno.EPERM;
     }
 
     /// <summary>exit(2): of the thread alone.</summary>
@@ -118,6 +246,7 @@ public static unsafe class ProcessCalls
         SetUnlessAll(ref process->RealUserId, real);
         SetUnlessAll(ref process->EffectiveUserId, effective);
         SetUnlessAll(ref process->SavedUserId, saved);
+        process->FileUserId = process->EffectiveUserId;
         if (process->EffectiveUserId != e)
             Permissions.IdentityChanged(process);
         return 0;
@@ -132,9 +261,66 @@ public static unsafe class ProcessCalls
         SetUnlessAll(ref process->RealGroupId, real);
         SetUnlessAll(ref process->EffectiveGroupId, effective);
         SetUnlessAll(ref process->SavedGroupId, saved);
+        process->FileGroupId = process->EffectiveGroupId;
         if (process->EffectiveGroupId != e)
             Permissions.IdentityChanged(process);
         return 0;
+    }
+
+    /// <summary>
+    /// setreuid(2): the saved id becomes the effective one when the real id is set, or the effective to another than
+    /// the real one.
+    /// </summary>
+    public static long Setreuid(ulong real, ulong effective)
+    {
+        Process* process = Process.Current;
+        bool isOther = (uint)effective != uint.MaxValue && (uint)effective != process->RealUserId;
+        bool mayBeReal = process->EffectiveUserId == 0 || (uint)real == uint.MaxValue
+            || (uint)real == process->RealUserId || (uint)real == process->EffectiveUserId;
+        if (!mayBeReal)
+            return Errno.EPERM;
+        long error = Setresuid(real, effective, uint.MaxValue);
+        if (error == 0 && ((uint)real != uint.MaxValue || isOther))
+            process->SavedUserId = process->EffectiveUserId;
+        return error;
+    }
+
+    /// <summary>The same of groups.</summary>
+    public static long Setregid(ulong real, ulong effective)
+    {
+        Process* process = Process.Current;
+        bool isOther = (uint)effective != uint.MaxValue && (uint)effective != process->RealGroupId;
+        bool mayBeReal = process->EffectiveUserId == 0 || (uint)real == uint.MaxValue
+            || (uint)real == process->RealGroupId || (uint)real == process->EffectiveGroupId;
+        if (!mayBeReal)
+            return Errno.EPERM;
+        long error = Setresgid(real, effective, uint.MaxValue);
+        if (error == 0 && ((uint)real != uint.MaxValue || isOther))
+            process->SavedGroupId = process->EffectiveGroupId;
+        return error;
+    }
+
+    /// <summary>setfsuid(2): the id before, whether it could be changed or not.</summary>
+    public static long Setfsuid(ulong id)
+    {
+        Process* process = Process.Current;
+        uint before = process->FileUserId;
+        bool isOwn = (uint)id == process->RealUserId || (uint)id == process->EffectiveUserId
+            || (uint)id == process->SavedUserId || (uint)id == before;
+        if ((uint)id != uint.MaxValue && (isOwn || process->EffectiveUserId == 0))
+            process->FileUserId = (uint)id;
+        return before;
+    }
+
+    public static long Setfsgid(ulong id)
+    {
+        Process* process = Process.Current;
+        uint before = process->FileGroupId;
+        bool isOwn = (uint)id == process->RealGroupId || (uint)id == process->EffectiveGroupId
+            || (uint)id == process->SavedGroupId || (uint)id == before;
+        if ((uint)id != uint.MaxValue && (isOwn || process->EffectiveUserId == 0))
+            process->FileGroupId = (uint)id;
+        return before;
     }
 
     private static void SetUnlessAll(ref uint field, ulong value)
@@ -234,6 +420,10 @@ public static unsafe class ProcessCalls
     private const ulong GetFs = 0x1003;
     private const ulong GetGs = 0x1004;
 
+    /// <summary>CPUID may be executed, and that cannot be changed.</summary>
+    private const ulong GetCpuId = 0x1011;
+    private const ulong SetCpuId = 0x1012;
+
     public static long ArchPrctl(ulong code, ulong address)
     {
         Thread* thread = Thread.Current;
@@ -252,6 +442,10 @@ public static unsafe class ProcessCalls
                 return ((UserPointer<ulong>)address).TryPut(thread->FsBase.Address) ? 0 : Errno.EFAULT;
             case GetGs:
                 return ((UserPointer<ulong>)address).TryPut(thread->GsBase.Address) ? 0 : Errno.EFAULT;
+            case GetCpuId:
+                return 1;
+            case SetCpuId:
+                return Errno.ENODEV;
             default:
                 return Errno.EINVAL;
         }
@@ -429,8 +623,11 @@ public static unsafe class ProcessCalls
         byte first = 0;
         if (length != 0 && !from.TryGet(out first))
             return Errno.EFAULT;
-        if ((int)id != 0 && Threads.Find((int)id) == null)
+        Thread* thread = (int)id == 0 ? Thread.Current : Threads.Find((int)id);
+        if (thread == null)
             return Errno.ESRCH;
+        if (!Permissions.MaySchedule(Process.Current, thread->Process))
+            return Errno.EPERM;
         return (first & 1) != 0 ? 0 : Errno.EINVAL;
     }
 

@@ -95,6 +95,8 @@ public static unsafe class SignalCalls
         ulong deadline = ulong.MaxValue;
         if (!timeout.IsNull)
         {
+            if (!timeout.TryGet(out _))
+                return Errno.EFAULT;
             if (!TimeCalls.ReadTime(timeout, out ulong nanoseconds))
                 return Errno.EINVAL;
             deadline = Scheduler.DeadlineAfter(nanoseconds);
@@ -247,12 +249,34 @@ public static unsafe class SignalCalls
             return Errno.EPERM;
         if (!Signal.TryMakeOrNone(number, out Signal signal))
             return Errno.EINVAL;
-        Process* process = ProcessTable.Find((int)id);
-        if (process == null)
+        Thread* named = Threads.Find((int)id);
+        if (named == null)
             return Errno.ESRCH;
+        Process* process = named->Process;
         if (!Permissions.MaySignal(Process.Current, process))
             return Errno.EPERM;
         SignalInformation whole = new() { Code = sent.Code, First = sent.Sender, Second = sent.Value };
         return Signals.Send(process, signal, whole) ? 0 : Errno.EAGAIN;
+    }
+
+    /// <summary>The same to one thread of a process.</summary>
+    public static long RtTgsigqueueinfo(
+        ulong group, ulong id, ulong number, UserPointer<QueuedInformation> information)
+    {
+        if (!information.TryGet(out QueuedInformation sent))
+            return Errno.EFAULT;
+        if ((int)group <= 0 || (int)id <= 0)
+            return Errno.EINVAL;
+        if ((sent.Code >= 0 || sent.Code == SignalCode.ThreadKill) && (int)group != Process.Current->Id)
+            return Errno.EPERM;
+        if (!Signal.TryMakeOrNone(number, out Signal signal))
+            return Errno.EINVAL;
+        Thread* thread = Threads.Find((int)id);
+        if (thread == null || thread->Process->Id != (int)group)
+            return Errno.ESRCH;
+        if (!Permissions.MaySignal(Process.Current, thread->Process))
+            return Errno.EPERM;
+        SignalInformation whole = new() { Code = sent.Code, First = sent.Sender, Second = sent.Value };
+        return Signals.Send(thread, signal, whole) ? 0 : Errno.EAGAIN;
     }
 }

@@ -60,6 +60,9 @@ public static unsafe partial class SocketCalls
         return Errno.EOPNOTSUPP;
     }
 
+    /// <summary>Lower ones are the superuser's (ip(7)).</summary>
+    private const ushort FirstUnprivilegedPort = 1024;
+
     public static long Bind(ulong descriptor, UserPointer<byte> address, ulong length)
     {
         long result = Get(descriptor, out _, out Socket* socket);
@@ -70,6 +73,8 @@ public static unsafe partial class SocketCalls
             return result;
         if (socket->Bound || socket->Handle >= 0)
             return Errno.EINVAL;
+        if (port is > 0 and < FirstUnprivilegedPort && Process.Current->EffectiveUserId != 0)
+            return Errno.EACCES;
         if (local != 0 && !Network.Stack->IsLocal(local))
             return Errno.EADDRNOTAVAIL;
         socket->LocalAddress = local;

@@ -44,6 +44,9 @@ public unsafe struct File
     /// <summary>Counted in <see cref="Guestos.Inode.Writers"/>.</summary>
     public bool CountedAsWriter;
 
+    /// <summary>The open(2) that it comes from has made the file (F_CREATED_QUERY).</summary>
+    public bool IsCreator;
+
     /// <summary>Opened with O_PATH: a place in the tree, nothing to read or write.</summary>
     public readonly bool IsPath => (Flags & OpenFlags.PATH) != 0;
 

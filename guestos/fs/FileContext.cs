@@ -32,6 +32,20 @@ public static unsafe class FileContext
         return child->Files.Table != null;
     }
 
+    /// <summary>The process gets a table of its own. False without memory.</summary>
+    public static bool Unshare(Process* process)
+    {
+        FileTable* shared = TableOf(process);
+        if (shared->References == 1)
+            return true;
+        FileTable* own = FileTable.Fork(shared);
+        if (own == null)
+            return false;
+        process->Files.Table = own;
+        FileTable.Release(shared);
+        return true;
+    }
+
     private static Inode* Hold(Inode* directory) => directory != null ? Vfs.Hold(directory) : null;
 
     private static void Release(Process* process)

@@ -16,11 +16,11 @@ public static unsafe class FileRights
     private const ushort GroupExecutes = 0x8;
     private const ushort SomebodyExecutes = 0x49;
 
-    public static bool IsSuperuser => Process.Current == null || Process.Current->EffectiveUserId == 0;
+    public static bool IsSuperuser => Process.Current == null || Process.Current->FileUserId == 0;
 
     /// <summary>What new files belong to.</summary>
-    public static uint CurrentUser => Process.Current == null ? 0 : Process.Current->EffectiveUserId;
-    public static uint CurrentGroup => Process.Current == null ? 0 : Process.Current->EffectiveGroupId;
+    public static uint CurrentUser => Process.Current == null ? 0 : Process.Current->FileUserId;
+    public static uint CurrentGroup => Process.Current == null ? 0 : Process.Current->FileGroupId;
 
     /// <summary>0, or EACCES when the current process lacks one of the rights.</summary>
     public static long Check(Inode* inode, uint wanted) => Check(inode, wanted, CurrentUser, CurrentGroup);
@@ -95,6 +95,8 @@ public static unsafe class FileRights
             process->EffectiveGroupId = program->GroupId;
         process->SavedUserId = process->EffectiveUserId;
         process->SavedGroupId = process->EffectiveGroupId;
+        process->FileUserId = process->EffectiveUserId;
+        process->FileGroupId = process->EffectiveGroupId;
         process->IsUndumpable = false;
         if (process->EffectiveUserId != process->RealUserId || process->EffectiveGroupId != process->RealGroupId)
             Permissions.IdentityChanged(process);

@@ -89,6 +89,27 @@ public unsafe struct Pipe
         return (long)done;
     }
 
+    /// <summary>Puts up to so many of the bytes that are here into another pipe, too. ENOMEM for none.</summary>
+    public readonly long CopyTo(Pipe* other, ulong count)
+    {
+        count = Math.Min(Math.Min(count, Count), other->Room);
+        ulong done = 0;
+        while (done < count)
+        {
+            ulong at = read + done;
+            ulong step = Math.Min(count - done, PageSize - at % PageSize);
+            // SAFETY: what has been written and not read lies in pages that are there.
+            byte* first = DirectMap.At(pages[(int)(at / PageSize % PageCount)]) + at % PageSize;
+            Transfer bytes = Transfer.Of(first, step);
+            long put = other->Put(ref bytes, step);
+            if (put <= 0)
+                return done > 0 ? (long)done : put;
+            done += (ulong)put;
+        }
+
+        return (long)done;
+    }
+
     /// <summary>An empty ring starts again at the first byte of the page it has.</summary>
     private void Rewind(int index)
     {

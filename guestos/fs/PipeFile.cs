@@ -167,6 +167,63 @@ public static unsafe class PipeFile
         return (long)total;
     }
 
+    /// <summary>As much as there is room for, of which some has to come first. EAGAIN, EPIPE, EINTR, EFAULT.</summary>
+    public static long WriteSome(File* file, ref Transfer from, bool waits)
+    {
+        Pipe* pipe = Of(file);
+        while (pipe->Room == 0 || pipe->Readers == 0)
+        {
+            if (pipe->Readers == 0)
+            {
+                Signals.Send(Process.Current, Signal.Pipe);
+                return Errno.EPIPE;
+            }
+
+            if (!waits || file->NonBlocking)
+                return Errno.EAGAIN;
+            if (Readiness.Wait(&pipe->Queue, PollEvents.Moved, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.EINTR;
+        }
+
+        long moved = pipe->Put(ref from, from.Count);
+        if (moved > 0)
+            Readiness.Changed(&pipe->Queue, PollEvents.Readable);
+        return moved;
+    }
+
+    /// <summary>
+    /// tee(2): bytes that stay in the source, as many as there is room for in the target. Waits for the first of them,
+    /// and for room.
+    /// </summary>
+    public static long Duplicate(File* source, File* target, ulong count, bool nonBlocking)
+    {
+        Pipe* from = Of(source);
+        Pipe* to = Of(target);
+        while (from->Count == 0 || to->Room == 0 || to->Readers == 0)
+        {
+            if (to->Readers == 0)
+            {
+                Signals.Send(Process.Current, Signal.Pipe);
+                return Errno.EPIPE;
+            }
+
+            bool isEmpty = from->Count == 0;
+            if (isEmpty && from->Writers == 0)
+                return 0;
+            if (nonBlocking)
+                return Errno.EAGAIN;
+            WaitQueue* queue = isEmpty ? &from->Queue : &to->Queue;
+            uint events = isEmpty ? PollEvents.Readable : PollEvents.Moved;
+            if (Readiness.Wait(queue, events, ulong.MaxValue) == WaitResult.Interrupted)
+                return Errno.EINTR;
+        }
+
+        long copied = from->CopyTo(to, count);
+        if (copied > 0)
+            Readiness.Changed(&to->Queue, PollEvents.Readable);
+        return copied;
+    }
+
     private static uint Poll(File* file)
     {
         Pipe* pipe = Of(file);

@@ -75,7 +75,14 @@ public unsafe struct Process
     public uint RealGroupId;
     public uint EffectiveGroupId;
     public uint SavedGroupId;
+
+    /// <summary>Who it is to files: the effective ones, unless setfsuid(2) has said otherwise since.</summary>
+    public uint FileUserId;
+    public uint FileGroupId;
     public SupplementaryGroups Groups;
+
+    /// <summary>personality(2): kept and shown.</summary>
+    public uint Personality;
 
     /// <summary>PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS.</summary>
     public bool IsUndumpable;

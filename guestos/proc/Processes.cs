@@ -14,7 +14,10 @@ public static unsafe partial class Processes
     private const ulong CloneSignalHandlers = 0x800;
     private const ulong ClonePidFile = 0x1000;
     private const ulong CloneVfork = 0x4000;
+    private const ulong CloneParent = 0x8000;
     private const ulong CloneThread = 0x10000;
+    /// <summary>CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET.</summary>
+    private const ulong CloneNamespaces = 0x7e020000;
     private const ulong CloneSetTls = 0x80000;
     private const ulong CloneParentSetId = 0x100000;
     private const ulong CloneChildClearId = 0x200000;
@@ -49,7 +52,8 @@ public static unsafe partial class Processes
         ulong flags, ulong stack, UserPointer<uint> parentId, UserPointer<uint> childId, ulong tls,
         UserPointer<int> pidFile = default)
     {
-        if ((flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
+        // As Linux says that is built without namespaces.
+        if ((flags & CloneNamespaces) != 0 || (flags & CloneSignalHandlers) != 0 && (flags & CloneVm) == 0)
             return Errno.EINVAL;
         var request = new Request
         {
@@ -142,6 +146,7 @@ public static unsafe partial class Processes
         to->Policy = from->Policy;
         to->NiceValue = from->NiceValue;
         to->Weight = from->Weight;
+        to->IoPriority = from->IoPriority;
         to->BlockedSignals = from->BlockedSignals;
         if ((flags & CloneVm) == 0 || (flags & CloneVfork) != 0)
         {
@@ -154,7 +159,7 @@ public static unsafe partial class Processes
     /// <summary>False without memory.</summary>
     private static bool Inherit(Process* parent, Process* child, ulong flags)
     {
-        child->ParentId = parent->Id;
+        child->ParentId = (flags & CloneParent) != 0 ? parent->ParentId : parent->Id;
         child->ProcessGroupId = parent->ProcessGroupId;
         child->SessionId = parent->SessionId;
         child->Umask = parent->Umask;
@@ -164,8 +169,11 @@ public static unsafe partial class Processes
         child->RealGroupId = parent->RealGroupId;
         child->EffectiveGroupId = parent->EffectiveGroupId;
         child->SavedGroupId = parent->SavedGroupId;
+        child->FileUserId = parent->FileUserId;
+        child->FileGroupId = parent->FileGroupId;
         child->Groups = parent->Groups;
         child->IsUndumpable = parent->IsUndumpable;
+        child->Personality = parent->Personality;
         child->NoNewPrivileges = parent->NoNewPrivileges;
         child->Limits = parent->Limits;
         // clone(2) takes any number here; one that is no signal's is not sent, as on Linux.

@@ -81,6 +81,9 @@ public unsafe struct Thread
     /// <summary>SCHED_OTHER, SCHED_BATCH or SCHED_IDLE.</summary>
     public byte Policy;
 
+    /// <summary>ioprio_set(2): class and level, kept and shown, since nothing waits for a disk.</summary>
+    public int IoPriority;
+
     /// <summary>setpriority(2), and what it weighs.</summary>
     public int NiceValue;
     public uint Weight;

@@ -26,5 +26,7 @@ public class AnswersTests
     [InlineData("domain", "netlink")]
     [InlineData("qemu", "ipc")]
     [InlineData("domain", "ipc")]
+    [InlineData("qemu", "lesser")]
+    [InlineData("domain", "lesser")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

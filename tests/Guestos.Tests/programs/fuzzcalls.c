@@ -183,7 +183,10 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_timerfd_create, "ng" }, { SYS_timerfd_settime, "fguu" }, { SYS_timerfd_gettime, "fp" }, { SYS_pidfd_open, "kg" }, { SYS_signalfd4, "fung" }, { SYS_inotify_init1, "g" }, { SYS_timer_create, "nup" }, { SYS_timer_create, "npp" }, { SYS_timer_settime, "nguu" },
     { SYS_timer_gettime, "np" }, { SYS_timer_getoverrun, "n" }, { SYS_timer_delete, "n" }, { SYS_msgget, "ng" }, { SYS_msgsnd, "nung" }, { SYS_msgrcv, "npnng" },
     { SYS_msgctl, "nnu" }, { SYS_semget, "nng" }, { SYS_semtimedop, "nunt" }, { SYS_semctl, "nnnu" }, { SYS_shmget, "nng" }, { SYS_shmat, "npg" }, { SYS_shmdt, "p" },
-    { SYS_shmctl, "nnu" }, { SYS_getxattr, "sspn" },
+    { SYS_shmctl, "nnu" }, { SYS_capget, "up" }, { SYS_capset, "uu" }, { SYS_personality, "n" }, { SYS_readahead, "fnn" }, { SYS_ioprio_set, "nkn" }, { SYS_ioprio_get, "nk" },
+    { SYS_tee, "ffng" }, { SYS_tee, "ffng" }, { SYS_vmsplice, "fung" }, { SYS_sync_file_range, "fnng" }, { SYS_rt_tgsigqueueinfo, "kkiu" }, { SYS_process_vm_readv, "kununn" },
+    { SYS_process_vm_writev, "kununn" }, { SYS_kcmp, "kknff" }, { SYS_sched_getattr, "kpng" }, { SYS_sched_setattr, "kug" }, { SYS_sched_rr_get_interval, "kp" }, { SYS_execveat, "fsuug" },
+    { SYS_preadv2, "funnng" }, { SYS_pwritev2, "funnng" }, { 438, "ffg" }, { 452, "fsng" }, { SYS_setfsuid, "n" }, { SYS_setfsgid, "n" }, { SYS_getxattr, "sspn" },
 };
 
 static uint64_t argument(char kind)
@@ -241,7 +244,7 @@ static void one_call(void)
         for (int i = 0; i < 6; i++)
             a[i] = argument("pusfnt"[below(6)]);
         if (call == SYS_kill || call == SYS_tkill || call == SYS_tgkill || call == SYS_rt_sigqueueinfo || call == SYS_setpriority
-            || call == SYS_sched_setscheduler || call == SYS_prlimit64 || call == 424 || call == 297
+            || call == SYS_sched_setscheduler || call == SYS_prlimit64 || call == 424 || call == 297 || call == SYS_process_vm_writev
             || call == SYS_umount2 || call == SYS_mount || call == SYS_chroot || call == SYS_vfork)
             return;
         if (call == SYS_clone || call == 435) {

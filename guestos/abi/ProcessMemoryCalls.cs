@@ -1,0 +1,164 @@
+using System;
+
+namespace Guestos;
+
+/// <summary>
+/// What one process does with another's memory and objects: process_vm_readv(2), process_vm_writev(2), kcmp(2),
+/// pidfd_getfd(2). Whoever may is whoever may see its memory in /proc.
+/// </summary>
+public static unsafe class ProcessMemoryCalls
+{
+    private const ulong MostVectors = 1024;
+    private const int PieceSize = 4096;
+
+    private static bool MayLookInto(Process* target)
+    {
+        Process* self = Process.Current;
+        bool isOfUser = self->EffectiveUserId == target->RealUserId && self->EffectiveGroupId == target->RealGroupId;
+        return self->EffectiveUserId == 0 || isOfUser && Permissions.ShowsItselfToItsUser(target);
+    }
+
+    public static long Read(ulong id, UserPointer<UserVector> local, ulong localCount, UserPointer<UserVector> remote,
+        ulong remoteCount, ulong flags) => Transfer(id, local, localCount, remote, remoteCount, flags, false);
+
+    public static long Write(ulong id, UserPointer<UserVector> local, ulong localCount, UserPointer<UserVector> remote,
+        ulong remoteCount, ulong flags) => Transfer(id, local, localCount, remote, remoteCount, flags, true);
+
+    private static long Transfer(ulong id, UserPointer<UserVector> local, ulong localCount,
+        UserPointer<UserVector> remote, ulong remoteCount, ulong flags, bool write)
+    {
+        if (flags != 0 || localCount > MostVectors || remoteCount > MostVectors)
+            return Errno.EINVAL;
+        long error = VectoredTransfer.Make(local, localCount, out VectoredTransfer own);
+        if (error < 0 || own.Count == 0 || remoteCount == 0)
+            return error;
+        for (ulong i = 0; i < remoteCount; i++)
+        {
+            if (!remote.At(i).TryGet(out UserVector vector))
+                return Errno.EFAULT;
+            if ((long)vector.Length < 0)
+                return Errno.EINVAL;
+        }
+        Process* target = ProcessTable.Find((int)id);
+        AddressSpace* space = target != null ? target->Space : null;
+        if (space == null)
+            return Errno.ESRCH;
+        if (!MayLookInto(target))
+            return Errno.EPERM;
+        if (!AddressSpace.TryHold(space))
+            return Errno.ESRCH;
+        long result = Pieces(space, ref own, remote, remoteCount, write);
+        AddressSpace.LetGo(space);
+        return result;
+    }
+
+    /// <summary>Bytes moved, or EFAULT when the first could not be.</summary>
+    private static long Pieces(AddressSpace* space, ref VectoredTransfer own, UserPointer<UserVector> remote,
+        ulong remoteCount, bool write)
+    {
+        var piece = (byte*)Objects.Allocate(PieceSize);
+        if (piece == null)
+            return Errno.ENOMEM;
+        long done = 0;
+        bool goesOn = true;
+        for (ulong i = 0; goesOn && i < remoteCount && own.Count > 0; i++)
+        {
+            goesOn = remote.At(i).TryGet(out UserVector vector);
+            while (goesOn && vector.Length > 0 && own.Count > 0)
+            {
+                ulong step = Math.Min(Math.Min(vector.Length, own.Count), PieceSize - vector.Address % PieceSize);
+                // SAFETY: a step is no longer than a piece.
+                var bytes = new Span<byte>(piece, (int)step);
+                goesOn = write
+                    ? own.TryRead(bytes) && TryCopy(space, vector.Address, bytes, true)
+                    : TryCopy(space, vector.Address, bytes, false) && own.TryWrite(bytes);
+                if (goesOn)
+                    done += (long)step;
+                vector.Address += step;
+                vector.Length -= step;
+                Preemption.Point();
+                goesOn &= !Signals.Killed;
+            }
+        }
+        Objects.Free(piece, PieceSize);
+        return done > 0 || goesOn ? done : Errno.EFAULT;
+    }
+
+    /// <summary>Bytes of one page of a space that may be another's.</summary>
+    private static bool TryCopy(AddressSpace* space, ulong address, Span<byte> bytes, bool write)
+    {
+        Access access = write ? Access.Write : Access.Read;
+        if (address >= AddressSpace.End
+            || AddressSpace.Resolve(space, address, access, Frames.UserFloor) != FaultResult.Resolved)
+            return false;
+        ulong* entry = PageTable.Find(space->Root, address, false);
+        byte* page = DirectMap.At(*entry & PageTable.AddressMask);
+        // SAFETY: the page is there now, and the bytes do not pass its end.
+        var there = new Span<byte>(page + (address & (Frames.Size - 1)), bytes.Length);
+        if (write)
+            bytes.CopyTo(there);
+        else
+            there.CopyTo(bytes);
+        return true;
+    }
+
+    // kcmp(2) (include/uapi/linux/kcmp.h)
+    private const uint CompareFiles = 0;
+    private const uint CompareSpaces = 1;
+    private const uint CompareTables = 2;
+    private const uint CompareDirectories = 3;
+    private const uint CompareActions = 4;
+    private const uint CompareUndo = 6;
+
+    /// <summary>0 for the same object, 1 and 2 for an order of two that are not.</summary>
+    public static long Compare(ulong first, ulong second, ulong type, ulong firstIndex, ulong secondIndex)
+    {
+        Thread* left = Threads.Find((int)first);
+        Thread* right = Threads.Find((int)second);
+        if (left == null || right == null)
+            return Errno.ESRCH;
+        if (!MayLookInto(left->Process) || !MayLookInto(right->Process))
+            return Errno.EPERM;
+        if ((uint)type > CompareUndo)
+            return Errno.EINVAL;
+        void* a = ObjectOf(left->Process, (uint)type, firstIndex);
+        void* b = ObjectOf(right->Process, (uint)type, secondIndex);
+        if ((uint)type == CompareFiles && (a == null || b == null))
+            return Errno.EBADF;
+        if (a == b)
+            return 0;
+        return a < b ? 1 : 2;
+    }
+
+    private static void* ObjectOf(Process* process, uint type, ulong index) => type switch
+    {
+        CompareFiles => FileTable.Get(FileContext.TableOf(process), index),
+        CompareSpaces => process->Space,
+        CompareTables => process->Files.Table,
+        CompareActions => process->Actions,
+        // Each process has these for itself.
+        _ => process,
+    };
+
+    public static long GetDescriptor(ulong descriptor, ulong target, ulong flags)
+    {
+        if (flags != 0)
+            return Errno.EINVAL;
+        File* file = Descriptor.FileOf(descriptor);
+        if (file == null || !PidFile.Is(file))
+            return Errno.EBADF;
+        Process* process = PidFile.ProcessOf(file);
+        if (process == null || process->Space == null)
+            return Errno.ESRCH;
+        if (!MayLookInto(process))
+            return Errno.EPERM;
+        File* found = FileTable.Get(FileContext.TableOf(process), target);
+        if (found == null)
+            return Errno.EBADF;
+        Files.Hold(found);
+        long result = FileTable.Install(FileContext.TableOf(Process.Current), found, closeOnExec: true);
+        if (result < 0)
+            Files.Release(found);
+        return result;
+    }
+}
