@@ -109,6 +109,7 @@ public static class FileDispatch
         SystemCall.Preadv2 => FileCalls.Preadv2(a, b, c, d, f),
         SystemCall.Pwritev2 => FileCalls.Pwritev2(a, b, c, d, f),
         SystemCall.Fchmodat2 => FileCalls.Fchmodat2(a, b, c, d),
+        SystemCall.Sysfs => FileSystemTypeCalls.Sysfs(a, b, c),
         SystemCall.Syncfs => FileCalls.Syncfs(a),
         SystemCall.Renameat2 => FileCalls.Renameat2(a, b, c, d, e),
         SystemCall.MemfdCreate => FileCalls.MemfdCreate(a, b),

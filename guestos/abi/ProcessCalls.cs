@@ -75,43 +75,6 @@ public static unsafe class ProcessCalls
         return result;
     }
 
-    /// <summary>
-    /// execveat(2). A file that is named by a descriptor is found by its name in /proc, which has to be mounted.
-    /// </summary>
-    public static long Execveat(ulong directory, UserString path, UserPointer<UserString> arguments,
-        UserPointer<UserString> environment, ulong flags)
-    {
-        if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
-            return Errno.EINVAL;
-        long result = UserPath.Find(directory, path, UserPath.OptionsOf(!how.Has(UserPath.NoFollow),
-            how.Has(UserPath.EmptyPath)), out Inode* file);
-        if (result < 0)
-            return result;
-        bool isLink = file->Type == InodeType.LNK;
-        Vfs.Release(file);
-        if (isLink)
-            return Errno.ELOOP;
-        byte* name = PathBuffers.Take();
-        if (name == null)
-            return Errno.ENOMEM;
-        int length = 0;
-        bool isAbsolute = ((UserPointer<byte>)path.Address).TryGet(out byte first) && first == '/';
-        if (!isAbsolute && (int)directory != UserPath.CurrentDirectory)
-        {
-            "/proc/self/fd/"u8.CopyTo(new Span<byte>(name, Vfs.PathCapacity));
-            length = "/proc/self/fd/"u8.Length;
-            length += ProcTree.Decimal(name + length, (uint)directory);
-            name[length] = (byte)'/';
-            if (first != 0)
-                length++;
-        }
-        result = path.CopyTo(name + length, Vfs.PathCapacity - length);
-        if (result >= 0)
-            result = Exec.Run(name, arguments, environment);
-        PathBuffers.Give(name);
-        return result;
-    }
-
     /// <summary>personality(2): the one before; 0xffffffff only asks.</summary>
     public static long Personality(ulong wanted)
     {
@@ -120,77 +83,6 @@ public static unsafe class ProcessCalls
         if ((uint)wanted != uint.MaxValue)
             process->Personality = (uint)wanted;
         return before;
-    }
-
-    // capget(2) (include/uapi/linux/capability.h)
-    private const uint CapabilityVersion1 = 0x19980330;
-    private const uint CapabilityVersion2 = 0x20071026;
-    private const uint CapabilityVersion3 = 0x20080522;
-
-    /// <summary>CAP_LAST_CAP and below.</summary>
-    private const ulong AllCapabilities = (1UL << 41) - 1;
-
-    public struct CapabilityHeader
-    {
-        public uint Version;
-        public int Id;
-    }
-
-    public struct Capabilities
-    {
-        public uint Effective;
-        public uint Permitted;
-        public uint Inheritable;
-    }
-
-    /// <summary>What user 0 has: all. Others: none.</summary>
-    private static ulong CapabilitiesOf(uint user) => user == 0 ? AllCapabilities : 0;
-
-    private static long ReadCapabilityHeader(UserPointer<CapabilityHeader> at, out CapabilityHeader header)
-    {
-        if (!at.TryGet(out header))
-            return Errno.EFAULT;
-        if (header.Version is CapabilityVersion1 or CapabilityVersion2 or CapabilityVersion3)
-            return header.Id < 0 ? Errno.EINVAL : 0;
-        CapabilityHeader known = new() { Version = CapabilityVersion3, Id = header.Id };
-        return at.TryPut(known) ? Errno.EINVAL : Errno.EFAULT;
-    }
-
-    public static long Capget(UserPointer<CapabilityHeader> at, UserPointer<Capabilities> to)
-    {
-        long error = ReadCapabilityHeader(at, out CapabilityHeader header);
-        if (error < 0)
-            return to.IsNull && error == Errno.EINVAL && header.Id >= 0 ? 0 : error;
-        Thread* thread = header.Id == 0 ? Thread.Current : Threads.Find(header.Id);
-        if (thread == null)
-            return Errno.ESRCH;
-        ulong effective = CapabilitiesOf(thread->Process->EffectiveUserId);
-        ulong permitted = effective | CapabilitiesOf(thread->Process->SavedUserId)
-            | CapabilitiesOf(thread->Process->RealUserId);
-        if (!to.TryPut(new Capabilities { Effective = (uint)effective, Permitted = (uint)permitted }))
-            return Errno.EFAULT;
-        var upper = new Capabilities { Effective = (uint)(effective >> 32), Permitted = (uint)(permitted >> 32) };
-        return header.Version == CapabilityVersion1 || to.At(1).TryPut(upper) ? 0 : Errno.EFAULT;
-    }
-
-    /// <summary>
-    /// Capabilities follow from the user alone: a process can set those that it has, and no fewer (EPERM).
-    /// </summary>
-    public static long Capset(UserPointer<CapabilityHeader> at, UserPointer<Capabilities> from)
-    {
-        long error = ReadCapabilityHeader(at, out CapabilityHeader header);
-        if (error < 0)
-            return error;
-        if (header.Id != 0 && header.Id != Thread.Current->Id)
-            return Errno.EPERM;
-        Capabilities upper = default;
-        if (!from.TryGet(out Capabilities lower)
-            || header.Version != CapabilityVersion1 && !from.At(1).TryGet(out upper))
-            return Errno.EFAULT;
-        ulong wanted = (lower.Effective | (ulong)upper.Effective << 32) & AllCapabilities;
-        ulong permitted = (lower.Permitted | (ulong)upper.Permitted << 32) & AllCapabilities;
-        ulong own = CapabilitiesOf(Process.Current->EffectiveUserId);
-        return wanted == own && permitted == own && (lower.Inheritable | upper.Inheritable) == 0 ? 0 : Errno.EPERM;
     }
 
     /// <summary>exit(2): of the thread alone.</summary>
@@ -523,6 +415,8 @@ public static unsafe class ProcessCalls
 
     public static long Sethostname(UserPointer<byte> name, ulong length)
     {
+        if (Process.Current->EffectiveUserId != 0)
+            return Errno.EPERM;
         if (length > HostName.MaximumLength)
             return Errno.EINVAL;
         Span<byte> text = stackalloc byte[HostName.MaximumLength];

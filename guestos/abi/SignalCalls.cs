@@ -225,8 +225,8 @@ public static unsafe class SignalCalls
             return Errno.ESRCH;
         if (!Permissions.MaySignal(Process.Current, thread->Process))
             return Errno.EPERM;
-        Signals.Send(thread, signal, SignalInformation.About(Process.Current, SignalCode.ThreadKill, 0));
-        return 0;
+        SignalInformation information = SignalInformation.About(Process.Current, SignalCode.ThreadKill, 0);
+        return Signals.Send(thread, signal, information) ? 0 : Errno.EAGAIN;
     }
 
     /// <summary>The parts of siginfo_t that a sender fills.</summary>

@@ -9,7 +9,8 @@ internal static unsafe class SystemCallEntry
     private static void HandleSyscall(TrapFrame* frame, LogicalProcessor* processor)
     {
         Thread* thread = Scheduler.EnterKernel(processor);
-        thread->CurrentCall = (long)frame->Rax;
+        // No number is negative, which would say that the registers are others by now.
+        thread->CurrentCall = (long)(frame->Rax & long.MaxValue);
         ulong number = frame->Rax;
         long result = Dispatch.Call(number, frame->Rdi, frame->Rsi, frame->Rdx, frame->R10, frame->R8, frame->R9);
         thread->Restarted = false;

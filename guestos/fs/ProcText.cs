@@ -20,6 +20,9 @@ public static unsafe class ProcText
     public static delegate*<ProcNode, TextBuffer*, void> NetworkText;
     public static delegate*<TextBuffer*, void> NetworkCounters;
 
+    /// <summary>What the files of System V's objects and limits say: theirs to set, at boot (fs/ipc).</summary>
+    public static delegate*<ProcNode, TextBuffer*, void> IpcText;
+
     public static FileOperations* Operations => FileOperations.At(ref s_operations);
 
     internal static void Init() => s_operations = new FileOperations
@@ -185,6 +188,25 @@ public static unsafe class ProcText
                 break;
             case ProcNode.Overcommit:
                 Line(text, "0"u8);
+                break;
+            case ProcNode.Tainted:
+                Line(text, "0"u8);
+                break;
+            case ProcNode.CorePattern:
+                Line(text, "core"u8);
+                break;
+            case ProcNode.MaxPipe:
+                text->Add(Pipe.Capacity);
+                text->Add((byte)'\n');
+                break;
+            case ProcNode.MaxFiles:
+                text->Add(Frames.Total);
+                text->Add((byte)'\n');
+                break;
+            case >= ProcNode.MaxMessage and <= ProcNode.MaxSegmentPages or >= ProcNode.IpcMessages
+                and <= ProcNode.IpcMemory:
+                if (IpcText != null)
+                    IpcText(node, text);
                 break;
             case ProcNode.BootId or ProcNode.Uuid:
                 Uuid(text);

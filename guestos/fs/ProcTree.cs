@@ -49,6 +49,23 @@ public enum ProcNode
     Overcommit,
     UnknownCalls,
     Counters,
+    ThreadSelf,
+    SysFiles,
+    Tainted,
+    CorePattern,
+    MaxMessage,
+    MaxQueueBytes,
+    MaxQueues,
+    Semaphores,
+    MaxSegment,
+    MaxSegments,
+    MaxSegmentPages,
+    MaxPipe,
+    MaxFiles,
+    Ipc,
+    IpcMessages,
+    IpcSemaphores,
+    IpcMemory,
     Process,
     ProcessStat,
     ProcessStatus,
@@ -152,6 +169,22 @@ public static unsafe class ProcTree
         ProcNode.Overcommit => "overcommit_memory"u8,
         ProcNode.UnknownCalls => "unknown_syscalls"u8,
         ProcNode.Counters => "counters"u8,
+        ProcNode.ThreadSelf => "thread-self"u8,
+        ProcNode.SysFiles => "fs"u8,
+        ProcNode.Tainted => "tainted"u8,
+        ProcNode.CorePattern => "core_pattern"u8,
+        ProcNode.MaxMessage => "msgmax"u8,
+        ProcNode.MaxQueueBytes => "msgmnb"u8,
+        ProcNode.MaxQueues => "msgmni"u8,
+        ProcNode.Semaphores or ProcNode.IpcSemaphores => "sem"u8,
+        ProcNode.MaxSegment => "shmmax"u8,
+        ProcNode.MaxSegments => "shmmni"u8,
+        ProcNode.MaxSegmentPages => "shmall"u8,
+        ProcNode.MaxPipe => "pipe-max-size"u8,
+        ProcNode.MaxFiles => "file-max"u8,
+        ProcNode.Ipc => "sysvipc"u8,
+        ProcNode.IpcMessages => "msg"u8,
+        ProcNode.IpcMemory => "shm"u8,
         ProcNode.ProcessStatus or ProcNode.TaskStatus => "status"u8,
         ProcNode.ProcessSizes => "statm"u8,
         ProcNode.ProcessEnvironment => "environ"u8,
@@ -169,7 +202,10 @@ public static unsafe class ProcTree
     private static ProcNode ParentOf(ProcNode node) => node switch
     {
         >= ProcNode.NetDevices and <= ProcNode.NetArp => ProcNode.Net,
-        ProcNode.SysKernel or ProcNode.SysMemory => ProcNode.Sys,
+        ProcNode.SysKernel or ProcNode.SysMemory or ProcNode.SysFiles => ProcNode.Sys,
+        >= ProcNode.Tainted and <= ProcNode.MaxSegmentPages => ProcNode.SysKernel,
+        ProcNode.MaxPipe or ProcNode.MaxFiles => ProcNode.SysFiles,
+        >= ProcNode.IpcMessages and <= ProcNode.IpcMemory => ProcNode.Ipc,
         >= ProcNode.HostName and <= ProcNode.Random => ProcNode.SysKernel,
         >= ProcNode.BootId and <= ProcNode.EntropyAvailable => ProcNode.Random,
         ProcNode.Overcommit => ProcNode.SysMemory,
@@ -184,10 +220,10 @@ public static unsafe class ProcTree
     private static InodeType TypeOf(ProcNode node) => node switch
     {
         ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
-            or ProcNode.Random
+            or ProcNode.Random or ProcNode.SysFiles or ProcNode.Ipc
             or ProcNode.Process or ProcNode.ProcessFiles or ProcNode.ProcessTasks or ProcNode.Task => InodeType.DIR,
-        ProcNode.Self or ProcNode.Mounts or ProcNode.ProcessExecutable or ProcNode.ProcessDirectory
-            or ProcNode.ProcessRoot or ProcNode.Descriptor
+        ProcNode.Self or ProcNode.ThreadSelf or ProcNode.Mounts or ProcNode.ProcessExecutable
+            or ProcNode.ProcessDirectory or ProcNode.ProcessRoot or ProcNode.Descriptor
             => InodeType.LNK,
         _ => InodeType.REG,
     };
@@ -338,6 +374,14 @@ public static unsafe class ProcTree
         {
             case ProcNode.Self:
                 return Process.Current != null ? Decimal(to, (ulong)Process.Current->Id) : Errno.ENOENT;
+            case ProcNode.ThreadSelf:
+                Thread* thread = Thread.Current;
+                if (thread == null)
+                    return Errno.ENOENT;
+                int written = Decimal(to, (ulong)thread->Process->Id);
+                "/task/"u8.CopyTo(new Span<byte>(to + written, capacity - written));
+                written += "/task/"u8.Length;
+                return written + Decimal(to + written, (ulong)thread->Id);
             case ProcNode.Mounts:
                 "self/mounts"u8.CopyTo(new Span<byte>(to, capacity));
                 return "self/mounts"u8.Length;

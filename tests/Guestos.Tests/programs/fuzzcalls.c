@@ -186,7 +186,7 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_shmctl, "nnu" }, { SYS_capget, "up" }, { SYS_capset, "uu" }, { SYS_personality, "n" }, { SYS_readahead, "fnn" }, { SYS_ioprio_set, "nkn" }, { SYS_ioprio_get, "nk" },
     { SYS_tee, "ffng" }, { SYS_tee, "ffng" }, { SYS_vmsplice, "fung" }, { SYS_sync_file_range, "fnng" }, { SYS_rt_tgsigqueueinfo, "kkiu" }, { SYS_process_vm_readv, "kununn" },
     { SYS_process_vm_writev, "kununn" }, { SYS_kcmp, "kknff" }, { SYS_sched_getattr, "kpng" }, { SYS_sched_setattr, "kug" }, { SYS_sched_rr_get_interval, "kp" }, { SYS_execveat, "fsuug" },
-    { SYS_preadv2, "funnng" }, { SYS_pwritev2, "funnng" }, { 438, "ffg" }, { 452, "fsng" }, { SYS_setfsuid, "n" }, { SYS_setfsgid, "n" }, { SYS_getxattr, "sspn" },
+    { SYS_preadv2, "funnng" }, { SYS_pwritev2, "funnng" }, { 438, "ffg" }, { 452, "fsng" }, { SYS_setfsuid, "n" }, { SYS_unshare, "g" }, { SYS_sysfs, "nsp" }, { SYS_setfsgid, "n" }, { SYS_getxattr, "sspn" },
 };
 
 static uint64_t argument(char kind)
