@@ -136,9 +136,10 @@ public static unsafe class SemaphoreCalls
             if (value > SemaphoreSets.MaxValue)
                 return Errno.ERANGE;
         }
+        SemaphoreSets.BeginSetAll(set);
         for (int i = 0; i < set->Count; i++)
             if (from.At((ulong)i).TryGet(out ushort value))
-                SemaphoreSets.SetValue(set, i, Math.Min((int)value, SemaphoreSets.MaxValue));
+                set->Values[i].Value = Math.Min((int)value, SemaphoreSets.MaxValue);
         return 0;
     }
 

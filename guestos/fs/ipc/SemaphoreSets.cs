@@ -301,7 +301,17 @@ public static unsafe class SemaphoreSets
         }
     }
 
-    /// <summary>SETVAL: 0 or ERANGE. SETALL is one after the other, looked at before.</summary>
+    /// <summary>SETALL, before the values change: whoever waits looks at them when the call is over.</summary>
+    public static void BeginSetAll(SemaphoreSet* set)
+    {
+        ForgetUndo(set->Common.Id, -1);
+        for (int i = 0; i < set->Count; i++)
+            set->Values[i].Changer = Process.Current->Id;
+        set->Common.ChangeTime = IpcObject.Now;
+        Scheduler.Wake(&set->Changed);
+    }
+
+    /// <summary>SETVAL: 0 or ERANGE.</summary>
     public static long SetValue(SemaphoreSet* set, int number, int value)
     {
         if (value is < 0 or > MaxValue)
