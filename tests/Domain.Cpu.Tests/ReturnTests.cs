@@ -1,4 +1,5 @@
 using System;
+using Iced.Intel;
 using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -87,6 +88,81 @@ public sealed unsafe class ReturnTests
         machine.S->Rip = at;
         machine.RunToHalt();
         Assert.Equal((ulong)count, machine.S->Gpr[0]);
+    }
+
+    /// <summary>
+    /// One privilege calls without a return and leaves by SYSCALL or SYSRET; the run loop is left at the other alone.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void APrivilegeCallsDeeplyThatTheRunLoopNeverMeets(bool user)
+    {
+        const ulong entry = 0x101000, program = 0x202000, programStack = 0x400000;
+        const int rounds = 14, depth = 1000;
+        var machine = Machine();
+        machine.S->Star = (ulong)(TestMachine.UserData - 8) << 48 | (ulong)TestMachine.KernelCode << 32;
+        machine.S->Lstar = entry;
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(ebp, rounds);
+            a.jmp(entry);
+        });
+        machine.Place(entry, a =>
+        {
+            var next = a.CreateLabel();
+            a.mov(rsp, TestMachine.StackTop);
+            a.dec(ebp);
+            a.jne(next);
+            a.hlt();
+            a.Label(ref next);
+            if (user)
+                Resume(a, TestMachine.KernelCode, TestMachine.KernelData);
+            else
+                Descend(a, depth);
+            a.mov(rcx, program);
+            a.mov(r11d, 2);
+            a.sysretq();
+        });
+        machine.Place(program, a =>
+        {
+            a.mov(rsp, programStack);
+            if (user)
+                Descend(a, depth);
+            else
+                Resume(a, TestMachine.UserCode, TestMachine.UserData);
+            a.syscall();
+        });
+        machine.RunToHalt();
+        Assert.InRange(machine.S->ReturnBottom - machine.S->ReturnStack, 0UL, (ulong)ReturnStack.Bytes / 2);
+        Assert.InRange(machine.S->OtherReturnBottom - machine.S->OtherReturnStack, 0UL, (ulong)ReturnStack.Bytes / 2);
+    }
+
+    private static void Descend(Assembler a, int depth)
+    {
+        var function = a.CreateLabel();
+        var last = a.CreateLabel();
+        a.mov(ebx, depth);
+        a.Label(ref function);
+        a.dec(ebx);
+        a.je(last);
+        a.call(function);
+        a.Label(ref last);
+    }
+
+    /// <summary>IRET to what follows, by way of the run loop.</summary>
+    private static void Resume(Assembler a, ushort code, ushort stack)
+    {
+        var next = a.CreateLabel();
+        a.mov(rbx, rsp);
+        a.push(stack);
+        a.push(rbx);
+        a.push(2);
+        a.push(code);
+        a.lea(rbx, __[next]);
+        a.push(rbx);
+        a.iretq();
+        a.Label(ref next);
     }
 
     [Fact]

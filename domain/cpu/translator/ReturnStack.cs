@@ -46,10 +46,15 @@ internal static unsafe class ReturnStack
         (s->ReturnBottom, s->OtherReturnBottom) = (s->OtherReturnBottom, s->ReturnBottom);
     }
 
-    /// <summary>Before translated code runs for a quantum: there is room for all that it may add.</summary>
+    /// <summary>
+    /// Before translated code runs for a quantum: there is room for all that it may add, at both privileges, since
+    /// SYSCALL and SYSRET change to the other within a quantum.
+    /// </summary>
     public static void Bound(CpuState* s)
     {
         if (s->ReturnBottom - s->ReturnStack > MaxKept)
             s->ReturnStack = s->ReturnBottom;
+        if (s->OtherReturnBottom - s->OtherReturnStack > MaxKept)
+            s->OtherReturnStack = s->OtherReturnBottom;
     }
 }
