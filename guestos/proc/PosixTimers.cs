@@ -13,7 +13,7 @@ public static unsafe class PosixTimers
     /// <summary>A new one that is not set; null: EAGAIN, by RLIMIT_SIGPENDING or without memory.</summary>
     public static PosixTimer* Create(Process* owner, TimerClock clock, Signal signal, int target)
     {
-        bool isAllowed = (ulong)owner->TimerCount < ResourceLimits.Of(owner, Resource.PendingSignals);
+        bool isAllowed = CountOf(owner->RealUserId) < ResourceLimits.Of(owner, Resource.PendingSignals);
         PosixTimer* timer = isAllowed ? s_timers.Allocate() : null;
         if (timer == null)
             return null;
@@ -34,6 +34,18 @@ public static unsafe class PosixTimers
         timer->Next = *link;
         *link = timer;
         return timer;
+    }
+
+    /// <summary>
+    /// Those of all processes of a user, as on Linux: all that are armed are in one list, through which interrupts go.
+    /// </summary>
+    private static ulong CountOf(uint user)
+    {
+        ulong count = 0;
+        for (Process* process = ProcessTable.First; process != null; process = process->Next)
+            if (process->RealUserId == user)
+                count += (ulong)process->TimerCount;
+        return count;
     }
 
     public static PosixTimer* Find(Process* owner, int id)

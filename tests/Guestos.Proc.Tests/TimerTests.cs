@@ -67,6 +67,26 @@ public sealed unsafe class TimerTests
         Assert.Equal(missed, counted);
     }
 
+    /// <summary>RLIMIT_SIGPENDING is of a user, however many processes it has.</summary>
+    [Fact]
+    public void Timers_of_all_processes_of_a_user_are_counted() => Simulation.Run(() =>
+    {
+        int made = 0;
+        for (int i = 0; i < 3; i++)
+            Simulation.Fork(() =>
+            {
+                for (; PosixTimers.Create(Process.Current, TimerClock.Monotonic, Signal.None, 0) != null; made++)
+                    ;
+                Simulation.Sleep(Millisecond);
+            });
+        for (int i = 0; i < 3; i++)
+            Simulation.Wait();
+        Assert.Equal(1024, made);
+        PosixTimer* again = PosixTimers.Create(Process.Current, TimerClock.Monotonic, Signal.None, 0);
+        Assert.True(again != null, "those of processes that have ended count no more");
+        PosixTimers.Delete(again);
+    }, mayKeepFrames: true);
+
     private static int s_networkCalls;
     private static ulong s_networkDeadline;
 
