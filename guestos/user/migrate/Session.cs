@@ -43,7 +43,7 @@ internal static unsafe class Session
         s_outgoing = Host.Allocate(SecureChannel.MaxRecord);
         byte* texts = Host.Allocate(words);
         if (s_incoming == null || s_outgoing == null || texts == null)
-            Refuse("This guest is out of memory."u8);
+            Refuse("The guest is out of memory."u8);
         Event(GuestEventKind.Started, default);
         if (!Hear(texts, words, hasTerminal, out byte** program))
             Syscall.Exit(0);
@@ -267,9 +267,11 @@ internal static unsafe class Session
         }
     }
 
+    // Where there is memory to say it in; otherwise the end of the connection says it.
     private static void Refuse(ReadOnlySpan<byte> sentence)
     {
-        Syscall.Write(2, sentence);
+        if (s_outgoing != null)
+            Event(GuestEventKind.Refused, sentence);
         Syscall.Exit(1);
     }
 
