@@ -290,7 +290,8 @@ internal static unsafe class TcpScoreboard
 
     /// <summary>
     /// Two neighbours of one fate become one, those whose times lie closest together. Where all neighbours differ, one
-    /// that the peer has is counted with its neighbour, and is perhaps sent for nothing.
+    /// that the peer has is counted with its neighbour, and is perhaps sent for nothing. What was sent again is never
+    /// taken for lost here: sending what is lost would make room without end.
     /// </summary>
     private static void MakeRoom(Connection* c)
     {
@@ -311,9 +312,8 @@ internal static unsafe class TcpScoreboard
         }
         if (best < 0)
         {
-            best = 0;
-            int forgotten = (At(c, 0)->Marks & SentMarks.Sacked) != 0 ? 0 : 1;
-            Forget(c, forgotten, 1 - forgotten);
+            best = FirstUnlike(c);
+            Forget(c, best);
         }
         SentRange* kept = At(c, best);
         SentRange* gone = At(c, best + 1);
@@ -323,20 +323,33 @@ internal static unsafe class TcpScoreboard
         Remove(c, best + 1);
     }
 
-    // Of two neighbours of which one is SACKed the other says what is thought of both.
-    private static void Forget(Connection* c, int index, int neighbour)
+    // Two neighbours of which one is SACKed; the first two when none is.
+    private static int FirstUnlike(Connection* c)
     {
-        SentRange* range = At(c, index);
-        if ((range->Marks & SentMarks.Sacked) == 0)
+        for (int i = 0; i + 1 < c->SentCount; i++)
         {
-            Lose(c, index);
-            Lose(c, neighbour);
-            return;
+            if (((At(c, i)->Marks | At(c, i + 1)->Marks) & SentMarks.Sacked) != 0)
+                return i;
         }
+        return 0;
+    }
+
+    // Of two neighbours of which one is SACKed the other says what is thought of both; where one is lost and the other
+    // on its way, both are thought to be on their way.
+    private static void Forget(Connection* c, int first)
+    {
+        SentMarks fate = At(c, first)->Marks & Fate;
+        bool isSecond = fate == SentMarks.None || (At(c, first + 1)->Marks & SentMarks.Sacked) != 0;
+        int index = isSecond ? first + 1 : first;
+        SentRange* range = At(c, index);
+        SentRange* other = At(c, isSecond ? first : first + 1);
         uint length = LengthOf(c, index);
-        c->SackedBytes -= length;
-        range->Marks = At(c, neighbour)->Marks;
-        if ((range->Marks & SentMarks.Lost) != 0)
+        if ((range->Marks & SentMarks.Sacked) != 0)
+            c->SackedBytes -= length;
+        else
+            c->LostBytes -= length;
+        if ((other->Marks & SentMarks.Lost) != 0)
             c->LostBytes += length;
+        range->Marks = other->Marks;
     }
 }

@@ -30,6 +30,36 @@ public sealed unsafe class RackTests
         return b;
     }
 
+    /// <summary>
+    /// A peer that has every other byte of the tail, so that no two neighbours are alike where the table is full, does
+    /// not have what was sent again sent for ever.
+    /// </summary>
+    [Theory]
+    [InlineData(29)]
+    [InlineData(30)]
+    [InlineData(31)]
+    [InlineData(40)]
+    public void WhatIsLostInManyPiecesIsSentAgainOnce(int pieces)
+    {
+        const uint segment = 1000, lost = 20 * segment;
+        Connection c = default;
+        c.SegmentSize = (ushort)segment;
+        c.SmoothedRoundTrip = 50 * Tcp.Millisecond;
+        ulong now = Tcp.Second;
+        c.SendMaximum = 2 * lost;
+        TcpScoreboard.Append(&c, c.SendMaximum, now);
+        Delivery delivery = default;
+        for (uint i = 0; i < pieces; i++)
+            TcpScoreboard.Sack(&c, lost + 2 * i, lost + 2 * i + 1, ref delivery);
+        TcpScoreboard.LoseFirst(&c, lost + 2 * (uint)pieces);
+        now += 100 * Tcp.Millisecond;
+        int sent = 0;
+        for (; sent < 500 && TcpScoreboard.FirstLost(&c, out uint start, out uint end); sent++)
+            TcpScoreboard.Repeat(&c, start, Math.Min(end, start + segment), now);
+        Assert.InRange(sent, 20, 20 + 2 * pieces);
+        Assert.Equal(0u, c.LostBytes);
+    }
+
     /// <summary>Beside a set of bytes with a mark each: random sends, blocks, losses, repetitions, acknowledgements.</summary>
     [Fact]
     public void TheScoreboardIsAMarkForEachByte()
