@@ -132,7 +132,7 @@ public static unsafe class ProcessMemoryCalls
 
     private static void* ObjectOf(Process* process, uint type, ulong index) => type switch
     {
-        CompareFiles => FileTable.Get(FileContext.TableOf(process), index),
+        CompareFiles => Descriptor.FileOf(process, index),
         CompareSpaces => process->Space,
         CompareTables => process->Files.Table,
         CompareActions => process->Actions,
@@ -152,7 +152,7 @@ public static unsafe class ProcessMemoryCalls
             return Errno.ESRCH;
         if (!MayLookInto(process))
             return Errno.EPERM;
-        File* found = FileTable.Get(FileContext.TableOf(process), target);
+        File* found = Descriptor.FileOf(process, target);
         if (found == null)
             return Errno.EBADF;
         Files.Hold(found);

@@ -32,6 +32,10 @@ public readonly unsafe struct Descriptor
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static File* FileOf(ulong register) => FileTable.Get(FileContext.TableOf(Process.Current), (uint)register);
 
+    /// <summary>The same of another process.</summary>
+    public static File* FileOf(Process* process, ulong register) =>
+        FileTable.Get(FileContext.TableOf(process), (uint)register);
+
     /// <summary>The number has not been closed, nor made to mean another file, since it was looked up.</summary>
     public bool IsStill => FileTable.Get(FileContext.TableOf(Process.Current), (uint)Number) == File;
 

@@ -32,6 +32,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "sysv.h"
 
 #define WORKERS 4
 #define PAGE 4096ul
@@ -446,28 +447,6 @@ static void end_all(pid_t self, pid_t bystander)
     }
 }
 
-/* What System V has outlives its processes, and is of no jail. */
-static void remove_all(void)
-{
-    struct msqid_ds queue;
-    struct semid_ds set;
-    struct shmid_ds segment;
-    union { void *buffer; struct seminfo *information; } argument;
-    char information[256];
-    for (int id, i = msgctl(0, MSG_INFO, (struct msqid_ds *)information); i >= 0; i--)
-        if ((id = msgctl(i, MSG_STAT, &queue)) >= 0)
-            msgctl(id, IPC_RMID, NULL);
-    argument.buffer = information;
-    int highest = semctl(0, 0, SEM_INFO, argument);
-    argument.buffer = &set;
-    for (int id, i = highest; i >= 0; i--)
-        if ((id = semctl(i, 0, SEM_STAT, argument)) >= 0)
-            semctl(id, 0, IPC_RMID);
-    for (int id, i = shmctl(0, SHM_INFO, (struct shmid_ds *)information); i >= 0; i--)
-        if ((id = shmctl(i, SHM_STAT, &segment)) >= 0)
-            shmctl(id, IPC_RMID, NULL);
-}
-
 static void build_jail(void)
 {
     mkdir("/jail", 0755);
@@ -577,7 +556,7 @@ int main(int argc, char **argv)
             usleep(10000);
         }
         end_all(getpid(), bystander);
-        remove_all();
+        remove_system_v();
         raze_jail();
         look(&now);
         if (rounds < 2) /* what is taken once, here and in the kernel */

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "sysv.h"
 
 #define LARGE (8 << 20)
 
@@ -329,6 +330,7 @@ static void storms(void)
             waitpid(child, NULL, 0);
         }
     }
+    remove_system_v();
     printf("survived the storms, %s calls\n", *calls > 40000 ? "over 40000" : "too few");
     if (*calls <= 40000)
         printf("%d\n", *calls);
