@@ -44,9 +44,9 @@ public sealed class JobTests : IDisposable
         foreach (string name in (string[])["sh", "cat", "sleep", "nc", "id", "true"])
             File.Copy("/bin/busybox", Path.Combine(bin, name));
         Good("lab", "up", "--lifetime", "5m");
-        const string Counts = "id -u; nc -ll -p 7 -e /bin/cat & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo line $i; sleep 0.1; done";
+        const string Counts = "id -u; nc -ll -p 7007 -e /bin/cat & i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo line $i; sleep 0.1; done";
         const string Asked = "trap 'echo asked; exit 4' TERM; ";
-        Good("run", tree, "--on", "node1", "--name", "count", "--detach", "--publish", $"{Port}:7", "--user", "me", "--", "/bin/sh", "-c", Asked + Counts);
+        Good("run", tree, "--on", "node1", "--name", "count", "--detach", "--publish", $"{Port}:7007", "--user", "me", "--", "/bin/sh", "-c", Asked + Counts);
         AssertIs("node1", 0, "running");
         Assert.StartsWith("77\nline 1\nline 2\n", Good("logs", "count"), StringComparison.Ordinal);
 
