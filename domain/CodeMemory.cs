@@ -18,6 +18,10 @@ public sealed unsafe class CodeMemory
     public const int DefaultBytes = 16 << 20;
 
     private const int SYS_mremap = 25, MREMAP_MAYMOVE = 1;
+    private const nuint PageSize = 4096;
+
+    /// <summary>More than a frame of a signal, which may be what is written first behind the end of a stack.</summary>
+    private const nuint GuardBytes = 64 << 10;
 
     private readonly byte* data;
     private readonly nuint dataBytes;
@@ -45,8 +49,8 @@ public sealed unsafe class CodeMemory
     /// <exception cref="PlatformNotSupportedException">the host refuses, and says why</exception>
     public static CodeMemory Allocate(int size)
     {
-        // TLBs, recent targets and the rest of the state take 300 KiB; see ReturnStack for the others.
-        const nuint stateBytes = (320 << 10) + 2 * ReturnStack.Bytes;
+        // TLBs, recent targets and the rest of the state take 300 KiB; there are two stacks.
+        const nuint stateBytes = (320 << 10) + 2 * (GuardBytes + ReturnStack.Bytes + PageSize);
         // SAFETY: fresh mappings that nobody else knows; failure is checked before use.
         byte* executable = Map((nuint)size, Libc.MAP_SHARED);
         // A shared mapping of which no bytes are moved is mapped a second time (mremap(2)).
@@ -65,6 +69,20 @@ public sealed unsafe class CodeMemory
         if (dataUsed > dataBytes)
             throw new InvalidOperationException("the translator's state does not fit");
         return data + at;
+    }
+
+    /// <summary>
+    /// The same for what grows downwards: below it lies memory that cannot be touched. Only before the sandbox is closed.
+    /// </summary>
+    /// <param name="bytes">a multiple of the page size</param>
+    internal void* AllocateStack(nuint bytes)
+    {
+        dataUsed = (dataUsed + PageSize - 1) & ~(PageSize - 1);
+        // SAFETY: AllocateData has found the room; the mapping begins at a page, so the guard does, too.
+        byte* guard = (byte*)AllocateData(GuardBytes + bytes);
+        if (Libc.mprotect(guard, GuardBytes, Libc.PROT_NONE) != 0)
+            throw Refused();
+        return guard + GuardBytes;
     }
 
     private static byte* Map(nuint bytes, int sharing)

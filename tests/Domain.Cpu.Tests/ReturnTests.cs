@@ -1,4 +1,6 @@
 using System;
+using System.Globalization;
+using System.IO;
 using Iced.Intel;
 using Testing.Processor;
 using Xunit;
@@ -17,6 +19,34 @@ public sealed unsafe class ReturnTests
         // All memory once more, at addresses that do not fit 32 bits.
         machine.Write(0x10000 + 8 * (High >> 39), 0x11000 | 7);
         return machine;
+    }
+
+    /// <summary>Whatever the bound is worth: what grows beyond its stack meets memory that ends the monitor.</summary>
+    [Fact]
+    public void BelowAStackNothingCanBeTouched()
+    {
+        const int bytes = ReturnStack.Bytes;
+        CodeMemory memory = CodeMemory.Allocate(1 << 16);
+        memory.AllocateData(100);
+        for (int i = 0; i < 2; i++)
+        {
+            ulong stack = (ulong)memory.AllocateStack(bytes);
+            Assert.Equal("---p", RightsAt(stack - 1));
+            Assert.Equal("---p", RightsAt(stack - (60 << 10)));
+            Assert.Equal("rw-p", RightsAt(stack));
+            Assert.Equal("rw-p", RightsAt(stack + bytes - 1));
+        }
+
+        static string? RightsAt(ulong address)
+        {
+            foreach (string line in File.ReadLines("/proc/self/maps"))
+            {
+                string[] words = line.Split(' ', '-');
+                if (ulong.Parse(words[0], NumberStyles.HexNumber) <= address && address < ulong.Parse(words[1], NumberStyles.HexNumber))
+                    return line.Split(' ')[1];
+            }
+            return null;
+        }
     }
 
     [Theory]

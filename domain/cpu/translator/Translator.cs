@@ -50,9 +50,9 @@ internal sealed unsafe partial class Translator
         emit = new Emitter(memory.Executable, memory.Writable, memory.Size);
         thunks = new Thunks(s, emit);
         kernelStray = thunks.Stray(kernelExecute, out uint exhausted);
-        s->ReturnBottom = ReturnStack.Make(memory.AllocateData(ReturnStack.Bytes), exhausted);
+        s->ReturnBottom = ReturnStack.Make(memory.AllocateStack(ReturnStack.Bytes), exhausted);
         userStray = thunks.Stray(userExecute, out exhausted);
-        s->OtherReturnBottom = ReturnStack.Make(memory.AllocateData(ReturnStack.Bytes), exhausted);
+        s->OtherReturnBottom = ReturnStack.Make(memory.AllocateStack(ReturnStack.Bytes), exhausted);
         ReturnStack.Empty(s);
         emit.Align(64);
         first = emit.Here;
