@@ -106,7 +106,6 @@ public static unsafe class ProcessMemoryCalls
     private const uint CompareFiles = 0;
     private const uint CompareSpaces = 1;
     private const uint CompareTables = 2;
-    private const uint CompareDirectories = 3;
     private const uint CompareActions = 4;
     private const uint CompareUndo = 6;
 
@@ -136,7 +135,7 @@ public static unsafe class ProcessMemoryCalls
         CompareSpaces => process->Space,
         CompareTables => process->Files.Table,
         CompareActions => process->Actions,
-        // Each process has these for itself.
+        // Each process has these for itself: its directories (3), io (5) and what it would undo.
         _ => process,
     };
 
