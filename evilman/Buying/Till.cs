@@ -53,10 +53,23 @@ internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INo
     }
 
     /// <summary>
-    /// Buys tokens and hands them to the node. Where a payment is under way, that one is finished instead.
+    /// As <see cref="PayRunning"/>, after asking the node: for a machine that does not run nothing is bought.
+    /// </summary>
+    internal int? Pay(int tokens)
+    {
+        if (!IsUnsettled && Bought() is { Certificate: null, Bought: { } bought }
+            && node.Account(bought) is not { State: AccountState.Running or AccountState.Grace })
+            throw new Failure($"{bought.Node()} runs no machine {file.Name}, so nothing was bought: «evilman boot» starts "
+                + "one that has not run yet", ExitCode.Refused);
+        return PayRunning(tokens);
+    }
+
+    /// <summary>
+    /// Buys tokens and hands them to the node, for who has seen that it runs the machine. Where a payment is under way,
+    /// that one is finished instead.
     /// </summary>
     /// <returns>How many tokens were bought, or null when it was an earlier payment that was finished.</returns>
-    internal int? Pay(int tokens)
+    internal int? PayRunning(int tokens)
     {
         var machine = Bought();
         if (machine.Order is not null || machine.Pings.Count > 0)

@@ -68,7 +68,7 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
         {
             say(job, verdict, string.Create(CultureInfo.InvariantCulture,
                 $"{job.Name} has {account!.SecondsLeft ?? 0} s left: {job.Tokens} tokens more, for {price} units"));
-            hands.Pay(job.Tokens);
+            hands.PayRunning(job.Tokens);
         }
         return verdict;
     }

@@ -222,6 +222,33 @@ public sealed class BrokerTests
     }
 
     [SqliteFact]
+    public void What_a_node_verifies_in_one_packet_is_as_much_as_packetd_does()
+    {
+        using Shop shop = new("sqlite");
+        NewNode wanted = new("n3", "10.0.1.1", Shop.Key, 24, "10.0.1.2-10.0.1.9", "", 100, 1, new Prices(0, 0, 0, 1));
+        Assert.Equal(1000, wanted.ElementsPerPacket);
+        Assert.Equal("elements_per_packet is 1 to 100000", Refused(() => shop.Do(session =>
+            shop.Broker.AddNode(session, "test", wanted with { ElementsPerPacket = 100_001 }))).Message);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void More_tokens_than_the_node_verifies_in_one_packet_are_not_sold_in_a_boot_token(string kind)
+    {
+        using Shop shop = new(kind);
+        const string Sentence = "tokens: a machine begins with at most 20, which is what its node verifies in one "
+            + "packet: buy so many, and the rest afterwards";
+        Assert.Equal(Sentence, Refused(() => shop.Buy(shop.Customer, 21)).Message);
+        Assert.Equal(Sentence, Refused(() => shop.Buy(shop.Customer, 21, "n1")).Message);
+        Assert.Equal(Sentence, Refused(() => shop.Do(session =>
+            shop.Broker.Quote(session, shop.Customer, new NewQuote("small", 21)))).Message);
+        Assert.Equal(Shop.Deposit, shop.Balance(shop.Customer));
+        shop.Do(session => shop.Broker.AddNode(session, "test", new NewNode("n3", "10.0.1.1", Shop.Key, 24,
+            "10.0.1.2-10.0.1.9", "10.0.1.20-10.0.1.29", 64, 1, new Prices(0, 0, 0, 1), ElementsPerPacket: 21)));
+        Assert.Equal("n3", shop.Buy(shop.Customer, 21).Machine.Node);
+        Assert.Equal(20, shop.Buy(shop.Customer, 20, "n1").Tokens);
+    }
+
+    [SqliteFact]
     public void A_node_whose_idle_machines_cost_nothing_is_not_added()
     {
         using Shop shop = new("sqlite");
@@ -297,7 +324,8 @@ public sealed class BrokerTests
         Assert.Equal((0, 300, 100), (back.Refunded, back.Burned, back.Breakage));
 
         // The 45 of the first chain came with the 5 that were left of it; the second chain, with 45 more, did not.
-        machine = shop.Buy(shop.Customer, 45, "n2").Machine;
+        machine = shop.Buy(shop.Customer, 20, "n2").Machine;
+        shop.Resupply(shop.Customer, machine.Id, 25);
         shop.Resupply(shop.Customer, machine.Id, 50);
         back = shop.Refund(shop.Customer, machine.Name, 4000, elements: 50, used: 1000);
         Assert.Equal((4000, 1000, 4500), (back.Refunded, back.Burned, back.Breakage));
@@ -310,7 +338,8 @@ public sealed class BrokerTests
     public void A_chain_that_is_used_up_is_followed_by_another(string kind)
     {
         using Shop shop = new(kind);
-        Purchase bought = shop.Buy(shop.Customer, 45);
+        Purchase bought = shop.Buy(shop.Customer, 20);
+        shop.Resupply(shop.Customer, bought.Machine.Id, 25);
         Resupply more = shop.Resupply(shop.Customer, bought.Machine.Id, 50);
         // Five of the old chain; a continuation with twenty, which is what the node verifies; and the rest.
         Assert.Equal(4, more.Pings.Count);

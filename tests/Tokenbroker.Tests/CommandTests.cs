@@ -1,6 +1,7 @@
 using System;
 using System.CommandLine;
 using System.IO;
+using System.Linq;
 using Xunit;
 
 namespace Tokenbroker.Tests;
@@ -103,6 +104,43 @@ public sealed class CommandTests : IDisposable
         Assert.Equal($"restored 1 entries, head={head}", Done("restore", Path.Combine(folder, "copy")));
         Assert.Equal("1 alice 500", Done("customer", "list"));
     }
+
+    [SqliteFact]
+    public void A_restore_that_fails_leaves_nothing()
+    {
+        Done("init");
+        Done("backup", Path.Combine(folder, "copy"));
+        File.Delete(Path.Combine(folder, "broker.db"));
+        File.WriteAllText(Path.Combine(folder, "text"), new string('x', 5000));
+        File.WriteAllText(Path.Combine(folder, "other.key"), new string('0', 64));
+        string[] before = Directory.GetFiles(folder);
+        Assert.Contains("is not a database", Fails(1, "restore", Path.Combine(folder, "text")),
+            StringComparison.Ordinal);
+        Assert.Equal(before.Order(), Directory.GetFiles(folder).Order());
+        var (code, _, errors) = Run("restore", Path.Combine(folder, "copy"), "--database",
+            Path.Combine(folder, "broker.db"), "--master-key", Path.Combine(folder, "other.key"));
+        Assert.Equal(1, code);
+        Assert.Contains("another master key", errors, StringComparison.Ordinal);
+        Assert.Equal(before.Order(), Directory.GetFiles(folder).Order());
+        Done("restore", Path.Combine(folder, "copy"));
+    }
+
+    [SqliteFact]
+    public void A_folder_that_is_missing_is_named_and_nothing_is_made()
+    {
+        string missing = Path.Combine(folder, "missing");
+        string operatorKey = Path.Combine(missing, "operator");
+        Assert.Equal($"tokenbroker: there is no folder {missing}", Fails(1, "init", "--operator-key", operatorKey));
+        Assert.Empty(Directory.GetFiles(folder));
+        var (code, _, errors) = Run("init", "--database", Path.Combine(missing, "broker.db"), "--master-key",
+            Path.Combine(folder, "master.key"));
+        Assert.Equal((1, $"tokenbroker: there is no folder {missing}"), (code, errors.TrimEnd()));
+    }
+
+    [Fact]
+    public void More_elements_than_a_node_can_verify_are_not_believed() => Assert.Contains(
+        "«100001» is not a number from 1 to 100000", Fails(2, "node", "add", "n1", "--elements-per-packet", "100001"),
+        StringComparison.Ordinal);
 
     [SqliteFact]
     public void Mistakes_are_told_in_a_sentence()

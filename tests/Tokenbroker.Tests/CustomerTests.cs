@@ -98,8 +98,23 @@ public sealed class CustomerTests
         Assert.Null(stand.Store.Find("rich"));
 
         stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted));
-        Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Pay(1_000_000)));
+        stand.Node.Boot(stand.Store.Find("job")!.Bought!);
+        refused = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Pay(1_000_000)));
+        Assert.Contains("1 to ", refused.Message, StringComparison.Ordinal);
         Assert.Equal("bought", stand.Store.Find("job")!.State);
+    }
+
+    [Theory, OnSqlite]
+    public async Task Nothing_is_bought_for_a_machine_that_does_not_run(string kind)
+    {
+        await using CustomerStand stand = await CustomerStand.Open(kind);
+        Killer never = new(int.MaxValue);
+        stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted));
+        Failure refused = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Pay(1)));
+        Assert.Equal(ExitCode.Refused, refused.ExitCode);
+        Assert.Contains("runs no machine job, so nothing was bought", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("bought", stand.Store.Find("job")!.State);
+        Assert.Equal(Shop.Deposit - First * 100, stand.Shop.Balance(stand.Shop.Customer));
     }
 
     [Theory, OnSqlite]

@@ -26,6 +26,9 @@ internal static class InitCommand
             string? masterFile = place.MasterKeyFile(result), keyFile = result.GetValue(file);
             if (keyFile is not null && Path.Exists(keyFile))
                 throw Problem.Conflict("exists", $"{keyFile} exists already, and a secret is not overwritten");
+            // Before anything is made: the operator's key is shown once.
+            if (keyFile is not null)
+                Folder.Demand(keyFile);
             if (masterFile is not null && !Path.Exists(masterFile))
                 MasterKey.Create(masterFile);
             MasterKey master = MasterKey.Load(masterFile);

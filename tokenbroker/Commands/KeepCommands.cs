@@ -52,14 +52,21 @@ internal static class KeepCommands
         Command command = new("restore", "Puts a backup where no database is, and verifies it.") { file };
         command.SetAction(result =>
         {
-            using (Database database = place.Database(result))
-                database.Restore(result.GetValue(file)!);
-            using Broker broker = place.Broker(result);
-            Findings found = broker.Verify();
-            foreach (string fault in found.Faults)
+            using Database database = place.Database(result);
+            Findings? found = null;
+            bool isRestored = database.Restore(result.GetValue(file)!, restored =>
+            {
+                using Broker broker = place.Broker(result, restored);
+                found = broker.Verify();
+                return found.Faults.Count == 0;
+            });
+            foreach (string fault in found!.Faults)
                 Console.Error.WriteLine($"tokenbroker: {fault}");
-            Console.WriteLine($"restored {found.Entries} entries, head={found.Head}");
-            return found.Faults.Count == 0 ? 0 : 1;
+            if (isRestored)
+                Console.WriteLine($"restored {found.Entries} entries, head={found.Head}");
+            else
+                Console.Error.WriteLine("tokenbroker: the backup does not verify");
+            return isRestored ? 0 : 1;
         });
         return command;
     }

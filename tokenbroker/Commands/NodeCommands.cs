@@ -35,8 +35,9 @@ internal static class NodeCommands
             0);
         Option<long> existence = Values.Count("--price-existence", "Units for a second of existence.", 0, uint.MaxValue,
             1);
-        Option<long> elements = Values.Count("--elements-per-packet", "Elements that the node verifies for one packet.",
-            1, uint.MaxValue, 1_000_000);
+        Option<long> elements = Values.Count("--elements-per-packet",
+            "Elements that the node verifies for one packet (packetd's --chain-steps).", 1,
+            NewNode.MostElementsPerPacket, NewNode.UsualElementsPerPacket);
         Command command = new("add", "Adds a node.") { name, address, key, boot, guests, gateway, prefix, memory,
             machines, cpu, memoryPrice, network, existence, elements };
         command.SetAction(result =>

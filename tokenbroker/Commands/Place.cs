@@ -40,9 +40,10 @@ internal sealed class Place
     internal string? MasterKeyFile(ParseResult result) => result.GetValue(masterKey);
 
     /// <summary>The broker of a database that <c>init</c> has made, in its newest version.</summary>
-    internal Broker Broker(ParseResult result)
+    internal Broker Broker(ParseResult result) => Broker(result, Database(result));
+
+    internal Broker Broker(ParseResult result, Database database)
     {
-        Database database = Database(result);
         if (!database.Exists())
             throw Problem.NotFound($"there is no database {database.Name}: «tokenbroker init» makes one");
         MasterKey master = MasterKey.Load(MasterKeyFile(result));

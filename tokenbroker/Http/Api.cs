@@ -52,8 +52,9 @@ internal static class Api
         // Operators
         List("/v1/nodes", ApiKeys.ReadOrOperator, "The nodes, their prices and their load.",
             s_json.PageNodeView, (_, session, after, limit) => Broker.Nodes(session, after, limit)),
-        Write(Add, "/v1/nodes", ApiKeys.Operator, "Adds a node.", s_json.NewNode, s_json.NodeView,
-            (call, session, wanted) => call.Broker.AddNode(session, call.Actor.KeyId, wanted)),
+        Write(Add, "/v1/nodes", ApiKeys.Operator,
+            "Adds a node; elements_per_packet, at most 100000, is its packetd's --chain-steps.", s_json.NewNode,
+            s_json.NodeView, (call, session, wanted) => call.Broker.AddNode(session, call.Actor.KeyId, wanted)),
         Write(Change, "/v1/nodes/{id}", ApiKeys.Operator, "Sells machines on a node, or no more of them.",
             s_json.NodeChange, s_json.NodeView,
             (call, session, wanted) => call.Broker.ChangeNode(session, call.Actor.KeyId, call.Number("id"), wanted)),

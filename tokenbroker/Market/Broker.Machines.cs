@@ -51,7 +51,7 @@ internal sealed partial class Broker
         if (wanted.Node is not null)
             NodeNamed(session, wanted.Node);
 
-        foreach (Node node in NodesFor(session, plan.MemoryMib, wanted.Node ?? ""))
+        foreach (Node node in NodesFor(session, plan.MemoryMib, tokens, wanted.Node ?? ""))
         {
             if (Find(session, node, customer, plan.Guests, kept) is not (var boot and not 0, var guests))
                 continue;

@@ -32,11 +32,25 @@ internal sealed partial class Broker
 
     private static string KeyPlace(long node, long number) => $"node {node} key {number}";
 
-    /// <summary>The nodes that have room for such a machine, the emptiest first; or the one of that name.</summary>
-    private static List<Node> NodesFor(Session session, long memory, string name) => session.All(NodeColumns + """
-         WHERE enabled = 1 AND used_machines < machines AND used_memory + $1 <= memory AND ($2 = '' OR name = $2)
-        ORDER BY used_memory * 1000 / memory, n.id LIMIT 8
-        """, ReadNode, memory, name);
+    private const string HasRoom =
+        " WHERE enabled = 1 AND used_machines < machines AND used_memory + $1 <= memory AND ($2 = '' OR name = $2)";
+
+    /// <summary>
+    /// The nodes that have room for such a machine, the emptiest first; or the one of that name. A boot token is one
+    /// packet, and its node verifies all its tokens at once: where that is too many for each node with room, this says
+    /// how many it may be.
+    /// </summary>
+    private static List<Node> NodesFor(Session session, long memory, int tokens, string name)
+    {
+        List<Node> nodes = session.All(
+            NodeColumns + HasRoom + " AND hashes >= $3 ORDER BY used_memory * 1000 / memory, n.id LIMIT 8",
+            ReadNode, memory, name, tokens);
+        long most = nodes.Count > 0 ? 0
+            : session.Number("SELECT COALESCE(MAX(hashes), 0) FROM node" + HasRoom, memory, name);
+        return most == 0 ? nodes : throw Problem.Invalid(
+            $"tokens: a machine begins with at most {most}, which is what its node verifies in one packet: buy so many, "
+            + "and the rest afterwards");
+    }
 
     /// <summary>
     /// What a machine that does nothing costs in a second: at least 1, so that each lapses at some time.
@@ -54,7 +68,7 @@ internal sealed partial class Broker
         DemandRange(wanted.PrefixLength, 8, 30, "prefix_length");
         DemandRange(wanted.MemoryMib, 1, 1L << 32, "memory_mib");
         DemandRange(wanted.Machines, 1, 1L << 32, "machines");
-        DemandRange(wanted.ElementsPerPacket, 1, uint.MaxValue, "elements_per_packet");
+        DemandRange(wanted.ElementsPerPacket, 1, NewNode.MostElementsPerPacket, "elements_per_packet");
         foreach (long price in (long[])[wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network])
             DemandRange(price, 0, uint.MaxValue, "a price");
         DemandRange(wanted.Prices.Existence, 0, uint.MaxValue, "a price");

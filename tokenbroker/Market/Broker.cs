@@ -219,7 +219,7 @@ internal sealed partial class Broker : IDisposable
                 $4, $5 FROM quote RETURNING id
             """, customer, plan.Id, wanted.Tokens, plan.TokenValue, expires);
         long amount = checked(wanted.Tokens * plan.TokenValue);
-        List<QuotedNode> nodes = [.. NodesFor(session, plan.MemoryMib, "")
+        List<QuotedNode> nodes = [.. NodesFor(session, plan.MemoryMib, wanted.Tokens, "")
             .Select(node => new QuotedNode(node.Name, node.Prices, amount / IdleRate(node.Prices, plan.MemoryMib)))];
         return new QuoteView(id, plan.Name, wanted.Tokens, plan.TokenValue, amount, expires, nodes);
     }

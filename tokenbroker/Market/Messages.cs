@@ -11,7 +11,11 @@ internal sealed record Prices(long Cpu, long Memory, long Network, long Existenc
 internal sealed record NewNode(
     string Name, string Address, string Key, int PrefixLength, string BootAddresses, string GuestAddresses,
         long MemoryMib, long Machines, Prices Prices,
-    string? Gateway = null, long ElementsPerPacket = 1_000_000);
+    string? Gateway = null, long ElementsPerPacket = NewNode.UsualElementsPerPacket)
+{
+    // What packetd's --chain-steps is without being named, and at most.
+    internal const long UsualElementsPerPacket = 1000, MostElementsPerPacket = 100_000;
+}
 
 internal sealed record NodeView(
     long Id, string Name, string Address, Prices Prices, long MemoryMib, long UsedMemoryMib, long Machines,

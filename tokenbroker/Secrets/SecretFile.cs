@@ -12,6 +12,7 @@ internal static class SecretFile
     {
         if (Path.Exists(file))
             throw Problem.Conflict("exists", $"{file} exists already, and a secret is not overwritten");
+        Storage.Folder.Demand(file);
         try
         {
             using FileStream stream = new(file, new FileStreamOptions

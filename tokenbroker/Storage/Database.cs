@@ -48,7 +48,13 @@ internal abstract class Database : IDisposable
 
     internal abstract void Backup(string file);
 
-    internal abstract void Restore(string file);
+    /// <summary>
+    /// Brings a backup back where no database is. In a file nothing is left of one that is not wanted after all; what
+    /// PostgreSQL has restored stays.
+    /// </summary>
+    /// <param name="verify">Given what was restored, says whether it is wanted; it may dispose it.</param>
+    /// <returns>What <paramref name="verify"/> said.</returns>
+    internal abstract bool Restore(string file, Func<Database, bool> verify);
 
     /// <summary>
     /// Does something in a transaction of its own: all of it is on the disk when this returns, or nothing when it

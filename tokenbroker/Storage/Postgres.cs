@@ -73,12 +73,13 @@ internal sealed class Postgres : Database
     internal override void Backup(string file) =>
         Tool("pg_dump", "--format=custom", "--no-owner", "--file", file, where.Database!);
 
-    internal override void Restore(string file)
+    internal override bool Restore(string file, Func<Database, bool> verify)
     {
         if (Exists())
             throw Problem.Conflict("exists",
                 $"{Name} is not empty: a restored database takes the place of nothing, so make an empty one first");
         Tool("pg_restore", "--exit-on-error", "--no-owner", "--single-transaction", "--dbname", where.Database!, file);
+        return verify(this);
     }
 
     /// <summary>PostgreSQL's own tools know all that a backup has to hold.</summary>

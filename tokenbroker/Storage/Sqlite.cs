@@ -36,6 +36,8 @@ internal sealed class Sqlite : Database
     internal override Session Open()
     {
         bool isNew = !File.Exists(file);
+        if (isNew)
+            Folder.Demand(file);
         SqliteConnection connection = new(this.connection);
         try
         {
@@ -66,6 +68,7 @@ internal sealed class Sqlite : Database
     {
         if (Path.Exists(file))
             throw Problem.Conflict("exists", $"{file} exists already, and a backup overwrites nothing");
+        Folder.Demand(file);
         new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
         using Session session = Open();
@@ -74,17 +77,46 @@ internal sealed class Sqlite : Database
         written.Flush(flushToDisk: true);
     }
 
-    internal override void Restore(string file)
+    internal override bool Restore(string file, Func<Database, bool> verify)
     {
         if (Path.Exists(this.file))
             throw Problem.Conflict("exists",
                 $"{this.file} exists already: a restored database takes the place of nothing, so move it away first");
+        if (!File.Exists(file))
+            throw Problem.NotFound($"there is no backup {file}");
+        Folder.Demand(this.file);
         string draft = this.file + ".restored";
-        File.Copy(file, draft, overwrite: true);
-        File.SetUnixFileMode(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        // What is left of another database's log would be played into this one.
-        File.Delete(this.file + "-wal");
-        File.Delete(this.file + "-shm");
-        File.Move(draft, this.file);
+        Remove(draft);
+        try
+        {
+            File.Copy(file, draft);
+            File.SetUnixFileMode(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            bool isWanted;
+            using (Sqlite restored = new(draft))
+                isWanted = verify(restored);
+            if (isWanted)
+            {
+                // What is left of another database's log would be played into this one.
+                RemoveLog(this.file);
+                File.Move(draft, this.file);
+            }
+            return isWanted;
+        }
+        finally
+        {
+            Remove(draft);
+        }
+    }
+
+    private static void Remove(string database)
+    {
+        File.Delete(database);
+        RemoveLog(database);
+    }
+
+    private static void RemoveLog(string database)
+    {
+        File.Delete(database + "-wal");
+        File.Delete(database + "-shm");
     }
 }
