@@ -72,6 +72,7 @@ internal static unsafe class Kernel
         Timers.NetworkDeadline = &NextNetworkDeadline;
         Timers.NetworkDue = &Network.Tick;
         SemaphoreSets.Register();
+        SharedMemory.Register();
         ProcIpc.Register();
     }
 

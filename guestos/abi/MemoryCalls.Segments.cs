@@ -51,9 +51,9 @@ public static unsafe partial class MemoryCalls
             File = &inode->Object,
         };
         long mapped = Map(Process.Current->Space, request);
-        Vfs.Release(inode);
         if (mapped >= 0)
             SharedMemory.Used(segment, attached: true);
+        Vfs.Release(inode);
         return mapped == Errno.EEXIST ? Errno.EINVAL : mapped;
     }
 
@@ -67,17 +67,21 @@ public static unsafe partial class MemoryCalls
         if (segment == null || !PageRange.TryMake(address, segment->Inode->Size, out PageRange all))
             return Errno.EINVAL;
         MemoryObject* file = first->File;
+        long result = 0;
+        Inode* inode = Vfs.Hold(segment->Inode);
         for (Area* area = AddressSpace.FirstIn(space, all); area != null; area = AddressSpace.FirstIn(space, all))
         {
             bool isOfIt = area->File == file && area->Start - area->Offset == address;
             ulong end = area->End;
             if (isOfIt && !(PageRange.Of(*area).TryIntersect(all, out PageRange part)
                 && AddressSpace.Unmap(space, part)))
-                return Errno.ENOMEM;
-            if (!all.TryFrom(end, out all))
+                result = Errno.ENOMEM;
+            if (result < 0 || !all.TryFrom(end, out all))
                 break;
         }
-        SharedMemory.Used(segment, attached: false);
-        return 0;
+        if (result == 0)
+            SharedMemory.Used(segment, attached: false);
+        Vfs.Release(inode);
+        return result;
     }
 }

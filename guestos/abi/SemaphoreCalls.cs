@@ -100,9 +100,9 @@ public static unsafe class SemaphoreCalls
         switch (command)
         {
             case GetChanger:
-                return set->Values[number].Changer;
+                return set->Changers[number];
             case GetValue:
-                return set->Values[number].Value;
+                return set->Values[number];
             case GetIncreaseWaiters:
                 return SemaphoreSets.WaitersOf(set, number, awaitZero: false);
             case GetZeroWaiters:
@@ -119,27 +119,44 @@ public static unsafe class SemaphoreCalls
         }
     }
 
+    /// <summary>The set is held, since user memory may have to be awaited.</summary>
     private static long TellAll(SemaphoreSet* set, UserPointer<ushort> to)
     {
-        for (int i = 0; i < set->Count; i++)
-            if (!to.At((ulong)i).TryPut((ushort)set->Values[i].Value))
-                return Errno.EFAULT;
-        return 0;
+        SemaphoreSets.Hold(set);
+        // SAFETY: it was allocated with this length.
+        long result = to.TryPutAll(new ReadOnlySpan<ushort>(set->Values, set->Count)) ? 0 : Errno.EFAULT;
+        SemaphoreSets.LetGo(set);
+        return result;
     }
 
+    /// <summary>By a copy: a set changes at once. EIDRM when it has been removed meanwhile. Gives way.</summary>
     private static long TakeAll(SemaphoreSet* set, UserPointer<ushort> from)
     {
-        for (int i = 0; i < set->Count; i++)
-        {
-            if (!from.At((ulong)i).TryGet(out ushort value))
-                return Errno.EFAULT;
+        int size = set->Count * sizeof(ushort);
+        var copy = (ushort*)IpcMemory.Allocate(size);
+        if (copy == null)
+            return Errno.ENOMEM;
+        SemaphoreSets.Hold(set);
+        // SAFETY: it was allocated with this length.
+        var values = new Span<ushort>(copy, set->Count);
+        long result = from.TryGetAll(values) ? CheckAll(values) : Errno.EFAULT;
+        if (result == 0 && set->Common.IsRemoved)
+            result = Errno.EIDRM;
+        if (result == 0)
+            SemaphoreSets.SetAll(set, values);
+        SemaphoreSets.LetGo(set);
+        IpcMemory.Free(copy, size);
+        return result;
+    }
+
+    /// <summary>0 or ERANGE. Gives way.</summary>
+    private static long CheckAll(ReadOnlySpan<ushort> values)
+    {
+        Preemption.Point();
+        foreach (ushort value in values)
             if (value > SemaphoreSets.MaxValue)
                 return Errno.ERANGE;
-        }
-        SemaphoreSets.BeginSetAll(set);
-        for (int i = 0; i < set->Count; i++)
-            if (from.At((ulong)i).TryGet(out ushort value))
-                set->Values[i].Value = Math.Min((int)value, SemaphoreSets.MaxValue);
+        Preemption.Point();
         return 0;
     }
 
@@ -172,7 +189,7 @@ public static unsafe class SemaphoreCalls
             MaxUndo = maxTotal,
             MaxOfSet = SemaphoreSets.MaxOfSet,
             MaxOperations = SemaphoreSets.MaxOperations,
-            UndoOfProcess = SemaphoreSets.MaxOperations,
+            UndoOfProcess = SemaphoreSets.MaxUndo,
             UndoSize = isUsage ? SemaphoreSets.Table.Count : undoSize,
             MaxValue = SemaphoreSets.MaxValue,
             MaxAdjustment = isUsage ? SemaphoreSets.Total : SemaphoreSets.MaxValue,

@@ -25,7 +25,6 @@ public static unsafe class SharedMemoryCalls
             case IpcCommand.Status:
                 return Tell(SharedMemory.Find((int)id), checks: true, 0, buffer);
             case StatusOfIndex or AnyStatusOfIndex:
-                SharedMemory.Find(0);
                 var at = (SharedSegment*)SharedMemory.Table.At((int)id);
                 return Tell(at, (int)command == StatusOfIndex, at != null ? at->Common.Id : 0, buffer);
             case IpcCommand.Set or IpcCommand.Remove or Lock or Unlock:
@@ -98,7 +97,6 @@ public static unsafe class SharedMemoryCalls
 
     private static long TellUsage(UserPointer<SharedUsage> to)
     {
-        SharedMemory.Find(0);
         var usage = new SharedUsage
         {
             Segments = SharedMemory.Table.Count,

@@ -87,6 +87,11 @@ public unsafe struct InodeOperations
     /// </summary>
     public delegate*<Inode*, byte*, int> PathInside;
 
+    /// <summary>
+    /// Called once, when nobody knows the inode any more and before it is freed. Does not sleep. Null: nothing to do.
+    /// </summary>
+    public delegate*<Inode*, void> Gone;
+
     /// <summary>The root directory, where there is <see cref="PathInside"/>.</summary>
     public delegate*<Inode*> Root;
 

@@ -176,6 +176,8 @@ public static unsafe class Vfs
         inode->References--;
         if (inode->References > 0 || inode->Links > 0)
             return;
+        if (inode->Operations->Gone != null)
+            inode->Operations->Gone(inode);
         if (inode->ImageOwned)
             Objects.Free(inode->Image, (int)inode->ImageLength + 1);
         ExtendedAttributes.Release(inode);

@@ -10,6 +10,9 @@ public class HardshipTests
         + "readv of zeros: others run, then: killed by 9\npreadv of random bytes: others run, then: killed by 9\n"
         + "getrandom: others run, then: killed by 9\nlong calls: exited 0\nmemory is back\n";
 
+    private const string SystemV = "undone sets: memory is back\nundo of 500 sets, then ENOMEM\nof the first: 0\nsets with undo: memory is back\n"
+        + "shmdt: memory is back\nmunmap: memory is back\nexit: memory is back\nexec: memory is back\nSystem V: exited 0\nmemory is back\n";
+
     [Theory]
     [InlineData("qemu", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
     [InlineData("domain", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
@@ -30,6 +33,8 @@ public class HardshipTests
     [InlineData("qemu", "orphans", "orphans: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "long-calls", LongCalls, "")]
     [InlineData("domain", "long-calls", LongCalls, "")]
+    [InlineData("qemu", "system-v", SystemV, "")]
+    [InlineData("domain", "system-v", SystemV, "")]
     [InlineData("qemu", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]
     [InlineData("domain", "storm", "survived the storms, over 40000 calls\nmemory is back\n", "")]
     public void KernelSurvives(string monitor, string what, string expected, string logged)

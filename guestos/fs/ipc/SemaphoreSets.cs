@@ -3,15 +3,6 @@ using System.Runtime.InteropServices;
 
 namespace Guestos;
 
-/// <summary>One of a set.</summary>
-public struct Semaphore
-{
-    public int Value;
-
-    /// <summary>sempid: who changed it last.</summary>
-    public int Changer;
-}
-
 /// <summary>struct sembuf.</summary>
 [StructLayout(LayoutKind.Sequential)]
 public struct SemaphoreOperation
@@ -32,13 +23,22 @@ internal unsafe struct SemaphoreWaiter
     public bool AwaitsZero;
 }
 
-/// <summary>What a process's end takes back of one semaphore (SEM_UNDO).</summary>
-public unsafe struct SemaphoreUndo
+/// <summary>What a process's end takes back of the semaphores of a set (SEM_UNDO).</summary>
+internal unsafe struct SemaphoreUndo
 {
-    internal SemaphoreUndo* Next;
-    internal int Id;
-    internal int Number;
-    internal int Adjustment;
+    /// <summary>Of the same process, for another set.</summary>
+    public SemaphoreUndo* Next;
+
+    /// <summary>Of the same set, by another process.</summary>
+    public SemaphoreUndo* NextOfSet;
+    public Process* Process;
+    public SemaphoreSet* Set;
+
+    /// <summary>One for each semaphore of the set.</summary>
+    public short* Adjustments;
+
+    /// <summary>How many have been taken back at the process's end.</summary>
+    public int Done;
 }
 
 /// <summary>A set of semget(2).</summary>
@@ -47,8 +47,14 @@ public unsafe struct SemaphoreSet
     internal IpcObject Common;
     internal int Count;
 
-    /// <summary>In page frames one behind the other.</summary>
-    internal Semaphore* Values;
+    /// <summary>Of <see cref="IpcMemory"/>, as <see cref="Changers"/> is.</summary>
+    internal ushort* Values;
+
+    /// <summary>sempid: who changed each last.</summary>
+    internal int* Changers;
+
+    /// <summary>What ends of processes take back.</summary>
+    internal SemaphoreUndo* Undo;
     internal ulong OperationTime;
     internal SemaphoreWaiter* Waiters;
     internal WaitQueue Changed;
@@ -62,6 +68,9 @@ public static unsafe class SemaphoreSets
     public const int MaxOfSet = 32000;
     public const int MaxOperations = 500;
     public const int MaxValue = 32767;
+
+    /// <summary>Sets of which a process's end takes something back (SEMUME).</summary>
+    public const int MaxUndo = 500;
 
     internal static IpcTable Table;
 
@@ -88,17 +97,13 @@ public static unsafe class SemaphoreSets
         if (Table.Count >= MaxSets)
             return Errno.ENOSPC;
         SemaphoreSet* set = Objects.Allocate<SemaphoreSet>();
-        ulong values = set != null && Frames.Free > Frames.UserFloor ? Frames.AllocateContiguous(FramesOf(count)) : 0;
-        if (values == 0)
-        {
-            if (set != null)
-                Objects.Free(set);
+        if (set == null)
             return Errno.ENOMEM;
-        }
-        set->Values = (Semaphore*)DirectMap.At(values);
         set->Count = count;
-        Memory.Clear((byte*)set->Values, (ulong)FramesOf(count) * Frames.Size);
-        error = Table.Add(&set->Common, key, flags);
+        set->Values = (ushort*)IpcMemory.Allocate(count * sizeof(ushort));
+        set->Changers = (int*)IpcMemory.Allocate(count * sizeof(int));
+        bool hasMemory = set->Values != null && set->Changers != null;
+        error = hasMemory ? Table.Add(&set->Common, key, flags) : Errno.ENOMEM;
         if (error < 0)
         {
             Free(set);
@@ -108,14 +113,12 @@ public static unsafe class SemaphoreSets
         return set->Common.Id;
     }
 
-    private static int FramesOf(int count) => (count * sizeof(Semaphore) + (int)Frames.Size - 1) / (int)Frames.Size;
-
     /// <summary>IPC_RMID: who waits gets EIDRM.</summary>
     public static void Remove(SemaphoreSet* set)
     {
         Table.Remove(&set->Common);
         Total -= set->Count;
-        ForgetUndo(set->Common.Id, -1);
+        ForgetUndo(set);
         Scheduler.Wake(&set->Changed);
         if (set->Common.References == 0)
             Free(set);
@@ -123,13 +126,17 @@ public static unsafe class SemaphoreSets
 
     private static void Free(SemaphoreSet* set)
     {
-        ulong first = DirectMap.PhysicalOf(set->Values);
-        for (int i = 0; i < FramesOf(set->Count); i++)
-            Frames.Release(first + (ulong)i * Frames.Size);
+        if (set->Values != null)
+            IpcMemory.Free(set->Values, set->Count * sizeof(ushort));
+        if (set->Changers != null)
+            IpcMemory.Free(set->Changers, set->Count * sizeof(int));
         Objects.Free(set);
     }
 
-    private static void LetGo(SemaphoreSet* set)
+    /// <summary>It stays in memory, though perhaps removed, until <see cref="LetGo"/>.</summary>
+    public static void Hold(SemaphoreSet* set) => set->Common.References++;
+
+    public static void LetGo(SemaphoreSet* set)
     {
         set->Common.References--;
         if (set->Common.References == 0 && set->Common.IsRemoved)
@@ -177,7 +184,7 @@ public static unsafe class SemaphoreSets
             AwaitsZero = operation.Change == 0,
         };
         set->Waiters = &waiter;
-        set->Common.References++;
+        Hold(set);
         WaitResult result = Scheduler.Sleep(&set->Changed, deadline);
         SemaphoreWaiter** link = &set->Waiters;
         while (*link != &waiter)
@@ -197,9 +204,10 @@ public static unsafe class SemaphoreSets
     {
         long result = 0;
         int done = 0;
+        SemaphoreUndo* undo = null;
         for (; done < operations.Length && result == 0; done++)
         {
-            result = TryOne(set, operations[done]);
+            result = TryOne(set, operations[done], ref undo);
             if (result < 0)
                 break;
         }
@@ -207,13 +215,13 @@ public static unsafe class SemaphoreSets
         if (result < 0)
         {
             for (done--; done >= 0; done--)
-                TakeBack(set, operations[done]);
+                TakeBack(set, operations[done], undo);
             return result;
         }
         bool changed = false;
         foreach (ref readonly SemaphoreOperation operation in operations)
         {
-            set->Values[operation.Number].Changer = Process.Current->Id;
+            set->Changers[operation.Number] = Process.Current->Id;
             changed |= operation.Change != 0;
         }
         set->OperationTime = IpcObject.Now;
@@ -222,91 +230,132 @@ public static unsafe class SemaphoreSets
         return 0;
     }
 
-    private static long TryOne(SemaphoreSet* set, SemaphoreOperation operation)
+    /// <param name="undo">The current process's of the set; null until an operation needs it.</param>
+    private static long TryOne(SemaphoreSet* set, SemaphoreOperation operation, ref SemaphoreUndo* undo)
     {
-        Semaphore* semaphore = &set->Values[operation.Number];
+        int value = set->Values[operation.Number] + operation.Change;
         if (operation.Change == 0)
-            return semaphore->Value == 0 ? 0 : Errno.EAGAIN;
-        int value = semaphore->Value + operation.Change;
+            return value == 0 ? 0 : Errno.EAGAIN;
         if (value < 0)
             return Errno.EAGAIN;
         if (value > MaxValue)
             return Errno.ERANGE;
         if ((operation.Flags & SemaphoreOperation.Undo) != 0)
         {
-            SemaphoreUndo* undo = UndoOf(set->Common.Id, operation.Number);
+            if (undo == null)
+                undo = UndoOf(set);
             if (undo == null)
                 return Errno.ENOMEM;
-            int adjustment = undo->Adjustment - operation.Change;
+            int adjustment = undo->Adjustments[operation.Number] - operation.Change;
             if (adjustment is < -MaxValue - 1 or > MaxValue)
                 return Errno.ERANGE;
-            undo->Adjustment = adjustment;
+            undo->Adjustments[operation.Number] = (short)adjustment;
         }
-        semaphore->Value = value;
+        set->Values[operation.Number] = (ushort)value;
         return 0;
     }
 
-    private static void TakeBack(SemaphoreSet* set, SemaphoreOperation operation)
+    private static void TakeBack(SemaphoreSet* set, SemaphoreOperation operation, SemaphoreUndo* undo)
     {
-        set->Values[operation.Number].Value -= operation.Change;
+        set->Values[operation.Number] = (ushort)(set->Values[operation.Number] - operation.Change);
         if (operation.Change != 0 && (operation.Flags & SemaphoreOperation.Undo) != 0)
-            UndoOf(set->Common.Id, operation.Number)->Adjustment += operation.Change;
+            undo->Adjustments[operation.Number] += operation.Change;
     }
 
-    /// <summary>The current process's of one semaphore, made when there is none; null without memory.</summary>
-    private static SemaphoreUndo* UndoOf(int id, int number)
+    /// <summary>The current process's of a set, made when there is none; null without memory.</summary>
+    private static SemaphoreUndo* UndoOf(SemaphoreSet* set)
     {
         Process* process = Process.Current;
-        var undo = (SemaphoreUndo*)process->SemaphoreUndo;
-        while (undo != null && (undo->Id != id || undo->Number != number))
-            undo = undo->Next;
-        if (undo != null)
-            return undo;
-        undo = Objects.Allocate<SemaphoreUndo>();
-        if (undo == null)
+        int count = 0;
+        for (var own = (SemaphoreUndo*)process->SemaphoreUndo; own != null; own = own->Next)
+        {
+            if (own->Set == set)
+                return own;
+            count++;
+        }
+        if (count >= MaxUndo)
             return null;
-        undo->Id = id;
-        undo->Number = number;
+        var undo = (SemaphoreUndo*)IpcMemory.Allocate(sizeof(SemaphoreUndo));
+        var adjustments = undo != null ? (short*)IpcMemory.Allocate(set->Count * sizeof(short)) : null;
+        if (adjustments == null)
+        {
+            if (undo != null)
+                IpcMemory.Free(undo, sizeof(SemaphoreUndo));
+            return null;
+        }
+        undo->Adjustments = adjustments;
+        undo->Process = process;
+        undo->Set = set;
         undo->Next = (SemaphoreUndo*)process->SemaphoreUndo;
         process->SemaphoreUndo = undo;
+        undo->NextOfSet = set->Undo;
+        set->Undo = undo;
         return undo;
     }
 
-    /// <summary>What processes would take back of a semaphore is void; of −1, of the whole set.</summary>
-    private static void ForgetUndo(int id, int number)
+    /// <summary>Neither its process nor its set knows it any more.</summary>
+    private static void Free(SemaphoreUndo* undo)
     {
-        for (Process* process = ProcessTable.First; process != null; process = process->Next)
-            for (var undo = (SemaphoreUndo*)process->SemaphoreUndo; undo != null; undo = undo->Next)
-                if (undo->Id == id && (number < 0 || undo->Number == number))
-                    undo->Adjustment = 0;
+        var link = (SemaphoreUndo**)&undo->Process->SemaphoreUndo;
+        while (*link != undo)
+            link = &(*link)->Next;
+        *link = undo->Next;
+        link = &undo->Set->Undo;
+        while (*link != undo)
+            link = &(*link)->NextOfSet;
+        *link = undo->NextOfSet;
+        IpcMemory.Free(undo->Adjustments, undo->Set->Count * sizeof(short));
+        IpcMemory.Free(undo, sizeof(SemaphoreUndo));
     }
 
-    /// <summary>A process ends.</summary>
+    /// <summary>What processes would take back of a set is void.</summary>
+    private static void ForgetUndo(SemaphoreSet* set)
+    {
+        while (set->Undo != null)
+            Free(set->Undo);
+    }
+
+    /// <summary>A process ends. Gives way.</summary>
     internal static void Undo(Process* process)
     {
         while (process->SemaphoreUndo != null)
         {
             var undo = (SemaphoreUndo*)process->SemaphoreUndo;
-            process->SemaphoreUndo = undo->Next;
-            SemaphoreSet* set = undo->Adjustment != 0 ? Find(undo->Id) : null;
-            if (set != null)
-            {
-                Semaphore* semaphore = &set->Values[undo->Number];
-                semaphore->Value = Math.Clamp(semaphore->Value + undo->Adjustment, 0, MaxValue);
-                semaphore->Changer = process->Id;
-                set->OperationTime = IpcObject.Now;
-                Scheduler.Wake(&set->Changed);
-            }
-            Objects.Free(undo);
+            ApplyPiece(undo);
+            if (undo->Done == undo->Set->Count)
+                Free(undo);
+            Preemption.Point();
         }
     }
 
-    /// <summary>SETALL, before the values change: whoever waits looks at them when the call is over.</summary>
-    public static void BeginSetAll(SemaphoreSet* set)
+    private static void ApplyPiece(SemaphoreUndo* undo)
     {
-        ForgetUndo(set->Common.Id, -1);
-        for (int i = 0; i < set->Count; i++)
-            set->Values[i].Changer = Process.Current->Id;
+        const int piece = 2000;
+        SemaphoreSet* set = undo->Set;
+        bool changed = false;
+        int end = Math.Min(undo->Done + piece, set->Count);
+        for (int i = undo->Done; i < end; i++)
+            if (undo->Adjustments[i] != 0)
+            {
+                set->Values[i] = (ushort)Math.Clamp(set->Values[i] + undo->Adjustments[i], 0, MaxValue);
+                set->Changers[i] = undo->Process->Id;
+                changed = true;
+            }
+        undo->Done = end;
+        if (!changed)
+            return;
+        set->OperationTime = IpcObject.Now;
+        Scheduler.Wake(&set->Changed);
+    }
+
+    /// <summary>SETALL.</summary>
+    /// <param name="values">As many as the set has, none above <see cref="MaxValue"/>.</param>
+    public static void SetAll(SemaphoreSet* set, ReadOnlySpan<ushort> values)
+    {
+        ForgetUndo(set);
+        // SAFETY: both arrays were allocated with this length.
+        values.CopyTo(new Span<ushort>(set->Values, set->Count));
+        new Span<int>(set->Changers, set->Count).Fill(Process.Current->Id);
         set->Common.ChangeTime = IpcObject.Now;
         Scheduler.Wake(&set->Changed);
     }
@@ -316,9 +365,10 @@ public static unsafe class SemaphoreSets
     {
         if (value is < 0 or > MaxValue)
             return Errno.ERANGE;
-        ForgetUndo(set->Common.Id, number);
-        set->Values[number].Value = value;
-        set->Values[number].Changer = Process.Current->Id;
+        for (SemaphoreUndo* undo = set->Undo; undo != null; undo = undo->NextOfSet)
+            undo->Adjustments[number] = 0;
+        set->Values[number] = (ushort)value;
+        set->Changers[number] = Process.Current->Id;
         set->Common.ChangeTime = IpcObject.Now;
         Scheduler.Wake(&set->Changed);
         return 0;

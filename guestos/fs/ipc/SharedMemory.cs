@@ -2,12 +2,12 @@ using System;
 
 namespace Guestos;
 
-/// <summary>A segment of shmget(2): a file without a name.</summary>
+/// <summary>A segment of shmget(2): a file whose only link is its id. It goes with its inode.</summary>
 public unsafe struct SharedSegment
 {
     internal IpcObject Common;
 
-    /// <summary>Referenced. How many areas map it is how often it is attached (shm_nattch).</summary>
+    /// <summary>How many areas map it is how often it is attached (shm_nattch).</summary>
     internal Inode* Inode;
     internal ulong Size;
     internal ulong AttachTime;
@@ -52,16 +52,17 @@ public static unsafe class SharedMemory
         }
     }
 
-    public static SharedSegment* Find(int id)
-    {
-        FreeDetached();
-        return (SharedSegment*)Table.Find(id);
-    }
+    private static InodeOperations s_operations;
+
+    /// <summary>At boot.</summary>
+    internal static void Register() =>
+        s_operations = new InodeOperations { Traits = InodeTraits.Memory, Gone = &Free };
+
+    public static SharedSegment* Find(int id) => (SharedSegment*)Table.Find(id);
 
     /// <summary>shmget(2): an id, or -errno.</summary>
     public static long Get(int key, ulong size, uint flags)
     {
-        FreeDetached();
         long error = Table.Get(key, flags, out IpcObject* found);
         if (found != null)
         {
@@ -92,6 +93,9 @@ public static unsafe class SharedMemory
             return error;
         }
         inode->Size = pages * Frames.Size;
+        inode->Operations = InodeOperations.At(ref s_operations);
+        inode->Links = 1;
+        Vfs.Release(inode);
         segment->Inode = inode;
         segment->Size = size;
         segment->Creator = Process.Current->Id;
@@ -105,10 +109,13 @@ public static unsafe class SharedMemory
     /// <summary>IPC_RMID: at once, or when nobody has it attached any more.</summary>
     public static void Remove(SharedSegment* segment)
     {
+        if ((segment->Common.Mode & Removed) != 0)
+            return;
         segment->Common.Mode |= Removed;
         Table.ForgetKey(&segment->Common);
-        s_anyRemoved = true;
-        FreeDetached();
+        Inode* inode = Vfs.Hold(segment->Inode);
+        inode->Links = 0;
+        Vfs.Release(inode);
     }
 
     /// <summary>SHM_LOCK and SHM_UNLOCK: nothing is ever swapped out.</summary>
@@ -119,35 +126,11 @@ public static unsafe class SharedMemory
             segment->Common.Mode |= Locked;
     }
 
-    /// <summary>Some segment waits for its last process.</summary>
-    private static bool s_anyRemoved;
-
-    private static void FreeDetached()
+    private static void Free(Inode* inode)
     {
-        if (!s_anyRemoved)
-            return;
-        s_anyRemoved = false;
-        int left = Table.Count;
-        for (int index = 0; left > 0 && index < IpcTable.MaxObjects; index++)
-        {
-            var segment = (SharedSegment*)Table.At(index);
-            if (segment == null)
-                continue;
-            left--;
-            if ((segment->Common.Mode & Removed) == 0)
-                continue;
-            if (AttachmentsOf(segment) == 0)
-                Free(segment);
-            else
-                s_anyRemoved = true;
-        }
-    }
-
-    private static void Free(SharedSegment* segment)
-    {
-        TotalPages -= segment->Inode->Size / Frames.Size;
+        SharedSegment* segment = Of(&inode->Object);
+        TotalPages -= inode->Size / Frames.Size;
         Table.Remove(&segment->Common);
-        Vfs.Release(segment->Inode);
         Objects.Free(segment);
     }
 

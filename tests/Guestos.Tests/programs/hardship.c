@@ -493,9 +493,79 @@ static void long_calls(void)
     show_long_call("getrandom", take_random);
 }
 
+/* What System V's calls take is bounded, and comes back while the process goes on, without another call of theirs. */
+static void show_back(const char *what, long before)
+{
+    long lost = before - free_kib();
+    printf("%s: memory %s\n", what, lost < 300 ? "is back" : "is lost");
+}
+
+static int filled_segment(char **at)
+{
+    enum { Size = 6 << 20 };
+    int segment = shmget(IPC_PRIVATE, Size, 0600);
+    *at = shmat(segment, NULL, 0);
+    memset(*at, 1, Size);
+    shmctl(segment, IPC_RMID, NULL);
+    return Size;
+}
+
+static void leave_segment(void)
+{
+    char *at;
+    filled_segment(&at);
+}
+
+static void execute_with_segment(void)
+{
+    leave_segment();
+    execl("/proc/self/exe", "hardship", "rest", NULL);
+}
+
+static void system_v(void)
+{
+    struct sembuf up = {0, 1, SEM_UNDO};
+    long before = free_kib();
+    for (int i = 0; i < 12000; i++) {
+        int set = semget(IPC_PRIVATE, 1, 0600);
+        if (semop(set, &up, 1) < 0)
+            printf("round %d: %s\n", i, strerrorname_np(errno));
+        semctl(set, 0, IPC_RMID);
+    }
+    show_back("undone sets", before);
+    int sets[1000], count = 0;
+    while (count < 1000 && (sets[count] = semget(IPC_PRIVATE, 1, 0600)) >= 0 && semop(sets[count++], &up, 1) == 0)
+        ;
+    printf("undo of %d sets, then %s\n", count - 1, strerrorname_np(errno));
+    printf("of the first: %d\n", semop(sets[0], &up, 1));
+    while (count > 0)
+        semctl(sets[--count], 0, IPC_RMID);
+    show_back("sets with undo", before);
+
+    char *at;
+    before = free_kib();
+    int size = filled_segment(&at);
+    shmdt(at);
+    show_back("shmdt", before);
+    filled_segment(&at);
+    munmap(at, size);
+    show_back("munmap", before);
+    in_child(leave_segment);
+    show_back("exit", before);
+    pid_t child = fork();
+    if (child == 0)
+        execute_with_segment();
+    usleep(100000);
+    show_back("exec", before);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "rest") == 0)
+        pause();
     setvbuf(stdout, NULL, _IOLBF, 4096);
     in_child(many_programs);
     void (*fill)(void) = strstr(what, "bomb") || strcmp(what, "crowd") == 0 ? bomb : strcmp(what, "tables") == 0 ? network_tables : NULL;
@@ -539,6 +609,8 @@ int main(int argc, char **argv)
     }
     else if (strcmp(what, "long-calls") == 0)
         show("long calls", in_child(long_calls));
+    else if (strcmp(what, "system-v") == 0)
+        show("System V", in_child(system_v));
     else if (strcmp(what, "storm") == 0)
         storms();
     else

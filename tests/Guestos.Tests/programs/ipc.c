@@ -244,6 +244,56 @@ static void semaphores(void)
     WORKS(set = semget(KEY, 3, IPC_CREAT | 0600));
 }
 
+static unsigned short many[32000];
+
+/* All values of a large set at once, and what is undone of it. */
+static void large_set(void)
+{
+    enum { Count = sizeof many / sizeof *many };
+    WORKS(set = semget(IPC_PRIVATE, Count, 0600));
+    for (int i = 0; i < Count; i++)
+        many[i] = i;
+    ASK(semctl(set, 0, SETALL, many));
+    many[Count - 1] = 32768;
+    ASK(semctl(set, 0, SETALL, many));
+    ASK(semctl(set, 0, SETALL, (void *)8));
+    ASK(semctl(set, 0, GETALL, (void *)8));
+    memset(many, 0, sizeof many);
+    ASK(semctl(set, 0, GETALL, many));
+    int wrong = 0;
+    for (int i = 0; i < Count; i++)
+        wrong += many[i] != i;
+    printf("%d wrong\n", wrong);
+    struct sembuf changes[3] = { { 0, 3, SEM_UNDO }, { Count - 1, -5, SEM_UNDO }, { 7, -8, SEM_UNDO | IPC_NOWAIT } };
+    fflush(stdout);
+    for (int round = 0; round < 4; round++) {
+        if (fork() == 0) {
+            ASK(semop(set, changes, 3));
+            ASK(semop(set, changes, 2));
+            if (round == 1)
+                ASK(semctl(set, Count - 1, SETVAL, 9));
+            if (round == 2)
+                ASK(semctl(set, 0, SETALL, many));
+            if (round == 3)
+                ASK(semctl(set, 0, IPC_RMID));
+            fflush(stdout);
+            _exit(0);
+        }
+        wait(0);
+        ASK(semctl(set, 0, GETVAL));
+        ASK(semctl(set, Count - 1, GETVAL));
+        fflush(stdout);
+    }
+    /* What would be undone beyond what a number of 16 bits holds. */
+    WORKS(set = semget(IPC_PRIVATE, 1, 0600));
+    ASK(change(0, 32767, SEM_UNDO));
+    ASK(change(0, -32767, 0));
+    ASK(change(0, 1, SEM_UNDO));
+    ASK(change(0, 1, SEM_UNDO));
+    ASK(semctl(set, 0, IPC_RMID));
+    WORKS(set = semget(KEY, 0, 0));
+}
+
 static void memory(void)
 {
     WORKS(shmget(KEY, 0, IPC_CREAT | 0600));
@@ -385,6 +435,7 @@ int main(void)
 {
     messages();
     semaphores();
+    large_set();
     memory();
     as_nobody(queue_of_others);
     ASK(msgctl(queue, IPC_RMID, 0));

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -399,6 +400,42 @@ static void waiting_connections(void)
     during("close of a socket with very many connections", close_listener);
 }
 
+/* ---- large sets of semaphores ---- */
+
+enum { Semaphores = 32000, SemaphoreSets = 50 };
+
+static unsigned short values[Semaphores];
+static int semaphores[SemaphoreSets];
+
+static void set_and_get_all(void)
+{
+    for (int i = 0; i < SemaphoreSets; i++) {
+        semctl(semaphores[i], 0, SETALL, values);
+        semctl(semaphores[i], 0, GETALL, values);
+    }
+}
+
+static void undo_and_exit(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < SemaphoreSets; i++)
+            semop(semaphores[i], &(struct sembuf){ Semaphores - 1, 1, SEM_UNDO }, 1);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
+static void large_sets(void)
+{
+    for (int i = 0; i < SemaphoreSets; i++)
+        semaphores[i] = semget(IPC_PRIVATE, Semaphores, 0600);
+    during("all values of large sets of semaphores", set_and_get_all);
+    during("exit that undoes semaphores of large sets", undo_and_exit);
+    for (int i = 0; i < SemaphoreSets; i++)
+        semctl(semaphores[i], 0, IPC_RMID);
+}
+
 int main(void)
 {
     busy_neighbours();
@@ -439,6 +476,7 @@ int main(void)
     locked_file();
     watched_file();
     waiting_connections();
+    large_sets();
     patchwork();
     kill(sleeper, SIGKILL);
     printf("all was measured\n");
