@@ -313,10 +313,15 @@ internal static unsafe partial class TcpOutput
     internal static void SendProbe(Stack* stack, Connection* c, ulong now) =>
         Emit(stack, c, c->SendUnacknowledged - 1, 0, TcpFlags.Ack, now);
 
+    /// <summary>
+    /// Within the peer's window: a reset behind it is not answered (RFC 9293 §3.10.7.4), and one behind what the peer
+    /// expects is, by a challenge (RFC 5961 §3.2). A peer that has dropped data and closed its window expects its edge.
+    /// </summary>
     internal static void SendReset(Stack* stack, Connection* c, ulong now)
     {
         stack->Counters.ResetsSent++;
-        Emit(stack, c, c->SendNext, 0, TcpFlags.Rst | TcpFlags.Ack, now);
+        uint sequence = Tcp.Earlier(c->SendNext, c->SendUnacknowledged + c->SendWindow);
+        Emit(stack, c, sequence, 0, TcpFlags.Rst | TcpFlags.Ack, now);
     }
 
     /// <summary>Everything unacknowledged again, and an acknowledgement even if none is owed.</summary>

@@ -131,6 +131,27 @@ public sealed unsafe class OrphanTests
         HostileTests.CheckTables(pair.B.Stack);
     }
 
+    /// <summary>
+    /// A peer that has dropped what came and closed its window takes a reset at its edge only: one where the data ended is outside
+    /// of the window, and nobody answers it.
+    /// </summary>
+    [Fact]
+    public void AResetIsWhereAClosedWindowExpectsIt()
+    {
+        using TwoHosts pair = NewPair(6);
+        Stranger stranger = new(pair, StrangerAddress);
+        int listener = pair.B.Stack->Listen(0, 80, 5);
+        (uint next, uint theirs) = stranger.Open(7000, 80, new byte[1]);
+        int socket = pair.B.Stack->Accept(listener);
+        Assert.Equal(3000, pair.B.Stack->Send(socket, new byte[3000], pair.Now));
+        pair.Pass(0.01);
+        stranger.Send(7000, 80, next, theirs, TcpFlags.Ack, window: 0);
+        pair.Pass(0.01);
+        pair.B.Stack->Abort(socket, pair.Now);
+        pair.Pass(0.01);
+        Assert.Equal(theirs, Assert.Single(stranger.Heard(7000), header => (header.Flags & TcpFlags.Rst) != 0).Sequence);
+    }
+
     [Fact]
     public void ThePeerThatAcknowledgesKeepsItsOwnLongest()
     {
