@@ -82,8 +82,20 @@ public sealed class Machine : IDisposable
     /// <summary>Waits until the console has shown a text, and returns all of it.</summary>
     public string Await(string text, int milliseconds = 15_000)
     {
-        Wait.Until(() => Console.Contains(text, StringComparison.Ordinal), () => $"the console never showed \"{text}\" but:\n{Console}", milliseconds / 1000.0);
+        Wait.Until(() => Console.Contains(text, StringComparison.Ordinal), () => $"the console never showed \"{text}\", {Condition}, but:\n{Console}", milliseconds / 1000.0);
         return Console;
+    }
+
+    /// <summary>What the monitor's process does, for the message of a test that waits for it in vain.</summary>
+    private string Condition
+    {
+        get
+        {
+            if (HasEnded(0))
+                return $"its monitor has ended with {process.ExitCode}";
+            string[] status = File.ReadAllText($"/proc/{process.Id}/stat").Split(' ');
+            return $"its monitor {status[1]} is in state {status[2]} and has used {ProcessorTime.TotalSeconds:0.00} s of a processor";
+        }
     }
 
     public void Kill() => process.Kill();
