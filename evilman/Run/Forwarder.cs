@@ -12,6 +12,8 @@ internal sealed class Forwarder : IDisposable
 {
     internal const int MostConnections = 256;
 
+    static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+
     readonly Socket listener;
     readonly Func<Socket> connect;
     readonly SemaphoreSlim places = new(MostConnections);
@@ -30,16 +32,17 @@ internal sealed class Forwarder : IDisposable
         while (!isDisposed)
         {
             places.Wait();
-            Socket near;
             try
             {
-                near = listener.Accept();
+                var near = listener.Accept();
+                Start(() => Lead(near));
             }
-            catch (Exception end) when (end is SocketException or ObjectDisposedException)
+            catch (Exception fault) when (fault is SocketException or ObjectDisposedException)
             {
-                return;
+                // One that was given up before it was accepted, or no descriptor left (accept(2)): others still come.
+                places.Release();
+                Thread.Sleep(s_pause);
             }
-            Start(() => Lead(near));
         }
     }
 
