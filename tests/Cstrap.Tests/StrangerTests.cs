@@ -2,8 +2,10 @@ using System;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Threading;
 using Testing;
 using Testing.Machines;
 using Wire;
@@ -12,11 +14,33 @@ using Xunit;
 namespace Cstrap.Tests;
 
 /// <summary>
-/// Strangers who leave their connections unfinished, three segments on each, close neither the firmware's port nor a guest's.
+/// Strangers who leave their connections unfinished, three segments on each, or come again and again, close neither the firmware's port nor a guest's.
 /// </summary>
 public sealed class StrangerTests
 {
     private static readonly byte[] s_loader = Repository.ReadImage("loader-kernel"), s_kernel = Repository.ReadImage("guestos");
+
+    /// <summary>A client that repeats a recorded message takes no place, however often it connects.</summary>
+    [RootTheory, Monitors]
+    public void A_customer_gets_in_at_once_among_strangers_who_come_again_and_again(string monitor)
+    {
+        using var machine = new Machine(monitor, s_loader);
+        byte[] seen = Client.Hello(Client.Key);
+        using (Socket customer = machine.Space.Connect())
+        {
+            customer.Send(seen);
+            Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(customer, ChannelHello.MessageSize).Length);
+        }
+        using var crowd = new Crowd(new IPEndPoint(IPAddress.Parse(machine.Boot), Upload.Port), seen, machine.Space.Enter, replaying: 7);
+        var begin = Stopwatch.StartNew();
+        for (int times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
+        {
+            var clock = Stopwatch.StartNew();
+            using (machine.UploadLoader(s_loader))
+                Assert.True(clock.ElapsedMilliseconds < 2000, $"the customer got in after {clock.ElapsedMilliseconds} ms, at the {times}th time");
+            Thread.Sleep(300);
+        }
+    }
 
     [RootFact]
     public void Who_acknowledges_no_refusal_keeps_nobody_out_of_the_firmware()

@@ -106,28 +106,6 @@ public sealed class UploadTests
         using SecureSocket last = machine.UploadLoader(s_loader);
     }
 
-    /// <summary>A client that repeats a recorded message takes no place, however often it connects.</summary>
-    [RootTheory, Monitors]
-    public void A_customer_gets_in_at_once_among_strangers_who_come_again_and_again(string monitor)
-    {
-        using var machine = new Machine(monitor, s_loader);
-        byte[] seen = Client.Hello(Client.Key);
-        using (Socket customer = machine.Space.Connect())
-        {
-            customer.Send(seen);
-            Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(customer, ChannelHello.MessageSize).Length);
-        }
-        using var crowd = new Crowd(new IPEndPoint(IPAddress.Parse(machine.Boot), Upload.Port), seen, machine.Space.Enter, replaying: 7);
-        var begin = Stopwatch.StartNew();
-        for (int times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
-        {
-            var clock = Stopwatch.StartNew();
-            using (machine.UploadLoader(s_loader))
-                Assert.True(clock.ElapsedMilliseconds < 2000, $"the customer got in after {clock.ElapsedMilliseconds} ms, at the {times}th time");
-            Thread.Sleep(300);
-        }
-    }
-
     /// <summary>Customers who have the key and do not go on keep another one out for a second at most: so long an honest one may take.</summary>
     [RootTheory, Monitors]
     public void Who_was_answered_and_does_not_go_on_gives_way(string monitor)
@@ -302,22 +280,6 @@ public sealed class UploadTests
     }
 
     [RootTheory, Monitors]
-    public void A_machine_that_nobody_wants_ends_when_its_lease_does(string monitor)
-    {
-        using var machine = new Machine(monitor, s_loader, lease: 3);
-        var clock = Stopwatch.StartNew();
-        // Strangers do not renew it, a customer does when he is lost.
-        Thread.Sleep(1500);
-        Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), s_wrongKey));
-        using (SecureSocket customer = machine.UploadLoader(s_loader))
-            Thread.Sleep(2500);
-        Assert.False(machine.HasEnded(500), "it ended while a customer was there");
-        Assert.True(machine.HasEnded(5000), "nobody wants it and it stays");
-        Assert.InRange(clock.ElapsedMilliseconds, 6500, 9500);
-        Assert.Contains("nobody came with the machine's key in time", machine.Console, StringComparison.Ordinal);
-    }
-
-    [RootTheory, Monitors]
     public void Without_a_key_the_firmware_says_so_and_ends(string monitor)
     {
         byte[] module = new byte[KeyModule.Size];
@@ -326,15 +288,5 @@ public sealed class UploadTests
         using var machine = new Machine(monitor, s_loader, module: module);
         machine.Await("no machine key");
         Assert.True(machine.HasEnded(5000));
-    }
-
-    [RootTheory, Monitors]
-    public void A_domain_that_waits_takes_no_processor_time(string monitor)
-    {
-        using var machine = new Machine(monitor, s_loader);
-        Thread.Sleep(300);
-        TimeSpan before = machine.ProcessorTime;
-        Thread.Sleep(2000);
-        Assert.InRange((machine.ProcessorTime - before).TotalMilliseconds, 0, 100);
     }
 }

@@ -1,0 +1,41 @@
+using System;
+using System.Diagnostics;
+using System.Threading;
+using Testing;
+using Testing.Machines;
+using Wire;
+using Xunit;
+
+namespace Cstrap.Tests;
+
+/// <summary>A machine that nobody comes to: what it takes meanwhile, and until when it is there.</summary>
+public sealed class WaitingTests
+{
+    private static readonly byte[] s_loader = Repository.ReadImage("loader-kernel");
+
+    [RootTheory, Monitors]
+    public void A_machine_that_nobody_wants_ends_when_its_lease_does(string monitor)
+    {
+        using var machine = new Machine(monitor, s_loader, lease: 3);
+        var clock = Stopwatch.StartNew();
+        // Strangers do not renew it, a customer does when he is lost.
+        Thread.Sleep(1500);
+        Assert.Throws<ChannelException>(() => Client.Open(machine.Space.Connect(), new byte[20]));
+        using (SecureSocket customer = machine.UploadLoader(s_loader))
+            Thread.Sleep(2500);
+        Assert.False(machine.HasEnded(500), "it ended while a customer was there");
+        Assert.True(machine.HasEnded(5000), "nobody wants it and it stays");
+        Assert.InRange(clock.ElapsedMilliseconds, 6500, 9500);
+        Assert.Contains("nobody came with the machine's key in time", machine.Console, StringComparison.Ordinal);
+    }
+
+    [RootTheory, Monitors]
+    public void A_domain_that_waits_takes_no_processor_time(string monitor)
+    {
+        using var machine = new Machine(monitor, s_loader);
+        Thread.Sleep(300);
+        TimeSpan before = machine.ProcessorTime;
+        Thread.Sleep(2000);
+        Assert.InRange((machine.ProcessorTime - before).TotalMilliseconds, 0, 100);
+    }
+}
