@@ -73,22 +73,29 @@ public sealed class FailureTests : IDisposable
         guest.Hear(100);
     }
 
-    /// <summary>A destination that takes nothing, or says nothing, for ever.</summary>
+    /// <summary>A destination that takes nothing, or says nothing, for ever: left after the time that it is borne, which is 10 s unless it is given.</summary>
     [RootTheory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Silence_ends_too(bool afterTheLastPage)
+    [InlineData("the destination takes nothing any more.", 2, "--patience", "2")]
+    [InlineData("the destination does not say whether it has the checkpoint.", 10)]
+    public void Silence_ends_too(string reason, int seconds, params string[] options)
     {
         guest = new Guest(space, "domain");
-        Fails(7, afterTheLastPage ? "the destination does not say whether it has the checkpoint." : "the destination takes nothing any more.", (fake, socket) =>
+        var silent = new FakeDestination(space, (fake, socket) =>
         {
-            if (afterTheLastPage)
+            if (options is [])
                 FakeDestination.ReadAll(socket);
             else
                 FakeDestination.ReadRecords(socket, 100);
-            for (int i = 0; i < 300 && !socket.Socket.Poll(0, SelectMode.SelectError); i++)
-                Thread.Sleep(100);
+            fake.BeSilent(socket);
         });
+        using (silent)
+        {
+            var time = Stopwatch.StartNew();
+            Expect(7, reason, guest.Migrate([.. options, FakeDestination.Address]));
+            Assert.InRange(time.Elapsed.TotalSeconds, seconds, 20);
+        }
+        Assert.True(silent.HasHungUp && !silent.Committed, "the guest keeps its connection");
+        guest.Hear(30);
     }
 
     /// <summary>A verdict a byte at a time, in the largest record there is: the guest stands still only as long as it bears a silence.</summary>

@@ -15,6 +15,7 @@ internal sealed class FakeDestination : IDisposable
 
     private readonly Socket listener;
     private readonly Thread server;
+    private volatile bool isOver;
 
     /// <param name="behave">Gets the connection after the loader was read and, unless it says otherwise, accepted.</param>
     public FakeDestination(Space space, Action<FakeDestination, SecureSocket> behave, UploadRefusal answer = UploadRefusal.None)
@@ -117,8 +118,29 @@ internal sealed class FakeDestination : IDisposable
         socket.Dispose();
     }
 
+    /// <summary>Takes nothing and says nothing until the test is done with the destination; then the guest must have hung up, behind what it had sent.</summary>
+    public void BeSilent(SecureSocket socket)
+    {
+        while (!isOver)
+            Thread.Sleep(10);
+        byte[] rest = new byte[64 * 1024];
+        try
+        {
+            while (socket.Socket.Receive(rest) > 0) { }
+            HasHungUp = true;
+        }
+        catch (SocketException end)
+        {
+            HasHungUp = end.SocketErrorCode == SocketError.ConnectionReset;
+        }
+    }
+
+    /// <summary>Whether <see cref="BeSilent"/> has met the end of the guest's stream, or a reset. Known when this is disposed.</summary>
+    public volatile bool HasHungUp;
+
     public void Dispose()
     {
+        isOver = true;
         listener.Dispose();
         server.Join();
     }
