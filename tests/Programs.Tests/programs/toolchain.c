@@ -1,5 +1,6 @@
-/* For each C library, linked statically and dynamically: allocation, stdio, threads with conditions and local storage, signals, time, qsort, locale, jumps. */
+/* For each C library, linked statically and dynamically: allocation, stdio, threads with conditions and local storage, rounding, signals, time, qsort, locale, jumps. */
 #include <errno.h>
+#include <fenv.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -15,7 +16,7 @@ enum { workers = 6, places = 16 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static char *queue[places];
-static int queued, ended;
+static int queued, ended, rounding;
 static __thread unsigned long own;
 static unsigned long all;
 static volatile sig_atomic_t caught;
@@ -23,6 +24,7 @@ static jmp_buf back;
 
 static void *work(void *nothing)
 {
+    fesetround(FE_DOWNWARD);
     for (;;) {
         pthread_mutex_lock(&lock);
         while (!queued && !ended)
@@ -40,6 +42,7 @@ static void *work(void *nothing)
         free(line);
     }
     all += own;
+    rounding += fegetround() == FE_DOWNWARD;
     pthread_mutex_unlock(&lock);
     return nothing;
 }
@@ -59,6 +62,7 @@ int main(void)
     for (int i = 0; i < workers; i++)
         if (pthread_create(&threads[i], NULL, work, NULL))
             return 1;
+    fesetround(FE_UPWARD);
     while (fgets(line, sizeof line, stdin)) {
         char word[64];
         if (sscanf(line, "%d %63s", &number, word) == 2 && count < 4096)
@@ -81,6 +85,8 @@ int main(void)
     pthread_mutex_unlock(&lock);
     for (int i = 0; i < workers; i++)
         pthread_join(threads[i], NULL);
+    printf("rounding up %d, down %d\n", fegetround() == FE_UPWARD, rounding);
+    fesetround(FE_TONEAREST);
     qsort(words, count, sizeof *words, compare);
     printf("%lx %d %s %s\n", all, count, words[0], words[count - 1]);
 
