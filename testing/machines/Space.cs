@@ -28,7 +28,8 @@ public sealed partial class Space : IDisposable
         Name = $"cs{Environment.ProcessId % 100_000}x{Interlocked.Increment(ref s_count)}";
         Programs.Run("ip", "netns", "add", Name);
         Programs.Run("ip", "-n", Name, "link", "set", "lo", "up");
-        Programs.Run("ip", "-n", Name, "link", "add", "br0", "type", "bridge");
+        // With an address of its own: otherwise a bridge has the lowest of its ports', another one whenever a machine comes or goes.
+        Programs.Run("ip", "-n", Name, "link", "add", "br0", "address", "02:45:0a:00:00:01", "type", "bridge");
         Programs.Run("ip", "-n", Name, "addr", "add", Host + "/24", "dev", "br0");
         Programs.Run("ip", "-n", Name, "link", "set", "br0", "addrgenmode", "none", "up");
     }
