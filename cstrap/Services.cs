@@ -41,6 +41,7 @@ internal static unsafe class Services
         table->Reset = &Reset;
         table->CounterKilohertz = Idle.Time.CounterKilohertz;
         table->TimerKilohertz = Idle.Time.TimerKilohertz;
+        table->Claim = &Claim;
         Network.Stack->SetOption(owner->Socket, SocketOption.NoDelay, 1, Idle.Now);
     }
 
@@ -150,6 +151,8 @@ internal static unsafe class Services
 
     private static void Write(byte* text, ulong count) =>
         Uart.Write(new ReadOnlySpan<byte>(text, (int)Math.Min(count, 4096)));
+
+    private static void Claim(uint address) => Network.Stack->AnnounceFor(address);
 
     private static void Quiesce()
     {

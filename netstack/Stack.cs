@@ -159,19 +159,26 @@ public unsafe partial struct Stack
         AnnounceTime = now + AnnounceInterval;
         if (Announcements > 0)
             Schedule(AnnounceTime);
-        Stack* stack = Self;
         for (int i = 0; i < AddressCount; i++)
-        {
-            Arp packet = default;
-            packet.Operation = Arp.Request;
-            packet.SenderHardware = HardwareAddress;
-            packet.TargetAddress = Addresses[i];
-            packet.SenderAddress = packet.TargetAddress;
-            ArpCache.Send(stack, packet, Ethernet.Broadcast);
-            packet.Operation = Arp.Reply;
-            packet.TargetHardware = HardwareAddress;
-            ArpCache.Send(stack, packet, Ethernet.Broadcast);
-        }
+            AnnounceFor(Addresses[i]);
+    }
+
+    /// <summary>
+    /// Announces an address as reached here, once, by gratuitous ARP as request and as reply (RFC 5227 §3). It need not
+    /// be an own one: a host may announce another that is about to run in its place.
+    /// </summary>
+    public void AnnounceFor(uint address)
+    {
+        Stack* stack = Self;
+        Arp packet = default;
+        packet.Operation = Arp.Request;
+        packet.SenderHardware = HardwareAddress;
+        packet.SenderAddress = address;
+        packet.TargetAddress = address;
+        ArpCache.Send(stack, packet, Ethernet.Broadcast);
+        packet.Operation = Arp.Reply;
+        packet.TargetHardware = HardwareAddress;
+        ArpCache.Send(stack, packet, Ethernet.Broadcast);
     }
 
     /// <summary>

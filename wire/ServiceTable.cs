@@ -8,7 +8,7 @@ namespace Wire;
 public unsafe struct ServiceTable
 {
     public const uint ExpectedMagic = 0x52545343; // "CSTR"
-    public const uint ExpectedVersion = 2;
+    public const uint ExpectedVersion = 3;
 
     public uint Magic;
     public uint Version;
@@ -54,4 +54,10 @@ public unsafe struct ServiceTable
 
     /// <summary>How fast this machine's local APIC timer counts, as the firmware found out. kHz.</summary>
     public uint TimerKilohertz;
+
+    /// <summary>
+    /// Announces an IPv4 address (host order) as this machine's by gratuitous ARP: from now on frames for it come here.
+    /// The firmware does not answer for it.
+    /// </summary>
+    public delegate*<uint, void> Claim;
 }

@@ -26,6 +26,9 @@ internal unsafe struct CheckpointReader(Peer peer)
 
     public ulong Records;
 
+    /// <summary>The guest's, in host order; 0 where there is none.</summary>
+    private fixed uint addresses[CheckpointHeader.MostAddresses];
+
     /// <summary>From the header to the trailer. None: the checkpoint is whole and right.</summary>
     public CheckpointRefusal Receive()
     {
@@ -51,11 +54,14 @@ internal unsafe struct CheckpointReader(Peer peer)
         // Where the guest's packets would be dropped it had better not go.
         ReadOnlySpan<byte> commandLine = new StartInfo(peer.StartInfoPhysical, 0).CommandLine;
         for (int i = 0; i < CheckpointHeader.MostAddresses; i++)
-            if (header.Address(i) != 0 && !GrantedAddresses.Name(commandLine, header.Address(i)))
+        {
+            addresses[i] = header.Address(i);
+            if (addresses[i] != 0 && !GrantedAddresses.Name(commandLine, addresses[i]))
             {
-                Detail = header.Address(i);
+                Detail = addresses[i];
                 return CheckpointRefusal.ForeignAddress;
             }
+        }
         uint frames = header.Frames;
         CheckpointHash kind = header.Hash;
         FrameTable table = new(kind == CheckpointHash.Crc32CSum);
@@ -75,6 +81,14 @@ internal unsafe struct CheckpointReader(Peer peer)
             return CheckpointRefusal.MissingFrames;
         }
         return refusal;
+    }
+
+    /// <summary>Announces the guest's addresses as this machine's.</summary>
+    public readonly void ClaimAddresses()
+    {
+        for (int i = 0; i < CheckpointHeader.MostAddresses; i++)
+            if (addresses[i] != 0)
+                peer.Claim(addresses[i]);
     }
 
     private CheckpointRefusal ReceiveRecords(uint frames, ref FrameTable table)

@@ -45,6 +45,9 @@ internal static unsafe class Program
             peer.Say("loader: the sender went away as it committed\n"u8);
             return;
         }
+        // The sender answers nobody any more. Frames that come between this and the guest's start of the device wait in
+        // the machine's link: a device that is reset takes none.
+        reader.ClaimAddresses();
         peer.Flush(0);
         peer.Quiesce();
         Unroll.Run(reader.RecoveryEntry, peer.StartInfoPhysical, reader.RecoveryArgument);

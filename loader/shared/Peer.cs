@@ -51,6 +51,9 @@ internal readonly unsafe struct Peer(ServiceTable* services)
         services->Write(digits + at, (ulong)(20 - at));
     }
 
+    /// <summary>Announces the address, in host order, as this machine's.</summary>
+    public void Claim(uint address) => services->Claim(address);
+
     public void Quiesce() => services->Quiesce();
 
     public ulong StartInfoPhysical => services->StartInfo;

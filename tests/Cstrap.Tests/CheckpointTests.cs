@@ -1,8 +1,10 @@
 using System;
+using System.Collections.Generic;
 using System.Net.Sockets;
 using System.Threading;
 using Testing;
 using Testing.Machines;
+using Testing.Nodes;
 using Wire;
 using Xunit;
 
@@ -195,6 +197,50 @@ public sealed class CheckpointTests
         // The machine is empty, which is no reason to refuse.
         Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Withdraw(machine));
         Assert.Contains("arrived +A0", Arrive(machine, new CheckpointStream().Recovery().End()), StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// Until the guest itself can announce its addresses its peers would send to the machine that it has left, where nobody takes anything any
+    /// more. This one never does, it only says that it has arrived; and one that is not taken is not announced.
+    /// </summary>
+    [RootTheory, Monitors]
+    public void With_the_commit_the_guests_addresses_are_announced(string monitor)
+    {
+        const uint Address = 0x0a000003;
+        using var machine = new Machine(monitor, s_loader);
+        byte[] stream = new CheckpointStream(addresses: Address).Recovery().End();
+        int link = PacketSocket.OpenLink(machine.Space.Name, "br0", 100);
+        try
+        {
+            using (SecureSocket gone = machine.UploadLoader(s_loader))
+            {
+                gone.Send(stream);
+                Assert.Equal(HandOverKind.Verified, Client.Verdict(gone).Kind);
+            }
+            Assert.Empty(Announced());
+            Arrive(machine, stream);
+            Assert.Equal([1, 2], Announced());
+        }
+        finally
+        {
+            _ = PacketSocket.close(link);
+        }
+
+        // Operations of the gratuitous ARP packets that have come since, for the guest's address and from the machine's own (RFC 5227 §3).
+        List<int> Announced()
+        {
+            List<int> operations = [];
+            while (PacketSocket.Receive(link) is { Length: >= 42 } frame)
+            {
+                bool isGratuitous = Bytes.Be16(frame, 12) == Packetd.Packet.TypeArp && Bytes.Be32(frame, 28) == Address && Bytes.Be32(frame, 38) == Address;
+                if (!isGratuitous)
+                    continue;
+                Assert.Equal("FFFFFFFFFFFF02450A000002", Convert.ToHexString(frame.AsSpan(0, 12)));
+                Assert.Equal("02450A000002", Convert.ToHexString(frame.AsSpan(22, 6)));
+                operations.Add(Bytes.Be16(frame, 20));
+            }
+            return operations;
+        }
     }
 
     /// <summary>At the same moment: either the commit is taken or its withdrawal is.</summary>
