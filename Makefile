@@ -36,7 +36,7 @@ ARM64_PROJECTS   := packetd/packetd.csproj launcher/Launcher.csproj
 PROGRAM_PROJECTS := $(wildcard domain/Domain.csproj evilman/Evilman.csproj)
 SOURCES := $(shell git ls-files '*.cs' '*.csproj' '*.props' '*.targets' '*.S' '*.ld' 2>/dev/null)
 
-.PHONY: help all images arm64 programs broker deps test demo demo-tokens newcomer audit audit-raise lint coverage layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-net bench-cpu conformance bench-broker soak lab kill-broker dist clean
+.PHONY: help all images arm64 programs broker deps test demo demo-tokens newcomer audit audit-raise lint coverage layout audit-reproduce bench-packetd bench-overload bench-migration fuzz fuzz-syscalls fuzz-devices fuzz-cpu fuzz-commands system-programs kernels bench-wire bench-net bench-guest bench-cpu conformance bench-broker soak lab kill-broker dist clean
 
 ## all: builds everything into out/ (what "make" alone does); as root it also installs what is missing
 all: images programs $(OUT)/guest.cpio
@@ -175,6 +175,12 @@ bench-migration: all
 bench-net: all
 	@$(SCRATCH) dotnet build -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench/net bench/Net/NetBench.csproj
 	@bench/net
+
+## bench-guest: the guest's kernel beside Debian's Linux on the same monitor: single operations, sqlite3, redis and nginx
+bench-guest: all
+	@deploy/debian-kernel $(OUT)/kernels/cloud amd64 linux-image-cloud-amd64
+	@mkdir -p $(OUT)/bench && $(CC) -O2 -static -pthread -o $(OUT)/bench/guest-loops bench/Guest/loops.c
+	@bench/guest
 
 ## bench-wire: TCP on bad wires beside the kernel's
 bench-wire: | deps
