@@ -240,9 +240,10 @@ soak: all
 	    dotnet test tests/Migration.Tests -c Release -m:1 -v:q --nologo --filter Moves_in_a_row >$(OUT)/soak-tests.log 2>&1 || status=$$?; \
 	sleep 1; [ $$status -eq 0 ] || { tail -n 30 $(OUT)/soak-tests.log >&2; exit $$status; }
 
-## kill-broker: KILLS kills of the broker at random instants while customers buy, on each database; SEED=N plays a run again
+## kill-broker: KILLS kills of the broker at random instants of start, migration and load, on each database; SEED=N plays a run again
 kill-broker: broker
-	@TOKENBROKER=$(CURDIR)/$(BIN)/tokenbroker BROKER_KILLS=$(KILLS) RANDOM_SEED=$(SEED) dotnet test -c Release -m:1 -v:q --nologo tests/Tokenbroker.Tests --filter FullyQualifiedName~KillTests --logger "console;verbosity=normal"
+	@$(SCRATCH) dotnet build -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench/broker bench/Broker/BrokerBench.csproj
+	@TOKENBROKER=$(CURDIR)/$(BIN)/tokenbroker $(OUT)/bench/broker/bench-broker kill $(KILLS) $(SEED)
 
 ## dist: what an operator installs, stripped, with SHA-256 sums, into dist/
 dist: all broker $(if $(shell command -v $(CROSS)ld),arm64)

@@ -35,6 +35,8 @@ internal static class Program
 
     private static async Task<int> Main(string[] arguments)
     {
+        if (arguments is ["kill", var kills, .. var rest])
+            return await Kill(int.Parse(kills, CultureInfo.InvariantCulture), rest);
         double seconds = arguments.Length > 0 ? double.Parse(arguments[0], CultureInfo.InvariantCulture) : 5;
         PostgresServer.IsDurable = true;
         Result sqlite = await Measure("sqlite", seconds);
@@ -45,6 +47,22 @@ internal static class Program
         Console.WriteLine(Text($"bench-broker: sqlite_per_s={sqlite.PerSecond:F0} ",
             $"of_limit={sqlite.PerSecond / sqlite.Limit:F2} ",
             $"postgres_per_s={postgres?.PerSecond ?? 0:F0} p99_ms={sqlite.P99:F1} rss_mib={sqlite.Resident >> 20}"));
+        return 0;
+    }
+
+    /// <summary>Kills the broker so often on each database, two brokers for each processor at a time.</summary>
+    /// <param name="seed">Of a run that is to be played again.</param>
+    private static async Task<int> Kill(int kills, string[] seed)
+    {
+        List<string> reports = [];
+        foreach (string kind in PostgresServer.Refusal is null ? (string[])["sqlite", "postgres"] : ["sqlite"])
+        {
+            KillRun run = new(kind, seed is [var given] ? int.Parse(given, CultureInfo.InvariantCulture)
+                : Random.Shared.Next(1 << 30), Console.Out);
+            await run.Kill(kills, 2 * Environment.ProcessorCount);
+            reports.Add(run.Report());
+        }
+        Console.WriteLine("kill-broker: ok " + string.Join("; ", reports));
         return 0;
     }
 

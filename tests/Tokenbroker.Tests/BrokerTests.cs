@@ -248,6 +248,29 @@ public sealed class BrokerTests
         Assert.Equal(20, shop.Buy(shop.Customer, 20, "n1").Tokens);
     }
 
+    [Theory, OnSqlite, OnPostgres]
+    public void A_machine_that_is_larger_than_its_node_gives_one_is_refused_with_the_limit(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Do(session => shop.Broker.AddPlan(session, "test", new NewPlan("large", 100, 128, ChainLength: 50)));
+        shop.Do(session => session.Run("UPDATE node SET most_memory = 100"));
+        NewMachine wanted = new(Shop.Loader, "large", 10);
+        foreach (Problem refused in (Problem[])[
+            Assert.Throws<Problem>(() => shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote("large", 10)))),
+            Assert.Throws<Problem>(() => shop.Do(session => shop.Broker.Buy(session, shop.Customer, wanted, NewChain.Create(50))))])
+            Assert.Equal("a machine of this plan has 128 MiB of memory, and the most that any node gives to one is 100: take a "
+                + "smaller plan", refused.Message);
+        Assert.Equal(2, shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote("small", 10))).Nodes.Count);
+        shop.Do(session => shop.Broker.AddNode(session, "test", new NewNode("n3", "10.0.0.3", Shop.Key, 24,
+            "10.0.0.50-10.0.0.59", "10.0.0.100-10.0.0.199", 512, 4, new Prices(0, 0, 0, 1), MostMemoryMib: 128)));
+        QuoteView quote = shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote("large", 10)));
+        Assert.Equal("n3", Assert.Single(quote.Nodes).Name);
+        Assert.Contains("that n1 gives to one is 100", Assert.Throws<Problem>(() => shop.Do(session => shop.Broker.Buy(session,
+            shop.Customer, wanted with { Node = "n1" }, NewChain.Create(50)))).Message, StringComparison.Ordinal);
+        Assert.Equal("n3", shop.Do(session => shop.Broker.Buy(session, shop.Customer, wanted, NewChain.Create(50))).Machine.Node);
+        Assert.Equal(128, shop.Look(session => Broker.Nodes(session, 2, 1)).Items[0].MostMemoryMib);
+    }
+
     [SqliteFact]
     public void A_node_whose_idle_machines_cost_nothing_is_not_added()
     {

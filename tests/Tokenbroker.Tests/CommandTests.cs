@@ -2,6 +2,7 @@ using System;
 using System.CommandLine;
 using System.IO;
 using System.Linq;
+using Tokenbroker.Storage;
 using Xunit;
 
 namespace Tokenbroker.Tests;
@@ -123,6 +124,28 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("another master key", errors, StringComparison.Ordinal);
         Assert.Equal(before.Order(), Directory.GetFiles(folder).Order());
         Done("restore", Path.Combine(folder, "copy"));
+    }
+
+    [PostgresFact]
+    public void A_restored_database_that_does_not_verify_is_not_used()
+    {
+        using Scratch good = new("postgres"), bad = new("postgres");
+        string[] at(Scratch scratch, params string[] words) =>
+            [.. words, "--database", scratch.Where, "--master-key", Path.Combine(folder, "master.key")];
+        string copy = Path.Combine(folder, "copy");
+        Assert.Equal(0, Run(at(good, "init")).Code);
+        Assert.Equal(0, Run(at(good, "customer", "add", "alice")).Code);
+        Assert.Equal(0, Run(at(good, "deposit", "alice", "500")).Code);
+        using (Session session = good.Database.Open())
+            session.Script("ALTER TABLE entry DISABLE TRIGGER ALL; UPDATE entry SET at = at + 1; ALTER TABLE entry ENABLE TRIGGER ALL");
+        Assert.Equal(0, Run(at(good, "backup", copy)).Code);
+        Assert.Equal(1, Run(at(bad, "restore", copy)).Code);
+        (int code, _, string errors) = Run(at(bad, "customer", "list"));
+        Assert.Equal(1, code);
+        Assert.Contains("does not verify", errors, StringComparison.Ordinal);
+        Assert.Contains("entry 1 was changed", Run(at(bad, "verify")).Errors, StringComparison.Ordinal);
+        Assert.Contains("is not empty", Run(at(bad, "restore", copy)).Errors, StringComparison.Ordinal);
+        Assert.Equal(0, Run(at(good, "customer", "list")).Code);
     }
 
     [SqliteFact]

@@ -89,7 +89,9 @@ internal sealed class CustomerStand : IAsyncDisposable
 
     internal long Now { get; set; } = 1_800_000_000;
 
-    internal BrokerClient Client { get; private set; } = null!;
+    internal BrokerClient Client => new(Broker);
+
+    internal KnownBroker Broker { get; private set; } = null!;
 
     internal BrokerUrl Url => BrokerUrl.Parse(server.Address);
 
@@ -100,8 +102,7 @@ internal sealed class CustomerStand : IAsyncDisposable
         Server server = new(shop.Broker, new ServerOptions("http://127.0.0.1:0", 100_000, LogsRequests: false));
         await server.Start();
         CustomerStand stand = new(shop, node, server);
-        stand.Client = new BrokerClient(new KnownBroker("lab", stand.Url, shop.AddKey(shop.Customer,
-            [.. ApiKeys.OfCustomers])));
+        stand.Broker = new KnownBroker("lab", stand.Url, shop.AddKey(shop.Customer, [.. ApiKeys.OfCustomers]));
         return stand;
     }
 

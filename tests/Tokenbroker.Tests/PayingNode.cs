@@ -111,8 +111,8 @@ internal sealed class PayingNode : INodeLink, Market.INodeLink
         if (Find(name) is not { } account)
             return (Refusal.NoSuchDomain, null);
         account.IsRefunded = true;
-        string certificate = Certificates.Refunded(Convert.ToHexStringLower(name), account.Elements * account.Value,
-            Shop.Key, account.Count, 0);
+        string certificate = Certificates.Refunded(Convert.ToHexStringLower(name), account.Elements * account.Value
+            - account.Spent, Shop.Key, account.Count, account.Spent / Shop.Existence);
         return (Refusal.None, Convert.FromHexString(certificate));
     }
 

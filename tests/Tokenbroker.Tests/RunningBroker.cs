@@ -1,8 +1,6 @@
 using System;
 using System.Diagnostics;
 using System.IO;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Threading.Tasks;
 using Testing;
@@ -20,10 +18,20 @@ internal sealed class RunningBroker : IDisposable
         ?? Path.Combine(Repository.Root, "tokenbroker", "bin", "Release", "net10.0", "linux-x64", "tokenbroker");
 
     private readonly Process process;
+    private readonly StringBuilder said = new();
+    private volatile Uri? address;
 
-    private RunningBroker(Process process, Uri address) => (this.process, Address) = (process, address);
+    private RunningBroker(Process process)
+    {
+        this.process = process;
+        process.ErrorDataReceived += (_, line) => Hear(line.Data ?? "");
+        process.BeginErrorReadLine();
+    }
 
-    internal Uri Address { get; }
+    /// <summary>Once it serves.</summary>
+    internal Uri Address => address ?? throw new InvalidOperationException("the broker does not serve yet");
+
+    internal bool Serves => address is not null;
 
     /// <summary>Bytes of memory.</summary>
     internal long Resident
@@ -37,23 +45,40 @@ internal sealed class RunningBroker : IDisposable
 
     internal static RunningBroker Start(Scratch scratch)
     {
-        int port;
-        using (Socket free = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
+        RunningBroker broker = Launch(scratch);
+        broker.AwaitServing();
+        return broker;
+    }
+
+    /// <summary>Does not wait until it serves.</summary>
+    internal static RunningBroker Launch(Scratch scratch) => new(Process.Start(new ProcessStartInfo(s_program,
+        ["serve", "--quiet", "--requests-per-second", "1000000", "--listen", "http://127.0.0.1:0",
+            "--database", scratch.Where, "--master-key",
+            scratch.File("master.key")]) { RedirectStandardError = true })!);
+
+    internal void AwaitServing()
+    {
+        Wait.Until(() => process.HasExited || Serves, "the broker serves", 60);
+        Assert.False(process.HasExited, Said);
+    }
+
+    private string Said
+    {
+        get
         {
-            free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            port = ((IPEndPoint)free.LocalEndPoint!).Port;
+            lock (said)
+                return said.ToString();
         }
-        Process process = Process.Start(new ProcessStartInfo(s_program,
-            ["serve", "--quiet", "--requests-per-second", "1000000", "--listen", $"http://127.0.0.1:{port}",
-                "--database", scratch.Where, "--master-key",
-                scratch.File("master.key")]) { RedirectStandardError = true })!;
-        StringBuilder said = new();
-        process.ErrorDataReceived += (_, line) => { lock (said) said.AppendLine(line.Data); };
-        process.BeginErrorReadLine();
-        Wait.Until(() => { lock (said) return process.HasExited || said.ToString()
-            .Contains("serving", StringComparison.Ordinal); }, "the broker serves", 60);
-        Assert.False(process.HasExited, said.ToString());
-        return new RunningBroker(process, new Uri($"http://127.0.0.1:{port}"));
+    }
+
+    private void Hear(string line)
+    {
+        const string Serving = "serving ";
+        lock (said)
+            said.AppendLine(line);
+        int at = line.IndexOf(Serving, StringComparison.Ordinal);
+        if (at >= 0 && address is null)
+            address = new Uri(line[(at + Serving.Length)..].Split(' ')[0]);
     }
 
     /// <summary>SIGTERM; the exit code.</summary>
@@ -64,11 +89,13 @@ internal sealed class RunningBroker : IDisposable
         return process.ExitCode;
     }
 
-    /// <summary>SIGKILL.</summary>
+    /// <summary>SIGKILL, which nothing else has ended it before.</summary>
     internal void Kill()
     {
+        const int Killed = 128 + 9;
         process.Kill();
         process.WaitForExit();
+        Assert.True(process.ExitCode == Killed, Said);
     }
 
     public void Dispose()
@@ -78,11 +105,12 @@ internal sealed class RunningBroker : IDisposable
         process.Dispose();
     }
 
-    /// <summary>A broker with room for a million machines, and the API key of a customer who is rich.</summary>
+    /// <summary>A broker with room for a million machines, and the API key of a customer who is rich; the operator's
+    /// is in the file "operator".</summary>
     internal static string SetUp(Scratch scratch, int chainLength = 100)
     {
         File.WriteAllText(scratch.File("n1.key"), "0123456789abcdef0123456789abcdef01234567");
-        Command(scratch, "init");
+        Command(scratch, "init --operator-key " + scratch.File("operator"));
         Command(scratch,
             "node add n1 --address 10.0.0.1 --prefix-length 8 --boot-addresses 10.1.0.0-10.9.255.255 --guest-addresses "
             + "10.11.0.0-10.19.255.255 --memory 100000000 --machines 1000000 --key-file " + scratch.File("n1.key"));

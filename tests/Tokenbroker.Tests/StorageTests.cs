@@ -38,6 +38,21 @@ public sealed class StorageTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public void A_ledger_of_the_first_version_goes_on_and_sells_no_more_tokens_at_once_than_nodes_verify(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Buy(shop.Customer);
+        KillRun.TakeBack(shop.Database);
+        shop.Do(session => session.Run("UPDATE node SET hashes = 1000000 WHERE name = 'n1'"));
+        Assert.Equal(Schema.Steps.Count - 1, Schema.Migrate(shop.Database, Schema.Steps));
+        Assert.Equal([1000L, 20L], shop.Look(session => session.All("SELECT hashes FROM node ORDER BY id",
+            row => row.GetInt64(0))));
+        shop.Buy(shop.Customer);
+        Assert.Equal(Shop.Deposit - 2000, shop.Balance(shop.Customer));
+        shop.Verified();
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public void A_step_that_fails_leaves_nothing_behind(string kind)
     {
         using Shop shop = new(kind);

@@ -17,7 +17,7 @@ internal static class KeepCommands
             + "ledger's head.") { known };
         command.SetAction(result =>
         {
-            using Broker broker = place.Broker(result);
+            using Broker broker = place.Broker(result, place.Database(result));
             Findings found = broker.Verify(result.GetValue(known));
             foreach (string fault in found.Faults)
                 Console.Error.WriteLine($"tokenbroker: {fault}");

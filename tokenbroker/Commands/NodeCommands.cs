@@ -28,6 +28,9 @@ internal static class NodeCommands
         Option<long> memory = Values.Count("--memory", "MiB of memory for all machines.", 1, 1L << 32);
         Option<long> machines = Values.Count("--machines", "How many machines at once (packetd's --max-domains).", 1,
             1L << 32);
+        Option<long> most = Values.Count("--most-memory",
+            "MiB of memory that one machine may have (packetd's --max-memory); 0: as much as all together.", 0, 1L << 32,
+            0);
         Option<long> cpu = Values.Count("--price-cpu", "Units for a microsecond of CPU time.", 0, uint.MaxValue, 0);
         Option<long> memoryPrice = Values.Count("--price-memory", "Units for a MiB of memory in a second.", 0,
             uint.MaxValue, 0);
@@ -39,7 +42,7 @@ internal static class NodeCommands
             "Elements that the node verifies for one packet (packetd's --chain-steps).", 1,
             NewNode.MostElementsPerPacket, NewNode.UsualElementsPerPacket);
         Command command = new("add", "Adds a node.") { name, address, key, boot, guests, gateway, prefix, memory,
-            machines, cpu, memoryPrice, network, existence, elements };
+            most, machines, cpu, memoryPrice, network, existence, elements };
         command.SetAction(result =>
         {
             NewNode wanted = new(result.GetValue(name)!, result.GetValue(address)!,
@@ -47,7 +50,8 @@ internal static class NodeCommands
                 result.GetValue(boot)!, result.GetValue(guests) ?? "", result.GetValue(memory),
                     result.GetValue(machines),
                 new Prices(result.GetValue(cpu), result.GetValue(memoryPrice), result.GetValue(network),
-                    result.GetValue(existence)), result.GetValue(gateway), result.GetValue(elements));
+                    result.GetValue(existence)), result.GetValue(gateway), result.GetValue(elements),
+                result.GetValue(most) is not 0 and var ofOne ? ofOne : null);
             using Broker broker = place.Broker(result);
             NodeView node = broker.Database.Write(session => broker.AddNode(session, Actor, wanted));
             Console.WriteLine($"node {node.Id} {node.Name} {node.Address}");

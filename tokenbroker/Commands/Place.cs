@@ -40,8 +40,16 @@ internal sealed class Place
     internal string? MasterKeyFile(ParseResult result) => result.GetValue(masterKey);
 
     /// <summary>The broker of a database that <c>init</c> has made, in its newest version.</summary>
-    internal Broker Broker(ParseResult result) => Broker(result, Database(result));
+    internal Broker Broker(ParseResult result)
+    {
+        Database database = Database(result);
+        return database.IsUnverified()
+            ? throw Problem.Conflict("unverified", $"what was restored into {database.Name} does not verify, or was not verified "
+                + "to the end: «tokenbroker verify» says what is wrong; restore a good backup into an empty database")
+            : Broker(result, database);
+    }
 
+    /// <summary>The same of one that was restored and may be unverified.</summary>
     internal Broker Broker(ParseResult result, Database database)
     {
         if (!database.Exists())

@@ -22,4 +22,7 @@ internal static partial class Log
 
     [LoggerMessage(5, LogLevel.Information, "{Count} machines have lapsed and are settled")]
     internal static partial void Settled(ILogger log, int count);
+
+    [LoggerMessage(6, LogLevel.Information, "{Count} machines were never started and have given their places back")]
+    internal static partial void Released(ILogger log, int count);
 }

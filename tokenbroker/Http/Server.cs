@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Text;
@@ -31,6 +32,7 @@ internal sealed class Server : IAsyncDisposable
 {
     private const int LargestBody = 65536;
     private const int SettledAtOnce = 200;
+    private const int AskedAtOnce = 16;
 
     private readonly Broker broker;
     private readonly Writer writer;
@@ -274,7 +276,7 @@ internal sealed class Server : IAsyncDisposable
         return context.Response.Body.WriteAsync(text).AsTask();
     }
 
-    /// <summary>Every few seconds: machines that have lapsed, answers that are old.</summary>
+    /// <summary>Every few seconds: machines that have lapsed or were never started, answers that are old.</summary>
     private async Task Settle()
     {
         using PeriodicTimer timer = new(TimeSpan.FromSeconds(5));
@@ -282,14 +284,17 @@ internal sealed class Server : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(stop.Token))
             {
-                int settled = (int)await writer.Do(session =>
+                List<(long, bool)> said = await broker.AskForUnstarted(AskedAtOnce, stop.Token);
+                (int settled, int released) = ((int, int))await writer.Do(session =>
                 {
                     Idempotency.Forget(session, broker.Clock());
                     broker.ForgetQuotes(session);
-                    return broker.SettleLapsed(session, SettledAtOnce);
+                    return (broker.SettleLapsed(session, SettledAtOnce), broker.Release(session, said));
                 });
                 if (settled > 0)
                     Log.Settled(log, settled);
+                if (released > 0)
+                    Log.Released(log, released);
             }
         }
         catch (OperationCanceledException)

@@ -87,7 +87,7 @@ internal sealed partial class Broker
             byte[] token = TokenFormat.Mint(terms, key);
             MachineView machine = new(id, Convert.ToHexStringLower(chain.End), node.Name, Address.Text(node.Address),
                 Address.Text(boot), [.. guests.Order().Select(guest => Address.Text(guest))], plan.Name, plan.MemoryMib,
-                value, tokens, amount, now, expires, lapses, Closed: null, Ending: null);
+                value, tokens, amount, now, expires, lapses, Closed: null, Ending: null, Released: null);
             return new Purchase(machine, Convert.ToHexStringLower(token),
                 Convert.ToHexStringLower(TokenFormat.MachineKey(token, key)),
                 Convert.ToHexStringLower(secret), tokens, amount, entry.DebitBalance);
@@ -234,6 +234,9 @@ internal sealed partial class Broker
         MachineView view = Machine(session, customer, machine);
         if (view.Closed is not null)
             throw Problem.Conflict("closed", $"the machine {machine} is {view.Ending}: buy another");
+        if (view.Released is not null)
+            throw Problem.Conflict("closed", $"the machine {machine} was not started before its token expired, or its node "
+                + "was started again since: its place is others' by now, so buy another");
         OpenChain chain = LastChain(session, machine);
         long left = chain.Length - chain.Sold;
         DemandTokens(tokens, (int)Math.Min(int.MaxValue, left + (further?.Pebbles.Length ?? 0)));
@@ -285,7 +288,7 @@ internal sealed partial class Broker
     private const string MachineColumns = """
         SELECT m.id, m.name, n.name, n.address, m.boot, p.name, m.memory, m.value,
             (SELECT CAST(SUM(sold) AS BIGINT) FROM chain WHERE machine = m.id),
-            m.issued, m.expires, m.lapses, m.closed, m.ending
+            m.issued, m.expires, m.lapses, m.closed, m.ending, m.released
                 FROM machine m JOIN node n ON n.id = m.node JOIN plan p ON p.id = m.plan
         """;
 
@@ -294,7 +297,7 @@ internal sealed partial class Broker
         Address.Text(row.GetInt64(4)), [], row.GetString(5), row.GetInt64(6), row.GetInt64(7), row.GetInt64(8),
             row.GetInt64(7) * row.GetInt64(8),
         row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), row.Maybe(12), row.IsDBNull(13) ? null
-            : row.GetString(13));
+            : row.GetString(13), row.Maybe(14));
 
     internal static MachineView Machine(Session session, long customer, long id) => WithGuests(session,
         session.One(MachineColumns + " WHERE m.id = $1 AND m.customer = $2", ReadMachine, id, customer)
@@ -391,10 +394,16 @@ internal sealed partial class Broker
         if (left > 0)
             Journal.Post(session, now, Journal.Breakage, $"machine {machine}", account,
                 Journal.AccountNamed(session, Journal.Breakage), left);
+        GiveBackPlace(session, machine);
+        session.Send("UPDATE machine SET closed = $2, ending = $3 WHERE id = $1", machine, now, ending);
+    }
+
+    /// <summary>The machine's memory and addresses are others' from now on, unless they are already.</summary>
+    private static void GiveBackPlace(Session session, long machine)
+    {
         session.Send(
             "UPDATE node SET used_memory = used_memory - (SELECT memory FROM machine WHERE id = $1), used_machines = "
-            + "used_machines - 1 WHERE id = (SELECT node FROM machine WHERE id = $1)", machine);
+            + "used_machines - 1 WHERE id = (SELECT node FROM machine WHERE id = $1 AND released IS NULL)", machine);
         session.Send("DELETE FROM claim WHERE machine = $1", machine);
-        session.Send("UPDATE machine SET closed = $2, ending = $3 WHERE id = $1", machine, now, ending);
     }
 }

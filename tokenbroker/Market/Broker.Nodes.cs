@@ -32,8 +32,9 @@ internal sealed partial class Broker
 
     private static string KeyPlace(long node, long number) => $"node {node} key {number}";
 
-    private const string HasRoom =
-        " WHERE enabled = 1 AND used_machines < machines AND used_memory + $1 <= memory AND ($2 = '' OR name = $2)";
+    private const string Gives = " WHERE enabled = 1 AND ($2 = '' OR name = $2) AND (most_memory = 0 OR $1 <= most_memory)";
+
+    private const string HasRoom = Gives + " AND used_machines < machines AND used_memory + $1 <= memory";
 
     /// <summary>
     /// The nodes that have room for such a machine, the emptiest first; or the one of that name. A boot token is one
@@ -45,11 +46,25 @@ internal sealed partial class Broker
         List<Node> nodes = session.All(
             NodeColumns + HasRoom + " AND hashes >= $3 ORDER BY used_memory * 1000 / memory, n.id LIMIT 8",
             ReadNode, memory, name, tokens);
+        if (nodes.Count == 0)
+            DemandGiven(session, memory, name);
         long most = nodes.Count > 0 ? 0
             : session.Number("SELECT COALESCE(MAX(hashes), 0) FROM node" + HasRoom, memory, name);
         return most == 0 ? nodes : throw Problem.Invalid(
             $"tokens: a machine begins with at most {most}, which is what its node verifies in one packet: buy so many, "
             + "and the rest afterwards");
+    }
+
+    /// <summary>A node gives one machine so much memory and no more (packetd's --max-memory), however empty it is.</summary>
+    private static void DemandGiven(Session session, long memory, string name)
+    {
+        const string Enabled = "FROM node WHERE enabled = 1 AND ($1 = '' OR name = $1)";
+        if (session.Number("SELECT COUNT(*) " + Enabled, name) == 0
+            || session.Number("SELECT COUNT(*) FROM node" + Gives, memory, name) != 0)
+            return;
+        long most = session.Number("SELECT MAX(most_memory) " + Enabled, name);
+        throw Problem.Conflict("no-room", $"a machine of this plan has {memory} MiB of memory, and the most that "
+            + $"{(name == "" ? "any node" : name)} gives to one is {most}: take a smaller plan");
     }
 
     /// <summary>
@@ -68,6 +83,8 @@ internal sealed partial class Broker
         DemandRange(wanted.PrefixLength, 8, 30, "prefix_length");
         DemandRange(wanted.MemoryMib, 1, 1L << 32, "memory_mib");
         DemandRange(wanted.Machines, 1, 1L << 32, "machines");
+        if (wanted.MostMemoryMib is { } ofOne)
+            DemandRange(ofOne, 1, wanted.MemoryMib, "most_memory_mib");
         DemandRange(wanted.ElementsPerPacket, 1, NewNode.MostElementsPerPacket, "elements_per_packet");
         foreach (long price in (long[])[wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network])
             DemandRange(price, 0, uint.MaxValue, "a price");
@@ -94,13 +111,13 @@ internal sealed partial class Broker
         long id = session.Number("""
             INSERT INTO node (id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last,
                 boot_next, guest_next, memory, machines,
-                price_cpu, price_memory, price_network, price_existence, hashes, enabled)
+                price_cpu, price_memory, price_network, price_existence, hashes, most_memory, enabled)
             SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $5, $7, $9, $10, $11, $12, $13, $14, $15,
-                1 FROM node RETURNING id
+                $16, 1 FROM node RETURNING id
             """, wanted.Name, (long)address, wanted.PrefixLength, (long)gateway, (long)boot.First, (long)boot.Last,
                 (long)guest.First, guest.Last, wanted.MemoryMib,
             wanted.Machines, wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network, wanted.Prices.Existence,
-                wanted.ElementsPerPacket);
+                wanted.ElementsPerPacket, wanted.MostMemoryMib ?? 0);
         AddNodeKey(session, id, 1, wanted.Key);
         Audit(session, Clock(), actor, "node add", wanted.Name);
         return NodeWith(session, id);
@@ -164,14 +181,14 @@ internal sealed partial class Broker
     private const string NodeViewColumns = """
         SELECT id, name, address, price_cpu, price_memory, price_network, price_existence, memory, used_memory,
             machines, used_machines, enabled,
-            (SELECT MAX(number) FROM node_key WHERE node = node.id) FROM node
+            (SELECT MAX(number) FROM node_key WHERE node = node.id), most_memory FROM node
         """;
 
     private static NodeView ReadNodeView(DbDataReader row) =>
         new(row.GetInt64(0), row.GetString(1), Address.Text(row.GetInt64(2)),
         new Prices(row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), row.GetInt64(6)), row.GetInt64(7),
             row.GetInt64(8), row.GetInt64(9), row.GetInt64(10),
-        row.GetInt64(11) == 1, row.GetInt64(12));
+        row.GetInt64(11) == 1, row.GetInt64(12), row.GetInt64(13) is not 0 and var most ? most : null);
 
     internal static Page<NodeView> Nodes(Session session, long after, int limit) =>
         PageOf(session.All(NodeViewColumns + " WHERE id > $1 ORDER BY id LIMIT $2", ReadNodeView, after, limit + 1),

@@ -11,7 +11,8 @@ internal sealed record Prices(long Cpu, long Memory, long Network, long Existenc
 internal sealed record NewNode(
     string Name, string Address, string Key, int PrefixLength, string BootAddresses, string GuestAddresses,
         long MemoryMib, long Machines, Prices Prices,
-    string? Gateway = null, long ElementsPerPacket = NewNode.UsualElementsPerPacket)
+    string? Gateway = null, long ElementsPerPacket = NewNode.UsualElementsPerPacket,
+    long? MostMemoryMib = null)
 {
     // What packetd's --chain-steps is without being named, and at most.
     internal const long UsualElementsPerPacket = 1000, MostElementsPerPacket = 100_000;
@@ -19,7 +20,7 @@ internal sealed record NewNode(
 
 internal sealed record NodeView(
     long Id, string Name, string Address, Prices Prices, long MemoryMib, long UsedMemoryMib, long Machines,
-        long UsedMachines, bool Enabled, long KeyNumber);
+        long UsedMachines, bool Enabled, long KeyNumber, long? MostMemoryMib);
 
 internal sealed record NewNodeKey(string Key);
 
@@ -60,10 +61,11 @@ internal sealed record QuotedNode(string Name, Prices Prices, long IdleSeconds);
 internal sealed record NewMachine(string Loader, string? Plan = null, int? Tokens = null, long? Quote = null,
     string? Node = null, List<string>? Guests = null);
 
+/// <param name="Released">When its place was given back, since its node has no such machine and its token has expired.</param>
 internal sealed record MachineView(
     long Id, string Name, string Node, string NodeAddress, string BootAddress, List<string> Guests, string Plan,
         long MemoryMib, long TokenValue,
-    long Sold, long Amount, long Issued, long Expires, long Lapses, long? Closed, string? Ending);
+    long Sold, long Amount, long Issued, long Expires, long Lapses, long? Closed, string? Ending, long? Released);
 
 /// <summary>A machine that was bought; boot token, machine key and refund secret are the customer's to keep.</summary>
 internal sealed record Purchase(

@@ -105,13 +105,14 @@ internal static class Verification
             $"machine {row.GetInt64(0)} is closed and has money left"));
         foreach (string other in session.All("""
             SELECT n.name FROM node n WHERE n.used_machines <> (SELECT COUNT(*) FROM machine WHERE node = n.id
-                AND closed IS NULL)
-                OR n.used_memory <> COALESCE((SELECT SUM(memory) FROM machine WHERE node = n.id AND closed IS NULL), 0)
+                AND closed IS NULL AND released IS NULL)
+                OR n.used_memory <> COALESCE((SELECT SUM(memory) FROM machine WHERE node = n.id AND closed IS NULL
+                    AND released IS NULL), 0)
             """, row => $"node {row.GetString(0)}: its load is not that of its machines"))
             Fault(true, other);
         foreach (string other in session.All(
             "SELECT m.id FROM machine m WHERE (SELECT COUNT(*) FROM claim WHERE machine = m.id AND is_boot = 1) <> "
-            + "CASE WHEN m.closed IS NULL THEN 1 ELSE 0 END", row => $"machine {row.GetInt64(0)}: its addresses are "
+            + "CASE WHEN m.closed IS NULL AND m.released IS NULL THEN 1 ELSE 0 END", row => $"machine {row.GetInt64(0)}: its addresses are "
             + $"not what they should be"))
             Fault(true, other);
 

@@ -48,9 +48,12 @@ internal abstract class Database : IDisposable
 
     internal abstract void Backup(string file);
 
+    /// <summary>Whether it is a backup that was brought back and was not, or not yet, found to be wanted.</summary>
+    internal virtual bool IsUnverified() => false;
+
     /// <summary>
     /// Brings a backup back where no database is. In a file nothing is left of one that is not wanted after all; what
-    /// PostgreSQL has restored stays.
+    /// PostgreSQL has restored stays, <see cref="IsUnverified"/>.
     /// </summary>
     /// <param name="verify">Given what was restored, says whether it is wanted; it may dispose it.</param>
     /// <returns>What <paramref name="verify"/> said.</returns>

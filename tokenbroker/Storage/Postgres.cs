@@ -38,12 +38,18 @@ internal sealed class Postgres : Database
     /// <summary>All connections but the writer's, and one for what opens its own.</summary>
     protected override int MostReaders => Math.Clamp(where.MaxPoolSize - 2, 1, base.MostReaders);
 
-    internal override bool Exists()
+    // No part of the schema: it is there before the backup comes, and until that is verified.
+    private const string Mark = "unverified";
+
+    internal override bool Exists() => HasTable("schema_version");
+
+    internal override bool IsUnverified() => HasTable(Mark);
+
+    private bool HasTable(string name)
     {
         using Session session = Open();
-        return session.Number(
-            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = "
-            + "'schema_version'") == 1;
+        return session.Number("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() "
+            + "AND table_name = $1", name) == 1;
     }
 
     internal override Session Open()
@@ -78,8 +84,14 @@ internal sealed class Postgres : Database
         if (Exists())
             throw Problem.Conflict("exists",
                 $"{Name} is not empty: a restored database takes the place of nothing, so make an empty one first");
+        using Session session = Open();
+        session.Script($"CREATE TABLE IF NOT EXISTS {Mark} ()");
         Tool("pg_restore", "--exit-on-error", "--no-owner", "--single-transaction", "--dbname", where.Database!, file);
-        return verify(this);
+        // What it says may dispose this.
+        bool isWanted = verify(this);
+        if (isWanted)
+            session.Script($"DROP TABLE {Mark}");
+        return isWanted;
     }
 
     /// <summary>PostgreSQL's own tools know all that a backup has to hold.</summary>

@@ -11,7 +11,7 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal static class Schema
 {
-    internal static IReadOnlyList<Func<Dialect, string[]>> Steps { get; } = [First];
+    internal static IReadOnlyList<Func<Dialect, string[]>> Steps { get; } = [First, Second];
 
     /// <summary>Brings the database to the newest version, step by step, each in a transaction of its own.</summary>
     /// <returns>How many steps were taken.</returns>
@@ -198,5 +198,20 @@ internal static class Schema
         "CREATE TABLE audit (id {int} PRIMARY KEY, at {int} NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, "
         + "subject TEXT NOT NULL) {strict}",
         dialect.AppendOnly("audit"),
+    ];
+
+    private static string[] Second(Dialect _) =>
+    [
+        // MiB for one machine; 0 is a node of which it is not known.
+        "ALTER TABLE node ADD COLUMN most_memory {int} NOT NULL DEFAULT 0",
+
+        // No node verifies so many: they stand there by an early version, which named a million where nobody did.
+        "UPDATE node SET hashes = 1000 WHERE hashes > 100000",
+
+        // started: when its node first said that it keeps an account of it. released: when it gave its place back,
+        // because its node did not and it could not be started any more. Its money stays until it lapses.
+        "ALTER TABLE machine ADD COLUMN started {int}",
+        "ALTER TABLE machine ADD COLUMN released {int}",
+        "CREATE INDEX machine_unstarted ON machine (expires) WHERE closed IS NULL AND started IS NULL AND released IS NULL",
     ];
 }
