@@ -34,6 +34,9 @@ internal sealed record BoughtMachine(string Broker, string Wanted)
     /// <summary>Bought, and not yet taken by the node; to be sent in this order.</summary>
     public IReadOnlyList<Ping> Pings { get; init; } = [];
 
+    /// <summary>Whether a job has sent its boot token to the node; of one that «evilman boot» sends this says nothing.</summary>
+    public bool IsSpent { get; init; }
+
     /// <summary>The node's certificate of what is unused, in hexadecimal digits.</summary>
     public string? Certificate { get; init; }
 

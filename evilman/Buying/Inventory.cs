@@ -34,11 +34,19 @@ internal sealed record KnownNode(string Name, IPAddress Address, string? KeyFile
     /// </summary>
     internal bool IsMetered { get; init; } = true;
 
+    /// <summary>The broker that sells its machines; null where they are one's own, or sold by the only one.</summary>
+    internal string? Broker { get; init; }
+
+    /// <summary>Whether tokens for it are bought: otherwise its key is here, and they are minted.</summary>
+    internal bool IsSold => Broker is not null || KeyFile is null;
+
     internal IReadOnlyList<(string Key, object Value)> Values()
     {
         List<(string, object)> values = [("address", $"{Address}")];
         if (KeyFile is not null)
             values.Add(("key_file", KeyFile));
+        if (Broker is not null)
+            values.Add(("broker", Broker));
         if (Boot is not null)
             values.Add(("boot", $"{Boot}"));
         if (Guests is not null)
@@ -100,6 +108,7 @@ internal sealed class Inventory
             Guests = Range("guests", AddressRange.Form, hasSubnet: false),
             Gateway = Address("gateway"),
             IsMetered = table.Truth("metered") ?? true,
+            Broker = table.Text("broker"),
         };
 
         IPAddress? Address(string key) => table.Text(key) is not { } text ? null

@@ -79,6 +79,8 @@ internal sealed record NodePrices(long Cpu, long Memory, long Network, long Exis
 internal sealed record NodeView(string Name, string Address, NodePrices Prices, long MemoryMib, long UsedMemoryMib,
     long Machines, long UsedMachines, bool Enabled);
 
+internal sealed record PlanView(string Name, long TokenValue, long MemoryMib, int Guests);
+
 internal sealed record Page<T>(IReadOnlyList<T> Items, long? Next);
 
 internal sealed record Problem(string Type, string Detail);
@@ -120,6 +122,7 @@ internal sealed record MachineLine(string Name, string Broker, string State, lon
 [JsonSerializable(typeof(Page<EntryView>))]
 [JsonSerializable(typeof(Page<MachineView>))]
 [JsonSerializable(typeof(Page<NodeView>))]
+[JsonSerializable(typeof(Page<PlanView>))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(BoughtMachine))]
 [JsonSerializable(typeof(LoginLine))]

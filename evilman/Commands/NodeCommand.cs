@@ -34,8 +34,13 @@ internal static class NodeCommand
     {
         var name = Values.Name("name", "What the node shall be called here.");
         var address = Values.Address("address", "The node's address.");
-        var keyFile = Values.FileOption("--key-file", "The secret that the node has, and tokens are signed with.",
-            required: true);
+        var keyFile = Values.FileOption("--key-file", "The secret that the node has, and tokens are signed with.");
+        var broker = new Option<string?>("--broker")
+        {
+            Description = "Instead of --key-file: the broker that sells its machines, as «evilman login» has named it. The node's name is "
+                + "the one that the broker has.",
+            HelpName = "NAME",
+        };
         var boot = Values.RangeOption("--boot", "Where new machines' firmware may listen, and the length of their "
             + "subnet's prefix: addresses that nobody else has.", "A.B.C.D-A.B.C.D/LEN", hasSubnet: true);
         var guests = Values.RangeOption("--guests", "What guests may have; the same for nodes between which they move.",
@@ -52,14 +57,22 @@ internal static class NodeCommand
         };
         var command = new Command("add", "Makes a node known by a name, once it has proved that it has the secret.")
         {
-            name, address, keyFile, boot, guests, gateway, unmetered, noProbe,
+            name, address, keyFile, broker, boot, guests, gateway, unmetered, noProbe,
         };
         command.WithExamples("""
             evilman node add n1 10.0.0.1 --key-file n1.key \
                     --boot 10.0.0.100-10.0.0.119/24 --guests 10.0.0.50-10.0.0.59
+            evilman node add n2 10.0.0.2 --broker lab     its machines are bought
             """);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(keyFile) is null == result.GetResult(broker) is null)
+                result.AddError("name the node's secret with --key-file, or with --broker who sells its machines");
+        });
         command.SetAction(result =>
         {
+            if (result.GetValue(broker) is { } seller)
+                return AddSold(new KnownNode(result.GetValue(name)!, result.GetValue(address)!, null) { Broker = seller });
             var path = Path.GetFullPath(result.GetValue(keyFile)!);
             var key = Secret.ReadKey(path);
             DemandOwn(path);
@@ -83,6 +96,18 @@ internal static class NodeCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    static int AddSold(KnownNode node)
+    {
+        var broker = Inventory.Load().Broker(node.Broker);
+        var nodes = new BrokerClient(broker).List("/v1/nodes", Json.Default.PageNodeView).ToList();
+        if (!nodes.Exists(sold => sold.Name == node.Name && sold.Address == $"{node.Address}"))
+            throw Failure.Usage($"the broker {broker.Name} has no node {node.Name} at {node.Address}: it has "
+                + string.Join(", ", nodes.Select(sold => $"{sold.Name} at {sold.Address}")));
+        Inventory.Add(Inventory.Folder, node);
+        Say.Step($"{node.Name} is {node.Address}, and {broker.Name} sells its machines");
+        return ExitCode.Done;
     }
 
     static Command List()

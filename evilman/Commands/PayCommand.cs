@@ -23,8 +23,8 @@ internal static class PayCommand
         var continuation = Values.FileOption("--continuation",
             "First bring the machine the new chain of this, which «evilman mint --continues» wrote, with its tokens; what "
                 + "is paid further comes from that chain.");
-        var tokens = Values.CountOption("--tokens", "How many more elements of the chain to pay.", 1, 1,
-            Chain.MaximumLength);
+        var tokens = Values.CountOption("--tokens", "How many more elements of the chain to pay; 0 for none but those of a "
+            + "continuation, or of a payment that was cut off.", 1, 0, Chain.MaximumLength);
         var command = new Command("pay", "Pays a machine further tokens, so that it goes on living.")
         {
             chainFile, continuation, tokens,
@@ -41,6 +41,8 @@ internal static class PayCommand
             if (machineAccount.Machine is { } bought)
                 return PayBought(options, result, machineAccount, bought, result.GetValue(tokens));
             var next = result.GetValue(continuation);
+            if (next is null && result.GetValue(tokens) == 0)
+                throw Failure.Usage("--tokens 0 pays nothing: it is for --continuation, and for machines that were bought");
             var chain = Chain.Load(result.GetValue(chainFile) ?? (next ?? options.TokenPath(result)) + ".chain");
             var further = next is null ? null : Files.Read(next, Continuation.Size, "a continuation");
             if (!BootToken.TryParse(machineAccount.Token, out var token)
@@ -92,16 +94,22 @@ internal static class PayCommand
     /// <summary>Buys the tokens, and hands them to the node.</summary>
     static int PayBought(AccountOptions options, ParseResult result, Account account, string name, int tokens)
     {
-        int? paid;
+        int? paid = 0;
         using (var file = MachineStore.Standard.Open(name))
-            paid = Tills.For(file, options.Patience(result)).Pay(tokens);
+        {
+            var till = Tills.For(file, options.Patience(result));
+            if (tokens == 0)
+                till.Finish();
+            else
+                paid = till.Pay(tokens);
+        }
         using var socket = EchoSocket.Open();
         var after = options.Look(result, socket, account);
         if (options.Json(result))
             Say.Plain(after.Json());
         else
         {
-            if (paid is not null)
+            if (paid > 0)
                 Say.Step(string.Create(CultureInfo.InvariantCulture, $"{account.Node} has taken {paid} tokens"));
             Say.Note(after.Sentence());
         }

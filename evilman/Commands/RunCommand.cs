@@ -81,6 +81,8 @@ internal static class RunCommand
             HelpName = "NODE",
         };
         var called = Values.NameOption("--name", "With --on: what it is called; otherwise as its program.");
+        var wishedPlan = Values.PlanOption();
+        var tokens = Values.TokensOption();
         var detach = new Option<bool>("--detach", "-d")
         {
             Description = "With --on: return when the ports answer; it runs until «evilman stop».",
@@ -99,7 +101,7 @@ internal static class RunCommand
             + "lab on this machine. The exit code is the program's; where evilman itself has failed, its reason is on standard "
             + "error, in a line that begins with «evilman:».")
         {
-            what, words, ports, publish, environment, folder, user, restart, memory, on, called, detach, linger, nodes, monitors,
+            what, words, ports, publish, environment, folder, user, restart, memory, on, wishedPlan, tokens, called, detach, linger, nodes, monitors,
             moveEvery, timeout, lifetime,
         };
         command.WithExamples("""
@@ -110,6 +112,7 @@ internal static class RunCommand
             evilman run ./server --port 8080 --move-every 5
             evilman run ./server --port 8080 --on n1 --detach
             evilman run ./server --publish 8080 --on n1 --detach
+            evilman run ./server --port 8080 --on n2 --plan small --tokens 20
             """);
         command.SetAction(result =>
         {
@@ -154,7 +157,8 @@ internal static class RunCommand
             var plan = new RunPlan(job.HostName, pairs, given, Seconds(result.GetValue(timeout)),
                 result.GetValue(moveEvery));
             if (at.Node is not null)
-                return new RemoteRun(at.Site!, at.Node, result.GetValue(called) ?? JobName(at.Site!, job.HostName), plan)
+                return new RemoteRun(at.Site!, at.Node, result.GetValue(called) ?? JobName(at.Site!, job.HostName), plan,
+                    new MachineWish(result.GetValue(wishedPlan), result.GetValue(tokens)))
                     .Run(initramfs, local, result.GetValue(detach));
             return Start(plan, local, initramfs, result.GetValue(nodes),
                 LabCommand.Monitors(result.GetValue(monitors)), Seconds(result.GetValue(lifetime)));

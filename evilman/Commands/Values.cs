@@ -69,6 +69,18 @@ internal static class Values
         CustomParser = result => Parse<string>(result, TryName, "a name: " + Inventory.NameRule),
     };
 
+    /// <summary>For a machine that a job gets from a broker.</summary>
+    internal static Option<string?> PlanOption() => new("--plan")
+    {
+        Description = "Where the node's machines are bought: what, as the broker calls it. [default: the smallest with the memory]",
+        HelpName = "PLAN",
+    };
+
+    /// <summary>With how many it begins.</summary>
+    internal static Option<int> TokensOption() => CountOption("--tokens",
+        "Where they are bought: how many tokens the machine begins with.", Run.MachineWish.UsualTokens, 1,
+        Tokens.Chain.MaximumLength);
+
     internal static Option<bool> Json() => new("--json") { Description = "One line of JSON, for a program." };
 
     /// <summary>Each word of an option that takes several.</summary>

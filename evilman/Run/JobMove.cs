@@ -33,7 +33,8 @@ internal sealed record MoveLine(string Event, string Name, string Node)
 /// Moves a job's guest to another node. The machine that waits there is remembered before it is asked for, and until it is
 /// known where the guest is: nothing is ended that the guest may be in.
 /// </summary>
-internal sealed class JobMove(Site site, string name, KnownNode to, bool json)
+/// <param name="wish">Where the machine there is bought; null for one like the machine that the guest leaves.</param>
+internal sealed class JobMove(Site site, string name, KnownNode to, bool json, MachineWish? wish = null)
 {
     static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(250);
 
@@ -56,9 +57,11 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json)
         using var echo = EchoSocket.Open();
         (job, var token) = Prepare(echo, job, loader);
         var next = job.Next!;
-        var answer = MagicPinger.Send(echo, to.Address, token, MagicPinger.Patience);
+        var answer = MagicPinger.Send(echo, next.NodeAddress(), token, MagicPinger.Patience);
         if (answer is not { Accepted: true })
         {
+            if (answer is not null && next.Bought is not null)
+                JobPurchases.Standard.MarkSpent(next.Bought, isSpent: false);
             Settle(jobs, name, job);
             throw answer is null ? Failure.NoAnswer($"{to.Name} does not answer")
                 : new Failure($"{to.Name} refused: {answer.Value.Sentence()}", ExitCode.Refused);
@@ -81,7 +84,8 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json)
         Tell(new MoveLine("arrived", name, to.Name) { TotalMs = Math.Round(total, 1) });
         if (!json)
             Say.Step($"{name} is on {to.Name}, {Quantity.Milliseconds(total)} after it was asked to move");
-        _ = JobEnd.TryEnd(job with { Machine = old }, out _);
+        if (old.Bought is null)
+            _ = JobEnd.TryEnd(job with { Machine = old }, out _);
         return ExitCode.Done;
     }
 
@@ -93,12 +97,27 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json)
 
     (RunningJob Job, byte[] Token) Prepare(EchoSocket echo, RunningJob job, byte[] loader)
     {
+        if (to.IsSold)
+            return PrepareBought(job, loader);
         using var all = jobs.Lock();
         var boot = FreeAddress.Choose(echo, to.Boot, "--boot", to.Name, jobs.Addresses());
         var (token, key) = NodeToken.Mint(to, boot, job.GuestAddress, job.MemoryMib << 20, loader);
         job = job with { Next = JobMachine.Of(to.Name, to.Address, token, key) };
         jobs.Save(name, job);
         return (job, token);
+    }
+
+    (RunningJob Job, byte[] Token) PrepareBought(RunningJob job, byte[] loader)
+    {
+        Say.IsForPrograms = json;
+        var purchases = JobPurchases.Standard;
+        var like = job.Machine.Bought is { } former ? purchases.WishOf(former) : null;
+        var bought = purchases.Buy(to, name, job.Moves + 2, wish ?? like ?? new MachineWish(null, MachineWish.UsualTokens),
+            job.MemoryMib << 20, loader, job.GuestAddress, out var machine);
+        job = job with { Next = JobPurchases.MachineOf(bought, machine) };
+        jobs.Save(name, job);
+        purchases.MarkSpent(machine, isSpent: true);
+        return (job, bought.Token());
     }
 
     /// <summary>Why the guest has not arrived, as far as is known here; "" when it says that it has.</summary>
@@ -183,6 +202,14 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json)
                 + $"remembered, and «evilman stop {name}» ends both");
         if ($"{boot}" == next.Boot)
         {
+            // Before it is forgotten; what is still to be given back is among the machines that were bought.
+            if (job.Machine.Bought is { } former)
+            {
+                if (JobEnd.TryEnd(job with { Next = null }, out var refunded))
+                    Say.Note(refunded);
+                else
+                    Say.Complain($"{refunded}: «evilman refund {former}» gets back what is left there");
+            }
             job = job with { Machine = next, Next = null, Moves = job.Moves + 1 };
         }
         else if ($"{boot}" == job.Machine.Boot)

@@ -20,7 +20,8 @@ namespace Evilman.Run;
 /// Starts a job on a node and remembers it, in steps each of which is on the disk before the next one shows outside: at any
 /// instant its machine is remembered, or there is none.
 /// </summary>
-internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan plan)
+/// <param name="wish">Where the machine is bought.</param>
+internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan plan, MachineWish wish)
 {
     /// <summary>How many pairs of addresses are tried.</summary>
     const int MostTries = 8;
@@ -38,7 +39,7 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
             BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
         using var starting = new StartingJob(jobs, name);
         var pairs = published.Pairs.ToList();
-        var job = Begin(image.Loader, starting);
+        var job = node.IsSold ? BeginBought(image.Loader, starting) : Begin(image.Loader, starting);
         Boot(job, image);
         starting.HasBegun();
         foreach (var port in plan.Ports)
@@ -85,33 +86,68 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
             byte[] token;
             using (jobs.Lock())
             {
-                if (attempt == 1 && jobs.Find(name) is not null)
-                    throw Failure.Usage($"there is a job {name} already: «evilman stop {name}» ends it, --name names "
-                        + "another");
+                if (attempt == 1)
+                    DemandNew();
                 tried.UnionWith(jobs.Addresses());
                 var boot = FreeAddress.Choose(echo, node.Boot, "--boot", node.Name, tried);
                 var guest = FreeAddress.Choose(echo, node.Guests, "--guests", node.Name, tried);
                 (token, var key) = NodeToken.Mint(node, boot, guest, plan.Memory, loader);
-                job = new RunningJob(plan.Name, JobMachine.Of(node.Name, node.Address, token, key), $"{guest}",
-                    Convert.ToHexStringLower(Mint.GuestKeyOf(key)), plan.Memory >> 20,
-                    DateTimeOffset.UtcNow.ToUnixTimeSeconds())
-                {
-                    Ports = [.. plan.Ports.Select(port => port.Guest).Distinct()],
-                };
+                job = JobOn(JobMachine.Of(node.Name, node.Address, token, key), $"{guest}", plan.Memory >> 20);
                 starting.Begin(job);
             }
             var answer = MagicPinger.Send(echo, node.Address, token, MagicPinger.Patience)
                 ?? throw Failure.NoAnswer($"{node.Name} ({node.Address}) does not answer");
             if (answer.Accepted)
-            {
-                Say.Step($"{node.Name} took a token: a machine of {plan.Memory >> 20} MiB at {job.Machine.Boot}, for a "
-                    + $"guest at {job.Guest}");
-                return job;
-            }
+                return Accepted(job);
             starting.Refused();
             if (answer.Refusal != Refusal.AddressInUse || attempt == MostTries)
                 throw new Failure($"{node.Name} refused: {answer.Sentence()}", ExitCode.Refused);
         }
+    }
+
+    /// <summary>Buys a machine, whose addresses are the broker's choice, and has the node start it.</summary>
+    RunningJob BeginBought(byte[] loader, StartingJob starting)
+    {
+        using (jobs.Lock())
+            DemandNew();
+        RunningJob job;
+        byte[] token;
+        using (jobs.Lock(name))
+        {
+            DemandNew();
+            var bought = JobPurchases.Standard.Buy(node, name, 1, wish, plan.Memory, loader, null, out var machine);
+            job = JobOn(JobPurchases.MachineOf(bought, machine), bought.Machine.Guests[0], bought.Machine.MemoryMib);
+            token = bought.Token();
+            starting.Begin(job);
+            JobPurchases.Standard.MarkSpent(machine, isSpent: true);
+        }
+        using var echo = EchoSocket.Open();
+        var answer = MagicPinger.Send(echo, job.Machine.NodeAddress(), token, MagicPinger.Patience)
+            ?? throw Failure.NoAnswer($"{node.Name} ({job.Machine.Address}) does not answer");
+        if (answer.Accepted)
+            return Accepted(job);
+        JobPurchases.Standard.MarkSpent(job.Machine.Bought!, isSpent: false);
+        starting.Refused();
+        throw new Failure($"{node.Name} refused: {answer.Sentence()} {job.Machine.Bought} stays bought, and the same command "
+            + "tries it again", ExitCode.Refused);
+    }
+
+    void DemandNew()
+    {
+        if (jobs.Find(name) is not null)
+            throw Failure.Usage($"there is a job {name} already: «evilman stop {name}» ends it, --name names another");
+    }
+
+    RunningJob JobOn(JobMachine machine, string guest, long memoryMib) => new(plan.Name, machine, guest,
+        Convert.ToHexStringLower(Mint.GuestKeyOf(machine.MachineKey())), memoryMib, DateTimeOffset.UtcNow.ToUnixTimeSeconds())
+    {
+        Ports = [.. plan.Ports.Select(port => port.Guest).Distinct()],
+    };
+
+    RunningJob Accepted(RunningJob job)
+    {
+        Say.Step($"{node.Name} took a token: a machine of {job.MemoryMib} MiB at {job.Machine.Boot}, for a guest at {job.Guest}");
+        return job;
     }
 
     void Boot(RunningJob job, BootImage image)
@@ -283,6 +319,12 @@ internal static class JobEnd
         {
             if (machine is null)
                 continue;
+            if (machine.Bought is not null)
+            {
+                if (!JobPurchases.Standard.TryRefund(machine, out sentence))
+                    return false;
+                continue;
+            }
             try
             {
                 using var socket = EchoSocket.Open();

@@ -13,6 +13,9 @@ namespace Evilman.Run;
 /// <param name="Account">The name of its account with the node, hexadecimal digits; null where the node keeps none.</param>
 internal sealed record JobMachine(string Node, string Address, string Boot, string Key, string? Account = null)
 {
+    /// <summary>Its name in the store of bought machines; null where its token was minted.</summary>
+    public string? Bought { get; init; }
+
     internal IPAddress NodeAddress() => IPAddress.Parse(Address);
 
     internal byte[] MachineKey() => Convert.FromHexString(Key);

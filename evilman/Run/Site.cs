@@ -109,5 +109,6 @@ internal sealed class Site
             Boot = node.BootAddresses,
             Guests = LabPlan.GuestAddresses,
             IsMetered = node.MonitorName != "qemu",
+            Broker = Inventory.Load().Node(node.Name) is { } known && $"{known.Address}" == node.Address ? known.Broker : null,
         };
 }

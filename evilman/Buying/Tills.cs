@@ -1,8 +1,7 @@
 using System;
-using Evilman.Buying;
 using Evilman.Net;
 
-namespace Evilman.Commands;
+namespace Evilman.Buying;
 
 /// <summary>A <see cref="Till"/> with the brokers of the inventory and nodes that are asked by magic pings.</summary>
 internal static class Tills
