@@ -22,6 +22,10 @@ namespace Endtoend.Tests;
 [CollectionDefinition("cluster")]
 public sealed class ClusterCollection : ICollectionFixture<Cluster>;
 
+/// <summary>Another lab, which stands beside the first one: for tests in which the guest stays, or does not begin.</summary>
+[CollectionDefinition("failures")]
+public sealed class FailuresCollection : ICollectionFixture<Cluster>;
+
 /// <summary>An empty machine on a node: what it was ordered as, and the process that it is.</summary>
 public sealed record Machine(LabNode Node, IPAddress Boot, int Process, byte[] Key);
 
@@ -461,6 +465,12 @@ public sealed class Cluster : IDisposable
         Connection?.Dispose();
         Moving?.Dispose();
         if (folder is not null)
+        {
             DropLab(folder.FullName);
+            return;
+        }
+        // The next one has the same lab: it begins without machines.
+        foreach (var node in plan.Nodes)
+            RestartPacketd(node);
     }
 }

@@ -15,7 +15,7 @@ using Xunit;
 namespace Endtoend.Tests;
 
 /// <summary>The guest's port for commands: clients without the key move nothing, and do not keep out clients with it.</summary>
-[Collection("cluster")]
+[Collection("failures")]
 public sealed class CommandTests(Cluster shared)
 {
     private readonly Cluster cluster = shared.Ready();

@@ -15,7 +15,7 @@ using Xunit;
 namespace Endtoend.Tests;
 
 /// <summary>Customers who are cut off: what they leave behind is gone in time, and nothing of theirs is lost.</summary>
-[Collection("cluster")]
+[Collection("failures")]
 public sealed class FailedBootTests(Cluster shared) : IDisposable
 {
     private readonly Cluster cluster = shared.Ready();
@@ -95,9 +95,10 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
         }
         Assert.Equal("mine", File.ReadAllText(KeyFile));
         // One that is interrupted while it uploads keeps the key, whatever the node says of the machine: nothing proves its words.
+        var files = LongFiles();
         File.Delete(KeyFile + ".new");
         cluster.Clear(node);
-        using (var interrupted = Boot(node, files: LongFiles()))
+        using (var interrupted = Boot(node, files: files))
         {
             AwaitLine(interrupted, "has the machine's key");
             Kill(interrupted, "TERM");
@@ -110,7 +111,7 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
         {
             File.Delete(KeyFile + ".new");
             cluster.Clear(node);
-            using var interrupted = Boot(node);
+            using var interrupted = Boot(node, files: files);
             AwaitLine(interrupted, "accepted the token");
             Kill(interrupted, "TERM");
             isLate = interrupted.StandardOutput.ReadToEnd().Contains("has the machine's key", StringComparison.Ordinal);

@@ -12,7 +12,7 @@ namespace Endtoend.Tests;
 /// A destination that fails or lies, at every stage of the protocol: the guest stays with its connections, says why in one sentence, and
 /// moves to a good machine afterwards.
 /// </summary>
-[Collection("cluster")]
+[Collection("failures")]
 public sealed class FailedMoveTests(Cluster shared)
 {
     private readonly Cluster cluster = shared.Ready();

@@ -1,15 +1,18 @@
 using System;
+using System.Diagnostics;
+using System.Linq;
 using System.Threading;
 using Evilman;
 using Evilman.Demo;
 using Wire;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Endtoend.Tests;
 
 /// <summary>Moves that succeed.</summary>
 [Collection("cluster")]
-public sealed class MoveTests(Cluster shared)
+public sealed class MoveTests(Cluster shared, ITestOutputHelper output)
 {
     private readonly Cluster cluster = shared.Ready();
 
@@ -100,5 +103,36 @@ public sealed class MoveTests(Cluster shared)
         Assert.Contains("A move is under way.", refused.Message, StringComparison.Ordinal);
         Assert.Null(moving.Ended);
         cluster.Arrive(source, target);
+    }
+
+    /// <summary>A program that writes to its memory without a pause delays neither what the mover says nor that it hears of its end.</summary>
+    [ClusterFact]
+    public void Beside_a_writer_a_move_is_watched_and_cancelled()
+    {
+        cluster.Put("writer", "awk 'BEGIN { while (1) for (i = 0; i < 40000; i++) a[i] = i }' </dev/null >/dev/null 2>&1 &\necho writes\n"u8.ToArray());
+        Assert.Equal("writes\nexit 0", cluster.Run("sh", "/tmp/writer"));
+        var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader);
+        cluster.AskToMove(target, order => order with { Rate = 20 });
+        var start = Stopwatch.GetTimestamp();
+        Cluster.Until(() => Rounds() >= 3, "the mover does not say how far it is");
+        var told = Stopwatch.GetElapsedTime(start);
+        Assert.Null(cluster.Moving.Ended);
+        start = Stopwatch.GetTimestamp();
+        cluster.AtClient(() =>
+        {
+            GuestControl.Cancel(Cluster.Guest, cluster.GuestKey);
+            return 0;
+        });
+        var (code, said) = cluster.AwaitEnd();
+        var heard = Stopwatch.GetElapsedTime(start);
+        output.WriteLine($"three rounds told within {told.TotalSeconds:0.0} s, cancelled within {heard.TotalMilliseconds:0} ms");
+        Assert.True(code != 0, string.Join("; ", said));
+        Assert.InRange(heard.TotalSeconds, 0, 1);
+        cluster.AssertStayed();
+        cluster.Run("killall", "awk");
+        cluster.Clear(target.Node);
+        cluster.Move();
+
+        int Rounds() => cluster.Progress().Count(line => line.StartsWith("migrate: round ", StringComparison.Ordinal));
     }
 }
