@@ -1,4 +1,6 @@
 using System;
+using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using Iced.Intel;
@@ -9,6 +11,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Domain.Tests;
 
 /// <summary>Returns lead where the guest's stack says, whatever calls there have been.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed unsafe class ReturnTests
 {
     private const ulong Function = 0x200000, FaultHandler = 0x110000, High = 0x7f00_0000_0000;
@@ -250,11 +253,150 @@ public sealed unsafe class ReturnTests
         Assert.Equal(TestMachine.StackTop - 8, machine.Read(frame + 32));
     }
 
+    /// <summary>A CALL that ends at the last canonical address leaves an address that no RET may go to.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AReturnBehindTheLastCallBelowTheHoleFaultsAtTheReturn(bool indirect)
+    {
+        const ulong page = 0x7fff_ffff_f000, frame = 0x300000, function = page + 0x100;
+        var machine = Machine();
+        // The last page of the lower half is a page of its own.
+        machine.Write(0x10000 + 8 * (page >> 39), 0x301000 | 7);
+        machine.Write(0x301ff8, 0x302000 | 7);
+        machine.Write(0x302ff8, 0x303000 | 7);
+        machine.Write(0x303ff8, frame | 7);
+        machine.Gate(13, FaultHandler);
+        machine.Place(FaultHandler, a => a.hlt());
+        int length = indirect ? 2 : 5;
+        machine.Place(frame + 0x1000 - (ulong)length, TestMachine.Assemble(page + 0x1000 - (ulong)length, a =>
+        {
+            if (indirect)
+                a.call(rax);
+            else
+                a.call(function);
+        }));
+        machine.Place(frame + 0x100, [0x90, 0xc3]);
+        machine.Place(frame, TestMachine.Assemble(page, a =>
+        {
+            // So that the TLB has the stack and the function is a recent target: translated code does both.
+            a.call(rax);
+            a.call(rax);
+            a.jmp(page + 0x1000 - (ulong)length);
+        }));
+        machine.S->Gpr[0] = function;
+        machine.S->Rip = page;
+        machine.RunToHalt();
+        ulong pushed = machine.S->Gpr[4];
+        Assert.Equal(0UL, machine.Read(pushed));
+        Assert.Equal(function + 1, machine.Read(pushed + 8));
+        Assert.Equal(TestMachine.StackTop - 8, machine.Read(pushed + 32));
+        Assert.Equal(page + 0x1000, machine.Read(TestMachine.StackTop - 8));
+    }
+
+    /// <summary>SDM vol. 2, JMP and CALL: #GP(0) at the branch, and nothing has been pushed.</summary>
+    [Theory]
+    [InlineData(0xe9)]
+    [InlineData(0xe8)]
+    public void ABranchIntoTheHoleFaultsAtTheBranch(byte opcode)
+    {
+        const ulong page = 0x7fff_ffff_f000, frame = 0x300000;
+        var machine = Machine();
+        machine.Write(0x10000 + 8 * (page >> 39), 0x301000 | 7);
+        machine.Write(0x301ff8, 0x302000 | 7);
+        machine.Write(0x302ff8, 0x303000 | 7);
+        machine.Write(0x303ff8, frame | 7);
+        machine.Gate(13, FaultHandler);
+        machine.Place(FaultHandler, a => a.hlt());
+        machine.Place(frame, [0x90, opcode, 0, 0x10, 0, 0]);
+        machine.S->Rip = page;
+        machine.RunToHalt();
+        ulong pushed = machine.S->Gpr[4];
+        Assert.Equal(page + 1, machine.Read(pushed + 8));
+        Assert.Equal(TestMachine.StackTop, machine.Read(pushed + 32));
+    }
+
+    /// <summary>
+    /// What the case before takes for granted, on the host: a program's RET into the hole, whose signal finds RSP and RIP
+    /// as they were.
+    /// </summary>
+    [Fact]
+    public void TheHostFaultsAtTheReturnToo()
+    {
+        const int sigaction = 13, exit = 60, segmentationFault = 11;
+        const int stackInContext = 160, pointerInContext = 168;
+        const ulong at = 0x400000, codeAt = at + 0x78;
+        byte[] code = TestMachine.Assemble(codeAt, a =>
+        {
+            var handler = a.CreateLabel();
+            var action = a.CreateLabel();
+            var returns = a.CreateLabel();
+            a.mov(eax, sigaction);
+            a.mov(edi, segmentationFault);
+            a.lea(rsi, __[action]);
+            a.xor(edx, edx);
+            a.mov(r10d, 8);
+            a.syscall();
+            a.mov(rax, 0x8000_0000_0000UL);
+            a.push(rax);
+            a.mov(rbx, rsp);
+            a.Label(ref returns);
+            a.ret();
+            a.Label(ref handler);
+            // RDX: ucontext_t, in which uc_mcontext has the registers (Linux, asm/sigcontext.h).
+            a.sub(rbx, __qword_ptr[rdx + stackInContext]);
+            a.lea(rcx, __[returns]);
+            a.sub(rcx, __qword_ptr[rdx + pointerInContext]);
+            a.or(rbx, rcx);
+            a.setne(dil);
+            a.movzx(edi, dil);
+            a.mov(eax, exit);
+            a.syscall();
+            a.Label(ref action);
+            // sa_handler, then SA_SIGINFO | SA_RESTORER, a restorer that nobody comes to, and the mask.
+            foreach (ulong word in new ulong[] { 0, 0x04000004, 0, 0 })
+                a.dq(word);
+        });
+        ulong handlerAt = codeAt + (ulong)code.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x48, 0x2b, 0x9a]);
+        BinaryPrimitives.WriteUInt64LittleEndian(code.AsSpan(code.Length - 32), handlerAt);
+        byte[] file = new byte[0x78 + code.Length];
+        void Put(int offset, ulong value, int size)
+        {
+            for (int i = 0; i < size; i++)
+                file[offset + i] = (byte)(value >> (8 * i));
+        }
+        // ELF header (64 bits, little-endian, ET_EXEC, x86-64) and one loadable segment, all of the file.
+        Put(0, 0x00010102_464c457f, 8);
+        Put(16, 0x0001_003e_0002, 8);
+        Put(24, codeAt, 8);
+        Put(32, 64, 8);
+        Put(52, 64 | 56UL << 16 | 1UL << 32, 6);
+        Put(64, 1 | 5UL << 32, 8);
+        Put(80, at, 8);
+        Put(96, (ulong)file.Length, 8);
+        Put(104, (ulong)file.Length, 8);
+        Put(112, 0x1000, 8);
+        code.CopyTo(file, 0x78);
+        string path = Path.Combine(Directory.CreateTempSubdirectory("ret").FullName, "program");
+        try
+        {
+            File.WriteAllBytes(path, file);
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            using var process = Process.Start(path);
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(path)!, true);
+        }
+    }
+
     /// <summary>What is called puts other code to where it returns, every other time.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ThePageOfTheCallerIsAnotherWhenItIsReturnedTo(bool flushes)
+    public void ThePageOfTheCallerIsAnotherWhenItIsReturnedTo(bool byControlRegister)
     {
         const ulong page = 0x300000, first = 0x310000, second = 0x320000;
         const ulong entry = TestMachine.PageTable + (page >> 12) * 8;
@@ -266,6 +408,8 @@ public sealed unsafe class ReturnTests
             machine.Place(frame, TestMachine.Assemble(page, a =>
             {
                 a.call(Function);
+                // The order counts, too: what is returned to wrongly every other time has the same sum.
+                a.imul(eax, eax, 3);
                 a.add(eax, frame == first ? 1 : 2);
                 a.ret();
             }));
@@ -276,10 +420,12 @@ public sealed unsafe class ReturnTests
             a.test(ecx, 1);
             a.je(same);
             a.xor(__qword_ptr[entry], (int)(first ^ second));
-            if (flushes)
+            if (byControlRegister)
             {
                 a.mov(rdx, cr3);
                 a.mov(cr3, rdx);
+                // So that the TLB has the stack, and translated code does the RET.
+                a.mov(rdx, __qword_ptr[rsp]);
             }
             else
                 a.invlpg(__byte_ptr[page]);
@@ -298,7 +444,14 @@ public sealed unsafe class ReturnTests
             a.hlt();
         });
         machine.RunToHalt();
-        Assert.Equal(3UL * count / 2, machine.S->Gpr[0]);
+        uint expected = 0;
+        bool other = false;
+        for (int left = count; left > 0; left--)
+        {
+            other ^= (left & 1) != 0;
+            expected = expected * 3 + (other ? 2u : 1);
+        }
+        Assert.Equal((ulong)expected, machine.S->Gpr[0]);
     }
 
     /// <summary>What is called changes the instruction that it returns to.</summary>

@@ -1,4 +1,5 @@
 using System;
+using Iced.Intel;
 using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -192,6 +193,77 @@ public sealed unsafe class TranslatorTests
         }
         Assert.Equal(6UL, machine.Read(at + 0x10));
         Assert.Equal(7UL, machine.Read(at + 0x44));
+    }
+
+    /// <summary>
+    /// Operands between a comparison and what reads its flags: in one page, across two, and in a page that the first
+    /// access finds missing; at a register, at one that changes behind the comparison, and at a constant address.
+    /// </summary>
+    [Theory]
+    [InlineData(0x300100, false)]
+    [InlineData(0x300ffc, false)]
+    [InlineData(0x300100, true)]
+    [InlineData(0x300ffc, true)]
+    public void OperandsBetweenAComparisonAndItsBranch(ulong at, bool missing)
+    {
+        const ulong page = 0x301000, constant = 0x300800, value = 0x1122334455667788;
+        const int count = 20;
+        var machine = new TestMachine();
+        machine.Write(at, value);
+        machine.Write(constant, 5);
+        if (missing)
+        {
+            machine.Entry(page - 0x1000) &= ~1UL;
+            machine.Entry(page) &= ~1UL;
+        }
+        machine.Gate(14, FaultHandler);
+        machine.Place(FaultHandler, a =>
+        {
+            a.push(rax);
+            a.mov(rax, cr2);
+            a.shr(rax, 12);
+            a.or(__qword_ptr[rax * 8 + (int)TestMachine.PageTable], 1);
+            a.mov(rax, cr2);
+            a.invlpg(__byte_ptr[rax]);
+            a.pop(rax);
+            a.add(rsp, 8);
+            a.iretq();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(esi, (uint)at);
+            a.mov(ecx, count);
+            a.Label(ref loop);
+            a.mov(edi, (uint)constant);
+            // The carry flag is that of the counter's lowest bit.
+            a.mov(eax, ecx);
+            a.and(eax, 1);
+            a.cmp(eax, 1);
+            a.mov(r8, __qword_ptr[rsi]);
+            a.setb(bl);
+            a.movzx(ebx, bl);
+            a.add(r9, rbx);
+            a.add(r10, r8);
+            a.cmp(eax, 1);
+            a.lea(rdi, __[rsi + r12]);
+            a.mov(rdx, __qword_ptr[rdi]);
+            a.setb(bl);
+            a.add(r9, rbx);
+            a.add(r10, rdx);
+            a.cmp(eax, 1);
+            a.AddInstruction(Instruction.Create(Code.Mov_r64_rm64, Register.RDX,
+                new MemoryOperand(Register.RIP, (long)constant, 8)));
+            a.cmovb(rdx, __qword_ptr[rsi]);
+            a.add(r11, rdx);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal((ulong)count, machine.S->Gpr[9]);
+        Assert.Equal(unchecked(2 * count * value), machine.S->Gpr[10]);
+        Assert.Equal(unchecked((5 + value) * (count / 2)), machine.S->Gpr[11]);
     }
 
     /// <summary>A user's stores go to pages that the user may write, whatever the kernel has just written there.</summary>

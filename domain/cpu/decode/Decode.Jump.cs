@@ -9,6 +9,8 @@ internal sealed unsafe partial class BlockBuilder
     {
         if (i.Op0Kind is OpKind.NearBranch16 or OpKind.NearBranch32 or OpKind.NearBranch64)
         {
+            if (!MayGoTo(i.NearBranchTarget))
+                return RaiseAlways(ExceptionVector.GP);
             Emit(&Jump.Direct);
             AddLink(i.NearBranchTarget);
             return true;
@@ -36,6 +38,8 @@ internal sealed unsafe partial class BlockBuilder
     {
         if (i.Op0Kind is OpKind.NearBranch16 or OpKind.NearBranch32 or OpKind.NearBranch64)
         {
+            if (!MayGoTo(i.NearBranchTarget))
+                return RaiseAlways(ExceptionVector.GP);
             Emit(Pick.Stack<JumpCall>(stack, LogOf(-i.StackPointerIncrement)));
             AddLink(i.NearBranchTarget);
             return true;
@@ -59,6 +63,9 @@ internal sealed unsafe partial class BlockBuilder
         Emit(Pick.Stack<JumpCallIndirect>(stack, LogOf(-i.StackPointerIncrement))).Src = source;
         return true;
     }
+
+    /// <summary>Whether JMP and CALL may lead there, otherwise #GP at the branch (SDM vol. 2).</summary>
+    private bool MayGoTo(ulong target) => !code64 || Cpu.IsCanonical(target);
 
     /// <summary>Loads the far pointer in memory; the result is the offset's size.</summary>
     private int LoadFar(in Instruction i)

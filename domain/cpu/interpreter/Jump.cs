@@ -57,7 +57,7 @@ internal static unsafe class Jump
     /// <summary>Whether a branch may lead there; #GP at the branch when it may not.</summary>
     private static bool MayGoTo(CpuState* s, Op* op, ulong rip)
     {
-        bool may = s->Code64 ? (ulong)((long)rip << 16 >> 16) == rip : rip <= s->SegmentLimit[Cpu.SegmentCs];
+        bool may = s->Code64 ? Cpu.IsCanonical(rip) : rip <= s->SegmentLimit[Cpu.SegmentCs];
         if (!may)
             Cpu.Raise(s, op, ExceptionVector.GP);
         return may;

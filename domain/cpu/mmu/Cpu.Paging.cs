@@ -33,7 +33,7 @@ public sealed unsafe partial class Cpu
             return true;
         }
         physical = 0;
-        if ((ulong)((long)linear << 16 >> 16) != linear)
+        if (!IsCanonical(linear))
         {
             NoteException(ExceptionVector.GP, 0);
             return false;

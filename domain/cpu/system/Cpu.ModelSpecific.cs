@@ -10,7 +10,7 @@ public sealed unsafe partial class Cpu
     internal ulong TimeStamp => Clock.Nanoseconds + s->TscOffset;
 
     /// <summary>Bits 63 to 47 are all the same (SDM vol. 1, 3.3.7.1).</summary>
-    private static bool IsCanonical(ulong value) => (ulong)((long)value << 16 >> 16) == value;
+    internal static bool IsCanonical(ulong value) => (ulong)((long)value << 16 >> 16) == value;
 
     internal bool ReadModelSpecific(uint number, out ulong value)
     {

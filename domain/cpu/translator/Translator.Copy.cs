@@ -119,6 +119,11 @@ internal sealed unsafe partial class Translator
                 return i.StackPointerIncrement == 8 && i.Op0Kind == OpKind.Register && i.Op0Register.IsGPR();
             case Mnemonic.Leave:
                 return i.Code == Code.Leaveq;
+            case Mnemonic.Jmp or Mnemonic.Call when i.Op0Kind == OpKind.NearBranch64 && !Cpu.IsCanonical(i.NearBranchTarget):
+                return false;
+            case Mnemonic.Call when !Cpu.IsCanonical(i.NextIP):
+                // The RET to there faults.
+                return false;
             case Mnemonic.Jmp or Mnemonic.Call:
                 return i.Op0Kind == OpKind.NearBranch64
                     || i.Code is Code.Jmp_rm64 or Code.Call_rm64
@@ -195,7 +200,7 @@ internal sealed unsafe partial class Translator
         hostFlags = false;
         HostOperand operand;
         if (opens)
-            operand = Open(at, Plain(in i));
+            operand = Open(at, AddressOf(at));
         else
         {
             TakeOver(at);
@@ -209,10 +214,11 @@ internal sealed unsafe partial class Translator
         Write(in i, operand, true);
         if (!opens)
             EndSlowPath();
-        hostFlags = leaves;
+        hostFlags = leaves || (takes && opens);
         if (leaves)
             stateFlags = false;
-        savedFlags = false;
+        // The interpreter, which a slow path comes back from, leaves them in another form.
+        savedFlags &= opens && !leaves;
     }
 
     /// <summary>Emits the instruction.</summary>

@@ -149,7 +149,7 @@ internal sealed unsafe partial class Translator
         if (Opens(at))
             return Open(at, address);
         TakeOver(at);
-        emit.Lea(Scratch, address);
+        LoadScratch(address);
         return Probe(8, write, slot);
     }
 

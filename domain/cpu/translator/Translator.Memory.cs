@@ -68,7 +68,7 @@ internal sealed unsafe partial class Translator
         if (narrow)
             emit.Lea32(Scratch, address);
         else
-            emit.Lea(Scratch, address);
+            LoadScratch(address);
         if (i.MemorySegment is Register.FS or Register.GS)
             emit.Add(Scratch, HostOperand.Absolute(
                 &s->SegmentBase[i.MemorySegment == Register.FS ? Cpu.SegmentFs : Cpu.SegmentGs]));
@@ -79,6 +79,16 @@ internal sealed unsafe partial class Translator
             cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
         }
         return Probe(size, write, slot);
+    }
+
+    /// <summary>Scratch becomes an address. The flags stay.</summary>
+    private void LoadScratch(in HostOperand address)
+    {
+        bool plain = address.Base != HostOperand.None && address.Index == HostOperand.None && address.Displacement == 0;
+        if (!plain)
+            emit.Lea(Scratch, address);
+        else if (address.Base != Scratch)
+            emit.Move(Scratch, address.Base);
     }
 
     /// <summary>The same for the operand whose linear address is in Scratch.</summary>

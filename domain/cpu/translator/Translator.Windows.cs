@@ -28,6 +28,9 @@ internal sealed unsafe partial class Translator
     {
         public int Root, Low, High, Operands, Index;
         public bool Written;
+
+        /// <summary>The instruction whose operand was the first, and the one before which the window is opened.</summary>
+        public int First, Before;
     }
 
     /// <summary>An operand of an instruction: its window, and its distance from the window's root.</summary>
@@ -43,17 +46,23 @@ internal sealed unsafe partial class Translator
     /// </summary>
     private readonly List<(int Base, int Index, int Scale, int Root)> sums = [];
 
+    /// <summary>Roots of constant addresses.</summary>
+    private readonly List<(ulong Page, int Root)> constants = [];
+
     private readonly List<Range> ranges = [];
     private int lastRoot;
 
-    /// <summary>
-    /// Where the second version takes over: a jump's displacement, the instruction, and the vector registers that the
-    /// state has not.
-    /// </summary>
-    private readonly List<(uint Site, int At, uint Dirty)> retreats = [];
+    /// <summary>Where the second version takes over.</summary>
+    /// <param name="Site">a jump's displacement</param>
+    /// <param name="Whole">it takes over the whole instruction, otherwise from its access on</param>
+    /// <param name="Dirty">the vector registers that the state has not</param>
+    private readonly record struct Retreat(uint Site, int At, bool Whole, uint Dirty);
 
-    /// <summary>Where the second version begins with the access of an instruction.</summary>
-    private readonly uint[] retreat = new uint[BlockBuilder.MaxInstructions];
+    private readonly List<Retreat> retreats = [];
+
+    /// <summary>Where the second version begins with an instruction, and with its access.</summary>
+    private readonly uint[] wholes = new uint[BlockBuilder.MaxInstructions];
+    private readonly uint[] accesses = new uint[BlockBuilder.MaxInstructions];
 
     /// <summary>The version with windows is being emitted.</summary>
     private bool windowed;
@@ -64,6 +73,7 @@ internal sealed unsafe partial class Translator
     {
         ranges.Clear();
         sums.Clear();
+        constants.Clear();
         retreats.Clear();
         lastRoot = 0;
         for (int register = 0; register < 16; register++)
@@ -84,7 +94,9 @@ internal sealed unsafe partial class Translator
         int windows = 0;
         foreach (var range in ranges)
         {
-            range.Index = range.Operands > 1 && windows < MaxWindows ? windows : NoWindow;
+            range.Before = Before(range.First);
+            bool pays = range.Operands > 1 || range.Before != range.First;
+            range.Index = pays && windows < MaxWindows ? windows : NoWindow;
             if (range.Index != NoWindow)
             {
                 opened[windows] = false;
@@ -92,6 +104,42 @@ internal sealed unsafe partial class Translator
             }
         }
         return windows != 0;
+    }
+
+    /// <summary>
+    /// The instruction before which the window is to be opened that the operand of another opens: where no flag is alive,
+    /// if one is at the operand; otherwise the instruction itself.
+    /// </summary>
+    private int Before(int at)
+    {
+        ref readonly var i = ref builder.instructions[at];
+        if (i.Mnemonic == Mnemonic.Ret || (liveAfter[at] & ~Killed(in i) | i.RflagsRead & Arithmetic) == 0)
+            return at;
+        for (int before = at - 1; before >= 0; before--)
+        {
+            ref readonly var earlier = ref builder.instructions[before];
+            if (earlier.FlowControl != FlowControl.Next || !IsKnown(in earlier) || ChangesAddress(in earlier, in i))
+                return at;
+            if (liveBefore[before] == 0)
+                return before;
+        }
+        return at;
+    }
+
+    private bool ChangesAddress(in Instruction earlier, in Instruction i)
+    {
+        bool stack = i.Mnemonic is Mnemonic.Push or Mnemonic.Pop or Mnemonic.Call;
+        var @base = stack ? Register.RSP : i.Mnemonic == Mnemonic.Leave ? Register.RBP : i.MemoryBase;
+        var index = stack ? Register.None : i.MemoryIndex;
+        foreach (var used in information.GetInfo(in earlier).GetUsedRegisters())
+        {
+            if (used.Access is OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess)
+                continue;
+            var register = used.Register.GetFullRegister();
+            if (register == @base || register == index)
+                return true;
+        }
+        return false;
     }
 
     private void Renew(int register)
@@ -118,8 +166,15 @@ internal sealed unsafe partial class Translator
                 return;
         }
         int operand = MemoryOperand(in i);
-        if (operand < 0 || MustBeAligned(in i) || i.IsIPRelativeMemoryOperand || i.MemorySegment is Register.FS or Register.GS
-            || !i.MemoryBase.IsGPR64() || (i.MemoryIndex != Register.None && !i.MemoryIndex.IsGPR64()))
+        if (operand < 0 || MustBeAligned(in i) || i.MemorySegment is Register.FS or Register.GS)
+            return;
+        if (i.IsIPRelativeMemoryOperand)
+        {
+            Join(at, Constant(i.MemoryDisplacement64 & ~Mmu.OffsetMask), (long)(i.MemoryDisplacement64 & Mmu.OffsetMask),
+                i.MemorySize.GetSize(), WritesMemory(in i, operand));
+            return;
+        }
+        if (!i.MemoryBase.IsGPR64() || (i.MemoryIndex != Register.None && !i.MemoryIndex.IsGPR64()))
             return;
         int @base = i.MemoryBase.GetNumber();
         int root = roots[@base];
@@ -145,6 +200,18 @@ internal sealed unsafe partial class Translator
         return lastRoot;
     }
 
+    private int Constant(ulong page)
+    {
+        foreach (var constant in constants)
+        {
+            if (constant.Page == page)
+                return constant.Root;
+        }
+        lastRoot++;
+        constants.Add((page, lastRoot));
+        return lastRoot;
+    }
+
     private void Join(int at, int root, long offset, int size, bool write)
     {
         if (offset is > 1 << 24 or < -(1 << 24))
@@ -160,7 +227,7 @@ internal sealed unsafe partial class Translator
         }
         if (found == null)
         {
-            found = new Range { Root = root, Low = low, High = high, Written = write };
+            found = new Range { Root = root, Low = low, High = high, Written = write, First = at };
             ranges.Add(found);
         }
         found.Low = System.Math.Min(found.Low, low);
@@ -237,43 +304,91 @@ internal sealed unsafe partial class Translator
         return HostOperand.At(Pointer, planned[at].Offset - planned[at].Range!.Low);
     }
 
+    /// <summary>Opens what is to be opened before this instruction. No flag is alive.</summary>
+    private void OpenBefore(int at)
+    {
+        foreach (var range in ranges)
+        {
+            if (range.Before != at || range.First == at || !Opens(range.First))
+                continue;
+            Open(range.First, AddressOf(range.First), at, true);
+            hostFlags = savedFlags = false;
+        }
+    }
+
+    private HostOperand AddressOf(int at)
+    {
+        ref readonly var i = ref builder.instructions[at];
+        return i.Mnemonic switch
+        {
+            Mnemonic.Push or Mnemonic.Call => HostOperand.At(StackPointer, -8),
+            Mnemonic.Pop => HostOperand.At(StackPointer),
+            Mnemonic.Leave => HostOperand.At(Rbp),
+            _ when i.IsIPRelativeMemoryOperand => default,
+            _ => Plain(in i),
+        };
+    }
+
     /// <summary>
     /// Opens the window of the operand at <paramref name="address"/>, or goes to the second version. Spoils the flags.
     /// </summary>
     private HostOperand Open(int at, in HostOperand address)
     {
-        var range = planned[at].Range!;
-        int above = planned[at].Offset - range.Low;
+        Open(at, address, at, false);
+        emit.Move(Pointer, Scratch);
+        return HostOperand.At(Pointer, planned[at].Offset - planned[at].Range!.Low);
+    }
+
+    /// <summary>The same; Scratch becomes the host address of the window's lowest byte.</summary>
+    /// <param name="operand">the instruction whose operand lies at <paramref name="address"/></param>
+    /// <param name="at">where that is done: before this instruction, or at its access</param>
+    private void Open(int operand, in HostOperand address, int at, bool whole)
+    {
+        var range = planned[operand].Range!;
         opened[range.Index] = true;
         var tlb = Tlb(range.Written);
-        emit.Lea(Scratch, address with { Displacement = address.Displacement - above });
+        foreach (var constant in constants)
+        {
+            if (constant.Root != range.Root)
+                continue;
+            // All of the window lies in one page, since each of its operands does.
+            tlb += (constant.Page >> 12) & (Mmu.TlbEntries - 1);
+            emit.MoveImmediate(Scratch, constant.Page);
+            emit.Cmp(Scratch, HostOperand.Absolute(&tlb->Tag));
+            retreats.Add(new Retreat(emit.JumpIf(HostCondition.NotEqual, emit.Here), at, whole, dirty));
+            emit.Load(Scratch, HostOperand.Absolute(&tlb->Host));
+            emit.Lea(Scratch, HostOperand.At(Scratch, range.Low));
+            emit.Store(HostOperand.Absolute(&s->Window[range.Index]), Scratch);
+            return;
+        }
+        int above = planned[operand].Offset - range.Low;
+        LoadScratch(address with { Displacement = address.Displacement - above });
         emit.Rorx(Pointer, Scratch, 12 - Mmu.EntryShift);
         emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
         emit.Sub(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + TagOffset));
         emit.CmpImmediate(HostOperand.Of(Scratch), 4096 - (range.High - range.Low));
-        retreats.Add((emit.JumpIf(HostCondition.Above, emit.Here), at, dirty));
+        retreats.Add(new Retreat(emit.JumpIf(HostCondition.Above, emit.Here), at, whole, dirty));
         emit.Add(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + HostOffset));
-        emit.Store(HostOperand.Absolute(WindowOf(at)), Scratch);
-        emit.Move(Pointer, Scratch);
-        return HostOperand.At(Pointer, above);
+        emit.Store(HostOperand.Absolute(&s->Window[range.Index]), Scratch);
     }
 
     /// <summary>Here the second version takes over when the window of this instruction cannot be opened.</summary>
-    private void TakeOver(int at) => retreat[at] = emit.Here;
+    private void TakeOver(int at) => accesses[at] = emit.Here;
 
     // The first version has come from further back: the host has all registers that the second expects there.
     private void EmitRetreats()
     {
-        foreach (var (site, at, stored) in retreats)
+        foreach (var (site, at, whole, stored) in retreats)
         {
+            uint to = whole ? wholes[at] : accesses[at];
             if (stored == 0)
             {
-                emit.PatchJump(site, retreat[at]);
+                emit.PatchJump(site, to);
                 continue;
             }
             emit.PatchJump(site, emit.Here);
             StoreVectors(stored);
-            emit.Jump(retreat[at]);
+            emit.Jump(to);
         }
     }
 }

@@ -212,6 +212,9 @@ internal sealed unsafe partial class Translator
             return Interpret(at);
         if (interpreting)
             ComeBack(at);
+        wholes[at] = emit.Here;
+        if (windowed)
+            OpenBefore(at);
         Translated++;
         switch (i.Mnemonic)
         {
