@@ -166,10 +166,10 @@ bench-packetd: all
 bench-overload: all
 	@bench/overload
 
-## bench-migration: the guest's migration of itself beside QEMU's live migration of it
+## bench-migration: the guest's migration of itself beside QEMU's live migration of it, by memory and write rate; MINUTES=8
 bench-migration: all
 	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench bench/LiveMigration/LiveMigration.csproj
-	@MOVES=$(MOVES) bench/migration
+	@$(foreach name,MOVES MINUTES SIZES RATES,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)="$($(name))")) bench/migration
 
 ## bench-net: TCP between a guest and the host's kernel, beside QEMU's
 bench-net: all

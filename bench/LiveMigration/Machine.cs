@@ -9,7 +9,8 @@ namespace LiveMigration;
 
 /// <summary>What is the same for all machines of one run.</summary>
 /// <param name="Folder">For control sockets and consoles.</param>
-internal sealed record MachineKind(string Kernel, string Initramfs, string Folder);
+/// <param name="Memory">MiB.</param>
+internal sealed record MachineKind(string Kernel, string Initramfs, string Folder, string Memory);
 
 /// <summary>
 /// QEMU in a node's namespace, on that node's tap0; the machine of deploy/qemu-monitor, with QEMU's usual network
@@ -31,7 +32,7 @@ internal sealed class Machine : IDisposable
         [
             "netns", "exec", space, "qemu-system-x86_64", "-M", "microvm,acpi=off,pit=off,pic=off,rtc=on,isa-serial=on",
                 "-accel", "tcg,tb-size=128",
-            "-cpu", "Nehalem-v1,+rdtscp", "-m", "64", "-smp", "1,maxcpus=2", "-global",
+            "-cpu", "Nehalem-v1,+rdtscp", "-m", kind.Memory, "-smp", "1,maxcpus=2", "-global",
                 "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config",
             "-no-reboot", "-nographic", "-monitor", "none", "-serial", $"file:{console}", "-qmp",
                 $"unix:{control},server=on,wait=off",

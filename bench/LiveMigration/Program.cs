@@ -11,7 +11,7 @@ using Evilman.Demo;
 namespace LiveMigration;
 
 /// <summary>
-/// <c>bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MOVES LIMIT…</c> boots the guest on a QEMU in one namespace
+/// <c>bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MEMORY MOVES LIMIT…</c> boots the guest on a QEMU in one namespace
 /// and lets QEMU migrate it to the other and back, so often with each downtime limit (milliseconds), by turns. The
 /// client is that of evilman's demo, run in this process's namespace: an echo every millisecond on one connection, HTTP
 /// requests beside it. Prints a line a move, and the medians of each limit.
@@ -35,13 +35,14 @@ internal static class Program
 
     private static int Main(string[] words)
     {
-        if (words.Length < 7 || !int.TryParse(words[5], CultureInfo.InvariantCulture, out int moves) || moves < 1)
+        if (words.Length < 8 || !int.TryParse(words[5], CultureInfo.InvariantCulture, out int memory) || memory < 1
+            || !int.TryParse(words[6], CultureInfo.InvariantCulture, out int moves) || moves < 1)
         {
-            Console.Error.WriteLine("usage: bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MOVES LIMIT...");
+            Console.Error.WriteLine("usage: bench-live KERNEL INITRAMFS FOLDER SPACE_A SPACE_B MEMORY MOVES LIMIT...");
             return ExitCode.Usage;
         }
         int[] limits =
-            Array.ConvertAll(words[6..], word =>
+            Array.ConvertAll(words[7..], word =>
                 int.TryParse(word, CultureInfo.InvariantCulture, out int limit) ? limit : 0);
         if (Array.Exists(limits, limit => limit < 1))
         {
@@ -52,7 +53,7 @@ internal static class Program
         {
             // as in the demo: the client must not wait for the processor while it measures
             Native.RunBefore(Environment.ProcessId, -15);
-            Run(new MachineKind(words[0], words[1], words[2]), words[3..5], moves, limits);
+            Run(new MachineKind(words[0], words[1], words[2], words[5]), words[3..5], moves, limits);
             return ExitCode.Done;
         }
         catch (Failure failure)
