@@ -35,9 +35,6 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
 
     private const double ShareOfStarts = 0.25;
 
-    // Milliseconds.
-    private const int LongestLoad = 120;
-
     // A chain that ends with the second resupply: so machines are continued with a new one.
     private const int ChainLength = 7;
 
@@ -50,7 +47,7 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
     private readonly string kind = kind;
     private long reported;
 
-    // Milliseconds that starts take, as busy as the machine is: mostly what they took last.
+    // Milliseconds that starts take, as busy as the machine is, mostly the last ones; customers buy for as long on average.
     private double usualStart = 60;
 
     private int kills, inStart, inMigration, deeds, ledgers;
@@ -165,7 +162,9 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
             long start = Stopwatch.GetTimestamp();
             if (isOlder || random.NextDouble() < ShareOfStarts)
             {
-                await Task.Delay((int)(random.NextDouble() * 1.2 * Volatile.Read(ref run.usualStart)));
+                // A ledger is brought to the newest version at the start's beginning.
+                double share = isOlder ? Math.Pow(random.NextDouble(), 3) : random.NextDouble();
+                await Task.Delay((int)(share * 1.2 * Volatile.Read(ref run.usualStart)));
                 bool wasStarting = !broker.Serves;
                 broker.Kill();
                 return wasStarting;
@@ -179,7 +178,7 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
             Task[] people = [.. Enumerable.Range(0, Customers).Select(number => Task.Run(() =>
                 Buy(client, unheard.Where((_, i) => i % Customers == number), stop.Token))),
                 Task.Run(() => ChangeKeys(client, stop.Token))];
-            await Task.Delay(random.Next(1, LongestLoad));
+            await Task.Delay(1 + (int)(random.NextDouble() * 2 * Volatile.Read(ref run.usualStart)));
             broker.Kill();
             await stop.CancelAsync();
             await Task.WhenAll(people);
