@@ -294,14 +294,30 @@ internal sealed class StartingJob : IDisposable
             if (begun is not { } job)
                 return;
             begun = null;
-            var isGone = JobEnd.TryEnd(jobs.Find(name) ?? job, out var sentence);
-            if (isGone)
-                jobs.Remove(name);
+            var isGone = TryForget(job, out var sentence);
             if (!isGone)
                 Say.Complain($"{(why is null ? "" : why + ": ")}{sentence}, so {name} is remembered: "
                     + $"«evilman stop {name}» ends it");
             else if (why is not null)
                 Say.Complain($"{why}: {sentence}");
+        }
+    }
+
+    /// <summary>Whoever moves or stops the job at the moment is waited for, and then its machines are ended where they are.</summary>
+    bool TryForget(RunningJob job, out string sentence)
+    {
+        try
+        {
+            using var mine = jobs.Lock(name);
+            var isGone = JobEnd.TryEnd(jobs.Find(name) ?? job, out sentence);
+            if (isGone)
+                jobs.Remove(name);
+            return isGone;
+        }
+        catch (Failure failure)
+        {
+            sentence = failure.Message;
+            return false;
         }
     }
 }

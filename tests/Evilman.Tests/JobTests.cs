@@ -267,6 +267,25 @@ public sealed class JobTests : IDisposable
         await pair.Guest;
     }
 
+    /// <summary>A command that ends while another one moves its job waits for that, and does not end machines behind its back.</summary>
+    [Fact]
+    public async Task A_job_that_is_being_moved_is_ended_when_that_is_over()
+    {
+        var store = new JobStore(folder.FullName);
+        store.Lock().Dispose(); // makes the folder
+        using var starting = new StartingJob(store, "server");
+        // A node that cannot be asked: the network has no way to the address.
+        starting.Begin(Job("10.0.0.50", "10.0.0.100") with { Machine = new JobMachine("n1", "240.0.0.1", "10.0.0.100", new string('a', 40)) });
+        Task end;
+        using (store.Lock("server"))
+        {
+            end = Task.Run(() => starting.End("interrupted"));
+            Assert.NotSame(end, await Task.WhenAny(end, Task.Delay(500)));
+        }
+        await end;
+        Assert.NotNull(store.Find("server"));
+    }
+
     /// <summary>Who waits for a lock whose file is removed meanwhile has the lock of the file that is there.</summary>
     [Fact]
     public async Task A_lock_whose_file_was_removed_is_no_lock()
