@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
@@ -65,6 +66,30 @@ public sealed partial class RepositoryTests
     }
 
     /// <summary>System's first, then by name; static ones behind those of namespaces, aliases last.</summary>
+    /// <summary>The compiler's scripts fail below a folder whose name has a blank, with sentences about something else.</summary>
+    [Fact]
+    public void A_blank_in_TMPDIR_reaches_no_compiler()
+    {
+        string blank = Path.Combine(Directory.CreateTempSubdirectory("audit-tests-").FullName, "a b"), setting = $"TMPDIR={blank}";
+        Directory.CreateDirectory(blank);
+        string[] recipes = [.. Programs.Run("env", setting, "make", "-C", Repository.Root, "-nB", "images", "programs").Split('\n')];
+        string[] builds = [.. recipes.Where(line => line.Contains("dotnet build", StringComparison.Ordinal) || line.Contains("dotnet publish", StringComparison.Ordinal))];
+        string[] prepared = [.. recipes.Where(line => line.Contains("export TMPDIR=$(mktemp -d ", StringComparison.Ordinal))];
+        Assert.True((builds.Length, prepared.Length) == (2, 2), string.Join('\n', recipes));
+        Assert.All(prepared, line => Assert.Contains($"\"{Repository.Root}/out/build.XXXXXX\"", line, StringComparison.Ordinal));
+        Assert.DoesNotContain(recipes, line => line.Contains("a b", StringComparison.Ordinal));
+        // Who builds without make is told why it cannot be.
+        using Process build = Process.Start(new ProcessStartInfo("env", [setting, "dotnet", "msbuild", "-nologo", "packetd/packetd.csproj", "-t:RefuseBlankInTemporaryFolder"])
+        {
+            WorkingDirectory = Repository.Root,
+            RedirectStandardOutput = true,
+        })!;
+        Assert.Contains("has a blank in its name", build.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
+        build.WaitForExit();
+        Assert.NotEqual(0, build.ExitCode);
+        Directory.Delete(Path.GetDirectoryName(blank)!, recursive: true);
+    }
+
     [Fact]
     public void Usings_stand_in_order()
     {
