@@ -164,7 +164,12 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
         Assert.All(sarif.RootElement.GetProperty("runs")[0].GetProperty("results").EnumerateArray(), result => Assert.Equal("note", result.GetProperty("level").GetString()));
         using JsonDocument bill = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "sbom.json")));
         Assert.Contains(bill.RootElement.GetProperty("components").EnumerateArray(), part => part.GetProperty("name").GetString() == "packetd");
-        Assert.Contains($"{lines} lines", File.ReadAllText(Path.Combine(folder, "badge.svg")), StringComparison.Ordinal);
+        string badge = File.ReadAllText(Path.Combine(folder, "badge.svg"));
+        Assert.Contains($"{lines} lines", badge, StringComparison.Ordinal);
+        // Each text is within its field, and both fields are within the picture.
+        int[] fields = Numbers(@"<rect (?:x=""\d+"" )?width=""(\d+)"""), texts = Numbers(@"textLength=""(\d+)""");
+        Assert.Equal((2, 2, Numbers(@"<svg [^>]*width=""(\d+)""")[0]), (fields.Length, texts.Length, fields.Sum()));
+        Assert.All(fields.Zip(texts), pair => Assert.InRange(pair.Second, 1, pair.First - 8));
 
         string? browser = new[] { "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
         string page = browser == null ? File.ReadAllText(Path.Combine(folder, "report.html"))
@@ -174,6 +179,14 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
         Assert.Contains(Regex.Match(output, "sha256=([0-9a-f]{64})").Groups[1].Value, page, StringComparison.Ordinal);
         Assert.Contains($"<td>code lines</td><td>{lines:N0}</td>", page, StringComparison.Ordinal);
         Assert.True(Regex.Count(page, "<rect ") > 80, "the treemap shows the methods");
+        // Its colours have a key and a second set for a dark screen; its history has the unit of the budget.
+        string[] colors = [.. Regex.Matches(page, "<rect [^>]*fill=\"(#[0-9a-f]{6})\" stroke=\"#fff\"").Select(match => match.Groups[1].Value).Distinct().Order()];
+        string key = Regex.Match(page, "<p class=\"key\">.*?</p>").Value;
+        Assert.Equal(colors, Regex.Matches(key, "background:(#[0-9a-f]{6})").Select(match => match.Groups[1].Value).Order());
+        Assert.Matches(@"@media ?\(prefers-color-scheme: ?dark\)", page);
+        Assert.Matches("<table id=\"history\">(<tbody>)?<tr><th>revision</th><th>code lines</th>", page);
+
+        int[] Numbers(string pattern) => [.. Regex.Matches(badge, pattern).Select(match => int.Parse(match.Groups[1].Value))];
     }
 
     [Fact]
