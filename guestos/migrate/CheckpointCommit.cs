@@ -26,6 +26,9 @@ internal static unsafe class CheckpointCommit
         return result;
     }
 
+    /// <summary>How often late frames put a commit off.</summary>
+    private const int MostPutOff = 3;
+
     private static long Try(CheckpointState* state, UserPointer<CommitRequest> argument)
     {
         if (state->Stage != CheckpointStage.Late)
@@ -50,21 +53,31 @@ internal static unsafe class CheckpointCommit
         Span<byte> words = room.Slice(0, (int)request.Length);
         if (!((UserPointer<byte>)request.Bytes).TryGetAll(words))
             return Errno.EFAULT;
-        long result = Queue(handle, words);
+        long result = Queue(state, handle, words);
         // Nobody else has run since it was queued.
         if (result == 0)
             FallSilent(state);
         return result;
     }
 
-    // All of it or nothing: half a record would be worse than none. 0, or −errno.
-    private static long Queue(int handle, ReadOnlySpan<byte> words)
+    // All of it or nothing: half a record would be worse than none. EAGAIN when a late frame is yet to be taken, also
+    // one that the device has received and nobody has looked at: behind the words it would be lost. But the guest
+    // stands still meanwhile: after a few times more frames do not hold it up. 0, or −errno.
+    private static long Queue(CheckpointState* state, int handle, ReadOnlySpan<byte> words)
     {
         Stack* stack = Network.Stack;
         stack->Cork(handle, false, Clock.Monotonic);
         ulong since = Clock.Monotonic;
         while (true)
         {
+            Network.Poll();
+            if (!state->Piece.IsEmpty)
+                return Errno.EAGAIN;
+            if (state->Late.Unsent.Length > 0 && state->PutOff < MostPutOff)
+            {
+                state->PutOff++;
+                return Errno.EAGAIN;
+            }
             int taken = SocketError.WouldBlock;
             if (stack->SendRoom(handle) >= words.Length)
                 taken = stack->Send(handle, words, Clock.Monotonic);

@@ -24,6 +24,9 @@ internal unsafe struct CheckpointState
     /// <summary>A call has the stream in its hands, see <see cref="CheckpointDevice"/>.</summary>
     public bool IsTaken;
 
+    /// <summary>How often a commit was put off because of late frames.</summary>
+    public int PutOff;
+
     /// <summary>Monotonic time at which the connection last took something.</summary>
     public ulong LastTaken;
 

@@ -26,6 +26,9 @@ internal unsafe struct Destination
 
     private SecureChannel channel;
 
+    /// <summary>The channel before the last COMMIT was made, for <see cref="TakeBack"/>.</summary>
+    private SecureChannel uncommitted;
+
     /// <summary>
     /// Records in the making: in memory of their own, since what is written after the fork has to be sent once more.
     /// </summary>
@@ -239,9 +242,16 @@ internal unsafe struct Destination
     /// <param name="sinceFork">Nanoseconds, for the copy's clocks.</param>
     public ReadOnlySpan<byte> Commit(ulong sinceFork)
     {
+        uncommitted = channel;
         HandOver.Emit(Text.Slice(0, HandOver.Size), HandOverKind.Commit, CheckpointRefusal.None, sinceFork);
         return MakeRecord(HandOver.Size);
     }
+
+    /// <summary>
+    /// The kernel has not sent the COMMIT that was made last: its place in the stream of records is free again. Nobody
+    /// has seen its bytes, so the key and number that it was sealed with may be used once more.
+    /// </summary>
+    public void TakeBack() => channel = uncommitted;
 
     /// <summary>
     /// Why the last thing that was to be sent was not taken: −errno; ETIMEDOUT when there was no room for as long as

@@ -57,13 +57,20 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         if (code != ExitCode.Arrived)
             return code;
 
-        // The last frames that only the copy may answer. Who says VERIFIED and hangs up shall not have the machine.
-        if (SendLateFrames() < 0 || destination.HasSpoken(0))
-            return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
-        // The copy's clocks go on by what has passed here since the fork: half-way between the other's word and ours,
-        // as it takes its own time too, so that the way there and the way back cancel out (RFC 5905 §8).
-        GetProgress(out CheckpointProgress now);
-        return Commit((verifiedSinceFork + now.SinceFork) / 2) switch
+        int result;
+        do
+        {
+            // The last frames that only the copy may answer, and those that came meanwhile, for which the kernel puts
+            // the commit off a few times. Who says VERIFIED and hangs up shall not have the machine.
+            if (SendLateFrames() < 0 || destination.HasSpoken(0))
+                return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
+            // The copy's clocks go on by what has passed here since the fork: half-way between the other's word and
+            // ours, as it takes its own time too, so that the way there and the way back cancel out (RFC 5905 §8).
+            GetProgress(out CheckpointProgress now);
+            result = Commit((verifiedSinceFork + now.SinceFork) / 2);
+        }
+        while (result == EAGAIN);
+        return result switch
         {
             0 => AwaitOutcome(),
             EINVAL => ConfirmedTooSoon(),
@@ -88,6 +95,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         return Host.Control(device, CheckpointControl.GetProgress, Syscall.AddressOf(ref progress)) == 0;
     }
 
+    /// <summary>0, or −errno; EAGAIN while a late frame waits that has to be sent before.</summary>
     private int Commit(ulong sinceFork)
     {
         ReadOnlySpan<byte> word = destination.Commit(sinceFork);
@@ -97,7 +105,10 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             Length = (uint)word.Length,
             Bytes = (ulong)Syscall.AddressOf(word),
         };
-        return Host.Control(device, CheckpointControl.Commit, Syscall.AddressOf(ref request));
+        int result = Host.Control(device, CheckpointControl.Commit, Syscall.AddressOf(ref request));
+        if (result == EAGAIN)
+            destination.TakeBack();
+        return result;
     }
 
     /// <summary>

@@ -1,6 +1,7 @@
 /* mover HOST PORT: a migration as any program may make it (docs/architecture.md, "/dev/checkpoint"): two connections of its own, of which one takes
    the stream as it is read from the device and the other the rest of the conversation. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
@@ -88,8 +89,15 @@ int main(int count, char **words)
     if (ioctl(device, commit, &request) == 0)
         return 7;
     request.length = record;
-    /* Nothing is to be decided before the commit, and nothing is sent twice after it. */
-    if (ioctl(device, leave, 0) == 0 || ioctl(device, stay, 0) == 0 || ioctl(device, commit, &request) || ioctl(device, commit, &request) == 0)
+    /* Nothing is to be decided before the commit, and nothing is sent twice after it. What has come late goes before it. */
+    if (ioctl(device, leave, 0) == 0 || ioctl(device, stay, 0) == 0)
+        return 8;
+    while (ioctl(device, commit, &request)) {
+        if (errno != EAGAIN || (length = read(device, buffer, sizeof buffer)) <= 0)
+            return 8;
+        all(stream, buffer, length);
+    }
+    if (ioctl(device, commit, &request) == 0)
         return 8;
     if (read(control, buffer, record) != record || buffer[6] != 4)
         return 9;
