@@ -56,6 +56,7 @@ internal static unsafe class Program
             ("memory", 5_000_000, MemoryLoop),
             ("hash", 5_000_000, HashLoop),
             ("calls", 5_000_000, CallLoop),
+            ("flags", 5_000_000, FlagLoop),
         })
         {
             if (only.Length != 0 && only != name)
@@ -238,6 +239,28 @@ internal static unsafe class Program
         a.pop(rbx);
         a.pop(rbp);
         a.ret();
+        a.Label(ref end);
+        a.nop();
+    }
+
+    // Loads between comparisons and what reads their flags, as compilers put them there.
+    private static void FlagLoop(Assembler a)
+    {
+        var loop = a.CreateLabel();
+        var end = a.CreateLabel();
+        a.xor(eax, eax);
+        a.xor(edx, edx);
+        a.Label(ref loop);
+        a.cmp(ecx, 0);
+        a.mov(rax, __qword_ptr[rsi + rdx * 8]);
+        a.je(end);
+        a.add(rbx, rax);
+        a.cmp(rax, rbx);
+        a.mov(rdi, __qword_ptr[rsi + 0x20]);
+        a.cmovb(rax, rdi);
+        a.add(rbx, rax);
+        a.dec(ecx);
+        a.jne(loop);
         a.Label(ref end);
         a.nop();
     }
