@@ -266,6 +266,54 @@ public sealed unsafe class TranslatorTests
         Assert.Equal(unchecked((5 + value) * (count / 2)), machine.S->Gpr[11]);
     }
 
+    /// <summary>
+    /// An operand at a constant address that does not end in the page where it begins goes on in the frame that follows
+    /// by the page tables, not by the host's addresses. Of all sizes, and of all distances from the page's end.
+    /// </summary>
+    [Fact]
+    public void AConstantAddressAcrossTwoPages()
+    {
+        const ulong first = 0x300000, second = 0x301000, other = 0x340000;
+        var machine = new TestMachine();
+        // What follows in memory is not what follows in the address space.
+        machine.Write(second, 0xbadbadbadbadbadb);
+        machine.Write(second + 8, 0xbadbadbadbadbadb);
+        machine.Write(other, 0x1716151413121110);
+        machine.Write(other + 8, 0x1f1e1d1c1b1a1918);
+        machine.Write(first + 0xff0, 0x0706050403020100);
+        machine.Write(first + 0xff8, 0x0f0e0d0c0b0a0908);
+        machine.Entry(second) = machine.Entry(second) & 0xfff | other;
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, 20);
+            a.Label(ref loop);
+            a.AddInstruction(Instruction.Create(Code.Mov_r64_rm64, Register.RAX, At(0xff0)));
+            a.AddInstruction(Instruction.Create(Code.Mov_r64_rm64, Register.RBX, At(0xff9)));
+            a.AddInstruction(Instruction.Create(Code.Mov_r32_rm32, Register.EDX, At(0xffd)));
+            a.AddInstruction(Instruction.Create(Code.Mov_r64_rm64, Register.RSI, At(0xfff)));
+            a.AddInstruction(Instruction.Create(Code.Movups_xmm_xmmm128, Register.XMM1, At(0xff8)));
+            a.AddInstruction(Instruction.Create(Code.Mov_rm64_r64, At(0xffc), Register.RCX));
+            a.AddInstruction(Instruction.Create(Code.Mov_r64_rm64, Register.RDI, At(0xffc)));
+            a.AddInstruction(Instruction.Create(Code.Mov_rm64_r64, At(0xff8), Register.R8));
+            a.AddInstruction(Instruction.Create(Code.Mov_rm64_r64, At(0x1000), Register.R9));
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.S->Gpr[8] = 0x0f0e0d0c0b0a0908;
+        machine.S->Gpr[9] = 0x1716151413121110;
+        machine.RunToHalt();
+        Assert.Equal(0x0706050403020100UL, machine.S->Gpr[0]);
+        Assert.Equal(0x100f0e0d0c0b0a09UL, machine.S->Gpr[3]);
+        Assert.Equal(0x100f0e0dUL, machine.S->Gpr[2]);
+        Assert.Equal(0x161514131211100fUL, machine.S->Gpr[6]);
+        Assert.Equal(1UL, machine.S->Gpr[7]);
+        Assert.Equal(0xbadbadbadbadbadbUL, machine.Read(second));
+
+        static MemoryOperand At(long offset) => new(Register.RIP, (long)first + offset, 8);
+    }
+
     /// <summary>A user's stores go to pages that the user may write, whatever the kernel has just written there.</summary>
     [Fact]
     public void AUserDoesNotFindTheKernelsPages()
