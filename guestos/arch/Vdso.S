@@ -1,5 +1,5 @@
-/* What user mode gets to read clocks without a system call (vdso(7)): a page that holds an ELF image with Linux's names,
-   and SharedClock (kernel/SharedClock.cs) at its end. fs/exec/Vdso.cs copies and maps it. */
+/* What user mode gets to read clocks without a system call (vdso(7)): a page that holds an ELF image with Linux's
+   names, and SharedClock (kernel/SharedClock.cs) at its end. fs/exec/Vdso.cs copies and maps it. */
 
 #define CLOCK_REALTIME 0
 #define CLOCK_MONOTONIC 1

@@ -6,7 +6,7 @@ namespace Guestos;
 /// </summary>
 internal static unsafe class ZeroPage
 {
-    /// <summary>Referenced once more than it is mapped, so it is never freed nor written to; 0: there is none.</summary>
+    /// <summary>Referenced once more than it is mapped: never freed nor written to. 0: there is none.</summary>
     private static ulong s_frame;
 
     /// <summary>At boot. Without memory every page that is read gets a frame of its own.</summary>
