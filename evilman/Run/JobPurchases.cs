@@ -38,7 +38,7 @@ internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Till> 
         IPAddress? guest, out string name)
     {
         var broker = brokers(node.Broker);
-        var plan = wish.Plan ?? SmallestPlan(broker, memory);
+        var plan = PlanFor(broker, wish.Plan, memory);
         var wanted = new NewMachine(plan, wish.Tokens, Convert.ToHexStringLower(Mint.LoaderHash(loader)), node.Name,
             guest is null ? null : [$"{guest}"]);
         name = NameFor(job, number, broker.Name, JsonSerializer.Serialize(wanted, Json.Default.NewMachine));
@@ -46,11 +46,8 @@ internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Till> 
         var isBegun = tills(file).Buy(broker.Name, wanted);
         var bought = file.Machine!.Bought!;
         Say.Step($"{name}: {Price(bought, broker.Name)}" + (isBegun ? " (bought before, and not used yet)" : ""));
-        if (bought.Machine.MemoryMib < memory >> 20)
-            throw Failure.Usage($"the plan {bought.Machine.Plan} has {bought.Machine.MemoryMib} MiB of memory, and "
-                + $"{memory >> 20} are needed");
         return bought.Machine.Guests is [var first, ..] && Quantity.TryAddress(first, out _) ? bought
-            : throw Failure.Usage($"the plan {bought.Machine.Plan} has no address for a guest: --plan names another");
+            : throw new Failure($"the broker {broker.Name} sold {name} without an address for a guest");
     }
 
     /// <summary>The node's machine as a job remembers it.</summary>
@@ -130,13 +127,21 @@ internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Till> 
     static long Expires(Purchase bought) =>
         BootToken.TryParse(bought.Token(), out var token) ? (long)token.Expires : 0;
 
-    string SmallestPlan(KnownBroker broker, long memory)
+    /// <summary>The named plan, or the smallest that will do; asked for before anything is bought.</summary>
+    static string PlanFor(KnownBroker broker, string? named, long memory)
     {
         var plans = new BrokerClient(broker).List("/v1/plans", Json.Default.PagePlanView).ToList();
-        return plans.Where(plan => plan.MemoryMib >= memory >> 20 && plan.Guests > 0).OrderBy(plan => plan.MemoryMib)
-            .ThenBy(plan => plan.TokenValue).FirstOrDefault()?.Name
-            ?? throw new Failure($"the broker {broker.Name} has no plan with {memory >> 20} MiB of memory and an address for a "
-                + $"guest: {(plans.Count == 0 ? "it has none" : string.Join(", ", plans.Select(plan => plan.Name)))}");
+        var all = plans.Count == 0 ? "it has none" : string.Join(", ", plans.Select(plan => plan.Name));
+        if (named is null)
+            return plans.Where(plan => plan.MemoryMib >= memory >> 20 && plan.Guests > 0).OrderBy(plan => plan.MemoryMib)
+                .ThenBy(plan => plan.TokenValue).FirstOrDefault()?.Name
+                ?? throw new Failure($"the broker {broker.Name} has no plan with {memory >> 20} MiB of memory and an address "
+                    + $"for a guest: {all}");
+        var wanted = plans.Find(plan => plan.Name == named)
+            ?? throw Failure.Usage($"the broker {broker.Name} has no plan {named}: {all}");
+        if (wanted.MemoryMib < memory >> 20)
+            throw Failure.Usage($"the plan {named} has {wanted.MemoryMib} MiB of memory, and {memory >> 20} are needed");
+        return wanted.Guests > 0 ? named : throw Failure.Usage($"the plan {named} has no address for a guest: --plan names another");
     }
 
     static string Price(Purchase bought, string broker)

@@ -109,6 +109,11 @@ public sealed class JobPurchaseTests
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
         Says("has no plan with 4096 MiB", () => Of(stand).Buy(Node("n1"), "a", 1, s_wish, 4096L << 20, s_loader, null, out _));
+        Says("the plan small has 64 MiB of memory, and 4096 are needed",
+            () => Of(stand).Buy(Node("n1"), "a", 1, s_wish with { Plan = "small" }, 4096L << 20, s_loader, null, out _));
+        Says("has no plan tiny: small",
+            () => Of(stand).Buy(Node("n1"), "a", 1, s_wish with { Plan = "tiny" }, Memory, s_loader, null, out _));
+        Assert.Equal(Shop.Deposit, stand.Shop.Balance(stand.Shop.Customer));
         Says("there is no node n7", () => Of(stand).Buy(Node("n7"), "a", 1, s_wish, Memory, s_loader, null, out _));
         long poor = stand.Shop.AddCustomer("poor", 100);
         KnownBroker his = stand.Broker with { Key = stand.Shop.AddKey(poor, [.. ApiKeys.OfCustomers]) };
