@@ -1,6 +1,7 @@
 /* The loops of make bench-guest: what one operation of a kernel takes, in microseconds, one line each: "@ NAME MICROSECONDS".
    loops            all of them; loops NAME…: these
    loops time NAME COMMAND…      how long a program takes, in microseconds
+   loops wait PORT               until a server on this machine listens
    loops http PORT PATH          a request to a server on this machine, over 8 connections that stay open
    Linux and the guest's kernel run the same file. */
 #define _GNU_SOURCE
@@ -438,19 +439,32 @@ static void measure(const char *name, void (*run)(long))
     }
 }
 
+/* A connection to a server on this machine, which may need ten seconds to begin. */
+static int connect_to(int port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    double begin = now();
+    for (;;) {
+        int client = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(client, (struct sockaddr *)&address, sizeof address) == 0)
+            return client;
+        check(now() - begin < 10, "connect");
+        close(client);
+        usleep(50000);
+    }
+}
+
 /* As many requests in a second as one client gets out of a server: each connection asks again as soon as it has been answered. */
 static void http(int port, const char *path)
 {
     enum { CONNECTIONS = 8 };
     static struct { int socket; size_t received; } peers[CONNECTIONS];
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     static char request[512], answer[65536];
     int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: guest\r\n\r\n", path);
     int set = epoll_create1(0);
     size_t whole = 0;
     for (int i = 0; i < CONNECTIONS; i++) {
-        peers[i].socket = socket(AF_INET, SOCK_STREAM, 0);
-        check(connect(peers[i].socket, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+        peers[i].socket = connect_to(port);
         struct epoll_event event = { .events = EPOLLIN, .data.u32 = i };
         epoll_ctl(set, EPOLL_CTL_ADD, peers[i].socket, &event);
         check(write(peers[i].socket, request, length) == length, "request");
@@ -506,6 +520,10 @@ int main(int count, char **arguments)
         return run_timed(arguments + 2);
     if (count == 4 && !strcmp(arguments[1], "http")) {
         http(atoi(arguments[2]), arguments[3]);
+        return 0;
+    }
+    if (count == 3 && !strcmp(arguments[1], "wait")) {
+        close(connect_to(atoi(arguments[2])));
         return 0;
     }
     signal(SIGPIPE, SIG_IGN);
