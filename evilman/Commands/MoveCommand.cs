@@ -2,6 +2,7 @@ using System;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
+using System.Runtime.InteropServices;
 using System.Threading;
 using Evilman.Buying;
 using Evilman.Demo;
@@ -142,26 +143,21 @@ internal static class MoveCommand
             ? new LeftMachine(bought.Node(), bought.Key()) : throw Failure.Usage($"{left} has not been bought yet");
     }
 
-    /// <summary>How long it took, from the token to the guest's word that it has arrived.</summary>
+    /// <summary>
+    /// How long it took, from the token to the guest's word that it has arrived. Interrupted, the guest is asked to stay,
+    /// and is then told as it answers.
+    /// </summary>
     static TimeSpan Move(IPAddress guest, byte[] guestKey, IPAddress node, byte[] token, MoveOrder order,
         TimeSpan patience)
     {
-        var boot = order.Destination;
         var start = Stopwatch.GetTimestamp();
         using var echo = EchoSocket.Open();
         MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
-        using var started = new StartedMachine(node, order.MachineKey);
-        Say.Step($"{node} accepted the token; an empty machine starts at {boot}");
-        while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
-        {
-            if (Stopwatch.GetElapsedTime(start) > patience)
-                throw Failure.NoAnswer($"the machine at {boot} does not answer");
-        }
-
-        using var control = GuestControl.Move(guest, guestKey, order);
-        // From here on the guest may be there: a machine that it does not reach ends with its lease.
-        started.Keep();
-        Console.CancelKeyPress += (_, _) => Say.Complain("interrupted: the guest goes on moving");
+        var isInterrupted = false;
+        using var control = Begin(echo, guest, guestKey, node, order, start, patience);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+        var isAsked = false;
         for (var shown = 0; ; Thread.Sleep(20))
         {
             var ended = control.Ended;
@@ -177,13 +173,43 @@ internal static class MoveCommand
             if (ended is not null)
             {
                 MagicPinger.End(echo, node, order.MachineKey, MagicPinger.Patience);
-                throw new Failure($"the guest stays where it is, and the machine on {node} has been ended: {said[^1]}");
+                throw new Failure($"the guest stays where it is, and the machine on {node} has been ended: "
+                    + (isAsked ? "cancelled" : said[^1]), isAsked ? ExitCode.Interrupted : ExitCode.Failed);
             }
             if (control.Broken is { } why)
                 throw new Failure($"how the move ends is not known: {why}");
             if (Stopwatch.GetElapsedTime(start) > patience)
                 throw Failure.NoAnswer($"the move did not end within {patience.TotalSeconds:0} s: "
                     + $"{(said.Length == 0 ? "the guest says nothing" : said[^1])}");
+            if (!Volatile.Read(ref isInterrupted) || isAsked)
+                continue;
+            isAsked = true;
+            GuestControl.Cancel(guest, guestKey);
         }
+
+        void Interrupt(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            Volatile.Write(ref isInterrupted, true);
+        }
+    }
+
+    /// <summary>Waits for the empty machine, and commands the guest to move there.</summary>
+    static GuestControl Begin(EchoSocket echo, IPAddress guest, byte[] guestKey, IPAddress node, MoveOrder order, long start,
+        TimeSpan patience)
+    {
+        var boot = order.Destination;
+        using var started = new StartedMachine(node, order.MachineKey);
+        Say.Step($"{node} accepted the token; an empty machine starts at {boot}");
+        while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
+        {
+            if (Stopwatch.GetElapsedTime(start) > patience)
+                throw Failure.NoAnswer($"the machine at {boot} does not answer");
+        }
+        var control = GuestControl.Move(guest, guestKey, order);
+        // From here on the guest may be there: a machine that it does not reach ends with its lease.
+        started.Keep();
+        Say.Step($"the guest at {guest} moves; Ctrl-C asks it to stay");
+        return control;
     }
 }

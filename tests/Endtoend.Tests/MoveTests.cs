@@ -1,9 +1,12 @@
 using System;
 using System.Diagnostics;
+using System.IO;
 using System.Linq;
 using System.Threading;
 using Evilman;
 using Evilman.Demo;
+using Evilman.Lab;
+using Evilman.Tokens;
 using Wire;
 using Xunit;
 using Xunit.Abstractions;
@@ -103,6 +106,33 @@ public sealed class MoveTests(Cluster shared, ITestOutputHelper output)
         Assert.Contains("A move is under way.", refused.Message, StringComparison.Ordinal);
         Assert.Null(moving.Ended);
         cluster.Arrive(source, target);
+    }
+
+    /// <summary>Ctrl-C in «evilman move GUEST NODE»: the guest stays, and the machine that waited for it is ended.</summary>
+    [ClusterFact]
+    public void An_interrupted_move_leaves_the_guest_where_it_is()
+    {
+        var node = cluster.OtherNode;
+        var before = cluster.Machines(node).Count;
+        var keyFile = Path.GetTempFileName();
+        File.WriteAllBytes(keyFile, MachineKeyFile.Text(cluster.GuestKey));
+        using var moving = cluster.StartAtClient("out/bin/evilman", "move", $"{Cluster.Guest}", node.Address, "--guest-key", keyFile,
+            "--key-file", cluster.KeyFile(node), "--boot-address", "10.77.0.88/24", "--loader", Cluster.Built("images/loader-checkpoint"),
+            "--rate", "4");
+        for (string? line; (line = moving.StandardOutput.ReadLine()) is not null && !line.Contains(" moves; ", StringComparison.Ordinal);)
+            Assert.NotEqual("", line);
+        foreach (var entry in ProcessTable.All())
+        {
+            if (Array.IndexOf(ProcessTable.Arguments(entry.Pid), keyFile) > 0)
+                Process.Start("kill", $"-INT {entry.Pid}")!.WaitForExit();
+        }
+        var said = moving.StandardError.ReadToEnd();
+        Assert.True(moving.WaitForExit(Cluster.Patience));
+        Assert.Contains("the guest stays where it is, and the machine on " + node.Address + " has been ended: cancelled", said, StringComparison.Ordinal);
+        Assert.Equal(130, moving.ExitCode);
+        cluster.AssertStayed();
+        Cluster.Until(() => cluster.Machines(node).Count == before, "the machine of an interrupted move is not ended");
+        File.Delete(keyFile);
     }
 
     /// <summary>A program that writes to its memory without a pause delays neither what the mover says nor that it hears of its end.</summary>

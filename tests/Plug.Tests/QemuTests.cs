@@ -69,6 +69,15 @@ public sealed class QemuTests
         }
     }
 
+    /// <summary>Without one a guest that has been copied would draw what its copy draws.</summary>
+    [RootFact]
+    public void Every_machine_has_an_entropy_device()
+    {
+        using NodeLab lab = new(Repository.Image("cstrap"));
+        (_, int qemu) = lab.StartAnswering();
+        Assert.Contains("\0-device\0virtio-rng-device\0", File.ReadAllText($"/proc/{qemu}/cmdline"), StringComparison.Ordinal);
+    }
+
     [RootFact]
     public void Killed_outright_packetd_takes_adapter_and_machine_along()
     {
