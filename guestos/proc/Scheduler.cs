@@ -348,7 +348,6 @@ public static unsafe class Scheduler
         }
         processor->KernelStackTop = next->StackTop;
         LoadSpace(next);
-        FloatState.Switch(processor, next->UserFrame);
         BeginQuantum(processor, next);
         Symbols.SwitchContext(save, next->SavedStackPointer);
     }

@@ -24,9 +24,7 @@ internal static unsafe class Machine
         MemoryObject.Operations.PageFrame = &File.PageFrame;
         MemoryObject.Operations.Read = &File.Read;
         MemoryPolicy.MayGrowStack = &MayGrowStack;
-        bool started = Frames.Init(default, Size, KernelImage.End() - DirectMap.Base) && PageTable.BuildKernel(Size);
-        ZeroPage.Start();
-        return started;
+        return Frames.Init(default, Size, KernelImage.End() - DirectMap.Base) && PageTable.BuildKernel(Size);
     }
 
     /// <summary>Bytes that <see cref="MemoryPolicy.MayGrowStack"/> allows.</summary>

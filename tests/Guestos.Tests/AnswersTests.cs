@@ -24,8 +24,6 @@ public class AnswersTests
     [InlineData("domain", "ptys")]
     [InlineData("qemu", "netlink")]
     [InlineData("domain", "netlink")]
-    [InlineData("qemu", "floats")]
-    [InlineData("domain", "floats")]
     [InlineData("qemu", "ipc")]
     [InlineData("domain", "ipc")]
     [InlineData("qemu", "lesser")]
