@@ -10,13 +10,14 @@ internal static class FileLock
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Waits for whoever has it, ten seconds at most.</summary>
+    /// <summary>Waits for whoever has it, ten seconds at most where nobody says otherwise.</summary>
     /// <param name="what">For the sentence that says who is waited for in vain.</param>
-    internal static FileStream Take(string path, string what)
+    internal static FileStream Take(string path, string what, TimeSpan? patience = null)
     {
         var start = Stopwatch.GetTimestamp();
         while (true)
         {
+            string why;
             try
             {
                 var file = new FileStream(path, new FileStreamOptions
@@ -29,13 +30,15 @@ internal static class FileLock
                 if (IsThere(path, file))
                     return file;
                 file.Dispose(); // and another one has that name by now, or nobody
+                why = $"{path} is a link, or replaced as soon as it is opened";
             }
             catch (IOException busy)
             {
-                if (Stopwatch.GetElapsedTime(start) > s_patience)
-                    throw new Failure($"{what} is in use by another evilman: {busy.Message}");
+                why = busy.Message;
                 Thread.Sleep(20);
             }
+            if (Stopwatch.GetElapsedTime(start) > (patience ?? s_patience))
+                throw new Failure($"{what} is in use by another evilman: {why}");
         }
     }
 

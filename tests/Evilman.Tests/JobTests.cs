@@ -286,6 +286,19 @@ public sealed class JobTests : IDisposable
         Assert.NotNull(store.Find("server"));
     }
 
+    /// <summary>What is locked is what has the name: a file that has lost it, or that is reached by a link, locks out nobody who comes later.</summary>
+    [Fact]
+    public void What_another_name_leads_to_is_no_lock()
+    {
+        string file = Path.Combine(folder.FullName, "b.lock"), link = Path.Combine(folder.FullName, "link.lock");
+        Buying.FileLock.Take(file, "the file").Dispose();
+        File.CreateSymbolicLink(link, file);
+        var refused = Assert.Throws<Failure>(() => Buying.FileLock.Take(link, "the link", TimeSpan.FromMilliseconds(50)));
+        Assert.Contains($"the link is in use by another evilman: {link} is a link", refused.Message, StringComparison.Ordinal);
+        using var mine = Buying.FileLock.Take(file, "the file");
+        Assert.Throws<Failure>(() => Buying.FileLock.Take(file, "the file", TimeSpan.FromMilliseconds(50)));
+    }
+
     /// <summary>Who waits for a lock whose file is removed meanwhile has the lock of the file that is there.</summary>
     [Fact]
     public async Task A_lock_whose_file_was_removed_is_no_lock()
