@@ -166,6 +166,7 @@ public sealed unsafe partial class Cpu
             }
             if (s->Halted)
                 return CpuExit.Halted;
+            s->InterruptWaits = interrupts.Pending;
 
             s->Step = (s->SystemFlags & Flags.TF) != 0;
             bool single = s->Step || s->Shadow;

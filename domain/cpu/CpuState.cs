@@ -108,6 +108,13 @@ internal unsafe struct CpuState
     /// <summary>Interrupts are held back until the next instruction has completed (STI, MOV SS).</summary>
     public bool Shadow;
 
+    /// <summary>
+    /// At the last look around an interrupt waited that IF held back. What gives IF back without the run loop has
+    /// to leave to it then: otherwise, where a loop through the kernel is such that every look falls into the part
+    /// with interrupts off, it would wait for ever.
+    /// </summary>
+    public bool InterruptWaits;
+
     /// <summary>The instruction that completes is followed by a single-step trap.</summary>
     public bool Step;
 

@@ -114,4 +114,76 @@ public sealed unsafe class SystemCallTests
         Assert.Equal(1UL, interpreted[^2]);
         Assert.Equal(interpreted, translated);
     }
+
+    private sealed class Line(TestMachine machine) : IDevice
+    {
+        public ulong Read(ulong offset, int size) => 0;
+
+        public void Write(ulong offset, int size, ulong value) => machine.Interrupts.Enqueue((int)value);
+    }
+
+    /// <summary>
+    /// A kernel that is entered with interrupts off, and a program that does nothing but call it: where the run loop
+    /// looks around depends on how many instructions that takes, and it may always be in the kernel.
+    /// </summary>
+    [Fact]
+    public void AnInterruptThatWaitsComesBehindSysret()
+    {
+        const ushort Port = 0x300;
+        const int Vector = 0x40;
+        var machine = new TestMachine();
+        machine.Bus.MapPorts(Port, 1, new Line(machine));
+        machine.S->Star = 8UL << 32 | 0x10UL << 48;
+        machine.S->Lstar = Entry;
+        machine.S->Fmask = Flags.IF;
+        machine.Gate(Vector, StepHandler);
+        machine.Place(StepHandler, a =>
+        {
+            a.mov(r15, r12);
+            a.mov(r12d, 1);
+            a.iretq();
+        });
+        // R12: calls until the end, R13: calls left when the interrupt is raised, R14: steps of a call.
+        machine.Place(Entry, a =>
+        {
+            var stop = a.CreateLabel();
+            var work = a.CreateLabel();
+            var step = a.CreateLabel();
+            a.dec(r12);
+            a.je(stop);
+            a.cmp(r12, r13);
+            a.jne(work);
+            a.mov(edx, Port);
+            a.mov(eax, Vector);
+            a.@out(dx, al);
+            a.Label(ref work);
+            a.mov(rax, r14);
+            a.Label(ref step);
+            a.dec(rax);
+            a.jne(step);
+            a.sysretq();
+            a.Label(ref stop);
+            a.hlt();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.Label(ref loop);
+            a.syscall();
+            a.jmp(loop);
+        });
+        for (ulong steps = 100; steps < 400; steps++)
+        {
+            machine.ToUser();
+            machine.S->SystemFlags |= Flags.IF;
+            machine.S->Rip = TestMachine.CodeAt;
+            machine.S->Gpr[12] = 2000;
+            machine.S->Gpr[13] = 1900;
+            machine.S->Gpr[14] = steps;
+            machine.S->Gpr[15] = 0;
+            machine.RunToHalt();
+            Assert.True(machine.S->Gpr[15] > 1900 - 4096 / (2 * steps) - 2,
+                $"{steps} steps: {1900 - (long)machine.S->Gpr[15]} calls passed");
+        }
+    }
 }

@@ -373,7 +373,7 @@ internal static unsafe class SystemOps
         Mmu.Owner(s).LeaveSystemCall(op->Imm != 0);
         s->Budget -= op->Count;
         StepByResult(s);
-        if (op->Imm != 0 && !s->Step)
+        if (op->Imm != 0 && !s->Step && !s->InterruptWaits)
             Jump.Continue(s);
     }
 

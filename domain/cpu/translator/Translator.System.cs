@@ -8,8 +8,8 @@ namespace Domain;
 /// <see cref="Cpu.LeaveSystemCall"/> do them, and what else is a few words of the state.
 /// </summary>
 /// <remarks>
-/// Where the target is none of the recent ones, or something is out of the ordinary (a flag that steps, SYSCALL switched
-/// off), nothing has changed yet and the interpreter does the instruction.
+/// Where the target is none of the recent ones, or something is out of the ordinary (a flag that steps, an interrupt
+/// that waits, SYSCALL switched off), nothing has changed yet and the interpreter does the instruction.
 /// </remarks>
 internal sealed unsafe partial class Translator
 {
@@ -73,6 +73,8 @@ internal sealed unsafe partial class Translator
         int slot = BeginTransfer(at);
         LeaveIf(HostCondition.NotEqual, slot, () => emit.CmpImmediate32(HostOperand.Absolute(&s->Cpl), 0));
         LeaveIf(HostCondition.NotEqual, slot, () => emit.TestImmediate32(HostOperand.Of(LastHeld), (int)Flags.TF));
+        LeaveIf(HostCondition.NotEqual, slot, () =>
+            emit.TestImmediate32(HostOperand.Absolute(&s->InterruptWaits), 1));
         emit.Move(Pointer, Rcx);
         FindIn(userExecute, slot);
         emit.Move32(Scratch, LastHeld);
