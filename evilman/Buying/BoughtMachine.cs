@@ -43,7 +43,11 @@ internal sealed record BoughtMachine(string Broker, string Wanted)
     /// <summary>What the broker gave for the certificate.</summary>
     public RefundView? Refunded { get; init; }
 
+    /// <summary>When its place was given to others, as the broker has said; Unix seconds.</summary>
+    public long? Released { get; init; }
+
     [JsonIgnore]
     internal string State => Refunded is not null ? "refunded" : Bought is null ? "ordered"
+        : Released is not null && Certificate is null ? "released"
         : Certificate is not null ? "ended" : Order is not null || Pings.Count > 0 ? "unsettled" : "bought";
 }

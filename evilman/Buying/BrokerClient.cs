@@ -16,6 +16,10 @@ internal interface IBroker
 {
     /// <exception cref="Failure">What became of the order is not known: the same is to be sent again.</exception>
     BrokerAnswer Send(Order order);
+
+    /// <summary>What the broker says of a machine of this customer.</summary>
+    /// <exception cref="Failure">It does not answer, or knows none.</exception>
+    MachineView Machine(long id);
 }
 
 /// <summary>Speaks to a broker (docs/broker.md).</summary>
@@ -36,6 +40,9 @@ internal sealed class BrokerClient(KnownBroker broker) : IBroker
         return problem is not null && answer.Status is 400 or 402 or 404 or 409 or 413
             ? new BrokerAnswer("", problem!.Detail) : throw Refusal(answer);
     }
+
+    public MachineView Machine(long id) =>
+        Get(FormattableString.Invariant($"/v1/machines/{id}"), Json.Default.MachineView);
 
     internal T Get<T>(string path, JsonTypeInfo<T> form)
     {

@@ -17,8 +17,10 @@ internal sealed record NewTokens(int Tokens);
 internal sealed record NewRefund(string Certificate);
 
 /// <param name="Sold">Elements.</param>
+/// <param name="Released">When its place was given back, since it was not started while its boot token held; Unix seconds.</param>
 internal sealed record MachineView(long Id, string Name, string Node, string NodeAddress, string BootAddress,
-    IReadOnlyList<string> Guests, string Plan, long MemoryMib, long TokenValue, long Lapses, long Sold = 0);
+    IReadOnlyList<string> Guests, string Plan, long MemoryMib, long TokenValue, long Lapses, long Sold = 0,
+    long? Released = null);
 
 internal sealed record Purchase(MachineView Machine, string BootToken, string MachineKey, string RefundSecret,
     long Tokens, long Amount, long Balance)
@@ -114,6 +116,7 @@ internal sealed record MachineLine(string Name, string Broker, string State, lon
 [JsonSerializable(typeof(NewMachine))]
 [JsonSerializable(typeof(NewTokens))]
 [JsonSerializable(typeof(NewRefund))]
+[JsonSerializable(typeof(MachineView))]
 [JsonSerializable(typeof(Purchase))]
 [JsonSerializable(typeof(Resupply))]
 [JsonSerializable(typeof(RefundView))]

@@ -59,8 +59,8 @@ internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INo
     {
         if (!IsUnsettled && Bought() is { Certificate: null, Bought: { } bought }
             && node.Account(bought) is not { State: AccountState.Running or AccountState.Grace })
-            throw new Failure($"{bought.Node()} runs no machine {file.Name}, so nothing was bought: «evilman boot» starts "
-                + "one that has not run yet", ExitCode.Refused);
+            throw new Failure(TakenPlace() ?? $"{bought.Node()} runs no machine {file.Name}, so nothing was bought: "
+                + "«evilman boot» starts one that has not run yet", ExitCode.Refused);
         return PayRunning(tokens);
     }
 
@@ -120,6 +120,32 @@ internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INo
         });
         Finish();
         return Bought().Refunded!;
+    }
+
+    /// <summary>
+    /// Why a node has no such machine, where the broker says that it has given its place to others; that is kept.
+    /// </summary>
+    /// <returns>Null where it has not, or does not answer.</returns>
+    internal string? TakenPlace()
+    {
+        if (file.Machine is not { Bought: { } bought } machine)
+            return null;
+        if (machine.Released is null)
+        {
+            try
+            {
+                machine = machine with { Released = brokers(machine.Broker).Machine(bought.Machine.Id).Released };
+            }
+            catch (Failure)
+            {
+                return null; // what the node says is told all the same
+            }
+            if (machine.Released is not null)
+                file.Save(machine);
+        }
+        return machine.Released is not { } at ? null : string.Create(CultureInfo.InvariantCulture,
+            $"{file.Name} was not started while its boot token held, so its place is others' since ")
+            + string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.FromUnixTimeSeconds(at):u}: buy another");
     }
 
     /// <summary>Whether a request is under way, or tokens are not with the node yet.</summary>
@@ -199,7 +225,8 @@ internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INo
         AccountRequest.Emit(body, name, bought.Secret());
         var answer = node.Ask(bought.Node(), MagicKind.Refund, body);
         if (!answer.Accepted)
-            throw new Failure($"{bought.Node()} refused: {answer.Sentence()}", ExitCode.Refused);
+            throw new Failure((answer.Refusal == Refusal.NoSuchDomain ? TakenPlace() : null)
+                ?? $"{bought.Node()} refused: {answer.Sentence()}", ExitCode.Refused);
         return AccountView.TryRead(answer.Statement, name) is { State: AccountState.Refunded } account
             ? Convert.ToHexStringLower(account.Bytes)
             : throw new Failure($"{bought.Node()} answers without a certificate");

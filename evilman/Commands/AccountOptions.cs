@@ -64,8 +64,16 @@ internal sealed class AccountOptions
     {
         var answer = MagicPinger.Ask(socket, account.Node, kind, body, result.GetValue(timeout))
             ?? throw Failure.NoAnswer($"{account.Node} does not answer");
-        return answer.Accepted ? answer
-            : throw new Failure($"{account.Node} refused: {answer.Sentence()}", ExitCode.Refused);
+        if (answer.Accepted)
+            return answer;
+        throw new Failure((answer.Refusal == Refusal.NoSuchDomain && account.Machine is { } name ? TakenPlace(name) : null)
+            ?? $"{account.Node} refused: {answer.Sentence()}", ExitCode.Refused);
+    }
+
+    static string? TakenPlace(string name)
+    {
+        using var file = MachineStore.Standard.Open(name);
+        return Tills.For(file).TakenPlace();
     }
 
     /// <summary>Queries the node; fails unless the answer is a statement about the token's machine.</summary>

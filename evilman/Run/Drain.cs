@@ -75,13 +75,17 @@ internal sealed class Drain(Site site, KnownNode node, KnownNode? to, bool json)
         return false;
     }
 
-    /// <summary>Nodes that the guest can take its address to, those with the fewest programs first.</summary>
+    /// <summary>
+    /// Nodes that the guest can take its address to: first one's own, and of both kinds those with the fewest programs first.
+    /// Where machines are sold, the broker knows who may have the address.
+    /// </summary>
     internal static IReadOnlyList<KnownNode> Targets(IEnumerable<KnownNode> nodes, string from, RunningJob job, JobStore jobs)
     {
         var all = jobs.Names.Select(jobs.Find).ToList();
-        return [.. nodes.Where(other => other.Name != from && other.Boot is not null && other.KeyFile is not null
+        return [.. nodes.Where(other => other.Name != from && (other.IsSold || other.Boot is not null)
                 && (other.Guests is null || other.Guests.All().Contains(job.GuestAddress)))
-            .OrderBy(other => all.Count(found => found?.Machine.Node == other.Name))
+            .OrderBy(other => other.IsSold)
+            .ThenBy(other => all.Count(found => found?.Machine.Node == other.Name))
             .ThenBy(other => other.Name, StringComparer.Ordinal)];
     }
 }

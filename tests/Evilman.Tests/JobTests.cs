@@ -224,9 +224,12 @@ public sealed class JobTests : IDisposable
         Buying.KnownNode[] nodes =
         [
             Node("n1", "10.0.0.50-10.0.0.59"), Node("n2", "10.0.0.50-10.0.0.59"), Node("n3", "10.0.0.50-10.0.0.59"), Node("n4", "10.0.0.60-10.0.0.69"),
-            Node("n5", "10.0.0.50-10.0.0.59") with { KeyFile = null },
+            Node("n5", "10.0.0.50-10.0.0.59") with { Boot = null },
+            // Their machines are bought, so they come last, and their addresses are the broker's matter.
+            new("sold", IPAddress.Loopback, null), Node("lab", "10.0.0.50-10.0.0.59") with { Broker = "lab" },
+            Node("elsewhere", "10.0.0.60-10.0.0.69") with { KeyFile = null },
         ];
-        Assert.Equal(["n3", "n2"], Drain.Targets(nodes, "n1", Job("10.0.0.50", "10.0.0.100"), store).Select(node => node.Name));
+        Assert.Equal(["n3", "n2", "lab", "sold"], Drain.Targets(nodes, "n1", Job("10.0.0.50", "10.0.0.100"), store).Select(node => node.Name));
 
         static Buying.KnownNode Node(string name, string guests) => new(name, IPAddress.Loopback, "key")
         {

@@ -57,6 +57,8 @@ internal sealed class KilledBroker(IBroker broker, Killer killer) : IBroker
         killer.Instant();
         return answer;
     }
+
+    public MachineView Machine(long id) => broker.Machine(id);
 }
 
 internal sealed class KilledNode(INodeLink node, Killer killer) : INodeLink

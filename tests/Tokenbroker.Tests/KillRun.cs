@@ -94,6 +94,7 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
     /// <summary>The ledger as the first version of the program would have left it.</summary>
     internal static void TakeBack(Database database) => database.Write(session =>
     {
+        session.Script(Schema.FirstEntryGuard(database.Dialect));
         session.Script("""
             DROP INDEX machine_unstarted;
             ALTER TABLE machine DROP COLUMN started;

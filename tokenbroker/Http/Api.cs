@@ -71,7 +71,7 @@ internal static class Api
             s_json.NewKey, s_json.KeyView, (call, session, wanted) =>
                 new KeyView(call.Broker.AddKey(session, call.Actor.KeyId, call.Number("id"), wanted.Scopes))),
         new Writing(Remove, "/v1/keys/{key}", ApiKeys.Operator, "Revokes an API key.", null, s_json.Done,
-            call => session =>
+            (call, _) => () => session =>
             {
                 call.Broker.Revoke(session, call.Actor.KeyId, call.Word("key"));
                 return new Done(true);
@@ -98,30 +98,30 @@ internal static class Api
         string method, string route, string scope, string summary, JsonTypeInfo<T> takes, JsonTypeInfo gives,
         Func<Call, Session, T, object> work)
     {
-        Func<Session, object> Prepare(Call call)
+        Func<Func<Session, object>> Prepare(Call call, Session _)
         {
             T wanted = call.Read(takes);
-            return session => work(call, session, wanted);
+            return () => session => work(call, session, wanted);
         }
         return new Writing(method, route, scope, summary, takes, gives, Prepare);
     }
 
-    private static Func<Session, object> PrepareMachine(Call call)
+    private static Func<Func<Session, object>> PrepareMachine(Call call, Session look)
     {
         NewMachine wanted = call.Read(s_json.NewMachine);
-        PlanView plan = call.Broker.Database.Read(session => Broker.PlanOf(session, call.Customer, wanted));
-        return call.Broker.NewChains.With<Session, object>(plan.ChainLength, (session, chain) =>
+        int length = Broker.PlanOf(look, call.Customer, wanted).ChainLength;
+        return () => call.Broker.NewChains.With<Session, object>(length, (session, chain) =>
             call.Broker.Buy(session, call.Customer, wanted, chain));
     }
 
-    private static Func<Session, object> PrepareTokens(Call call)
+    private static Func<Func<Session, object>> PrepareTokens(Call call, Session look)
     {
         long id = call.Number("id");
         int tokens = call.Read(s_json.NewTokens).Tokens;
-        int length = call.Broker.Database.Read(session => Broker.NewChainFor(session, call.Customer, id, tokens));
+        int length = Broker.NewChainFor(look, call.Customer, id, tokens);
         if (length == 0)
-            return session => call.Broker.Resupply(session, call.Customer, id, tokens, null);
-        return call.Broker.NewChains.With<Session, object>(length, (session, chain) =>
+            return () => session => call.Broker.Resupply(session, call.Customer, id, tokens, null);
+        return () => call.Broker.NewChains.With<Session, object>(length, (session, chain) =>
             call.Broker.Resupply(session, call.Customer, id, tokens, chain));
     }
 }

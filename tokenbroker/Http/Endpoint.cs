@@ -88,8 +88,9 @@ internal sealed record Asking(
     Func<Call, CancellationToken, Task<object>> Ask)
     : Endpoint(Method, Route, Scope, Summary, Takes, Gives, 200);
 
-/// <param name="Prepare">Checks the call, outside of the transaction; what it gives runs inside.</param>
+/// <param name="Prepare">Checks the call, outside of the transaction, with a session that only reads; what it gives is
+/// run once that session is given back, and what that gives, inside of the transaction.</param>
 internal sealed record Writing(
     string Method, string Route, string Scope, string Summary, JsonTypeInfo? Takes, JsonTypeInfo Gives,
-    Func<Call, Func<Session, object>> Prepare)
+    Func<Call, Session, Func<Func<Session, object>>> Prepare)
     : Endpoint(Method, Route, Scope, Summary, Takes, Gives, Method == "POST" ? 201 : 200);

@@ -187,10 +187,12 @@ internal sealed class Server : IAsyncDisposable
         string key = Idempotency.KeyOf(call), actor = call.Actor.Name;
         byte[] fingerprint = Idempotency.Fingerprint(call);
         // What was answered before is not worked out again, however it would end today.
-        if (broker.Database.Read(session => Tuple.Create(Idempotency.Find(session, broker, actor, key, fingerprint)))
-            .Item1 is { } before)
+        (Answer? before, Func<Func<Session, object>>? prepared) = broker.Database.Read(session =>
+            Idempotency.Find(session, broker, actor, key, fingerprint) is { } answered
+                ? (answered, null) : ((Answer?)null, endpoint.Prepare(call, session)));
+        if (before is not null)
             return before;
-        Func<Session, object> work = endpoint.Prepare(call);
+        Func<Session, object> work = prepared!();
         using Activity? write = Tracing.Source.StartActivity("write");
         ActivityContext parent = write?.Context ?? default;
         return (Answer)await writer.Do(session =>

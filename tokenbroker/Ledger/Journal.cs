@@ -12,6 +12,12 @@ namespace Tokenbroker.Ledger;
 internal sealed record Entry(long Id, long At, string Kind, string Reference, long Debit, long Credit, long Amount,
     long DebitBalance, long CreditBalance);
 
+/// <summary>Where the journal ends: the next entry's number, and the hash of the one before it.</summary>
+internal sealed record Head(long Next, byte[] Hash);
+
+/// <summary>An account and what it holds.</summary>
+internal readonly record struct Purse(long Account, long Balance);
+
 /// <summary>
 /// The journal of double-entry bookkeeping, append-only. A balance is credits less debits, so what is owed to customers
 /// is positive, and what
@@ -51,10 +57,21 @@ internal sealed class Journal(byte[] key)
     /// <summary>The caller is the only one who writes (<see cref="Database.BeginWrite"/>).</summary>
     internal Entry Post(Session session, long at, string kind, string reference, long debit, long credit, long amount)
     {
-        (Entry entry, byte[] before) = session.One(s_next, row => Tuple.Create(
-            new Entry(row.GetInt64(0), at, kind, reference, debit, credit, amount, checked(row.GetInt64(2) - amount),
-                checked(row.GetInt64(3) + amount)), row.IsDBNull(1) ? Start.ToArray() : row.Bytes(1)), debit, credit)!;
-        byte[] hash = Hash(before, entry);
+        (Head head, long debitBalance, long creditBalance) = session.One(s_next, row => Tuple.Create(
+            ReadHead(row, 0), row.GetInt64(2), row.GetInt64(3)), debit, credit)!;
+        return Post(session, head, at, kind, reference, new Purse(debit, debitBalance), new Purse(credit, creditBalance),
+            amount);
+    }
+
+    /// <summary>
+    /// The same for who knows the journal's end and both balances already; the database refuses any others.
+    /// </summary>
+    internal Entry Post(Session session, Head head, long at, string kind, string reference, Purse debit, Purse credit,
+        long amount)
+    {
+        Entry entry = new(head.Next, at, kind, reference, debit.Account, credit.Account, amount,
+            checked(debit.Balance - amount), checked(credit.Balance + amount));
+        byte[] hash = Hash(head.Hash, entry);
         session.Send(
             "INSERT INTO entry (id, at, kind, reference, debit, credit, amount, debit_balance, credit_balance, hash) "
             + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -63,11 +80,14 @@ internal sealed class Journal(byte[] key)
         return entry;
     }
 
-    /// <summary>The next entry's number, the hash of the one before it, and the balances of two accounts.</summary>
-    private static readonly string s_next = $"""
-        SELECT COALESCE((SELECT MAX(id) FROM entry), 0) + 1, (SELECT hash FROM entry ORDER BY id DESC LIMIT 1),
-            {Schema.BalanceOf("$1")}, {Schema.BalanceOf("$2")}
-        """;
+    /// <summary>What <see cref="ReadHead"/> reads, in two columns.</summary>
+    internal const string HeadColumns =
+        "COALESCE((SELECT MAX(id) FROM entry), 0) + 1, (SELECT hash FROM entry ORDER BY id DESC LIMIT 1)";
+
+    internal static Head ReadHead(Row row, int column) => new(row.GetInt64(column),
+        row.IsDBNull(column + 1) ? Start.ToArray() : row.Bytes(column + 1));
+
+    private static readonly string s_next = $"SELECT {HeadColumns}, {Schema.BalanceOf("$1")}, {Schema.BalanceOf("$2")}";
 
     internal static ReadOnlySpan<byte> Start => new byte[32];
 

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Data.Common;
 using System.Linq;
 using System.Security.Cryptography;
 using Tokenbroker.Chains;
@@ -44,7 +43,7 @@ internal sealed partial class Broker
             : (wanted.Tokens!.Value, plan.TokenValue);
         DemandTokens(tokens, plan.ChainLength);
         long amount = checked(tokens * value);
-        long payer = DemandFunds(session, customer, amount);
+        Books books = BooksOf(session, customer, amount);
         List<uint> kept = [.. (wanted.Guests ?? []).Select(guest => Address.Parse(guest, "guests"))];
         if (kept.Count > plan.Guests || kept.Distinct().Count() != kept.Count)
             throw Problem.Invalid($"guests: the plan {plan.Name} has {plan.Guests}, each named once");
@@ -55,7 +54,7 @@ internal sealed partial class Broker
         {
             if (Find(session, node, customer, plan.Guests, kept) is not (var boot and not 0, var guests))
                 continue;
-            (long id, long account, long chainId) = NextIds(session);
+            (long id, long account) = (books.Machine, books.Account);
             Journal.OpenAccount(session, account, $"machine:{id}");
             byte[] key = KeyOf(node);
             long idle = IdleRate(node.Prices, plan.MemoryMib), expires = now + plan.BootSeconds;
@@ -74,9 +73,10 @@ internal sealed partial class Broker
                 + "guest_next = $4 WHERE id = $1",
                 node.Id, plan.MemoryMib, (long)Next(boot, node.BootFirst, node.BootLast),
                     (long)(guests.Count > 0 ? Next(guests[^1], node.GuestFirst, node.GuestLast) : node.GuestNext));
-            Entry entry = Journal.Post(session, now, "purchase", $"machine {id}", payer, account, amount);
-            AddChain(session, chainId, id, chain);
-            Sell(session, chainId, 0, tokens, entry.Id);
+            Entry entry = Journal.Post(session, books.Head, now, "purchase", $"machine {id}", books.Payer,
+                new Purse(account, 0), amount);
+            AddChain(session, books.Chain, id, chain);
+            Sell(session, books.Chain, 0, tokens, entry.Id);
 
             byte[] secret = RandomNumberGenerator.GetBytes(20), refundHash = new byte[20];
             Wire.Sha1.Hash(secret, refundHash);
@@ -109,24 +109,23 @@ internal sealed partial class Broker
         return ((int)found[0], found[1]);
     }
 
-    /// <summary>The numbers of the next machine, account and chain.</summary>
-    private static (long Machine, long Account, long Chain) NextIds(Session session)
-    {
-        long[] next = session.One("""
-            SELECT COALESCE((SELECT MAX(id) FROM machine), 0) + 1, COALESCE((SELECT MAX(id) FROM account), 0) + 1,
-                COALESCE((SELECT MAX(id) FROM chain), 0) + 1
-            """, row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2) })!;
-        return (next[0], next[1], next[2]);
-    }
+    /// <summary>What a sale goes on from: who pays, the next numbers, and the journal's end.</summary>
+    private sealed record Books(Purse Payer, long Machine, long Account, long Chain, Head Head);
 
-    /// <summary>The account of a customer who can pay so much.</summary>
-    private static long DemandFunds(Session session, long customer, long amount)
+    private static readonly string s_books = $"""
+        SELECT a.id, {Schema.BalanceOf("a.id")}, COALESCE((SELECT MAX(id) FROM machine), 0) + 1,
+            COALESCE((SELECT MAX(id) FROM account), 0) + 1, COALESCE((SELECT MAX(id) FROM chain), 0) + 1,
+            {Journal.HeadColumns} FROM account a WHERE a.customer = $1
+        """;
+
+    /// <summary>The books for a customer who can pay so much.</summary>
+    private static Books BooksOf(Session session, long customer, long amount)
     {
-        long[] purse = session.One($"SELECT id, {Schema.BalanceOf("account.id")} FROM account WHERE customer = $1",
-            row => new[] { row.GetInt64(0), row.GetInt64(1) }, customer)
+        Books books = session.One(s_books, row => new Books(new Purse(row.GetInt64(0), row.GetInt64(1)), row.GetInt64(2),
+            row.GetInt64(3), row.GetInt64(4), Journal.ReadHead(row, 5)), customer)
             ?? throw Problem.NotFound($"there is no customer {customer}");
-        return purse[1] >= amount ? purse[0] : throw new Problem(402, "funds",
-            $"this costs {amount} units and the balance is {purse[1]}: ask the operator for a deposit");
+        return books.Payer.Balance >= amount ? books : throw new Problem(402, "funds",
+            $"this costs {amount} units and the balance is {books.Payer.Balance}: ask the operator for a deposit");
     }
 
     // Addresses
@@ -240,13 +239,16 @@ internal sealed partial class Broker
         OpenChain chain = LastChain(session, machine);
         long left = chain.Length - chain.Sold;
         DemandTokens(tokens, (int)Math.Min(int.MaxValue, left + (further?.Pebbles.Length ?? 0)));
-        long amount = checked(tokens * view.TokenValue), payer = DemandFunds(session, customer, amount), now = Clock();
-        long[] row = session.One("SELECT account, idle, node, lapses FROM machine WHERE id = $1",
-            row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3) }, machine)!;
+        long amount = checked(tokens * view.TokenValue), now = Clock();
+        Books books = BooksOf(session, customer, amount);
+        long[] row = session.One(
+            $"SELECT m.account, m.idle, m.node, m.lapses, {Schema.BalanceOf("m.account")} FROM machine m WHERE m.id = $1",
+            row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4) }, machine)!;
         if (row[3] <= now)
             throw Problem.Conflict("closed", $"the machine {machine} has lapsed: buy another");
         Node node = session.One(NodeColumns + " WHERE n.id = $1", ReadNode, row[2])!;
-        Entry entry = Journal.Post(session, now, "resupply", $"machine {machine}", payer, row[0], amount);
+        Entry entry = Journal.Post(session, books.Head, now, "resupply", $"machine {machine}", books.Payer,
+            new Purse(row[0], row[4]), amount);
         session.Send("UPDATE machine SET lapses = lapses + $2 WHERE id = $1", machine, amount / row[1] + 1);
         byte[] name = Convert.FromHexString(view.Name);
 
@@ -263,9 +265,8 @@ internal sealed partial class Broker
             long at = Math.Min(ofNew, node.Hashes);
             byte[] continuation = TokenFormat.Continuation(node.Address, name, chain.End, further!.End,
                 further.Pebbles.Paying(at), (uint)at, KeyOf(node));
-            long id = NextIds(session).Chain;
-            AddChain(session, id, machine, further);
-            Sell(session, id, 0, ofNew, entry.Id);
+            AddChain(session, books.Chain, machine, further);
+            Sell(session, books.Chain, 0, ofNew, entry.Id);
             pings.Add(new Ping((int)Wire.MagicKind.Continuation, Convert.ToHexStringLower(continuation)));
             AddPayments(pings, further.Pebbles, name, at, ofNew - at, node.Hashes);
         }
@@ -292,7 +293,7 @@ internal sealed partial class Broker
                 FROM machine m JOIN node n ON n.id = m.node JOIN plan p ON p.id = m.plan
         """;
 
-    private static MachineView ReadMachine(DbDataReader row) =>
+    private static MachineView ReadMachine(Row row) =>
         new(row.GetInt64(0), Convert.ToHexStringLower(row.Bytes(1)), row.GetString(2), Address.Text(row.GetInt64(3)),
         Address.Text(row.GetInt64(4)), [], row.GetString(5), row.GetInt64(6), row.GetInt64(7), row.GetInt64(8),
             row.GetInt64(7) * row.GetInt64(8),

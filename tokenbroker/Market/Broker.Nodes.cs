@@ -1,5 +1,4 @@
 using System.Collections.Generic;
-using System.Data.Common;
 using System.Text;
 using Tokenbroker.Storage;
 
@@ -20,7 +19,7 @@ internal sealed partial class Broker
                 AND k.number = (SELECT MAX(number) FROM node_key WHERE node = n.id)
         """;
 
-    private static Node ReadNode(DbDataReader row) => new(
+    private static Node ReadNode(Row row) => new(
         row.GetInt64(0), row.GetString(1), (uint)row.GetInt64(2), (int)row.GetInt64(3), (uint)row.GetInt64(4),
             (uint)row.GetInt64(5), (uint)row.GetInt64(6),
         (uint)row.GetInt64(7), row.GetInt64(8), (uint)row.GetInt64(9), (uint)row.GetInt64(10),
@@ -184,7 +183,7 @@ internal sealed partial class Broker
             (SELECT MAX(number) FROM node_key WHERE node = node.id), most_memory FROM node
         """;
 
-    private static NodeView ReadNodeView(DbDataReader row) =>
+    private static NodeView ReadNodeView(Row row) =>
         new(row.GetInt64(0), row.GetString(1), Address.Text(row.GetInt64(2)),
         new Prices(row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), row.GetInt64(6)), row.GetInt64(7),
             row.GetInt64(8), row.GetInt64(9), row.GetInt64(10),

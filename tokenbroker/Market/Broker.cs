@@ -191,7 +191,7 @@ internal sealed partial class Broker : IDisposable
     private const string PlanColumns =
         "SELECT id, name, value, memory, cpu, guests, lease, lifetime, chain_length FROM plan";
 
-    private static PlanView ReadPlan(System.Data.Common.DbDataReader row) =>
+    private static PlanView ReadPlan(Row row) =>
         new(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3),
         (int)row.GetInt64(4), (int)row.GetInt64(5), (int)row.GetInt64(6), (int)row.GetInt64(7), (int)row.GetInt64(8));
 

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Concurrent;
-using System.Data.Common;
 using System.Threading;
 
 namespace Tokenbroker.Storage;
@@ -40,11 +39,6 @@ internal abstract class Database : IDisposable
 
     /// <summary>Begins a transaction after those of all others that write.</summary>
     internal abstract void BeginWrite(Session session);
-
-    internal abstract DbParameter Parameter(int number);
-
-    /// <summary>A statement of a batch, where the database takes batches.</summary>
-    internal virtual DbBatchCommand BatchCommand(string statement) => throw new NotSupportedException();
 
     internal abstract void Backup(string file);
 
@@ -92,7 +86,7 @@ internal abstract class Database : IDisposable
         T result;
         try
         {
-            result = work(session);
+            result = session.Look(work);
         }
         catch (Problem)
         {

@@ -23,6 +23,9 @@ internal abstract class Dialect
     /// <param name="refusals">A sentence and the condition under which it is said.</param>
     internal abstract string Guard(string table, string moment, params (string Sentence, string When)[] refusals);
 
+    /// <summary>The same in place of a guard that is there.</summary>
+    internal abstract string GuardAnew(string table, string moment, params (string Sentence, string When)[] refusals);
+
     /// <summary>Does something after each row that is inserted.</summary>
     internal abstract string After(string table, string statement);
 
@@ -47,6 +50,10 @@ internal abstract class Dialect
             return $"CREATE TRIGGER {table}_guard_{moment} BEFORE {moment} ON {table} BEGIN\n{body}END;";
         }
 
+        internal override string GuardAnew(string table, string moment,
+            params (string Sentence, string When)[] refusals) =>
+            $"DROP TRIGGER {table}_guard_{moment};\n" + Guard(table, moment, refusals);
+
         internal override string After(string table, string statement) =>
             $"CREATE TRIGGER {table}_after AFTER INSERT ON {table} BEGIN {statement}; END;";
     }
@@ -64,13 +71,19 @@ internal abstract class Dialect
             + $"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION "
             + $"{table}_refuse();";
 
-        internal override string Guard(string table, string moment, params (string Sentence, string When)[] refusals)
+        internal override string GuardAnew(string table, string moment,
+            params (string Sentence, string When)[] refusals)
         {
             string body = "";
             foreach ((string sentence, string when) in refusals)
                 body += $"  IF {when} THEN RAISE EXCEPTION '{Quoted(sentence)}'; END IF;\n";
-            return $"CREATE FUNCTION {table}_guard_{moment}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN\n{body}  "
-                + $"RETURN NEW; END $$;\n"
+            return $"CREATE OR REPLACE FUNCTION {table}_guard_{moment}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                + $"BEGIN\n{body}  RETURN NEW; END $$;";
+        }
+
+        internal override string Guard(string table, string moment, params (string Sentence, string When)[] refusals)
+        {
+            return GuardAnew(table, moment, refusals) + "\n"
                 + $"CREATE TRIGGER {table}_guard_{moment} BEFORE {moment} ON {table} FOR EACH ROW EXECUTE FUNCTION "
                 + $"{table}_guard_{moment}();";
         }

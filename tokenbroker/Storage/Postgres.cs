@@ -1,5 +1,4 @@
 using System;
-using System.Data.Common;
 using System.Diagnostics;
 using System.IO;
 using System.Net.Sockets;
@@ -56,7 +55,7 @@ internal sealed class Postgres : Database
     {
         try
         {
-            return new Session(this, source.OpenConnection());
+            return new PostgresSession(source.OpenConnection());
         }
         catch (Exception failure) when (failure is NpgsqlException or SocketException or TimeoutException)
         {
@@ -71,10 +70,6 @@ internal sealed class Postgres : Database
         session.Send("BEGIN ISOLATION LEVEL READ COMMITTED");
         session.Number("SELECT 1 FROM pg_advisory_xact_lock($1)", WriterLock);
     }
-
-    internal override DbParameter Parameter(int number) => new NpgsqlParameter();
-
-    internal override DbBatchCommand BatchCommand(string statement) => new NpgsqlBatchCommand(statement);
 
     internal override void Backup(string file) =>
         Tool("pg_dump", "--format=custom", "--no-owner", "--file", file, where.Database!);

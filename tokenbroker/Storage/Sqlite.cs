@@ -1,7 +1,5 @@
 using System;
-using System.Data.Common;
 using System.IO;
-using Microsoft.Data.Sqlite;
 
 namespace Tokenbroker.Storage;
 
@@ -17,15 +15,15 @@ internal sealed class Sqlite : Database
     // Of each connection that needs so much. Numbers of chance (answers' keys, hashes) touch pages everywhere.
     private const int CacheKib = 16384;
 
-    private readonly string file, connection;
+    // Before images of a statement's pages stay in memory (temp_store): they are wanted no longer than it runs.
+    private static readonly string s_settings =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; "
+        + "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; "
+        + $"PRAGMA wal_autocheckpoint = {LongestLog}; PRAGMA cache_size = -{CacheKib}";
 
-    static Sqlite() => SQLitePCL.raw.SetProvider(new SQLitePCL.SQLite3Provider_sqlite3());
+    private readonly string file;
 
-    internal Sqlite(string file)
-    {
-        this.file = file;
-        connection = new SqliteConnectionStringBuilder { DataSource = file, Pooling = false }.ToString();
-    }
+    internal Sqlite(string file) => this.file = file;
 
     internal override string Name => file;
 
@@ -38,30 +36,20 @@ internal sealed class Sqlite : Database
         bool isNew = !File.Exists(file);
         if (isNew)
             Folder.Demand(file);
-        SqliteConnection connection = new(this.connection);
         try
         {
             if (isNew)
                 new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
                     UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
-            connection.Open();
+            return new SqliteSession(file, s_settings);
         }
-        catch (Exception failure) when (failure is SqliteException or IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is SqliteFailure or IOException or UnauthorizedAccessException)
         {
-            connection.Dispose();
             throw new Problem(503, "database", $"the database {file} cannot be opened: {failure.Message}");
         }
-        Session session = new(this, connection);
-        session.Script(
-            "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = "
-            + "ON; PRAGMA recursive_triggers = ON; PRAGMA trusted_schema = OFF; "
-            + $"PRAGMA wal_autocheckpoint = {LongestLog}; PRAGMA cache_size = -{CacheKib}");
-        return session;
     }
 
     internal override void BeginWrite(Session session) => session.Send("BEGIN IMMEDIATE");
-
-    internal override DbParameter Parameter(int number) => new SqliteParameter { ParameterName = $"${number}" };
 
     /// <summary>A copy of one instant, compact, while others read and write.</summary>
     internal override void Backup(string file)
