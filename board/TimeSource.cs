@@ -23,7 +23,7 @@ public unsafe struct TimeSource
     public ulong Origin { get; private set; }
 
     /// <summary>Nanoseconds per counter tick, times 2^32.</summary>
-    private ulong scale;
+    public ulong Scale { get; private set; }
 
     /// <param name="apic">Enabled already; its timer is used to measure when the machine does not say.</param>
     public static TimeSource Measure(LocalApic apic)
@@ -59,8 +59,8 @@ public unsafe struct TimeSource
 
     /// <summary>A duration in counter ticks as nanoseconds.</summary>
     public readonly ulong ToNanoseconds(ulong ticks) =>
-        (ticks >> 32) * scale
-        + ((ticks & uint.MaxValue) * (scale >> 32) + ((ticks & uint.MaxValue) * (scale & uint.MaxValue) >> 32));
+        (ticks >> 32) * Scale
+        + ((ticks & uint.MaxValue) * (Scale >> 32) + ((ticks & uint.MaxValue) * (Scale & uint.MaxValue) >> 32));
 
     /// <summary>
     /// A duration in nanoseconds as ticks of the local APIC timer, rounded up, 1 to the most that it holds.
@@ -74,7 +74,7 @@ public unsafe struct TimeSource
 
     private void Begin()
     {
-        scale = (1_000_000UL << 32) / CounterKilohertz;
+        Scale = (1_000_000UL << 32) / CounterKilohertz;
         Origin = Processor.ReadTimeStampCounter();
     }
 

@@ -50,6 +50,8 @@ internal static unsafe class Kernel
             Panic.Stop("the initramfs cannot be used"u8);
         if (archive != null && !InitialTree.KeepsArchive)
             FreeModule(start.ModuleAt(0));
+        ZeroPage.Start();
+        Vdso.Start();
         ConsoleTerminal.Start();
         CheckpointDevice.Register();
         ulong* secrets = stackalloc ulong[2];

@@ -16,6 +16,7 @@ internal static class MapFlags
 
     /// <summary>MAP_32BIT: in the first 2 GiB.</summary>
     public const ulong BELOW_2G = 0x40;
+    public const ulong GROWSDOWN = 0x100;
     public const ulong LOCKED = 0x2000;
     public const ulong POPULATE = 0x8000;
     public const ulong FIXED_NOREPLACE = 0x100000;

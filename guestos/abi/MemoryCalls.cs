@@ -58,6 +58,8 @@ public static unsafe partial class MemoryCalls
         bool shared = (flags & MapFlags.TYPE) is MapFlags.SHARED or MapFlags.SHARED_VALIDATE;
         if (!shared && (flags & MapFlags.TYPE) != MapFlags.PRIVATE)
             return Errno.EINVAL;
+        if ((flags & MapFlags.GROWSDOWN) != 0 && (isOfFile || shared))
+            return Errno.EINVAL;
         Inode* file = null;
         bool neverWritable = false;
         if (isOfFile)
@@ -131,6 +133,8 @@ public static unsafe partial class MemoryCalls
             flags |= AreaFlags.NeverWritable;
         if (locked)
             flags |= AreaFlags.Locked;
+        if ((request.Flags & MapFlags.GROWSDOWN) != 0)
+            flags |= AreaFlags.GrowsDown;
         ulong fileEnd = request.File != null ? range.End : 0;
         if (AddressSpace.Add(space, range, protection, flags, request.File, request.Offset, fileEnd) == null)
             return Errno.ENOMEM;
@@ -221,7 +225,7 @@ public static unsafe partial class MemoryCalls
             return false;
         for (ulong page = range.Start; page < range.End; page += Frames.Size)
         {
-            FaultResult result = AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor);
+            FaultResult result = AddressSpace.BringIn(space, page, Frames.UserFloor);
             Preemption.Point();
             if (result is not (FaultResult.Resolved or FaultResult.FileEnded) || Signals.Killed)
                 return false;
@@ -400,7 +404,7 @@ public static unsafe partial class MemoryCalls
     {
         for (ulong page = range.Start; page < range.End; page += Frames.Size)
         {
-            FaultResult result = AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor);
+            FaultResult result = AddressSpace.BringIn(space, page, Frames.UserFloor);
             if (result is not (FaultResult.Resolved or FaultResult.FileEnded))
                 return false;
             Preemption.Point();
@@ -486,6 +490,10 @@ public static unsafe partial class MemoryCalls
     // Advice of madvise(2): what is acted on, and the highest numbers that are known (mman-common.h).
     private const ulong MadvDontNeed = 4;
     private const ulong MadvFree = 8;
+    private const ulong MadvDontFork = 10;
+    private const ulong MadvDoFork = 11;
+    private const ulong MadvWipeOnFork = 18;
+    private const ulong MadvKeepOnFork = 19;
     private const ulong MadvHighest = 25;
     private const ulong MadvHwPoison = 100;
     private const ulong MadvSoftOffline = 101;
@@ -503,7 +511,31 @@ public static unsafe partial class MemoryCalls
         AddressSpace* space = Process.Current->Space;
         if (advice is MadvDontNeed or MadvFree)
             DropPrivatePages(space, range);
+        if (advice is MadvWipeOnFork && !IsPrivateMemory(space, range))
+            return Errno.EINVAL;
+        bool isSet = advice switch
+        {
+            MadvDontFork or MadvDoFork =>
+                AddressSpace.Set(space, range, AreaFlags.NotForked, advice is MadvDontFork),
+            MadvWipeOnFork or MadvKeepOnFork =>
+                AddressSpace.Set(space, range, AreaFlags.WipedOnFork, advice is MadvWipeOnFork),
+            _ => true,
+        };
+        if (!isSet)
+            return Errno.ENOMEM;
         return AddressSpace.IsMapped(space, range) ? 0 : Errno.ENOMEM;
+    }
+
+    /// <summary>Nothing in a range is shared or of a file.</summary>
+    private static bool IsPrivateMemory(AddressSpace* space, PageRange range)
+    {
+        for (Area* area = AddressSpace.FirstIn(space, range); area != null; area = AddressSpace.NextIn(area, range))
+        {
+            if (area->Shared || area->File != null)
+                return false;
+            Preemption.Point();
+        }
+        return true;
     }
 
     private static void DropPrivatePages(AddressSpace* space, PageRange range)

@@ -38,6 +38,11 @@ public unsafe struct LogicalProcessor
     /// <summary>Another thread is to run before user mode is entered.</summary>
     public bool Reschedule;
 
+    /// <summary>
+    /// The user frame (<c>TrapFrame*</c>) of the thread whose x87 state and MXCSR the processor has; null for none.
+    /// </summary>
+    public void* FloatOwner;
+
     /// <summary>Where the idle loop goes on.</summary>
     public ulong IdleStackPointer;
 

@@ -34,6 +34,17 @@ internal static unsafe class Symbols
     [RuntimeImport("*", "switch_context"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void SwitchContext(ulong* save, ulong load);
 
+    /// <summary>A page (Vdso.S).</summary>
+    [RuntimeImport("*", "symbol_vdso_image"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern byte* VdsoImage();
+
+    /// <summary>FXSAVE64 and FXRSTOR64 of an image that is aligned to 16 bytes.</summary>
+    [RuntimeImport("*", "save_float"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void SaveFloat(byte* image);
+
+    [RuntimeImport("*", "load_float"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void LoadFloat(byte* image);
+
     /// <summary>Loads a page-table root and calls kernel_start on the empty boot stack. Does not return.</summary>
     [RuntimeImport("*", "enter_kernel_tables"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void EnterKernelTables(ulong root, ulong argument);

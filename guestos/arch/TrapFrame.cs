@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Guestos;
@@ -10,7 +11,9 @@ public unsafe struct TrapFrame
 {
     public const ulong Syscall = 256;
 
-    /// <summary>FXSAVE image (SDM vol. 1 table 10-2): x87, MXCSR, XMM registers.</summary>
+    /// <summary>
+    /// FXSAVE image (SDM vol. 1 table 10-2): the XMM registers; x87 and MXCSR only behind <c>FloatState.Save</c>.
+    /// </summary>
     public fixed byte Fx[512];
 
     /// <summary>CR2 of a page fault.</summary>
@@ -49,13 +52,20 @@ public unsafe struct TrapFrame
     public static void ResetForProgram(TrapFrame* frame, ulong entry, ulong stack)
     {
         *frame = default;
-        *(ushort*)frame->Fx = 0x37f;
-        *(uint*)(frame->Fx + 24) = 0x1f80;
+        ResetFloats(frame);
         frame->Rip = entry;
         frame->Cs = Descriptors.UserCode;
         frame->Flags = FlagsRegister.Interrupt | FlagsRegister.AlwaysOne;
         frame->Rsp = stack;
         frame->Ss = Descriptors.UserData;
+    }
+
+    /// <summary>As after FNINIT, all else zero, and MXCSR as after reset (SDM vol. 1 §8.1.5, §10.2.3).</summary>
+    public static void ResetFloats(TrapFrame* frame)
+    {
+        Unsafe.InitBlock(frame->Fx, 0, 512);
+        *(ushort*)frame->Fx = 0x37f;
+        *(uint*)(frame->Fx + 24) = 0x1f80;
     }
 }
 

@@ -3,7 +3,7 @@
    Exceptions and interrupts enter on an interrupt stack (IST) that a checkpoint neither contains nor protects: the
    frame is built there, a write fault of the checkpointer is answered there, and everything else moves its frame to the
    kernel stack first. SYSCALL changes to the kernel stack by itself; its pushes may meet a protected page, which is
-   such a write fault.
+   such a write fault. x87 and MXCSR stay in the processor (FloatState.cs).
 
    While C# runs, GS leads to the LogicalProcessor; in user mode its base is the thread's. SWAPGS (SDM vol. 2) changes
    between the two where the privilege changes: behind SYSCALL and before IRETQ to user mode, with interrupts off. A
@@ -15,11 +15,15 @@
 #define USER_DATA 0x2b
 #define USER_PRIVILEGE 3
 #define SYSCALL_VECTOR 256
+#define TRAP_OR_RESUME 0x10100  /* TF and RF */
 #define IA32_GS_BASE 0xc0000101
 
 /* Offsets in TrapFrame (TrapFrame.cs). */
+#define FRAME_R11 560
+#define FRAME_RCX 624
 #define FRAME_RIP 664
 #define FRAME_CS 672
+#define FRAME_FLAGS 680
 
 /* Offsets in LogicalProcessor (LogicalProcessor.cs). */
 #define PROCESSOR_SELF 0
@@ -44,12 +48,41 @@
         push    %r14
         push    %r15
         sub     $528, %rsp              /* FXSAVE area, fault address, one word of padding */
-        fxsave64 (%rsp)
-        ldmxcsr kernel_mxcsr(%rip)      /* no exception that a process has unmasked may come in the kernel */
+        movaps  %xmm0, 160(%rsp)
+        movaps  %xmm1, 176(%rsp)
+        movaps  %xmm2, 192(%rsp)
+        movaps  %xmm3, 208(%rsp)
+        movaps  %xmm4, 224(%rsp)
+        movaps  %xmm5, 240(%rsp)
+        movaps  %xmm6, 256(%rsp)
+        movaps  %xmm7, 272(%rsp)
+        movaps  %xmm8, 288(%rsp)
+        movaps  %xmm9, 304(%rsp)
+        movaps  %xmm10, 320(%rsp)
+        movaps  %xmm11, 336(%rsp)
+        movaps  %xmm12, 352(%rsp)
+        movaps  %xmm13, 368(%rsp)
+        movaps  %xmm14, 384(%rsp)
+        movaps  %xmm15, 400(%rsp)
         .endm
 
         .macro  restore_registers
-        fxrstor64 (%rsp)
+        movaps  160(%rsp), %xmm0
+        movaps  176(%rsp), %xmm1
+        movaps  192(%rsp), %xmm2
+        movaps  208(%rsp), %xmm3
+        movaps  224(%rsp), %xmm4
+        movaps  240(%rsp), %xmm5
+        movaps  256(%rsp), %xmm6
+        movaps  272(%rsp), %xmm7
+        movaps  288(%rsp), %xmm8
+        movaps  304(%rsp), %xmm9
+        movaps  320(%rsp), %xmm10
+        movaps  336(%rsp), %xmm11
+        movaps  352(%rsp), %xmm12
+        movaps  368(%rsp), %xmm13
+        movaps  384(%rsp), %xmm14
+        movaps  400(%rsp), %xmm15
         add     $528, %rsp
         pop     %r15
         pop     %r14
@@ -157,7 +190,22 @@ syscall_entry:                          /* rcx = return address, r11 = flags; in
         mov     %rsp, %rdi
         mov     %gs:PROCESSOR_SELF, %rsi
         call    syscall_handle
-        jmp     return_to_user
+        /* SYSRET where it does what IRETQ would: rcx and r11 are what the frame returns to, nothing is to be traced
+           or resumed, and the address is canonical, since a fault of SYSRET itself would come in the kernel. */
+        mov     FRAME_RIP(%rsp), %rcx
+        mov     FRAME_FLAGS(%rsp), %r11
+        cmp     %rcx, FRAME_RCX(%rsp)
+        jne     return_to_user
+        cmp     %r11, FRAME_R11(%rsp)
+        jne     return_to_user
+        test    $TRAP_OR_RESUME, %r11d
+        jnz     return_to_user
+        shr     $47, %rcx
+        jnz     return_to_user
+        restore_registers
+        swapgs
+        mov     24(%rsp), %rsp
+        sysretq
 
 /* SYSCALL in compatibility mode, which AMD has (APM vol. 2 §6.1.1): there are no 32-bit system calls.
    rcx = return address, r11 = flags. */
@@ -172,6 +220,16 @@ serve_interrupts:
         sti
         nop                             /* STI holds interrupts back for one instruction */
         cli
+        ret
+
+/* (byte* image): x87, MXCSR and XMM registers to memory, and back. */
+        .globl  save_float
+save_float:
+        fxsave64 (%rdi)
+        ret
+        .globl  load_float
+load_float:
+        fxrstor64 (%rdi)
         ret
 
 /* (ulong* save, ulong load): leaves this kernel stack, continues on another. */
@@ -274,8 +332,3 @@ freestanding_fail:
         and     $-16, %rsp
         call    kernel_fail
         ud2
-
-        .section .data.traps, "aw"
-        .balign 8
-kernel_mxcsr:
-        .long   0x1f80, 0

@@ -286,20 +286,22 @@ public static unsafe class ProcProcess
             text->Add((area->Protection & Protection.READ) != 0 ? (byte)'r' : (byte)'-');
             text->Add((area->Protection & Protection.WRITE) != 0 ? (byte)'w' : (byte)'-');
             text->Add((area->Protection & Protection.EXEC) != 0 ? (byte)'x' : (byte)'-');
-            text->Add(area->Shared ? (byte)'s' : (byte)'p');
-            text->Add((byte)' ');
             Inode* file = (Inode*)area->File;
+            text->Add(area->Shared && !Vdso.Is(file) ? (byte)'s' : (byte)'p');
+            text->Add((byte)' ');
             text->AddHex(file != null ? area->Offset : 0, 8);
             text->Add(" 00:"u8);
             text->AddHex(file != null ? file->Volume : 0u, 2);
             text->Add((byte)' ');
             text->Add(file != null ? file->Number : 0);
-            if (file != null && Vfs.PathOf(file, path, InodeOperations.MaxText) > 0)
+            if (Vdso.Is(file))
+                text->Add("                  [vdso]"u8);
+            else if (file != null && Vfs.PathOf(file, path, InodeOperations.MaxText) > 0)
             {
                 text->Add("                  "u8);
                 text->Add(path, InodeOperations.MaxText);
             }
-            else if (area->Heap || area->GrowsDown)
+            else if (area->Heap || area->GrowsDown && area->End == AddressSpace.StackTop)
             {
                 text->Add(area->Heap ? "                  [heap]"u8 : "                  [stack]"u8);
             }

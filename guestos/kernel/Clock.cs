@@ -13,6 +13,9 @@ public static class Clock
     private static ulong s_base;
     private static ulong s_wallOffset;
 
+    /// <summary>Where user mode finds the same; null for nowhere.</summary>
+    private static unsafe SharedClock* s_shared;
+
     /// <summary>Since boot; goes on through a migration.</summary>
     public static ulong Monotonic => s_base + s_source.Nanoseconds;
 
@@ -34,6 +37,7 @@ public static class Clock
     {
         s_slewLeft = 0;
         s_wallOffset = nanoseconds - Monotonic;
+        Publish();
         if (WasSet != null)
             WasSet();
     }
@@ -66,6 +70,28 @@ public static class Clock
         s_wallOffset = offset;
         s_slewLeft = 0;
         BeginSlew();
+        Publish();
+    }
+
+    /// <summary>User mode computes its clocks of this from now on. Called once.</summary>
+    internal static unsafe void Share(SharedClock* shared)
+    {
+        s_shared = shared;
+        Publish();
+    }
+
+    private static unsafe void Publish()
+    {
+        if (s_shared == null)
+            return;
+        s_shared->Version++;
+        s_shared->Origin = s_source.Origin;
+        s_shared->Scale = s_source.Scale;
+        s_shared->Base = s_base;
+        s_shared->WallOffset = s_wallOffset;
+        s_shared->SlewLeft = s_slewLeft;
+        s_shared->SlewStart = s_slewStart;
+        s_shared->SlewRate = SlewRate;
     }
 
     // ---- following the machine's wall clock ----

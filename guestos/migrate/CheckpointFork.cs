@@ -49,6 +49,7 @@ internal static unsafe class CheckpointFork
     public static Outcome Fork(CheckpointState* state)
     {
         ForkedThread = Thread.Current;
+        FloatState.Save(ForkedThread->UserFrame);
         ForkMonotonic = Clock.Monotonic;
         s_sockets = state->Sockets;
         s_state = state;

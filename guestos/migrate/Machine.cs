@@ -31,11 +31,13 @@ internal static unsafe class Machine
     }
 
     /// <summary>
-    /// Puts a thread's address space and kernel stack in force, as a switch to it would, without switching.
+    /// Puts a thread's address space, kernel stack and floating point state, which its user frame has, in force, as a
+    /// switch to it would, without switching.
     /// </summary>
     public static void Enter(Thread* thread)
     {
         LogicalProcessor.Current->KernelStackTop = thread->StackTop;
         Scheduler.LoadSpace(thread);
+        FloatState.Load(thread->UserFrame);
     }
 }

@@ -229,16 +229,20 @@ public unsafe partial struct AddressSpace
     /// Locks or unlocks what is mapped of a range (mlock(2)); no page comes by it. False without memory. The caller
     /// holds <see cref="Lock"/>. Gives way.
     /// </summary>
-    public static bool SetLocked(AddressSpace* space, PageRange range, bool locked)
+    public static bool SetLocked(AddressSpace* space, PageRange range, bool locked) =>
+        Set(space, range, AreaFlags.Locked, locked);
+
+    /// <summary>The same of any flag.</summary>
+    public static bool Set(AddressSpace* space, PageRange range, AreaFlags flag, bool isOn)
     {
         if (!SplitAt(space, range))
             return false;
         for (Area* area = FirstIn(space, range); area != null; area = NextIn(area, range))
         {
             Discount(space, area);
-            area->Flags &= ~AreaFlags.Locked;
-            if (locked)
-                area->Flags |= AreaFlags.Locked;
+            area->Flags &= ~flag;
+            if (isOn)
+                area->Flags |= flag;
             Count(space, area);
             Preemption.Point();
         }

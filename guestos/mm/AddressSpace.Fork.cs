@@ -41,10 +41,14 @@ public unsafe partial struct AddressSpace
 
     private static bool ForkArea(AddressSpace* from, AddressSpace* to, Area* area)
     {
+        if ((area->Flags & AreaFlags.NotForked) != 0)
+            return true;
         AreaFlags flags = area->Flags & ~AreaFlags.Locked;
         PageRange range = PageRange.Of(*area);
         if (Add(to, range, area->Protection, flags, area->File, area->Offset, area->FileEnd) == null)
             return false;
+        if ((area->Flags & AreaFlags.WipedOnFork) != 0)
+            return true;
         TableWalk tables = new(from->Root, area->Start, area->End);
         while (tables.MoveNext())
         {
@@ -73,7 +77,7 @@ public unsafe partial struct AddressSpace
                 PageTable.Set(entries + i, value);
             Frames.AddReference(frame);
             PageTable.Set(copies + i, value);
-            to->ResidentPages++;
+            to->ResidentPages += ZeroPage.Weight(frame);
         }
         return true;
     }

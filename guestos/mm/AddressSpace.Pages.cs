@@ -75,7 +75,7 @@ public unsafe partial struct AddressSpace
         PageTable.Set(entry, 0);
         Flush(address);
         Frames.Release(frame);
-        space->ResidentPages--;
+        space->ResidentPages -= ZeroPage.Weight(frame);
     }
 
     private static void Flush(ulong address) => Board.Processor.InvalidatePage(address);
@@ -147,7 +147,7 @@ public unsafe partial struct AddressSpace
         if (!SplitAt(space, from))
             return Errno.ENOMEM;
         Area* area = AreaAtOrAbove(space, from.Start);
-        AreaFlags flags = area->Flags & (AreaFlags.Shared | AreaFlags.Locked | AreaFlags.NeverWritable);
+        AreaFlags flags = area->Flags & ~(AreaFlags.GrowsDown | AreaFlags.Heap);
         ulong fileEnd = MovedFileEnd(area, from, to);
         if (Add(space, to, area->Protection, flags, area->File, area->Offset, fileEnd) == null)
             return Errno.ENOMEM;

@@ -26,7 +26,7 @@ public enum AreaFlags : byte
     /// </summary>
     Shared = 1,
 
-    /// <summary>The stack: a fault below it moves its start down (MAP_GROWSDOWN).</summary>
+    /// <summary>A stack: a fault below it moves its start down (MAP_GROWSDOWN).</summary>
     GrowsDown = 2,
 
     /// <summary>
@@ -41,6 +41,12 @@ public enum AreaFlags : byte
     /// A shared file that was not opened for writing: no protection may allow it (mprotect(2), EACCES).
     /// </summary>
     NeverWritable = 16,
+
+    /// <summary>MADV_WIPEONFORK: a child has zeros there (madvise(2)).</summary>
+    WipedOnFork = 32,
+
+    /// <summary>MADV_DONTFORK: a child does not have it.</summary>
+    NotForked = 64,
 }
 
 /// <summary>

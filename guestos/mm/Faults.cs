@@ -56,11 +56,12 @@ public unsafe partial struct AddressSpace
             return PopulateFromFile(space, area, page) ? FaultResult.Resolved : FaultResult.FileEnded;
         if ((*entry & PageTable.Present) == 0)
         {
-            bool isMapped = access != Access.Write && PopulateFromFile(space, area, page);
+            bool isMapped = access != Access.Write
+                && (PopulateFromFile(space, area, page) || PopulateZero(area, page, entry));
             return isMapped ? FaultResult.Resolved : Populate(space, area, page, entry, floor);
         }
         if (access == Access.Write && !PageTable.IsWritable(*entry))
-            return CopyOnWrite(area, page, entry, floor);
+            return CopyOnWrite(space, area, page, entry, floor);
         Flush(page);
         return FaultResult.Resolved;
     }
@@ -115,6 +116,28 @@ public unsafe partial struct AddressSpace
         return true;
     }
 
+    /// <summary>
+    /// A page without a file that is not to be written to yet: false where it is one of a file, or shared.
+    /// </summary>
+    private static bool PopulateZero(Area* area, ulong page, ulong* entry)
+    {
+        if (!ZeroPage.Exists || area->Shared || area->File != null && page < area->FileEnd)
+            return false;
+        PageTable.Set(entry, EntryFor(area, ZeroPage.Take(), false));
+        return true;
+    }
+
+    /// <summary>
+    /// Makes a page come before it is accessed, as <see cref="Resolve"/> does: a private one that may be written to
+    /// with a frame of its own (mlock(2), MAP_POPULATE).
+    /// </summary>
+    public static FaultResult BringIn(AddressSpace* space, ulong page, ulong floor)
+    {
+        Area* area = AreaAtOrAbove(space, page);
+        bool isOwn = area != null && !area->Shared && (area->Protection & Protection.WRITE) != 0;
+        return Resolve(space, page, isOwn ? Access.Write : Access.Read, floor);
+    }
+
     private static FaultResult Populate(AddressSpace* space, Area* area, ulong page, ulong* entry, ulong floor)
     {
         ulong frame = Frames.AllocateUser(floor);
@@ -137,7 +160,7 @@ public unsafe partial struct AddressSpace
         return FaultResult.Resolved;
     }
 
-    private static FaultResult CopyOnWrite(Area* area, ulong page, ulong* entry, ulong floor)
+    private static FaultResult CopyOnWrite(AddressSpace* space, Area* area, ulong page, ulong* entry, ulong floor)
     {
         ulong frame = *entry & PageTable.AddressMask;
         if (Frames.References(frame) > 1 && !area->Shared)
@@ -145,7 +168,10 @@ public unsafe partial struct AddressSpace
             ulong copy = Frames.AllocateUser(floor);
             if (copy == 0)
                 return FaultResult.NoMemory;
-            Unsafe.CopyBlock(DirectMap.At(copy), DirectMap.At(frame), Frames.Size);
+            if (ZeroPage.Is(frame))
+                space->ResidentPages++;
+            else
+                Unsafe.CopyBlock(DirectMap.At(copy), DirectMap.At(frame), Frames.Size);
             Frames.Release(frame);
             frame = copy;
         }

@@ -322,12 +322,12 @@ internal static unsafe class Sockets
             return socket->Kind == SocketKind.Stream ? PollEvents.HangUp | PollEvents.Out : PollEvents.Out;
         Netstack.Readiness ready = Network.Stack->GetReadiness(socket->Handle);
         uint events = 0;
-        if ((ready & (Netstack.Readiness.Readable | Netstack.Readiness.Acceptable)) != 0 || socket->ReadShut)
+        if ((ready & (Netstack.Readiness.Readable | Netstack.Readiness.Acceptable)) != 0)
             events |= PollEvents.In | PollEvents.ReadNormal;
         socket->WantsRoom = (ready & Netstack.Readiness.Writable) == 0;
         if (!socket->WantsRoom)
             events |= PollEvents.Writable;
-        if ((ready & Netstack.Readiness.PeerClosed) != 0)
+        if ((ready & Netstack.Readiness.PeerClosed) != 0 || socket->ReadShut)
             events |= PollEvents.PeerClosed | PollEvents.In | PollEvents.ReadNormal;
         if ((ready & Netstack.Readiness.HangUp) != 0)
             events |= PollEvents.HangUp | PollEvents.In;

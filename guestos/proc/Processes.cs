@@ -107,6 +107,7 @@ public static unsafe partial class Processes
     private static void Prepare(Thread* cloner, Thread* thread, in Request request)
     {
         TrapFrame* frame = thread->UserFrame;
+        FloatState.Save(cloner->UserFrame);
         *frame = *cloner->UserFrame;
         frame->Rax = 0;
         if (request.Stack != 0)

@@ -348,6 +348,7 @@ public static unsafe class Scheduler
         }
         processor->KernelStackTop = next->StackTop;
         LoadSpace(next);
+        FloatState.Switch(processor, next->UserFrame);
         BeginQuantum(processor, next);
         Symbols.SwitchContext(save, next->SavedStackPointer);
     }

@@ -100,8 +100,10 @@ public static unsafe partial class Signals
                 action->Handler = SignalAction.Default;
             if (!PushFrame(thread, frame, signal, information, copy))
             {
-                Console.Write("guestos: no stack for a signal handler\n"u8);
-                Processes.Exit(Signal.SegmentationFault.Number);
+                // That is a fault, which has a handler of its own, but not where its own frame is what has no room.
+                if (signal == Signal.SegmentationFault)
+                    action->Handler = SignalAction.Default;
+                Fault(thread, Signal.SegmentationFault, SignalCode.Kernel, 0);
             }
             return;
         }
@@ -190,6 +192,7 @@ public static unsafe partial class Signals
         user->Context.OldMask = thread->RestoreMask ? thread->SavedMask : thread->BlockedSignals;
         user->Mask = user->Context.OldMask;
         Unsafe.CopyBlock(user->Information, information, 128);
+        FloatState.Save(frame);
         if (!((UserPointer<byte>)floats).TryPutAll(new System.ReadOnlySpan<byte>(frame->Fx, 512))
             || !((UserPointer<SignalFrame>)at).TryPut(made))
             return false;
@@ -207,6 +210,8 @@ public static unsafe partial class Signals
         frame->Flags &= ~(FlagsRegister.Direction | FlagsRegister.Trap);
         frame->Cs = Descriptors.UserCode;
         frame->Ss = Descriptors.UserData;
+        TrapFrame.ResetFloats(frame);
+        FloatState.Load(frame);
         thread->CurrentCall = -1;
         return frame->Rip < 1UL << 47;
     }
@@ -278,10 +283,12 @@ public static unsafe partial class Signals
         {
             // FXRSTOR faults on reserved bits of MXCSR: those missing in the mask that FXSAVE left (SDM vol. 1
             // §11.6.6).
+            FloatState.Save(frame);
             uint valid = *(uint*)(frame->Fx + 28);
             if (!((UserPointer<byte>)context.FloatState).TryGetAll(new System.Span<byte>(frame->Fx, 512)))
                 return false;
             *(uint*)(frame->Fx + 24) &= valid != 0 ? valid : 0xffbf;
+            FloatState.Load(frame);
         }
         frame->R8 = context.R8;
         frame->R9 = context.R9;

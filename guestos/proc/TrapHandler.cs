@@ -112,6 +112,7 @@ internal static unsafe class TrapHandler
     /// </summary>
     private static int FloatingPointCode(TrapFrame* frame)
     {
+        FloatState.Save(frame);
         uint flags = *(ushort*)(frame->Fx + 2);
         uint masks = *(ushort*)frame->Fx;
         if (frame->Vector != 16)

@@ -35,6 +35,11 @@ namespace Guestos
         private static bool MakePresent(ulong from, ulong to, Access access) => UserMemory.Holds(from, to);
     }
 
+    internal static unsafe class Vdso
+    {
+        public static bool Is(Inode* file) => false;
+    }
+
     public static partial class Clock
     {
         public static ulong Realtime = 1_700_000_000_000_000_000;

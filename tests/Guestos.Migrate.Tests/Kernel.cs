@@ -247,7 +247,16 @@ namespace Guestos
 
         public ulong BlockedSignals;
 
+        public TrapFrame* UserFrame => null;
+
         public static Thread* Current => (Thread*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref s_thread);
+    }
+
+    internal static unsafe class FloatState
+    {
+        public static void Save(TrapFrame* frame)
+        {
+        }
     }
 
     internal static class Signals

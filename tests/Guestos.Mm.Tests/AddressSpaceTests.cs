@@ -237,6 +237,29 @@ public sealed unsafe class AddressSpaceTests
     }
 
     [Fact]
+    public void What_is_only_read_takes_no_frame()
+    {
+        AddressSpace* space = AddressSpace.Create();
+        AddressSpace.Add(space, Range(0, 8), ReadWrite, AreaFlags.None);
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base, Access.Write, Frames.UserFloor));
+        ulong free = Frames.Free;
+        for (ulong page = 1; page < 8; page++)
+            Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + page * Frames.Size, Access.Read, Frames.UserFloor));
+        Assert.Equal((free, 1ul), (Frames.Free, space->ResidentPages));
+        AddressSpace* child = AddressSpace.Fork(space);
+        free = Frames.Free;
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(child, Base + 3 * Frames.Size, Access.Write, Frames.UserFloor));
+        *DirectMap.At(PageTable.EntryOf(child->Root, Base + 3 * Frames.Size) & PageTable.AddressMask) = 7;
+        Assert.Equal(FaultResult.Resolved, AddressSpace.BringIn(space, Base + 4 * Frames.Size, Frames.UserFloor));
+        Assert.Equal((free - 2, 2ul, 2ul), (Frames.Free, space->ResidentPages, child->ResidentPages));
+        Assert.Equal(0, *DirectMap.At(PageTable.EntryOf(space->Root, Base + 3 * Frames.Size) & PageTable.AddressMask));
+        AddressSpace.Release(child);
+        AddressSpace.DropPages(space, Range(0, 8));
+        Assert.Equal(0ul, space->ResidentPages);
+        AddressSpace.Release(space);
+    }
+
+    [Fact]
     public void What_moves_keeps_its_bytes_and_what_is_found_is_free()
     {
         AddressSpace* space = AddressSpace.Create();

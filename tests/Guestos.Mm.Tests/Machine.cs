@@ -24,7 +24,9 @@ internal static unsafe class Machine
         MemoryObject.Operations.PageFrame = &File.PageFrame;
         MemoryObject.Operations.Read = &File.Read;
         MemoryPolicy.MayGrowStack = &MayGrowStack;
-        return Frames.Init(default, Size, KernelImage.End() - DirectMap.Base) && PageTable.BuildKernel(Size);
+        bool started = Frames.Init(default, Size, KernelImage.End() - DirectMap.Base) && PageTable.BuildKernel(Size);
+        ZeroPage.Start();
+        return started;
     }
 
     /// <summary>Bytes that <see cref="MemoryPolicy.MayGrowStack"/> allows.</summary>

@@ -2,6 +2,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Guestos.Proc.Tests;
 
@@ -38,6 +39,10 @@ namespace Guestos
         public static ulong FirstReturn() => 1;
 
         public static void ServeInterrupts() => Simulation.ServeTimer();
+
+        public static void SaveFloat(byte* image) => Unsafe.CopyBlock(image, Simulation.Floats, 512);
+
+        public static void LoadFloat(byte* image) => Unsafe.CopyBlock(Simulation.Floats, image, 512);
 
         public static void SwitchContext(ulong* save, ulong load) => Simulation.Switch(save, load);
     }

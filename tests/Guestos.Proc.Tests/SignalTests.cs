@@ -385,7 +385,7 @@ public sealed unsafe class SignalTests
                 Signals.Send(Process.Current, Of(10));
                 Simulation.Pass();
             });
-            Assert.Equal((child, 11), Simulation.Wait());
+            Assert.Equal((child, 11 | 0x80), Simulation.Wait());
         });
     }
 

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 using Guestos.Mm.Tests;
 using Xunit;
 
@@ -33,6 +34,10 @@ internal static unsafe class Simulation
     private static readonly Stack s_idle = new(2);
     private static Stack s_running = s_idle;
     private static ulong s_lastNumber = 2;
+
+    /// <summary>What FXSAVE finds and FXRSTOR leaves.</summary>
+    public static readonly byte* Floats = (byte*)NativeMemory.AllocZeroed(512);
+
     private static Action? s_next;
     private static Action? s_task;
     private static Exception? s_failure;

@@ -24,6 +24,8 @@ public class AnswersTests
     [InlineData("domain", "ptys")]
     [InlineData("qemu", "netlink")]
     [InlineData("domain", "netlink")]
+    [InlineData("qemu", "floats")]
+    [InlineData("domain", "floats")]
     [InlineData("qemu", "ipc")]
     [InlineData("domain", "ipc")]
     [InlineData("qemu", "lesser")]

@@ -118,6 +118,9 @@ public static unsafe class Exec
         /// <summary>Copies of what the process has shared with others; null where it did not.</summary>
         public SignalActions* Actions;
         public FileTable* Files;
+
+        /// <summary>Address of the vDSO; 0: none.</summary>
+        public ulong Vdso;
     }
 
     /// <summary>Makes the new memory; the old goes when that has succeeded.</summary>
@@ -140,10 +143,11 @@ public static unsafe class Exec
             return result;
         }
         Commit(process, file, path, made);
-        ulong rsp = BuildStack(made.Space, ref block, path, made.Program, made.Interpreter);
+        ulong rsp = BuildStack(made, ref block, path);
         ulong entry = made.Interpreter.Entry != 0 ? made.Interpreter.Entry : made.Program.Entry;
         TrapFrame* frame = Thread.Current->UserFrame;
         TrapFrame.ResetForProgram(frame, entry, rsp);
+        FloatState.Load(frame);
         frame->Vector = 0;
         if (rsp == 0)
             Signals.Send(process, Signal.Kill);
@@ -161,6 +165,7 @@ public static unsafe class Exec
             return result;
         if (!AddStack(made.Space, block, made.Program))
             return Errno.ENOMEM;
+        made.Vdso = Vdso.Map(made.Space);
         if (process->Actions->References > 1)
         {
             made.Actions = SignalActions.Fork(process->Actions);
@@ -385,6 +390,7 @@ public static unsafe class Exec
     private const ulong AtRandom = 25;
     private const ulong AtHardware2 = 26;
     private const ulong AtFileName = 31;
+    private const ulong AtVdso = 33;            // AT_SYSINFO_EHDR
     private const ulong AtMinimumSignalStack = 51;
 
     /// <summary>
@@ -392,14 +398,17 @@ public static unsafe class Exec
     /// memory.
     /// </summary>
     private static ulong BuildStack(
-        AddressSpace* space, ref ArgumentBlock block, byte* path, in LoadedImage program, in LoadedImage interpreter)
+        in Prepared made, ref ArgumentBlock block, byte* path)
     {
+        AddressSpace* space = made.Space;
+        LoadedImage program = made.Program;
+        LoadedImage interpreter = made.Interpreter;
         int pathLength = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(path).Length + 1;
         ulong fileName = AddressSpace.StackTop - 8 - (ulong)pathLength;
         ulong strings = fileName - (ulong)block.Length;
         ulong platform = (strings - 8) & ~15UL;
         ulong random = platform - 16;
-        int words = 1 + block.ArgumentCount + 1 + block.EnvironmentCount + 1 + 2 * 20;
+        int words = 1 + block.ArgumentCount + 1 + block.EnvironmentCount + 1 + 2 * 21;
         ulong at = (random - (ulong)words * 8) & ~15UL;
         if (!UserRange.TryMake(at, AddressSpace.StackTop - at, out UserRange range)
             || !range.TryBegin(Access.Write, out byte* bottom))
@@ -444,6 +453,8 @@ public static unsafe class Exec
         Pair(ref word, AtHardware2, 0);
         Pair(ref word, AtFileName, fileName);
         Pair(ref word, AtMinimumSignalStack, 2048);
+        if (made.Vdso != 0)
+            Pair(ref word, AtVdso, made.Vdso);
         Pair(ref word, 0, 0);
         return at;
     }

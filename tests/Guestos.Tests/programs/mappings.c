@@ -361,6 +361,68 @@ static void meeting(void)
     ASK(sem_open("/guest-named", 0) == SEM_FAILED);
 }
 
+/* What a child of a page holds: its first byte; -1: it is not there. */
+static int in_child(const char *page)
+{
+    fflush(stdout);
+    int status;
+    if (fork() == 0) {
+        unsigned char resident;
+        _exit(mincore((void *)page, PAGE, &resident) == 0 ? page[0] : 255);
+    }
+    wait(&status);
+    return WEXITSTATUS(status);
+}
+
+static void forking(void)
+{
+    char *pages = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(pages, 5, 4 * PAGE);
+    ASK(madvise(pages + PAGE, PAGE, MADV_WIPEONFORK));
+    ASK(madvise(pages + 2 * PAGE, PAGE, MADV_DONTFORK));
+    for (int i = 0; i < 4; i++)
+        printf("page %d: %d, in a child %d\n", i, pages[i * PAGE], in_child(pages + i * PAGE));
+    ASK(madvise(pages, 4 * PAGE, MADV_KEEPONFORK));
+    ASK(madvise(pages, 4 * PAGE, MADV_DOFORK));
+    for (int i = 0; i < 4; i++)
+        printf("page %d: in a child %d\n", i, in_child(pages + i * PAGE));
+    munmap(pages, 4 * PAGE);
+    pages = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASK(madvise(pages, PAGE, MADV_WIPEONFORK));
+    munmap(pages, PAGE);
+
+    /* What was read and never written is zero for everybody, whoever writes to it first. */
+    char *read = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int sum = 0;
+    for (int i = 0; i < 64; i++)
+        sum += read[i * PAGE];
+    fflush(stdout);
+    if (fork() == 0) {
+        memset(read, 1, 64 * PAGE);
+        _exit(0);
+    }
+    wait(NULL);
+    read[7 * PAGE] = 2;
+    for (int i = 0; i < 64; i++)
+        sum += read[i * PAGE];
+    printf("read pages: %d\n", sum);
+    munmap(read, 64 * PAGE);
+}
+
+/* A mapping that grows downwards, where there is room; the signal is taken on another stack. */
+static void growing(void)
+{
+    char *room = mmap(NULL, 1024 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(room, 1024 * PAGE);
+    char *top = room + 1024 * PAGE;
+    map_answer("grows down", mmap(top - 2 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
+    map_answer("shared", mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
+    for (char *at = top - PAGE; at > top - 100 * PAGE; at -= PAGE)
+        *(volatile char *)at = 1;
+    printf("grown: %d\n", top[-90 * PAGE]);
+    munmap(top - 100 * PAGE, 100 * PAGE);
+}
+
 int main(void)
 {
     mkdir("/dev/shm/mappings", 0777);
@@ -374,6 +436,8 @@ int main(void)
     cutting();
     moving();
     meeting();
+    forking();
+    growing();
     chdir("/");
     rmdir("/dev/shm/mappings");
     puts("all answers given");

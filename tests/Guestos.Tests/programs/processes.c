@@ -421,7 +421,7 @@ static void orphaned_job(void)
     waitpid(leader, NULL, 0);
     close(life[1]);
     struct pollfd alive = { life[0], POLLIN };
-    answer("the stopped job has ended", poll(&alive, 1, 600) == 1);
+    answer("the stopped job has ended", poll(&alive, 1, 10000) == 1);
     char told;
     read(ends[0], &told, 1);
     answer("the server was left alone", told == 'f');
@@ -430,8 +430,9 @@ static void orphaned_job(void)
 /* The same where the stopped job's group has a member that runs. */
 static void orphaned_pipeline(void)
 {
-    int ends[2];
+    int ends[2], ready[2];
     pipe(ends);
+    pipe(ready);
     pid_t leader = fork();
     if (leader == 0) {
         setsid();
@@ -447,17 +448,19 @@ static void orphaned_pipeline(void)
             setpgid(0, first);
             struct sigaction action = { .sa_handler = on_signal };
             sigaction(SIGHUP, &action, NULL);
-            for (int i = 0; i < 40 && !caught; i++)
+            write(ready[1], "r", 1);
+            for (int i = 0; i < 500 && !caught; i++)
                 pause_for(20);
             char told = caught ? 'h' : 'f';
             write(ends[1], &told, 1);
             _exit(0);
         }
         setpgid(second, first);
+        char one;
+        read(ready[0], &one, 1);
         kill(first, SIGSTOP);
         int status;
         waitpid(first, &status, WUNTRACED);
-        pause_for(50);
         _exit(0);
     }
     waitpid(leader, NULL, 0);

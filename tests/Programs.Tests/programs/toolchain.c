@@ -1,5 +1,6 @@
-/* For each C library, linked statically and dynamically: allocation, stdio, threads with conditions and local storage, signals, time, qsort, locale, jumps. */
+/* For each C library, linked statically and dynamically: allocation, stdio, threads with conditions and local storage, rounding, signals, time, qsort, locale, jumps. */
 #include <errno.h>
+#include <fenv.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +18,7 @@ enum { workers = 6, places = 16 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static char *queue[places];
-static int queued, ended;
+static int queued, ended, rounding;
 static __thread unsigned long own;
 static unsigned long all;
 static volatile sig_atomic_t caught;
@@ -23,6 +26,7 @@ static jmp_buf back;
 
 static void *work(void *nothing)
 {
+    fesetround(FE_DOWNWARD);
     for (;;) {
         pthread_mutex_lock(&lock);
         while (!queued && !ended)
@@ -40,8 +44,31 @@ static void *work(void *nothing)
         free(line);
     }
     all += own;
+    rounding += fegetround() == FE_DOWNWARD;
     pthread_mutex_unlock(&lock);
     return nothing;
+}
+
+/* The library's clocks, which need no system call, and the kernel's: asked by turns, time never goes back. */
+static int backwards;
+
+static void ask_clocks(void)
+{
+    static struct timespec last[2];
+    for (int clock = CLOCK_REALTIME; clock <= CLOCK_MONOTONIC; clock++)
+        for (int i = 0; i < 3; i++) {
+            struct timespec now;
+            if (i == 1)
+                syscall(SYS_clock_gettime, clock, &now);
+            else
+                clock_gettime(clock, &now);
+            backwards += now.tv_sec < last[clock].tv_sec || (now.tv_sec == last[clock].tv_sec && now.tv_nsec < last[clock].tv_nsec);
+            last[clock] = now;
+        }
+    struct timeval micro;
+    gettimeofday(&micro, NULL);
+    time_t seconds = time(NULL);
+    backwards += micro.tv_sec < last[0].tv_sec || seconds < micro.tv_sec || seconds > micro.tv_sec + 5;
 }
 
 static int compare(const void *a, const void *b) { return strcmp(*(char **)a, *(char **)b); }
@@ -59,10 +86,12 @@ int main(void)
     for (int i = 0; i < workers; i++)
         if (pthread_create(&threads[i], NULL, work, NULL))
             return 1;
+    fesetround(FE_UPWARD);
     while (fgets(line, sizeof line, stdin)) {
         char word[64];
         if (sscanf(line, "%d %63s", &number, word) == 2 && count < 4096)
             words[count++] = strdup(word);
+        ask_clocks();
         sum += sin(number) * sqrt(number);
         pthread_mutex_lock(&lock);
         while (queued == places)
@@ -81,6 +110,9 @@ int main(void)
     pthread_mutex_unlock(&lock);
     for (int i = 0; i < workers; i++)
         pthread_join(threads[i], NULL);
+    printf("back in time %d\n", backwards);
+    printf("rounding up %d, down %d\n", fegetround() == FE_UPWARD, rounding);
+    fesetround(FE_TONEAREST);
     qsort(words, count, sizeof *words, compare);
     printf("%lx %d %s %s\n", all, count, words[0], words[count - 1]);
 
