@@ -1,4 +1,4 @@
-/* Interrupts only wake cstrap from its sleep: whoever sleeps looks for the reason by itself. */
+/* Interrupts only end the HLT in which cstrap sleeps; its loop then looks for the reason. */
 
         .section .text.interrupts, "ax"
         .globl  interrupt_wake

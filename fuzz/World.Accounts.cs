@@ -100,7 +100,7 @@ internal sealed partial class World
 
     private void JudgeAccount()
     {
-        // What the domain sent counts when the node has passed it, also to nobody.
+        // A frame of the domain is charged when the node has let it pass, even if it was for nobody.
         if (sending != null && domains[requestPort].Sent == sentBefore + 1)
             sending.Bytes += (uint)requestLength - 10;
         if (expected == null || said == null)

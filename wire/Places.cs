@@ -7,7 +7,7 @@ public enum PlaceState : byte
 {
     Free,
 
-    /// <summary>Whoever has had the last answer, and is given time to read it.</summary>
+    /// <summary>The client has been sent the last answer, and is given time to read it.</summary>
     Leaving,
 
     /// <summary>A connection whose first message has not come.</summary>

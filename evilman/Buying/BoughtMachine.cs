@@ -6,7 +6,8 @@ namespace Evilman.Buying;
 
 /// <summary>
 /// A request to a broker that costs something. It is on the disk with its key before it is sent, and stays there until
-/// its answer is: whoever was killed between sends the same again, which the broker does once.
+/// its answer is: a command that is killed in between leaves it there, the next one sends the same again, and the
+/// broker carries it out once.
 /// </summary>
 /// <param name="Key">The Idempotency-Key.</param>
 /// <param name="Made">Unix seconds.</param>

@@ -7,7 +7,7 @@ using Evilman.Tokens;
 
 namespace Evilman.Buying;
 
-/// <summary>What is known of one machine, by whoever may change it.</summary>
+/// <summary>What is known of one machine, for the one program that may change it now.</summary>
 internal interface IMachineFile : IDisposable
 {
     string Name { get; }
@@ -36,7 +36,7 @@ internal sealed class MachineStore(string folder)
             .Where(Inventory.IsName).Order(StringComparer.Ordinal)
         : [];
 
-    /// <summary>As it is now; whoever changes it takes <see cref="Open"/>.</summary>
+    /// <summary>As it is now, to be read; <see cref="Open"/> is for changing it.</summary>
     internal BoughtMachine? Find(string name) => File.Exists(PathOf(name)) ? Read(name) : null;
 
     internal BoughtMachine Demand(string name) => Find(name)

@@ -65,8 +65,8 @@ internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INo
     }
 
     /// <summary>
-    /// Buys tokens and hands them to the node, for who has seen that it runs the machine. Where a payment is under way,
-    /// that one is finished instead.
+    /// Buys tokens and hands them to the node. The caller has found out that the machine runs. A payment that was begun
+    /// before is finished instead.
     /// </summary>
     /// <returns>How many tokens were bought, or null when it was an earlier payment that was finished.</returns>
     internal int? PayRunning(int tokens)
@@ -102,7 +102,8 @@ internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INo
         }
         catch (Failure refused) when (refused.ExitCode == ExitCode.Refused && file.Machine!.Pings.Count > 0)
         {
-            // The machine has ended: what it was not paid any more is lost, and what is left of the rest is not.
+            // The machine has ended: tokens that the node has not taken are lost; what it has taken and not used is
+            // refunded.
         }
         machine = Bought();
         if (machine.Refunded is { } meanwhile)

@@ -97,8 +97,8 @@ internal static class BootCommand
         if (probe)
             AddressProbe.DemandFree(echo, addresses);
         var guestKey = Mint.GuestKeyOf(machineKey);
-        // On the disk before there is a machine, and in its place once there is a guest: the file may hold the key of
-        // one that still runs, and goes on running if this step fails.
+        // The new key is on the disk, beside the file, before there is a machine, and takes the file's place once there
+        // is a guest: the file may hold the key of an earlier guest, which still runs if this boot fails.
         using var key = keyFile is null ? null : new GuestKeyFile(keyFile, guestKey);
         var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
         using var started = new StartedMachine(node, machineKey, interrupted: () => key?.Settle());
@@ -117,8 +117,8 @@ internal static class BootCommand
             using (BootClient.Connect(new IPEndPoint(guest, waitPort), patience))
                 Say.Step($"the guest answers on {guest}:{waitPort}");
         }
-        // An interruption that comes now ends the machine and leaves the key of the guest before, or leaves both; a
-        // line that blocks is written last.
+        // An interruption before Keep ends the machine and leaves the earlier guest's key in the file; after it, the
+        // machine stays, and so does its key. Output may block, so it comes last.
         started.Keep();
         if (key is null)
             return;

@@ -129,7 +129,7 @@ internal static class LabCommand
         return command;
     }
 
-    /// <summary>The labs that the user means. Who names none of several means no one's.</summary>
+    /// <summary>The labs that the user means. With several labs, one has to be named, or all of them.</summary>
     static string[] Chosen(string[] labs, string? name, bool all)
     {
         if (name is not null && all)

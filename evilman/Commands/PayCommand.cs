@@ -53,7 +53,8 @@ internal static class PayCommand
             // The same again is answered, and adds nothing.
             if (further is not null)
                 options.Ask(result, socket, machineAccount, MagicKind.Continuation, further);
-            // The node's number is the one that counts: whoever else has paid meanwhile, nothing is paid twice.
+            // What has been paid is taken from the node's answer, so that nothing is paid twice if somebody else pays
+            // at the same time.
             var paid = options.Look(result, socket, machineAccount).Paid;
             var wanted = (ulong)paid + (uint)result.GetValue(tokens);
             if (wanted > (uint)chain.Length)

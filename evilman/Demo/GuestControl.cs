@@ -107,8 +107,8 @@ public sealed class GuestControl : IDisposable
     }
 
     /// <summary>
-    /// Asks a guest to give up the move that is under way, whoever commanded it; who did hears how it ended. A guest that has
-    /// nothing to give up, or does not answer, has left or stands still.
+    /// Asks a guest to give up the move that is under way, also one that another client has commanded; that client is
+    /// told how the move ended. A guest that has nothing to give up, or does not answer, has left or stands still.
     /// </summary>
     public static void Cancel(IPAddress guest, ReadOnlySpan<byte> guestKey)
     {

@@ -80,7 +80,8 @@ internal sealed class TokenStory(TokenStage stage, TokenTimes times)
         stage.Hear(To.Name, Words);
         stage.Await("the machine is purged", () => watch.HasEnded);
         Say.Step($"{To.Name} has ended the machine: {Purge()}");
-        // Who asks first buys nothing; who does not buys what the node takes no more.
+        // "evilman pay" asks the node first, and buys nothing for a machine that has ended; a purchase without asking
+        // buys tokens that the node does not take any more, and they are refunded.
         stage.Customer(ExitCode.Refused, "pay", Second, "--tokens", "1");
         PayTooLate(Second);
         var kept = Kept(Second);
@@ -115,7 +116,10 @@ internal sealed class TokenStory(TokenStage stage, TokenTimes times)
 
         """);
 
-    /// <summary>What is left, as the node says to its customer, and to the broker that asks for who has only HTTP.</summary>
+    /// <summary>
+    /// The balance, as the node tells the customer, and as it tells the broker, which asks for customers that have only
+    /// HTTP.
+    /// </summary>
     void Balance(string name)
     {
         stage.Customer("balance", name);

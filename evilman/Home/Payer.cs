@@ -105,7 +105,8 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
         if (before is not null && !advanced && before.At <= now)
             return before;
         var progress = new Progress(seen ?? 0, now);
-        // What only answers does so each time: a tenth of the patience is exact enough, and spares the disk.
+        // A job that is only asked whether it answers advances at each look: its time is written to the disk ten times
+        // in the patience that it is given, which is exact enough.
         var isOld = before is not null && Math.Abs(now - before.At) >= Math.Max(1, job.Stall / 10);
         if (before is null || isOld || job.Watch == Watch.Counter)
             kept.Save(job.Name, progress);

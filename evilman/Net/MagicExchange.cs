@@ -91,11 +91,11 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
             new NodeAnswer(reply.Refusal, Mint.Address(reply.BootAddress),
                 DateTimeOffset.FromUnixTimeSeconds((long)reply.NodeTime),
             reply.Limit, echo.At - copy.Sent, Repeated: replayed && !copy.First, statement);
-        // Before the first copy was none of ours that the node could have honoured.
+        // "Replayed" in answer to the first copy is a refusal: no earlier copy of ours can have been honoured.
         if (reply.Refusal == Refusal.None || (replayed && copy.First))
             return answer;
-        // The token has been honoured, by one of ours if the answer about that is still to come: no other refusal can
-        // be the last word.
+        // An earlier answer said "replayed": the token has been honoured, by a copy of ours if the answer to that one is
+        // still to come. So no other refusal decides.
         if (heard is { Repeated: true })
             return null;
         if (!replayed && (unanswered.Count == 0 || !MayPass(reply.Refusal)))

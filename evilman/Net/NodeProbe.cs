@@ -9,8 +9,8 @@ namespace Evilman.Net;
 internal static class NodeProbe
 {
     /// <summary>
-    /// Sends a boot token whose machine would have the node's own address, which no node starts and every node says
-    /// after it has looked at the signature (docs/protocols.md, "Reply").
+    /// Sends a boot token for a machine with the node's own address. Every node refuses that, but only after it has
+    /// checked the signature (docs/protocols.md, "Reply"), so which refusal comes tells whether the key is right.
     /// </summary>
     /// <exception cref="Failure">The node is silent, has another secret, or refuses tokens for another reason.</exception>
     internal static void DemandKey(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> key, string keyFile,

@@ -273,7 +273,8 @@ internal sealed class GuestFiles
             if (entry.EntryType != TarEntryType.Directory || Find(path) is { IsDirectory: false })
                 Remove(path);
             AddOfTar(name, path, entry);
-            // Accounts of an image are its own, where those of other archives are whoever's packed them.
+            // Users and groups in an image mean accounts of the image; in other archives, those of the machine on which
+            // it was packed, so they are taken from images only.
             if (Find(path) is { } added)
                 members[Clean(path)] = added with { User = entry.Uid, Group = entry.Gid };
         });

@@ -39,7 +39,7 @@ public sealed record AccountView(
     }
 
     /// <summary>
-    /// Seconds until nothing is left at the present rate; null for never, or when it has come to that.
+    /// Seconds until nothing is left at the present rate; null when it costs nothing, and when nothing is left already.
     /// </summary>
     public ulong? SecondsLeft => State != AccountState.Running || Rate == 0 ? null : Unused / Rate;
 

@@ -121,8 +121,8 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>
-    /// The file becomes one of its inode's kind. ENXIO: nobody answers to the device's number; and what the kind's own
-    /// open says.
+    /// Gives the file the operations of its inode's kind, and calls their Open. ENXIO: no driver has registered for the
+    /// device's number; otherwise the error of Open.
     /// </summary>
     private static long BeginOperations(File* file, bool pathOnly)
     {

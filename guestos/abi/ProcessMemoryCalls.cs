@@ -4,7 +4,7 @@ namespace Guestos;
 
 /// <summary>
 /// What one process does with another's memory and objects: process_vm_readv(2), process_vm_writev(2), kcmp(2),
-/// pidfd_getfd(2). Whoever may is whoever may see its memory in /proc.
+/// pidfd_getfd(2). The right to do so is the right to see that process's memory in /proc.
 /// </summary>
 public static unsafe class ProcessMemoryCalls
 {

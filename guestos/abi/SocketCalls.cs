@@ -122,8 +122,8 @@ public static unsafe partial class SocketCalls
         if (result < 0)
             return result;
         socket->Bound = true;
-        // Whoever has nothing to say there keeps no reserved place from those who have (docs/protocols.md, "Secure
-        // channel").
+        // On the command port a connection gets a reserved place only when its client's first message has come: silent
+        // clients must not fill the places (docs/protocols.md, "Secure channel").
         bool privileged = FileRights.IsSuperuser;
         bool reserved = privileged && socket->LocalPort == Network.CommandPort;
         int firstBytes = reserved ? Wire.ChannelHello.MessageSize : 0;

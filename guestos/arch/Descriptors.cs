@@ -17,11 +17,14 @@ public static unsafe class Descriptors
     private const ushort UserCode32 = 0x23;
     private const ushort TaskState = 0x40;
 
+    /// <summary>Bytes of the task-state segment (SDM vol. 3A §7.7), without an I/O permission map.</summary>
+    private const uint TaskStateSize = 104;
+
     // Interrupt stacks: page faults may come while another trap is being built, double faults, NMIs and machine checks
     // at any time.
     private const int StackForTraps = 1;
     private const int StackForPageFaults = 2;
-    private const int StackForDisasters = 3;
+    private const int StackForAnyTime = 3;
     private const int Stacks = 3;
     private const int StackPages = 4;
 
@@ -37,6 +40,22 @@ public static unsafe class Descriptors
     private const uint FsBase = 0xc0000100;
     private const uint GsBase = 0xc0000101;
     private const uint KernelGsBase = 0xc0000102;
+
+    // Bits of IA32_EFER (SDM vol. 3A §2.2.1).
+    private const ulong SystemCallEnable = 1;
+    private const ulong NoExecuteEnable = 1 << 11;
+
+    // Fields of descriptors (SDM vol. 3A §3.4.5, §6.14.1, §7.2.3): the type, S, DPL, P, the upper bits of the limit, L, D/B
+    // and G. A flat segment is 4 GiB long, in units of 4 KiB.
+    private const ulong DataSegment = 0x13ul << 40;
+    private const ulong CodeSegment = 0x1bul << 40;
+    private const ulong AvailableTaskState = 9ul << 40;
+    private const ulong InterruptGate = 14ul << 40;
+    private const ulong UserPrivilege = 3ul << 45;
+    private const ulong Present = 1ul << 47;
+    private const ulong Bits64 = 1ul << 53;
+    private const ulong Bits32 = 1ul << 54;
+    private const ulong Flat = 1ul << 55 | 0xful << 48 | 0xffff | Present;
 
     private const int Vectors = 256;
 
@@ -91,7 +110,7 @@ public static unsafe class Descriptors
         };
         Processor.LoadIdt(&interrupts);
         Processor.LoadTaskRegister(TaskState);
-        Processor.WriteMsr(Efer, Processor.ReadMsr(Efer) | 0x801);      // SCE, NXE
+        Processor.WriteMsr(Efer, Processor.ReadMsr(Efer) | SystemCallEnable | NoExecuteEnable);
         Processor.WriteMsr(Star, (ulong)UserCode32 << 48 | (ulong)KernelCode << 32);
         Processor.WriteMsr(LStar, Symbols.SyscallEntry());
         Processor.WriteMsr(CStar, Symbols.SyscallEntry32());
@@ -111,35 +130,35 @@ public static unsafe class Descriptors
         ulong* segments = processor->Segments;
         uint* task = processor->TaskState;
         ulong at = (ulong)task;
-        segments[2] = 0x00af9b000000ffff;           // 0x10: kernel code, 64 bits
-        segments[3] = 0x00cf93000000ffff;           // 0x18: kernel data
-        segments[4] = 0x00cffb000000ffff;           // 0x20: user code, 32 bits (SYSRET needs its place)
-        segments[5] = 0x00cff3000000ffff;           // 0x28: user data
-        segments[6] = 0x00affb000000ffff;           // 0x30: user code, 64 bits
-        segments[8] = 0x0000890000000000 | 103 | (at & 0xffffff) << 16 | (at >> 24 & 0xff) << 56;
-        segments[9] = at >> 32;
+        segments[KernelCode >> 3] = Flat | CodeSegment | Bits64;
+        segments[KernelData >> 3] = Flat | DataSegment | Bits32;
+        segments[UserCode32 >> 3] = Flat | CodeSegment | Bits32 | UserPrivilege;    // SYSRET needs its place
+        segments[UserData >> 3] = Flat | DataSegment | Bits32 | UserPrivilege;
+        segments[UserCode >> 3] = Flat | CodeSegment | Bits64 | UserPrivilege;
+        ulong lower = (at & 0xffffff) << 16 | (at >> 24 & 0xff) << 56;
+        segments[TaskState >> 3] = lower | AvailableTaskState | Present | TaskStateSize - 1;
+        segments[(TaskState >> 3) + 1] = at >> 32;
         ulong stacks = (ulong)DirectMap.At(processor->InterruptStacks);
         for (int stack = 1; stack <= Stacks; stack++)
             *(ulong*)(task + 7 + 2 * stack) = stacks + (ulong)(stack * StackPages * DirectMap.PageSize);
-        task[25] = 104 << 16;                       // no I/O permission map
+        task[25] = TaskStateSize << 16;             // no I/O permission map
     }
 
     private static void FillGates(InterruptTable* table)
     {
-        const ulong interruptGate = 0x8e;
         ulong stubs = Symbols.TrapStubs();
         for (int vector = 0; vector < Vectors; vector++)
         {
             ulong stack = vector switch
             {
-                14 => StackForPageFaults,
-                2 or 8 or 18 => StackForDisasters,
+                ExceptionVector.PF => StackForPageFaults,
+                ExceptionVector.NMI or ExceptionVector.DF or ExceptionVector.MC => StackForAnyTime,
                 _ => StackForTraps,
             };
-            ulong privilege = vector is 3 or 4 ? 3ul : 0;
+            ulong privilege = vector is ExceptionVector.BP or ExceptionVector.OF ? UserPrivilege : 0;
             ulong entry = stubs + (ulong)vector * 16;
-            table->Gates[2 * vector] = entry & 0xffff | (ulong)KernelCode << 16 | stack << 32 | interruptGate << 40
-                | privilege << 45 | (entry >> 16 & 0xffff) << 48;
+            table->Gates[2 * vector] = entry & 0xffff | (ulong)KernelCode << 16 | stack << 32 | InterruptGate
+                | privilege | Present | (entry >> 16 & 0xffff) << 48;
             table->Gates[2 * vector + 1] = entry >> 32;
         }
     }

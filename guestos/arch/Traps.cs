@@ -22,9 +22,6 @@ public enum WriteFault
 /// </summary>
 internal static unsafe class Traps
 {
-    private const ulong Debug = 1;
-    internal const ulong PageFault = 14;
-
     /// <summary>Not a vector: a write fault that needs no answer any more, of a process that is to wait.</summary>
     internal const ulong TooManyWrites = 257;
 
@@ -34,12 +31,16 @@ internal static unsafe class Traps
     internal const ulong ErrorFetch = 16;
 
     /// <summary>
-    /// Answers write faults on present pages; null until somebody write-protects pages whose areas allow
-    /// writing, and then for good. It is called on the interrupt stack and writes to nothing that could be protected.
+    /// Answers write faults on present pages; null until somebody write-protects pages whose areas allow writing. From
+    /// then on it is set, until the guest arrives on another machine. It is called on the interrupt stack and writes to
+    /// nothing that could be protected.
     /// </summary>
     public static delegate*<TrapFrame*, WriteFault> OnWriteFault;
 
-    /// <summary>Lifts such protection from memory of the kernel (address, length). Set as long as that is.</summary>
+    /// <summary>
+    /// Lifts such protection from memory of the kernel (address, length). Set and cleared with
+    /// <see cref="OnWriteFault"/>.
+    /// </summary>
     public static delegate*<ulong, ulong, void> MakeWritable;
 
     /// <summary>
@@ -49,7 +50,7 @@ internal static unsafe class Traps
     [RuntimeExport("trap_enter")]
     private static TrapFrame* Enter(TrapFrame* frame)
     {
-        if (frame->Vector == PageFault)
+        if (frame->Vector == ExceptionVector.PF)
         {
             frame->FaultAddress = Processor.ReadCr2();
             if (OnWriteFault != null && (frame->ErrorCode & (ErrorPresent | ErrorWrite)) == (ErrorPresent | ErrorWrite))
@@ -61,9 +62,9 @@ internal static unsafe class Traps
                     frame->Vector = TooManyWrites;
             }
         }
-        else if (frame->Vector is 2 or 8 or 18)
+        else if (frame->Vector is ExceptionVector.NMI or ExceptionVector.DF or ExceptionVector.MC)
             TrapPanic.Stop("machine check, double fault or NMI"u8, frame);
-        else if (frame->Vector == Debug && !frame->FromUser)
+        else if (frame->Vector == ExceptionVector.DB && !frame->FromUser)
         {
             // A single step that a process began, on a machine that ends it behind SYSCALL: it goes on in user mode,
             // whose flags are saved. The kernel may not have changed stacks yet.

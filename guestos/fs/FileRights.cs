@@ -71,8 +71,8 @@ public static unsafe class FileRights
     }
 
     /// <summary>
-    /// A file that changes its content or owner is not its owner's word any more: the set-id bits go (chown(2),
-    /// write(2)).
+    /// Clears the set-user-id and set-group-id bits of a file whose content or owner changes: nobody has granted them
+    /// for what it is now (chown(2), write(2)).
     /// </summary>
     public static void DropSetId(Inode* inode)
     {

@@ -13,8 +13,8 @@ public static unsafe class Files
     public static int Capacity => (int)Math.Max(Frames.Total * (Frames.Size / 1024) / 10, 1024);
 
     /// <summary>
-    /// The last of them are for the superuser, as Linux lets CAP_SYS_ADMIN past its limit, so that a guest that is full
-    /// obeys.
+    /// How many of them only the superuser may open (Linux lets CAP_SYS_ADMIN exceed the limit), so that commands can
+    /// still be run when ordinary users' programs have opened all others.
     /// </summary>
     public const int Reserve = 64;
 

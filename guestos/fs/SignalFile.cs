@@ -2,7 +2,7 @@ using System;
 
 namespace Guestos;
 
-/// <summary>signalfd(2): the signals of whoever reads it, out of a set, as bytes instead of by a handler.</summary>
+/// <summary>signalfd(2): a reader takes its own pending signals of a set as bytes, instead of by a handler.</summary>
 public static unsafe class SignalFile
 {
     /// <summary>struct signalfd_siginfo (include/uapi/linux/signalfd.h).</summary>
@@ -69,7 +69,7 @@ public static unsafe class SignalFile
         Readiness.Changed(&state->Queue, PollEvents.In);
     }
 
-    /// <summary>Somebody has been sent a signal: whoever waits for it looks whether it was he.</summary>
+    /// <summary>A signal was sent to some thread: wakes all that wait for it, and each looks for its own.</summary>
     private static void Noted(Signal signal)
     {
         for (State* state = s_first; state != null; state = state->Next)

@@ -322,8 +322,8 @@ public unsafe struct Terminal
     }
 
     /// <summary>
-    /// Whoever has it open finds its end (POSIX "modem disconnect"); the session's leader hears SIGHUP, its foreground
-    /// group too, and it controls nobody any more.
+    /// Files that are open on it read end of file from now on (POSIX "modem disconnect"). The session's leader and the
+    /// foreground process group are sent SIGHUP, and it is no session's controlling terminal any more.
     /// </summary>
     public static void HangUp(Terminal* terminal)
     {

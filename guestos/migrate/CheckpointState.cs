@@ -21,7 +21,7 @@ internal unsafe struct CheckpointState
         Stage = next;
     }
 
-    /// <summary>A call has the stream in its hands, see <see cref="CheckpointDevice"/>.</summary>
+    /// <summary>A system call is taking bytes of the stream; another one fails with EBUSY meanwhile.</summary>
     public bool IsTaken;
 
     /// <summary>How often a commit was put off because of late frames.</summary>
@@ -74,7 +74,7 @@ internal unsafe struct CheckpointState
     public SentPage* Sent;
     public uint SentCount;
 
-    /// <summary>The copies before this one have been looked at in this round.</summary>
+    /// <summary>Index in <see cref="Sent"/> of the copy that this round looks at next for a free one.</summary>
     public uint SentHand;
 
     /// <summary>What programs have said that the copy does without, see <see cref="DeadMemory"/>.</summary>

@@ -1,6 +1,6 @@
 namespace Guestos;
 
-/// <summary>Memory of a program that the copy does without, see <see cref="DeadMemory"/>.</summary>
+/// <summary>Memory that a program has named by CHECKPOINT_SCRATCH, see <see cref="DeadMemory"/>.</summary>
 internal struct ScratchRange
 {
     /// <summary>Whose, <see cref="AddressSpace.Serial"/>; numbers are not used twice.</summary>

@@ -147,10 +147,10 @@ internal static unsafe class PageCleaner
     private static bool HasNoContent(FrameState kind) =>
         kind is FrameState.Free or FrameState.Excluded or FrameState.Checkpoint or FrameState.Absent;
 
-    // The content of a page, which may be this code's own stack, in a place where nobody writes to it while it is
-    // described. In a round that is done only for what is also kept: the rest is handed over by reference, and read, as
-    // often as TCP sends it, as it is then; who has changed it meanwhile has made it due once more. After the fork it
-    // is always the snapshot buffer, since the page must be sent as it was.
+    // The content of a page in a place where nobody writes to it while it is described: the page may be this code's own
+    // stack. In a round only pages that are also kept are copied for that. The others are handed over by reference, and
+    // TCP reads them as they are each time that it sends; a write meanwhile makes the page due once more. After the
+    // fork the place is always the snapshot buffer, since the page must be sent as it was at the fork.
     private static byte* Stable(CheckpointState* state, uint frame, FrameState kind, bool kept)
     {
         if (kind == FrameState.PageTable)

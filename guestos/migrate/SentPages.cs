@@ -69,7 +69,7 @@ internal static unsafe class SentPages
     /// </summary>
     public static byte* Take(CheckpointState* state, uint frame)
     {
-        // The hand passes each copy once a round.
+        // SentHand goes through the copies as the hand of a clock algorithm does, once in each round.
         while (state->SentHand < state->SentCount)
         {
             SentPage* sent = state->Sent + state->SentHand;

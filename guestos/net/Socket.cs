@@ -37,7 +37,7 @@ internal unsafe struct Socket
     public bool ReadShut;
 
     /// <summary>
-    /// Whoever sent or looked last found no room: only then is room news (EPOLLOUT), not with each acknowledgement.
+    /// The last send or poll found no room: only then does an acknowledgement report EPOLLOUT.
     /// </summary>
     public bool WantsRoom;
     public bool NoDelay;

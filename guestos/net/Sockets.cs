@@ -197,8 +197,8 @@ internal static unsafe class Sockets
     }
 
     /// <summary>
-    /// Whoever wants to see all of it waits for what can still come: no more than the ring has, and not behind the
-    /// stream's end.
+    /// With MSG_PEEK and MSG_WAITALL: whether more of the wanted bytes can still arrive. The ring bounds how many there
+    /// can be at once, and nothing comes behind the stream's end.
     /// </summary>
     private static bool MayStillCome(Socket* socket, int there, int skip, ulong wanted) =>
         there < RingPool.Size && (ulong)Math.Max(there - skip, 0) < wanted

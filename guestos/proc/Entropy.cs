@@ -7,8 +7,8 @@ namespace Guestos;
 internal static unsafe class Entropy
 {
     /// <summary>
-    /// Stirs what the machine has into <see cref="Randomness"/>: at the start, and on arrival on another machine, where
-    /// the copy must not give the numbers that its source would have given.
+    /// Mixes the machine's entropy and clocks into <see cref="Randomness"/>: at the start, and on arrival on another
+    /// machine, where the copy must not give the numbers that its source would have given.
     /// </summary>
     public static void Gather(ReadOnlySpan<byte> commandLine)
     {

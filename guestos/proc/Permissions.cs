@@ -3,7 +3,9 @@ namespace Guestos;
 /// <summary>Who may do something to another's process.</summary>
 public static unsafe class Permissions
 {
-    /// <summary>kill(2): the superuser, and whose real or effective user is the other's real or saved one.</summary>
+    /// <summary>
+    /// kill(2): the sender is the superuser, or its real or effective user is the target's real or saved one.
+    /// </summary>
     public static bool MaySignal(Process* sender, Process* target) =>
         sender->EffectiveUserId == 0 || Any(sender->EffectiveUserId, target) || Any(sender->RealUserId, target);
 
@@ -31,8 +33,9 @@ public static unsafe class Permissions
         && target->RealGroupId == target->EffectiveGroupId && target->RealGroupId == target->SavedGroupId;
 
     /// <summary>
-    /// commit_creds of Linux: who has become somebody else keeps the memory of who he was to himself (PR_SET_DUMPABLE),
-    /// and the parent's end is no reason any more to signal him (PR_SET_PDEATHSIG). Until the next execve(2).
+    /// The process has changed its user or group (commit_creds of Linux): until the next execve(2) its memory, which
+    /// may hold secrets of the former one, is not shown to others (PR_SET_DUMPABLE), and its parent's end sends it no
+    /// signal (PR_SET_PDEATHSIG).
     /// </summary>
     public static void IdentityChanged(Process* process)
     {

@@ -209,8 +209,8 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// It goes on while one thread runs alone, too: whoever wakes then shares with that one from now on, and makes up
-    /// for nothing.
+    /// Virtual time advances while only one thread runs, too. So a thread that wakes then shares the processor with
+    /// that one from now on, and is not given the time that it has not used before.
     /// </summary>
     private static void AdvanceVirtualTime()
     {
@@ -225,8 +225,8 @@ public static unsafe class Scheduler
 
     /// <summary>
     /// Makes the thread of a new process run before its parent goes on: it most often calls execve at once, and then
-    /// the parent need not copy the pages that both share. What the parent was owed for having slept ends here:
-    /// otherwise one that starts a process after the other would have them all served before everybody else.
+    /// the parent need not copy the pages that both share. The parent loses the lead that it had from sleeping:
+    /// otherwise a program that starts one process after another would have all of them run before other programs.
     /// </summary>
     internal static void RunFirst(Thread* child)
     {
@@ -240,8 +240,8 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// The current thread goes on where that of its child, which has ended, has come to: whoever has his work done by
-    /// one process after the other has no more of the processor than if he did it himself.
+    /// The current thread takes over the virtual time of its child, which has ended, if that is later: a program that
+    /// starts one process after another gets no more of the processor than one that does the same work itself.
     /// </summary>
     internal static void TakeOver(Thread* child) =>
         Current->VirtualTime = Math.Max(Current->VirtualTime, child->VirtualTime);
@@ -294,8 +294,8 @@ public static unsafe class Scheduler
     }
 
     /// <summary>
-    /// At a preemption point that is due (<see cref="Preemption"/>): interrupts and timers are served, and whoever's
-    /// turn it is runs.
+    /// At a preemption point that is due (<see cref="Preemption"/>): serves interrupts and timers, and lets another
+    /// thread run if its virtual time is far enough behind that of the current one.
     /// </summary>
     private static void Preempt()
     {

@@ -17,7 +17,7 @@ internal static unsafe class TrapHandler
         bool user = frame->FromUser;
         if (user)
             Scheduler.EnterKernel(LogicalProcessor.Current);
-        if (frame->Vector == Traps.PageFault)
+        if (frame->Vector == ExceptionVector.PF)
             HandlePageFault(frame, user);
         else if (frame->Vector == Traps.TooManyWrites)
         {
@@ -79,17 +79,17 @@ internal static unsafe class TrapHandler
 
     private static void HandleException(TrapFrame* frame)
     {
-        // SDM vol. 3A table 6-1; Linux arch/x86/kernel/traps.c for the codes.
+        // The codes are those of Linux (arch/x86/kernel/traps.c).
         (Signal signal, int code) = frame->Vector switch
         {
-            0 => (Signal.FloatingPoint, SignalCode.IntegerDivide),
-            1 => (Signal.Trap, SignalCode.SingleStep),
-            3 => (Signal.Trap, SignalCode.Kernel),
-            5 => (Signal.SegmentationFault, SignalCode.Kernel),
-            6 => (Signal.IllegalInstruction, SignalCode.IllegalOperand),
-            11 or 12 => (Signal.Bus, SignalCode.Kernel),
-            16 or 19 => (Signal.FloatingPoint, FloatingPointCode(frame)),
-            17 => (Signal.Bus, SignalCode.Alignment),
+            ExceptionVector.DE => (Signal.FloatingPoint, SignalCode.IntegerDivide),
+            ExceptionVector.DB => (Signal.Trap, SignalCode.SingleStep),
+            ExceptionVector.BP => (Signal.Trap, SignalCode.Kernel),
+            ExceptionVector.BR => (Signal.SegmentationFault, SignalCode.Kernel),
+            ExceptionVector.UD => (Signal.IllegalInstruction, SignalCode.IllegalOperand),
+            ExceptionVector.NP or ExceptionVector.SS => (Signal.Bus, SignalCode.Kernel),
+            ExceptionVector.MF or ExceptionVector.XM => (Signal.FloatingPoint, FloatingPointCode(frame)),
+            ExceptionVector.AC => (Signal.Bus, SignalCode.Alignment),
             _ => (Signal.SegmentationFault, SignalCode.Kernel),
         };
         if (signal != Signal.Trap && IsDeadly(signal))
@@ -107,15 +107,15 @@ internal static unsafe class TrapHandler
     }
 
     /// <summary>
-    /// From the exceptions that are flagged and unmasked in the status and control word of x87 (vector 16) or in MXCSR
-    /// (19), whose masks lie 7 bits above the flags (SDM vol. 1 §8.1.3, §8.1.5, §10.2.3).
+    /// From the exceptions that are flagged and unmasked in the status and control word of x87 (#MF) or in MXCSR (#XM),
+    /// whose masks lie 7 bits above the flags (SDM vol. 1 §8.1.3, §8.1.5, §10.2.3).
     /// </summary>
     private static int FloatingPointCode(TrapFrame* frame)
     {
         FloatState.Save(frame);
         uint flags = *(ushort*)(frame->Fx + 2);
         uint masks = *(ushort*)frame->Fx;
-        if (frame->Vector != 16)
+        if (frame->Vector != ExceptionVector.MF)
         {
             flags = *(uint*)(frame->Fx + 24);
             masks = flags >> 7;

@@ -23,9 +23,9 @@ public readonly ref struct Accounts(Span<Account> accounts)
     }
 
     /// <summary>
-    /// A place for another account: that of the machine that has ended and is owed least, of several the one that is to
-    /// be forgotten first. So nobody keeps the node from starting machines, and whoever would have it forget what it
-    /// owes to others has to leave more with it in every other place.
+    /// A place for another account: a free one, or that of the ended machine with the smallest unused balance, and of
+    /// several such the one whose time ends first. So accounts never keep the node from starting machines, and an
+    /// attacker who wants a balance forgotten has to leave a larger one of his own in every other place.
     /// </summary>
     /// <param name="now">Seconds of <see cref="IHost.Uptime"/>.</param>
     public int Reserve(ulong now)

@@ -25,7 +25,7 @@ public sealed class FalseClock : IDisposable
         }
     }
 
-    /// <summary>In milliseconds: what whoever asks for the monotonic clock is told. Until it is set that is <see cref="Time"/>, too.</summary>
+    /// <summary>The monotonic clock, in milliseconds. Until it is set, that shows <see cref="Time"/>, too.</summary>
     public ulong Uptime
     {
         set => Put(32, value / 1000, value % 1000 * 1_000_000);
@@ -40,7 +40,7 @@ public sealed class FalseClock : IDisposable
         }
     }
 
-    /// <summary>In microseconds: what whoever asks for the clock of any process is told. To be set after <see cref="Uptime"/>.</summary>
+    /// <summary>The processor time that any process seems to have used, in microseconds. To be set after <see cref="Uptime"/>.</summary>
     public ulong Cpu
     {
         set => Put(64, value / 1_000_000, value % 1_000_000 * 1000);

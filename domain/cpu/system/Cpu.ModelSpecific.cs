@@ -143,7 +143,7 @@ public sealed unsafe partial class Cpu
         }
     }
 
-    /// <summary>Sets the counter; whoever was told its relation to the host's time is told again.</summary>
+    /// <summary>Sets the counter, and writes the structure again that relates it to the host's time.</summary>
     private void WriteTimeStamp(ulong value)
     {
         s->TscOffset = value - Clock.Nanoseconds;

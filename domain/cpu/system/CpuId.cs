@@ -42,7 +42,7 @@ internal static unsafe class CpuId
             0x4000_0000 => (0x4000_0010u, Word("Evil"u8), Word("ManD"u8), Word("omn\0"u8)),
             // TSC and local APIC timer in kHz.
             0x4000_0010 => (1_000_000u, 1_000_000u, 0u, 0u),
-            // For whoever learns them from the host's clock only (Cpu.HostTime): its registers, and that it is stable.
+            // For kernels that take both from the host's clock (Cpu.HostTime): it is there, and it is stable.
             0x4000_0100 => (0x4000_0101u, Word("KVMK"u8), Word("VMKV"u8), Word("M\0\0\0"u8)),
             0x4000_0101 => (1u << 3 | 1u << 24, 0u, 0u, 0u),
             _ => (0u, 0u, 0u, 0u),

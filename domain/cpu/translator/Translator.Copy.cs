@@ -181,7 +181,8 @@ internal sealed unsafe partial class Translator
             Write(in i, direct ? Reach(at) : default, direct);
             if (leaves)
                 stateFlags = savedFlags = false;
-            // Whoever takes flags has found all in the host's, where those that it does not write stay.
+            // An instruction that reads flags had all of them in the host's register before, and those that it does
+            // not write stay there.
             if (written != 0)
                 hostFlags = leaves || takes;
             return;

@@ -202,7 +202,8 @@ internal sealed unsafe partial class Translator
             emit.Return();
             return;
         }
-        // Whoever is come back to releases eight bytes.
+        // The code behind a CALL (ComeFromReturn) releases the address alone, eight bytes. So a RET that releases more
+        // does it here, and goes by the recent targets.
         Find(slot);
         emit.Lea(StackPointer, HostOperand.At(StackPointer, 8 + i.Immediate16));
         emit.Lea(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache));

@@ -91,7 +91,7 @@ internal sealed unsafe partial class Translator
             emit.PatchJump(link->Site, link->WithFlags ? block->FlagsEntry : block->Entry);
     }
 
-    /// <summary>Whoever comes to a dropped block finds the way to the run loop there.</summary>
+    /// <summary>From now on the block's entry jumps to the exit that returns to the run loop.</summary>
     public void Drop(Block* block)
     {
         if (block->Entry != 0)

@@ -136,7 +136,7 @@ internal unsafe struct PassedFiles
     /// <summary>They are in the queue of a socket from now on. Null is nothing.</summary>
     public static void Sent(PassedFiles* passed) => CountPasses(passed, 1);
 
-    /// <summary>They have left it: whoever has them may use them. Null is nothing.</summary>
+    /// <summary>They have been taken out of the queue, and belong to the receiver. Null is nothing.</summary>
     public static void Received(PassedFiles* passed)
     {
         if (passed == null)

@@ -61,7 +61,8 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         do
         {
             // The last frames that only the copy may answer, and those that came meanwhile, for which the kernel puts
-            // the commit off a few times. Who says VERIFIED and hangs up shall not have the machine.
+            // the commit off a few times. A destination that has closed the connection after VERIFIED does not get the
+            // guest.
             if (SendLateFrames() < 0 || destination.HasSpoken(0))
                 return Failure.Say(ExitCode.Broken, "the destination closed it before the commit"u8);
             // The copy's clocks go on by what has passed here since the fork: half-way between the other's word and
@@ -249,7 +250,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         bool hasSpoken = destination.HasSpoken(Moment);
         if (hasSpoken && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
             return Refused(kind, refusal, detail);
-        // Who has closed his side takes nothing either; that he has closed it is the reason.
+        // A destination that has closed the connection takes nothing either, but then the closing is the reason.
         bool isSilent = error == ETIMEDOUT && (!hasSpoken || destination.IsDead);
         return isSilent
             ? Failure.Say(ExitCode.Broken, "the destination takes nothing any more"u8)

@@ -129,7 +129,7 @@ internal static unsafe class Program
         if (options.Token != null && NodePing.Spend(ref options) is var refused and not ExitCode.Arrived)
             return refused;
         ExitCode code = Move(options, key);
-        // Whoever has paid for a machine that nobody moves to pays no longer.
+        // Nobody moves to the machine that was started: it is ended, so that it costs no more.
         if (options.Token != null && code != ExitCode.Arrived)
             NodePing.End(node, key);
         return code;
