@@ -45,8 +45,8 @@ public static unsafe class Descriptors
     private const ulong SystemCallEnable = 1;
     private const ulong NoExecuteEnable = 1 << 11;
 
-    // Fields of descriptors (SDM vol. 3A §3.4.5, §6.14.1, §7.2.3): the type, S, DPL, P, the upper bits of the limit, L, D/B
-    // and G. A flat segment is 4 GiB long, in units of 4 KiB.
+    // Fields of descriptors (SDM vol. 3A §3.4.5, §6.14.1, §7.2.3): the type, S, DPL, P, the upper bits of the limit, L,
+    // D/B and G. A flat segment is 4 GiB long, in units of 4 KiB.
     private const ulong DataSegment = 0x13ul << 40;
     private const ulong CodeSegment = 0x1bul << 40;
     private const ulong AvailableTaskState = 9ul << 40;
