@@ -61,6 +61,9 @@ namespace Guestos
 {
     internal static unsafe class ForkEntry
     {
+        /// <summary>Called when the machine has come to the fork, with nothing of it done.</summary>
+        public static Action? Begins;
+
         /// <summary>Called when the fork has happened, before anybody writes.</summary>
         public static Action? Happened;
 
@@ -69,6 +72,7 @@ namespace Guestos
 
         public static int Fork(ulong* context)
         {
+            Begins?.Invoke();
             var outcome = CheckpointFork.Freeze();
             if (outcome != CheckpointFork.Outcome.Forked)
                 return (int)outcome;
@@ -80,6 +84,21 @@ namespace Guestos
         }
 
         public static ulong RecoverAddress() => Wire.CheckpointHeader.DirectMap + 0x401000;
+    }
+
+    /// <summary>Wire's, which counts what the kernel hashes.</summary>
+    internal static class Crc32C
+    {
+        public const uint ZeroPage = Wire.Crc32C.ZeroPage;
+
+        /// <summary>Bytes.</summary>
+        public static long Hashed;
+
+        public static uint Of(ReadOnlySpan<byte> bytes)
+        {
+            Hashed += bytes.Length;
+            return Wire.Crc32C.Of(bytes);
+        }
     }
 
     public readonly unsafe partial struct UserRange

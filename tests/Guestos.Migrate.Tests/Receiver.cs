@@ -73,7 +73,7 @@ internal sealed class Receiver
                 Assert.Fail($"flags {flags}");
                 break;
         }
-        checksums[frame] = Crc32C.Of(page);
+        checksums[frame] = Wire.Crc32C.Of(page);
         return true;
     }
 

@@ -355,6 +355,7 @@ internal sealed unsafe class Source : IDisposable
         if (isDisposed)
             return;
         isDisposed = true;
+        ForkEntry.Begins = null;
         ForkEntry.Happened = null;
         ForkEntry.Arrives = false;
         Connection.Work = null;

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Wire;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Guestos.Migrate.Tests;
 
@@ -9,7 +10,7 @@ namespace Guestos.Migrate.Tests;
 /// The whole of it: a guest that works while its checkpoint is taken, and a receiver that knows the stream only. What
 /// arrives is what memory was at the fork, whatever is written, mapped, freed and used otherwise before and after.
 /// </summary>
-public sealed unsafe class StreamTests
+public sealed unsafe class StreamTests(ITestOutputHelper output)
 {
     private const int Socket = 3;
 
@@ -78,6 +79,81 @@ public sealed unsafe class StreamTests
         Assert.Equal([Socket], Network.Speaking!);
         source.Check(Receiver.Of(connection.Arrived.ToArray(), HashOf(options)));
         Assert.Equal("", Console.Text);
+        source.Finish();
+    }
+
+    /// <summary>
+    /// A hash that is asked for is made page by page as they are sent and received. Between the fork and the last word of it neither side hashes anything but what is sent
+    /// then, however large the guest is.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void With_a_checksum_nothing_is_hashed_after_the_fork_but_what_is_sent_then(int seed)
+    {
+        using var source = new Source(seed);
+        var random = new Random(seed);
+        Assert.Equal(0, source.Open());
+        Assert.Equal(0, source.Ioctl(CheckpointControl.SetOptions, (ulong)CheckpointOptions.Checksum));
+        List<byte> stream = [];
+        long hashedBefore = 0;
+        ulong sentBefore = 0;
+        ForkEntry.Begins = () =>
+        {
+            hashedBefore = Crc32C.Hashed;
+            sentBefore = Checkpoint.State->PagesSent;
+        };
+        Crc32C.Hashed = 0;
+        // Up to where the guest had not forked yet.
+        int mark = 0;
+        while (true)
+        {
+            bool wasForked = Checkpoint.State->IsForked;
+            long result = source.Read(stream, (ulong)random.Next(1, 40_000));
+            Assert.True(result >= 0, $"read: {result}");
+            if (result == 0)
+                break;
+            if (!wasForked && !Checkpoint.State->IsForked)
+                mark = stream.Count;
+            source.Work(random.Next(6));
+        }
+        long sent = CheckpointRecord.PageSize * (long)(Checkpoint.State->PagesSent - sentBefore), hashed = Crc32C.Hashed - hashedBefore;
+        byte[] bytes = stream.ToArray();
+        var receiver = Receiver.Of(bytes, CheckpointHash.Crc32CSum);
+        source.Check(receiver);
+        long content = 0;
+        for (uint frame = CheckpointHeader.FirstFrame; frame < Frames.Count; frame++)
+            content += receiver.Page(frame)?.AsSpan().ContainsAnyExcept((byte)0) == true ? CheckpointRecord.PageSize : 0;
+        Assert.True(hashedBefore > content, $"only {hashedBefore} of {content} bytes were hashed before the fork, which is not what this is about");
+        Assert.True(hashed <= sent && hashed < content / 2, $"of {content} bytes the guest sent {sent} after the fork and hashed {hashed}");
+
+        Assert.Equal(CheckpointRefusal.None, Destination.Take(bytes, mark));
+        // The loader hashes a page that comes again twice: as it was, to take it out of the sum, and as it is. The call in which the fork fell may begin before it.
+        long behind = Destination.HashedBehind;
+        Assert.True(behind <= 2 * (hashed + 40_000) && behind < content, $"of {content} bytes the loader hashed {Destination.HashedBefore} before the fork and {behind} after it");
+        output.WriteLine($"of {content} bytes hashed before the fork {hashedBefore} by the guest and {Destination.HashedBefore} by the loader, after it {hashed} and {behind}");
+        source.Finish();
+    }
+
+    /// <summary>The loader's own reader makes of the stream what the guest's memory was.</summary>
+    [Theory]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void The_loader_finds_what_memory_was_at_the_fork(int seed)
+    {
+        using var source = new Source(seed);
+        var random = new Random(seed);
+        Assert.Equal(0, source.Open());
+        Assert.Equal(0, source.Ioctl(CheckpointControl.SetOptions, (ulong)CheckpointOptions.Checksum));
+        List<byte> stream = [];
+        while (source.Read(stream, (ulong)random.Next(1, 40_000)) > 0)
+            source.Work(random.Next(30));
+        byte[] bytes = stream.ToArray();
+        var witness = Receiver.Of(bytes, CheckpointHash.Crc32CSum);
+        source.Check(witness);
+        Assert.Equal(CheckpointRefusal.None, Destination.Take(bytes, 0));
+        for (uint frame = CheckpointHeader.FirstFrame; frame < Frames.Count; frame++)
+            Assert.True(witness.Page(frame) is not { } page || Destination.Page(frame).SequenceEqual(page), $"frame {frame:x} is not what was sent");
         source.Finish();
     }
 

@@ -41,7 +41,7 @@ namespace Board
         public const ulong Physical = 0xfee00000;
     }
 
-    internal readonly struct StartInfo
+    internal readonly partial struct StartInfo
     {
         public const uint Ram = 1;
 
