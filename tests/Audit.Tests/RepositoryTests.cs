@@ -65,7 +65,6 @@ public sealed partial class RepositoryTests
         Assert.All(targets, target => Assert.Contains($"\n  {target} ", help, StringComparison.Ordinal));
     }
 
-    /// <summary>System's first, then by name; static ones behind those of namespaces, aliases last.</summary>
     /// <summary>The compiler's scripts fail below a folder whose name has a blank, with sentences about something else.</summary>
     [Fact]
     public void A_blank_in_TMPDIR_reaches_no_compiler()
@@ -90,6 +89,7 @@ public sealed partial class RepositoryTests
         Directory.Delete(Path.GetDirectoryName(blank)!, recursive: true);
     }
 
+    /// <summary>System's first, then by name; static ones behind those of namespaces, aliases last.</summary>
     [Fact]
     public void Usings_stand_in_order()
     {
