@@ -7,7 +7,8 @@ internal record struct OwnDescriptors(int Net, int Control, int Disk, int Kernel
     bool DiskReadOnly);
 
 /// <summary>
-/// Every system call that a running machine makes, and with which descriptors. What is not here kills the process.
+/// Every system call that a running machine makes, and with which descriptors. What is not here kills the process;
+/// openat(2) alone fails instead.
 /// </summary>
 internal static class Allowlist
 {
@@ -15,9 +16,9 @@ internal static class Allowlist
         rt_sigreturn = 15, ioctl = 16, pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28,
         recvmsg = 47, fdatasync = 75, sysinfo = 99, prctl = 157, futex = 202, restart_syscall = 219,
         clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286, preadv = 295,
-        pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
+        openat = 257, pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
-    private const int NO_FLAGS = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
+    private const int ENOENT = 2, NO_FLAGS = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
 
     // What RLIMIT_DATA does not count are mappings that are shared, grow by themselves, or cannot be written any more.
     private const uint MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
@@ -56,7 +57,10 @@ internal static class Allowlist
             .PermitWhen(mprotect, 2, PROT_READ_WRITE)
             .PermitWhenZero(prlimit64, 0, 2)   // reads its own limits
             .PermitWhen(tgkill, 0, process)
-            .Permit(exit_group);
+            .Permit(exit_group)
+            // Where the address space has a limit, the collector asks /proc/self/statm how much of it is used, and does
+            // without where there is no such file.
+            .Fail(openat, ENOENT);
         if (own.Disk >= 0 && !own.DiskReadOnly)
             filter.PermitWhen(pwritev, 0, own.Disk).PermitWhen(fdatasync, 0, own.Disk);
         if (own.Terminal)

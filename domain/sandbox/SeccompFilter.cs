@@ -63,6 +63,17 @@ internal sealed unsafe class SeccompFilter
     }
 
     /// <summary>
+    /// A call that is not permitted either, but fails with an error (errno(3)) where others kill the process: nothing
+    /// is done, and the caller goes on.
+    /// </summary>
+    public SeccompFilter Fail(int number, int error)
+    {
+        Add(JumpIfEqual, (uint)number, 0, 1);
+        Add(Return, refused == KillProcess ? ErrnoAction | (uint)error : refused);
+        return this;
+    }
+
+    /// <summary>
     /// Permits one call when an argument (0 to 5) has one of these values in its low 32 bits, as the kernel reads an
     /// int.
     /// </summary>

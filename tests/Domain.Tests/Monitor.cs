@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Threading.Tasks;
 using Testing;
 using Testing.Machines;
@@ -35,7 +36,7 @@ public static class Monitor
 
     /// <summary>Runs to the end, or kills it after <paramref name="seconds"/> and fails.</summary>
     public static Result Run(IEnumerable<string> arguments, string input = "", string? probe = null, int seconds = 20,
-        string? prefix = null, int port = 0, string? program = null)
+        IReadOnlyList<string>? prefix = null, int port = 0, string? program = null)
     {
         using var process = Start(arguments, probe, prefix, port, program);
         // Process.Dispose leaves the pipes to the garbage collector, and descriptors for the monitor have an end: 1023.
@@ -55,17 +56,18 @@ public static class Monitor
         return new Result(process.ExitCode, output.Result, errors.Result);
     }
 
-    public static Process Start(IEnumerable<string> arguments, string? probe = null, string? prefix = null, int port = 0,
+    public static Process Start(IEnumerable<string> arguments, string? probe = null, IReadOnlyList<string>? prefix = null, int port = 0,
         string? program = null)
     {
-        var start = new ProcessStartInfo(prefix ?? program ?? s_program.Value)
+        var start = new ProcessStartInfo(prefix?[0] ?? program ?? s_program.Value)
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
         if (prefix is not null)
         {
-            foreach (string word in (string[])["--reuid", "54321", "--regid", "54321", "--clear-groups", s_program.Value])
+            foreach (string word in prefix.Skip(1))
                 start.ArgumentList.Add(word);
+            start.ArgumentList.Add(s_program.Value);
         }
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);

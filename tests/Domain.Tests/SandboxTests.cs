@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
@@ -19,19 +20,32 @@ public class SandboxTests(ITestOutputHelper output)
     [InlineData("calls")]
     [InlineData("layers")]
     [InlineData("collect")]
-    public void Everything_that_is_not_needed_is_refused_and_what_is_needed_works(string probe) => AssertRefused(probe, unprivileged: false);
+    public void Everything_that_is_not_needed_is_refused_and_what_is_needed_works(string probe) => AssertRefused(probe);
 
     /// <summary>Memory for code has been mapped before; nobody gets more.</summary>
     [Fact]
-    public void The_same_is_so_for_the_translator() => AssertRefused("calls", unprivileged: false, "translator");
+    public void The_same_is_so_for_the_translator() => AssertRefused("calls", "translator");
 
     /// <summary>For root, who can give up what the others have not got.</summary>
     [RootTheory]
     [InlineData("calls")]
     [InlineData("layers")]
-    public void The_same_is_so_for_an_account_without_privileges(string probe) => AssertRefused(probe, unprivileged: true);
+    public void The_same_is_so_for_an_account_without_privileges(string probe) => AssertRefused(probe, prefix: ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]);
 
-    private void AssertRefused(string probe, bool unprivileged, string engine = "interpreter")
+    /// <summary>As in a machine of a node, whose address space has a limit: the collector then asks how much is used.</summary>
+    [Fact]
+    public void What_is_needed_works_where_the_address_space_has_a_limit() => AssertRefused("collect", prefix: ["prlimit", "--as=4294967296"]);
+
+    /// <summary>openat(2) opens nothing, and nobody dies of it.</summary>
+    [Fact]
+    public void Opening_a_file_fails()
+    {
+        using var kernel = new Monitor.Kernel(s_halt);
+        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none"], probe: "kill:257");
+        Assert.Equal((1, "domain: still alive\n"), (result.ExitCode, result.Errors));
+    }
+
+    private void AssertRefused(string probe, string engine = "interpreter", IReadOnlyList<string>? prefix = null)
     {
         using var kernel = new Monitor.Kernel(s_halt);
         // Two that anybody may reach who is not locked in.
@@ -45,7 +59,7 @@ public class SandboxTests(ITestOutputHelper output)
         using (var client = new TcpClient("127.0.0.1", port))
         using (var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
             other.Connect(name);
-        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none", "--engine", engine], probe: probe, prefix: unprivileged ? "setpriv" : null, port: port);
+        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none", "--engine", engine], probe: probe, prefix: prefix, port: port);
         output.WriteLine(result.Output);
         Assert.True(result.ExitCode == 0 && result.Output.EndsWith(" 0 not refused\n", StringComparison.Ordinal), result.ToString());
         Assert.DoesNotContain("NOT REFUSED", result.Output);
