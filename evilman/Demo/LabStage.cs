@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Net;
+using System.Net.Sockets;
 using System.Threading;
 using Evilman.Lab;
 using Evilman.Net;
@@ -20,8 +21,10 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     readonly int[] turns = new int[plan.Nodes.Count];
     readonly byte[] checkpointLoader = BootClient.ReadFile(Files.Image("loader-checkpoint", "run «make»"));
     int machine; // the process of the monitor that the guest runs in
-    byte[] machineKey = []; // of the machine that was started last
     GuestControl? control;
+
+    /// <summary>An empty machine: where its firmware listens, the process of its monitor, and its key.</summary>
+    sealed record EmptyMachine(IPAddress Boot, int Process, byte[] Key);
 
     public IPAddress Guest { get; } = IPAddress.Parse(LabPlan.GuestAddress);
 
@@ -63,10 +66,11 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     {
         var image = new BootImage(BootClient.ReadFile(Files.Image("loader-kernel", "run «make»")),
             BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
-        var boot = Inflate(0, image.Loader);
-        GuestKey = Mint.GuestKeyOf(machineKey);
-        using var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience);
-        Say.Step($"its firmware on {boot}:{Upload.Port} proves that it has the machine's key");
+        var empty = Inflate(0, image.Loader);
+        machine = empty.Process;
+        GuestKey = Mint.GuestKeyOf(empty.Key);
+        using var socket = BootClient.Open(new IPEndPoint(empty.Boot, Upload.Port), empty.Key, patience);
+        Say.Step($"its firmware on {empty.Boot}:{Upload.Port} proves that it has the machine's key");
         UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
             BootClient.Upload(socket, image.With(GuestKey), report, patience));
     }
@@ -76,12 +80,11 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
 
     public MoveRecord Move(int from, int to, Func<string?> broken)
     {
-        var source = machine;
-        var boot = Inflate(to, checkpointLoader);
+        var waiting = Inflate(to, checkpointLoader);
         using (var echo = EchoSocket.Open())
         {
             var start = Stopwatch.GetTimestamp();
-            while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
+            while (echo.Exchange(waiting.Boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
             {
                 if (Stopwatch.GetElapsedTime(start) > patience)
                     throw Failure.NoAnswer($"the machine that should receive the guest does not answer; its node's "
@@ -92,9 +95,17 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         var bytesBefore = BytesTo(plan.Nodes[to]);
         var asked = Stopwatch.GetTimestamp();
         control?.Dispose();
-        control = GuestControl.Move(Guest, GuestKey,
-            new MoveOrder(boot, machineKey) { Flags = plaintext ? MoveFlags.Plaintext : MoveFlags.None });
-        while (ProcessTable.Alive(source))
+        try
+        {
+            control = GuestControl.Move(Guest, GuestKey,
+                new MoveOrder(waiting.Boot, waiting.Key) { Flags = plaintext ? MoveFlags.Plaintext : MoveFlags.None });
+        }
+        catch (Failure)
+        {
+            End(to, waiting);
+            throw;
+        }
+        while (ProcessTable.Alive(machine))
         {
             var elapsed = Stopwatch.GetElapsedTime(asked);
             if (broken() is { } why)
@@ -105,9 +116,13 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
                 throw new Failure($"the guest did not leave {NameOf(from)} within {patience.TotalSeconds:0} s: "
                     + $"{(control.Lines is [.., var last] ? last : "it says nothing")}");
             if (control.Ended is > 0)
+            {
+                End(to, waiting);
                 throw new Failure($"the guest gave up moving to {NameOf(to)}: {control.Lines[^1]}");
+            }
             Thread.Sleep(2);
         }
+        machine = waiting.Process;
         var done = Stopwatch.GetTimestamp();
         var bytes = BytesTo(plan.Nodes[to]) - bytesBefore;
         var gone = ProcessTable.Children(PacketdPid(plan.Nodes[from])).Count == 0;
@@ -117,10 +132,41 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     public IReadOnlyList<string> Account()
     {
         // Its last word comes from the destination, in a moment.
-        var start = Stopwatch.GetTimestamp();
-        while (control is { Ended: null, Broken: null } && Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2))
-            Thread.Sleep(5);
+        AwaitLastWord(TimeSpan.FromSeconds(2));
         return control?.Lines ?? [];
+    }
+
+    /// <summary>
+    /// Whether the guest that has left by the last <see cref="Move"/> says from its new machine that it is there; it
+    /// is given some time. If not, its old machine has ended with it.
+    /// </summary>
+    internal bool HasArrived()
+    {
+        AwaitLastWord(TimeSpan.FromSeconds(10));
+        return control is { Ended: 0 } || GuestControl.Obeys(Guest, GuestKey);
+    }
+
+    void AwaitLastWord(TimeSpan limit)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (control is { Ended: null, Broken: null } && Stopwatch.GetElapsedTime(start) < limit)
+            Thread.Sleep(5);
+    }
+
+    /// <summary>
+    /// Has the node end a machine that nothing will move into, since its addresses are in use as long as it is there.
+    /// </summary>
+    void End(int place, EmptyMachine empty)
+    {
+        try
+        {
+            using var echo = EchoSocket.Open();
+            MagicPinger.End(echo, IPAddress.Parse(plan.Nodes[place].Address), empty.Key, MagicPinger.Patience);
+        }
+        catch (Exception failure) when (failure is Failure or SocketException)
+        {
+            Say.Warn($"the machine that waits on node {NameOf(place)} ends when its lease does: {failure.Message}");
+        }
     }
 
     /// <summary>
@@ -152,9 +198,9 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     }
 
     /// <summary>
-    /// Mints a token, spends it on the node, and remembers the process that appears. Returns the new machine's address.
+    /// Mints a token and spends it on the node.
     /// </summary>
-    IPAddress Inflate(int place, byte[] loader)
+    EmptyMachine Inflate(int place, byte[] loader)
     {
         var node = plan.Nodes[place];
         var boot = IPAddress.Parse(node.BootAddress(turns[place]++));
@@ -166,7 +212,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             MemoryBytes = memoryBytes,
             Loader = loader,
         }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(100));
-        machineKey = Mint.MachineKeyOf(token, Secret.ReadKey(plan.KeyFile(node)));
+        var key = Mint.MachineKeyOf(token, Secret.ReadKey(plan.KeyFile(node)));
 
         var packetd = PacketdPid(node);
         var before = ProcessTable.Children(packetd);
@@ -181,15 +227,16 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             throw new Failure($"node {node.Letter}: {failure.Message}; its log: {Tool.LastLine(Log(node))}",
                 failure.ExitCode);
         }
+        var process = 0;
         foreach (var child in ProcessTable.Children(packetd))
         {
             if (!before.Exists(old => old.Pid == child.Pid))
-                Native.RunBefore(machine = child.Pid, -10); // a session of its own, which runs before others like its node
+                Native.RunBefore(process = child.Pid, -10); // a session of its own, which runs before others like its node
         }
         Say.Step($"node {node.Letter} took a boot token in "
             + $"{Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}: an empty machine of "
             + $"{Quantity.Bytes(memoryBytes)} at {boot}");
-        return boot;
+        return new EmptyMachine(boot, process, key);
     }
 
     string Log(LabNode node) => File.Exists(plan.LogFile(node)) ? File.ReadAllText(plan.LogFile(node)) : "";

@@ -28,6 +28,7 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
     readonly Queue<string> lastLines = new();
     int? exitCode;
     int place;
+    string? lost; // how the guest ended in a move, once it has
     Thread? stopping;
 
     /// <summary>The job's exit code.</summary>
@@ -107,6 +108,8 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
             {
                 Move();
                 next = Stopwatch.GetTimestamp();
+                if (lost is { } where)
+                    throw new Failure($"{where}; it said last: {LastWords()}");
             }
             if (!stage.IsAlive)
             {
@@ -157,6 +160,11 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
                 return;
             foreach (var line in stage.Account())
                 Say.Note(line);
+            if (!stage.HasArrived())
+            {
+                lost = $"the guest's machine on node {record.From} has ended, and nothing has arrived on node {record.To}";
+                return;
+            }
             Say.Step($"{record.From} → {record.To} in {Quantity.Milliseconds(record.TotalMilliseconds)}: "
                 + $"{plan.Name} goes on there, with its connections");
             place = to;

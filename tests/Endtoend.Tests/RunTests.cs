@@ -138,4 +138,82 @@ public sealed class RunTests : IDisposable
                 Assert.Contains("I cannot", output, StringComparison.Ordinal);
         }
     }
+
+    /// <summary>
+    /// The guest's machine dies when its move begins: that is told, and an empty machine is not taken for the guest.
+    /// </summary>
+    [RootFact]
+    public void A_machine_that_dies_as_its_guest_moves_is_not_called_a_move()
+    {
+        string bin = Path.Combine(folder.FullName, "tree", "bin");
+        Directory.CreateDirectory(bin);
+        File.Copy("/bin/busybox", Path.Combine(bin, "sleep"), overwrite: true);
+        var start = new ProcessStartInfo(Cluster.Built("bin/evilman"),
+            ["run", Path.GetDirectoryName(bin)!, "--move-every", "1", "--lifetime", "3m", "--", "/bin/sleep", "1000"])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        start.Environment["TMPDIR"] = folder.FullName;
+        using var run = Process.Start(start)!;
+        run.StandardInput.Close();
+        var error = run.StandardError.ReadToEndAsync();
+        var said = new ConcurrentQueue<string>();
+        run.OutputDataReceived += (_, line) =>
+        {
+            said.Enqueue(line.Data ?? "");
+            if (line.Data?.StartsWith("- node B took a boot token", StringComparison.Ordinal) == true)
+                Process.GetProcessById(MonitorOf(run.Id, "10.77.0.100")).Kill();
+        };
+        run.BeginOutputReadLine();
+        try
+        {
+            Assert.True(run.WaitForExit(2 * Cluster.Patience), string.Join('\n', said));
+            run.WaitForExit();
+            Assert.True(said.Any(line => line.StartsWith("- node B took", StringComparison.Ordinal)), string.Join('\n', said));
+            Assert.DoesNotContain(said, line => line.Contains("goes on there", StringComparison.Ordinal));
+            Assert.Equal(1, run.ExitCode);
+            Assert.Matches("^evilman: the guest's machine (on node A )?has ended", error.Result);
+        }
+        finally
+        {
+            if (!run.HasExited)
+                run.Kill(entireProcessTree: true);
+        }
+    }
+
+    /// <summary>The monitor of the machine with that boot address, among a process's descendants.</summary>
+    private static int MonitorOf(int ancestor, string boot)
+    {
+        foreach (string folder in Directory.EnumerateDirectories("/proc").Where(name => char.IsAsciiDigit(name[^1])))
+        {
+            int process = int.Parse(Path.GetFileName(folder), System.Globalization.CultureInfo.InvariantCulture);
+            if (Read(process, "cmdline").Contains($"evilman.boot={boot}/", StringComparison.Ordinal) && IsBelow(process))
+                return process;
+        }
+        throw new Xunit.Sdk.XunitException($"no machine has {boot}");
+
+        bool IsBelow(int process)
+        {
+            while (process > 1 && process != ancestor)
+            {
+                // proc_pid_stat(5): behind the name in brackets, the state and the parent.
+                string status = Read(process, "stat");
+                string[] words = status[(status.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                process = words.Length > 1 ? int.Parse(words[1], System.Globalization.CultureInfo.InvariantCulture) : 0;
+            }
+            return process == ancestor;
+        }
+
+        static string Read(int process, string file)
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{process}/{file}");
+            }
+            catch (IOException)
+            {
+                return ""; // it has ended
+            }
+        }
+    }
 }
