@@ -127,6 +127,7 @@ internal static unsafe class AttributeCalls
             return Errno.ENOSPC;
         // SAFETY: the range was made readable, and nothing has slept since.
         Memory.Copy(attribute->Value, content, size);
+        Inotify.Report(inode, FileEvent.Attributes);
         return 0;
     }
 
@@ -165,6 +166,9 @@ internal static unsafe class AttributeCalls
         long error = ExtendedAttributes.Check(inode, name, write: true);
         if (error < 0)
             return error;
-        return ExtendedAttributes.Remove(inode, name) ? 0 : Errno.ENODATA;
+        if (!ExtendedAttributes.Remove(inode, name))
+            return Errno.ENODATA;
+        Inotify.Report(inode, FileEvent.Attributes);
+        return 0;
     }
 }

@@ -56,6 +56,7 @@ public static unsafe class DirectoryCalls
         if (more)
             more = directory->Operations->NextEntry != null ? AddMade(ref output, file) : AddNames(ref output, file);
 
+        Inotify.Report(directory, FileEvent.Access);
         ulong used = count - output.Left;
         if (used == 0 && output.Fault)
             return Errno.EFAULT;

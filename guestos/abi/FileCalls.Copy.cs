@@ -45,7 +45,8 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if (HandsOver(source, target))
             return Sendfile(to, from, fromOffset, count);
-        if (!PipeFile.Is(source) && !PipeFile.Is(target))
+        bool isOnePipe = PipeFile.Is(source) && PipeFile.Is(target) && source->Inode == target->Inode;
+        if (isOnePipe || !PipeFile.Is(source) && !PipeFile.Is(target))
             return Errno.EINVAL;
         if (Appends(target))
             return Errno.EINVAL;
@@ -56,7 +57,8 @@ public static unsafe partial class FileCalls
             return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.EAGAIN;
         Files.Hold(target);
         Files.Hold(source);
-        long result = Pump(source, fromOffset, target, toOffset, Math.Min(count, Guestos.Pipe.Capacity));
+        ulong most = PipeFile.CapacityOf(PipeFile.Is(target) ? target : source);
+        long result = Pump(source, fromOffset, target, toOffset, Math.Min(count, most));
         Files.Release(source);
         Files.Release(target);
         return result;
@@ -156,8 +158,8 @@ public static unsafe partial class FileCalls
 
     /// <summary>
     /// Reads and writes through one page. An offset address (0: the file's own position) is read first and set last. A
-    /// source that is a stream gives what it has; bytes read and not written are put back only where the source has a
-    /// position. A signal ends it early.
+    /// source that is a stream gives what it has; bytes read and not written are put back where the source has a
+    /// position, and stay in a pipe. A signal ends it early.
     /// </summary>
     private static long Pump(File* source, UserPointer<ulong> sourceOffset, File* target,
         UserPointer<ulong> targetOffset, ulong count)
@@ -179,7 +181,13 @@ public static unsafe partial class FileCalls
         while (done < count)
         {
             Transfer into = Transfer.Of(page, Math.Min(count - done, Piece));
-            long got = !sourceOffset.IsNull ? Files.ReadAt(source, from, ref into) : Files.Read(source, ref into);
+            bool isPipe = PipeFile.Is(source);
+            ulong mark = 0;
+            long got;
+            if (isPipe)
+                got = PipeFile.Peek(source, ref into, out mark);
+            else
+                got = !sourceOffset.IsNull ? Files.ReadAt(source, from, ref into) : Files.Read(source, ref into);
             if (got <= 0)
             {
                 error = got;
@@ -192,7 +200,9 @@ public static unsafe partial class FileCalls
             from += (ulong)moved;
             to += (ulong)moved;
             done += (ulong)moved;
-            if (moved < got && sourceOffset.IsNull && !streams)
+            if (isPipe)
+                PipeFile.Drop(source, mark, (ulong)moved);
+            else if (moved < got && sourceOffset.IsNull && !streams)
                 source->Position -= (ulong)(got - moved);
             if (put < got)
             {

@@ -14,6 +14,8 @@ public static unsafe partial class FileCalls
     public static long Openat(ulong directory, UserString path, ulong flags, ulong mode)
     {
         uint wanted = (uint)flags;
+        if ((wanted & OpenFlags.PATH) != 0)
+            wanted &= OpenFlags.OfPath;
         bool follow = (wanted & OpenFlags.NOFOLLOW) == 0
             && (wanted & (OpenFlags.CREAT | OpenFlags.EXCL)) != (OpenFlags.CREAT | OpenFlags.EXCL);
         long error = UserPath.Walk(directory, path, follow ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
@@ -79,8 +81,10 @@ public static unsafe partial class FileCalls
             return Errno.ENOTDIR;
         switch (inode->Type)
         {
-            case InodeType.DIR when writes || !pathOnly && (flags & OpenFlags.CREAT) != 0:
+            case InodeType.DIR when writes || !pathOnly && (flags & (OpenFlags.CREAT | OpenFlags.TRUNC)) != 0:
                 return Errno.EISDIR;
+            case InodeType.DIR when (flags & OpenFlags.DIRECT) != 0:
+                return Errno.EINVAL;
             case InodeType.LNK when !pathOnly:
                 return Errno.ELOOP;
             case InodeType.SOCK or InodeType.BLK or InodeType.None when !pathOnly:
@@ -96,7 +100,7 @@ public static unsafe partial class FileCalls
         long error = pathOnly || made ? 0 : MayOpen(inode, flags);
         if (error < 0)
             return error;
-        file = Files.Allocate(Files.None, flags);
+        file = Files.Allocate(Files.None, pathOnly ? flags : flags | OpenFlags.LARGEFILE);
         if (file == null)
             return Errno.ENFILE;
         file->Inode = Vfs.Hold(inode);
@@ -105,6 +109,8 @@ public static unsafe partial class FileCalls
         file->Flags |= flags & OpenFlags.NOCTTY;
         error = BeginOperations(file, pathOnly);
         file->Flags &= ~OpenFlags.NOCTTY;
+        if (error == 0 && !pathOnly)
+            Inotify.Report(inode, FileEvent.Open);
         if (error == 0 && RegularFile.Is(file))
         {
             if (writes)
@@ -275,8 +281,6 @@ public static unsafe partial class FileCalls
         const ulong setDescriptorFlags = 2;
         const ulong getFlags = 3;
         const ulong setFlags = 4;
-        const ulong setOwner = 8;
-        const ulong getOwner = 9;
         const ulong askCreated = 1028;
         const ulong duplicateCloseOnExec = 1030;
         const ulong setPipeSize = 1031;
@@ -302,18 +306,18 @@ public static unsafe partial class FileCalls
                 descriptor.SetCloseOnExec((argument & 1) != 0);
                 return 0;
             case getFlags:
-                return file->Flags | OpenFlags.LARGEFILE;
+                return file->Flags;
             case setFlags:
                 file->Flags = file->Flags & ~OpenFlags.Settable | (uint)argument & OpenFlags.Settable;
-                return 0;
+                return FileOwner.SetAsynchronous(file, descriptor.Number, ((uint)argument & OpenFlags.ASYNC) != 0);
             case askCreated:
                 return file->IsCreator ? 1 : 0;
-            case setOwner or getOwner:
-                return 0;
-            case setPipeSize or getPipeSize:
-                return PipeFile.Is(file) ? (long)Guestos.Pipe.Capacity : Errno.EBADF;
+            case setPipeSize:
+                return PipeFile.Is(file) ? PipeFile.SetCapacity(file, (uint)argument) : Errno.EBADF;
+            case getPipeSize:
+                return PipeFile.Is(file) ? (long)PipeFile.CapacityOf(file) : Errno.EBADF;
             default:
-                return Errno.EINVAL;
+                return OwnerCalls.Fcntl(file, command, argument);
         }
     }
 
@@ -330,7 +334,9 @@ public static unsafe partial class FileCalls
         }
 
         File* file = Files.Hold(descriptor.File);
-        long result = Files.Ioctl(file, (uint)request, argument);
+        long result = OwnerCalls.TryIoctl(descriptor, (uint)request, argument, out long answer)
+            ? answer
+            : Files.Ioctl(file, (uint)request, argument);
         Files.Release(file);
         return result;
     }
@@ -353,7 +359,7 @@ public static unsafe partial class FileCalls
         Inode* inode = Vfs.NewInode(InodeType.REG, 0x1ff, Vfs.RootVolume);
         if (inode == null)
             return Errno.ENOMEM;
-        File* file = Files.Allocate(RegularFile.Operations, OpenFlags.RDWR);
+        File* file = Files.Allocate(RegularFile.Operations, OpenFlags.RDWR | OpenFlags.LARGEFILE);
         if (file == null)
         {
             Vfs.Release(inode);

@@ -196,6 +196,7 @@ public static unsafe partial class FileCalls
             mode &= ~(ulong)FileRights.SetGroup;
         inode->Permissions = (ushort)(mode & 0xfff);
         inode->ChangeTime = Clock.Realtime;
+        Inotify.Report(inode, FileEvent.Attributes);
         return 0;
     }
 
@@ -241,6 +242,7 @@ public static unsafe partial class FileCalls
             inode->GroupId = group;
         FileRights.DropSetId(inode);
         inode->ChangeTime = Clock.Realtime;
+        Inotify.Report(inode, FileEvent.Attributes);
         return 0;
     }
 
@@ -353,10 +355,22 @@ public static unsafe partial class FileCalls
             if (modify != Omitted)
                 inode->ModifyTime = modify;
             inode->ChangeTime = Clock.Realtime;
+            ReportTimes(inode, access != Omitted, modify != Omitted);
         }
 
         Vfs.Release(inode);
         return error;
+    }
+
+    /// <summary>Of one time that is set the event is as if the file had been read, or written to.</summary>
+    private static void ReportTimes(Inode* inode, bool access, bool modify)
+    {
+        if (access && modify)
+            Inotify.Report(inode, FileEvent.Attributes);
+        else if (access)
+            Inotify.Report(inode, FileEvent.Access);
+        else if (modify)
+            Inotify.Report(inode, FileEvent.Modify);
     }
 
     public static long Statfs(UserString path, UserPointer<FileSystemStatus> buffer)

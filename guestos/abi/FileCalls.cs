@@ -55,6 +55,8 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if ((long)offset < 0)
             return Errno.EINVAL;
+        if (file->Operations->ReadAt == null && !file->IsPath)
+            return Errno.ESPIPE;
         if (!file->MayRead)
             return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
@@ -73,6 +75,8 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if ((long)offset < 0)
             return Errno.EINVAL;
+        if (file->Operations->WriteAt == null && !file->IsPath)
+            return Errno.ESPIPE;
         if (!file->MayWrite)
             return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
@@ -102,7 +106,8 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if (count > MostVectors)
             return Errno.EINVAL;
-        if (offset != ulong.MaxValue && PipeFile.Is(file))
+        bool hasPosition = write ? file->Operations->WriteAt != null : file->Operations->ReadAt != null;
+        if (offset != ulong.MaxValue && !hasPosition && !file->IsPath)
             return Errno.ESPIPE;
         if (write ? !file->MayWrite : !file->MayRead)
             return Errno.EBADF;
@@ -200,11 +205,13 @@ public static unsafe partial class FileCalls
         SleepLock.Take(&inode->ContentLock);
         long error = FileContent.Truncate(inode, length);
         SleepLock.Release(&inode->ContentLock);
-        if (error == 0)
-            Directories.Touch(inode);
-        if (error == 0 && !FileRights.IsSuperuser)
+        if (error < 0)
+            return error;
+        Directories.Touch(inode);
+        if (!FileRights.IsSuperuser)
             FileRights.DropSetId(inode);
-        return error;
+        Inotify.Report(inode, FileEvent.Modify);
+        return 0;
     }
 
     /// <summary>fallocate(2): page frames are taken now, so that a write finds them.</summary>
@@ -233,6 +240,8 @@ public static unsafe partial class FileCalls
         if (error == 0 && !flags.Has(keepSize) && offset + length > inode->Size)
             error = FileContent.Truncate(inode, offset + length);
         SleepLock.Release(&inode->ContentLock);
+        if (error == 0)
+            Inotify.Report(inode, FileEvent.Modify);
         Files.Release(file);
         return error;
     }

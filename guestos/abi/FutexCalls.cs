@@ -9,8 +9,12 @@ internal static unsafe class FutexCalls
     private const ulong Requeue = 3;
     private const ulong CompareRequeue = 4;
     private const ulong WakeOperate = 5;
+    private const ulong LockPriority = 6;
+    private const ulong UnlockPriority = 7;
+    private const ulong TryLockPriority = 8;
     private const ulong WaitBitset = 9;
     private const ulong WakeBitset = 10;
+    private const ulong LockPriorityByClock = 13;
     private const ulong CommandMask = 0x7f;
     private const ulong Private = 0x80;
     private const ulong RealtimeClock = 0x100;
@@ -34,6 +38,12 @@ internal static unsafe class FutexCalls
                 return Futex.Wake(key, (int)value, uint.MaxValue);
             case WakeBitset:
                 return (uint)third == 0 ? Errno.EINVAL : Futex.Wake(key, (int)value, (uint)third);
+            case LockPriority or LockPriorityByClock:
+                return Lock(word, key, timeout, operation);
+            case TryLockPriority:
+                return PriorityFutex.Lock(word, key, 0, waits: false);
+            case UnlockPriority:
+                return PriorityFutex.Unlock(word, key);
             case WakeOperate:
                 return WakeAndChange(space, key, isPrivate, (int)value, (int)timeout, second, (uint)third);
             case Requeue:
@@ -73,6 +83,24 @@ internal static unsafe class FutexCalls
             return Errno.EFAULT;
         long woken = Futex.Wake(first, wake, uint.MaxValue);
         return holds ? woken + Futex.Wake(key, wakeSecond, uint.MaxValue) : woken;
+    }
+
+    /// <summary>FUTEX_LOCK_PI counts in wall time, FUTEX_LOCK_PI2 in that of its flag.</summary>
+    private static long Lock(
+        UserPointer<uint> word, FutexKey key, UserPointer<TimeCalls.TimeSpec> timeout, ulong operation)
+    {
+        ulong deadline = ulong.MaxValue;
+        if (!timeout.IsNull)
+        {
+            if (!timeout.TryGet(out _))
+                return Errno.EFAULT;
+            if (!TimeCalls.ReadTime(timeout, out deadline))
+                return Errno.EINVAL;
+            if ((operation & CommandMask) == LockPriority || (operation & RealtimeClock) != 0)
+                deadline = TimeCalls.MonotonicOf(deadline);
+        }
+
+        return PriorityFutex.Lock(word, key, deadline, waits: true);
     }
 
     private static long Wait(

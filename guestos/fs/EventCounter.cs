@@ -76,7 +76,7 @@ public static unsafe class EventCounter
     private static long Write(File* file, ref Transfer from)
     {
         var counter = (Counter*)file->Object;
-        if (from.Count < 8)
+        if (from.Count != 8)
             return Errno.EINVAL;
         if (!from.TryTake(8, out ReadOnlySpan<byte> bytes))
             return Errno.EFAULT;

@@ -41,6 +41,9 @@ public unsafe struct File
     /// <summary>The entries of epoll sets that stand for it.</summary>
     public EpollEntry* Entries;
 
+    /// <summary>Whom it sends signals; null until somebody asks for it.</summary>
+    public FileOwner* Owner;
+
     /// <summary>Counted in <see cref="Guestos.Inode.Writers"/>.</summary>
     public bool CountedAsWriter;
 
@@ -50,7 +53,8 @@ public unsafe struct File
     /// <summary>Opened with O_PATH: a place in the tree, nothing to read or write.</summary>
     public readonly bool IsPath => (Flags & OpenFlags.PATH) != 0;
 
-    public readonly bool MayRead => (Flags & OpenFlags.ACCMODE) != OpenFlags.WRONLY && !IsPath;
-    public readonly bool MayWrite => (Flags & OpenFlags.ACCMODE) != OpenFlags.RDONLY && !IsPath;
+    // Both access bits together are for ioctl(2) alone.
+    public readonly bool MayRead => (Flags & OpenFlags.ACCMODE) is OpenFlags.RDONLY or OpenFlags.RDWR && !IsPath;
+    public readonly bool MayWrite => (Flags & OpenFlags.ACCMODE) is OpenFlags.WRONLY or OpenFlags.RDWR && !IsPath;
     public readonly bool NonBlocking => (Flags & OpenFlags.NONBLOCK) != 0;
 }

@@ -11,4 +11,13 @@ internal static class FileIoctl
 
     /// <summary>FIONBIO: sets and clears O_NONBLOCK.</summary>
     public const uint SetNonBlocking = 0x5421;
+
+    /// <summary>FIOASYNC: sets and clears O_ASYNC.</summary>
+    public const uint SetAsynchronous = 0x5452;
+
+    // FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP: the owner of a socket, as F_SETOWN and F_GETOWN have it.
+    public const uint SetOwner = 0x8901;
+    public const uint SetGroup = 0x8902;
+    public const uint GetOwner = 0x8903;
+    public const uint GetGroup = 0x8904;
 }

@@ -73,6 +73,7 @@ public static unsafe class Files
         TimerFile.Init();
         SignalFile.Init();
         PidFile.Init();
+        Inotify.Init();
         ProcText.Init();
         Terminal.Init();
     }
@@ -90,7 +91,10 @@ public static unsafe class Files
 
     private static void Close(File* file)
     {
+        if (!file->IsPath && file->Operations != None)
+            Inotify.Report(file->Inode, file->MayWrite ? FileEvent.CloseWrite : FileEvent.CloseNoWrite);
         EpollSets.Forget(file);
+        FileOwner.Forget(file);
         FileLocks.FileClosed(file);
         if (file->Operations->Release != null)
             file->Operations->Release(file);
@@ -126,20 +130,42 @@ public static unsafe class Files
     /// <summary>
     /// read(2) at the file's position. As for the next three, the caller has looked at the access mode (EBADF).
     /// </summary>
-    public static long Read(File* file, ref Transfer to) =>
-        file->Operations->Read != null ? file->Operations->Read(file, ref to) : Errno.EINVAL;
+    public static long Read(File* file, ref Transfer to)
+    {
+        long count = file->Operations->Read != null ? file->Operations->Read(file, ref to) : Errno.EINVAL;
+        if (count > 0)
+            Inotify.Report(file->Inode, FileEvent.Access);
+        return count;
+    }
 
     /// <summary>write(2) at the file's position, or at the end with O_APPEND.</summary>
-    public static long Write(File* file, ref Transfer from) =>
-        file->Operations->Write != null ? file->Operations->Write(file, ref from) : Errno.EINVAL;
+    public static long Write(File* file, ref Transfer from)
+    {
+        long count = file->Operations->Write != null ? file->Operations->Write(file, ref from) : Errno.EINVAL;
+        if (count > 0)
+            Inotify.Report(file->Inode, FileEvent.Modify);
+        return count;
+    }
 
     /// <summary>pread(2): files with positions only, else ESPIPE.</summary>
-    public static long ReadAt(File* file, ulong offset, ref Transfer to) =>
-        file->Operations->ReadAt != null ? file->Operations->ReadAt(file, offset, ref to) : Errno.ESPIPE;
+    public static long ReadAt(File* file, ulong offset, ref Transfer to)
+    {
+        long count = file->Operations->ReadAt != null ? file->Operations->ReadAt(file, offset, ref to) : Errno.ESPIPE;
+        if (count > 0)
+            Inotify.Report(file->Inode, FileEvent.Access);
+        return count;
+    }
 
     /// <summary>pwrite(2). With O_APPEND the offset does not count (pwrite(2), "Bugs").</summary>
-    public static long WriteAt(File* file, ulong offset, ref Transfer from) =>
-        file->Operations->WriteAt != null ? file->Operations->WriteAt(file, offset, ref from) : Errno.ESPIPE;
+    public static long WriteAt(File* file, ulong offset, ref Transfer from)
+    {
+        long count = file->Operations->WriteAt != null
+            ? file->Operations->WriteAt(file, offset, ref from)
+            : Errno.ESPIPE;
+        if (count > 0)
+            Inotify.Report(file->Inode, FileEvent.Modify);
+        return count;
+    }
 
     /// <summary><see cref="PollEvents"/> that hold now.</summary>
     public static uint Poll(File* file) =>

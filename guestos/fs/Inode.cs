@@ -68,6 +68,9 @@ public unsafe struct Inode
     /// <summary>Extended attributes, by name.</summary>
     public ExtendedAttribute* Attributes;
 
+    /// <summary>Who is told of what happens to it (<see cref="Inotify"/>): one for each descriptor at most.</summary>
+    public InotifyWatch* Watches;
+
     /// <summary>It lies in a file system in memory: its content, its names, its attributes may be changed.</summary>
     public readonly bool IsInMemory => (Operations->Traits & InodeTraits.Memory) != 0;
 

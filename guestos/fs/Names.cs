@@ -39,6 +39,7 @@ public static unsafe class Names
         }
 
         FileRights.Inherit(inode, walked.Parent);
+        Inotify.ReportName(walked.Parent, Inotify.NameOf(ref walked), inode, FileEvent.Create);
         made = inode;
         return 0;
     }
@@ -86,7 +87,11 @@ public static unsafe class Names
         if (inode->Links > 0 && !Volumes.Of(inode->Volume).HasInode)
             return Errno.ENOSPC;
         fixed (byte* name = to.Name)
-            return Directories.Add(to.Parent, name, to.NameLength, inode) == null ? Errno.ENOSPC : 0;
+            if (Directories.Add(to.Parent, name, to.NameLength, inode) == null)
+                return Errno.ENOSPC;
+        Inotify.ReportSelf(inode, FileEvent.Attributes);
+        Inotify.ReportName(to.Parent, Inotify.NameOf(ref to), inode, FileEvent.Create);
+        return 0;
     }
 
     /// <summary>unlink(2).</summary>
@@ -102,7 +107,20 @@ public static unsafe class Names
         if (walked.Inode->Type == InodeType.DIR)
             return Errno.EISDIR;
         Directories.Remove(walked.Entry);
+        Inotify.ReportSelf(walked.Inode, FileEvent.Attributes);
+        ReportRemoval(ref walked, 0);
         return 0;
+    }
+
+    /// <summary>
+    /// A name has gone. What it stood for is given up first, so that the end of the file is told before that of the
+    /// name.
+    /// </summary>
+    private static void ReportRemoval(ref Walked walked, uint kind)
+    {
+        Vfs.Release(walked.Inode);
+        walked.Inode = null;
+        Inotify.ReportName(walked.Parent, Inotify.NameOf(ref walked), FileEvent.Delete | kind);
     }
 
     /// <summary>rmdir(2).</summary>
@@ -126,6 +144,7 @@ public static unsafe class Names
         if (walked.Inode->FirstEntry != null)
             return Errno.ENOTEMPTY;
         Directories.Remove(walked.Entry);
+        ReportRemoval(ref walked, FileEvent.IsDirectory);
         return 0;
     }
 
@@ -188,6 +207,10 @@ public static unsafe class Names
         DirectoryEntry* home = from.Inode->Home;
         Directories.Remove(from.Entry);
         from.Inode->Home = home;
+        Inotify.ReportMove(ref from, ref to, from.Inode);
+        if (to.Inode != null)
+            Inotify.ReportSelf(to.Inode, FileEvent.Attributes);
+        Inotify.ReportSelf(from.Inode, FileEvent.MoveSelf);
         return 0;
     }
 
@@ -198,6 +221,10 @@ public static unsafe class Names
         Directories.Repoint(to.Entry, from.Inode);
         from.Inode->Home = to.Entry;
         to.Inode->Home = from.Entry;
+        Inotify.ReportMove(ref from, ref to, from.Inode);
+        Inotify.ReportSelf(from.Inode, FileEvent.MoveSelf);
+        Inotify.ReportMove(ref to, ref from, to.Inode);
+        Inotify.ReportSelf(to.Inode, FileEvent.MoveSelf);
         return 0;
     }
 

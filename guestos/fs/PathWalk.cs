@@ -188,6 +188,8 @@ public static unsafe class PathWalk
                     return Errno.ENOTDIR;
                 }
 
+                if (child != null && entry != null && child->Type != InodeType.DIR)
+                    child->Home = entry;
                 walked.Parent = walk.Current;
                 walked.Inode = child;
                 walked.Entry = entry;

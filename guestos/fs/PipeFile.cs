@@ -28,6 +28,20 @@ public static unsafe class PipeFile
 
     private static Pipe* Of(File* file) => (Pipe*)file->Object;
 
+    /// <summary>F_GETPIPE_SZ: bytes.</summary>
+    public static ulong CapacityOf(File* file) => Of(file)->Capacity;
+
+    /// <summary>F_SETPIPE_SZ: how many bytes there is room for now. EBUSY, EPERM, ENOMEM.</summary>
+    public static long SetCapacity(File* file, ulong wanted)
+    {
+        Pipe* pipe = Of(file);
+        bool hadRoom = HasRoom(pipe);
+        long capacity = pipe->SetCapacity(wanted);
+        if (capacity > 0 && !hadRoom && HasRoom(pipe))
+            Readiness.Changed(&pipe->Queue, PollEvents.Writable | PollEvents.Moved);
+        return capacity;
+    }
+
     /// <summary>pipe2(2): two open files of a new pipe. ENFILE, ENOMEM.</summary>
     public static long Create(uint flags, out File* reader, out File* writer)
     {
@@ -118,21 +132,58 @@ public static unsafe class PipeFile
         Pipe* pipe = Of(file);
         if (to.Count == 0)
             return 0;
-        while (pipe->Count == 0)
+        long error = AwaitBytes(file, pipe);
+        if (error < 0 || pipe->Count == 0)
+            return error;
+        bool wasFull = !HasRoom(pipe);
+        long count = pipe->Get(ref to, to.Count);
+        Taken(pipe, wasFull);
+        return count;
+    }
+
+    /// <summary>
+    /// What a read would give, up to a page of it, without taking it out, into kernel memory. The mark is for
+    /// <see cref="Drop"/>.
+    /// </summary>
+    public static long Peek(File* file, ref Transfer to, out ulong mark)
+    {
+        Pipe* pipe = Of(file);
+        long error = AwaitBytes(file, pipe);
+        mark = pipe->Taken;
+        return error < 0 ? error : pipe->Copy(ref to);
+    }
+
+    /// <summary>
+    /// Takes out what has been looked at, unless somebody else has taken of it since, who then had the same bytes.
+    /// </summary>
+    public static void Drop(File* file, ulong mark, ulong count)
+    {
+        Pipe* pipe = Of(file);
+        if (count == 0 || pipe->Taken != mark)
+            return;
+        bool wasFull = !HasRoom(pipe);
+        pipe->Skip(count);
+        Taken(pipe, wasFull);
+    }
+
+    /// <summary>Waits until there are bytes, or nobody will write any more. EAGAIN, EINTR.</summary>
+    private static long AwaitBytes(File* file, Pipe* pipe)
+    {
+        while (pipe->Count == 0 && pipe->Writers != 0)
         {
-            if (pipe->Writers == 0)
-                return 0;
             if (file->NonBlocking)
                 return Errno.EAGAIN;
             if (Readiness.Wait(&pipe->Queue, PollEvents.Readable, ulong.MaxValue) == WaitResult.Interrupted)
                 return Errno.EINTR;
         }
 
-        bool wasFull = !HasRoom(pipe);
-        long count = pipe->Get(ref to, to.Count);
+        return 0;
+    }
+
+    private static void Taken(Pipe* pipe, bool wasFull)
+    {
         bool hasRoom = wasFull && HasRoom(pipe);
         Readiness.Changed(&pipe->Queue, hasRoom ? PollEvents.Writable | PollEvents.Moved : PollEvents.Moved);
-        return count;
     }
 
     private static long Write(File* file, ref Transfer from)

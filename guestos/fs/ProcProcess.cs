@@ -58,6 +58,35 @@ public static unsafe class ProcProcess
         }
     }
 
+    /// <summary>What /proc/PID/fdinfo says of a descriptor; false when it is none.</summary>
+    internal static bool MakeDescriptor(Process* process, int descriptor, TextBuffer* text)
+    {
+        FileTable* table = FileContext.TableOf(process);
+        File* file = FileTable.Get(table, (ulong)descriptor);
+        if (file == null)
+            return false;
+        uint closeOnExec = FileTable.IsCloseOnExec(table, descriptor) ? OpenFlags.CLOEXEC : 0;
+        text->Add("pos:\t"u8);
+        text->Add(file->Position);
+        text->Add("\nflags:\t0"u8);
+        uint flags = file->Flags | closeOnExec;
+        for (int shift = 21; shift >= 0; shift -= 3)
+            if (flags >> shift != 0 || shift == 0)
+                text->Add((byte)('0' + (flags >> shift & 7)));
+        text->Add("\nmnt_id:\t"u8);
+        text->Add(file->Inode != null ? file->Inode->Volume : Vfs.AnonymousVolume);
+        text->Add("\nino:\t"u8);
+        text->Add(Vfs.NumberOf(file));
+        text->Add((byte)'\n');
+        if (!PidFile.Is(file))
+            return true;
+        Process* meant = PidFile.ProcessOf(file);
+        text->Add("Pid:\t"u8);
+        text->AddSigned(meant != null ? meant->Id : -1);
+        text->Add((byte)'\n');
+        return true;
+    }
+
     private static void LimitLine(TextBuffer* text, Process* process, Resource resource)
     {
         Padded(text, NameOf(resource), 26);

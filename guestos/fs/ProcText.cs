@@ -121,6 +121,8 @@ public static unsafe class ProcText
         {
             Process* process = ProcessTable.Find(inode->ProcProcess);
             Thread* thread = process != null ? ThreadOf(process, inode) : null;
+            if (thread != null && node == ProcNode.DescriptorInformation)
+                return ProcProcess.MakeDescriptor(process, inode->ProcDescriptor, text);
             if (thread != null)
                 ProcProcess.Make(node, thread, text);
             return thread != null;
@@ -196,7 +198,7 @@ public static unsafe class ProcText
                 Line(text, "core"u8);
                 break;
             case ProcNode.MaxPipe:
-                text->Add(Pipe.Capacity);
+                text->Add(Pipe.MaxCapacity);
                 text->Add((byte)'\n');
                 break;
             case ProcNode.MaxFiles:

@@ -81,6 +81,8 @@ public enum ProcNode
     ProcessRoot,
     ProcessFiles,
     Descriptor,
+    ProcessFileInformation,
+    DescriptorInformation,
     ProcessTasks,
     Task,
     TaskStat,
@@ -195,6 +197,7 @@ public static unsafe class ProcTree
         ProcNode.ProcessDirectory => "cwd"u8,
         ProcNode.ProcessRoot => "root"u8,
         ProcNode.ProcessFiles => "fd"u8,
+        ProcNode.ProcessFileInformation => "fdinfo"u8,
         ProcNode.ProcessTasks => "task"u8,
         _ => default,
     };
@@ -211,6 +214,7 @@ public static unsafe class ProcTree
         ProcNode.Overcommit => ProcNode.SysMemory,
         ProcNode.UnknownCalls or ProcNode.Counters => ProcNode.Evilman,
         ProcNode.Descriptor => ProcNode.ProcessFiles,
+        ProcNode.DescriptorInformation => ProcNode.ProcessFileInformation,
         ProcNode.Task => ProcNode.ProcessTasks,
         > ProcNode.Task => ProcNode.Task,
         > ProcNode.Process => ProcNode.Process,
@@ -221,7 +225,8 @@ public static unsafe class ProcTree
     {
         ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
             or ProcNode.Random or ProcNode.SysFiles or ProcNode.Ipc
-            or ProcNode.Process or ProcNode.ProcessFiles or ProcNode.ProcessTasks or ProcNode.Task => InodeType.DIR,
+            or ProcNode.Process or ProcNode.ProcessFiles or ProcNode.ProcessFileInformation or ProcNode.ProcessTasks
+            or ProcNode.Task => InodeType.DIR,
         ProcNode.Self or ProcNode.ThreadSelf or ProcNode.Mounts or ProcNode.ProcessExecutable
             or ProcNode.ProcessDirectory or ProcNode.ProcessRoot or ProcNode.Descriptor
             => InodeType.LNK,
@@ -232,14 +237,15 @@ public static unsafe class ProcTree
         node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName or ProcNode.TaskName;
 
     /// <summary>Its name is a number.</summary>
-    private static bool IsNumbered(ProcNode node) => node is ProcNode.Process or ProcNode.Descriptor or ProcNode.Task;
+    private static bool IsNumbered(ProcNode node) =>
+        node is ProcNode.Process or ProcNode.Descriptor or ProcNode.DescriptorInformation or ProcNode.Task;
 
     /// <summary>One name in a directory of /proc: an inode with a reference, or null.</summary>
     private static Inode* Lookup(Inode* directory, byte* name, int length)
     {
         var parent = (ProcNode)directory->ProcNode;
         int process = directory->ProcProcess;
-        bool hasNumbers = parent is ProcNode.Root or ProcNode.ProcessFiles or ProcNode.ProcessTasks;
+        bool hasNumbers = parent is ProcNode.Root or ProcNode.ProcessTasks || IsOfDescriptors(parent);
         if (hasNumbers && Number(name, length, out int number))
         {
             if (parent == ProcNode.Root)
@@ -248,7 +254,7 @@ public static unsafe class ProcTree
                 return ThreadOf(process, number) != null ? Make(ProcNode.Task, process, number) : null;
             Process* owner = ProcessTable.Find(process);
             return owner != null && FileTable.Get(FileContext.TableOf(owner), (ulong)number) != null
-                ? Make(ProcNode.Descriptor, process, number)
+                ? Make(OfDescriptor(parent), process, number)
                 : null;
         }
 
@@ -310,16 +316,23 @@ public static unsafe class ProcTree
 
         if (parent == ProcNode.ProcessTasks)
             return NextTask(process, Math.Max(after, 0), entry);
-        if (parent != ProcNode.ProcessFiles)
+        if (!IsOfDescriptors(parent))
             return false;
         int descriptor = FileTable.Next(FileContext.TableOf(ProcessTable.Find(process)), after + 1);
         if (descriptor < 0)
             return false;
         Number(entry, (ulong)descriptor);
-        entry->Number = NumberOf(ProcNode.Descriptor, process, descriptor);
-        entry->Type = InodeType.LNK;
+        entry->Number = NumberOf(OfDescriptor(parent), process, descriptor);
+        entry->Type = TypeOf(OfDescriptor(parent));
         return true;
     }
+
+    /// <summary>A directory with an entry for each descriptor of a process.</summary>
+    private static bool IsOfDescriptors(ProcNode directory) =>
+        directory is ProcNode.ProcessFiles or ProcNode.ProcessFileInformation;
+
+    private static ProcNode OfDescriptor(ProcNode directory) =>
+        directory == ProcNode.ProcessFiles ? ProcNode.Descriptor : ProcNode.DescriptorInformation;
 
     /// <summary>The thread with the lowest id above <paramref name="after"/>.</summary>
     private static bool NextTask(int process, int after, DirectoryRecord* entry)
@@ -444,7 +457,7 @@ public static unsafe class ProcTree
             {
                 length += Decimal(to + length, (ulong)inode->ProcProcess);
             }
-            else if (chain[depth] is ProcNode.Descriptor or ProcNode.Task)
+            else if (IsNumbered(chain[depth]))
             {
                 length += Decimal(to + length, (ulong)inode->ProcDescriptor);
             }
@@ -527,8 +540,8 @@ public static unsafe class ProcTree
 
     private static uint PermissionsOf(ProcNode node) => TypeOf(node) switch
     {
-        _ when node == ProcNode.ProcessFiles => 0x140,          // 0500
-        _ when node == ProcNode.ProcessEnvironment => OwnerReads,
+        _ when node is ProcNode.ProcessFiles or ProcNode.ProcessFileInformation => 0x140,   // 0500
+        _ when node is ProcNode.ProcessEnvironment or ProcNode.DescriptorInformation => OwnerReads,
         InodeType.DIR => 0x16d,   // 0555
         InodeType.LNK => 0x1ff,
         _ => IsWritable(node) ? 0x1a4u : 0x124u,

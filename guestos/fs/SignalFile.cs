@@ -115,6 +115,16 @@ public static unsafe class SignalFile
     private const int UidWord = 5;
     private const int StatusWord = 6;
     private const int ValueWord = 6;
+    private const int BandWord = 4;
+    private const int DescriptorWord = 6;
+
+    /// <summary>It tells of a descriptor (F_SETSIG): the codes of SIGIO, whatever signal stands for it.</summary>
+    private static bool IsReadiness(int number, int code)
+    {
+        const int highestCode = 6;  // POLL_HUP
+        const int firstRealTime = 32;
+        return code is > 0 and <= highestCode && (number == Signal.Io.Number || number >= firstRealTime);
+    }
 
     private static void Translate(int* information, Span<byte> to)
     {
@@ -122,6 +132,13 @@ public static unsafe class SignalFile
         int code = information[CodeWord];
         Put(to, 0, information[NumberWord]);
         Put(to, 8, code);
+        if (IsReadiness(information[NumberWord], code))
+        {
+            Put(to, 20, information[DescriptorWord]);
+            Put(to, 28, information[BandWord]);
+            return;
+        }
+
         bool isFault = code > 0 && code != SignalCode.Kernel && information[NumberWord] != Signal.Child.Number;
         if (isFault)
         {

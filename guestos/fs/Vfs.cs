@@ -176,6 +176,7 @@ public static unsafe class Vfs
         inode->References--;
         if (inode->References > 0 || inode->Links > 0)
             return;
+        Inotify.Gone(inode);
         if (inode->Operations->Gone != null)
             inode->Operations->Gone(inode);
         if (inode->ImageOwned)

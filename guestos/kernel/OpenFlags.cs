@@ -16,6 +16,7 @@ public static class OpenFlags
     public const uint APPEND = 0x400;
     public const uint NONBLOCK = 0x800;
     public const uint DSYNC = 0x1000;
+    public const uint ASYNC = 0x2000;
     public const uint DIRECT = 0x4000;
     public const uint LARGEFILE = 0x8000;
     public const uint DIRECTORY = 0x10000;
@@ -27,6 +28,9 @@ public static class OpenFlags
 
     /// <summary>What open(2) alone looks at: the open file does not keep it.</summary>
     public const uint OfOpenOnly = CLOEXEC | CREAT | EXCL | TRUNC | NOCTTY;
+
+    /// <summary>What counts beside O_PATH.</summary>
+    public const uint OfPath = PATH | DIRECTORY | NOFOLLOW | CLOEXEC;
 
     /// <summary>What F_SETFL may change (fcntl(2)).</summary>
     public const uint Settable = APPEND | NONBLOCK | DIRECT | NOATIME;

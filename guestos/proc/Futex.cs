@@ -107,9 +107,12 @@ public static unsafe class Futex
 
     // ---- robust futexes (Documentation/locking/robust-futex-ABI.rst) ----
 
-    private const uint OwnerMask = 0x3fffffff;
-    private const uint OwnerDied = 0x40000000;
-    private const uint Waiters = 0x80000000;
+    internal const uint OwnerMask = 0x3fffffff;
+    internal const uint OwnerDied = 0x40000000;
+    internal const uint Waiters = 0x80000000;
+
+    /// <summary>In the address of an entry: its lock is one that is handed over.</summary>
+    private const ulong IsHandedOver = 1;
 
     /// <summary>
     /// Most locks that are looked at when their owner ends: the list is a program's, and may be a ring.
@@ -146,19 +149,30 @@ public static unsafe class Futex
             if (!((UserPointer<ulong>)(entry & ~1UL)).TryGet(out ulong next))
                 break;
             if (entry != head.Pending)
-                FreeLock(thread, (entry & ~1UL) + (ulong)head.Offset);
+                FreeLock(thread, (entry & ~1UL) + (ulong)head.Offset, (entry & IsHandedOver) != 0);
             entry = next;
         }
         if (head.Pending != 0)
-            FreeLock(thread, (head.Pending & ~1UL) + (ulong)head.Offset);
+            FreeLock(thread, (head.Pending & ~1UL) + (ulong)head.Offset, (head.Pending & IsHandedOver) != 0);
     }
 
-    private static void FreeLock(Thread* thread, UserPointer<uint> word)
+    private static void FreeLock(Thread* thread, UserPointer<uint> word, bool handsOver)
     {
         if ((word.Address & 3) != 0 || !word.TryGet(out uint held) || (held & OwnerMask) != (uint)thread->Id
-            || !word.TryPut(held & Waiters | OwnerDied))
+            || !word.TryPut(held & Waiters | OwnerDied) || (held & Waiters) == 0)
             return;
-        if ((held & Waiters) != 0)
+        if (!handsOver)
+        {
             WakeWord(thread->Process->Space, word, 1);
+            return;
+        }
+
+        for (int kind = 0; kind < 2; kind++)
+            if (FutexKey.TryMake(thread->Process->Space, word, kind == 0, out FutexKey key)
+                && PriorityFutex.FirstOf(key) != null)
+            {
+                PriorityFutex.HandOver(word, key, OwnerDied);
+                return;
+            }
     }
 }

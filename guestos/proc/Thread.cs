@@ -132,6 +132,9 @@ public unsafe struct Thread
     /// <summary>The word that it sleeps on.</summary>
     public FutexKey FutexKey;
     public uint FutexBits;
+
+    /// <summary>Since when it waits for a lock that is handed over (<see cref="PriorityFutex"/>); 0: it does not.</summary>
+    public ulong FutexTurn;
     public WaitQueue FutexQueue;
     public bool FutexWoken;
 

@@ -123,6 +123,18 @@ namespace Guestos
         public static Process* FirstAfter(int id) => Process.Current != null && Process.Current->Id > id ? Process.Current : null;
     }
 
+    public static unsafe class Threads
+    {
+        public static Thread* Find(int id) => null;
+    }
+
+    public struct SignalInformation
+    {
+        public int Code;
+        public ulong First;
+        public ulong Second;
+    }
+
     public static class Processes
     {
         public static bool IsOrphanedGroup(int group) => false;
@@ -222,6 +234,8 @@ namespace Guestos
         public static bool Pending => false;
         public static bool Killed => false;
         public static void Send(Process* process, Signal signal) => Sent.Add(signal);
+        public static void Send(Process* process, Signal signal, in SignalInformation information) => Sent.Add(signal);
+        public static void Send(Thread* thread, Signal signal, in SignalInformation information) => Sent.Add(signal);
         public static ulong PendingOf(Thread* thread) => 0;
         public static delegate*<Signal, void> Noted;
         public static ulong KillAndStop => Signal.Kill.Bit | Signal.Stop.Bit;

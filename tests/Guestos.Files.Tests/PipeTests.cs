@@ -35,7 +35,7 @@ public sealed unsafe class PipeTests
                 for (int i = 0; i < length; i++)
                     ((byte*)buffer)[i] = (byte)(next + i);
                 long count = FileCalls.Write(writer, buffer, (ulong)length);
-                int room = (int)Pipe.Capacity - model.Count;
+                int room = (int)Pipe.StandardCapacity - model.Count;
                 Assert.Equal(length <= 4096 ? room >= length ? length : Errno.EAGAIN : room == 0 ? Errno.EAGAIN : Math.Min(room, length), count);
                 for (int i = 0; i < count; i++)
                     model.Enqueue(next++);
@@ -114,7 +114,7 @@ public sealed unsafe class PipeTests
         Drain();
         Assert.Equal(data, got);
         Scheduler.WhileAsleep.Enqueue(() => WaitResult.Interrupted);
-        Assert.Equal((long)Pipe.Capacity, Guest.Write((long)writer, data));
+        Assert.Equal((long)Pipe.StandardCapacity, Guest.Write((long)writer, data));
         Scheduler.WhileAsleep.Enqueue(() => WaitResult.Interrupted);
         Assert.Equal(Errno.EINTR, Guest.Write((long)writer, [1]));
         Guest.Stop();

@@ -117,7 +117,7 @@ public sealed unsafe class PollTests : IDisposable
     public void Who_waits_for_room_is_woken_when_there_is_some()
     {
         (ulong reader, ulong writer) = Pipe();
-        Write(writer, (int)Guestos.Pipe.Capacity);
+        Write(writer, (int)Guestos.Pipe.StandardCapacity);
         ulong asked = Asked(Out, writer);
         Meanwhile(() => Read(reader, 1));
         Meanwhile(() => Read(reader, 4094));
@@ -136,7 +136,7 @@ public sealed unsafe class PollTests : IDisposable
         Meanwhile(() => Write(writer, 3));
         Read(reader, 3);
         Assert.Equal(1, Scheduler.Wakes);
-        Write(writer, (int)Guestos.Pipe.Capacity - 1);
+        Write(writer, (int)Guestos.Pipe.StandardCapacity - 1);
         for (int i = 0; i < 3; i++)
             Meanwhile(() => Read(reader, 1));
         Write(writer, 4);

@@ -30,5 +30,11 @@ public class AnswersTests
     [InlineData("domain", "ipc")]
     [InlineData("qemu", "lesser")]
     [InlineData("domain", "lesser")]
+    [InlineData("qemu", "inotify")]
+    [InlineData("domain", "inotify")]
+    [InlineData("qemu", "owners")]
+    [InlineData("domain", "owners")]
+    [InlineData("qemu", "inheritance")]
+    [InlineData("domain", "inheritance")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

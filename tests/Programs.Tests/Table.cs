@@ -132,6 +132,13 @@ internal static class Table
             ipcrm -m $segment 2>/dev/null || echo gone
             """),
         new("socat", "socat", "a child by a pair of sockets", ["socat", "tr"], "socat -t 10 - 'EXEC:tr a-z A-Z' | md5sum"),
+        new("inotifywait", "inotify-tools", "tells of files that are written", ["inotifywait", "sort", "grep"], """
+            mkdir in; inotifywait -q -m -e close_write -e moved_to --format '%e %w%f' in >seen 2>&1 & waits=$!
+            until [ -s seen ]; do echo x >in/first; sleep 0.1; done
+            part >in/a; part >in/b; cat >in/c; mv in/c in/d
+            until grep -q in/d seen; do sleep 0.1; done
+            kill $waits; sort -u seen
+            """),
         new("stress-ng", "stress-ng", "--verify of processors, memory, processes, pipes, futexes", ["stress-ng"], """
             check() { stress-ng --verify --temp-path . --oom-avoid-bytes 64M "$@" >log 2>&1; code=$?; echo "$1 $code"; grep -E 'fail:|error:' log; true; }
             part >/dev/null; check --matrix 1 --matrix-ops 20; check --qsort 1 --qsort-ops 2 --qsort-size 20000; check --fork 1 --fork-ops 30
@@ -163,6 +170,12 @@ internal static class Table
             until_end nginx -p $PWD -e log -c $PWD/conf
             """)
         { Port = 8001, ClientTools = ["curl"], Client = "curl -s --limit-rate 8k http://$host:8001/large | md5sum & " + Requests("http://$host:8001/small") + "; wait" },
+        new("nginx-workers", "nginx-light", "files over HTTP, with a master process and two workers", ["nginx"], """
+            mkdir logs; mkdir -p /var/lib/nginx; echo small >small
+            printf '%s\n' 'daemon off; worker_processes 2; user root; pid pid; error_log log; events {}' "http { access_log off; server { listen 8010; root $PWD; } }" >conf
+            until_end nginx -p $PWD -e log -c $PWD/conf
+            """)
+        { Port = 8010, ClientTools = ["curl"], Client = Requests("http://$host:8010/small") },
         new("lighttpd", "lighttpd", "files over HTTP", ["lighttpd", "/usr/lib/lighttpd"], """
             echo small >small; printf '%s\n' "server.document-root = \"$PWD\"" 'server.port = 8002' >conf
             until_end lighttpd -D -f conf 2>/dev/null
@@ -196,18 +209,6 @@ internal static class Table
     [
         new("ip", "iproute2", "addresses and routes", ["ip"], "cat >/dev/null; ip -o link show lo | head -c 5; ip route get 127.0.0.1 | head -c 15") { Lacks = "the route to an address by netlink (`ip route get`)", Says = "RTNETLINK answers: Operation not supported" },
         new("strace", "strace", "the calls of a program", ["strace", "/bin/busybox"], "cat >/dev/null; strace -e trace=write -o log busybox echo traced; head -n 1 log") { Lacks = "`ptrace`", Says = "Function not implemented" },
-        new("inotifywait", "inotify-tools", "waits for a new file", ["inotifywait"], "cat >/dev/null; mkdir in; { sleep 0.5; echo >in/a; } & inotifywait -q -e create in; wait")
-        { Lacks = "inotify", Says = "not implemented" },
-        new("nginx-workers", "nginx-light", "files over HTTP, with a master process and two workers", ["nginx"], """
-            mkdir logs; mkdir -p /var/lib/nginx; echo small >small
-            printf '%s\n' 'daemon off; worker_processes 2; user root; pid pid; error_log stderr alert; events {}' "http { access_log off; server { listen 8010; root $PWD; } }" >conf
-            nginx -p $PWD -e stderr -c $PWD/conf &
-            cat >/dev/null; kill $!; sleep 0.5; kill -9 $! 2>/dev/null; true
-            """)
-        {
-            Port = 8010, ClientTools = ["curl"], Client = "cat >/dev/null; curl -sS --max-time 2 http://$host:8010/small",
-            Lacks = "signals for what is ready (`ioctl` with FIOASYNC)", Says = "ioctl(FIOASYNC) failed",
-        },
     ];
 
     /// <summary>All that run.</summary>

@@ -181,7 +181,7 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_syncfs, "f" }, { SYS_renameat2, "fsfsg" }, { SYS_getrandom, "png" }, { SYS_memfd_create, "sg" }, { SYS_copy_file_range, "fpfpng" },
     { SYS_statx, "fsgnp" }, { SYS_close_range, "nng" }, { SYS_faccessat2, "fsng" }, { SYS_membarrier, "nn" }, { SYS_getcpu, "pp" },
     { SYS_execve, "suu" }, { SYS_getpriority, "nk" }, { SYS_set_robust_list, "pn" }, { SYS_sendmmsg, "fung" }, { SYS_recvmmsg, "fungt" },
-    { SYS_timerfd_create, "ng" }, { SYS_timerfd_settime, "fguu" }, { SYS_timerfd_gettime, "fp" }, { SYS_pidfd_open, "kg" }, { SYS_signalfd4, "fung" }, { SYS_inotify_init1, "g" }, { SYS_timer_create, "nup" }, { SYS_timer_create, "npp" }, { SYS_timer_settime, "nguu" },
+    { SYS_timerfd_create, "ng" }, { SYS_timerfd_settime, "fguu" }, { SYS_timerfd_gettime, "fp" }, { SYS_pidfd_open, "kg" }, { SYS_signalfd4, "fung" }, { SYS_inotify_init1, "g" }, { SYS_inotify_add_watch, "fsn" }, { SYS_inotify_add_watch, "fsg" }, { SYS_inotify_rm_watch, "fn" }, { SYS_timer_create, "nup" }, { SYS_timer_create, "npp" }, { SYS_timer_settime, "nguu" },
     { SYS_timer_gettime, "np" }, { SYS_timer_getoverrun, "n" }, { SYS_timer_delete, "n" }, { SYS_msgget, "ng" }, { SYS_msgsnd, "nung" }, { SYS_msgrcv, "npnng" },
     { SYS_msgctl, "nnu" }, { SYS_semget, "nng" }, { SYS_semtimedop, "nunt" }, { SYS_semctl, "nnnu" }, { SYS_shmget, "nng" }, { SYS_shmat, "npg" }, { SYS_shmdt, "p" },
     { SYS_shmctl, "nnu" }, { SYS_capget, "up" }, { SYS_capset, "uu" }, { SYS_personality, "n" }, { SYS_readahead, "fnn" }, { SYS_ioprio_set, "nkn" }, { SYS_ioprio_get, "nk" },

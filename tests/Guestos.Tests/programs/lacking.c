@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
@@ -29,10 +28,7 @@ int main(void)
     sigemptyset(&none);
     row("threads with files or directories of their own (`clone` with CLONE_THREAD, without CLONE_FILES)",
         clone(thread, stack + sizeof stack, CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, 0));
-    int word = 0;
-    row("priority inheritance (`futex` with FUTEX_LOCK_PI)", syscall(SYS_futex, &word, 6, 0, 0, 0, 0));
     row("AF_INET6 sockets", socket(AF_INET6, SOCK_STREAM, 0));
-    row("inotify", inotify_init1(0));
     int child = fork();
     if (child == 0)
         _exit(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : errno);
