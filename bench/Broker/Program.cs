@@ -6,9 +6,14 @@ using System.IO;
 using System.Linq;
 using System.Net.Http;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Tasks;
 using Testing;
+using Tokenbroker.Chains;
+using Tokenbroker.Http;
+using Tokenbroker.Market;
+using Tokenbroker.Secrets;
 using Tokenbroker.Storage;
 using Tokenbroker.Tests;
 
@@ -37,6 +42,12 @@ internal static class Program
     {
         if (arguments is ["kill", var kills, .. var rest])
             return await Kill(int.Parse(kills, CultureInfo.InvariantCulture), rest);
+        if (arguments is ["cost", var purchases, .. var kinds])
+        {
+            foreach (string kind in kinds.Length == 0 ? (string[])["sqlite"] : kinds)
+                await Cost(kind, int.Parse(purchases, CultureInfo.InvariantCulture));
+            return 0;
+        }
         double seconds = arguments.Length > 0 ? double.Parse(arguments[0], CultureInfo.InvariantCulture) : 5;
         PostgresServer.IsDurable = true;
         Result sqlite = await Measure("sqlite", seconds);
@@ -66,6 +77,48 @@ internal static class Program
         return 0;
     }
 
+    /// <summary>
+    /// The processor time of a purchase from the request's words to the commit, without HTTP, sixteen to a commit: a
+    /// figure that does not depend on how busy the machine is.
+    /// </summary>
+    private static async Task Cost(string kind, int purchases)
+    {
+        const int Together = 16, ChainLength = 256;
+        using Scratch scratch = new(kind);
+        RunningBroker.SetUp(scratch, ChainLength);
+        using Broker broker = new(scratch.Database, MasterKey.Load(scratch.File("master.key")));
+        await using Writer writer = new(scratch.Database);
+        NewMachine wanted = new(new string('0', 2 * Loader), "small", 3);
+        NewChain[] chains = [.. Enumerable.Range(0, purchases + Together).Select(_ => NewChain.Create(ChainLength))];
+        int next = 0;
+        async Task Buy(int count)
+        {
+            for (int i = 0; i < count; i += Together)
+                await Task.WhenAll(Enumerable.Range(0, Together).Select(_ => writer.Do(session =>
+                {
+                    string key = Guid.NewGuid().ToString();
+                    byte[] fingerprint = new byte[32];
+                    if (Idempotency.Find(session, broker, "customer:1", key, fingerprint) is { } before)
+                        return before;
+                    Answer answer = new(201, JsonSerializer.SerializeToUtf8Bytes(
+                        broker.Buy(session, 1, wanted, chains[next++]), Json.Default.Purchase));
+                    Idempotency.Keep(session, broker, "customer:1", key, fingerprint, answer);
+                    return answer;
+                })));
+        }
+        await Buy(Together);
+        using Process self = Process.GetCurrentProcess();
+        (TimeSpan user, TimeSpan system) = (self.UserProcessorTime, self.PrivilegedProcessorTime);
+        long start = Stopwatch.GetTimestamp();
+        await Buy(purchases);
+        TimeSpan took = Stopwatch.GetElapsedTime(start);
+        self.Refresh();
+        Console.WriteLine(Text($"{kind,-9} a purchase without HTTP: ",
+            $"{(self.UserProcessorTime - user).TotalMicroseconds / purchases:F0} us user, ",
+            $"{(self.PrivilegedProcessorTime - system).TotalMicroseconds / purchases:F0} us system, ",
+            $"{took.TotalMicroseconds / purchases:F0} us in all"));
+    }
+
     /// <summary>What the last line says is at 16 clients.</summary>
     private static async Task<Result> Measure(string kind, double seconds)
     {
@@ -79,11 +132,14 @@ internal static class Program
         Result? result = null;
         foreach (int clients in (int[])[1, 16, 256])
         {
+            TimeSpan used = broker.Used;
             List<double> times = await Buy(broker, key, clients, seconds);
+            used = broker.Used - used;
             times.Sort();
             double p99 = times[(int)(times.Count * 0.99)];
             Console.WriteLine(Text($"{kind,-9} {clients,3} clients     ",
-                $"{times.Count / seconds,7:F0}/s  p99 {p99,6:F1} ms  resident {broker.Resident >> 20} MiB"));
+                $"{times.Count / seconds,7:F0}/s  p99 {p99,6:F1} ms  {used.TotalMicroseconds / times.Count:F0} us of processor time each, ",
+                $"resident {broker.Resident >> 20} MiB"));
             if (clients == 16)
                 result = new Result(times.Count / seconds, p99, limit, broker.Resident);
         }

@@ -118,6 +118,32 @@ public sealed class CustomerTests
     }
 
     [Theory, OnSqlite]
+    public async Task Who_has_not_started_a_machine_in_time_is_told_that_its_place_is_others(string kind)
+    {
+        await using CustomerStand stand = await CustomerStand.Open(kind);
+        Killer never = new(int.MaxValue);
+        stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted));
+        // Its node has no such machine, and that is all as long as the broker waits for it.
+        Assert.DoesNotContain("place", Refused(till => till.Refund()), StringComparison.Ordinal);
+        stand.Shop.Now += 10_000;
+        var said = await stand.Shop.Broker.AskForUnstarted(16, default);
+        stand.Shop.Do(session => stand.Shop.Broker.Release(session, said));
+        Assert.Equal("bought", stand.Store.Find("job")!.State);
+        const string Sentence = "job was not started while its boot token held, so its place is others' since 2027-01-15 10:46:40Z: "
+            + "buy another";
+        Assert.Equal(Sentence, Refused(till => till.Refund()));
+        Assert.Equal(Sentence, Refused(till => till.Pay(1)));
+        Assert.Equal("released", stand.Store.Find("job")!.State);
+
+        string Refused(Action<Till> work)
+        {
+            Failure refused = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => work(till)));
+            Assert.Equal(ExitCode.Refused, refused.ExitCode);
+            return refused.Message;
+        }
+    }
+
+    [Theory, OnSqlite]
     public async Task What_was_given_back_is_told_again_and_its_name_is_free(string kind)
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);

@@ -43,6 +43,16 @@ internal sealed class RunningBroker : IDisposable
         }
     }
 
+    /// <summary>What it has used of processors until now.</summary>
+    internal TimeSpan Used
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+    }
+
     internal static RunningBroker Start(Scratch scratch)
     {
         RunningBroker broker = Launch(scratch);
