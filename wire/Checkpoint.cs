@@ -33,7 +33,7 @@ public readonly ref struct CheckpointHeader
 {
     public const int Size = 64;
     public const uint Magic = 0x50435645; // "EVCP"
-    public const ushort Version = 3;
+    public const ushort Version = 4;
 
     /// <summary>The first frame that a checkpoint may name: what lies below 4 MiB belongs to the receiver.</summary>
     public const uint FirstFrame = (uint)(GuestPhysical.Guest >> 12);
@@ -121,7 +121,7 @@ public enum RecordFlags : ushort
     /// <summary>4,096 bytes of page follow.</summary>
     Page = 0,
 
-    /// <summary>The page is all zeros and does not follow.</summary>
+    /// <summary>The page is all zeros and does not follow, and so are as many behind it as the record says.</summary>
     Zero = 1,
 
     /// <summary>
@@ -140,28 +140,42 @@ public static class CheckpointRecord
     public const int PageSize = 4096;
     public const uint EndFrame = 0xFFFF_FFFF;
 
+    /// <summary>Frames that one record with <see cref="RecordFlags.Zero"/> names at most.</summary>
+    public const uint MostZeros = ushort.MaxValue + 1;
+
     /// <param name="frames">The header's count of frames.</param>
-    public static CheckpointRefusal Parse(ReadOnlySpan<byte> from, uint frames, out uint frame, out RecordFlags flags)
+    /// <param name="count">
+    /// Frames that the record names, from <paramref name="frame"/> on: with None at least one, and all of them are
+    /// below <paramref name="frames"/>; more than one only with <see cref="RecordFlags.Zero"/>.
+    /// </param>
+    public static CheckpointRefusal Parse(
+        ReadOnlySpan<byte> from, uint frames, out uint frame, out RecordFlags flags, out uint count)
     {
         frame = 0;
         flags = 0;
-        if (from.Length != Size || Bytes.Le16(from, 6) != 0)
+        count = 1;
+        if (from.Length != Size)
             return CheckpointRefusal.BadRecord;
         frame = Bytes.Le32(from, 0);
         flags = (RecordFlags)Bytes.Le16(from, 4);
+        uint more = Bytes.Le16(from, 6);
+        if (more != 0 && flags != RecordFlags.Zero)
+            return CheckpointRefusal.BadRecord;
+        count += more;
         if (flags == RecordFlags.End)
             return frame == EndFrame ? CheckpointRefusal.None : CheckpointRefusal.BadRecord;
         if (flags is not (RecordFlags.Page or RecordFlags.Zero or RecordFlags.Lines))
             return CheckpointRefusal.BadRecord;
-        bool isInside = frame >= CheckpointHeader.FirstFrame && frame < frames;
+        bool isInside = frame >= CheckpointHeader.FirstFrame && frame < frames && more < frames - frame;
         return isInside ? CheckpointRefusal.None : CheckpointRefusal.FrameOutOfRange;
     }
 
-    public static void Emit(Span<byte> to, uint frame, RecordFlags flags)
+    /// <param name="count">1 to <see cref="MostZeros"/>; more than 1 only with <see cref="RecordFlags.Zero"/>.</param>
+    public static void Emit(Span<byte> to, uint frame, RecordFlags flags, uint count = 1)
     {
         Bytes.PutLe32(to, 0, frame);
         Bytes.PutLe16(to, 4, (ushort)flags);
-        Bytes.PutLe16(to, 6, 0);
+        Bytes.PutLe16(to, 6, (ushort)(count - 1));
     }
 }
 

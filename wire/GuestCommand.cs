@@ -252,7 +252,7 @@ public enum ExecFrameKind : byte
 public static class ExecFrame
 {
     public const int HeaderSize = 4;
-    public const int MaxData = SecureChannel.MaxText - HeaderSize;
+    public const int MaxData = 16384 - HeaderSize;
 
     /// <summary>Data of <see cref="ExecFrameKind.Ended"/>: 1 for a signal, and its number or the exit code.</summary>
     public const int EndedSize = 2;

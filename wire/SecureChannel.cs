@@ -79,14 +79,14 @@ public static class ChannelHello
 }
 
 /// <summary>
-/// A connection after its handshake: records of at most 16 KiB, each a Noise transport message with its length before
+/// A connection after its handshake: records of at most 60 KiB, each a Noise transport message with its length before
 /// it. Both ends hold one, with the keys exchanged.
 /// </summary>
 public struct SecureChannel
 {
     public const int LengthSize = 2;
     public const int TagSize = ChaCha20Poly1305.TagSize;
-    public const int MaxText = 16384;
+    public const int MaxText = 61440;
 
     /// <summary>The whole of the largest record.</summary>
     public const int MaxRecord = LengthSize + MaxText + TagSize;

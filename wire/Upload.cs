@@ -11,7 +11,7 @@ public static class Upload
     public const int Port = 1707;
     public const int Size = 16;
     public const uint Magic = 0x50555645; // "EVUP"
-    public const ushort Version = 2;
+    public const ushort Version = 3;
 
     /// <summary>A flag: after the firmware's answer both directions go on without encryption.</summary>
     public const uint Plain = 1;

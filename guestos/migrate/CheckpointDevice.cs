@@ -106,6 +106,7 @@ public static unsafe class CheckpointDevice
     private static long Copy(CheckpointState* state, ref Transfer to)
     {
         ulong done = 0;
+        ulong nextPause = Clock.Monotonic + LongestRun;
         long result = 0;
         while (to.Count > 0)
         {
@@ -129,6 +130,7 @@ public static unsafe class CheckpointDevice
             to.Advance((ulong)taken);
             CheckpointStream.Take(state, taken);
             done += (ulong)taken;
+            Pause(state, ref nextPause);
         }
         return done > 0 ? (long)done : result;
     }
@@ -169,16 +171,21 @@ public static unsafe class CheckpointDevice
             CheckpointStream.Take(state, taken);
             state->LastTaken = Clock.Monotonic;
             done += (ulong)taken;
-            if (!state->IsForked && Clock.Monotonic >= nextPause)
-            {
-                CheckpointStream.LetOthersRun();
-                nextPause = Clock.Monotonic + LongestRun;
-            }
+            Pause(state, ref nextPause);
         }
         // In the copy there is no such connection.
         if (Checkpoint.State != null)
             Network.Stack->Cork(socket, false, Clock.Monotonic);
         return done > 0 ? (long)done : result;
+    }
+
+    // What the caller was told of memory does not hold afterwards.
+    private static void Pause(CheckpointState* state, ref ulong next)
+    {
+        if (state->IsForked || Clock.Monotonic < next)
+            return;
+        CheckpointStream.LetOthersRun();
+        next = Clock.Monotonic + LongestRun;
     }
 
     // The next bytes of the piece: how many the connection took, or a SocketError.

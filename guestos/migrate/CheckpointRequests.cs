@@ -65,7 +65,10 @@ internal static unsafe class CheckpointRequests
         Socket* socket = CheckpointDevice.ConnectionOf(Descriptor.FileOf((uint)descriptor));
         if (socket == null)
             return Errno.ENOTCONN;
-        return state->Sockets.Add(socket->Handle) ? 0 : Errno.ENOSPC;
+        if (!state->Sockets.Add(socket->Handle))
+            return Errno.ENOSPC;
+        RingPool.LendLong(socket->Handle);
+        return 0;
     }
 
     // Before the fork: whole pages of the caller's memory that the copy does without.

@@ -82,8 +82,8 @@ internal unsafe struct CheckpointState
     public int ScratchCount;
 
     /// <summary>
-    /// Of the stream, see <see cref="ForkThreshold"/>: the least time that a stretch of it took (nanoseconds, 0 while
-    /// it is not known), and the stretch that is measured now; the same of what was acknowledged; all that was taken.
+    /// Of the stream, see <see cref="ForkThreshold"/>: its best pace so far (nanoseconds for 16 KiB, 0 while it is not
+    /// known), and the stretch that is measured now; the same of what was acknowledged; all that was taken.
     /// </summary>
     public ulong Pace;
     public ulong StretchBytes;

@@ -25,12 +25,18 @@ internal static unsafe class ForkThreshold
     private const ulong Allowance = 2_000_000;
 
     /// <summary>
-    /// Bytes of the stream over which its pace is measured: longer stretches would all hold turns of others.
+    /// Bytes of the stream over which its pace is measured: shorter ones would lie within one record that the program
+    /// reads before it seals it, longer ones would all hold turns of others.
     /// </summary>
-    private const ulong Stretch = 16 * 1024;
+    private const ulong Stretch = 64 * 1024;
 
-    /// <summary>Bytes over which the line's is: what has left together may be acknowledged together.</summary>
-    private const ulong LineStretch = 128 * 1024;
+    /// <summary>Paces are nanoseconds for so many bytes.</summary>
+    private const ulong PaceUnit = 16 * 1024;
+
+    /// <summary>
+    /// Bytes over which the line's is: what has left together may be acknowledged together, a ring of it.
+    /// </summary>
+    private const ulong LineStretch = 256 * 1024;
 
     private const ulong WholePage = CheckpointRecord.Size + CheckpointRecord.PageSize;
 
@@ -66,12 +72,12 @@ internal static unsafe class ForkThreshold
 
     private static void NotePace(ref ulong best, ulong time, ulong bytes, bool isWhole)
     {
-        ulong pace = time * Stretch / bytes;
+        ulong pace = time * PaceUnit / bytes;
         if (isWhole && (best == 0 || pace < best))
             best = pace;
     }
 
-    /// <summary>Nanoseconds that a stretch takes, 0 while it is not known.</summary>
+    /// <summary>0 while it is not known.</summary>
     private static ulong Pace(CheckpointState* state) => Math.Max(state->Pace, state->LinePace);
 
     /// <summary>At the end of a round, before its figures are gone.</summary>
@@ -80,7 +86,7 @@ internal static unsafe class ForkThreshold
         // In the second round those that are written to again and again are sent whole once more, and kept.
         if (state->Round == 0 || !SnapshotBuffer.Fits(state))
             return false;
-        return Expected(state) * Pace(state) / Stretch <= Allowed(state);
+        return Expected(state) * Pace(state) / PaceUnit <= Allowed(state);
     }
 
     private static ulong Allowed(CheckpointState* state)
@@ -99,7 +105,7 @@ internal static unsafe class ForkThreshold
     {
         ulong pace = Pace(state);
         ulong budget = Math.Max(state->Budget, Allowed(state));
-        ulong whole = pace == 0 ? uint.MaxValue : budget * Stretch / pace / WholePage;
+        ulong whole = pace == 0 ? uint.MaxValue : budget * PaceUnit / pace / WholePage;
         return SentPages.Limit(state->Frames) + whole;
     }
 

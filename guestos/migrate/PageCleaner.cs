@@ -110,18 +110,12 @@ internal static unsafe class PageCleaner
         FrameState kind = state->IsForked
             ? SnapshotBuffer.UseAtFork(state, frame)
             : Frames.StateOf((ulong)frame << 12);
-        bool zero = HasNoContent(kind) || IsZero(ContentOf(state, frame));
-        state->Transmit.Remove(frame);
-        state->PagesSent++;
-        state->PagesInRound++;
-        if (zero)
+        if (HasNoContent(kind) || IsZero(ContentOf(state, frame)))
         {
-            if (state->Checksums != null)
-                NoteChecksum(state, frame, Crc32C.ZeroPage);
-            SentPages.Forget(state, frame);
-            MakeRun(state, frame, RecordFlags.Zero, null);
+            MakeZeros(state, frame);
             return true;
         }
+        Count(state, frame);
         byte* before = SentPages.Of(state, frame);
         byte* kept = before;
         if (before == null && !state->IsForked && state->Round > 0)
@@ -136,7 +130,7 @@ internal static unsafe class PageCleaner
         if (kept != null)
             Buffer.MemoryCopy(page, kept, CheckpointRecord.PageSize, CheckpointRecord.PageSize);
         if (kept != null || kind == FrameState.PageTable)
-            MakeRun(state, frame, RecordFlags.Page, page);
+            MakeRun(state, frame, page);
         else
             MakeReference(state, frame);
         return true;
@@ -167,6 +161,50 @@ internal static unsafe class PageCleaner
         return state->Clean;
     }
 
+    private static void Count(CheckpointState* state, uint frame)
+    {
+        state->Transmit.Remove(frame);
+        state->PagesSent++;
+        state->PagesInRound++;
+    }
+
+    // A record of this frame and of those behind it that are zeros, too, and due now.
+    private static void MakeZeros(CheckpointState* state, uint frame)
+    {
+        // So that others need not wait: those that have to be read, and all of them.
+        const uint MostRead = 64;
+        const uint MostInAll = 1024;
+        uint first = frame;
+        uint read = 0;
+        bool isZero = true;
+        while (isZero)
+        {
+            Count(state, frame);
+            if (state->Checksums != null)
+                NoteChecksum(state, frame, Crc32C.ZeroPage);
+            SentPages.Forget(state, frame);
+            Done(state, frame);
+            frame++;
+            bool mayFollow = frame - first < MostInAll && state->Transmit.Contains(frame)
+                && (state->IsForked || !state->Dirty.Contains(frame));
+            isZero = mayFollow && IsZeroNow(state, frame, ref read) && read <= MostRead;
+        }
+        state->Cursor = frame;
+        MakeHeader(state, first, RecordFlags.Zero, frame - first);
+        state->Piece.Set(state->Scratch, CheckpointRecord.Size);
+    }
+
+    private static bool IsZeroNow(CheckpointState* state, uint frame, ref uint read)
+    {
+        FrameState kind = state->IsForked
+            ? SnapshotBuffer.UseAtFork(state, frame)
+            : Frames.StateOf((ulong)frame << 12);
+        if (HasNoContent(kind))
+            return true;
+        read++;
+        return IsZero(ContentOf(state, frame));
+    }
+
     private static bool DescribeChanges(CheckpointState* state, uint frame, byte* page, byte* before)
     {
         ulong lines = CheckpointLines.Changed(new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize),
@@ -181,19 +219,19 @@ internal static unsafe class PageCleaner
         if (length < CheckpointRecord.PageSize)
             MakeLines(state, frame, page, lines);
         else
-            MakeRun(state, frame, RecordFlags.Page, page);
+            MakeRun(state, frame, page);
         state->ChangedBytes += (ulong)state->Piece.Run.Length;
         SentPages.Update(state, frame, page, lines);
         return true;
     }
 
     // Where the header of a record is made, and behind it what follows.
-    private static Span<byte> MakeHeader(CheckpointState* state, uint frame, RecordFlags flags)
+    private static Span<byte> MakeHeader(CheckpointState* state, uint frame, RecordFlags flags, uint count = 1)
     {
         state->Records++;
         // SAFETY: the scratch memory holds a record with its page.
         var record = new Span<byte>(state->Scratch, CheckpointRecord.Size + CheckpointRecord.PageSize);
-        CheckpointRecord.Emit(record.Slice(0, CheckpointRecord.Size), frame, flags);
+        CheckpointRecord.Emit(record.Slice(0, CheckpointRecord.Size), frame, flags, count);
         return record.Slice(CheckpointRecord.Size);
     }
 
@@ -205,17 +243,11 @@ internal static unsafe class PageCleaner
     }
 
     /// <summary>A record by copying.</summary>
-    /// <param name="page">Null when the record has none.</param>
-    private static void MakeRun(CheckpointState* state, uint frame, RecordFlags flags, byte* page)
+    private static void MakeRun(CheckpointState* state, uint frame, byte* page)
     {
-        Span<byte> to = MakeHeader(state, frame, flags);
-        int length = 0;
-        if (page != null)
-        {
-            length = CheckpointRecord.PageSize;
-            new ReadOnlySpan<byte>(page, length).CopyTo(to);
-        }
-        state->Piece.Set(state->Scratch, CheckpointRecord.Size + length);
+        Span<byte> to = MakeHeader(state, frame, RecordFlags.Page);
+        new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize).CopyTo(to);
+        state->Piece.Set(state->Scratch, CheckpointRecord.Size + CheckpointRecord.PageSize);
         Done(state, frame);
     }
 
@@ -251,9 +283,13 @@ internal static unsafe class PageCleaner
     {
         // SAFETY: a whole frame in the direct map.
         ulong* words = (ulong*)page;
-        for (int i = 0; i < 512; i++)
-            if (words[i] != 0)
+        for (int i = 0; i < 512; i += 8)
+        {
+            ulong any = words[i] | words[i + 1] | words[i + 2] | words[i + 3]
+                | words[i + 4] | words[i + 5] | words[i + 6] | words[i + 7];
+            if (any != 0)
                 return false;
+        }
         return true;
     }
 

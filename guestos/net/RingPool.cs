@@ -36,6 +36,10 @@ internal static unsafe class RingPool
     private static int s_lent;
     private static int s_queues;
 
+    // The long one, once it has been asked for; whether a connection has it.
+    private static byte* s_long;
+    private static bool s_longIsLent;
+
     /// <summary>False when there is not enough memory for the first rings.</summary>
     public static bool Start()
     {
@@ -90,9 +94,34 @@ internal static unsafe class RingPool
         return ring;
     }
 
+    /// <summary>Bytes of the long ring.</summary>
+    public const int LongSize = 256 * 1024;
+
+    /// <summary>
+    /// Lends a connection the one long ring for sending, to its end, if nobody has it and there is memory for it. It is
+    /// in frames that no checkpoint has, so what is written to it while a guest sends itself is not sent once more, and
+    /// it is never given back: a device may still read it when its connection has ended.
+    /// </summary>
+    public static void LendLong(int socket)
+    {
+        if (s_longIsLent)
+            return;
+        if (s_long == null && HasFrames(LongSize))
+        {
+            ulong block = Frames.AllocateExcluded(LongSize / Frames.Size);
+            s_long = block == 0 ? null : DirectMap.At(block);
+        }
+        s_longIsLent = s_long != null && Network.Stack->LendSendRing(socket, s_long, LongSize) == 0;
+    }
+
     /// <summary><see cref="Link.GiveRing"/>.</summary>
     public static void Give(void* context, byte* ring, int length, bool sent)
     {
+        if (ring == s_long)
+        {
+            s_longIsLent = false;
+            return;
+        }
         if (length > Size)
         {
             s_queues--;

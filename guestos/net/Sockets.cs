@@ -231,6 +231,9 @@ internal static unsafe class Sockets
         return got;
     }
 
+    /// <summary>Bytes that one turn hands over: what a device takes as one frame.</summary>
+    private const ulong MostAtOnce = 64 * 1024;
+
     /// <summary>Queues all bytes, waiting for room, or what fits now.</summary>
     /// <param name="more">More follows: less than a segment waits for it (MSG_MORE).</param>
     public static long Send(Socket* socket, ref Transfer from, bool wait, bool signal = true, bool more = false)
@@ -241,7 +244,7 @@ internal static unsafe class Sockets
         long sent = 0;
         while (from.Count > 0)
         {
-            ReadOnlySpan<byte> bytes = from.Take(RingPool.Size);
+            ReadOnlySpan<byte> bytes = from.Take(MostAtOnce);
             if (bytes.IsEmpty)
                 return sent > 0 ? sent : Errno.EFAULT;
             int taken = Network.Stack->Send(socket->Handle, bytes, Clock.Monotonic, more

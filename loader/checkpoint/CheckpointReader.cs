@@ -101,7 +101,7 @@ internal unsafe struct CheckpointReader(Peer peer)
                 return CheckpointRefusal.Truncated;
             var received = new ReadOnlySpan<byte>(record, CheckpointRecord.Size);
             CheckpointRefusal refusal =
-                CheckpointRecord.Parse(received, frames, out uint frame, out RecordFlags flags);
+                CheckpointRecord.Parse(received, frames, out uint frame, out RecordFlags flags, out uint count);
             if (refusal != CheckpointRefusal.None)
             {
                 Detail = refusal == CheckpointRefusal.FrameOutOfRange ? frame : Records;
@@ -115,6 +115,11 @@ internal unsafe struct CheckpointReader(Peer peer)
                 Detail = most;
                 return CheckpointRefusal.TooManyRecords;
             }
+            if (flags == RecordFlags.Zero)
+            {
+                table.SetZero(frame, count);
+                continue;
+            }
             // SAFETY: Parse found the frame in [4 MiB, frames), and the machine has all of those.
             byte* page = (byte*)((ulong)frame << 12);
             if (flags == RecordFlags.Lines && !FrameTable.Has(frame))
@@ -123,26 +128,15 @@ internal unsafe struct CheckpointReader(Peer peer)
                 return CheckpointRefusal.MissingFrames;
             }
             table.Begin(frame);
-            refusal = ReceivePage(page, flags);
+            refusal = flags == RecordFlags.Lines ? ReceiveLines(page) : ReceivePage(page);
             if (refusal != CheckpointRefusal.None)
                 return refusal;
-            table.Set(frame, flags == RecordFlags.Zero);
+            table.Set(frame);
         }
     }
 
-    private CheckpointRefusal ReceivePage(byte* page, RecordFlags flags)
-    {
-        switch (flags)
-        {
-            case RecordFlags.Zero:
-                new Span<byte>(page, CheckpointRecord.PageSize).Clear();
-                return CheckpointRefusal.None;
-            case RecordFlags.Lines:
-                return ReceiveLines(page);
-            default:
-                return Take(page, CheckpointRecord.PageSize) ? CheckpointRefusal.None : CheckpointRefusal.Truncated;
-        }
-    }
+    private CheckpointRefusal ReceivePage(byte* page) =>
+        Take(page, CheckpointRecord.PageSize) ? CheckpointRefusal.None : CheckpointRefusal.Truncated;
 
     /// <summary>Puts lines over those of a page that came before.</summary>
     private CheckpointRefusal ReceiveLines(byte* page)

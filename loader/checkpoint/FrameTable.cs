@@ -21,11 +21,47 @@ internal unsafe struct FrameTable(bool hashed)
     }
 
     /// <summary>Notes a page that lies at its place now.</summary>
-    public void Set(uint frame, bool zero)
+    public void Set(uint frame)
     {
-        Areas.Received()[frame >> 3] |= (byte)(1 << (int)(frame & 7));
+        Note(frame);
         if (hashed)
-            Hash += CheckpointSum.Term(frame, zero ? Crc32C.ZeroPage : Checksum(frame));
+            Hash += CheckpointSum.Term(frame, Checksum(frame));
+    }
+
+    /// <summary>
+    /// Makes so many frames zeros. One that is zeros already is only read: a machine's memory is that at first, and its
+    /// monitor need not have any for what nobody writes to.
+    /// </summary>
+    /// <param name="frame">All of them are below the header's frames.</param>
+    public void SetZero(uint frame, uint count)
+    {
+        for (uint end = frame + count; frame < end; frame++)
+        {
+            Begin(frame);
+            Note(frame);
+            // SAFETY: the frame is RAM of this machine, see below.
+            byte* page = (byte*)((ulong)frame << 12);
+            if (!IsZero(page))
+                new Span<byte>(page, CheckpointRecord.PageSize).Clear();
+            if (hashed)
+                Hash += CheckpointSum.Term(frame, Crc32C.ZeroPage);
+        }
+    }
+
+    private static void Note(uint frame) => Areas.Received()[frame >> 3] |= (byte)(1 << (int)(frame & 7));
+
+    private static bool IsZero(byte* page)
+    {
+        ulong* words = (ulong*)page;
+        ulong* end = words + CheckpointRecord.PageSize / sizeof(ulong);
+        for (; words < end; words += 8)
+        {
+            ulong any = words[0] | words[1] | words[2] | words[3]
+                | words[4] | words[5] | words[6] | words[7];
+            if (any != 0)
+                return false;
+        }
+        return true;
     }
 
     public static bool Has(uint frame) => (Areas.Received()[frame >> 3] & 1 << (int)(frame & 7)) != 0;

@@ -189,6 +189,23 @@ public unsafe partial struct Stack
         return length;
     }
 
+    /// <summary>
+    /// Lends a connection a ring for sending that it keeps until it ends, when <see cref="Link.GiveRing"/> is called
+    /// with it; only where rings are lent (<see cref="Link.TakeRing"/>).
+    /// </summary>
+    /// <param name="length">A power of two, 4,096 to 2^24.</param>
+    /// <returns>0, or BadSocket; Invalid, and nothing is taken, also while something is queued in its ring.</returns>
+    public int LendSendRing(int socket, byte* ring, uint length)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        bool isLength = length is >= 4096 and <= 1 << 24 && (length & length - 1) == 0;
+        bool isTaken = isLength && ring != null && c->State != TcpState.Closed && Rings.Lend(stack, c, ring, length);
+        return isTaken ? 0 : SocketError.Invalid;
+    }
+
     /// <summary>Sends what waits for more that does not come (<see cref="Send"/>).</summary>
     public int Push(int socket, ulong now)
     {

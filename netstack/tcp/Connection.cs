@@ -89,6 +89,9 @@ internal unsafe struct Connection
     public byte* SendRing;
     public uint SendRingMask;
 
+    /// <summary>The owner has lent this connection its ring: it keeps it, empty or not, to its end.</summary>
+    public bool SendRingIsLent;
+
     /// <summary>Ring position of the oldest byte, and bytes in use.</summary>
     public uint SendRingHead;
     public int SendRingCount;

@@ -36,10 +36,37 @@ internal static unsafe class Rings
         return c->ReceiveRing != null;
     }
 
+    /// <summary>
+    /// Makes a ring of the owner's the connection's own to its end. False when there are bytes in the one that it has,
+    /// or it has one for ever.
+    /// </summary>
+    internal static bool Lend(Stack* stack, Connection* c, byte* ring, uint length)
+    {
+        if (stack->Link.GiveRing == null || c->SendRingIsLent || c->SendRingCount != 0)
+            return false;
+        GiveSend(stack, c);
+        c->SendRing = ring;
+        c->SendRingMask = length - 1;
+        c->SendRingHead = 0;
+        c->SendRingIsLent = true;
+        c->WaitsForRing = false;
+        return true;
+    }
+
+    /// <summary>At the connection's end: what was lent is the owner's again.</summary>
+    internal static void ReturnLent(Stack* stack, Connection* c)
+    {
+        if (!c->SendRingIsLent)
+            return;
+        c->SendRingIsLent = false;
+        GiveSend(stack, c);
+        c->SendRingMask = stack->SendBufferSize - 1;
+    }
+
     /// <summary>Returns an empty ring: everything in it was acknowledged, or it is no longer needed.</summary>
     internal static void GiveSend(Stack* stack, Connection* c)
     {
-        if (stack->Link.GiveRing == null || c->SendRing == null)
+        if (stack->Link.GiveRing == null || c->SendRing == null || c->SendRingIsLent)
             return;
         stack->Link.GiveRing(stack->Link.Context, c->SendRing, (int)c->SendRingMask + 1, true);
         c->SendRing = null;

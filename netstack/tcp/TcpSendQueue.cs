@@ -125,6 +125,7 @@ internal static unsafe class TcpSendQueue
         while (c->ChunkHead >= 0)
             RemoveHead(stack, c);
         c->SendRingCount = 0;
+        Rings.ReturnLent(stack, c);
         Rings.GiveSend(stack, c);
         c->PageBytes = 0;
         c->QueueStart = c->QueueEnd;

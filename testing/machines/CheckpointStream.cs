@@ -44,11 +44,12 @@ public sealed class CheckpointStream
         return this;
     }
 
-    public CheckpointStream Zero(uint frame)
+    /// <param name="count">So many frames, from the first on.</param>
+    public CheckpointStream Zero(uint frame, uint count = 1)
     {
-        Record(frame, RecordFlags.Zero);
-        if (frame < table.Length)
-            table[frame] = Crc32C.ZeroPage;
+        Record(frame, RecordFlags.Zero, count);
+        for (uint zero = frame; zero < table.Length && zero - frame < count; zero++)
+            table[zero] = Crc32C.ZeroPage;
         return this;
     }
 
@@ -68,10 +69,10 @@ public sealed class CheckpointStream
 
     public CheckpointStream Recovery() => Page(0x400, RecoveryCode);
 
-    private void Record(uint frame, RecordFlags flags)
+    private void Record(uint frame, RecordFlags flags, uint count = 1)
     {
         byte[] record = new byte[CheckpointRecord.Size];
-        CheckpointRecord.Emit(record, frame, flags);
+        CheckpointRecord.Emit(record, frame, flags, count);
         bytes.Write(record);
         Records++;
     }

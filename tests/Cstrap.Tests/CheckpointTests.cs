@@ -47,6 +47,15 @@ public sealed class CheckpointTests
         Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 4, 0, 0, 0, 0, 1, 0).End());
         Refused(CheckpointRefusal.BadRecord, 0, new CheckpointStream().Raw(0, 4, 0, 0, 0, 0x80, 0, 0).End());
 
+        // Zeros: of more frames than there are, and a number of frames where there is one.
+        Refused(CheckpointRefusal.FrameOutOfRange, 0x500, new CheckpointStream().Recovery().Zero(0x500, 16384 - 0x500 + 1).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 16383, new CheckpointStream().Recovery().Zero(16383, CheckpointRecord.MostZeros).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 0x3ff, new CheckpointStream().Zero(0x3ff, 2).End());
+        Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 5, 0, 0, 2, 0, 1, 0).End());
+        Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0xff, 0xff, 0xff, 0xff, 0, 0x80, 1, 0).End());
+        Refused(CheckpointRefusal.MissingFrames, 0x400, new CheckpointStream().Zero(0x401, 16384 - 0x401).End());
+        Refused(CheckpointRefusal.WrongHash, 2, With(new CheckpointStream().Recovery().Zero(0x500, 7).End(), 64 + 8 + 4096 + 6, 7));
+
         var miscounted = new CheckpointStream().Recovery();
         miscounted.Records++;
         Refused(CheckpointRefusal.WrongCount, 1, miscounted.End());
@@ -139,6 +148,8 @@ public sealed class CheckpointTests
         }
         for (int i = 0; i < order.Length; i += 2)
             stream.Zero(order[i]);
+        // And a row of them, of frames that hold something and of frames that hold nothing.
+        stream.Zero(0x1000, 300);
         // Of some of those that are not zeros lines follow: the first, and any others.
         for (int i = 1; i < order.Length; i += 32)
         {

@@ -27,7 +27,7 @@ public sealed class UploadTests
         Expect(UploadRefusal.WrongHash, 0, Client.Upload(s_loader[..^1]));
         Expect(UploadRefusal.BadHeader, 0, new byte[16]);
         byte[] version = Client.Upload(s_loader), reserved = Client.Upload(s_loader, 2), empty = Client.Upload([]), large = Client.Upload(new byte[Upload.MaxLoaderSize + 1]);
-        version[4] = 3;
+        version[4] = (byte)(Upload.Version + 1);
         Expect(UploadRefusal.UnknownVersion, 0, version);
         Expect(UploadRefusal.BadHeader, 0, reserved);
         Expect(UploadRefusal.BadLength, Upload.MaxLoaderSize, empty);

@@ -210,8 +210,8 @@ public sealed class FailedMoveTests(Cluster shared)
             {
                 caller.Accept();
                 caller.ReadHeader();
-                // Each at another moment: from the first record to some thousand later.
-                caller.ReadRecords(1 + (int)refusal * 200);
+                // Each at another moment: from the first record to a thousand later.
+                caller.ReadRecords(1 + (int)refusal * 80);
                 caller.Tell(HandOverKind.Refused, refusal, 4711);
                 caller.BeSilent(TimeSpan.FromSeconds(20));
             });

@@ -75,6 +75,9 @@ internal sealed class Caller(SecureSocket secure, Func<bool> isOver)
     private int begin, end;
     private uint lastFrame;
 
+    /// <summary>Frames that all records so far have named.</summary>
+    private ulong named;
+
     public uint Frames { get; private set; }
 
     public long Records { get; private set; }
@@ -130,7 +133,7 @@ internal sealed class Caller(SecureSocket secure, Func<bool> isOver)
     /// <summary>One record with its page; false at the end record.</summary>
     public bool ReadRecord()
     {
-        Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(Read(CheckpointRecord.Size), Frames, out var frame, out var flags));
+        Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(Read(CheckpointRecord.Size), Frames, out var frame, out var flags, out var count));
         if (flags == RecordFlags.End)
             return false;
         if (flags == RecordFlags.Page)
@@ -139,7 +142,8 @@ internal sealed class Caller(SecureSocket secure, Func<bool> isOver)
             Read(CheckpointLines.Size(Bytes.Le64(Read(CheckpointLines.MaskSize), 0)) - CheckpointLines.MaskSize);
         if (Records++ > 0 && frame <= lastFrame)
             Round++;
-        lastFrame = frame;
+        lastFrame = frame + count - 1;
+        named += count;
         return true;
     }
 
@@ -160,7 +164,8 @@ internal sealed class Caller(SecureSocket secure, Func<bool> isOver)
     public void ReadToFork(LongConnection connection)
     {
         // The fork cannot be before every frame was sent once.
-        ReadRecords((int)(Frames - CheckpointHeader.FirstFrame) * 9 / 10);
+        while (named < (Frames - CheckpointHeader.FirstFrame) * 9UL / 10)
+            Assert.True(ReadRecord(), "the checkpoint ended early");
         while (!connection.IsSilent(TimeSpan.FromMilliseconds(700)))
             Assert.True(ReadRecord() && ReadRecord(), "the guest did not stand still between its fork and the end of its checkpoint");
     }

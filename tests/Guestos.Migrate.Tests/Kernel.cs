@@ -230,6 +230,10 @@ namespace Guestos
         public static int Idle => Rings.Count;
 
         public static byte* IdleRing(int index) => DirectMap.At(Rings[index]);
+
+        public static void LendLong(int socket)
+        {
+        }
     }
 
     public struct TrapFrame

@@ -139,6 +139,7 @@ public sealed unsafe class PartsTests
         CheckpointState* state = Checkpoint.State;
         List<byte> stream = [];
         source.Read(stream, 100);
+        state->PagesInRound = 0;
         Process.Current = source.Writer;
         for (int i = 0; i < 100; i++)
             RateLimit.Charge(state);
@@ -185,10 +186,11 @@ public sealed unsafe class PartsTests
         Assert.Equal(0, source.Open());
         CheckpointState* state = Checkpoint.State;
         Clock.Step = 0;
-        foreach (ulong milliseconds in new ulong[] { 1, 2, 9 })
+        foreach (ulong milliseconds in new ulong[] { 1, 5, 19 })
         {
             Clock.Monotonic = milliseconds * 1_000_000;
-            ForkThreshold.Taken(state, 16 * 1024);
+            for (int i = 0; i < 4; i++)
+                ForkThreshold.Taken(state, 16 * 1024);
         }
         Assert.Equal(1_000_000ul, state->Pace);  // a millisecond for four pages
 

@@ -19,6 +19,9 @@ internal sealed class Receiver
     /// <summary>Records that named only lines of a page.</summary>
     public int LineRecords { get; private set; }
 
+    /// <summary>Frames that one record named as zeros, at most.</summary>
+    public uint LongestZeros { get; private set; }
+
     /// <summary>Bytes behind the trailer.</summary>
     public int Rest { get; private set; }
 
@@ -50,16 +53,23 @@ internal sealed class Receiver
 
     private bool TakeRecord(ReadOnlySpan<byte> stream)
     {
-        Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(Next(stream, CheckpointRecord.Size), Frames, out uint frame, out RecordFlags flags));
+        Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(Next(stream, CheckpointRecord.Size), Frames, out uint frame, out RecordFlags flags, out uint count));
         if (flags == RecordFlags.End)
             return false;
+        if (flags == RecordFlags.Zero)
+        {
+            LongestZeros = Math.Max(LongestZeros, count);
+            for (uint zero = frame; zero < frame + count; zero++)
+            {
+                pages[zero] = new byte[CheckpointRecord.PageSize];
+                checksums[zero] = Crc32C.ZeroPage;
+            }
+            return true;
+        }
         if (!pages.TryGetValue(frame, out byte[]? page))
             pages[frame] = page = new byte[CheckpointRecord.PageSize];
         switch (flags)
         {
-            case RecordFlags.Zero:
-                page.AsSpan().Clear();
-                break;
             case RecordFlags.Page:
                 Next(stream, page.Length).CopyTo(page);
                 break;

@@ -241,6 +241,55 @@ public sealed unsafe class CrowdTests
         Assert.Equal((60_000L, 60_000L), (streams[1].Received, streams[3].Received));
     }
 
+    /// <summary>A ring that was lent holds more than others, is kept while it is empty, and is the owner's again when the connection has ended.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_lent_ring_is_the_connections_to_its_end(bool aborts)
+    {
+        const int Own = 65536, Ordinary = 8192;
+        using TwoHosts pair = new(new FaultRates(), 11, A, B, c =>
+        {
+            c.Connections = 1;
+            c.SendBuffer = Ordinary;
+            return Host.WithRings(c);
+        });
+        (int atA, int atB) = pair.Connect();
+        Stack* stack = pair.A.Stack;
+        byte* ring = pair.A.OwnRing(Own);
+        Assert.Equal(SocketError.Invalid, stack->LendSendRing(atA, ring, Own - 1));
+        Assert.Equal(SocketError.Invalid, stack->LendSendRing(atA, null, Own));
+        Assert.Equal(SocketError.BadSocket, stack->LendSendRing(atA + 1, ring, Own));
+        Assert.Equal(3, stack->Send(atA, new byte[3], pair.Now));
+        Assert.Equal(SocketError.Invalid, stack->LendSendRing(atA, ring, Own));
+        pair.Run(() => pair.B.Stack->Receive(atB, new byte[3], pair.Now) == 3, 5, "three bytes arrive");
+        pair.Run(() => stack->UnacknowledgedBytes(atA) == 0, 5, "they are acknowledged");
+        Assert.Equal(0, stack->LendSendRing(atA, ring, Own));
+        Assert.Equal(SocketError.Invalid, stack->LendSendRing(atA, ring, Own));
+
+        byte[] sent = new byte[60_000], come = new byte[60_000];
+        new Random(11).NextBytes(sent);
+        for (int turn = 0; turn < 3; turn++)
+        {
+            Assert.Equal(sent.Length, stack->Send(atA, sent, pair.Now));
+            int count = 0;
+            pair.Run(() => (count += Math.Max(pair.B.Stack->Receive(atB, come.AsSpan(count), pair.Now), 0)) == come.Length, 60, "all arrives");
+            pair.Pass(1);
+            Assert.Equal(sent, come);
+            Assert.Equal([(IntPtr)ring], pair.A.Rings);
+        }
+        Assert.Equal(sent.Length, stack->Send(atA, sent, pair.Now));
+        pair.B.Stack->Abort(atB, pair.Now);
+        if (aborts)
+            stack->Abort(atA, pair.Now);
+        pair.Pass(1);
+        stack->Close(atA, pair.Now);
+        Assert.Empty(pair.A.Rings);
+
+        (atA, _) = pair.Connect(81);
+        Assert.Equal(Ordinary, stack->Send(atA, sent, pair.Now));
+    }
+
     /// <summary>On arrival the secrets change: connections go on, also one whose handshake is not finished, and new numbers are other ones.</summary>
     [Fact]
     public void StirredSecretsLeaveConnectionsAlone()

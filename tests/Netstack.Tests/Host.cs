@@ -70,6 +70,14 @@ public sealed unsafe class Host : IDisposable
         return configuration;
     }
 
+    /// <summary>A ring that the owner lends to a connection for as long as it lasts.</summary>
+    public byte* OwnRing(int length)
+    {
+        byte* ring = (byte*)NativeMemory.Alloc((nuint)length);
+        Rings.Add((IntPtr)ring);
+        return ring;
+    }
+
     private static byte* TakeRing(void* context, int length, bool reserved)
     {
         Host host = Of(context);

@@ -131,8 +131,8 @@ public sealed partial class ProtocolPageTests
                 ["hash kind"] = [1], ["machine features"] = Le(4, 8), ["frames of 4 KiB"] = Le(0x4321, 4), ["recovery entry"] = Le(0xffffc00000500000, 8),
                 ["recovery argument"] = Le(0x1122334455667788, 8), ["four IPv4 addresses"] = [10, 0, 0, 1, 10, 0, 0, 2, 10, 0, 0, 3, 10, 0, 0, 4],
             });
-        yield return new("Record", Made(CheckpointRecord.Size, bytes => CheckpointRecord.Emit(bytes, 0x12345, RecordFlags.End)),
-            new() { ["frame number"] = Le(0x12345, 4), ["flags"] = Le(0x8000, 2) });
+        yield return new("Record", Made(CheckpointRecord.Size, bytes => CheckpointRecord.Emit(bytes, 0x12345, RecordFlags.Zero, 0x1235)),
+            new() { ["frame number"] = Le(0x12345, 4), ["flags"] = Le(1, 2), ["with flags 1 how many"] = Le(0x1234, 2) });
         yield return new("Trailer", Made(CheckpointTrailer.Size, bytes => CheckpointTrailer.Emit(bytes, 0x123456789A, 0x1122334455667788)),
             new() { ["number of records"] = Le(0x123456789A, 8), ["hash"] = Le(0x1122334455667788, 8) });
         yield return new("Hand-over", Made(HandOver.Size, bytes => HandOver.Emit(bytes, HandOverKind.Refused, CheckpointRefusal.WrongHash, 0x123456789A)),

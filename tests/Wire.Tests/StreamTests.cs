@@ -225,23 +225,46 @@ public class StreamTests
         })
         {
             CheckpointRecord.Emit(record, frame, RecordFlags.Page);
-            Assert.Equal(refusal, CheckpointRecord.Parse(record, 0x1000, out uint read, out _));
+            Assert.Equal(refusal, CheckpointRecord.Parse(record, 0x1000, out uint read, out _, out _));
             Assert.Equal(frame, read);
         }
         CheckpointRecord.Emit(record, CheckpointRecord.EndFrame, RecordFlags.End);
-        Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(record, 0x1000, out _, out RecordFlags flags));
+        Assert.Equal(CheckpointRefusal.None, CheckpointRecord.Parse(record, 0x1000, out _, out RecordFlags flags, out _));
         Assert.Equal(RecordFlags.End, flags);
         CheckpointRecord.Emit(record, 0x500, RecordFlags.End);
-        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
+        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _, out _));
         foreach (int unknown in new[] { 3, 4, 0x7FFF, 0x8001, 0x8002 })
         {
             CheckpointRecord.Emit(record, 0x500, (RecordFlags)unknown);
-            Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
+            Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _, out _));
         }
         CheckpointRecord.Emit(record, 0x500, RecordFlags.Lines);
         record[6] = 1;
-        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _));
-        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record.AsSpan(0, 7), 0x1000, out _, out _));
+        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _, out _));
+        Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record.AsSpan(0, 7), 0x1000, out _, out _, out _));
+    }
+
+    [Fact]
+    public void A_record_of_zeros_names_frames_of_the_guests_only_and_others_name_one()
+    {
+        byte[] record = new byte[CheckpointRecord.Size];
+        foreach ((uint frame, uint count, CheckpointRefusal refusal) in new[]
+        {
+            (0x400u, 1u, CheckpointRefusal.None), (0x400u, 0xC00u, CheckpointRefusal.None), (0xFFFu, 1u, CheckpointRefusal.None),
+            (0x400u, 0xC01u, CheckpointRefusal.FrameOutOfRange), (0xFFFu, 2u, CheckpointRefusal.FrameOutOfRange),
+            (0x3FFu, 2u, CheckpointRefusal.FrameOutOfRange), (0x1000u, 1u, CheckpointRefusal.FrameOutOfRange),
+            (0x400u, CheckpointRecord.MostZeros, CheckpointRefusal.FrameOutOfRange), (uint.MaxValue, CheckpointRecord.MostZeros, CheckpointRefusal.FrameOutOfRange),
+        })
+        {
+            CheckpointRecord.Emit(record, frame, RecordFlags.Zero, count);
+            Assert.Equal(refusal, CheckpointRecord.Parse(record, 0x1000, out uint read, out RecordFlags flags, out uint named));
+            Assert.Equal((frame, RecordFlags.Zero, count), (read, flags, named));
+        }
+        foreach (RecordFlags other in new[] { RecordFlags.Page, RecordFlags.Lines, RecordFlags.End })
+        {
+            CheckpointRecord.Emit(record, other == RecordFlags.End ? CheckpointRecord.EndFrame : 0x400, other, 2);
+            Assert.Equal(CheckpointRefusal.BadRecord, CheckpointRecord.Parse(record, 0x1000, out _, out _, out _));
+        }
     }
 
     [Fact]
@@ -371,7 +394,7 @@ public class StreamTests
             UploadAnswer.TryParse(some, out _, out _, out _);
             KernelBundle.TryParse(some, out _);
             CheckpointHeader.Parse(some, MachineFeatures.Known, 0x1000, out _);
-            CheckpointRecord.Parse(some, 0x1000, out _, out _);
+            CheckpointRecord.Parse(some, 0x1000, out _, out _, out _);
             CheckpointLines.Parse(some, out _);
             CheckpointTrailer.Parse(some, 1, 1, CheckpointHash.Crc32CSum);
             HandOver.TryParse(some, out _, out _, out _);

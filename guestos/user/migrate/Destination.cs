@@ -21,6 +21,9 @@ internal unsafe struct Destination
     private fixed byte machineKey[MachineKey.Size];
     private bool isPlain;
 
+    /// <summary>MSG_MORE of send(2).</summary>
+    private const int MessageFollows = 0x8000;
+
     /// <summary>Nothing more is to be expected of the connection.</summary>
     private bool isBroken;
 
@@ -213,7 +216,11 @@ internal unsafe struct Destination
     /// <summary>
     /// Sends the first bytes of <see cref="Text"/>, in a record of their own. True when all of it was taken.
     /// </summary>
-    public bool SendText(int length) => SendRaw(MakeRecord(length));
+    /// <param name="more">More follows, or <see cref="Push"/>: its end may wait for that to fill a segment.</param>
+    public bool SendText(int length, bool more = false) => SendRaw(MakeRecord(length), more);
+
+    /// <summary>Nothing that was sent waits for more to follow it.</summary>
+    public readonly void Push() => Inet.SetNoDelay(Socket);
 
     // What goes over the wire for the first bytes of the text.
     private ReadOnlySpan<byte> MakeRecord(int length)
@@ -259,11 +266,12 @@ internal unsafe struct Destination
     /// </summary>
     public int SendError { get; private set; }
 
-    private bool SendRaw(ReadOnlySpan<byte> from)
+    private bool SendRaw(ReadOnlySpan<byte> from, bool more = false)
     {
+        int flags = MSG_NOSIGNAL | (more ? MessageFollows : 0);
         while (from.Length > 0)
         {
-            int sent = Inet.Send(Socket, from);
+            int sent = Syscall.Call(SystemCall.SendTo, Socket, Syscall.AddressOf(from), from.Length, flags);
             if (sent == EINTR)
                 continue;
             if (sent <= 0)

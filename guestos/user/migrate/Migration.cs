@@ -28,6 +28,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private bool verified;
     private ulong verifiedSinceFork;
 
+    /// <summary>The end of what was sent last may wait for more.</summary>
+    private bool isOpen;
+
     /// <summary>Frames of the guest's memory, which its checkpoint's header names.</summary>
     private uint frames;
 
@@ -160,6 +163,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         int wanted = isHeader ? CheckpointHeader.Size : Math.Min(most, SecureChannel.MaxText);
         Span<byte> text = destination.Text.Slice(0, wanted);
         int count = Syscall.Read(device, text);
+        if (count == 0 && isOpen)
+            destination.Push();
+        isOpen &= count < 0;
         if (count <= 0)
             return count;
         if (isHeader)
@@ -168,12 +174,16 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             CheckpointHeader.Parse(text, MachineFeatures.Known, MaxFrames, out CheckpointHeader header);
             frames = header.Frames;
         }
-        return destination.SendText(count) ? count : destination.SendError;
+        // Less than was wanted: the end of a round, of the stream, or nothing for now.
+        isOpen = !isHeader && count == SecureChannel.MaxText;
+        return destination.SendText(count, isOpen) ? count : destination.SendError;
     }
 
     /// <summary>All rounds, up to the trailer.</summary>
     private ExitCode SendStream(out bool arrived)
     {
+        const int RecordsAtOnce = 4;
+        int fullRecords = 0;
         arrived = false;
         while (true)
         {
@@ -186,6 +196,10 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             if (sent < 0)
                 return HearRefusal(sent);
             bytes += (ulong)sent;
+            // Within a round it is enough to look around every few records.
+            fullRecords = sent == SecureChannel.MaxText ? fullRecords + 1 : 0;
+            if (fullRecords % RecordsAtOnce != 0 && rate == 0)
+                continue;
             // A refusal comes at any time; and where the trailer was among these bytes, the verdict may be here
             // already.
             if (!verified && destination.HasSpoken(0) && HearVerdict() is var code and not ExitCode.Arrived)
