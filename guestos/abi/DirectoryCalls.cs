@@ -25,10 +25,12 @@ public static unsafe class DirectoryCalls
     /// <summary>Records from the file's position on; 0 at the end. EINVAL when not even one fits.</summary>
     public static long Read(File* file, UserPointer<byte> buffer, ulong count, bool old)
     {
-        if (file == null)
+        if (file == null || file->IsPath)
             return Errno.EBADF;
         if (!DirectoryFile.Is(file))
             return Errno.ENOTDIR;
+        if ((uint)count > int.MaxValue)
+            return Errno.EINVAL;
         count = Math.Min(count, 1 << 20);
         var output = new Output { To = buffer, Left = count, Old = old };
         Inode* directory = file->Inode;

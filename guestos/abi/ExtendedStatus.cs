@@ -9,6 +9,9 @@ public unsafe struct ExtendedStatus
     /// <summary>STATX_BASIC_STATS.</summary>
     private const uint BasicStatistics = 0x7ff;
 
+    /// <summary>STATX_MNT_ID.</summary>
+    private const uint MountNumber = 0x1000;
+
     public uint Mask;
     public uint BlockSize;
     public ulong Attributes;
@@ -29,7 +32,8 @@ public unsafe struct ExtendedStatus
     public uint DeviceNumberMinor;
     public uint DeviceMajor;
     public uint DeviceMinor;
-    private fixed ulong unused[14];
+    public ulong Mount;
+    private fixed ulong unused[13];
 
     [StructLayout(LayoutKind.Sequential)]
     public struct Time
@@ -42,7 +46,7 @@ public unsafe struct ExtendedStatus
     public ExtendedStatus(in FileStatus status)
     {
         this = default;
-        Mask = BasicStatistics;
+        Mask = BasicStatistics | MountNumber;
         BlockSize = (uint)status.BlockSize;
         Links = (uint)status.Links;
         UserId = status.UserId;
@@ -57,5 +61,6 @@ public unsafe struct ExtendedStatus
         DeviceNumberMajor = (uint)(status.DeviceNumber >> 8);
         DeviceNumberMinor = (uint)status.DeviceNumber & 0xff;
         DeviceMinor = (uint)status.Device;
+        Mount = status.Device;
     }
 }

@@ -62,6 +62,10 @@ public static unsafe partial class FileCalls
     public static long Statx(ulong directory, UserString path, ulong flags, ulong mask,
         UserPointer<ExtendedStatus> buffer)
     {
+        const uint reserved = 0x80000000;
+        const uint howToAsk = 0x6000;   // AT_STATX_FORCE_SYNC or AT_STATX_DONT_SYNC, not both
+        if ((mask & reserved) != 0 || (flags & howToAsk) == howToAsk)
+            return Errno.EINVAL;
         long error = StatusOf(directory, path, flags, out FileStatus status);
         return error < 0 ? error : buffer.Put(new ExtendedStatus(status));
     }

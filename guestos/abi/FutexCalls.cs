@@ -35,9 +35,9 @@ internal static unsafe class FutexCalls
             case WaitBitset:
                 return Wait(word, key, (uint)value, timeout, operation, (uint)third);
             case WakeOperation:
-                return Futex.Wake(key, (int)value, uint.MaxValue);
+                return Futex.Wake(key, AtLeastOne(value), uint.MaxValue);
             case WakeBitset:
-                return (uint)third == 0 ? Errno.EINVAL : Futex.Wake(key, (int)value, (uint)third);
+                return (uint)third == 0 ? Errno.EINVAL : Futex.Wake(key, AtLeastOne(value), (uint)third);
             case LockPriority or LockPriorityByClock:
                 return Lock(word, key, timeout, operation);
             case TryLockPriority:
@@ -64,6 +64,9 @@ internal static unsafe class FutexCalls
                 return Errno.ENOSYS;
         }
     }
+
+    /// <summary>Linux counts whom it has woken before it looks how many were asked for: of none it wakes one.</summary>
+    private static int AtLeastOne(ulong count) => System.Math.Max((int)count, 1);
 
     /// <summary>
     /// FUTEX_WAKE_OP: changes the second word as the operation says, wakes some that wait for the first, and some for

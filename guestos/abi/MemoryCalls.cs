@@ -58,8 +58,11 @@ public static unsafe partial class MemoryCalls
         bool shared = (flags & MapFlags.TYPE) is MapFlags.SHARED or MapFlags.SHARED_VALIDATE;
         if (!shared && (flags & MapFlags.TYPE) != MapFlags.PRIVATE)
             return Errno.EINVAL;
-        if ((flags & MapFlags.GROWSDOWN) != 0 && (isOfFile || shared))
+        bool isValidated = (flags & MapFlags.TYPE) == MapFlags.SHARED_VALIDATE;
+        if (isValidated && !isOfFile || (flags & MapFlags.GROWSDOWN) != 0 && (isOfFile || shared))
             return Errno.EINVAL;
+        if (isOfFile && offset > long.MaxValue - RoundUp(length))
+            return Errno.EOVERFLOW;
         Inode* file = null;
         bool neverWritable = false;
         if (isOfFile)
@@ -192,8 +195,8 @@ public static unsafe partial class MemoryCalls
     }
 
     /// <summary>
-    /// The file to be mapped, held. EBADF, EACCES (not open for what is asked), ENODEV (only regular files can be
-    /// mapped).
+    /// The file to be mapped, held; null: memory of nobody (/dev/zero). EBADF, EACCES (not open for what is asked),
+    /// ENODEV (only these can be mapped).
     /// </summary>
     /// <param name="neverWritable">It is shared, and not open for writing.</param>
     private static long FileOf(
@@ -209,6 +212,8 @@ public static unsafe partial class MemoryCalls
         neverWritable = shared && !file->MayWrite;
         if (!file->MayRead || neverWritable && (protection & Protection.WRITE) != 0)
             return Errno.EACCES;
+        if ((file->Operations->Traits & FileTraits.MapsZeros) != 0)
+            return 0;
         if (!RegularFile.Is(file))
             return Errno.ENODEV;
         inode = Vfs.Hold(file->Inode);

@@ -52,7 +52,9 @@ internal static unsafe class UserPath
             return error;
         }
 
-        error = StartOf(directory, path, out Inode* start);
+        Inode* start = null;
+        bool isMissing = path[0] == 0 && (options & WalkOptions.AllowEmpty) == 0;
+        error = isMissing ? Errno.ENOENT : StartOf(directory, path, out start);
         if (error == 0)
             error = PathWalk.Walk(start, path, options, out walked);
         else

@@ -47,6 +47,7 @@ public static unsafe class Devices
         };
         s_zero = new FileOperations
         {
+            Traits = FileTraits.MapsZeros,
             Read = &ReadZeros,
             ReadAt = &ReadZerosAt,
             Write = &Discard,

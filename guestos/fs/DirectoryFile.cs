@@ -11,10 +11,14 @@ public static unsafe class DirectoryFile
     {
         Read = &Read,
         ReadAt = &ReadAt,
-        Seek = &Files.SeekInside,
+        Seek = &Seek,
     };
 
     public static bool Is(File* file) => file->Operations == Operations;
+
+    /// <summary>To a place that was told, or by so much; there is no end to count from (EINVAL).</summary>
+    private static long Seek(File* file, long offset, uint whence) =>
+        whence <= 1 ? Files.SeekInside(file, offset, whence) : Errno.EINVAL;
 
     private static long Read(File* file, ref Transfer to) => Errno.EISDIR;
 

@@ -20,6 +20,9 @@ public enum FileTraits : byte
 
     /// <summary>/proc/PID/fd shows its number behind its name, as in "pipe:[7]".</summary>
     Numbered = 8,
+
+    /// <summary>mmap(2) of it is memory of nobody, as MAP_ANONYMOUS is (/dev/zero).</summary>
+    MapsZeros = 16,
 }
 
 /// <summary>

@@ -153,7 +153,7 @@ public static unsafe class Names
     {
         from.LookAgain();
         if (!from.HasName || !to.HasName)
-            return Errno.EBUSY;
+            return from.HasName && noReplace ? Errno.EEXIST : Errno.EBUSY;
         if (from.Inode == null)
             return Errno.ENOENT;
         long error = MayChange(from.Parent);

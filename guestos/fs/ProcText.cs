@@ -32,8 +32,12 @@ public static unsafe class ProcText
         Read = &Read,
         Write = &Write,
         ReadAt = &ReadAt,
-        Seek = &Files.SeekInside,
+        Seek = &Seek,
     };
+
+    /// <summary>No size is known that could be counted from (EINVAL).</summary>
+    private static long Seek(File* file, long offset, uint whence) =>
+        whence <= 1 ? Files.SeekInside(file, offset, whence) : Errno.EINVAL;
 
     private static long Read(File* file, ref Transfer to)
     {

@@ -36,5 +36,7 @@ public class AnswersTests
     [InlineData("domain", "owners")]
     [InlineData("qemu", "inheritance")]
     [InlineData("domain", "inheritance")]
+    [InlineData("qemu", "details")]
+    [InlineData("domain", "details")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

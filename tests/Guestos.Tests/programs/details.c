@@ -1,0 +1,164 @@
+/* Details of calls that gVisor's tests ask for. Run on the host and in the guest: both must print the same. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void answer(const char *what, long result)
+{
+    if (result < 0)
+        printf("%s: -1 %s\n", what, strerrorname_np(errno));
+    else
+        printf("%s: %ld\n", what, result);
+    errno = 0;
+}
+
+#define ASK(call) answer(#call, (long)(call))
+
+static void opening(void)
+{
+    close(open("file", O_CREAT | O_WRONLY, 0644));
+    ASK(open(".", O_TRUNC));
+    ASK(open(".", O_RDONLY | O_DIRECT));
+    char byte = 'x';
+    int neither = open("file", O_WRONLY | O_RDWR);
+    ASK(neither >= 0);
+    ASK(write(neither, &byte, 1));
+    ASK(read(neither, &byte, 1));
+    int path = open(".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_RDWR | O_APPEND | O_CREAT);
+    ASK(fcntl(path, F_GETFL));
+    char entries[256];
+    ASK(syscall(SYS_getdents64, path, entries, sizeof entries));
+    int here = open(".", O_RDONLY);
+    ASK(syscall(SYS_getdents64, here, entries, 1u << 31));
+    int ends[2];
+    pipe2(ends, O_NONBLOCK);
+    ASK(fcntl(ends[0], F_GETFL));
+    ASK(fcntl(ends[1], F_GETFL));
+    ASK(pread(ends[1], &byte, 1, 0));
+    ASK(pwrite(ends[0], &byte, 1, 0));
+    int event = eventfd(0, EFD_NONBLOCK);
+    uint64_t two[2] = { 1, 1 };
+    ASK(write(event, two, 16));
+    ASK(write(event, two, 8));
+    int stat = open("/proc/self/stat", O_RDONLY);
+    ASK(lseek(stat, 0, SEEK_END));
+    ASK(lseek(stat, 3, SEEK_SET));
+    ASK(lseek(stat, 1, SEEK_CUR));
+}
+
+static void names(void)
+{
+    ASK(syscall(SYS_fchmodat, -1, "", 0444));
+    mkdir("a", 0755);
+    mkdir("b", 0755);
+    ASK(renameat2(AT_FDCWD, "a", AT_FDCWD, "b/.", RENAME_NOREPLACE));
+    ASK(renameat2(AT_FDCWD, "a", AT_FDCWD, "b/.", 0));
+    ASK(renameat2(AT_FDCWD, "a/.", AT_FDCWD, "b", RENAME_NOREPLACE));
+    struct statx status;
+    ASK(statx(AT_FDCWD, "a", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, 0, &status));
+    ASK(statx(AT_FDCWD, "a", 0, 0x80000000, &status));
+    ASK(statx(AT_FDCWD, "a", 0, 0x1000, &status));
+    ASK((status.stx_mask & 0x1000) != 0);
+    rmdir("a");
+    rmdir("b");
+}
+
+static void descriptors(void)
+{
+    int file = open("file", O_RDWR | O_CLOEXEC);
+    write(file, "12345", 5);
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", file);
+    int info = open(path, O_RDONLY);
+    long length = read(info, text, sizeof text - 1);
+    text[length > 0 ? length : 0] = 0;
+    char *mount = strstr(text, "mnt_id:");
+    ASK(mount != 0);
+    if (mount != 0)
+        *mount = 0;
+    printf("%s", text);
+    close(file);
+    ASK(lseek(info, 0, SEEK_SET));
+    ASK(access(path, F_OK));
+    int own = 0;
+    DIR *all = opendir("/proc/self/fdinfo");
+    for (struct dirent *entry; (entry = readdir(all)) != 0;)
+        own += atoi(entry->d_name) == info && entry->d_type == DT_REG;
+    ASK(own > 0);
+}
+
+static void memory(void)
+{
+    int zero = open("/dev/zero", O_RDWR), only = open("/dev/zero", O_RDONLY);
+    char *own = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
+    ASK(own != MAP_FAILED);
+    if (own != MAP_FAILED)
+        ASK(own[5000]++);
+    char *shared = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0);
+    ASK(shared != MAP_FAILED);
+    if (fork() == 0) {
+        if (shared != MAP_FAILED)
+            shared[5000] = 7;
+        _exit(0);
+    }
+    wait(0);
+    if (shared != MAP_FAILED)
+        ASK(shared[5000]);
+    ASK(mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, only, 0) != MAP_FAILED);
+    ASK(mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, only, 0));
+    int file = open("file", O_RDWR);
+    ASK(mmap(0, 4096, PROT_READ, MAP_SHARED, file, LONG_MAX & ~4095l));
+    ASK(mmap(0, 4096, PROT_READ, MAP_SHARED, file, LONG_MIN));
+    ASK(mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
+static uint32_t word;
+
+static void *sleeper(void *unused) { syscall(SYS_futex, &word, FUTEX_WAIT, 0, 0, 0, 0); return 0; }
+
+/* One waits, and to wake none wakes it. */
+static void waking(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, sleeper, 0);
+    long woken = 0;
+    for (int i = 0; i < 10000 && woken == 0; i++) {
+        usleep(1000);
+        woken = syscall(SYS_futex, &word, FUTEX_WAKE, 0, 0, 0, 0);
+    }
+    ASK(woken);
+    word = 1;
+    syscall(SYS_futex, &word, FUTEX_WAKE, 1, 0, 0, 0);
+    pthread_join(thread, 0);
+}
+
+int main(void)
+{
+    mkdir("/tmp", 01777);
+    char folder[] = "/tmp/details-XXXXXX", command[64];
+    chdir(mkdtemp(folder));
+    opening();
+    names();
+    descriptors();
+    memory();
+    waking();
+    chdir("/");
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    system(command);
+    puts("all answers given");
+    return 0;
+}
